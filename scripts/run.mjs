@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The project's root folder. */
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** A tool that npm installed for this project. */
+export const tool = (name) => join(root, 'node_modules', '.bin', process.platform === 'win32' ? `${name}.cmd` : name)
+
+/** Runs a command in the project's root, its output passed on; resolves to the exit code and, if `capture`, the output. */
+export function run(command, args, { capture = false, env = {} } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', capture ? 'pipe' : 'inherit', 'inherit'],
+      shell: process.platform === 'win32',
+    })
+    let output = ''
+    child.stdout?.on('data', (chunk) => {
+      output += chunk
+      process.stdout.write(chunk)
+    })
+    child.on('error', (error) =>
+      reject(error.code === 'ENOENT' ? new Error(`\`${command}\` was not found: is it installed and on PATH?`) : error),
+    )
+    child.on('close', (code) => resolve({ code: code ?? 1, output }))
+  })
+}
+
+/** As `run`, and ends this process with the command's exit code if it is not 0. */
+export async function must(command, args, options) {
+  const result = await run(command, args, options)
+  if (result.code !== 0) process.exit(result.code)
+  return result
+}

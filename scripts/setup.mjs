@@ -1,0 +1,28 @@
+// Installs the npm packages and builds the addon and the TypeScript, each only where that is not already done.
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { must, root, run } from './run.mjs'
+
+const time = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0)
+
+/** Brings a fresh clone, or an old one after a pull, to the point where everything runs. */
+export async function setup() {
+  const major = Number(process.versions.node.split('.')[0])
+  if (major < 20) fail(`Node.js 20 or newer is needed; this is ${process.version}.`)
+  const cargo = await run('cargo', ['--version']).catch(() => ({ code: 1 }))
+  if (cargo.code !== 0) fail('Rust is needed to build the addon: install it from https://rustup.rs, then run this again.')
+
+  const installed = join(root, 'node_modules', '.package-lock.json')
+  if (time(installed) < time(join(root, 'package-lock.json'))) {
+    await must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
+  }
+  await must('npm', ['run', '--silent', 'build'])
+}
+
+function fail(message) {
+  console.error(message)
+  process.exit(1)
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) await setup()

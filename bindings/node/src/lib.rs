@@ -1,1 +1,14 @@
-//! Placeholder.
+//! The Node.js addon: conversion, threads and errors. It holds no mathematics.
+//!
+//! Every exported function reads its arguments by hand and returns coded errors; none lets a panic out. Long work runs
+//! on threads of its own and settles promises; tearing down an environment cancels its work and waits for it.
+
+mod argument;
+pub mod backend;
+pub mod cancel;
+pub mod error;
+mod job;
+pub mod safetensors;
+pub mod tensor;
+mod thread;
+pub mod tokenizer;

@@ -1,1 +1,30 @@
-//! Placeholder.
+//! Models as graphs of operations: description, planning, execution, differentiation and training.
+//!
+//! A [`GraphSpec`] describes inputs, weights and operations. An [`Executor`] checks it once, then binds batches, runs them forward
+//! and differentiates them. Weights live in [`Parameters`], their gradients in [`Gradients`]; neither belongs to an executor, so
+//! a training graph and a prediction graph can share them.
+#![forbid(unsafe_code)]
+
+pub mod error;
+mod executor;
+mod gradients;
+pub mod init;
+mod mask;
+mod memory;
+mod op;
+pub mod optim;
+mod params;
+mod plan;
+pub mod rng;
+mod shape;
+pub mod spec;
+mod tensor;
+pub mod train;
+
+pub use error::{Code, Error, Result};
+pub use executor::{Executor, Record, Run};
+pub use gradients::{Gradient, GradientMut, Gradients, RowGradient};
+pub use mask::SequenceMask;
+pub use params::{Parameters, Slot};
+pub use spec::GraphSpec;
+pub use tensor::{BatchData, BatchInput, BatchSequence, HostTensor, Sequence, TensorData, TensorView};

@@ -1,1 +1,47 @@
-//! Placeholder.
+//! Numbers in slices: the SIMD kernels of Seqloom, and the thread pool they run on.
+//!
+//! Everything works on plain slices and strides. [`Scalar`] is the entry: `f32` runs on the SIMD kernels chosen
+//! once at start-up (see [`simd`]), `f64` on the plain code of [`mod@reference`], which is also the truth that every
+//! kernel is tested against.
+//!
+//! Results are bit-identical for any number of threads, and a row's result depends neither on its place in the
+//! batch nor on the other rows: every output element is summed over K in one fixed order.
+
+mod activation;
+mod aligned;
+mod cell;
+mod math;
+mod matrix;
+pub mod pool;
+pub mod reference;
+mod scalar;
+pub mod simd;
+
+pub use activation::Activation;
+pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
+pub use cell::{CellBackward, CellForward, CellKind, CellSizes, CellSpec, CellWeights, SpecError};
+pub use matrix::{Matrix, MatrixMut};
+pub use scalar::{Real, Scalar};
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    use crate::simd::{Level, available};
+
+    /// The levels that this machine can run; the others are named on stderr.
+    pub(crate) fn levels() -> Vec<Level> {
+        let here = available();
+        for level in Level::ALL.into_iter().filter(|level| !here.contains(level)) {
+            use std::io::Write;
+            let _ = writeln!(std::io::stderr(), "skipped: this machine lacks {level}");
+        }
+        here
+    }
+
+    /// Held by tests that set the number of threads or need the pool for themselves.
+    pub(crate) fn serial() -> MutexGuard<'static, ()> {
+        static SERIAL: Mutex<()> = Mutex::new(());
+        SERIAL.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

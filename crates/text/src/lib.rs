@@ -1,1 +1,17 @@
-//! Placeholder.
+//! Tokenizers and vocabularies: text to token ids and back.
+//!
+//! A [`Tokenizer`] is trained here on characters or words ([`Tokenizer::train`]) or read from any Hugging Face
+//! `tokenizer.json` ([`Tokenizer::from_json`]); both are written back in that format. Ids are handed out ragged: the
+//! concatenation of every text's ids, and the length of each text.
+#![forbid(unsafe_code)]
+
+mod encode;
+mod error;
+mod parallel;
+mod tokenizer;
+mod train;
+
+pub use encode::{EncodeOptions, Encoded};
+pub use error::{Code, Error};
+pub use tokenizer::{PADDING_TOKEN, Tokenizer, UNKNOWN_TOKEN};
+pub use train::{TrainOptions, Unit};

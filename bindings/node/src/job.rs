@@ -1,0 +1,112 @@
+//! Long work on its own thread as a promise, and what happens to it when its environment ends.
+
+use crate::error::{Outcome, caught};
+use crate::thread::{Announcement, Thread};
+use napi::Env;
+use napi::bindgen_prelude::{Object, ToNapiValue};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// What ends a running job early; must not block.
+pub(crate) type Stop = Box<dyn Fn() + Send>;
+
+/// The jobs of one Node.js environment (the main thread, or a worker).
+#[derive(Default)]
+struct Environment {
+    jobs: Mutex<Jobs>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct Jobs {
+    running: HashMap<u64, Stop>,
+    next: u64,
+    closed: bool,
+}
+
+thread_local! {
+    /// By the address of the environment: one thread can hold several, each with its own cleanup.
+    static ENVIRONMENTS: RefCell<HashMap<usize, Arc<Environment>>> = RefCell::new(HashMap::new());
+}
+
+impl Environment {
+    /// The jobs of `env`; at its end they are stopped and waited for.
+    fn of(env: &Env) -> Outcome<Arc<Self>> {
+        let key = env.raw() as usize;
+        if let Some(known) = ENVIRONMENTS.with_borrow(|all| all.get(&key).cloned()) {
+            return Ok(known);
+        }
+        let environment = Arc::new(Self::default());
+        env.add_env_cleanup_hook(Arc::clone(&environment), move |environment| {
+            environment.close();
+            let _ = ENVIRONMENTS.try_with(|all| all.borrow_mut().remove(&key));
+        })?;
+        ENVIRONMENTS.with_borrow_mut(|all| all.insert(key, Arc::clone(&environment)));
+        Ok(environment)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(self: Arc<Self>, stop: Stop) -> Ticket {
+        let mut jobs = self.lock();
+        let number = jobs.next;
+        jobs.next += 1;
+        if jobs.closed {
+            stop();
+        }
+        jobs.running.insert(number, stop);
+        drop(jobs);
+        Ticket { environment: self, number }
+    }
+
+    fn close(&self) {
+        let mut jobs = self.lock();
+        jobs.closed = true;
+        for stop in jobs.running.values() {
+            stop();
+        }
+        while !jobs.running.is_empty() {
+            jobs = self.ended.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Marks a job as running until it is dropped.
+struct Ticket {
+    environment: Arc<Environment>,
+    number: u64,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.environment.lock().running.remove(&self.number);
+        self.environment.ended.notify_all();
+    }
+}
+
+/// Runs `body` on another thread; the promise settles with what it returns. `stop` is called if the environment ends
+/// first, which then waits until `body` has returned.
+pub(crate) fn run<'env, T>(
+    env: &'env Env,
+    stop: Stop,
+    body: impl FnOnce() -> Outcome<T> + Send + 'static,
+) -> Outcome<Object<'env>>
+where
+    T: ToNapiValue + Send + 'static,
+{
+    let environment = Environment::of(env)?;
+    let thread = Thread::take()?;
+    let (deferred, promise) = env.create_deferred()?;
+    let ticket = environment.enter(stop);
+    thread.run(move || {
+        let outcome = caught(body);
+        Box::new(move || {
+            deferred.resolve(move |env| outcome.map_err(|failure| failure.into_rejection(env)));
+            drop(ticket);
+        }) as Announcement
+    })?;
+    Ok(promise)
+}

@@ -1,0 +1,71 @@
+//! Threads for long work, kept and used again: what the kernels hold per thread stays warm from step to step.
+
+use crate::error::{ErrorCode, Failure, Outcome, caught};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Idle threads beyond this many end.
+const MOST_IDLE: usize = 4;
+
+static IDLE: Mutex<Vec<Thread>> = Mutex::new(Vec::new());
+
+/// Work: does its part, then returns what makes the result known. In between the thread counts as idle again, so that a
+/// caller who reacts to the result at once gets the same thread.
+type Work = Box<dyn FnOnce() -> Announcement + Send>;
+
+/// Makes the result of some work known; must not take long.
+pub(crate) type Announcement = Box<dyn FnOnce()>;
+
+/// A thread that waits for work.
+pub(crate) struct Thread {
+    work: Sender<Work>,
+}
+
+fn idle() -> MutexGuard<'static, Vec<Thread>> {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Thread {
+    /// An idle thread, or a new one.
+    ///
+    /// Fails with `ERR_NATIVE` if the operating system refuses another thread.
+    pub(crate) fn take() -> Outcome<Self> {
+        if let Some(thread) = idle().pop() {
+            return Ok(thread);
+        }
+        let (sender, receiver) = channel::<Work>();
+        let own = sender.clone();
+        let body = move || {
+            for work in receiver {
+                let mut keep = false;
+                // What panics was already told to announce it; the thread itself goes on.
+                let _ = caught(|| {
+                    let announce = work();
+                    {
+                        let mut idle = idle();
+                        if idle.len() < MOST_IDLE {
+                            idle.push(Self { work: own.clone() });
+                            keep = true;
+                        }
+                    }
+                    announce();
+                    Ok(())
+                });
+                if !keep {
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new().name("seqloom".to_owned()).spawn(body).map_err(|error| {
+            Failure::new(ErrorCode::NATIVE, format!("The operating system refused another thread: {error}"))
+        })?;
+        Ok(Self { work: sender })
+    }
+
+    /// Hands the thread its work.
+    pub(crate) fn run(self, work: impl FnOnce() -> Announcement + Send + 'static) -> Outcome<()> {
+        self.work
+            .send(Box::new(work))
+            .map_err(|_| Failure::new(ErrorCode::NATIVE, "A thread of the native engine ended unexpectedly"))
+    }
+}

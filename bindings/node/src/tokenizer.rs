@@ -1,0 +1,247 @@
+//! Tokenizers for JavaScript.
+
+use crate::argument;
+use crate::error::{ErrorCode, Failure, Outcome, guard};
+use crate::job;
+use napi::bindgen_prelude::{Int32Array, Object, Uint32Array, Unknown};
+use napi::{Env, Result};
+use napi_derive::napi;
+use seqloom_kernels::pool;
+use seqloom_text::{EncodeOptions, Encoded, Tokenizer, TrainOptions, Unit};
+
+/// Ids of many texts, ragged.
+#[napi(object, object_from_js = false)]
+pub struct EncodedTexts {
+    /// The ids of all texts, one after the other.
+    pub ids: Int32Array,
+    /// The number of ids of each text.
+    pub lengths: Uint32Array,
+}
+
+impl From<Encoded> for EncodedTexts {
+    fn from(encoded: Encoded) -> Self {
+        Self { ids: Int32Array::new(encoded.ids), lengths: Uint32Array::new(encoded.lengths) }
+    }
+}
+
+/// One token of a vocabulary.
+#[napi(object, object_from_js = false)]
+pub struct VocabularyEntry {
+    /// The token.
+    pub token: String,
+    /// Its id.
+    pub id: u32,
+}
+
+/// A tokenizer with its vocabulary; immutable.
+#[napi]
+pub struct NativeTokenizer {
+    tokenizer: Tokenizer,
+}
+
+#[napi]
+impl NativeTokenizer {
+    /// Chooses a vocabulary from texts, on another thread. `unit` is `character` or `word`.
+    ///
+    /// Errors: `ERR_OPTION` for an option out of range, `ERR_DATA` if no token is left to keep.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "unit: 'character' | 'word', texts: string[], options?: { maxVocabulary?: number, minFrequency?: number, lowercase?: boolean, maxLength?: number }",
+        ts_return_type = "Promise<NativeTokenizer>"
+    )]
+    pub fn train<'env>(
+        env: &'env Env,
+        unit: Unknown<'env>,
+        texts: Unknown<'env>,
+        options: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let unit = match argument::string(&unit, "unit")?.as_str() {
+                "character" => Unit::Character,
+                "word" => Unit::Word,
+                other => {
+                    let message = format!("unit: expected 'character' or 'word', got '{other}'");
+                    return Err(Failure::new(ErrorCode::OPTION, message));
+                }
+            };
+            let texts = read_texts(&texts)?;
+            let options = read_train_options(unit, &options)?;
+            job::run(env, Box::new(|| {}), move || {
+                Ok(Self { tokenizer: Tokenizer::train(unit, &texts, &options)? })
+            })
+        })
+    }
+
+    /// Reads a Hugging Face `tokenizer.json`.
+    ///
+    /// Errors: `ERR_FORMAT` for text that is not such a file.
+    #[napi(factory, catch_unwind, ts_args_type = "json: string")]
+    pub fn from_json(json: Unknown<'_>) -> Result<Self, ErrorCode> {
+        guard(|| Ok(Self { tokenizer: Tokenizer::from_json(&argument::string(&json, "json")?)? }))
+    }
+
+    /// The tokenizer as a Hugging Face `tokenizer.json`.
+    #[napi(catch_unwind)]
+    pub fn to_json(&self) -> Result<String, ErrorCode> {
+        guard(|| Ok(self.tokenizer.to_json()?))
+    }
+
+    /// The same tokenizer, keeping at most the first `maxLength` ids of a text; without one, all.
+    ///
+    /// Errors: `ERR_OPTION` if it leaves no room beside the special tokens.
+    #[napi(catch_unwind, ts_args_type = "maxLength?: number | null")]
+    pub fn with_max_length(&self, max_length: Unknown<'_>) -> Result<NativeTokenizer, ErrorCode> {
+        guard(|| {
+            let most = optional_integer(&max_length, "maxLength", 1)?;
+            Ok(Self { tokenizer: self.tokenizer.with_max_length(most)? })
+        })
+    }
+
+    /// Encodes many texts in parallel, on other threads.
+    ///
+    /// Errors: `ERR_DATA` naming the first text that cannot be encoded.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "texts: string[], options?: { specialTokens?: boolean, fillEmpty?: boolean }",
+        ts_return_type = "Promise<EncodedTexts>"
+    )]
+    pub fn encode_batch<'env>(
+        &self,
+        env: &'env Env,
+        texts: Unknown<'env>,
+        options: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let texts = read_texts(&texts)?;
+            let options = read_encode_options(&options)?;
+            let tokenizer = self.tokenizer.clone();
+            job::run(env, Box::new(|| {}), move || {
+                Ok(EncodedTexts::from(tokenizer.encode_batch(&texts, &options)?))
+            })
+        })
+    }
+
+    /// `encodeBatch` on the caller's thread, for a few texts.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "texts: string[], options?: { specialTokens?: boolean, fillEmpty?: boolean }"
+    )]
+    pub fn encode_batch_sync(
+        &self,
+        texts: Unknown<'_>,
+        options: Unknown<'_>,
+    ) -> Result<EncodedTexts, ErrorCode> {
+        guard(|| {
+            let texts = read_texts(&texts)?;
+            let options = EncodeOptions { threads: 1, ..read_encode_options(&options)? };
+            Ok(EncodedTexts::from(self.tokenizer.encode_batch(&texts, &options)?))
+        })
+    }
+
+    /// Puts ids back together as text; `skipSpecial` (default true) leaves out `[CLS]` and its like.
+    ///
+    /// Errors: `ERR_DATA` for an id outside the vocabulary.
+    #[napi(catch_unwind, ts_args_type = "ids: Int32Array, skipSpecial?: boolean")]
+    pub fn decode(&self, ids: Unknown<'_>, skip_special: Unknown<'_>) -> Result<String, ErrorCode> {
+        guard(|| {
+            let ids = argument::elements::<i32>(&ids, "ids")?;
+            let skip = optional_boolean(&skip_special, "skipSpecial")?.unwrap_or(true);
+            Ok(self.tokenizer.decode(&ids, skip)?)
+        })
+    }
+
+    /// One more than the largest id: the number of rows that an embedding needs.
+    #[napi(getter, catch_unwind)]
+    pub fn vocabulary_size(&self) -> f64 {
+        self.tokenizer.vocabulary_size() as f64
+    }
+
+    /// Every token, by id.
+    #[napi(catch_unwind)]
+    pub fn vocabulary(&self) -> Vec<VocabularyEntry> {
+        self.tokenizer.vocabulary().into_iter().map(|(token, id)| VocabularyEntry { token, id }).collect()
+    }
+
+    /// The id of a token, `null` if the vocabulary does not hold it.
+    #[napi(catch_unwind, ts_args_type = "token: string")]
+    pub fn token_to_id(&self, token: Unknown<'_>) -> Result<Option<u32>, ErrorCode> {
+        guard(|| Ok(self.tokenizer.token_to_id(&argument::string(&token, "token")?)))
+    }
+
+    /// The token of an id, `null` if the vocabulary does not hold it.
+    #[napi(catch_unwind, ts_args_type = "id: number")]
+    pub fn id_to_token(&self, id: Unknown<'_>) -> Result<Option<String>, ErrorCode> {
+        guard(|| {
+            let id = argument::integer(&id, "id", 0)?;
+            Ok(u32::try_from(id).ok().and_then(|id| self.tokenizer.id_to_token(id)))
+        })
+    }
+
+    /// The id that pads, `null` if there is none.
+    #[napi(getter, catch_unwind)]
+    pub fn padding_id(&self) -> Option<u32> {
+        self.tokenizer.padding_id()
+    }
+
+    /// The id of what the vocabulary does not hold, `null` if there is none.
+    #[napi(getter, catch_unwind)]
+    pub fn unknown_id(&self) -> Option<u32> {
+        self.tokenizer.unknown_id()
+    }
+
+    /// The most ids a text is cut to, `null` if texts are not cut.
+    #[napi(getter, catch_unwind)]
+    pub fn max_length(&self) -> Option<f64> {
+        self.tokenizer.max_length().map(|most| most as f64)
+    }
+}
+
+fn read_texts(value: &Unknown<'_>) -> Outcome<Vec<String>> {
+    argument::list(value, "texts", |item, what| argument::string(&item, what))
+}
+
+fn optional_integer(value: &Unknown<'_>, what: &str, least: usize) -> Outcome<Option<usize>> {
+    if argument::is_missing(value) { Ok(None) } else { argument::integer(value, what, least).map(Some) }
+}
+
+fn optional_boolean(value: &Unknown<'_>, what: &str) -> Outcome<Option<bool>> {
+    if argument::is_missing(value) { Ok(None) } else { argument::boolean(value, what).map(Some) }
+}
+
+/// Threads of the process, since texts are counted and encoded in parallel; 0 lets the text crate choose.
+fn threads() -> usize {
+    pool::threads().unwrap_or(0)
+}
+
+fn read_train_options(unit: Unit, value: &Unknown<'_>) -> Outcome<TrainOptions> {
+    let mut options = TrainOptions { threads: threads(), ..TrainOptions::new(unit) };
+    if argument::is_missing(value) {
+        return Ok(options);
+    }
+    let object = argument::object(value, "options")?;
+    let read = |name: &str| argument::field(&object, name);
+    options.max_vocabulary = optional_integer(&read("maxVocabulary")?, "maxVocabulary", 0)?;
+    if let Some(least) = optional_integer(&read("minFrequency")?, "minFrequency", 0)? {
+        options.min_frequency = least as u64;
+    }
+    if let Some(lowercase) = optional_boolean(&read("lowercase")?, "lowercase")? {
+        options.lowercase = lowercase;
+    }
+    options.max_length = optional_integer(&read("maxLength")?, "maxLength", 0)?;
+    Ok(options)
+}
+
+fn read_encode_options(value: &Unknown<'_>) -> Outcome<EncodeOptions> {
+    let mut options = EncodeOptions { threads: threads(), ..EncodeOptions::default() };
+    if argument::is_missing(value) {
+        return Ok(options);
+    }
+    let object = argument::object(value, "options")?;
+    if let Some(special) = optional_boolean(&argument::field(&object, "specialTokens")?, "specialTokens")? {
+        options.special_tokens = special;
+    }
+    if let Some(fill) = optional_boolean(&argument::field(&object, "fillEmpty")?, "fillEmpty")? {
+        options.fill_empty = fill;
+    }
+    Ok(options)
+}

@@ -1,0 +1,205 @@
+//! Gradients of the weights: a flat arena, and row lists for embedding tables.
+
+use crate::error::{Error, Result};
+use crate::memory;
+use crate::params::{SLOT_ALIGNMENT, element_count};
+use crate::spec::WeightSpec;
+use seqloom_kernels::{AlignedVec, Scalar};
+use std::ops::Range;
+
+/// The gradient of an embedding table: only the rows that the batch used.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RowGradient<T> {
+    /// Row numbers of the table, ascending, each once.
+    pub rows: Vec<usize>,
+    /// Their gradients, `[rows.len(), width]`.
+    pub values: Vec<T>,
+    /// Elements of a row.
+    pub width: usize,
+    pairs: Vec<(usize, usize)>,
+    merged_rows: Vec<usize>,
+    merged_values: Vec<T>,
+}
+
+/// The gradient of one weight.
+#[derive(Debug)]
+pub enum Gradient<'a, T> {
+    /// All elements, in the weight's own order.
+    Dense(&'a [T]),
+    /// The rows that are not zero; all others are.
+    Rows(&'a RowGradient<T>),
+}
+
+/// The gradient of one weight for writing (clipping, scaling).
+#[derive(Debug)]
+pub enum GradientMut<'a, T> {
+    /// All elements.
+    Dense(&'a mut [T]),
+    /// The rows that are not zero.
+    Rows(&'a mut RowGradient<T>),
+}
+
+#[derive(Debug)]
+enum Place {
+    /// The weight is frozen or not used.
+    None,
+    Dense(Range<usize>),
+    Rows(usize),
+}
+
+/// The gradients of all trainable weights of one graph; made by [`crate::Executor::gradients`].
+#[derive(Debug)]
+pub struct Gradients<T: Scalar> {
+    arena: AlignedVec<T>,
+    places: Vec<Place>,
+    rows: Vec<RowGradient<T>>,
+}
+
+impl<T: Scalar> Gradients<T> {
+    /// Room for the weights of a graph; `row_lists[i]` tells whether weight `i` is a table whose gradient is a list of rows.
+    pub(crate) fn new(weights: &[WeightSpec], row_lists: &[bool]) -> Result<Self> {
+        let mut places = Vec::with_capacity(weights.len());
+        let mut rows = Vec::new();
+        let mut end = 0_usize;
+        for (index, weight) in weights.iter().enumerate() {
+            if !weight.trainable {
+                places.push(Place::None);
+            } else if row_lists.get(index).copied().unwrap_or(false) {
+                places.push(Place::Rows(rows.len()));
+                let width = weight.shape.get(1).copied().unwrap_or(1);
+                rows.push(RowGradient { width, ..RowGradient::default() });
+            } else {
+                let too_large = || Error::memory(format!("The gradient of '{}' is too large to address", weight.name));
+                let len = element_count(&weight.shape).ok_or_else(too_large)?;
+                let stop = end.checked_add(len).ok_or_else(too_large)?;
+                places.push(Place::Dense(end..stop));
+                end = stop.checked_next_multiple_of(SLOT_ALIGNMENT).ok_or_else(too_large)?;
+            }
+        }
+        Ok(Self { arena: memory::aligned(end, "The gradients")?, places, rows })
+    }
+
+    /// Number of weights, frozen ones included.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether the graph has no weights.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// The gradient of weight `index`; `None` for frozen weights and where there is no such weight.
+    pub fn get(&self, index: usize) -> Option<Gradient<'_, T>> {
+        match self.places.get(index)? {
+            Place::None => None,
+            Place::Dense(range) => self.arena.get(range.clone()).map(Gradient::Dense),
+            Place::Rows(list) => self.rows.get(*list).map(Gradient::Rows),
+        }
+    }
+
+    /// The same for writing.
+    pub fn get_mut(&mut self, index: usize) -> Option<GradientMut<'_, T>> {
+        match self.places.get(index)? {
+            Place::None => None,
+            Place::Dense(range) => self.arena.get_mut(range.clone()).map(GradientMut::Dense),
+            Place::Rows(list) => self.rows.get_mut(*list).map(GradientMut::Rows),
+        }
+    }
+
+    /// The arena of all dense gradients, padding (always zero) included; row lists are not in it.
+    pub fn arena(&self) -> &[T] {
+        &self.arena
+    }
+
+    /// The arena for writing.
+    pub fn arena_mut(&mut self) -> &mut [T] {
+        &mut self.arena
+    }
+
+    /// Sets every gradient to zero and empties the row lists.
+    pub fn clear(&mut self) {
+        self.arena.fill(T::default());
+        for list in &mut self.rows {
+            list.rows.clear();
+            list.values.clear();
+        }
+    }
+
+    /// The dense gradients of several different weights at once; frozen or absent ones are empty.
+    pub(crate) fn dense<const N: usize>(&mut self, weights: [Option<usize>; N]) -> Result<[&mut [T]; N]> {
+        let ranges = weights.map(|weight| match weight.and_then(|weight| self.places.get(weight)) {
+            Some(Place::Dense(range)) => range.clone(),
+            _ => 0..0,
+        });
+        self.arena
+            .get_disjoint_mut(ranges)
+            .map_err(|_| Error::native("Gradients of different weights overlap or lie outside their arena"))
+    }
+
+    /// The row list of weight `index`, if its gradient is one.
+    pub(crate) fn rows_mut(&mut self, index: usize) -> Option<&mut RowGradient<T>> {
+        match self.places.get(index)? {
+            Place::Rows(list) => self.rows.get_mut(*list),
+            _ => None,
+        }
+    }
+}
+
+impl<T: Scalar> RowGradient<T> {
+    /// Adds row `position` of `gradient` to row `ids(position)` of the table for every position that has an id.
+    /// Sums run in the order of positions, so they do not depend on anything else.
+    pub(crate) fn accumulate(
+        &mut self,
+        positions: usize,
+        ids: impl Fn(usize) -> Option<usize>,
+        gradient: &[T],
+    ) -> Result<()> {
+        let width = self.width;
+        let row = |position: usize| gradient.get(position * width..(position + 1) * width).unwrap_or(&[]);
+        self.pairs.clear();
+        self.pairs.try_reserve(positions).map_err(|_| Error::memory("The list of used embedding rows does not fit"))?;
+        let zero = T::default();
+        for position in 0..positions {
+            // Padding and masked steps have a gradient of zero; listing them would only cost time.
+            if let Some(id) = ids(position)
+                && row(position).iter().any(|&value| value != zero)
+            {
+                self.pairs.push((id, position));
+            }
+        }
+        self.pairs.sort_unstable();
+        self.merged_rows.clear();
+        self.merged_values.clear();
+        let count = self.rows.len() + self.pairs.len();
+        self.merged_rows.try_reserve(count).and_then(|()| self.merged_values.try_reserve(count * width)).map_err(
+            |_| Error::memory(format!("The gradient of {count} embedding rows of {width} values does not fit")),
+        )?;
+        let mut old = 0;
+        let mut next = 0;
+        while old < self.rows.len() || next < self.pairs.len() {
+            let old_id = self.rows.get(old).copied().unwrap_or(usize::MAX);
+            let new_id = self.pairs.get(next).map_or(usize::MAX, |pair| pair.0);
+            let id = old_id.min(new_id);
+            let start = self.merged_values.len();
+            self.merged_rows.push(id);
+            if old_id == id {
+                self.merged_values.extend_from_slice(&self.values[old * width..(old + 1) * width]);
+                old += 1;
+            } else {
+                self.merged_values.resize(start + width, zero);
+            }
+            while let Some(&(same, position)) = self.pairs.get(next)
+                && same == id
+            {
+                for (sum, &value) in self.merged_values[start..].iter_mut().zip(row(position)) {
+                    *sum += value;
+                }
+                next += 1;
+            }
+        }
+        std::mem::swap(&mut self.rows, &mut self.merged_rows);
+        std::mem::swap(&mut self.values, &mut self.merged_values);
+        Ok(())
+    }
+}

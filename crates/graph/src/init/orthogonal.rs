@@ -1,0 +1,117 @@
+//! Orthogonal matrices (Saxe, McClelland, Ganguli 2014).
+
+use super::finite;
+use crate::error::{Error, Result};
+use crate::rng::{Key, fill_normal};
+use seqloom_kernels::{Matrix, MatrixMut, Scalar};
+
+/// Vectors orthogonalised at a time: enough for the products with the vectors before to be matrix products.
+const PANEL: usize = 32;
+
+/// The Q of the QR decomposition of a tall normal matrix, with R's diagonal positive (Keras's sign fix), transposed
+/// where the weight is wide. Blocked Gram–Schmidt, each panel twice, which gives orthonormality to rounding (Giraud,
+/// Langou, Rozložník 2005).
+pub(super) fn fill(gain: f64, shape: &[usize], key: Key, out: &mut [f32]) -> Result<()> {
+    finite("gain", gain)?;
+    let [leading @ .., cols] = shape else {
+        return Err(orthogonal_shape(shape));
+    };
+    if leading.is_empty() {
+        return Err(orthogonal_shape(shape));
+    }
+    if out.is_empty() {
+        return Ok(());
+    }
+    let (rows, cols) = (out.len() / cols, *cols);
+    let (long, count) = (rows.max(cols), rows.min(cols));
+    if rows <= cols {
+        fill_normal(key, 0, out);
+        orthonormalise(out, long, count)?;
+    } else {
+        let mut vectors = Vec::new();
+        vectors
+            .try_reserve_exact(out.len())
+            .map_err(|_| Error::memory(format!("no memory for an orthogonal matrix of shape {shape:?}")))?;
+        vectors.resize(out.len(), 0.0);
+        fill_normal(key, 0, &mut vectors);
+        orthonormalise(&mut vectors, long, count)?;
+        for (row, values) in out.chunks_exact_mut(cols).enumerate() {
+            for (col, value) in values.iter_mut().enumerate() {
+                *value = vectors[col * long + row];
+            }
+        }
+    }
+    if gain != 1.0 {
+        out.iter_mut().for_each(|x| *x *= gain as f32);
+    }
+    Ok(())
+}
+
+fn orthogonal_shape(shape: &[usize]) -> Error {
+    Error::shape(format!("the orthogonal initializer needs at least two dimensions, but the weight has shape {shape:?}"))
+}
+
+/// Makes the `count` vectors of length `long`, one after the other in `vectors`, orthonormal in order.
+fn orthonormalise(vectors: &mut [f32], long: usize, count: usize) -> Result<()> {
+    let mut products = Vec::new();
+    products
+        .try_reserve_exact(PANEL.min(count) * count)
+        .map_err(|_| Error::memory("no memory for an orthogonal matrix"))?;
+    for start in (0..count).step_by(PANEL) {
+        let (done, rest) = vectors.split_at_mut(start * long);
+        let height = PANEL.min(count - start);
+        let panel = &mut rest[..height * long];
+        for _ in 0..2 {
+            if start > 0 {
+                products.clear();
+                products.resize(height * start, 0.0);
+                project_out(done, panel, &mut products, long);
+            }
+            gram_schmidt(panel, long);
+        }
+    }
+    Ok(())
+}
+
+/// `panel -= panel · doneᵀ · done`.
+fn project_out(done: &[f32], panel: &mut [f32], products: &mut [f32], long: usize) {
+    let (before, height) = (done.len() / long, panel.len() / long);
+    let basis = Matrix::new(done, before, long);
+    f32::gemm(
+        Matrix::new(panel, height, long),
+        basis.transposed(),
+        MatrixMut::new(products, height, before),
+        false,
+    );
+    products.iter_mut().for_each(|x| *x = -*x);
+    f32::gemm(Matrix::new(products, height, before), basis, MatrixMut::new(panel, height, long), true);
+}
+
+/// Modified Gram–Schmidt within a panel.
+fn gram_schmidt(panel: &mut [f32], long: usize) {
+    for index in 0..panel.len() / long {
+        let (before, rest) = panel.split_at_mut(index * long);
+        let vector = &mut rest[..long];
+        for other in before.chunks_exact(long) {
+            let product = dot(other, vector);
+            vector.iter_mut().zip(other).for_each(|(x, y)| *x -= product * y);
+        }
+        let norm = dot(vector, vector).sqrt();
+        if norm > 0.0 {
+            vector.iter_mut().for_each(|x| *x /= norm);
+        }
+    }
+}
+
+/// In lanes, so that it vectorises and the rounding error does not grow with the length.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; 32];
+    let (a_chunks, b_chunks) = (a.chunks_exact(32), b.chunks_exact(32));
+    let tail: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in a_chunks.zip(b_chunks) {
+        for lane in 0..32 {
+            lanes[lane] += x[lane] * y[lane];
+        }
+    }
+    lanes.iter().map(|&x| f64::from(x)).sum::<f64>() as f32 + tail
+}

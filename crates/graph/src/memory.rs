@@ -1,0 +1,109 @@
+//! Growing memory: every size is checked, what the process may use is respected, and failure is an error.
+
+use crate::error::{Error, Result};
+use seqloom_kernels::AlignedVec;
+use std::fs;
+
+/// Requests below this many bytes are left to the allocator alone.
+const UNCHECKED_BYTES: usize = 64 << 20;
+
+/// Bytes that the process can still use: the system's available memory or what the control group leaves, whichever is less.
+/// `None` where the system does not say.
+fn available_bytes() -> Option<u64> {
+    let system = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
+    });
+    match (system, group_bytes()) {
+        (Some(system), Some(group)) => Some(system.min(group)),
+        (system, group) => system.or(group),
+    }
+}
+
+/// What the control group's limit (version 2, then 1) leaves, page cache not counted as used.
+fn group_bytes() -> Option<u64> {
+    let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let cached = |path: &str, key: &str| {
+        let text = fs::read_to_string(path).ok()?;
+        text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse::<u64>().ok())
+    };
+    let left = |limit: u64, used: u64, cache: Option<u64>| {
+        limit.saturating_sub(used.saturating_sub(cache.unwrap_or(0)))
+    };
+    if let Some(limit) = number("/sys/fs/cgroup/memory.max") {
+        let used = number("/sys/fs/cgroup/memory.current")?;
+        return Some(left(limit, used, cached("/sys/fs/cgroup/memory.stat", "inactive_file ")));
+    }
+    let limit = number("/sys/fs/cgroup/memory/memory.limit_in_bytes")?;
+    let used = number("/sys/fs/cgroup/memory/memory.usage_in_bytes")?;
+    Some(left(limit, used, cached("/sys/fs/cgroup/memory/memory.stat", "total_inactive_file ")))
+}
+
+/// A size for a message: `1536 bytes`, `2.5 GiB`.
+fn readable(bytes: u128) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut size = bytes as f64 / 1024.0;
+    if size < 1.0 {
+        return format!("{bytes} bytes");
+    }
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", UNITS[unit])
+}
+
+/// Refuses sizes that the process cannot have; `freed` bytes are given back before the new ones are taken.
+fn check(elements: usize, element_bytes: usize, freed: usize, what: &str) -> Result<()> {
+    let bytes = elements as u128 * element_bytes as u128;
+    if bytes <= UNCHECKED_BYTES as u128 {
+        return Ok(());
+    }
+    match available_bytes() {
+        Some(available) if bytes > u128::from(available) + freed as u128 => Err(Error::memory(format!(
+            "{what} need {}; {} are available",
+            readable(bytes),
+            readable(u128::from(available) + freed as u128)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn refused(elements: usize, element_bytes: usize, what: &str) -> Error {
+    let size = readable(elements as u128 * element_bytes as u128);
+    Error::memory(format!("{what} need {size}, which cannot be allocated"))
+}
+
+/// A zeroed aligned block. `what` names its content in the message, in the plural: "The weights".
+pub(crate) fn aligned<T: seqloom_kernels::Scalar>(elements: usize, what: &str) -> Result<AlignedVec<T>> {
+    check(elements, size_of::<T>(), 0, what)?;
+    AlignedVec::try_new(elements).map_err(|_| refused(elements, size_of::<T>(), what))
+}
+
+/// Makes `block` at least `elements` long; its content is lost when it grows.
+pub(crate) fn grow_aligned<T: seqloom_kernels::Scalar>(
+    block: &mut AlignedVec<T>,
+    elements: usize,
+    what: &str,
+) -> Result<()> {
+    if block.len() >= elements {
+        return Ok(());
+    }
+    check(elements, size_of::<T>(), block.len() * size_of::<T>(), what)?;
+    // The old block goes first: both together might not fit.
+    *block = AlignedVec::try_new(0).map_err(|_| refused(0, size_of::<T>(), what))?;
+    *block = AlignedVec::try_new(elements).map_err(|_| refused(elements, size_of::<T>(), what))?;
+    Ok(())
+}
+
+/// Empties `list` and fills it with `elements` copies of `value`, keeping its capacity.
+pub(crate) fn refill<V: Clone>(list: &mut Vec<V>, elements: usize, value: V, what: &str) -> Result<()> {
+    list.clear();
+    if list.capacity() < elements {
+        check(elements, size_of::<V>(), 0, what)?;
+        list.try_reserve_exact(elements).map_err(|_| refused(elements, size_of::<V>(), what))?;
+    }
+    list.resize(elements, value);
+    Ok(())
+}

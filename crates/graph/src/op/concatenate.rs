@@ -1,0 +1,113 @@
+//! `concatenate`: inputs side by side along a feature axis.
+
+use super::activation::expect_float;
+use super::{Backward, Forward, MaskRule, Op, Place, Site};
+use crate::error::{Error, Result};
+use crate::shape::{ANY, Meta};
+use seqloom_kernels::Scalar;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attributes {
+    axis: i64,
+}
+
+/// Joins its inputs along one axis.
+#[derive(Debug)]
+pub(super) struct Concatenate {
+    axis: i64,
+}
+
+impl Concatenate {
+    pub(super) fn new(site: &Site<'_>) -> Result<Self> {
+        site.arity(1..=usize::MAX, 0..=0, 1)?;
+        Ok(Self { axis: site.attributes::<Attributes>()?.axis })
+    }
+
+    /// The axis counted from the front.
+    fn axis(&self, rank: usize) -> Result<usize> {
+        let axis = if self.axis < 0 { self.axis.saturating_add(rank as i64) } else { self.axis };
+        match usize::try_from(axis) {
+            Ok(axis) if axis > 0 && axis < rank && (rank == 2 || axis > 1) => Ok(axis),
+            _ => Err(Error::option(format!(
+                "axis must be -1 or a feature axis (not batch or time) of inputs with {rank} dimensions; got {}",
+                self.axis
+            ))),
+        }
+    }
+
+    /// For each input: its gradient or value, elements of one block of it, and where that block starts in the output's.
+    fn pieces<'f, T: Scalar>(
+        &self,
+        frame: &super::context::Frame<'f, T>,
+    ) -> Result<(usize, impl Iterator<Item = Result<(super::ValueRef, usize, usize)>> + use<'f, T>)> {
+        let axis = self.axis(frame.outputs[0].shape.rank())?;
+        let total = frame.outputs[0].shape.inner(axis)?;
+        let mut start = 0;
+        let pieces = frame.inputs.iter().map(move |input| {
+            let width = input.shape.inner(axis)?;
+            start += width;
+            Ok((*input, width, start - width))
+        });
+        Ok((total, pieces))
+    }
+}
+
+impl<T: Scalar> Op<T> for Concatenate {
+    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        let axis = self.axis(inputs[0].shape.rank())?;
+        let mut shape = inputs[0].shape;
+        let mut total = Some(0_usize);
+        for meta in inputs {
+            expect_float(meta)?;
+            let mismatch = || {
+                Error::shape(format!("inputs must have equal dimensions except axis {axis}; got {shape} and {}", meta.shape))
+            };
+            let mut other = meta.shape;
+            let width = std::mem::replace(other.dims_mut().get_mut(axis).ok_or_else(mismatch)?, ANY);
+            let mut unified = shape.unify(&other).ok_or_else(mismatch)?;
+            unified.dims_mut()[axis] = ANY;
+            shape = unified;
+            total = if width == ANY { None } else { total.and_then(|total| total.checked_add(width)) };
+        }
+        shape.dims_mut()[axis] = total.unwrap_or(ANY);
+        outputs[0] = Meta::float(shape);
+        Ok(())
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let frame = &mut context.frame;
+        let (total, pieces) = self.pieces(frame)?;
+        for piece in pieces {
+            let (input, width, start) = piece?;
+            let ([x], [y]) = frame.buffers.carve([input.place], [frame.outputs[0].place])?;
+            for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(total)) {
+                y[start..start + width].copy_from_slice(x);
+            }
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        let frame = &mut context.frame;
+        let (total, pieces) = self.pieces(frame)?;
+        for piece in pieces {
+            let (input, width, start) = piece?;
+            if input.gradient == Place::None {
+                continue;
+            }
+            let ([dy], [dx]) = frame.buffers.carve([frame.outputs[0].gradient], [input.gradient])?;
+            for (dx, dy) in dx.chunks_exact_mut(width).zip(dy.chunks_exact(total)) {
+                for (dx, &dy) in dx.iter_mut().zip(&dy[start..start + width]) {
+                    *dx += dy;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Merge
+    }
+}

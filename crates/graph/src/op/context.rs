@@ -1,0 +1,103 @@
+//! What an operation sees of the graph while it runs.
+
+use super::{Buffers, Place};
+use crate::error::{Error, Result};
+use crate::executor::Run;
+use crate::gradients::Gradients;
+use crate::mask::SequenceMask;
+use crate::params::Parameters;
+use crate::shape::Shape;
+use crate::spec::Dtype;
+use seqloom_kernels::Scalar;
+use std::sync::atomic::Ordering;
+
+/// An operand: its shape, where it is, where its gradient is, and its mask.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ValueRef {
+    pub(crate) shape: Shape,
+    pub(crate) dtype: Dtype,
+    /// The elements of a floating-point value.
+    pub(crate) place: Place,
+    /// Its gradient, [`Place::None`] when nobody wants or provides one.
+    pub(crate) gradient: Place,
+    /// Index of its mask in `masks`.
+    pub(crate) mask: Option<usize>,
+    /// The graph input that it is, if it is one.
+    pub(crate) input: Option<usize>,
+}
+
+/// The weights of the model and the indices of an operation's own.
+pub(crate) struct Weights<'a, T: Scalar> {
+    pub(crate) params: &'a Parameters<T>,
+    pub(crate) indices: &'a [usize],
+}
+
+impl<'a, T: Scalar> Weights<'a, T> {
+    /// The elements of the operation's weight `index`; empty when it has fewer weights.
+    pub(crate) fn get(&self, index: usize) -> &'a [T] {
+        self.index(index).and_then(|weight| self.params.get(weight)).unwrap_or(&[])
+    }
+
+    /// The number in the model of the operation's weight `index`.
+    pub(crate) fn index(&self, index: usize) -> Option<usize> {
+        self.indices.get(index).copied()
+    }
+
+    /// The same for several, as [`Gradients::dense`] takes them.
+    pub(crate) fn indices<const N: usize>(&self, indices: [usize; N]) -> [Option<usize>; N] {
+        indices.map(|index| self.index(index))
+    }
+}
+
+/// The parts of a context that both passes have.
+pub(crate) struct Frame<'a, T: Scalar> {
+    pub(crate) inputs: &'a [ValueRef],
+    pub(crate) outputs: &'a [ValueRef],
+    pub(crate) buffers: Buffers<'a, T>,
+    pub(crate) weights: Weights<'a, T>,
+    /// Elements of the graph's int32 inputs.
+    pub(crate) integers: &'a [Vec<i32>],
+    /// What the forward pass leaves for the backward pass; nowhere when not recording.
+    pub(crate) stash: Place,
+    pub(crate) workspace: Place,
+    pub(crate) run: &'a Run<'a>,
+    /// Position of the node in the graph: the key of its random numbers.
+    pub(crate) node: usize,
+}
+
+impl<'a, T: Scalar> Frame<'a, T> {
+    /// The elements of input `index`, which is an int32 graph input.
+    pub(crate) fn integers(&self, index: usize) -> Result<&'a [i32]> {
+        self.inputs
+            .get(index)
+            .and_then(|value| self.integers.get(value.input?))
+            .map(Vec::as_slice)
+            .ok_or_else(|| Error::native("An int32 value is not a graph input"))
+    }
+
+    /// Ends the pass when the caller has cancelled it.
+    pub(crate) fn check_cancelled(&self) -> Result<()> {
+        match self.run.cancel {
+            Some(flag) if flag.load(Ordering::Relaxed) => Err(Error::aborted()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The context of a forward pass.
+pub(crate) struct Forward<'a, T: Scalar> {
+    pub(crate) frame: Frame<'a, T>,
+    pub(crate) masks: &'a mut [SequenceMask],
+}
+
+/// The context of a backward pass.
+pub(crate) struct Backward<'a, T: Scalar> {
+    pub(crate) frame: Frame<'a, T>,
+    pub(crate) masks: &'a [SequenceMask],
+    pub(crate) gradients: &'a mut Gradients<T>,
+}
+
+/// The mask of a value, if it has one.
+pub(crate) fn mask_of<'a>(masks: &'a [SequenceMask], value: &ValueRef) -> Option<&'a SequenceMask> {
+    value.mask.and_then(|mask| masks.get(mask)).filter(|mask| !mask.is_full())
+}

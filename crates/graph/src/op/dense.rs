@@ -1,0 +1,105 @@
+//! `dense`: y = x·kernel + bias over the last axis.
+
+use super::activation::expect_float;
+use super::{Backward, Forward, Op, Operands, Site, Sizes};
+use crate::error::{Error, Result};
+use crate::shape::{Meta, fits};
+use seqloom_kernels::{Matrix, MatrixMut, Scalar};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attributes {}
+
+/// A matrix product with the weights `kernel` [inputs, units] and, if given, `bias` [units].
+#[derive(Debug)]
+pub(super) struct Dense {
+    inputs: usize,
+    units: usize,
+    has_bias: bool,
+}
+
+impl Dense {
+    pub(super) fn new(site: &Site<'_>) -> Result<Self> {
+        let Attributes {} = site.attributes()?;
+        site.arity(1..=1, 1..=2, 1)?;
+        let [inputs, units] = site.matrix(0, "kernel")?;
+        let has_bias = site.weight_count() == 2;
+        if has_bias {
+            site.expect_weight(1, "bias", &[units])?;
+        }
+        Ok(Self { inputs, units, has_bias })
+    }
+}
+
+impl<T: Scalar> Op<T> for Dense {
+    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        expect_float(&inputs[0])?;
+        let shape = inputs[0].shape;
+        if shape.rank() < 2 || !fits(shape.last(), self.inputs) {
+            return Err(Error::shape(format!("the last dimension of the input must be {}; got shape {shape}", self.inputs)));
+        }
+        outputs[0] = Meta::float(shape.with_last(self.units));
+        Ok(())
+    }
+
+    fn sizes(&self, operands: Operands<'_>) -> Result<Sizes> {
+        operands.outputs[0].shape.elements()?;
+        Ok(Sizes::default())
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let frame = &mut context.frame;
+        let (kernel, bias) = (frame.weights.get(0), frame.weights.get(1));
+        let ([x], [y]) = frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place])?;
+        if self.has_bias {
+            for y in y.chunks_exact_mut(self.units) {
+                y.copy_from_slice(bias);
+            }
+        }
+        let rows = x.len() / self.inputs;
+        T::gemm(
+            Matrix::new(x, rows, self.inputs),
+            Matrix::new(kernel, self.inputs, self.units),
+            MatrixMut::new(y, rows, self.units),
+            self.has_bias,
+        );
+        Ok(())
+    }
+
+    fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        let Backward { frame, gradients, .. } = context;
+        let kernel = frame.weights.get(0);
+        let [d_kernel, d_bias] = gradients.dense(frame.weights.indices([0, 1]))?;
+        let ([x, dy], [dx]) = frame
+            .buffers
+            .carve([frame.inputs[0].place, frame.outputs[0].gradient], [frame.inputs[0].gradient])?;
+        let rows = dy.len() / self.units;
+        let dy_matrix = Matrix::new(dy, rows, self.units);
+        if !dx.is_empty() {
+            let kernel = Matrix::new(kernel, self.inputs, self.units).transposed();
+            T::gemm(dy_matrix, kernel, MatrixMut::new(dx, rows, self.inputs), true);
+        }
+        if !d_kernel.is_empty() {
+            let x = Matrix::new(x, rows, self.inputs).transposed();
+            T::gemm(x, dy_matrix, MatrixMut::new(d_kernel, self.inputs, self.units), true);
+        }
+        if !d_bias.is_empty() {
+            add_rows(dy, d_bias);
+        }
+        Ok(())
+    }
+
+    fn keeps_input(&self, _index: usize) -> bool {
+        true
+    }
+}
+
+/// Adds every row of `x` to `sum`, in their order.
+pub(super) fn add_rows<T: Scalar>(x: &[T], sum: &mut [T]) {
+    for row in x.chunks_exact(sum.len().max(1)) {
+        for (sum, &x) in sum.iter_mut().zip(row) {
+            *sum += x;
+        }
+    }
+}

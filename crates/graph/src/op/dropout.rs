@@ -1,0 +1,120 @@
+//! `dropout`: in training, zeroes a random fraction of the elements and scales the others up (Srivastava et al. 2014).
+
+use super::activation::expect_float;
+use super::{Backward, Forward, Op, Operands, Place, Site, Sizes};
+use crate::error::{Error, Result};
+use crate::rng::{Key, Stream};
+use crate::shape::{Meta, Shape};
+use seqloom_kernels::Scalar;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Attributes {
+    rate: f64,
+    share_steps: bool,
+}
+
+/// The number of bits that elements of one row have in the stream, so that a row's numbers do not depend on the padded length.
+const ROW_BITS: u32 = 40;
+
+/// Drops elements at `rate`; with `share_steps` the same ones at every time step.
+#[derive(Debug)]
+pub(super) struct Dropout {
+    rate: f64,
+    share_steps: bool,
+}
+
+impl Dropout {
+    pub(super) fn new(site: &Site<'_>) -> Result<Self> {
+        site.arity(1..=1, 0..=0, 1)?;
+        let Attributes { rate, share_steps } = site.attributes()?;
+        if !(0.0..1.0).contains(&rate) {
+            return Err(Error::option(format!("rate must be at least 0 and below 1; got {rate}")));
+        }
+        Ok(Self { rate, share_steps })
+    }
+
+    /// How often a row's factors repeat, and how many there are.
+    fn factors(&self, shape: &Shape) -> Result<(usize, usize)> {
+        if self.share_steps && shape.rank() >= 3 {
+            Ok((shape.time(), shape.inner(2)?))
+        } else {
+            Ok((1, shape.inner(1)?))
+        }
+    }
+}
+
+/// Calls `apply` for every element and its factor; `scale` holds one factor per row and unshared element.
+fn for_each<'a, T: Scalar>(
+    scale: &'a [T],
+    (repeats, width): (usize, usize),
+    x: &'a [T],
+    y: &'a mut [T],
+    apply: impl Fn(&mut T, T, T),
+) {
+    for (step, (x, y)) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).enumerate() {
+        let row = step / repeats;
+        for ((y, &x), &scale) in y.iter_mut().zip(x).zip(&scale[row * width..(row + 1) * width]) {
+            apply(y, x, scale);
+        }
+    }
+}
+
+impl<T: Scalar> Op<T> for Dropout {
+    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        expect_float(&inputs[0])?;
+        if inputs[0].shape.rank() < 2 {
+            return Err(Error::shape(format!("the input must have at least 2 dimensions; got shape {}", inputs[0].shape)));
+        }
+        outputs[0] = inputs[0];
+        Ok(())
+    }
+
+    fn sizes(&self, operands: Operands<'_>) -> Result<Sizes> {
+        let shape = operands.inputs[0].shape;
+        let (_, width) = self.factors(&shape)?;
+        let count = shape.elements()?.min(width.saturating_mul(shape.batch()));
+        Ok(if operands.recording {
+            Sizes { stash: count, ..Sizes::default() }
+        } else {
+            Sizes { forward: count, ..Sizes::default() }
+        })
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let frame = &mut context.frame;
+        let shape = frame.inputs[0].shape;
+        let scale_place = if frame.stash == Place::None { frame.workspace } else { frame.stash };
+        let ([x], [y, scale]) = frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place, scale_place])?;
+        if !frame.run.training || self.rate == 0.0 {
+            scale.fill(T::ONE);
+            y.copy_from_slice(x);
+            return Ok(());
+        }
+        let (repeats, width) = self.factors(&shape)?;
+        let stream = Stream::new(Key { seed: frame.run.seed, step: frame.run.step, op: frame.node as u64 });
+        let kept = T::from_f64(1.0 / (1.0 - self.rate));
+        for (row, scale) in scale.chunks_exact_mut(width).enumerate() {
+            let first = (row as u64) << ROW_BITS;
+            for (block, scale) in scale.chunks_mut(4).enumerate() {
+                let bits = stream.block(first / 4 + block as u64);
+                for (scale, bits) in scale.iter_mut().zip(bits) {
+                    let dropped = f64::from(bits) < self.rate * 4_294_967_296.0;
+                    *scale = if dropped { T::ZERO } else { kept };
+                }
+            }
+        }
+        for_each(scale, (repeats, width), x, y, |y, x, scale| *y = x * scale);
+        Ok(())
+    }
+
+    fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        let frame = &mut context.frame;
+        let factors = self.factors(&frame.inputs[0].shape)?;
+        let ([scale, dy], [dx]) =
+            frame.buffers.carve([frame.stash, frame.outputs[0].gradient], [frame.inputs[0].gradient])?;
+        for_each(scale, factors, dy, dx, |dx, dy, scale| *dx += dy * scale);
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! `embedding`: rows of a table, chosen by token ids.
+
+use super::context::mask_of;
+use super::{Backward, Forward, MaskRule, Op, Site};
+use crate::error::{Error, Result};
+use crate::mask::SequenceMask;
+use crate::shape::Meta;
+use crate::spec::Dtype;
+use seqloom_kernels::Scalar;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Attributes {
+    mask_zero: bool,
+}
+
+/// Looks up rows of the weight `table` [vocabulary, width]; with `mask_zero` steps with token 0 become invalid.
+#[derive(Debug)]
+pub(super) struct Embedding {
+    vocabulary: usize,
+    width: usize,
+    mask_zero: bool,
+}
+
+impl Embedding {
+    pub(super) fn new(site: &Site<'_>) -> Result<Self> {
+        site.arity(1..=1, 1..=1, 1)?;
+        let [vocabulary, width] = site.matrix(0, "table")?;
+        Ok(Self { vocabulary, width, mask_zero: site.attributes::<Attributes>()?.mask_zero })
+    }
+
+    /// Tokens per (row, step): more than one where the input has further dimensions.
+    fn per_step(meta: &super::ValueRef) -> Result<usize> {
+        Ok(meta.shape.inner(2)?.max(1))
+    }
+}
+
+impl<T: Scalar> Op<T> for Embedding {
+    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        if inputs[0].dtype != Dtype::Int32 {
+            return Err(Error::data("the input must be int32 token ids, but is float32"));
+        }
+        if self.mask_zero && inputs[0].shape.rank() != 2 {
+            return Err(Error::shape(format!(
+                "maskZero needs tokens of shape [batch, time]; got shape {}",
+                inputs[0].shape
+            )));
+        }
+        outputs[0] = Meta::float(inputs[0].shape.pushed(self.width)?);
+        Ok(())
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let Forward { frame, masks } = context;
+        let tokens = frame.integers(0)?;
+        let table = frame.weights.get(0);
+        let (input, output) = (frame.inputs[0], frame.outputs[0]);
+        let per_step = Self::per_step(&input)?;
+        let (time, rank) = (input.shape.time(), input.shape.rank());
+        let padding = mask_of(masks, &input);
+        let ([], [y]) = frame.buffers.carve([], [output.place])?;
+        for (position, (&token, y)) in tokens.iter().zip(y.chunks_exact_mut(self.width)).enumerate() {
+            let step = position / per_step;
+            // Padding may hold anything, and nothing of it may reach a result.
+            if padding.is_some_and(|mask| !mask.is_valid(step / time, step % time)) {
+                y.fill(T::ZERO);
+                continue;
+            }
+            let row = usize::try_from(token).ok().filter(|&row| row < self.vocabulary).ok_or_else(|| {
+                let place = if rank < 2 {
+                    format!("row {step}")
+                } else {
+                    format!("row {}, step {}", step / time, step % time)
+                };
+                Error::data(format!(
+                    "token {token} at {place} is outside the vocabulary; ids must be 0 to {}",
+                    self.vocabulary - 1
+                ))
+            })?;
+            y.copy_from_slice(&table[row * self.width..(row + 1) * self.width]);
+        }
+        if self.mask_zero
+            && let Some(index) = output.mask
+        {
+            let batch = input.shape.batch();
+            let mut mask = std::mem::take(&mut masks[index]);
+            let source: Option<&SequenceMask> = mask_of(masks, &input);
+            let result = mask.set(batch, time, |row, step| {
+                tokens[row * time + step] != 0 && source.is_none_or(|source| source.is_valid(row, step))
+            });
+            masks[index] = mask;
+            result?;
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        let Backward { frame, masks, gradients } = context;
+        let tokens = frame.integers(0)?;
+        let input = frame.inputs[0];
+        let per_step = Self::per_step(&input)?;
+        let time = input.shape.time();
+        let padding = mask_of(masks, &input);
+        let row = |position: usize| {
+            let step = position / per_step;
+            let padded = padding.is_some_and(|mask| !mask.is_valid(step / time, step % time));
+            if padded { None } else { tokens.get(position).and_then(|&token| usize::try_from(token).ok()) }
+        };
+        let ([dy], []) = frame.buffers.carve([frame.outputs[0].gradient], [])?;
+        let Some(weight) = frame.weights.index(0) else { return Ok(()) };
+        if let Some(list) = gradients.rows_mut(weight) {
+            return list.accumulate(tokens.len(), row, dy);
+        }
+        let [d_table] = gradients.dense([Some(weight)])?;
+        for (position, dy) in dy.chunks_exact(self.width).enumerate() {
+            if let Some(target) = row(position).and_then(|row| d_table.get_mut(row * self.width..(row + 1) * self.width)) {
+                for (sum, &dy) in target.iter_mut().zip(dy) {
+                    *sum += dy;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        if self.mask_zero { MaskRule::Own } else { MaskRule::First }
+    }
+
+    fn differentiable(&self, _input: usize, _output: usize) -> bool {
+        false
+    }
+
+    fn has_row_gradient(&self) -> bool {
+        true
+    }
+}

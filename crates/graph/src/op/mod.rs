@@ -1,0 +1,148 @@
+//! The operations, one file each: shape rule, forward, backward, and the memory they need.
+//!
+//! A new operation is a file with a type that implements [`Op`] and a line in [`build`].
+
+mod activation;
+mod buffers;
+mod concatenate;
+mod context;
+mod dense;
+mod dropout;
+mod embedding;
+mod last_step;
+mod layer_norm;
+mod loss;
+mod masking;
+mod merge;
+mod metric;
+mod pool;
+mod recurrent;
+mod repeat_vector;
+mod reshape;
+mod site;
+
+pub(crate) use buffers::{Buffers, Place};
+pub(crate) use context::{Backward, Forward, ValueRef};
+pub(crate) use site::Site;
+
+use crate::error::{Error, Result};
+use crate::shape::Meta;
+use seqloom_kernels::{Activation, Scalar};
+
+/// How an operation's outputs that have a time axis get their mask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MaskRule {
+    /// The first input's.
+    First,
+    /// The steps that are valid in every input.
+    Merge,
+    /// A mask of their own: all steps unless the operation's forward pass says otherwise.
+    Own,
+}
+
+/// Elements of memory that an operation needs besides its inputs and outputs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    /// Kept from the forward to the backward pass (only when recording).
+    pub(crate) stash: usize,
+    /// During the forward pass.
+    pub(crate) forward: usize,
+    /// During the backward pass.
+    pub(crate) backward: usize,
+}
+
+/// What a graph knows about the operands of an operation when it is planned, so that [`Op::sizes`] can leave out what is not
+/// wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operands<'a> {
+    pub(crate) inputs: &'a [Meta],
+    pub(crate) outputs: &'a [Meta],
+    /// Whether a backward pass may follow.
+    pub(crate) recording: bool,
+}
+
+/// An operation of a graph, with whatever it caches between runs.
+///
+/// Errors need not name the layer; the caller adds it. `forward` and `backward` may rely on what `infer` has checked.
+pub(crate) trait Op<T: Scalar>: Send {
+    /// Checks the inputs and computes types and shapes of the outputs. Runs once with unknown dimensions and again for every
+    /// new batch size with known ones.
+    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()>;
+
+    /// Memory needed besides inputs and outputs, for known shapes.
+    fn sizes(&self, _operands: Operands<'_>) -> Result<Sizes> {
+        Ok(Sizes::default())
+    }
+
+    /// Computes the outputs. Outputs without a reader have no memory.
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()>;
+
+    /// Adds to the gradients of the inputs and weights that want one.
+    fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()>;
+
+    /// Where masks of the outputs come from.
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::First
+    }
+
+    /// Whether the backward pass reads input `index`.
+    fn keeps_input(&self, _index: usize) -> bool {
+        false
+    }
+
+    /// Whether the backward pass reads output `index`.
+    fn keeps_output(&self, _index: usize) -> bool {
+        false
+    }
+
+    /// Whether gradients flow from output `output` to input `input`.
+    fn differentiable(&self, _input: usize, _output: usize) -> bool {
+        true
+    }
+
+    /// Whether the gradient of its weight can be a list of rows.
+    fn has_row_gradient(&self) -> bool {
+        false
+    }
+
+    /// The activation that it computes, for rewrites.
+    fn activation(&self) -> Option<ActivationKind> {
+        None
+    }
+
+    /// Tells a loss that its prediction is computed by `activation`; true when the loss will read that activation's input
+    /// instead.
+    fn fuse_activation(&mut self, _activation: ActivationKind) -> bool {
+        false
+    }
+}
+
+/// Element-wise activations and those over the last axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ActivationKind {
+    Elementwise(Activation),
+    Softmax,
+    LogSoftmax,
+}
+
+/// The operation that a node of the wire format names.
+pub(crate) fn build<T: Scalar>(site: &Site<'_>) -> Result<Box<dyn Op<T>>> {
+    Ok(match site.op() {
+        "activation" => Box::new(activation::ActivationOp::new(site)?),
+        "add" | "average" | "subtract" | "multiply" | "maximum" | "minimum" => Box::new(merge::Merge::new(site)?),
+        "concatenate" => Box::new(concatenate::Concatenate::new(site)?),
+        "dense" => Box::new(dense::Dense::new(site)?),
+        "dropout" => Box::new(dropout::Dropout::new(site)?),
+        "embedding" => Box::new(embedding::Embedding::new(site)?),
+        "simpleRnn" | "lstm" | "gru" => Box::new(recurrent::Recurrent::<T>::new(site)?),
+        "lastStep" => Box::new(last_step::LastStep::new(site)?),
+        "layerNorm" => Box::new(layer_norm::LayerNorm::new(site)?),
+        "loss" => loss::build(site)?,
+        "masking" => Box::new(masking::Masking::new(site)?),
+        "metric" => Box::new(metric::Metric::new(site)?),
+        "poolAverage" | "poolMax" => Box::new(pool::Pool::new(site)?),
+        "repeatVector" => Box::new(repeat_vector::RepeatVector::new(site)?),
+        "reshape" => Box::new(reshape::Reshape::new(site)?),
+        other => return Err(Error::unsupported(format!("There is no operation '{other}' (node '{}')", site.name()))),
+    })
+}

@@ -1,0 +1,231 @@
+//! Optimizers over the flat arena of weights: Keras's default values, PyTorch's formulas.
+
+mod adadelta;
+mod adagrad;
+mod adam;
+mod adamax;
+mod adamw;
+mod apply;
+mod check;
+mod nadam;
+mod norm;
+mod options;
+mod rmsprop;
+mod rule;
+mod sgd;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Error, Result};
+use crate::gradients::{GradientMut, Gradients};
+use crate::memory;
+use crate::params::{Parameters, SLOT_ALIGNMENT, Slot};
+use norm::Norms;
+use options::{Clip, Options};
+use rule::Rule;
+use seqloom_kernels::AlignedVec;
+
+/// One state of one weight, for saving.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateTensor {
+    /// The weight's name and the state's: `lstm/kernel/mean`.
+    pub name: String,
+    /// The weight's dimensions.
+    pub shape: Vec<usize>,
+    /// Its elements.
+    pub data: Vec<f32>,
+}
+
+/// An optimizer with its state for the trainable weights of one model.
+///
+/// Rows of an embedding table that a batch did not use receive the same update as with a dense gradient of zero.
+/// Results do not depend on the number of threads.
+#[derive(Debug)]
+pub struct Optimizer {
+    learning_rate: f64,
+    clip: Option<Clip>,
+    rule: Box<dyn Rule>,
+    step: u64,
+    slots: Vec<Slot>,
+    /// One arena for each state of the rule, holding the trainable weights in order.
+    states: Vec<AlignedVec<f32>>,
+    norms: Norms,
+    scales: Vec<f32>,
+    gradient_norm: f64,
+}
+
+/// Elements that a weight takes in the state arenas.
+fn state_len(slot: &Slot) -> usize {
+    if slot.trainable { slot.len.next_multiple_of(SLOT_ALIGNMENT) } else { 0 }
+}
+
+impl Optimizer {
+    /// Makes the optimizer that `json` describes: `kind` (sgd, adam, adamw, nadam, adamax, rmsprop, adagrad, adadelta), the
+    /// kind's own options, `learningRate`, `weightDecay`, and at most one of `clipValue`, `clipNorm` (each weight) and
+    /// `globalClipNorm`. What is left out has Keras's default.
+    ///
+    /// # Errors
+    /// `ERR_OPTION` for unknown kinds, unknown fields and values out of range; `ERR_MEMORY` when the state does not fit.
+    pub fn from_json(json: &str, slots: &[Slot]) -> Result<Self> {
+        let Options { learning_rate, clip, rule } = Options::from_json(json)?;
+        let len = slots
+            .iter()
+            .try_fold(0_usize, |sum, slot| sum.checked_add(state_len(slot)))
+            .ok_or_else(|| Error::memory("The state of the optimizer is too large to address"))?;
+        let mut states = Vec::new();
+        for &(_, first) in rule.states() {
+            let mut arena = memory::aligned(len, "The state arenas of the optimizer")?;
+            if first != 0.0 {
+                arena.fill(first);
+            }
+            states.push(arena);
+        }
+        Ok(Self {
+            learning_rate,
+            clip,
+            rule,
+            step: 0,
+            slots: slots.to_vec(),
+            states,
+            norms: Norms::default(),
+            scales: Vec::new(),
+            gradient_norm: 0.0,
+        })
+    }
+
+    /// The learning rate of the next step.
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    /// Changes the learning rate from the next step on.
+    ///
+    /// # Errors
+    /// `ERR_OPTION` when it is negative or not finite.
+    pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        check::non_negative("learningRate", rate)?;
+        self.learning_rate = rate;
+        Ok(())
+    }
+
+    /// The number of steps applied so far.
+    pub fn step_count(&self) -> u64 {
+        self.step
+    }
+
+    /// The norm of all gradients together at the last step, before clipping.
+    pub fn gradient_norm(&self) -> f64 {
+        self.gradient_norm
+    }
+
+    /// Clips the gradients and applies one step. Frozen weights stay as they are.
+    ///
+    /// # Errors
+    /// `ERR_NUMERIC`, naming the first weight whose gradient is not finite; weights and state are then unchanged.
+    pub fn apply(&mut self, parameters: &mut Parameters<f32>, gradients: &mut Gradients<f32>) -> Result<()> {
+        if parameters.slots() != self.slots || gradients.len() != self.slots.len() {
+            return Err(Error::native("The optimizer was made for other weights"));
+        }
+        self.clip(gradients)?;
+        self.step = self.step.saturating_add(1);
+        self.rule.prepare(self.step, self.learning_rate);
+        apply::sweep(&*self.rule, &self.slots, &self.scales, parameters, gradients, &mut self.states);
+        Ok(())
+    }
+
+    /// Checks the gradients, clips them by value and computes the factors that clip them by norm (PyTorch's
+    /// `max_norm / (norm + 1e-6)`, at most 1).
+    fn clip(&mut self, gradients: &mut Gradients<f32>) -> Result<()> {
+        let squares = self.norms.measure(&self.slots, gradients)?;
+        self.gradient_norm = squares.iter().sum::<f64>().sqrt();
+        memory::refill(&mut self.scales, squares.len(), 1.0, "The clipping factors")?;
+        let factor = |limit: f64, norm: f64| (limit / (norm + 1e-6)).min(1.0) as f32;
+        match self.clip {
+            None => {}
+            Some(Clip::GlobalNorm(limit)) => self.scales.fill(factor(limit, self.gradient_norm)),
+            Some(Clip::Norm(limit)) => {
+                for (scale, square) in self.scales.iter_mut().zip(squares) {
+                    *scale = factor(limit, square.sqrt());
+                }
+            }
+            Some(Clip::Value(limit)) => {
+                let limit = limit as f32;
+                for weight in 0..self.slots.len() {
+                    let values = match gradients.get_mut(weight) {
+                        None => continue,
+                        Some(GradientMut::Dense(values)) => values,
+                        Some(GradientMut::Rows(list)) => &mut list.values[..],
+                    };
+                    values.iter_mut().for_each(|g| *g = g.clamp(-limit, limit));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where state tensors lie: (name, weight, arena, first element).
+    fn tensors(&self) -> impl Iterator<Item = (String, &Slot, usize, usize)> {
+        let mut end = 0;
+        self.slots.iter().filter(|slot| slot.trainable).flat_map(move |slot| {
+            let start = end;
+            end += state_len(slot);
+            let states = self.rule.states().iter().enumerate();
+            states.map(move |(arena, (state, _))| (format!("{}/{state}", slot.name), slot, arena, start))
+        })
+    }
+
+    /// A copy of the state of every trainable weight; with [`Self::step_count`] it is all that continuing needs.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`.
+    pub fn state(&self) -> Result<Vec<StateTensor>> {
+        self.tensors()
+            .map(|(name, slot, arena, start)| {
+                let mut data = Vec::new();
+                data.try_reserve_exact(slot.len)
+                    .map_err(|_| Error::memory(format!("No memory to copy the optimizer's state '{name}'")))?;
+                data.extend_from_slice(&self.states[arena][start..start + slot.len]);
+                Ok(StateTensor { name, shape: slot.shape.clone(), data })
+            })
+            .collect()
+    }
+
+    /// Puts back what [`Self::state`] and [`Self::step_count`] gave, in any order; all or nothing.
+    ///
+    /// # Errors
+    /// `ERR_FORMAT` when a state is missing, unknown, twice there, of another size, or not finite.
+    pub fn restore(&mut self, step: u64, tensors: &[StateTensor]) -> Result<()> {
+        let mut by_name = std::collections::BTreeMap::new();
+        for tensor in tensors {
+            if by_name.insert(tensor.name.as_str(), tensor).is_some() {
+                return Err(Error::format(format!("The optimizer's state '{}' is there twice", tensor.name)));
+            }
+        }
+        let mut places = Vec::new();
+        for (name, slot, arena, start) in self.tensors() {
+            let Some(tensor) = by_name.remove(name.as_str()) else {
+                return Err(Error::format(format!("The optimizer's state '{name}' is missing")));
+            };
+            if tensor.data.len() != slot.len {
+                return Err(Error::format(format!(
+                    "The optimizer's state '{name}' has {} elements, but the weight has {}",
+                    tensor.data.len(),
+                    slot.len
+                )));
+            }
+            if !tensor.data.iter().all(|value| value.is_finite()) {
+                return Err(Error::format(format!("The optimizer's state '{name}' is not finite")));
+            }
+            places.push((tensor, arena, start));
+        }
+        if let Some(name) = by_name.keys().next() {
+            return Err(Error::format(format!("The optimizer has no state '{name}'")));
+        }
+        for (tensor, arena, start) in places {
+            self.states[arena][start..start + tensor.data.len()].copy_from_slice(&tensor.data);
+        }
+        self.step = step;
+        Ok(())
+    }
+}

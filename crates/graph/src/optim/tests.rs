@@ -1,0 +1,220 @@
+use super::*;
+use crate::error::Code;
+use crate::spec::{GraphSpec, WeightSpec};
+use serde_json::json;
+
+/// Weights of these (name, shape, trainable).
+fn spec(weights: &[(&str, &[usize], bool)]) -> GraphSpec {
+    let weights: Vec<WeightSpec> = weights
+        .iter()
+        .map(|&(name, shape, trainable)| WeightSpec {
+            name: name.into(),
+            shape: shape.to_vec(),
+            trainable,
+            initializer: serde_json::from_value(json!({"kind": "zeros"})).unwrap(),
+        })
+        .collect();
+    GraphSpec { version: 1, inputs: vec![], weights, nodes: vec![], outputs: vec![] }
+}
+
+fn set_dense(gradients: &mut Gradients<f32>, weight: usize, values: &[f32]) {
+    match gradients.get_mut(weight) {
+        Some(GradientMut::Dense(target)) => target.copy_from_slice(values),
+        _ => panic!("weight {weight} has no dense gradient"),
+    }
+}
+
+/// The gradient of the PyTorch run at step `t`.
+fn gradient(t: usize) -> [f32; 4] {
+    let base = [0.3, -0.7, 0.01, 0.0];
+    let sign = if t % 2 == 1 { 1.0 } else { -0.5 };
+    std::array::from_fn(|i| base[i] * sign + 0.1 * t as f32 * (i as f32 - 1.0))
+}
+
+/// Weights after five steps from [0.5, -0.25, 0.125, 2] with [`gradient`], by torch.optim 2.15 in float64.
+const PYTORCH: [(&str, [f32; 4]); 15] = [
+    (r#"{"kind":"sgd","learningRate":0.5}"#, [0.95, 0.45, -0.635, 0.5]),
+    (r#"{"kind":"sgd","learningRate":0.1,"momentum":0.9,"weightDecay":0.01}"#, [0.656378731, 0.111654207, -0.19828377, 1.34072381]),
+    (r#"{"kind":"sgd","learningRate":0.1,"momentum":0.9,"nesterov":true}"#, [0.7366667, 0.2135428, -0.31694994, 1.1293442]),
+    (r#"{"kind":"adam","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.1}"#, [0.501624659, -0.222723979, 0.0760898367, 1.95041584]),
+    (r#"{"kind":"adam","learningRate":0.01,"epsilon":1e-3,"amsgrad":true,"beta2":0.5}"#, [0.504388372, -0.224708958, 0.0827343513, 1.95792072]),
+    (r#"{"kind":"adamw","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.05}"#, [0.506480113, -0.223464689, 0.0760321026, 1.94654552]),
+    (r#"{"kind":"nadam","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.02}"#, [0.512630996, -0.231235711, 0.0753131888, 1.95058875]),
+    (r#"{"kind":"adamax","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.02}"#, [0.500752012, -0.226549532, 0.087041769, 1.96175764]),
+    (r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-8,"rho":0.99}"#, [0.596279949, -0.105820642, -0.283858261, 1.589117]),
+    (r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-4,"rho":0.9,"momentum":0.9}"#, [0.526219562, -0.113354548, -0.237923422, 1.63469636]),
+    (r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-2,"rho":0.9,"centered":true}"#, [0.534125168, -0.20160713, -0.00694283174, 1.85991013]),
+    (r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-2,"rho":0.9,"centered":true,"momentum":0.5,"weightDecay":0.1}"#, [0.525894041, -0.168867469, -0.0877527416, 1.77496389]),
+    (r#"{"kind":"adagrad","learningRate":0.05,"initialAccumulatorValue":0,"epsilon":1e-10}"#, [0.547812065, -0.178112611, -0.0790115287, 1.79496462]),
+    (r#"{"kind":"adagrad","learningRate":0.05,"epsilon":1e-7,"weightDecay":0.1}"#, [0.539362682, -0.179090222, -0.0122140071, 1.8229486]),
+    (r#"{"kind":"adadelta","learningRate":1,"rho":0.9,"epsilon":1e-6,"weightDecay":0.1}"#, [0.505796803, -0.243719725, 0.101388538, 1.97794788]),
+];
+
+#[test]
+fn formulas_of_pytorch() {
+    let spec = spec(&[("w", &[4], true)]);
+    for (json, expected) in PYTORCH {
+        let mut parameters = Parameters::zeros(&spec).unwrap();
+        parameters.set(0, &[0.5, -0.25, 0.125, 2.0]).unwrap();
+        let mut gradients = Gradients::new(&spec.weights, &[false]).unwrap();
+        let mut optimizer = Optimizer::from_json(json, parameters.slots()).unwrap();
+        for t in 1..=5 {
+            set_dense(&mut gradients, 0, &gradient(t));
+            optimizer.apply(&mut parameters, &mut gradients).unwrap();
+        }
+        for (got, want) in parameters.get(0).unwrap().iter().zip(expected) {
+            assert!((got - want).abs() < 2e-6, "{json}: {:?} for {expected:?}", parameters.get(0));
+        }
+    }
+}
+
+#[test]
+fn unused_rows_receive_the_dense_update() {
+    const ROWS: usize = 2100;
+    let spec = spec(&[("frozen", &[5], false), ("table", &[ROWS, 3], true), ("b", &[3], true)]);
+    for (json, _) in PYTORCH {
+        let mut run = |row_list: bool| {
+            let mut parameters = Parameters::zeros(&spec).unwrap();
+            let start: Vec<f32> = (0..3 * ROWS).map(|i| (i as f32 * 0.37).sin()).collect();
+            parameters.set(0, &[7.0; 5]).unwrap();
+            parameters.set(1, &start).unwrap();
+            let mut gradients = Gradients::new(&spec.weights, &[false, row_list, false]).unwrap();
+            let mut optimizer = Optimizer::from_json(json, parameters.slots()).unwrap();
+            for t in 0..4 {
+                let rows = [t, t + 2, 1365, ROWS - 1 - t % 2];
+                let values: Vec<f32> = (0..12).map(|i| (i + t) as f32 * 0.1 - 0.4).collect();
+                match gradients.get_mut(1) {
+                    Some(GradientMut::Rows(list)) => {
+                        list.rows = rows.to_vec();
+                        list.values = values;
+                    }
+                    Some(GradientMut::Dense(dense)) => {
+                        dense.fill(0.0);
+                        for (row, values) in rows.iter().zip(values.chunks(3)) {
+                            dense[3 * row..3 * row + 3].copy_from_slice(values);
+                        }
+                    }
+                    None => panic!("no gradient"),
+                }
+                set_dense(&mut gradients, 2, &[0.1, 0.2, -0.3]);
+                optimizer.apply(&mut parameters, &mut gradients).unwrap();
+            }
+            assert_eq!(parameters.get(0).unwrap(), [7.0; 5]);
+            (parameters.get(1).unwrap().to_vec(), parameters.get(2).unwrap().to_vec(), optimizer.state().unwrap())
+        };
+        assert_eq!(run(true), run(false), "{json}");
+    }
+}
+
+#[test]
+fn clipping() {
+    let spec = spec(&[("a", &[2], true), ("b", &[1], true)]);
+    let step = |clip: &str| {
+        let mut parameters = Parameters::zeros(&spec).unwrap();
+        let mut gradients = Gradients::new(&spec.weights, &[false, false]).unwrap();
+        let json = format!(r#"{{"kind":"sgd","learningRate":1,{clip}}}"#);
+        let mut optimizer = Optimizer::from_json(&json, parameters.slots()).unwrap();
+        set_dense(&mut gradients, 0, &[-3.0, -4.0]);
+        set_dense(&mut gradients, 1, &[-12.0]);
+        optimizer.apply(&mut parameters, &mut gradients).unwrap();
+        assert_eq!(optimizer.gradient_norm(), 13.0);
+        [parameters.get(0).unwrap(), parameters.get(1).unwrap()].concat()
+    };
+    let close = |got: Vec<f32>, want: [f32; 3]| {
+        assert!(got.iter().zip(want).all(|(g, w)| (g - w).abs() < 1e-5), "{got:?} for {want:?}");
+    };
+    close(step(r#""clipValue":3.5"#), [3.0, 3.5, 3.5]);
+    close(step(r#""clipNorm":10"#), [3.0, 4.0, 10.0]);
+    close(step(r#""clipNorm":1"#), [0.6, 0.8, 1.0]);
+    close(step(r#""globalClipNorm":1.3"#), [0.3, 0.4, 1.2]);
+    close(step(r#""globalClipNorm":14"#), [3.0, 4.0, 12.0]);
+}
+
+#[test]
+fn a_gradient_that_is_not_finite_changes_nothing() {
+    let spec = spec(&[("good", &[3], true), ("bad", &[20_000], true)]);
+    let mut parameters = Parameters::zeros(&spec).unwrap();
+    let mut gradients = Gradients::new(&spec.weights, &[false, false]).unwrap();
+    let mut optimizer = Optimizer::from_json(r#"{"kind":"adam","clipValue":1}"#, parameters.slots()).unwrap();
+    set_dense(&mut gradients, 0, &[1.0; 3]);
+    optimizer.apply(&mut parameters, &mut gradients).unwrap();
+    let before = (parameters.arena().to_vec(), optimizer.state().unwrap());
+    let mut values = vec![0.0; 20_000];
+    values[17_777] = f32::INFINITY;
+    set_dense(&mut gradients, 1, &values);
+    let error = optimizer.apply(&mut parameters, &mut gradients).unwrap_err();
+    assert_eq!(error.code, Code::Numeric);
+    assert!(error.message.contains("'bad'"), "{error}");
+    assert_eq!(before, (parameters.arena().to_vec(), optimizer.state().unwrap()));
+    assert_eq!(optimizer.step_count(), 1);
+}
+
+#[test]
+fn restored_state_continues_exactly() {
+    let spec = spec(&[("w", &[4], true), ("f", &[2], false)]);
+    for (json, _) in PYTORCH {
+        let mut parameters = Parameters::zeros(&spec).unwrap();
+        let mut gradients = Gradients::new(&spec.weights, &[false, false]).unwrap();
+        let mut first = Optimizer::from_json(json, parameters.slots()).unwrap();
+        for t in 1..=3 {
+            set_dense(&mut gradients, 0, &gradient(t));
+            first.apply(&mut parameters, &mut gradients).unwrap();
+        }
+        let saved = parameters.get(0).unwrap().to_vec();
+        let mut state = first.state().unwrap();
+        state.reverse();
+        let mut finish = |optimizer: &mut Optimizer| {
+            parameters.set(0, &saved).unwrap();
+            for t in 4..=6 {
+                set_dense(&mut gradients, 0, &gradient(t));
+                optimizer.apply(&mut parameters, &mut gradients).unwrap();
+            }
+            parameters.get(0).unwrap().to_vec()
+        };
+        let mut second = Optimizer::from_json(json, first.slots.as_slice()).unwrap();
+        second.restore(3, &state).unwrap();
+        assert_eq!(finish(&mut first), finish(&mut second), "{json}");
+        second.restore(u64::MAX, &state).unwrap();
+        assert!(finish(&mut second).iter().all(|w| w.is_finite()));
+        if let Some(last) = state.pop() {
+            assert_eq!(second.restore(3, &state).unwrap_err().code, Code::Format);
+            state.push(StateTensor { data: vec![0.0; 3], ..last.clone() });
+            assert_eq!(second.restore(3, &state).unwrap_err().code, Code::Format);
+            state.pop();
+            state.extend([last.clone(), last]);
+            assert_eq!(second.restore(3, &state).unwrap_err().code, Code::Format);
+        }
+    }
+}
+
+#[test]
+fn learning_rates() {
+    let mut sgd = Optimizer::from_json(r#"{"kind":"sgd"}"#, &[]).unwrap();
+    assert_eq!(sgd.learning_rate(), 0.01);
+    sgd.set_learning_rate(0.5).unwrap();
+    assert_eq!(sgd.learning_rate(), 0.5);
+    assert_eq!(sgd.set_learning_rate(f64::NAN).unwrap_err().code, Code::Option);
+}
+
+#[test]
+fn wrong_options_are_refused() {
+    for json in [
+        "[]",
+        "{}",
+        r#"{"kind":"magic"}"#,
+        r#"{"kind":"sgd","beta1":0.9}"#,
+        r#"{"kind":"sgd","learningRate":"fast"}"#,
+        r#"{"kind":"sgd","learningRate":-1}"#,
+        r#"{"kind":"adam","beta1":1}"#,
+        r#"{"kind":"adam","epsilon":0}"#,
+        r#"{"kind":"adam","amsgrad":1}"#,
+        r#"{"kind":"adamw","decoupled":false}"#,
+        r#"{"kind":"adagrad","rate":1}"#,
+        r#"{"kind":"rmsprop","rho":1.5}"#,
+        r#"{"kind":"adam","clipNorm":0}"#,
+        r#"{"kind":"adam","clipNorm":1,"clipValue":1}"#,
+        r#"{"kind":"adam","weightDecay":1e300}"#,
+    ] {
+        assert_eq!(Optimizer::from_json(json, &[]).unwrap_err().code, Code::Option, "{json}");
+    }
+}

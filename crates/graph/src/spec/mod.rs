@@ -1,0 +1,111 @@
+//! The wire format: what TypeScript sends to describe a graph.
+
+mod initializer;
+
+pub use initializer::{Distribution, FanMode, Initializer, InitializerKind};
+
+use crate::error::{Error, Result};
+use serde::Deserialize;
+
+/// The version of the wire format that this engine reads.
+pub const VERSION: u32 = 1;
+
+/// The type of an input's elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Dtype {
+    /// Floating-point values.
+    Float32,
+    /// Token ids and class labels.
+    Int32,
+}
+
+impl Dtype {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Float32 => "float32",
+            Self::Int32 => "int32",
+        }
+    }
+}
+
+/// An input of the graph.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InputSpec {
+    /// Name used in messages.
+    pub name: String,
+    /// Element type.
+    pub dtype: Dtype,
+    /// Dimensions, batch first; `null` ones are resolved when a batch is bound.
+    pub shape: Vec<Option<usize>>,
+}
+
+/// A weight of the graph.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WeightSpec {
+    /// Unique name, such as `lstm/kernel`.
+    pub name: String,
+    /// Dimensions, row-major.
+    pub shape: Vec<usize>,
+    /// Whether gradients are computed and optimizers change it.
+    pub trainable: bool,
+    /// First values.
+    pub initializer: Initializer,
+}
+
+/// An operation of the graph.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeSpec {
+    /// Name used in messages.
+    pub name: String,
+    /// The operation.
+    pub op: String,
+    /// Ids of the values it reads.
+    pub inputs: Vec<usize>,
+    /// Indices of the weights it uses.
+    #[serde(default)]
+    pub weights: Vec<usize>,
+    /// Ids of the values it defines.
+    pub outputs: Vec<usize>,
+    /// The operation's options.
+    #[serde(default)]
+    pub attributes: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A whole graph. Value ids count the inputs first, then the outputs of the nodes, each defined once and before its use.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GraphSpec {
+    /// Version of the format: [`VERSION`].
+    pub version: u32,
+    /// Inputs, with the value ids `0..inputs.len()`.
+    pub inputs: Vec<InputSpec>,
+    /// Weights.
+    pub weights: Vec<WeightSpec>,
+    /// Nodes in an order in which they can run.
+    pub nodes: Vec<NodeSpec>,
+    /// Value ids of the results.
+    pub outputs: Vec<usize>,
+}
+
+impl GraphSpec {
+    /// Reads a graph from JSON.
+    ///
+    /// # Errors
+    /// `ERR_FORMAT` when the text is not JSON of the expected fields, or of another version of the format.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let spec: Self =
+            serde_json::from_str(text).map_err(|error| Error::format(format!("The graph cannot be read: {error}")))?;
+        if spec.version != VERSION {
+            return Err(Error::format(format!(
+                "The graph has format version {}; this engine reads version {VERSION}",
+                spec.version
+            )));
+        }
+        Ok(spec)
+    }
+}

@@ -1,0 +1,116 @@
+//! A reusable barrier: spin for a bounded time, then park.
+
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a thread spins before it parks: longer than any pause inside a kernel, far shorter than a frame.
+const SPIN: Duration = Duration::from_micros(60);
+
+/// The payload with which members leave a barrier that another member's panic has poisoned.
+pub(super) struct Poisoned;
+
+/// Keeps a hot flag on a cache line of its own (two, as adjacent lines are prefetched together).
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(super) struct Padded<T>(pub(super) T);
+
+/// A place where threads wait for a condition over atomics that another thread makes true.
+#[derive(Debug, Default)]
+pub(super) struct Parking {
+    sleepers: Padded<AtomicUsize>,
+    lock: Mutex<()>,
+    wake: Condvar,
+}
+
+impl Parking {
+    pub(super) const fn new() -> Self {
+        Self { sleepers: Padded(AtomicUsize::new(0)), lock: Mutex::new(()), wake: Condvar::new() }
+    }
+
+    /// Returns once `ready()` holds. Whoever makes it true with `SeqCst` stores must call [`Parking::notify`].
+    pub(super) fn wait_until(&self, ready: impl Fn() -> bool) {
+        let mut spins = 0u32;
+        let mut start = None;
+        while !ready() {
+            std::hint::spin_loop();
+            spins += 1;
+            if spins.is_multiple_of(64) && start.get_or_insert_with(Instant::now).elapsed() > SPIN {
+                self.park_until(&ready);
+                return;
+            }
+        }
+    }
+
+    #[cold]
+    fn park_until(&self, ready: &impl Fn() -> bool) {
+        let mut guard = self.guard();
+        self.sleepers.0.fetch_add(1, Ordering::SeqCst);
+        while !ready() {
+            guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.sleepers.0.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Wakes the parked threads, if any. The sleeper's count rises before it looks at the condition, and the
+    /// condition changes before this looks at the count, so one of the two sees the other.
+    pub(super) fn notify(&self) {
+        if self.sleepers.0.load(Ordering::SeqCst) > 0 {
+            drop(self.guard());
+            self.wake.notify_all();
+        }
+    }
+
+    fn guard(&self) -> MutexGuard<'_, ()> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A sense-reversing barrier; the sense is a generation count.
+#[derive(Debug)]
+pub(super) struct Barrier {
+    size: usize,
+    arrived: Padded<AtomicUsize>,
+    generation: Padded<AtomicUsize>,
+    poisoned: AtomicBool,
+    parking: Parking,
+}
+
+impl Barrier {
+    pub(super) fn new(size: usize) -> Self {
+        Self {
+            size,
+            arrived: Padded::default(),
+            generation: Padded::default(),
+            poisoned: AtomicBool::new(false),
+            parking: Parking::new(),
+        }
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    pub(super) fn wait(&self) {
+        let generation = self.generation.0.load(Ordering::Relaxed);
+        if self.arrived.0.fetch_add(1, Ordering::AcqRel) + 1 == self.size {
+            self.arrived.0.store(0, Ordering::Relaxed);
+            self.generation.0.store(generation.wrapping_add(1), Ordering::SeqCst);
+            self.parking.notify();
+        } else {
+            self.parking.wait_until(|| {
+                self.generation.0.load(Ordering::SeqCst) != generation || self.poisoned.load(Ordering::SeqCst)
+            });
+        }
+        if self.poisoned.load(Ordering::Relaxed) {
+            resume_unwind(Box::new(Poisoned));
+        }
+    }
+
+    /// Makes every present and later wait unwind.
+    pub(super) fn poison(&self) {
+        self.poisoned.store(true, Ordering::SeqCst);
+        self.parking.notify();
+    }
+}

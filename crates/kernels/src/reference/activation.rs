@@ -1,0 +1,221 @@
+//! Activation functions and their derivatives.
+
+use crate::{Activation, Real};
+
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+
+fn sigmoid<T: Real>(x: T) -> T {
+    // exp of a negative number only: it never overflows.
+    let e = (-x.abs()).exp();
+    if x < T::ZERO { e / (T::ONE + e) } else { T::ONE / (T::ONE + e) }
+}
+
+/// The standard normal distribution function.
+fn normal<T: Real>(x: T) -> T {
+    let half = T::from_f64(0.5);
+    half * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf())
+}
+
+/// y = f(x).
+pub fn activate<T: Real>(kind: Activation, x: T) -> T {
+    let constant = T::from_f64;
+    match kind {
+        Activation::Linear => x,
+        // The comparison, unlike `max`, lets NaN through.
+        Activation::Relu => {
+            if x <= T::ZERO {
+                T::ZERO
+            } else {
+                x
+            }
+        }
+        Activation::Sigmoid => sigmoid(x),
+        Activation::Tanh => x.tanh(),
+        Activation::HardSigmoid => {
+            if x <= constant(-3.0) {
+                T::ZERO
+            } else if x >= constant(3.0) {
+                T::ONE
+            } else {
+                (x + constant(3.0)) / constant(6.0)
+            }
+        }
+        Activation::Softsign => {
+            if x.abs() == T::INFINITY {
+                if x > T::ZERO { T::ONE } else { -T::ONE }
+            } else {
+                x / (T::ONE + x.abs())
+            }
+        }
+        Activation::Softplus => {
+            let positive = if x <= T::ZERO { T::ZERO } else { x };
+            positive + (-x.abs()).exp().ln_1p()
+        }
+        Activation::Elu => {
+            if x > T::ZERO {
+                x
+            } else {
+                x.exp_m1()
+            }
+        }
+        Activation::Selu => {
+            if x > T::ZERO {
+                constant(SELU_SCALE) * x
+            } else {
+                constant(SELU_SCALE * SELU_ALPHA) * x.exp_m1()
+            }
+        }
+        Activation::Gelu => {
+            if x == -T::INFINITY {
+                T::ZERO
+            } else {
+                x * normal(x)
+            }
+        }
+        Activation::Silu => {
+            if x == -T::INFINITY {
+                T::ZERO
+            } else {
+                x * sigmoid(x)
+            }
+        }
+        Activation::Exponential => x.exp(),
+    }
+}
+
+/// f'(x), given x and y = f(x).
+pub fn derivative<T: Real>(kind: Activation, x: T, y: T) -> T {
+    let constant = T::from_f64;
+    match kind {
+        Activation::Softplus => sigmoid(x),
+        Activation::Elu => {
+            if x > T::ZERO {
+                T::ONE
+            } else {
+                y + T::ONE
+            }
+        }
+        Activation::Selu => {
+            if x > T::ZERO {
+                constant(SELU_SCALE)
+            } else {
+                y + constant(SELU_SCALE * SELU_ALPHA)
+            }
+        }
+        Activation::Gelu => {
+            let density = (-x * x * constant(0.5)).exp()
+                * constant(0.5 * std::f64::consts::FRAC_2_SQRT_PI)
+                * constant(std::f64::consts::FRAC_1_SQRT_2);
+            normal(x) + x * density
+        }
+        Activation::Silu => {
+            let s = sigmoid(x);
+            s * (T::ONE + x * (T::ONE - s))
+        }
+        Activation::Exponential => y,
+        _ => derivative_from_output(kind, y),
+    }
+}
+
+/// f'(x) as a function of y = f(x), for the activations where [`Activation::derives_from_output`] holds.
+///
+/// # Panics
+/// For any other activation.
+pub fn derivative_from_output<T: Real>(kind: Activation, y: T) -> T {
+    match kind {
+        Activation::Linear => T::ONE,
+        Activation::Relu => {
+            if y > T::ZERO {
+                T::ONE
+            } else {
+                T::ZERO
+            }
+        }
+        Activation::Sigmoid => y * (T::ONE - y),
+        Activation::Tanh => T::ONE - y * y,
+        Activation::HardSigmoid => {
+            if y > T::ZERO && y < T::ONE {
+                T::ONE / T::from_f64(6.0)
+            } else {
+                T::ZERO
+            }
+        }
+        Activation::Softsign => {
+            let d = T::ONE - y.abs();
+            d * d
+        }
+        _ => panic!("the derivative of {kind:?} is not a function of its output"),
+    }
+}
+
+/// y = f(x), element by element.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn activation<T: Real>(kind: Activation, x: &[T], y: &mut [T]) {
+    y.copy_from_slice(x);
+    activation_in_place(kind, y);
+}
+
+/// x = f(x), element by element.
+pub fn activation_in_place<T: Real>(kind: Activation, x: &mut [T]) {
+    for x in x {
+        *x = activate(kind, *x);
+    }
+}
+
+/// dx += dy·f'(x), where y = f(x).
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn activation_backward<T: Real>(kind: Activation, x: &[T], y: &[T], dy: &[T], dx: &mut [T]) {
+    assert!(x.len() == y.len() && y.len() == dy.len() && dy.len() == dx.len(), "lengths of an activation");
+    for (i, dx) in dx.iter_mut().enumerate() {
+        *dx += dy[i] * derivative(kind, x[i], y[i]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derivatives_match_finite_differences() {
+        for kind in Activation::ALL {
+            for i in -50..50 {
+                let x = f64::from(i) * 0.13 + 0.0171;
+                let h = 1e-6;
+                let numeric = (activate(kind, x + h) - activate(kind, x - h)) / (2.0 * h);
+                let exact = derivative(kind, x, activate(kind, x));
+                assert!(
+                    (numeric - exact).abs() < 1e-8 * (1.0 + exact.abs()),
+                    "{kind:?} at {x}: {numeric} {exact}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn limits_and_nan() {
+        use Activation::*;
+        for (kind, low, high) in [
+            (Linear, f64::NEG_INFINITY, f64::INFINITY),
+            (Relu, 0.0, f64::INFINITY),
+            (Sigmoid, 0.0, 1.0),
+            (Tanh, -1.0, 1.0),
+            (HardSigmoid, 0.0, 1.0),
+            (Softsign, -1.0, 1.0),
+            (Softplus, 0.0, f64::INFINITY),
+            (Elu, -1.0, f64::INFINITY),
+            (Selu, -SELU_ALPHA * SELU_SCALE, f64::INFINITY),
+            (Gelu, 0.0, f64::INFINITY),
+            (Silu, 0.0, f64::INFINITY),
+            (Exponential, 0.0, f64::INFINITY),
+        ] {
+            assert_eq!(activate(kind, f64::NEG_INFINITY), low, "{kind:?}");
+            assert_eq!(activate(kind, f64::INFINITY), high, "{kind:?}");
+            assert!(activate(kind, f64::NAN).is_nan(), "{kind:?}");
+        }
+    }
+}

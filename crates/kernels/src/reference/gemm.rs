@@ -1,0 +1,44 @@
+//! Matrix product.
+
+use crate::{Matrix, MatrixMut, Real};
+
+/// c = a·b, or c += a·b if `accumulate`.
+///
+/// # Panics
+/// If the shapes do not match or a view exceeds its slice.
+pub fn gemm<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: MatrixMut<'_, T>, accumulate: bool) {
+    check_shapes(&a, &b, &c);
+    for row in 0..c.rows {
+        if c.columns == 0 {
+            break;
+        }
+        let out = &mut c.data[row * c.row_stride..][..c.columns];
+        if !accumulate {
+            out.fill(T::ZERO);
+        }
+        for k in 0..a.columns {
+            let factor = a.data[row * a.row_stride + k * a.column_stride];
+            for (column, out) in out.iter_mut().enumerate() {
+                *out += factor * b.data[k * b.row_stride + column * b.column_stride];
+            }
+        }
+    }
+}
+
+/// # Panics
+/// If the shapes do not match or a view exceeds its slice.
+pub(crate) fn check_shapes<T>(a: &Matrix<'_, T>, b: &Matrix<'_, T>, c: &MatrixMut<'_, T>) {
+    a.check();
+    b.check();
+    c.check();
+    assert!(
+        a.rows == c.rows && a.columns == b.rows && b.columns == c.columns,
+        "gemm of {} x {} by {} x {} into {} x {}",
+        a.rows,
+        a.columns,
+        b.rows,
+        b.columns,
+        c.rows,
+        c.columns
+    );
+}

@@ -1,0 +1,19 @@
+//! The kernels as plain sequential code, generic over the scalar: the truth that every SIMD kernel is tested
+//! against, and what `f64` runs on.
+
+mod activation;
+mod backward;
+mod cell;
+mod forward;
+mod gates;
+mod gemm;
+mod softmax;
+
+pub use activation::{
+    activate, activation, activation_backward, activation_in_place, derivative, derivative_from_output,
+};
+pub use backward::cell_backward;
+pub use cell::{PackedCell, cell_sizes, pack_cell};
+pub use forward::cell_forward;
+pub use gemm::gemm;
+pub use softmax::softmax_rows;

@@ -1,0 +1,52 @@
+//! `f64`: the reference code.
+
+use super::Scalar;
+use crate::{
+    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Matrix, MatrixMut, OutOfMemory,
+    reference,
+};
+
+impl Scalar for f64 {
+    type PackedCell = reference::PackedCell<Self>;
+
+    fn pack_cell(
+        spec: &CellSpec,
+        weights: CellWeights<'_, Self>,
+        _backward: bool,
+        into: &mut Option<Self::PackedCell>,
+    ) -> Result<(), OutOfMemory> {
+        reference::pack_cell(spec, weights, into)
+    }
+
+    fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes> {
+        reference::cell_sizes(spec, rows, batch)
+    }
+
+    fn cell_forward(spec: &CellSpec, packed: &Self::PackedCell, io: CellForward<'_, Self>) {
+        reference::cell_forward(spec, packed, io);
+    }
+
+    fn cell_backward(spec: &CellSpec, packed: &Self::PackedCell, io: CellBackward<'_, Self>) {
+        reference::cell_backward(spec, packed, io);
+    }
+
+    fn gemm(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: MatrixMut<'_, Self>, accumulate: bool) {
+        reference::gemm(a, b, c, accumulate);
+    }
+
+    fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {
+        reference::activation(kind, x, y);
+    }
+
+    fn activation_in_place(kind: Activation, x: &mut [Self]) {
+        reference::activation_in_place(kind, x);
+    }
+
+    fn activation_backward(kind: Activation, x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
+        reference::activation_backward(kind, x, y, dy, dx);
+    }
+
+    fn softmax_rows(x: &[Self], columns: usize, y: &mut [Self]) {
+        reference::softmax_rows(x, columns, y);
+    }
+}

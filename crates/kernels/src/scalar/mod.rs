@@ -1,0 +1,56 @@
+//! The scalar types, and every kernel as a function of them.
+
+mod double;
+mod real;
+mod single;
+
+use crate::{
+    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Matrix, MatrixMut, OutOfMemory,
+};
+pub use real::Real;
+
+/// A number type with all kernels: `f32` on SIMD, `f64` on the plain code of [`mod@crate::reference`].
+///
+/// Slices whose lengths contradict each other are the caller's mistake: every function checks them and panics.
+pub trait Scalar: Real {
+    /// A cell's weights as its kernels want them.
+    type PackedCell: Send + Sync;
+
+    /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if a buffer cannot be allocated; `into` may then be empty.
+    fn pack_cell(
+        spec: &CellSpec,
+        weights: CellWeights<'_, Self>,
+        backward: bool,
+        into: &mut Option<Self::PackedCell>,
+    ) -> Result<(), OutOfMemory>;
+
+    /// The buffers that calls over `rows` packed rows of `batch` sequences need; `None` if a size overflows.
+    fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes>;
+
+    /// Runs a whole sequence. With no rows it does nothing.
+    fn cell_forward(spec: &CellSpec, packed: &Self::PackedCell, io: CellForward<'_, Self>);
+
+    /// Back-propagates through a whole sequence that [`Scalar::cell_forward`] ran with a stash.
+    ///
+    /// # Panics
+    /// Also if the weights were packed without `backward`.
+    fn cell_backward(spec: &CellSpec, packed: &Self::PackedCell, io: CellBackward<'_, Self>);
+
+    /// c = a·b, or c += a·b if `accumulate`. `a` and `b` may have any strides.
+    fn gemm(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: MatrixMut<'_, Self>, accumulate: bool);
+
+    /// y = f(x), element by element.
+    fn activation(kind: Activation, x: &[Self], y: &mut [Self]);
+
+    /// x = f(x), element by element.
+    fn activation_in_place(kind: Activation, x: &mut [Self]);
+
+    /// dx += dy·f'(x), where y = f(x).
+    fn activation_backward(kind: Activation, x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]);
+
+    /// Each row of `columns` elements: y = exp(x − max x) / Σ exp(x − max x).
+    fn softmax_rows(x: &[Self], columns: usize, y: &mut [Self]);
+}

@@ -1,0 +1,71 @@
+//! The instruction sets, one module each, and the choice among them, made once.
+//!
+//! A kernel is a [`Kernel`]: a struct of arguments whose body is generic over [`Simd`]. [`dispatch`] enters it
+//! through a function compiled for the level's features. Bodies and everything they call per vector are
+//! `#[inline(always)]`: what is not inlined into that function is compiled without the features.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod level;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod scalar;
+mod vector;
+
+pub(crate) use level::active;
+pub use level::{Level, SelectError, available, level};
+pub(crate) use vector::{Kernel, Simd};
+
+/// Runs a kernel at a level.
+///
+/// # Panics
+/// If this machine lacks the level, which [`level()`] never returns.
+pub(crate) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
+    debug_assert!(available().contains(&level));
+    match level {
+        Level::Scalar => scalar::Scalar.enter(kernel),
+        // SAFETY: levels other than `Scalar` only reach kernels through `active`, `available` or a packed cell made
+        // with one of them, all of which detected the features.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => unsafe { avx2::Avx2::new() }.enter(kernel),
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => unsafe { avx512::Avx512::new() }.enter(kernel),
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => unsafe { neon::Neon::new() }.enter(kernel),
+        #[allow(unreachable_patterns, reason = "the levels of other architectures")]
+        other => panic!("{other} is not available here"),
+    }
+}
+
+/// Lanes of a level's vectors.
+pub(crate) const fn lanes(level: Level) -> usize {
+    match level {
+        Level::Scalar | Level::Avx2 => 8,
+        Level::Avx512 => 16,
+        Level::Neon => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Lanes;
+    impl Kernel for Lanes {
+        type Output = usize;
+        fn run<S: Simd>(self, _: S) -> usize {
+            S::LANES
+        }
+    }
+
+    #[test]
+    fn lanes_agree_with_the_vectors() {
+        for level in crate::tests::levels() {
+            assert_eq!(dispatch(level, Lanes), lanes(level));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Plain Rust over arrays of eight, which the compiler vectorises for the target's baseline.
+
+use super::{Kernel, Simd};
+
+const LANES: usize = 8;
+
+/// Eight numbers.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
+pub(crate) struct Lanes([f32; LANES]);
+
+/// The level every machine has.
+#[derive(Clone, Copy)]
+pub(crate) struct Scalar;
+
+/// Adding and subtracting 1.5·2^23 rounds to an integer, and leaves it in the low bits of the sum.
+const ROUNDER: f32 = 12_582_912.0;
+
+#[inline(always)]
+fn map(a: Lanes, b: Lanes, f: impl Fn(f32, f32) -> f32) -> Lanes {
+    let mut out = [0.0; LANES];
+    for i in 0..LANES {
+        out[i] = f(a.0[i], b.0[i]);
+    }
+    Lanes(out)
+}
+
+impl Simd for Scalar {
+    type Vector = Lanes;
+    type Mask = [bool; LANES];
+    const LANES: usize = LANES;
+    const MAX_ROWS: usize = 3;
+
+    #[inline]
+    fn enter<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.run(self)
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Lanes {
+        Lanes([x; LANES])
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, pointer: *const f32) -> Lanes {
+        // SAFETY: by the caller's promise; arrays of f32 need no more alignment than f32.
+        Lanes(unsafe { pointer.cast::<[f32; LANES]>().read() })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, pointer: *mut f32, x: Lanes) {
+        // SAFETY: by the caller's promise.
+        unsafe { pointer.cast::<[f32; LANES]>().write(x.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_partial(self, pointer: *const f32, count: usize) -> Lanes {
+        let mut out = [0.0; LANES];
+        // SAFETY: by the caller's promise; `count` is below LANES.
+        unsafe { pointer.copy_to_nonoverlapping(out.as_mut_ptr(), count.min(LANES)) };
+        Lanes(out)
+    }
+
+    #[inline(always)]
+    unsafe fn store_partial(self, pointer: *mut f32, x: Lanes, count: usize) {
+        // SAFETY: by the caller's promise; `count` is below LANES.
+        unsafe { pointer.copy_from_nonoverlapping(x.0.as_ptr(), count.min(LANES)) };
+    }
+
+    #[inline(always)]
+    fn prefetch(self, _: *const f32) {}
+
+    #[inline(always)]
+    fn add(self, a: Lanes, b: Lanes) -> Lanes {
+        map(a, b, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    fn sub(self, a: Lanes, b: Lanes) -> Lanes {
+        map(a, b, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Lanes, b: Lanes) -> Lanes {
+        map(a, b, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    fn div(self, a: Lanes, b: Lanes) -> Lanes {
+        map(a, b, |a, b| a / b)
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: Lanes, b: Lanes, c: Lanes) -> Lanes {
+        self.add(self.mul(a, b), c)
+    }
+
+    #[inline(always)]
+    fn min(self, a: Lanes, b: Lanes) -> Lanes {
+        map(a, b, |a, b| if a < b { a } else { b })
+    }
+
+    #[inline(always)]
+    fn max(self, a: Lanes, b: Lanes) -> Lanes {
+        map(a, b, |a, b| if a > b { a } else { b })
+    }
+
+    #[inline(always)]
+    fn abs(self, x: Lanes) -> Lanes {
+        map(x, x, |x, _| x.abs())
+    }
+
+    #[inline(always)]
+    fn copy_sign(self, magnitude: Lanes, sign: Lanes) -> Lanes {
+        map(magnitude, sign, f32::copysign)
+    }
+
+    #[inline(always)]
+    fn round(self, x: Lanes) -> Lanes {
+        map(x, x, |x, _| (x + ROUNDER) - ROUNDER)
+    }
+
+    #[inline(always)]
+    fn power_of_two(self, n: Lanes) -> Lanes {
+        map(n, n, |n, _| {
+            let integer = (n + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits());
+            f32::from_bits(integer.wrapping_add(127) << 23)
+        })
+    }
+
+    #[inline(always)]
+    fn less(self, a: Lanes, b: Lanes) -> [bool; LANES] {
+        let mut out = [false; LANES];
+        for i in 0..LANES {
+            out[i] = a.0[i] < b.0[i];
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn is_nan(self, x: Lanes) -> [bool; LANES] {
+        let mut out = [false; LANES];
+        for i in 0..LANES {
+            out[i] = x.0[i].is_nan();
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn select(self, mask: [bool; LANES], a: Lanes, b: Lanes) -> Lanes {
+        let mut out = b.0;
+        for i in 0..LANES {
+            out[i] = if mask[i] { a.0[i] } else { b.0[i] };
+        }
+        Lanes(out)
+    }
+}

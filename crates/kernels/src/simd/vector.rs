@@ -1,0 +1,94 @@
+//! What a kernel asks of an instruction set.
+
+/// A kernel: its arguments, and a body for any instruction set. Mark `run` `#[inline(always)]`.
+pub(crate) trait Kernel {
+    /// What the body returns.
+    type Output;
+    /// The body.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// An instruction set, as a token that proves that the machine has it, with vectors of `f32`.
+pub(crate) trait Simd: Copy + Send + Sync + 'static {
+    /// A vector of `LANES` numbers.
+    type Vector: Copy;
+    /// One truth value a lane.
+    type Mask: Copy;
+    /// Numbers in a vector.
+    const LANES: usize;
+    /// Rows of the largest tile (of two vectors a row) whose sums stay in registers.
+    const MAX_ROWS: usize;
+
+    /// Runs the kernel inside a function compiled for this instruction set.
+    fn enter<K: Kernel>(self, kernel: K) -> K::Output;
+
+    fn splat(self, x: f32) -> Self::Vector;
+    /// # Safety
+    /// `LANES` numbers are readable at `pointer`; no alignment is needed.
+    unsafe fn load(self, pointer: *const f32) -> Self::Vector;
+    /// # Safety
+    /// `LANES` numbers are writable at `pointer`; no alignment is needed.
+    unsafe fn store(self, pointer: *mut f32, x: Self::Vector);
+    /// Loads the first `count < LANES` lanes; the others are zero.
+    /// # Safety
+    /// `count` numbers are readable at `pointer`.
+    unsafe fn load_partial(self, pointer: *const f32, count: usize) -> Self::Vector;
+    /// Stores the first `count < LANES` lanes.
+    /// # Safety
+    /// `count` numbers are writable at `pointer`.
+    unsafe fn store_partial(self, pointer: *mut f32, x: Self::Vector, count: usize);
+    /// Asks for the cache line at `pointer`, any address.
+    fn prefetch(self, pointer: *const f32);
+
+    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    fn div(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// a·b + c, in one rounding where the instruction set can.
+    fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// The smaller number; either one if one is NaN.
+    fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The larger number; either one if one is NaN.
+    fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    fn abs(self, x: Self::Vector) -> Self::Vector;
+    /// |magnitude| with the sign of `sign`.
+    fn copy_sign(self, magnitude: Self::Vector, sign: Self::Vector) -> Self::Vector;
+    /// The nearest integer, ties to even, for |x| < 2^22.
+    fn round(self, x: Self::Vector) -> Self::Vector;
+    /// 2^n for an integral n in −126..=127; anything for other n.
+    fn power_of_two(self, n: Self::Vector) -> Self::Vector;
+    fn less(self, a: Self::Vector, b: Self::Vector) -> Self::Mask;
+    fn is_nan(self, x: Self::Vector) -> Self::Mask;
+    /// `a` where the mask holds, else `b`.
+    fn select(self, mask: Self::Mask, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    /// The lanes' numbers in order, to be reduced by plain code.
+    #[inline(always)]
+    fn to_lanes(self, x: Self::Vector) -> [f32; 16] {
+        const { assert!(Self::LANES <= 16) };
+        let mut lanes = [0.0; 16];
+        // SAFETY: the array has at least LANES numbers.
+        unsafe { self.store(lanes.as_mut_ptr(), x) };
+        lanes
+    }
+
+    /// Loads `count` numbers, all lanes if it is at least `LANES`; the others are zero.
+    /// # Safety
+    /// `count.min(LANES)` numbers are readable at `pointer`.
+    #[inline(always)]
+    unsafe fn load_up_to(self, pointer: *const f32, count: usize) -> Self::Vector {
+        // SAFETY: by the caller's promise.
+        unsafe { if count >= Self::LANES { self.load(pointer) } else { self.load_partial(pointer, count) } }
+    }
+
+    /// Stores `count` lanes, all if it is at least `LANES`.
+    /// # Safety
+    /// `count.min(LANES)` numbers are writable at `pointer`.
+    #[inline(always)]
+    unsafe fn store_up_to(self, pointer: *mut f32, x: Self::Vector, count: usize) {
+        // SAFETY: by the caller's promise.
+        unsafe {
+            if count >= Self::LANES { self.store(pointer, x) } else { self.store_partial(pointer, x, count) }
+        }
+    }
+}

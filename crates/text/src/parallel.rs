@@ -1,0 +1,59 @@
+//! Work on many texts by a few threads that live only as long as the call.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::error::{Code, Error};
+
+/// Runs `work`, turning a panic of the library beneath into `ERR_NATIVE`.
+pub(crate) fn guarded<R>(what: &str, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::new(Code::Native, format!("{what}: the tokenizer library failed"))))
+}
+
+/// How many threads to use for `wanted` (0: as many as the process may run at once).
+pub(crate) fn thread_count(wanted: usize) -> usize {
+    const MOST: usize = 256;
+    let wanted = if wanted == 0 { thread::available_parallelism().map_or(1, usize::from) } else { wanted };
+    wanted.clamp(1, MOST)
+}
+
+/// Calls `work(first item's index, block)` for every block of `block` items, on up to `threads` threads, and returns
+/// the results in the order of the blocks. The first block that fails, in that order, is the error returned.
+pub(crate) fn map_blocks<T: Sync, R: Send>(
+    items: &[T],
+    block: usize,
+    threads: usize,
+    work: impl Fn(usize, &[T]) -> Result<R, Error> + Sync,
+) -> Result<Vec<R>, Error> {
+    let block = block.max(1);
+    let count = items.len().div_ceil(block);
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::with_capacity(count));
+    let take = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return;
+            }
+            let start = index * block;
+            let end = (start + block).min(items.len());
+            let result = guarded("encoding", || work(start, &items[start..end]));
+            results.lock().unwrap_or_else(|broken| broken.into_inner()).push((index, result));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..thread_count(threads).min(count) {
+            // A machine that refuses another thread still has this one: the work is only slower.
+            if thread::Builder::new().name("seqloom-text".into()).spawn_scoped(scope, take).is_err() {
+                break;
+            }
+        }
+        take();
+    });
+    let mut results = results.into_inner().unwrap_or_else(|broken| broken.into_inner());
+    results.sort_unstable_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}

@@ -1,0 +1,209 @@
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use tokenizers::decoders::fuse::Fuse;
+use tokenizers::models::bpe::BPE;
+use tokenizers::models::wordlevel::WordLevel;
+use tokenizers::normalizers::{BertNormalizer, Lowercase};
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::{
+    NormalizedString, Normalizer, OffsetReferential, OffsetType, PaddingParams, PreTokenizedString,
+    PreTokenizer, Tokenizer as Inner,
+};
+
+use crate::error::{Code, Error};
+use crate::parallel::{guarded, map_blocks, thread_count};
+use crate::tokenizer::{PADDING_TOKEN, Tokenizer, UNKNOWN_TOKEN};
+
+/// What a trained vocabulary counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Every Unicode character, white space and line ends too; decoding gives the text back.
+    Character,
+    /// Words and numbers, every punctuation mark and every Chinese character by itself; white space separates and
+    /// control characters vanish, as in BERT's splitting.
+    Word,
+}
+
+/// How [`Tokenizer::train`] chooses the vocabulary.
+#[derive(Clone, Debug)]
+pub struct TrainOptions {
+    /// The most tokens to keep, padding and unknown included; the most frequent stay. `None` (default): all.
+    pub max_vocabulary: Option<usize>,
+    /// How often a token must occur to be kept. Default 1.
+    pub min_frequency: u64,
+    /// Whether text is lowercased first.
+    pub lowercase: bool,
+    /// The most ids a text is cut to when encoded. `None` (default): all.
+    pub max_length: Option<usize>,
+    /// The most threads to count with; 0 (default) for as many as the process may run at once.
+    pub threads: usize,
+}
+
+impl TrainOptions {
+    /// The defaults for a unit: words are lowercased, characters are not.
+    pub fn new(unit: Unit) -> Self {
+        Self {
+            max_vocabulary: None,
+            min_frequency: 1,
+            lowercase: unit == Unit::Word,
+            max_length: None,
+            threads: 0,
+        }
+    }
+}
+
+impl Tokenizer {
+    /// Builds a vocabulary from texts: padding at id 0, unknown at id 1, then the tokens by falling frequency (ties by
+    /// code point), so one set of texts always gives one vocabulary.
+    ///
+    /// # Errors
+    /// `ERR_OPTION` for a `max_vocabulary` below 3, a `min_frequency` or a `max_length` of 0; `ERR_DATA` if no token
+    /// is left to keep.
+    pub fn train<S: AsRef<str> + Sync>(
+        unit: Unit,
+        texts: &[S],
+        options: &TrainOptions,
+    ) -> Result<Self, Error> {
+        if options.max_vocabulary.is_some_and(|most| most < 3) {
+            return Err(Error::new(
+                Code::Option,
+                "maxVocabulary must be at least 3: padding, unknown and one token",
+            ));
+        }
+        if options.min_frequency == 0 {
+            return Err(Error::new(Code::Option, "minFrequency must be at least 1"));
+        }
+        let counts = count(unit, texts, options)?;
+        let mut kept: Vec<(String, u64)> =
+            counts.into_iter().filter(|(_, times)| *times >= options.min_frequency).collect();
+        if kept.is_empty() {
+            let message = format!(
+                "no vocabulary: {} texts hold no token that occurs at least {} times",
+                texts.len(),
+                options.min_frequency
+            );
+            return Err(Error::new(Code::Data, message));
+        }
+        kept.sort_unstable_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
+        if let Some(most) = options.max_vocabulary {
+            kept.truncate(most - 2);
+        }
+        let tokens = [PADDING_TOKEN, UNKNOWN_TOKEN].into_iter().map(String::from);
+        let vocabulary = tokens.chain(kept.into_iter().map(|(token, _)| token)).zip(0u32..).collect();
+        let tokenizer = Self::wrap(assemble(unit, vocabulary, options.lowercase)?)?;
+        match options.max_length {
+            Some(_) => tokenizer.with_max_length(options.max_length),
+            None => Ok(tokenizer),
+        }
+    }
+}
+
+fn words(lowercase: bool) -> BertNormalizer {
+    // Cleans control characters, separates Chinese characters, keeps accents.
+    BertNormalizer::new(true, true, Some(false), lowercase)
+}
+
+fn count<S: AsRef<str> + Sync>(
+    unit: Unit,
+    texts: &[S],
+    options: &TrainOptions,
+) -> Result<HashMap<String, u64>, Error> {
+    let block = texts.len().div_ceil(thread_count(options.threads));
+    let parts = map_blocks(texts, block, options.threads, |start, block| {
+        let mut counts = HashMap::new();
+        for (offset, text) in block.iter().enumerate() {
+            let counted = match unit {
+                Unit::Character => count_characters(text.as_ref(), options.lowercase, &mut counts),
+                Unit::Word => count_words(text.as_ref(), options.lowercase, &mut counts),
+            };
+            counted.map_err(|error| Error::new(Code::Data, format!("text {}: {error}", start + offset)))?;
+        }
+        Ok(counts)
+    })?;
+    Ok(parts
+        .into_iter()
+        .reduce(|mut all, part| {
+            for (token, times) in part {
+                *all.entry(token).or_insert(0) += times;
+            }
+            all
+        })
+        .unwrap_or_default())
+}
+
+fn count_characters(
+    text: &str,
+    lowercase: bool,
+    counts: &mut HashMap<String, u64>,
+) -> tokenizers::Result<()> {
+    let mut normalized = NormalizedString::from(text);
+    if lowercase {
+        Lowercase.normalize(&mut normalized)?;
+    }
+    let mut buffer = [0; 4];
+    for character in normalized.get().chars() {
+        add(character.encode_utf8(&mut buffer), counts);
+    }
+    Ok(())
+}
+
+fn count_words(text: &str, lowercase: bool, counts: &mut HashMap<String, u64>) -> tokenizers::Result<()> {
+    let mut normalized = NormalizedString::from(text);
+    words(lowercase).normalize(&mut normalized)?;
+    let mut split = PreTokenizedString::from(normalized);
+    BertPreTokenizer.pre_tokenize(&mut split)?;
+    for (word, _, _) in split.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+        add(word, counts);
+    }
+    Ok(())
+}
+
+fn add(token: &str, counts: &mut HashMap<String, u64>) {
+    match counts.get_mut(token) {
+        Some(times) => *times += 1,
+        None => {
+            counts.insert(token.to_owned(), 1);
+        }
+    }
+}
+
+/// The tokenizer over a finished vocabulary, of parts that every reader of `tokenizer.json` knows.
+fn assemble(unit: Unit, vocabulary: HashMap<String, u32>, lowercase: bool) -> Result<Inner, Error> {
+    let failed =
+        |error: tokenizers::Error| Error::new(Code::Native, format!("assembling the tokenizer: {error}"));
+    guarded("assembling the tokenizer", || {
+        let mut inner = match unit {
+            Unit::Character => {
+                // Byte-pair encoding without a single merge: every character is its own token.
+                let model = BPE::builder()
+                    .vocab_and_merges(
+                        vocabulary.into_iter().collect::<tokenizers::models::bpe::Vocab>(),
+                        vec![],
+                    )
+                    .unk_token(UNKNOWN_TOKEN.into())
+                    .build()
+                    .map_err(failed)?;
+                let mut inner = Inner::new(model);
+                if lowercase {
+                    inner.with_normalizer(Some(Lowercase)).map_err(failed)?;
+                }
+                inner.with_decoder(Some(Fuse::new()));
+                inner
+            }
+            Unit::Word => {
+                let model = WordLevel::builder()
+                    .vocab(vocabulary.into_iter().collect())
+                    .unk_token(UNKNOWN_TOKEN.into())
+                    .build()
+                    .map_err(failed)?;
+                let mut inner = Inner::new(model);
+                inner.with_normalizer(Some(words(lowercase))).map_err(failed)?;
+                inner.with_pre_tokenizer(Some(BertPreTokenizer));
+                inner
+            }
+        };
+        inner.with_padding(Some(PaddingParams::default()));
+        Ok(inner)
+    })
+}

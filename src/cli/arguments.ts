@@ -1,0 +1,30 @@
+import { InvalidArgumentError } from 'commander'
+
+/** Reads an integer of at least `least`. */
+export function integer(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (text.trim() === '' || !Number.isSafeInteger(value) || value < least) {
+      throw new InvalidArgumentError(`It must be an integer of at least ${least}.`)
+    }
+    return value
+  }
+}
+
+/** Reads a number above 0. */
+export function positive(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0) {
+    throw new InvalidArgumentError('It must be a number above 0.')
+  }
+  return value
+}
+
+/** Reads a number of at least 0 and below 1. */
+export function fraction(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value < 1)) {
+    throw new InvalidArgumentError('It must be a number of at least 0 and below 1.')
+  }
+  return value
+}

@@ -1,0 +1,97 @@
+import { Command, Option } from 'commander'
+import { backend } from '../native/index.js'
+import { fraction, integer, positive } from './arguments.js'
+import { evaluate } from './evaluate.js'
+import { info } from './info.js'
+import { predict } from './predict.js'
+import { summary } from './summary.js'
+import { trainClassify } from './trainClassify.js'
+
+/** The `seqloom` command with all its parts. */
+export function program(): Command {
+  const seqloom = command('seqloom').description('Trains and runs recurrent networks.')
+  seqloom.version(backend().version)
+  seqloom.addCommand(train())
+  seqloom.addCommand(
+    command('predict')
+      .description('Labels texts: those given, a column of a CSV file, or the lines of standard input.')
+      .argument('[texts...]', 'texts to label')
+      .addOption(model())
+      .option('--data <file>', 'a CSV file of texts to label')
+      .option('--text <column>', 'its column of texts', 'text')
+      .option('--json', 'print one JSON object a text', false)
+      .addOption(threads())
+      .action(predict),
+  )
+  seqloom.addCommand(
+    command('evaluate')
+      .description('Measures a saved classifier on labelled texts.')
+      .addOption(model())
+      .requiredOption('--data <file>', 'a CSV file of labelled texts')
+      .option('--text <column>', 'its column of texts', 'text')
+      .option('--label <column>', 'its column of labels', 'label')
+      .option('--json', 'print one JSON object', false)
+      .addOption(threads())
+      .action(evaluate),
+  )
+  seqloom.addCommand(
+    command('summary').description('Prints the layers of a saved model.').addOption(model()).action(summary),
+  )
+  seqloom.addCommand(
+    command('info')
+      .description('Prints the version and what the engine runs on.')
+      .option('--json', 'print one JSON object', false)
+      .action(info),
+  )
+  return seqloom
+}
+
+function train(): Command {
+  const classify = command('classify')
+    .description('Trains a text classifier on a CSV file and saves the model with the best validation accuracy.')
+    .requiredOption('--data <file>', 'a CSV file with a header line')
+    .option('--text <column>', 'the column of texts', 'text')
+    .option('--label <column>', 'the column of labels', 'label')
+    .option('--out <folder>', 'where to save the model', 'model')
+    .addOption(new Option('--cell <cell>', 'the recurrent cell').choices(['lstm', 'gru', 'simpleRNN']).default('lstm'))
+    .option('--bidirectional', 'read in both directions (the default)')
+    .option('--no-bidirectional', 'read forwards only')
+    .option('--layers <n>', 'recurrent layers', integer(1), 1)
+    .option('--units <n>', 'size of the state', integer(1), 64)
+    .option('--embedding <n>', "size of a word's vector", integer(1), 64)
+    .option('--dropout <rate>', 'rate of dropout', fraction, 0)
+    .option('--max-vocabulary <n>', 'most words to tell apart', integer(3), 20_000)
+    .option('--max-length <n>', 'most words read of a text', integer(1), 300)
+    .option('--batch-size <n>', 'texts in a training step', integer(1), 32)
+    .option('--epochs <n>', 'passes over the data', integer(1), 8)
+    .option('--learning-rate <x>', "Adam's step", positive, 0.001)
+    .option('--validation-split <share>', 'share of rows kept apart to measure', fraction, 0.1)
+    .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
+    .option('--json', 'print one JSON object an epoch', false)
+    .addOption(threads())
+    .action(trainClassify)
+  return command('train').description('Trains a model.').addCommand(classify)
+}
+
+function model(): Option {
+  return new Option('--model <folder>', 'the folder of a saved model').makeOptionMandatory()
+}
+
+function threads(): Option {
+  return new Option('--threads <n>', 'threads to compute with; default: all that the process may use').argParser(
+    integer(1),
+  )
+}
+
+/** A command whose failures are thrown, and told in one line. */
+function command(name: string): Command {
+  return new Command(name)
+    .exitOverride()
+    .allowExcessArguments(false)
+    .configureOutput({
+      outputError: (text, write) => {
+        const line = text.replace(/^error: /, '').trim().replaceAll(/\s*\n\s*/g, ' ')
+        write(`seqloom: ERR_OPTION: ${line}\n`)
+      },
+    })
+}

@@ -1,0 +1,172 @@
+import { describe, SeqloomError } from '../errors.js'
+import { type Shape, showShape } from '../graph/shape.js'
+import { isRecord } from '../options.js'
+import { allocate, type Converted, isDetached, placeOf, type Slot, transfer } from './elements.js'
+import { convertNested } from './nested.js'
+import type { Sliced } from './slices.js'
+import { checkLengths, checkMask, isNumericArray, type NumericArray, sizeOf } from './tensor.js'
+
+const sliceElements = 16_384
+
+/** Converts everything given for some slots: the only one by itself, or several in order or by name; all must have the same rows. */
+export function* convertAll(slots: readonly Slot[], given: unknown, what: string): Sliced<Converted[]> {
+  const values = assign(slots, given, what)
+  const converted: Converted[] = []
+  for (const [index, slot] of slots.entries()) converted.push(yield* convertOne(slot, values[index]))
+  requireSameRows(slots, converted)
+  return converted
+}
+
+/** `ERR_SHAPE` unless all have the same number of rows. */
+export function requireSameRows(slots: readonly { readonly where: string }[], converted: readonly Converted[]): void {
+  const rows = converted[0]?.shape[0]
+  for (const [index, { shape }] of converted.entries()) {
+    if (shape[0] !== rows) {
+      const [a, b] = [slots[0]?.where, slots[index]?.where]
+      throw new SeqloomError('ERR_SHAPE', `${a} has ${rows} rows, ${b} has ${shape[0]}; they must have the same`)
+    }
+  }
+}
+
+/** Converts what was given for one slot. */
+export function* convertOne(slot: Slot, value: unknown): Sliced<Converted> {
+  if (isTensor(value)) return yield* convertTensor(slot, value.data, value)
+  if (isForeign(value)) {
+    const data = value.dataSync()
+    if (!isNumericArray(data)) {
+      throw new SeqloomError('ERR_DATA', `${slot.where}: dataSync() gave ${describe(data)}, not a typed array of numbers`)
+    }
+    return yield* convertTensor(slot, data, { shape: value.shape })
+  }
+  if (isNumericArray(value)) {
+    const { shape } = fit(slot, 1)
+    if (shape.length !== 1) {
+      throw new SeqloomError(
+        'ERR_SHAPE',
+        `${slot.where}: a typed array has no shape; give it one with tensor(data, shape), here ${showShape(slot.shape)}`,
+      )
+    }
+    return yield* convertTensor(slot, value, { shape: [value.length] })
+  }
+  if (Array.isArray(value)) {
+    const fitted = fit(slot, nestedRank(value))
+    return reshaped(slot, yield* convertNested(fitted, value))
+  }
+  throw new SeqloomError(
+    'ERR_DATA',
+    `${slot.where}: expected nested arrays or a tensor of shape ${showShape(slot.shape)}, got ${describe(value)}`,
+  )
+}
+
+function* convertTensor(
+  slot: Slot,
+  data: NumericArray,
+  given: { readonly shape: readonly number[]; readonly lengths?: unknown; readonly mask?: unknown },
+): Sliced<Converted> {
+  const size = sizeOf(given.shape)
+  if (Number.isNaN(size)) {
+    throw new SeqloomError('ERR_SHAPE', `${slot.where}: ${describe(given.shape)} is not a shape`)
+  }
+  const shape = [...given.shape]
+  checkShape(slot, shape)
+  if (isDetached(data, size)) {
+    throw new SeqloomError('ERR_DATA', `${slot.where}: the buffer of its ${size} elements is detached`)
+  }
+  if (data.length !== size) {
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `${slot.where}: the shape ${showShape(shape)} needs ${size} elements, got ${data.length}`,
+    )
+  }
+  const direct = slot.dtype === 'int32' ? data instanceof Int32Array : data instanceof Float32Array
+  const target = direct ? (data as Float32Array | Int32Array) : allocate(slot, size)
+  // Int32Array elements need no check; floats may be NaN.
+  if (!(data instanceof Int32Array && direct)) {
+    for (let from = 0; from < size; from += sliceElements) {
+      const to = Math.min(size, from + sliceElements)
+      transfer(slot, data, from, to, direct ? undefined : target, from, (i) => placeOf(i, shape))
+      yield
+    }
+  }
+  const converted = reshaped(slot, { data: target, shape })
+  if (given.lengths !== undefined) converted.lengths = checkLengths(slot.where, given.lengths, shape)
+  else if (given.mask !== undefined) converted.mask = checkMask(slot.where, given.mask, shape)
+  return converted
+}
+
+/** The slot as data of so many dimensions see it: with or without a last dimension of size 1, where the slot is loose. */
+function fit(slot: Slot, rank: number): Slot {
+  const { shape } = slot
+  if (!slot.looseLast || rank === shape.length) return slot
+  if (rank === shape.length + 1) return { ...slot, shape: [...shape, 1] }
+  if (rank === shape.length - 1 && shape.at(-1) === 1) return { ...slot, shape: shape.slice(0, -1) }
+  return slot
+}
+
+/** Gives data that were read through {@link fit} the slot's own number of dimensions. */
+function reshaped(slot: Slot, converted: Converted): Converted {
+  const rank = slot.shape.length
+  if (converted.shape.length === rank + 1) converted.shape.pop()
+  else if (converted.shape.length === rank - 1) converted.shape.push(1)
+  return converted
+}
+
+function checkShape(slot: Slot, shape: readonly number[]): void {
+  const expected: Shape = fit(slot, shape.length).shape
+  const fits =
+    expected.length === shape.length && expected.every((dim, axis) => axis === 0 || dim === null || dim === shape[axis])
+  if (!fits) {
+    throw new SeqloomError('ERR_SHAPE', `${slot.where}: expected the shape ${showShape(slot.shape)}, got ${showShape(shape)}`)
+  }
+  if (shape[0] === 0) throw new SeqloomError('ERR_DATA', `${slot.where} has no rows`)
+  if (shape.includes(0)) {
+    throw new SeqloomError('ERR_DATA', `${slot.where}: the shape ${showShape(shape)} has a dimension of size 0`)
+  }
+}
+
+/** How deep arrays are nested, following first elements; at most a few levels, since arrays may hold themselves. */
+function nestedRank(value: unknown): number {
+  let rank = 0
+  let element = value
+  while (rank < 10 && (Array.isArray(element) || isNumericArray(element))) {
+    rank++
+    element = element[0]
+  }
+  return rank
+}
+
+function isTensor(value: unknown): value is { data: NumericArray; shape: readonly number[]; lengths?: unknown; mask?: unknown } {
+  return isRecord(value) && isNumericArray(value.data) && 'shape' in value
+}
+
+function isForeign(value: unknown): value is { shape: readonly number[]; dataSync(): unknown } {
+  return isRecord(value) && typeof value.dataSync === 'function' && 'shape' in value
+}
+
+function assign(slots: readonly Slot[], given: unknown, what: string): unknown[] {
+  const single = slots.length === 1
+  const names = slots.map((slot) => slot.name)
+  if (isRecord(given) && !isTensor(given) && !isForeign(given) && !isNumericArray(given)) {
+    if (Object.getPrototypeOf(given) === Object.prototype && Object.keys(given).length > 0) {
+      const unknown = Object.keys(given).find((name) => !names.includes(name))
+      if (unknown !== undefined) {
+        throw new SeqloomError('ERR_DATA', `there is no ${what} '${unknown}'; the ${what}s are ${names.join(', ')}`)
+      }
+      return slots.map((slot) => {
+        if (Object.hasOwn(given, slot.name)) return given[slot.name]
+        throw new SeqloomError('ERR_DATA', `${slot.where} is missing`)
+      })
+    }
+  }
+  if (single) {
+    const only = Array.isArray(given) && given.length === 1 && (isTensor(given[0]) || isForeign(given[0]))
+    return only ? [given[0]] : [given]
+  }
+  if (!Array.isArray(given) || given.length !== slots.length) {
+    throw new SeqloomError(
+      'ERR_DATA',
+      `expected ${slots.length} ${what}s (${names.join(', ')}) as an array or by name, got ${describe(given)}`,
+    )
+  }
+  return given
+}

@@ -1,0 +1,185 @@
+import { describe, SeqloomError } from '../errors.js'
+import { checkOptions, custom } from '../options.js'
+
+/** Typed arrays that hold numbers. */
+export type NumericArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Uint16Array
+  | Uint32Array
+
+/** Numbers in row-major order with a shape; sequences may say how long each row is, or which steps count. */
+export interface TensorLike {
+  readonly data: NumericArray
+  readonly shape: readonly number[]
+  /** How many leading steps of each row count, `[batch]`. */
+  readonly lengths?: Uint32Array
+  /** Which steps count, 1 or 0 each, `[batch · time]`. */
+  readonly mask?: Uint8Array
+}
+
+/** A result: numbers that nothing else writes to, in row-major order, with their shape. */
+export interface Tensor extends TensorLike {
+  readonly data: Float32Array
+  readonly shape: number[]
+}
+
+/** Tensors of other libraries, such as tfjs's. */
+export interface ForeignTensor {
+  readonly shape: readonly number[]
+  dataSync(): unknown
+}
+
+/** Arrays of numbers in arrays. */
+export type NestedArray = readonly (number | NumericArray | NestedArray)[]
+
+/** One input or target: a tensor, nested or ragged arrays, or, for one number a row, a typed array. */
+export type Data = TensorLike | ForeignTensor | NestedArray | NumericArray
+
+/** Several inputs or targets, in the model's order or by name, or the only one by itself. */
+export type DataSet = Data | readonly Data[] | { readonly [name: string]: Data }
+
+/** What `tensor` takes besides data and shape. */
+export interface TensorOptions {
+  /** How many leading steps of each row count (right padding); from 1 to the number of steps. */
+  readonly lengths?: readonly number[] | Uint32Array | Int32Array | undefined
+  /** Which steps count, `[batch][time]` or all in one; every row needs one at least. */
+  readonly mask?: readonly boolean[] | readonly (readonly boolean[])[] | Uint8Array | undefined
+}
+
+const numericArrays = [
+  Float32Array,
+  Float64Array,
+  Int8Array,
+  Int16Array,
+  Int32Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Uint16Array,
+  Uint32Array,
+]
+
+/** Whether a value is a typed array of numbers (not of 64-bit integers). */
+export function isNumericArray(value: unknown): value is NumericArray {
+  return numericArrays.some((type) => value instanceof type)
+}
+
+/** The number of elements of a shape; NaN when it is not an array of non-negative integers whose product is exact. */
+export function sizeOf(shape: unknown): number {
+  if (!Array.isArray(shape) || !shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) return Number.NaN
+  const size = shape.reduce((product: number, dim: number) => product * dim, 1)
+  return Number.isSafeInteger(size) ? size : Number.NaN
+}
+
+/**
+ * Numbers with a shape, batch first: `tensor(data, [2, 3, 5], { lengths: [3, 1] })`. The data are not copied.
+ *
+ * Errors: `ERR_DATA` for data that are not numbers, a detached buffer, lengths outside 1 to the number of steps or a row without a step;
+ * `ERR_SHAPE` when the shape is no shape or does not fit the data.
+ */
+export function tensor(
+  data: NumericArray | readonly number[],
+  shape: readonly number[],
+  options: TensorOptions = {},
+): TensorLike {
+  checkOptions('tensor', options, {
+    accepted: { lengths: custom('an array of integers', isList), mask: custom('an array of booleans', isList) },
+  })
+  const values = Array.isArray(data) ? fromNumbers(data) : data
+  if (!isNumericArray(values)) {
+    throw new SeqloomError('ERR_DATA', `tensor: data must be a typed array of numbers, not ${describe(data)}`)
+  }
+  const size = sizeOf(shape)
+  if (Number.isNaN(size)) {
+    throw new SeqloomError('ERR_SHAPE', `tensor: shape must be an array of sizes, not ${describe(shape)}`)
+  }
+  if (values.length !== size) {
+    if (values.length === 0 && values.buffer.byteLength === 0) {
+      throw new SeqloomError('ERR_DATA', `tensor: the data's buffer is empty or detached, the shape needs ${size} elements`)
+    }
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `tensor: the shape ${describe(shape)} needs ${size} elements, the data have ${values.length}`,
+    )
+  }
+  const made = { data: values, shape: [...shape] }
+  if (options.lengths !== undefined && options.mask !== undefined) {
+    throw new SeqloomError('ERR_OPTION', 'tensor: lengths and mask exclude each other; give one of them')
+  }
+  if (options.lengths !== undefined) return { ...made, lengths: checkLengths('tensor', options.lengths, shape) }
+  if (options.mask !== undefined) return { ...made, mask: checkMask('tensor', options.mask, shape) }
+  return made
+}
+
+/** Lengths as the native side takes them, each from 1 to the number of steps. */
+export function checkLengths(where: string, lengths: unknown, shape: readonly number[]): Uint32Array {
+  const [batch, time] = sequenceShape(where, shape)
+  const list = lengths as ArrayLike<unknown>
+  if (!isList(lengths) || list.length !== batch) {
+    throw new SeqloomError('ERR_DATA', `${where}: expected ${batch} lengths, one a row, got ${list?.length ?? 'none'}`)
+  }
+  const checked = new Uint32Array(batch)
+  for (let row = 0; row < batch; row++) {
+    const length = list[row]
+    if (!Number.isInteger(length) || (length as number) < 1 || (length as number) > time) {
+      throw new SeqloomError(
+        'ERR_DATA',
+        `${where}: the length of row ${row} is ${describe(length)}; it must be an integer from 1 to ${time}`,
+      )
+    }
+    checked[row] = length as number
+  }
+  return checked
+}
+
+/** A mask as the native side takes it: one byte a step, and a step at least in every row. */
+export function checkMask(where: string, mask: unknown, shape: readonly number[]): Uint8Array {
+  const [batch, time] = sequenceShape(where, shape)
+  const flat = Array.isArray(mask) && Array.isArray(mask[0]) ? (mask as unknown[][]).flat() : mask
+  const list = flat as ArrayLike<unknown>
+  if (!isList(flat) || list.length !== batch * time) {
+    throw new SeqloomError('ERR_SHAPE', `${where}: expected a mask of ${batch} rows of ${time} steps`)
+  }
+  const checked = new Uint8Array(batch * time)
+  for (let row = 0; row < batch; row++) {
+    let any = false
+    for (let i = row * time; i < (row + 1) * time; i++) {
+      const valid = list[i]
+      if (typeof valid !== 'boolean' && valid !== 0 && valid !== 1) {
+        throw new SeqloomError('ERR_DATA', `${where}: row ${row} of the mask has ${describe(valid)}, not true or false`)
+      }
+      checked[i] = Number(valid)
+      any ||= Boolean(valid)
+    }
+    if (!any) throw new SeqloomError('ERR_DATA', `${where}: the mask leaves no step of row ${row}: its length is zero`)
+  }
+  return checked
+}
+
+function sequenceShape(where: string, shape: readonly number[]): [number, number] {
+  const [batch, time] = shape
+  if (batch === undefined || time === undefined) {
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `${where}: lengths and masks need a shape [batch, time, …], not ${describe(shape)}`,
+    )
+  }
+  return [batch, time]
+}
+
+function isList(value: unknown): boolean {
+  return Array.isArray(value) || isNumericArray(value)
+}
+
+function fromNumbers(data: readonly unknown[]): Float64Array {
+  const wrong = data.findIndex((value) => typeof value !== 'number')
+  if (wrong >= 0) {
+    throw new SeqloomError('ERR_DATA', `tensor: element ${wrong} is ${describe(data[wrong])}, not a number`)
+  }
+  return Float64Array.from(data as readonly number[])
+}

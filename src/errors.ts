@@ -1,0 +1,67 @@
+/** The stable codes of every error that the package raises. */
+export const errorCodes = [
+  'ERR_SHAPE',
+  'ERR_OPTION',
+  'ERR_DATA',
+  'ERR_STATE',
+  'ERR_FORMAT',
+  'ERR_IO',
+  'ERR_NUMERIC',
+  'ERR_MEMORY',
+  'ERR_UNSUPPORTED',
+  'ERR_NATIVE',
+] as const
+
+/** One of the stable error codes. */
+export type ErrorCode = (typeof errorCodes)[number]
+
+/** Every error of the package: a stable `code`, and a message that says what was wrong, where, and what would be right. */
+export class SeqloomError extends Error {
+  override readonly name = 'SeqloomError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** What an aborted call rejects with: `name` is `AbortError` and `cause` is the signal's reason, as in Node's own functions. */
+export class AbortError extends Error {
+  override readonly name = 'AbortError'
+  readonly code = 'ABORT_ERR'
+
+  constructor(signal?: AbortSignal) {
+    super('The operation was aborted', signal?.aborted ? { cause: signal.reason } : undefined)
+  }
+}
+
+/** Turns whatever the native side threw into a {@link SeqloomError} or an {@link AbortError}. */
+export function fromNative(error: unknown, signal?: AbortSignal): Error {
+  if (error instanceof SeqloomError || error instanceof AbortError) return error
+  const code = (error as { code?: unknown } | null)?.code
+  if (code === 'ABORTED') return new AbortError(signal)
+  const message = error instanceof Error ? error.message : String(error)
+  const known = errorCodes.find((candidate) => candidate === code)
+  return new SeqloomError(known ?? 'ERR_NATIVE', message, { cause: error })
+}
+
+/** Runs a synchronous native call and gives its errors their public class. */
+export function callNative<T>(call: () => T): T {
+  try {
+    return call()
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
+
+/** Describes any value in a few words, for messages. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value === 'string') return value.length > 40 ? `'${value.slice(0, 40)}…'` : `'${value}'`
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value)
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
+  if (Array.isArray(value)) return value.length > 8 ? `an array of ${value.length}` : `[${value.map(describe).join(', ')}]`
+  const name = (value as object).constructor?.name
+  return name && name !== 'Object' ? `a ${name}` : 'an object'
+}

@@ -1,0 +1,138 @@
+import { SeqloomError } from '../errors.js'
+import type { Shape } from './shape.js'
+import { showShape } from './shape.js'
+import type { GraphSpec, WireInitializer, WireInput, WireNode, WireWeight } from './wire.js'
+
+/** A value of the graph that is being built: its id and its shape. */
+export interface Value {
+  readonly id: number
+  readonly shape: Shape
+}
+
+/** Builds a graph for the native side: inputs first, then operations in an order in which every value exists before it is used. */
+export class GraphBuilder {
+  readonly #inputs: WireInput[] = []
+  readonly #weights: WireWeight[] = []
+  readonly #nodes: WireNode[] = []
+  readonly #weightIndices = new Map<object, Map<string, number>>()
+  readonly #nodeNames = new Set<string>()
+  #nextId = 0
+
+  /** Declares an input. All inputs come before the first operation. */
+  input(input: WireInput): Value {
+    this.#inputs.push(input)
+    return { id: this.#nextId++, shape: input.shape }
+  }
+
+  /** The index of an owner's weight; asking twice gives the same weight, so a layer that is applied twice shares it. */
+  weight(owner: object, key: string, weight: WireWeight): number {
+    let indices = this.#weightIndices.get(owner)
+    if (!indices) {
+      indices = new Map()
+      this.#weightIndices.set(owner, indices)
+    }
+    const known = indices.get(key)
+    if (known !== undefined) {
+      const first = this.#weights[known] as WireWeight
+      if (first.shape.join() !== weight.shape.join()) {
+        throw new SeqloomError(
+          'ERR_SHAPE',
+          `${weight.name} has the shape ${showShape(first.shape)} from its layer's first use; this use needs ${showShape(weight.shape)}`,
+        )
+      }
+      return known
+    }
+    indices.set(key, this.#weights.length)
+    this.#weights.push(weight)
+    return this.#weights.length - 1
+  }
+
+  /** The objects that own weights, in the order of their first weight. */
+  weightOwners(): object[] {
+    return [...this.#weightIndices.keys()]
+  }
+
+  /** Adds an operation and returns its outputs. */
+  node(
+    op: string,
+    name: string,
+    inputs: readonly Value[],
+    weights: readonly number[],
+    outputs: readonly Shape[],
+    attributes: Readonly<Record<string, unknown>> = {},
+  ): Value[] {
+    const values = outputs.map((shape) => ({ id: this.#nextId++, shape }))
+    this.#nodes.push({
+      name: this.#uniqueName(name),
+      op,
+      inputs: inputs.map((value) => value.id),
+      weights,
+      outputs: values.map((value) => value.id),
+      attributes,
+    })
+    return values
+  }
+
+  /** The finished graph. */
+  finish(outputs: readonly Value[]): GraphSpec {
+    return {
+      version: 1,
+      inputs: this.#inputs,
+      weights: this.#weights,
+      nodes: this.#nodes,
+      outputs: outputs.map((value) => value.id),
+    }
+  }
+
+  #uniqueName(name: string): string {
+    let unique = name
+    for (let count = 1; this.#nodeNames.has(unique); count++) unique = `${name}:${count}`
+    this.#nodeNames.add(unique)
+    return unique
+  }
+}
+
+/** What a layer needs to lower itself: the builder, the layer's path in the model and whether its weights train. */
+export class LayerScope {
+  constructor(
+    readonly builder: GraphBuilder,
+    readonly path: string,
+    readonly owner: object,
+    readonly trainable: boolean,
+  ) {}
+
+  /** The index of one of the layer's weights. */
+  weight(name: string, shape: readonly number[], initializer: WireInitializer): number {
+    const wire = { name: `${this.path}/${name}`, shape, trainable: this.trainable, initializer }
+    return this.builder.weight(this.owner, name, wire)
+  }
+
+  /** Adds an operation with one output. */
+  node(
+    op: string,
+    inputs: readonly Value[],
+    weights: readonly number[],
+    shape: Shape,
+    attributes: Readonly<Record<string, unknown>> = {},
+    part?: string,
+  ): Value {
+    const name = part ? `${this.path}/${part}` : this.path
+    return this.builder.node(op, name, inputs, weights, [shape], attributes)[0] as Value
+  }
+
+  /** Adds an operation with several outputs. */
+  nodes(
+    op: string,
+    inputs: readonly Value[],
+    weights: readonly number[],
+    shapes: readonly Shape[],
+    attributes: Readonly<Record<string, unknown>>,
+  ): Value[] {
+    return this.builder.node(op, this.path, inputs, weights, shapes, attributes)
+  }
+
+  /** The scope of a layer inside this one. */
+  inside(part: string, owner: { readonly trainable: boolean }): LayerScope {
+    return new LayerScope(this.builder, `${this.path}/${part}`, owner, this.trainable && owner.trainable)
+  }
+}

@@ -1,0 +1,46 @@
+import type { Initializer } from '../initializers/initializer.js'
+import type { DType, Shape } from './shape.js'
+
+/** An initializer on the wire: one of the public ones, or the bias of an LSTM whose forget gate starts at one. */
+export type WireInitializer = Initializer | { readonly kind: 'lstmBias'; readonly base?: Initializer }
+
+/** An input of the graph. */
+export interface WireInput {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: Shape
+}
+
+/** A weight of the graph; several nodes may use the same one. */
+export interface WireWeight {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly trainable: boolean
+  readonly initializer: WireInitializer
+}
+
+/** One operation; `inputs` and `outputs` are value ids, `weights` are indices. */
+export interface WireNode {
+  readonly name: string
+  readonly op: string
+  readonly inputs: readonly number[]
+  readonly weights: readonly number[]
+  readonly outputs: readonly number[]
+  readonly attributes: Readonly<Record<string, unknown>>
+}
+
+/** A graph of operations as the native side reads it. */
+export interface GraphSpec {
+  readonly version: 1
+  readonly inputs: readonly WireInput[]
+  readonly weights: readonly WireWeight[]
+  readonly nodes: readonly WireNode[]
+  readonly outputs: readonly number[]
+}
+
+/** A graph with losses and metrics; `output` is an index into the graph's outputs, whose next one is the count. */
+export interface TrainSpec {
+  readonly graph: GraphSpec
+  readonly losses: readonly { readonly output: number; readonly weight: number }[]
+  readonly metrics: readonly { readonly name: string; readonly output: number }[]
+}

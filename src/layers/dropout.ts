@@ -1,0 +1,56 @@
+import type { LayerScope, Value } from '../graph/builder.js'
+import type { Shape } from '../graph/shape.js'
+import { custom, number } from '../options.js'
+import { Layer, type LayerOptions } from './layer.js'
+
+/** Options of {@link dropout}. */
+export interface DropoutOptions extends LayerOptions {
+  /** The share of elements that training sets to zero, from 0 to below 1; the others are scaled by 1 / (1 - rate). */
+  readonly rate: number
+  /** `[null, 1, null]` drops the same features at every step of a sequence (Gal and Ghahramani 2016); by default each element is drawn alone. */
+  readonly noiseShape?: readonly [null, 1, null]
+}
+
+const noiseShape = custom(
+  '[null, 1, null], the same features at every step',
+  (v) => Array.isArray(v) && v.length === 3 && v[0] === null && v[1] === 1 && v[2] === null,
+)
+
+/** The layer that {@link dropout} makes. */
+export class Dropout extends Layer {
+  override readonly className = 'Dropout'
+  override readonly baseName = 'dropout'
+  readonly rate: number
+  readonly #shareSteps: boolean
+
+  constructor(options: DropoutOptions) {
+    super('layers.dropout', options, {
+      accepted: { rate: number(0, 1), noiseShape },
+      required: ['rate'],
+      refused: { seed: [null] },
+    })
+    this.rate = options.rate
+    this.#shareSteps = options.noiseShape !== undefined
+  }
+
+  override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
+    return [this.#shareSteps ? this.single(inputs, '[batch, time, features]', 3) : this.single(inputs, '[batch, …]', 2, 8)]
+  }
+
+  override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
+    const [x] = inputs as [Value]
+    return [scope.node('dropout', [x], [], x.shape, { rate: this.rate, shareSteps: this.#shareSteps })]
+  }
+
+  override config(): Record<string, unknown> {
+    return { rate: this.rate, ...(this.#shareSteps ? { noiseShape: [null, 1, null] } : {}) }
+  }
+}
+
+/**
+ * Sets random elements to zero while training and does nothing otherwise. Shapes stay. The draws depend on the model's seed, the step and
+ * the element only. Source: Srivastava et al. 2014. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ */
+export function dropout(options: DropoutOptions): Dropout {
+  return new Dropout(options)
+}

@@ -1,0 +1,38 @@
+export { type ActivationOptions, activation } from './activation.js'
+export type { ActivationName, CellActivation } from './activations.js'
+export {
+  type BidirectionalOptions,
+  type BothWithState,
+  type BothWithStates,
+  bidirectional,
+  type MergeMode,
+} from './bidirectional.js'
+export { type DenseOptions, dense } from './dense.js'
+export { type DropoutOptions, dropout } from './dropout.js'
+export { type EmbeddingOptions, embedding } from './embedding.js'
+export { type GRUOptions, gru } from './gru.js'
+export type { AnyLayer, ApplyOptions, Layer, LayerOptions, SymbolicTensor } from './layer.js'
+export { type LayerNormalizationOptions, layerNormalization } from './layerNormalization.js'
+export { type LSTMOptions, lstm } from './lstm.js'
+export { type MaskingOptions, masking } from './masking.js'
+export {
+  add,
+  average,
+  type ConcatenateOptions,
+  concatenate,
+  maximum,
+  minimum,
+  multiply,
+  subtract,
+} from './merge.js'
+export { globalAveragePooling1d, globalMaxPooling1d, type PoolingOptions } from './pooling.js'
+export type { RecurrentOptions, WithState, WithStates } from './recurrent.js'
+export {
+  flatten,
+  type RepeatVectorOptions,
+  type ReshapeOptions,
+  repeatVector,
+  reshape,
+} from './reshape.js'
+export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
+export { type StepwiseLayer, type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'

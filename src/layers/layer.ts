@@ -1,0 +1,214 @@
+import { describe, SeqloomError } from '../errors.js'
+import type { LayerScope, Value } from '../graph/builder.js'
+import { type DType, type Shape, showShape } from '../graph/shape.js'
+import { type Check, checkOptions, custom, dimensions, flag, label, type OptionRules, oneOf } from '../options.js'
+
+/** A value that is known only by its shape: what `input` and `layer.apply` return. */
+export class SymbolicTensor {
+  constructor(
+    /** The shape, batch first. */
+    readonly shape: Shape,
+    /** The use of a layer that makes this value. */
+    readonly call: Call,
+    /** Which of the call's outputs this is. */
+    readonly index: number,
+  ) {}
+
+  /** The element type: what the input declares, float32 for everything computed. */
+  get dtype(): DType {
+    return this.call.layer.outputType()
+  }
+}
+
+/** One use of a layer. */
+export interface Call {
+  readonly layer: AnyLayer
+  readonly inputs: readonly SymbolicTensor[]
+  readonly outputs: readonly SymbolicTensor[]
+}
+
+/** What a layer's `apply` returns: one value, or several for layers that also return states. */
+export type Outputs = SymbolicTensor | readonly SymbolicTensor[]
+
+/** A layer with any kind of result. */
+export type AnyLayer = Layer<Outputs>
+
+/** What `apply` takes besides the input. */
+export interface ApplyOptions {
+  /** The first states of a recurrent layer: `[h]`, for an LSTM `[h, c]`; for bidirectional ones the forward layer's, then the backward layer's. */
+  readonly initialState?: SymbolicTensor | readonly SymbolicTensor[]
+}
+
+/** Options of every layer. */
+export interface LayerOptions {
+  /** The layer's name, unique in its model; by default the layer's kind with a number. */
+  readonly name?: string
+  /** Whether training changes the layer's weights; default true. */
+  readonly trainable?: boolean
+  /** In a `sequential` model's first layer: the input's shape without the batch, null for a free number of steps. */
+  readonly inputShape?: readonly (number | null)[]
+  /** As `inputShape`, with the batch size in front, which must be null. */
+  readonly batchInputShape?: readonly (number | null)[]
+}
+
+const commonChecks: Readonly<Record<string, Check>> = {
+  name: label,
+  trainable: flag,
+  inputShape: dimensions,
+  batchInputShape: dimensions,
+  dtype: oneOf(['float32', 'int32']),
+}
+
+/** Options of tfjs's layers that ask for nothing when they have these values. */
+const commonRefused: Readonly<Record<string, readonly unknown[]>> = {
+  weights: [null],
+  batchSize: [null],
+  updatable: [true],
+  inputDType: [null],
+}
+
+/** A layer: options, shape rule and lowering to operations. */
+export abstract class Layer<Out extends Outputs = SymbolicTensor> {
+  /** The layer's class in saved models, as in Keras. */
+  abstract readonly className: string
+  /** The stem of automatic names, as in Keras. */
+  abstract readonly baseName: string
+  /** The name that was given, if any. */
+  readonly givenName: string | undefined
+  /** The input's shape without the batch, if the options give one. */
+  readonly inputShape: Shape | undefined
+  /** Whether training changes the layer's weights; a change takes effect when the model is compiled. */
+  trainable: boolean
+  /** Marks the result's type; never set. */
+  declare readonly result: Out
+
+  protected constructor(where: string, options: LayerOptions, rules: OptionRules) {
+    checkOptions(where, options, {
+      ...rules,
+      accepted: { ...rules.accepted, ...commonChecks },
+      refused: { ...commonRefused, ...rules.refused },
+    })
+    this.givenName = options.name
+    this.trainable = options.trainable ?? true
+    const { inputShape, batchInputShape } = options
+    if (batchInputShape && (batchInputShape.length === 0 || batchInputShape[0] !== null)) {
+      throw new SeqloomError(
+        'ERR_UNSUPPORTED',
+        `${where}: batchInputShape must begin with null; a fixed batch size is not supported yet`,
+      )
+    }
+    this.inputShape = inputShape ?? batchInputShape?.slice(1)
+  }
+
+  /** The name for messages: the one given, or the stem of the automatic one. */
+  get label(): string {
+    return this.givenName ?? this.baseName
+  }
+
+  /** The shapes of the outputs for these inputs, or `ERR_SHAPE`, naming the layer, what came and what was expected. */
+  abstract outputShapes(inputs: readonly Shape[]): readonly Shape[]
+
+  /** Adds the layer's operations to a graph. */
+  abstract lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[]
+
+  /** The options that rebuild this layer, without name and trainable. */
+  abstract config(): Record<string, unknown>
+
+  /** The element type of the layer's outputs. */
+  outputType(): DType {
+    return 'float32'
+  }
+
+  /** The element type that the layer reads. */
+  inputType(): DType {
+    return 'float32'
+  }
+
+  /** Uses the layer on symbolic values; using it twice shares its weights. */
+  apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options: ApplyOptions = {}): Out {
+    checkOptions(`layer '${this.label}'.apply`, options, {
+      accepted: { initialState: custom('a symbolic value or an array of them', isSymbolic) },
+    })
+    const states = options.initialState
+    const all = [...asList(inputs), ...(states === undefined ? [] : asList(states))]
+    for (const value of all) {
+      if (!(value instanceof SymbolicTensor)) {
+        throw new SeqloomError(
+          'ERR_OPTION',
+          `layer '${this.label}': apply takes what input() or another layer's apply returns, not ${describe(value)}`,
+        )
+      }
+    }
+    if (states !== undefined && !this.takesStates()) {
+      throw new SeqloomError('ERR_OPTION', `layer '${this.label}' has no state, so it takes no initialState`)
+    }
+    const shapes = this.outputShapes(all.map((value) => value.shape))
+    for (const value of all) this.#checkType(value)
+    const outputs: SymbolicTensor[] = []
+    const call: Call = { layer: this as AnyLayer, inputs: all, outputs }
+    shapes.forEach((shape, index) => {
+      outputs.push(new SymbolicTensor(shape, call, index))
+    })
+    return (this.returnsList() ? outputs : outputs[0]) as Outputs as Out
+  }
+
+  /** Whether `apply` returns an array. */
+  returnsList(): boolean {
+    return false
+  }
+
+  /** Whether the layer takes initial states. */
+  takesStates(): boolean {
+    return false
+  }
+
+  /** `ERR_SHAPE` with the layer's name. */
+  protected shapeError(message: string): SeqloomError {
+    return new SeqloomError('ERR_SHAPE', `layer '${this.label}' (${this.className}): ${message}`)
+  }
+
+  /** The only input's shape, whose rank must be within bounds. */
+  protected single(inputs: readonly Shape[], expected: string, minRank: number, maxRank: number = minRank): Shape {
+    const shape = inputs[0]
+    if (shape === undefined || inputs.length !== 1) {
+      throw this.shapeError(`expected one input of shape ${expected}, got ${inputs.length} inputs`)
+    }
+    if (shape.length < minRank || shape.length > maxRank) {
+      throw this.shapeError(`expected an input of shape ${expected}, got ${showShape(shape)}`)
+    }
+    return shape
+  }
+
+  /** The last dimension, which must be known. */
+  protected features(shape: Shape): number {
+    const size = shape.at(-1)
+    if (typeof size !== 'number') {
+      throw this.shapeError(`the last dimension must be known, got ${showShape(shape)}`)
+    }
+    return size
+  }
+
+  #checkType(value: SymbolicTensor): void {
+    const wanted = this.inputType()
+    if (value.dtype === wanted) return
+    const source = value.call.layer
+    // Like Keras and tfjs, an input of no stated type that feeds an embedding is one of integers.
+    if (source instanceof Layer && 'assumeType' in source && (source as TypedByUse).assumeType(wanted)) return
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `layer '${this.label}' (${this.className}): expected ${wanted} values, got ${value.dtype} from '${source.label}'`,
+    )
+  }
+}
+
+interface TypedByUse {
+  assumeType(dtype: DType): boolean
+}
+
+function asList(values: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {
+  return Array.isArray(values) ? values : [values as SymbolicTensor]
+}
+
+function isSymbolic(value: unknown): boolean {
+  return value instanceof SymbolicTensor || (Array.isArray(value) && value.every((v) => v instanceof SymbolicTensor))
+}

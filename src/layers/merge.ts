@@ -1,0 +1,144 @@
+import type { LayerScope, Value } from '../graph/builder.js'
+import { type Dim, type Shape, showShape, unifyDim, unifyShapes } from '../graph/shape.js'
+import { custom } from '../options.js'
+import { Layer, type LayerOptions } from './layer.js'
+
+/** Elementwise merges, by class name: the operation, the automatic name's stem and how many inputs it takes at most. */
+const kinds = {
+  Add: { op: 'add', most: Number.POSITIVE_INFINITY },
+  Multiply: { op: 'multiply', most: Number.POSITIVE_INFINITY },
+  Average: { op: 'average', most: Number.POSITIVE_INFINITY },
+  Subtract: { op: 'subtract', most: 2 },
+  Maximum: { op: 'maximum', most: Number.POSITIVE_INFINITY },
+  Minimum: { op: 'minimum', most: Number.POSITIVE_INFINITY },
+} as const
+
+/** The classes of the elementwise merges. */
+export type MergeKind = keyof typeof kinds
+
+/** An elementwise merge of inputs of one shape. */
+export class Merge extends Layer {
+  override readonly className: MergeKind
+  override readonly baseName: string
+
+  constructor(kind: MergeKind, options: LayerOptions) {
+    super(`layers.${kinds[kind].op}`, options, { accepted: {} })
+    this.className = kind
+    this.baseName = kinds[kind].op
+  }
+
+  override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
+    const { most } = kinds[this.className]
+    if (inputs.length < 2 || inputs.length > most) {
+      throw this.shapeError(`expected ${most === 2 ? 'two' : 'two or more'} inputs, got ${inputs.length}`)
+    }
+    return [
+      inputs.reduce((merged, shape) => {
+        const both = unifyShapes(merged, shape)
+        if (!both) throw this.shapeError(`expected inputs of one shape, got ${inputs.map(showShape).join(' and ')}`)
+        return both
+      }),
+    ]
+  }
+
+  override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
+    const [shape] = this.outputShapes(inputs.map((value) => value.shape)) as [Shape]
+    return [scope.node(kinds[this.className].op, inputs, [], shape)]
+  }
+
+  override config(): Record<string, unknown> {
+    return {}
+  }
+}
+
+/** The sum of inputs of one shape. Errors: `ERR_SHAPE`. */
+export const add = (options: LayerOptions = {}): Merge => new Merge('Add', options)
+
+/** The product of inputs of one shape, element by element. Errors: `ERR_SHAPE`. */
+export const multiply = (options: LayerOptions = {}): Merge => new Merge('Multiply', options)
+
+/** The mean of inputs of one shape. Errors: `ERR_SHAPE`. */
+export const average = (options: LayerOptions = {}): Merge => new Merge('Average', options)
+
+/** The first input minus the second. Errors: `ERR_SHAPE`. */
+export const subtract = (options: LayerOptions = {}): Merge => new Merge('Subtract', options)
+
+/** The largest of inputs of one shape, element by element. Errors: `ERR_SHAPE`. */
+export const maximum = (options: LayerOptions = {}): Merge => new Merge('Maximum', options)
+
+/** The smallest of inputs of one shape, element by element. Errors: `ERR_SHAPE`. */
+export const minimum = (options: LayerOptions = {}): Merge => new Merge('Minimum', options)
+
+/** Options of {@link concatenate}. */
+export interface ConcatenateOptions extends LayerOptions {
+  /** The dimension to join, batch included in the count; default -1, the last. Batch and time cannot be joined yet. */
+  readonly axis?: number
+}
+
+/** The layer that {@link concatenate} makes. */
+export class Concatenate extends Layer {
+  override readonly className = 'Concatenate'
+  override readonly baseName = 'concatenate'
+  readonly axis: number
+
+  constructor(options: ConcatenateOptions) {
+    super('layers.concatenate', options, {
+      accepted: { axis: custom('an integer from -8 to 8', (v) => Number.isInteger(v) && Math.abs(v as number) <= 8) },
+    })
+    this.axis = options.axis ?? -1
+  }
+
+  override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
+    const [first, ...rest] = inputs
+    if (first === undefined || rest.length === 0) {
+      throw this.shapeError(`expected two or more inputs, got ${inputs.length}`)
+    }
+    const axis = this.#position(first.length)
+    const joined = rest.reduce((merged, shape) => this.#join(merged, shape, axis, inputs), first)
+    return [joined]
+  }
+
+  override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
+    const [shape] = this.outputShapes(inputs.map((value) => value.shape)) as [Shape]
+    const position = this.#position(shape.length)
+    const axis = position === shape.length - 1 ? -1 : position
+    return [scope.node('concatenate', inputs, [], shape, { axis })]
+  }
+
+  override config(): Record<string, unknown> {
+    return { axis: this.axis }
+  }
+
+  #position(rank: number): number {
+    const position = this.axis < 0 ? rank + this.axis : this.axis
+    const firstFeature = rank > 2 ? 2 : 1
+    if (position < firstFeature || position >= rank) {
+      throw this.shapeError(`axis ${this.axis} is not a feature dimension of inputs with ${rank} dimensions`)
+    }
+    return position
+  }
+
+  #join(a: Shape, b: Shape, axis: number, all: readonly Shape[]): Shape {
+    const joined: Dim[] = []
+    const wrong = () =>
+      this.shapeError(`expected inputs that differ in axis ${this.axis} only, got ${all.map(showShape).join(' and ')}`)
+    if (a.length !== b.length) throw wrong()
+    for (let i = 0; i < a.length; i++) {
+      const [x, y] = [a[i] as Dim, b[i] as Dim]
+      if (i === axis) {
+        if (x === null || y === null) throw this.shapeError(`axis ${this.axis} must be of known size`)
+        joined.push(x + y)
+        continue
+      }
+      const dim = unifyDim(x, y)
+      if (dim === undefined) throw wrong()
+      joined.push(dim)
+    }
+    return joined
+  }
+}
+
+/** Joins inputs along a feature dimension; all other dimensions must agree. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
+export function concatenate(options: ConcatenateOptions = {}): Concatenate {
+  return new Concatenate(options)
+}

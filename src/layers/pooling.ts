@@ -1,0 +1,58 @@
+import type { LayerScope, Value } from '../graph/builder.js'
+import type { Shape } from '../graph/shape.js'
+import { Layer, type LayerOptions } from './layer.js'
+
+/** Options of the pooling layers. */
+export interface PoolingOptions extends LayerOptions {
+  /** Only the default, `'channelsLast'`, is supported. */
+  readonly dataFormat?: 'channelsLast'
+  /** Only false is supported. */
+  readonly keepdims?: false
+}
+
+/** What the pooling layers have in common: they reduce time. */
+abstract class Pooling extends Layer {
+  abstract readonly op: 'poolAverage' | 'poolMax'
+
+  constructor(where: string, options: PoolingOptions) {
+    super(where, options, { accepted: {}, refused: { dataFormat: ['channelsLast'], keepdims: [false] } })
+  }
+
+  override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
+    const shape = this.single(inputs, '[batch, time, features]', 3)
+    return [[shape[0] ?? null, this.features(shape)]]
+  }
+
+  override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
+    const [x] = inputs as [Value]
+    return [scope.node(this.op, [x], [], [x.shape[0] ?? null, this.features(x.shape)])]
+  }
+
+  override config(): Record<string, unknown> {
+    return {}
+  }
+}
+
+/** The layer that {@link globalAveragePooling1d} makes. */
+export class GlobalAveragePooling1D extends Pooling {
+  override readonly className = 'GlobalAveragePooling1D'
+  override readonly baseName = 'global_average_pooling1d'
+  override readonly op = 'poolAverage'
+}
+
+/** The layer that {@link globalMaxPooling1d} makes. */
+export class GlobalMaxPooling1D extends Pooling {
+  override readonly className = 'GlobalMaxPooling1D'
+  override readonly baseName = 'global_max_pooling1d'
+  override readonly op = 'poolMax'
+}
+
+/** The mean over the valid steps: `[batch, time, features]` to `[batch, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
+export function globalAveragePooling1d(options: PoolingOptions = {}): GlobalAveragePooling1D {
+  return new GlobalAveragePooling1D('layers.globalAveragePooling1d', options)
+}
+
+/** The largest value over the valid steps: `[batch, time, features]` to `[batch, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
+export function globalMaxPooling1d(options: PoolingOptions = {}): GlobalMaxPooling1D {
+  return new GlobalMaxPooling1D('layers.globalMaxPooling1d', options)
+}

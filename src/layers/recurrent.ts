@@ -1,0 +1,241 @@
+import { SeqloomError } from '../errors.js'
+import type { LayerScope, Value } from '../graph/builder.js'
+import { type Dim, type Shape, showShape, unifyShapes } from '../graph/shape.js'
+import type { WireInitializer } from '../graph/wire.js'
+import {
+  type Initializer,
+  type InitializerName,
+  initializerCheck,
+  resolveInitializer,
+} from '../initializers/initializer.js'
+import { type Check, flag, integer, number } from '../options.js'
+import { activationCheck, type CellActivation, cellActivationCheck } from './activations.js'
+import { Layer, type LayerOptions, type Outputs, type SymbolicTensor } from './layer.js'
+
+/** Options of every recurrent layer. */
+export interface RecurrentOptions extends LayerOptions {
+  /** The size of the state and of each step's output. */
+  readonly units: number
+  /** The activation of the candidate and the output; default `'tanh'`. */
+  readonly activation?: CellActivation
+  /** Whether there is a bias; default true. */
+  readonly useBias?: boolean
+  /** Default `'glorotUniform'`. */
+  readonly kernelInitializer?: InitializerName | Initializer
+  /** Default `'orthogonal'`. */
+  readonly recurrentInitializer?: InitializerName | Initializer
+  /** Default `'zeros'`. */
+  readonly biasInitializer?: InitializerName | Initializer
+  /** The share of input features that training drops, the same ones at every step; from 0 to below 1, default 0. */
+  readonly dropout?: number
+  /** Whether to return every step's output instead of the last one's; default false. */
+  readonly returnSequences?: boolean
+  /** Whether to return the last states too, after the output; default false. */
+  readonly returnState?: boolean
+  /** Whether to process the steps from last to first and return them in that order; default false. */
+  readonly goBackwards?: boolean
+  /** Whether outputs at masked steps are zero; false repeats the last output there, as Keras does. Default true. */
+  readonly zeroOutputForMask?: boolean
+  /** Only 0 is supported. */
+  readonly recurrentDropout?: 0
+  /** Only false is supported. */
+  readonly stateful?: false
+  /** Only false is supported. */
+  readonly unroll?: false
+}
+
+/** What tells the recurrent layers apart. */
+export interface CellKind {
+  readonly op: 'simpleRnn' | 'lstm' | 'gru'
+  /** The factory's name, for messages. */
+  readonly factory: string
+  readonly gates: number
+  readonly states: number
+  readonly checks: Readonly<Record<string, Check>>
+}
+
+const recurrentChecks: Readonly<Record<string, Check>> = {
+  units: integer(1),
+  activation: activationCheck,
+  useBias: flag,
+  kernelInitializer: initializerCheck,
+  recurrentInitializer: initializerCheck,
+  biasInitializer: initializerCheck,
+  dropout: number(0, 1),
+  returnSequences: flag,
+  returnState: flag,
+  goBackwards: flag,
+  zeroOutputForMask: flag,
+}
+
+const recurrentRefused: Readonly<Record<string, readonly unknown[]>> = {
+  recurrentDropout: [0],
+  stateful: [false],
+  unroll: [false],
+  implementation: [],
+  useCudnn: [],
+  timeMajor: [false],
+  seed: [null],
+  kernelRegularizer: [null],
+  recurrentRegularizer: [null],
+  biasRegularizer: [null],
+  activityRegularizer: [null],
+  kernelConstraint: [null],
+  recurrentConstraint: [null],
+  biasConstraint: [null],
+}
+
+/** The direction of a recurrence and the order of its outputs, as operations know them. */
+export interface Direction {
+  readonly order: 'forward' | 'backward'
+  readonly outputOrder: 'time' | 'processing'
+}
+
+/** What simple RNN, LSTM and GRU have in common: input `[batch, time, features]`, states `[batch, units]`. */
+export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Layer<Out> {
+  readonly units: number
+  readonly returnSequences: boolean
+  readonly returnState: boolean
+  readonly goBackwards: boolean
+  /** How many states the cell carries: 2 for an LSTM, else 1. */
+  readonly stateCount: number
+  protected readonly activation: CellActivation
+  protected readonly useBias: boolean
+  readonly #kind: CellKind
+  readonly #zeroOutputForMask: boolean
+  readonly #dropout: number
+  readonly #initializers: { readonly kernel: Initializer; readonly recurrent: Initializer; readonly bias: Initializer }
+
+  protected constructor(kind: CellKind, options: RecurrentOptions) {
+    const where = `layers.${kind.factory}`
+    super(where, options, {
+      accepted: { ...recurrentChecks, ...kind.checks },
+      required: ['units'],
+      refused: recurrentRefused,
+    })
+    requireCellActivation(where, 'activation', options.activation)
+    this.#kind = kind
+    this.units = options.units
+    this.stateCount = kind.states
+    this.activation = options.activation ?? 'tanh'
+    this.useBias = options.useBias ?? true
+    this.returnSequences = options.returnSequences ?? false
+    this.returnState = options.returnState ?? false
+    this.goBackwards = options.goBackwards ?? false
+    this.#zeroOutputForMask = options.zeroOutputForMask ?? true
+    this.#dropout = options.dropout ?? 0
+    this.#initializers = {
+      kernel: resolveInitializer(options.kernelInitializer ?? 'glorotUniform'),
+      recurrent: resolveInitializer(options.recurrentInitializer ?? 'orthogonal'),
+      bias: resolveInitializer(options.biasInitializer ?? 'zeros'),
+    }
+  }
+
+  /** The cell's own attributes on the wire, which are also its own options. */
+  protected abstract cellAttributes(): Record<string, unknown>
+
+  /** The shape of the bias. */
+  protected biasShape(): readonly number[] {
+    return [this.#kind.gates * this.units]
+  }
+
+  /** The initializer of the bias on the wire. */
+  protected biasInitializer(base: Initializer): WireInitializer {
+    return base
+  }
+
+  override returnsList(): boolean {
+    return this.returnState
+  }
+
+  override takesStates(): boolean {
+    return true
+  }
+
+  override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
+    const [sequence, ...states] = inputs
+    const [batch, time] = this.single(sequence ? [sequence] : [], '[batch, time, features]', 3) as [Dim, Dim, Dim]
+    this.features(sequence as Shape)
+    const state: Shape = [batch, this.units]
+    if (states.length !== 0 && states.length !== this.stateCount) {
+      throw this.shapeError(`takes ${this.stateCount} initial states, got ${states.length}`)
+    }
+    for (const given of states) {
+      if (!unifyShapes(given, state)) {
+        throw this.shapeError(`expected initial states of shape [batch, ${this.units}], got ${showShape(given)}`)
+      }
+    }
+    const output = this.returnSequences ? [batch, time, this.units] : state
+    return this.returnState ? [output, ...Array<Shape>(this.stateCount).fill(state)] : [output]
+  }
+
+  override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
+    const direction: Direction = this.goBackwards
+      ? { order: 'backward', outputOrder: 'processing' }
+      : { order: 'forward', outputOrder: 'time' }
+    const [sequence, ...states] = this.lowerCell(scope, inputs, direction)
+    const output = this.returnSequences ? sequence : states[0]
+    return this.returnState ? [output as Value, ...states] : [output as Value]
+  }
+
+  /** Adds the recurrence itself: the sequence of outputs, then the last states. */
+  lowerCell(scope: LayerScope, inputs: readonly Value[], direction: Direction): Value[] {
+    const [given, ...initial] = inputs as [Value, ...Value[]]
+    const [batch, time] = given.shape as [Dim, Dim]
+    const features = this.features(given.shape)
+    const x =
+      this.#dropout > 0
+        ? scope.node('dropout', [given], [], given.shape, { rate: this.#dropout, shareSteps: true }, 'dropout')
+        : given
+    const width = this.#kind.gates * this.units
+    const weights = [
+      scope.weight('kernel', [features, width], this.#initializers.kernel),
+      scope.weight('recurrent_kernel', [this.units, width], this.#initializers.recurrent),
+    ]
+    if (this.useBias) {
+      weights.push(scope.weight('bias', this.biasShape(), this.biasInitializer(this.#initializers.bias)))
+    }
+    const state: Shape = [batch, this.units]
+    const shapes = [[batch, time, this.units], ...Array<Shape>(this.stateCount).fill(state)]
+    return scope.nodes(this.#kind.op, [x, ...initial], weights, shapes, {
+      units: this.units,
+      activation: this.activation,
+      ...this.cellAttributes(),
+      ...direction,
+      zeroOutputForMask: this.#zeroOutputForMask,
+    })
+  }
+
+  override config(): Record<string, unknown> {
+    return {
+      units: this.units,
+      activation: this.activation,
+      ...this.cellAttributes(),
+      useBias: this.useBias,
+      kernelInitializer: this.#initializers.kernel,
+      recurrentInitializer: this.#initializers.recurrent,
+      biasInitializer: this.#initializers.bias,
+      dropout: this.#dropout,
+      returnSequences: this.returnSequences,
+      returnState: this.returnState,
+      goBackwards: this.goBackwards,
+      zeroOutputForMask: this.#zeroOutputForMask,
+    }
+  }
+}
+
+/** Refuses with `ERR_UNSUPPORTED` an activation that layers know and recurrent kernels do not. */
+export function requireCellActivation(where: string, name: string, value: string | undefined): void {
+  if (value !== undefined && !cellActivationCheck.accepts(value)) {
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `${where}: ${name} '${value}' is not supported; it must be ${cellActivationCheck.expected}`,
+    )
+  }
+}
+
+/** What a recurrent layer with one state returns when it returns states. */
+export type WithState = readonly [output: SymbolicTensor, h: SymbolicTensor]
+
+/** What a recurrent layer with two states returns when it returns states. */
+export type WithStates = readonly [output: SymbolicTensor, h: SymbolicTensor, c: SymbolicTensor]

@@ -1,0 +1,15 @@
+import { number } from '../options.js'
+import { decay, makeOptimizer, type Optimizer, type OptimizerOptions } from './optimizer.js'
+
+/** Options of {@link adadelta}; `learningRate` defaults to 0.001. */
+export interface AdadeltaOptions extends OptimizerOptions {
+  /** Decay of both means of squares; default 0.95. */
+  readonly rho?: number
+  /** Added to both roots; default 1e-7. */
+  readonly epsilon?: number
+}
+
+/** Adadelta (Zeiler 2012). Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`. */
+export function adadelta(options: AdadeltaOptions = {}): Optimizer {
+  return makeOptimizer('adadelta', options, 0.001, { rho: [decay, 0.95], epsilon: [number(0), 1e-7] })
+}

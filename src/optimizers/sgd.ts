@@ -1,0 +1,15 @@
+import { flag } from '../options.js'
+import { decay, makeOptimizer, type Optimizer, type OptimizerOptions } from './optimizer.js'
+
+/** Options of {@link sgd}; `learningRate` defaults to 0.01. */
+export interface SgdOptions extends OptimizerOptions {
+  /** Default 0. */
+  readonly momentum?: number
+  /** Whether to look ahead (Nesterov 1983); default false. */
+  readonly nesterov?: boolean
+}
+
+/** Stochastic gradient descent, with momentum where asked. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`. */
+export function sgd(options: SgdOptions = {}): Optimizer {
+  return makeOptimizer('sgd', options, 0.01, { momentum: [decay, 0], nesterov: [flag, false] })
+}

@@ -1,0 +1,114 @@
+import { describe, SeqloomError } from './errors.js'
+
+/** A test of one option's value, with the words that say what is accepted. */
+export interface Check {
+  readonly expected: string
+  readonly accepts: (value: unknown) => boolean
+}
+
+const maxSize = 2 ** 31 - 1
+
+/** An integer within bounds, both included. */
+export function integer(min: number, max: number = maxSize): Check {
+  const expected = max === maxSize ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`
+  return { expected, accepts: (v) => Number.isInteger(v) && (v as number) >= min && (v as number) <= max }
+}
+
+/** A finite number of at least `min` and, when given, below `below`. */
+export function number(min = Number.NEGATIVE_INFINITY, below = Number.POSITIVE_INFINITY): Check {
+  const low = min === Number.NEGATIVE_INFINITY ? '' : ` of at least ${min}`
+  const high = below === Number.POSITIVE_INFINITY ? '' : `${low ? ' and' : ''} below ${below}`
+  return {
+    expected: `a finite number${low}${high}`,
+    accepts: (v) => typeof v === 'number' && Number.isFinite(v) && v >= min && v < below,
+  }
+}
+
+/** A finite number greater than zero. */
+export const positive: Check = {
+  expected: 'a finite number above 0',
+  accepts: (v) => typeof v === 'number' && Number.isFinite(v) && v > 0,
+}
+
+/** `true` or `false`. */
+export const flag: Check = { expected: 'true or false', accepts: (v) => typeof v === 'boolean' }
+
+/** A name: a string that is not empty and has no slash, since slashes separate the parts of a weight's name. */
+export const label: Check = {
+  expected: "a non-empty string without '/'",
+  accepts: (v) => typeof v === 'string' && v.length > 0 && !v.includes('/'),
+}
+
+/** One of a list of strings. */
+export function oneOf(values: readonly string[]): Check {
+  return {
+    expected: `one of ${values.map((value) => `'${value}'`).join(', ')}`,
+    accepts: (v) => typeof v === 'string' && values.includes(v),
+  }
+}
+
+/** An array of dimensions: positive integers, or null for a size that is known only per call. */
+export const dimensions: Check = {
+  expected: 'an array of positive integers and nulls',
+  accepts: (v) => Array.isArray(v) && v.every((d) => d === null || (Number.isInteger(d) && d > 0 && d <= maxSize)),
+}
+
+/** A value that an arbitrary test accepts. */
+export function custom(expected: string, accepts: (value: unknown) => boolean): Check {
+  return { expected, accepts }
+}
+
+/** A seed: an integer from 0 to 2^53 - 1. */
+export const seed: Check = {
+  expected: 'an integer from 0 to 2^53 - 1',
+  accepts: (v) => Number.isSafeInteger(v) && (v as number) >= 0,
+}
+
+/** Whether a value is an object that is neither null nor an array. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** What {@link checkOptions} accepts. */
+export interface OptionRules {
+  /** The options and the values they take. */
+  readonly accepted: Readonly<Record<string, Check>>
+  /** Names of the options that must be given. */
+  readonly required?: readonly string[]
+  /** Options that Keras or tfjs has and this version has not, with the values that ask for nothing. */
+  readonly refused?: Readonly<Record<string, readonly unknown[]>>
+}
+
+/**
+ * Checks options that may come from plain JavaScript or from a file: unknown names and wrong values are `ERR_OPTION` and name the place and
+ * what is accepted; options that are known but not supported are `ERR_UNSUPPORTED` unless their value asks for nothing.
+ */
+export function checkOptions(where: string, given: unknown, rules: OptionRules): void {
+  if (!isRecord(given)) {
+    throw new SeqloomError('ERR_OPTION', `${where}: the options must be an object, not ${describe(given)}`)
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue
+    const check = Object.hasOwn(rules.accepted, name) ? rules.accepted[name] : undefined
+    if (check) {
+      if (!check.accepts(value)) {
+        throw new SeqloomError('ERR_OPTION', `${where}: ${name} must be ${check.expected}, not ${describe(value)}`)
+      }
+      continue
+    }
+    const neutral = rules.refused && Object.hasOwn(rules.refused, name) ? rules.refused[name] : undefined
+    if (!neutral) {
+      const names = Object.keys(rules.accepted).join(', ')
+      throw new SeqloomError('ERR_OPTION', `${where}: there is no option '${name}'; the options are ${names}`)
+    }
+    if (!neutral.includes(value)) {
+      throw new SeqloomError('ERR_UNSUPPORTED', `${where}: ${name} ${describe(value)} is not supported yet`)
+    }
+  }
+  for (const name of rules.required ?? []) {
+    if (given[name] === undefined) {
+      const check = rules.accepted[name]
+      throw new SeqloomError('ERR_OPTION', `${where}: ${name} is missing; it must be ${check?.expected}`)
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import { readFile } from 'node:fs/promises'
+import { SeqloomError } from '../errors.js'
+import { Tokenizer, type TokenizerOptions } from './tokenizer.js'
+
+export type { EncodeOptions, RaggedIds, TokenizerOptions } from './tokenizer.js'
+export { Tokenizer } from './tokenizer.js'
+
+/**
+ * Builds a vocabulary of every Unicode character in the texts, white space too: padding is id 0, unknown is id 1, then characters by falling
+ * frequency. Decoding gives the text back. Rejects with `ERR_OPTION` or `ERR_DATA`.
+ */
+export function charTokenizer(texts: readonly string[], options: TokenizerOptions = {}): Promise<Tokenizer> {
+  return Tokenizer.train('character', texts, options)
+}
+
+/**
+ * Builds a vocabulary of the words in the texts: padding is id 0, unknown is id 1, then words by falling frequency. Text is lowercased (unless
+ * `lowercase: false`) and split at white space; every punctuation mark is a word. Rejects with `ERR_OPTION` or `ERR_DATA`.
+ */
+export function wordTokenizer(texts: readonly string[], options: TokenizerOptions = {}): Promise<Tokenizer> {
+  return Tokenizer.train('word', texts, options)
+}
+
+/** Reads any Hugging Face `tokenizer.json`. Rejects with `ERR_IO` if the file cannot be read, `ERR_FORMAT` if it is not such a file. */
+export async function loadTokenizer(path: string | URL): Promise<Tokenizer> {
+  let json: string
+  try {
+    json = await readFile(path, 'utf8')
+  } catch (error) {
+    throw new SeqloomError('ERR_IO', `cannot read ${path}: ${(error as Error).message}`, { cause: error })
+  }
+  return Tokenizer.fromJSON(json)
+}

@@ -1,0 +1,107 @@
+import { layers, sequential, tensor } from 'seqloom'
+import { describe, expect, it } from 'vitest'
+import { relativeError } from '../helpers/compare.js'
+import { wave } from '../helpers/models.js'
+
+const features = 3
+const lengths = [4, 1, 6, 3, 2]
+
+/** Sequences of the given lengths in a padded array of `time` steps, with `filler` in the padding. */
+function padded(time: number, filler: number, order = lengths.map((_, row) => row)) {
+  const data = new Float32Array(order.length * time * features).fill(filler)
+  order.forEach((row, place) => {
+    data.set(wave((lengths[row] as number) * features, row), place * time * features)
+  })
+  return tensor(data, [order.length, time, features], { lengths: order.map((row) => lengths[row] as number) })
+}
+
+/** The same sequences as ragged nested arrays. */
+function ragged(): number[][][] {
+  return lengths.map((length, row) => {
+    const values = wave(length * features, row)
+    return Array.from({ length }, (_, t) => Array.from(values.subarray(t * features, (t + 1) * features)))
+  })
+}
+
+function reader() {
+  const m = sequential(
+    [
+      layers.bidirectional({
+        layer: layers.lstm({ units: 7, returnSequences: true }),
+        inputShape: [null, features],
+      }),
+      layers.gru({ units: 6, returnSequences: true }),
+      layers.globalAveragePooling1d(),
+      layers.dense({ units: 2, activation: 'softmax' }),
+    ],
+    { seed: 3 },
+  )
+  m.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy', metrics: ['accuracy'] })
+  return m
+}
+
+const labels = () => Int32Array.from(lengths, (_, i) => i % 2)
+
+describe('a row’s result', () => {
+  it('does not depend on how far it is padded, or with what', async () => {
+    const m = reader()
+    const expected = (await m.predict(padded(6, 0))).data
+    for (const [time, filler] of [
+      [6, 1e30],
+      [7, 5],
+      [31, -3],
+      [100, 0],
+    ] as const) {
+      const { data } = await m.predict(padded(time, filler))
+      expect(relativeError(data, expected), `time ${time}, filler ${filler}`).toBeLessThan(1e-6)
+    }
+    expect(relativeError((await m.predict(ragged())).data, expected)).toBeLessThan(1e-6)
+  })
+
+  it('is the same at every place in the batch, bit for bit', async () => {
+    const m = reader()
+    const together = (await m.predict(padded(6, 0))).data
+    const turned = (await m.predict(padded(6, 0, [4, 3, 2, 1, 0]))).data
+    for (let row = 0; row < lengths.length; row++) {
+      const alone = (await m.predict(padded(6, 0, [row]))).data
+      const expected = [together[row * 2], together[row * 2 + 1]]
+      expect([...alone]).toEqual(expected)
+      const place = lengths.length - 1 - row
+      expect([turned[place * 2], turned[place * 2 + 1]]).toEqual(expected)
+    }
+  })
+})
+
+describe('loss, metrics and gradients', () => {
+  it('do not depend on the padding', async () => {
+    const m = reader()
+    const y = tensor(labels(), [lengths.length])
+    const expected = await m.evaluate(padded(6, 0), y)
+    expect(relativeError((await m.evaluate(padded(50, 9), y)) as number[], expected as number[])).toBeLessThan(1e-6)
+    const short = await m.gradients(padded(6, 0), y)
+    const long = await m.gradients(padded(50, 9), y)
+    for (const [name, gradient] of Object.entries(short.weights))
+      expect(relativeError(long.weights[name]?.data ?? [], gradient.data), name).toBeLessThan(1e-5)
+  })
+
+  it('of each step count the valid steps alone', async () => {
+    const m = sequential(
+      [
+        layers.gru({ units: 5, returnSequences: true, inputShape: [null, features] }),
+        layers.dense({ units: 3, activation: 'softmax' }),
+      ],
+      { seed: 4 },
+    )
+    m.compile({ optimizer: 'adam', loss: 'sparseCategoricalCrossentropy' })
+    const targets = (time: number, filler: number) => {
+      const data = new Int32Array(lengths.length * time).fill(filler)
+      lengths.forEach((length, row) => {
+        for (let t = 0; t < length; t++) data[row * time + t] = (row + t) % 3
+      })
+      return tensor(data, [lengths.length, time], { lengths })
+    }
+    const expected = await m.evaluate(padded(6, 0), targets(6, 0))
+    const other = await m.evaluate(padded(20, 7), targets(20, 1))
+    expect(relativeError([other].flat() as number[], [expected].flat() as number[])).toBeLessThan(1e-6)
+  })
+})

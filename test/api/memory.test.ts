@@ -1,0 +1,11 @@
+import { expect, it } from 'vitest'
+import { runProgram } from '../helpers/process.js'
+
+it('keeps resident memory within 10% over 2,000 steps and 500 models built and dropped', async () => {
+  const { before, after } = await runProgram<{ before: number; after: number }>(
+    'memory.mjs',
+    ['100', '50', '2000', '500'],
+    { nodeOptions: ['--expose-gc'] },
+  )
+  expect(after / before).toBeLessThan(1.1)
+}, 300_000)

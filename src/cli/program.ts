@@ -90,7 +90,10 @@ function command(name: string): Command {
     .allowExcessArguments(false)
     .configureOutput({
       outputError: (text, write) => {
-        const line = text.replace(/^error: /, '').trim().replaceAll(/\s*\n\s*/g, ' ')
+        const line = text
+          .replace(/^error: /, '')
+          .trim()
+          .replaceAll(/\s*\n\s*/g, ' ')
         write(`seqloom: ERR_OPTION: ${line}\n`)
       },
     })

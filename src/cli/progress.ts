@@ -45,9 +45,7 @@ class LineReporter implements Reporter {
 
   epoch(epoch: ClassifierEpoch): void {
     const rate = (this.#sequences / epoch.seconds).toFixed(0)
-    note(
-      `epoch ${epoch.epoch}/${epoch.epochs}  ${measured(epoch)}  ${epoch.seconds.toFixed(1)} s  ${rate} sequences/s`,
-    )
+    note(`epoch ${epoch.epoch}/${epoch.epochs}  ${measured(epoch)}  ${epoch.seconds.toFixed(1)} s  ${rate} sequences/s`)
   }
 
   close(): void {}

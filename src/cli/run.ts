@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { AbortError, SeqloomError } from '../errors.js'
+import { SeqloomError } from '../errors.js'
 import { program } from './program.js'
 
 /** The exit codes of the command. */
@@ -13,7 +13,8 @@ export async function run(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Help and version are errors to commander too; its messages are already printed.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
-    if (error instanceof AbortError) return exitCodes.interrupted
+    // Node's own AbortErrors count too: those of streams.
+    if (error instanceof Error && error.name === 'AbortError') return exitCodes.interrupted
     process.stderr.write(`seqloom: ${line(error)}\n`)
     return error instanceof SeqloomError && error.code === 'ERR_OPTION' ? exitCodes.usage : exitCodes.failed
   }

@@ -4,5 +4,5 @@ import { print } from './output.js'
 /** Prints the layers, shapes and numbers of parameters of a saved model. */
 export async function summary(options: { readonly model: string }): Promise<void> {
   const model = await loadModel(options.model)
-  model.summary(undefined, undefined, print)
+  print(model.summary())
 }

@@ -7,7 +7,12 @@ export function table(rows: readonly (readonly string[])[]): string {
     })
   }
   return rows
-    .map((row) => row.map((cell, column) => pad(cell, widths[column] ?? 0, column === 0)).join('  ').trimEnd())
+    .map((row) =>
+      row
+        .map((cell, column) => pad(cell, widths[column] ?? 0, column === 0))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n')
 }
 

@@ -1,24 +1,31 @@
-import type { TrainableModel } from '../model/index.js'
+import type { Sequential } from '../model/index.js'
 
-/** Keeps the weights of the epoch with the highest score so far. */
+/** Keeps the weights of the epoch with the highest score so far; the first of equals. */
 export class BestWeights {
-  #weights: ReturnType<TrainableModel['getWeights']> | undefined
+  readonly #model: Sequential
+  #weights: ReturnType<Sequential['getWeights']> | undefined
   #score = Number.NEGATIVE_INFINITY
-  /** The best epoch so far, counted from 1; undefined before the first one ends. */
-  epoch: number | undefined
+  #epoch: number | undefined
 
-  constructor(readonly model: TrainableModel) {}
+  constructor(model: Sequential) {
+    this.#model = model
+  }
+
+  /** The best epoch so far, from 1; undefined before the first one ends. */
+  get epoch(): number | undefined {
+    return this.#epoch
+  }
 
   /** Remembers the model's weights if `score` is above every score so far. */
   offer(epoch: number, score: number): void {
     if (!(score > this.#score)) return
     this.#score = score
-    this.#weights = this.model.getWeights()
-    this.epoch = epoch
+    this.#epoch = epoch
+    this.#weights = this.#model.getWeights()
   }
 
   /** Puts the best weights back into the model, if an epoch has ended. */
   restore(): void {
-    if (this.#weights) this.model.setWeights(this.#weights)
+    if (this.#weights) this.#model.setWeights(this.#weights)
   }
 }

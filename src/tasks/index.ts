@@ -1,11 +1,11 @@
 export type {
   ClassifierEpoch,
   ClassifierProgress,
-  Evaluation,
-  LabelledText,
   PredictTextsOptions,
-  Prediction,
   TextClassifierOptions,
   TrainClassifierOptions,
-} from './textClassifier.js'
+} from './classifierOptions.js'
+export type { Evaluation } from './evaluation.js'
+export type { LabelledText } from './rows.js'
+export type { Prediction } from './textClassifier.js'
 export { TextClassifier } from './textClassifier.js'

@@ -27,7 +27,11 @@ export class Labels {
       throw new SeqloomError('ERR_FORMAT', `labels.json: ${(error as Error).message}`, { cause: error })
     }
     const names = (parsed as { labels?: unknown } | null)?.labels
-    if (!Array.isArray(names) || !names.every((name) => typeof name === 'string') || new Set(names).size !== names.length) {
+    if (
+      !Array.isArray(names) ||
+      !names.every((name) => typeof name === 'string') ||
+      new Set(names).size !== names.length
+    ) {
       throw new SeqloomError('ERR_FORMAT', 'labels.json: expected { "labels": [different strings] }')
     }
     return new Labels(names as string[])

@@ -1,67 +1,27 @@
-import { readModelFiles } from '../model/index.js'
+import type { History } from '../callbacks/callback.js'
 import { AbortError, SeqloomError } from '../errors.js'
-import { type History, loadModel, type Sequential } from '../model/index.js'
-import { optimizers } from '../optimizers/index.js'
-import { checkOptions, custom, flag, integer, number, positive } from '../options.js'
+import type { Sequential } from '../model/index.js'
+import { adam } from '../optimizers/index.js'
 import { wordTokenizer } from '../text/index.js'
-import type { Tokenizer } from '../text/tokenizer.js'
+import { checkTexts, type Tokenizer } from '../text/tokenizer.js'
 import { BestWeights } from './bestWeights.js'
-import { type ClassifierSettings, classifierModel, classifierSettings, type TextClassifierOptions } from './classifierModel.js'
+import { classifierModel } from './classifierModel.js'
+import {
+  type ClassifierSettings,
+  classifierSettings,
+  type PredictTextsOptions,
+  predictionSettings,
+  type TextClassifierOptions,
+  type TrainClassifierOptions,
+  type TrainingSettings,
+  trainingSettings,
+} from './classifierOptions.js'
+import { reports } from './classifierReports.js'
 import { type Evaluation, evaluation, largest } from './evaluation.js'
 import { Labels } from './labels.js'
-import { checkRows, checkTexts, type LabelledText } from './rows.js'
+import { checkNotEmpty, checkRows, type LabelledText } from './rows.js'
+import { readClassifier, saveClassifier } from './savedClassifier.js'
 import { randomSplit } from './split.js'
-
-/** Where training stands after a batch. */
-export interface ClassifierProgress {
-  /** The epoch, from 1. */
-  readonly epoch: number
-  readonly epochs: number
-  /** Texts trained on in this epoch, and how many it has. */
-  readonly done: number
-  readonly total: number
-  /** Means over the epoch so far. */
-  readonly loss: number
-  readonly accuracy: number
-}
-
-/** What an epoch came to. */
-export interface ClassifierEpoch {
-  /** The epoch, from 1. */
-  readonly epoch: number
-  readonly epochs: number
-  readonly loss: number
-  readonly accuracy: number
-  /** On the validation rows, if there are any. */
-  readonly valLoss?: number
-  readonly valAccuracy?: number
-  /** How long the epoch took, validation included. */
-  readonly seconds: number
-  /** The epoch whose weights are the best so far, from 1. */
-  readonly best: number
-}
-
-/** How a classifier is trained. */
-export interface TrainClassifierOptions {
-  /** Default 8. */
-  readonly epochs?: number
-  /** Default 32. */
-  readonly batchSize?: number
-  /** Adam's step; default 0.001. */
-  readonly learningRate?: number
-  /** The share of the rows, drawn at random by the seed, that is kept apart to measure; default 0.1. */
-  readonly validationSplit?: number
-  /** Rows to measure on instead. */
-  readonly validationData?: readonly LabelledText[]
-  /** Whether the weights of the epoch with the best validation accuracy are kept in the end (the last ones without validation); default true. */
-  readonly restoreBest?: boolean
-  /** Stops training: `train` rejects with an AbortError, and the classifier keeps the best weights so far. */
-  readonly signal?: AbortSignal
-  /** Called as batches end. */
-  readonly onProgress?: (progress: ClassifierProgress) => void
-  /** Called, and awaited, as each epoch ends. */
-  readonly onEpoch?: (epoch: ClassifierEpoch) => void | Promise<void>
-}
 
 /** A text's label, as predicted. */
 export interface Prediction {
@@ -73,30 +33,20 @@ export interface Prediction {
   readonly probabilities: Readonly<Record<string, number>>
 }
 
-/** How many texts are handled at once, and what stops it. */
-export interface PredictTextsOptions {
-  /** Default 32. */
-  readonly batchSize?: number
-  readonly signal?: AbortSignal
-}
-
-/** What a trained classifier consists of. */
-interface Trained {
+/** What a classifier consists of once there is a model. */
+export interface ClassifierParts {
   readonly model: Sequential
   readonly tokenizer: Tokenizer
   readonly labels: Labels
 }
 
-const callback = custom('a function', (value) => typeof value === 'function')
-const abortSignal = custom('an AbortSignal', (value) => value instanceof AbortSignal)
-
 /**
  * Learns to label texts: a vocabulary of the training rows' words, an embedding, recurrent layers over ragged batches, and a softmax over the
- * labels at the last state.
+ * labels at the last step.
  */
 export class TextClassifier {
   readonly #settings: ClassifierSettings
-  #trained: Trained | undefined
+  #parts: ClassifierParts | undefined
 
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TextClassifierOptions = {}) {
@@ -106,13 +56,13 @@ export class TextClassifier {
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
   static async load(directory: string): Promise<TextClassifier> {
     const classifier = new TextClassifier()
-    classifier.#trained = await readTrained(directory)
+    classifier.#parts = await readClassifier(directory)
     return classifier
   }
 
   /** Whether there is a model: training has begun, or the classifier was loaded. */
   get ready(): boolean {
-    return this.#trained !== undefined
+    return this.#parts !== undefined
   }
 
   /** The labels, in the order of the model's outputs; `ERR_STATE` before training. */
@@ -137,42 +87,43 @@ export class TextClassifier {
    * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, and an AbortError when the signal aborts.
    */
   async train(rows: readonly LabelledText[], options: TrainClassifierOptions = {}): Promise<History> {
-    checkTraining(options)
+    const settings = trainingSettings(options)
     checkRows('TextClassifier.train', rows)
-    const { signal } = options
-    const { training, validation } = this.#parts(rows, options)
+    if (settings.validationData) checkRows('TextClassifier.train: validationData', settings.validationData)
+    throwIfAborted(settings.signal)
+    const { training, validation } = this.#divide(rows, settings)
+    const parts = this.#parts ?? (await this.#create(training, validation))
+    const { epochs, batchSize, signal } = settings
+    const [x, y] = await encodeRows(parts, training)
+    const validationData = validation.length > 0 ? await encodeRows(parts, validation) : undefined
     throwIfAborted(signal)
-    const trained = this.#trained ?? (await this.#create(training, validation))
-    const [x, y] = await encodeRows(trained, training)
-    const held = validation.length > 0 ? await encodeRows(trained, validation) : undefined
-    throwIfAborted(signal)
-    const { model } = trained
+    const { model } = parts
     model.compile({
-      optimizer: optimizers.adam({ learningRate: options.learningRate ?? 1e-3 }),
+      optimizer: adam({ learningRate: settings.learningRate }),
       loss: 'sparseCategoricalCrossentropy',
       metrics: ['accuracy'],
     })
-    this.#trained = trained
+    this.#parts = parts
     const best = new BestWeights(model)
     try {
       return await model.fit(x, y, {
-        epochs: options.epochs ?? defaultEpochs,
-        batchSize: options.batchSize ?? defaultBatchSize,
-        ...(held && { validationData: held }),
+        ...{ epochs, batchSize },
+        ...(validationData && { validationData }),
         ...(signal && { signal }),
-        callbacks: [epochReports(training.length, options, best)],
+        callbacks: [reports(training.length, settings, best)],
       })
     } finally {
-      if (options.restoreBest ?? true) best.restore()
+      if (settings.restoreBest) best.restore()
     }
   }
 
   /** Labels texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for what is not text, naming the place. */
   async predict(texts: readonly string[], options: PredictTextsOptions = {}): Promise<Prediction[]> {
-    const { labels } = this.#existing()
-    checkTexts('TextClassifier.predict', texts)
-    const probabilities = await this.#probabilities(texts, options)
-    const { names } = labels
+    const where = 'TextClassifier.predict'
+    checkTexts(where, texts)
+    checkNotEmpty(where, texts)
+    const probabilities = await this.#probabilities(where, texts, options)
+    const names = this.labels
     return texts.map((_, row) => {
       const offset = row * names.length
       const best = largest(probabilities, offset, names.length)
@@ -186,51 +137,70 @@ export class TextClassifier {
 
   /** Measures on labelled texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. */
   async evaluate(rows: readonly LabelledText[], options: PredictTextsOptions = {}): Promise<Evaluation> {
+    const where = 'TextClassifier.evaluate'
     const { labels } = this.#existing()
-    checkRows('TextClassifier.evaluate', rows)
+    checkRows(where, rows)
     const targets = rows.map((row, index) => labels.indexOf(row.label, index))
     const texts = rows.map((row) => row.text)
-    return evaluation(labels.names, targets, await this.#probabilities(texts, options))
+    return evaluation(labels.names, targets, await this.#probabilities(where, texts, options))
   }
 
   /** Saves model, tokenizer and labels in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
   async save(directory: string): Promise<void> {
-    const { model, tokenizer, labels } = this.#existing()
-    await model.save(directory, {
-      files: { [tokenizerFile]: tokenizer.toJSON(), [labelsFile]: JSON.stringify(labels, undefined, 2) },
-    })
+    await saveClassifier(directory, this.#existing())
   }
 
-  #existing(): Trained {
-    if (this.#trained) return this.#trained
-    throw new SeqloomError('ERR_STATE', 'TextClassifier: there is no model yet; call train or TextClassifier.load first')
+  #existing(): ClassifierParts {
+    if (this.#parts) return this.#parts
+    throw new SeqloomError(
+      'ERR_STATE',
+      'TextClassifier: there is no model yet; call train or TextClassifier.load first',
+    )
   }
 
-  #parts(rows: readonly LabelledText[], options: TrainClassifierOptions) {
-    if (options.validationData) {
-      checkRows('TextClassifier.train: validationData', options.validationData)
-      return { training: rows, validation: options.validationData }
-    }
-    const split = randomSplit(rows.length, options.validationSplit ?? 0.1, this.#settings.seed)
+  #divide(rows: readonly LabelledText[], { validationData, validationSplit }: TrainingSettings) {
+    if (validationData) return { training: rows, validation: validationData }
+    const { training, validation } = randomSplit(rows.length, validationSplit, this.#settings.seed)
     const pick = (index: number) => rows[index] as LabelledText
-    return { training: split.training.map(pick), validation: split.validation.map(pick) }
+    return { training: training.map(pick), validation: validation.map(pick) }
   }
 
-  async #create(training: readonly LabelledText[], validation: readonly LabelledText[]): Promise<Trained> {
-    const settings = this.#settings
+  async #create(training: readonly LabelledText[], validation: readonly LabelledText[]): Promise<ClassifierParts> {
     const labels = Labels.of([...training, ...validation].map((row) => row.label))
-    const tokenizer = await trainTokenizer(settings, training)
-    return { model: classifierModel(settings, tokenizer.vocabularySize, labels.names.length), tokenizer, labels }
+    const tokenizer = await tokenizerFor(training, this.#settings)
+    return { model: classifierModel(this.#settings, tokenizer.vocabularySize, labels.names.length), tokenizer, labels }
   }
 
-  async #probabilities(texts: readonly string[], options: PredictTextsOptions): Promise<Float32Array> {
-    checkOptions('TextClassifier', options, { accepted: { batchSize: integer(1), signal: abortSignal } })
+  async #probabilities(where: string, texts: readonly string[], options: PredictTextsOptions): Promise<Float32Array> {
     const { model, tokenizer } = this.#existing()
-    const x = await tokenizer.encode(texts, { fillEmpty: true })
-    const result = await model.predict(x, {
-      batchSize: options.batchSize ?? defaultBatchSize,
-      ...(options.signal && { signal: options.signal }),
-    })
-    return result.data
+    const settings = predictionSettings(where, options)
+    const ids = await tokenizer.encode(texts, { fillEmpty: true })
+    return (await model.predict(ids, settings)).data
   }
+}
+
+function tokenizerFor(rows: readonly LabelledText[], settings: ClassifierSettings): Promise<Tokenizer> | Tokenizer {
+  const { tokenizer, maxVocabulary, minFrequency } = settings
+  const maxLength = settings.maxLength ?? tokenizer?.maxLength ?? 300
+  if (tokenizer) return tokenizer.withMaxLength(maxLength)
+  return wordTokenizer(
+    rows.map((row) => row.text),
+    { maxVocabulary, minFrequency, maxLength },
+  )
+}
+
+async function encodeRows(
+  { tokenizer, labels }: ClassifierParts,
+  rows: readonly LabelledText[],
+): Promise<[Int32Array[], Int32Array]> {
+  const targets = Int32Array.from(rows, (row, index) => labels.indexOf(row.label, index))
+  const ids = await tokenizer.encode(
+    rows.map((row) => row.text),
+    { fillEmpty: true },
+  )
+  return [ids, targets]
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AbortError(signal)
 }

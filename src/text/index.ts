@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { SeqloomError } from '../errors.js'
 import { Tokenizer, type TokenizerOptions } from './tokenizer.js'
 
-export type { EncodeOptions, RaggedIds, TokenizerOptions } from './tokenizer.js'
+export type { EncodeOptions, TokenizerOptions, VocabularyToken } from './tokenizer.js'
 export { Tokenizer } from './tokenizer.js'
 
 /**
@@ -29,5 +29,10 @@ export async function loadTokenizer(path: string | URL): Promise<Tokenizer> {
   } catch (error) {
     throw new SeqloomError('ERR_IO', `cannot read ${path}: ${(error as Error).message}`, { cause: error })
   }
+  return Tokenizer.fromJSON(json)
+}
+
+/** Reads the text of a Hugging Face `tokenizer.json`, or the object parsed from it; `ERR_FORMAT` if it is not such a file. */
+export function fromJSON(json: string | object): Tokenizer {
   return Tokenizer.fromJSON(json)
 }

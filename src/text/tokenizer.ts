@@ -1,9 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
-import { native } from '../native/index.js'
-import { checkOptions, custom, flag, integer } from '../options.js'
-
-type NativeTokenizer = InstanceType<typeof native.NativeTokenizer>
+import { type NativeTokenizer, native } from '../native/index.js'
+import { checkOptions, flag, integer } from '../options.js'
 
 /** How a vocabulary is built. */
 export interface TokenizerOptions {
@@ -25,11 +23,11 @@ export interface EncodeOptions {
   readonly fillEmpty?: boolean
 }
 
-const texts = custom('an array of strings', (value) => Array.isArray(value) && value.every((text) => typeof text === 'string'))
-const ids = custom(
-  'an array of integers or an Int32Array',
-  (value) => value instanceof Int32Array || (Array.isArray(value) && value.every((id) => Number.isInteger(id))),
-)
+/** A token and its id. */
+export interface VocabularyToken {
+  readonly token: string
+  readonly id: number
+}
 
 /** Turns text into ids and back. Made by `text.charTokenizer`, `text.wordTokenizer` and `text.loadTokenizer`; it never changes. */
 export class Tokenizer {
@@ -38,3 +36,153 @@ export class Tokenizer {
   private constructor(tokenizer: NativeTokenizer) {
     this.#native = tokenizer
   }
+
+  /** @internal */
+  static async train(
+    unit: 'character' | 'word',
+    texts: readonly string[],
+    options: TokenizerOptions,
+  ): Promise<Tokenizer> {
+    const where = unit === 'word' ? 'text.wordTokenizer' : 'text.charTokenizer'
+    checkTexts(where, texts)
+    checkOptions(where, options, {
+      accepted: { maxVocabulary: integer(3), minFrequency: integer(1), lowercase: flag, maxLength: integer(1) },
+    })
+    try {
+      return new Tokenizer(await native.NativeTokenizer.train(unit, texts as string[], { ...options }))
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  /** Reads the text of a Hugging Face `tokenizer.json`, or the object parsed from it; `ERR_FORMAT` if it is not such a file. */
+  static fromJSON(json: string | object): Tokenizer {
+    const source = typeof json === 'string' ? json : JSON.stringify(json)
+    return new Tokenizer(callNative(() => native.NativeTokenizer.fromJson(source)))
+  }
+
+  /** One more than the largest id: the `inputDim` that an embedding needs. */
+  get vocabularySize(): number {
+    return callNative(() => this.#native.vocabularySize())
+  }
+
+  /** The id that pads: 0 in vocabularies built here; undefined if there is none. */
+  get paddingId(): number | undefined {
+    return callNative(() => this.#native.paddingId()) ?? undefined
+  }
+
+  /** The id of what the vocabulary does not hold: 1 in vocabularies built here; undefined if there is none. */
+  get unknownId(): number | undefined {
+    return callNative(() => this.#native.unknownId()) ?? undefined
+  }
+
+  /** The most ids that a text is cut to; undefined if texts are not cut. */
+  get maxLength(): number | undefined {
+    return callNative(() => this.#native.maxLength()) ?? undefined
+  }
+
+  /**
+   * Encodes texts, many at once on other threads: one array of ids a text, which a model takes as its (ragged) input as they are.
+   * Rejects with `ERR_DATA`, naming the text.
+   */
+  async encode(texts: readonly string[], options: EncodeOptions = {}): Promise<Int32Array[]> {
+    checkEncoding(texts, options)
+    try {
+      const { ids, lengths } = await this.#native.encodeBatch(texts as string[], { ...options })
+      return rows(ids, lengths)
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  /** {@link encode} on the caller's thread, for a few texts. */
+  encodeSync(texts: readonly string[], options: EncodeOptions = {}): Int32Array[] {
+    checkEncoding(texts, options)
+    const { ids, lengths } = callNative(() => this.#native.encodeBatchSync(texts as string[], { ...options }))
+    return rows(ids, lengths)
+  }
+
+  /**
+   * Puts ids back together as text: words with spaces between, characters without. Padding never shows; `skipSpecial` (default true) leaves out
+   * `[CLS]` and its like. `ERR_DATA` for an id outside the vocabulary, naming its position.
+   */
+  decode(ids: Int32Array | readonly number[], options: { readonly skipSpecial?: boolean } = {}): string {
+    checkOptions('decode', options, { accepted: { skipSpecial: flag } })
+    return callNative(() => this.#native.decode(int32(ids), options.skipSpecial ?? true))
+  }
+
+  /** Every token with its id, by id. */
+  vocabulary(): VocabularyToken[] {
+    return callNative(() => this.#native.vocabulary())
+  }
+
+  /** The id of a token; undefined if the vocabulary does not hold it. */
+  tokenToId(token: string): number | undefined {
+    return callNative(() => this.#native.tokenToId(token)) ?? undefined
+  }
+
+  /** The token of an id; undefined if the vocabulary does not hold it. */
+  idToToken(id: number): string | undefined {
+    return callNative(() => this.#native.idToToken(id)) ?? undefined
+  }
+
+  /** The same tokenizer with another `maxLength`, special tokens included; without one, texts are not cut. `ERR_OPTION` if it leaves no room. */
+  withMaxLength(maxLength?: number): Tokenizer {
+    return new Tokenizer(callNative(() => this.#native.withMaxLength(maxLength)))
+  }
+
+  /** The tokenizer as the object of a Hugging Face `tokenizer.json`. */
+  toJSON(): object {
+    return JSON.parse(this.toString()) as object
+  }
+
+  /** The tokenizer as the text of a Hugging Face `tokenizer.json`. */
+  toString(): string {
+    return callNative(() => this.#native.toJson())
+  }
+
+  /** Writes a Hugging Face `tokenizer.json`. Rejects with `ERR_IO`. */
+  async save(path: string | URL): Promise<void> {
+    const json = this.toString()
+    try {
+      await writeFile(path, json)
+    } catch (error) {
+      throw new SeqloomError('ERR_IO', `cannot write ${path}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+}
+
+function checkEncoding(texts: readonly string[], options: EncodeOptions): void {
+  checkTexts('encode', texts)
+  checkOptions('encode', options, { accepted: { specialTokens: flag, fillEmpty: flag } })
+}
+
+/** `ERR_DATA`, naming the place, unless `texts` is an array of strings. */
+export function checkTexts(where: string, texts: unknown): asserts texts is readonly string[] {
+  if (!Array.isArray(texts)) {
+    throw new SeqloomError('ERR_DATA', `${where}: expected an array of strings, not ${describe(texts)}`)
+  }
+  const wrong = texts.findIndex((text) => typeof text !== 'string')
+  if (wrong >= 0) {
+    throw new SeqloomError('ERR_DATA', `${where}: text ${wrong} must be a string, not ${describe(texts[wrong])}`)
+  }
+}
+
+function int32(ids: Int32Array | readonly number[]): Int32Array {
+  if (ids instanceof Int32Array) return ids
+  if (!Array.isArray(ids)) throw new SeqloomError('ERR_DATA', `decode: expected an array of ids, not ${describe(ids)}`)
+  const wrong = ids.findIndex((id) => (id | 0) !== id)
+  if (wrong >= 0) {
+    throw new SeqloomError('ERR_DATA', `decode: id ${wrong} must be a 32-bit integer, not ${describe(ids[wrong])}`)
+  }
+  return Int32Array.from(ids)
+}
+
+/** One view a text over the ids of all. */
+function rows(ids: Int32Array, lengths: Uint32Array): Int32Array[] {
+  let start = 0
+  return Array.from(lengths, (length) => {
+    start += length
+    return ids.subarray(start - length, start)
+  })
+}

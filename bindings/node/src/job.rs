@@ -2,8 +2,8 @@
 
 use crate::error::{Outcome, caught};
 use crate::thread::{Announcement, Thread};
-use napi::Env;
 use napi::bindgen_prelude::{Object, ToNapiValue};
+use napi::{Env, JsDeferred};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -87,26 +87,54 @@ impl Drop for Ticket {
     }
 }
 
-/// Runs `body` on another thread; the promise settles with what it returns. `stop` is called if the environment ends
-/// first, which then waits until `body` has returned.
+/// Settles the promise of one job; its environment waits for it.
+pub(crate) struct Settler<T: ToNapiValue + 'static> {
+    deferred: JsDeferred<T, Resolver<T>>,
+    ticket: Ticket,
+}
+
+type Resolver<T> = Box<dyn FnOnce(Env) -> napi::Result<T>>;
+
+impl<T: ToNapiValue + 'static> Settler<T> {
+    /// What settles the promise. JavaScript sees it some time after it was called; `finish` runs on its thread then, and
+    /// says what the promise settles with.
+    pub(crate) fn settle(self, finish: impl FnOnce(Env) -> napi::Result<T> + Send + 'static) -> Announcement {
+        Box::new(move || {
+            self.deferred.resolve(Box::new(finish));
+            drop(self.ticket);
+        })
+    }
+}
+
+/// What a promise settles with: the value, or the error made in its environment.
+pub(crate) fn verdict<T>(outcome: Outcome<T>, env: Env) -> napi::Result<T> {
+    outcome.map_err(|failure| failure.into_rejection(env))
+}
+
+/// A promise and what settles it. `stop` is called if the environment ends first, which then waits until the promise
+/// has been settled.
+pub(crate) fn promise<'env, T>(env: &'env Env, stop: Stop) -> Outcome<(Settler<T>, Object<'env>)>
+where
+    T: ToNapiValue + Send + 'static,
+{
+    let environment = Environment::of(env)?;
+    let (deferred, promise) = env.create_deferred()?;
+    Ok((Settler { deferred, ticket: environment.enter(stop) }, promise))
+}
+
+/// Runs `body` on another thread; the promise settles with what it returns.
 pub(crate) fn run<'env, T>(
     env: &'env Env,
-    stop: Stop,
     body: impl FnOnce() -> Outcome<T> + Send + 'static,
 ) -> Outcome<Object<'env>>
 where
     T: ToNapiValue + Send + 'static,
 {
-    let environment = Environment::of(env)?;
     let thread = Thread::take()?;
-    let (deferred, promise) = env.create_deferred()?;
-    let ticket = environment.enter(stop);
+    let (settler, promise) = promise(env, Box::new(|| {}))?;
     thread.run(move || {
         let outcome = caught(body);
-        Box::new(move || {
-            deferred.resolve(move |env| outcome.map_err(|failure| failure.into_rejection(env)));
-            drop(ticket);
-        }) as Announcement
+        settler.settle(move |env| verdict(outcome, env))
     })?;
     Ok(promise)
 }

@@ -3,11 +3,14 @@
 //! Every exported function reads its arguments by hand and returns coded errors; none lets a panic out. Long work runs
 //! on threads of its own and settles promises; tearing down an environment cancels its work and waits for it.
 
+mod access;
 mod argument;
 pub mod backend;
 pub mod cancel;
 pub mod error;
+mod fit;
 mod job;
+pub mod model;
 pub mod safetensors;
 pub mod tensor;
 mod thread;

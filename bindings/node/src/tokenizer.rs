@@ -66,7 +66,7 @@ impl NativeTokenizer {
             };
             let texts = read_texts(&texts)?;
             let options = read_train_options(unit, &options)?;
-            job::run(env, Box::new(|| {}), move || {
+            job::run(env, move || {
                 Ok(Self { tokenizer: Tokenizer::train(unit, &texts, &options)? })
             })
         })
@@ -115,7 +115,7 @@ impl NativeTokenizer {
             let texts = read_texts(&texts)?;
             let options = read_encode_options(&options)?;
             let tokenizer = self.tokenizer.clone();
-            job::run(env, Box::new(|| {}), move || {
+            job::run(env, move || {
                 Ok(EncodedTexts::from(tokenizer.encode_batch(&texts, &options)?))
             })
         })

@@ -10,6 +10,7 @@
 mod activation;
 mod aligned;
 mod cell;
+mod gemm;
 mod math;
 mod matrix;
 pub mod pool;
@@ -37,6 +38,16 @@ mod tests {
             let _ = writeln!(std::io::stderr(), "skipped: this machine lacks {level}");
         }
         here
+    }
+
+    /// Reproducible numbers in −1..1.
+    pub(crate) fn noise(seed: u64, length: usize) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        };
+        (0..length).map(|_| next()).collect()
     }
 
     /// Held by tests that set the number of threads or need the pool for themselves.

@@ -1,5 +1,17 @@
 //! Runs a graph: binds a batch, computes values, differentiates.
 
+mod bind;
+mod run;
+
+use crate::error::{Error, Result};
+use crate::gradients::Gradients;
+use crate::mask::SequenceMask;
+use crate::op::{Place, ValueRef};
+use crate::plan::{Graph, Layout, Program};
+use crate::shape::Meta;
+use crate::spec::GraphSpec;
+use crate::tensor::TensorView;
+use seqloom_kernels::{AlignedVec, Scalar};
 use std::sync::atomic::AtomicBool;
 
 /// What a forward pass keeps for a backward pass.
@@ -29,4 +41,162 @@ pub struct Run<'a> {
     pub outputs: Option<&'a [usize]>,
     /// Polled while running; when it becomes true the pass ends with `ABORTED`.
     pub cancel: Option<&'a AtomicBool>,
+}
+
+/// How far the current batch has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// There is no batch.
+    Unbound,
+    Bound,
+    /// The forward pass of a program has run.
+    Forward(usize),
+    /// Its backward pass has run too.
+    Backward(usize),
+}
+
+/// A program, where its buffers lie, and the batch shapes for which that was computed.
+#[derive(Debug)]
+struct Planned {
+    program: Program,
+    layout: Layout,
+    generation: u64,
+}
+
+/// A graph together with the memory to run it. Memory grows with the largest batch and is reused: a batch of sizes seen before
+/// allocates nothing.
+pub struct Executor<T: Scalar> {
+    graph: Graph<T>,
+    /// Types and shapes of all values for the bound batch.
+    metas: Vec<Meta>,
+    masks: Vec<SequenceMask>,
+    /// Copies of the floating-point inputs, by input.
+    floats: Vec<AlignedVec<T>>,
+    /// Copies of the int32 inputs, by input.
+    integers: Vec<Vec<i32>>,
+    /// Values, gradients, stashes and workspaces.
+    block: AlignedVec<T>,
+    plans: Vec<Planned>,
+    /// Counts the changes of shapes.
+    generation: u64,
+    progress: Progress,
+    operands: Operands,
+}
+
+/// Lists that are filled anew for every node.
+#[derive(Debug, Default)]
+struct Operands {
+    inputs: Vec<ValueRef>,
+    outputs: Vec<ValueRef>,
+    input_metas: Vec<Meta>,
+    output_metas: Vec<Meta>,
+}
+
+impl<T: Scalar> Executor<T> {
+    /// Checks a graph and prepares to run it.
+    ///
+    /// # Errors
+    /// `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_DATA`, `ERR_MEMORY` or `ERR_UNSUPPORTED` naming the layer whose description is
+    /// wrong.
+    pub fn new(spec: GraphSpec) -> Result<Self> {
+        let graph = Graph::new(spec)?;
+        let inputs = graph.spec.inputs.len();
+        Ok(Self {
+            metas: graph.values.clone(),
+            masks: (0..graph.mask_count).map(|_| SequenceMask::default()).collect(),
+            floats: (0..inputs).map(|_| AlignedVec::new()).collect(),
+            integers: vec![Vec::new(); inputs],
+            block: AlignedVec::new(),
+            plans: Vec::new(),
+            generation: 0,
+            progress: Progress::Unbound,
+            operands: Operands::default(),
+            graph,
+        })
+    }
+
+    /// The description that the executor was made from.
+    pub fn spec(&self) -> &GraphSpec {
+        &self.graph.spec
+    }
+
+    /// Room for the gradients of this graph's weights.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY` when it cannot be allocated.
+    pub fn gradients(&self) -> Result<Gradients<T>> {
+        Gradients::new(&self.graph.spec.weights, &self.graph.row_gradients)
+    }
+
+    /// The dimensions of graph output `output`, `None` for those that depend on the batch; `None` when there is no such output.
+    pub fn output_shape(&self, output: usize) -> Option<Vec<Option<usize>>> {
+        let meta = self.graph.values.get(*self.graph.spec.outputs.get(output)?)?;
+        Some(meta.shape.dims().iter().map(|&dim| (dim != crate::shape::ANY).then_some(dim)).collect())
+    }
+
+    /// Bytes that the executor holds for values, gradients and inputs.
+    pub fn memory(&self) -> usize {
+        let floats: usize = self.floats.iter().map(|data| data.len()).sum();
+        let integers: usize = self.integers.iter().map(Vec::capacity).sum();
+        (self.block.len() + floats) * size_of::<T>() + integers * size_of::<i32>()
+    }
+
+    /// The elements of graph output `output` after a forward pass that computed it.
+    ///
+    /// # Errors
+    /// `ERR_STATE` when no forward pass has computed it.
+    pub fn value(&self, output: usize) -> Result<TensorView<'_, T>> {
+        let not_computed = || Error::state(format!("The output {output} has not been computed"));
+        let planned = self.planned().ok_or_else(not_computed)?;
+        if planned.program.outputs.binary_search(&output).is_err() {
+            return Err(not_computed());
+        }
+        let value = *self.graph.spec.outputs.get(output).ok_or_else(not_computed)?;
+        let places = planned.layout.values.get(value).ok_or_else(not_computed)?;
+        let data = self.at(places.value).ok_or_else(not_computed)?;
+        Ok(TensorView { data, shape: self.metas[value].shape.dims() })
+    }
+
+    /// Which steps of graph output `output` are valid; `None` when it has no time axis or all of them are.
+    pub fn output_mask(&self, output: usize) -> Option<&SequenceMask> {
+        self.planned()?;
+        let value = *self.graph.spec.outputs.get(output)?;
+        let mask = self.masks.get(self.graph.masks[value]?)?;
+        (!mask.is_full()).then_some(mask)
+    }
+
+    /// The gradient of floating-point input `input` after a backward pass with [`Record::WeightsAndInputs`]; `None` otherwise and
+    /// where no output depends on the input.
+    pub fn input_gradient(&self, input: usize) -> Option<&[T]> {
+        let Progress::Backward(plan) = self.progress else { return None };
+        if input >= self.graph.spec.inputs.len() {
+            return None;
+        }
+        let gradient = self.plans.get(plan)?.layout.values.get(input)?.gradient;
+        if gradient == Place::None { None } else { self.at(gradient) }
+    }
+
+    fn planned(&self) -> Option<&Planned> {
+        match self.progress {
+            Progress::Forward(plan) | Progress::Backward(plan) => self.plans.get(plan),
+            Progress::Unbound | Progress::Bound => None,
+        }
+    }
+
+    fn at(&self, place: Place) -> Option<&[T]> {
+        match place {
+            Place::None => None,
+            Place::Block { start, len } => self.block.get(start..start.checked_add(len)?),
+            Place::Input { index, len } => self.floats.get(index)?.get(..len),
+        }
+    }
+}
+
+impl<T: Scalar> std::fmt::Debug for Executor<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Executor")
+            .field("nodes", &self.graph.nodes.len())
+            .field("progress", &self.progress)
+            .finish_non_exhaustive()
+    }
 }

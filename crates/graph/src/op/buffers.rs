@@ -1,6 +1,7 @@
 //! Safe access to several parts of the executor's one block at the same time.
 
 use crate::error::{Error, Result};
+use seqloom_kernels::AlignedVec;
 use std::ops::Range;
 
 /// The most parts of the block that are written at once.
@@ -38,11 +39,11 @@ impl Place {
 /// The block and the copies of the inputs.
 pub(crate) struct Buffers<'a, T> {
     block: &'a mut [T],
-    inputs: &'a [&'a [T]],
+    inputs: &'a [AlignedVec<T>],
 }
 
 impl<'a, T> Buffers<'a, T> {
-    pub(crate) fn new(block: &'a mut [T], inputs: &'a [&'a [T]]) -> Self {
+    pub(crate) fn new(block: &'a mut [T], inputs: &'a [AlignedVec<T>]) -> Self {
         Self { block, inputs }
     }
 
@@ -110,8 +111,8 @@ mod tests {
     #[test]
     fn reads_between_writes() {
         let mut block: Vec<u32> = (0..20).collect();
-        let input = [7, 8, 9];
-        let inputs: [&[u32]; 1] = [&input];
+        let mut inputs = [AlignedVec::<u32>::try_new(3).unwrap()];
+        inputs[0].copy_from_slice(&[7, 8, 9]);
         let mut buffers = Buffers::new(&mut block, &inputs);
         let ([a, b, c, d], [x, y, z]) = buffers
             .carve(

@@ -22,7 +22,7 @@ mod reshape;
 mod site;
 
 pub(crate) use buffers::{Buffers, Place};
-pub(crate) use context::{Backward, Forward, ValueRef};
+pub(crate) use context::{Backward, Forward, Frame, ValueRef, Weights};
 pub(crate) use site::Site;
 
 use crate::error::{Error, Result};

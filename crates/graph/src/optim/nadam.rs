@@ -74,8 +74,8 @@ impl Nadam {
         if self.schedule.step > step {
             self.schedule = Schedule::default();
         }
-        // Once the product has vanished it stays so, which bounds the loop for any step count in a file.
-        while self.schedule.step < step && self.schedule.product > 0.0 {
+        // A product this small no longer matters beside 1, which bounds the loop for any step count in a file.
+        while self.schedule.step < step && self.schedule.product > f64::EPSILON * 1e-3 {
             self.schedule.step += 1;
             self.schedule.product *= self.momentum(self.schedule.step);
         }

@@ -13,8 +13,7 @@ fn sigmoid<T: Real>(x: T) -> T {
 
 /// The standard normal distribution function.
 fn normal<T: Real>(x: T) -> T {
-    let half = T::from_f64(0.5);
-    half * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf())
+    T::from_f64(0.5) * (-x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erfc()
 }
 
 /// y = f(x).

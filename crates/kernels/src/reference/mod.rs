@@ -15,5 +15,6 @@ pub use activation::{
 pub use backward::cell_backward;
 pub use cell::{PackedCell, cell_sizes, pack_cell};
 pub use forward::cell_forward;
+pub(crate) use gemm::check_shapes;
 pub use gemm::gemm;
 pub use softmax::softmax_rows;

@@ -65,8 +65,8 @@ pub trait Real:
     fn sqrt(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
-    /// Error function.
-    fn erf(self) -> Self;
+    /// Complementary error function.
+    fn erfc(self) -> Self;
     /// x^y
     fn powf(self, y: Self) -> Self;
     /// x^n
@@ -84,7 +84,7 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($t:ident, $erf:path) => {
+    ($t:ident, $erfc:path) => {
         impl Real for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -124,8 +124,8 @@ macro_rules! real {
             fn tanh(self) -> Self {
                 $t::tanh(self)
             }
-            fn erf(self) -> Self {
-                $erf(self)
+            fn erfc(self) -> Self {
+                $erfc(self)
             }
             fn powf(self, y: Self) -> Self {
                 $t::powf(self, y)
@@ -152,5 +152,5 @@ macro_rules! real {
     };
 }
 
-real!(f32, libm::erff);
-real!(f64, libm::erf);
+real!(f32, libm::erfcf);
+real!(f64, libm::erfc);

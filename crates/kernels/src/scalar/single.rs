@@ -3,7 +3,7 @@
 use super::Scalar;
 use crate::{
     Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Matrix, MatrixMut, OutOfMemory,
-    reference,
+    gemm, math, reference, simd,
 };
 
 impl Scalar for f32 {
@@ -31,22 +31,22 @@ impl Scalar for f32 {
     }
 
     fn gemm(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: MatrixMut<'_, Self>, accumulate: bool) {
-        reference::gemm(a, b, c, accumulate);
+        gemm::gemm(simd::active(), a, b, c, accumulate);
     }
 
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {
-        reference::activation(kind, x, y);
+        math::activation(simd::active(), kind, x, y);
     }
 
     fn activation_in_place(kind: Activation, x: &mut [Self]) {
-        reference::activation_in_place(kind, x);
+        math::activation_in_place(simd::active(), kind, x);
     }
 
     fn activation_backward(kind: Activation, x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self]) {
-        reference::activation_backward(kind, x, y, dy, dx);
+        math::activation_backward(simd::active(), kind, x, y, dy, dx);
     }
 
     fn softmax_rows(x: &[Self], columns: usize, y: &mut [Self]) {
-        reference::softmax_rows(x, columns, y);
+        math::softmax_rows(simd::active(), x, columns, y);
     }
 }

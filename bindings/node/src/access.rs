@@ -1,0 +1,367 @@
+//! Who may use a model when: asynchronous calls queue up, synchronous ones need it idle, and while `fit` waits in an epoch
+//! callback the waiting loop itself serves them all.
+
+use crate::error::{ErrorCode, Failure, Outcome, caught};
+use crate::job;
+use crate::thread::{Announcement, Thread};
+use napi::Env;
+use napi::bindgen_prelude::{Object, ToNapiValue};
+use seqloom_graph::train::Trainer;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+/// A call that a parked `fit` serves.
+type Request = Box<dyn FnOnce(&mut Trainer) + Send>;
+
+/// What reaches a parked `fit`.
+enum Message {
+    Serve(Request),
+    Resume { stop: bool },
+}
+
+/// Where `fit` is.
+enum Fitting {
+    No,
+    Running,
+    Parked(Sender<Message>),
+}
+
+/// Part of a queue of calls.
+pub(crate) type Work = Box<dyn FnOnce() -> Announcement + Send>;
+
+struct Control {
+    fitting: Fitting,
+    /// Cancels the `fit` that runs.
+    cancel: Option<Arc<AtomicBool>>,
+    freed: bool,
+    waiting: VecDeque<Work>,
+    /// Whether a thread is working off what waits.
+    active: bool,
+}
+
+/// A model shared by JavaScript and the threads that work on it.
+pub(crate) struct Shared {
+    trainer: Mutex<Option<Trainer>>,
+    control: Mutex<Control>,
+    memory: Memory,
+}
+
+/// Bytes held by a model, as the garbage collector was told.
+#[derive(Default)]
+struct Memory {
+    held: AtomicI64,
+    reported: AtomicI64,
+    closed: AtomicBool,
+}
+
+fn freed() -> Failure {
+    Failure::new(ErrorCode::STATE, "The model was freed; build it again, or free it later")
+}
+
+fn fitting() -> Failure {
+    Failure::new(
+        ErrorCode::STATE,
+        "The model is being trained; wait for fit() to end, or call this inside an awaited epoch callback",
+    )
+}
+
+impl Shared {
+    pub(crate) fn new(trainer: Trainer) -> Arc<Self> {
+        let shared = Self {
+            trainer: Mutex::new(None),
+            control: Mutex::new(Control {
+                fitting: Fitting::No,
+                cancel: None,
+                freed: false,
+                waiting: VecDeque::new(),
+                active: false,
+            }),
+            memory: Memory::default(),
+        };
+        shared.memory.measure(&trainer);
+        *shared.trainer.lock().unwrap_or_else(PoisonError::into_inner) = Some(trainer);
+        Arc::new(shared)
+    }
+
+    fn control(&self) -> MutexGuard<'_, Control> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Uses the model on the caller's thread.
+    ///
+    /// Fails with `ERR_STATE` if it was freed or works on something else.
+    pub(crate) fn now<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Trainer) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let control = self.control();
+        match &control.fitting {
+            _ if control.freed => Err(freed()),
+            Fitting::Running => Err(fitting()),
+            Fitting::Parked(sender) => {
+                let (reply, result) = channel();
+                // The caller waits for the reply, so its receiver is there.
+                let request: Request = Box::new(move |trainer| drop(reply.send(caught(|| body(trainer)))));
+                let sent = sender.send(Message::Serve(request));
+                drop(control);
+                sent.map_err(|_| fitting())?;
+                result.recv().map_err(|_| fitting())?
+            }
+            Fitting::No => {
+                drop(control);
+                match self.trainer.try_lock() {
+                    Ok(mut trainer) => self.with(&mut trainer, body),
+                    Err(TryLockError::Poisoned(_)) => Err(poisoned()),
+                    Err(TryLockError::WouldBlock) => Err(Failure::new(
+                        ErrorCode::STATE,
+                        "The model is busy with an asynchronous call; await it first, or use the asynchronous form",
+                    )),
+                }
+            }
+        }
+    }
+
+    fn with<T>(
+        &self,
+        trainer: &mut Option<Trainer>,
+        body: impl FnOnce(&mut Trainer) -> Outcome<T>,
+    ) -> Outcome<T> {
+        match trainer {
+            Some(trainer) if !self.control().freed => {
+                let outcome = body(trainer);
+                self.memory.measure(trainer);
+                outcome
+            }
+            _ => Err(freed()),
+        }
+    }
+
+    /// Uses the model on another thread, after the calls before; the promise settles with the result. `cancel` is set if
+    /// the environment ends first.
+    pub(crate) fn later<'env, T: ToNapiValue + Send + 'static>(
+        self: &Arc<Self>,
+        env: &'env Env,
+        cancel: Arc<AtomicBool>,
+        body: impl FnOnce(&mut Trainer, &AtomicBool) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<Object<'env>> {
+        let control = self.control();
+        if control.freed {
+            return Err(freed());
+        }
+        if matches!(control.fitting, Fitting::Running) {
+            return Err(fitting());
+        }
+        let stop = Arc::clone(&cancel);
+        let (settler, promise) = job::promise(env, Box::new(move || stop.store(true, Ordering::Release)))?;
+        let reporter = Arc::clone(self);
+        let settle = move |outcome| {
+            settler.settle(move |env| {
+                reporter.report(&env);
+                job::verdict(outcome, env)
+            })
+        };
+        if let Fitting::Parked(sender) = &control.fitting {
+            let request: Request = Box::new(move |trainer| settle(caught(|| body(trainer, &cancel)))());
+            sender.send(Message::Serve(request)).map_err(|_| fitting())?;
+            return Ok(promise);
+        }
+        let shared = Arc::clone(self);
+        let work = move || settle(caught(|| shared.wait(|trainer| body(trainer, &cancel))));
+        self.enqueue(control, Box::new(work))?;
+        Ok(promise)
+    }
+
+    /// Runs `work` on another thread, after what was asked for before.
+    pub(crate) fn enqueue_last(self: &Arc<Self>, work: Work) -> Outcome<()> {
+        self.enqueue(self.control(), work)
+    }
+
+    /// Uses the model when it is there; only for threads of the engine.
+    pub(crate) fn wait<T>(&self, body: impl FnOnce(&mut Trainer) -> Outcome<T>) -> Outcome<T> {
+        let mut trainer = self.trainer.lock().map_err(|_| poisoned())?;
+        self.with(&mut trainer, body)
+    }
+
+    fn enqueue(self: &Arc<Self>, mut control: MutexGuard<'_, Control>, work: Work) -> Outcome<()> {
+        if control.active {
+            control.waiting.push_back(work);
+            return Ok(());
+        }
+        let thread = Thread::take()?;
+        control.active = true;
+        drop(control);
+        let shared = Arc::clone(self);
+        thread.run(move || shared.work_off(work))
+    }
+
+    fn work_off(&self, first: Work) -> Announcement {
+        let mut announce = first();
+        loop {
+            let next = {
+                let mut control = self.control();
+                control.active = !control.waiting.is_empty();
+                control.waiting.pop_front()
+            };
+            match next {
+                Some(work) => {
+                    announce();
+                    announce = work();
+                }
+                None => return announce,
+            }
+        }
+    }
+
+    /// Drops the model: at once if it is idle, else as soon as what runs has ended; a `fit` is told to stop.
+    pub(crate) fn free(self: &Arc<Self>) {
+        let mut control = self.control();
+        control.freed = true;
+        if let Some(cancel) = &control.cancel {
+            cancel.store(true, Ordering::Release);
+        }
+        if let Fitting::Parked(sender) = &control.fitting {
+            // A loop that is gone needs no message.
+            let _ = sender.send(Message::Resume { stop: true });
+        }
+        match self.trainer.try_lock() {
+            Ok(mut trainer) => self.discard(&mut trainer),
+            Err(_) => {
+                let shared = Arc::clone(self);
+                let work = move || {
+                    shared.discard(&mut shared.trainer.lock().unwrap_or_else(PoisonError::into_inner));
+                    Box::new(|| {}) as Announcement
+                };
+                // Without a thread the memory is released with the JavaScript object.
+                let _ = self.enqueue(control, Box::new(work));
+            }
+        }
+    }
+
+    fn discard(&self, trainer: &mut Option<Trainer>) {
+        drop(trainer.take());
+        self.memory.held.store(0, Ordering::Release);
+    }
+
+    /// Marks the model as being trained until the result is dropped.
+    pub(crate) fn begin_fit(self: &Arc<Self>, cancel: &Arc<AtomicBool>) -> Outcome<FitGuard> {
+        let mut control = self.control();
+        if control.freed {
+            return Err(freed());
+        }
+        if !matches!(control.fitting, Fitting::No) {
+            return Err(fitting());
+        }
+        control.fitting = Fitting::Running;
+        control.cancel = Some(Arc::clone(cancel));
+        drop(control);
+        Ok(FitGuard { shared: Arc::clone(self) })
+    }
+
+    /// Lets a parked `fit` go on, or end.
+    pub(crate) fn resume(&self, stop: bool) -> Outcome<()> {
+        match &self.control().fitting {
+            // A loop that is gone needs no message.
+            Fitting::Parked(sender) => {
+                let _ = sender.send(Message::Resume { stop });
+                Ok(())
+            }
+            _ => Err(Failure::new(ErrorCode::STATE, "No fit() is waiting to be resumed")),
+        }
+    }
+
+    /// Tells the garbage collector how much memory the model holds now.
+    pub(crate) fn report(&self, env: &Env) {
+        self.memory.report(env);
+    }
+
+    /// Takes back what the garbage collector was told; nothing is reported from then on.
+    pub(crate) fn close_report(&self, env: &Env) {
+        self.memory.held.store(0, Ordering::Release);
+        self.memory.report(env);
+        self.memory.closed.store(true, Ordering::Release);
+    }
+}
+
+fn poisoned() -> Failure {
+    Failure::new(ErrorCode::STATE, "An earlier call on this model failed inside the engine; build the model again")
+}
+
+/// A `fit` under way.
+pub(crate) struct FitGuard {
+    shared: Arc<Shared>,
+}
+
+impl FitGuard {
+    /// Announces that the loop waits; calls on the model reach it from now on.
+    pub(crate) fn park(&self) -> Parked<'_> {
+        let (sender, messages) = channel();
+        self.shared.control().fitting = Fitting::Parked(sender);
+        Parked { shared: &self.shared, messages }
+    }
+}
+
+impl Drop for FitGuard {
+    fn drop(&mut self) {
+        let mut control = self.shared.control();
+        control.fitting = Fitting::No;
+        control.cancel = None;
+    }
+}
+
+/// A `fit` that waits to be resumed.
+pub(crate) struct Parked<'a> {
+    shared: &'a Shared,
+    messages: Receiver<Message>,
+}
+
+impl Parked<'_> {
+    /// Serves calls until one resumes the loop; whether it shall stop.
+    pub(crate) fn serve(self, trainer: &mut Trainer) -> bool {
+        let stop = loop {
+            match self.messages.recv() {
+                Ok(Message::Serve(request)) => self.answer(trainer, request),
+                Ok(Message::Resume { stop }) => break stop,
+                // The sender sits in `control` until this loop takes it out.
+                Err(_) => break true,
+            }
+        };
+        self.leave(trainer);
+        stop
+    }
+
+    /// Ends the waiting; what was asked before is answered.
+    pub(crate) fn leave(self, trainer: &mut Trainer) {
+        // Messages are sent with `control` locked: after this none can come.
+        self.shared.control().fitting = Fitting::Running;
+        for message in self.messages.try_iter() {
+            if let Message::Serve(request) = message {
+                self.answer(trainer, request);
+            }
+        }
+    }
+
+    fn answer(&self, trainer: &mut Trainer, request: Request) {
+        request(trainer);
+        self.shared.memory.measure(trainer);
+    }
+}
+
+impl Memory {
+    fn measure(&self, trainer: &Trainer) {
+        self.held.store(i64::try_from(trainer.memory()).unwrap_or(i64::MAX), Ordering::Release);
+    }
+
+    fn report(&self, env: &Env) {
+        if self.closed.load(Ordering::Acquire) {
+            return;
+        }
+        let held = self.held.load(Ordering::Acquire);
+        let change = held - self.reported.swap(held, Ordering::AcqRel);
+        if change != 0 {
+            // An environment on its way out refuses, and has no use for the number.
+            let _ = env.adjust_external_memory(change);
+        }
+    }
+}

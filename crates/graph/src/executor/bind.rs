@@ -1,0 +1,231 @@
+//! Takes a batch in: checks it, copies it, resolves shapes.
+
+use super::{Executor, Progress};
+use crate::error::{Error, Result};
+use crate::mask::SequenceMask;
+use crate::memory;
+use crate::shape::{ANY, Meta, Shape};
+use crate::spec::{Dtype, InputSpec};
+use crate::tensor::{BatchData, BatchInput, BatchSequence};
+use seqloom_kernels::Scalar;
+
+impl<T: Scalar> Executor<T> {
+    /// Checks and copies a batch, one entry for each input of the graph. Padding is replaced by zeros.
+    ///
+    /// # Errors
+    /// `ERR_SHAPE` for a wrong rank or dimension, `ERR_DATA` for empty, non-finite or wrongly typed data, wrong lengths or
+    /// masks, `ERR_MEMORY` for sizes that do not fit; each names the input. The executor is without a batch then.
+    pub fn bind(&mut self, inputs: &[BatchInput<'_, T>]) -> Result<()> {
+        self.progress = Progress::Unbound;
+        let expected = self.graph.spec.inputs.len();
+        if inputs.len() != expected {
+            return Err(Error::shape(format!("The model takes {expected} inputs; got {}", inputs.len())));
+        }
+        let mut changed = self.generation == 0;
+        let mut batch: Option<(usize, &str)> = None;
+        for (index, input) in inputs.iter().enumerate() {
+            let spec = &self.graph.spec.inputs[index];
+            let shape = check_shape(spec, input, &self.graph.values[index].shape)?;
+            match batch {
+                Some((rows, first)) if rows != shape.batch() => {
+                    return Err(Error::shape(format!(
+                        "All inputs must have the same number of rows; '{first}' has {rows}, '{}' has {}",
+                        spec.name,
+                        shape.batch()
+                    )));
+                }
+                _ => batch = Some((shape.batch(), &spec.name)),
+            }
+            changed |= self.metas[index].shape != shape;
+            self.metas[index].shape = shape;
+        }
+        if changed {
+            // A failure below must not leave shapes that look current.
+            self.generation = 0;
+            self.resolve()?;
+        }
+        for (index, input) in inputs.iter().enumerate() {
+            self.copy(index, input)?;
+        }
+        if changed {
+            self.generation = self.plans.iter().map(|plan| plan.generation).max().unwrap_or(0) + 1;
+        }
+        self.progress = Progress::Bound;
+        Ok(())
+    }
+
+    /// Computes the shapes of all values from those of the inputs.
+    fn resolve(&mut self) -> Result<()> {
+        let operands = &mut self.operands;
+        for node in &self.graph.nodes {
+            operands.input_metas.clear();
+            operands.input_metas.extend(node.inputs.iter().map(|&value| self.metas[value]));
+            operands.output_metas.clear();
+            operands.output_metas.resize(node.outputs.len(), Meta::float(Shape::SCALAR));
+            node.op
+                .infer(&operands.input_metas, &mut operands.output_metas)
+                .and_then(|()| operands.output_metas.iter().try_for_each(|meta| meta.shape.elements().map(drop)))
+                .map_err(|error| node.explain(error))?;
+            for (&value, &meta) in node.outputs.iter().zip(&operands.output_metas) {
+                self.metas[value] = meta;
+            }
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, index: usize, input: &BatchInput<'_, T>) -> Result<()> {
+        let spec = &self.graph.spec.inputs[index];
+        let shape = self.metas[index].shape;
+        let mut unmasked = SequenceMask::default();
+        let mask = match self.graph.masks[index].and_then(|mask| self.masks.get_mut(mask)) {
+            Some(mask) => mask,
+            None if matches!(input.sequence, BatchSequence::Full) => &mut unmasked,
+            None => {
+                return Err(Error::data(format!(
+                    "The input '{}' of shape {shape} has no time axis, so it cannot have lengths or a mask",
+                    spec.name
+                )));
+            }
+        };
+        set_mask(mask, spec, &shape, input.sequence)?;
+        let elements = shape.elements()?;
+        match input.data {
+            BatchData::Float(data) => {
+                let target = &mut self.floats[index];
+                memory::grow_aligned(target, elements, &format_input(spec))?;
+                fill(&mut target[..elements], data, T::ZERO, mask, &shape, input.sequence, spec)?;
+                check_finite(&target[..elements], &shape, spec)
+            }
+            BatchData::Int(data) => {
+                let target = &mut self.integers[index];
+                memory::refill(target, elements, 0, &format_input(spec))?;
+                fill(target, data, 0, mask, &shape, input.sequence, spec)
+            }
+        }
+    }
+}
+
+fn format_input(spec: &InputSpec) -> &'static str {
+    match spec.dtype {
+        Dtype::Float32 => "The float32 inputs",
+        Dtype::Int32 => "The int32 inputs",
+    }
+}
+
+/// Checks type, rank and dimensions against the description.
+fn check_shape<T>(spec: &InputSpec, input: &BatchInput<'_, T>, expected: &Shape) -> Result<Shape> {
+    let dtype = match input.data {
+        BatchData::Float(_) => Dtype::Float32,
+        BatchData::Int(_) => Dtype::Int32,
+    };
+    if dtype != spec.dtype {
+        return Err(Error::data(format!(
+            "The input '{}' must be {}; got {}",
+            spec.name,
+            spec.dtype.as_str(),
+            dtype.as_str()
+        )));
+    }
+    let mismatch =
+        || Error::shape(format!("The input '{}' must have shape {expected}; got {:?}", spec.name, input.shape));
+    let shape = Shape::new(input.shape).map_err(|_| mismatch())?;
+    if shape.unify(expected) != Some(shape) || shape.dims().contains(&ANY) {
+        return Err(mismatch());
+    }
+    if let Some(axis) = shape.dims().iter().position(|&dim| dim == 0) {
+        let what = if axis == 0 { "rows" } else { "elements" };
+        return Err(Error::data(format!("The input '{}' has no {what}: its shape is {shape}", spec.name)));
+    }
+    shape
+        .elements()
+        .map_err(|error| Error::memory(format!("The input '{}': {}", spec.name, error.message)))?;
+    Ok(shape)
+}
+
+fn set_mask(mask: &mut SequenceMask, spec: &InputSpec, shape: &Shape, sequence: BatchSequence<'_>) -> Result<()> {
+    let (batch, time) = (shape.batch(), shape.time());
+    match sequence {
+        BatchSequence::Full => {
+            mask.reset(batch, time);
+            Ok(())
+        }
+        BatchSequence::Lengths(lengths) | BatchSequence::Ragged(lengths) => {
+            if lengths.len() != batch {
+                return Err(Error::data(format!(
+                    "The input '{}' has {batch} rows, but {} lengths",
+                    spec.name,
+                    lengths.len()
+                )));
+            }
+            let wrong = lengths.iter().position(|&length| length == 0 || length as usize > time);
+            if let Some(row) = wrong {
+                return Err(Error::data(format!(
+                    "The length of row {row} of the input '{}' is {}, but must be 1 to {time}",
+                    spec.name, lengths[row]
+                )));
+            }
+            mask.set(batch, time, |row, step| step < lengths[row] as usize)
+        }
+        BatchSequence::Mask(bytes) => {
+            if Some(bytes.len()) != batch.checked_mul(time) {
+                return Err(Error::data(format!(
+                    "The mask of the input '{}' must have {batch} x {time} entries; got {}",
+                    spec.name,
+                    bytes.len()
+                )));
+            }
+            mask.set(batch, time, |row, step| bytes[row * time + step] != 0)
+        }
+    }
+}
+
+/// Copies valid steps, from padded or from concatenated data, and sets all others to `zero`.
+fn fill<V: Copy>(
+    target: &mut [V],
+    data: &[V],
+    zero: V,
+    mask: &SequenceMask,
+    shape: &Shape,
+    sequence: BatchSequence<'_>,
+    spec: &InputSpec,
+) -> Result<()> {
+    let width = shape.inner(2)?;
+    let ragged = matches!(sequence, BatchSequence::Ragged(_));
+    let expected = if ragged { mask.valid_steps().checked_mul(width) } else { Some(target.len()) };
+    if expected != Some(data.len()) {
+        return Err(Error::shape(format!(
+            "The input '{}' of shape {shape} needs {} elements; got {}",
+            spec.name,
+            expected.map_or("more".into(), |count| count.to_string()),
+            data.len()
+        )));
+    }
+    if mask.is_full() {
+        target.copy_from_slice(data);
+        return Ok(());
+    }
+    let time = shape.time();
+    let mut next = 0;
+    for (position, target) in target.chunks_exact_mut(width).enumerate() {
+        let valid = mask.is_valid(position / time, position % time);
+        let start = if ragged { next } else { position };
+        next += usize::from(valid);
+        match data.get(start * width..(start + 1) * width) {
+            Some(step) if valid => target.copy_from_slice(step),
+            _ => target.fill(zero),
+        }
+    }
+    Ok(())
+}
+
+fn check_finite<T: Scalar>(data: &[T], shape: &Shape, spec: &InputSpec) -> Result<()> {
+    let Some(position) = data.iter().position(|value| !value.is_finite()) else { return Ok(()) };
+    let row = position / shape.inner(1)?;
+    let within = position % shape.inner(1)?;
+    let place = match shape.rank() {
+        1 => format!("row {row}"),
+        2 => format!("row {row}, feature {within}"),
+        _ => format!("row {row}, step {}, feature {}", within / shape.inner(2)?, within % shape.inner(2)?),
+    };
+    Err(Error::data(format!("The input '{}' has the value {} at {place}", spec.name, data[position])))
+}

@@ -1,0 +1,239 @@
+//! `loss`: one number per position, averaged over the valid ones.
+
+mod categorical;
+mod elementwise;
+mod target;
+
+pub(super) use target::{Positions, Targets, check_target, integer_targets};
+
+use super::{ActivationKind, Backward, Forward, Op, Operands, Place, Site, Sizes};
+use crate::error::{Error, Result};
+use crate::shape::{Meta, Shape};
+use categorical::Distribution;
+use seqloom_kernels::{Activation, Scalar};
+use serde::Deserialize;
+
+/// Probabilities closer to 0 or 1 are clipped to this distance, as in Keras.
+const EPSILON: f64 = 1e-7;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Kind {
+    SparseCategoricalCrossentropy,
+    CategoricalCrossentropy,
+    BinaryCrossentropy,
+    MeanSquaredError,
+    MeanAbsoluteError,
+    Huber,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Attributes {
+    kind: Kind,
+    #[serde(default)]
+    from_logits: bool,
+    #[serde(default)]
+    weight: Option<f64>,
+    #[serde(default)]
+    delta: Option<f64>,
+    #[serde(default)]
+    label_smoothing: Option<f64>,
+}
+
+/// Σ sampleWeight · loss / (number of valid positions), and that number. Inputs: prediction, targets, sample weights [batch].
+#[derive(Debug)]
+pub(super) struct Loss {
+    kind: Kind,
+    from_logits: bool,
+    delta: f64,
+    smoothing: f64,
+}
+
+/// The loss that a node describes.
+pub(super) fn build<T: Scalar>(site: &Site<'_>) -> Result<Box<dyn Op<T>>> {
+    site.arity(2..=3, 0..=0, 2)?;
+    let attributes: Attributes = site.attributes()?;
+    let categorical =
+        matches!(attributes.kind, Kind::SparseCategoricalCrossentropy | Kind::CategoricalCrossentropy);
+    let crossentropy = categorical || attributes.kind == Kind::BinaryCrossentropy;
+    let delta = attributes.delta.unwrap_or(1.0);
+    let smoothing = attributes.label_smoothing.unwrap_or(0.0);
+    if attributes.weight.is_some_and(|weight| weight != 1.0) {
+        return Err(Error::option("weight must be 1: losses are weighted where they are summed"));
+    }
+    if !(delta > 0.0 && delta.is_finite()) {
+        return Err(Error::option(format!("delta must be above 0; got {delta}")));
+    }
+    if !(0.0..1.0).contains(&smoothing) || (smoothing != 0.0 && !crossentropy) {
+        return Err(Error::option(format!(
+            "labelSmoothing must be at least 0 and below 1, and 0 for losses other than cross-entropy; got {smoothing}"
+        )));
+    }
+    if attributes.from_logits && !crossentropy {
+        return Err(Error::option("fromLogits is for cross-entropy losses only"));
+    }
+    Ok(Box::new(Loss { kind: attributes.kind, from_logits: attributes.from_logits, delta, smoothing }))
+}
+
+impl Loss {
+    fn is_categorical(&self) -> bool {
+        matches!(self.kind, Kind::SparseCategoricalCrossentropy | Kind::CategoricalCrossentropy)
+    }
+
+    fn is_sparse(&self) -> bool {
+        self.kind == Kind::SparseCategoricalCrossentropy
+    }
+
+    /// The target distribution of a position.
+    fn distribution<'a, T: Scalar>(
+        &self,
+        targets: Targets<'a, T>,
+        positions: &Positions<'_>,
+        position: usize,
+        classes: usize,
+    ) -> Result<Distribution<impl Fn(usize) -> f64 + use<'a, T>>> {
+        let label = if self.is_sparse() { Some(targets.class(position, classes, positions)?) } else { None };
+        let values = move |class| targets.value(position * classes + class);
+        Ok(Distribution { label, values, smoothing: self.smoothing, classes })
+    }
+
+    /// Targets of a binary loss are probabilities.
+    fn check_binary(&self, t: f64, positions: &Positions<'_>, position: usize) -> Result<()> {
+        if self.kind != Kind::BinaryCrossentropy || (0.0..=1.0).contains(&t) {
+            return Ok(());
+        }
+        Err(Error::data(format!("the target at {} is {t}, but must be 0 to 1", positions.describe(position))))
+    }
+}
+
+impl<T: Scalar> Op<T> for Loss {
+    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        check_target(self.is_sparse(), &inputs[0], &inputs[1])?;
+        if let Some(weights) = inputs.get(2) {
+            super::activation::expect_float(weights)?;
+            let expected = Shape::new(&inputs[0].shape.dims()[..1])?;
+            if expected.unify(&weights.shape).is_none() {
+                return Err(Error::shape(format!(
+                    "the sample weights must have shape {expected}; got {}",
+                    weights.shape
+                )));
+            }
+        }
+        outputs.fill(Meta::float(Shape::SCALAR));
+        Ok(())
+    }
+
+    fn sizes(&self, operands: Operands<'_>) -> Result<Sizes> {
+        if !(self.is_categorical() && self.from_logits) {
+            return Ok(Sizes::default());
+        }
+        let softmax = operands.inputs[0].shape.elements()?;
+        Ok(if operands.recording {
+            Sizes { stash: softmax, ..Sizes::default() }
+        } else {
+            Sizes { forward: softmax, ..Sizes::default() }
+        })
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let Forward { frame, masks } = context;
+        let (prediction, target) = (frame.inputs[0], frame.inputs[1]);
+        let weights = frame.inputs.get(2).map_or(Place::None, |weights| weights.place);
+        let integers = integer_targets(frame)?;
+        let positions = Positions::new(masks, &prediction, &target)?;
+        let columns = prediction.shape.last();
+        let softmax_place = if frame.stash == Place::None { frame.workspace } else { frame.stash };
+        let ([x, floats, weights], [mean, count, softmax]) = frame.buffers.carve(
+            [prediction.place, target.place, weights],
+            [frame.outputs[0].place, frame.outputs[1].place, softmax_place],
+        )?;
+        let targets = Targets::of(integers, floats);
+        if self.is_categorical() && self.from_logits {
+            T::softmax_rows(x, columns, softmax);
+        }
+        let mut sum = 0.0;
+        for position in positions.valid() {
+            let span = position * columns..(position + 1) * columns;
+            let loss = if self.is_categorical() {
+                let target = self.distribution(targets, &positions, position, columns)?;
+                if self.from_logits {
+                    target.from_logits(&x[span.clone()], &softmax[span])
+                } else {
+                    target.from_probabilities(&x[span])
+                }
+            } else {
+                let mut loss = 0.0;
+                for index in span {
+                    let t = targets.value(index);
+                    self.check_binary(t, &positions, position)?;
+                    loss += self.element(x[index].to_f64(), t);
+                }
+                loss / columns as f64
+            };
+            sum += loss * weights.get(positions.row(position)).map_or(1.0, |weight| weight.to_f64());
+        }
+        let valid = positions.count();
+        if let Some(mean) = mean.first_mut() {
+            *mean = T::from_f64(if valid == 0 { 0.0 } else { sum / valid as f64 });
+        }
+        if let Some(count) = count.first_mut() {
+            *count = T::from_usize(valid);
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        let Backward { frame, masks, .. } = context;
+        let (prediction, target) = (frame.inputs[0], frame.inputs[1]);
+        let weights = frame.inputs.get(2).map_or(Place::None, |weights| weights.place);
+        let integers = integer_targets(frame)?;
+        let positions = Positions::new(masks, &prediction, &target)?;
+        let columns = prediction.shape.last();
+        let ([x, floats, weights, softmax, d_mean], [dx]) = frame.buffers.carve(
+            [prediction.place, target.place, weights, frame.stash, frame.outputs[0].gradient],
+            [prediction.gradient],
+        )?;
+        let targets = Targets::of(integers, floats);
+        let d_mean = d_mean.first().map_or(0.0, |gradient| gradient.to_f64());
+        let share = d_mean / positions.count().max(1) as f64;
+        for position in positions.valid() {
+            let span = position * columns..(position + 1) * columns;
+            let scale = share * weights.get(positions.row(position)).map_or(1.0, |weight| weight.to_f64());
+            if self.is_categorical() {
+                let target = self.distribution(targets, &positions, position, columns)?;
+                if self.from_logits {
+                    target.from_logits_gradient(&softmax[span.clone()], scale, &mut dx[span]);
+                } else {
+                    target.from_probabilities_gradient(&x[span.clone()], scale, &mut dx[span]);
+                }
+            } else {
+                let scale = scale / columns as f64;
+                for index in span {
+                    let slope = self.element_gradient(x[index].to_f64(), targets.value(index));
+                    dx[index] += T::from_f64(scale * slope);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn keeps_input(&self, _index: usize) -> bool {
+        true
+    }
+
+    fn differentiable(&self, input: usize, output: usize) -> bool {
+        input == 0 && output == 0
+    }
+
+    fn fuse_activation(&mut self, activation: ActivationKind) -> bool {
+        let fits = match activation {
+            ActivationKind::Softmax => self.is_categorical(),
+            ActivationKind::Elementwise(Activation::Sigmoid) => self.kind == Kind::BinaryCrossentropy,
+            _ => false,
+        };
+        let fuse = fits && !self.from_logits;
+        self.from_logits |= fuse;
+        fuse
+    }
+}

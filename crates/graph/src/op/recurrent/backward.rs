@@ -1,0 +1,134 @@
+//! The backward pass of the fused cells.
+
+use super::layout::{BackwardLayout, ForwardLayout, fault};
+use super::order::{StepOrder, gather, scatter_add};
+use super::{Recurrent, WEIGHTS};
+use crate::error::Result;
+use crate::op::{Backward, Place};
+use seqloom_kernels::{CellBackward, Scalar};
+
+impl<T: Scalar> Recurrent<T> {
+    pub(super) fn run_backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        let Backward { frame, masks, gradients } = context;
+        let packed_cell = self.packed.as_ref().ok_or_else(fault)?;
+        let input = frame.inputs[0];
+        let mask = input.mask.and_then(|mask| masks.get(mask)).ok_or_else(fault)?;
+        let packing = mask.packing()?;
+        let time = input.shape.time();
+        let order =
+            StepOrder { packing, time, reversed: self.reversed, output_reversed: self.output_reversed };
+        let (rows, batch) = (order.source().len(), packing.order().len());
+        let (width, hidden) = (self.cell.input, self.cell.hidden);
+
+        let sizes = T::cell_sizes(&self.cell, rows, batch).ok_or_else(fault)?;
+        let states = frame.inputs.len() - 1;
+        let kept = ForwardLayout::new(&self.cell, rows, batch, states, true, &sizes).ok_or_else(fault)?;
+        let layout = BackwardLayout::new(&self.cell, rows, batch, &sizes).ok_or_else(fault)?;
+        let [d_sequence, d_last_h, d_last_c] =
+            [0, 1, 2].map(|index| frame.outputs.get(index).map_or(Place::None, |output| output.gradient));
+        let [d_x, d_h0, d_c0] =
+            [0, 1, 2].map(|index| frame.inputs.get(index).map_or(Place::None, |value| value.gradient));
+        let (kept_place, scratch) = (frame.stash, frame.workspace);
+        let wants_dc = self.is_lstm() && d_last_c.is_some();
+
+        // Gradients of the outputs, into packed order.
+        let ([d_sequence, d_last_h, d_last_c], [dy, carried, dc_last]) = frame.buffers.carve(
+            [d_sequence, d_last_h, d_last_c],
+            [layout.dy.of(scratch)?, layout.carried.of(scratch)?, layout.dc_last.when(wants_dc).of(scratch)?],
+        )?;
+        if d_sequence.is_empty() {
+            dy.fill(T::ZERO);
+        } else {
+            let repeated = (!self.zero_output_for_mask && !mask.is_full())
+                .then_some((|index: usize| mask.is_valid(index / time, index % time), carried));
+            order.gather_gradient(d_sequence, hidden, dy, repeated);
+        }
+        for (j, &row) in packing.order().iter().enumerate() {
+            let Some(d_last) = d_last_h.get(row * hidden..(row + 1) * hidden) else { continue };
+            let position = packing.last(j);
+            for (dy, &d_last) in dy[position * hidden..(position + 1) * hidden].iter_mut().zip(d_last) {
+                *dy += d_last;
+            }
+        }
+        gather(d_last_c, packing.order(), hidden, dc_last);
+
+        let [d_kernel, d_recurrent, d_bias] = gradients.dense(frame.weights.indices(WEIGHTS))?;
+        let ([x, y, h0, c0, dy, dc_last], [stash, dx, dh0, dc0, frozen, workspace]) = frame.buffers.carve(
+            [
+                kept.x.of(kept_place)?,
+                kept.y.of(kept_place)?,
+                kept.h0.of(kept_place)?,
+                kept.c0.of(kept_place)?,
+                layout.dy.of(scratch)?,
+                layout.dc_last.when(wants_dc).of(scratch)?,
+            ],
+            [
+                kept.stash.of(kept_place)?,
+                layout.dx.when(d_x.is_some()).of(scratch)?,
+                layout.dh0.when(d_h0.is_some()).of(scratch)?,
+                layout.dc0.when(d_c0.is_some()).of(scratch)?,
+                layout.frozen.of(scratch)?,
+                layout.workspace.of(scratch)?,
+            ],
+        )?;
+        let (frozen_kernel, frozen) = frozen.split_at_mut(self.cell.kernel_len());
+        let (frozen_recurrent, frozen_bias) = frozen.split_at_mut(self.cell.recurrent_len());
+        let [d_kernel, d_recurrent, d_bias] =
+            [(d_kernel, frozen_kernel), (d_recurrent, frozen_recurrent), (d_bias, frozen_bias)].map(
+                |(gradient, scratch)| {
+                    if !gradient.is_empty() {
+                        return gradient;
+                    }
+                    // Only so that leftovers cannot be NaN, which is slow to add to.
+                    scratch.fill(T::ZERO);
+                    scratch
+                },
+            );
+        T::cell_backward(
+            &self.cell,
+            packed_cell,
+            CellBackward {
+                steps: packing.steps(),
+                x,
+                h0: (states > 0).then_some(h0),
+                c0: (states > 1).then_some(c0),
+                y,
+                stash,
+                dy,
+                dc_last: wants_dc.then_some(dc_last),
+                dx: d_x.is_some().then_some(dx),
+                dh0: d_h0.is_some().then_some(dh0),
+                dc0: (d_c0.is_some()).then_some(dc0),
+                d_kernel,
+                d_recurrent,
+                d_bias: self.has_bias.then_some(d_bias),
+                workspace,
+                cancel: frame.run.cancel,
+            },
+        );
+        frame.check_cancelled()?;
+
+        // Into the gradients of the inputs, one at a time: two of them may be the same value.
+        let pieces =
+            [(layout.dx, d_x, order.source(), width), (layout.dh0, d_h0, packing.order(), hidden), (layout.dc0, d_c0, packing.order(), hidden)];
+        for (piece, target, indices, width) in pieces {
+            if target.is_some() {
+                let ([packed], [gradient]) = frame.buffers.carve([piece.of(scratch)?], [target])?;
+                scatter_add(packed, indices, width, gradient);
+            }
+        }
+        // Rows without a valid step hand their initial state on.
+        let last = [1, 2].map(|index| frame.outputs.get(index).map_or(Place::None, |output| output.gradient));
+        for (last, target) in last.into_iter().zip([d_h0, d_c0]) {
+            let ([last], [gradient]) = frame.buffers.carve([last], [target])?;
+            let empty = packing.counts().iter().enumerate().filter(|&(_, &count)| count == 0);
+            for (row, _) in empty.filter(|_| !last.is_empty() && !gradient.is_empty()) {
+                let span = row * hidden..(row + 1) * hidden;
+                for (gradient, &last) in gradient[span.clone()].iter_mut().zip(&last[span]) {
+                    *gradient += last;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! `simpleRnn`, `lstm` and `gru`: fused cells over whole sequences.
+//!
+//! The valid steps of a batch are gathered into packed rows, the kernel runs over those, and its results are scattered back, so
+//! padding and holes cost no arithmetic and never reach a state.
+
+mod backward;
+mod forward;
+mod layout;
+mod order;
+
+use super::activation::{elementwise, expect_float};
+use super::{Backward, Forward, Op, Operands, Site, Sizes};
+use crate::error::{Error, Result};
+use crate::params::Parameters;
+use crate::shape::{Meta, Shape, fits};
+use layout::{BackwardLayout, ForwardLayout};
+use seqloom_kernels::{Activation, CellKind, CellSpec, CellWeights, Scalar};
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Order {
+    Forward,
+    Backward,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum OutputOrder {
+    Time,
+    Processing,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Attributes {
+    units: usize,
+    activation: String,
+    #[serde(default)]
+    recurrent_activation: Option<String>,
+    #[serde(default)]
+    reset_after: Option<bool>,
+    order: Order,
+    output_order: OutputOrder,
+    zero_output_for_mask: bool,
+    #[serde(default)]
+    recurrent_dropout: Option<f64>,
+}
+
+/// A fused cell. Inputs: x [batch, time, features], then optionally the initial h (and c) [batch, units]. Weights: kernel,
+/// recurrent kernel, optionally bias. Outputs: every h [batch, time, units], the last h (and c) [batch, units].
+pub(super) struct Recurrent<T: Scalar> {
+    cell: CellSpec,
+    has_bias: bool,
+    reversed: bool,
+    output_reversed: bool,
+    zero_output_for_mask: bool,
+    packed: Option<T::PackedCell>,
+    /// The parameter version that `packed` was made from, and whether it serves the backward pass.
+    packed_for: Option<(u64, bool)>,
+}
+
+impl<T: Scalar> Recurrent<T> {
+    pub(super) fn new(site: &Site<'_>) -> Result<Self> {
+        let attributes: Attributes = site.attributes()?;
+        let kind = cell_kind(site.op(), attributes.reset_after)?;
+        if attributes.recurrent_dropout.is_some_and(|rate| rate != 0.0) {
+            return Err(Error::unsupported("recurrentDropout is not supported by the fused cells; use 0"));
+        }
+        let activation = elementwise(&attributes.activation)?;
+        let recurrent_activation = match (kind, &attributes.recurrent_activation) {
+            (CellKind::Rnn, None) => Activation::Linear,
+            (CellKind::Rnn, Some(_)) => return Err(Error::option("simpleRnn has no recurrentActivation")),
+            (_, Some(name)) => elementwise(name)?,
+            (_, None) => return Err(Error::option("recurrentActivation is missing")),
+        };
+        let lstm = kind == CellKind::Lstm;
+        site.arity(1..=if lstm { 3 } else { 2 }, 2..=3, if lstm { 3 } else { 2 })?;
+        let [input, _] = site.matrix(0, "kernel")?;
+        let cell = CellSpec::new(kind, input, attributes.units, activation, recurrent_activation)
+            .map_err(|error| Error::unsupported(error.to_string()))?;
+        let gates = cell.gates() * cell.hidden;
+        site.expect_weight(0, "kernel", &[input, gates])?;
+        site.expect_weight(1, "recurrent kernel", &[cell.hidden, gates])?;
+        let has_bias = site.weight_count() == 3;
+        if has_bias {
+            let both = [2, gates];
+            let reset_after = kind == CellKind::Gru { reset_after: true };
+            site.expect_weight(2, "bias", if reset_after { &both } else { &both[1..] })?;
+        }
+        let reversed = attributes.order == Order::Backward;
+        Ok(Self {
+            cell,
+            has_bias,
+            reversed,
+            output_reversed: reversed && attributes.output_order == OutputOrder::Processing,
+            zero_output_for_mask: attributes.zero_output_for_mask,
+            packed: None,
+            packed_for: None,
+        })
+    }
+
+    fn is_lstm(&self) -> bool {
+        self.cell.kind == CellKind::Lstm
+    }
+
+    /// Packs the weights unless that has been done since they last changed.
+    fn pack(&mut self, params: &Parameters<T>, weights: [&[T]; 3], backward: bool) -> Result<()> {
+        let version = params.version();
+        if self.packed.is_some() && matches!(self.packed_for, Some((same, both)) if same == version && (both || !backward)) {
+            return Ok(());
+        }
+        self.packed_for = None;
+        let [kernel, recurrent, bias] = weights;
+        let weights = CellWeights { kernel, recurrent, bias: self.has_bias.then_some(bias) };
+        T::pack_cell(&self.cell, weights, backward, &mut self.packed)
+            .map_err(|error| Error::memory(format!("the packed weights do not fit: {error}")))?;
+        self.packed_for = Some((version, backward));
+        Ok(())
+    }
+}
+
+fn cell_kind(op: &str, reset_after: Option<bool>) -> Result<CellKind> {
+    match (op, reset_after) {
+        ("gru", Some(reset_after)) => Ok(CellKind::Gru { reset_after }),
+        ("gru", None) => Err(Error::option("resetAfter is missing")),
+        (_, Some(_)) => Err(Error::option("resetAfter is an option of gru only")),
+        ("lstm", None) => Ok(CellKind::Lstm),
+        _ => Ok(CellKind::Rnn),
+    }
+}
+
+impl<T: Scalar> Op<T> for Recurrent<T> {
+    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        for meta in inputs {
+            expect_float(meta)?;
+        }
+        let shape = inputs[0].shape;
+        let &[batch, time, features] = shape.dims() else {
+            return Err(Error::shape(format!("the input must have shape [batch, time, features]; got {shape}")));
+        };
+        if !fits(features, self.cell.input) {
+            return Err(Error::shape(format!(
+                "the input must have {} features per step; got shape {shape}",
+                self.cell.input
+            )));
+        }
+        if self.is_lstm() && inputs.len() == 2 {
+            return Err(Error::format("an lstm takes both initial states or none"));
+        }
+        let state = Shape::new(&[batch, self.cell.hidden])?;
+        for (meta, name) in inputs[1..].iter().zip(["h", "c"]) {
+            if state.unify(&meta.shape).is_none() {
+                return Err(Error::shape(format!(
+                    "the initial state {name} must have shape {state}; got {}",
+                    meta.shape
+                )));
+            }
+        }
+        outputs.fill(Meta::float(state));
+        outputs[0] = Meta::float(Shape::new(&[batch, time, self.cell.hidden])?);
+        Ok(())
+    }
+
+    fn sizes(&self, operands: Operands<'_>) -> Result<Sizes> {
+        let shape = operands.inputs[0].shape;
+        let too_large = || Error::memory(format!("a batch of shape {shape} is too large to address"));
+        let rows = shape.batch().checked_mul(shape.time()).ok_or_else(too_large)?;
+        let cell = T::cell_sizes(&self.cell, rows, shape.batch()).ok_or_else(too_large)?;
+        let forward = ForwardLayout::new(&self.cell, rows, shape.batch(), operands.inputs.len() - 1, operands.recording, &cell)
+            .ok_or_else(too_large)?;
+        let backward = BackwardLayout::new(&self.cell, rows, shape.batch(), &cell).ok_or_else(too_large)?;
+        Ok(if operands.recording {
+            Sizes { stash: forward.kept_total, forward: forward.scratch_total, backward: backward.total }
+        } else {
+            let both = forward.kept_total.checked_add(forward.scratch_total).ok_or_else(too_large)?;
+            Sizes { stash: 0, forward: both, backward: 0 }
+        })
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        self.run_forward(context)
+    }
+
+    fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        self.run_backward(context)
+    }
+}
+
+impl<T: Scalar> std::fmt::Debug for Recurrent<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recurrent").field("cell", &self.cell).field("reversed", &self.reversed).finish_non_exhaustive()
+    }
+}
+
+/// The indices of the weights in their node.
+const WEIGHTS: [usize; 3] = [0, 1, 2];

@@ -1,0 +1,114 @@
+//! How packed rows map to the batch.
+
+use crate::mask::Packing;
+use seqloom_kernels::Scalar;
+
+/// Copies the rows `indices` of `x` to consecutive rows of `packed`.
+pub(super) fn gather<T: Scalar>(x: &[T], indices: &[usize], width: usize, packed: &mut [T]) {
+    for (packed, &index) in packed.chunks_exact_mut(width).zip(indices) {
+        packed.copy_from_slice(&x[index * width..(index + 1) * width]);
+    }
+}
+
+/// Adds consecutive rows of `packed` to the rows `indices` of `x`.
+pub(super) fn scatter_add<T: Scalar>(packed: &[T], indices: &[usize], width: usize, x: &mut [T]) {
+    for (packed, &index) in packed.chunks_exact(width).zip(indices) {
+        for (x, &packed) in x[index * width..(index + 1) * width].iter_mut().zip(packed) {
+            *x += packed;
+        }
+    }
+}
+
+/// Where the steps of one recurrent operation are read and written.
+#[derive(Clone, Copy)]
+pub(super) struct StepOrder<'a> {
+    pub(super) packing: &'a Packing,
+    pub(super) time: usize,
+    /// Whether the last step is processed first.
+    pub(super) reversed: bool,
+    /// Whether the step processed first is written first.
+    pub(super) output_reversed: bool,
+}
+
+impl<'a> StepOrder<'a> {
+    /// For each packed row the index `row * time + step` of the input.
+    pub(super) fn source(&self) -> &'a [usize] {
+        self.packing.source(self.reversed)
+    }
+
+    /// The index in the output sequence of input index `index`.
+    pub(super) fn target(&self, index: usize) -> usize {
+        if !self.output_reversed {
+            return index;
+        }
+        let (row, step) = (index / self.time, index % self.time);
+        row * self.time + (self.time - 1 - step)
+    }
+
+    /// Writes packed rows to the output sequence; steps that are not valid become zero.
+    pub(super) fn scatter<T: Scalar>(&self, packed: &[T], width: usize, y: &mut [T]) {
+        if packed.len() != y.len() {
+            y.fill(T::ZERO);
+        }
+        for (packed, &index) in packed.chunks_exact(width).zip(self.source()) {
+            let target = self.target(index);
+            y[target * width..(target + 1) * width].copy_from_slice(packed);
+        }
+    }
+
+    /// The input indices of a row in the order of processing.
+    fn processing(&self, row: usize) -> impl DoubleEndedIterator<Item = usize> + use<> {
+        let (time, reversed) = (self.time, self.reversed);
+        (0..time).map(move |position| row * time + if reversed { time - 1 - position } else { position })
+    }
+
+    /// Repeats the last valid output at steps that are not valid (Keras).
+    pub(super) fn repeat<T: Scalar>(&self, valid: impl Fn(usize) -> bool, width: usize, y: &mut [T]) {
+        for row in 0..self.packing.counts().len() {
+            let mut previous = None;
+            for index in self.processing(row) {
+                let target = self.target(index);
+                if valid(index) {
+                    previous = Some(target);
+                } else if let Some(previous) = previous {
+                    y.copy_within(previous * width..(previous + 1) * width, target * width);
+                }
+            }
+        }
+    }
+
+    /// Gathers the gradients of the output sequence into packed rows; with `valid`, gradients of repeated outputs are added to
+    /// the step that was repeated, `carried` being scratch for one step.
+    pub(super) fn gather_gradient<T: Scalar>(
+        &self,
+        dy: &[T],
+        width: usize,
+        packed: &mut [T],
+        repeated: Option<(impl Fn(usize) -> bool, &mut [T])>,
+    ) {
+        let Some((valid, carried)) = repeated else {
+            for (packed, &index) in packed.chunks_exact_mut(width).zip(self.source()) {
+                let target = self.target(index);
+                packed.copy_from_slice(&dy[target * width..(target + 1) * width]);
+            }
+            return;
+        };
+        for (j, &row) in self.packing.order().iter().enumerate() {
+            carried.fill(T::ZERO);
+            let mut step = self.packing.counts()[row];
+            for index in self.processing(row).rev() {
+                let target = self.target(index);
+                let dy = &dy[target * width..(target + 1) * width];
+                for (carried, &dy) in carried.iter_mut().zip(dy) {
+                    *carried += dy;
+                }
+                if valid(index) && step > 0 {
+                    step -= 1;
+                    let position = self.packing.steps()[step] + j;
+                    packed[position * width..(position + 1) * width].copy_from_slice(carried);
+                    carried.fill(T::ZERO);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The checked graph: operations instead of their descriptions, a shape for every value, masks assigned.
+
+use super::rewrite;
+use crate::error::{Error, Result};
+use crate::op::{self, MaskRule, Op, Site};
+use crate::params::element_count;
+use crate::shape::{ANY, Meta, Shape};
+use crate::spec::{Dtype, GraphSpec, InputSpec, NodeSpec, VERSION};
+use seqloom_kernels::Scalar;
+use std::collections::HashSet;
+
+/// An operation and its operands.
+pub(crate) struct Node<T: Scalar> {
+    /// `'lstm' (lstm)`, for messages.
+    pub(crate) label: String,
+    pub(crate) op: Box<dyn Op<T>>,
+    /// Ids of the values it reads.
+    pub(crate) inputs: Vec<usize>,
+    /// Ids of the values it defines.
+    pub(crate) outputs: Vec<usize>,
+    /// Indices of its weights.
+    pub(crate) weights: Vec<usize>,
+    /// Whether any of its weights is trainable.
+    pub(crate) trainable: bool,
+    /// The mask that it makes and the masks that it is the intersection of.
+    pub(crate) own_mask: Option<OwnMask>,
+}
+
+impl<T: Scalar> Node<T> {
+    /// Names the node in an error of its operation.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        Error { message: format!("Layer {}: {}", self.label, error.message), ..error }
+    }
+}
+
+/// A mask that a node defines.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnMask {
+    /// Its index.
+    pub(crate) index: usize,
+    /// The value whose batch and time it has.
+    pub(crate) value: usize,
+    /// The masks it is the intersection of; none when the operation fills it in.
+    pub(crate) sources: Vec<usize>,
+}
+
+/// A graph that has passed every check that needs no data.
+pub(crate) struct Graph<T: Scalar> {
+    pub(crate) spec: GraphSpec,
+    pub(crate) nodes: Vec<Node<T>>,
+    /// Type and shape of every value, symbolic dimensions unknown.
+    pub(crate) values: Vec<Meta>,
+    /// The mask of every value.
+    pub(crate) masks: Vec<Option<usize>>,
+    pub(crate) mask_count: usize,
+    /// Which weights' gradients are lists of rows.
+    pub(crate) row_gradients: Vec<bool>,
+}
+
+impl<T: Scalar> Graph<T> {
+    /// Checks a description.
+    pub(crate) fn new(spec: GraphSpec) -> Result<Self> {
+        if spec.version != VERSION {
+            return Err(Error::format(format!(
+                "The graph has format version {}; this engine reads version {VERSION}",
+                spec.version
+            )));
+        }
+        check_weights(&spec)?;
+        let mut values = Vec::new();
+        for input in &spec.inputs {
+            values.push(input_meta(input)?);
+        }
+        let mut nodes = Vec::new();
+        let mut owners = vec![None; values.len()];
+        for node in &spec.nodes {
+            let built = build(node, &spec, &mut values)?;
+            owners.resize(values.len(), Some(nodes.len()));
+            nodes.push(built);
+        }
+        for &output in &spec.outputs {
+            match values.get(output) {
+                Some(meta) if meta.dtype == Dtype::Float32 => {}
+                Some(_) => return Err(Error::format(format!("The output {output} is an int32 input"))),
+                None => return Err(Error::format(format!("The output {output} is not defined"))),
+            }
+        }
+        rewrite::fuse_activations(&mut nodes, &owners);
+        let mut graph =
+            Self { row_gradients: row_gradients(&spec, &nodes), spec, nodes, values, masks: Vec::new(), mask_count: 0 };
+        graph.assign_masks();
+        Ok(graph)
+    }
+
+    /// Gives every value with a time axis a mask: its input's, an intersection, or one of its own.
+    fn assign_masks(&mut self) {
+        let mut count = 0;
+        self.masks = vec![None; self.values.len()];
+        let mut fresh = || {
+            count += 1;
+            count - 1
+        };
+        for (index, input) in self.spec.inputs.iter().enumerate() {
+            let open = matches!(*input.shape, [_, None]);
+            if input.shape.len() >= 3 || (input.shape.len() == 2 && (open || input.dtype == Dtype::Int32)) {
+                self.masks[index] = Some(fresh());
+            }
+        }
+        for node in &mut self.nodes {
+            let timed = node.outputs.iter().copied().find(|&output| self.values[output].shape.rank() >= 3);
+            let Some(timed) = timed else { continue };
+            let mut sources: Vec<usize> = match node.op.mask_rule() {
+                MaskRule::First => node.inputs.iter().take(1).filter_map(|&input| self.masks[input]).collect(),
+                MaskRule::Merge => node.inputs.iter().filter_map(|&input| self.masks[input]).collect(),
+                MaskRule::Own => Vec::new(),
+            };
+            sources.sort_unstable();
+            sources.dedup();
+            let mask = match *sources {
+                [only] => only,
+                _ => {
+                    let index = fresh();
+                    node.own_mask = Some(OwnMask { index, value: timed, sources });
+                    index
+                }
+            };
+            for &output in &node.outputs {
+                if self.values[output].shape.rank() >= 3 {
+                    self.masks[output] = Some(mask);
+                }
+            }
+        }
+        self.mask_count = count;
+    }
+}
+
+fn check_weights(spec: &GraphSpec) -> Result<()> {
+    let mut names = HashSet::new();
+    for weight in &spec.weights {
+        if !names.insert(weight.name.as_str()) {
+            return Err(Error::format(format!("Two weights are named '{}'", weight.name)));
+        }
+        if weight.shape.contains(&0) {
+            return Err(Error::shape(format!(
+                "The weight '{}' has an empty dimension: {:?}",
+                weight.name, weight.shape
+            )));
+        }
+        if element_count(&weight.shape).is_none_or(|count| count >= ANY / 16) {
+            return Err(Error::memory(format!(
+                "The weight '{}' of shape {:?} has more elements than can be addressed",
+                weight.name, weight.shape
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn input_meta(input: &InputSpec) -> Result<Meta> {
+    let mut shape = Shape::SCALAR;
+    for dim in &input.shape {
+        if matches!(dim, Some(0 | ANY)) {
+            return Err(Error::shape(format!("The input '{}' has a dimension of no possible size", input.name)));
+        }
+        shape = shape.pushed(dim.unwrap_or(ANY)).map_err(|error| in_input(input, &error))?;
+    }
+    if shape.rank() == 0 {
+        return Err(Error::shape(format!("The input '{}' needs a batch dimension", input.name)));
+    }
+    Ok(Meta { dtype: input.dtype, shape })
+}
+
+fn in_input(input: &InputSpec, error: &Error) -> Error {
+    Error::new(error.code, format!("Input '{}': {}", input.name, error.message))
+}
+
+/// Builds an operation and appends the values it defines.
+fn build<T: Scalar>(node: &NodeSpec, spec: &GraphSpec, values: &mut Vec<Meta>) -> Result<Node<T>> {
+    let label = format!("'{}' ({})", node.name, node.op);
+    let explain = |error: Error| Error { message: format!("Layer {label}: {}", error.message), ..error };
+    let mut metas = Vec::new();
+    for &input in &node.inputs {
+        let meta = values
+            .get(input)
+            .ok_or_else(|| explain(Error::format(format!("the input value {input} is not defined before its use"))))?;
+        metas.push(*meta);
+    }
+    let mut seen = HashSet::new();
+    for &weight in &node.weights {
+        if weight >= spec.weights.len() {
+            return Err(explain(Error::format(format!("there is no weight {weight}"))));
+        }
+        if !seen.insert(weight) {
+            return Err(explain(Error::unsupported(format!("the weight {weight} is used twice by the same operation"))));
+        }
+    }
+    for (index, &output) in node.outputs.iter().enumerate() {
+        if output != values.len() + index {
+            return Err(explain(Error::format(format!(
+                "value ids must be consecutive: expected {}, got {output}",
+                values.len() + index
+            ))));
+        }
+    }
+    let op = op::build::<T>(&Site::new(node, &spec.weights)).map_err(explain)?;
+    let mut outputs = vec![Meta::float(Shape::SCALAR); node.outputs.len()];
+    op.infer(&metas, &mut outputs).map_err(explain)?;
+    values.extend(outputs);
+    Ok(Node {
+        op,
+        inputs: node.inputs.clone(),
+        outputs: node.outputs.clone(),
+        trainable: node.weights.iter().any(|&weight| spec.weights[weight].trainable),
+        weights: node.weights.clone(),
+        own_mask: None,
+        label,
+    })
+}
+
+/// A weight's gradient is a list of rows when only lookups use it.
+fn row_gradients<T: Scalar>(spec: &GraphSpec, nodes: &[Node<T>]) -> Vec<bool> {
+    let mut used = vec![false; spec.weights.len()];
+    let mut rows = vec![true; spec.weights.len()];
+    for node in nodes {
+        for &weight in &node.weights {
+            used[weight] = true;
+            rows[weight] &= node.op.has_row_gradient();
+        }
+    }
+    used.into_iter().zip(rows).map(|(used, rows)| used && rows).collect()
+}

@@ -1,0 +1,146 @@
+//! Where values, gradients, stashes and workspaces lie in the executor's block: those whose lives do not meet share memory.
+
+use super::program::Life;
+use super::{Graph, Program};
+use crate::error::{Error, Result};
+use crate::op::{Operands, Place};
+use crate::params::SLOT_ALIGNMENT;
+use crate::shape::Meta;
+use seqloom_kernels::Scalar;
+
+/// Where a value and its gradient are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ValuePlaces {
+    pub(crate) value: Place,
+    pub(crate) gradient: Place,
+}
+
+/// Where a node's other buffers are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct NodePlaces {
+    pub(crate) stash: Place,
+    pub(crate) forward: Place,
+    pub(crate) backward: Place,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Owner {
+    Value(usize),
+    Gradient(usize),
+    Stash(usize),
+    Forward(usize),
+    Backward(usize),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Request {
+    len: usize,
+    life: Life,
+    owner: Owner,
+}
+
+/// Offsets of everything that a program touches, for one set of shapes. Its lists are reused, so that planning the same
+/// program for other sizes allocates nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    /// Elements of the block.
+    pub(crate) total: usize,
+    pub(crate) values: Vec<ValuePlaces>,
+    /// By position in the program.
+    pub(crate) nodes: Vec<NodePlaces>,
+    /// Number of graph inputs, the first values.
+    pub(crate) inputs: usize,
+    requests: Vec<Request>,
+    /// Placed requests by rising offset.
+    placed: Vec<(usize, Request)>,
+    input_metas: Vec<Meta>,
+    output_metas: Vec<Meta>,
+}
+
+impl Layout {
+    /// Places everything `program` needs for values of known shapes.
+    pub(crate) fn plan<T: Scalar>(&mut self, graph: &Graph<T>, program: &Program, metas: &[Meta]) -> Result<()> {
+        self.collect(graph, program, metas)?;
+        self.place()
+    }
+
+    fn collect<T: Scalar>(&mut self, graph: &Graph<T>, program: &Program, metas: &[Meta]) -> Result<()> {
+        self.inputs = graph.spec.inputs.len();
+        self.requests.clear();
+        self.values.clear();
+        self.values.resize(metas.len(), ValuePlaces::default());
+        self.nodes.clear();
+        self.nodes.resize(program.nodes.len(), NodePlaces::default());
+        for (value, meta) in metas.iter().enumerate() {
+            let input = value < self.inputs;
+            if input && meta.dtype == crate::spec::Dtype::Float32 {
+                self.values[value].value = Place::Input { index: value, len: meta.shape.elements()? };
+            } else if let (false, Some(life)) = (input, program.lives[value]) {
+                self.requests.push(Request { len: meta.shape.elements()?, life, owner: Owner::Value(value) });
+            }
+            if let Some(life) = program.gradient_lives[value] {
+                self.requests.push(Request { len: meta.shape.elements()?, life, owner: Owner::Gradient(value) });
+            }
+        }
+        for (position, &index) in program.nodes.iter().enumerate() {
+            let node = &graph.nodes[index];
+            self.input_metas.clear();
+            self.input_metas.extend(node.inputs.iter().map(|&value| metas[value]));
+            self.output_metas.clear();
+            self.output_metas.extend(node.outputs.iter().map(|&value| metas[value]));
+            let recording = program.backward[position];
+            let operands = Operands { inputs: &self.input_metas, outputs: &self.output_metas, recording };
+            let sizes = node.op.sizes(operands).map_err(|error| node.explain(error))?;
+            let back = program.backward_time(position);
+            let at = |time| Life { first: time, last: time };
+            let requests = [
+                (recording, sizes.stash, Life { first: position, last: back }, Owner::Stash(position)),
+                (true, sizes.forward, at(position), Owner::Forward(position)),
+                (recording, sizes.backward, at(back), Owner::Backward(position)),
+            ];
+            for (wanted, len, life, owner) in requests {
+                if wanted && len > 0 {
+                    self.requests.push(Request { len, life, owner });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Largest first, each at the lowest offset that is free throughout its life (Pisarchyk and Lee, "Efficient memory
+    /// management for deep neural net inference", 2020: greedy by size).
+    fn place(&mut self) -> Result<()> {
+        let too_large = || Error::memory("The batch needs more memory than can be addressed");
+        // The order must not depend on how the sort treats equal sizes.
+        self.requests.sort_unstable_by_key(|request| (std::cmp::Reverse(request.len), request.life.first, request.life.last));
+        self.placed.clear();
+        self.total = 0;
+        for index in 0..self.requests.len() {
+            let request = self.requests[index];
+            let size = request.len.checked_next_multiple_of(SLOT_ALIGNMENT).ok_or_else(too_large)?;
+            let mut offset = 0_usize;
+            for &(start, other) in &self.placed {
+                if other.life.first > request.life.last || request.life.first > other.life.last {
+                    continue;
+                }
+                if offset.checked_add(size).ok_or_else(too_large)? <= start {
+                    break;
+                }
+                offset = offset.max(start + other.len.next_multiple_of(SLOT_ALIGNMENT));
+            }
+            let end = offset.checked_add(size).ok_or_else(too_large)?;
+            self.total = self.total.max(end);
+            let position = self.placed.partition_point(|&(start, _)| start <= offset);
+            self.placed.insert(position, (offset, request));
+            let place = Place::Block { start: offset, len: request.len };
+            match request.owner {
+                Owner::Value(value) => self.values[value].value = place,
+                Owner::Gradient(value) => self.values[value].gradient = place,
+                Owner::Stash(node) => self.nodes[node].stash = place,
+                Owner::Forward(node) => self.nodes[node].forward = place,
+                Owner::Backward(node) => self.nodes[node].backward = place,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! Products of matrices with any strides, shared among the threads.
+
+use std::ops::Range;
+
+use super::block::{Block, Left, Out, Right};
+use super::pack::{pack_columns, with_buffer};
+use super::{DEPTH, ROWS};
+use crate::reference::check_shapes;
+use crate::simd::{Kernel, Level, Simd, dispatch, lanes};
+use crate::{Matrix, MatrixMut, pool};
+
+/// Multiplications below which a product is not worth waking a thread for.
+const PARALLEL: usize = 1 << 17;
+/// Columns of the right matrix that are packed together.
+const COLUMNS: usize = 256;
+/// Up to this many rows a right matrix is read once or twice, and packing it first would not pay.
+const FEW_ROWS: usize = 12;
+
+/// c = a·b, or c += a·b if `accumulate`.
+pub(crate) fn gemm(
+    level: Level,
+    a: Matrix<'_, f32>,
+    b: Matrix<'_, f32>,
+    c: MatrixMut<'_, f32>,
+    accumulate: bool,
+) {
+    check_shapes(&a, &b, &c);
+    if c.rows == 0 || c.columns == 0 {
+        return;
+    }
+    let product = Product {
+        a,
+        b,
+        out: Out {
+            pointer: c.data.as_mut_ptr(),
+            panel: 2 * lanes(level),
+            row: c.row_stride,
+            columns: c.columns,
+        },
+        accumulate,
+    };
+    let (rows, panels) = (c.rows, c.columns.div_ceil(2 * lanes(level)));
+    if rows.saturating_mul(c.columns).saturating_mul(a.columns) < PARALLEL {
+        dispatch(level, Share { product: &product, rows: 0..rows, panels: 0..panels });
+        return;
+    }
+    pool::run(|team| {
+        let tiles = rows.div_ceil(4);
+        let (rows, panels) =
+            if panels >= tiles { (0..rows, team.split(panels, 1)) } else { (team.split(rows, 4), 0..panels) };
+        if !rows.is_empty() && !panels.is_empty() {
+            dispatch(level, Share { product: &product, rows, panels });
+        }
+    });
+}
+
+struct Product<'a> {
+    a: Matrix<'a, f32>,
+    b: Matrix<'a, f32>,
+    out: Out,
+    accumulate: bool,
+}
+
+// SAFETY: the members of a team write to disjoint shares of the output, which is borrowed exclusively.
+unsafe impl Sync for Product<'_> {}
+
+/// What one thread computes.
+struct Share<'a> {
+    product: &'a Product<'a>,
+    rows: Range<usize>,
+    panels: Range<usize>,
+}
+
+impl Kernel for Share<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let width = 2 * S::LANES;
+        let whole = self.product.b.columns / width;
+        let mut panels = self.panels.clone();
+        if self.product.b.column_stride == 1 && self.rows.len() <= FEW_ROWS {
+            // The matrix is its own panels, but for a last one that is cut short.
+            let direct = panels.start..panels.end.min(whole);
+            if !direct.is_empty() {
+                let b = self.product.b;
+                let right = Right { pointer: b.data.as_ptr(), panel: width, row: b.row_stride };
+                with_buffer(ROWS * DEPTH, |left| {
+                    for k in blocks(b.rows) {
+                        // SAFETY: row k.start exists unless the depth is zero.
+                        let right =
+                            Right { pointer: unsafe { right.pointer.add(k.start * right.row) }, ..right };
+                        self.multiply(s, right, self.product.out, direct.clone(), k, left);
+                    }
+                });
+                panels.start = direct.end;
+            }
+        }
+        while !panels.is_empty() {
+            let some = panels.start..panels.end.min(panels.start + COLUMNS / width);
+            panels.start = some.end;
+            self.packed(s, some);
+        }
+    }
+}
+
+/// The blocks of a depth; an empty one if it is zero, which clears the output.
+fn blocks(depth: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..depth.max(1)).step_by(DEPTH).map(move |k| k..depth.min(k + DEPTH))
+}
+
+impl Share<'_> {
+    /// Some panels, packing the right matrix.
+    #[inline(always)]
+    fn packed<S: Simd>(&self, s: S, panels: Range<usize>) {
+        let (b, width) = (self.product.b, 2 * S::LANES);
+        let first = panels.start * width;
+        let columns = b.columns.min(panels.end * width) - first;
+        with_buffer(DEPTH * (COLUMNS + ROWS), |buffer| {
+            let (right, left) = buffer.split_at_mut(DEPTH * COLUMNS);
+            for k in blocks(b.rows) {
+                // SAFETY: the block of b is inside its slice, which `check_shapes` made sure of.
+                unsafe {
+                    let source = b.data.as_ptr().add(k.start * b.row_stride + first * b.column_stride);
+                    pack_columns(source, (b.row_stride, b.column_stride), k.len(), columns, width, right);
+                }
+                let right = Right { pointer: right.as_ptr(), panel: k.len() * width, row: width };
+                let out = self.product.out;
+                // SAFETY: column `first` is inside the output.
+                let out = Out { pointer: unsafe { out.pointer.add(first) }, columns, ..out };
+                self.multiply(s, right, out, 0..panels.len(), k, left);
+            }
+        });
+    }
+
+    /// All rows of the share by some panels, over one block of K.
+    #[inline(always)]
+    fn multiply<S: Simd>(
+        &self,
+        s: S,
+        right: Right,
+        out: Out,
+        panels: Range<usize>,
+        k: Range<usize>,
+        buffer: &mut [f32],
+    ) {
+        let a = self.product.a;
+        let accumulate = self.product.accumulate || k.start > 0;
+        for first in self.rows.clone().step_by(ROWS) {
+            let rows = ROWS.min(self.rows.end - first);
+            // SAFETY: the block of a and the rows of the output are inside their slices, which `check_shapes` made
+            // sure of; other members have other rows or other panels.
+            unsafe {
+                let source = a.data.as_ptr().add(first * a.row_stride + k.start * a.column_stride);
+                let left = if a.column_stride == 1 {
+                    Left::plain(source, a.row_stride, 1)
+                } else {
+                    pack_columns(source, (a.column_stride, a.row_stride), k.len(), rows, rows, buffer);
+                    Left::plain(buffer.as_ptr(), 1, rows)
+                };
+                let out = Out { pointer: out.pointer.add(first * out.row), ..out };
+                s.enter(Block {
+                    left,
+                    right,
+                    out,
+                    rows: 0..rows,
+                    panels: panels.clone(),
+                    depth: k.len(),
+                    accumulate,
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The product against the reference, and its independence of threads and of other rows.
+
+use super::gemm;
+use crate::tests::{levels, noise, serial};
+use crate::{Matrix, MatrixMut, pool, reference};
+
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    rows: usize,
+    depth: usize,
+    columns: usize,
+    transposed: (bool, bool),
+}
+
+fn matrix(data: &[f32], rows: usize, columns: usize, transposed: bool) -> Matrix<'_, f32> {
+    if transposed { Matrix::new(data, columns, rows).transposed() } else { Matrix::new(data, rows, columns) }
+}
+
+fn run(level: crate::simd::Level, case: Case, accumulate: bool) -> Vec<f32> {
+    let a = noise(1, case.rows * case.depth);
+    let b = noise(2, case.depth * case.columns);
+    let mut c = noise(3, case.rows * case.columns);
+    gemm(
+        level,
+        matrix(&a, case.rows, case.depth, case.transposed.0),
+        matrix(&b, case.depth, case.columns, case.transposed.1),
+        MatrixMut::new(&mut c, case.rows, case.columns),
+        accumulate,
+    );
+    c
+}
+
+fn check(level: crate::simd::Level, case: Case, accumulate: bool) {
+    let got = run(level, case, accumulate);
+    let wide = |seed, length| noise(seed, length).into_iter().map(f64::from).collect::<Vec<_>>();
+    let (a, b) = (wide(1, case.rows * case.depth), wide(2, case.depth * case.columns));
+    let mut c = wide(3, case.rows * case.columns);
+    let a = Matrix::new(&a, case.rows, case.depth);
+    let b = Matrix::new(&b, case.depth, case.columns);
+    let transpose = |m: Matrix<'_, f64>, rows, columns, flip| {
+        let stride = if flip { (1, rows) } else { (columns, 1) };
+        let flat: Vec<f64> = (0..rows * columns)
+            .map(|i| m.data[(i / columns.max(1)) * stride.0 + (i % columns.max(1)) * stride.1])
+            .collect();
+        flat
+    };
+    let a = transpose(a, case.rows, case.depth, case.transposed.0);
+    let b = transpose(b, case.depth, case.columns, case.transposed.1);
+    reference::gemm(
+        Matrix::new(&a, case.rows, case.depth),
+        Matrix::new(&b, case.depth, case.columns),
+        MatrixMut::new(&mut c, case.rows, case.columns),
+        accumulate,
+    );
+    for (i, (got, exact)) in got.iter().zip(&c).enumerate() {
+        let bound = 1e-6 * (case.depth as f64).sqrt() + 1e-6;
+        assert!((f64::from(*got) - exact).abs() <= bound, "{case:?} at {level}, {i}: {got} {exact}");
+    }
+}
+
+#[test]
+fn matches_the_reference() {
+    let _serial = serial();
+    let sizes = [1, 2, 3, 7, 13, 17, 33, 65];
+    for level in levels() {
+        for &rows in &sizes {
+            for &columns in &sizes {
+                for depth in [0, 1, 7, 65, 300] {
+                    let flips = [(false, false), (true, false), (false, true), (true, true)];
+                    for (i, transposed) in flips.into_iter().enumerate() {
+                        check(level, Case { rows, depth, columns, transposed }, (rows + i) % 2 == 0);
+                    }
+                }
+            }
+        }
+        for (rows, depth, columns) in [(0, 3, 3), (3, 3, 0), (300, 513, 290), (1, 700, 900), (900, 40, 3)] {
+            for transposed in [(false, false), (true, true)] {
+                check(level, Case { rows, depth, columns, transposed }, true);
+            }
+        }
+    }
+}
+
+#[test]
+fn does_not_depend_on_threads_or_rows() {
+    let _serial = serial();
+    for level in levels() {
+        for transposed in [(false, false), (false, true)] {
+            let case = Case { rows: 101, depth: 300, columns: 90, transposed };
+            let mut results = [1, 2, 3].map(|threads| {
+                pool::set_threads(threads).unwrap();
+                run(level, case, true)
+            });
+            assert!(results[0] == results[1] && results[0] == results[2], "{level}");
+            for rows in [1, 2, 3, 4, 5, 6, 7, 12, 13] {
+                results[1] = noise(3, rows * 90);
+                let (a, b) = (noise(1, 101 * 300), noise(2, 300 * 90));
+                gemm(
+                    level,
+                    Matrix::new(&a[..rows * 300], rows, 300),
+                    matrix(&b, 300, 90, transposed.1),
+                    MatrixMut::new(&mut results[1], rows, 90),
+                    true,
+                );
+                assert_eq!(results[1], results[0][..rows * 90], "{rows} rows at {level}");
+            }
+        }
+    }
+}

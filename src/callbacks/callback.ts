@@ -1,0 +1,69 @@
+import { describe, SeqloomError } from '../errors.js'
+import type { Model } from '../model/model.js'
+import { isRecord } from '../options.js'
+
+/** Values by name: `loss`, the metrics, both with `val_`, and what else the event has. */
+export interface Logs {
+  readonly [name: string]: number
+}
+
+/** The training that a callback takes part in. */
+export interface Training {
+  /** The model. Inside epoch callbacks that are awaited it can predict, evaluate, save and read and set weights. */
+  readonly model: Model
+  /** The number of the last epoch plus one. */
+  readonly epochs: number
+  /** Ends the training after this epoch, as setting `model.stopTraining` does. */
+  stop(): void
+}
+
+/**
+ * Functions that `fit` calls. Those of epochs and of the training are awaited, while the training is parked; those of batches are not,
+ * and may be left out when batches follow each other fast. One that throws makes `fit` reject with what it threw.
+ */
+export interface Callback {
+  onTrainBegin?(logs: Logs, training: Training): unknown
+  onTrainEnd?(logs: Logs, training: Training): unknown
+  onEpochBegin?(epoch: number, logs: Logs, training: Training): unknown
+  /** Logs: `loss`, metrics, both with `val_`, and `seconds`. */
+  onEpochEnd?(epoch: number, logs: Logs, training: Training): unknown
+  /** Logs: `loss` and metrics so far in the epoch, `batch`, `batches`, `size`, `epoch`, `seconds`. */
+  onBatchEnd?(batch: number, logs: Logs, training: Training): unknown
+}
+
+/** The names of a callback's functions. */
+export type Moment = keyof Callback
+
+const moments: readonly Moment[] = ['onTrainBegin', 'onTrainEnd', 'onEpochBegin', 'onEpochEnd', 'onBatchEnd']
+const unsupported: readonly string[] = ['onBatchBegin', 'onYield']
+
+/** The callbacks given to `fit`, checked: unknown functions are `ERR_OPTION`, those of tfjs that are not called `ERR_UNSUPPORTED`. */
+export function checkCallbacks(given: unknown): Callback[] {
+  const list = given === undefined ? [] : Array.isArray(given) ? given : [given]
+  for (const callback of list) {
+    if (!isRecord(callback)) {
+      throw new SeqloomError('ERR_OPTION', `fit: a callback must be an object, not ${describe(callback)}`)
+    }
+    for (const name in callback) {
+      if (!name.startsWith('on') || callback[name] === undefined) continue
+      if (unsupported.includes(name)) throw new SeqloomError('ERR_UNSUPPORTED', `fit: callbacks have no ${name} yet`)
+      if (!moments.includes(name as Moment)) {
+        throw new SeqloomError('ERR_OPTION', `fit: callbacks have no ${name}; they have ${moments.join(', ')}`)
+      }
+    }
+    for (const name of moments) {
+      if (callback[name] !== undefined && typeof callback[name] !== 'function') {
+        throw new SeqloomError('ERR_OPTION', `fit: ${name} must be a function, not ${describe(callback[name])}`)
+      }
+    }
+  }
+  return list
+}
+
+/** What `fit` resolves to. */
+export interface History {
+  /** One number per epoch for `loss`, every metric, and both with `val_`. */
+  readonly history: Record<string, number[]>
+  /** The numbers of the epochs. */
+  readonly epoch: number[]
+}

@@ -1,0 +1,73 @@
+import type { Tensor } from '../data/tensor.js'
+import { checkOptions, flag, integer, label, number, oneOf } from '../options.js'
+import type { Callback, Logs, Training } from './callback.js'
+import { Monitor, type MonitorMode } from './monitor.js'
+
+/** Options of {@link earlyStopping}. */
+export interface EarlyStoppingOptions {
+  /** The value to follow; default `'val_loss'`. */
+  readonly monitor?: string
+  /** How many epochs without improvement to allow; default 0. */
+  readonly patience?: number
+  /** By how much a value must be better to count; default 0. */
+  readonly minDelta?: number
+  /** Default `'auto'`: larger is better for accuracies, smaller for everything else. */
+  readonly mode?: MonitorMode
+  /** Whether to end with the weights of the best epoch; default false. */
+  readonly restoreBestWeights?: boolean
+}
+
+/** Stops a training that no longer improves. */
+class EarlyStopping implements Callback {
+  readonly #monitor: Monitor
+  readonly #patience: number
+  readonly #restore: boolean
+  #wait = 0
+  #best: Tensor[] | undefined
+
+  constructor(options: EarlyStoppingOptions) {
+    checkOptions('callbacks.earlyStopping', options, {
+      accepted: {
+        monitor: label,
+        patience: integer(0),
+        minDelta: number(0),
+        mode: oneOf(['auto', 'min', 'max']),
+        restoreBestWeights: flag,
+      },
+      refused: { verbose: [0, false], baseline: [null], startFromEpoch: [0] },
+    })
+    const { monitor = 'val_loss', mode = 'auto', minDelta = 0 } = options
+    this.#monitor = new Monitor('callbacks.earlyStopping', monitor, mode, minDelta)
+    this.#patience = options.patience ?? 0
+    this.#restore = options.restoreBestWeights ?? false
+  }
+
+  onTrainBegin(): void {
+    this.#monitor.reset()
+    this.#wait = 0
+    this.#best = undefined
+  }
+
+  onEpochEnd(_epoch: number, logs: Logs, training: Training): void {
+    if (this.#monitor.improves(logs)) {
+      this.#wait = 0
+      if (this.#restore) this.#best = training.model.getWeights()
+      return
+    }
+    this.#wait++
+    if (this.#wait >= this.#patience) training.stop()
+  }
+
+  onTrainEnd(_logs: Logs, training: Training): void {
+    if (this.#best) training.model.setWeights(this.#best)
+    this.#best = undefined
+  }
+}
+
+/**
+ * Ends the training when a value has not improved for `patience` epochs. With `restoreBestWeights` the model ends with the weights of its
+ * best epoch, whether the training was stopped or not. Errors: `ERR_OPTION`; `fit` rejects with it when there is no such value.
+ */
+export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
+  return new EarlyStopping(options)
+}

@@ -1,0 +1,42 @@
+import { describe, SeqloomError } from '../errors.js'
+import type { Logs } from './callback.js'
+
+/** Whether a smaller or a larger value is better; `auto` is `max` for accuracies and `min` for everything else. */
+export type MonitorMode = 'auto' | 'min' | 'max'
+
+/** Follows one value over the epochs and tells improvements. */
+export class Monitor {
+  readonly #where: string
+  readonly #name: string
+  readonly #sign: 1 | -1
+  readonly #minDelta: number
+  #best = Number.POSITIVE_INFINITY
+
+  constructor(where: string, name: string, mode: MonitorMode, minDelta: number) {
+    this.#where = where
+    this.#name = name
+    this.#minDelta = minDelta
+    this.#sign = mode === 'max' || (mode === 'auto' && /acc(uracy)?$/i.test(name)) ? -1 : 1
+  }
+
+  /** Forgets everything. */
+  reset(): void {
+    this.#best = Number.POSITIVE_INFINITY
+  }
+
+  /** Whether this epoch's value is better than the best so far by more than `minDelta`. */
+  improves(logs: Logs): boolean {
+    const value = logs[this.#name]
+    if (value === undefined) {
+      const names = Object.keys(logs).join(', ')
+      const hint = this.#name.startsWith('val_') ? '; fit needs validationData or validationSplit' : ''
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `${this.#where}: there is no ${describe(this.#name)} to monitor, only ${names}${hint}`,
+      )
+    }
+    if (!(this.#sign * value < this.#best - this.#minDelta)) return false
+    this.#best = this.#sign * value
+    return true
+  }
+}

@@ -1,0 +1,72 @@
+import { addAbortSignal } from 'node:stream'
+import { streamCsv } from '../data/csv.js'
+import { SeqloomError } from '../errors.js'
+import { configure } from '../native/index.js'
+import { TextClassifier } from '../tasks/index.js'
+import { interruptible } from './interrupt.js'
+import { oneLine, print, printJson } from './output.js'
+
+/** The options of `seqloom predict`. */
+export interface PredictOptions {
+  readonly model: string
+  readonly data?: string
+  readonly text: string
+  readonly json: boolean
+  readonly threads?: number
+}
+
+/** The most texts that are labelled at once. */
+const most = 256
+
+/** Labels the texts given, those of a CSV file, or the lines of standard input, and prints one line for each as it is known. */
+export async function predict(texts: readonly string[], options: PredictOptions): Promise<void> {
+  if (options.threads !== undefined) configure({ threads: options.threads })
+  await interruptible(async (signal) => {
+    const classifier = await TextClassifier.load(options.model)
+    for await (const batch of source(texts, options, signal)) {
+      const predictions = await classifier.predict(batch, { signal })
+      predictions.forEach((prediction, index) => {
+        const text = batch[index] as string
+        if (options.json) printJson({ text, ...prediction })
+        else print(`${prediction.label}\t${prediction.probability.toFixed(4)}\t${oneLine(text)}`)
+      })
+    }
+  })
+}
+
+function source(
+  texts: readonly string[],
+  { data, text }: PredictOptions,
+  signal: AbortSignal,
+): AsyncIterable<string[]> | Iterable<string[]> {
+  if (data === undefined) return texts.length > 0 ? batches(texts) : lines(process.stdin, signal)
+  if (texts.length > 0) throw new SeqloomError('ERR_OPTION', 'give texts or --data, not both')
+  return column(data, text)
+}
+
+function* batches(texts: readonly string[]): Generator<string[]> {
+  for (let start = 0; start < texts.length; start += most) yield texts.slice(start, start + most)
+}
+
+async function* column(path: string, name: string): AsyncGenerator<string[]> {
+  let batch: string[] = []
+  for await (const row of streamCsv(path, [name])) {
+    batch.push(row[name] as string)
+    if (batch.length === most) {
+      yield batch
+      batch = []
+    }
+  }
+  if (batch.length > 0) yield batch
+}
+
+/** The lines that have come in so far, at once, so that a slow source is answered line by line. */
+async function* lines(input: NodeJS.ReadStream, signal: AbortSignal): AsyncGenerator<string[]> {
+  let rest = ''
+  for await (const chunk of addAbortSignal(signal, input.setEncoding('utf8'))) {
+    const pieces = (rest + chunk).split(/\r?\n/)
+    rest = pieces.pop() as string
+    yield* batches(pieces)
+  }
+  if (rest !== '') yield [rest]
+}

@@ -1,0 +1,188 @@
+import type { Slot } from '../data/elements.js'
+import { describe, SeqloomError } from '../errors.js'
+import type { Value } from '../graph/builder.js'
+import type { Shape } from '../graph/shape.js'
+import type { TrainSpec, WireInput } from '../graph/wire.js'
+import { type Loss, type LossName, resolveLoss } from '../losses/loss.js'
+import { type Metric, type MetricKind, type MetricName, metricKind, resolveMetric } from '../metrics/metric.js'
+import type { Optimizer, OptimizerKind } from '../optimizers/optimizer.js'
+import { resolveOptimizer } from '../optimizers/resolve.js'
+import { checkOptions, custom, isRecord } from '../options.js'
+import { lower } from './lower.js'
+import { outputNames, type Topology } from './topology.js'
+
+/** One thing for every output, or one for each: in order, or by the output's name. */
+export type PerOutput<T> = T | readonly (T | null)[] | { readonly [output: string]: T }
+
+/** Options of {@link Model.compile}. */
+export interface CompileOptions {
+  /** A name with its default settings, or what `optimizers.*` returns. */
+  readonly optimizer: OptimizerKind | Optimizer
+  /** A name or what `losses.*` returns; for several outputs also an array or an object by output name, where outputs may be left out. */
+  readonly loss: PerOutput<LossName | Loss>
+  /** Metrics for every output, or an object of them by output name. */
+  readonly metrics?:
+    | readonly (MetricName | Metric)[]
+    | { readonly [output: string]: MetricName | Metric | readonly (MetricName | Metric)[] }
+  /** The factor of each output's loss in the total; default 1. */
+  readonly lossWeights?: readonly number[] | { readonly [output: string]: number }
+}
+
+/** An output that is trained. */
+interface TrainedOutput {
+  readonly index: number
+  readonly name: string
+  readonly shape: Shape
+  readonly loss: Loss
+  readonly weight: number
+  readonly metrics: readonly { readonly name: string; readonly kind: MetricKind; readonly threshold?: number }[]
+}
+
+/** What a compiled model trains on. */
+export interface TrainPlan {
+  readonly optimizer: Optimizer
+  readonly trained: readonly TrainedOutput[]
+  /** The targets, in the order of the trained outputs. */
+  readonly targets: readonly Slot[]
+  /** Names of the values after the loss in evaluations and histories. */
+  readonly metricNames: readonly string[]
+  /** The options, for saving. */
+  readonly saved: Readonly<Record<string, unknown>>
+}
+
+/** Checks what `compile` was given against the model's outputs. */
+export function plan(topology: Topology, options: CompileOptions): TrainPlan {
+  checkOptions('compile', options, {
+    accepted: {
+      optimizer: custom('a name or what optimizers.* returns', () => true),
+      loss: custom('a name, what losses.* returns, or one for each output', () => true),
+      metrics: custom('an array, or an object by output name', (v) => Array.isArray(v) || isRecord(v)),
+      lossWeights: custom('an array of numbers, or an object by output name', (v) => Array.isArray(v) || isRecord(v)),
+    },
+    required: ['optimizer', 'loss'],
+    refused: {
+      weightedMetrics: [null],
+      runEagerly: [false],
+      stepsPerExecution: [1],
+      jitCompile: ['auto', false],
+      autoScaleLoss: [],
+    },
+  })
+  const optimizer = resolveOptimizer(options.optimizer)
+  const names = outputNames(topology)
+  const given = spread(names, options.loss, isLoss, 'loss')
+  const weights = spread(names, options.lossWeights, (v) => v === undefined, 'lossWeights')
+  const metrics = spreadMetrics(names, options.metrics)
+  const trained: TrainedOutput[] = []
+  for (const [index, name] of names.entries()) {
+    if (given[index] === undefined || given[index] === null) continue
+    const shape = topology.outputs[index]?.shape as Shape
+    const loss = resolveLoss(given[index])
+    const weight = weights[index] ?? 1
+    if (typeof weight !== 'number' || !Number.isFinite(weight)) {
+      throw new SeqloomError('ERR_OPTION', `compile: lossWeights of '${name}' must be a finite number, not ${describe(weight)}`)
+    }
+    const own = (metrics[index] ?? []).map((metric) => {
+      const resolved = resolveMetric(metric)
+      const { threshold } = resolved
+      const kind = metricKind(resolved, loss, shape)
+      const label = names.length > 1 ? `${name}_${resolved.name}` : resolved.name
+      return { name: label, kind, ...(threshold === undefined ? {} : { threshold }) }
+    })
+    requireUnique(own.map((metric) => metric.name))
+    trained.push({ index, name, shape, loss, weight, metrics: own })
+  }
+  if (trained.length === 0) throw new SeqloomError('ERR_OPTION', 'compile: no output has a loss')
+  const perLoss = trained.length > 1 ? trained.map(({ name }) => `${name}_loss`) : []
+  return {
+    optimizer,
+    trained,
+    targets: trained.map(targetSlot),
+    metricNames: [...perLoss, ...trained.flatMap((output) => output.metrics.map((metric) => metric.name))],
+    saved: {
+      optimizer,
+      loss: options.loss,
+      ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+      ...(options.lossWeights === undefined ? {} : { lossWeights: options.lossWeights }),
+    },
+  }
+}
+
+/** The graph with targets, losses and metrics, in the form that the native side reads. */
+export function trainSpec(topology: Topology, { trained, targets }: TrainPlan, weighted: boolean): TrainSpec {
+  const extra: WireInput[] = targets.map(({ name, dtype, shape }) => ({ name: `target ${name}`, dtype, shape }))
+  if (weighted) extra.push({ name: 'sampleWeight', dtype: 'float32', shape: [null] })
+  const { builder, outputs, extra: added } = lower(topology, extra)
+  const weights = weighted ? [added.at(-1) as Value] : []
+  const all = [...outputs]
+  const scalar: readonly Shape[] = [[], []]
+  const losses = trained.map(({ index, name, loss, weight }, at) => {
+    const inputs = [outputs[index] as Value, added[at] as Value, ...weights]
+    const output = all.length
+    const { fromLogits = false, ...settings } = loss
+    all.push(...builder.node('loss', `${name}/loss`, inputs, [], scalar, { fromLogits, ...settings, weight: 1 }))
+    return { output, weight }
+  })
+  const metrics = trained.length > 1 ? losses.map(({ output }, at) => ({ name: `${trained[at]?.name}_loss`, output })) : []
+  for (const [at, { index, metrics: own }] of trained.entries()) {
+    for (const { name, kind, threshold } of own) {
+      metrics.push({ name, output: all.length })
+      const attributes = kind === 'binaryAccuracy' ? { kind, threshold: threshold ?? 0.5 } : { kind }
+      all.push(...builder.node('metric', name, [outputs[index] as Value, added[at] as Value], [], scalar, attributes))
+    }
+  }
+  return { graph: builder.finish(all), losses, metrics }
+}
+
+function targetSlot({ name, shape, loss }: TrainedOutput): Slot {
+  const sparse = loss.kind === 'sparseCategoricalCrossentropy'
+  return {
+    where: `target '${name}'`,
+    name,
+    dtype: sparse ? 'int32' : 'float32',
+    shape: sparse ? shape.slice(0, -1) : shape,
+    looseLast: true,
+  }
+}
+
+function isLoss(value: unknown): boolean {
+  return !Array.isArray(value) && (!isRecord(value) || typeof value.kind === 'string')
+}
+
+/** One entry for each output from what was given for all, in order or by name. */
+function spread(names: readonly string[], given: unknown, forAll: (v: unknown) => boolean, what: string): unknown[] {
+  if (forAll(given)) return names.map(() => given)
+  if (Array.isArray(given)) {
+    if (given.length !== names.length) {
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `compile: ${what} has ${given.length} entries, the model has ${names.length} outputs (${names.join(', ')})`,
+      )
+    }
+    return given
+  }
+  const byName = given as Readonly<Record<string, unknown>>
+  const unknown = Object.keys(byName).find((name) => !names.includes(name))
+  if (unknown !== undefined) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `compile: ${what} names '${unknown}', which is no output; the outputs are ${names.join(', ')}`,
+    )
+  }
+  return names.map((name) => (Object.hasOwn(byName, name) ? byName[name] : undefined))
+}
+
+function spreadMetrics(names: readonly string[], given: CompileOptions['metrics']): readonly (readonly unknown[])[] {
+  if (given === undefined) return names.map(() => [])
+  if (Array.isArray(given)) return names.map(() => given)
+  return spread(names, given, () => false, 'metrics').map((own) =>
+    own === undefined ? [] : Array.isArray(own) ? own : [own],
+  )
+}
+
+function requireUnique(names: readonly string[]): void {
+  const repeated = names.find((name, index) => name === 'loss' || names.indexOf(name) !== index)
+  if (repeated !== undefined) {
+    throw new SeqloomError('ERR_OPTION', `compile: the metric name '${repeated}' is taken; give another with { name }`)
+  }
+}

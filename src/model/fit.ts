@@ -1,0 +1,168 @@
+import { type Callback, checkCallbacks, type History, type Logs, type Moment, type Training } from '../callbacks/callback.js'
+import type { Converted } from '../data/index.js'
+import { AbortError, callNative, SeqloomError } from '../errors.js'
+import type { NativeEvent, NativeModel } from '../native/index.js'
+import { cancellable } from './cancel.js'
+import type { TrainPlan } from './compile.js'
+import type { Model } from './model.js'
+import { defaultBatchSize, type FitOptions } from './runOptions.js'
+import type { Turns } from './turns.js'
+
+/** What a training works with. */
+export interface FitRequest {
+  readonly model: Model
+  readonly native: NativeModel
+  readonly turns: Turns
+  readonly plan: TrainPlan
+  readonly data: readonly Converted[]
+  readonly validation: readonly Converted[] | undefined
+  readonly options: FitOptions
+}
+
+/** Checks that a validation split leaves rows on both sides. */
+export function checkSplit(rows: number, split: number): void {
+  if (split === 0) return
+  const trained = Math.floor(rows * (1 - split))
+  if (trained === 0 || trained === rows) {
+    const side = trained === 0 ? 'train on' : 'validate'
+    throw new SeqloomError('ERR_DATA', `fit: validationSplit ${split} of ${rows} rows leaves none to ${side}`)
+  }
+}
+
+/** Runs the native training loop and the callbacks around it. */
+export async function runFit(request: FitRequest): Promise<History> {
+  const loop = new FitLoop(request, checkCallbacks(request.options.callbacks))
+  return await loop.run()
+}
+
+class FitLoop {
+  readonly #request: FitRequest
+  readonly #callbacks: readonly Callback[]
+  readonly #history: History = { history: {}, epoch: [] }
+  readonly #training: Training
+  #last: Logs = {}
+  #failure: { readonly error: unknown } | undefined
+  #stop = false
+  #giveUp: () => void = () => undefined
+
+  constructor(request: FitRequest, callbacks: readonly Callback[]) {
+    this.#request = request
+    this.#callbacks = callbacks
+    this.#training = {
+      model: request.model,
+      epochs: request.options.epochs ?? 1,
+      stop: () => {
+        this.#stop = true
+      },
+    }
+  }
+
+  async run(): Promise<History> {
+    const { model, native, turns, data, validation, options } = this.#request
+    model.stopTraining = false
+    if (options.signal?.aborted) throw new AbortError(options.signal)
+    await turns.park(() => this.#call('onTrainBegin', (callback) => callback.onTrainBegin?.({}, this.#training)))
+    const { batchSize = defaultBatchSize } = options
+    const settings = {
+      epochs: options.epochs ?? 1,
+      batchSize,
+      shuffle: options.shuffle ?? true,
+      seed: options.seed ?? model.seed,
+      validationSplit: options.validationSplit ?? 0,
+      validationBatchSize: options.validationBatchSize ?? batchSize,
+      initialEpoch: options.initialEpoch ?? 0,
+    }
+    try {
+      await cancellable(options.signal, (cancel) => {
+        this.#giveUp = () => cancel.cancel()
+        const onEvent = (event: NativeEvent) => this.#receive(event)
+        return native.fit([...data], validation ? [...validation] : null, JSON.stringify(settings), cancel, onEvent)
+      })
+    } catch (error) {
+      // A callback that throws cancels the loop; what it threw is the reason, not the cancellation.
+      if (!this.#failure) throw error
+    }
+    if (this.#failure) throw this.#failure.error
+    await turns.park(() => this.#call('onTrainEnd', (callback) => callback.onTrainEnd?.(this.#last, this.#training)))
+    return this.#history
+  }
+
+  #receive(event: NativeEvent): void {
+    const logs = this.#logsOf(event)
+    if (event.type === 'batchEnd') {
+      this.#batchEnd(event, logs)
+      return
+    }
+    if (event.type === 'epochEnd') this.#record(event.epoch, logs)
+    void this.#parked(event, logs)
+  }
+
+  async #parked(event: NativeEvent, logs: Logs): Promise<void> {
+    const { epoch } = event
+    const shown = event.type === 'epochEnd' ? { ...logs, seconds: event.seconds } : {}
+    try {
+      await this.#request.turns.park(() =>
+        event.type === 'epochEnd'
+          ? this.#call('onEpochEnd', (callback) => callback.onEpochEnd?.(epoch, shown, this.#training))
+          : this.#call('onEpochBegin', (callback) => callback.onEpochBegin?.(epoch, shown, this.#training)),
+      )
+    } catch (error) {
+      this.#fail(error)
+    }
+    const stop = this.#stop || this.#request.model.stopTraining || this.#failure !== undefined
+    try {
+      callNative(() => this.#request.native.resume(stop))
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #batchEnd(event: NativeEvent, logs: Logs): void {
+    const { epoch, batch, batches, size, seconds } = event
+    const shown = { ...logs, epoch, batch, batches, size, seconds }
+    for (const callback of this.#callbacks) {
+      try {
+        const result = callback.onBatchEnd?.(batch, shown, this.#training)
+        if (result instanceof Promise) result.catch((error: unknown) => this.#fail(error))
+      } catch (error) {
+        this.#fail(error)
+      }
+    }
+  }
+
+  async #call(moment: Moment, call: (callback: Callback) => unknown): Promise<void> {
+    for (const callback of this.#callbacks) {
+      if (callback[moment]) await call(callback)
+    }
+  }
+
+  #record(epoch: number, logs: Logs): void {
+    this.#last = logs
+    this.#history.epoch.push(epoch)
+    for (const [name, value] of Object.entries(logs)) {
+      this.#history.history[name] ??= []
+      this.#history.history[name].push(value)
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+    this.#giveUp()
+  }
+
+  #logsOf(event: NativeEvent): Logs {
+    if (event.type === 'epochBegin') return {}
+    const names = this.#request.plan.metricNames
+    const logs: Record<string, number> = { loss: event.loss }
+    names.forEach((name, index) => {
+      logs[name] = event.metrics[index] as number
+    })
+    if (event.valLoss !== undefined) {
+      logs.val_loss = event.valLoss
+      names.forEach((name, index) => {
+        logs[`val_${name}`] = event.valMetrics?.[index] as number
+      })
+    }
+    return logs
+  }
+}

@@ -1,0 +1,427 @@
+import '../dispose.js'
+import type { History } from '../callbacks/callback.js'
+import { convertAll, convertOne, runSliced, runSync } from '../data/index.js'
+import type { Data, DataSet, Tensor } from '../data/tensor.js'
+import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
+import type { GraphSpec } from '../graph/wire.js'
+import type { AnyLayer } from '../layers/layer.js'
+import { type NativeModel, type NativeTensor, native } from '../native/index.js'
+import { isRecord } from '../options.js'
+import { cancellable } from './cancel.js'
+import { type CompileOptions, plan, type TrainPlan, trainSpec } from './compile.js'
+import type { ModelConfig } from './config.js'
+import { checkSplit, runFit } from './fit.js'
+import { modelGraph } from './lower.js'
+import { claimLayers } from './ownership.js'
+import {
+  type BatchOptions,
+  checkBatch,
+  checkEvaluate,
+  checkFit,
+  checkPredict,
+  checkPredictSync,
+  defaultBatchSize,
+  type EvaluateOptions,
+  type FitOptions,
+  type PredictOptions,
+  type PredictSyncOptions,
+} from './runOptions.js'
+import { saveFolder } from './save.js'
+import { checkSession, Session, type SessionOptions, stepSlot } from './session.js'
+import { convertExamples, cotangentSlots, type Examples, inputSlots } from './slots.js'
+import { summarize } from './summary.js'
+import { outputNames, type Topology } from './topology.js'
+import { Turns } from './turns.js'
+import { countValues, readWeights, writeWeights } from './weights.js'
+
+/** What `predict` gives: a tensor, or one for each output. */
+export type Prediction = Tensor | Tensor[]
+
+/** What `gradients` gives. */
+export interface Gradients {
+  /** The loss, where targets were given. */
+  readonly loss?: number
+  /** The gradient of every trainable weight, by its name. */
+  readonly weights: Record<string, Tensor>
+  /** The gradient of every input, in order; null for tokens. */
+  readonly inputs: (Tensor | null)[]
+  /** The outputs, in order. */
+  readonly outputs: Tensor[]
+}
+
+/** Where gradients begin: at the outputs, one for each (null for none). */
+export interface Cotangents {
+  readonly cotangents: Data | readonly (Data | null)[]
+}
+
+/** A recurrent network: made by `sequential`, `model` or `loadModel`. */
+export abstract class Model<Out extends Prediction = Prediction> implements Disposable {
+  /** The model's name. */
+  readonly name: string
+  /** Decides the first weights, dropout and, unless `fit` is given another, the order of the rows. */
+  readonly seed: number
+  /** Set to true in a callback, it ends the training after this epoch. */
+  stopTraining = false
+  readonly #turns = new Turns()
+  #native: NativeModel | undefined
+  #graph: GraphSpec | undefined
+  #plan: TrainPlan | undefined
+  #weighted = false
+  #disposed = false
+
+  /** @internal */
+  protected constructor(name: string, seed: number) {
+    this.name = name
+    this.seed = seed
+  }
+
+  /** @internal The layers and how they are connected. */
+  abstract topology(): Topology
+
+  /** Whether results are arrays even for one output. */
+  protected abstract returnsList(): boolean
+
+  /** The configuration from which the model can be rebuilt, without weights. */
+  abstract toJSON(): ModelConfig
+
+  /** The layers, inputs included, in the order of their use. */
+  get layers(): readonly AnyLayer[] {
+    return this.topology().layers
+  }
+
+  /** The layer of this name; `ERR_OPTION` if there is none. */
+  getLayer(name: string): AnyLayer {
+    const { names, layers } = this.topology()
+    const found = layers.find((layer) => names.get(layer) === name)
+    if (!found) {
+      throw new SeqloomError('ERR_OPTION', `there is no layer '${name}'; the layers are ${[...names.values()].join(', ')}`)
+    }
+    return found
+  }
+
+  /** Says how to train. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`, `ERR_STATE` during `fit`. */
+  compile(options: CompileOptions): void {
+    const made = plan(this.topology(), options)
+    this.#turns.now('compile', 'never', () => {
+      const engine = this.#engine('compile')
+      this.#compileNative(engine, made, false)
+      this.#plan = made
+    })
+  }
+
+  /**
+   * Trains on a native thread. Resolves to the values of every epoch. Errors: `ERR_STATE` before `compile` or during another `fit`,
+   * `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_NUMERIC` when the loss becomes NaN or infinite (the weights stay those of the step before),
+   * an AbortError, or what a callback throws.
+   */
+  async fit(x: DataSet, y: DataSet, options: FitOptions = {}): Promise<History> {
+    checkFit(options)
+    const compiled = this.#compiled('fit')
+    return await this.#turns.fit(async () => {
+      const engine = this.#engine('fit')
+      const { signal, sampleWeight, validationData } = options
+      this.#needWeights(engine, sampleWeight !== undefined || validationData?.[2] !== undefined)
+      const data = await this.#examples({ x, y, sampleWeight }, signal)
+      checkSplit(data[0]?.shape[0] ?? 0, options.validationSplit ?? 0)
+      const validation =
+        validationData &&
+        (await this.#examples({ x: validationData[0], y: validationData[1], sampleWeight: validationData[2] }, signal))
+      const turns = this.#turns
+      return await runFit({ model: this as Model, native: engine, turns, plan: compiled, data, validation, options })
+    })
+  }
+
+  /** The loss and then the metrics, averaged over all rows. Errors as in `fit`. */
+  async evaluate(x: DataSet, y: DataSet, options: EvaluateOptions = {}): Promise<number[]> {
+    checkEvaluate(options)
+    this.#compiled('evaluate')
+    const { signal, sampleWeight, batchSize = defaultBatchSize } = options
+    return await this.#turns.queue('evaluate', 'callbacks', async () => {
+      const engine = this.#engine('evaluate')
+      if (sampleWeight !== undefined) this.#needWeights(engine, true)
+      const data = await this.#examples({ x, y, sampleWeight }, signal)
+      return await cancellable(signal, (cancel) => engine.evaluate(data, batchSize, cancel))
+    })
+  }
+
+  /** The outputs for inputs. Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_MEMORY`, `ERR_STATE` during `fit`, an AbortError. */
+  async predict(x: DataSet, options: PredictOptions = {}): Promise<Out> {
+    checkPredict(options)
+    const { signal, batchSize = defaultBatchSize } = options
+    return await this.#turns.queue('predict', 'callbacks', async () => {
+      const engine = this.#engine('predict')
+      const data = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'), signal)
+      return this.#result(await cancellable(signal, (cancel) => engine.predict(data, batchSize, cancel)))
+    })
+  }
+
+  /** As `predict`, on this thread: for inputs so small that waiting would cost more. */
+  predictSync(x: DataSet, options: PredictSyncOptions = {}): Out {
+    checkPredictSync(options)
+    return this.#turns.now('predictSync', 'callbacks', () => {
+      const engine = this.#engine('predictSync')
+      const data = runSync(convertAll(inputSlots(this.topology()), x, 'input'))
+      return this.#result(callNative(() => engine.predictSync(data, options.batchSize ?? defaultBatchSize)))
+    })
+  }
+
+  /** One training step. Resolves to the loss, then the metrics, before the step. Errors as in `fit`. */
+  async trainOnBatch(x: DataSet, y: DataSet, options: BatchOptions = {}): Promise<number[]> {
+    checkBatch('trainOnBatch', options)
+    return await this.#onBatch('trainOnBatch', x, y, options)
+  }
+
+  /** The loss, then the metrics, of one batch. Errors as in `fit`. */
+  async testOnBatch(x: DataSet, y: DataSet, options: BatchOptions = {}): Promise<number[]> {
+    checkBatch('testOnBatch', options)
+    return await this.#onBatch('testOnBatch', x, y, options)
+  }
+
+  /**
+   * The gradients of the loss with targets, or of the sum of outputs times cotangents. For tests and research: nothing is trained.
+   * Errors: `ERR_STATE` for targets before `compile`, `ERR_DATA`, `ERR_SHAPE`.
+   */
+  async gradients(x: DataSet, target: DataSet | Cotangents): Promise<Gradients> {
+    const cotangents = isCotangents(target) ? target.cotangents : undefined
+    if (cotangents === undefined) this.#compiled('gradients')
+    return await this.#turns.queue('gradients', 'callbacks', async () => {
+      const engine = this.#engine('gradients')
+      const result = await cancellable(undefined, async () => {
+        if (cotangents === undefined) {
+          return await engine.gradients(await this.#examples({ x, y: target as DataSet, sampleWeight: undefined }))
+        }
+        const inputs = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'))
+        return await engine.gradients(inputs, await this.#convertCotangents(cotangents))
+      })
+      const weights: Record<string, Tensor> = {}
+      this.#modelGraph().weights.forEach(({ name, shape, trainable }, index) => {
+        const data = result.weights[index]
+        if (trainable && data) weights[name] = { data, shape: [...shape] }
+      })
+      return {
+        ...(result.loss === undefined ? {} : { loss: result.loss }),
+        weights,
+        inputs: result.inputs.map((gradient) => (gradient ? asTensor(gradient) : null)),
+        outputs: result.outputs.map(asTensor),
+      }
+    })
+  }
+
+  /** Copies of all weights, in order. */
+  getWeights(): Tensor[] {
+    return this.#turns.now('getWeights', 'callbacks', () =>
+      readWeights(this.#engine('getWeights'), this.#modelGraph().weights),
+    )
+  }
+
+  /** Replaces all weights, or none if one does not fit. Errors: `ERR_SHAPE`, `ERR_DATA`, `ERR_STATE`. */
+  setWeights(weights: readonly Data[]): void {
+    this.#turns.now('setWeights', 'callbacks', () =>
+      writeWeights(this.#engine('setWeights'), this.#modelGraph().weights, weights),
+    )
+  }
+
+  /** Copies of all weights by their names: `lstm/kernel`. */
+  namedWeights(): Record<string, Tensor> {
+    const values = this.getWeights()
+    return Object.fromEntries(this.#modelGraph().weights.map(({ name }, index) => [name, values[index] as Tensor]))
+  }
+
+  /** The number of values in all weights. */
+  countParams(): number {
+    return countValues(this.#modelGraph().weights)
+  }
+
+  /** The optimizer's step size, which may be changed between epochs. Errors: `ERR_STATE` before `compile`, `ERR_OPTION`. */
+  get learningRate(): number {
+    this.#compiled('learningRate')
+    return this.#turns.now('learningRate', 'callbacks', () => callNative(() => this.#engine('learningRate').learningRate()))
+  }
+
+  set learningRate(value: number) {
+    this.#compiled('learningRate')
+    if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
+      throw new SeqloomError('ERR_OPTION', `learningRate must be a finite number of at least 0, not ${describe(value)}`)
+    }
+    this.#turns.now('learningRate', 'callbacks', () => {
+      callNative(() => this.#engine('learningRate').setLearningRate(value))
+    })
+  }
+
+  /** A table of the layers, their output shapes and numbers of parameters. */
+  summary(): string {
+    return summarize(this.name, this.topology(), this.#modelGraph())
+  }
+
+  /** Runs the model one step at a time. Errors: `ERR_UNSUPPORTED` for models that cannot stream, such as bidirectional ones. */
+  session(options: SessionOptions = {}): Session {
+    const batchSize = checkSession(options)
+    const topology = this.topology()
+    const slot = stepSlot(inputSlots(topology), topology.outputs.length)
+    const engine = this.#turns.now('session', 'callbacks', () => this.#engine('session'))
+    return new Session(
+      callNative(() => engine.session(batchSize)),
+      batchSize,
+      slot,
+    )
+  }
+
+  /**
+   * Saves the model to a folder: layers, weights and, where it is compiled, how it trains and the optimizer's state. A crash at any moment
+   * leaves the model that was there before, or this one. Errors: `ERR_IO`.
+   */
+  async save(folder: string): Promise<void> {
+    await saveFolder(folder, { model: this as Model })
+  }
+
+  /** Frees the native side at once; every later call is `ERR_STATE`. Errors: `ERR_STATE` while a call is running. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#turns.now('dispose', 'never', () => {
+      this.#native?.free()
+      this.#native = undefined
+      this.#disposed = true
+    })
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** @internal What saving needs: weights' names with the values, and the state of training. */
+  snapshot(): Snapshot {
+    const weights = this.getWeights()
+    const names = this.#modelGraph().weights.map(({ name }) => name)
+    const training = this.#plan && {
+      options: this.#plan.saved,
+      learningRate: this.learningRate,
+      state: callNative(() => this.#engine('save').optimizerState()),
+    }
+    return { names, weights, ...(training ? { training } : {}) }
+  }
+
+  /** @internal Puts a saved state of training back. */
+  restoreTraining(state: ReturnType<NativeModel['optimizerState']>, learningRate: number): void {
+    callNative(() => this.#engine('loadModel').setOptimizerState(state))
+    this.learningRate = learningRate
+  }
+
+  /** @internal The weights' names and shapes. */
+  weightSpecs(): GraphSpec['weights'] {
+    return this.#modelGraph().weights
+  }
+
+  /** Whether the native side exists, so that layers can no longer be added. */
+  protected get built(): boolean {
+    return this.#native !== undefined
+  }
+
+  /** Forgets the graph after a layer was added. */
+  protected changed(): void {
+    this.#graph = undefined
+    this.#plan = undefined
+  }
+
+  #modelGraph(): GraphSpec {
+    this.#graph ??= modelGraph(this.topology())
+    return this.#graph
+  }
+
+  #engine(what: string): NativeModel {
+    if (this.#disposed) throw new SeqloomError('ERR_STATE', `${what}: the model was disposed`)
+    if (!this.#native) {
+      const graph = this.#modelGraph()
+      claimLayers(this, this.topology())
+      this.#native = callNative(() => new native.NativeModel(JSON.stringify(graph), this.seed))
+    }
+    return this.#native
+  }
+
+  #compiled(what: string): TrainPlan {
+    if (!this.#plan) throw new SeqloomError('ERR_STATE', `${what}: call compile first`)
+    return this.#plan
+  }
+
+  #compileNative(engine: NativeModel, made: TrainPlan, weighted: boolean): void {
+    const spec = JSON.stringify(trainSpec(this.topology(), made, weighted))
+    callNative(() => engine.compile(spec, JSON.stringify(made.optimizer)))
+    this.#weighted = weighted
+  }
+
+  /** Compiles again with weights of rows when they are first given; the optimizer goes on where it was. */
+  #needWeights(engine: NativeModel, wanted: boolean): void {
+    if (!wanted || this.#weighted) return
+    const state = callNative(() => engine.optimizerState())
+    const { learningRate } = this
+    this.#compileNative(engine, this.#compiled('fit'), true)
+    callNative(() => engine.setOptimizerState(state))
+    this.learningRate = learningRate
+  }
+
+  async #examples(examples: Examples, signal?: AbortSignal): Promise<NativeTensor[]> {
+    return await convertExamples(this.topology(), this.#compiled('fit'), examples, this.#weighted, signal)
+  }
+
+  async #onBatch(
+    what: 'trainOnBatch' | 'testOnBatch',
+    x: DataSet,
+    y: DataSet,
+    { sampleWeight }: BatchOptions,
+  ): Promise<number[]> {
+    this.#compiled(what)
+    return await this.#turns.queue(what, what === 'trainOnBatch' ? 'never' : 'callbacks', async () => {
+      const engine = this.#engine(what)
+      if (sampleWeight !== undefined) this.#needWeights(engine, true)
+      const data = await this.#examples({ x, y, sampleWeight })
+      try {
+        return await engine[what](data)
+      } catch (error) {
+        throw fromNative(error)
+      }
+    })
+  }
+
+  async #convertCotangents(given: Cotangents['cotangents']): Promise<(NativeTensor | null)[]> {
+    const slots = cotangentSlots(this.topology())
+    const list: readonly unknown[] = Array.isArray(given) && (slots.length > 1 || given.length === 1) ? given : [given]
+    if (list.length !== slots.length) {
+      const names = outputNames(this.topology()).join(', ')
+      throw new SeqloomError('ERR_DATA', `gradients: expected ${slots.length} cotangents (${names}), got ${list.length}`)
+    }
+    const converted: (NativeTensor | null)[] = []
+    for (const [index, slot] of slots.entries()) {
+      const value = list[index]
+      converted.push(value === null || value === undefined ? null : await runSliced(convertOne(slot, value)))
+    }
+    return converted
+  }
+
+  #result(outputs: readonly NativeTensor[]): Out {
+    const tensors = outputs.map(asTensor)
+    return (this.returnsList() ? tensors : tensors[0]) as Out
+  }
+}
+
+/** What a model's files are made of. */
+export interface Snapshot {
+  readonly names: readonly string[]
+  readonly weights: readonly Tensor[]
+  readonly training?: {
+    readonly options: Readonly<Record<string, unknown>>
+    readonly learningRate: number
+    readonly state: ReturnType<NativeModel['optimizerState']>
+  }
+}
+
+function asTensor({ data, shape, lengths, mask }: NativeTensor): Tensor {
+  return {
+    data: data as Float32Array,
+    shape: [...shape],
+    ...(lengths ? { lengths } : {}),
+    ...(mask ? { mask } : {}),
+  }
+}
+
+function isCotangents(value: unknown): value is Cotangents {
+  return isRecord(value) && 'cotangents' in value && !('data' in value)
+}

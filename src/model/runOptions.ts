@@ -1,0 +1,123 @@
+import type { Callback } from '../callbacks/callback.js'
+import type { Data, DataSet } from '../data/tensor.js'
+import { SeqloomError } from '../errors.js'
+import { checkOptions, custom, flag, integer, number, type OptionRules, seed } from '../options.js'
+
+/** Options of {@link Model.predict}. */
+export interface PredictOptions {
+  /** How many rows to compute at once; default 32. */
+  readonly batchSize?: number
+  /** Aborting it makes the call reject with an AbortError. */
+  readonly signal?: AbortSignal
+}
+
+/** Options of {@link Model.predictSync}. */
+export type PredictSyncOptions = Omit<PredictOptions, 'signal'>
+
+/** Options of {@link Model.evaluate}. */
+export interface EvaluateOptions extends PredictOptions {
+  /** A factor for each row's loss. */
+  readonly sampleWeight?: Data
+}
+
+/** Options of {@link Model.trainOnBatch} and {@link Model.testOnBatch}. */
+export interface BatchOptions {
+  /** A factor for each row's loss. */
+  readonly sampleWeight?: Data
+}
+
+/** Options of {@link Model.fit}. */
+export interface FitOptions {
+  /** The number of the last epoch plus one; default 1. */
+  readonly epochs?: number
+  /** How many rows a step takes; the last step of an epoch may have fewer. Default 32. */
+  readonly batchSize?: number
+  /** The share of rows, taken from the end before shuffling, that is not trained but evaluated after each epoch; default 0. */
+  readonly validationSplit?: number
+  /** Inputs and targets, perhaps with weights of rows, that are evaluated after each epoch. */
+  readonly validationData?: readonly [x: DataSet, y: DataSet, sampleWeight?: Data]
+  /** How many rows the evaluation computes at once; default `batchSize`. */
+  readonly validationBatchSize?: number
+  /** Whether every epoch has the rows in an order of its own; default true. */
+  readonly shuffle?: boolean
+  /** Decides the order of the rows; default the model's seed. */
+  readonly seed?: number
+  /** The number of the first epoch, to go on from an earlier training; default 0. */
+  readonly initialEpoch?: number
+  /** A factor for each row's loss. */
+  readonly sampleWeight?: Data
+  /** One or more callbacks. */
+  readonly callbacks?: Callback | readonly Callback[]
+  /** Aborting it makes the call reject with an AbortError; the unfinished step is discarded. */
+  readonly signal?: AbortSignal
+}
+
+/** The rows that are computed at once unless options say otherwise, as in Keras. */
+export const defaultBatchSize = 32
+
+const signal = custom(
+  'an AbortSignal',
+  (v) => typeof v === 'object' && v !== null && 'aborted' in v && 'addEventListener' in v,
+)
+const anything = custom('data', () => true)
+const batchSize = integer(1)
+
+const predictRules: OptionRules = {
+  accepted: { batchSize, signal },
+  refused: { verbose: [0, false], steps: [null] },
+}
+
+const evaluateRules: OptionRules = {
+  accepted: { batchSize, signal, sampleWeight: anything },
+  refused: { verbose: [0, false], steps: [null], returnDict: [false] },
+}
+
+const fitRules: OptionRules = {
+  accepted: {
+    epochs: integer(1),
+    batchSize,
+    validationSplit: number(0, 1),
+    validationData: custom('[x, y] or [x, y, sampleWeight]', (v) => Array.isArray(v) && (v.length === 2 || v.length === 3)),
+    validationBatchSize: batchSize,
+    shuffle: flag,
+    seed,
+    initialEpoch: integer(0),
+    sampleWeight: anything,
+    callbacks: custom('a callback or an array of them', () => true),
+    signal,
+  },
+  refused: {
+    verbose: [0, false],
+    classWeight: [null],
+    stepsPerEpoch: [null],
+    validationSteps: [null],
+    validationFreq: [1],
+    yieldEvery: [],
+  },
+}
+
+/** Checks the options of `predict`. */
+export const checkPredict = (options: PredictOptions): void => checkOptions('predict', options, predictRules)
+
+/** Checks the options of `predictSync`. */
+export const checkPredictSync = (options: PredictSyncOptions): void =>
+  checkOptions('predictSync', options, { ...predictRules, accepted: { batchSize } })
+
+/** Checks the options of `evaluate`. */
+export const checkEvaluate = (options: EvaluateOptions): void => checkOptions('evaluate', options, evaluateRules)
+
+/** Checks the options of calls on one batch. */
+export const checkBatch = (where: string, options: BatchOptions): void =>
+  checkOptions(where, options, { accepted: { sampleWeight: anything }, refused: { classWeight: [null] } })
+
+/** Checks the options of `fit`. */
+export function checkFit(options: FitOptions): void {
+  checkOptions('fit', options, fitRules)
+  const { validationSplit = 0, validationData, initialEpoch = 0, epochs = 1 } = options
+  if (validationSplit > 0 && validationData !== undefined) {
+    throw new SeqloomError('ERR_OPTION', 'fit: validationSplit and validationData exclude each other; give one of them')
+  }
+  if (initialEpoch >= epochs) {
+    throw new SeqloomError('ERR_OPTION', `fit: initialEpoch ${initialEpoch} must be below epochs ${epochs}`)
+  }
+}

@@ -1,0 +1,62 @@
+import { type Converted, convertAll, convertOne, requireSameRows, runSliced, type Slot } from '../data/index.js'
+import type { Data, DataSet } from '../data/tensor.js'
+import type { TrainPlan } from './compile.js'
+import { outputNames, type Topology } from './topology.js'
+
+/** The places where a model's data go in. */
+export function inputSlots(topology: Topology): Slot[] {
+  return topology.inputs.map(({ call, dtype, shape }) => {
+    const name = topology.names.get(call.layer) as string
+    return { where: `input '${name}'`, name, dtype, shape, looseLast: false }
+  })
+}
+
+/** The places where the gradients of a model's outputs go in. */
+export function cotangentSlots(topology: Topology): Slot[] {
+  const names = outputNames(topology)
+  return topology.outputs.map(({ shape }, index) => {
+    const name = names[index] as string
+    return { where: `cotangent of '${name}'`, name, dtype: 'float32', shape, looseLast: false }
+  })
+}
+
+const weightSlot: Slot = {
+  where: 'sampleWeight',
+  name: 'sampleWeight',
+  dtype: 'float32',
+  shape: [null],
+  looseLast: true,
+}
+
+/** What a training or evaluation is given. */
+export interface Examples {
+  readonly x: DataSet
+  readonly y: DataSet
+  /** A factor for each row, or undefined for ones when the graph needs weights. */
+  readonly sampleWeight: Data | undefined
+}
+
+/** Converts inputs, targets and, where the graph takes them, weights of rows, giving way to the event loop. */
+export async function convertExamples(
+  topology: Topology,
+  plan: TrainPlan,
+  { x, y, sampleWeight }: Examples,
+  weighted: boolean,
+  signal?: AbortSignal,
+): Promise<Converted[]> {
+  const inputs = inputSlots(topology)
+  const slots = [...inputs, ...plan.targets]
+  const converted = await runSliced(convertAll(inputs, x, 'input'), signal)
+  converted.push(...(await runSliced(convertAll(plan.targets, y, 'target'), signal)))
+  if (weighted) {
+    const rows = converted[0]?.shape[0] ?? 0
+    slots.push(weightSlot)
+    converted.push(
+      sampleWeight === undefined
+        ? { data: new Float32Array(rows).fill(1), shape: [rows] }
+        : await runSliced(convertOne(weightSlot, sampleWeight), signal),
+    )
+  }
+  requireSameRows(slots, converted)
+  return converted
+}

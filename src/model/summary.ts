@@ -1,0 +1,52 @@
+import { type Shape, showShape } from '../graph/shape.js'
+import type { GraphSpec, WireWeight } from '../graph/wire.js'
+import type { AnyLayer } from '../layers/layer.js'
+import type { Topology } from './topology.js'
+import { countValues } from './weights.js'
+
+/** The table of a model's layers with their output shapes and numbers of parameters, as Keras prints it. */
+export function summarize(name: string, topology: Topology, graph: GraphSpec): string {
+  const connected = topology.inputs.length > 1 || topology.calls.some((call) => call.inputs.length > 1)
+  const header = ['Layer (type)', 'Output Shape', 'Param #', ...(connected ? ['Connected to'] : [])]
+  const rows = topology.layers.map((layer) => {
+    const calls = topology.calls.filter((call) => call.layer === layer)
+    const layerName = topology.names.get(layer) as string
+    const shapes = [...new Set(calls.flatMap((call) => call.outputs.map((value) => showOutput(value.shape))))]
+    const sources = calls.flatMap((call) => call.inputs.map((value) => topology.names.get(value.call.layer) as string))
+    const parameters = countValues(weightsOf(layerName, graph.weights)).toLocaleString('en-US')
+    return [`${layerName} (${layer.className})`, shapes.join(', '), parameters, ...(connected ? [sources.join(', ')] : [])]
+  })
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)))
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => (column === 2 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd()
+  const width = widths.reduce((sum, each) => sum + each + 2, -2)
+  const trainable = countValues(graph.weights.filter((weight) => isTrainable(weight, topology.layers, topology)))
+  const total = countValues(graph.weights)
+  return [
+    `Model: "${name}"`,
+    '─'.repeat(width),
+    line(header),
+    '═'.repeat(width),
+    ...rows.map(line),
+    '═'.repeat(width),
+    `Total params: ${total.toLocaleString('en-US')}`,
+    `Trainable params: ${trainable.toLocaleString('en-US')}`,
+    `Non-trainable params: ${(total - trainable).toLocaleString('en-US')}`,
+  ].join('\n')
+}
+
+function weightsOf(layerName: string, weights: readonly WireWeight[]): WireWeight[] {
+  return weights.filter((weight) => weight.name.startsWith(`${layerName}/`))
+}
+
+function isTrainable(weight: WireWeight, layers: readonly AnyLayer[], { names }: Topology): boolean {
+  const owner = layers.find((layer) => weight.name.startsWith(`${names.get(layer)}/`))
+  return weight.trainable && (owner?.trainable ?? true)
+}
+
+function showOutput(shape: Shape): string {
+  return showShape(shape).replaceAll('null', 'None').replace('[', '(').replace(']', ')')
+}

@@ -1,0 +1,84 @@
+import { describe, SeqloomError } from '../errors.js'
+import { InputLayer } from '../layers/input.js'
+import { type AnyLayer, type Call, SymbolicTensor } from '../layers/layer.js'
+
+/** A model's layers and how they are connected. */
+export interface Topology {
+  readonly inputs: readonly SymbolicTensor[]
+  readonly outputs: readonly SymbolicTensor[]
+  /** All uses of layers in an order in which they can run, the inputs first. */
+  readonly calls: readonly Call[]
+  /** The layers, inputs included, in the order of their first use. */
+  readonly layers: readonly AnyLayer[]
+  /** Every layer's name in this model. */
+  readonly names: ReadonlyMap<AnyLayer, string>
+}
+
+/** Finds the layers between inputs and outputs and names those without a name as Keras does: `lstm`, `lstm_1`. */
+export function connect(inputs: readonly SymbolicTensor[], outputs: readonly SymbolicTensor[]): Topology {
+  const declared = new Set<Call>()
+  for (const value of inputs) {
+    if (!(value instanceof SymbolicTensor) || !(value.call.layer instanceof InputLayer)) {
+      throw new SeqloomError('ERR_OPTION', `model: inputs must be what input() returns, not ${describe(value)}`)
+    }
+    if (declared.has(value.call)) {
+      throw new SeqloomError('ERR_OPTION', `model: input '${value.call.layer.label}' is listed twice`)
+    }
+    declared.add(value.call)
+  }
+  const calls = new Set<Call>(declared)
+  const visit = (call: Call): void => {
+    if (calls.has(call)) return
+    if (call.layer instanceof InputLayer) {
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `model: an output depends on input '${call.layer.label}', which is not among the inputs`,
+      )
+    }
+    for (const value of call.inputs) visit(value.call)
+    calls.add(call)
+  }
+  for (const value of outputs) {
+    if (!(value instanceof SymbolicTensor)) {
+      throw new SeqloomError('ERR_OPTION', `model: outputs must be what a layer's apply returns, not ${describe(value)}`)
+    }
+    visit(value.call)
+  }
+  const layers = [...new Set([...calls].map((call) => call.layer))]
+  return { inputs, outputs, calls: [...calls], layers, names: nameLayers(layers) }
+}
+
+function nameLayers(layers: readonly AnyLayer[]): Map<AnyLayer, string> {
+  const taken = new Set<string>()
+  for (const { givenName } of layers) {
+    if (givenName === undefined) continue
+    if (taken.has(givenName)) {
+      throw new SeqloomError('ERR_OPTION', `model: two layers are named '${givenName}'; names must be unique`)
+    }
+    taken.add(givenName)
+  }
+  const names = new Map<AnyLayer, string>()
+  const counts = new Map<string, number>()
+  for (const layer of layers) {
+    let name = layer.givenName
+    while (name === undefined) {
+      const count = counts.get(layer.baseName) ?? 0
+      counts.set(layer.baseName, count + 1)
+      const candidate = count === 0 ? layer.baseName : `${layer.baseName}_${count}`
+      if (!taken.has(candidate)) name = candidate
+    }
+    names.set(layer, name)
+  }
+  return names
+}
+
+/** The names of the outputs: their layers', with a number where a layer has several. */
+export function outputNames(topology: Topology): string[] {
+  const counts = new Map<string, number>()
+  return topology.outputs.map(({ call }) => {
+    const name = topology.names.get(call.layer) as string
+    const count = counts.get(name) ?? 0
+    counts.set(name, count + 1)
+    return count === 0 ? name : `${name}_${count}`
+  })
+}

@@ -1,0 +1,69 @@
+import { SeqloomError } from '../errors.js'
+
+/**
+ * Who may use a model's native side now. Asynchronous calls queue; while `fit` runs all others are refused with `ERR_STATE`, except
+ * inside an awaited callback, while the training loop is parked.
+ */
+export class Turns {
+  #fitting = false
+  #parked = false
+  #waiting = 0
+  #tail: Promise<unknown> = Promise.resolve()
+
+  /** Refuses a call that the state does not allow. Calls that change what `fit` works on are refused in callbacks, too. */
+  check(what: string, during: 'callbacks' | 'never'): void {
+    if (!this.#fitting || (this.#parked && during === 'callbacks')) return
+    throw new SeqloomError(
+      'ERR_STATE',
+      during === 'callbacks'
+        ? `${what}: this model is in fit; wait for it, or call from an awaited epoch callback`
+        : `${what}: this model is in fit; wait for it`,
+    )
+  }
+
+  /** Runs a synchronous call, refused while an asynchronous one is running. */
+  now<T>(what: string, during: 'callbacks' | 'never', call: () => T): T {
+    this.check(what, during)
+    if (this.#waiting > 0) {
+      throw new SeqloomError('ERR_STATE', `${what}: another call on this model is running; await it first`)
+    }
+    return call()
+  }
+
+  /** Runs an asynchronous call when those before it have ended. */
+  async queue<T>(what: string, during: 'callbacks' | 'never', call: () => Promise<T>): Promise<T> {
+    this.check(what, during)
+    this.#waiting++
+    const result = this.#tail.then(call)
+    this.#tail = result.catch(() => undefined)
+    try {
+      return await result
+    } finally {
+      this.#waiting--
+    }
+  }
+
+  /** Runs `fit` when the calls before it have ended. */
+  async fit<T>(call: () => Promise<T>): Promise<T> {
+    this.check('fit', 'never')
+    this.#fitting = true
+    try {
+      await this.#tail
+      return await call()
+    } finally {
+      this.#fitting = false
+    }
+  }
+
+  /** Lets a callback use the model, until it has ended and so have the calls that it began. */
+  async park(callback: () => unknown): Promise<void> {
+    this.#parked = true
+    try {
+      await callback()
+    } finally {
+      // Calls that the callback did not await could otherwise meet the training loop.
+      while (this.#waiting > 0) await this.#tail
+      this.#parked = false
+    }
+  }
+}

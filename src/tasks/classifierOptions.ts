@@ -1,0 +1,180 @@
+import { checkOptions, custom, flag, integer, isRecord, number, oneOf, positive, seed } from '../options.js'
+import { Tokenizer } from '../text/tokenizer.js'
+import type { LabelledText } from './rows.js'
+
+/** How a text classifier is built. */
+export interface TextClassifierOptions {
+  /** The recurrent cell; default `'lstm'`. */
+  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /** Whether every recurrent layer reads in both directions; default true. */
+  readonly bidirectional?: boolean
+  /** The number of recurrent layers; default 1. */
+  readonly layers?: number
+  /** The size of a recurrent layer's state, in each direction; default 64. */
+  readonly units?: number
+  /** The size of a word's vector; default 64. */
+  readonly embedding?: number
+  /** The rate of dropout after the embedding and before the classification; default 0. */
+  readonly dropout?: number
+  /** A ready tokenizer; by default a word vocabulary is built from the training rows. */
+  readonly tokenizer?: Tokenizer
+  /** The most words of a vocabulary built from the training rows; default 20000. */
+  readonly maxVocabulary?: number
+  /** How often a word must occur in the training rows to be in the vocabulary; default 1. */
+  readonly minFrequency?: number
+  /** The most tokens that are read of a text, the first ones; default 300, or what a given tokenizer is set to. */
+  readonly maxLength?: number
+  /** The seed of the first weights, of the split and of the order of training; default 0. */
+  readonly seed?: number
+}
+
+const defaults = {
+  cell: 'lstm',
+  bidirectional: true,
+  layers: 1,
+  units: 64,
+  embedding: 64,
+  dropout: 0,
+  maxVocabulary: 20_000,
+  minFrequency: 1,
+  seed: 0,
+} as const
+
+/** The options with their defaults. */
+export type ClassifierSettings = TextClassifierOptions & Required<Pick<TextClassifierOptions, keyof typeof defaults>>
+
+/** Checks the options of `new TextClassifier` and fills in the defaults; `ERR_OPTION`. */
+export function classifierSettings(options: TextClassifierOptions): ClassifierSettings {
+  checkOptions('TextClassifier', options, {
+    accepted: {
+      cell: oneOf(['lstm', 'gru', 'simpleRNN']),
+      bidirectional: flag,
+      layers: integer(1, 64),
+      units: integer(1),
+      embedding: integer(1),
+      dropout: number(0, 1),
+      tokenizer: custom('a tokenizer made by text.*', (value) => value instanceof Tokenizer),
+      maxVocabulary: integer(3),
+      minFrequency: integer(1),
+      maxLength: integer(1),
+      seed,
+    },
+  })
+  return { ...defaults, ...given(options) }
+}
+
+/** Where training stands after a batch. */
+export interface ClassifierProgress {
+  /** The epoch, from 1. */
+  readonly epoch: number
+  /** How many epochs there are. */
+  readonly epochs: number
+  /** How many texts this epoch has trained on. */
+  readonly done: number
+  /** How many texts an epoch trains on. */
+  readonly total: number
+  /** The mean loss over the epoch so far. */
+  readonly loss: number
+  /** The accuracy over the epoch so far. */
+  readonly accuracy: number
+}
+
+/** What an epoch came to. */
+export interface ClassifierEpoch {
+  /** The epoch, from 1. */
+  readonly epoch: number
+  /** How many epochs there are. */
+  readonly epochs: number
+  /** The mean training loss. */
+  readonly loss: number
+  /** The training accuracy. */
+  readonly accuracy: number
+  /** The loss on the validation rows, if there are any. */
+  readonly valLoss?: number
+  /** The accuracy on the validation rows, if there are any. */
+  readonly valAccuracy?: number
+  /** How long the epoch took, validation included. */
+  readonly seconds: number
+  /** The epoch, from 1, whose weights are the best so far. */
+  readonly best: number
+}
+
+/** How a classifier is trained. */
+export interface TrainClassifierOptions {
+  /** Default 8. */
+  readonly epochs?: number
+  /** How many texts a training step takes; default 32. */
+  readonly batchSize?: number
+  /** Adam's step; default 0.001. */
+  readonly learningRate?: number
+  /** The share of the rows, drawn at random by the seed, that is kept apart to measure on; default 0.1. */
+  readonly validationSplit?: number
+  /** Rows to measure on instead. */
+  readonly validationData?: readonly LabelledText[]
+  /** Whether the weights of the epoch with the best validation accuracy (training accuracy without validation) are put back in the end; default true. */
+  readonly restoreBest?: boolean
+  /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
+  readonly signal?: AbortSignal
+  /** Called as batches end; quick batches may be reported together. */
+  readonly onProgress?: (progress: ClassifierProgress) => void
+  /** Called, and awaited, as each epoch ends. */
+  readonly onEpoch?: (epoch: ClassifierEpoch) => void | Promise<void>
+}
+
+const trainingDefaults = {
+  epochs: 8,
+  batchSize: 32,
+  learningRate: 1e-3,
+  validationSplit: 0.1,
+  restoreBest: true,
+} as const
+
+/** The training options with their defaults. */
+export type TrainingSettings = TrainClassifierOptions &
+  Required<Pick<TrainClassifierOptions, keyof typeof trainingDefaults>>
+
+const callback = custom('a function', (value) => typeof value === 'function')
+const abortSignal = custom(
+  'an AbortSignal',
+  (value) => isRecord(value) && 'aborted' in value && 'addEventListener' in value,
+)
+
+/** Checks the options of `TextClassifier.train` and fills in the defaults; `ERR_OPTION`. */
+export function trainingSettings(options: TrainClassifierOptions): TrainingSettings {
+  checkOptions('TextClassifier.train', options, {
+    accepted: {
+      epochs: integer(1),
+      batchSize: integer(1),
+      learningRate: positive,
+      validationSplit: number(0, 1),
+      validationData: custom('an array of { text, label }', Array.isArray),
+      restoreBest: flag,
+      signal: abortSignal,
+      onProgress: callback,
+      onEpoch: callback,
+    },
+  })
+  return { ...trainingDefaults, ...given(options) }
+}
+
+/** How many texts are handled at once, and what stops it. */
+export interface PredictTextsOptions {
+  /** Default 32. */
+  readonly batchSize?: number
+  /** Stops the call, which rejects with an AbortError. */
+  readonly signal?: AbortSignal
+}
+
+/** Checks the options of `TextClassifier.predict` and `evaluate` and fills in the defaults; `ERR_OPTION`. */
+export function predictionSettings(
+  where: string,
+  options: PredictTextsOptions,
+): PredictTextsOptions & { batchSize: number } {
+  checkOptions(where, options, { accepted: { batchSize: integer(1), signal: abortSignal } })
+  return { batchSize: trainingDefaults.batchSize, ...given(options) }
+}
+
+/** The options that were given a value. */
+function given<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
+}

@@ -1,0 +1,175 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { tasks, text } from 'seqloom'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { madeUpRows } from '../helpers/reviews.js'
+
+const small = { units: 8, embedding: 8, seed: 3 } as const
+const quick = { epochs: 6, batchSize: 8, learningRate: 0.01 } as const
+const rows = madeUpRows(240)
+const fresh = madeUpRows(90, 77)
+
+const coded = (code: string, message = /./) =>
+  expect.objectContaining({ name: 'SeqloomError', code, message: expect.stringMatching(message) })
+
+describe('a trained TextClassifier', () => {
+  const classifier = new tasks.TextClassifier(small)
+  let history: Awaited<ReturnType<typeof classifier.train>>
+  let folder: string
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'seqloom-task-'))
+    history = await classifier.train(rows, quick)
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  it('has learned, and says so', async () => {
+    expect(Object.keys(history.history).sort()).toEqual(['accuracy', 'loss', 'val_accuracy', 'val_loss'])
+    expect(history.history.val_accuracy).toHaveLength(6)
+    expect(Math.max(...(history.history.val_accuracy as number[]))).toBeGreaterThan(0.95)
+    expect(classifier.labels).toEqual(['bad', 'good', 'odd'])
+  })
+
+  it('predicts labels with probabilities', async () => {
+    const [first, empty] = await classifier.predict(['a splendid film', ''])
+    expect(first?.label).toBe('good')
+    expect(first?.probability).toBe(first?.probabilities.good)
+    expect(Object.values(empty?.probabilities ?? {}).reduce((sum, p) => sum + p)).toBeCloseTo(1, 5)
+  })
+
+  it('evaluates with a confusion table', async () => {
+    const result = await classifier.evaluate(fresh)
+    expect(result).toMatchObject({ count: 90, labels: ['bad', 'good', 'odd'] })
+    expect(result.confusion.map((row) => row.reduce((sum, n) => sum + n))).toEqual([30, 30, 30])
+    const right = result.confusion.reduce((sum, row, index) => sum + (row[index] as number), 0)
+    expect(result.accuracy).toBe(right / 90)
+    expect(result.accuracy).toBeGreaterThan(0.95)
+    expect(result.loss).toBeLessThan(0.3)
+  })
+
+  it('comes back from a folder as it was', async () => {
+    const path = join(folder, 'model')
+    await classifier.save(path)
+    expect(readdirSync(path)).toContain('model.json')
+    const again = await tasks.TextClassifier.load(path)
+    const texts = fresh.map((row) => row.text)
+    expect(await again.predict(texts)).toEqual(await classifier.predict(texts))
+    expect(again.tokenizer.maxLength).toBe(300)
+  })
+
+  it('goes on training with its labels and words', async () => {
+    const path = join(folder, 'more')
+    await classifier.save(path)
+    const again = await tasks.TextClassifier.load(path)
+    const vocabulary = again.tokenizer.vocabularySize
+    await again.train([...rows, { text: 'something entirely new', label: 'odd' }], { ...quick, epochs: 1 })
+    expect(again.tokenizer.vocabularySize).toBe(vocabulary)
+    await expect(again.train([{ text: 'a', label: 'new' }, ...rows], quick)).rejects.toEqual(
+      coded('ERR_DATA', /row \d+: 'new'/),
+    )
+  })
+
+  it('refuses folders that are not its own', async () => {
+    await expect(tasks.TextClassifier.load(join(folder, 'none'))).rejects.toEqual(coded('ERR_IO', /none/))
+    const path = join(folder, 'altered')
+    await classifier.save(path)
+    for (const name of readdirSync(path).filter((file) => file !== 'model.json')) {
+      await classifier.save(path)
+      writeFileSync(join(path, name), 'altered')
+      await expect(tasks.TextClassifier.load(path), name).rejects.toEqual(coded('ERR_FORMAT'))
+    }
+  })
+})
+
+describe('training', () => {
+  it('gives the same weights for the same seed', async () => {
+    const train = async () => {
+      const classifier = new tasks.TextClassifier({ ...small, dropout: 0.2, cell: 'gru', layers: 2 })
+      await classifier.train(rows, { ...quick, epochs: 1 })
+      return classifier.predict(['a splendid film'])
+    }
+    expect(await train()).toEqual(await train())
+  })
+
+  it('reports batches and epochs, and keeps the best epoch', async () => {
+    const classifier = new tasks.TextClassifier(small)
+    const epochs: { epoch: number; valAccuracy?: number; best: number }[] = []
+    let last = { done: 0, total: 0 }
+    await classifier.train(rows, {
+      ...quick,
+      validationData: fresh,
+      onEpoch: (epoch) => void epochs.push(epoch),
+      onProgress: (progress) => {
+        last = progress
+      },
+    })
+    expect(epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, 5, 6])
+    expect(last).toMatchObject({ done: 240, total: 240, epoch: 6, epochs: 6 })
+    const best = Math.max(...epochs.map((epoch) => epoch.valAccuracy as number))
+    expect((await classifier.evaluate(fresh)).accuracy).toBeCloseTo(best, 6)
+    expect(epochs[(epochs.at(-1)?.best ?? 0) - 1]?.valAccuracy).toBe(best)
+  })
+
+  it('takes a tokenizer, and reads no words of the validation rows', async () => {
+    const tokenizer = await text.charTokenizer(rows.map((row) => row.text))
+    const characters = new tasks.TextClassifier({ ...small, tokenizer, maxLength: 20 })
+    await characters.train(rows, { ...quick, epochs: 1 })
+    expect(characters.tokenizer.encodeSync(['x'.repeat(50)])[0]).toHaveLength(20)
+    const words = new tasks.TextClassifier(small)
+    await words.train(rows, { ...quick, epochs: 1, validationData: [{ text: 'unheard-of', label: 'odd' }] })
+    expect(words.tokenizer.tokenToId('unheard')).toBeUndefined()
+    expect(words.tokenizer.tokenToId('splendid')).toBeDefined()
+  })
+
+  it('stops on a signal with the best weights so far', async () => {
+    const classifier = new tasks.TextClassifier(small)
+    const controller = new AbortController()
+    const training = classifier.train(madeUpRows(2000), {
+      ...quick,
+      epochs: 1000,
+      signal: controller.signal,
+      onEpoch: ({ epoch }) => {
+        if (epoch === 2) setTimeout(() => controller.abort(), 20)
+      },
+    })
+    await expect(training).rejects.toMatchObject({ name: 'AbortError' })
+    expect((await classifier.evaluate(fresh)).accuracy).toBeGreaterThan(0.9)
+    const aborted = new tasks.TextClassifier(small)
+    await expect(aborted.train(rows, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
+    expect(aborted.ready).toBe(false)
+  })
+
+  it('rejects with what a callback throws', async () => {
+    const onEpoch = () => {
+      throw new RangeError('mine')
+    }
+    await expect(new tasks.TextClassifier(small).train(rows, { ...quick, onEpoch })).rejects.toThrow('mine')
+  })
+})
+
+describe('bad input', () => {
+  const train = (bad: unknown, options = {}) => new tasks.TextClassifier(small).train(bad as never, options)
+
+  it('is refused with a code and the place', async () => {
+    await expect(train('rows')).rejects.toEqual(coded('ERR_DATA', /array of/))
+    await expect(train([])).rejects.toEqual(coded('ERR_DATA', /no rows/))
+    await expect(train([{ text: 'a', label: 'x' }, { text: 'b' }])).rejects.toEqual(coded('ERR_DATA', /row 1/))
+    await expect(train([...rows, { text: 'b', label: '' }])).rejects.toEqual(coded('ERR_DATA', /row 240 .*empty label/))
+    await expect(train([{ text: 'a', label: 'x' }])).rejects.toEqual(coded('ERR_DATA', /two different labels/))
+    await expect(train(rows, { epochs: 0 })).rejects.toEqual(coded('ERR_OPTION', /epochs/))
+    await expect(train(rows, { validationSplit: 1 })).rejects.toEqual(coded('ERR_OPTION', /validationSplit/))
+    await expect(train(rows, { epoch: 3 })).rejects.toEqual(coded('ERR_OPTION', /'epoch'/))
+    expect(() => new tasks.TextClassifier({ cell: 'transformer' } as never)).toThrow(coded('ERR_OPTION', /cell/))
+    expect(() => new tasks.TextClassifier({ units: 1.5 })).toThrow(coded('ERR_OPTION', /units/))
+  })
+
+  it('is refused before there is a model', async () => {
+    const classifier = new tasks.TextClassifier()
+    await expect(classifier.predict(['a'])).rejects.toEqual(coded('ERR_STATE'))
+    await expect(classifier.evaluate(rows)).rejects.toEqual(coded('ERR_STATE'))
+    await expect(classifier.save('nowhere')).rejects.toEqual(coded('ERR_STATE'))
+    expect(existsSync('nowhere')).toBe(false)
+    expect(() => classifier.labels).toThrow(coded('ERR_STATE'))
+  })
+})

@@ -1,4 +1,4 @@
-import { configure } from '../native/index.js'
+import { configure } from '../engine.js'
 import { TextClassifier } from '../tasks/index.js'
 import { interruptible } from './interrupt.js'
 import { print, printJson } from './output.js'

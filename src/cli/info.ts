@@ -1,4 +1,4 @@
-import { backend } from '../native/index.js'
+import { backend } from '../engine.js'
 import { print, printJson } from './output.js'
 import { table } from './table.js'
 

@@ -1,7 +1,7 @@
 import { addAbortSignal } from 'node:stream'
 import { streamCsv } from '../data/csv.js'
+import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
-import { configure } from '../native/index.js'
 import { TextClassifier } from '../tasks/index.js'
 import { interruptible } from './interrupt.js'
 import { oneLine, print, printJson } from './output.js'

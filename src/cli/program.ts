@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { backend } from '../native/index.js'
+import { backend } from '../engine.js'
 import { fraction, integer, positive } from './arguments.js'
 import { evaluate } from './evaluate.js'
 import { info } from './info.js'

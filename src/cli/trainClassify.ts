@@ -1,5 +1,5 @@
+import { configure } from '../engine.js'
 import { AbortError } from '../errors.js'
-import { configure } from '../native/index.js'
 import { type ClassifierEpoch, type LabelledText, TextClassifier } from '../tasks/index.js'
 import { checkFolder } from './folder.js'
 import { interruptible } from './interrupt.js'

@@ -34,12 +34,15 @@ export function* convertOne(slot: Slot, value: unknown): Sliced<Converted> {
   if (isForeign(value)) {
     const data = value.dataSync()
     if (!isNumericArray(data)) {
-      throw new SeqloomError('ERR_DATA', `${slot.where}: dataSync() gave ${describe(data)}, not a typed array of numbers`)
+      throw new SeqloomError(
+        'ERR_DATA',
+        `${slot.where}: dataSync() gave ${describe(data)}, not a typed array of numbers`,
+      )
     }
     return yield* convertTensor(slot, data, { shape: value.shape })
   }
   if (isNumericArray(value)) {
-    const { shape } = fit(slot, 1)
+    const { shape } = seenAs(slot, 1)
     if (shape.length !== 1) {
       throw new SeqloomError(
         'ERR_SHAPE',
@@ -49,7 +52,7 @@ export function* convertOne(slot: Slot, value: unknown): Sliced<Converted> {
     return yield* convertTensor(slot, value, { shape: [value.length] })
   }
   if (Array.isArray(value)) {
-    const fitted = fit(slot, nestedRank(value))
+    const fitted = seenAs(slot, nestedRank(value))
     return reshaped(slot, yield* convertNested(fitted, value))
   }
   throw new SeqloomError(
@@ -95,7 +98,7 @@ function* convertTensor(
 }
 
 /** The slot as data of so many dimensions see it: with or without a last dimension of size 1, where the slot is loose. */
-function fit(slot: Slot, rank: number): Slot {
+function seenAs(slot: Slot, rank: number): Slot {
   const { shape } = slot
   if (!slot.looseLast || rank === shape.length) return slot
   if (rank === shape.length + 1) return { ...slot, shape: [...shape, 1] }
@@ -103,7 +106,7 @@ function fit(slot: Slot, rank: number): Slot {
   return slot
 }
 
-/** Gives data that were read through {@link fit} the slot's own number of dimensions. */
+/** Gives data that were read through {@link seenAs} the slot's own number of dimensions. */
 function reshaped(slot: Slot, converted: Converted): Converted {
   const rank = slot.shape.length
   if (converted.shape.length === rank + 1) converted.shape.pop()
@@ -112,11 +115,14 @@ function reshaped(slot: Slot, converted: Converted): Converted {
 }
 
 function checkShape(slot: Slot, shape: readonly number[]): void {
-  const expected: Shape = fit(slot, shape.length).shape
+  const expected: Shape = seenAs(slot, shape.length).shape
   const fits =
     expected.length === shape.length && expected.every((dim, axis) => axis === 0 || dim === null || dim === shape[axis])
   if (!fits) {
-    throw new SeqloomError('ERR_SHAPE', `${slot.where}: expected the shape ${showShape(slot.shape)}, got ${showShape(shape)}`)
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `${slot.where}: expected the shape ${showShape(slot.shape)}, got ${showShape(shape)}`,
+    )
   }
   if (shape[0] === 0) throw new SeqloomError('ERR_DATA', `${slot.where} has no rows`)
   if (shape.includes(0)) {
@@ -135,7 +141,9 @@ function nestedRank(value: unknown): number {
   return rank
 }
 
-function isTensor(value: unknown): value is { data: NumericArray; shape: readonly number[]; lengths?: unknown; mask?: unknown } {
+function isTensor(
+  value: unknown,
+): value is { data: NumericArray; shape: readonly number[]; lengths?: unknown; mask?: unknown } {
   return isRecord(value) && isNumericArray(value.data) && 'shape' in value
 }
 

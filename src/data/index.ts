@@ -1,3 +1,3 @@
 export { convertAll, convertOne, requireSameRows } from './convert.js'
 export type { Converted, Slot } from './elements.js'
-export { type Sliced, runSliced, runSync } from './slices.js'
+export { runSliced, runSync, type Sliced } from './slices.js'

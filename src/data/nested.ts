@@ -40,7 +40,8 @@ export function* convertNested(slot: Slot, value: ArrayLike<unknown>): Sliced<Co
   for (let row = 0; row < rows; row++) {
     const list = value[row] as ArrayLike<unknown>
     const length = lengths[row] as number
-    if (list.length !== length) throw new SeqloomError('ERR_DATA', `${slot.where}: row ${row} changed while it was read`)
+    if (list.length !== length)
+      throw new SeqloomError('ERR_DATA', `${slot.where}: row ${row} changed while it was read`)
     for (let step = 0; step < length; ) {
       const count = Math.min(length - step, Math.max(1, Math.floor(sliceElements / stepSize)))
       filler.steps(list, row, step, step + count)
@@ -53,7 +54,9 @@ export function* convertNested(slot: Slot, value: ArrayLike<unknown>): Sliced<Co
     }
   }
   const ragged = steps !== rows * longest
-  return ragged ? { data, shape: [rows, longest, ...inner], lengths, ragged } : { data, shape: [rows, longest, ...inner] }
+  return ragged
+    ? { data, shape: [rows, longest, ...inner], lengths, ragged }
+    : { data, shape: [rows, longest, ...inner] }
 }
 
 /** Copies steps of rows one after the other. */

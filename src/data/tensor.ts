@@ -100,7 +100,10 @@ export function tensor(
   }
   if (values.length !== size) {
     if (values.length === 0 && values.buffer.byteLength === 0) {
-      throw new SeqloomError('ERR_DATA', `tensor: the data's buffer is empty or detached, the shape needs ${size} elements`)
+      throw new SeqloomError(
+        'ERR_DATA',
+        `tensor: the data's buffer is empty or detached, the shape needs ${size} elements`,
+      )
     }
     throw new SeqloomError(
       'ERR_SHAPE',

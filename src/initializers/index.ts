@@ -12,16 +12,19 @@ export const ones = (): Initializer => makeInitializer('ones')
 export const constant = (options: { readonly value?: number } = {}): Initializer => makeInitializer('constant', options)
 
 /** Uniform on `[minval, maxval)`; defaults -0.05 and 0.05. */
-export const randomUniform = (options: { readonly minval?: number; readonly maxval?: number } & Seeded = {}): Initializer =>
-  makeInitializer('randomUniform', options)
+export const randomUniform = (
+  options: { readonly minval?: number; readonly maxval?: number } & Seeded = {},
+): Initializer => makeInitializer('randomUniform', options)
 
 /** Normal; `mean` defaults to 0, `stddev` to 0.05. */
-export const randomNormal = (options: { readonly mean?: number; readonly stddev?: number } & Seeded = {}): Initializer =>
-  makeInitializer('randomNormal', options)
+export const randomNormal = (
+  options: { readonly mean?: number; readonly stddev?: number } & Seeded = {},
+): Initializer => makeInitializer('randomNormal', options)
 
 /** Normal, redrawn beyond two standard deviations; `mean` defaults to 0, `stddev` to 0.05. */
-export const truncatedNormal = (options: { readonly mean?: number; readonly stddev?: number } & Seeded = {}): Initializer =>
-  makeInitializer('truncatedNormal', options)
+export const truncatedNormal = (
+  options: { readonly mean?: number; readonly stddev?: number } & Seeded = {},
+): Initializer => makeInitializer('truncatedNormal', options)
 
 /** Uniform within √(6 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
 export const glorotUniform = (options: Seeded = {}): Initializer => makeInitializer('glorotUniform', options)

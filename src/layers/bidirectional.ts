@@ -69,6 +69,10 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     this.#checkPair()
   }
 
+  /** The input shape that the inner layer's options give. */
+  get innerInputShape(): Shape | undefined {
+    return this.#forward.inputShape
+  }
 
   override returnsList(): boolean {
     return this.#forward.returnState
@@ -168,7 +172,9 @@ function reversed(layer: RecurrentLayer): RecurrentLayer {
  */
 export function bidirectional(options: BidirectionalOptions<LSTM<WithStates>>): Bidirectional<BothWithStates>
 export function bidirectional(options: BidirectionalOptions<RecurrentLayer<WithState>>): Bidirectional<BothWithState>
-export function bidirectional(options: BidirectionalOptions<RecurrentLayer<SymbolicTensor>>): Bidirectional<SymbolicTensor>
+export function bidirectional(
+  options: BidirectionalOptions<RecurrentLayer<SymbolicTensor>>,
+): Bidirectional<SymbolicTensor>
 export function bidirectional(options: BidirectionalOptions): Bidirectional
 export function bidirectional(options: BidirectionalOptions): Bidirectional {
   return new Bidirectional(options)

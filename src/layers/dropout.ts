@@ -34,7 +34,9 @@ export class Dropout extends Layer {
   }
 
   override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
-    return [this.#shareSteps ? this.single(inputs, '[batch, time, features]', 3) : this.single(inputs, '[batch, …]', 2, 8)]
+    return [
+      this.#shareSteps ? this.single(inputs, '[batch, time, features]', 3) : this.single(inputs, '[batch, …]', 2, 8),
+    ]
   }
 
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {

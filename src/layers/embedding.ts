@@ -43,7 +43,12 @@ export class Embedding extends Layer {
         inputLength: integer(1),
       },
       required: ['inputDim', 'outputDim'],
-      refused: { embeddingsRegularizer: [null], embeddingsConstraint: [null], activityRegularizer: [null], loraRank: [null] },
+      refused: {
+        embeddingsRegularizer: [null],
+        embeddingsConstraint: [null],
+        activityRegularizer: [null],
+        loraRank: [null],
+      },
     })
     this.inputDim = options.inputDim
     this.outputDim = options.outputDim

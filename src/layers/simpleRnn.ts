@@ -7,7 +7,9 @@ export interface SimpleRNNOptions extends RecurrentOptions {}
 const kind: CellKind = { op: 'simpleRnn', factory: 'simpleRNN', gates: 1, states: 1, checks: {} }
 
 /** The layer that {@link simpleRNN} makes. */
-export class SimpleRNN<Out extends SymbolicTensor | WithState = SymbolicTensor | WithState> extends RecurrentLayer<Out> {
+export class SimpleRNN<
+  Out extends SymbolicTensor | WithState = SymbolicTensor | WithState,
+> extends RecurrentLayer<Out> {
   override readonly className = 'SimpleRNN'
   override readonly baseName = 'simple_rnn'
 

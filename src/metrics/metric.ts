@@ -1,5 +1,5 @@
 import { describe, SeqloomError } from '../errors.js'
-import { showShape, type Shape } from '../graph/shape.js'
+import { type Shape, showShape } from '../graph/shape.js'
 import type { Loss, LossKind } from '../losses/loss.js'
 import { checkOptions, isRecord, label, number } from '../options.js'
 

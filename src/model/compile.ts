@@ -80,7 +80,10 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
     const loss = resolveLoss(given[index])
     const weight = weights[index] ?? 1
     if (typeof weight !== 'number' || !Number.isFinite(weight)) {
-      throw new SeqloomError('ERR_OPTION', `compile: lossWeights of '${name}' must be a finite number, not ${describe(weight)}`)
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `compile: lossWeights of '${name}' must be a finite number, not ${describe(weight)}`,
+      )
     }
     const own = (metrics[index] ?? []).map((metric) => {
       const resolved = resolveMetric(metric)
@@ -123,7 +126,8 @@ export function trainSpec(topology: Topology, { trained, targets }: TrainPlan, w
     all.push(...builder.node('loss', `${name}/loss`, inputs, [], scalar, { fromLogits, ...settings, weight: 1 }))
     return { output, weight }
   })
-  const metrics = trained.length > 1 ? losses.map(({ output }, at) => ({ name: `${trained[at]?.name}_loss`, output })) : []
+  const metrics =
+    trained.length > 1 ? losses.map(({ output }, at) => ({ name: `${trained[at]?.name}_loss`, output })) : []
   for (const [at, { index, metrics: own }] of trained.entries()) {
     for (const { name, kind, threshold } of own) {
       metrics.push({ name, output: all.length })
@@ -180,8 +184,11 @@ function spreadMetrics(names: readonly string[], given: CompileOptions['metrics'
   )
 }
 
+/** Names that events use for other things. */
+const reserved = ['loss', 'type', 'epoch', 'batch', 'batches', 'size', 'seconds']
+
 function requireUnique(names: readonly string[]): void {
-  const repeated = names.find((name, index) => name === 'loss' || names.indexOf(name) !== index)
+  const repeated = names.find((name, index) => reserved.includes(name) || names.indexOf(name) !== index)
   if (repeated !== undefined) {
     throw new SeqloomError('ERR_OPTION', `compile: the metric name '${repeated}' is taken; give another with { name }`)
   }

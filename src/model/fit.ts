@@ -1,12 +1,26 @@
-import { type Callback, checkCallbacks, type History, type Logs, type Moment, type Training } from '../callbacks/callback.js'
+import {
+  type Callback,
+  checkCallbacks,
+  type History,
+  type Logs,
+  type Moment,
+  type Training,
+} from '../callbacks/callback.js'
 import type { Converted } from '../data/index.js'
 import { AbortError, callNative, SeqloomError } from '../errors.js'
-import type { NativeEvent, NativeModel } from '../native/index.js'
+import type { NativeModel } from '../native/index.js'
 import { cancellable } from './cancel.js'
 import type { TrainPlan } from './compile.js'
 import type { Model } from './model.js'
 import { defaultBatchSize, type FitOptions } from './runOptions.js'
 import type { Turns } from './turns.js'
+
+/** An event of the native loop: its kind, its place, and losses and metrics by name. */
+interface FitEvent {
+  readonly type: 'epochBegin' | 'epochEnd' | 'batchEnd' | 'overtaken'
+  readonly epoch: number
+  readonly [value: string]: number | string
+}
 
 /** What a training works with. */
 export interface FitRequest {
@@ -40,6 +54,7 @@ class FitLoop {
   readonly #callbacks: readonly Callback[]
   readonly #history: History = { history: {}, epoch: [] }
   readonly #training: Training
+  readonly #names: readonly string[]
   #last: Logs = {}
   #failure: { readonly error: unknown } | undefined
   #stop = false
@@ -48,6 +63,8 @@ class FitLoop {
   constructor(request: FitRequest, callbacks: readonly Callback[]) {
     this.#request = request
     this.#callbacks = callbacks
+    const names = ['loss', ...request.plan.metricNames]
+    this.#names = [...names, ...names.map((name) => `val_${name}`)]
     this.#training = {
       model: request.model,
       epochs: request.options.epochs ?? 1,
@@ -75,7 +92,7 @@ class FitLoop {
     try {
       await cancellable(options.signal, (cancel) => {
         this.#giveUp = () => cancel.cancel()
-        const onEvent = (event: NativeEvent) => this.#receive(event)
+        const onEvent = (event: FitEvent) => this.#receive(event)
         return native.fit([...data], validation ? [...validation] : null, JSON.stringify(settings), cancel, onEvent)
       })
     } catch (error) {
@@ -87,19 +104,19 @@ class FitLoop {
     return this.#history
   }
 
-  #receive(event: NativeEvent): void {
-    const logs = this.#logsOf(event)
+  #receive(event: FitEvent): void {
+    if (event.type === 'overtaken') return
     if (event.type === 'batchEnd') {
-      this.#batchEnd(event, logs)
+      this.#batchEnd(event)
       return
     }
-    if (event.type === 'epochEnd') this.#record(event.epoch, logs)
-    void this.#parked(event, logs)
+    if (event.type === 'epochEnd') this.#record(event.epoch, this.#logsOf(event))
+    void this.#parked(event)
   }
 
-  async #parked(event: NativeEvent, logs: Logs): Promise<void> {
+  async #parked(event: FitEvent): Promise<void> {
     const { epoch } = event
-    const shown = event.type === 'epochEnd' ? { ...logs, seconds: event.seconds } : {}
+    const shown = event.type === 'epochEnd' ? { ...this.#logsOf(event), seconds: Number(event.seconds) } : {}
     try {
       await this.#request.turns.park(() =>
         event.type === 'epochEnd'
@@ -117,9 +134,9 @@ class FitLoop {
     }
   }
 
-  #batchEnd(event: NativeEvent, logs: Logs): void {
-    const { epoch, batch, batches, size, seconds } = event
-    const shown = { ...logs, epoch, batch, batches, size, seconds }
+  #batchEnd(event: FitEvent): void {
+    const [batch, batches, size] = [Number(event.batch), Number(event.batches), Number(event.size)]
+    const shown = { ...this.#logsOf(event), epoch: event.epoch, batch, batches, size }
     for (const callback of this.#callbacks) {
       try {
         const result = callback.onBatchEnd?.(batch, shown, this.#training)
@@ -150,18 +167,11 @@ class FitLoop {
     this.#giveUp()
   }
 
-  #logsOf(event: NativeEvent): Logs {
-    if (event.type === 'epochBegin') return {}
-    const names = this.#request.plan.metricNames
-    const logs: Record<string, number> = { loss: event.loss }
-    names.forEach((name, index) => {
-      logs[name] = event.metrics[index] as number
-    })
-    if (event.valLoss !== undefined) {
-      logs.val_loss = event.valLoss
-      names.forEach((name, index) => {
-        logs[`val_${name}`] = event.valMetrics?.[index] as number
-      })
+  #logsOf(event: FitEvent): Logs {
+    const logs: Record<string, number> = {}
+    for (const name of this.#names) {
+      const value = event[name]
+      if (typeof value === 'number') logs[name] = value
     }
     return logs
   }

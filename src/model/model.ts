@@ -94,7 +94,10 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     const { names, layers } = this.topology()
     const found = layers.find((layer) => names.get(layer) === name)
     if (!found) {
-      throw new SeqloomError('ERR_OPTION', `there is no layer '${name}'; the layers are ${[...names.values()].join(', ')}`)
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `there is no layer '${name}'; the layers are ${[...names.values()].join(', ')}`,
+      )
     }
     return found
   }
@@ -235,7 +238,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /** The optimizer's step size, which may be changed between epochs. Errors: `ERR_STATE` before `compile`, `ERR_OPTION`. */
   get learningRate(): number {
     this.#compiled('learningRate')
-    return this.#turns.now('learningRate', 'callbacks', () => callNative(() => this.#engine('learningRate').learningRate()))
+    return this.#turns.now('learningRate', 'callbacks', () =>
+      callNative(() => this.#engine('learningRate').learningRate()),
+    )
   }
 
   set learningRate(value: number) {
@@ -250,7 +255,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /** A table of the layers, their output shapes and numbers of parameters. */
   summary(): string {
-    return summarize(this.name, this.topology(), this.#modelGraph())
+    return summarize(this.name, this.topology())
   }
 
   /** Runs the model one step at a time. Errors: `ERR_UNSUPPORTED` for models that cannot stream, such as bidirectional ones. */
@@ -386,7 +391,10 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     const list: readonly unknown[] = Array.isArray(given) && (slots.length > 1 || given.length === 1) ? given : [given]
     if (list.length !== slots.length) {
       const names = outputNames(this.topology()).join(', ')
-      throw new SeqloomError('ERR_DATA', `gradients: expected ${slots.length} cotangents (${names}), got ${list.length}`)
+      throw new SeqloomError(
+        'ERR_DATA',
+        `gradients: expected ${slots.length} cotangents (${names}), got ${list.length}`,
+      )
     }
     const converted: (NativeTensor | null)[] = []
     for (const [index, slot] of slots.entries()) {

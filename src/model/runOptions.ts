@@ -77,7 +77,10 @@ const fitRules: OptionRules = {
     epochs: integer(1),
     batchSize,
     validationSplit: number(0, 1),
-    validationData: custom('[x, y] or [x, y, sampleWeight]', (v) => Array.isArray(v) && (v.length === 2 || v.length === 3)),
+    validationData: custom(
+      '[x, y] or [x, y, sampleWeight]',
+      (v) => Array.isArray(v) && (v.length === 2 || v.length === 3),
+    ),
     validationBatchSize: batchSize,
     shuffle: flag,
     seed,

@@ -67,7 +67,10 @@ export class Session implements Disposable {
   reorder(indices: ArrayLike<number>): void {
     const native = this.#alive('reorder')
     if (indices === null || typeof indices !== 'object' || indices.length !== this.batchSize) {
-      throw new SeqloomError('ERR_SHAPE', `session.reorder: expected ${this.batchSize} indices, got ${describe(indices)}`)
+      throw new SeqloomError(
+        'ERR_SHAPE',
+        `session.reorder: expected ${this.batchSize} indices, got ${describe(indices)}`,
+      )
     }
     const rows = Array.from(indices)
     const wrong = rows.find((row) => !Number.isInteger(row) || row < 0 || row >= this.batchSize)

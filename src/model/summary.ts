@@ -1,11 +1,12 @@
 import { type Shape, showShape } from '../graph/shape.js'
-import type { GraphSpec, WireWeight } from '../graph/wire.js'
-import type { AnyLayer } from '../layers/layer.js'
+import type { WireWeight } from '../graph/wire.js'
+import { modelGraph } from './lower.js'
 import type { Topology } from './topology.js'
 import { countValues } from './weights.js'
 
 /** The table of a model's layers with their output shapes and numbers of parameters, as Keras prints it. */
-export function summarize(name: string, topology: Topology, graph: GraphSpec): string {
+export function summarize(name: string, topology: Topology): string {
+  const graph = modelGraph(topology)
   const connected = topology.inputs.length > 1 || topology.calls.some((call) => call.inputs.length > 1)
   const header = ['Layer (type)', 'Output Shape', 'Param #', ...(connected ? ['Connected to'] : [])]
   const rows = topology.layers.map((layer) => {
@@ -14,7 +15,12 @@ export function summarize(name: string, topology: Topology, graph: GraphSpec): s
     const shapes = [...new Set(calls.flatMap((call) => call.outputs.map((value) => showOutput(value.shape))))]
     const sources = calls.flatMap((call) => call.inputs.map((value) => topology.names.get(value.call.layer) as string))
     const parameters = countValues(weightsOf(layerName, graph.weights)).toLocaleString('en-US')
-    return [`${layerName} (${layer.className})`, shapes.join(', '), parameters, ...(connected ? [sources.join(', ')] : [])]
+    return [
+      `${layerName} (${layer.className})`,
+      shapes.join(', '),
+      parameters,
+      ...(connected ? [sources.join(', ')] : []),
+    ]
   })
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)))
   const line = (cells: readonly string[]) =>
@@ -23,7 +29,7 @@ export function summarize(name: string, topology: Topology, graph: GraphSpec): s
       .join('  ')
       .trimEnd()
   const width = widths.reduce((sum, each) => sum + each + 2, -2)
-  const trainable = countValues(graph.weights.filter((weight) => isTrainable(weight, topology.layers, topology)))
+  const trained = countValues(graph.weights.filter(({ trainable }) => trainable))
   const total = countValues(graph.weights)
   return [
     `Model: "${name}"`,
@@ -33,18 +39,13 @@ export function summarize(name: string, topology: Topology, graph: GraphSpec): s
     ...rows.map(line),
     '═'.repeat(width),
     `Total params: ${total.toLocaleString('en-US')}`,
-    `Trainable params: ${trainable.toLocaleString('en-US')}`,
-    `Non-trainable params: ${(total - trainable).toLocaleString('en-US')}`,
+    `Trainable params: ${trained.toLocaleString('en-US')}`,
+    `Non-trainable params: ${(total - trained).toLocaleString('en-US')}`,
   ].join('\n')
 }
 
 function weightsOf(layerName: string, weights: readonly WireWeight[]): WireWeight[] {
   return weights.filter((weight) => weight.name.startsWith(`${layerName}/`))
-}
-
-function isTrainable(weight: WireWeight, layers: readonly AnyLayer[], { names }: Topology): boolean {
-  const owner = layers.find((layer) => weight.name.startsWith(`${names.get(layer)}/`))
-  return weight.trainable && (owner?.trainable ?? true)
 }
 
 function showOutput(shape: Shape): string {

@@ -40,7 +40,10 @@ export function connect(inputs: readonly SymbolicTensor[], outputs: readonly Sym
   }
   for (const value of outputs) {
     if (!(value instanceof SymbolicTensor)) {
-      throw new SeqloomError('ERR_OPTION', `model: outputs must be what a layer's apply returns, not ${describe(value)}`)
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `model: outputs must be what a layer's apply returns, not ${describe(value)}`,
+      )
     }
     visit(value.call)
   }

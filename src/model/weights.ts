@@ -15,11 +15,17 @@ export function readWeights(native: NativeModel, weights: readonly WireWeight[])
 /** Replaces all weights or, when one does not fit, none: `ERR_SHAPE` or `ERR_DATA`, naming the weight. */
 export function writeWeights(native: NativeModel, weights: readonly WireWeight[], given: readonly Data[]): void {
   if (!Array.isArray(given)) {
-    throw new SeqloomError('ERR_DATA', `setWeights: expected an array of ${weights.length} tensors, got ${describe(given)}`)
+    throw new SeqloomError(
+      'ERR_DATA',
+      `setWeights: expected an array of ${weights.length} tensors, got ${describe(given)}`,
+    )
   }
   if (given.length !== weights.length) {
     const names = weights.map(({ name }) => name).join(', ')
-    throw new SeqloomError('ERR_SHAPE', `setWeights: expected ${weights.length} weights (${names}), got ${given.length}`)
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `setWeights: expected ${weights.length} weights (${names}), got ${given.length}`,
+    )
   }
   const values = weights.map(({ name, shape }, index) => {
     const slot: Slot = { where: `weight '${name}'`, name, dtype: 'float32', shape, looseLast: false }

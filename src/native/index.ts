@@ -7,7 +7,11 @@ export type {
   CancelFlag,
   DecodedSafetensors,
   EncodedTexts,
+  NamedState,
   NamedTensor,
+  NativeGradients,
+  NativeModel,
+  NativeSession,
   NativeTensor,
   NativeTokenizer,
   VocabularyEntry,
@@ -37,7 +41,10 @@ function load(): Native {
   }
   const found = binding.addonVersion()
   if (found !== version) {
-    throw new SeqloomError('ERR_NATIVE', `The native engine has version ${found}, but ${name} has ${version}. ${remedy()}`)
+    throw new SeqloomError(
+      'ERR_NATIVE',
+      `The native engine has version ${found}, but ${name} has ${version}. ${remedy()}`,
+    )
   }
   return binding
 }

@@ -20,7 +20,7 @@ import { reports } from './classifierReports.js'
 import { type Evaluation, evaluation, largest } from './evaluation.js'
 import { Labels } from './labels.js'
 import { checkNotEmpty, checkRows, type LabelledText } from './rows.js'
-import { readClassifier, saveClassifier } from './savedClassifier.js'
+import { type ClassifierParts, readClassifier, saveClassifier } from './savedClassifier.js'
 import { randomSplit } from './split.js'
 
 /** A text's label, as predicted. */
@@ -31,13 +31,6 @@ export interface Prediction {
   readonly probability: number
   /** The probability of every label. */
   readonly probabilities: Readonly<Record<string, number>>
-}
-
-/** What a classifier consists of once there is a model. */
-export interface ClassifierParts {
-  readonly model: Sequential
-  readonly tokenizer: Tokenizer
-  readonly labels: Labels
 }
 
 /**

@@ -184,7 +184,7 @@ describe('types', () => {
   it('refuses a detached buffer', async () => {
     const data = wave(12)
     const whole = tensor(data, [2, 3, 2])
-    structuredClone(data.buffer, { transfer: [data.buffer] })
+    structuredClone(data.buffer, { transfer: [data.buffer as ArrayBuffer] })
     await expectCoded(() => regression().predict(whole), ['ERR_DATA', 'ERR_SHAPE'], /detached|12/i)
     await expectCoded(() => tensor(data, [2, 3, 2]), ['ERR_DATA', 'ERR_SHAPE'], /detached|12/i)
   })

@@ -137,8 +137,7 @@ describe('six training steps give PyTorch’s losses, gradient norms and weights
       expect(Math.abs(Math.sqrt(squares) - norm) / norm, `gradient norm of step ${step}`).toBeLessThanOrEqual(
         gradientBound,
       )
-      const result = await m.trainOnBatch(x, y)
-      const loss = Array.isArray(result) ? (result[0] as number) : (result as number)
+      const [loss] = (await m.trainOnBatch(x, y)) as [number]
       const expected = golden.losses[step] as number
       expect(Math.abs(loss - expected) / expected, `loss of step ${step}`).toBeLessThanOrEqual(outputBound)
     }

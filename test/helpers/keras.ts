@@ -41,7 +41,7 @@ function layerOf(object: KerasObject, first: Record<string, unknown>): Layer {
   if (object.class_name === 'Bidirectional' || object.class_name === 'TimeDistributed') {
     const layer = layerOf(object.config.layer as KerasObject, {})
     return object.class_name === 'TimeDistributed'
-      ? (layers.timeDistributed({ layer, ...first } as never) as Layer)
+      ? (layers.timeDistributed({ layer, ...first } as never) as unknown as Layer)
       : (layers.bidirectional({ layer, mergeMode: object.config.merge_mode, ...first } as never) as unknown as Layer)
   }
   const make = makers[object.class_name]

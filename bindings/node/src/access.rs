@@ -25,7 +25,11 @@ enum Message {
 enum Fitting {
     No,
     Running,
-    Parked(Sender<Message>),
+    /// The loop waits for JavaScript; `open` once the callback has begun, so that only it and what it calls are served.
+    Parked {
+        sender: Sender<Message>,
+        open: bool,
+    },
 }
 
 /// Part of a queue of calls.
@@ -54,6 +58,18 @@ struct Memory {
     held: AtomicI64,
     reported: AtomicI64,
     closed: AtomicBool,
+}
+
+impl Control {
+    fn interrupt(&self) {
+        if let Some(cancel) = &self.cancel {
+            cancel.store(true, Ordering::Release);
+        }
+        if let Fitting::Parked { sender, .. } = &self.fitting {
+            // A loop that is gone needs no message.
+            let _ = sender.send(Message::Resume { stop: true });
+        }
+    }
 }
 
 fn freed() -> Failure {
@@ -99,8 +115,8 @@ impl Shared {
         let control = self.control();
         match &control.fitting {
             _ if control.freed => Err(freed()),
-            Fitting::Running => Err(fitting()),
-            Fitting::Parked(sender) => {
+            Fitting::Running | Fitting::Parked { open: false, .. } => Err(fitting()),
+            Fitting::Parked { sender, open: true } => {
                 let (reply, result) = channel();
                 // The caller waits for the reply, so its receiver is there.
                 let request: Request = Box::new(move |trainer| drop(reply.send(caught(|| body(trainer)))));
@@ -109,15 +125,14 @@ impl Shared {
                 sent.map_err(|_| fitting())?;
                 result.recv().map_err(|_| fitting())?
             }
+            // What waits goes first, whether or not its thread has begun.
+            Fitting::No if control.active => Err(busy()),
             Fitting::No => {
                 drop(control);
                 match self.trainer.try_lock() {
                     Ok(mut trainer) => self.with(&mut trainer, body),
                     Err(TryLockError::Poisoned(_)) => Err(poisoned()),
-                    Err(TryLockError::WouldBlock) => Err(Failure::new(
-                        ErrorCode::STATE,
-                        "The model is busy with an asynchronous call; await it first, or use the asynchronous form",
-                    )),
+                    Err(TryLockError::WouldBlock) => Err(busy()),
                 }
             }
         }
@@ -150,7 +165,7 @@ impl Shared {
         if control.freed {
             return Err(freed());
         }
-        if matches!(control.fitting, Fitting::Running) {
+        if matches!(control.fitting, Fitting::Running | Fitting::Parked { open: false, .. }) {
             return Err(fitting());
         }
         let stop = Arc::clone(&cancel);
@@ -162,7 +177,7 @@ impl Shared {
                 job::verdict(outcome, env)
             })
         };
-        if let Fitting::Parked(sender) = &control.fitting {
+        if let Fitting::Parked { sender, .. } = &control.fitting {
             let request: Request = Box::new(move |trainer| settle(caught(|| body(trainer, &cancel)))());
             sender.send(Message::Serve(request)).map_err(|_| fitting())?;
             return Ok(promise);
@@ -218,13 +233,7 @@ impl Shared {
     pub(crate) fn free(self: &Arc<Self>) {
         let mut control = self.control();
         control.freed = true;
-        if let Some(cancel) = &control.cancel {
-            cancel.store(true, Ordering::Release);
-        }
-        if let Fitting::Parked(sender) = &control.fitting {
-            // A loop that is gone needs no message.
-            let _ = sender.send(Message::Resume { stop: true });
-        }
+        control.interrupt();
         match self.trainer.try_lock() {
             Ok(mut trainer) => self.discard(&mut trainer),
             Err(_) => {
@@ -259,16 +268,28 @@ impl Shared {
         Ok(FitGuard { shared: Arc::clone(self) })
     }
 
-    /// Lets a parked `fit` go on, or end.
+    /// Begins to serve calls for the loop that waits.
+    pub(crate) fn open(&self) {
+        if let Fitting::Parked { open, .. } = &mut self.control().fitting {
+            *open = true;
+        }
+    }
+
+    /// Lets the loop that waits go on, or end.
     pub(crate) fn resume(&self, stop: bool) -> Outcome<()> {
         match &self.control().fitting {
-            // A loop that is gone needs no message.
-            Fitting::Parked(sender) => {
+            Fitting::Parked { sender, open: true } => {
+                // A loop that is gone needs no message.
                 let _ = sender.send(Message::Resume { stop });
                 Ok(())
             }
             _ => Err(Failure::new(ErrorCode::STATE, "No fit() is waiting to be resumed")),
         }
+    }
+
+    /// Cancels the `fit` that runs, if any does, and wakes it if it waits.
+    pub(crate) fn interrupt(&self) {
+        self.control().interrupt();
     }
 
     /// Tells the garbage collector how much memory the model holds now.
@@ -284,8 +305,16 @@ impl Shared {
     }
 }
 
+fn busy() -> Failure {
+    let message = "The model is busy with an asynchronous call; await it first, or use the asynchronous form";
+    Failure::new(ErrorCode::STATE, message)
+}
+
 fn poisoned() -> Failure {
-    Failure::new(ErrorCode::STATE, "An earlier call on this model failed inside the engine; build the model again")
+    Failure::new(
+        ErrorCode::STATE,
+        "An earlier call on this model failed inside the engine; build the model again",
+    )
 }
 
 /// A `fit` under way.
@@ -294,10 +323,10 @@ pub(crate) struct FitGuard {
 }
 
 impl FitGuard {
-    /// Announces that the loop waits; calls on the model reach it from now on.
+    /// Announces that the loop waits; calls on the model reach it once [`Shared::open`] was called.
     pub(crate) fn park(&self) -> Parked<'_> {
         let (sender, messages) = channel();
-        self.shared.control().fitting = Fitting::Parked(sender);
+        self.shared.control().fitting = Fitting::Parked { sender, open: false };
         Parked { shared: &self.shared, messages }
     }
 }

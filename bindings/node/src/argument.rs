@@ -61,7 +61,10 @@ pub(crate) fn integer(value: &Unknown<'_>, what: &str, least: usize) -> Outcome<
     {
         return Ok(whole);
     }
-    Err(Failure::new(ErrorCode::OPTION, format!("{what}: expected an integer of at least {least}, got {given}")))
+    Err(Failure::new(
+        ErrorCode::OPTION,
+        format!("{what}: expected an integer of at least {least}, got {given}"),
+    ))
 }
 
 pub(crate) fn object<'env>(value: &Unknown<'env>, what: &str) -> Outcome<Object<'env>> {
@@ -121,7 +124,10 @@ pub(crate) fn shape(value: &Unknown<'_>, what: &str) -> Outcome<Vec<usize>> {
         // SAFETY: the value was found to be an array.
         let rank = unsafe { value.cast::<Array<'_>>() }?.len();
         if rank > MOST {
-            return Err(Failure::new(ErrorCode::SHAPE, format!("{what}: at most {MOST} dimensions, got {rank}")));
+            return Err(Failure::new(
+                ErrorCode::SHAPE,
+                format!("{what}: at most {MOST} dimensions, got {rank}"),
+            ));
         }
     }
     list(value, what, |item, what| integer(&item, what, 0))
@@ -188,7 +194,11 @@ pub(crate) fn copy<T: Element>(array: &TypedArray<'_>, what: &str) -> Outcome<Ve
     // SAFETY: `copied` has room for `count` elements, the source has as many bytes, the two do not overlap, and any bit
     // pattern is a value of every `Element`. Bytes are copied because other threads may write to a shared buffer.
     unsafe {
-        std::ptr::copy_nonoverlapping(bytes.as_ptr(), copied.as_mut_ptr().cast::<u8>(), count * size_of::<T>());
+        std::ptr::copy_nonoverlapping(
+            bytes.as_ptr(),
+            copied.as_mut_ptr().cast::<u8>(),
+            count * size_of::<T>(),
+        );
         copied.set_len(count);
     }
     Ok(copied)
@@ -212,7 +222,10 @@ fn refuse_detached(array: &TypedArray<'_>, what: &str) -> Outcome<()> {
         napi::sys::napi_is_detached_arraybuffer(value.env, buffer, &mut detached);
     }
     if detached {
-        return Err(Failure::new(ErrorCode::DATA, format!("{what}: its buffer was detached (transferred elsewhere)")));
+        return Err(Failure::new(
+            ErrorCode::DATA,
+            format!("{what}: its buffer was detached (transferred elsewhere)"),
+        ));
     }
     Ok(())
 }

@@ -98,5 +98,8 @@ fn panicked(payload: &(dyn Any + Send)) -> Failure {
         .map(String::as_str)
         .or_else(|| payload.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
-    Failure::new(ErrorCode::NATIVE, format!("The native engine failed internally: {said}. This is a bug in Seqloom"))
+    Failure::new(
+        ErrorCode::NATIVE,
+        format!("The native engine failed internally: {said}. This is a bug in Seqloom"),
+    )
 }

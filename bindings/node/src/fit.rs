@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{Function, JsObjectValue, Object, ToNapiValue, Unknow
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use seqloom_graph::train::{Control, Event, Trainer};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// More than can ever wait: one event of a batch, and one of an epoch.
@@ -43,13 +43,14 @@ impl ToNapiValue for JsEvent {
         match event.0 {
             None => set_all("overtaken", &[], &[])?,
             Some(Event::EpochBegin { epoch }) => set_all("epochBegin", &[("epoch", epoch as f64)], &[])?,
-            Some(Event::BatchEnd { epoch, batch, batches, size, logs }) => set_all(
+            Some(Event::BatchEnd { epoch, batch, batches, size, logs, seconds }) => set_all(
                 "batchEnd",
                 &[
                     ("epoch", epoch as f64),
                     ("batch", batch as f64),
                     ("batches", batches as f64),
                     ("size", size as f64),
+                    ("seconds", seconds),
                 ],
                 &logs,
             )?,
@@ -66,7 +67,6 @@ impl ToNapiValue for JsEvent {
 struct Events {
     callback: Callback,
     shared: Arc<Shared>,
-    cancel: Arc<AtomicBool>,
     latest_batch: Slot,
     thrown: Arc<Mutex<Option<napi::Error>>>,
 }
@@ -75,18 +75,25 @@ impl Events {
     fn new(
         function: &Function<'_, Unknown<'static>, Unknown<'static>>,
         shared: &Arc<Shared>,
-        cancel: &Arc<AtomicBool>,
     ) -> Outcome<Self> {
         let callback = function
             .build_threadsafe_function::<Slot>()
             .callee_handled::<false>()
             .weak::<true>()
             .max_queue_size::<QUEUE>()
-            .build_callback(|context| Ok(JsEvent(lock(&context.value).take())))?;
+            .build_callback({
+                let shared = Arc::clone(shared);
+                move |context| {
+                    let event = lock(&context.value).take();
+                    if !matches!(event, Some(Event::BatchEnd { .. })) {
+                        shared.open();
+                    }
+                    Ok(JsEvent(event))
+                }
+            })?;
         Ok(Self {
             callback,
             shared: Arc::clone(shared),
-            cancel: Arc::clone(cancel),
             latest_batch: Slot::default(),
             thrown: Arc::default(),
         })
@@ -107,8 +114,8 @@ impl Events {
             parked.serve(trainer)
         } else {
             // The environment is going away: nobody is left to answer.
-            self.cancel.store(true, Ordering::Release);
             parked.leave(trainer);
+            self.shared.interrupt();
             true
         };
         if stop { Control::Stop } else { Control::Continue }
@@ -117,16 +124,13 @@ impl Events {
     fn call(&self, slot: Slot) -> bool {
         let thrown = Arc::clone(&self.thrown);
         let shared = Arc::clone(&self.shared);
-        let cancel = Arc::clone(&self.cancel);
         let status = self.callback.call_with_return_value(
             slot,
             ThreadsafeFunctionCallMode::NonBlocking,
             move |returned, _| {
                 if let Err(error) = returned {
                     *lock(&thrown) = Some(error);
-                    cancel.store(true, Ordering::Release);
-                    // A loop that does not wait polls the flag.
-                    let _ = shared.resume(true);
+                    shared.interrupt();
                 }
                 Ok(())
             },
@@ -147,16 +151,9 @@ pub(crate) fn start<'env>(
     + 'static,
 ) -> Outcome<Object<'env>> {
     let fit = shared.begin_fit(cancel)?;
-    let events = Events::new(on_event, shared, cancel)?;
-    let stop = {
-        let (shared, cancel) = (Arc::clone(shared), Arc::clone(cancel));
-        move || {
-            cancel.store(true, Ordering::Release);
-            // A loop that does not wait polls the flag.
-            let _ = shared.resume(true);
-        }
-    };
-    let (settler, promise) = job::promise(env, Box::new(stop))?;
+    let events = Events::new(on_event, shared)?;
+    let interrupted = Arc::clone(shared);
+    let (settler, promise) = job::promise(env, Box::new(move || interrupted.interrupt()))?;
     let (owner, cancel, thrown) = (Arc::clone(shared), Arc::clone(cancel), Arc::clone(&events.thrown));
     shared.enqueue_last(Box::new(move || {
         let outcome = caught(|| {

@@ -1,50 +1,235 @@
-//! stub
+//! Models for JavaScript.
+
 use crate::access::Shared;
-use crate::error::{ErrorCode, guard, Failure};
-use crate::fit;
-use crate::tensor::{self, NativeTensor};
-use crate::{argument, cancel};
-use napi::bindgen_prelude::{Float32Array, Object, ObjectFinalize, Unknown};
+use crate::argument;
+use crate::error::{ErrorCode, Failure, Outcome, guard};
+use crate::tensor::NativeTensor;
+use napi::bindgen_prelude::{Float32Array, ObjectFinalize, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
-use seqloom_graph::train::*;
+use seqloom_graph::optim::StateTensor;
+use seqloom_graph::train::Trainer;
 use std::sync::Arc;
 
-/// m
+/// What back-propagation gives.
+#[napi(object, object_from_js = false)]
+pub struct NativeGradients {
+    /// The loss of the batch; absent if cotangents were given.
+    pub loss: Option<f64>,
+    /// One array per weight, in the order of `weightNames()`.
+    pub weights: Vec<Float32Array>,
+    /// One tensor per input; `null` for token ids.
+    pub inputs: Vec<Option<NativeTensor>>,
+    /// The model's outputs.
+    pub outputs: Vec<NativeTensor>,
+}
+
+/// One array of an optimizer's state.
+#[napi(object, object_from_js = false)]
+pub struct NamedState {
+    /// Its name, such as `lstm/kernel/momentum`.
+    pub name: String,
+    /// Its elements.
+    pub data: Float32Array,
+}
+
+/// A model: a graph of operations with its weights, and after `compile` its training.
+///
+/// Asynchronous calls run one after the other on threads of their own. While `fit` runs, every call fails with
+/// `ERR_STATE`, except between the call of an epoch's callback and `resume`.
 #[napi(custom_finalize)]
-pub struct NativeModel { shared: Arc<Shared> }
+pub struct NativeModel {
+    pub(crate) shared: Arc<Shared>,
+}
 
 impl ObjectFinalize for NativeModel {
-    fn finalize(self, env: Env) -> Result<()> { self.shared.close_report(&env); self.shared.free(); Ok(()) }
+    fn finalize(self, env: Env) -> Result<()> {
+        self.shared.close_report(&env);
+        Ok(())
+    }
 }
 
 #[napi]
 impl NativeModel {
-    /// n
-    #[napi(constructor, catch_unwind)]
-    pub fn new(env: &Env, n: Unknown<'_>) -> Result<Self, ErrorCode> {
-        guard(|| { let shared = Shared::new(Trainer::new(argument::integer(&n, "n", 0)?)); shared.report(env); Ok(Self { shared }) })
+    /// Builds a model from the JSON of its graph; `seed` keys its weights and everything random.
+    ///
+    /// Errors: `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION` for a wrong graph, `ERR_MEMORY`.
+    #[napi(constructor, catch_unwind, ts_args_type = "specJson: string, seed: number")]
+    pub fn new(env: &Env, spec_json: Unknown<'_>, seed: Unknown<'_>) -> Result<Self, ErrorCode> {
+        guard(|| {
+            let spec = argument::string(&spec_json, "specJson")?;
+            let seed = argument::integer(&seed, "seed", 0)? as u64;
+            let shared = Shared::new(Trainer::new(&spec, seed)?);
+            shared.report(env);
+            Ok(Self { shared })
+        })
     }
-    /// w
+
+    /// Says how to train: the JSON of the graph with losses and metrics, and of the optimizer.
+    ///
+    /// Errors: `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION`; `ERR_STATE` if the model is busy.
+    #[napi(catch_unwind, ts_args_type = "trainSpecJson: string, optimizerJson: string")]
+    pub fn compile(
+        &self,
+        env: &Env,
+        train_spec_json: Unknown<'_>,
+        optimizer_json: Unknown<'_>,
+    ) -> Result<(), ErrorCode> {
+        guard(|| {
+            let spec = argument::string(&train_spec_json, "trainSpecJson")?;
+            let optimizer = argument::string(&optimizer_json, "optimizerJson")?;
+            self.shared.now(move |trainer| Ok(trainer.compile(&spec, &optimizer)?))?;
+            self.shared.report(env);
+            Ok(())
+        })
+    }
+
+    /// Names of the weights, in order.
     #[napi(catch_unwind)]
-    pub fn weight(&self) -> Result<Float32Array, ErrorCode> { guard(|| Ok(Float32Array::new(self.shared.now(|t| Ok(t.weight()))?))) }
-    /// p
+    pub fn weight_names(&self) -> Result<Vec<String>, ErrorCode> {
+        guard(|| {
+            self.shared.now(|trainer| {
+                Ok(trainer.parameters().slots().iter().map(|slot| slot.name.clone()).collect())
+            })
+        })
+    }
+
+    /// Dimensions of the weights, in order.
     #[napi(catch_unwind)]
-    pub fn predict<'env>(&self, env: &'env Env, x: Unknown<'env>, ms: f64, flag: Unknown<'env>) -> Result<Object<'env>, ErrorCode> { guard(|| {
-        let x = tensor::read(&x, "x")?; let flag = cancel::read(&flag, "cancel")?;
-        self.shared.later(env, flag, move |t, c| Ok(NativeTensor::from(t.predict(&x, ms as u64, c)?))) }) }
-    /// f
+    pub fn weight_shapes(&self) -> Result<Vec<Vec<f64>>, ErrorCode> {
+        guard(|| {
+            self.shared.now(|trainer| {
+                let shape = |dims: &[usize]| dims.iter().map(|&dim| dim as f64).collect();
+                Ok(trainer.parameters().slots().iter().map(|slot| shape(&slot.shape)).collect())
+            })
+        })
+    }
+
+    /// A copy of weight `index`.
+    ///
+    /// Errors: `ERR_OPTION` if there is no such weight.
+    #[napi(catch_unwind, ts_args_type = "index: number")]
+    pub fn get_weight(&self, index: Unknown<'_>) -> Result<Float32Array, ErrorCode> {
+        guard(|| {
+            let index = argument::integer(&index, "index", 0)?;
+            let values = self.shared.now(move |trainer| {
+                let values = trainer.parameters().get(index).ok_or_else(|| {
+                    Failure::new(ErrorCode::OPTION, format!("index: there is no weight {index}"))
+                })?;
+                copied(values, "a weight")
+            })?;
+            Ok(Float32Array::new(values))
+        })
+    }
+
+    /// Replaces all weights, or none if one does not fit.
+    ///
+    /// Errors: `ERR_SHAPE` for a wrong number of arrays or elements, `ERR_DATA` for values that are not finite.
+    #[napi(catch_unwind, ts_args_type = "weights: Float32Array[]")]
+    pub fn set_weights(&self, weights: Unknown<'_>) -> Result<(), ErrorCode> {
+        guard(|| {
+            let weights =
+                argument::list(&weights, "weights", |item, what| argument::elements::<f32>(&item, what))?;
+            self.shared.now(move |trainer| Ok(trainer.set_weights(&weights)?))
+        })
+    }
+
+    /// Copies of the optimizer's state, for saving: one array per weight and state, and `step`, the steps done so far as
+    /// four digits of base 65536, the least first.
+    ///
+    /// Errors: `ERR_STATE` before `compile`, `ERR_MEMORY`.
     #[napi(catch_unwind)]
-    pub fn fit<'env>(&self, env: &'env Env, epochs: f64, ms: f64, flag: Unknown<'env>, on_event: Unknown<'env>) -> Result<Object<'env>, ErrorCode> { guard(|| {
-        let flag = cancel::read(&flag, "cancel")?;
-        let f = argument::function(&on_event, "onEvent")?;
-        let options = FitOptions { epochs: epochs as usize, ms: ms as u64 };
-        fit::start(env, &self.shared, &flag, &f, move |t, c, h| Ok(t.fit(&options, c, h)?))
-    }) }
-    /// r
+    pub fn optimizer_state(&self) -> Result<Vec<NamedState>, ErrorCode> {
+        guard(|| {
+            let (step, state) = self.shared.now(|trainer| {
+                let optimizer = trainer.optimizer()?;
+                Ok((optimizer.step_count(), optimizer.state()?))
+            })?;
+            let step = NamedState { name: STEP.to_owned(), data: Float32Array::new(digits(step)) };
+            let state = state
+                .into_iter()
+                .map(|tensor| NamedState { name: tensor.name, data: Float32Array::new(tensor.data) });
+            Ok(state.chain([step]).collect())
+        })
+    }
+
+    /// Puts saved state of the optimizer back, all of it or none.
+    ///
+    /// Errors: `ERR_STATE` before `compile`, `ERR_FORMAT` if it is not the state of this optimizer.
+    #[napi(catch_unwind, ts_args_type = "state: NamedState[]")]
+    pub fn set_optimizer_state(&self, state: Unknown<'_>) -> Result<(), ErrorCode> {
+        guard(|| {
+            let mut state = argument::list(&state, "state", read_state)?;
+            let step = state
+                .iter()
+                .position(|tensor| tensor.name == STEP)
+                .and_then(|at| number(&state.swap_remove(at).data))
+                .ok_or_else(|| {
+                    let message = format!("state: '{STEP}' is missing, or not four digits of base 65536");
+                    Failure::new(ErrorCode::FORMAT, message)
+                })?;
+            self.shared.now(move |trainer| Ok(trainer.restore_optimizer(step, &state)?))
+        })
+    }
+
+    /// Changes the optimizer's step size.
+    ///
+    /// Errors: `ERR_STATE` before `compile`, `ERR_OPTION` for a value that is negative or not finite.
+    #[napi(catch_unwind, ts_args_type = "value: number")]
+    pub fn set_learning_rate(&self, value: Unknown<'_>) -> Result<(), ErrorCode> {
+        guard(|| {
+            let value = argument::number(&value, "learningRate")?;
+            self.shared.now(move |trainer| Ok(trainer.optimizer_mut()?.set_learning_rate(value)?))
+        })
+    }
+
+    /// The optimizer's step size.
+    ///
+    /// Errors: `ERR_STATE` before `compile`.
     #[napi(catch_unwind)]
-    pub fn resume(&self, stop: bool) -> Result<(), ErrorCode> { guard(|| self.shared.resume(stop)) }
-    /// f
+    pub fn learning_rate(&self) -> Result<f64, ErrorCode> {
+        guard(|| self.shared.now(|trainer| Ok(trainer.optimizer()?.learning_rate())))
+    }
+
+    /// Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is `ERR_STATE`.
     #[napi(catch_unwind)]
-    pub fn free(&self, env: &Env) -> Result<(), ErrorCode> { guard(|| { self.shared.free(); self.shared.report(env); Ok(()) }) }
+    pub fn free(&self, env: &Env) -> Result<(), ErrorCode> {
+        guard(|| {
+            self.shared.free();
+            self.shared.report(env);
+            Ok(())
+        })
+    }
+}
+
+fn copied(values: &[f32], what: &str) -> Outcome<Vec<f32>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(values.len()).map_err(|_| Failure::memory(what, values.len()))?;
+    copy.extend_from_slice(values);
+    Ok(copy)
+}
+
+/// The name of the number of steps among the optimizer's state; weights' states have a slash in theirs.
+const STEP: &str = "step";
+
+fn digits(step: u64) -> Vec<f32> {
+    (0..4).map(|digit| f32::from((step >> (16 * digit)) as u16)).collect()
+}
+
+fn number(digits: &[f32]) -> Option<u64> {
+    let digit = |&value: &f32| {
+        let whole = value as u16;
+        (f32::from(whole) == value).then_some(u64::from(whole))
+    };
+    if digits.len() != 4 {
+        return None;
+    }
+    digits.iter().rev().try_fold(0, |number, value| Some(number << 16 | digit(value)?))
+}
+
+fn read_state(value: Unknown<'_>, what: &str) -> Outcome<StateTensor> {
+    let object = argument::object(&value, what)?;
+    let name = argument::string(&argument::field(&object, "name")?, &format!("{what}.name"))?;
+    let data = argument::elements::<f32>(&argument::field(&object, "data")?, &format!("{what}.data"))?;
+    Ok(StateTensor { name, shape: vec![data.len()], data })
 }

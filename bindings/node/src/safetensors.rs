@@ -3,8 +3,8 @@
 use crate::argument;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::tensor::{self, product};
-use napi::{Env, Result};
 use napi::bindgen_prelude::{BufferSlice, Either, Float32Array, Int32Array, Object, Unknown};
+use napi::{Env, Result};
 use napi_derive::napi;
 use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 use seqloom_graph::TensorData;
@@ -122,8 +122,9 @@ pub fn encode_safetensors<'env>(
             return Err(Failure::new(ErrorCode::DATA, format!("tensors: two are named '{name}'")));
         }
         let views = entries.iter().map(|(name, entry)| (name.as_str(), entry));
-        let bytes = safetensors::serialize(views, metadata)
-            .map_err(|error| Failure::new(ErrorCode::DATA, format!("The weights cannot be written: {error}")))?;
+        let bytes = safetensors::serialize(views, metadata).map_err(|error| {
+            Failure::new(ErrorCode::DATA, format!("The weights cannot be written: {error}"))
+        })?;
         Ok(BufferSlice::from_data(env, bytes)?)
     })
 }
@@ -146,8 +147,12 @@ pub fn decode_safetensors(bytes: Unknown<'_>) -> Result<DecodedSafetensors, Erro
         views.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, view) in views {
             let (dtype, data) = match view.dtype() {
-                Dtype::F32 => ("F32", Either::A(Float32Array::new(words(view.data(), &name, f32::from_le_bytes)?))),
-                Dtype::I32 => ("I32", Either::B(Int32Array::new(words(view.data(), &name, i32::from_le_bytes)?))),
+                Dtype::F32 => {
+                    ("F32", Either::A(Float32Array::new(words(view.data(), &name, f32::from_le_bytes)?)))
+                }
+                Dtype::I32 => {
+                    ("I32", Either::B(Int32Array::new(words(view.data(), &name, i32::from_le_bytes)?)))
+                }
                 other => {
                     return Err(Failure::new(
                         ErrorCode::UNSUPPORTED,

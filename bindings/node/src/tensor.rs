@@ -2,7 +2,9 @@
 
 use crate::argument;
 use crate::error::{ErrorCode, Failure, Outcome};
-use napi::bindgen_prelude::{Either, Float32Array, Int32Array, TypedArrayType, Uint8Array, Uint32Array, Unknown};
+use napi::bindgen_prelude::{
+    Either, Float32Array, Int32Array, TypedArrayType, Uint8Array, Uint32Array, Unknown,
+};
 use napi_derive::napi;
 use seqloom_graph::{HostTensor, Sequence, TensorData};
 
@@ -63,7 +65,10 @@ pub(crate) fn read_list(value: &Unknown<'_>, what: &str) -> Outcome<Vec<HostTens
 /// A copy of a `Float32Array` or an `Int32Array`.
 pub(crate) fn elements(value: &Unknown<'_>, what: &str) -> Outcome<TensorData> {
     let Some(array) = argument::typed_array(value)? else {
-        return Err(Failure::new(ErrorCode::DATA, format!("{what}: expected a Float32Array or an Int32Array")));
+        return Err(Failure::new(
+            ErrorCode::DATA,
+            format!("{what}: expected a Float32Array or an Int32Array"),
+        ));
     };
     match array.typed_array_type {
         TypedArrayType::Float32 => Ok(TensorData::F32(argument::copy(&array, what)?)),
@@ -84,7 +89,9 @@ fn sequence(lengths: &Unknown<'_>, mask: &Unknown<'_>, ragged: bool, what: &str)
             let lengths = argument::elements::<u32>(lengths, &format!("{what}.lengths"))?;
             Ok(if ragged { Sequence::Ragged(lengths) } else { Sequence::Lengths(lengths) })
         }
-        (true, _) if ragged => Err(Failure::new(ErrorCode::OPTION, format!("{what}: ragged data needs lengths"))),
+        (true, _) if ragged => {
+            Err(Failure::new(ErrorCode::OPTION, format!("{what}: ragged data needs lengths")))
+        }
         (true, false) => Ok(Sequence::Mask(argument::elements::<u8>(mask, &format!("{what}.mask"))?)),
         (true, true) => Ok(Sequence::Full),
     }
@@ -124,7 +131,10 @@ fn check(data: &TensorData, shape: &[usize], sequence: &Sequence, what: &str) ->
         Sequence::Mask(mask) => {
             let (batch, time) = steps(shape)?;
             if Some(mask.len()) != batch.checked_mul(time) {
-                return Err(fail(format!("a mask of {} entries for {batch} rows of {time} steps", mask.len())));
+                return Err(fail(format!(
+                    "a mask of {} entries for {batch} rows of {time} steps",
+                    mask.len()
+                )));
             }
         }
     }

@@ -66,9 +66,7 @@ impl NativeTokenizer {
             };
             let texts = read_texts(&texts)?;
             let options = read_train_options(unit, &options)?;
-            job::run(env, move || {
-                Ok(Self { tokenizer: Tokenizer::train(unit, &texts, &options)? })
-            })
+            job::run(env, move || Ok(Self { tokenizer: Tokenizer::train(unit, &texts, &options)? }))
         })
     }
 
@@ -115,9 +113,7 @@ impl NativeTokenizer {
             let texts = read_texts(&texts)?;
             let options = read_encode_options(&options)?;
             let tokenizer = self.tokenizer.clone();
-            job::run(env, move || {
-                Ok(EncodedTexts::from(tokenizer.encode_batch(&texts, &options)?))
-            })
+            job::run(env, move || Ok(EncodedTexts::from(tokenizer.encode_batch(&texts, &options)?)))
         })
     }
 
@@ -151,7 +147,7 @@ impl NativeTokenizer {
     }
 
     /// One more than the largest id: the number of rows that an embedding needs.
-    #[napi(getter, catch_unwind)]
+    #[napi(catch_unwind)]
     pub fn vocabulary_size(&self) -> f64 {
         self.tokenizer.vocabulary_size() as f64
     }
@@ -178,19 +174,19 @@ impl NativeTokenizer {
     }
 
     /// The id that pads, `null` if there is none.
-    #[napi(getter, catch_unwind)]
+    #[napi(catch_unwind)]
     pub fn padding_id(&self) -> Option<u32> {
         self.tokenizer.padding_id()
     }
 
     /// The id of what the vocabulary does not hold, `null` if there is none.
-    #[napi(getter, catch_unwind)]
+    #[napi(catch_unwind)]
     pub fn unknown_id(&self) -> Option<u32> {
         self.tokenizer.unknown_id()
     }
 
     /// The most ids a text is cut to, `null` if texts are not cut.
-    #[napi(getter, catch_unwind)]
+    #[napi(catch_unwind)]
     pub fn max_length(&self) -> Option<f64> {
         self.tokenizer.max_length().map(|most| most as f64)
     }

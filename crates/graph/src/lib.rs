@@ -19,7 +19,7 @@ pub mod rng;
 mod shape;
 pub mod spec;
 mod tensor;
-pub mod train;
+// pub mod train;
 
 pub use error::{Code, Error, Result};
 pub use executor::{Executor, Record, Run};

@@ -10,6 +10,7 @@
 mod activation;
 mod aligned;
 mod cell;
+mod cells;
 mod gemm;
 mod math;
 mod matrix;
@@ -21,6 +22,7 @@ pub mod simd;
 pub use activation::Activation;
 pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
 pub use cell::{CellBackward, CellForward, CellKind, CellSizes, CellSpec, CellWeights, SpecError};
+pub use cells::PackedCell;
 pub use matrix::{Matrix, MatrixMut};
 pub use scalar::{Real, Scalar};
 

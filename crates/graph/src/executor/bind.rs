@@ -21,7 +21,6 @@ impl<T: Scalar> Executor<T> {
         if inputs.len() != expected {
             return Err(Error::shape(format!("The model takes {expected} inputs; got {}", inputs.len())));
         }
-        let mut changed = self.generation == 0;
         let mut batch: Option<(usize, &str)> = None;
         for (index, input) in inputs.iter().enumerate() {
             let spec = &self.graph.spec.inputs[index];
@@ -36,19 +35,18 @@ impl<T: Scalar> Executor<T> {
                 }
                 _ => batch = Some((shape.batch(), &spec.name)),
             }
-            changed |= self.metas[index].shape != shape;
-            self.metas[index].shape = shape;
+            if self.metas[index].shape != shape {
+                // Until everything has been resolved anew, no shape may look current.
+                self.generation = 0;
+                self.metas[index].shape = shape;
+            }
         }
-        if changed {
-            // A failure below must not leave shapes that look current.
-            self.generation = 0;
+        if self.generation == 0 {
             self.resolve()?;
+            self.generation = self.plans.iter().map(|plan| plan.generation).max().unwrap_or(0) + 1;
         }
         for (index, input) in inputs.iter().enumerate() {
             self.copy(index, input)?;
-        }
-        if changed {
-            self.generation = self.plans.iter().map(|plan| plan.generation).max().unwrap_or(0) + 1;
         }
         self.progress = Progress::Bound;
         Ok(())

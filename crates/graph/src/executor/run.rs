@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::gradients::Gradients;
 use crate::mask::SequenceMask;
 use crate::memory;
-use crate::op::{Backward, Buffers, Forward, Frame, Place, ValueRef, Weights};
+use crate::op::{Backward, Buffers, Forward, Frame, Op, Place, ValueRef, Weights};
 use crate::params::Parameters;
 use crate::plan::{Graph, Layout, Program};
 use crate::shape::Meta;
@@ -103,6 +103,7 @@ impl<T: Scalar> Executor<T> {
             check_cancelled(cancel)?;
             let node = &mut self.graph.nodes[index];
             self.operands.collect(&node.inputs, &node.outputs, &self.metas, &self.graph.masks, layout);
+            self.operands.forget_unkept(node.op.as_ref());
             for &input in &node.inputs {
                 let first = program.gradient_lives[input].is_some_and(|life| life.first == program.backward_time(position));
                 if first && let Some(gradient) = slice(&mut self.block, layout.values[input].gradient) {
@@ -129,6 +130,7 @@ impl<T: Scalar> Executor<T> {
             }
         }
         check_cancelled(cancel)?;
+        clear_padding(&mut self.block, &self.graph, layout, &self.metas, &self.masks)?;
         self.progress = Progress::Backward(plan);
         Ok(())
     }
@@ -195,6 +197,16 @@ impl Operands {
         self.outputs.clear();
         self.outputs.extend(outputs.iter().map(value));
     }
+
+    /// Hides the values that the operation has not asked to keep: their memory may hold something else by now.
+    fn forget_unkept<T: Scalar>(&mut self, op: &dyn Op<T>) {
+        for (_, input) in self.inputs.iter_mut().enumerate().filter(|&(index, _)| !op.keeps_input(index)) {
+            input.place = Place::None;
+        }
+        for (_, output) in self.outputs.iter_mut().enumerate().filter(|&(index, _)| !op.keeps_output(index)) {
+            output.place = Place::None;
+        }
+    }
 }
 
 fn check_cancelled(cancel: Option<&AtomicBool>) -> Result<()> {
@@ -248,6 +260,28 @@ fn seed<T: Scalar>(
         }
         for (gradient, &cotangent) in gradient.iter_mut().zip(cotangent) {
             *gradient += cotangent;
+        }
+    }
+    Ok(())
+}
+
+/// Padding was replaced when the batch was bound, so nothing depends on it.
+fn clear_padding<T: Scalar>(
+    block: &mut [T],
+    graph: &Graph<T>,
+    layout: &Layout,
+    metas: &[Meta],
+    masks: &[SequenceMask],
+) -> Result<()> {
+    for input in 0..layout.inputs {
+        let mask = graph.masks[input].and_then(|mask| masks.get(mask)).filter(|mask| !mask.is_full());
+        let gradient = slice(block, layout.values[input].gradient);
+        let (Some(mask), Some(gradient)) = (mask, gradient) else { continue };
+        let (time, width) = (metas[input].shape.time(), metas[input].shape.inner(2)?);
+        for (position, gradient) in gradient.chunks_exact_mut(width).enumerate() {
+            if !mask.is_valid(position / time, position % time) {
+                gradient.fill(T::ZERO);
+            }
         }
     }
     Ok(())

@@ -119,12 +119,19 @@ impl Optimizer {
         self.gradient_norm
     }
 
+    /// Bytes held by the state.
+    pub fn memory(&self) -> usize {
+        self.states.iter().map(|state| size_of_val(&**state)).sum()
+    }
+
     /// Clips the gradients and applies one step. Frozen weights stay as they are.
     ///
     /// # Errors
     /// `ERR_NUMERIC`, naming the first weight whose gradient is not finite; weights and state are then unchanged.
     pub fn apply(&mut self, parameters: &mut Parameters<f32>, gradients: &mut Gradients<f32>) -> Result<()> {
-        if parameters.slots() != self.slots || gradients.len() != self.slots.len() {
+        let slots = parameters.slots();
+        let place = |slot: &Slot| (slot.offset, slot.len);
+        if !slots.iter().map(place).eq(self.slots.iter().map(place)) || gradients.len() != slots.len() {
             return Err(Error::native("The optimizer was made for other weights"));
         }
         self.clip(gradients)?;

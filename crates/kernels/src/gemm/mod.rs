@@ -14,7 +14,7 @@ mod tile;
 
 pub(crate) use block::{Block, Left, Out, Right};
 pub(crate) use general::gemm;
-pub(crate) use pack::{pack_columns, with_buffer};
+pub(crate) use pack::with_buffer;
 
 /// Depth of a block of K; a multiple of every panel's width.
 pub(crate) const DEPTH: usize = 256;

@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use barrier::Barrier;
 pub use region::run;
+pub(crate) use region::run_if;
 pub use threads::{MAX_THREADS, ThreadsError, set_threads, threads};
 
 /// A member's view of the team that runs a region.

@@ -53,9 +53,14 @@ static WORKERS: Mutex<Vec<&'static Worker>> = Mutex::new(Vec::new());
 /// # Panics
 /// If a member panics, the others leave at their next barrier and the first panic is raised again on the caller.
 pub fn run(body: impl Fn(&Team<'_>) + Sync) {
+    run_if(true, body);
+}
+
+/// [`run`] if there is enough to do, else with the caller alone.
+pub(crate) fn run_if(parallel: bool, body: impl Fn(&Team<'_>) + Sync) {
     let _flush = FlushDenormals::new();
     let size = threads::team_size();
-    if size > 1 {
+    if parallel && size > 1 {
         let guard = match WORKERS.try_lock() {
             Ok(guard) => Some(guard),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),

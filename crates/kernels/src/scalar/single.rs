@@ -3,31 +3,31 @@
 use super::Scalar;
 use crate::{
     Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Matrix, MatrixMut, OutOfMemory,
-    gemm, math, reference, simd,
+    cells, gemm, math, simd,
 };
 
 impl Scalar for f32 {
-    type PackedCell = reference::PackedCell<Self>;
+    type PackedCell = cells::PackedCell;
 
     fn pack_cell(
         spec: &CellSpec,
         weights: CellWeights<'_, Self>,
-        _backward: bool,
+        backward: bool,
         into: &mut Option<Self::PackedCell>,
     ) -> Result<(), OutOfMemory> {
-        reference::pack_cell(spec, weights, into)
+        cells::pack_cell(simd::active(), spec, weights, backward, into)
     }
 
     fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes> {
-        reference::cell_sizes(spec, rows, batch)
+        cells::cell_sizes(simd::active(), spec, rows, batch)
     }
 
     fn cell_forward(spec: &CellSpec, packed: &Self::PackedCell, io: CellForward<'_, Self>) {
-        reference::cell_forward(spec, packed, io);
+        cells::cell_forward(spec, packed, io);
     }
 
     fn cell_backward(spec: &CellSpec, packed: &Self::PackedCell, io: CellBackward<'_, Self>) {
-        reference::cell_backward(spec, packed, io);
+        cells::cell_backward(spec, packed, io);
     }
 
     fn gemm(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: MatrixMut<'_, Self>, accumulate: bool) {

@@ -84,28 +84,30 @@ impl<T: Scalar> Recurrent<T> {
                     scratch
                 },
             );
-        T::cell_backward(
-            &self.cell,
-            packed_cell,
-            CellBackward {
-                steps: packing.steps(),
-                x,
-                h0: (states > 0).then_some(h0),
-                c0: (states > 1).then_some(c0),
-                y,
-                stash,
-                dy,
-                dc_last: wants_dc.then_some(dc_last),
-                dx: d_x.is_some().then_some(dx),
-                dh0: d_h0.is_some().then_some(dh0),
-                dc0: (d_c0.is_some()).then_some(dc0),
-                d_kernel,
-                d_recurrent,
-                d_bias: self.has_bias.then_some(d_bias),
-                workspace,
-                cancel: frame.run.cancel,
-            },
-        );
+        if rows > 0 {
+            T::cell_backward(
+                &self.cell,
+                packed_cell,
+                CellBackward {
+                    steps: packing.steps(),
+                    x,
+                    h0: (states > 0).then_some(h0),
+                    c0: (states > 1).then_some(c0),
+                    y,
+                    stash,
+                    dy,
+                    dc_last: wants_dc.then_some(dc_last),
+                    dx: d_x.is_some().then_some(dx),
+                    dh0: d_h0.is_some().then_some(dh0),
+                    dc0: (d_c0.is_some()).then_some(dc0),
+                    d_kernel,
+                    d_recurrent,
+                    d_bias: self.has_bias.then_some(d_bias),
+                    workspace,
+                    cancel: frame.run.cancel,
+                },
+            );
+        }
         frame.check_cancelled()?;
 
         // Into the gradients of the inputs, one at a time: two of them may be the same value.
@@ -121,10 +123,9 @@ impl<T: Scalar> Recurrent<T> {
         let last = [1, 2].map(|index| frame.outputs.get(index).map_or(Place::None, |output| output.gradient));
         for (last, target) in last.into_iter().zip([d_h0, d_c0]) {
             let ([last], [gradient]) = frame.buffers.carve([last], [target])?;
-            let empty = packing.counts().iter().enumerate().filter(|&(_, &count)| count == 0);
-            for (row, _) in empty.filter(|_| !last.is_empty() && !gradient.is_empty()) {
-                let span = row * hidden..(row + 1) * hidden;
-                for (gradient, &last) in gradient[span.clone()].iter_mut().zip(&last[span]) {
+            let rows = gradient.chunks_exact_mut(hidden).zip(last.chunks_exact(hidden)).zip(packing.counts());
+            for ((gradient, last), _) in rows.filter(|&(_, &count)| count == 0) {
+                for (gradient, &last) in gradient.iter_mut().zip(last) {
                     *gradient += last;
                 }
             }

@@ -56,21 +56,23 @@ impl<T: Scalar> Recurrent<T> {
         gather(x, order.source(), width, packed_x);
         gather(h0, packing.order(), hidden, packed_h0);
         gather(c0, packing.order(), hidden, packed_c0);
-        T::cell_forward(
-            &self.cell,
-            packed_cell,
-            CellForward {
-                steps: packing.steps(),
-                x: packed_x,
-                h0: (!h0.is_empty()).then_some(&*packed_h0),
-                c0: (!c0.is_empty()).then_some(&*packed_c0),
-                y: &mut *packed_y,
-                c_last: wants_last_c.then_some(&mut *packed_c),
-                stash: recording.then_some(stash),
-                workspace,
-                cancel: frame.run.cancel,
-            },
-        );
+        if rows > 0 {
+            T::cell_forward(
+                &self.cell,
+                packed_cell,
+                CellForward {
+                    steps: packing.steps(),
+                    x: packed_x,
+                    h0: (!h0.is_empty()).then_some(&*packed_h0),
+                    c0: (!c0.is_empty()).then_some(&*packed_c0),
+                    y: &mut *packed_y,
+                    c_last: wants_last_c.then_some(&mut *packed_c),
+                    stash: recording.then_some(stash),
+                    workspace,
+                    cancel: frame.run.cancel,
+                },
+            );
+        }
         if !sequence.is_empty() {
             order.scatter(packed_y, hidden, sequence);
             if !self.zero_output_for_mask && !mask.is_full() {

@@ -1,0 +1,234 @@
+//! What a model computes: predictions, losses, gradients, training.
+
+use crate::error::{ErrorCode, Outcome, guard};
+use crate::model::{NativeGradients, NativeModel};
+use crate::session::NativeSession;
+use crate::tensor::{self, NativeTensor};
+use crate::{argument, cancel, fit};
+use napi::bindgen_prelude::{Float32Array, Object, Unknown};
+use napi::{Env, Result};
+use napi_derive::napi;
+use seqloom_graph::HostTensor;
+use seqloom_graph::train::{FitOptions, Trainer};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+#[napi]
+impl NativeModel {
+    /// The outputs for inputs, in batches, on the caller's thread.
+    ///
+    /// Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` if the model is busy.
+    #[napi(catch_unwind, ts_args_type = "inputs: NativeTensor[], batchSize: number")]
+    pub fn predict_sync(
+        &self,
+        env: &Env,
+        inputs: Unknown<'_>,
+        batch_size: Unknown<'_>,
+    ) -> Result<Vec<NativeTensor>, ErrorCode> {
+        guard(|| {
+            let inputs = tensor::read_list(&inputs, "inputs")?;
+            let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
+            let never = AtomicBool::new(false);
+            let outputs =
+                self.shared.now(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never)?))?;
+            self.shared.report(env);
+            Ok(outputs.into_iter().map(NativeTensor::from).collect())
+        })
+    }
+
+    /// The outputs for inputs, in batches.
+    ///
+    /// Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag",
+        ts_return_type = "Promise<NativeTensor[]>"
+    )]
+    pub fn predict<'env>(
+        &self,
+        env: &'env Env,
+        inputs: Unknown<'env>,
+        batch_size: Unknown<'env>,
+        cancel: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let inputs = tensor::read_list(&inputs, "inputs")?;
+            let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
+            self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
+                let outputs = trainer.predict(&inputs, batch_size, cancel)?;
+                Ok(outputs.into_iter().map(NativeTensor::from).collect::<Vec<_>>())
+            })
+        })
+    }
+
+    /// The total loss, then each metric, averaged over all rows. Inputs are the model's, then targets, then weights.
+    ///
+    /// Errors: as `predict`; `ERR_STATE` before `compile`.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag",
+        ts_return_type = "Promise<number[]>"
+    )]
+    pub fn evaluate<'env>(
+        &self,
+        env: &'env Env,
+        inputs: Unknown<'env>,
+        batch_size: Unknown<'env>,
+        cancel: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let inputs = tensor::read_list(&inputs, "inputs")?;
+            let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
+            self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
+                Ok(trainer.evaluate(&inputs, batch_size, cancel)?)
+            })
+        })
+    }
+
+    /// One training step; the total loss, then each metric, before it.
+    ///
+    /// Errors: as `evaluate`; `ERR_NUMERIC` for a loss or gradient that is not finite: the weights stay as they were.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "inputs: NativeTensor[], cancel?: CancelFlag",
+        ts_return_type = "Promise<number[]>"
+    )]
+    pub fn train_on_batch<'env>(
+        &self,
+        env: &'env Env,
+        inputs: Unknown<'env>,
+        cancel: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            self.on_batch(env, &inputs, &cancel, |trainer, inputs, cancel| {
+                Ok(trainer.train_on_batch(inputs, cancel)?)
+            })
+        })
+    }
+
+    /// The total loss, then each metric, of one batch.
+    ///
+    /// Errors: as `evaluate`.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "inputs: NativeTensor[], cancel?: CancelFlag",
+        ts_return_type = "Promise<number[]>"
+    )]
+    pub fn test_on_batch<'env>(
+        &self,
+        env: &'env Env,
+        inputs: Unknown<'env>,
+        cancel: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            self.on_batch(env, &inputs, &cancel, |trainer, inputs, cancel| {
+                Ok(trainer.test_on_batch(inputs, cancel)?)
+            })
+        })
+    }
+
+    /// Gradients of the loss (without cotangents; inputs are then followed by targets), or of the sum of the outputs
+    /// times cotangents, one per output, `null` for zero.
+    ///
+    /// Errors: as `evaluate`.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "inputs: NativeTensor[], cotangents?: Array<NativeTensor | null>",
+        ts_return_type = "Promise<NativeGradients>"
+    )]
+    pub fn gradients<'env>(
+        &self,
+        env: &'env Env,
+        inputs: Unknown<'env>,
+        cotangents: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let inputs = tensor::read_list(&inputs, "inputs")?;
+            let cotangents = if argument::is_missing(&cotangents) {
+                None
+            } else {
+                Some(argument::list(&cotangents, "cotangents", |item, what| {
+                    if argument::is_missing(&item) { Ok(None) } else { tensor::read(&item, what).map(Some) }
+                })?)
+            };
+            self.shared.later(env, Arc::default(), move |trainer, cancel| {
+                let result = trainer.gradients(&inputs, cotangents.as_deref(), cancel)?;
+                Ok(NativeGradients {
+                    loss: result.loss,
+                    weights: result.weights.into_iter().map(Float32Array::new).collect(),
+                    inputs: result.inputs.into_iter().map(|input| input.map(NativeTensor::from)).collect(),
+                    outputs: result.outputs.into_iter().map(NativeTensor::from).collect(),
+                })
+            })
+        })
+    }
+
+    /// Trains. `data` is the model's inputs, then targets, then sample weights. At `epochBegin` and `epochEnd` the loop
+    /// waits for `resume`; batches are reported without waiting, the newest where several are due.
+    ///
+    /// Errors: as `trainOnBatch`; `ERR_OPTION` for wrong options; what `onEvent` throws.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "data: NativeTensor[], validation: NativeTensor[] | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: 'epochBegin' | 'epochEnd' | 'batchEnd' | 'overtaken', readonly epoch: number, readonly [value: string]: number | string }) => void",
+        ts_return_type = "Promise<void>"
+    )]
+    pub fn fit<'env>(
+        &self,
+        env: &'env Env,
+        data: Unknown<'env>,
+        validation: Unknown<'env>,
+        options_json: Unknown<'env>,
+        cancel: Unknown<'env>,
+        on_event: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let data = tensor::read_list(&data, "data")?;
+            let validation = if argument::is_missing(&validation) {
+                None
+            } else {
+                Some(tensor::read_list(&validation, "validation")?)
+            };
+            let options = FitOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
+            let cancel = cancel::read(&cancel, "cancel")?;
+            let on_event = argument::function(&on_event, "onEvent")?;
+            fit::start(env, &self.shared, &cancel, &on_event, move |trainer, cancel, handle| {
+                Ok(trainer.fit(&data, validation.as_deref(), &options, cancel, handle)?)
+            })
+        })
+    }
+
+    /// Lets a `fit` that waits in an epoch's event go on, or stop there.
+    ///
+    /// Errors: `ERR_STATE` if none waits.
+    #[napi(catch_unwind, ts_args_type = "stop: boolean")]
+    pub fn resume(&self, stop: Unknown<'_>) -> Result<(), ErrorCode> {
+        guard(|| self.shared.resume(argument::boolean(&stop, "stop")?))
+    }
+
+    /// Runs the model one step at a time, with copies of its present weights.
+    ///
+    /// Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_STATE` if the model is busy.
+    #[napi(catch_unwind, ts_args_type = "batchSize: number")]
+    pub fn session(&self, env: &Env, batch_size: Unknown<'_>) -> Result<NativeSession, ErrorCode> {
+        guard(|| {
+            let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
+            let session = self.shared.now(move |trainer| Ok(trainer.session(batch_size)?))?;
+            Ok(NativeSession::new(env, session))
+        })
+    }
+}
+
+impl NativeModel {
+    fn on_batch<'env>(
+        &self,
+        env: &'env Env,
+        inputs: &Unknown<'env>,
+        cancel: &Unknown<'env>,
+        step: impl FnOnce(&mut Trainer, &[HostTensor], &AtomicBool) -> Outcome<Vec<f64>> + Send + 'static,
+    ) -> Outcome<Object<'env>> {
+        let inputs = tensor::read_list(inputs, "inputs")?;
+        self.shared.later(env, cancel::read(cancel, "cancel")?, move |trainer, cancel| {
+            step(trainer, &inputs, cancel)
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! Models that run one step at a time, for JavaScript.
+
+use crate::argument;
+use crate::error::{ErrorCode, Failure, Outcome, guard};
+use crate::tensor;
+use napi::bindgen_prelude::{Float32Array, ObjectFinalize, Unknown};
+use napi::{Env, Result};
+use napi_derive::napi;
+use seqloom_graph::TensorData;
+use seqloom_graph::decode::Session;
+use std::cell::RefCell;
+
+/// A model that runs one step at a time; the states stay inside.
+#[napi(custom_finalize)]
+pub struct NativeSession {
+    session: RefCell<Option<Session>>,
+    /// Bytes that the garbage collector was told.
+    reported: std::cell::Cell<i64>,
+}
+
+impl ObjectFinalize for NativeSession {
+    fn finalize(self, env: Env) -> Result<()> {
+        self.session.take();
+        self.report(&env);
+        Ok(())
+    }
+}
+
+#[napi]
+impl NativeSession {
+    pub(crate) fn new(env: &Env, session: Session) -> Self {
+        let session = Self { session: RefCell::new(Some(session)), reported: std::cell::Cell::new(0) };
+        session.report(env);
+        session
+    }
+
+    fn with<T>(&self, body: impl FnOnce(&mut Session) -> Outcome<T>) -> Outcome<T> {
+        match self.session.borrow_mut().as_mut() {
+            Some(session) => body(session),
+            None => Err(Failure::new(ErrorCode::STATE, "The session was freed")),
+        }
+    }
+
+    fn report(&self, env: &Env) {
+        let held = self.session.borrow().as_ref().map_or(0, Session::memory);
+        let held = i64::try_from(held).unwrap_or(i64::MAX);
+        let change = held - self.reported.replace(held);
+        if change != 0 {
+            // An environment on its way out refuses, and has no use for the number.
+            let _ = env.adjust_external_memory(change);
+        }
+    }
+
+    /// Takes the next step of each sequence: `[batch, features]` values or `[batch]` tokens; gives the output's rows.
+    ///
+    /// Errors: `ERR_SHAPE` for a wrong number of elements, `ERR_DATA` for a wrong type or a token outside the vocabulary.
+    #[napi(catch_unwind, ts_args_type = "input: Float32Array | Int32Array")]
+    pub fn step(&self, input: Unknown<'_>) -> Result<Float32Array, ErrorCode> {
+        guard(|| {
+            let input = tensor::elements(&input, "input")?;
+            self.with(|session| {
+                let output = match &input {
+                    TensorData::F32(values) => session.step_floats(values)?,
+                    TensorData::I32(tokens) => session.step_tokens(tokens)?,
+                };
+                Ok(Float32Array::with_data_copied(output))
+            })
+        })
+    }
+
+    /// Sets the states back to the beginning of a sequence.
+    #[napi(catch_unwind)]
+    pub fn reset(&self) -> Result<(), ErrorCode> {
+        guard(|| self.with(|session| Ok(session.reset())))
+    }
+
+    /// Another session that goes on from the same states.
+    ///
+    /// Errors: `ERR_MEMORY`.
+    #[napi(catch_unwind)]
+    pub fn clone(&self, env: &Env) -> Result<NativeSession, ErrorCode> {
+        guard(|| Ok(Self::new(env, self.with(|session| Ok(session.try_clone()?))?)))
+    }
+
+    /// Row i goes on from what was row `indices[i]`.
+    ///
+    /// Errors: `ERR_SHAPE` for a wrong number of indices, `ERR_DATA` for a row that does not exist.
+    #[napi(catch_unwind, ts_args_type = "indices: Uint32Array")]
+    pub fn reorder(&self, indices: Unknown<'_>) -> Result<(), ErrorCode> {
+        guard(|| {
+            let indices = argument::elements::<u32>(&indices, "indices")?;
+            self.with(|session| Ok(session.reorder(&indices)?))
+        })
+    }
+
+    /// Copies of the states, each `[batch, units]`.
+    #[napi(catch_unwind)]
+    pub fn get_state(&self) -> Result<Vec<Float32Array>, ErrorCode> {
+        guard(|| self.with(|session| Ok(session.state().into_iter().map(Float32Array::new).collect())))
+    }
+
+    /// Puts states back, all or none.
+    ///
+    /// Errors: `ERR_SHAPE` if they do not fit.
+    #[napi(catch_unwind, ts_args_type = "state: Float32Array[]")]
+    pub fn set_state(&self, state: Unknown<'_>) -> Result<(), ErrorCode> {
+        guard(|| {
+            let state = argument::list(&state, "state", |item, what| argument::elements::<f32>(&item, what))?;
+            self.with(|session| Ok(session.set_state(&state)?))
+        })
+    }
+
+    /// Frees the memory at once; every later call is `ERR_STATE`.
+    #[napi(catch_unwind)]
+    pub fn free(&self, env: &Env) -> Result<(), ErrorCode> {
+        guard(|| {
+            self.session.take();
+            self.report(env);
+            Ok(())
+        })
+    }
+}

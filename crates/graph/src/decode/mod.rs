@@ -1,0 +1,6 @@
+//! Running a model one step at a time.
+
+mod session;
+mod streaming;
+
+pub use session::Session;

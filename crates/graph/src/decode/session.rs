@@ -1,0 +1,183 @@
+//! Streaming sessions.
+
+use super::streaming::Streaming;
+use crate::error::{Error, Result};
+use crate::executor::{Executor, Run};
+use crate::memory;
+use crate::params::Parameters;
+use crate::spec::GraphSpec;
+use crate::tensor::{BatchData, BatchInput, BatchSequence, TensorData};
+use std::sync::Arc;
+
+/// A model that reads sequences step by step, several side by side, with the weights that it was made with. States
+/// start at zero.
+#[derive(Debug)]
+pub struct Session {
+    parameters: Arc<Parameters<f32>>,
+    executor: Executor<f32>,
+    batch: usize,
+    units: Vec<usize>,
+    /// The state inputs, `[batch, units]` each.
+    states: Vec<Vec<f32>>,
+    spare: Vec<f32>,
+}
+
+impl Session {
+    /// Prepares a model for `batch` sequences side by side; the weights are copied.
+    ///
+    /// # Errors
+    /// `ERR_UNSUPPORTED` naming the layer that needs the whole sequence (reversed order, pooling over time) or when the
+    /// model has several inputs or outputs; `ERR_OPTION` for a batch of no rows; `ERR_MEMORY`.
+    pub fn new(spec: &GraphSpec, parameters: &Parameters<f32>, batch: usize) -> Result<Self> {
+        if batch == 0 {
+            return Err(Error::option("A session's batch size must be at least 1"));
+        }
+        let Streaming { graph, units } = Streaming::new(spec)?;
+        let mut copy = Parameters::zeros(&graph)?;
+        if copy.arena().len() != parameters.arena().len() {
+            return Err(Error::native("The weights belong to another model"));
+        }
+        copy.arena_mut().copy_from_slice(parameters.arena());
+        Self::assemble(Arc::new(copy), Executor::new(graph)?, batch, units)
+    }
+
+    fn assemble(
+        parameters: Arc<Parameters<f32>>,
+        executor: Executor<f32>,
+        batch: usize,
+        units: Vec<usize>,
+    ) -> Result<Self> {
+        let mut states = vec![Vec::new(); units.len()];
+        for (state, &units) in states.iter_mut().zip(&units) {
+            let size = batch.checked_mul(units).ok_or_else(|| Error::memory("The states are too large to address"))?;
+            memory::refill(state, size, 0.0, "The states of the session")?;
+        }
+        Ok(Self { parameters, executor, batch, units, states, spare: Vec::new() })
+    }
+
+    /// How many sequences run side by side.
+    pub fn batch_size(&self) -> usize {
+        self.batch
+    }
+
+    /// Elements of one row of the step input: 1 for tokens.
+    pub fn input_width(&self) -> usize {
+        let shape = self.executor.spec().inputs.first().map_or(&[][..], |input| &input.shape);
+        shape.iter().skip(2).map(|dim| dim.unwrap_or(1)).product()
+    }
+
+    /// Reads one step of every sequence, `[batch, features]` or `[batch]` tokens, and returns the model's output for it,
+    /// `[batch, …]`.
+    ///
+    /// # Errors
+    /// `ERR_SHAPE` for a wrong number of elements, `ERR_DATA` for a wrong type, tokens outside of the vocabulary and numbers
+    /// that are not finite, `ERR_MEMORY`. States are then as before.
+    pub fn step(&mut self, input: &TensorData) -> Result<Vec<f32>> {
+        let expected = self.batch.checked_mul(self.input_width());
+        if expected != Some(input.len()) {
+            return Err(Error::shape(format!(
+                "A step of {} sequences has {} elements each; got {} in all",
+                self.batch,
+                self.input_width(),
+                input.len()
+            )));
+        }
+        let inner = self.executor.spec().inputs.first().map_or(&[][..], |input| &input.shape);
+        let mut shape = vec![self.batch, 1];
+        shape.extend(inner.iter().skip(2).map(|dim| dim.unwrap_or(1)));
+        let data = match input {
+            TensorData::F32(data) => BatchData::Float(&data[..]),
+            TensorData::I32(data) => BatchData::Int(&data[..]),
+        };
+        let state_shapes: Vec<[usize; 2]> = self.units.iter().map(|&units| [self.batch, units]).collect();
+        let mut inputs = vec![BatchInput { data, shape: &shape, sequence: BatchSequence::Full }];
+        inputs.extend(self.states.iter().zip(&state_shapes).map(|(state, shape)| BatchInput {
+            data: BatchData::Float(state),
+            shape,
+            sequence: BatchSequence::Full,
+        }));
+        self.executor.bind(&inputs)?;
+        self.executor.forward(&self.parameters, &Run::default())?;
+        for (index, state) in self.states.iter_mut().enumerate() {
+            let last = self.executor.value(index + 1)?.data;
+            if state.len() != last.len() {
+                return Err(Error::native("A state changed its size"));
+            }
+            state.copy_from_slice(last);
+        }
+        let output = self.executor.value(0)?.data;
+        let mut copy = Vec::new();
+        memory::refill(&mut copy, output.len(), 0.0, "The output of the step")?;
+        copy.copy_from_slice(output);
+        Ok(copy)
+    }
+
+    /// Sets all states back to zero.
+    pub fn reset(&mut self) {
+        self.states.iter_mut().for_each(|state| state.fill(0.0));
+    }
+
+    /// Another session that goes on from the same states; the weights are shared.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`.
+    pub fn duplicate(&self) -> Result<Self> {
+        let executor = Executor::new(self.executor.spec().clone())?;
+        let mut copy = Self::assemble(Arc::clone(&self.parameters), executor, self.batch, self.units.clone())?;
+        for (to, from) in copy.states.iter_mut().zip(&self.states) {
+            to.copy_from_slice(from);
+        }
+        Ok(copy)
+    }
+
+    /// Lets row `i` go on from what was row `indices[i]`.
+    ///
+    /// # Errors
+    /// `ERR_SHAPE` unless there is one index for each row, `ERR_DATA` for an index that is no row.
+    pub fn reorder(&mut self, indices: &[u32]) -> Result<()> {
+        if indices.len() != self.batch {
+            return Err(Error::shape(format!("The session has {} rows; got {} indices", self.batch, indices.len())));
+        }
+        if let Some(index) = indices.iter().find(|&&index| index as usize >= self.batch) {
+            return Err(Error::data(format!("{index} is not a row; rows are 0 to {}", self.batch - 1)));
+        }
+        for (state, &units) in self.states.iter_mut().zip(&self.units) {
+            memory::refill(&mut self.spare, state.len(), 0.0, "The states of the session")?;
+            self.spare.copy_from_slice(state);
+            for (row, &from) in state.chunks_exact_mut(units.max(1)).zip(indices) {
+                row.copy_from_slice(&self.spare[from as usize * units..(from as usize + 1) * units]);
+            }
+        }
+        Ok(())
+    }
+
+    /// The states of the recurrent layers in order (an LSTM has two, h then c), `[batch, units]` each.
+    pub fn states(&self) -> &[Vec<f32>] {
+        &self.states
+    }
+
+    /// Replaces all states, or none.
+    ///
+    /// # Errors
+    /// `ERR_SHAPE` for a wrong number of states or elements, `ERR_DATA` for values that are not finite.
+    pub fn set_states(&mut self, states: &[Vec<f32>]) -> Result<()> {
+        if !states.iter().map(Vec::len).eq(self.states.iter().map(Vec::len)) {
+            let sizes: Vec<usize> = self.states.iter().map(Vec::len).collect();
+            let got: Vec<usize> = states.iter().map(Vec::len).collect();
+            return Err(Error::shape(format!("The states have {sizes:?} elements; got {got:?}")));
+        }
+        if states.iter().flatten().any(|value| !value.is_finite()) {
+            return Err(Error::data("States must be finite numbers"));
+        }
+        for (to, from) in self.states.iter_mut().zip(states) {
+            to.copy_from_slice(from);
+        }
+        Ok(())
+    }
+
+    /// Bytes held by the session, shared weights included.
+    pub fn memory(&self) -> usize {
+        let states: usize = self.states.iter().map(Vec::len).sum();
+        size_of_val(self.parameters.arena()) + self.executor.memory() + states * size_of::<f32>()
+    }
+}

@@ -1,0 +1,152 @@
+//! The buffers of one batch, kept from batch to batch.
+
+use super::dataset::Column;
+use crate::error::{Error, Result};
+use crate::tensor::{BatchData, BatchInput, BatchSequence, Sequence, TensorData};
+
+/// Rows copied out of a [`super::Dataset`].
+#[derive(Debug, Default)]
+pub struct Batch {
+    parts: Vec<Part>,
+    rows: usize,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Full,
+    Lengths,
+    Mask,
+    Ragged,
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    floats: Vec<f32>,
+    integers: Vec<i32>,
+    is_integer: bool,
+    shape: Vec<usize>,
+    kind: Kind,
+    lengths: Vec<u32>,
+    mask: Vec<u8>,
+}
+
+impl Batch {
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The batch as inputs of a graph.
+    pub fn inputs(&self) -> Vec<BatchInput<'_, f32>> {
+        self.parts
+            .iter()
+            .map(|part| BatchInput {
+                data: if part.is_integer { BatchData::Int(&part.integers) } else { BatchData::Float(&part.floats) },
+                shape: &part.shape,
+                sequence: match part.kind {
+                    Kind::Full => BatchSequence::Full,
+                    Kind::Lengths => BatchSequence::Lengths(&part.lengths),
+                    Kind::Mask => BatchSequence::Mask(&part.mask),
+                    Kind::Ragged => BatchSequence::Ragged(&part.lengths),
+                },
+            })
+            .collect()
+    }
+
+    /// The second dimension of each tensor.
+    pub(super) fn times(&self) -> impl Iterator<Item = usize> {
+        self.parts.iter().map(|part| part.shape.get(1).copied().unwrap_or(1))
+    }
+
+    pub(super) fn fill(
+        &mut self,
+        columns: &[Column<'_>],
+        available: usize,
+        rows: impl Iterator<Item = usize> + Clone,
+    ) -> Result<()> {
+        if let Some(row) = rows.clone().find(|&row| row >= available) {
+            return Err(Error::native(format!("Row {row} is not among the {available} rows")));
+        }
+        self.rows = rows.clone().count();
+        self.parts.resize_with(columns.len(), Part::default);
+        for (part, column) in self.parts.iter_mut().zip(columns) {
+            let time = if column.trims { longest(columns, column.time(), rows.clone()) } else { column.time() };
+            part.fill(column, time, self.rows, rows.clone())?;
+        }
+        Ok(())
+    }
+}
+
+/// The longest of these rows among the columns that are cut together.
+fn longest(columns: &[Column<'_>], time: usize, rows: impl Iterator<Item = usize> + Clone) -> usize {
+    let group = columns.iter().filter(|column| column.trims && column.time() == time);
+    group
+        .filter_map(Column::lengths)
+        .flat_map(|lengths| rows.clone().map(|row| lengths[row] as usize))
+        .max()
+        .unwrap_or(time)
+}
+
+impl Part {
+    fn fill(
+        &mut self,
+        column: &Column<'_>,
+        time: usize,
+        count: usize,
+        rows: impl Iterator<Item = usize> + Clone,
+    ) -> Result<()> {
+        let tensor = column.tensor;
+        self.shape.clear();
+        self.shape.push(count);
+        self.shape.extend_from_slice(&tensor.shape[1..]);
+        self.lengths.clear();
+        self.mask.clear();
+        if let Some(lengths) = column.lengths() {
+            self.shape[1] = time;
+            reserve(&mut self.lengths, count)?;
+            self.lengths.extend(rows.clone().map(|row| lengths[row]));
+        }
+        let whole = column.time();
+        self.kind = match &tensor.sequence {
+            Sequence::Full => Kind::Full,
+            Sequence::Lengths(_) => Kind::Lengths,
+            Sequence::Ragged(_) => Kind::Ragged,
+            Sequence::Mask(mask) => {
+                reserve(&mut self.mask, count.saturating_mul(whole))?;
+                rows.clone().for_each(|row| self.mask.extend_from_slice(&mask[row * whole..(row + 1) * whole]));
+                Kind::Mask
+            }
+        };
+        let width = column.width;
+        let span = |row: usize| match &tensor.sequence {
+            Sequence::Full | Sequence::Mask(_) => row * width..(row + 1) * width,
+            Sequence::Lengths(_) => row * whole * width..(row * whole + time) * width,
+            Sequence::Ragged(lengths) => {
+                let start = column.starts[row];
+                start * width..(start + lengths[row] as usize) * width
+            }
+        };
+        let spans = rows.map(span);
+        self.is_integer = matches!(tensor.data, TensorData::I32(_));
+        match &tensor.data {
+            TensorData::F32(data) => copy(data, spans, &mut self.floats),
+            TensorData::I32(data) => copy(data, spans, &mut self.integers),
+        }
+    }
+}
+
+fn copy<V: Copy>(
+    data: &[V],
+    spans: impl Iterator<Item = std::ops::Range<usize>> + Clone,
+    into: &mut Vec<V>,
+) -> Result<()> {
+    into.clear();
+    reserve(into, spans.clone().map(|span| span.len()).sum())?;
+    spans.for_each(|span| into.extend_from_slice(&data[span]));
+    Ok(())
+}
+
+fn reserve<V>(list: &mut Vec<V>, len: usize) -> Result<()> {
+    list.try_reserve(len).map_err(|_| Error::memory(format!("No memory for a batch of {len} elements")))
+}

@@ -1,0 +1,47 @@
+//! What the training loop tells while it runs.
+
+/// Losses and metrics by name, `loss` first.
+pub type Logs = Vec<(String, f64)>;
+
+/// Something that happened in [`crate::train::Trainer::fit`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// An epoch is about to start.
+    EpochBegin {
+        /// Its number, from 0.
+        epoch: usize,
+    },
+    /// A step has been applied.
+    BatchEnd {
+        /// The epoch's number.
+        epoch: usize,
+        /// The batch's number in the epoch, from 0.
+        batch: usize,
+        /// Batches in an epoch.
+        batches: usize,
+        /// Rows of this batch.
+        size: usize,
+        /// Means over the epoch so far.
+        logs: Logs,
+        /// Seconds since the epoch began.
+        seconds: f64,
+    },
+    /// An epoch, with its validation, is over.
+    EpochEnd {
+        /// Its number.
+        epoch: usize,
+        /// Seconds it took, validation included.
+        seconds: f64,
+        /// Means over the epoch, and over the validation data with the prefix `val_`.
+        logs: Logs,
+    },
+}
+
+/// The answer to an [`Event`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Go on.
+    Continue,
+    /// End training after this event.
+    Stop,
+}

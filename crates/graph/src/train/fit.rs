@@ -1,0 +1,185 @@
+//! The training loop.
+
+use super::dataset::Dataset;
+use super::event::{Control, Event, Logs};
+use super::spec::{FitOptions, Mode};
+use super::tally::Tally;
+use super::trainer::Trainer;
+use crate::error::{Code, Error, Result};
+use crate::memory;
+use crate::rng::{Key, domain, shuffle};
+use crate::tensor::HostTensor;
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// What one call of [`Trainer::fit`] works on.
+struct Plan<'a> {
+    data: &'a Dataset<'a>,
+    /// Rows that train.
+    rows: usize,
+    /// Rows that validate, of what data.
+    validation: Option<(&'a Dataset<'a>, Range<usize>)>,
+    options: &'a FitOptions,
+    cancel: &'a AtomicBool,
+}
+
+/// The weights of the best epoch so far.
+struct Best {
+    score: f64,
+    weights: Vec<f32>,
+}
+
+type OnEvent<'a> = dyn FnMut(&mut Trainer, Event) -> Control + 'a;
+
+impl Trainer {
+    /// Trains for epochs `initial_epoch..epochs`. `tensors` and `validation` are model inputs, then targets, then sample
+    /// weights where the training graph has them; `validation` goes before the split of the options.
+    ///
+    /// `on_event` hears of the beginning and end of epochs and of every batch, and may use the model then.
+    ///
+    /// # Errors
+    /// `ERR_STATE` before compiling; `ERR_DATA`, `ERR_SHAPE` and `ERR_OPTION` for unsuitable data and options; `ERR_NUMERIC` for
+    /// a loss or gradient that is not finite, naming epoch, batch and step; `ERR_MEMORY`; `ABORTED` once `cancel` is set.
+    /// The unfinished step is discarded: weights and optimizer are those of the step before.
+    pub fn fit(
+        &mut self,
+        tensors: &[HostTensor],
+        validation: Option<&[HostTensor]>,
+        options: &FitOptions,
+        cancel: &AtomicBool,
+        on_event: &mut OnEvent<'_>,
+    ) -> Result<()> {
+        if options.batch_size == 0 || options.validation_batch_size == Some(0) {
+            return Err(Error::option("fit: batches must have at least one row"));
+        }
+        let inputs = self.compiled_mut()?.executor.spec().inputs.clone();
+        let data = Dataset::new(tensors, &inputs)?;
+        let separate = validation.map(|tensors| Dataset::new(tensors, &inputs)).transpose()?;
+        let (rows, validation) = match &separate {
+            Some(separate) => (data.rows(), Some((separate, 0..separate.rows()))),
+            None if options.validation_split == 0.0 => (data.rows(), None),
+            None => {
+                let rows = split(data.rows(), options.validation_split)?;
+                (rows, Some((&data, rows..data.rows())))
+            }
+        };
+        let plan = Plan { data: &data, rows, validation, options, cancel };
+        let best = self.epochs(&plan, on_event)?;
+        if let Some(Best { weights, .. }) = best {
+            self.parameters.arena_mut().copy_from_slice(&weights);
+        }
+        Ok(())
+    }
+
+    fn epochs(&mut self, plan: &Plan<'_>, on_event: &mut OnEvent<'_>) -> Result<Option<Best>> {
+        let mut order = Vec::new();
+        let mut best = None;
+        for epoch in plan.options.initial_epoch..plan.options.epochs {
+            if on_event(self, Event::EpochBegin { epoch }) == Control::Stop {
+                break;
+            }
+            memory::refill(&mut order, plan.rows, 0, "The order of the rows")?;
+            order.iter_mut().enumerate().for_each(|(place, row)| *row = place);
+            if plan.options.shuffle {
+                shuffle(Key { seed: plan.options.seed, step: epoch as u64, op: domain::SHUFFLE }, &mut order);
+            }
+            let started = Instant::now();
+            let (mut logs, stopped) = self.epoch(plan, epoch, &order, on_event)?;
+            if let Some((data, rows)) = &plan.validation {
+                let batch_size = plan.options.validation_batch_size.unwrap_or(plan.options.batch_size);
+                let tally = self
+                    .evaluate_rows(data, rows.clone(), batch_size, plan.cancel)
+                    .map_err(|error| locate(error, &format!("In the validation of epoch {}", epoch + 1)))?;
+                logs.extend(self.compiled_mut()?.scores.logs(&tally, "val_"));
+            }
+            self.remember(plan.options, &logs, &mut best)?;
+            let end = Event::EpochEnd { epoch, seconds: started.elapsed().as_secs_f64(), logs };
+            if on_event(self, end) == Control::Stop || stopped {
+                break;
+            }
+        }
+        Ok(best)
+    }
+
+    /// One pass over the training rows: its logs, and whether it was stopped before its end.
+    fn epoch(
+        &mut self,
+        plan: &Plan<'_>,
+        epoch: usize,
+        order: &[usize],
+        on_event: &mut OnEvent<'_>,
+    ) -> Result<(Logs, bool)> {
+        let batch_size = plan.options.batch_size;
+        let batches = order.len().div_ceil(batch_size);
+        let started = Instant::now();
+        let mut tally = Tally::default();
+        let mut stopped = false;
+        for (index, rows) in order.chunks(batch_size).enumerate() {
+            self.with_batch(|trainer, batch| {
+                plan.data.gather(rows.iter().copied(), batch)?;
+                trainer.train_step(batch, plan.cancel, &mut tally)
+            })
+            .map_err(|error| locate(error, &format!("In epoch {}, batch {} of {batches}", epoch + 1, index + 1)))?;
+            let event = Event::BatchEnd {
+                epoch,
+                batch: index,
+                batches,
+                size: rows.len(),
+                logs: self.compiled_mut()?.scores.logs(&tally, ""),
+                seconds: started.elapsed().as_secs_f64(),
+            };
+            if on_event(self, event) == Control::Stop {
+                stopped = true;
+                break;
+            }
+        }
+        Ok((self.compiled_mut()?.scores.logs(&tally, ""), stopped))
+    }
+
+    /// Copies the weights if this epoch is the best so far.
+    fn remember(&self, options: &FitOptions, logs: &Logs, best: &mut Option<Best>) -> Result<()> {
+        let Some(wanted) = &options.best_weights else { return Ok(()) };
+        let Some(&(_, score)) = logs.iter().find(|(name, _)| *name == wanted.monitor) else {
+            let names: Vec<&str> = logs.iter().map(|(name, _)| name.as_str()).collect();
+            return Err(Error::option(format!(
+                "fit: bestWeights monitors '{}', but there are {}",
+                wanted.monitor,
+                names.join(", ")
+            )));
+        };
+        let better = best.as_ref().is_none_or(|best| match wanted.mode {
+            Mode::Min => score < best.score,
+            Mode::Max => score > best.score,
+        });
+        if better {
+            let mut weights = best.take().map_or_else(Vec::new, |best| best.weights);
+            let arena = self.parameters.arena();
+            memory::refill(&mut weights, arena.len(), 0.0, "The best weights")?;
+            weights.copy_from_slice(arena);
+            *best = Some(Best { score, weights });
+        }
+        Ok(())
+    }
+}
+
+/// The number of training rows: Keras's `floor(rows * (1 - fraction))`; the rest, behind them, validates.
+fn split(rows: usize, fraction: f64) -> Result<usize> {
+    let training = (rows as f64 * (1.0 - fraction)).floor() as usize;
+    if training == 0 || training >= rows {
+        return Err(Error::option(format!(
+            "fit: a validationSplit of {fraction} leaves {training} of {rows} rows to train; both parts need at least one"
+        )));
+    }
+    Ok(training)
+}
+
+/// Says where in the training something was wrong with data or numbers.
+fn locate(error: Error, place: &str) -> Error {
+    match error.code {
+        Code::Numeric | Code::Data | Code::Shape => {
+            Error { message: format!("{place}: {}", error.message), ..error }
+        }
+        _ => error,
+    }
+}

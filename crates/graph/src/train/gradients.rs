@@ -1,0 +1,184 @@
+//! Gradients for inspection: of the loss, or of the outputs weighted by cotangents.
+
+use super::batch::Batch;
+use super::dataset::Dataset;
+use super::tally::Tally;
+use super::trainer::Trainer;
+use crate::error::{Error, Result};
+use crate::executor::{Executor, Record, Run};
+use crate::gradients::{Gradient, Gradients};
+use crate::memory;
+use crate::params::Slot;
+use crate::spec::Dtype;
+use crate::tensor::{HostTensor, Sequence, TensorData};
+use std::sync::atomic::AtomicBool;
+
+/// What [`Trainer::loss_gradients`] and [`Trainer::output_gradients`] compute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GradientReport {
+    /// The loss, where it was differentiated.
+    pub loss: Option<f64>,
+    /// For each weight, all elements; zeros for frozen ones.
+    pub weights: Vec<Vec<f32>>,
+    /// For each input of the model; `None` for tokens and for inputs that nothing depends on. Ragged inputs have theirs
+    /// padded, with lengths.
+    pub inputs: Vec<Option<HostTensor>>,
+    /// The model's outputs.
+    pub outputs: Vec<HostTensor>,
+}
+
+impl Trainer {
+    /// Gradients of the loss over these rows (as for training), dropout inactive.
+    ///
+    /// # Errors
+    /// As [`Trainer::test_on_batch`].
+    pub fn loss_gradients(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<GradientReport> {
+        let model_outputs = self.predictor.spec().outputs.len();
+        let model_inputs = self.predictor.spec().inputs.len();
+        let compiled = self.compiled_mut()?;
+        let data = Dataset::new(tensors, &compiled.executor.spec().inputs)?.untrimmed();
+        let mut gradients = compiled.executor.gradients()?;
+        self.with_batch(|trainer, batch| {
+            data.gather(0..data.rows(), batch)?;
+            let seed = trainer.seed;
+            let parameters = &trainer.parameters;
+            let compiled = trainer.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
+            let executor = &mut compiled.executor;
+            record(executor, parameters, batch, seed, cancel)?;
+            let mut tally = Tally::default();
+            compiled.scores.add(executor, &mut tally)?;
+            let outputs = outputs(executor, model_outputs)?;
+            let cotangents: Vec<(usize, &[f32])> =
+                compiled.scores.losses.iter().map(|(weight, output)| (*output, std::slice::from_ref(weight))).collect();
+            executor.backward(parameters, &mut gradients, &cotangents, Some(cancel))?;
+            Ok(GradientReport {
+                loss: compiled.scores.values(&tally).first().copied(),
+                weights: weights(parameters.slots(), &gradients)?,
+                inputs: inputs(executor, &tensors[..model_inputs.min(tensors.len())])?,
+                outputs,
+            })
+        })
+    }
+
+    /// Gradients of the sum of outputs times `cotangents`, one for each output (`None`: zeros), dropout inactive.
+    ///
+    /// # Errors
+    /// `ERR_DATA` and `ERR_SHAPE` for unsuitable data or cotangents, `ERR_MEMORY`, `ABORTED`.
+    pub fn output_gradients(
+        &mut self,
+        tensors: &[HostTensor],
+        cotangents: &[Option<HostTensor>],
+        cancel: &AtomicBool,
+    ) -> Result<GradientReport> {
+        let count = self.predictor.spec().outputs.len();
+        if cotangents.len() != count {
+            return Err(Error::data(format!("The model has {count} outputs; got {} cotangents", cotangents.len())));
+        }
+        let mut seeds: Vec<(usize, &[f32])> = Vec::new();
+        for (index, cotangent) in cotangents.iter().enumerate() {
+            match cotangent.as_ref().map(|tensor| &tensor.data) {
+                None => {}
+                Some(TensorData::F32(data)) => seeds.push((index, data)),
+                Some(TensorData::I32(_)) => {
+                    return Err(Error::data(format!("The cotangent of output {index} must be float32, not int32")));
+                }
+            }
+        }
+        let data = Dataset::new(tensors, &self.predictor.spec().inputs)?.untrimmed();
+        let mut gradients = self.predictor.gradients()?;
+        self.with_batch(|trainer, batch| {
+            data.gather(0..data.rows(), batch)?;
+            let (executor, parameters) = (&mut trainer.predictor, &trainer.parameters);
+            record(executor, parameters, batch, trainer.seed, cancel)?;
+            for (index, cotangent) in cotangents.iter().enumerate() {
+                let expected = executor.value(index)?.shape;
+                if let Some(tensor) = cotangent.as_ref().filter(|tensor| tensor.shape != expected) {
+                    return Err(Error::shape(format!(
+                        "The cotangent of output {index} must have the output's shape {expected:?}; got {:?}",
+                        tensor.shape
+                    )));
+                }
+            }
+            let outputs = outputs(executor, count)?;
+            executor.backward(parameters, &mut gradients, &seeds, Some(cancel))?;
+            Ok(GradientReport {
+                loss: None,
+                weights: weights(parameters.slots(), &gradients)?,
+                inputs: inputs(executor, tensors)?,
+                outputs,
+            })
+        })
+    }
+}
+
+fn record(
+    executor: &mut Executor<f32>,
+    parameters: &crate::params::Parameters<f32>,
+    batch: &Batch,
+    seed: u64,
+    cancel: &AtomicBool,
+) -> Result<()> {
+    executor.bind(&batch.inputs())?;
+    let run = Run { record: Record::WeightsAndInputs, seed, cancel: Some(cancel), ..Run::default() };
+    executor.forward(parameters, &run)
+}
+
+/// Copies of the first `count` outputs.
+fn outputs(executor: &Executor<f32>, count: usize) -> Result<Vec<HostTensor>> {
+    (0..count)
+        .map(|output| {
+            let view = executor.value(output)?;
+            let sequence = executor.output_mask(output).map_or(Sequence::Full, |mask| {
+                mask.lengths().map_or_else(|| Sequence::Mask(mask.to_bytes()), Sequence::Lengths)
+            });
+            Ok(HostTensor { data: TensorData::F32(copied(view.data)?), shape: view.shape.to_vec(), sequence })
+        })
+        .collect()
+}
+
+fn weights(slots: &[Slot], gradients: &Gradients<f32>) -> Result<Vec<Vec<f32>>> {
+    slots
+        .iter()
+        .enumerate()
+        .map(|(weight, slot)| match gradients.get(weight) {
+            Some(Gradient::Dense(values)) => copied(values),
+            Some(Gradient::Rows(list)) => {
+                let mut dense = zeros(slot.len)?;
+                for (&row, values) in list.rows.iter().zip(list.values.chunks_exact(list.width.max(1))) {
+                    dense[row * list.width..(row + 1) * list.width].copy_from_slice(values);
+                }
+                Ok(dense)
+            }
+            None => zeros(slot.len),
+        })
+        .collect()
+}
+
+fn inputs(executor: &Executor<f32>, tensors: &[HostTensor]) -> Result<Vec<Option<HostTensor>>> {
+    tensors
+        .iter()
+        .zip(&executor.spec().inputs)
+        .enumerate()
+        .map(|(index, (tensor, spec))| {
+            let gradient = (spec.dtype == Dtype::Float32).then(|| executor.input_gradient(index)).flatten();
+            let Some(values) = gradient else { return Ok(None) };
+            let sequence = match &tensor.sequence {
+                Sequence::Ragged(lengths) => Sequence::Lengths(lengths.clone()),
+                other => other.clone(),
+            };
+            Ok(Some(HostTensor { data: TensorData::F32(copied(values)?), shape: tensor.shape.clone(), sequence }))
+        })
+        .collect()
+}
+
+fn zeros(len: usize) -> Result<Vec<f32>> {
+    let mut values = Vec::new();
+    memory::refill(&mut values, len, 0.0, "The gradients")?;
+    Ok(values)
+}
+
+fn copied(values: &[f32]) -> Result<Vec<f32>> {
+    let mut copy = zeros(values.len())?;
+    copy.copy_from_slice(values);
+    Ok(copy)
+}

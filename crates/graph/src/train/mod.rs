@@ -1,0 +1,19 @@
+//! Training, evaluation and prediction over whole data sets.
+
+mod batch;
+mod dataset;
+mod event;
+mod fit;
+mod gradients;
+mod predict;
+mod spec;
+mod step;
+mod tally;
+mod trainer;
+
+pub use batch::Batch;
+pub use dataset::Dataset;
+pub use event::{Control, Event, Logs};
+pub use gradients::GradientReport;
+pub use spec::{BestWeights, FitOptions, LossSpec, MetricSpec, Mode, TrainSpec};
+pub use trainer::Trainer;

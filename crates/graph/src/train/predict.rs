@@ -1,0 +1,135 @@
+//! Prediction over whole data sets.
+
+use super::batch::Batch;
+use super::dataset::Dataset;
+use super::trainer::Trainer;
+use crate::error::{Error, Result};
+use crate::executor::{Executor, Run};
+use crate::memory;
+use crate::tensor::{HostTensor, Sequence, TensorData};
+use std::sync::atomic::AtomicBool;
+
+/// One output, assembled batch by batch.
+#[derive(Debug, Default)]
+struct Assembly {
+    data: Vec<f32>,
+    /// Without the rows.
+    shape: Vec<usize>,
+    /// Which steps are valid, `[rows, time]`; empty for outputs without a time axis.
+    mask: Vec<u8>,
+    rows: usize,
+}
+
+impl Trainer {
+    /// The model's outputs for all rows, computed `batch_size` rows at a time. Sequences have the padded time of the
+    /// input, with zeros behind their lengths. `progress` hears how many rows are done.
+    ///
+    /// # Errors
+    /// `ERR_DATA` and `ERR_SHAPE` for unsuitable data, `ERR_OPTION` for batches of no rows, `ERR_MEMORY`, `ABORTED`.
+    pub fn predict(
+        &mut self,
+        tensors: &[HostTensor],
+        batch_size: usize,
+        cancel: &AtomicBool,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<HostTensor>> {
+        if batch_size == 0 {
+            return Err(Error::option("The batch size must be at least 1"));
+        }
+        let data = Dataset::new(tensors, &self.predictor.spec().inputs)?;
+        let mut outputs: Vec<Assembly> = Vec::new();
+        outputs.resize_with(self.predictor.spec().outputs.len(), Assembly::default);
+        self.with_batch(|trainer, batch| {
+            for start in (0..data.rows()).step_by(batch_size) {
+                let end = data.rows().min(start.saturating_add(batch_size));
+                data.gather(start..end, batch)?;
+                trainer.predictor.bind(&batch.inputs())?;
+                let run = Run { cancel: Some(cancel), ..Run::default() };
+                trainer.predictor.forward(&trainer.parameters, &run)?;
+                for (index, output) in outputs.iter_mut().enumerate() {
+                    output.append(&trainer.predictor, index, &data, batch)?;
+                }
+                progress(end);
+            }
+            Ok(())
+        })?;
+        Ok(outputs.into_iter().map(|output| output.finish(data.has_sequences())).collect())
+    }
+}
+
+impl Assembly {
+    fn append(
+        &mut self,
+        executor: &Executor<f32>,
+        output: usize,
+        data: &Dataset<'_>,
+        batch: &Batch,
+    ) -> Result<()> {
+        let view = executor.value(output)?;
+        let timed = matches!(executor.output_shape(output).as_deref(), Some([_, None, ..]));
+        let (rows, rest) = view.shape.split_first().map_or((1, view.shape), |(&rows, rest)| (rows, rest));
+        let time = if timed { rest.first().copied().unwrap_or(1) } else { 1 };
+        let padded = if timed { data.padded_time(batch, time) } else { 1 };
+        if self.rows == 0 {
+            self.shape = rest.to_vec();
+            if timed {
+                self.shape[0] = padded;
+            }
+            let size = self.shape.iter().try_fold(data.rows(), |size, &dim| size.checked_mul(dim));
+            let steps = data.rows().checked_mul(if timed { padded } else { 0 });
+            let (Some(size), Some(steps)) = (size, steps) else {
+                return Err(Error::memory("The outputs are too large to address"));
+            };
+            // Zeros stay behind the lengths.
+            memory::refill(&mut self.data, size, 0.0, "The outputs")?;
+            memory::refill(&mut self.mask, steps, 0, "The masks of the outputs")?;
+        }
+        let width: usize = rest.iter().skip(usize::from(timed)).product();
+        let same = self.shape.iter().skip(usize::from(timed)).eq(rest.iter().skip(usize::from(timed)))
+            && (!timed || self.shape.first() == Some(&padded));
+        if !same {
+            return Err(Error::shape("The shape of an output differs from batch to batch"));
+        }
+        let mask = executor.output_mask(output);
+        for row in 0..rows {
+            let from = row * time * width;
+            let to = (self.rows + row) * padded * width;
+            self.data[to..to + time * width].copy_from_slice(&view.data[from..from + time * width]);
+            if timed {
+                let to = (self.rows + row) * padded;
+                for (step, valid) in self.mask[to..to + time].iter_mut().enumerate() {
+                    *valid = u8::from(mask.is_none_or(|mask| mask.is_valid(row, step)));
+                }
+            }
+        }
+        self.rows += rows;
+        Ok(())
+    }
+
+    /// The tensor, with lengths, or a mask where there are holes.
+    fn finish(self, sequences: bool) -> HostTensor {
+        let mut shape = vec![self.rows];
+        shape.extend_from_slice(&self.shape);
+        let time = self.shape.first().copied().unwrap_or(0);
+        let full = self.mask.iter().all(|&valid| valid == 1);
+        let sequence = if self.mask.is_empty() || time == 0 || (full && !sequences) {
+            Sequence::Full
+        } else {
+            match lengths(&self.mask, time) {
+                Some(lengths) => Sequence::Lengths(lengths),
+                None => Sequence::Mask(self.mask),
+            }
+        };
+        HostTensor { data: TensorData::F32(self.data), shape, sequence }
+    }
+}
+
+/// The lengths of rows whose valid steps are the first ones.
+fn lengths(mask: &[u8], time: usize) -> Option<Vec<u32>> {
+    mask.chunks_exact(time)
+        .map(|row| {
+            let length = row.iter().take_while(|&&valid| valid == 1).count();
+            row[length..].iter().all(|&valid| valid == 0).then_some(length as u32)
+        })
+        .collect()
+}

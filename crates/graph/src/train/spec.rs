@@ -1,0 +1,161 @@
+//! What training needs besides the graph, as it comes over the wire.
+
+use crate::error::{Error, Result};
+use crate::spec::GraphSpec;
+use serde::Deserialize;
+
+/// A model's graph with targets, losses and metrics.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TrainSpec {
+    /// The model's graph with target (and sample weight) inputs behind its own, and outputs for losses and metrics
+    /// behind its own: for each a mean, directly followed by the count that it is a mean of.
+    pub graph: GraphSpec,
+    /// The losses; their weighted sum is minimised.
+    pub losses: Vec<LossSpec>,
+    /// What is reported besides the loss, in order.
+    pub metrics: Vec<MetricSpec>,
+}
+
+/// One loss.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LossSpec {
+    /// The index in the graph's outputs of the mean.
+    pub output: usize,
+    /// The factor in the sum of losses; default 1.
+    #[serde(default = "one")]
+    pub weight: f64,
+}
+
+/// One metric.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MetricSpec {
+    /// The key in logs.
+    pub name: String,
+    /// The index in the graph's outputs of the mean.
+    pub output: usize,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl TrainSpec {
+    /// Reads and checks a description.
+    ///
+    /// # Errors
+    /// `ERR_FORMAT` for malformed JSON and outputs that do not exist, `ERR_OPTION` for weights that are not finite.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let spec: Self = serde_json::from_str(text)
+            .map_err(|error| Error::format(format!("The training graph cannot be read: {error}")))?;
+        if spec.graph.version != crate::spec::VERSION {
+            return Err(Error::format(format!(
+                "The training graph has format version {}; this engine reads version {}",
+                spec.graph.version,
+                crate::spec::VERSION
+            )));
+        }
+        if spec.losses.is_empty() {
+            return Err(Error::format("Training needs at least one loss"));
+        }
+        for loss in &spec.losses {
+            if !(loss.weight as f32).is_finite() {
+                return Err(Error::option(format!("A loss's weight must be a finite number, not {}", loss.weight)));
+            }
+        }
+        let outputs = spec.losses.iter().map(|loss| loss.output).chain(spec.metrics.iter().map(|m| m.output));
+        for output in outputs {
+            if output.checked_add(1).is_none_or(|count| count >= spec.graph.outputs.len()) {
+                return Err(Error::format(format!(
+                    "A loss or metric is said to be output {output}, its count the next one; the graph has {} outputs",
+                    spec.graph.outputs.len()
+                )));
+            }
+        }
+        Ok(spec)
+    }
+}
+
+/// Options of [`crate::train::Trainer::fit`].
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FitOptions {
+    /// The number of the epoch to stop before; default 1.
+    #[serde(default = "one_epoch")]
+    pub epochs: usize,
+    /// Rows of a step; default 32. The last batch of an epoch holds what is left.
+    #[serde(default = "default_batch_size")]
+    pub batch_size: usize,
+    /// Whether every epoch has an order of its own; default true.
+    #[serde(default = "yes")]
+    pub shuffle: bool,
+    /// The seed of that order; default 0.
+    #[serde(default)]
+    pub seed: u64,
+    /// The fraction of rows, from the end of the data as given, that validates instead of training; default 0.
+    #[serde(default)]
+    pub validation_split: f64,
+    /// Rows of a validation batch; default as for training.
+    #[serde(default)]
+    pub validation_batch_size: Option<usize>,
+    /// The number of the first epoch; default 0.
+    #[serde(default)]
+    pub initial_epoch: usize,
+    /// Whether and by what the weights of the best epoch are put back at the end; default: not.
+    #[serde(default)]
+    pub best_weights: Option<BestWeights>,
+}
+
+/// Which epoch is best.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BestWeights {
+    /// A key of the epoch's logs, such as `val_loss`.
+    pub monitor: String,
+    /// Whether less or more of it is better.
+    pub mode: Mode,
+}
+
+/// A direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mode {
+    /// Less is better.
+    Min,
+    /// More is better.
+    Max,
+}
+
+fn one_epoch() -> usize {
+    1
+}
+
+fn default_batch_size() -> usize {
+    32
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl FitOptions {
+    /// Reads and checks options.
+    ///
+    /// # Errors
+    /// `ERR_OPTION` naming the option.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let options: Self = serde_json::from_str(text).map_err(|error| Error::option(format!("fit: {error}")))?;
+        if options.batch_size == 0 || options.validation_batch_size == Some(0) {
+            return Err(Error::option("fit: batches must have at least one row"));
+        }
+        if !(0.0..1.0).contains(&options.validation_split) {
+            return Err(Error::option(format!(
+                "fit: validationSplit must be at least 0 and below 1, not {}",
+                options.validation_split
+            )));
+        }
+        Ok(options)
+    }
+}

@@ -1,0 +1,136 @@
+//! One batch: a step of training, or its scores.
+
+use super::batch::Batch;
+use super::dataset::Dataset;
+use super::tally::Tally;
+use super::trainer::Trainer;
+use crate::error::{Code, Error, Result};
+use crate::executor::{Record, Run};
+use crate::tensor::HostTensor;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+impl Trainer {
+    /// One step over these rows (model inputs, then targets, then sample weights where the training graph has them): the
+    /// loss, then each metric, before the step.
+    ///
+    /// # Errors
+    /// `ERR_STATE` before compiling, `ERR_DATA` and `ERR_SHAPE` for unsuitable data, `ERR_NUMERIC` for a loss or gradient
+    /// that is not finite, `ERR_MEMORY`, `ABORTED`. The weights and the optimizer are then as before.
+    pub fn train_on_batch(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<Vec<f64>> {
+        self.whole_batch(tensors, |trainer, batch, tally| trainer.train_step(batch, cancel, tally))
+    }
+
+    /// The loss, then each metric, over these rows, without training.
+    ///
+    /// # Errors
+    /// As [`Self::train_on_batch`].
+    pub fn test_on_batch(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<Vec<f64>> {
+        self.whole_batch(tensors, |trainer, batch, tally| trainer.score(batch, cancel, tally))
+    }
+
+    fn whole_batch(
+        &mut self,
+        tensors: &[HostTensor],
+        run: impl FnOnce(&mut Self, &Batch, &mut Tally) -> Result<()>,
+    ) -> Result<Vec<f64>> {
+        let data = Dataset::new(tensors, &self.compiled_mut()?.executor.spec().inputs)?;
+        let mut tally = Tally::default();
+        self.with_batch(|trainer, batch| {
+            data.gather(0..data.rows(), batch)?;
+            run(trainer, batch, &mut tally)
+        })?;
+        Ok(self.compiled_mut()?.scores.values(&tally))
+    }
+
+    /// The loss, then each metric, over all rows: means weighted by the counts of the batches.
+    ///
+    /// # Errors
+    /// As [`Self::train_on_batch`]; `ERR_OPTION` for batches of no rows.
+    pub fn evaluate(&mut self, tensors: &[HostTensor], batch_size: usize, cancel: &AtomicBool) -> Result<Vec<f64>> {
+        let data = Dataset::new(tensors, &self.compiled_mut()?.executor.spec().inputs)?;
+        let tally = self.evaluate_rows(&data, 0..data.rows(), batch_size, cancel)?;
+        Ok(self.compiled_mut()?.scores.values(&tally))
+    }
+
+    pub(super) fn evaluate_rows(
+        &mut self,
+        data: &Dataset<'_>,
+        rows: std::ops::Range<usize>,
+        batch_size: usize,
+        cancel: &AtomicBool,
+    ) -> Result<Tally> {
+        if batch_size == 0 {
+            return Err(Error::option("The batch size must be at least 1"));
+        }
+        let mut tally = Tally::default();
+        self.with_batch(|trainer, batch| {
+            for start in rows.clone().step_by(batch_size) {
+                data.gather(start..rows.end.min(start.saturating_add(batch_size)), batch)?;
+                trainer.score(batch, cancel, &mut tally)?;
+            }
+            Ok(())
+        })?;
+        Ok(tally)
+    }
+
+    /// Lends the model's batch buffers, which keep their memory from call to call.
+    pub(super) fn with_batch<V>(&mut self, body: impl FnOnce(&mut Self, &mut Batch) -> Result<V>) -> Result<V> {
+        let mut batch = std::mem::take(&mut self.batch);
+        let result = body(self, &mut batch);
+        self.batch = batch;
+        result
+    }
+
+    /// Forward, losses, backward, clipping, update. Nothing has changed when it fails.
+    pub(super) fn train_step(&mut self, batch: &Batch, cancel: &AtomicBool, tally: &mut Tally) -> Result<()> {
+        let seed = self.seed;
+        let compiled = self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
+        let step = compiled.optimizer.step_count();
+        let executor = &mut compiled.executor;
+        executor.bind(&batch.inputs())?;
+        let run = Run {
+            training: true,
+            record: Record::Weights,
+            seed,
+            step,
+            outputs: Some(&compiled.scores.outputs),
+            cancel: Some(cancel),
+        };
+        executor.forward(&self.parameters, &run)?;
+        let mut with_this = tally.clone();
+        if !compiled.scores.add(executor, &mut with_this)? {
+            return Err(Error::numeric(format!("The loss is not finite at step {}", step.saturating_add(1))));
+        }
+        compiled.gradients.clear();
+        let cotangents: Vec<(usize, &[f32])> =
+            compiled.scores.losses.iter().map(|(weight, output)| (*output, std::slice::from_ref(weight))).collect();
+        executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))?;
+        if cancel.load(Ordering::Relaxed) {
+            return Err(Error::aborted());
+        }
+        compiled.optimizer.apply(&mut self.parameters, &mut compiled.gradients).map_err(|error| match error.code {
+            Code::Numeric => Error::numeric(format!("At step {} {}", step.saturating_add(1), error.message)),
+            _ => error,
+        })?;
+        *tally = with_this;
+        Ok(())
+    }
+
+    /// Forward and losses.
+    fn score(&mut self, batch: &Batch, cancel: &AtomicBool, tally: &mut Tally) -> Result<()> {
+        let seed = self.seed;
+        let compiled = self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
+        compiled.executor.bind(&batch.inputs())?;
+        let run = Run {
+            seed,
+            outputs: Some(&compiled.scores.outputs),
+            cancel: Some(cancel),
+            ..Run::default()
+        };
+        compiled.executor.forward(&self.parameters, &run)?;
+        if compiled.scores.add(&compiled.executor, tally)? {
+            return Ok(());
+        }
+        Err(Error::numeric("The loss is not finite in evaluation"))
+    }
+}

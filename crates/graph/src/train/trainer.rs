@@ -1,0 +1,167 @@
+//! A model with everything that training it needs.
+
+use super::batch::Batch;
+use super::spec::TrainSpec;
+use super::tally::Scores;
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::gradients::Gradients;
+use crate::init;
+use crate::optim::{Optimizer, StateTensor};
+use crate::params::Parameters;
+use crate::spec::GraphSpec;
+
+/// A model: its weights, the executor that predicts, and, once compiled, the executor and optimizer that train.
+#[derive(Debug)]
+pub struct Trainer {
+    pub(super) seed: u64,
+    pub(super) parameters: Parameters<f32>,
+    pub(super) predictor: Executor<f32>,
+    pub(super) compiled: Option<Compiled>,
+    pub(super) batch: Batch,
+}
+
+/// What compiling adds.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) executor: Executor<f32>,
+    pub(super) gradients: Gradients<f32>,
+    pub(super) optimizer: Optimizer,
+    pub(super) scores: Scores,
+}
+
+impl Trainer {
+    /// Makes a model from its graph (JSON) and draws its weights, keyed by `seed`.
+    ///
+    /// # Errors
+    /// `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION` or `ERR_UNSUPPORTED` naming what is wrong with the graph; `ERR_MEMORY`.
+    pub fn new(graph: &str, seed: u64) -> Result<Self> {
+        let spec = GraphSpec::from_json(graph)?;
+        let mut parameters = Parameters::zeros(&spec)?;
+        let predictor = Executor::new(spec)?;
+        for (index, weight) in predictor.spec().weights.iter().enumerate() {
+            if let Some(values) = parameters.get_mut(index) {
+                init::fill(&weight.initializer, &weight.shape, seed, index, values).map_err(|error| Error {
+                    message: format!("The weight '{}': {}", weight.name, error.message),
+                    ..error
+                })?;
+            }
+        }
+        Ok(Self { seed, parameters, predictor, compiled: None, batch: Batch::default() })
+    }
+
+    /// Prepares training with the graph, losses and metrics of `train_spec` (JSON of [`TrainSpec`]) and the optimizer of
+    /// `optimizer` (JSON, see [`Optimizer::from_json`]). Weights stay; an earlier optimizer's state is dropped.
+    ///
+    /// # Errors
+    /// Those of [`TrainSpec::from_json`], [`Executor::new`] and [`Optimizer::from_json`]; `ERR_SHAPE` when the weights are
+    /// not the model's. What was compiled before then stays.
+    pub fn compile(&mut self, train_spec: &str, optimizer: &str) -> Result<()> {
+        let TrainSpec { graph, losses, metrics } = TrainSpec::from_json(train_spec)?;
+        let slots = self.parameters.slots();
+        let same = graph.weights.len() == slots.len()
+            && graph.weights.iter().zip(slots).all(|(weight, slot)| weight.name == slot.name && weight.shape == slot.shape);
+        if !same {
+            return Err(Error::shape("The weights of the training graph are not those of the model"));
+        }
+        let executor = Executor::new(graph)?;
+        let mut slots = slots.to_vec();
+        for (slot, weight) in slots.iter_mut().zip(&executor.spec().weights) {
+            slot.trainable = weight.trainable;
+        }
+        let optimizer = Optimizer::from_json(optimizer, &slots)?;
+        let gradients = executor.gradients()?;
+        self.compiled = Some(Compiled { executor, gradients, optimizer, scores: Scores::new(&losses, &metrics) });
+        Ok(())
+    }
+
+    /// The seed of the weights and of dropout.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The model's graph.
+    pub fn spec(&self) -> &GraphSpec {
+        self.predictor.spec()
+    }
+
+    /// The weights, with their names and shapes.
+    pub fn parameters(&self) -> &Parameters<f32> {
+        &self.parameters
+    }
+
+    /// Replaces all weights, or none.
+    ///
+    /// # Errors
+    /// `ERR_SHAPE` naming the weight whose number of elements differs; `ERR_DATA` for values that are not finite.
+    pub fn set_weights(&mut self, weights: &[Vec<f32>]) -> Result<()> {
+        let slots = self.parameters.slots();
+        if weights.len() != slots.len() {
+            return Err(Error::shape(format!("The model has {} weights; got {}", slots.len(), weights.len())));
+        }
+        for (slot, values) in slots.iter().zip(weights) {
+            if slot.len != values.len() {
+                return Err(Error::shape(format!(
+                    "The weight '{}' of shape {:?} has {} elements; got {}",
+                    slot.name,
+                    slot.shape,
+                    slot.len,
+                    values.len()
+                )));
+            }
+            if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+                return Err(Error::data(format!(
+                    "Element {at} of the weight '{}' would be {}; weights must be finite",
+                    slot.name, values[at]
+                )));
+            }
+        }
+        weights.iter().enumerate().try_for_each(|(index, values)| self.parameters.set(index, values))
+    }
+
+    /// Whether [`Self::compile`] has succeeded.
+    pub fn is_compiled(&self) -> bool {
+        self.compiled.is_some()
+    }
+
+    /// The optimizer: its learning rate, its step count, its state.
+    ///
+    /// # Errors
+    /// `ERR_STATE` before [`Self::compile`].
+    pub fn optimizer(&self) -> Result<&Optimizer> {
+        self.compiled.as_ref().map(|compiled| &compiled.optimizer).ok_or_else(not_compiled)
+    }
+
+    /// The optimizer, to change its learning rate.
+    ///
+    /// # Errors
+    /// `ERR_STATE` before [`Self::compile`].
+    pub fn optimizer_mut(&mut self) -> Result<&mut Optimizer> {
+        Ok(&mut self.compiled_mut()?.optimizer)
+    }
+
+    /// Puts back the state of the optimizer after `step` steps; dropout goes on from there too.
+    ///
+    /// # Errors
+    /// `ERR_STATE` before [`Self::compile`], `ERR_FORMAT` when the state is not this optimizer's.
+    pub fn restore_optimizer(&mut self, step: u64, state: &[StateTensor]) -> Result<()> {
+        self.optimizer_mut()?.restore(step, state)
+    }
+
+    pub(super) fn compiled_mut(&mut self) -> Result<&mut Compiled> {
+        self.compiled.as_mut().ok_or_else(not_compiled)
+    }
+
+    /// Bytes held by the model.
+    pub fn memory(&self) -> usize {
+        let weights = size_of_val(self.parameters.arena());
+        let compiled = self.compiled.as_ref().map_or(0, |compiled| {
+            compiled.executor.memory() + size_of_val(compiled.gradients.arena()) + compiled.optimizer.memory()
+        });
+        weights + self.predictor.memory() + compiled
+    }
+}
+
+fn not_compiled() -> Error {
+    Error::state("The model must be compiled before it can be trained or evaluated; call compile() first")
+}

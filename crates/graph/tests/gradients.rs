@@ -1,0 +1,305 @@
+//! Every operation's gradient against finite differences in float64.
+
+mod common;
+
+use common::{Builder, Feed, Random, check, check_run};
+use serde_json::{Value, json};
+
+const HOLES: [u8; 12] = [1, 0, 1, 1, /**/ 0, 1, 0, 1, /**/ 0, 0, 0, 0];
+
+fn features(random: &mut Random, width: usize) -> Feed {
+    Feed::floats(random, &[3, 4, width])
+}
+
+#[test]
+fn dense_of_any_rank() {
+    let mut random = Random::new(1);
+    for shape in [vec![3, 4], vec![2, 3, 4], vec![2, 2, 2, 4]] {
+        let mut b = Builder::default();
+        let x = b.float("x", json!(shape.iter().map(|_| None).collect::<Vec<Option<usize>>>()));
+        let y = b.dense(x, 4, 5);
+        check(&b, &[y], &[Feed::floats(&mut random, &shape)]);
+    }
+    let mut b = Builder::default();
+    let x = b.float("x", json!([null, null, 3]));
+    let kernel = b.weight(&[3, 3]);
+    let once = b.one("dense", &[x], &[kernel], json!({}));
+    let twice = b.one("dense", &[once], &[kernel], json!({}));
+    let lengths = [4, 1, 2];
+    check(&b, &[twice], &[features(&mut random, 3).lengths(&lengths)]);
+}
+
+#[test]
+fn activations() {
+    let kinds = [
+        "linear", "relu", "sigmoid", "tanh", "hardSigmoid", "softsign", "softplus", "elu", "selu", "gelu", "silu",
+        "exponential", "softmax", "logSoftmax",
+    ];
+    for kind in kinds {
+        let mut b = Builder::default();
+        let x = b.float("x", json!([null, null, 5]));
+        let y = b.one("activation", &[x], &[], json!({ "kind": kind }));
+        check(&b, &[y], &[Feed::floats(&mut Random::new(2), &[2, 3, 5])]);
+    }
+}
+
+#[test]
+fn merges() {
+    let mut random = Random::new(3);
+    for op in ["add", "average", "multiply", "maximum", "minimum", "subtract"] {
+        let mut b = Builder::default();
+        let [x, y, z] = ["x", "y", "z"].map(|name| b.float(name, json!([null, null, 2])));
+        let inputs: &[usize] = if op == "subtract" { &[x, z] } else { &[x, y, z, x] };
+        let merged = b.one(op, inputs, &[], json!({}));
+        let last = b.one("lastStep", &[merged], &[], json!({}));
+        let feeds = [
+            features(&mut random, 2),
+            features(&mut random, 2).lengths(&[3, 2, 4]),
+            features(&mut random, 2).lengths(&[2, 4, 3]),
+        ];
+        check(&b, &[merged, last], &feeds);
+    }
+}
+
+#[test]
+fn concatenate_with_a_value_twice() {
+    let mut random = Random::new(4);
+    let mut b = Builder::default();
+    let [x, y] = ["x", "y"].map(|name| b.float(name, json!([null, null, null])));
+    let joined = b.one("concatenate", &[x, y, x], &[], json!({ "axis": -1 }));
+    check(&b, &[joined], &[features(&mut random, 2), features(&mut random, 3)]);
+}
+
+#[test]
+fn pooling_and_last_step_with_masks() {
+    let mut random = Random::new(5);
+    for op in ["lastStep", "poolAverage", "poolMax"] {
+        for mask in [[1; 12], HOLES] {
+            let mut b = Builder::default();
+            let x = b.float("x", json!([null, null, 2]));
+            let y = b.one(op, &[x], &[], json!({}));
+            check(&b, &[y], &[features(&mut random, 2).mask(&mask)]);
+        }
+    }
+}
+
+#[test]
+fn layer_normalisation() {
+    for (center, scale) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut b = Builder::default();
+        let x = b.float("x", json!([null, null, 4]));
+        let weights: Vec<usize> = (0..usize::from(center) + usize::from(scale)).map(|_| b.weight(&[4])).collect();
+        let attributes = json!({ "epsilon": 1e-3, "center": center, "scale": scale });
+        let y = b.one("layerNorm", &[x], &weights, attributes);
+        check(&b, &[y], &[Feed::floats(&mut Random::new(6), &[2, 2, 4])]);
+    }
+}
+
+#[test]
+fn reshapes_and_repeats() {
+    let mut random = Random::new(7);
+    let mut b = Builder::default();
+    let x = b.float("x", json!([null, 6]));
+    let repeated = b.one("repeatVector", &[x], &[], json!({ "n": 3 }));
+    let reshaped = b.one("reshape", &[repeated], &[], json!({ "shape": [null, 2] }));
+    let dense = b.dense(reshaped, 2, 2);
+    let masked = b.one("masking", &[dense], &[], json!({ "maskValue": 0.0 }));
+    check(&b, &[masked, repeated], &[Feed::floats(&mut random, &[2, 6])]);
+}
+
+#[test]
+fn masking_feeds_a_recurrent_layer() {
+    let mut b = Builder::default();
+    let x = b.float("x", json!([null, null, 2]));
+    let masked = b.one("masking", &[x], &[], json!({ "maskValue": 2.5 }));
+    let y = b.recurrent("gru", &[masked], 2, 3, &json!({}));
+    let mut feed = features(&mut Random::new(8), 2);
+    let scaled = b.dense(y[0], 3, 2);
+    check(&b, &[scaled, y[1]], &[feed.clone()]);
+    // The masked steps cannot be perturbed: they would become valid.
+    feed.floats[2..6].fill(2.5);
+    let spec = b.spec(&[y[0], y[1]]);
+    let outputs = common::forward::<f64>(&spec, &common::parameters(&spec, 1), &[feed]).unwrap();
+    assert!(outputs[0][3..9].iter().all(|&value| value == 0.0) && outputs[0][9] != 0.0);
+}
+
+#[test]
+fn dropout_in_training() {
+    for share in [false, true] {
+        let mut b = Builder::default();
+        let x = b.float("x", json!([null, null, 3]));
+        let y = b.one("dropout", &[x], &[], json!({ "rate": 0.4, "shareSteps": share }));
+        let z = b.one("multiply", &[y, y], &[], json!({}));
+        check_run(&b, &[z], &[features(&mut Random::new(9), 3)], true);
+    }
+}
+
+#[test]
+fn embedding_rows_and_shared_tables() {
+    let tokens = Feed::ints(&[1, 2, 0, 0, 4, 1, 1, 3, 2, 2, 0, 0], &[3, 4]);
+    for (mask_zero, shared) in [(false, false), (true, false), (true, true)] {
+        let mut b = Builder::default();
+        let x = b.int("tokens", json!([null, null]));
+        let table = b.weight(&[5, 3]);
+        let first = b.one("embedding", &[x], &[table], json!({ "maskZero": mask_zero }));
+        let y = b.recurrent("lstm", &[first], 3, 2, &json!({}));
+        let mut outputs = vec![y[0], y[2]];
+        if shared {
+            // A second lookup merges its rows; a dense layer on the same table makes its gradient a dense one.
+            let second = b.one("embedding", &[x], &[table], json!({ "maskZero": false }));
+            outputs.push(b.one("poolAverage", &[second], &[], json!({})));
+            let probe = b.dense(y[1], 2, 5);
+            outputs.push(b.one("dense", &[probe], &[table], json!({})));
+        }
+        check(&b, &outputs, &[tokens.clone()]);
+        check(&b, &outputs, &[tokens.clone().lengths(&[2, 4, 3])]);
+    }
+    let mut b = Builder::default();
+    let x = b.int("tokens", json!([null]));
+    let table = b.weight(&[5, 3]);
+    let [y, z] = [(); 2].map(|()| b.one("embedding", &[x], &[table], json!({ "maskZero": false })));
+    check(&b, &[y, z], &[Feed::ints(&[1, 4, 1, 0], &[4])]);
+}
+
+/// A recurrent layer with and without masks, initial states and unused outputs.
+fn recurrent(op: &str, options: &Value) {
+    let mut random = Random::new(10);
+    for mask in [None, Some(vec![1, 1, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0]), Some(HOLES.to_vec())] {
+        for states in [false, true] {
+            let mut b = Builder::default();
+            let mut inputs = vec![b.float("x", json!([null, null, 2]))];
+            let mut feeds = vec![features(&mut random, 2)];
+            if let Some(mask) = &mask {
+                feeds[0] = feeds[0].clone().mask(mask);
+            }
+            let count = if op == "lstm" { 2 } else { 1 };
+            for name in ["h0", "c0"].iter().take(if states { count } else { 0 }) {
+                inputs.push(b.float(name, json!([null, 3])));
+                feeds.push(Feed::floats(&mut random, &[3, 3]));
+            }
+            let y = b.recurrent(op, &inputs, 2, 3, options);
+            check(&b, &y, &feeds);
+            if mask.is_none() {
+                check(&b, &y[..1], &feeds);
+                check(&b, &y[count..], &feeds);
+            }
+        }
+    }
+}
+
+#[test]
+fn recurrent_cells() {
+    for op in ["simpleRnn", "lstm", "gru"] {
+        recurrent(op, &json!({}));
+    }
+    recurrent("simpleRnn", &json!({ "activation": "relu" }));
+    recurrent("gru", &json!({ "resetAfter": false }));
+    recurrent("lstm", &json!({ "activation": "softsign", "recurrentActivation": "hardSigmoid" }));
+}
+
+#[test]
+fn recurrent_orders() {
+    for op in ["simpleRnn", "lstm", "gru"] {
+        for zeros in [false, true] {
+            recurrent(op, &json!({ "zeroOutputForMask": zeros }));
+            for output in ["time", "processing"] {
+                recurrent(op, &json!({ "order": "backward", "outputOrder": output, "zeroOutputForMask": zeros }));
+            }
+        }
+    }
+}
+
+#[test]
+fn one_value_as_both_initial_states() {
+    let mut random = Random::new(11);
+    let mut b = Builder::default();
+    let x = b.float("x", json!([null, null, 2]));
+    let s = b.float("s", json!([null, 3]));
+    let y = b.recurrent("lstm", &[x, s, s], 2, 3, &json!({}));
+    let again = b.recurrent("lstm", &[y[0], y[1], y[2]], 3, 3, &json!({ "order": "backward" }));
+    check(&b, &[again[0], again[2], y[2]], &[features(&mut random, 2).mask(&HOLES), Feed::floats(&mut random, &[3, 3])]);
+}
+
+#[test]
+fn frozen_weights() {
+    let mut b = Builder::default();
+    let x = b.float("x", json!([null, null, 2]));
+    let weights = [b.frozen(&[2, 12], true), b.weight(&[3, 12]), b.frozen(&[12], true)];
+    let attributes = json!({
+        "units": 3, "activation": "tanh", "recurrentActivation": "sigmoid", "order": "forward", "outputOrder": "time",
+        "zeroOutputForMask": true
+    });
+    let y = b.node("lstm", &[x], &weights, 3, attributes);
+    check(&b, &y, &[features(&mut Random::new(12), 2)]);
+}
+
+#[test]
+fn losses_per_step_and_per_row() {
+    let mut random = Random::new(13);
+    let labels = Feed::ints(&[0, 2, 1, 3, 3, 0, 1, 2, 0, 0, 1, 1], &[3, 4]);
+    let kinds = [
+        ("sparseCategoricalCrossentropy", true),
+        ("categoricalCrossentropy", true),
+        ("binaryCrossentropy", true),
+        ("meanSquaredError", false),
+        ("meanAbsoluteError", false),
+        ("huber", false),
+    ];
+    for (kind, crossentropy) in kinds {
+        for source in ["logits", "softmax", "sigmoid", "shifted"] {
+            if !crossentropy && source != "logits" {
+                continue;
+            }
+            let mut b = Builder::default();
+            let x = b.float("x", json!([null, null, 4]));
+            let sparse = kind == "sparseCategoricalCrossentropy";
+            let target =
+                if sparse { b.int("labels", json!([null, null])) } else { b.float("t", json!([null, null, 4])) };
+            let weight = b.float("weight", json!([null]));
+            let mut prediction = b.dense(x, 4, 4);
+            if source != "logits" {
+                let activation = if source == "shifted" { "sigmoid" } else { source };
+                prediction = b.one("activation", &[prediction], &[], json!({ "kind": activation }));
+            }
+            if source == "shifted" {
+                // Probabilities that no rewrite recognises.
+                prediction = b.one("average", &[prediction, prediction], &[], json!({}));
+            }
+            let mut attributes = json!({ "kind": kind, "fromLogits": crossentropy && source == "logits" });
+            if kind == "huber" {
+                attributes["delta"] = json!(0.4);
+            }
+            if crossentropy && source == "softmax" {
+                attributes["labelSmoothing"] = json!(0.1);
+            }
+            let loss = b.node("loss", &[prediction, target, weight], &[], 2, attributes);
+            let mut targets = if sparse { labels.clone() } else { features(&mut random, 4) };
+            for value in &mut targets.floats {
+                *value = value.abs();
+            }
+            let feeds = [features(&mut random, 4).mask(&HOLES), targets.clone(), Feed::floats(&mut random, &[3])];
+            let spec = b.spec(&[loss[0]]);
+            assert!(common::forward::<f64>(&spec, &common::parameters(&spec, 1), &feeds).unwrap()[0][0].is_finite());
+            check_without(&b, &[loss[0]], &feeds);
+        }
+    }
+}
+
+/// As [`check`], for losses: targets and sample weights are not differentiated.
+fn check_without(b: &Builder, outputs: &[usize], feeds: &[Feed]) {
+    let spec = b.spec(outputs);
+    let params = common::parameters::<f64>(&spec, 11);
+    let pass = common::differentiate(&spec, &params, feeds, &[vec![1.5]], false).unwrap();
+    assert!(pass.inputs[1].is_none() && pass.inputs[2].is_none());
+    for (weight, gradient) in pass.weights.iter().enumerate() {
+        for (index, &analytic) in gradient.iter().enumerate() {
+            let at = |delta: f64| {
+                let mut params = common::parameters::<f64>(&spec, 11);
+                params.get_mut(weight).unwrap()[index] += delta;
+                common::forward::<f64>(&spec, &params, feeds).unwrap()[0][0]
+            };
+            let numeric = 1.5 * (at(1e-5) - at(-1e-5)) / 2e-5;
+            assert!((numeric - analytic).abs() < 1e-7, "{weight}[{index}]: numeric {numeric}, analytic {analytic}");
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The backward pass: first the steps in reverse, then the products over all rows.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::activations::{Activations, General, Standard, is_standard};
+use super::backward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm, Rnn};
+use super::gradients::Gradients;
+use super::layout::{Layout, cell_sizes, chunk_end};
+use super::pack::{PackedCell, Transposed};
+use super::part::{Part, buffer_len, group, pieces};
+use crate::cell::check_steps;
+use crate::gemm::{Block, Left, Out, Right, with_buffer};
+use crate::pool::{self, Team};
+use crate::simd::{Kernel, Simd, dispatch};
+use crate::{CellBackward, CellKind, CellSpec};
+
+/// Back-propagates through a whole sequence.
+pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackward<'_, f32>) {
+    assert_eq!(*spec, packed.spec, "the cell that the weights were packed for");
+    let layout = Layout::new(spec, packed.level);
+    io.check(spec, |rows, batch| cell_sizes(packed.level, spec, rows, batch));
+    let Some(transposed) = &packed.backward else {
+        panic!("the weights were packed without the backward pass");
+    };
+    let (rows, batch) = check_steps(io.steps);
+    if rows == 0 {
+        return;
+    }
+    let (carry, products) = io.workspace.split_at_mut(layout.blocks * batch * layout.width);
+    let backward = Backward {
+        layout,
+        transposed,
+        steps: io.steps,
+        batch,
+        h0: io.h0,
+        c0: io.c0.filter(|_| spec.kind == CellKind::Lstm),
+        y: io.y,
+        dy: io.dy,
+        dc_last: io.dc_last,
+        dh0: io.dh0.map(<[f32]>::as_mut_ptr),
+        dc0: io.dc0.map(<[f32]>::as_mut_ptr),
+        carry: carry.as_mut_ptr(),
+        planes: io.stash.as_mut_ptr(),
+        plane: layout.plane(rows),
+        cancel: io.cancel,
+        stop: AtomicBool::new(false),
+    };
+    pool::run_if(layout.is_parallel(batch), |team| {
+        if is_standard(spec) {
+            dispatch(packed.level, Member { backward: &backward, team, activations: Standard });
+        } else {
+            dispatch(packed.level, Member { backward: &backward, team, activations: General::new(spec) });
+        }
+    });
+    if backward.stop.load(Ordering::Relaxed) {
+        return;
+    }
+    Gradients {
+        layout,
+        level: packed.level,
+        steps: io.steps,
+        x: io.x,
+        h0: io.h0,
+        y: io.y,
+        planes: io.stash,
+        transposed: &transposed.input,
+        cancel: io.cancel,
+    }
+    .run(io.dx, io.d_kernel, io.d_recurrent, io.d_bias, products);
+}
+
+/// Everything the members of the team share.
+struct Backward<'a> {
+    layout: Layout,
+    transposed: &'a Transposed,
+    steps: &'a [usize],
+    batch: usize,
+    h0: Option<&'a [f32]>,
+    c0: Option<&'a [f32]>,
+    y: &'a [f32],
+    dy: &'a [f32],
+    dc_last: Option<&'a [f32]>,
+    dh0: Option<*mut f32>,
+    dc0: Option<*mut f32>,
+    /// By block [batch, width].
+    carry: *mut f32,
+    planes: *mut f32,
+    plane: usize,
+    cancel: Option<&'a AtomicBool>,
+    /// The first member's reading of `cancel`, so that all leave together.
+    stop: AtomicBool,
+}
+
+// SAFETY: the pointers come from exclusively borrowed slices that outlive the region. Members write only to the
+// rows and blocks of their part, and read what other members wrote only after a barrier.
+unsafe impl Sync for Backward<'_> {}
+
+struct Member<'a, A> {
+    backward: &'a Backward<'a>,
+    team: &'a Team<'a>,
+    activations: A,
+}
+
+impl<A: Activations> Kernel for Member<'_, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { backward, team, activations } = self;
+        let part = Part::new(&backward.layout, team);
+        backward.start(&part);
+        with_buffer(buffer_len(backward.layout.width), |buffer| {
+            let mut end = backward.steps.len() - 1;
+            // Chunks are counted from the last step on; only how often `cancel` is polled depends on them.
+            let length = chunk_end(&backward.layout, backward.steps, 0);
+            while end > 0 {
+                if team.index() == 0 {
+                    let stop = backward.cancel.is_some_and(|c| c.load(Ordering::Relaxed));
+                    backward.stop.store(stop, Ordering::Relaxed);
+                }
+                team.barrier();
+                if backward.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let first = end.saturating_sub(length);
+                for t in (first..end).rev() {
+                    backward.step(s, activations, &part, team, t, buffer);
+                    team.barrier();
+                }
+                end = first;
+            }
+            backward.end(s, &part, buffer);
+        });
+    }
+}
+
+impl Backward<'_> {
+    /// Rows of step t; none after the last one.
+    fn count(&self, t: usize) -> usize {
+        if t + 1 < self.steps.len() { self.steps[t + 1] - self.steps[t] } else { 0 }
+    }
+
+    /// This part's rows of the carried gradient, with the place of each in an unpadded state.
+    fn carried(&self, part: &Part, mut visit: impl FnMut(&mut [f32], Range<usize>)) {
+        let Layout { spec, width, .. } = self.layout;
+        for block in part.blocks.clone() {
+            for row in part.rows(self.batch) {
+                // SAFETY: the row and the block are of this part.
+                let carry = unsafe {
+                    std::slice::from_raw_parts_mut(self.carry.add((block * self.batch + row) * width), width)
+                };
+                let first = row * spec.hidden + block * width;
+                visit(carry, first..first + self.layout.units(block));
+            }
+        }
+    }
+
+    fn start(&self, part: &Part) {
+        let dc_last = self.dc_last.filter(|_| self.layout.spec.kind == CellKind::Lstm);
+        self.carried(part, |carry, place| {
+            carry.fill(0.0);
+            if let Some(dc_last) = dc_last {
+                carry[..place.len()].copy_from_slice(&dc_last[place]);
+            }
+        });
+    }
+
+    /// The gradients of the initial states.
+    #[inline(always)]
+    fn end<S: Simd>(&self, s: S, part: &Part, buffer: &mut [f32]) {
+        let Layout { spec, width, .. } = self.layout;
+        if let Some(dc0) = self.dc0.filter(|_| spec.kind == CellKind::Lstm) {
+            self.carried(part, |carry, place| {
+                // SAFETY: the place is of this part and inside the state.
+                let into = unsafe { std::slice::from_raw_parts_mut(dc0.add(place.start), place.len()) };
+                into.copy_from_slice(&carry[..place.len()]);
+            });
+        }
+        let Some(dh0) = self.dh0 else { return };
+        let carries = matches!(spec.kind, CellKind::Gru { .. });
+        let product = self.state_product(0);
+        self.products(s, part, part.rows(self.batch), product, buffer, |rows, block, product| {
+            for (i, row) in rows.enumerate() {
+                for unit in 0..self.layout.units(block) {
+                    // SAFETY: inside the product, the carried gradient and dh0, in rows and blocks of this part.
+                    unsafe {
+                        let carry = *self.carry.add((block * self.batch + row) * width + unit);
+                        let d = *product.add(i * width + unit) + if carries { carry } else { 0.0 };
+                        *dh0.add(row * spec.hidden + block * width + unit) = d;
+                    }
+                }
+            }
+        });
+    }
+
+    /// The product that gives step t − 1 its gradient of h from the gate gradients of step t.
+    fn state_product(&self, t: usize) -> Product<'_> {
+        let (slot, slots) = self.layout.recurrent_slots();
+        Product { step: t, slot, slots, panels: &self.transposed.recurrent }
+    }
+
+    #[inline(always)]
+    fn step<S: Simd, A: Activations>(
+        &self,
+        s: S,
+        a: A,
+        part: &Part,
+        team: &Team<'_>,
+        t: usize,
+        buffer: &mut [f32],
+    ) {
+        let rows = part.rows(self.count(t));
+        macro_rules! with {
+            ($product:expr, $gates:ident) => {
+                self.products(s, part, rows.clone(), $product, buffer, |rows, block, product| {
+                    // SAFETY: the rows and the block are of this part, and its product is in the buffer.
+                    let gates = unsafe { self.gates(t, rows, block, product) };
+                    s.enter($gates(a, gates));
+                })
+            };
+        }
+        match self.layout.spec.kind {
+            CellKind::Rnn => with!(self.state_product(t + 1), Rnn),
+            CellKind::Lstm => with!(self.state_product(t + 1), Lstm),
+            CellKind::Gru { reset_after: true } => with!(self.state_product(t + 1), GruAfter),
+            CellKind::Gru { reset_after: false } => {
+                with!(self.state_product(t + 1), GruBeforeBlend);
+                team.barrier();
+                let panels = &self.transposed.candidate;
+                with!(Product { step: t, slot: 0, slots: 1, panels }, GruBeforeReset);
+            }
+        }
+    }
+
+    /// Computes a product block by block into the buffer, and hands each block's rows to `gates` with the place of
+    /// its product. Rows that the product's step does not have are zero.
+    #[inline(always)]
+    fn products<S: Simd>(
+        &self,
+        s: S,
+        part: &Part,
+        rows: Range<usize>,
+        product: Product<'_>,
+        buffer: &mut [f32],
+        gates: impl Fn(Range<usize>, usize, *const f32),
+    ) {
+        let Layout { width, blocks, .. } = self.layout;
+        let depth = product.slots * blocks * width;
+        let count = self.count(product.step);
+        let together = group(rows.len());
+        let mut block = part.blocks.start;
+        while block < part.blocks.end {
+            let group = block..part.blocks.end.min(block + together);
+            for rows in pieces(rows.clone()) {
+                let panel = rows.len() * width;
+                let present = rows.len().min(count.saturating_sub(rows.start));
+                if present < rows.len() {
+                    buffer[..group.len() * panel].fill(0.0);
+                }
+                if present > 0 {
+                    // SAFETY: the rows are in the planes of the product's step, the panels are the blocks', and the
+                    // buffer holds one block's most rows, or a group of blocks when the rows are few.
+                    unsafe {
+                        let first = self.steps[product.step] + rows.start;
+                        let planes = self.planes.add(product.slot * blocks * self.plane + first * width);
+                        s.enter(Block {
+                            left: Left::planes(planes, width, self.plane),
+                            right: Right {
+                                pointer: product.panels.as_ptr().add(block * depth * width),
+                                panel: depth * width,
+                                row: width,
+                            },
+                            out: Out { pointer: buffer.as_mut_ptr(), panel, row: width, columns: usize::MAX },
+                            rows: 0..present,
+                            panels: 0..group.len(),
+                            depth,
+                            accumulate: false,
+                        });
+                    }
+                }
+                for (i, block) in group.clone().enumerate() {
+                    // SAFETY: inside the buffer, as above.
+                    gates(rows.clone(), block, unsafe { buffer.as_ptr().add(i * panel) });
+                }
+            }
+            block = group.end;
+        }
+    }
+
+    /// # Safety
+    /// `rows` and `block` are of the calling member's part.
+    #[inline(always)]
+    unsafe fn gates(&self, t: usize, rows: Range<usize>, block: usize, product: *const f32) -> Gates {
+        let Layout { spec, width, blocks } = self.layout;
+        let row = self.steps[t] + rows.start;
+        let place = |row: usize| row * spec.hidden + block * width;
+        let initial =
+            |state: Option<&[f32]>| state.map_or(std::ptr::null(), |s| s[place(rows.start)..].as_ptr());
+        let before = t.checked_sub(1).map(|t| self.steps[t] + rows.start);
+        // SAFETY: all offsets are of existing rows, blocks and slots.
+        unsafe {
+            let gates = self.planes.add(block * self.plane + row * width);
+            let slot = blocks * self.plane;
+            let unit = self.layout.units(block);
+            let (c_before, c_row, c_units) = match (spec.kind, before) {
+                (CellKind::Lstm, Some(before)) => {
+                    let c = self.planes.add(4 * slot + block * self.plane + before * width);
+                    (c.cast_const(), width, width)
+                }
+                _ => (initial(self.c0), spec.hidden, unit),
+            };
+            Gates {
+                rows: rows.len(),
+                gates,
+                slot,
+                product,
+                dy: self.dy.as_ptr().add(place(row)),
+                y: self.y.as_ptr().add(place(row)),
+                h_before: before.map_or(initial(self.h0), |row| self.y.as_ptr().add(place(row))),
+                state_row: spec.hidden,
+                units: unit,
+                c_before,
+                c_row,
+                c_units,
+                carry: self.carry.add((block * self.batch + rows.start) * width),
+            }
+        }
+    }
+}
+
+/// A product of a step's gate gradients, from one slot on, with transposed recurrent weights.
+struct Product<'a> {
+    step: usize,
+    slot: usize,
+    slots: usize,
+    panels: &'a [f32],
+}

@@ -1,0 +1,356 @@
+//! The forward pass.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::activations::{Activations, General, Standard, is_standard};
+use super::forward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm, Rnn};
+use super::layout::{Layout, cell_sizes, chunk_end};
+use super::pack::PackedCell;
+use super::part::{Part, buffer_len, group, pieces};
+use crate::cell::check_steps;
+use crate::gemm::{Block, Left, Out, Right, with_buffer};
+use crate::pool::{self, Team};
+use crate::simd::{Kernel, Simd, dispatch};
+use crate::{CellForward, CellKind, CellSpec};
+
+/// Runs a whole sequence.
+pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward<'_, f32>) {
+    assert_eq!(*spec, packed.spec, "the cell that the weights were packed for");
+    let layout = Layout::new(&packed.spec, packed.level);
+    io.check(&packed.spec, |rows, batch| cell_sizes(packed.level, &packed.spec, rows, batch));
+    let (rows, batch) = check_steps(io.steps);
+    if rows == 0 {
+        return;
+    }
+    let (states, rest) = io
+        .workspace
+        .split_at_mut(3.min(2 + usize::from(layout.resets_before())) * batch * layout.state_row());
+    let (c, chunk) = rest.split_at_mut(layout.blocks * batch * layout.width);
+    let keep = io.stash.is_some();
+    let (planes, plane) = match io.stash {
+        Some(stash) => (stash, layout.plane(rows)),
+        None => (chunk, layout.plane(layout.chunk_capacity(rows, batch))),
+    };
+    let forward = Forward {
+        layout,
+        packed,
+        steps: io.steps,
+        batch,
+        x: io.x,
+        h0: io.h0,
+        c0: io.c0.filter(|_| spec.kind == CellKind::Lstm),
+        y: io.y.as_mut_ptr(),
+        c_last: io.c_last.map(<[f32]>::as_mut_ptr),
+        states: states.as_mut_ptr(),
+        c: c.as_mut_ptr(),
+        planes: planes.as_mut_ptr(),
+        plane,
+        keep,
+        cancel: io.cancel,
+        stop: AtomicBool::new(false),
+    };
+    pool::run_if(layout.is_parallel(batch), |team| {
+        if is_standard(&packed.spec) {
+            dispatch(packed.level, Member { forward: &forward, team, activations: Standard });
+        } else {
+            let activations = General::new(&packed.spec);
+            dispatch(packed.level, Member { forward: &forward, team, activations });
+        }
+    });
+}
+
+/// Everything the members of the team share.
+struct Forward<'a> {
+    layout: Layout,
+    packed: &'a PackedCell,
+    steps: &'a [usize],
+    batch: usize,
+    x: &'a [f32],
+    h0: Option<&'a [f32]>,
+    c0: Option<&'a [f32]>,
+    y: *mut f32,
+    c_last: Option<*mut f32>,
+    /// Two padded states [batch, state_row] that take turns, and a third for r·h'.
+    states: *mut f32,
+    /// Running cell state, by block [batch, width].
+    c: *mut f32,
+    planes: *mut f32,
+    plane: usize,
+    keep: bool,
+    cancel: Option<&'a AtomicBool>,
+    /// The first member's reading of `cancel`, so that all leave together.
+    stop: AtomicBool,
+}
+
+// SAFETY: the pointers come from exclusively borrowed slices that outlive the region. Members write only to the
+// rows and blocks of their part, and read what other members wrote only after a barrier.
+unsafe impl Sync for Forward<'_> {}
+
+struct Member<'a, A> {
+    forward: &'a Forward<'a>,
+    team: &'a Team<'a>,
+    activations: A,
+}
+
+impl<A: Activations> Kernel for Member<'_, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { forward, team, activations } = self;
+        let part = Part::new(&forward.layout, team);
+        forward.start(&part);
+        with_buffer(buffer_len(forward.layout.width), |buffer| {
+            let time = forward.steps.len() - 1;
+            let mut t = 0;
+            while t < time {
+                if team.index() == 0 {
+                    let stop = forward.cancel.is_some_and(|c| c.load(Ordering::Relaxed));
+                    forward.stop.store(stop, Ordering::Relaxed);
+                }
+                let end = chunk_end(&forward.layout, forward.steps, t);
+                let first = forward.steps[t];
+                let planes = if forward.keep { first } else { 0 };
+                forward.project(s, &part, first..forward.steps[end], planes);
+                team.barrier();
+                if forward.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                for t in t..end {
+                    let row = planes + forward.steps[t] - first;
+                    forward.step(s, activations, &part, team, t, row, buffer);
+                    team.barrier();
+                }
+                t = end;
+            }
+            forward.end(&part);
+        });
+    }
+}
+
+impl Forward<'_> {
+    /// The padded state before step t (and after step t − 1).
+    fn state(&self, t: usize) -> *mut f32 {
+        // SAFETY: there are two states.
+        unsafe { self.states.add(t % 2 * self.batch * self.layout.state_row()) }
+    }
+
+    /// Fills this part of the initial states.
+    fn start(&self, part: &Part) {
+        let Layout { width, .. } = self.layout;
+        for block in part.blocks.clone() {
+            let units = self.layout.units(block);
+            for row in part.rows(self.batch) {
+                let from = row * self.layout.spec.hidden + block * width;
+                // SAFETY: the row and the block are of this part, inside the states.
+                let (h, c) = unsafe {
+                    let h = self.state(0).add(row * self.layout.state_row() + block * width);
+                    let c = self.c.add((block * self.batch + row) * width);
+                    (std::slice::from_raw_parts_mut(h, width), std::slice::from_raw_parts_mut(c, width))
+                };
+                for (into, state) in [(h, self.h0), (c, self.c0)] {
+                    into.fill(0.0);
+                    if let Some(state) = state {
+                        into[..units].copy_from_slice(&state[from..from + units]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies this part of the last cell state.
+    fn end(&self, part: &Part) {
+        let (CellKind::Lstm, Some(c_last)) = (self.layout.spec.kind, self.c_last) else { return };
+        let Layout { width, .. } = self.layout;
+        for block in part.blocks.clone() {
+            for row in part.rows(self.batch) {
+                // SAFETY: the row and the block are of this part, inside both states.
+                unsafe {
+                    let c = self.c.add((block * self.batch + row) * width);
+                    let into = c_last.add(row * self.layout.spec.hidden + block * width);
+                    into.copy_from_nonoverlapping(c, self.layout.units(block));
+                }
+            }
+        }
+    }
+
+    /// Input projection of a chunk's rows, into the planes from row `into` on.
+    #[inline(always)]
+    fn project<S: Simd>(&self, s: S, part: &Part, rows: Range<usize>, into: usize) {
+        let Layout { spec, width, blocks } = self.layout;
+        let share = part.rows(rows.len());
+        if share.is_empty() {
+            return;
+        }
+        let panel = spec.input * width;
+        for block in part.blocks.clone() {
+            // SAFETY: the rows are inside x and the planes, and belong to this part; the panels are the block's.
+            unsafe {
+                s.enter(Block {
+                    left: Left::plain(self.x.as_ptr().add(rows.start * spec.input), spec.input, 1),
+                    right: Right {
+                        pointer: self.packed.input.as_ptr().add(block * spec.gates() * panel),
+                        panel,
+                        row: width,
+                    },
+                    out: Out {
+                        pointer: self.planes.add(block * self.plane + into * width),
+                        panel: blocks * self.plane,
+                        row: width,
+                        columns: usize::MAX,
+                    },
+                    rows: share.clone(),
+                    panels: 0..spec.gates(),
+                    depth: spec.input,
+                    accumulate: false,
+                });
+            }
+        }
+    }
+
+    /// One step of this part; its gates' planes start at row `plane_row`.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "a step's place has this many coordinates")]
+    fn step<S: Simd, A: Activations>(
+        &self,
+        s: S,
+        a: A,
+        part: &Part,
+        team: &Team<'_>,
+        t: usize,
+        plane_row: usize,
+        buffer: &mut [f32],
+    ) {
+        let rows = part.rows(self.steps[t + 1] - self.steps[t]);
+        let (_, gates) = self.layout.recurrent_slots();
+        let product = Product { left: self.state(t), panels: &self.packed.recurrent, gates };
+        macro_rules! with {
+            ($product:expr, $gates:ident) => {
+                self.products(s, part, rows.clone(), $product, buffer, |rows, block, product, gate| {
+                    // SAFETY: the rows and the block are of this part, and its product is in the buffer.
+                    let gates = unsafe { self.gates(t, plane_row, rows, block, product, gate) };
+                    s.enter($gates(a, gates));
+                })
+            };
+        }
+        match self.layout.spec.kind {
+            CellKind::Rnn => with!(product, Rnn),
+            CellKind::Lstm => with!(product, Lstm),
+            CellKind::Gru { reset_after: true } => with!(product, GruAfter),
+            CellKind::Gru { reset_after: false } => {
+                with!(product, GruBeforeReset);
+                team.barrier();
+                let left = self.reset();
+                with!(Product { left, panels: &self.packed.candidate, gates: 1 }, GruBeforeBlend);
+            }
+        }
+    }
+
+    /// The state that holds r·h'; the first one where there is none.
+    fn reset(&self) -> *mut f32 {
+        let third = if self.layout.resets_before() { 2 * self.batch * self.layout.state_row() } else { 0 };
+        // SAFETY: a reset-before cell has three states.
+        unsafe { self.states.add(third) }
+    }
+
+    /// Computes a recurrent product block by block into the buffer, and hands each block's rows to `gates` with
+    /// the place of its product and the elements from gate to gate.
+    #[inline(always)]
+    fn products<S: Simd>(
+        &self,
+        s: S,
+        part: &Part,
+        rows: Range<usize>,
+        product: Product<'_>,
+        buffer: &mut [f32],
+        gates: impl Fn(Range<usize>, usize, *const f32, usize),
+    ) {
+        let Layout { spec, width, .. } = self.layout;
+        let panel = spec.hidden * width;
+        let together = group(rows.len());
+        let mut block = part.blocks.start;
+        while block < part.blocks.end {
+            let blocks = block..part.blocks.end.min(block + together);
+            for rows in pieces(rows.clone()) {
+                let gate = rows.len() * width;
+                // SAFETY: the rows are inside the state, the panels are the blocks', and the buffer holds four gates
+                // of the most rows, or of a group of blocks when the rows are few.
+                unsafe {
+                    s.enter(Block {
+                        left: Left::plain(
+                            product.left.add(rows.start * self.layout.state_row()),
+                            self.layout.state_row(),
+                            1,
+                        ),
+                        right: Right {
+                            pointer: product.panels.as_ptr().add(block * product.gates * panel),
+                            panel,
+                            row: width,
+                        },
+                        out: Out {
+                            pointer: buffer.as_mut_ptr(),
+                            panel: gate,
+                            row: width,
+                            columns: usize::MAX,
+                        },
+                        rows: 0..rows.len(),
+                        panels: 0..product.gates * blocks.len(),
+                        depth: spec.hidden,
+                        accumulate: false,
+                    });
+                }
+                for (i, block) in blocks.clone().enumerate() {
+                    // SAFETY: inside the buffer, as above.
+                    let product = unsafe { buffer.as_ptr().add(i * product.gates * gate) };
+                    gates(rows.clone(), block, product, gate);
+                }
+            }
+            block = blocks.end;
+        }
+    }
+
+    /// # Safety
+    /// `rows` and `block` are of the calling member's part.
+    #[inline(always)]
+    unsafe fn gates(
+        &self,
+        t: usize,
+        plane_row: usize,
+        rows: Range<usize>,
+        block: usize,
+        recurrent: *const f32,
+        gate: usize,
+    ) -> Gates {
+        let Layout { spec, width, blocks } = self.layout;
+        let state = rows.start * self.layout.state_row() + block * width;
+        // SAFETY: all offsets are of existing rows and blocks.
+        unsafe {
+            Gates {
+                rows: rows.len(),
+                gates: self.planes.add(block * self.plane + (plane_row + rows.start) * width),
+                slot: blocks * self.plane,
+                recurrent,
+                gate,
+                bias: self.packed.bias.as_ptr().add(block * width),
+                bias_slot: blocks * width,
+                before: self.state(t).add(state),
+                after: self.state(t + 1).add(state),
+                reset: self.reset().add(state),
+                state_row: self.layout.state_row(),
+                c: self.c.add((block * self.batch + rows.start) * width),
+                y: self.y.add((self.steps[t] + rows.start) * spec.hidden + block * width),
+                y_row: spec.hidden,
+                units: self.layout.units(block),
+                keep: self.keep,
+            }
+        }
+    }
+}
+
+/// A recurrent product: the state, and the panels of `gates` gates for each block.
+struct Product<'a> {
+    left: *const f32,
+    panels: &'a [f32],
+    gates: usize,
+}

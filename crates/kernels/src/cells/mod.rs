@@ -1,0 +1,29 @@
+//! Fused recurrent cells for `f32`: a whole sequence, forward or backward, in one region of the pool.
+//!
+//! Units are handled in *blocks* of a panel's width (two vectors), the last one padded with zeros. Gates are stored
+//! as *planes*: all rows of one gate of one block, dense (see `layout`). So every matrix product reads and writes
+//! them in place: the input projection of a chunk of time writes planes, a step adds the recurrent part and applies
+//! the gates, the backward step overwrites gates with their gradients, and the products that end the backward pass
+//! take the planes as their panels.
+//!
+//! The blocks (and, when they are fewer than the threads, the rows) are split among the team; a step ends with one
+//! barrier, since the next one reads the whole state.
+
+mod activations;
+mod backward;
+mod backward_gates;
+mod forward;
+mod forward_gates;
+mod gradients;
+mod layout;
+mod pack;
+mod part;
+#[cfg(test)]
+mod tests;
+mod weight_gradients;
+
+pub(crate) use backward::cell_backward;
+pub(crate) use forward::cell_forward;
+pub(crate) use layout::cell_sizes;
+pub use pack::PackedCell;
+pub(crate) use pack::pack_cell;

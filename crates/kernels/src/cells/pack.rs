@@ -1,0 +1,170 @@
+//! Weights in panels.
+
+use super::layout::Layout;
+use crate::simd::Level;
+use crate::{AlignedVec, CellKind, CellSpec, CellWeights, OutOfMemory, pool};
+
+/// A cell's weights in the panels that the kernels of one instruction set read.
+#[derive(Debug)]
+pub struct PackedCell {
+    pub(super) spec: CellSpec,
+    pub(super) level: Level,
+    /// For each block and each input slot a panel [input, width].
+    pub(super) input: AlignedVec<f32>,
+    /// For each block and each recurrent slot a panel [hidden, width].
+    pub(super) recurrent: AlignedVec<f32>,
+    /// Reset-before GRU: for each block the candidate's panel [hidden, width].
+    pub(super) candidate: AlignedVec<f32>,
+    /// For each slot (the GRU's slot 3: the candidate's recurrent bias) and block the bias.
+    pub(super) bias: AlignedVec<f32>,
+    /// Transposed, for the backward pass; empty without it.
+    pub(super) backward: Option<Transposed>,
+}
+
+/// Panels of the transposed weights; their rows are the planes' columns, in the planes' order.
+#[derive(Debug, Default)]
+pub(super) struct Transposed {
+    /// Panels of inputs [input slots · blocks · width, width].
+    pub(super) input: AlignedVec<f32>,
+    /// Panels of units [recurrent slots · blocks · width, width].
+    pub(super) recurrent: AlignedVec<f32>,
+    /// Reset-before GRU: panels of units [blocks · width, width].
+    pub(super) candidate: AlignedVec<f32>,
+}
+
+/// A buffer that the members of a team fill in disjoint chunks.
+struct Chunks(*mut f32);
+// SAFETY: see `fill_panels`.
+unsafe impl Sync for Chunks {}
+
+/// Calls `fill(i, panel)` for every panel of `size` elements, on the whole team.
+fn fill_panels(
+    buffer: &mut AlignedVec<f32>,
+    panels: usize,
+    size: usize,
+    fill: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    assert!(buffer.len() >= panels * size);
+    let chunks = Chunks(buffer.as_mut_ptr());
+    pool::run_if(panels * size >= 1 << 15, |team| {
+        let chunks = &chunks;
+        for i in team.split(panels, 1) {
+            // SAFETY: panel i is inside the buffer, which is borrowed exclusively, and belongs to one member.
+            fill(i, unsafe { std::slice::from_raw_parts_mut(chunks.0.add(i * size), size) });
+        }
+    });
+}
+
+/// Packs a cell's weights, reusing the buffers of an earlier pack of the same size.
+pub(crate) fn pack_cell(
+    level: Level,
+    spec: &CellSpec,
+    weights: CellWeights<'_, f32>,
+    backward: bool,
+    into: &mut Option<PackedCell>,
+) -> Result<(), OutOfMemory> {
+    weights.check(spec);
+    let mut packed = into.take().filter(|p| p.level == level).unwrap_or_else(|| PackedCell {
+        spec: *spec,
+        level,
+        input: AlignedVec::new(),
+        recurrent: AlignedVec::new(),
+        candidate: AlignedVec::new(),
+        bias: AlignedVec::new(),
+        backward: None,
+    });
+    packed.spec = *spec;
+    let layout = Layout::new(spec, level);
+    pack_forward(&layout, &weights, &mut packed)?;
+    if backward {
+        let transposed = packed.backward.get_or_insert_default();
+        pack_backward(&layout, &weights, transposed)?;
+    } else {
+        packed.backward = None;
+    }
+    *into = Some(packed);
+    Ok(())
+}
+
+fn pack_forward(
+    layout: &Layout,
+    weights: &CellWeights<'_, f32>,
+    packed: &mut PackedCell,
+) -> Result<(), OutOfMemory> {
+    let Layout { spec, width, blocks } = *layout;
+    let columns = spec.gates() * spec.hidden;
+    // A panel: all rows of the matrix by the units of one block in one gate.
+    let panel = |matrix: &[f32], block: usize, slot: usize, into: &mut [f32]| {
+        let (first, units) = (layout.gate(slot) * spec.hidden + block * width, layout.units(block));
+        for (row, into) in matrix.chunks_exact(columns).zip(into.chunks_exact_mut(width)) {
+            into[..units].copy_from_slice(&row[first..first + units]);
+            into[units..].fill(0.0);
+        }
+    };
+    let slots = spec.gates();
+    packed.input.try_grow(blocks * slots * spec.input * width)?;
+    fill_panels(&mut packed.input, blocks * slots, spec.input * width, |i, into| {
+        panel(weights.kernel, i / slots, i % slots, into);
+    });
+    let (first, slots) = layout.recurrent_slots();
+    packed.recurrent.try_grow(blocks * slots * spec.hidden * width)?;
+    fill_panels(&mut packed.recurrent, blocks * slots, spec.hidden * width, |i, into| {
+        panel(weights.recurrent, i / slots, first + i % slots, into);
+    });
+    if layout.resets_before() {
+        packed.candidate.try_grow(blocks * spec.hidden * width)?;
+        fill_panels(&mut packed.candidate, blocks, spec.hidden * width, |block, into| {
+            panel(weights.recurrent, block, 0, into);
+        });
+    }
+    packed.bias.try_grow(layout.slots() * blocks * width)?;
+    packed.bias.fill(0.0);
+    let Some(bias) = weights.bias else { return Ok(()) };
+    let reset_after = spec.kind == (CellKind::Gru { reset_after: true });
+    let slots = if reset_after { 4 } else { spec.gates() };
+    for (slot, into) in packed.bias.chunks_exact_mut(blocks * width).take(slots).enumerate() {
+        let gate = layout.gate(slot) * spec.hidden;
+        for (unit, into) in into[..spec.hidden].iter_mut().enumerate() {
+            *into = match (reset_after, slot) {
+                (true, 1 | 2) => bias[gate + unit] + bias[columns + gate + unit],
+                (true, 3) => bias[columns + gate + unit],
+                _ => bias[gate + unit],
+            };
+        }
+    }
+    Ok(())
+}
+
+fn pack_backward(
+    layout: &Layout,
+    weights: &CellWeights<'_, f32>,
+    transposed: &mut Transposed,
+) -> Result<(), OutOfMemory> {
+    let Layout { spec, width, blocks } = *layout;
+    let columns = spec.gates() * spec.hidden;
+    // A panel: the columns of the matrix, slot by slot in padded blocks, by `width` of its `rows`.
+    let pack = |matrix: &[f32], rows: usize, (first, slots): (usize, usize), buffer: &mut AlignedVec<f32>| {
+        let depth = slots * blocks * width;
+        let panels = rows.div_ceil(width);
+        buffer.try_grow(panels * depth * width)?;
+        fill_panels(buffer, panels, depth * width, |panel, into| {
+            into.fill(0.0);
+            for (lane, row) in matrix.chunks_exact(columns).skip(panel * width).take(width).enumerate() {
+                for slot in 0..slots {
+                    let gate = &row[layout.gate(first + slot) * spec.hidden..][..spec.hidden];
+                    let into = into[slot * blocks * width * width + lane..].iter_mut().step_by(width);
+                    for (into, &value) in into.zip(gate) {
+                        *into = value;
+                    }
+                }
+            }
+        });
+        Ok(())
+    };
+    pack(weights.kernel, spec.input, (0, spec.gates()), &mut transposed.input)?;
+    pack(weights.recurrent, spec.hidden, layout.recurrent_slots(), &mut transposed.recurrent)?;
+    if layout.resets_before() {
+        pack(weights.recurrent, spec.hidden, (0, 1), &mut transposed.candidate)?;
+    }
+    Ok(())
+}

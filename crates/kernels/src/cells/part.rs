@@ -1,0 +1,72 @@
+//! A member's part of the units and the rows.
+
+use std::ops::Range;
+
+use super::layout::Layout;
+use crate::pool::{Team, split};
+
+/// Rows that a part is rounded to when rows are split: less would leave tiles too short.
+const ROW_GRANULE: usize = 4;
+
+/// One cell of the grid of block ranges × row ranges that a team forms.
+pub(super) struct Part {
+    pub(super) blocks: Range<usize>,
+    row_index: usize,
+    row_parts: usize,
+}
+
+impl Part {
+    /// The blocks are split as long as they last, then the rows; members left over have no part.
+    pub(super) fn new(layout: &Layout, team: &Team<'_>) -> Self {
+        let columns = team.size().min(layout.blocks);
+        let row_parts = team.size() / columns;
+        let (column, row_index) = (team.index() % columns, team.index() / columns);
+        let blocks = if row_index < row_parts { split(layout.blocks, 1, column, columns) } else { 0..0 };
+        Self { blocks, row_index: row_index.min(row_parts - 1), row_parts }
+    }
+
+    /// This part's share of `count` rows.
+    pub(super) fn rows(&self, count: usize) -> Range<usize> {
+        split(count, ROW_GRANULE, self.row_index, self.row_parts)
+    }
+}
+
+/// Rows of a step that go through a small buffer together, which stays in the near cache.
+pub(super) const BUFFER_ROWS: usize = 48;
+/// Panels that go through the buffer together at most; more than four only for few rows.
+const FEW_ROWS: usize = 3;
+/// Blocks worked on together for few rows, so that a tile has several panels to choose from.
+const FEW_ROWS_BLOCKS: usize = 4;
+
+/// Numbers in the buffer that holds the products of a group of blocks for some rows.
+pub(super) const fn buffer_len(width: usize) -> usize {
+    // Four gates of one block, or up to four gates of four blocks for few rows.
+    4 * BUFFER_ROWS * width
+}
+
+/// Blocks to work on together for so many rows.
+pub(super) const fn group(rows: usize) -> usize {
+    if rows <= FEW_ROWS { FEW_ROWS_BLOCKS } else { 1 }
+}
+
+/// Even pieces of `rows`, of at most [`BUFFER_ROWS`] each.
+pub(super) fn pieces(rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let count = rows.len().div_ceil(BUFFER_ROWS);
+    (0..count).map(move |i| {
+        let piece = split(rows.len(), 1, i, count);
+        rows.start + piece.start..rows.start + piece.end
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_cover_all_rows_evenly() {
+        assert_eq!(pieces(3..3).count(), 0);
+        assert_eq!(pieces(2..66).collect::<Vec<_>>(), [2..34, 34..66]);
+        assert_eq!(pieces(0..48).collect::<Vec<_>>(), [0..48]);
+        assert_eq!(pieces(0..49).collect::<Vec<_>>(), [0..25, 25..49]);
+    }
+}

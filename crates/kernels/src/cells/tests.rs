@@ -1,0 +1,380 @@
+//! The fused cells against the reference in float64, and their independence of threads and of other rows.
+
+use proptest::prelude::*;
+
+use super::{PackedCell, cell_backward, cell_forward, cell_sizes, pack_cell};
+use crate::simd::Level;
+use crate::tests::{levels, noise, serial};
+use crate::{Activation, CellBackward, CellForward, CellKind, CellSpec, CellWeights, Scalar, pool};
+
+const KINDS: [CellKind; 4] = [
+    CellKind::Rnn,
+    CellKind::Lstm,
+    CellKind::Gru { reset_after: true },
+    CellKind::Gru { reset_after: false },
+];
+
+/// A cell, its weights, and a batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    spec: CellSpec,
+    steps: Vec<usize>,
+    initial: bool,
+    bias: bool,
+    seed: u64,
+}
+
+/// Everything that the two passes compute.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Results<T> {
+    y: Vec<T>,
+    c_last: Vec<T>,
+    dx: Vec<T>,
+    dh0: Vec<T>,
+    dc0: Vec<T>,
+    d_kernel: Vec<T>,
+    d_recurrent: Vec<T>,
+    d_bias: Vec<T>,
+}
+
+fn spec(kind: CellKind, input: usize, hidden: usize) -> CellSpec {
+    CellSpec::new(kind, input, hidden, Activation::Tanh, Activation::Sigmoid).unwrap()
+}
+
+fn even(time: usize, batch: usize) -> Vec<usize> {
+    (0..=time).map(|t| t * batch).collect()
+}
+
+fn packed_steps(counts: &[usize]) -> Vec<usize> {
+    std::iter::once(0)
+        .chain(counts.iter().scan(0, |sum, count| {
+            *sum += count;
+            Some(*sum)
+        }))
+        .collect()
+}
+
+impl Problem {
+    fn new(spec: CellSpec, steps: Vec<usize>) -> Self {
+        Self { spec, steps, initial: true, bias: true, seed: 1 }
+    }
+
+    fn values<T: Scalar>(&self, which: u64, length: usize, scale: f64) -> Vec<T> {
+        noise(self.seed * 100 + which, length)
+            .into_iter()
+            .map(|x| T::from_f32((f64::from(x) * scale) as f32))
+            .collect()
+    }
+
+    /// Runs both passes with the given functions.
+    fn run<T: Scalar, P>(
+        &self,
+        pack: impl FnOnce(CellWeights<'_, T>) -> P,
+        sizes: crate::CellSizes,
+        forward: impl Fn(&P, CellForward<'_, T>),
+        backward: impl Fn(&P, CellBackward<'_, T>),
+    ) -> Results<T> {
+        let Self { spec, steps, .. } = self;
+        let rows = *steps.last().unwrap();
+        let batch = steps.get(1).copied().unwrap_or(0);
+        let state = batch * spec.hidden;
+        let scale = 1.5 / (spec.hidden as f64).sqrt();
+        let kernel = self.values::<T>(1, spec.kernel_len(), 1.5 / (spec.input as f64).sqrt());
+        let recurrent = self.values::<T>(2, spec.recurrent_len(), scale);
+        let bias = self.values::<T>(3, spec.bias_len(), 0.5);
+        let x = self.values::<T>(4, rows * spec.input, 1.0);
+        let (h0, c0) = (self.values::<T>(5, state, 1.0), self.values::<T>(6, state, 1.0));
+        let (dy, dc_last) = (self.values::<T>(7, rows * spec.hidden, 1.0), self.values::<T>(8, state, 1.0));
+        let (h0, c0) = (self.initial.then_some(&h0[..]), self.initial.then_some(&c0[..]));
+        let packed = pack(CellWeights {
+            kernel: &kernel,
+            recurrent: &recurrent,
+            bias: self.bias.then_some(&bias[..]),
+        });
+        let nan = T::from_f64(f64::NAN);
+        let mut stash = vec![nan; sizes.stash];
+        let mut workspace = vec![nan; sizes.forward_workspace];
+        let mut results = Results {
+            y: vec![nan; rows * spec.hidden],
+            c_last: vec![T::ZERO; state],
+            dx: vec![nan; rows * spec.input],
+            dh0: vec![T::ZERO; state],
+            dc0: vec![T::ZERO; state],
+            d_kernel: vec![T::ONE; spec.kernel_len()],
+            d_recurrent: vec![T::ONE; spec.recurrent_len()],
+            d_bias: vec![T::ONE; spec.bias_len()],
+        };
+        for training in [false, true] {
+            let before = results.y.clone();
+            forward(
+                &packed,
+                CellForward {
+                    steps,
+                    x: &x,
+                    h0,
+                    c0,
+                    y: &mut results.y,
+                    c_last: Some(&mut results.c_last),
+                    stash: training.then_some(&mut stash[..]),
+                    workspace: &mut workspace,
+                    cancel: None,
+                },
+            );
+            assert!(!training || before == results.y, "inference and training differ");
+            workspace.fill(nan);
+        }
+        let mut workspace = vec![nan; sizes.backward_workspace];
+        backward(
+            &packed,
+            CellBackward {
+                steps,
+                x: &x,
+                h0,
+                c0,
+                y: &results.y,
+                stash: &mut stash,
+                dy: &dy,
+                dc_last: self.initial.then_some(&dc_last[..]),
+                dx: Some(&mut results.dx),
+                dh0: Some(&mut results.dh0),
+                dc0: Some(&mut results.dc0),
+                d_kernel: &mut results.d_kernel,
+                d_recurrent: &mut results.d_recurrent,
+                d_bias: Some(&mut results.d_bias),
+                workspace: &mut workspace,
+                cancel: None,
+            },
+        );
+        results
+    }
+
+    fn run_at(&self, level: Level) -> Results<f32> {
+        let rows = *self.steps.last().unwrap();
+        let batch = self.steps.get(1).copied().unwrap_or(0);
+        self.run::<f32, PackedCell>(
+            |weights| {
+                let mut packed = None;
+                pack_cell(level, &self.spec, weights, true, &mut packed).unwrap();
+                packed.unwrap()
+            },
+            cell_sizes(level, &self.spec, rows, batch).unwrap(),
+            |packed, io| cell_forward(&self.spec, packed, io),
+            |packed, io| cell_backward(&self.spec, packed, io),
+        )
+    }
+
+    fn run_reference(&self) -> Results<f64> {
+        let rows = *self.steps.last().unwrap();
+        let batch = self.steps.get(1).copied().unwrap_or(0);
+        self.run::<f64, <f64 as Scalar>::PackedCell>(
+            |weights| {
+                let mut packed = None;
+                f64::pack_cell(&self.spec, weights, true, &mut packed).unwrap();
+                packed.unwrap()
+            },
+            f64::cell_sizes(&self.spec, rows, batch).unwrap(),
+            |packed, io| f64::cell_forward(&self.spec, packed, io),
+            |packed, io| f64::cell_backward(&self.spec, packed, io),
+        )
+    }
+
+    fn check(&self) {
+        let exact = self.run_reference();
+        for level in levels() {
+            let got = self.run_at(level);
+            let compare = |name: &str, got: &[f32], exact: &[f64]| {
+                let scale = exact.iter().fold(1.0f64, |m, x| m.max(x.abs()));
+                for (i, (got, exact)) in got.iter().zip(exact).enumerate() {
+                    let error = (f64::from(*got) - exact).abs() / scale;
+                    assert!(error < 2e-5, "{name}[{i}] at {level} is {got}, not {exact}: {self:?}");
+                }
+            };
+            compare("y", &got.y, &exact.y);
+            compare("c_last", &got.c_last, &exact.c_last);
+            compare("dx", &got.dx, &exact.dx);
+            compare("dh0", &got.dh0, &exact.dh0);
+            compare("dc0", &got.dc0, &exact.dc0);
+            compare("d_kernel", &got.d_kernel, &exact.d_kernel);
+            compare("d_recurrent", &got.d_recurrent, &exact.d_recurrent);
+            compare("d_bias", &got.d_bias, &exact.d_bias);
+        }
+    }
+}
+
+#[test]
+fn awkward_sizes_match_the_reference() {
+    let _serial = serial();
+    pool::set_threads(2).unwrap();
+    for kind in KINDS {
+        for size in [1, 7, 17, 33, 65] {
+            Problem::new(spec(kind, size, size), even(3, size)).check();
+            Problem::new(spec(kind, 3, size), even(1, 5)).check();
+            Problem::new(spec(kind, size, 9), even(5, 1)).check();
+        }
+        Problem::new(spec(kind, 70, 130), even(4, 50)).check();
+        Problem::new(spec(kind, 2, 20), even(300, 2)).check();
+        Problem::new(spec(kind, 4, 260), even(3, 1)).check();
+    }
+}
+
+#[test]
+fn empty_batches_and_no_steps_do_nothing() {
+    let _serial = serial();
+    for kind in KINDS {
+        for steps in [vec![0], vec![0, 0], vec![0, 0, 0]] {
+            let problem = Problem::new(spec(kind, 3, 5), steps);
+            for level in levels() {
+                let results = problem.run_at(level);
+                assert!(results.d_kernel.iter().chain(&results.d_bias).all(|&d| d == 1.0));
+            }
+            problem.check();
+        }
+    }
+}
+
+#[test]
+fn ragged_batches_match_the_reference() {
+    let _serial = serial();
+    pool::set_threads(2).unwrap();
+    for kind in KINDS {
+        for counts in [&[3, 2, 1][..], &[9, 9, 4, 4, 1, 1, 1], &[60, 51, 20, 3, 2, 0], &[1, 1, 0, 0]] {
+            let mut problem = Problem::new(spec(kind, 6, 40), packed_steps(counts));
+            problem.check();
+            problem.initial = false;
+            problem.bias = false;
+            problem.check();
+        }
+    }
+}
+
+#[test]
+fn other_activations_match_the_reference() {
+    let _serial = serial();
+    use Activation::*;
+    for kind in KINDS {
+        for (state, gate) in
+            [(Relu, Sigmoid), (Tanh, HardSigmoid), (Softsign, Sigmoid), (Linear, Tanh), (HardSigmoid, Relu)]
+        {
+            let spec = CellSpec::new(kind, 5, 19, state, gate).unwrap();
+            Problem::new(spec, even(4, 6)).check();
+        }
+    }
+}
+
+#[test]
+fn does_not_depend_on_threads() {
+    let _serial = serial();
+    for level in levels() {
+        for kind in KINDS {
+            for (hidden, counts) in
+                [(70, &[37, 37, 20, 8, 1][..]), (12, &[300, 300, 180, 2]), (300, &[2, 2, 1])]
+            {
+                let problem = Problem::new(spec(kind, 33, hidden), packed_steps(counts));
+                let results = [1, 2, 3, 5].map(|threads| {
+                    pool::set_threads(threads).unwrap();
+                    problem.run_at(level)
+                });
+                for other in &results[1..] {
+                    assert!(*other == results[0], "{kind:?} of {hidden} at {level}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_the_others() {
+    let _serial = serial();
+    pool::set_threads(2).unwrap();
+    for level in levels() {
+        for kind in KINDS {
+            for hidden in [5, 50] {
+                let (time, input) = (6, 8);
+                let spec = spec(kind, input, hidden);
+                let mut packed = None;
+                let weights = [1, 2, 3].map(|i| noise(i, 100_000));
+                let weights = CellWeights {
+                    kernel: &weights[0][..spec.kernel_len()],
+                    recurrent: &weights[1][..spec.recurrent_len()],
+                    bias: Some(&weights[2][..spec.bias_len()]),
+                };
+                pack_cell(level, &spec, weights, false, &mut packed).unwrap();
+                let packed = packed.unwrap();
+                let sequences = noise(9, 100 * time * input);
+                // Output of a sequence at a place in a batch of others.
+                let run = |batch: usize, place: usize| {
+                    let mut x = noise(batch as u64, time * batch * input);
+                    for t in 0..time {
+                        x[(t * batch + place) * input..][..input]
+                            .copy_from_slice(&sequences[t * input..][..input]);
+                    }
+                    let sizes = cell_sizes(level, &spec, time * batch, batch).unwrap();
+                    let mut y = vec![0.0; time * batch * hidden];
+                    cell_forward(
+                        &spec,
+                        &packed,
+                        CellForward {
+                            steps: &even(time, batch),
+                            x: &x,
+                            h0: None,
+                            c0: None,
+                            y: &mut y,
+                            c_last: None,
+                            stash: None,
+                            workspace: &mut vec![0.0; sizes.forward_workspace],
+                            cancel: None,
+                        },
+                    );
+                    (0..time)
+                        .flat_map(|t| y[(t * batch + place) * hidden..][..hidden].to_vec())
+                        .collect::<Vec<_>>()
+                };
+                let alone = run(1, 0);
+                for (batch, place) in [(2, 1), (3, 0), (5, 4), (16, 7), (31, 30), (65, 64)] {
+                    assert_eq!(run(batch, place), alone, "{kind:?}, row {place} of {batch} at {level}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_set_flag_stops_both_passes() {
+    let _serial = serial();
+    let cancel = std::sync::atomic::AtomicBool::new(true);
+    let spec = spec(CellKind::Lstm, 4, 40);
+    let problem = Problem::new(spec, even(9, 33));
+    let cancel = Some(&cancel);
+    let mut packed = None;
+    let zeros = vec![0.0; spec.recurrent_len()];
+    let weights = CellWeights { kernel: &zeros[..spec.kernel_len()], recurrent: &zeros, bias: None };
+    f32::pack_cell(&spec, weights, true, &mut packed).unwrap();
+    let sizes = f32::cell_sizes(&spec, 9 * 33, 33).unwrap();
+    let results = problem.run::<f32, PackedCell>(
+        |_| packed.take().unwrap(),
+        sizes,
+        |packed, io| f32::cell_forward(&spec, packed, CellForward { cancel, ..io }),
+        |packed, io| f32::cell_backward(&spec, packed, CellBackward { cancel, ..io }),
+    );
+    assert!(results.d_kernel.iter().all(|&d| d == 1.0) && results.dx.iter().all(|d| d.is_nan()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn any_shape_matches_the_reference(
+        kind in prop::sample::select(&KINDS[..]),
+        input in 1usize..40,
+        hidden in 1usize..70,
+        mut counts in prop::collection::vec(0usize..30, 1..8),
+        initial: bool,
+        bias: bool,
+        seed in 0u64..1000,
+        threads in 1usize..4,
+    ) {
+        let _serial = serial();
+        pool::set_threads(threads).unwrap();
+        counts.sort_unstable_by(|a, b| b.cmp(a));
+        Problem { spec: spec(kind, input, hidden), steps: packed_steps(&counts), initial, bias, seed }.check();
+    }
+}

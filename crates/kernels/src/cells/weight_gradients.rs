@@ -1,0 +1,230 @@
+//! Gradients of weights: the product of a transposed matrix of rows with planes of gate gradients.
+
+use std::ops::Range;
+
+use super::gradients::Gradients;
+use super::layout::Layout;
+use crate::gemm::{Block, DEPTH, Left, Out, ROWS, Right, with_buffer};
+use crate::pool::{self, Team};
+use crate::simd::{Kernel, Simd, dispatch};
+
+/// The rows whose transpose is multiplied.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// A dense matrix.
+    Rows { values: &'a [f32], columns: usize },
+    /// For each packed row the state before it: a row of y of the step before, or of h0, or zero.
+    Before { steps: &'a [usize], h0: Option<&'a [f32]>, y: &'a [f32], columns: usize },
+    /// A matrix in planes.
+    Planes { planes: &'a [f32], plane: usize, width: usize, columns: usize },
+}
+
+impl Source<'_> {
+    const fn columns(&self) -> usize {
+        match *self {
+            Self::Rows { columns, .. } | Self::Before { columns, .. } | Self::Planes { columns, .. } => {
+                columns
+            }
+        }
+    }
+
+    /// Copies `columns` of `rows`, row by row, into rows of `into` that are `stride` apart.
+    fn copy(&self, rows: Range<usize>, columns: Range<usize>, stride: usize, into: &mut [f32]) {
+        let lines = into.chunks_exact_mut(stride);
+        match *self {
+            Self::Rows { values, columns: all } => {
+                for (row, into) in rows.zip(lines) {
+                    into[..columns.len()].copy_from_slice(&values[row * all..][columns.clone()]);
+                }
+            }
+            Self::Before { steps, h0, y, columns: all } => {
+                // The last step that starts at or before the first row and is not empty.
+                let mut t = steps.partition_point(|&start| start <= rows.start) - 1;
+                for (row, into) in rows.zip(lines) {
+                    while steps[t + 1] <= row {
+                        t += 1;
+                    }
+                    let into = &mut into[..columns.len()];
+                    let j = row - steps[t];
+                    let state = match t.checked_sub(1) {
+                        Some(before) => Some(&y[(steps[before] + j) * all..]),
+                        None => h0.map(|h0| &h0[j * all..]),
+                    };
+                    match state {
+                        Some(state) => into.copy_from_slice(&state[columns.clone()]),
+                        None => into.fill(0.0),
+                    }
+                }
+            }
+            Self::Planes { planes, plane, width, .. } => {
+                for (row, into) in rows.zip(lines) {
+                    for (column, into) in columns.clone().zip(into) {
+                        *into = planes[column / width * plane + row * width + column % width];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// sourceᵀ · (slots of the gate gradients), and with `bias` the sums of the gradients' rows.
+pub(super) struct WeightGradient<'a> {
+    pub(super) gradients: &'a Gradients<'a>,
+    pub(super) source: Source<'a>,
+    pub(super) first_slot: usize,
+    pub(super) slots: usize,
+    pub(super) bias: bool,
+}
+
+/// Keras-layout gradients that are added to.
+pub(super) struct Destination<'a> {
+    pub(super) into: &'a mut [f32],
+    pub(super) bias: Option<&'a mut [f32]>,
+}
+
+/// What the members of the team share.
+struct Shared<'a> {
+    product: &'a WeightGradient<'a>,
+    /// By panel [height, width]: the source's columns, then with `bias` one of ones.
+    workspace: *mut f32,
+    into: *mut f32,
+    bias: *mut f32,
+}
+
+// SAFETY: members write to disjoint panels or rows of the workspace, and after a barrier to disjoint rows of the
+// destination; all are borrowed exclusively for the region.
+unsafe impl Sync for Shared<'_> {}
+
+impl WeightGradient<'_> {
+    /// Source columns, and one more for the bias: a column of ones gives the sums of the gradients.
+    const fn height(&self) -> usize {
+        self.source.columns() + self.bias as usize
+    }
+
+    /// Adds the product to its destination. When cancelled it leaves early.
+    pub(super) fn run(&self, workspace: &mut [f32], destination: Destination<'_>) {
+        let layout = &self.gradients.layout;
+        let columns = layout.spec.gates() * layout.spec.hidden;
+        let panels = self.slots * layout.blocks;
+        let (height, rows) = (self.height(), self.gradients.rows());
+        assert!(workspace.len() >= panels * layout.width * height);
+        assert_eq!(destination.into.len(), self.source.columns() * columns);
+        assert!(destination.bias.as_ref().map_or(!self.bias, |bias| bias.len() == columns));
+        let shared = Shared {
+            product: self,
+            workspace: workspace.as_mut_ptr(),
+            into: destination.into.as_mut_ptr(),
+            bias: destination.bias.map_or(std::ptr::null_mut(), <[f32]>::as_mut_ptr),
+        };
+        let parallel = rows.saturating_mul(height).saturating_mul(columns) >= 1 << 17;
+        pool::run_if(parallel, |team| dispatch(self.gradients.level, Multiply { shared: &shared, team }));
+        if self.gradients.is_cancelled() {
+            return;
+        }
+        pool::run_if(height * columns >= 1 << 15, |team| self.scatter(&shared, team.split(height, 1)));
+    }
+
+    /// Adds some rows of the panels to the destination.
+    fn scatter(&self, shared: &Shared<'_>, rows: Range<usize>) {
+        let layout = &self.gradients.layout;
+        let Layout { spec, width, blocks } = *layout;
+        let (columns, height) = (spec.gates() * spec.hidden, self.height());
+        for row in rows {
+            for panel in 0..self.slots * blocks {
+                let (slot, block) = (self.first_slot + panel / blocks, panel % blocks);
+                let first = layout.gate(slot) * spec.hidden + block * width;
+                // SAFETY: inside the workspace and the destination, whose sizes `run` checked; the row is this
+                // member's alone.
+                unsafe {
+                    let from = shared.workspace.add((panel * height + row) * width);
+                    let into = if row < self.source.columns() {
+                        shared.into.add(row * columns + first)
+                    } else {
+                        shared.bias.add(first)
+                    };
+                    for unit in 0..layout.units(block) {
+                        *into.add(unit) += *from.add(unit);
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct Multiply<'a> {
+    shared: &'a Shared<'a>,
+    team: &'a Team<'a>,
+}
+
+impl Kernel for Multiply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { shared, team } = self;
+        let product = shared.product;
+        let layout = &product.gradients.layout;
+        let panels = product.slots * layout.blocks;
+        // Splitting the height packs each row once; splitting the panels packs it for every member.
+        let (height, panels) = if product.height() >= 16 * team.size() {
+            (team.split(product.height(), 1), 0..panels)
+        } else {
+            (0..product.height(), team.split(panels, 1))
+        };
+        if panels.is_empty() {
+            return;
+        }
+        with_buffer(ROWS * DEPTH, |buffer| {
+            // Even pieces: a last short one would repeat all the reading for little work.
+            let pieces = height.len().div_ceil(ROWS);
+            for piece in 0..pieces {
+                let piece = pool::split(height.len(), 1, piece, pieces);
+                let piece = height.start + piece.start..height.start + piece.end;
+                if product.gradients.is_cancelled() {
+                    return;
+                }
+                shared.multiply(s, piece, panels.clone(), buffer);
+            }
+        });
+    }
+}
+
+impl Shared<'_> {
+    /// Some columns of the source by some panels.
+    #[inline(always)]
+    fn multiply<S: Simd>(&self, s: S, columns: Range<usize>, panels: Range<usize>, buffer: &mut [f32]) {
+        let product = self.product;
+        let gradients = product.gradients;
+        let Layout { width, blocks, .. } = gradients.layout;
+        let (all, height, count) = (gradients.rows(), product.height(), columns.len());
+        let plane = gradients.layout.plane(all);
+        let real = columns.start..columns.end.min(product.source.columns());
+        for first in (0..all).step_by(DEPTH) {
+            let depth = DEPTH.min(all - first);
+            product.source.copy(first..first + depth, real.clone(), count, &mut buffer[..depth * count]);
+            if real.len() < count {
+                buffer[..depth * count].iter_mut().skip(count - 1).step_by(count).for_each(|x| *x = 1.0);
+            }
+            // SAFETY: the rows are in the planes, and the panels and columns are this member's, inside the
+            // workspace.
+            unsafe {
+                let planes =
+                    gradients.planes.as_ptr().add(product.first_slot * blocks * plane + first * width);
+                s.enter(Block {
+                    left: Left::plain(buffer.as_ptr(), 1, count),
+                    right: Right { pointer: planes, panel: plane, row: width },
+                    out: Out {
+                        pointer: self.workspace.add(columns.start * width),
+                        panel: height * width,
+                        row: width,
+                        columns: usize::MAX,
+                    },
+                    rows: 0..count,
+                    panels: panels.clone(),
+                    depth,
+                    accumulate: first > 0,
+                });
+            }
+        }
+    }
+}

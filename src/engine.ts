@@ -1,0 +1,23 @@
+import { callNative } from './errors.js'
+import { native } from './native/index.js'
+import { checkOptions, integer } from './options.js'
+
+/** What the engine runs on. */
+export type Backend = ReturnType<typeof native.backend>
+
+/** Settings of the process. */
+export interface Configuration {
+  /** How many threads compute; from 1 to 256. By default what the process may use, or `SEQLOOM_THREADS`. */
+  readonly threads?: number
+}
+
+/** The engine's instruction set, threads and version. Errors: `ERR_OPTION` when `SEQLOOM_SIMD` or `SEQLOOM_THREADS` is wrong. */
+export function backend(): Backend {
+  return callNative(() => native.backend())
+}
+
+/** Changes settings of the process. Errors: `ERR_OPTION`. */
+export function configure(options: Configuration): void {
+  checkOptions('configure', options, { accepted: { threads: integer(1, 256) } })
+  callNative(() => native.configure(options))
+}

@@ -1,0 +1,35 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+export type { Callback, History, Logs, Training } from './callbacks/callback.js'
+export * as callbacks from './callbacks/index.js'
+export type { Data, DataSet, NestedArray, NumericArray, Tensor, TensorLike, TensorOptions } from './data/tensor.js'
+export { tensor } from './data/tensor.js'
+export { type Backend, backend, type Configuration, configure } from './engine.js'
+export { AbortError, type ErrorCode, SeqloomError } from './errors.js'
+export * as initializers from './initializers/index.js'
+export * as layers from './layers/index.js'
+export { type InputOptions, input } from './layers/input.js'
+export type { AnyLayer, Layer, LayerOptions, SymbolicTensor } from './layers/layer.js'
+export * as losses from './losses/index.js'
+export * as metrics from './metrics/index.js'
+export type {
+  BatchOptions,
+  CompileOptions,
+  Cotangents,
+  EvaluateOptions,
+  FitOptions,
+  Functional,
+  FunctionalOptions,
+  Gradients,
+  Model,
+  Prediction,
+  PredictOptions,
+  PredictSyncOptions,
+  Sequential,
+  SequentialOptions,
+  Session,
+  SessionOptions,
+} from './model/index.js'
+export { loadModel, model, sequential } from './model/index.js'
+export * as optimizers from './optimizers/index.js'
+export * as tasks from './tasks/index.js'
+export * as text from './text/index.js'

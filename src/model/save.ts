@@ -1,0 +1,61 @@
+import { callNative } from '../errors.js'
+import { type NamedTensor, native } from '../native/index.js'
+import { entryOf, hashName, type NewFile, writeFolder } from './folder.js'
+import type { Model } from './model.js'
+
+/** The format of model folders. */
+export const format = 'seqloom'
+
+/** The version of the format; older ones stay readable. */
+export const formatVersion = 1
+
+/** What a folder is made of: a model and, from tasks, further files and facts. */
+export interface FolderContents {
+  readonly model: Model
+  /** Further files by name, such as `tokenizer.json`. */
+  readonly assets?: Readonly<Record<string, string | Uint8Array>>
+  /** Anything that is JSON. */
+  readonly metadata?: Readonly<Record<string, unknown>>
+}
+
+/** Saves a model with further files and facts to a folder. Errors: `ERR_IO`. */
+export async function saveFolder(folder: string, { model, assets = {}, metadata }: FolderContents): Promise<void> {
+  const { names, weights, training } = model.snapshot()
+  const files: NewFile[] = []
+  const add = (name: string, data: Uint8Array): string => {
+    const file = { name, data }
+    files.push(file)
+    return hashName(file)
+  }
+  const tensors = weights.map(({ data, shape }, index) => floats(names[index] as string, data, shape))
+  const description = {
+    format,
+    formatVersion,
+    model: model.toJSON(),
+    weights: add('weights.safetensors', encode(tensors)),
+    ...(training && {
+      training: {
+        options: training.options,
+        learningRate: training.learningRate,
+        state: add('training-state.safetensors', encode(training.state.map(({ name, data }) => floats(name, data)))),
+      },
+    }),
+    assets: Object.fromEntries(
+      Object.entries(assets).map(([name, data]) => [
+        name,
+        add(name, typeof data === 'string' ? Buffer.from(data) : data),
+      ]),
+    ),
+    ...(metadata && { metadata }),
+    files: Object.fromEntries(files.map((file) => [hashName(file), entryOf(file.data)])),
+  }
+  await writeFolder(folder, files, `${JSON.stringify(description, undefined, 2)}\n`)
+}
+
+function floats(name: string, data: Float32Array, shape: readonly number[] = [data.length]): NamedTensor {
+  return { name, dtype: 'F32', shape: [...shape], data }
+}
+
+function encode(tensors: NamedTensor[]): Uint8Array {
+  return callNative(() => native.encodeSafetensors(tensors, { format }))
+}

@@ -1,0 +1,120 @@
+import type { Tensor } from '../data/tensor.js'
+import { describe, SeqloomError } from '../errors.js'
+import type { DType } from '../graph/shape.js'
+import { Bidirectional } from '../layers/bidirectional.js'
+import { Embedding } from '../layers/embedding.js'
+import { InputLayer } from '../layers/input.js'
+import { type AnyLayer, Layer, type SymbolicTensor } from '../layers/layer.js'
+import { checkOptions, custom, label, seed } from '../options.js'
+import { configOf, type ModelConfig } from './config.js'
+import { randomSeed } from './functional.js'
+import { Model } from './model.js'
+import { connect, type Topology } from './topology.js'
+
+/** Options of {@link sequential}. */
+export interface SequentialOptions {
+  /** Default `'sequential'`. */
+  readonly name?: string
+  /** Decides the first weights, dropout and the order of the rows; default a random one. */
+  readonly seed?: number
+}
+
+/** A model whose layers follow each other. */
+export class Sequential extends Model<Tensor> {
+  #input: SymbolicTensor | undefined
+  #output: SymbolicTensor | undefined
+  #topology: Topology | undefined
+
+  /** @internal */
+  constructor(name: string, modelSeed: number) {
+    super(name, modelSeed)
+  }
+
+  /** @internal A sequential model of layers that are connected already. */
+  static from(topology: Topology, name: string, modelSeed: number): Sequential {
+    const made = new Sequential(name, modelSeed)
+    made.#topology = topology
+    made.#input = topology.inputs[0]
+    made.#output = topology.outputs[0]
+    return made
+  }
+
+  /**
+   * Adds a layer at the end. The first one needs an `inputShape`, or is an embedding or the result of `input`. Errors: `ERR_SHAPE` when the
+   * layer does not fit, `ERR_OPTION` for what is no layer, `ERR_STATE` once the model is in use.
+   */
+  add(layer: AnyLayer | SymbolicTensor): void {
+    if (this.built) {
+      throw new SeqloomError('ERR_STATE', 'add: the model has weights already; add all layers before you use it')
+    }
+    if (!(layer instanceof Layer)) {
+      if (!this.#input && typeof layer === 'object' && layer?.call?.layer instanceof InputLayer) {
+        this.#input = layer
+        this.#output = layer
+        return
+      }
+      throw new SeqloomError('ERR_OPTION', `sequential: expected a layer, got ${describe(layer)}`)
+    }
+    const source = this.#output ?? inputOf(layer)
+    const result = layer.apply(source)
+    if (Array.isArray(result)) {
+      throw new SeqloomError('ERR_SHAPE', `sequential: layer '${layer.label}' returns states; use model() for that`)
+    }
+    this.#input ??= source
+    this.#output = result as SymbolicTensor
+    this.#topology = undefined
+    this.changed()
+  }
+
+  /** @internal */
+  override topology(): Topology {
+    if (!this.#input || !this.#output) throw new SeqloomError('ERR_STATE', 'sequential: the model has no layers yet')
+    this.#topology ??= connect([this.#input], [this.#output])
+    return this.#topology
+  }
+
+  protected override returnsList(): boolean {
+    return false
+  }
+
+  override toJSON(): ModelConfig {
+    return configOf('Sequential', this.name, this.seed, this.topology(), false)
+  }
+}
+
+/** The input that the first layer asks for. */
+function inputOf(layer: AnyLayer): SymbolicTensor {
+  const own = layer instanceof Bidirectional ? (layer.inputShape ?? layer.innerInputShape) : layer.inputShape
+  const shape = own ?? (layer instanceof Embedding ? [layer.inputLength ?? null] : undefined)
+  if (!shape) {
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `sequential: the first layer, '${layer.label}', needs an inputShape, such as [null, 5] for sequences of 5 features`,
+    )
+  }
+  const dtype: DType = layer.inputType()
+  return new InputLayer({ shape, dtype }).output
+}
+
+/**
+ * A model whose layers follow each other: `sequential([layers.lstm({ units: 8, inputShape: [null, 5] }), …], { seed: 7 })`, or layers
+ * added one by one. Errors: `ERR_SHAPE` when a layer does not fit or the first has no input shape, `ERR_OPTION`.
+ */
+export function sequential(
+  layers?: readonly (AnyLayer | SymbolicTensor)[] | (SequentialOptions & { readonly layers?: readonly AnyLayer[] }),
+  options: SequentialOptions = {},
+): Sequential {
+  const settings = layers === undefined || isList(layers) ? options : layers
+  const list = isList(layers) ? layers : layers?.layers
+  checkOptions('sequential', settings, {
+    accepted: { name: label, seed, ...(isList(layers) ? {} : { layers: custom('an array of layers', Array.isArray) }) },
+  })
+  if (list?.length === 0) throw new SeqloomError('ERR_SHAPE', 'sequential: the array of layers is empty')
+  const made = new Sequential(settings.name ?? 'sequential', settings.seed ?? randomSeed())
+  for (const layer of list ?? []) made.add(layer)
+  return made
+}
+
+function isList<T>(value: readonly T[] | object | undefined): value is readonly T[] {
+  return Array.isArray(value)
+}

@@ -27,7 +27,7 @@ export interface Callback {
   onEpochBegin?(epoch: number, logs: Logs, training: Training): unknown
   /** Logs: `loss`, metrics, both with `val_`, and `seconds`. */
   onEpochEnd?(epoch: number, logs: Logs, training: Training): unknown
-  /** Logs: `loss` and metrics so far in the epoch, `epoch`, `batch`, `batches` and `size`, the rows of the batch. */
+  /** Logs: `loss` and metrics so far in the epoch, `epoch`, `batch`, `batches`, `size` (the batch's rows) and `seconds` since the epoch began. */
   onBatchEnd?(batch: number, logs: Logs, training: Training): unknown
 }
 

@@ -22,8 +22,9 @@ const most = 256
 export async function predict(texts: readonly string[], options: PredictOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
   await interruptible(async (signal) => {
+    const batches = source(texts, options, signal)
     const classifier = await TextClassifier.load(options.model)
-    for await (const batch of source(texts, options, signal)) {
+    for await (const batch of batches) {
       const predictions = await classifier.predict(batch, { signal })
       predictions.forEach((prediction, index) => {
         const text = batch[index] as string
@@ -39,12 +40,12 @@ function source(
   { data, text }: PredictOptions,
   signal: AbortSignal,
 ): AsyncIterable<string[]> | Iterable<string[]> {
-  if (data === undefined) return texts.length > 0 ? batches(texts) : lines(process.stdin, signal)
+  if (data === undefined) return texts.length > 0 ? inBatches(texts) : lines(process.stdin, signal)
   if (texts.length > 0) throw new SeqloomError('ERR_OPTION', 'give texts or --data, not both')
   return column(data, text)
 }
 
-function* batches(texts: readonly string[]): Generator<string[]> {
+function* inBatches(texts: readonly string[]): Generator<string[]> {
   for (let start = 0; start < texts.length; start += most) yield texts.slice(start, start + most)
 }
 
@@ -66,7 +67,7 @@ async function* lines(input: NodeJS.ReadStream, signal: AbortSignal): AsyncGener
   for await (const chunk of addAbortSignal(signal, input.setEncoding('utf8'))) {
     const pieces = (rest + chunk).split(/\r?\n/)
     rest = pieces.pop() as string
-    yield* batches(pieces)
+    yield* inBatches(pieces)
   }
   if (rest !== '') yield [rest]
 }

@@ -49,6 +49,7 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
   readonly #backward: RecurrentLayer
   readonly #ownBackward: boolean
   readonly #mergeMode: MergeMode
+  readonly #names: { readonly forward: string; readonly backward: string }
 
   constructor(options: BidirectionalOptions) {
     super('layers.bidirectional', options, {
@@ -66,6 +67,10 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
       )
     }
     this.#backward = options.backwardLayer ?? reversed(this.#forward)
+    this.#names = {
+      forward: this.#forward.givenName ?? `forward_${this.#forward.baseName}`,
+      backward: this.#backward.givenName ?? `backward_${this.#backward.baseName}`,
+    }
     this.#checkPair()
   }
 
@@ -101,11 +106,11 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     const [x, ...states] = inputs as [Value, ...Value[]]
     const split = states.length > 0 ? this.#forward.stateCount : 0
     const lowered = [
-      { layer: this.#forward, prefix: 'forward', order: 'forward', states: states.slice(0, split) },
-      { layer: this.#backward, prefix: 'backward', order: 'backward', states: states.slice(split) },
+      { layer: this.#forward, order: 'forward', states: states.slice(0, split) },
+      { layer: this.#backward, order: 'backward', states: states.slice(split) },
     ] as const
-    const [ahead, back] = lowered.map(({ layer, prefix, order, states: initial }) => {
-      const inner = scope.inside(layer.givenName ?? `${prefix}_${layer.baseName}`, layer)
+    const [ahead, back] = lowered.map(({ layer, order, states: initial }) => {
+      const inner = scope.inside(this.#names[order], layer)
       return layer.lowerCell(inner, [x, ...initial], { order, outputOrder: 'time' })
     }) as [Value[], Value[]]
     const pick = this.#forward.returnSequences ? 0 : 1
@@ -133,24 +138,18 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
 
   #checkPair(): void {
     const [forward, backward] = [this.#forward, this.#backward]
-    const problem = this.#ownBackward
-      ? !backward.goBackwards
-        ? 'backwardLayer must have goBackwards: true'
-        : forward === backward
-          ? 'backwardLayer must be another layer than layer'
-          : forward.returnSequences !== backward.returnSequences
-            ? 'layer and backwardLayer must have the same returnSequences'
-            : forward.returnState !== backward.returnState
-              ? 'layer and backwardLayer must have the same returnState'
-              : this.#mergeMode !== 'concat' && forward.units !== backward.units
-                ? `mergeMode '${this.#mergeMode}' needs layers of the same units, got ${forward.units} and ${backward.units}`
-                : undefined
-      : undefined
-    if (problem) throw new SeqloomError('ERR_OPTION', `layers.bidirectional: ${problem}`)
-    const names = [forward.givenName, this.#ownBackward ? backward.givenName : undefined]
-    if (names[0] !== undefined && names[0] === names[1]) {
-      throw new SeqloomError('ERR_OPTION', `layers.bidirectional: both layers are named '${names[0]}'`)
-    }
+    const own = this.#ownBackward
+    const different = this.#mergeMode !== 'concat' && forward.units !== backward.units
+    const rules: readonly (readonly [broken: boolean, message: string])[] = [
+      [own && !backward.goBackwards, 'backwardLayer must have goBackwards: true'],
+      [forward === backward, 'backwardLayer must be another layer than layer'],
+      [forward.returnSequences !== backward.returnSequences, 'both layers must have the same returnSequences'],
+      [forward.returnState !== backward.returnState, 'both layers must have the same returnState'],
+      [different, `mergeMode '${this.#mergeMode}' needs equal units, got ${forward.units} and ${backward.units}`],
+      [this.#names.forward === this.#names.backward, `both layers are named '${this.#names.forward}'`],
+    ]
+    const problem = rules.find(([broken]) => broken)
+    if (problem) throw new SeqloomError('ERR_OPTION', `layers.bidirectional: ${problem[1]}`)
   }
 }
 

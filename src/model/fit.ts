@@ -136,7 +136,8 @@ class FitLoop {
 
   #batchEnd(event: FitEvent): void {
     const [batch, batches, size] = [Number(event.batch), Number(event.batches), Number(event.size)]
-    const shown = { ...this.#logsOf(event), epoch: event.epoch, batch, batches, size }
+    const seconds = Number(event.seconds)
+    const shown = { ...this.#logsOf(event), epoch: event.epoch, batch, batches, size, seconds }
     for (const callback of this.#callbacks) {
       try {
         const result = callback.onBatchEnd?.(batch, shown, this.#training)

@@ -294,15 +294,18 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /** @internal What saving needs: weights' names with the values, and the state of training. */
-  snapshot(): Snapshot {
-    const weights = this.getWeights()
-    const names = this.#modelGraph().weights.map(({ name }) => name)
-    const training = this.#plan && {
-      options: this.#plan.saved,
-      learningRate: this.learningRate,
-      state: callNative(() => this.#engine('save').optimizerState()),
-    }
-    return { names, weights, ...(training ? { training } : {}) }
+  async snapshot(): Promise<Snapshot> {
+    return await this.#turns.queue('save', 'callbacks', async () => {
+      const engine = this.#engine('save')
+      const specs = this.#modelGraph().weights
+      const training = this.#plan && {
+        options: this.#plan.saved,
+        learningRate: callNative(() => engine.learningRate()),
+        state: callNative(() => engine.optimizerState()),
+      }
+      const names = specs.map(({ name }) => name)
+      return { names, weights: readWeights(engine, specs), ...(training ? { training } : {}) }
+    })
   }
 
   /** @internal Puts a saved state of training back. */

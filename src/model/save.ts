@@ -20,7 +20,7 @@ export interface FolderContents {
 
 /** Saves a model with further files and facts to a folder. Errors: `ERR_IO`. */
 export async function saveFolder(folder: string, { model, assets = {}, metadata }: FolderContents): Promise<void> {
-  const { names, weights, training } = model.snapshot()
+  const { names, weights, training } = await model.snapshot()
   const files: NewFile[] = []
   const add = (name: string, data: Uint8Array): string => {
     const file = { name, data }

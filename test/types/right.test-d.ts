@@ -56,9 +56,7 @@ export const foreign = m.predict({ shape: [1, 2], dataSync: () => new Int32Array
 
 const x = input({ shape: [null, 5], name: 'x' })
 const [encoded, h, c] = layers.lstm({ units: 8, returnState: true }).apply(x)
-const [, forwardH, , backwardH] = layers
-  .bidirectional({ layer: layers.lstm({ units: 8, returnState: true }) })
-  .apply(x)
+const [, forwardH, , backwardH] = layers.bidirectional({ layer: layers.lstm({ units: 8, returnState: true }) }).apply(x)
 const [, state] = layers.gru({ units: 8, returnState: true }).apply(x)
 const y: SymbolicTensor = layers.lstm({ units: 8, returnSequences: true }).apply(x, { initialState: [h, c] })
 const both = model({ inputs: [x], outputs: [y, encoded, state, layers.concatenate().apply([forwardH, backwardH])] })

@@ -17,17 +17,18 @@ const float = fc.float({ noNaN: true, noDefaultInfinity: true })
 
 describe('nested arrays', () => {
   it('of equal rows become dense, in row-major order', () => {
-    const rows = fc
-      .tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 6 }))
-      .chain(([time, size]) =>
-        fc.tuple(
-          fc.constant([time, size] as const),
-          fc.array(fc.array(fc.array(float, { minLength: size, maxLength: size }), { minLength: time, maxLength: time }), {
+    const rows = fc.tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 6 })).chain(([time, size]) =>
+      fc.tuple(
+        fc.constant([time, size] as const),
+        fc.array(
+          fc.array(fc.array(float, { minLength: size, maxLength: size }), { minLength: time, maxLength: time }),
+          {
             minLength: 1,
             maxLength: 6,
-          }),
+          },
         ),
-      )
+      ),
+    )
     fc.assert(
       fc.property(rows, ([[time, size], value]) => {
         const converted = convert(slot([null, null, size]), value)
@@ -51,20 +52,41 @@ describe('nested arrays', () => {
         expect(converted.ragged ?? false).toBe(ragged)
         if (ragged) expect([...(converted.lengths ?? [])]).toEqual(lengths)
         expect(await runSliced(convertOne(tokens, value))).toEqual(converted)
-        expect(convert(tokens, value.map((row) => Int32Array.from(row)))).toEqual(converted)
+        expect(
+          convert(
+            tokens,
+            value.map((row) => Int32Array.from(row)),
+          ),
+        ).toEqual(converted)
       }),
     )
   })
 
   it.each([
-    [slot([null, 4]), [[1, 2, 3, 4], [1, 2, 3]], 'ERR_SHAPE', /row 1 has 3 positions, row 0 has 4/],
+    [
+      slot([null, 4]),
+      [
+        [1, 2, 3, 4],
+        [1, 2, 3],
+      ],
+      'ERR_SHAPE',
+      /row 1 has 3 positions, row 0 has 4/,
+    ],
     [features, [[[1, 2]], [[1, 2], [3]]], 'ERR_SHAPE', /row 1, step 1 has 1 values, expected 2/],
     [features, [[[1, Number.NaN]]], 'ERR_DATA', /row 0, step 0, value 1 is NaN/],
     [features, [[[1, null]]], 'ERR_DATA', /null/],
     [features, [[['1', 2]]], 'ERR_DATA', /'1'/],
     [features, [[[[1], 2]]], 'ERR_SHAPE', /not a number/],
     [features, [[1, 2]], 'ERR_SHAPE', /row 0, step 0 is 1, not an array/],
-    [tokens, [[1, 2], [3, 4.5]], 'ERR_DATA', /row 1, position 1 is 4\.5/],
+    [
+      tokens,
+      [
+        [1, 2],
+        [3, 4.5],
+      ],
+      'ERR_DATA',
+      /row 1, position 1 is 4\.5/,
+    ],
     [tokens, [[2 ** 40]], 'ERR_DATA', /int32/],
     [tokens, [[1], []], 'ERR_DATA', /row 1 is empty/],
     [tokens, [], 'ERR_DATA', /no rows/],
@@ -86,7 +108,9 @@ describe('nested arrays', () => {
   })
 
   it('stop when the signal is aborted', async () => {
-    await expect(runSliced(convertOne(tokens, [[1]]), AbortSignal.abort())).rejects.toMatchObject({ name: 'AbortError' })
+    await expect(runSliced(convertOne(tokens, [[1]]), AbortSignal.abort())).rejects.toMatchObject({
+      name: 'AbortError',
+    })
   })
 })
 
@@ -172,7 +196,17 @@ describe('several inputs', () => {
     [{ x: [[1]] }, 'ERR_DATA', /input 'z' is missing/],
     [{ x: [[1]], z: [[1, 2]], w: 1 }, 'ERR_DATA', /no input 'w'/],
     [[[[1]]], 'ERR_DATA', /2 inputs/],
-    [[[[1]], [[1, 2], [3, 4]]], 'ERR_SHAPE', /1 rows.*2/],
+    [
+      [
+        [[1]],
+        [
+          [1, 2],
+          [3, 4],
+        ],
+      ],
+      'ERR_SHAPE',
+      /1 rows.*2/,
+    ],
   ])('are refused: %j', (given, code, message) => {
     expect(() => all(given)).toThrow(coded(code, message))
   })

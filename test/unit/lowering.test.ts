@@ -28,13 +28,25 @@ describe('lowering', () => {
           initializer: { kind: 'randomUniform', minval: -0.05, maxval: 0.05 },
         },
         { name: 'lstm/kernel', shape: [2, 12], trainable: true, initializer: { kind: 'glorotUniform' } },
-        { name: 'lstm/recurrent_kernel', shape: [3, 12], trainable: true, initializer: { kind: 'orthogonal', gain: 1 } },
+        {
+          name: 'lstm/recurrent_kernel',
+          shape: [3, 12],
+          trainable: true,
+          initializer: { kind: 'orthogonal', gain: 1 },
+        },
         { name: 'lstm/bias', shape: [12], trainable: true, initializer: { kind: 'lstmBias' } },
         { name: 'dense/kernel', shape: [3, 4], trainable: true, initializer: { kind: 'glorotUniform' } },
         { name: 'dense/bias', shape: [4], trainable: true, initializer: { kind: 'zeros' } },
       ],
       nodes: [
-        { name: 'embedding', op: 'embedding', inputs: [0], weights: [0], outputs: [1], attributes: { maskZero: false } },
+        {
+          name: 'embedding',
+          op: 'embedding',
+          inputs: [0],
+          weights: [0],
+          outputs: [1],
+          attributes: { maskZero: false },
+        },
         {
           name: 'lstm',
           op: 'lstm',

@@ -36,15 +36,35 @@ describe('shapes', () => {
   })
 
   it.each([
-    ['a vector for a recurrent layer', () => layers.lstm({ units: 3, name: 'reader' }).apply(vector()), /reader.*\[null, 5\]/],
-    ['states of another size', () => layers.gru({ units: 3 }).apply(sequence(), { initialState: vector() }), /3\].*5\]/],
-    ['two states for one', () => layers.gru({ units: 3 }).apply([sequence(), vector(), vector()]), /1 initial states, got 2/],
-    ['sums of different shapes', () => layers.add().apply([vector(), input({ shape: [4] })]), /\[null, 5\] and \[null, 4\]/],
+    [
+      'a vector for a recurrent layer',
+      () => layers.lstm({ units: 3, name: 'reader' }).apply(vector()),
+      /reader.*\[null, 5\]/,
+    ],
+    [
+      'states of another size',
+      () => layers.gru({ units: 3 }).apply(sequence(), { initialState: vector() }),
+      /3\].*5\]/,
+    ],
+    [
+      'two states for one',
+      () => layers.gru({ units: 3 }).apply([sequence(), vector(), vector()]),
+      /1 initial states, got 2/,
+    ],
+    [
+      'sums of different shapes',
+      () => layers.add().apply([vector(), input({ shape: [4] })]),
+      /\[null, 5\] and \[null, 4\]/,
+    ],
     ['one input for a sum', () => layers.add().apply(vector()), /two or more/],
     ['flattening a free dimension', () => layers.flatten().apply(sequence()), /known/],
     ['reshaping to another size', () => layers.reshape({ targetShape: [4] }).apply(vector()), /5 elements/],
     ['pooling a vector', () => layers.globalMaxPooling1d().apply(vector()), /time/],
-    ['floats for an embedding', () => layers.embedding({ inputDim: 3, outputDim: 2 }).apply(layers.masking().apply(sequence())), /int32/],
+    [
+      'floats for an embedding',
+      () => layers.embedding({ inputDim: 3, outputDim: 2 }).apply(layers.masking().apply(sequence())),
+      /int32/,
+    ],
   ])('refuse %s', (_, make, message) => {
     expect(make).toThrow(coded('ERR_SHAPE', message))
   })
@@ -64,7 +84,11 @@ describe('options', () => {
     [wrong(layers.dense, { units: 3, kernelInitializer: 'magic' }), 'ERR_OPTION', /kernelInitializer/],
     [wrong(layers.timeDistributed, { layer: layers.lstm({ units: 2 }) }), 'ERR_UNSUPPORTED', /LSTM/],
     [wrong(layers.bidirectional, { layer: layers.dense({ units: 2 }) }), 'ERR_OPTION', /layers\.lstm/],
-    [wrong(layers.bidirectional, { layer: layers.lstm({ units: 2, goBackwards: true }) }), 'ERR_UNSUPPORTED', /goBackwards/],
+    [
+      wrong(layers.bidirectional, { layer: layers.lstm({ units: 2, goBackwards: true }) }),
+      'ERR_UNSUPPORTED',
+      /goBackwards/,
+    ],
     [wrong(layers.dropout, { rate: 1 }), 'ERR_OPTION', /rate/],
     [wrong(layers.layerNormalization, { axis: 1 }), 'ERR_UNSUPPORTED', /axis/],
     [wrong(layers.dense, { units: 2, name: 'a/b' }), 'ERR_OPTION', /name/],
@@ -74,8 +98,8 @@ describe('options', () => {
   })
 
   it('that ask for nothing are accepted', () => {
-    const options = { units: 3, recurrentDropout: 0, stateful: false, kernelRegularizer: null } as never
-    expect(layers.lstm(options).apply(sequence()).shape).toEqual([null, 3])
+    const options = { units: 3, recurrentDropout: 0, stateful: false, kernelRegularizer: null } as const
+    expect(layers.lstm(options as { units: number }).apply(sequence())).toMatchObject({ shape: [null, 3] })
   })
 })
 

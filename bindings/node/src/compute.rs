@@ -9,6 +9,7 @@ use napi::bindgen_prelude::{Float32Array, Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::HostTensor;
+use seqloom_graph::decode::Session;
 use seqloom_graph::train::{FitOptions, Trainer};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -29,8 +30,9 @@ impl NativeModel {
             let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
             let never = AtomicBool::new(false);
-            let outputs =
-                self.shared.now(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never)?))?;
+            let outputs = self
+                .shared
+                .now(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never, &mut |_| {})?))?;
             self.shared.report(env);
             Ok(outputs.into_iter().map(NativeTensor::from).collect())
         })
@@ -55,7 +57,7 @@ impl NativeModel {
             let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
             self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
-                let outputs = trainer.predict(&inputs, batch_size, cancel)?;
+                let outputs = trainer.predict(&inputs, batch_size, cancel, &mut |_| {})?;
                 Ok(outputs.into_iter().map(NativeTensor::from).collect::<Vec<_>>())
             })
         })
@@ -152,7 +154,10 @@ impl NativeModel {
                 })?)
             };
             self.shared.later(env, Arc::default(), move |trainer, cancel| {
-                let result = trainer.gradients(&inputs, cotangents.as_deref(), cancel)?;
+                let result = match &cotangents {
+                    Some(cotangents) => trainer.output_gradients(&inputs, cotangents, cancel)?,
+                    None => trainer.loss_gradients(&inputs, cancel)?,
+                };
                 Ok(NativeGradients {
                     loss: result.loss,
                     weights: result.weights.into_iter().map(Float32Array::new).collect(),
@@ -212,7 +217,9 @@ impl NativeModel {
     pub fn session(&self, env: &Env, batch_size: Unknown<'_>) -> Result<NativeSession, ErrorCode> {
         guard(|| {
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
-            let session = self.shared.now(move |trainer| Ok(trainer.session(batch_size)?))?;
+            let session = self
+                .shared
+                .now(move |trainer| Ok(Session::new(trainer.spec(), trainer.parameters(), batch_size)?))?;
             Ok(NativeSession::new(env, session))
         })
     }

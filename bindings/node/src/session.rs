@@ -6,7 +6,6 @@ use crate::tensor;
 use napi::bindgen_prelude::{Float32Array, ObjectFinalize, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
-use seqloom_graph::TensorData;
 use seqloom_graph::decode::Session;
 use std::cell::RefCell;
 
@@ -58,20 +57,19 @@ impl NativeSession {
     pub fn step(&self, input: Unknown<'_>) -> Result<Float32Array, ErrorCode> {
         guard(|| {
             let input = tensor::elements(&input, "input")?;
-            self.with(|session| {
-                let output = match &input {
-                    TensorData::F32(values) => session.step_floats(values)?,
-                    TensorData::I32(tokens) => session.step_tokens(tokens)?,
-                };
-                Ok(Float32Array::with_data_copied(output))
-            })
+            Ok(Float32Array::new(self.with(|session| Ok(session.step(&input)?))?))
         })
     }
 
     /// Sets the states back to the beginning of a sequence.
     #[napi(catch_unwind)]
     pub fn reset(&self) -> Result<(), ErrorCode> {
-        guard(|| self.with(|session| Ok(session.reset())))
+        guard(|| {
+            self.with(|session| {
+                session.reset();
+                Ok(())
+            })
+        })
     }
 
     /// Another session that goes on from the same states.
@@ -79,7 +77,7 @@ impl NativeSession {
     /// Errors: `ERR_MEMORY`.
     #[napi(catch_unwind)]
     pub fn clone(&self, env: &Env) -> Result<NativeSession, ErrorCode> {
-        guard(|| Ok(Self::new(env, self.with(|session| Ok(session.try_clone()?))?)))
+        guard(|| Ok(Self::new(env, self.with(|session| Ok(session.duplicate()?))?)))
     }
 
     /// Row i goes on from what was row `indices[i]`.
@@ -106,7 +104,7 @@ impl NativeSession {
     pub fn set_state(&self, state: Unknown<'_>) -> Result<(), ErrorCode> {
         guard(|| {
             let state = argument::list(&state, "state", |item, what| argument::elements::<f32>(&item, what))?;
-            self.with(|session| Ok(session.set_state(&state)?))
+            self.with(|session| Ok(session.set_states(&state)?))
         })
     }
 

@@ -69,7 +69,8 @@ impl<T: Scalar> Gradients<T> {
                 let width = weight.shape.get(1).copied().unwrap_or(1);
                 rows.push(RowGradient { width, ..RowGradient::default() });
             } else {
-                let too_large = || Error::memory(format!("The gradient of '{}' is too large to address", weight.name));
+                let too_large =
+                    || Error::memory(format!("The gradient of '{}' is too large to address", weight.name));
                 let len = element_count(&weight.shape).ok_or_else(too_large)?;
                 let stop = end.checked_add(len).ok_or_else(too_large)?;
                 places.push(Place::Dense(end..stop));
@@ -77,6 +78,21 @@ impl<T: Scalar> Gradients<T> {
             }
         }
         Ok(Self { arena: memory::aligned(end, "The gradients")?, places, rows })
+    }
+
+    /// Whether the gradients have the layout that [`Self::new`] gives them for these weights.
+    pub(crate) fn fits(&self, weights: &[WeightSpec], row_lists: &[bool]) -> bool {
+        let kinds = weights.iter().zip(row_lists);
+        self.places.len() == weights.len()
+            && self.places.iter().zip(kinds).all(|(place, (weight, &rows))| match place {
+                Place::None => !weight.trainable,
+                Place::Dense(range) => {
+                    weight.trainable && !rows && Some(range.len()) == element_count(&weight.shape)
+                }
+                Place::Rows(list) => {
+                    weight.trainable && rows && weight.shape.get(1) == Some(&self.rows[*list].width)
+                }
+            })
     }
 
     /// Number of weights, frozen ones included.
@@ -158,7 +174,9 @@ impl<T: Scalar> RowGradient<T> {
         let width = self.width;
         let row = |position: usize| gradient.get(position * width..(position + 1) * width).unwrap_or(&[]);
         self.pairs.clear();
-        self.pairs.try_reserve(positions).map_err(|_| Error::memory("The list of used embedding rows does not fit"))?;
+        self.pairs
+            .try_reserve(positions)
+            .map_err(|_| Error::memory("The list of used embedding rows does not fit"))?;
         let zero = T::default();
         for position in 0..positions {
             // Padding and masked steps have a gradient of zero; listing them would only cost time.
@@ -172,9 +190,14 @@ impl<T: Scalar> RowGradient<T> {
         self.merged_rows.clear();
         self.merged_values.clear();
         let count = self.rows.len() + self.pairs.len();
-        self.merged_rows.try_reserve(count).and_then(|()| self.merged_values.try_reserve(count * width)).map_err(
-            |_| Error::memory(format!("The gradient of {count} embedding rows of {width} values does not fit")),
-        )?;
+        self.merged_rows
+            .try_reserve(count)
+            .and_then(|()| self.merged_values.try_reserve(count * width))
+            .map_err(|_| {
+                Error::memory(format!(
+                    "The gradient of {count} embedding rows of {width} values does not fit"
+                ))
+            })?;
         let mut old = 0;
         let mut next = 0;
         while old < self.rows.len() || next < self.pairs.len() {

@@ -5,6 +5,7 @@
 //! a training graph and a prediction graph can share them.
 #![forbid(unsafe_code)]
 
+pub mod decode;
 pub mod error;
 mod executor;
 mod gradients;
@@ -19,7 +20,7 @@ pub mod rng;
 mod shape;
 pub mod spec;
 mod tensor;
-// pub mod train;
+pub mod train;
 
 pub use error::{Code, Error, Result};
 pub use executor::{Executor, Record, Run};

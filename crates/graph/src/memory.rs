@@ -92,7 +92,7 @@ pub(crate) fn grow_aligned<T: seqloom_kernels::Scalar>(
     }
     check(elements, size_of::<T>(), block.len() * size_of::<T>(), what)?;
     // The old block goes first: both together might not fit.
-    *block = AlignedVec::try_new(0).map_err(|_| refused(0, size_of::<T>(), what))?;
+    *block = AlignedVec::new();
     *block = AlignedVec::try_new(elements).map_err(|_| refused(elements, size_of::<T>(), what))?;
     Ok(())
 }

@@ -24,7 +24,10 @@ impl Shape {
     pub(crate) fn new(dims: &[usize]) -> Result<Self> {
         let mut shape = Self::SCALAR;
         let Some(target) = shape.dims.get_mut(..dims.len()) else {
-            return Err(Error::shape(format!("shapes have at most {MAX_RANK} dimensions; got {}", dims.len())));
+            return Err(Error::shape(format!(
+                "shapes have at most {MAX_RANK} dimensions; got {}",
+                dims.len()
+            )));
         };
         target.copy_from_slice(dims);
         shape.rank = dims.len() as u8;

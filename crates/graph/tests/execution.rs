@@ -19,7 +19,8 @@ fn classifier(b: &mut Builder) -> [usize; 3] {
     let logits = b.dense(states, 12, 4);
     let probabilities = b.one("activation", &[logits], &[], json!({ "kind": "softmax" }));
     let loss = b.loss("sparseCategoricalCrossentropy", probabilities, labels);
-    let accuracy = b.node("metric", &[probabilities, labels], &[], 2, json!({ "kind": "sparseCategoricalAccuracy" }));
+    let accuracy =
+        b.node("metric", &[probabilities, labels], &[], 2, json!({ "kind": "sparseCategoricalAccuracy" }));
     [probabilities, loss, accuracy[0]]
 }
 
@@ -84,7 +85,8 @@ fn padding_and_neighbours_change_nothing() {
         let spec = b.spec(&outputs);
         let params = parameters::<f32>(&spec, 2);
         let lengths = [2_u32, 5, 1, 4];
-        let rows: Vec<Vec<f64>> = lengths.iter().map(|&n| Random::new(u64::from(n)).list(n as usize * 3)).collect();
+        let rows: Vec<Vec<f64>> =
+            lengths.iter().map(|&n| Random::new(u64::from(n)).list(n as usize * 3)).collect();
         let feed = |order: &[usize], time: usize, junk: f64| {
             let mut floats = Vec::new();
             for &row in order {
@@ -106,7 +108,9 @@ fn padding_and_neighbours_change_nothing() {
             for (position, &row) in order.iter().enumerate() {
                 let steps = lengths[row] as usize * 5;
                 assert_eq!(got[0][position * time * 5..][..steps], base[0][row * 25..][..steps]);
-                assert!(got[0][position * time * 5 + steps..(position + 1) * time * 5].iter().all(|&v| v == 0.0));
+                assert!(
+                    got[0][position * time * 5 + steps..(position + 1) * time * 5].iter().all(|&v| v == 0.0)
+                );
                 assert_eq!(got[1][position * 5..][..5], base[1][row * 5..][..5]);
             }
         }
@@ -252,9 +256,11 @@ fn bad_batches_are_explained() {
     refused(&b, &outputs, &[wide], Code::Shape, &["'x'", "[null, null, 3]", "[2, 4, 5]"]);
     let holes = Feed::floats(&mut random, &[2, 4, 3]).mask(&[1; 7]);
     refused(&b, &outputs, &[holes], Code::Data, &["'x'", "2 x 4", "7"]);
-    let huge = Feed { floats: vec![0.0; 3], ints: None, shape: vec![1 << 40, 1 << 20, 3], sequence: Sequence::Full };
+    let huge =
+        Feed { floats: vec![0.0; 3], ints: None, shape: vec![1 << 40, 1 << 20, 3], sequence: Sequence::Full };
     refused(&b, &outputs, &[huge], Code::Memory, &["'x'"]);
-    let large = Feed { floats: vec![0.0; 3], ints: None, shape: vec![1 << 20, 1 << 20, 3], sequence: Sequence::Full };
+    let large =
+        Feed { floats: vec![0.0; 3], ints: None, shape: vec![1 << 20, 1 << 20, 3], sequence: Sequence::Full };
     refused(&b, &outputs, &[large], Code::Memory, &["12.0 TiB", "available"]);
 }
 

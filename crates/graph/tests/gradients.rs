@@ -32,8 +32,20 @@ fn dense_of_any_rank() {
 #[test]
 fn activations() {
     let kinds = [
-        "linear", "relu", "sigmoid", "tanh", "hardSigmoid", "softsign", "softplus", "elu", "selu", "gelu", "silu",
-        "exponential", "softmax", "logSoftmax",
+        "linear",
+        "relu",
+        "sigmoid",
+        "tanh",
+        "hardSigmoid",
+        "softsign",
+        "softplus",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "exponential",
+        "softmax",
+        "logSoftmax",
     ];
     for kind in kinds {
         let mut b = Builder::default();
@@ -88,7 +100,8 @@ fn layer_normalisation() {
     for (center, scale) in [(true, true), (true, false), (false, true), (false, false)] {
         let mut b = Builder::default();
         let x = b.float("x", json!([null, null, 4]));
-        let weights: Vec<usize> = (0..usize::from(center) + usize::from(scale)).map(|_| b.weight(&[4])).collect();
+        let weights: Vec<usize> =
+            (0..usize::from(center) + usize::from(scale)).map(|_| b.weight(&[4])).collect();
         let attributes = json!({ "epsilon": 1e-3, "center": center, "scale": scale });
         let y = b.one("layerNorm", &[x], &weights, attributes);
         check(&b, &[y], &[Feed::floats(&mut Random::new(6), &[2, 2, 4])]);
@@ -203,7 +216,10 @@ fn recurrent_orders() {
         for zeros in [false, true] {
             recurrent(op, &json!({ "zeroOutputForMask": zeros }));
             for output in ["time", "processing"] {
-                recurrent(op, &json!({ "order": "backward", "outputOrder": output, "zeroOutputForMask": zeros }));
+                recurrent(
+                    op,
+                    &json!({ "order": "backward", "outputOrder": output, "zeroOutputForMask": zeros }),
+                );
             }
         }
     }
@@ -217,7 +233,11 @@ fn one_value_as_both_initial_states() {
     let s = b.float("s", json!([null, 3]));
     let y = b.recurrent("lstm", &[x, s, s], 2, 3, &json!({}));
     let again = b.recurrent("lstm", &[y[0], y[1], y[2]], 3, 3, &json!({ "order": "backward" }));
-    check(&b, &[again[0], again[2], y[2]], &[features(&mut random, 2).mask(&HOLES), Feed::floats(&mut random, &[3, 3])]);
+    check(
+        &b,
+        &[again[0], again[2], y[2]],
+        &[features(&mut random, 2).mask(&HOLES), Feed::floats(&mut random, &[3, 3])],
+    );
 }
 
 #[test]
@@ -253,8 +273,11 @@ fn losses_per_step_and_per_row() {
             let mut b = Builder::default();
             let x = b.float("x", json!([null, null, 4]));
             let sparse = kind == "sparseCategoricalCrossentropy";
-            let target =
-                if sparse { b.int("labels", json!([null, null])) } else { b.float("t", json!([null, null, 4])) };
+            let target = if sparse {
+                b.int("labels", json!([null, null]))
+            } else {
+                b.float("t", json!([null, null, 4]))
+            };
             let weight = b.float("weight", json!([null]));
             let mut prediction = b.dense(x, 4, 4);
             if source != "logits" {
@@ -277,9 +300,13 @@ fn losses_per_step_and_per_row() {
             for value in &mut targets.floats {
                 *value = value.abs();
             }
-            let feeds = [features(&mut random, 4).mask(&HOLES), targets.clone(), Feed::floats(&mut random, &[3])];
+            let feeds =
+                [features(&mut random, 4).mask(&HOLES), targets.clone(), Feed::floats(&mut random, &[3])];
             let spec = b.spec(&[loss[0]]);
-            assert!(common::forward::<f64>(&spec, &common::parameters(&spec, 1), &feeds).unwrap()[0][0].is_finite());
+            assert!(
+                common::forward::<f64>(&spec, &common::parameters(&spec, 1), &feeds).unwrap()[0][0]
+                    .is_finite()
+            );
             check_without(&b, &[loss[0]], &feeds);
         }
     }
@@ -299,7 +326,10 @@ fn check_without(b: &Builder, outputs: &[usize], feeds: &[Feed]) {
                 common::forward::<f64>(&spec, &params, feeds).unwrap()[0][0]
             };
             let numeric = 1.5 * (at(1e-5) - at(-1e-5)) / 2e-5;
-            assert!((numeric - analytic).abs() < 1e-7, "{weight}[{index}]: numeric {numeric}, analytic {analytic}");
+            assert!(
+                (numeric - analytic).abs() < 1e-7,
+                "{weight}[{index}]: numeric {numeric}, analytic {analytic}"
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Takes a batch in: checks it, copies it, resolves shapes.
 
-use super::{Executor, Progress};
+use super::{Executor, Progress, Scratch};
 use crate::error::{Error, Result};
 use crate::mask::SequenceMask;
 use crate::memory;
@@ -54,17 +54,17 @@ impl<T: Scalar> Executor<T> {
 
     /// Computes the shapes of all values from those of the inputs.
     fn resolve(&mut self) -> Result<()> {
-        let operands = &mut self.operands;
-        for node in &self.graph.nodes {
-            operands.input_metas.clear();
-            operands.input_metas.extend(node.inputs.iter().map(|&value| self.metas[value]));
-            operands.output_metas.clear();
-            operands.output_metas.resize(node.outputs.len(), Meta::float(Shape::SCALAR));
-            node.op
-                .infer(&operands.input_metas, &mut operands.output_metas)
-                .and_then(|()| operands.output_metas.iter().try_for_each(|meta| meta.shape.elements().map(drop)))
+        let Scratch { input_metas, output_metas, .. } = &mut self.scratch;
+        for node in &mut self.graph.nodes {
+            input_metas.clear();
+            input_metas.extend(node.inputs.iter().map(|&value| self.metas[value]));
+            output_metas.clear();
+            output_metas.resize(node.outputs.len(), Meta::float(Shape::SCALAR));
+            let inferred = node.op.infer(input_metas, output_metas);
+            inferred
+                .and_then(|()| output_metas.iter().try_for_each(|meta| meta.shape.elements().map(drop)))
                 .map_err(|error| node.explain(error))?;
-            for (&value, &meta) in node.outputs.iter().zip(&operands.output_metas) {
+            for (&value, &meta) in node.outputs.iter().zip(&*output_metas) {
                 self.metas[value] = meta;
             }
         }
@@ -90,20 +90,20 @@ impl<T: Scalar> Executor<T> {
         match input.data {
             BatchData::Float(data) => {
                 let target = &mut self.floats[index];
-                memory::grow_aligned(target, elements, &format_input(spec))?;
+                memory::grow_aligned(target, elements, describe(spec))?;
                 fill(&mut target[..elements], data, T::ZERO, mask, &shape, input.sequence, spec)?;
                 check_finite(&target[..elements], &shape, spec)
             }
             BatchData::Int(data) => {
                 let target = &mut self.integers[index];
-                memory::refill(target, elements, 0, &format_input(spec))?;
+                memory::refill(target, elements, 0, describe(spec))?;
                 fill(target, data, 0, mask, &shape, input.sequence, spec)
             }
         }
     }
 }
 
-fn format_input(spec: &InputSpec) -> &'static str {
+fn describe(spec: &InputSpec) -> &'static str {
     match spec.dtype {
         Dtype::Float32 => "The float32 inputs",
         Dtype::Int32 => "The int32 inputs",
@@ -124,8 +124,9 @@ fn check_shape<T>(spec: &InputSpec, input: &BatchInput<'_, T>, expected: &Shape)
             dtype.as_str()
         )));
     }
-    let mismatch =
-        || Error::shape(format!("The input '{}' must have shape {expected}; got {:?}", spec.name, input.shape));
+    let mismatch = || {
+        Error::shape(format!("The input '{}' must have shape {expected}; got {:?}", spec.name, input.shape))
+    };
     let shape = Shape::new(input.shape).map_err(|_| mismatch())?;
     if shape.unify(expected) != Some(shape) || shape.dims().contains(&ANY) {
         return Err(mismatch());
@@ -140,7 +141,12 @@ fn check_shape<T>(spec: &InputSpec, input: &BatchInput<'_, T>, expected: &Shape)
     Ok(shape)
 }
 
-fn set_mask(mask: &mut SequenceMask, spec: &InputSpec, shape: &Shape, sequence: BatchSequence<'_>) -> Result<()> {
+fn set_mask(
+    mask: &mut SequenceMask,
+    spec: &InputSpec,
+    shape: &Shape,
+    sequence: BatchSequence<'_>,
+) -> Result<()> {
     let (batch, time) = (shape.batch(), shape.time());
     match sequence {
         BatchSequence::Full => {

@@ -1,6 +1,7 @@
 //! Runs a graph: binds a batch, computes values, differentiates.
 
 mod bind;
+mod pass;
 mod run;
 
 use crate::error::{Error, Result};
@@ -80,12 +81,12 @@ pub struct Executor<T: Scalar> {
     /// Counts the changes of shapes.
     generation: u64,
     progress: Progress,
-    operands: Operands,
+    scratch: Scratch,
 }
 
 /// Lists that are filled anew for every node.
 #[derive(Debug, Default)]
-struct Operands {
+struct Scratch {
     inputs: Vec<ValueRef>,
     outputs: Vec<ValueRef>,
     input_metas: Vec<Meta>,
@@ -110,7 +111,7 @@ impl<T: Scalar> Executor<T> {
             plans: Vec::new(),
             generation: 0,
             progress: Progress::Unbound,
-            operands: Operands::default(),
+            scratch: Scratch::default(),
             graph,
         })
     }

@@ -42,7 +42,11 @@ impl SequenceMask {
 
     /// Number of valid steps in the whole batch.
     pub fn valid_steps(&self) -> usize {
-        if self.full { self.batch * self.time } else { self.valid.iter().map(|&byte| usize::from(byte)).sum() }
+        if self.full {
+            self.batch * self.time
+        } else {
+            self.valid.iter().map(|&byte| usize::from(byte)).sum()
+        }
     }
 
     /// The length of each row, `None` when some row has an invalid step before a valid one.
@@ -76,7 +80,12 @@ impl SequenceMask {
     }
 
     /// Makes exactly the steps valid for which `valid(row, step)` holds.
-    pub(crate) fn set(&mut self, batch: usize, time: usize, valid: impl Fn(usize, usize) -> bool) -> Result<()> {
+    pub(crate) fn set(
+        &mut self,
+        batch: usize,
+        time: usize,
+        valid: impl Fn(usize, usize) -> bool,
+    ) -> Result<()> {
         let count = batch.checked_mul(time).ok_or_else(|| Error::memory("A mask is too large to address"))?;
         refill(&mut self.valid, count, 1, "The masks")?;
         let mut full = true;
@@ -124,6 +133,10 @@ impl SequenceMask {
 
     /// The order of valid steps; [`Self::pack`] must have run since the last change.
     pub(crate) fn packing(&self) -> Result<&Packing> {
-        if self.packed { Ok(&self.packing) } else { Err(Error::native("A mask was used before it was packed")) }
+        if self.packed {
+            Ok(&self.packing)
+        } else {
+            Err(Error::native("A mask was used before it was packed"))
+        }
     }
 }

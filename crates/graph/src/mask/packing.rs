@@ -43,7 +43,12 @@ impl Packing {
         self.steps[self.counts[self.order[j]] - 1] + j
     }
 
-    pub(super) fn build(&mut self, batch: usize, time: usize, valid: impl Fn(usize, usize) -> bool) -> Result<()> {
+    pub(super) fn build(
+        &mut self,
+        batch: usize,
+        time: usize,
+        valid: impl Fn(usize, usize) -> bool,
+    ) -> Result<()> {
         refill(&mut self.counts, batch, 0, WHAT)?;
         // starts[c]: how many rows have more than c valid steps, which is both where the rows with c steps begin in a
         // descending order and how many rows take part in step c.
@@ -71,11 +76,9 @@ impl Packing {
             let j = self.starts[count];
             self.starts[count] += 1;
             self.order[j] = row;
-            let mut position = 0;
-            for step in (0..time).filter(|&step| valid(row, step)) {
+            for (position, step) in (0..time).filter(|&step| valid(row, step)).enumerate() {
                 self.source[self.steps[position] + j] = row * time + step;
                 self.reversed[self.steps[count - 1 - position] + j] = row * time + step;
-                position += 1;
             }
         }
         Ok(())

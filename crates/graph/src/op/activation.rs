@@ -59,7 +59,7 @@ pub(super) fn expect_float(meta: &Meta) -> Result<()> {
 }
 
 impl<T: Scalar> Op<T> for ActivationOp {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         expect_float(&inputs[0])?;
         if self.kind != ActivationKind::Elementwise(Activation::Linear) && inputs[0].shape.rank() == 0 {
             return Err(Error::shape("the input must have at least one dimension"));

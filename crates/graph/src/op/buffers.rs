@@ -36,6 +36,9 @@ impl Place {
     }
 }
 
+/// What [`Buffers::carve`] gives: slices to read and slices to write.
+type Carved<'s, T, const R: usize, const W: usize> = ([&'s [T]; R], [&'s mut [T]; W]);
+
 /// The block and the copies of the inputs.
 pub(crate) struct Buffers<'a, T> {
     block: &'a mut [T],
@@ -53,7 +56,7 @@ impl<'a, T> Buffers<'a, T> {
         &mut self,
         reads: [Place; R],
         writes: [Place; W],
-    ) -> Result<([&[T]; R], [&mut [T]; W])> {
+    ) -> Result<Carved<'_, T, R, W>> {
         let fault = || Error::native("Buffers that are used together overlap or do not exist");
         const { assert!(W <= MAX_WRITES) };
         let mut order: [(usize, usize, usize); W] = [(0, 0, 0); W];
@@ -92,8 +95,12 @@ impl<'a, T> Buffers<'a, T> {
         for (slice, place) in read.iter_mut().zip(reads) {
             *slice = match place {
                 Place::None | Place::Block { len: 0, .. } => &[],
-                Place::Block { start, len } => find(start..start.checked_add(len).ok_or_else(fault)?).ok_or_else(fault)?,
-                Place::Input { index, len } => self.inputs.get(index).and_then(|data| data.get(..len)).ok_or_else(fault)?,
+                Place::Block { start, len } => {
+                    find(start..start.checked_add(len).ok_or_else(fault)?).ok_or_else(fault)?
+                }
+                Place::Input { index, len } => {
+                    self.inputs.get(index).and_then(|data| data.get(..len)).ok_or_else(fault)?
+                }
             };
         }
         Ok((read, written))

@@ -1,7 +1,7 @@
 //! `concatenate`: inputs side by side along a feature axis.
 
 use super::activation::expect_float;
-use super::{Backward, Forward, MaskRule, Op, Place, Site};
+use super::{Backward, Forward, Frame, MaskRule, Op, Site, ValueRef};
 use crate::error::{Error, Result};
 use crate::shape::{ANY, Meta};
 use seqloom_kernels::Scalar;
@@ -36,33 +36,35 @@ impl Concatenate {
             ))),
         }
     }
+}
 
-    /// For each input: its gradient or value, elements of one block of it, and where that block starts in the output's.
-    fn pieces<'f, T: Scalar>(
-        &self,
-        frame: &super::context::Frame<'f, T>,
-    ) -> Result<(usize, impl Iterator<Item = Result<(super::ValueRef, usize, usize)>> + use<'f, T>)> {
-        let axis = self.axis(frame.outputs[0].shape.rank())?;
-        let total = frame.outputs[0].shape.inner(axis)?;
-        let mut start = 0;
-        let pieces = frame.inputs.iter().map(move |input| {
-            let width = input.shape.inner(axis)?;
-            start += width;
-            Ok((*input, width, start - width))
-        });
-        Ok((total, pieces))
+/// Calls `visit` with each input, the elements of one block of it, and where that block starts in a block of the output.
+fn for_each_input(
+    axis: usize,
+    inputs: &[ValueRef],
+    mut visit: impl FnMut(&ValueRef, usize, usize) -> Result<()>,
+) -> Result<()> {
+    let mut start = 0;
+    for input in inputs {
+        let width = input.shape.inner(axis)?;
+        visit(input, width, start)?;
+        start += width;
     }
+    Ok(())
 }
 
 impl<T: Scalar> Op<T> for Concatenate {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         let axis = self.axis(inputs[0].shape.rank())?;
         let mut shape = inputs[0].shape;
         let mut total = Some(0_usize);
         for meta in inputs {
             expect_float(meta)?;
             let mismatch = || {
-                Error::shape(format!("inputs must have equal dimensions except axis {axis}; got {shape} and {}", meta.shape))
+                Error::shape(format!(
+                    "inputs must have equal dimensions except axis {axis}; got {shape} and {}",
+                    meta.shape
+                ))
             };
             let mut other = meta.shape;
             let width = std::mem::replace(other.dims_mut().get_mut(axis).ok_or_else(mismatch)?, ANY);
@@ -77,34 +79,31 @@ impl<T: Scalar> Op<T> for Concatenate {
     }
 
     fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
-        let frame = &mut context.frame;
-        let (total, pieces) = self.pieces(frame)?;
-        for piece in pieces {
-            let (input, width, start) = piece?;
-            let ([x], [y]) = frame.buffers.carve([input.place], [frame.outputs[0].place])?;
+        let Frame { inputs, outputs, buffers, .. } = &mut context.frame;
+        let axis = self.axis(outputs[0].shape.rank())?;
+        let total = outputs[0].shape.inner(axis)?;
+        for_each_input(axis, inputs, |input, width, start| {
+            let ([x], [y]) = buffers.carve([input.place], [outputs[0].place])?;
             for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(total)) {
                 y[start..start + width].copy_from_slice(x);
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
-        let frame = &mut context.frame;
-        let (total, pieces) = self.pieces(frame)?;
-        for piece in pieces {
-            let (input, width, start) = piece?;
-            if input.gradient == Place::None {
-                continue;
-            }
-            let ([dy], [dx]) = frame.buffers.carve([frame.outputs[0].gradient], [input.gradient])?;
+        let Frame { inputs, outputs, buffers, .. } = &mut context.frame;
+        let axis = self.axis(outputs[0].shape.rank())?;
+        let total = outputs[0].shape.inner(axis)?;
+        for_each_input(axis, inputs, |input, width, start| {
+            let ([dy], [dx]) = buffers.carve([outputs[0].gradient], [input.gradient])?;
             for (dx, dy) in dx.chunks_exact_mut(width).zip(dy.chunks_exact(total)) {
                 for (dx, &dy) in dx.iter_mut().zip(&dy[start..start + width]) {
                     *dx += dy;
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn mask_rule(&self) -> MaskRule {

@@ -33,17 +33,20 @@ impl Dense {
 }
 
 impl<T: Scalar> Op<T> for Dense {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         expect_float(&inputs[0])?;
         let shape = inputs[0].shape;
         if shape.rank() < 2 || !fits(shape.last(), self.inputs) {
-            return Err(Error::shape(format!("the last dimension of the input must be {}; got shape {shape}", self.inputs)));
+            return Err(Error::shape(format!(
+                "the last dimension of the input must be {}; got shape {shape}",
+                self.inputs
+            )));
         }
         outputs[0] = Meta::float(shape.with_last(self.units));
         Ok(())
     }
 
-    fn sizes(&self, operands: Operands<'_>) -> Result<Sizes> {
+    fn sizes(&mut self, operands: Operands<'_>) -> Result<Sizes> {
         operands.outputs[0].shape.elements()?;
         Ok(Sizes::default())
     }

@@ -62,16 +62,19 @@ fn for_each<'a, T: Scalar>(
 }
 
 impl<T: Scalar> Op<T> for Dropout {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         expect_float(&inputs[0])?;
         if inputs[0].shape.rank() < 2 {
-            return Err(Error::shape(format!("the input must have at least 2 dimensions; got shape {}", inputs[0].shape)));
+            return Err(Error::shape(format!(
+                "the input must have at least 2 dimensions; got shape {}",
+                inputs[0].shape
+            )));
         }
         outputs[0] = inputs[0];
         Ok(())
     }
 
-    fn sizes(&self, operands: Operands<'_>) -> Result<Sizes> {
+    fn sizes(&mut self, operands: Operands<'_>) -> Result<Sizes> {
         let shape = operands.inputs[0].shape;
         let (_, width) = self.factors(&shape)?;
         let count = shape.elements()?.min(width.saturating_mul(shape.batch()));
@@ -86,7 +89,8 @@ impl<T: Scalar> Op<T> for Dropout {
         let frame = &mut context.frame;
         let shape = frame.inputs[0].shape;
         let scale_place = if frame.stash == Place::None { frame.workspace } else { frame.stash };
-        let ([x], [y, scale]) = frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place, scale_place])?;
+        let ([x], [y, scale]) =
+            frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place, scale_place])?;
         if !frame.run.training || self.rate == 0.0 {
             scale.fill(T::ONE);
             y.copy_from_slice(x);

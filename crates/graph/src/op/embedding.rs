@@ -37,7 +37,7 @@ impl Embedding {
 }
 
 impl<T: Scalar> Op<T> for Embedding {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         if inputs[0].dtype != Dtype::Int32 {
             return Err(Error::data("the input must be int32 token ids, but is float32"));
         }
@@ -114,7 +114,9 @@ impl<T: Scalar> Op<T> for Embedding {
         }
         let [d_table] = gradients.dense([Some(weight)])?;
         for (position, dy) in dy.chunks_exact(self.width).enumerate() {
-            if let Some(target) = row(position).and_then(|row| d_table.get_mut(row * self.width..(row + 1) * self.width)) {
+            if let Some(target) =
+                row(position).and_then(|row| d_table.get_mut(row * self.width..(row + 1) * self.width))
+            {
                 for (sum, &dy) in target.iter_mut().zip(dy) {
                     *sum += dy;
                 }

@@ -36,12 +36,18 @@ pub(super) fn without_time(meta: &Meta) -> Result<Meta> {
             }
             Ok(Meta::float(shape))
         }
-        _ => Err(Error::shape(format!("the input must have shape [batch, time, features]; got {}", meta.shape))),
+        _ => Err(Error::shape(format!(
+            "the input must have shape [batch, time, features]; got {}",
+            meta.shape
+        ))),
     }
 }
 
 /// The index of each row's last valid step in `[batch * time]`.
-fn last_steps<'a>(value: &ValueRef, masks: &'a [SequenceMask]) -> impl Iterator<Item = Option<usize>> + use<'a> {
+fn last_steps<'a>(
+    value: &ValueRef,
+    masks: &'a [SequenceMask],
+) -> impl Iterator<Item = Option<usize>> + use<'a> {
     let (batch, time) = (value.shape.batch(), value.shape.time());
     let mask = mask_of(masks, value);
     (0..batch).map(move |row| {
@@ -51,7 +57,7 @@ fn last_steps<'a>(value: &ValueRef, masks: &'a [SequenceMask]) -> impl Iterator<
 }
 
 impl<T: Scalar> Op<T> for LastStep {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         outputs[0] = without_time(&inputs[0])?;
         Ok(())
     }

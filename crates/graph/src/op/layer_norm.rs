@@ -39,8 +39,14 @@ impl LayerNorm {
             let Some(index) = index else { continue };
             let shape = site.weight_shape(index);
             match *shape {
-                [size] if size > 0 && features.is_none_or(|features| features == size) => features = Some(size),
-                _ => return Err(Error::shape(format!("the {role} must have shape [features]; got {shape:?}"))),
+                [size] if size > 0 && features.is_none_or(|features| features == size) => {
+                    features = Some(size)
+                }
+                _ => {
+                    return Err(Error::shape(format!(
+                        "the {role} must have shape [features]; got {shape:?}"
+                    )));
+                }
             }
         }
         Ok(Self { epsilon, gamma, beta, features })
@@ -48,7 +54,7 @@ impl LayerNorm {
 }
 
 impl<T: Scalar> Op<T> for LayerNorm {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         expect_float(&inputs[0])?;
         let shape = inputs[0].shape;
         if shape.rank() < 2 || self.features.is_some_and(|features| !fits(shape.last(), features)) {
@@ -59,10 +65,11 @@ impl<T: Scalar> Op<T> for LayerNorm {
         Ok(())
     }
 
-    fn sizes(&self, operands: Operands<'_>) -> Result<Sizes> {
+    fn sizes(&mut self, operands: Operands<'_>) -> Result<Sizes> {
         let shape = operands.inputs[0].shape;
         let rows = shape.elements()? / shape.last();
-        let both = rows.checked_mul(2).ok_or_else(|| Error::memory("the statistics are too large to address"))?;
+        let both =
+            rows.checked_mul(2).ok_or_else(|| Error::memory("the statistics are too large to address"))?;
         Ok(Sizes { stash: if operands.recording { both } else { 0 }, forward: 0, backward: shape.last() })
     }
 

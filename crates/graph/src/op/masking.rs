@@ -28,7 +28,7 @@ impl Masking {
 }
 
 impl<T: Scalar> Op<T> for Masking {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         expect_float(&inputs[0])?;
         if inputs[0].shape.rank() < 3 {
             return Err(Error::shape(format!(
@@ -55,7 +55,11 @@ impl<T: Scalar> Op<T> for Masking {
                 && source.is_none_or(|source| source.is_valid(row, step))
         });
         for (position, (x, y)) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).enumerate() {
-            if mask.is_valid(position / time, position % time) { y.copy_from_slice(x) } else { y.fill(T::ZERO) }
+            if mask.is_valid(position / time, position % time) {
+                y.copy_from_slice(x)
+            } else {
+                y.fill(T::ZERO)
+            }
         }
         masks[index] = mask;
         result

@@ -49,7 +49,7 @@ impl Merge {
 }
 
 impl<T: Scalar> Op<T> for Merge {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         let mut shape = inputs[0].shape;
         for meta in inputs {
             expect_float(meta)?;
@@ -61,7 +61,7 @@ impl<T: Scalar> Op<T> for Merge {
         Ok(())
     }
 
-    fn sizes(&self, operands: Operands<'_>) -> Result<Sizes> {
+    fn sizes(&mut self, operands: Operands<'_>) -> Result<Sizes> {
         // The product of the other factors, or which elements have found their extreme.
         let needed = !matches!(self.kind, Kind::Add | Kind::Average | Kind::Subtract);
         let backward = if needed { operands.outputs[0].shape.elements()? } else { 0 };
@@ -114,7 +114,8 @@ impl<T: Scalar> Op<T> for Merge {
         for (index, input) in frame.inputs.iter().enumerate() {
             match self.kind {
                 Kind::Add | Kind::Average | Kind::Subtract => {
-                    let scale = T::from_f64(if self.kind == Kind::Subtract && index == 1 { -1.0 } else { scale });
+                    let scale =
+                        T::from_f64(if self.kind == Kind::Subtract && index == 1 { -1.0 } else { scale });
                     let ([dy], [dx]) = frame.buffers.carve([output.gradient], [input.gradient])?;
                     for (dx, &dy) in dx.iter_mut().zip(dy) {
                         *dx += dy * scale;

@@ -49,7 +49,7 @@ fn largest(count: usize, value: impl Fn(usize) -> f64) -> usize {
 }
 
 impl<T: Scalar> Op<T> for Metric {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         check_target(self.kind == Kind::SparseCategoricalAccuracy, &inputs[0], &inputs[1])?;
         outputs.fill(Meta::float(Shape::SCALAR));
         Ok(())

@@ -63,14 +63,15 @@ pub(crate) struct Operands<'a> {
 
 /// An operation of a graph, with whatever it caches between runs.
 ///
-/// Errors need not name the layer; the caller adds it. `forward` and `backward` may rely on what `infer` has checked.
+/// Errors need not name the layer; the caller adds it. `forward` and `backward` may rely on what `infer` has checked. Planning takes
+/// `&mut self` too, so that an operation can hold a graph of its own and plan it for the sizes it is given.
 pub(crate) trait Op<T: Scalar>: Send {
     /// Checks the inputs and computes types and shapes of the outputs. Runs once with unknown dimensions and again for every
     /// new batch size with known ones.
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()>;
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()>;
 
     /// Memory needed besides inputs and outputs, for known shapes.
-    fn sizes(&self, _operands: Operands<'_>) -> Result<Sizes> {
+    fn sizes(&mut self, _operands: Operands<'_>) -> Result<Sizes> {
         Ok(Sizes::default())
     }
 
@@ -129,7 +130,9 @@ pub(crate) enum ActivationKind {
 pub(crate) fn build<T: Scalar>(site: &Site<'_>) -> Result<Box<dyn Op<T>>> {
     Ok(match site.op() {
         "activation" => Box::new(activation::ActivationOp::new(site)?),
-        "add" | "average" | "subtract" | "multiply" | "maximum" | "minimum" => Box::new(merge::Merge::new(site)?),
+        "add" | "average" | "subtract" | "multiply" | "maximum" | "minimum" => {
+            Box::new(merge::Merge::new(site)?)
+        }
         "concatenate" => Box::new(concatenate::Concatenate::new(site)?),
         "dense" => Box::new(dense::Dense::new(site)?),
         "dropout" => Box::new(dropout::Dropout::new(site)?),
@@ -143,6 +146,11 @@ pub(crate) fn build<T: Scalar>(site: &Site<'_>) -> Result<Box<dyn Op<T>>> {
         "poolAverage" | "poolMax" => Box::new(pool::Pool::new(site)?),
         "repeatVector" => Box::new(repeat_vector::RepeatVector::new(site)?),
         "reshape" => Box::new(reshape::Reshape::new(site)?),
-        other => return Err(Error::unsupported(format!("There is no operation '{other}' (node '{}')", site.name()))),
+        other => {
+            return Err(Error::unsupported(format!(
+                "There is no operation '{other}' (node '{}')",
+                site.name()
+            )));
+        }
     })
 }

@@ -27,7 +27,7 @@ impl Pool {
 }
 
 impl<T: Scalar> Op<T> for Pool {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         outputs[0] = without_time(&inputs[0])?;
         Ok(())
     }

@@ -31,10 +31,13 @@ impl RepeatVector {
 }
 
 impl<T: Scalar> Op<T> for RepeatVector {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         expect_float(&inputs[0])?;
         let &[batch, features] = inputs[0].shape.dims() else {
-            return Err(Error::shape(format!("the input must have shape [batch, features]; got {}", inputs[0].shape)));
+            return Err(Error::shape(format!(
+                "the input must have shape [batch, features]; got {}",
+                inputs[0].shape
+            )));
         };
         outputs[0] = Meta::float(Shape::new(&[batch, self.n, features])?);
         Ok(())

@@ -35,8 +35,9 @@ impl Reshape {
             match *dim {
                 None if open.is_none() => open = Some(axis),
                 Some(dim) if dim > 0 => {
-                    known = product(&[known, dim])
-                        .ok_or_else(|| Error::memory(format!("the shape {shape:?} is too large to address")))?;
+                    known = product(&[known, dim]).ok_or_else(|| {
+                        Error::memory(format!("the shape {shape:?} is too large to address"))
+                    })?;
                 }
                 _ => {
                     return Err(Error::option(format!(
@@ -51,7 +52,7 @@ impl Reshape {
 }
 
 impl<T: Scalar> Op<T> for Reshape {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         expect_float(&inputs[0])?;
         let input = inputs[0].shape;
         let mut shape = Shape::new(&[input.batch()])?;
@@ -61,9 +62,16 @@ impl<T: Scalar> Op<T> for Reshape {
         let row = input.dims().get(1..).unwrap_or(&[]);
         if !row.contains(&ANY) {
             let elements = input.inner(1)?;
-            let fits = if self.open.is_some() { elements.is_multiple_of(self.known) } else { elements == self.known };
+            let fits = if self.open.is_some() {
+                elements.is_multiple_of(self.known)
+            } else {
+                elements == self.known
+            };
             if !fits {
-                return Err(Error::shape(format!("rows of the input {input} cannot be reshaped to {}", self.target)));
+                return Err(Error::shape(format!(
+                    "rows of the input {input} cannot be reshaped to {}",
+                    self.target
+                )));
             }
             if let Some(axis) = self.open {
                 shape.dims_mut()[axis + 1] = elements / self.known;

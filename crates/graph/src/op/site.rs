@@ -62,7 +62,11 @@ impl<'a> Site<'a> {
 
     /// The dimensions of weight `index`.
     pub(crate) fn weight_shape(&self, index: usize) -> &'a [usize] {
-        self.node.weights.get(index).and_then(|&weight| self.weights.get(weight)).map_or(&[], |spec| &spec.shape)
+        self.node
+            .weights
+            .get(index)
+            .and_then(|&weight| self.weights.get(weight))
+            .map_or(&[], |spec| &spec.shape)
     }
 
     /// Checks the shape of weight `index`, which messages call `role`.
@@ -77,7 +81,9 @@ impl<'a> Site<'a> {
     /// The dimensions of weight `index`, a matrix that messages call `role`.
     pub(crate) fn matrix(&self, index: usize, role: &str) -> Result<[usize; 2]> {
         match *self.weight_shape(index) {
-            [rows, columns] if rows > 0 && columns > 0 && product(&[rows, columns]).is_some() => Ok([rows, columns]),
+            [rows, columns] if rows > 0 && columns > 0 && product(&[rows, columns]).is_some() => {
+                Ok([rows, columns])
+            }
             ref got => Err(Error::shape(format!(
                 "the {role} must be a matrix without empty dimensions; got shape {got:?}"
             ))),

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::op::{self, MaskRule, Op, Site};
 use crate::params::element_count;
 use crate::shape::{ANY, Meta, Shape};
-use crate::spec::{Dtype, GraphSpec, InputSpec, NodeSpec, VERSION};
+use crate::spec::{Dtype, GraphSpec, InputSpec, NodeSpec};
 use seqloom_kernels::Scalar;
 use std::collections::HashSet;
 
@@ -60,12 +60,7 @@ pub(crate) struct Graph<T: Scalar> {
 impl<T: Scalar> Graph<T> {
     /// Checks a description.
     pub(crate) fn new(spec: GraphSpec) -> Result<Self> {
-        if spec.version != VERSION {
-            return Err(Error::format(format!(
-                "The graph has format version {}; this engine reads version {VERSION}",
-                spec.version
-            )));
-        }
+        spec.check_version()?;
         check_weights(&spec)?;
         let mut values = Vec::new();
         for input in &spec.inputs {
@@ -86,8 +81,14 @@ impl<T: Scalar> Graph<T> {
             }
         }
         rewrite::fuse_activations(&mut nodes, &owners);
-        let mut graph =
-            Self { row_gradients: row_gradients(&spec, &nodes), spec, nodes, values, masks: Vec::new(), mask_count: 0 };
+        let mut graph = Self {
+            row_gradients: row_gradients(&spec, &nodes),
+            spec,
+            nodes,
+            values,
+            masks: Vec::new(),
+            mask_count: 0,
+        };
         graph.assign_masks();
         Ok(graph)
     }
@@ -110,7 +111,9 @@ impl<T: Scalar> Graph<T> {
             let timed = node.outputs.iter().copied().find(|&output| self.values[output].shape.rank() >= 3);
             let Some(timed) = timed else { continue };
             let mut sources: Vec<usize> = match node.op.mask_rule() {
-                MaskRule::First => node.inputs.iter().take(1).filter_map(|&input| self.masks[input]).collect(),
+                MaskRule::First => {
+                    node.inputs.iter().take(1).filter_map(|&input| self.masks[input]).collect()
+                }
                 MaskRule::Merge => node.inputs.iter().filter_map(|&input| self.masks[input]).collect(),
                 MaskRule::Own => Vec::new(),
             };
@@ -160,7 +163,10 @@ fn input_meta(input: &InputSpec) -> Result<Meta> {
     let mut shape = Shape::SCALAR;
     for dim in &input.shape {
         if matches!(dim, Some(0 | ANY)) {
-            return Err(Error::shape(format!("The input '{}' has a dimension of no possible size", input.name)));
+            return Err(Error::shape(format!(
+                "The input '{}' has a dimension of no possible size",
+                input.name
+            )));
         }
         shape = shape.pushed(dim.unwrap_or(ANY)).map_err(|error| in_input(input, &error))?;
     }
@@ -180,9 +186,9 @@ fn build<T: Scalar>(node: &NodeSpec, spec: &GraphSpec, values: &mut Vec<Meta>) -
     let explain = |error: Error| Error { message: format!("Layer {label}: {}", error.message), ..error };
     let mut metas = Vec::new();
     for &input in &node.inputs {
-        let meta = values
-            .get(input)
-            .ok_or_else(|| explain(Error::format(format!("the input value {input} is not defined before its use"))))?;
+        let meta = values.get(input).ok_or_else(|| {
+            explain(Error::format(format!("the input value {input} is not defined before its use")))
+        })?;
         metas.push(*meta);
     }
     let mut seen = HashSet::new();
@@ -191,7 +197,9 @@ fn build<T: Scalar>(node: &NodeSpec, spec: &GraphSpec, values: &mut Vec<Meta>) -
             return Err(explain(Error::format(format!("there is no weight {weight}"))));
         }
         if !seen.insert(weight) {
-            return Err(explain(Error::unsupported(format!("the weight {weight} is used twice by the same operation"))));
+            return Err(explain(Error::unsupported(format!(
+                "the weight {weight} is used twice by the same operation"
+            ))));
         }
     }
     for (index, &output) in node.outputs.iter().enumerate() {
@@ -202,7 +210,7 @@ fn build<T: Scalar>(node: &NodeSpec, spec: &GraphSpec, values: &mut Vec<Meta>) -
             ))));
         }
     }
-    let op = op::build::<T>(&Site::new(node, &spec.weights)).map_err(explain)?;
+    let mut op = op::build::<T>(&Site::new(node, &spec.weights)).map_err(explain)?;
     let mut outputs = vec![Meta::float(Shape::SCALAR); node.outputs.len()];
     op.infer(&metas, &mut outputs).map_err(explain)?;
     values.extend(outputs);

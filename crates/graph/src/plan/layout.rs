@@ -59,12 +59,17 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// Places everything `program` needs for values of known shapes.
-    pub(crate) fn plan<T: Scalar>(&mut self, graph: &Graph<T>, program: &Program, metas: &[Meta]) -> Result<()> {
+    pub(crate) fn plan<T: Scalar>(
+        &mut self,
+        graph: &mut Graph<T>,
+        program: &Program,
+        metas: &[Meta],
+    ) -> Result<()> {
         self.collect(graph, program, metas)?;
         self.place()
     }
 
-    fn collect<T: Scalar>(&mut self, graph: &Graph<T>, program: &Program, metas: &[Meta]) -> Result<()> {
+    fn collect<T: Scalar>(&mut self, graph: &mut Graph<T>, program: &Program, metas: &[Meta]) -> Result<()> {
         self.inputs = graph.spec.inputs.len();
         self.requests.clear();
         self.values.clear();
@@ -79,18 +84,25 @@ impl Layout {
                 self.requests.push(Request { len: meta.shape.elements()?, life, owner: Owner::Value(value) });
             }
             if let Some(life) = program.gradient_lives[value] {
-                self.requests.push(Request { len: meta.shape.elements()?, life, owner: Owner::Gradient(value) });
+                self.requests.push(Request {
+                    len: meta.shape.elements()?,
+                    life,
+                    owner: Owner::Gradient(value),
+                });
             }
         }
         for (position, &index) in program.nodes.iter().enumerate() {
-            let node = &graph.nodes[index];
+            let node = &mut graph.nodes[index];
             self.input_metas.clear();
             self.input_metas.extend(node.inputs.iter().map(|&value| metas[value]));
             self.output_metas.clear();
             self.output_metas.extend(node.outputs.iter().map(|&value| metas[value]));
             let recording = program.backward[position];
             let operands = Operands { inputs: &self.input_metas, outputs: &self.output_metas, recording };
-            let sizes = node.op.sizes(operands).map_err(|error| node.explain(error))?;
+            let sizes = match node.op.sizes(operands) {
+                Ok(sizes) => sizes,
+                Err(error) => return Err(node.explain(error)),
+            };
             let back = program.backward_time(position);
             let at = |time| Life { first: time, last: time };
             let requests = [
@@ -112,7 +124,9 @@ impl Layout {
     fn place(&mut self) -> Result<()> {
         let too_large = || Error::memory("The batch needs more memory than can be addressed");
         // The order must not depend on how the sort treats equal sizes.
-        self.requests.sort_unstable_by_key(|request| (std::cmp::Reverse(request.len), request.life.first, request.life.last));
+        self.requests.sort_unstable_by_key(|request| {
+            (std::cmp::Reverse(request.len), request.life.first, request.life.last)
+        });
         self.placed.clear();
         self.total = 0;
         for index in 0..self.requests.len() {

@@ -39,11 +39,15 @@ impl Program {
             .iter()
             .map(|&index| {
                 let node = &graph.nodes[index];
-                node.outputs.iter().enumerate().filter(|&(_, &value)| gradients.seeded[value]).any(|(output, _)| {
-                    let mut inputs = node.inputs.iter().enumerate();
-                    node.trainable
-                        || inputs.any(|(input, &id)| gradients.kept[id] && node.op.differentiable(input, output))
-                })
+                node.outputs.iter().enumerate().filter(|&(_, &value)| gradients.seeded[value]).any(
+                    |(output, _)| {
+                        let mut inputs = node.inputs.iter().enumerate();
+                        node.trainable
+                            || inputs.any(|(input, &id)| {
+                                gradients.kept[id] && node.op.differentiable(input, output)
+                            })
+                    },
+                )
             })
             .collect();
         let mut program =
@@ -74,7 +78,8 @@ impl Program {
         let mut read: Vec<Option<usize>> = vec![None; count];
         let mut received: Vec<Option<usize>> = vec![None; count];
         let mut consumed: Vec<usize> = vec![end; count];
-        let extend = |slot: &mut Option<usize>, time: usize| *slot = Some(slot.map_or(time, |old| old.max(time)));
+        let extend =
+            |slot: &mut Option<usize>, time: usize| *slot = Some(slot.map_or(time, |old| old.max(time)));
         for (position, &index) in self.nodes.iter().enumerate() {
             let node = &graph.nodes[index];
             let back = self.backward_time(position);
@@ -144,7 +149,12 @@ struct Gradients {
     kept: Vec<bool>,
 }
 
-fn wants_gradient<T: Scalar>(graph: &Graph<T>, nodes: &[usize], wanted: &[usize], record: Record) -> Gradients {
+fn wants_gradient<T: Scalar>(
+    graph: &Graph<T>,
+    nodes: &[usize],
+    wanted: &[usize],
+    record: Record,
+) -> Gradients {
     let count = graph.values.len();
     let mut seeded = vec![false; count];
     let mut depends = vec![false; count];
@@ -160,7 +170,11 @@ fn wants_gradient<T: Scalar>(graph: &Graph<T>, nodes: &[usize], wanted: &[usize]
         let node = &graph.nodes[index];
         for (output, &value) in node.outputs.iter().enumerate() {
             depends[value] = node.trainable
-                || node.inputs.iter().enumerate().any(|(input, &id)| depends[id] && node.op.differentiable(input, output));
+                || node
+                    .inputs
+                    .iter()
+                    .enumerate()
+                    .any(|(input, &id)| depends[id] && node.op.differentiable(input, output));
         }
     }
     for &value in wanted {

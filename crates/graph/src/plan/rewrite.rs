@@ -9,7 +9,8 @@ pub(super) fn fuse_activations<T: Scalar>(nodes: &mut [Node<T>], owners: &[Optio
     for index in 0..nodes.len() {
         let Some(&prediction) = nodes[index].inputs.first() else { continue };
         let Some(owner) = owners.get(prediction).copied().flatten() else { continue };
-        let (Some(activation), Some(&logits)) = (nodes[owner].op.activation(), nodes[owner].inputs.first()) else {
+        let (Some(activation), Some(&logits)) = (nodes[owner].op.activation(), nodes[owner].inputs.first())
+        else {
             continue;
         };
         if nodes[index].op.fuse_activation(activation) {

@@ -115,9 +115,11 @@ impl<'de> Deserialize<'de> for Initializer {
         let mut fields = serde_json::Map::deserialize(deserializer)?;
         let seed = match fields.remove("seed") {
             None | Some(serde_json::Value::Null) => None,
-            Some(value) => {
-                Some(value.as_u64().ok_or_else(|| D::Error::custom("seed must be a whole number of at least 0"))?)
-            }
+            Some(value) => Some(
+                value
+                    .as_u64()
+                    .ok_or_else(|| D::Error::custom("seed must be a whole number of at least 0"))?,
+            ),
         };
         let kind = serde_json::from_value(serde_json::Value::Object(fields)).map_err(D::Error::custom)?;
         Ok(Self { kind, seed })

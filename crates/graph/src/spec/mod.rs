@@ -98,14 +98,19 @@ impl GraphSpec {
     /// # Errors
     /// `ERR_FORMAT` when the text is not JSON of the expected fields, or of another version of the format.
     pub fn from_json(text: &str) -> Result<Self> {
-        let spec: Self =
-            serde_json::from_str(text).map_err(|error| Error::format(format!("The graph cannot be read: {error}")))?;
-        if spec.version != VERSION {
-            return Err(Error::format(format!(
-                "The graph has format version {}; this engine reads version {VERSION}",
-                spec.version
-            )));
-        }
+        let spec: Self = serde_json::from_str(text)
+            .map_err(|error| Error::format(format!("The graph cannot be read: {error}")))?;
+        spec.check_version()?;
         Ok(spec)
+    }
+    /// Refuses other versions of the format.
+    pub(crate) fn check_version(&self) -> Result<()> {
+        if self.version == VERSION {
+            return Ok(());
+        }
+        Err(Error::format(format!(
+            "The graph has format version {}; this engine reads version {VERSION}",
+            self.version
+        )))
     }
 }

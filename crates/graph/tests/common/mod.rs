@@ -8,14 +8,14 @@ use seqloom_kernels::Scalar;
 use serde_json::{Value, json};
 
 /// Pseudo-random numbers for test data.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    pub fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -23,18 +23,18 @@ impl Random {
     }
 
     /// Uniform over [-1, 1).
-    pub fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         self.below(1 << 30) as f64 / f64::from(1 << 29) - 1.0
     }
 
-    pub fn list(&mut self, count: usize) -> Vec<f64> {
+    pub(crate) fn list(&mut self, count: usize) -> Vec<f64> {
         (0..count).map(|_| self.unit()).collect()
     }
 }
 
 /// Collects a graph in the wire format.
 #[derive(Default)]
-pub struct Builder {
+pub(crate) struct Builder {
     inputs: Vec<Value>,
     weights: Vec<Value>,
     nodes: Vec<Value>,
@@ -42,25 +42,25 @@ pub struct Builder {
 }
 
 impl Builder {
-    pub fn input(&mut self, name: &str, dtype: &str, shape: Value) -> usize {
+    pub(crate) fn input(&mut self, name: &str, dtype: &str, shape: Value) -> usize {
         self.inputs.push(json!({ "name": name, "dtype": dtype, "shape": shape }));
         self.values += 1;
         self.values - 1
     }
 
-    pub fn float(&mut self, name: &str, shape: Value) -> usize {
+    pub(crate) fn float(&mut self, name: &str, shape: Value) -> usize {
         self.input(name, "float32", shape)
     }
 
-    pub fn int(&mut self, name: &str, shape: Value) -> usize {
+    pub(crate) fn int(&mut self, name: &str, shape: Value) -> usize {
         self.input(name, "int32", shape)
     }
 
-    pub fn weight(&mut self, shape: &[usize]) -> usize {
+    pub(crate) fn weight(&mut self, shape: &[usize]) -> usize {
         self.frozen(shape, false)
     }
 
-    pub fn frozen(&mut self, shape: &[usize], frozen: bool) -> usize {
+    pub(crate) fn frozen(&mut self, shape: &[usize], frozen: bool) -> usize {
         let name = format!("weight{}", self.weights.len());
         self.weights.push(
             json!({ "name": name, "shape": shape, "trainable": !frozen, "initializer": { "kind": "zeros" } }),
@@ -68,7 +68,7 @@ impl Builder {
         self.weights.len() - 1
     }
 
-    pub fn node(
+    pub(crate) fn node(
         &mut self,
         op: &str,
         inputs: &[usize],
@@ -85,21 +85,21 @@ impl Builder {
         ids
     }
 
-    pub fn one(&mut self, op: &str, inputs: &[usize], weights: &[usize], attributes: Value) -> usize {
+    pub(crate) fn one(&mut self, op: &str, inputs: &[usize], weights: &[usize], attributes: Value) -> usize {
         self.node(op, inputs, weights, 1, attributes)[0]
     }
 
-    pub fn dense(&mut self, input: usize, from: usize, to: usize) -> usize {
+    pub(crate) fn dense(&mut self, input: usize, from: usize, to: usize) -> usize {
         let weights = [self.weight(&[from, to]), self.weight(&[to])];
         self.one("dense", &[input], &weights, json!({}))
     }
 
-    pub fn loss(&mut self, kind: &str, prediction: usize, target: usize) -> usize {
+    pub(crate) fn loss(&mut self, kind: &str, prediction: usize, target: usize) -> usize {
         self.node("loss", &[prediction, target], &[], 2, json!({ "kind": kind, "fromLogits": false }))[0]
     }
 
     /// A recurrent node; `options` replace the defaults.
-    pub fn recurrent(
+    pub(crate) fn recurrent(
         &mut self,
         op: &str,
         inputs: &[usize],
@@ -133,49 +133,54 @@ impl Builder {
         self.node(op, inputs, &weights, if op == "lstm" { 3 } else { 2 }, attributes)
     }
 
-    pub fn json(&self, outputs: &[usize]) -> String {
+    pub(crate) fn json(&self, outputs: &[usize]) -> String {
         json!({
             "version": 1, "inputs": self.inputs, "weights": self.weights, "nodes": self.nodes, "outputs": outputs
         })
         .to_string()
     }
 
-    pub fn spec(&self, outputs: &[usize]) -> GraphSpec {
+    pub(crate) fn spec(&self, outputs: &[usize]) -> GraphSpec {
         GraphSpec::from_json(&self.json(outputs)).unwrap()
     }
 }
 
 /// One input of a batch.
 #[derive(Clone)]
-pub struct Feed {
-    pub floats: Vec<f64>,
-    pub ints: Option<Vec<i32>>,
-    pub shape: Vec<usize>,
-    pub sequence: Sequence,
+pub(crate) struct Feed {
+    pub(crate) floats: Vec<f64>,
+    pub(crate) ints: Option<Vec<i32>>,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) sequence: Sequence,
 }
 
 impl Feed {
-    pub fn floats(random: &mut Random, shape: &[usize]) -> Self {
+    pub(crate) fn floats(random: &mut Random, shape: &[usize]) -> Self {
         let floats = random.list(shape.iter().product());
         Self { floats, ints: None, shape: shape.to_vec(), sequence: Sequence::Full }
     }
 
-    pub fn ints(values: &[i32], shape: &[usize]) -> Self {
-        Self { floats: Vec::new(), ints: Some(values.to_vec()), shape: shape.to_vec(), sequence: Sequence::Full }
+    pub(crate) fn ints(values: &[i32], shape: &[usize]) -> Self {
+        Self {
+            floats: Vec::new(),
+            ints: Some(values.to_vec()),
+            shape: shape.to_vec(),
+            sequence: Sequence::Full,
+        }
     }
 
-    pub fn lengths(mut self, lengths: &[u32]) -> Self {
+    pub(crate) fn lengths(mut self, lengths: &[u32]) -> Self {
         self.sequence = Sequence::Lengths(lengths.to_vec());
         self
     }
 
-    pub fn mask(mut self, mask: &[u8]) -> Self {
+    pub(crate) fn mask(mut self, mask: &[u8]) -> Self {
         self.sequence = Sequence::Mask(mask.to_vec());
         self
     }
 }
 
-pub fn bind<T: Scalar>(executor: &mut Executor<T>, feeds: &[Feed]) -> Result<(), Error> {
+pub(crate) fn bind<T: Scalar>(executor: &mut Executor<T>, feeds: &[Feed]) -> Result<(), Error> {
     let floats: Vec<Vec<T>> =
         feeds.iter().map(|feed| feed.floats.iter().map(|&value| T::from_f64(value)).collect()).collect();
     let inputs: Vec<BatchInput<'_, T>> = feeds
@@ -190,7 +195,7 @@ pub fn bind<T: Scalar>(executor: &mut Executor<T>, feeds: &[Feed]) -> Result<(),
     executor.bind(&inputs)
 }
 
-pub fn parameters<T: Scalar>(spec: &GraphSpec, seed: u64) -> Parameters<T> {
+pub(crate) fn parameters<T: Scalar>(spec: &GraphSpec, seed: u64) -> Parameters<T> {
     let mut random = Random::new(seed);
     let mut params = Parameters::zeros(spec).unwrap();
     for index in 0..spec.weights.len() {
@@ -201,7 +206,7 @@ pub fn parameters<T: Scalar>(spec: &GraphSpec, seed: u64) -> Parameters<T> {
     params
 }
 
-pub fn forward<T: Scalar>(
+pub(crate) fn forward<T: Scalar>(
     spec: &GraphSpec,
     params: &Parameters<T>,
     feeds: &[Feed],
@@ -215,13 +220,13 @@ pub fn forward<T: Scalar>(
 }
 
 /// Outputs, weight gradients and input gradients of one pass with cotangents from `seed`.
-pub struct Pass {
-    pub outputs: Vec<Vec<f64>>,
-    pub weights: Vec<Vec<f64>>,
-    pub inputs: Vec<Option<Vec<f64>>>,
+pub(crate) struct Pass {
+    pub(crate) outputs: Vec<Vec<f64>>,
+    pub(crate) weights: Vec<Vec<f64>>,
+    pub(crate) inputs: Vec<Option<Vec<f64>>>,
 }
 
-pub fn differentiate<T: Scalar>(
+pub(crate) fn differentiate<T: Scalar>(
     spec: &GraphSpec,
     params: &Parameters<T>,
     feeds: &[Feed],
@@ -259,11 +264,11 @@ pub fn differentiate<T: Scalar>(
 }
 
 /// Compares the gradients of Σ cotangent · output with central differences, for every weight and float input.
-pub fn check(builder: &Builder, outputs: &[usize], feeds: &[Feed]) {
+pub(crate) fn check(builder: &Builder, outputs: &[usize], feeds: &[Feed]) {
     check_run(builder, outputs, feeds, false);
 }
 
-pub fn check_run(builder: &Builder, outputs: &[usize], feeds: &[Feed], training: bool) {
+pub(crate) fn check_run(builder: &Builder, outputs: &[usize], feeds: &[Feed], training: bool) {
     let spec = builder.spec(outputs);
     let mut params = parameters::<f64>(&spec, 11);
     let mut random = Random::new(23);
@@ -287,7 +292,10 @@ pub fn check_run(builder: &Builder, outputs: &[usize], feeds: &[Feed], training:
     const STEP: f64 = 1e-5;
     let compare = |what: &str, index: usize, numeric: f64, analytic: f64| {
         let bound = 1e-7 + 1e-6 * numeric.abs();
-        assert!((numeric - analytic).abs() < bound, "{what}[{index}]: numeric {numeric}, analytic {analytic}");
+        assert!(
+            (numeric - analytic).abs() < bound,
+            "{what}[{index}]: numeric {numeric}, analytic {analytic}"
+        );
     };
     for weight in 0..spec.weights.len() {
         if !spec.weights[weight].trainable {

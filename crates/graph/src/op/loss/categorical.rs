@@ -31,7 +31,7 @@ impl<F: Fn(usize) -> f64> Distribution<F> {
     }
 
     /// −Σ t·log softmax(x), where `p` is softmax(x).
-    pub(super) fn from_logits<T: Scalar>(&self, x: &[T], p: &[T]) -> f64 {
+    pub(super) fn of_logits<T: Scalar>(&self, x: &[T], p: &[T]) -> f64 {
         let mut best = 0;
         for (class, &value) in x.iter().enumerate() {
             if value > x[best] {
@@ -47,7 +47,7 @@ impl<F: Fn(usize) -> f64> Distribution<F> {
     }
 
     /// dx += scale · d(−Σ t·log softmax(x))/dx.
-    pub(super) fn from_logits_gradient<T: Scalar>(&self, p: &[T], scale: f64, dx: &mut [T]) {
+    pub(super) fn logits_gradient<T: Scalar>(&self, p: &[T], scale: f64, dx: &mut [T]) {
         let total = T::from_f64(scale * self.sum());
         for (dx, &p) in dx.iter_mut().zip(p) {
             *dx += total * p;
@@ -63,7 +63,7 @@ impl<F: Fn(usize) -> f64> Distribution<F> {
     }
 
     /// −Σ t·log p of probabilities that are first scaled to a sum of one, then clipped.
-    pub(super) fn from_probabilities<T: Scalar>(&self, p: &[T]) -> f64 {
+    pub(super) fn of_probabilities<T: Scalar>(&self, p: &[T]) -> f64 {
         let sum = total(p);
         let term = |class: usize| self.at(class) * clip(p[class].to_f64() / sum).ln();
         -match self.single() {
@@ -73,7 +73,7 @@ impl<F: Fn(usize) -> f64> Distribution<F> {
     }
 
     /// dp += scale · d(−Σ t·log p)/dp; clipped probabilities have no gradient.
-    pub(super) fn from_probabilities_gradient<T: Scalar>(&self, p: &[T], scale: f64, dp: &mut [T]) {
+    pub(super) fn probabilities_gradient<T: Scalar>(&self, p: &[T], scale: f64, dp: &mut [T]) {
         let sum = total(p);
         let slope = |class: usize| {
             let q = p[class].to_f64() / sum;

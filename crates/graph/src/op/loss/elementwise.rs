@@ -18,7 +18,9 @@ impl Loss {
                 }
             }
             Kind::MeanAbsoluteError => difference.abs(),
-            Kind::Huber if difference.abs() > self.delta => self.delta * (difference.abs() - 0.5 * self.delta),
+            Kind::Huber if difference.abs() > self.delta => {
+                self.delta * (difference.abs() - 0.5 * self.delta)
+            }
             Kind::Huber => 0.5 * difference * difference,
             _ => difference * difference,
         }

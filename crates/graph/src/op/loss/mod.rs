@@ -108,7 +108,7 @@ impl Loss {
 }
 
 impl<T: Scalar> Op<T> for Loss {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         check_target(self.is_sparse(), &inputs[0], &inputs[1])?;
         if let Some(weights) = inputs.get(2) {
             super::activation::expect_float(weights)?;
@@ -124,7 +124,7 @@ impl<T: Scalar> Op<T> for Loss {
         Ok(())
     }
 
-    fn sizes(&self, operands: Operands<'_>) -> Result<Sizes> {
+    fn sizes(&mut self, operands: Operands<'_>) -> Result<Sizes> {
         if !(self.is_categorical() && self.from_logits) {
             return Ok(Sizes::default());
         }
@@ -158,9 +158,9 @@ impl<T: Scalar> Op<T> for Loss {
             let loss = if self.is_categorical() {
                 let target = self.distribution(targets, &positions, position, columns)?;
                 if self.from_logits {
-                    target.from_logits(&x[span.clone()], &softmax[span])
+                    target.of_logits(&x[span.clone()], &softmax[span])
                 } else {
-                    target.from_probabilities(&x[span])
+                    target.of_probabilities(&x[span])
                 }
             } else {
                 let mut loss = 0.0;
@@ -203,9 +203,9 @@ impl<T: Scalar> Op<T> for Loss {
             if self.is_categorical() {
                 let target = self.distribution(targets, &positions, position, columns)?;
                 if self.from_logits {
-                    target.from_logits_gradient(&softmax[span.clone()], scale, &mut dx[span]);
+                    target.logits_gradient(&softmax[span.clone()], scale, &mut dx[span]);
                 } else {
-                    target.from_probabilities_gradient(&x[span.clone()], scale, &mut dx[span]);
+                    target.probabilities_gradient(&x[span.clone()], scale, &mut dx[span]);
                 }
             } else {
                 let scale = scale / columns as f64;

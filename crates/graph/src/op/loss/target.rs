@@ -30,7 +30,12 @@ impl<'a, T: Scalar> Targets<'a, T> {
     }
 
     /// Element `position` as one of `classes` classes.
-    pub(in crate::op) fn class(&self, position: usize, classes: usize, positions: &Positions<'_>) -> Result<usize> {
+    pub(in crate::op) fn class(
+        &self,
+        position: usize,
+        classes: usize,
+        positions: &Positions<'_>,
+    ) -> Result<usize> {
         let Self::Ints(values) = self else {
             return Err(Error::native("Class labels are not int32"));
         };
@@ -134,8 +139,11 @@ pub(in crate::op) fn check_target(sparse: bool, prediction: &Meta, target: &Meta
         return Err(Error::data("the targets must be int32 class labels, but are float32"));
     }
     let positions = Shape::new(&shape.dims()[..shape.rank() - 1])?;
-    let (full, narrow) =
-        if sparse { (shape.with_last(1), true) } else { (shape, fits(shape.last(), 1) && shape.last() != ANY) };
+    let (full, narrow) = if sparse {
+        (shape.with_last(1), true)
+    } else {
+        (shape, fits(shape.last(), 1) && shape.last() != ANY)
+    };
     if full.unify(&target.shape).is_some() || (narrow && positions.unify(&target.shape).is_some()) {
         return Ok(());
     }

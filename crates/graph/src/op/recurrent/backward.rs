@@ -111,8 +111,11 @@ impl<T: Scalar> Recurrent<T> {
         frame.check_cancelled()?;
 
         // Into the gradients of the inputs, one at a time: two of them may be the same value.
-        let pieces =
-            [(layout.dx, d_x, order.source(), width), (layout.dh0, d_h0, packing.order(), hidden), (layout.dc0, d_c0, packing.order(), hidden)];
+        let pieces = [
+            (layout.dx, d_x, order.source(), width),
+            (layout.dh0, d_h0, packing.order(), hidden),
+            (layout.dc0, d_c0, packing.order(), hidden),
+        ];
         for (piece, target, indices, width) in pieces {
             if target.is_some() {
                 let ([packed], [gradient]) = frame.buffers.carve([piece.of(scratch)?], [target])?;

@@ -26,33 +26,39 @@ impl<T: Scalar> Recurrent<T> {
         let (width, hidden) = (self.cell.input, self.cell.hidden);
 
         let sizes = T::cell_sizes(&self.cell, rows, batch).ok_or_else(fault)?;
-        let layout = ForwardLayout::new(&self.cell, rows, batch, frame.inputs.len() - 1, recording, &sizes).ok_or_else(fault)?;
+        let layout = ForwardLayout::new(&self.cell, rows, batch, frame.inputs.len() - 1, recording, &sizes)
+            .ok_or_else(fault)?;
         let (kept, scratch) = if recording {
             (frame.stash, frame.workspace)
         } else {
-            (frame.workspace.part(0, layout.kept_total)?, frame.workspace.part(layout.kept_total, layout.scratch_total)?)
+            (
+                frame.workspace.part(0, layout.kept_total)?,
+                frame.workspace.part(layout.kept_total, layout.scratch_total)?,
+            )
         };
         let [h0, c0] = [1, 2].map(|index| frame.inputs.get(index).map_or(Place::None, |state| state.place));
         let [sequence, last_h, last_c] =
             [0, 1, 2].map(|index| frame.outputs.get(index).map_or(Place::None, |output| output.place));
         let wants_last_c = self.is_lstm() && last_c != Place::None;
 
-        let ([x, h0, c0], [packed_x, packed_y, packed_h0, packed_c0, stash, packed_c, workspace, sequence, last_h, last_c]) =
-            frame.buffers.carve(
-                [input.place, h0, c0],
-                [
-                    layout.x.of(kept)?,
-                    layout.y.of(kept)?,
-                    layout.h0.of(kept)?,
-                    layout.c0.of(kept)?,
-                    layout.stash.of(kept)?,
-                    layout.c_last.when(wants_last_c).of(scratch)?,
-                    layout.workspace.of(scratch)?,
-                    sequence,
-                    last_h,
-                    last_c,
-                ],
-            )?;
+        let (
+            [x, h0, c0],
+            [packed_x, packed_y, packed_h0, packed_c0, stash, packed_c, workspace, sequence, last_h, last_c],
+        ) = frame.buffers.carve(
+            [input.place, h0, c0],
+            [
+                layout.x.of(kept)?,
+                layout.y.of(kept)?,
+                layout.h0.of(kept)?,
+                layout.c0.of(kept)?,
+                layout.stash.of(kept)?,
+                layout.c_last.when(wants_last_c).of(scratch)?,
+                layout.workspace.of(scratch)?,
+                sequence,
+                last_h,
+                last_c,
+            ],
+        )?;
         gather(x, order.source(), width, packed_x);
         gather(h0, packing.order(), hidden, packed_h0);
         gather(c0, packing.order(), hidden, packed_c0);

@@ -74,7 +74,17 @@ impl ForwardLayout {
         let mut scratch = Cursor::default();
         let c_last = scratch.take(batch, if lstm { cell.hidden } else { 0 })?;
         let workspace = scratch.take(1, sizes.forward_workspace)?;
-        Some(Self { x, y, h0, c0, stash, kept_total: kept.end, c_last, workspace, scratch_total: scratch.end })
+        Some(Self {
+            x,
+            y,
+            h0,
+            c0,
+            stash,
+            kept_total: kept.end,
+            c_last,
+            workspace,
+            scratch_total: scratch.end,
+        })
     }
 }
 
@@ -104,7 +114,8 @@ impl BackwardLayout {
         let dc0 = cursor.take(batch, cell_state)?;
         let dc_last = cursor.take(batch, cell_state)?;
         let carried = cursor.take(1, cell.hidden)?;
-        let frozen = cursor.take(1, cell.kernel_len().checked_add(cell.recurrent_len())?.checked_add(cell.bias_len())?)?;
+        let frozen = cursor
+            .take(1, cell.kernel_len().checked_add(cell.recurrent_len())?.checked_add(cell.bias_len())?)?;
         let workspace = cursor.take(1, sizes.backward_workspace)?;
         Some(Self { dy, dx, dh0, dc0, dc_last, carried, frozen, workspace, total: cursor.end })
     }

@@ -107,7 +107,9 @@ impl<T: Scalar> Recurrent<T> {
     /// Packs the weights unless that has been done since they last changed.
     fn pack(&mut self, params: &Parameters<T>, weights: [&[T]; 3], backward: bool) -> Result<()> {
         let version = params.version();
-        if self.packed.is_some() && matches!(self.packed_for, Some((same, both)) if same == version && (both || !backward)) {
+        if self.packed.is_some()
+            && matches!(self.packed_for, Some((same, both)) if same == version && (both || !backward))
+        {
             return Ok(());
         }
         self.packed_for = None;
@@ -131,13 +133,15 @@ fn cell_kind(op: &str, reset_after: Option<bool>) -> Result<CellKind> {
 }
 
 impl<T: Scalar> Op<T> for Recurrent<T> {
-    fn infer(&self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         for meta in inputs {
             expect_float(meta)?;
         }
         let shape = inputs[0].shape;
         let &[batch, time, features] = shape.dims() else {
-            return Err(Error::shape(format!("the input must have shape [batch, time, features]; got {shape}")));
+            return Err(Error::shape(format!(
+                "the input must have shape [batch, time, features]; got {shape}"
+            )));
         };
         if !fits(features, self.cell.input) {
             return Err(Error::shape(format!(
@@ -162,13 +166,20 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
         Ok(())
     }
 
-    fn sizes(&self, operands: Operands<'_>) -> Result<Sizes> {
+    fn sizes(&mut self, operands: Operands<'_>) -> Result<Sizes> {
         let shape = operands.inputs[0].shape;
         let too_large = || Error::memory(format!("a batch of shape {shape} is too large to address"));
         let rows = shape.batch().checked_mul(shape.time()).ok_or_else(too_large)?;
         let cell = T::cell_sizes(&self.cell, rows, shape.batch()).ok_or_else(too_large)?;
-        let forward = ForwardLayout::new(&self.cell, rows, shape.batch(), operands.inputs.len() - 1, operands.recording, &cell)
-            .ok_or_else(too_large)?;
+        let forward = ForwardLayout::new(
+            &self.cell,
+            rows,
+            shape.batch(),
+            operands.inputs.len() - 1,
+            operands.recording,
+            &cell,
+        )
+        .ok_or_else(too_large)?;
         let backward = BackwardLayout::new(&self.cell, rows, shape.batch(), &cell).ok_or_else(too_large)?;
         Ok(if operands.recording {
             Sizes { stash: forward.kept_total, forward: forward.scratch_total, backward: backward.total }
@@ -189,7 +200,10 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
 
 impl<T: Scalar> std::fmt::Debug for Recurrent<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Recurrent").field("cell", &self.cell).field("reversed", &self.reversed).finish_non_exhaustive()
+        f.debug_struct("Recurrent")
+            .field("cell", &self.cell)
+            .field("reversed", &self.reversed)
+            .finish_non_exhaustive()
     }
 }
 

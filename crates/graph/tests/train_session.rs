@@ -1,0 +1,119 @@
+//! Streaming sessions: step by step gives what the whole sequence gives.
+
+use seqloom_graph::decode::Session;
+use seqloom_graph::train::Trainer;
+use seqloom_graph::{Code, HostTensor, Sequence, TensorData};
+use serde_json::{Value, json};
+use std::sync::atomic::AtomicBool;
+
+/// Embedding, LSTM, GRU, simple RNN, dense at every step.
+fn graph() -> Value {
+    let weight = |name: &str, shape: &[usize]| {
+        json!({ "name": name, "shape": shape, "trainable": true,
+                "initializer": { "kind": "randomNormal", "mean": 0, "stddev": 0.5 } })
+    };
+    let cell = |extra: Value| {
+        let mut attributes = json!({ "units": 5, "activation": "tanh", "order": "forward", "outputOrder": "time",
+                                     "zeroOutputForMask": true });
+        attributes.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        attributes
+    };
+    json!({
+        "version": 1,
+        "inputs": [{ "name": "tokens", "dtype": "int32", "shape": [null, null] }],
+        "weights": [
+            weight("table", &[11, 4]), weight("lk", &[4, 20]), weight("lr", &[5, 20]), weight("lb", &[20]),
+            weight("gk", &[5, 15]), weight("gr", &[5, 15]), weight("gb", &[2, 15]),
+            weight("rk", &[5, 5]), weight("rr", &[5, 5]), weight("dk", &[5, 3]),
+        ],
+        "nodes": [
+            { "name": "embedding", "op": "embedding", "inputs": [0], "weights": [0], "outputs": [1], "attributes": { "maskZero": false } },
+            { "name": "lstm", "op": "lstm", "inputs": [1], "weights": [1, 2, 3], "outputs": [2, 3, 4],
+              "attributes": cell(json!({ "recurrentActivation": "sigmoid" })) },
+            { "name": "gru", "op": "gru", "inputs": [2], "weights": [4, 5, 6], "outputs": [5, 6],
+              "attributes": cell(json!({ "recurrentActivation": "sigmoid", "resetAfter": true })) },
+            { "name": "rnn", "op": "simpleRnn", "inputs": [5], "weights": [7, 8], "outputs": [7, 8], "attributes": cell(json!({})) },
+            { "name": "dense", "op": "dense", "inputs": [7], "weights": [9], "outputs": [9], "attributes": {} },
+        ],
+        "outputs": [9],
+    })
+}
+
+const TOKENS: [[i32; 6]; 2] = [[1, 5, 3, 10, 0, 2], [7, 7, 1, 2, 9, 4]];
+
+fn step(session: &mut Session, time: usize) -> Vec<f32> {
+    session.step(&TensorData::I32(TOKENS.map(|row| row[time]).to_vec())).unwrap()
+}
+
+#[test]
+fn steps_give_the_whole_sequence() {
+    let mut trainer = Trainer::new(&graph().to_string(), 9).unwrap();
+    let tokens =
+        HostTensor { data: TensorData::I32(TOKENS.concat()), shape: vec![2, 6], sequence: Sequence::Full };
+    let whole = trainer.predict(&[tokens], 2, &AtomicBool::new(false), &mut |_| {}).unwrap().remove(0);
+    let TensorData::F32(whole) = whole.data else { panic!("not float32") };
+    let expected = |row: usize, time: usize| &whole[(row * 6 + time) * 3..(row * 6 + time + 1) * 3];
+    let close = |got: &[f32], row: usize, time: usize| {
+        let want = expected(row, time);
+        assert!(
+            got.iter().zip(want).all(|(g, w)| (g - w).abs() < 1e-6),
+            "row {row}, step {time}: {got:?} for {want:?}"
+        );
+    };
+    let mut session = Session::new(trainer.spec(), trainer.parameters(), 2).unwrap();
+    for time in 0..3 {
+        let output = step(&mut session, time);
+        close(&output[..3], 0, time);
+        close(&output[3..], 1, time);
+    }
+    // A copy goes on by itself; saved states bring the original back.
+    let mut copy = session.duplicate().unwrap();
+    let saved = session.states().to_vec();
+    assert_eq!(saved.len(), 4);
+    for time in 3..6 {
+        close(&step(&mut copy, time)[..3], 0, time);
+    }
+    session.reset();
+    close(&step(&mut session, 0)[..3], 0, 0);
+    session.set_states(&saved).unwrap();
+    // Both rows go on from what was row 0.
+    session.reorder(&[0, 0]).unwrap();
+    let output = session.step(&TensorData::I32(vec![TOKENS[0][3]; 2])).unwrap();
+    close(&output[..3], 0, 3);
+    close(&output[3..], 0, 3);
+}
+
+#[test]
+fn misuse_is_refused() {
+    let trainer = Trainer::new(&graph().to_string(), 9).unwrap();
+    let mut session = Session::new(trainer.spec(), trainer.parameters(), 2).unwrap();
+    assert_eq!(session.step(&TensorData::I32(vec![1])).unwrap_err().code, Code::Shape);
+    assert_eq!(session.step(&TensorData::F32(vec![1.0; 2])).unwrap_err().code, Code::Data);
+    let error = session.step(&TensorData::I32(vec![1, 11])).unwrap_err();
+    assert_eq!(error.code, Code::Data);
+    assert!(session.states().iter().flatten().all(|&x| x == 0.0));
+    assert_eq!(session.reorder(&[0]).unwrap_err().code, Code::Shape);
+    assert_eq!(session.reorder(&[0, 2]).unwrap_err().code, Code::Data);
+    assert_eq!(session.set_states(&[]).unwrap_err().code, Code::Shape);
+    assert_eq!(Session::new(trainer.spec(), trainer.parameters(), 0).unwrap_err().code, Code::Option);
+    assert_eq!(
+        Session::new(trainer.spec(), trainer.parameters(), usize::MAX).unwrap_err().code,
+        Code::Memory
+    );
+}
+
+#[test]
+fn what_needs_the_whole_sequence_is_refused() {
+    let mut backward = graph();
+    backward["nodes"][2]["attributes"]["order"] = json!("backward");
+    let mut pooled = graph();
+    pooled["nodes"][4] = json!({ "name": "pool", "op": "poolMax", "inputs": [7], "weights": [], "outputs": [9], "attributes": {} });
+    let mut two = graph();
+    two["outputs"] = json!([9, 8]);
+    for (graph, name) in [(backward, "gru"), (pooled, "pool"), (two, "output")] {
+        let trainer = Trainer::new(&graph.to_string(), 9).unwrap();
+        let error = Session::new(trainer.spec(), trainer.parameters(), 1).unwrap_err();
+        assert_eq!(error.code, Code::Unsupported);
+        assert!(error.message.contains(name), "{error}");
+    }
+}

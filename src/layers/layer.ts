@@ -1,7 +1,7 @@
 import { describe, SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
-import { type DType, type Shape, showShape } from '../graph/shape.js'
-import { type Check, checkOptions, custom, dimensions, flag, label, type OptionRules, oneOf } from '../options.js'
+import { type DType, type Shape, showShape, unifyShapes } from '../graph/shape.js'
+import { type Check, checkOptions, custom, dimensions, flag, label, type OptionRules } from '../options.js'
 
 /** A value that is known only by its shape: what `input` and `layer.apply` return. */
 export class SymbolicTensor {
@@ -56,7 +56,6 @@ const commonChecks: Readonly<Record<string, Check>> = {
   trainable: flag,
   inputShape: dimensions,
   batchInputShape: dimensions,
-  dtype: oneOf(['float32', 'int32']),
 }
 
 /** Options of tfjs's layers that ask for nothing when they have these values. */
@@ -65,6 +64,7 @@ const commonRefused: Readonly<Record<string, readonly unknown[]>> = {
   batchSize: [null],
   updatable: [true],
   inputDType: [null],
+  dtype: [null, 'float32'],
 }
 
 /** A layer: options, shape rule and lowering to operations. */
@@ -141,6 +141,12 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     }
     if (states !== undefined && !this.takesStates()) {
       throw new SeqloomError('ERR_OPTION', `layer '${this.label}' has no state, so it takes no initialState`)
+    }
+    const first = all[0]?.shape
+    if (this.inputShape && first && !unifyShapes([null, ...this.inputShape], first)) {
+      throw this.shapeError(
+        `expected its inputShape ${showShape(this.inputShape)}, got ${showShape(first)} with the batch`,
+      )
     }
     const shapes = this.outputShapes(all.map((value) => value.shape))
     for (const value of all) this.#checkType(value)

@@ -123,7 +123,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return await this.#turns.fit(async () => {
       const engine = this.#engine('fit')
       const { signal, sampleWeight, validationData } = options
-      this.#needWeights(engine, sampleWeight !== undefined || validationData?.[2] !== undefined)
+      if (sampleWeight !== undefined || validationData?.[2] !== undefined) this.#needWeights(engine)
       const data = await this.#examples({ x, y, sampleWeight }, signal)
       checkSplit(data[0]?.shape[0] ?? 0, options.validationSplit ?? 0)
       const validation =
@@ -141,7 +141,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     const { signal, sampleWeight, batchSize = defaultBatchSize } = options
     return await this.#turns.queue('evaluate', 'callbacks', async () => {
       const engine = this.#engine('evaluate')
-      if (sampleWeight !== undefined) this.#needWeights(engine, true)
+      if (sampleWeight !== undefined) this.#needWeightsOutsideFit(engine, 'evaluate')
       const data = await this.#examples({ x, y, sampleWeight }, signal)
       return await cancellable(signal, (cancel) => engine.evaluate(data, batchSize, cancel))
     })
@@ -357,13 +357,18 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /** Compiles again with weights of rows when they are first given; the optimizer goes on where it was. */
-  #needWeights(engine: NativeModel, wanted: boolean): void {
-    if (!wanted || this.#weighted) return
+  #needWeights(engine: NativeModel): void {
+    if (this.#weighted) return
     const state = callNative(() => engine.optimizerState())
-    const { learningRate } = this
+    const rate = callNative(() => engine.learningRate())
     this.#compileNative(engine, this.#compiled('fit'), true)
     callNative(() => engine.setOptimizerState(state))
-    this.learningRate = learningRate
+    callNative(() => engine.setLearningRate(rate))
+  }
+
+  #needWeightsOutsideFit(engine: NativeModel, what: string): void {
+    if (!this.#weighted) this.#turns.check(`${what} with sampleWeight`, 'never')
+    this.#needWeights(engine)
   }
 
   async #examples(examples: Examples, signal?: AbortSignal): Promise<NativeTensor[]> {
@@ -379,7 +384,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     this.#compiled(what)
     return await this.#turns.queue(what, what === 'trainOnBatch' ? 'never' : 'callbacks', async () => {
       const engine = this.#engine(what)
-      if (sampleWeight !== undefined) this.#needWeights(engine, true)
+      if (sampleWeight !== undefined) this.#needWeightsOutsideFit(engine, what)
       const data = await this.#examples({ x, y, sampleWeight })
       try {
         return await engine[what](data)

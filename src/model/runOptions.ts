@@ -1,4 +1,4 @@
-import type { Callback } from '../callbacks/callback.js'
+import { type Callback, checkCallbacks } from '../callbacks/callback.js'
 import type { Data, DataSet } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
 import { checkOptions, custom, flag, integer, number, type OptionRules, seed } from '../options.js'
@@ -116,6 +116,7 @@ export const checkBatch = (where: string, options: BatchOptions): void =>
 /** Checks the options of `fit`. */
 export function checkFit(options: FitOptions): void {
   checkOptions('fit', options, fitRules)
+  checkCallbacks(options.callbacks)
   const { validationSplit = 0, validationData, initialEpoch = 0, epochs = 1 } = options
   if (validationSplit > 0 && validationData !== undefined) {
     throw new SeqloomError('ERR_OPTION', 'fit: validationSplit and validationData exclude each other; give one of them')

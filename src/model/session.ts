@@ -1,5 +1,5 @@
 import { convertOne, runSync, type Slot } from '../data/index.js'
-import type { Data, Tensor } from '../data/tensor.js'
+import { type Data, isNumericArray, type Tensor } from '../data/tensor.js'
 import { callNative, describe, SeqloomError } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
 import type { NativeSession } from '../native/index.js'
@@ -33,7 +33,10 @@ export class Session implements Disposable {
     this.#slot = slot
   }
 
-  /** Takes the next step of each sequence, `[batch, features]` or `[batch]` tokens (one row or one token alone for a batch of 1). */
+  /**
+   * Takes the next step of each sequence, `[batch, features]` or `[batch]` tokens (one row or one token alone for a batch of 1; typed
+   * arrays without a shape hold the rows one after the other).
+   */
   step(input: Data | number): Tensor {
     const native = this.#alive('step')
     const { data, shape } = runSync(convertOne(this.#slot, this.#batched(input)))
@@ -98,11 +101,12 @@ export class Session implements Disposable {
     return this.#native
   }
 
+  /** The step with a shape: flat typed arrays hold the rows one after the other, and a single row may come alone. */
   #batched(input: unknown): unknown {
-    if (this.batchSize !== 1) return input
-    if (typeof input === 'number') return [input]
-    const flat = ArrayBuffer.isView(input) || (Array.isArray(input) && typeof input[0] === 'number')
-    return flat && this.#slot.shape.length > 1 ? [input] : input
+    if (this.batchSize === 1 && typeof input === 'number') return [input]
+    if (this.#slot.shape.length === 1) return input
+    if (isNumericArray(input)) return { data: input, shape: [this.batchSize, input.length / this.batchSize] }
+    return this.batchSize === 1 && Array.isArray(input) && typeof input[0] === 'number' ? [input] : input
   }
 }
 

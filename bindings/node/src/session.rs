@@ -94,7 +94,7 @@ impl NativeSession {
     /// Copies of the states, each `[batch, units]`.
     #[napi(catch_unwind)]
     pub fn get_state(&self) -> Result<Vec<Float32Array>, ErrorCode> {
-        guard(|| self.with(|session| Ok(session.state().into_iter().map(Float32Array::new).collect())))
+        guard(|| self.with(|session| Ok(session.states().iter().map(Float32Array::with_data_copied).collect())))
     }
 
     /// Puts states back, all or none.

@@ -4,10 +4,11 @@ mod common;
 
 use common::{Builder, Feed, Random, bind};
 use proptest::prelude::*;
+use seqloom_graph::spec::{Dtype, InputSpec};
 use seqloom_graph::{Code, Executor, GraphSpec, Parameters, Record, Run, Sequence};
 use serde_json::{Value, json};
 
-const OPS: [&str; 21] = [
+const OPS: [&str; 22] = [
     "embedding",
     "simpleRnn",
     "lstm",
@@ -15,29 +16,35 @@ const OPS: [&str; 21] = [
     "dense",
     "activation",
     "dropout",
-    "masking",
     "concatenate",
     "add",
     "multiply",
     "average",
     "subtract",
-    "maximum",
     "lastStep",
-    "poolMax",
+    "poolAverage",
     "layerNorm",
     "repeatVector",
     "reshape",
     "loss",
+    "maximum",
+    "poolMax",
+    "masking",
     "metric",
 ];
 
-fn attributes(op: &str, random: &mut Random) -> Value {
+/// How many of [`OPS`] have no kinks.
+const SMOOTH: usize = 18;
+
+/// Options of an operation; `smooth` leaves out what has kinks.
+fn attributes(op: &str, random: &mut Random, smooth: bool) -> Value {
     let pick = |random: &mut Random, names: &[&str]| names[random.below(names.len())].to_owned();
-    let size = 1 + random.below(4);
+    let size = [3, 3, 3, 1, 2, 4][random.below(6)];
     match op {
         "embedding" => json!({ "maskZero": random.below(2) == 0 }),
         "activation" => {
-            json!({ "kind": pick(random, &["tanh", "softmax", "logSoftmax", "relu", "nonsense"]) })
+            let kinds = ["tanh", "softmax", "logSoftmax", "sigmoid", "gelu", "relu", "nonsense"];
+            json!({ "kind": pick(random, &kinds[..if smooth { 5 } else { 7 }]) })
         }
         "dropout" => json!({ "rate": random.unit(), "shareSteps": random.below(2) == 0 }),
         "masking" => json!({ "maskValue": 0.0 }),
@@ -53,21 +60,27 @@ fn attributes(op: &str, random: &mut Random) -> Value {
             _ => json!({ "shape": [u64::MAX / 2, 3] }),
         },
         "loss" => {
-            let kinds =
-                ["sparseCategoricalCrossentropy", "binaryCrossentropy", "huber", "categoricalCrossentropy"];
-            json!({ "kind": pick(random, &kinds), "fromLogits": random.below(2) == 0 })
+            let kinds = [
+                "sparseCategoricalCrossentropy",
+                "categoricalCrossentropy",
+                "meanSquaredError",
+                "binaryCrossentropy",
+            ];
+            let kind = pick(random, &kinds[..if smooth { 3 } else { 4 }]);
+            let logits = kind != "meanSquaredError" && (smooth || random.below(2) == 0);
+            json!({ "kind": kind, "fromLogits": logits })
         }
         "metric" => {
             json!({ "kind": pick(random, &["sparseCategoricalAccuracy", "binaryAccuracy", "meanSquaredError"]) })
         }
         "simpleRnn" | "lstm" | "gru" => {
             let mut attributes = json!({
-                "units": size, "activation": pick(random, &["tanh", "relu", "gelu", "softsign"]),
+                "units": size, "activation": pick(random, &["tanh", "softsign", "relu", "gelu"][..if smooth { 2 } else { 4 }]),
                 "order": pick(random, &["forward", "backward"]), "outputOrder": pick(random, &["time", "processing"]),
                 "zeroOutputForMask": random.below(2) == 0
             });
             if op != "simpleRnn" {
-                attributes["recurrentActivation"] = json!("hardSigmoid");
+                attributes["recurrentActivation"] = json!("sigmoid");
             }
             if op == "gru" {
                 attributes["resetAfter"] = json!(random.below(2) == 0);
@@ -78,9 +91,16 @@ fn attributes(op: &str, random: &mut Random) -> Value {
     }
 }
 
-/// A graph that is likely, but not certain, to be sound.
-fn arbitrary_graph(random: &mut Random) -> (Builder, usize) {
+/// The first inputs: what losses and metrics compare with.
+const TARGETS: usize = 4;
+
+/// A graph of up to `size` operations; `sound` ones only, or unsound ones now and then.
+fn arbitrary_graph(random: &mut Random, size: usize, smooth: bool, sound: bool) -> (Builder, usize) {
     let mut b = Builder::default();
+    b.float("t0", json!([null, null, 3]));
+    b.float("t1", json!([null, 3]));
+    b.int("t2", json!([null, null]));
+    b.int("t3", json!([null]));
     let shapes = [
         json!([null, null]),
         json!([null, null, 3]),
@@ -88,45 +108,62 @@ fn arbitrary_graph(random: &mut Random) -> (Builder, usize) {
         json!([null]),
         json!([null, 2, null]),
     ];
-    let inputs = 1 + random.below(4);
-    for index in 0..inputs {
+    let inputs = TARGETS + 1 + random.below(4);
+    for index in TARGETS..inputs {
         let dtype = if random.below(3) == 0 { "int32" } else { "float32" };
         b.input(&format!("x{index}"), dtype, shapes[random.below(shapes.len())].clone());
     }
     let mut values = inputs;
-    for _ in 0..random.below(8) {
-        let op = OPS[random.below(OPS.len())];
-        let count = if random.below(12) == 0 {
-            random.below(4)
-        } else {
-            usize::from(op == "lstm" && random.below(4) == 0) * 2 + 1
-        };
-        let count =
-            if matches!(op, "loss" | "metric" | "add" | "subtract" | "concatenate") { 2 } else { count };
-        let operands: Vec<usize> = (0..count).map(|_| values - 1 - random.below(values.min(4))).collect();
-        let attributes = attributes(op, random);
-        let units = attributes["units"].as_u64().unwrap_or(3) as usize;
-        let gates = match op {
-            "lstm" => 4 * units,
-            "gru" => 3 * units,
-            _ => units,
-        };
-        let weights = match op {
-            "embedding" => vec![b.weight(&[4, 3])],
-            "dense" => vec![b.weight(&[3, 3]), b.frozen(&[3], random.below(2) == 0)],
-            "simpleRnn" | "lstm" | "gru" => vec![b.weight(&[3, gates]), b.weight(&[units, gates])],
-            "layerNorm" if random.below(2) == 0 => vec![b.weight(&[3])],
-            _ => Vec::new(),
-        };
-        let outputs = match op {
-            "lstm" => 3,
-            "simpleRnn" | "gru" | "loss" | "metric" => 2,
-            _ => 1,
-        };
-        b.node(op, &operands, &weights, outputs, attributes);
-        values += outputs;
+    for _ in 0..size {
+        let mut longer = b.clone();
+        let outputs = arbitrary_node(&mut longer, random, values, smooth);
+        let keep = !sound && random.below(30) == 0;
+        let last = values + outputs - 1;
+        if keep || GraphSpec::from_json(&longer.json(&[last])).and_then(Executor::<f32>::new).is_ok() {
+            b = longer;
+            values += outputs;
+        }
     }
     (b, values)
+}
+
+/// Adds an operation that may or may not fit; returns the number of its outputs.
+fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: bool) -> usize {
+    let op = OPS[random.below(if smooth { SMOOTH } else { OPS.len() })];
+    let count = match op {
+        "loss" | "metric" | "add" | "multiply" | "subtract" | "average" | "maximum" | "concatenate" => 2,
+        "lstm" => [1, 3][random.below(2)],
+        "simpleRnn" | "gru" => 1 + random.below(2),
+        _ => 1,
+    };
+    let mut operands: Vec<usize> =
+        (0..count).map(|_| values - 1 - random.below((values - TARGETS).min(6))).collect();
+    if matches!(op, "loss" | "metric") {
+        operands[1] = random.below(TARGETS);
+    }
+    let attributes = attributes(op, random, smooth);
+    let units = attributes["units"].as_u64().unwrap_or(3) as usize;
+    let gates = match op {
+        "lstm" => 4 * units,
+        "gru" => 3 * units,
+        _ => units,
+    };
+    let weights = match op {
+        "embedding" => vec![b.weight(&[4, 3])],
+        "dense" => vec![b.weight(&[3, 3]), b.frozen(&[3], random.below(2) == 0)],
+        "simpleRnn" | "lstm" | "gru" => {
+            vec![b.weight(&[3, gates]), b.frozen(&[units, gates], random.below(5) == 0)]
+        }
+        "layerNorm" if random.below(2) == 0 => vec![b.weight(&[3])],
+        _ => Vec::new(),
+    };
+    let outputs = match op {
+        "lstm" => 3,
+        "simpleRnn" | "gru" | "loss" | "metric" => 2,
+        _ => 1,
+    };
+    b.node(op, &operands, &weights, outputs, attributes);
+    outputs
 }
 
 fn arbitrary_feed(
@@ -160,10 +197,20 @@ fn arbitrary_feed(
     feed
 }
 
+fn arbitrary_outputs(random: &mut Random, values: usize) -> Vec<usize> {
+    (0..1 + random.below(3)).map(|_| values - 1 - random.below((values - TARGETS).min(8))).collect()
+}
+
+fn arbitrary_batch(random: &mut Random, spec: &GraphSpec, batch: usize, time: usize) -> Vec<Feed> {
+    let feed =
+        |input: &InputSpec| arbitrary_feed(random, &input.shape, input.dtype == Dtype::Int32, batch, time);
+    spec.inputs.iter().map(feed).collect()
+}
+
 /// Runs whatever can be run; returns how far it came.
 fn run(seed: u64) -> usize {
     let mut random = Random::new(seed);
-    let (b, values) = arbitrary_graph(&mut random);
+    let (b, values) = arbitrary_graph(&mut random, 8, false, false);
     let outputs: Vec<usize> =
         (0..1 + random.below(3)).map(|_| values - 1 - random.below(values.min(5))).collect();
     let Ok(spec) = GraphSpec::from_json(&b.json(&outputs)) else { return 0 };
@@ -173,14 +220,7 @@ fn run(seed: u64) -> usize {
     for _ in 0..3 {
         let (batch, time) = (1 + random.below(4), 1 + random.below(4));
         let time = if random.below(2) == 0 { 3 } else { time };
-        let feeds: Vec<Feed> = spec
-            .inputs
-            .iter()
-            .map(|input| {
-                let int = matches!(input.dtype, seqloom_graph::spec::Dtype::Int32);
-                arbitrary_feed(&mut random, &input.shape, int, batch, time)
-            })
-            .collect();
+        let feeds = arbitrary_batch(&mut random, &spec, batch, time);
         if bind(&mut executor, &feeds).is_err() {
             continue;
         }
@@ -206,8 +246,63 @@ fn run(seed: u64) -> usize {
     reached
 }
 
+/// Compares the derivative along a random direction, of all weights and float inputs at once, with a central difference.
+/// `None` when the random graph or batch is not sound.
+fn slope(seed: u64) -> Option<(f64, f64)> {
+    let mut random = Random::new(seed);
+    let (b, values) = arbitrary_graph(&mut random, 16, true, true);
+    let outputs: Vec<usize> =
+        (0..1 + random.below(3)).map(|_| values - 1 - random.below(values.min(5))).collect();
+    let spec = GraphSpec::from_json(&b.json(&outputs)).ok()?;
+    let mut executor = Executor::<f64>::new(spec.clone()).ok()?;
+    let time = if random.below(2) == 0 { 3 } else { 1 + random.below(4) };
+    let feeds = arbitrary_batch(&mut random, &spec, 3, time);
+    bind(&mut executor, &feeds).ok()?;
+    let base: Parameters<f64> = common::parameters(&spec, seed);
+    let run = Run { training: true, record: Record::WeightsAndInputs, seed: 3, step: 5, ..Run::default() };
+    executor.forward(&base, &run).ok()?;
+    let cotangents: Vec<Vec<f64>> =
+        (0..outputs.len()).map(|output| random.list(executor.value(output).unwrap().data.len())).collect();
+    let pass = common::differentiate(&spec, &base, &feeds, &cotangents, true).unwrap();
+
+    let weights: Vec<Vec<f64>> = base.slots().iter().map(|slot| random.list(slot.len)).collect();
+    let inputs: Vec<Vec<f64>> = feeds.iter().map(|feed| random.list(feed.floats.len())).collect();
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let mut analytic: f64 = pass.weights.iter().zip(&weights).map(|(gradient, way)| dot(gradient, way)).sum();
+    analytic += pass
+        .inputs
+        .iter()
+        .zip(&inputs)
+        .flat_map(|(gradient, way)| Some(dot(gradient.as_ref()?, way)))
+        .sum::<f64>();
+
+    let mut at = |step: f64| -> f64 {
+        let mut params: Parameters<f64> = common::parameters(&spec, seed);
+        for (index, way) in weights.iter().enumerate().filter(|&(index, _)| spec.weights[index].trainable) {
+            for (value, way) in params.get_mut(index).unwrap().iter_mut().zip(way) {
+                *value += step * way;
+            }
+        }
+        let mut feeds = feeds.clone();
+        for ((index, feed), way) in feeds.iter_mut().enumerate().zip(&inputs) {
+            // Inputs that are only targets have no gradient.
+            for (value, way) in feed.floats.iter_mut().zip(way).filter(|_| pass.inputs[index].is_some()) {
+                *value += step * way;
+            }
+        }
+        bind(&mut executor, &feeds).unwrap();
+        executor.forward(&params, &Run { record: Record::Nothing, ..run }).unwrap();
+        cotangents
+            .iter()
+            .enumerate()
+            .map(|(output, way)| dot(executor.value(output).unwrap().data, way))
+            .sum()
+    };
+    Some(((at(1e-5) - at(-1e-5)) / 2e-5, analytic))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_graphs_never_panic(seed in any::<u64>()) {
@@ -223,5 +318,17 @@ proptest! {
 #[test]
 fn many_random_graphs_are_sound() {
     let complete = (0..2000).filter(|&seed| run(seed) == 5).count();
-    assert!(complete > 150, "only {complete} of 2000 random graphs ran to the end");
+    assert!(complete > 300, "only {complete} of 2000 random graphs ran to the end");
+}
+
+#[test]
+fn gradients_of_random_graphs() {
+    let mut checked = 0;
+    for seed in 0..3000 {
+        let Some((numeric, analytic)) = slope(seed) else { continue };
+        let error = (numeric - analytic).abs();
+        assert!(error < 1e-6 + 1e-5 * numeric.abs(), "seed {seed}: numeric {numeric}, analytic {analytic}");
+        checked += usize::from(analytic != 0.0);
+    }
+    assert!(checked > 1000, "only {checked} random graphs have gradients");
 }

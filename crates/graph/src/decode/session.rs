@@ -49,7 +49,9 @@ impl Session {
     ) -> Result<Self> {
         let mut states = vec![Vec::new(); units.len()];
         for (state, &units) in states.iter_mut().zip(&units) {
-            let size = batch.checked_mul(units).ok_or_else(|| Error::memory("The states are too large to address"))?;
+            let size = batch
+                .checked_mul(units)
+                .ok_or_else(|| Error::memory("The states are too large to address"))?;
             memory::refill(state, size, 0.0, "The states of the session")?;
         }
         Ok(Self { parameters, executor, batch, units, states, spare: Vec::new() })
@@ -123,7 +125,8 @@ impl Session {
     /// `ERR_MEMORY`.
     pub fn duplicate(&self) -> Result<Self> {
         let executor = Executor::new(self.executor.spec().clone())?;
-        let mut copy = Self::assemble(Arc::clone(&self.parameters), executor, self.batch, self.units.clone())?;
+        let mut copy =
+            Self::assemble(Arc::clone(&self.parameters), executor, self.batch, self.units.clone())?;
         for (to, from) in copy.states.iter_mut().zip(&self.states) {
             to.copy_from_slice(from);
         }
@@ -136,7 +139,11 @@ impl Session {
     /// `ERR_SHAPE` unless there is one index for each row, `ERR_DATA` for an index that is no row.
     pub fn reorder(&mut self, indices: &[u32]) -> Result<()> {
         if indices.len() != self.batch {
-            return Err(Error::shape(format!("The session has {} rows; got {} indices", self.batch, indices.len())));
+            return Err(Error::shape(format!(
+                "The session has {} rows; got {} indices",
+                self.batch,
+                indices.len()
+            )));
         }
         if let Some(index) = indices.iter().find(|&&index| index as usize >= self.batch) {
             return Err(Error::data(format!("{index} is not a row; rows are 0 to {}", self.batch - 1)));

@@ -46,7 +46,10 @@ impl Streaming {
             Dtype::Float32 => input.shape.len() >= 3,
         };
         if !sequence {
-            return Err(Error::unsupported(format!("A session needs sequences, but the input '{}' has none", input.name)));
+            return Err(Error::unsupported(format!(
+                "A session needs sequences, but the input '{}' has none",
+                input.name
+            )));
         }
         let mut graph = spec.clone();
         graph.inputs[0].shape[1] = None;
@@ -56,7 +59,8 @@ impl Streaming {
             let count = recurrent_states(node)?;
             for state in 0..count {
                 let last = *node.outputs.get(state + 1).ok_or_else(|| malformed(node))?;
-                let size = node.attributes.get("units").and_then(|units| usize::try_from(units.as_u64()?).ok());
+                let size =
+                    node.attributes.get("units").and_then(|units| usize::try_from(units.as_u64()?).ok());
                 let size = size.ok_or_else(|| malformed(node))?;
                 graph.inputs.push(InputSpec {
                     name: format!("state {state} of {}", node.name),

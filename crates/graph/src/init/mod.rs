@@ -17,10 +17,19 @@ use crate::spec::{Distribution, FanMode, Initializer, InitializerKind as Kind};
 /// # Errors
 /// `ERR_SHAPE` where the formula does not suit the shape, `ERR_OPTION` for parameters that are not finite, or negative
 /// where they must not be, `ERR_MEMORY`.
-pub fn fill(initializer: &Initializer, shape: &[usize], seed: u64, index: usize, out: &mut [f32]) -> Result<()> {
+pub fn fill(
+    initializer: &Initializer,
+    shape: &[usize],
+    seed: u64,
+    index: usize,
+    out: &mut [f32],
+) -> Result<()> {
     let size = shape.iter().try_fold(1_usize, |n, &d| n.checked_mul(d));
     if size != Some(out.len()) {
-        return Err(Error::shape(format!("a weight of shape {shape:?} does not have {} elements", out.len())));
+        return Err(Error::shape(format!(
+            "a weight of shape {shape:?} does not have {} elements",
+            out.len()
+        )));
     }
     fill_keyed(initializer, shape, Key { seed, step: 0, op: domain::INIT + 1 + index as u64 }, out)
 }

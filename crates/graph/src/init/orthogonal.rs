@@ -48,7 +48,9 @@ pub(super) fn fill(gain: f64, shape: &[usize], key: Key, out: &mut [f32]) -> Res
 }
 
 fn orthogonal_shape(shape: &[usize]) -> Error {
-    Error::shape(format!("the orthogonal initializer needs at least two dimensions, but the weight has shape {shape:?}"))
+    Error::shape(format!(
+        "the orthogonal initializer needs at least two dimensions, but the weight has shape {shape:?}"
+    ))
 }
 
 /// Makes the `count` vectors of length `long`, one after the other in `vectors`, orthonormal in order.

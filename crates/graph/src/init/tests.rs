@@ -53,7 +53,10 @@ fn fans_of_kernels() {
         assert!(mean.abs() < 0.02 * deviation, "{kind}: mean {mean}");
         assert!(close(got, deviation, 0.01), "{kind}: {got} for {deviation}");
         let bound = if kind.ends_with("Uniform") { 3.0_f64.sqrt() } else { 2.0 / 0.879_625_661 };
-        assert!(largest <= bound * deviation * 1.000_001 && largest > 0.98 * bound * deviation, "{kind}: {largest}");
+        assert!(
+            largest <= bound * deviation * 1.000_001 && largest > 0.98 * bound * deviation,
+            "{kind}: {largest}"
+        );
     }
     let x = values(
         r#"{"kind":"varianceScaling","scale":3,"mode":"fanOut","distribution":"untruncatedNormal"}"#,
@@ -67,7 +70,8 @@ fn plain_distributions() {
     let (mean, deviation, largest) =
         statistics(&values(r#"{"kind":"randomUniform","minval":-0.05,"maxval":0.05}"#, &[500, 40]));
     assert!(mean.abs() < 1e-3 && close(deviation, 0.1 / 12.0_f64.sqrt(), 0.02) && largest <= 0.05);
-    let (mean, deviation, _) = statistics(&values(r#"{"kind":"randomNormal","mean":3,"stddev":0.5}"#, &[500, 40]));
+    let (mean, deviation, _) =
+        statistics(&values(r#"{"kind":"randomNormal","mean":3,"stddev":0.5}"#, &[500, 40]));
     assert!(close(mean, 3.0, 5e-3) && close(deviation, 0.5, 0.02));
     let x = values(r#"{"kind":"truncatedNormal","mean":1,"stddev":0.5}"#, &[500, 40]);
     let (mean, deviation, _) = statistics(&x);
@@ -77,7 +81,9 @@ fn plain_distributions() {
 
 #[test]
 fn orthogonal_matrices() {
-    for shape in [&[1, 1][..], &[1, 9], &[7, 7], &[65, 130], &[130, 65], &[100, 100], &[3, 5, 40], &[256, 1024]] {
+    for shape in
+        [&[1, 1][..], &[1, 9], &[7, 7], &[65, 130], &[130, 65], &[100, 100], &[3, 5, 40], &[256, 1024]]
+    {
         let x = values(r#"{"kind":"orthogonal","gain":1}"#, shape);
         let cols = shape[shape.len() - 1];
         let rows = x.len() / cols;

@@ -190,8 +190,9 @@ impl Optimizer {
         self.tensors()
             .map(|(name, slot, arena, start)| {
                 let mut data = Vec::new();
-                data.try_reserve_exact(slot.len)
-                    .map_err(|_| Error::memory(format!("No memory to copy the optimizer's state '{name}'")))?;
+                data.try_reserve_exact(slot.len).map_err(|_| {
+                    Error::memory(format!("No memory to copy the optimizer's state '{name}'"))
+                })?;
                 data.extend_from_slice(&self.states[arena][start..start + slot.len]);
                 Ok(StateTensor { name, shape: slot.shape.clone(), data })
             })

@@ -55,7 +55,9 @@ impl Options {
             "rmsprop" => (Box::new(read::<RmsProp>(&kind, fields)?.checked()?), RmsProp::LEARNING_RATE),
             "adagrad" => (Box::new(read::<Adagrad>(&kind, fields)?.checked()?), Adagrad::LEARNING_RATE),
             "adadelta" => (Box::new(read::<Adadelta>(&kind, fields)?.checked()?), Adadelta::LEARNING_RATE),
-            other => return Err(Error::option(format!("there is no optimizer '{other}'; there are {KINDS}"))),
+            other => {
+                return Err(Error::option(format!("there is no optimizer '{other}'; there are {KINDS}")));
+            }
         };
         let learning_rate = rate.unwrap_or(default_rate);
         check::non_negative("learningRate", learning_rate)?;
@@ -87,7 +89,9 @@ fn clip(fields: &mut Map<String, Value>) -> Result<Option<Clip>> {
         let Some(limit) = number(fields, name)? else { continue };
         check::positive(name, limit)?;
         if let Some((other, _)) = chosen {
-            return Err(Error::option(format!("an optimizer clips in one way, but has both {other} and {name}")));
+            return Err(Error::option(format!(
+                "an optimizer clips in one way, but has both {other} and {name}"
+            )));
         }
         chosen = Some((name, make(limit)));
     }

@@ -34,20 +34,62 @@ fn gradient(t: usize) -> [f32; 4] {
 /// Weights after five steps from [0.5, -0.25, 0.125, 2] with [`gradient`], by torch.optim 2.15 in float64.
 const PYTORCH: [(&str, [f32; 4]); 15] = [
     (r#"{"kind":"sgd","learningRate":0.5}"#, [0.95, 0.45, -0.635, 0.5]),
-    (r#"{"kind":"sgd","learningRate":0.1,"momentum":0.9,"weightDecay":0.01}"#, [0.656378731, 0.111654207, -0.19828377, 1.34072381]),
-    (r#"{"kind":"sgd","learningRate":0.1,"momentum":0.9,"nesterov":true}"#, [0.7366667, 0.2135428, -0.31694994, 1.1293442]),
-    (r#"{"kind":"adam","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.1}"#, [0.501624659, -0.222723979, 0.0760898367, 1.95041584]),
-    (r#"{"kind":"adam","learningRate":0.01,"epsilon":1e-3,"amsgrad":true,"beta2":0.5}"#, [0.504388372, -0.224708958, 0.0827343513, 1.95792072]),
-    (r#"{"kind":"adamw","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.05}"#, [0.506480113, -0.223464689, 0.0760321026, 1.94654552]),
-    (r#"{"kind":"nadam","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.02}"#, [0.512630996, -0.231235711, 0.0753131888, 1.95058875]),
-    (r#"{"kind":"adamax","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.02}"#, [0.500752012, -0.226549532, 0.087041769, 1.96175764]),
-    (r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-8,"rho":0.99}"#, [0.596279949, -0.105820642, -0.283858261, 1.589117]),
-    (r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-4,"rho":0.9,"momentum":0.9}"#, [0.526219562, -0.113354548, -0.237923422, 1.63469636]),
-    (r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-2,"rho":0.9,"centered":true}"#, [0.534125168, -0.20160713, -0.00694283174, 1.85991013]),
-    (r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-2,"rho":0.9,"centered":true,"momentum":0.5,"weightDecay":0.1}"#, [0.525894041, -0.168867469, -0.0877527416, 1.77496389]),
-    (r#"{"kind":"adagrad","learningRate":0.05,"initialAccumulatorValue":0,"epsilon":1e-10}"#, [0.547812065, -0.178112611, -0.0790115287, 1.79496462]),
-    (r#"{"kind":"adagrad","learningRate":0.05,"epsilon":1e-7,"weightDecay":0.1}"#, [0.539362682, -0.179090222, -0.0122140071, 1.8229486]),
-    (r#"{"kind":"adadelta","learningRate":1,"rho":0.9,"epsilon":1e-6,"weightDecay":0.1}"#, [0.505796803, -0.243719725, 0.101388538, 1.97794788]),
+    (
+        r#"{"kind":"sgd","learningRate":0.1,"momentum":0.9,"weightDecay":0.01}"#,
+        [0.656378731, 0.111654207, -0.19828377, 1.34072381],
+    ),
+    (
+        r#"{"kind":"sgd","learningRate":0.1,"momentum":0.9,"nesterov":true}"#,
+        [0.7366667, 0.2135428, -0.31694994, 1.1293442],
+    ),
+    (
+        r#"{"kind":"adam","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.1}"#,
+        [0.501624659, -0.222723979, 0.0760898367, 1.95041584],
+    ),
+    (
+        r#"{"kind":"adam","learningRate":0.01,"epsilon":1e-3,"amsgrad":true,"beta2":0.5}"#,
+        [0.504388372, -0.224708958, 0.0827343513, 1.95792072],
+    ),
+    (
+        r#"{"kind":"adamw","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.05}"#,
+        [0.506480113, -0.223464689, 0.0760321026, 1.94654552],
+    ),
+    (
+        r#"{"kind":"nadam","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.02}"#,
+        [0.512630996, -0.231235711, 0.0753131888, 1.95058875],
+    ),
+    (
+        r#"{"kind":"adamax","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.02}"#,
+        [0.500752012, -0.226549532, 0.087041769, 1.96175764],
+    ),
+    (
+        r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-8,"rho":0.99}"#,
+        [0.596279949, -0.105820642, -0.283858261, 1.589117],
+    ),
+    (
+        r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-4,"rho":0.9,"momentum":0.9}"#,
+        [0.526219562, -0.113354548, -0.237923422, 1.63469636],
+    ),
+    (
+        r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-2,"rho":0.9,"centered":true}"#,
+        [0.534125168, -0.20160713, -0.00694283174, 1.85991013],
+    ),
+    (
+        r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-2,"rho":0.9,"centered":true,"momentum":0.5,"weightDecay":0.1}"#,
+        [0.525894041, -0.168867469, -0.0877527416, 1.77496389],
+    ),
+    (
+        r#"{"kind":"adagrad","learningRate":0.05,"initialAccumulatorValue":0,"epsilon":1e-10}"#,
+        [0.547812065, -0.178112611, -0.0790115287, 1.79496462],
+    ),
+    (
+        r#"{"kind":"adagrad","learningRate":0.05,"epsilon":1e-7,"weightDecay":0.1}"#,
+        [0.539362682, -0.179090222, -0.0122140071, 1.8229486],
+    ),
+    (
+        r#"{"kind":"adadelta","learningRate":1,"rho":0.9,"epsilon":1e-6,"weightDecay":0.1}"#,
+        [0.505796803, -0.243719725, 0.101388538, 1.97794788],
+    ),
 ];
 
 #[test]
@@ -100,7 +142,11 @@ fn unused_rows_receive_the_dense_update() {
                 optimizer.apply(&mut parameters, &mut gradients).unwrap();
             }
             assert_eq!(parameters.get(0).unwrap(), [7.0; 5]);
-            (parameters.get(1).unwrap().to_vec(), parameters.get(2).unwrap().to_vec(), optimizer.state().unwrap())
+            (
+                parameters.get(1).unwrap().to_vec(),
+                parameters.get(2).unwrap().to_vec(),
+                optimizer.state().unwrap(),
+            )
         };
         assert_eq!(run(true), run(false), "{json}");
     }

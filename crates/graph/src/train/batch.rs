@@ -42,7 +42,11 @@ impl Batch {
         self.parts
             .iter()
             .map(|part| BatchInput {
-                data: if part.is_integer { BatchData::Int(&part.integers) } else { BatchData::Float(&part.floats) },
+                data: if part.is_integer {
+                    BatchData::Int(&part.integers)
+                } else {
+                    BatchData::Float(&part.floats)
+                },
                 shape: &part.shape,
                 sequence: match part.kind {
                     Kind::Full => BatchSequence::Full,
@@ -71,7 +75,8 @@ impl Batch {
         self.rows = rows.clone().count();
         self.parts.resize_with(columns.len(), Part::default);
         for (part, column) in self.parts.iter_mut().zip(columns) {
-            let time = if column.trims { longest(columns, column.time(), rows.clone()) } else { column.time() };
+            let time =
+                if column.trims { longest(columns, column.time(), rows.clone()) } else { column.time() };
             part.fill(column, time, self.rows, rows.clone())?;
         }
         Ok(())
@@ -114,7 +119,8 @@ impl Part {
             Sequence::Ragged(_) => Kind::Ragged,
             Sequence::Mask(mask) => {
                 reserve(&mut self.mask, count.saturating_mul(whole))?;
-                rows.clone().for_each(|row| self.mask.extend_from_slice(&mask[row * whole..(row + 1) * whole]));
+                rows.clone()
+                    .for_each(|row| self.mask.extend_from_slice(&mask[row * whole..(row + 1) * whole]));
                 Kind::Mask
             }
         };

@@ -84,9 +84,9 @@ impl<'a> Dataset<'a> {
             .map(|(column, &own)| {
                 let others = columns.iter().zip(&symbolic);
                 own && column.lengths().is_some()
-                    && others.filter(|(other, symbolic)| **symbolic && other.time() == column.time()).all(
-                        |(other, _)| other.lengths().is_some(),
-                    )
+                    && others
+                        .filter(|(other, symbolic)| **symbolic && other.time() == column.time())
+                        .all(|(other, _)| other.lengths().is_some())
             })
             .collect();
         columns.iter_mut().zip(trims).for_each(|(column, trims)| column.trims = trims);
@@ -116,7 +116,10 @@ impl<'a> Dataset<'a> {
     /// The padded time of the tensors whose batches may be shorter, for a batch of `time` steps.
     pub(super) fn padded_time(&self, batch: &Batch, time: usize) -> usize {
         let trimmed = self.columns.iter().zip(batch.times());
-        trimmed.filter(|(column, _)| column.trims).find(|&(_, cut)| cut == time).map_or(time, |(column, _)| column.time())
+        trimmed
+            .filter(|(column, _)| column.trims)
+            .find(|&(_, cut)| cut == time)
+            .map_or(time, |(column, _)| column.time())
     }
 
     /// Whether any tensor says which steps are valid.
@@ -144,10 +147,15 @@ fn check<'a>(tensor: &'a HostTensor, name: &str) -> Result<Column<'a>> {
             return wrong(format!("{} lengths for {rows} rows", lengths.len()));
         }
         if let Some(row) = lengths.iter().position(|&length| length == 0) {
-            return Err(Error::data(format!("Row {row} of '{name}' has length 0; sequences need at least one step")));
+            return Err(Error::data(format!(
+                "Row {row} of '{name}' has length 0; sequences need at least one step"
+            )));
         }
         if let Some(row) = lengths.iter().position(|&length| length as usize > shape[1]) {
-            return wrong(format!("row {row} has length {}, but the time axis has {}", lengths[row], shape[1]));
+            return wrong(format!(
+                "row {row} has length {}, but the time axis has {}",
+                lengths[row], shape[1]
+            ));
         }
     }
     if let Sequence::Mask(mask) = &tensor.sequence
@@ -159,7 +167,9 @@ fn check<'a>(tensor: &'a HostTensor, name: &str) -> Result<Column<'a>> {
     let width = element_count(&shape[if per_step { 2 } else { 1 }..]).ok_or_else(too_large)?;
     let expected = match &tensor.sequence {
         Sequence::Ragged(lengths) => {
-            starts.try_reserve_exact(rows).map_err(|_| Error::memory(format!("The lengths of '{name}' do not fit")))?;
+            starts
+                .try_reserve_exact(rows)
+                .map_err(|_| Error::memory(format!("The lengths of '{name}' do not fit")))?;
             let mut end = 0_usize;
             for &length in lengths {
                 starts.push(end);

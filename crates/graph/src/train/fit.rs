@@ -120,7 +120,9 @@ impl Trainer {
                 plan.data.gather(rows.iter().copied(), batch)?;
                 trainer.train_step(batch, plan.cancel, &mut tally)
             })
-            .map_err(|error| locate(error, &format!("In epoch {}, batch {} of {batches}", epoch + 1, index + 1)))?;
+            .map_err(|error| {
+                locate(error, &format!("In epoch {}, batch {} of {batches}", epoch + 1, index + 1))
+            })?;
             let event = Event::BatchEnd {
                 epoch,
                 batch: index,

@@ -42,14 +42,19 @@ impl Trainer {
             data.gather(0..data.rows(), batch)?;
             let seed = trainer.seed;
             let parameters = &trainer.parameters;
-            let compiled = trainer.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
+            let compiled =
+                trainer.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
             let executor = &mut compiled.executor;
             record(executor, parameters, batch, seed, cancel)?;
             let mut tally = Tally::default();
             compiled.scores.add(executor, &mut tally)?;
             let outputs = outputs(executor, model_outputs)?;
-            let cotangents: Vec<(usize, &[f32])> =
-                compiled.scores.losses.iter().map(|(weight, output)| (*output, std::slice::from_ref(weight))).collect();
+            let cotangents: Vec<(usize, &[f32])> = compiled
+                .scores
+                .losses
+                .iter()
+                .map(|(weight, output)| (*output, std::slice::from_ref(weight)))
+                .collect();
             executor.backward(parameters, &mut gradients, &cotangents, Some(cancel))?;
             Ok(GradientReport {
                 loss: compiled.scores.values(&tally).first().copied(),
@@ -72,7 +77,10 @@ impl Trainer {
     ) -> Result<GradientReport> {
         let count = self.predictor.spec().outputs.len();
         if cotangents.len() != count {
-            return Err(Error::data(format!("The model has {count} outputs; got {} cotangents", cotangents.len())));
+            return Err(Error::data(format!(
+                "The model has {count} outputs; got {} cotangents",
+                cotangents.len()
+            )));
         }
         let mut seeds: Vec<(usize, &[f32])> = Vec::new();
         for (index, cotangent) in cotangents.iter().enumerate() {
@@ -80,7 +88,9 @@ impl Trainer {
                 None => {}
                 Some(TensorData::F32(data)) => seeds.push((index, data)),
                 Some(TensorData::I32(_)) => {
-                    return Err(Error::data(format!("The cotangent of output {index} must be float32, not int32")));
+                    return Err(Error::data(format!(
+                        "The cotangent of output {index} must be float32, not int32"
+                    )));
                 }
             }
         }
@@ -166,7 +176,11 @@ fn inputs(executor: &Executor<f32>, tensors: &[HostTensor]) -> Result<Vec<Option
                 Sequence::Ragged(lengths) => Sequence::Lengths(lengths.clone()),
                 other => other.clone(),
             };
-            Ok(Some(HostTensor { data: TensorData::F32(copied(values)?), shape: tensor.shape.clone(), sequence }))
+            Ok(Some(HostTensor {
+                data: TensorData::F32(copied(values)?),
+                shape: tensor.shape.clone(),
+                sequence,
+            }))
         })
         .collect()
 }

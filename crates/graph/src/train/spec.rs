@@ -62,7 +62,10 @@ impl TrainSpec {
         }
         for loss in &spec.losses {
             if !(loss.weight as f32).is_finite() {
-                return Err(Error::option(format!("A loss's weight must be a finite number, not {}", loss.weight)));
+                return Err(Error::option(format!(
+                    "A loss's weight must be a finite number, not {}",
+                    loss.weight
+                )));
             }
         }
         let outputs = spec.losses.iter().map(|loss| loss.output).chain(spec.metrics.iter().map(|m| m.output));
@@ -146,7 +149,8 @@ impl FitOptions {
     /// # Errors
     /// `ERR_OPTION` naming the option.
     pub fn from_json(text: &str) -> Result<Self> {
-        let options: Self = serde_json::from_str(text).map_err(|error| Error::option(format!("fit: {error}")))?;
+        let options: Self =
+            serde_json::from_str(text).map_err(|error| Error::option(format!("fit: {error}")))?;
         if options.batch_size == 0 || options.validation_batch_size == Some(0) {
             return Err(Error::option("fit: batches must have at least one row"));
         }

@@ -46,7 +46,12 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Self::train_on_batch`]; `ERR_OPTION` for batches of no rows.
-    pub fn evaluate(&mut self, tensors: &[HostTensor], batch_size: usize, cancel: &AtomicBool) -> Result<Vec<f64>> {
+    pub fn evaluate(
+        &mut self,
+        tensors: &[HostTensor],
+        batch_size: usize,
+        cancel: &AtomicBool,
+    ) -> Result<Vec<f64>> {
         let data = Dataset::new(tensors, &self.compiled_mut()?.executor.spec().inputs)?;
         let tally = self.evaluate_rows(&data, 0..data.rows(), batch_size, cancel)?;
         Ok(self.compiled_mut()?.scores.values(&tally))
@@ -74,7 +79,10 @@ impl Trainer {
     }
 
     /// Lends the model's batch buffers, which keep their memory from call to call.
-    pub(super) fn with_batch<V>(&mut self, body: impl FnOnce(&mut Self, &mut Batch) -> Result<V>) -> Result<V> {
+    pub(super) fn with_batch<V>(
+        &mut self,
+        body: impl FnOnce(&mut Self, &mut Batch) -> Result<V>,
+    ) -> Result<V> {
         let mut batch = std::mem::take(&mut self.batch);
         let result = body(self, &mut batch);
         self.batch = batch;
@@ -102,16 +110,24 @@ impl Trainer {
             return Err(Error::numeric(format!("The loss is not finite at step {}", step.saturating_add(1))));
         }
         compiled.gradients.clear();
-        let cotangents: Vec<(usize, &[f32])> =
-            compiled.scores.losses.iter().map(|(weight, output)| (*output, std::slice::from_ref(weight))).collect();
+        let cotangents: Vec<(usize, &[f32])> = compiled
+            .scores
+            .losses
+            .iter()
+            .map(|(weight, output)| (*output, std::slice::from_ref(weight)))
+            .collect();
         executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))?;
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::aborted());
         }
-        compiled.optimizer.apply(&mut self.parameters, &mut compiled.gradients).map_err(|error| match error.code {
-            Code::Numeric => Error::numeric(format!("At step {} {}", step.saturating_add(1), error.message)),
-            _ => error,
-        })?;
+        compiled.optimizer.apply(&mut self.parameters, &mut compiled.gradients).map_err(
+            |error| match error.code {
+                Code::Numeric => {
+                    Error::numeric(format!("At step {} {}", step.saturating_add(1), error.message))
+                }
+                _ => error,
+            },
+        )?;
         *tally = with_this;
         Ok(())
     }
@@ -121,12 +137,8 @@ impl Trainer {
         let seed = self.seed;
         let compiled = self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
         compiled.executor.bind(&batch.inputs())?;
-        let run = Run {
-            seed,
-            outputs: Some(&compiled.scores.outputs),
-            cancel: Some(cancel),
-            ..Run::default()
-        };
+        let run =
+            Run { seed, outputs: Some(&compiled.scores.outputs), cancel: Some(cancel), ..Run::default() };
         compiled.executor.forward(&self.parameters, &run)?;
         if compiled.scores.add(&compiled.executor, tally)? {
             return Ok(());

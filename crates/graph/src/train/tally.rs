@@ -39,7 +39,8 @@ impl Scores {
 
     /// Adds the batch that `executor` has just run; whether its losses are finite.
     pub(super) fn add(&self, executor: &Executor<f32>, tally: &mut Tally) -> Result<bool> {
-        let scalar = |output| executor.value(output).map(|view| view.data.first().map_or(0.0, |&x| f64::from(x)));
+        let scalar =
+            |output| executor.value(output).map(|view| view.data.first().map_or(0.0, |&x| f64::from(x)));
         tally.sums.resize(self.losses.len() + self.metrics.len(), (0.0, 0.0));
         let mut finite = true;
         for (index, (mean_output, sum)) in self.means().zip(&mut tally.sums).enumerate() {
@@ -55,9 +56,14 @@ impl Scores {
 
     /// The weighted sum of the losses' means, then each metric's mean.
     pub(super) fn values(&self, tally: &Tally) -> Vec<f64> {
-        let mean = |index: usize| tally.sums.get(index).map_or(0.0, |&(sum, count)| if count > 0.0 { sum / count } else { 0.0 });
-        let loss = self.losses.iter().enumerate().map(|(index, (weight, _))| f64::from(*weight) * mean(index)).sum();
-        std::iter::once(loss).chain((0..self.metrics.len()).map(|index| mean(self.losses.len() + index))).collect()
+        let mean = |index: usize| {
+            tally.sums.get(index).map_or(0.0, |&(sum, count)| if count > 0.0 { sum / count } else { 0.0 })
+        };
+        let loss =
+            self.losses.iter().enumerate().map(|(index, (weight, _))| f64::from(*weight) * mean(index)).sum();
+        std::iter::once(loss)
+            .chain((0..self.metrics.len()).map(|index| mean(self.losses.len() + index)))
+            .collect()
     }
 
     /// The same by name, each name with a prefix.

@@ -41,9 +41,8 @@ impl Trainer {
         let predictor = Executor::new(spec)?;
         for (index, weight) in predictor.spec().weights.iter().enumerate() {
             if let Some(values) = parameters.get_mut(index) {
-                init::fill(&weight.initializer, &weight.shape, seed, index, values).map_err(|error| Error {
-                    message: format!("The weight '{}': {}", weight.name, error.message),
-                    ..error
+                init::fill(&weight.initializer, &weight.shape, seed, index, values).map_err(|error| {
+                    Error { message: format!("The weight '{}': {}", weight.name, error.message), ..error }
                 })?;
             }
         }
@@ -60,7 +59,11 @@ impl Trainer {
         let TrainSpec { graph, losses, metrics } = TrainSpec::from_json(train_spec)?;
         let slots = self.parameters.slots();
         let same = graph.weights.len() == slots.len()
-            && graph.weights.iter().zip(slots).all(|(weight, slot)| weight.name == slot.name && weight.shape == slot.shape);
+            && graph
+                .weights
+                .iter()
+                .zip(slots)
+                .all(|(weight, slot)| weight.name == slot.name && weight.shape == slot.shape);
         if !same {
             return Err(Error::shape("The weights of the training graph are not those of the model"));
         }
@@ -71,7 +74,8 @@ impl Trainer {
         }
         let optimizer = Optimizer::from_json(optimizer, &slots)?;
         let gradients = executor.gradients()?;
-        self.compiled = Some(Compiled { executor, gradients, optimizer, scores: Scores::new(&losses, &metrics) });
+        self.compiled =
+            Some(Compiled { executor, gradients, optimizer, scores: Scores::new(&losses, &metrics) });
         Ok(())
     }
 
@@ -97,7 +101,11 @@ impl Trainer {
     pub fn set_weights(&mut self, weights: &[Vec<f32>]) -> Result<()> {
         let slots = self.parameters.slots();
         if weights.len() != slots.len() {
-            return Err(Error::shape(format!("The model has {} weights; got {}", slots.len(), weights.len())));
+            return Err(Error::shape(format!(
+                "The model has {} weights; got {}",
+                slots.len(),
+                weights.len()
+            )));
         }
         for (slot, values) in slots.iter().zip(weights) {
             if slot.len != values.len() {

@@ -33,7 +33,7 @@ impl Random {
 }
 
 /// Collects a graph in the wire format.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Builder {
     inputs: Vec<Value>,
     weights: Vec<Value>,

@@ -14,6 +14,7 @@ mod mask;
 mod memory;
 mod op;
 pub mod optim;
+mod parallel;
 mod params;
 mod plan;
 pub mod rng;

@@ -166,30 +166,35 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     outputs
 }
 
-fn arbitrary_feed(
-    random: &mut Random,
-    shape: &[Option<usize>],
-    int: bool,
-    batch: usize,
-    time: usize,
-) -> Feed {
-    let mut dims: Vec<usize> = shape.iter().map(|dim| dim.unwrap_or(time)).collect();
+/// An input of a batch that fits its description, or now and then one that does not.
+fn arbitrary_feed(random: &mut Random, input: &InputSpec, batch: usize, time: usize) -> Feed {
+    let mut dims: Vec<usize> = input.shape.iter().map(|dim| dim.unwrap_or(time)).collect();
     dims[0] = batch;
-    if random.below(30) == 0 {
+    let wild = random.below(40) == 0;
+    if wild {
         let axis = random.below(dims.len());
         dims[axis] = random.below(3);
     }
     let count: usize = dims.iter().product();
-    let mut feed = if int {
-        let tokens: Vec<i32> =
-            (0..count).map(|_| random.below(4) as i32 - i32::from(random.below(200) == 0)).collect();
+    let mut feed = if input.dtype == Dtype::Int32 {
+        let tokens: Vec<i32> = (0..count).map(|_| random.below(if wild { 5 } else { 3 }) as i32).collect();
         Feed::ints(&tokens, &dims)
     } else {
         Feed::floats(random, &dims)
     };
+    let target = input.name.starts_with('t');
+    if !wild && (target || dims.len() < 2 || input.shape[1].is_some()) {
+        return feed;
+    }
     let steps = dims.get(1).copied().unwrap_or(0);
-    match random.below(6) {
-        0 => feed = feed.lengths(&(0..dims[0]).map(|_| random.below(steps + 2) as u32).collect::<Vec<u32>>()),
+    let longest = if wild { steps + 2 } else { steps };
+    let least = u32::from(!wild);
+    match random.below(5) {
+        0 => {
+            let lengths: Vec<u32> =
+                (0..dims[0]).map(|_| least + random.below(longest.max(1)) as u32).collect();
+            feed = feed.lengths(&lengths);
+        }
         1 => feed = feed.mask(&(0..dims[0] * steps).map(|_| random.below(2) as u8).collect::<Vec<u8>>()),
         2 => feed.sequence = Sequence::Ragged(vec![steps as u32; dims[0]]),
         _ => {}
@@ -202,8 +207,7 @@ fn arbitrary_outputs(random: &mut Random, values: usize) -> Vec<usize> {
 }
 
 fn arbitrary_batch(random: &mut Random, spec: &GraphSpec, batch: usize, time: usize) -> Vec<Feed> {
-    let feed =
-        |input: &InputSpec| arbitrary_feed(random, &input.shape, input.dtype == Dtype::Int32, batch, time);
+    let feed = |input: &InputSpec| arbitrary_feed(random, input, batch, time);
     spec.inputs.iter().map(feed).collect()
 }
 
@@ -219,7 +223,7 @@ fn run(seed: u64) -> usize {
     let mut reached = 2;
     for _ in 0..3 {
         let (batch, time) = (1 + random.below(4), 1 + random.below(4));
-        let time = if random.below(2) == 0 { 3 } else { time };
+        let time = if random.below(4) > 0 { 3 } else { time };
         let feeds = arbitrary_batch(&mut random, &spec, batch, time);
         if bind(&mut executor, &feeds).is_err() {
             continue;
@@ -255,7 +259,7 @@ fn slope(seed: u64) -> Option<(f64, f64)> {
         (0..1 + random.below(3)).map(|_| values - 1 - random.below(values.min(5))).collect();
     let spec = GraphSpec::from_json(&b.json(&outputs)).ok()?;
     let mut executor = Executor::<f64>::new(spec.clone()).ok()?;
-    let time = if random.below(2) == 0 { 3 } else { 1 + random.below(4) };
+    let time = if random.below(4) > 0 { 3 } else { 1 + random.below(4) };
     let feeds = arbitrary_batch(&mut random, &spec, 3, time);
     bind(&mut executor, &feeds).ok()?;
     let base: Parameters<f64> = common::parameters(&spec, seed);
@@ -318,7 +322,7 @@ proptest! {
 #[test]
 fn many_random_graphs_are_sound() {
     let complete = (0..2000).filter(|&seed| run(seed) == 5).count();
-    assert!(complete > 300, "only {complete} of 2000 random graphs ran to the end");
+    assert!(complete > 500, "only {complete} of 2000 random graphs ran to the end");
 }
 
 #[test]
@@ -330,5 +334,5 @@ fn gradients_of_random_graphs() {
         assert!(error < 1e-6 + 1e-5 * numeric.abs(), "seed {seed}: numeric {numeric}, analytic {analytic}");
         checked += usize::from(analytic != 0.0);
     }
-    assert!(checked > 1000, "only {checked} random graphs have gradients");
+    assert!(checked > 700, "only {checked} random graphs have gradients");
 }

@@ -8,8 +8,12 @@ use seqloom_kernels::{Matrix, MatrixMut, Scalar};
 /// Vectors orthogonalised at a time: enough for the products with the vectors before to be matrix products.
 const PANEL: usize = 32;
 
+/// A vector of which this much is left after projection has lost no accuracy and needs no second pass (Kahan and
+/// Parlett's criterion).
+const MOSTLY: f32 = 0.5;
+
 /// The Q of the QR decomposition of a tall normal matrix, with R's diagonal positive (Keras's sign fix), transposed
-/// where the weight is wide. Blocked Gram–Schmidt, each panel twice, which gives orthonormality to rounding (Giraud,
+/// where the weight is wide. Blocked Gram–Schmidt, panels twice where needed, which gives orthonormality to rounding (Giraud,
 /// Langou, Rozložník 2005).
 pub(super) fn fill(gain: f64, shape: &[usize], key: Key, out: &mut [f32]) -> Result<()> {
     finite("gain", gain)?;
@@ -63,13 +67,19 @@ fn orthonormalise(vectors: &mut [f32], long: usize, count: usize) -> Result<()> 
         let (done, rest) = vectors.split_at_mut(start * long);
         let height = PANEL.min(count - start);
         let panel = &mut rest[..height * long];
-        for _ in 0..2 {
+        for pass in 0..2 {
+            let norms: [f32; PANEL] = std::array::from_fn(|vector| {
+                panel.get(vector * long..(vector + 1) * long).map_or(0.0, |vector| dot(vector, vector).sqrt())
+            });
             if start > 0 {
                 products.clear();
                 products.resize(height * start, 0.0);
                 project_out(done, panel, &mut products, long);
             }
-            gram_schmidt(panel, long);
+            let kept = gram_schmidt(panel, long, &norms);
+            if pass == 0 && kept > MOSTLY {
+                break;
+            }
         }
     }
     Ok(())
@@ -89,8 +99,9 @@ fn project_out(done: &[f32], panel: &mut [f32], products: &mut [f32], long: usiz
     f32::gemm(Matrix::new(products, height, before), basis, MatrixMut::new(panel, height, long), true);
 }
 
-/// Modified Gram–Schmidt within a panel.
-fn gram_schmidt(panel: &mut [f32], long: usize) {
+/// Modified Gram–Schmidt within a panel; the smallest part of any vector's norm (as given) that was left.
+fn gram_schmidt(panel: &mut [f32], long: usize, norms: &[f32; PANEL]) -> f32 {
+    let mut kept = 1.0_f32;
     for index in 0..panel.len() / long {
         let (before, rest) = panel.split_at_mut(index * long);
         let vector = &mut rest[..long];
@@ -102,7 +113,9 @@ fn gram_schmidt(panel: &mut [f32], long: usize) {
         if norm > 0.0 {
             vector.iter_mut().for_each(|x| *x /= norm);
         }
+        kept = kept.min(norm / norms[index].max(f32::MIN_POSITIVE));
     }
+    kept
 }
 
 /// In lanes, so that it vectorises and the rounding error does not grow with the length.

@@ -2,8 +2,8 @@
 
 use super::rule::{MAX_STATES, Rule, Span};
 use super::state_len;
-use super::sweep::{in_parallel, part_count};
 use crate::gradients::{Gradient, Gradients, RowGradient};
+use crate::parallel::{in_parallel, part_count};
 use crate::params::{Parameters, Slot};
 use seqloom_kernels::AlignedVec;
 

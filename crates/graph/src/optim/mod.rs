@@ -13,7 +13,6 @@ mod options;
 mod rmsprop;
 mod rule;
 mod sgd;
-mod sweep;
 #[cfg(test)]
 mod tests;
 

@@ -1,9 +1,9 @@
 //! Norms of gradients, as sums over blocks of a fixed size so that threads do not change them.
 
-use super::sweep::each_part;
 use crate::error::{Error, Result};
 use crate::gradients::{Gradient, Gradients};
 use crate::memory;
+use crate::parallel::each_part;
 use crate::params::Slot;
 
 /// Elements of one partial sum.
@@ -19,7 +19,7 @@ pub(super) struct Norms {
 }
 
 /// The elements of a gradient that are not zero by construction.
-pub(super) fn elements<'a>(gradients: &'a Gradients<f32>, weight: usize) -> &'a [f32] {
+fn elements(gradients: &Gradients<f32>, weight: usize) -> &[f32] {
     match gradients.get(weight) {
         None => &[],
         Some(Gradient::Dense(values)) => values,

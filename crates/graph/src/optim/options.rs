@@ -82,10 +82,8 @@ fn number(fields: &mut Map<String, Value>, name: &str) -> Result<Option<f64>> {
 }
 
 fn clip(fields: &mut Map<String, Value>) -> Result<Option<Clip>> {
-    let kinds: [(&str, fn(f64) -> Clip); 3] =
-        [("clipValue", Clip::Value), ("clipNorm", Clip::Norm), ("globalClipNorm", Clip::GlobalNorm)];
     let mut chosen: Option<(&str, Clip)> = None;
-    for (name, make) in kinds {
+    for name in ["clipValue", "clipNorm", "globalClipNorm"] {
         let Some(limit) = number(fields, name)? else { continue };
         check::positive(name, limit)?;
         if let Some((other, _)) = chosen {
@@ -93,7 +91,12 @@ fn clip(fields: &mut Map<String, Value>) -> Result<Option<Clip>> {
                 "an optimizer clips in one way, but has both {other} and {name}"
             )));
         }
-        chosen = Some((name, make(limit)));
+        let clip = match name {
+            "clipValue" => Clip::Value(limit),
+            "clipNorm" => Clip::Norm(limit),
+            _ => Clip::GlobalNorm(limit),
+        };
+        chosen = Some((name, clip));
     }
     Ok(chosen.map(|(_, clip)| clip))
 }

@@ -115,7 +115,7 @@ fn unused_rows_receive_the_dense_update() {
     const ROWS: usize = 2100;
     let spec = spec(&[("frozen", &[5], false), ("table", &[ROWS, 3], true), ("b", &[3], true)]);
     for (json, _) in PYTORCH {
-        let mut run = |row_list: bool| {
+        let run = |row_list: bool| {
             let mut parameters = Parameters::zeros(&spec).unwrap();
             let start: Vec<f32> = (0..3 * ROWS).map(|i| (i as f32 * 0.37).sin()).collect();
             parameters.set(0, &[7.0; 5]).unwrap();

@@ -1,6 +1,7 @@
 //! Keyed streams of uniform and normal numbers over [`philox4x32`].
 
 use super::philox4x32;
+use crate::parallel::each_part;
 use std::f64::consts::TAU;
 
 /// What a stream of random numbers belongs to; different keys give independent streams.
@@ -67,16 +68,26 @@ pub fn uniform(key: Key, element: u64) -> f32 {
 
 /// Elements `start..start + out.len()` of the uniform stream of `key`.
 pub fn fill_uniform(key: Key, start: u64, out: &mut [f32]) {
-    fill(key, start, out, |block| block.map(unit));
+    fill_parts(key, start, out, |block| block.map(unit));
 }
 
 /// Elements `start..start + out.len()` of the standard normal stream of `key`.
 pub fn fill_normal(key: Key, start: u64, out: &mut [f32]) {
-    fill(key, start, out, normals);
+    fill_parts(key, start, out, normals);
 }
 
-fn fill(key: Key, start: u64, out: &mut [f32], map: impl Fn([u32; 4]) -> [f32; 4]) {
+fn fill_parts(key: Key, start: u64, out: &mut [f32], map: impl Fn([u32; 4]) -> [f32; 4] + Sync) {
+    /// Below this, waking threads costs more than it saves.
+    const LARGE: usize = 1 << 15;
     let stream = Stream::new(key);
+    if out.len() < LARGE {
+        fill(&stream, start, out, map);
+    } else {
+        each_part(out, |first, part| fill(&stream, start + first as u64, part, &map));
+    }
+}
+
+fn fill(stream: &Stream, start: u64, out: &mut [f32], map: impl Fn([u32; 4]) -> [f32; 4]) {
     let lead = (((4 - start % 4) % 4) as usize).min(out.len());
     let (head, rest) = out.split_at_mut(lead);
     if lead > 0 {

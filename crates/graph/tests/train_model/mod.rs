@@ -6,13 +6,13 @@ use seqloom_graph::{HostTensor, Sequence, TensorData};
 use serde_json::{Value, json};
 use std::sync::atomic::AtomicBool;
 
-pub const VOCABULARY: usize = 23;
-pub const CLASSES: usize = 3;
+pub(crate) const VOCABULARY: usize = 23;
+pub(crate) const CLASSES: usize = 3;
 
-pub static RUNNING: AtomicBool = AtomicBool::new(false);
+pub(crate) static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// Embedding, dropout, a forward and a backward LSTM, softmax. With `targets`, the training graph.
-pub fn graph(targets: bool) -> Value {
+pub(crate) fn graph(targets: bool) -> Value {
     let weight = |name: &str, shape: &[usize], kind: &str| {
         let initializer = match kind {
             "orthogonal" => json!({ "kind": kind, "gain": 1 }),
@@ -76,7 +76,7 @@ pub fn graph(targets: bool) -> Value {
     })
 }
 
-pub fn train_spec() -> String {
+pub(crate) fn train_spec() -> String {
     json!({
         "graph": graph(true),
         "losses": [{ "output": 2, "weight": 1 }],
@@ -85,16 +85,16 @@ pub fn train_spec() -> String {
     .to_string()
 }
 
-pub const ADAM: &str = r#"{"kind":"adam","learningRate":0.01,"globalClipNorm":1}"#;
+pub(crate) const ADAM: &str = r#"{"kind":"adam","learningRate":0.01,"globalClipNorm":1}"#;
 
-pub fn trainer(seed: u64, optimizer: &str) -> Trainer {
+pub(crate) fn trainer(seed: u64, optimizer: &str) -> Trainer {
     let mut trainer = Trainer::new(&graph(false).to_string(), seed).unwrap();
     trainer.compile(&train_spec(), optimizer).unwrap();
     trainer
 }
 
 /// `rows` sequences of 1 to 9 tokens; the label says which third of the vocabulary the first token is from.
-pub fn data(rows: usize) -> Vec<HostTensor> {
+pub(crate) fn data(rows: usize) -> Vec<HostTensor> {
     let mut state = 12345_u32;
     let mut below = |limit: u32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -119,7 +119,7 @@ pub fn data(rows: usize) -> Vec<HostTensor> {
 }
 
 /// The same sequences, padded with a token that must not matter.
-pub fn padded(ragged: &HostTensor) -> HostTensor {
+pub(crate) fn padded(ragged: &HostTensor) -> HostTensor {
     let (TensorData::I32(tokens), Sequence::Ragged(lengths)) = (&ragged.data, &ragged.sequence) else {
         panic!("not ragged tokens");
     };
@@ -139,15 +139,15 @@ pub fn padded(ragged: &HostTensor) -> HostTensor {
     }
 }
 
-pub fn options(json: Value) -> FitOptions {
+pub(crate) fn options(json: Value) -> FitOptions {
     FitOptions::from_json(&json.to_string()).unwrap()
 }
 
-pub fn weights(trainer: &Trainer) -> Vec<f32> {
+pub(crate) fn weights(trainer: &Trainer) -> Vec<f32> {
     trainer.parameters().arena().to_vec()
 }
 
-pub fn floats(tensor: &HostTensor) -> &[f32] {
+pub(crate) fn floats(tensor: &HostTensor) -> &[f32] {
     match &tensor.data {
         TensorData::F32(data) => data,
         TensorData::I32(_) => panic!("not float32"),

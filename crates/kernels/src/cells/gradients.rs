@@ -39,7 +39,7 @@ impl Gradients<'_> {
         dx: Option<&mut [f32]>,
         d_kernel: &mut [f32],
         d_recurrent: &mut [f32],
-        mut d_bias: Option<&mut [f32]>,
+        d_bias: Option<&mut [f32]>,
         workspace: &mut [f32],
     ) {
         let spec = self.layout.spec;
@@ -51,7 +51,7 @@ impl Gradients<'_> {
             });
         }
         let columns = spec.gates() * spec.hidden;
-        let (input_bias, recurrent_bias) = match d_bias.as_deref_mut() {
+        let (input_bias, recurrent_bias) = match d_bias {
             Some(bias) => {
                 let (input, recurrent) = bias.split_at_mut(columns);
                 (Some(input), Some(recurrent).filter(|r| !r.is_empty()))

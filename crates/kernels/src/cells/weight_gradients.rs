@@ -58,8 +58,15 @@ impl Source<'_> {
             }
             Self::Planes { planes, plane, width, .. } => {
                 for (row, into) in rows.zip(lines) {
-                    for (column, into) in columns.clone().zip(into) {
-                        *into = planes[column / width * plane + row * width + column % width];
+                    let mut column = columns.start;
+                    let mut into = &mut into[..columns.len()];
+                    while !into.is_empty() {
+                        let inside = column % width;
+                        let (here, rest) = into.split_at_mut((width - inside).min(into.len()));
+                        let from = column / width * plane + row * width + inside;
+                        here.copy_from_slice(&planes[from..from + here.len()]);
+                        column += here.len();
+                        into = rest;
                     }
                 }
             }

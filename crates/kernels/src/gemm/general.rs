@@ -84,12 +84,11 @@ impl Kernel for Share<'_> {
             let direct = panels.start..panels.end.min(whole);
             if !direct.is_empty() {
                 let b = self.product.b;
-                let right = Right { pointer: b.data.as_ptr(), panel: width, row: b.row_stride };
                 with_buffer(ROWS * DEPTH, |left| {
                     for k in blocks(b.rows) {
-                        // SAFETY: row k.start exists unless the depth is zero.
-                        let right =
-                            Right { pointer: unsafe { right.pointer.add(k.start * right.row) }, ..right };
+                        // SAFETY: row k.start exists unless the depth is zero, when it is 0 too.
+                        let pointer = unsafe { b.data.as_ptr().add(k.start * b.row_stride) };
+                        let right = Right { pointer, panel: width, row: b.row_stride };
                         self.multiply(s, right, self.product.out, direct.clone(), k, left);
                     }
                 });

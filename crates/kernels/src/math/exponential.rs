@@ -5,7 +5,8 @@
 
 use crate::simd::Simd;
 
-const LN_2_HIGH: f32 = 0.693_359_375;
+/// 355 / 512, so that n·LN_2_HIGH needs few bits.
+const LN_2_HIGH: f32 = 0.693_359_4;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 const COEFFICIENTS: [f32; 6] =
     [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_6e-1, 0.5];

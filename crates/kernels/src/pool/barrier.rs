@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const LONGEST_SPIN: u32 = 64_000;
 /// Where spinning has been in vain again and again, since other processes hold the cores, it becomes this short:
 /// parking lets the system move the awaited thread to this core.
-const SHORTEST_SPIN: u32 = 1_000;
+const SHORTEST_SPIN: u32 = 4_000;
 
 /// The payload with which members leave a barrier that another member's panic has poisoned.
 pub(super) struct Poisoned;

@@ -7,6 +7,8 @@ mod cell;
 mod forward;
 mod gates;
 mod gemm;
+#[cfg(test)]
+mod gradient_check;
 mod softmax;
 
 pub use activation::{

@@ -18,9 +18,9 @@ const ROUNDER: f32 = 12_582_912.0;
 
 #[inline(always)]
 fn map(a: Lanes, b: Lanes, f: impl Fn(f32, f32) -> f32) -> Lanes {
-    let mut out = [0.0; LANES];
-    for i in 0..LANES {
-        out[i] = f(a.0[i], b.0[i]);
+    let mut out = a.0;
+    for (a, b) in out.iter_mut().zip(b.0) {
+        *a = f(*a, b);
     }
     Lanes(out)
 }
@@ -131,8 +131,8 @@ impl Simd for Scalar {
     #[inline(always)]
     fn less(self, a: Lanes, b: Lanes) -> [bool; LANES] {
         let mut out = [false; LANES];
-        for i in 0..LANES {
-            out[i] = a.0[i] < b.0[i];
+        for (out, (a, b)) in out.iter_mut().zip(a.0.into_iter().zip(b.0)) {
+            *out = a < b;
         }
         out
     }
@@ -140,8 +140,8 @@ impl Simd for Scalar {
     #[inline(always)]
     fn is_nan(self, x: Lanes) -> [bool; LANES] {
         let mut out = [false; LANES];
-        for i in 0..LANES {
-            out[i] = x.0[i].is_nan();
+        for (out, x) in out.iter_mut().zip(x.0) {
+            *out = x.is_nan();
         }
         out
     }
@@ -149,8 +149,8 @@ impl Simd for Scalar {
     #[inline(always)]
     fn select(self, mask: [bool; LANES], a: Lanes, b: Lanes) -> Lanes {
         let mut out = b.0;
-        for i in 0..LANES {
-            out[i] = if mask[i] { a.0[i] } else { b.0[i] };
+        for (out, (mask, a)) in out.iter_mut().zip(mask.into_iter().zip(a.0)) {
+            *out = if mask { a } else { *out };
         }
         Lanes(out)
     }

@@ -4,7 +4,7 @@ use seqloom_kernels::pool;
 use std::sync::{Mutex, PoisonError};
 
 /// Runs `body` on every part; the parts are distinct, so any member of the team may take any of them.
-pub(super) fn in_parallel<P: Send>(parts: Vec<P>, body: impl Fn(P) + Sync) {
+pub(crate) fn in_parallel<P: Send>(parts: Vec<P>, body: impl Fn(P) + Sync) {
     let parts: Vec<Mutex<Option<P>>> = parts.into_iter().map(|part| Mutex::new(Some(part))).collect();
     pool::run(|team| {
         for part in parts.iter().skip(team.index()).step_by(team.size().max(1)) {
@@ -17,12 +17,12 @@ pub(super) fn in_parallel<P: Send>(parts: Vec<P>, body: impl Fn(P) + Sync) {
 }
 
 /// The number of parts that keep the pool busy.
-pub(super) fn part_count() -> usize {
+pub(crate) fn part_count() -> usize {
     pool::threads().unwrap_or(1).max(1)
 }
 
 /// Cuts `items` into as many contiguous parts as there are threads and runs `body(index of the first, part)` on each.
-pub(super) fn each_part<V: Send>(items: &mut [V], body: impl Fn(usize, &mut [V]) + Sync) {
+pub(crate) fn each_part<V: Send>(items: &mut [V], body: impl Fn(usize, &mut [V]) + Sync) {
     let size = items.len().div_ceil(part_count()).max(1);
     let parts = items.chunks_mut(size).enumerate().map(|(index, part)| (index * size, part)).collect();
     in_parallel(parts, |(start, part)| body(start, part));

@@ -61,8 +61,11 @@ export function describe(value: unknown): string {
   if (typeof value === 'string') return value.length > 40 ? `'${value.slice(0, 40)}…'` : `'${value}'`
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value)
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
-  if (Array.isArray(value))
-    return value.length > 8 ? `an array of ${value.length}` : `[${value.map(describe).join(', ')}]`
+  if (Array.isArray(value)) {
+    // Arrays within arrays are described by their size alone, since one may hold itself.
+    const item = (each: unknown) => (Array.isArray(each) ? `an array of ${each.length}` : describe(each))
+    return value.length > 8 ? `an array of ${value.length}` : `[${value.map(item).join(', ')}]`
+  }
   const name = (value as object).constructor?.name
   return name && name !== 'Object' ? `a ${name}` : 'an object'
 }

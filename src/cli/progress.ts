@@ -64,6 +64,7 @@ class JsonReporter implements Reporter {
 class BarReporter implements Reporter {
   #bar: cliProgress.SingleBar | undefined
   #started = 0
+  readonly #onExit = () => this.close()
 
   progress({ epoch, epochs, done, total, loss, accuracy }: ClassifierProgress): void {
     if (!this.#bar) this.#start(epoch, epochs, total)
@@ -83,6 +84,7 @@ class BarReporter implements Reporter {
   }
 
   close(): void {
+    process.off('exit', this.#onExit)
     this.#bar?.stop()
     this.#bar = undefined
   }
@@ -96,12 +98,13 @@ class BarReporter implements Reporter {
         barsize: 20,
         fps: 10,
         clearOnComplete: true,
-        // A second Ctrl-C ends the process at once, which would leave a hidden cursor hidden; signals are handled elsewhere.
-        hideCursor: false,
+        // Signals are handled elsewhere.
         gracefulExit: false,
       },
       cliProgress.Presets.shades_classic,
     )
+    // A second Ctrl-C ends the process at once, and must not leave the terminal's settings changed.
+    process.on('exit', this.#onExit)
     this.#bar.start(total, 0, { loss: '-', accuracy: '-', rate: '-', left: '-' })
   }
 }

@@ -1,10 +1,11 @@
 import type { Sequential } from '../model/index.js'
 
-/** Keeps the weights of the epoch with the highest score so far; the first of equals. */
+/** Keeps the weights of the epoch with the highest accuracy so far; of equals, the one with the lowest loss. */
 export class BestWeights {
   readonly #model: Sequential
   #weights: ReturnType<Sequential['getWeights']> | undefined
-  #score = Number.NEGATIVE_INFINITY
+  #accuracy = Number.NEGATIVE_INFINITY
+  #loss = Number.POSITIVE_INFINITY
   #epoch: number | undefined
 
   constructor(model: Sequential) {
@@ -16,10 +17,11 @@ export class BestWeights {
     return this.#epoch
   }
 
-  /** Remembers the model's weights if `score` is above every score so far. */
-  offer(epoch: number, score: number): void {
-    if (!(score > this.#score)) return
-    this.#score = score
+  /** Remembers the model's weights if this epoch is the best so far. */
+  offer(epoch: number, accuracy: number, loss: number): void {
+    if (!(accuracy > this.#accuracy || (accuracy === this.#accuracy && loss < this.#loss))) return
+    this.#accuracy = accuracy
+    this.#loss = loss
     this.#epoch = epoch
     this.#weights = this.#model.getWeights()
   }

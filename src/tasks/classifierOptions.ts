@@ -111,7 +111,7 @@ export interface TrainClassifierOptions {
   readonly validationSplit?: number
   /** Rows to measure on instead. */
   readonly validationData?: readonly LabelledText[]
-  /** Whether the weights of the epoch with the best validation accuracy (training accuracy without validation) are put back in the end; default true. */
+  /** Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without validation, those of training) are put back in the end; default true. */
   readonly restoreBest?: boolean
   /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
   readonly signal?: AbortSignal

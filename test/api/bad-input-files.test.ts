@@ -33,7 +33,7 @@ async function savedModel(): Promise<string> {
 }
 
 const weightsOf = (path: string): string => {
-  const name = readdirSync(path).find((file) => file.endsWith('.safetensors'))
+  const name = readdirSync(path).find((file) => file.startsWith('weights-'))
   if (name === undefined) throw new Error(`no weights in ${path}`)
   return join(path, name)
 }
@@ -131,10 +131,11 @@ describe('model folders', () => {
 
   it('leaves the old model when a save fails, and replaces it when one succeeds', async () => {
     const path = await savedModel()
+    const files = readdirSync(path).length
     await tokenClassifier(5).save(path)
     const again = await loadModel(path)
     expect((await again.predict([[1, 2, 3]])).data).toEqual((await tokenClassifier(5).predict([[1, 2, 3]])).data)
-    expect(readdirSync(path).filter((name) => name.endsWith('.safetensors'))).toHaveLength(1)
+    expect(readdirSync(path)).toHaveLength(files)
   })
 })
 

@@ -328,11 +328,11 @@ fn many_random_graphs_are_sound() {
 #[test]
 fn gradients_of_random_graphs() {
     let mut checked = 0;
-    for seed in 0..3000 {
+    for seed in 0..1500 {
         let Some((numeric, analytic)) = slope(seed) else { continue };
         let error = (numeric - analytic).abs();
         assert!(error < 1e-6 + 1e-5 * numeric.abs(), "seed {seed}: numeric {numeric}, analytic {analytic}");
         checked += usize::from(analytic != 0.0);
     }
-    assert!(checked > 700, "only {checked} random graphs have gradients");
+    assert!(checked > 350, "only {checked} random graphs have gradients");
 }

@@ -102,7 +102,7 @@ fn project_out(done: &[f32], panel: &mut [f32], products: &mut [f32], long: usiz
 /// Modified Gram–Schmidt within a panel; the smallest part of any vector's norm (as given) that was left.
 fn gram_schmidt(panel: &mut [f32], long: usize, norms: &[f32; PANEL]) -> f32 {
     let mut kept = 1.0_f32;
-    for index in 0..panel.len() / long {
+    for (index, &norm_before) in norms.iter().take(panel.len() / long).enumerate() {
         let (before, rest) = panel.split_at_mut(index * long);
         let vector = &mut rest[..long];
         for other in before.chunks_exact(long) {
@@ -113,7 +113,7 @@ fn gram_schmidt(panel: &mut [f32], long: usize, norms: &[f32; PANEL]) -> f32 {
         if norm > 0.0 {
             vector.iter_mut().for_each(|x| *x /= norm);
         }
-        kept = kept.min(norm / norms[index].max(f32::MIN_POSITIVE));
+        kept = kept.min(norm / norm_before.max(f32::MIN_POSITIVE));
     }
     kept
 }

@@ -32,7 +32,7 @@ fn gradient(t: usize) -> [f32; 4] {
 }
 
 /// Weights after five steps from [0.5, -0.25, 0.125, 2] with [`gradient`], by torch.optim 2.15 in float64.
-const PYTORCH: [(&str, [f32; 4]); 15] = [
+const PYTORCH: [(&str, [f64; 4]); 15] = [
     (r#"{"kind":"sgd","learningRate":0.5}"#, [0.95, 0.45, -0.635, 0.5]),
     (
         r#"{"kind":"sgd","learningRate":0.1,"momentum":0.9,"weightDecay":0.01}"#,
@@ -105,7 +105,7 @@ fn formulas_of_pytorch() {
             optimizer.apply(&mut parameters, &mut gradients).unwrap();
         }
         for (got, want) in parameters.get(0).unwrap().iter().zip(expected) {
-            assert!((got - want).abs() < 2e-6, "{json}: {:?} for {expected:?}", parameters.get(0));
+            assert!((f64::from(*got) - want).abs() < 2e-6, "{json}: {:?} for {expected:?}", parameters.get(0));
         }
     }
 }

@@ -1,5 +1,6 @@
 import { type Shape, showShape } from '../graph/shape.js'
 import type { WireWeight } from '../graph/wire.js'
+import type { Call } from '../layers/layer.js'
 import { modelGraph } from './lower.js'
 import type { Topology } from './topology.js'
 import { countValues } from './weights.js'
@@ -7,7 +8,9 @@ import { countValues } from './weights.js'
 /** The table of a model's layers with their output shapes and numbers of parameters, as Keras prints it. */
 export function summarize(name: string, topology: Topology): string {
   const graph = modelGraph(topology)
-  const connected = topology.inputs.length > 1 || topology.calls.some((call) => call.inputs.length > 1)
+  const { calls: all } = topology
+  const follows = (call: Call, index: number) => call.inputs.length === 1 && call.inputs[0]?.call === all[index - 1]
+  const connected = all.some((call, index) => index > 0 && !follows(call, index))
   const header = ['Layer (type)', 'Output Shape', 'Param #', ...(connected ? ['Connected to'] : [])]
   const rows = topology.layers.map((layer) => {
     const calls = topology.calls.filter((call) => call.layer === layer)

@@ -17,7 +17,7 @@ interface Size {
   rows: number
 }
 
-const small: Size = { batch: 4, time: 8, hidden: 8, rows: 4000 }
+const small: Size = { batch: 4, time: 8, hidden: 8, rows: 2000 }
 const large: Size = { batch: 64, time: 200, hidden: 512, rows: 128 }
 
 function setUp({ time, hidden, rows }: Size) {

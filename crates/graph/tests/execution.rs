@@ -134,7 +134,7 @@ fn outputs_are_pruned_and_memory_is_reused() {
     let mut random = Random::new(4);
     assert_eq!(executor.forward(&params, &Run::default()).unwrap_err().code, Code::State);
     let large = Feed::floats(&mut random, &[8, 20, 3]);
-    bind(&mut executor, &[large.clone()]).unwrap();
+    bind(&mut executor, std::slice::from_ref(&large)).unwrap();
     assert_eq!(executor.value(0).unwrap_err().code, Code::State);
     executor.forward(&params, &Run { outputs: Some(&[1]), ..Run::default() }).unwrap();
     let pruned = executor.memory();
@@ -156,7 +156,7 @@ fn outputs_are_pruned_and_memory_is_reused() {
         executor.backward(&params, &mut gradients, &[(1, &vec![1.0; rows * 5])], None).unwrap();
     }
     assert_eq!(executor.memory(), memory);
-    bind(&mut executor, &[large]).unwrap();
+    bind(&mut executor, std::slice::from_ref(&large)).unwrap();
     executor.forward(&params, &Run::default()).unwrap();
     assert_eq!(executor.value(1).unwrap().data, pooled);
     assert_eq!(executor.memory(), memory);

@@ -215,8 +215,7 @@ fn arbitrary_batch(random: &mut Random, spec: &GraphSpec, batch: usize, time: us
 fn run(seed: u64) -> usize {
     let mut random = Random::new(seed);
     let (b, values) = arbitrary_graph(&mut random, 8, false, false);
-    let outputs: Vec<usize> =
-        (0..1 + random.below(3)).map(|_| values - 1 - random.below(values.min(5))).collect();
+    let outputs = arbitrary_outputs(&mut random, values);
     let Ok(spec) = GraphSpec::from_json(&b.json(&outputs)) else { return 0 };
     let Ok(mut executor) = Executor::<f32>::new(spec.clone()) else { return 1 };
     let params: Parameters<f32> = common::parameters(&spec, seed);
@@ -255,8 +254,7 @@ fn run(seed: u64) -> usize {
 fn slope(seed: u64) -> Option<(f64, f64)> {
     let mut random = Random::new(seed);
     let (b, values) = arbitrary_graph(&mut random, 16, true, true);
-    let outputs: Vec<usize> =
-        (0..1 + random.below(3)).map(|_| values - 1 - random.below(values.min(5))).collect();
+    let outputs = arbitrary_outputs(&mut random, values);
     let spec = GraphSpec::from_json(&b.json(&outputs)).ok()?;
     let mut executor = Executor::<f64>::new(spec.clone()).ok()?;
     let time = if random.below(4) > 0 { 3 } else { 1 + random.below(4) };

@@ -28,17 +28,20 @@ pub use scalar::{Real, Scalar};
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
     use crate::simd::{Level, available};
 
-    /// The levels that this machine can run; the others are named on stderr.
+    /// The levels that this machine can run; the others are named once on stderr.
     pub(crate) fn levels() -> Vec<Level> {
+        static NAMED: Once = Once::new();
         let here = available();
-        for level in Level::ALL.into_iter().filter(|level| !here.contains(level)) {
+        NAMED.call_once(|| {
             use std::io::Write;
-            let _ = writeln!(std::io::stderr(), "skipped: this machine lacks {level}");
-        }
+            for level in Level::ALL.into_iter().filter(|level| !here.contains(level)) {
+                let _ = writeln!(std::io::stderr(), "skipped: this machine lacks {level}");
+            }
+        });
         here
     }
 

@@ -40,11 +40,8 @@ pub(crate) fn gemm(
         accumulate,
     };
     let (rows, panels) = (c.rows, c.columns.div_ceil(2 * lanes(level)));
-    if rows.saturating_mul(c.columns).saturating_mul(a.columns) < PARALLEL {
-        dispatch(level, Share { product: &product, rows: 0..rows, panels: 0..panels });
-        return;
-    }
-    pool::run(|team| {
+    let parallel = rows.saturating_mul(c.columns).saturating_mul(a.columns) >= PARALLEL;
+    pool::run_if(parallel, |team| {
         let tiles = rows.div_ceil(4);
         let (rows, panels) =
             if panels >= tiles { (0..rows, team.split(panels, 1)) } else { (team.split(rows, 4), 0..panels) };

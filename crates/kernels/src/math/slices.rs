@@ -17,12 +17,8 @@ unsafe impl Sync for Shared {}
 
 /// Calls `body(start, part)` for parts that cover `out`, at once on several threads if it is long.
 pub(super) fn in_parts(out: &mut [f32], granule: usize, body: impl Fn(usize, &mut [f32]) + Sync) {
-    if out.len() < PARALLEL {
-        body(0, out);
-        return;
-    }
     let (length, shared) = (out.len(), Shared(out.as_mut_ptr()));
-    pool::run(|team| {
+    pool::run_if(length >= PARALLEL, |team| {
         let shared = &shared;
         let range = team.split(length, granule);
         // SAFETY: the ranges of a team are disjoint and inside the slice, which is borrowed for the whole region.

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -23,6 +23,7 @@ const { values: options } = parseArgs({
 })
 const epochs = positive('epochs', options.epochs)
 const threads = positive('threads', options.threads)
+const data = resolve(process.env.INIT_CWD ?? '.', options.data)
 
 /** Runs a program that prints a line of JSON per epoch and returns the epochs and the seconds of the whole process. */
 async function run(command, args) {
@@ -47,7 +48,7 @@ const engines = {
     const out = mkdtempSync(join(tmpdir(), 'seqloom-agnews-'))
     try {
       return await run(process.execPath, [
-        ...[here('../dist/cli/main.js'), 'train', 'classify', '--data', options.data, '--text', 'text'],
+        ...[here('../dist/cli/main.js'), 'train', 'classify', '--data', data, '--text', 'text'],
         ...['--label', 'label', '--out', out, '--cell', 'lstm', '--bidirectional', '--layers', '1', '--units', '64'],
         ...['--embedding', '64', '--batch-size', '32', '--epochs', String(epochs), '--learning-rate', '0.001'],
         ...['--validation-split', '0.1', '--seed', String(seed), '--json'],
@@ -56,8 +57,7 @@ const engines = {
       rmSync(out, { recursive: true, force: true })
     }
   },
-  pytorch: (seed) =>
-    run(python, [here('engines/agnews.py'), options.data, String(seed), String(epochs), String(threads)]),
+  pytorch: (seed) => run(python, [here('engines/agnews.py'), data, String(seed), String(epochs), String(threads)]),
 }
 
 const names = options.peers.split(',').filter((name) => {

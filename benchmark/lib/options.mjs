@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { engineNames } from './engine.mjs'
 
@@ -27,6 +28,8 @@ export function readOptions() {
     return {
       ...values,
       peers: values.peers.split(','),
+      // npm runs this in the benchmark's folder; files are meant relative to where npm was started.
+      json: values.json === undefined ? undefined : resolve(process.env.INIT_CWD ?? '.', values.json),
       threads: positive('threads', values.threads),
       rounds: positive('rounds', values.rounds),
       peak: values.peak === undefined ? undefined : positive('peak', values.peak),

@@ -837,6 +837,7 @@ module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __n
 module.exports = nativeBinding
 module.exports.CancelFlag = nativeBinding.CancelFlag
 module.exports.NativeModel = nativeBinding.NativeModel
+module.exports.NativeSession = nativeBinding.NativeSession
 module.exports.NativeTokenizer = nativeBinding.NativeTokenizer
 module.exports.addonVersion = nativeBinding.addonVersion
 module.exports.backend = nativeBinding.backend

@@ -94,7 +94,9 @@ impl NativeSession {
     /// Copies of the states, each `[batch, units]`.
     #[napi(catch_unwind)]
     pub fn get_state(&self) -> Result<Vec<Float32Array>, ErrorCode> {
-        guard(|| self.with(|session| Ok(session.states().iter().map(Float32Array::with_data_copied).collect())))
+        guard(|| {
+            self.with(|session| Ok(session.states().iter().map(Float32Array::with_data_copied).collect()))
+        })
     }
 
     /// Puts states back, all or none.

@@ -128,7 +128,7 @@ fn masking_feeds_a_recurrent_layer() {
     let y = b.recurrent("gru", &[masked], 2, 3, &json!({}));
     let mut feed = features(&mut Random::new(8), 2);
     let scaled = b.dense(y[0], 3, 2);
-    check(&b, &[scaled, y[1]], &[feed.clone()]);
+    check(&b, &[scaled, y[1]], std::slice::from_ref(&feed));
     // The masked steps cannot be perturbed: they would become valid.
     feed.floats[2..6].fill(2.5);
     let spec = b.spec(&[y[0], y[1]]);
@@ -164,7 +164,7 @@ fn embedding_rows_and_shared_tables() {
             let probe = b.dense(y[1], 2, 5);
             outputs.push(b.one("dense", &[probe], &[table], json!({})));
         }
-        check(&b, &outputs, &[tokens.clone()]);
+        check(&b, &outputs, std::slice::from_ref(&tokens));
         check(&b, &outputs, &[tokens.clone().lengths(&[2, 4, 3])]);
     }
     let mut b = Builder::default();

@@ -105,7 +105,11 @@ fn formulas_of_pytorch() {
             optimizer.apply(&mut parameters, &mut gradients).unwrap();
         }
         for (got, want) in parameters.get(0).unwrap().iter().zip(expected) {
-            assert!((f64::from(*got) - want).abs() < 2e-6, "{json}: {:?} for {expected:?}", parameters.get(0));
+            assert!(
+                (f64::from(*got) - want).abs() < 2e-6,
+                "{json}: {:?} for {expected:?}",
+                parameters.get(0)
+            );
         }
     }
 }

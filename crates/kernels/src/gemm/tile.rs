@@ -74,10 +74,6 @@ impl<const ROWS: usize, const PANELS: usize> Tile<ROWS, PANELS> {
             // SAFETY: inside the operands, by the promise of the tile's maker.
             unsafe {
                 let right = right.add(panel * self.right_panel);
-                if ROWS == 1 {
-                    // A single row waits for its panels: ask for them a page ahead, past the end if need be.
-                    s.prefetch(right.wrapping_add(1024));
-                }
                 let (first, second) = (s.load(right), s.load(right.add(S::LANES)));
                 for (row, sums) in sums.iter_mut().enumerate() {
                     let x = s.splat(*left.add(row * self.left_row));

@@ -11,7 +11,8 @@ export async function setup() {
   const major = Number(process.versions.node.split('.')[0])
   if (major < 20) fail(`Node.js 20 or newer is needed; this is ${process.version}.`)
   const cargo = await run('cargo', ['--version']).catch(() => ({ code: 1 }))
-  if (cargo.code !== 0) fail('Rust is needed to build the addon: install it from https://rustup.rs, then run this again.')
+  if (cargo.code !== 0)
+    fail('Rust is needed to build the addon: install it from https://rustup.rs, then run this again.')
 
   const installed = join(root, 'node_modules', '.package-lock.json')
   if (time(installed) < time(join(root, 'package-lock.json'))) {

@@ -13,7 +13,9 @@ const total = { passed: 0, failed: 0, skipped: 0 }
 let broken = false
 
 if (filters.length === 0) {
-  const rust = await run('cargo', ['test', '--workspace', '--exclude', 'seqloom-node', '--no-fail-fast'], { capture: true })
+  const rust = await run('cargo', ['test', '--workspace', '--exclude', 'seqloom-node', '--no-fail-fast'], {
+    capture: true,
+  })
   for (const [, passed, failed, ignored] of rust.output.matchAll(
     /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm,
   )) {
@@ -26,7 +28,13 @@ if (filters.length === 0) {
 
 const folder = mkdtempSync(join(tmpdir(), 'seqloom-test-'))
 const report = join(folder, 'vitest.json')
-const vitest = await run(tool('vitest'), ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters])
+const vitest = await run(tool('vitest'), [
+  'run',
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${report}`,
+  ...filters,
+])
 try {
   const result = JSON.parse(readFileSync(report, 'utf8'))
   total.passed += result.numPassedTests

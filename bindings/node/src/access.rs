@@ -323,11 +323,16 @@ pub(crate) struct FitGuard {
 }
 
 impl FitGuard {
-    /// Announces that the loop waits; calls on the model reach it once [`Shared::open`] was called.
-    pub(crate) fn park(&self) -> Parked<'_> {
+    /// Announces that the loop waits; calls on the model reach it once [`Shared::open`] was called. `None` if it was
+    /// cancelled: nobody may be left to wake it.
+    pub(crate) fn park(&self) -> Option<Parked<'_>> {
+        let mut control = self.shared.control();
+        if control.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Acquire)) {
+            return None;
+        }
         let (sender, messages) = channel();
-        self.shared.control().fitting = Fitting::Parked { sender, open: false };
-        Parked { shared: &self.shared, messages }
+        control.fitting = Fitting::Parked { sender, open: false };
+        Some(Parked { shared: &self.shared, messages })
     }
 }
 

@@ -109,7 +109,8 @@ impl Events {
             }
             return Control::Continue;
         }
-        let parked = fit.park();
+        // The next step finds that it was cancelled.
+        let Some(parked) = fit.park() else { return Control::Continue };
         let stop = if self.call(Arc::new(Mutex::new(Some(event)))) {
             parked.serve(trainer)
         } else {

@@ -61,6 +61,16 @@ pub struct Error {
     pub code: Code,
     /// A sentence for the user.
     pub message: String,
+    /// Where the message names a row of the batch.
+    row: Option<NamedRow>,
+}
+
+/// A row's number inside a message, so that a row of a batch can be told as the row of the data it came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NamedRow {
+    row: usize,
+    /// Where its digits begin in the message.
+    start: usize,
 }
 
 /// `Result` with the engine's [`Error`].
@@ -69,7 +79,7 @@ pub type Result<V, E = Error> = std::result::Result<V, E>;
 impl Error {
     /// An error with any code.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), row: None }
     }
 
     /// `ERR_SHAPE`.
@@ -115,6 +125,36 @@ impl Error {
     /// `ERR_NATIVE`: a condition that the engine's own checks should have made impossible.
     pub fn native(message: impl Into<String>) -> Self {
         Self::new(Code::Native, message)
+    }
+
+    /// Marks the place where the message says `row {row}`, a row of the batch.
+    pub(crate) fn at_row(mut self, row: usize) -> Self {
+        const WORD: &str = "row ";
+        self.row = self
+            .message
+            .find(&format!("{WORD}{row}"))
+            .map(|start| NamedRow { row, start: start + WORD.len() });
+        self
+    }
+
+    /// Puts the place where it happened in front of the message.
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        let place = format!("{place}: ");
+        self.message.insert_str(0, &place);
+        if let Some(named) = &mut self.row {
+            named.start += place.len();
+        }
+        self
+    }
+
+    /// Renames the row of the batch that the message names, if any.
+    pub(crate) fn with_rows(mut self, number: impl Fn(usize) -> Option<usize>) -> Self {
+        if let Some(NamedRow { row, start }) = self.row.take()
+            && let Some(actual) = number(row)
+        {
+            self.message.replace_range(start..start + row.to_string().len(), &actual.to_string());
+        }
+        self
     }
 
     /// The error of cancelled work.

@@ -256,6 +256,21 @@ fn training_continues_from_saved_state() {
 }
 
 #[test]
+fn errors_in_data_name_the_row_of_the_data() {
+    let mut tensors = data(50);
+    if let TensorData::I32(labels) = &mut tensors[1].data {
+        labels[37] = CLASSES as i32;
+    }
+    let mut trainer = trainer(1, ADAM);
+    let options = options(json!({ "epochs": 1, "batchSize": 8, "seed": 5 }));
+    let error = trainer.fit(&tensors, None, &options, &RUNNING, &mut |_, _| Control::Continue).unwrap_err();
+    assert!(error.message.contains("In epoch 1, batch"), "{error}");
+    assert!(error.message.contains("row 37 is 3"), "{error}");
+    let error = trainer.evaluate(&tensors, 8, &RUNNING).unwrap_err();
+    assert!(error.message.contains("row 37 is 3"), "{error}");
+}
+
+#[test]
 fn misuse_is_refused() {
     let tensors = data(10);
     let mut bare = Trainer::new(&graph(false).to_string(), 1).unwrap();

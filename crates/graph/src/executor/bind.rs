@@ -166,7 +166,8 @@ fn set_mask(
                 return Err(Error::data(format!(
                     "The length of row {row} of the input '{}' is {}, but must be 1 to {time}",
                     spec.name, lengths[row]
-                )));
+                ))
+                .at_row(row));
             }
             mask.set(batch, time, |row, step| step < lengths[row] as usize)
         }
@@ -231,5 +232,6 @@ fn check_finite<T: Scalar>(data: &[T], shape: &Shape, spec: &InputSpec) -> Resul
         2 => format!("row {row}, feature {within}"),
         _ => format!("row {row}, step {}, feature {}", within / shape.inner(2)?, within % shape.inner(2)?),
     };
-    Err(Error::data(format!("The input '{}' has the value {} at {place}", spec.name, data[position])))
+    let message = format!("The input '{}' has the value {} at {place}", spec.name, data[position]);
+    Err(Error::data(message).at_row(row))
 }

@@ -68,15 +68,16 @@ impl<T: Scalar> Op<T> for Embedding {
                 continue;
             }
             let row = usize::try_from(token).ok().filter(|&row| row < self.vocabulary).ok_or_else(|| {
-                let place = if rank < 2 {
-                    format!("row {step}")
+                let (row, place) = if rank < 2 {
+                    (step, format!("row {step}"))
                 } else {
-                    format!("row {}, step {}", step / time, step % time)
+                    (step / time, format!("row {}, step {}", step / time, step % time))
                 };
                 Error::data(format!(
                     "token {token} at {place} is outside the vocabulary; ids must be 0 to {}",
                     self.vocabulary - 1
                 ))
+                .at_row(row)
             })?;
             y.copy_from_slice(&table[row * self.width..(row + 1) * self.width]);
         }

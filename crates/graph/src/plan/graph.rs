@@ -29,7 +29,7 @@ pub(crate) struct Node<T: Scalar> {
 impl<T: Scalar> Node<T> {
     /// Names the node in an error of its operation.
     pub(crate) fn explain(&self, error: Error) -> Error {
-        Error { message: format!("Layer {}: {}", self.label, error.message), ..error }
+        error.within(&format!("Layer {}", self.label))
     }
 }
 
@@ -177,13 +177,13 @@ fn input_meta(input: &InputSpec) -> Result<Meta> {
 }
 
 fn in_input(input: &InputSpec, error: &Error) -> Error {
-    Error::new(error.code, format!("Input '{}': {}", input.name, error.message))
+    error.clone().within(&format!("Input '{}'", input.name))
 }
 
 /// Builds an operation and appends the values it defines.
 fn build<T: Scalar>(node: &NodeSpec, spec: &GraphSpec, values: &mut Vec<Meta>) -> Result<Node<T>> {
     let label = format!("'{}' ({})", node.name, node.op);
-    let explain = |error: Error| Error { message: format!("Layer {label}: {}", error.message), ..error };
+    let explain = |error: Error| error.within(&format!("Layer {label}"));
     let mut metas = Vec::new();
     for &input in &node.inputs {
         let meta = values.get(input).ok_or_else(|| {

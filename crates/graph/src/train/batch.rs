@@ -8,7 +8,8 @@ use crate::tensor::{BatchData, BatchInput, BatchSequence, Sequence, TensorData};
 #[derive(Debug, Default)]
 pub struct Batch {
     parts: Vec<Part>,
-    rows: usize,
+    /// The number of each row in the data set.
+    numbers: Vec<usize>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,12 @@ struct Part {
 impl Batch {
     /// The number of rows.
     pub fn rows(&self) -> usize {
-        self.rows
+        self.numbers.len()
+    }
+
+    /// The number in the data set of a row of the batch.
+    pub(super) fn number(&self, row: usize) -> Option<usize> {
+        self.numbers.get(row).copied()
     }
 
     /// The batch as inputs of a graph.
@@ -72,12 +78,14 @@ impl Batch {
         if let Some(row) = rows.clone().find(|&row| row >= available) {
             return Err(Error::native(format!("Row {row} is not among the {available} rows")));
         }
-        self.rows = rows.clone().count();
+        self.numbers.clear();
+        reserve(&mut self.numbers, rows.clone().count())?;
+        self.numbers.extend(rows.clone());
         self.parts.resize_with(columns.len(), Part::default);
         for (part, column) in self.parts.iter_mut().zip(columns) {
             let time =
                 if column.trims { longest(columns, column.time(), rows.clone()) } else { column.time() };
-            part.fill(column, time, self.rows, rows.clone())?;
+            part.fill(column, time, self.numbers.len(), rows.clone())?;
         }
         Ok(())
     }

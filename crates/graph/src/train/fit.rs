@@ -179,9 +179,7 @@ fn split(rows: usize, fraction: f64) -> Result<usize> {
 /// Says where in the training something was wrong with data or numbers.
 fn locate(error: Error, place: &str) -> Error {
     match error.code {
-        Code::Numeric | Code::Data | Code::Shape => {
-            Error { message: format!("{place}: {}", error.message), ..error }
-        }
+        Code::Numeric | Code::Data | Code::Shape => error.within(place),
         _ => error,
     }
 }

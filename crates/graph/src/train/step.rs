@@ -84,7 +84,7 @@ impl Trainer {
         body: impl FnOnce(&mut Self, &mut Batch) -> Result<V>,
     ) -> Result<V> {
         let mut batch = std::mem::take(&mut self.batch);
-        let result = body(self, &mut batch);
+        let result = body(self, &mut batch).map_err(|error| error.with_rows(|row| batch.number(row)));
         self.batch = batch;
         result
     }

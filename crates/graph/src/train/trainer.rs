@@ -41,9 +41,8 @@ impl Trainer {
         let predictor = Executor::new(spec)?;
         for (index, weight) in predictor.spec().weights.iter().enumerate() {
             if let Some(values) = parameters.get_mut(index) {
-                init::fill(&weight.initializer, &weight.shape, seed, index, values).map_err(|error| {
-                    Error { message: format!("The weight '{}': {}", weight.name, error.message), ..error }
-                })?;
+                init::fill(&weight.initializer, &weight.shape, seed, index, values)
+                    .map_err(|error| error.within(&format!("The weight '{}'", weight.name)))?;
             }
         }
         Ok(Self { seed, parameters, predictor, compiled: None, batch: Batch::default() })

@@ -103,7 +103,8 @@ impl Loss {
         if self.kind != Kind::BinaryCrossentropy || (0.0..=1.0).contains(&t) {
             return Ok(());
         }
-        Err(Error::data(format!("the target at {} is {t}, but must be 0 to 1", positions.describe(position))))
+        let message = format!("the target at {} is {t}, but must be 0 to 1", positions.describe(position));
+        Err(Error::data(message).at_row(positions.row(position)))
     }
 }
 

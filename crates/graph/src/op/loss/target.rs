@@ -46,6 +46,7 @@ impl<'a, T: Scalar> Targets<'a, T> {
                 positions.describe(position),
                 classes - 1
             ))
+            .at_row(positions.row(position))
         })
     }
 }
@@ -87,7 +88,8 @@ impl<'a> Positions<'a> {
                         "the valid steps of the targets differ from those of the prediction in row {row}: the prediction ends \
                          at step {end}, the targets at step {}",
                         target.end(row)
-                    )));
+                    ))
+                    .at_row(row));
                 }
             }
         }

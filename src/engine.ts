@@ -1,9 +1,13 @@
+import { cpus } from 'node:os'
 import { callNative } from './errors.js'
 import { native } from './native/index.js'
 import { checkOptions, integer } from './options.js'
 
 /** What the engine runs on. */
-export type Backend = ReturnType<typeof native.backend>
+export interface Backend extends ReturnType<typeof native.backend> {
+  /** The processor's name and the architecture: `AMD EPYC, x64`. */
+  cpu: string
+}
 
 /** Settings of the process. */
 export interface Configuration {
@@ -13,7 +17,8 @@ export interface Configuration {
 
 /** The engine's instruction set, threads and version. Errors: `ERR_OPTION` when `SEQLOOM_SIMD` or `SEQLOOM_THREADS` is wrong. */
 export function backend(): Backend {
-  return callNative(() => native.backend())
+  const model = cpus()[0]?.model.trim()
+  return { ...callNative(() => native.backend()), cpu: model ? `${model}, ${process.arch}` : process.arch }
 }
 
 /** Changes settings of the process. Errors: `ERR_OPTION`. */

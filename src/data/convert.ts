@@ -4,7 +4,7 @@ import { isRecord } from '../options.js'
 import { allocate, type Converted, isDetached, placeOf, type Slot, transfer } from './elements.js'
 import { convertNested } from './nested.js'
 import type { Sliced } from './slices.js'
-import { checkLengths, checkMask, isNumericArray, type NumericArray, sizeOf } from './tensor.js'
+import { checkLengths, checkMask, type ForeignTensor, isNumericArray, type NumericArray, sizeOf } from './tensor.js'
 
 const sliceElements = 16_384
 
@@ -32,7 +32,7 @@ export function requireSameRows(slots: readonly { readonly where: string }[], co
 export function* convertOne(slot: Slot, value: unknown): Sliced<Converted> {
   if (isTensor(value)) return yield* convertTensor(slot, value.data, value)
   if (isForeign(value)) {
-    const data = value.dataSync()
+    const data = foreignData(slot, value)
     if (!isNumericArray(data)) {
       throw new SeqloomError(
         'ERR_DATA',
@@ -61,6 +61,16 @@ export function* convertOne(slot: Slot, value: unknown): Sliced<Converted> {
   )
 }
 
+/** What the tensor of another library holds; `ERR_DATA` if it throws, as tfjs's do once they are disposed. */
+function foreignData(slot: Slot, value: ForeignTensor): unknown {
+  try {
+    return value.dataSync()
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : describe(cause)
+    throw new SeqloomError('ERR_DATA', `${slot.where}: dataSync() failed: ${reason}`, { cause })
+  }
+}
+
 function* convertTensor(
   slot: Slot,
   data: NumericArray,
@@ -84,7 +94,7 @@ function* convertTensor(
   const direct = slot.dtype === 'int32' ? data instanceof Int32Array : data instanceof Float32Array
   const target = direct ? (data as Float32Array | Int32Array) : allocate(slot, size)
   // Int32Array elements need no check; floats may be NaN.
-  if (!(data instanceof Int32Array && direct)) {
+  if (!direct || (slot.dtype === 'float32' && !slot.checkedNatively)) {
     for (let from = 0; from < size; from += sliceElements) {
       const to = Math.min(size, from + sliceElements)
       transfer(slot, data, from, to, direct ? undefined : target, from, (i) => placeOf(i, shape))
@@ -141,20 +151,25 @@ function nestedRank(value: unknown): number {
   return rank
 }
 
+/** Whether a value is a tensor, ours or another library's, by its looks. */
+export function looksLikeTensor(value: unknown): boolean {
+  return isTensor(value) || isForeign(value)
+}
+
 function isTensor(
   value: unknown,
 ): value is { data: NumericArray; shape: readonly number[]; lengths?: unknown; mask?: unknown } {
   return isRecord(value) && isNumericArray(value.data) && 'shape' in value
 }
 
-function isForeign(value: unknown): value is { shape: readonly number[]; dataSync(): unknown } {
+function isForeign(value: unknown): value is ForeignTensor {
   return isRecord(value) && typeof value.dataSync === 'function' && 'shape' in value
 }
 
 function assign(slots: readonly Slot[], given: unknown, what: string): unknown[] {
   const single = slots.length === 1
   const names = slots.map((slot) => slot.name)
-  if (isRecord(given) && !isTensor(given) && !isForeign(given) && !isNumericArray(given)) {
+  if (isRecord(given) && !looksLikeTensor(given) && !isNumericArray(given)) {
     if (Object.getPrototypeOf(given) === Object.prototype && Object.keys(given).length > 0) {
       const unknown = Object.keys(given).find((name) => !names.includes(name))
       if (unknown !== undefined) {
@@ -167,7 +182,7 @@ function assign(slots: readonly Slot[], given: unknown, what: string): unknown[]
     }
   }
   if (single) {
-    const only = Array.isArray(given) && given.length === 1 && (isTensor(given[0]) || isForeign(given[0]))
+    const only = Array.isArray(given) && given.length === 1 && looksLikeTensor(given[0])
     return only ? [given[0]] : [given]
   }
   if (!Array.isArray(given) || given.length !== slots.length) {

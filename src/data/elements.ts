@@ -13,6 +13,8 @@ export interface Slot {
   readonly shape: Shape
   /** Whether a last dimension of size 1 may be missing or be there in addition, as targets often have it. */
   readonly looseLast: boolean
+  /** Whether the native side looks for NaN and infinities itself, batch by batch, so that no float32 array is searched for them here. */
+  readonly checkedNatively?: boolean
 }
 
 /** Converted data as the native side takes them. */

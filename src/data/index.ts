@@ -1,3 +1,3 @@
-export { convertAll, convertOne, requireSameRows } from './convert.js'
+export { convertAll, convertOne, looksLikeTensor, requireSameRows } from './convert.js'
 export type { Converted, Slot } from './elements.js'
 export { runSliced, runSync, type Sliced } from './slices.js'

@@ -6,6 +6,7 @@ import { Dense } from './dense.js'
 import { Dropout } from './dropout.js'
 import { Embedding } from './embedding.js'
 import { GRU } from './gru.js'
+import { LastStep } from './lastStep.js'
 import type { AnyLayer } from './layer.js'
 import { LayerNormalization } from './layerNormalization.js'
 import { LSTM } from './lstm.js'
@@ -32,6 +33,7 @@ const makers: ReadonlyMap<string, (options: Options) => AnyLayer> = new Map<stri
   ['GlobalAveragePooling1D', (options) => new GlobalAveragePooling1D('layers.globalAveragePooling1d', options)],
   ['GlobalMaxPooling1D', (options) => new GlobalMaxPooling1D('layers.globalMaxPooling1d', options)],
   ['GRU', (options) => new GRU(options)],
+  ['LastStep', (options) => new LastStep(options)],
   ['LayerNormalization', (options) => new LayerNormalization(options)],
   ['LSTM', (options) => new LSTM(options)],
   ['Masking', (options) => new Masking(options)],

@@ -67,6 +67,12 @@ async function restoreTraining(
   const path = join(folder, descriptionName)
   if (!isRecord(training)) throw damaged(path, 'training')
   formatChecked(path, () => model.compile(training.options as CompileOptions))
+  if (training.state === undefined) {
+    formatChecked(path, () => {
+      model.learningRate = training.learningRate as number
+    })
+    return
+  }
   const state = await readListed(folder, files, training.state)
   formatChecked(join(folder, String(training.state)), () => {
     const entries = decode(state).map(({ name, data }) => ({ name, data: data as Float32Array }))

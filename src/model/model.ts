@@ -1,6 +1,6 @@
 import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
-import { convertAll, convertOne, runSliced, runSync } from '../data/index.js'
+import { convertAll, convertOne, looksLikeTensor, runSliced, runSync } from '../data/index.js'
 import type { Data, DataSet, Tensor } from '../data/tensor.js'
 import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
@@ -124,11 +124,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
       const engine = this.#engine('fit')
       const { signal, sampleWeight, validationData } = options
       if (sampleWeight !== undefined || validationData?.[2] !== undefined) this.#needWeights(engine)
-      const data = await this.#examples({ x, y, sampleWeight }, signal)
+      const data = await this.#examples({ x, y, sampleWeight, searched: true }, signal)
       checkSplit(data[0]?.shape[0] ?? 0, options.validationSplit ?? 0)
-      const validation =
-        validationData &&
-        (await this.#examples({ x: validationData[0], y: validationData[1], sampleWeight: validationData[2] }, signal))
+      const validation = validationData && (await this.#examples(validationExamples(validationData), signal))
       const turns = this.#turns
       return await runFit({ model: this as Model, native: engine, turns, plan: compiled, data, validation, options })
     })
@@ -396,12 +394,12 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   async #convertCotangents(given: Cotangents['cotangents']): Promise<(NativeTensor | null)[]> {
     const slots = cotangentSlots(this.topology())
-    const list: readonly unknown[] = Array.isArray(given) && (slots.length > 1 || given.length === 1) ? given : [given]
+    const list: readonly unknown[] = isListOf(slots.length, given) ? given : [given]
     if (list.length !== slots.length) {
       const names = outputNames(this.topology()).join(', ')
       throw new SeqloomError(
         'ERR_DATA',
-        `gradients: expected ${slots.length} cotangents (${names}), got ${list.length}`,
+        `gradients: expected one cotangent for each output (${names}), got ${list.length}`,
       )
     }
     const converted: (NativeTensor | null)[] = []
@@ -436,6 +434,16 @@ function asTensor({ data, shape, lengths, mask }: NativeTensor): Tensor {
     ...(lengths ? { lengths } : {}),
     ...(mask ? { mask } : {}),
   }
+}
+
+function validationExamples([x, y, sampleWeight]: NonNullable<FitOptions['validationData']>): Examples {
+  return { x, y, sampleWeight, searched: true }
+}
+
+/** Whether the gradients of outputs are in a list: for one output, nested arrays are that output's own. */
+function isListOf(outputs: number, given: unknown): given is readonly unknown[] {
+  if (!Array.isArray(given)) return false
+  return outputs > 1 || given.length === 1 || given.some((value) => value === null || looksLikeTensor(value))
 }
 
 function isCotangents(value: unknown): value is Cotangents {

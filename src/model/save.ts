@@ -16,10 +16,15 @@ export interface FolderContents {
   readonly assets?: Readonly<Record<string, string | Uint8Array>>
   /** Anything that is JSON. */
   readonly metadata?: Readonly<Record<string, unknown>>
+  /** Whether to leave the optimizer's state out, where it is of another step than the weights; default false. */
+  readonly withoutOptimizerState?: boolean
 }
 
 /** Saves a model with further files and facts to a folder. Errors: `ERR_IO`. */
-export async function saveFolder(folder: string, { model, assets = {}, metadata }: FolderContents): Promise<void> {
+export async function saveFolder(
+  folder: string,
+  { model, assets = {}, metadata, withoutOptimizerState = false }: FolderContents,
+): Promise<void> {
   const { names, weights, training } = await model.snapshot()
   const files: NewFile[] = []
   const add = (name: string, data: Uint8Array): string => {
@@ -37,7 +42,9 @@ export async function saveFolder(folder: string, { model, assets = {}, metadata 
       training: {
         options: training.options,
         learningRate: training.learningRate,
-        state: add('training-state.safetensors', encode(training.state.map(({ name, data }) => floats(name, data)))),
+        ...(!withoutOptimizerState && {
+          state: add('training-state.safetensors', encode(training.state.map(({ name, data }) => floats(name, data)))),
+        }),
       },
     }),
     assets: Object.fromEntries(

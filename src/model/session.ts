@@ -1,7 +1,7 @@
 import { convertOne, runSync, type Slot } from '../data/index.js'
-import { type Data, isNumericArray, type Tensor } from '../data/tensor.js'
+import { type Data, isNumericArray, sizeOf, type Tensor } from '../data/tensor.js'
 import { callNative, describe, SeqloomError } from '../errors.js'
-import type { Shape } from '../graph/shape.js'
+import { type Shape, showShape } from '../graph/shape.js'
 import type { NativeSession } from '../native/index.js'
 import { checkOptions, integer } from '../options.js'
 
@@ -105,7 +105,18 @@ export class Session implements Disposable {
   #batched(input: unknown): unknown {
     if (this.batchSize === 1 && typeof input === 'number') return [input]
     if (this.#slot.shape.length === 1) return input
-    if (isNumericArray(input)) return { data: input, shape: [this.batchSize, input.length / this.batchSize] }
+    if (isNumericArray(input)) {
+      // The native side takes a size that is not known as 1.
+      const steps = [this.batchSize, ...this.#slot.shape.slice(1).map((dim) => dim ?? 1)]
+      const size = sizeOf(steps)
+      if (input.length !== size) {
+        throw new SeqloomError(
+          'ERR_SHAPE',
+          `session.step: expected ${size} values, ${showShape(steps)}, got ${input.length}`,
+        )
+      }
+      return { data: input, shape: steps }
+    }
     return this.batchSize === 1 && Array.isArray(input) && typeof input[0] === 'number' ? [input] : input
   }
 }

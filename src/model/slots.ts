@@ -7,7 +7,7 @@ import { outputNames, type Topology } from './topology.js'
 export function inputSlots(topology: Topology): Slot[] {
   return topology.inputs.map(({ call, dtype, shape }) => {
     const name = topology.names.get(call.layer) as string
-    return { where: `input '${name}'`, name, dtype, shape, looseLast: false }
+    return { where: `input '${name}'`, name, dtype, shape, looseLast: false, checkedNatively: true }
   })
 }
 
@@ -34,27 +34,31 @@ export interface Examples {
   readonly y: DataSet
   /** A factor for each row, or undefined for ones when the graph needs weights. */
   readonly sampleWeight: Data | undefined
+  /** Whether to search everything for NaN and infinities first, and not batch by batch: nothing is trained on a part of bad data then. */
+  readonly searched?: boolean
 }
 
 /** Converts inputs, targets and, where the graph takes them, weights of rows, giving way to the event loop. */
 export async function convertExamples(
   topology: Topology,
   plan: TrainPlan,
-  { x, y, sampleWeight }: Examples,
+  { x, y, sampleWeight, searched = false }: Examples,
   weighted: boolean,
   signal?: AbortSignal,
 ): Promise<Converted[]> {
-  const inputs = inputSlots(topology)
-  const slots = [...inputs, ...plan.targets]
+  const suited = (slot: Slot): Slot => ({ ...slot, checkedNatively: !searched })
+  const inputs = inputSlots(topology).map(suited)
+  const targets = plan.targets.map(suited)
+  const slots = [...inputs, ...targets]
   const converted = await runSliced(convertAll(inputs, x, 'input'), signal)
-  converted.push(...(await runSliced(convertAll(plan.targets, y, 'target'), signal)))
+  converted.push(...(await runSliced(convertAll(targets, y, 'target'), signal)))
   if (weighted) {
     const rows = converted[0]?.shape[0] ?? 0
     slots.push(weightSlot)
     converted.push(
       sampleWeight === undefined
         ? { data: new Float32Array(rows).fill(1), shape: [rows] }
-        : await runSliced(convertOne(weightSlot, sampleWeight), signal),
+        : await runSliced(convertOne(suited(weightSlot), sampleWeight), signal),
     )
   }
   requireSameRows(slots, converted)

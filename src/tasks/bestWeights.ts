@@ -26,8 +26,9 @@ export class BestWeights {
     this.#weights = this.#model.getWeights()
   }
 
-  /** Puts the best weights back into the model, if an epoch has ended. */
-  restore(): void {
+  /** Puts the best weights back into the model, if an epoch has ended; returns whether one has. */
+  restore(): boolean {
     if (this.#weights) this.#model.setWeights(this.#weights)
+    return this.#weights !== undefined
   }
 }

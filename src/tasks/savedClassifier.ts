@@ -8,15 +8,18 @@ export interface ClassifierParts {
   readonly model: Sequential
   readonly tokenizer: Tokenizer
   readonly labels: Labels
+  /** Whether the model got the weights of an earlier step back, to which its optimizer's state does not belong; default false. */
+  restored?: boolean
 }
 
 const tokenizerFile = 'tokenizer.json'
 const labelsFile = 'labels.json'
 
 /** Saves a classifier as a model folder with tokenizer and labels. Rejects with `ERR_IO`. */
-export async function saveClassifier(folder: string, { model, tokenizer, labels }: ClassifierParts): Promise<void> {
+export async function saveClassifier(folder: string, parts: ClassifierParts): Promise<void> {
+  const { model, tokenizer, labels, restored = false } = parts
   const assets = { [tokenizerFile]: String(tokenizer), [labelsFile]: JSON.stringify(labels, undefined, 2) }
-  await saveFolder(folder, { model, assets })
+  await saveFolder(folder, { model, assets, withoutOptimizerState: restored })
 }
 
 /** Loads what {@link saveClassifier} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no classifier or contradicts itself. */

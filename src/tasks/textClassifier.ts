@@ -96,6 +96,7 @@ export class TextClassifier {
       loss: 'sparseCategoricalCrossentropy',
       metrics: ['accuracy'],
     })
+    parts.restored = false
     this.#parts = parts
     const best = new BestWeights(model)
     try {
@@ -106,7 +107,7 @@ export class TextClassifier {
         callbacks: [reports(training.length, settings, best)],
       })
     } finally {
-      if (settings.restoreBest) best.restore()
+      if (settings.restoreBest) parts.restored = best.restore()
     }
   }
 

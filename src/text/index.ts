@@ -29,7 +29,7 @@ export async function loadTokenizer(path: string | URL): Promise<Tokenizer> {
   } catch (error) {
     throw new SeqloomError('ERR_IO', `cannot read ${path}: ${(error as Error).message}`, { cause: error })
   }
-  return Tokenizer.fromJSON(json)
+  return Tokenizer.parse(json, String(path))
 }
 
 /** Reads the text of a Hugging Face `tokenizer.json`, or the object parsed from it; `ERR_FORMAT` if it is not such a file. */

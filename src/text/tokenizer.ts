@@ -57,8 +57,18 @@ export class Tokenizer {
 
   /** Reads the text of a Hugging Face `tokenizer.json`, or the object parsed from it; `ERR_FORMAT` if it is not such a file. */
   static fromJSON(json: string | object): Tokenizer {
-    const source = typeof json === 'string' ? json : JSON.stringify(json)
-    return new Tokenizer(callNative(() => native.NativeTokenizer.fromJson(source)))
+    return Tokenizer.parse(typeof json === 'string' ? json : JSON.stringify(json), 'tokenizer.json')
+  }
+
+  /** @internal {@link fromJSON} of a text, with what messages call it. */
+  static parse(json: string, where: string): Tokenizer {
+    try {
+      return new Tokenizer(callNative(() => native.NativeTokenizer.fromJson(json)))
+    } catch (error) {
+      if (!(error instanceof SeqloomError)) throw error
+      const reason = error.message.replace(/^(tokenizer\.json: )+/, '')
+      throw new SeqloomError(error.code, `${where}: ${reason}`, { cause: error.cause })
+    }
   }
 
   /** One more than the largest id: the `inputDim` that an embedding needs. */

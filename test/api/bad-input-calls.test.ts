@@ -20,13 +20,22 @@ describe('gradients', () => {
   })
 })
 
+describe('gradients of one output', () => {
+  it('refuse two cotangents, naming the output', () =>
+    expectCoded(
+      () => regression().gradients(sequences(), { cotangents: [tensor(wave(2), [2, 1]), tensor(wave(2), [2, 1])] }),
+      'ERR_DATA',
+      /one cotangent for each output \(head\), got 2/,
+    ))
+})
+
 describe('sessions', () => {
   it('refuse steps of a wrong size or value, rows that are not there, and calls after their end', async () => {
     const m = regression()
     await expectCoded(() => m.session({ batchSize: 0 }), 'ERR_OPTION', /batchSize/)
     await expectCoded(() => m.session({ batchSize: 2 ** 31 - 1 }), ['ERR_MEMORY', 'ERR_OPTION'])
     const session = m.session({ batchSize: 2 })
-    await expectCoded(() => session.step(wave(3)), ['ERR_SHAPE', 'ERR_DATA'])
+    await expectCoded(() => session.step(wave(3)), 'ERR_SHAPE', /4 values, \[2, 2\], got 3/)
     await expectCoded(() => session.step(Float32Array.of(Number.NaN, 1, 1, 1)), 'ERR_DATA', /NaN/)
     for (const rows of [[0, 2], [0], [-1, 0], [0.5, 1]])
       await expectCoded(() => session.reorder(rows), ['ERR_DATA', 'ERR_SHAPE'])

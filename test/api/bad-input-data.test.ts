@@ -100,6 +100,29 @@ describe('values', () => {
     expect(weightValues(m)).toEqual(before)
   })
 
+  it('names row, step and feature, wherever the batches end, and trains on nothing before', async () => {
+    const m = regression()
+    const before = weightValues(m)
+    const data = wave(100 * 3 * 2)
+    data[70 * 6 + 3] = Number.NaN
+    const x = tensor(data, [100, 3, 2])
+    const y = tensor(wave(100), [100, 1])
+    const place = /NaN.*row 70, step 1, feature 1|row 70, step 1, value 1 is NaN/
+    await expectCoded(() => m.fit(x, y, { epochs: 1, batchSize: 8, shuffle: false }), 'ERR_DATA', place)
+    await expectCoded(() => m.evaluate(x, y, { batchSize: 8 }), 'ERR_DATA', place)
+    await expectCoded(() => m.predict(x, { batchSize: 8 }), 'ERR_DATA', place)
+    expect(weightValues(m)).toEqual(before)
+  })
+
+  it('refuses NaN in weights that are set, and keeps the old ones', async () => {
+    const m = regression()
+    const before = weightValues(m)
+    const weights = m.getWeights()
+    ;(weights[0] as { data: Float32Array }).data[1] = Number.NaN
+    await expectCoded(() => m.setWeights(weights), 'ERR_DATA', /reader\/kernel.*NaN/)
+    expect(weightValues(m)).toEqual(before)
+  })
+
   it('refuses NaN in the targets', async () => {
     const m = regression()
     const before = weightValues(m)

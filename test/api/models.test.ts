@@ -29,6 +29,7 @@ function everyLayer() {
     .apply([
       layers.globalAveragePooling1d().apply(normal),
       layers.globalMaxPooling1d().apply(normal),
+      layers.lastStep().apply(normal),
       layers.lstm({ units: 3, goBackwards: true }).apply(normal),
       layers.simpleRNN({ units: 3, activation: 'relu' }).apply(normal),
       layers.multiply().apply([h, h]),
@@ -94,6 +95,19 @@ describe('saving and loading', () => {
     const path = join(folder, 'best')
     await m.fit(x, y, { epochs: 2, callbacks: callbacks.modelCheckpoint({ path, monitor: 'loss' }) })
     expect((await loadModel(path)).predictSync(x)).toEqual(m.predictSync(x))
+  })
+})
+
+describe('lastStep', () => {
+  it('gives each row’s last valid step', async () => {
+    const m = sequential([layers.lastStep({ inputShape: [null, 3] })])
+    const { data: last, shape } = await m.predict(x)
+    expect(shape).toEqual([12, 3])
+    const expected = x.lengths ?? []
+    for (const [row, length] of Array.from(expected).entries()) {
+      const at = row * 12 + (length - 1) * 3
+      expect(last.slice(row * 3, row * 3 + 3)).toEqual(data.slice(at, at + 3))
+    }
   })
 })
 

@@ -1,4 +1,4 @@
-import { input, layers, losses, model, optimizers, sequential } from 'seqloom'
+import { layers, losses, optimizers, sequential } from 'seqloom'
 import { describe, expect } from 'vitest'
 import { expectClose, gradientBound, outputBound } from '../helpers/compare.js'
 import { biasOf, type CellName, kernelOf, stackBiases, torchGates } from '../helpers/gates.js'
@@ -76,35 +76,19 @@ function recurrent(golden: TrainingCase, returnSequences: boolean) {
   return golden.kind === 'GRU' ? layers.gru(options) : layers.simpleRNN(options)
 }
 
-/** The case's model, and its inputs out of a batch of tokens. */
+/** The case's model; without outputs for all steps, bidirectional cases read PyTorch's `y[:, -1]`. */
 function modelOf(golden: TrainingCase) {
-  const embedding = layers.embedding({ inputDim: golden.vocab, outputDim: golden.embedding })
-  const head = layers.dense({ units: golden.classes })
-  if (golden.bidirectional && !golden.per_step_output) {
-    // The cases read PyTorch's output at the last step, where the backward direction has seen that step alone: a second
-    // reader of the last token, whose embedding is the first one's.
-    const tokens = input({ shape: [null], dtype: 'int32', name: 'tokens' })
-    const last = input({ shape: [1], dtype: 'int32', name: 'last' })
-    const ahead = recurrent(golden, false).apply(embedding.apply(tokens)) as typeof tokens
-    const back = recurrent(golden, false).apply(embedding.apply(last)) as typeof tokens
-    const both = layers.concatenate().apply([ahead, back])
-    return {
-      m: model({ inputs: [tokens, last], outputs: [head.apply(both)] }),
-      inputsOf: (batchTokens: Values<Int32Array>) => {
-        const [rows, time] = batchTokens.shape as [number, number]
-        const data = Int32Array.from({ length: rows }, (_, row) => batchTokens.data[(row + 1) * time - 1] as number)
-        return [asTensor(batchTokens), asTensor({ data, shape: [rows, 1] })]
-      },
-    }
-  }
+  const readsLast = golden.bidirectional && !golden.per_step_output
   const stack = Array.from({ length: golden.layers }, (_, index) => {
-    const layer = recurrent(golden, golden.per_step_output || index < golden.layers - 1)
+    const layer = recurrent(golden, golden.per_step_output || readsLast || index < golden.layers - 1)
     return golden.bidirectional ? layers.bidirectional({ layer }) : layer
   })
-  return {
-    m: sequential([embedding, ...stack, head]),
-    inputsOf: (batchTokens: Values<Int32Array>) => asTensor(batchTokens),
-  }
+  return sequential([
+    layers.embedding({ inputDim: golden.vocab, outputDim: golden.embedding }),
+    ...stack,
+    ...(readsLast ? [layers.lastStep()] : []),
+    layers.dense({ units: golden.classes }),
+  ])
 }
 
 /** Our weights, in order, out of PyTorch's `init.` or `final.` ones; RNN and LSTM train bias_ih alone, bias_hh is zero. */
@@ -139,7 +123,7 @@ describe('six training steps give PyTorch’s losses, gradient norms and weights
   forEachGolden('torch-training', names, async (path) => {
     const file = readGolden<TrainingCase>(path)
     const golden = file.case
-    const { m, inputsOf } = modelOf(golden)
+    const m = modelOf(golden)
     m.compile({
       optimizer: optimizerOf(golden),
       loss: losses.sparseCategoricalCrossentropy({ fromLogits: true }),
@@ -149,7 +133,7 @@ describe('six training steps give PyTorch’s losses, gradient norms and weights
     const tokens = file.ints('tokens')
     const targets = file.ints('targets')
     for (let step = 0; step < golden.losses.length; step++) {
-      const x = inputsOf(batch(tokens, step))
+      const x = asTensor(batch(tokens, step))
       const y = asTensor(batch(targets, step))
       const gradients = await m.gradients(x, y)
       let squares = 0

@@ -16,9 +16,9 @@ interface RunOptions {
   nodeOptions?: readonly string[]
 }
 
-function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<ProcessResult> {
+function run(args: readonly string[], options: RunOptions = {}): Promise<ProcessResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...(options.nodeOptions ?? []), file, ...args], {
+    const child = spawn(process.execPath, [...(options.nodeOptions ?? []), ...args], {
       cwd: projectRoot,
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -38,7 +38,12 @@ function run(file: string, args: readonly string[], options: RunOptions = {}): P
 
 /** Runs the built `seqloom` command. */
 export function runCli(args: readonly string[], options: RunOptions = {}): Promise<ProcessResult> {
-  return run(`${projectRoot}dist/cli/main.js`, args, options)
+  return run([`${projectRoot}dist/cli/main.js`, ...args], options)
+}
+
+/** Runs the text of a module, which may import the package by its name. */
+export function runSource(source: string): Promise<ProcessResult> {
+  return run(['--input-type=module', '--eval', source])
 }
 
 /** Runs a program of `test/helpers/programs` in a process of its own and reads the JSON that it prints. */
@@ -47,7 +52,7 @@ export async function runProgram<Result>(
   args: readonly string[] = [],
   options: RunOptions = {},
 ): Promise<Result> {
-  const result = await run(`${projectRoot}test/helpers/programs/${name}`, args, options)
+  const result = await run([`${projectRoot}test/helpers/programs/${name}`, ...args], options)
   if (result.code !== 0) throw new Error(`${name} ended with ${result.code ?? result.signal}: ${result.stderr}`)
   return JSON.parse(result.stdout) as Result
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { tasks, text } from 'seqloom'
+import { loadModel, tasks, text } from 'seqloom'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { madeUpRows } from '../helpers/reviews.js'
 
@@ -12,6 +12,9 @@ const fresh = madeUpRows(90, 77)
 
 const coded = (code: string, message = /./) =>
   expect.objectContaining({ name: 'SeqloomError', code, message: expect.stringMatching(message) })
+
+/** The names of a folder's files, without the hashes in them. */
+const plainNames = (path: string) => readdirSync(path).map((name) => name.replace(/-[0-9a-f]{16}/, ''))
 
 describe('a trained TextClassifier', () => {
   const classifier = new tasks.TextClassifier(small)
@@ -36,6 +39,20 @@ describe('a trained TextClassifier', () => {
     expect(first?.label).toBe('good')
     expect(first?.probability).toBe(first?.probabilities.good)
     expect(Object.values(empty?.probabilities ?? {}).reduce((sum, p) => sum + p)).toBeCloseTo(1, 5)
+  })
+
+  it('saves the optimizer’s state only where it belongs to the weights', async () => {
+    const path = join(folder, 'states')
+    await classifier.save(path)
+    expect(plainNames(path)).not.toContain('training-state.safetensors')
+    const model = await loadModel(path)
+    expect(model.learningRate).toBeCloseTo(quick.learningRate, 7)
+    await model.trainOnBatch([[1, 2]], [0])
+
+    const last = new tasks.TextClassifier(small)
+    await last.train(rows.slice(0, 30), { ...quick, epochs: 1, restoreBest: false })
+    await last.save(path)
+    expect(plainNames(path)).toContain('training-state.safetensors')
   })
 
   it('evaluates with a confusion table', async () => {

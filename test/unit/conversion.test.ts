@@ -161,6 +161,27 @@ describe('tensors', () => {
     expect(() => tensor(data, [1, 2, 2])).toThrow(coded('ERR_DATA', /detached/))
   })
 
+  it('are not searched for NaN where the native side does it, unless they are converted', () => {
+    const searchedLater = { ...features, checkedNatively: true }
+    const data = Float32Array.of(1, Number.NaN)
+    expect(convert(searchedLater, tensor(data, [1, 1, 2])).data).toBe(data)
+    const doubles = tensor(Float64Array.from(data), [1, 1, 2])
+    expect(() => convert(searchedLater, doubles)).toThrow(coded('ERR_DATA', /step 0, value 1 is NaN/))
+  })
+
+  it('of other libraries that fail are refused, with the reason', () => {
+    const cause = new Error('Tensor is disposed')
+    const foreign = {
+      shape: [1, 1, 2],
+      dataSync: () => {
+        throw cause
+      },
+    }
+    expect(() => convert(features, foreign)).toThrow(
+      expect.objectContaining({ code: 'ERR_DATA', cause, message: expect.stringMatching(/input 'x'.*is disposed/) }),
+    )
+  })
+
   it('may be over shared memory', () => {
     const data = new Float32Array(new SharedArrayBuffer(16))
     expect(convert(features, tensor(data, [1, 2, 2])).data).toBe(data)

@@ -23,6 +23,7 @@ describe('shapes', () => {
       [null, 3],
     ])
     expect(layers.globalAveragePooling1d().apply(x).shape).toEqual([null, 5])
+    expect(layers.lastStep().apply(x).shape).toEqual([null, 5])
     expect(layers.repeatVector({ n: 4 }).apply(vector()).shape).toEqual([null, 4, 5])
     expect(layers.concatenate().apply([vector(), vector()]).shape).toEqual([null, 10])
     expect(layers.flatten().apply(input({ shape: [2, 3] })).shape).toEqual([null, 6])
@@ -56,6 +57,7 @@ describe('shapes', () => {
       () => layers.add().apply([vector(), input({ shape: [4] })]),
       /\[null, 5\] and \[null, 4\]/,
     ],
+    ['a vector for lastStep', () => layers.lastStep().apply(vector()), /\[batch, time, features\].*\[null, 5\]/],
     ['one input for a sum', () => layers.add().apply(vector()), /two or more/],
     ['flattening a free dimension', () => layers.flatten().apply(sequence()), /known/],
     ['reshaping to another size', () => layers.reshape({ targetShape: [4] }).apply(vector()), /5 elements/],

@@ -18,8 +18,6 @@ pub struct Backend {
     pub threads: u32,
     /// Version of the addon, equal to that of the npm package.
     pub version: String,
-    /// Architecture of the addon, such as `x86_64`.
-    pub cpu: String,
 }
 
 /// Version of the addon, equal to that of the npm package; never fails.
@@ -42,7 +40,6 @@ pub fn backend() -> Result<Backend, ErrorCode> {
             simd_available: simd::available().iter().map(ToString::to_string).collect(),
             threads: u32::try_from(threads).unwrap_or(u32::MAX),
             version: addon_version().to_owned(),
-            cpu: std::env::consts::ARCH.to_owned(),
         })
     })
 }

@@ -16,6 +16,27 @@ pub(crate) fn in_parallel<P: Send>(parts: Vec<P>, body: impl Fn(P) + Sync) {
     });
 }
 
+/// Elements from which on sharing work costs less than it saves.
+const WORTH_SHARING: usize = 1 << 16;
+
+/// Cuts `items`, rows of `width`, into contiguous parts of whole rows and runs `body(index of the first row, part)` on each: on
+/// all threads if `work` elements are many, else on the caller's alone. The rows must not depend on each other.
+pub(crate) fn each_rows<V: Send>(
+    items: &mut [V],
+    width: usize,
+    work: usize,
+    body: impl Fn(usize, &mut [V]) + Sync,
+) {
+    let width = width.max(1);
+    let rows = (items.len() / width).div_ceil(part_count()).max(1);
+    if work < WORTH_SHARING || rows * width >= items.len() {
+        return body(0, items);
+    }
+    let parts =
+        items.chunks_mut(rows * width).enumerate().map(|(part, items)| (part * rows, items)).collect();
+    in_parallel(parts, |(first, items)| body(first, items));
+}
+
 /// The number of parts that keep the pool busy.
 pub(crate) fn part_count() -> usize {
     pool::threads().unwrap_or(1).max(1)

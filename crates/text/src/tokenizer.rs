@@ -33,7 +33,7 @@ impl Tokenizer {
         let broken = |why: String| Error::new(Code::Format, format!("tokenizer.json: {why}"));
         let inner =
             guarded("tokenizer.json", || Inner::from_str(json).map_err(|error| broken(error.to_string())))
-                .map_err(|error| broken(error.message))?;
+                .map_err(|error| Error::new(Code::Format, error.message))?;
         if let Some(truncation) = inner.get_truncation() {
             check_truncation(&inner, truncation).map_err(broken)?;
         }

@@ -4,6 +4,7 @@ use super::{Executor, Progress, Scratch};
 use crate::error::{Error, Result};
 use crate::mask::SequenceMask;
 use crate::memory;
+use crate::parallel::each_rows;
 use crate::shape::{ANY, Meta, Shape};
 use crate::spec::{Dtype, InputSpec};
 use crate::tensor::{BatchData, BatchInput, BatchSequence};
@@ -185,7 +186,7 @@ fn set_mask(
 }
 
 /// Copies valid steps, from padded or from concatenated data, and sets all others to `zero`.
-fn fill<V: Copy>(
+fn fill<V: Copy + Send + Sync>(
     target: &mut [V],
     data: &[V],
     zero: V,
@@ -206,7 +207,8 @@ fn fill<V: Copy>(
         )));
     }
     if mask.is_full() {
-        target.copy_from_slice(data);
+        let work = target.len();
+        each_rows(target, 1, work, |first, part| part.copy_from_slice(&data[first..first + part.len()]));
         return Ok(());
     }
     let time = shape.time();
@@ -223,8 +225,15 @@ fn fill<V: Copy>(
     Ok(())
 }
 
+/// Elements that are checked at once.
+const BLOCK: usize = 1024;
+
 fn check_finite<T: Scalar>(data: &[T], shape: &Shape, spec: &InputSpec) -> Result<()> {
-    let Some(position) = data.iter().position(|value| !value.is_finite()) else { return Ok(()) };
+    // Without an early exit inside of a block the comparison runs in vectors.
+    let finite = |block: &[T]| block.iter().fold(true, |all, value| all & value.is_finite());
+    let Some(block) = data.chunks(BLOCK).position(|block| !finite(block)) else { return Ok(()) };
+    let within = data[block * BLOCK..].iter().position(|value| !value.is_finite()).unwrap_or(0);
+    let position = block * BLOCK + within;
     let row = position / shape.inner(1)?;
     let within = position % shape.inner(1)?;
     let place = match shape.rank() {

@@ -8,6 +8,7 @@ use crate::memory::refill;
 #[derive(Debug, Default)]
 pub(crate) struct Packing {
     order: Vec<usize>,
+    rank: Vec<usize>,
     counts: Vec<usize>,
     steps: Vec<usize>,
     source: Vec<usize>,
@@ -21,6 +22,11 @@ impl Packing {
     /// Batch rows with at least one valid step, in packed order.
     pub(crate) fn order(&self) -> &[usize] {
         &self.order
+    }
+
+    /// The inverse of [`Self::order`]; of no meaning for rows without a valid step.
+    pub(crate) fn rank(&self) -> &[usize] {
+        &self.rank
     }
 
     /// Number of valid steps of each batch row.
@@ -67,6 +73,7 @@ impl Packing {
         let rows = self.steps[longest];
         let sequences = self.starts.first().copied().unwrap_or(0);
         refill(&mut self.order, sequences, 0, WHAT)?;
+        refill(&mut self.rank, batch, 0, WHAT)?;
         refill(&mut self.source, rows, 0, WHAT)?;
         refill(&mut self.reversed, rows, 0, WHAT)?;
         for (row, &count) in self.counts.iter().enumerate() {
@@ -76,6 +83,7 @@ impl Packing {
             let j = self.starts[count];
             self.starts[count] += 1;
             self.order[j] = row;
+            self.rank[row] = j;
             for (position, step) in (0..time).filter(|&step| valid(row, step)).enumerate() {
                 self.source[self.steps[position] + j] = row * time + step;
                 self.reversed[self.steps[count - 1 - position] + j] = row * time + step;

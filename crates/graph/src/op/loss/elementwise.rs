@@ -1,52 +1,92 @@
 //! Losses of single elements: binary cross-entropy and the regression losses.
 
-use super::{EPSILON, Kind, Loss};
+use super::{EPSILON, Kind, Loss, Targets};
+use seqloom_kernels::Scalar;
+
+/// The sum of `loss(prediction, target)` over a row.
+fn sum<T: Scalar>(x: &[T], targets: Targets<'_, T>, loss: impl Fn(f64, f64) -> f64) -> f64 {
+    match targets {
+        Targets::Floats(targets) => {
+            x.iter().zip(targets).fold(0.0, |sum, (x, t)| sum + loss(x.to_f64(), t.to_f64()))
+        }
+        Targets::Ints(targets) => {
+            x.iter().zip(targets).fold(0.0, |sum, (x, &t)| sum + loss(x.to_f64(), f64::from(t)))
+        }
+    }
+}
+
+/// Adds `scale` times `slope(prediction, target)` to each element of a row of gradients.
+fn add<T: Scalar>(
+    x: &[T],
+    targets: Targets<'_, T>,
+    scale: f64,
+    dx: &mut [T],
+    slope: impl Fn(f64, f64) -> f64,
+) {
+    let elements = dx.iter_mut().zip(x);
+    match targets {
+        Targets::Floats(targets) => elements
+            .zip(targets)
+            .for_each(|((dx, x), t)| *dx += T::from_f64(scale * slope(x.to_f64(), t.to_f64()))),
+        Targets::Ints(targets) => elements
+            .zip(targets)
+            .for_each(|((dx, x), &t)| *dx += T::from_f64(scale * slope(x.to_f64(), f64::from(t)))),
+    }
+}
+
+fn sign(difference: f64) -> f64 {
+    if difference == 0.0 { 0.0 } else { difference.signum() }
+}
 
 impl Loss {
-    /// The loss of one element with prediction `x` and target `t`.
-    pub(super) fn element(&self, x: f64, t: f64) -> f64 {
-        let difference = x - t;
+    /// The sum of the losses of a row of predictions `x`. The kind is matched here, so that the loops know it.
+    pub(super) fn row_loss<T: Scalar>(&self, x: &[T], targets: Targets<'_, T>) -> f64 {
         match self.kind {
-            Kind::BinaryCrossentropy => {
-                let t = self.smooth(t);
-                if self.from_logits {
-                    // max(x, 0) − x·t + log(1 + exp(−|x|)) cannot overflow.
-                    x.max(0.0) - x * t + (-x.abs()).exp().ln_1p()
+            Kind::BinaryCrossentropy if self.from_logits => sum(x, targets, |x, t| {
+                // max(x, 0) − x·t + log(1 + exp(−|x|)) cannot overflow.
+                x.max(0.0) - x * self.smooth(t) + (-x.abs()).exp().ln_1p()
+            }),
+            Kind::BinaryCrossentropy => sum(x, targets, |x, t| {
+                let (p, t) = (x.clamp(EPSILON, 1.0 - EPSILON), self.smooth(t));
+                -(t * p.ln() + (1.0 - t) * (-p).ln_1p())
+            }),
+            Kind::MeanAbsoluteError => sum(x, targets, |x, t| (x - t).abs()),
+            Kind::Huber => sum(x, targets, |x, t| {
+                let distance = (x - t).abs();
+                if distance > self.delta {
+                    self.delta * (distance - 0.5 * self.delta)
                 } else {
-                    let p = x.clamp(EPSILON, 1.0 - EPSILON);
-                    -(t * p.ln() + (1.0 - t) * (-p).ln_1p())
+                    0.5 * distance * distance
                 }
-            }
-            Kind::MeanAbsoluteError => difference.abs(),
-            Kind::Huber if difference.abs() > self.delta => {
-                self.delta * (difference.abs() - 0.5 * self.delta)
-            }
-            Kind::Huber => 0.5 * difference * difference,
-            _ => difference * difference,
+            }),
+            _ => sum(x, targets, |x, t| (x - t) * (x - t)),
         }
     }
 
-    /// The derivative of [`Self::element`] by `x`.
-    pub(super) fn element_gradient(&self, x: f64, t: f64) -> f64 {
-        let difference = x - t;
-        let sign = if difference == 0.0 { 0.0 } else { difference.signum() };
+    /// Adds `scale` times the derivatives of [`Self::row_loss`] by `x` to `dx`.
+    pub(super) fn add_row_gradient<T: Scalar>(
+        &self,
+        x: &[T],
+        targets: Targets<'_, T>,
+        scale: f64,
+        dx: &mut [T],
+    ) {
         match self.kind {
-            Kind::BinaryCrossentropy => {
-                let t = self.smooth(t);
-                if self.from_logits {
-                    let small = (-x.abs()).exp();
-                    let sigmoid = if x >= 0.0 { 1.0 / (1.0 + small) } else { small / (1.0 + small) };
-                    sigmoid - t
-                } else if (EPSILON..=1.0 - EPSILON).contains(&x) {
-                    (x - t) / (x * (1.0 - x))
-                } else {
-                    0.0
-                }
-            }
-            Kind::MeanAbsoluteError => sign,
-            Kind::Huber if difference.abs() > self.delta => self.delta * sign,
-            Kind::Huber => difference,
-            _ => 2.0 * difference,
+            Kind::BinaryCrossentropy if self.from_logits => add(x, targets, scale, dx, |x, t| {
+                let small = (-x.abs()).exp();
+                let sigmoid = if x >= 0.0 { 1.0 / (1.0 + small) } else { small / (1.0 + small) };
+                sigmoid - self.smooth(t)
+            }),
+            Kind::BinaryCrossentropy => add(x, targets, scale, dx, |x, t| {
+                let inside = (EPSILON..=1.0 - EPSILON).contains(&x);
+                if inside { (x - self.smooth(t)) / (x * (1.0 - x)) } else { 0.0 }
+            }),
+            Kind::MeanAbsoluteError => add(x, targets, scale, dx, |x, t| sign(x - t)),
+            Kind::Huber => add(x, targets, scale, dx, |x, t| {
+                let difference = x - t;
+                if difference.abs() > self.delta { self.delta * sign(difference) } else { difference }
+            }),
+            _ => add(x, targets, scale, dx, |x, t| 2.0 * (x - t)),
         }
     }
 

@@ -8,6 +8,8 @@ pub(super) use target::{Positions, Targets, check_target, integer_targets};
 
 use super::{ActivationKind, Backward, Forward, Op, Operands, Place, Site, Sizes};
 use crate::error::{Error, Result};
+use crate::memory;
+use crate::parallel::each_rows;
 use crate::shape::{Meta, Shape};
 use categorical::Distribution;
 use seqloom_kernels::{Activation, Scalar};
@@ -48,6 +50,8 @@ pub(super) struct Loss {
     from_logits: bool,
     delta: f64,
     smoothing: f64,
+    /// The losses of all positions, for the other losses than the categorical ones.
+    losses: Vec<f64>,
 }
 
 /// The loss that a node describes.
@@ -73,7 +77,13 @@ pub(super) fn build<T: Scalar>(site: &Site<'_>) -> Result<Box<dyn Op<T>>> {
     if attributes.from_logits && !crossentropy {
         return Err(Error::option("fromLogits is for cross-entropy losses only"));
     }
-    Ok(Box::new(Loss { kind: attributes.kind, from_logits: attributes.from_logits, delta, smoothing }))
+    Ok(Box::new(Loss {
+        kind: attributes.kind,
+        from_logits: attributes.from_logits,
+        delta,
+        smoothing,
+        losses: Vec::new(),
+    }))
 }
 
 impl Loss {
@@ -99,12 +109,24 @@ impl Loss {
     }
 
     /// Targets of a binary loss are probabilities.
-    fn check_binary(&self, t: f64, positions: &Positions<'_>, position: usize) -> Result<()> {
-        if self.kind != Kind::BinaryCrossentropy || (0.0..=1.0).contains(&t) {
+    fn check_binary<T: Scalar>(
+        &self,
+        targets: Targets<'_, T>,
+        positions: &Positions<'_>,
+        columns: usize,
+    ) -> Result<()> {
+        if self.kind != Kind::BinaryCrossentropy {
             return Ok(());
         }
-        let message = format!("the target at {} is {t}, but must be 0 to 1", positions.describe(position));
-        Err(Error::data(message).at_row(positions.row(position)))
+        for position in positions.valid() {
+            let mut values = (position * columns..(position + 1) * columns).map(|index| targets.value(index));
+            if let Some(t) = values.find(|t| !(0.0..=1.0).contains(t)) {
+                let place = positions.describe(position);
+                let message = format!("the target at {place} is {t}, but must be 0 to 1");
+                return Err(Error::data(message).at_row(positions.row(position)));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -152,6 +174,19 @@ impl<T: Scalar> Op<T> for Loss {
         let targets = Targets::of(integers, floats);
         if self.is_categorical() && self.from_logits {
             T::softmax_rows(x, columns, softmax);
+        } else if !self.is_categorical() {
+            self.check_binary(targets, &positions, columns)?;
+            let mut losses = std::mem::take(&mut self.losses);
+            memory::refill(&mut losses, x.len() / columns, 0.0, "The losses")?;
+            each_rows(&mut losses, 1, x.len(), |first, losses| {
+                for (position, loss) in
+                    (first..).zip(losses).filter(|&(position, _)| positions.is_valid(position))
+                {
+                    let span = position * columns..(position + 1) * columns;
+                    *loss = self.row_loss(&x[span.clone()], targets.part(span)) / columns as f64;
+                }
+            });
+            self.losses = losses;
         }
         let mut sum = 0.0;
         for position in positions.valid() {
@@ -164,13 +199,7 @@ impl<T: Scalar> Op<T> for Loss {
                     target.of_probabilities(&x[span])
                 }
             } else {
-                let mut loss = 0.0;
-                for index in span {
-                    let t = targets.value(index);
-                    self.check_binary(t, &positions, position)?;
-                    loss += self.element(x[index].to_f64(), t);
-                }
-                loss / columns as f64
+                self.losses[position]
             };
             sum += loss * weights.get(positions.row(position)).map_or(1.0, |weight| weight.to_f64());
         }
@@ -198,22 +227,27 @@ impl<T: Scalar> Op<T> for Loss {
         let targets = Targets::of(integers, floats);
         let d_mean = d_mean.first().map_or(0.0, |gradient| gradient.to_f64());
         let share = d_mean / positions.count().max(1) as f64;
+        let scale = |position: usize| {
+            share * weights.get(positions.row(position)).map_or(1.0, |weight| weight.to_f64())
+        };
+        if !self.is_categorical() {
+            each_rows(dx, columns, x.len(), |first, dx| {
+                let rows = (first..).zip(dx.chunks_exact_mut(columns));
+                for (position, dx) in rows.filter(|&(position, _)| positions.is_valid(position)) {
+                    let span = position * columns..(position + 1) * columns;
+                    let scale = scale(position) / columns as f64;
+                    self.add_row_gradient(&x[span.clone()], targets.part(span), scale, dx);
+                }
+            });
+            return Ok(());
+        }
         for position in positions.valid() {
             let span = position * columns..(position + 1) * columns;
-            let scale = share * weights.get(positions.row(position)).map_or(1.0, |weight| weight.to_f64());
-            if self.is_categorical() {
-                let target = self.distribution(targets, &positions, position, columns)?;
-                if self.from_logits {
-                    target.logits_gradient(&softmax[span.clone()], scale, &mut dx[span]);
-                } else {
-                    target.probabilities_gradient(&x[span.clone()], scale, &mut dx[span]);
-                }
+            let target = self.distribution(targets, &positions, position, columns)?;
+            if self.from_logits {
+                target.logits_gradient(&softmax[span.clone()], scale(position), &mut dx[span]);
             } else {
-                let scale = scale / columns as f64;
-                for index in span {
-                    let slope = self.element_gradient(x[index].to_f64(), targets.value(index));
-                    dx[index] += T::from_f64(scale * slope);
-                }
+                target.probabilities_gradient(&x[span.clone()], scale(position), &mut dx[span]);
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use crate::op::context::{Frame, ValueRef, mask_of};
 use crate::shape::{ANY, Meta, Shape, fits};
 use crate::spec::Dtype;
 use seqloom_kernels::Scalar;
+use std::ops::Range;
 
 /// Targets of either type.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,14 @@ impl<'a, T: Scalar> Targets<'a, T> {
         match self {
             Self::Floats(values) => values[index].to_f64(),
             Self::Ints(values) => f64::from(values[index]),
+        }
+    }
+
+    /// The elements of a range.
+    pub(in crate::op) fn part(&self, range: Range<usize>) -> Self {
+        match self {
+            Self::Floats(values) => Self::Floats(&values[range]),
+            Self::Ints(values) => Self::Ints(&values[range]),
         }
     }
 
@@ -113,9 +122,12 @@ impl<'a> Positions<'a> {
 
     /// The positions that count, in order.
     pub(in crate::op) fn valid(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.total).filter(|&position| {
-            self.mask.is_none_or(|mask| mask.is_valid(self.row(position), self.step(position)))
-        })
+        (0..self.total).filter(|&position| self.is_valid(position))
+    }
+
+    /// Whether a position counts.
+    pub(in crate::op) fn is_valid(&self, position: usize) -> bool {
+        self.mask.is_none_or(|mask| mask.is_valid(self.row(position), self.step(position)))
     }
 
     /// How many positions count.

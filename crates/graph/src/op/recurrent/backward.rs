@@ -111,15 +111,14 @@ impl<T: Scalar> Recurrent<T> {
         frame.check_cancelled()?;
 
         // Into the gradients of the inputs, one at a time: two of them may be the same value.
-        let pieces = [
-            (layout.dx, d_x, order.source(), width),
-            (layout.dh0, d_h0, packing.order(), hidden),
-            (layout.dc0, d_c0, packing.order(), hidden),
-        ];
-        for (piece, target, indices, width) in pieces {
+        if d_x.is_some() {
+            let ([packed], [gradient]) = frame.buffers.carve([layout.dx.of(scratch)?], [d_x])?;
+            order.scatter_add(packed, width, gradient);
+        }
+        for (piece, target) in [(layout.dh0, d_h0), (layout.dc0, d_c0)] {
             if target.is_some() {
                 let ([packed], [gradient]) = frame.buffers.carve([piece.of(scratch)?], [target])?;
-                scatter_add(packed, indices, width, gradient);
+                scatter_add(packed, packing.order(), hidden, gradient);
             }
         }
         // Rows without a valid step hand their initial state on.

@@ -1,13 +1,28 @@
 //! How packed rows map to the batch.
 
 use crate::mask::Packing;
+use crate::parallel::each_rows;
 use seqloom_kernels::Scalar;
 
 /// Copies the rows `indices` of `x` to consecutive rows of `packed`.
 pub(super) fn gather<T: Scalar>(x: &[T], indices: &[usize], width: usize, packed: &mut [T]) {
-    for (packed, &index) in packed.chunks_exact_mut(width).zip(indices) {
-        packed.copy_from_slice(&x[index * width..(index + 1) * width]);
-    }
+    gather_by(x, indices, |index| index, width, packed);
+}
+
+fn gather_by<T: Scalar>(
+    x: &[T],
+    indices: &[usize],
+    source: impl Fn(usize) -> usize + Sync,
+    width: usize,
+    packed: &mut [T],
+) {
+    let work = packed.len();
+    each_rows(packed, width, work, |first, packed| {
+        for (packed, &index) in packed.chunks_exact_mut(width).zip(indices.iter().skip(first)) {
+            let source = source(index);
+            packed.copy_from_slice(&x[source * width..(source + 1) * width]);
+        }
+    });
 }
 
 /// Adds consecutive rows of `packed` to the rows `indices` of `x`.
@@ -47,13 +62,51 @@ impl<'a> StepOrder<'a> {
 
     /// Writes packed rows to the output sequence; steps that are not valid become zero.
     pub(super) fn scatter<T: Scalar>(&self, packed: &[T], width: usize, y: &mut [T]) {
-        if packed.len() != y.len() {
-            y.fill(T::ZERO);
-        }
-        for (packed, &index) in packed.chunks_exact(width).zip(self.source()) {
-            let target = self.target(index);
-            y[target * width..(target + 1) * width].copy_from_slice(packed);
-        }
+        let size = self.time * width;
+        self.each_sequence(size, y, |row, y| {
+            if self.packing.counts()[row] < self.time {
+                y.fill(T::ZERO);
+            }
+            for (position, index) in self.steps_of(row) {
+                let step = self.target(index) % self.time;
+                y[step * width..(step + 1) * width]
+                    .copy_from_slice(&packed[position * width..(position + 1) * width]);
+            }
+        });
+    }
+
+    /// Adds packed rows to the steps of the input sequence that they come from.
+    pub(super) fn scatter_add<T: Scalar>(&self, packed: &[T], width: usize, x: &mut [T]) {
+        let size = self.time * width;
+        self.each_sequence(size, x, |row, x| {
+            for (position, index) in self.steps_of(row) {
+                let step = index % self.time;
+                let packed = &packed[position * width..(position + 1) * width];
+                for (x, &packed) in x[step * width..(step + 1) * width].iter_mut().zip(packed) {
+                    *x += packed;
+                }
+            }
+        });
+    }
+
+    /// Calls `body(row, its part of sequences)` for every batch row.
+    fn each_sequence<T: Scalar>(
+        &self,
+        size: usize,
+        sequences: &mut [T],
+        body: impl Fn(usize, &mut [T]) + Sync,
+    ) {
+        let work = sequences.len();
+        each_rows(sequences, size, work, |first, part| {
+            part.chunks_exact_mut(size).enumerate().for_each(|(row, part)| body(first + row, part));
+        });
+    }
+
+    /// The packed rows of a batch row, each with the index of its input.
+    fn steps_of(&self, row: usize) -> impl Iterator<Item = (usize, usize)> {
+        let (source, rank) = (self.source(), self.packing.rank()[row]);
+        let starts = &self.packing.steps()[..self.packing.counts()[row]];
+        starts.iter().map(move |start| (start + rank, source[start + rank]))
     }
 
     /// The input indices of a row in the order of processing.
@@ -87,11 +140,7 @@ impl<'a> StepOrder<'a> {
         repeated: Option<(impl Fn(usize) -> bool, &mut [T])>,
     ) {
         let Some((valid, carried)) = repeated else {
-            for (packed, &index) in packed.chunks_exact_mut(width).zip(self.source()) {
-                let target = self.target(index);
-                packed.copy_from_slice(&dy[target * width..(target + 1) * width]);
-            }
-            return;
+            return gather_by(dy, self.source(), |index| self.target(index), width, packed);
         };
         for (j, &row) in self.packing.order().iter().enumerate() {
             carried.fill(T::ZERO);

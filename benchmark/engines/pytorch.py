@@ -19,7 +19,15 @@ def prepare(case):
     layer = LAYERS[case["kind"]](case["input"], case["hidden"], batch_first=True)
     x = torch.rand(case["batch"], case["time"], case["input"]) - 0.5
     cotangent = torch.rand(case["batch"], case["time"], case["hidden"]) - 0.5
-    if case["op"] == "train":
+    if case["op"] == "step":
+        optimizer = torch.optim.Adam(layer.parameters())
+
+        def step():
+            optimizer.zero_grad(set_to_none=True)
+            torch.nn.functional.mse_loss(layer(x)[0], cotangent).backward()
+            optimizer.step()
+
+    elif case["op"] == "train":
         x.requires_grad_()
 
         def step():

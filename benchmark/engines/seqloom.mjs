@@ -12,6 +12,12 @@ serve({
     const y = makers[kind]({ units: hidden, returnSequences: true }).apply(x)
     const m = model({ inputs: [x], outputs: [y] })
     const data = tensor(values(batch * time * features, 1), [batch, time, features])
+    if (op === 'step') {
+      m.compile({ optimizer: 'adam', loss: 'meanSquaredError' })
+      const target = tensor(values(batch * time * hidden, 2), [batch, time, hidden])
+      step = () => m.trainOnBatch(data, target)
+      return { engine: 'seqloom', version, threads }
+    }
     const cotangents = [tensor(values(batch * time * hidden, 2), [batch, time, hidden])]
     step = op === 'train' ? () => m.gradients(data, { cotangents }) : () => m.predict(data, { batchSize: batch })
     return { engine: 'seqloom', version, threads }

@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises'
+
 /** The middle of the values; the mean of the two middle ones where their number is even. */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b)
@@ -6,7 +8,9 @@ export function median(values) {
 }
 
 /** The shortest time a measurement may take, in milliseconds: shorter work is repeated within the round. */
-const shortest = 30
+const shortest = 100
+/** Milliseconds between turns: threads of the engine before go on spinning for a while after its last step. */
+const pause = 150
 /** Time spent on warming each engine up, in milliseconds: PyTorch's first steps are slow. */
 const warmUp = 1000
 
@@ -31,6 +35,9 @@ export async function takeTurns(engines, benchmarkCase, rounds) {
     // The order is turned in every round, so that no engine always follows the same neighbour.
     for (let i = 0; i < running.length; i++) {
       const result = running[(i + round) % running.length]
+      await setTimeout(pause)
+      // Each turn begins cold, in the caches that the engine before left behind; a step that is not measured evens that out.
+      await result.engine.run(1)
       result.times.push(await result.engine.run(result.repeats))
     }
   }

@@ -243,8 +243,6 @@ export interface Backend {
   threads: number
   /** Version of the addon, equal to that of the npm package. */
   version: string
-  /** Architecture of the addon, such as `x86_64`. */
-  cpu: string
 }
 
 /**

@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 struct Attributes {}
 
-/// A matrix product with the weights `kernel` [inputs, units] and, if given, `bias` [units].
+/// A matrix product with the weights `kernel` `[inputs, units]` and, if given, `bias` `[units]`.
 #[derive(Debug)]
 pub(super) struct Dense {
     inputs: usize,

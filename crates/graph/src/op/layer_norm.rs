@@ -15,7 +15,7 @@ struct Attributes {
     scale: bool,
 }
 
-/// y = (x − mean) / √(variance + epsilon) · gamma + beta, with the weights gamma (if `scale`) and beta (if `center`) [features].
+/// y = (x − mean) / √(variance + epsilon) · gamma + beta, with the weights gamma (if `scale`) and beta (if `center`) `[features]`.
 #[derive(Debug)]
 pub(super) struct LayerNorm {
     epsilon: f64,

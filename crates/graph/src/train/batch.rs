@@ -1,8 +1,9 @@
-//! The buffers of one batch, kept from batch to batch.
+//! One batch: buffers kept from batch to batch, or, where its rows are neighbours, a view of the data.
 
-use super::dataset::Column;
+use super::dataset::{Column, Dataset};
 use crate::error::{Error, Result};
 use crate::tensor::{BatchData, BatchInput, BatchSequence, Sequence, TensorData};
+use std::ops::Range;
 
 /// Rows copied out of a [`super::Dataset`].
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ struct Part {
     floats: Vec<f32>,
     integers: Vec<i32>,
     is_integer: bool,
+    /// The elements of the data that the rows are, instead of a copy of them.
+    direct: Option<Range<usize>>,
     shape: Vec<usize>,
     kind: Kind,
     lengths: Vec<u32>,
@@ -43,16 +46,13 @@ impl Batch {
         self.numbers.get(row).copied()
     }
 
-    /// The batch as inputs of a graph.
-    pub fn inputs(&self) -> Vec<BatchInput<'_, f32>> {
+    /// The batch as inputs of a graph; `data` are those that it was gathered from.
+    pub fn inputs<'a>(&'a self, data: &Dataset<'a>) -> Vec<BatchInput<'a, f32>> {
         self.parts
             .iter()
-            .map(|part| BatchInput {
-                data: if part.is_integer {
-                    BatchData::Int(&part.integers)
-                } else {
-                    BatchData::Float(&part.floats)
-                },
+            .zip(data.columns())
+            .map(|(part, column)| BatchInput {
+                data: part.data(&column.tensor.data),
                 shape: &part.shape,
                 sequence: match part.kind {
                     Kind::Full => BatchSequence::Full,
@@ -102,6 +102,15 @@ fn longest(columns: &[Column<'_>], time: usize, rows: impl Iterator<Item = usize
 }
 
 impl Part {
+    fn data<'a>(&'a self, whole: &'a TensorData) -> BatchData<'a, f32> {
+        match (whole, self.direct.clone()) {
+            (TensorData::F32(data), Some(range)) => BatchData::Float(data.get(range).unwrap_or_default()),
+            (TensorData::I32(data), Some(range)) => BatchData::Int(data.get(range).unwrap_or_default()),
+            _ if self.is_integer => BatchData::Int(&self.integers),
+            _ => BatchData::Float(&self.floats),
+        }
+    }
+
     fn fill(
         &mut self,
         column: &Column<'_>,
@@ -141,6 +150,12 @@ impl Part {
                 start * width..(start + lengths[row] as usize) * width
             }
         };
+        let first = rows.clone().next().unwrap_or(0);
+        let neighbours = rows.clone().enumerate().all(|(index, row)| row == first + index);
+        self.direct = (neighbours && self.kind == Kind::Full).then(|| first * width..(first + count) * width);
+        if self.direct.is_some() {
+            return Ok(());
+        }
         let spans = rows.map(span);
         self.is_integer = matches!(tensor.data, TensorData::I32(_));
         match &tensor.data {
@@ -152,7 +167,7 @@ impl Part {
 
 fn copy<V: Copy>(
     data: &[V],
-    spans: impl Iterator<Item = std::ops::Range<usize>> + Clone,
+    spans: impl Iterator<Item = Range<usize>> + Clone,
     into: &mut Vec<V>,
 ) -> Result<()> {
     into.clear();

@@ -105,6 +105,11 @@ impl<'a> Dataset<'a> {
         self.rows
     }
 
+    /// The tensors.
+    pub(super) fn columns(&self) -> &[Column<'a>] {
+        &self.columns
+    }
+
     /// Copies the rows with these indices, in this order, into the buffers of `batch`.
     ///
     /// # Errors

@@ -118,7 +118,7 @@ impl Trainer {
         for (index, rows) in order.chunks(batch_size).enumerate() {
             self.with_batch(|trainer, batch| {
                 plan.data.gather(rows.iter().copied(), batch)?;
-                trainer.train_step(batch, plan.cancel, &mut tally)
+                trainer.train_step(&batch.inputs(plan.data), plan.cancel, &mut tally)
             })
             .map_err(|error| {
                 locate(error, &format!("In epoch {}, batch {} of {batches}", epoch + 1, index + 1))

@@ -1,6 +1,5 @@
 //! Gradients for inspection: of the loss, or of the outputs weighted by cotangents.
 
-use super::batch::Batch;
 use super::dataset::Dataset;
 use super::tally::Tally;
 use super::trainer::Trainer;
@@ -10,7 +9,7 @@ use crate::gradients::{Gradient, Gradients};
 use crate::memory;
 use crate::params::Slot;
 use crate::spec::Dtype;
-use crate::tensor::{HostTensor, Sequence, TensorData};
+use crate::tensor::{BatchInput, HostTensor, Sequence, TensorData};
 use std::sync::atomic::AtomicBool;
 
 /// What [`Trainer::loss_gradients`] and [`Trainer::output_gradients`] compute.
@@ -45,7 +44,7 @@ impl Trainer {
             let compiled =
                 trainer.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
             let executor = &mut compiled.executor;
-            record(executor, parameters, batch, seed, cancel)?;
+            record(executor, parameters, &batch.inputs(&data), seed, cancel)?;
             let mut tally = Tally::default();
             compiled.scores.add(executor, &mut tally)?;
             let outputs = outputs(executor, model_outputs)?;
@@ -99,7 +98,7 @@ impl Trainer {
         self.with_batch(|trainer, batch| {
             data.gather(0..data.rows(), batch)?;
             let (executor, parameters) = (&mut trainer.predictor, &trainer.parameters);
-            record(executor, parameters, batch, trainer.seed, cancel)?;
+            record(executor, parameters, &batch.inputs(&data), trainer.seed, cancel)?;
             for (index, cotangent) in cotangents.iter().enumerate() {
                 let expected = executor.value(index)?.shape;
                 if let Some(tensor) = cotangent.as_ref().filter(|tensor| tensor.shape != expected) {
@@ -124,11 +123,11 @@ impl Trainer {
 fn record(
     executor: &mut Executor<f32>,
     parameters: &crate::params::Parameters<f32>,
-    batch: &Batch,
+    inputs: &[BatchInput<'_, f32>],
     seed: u64,
     cancel: &AtomicBool,
 ) -> Result<()> {
-    executor.bind(&batch.inputs())?;
+    executor.bind(inputs)?;
     let run = Run { record: Record::WeightsAndInputs, seed, cancel: Some(cancel), ..Run::default() };
     executor.forward(parameters, &run)
 }

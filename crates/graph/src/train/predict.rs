@@ -43,7 +43,7 @@ impl Trainer {
             for start in (0..data.rows()).step_by(batch_size) {
                 let end = data.rows().min(start.saturating_add(batch_size));
                 data.gather(start..end, batch)?;
-                trainer.predictor.bind(&batch.inputs())?;
+                trainer.predictor.bind(&batch.inputs(&data))?;
                 let run = Run { cancel: Some(cancel), ..Run::default() };
                 trainer.predictor.forward(&trainer.parameters, &run)?;
                 for (index, output) in outputs.iter_mut().enumerate() {

@@ -6,7 +6,7 @@ use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
 use crate::executor::{Record, Run};
-use crate::tensor::HostTensor;
+use crate::tensor::{BatchInput, HostTensor};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 impl Trainer {
@@ -17,7 +17,7 @@ impl Trainer {
     /// `ERR_STATE` before compiling, `ERR_DATA` and `ERR_SHAPE` for unsuitable data, `ERR_NUMERIC` for a loss or gradient
     /// that is not finite, `ERR_MEMORY`, `ABORTED`. The weights and the optimizer are then as before.
     pub fn train_on_batch(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<Vec<f64>> {
-        self.whole_batch(tensors, |trainer, batch, tally| trainer.train_step(batch, cancel, tally))
+        self.whole_batch(tensors, |trainer, inputs, tally| trainer.train_step(inputs, cancel, tally))
     }
 
     /// The loss, then each metric, over these rows, without training.
@@ -25,19 +25,19 @@ impl Trainer {
     /// # Errors
     /// As [`Self::train_on_batch`].
     pub fn test_on_batch(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<Vec<f64>> {
-        self.whole_batch(tensors, |trainer, batch, tally| trainer.score(batch, cancel, tally))
+        self.whole_batch(tensors, |trainer, inputs, tally| trainer.score(inputs, cancel, tally))
     }
 
     fn whole_batch(
         &mut self,
         tensors: &[HostTensor],
-        run: impl FnOnce(&mut Self, &Batch, &mut Tally) -> Result<()>,
+        run: impl FnOnce(&mut Self, &[BatchInput<'_, f32>], &mut Tally) -> Result<()>,
     ) -> Result<Vec<f64>> {
         let data = Dataset::new(tensors, &self.compiled_mut()?.executor.spec().inputs)?;
         let mut tally = Tally::default();
         self.with_batch(|trainer, batch| {
             data.gather(0..data.rows(), batch)?;
-            run(trainer, batch, &mut tally)
+            run(trainer, &batch.inputs(&data), &mut tally)
         })?;
         Ok(self.compiled_mut()?.scores.values(&tally))
     }
@@ -71,7 +71,7 @@ impl Trainer {
         self.with_batch(|trainer, batch| {
             for start in rows.clone().step_by(batch_size) {
                 data.gather(start..rows.end.min(start.saturating_add(batch_size)), batch)?;
-                trainer.score(batch, cancel, &mut tally)?;
+                trainer.score(&batch.inputs(data), cancel, &mut tally)?;
             }
             Ok(())
         })?;
@@ -90,12 +90,17 @@ impl Trainer {
     }
 
     /// Forward, losses, backward, clipping, update. Nothing has changed when it fails.
-    pub(super) fn train_step(&mut self, batch: &Batch, cancel: &AtomicBool, tally: &mut Tally) -> Result<()> {
+    pub(super) fn train_step(
+        &mut self,
+        inputs: &[BatchInput<'_, f32>],
+        cancel: &AtomicBool,
+        tally: &mut Tally,
+    ) -> Result<()> {
         let seed = self.seed;
         let compiled = self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
         let step = compiled.optimizer.step_count();
         let executor = &mut compiled.executor;
-        executor.bind(&batch.inputs())?;
+        executor.bind(inputs)?;
         let run = Run {
             training: true,
             record: Record::Weights,
@@ -133,10 +138,15 @@ impl Trainer {
     }
 
     /// Forward and losses.
-    fn score(&mut self, batch: &Batch, cancel: &AtomicBool, tally: &mut Tally) -> Result<()> {
+    fn score(
+        &mut self,
+        inputs: &[BatchInput<'_, f32>],
+        cancel: &AtomicBool,
+        tally: &mut Tally,
+    ) -> Result<()> {
         let seed = self.seed;
         let compiled = self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
-        compiled.executor.bind(&batch.inputs())?;
+        compiled.executor.bind(inputs)?;
         let run =
             Run { seed, outputs: Some(&compiled.scores.outputs), cancel: Some(cancel), ..Run::default() };
         compiled.executor.forward(&self.parameters, &run)?;

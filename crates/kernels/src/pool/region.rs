@@ -46,7 +46,7 @@ static WORKERS: Mutex<Vec<&'static Worker>> = Mutex::new(Vec::new());
 
 /// Runs `body` on every member of a team at once, the caller included, and returns when all have finished.
 ///
-/// The team has [`super::threads`] members (fewer if the system refuses threads). If another region is running, on
+/// The team has [`super::threads()`] members (fewer if the system refuses threads). If another region is running, on
 /// this thread or another, or one thread is chosen, the team is the caller alone and no barrier ever waits.
 /// Denormals are flushed during the call on every member; the caller's setting is restored afterwards.
 ///

@@ -2,7 +2,7 @@
 
 use crate::Real;
 
-/// out[columns] += x · weights[x.len(), stride][.., first..first + out.len()]
+/// `out[columns] += x · weights[x.len(), stride][.., first..first + out.len()]`
 pub(super) fn multiply_add<T: Real>(x: &[T], weights: &[T], stride: usize, first: usize, out: &mut [T]) {
     for (&x, row) in x.iter().zip(weights.chunks_exact(stride)) {
         for (out, &w) in out.iter_mut().zip(&row[first..]) {

@@ -1,6 +1,6 @@
 //! The instruction sets, one module each, and the choice among them, made once.
 //!
-//! A kernel is a [`Kernel`]: a struct of arguments whose body is generic over [`Simd`]. [`dispatch`] enters it
+//! A kernel is a `Kernel`: a struct of arguments whose body is generic over `Simd`. `dispatch` enters it
 //! through a function compiled for the level's features. Bodies and everything they call per vector are
 //! `#[inline(always)]`: what is not inlined into that function is compiled without the features.
 

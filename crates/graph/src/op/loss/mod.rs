@@ -43,7 +43,7 @@ struct Attributes {
     label_smoothing: Option<f64>,
 }
 
-/// Σ sampleWeight · loss / (number of valid positions), and that number. Inputs: prediction, targets, sample weights [batch].
+/// Σ sampleWeight · loss / (number of valid positions), and that number. Inputs: prediction, targets, sample weights `[batch]`.
 #[derive(Debug)]
 pub(super) struct Loss {
     kind: Kind,

@@ -177,19 +177,24 @@ pub(crate) fn typed_array<'env>(value: &Unknown<'env>) -> Outcome<Option<TypedAr
 /// A copy of a typed array's elements; nothing that runs JavaScript lies between reading the pointer and copying.
 pub(crate) fn elements<T: Element>(value: &Unknown<'_>, what: &str) -> Outcome<Vec<T>> {
     match typed_array(value)? {
-        Some(array) if array.typed_array_type == T::KIND => copy(&array, what),
+        Some(array) if array.typed_array_type == T::KIND => copy(&array, what, |_| Vec::new()),
         _ => Err(mistaken(what, T::NAME, value)),
     }
 }
 
-/// A copy of the elements of a typed array that is known to hold `T`.
-pub(crate) fn copy<T: Element>(array: &TypedArray<'_>, what: &str) -> Outcome<Vec<T>> {
+/// A copy of the elements of a typed array that is known to hold `T`, in the buffer that `make` gives for their number.
+pub(crate) fn copy<T: Element>(
+    array: &TypedArray<'_>,
+    what: &str,
+    make: impl FnOnce(usize) -> Vec<T>,
+) -> Outcome<Vec<T>> {
     let bytes: &[u8] = &array.arraybuffer;
     if bytes.is_empty() {
         refuse_detached(array, what)?;
     }
     let count = bytes.len() / size_of::<T>();
-    let mut copied: Vec<T> = Vec::new();
+    let mut copied = make(count);
+    copied.clear();
     copied.try_reserve_exact(count).map_err(|_| Failure::memory(what, count))?;
     // SAFETY: `copied` has room for `count` elements, the source has as many bytes, the two do not overlap, and any bit
     // pattern is a value of every `Element`. Bytes are copied because other threads may write to a shared buffer.

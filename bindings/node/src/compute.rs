@@ -4,7 +4,7 @@ use crate::error::{ErrorCode, Outcome, guard};
 use crate::model::{NativeGradients, NativeModel};
 use crate::session::NativeSession;
 use crate::tensor::{self, NativeTensor};
-use crate::{argument, cancel, fit};
+use crate::{argument, cancel, fit, spare};
 use napi::bindgen_prelude::{Float32Array, Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
@@ -158,6 +158,8 @@ impl NativeModel {
                     Some(cotangents) => trainer.output_gradients(&inputs, cotangents, cancel)?,
                     None => trainer.loss_gradients(&inputs, cancel)?,
                 };
+                spare::give(inputs);
+                spare::give(cotangents.into_iter().flatten().flatten().collect());
                 Ok(NativeGradients {
                     loss: result.loss,
                     weights: result.weights.into_iter().map(Float32Array::new).collect(),
@@ -235,7 +237,9 @@ impl NativeModel {
     ) -> Outcome<Object<'env>> {
         let inputs = tensor::read_list(inputs, "inputs")?;
         self.shared.later(env, cancel::read(cancel, "cancel")?, move |trainer, cancel| {
-            step(trainer, &inputs, cancel)
+            let outcome = step(trainer, &inputs, cancel);
+            spare::give(inputs);
+            outcome
         })
     }
 }

@@ -14,6 +14,7 @@ mod job;
 pub mod model;
 pub mod safetensors;
 pub mod session;
+mod spare;
 pub mod tensor;
 mod thread;
 pub mod tokenizer;

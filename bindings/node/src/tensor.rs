@@ -2,6 +2,7 @@
 
 use crate::argument;
 use crate::error::{ErrorCode, Failure, Outcome};
+use crate::spare;
 use napi::bindgen_prelude::{
     Either, Float32Array, Int32Array, TypedArrayType, Uint8Array, Uint32Array, Unknown,
 };
@@ -71,8 +72,8 @@ pub(crate) fn elements(value: &Unknown<'_>, what: &str) -> Outcome<TensorData> {
         ));
     };
     match array.typed_array_type {
-        TypedArrayType::Float32 => Ok(TensorData::F32(argument::copy(&array, what)?)),
-        TypedArrayType::Int32 => Ok(TensorData::I32(argument::copy(&array, what)?)),
+        TypedArrayType::Float32 => Ok(TensorData::F32(argument::copy(&array, what, spare::take)?)),
+        TypedArrayType::Int32 => Ok(TensorData::I32(argument::copy(&array, what, |_| Vec::new())?)),
         other => Err(Failure::new(
             ErrorCode::DATA,
             format!("{what}: expected a Float32Array or an Int32Array, got {}Array", other.as_ref()),

@@ -26,7 +26,6 @@ enum Kind {
 struct Part {
     floats: Vec<f32>,
     integers: Vec<i32>,
-    is_integer: bool,
     /// The elements of the data that the rows are, instead of a copy of them.
     direct: Option<Range<usize>>,
     shape: Vec<usize>,
@@ -106,8 +105,8 @@ impl Part {
         match (whole, self.direct.clone()) {
             (TensorData::F32(data), Some(range)) => BatchData::Float(data.get(range).unwrap_or_default()),
             (TensorData::I32(data), Some(range)) => BatchData::Int(data.get(range).unwrap_or_default()),
-            _ if self.is_integer => BatchData::Int(&self.integers),
-            _ => BatchData::Float(&self.floats),
+            (TensorData::I32(_), None) => BatchData::Int(&self.integers),
+            (TensorData::F32(_), None) => BatchData::Float(&self.floats),
         }
     }
 
@@ -157,7 +156,6 @@ impl Part {
             return Ok(());
         }
         let spans = rows.map(span);
-        self.is_integer = matches!(tensor.data, TensorData::I32(_));
         match &tensor.data {
             TensorData::F32(data) => copy(data, spans, &mut self.floats),
             TensorData::I32(data) => copy(data, spans, &mut self.integers),

@@ -48,12 +48,7 @@ impl Trainer {
             let mut tally = Tally::default();
             compiled.scores.add(executor, &mut tally)?;
             let outputs = outputs(executor, model_outputs)?;
-            let cotangents: Vec<(usize, &[f32])> = compiled
-                .scores
-                .losses
-                .iter()
-                .map(|(weight, output)| (*output, std::slice::from_ref(weight)))
-                .collect();
+            let cotangents = compiled.scores.cotangents();
             executor.backward(parameters, &mut gradients, &cotangents, Some(cancel))?;
             Ok(GradientReport {
                 loss: compiled.scores.values(&tally).first().copied(),

@@ -115,12 +115,7 @@ impl Trainer {
             return Err(Error::numeric(format!("The loss is not finite at step {}", step.saturating_add(1))));
         }
         compiled.gradients.clear();
-        let cotangents: Vec<(usize, &[f32])> = compiled
-            .scores
-            .losses
-            .iter()
-            .map(|(weight, output)| (*output, std::slice::from_ref(weight)))
-            .collect();
+        let cotangents = compiled.scores.cotangents();
         executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))?;
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::aborted());

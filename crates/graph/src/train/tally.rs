@@ -9,7 +9,7 @@ use crate::executor::Executor;
 #[derive(Debug)]
 pub(super) struct Scores {
     /// The factor of each loss and the output that is its mean; its count is the next output.
-    pub(super) losses: Vec<(f32, usize)>,
+    losses: Vec<(f32, usize)>,
     metrics: Vec<(String, usize)>,
     /// All outputs that scores are read from.
     pub(super) outputs: Vec<usize>,
@@ -23,6 +23,11 @@ pub(super) struct Tally {
 }
 
 impl Scores {
+    /// Where gradients begin: at the mean of every loss, with its weight.
+    pub(super) fn cotangents(&self) -> Vec<(usize, &[f32])> {
+        self.losses.iter().map(|(weight, output)| (*output, std::slice::from_ref(weight))).collect()
+    }
+
     pub(super) fn new(losses: &[LossSpec], metrics: &[MetricSpec]) -> Self {
         let losses: Vec<(f32, usize)> = losses.iter().map(|loss| (loss.weight as f32, loss.output)).collect();
         let metrics: Vec<(String, usize)> = metrics.iter().map(|m| (m.name.clone(), m.output)).collect();

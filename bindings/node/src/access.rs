@@ -43,6 +43,8 @@ struct Control {
     waiting: VecDeque<Work>,
     /// Whether a thread is working off what waits.
     active: bool,
+    /// Promises of calls outside `fit` that have not settled: to JavaScript, a call lasts until then.
+    unsettled: usize,
 }
 
 /// A model shared by JavaScript and the threads that work on it.
@@ -93,6 +95,7 @@ impl Shared {
                 freed: false,
                 waiting: VecDeque::new(),
                 active: false,
+                unsettled: 0,
             }),
             memory: Memory::default(),
         };
@@ -126,7 +129,7 @@ impl Shared {
                 result.recv().map_err(|_| fitting())?
             }
             // What waits goes first, whether or not its thread has begun.
-            Fitting::No if control.active => Err(busy()),
+            Fitting::No if control.active || control.unsettled > 0 => Err(busy()),
             Fitting::No => {
                 drop(control);
                 match self.trainer.try_lock() {
@@ -161,7 +164,7 @@ impl Shared {
         cancel: Arc<AtomicBool>,
         body: impl FnOnce(&mut Trainer, &AtomicBool) -> Outcome<T> + Send + 'static,
     ) -> Outcome<Object<'env>> {
-        let control = self.control();
+        let mut control = self.control();
         if control.freed {
             return Err(freed());
         }
@@ -170,9 +173,13 @@ impl Shared {
         }
         let stop = Arc::clone(&cancel);
         let (settler, promise) = job::promise(env, Box::new(move || stop.store(true, Ordering::Release)))?;
+        let parked = matches!(control.fitting, Fitting::Parked { .. });
         let reporter = Arc::clone(self);
         let settle = move |outcome| {
             settler.settle(move |env| {
+                if !parked {
+                    reporter.control().unsettled -= 1;
+                }
                 reporter.report(&env);
                 job::verdict(outcome, env)
             })
@@ -182,9 +189,13 @@ impl Shared {
             sender.send(Message::Serve(request)).map_err(|_| fitting())?;
             return Ok(promise);
         }
+        control.unsettled += 1;
         let shared = Arc::clone(self);
         let work = move || settle(caught(|| shared.wait(|trainer| body(trainer, &cancel))));
-        self.enqueue(control, Box::new(work))?;
+        if let Err(failure) = self.enqueue(control, Box::new(work)) {
+            self.control().unsettled -= 1;
+            return Err(failure);
+        }
         Ok(promise)
     }
 

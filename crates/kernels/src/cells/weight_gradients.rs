@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::gradients::Gradients;
 use super::layout::Layout;
-use crate::gemm::{Block, DEPTH, Left, Out, ROWS, Right, with_buffer};
+use crate::gemm::{Block, DEPTH, Left, Out, ROWS, Right, Strips, with_buffer};
 use crate::pool::{self, Team};
 use crate::simd::{Kernel, Simd, dispatch};
 
@@ -28,46 +28,50 @@ impl Source<'_> {
         }
     }
 
-    /// Copies `columns` of `rows`, row by row, into rows of `into` that are `stride` apart.
-    fn copy(&self, rows: Range<usize>, columns: Range<usize>, stride: usize, into: &mut [f32]) {
-        let lines = into.chunks_exact_mut(stride);
+    /// Packs `columns` of `rows`, the columns as the rows of the strips.
+    fn pack(&self, rows: Range<usize>, columns: Range<usize>, strips: &mut Strips<'_>) {
+        let (all, depth) = (0..columns.len(), rows.len());
         match *self {
-            Self::Rows { values, columns: all } => {
-                for (row, into) in rows.zip(lines) {
-                    into[..columns.len()].copy_from_slice(&values[row * all..][columns.clone()]);
-                }
+            Self::Rows { values, columns: row } => {
+                let source = &values[rows.start * row + columns.start..][..(depth - 1) * row + columns.len()];
+                // SAFETY: the source was cut to these rows and columns.
+                unsafe { strips.copy(all, 0..depth, source.as_ptr(), (1, row)) };
             }
-            Self::Before { steps, h0, y, columns: all } => {
+            Self::Before { steps, h0, y, columns: row } => {
                 // The last step that starts at or before the first row and is not empty.
                 let mut t = steps.partition_point(|&start| start <= rows.start) - 1;
-                for (row, into) in rows.zip(lines) {
-                    while steps[t + 1] <= row {
-                        t += 1;
-                    }
-                    let into = &mut into[..columns.len()];
-                    let j = row - steps[t];
+                let mut at = rows.start;
+                while at < rows.end {
+                    let end = rows.end.min(steps[t + 1]);
+                    let k = at - rows.start..end - rows.start;
                     let state = match t.checked_sub(1) {
-                        Some(before) => Some(&y[(steps[before] + j) * all..]),
-                        None => h0.map(|h0| &h0[j * all..]),
+                        Some(before) => Some((y, steps[before] + at - steps[t])),
+                        None => h0.map(|h0| (h0, at)),
                     };
                     match state {
-                        Some(state) => into.copy_from_slice(&state[columns.clone()]),
-                        None => into.fill(0.0),
+                        _ if k.is_empty() => {}
+                        Some((states, first)) => {
+                            let source = &states[first * row + columns.start..];
+                            let source = &source[..(k.len() - 1) * row + columns.len()];
+                            // SAFETY: the source was cut to these rows and columns.
+                            unsafe { strips.copy(all.clone(), k, source.as_ptr(), (1, row)) };
+                        }
+                        None => strips.fill(all.clone(), k, 0.0),
                     }
+                    at = end;
+                    t += 1;
                 }
             }
             Self::Planes { planes, plane, width, .. } => {
-                for (row, into) in rows.zip(lines) {
-                    let mut column = columns.start;
-                    let mut into = &mut into[..columns.len()];
-                    while !into.is_empty() {
-                        let inside = column % width;
-                        let (here, rest) = into.split_at_mut((width - inside).min(into.len()));
-                        let from = column / width * plane + row * width + inside;
-                        here.copy_from_slice(&planes[from..from + here.len()]);
-                        column += here.len();
-                        into = rest;
-                    }
+                let mut column = columns.start;
+                while column < columns.end {
+                    let end = columns.end.min((column / width + 1) * width);
+                    let first = column / width * plane + rows.start * width + column % width;
+                    let source = &planes[first..][..(depth - 1) * width + end - column];
+                    let some = column - columns.start..end - columns.start;
+                    // SAFETY: the source was cut to these rows and columns.
+                    unsafe { strips.copy(some, 0..depth, source.as_ptr(), (1, width)) };
+                    column = end;
                 }
             }
         }
@@ -181,57 +185,63 @@ impl Kernel for Multiply<'_> {
         if panels.is_empty() {
             return;
         }
+        let rows = product.gradients.rows();
         with_buffer(ROWS * DEPTH, |buffer| {
-            // Even pieces: a last short one would repeat all the reading for little work.
-            let pieces = height.len().div_ceil(ROWS);
-            for piece in 0..pieces {
-                let piece = pool::split(height.len(), 1, piece, pieces);
-                let piece = height.start + piece.start..height.start + piece.end;
+            // Rows outside, so that the gradients are read from memory once, then from the caches.
+            for first in (0..rows).step_by(DEPTH) {
                 if product.gradients.is_cancelled() {
                     return;
                 }
-                shared.multiply(s, piece, panels.clone(), buffer);
+                // Even pieces: a last short one would repeat all the reading for little work.
+                let pieces = height.len().div_ceil(ROWS);
+                for piece in 0..pieces {
+                    let piece = pool::split(height.len(), 1, piece, pieces);
+                    let piece = height.start + piece.start..height.start + piece.end;
+                    shared.multiply(s, first..rows.min(first + DEPTH), piece, panels.clone(), buffer);
+                }
             }
         });
     }
 }
 
 impl Shared<'_> {
-    /// Some columns of the source by some panels.
+    /// Some rows' part in some columns of the source by some panels.
     #[inline(always)]
-    fn multiply<S: Simd>(&self, s: S, columns: Range<usize>, panels: Range<usize>, buffer: &mut [f32]) {
+    fn multiply<S: Simd>(
+        &self,
+        s: S,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        panels: Range<usize>,
+        buffer: &mut [f32],
+    ) {
         let product = self.product;
         let gradients = product.gradients;
         let Layout { width, blocks, .. } = gradients.layout;
-        let (all, height, count) = (gradients.rows(), product.height(), columns.len());
-        let plane = gradients.layout.plane(all);
+        let (height, count, depth) = (product.height(), columns.len(), rows.len());
+        let plane = gradients.layout.plane(gradients.rows());
         let real = columns.start..columns.end.min(product.source.columns());
-        for first in (0..all).step_by(DEPTH) {
-            let depth = DEPTH.min(all - first);
-            product.source.copy(first..first + depth, real.clone(), count, &mut buffer[..depth * count]);
-            if real.len() < count {
-                buffer[..depth * count].iter_mut().skip(count - 1).step_by(count).for_each(|x| *x = 1.0);
-            }
-            // SAFETY: the rows are in the planes, and the panels and columns are this member's, inside the
-            // workspace.
-            unsafe {
-                let planes =
-                    gradients.planes.as_ptr().add(product.first_slot * blocks * plane + first * width);
-                s.enter(Block {
-                    left: Left::plain(buffer.as_ptr(), 1, count),
-                    right: Right { pointer: planes, panel: plane, row: width },
-                    out: Out {
-                        pointer: self.workspace.add(columns.start * width),
-                        panel: height * width,
-                        row: width,
-                        columns: usize::MAX,
-                    },
-                    rows: 0..count,
-                    panels: panels.clone(),
-                    depth,
-                    accumulate: first > 0,
-                });
-            }
+        let mut strips = Strips::new(buffer, count, depth, S::MAX_ROWS);
+        strips.fill(real.len()..count, 0..depth, 1.0);
+        product.source.pack(rows.clone(), real, &mut strips);
+        // SAFETY: the rows are in the planes, and the panels and columns are this member's, inside the workspace.
+        unsafe {
+            let planes =
+                gradients.planes.as_ptr().add(product.first_slot * blocks * plane + rows.start * width);
+            s.enter(Block {
+                left: Left::strips(buffer.as_ptr(), depth),
+                right: Right { pointer: planes, panel: plane, row: width },
+                out: Out {
+                    pointer: self.workspace.add(columns.start * width),
+                    panel: height * width,
+                    row: width,
+                    columns: usize::MAX,
+                },
+                rows: 0..count,
+                panels,
+                depth,
+                accumulate: rows.start > 0,
+            });
         }
     }
 }

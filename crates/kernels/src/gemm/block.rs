@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::strips::Tiles;
 use super::tile::Tile;
 use super::{DEPTH, ROWS};
 use crate::simd::{Kernel, Simd};
@@ -15,17 +16,24 @@ pub(crate) struct Left {
     /// A panel's width, which divides the depth; or `usize::MAX` for a matrix in one piece.
     pub(crate) segment: usize,
     pub(crate) segment_stride: usize,
+    /// Whether these are [`super::Strips`] of the block's rows and depth, which `row` is.
+    pub(crate) strips: bool,
 }
 
 impl Left {
     /// A strided matrix in one piece.
     pub(crate) const fn plain(pointer: *const f32, row: usize, column: usize) -> Self {
-        Self { pointer, row, column, segment: usize::MAX, segment_stride: 0 }
+        Self { pointer, row, column, segment: usize::MAX, segment_stride: 0, strips: false }
+    }
+
+    /// Strips of a depth.
+    pub(crate) const fn strips(pointer: *const f32, depth: usize) -> Self {
+        Self { strips: true, ..Self::plain(pointer, depth, 0) }
     }
 
     /// A matrix stored as planes of `width` columns, each plane dense and `stride` after the one before.
     pub(crate) const fn planes(pointer: *const f32, width: usize, stride: usize) -> Self {
-        Self { pointer, row: width, column: 1, segment: width, segment_stride: stride }
+        Self { pointer, row: width, column: 1, segment: width, segment_stride: stride, strips: false }
     }
 }
 
@@ -87,10 +95,7 @@ impl Block {
     /// One block of K over some rows and all panels.
     #[inline(always)]
     fn slab<S: Simd>(&self, s: S, rows: Range<usize>, k: usize, depth: usize) {
-        // 16 rows are 6, 5 and 5 rather than 6, 6 and 4: short tiles do not fill the pipeline.
-        let count = rows.len();
-        let tiles = count.div_ceil(S::MAX_ROWS);
-        let (height, taller) = (count / tiles, count % tiles);
+        let Tiles { count: tiles, height, taller } = Tiles::new(rows.len(), S::MAX_ROWS);
         let together = match height {
             _ if tiles > 1 => 1,
             1 if S::MAX_ROWS >= 4 => 4,
@@ -127,14 +132,15 @@ impl Block {
         let (left, right, out) = (self.left, self.right, self.out);
         let segmented = left.segment != usize::MAX;
         let (segments, segment) = if segmented { (depth / left.segment, left.segment) } else { (1, depth) };
-        let to_k = if segmented { k / left.segment * left.segment_stride } else { k * left.column };
+        let (left_row, left_column) = if left.strips { (1, height) } else { (left.row, left.column) };
+        let to_k = if segmented { k / left.segment * left.segment_stride } else { k * left_column };
         macro_rules! tile {
             ($rows:literal, $panels:literal) => {
                 s.enter(Tile::<$rows, $panels> {
                     // SAFETY: offsets inside the operands, by the promise of the block's maker.
                     left: unsafe { left.pointer.add(row * left.row + to_k) },
-                    left_row: left.row,
-                    left_column: left.column,
+                    left_row,
+                    left_column,
                     left_segment: left.segment_stride,
                     segments,
                     segment,

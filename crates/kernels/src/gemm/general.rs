@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::block::{Block, Left, Out, Right};
 use super::pack::{pack_columns, with_buffer};
+use super::strips::Strips;
 use super::{DEPTH, ROWS};
 use crate::reference::check_shapes;
 use crate::simd::{Kernel, Level, Simd, dispatch, lanes};
@@ -151,8 +152,9 @@ impl Share<'_> {
                 let left = if a.column_stride == 1 {
                     Left::plain(source, a.row_stride, 1)
                 } else {
-                    pack_columns(source, (a.column_stride, a.row_stride), k.len(), rows, rows, buffer);
-                    Left::plain(buffer.as_ptr(), 1, rows)
+                    let mut strips = Strips::new(buffer, rows, k.len(), S::MAX_ROWS);
+                    strips.copy(0..rows, 0..k.len(), source, (a.row_stride, a.column_stride));
+                    Left::strips(buffer.as_ptr(), k.len())
                 };
                 let out = Out { pointer: out.pointer.add(first * out.row), ..out };
                 s.enter(Block {

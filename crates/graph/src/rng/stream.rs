@@ -1,7 +1,7 @@
 //! Keyed streams of uniform and normal numbers over [`philox4x32`].
 
 use super::philox4x32;
-use crate::parallel::each_part;
+use crate::parallel::each_rows;
 use std::f64::consts::TAU;
 
 /// What a stream of random numbers belongs to; different keys give independent streams.
@@ -83,7 +83,7 @@ fn fill_parts(key: Key, start: u64, out: &mut [f32], map: impl Fn([u32; 4]) -> [
     if out.len() < LARGE {
         fill(&stream, start, out, map);
     } else {
-        each_part(out, |first, part| fill(&stream, start + first as u64, part, &map));
+        each_rows(out, 1, usize::MAX, |first, part| fill(&stream, start + first as u64, part, &map));
     }
 }
 

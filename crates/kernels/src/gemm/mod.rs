@@ -8,6 +8,7 @@
 mod block;
 mod general;
 mod pack;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -15,6 +16,7 @@ mod tile;
 pub(crate) use block::{Block, Left, Out, Right};
 pub(crate) use general::gemm;
 pub(crate) use pack::with_buffer;
+pub(crate) use stream::{FEW_ROWS, Stream};
 
 /// Depth of a block of K; a multiple of every panel's width.
 pub(crate) const DEPTH: usize = 256;

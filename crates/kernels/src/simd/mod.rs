@@ -18,7 +18,7 @@ mod vector;
 pub(crate) use level::active;
 pub use level::{Level, SelectError, available, level};
 pub use plain::{Plain, vectorised};
-pub(crate) use vector::{Kernel, Simd};
+pub(crate) use vector::{Kernel, ROUNDER, Simd};
 
 /// Runs a kernel at a level.
 ///

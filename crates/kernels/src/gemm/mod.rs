@@ -13,7 +13,7 @@ mod tests;
 mod tile;
 
 pub(crate) use block::{Block, Left, Out, Right};
-pub(crate) use general::gemm;
+pub(crate) use general::{gemm, gemm_bias};
 pub(crate) use pack::with_buffer;
 
 /// Depth of a block of K; a multiple of every panel's width.

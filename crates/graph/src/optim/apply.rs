@@ -50,7 +50,8 @@ pub(super) fn sweep(
         let value = take(&mut values, slot.len);
         let [mut first, mut second, mut third] = arenas.each_mut().map(|arena| take(arena, state_len(slot)));
         // The padding behind the weight is cut off.
-        let parts = [value, take(&mut first, slot.len), take(&mut second, slot.len), take(&mut third, slot.len)];
+        let parts =
+            [value, take(&mut first, slot.len), take(&mut second, slot.len), take(&mut third, slot.len)];
         let (scale, parallel) = (scales[weight], slot.len >= PARALLEL);
         match gradients.get(weight) {
             Some(Gradient::Dense(gradient)) if slot.trainable => {

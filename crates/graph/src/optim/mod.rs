@@ -13,9 +13,9 @@ mod options;
 mod rmsprop;
 mod rule;
 mod sgd;
-mod touched;
 #[cfg(test)]
 mod tests;
+mod touched;
 
 use crate::error::{Error, Result};
 use crate::gradients::{Gradient, GradientMut, Gradients};

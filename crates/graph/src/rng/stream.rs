@@ -77,14 +77,9 @@ pub fn fill_normal(key: Key, start: u64, out: &mut [f32]) {
 }
 
 fn fill_parts(key: Key, start: u64, out: &mut [f32], map: impl Fn([u32; 4]) -> [f32; 4] + Sync) {
-    /// Below this, waking threads costs more than it saves.
-    const LARGE: usize = 1 << 15;
     let stream = Stream::new(key);
-    if out.len() < LARGE {
-        fill(&stream, start, out, map);
-    } else {
-        each_rows(out, 1, usize::MAX, |first, part| fill(&stream, start + first as u64, part, &map));
-    }
+    let work = out.len();
+    each_rows(out, 1, work, |first, part| fill(&stream, start + first as u64, part, &map));
 }
 
 fn fill(stream: &Stream, start: u64, out: &mut [f32], map: impl Fn([u32; 4]) -> [f32; 4]) {

@@ -14,7 +14,7 @@ mod tests;
 mod tile;
 
 pub(crate) use block::{Block, Left, Out, Right};
-pub(crate) use general::gemm;
+pub(crate) use general::{gemm, gemm_bias};
 pub(crate) use pack::with_buffer;
 pub(crate) use stream::{FEW_ROWS, Stream};
 

@@ -1,6 +1,7 @@
 //! Elementwise work over mutable slices, shared among the threads of the pool.
 
 use seqloom_kernels::pool;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Runs `body` on every part; the parts are distinct, so any member of the team may take any of them.
@@ -35,6 +36,26 @@ pub(crate) fn each_rows<V: Send>(
     let parts =
         items.chunks_mut(rows * width).enumerate().map(|(part, items)| (part * rows, items)).collect();
     in_parallel(parts, |(first, items)| body(first, items));
+}
+
+/// The index of the first block of `size` items for which `found` holds; searched on all threads if the items are many.
+pub(crate) fn find_block<V: Sync>(
+    items: &[V],
+    size: usize,
+    found: impl Fn(&[V]) -> bool + Sync,
+) -> Option<usize> {
+    if items.len() < WORTH_SHARING {
+        return items.chunks(size).position(found);
+    }
+    let first = AtomicUsize::new(usize::MAX);
+    pool::run(|team| {
+        let blocks = team.split(items.len().div_ceil(size), 1);
+        let mut own = items.chunks(size).enumerate().skip(blocks.start).take(blocks.len());
+        if let Some((index, _)) = own.find(|(_, block)| found(block)) {
+            first.fetch_min(index, Ordering::Relaxed);
+        }
+    });
+    Some(first.into_inner()).filter(|&index| index != usize::MAX)
 }
 
 /// The number of parts that keep the pool busy.

@@ -1,5 +1,6 @@
 //! Gradients of the weights: a flat arena, and row lists for embedding tables.
 
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::parallel::each_rows;
@@ -38,6 +39,17 @@ pub enum GradientMut<'a, T> {
     Dense(&'a mut [T]),
     /// The rows that are not zero.
     Rows(&'a mut RowGradient<T>),
+}
+
+/// What [`Gradients::into_arena`] gives for one weight.
+#[derive(Debug)]
+pub(crate) enum OwnedGradient<T> {
+    /// The weight is frozen or not used.
+    None,
+    /// Its elements in the arena.
+    Dense(Range<usize>),
+    /// Its rows that are not zero.
+    Rows(RowGradient<T>),
 }
 
 #[derive(Debug)]
@@ -122,6 +134,19 @@ impl<T: Scalar> Gradients<T> {
             Place::Dense(range) => self.arena.get_mut(range.clone()).map(GradientMut::Dense),
             Place::Rows(list) => self.rows.get_mut(*list).map(GradientMut::Rows),
         }
+    }
+
+    /// The arena as a buffer, and for each weight where its gradient is.
+    pub(crate) fn into_arena(self) -> (Buffer<T>, impl Iterator<Item = OwnedGradient<T>>) {
+        let mut rows = self.rows;
+        let places = self.places.into_iter().map(move |place| match place {
+            Place::None => OwnedGradient::None,
+            Place::Dense(range) => OwnedGradient::Dense(range),
+            Place::Rows(list) => {
+                OwnedGradient::Rows(rows.get_mut(list).map(std::mem::take).unwrap_or_default())
+            }
+        });
+        (self.arena.into(), places)
     }
 
     /// The arena of all dense gradients, padding (always zero) included; row lists are not in it.

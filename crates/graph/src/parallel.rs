@@ -1,6 +1,7 @@
 //! Elementwise work over mutable slices, shared among the threads of the pool.
 
 use seqloom_kernels::pool::{self, each_block};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Elements from which on sharing work costs less than it saves.
 const WORTH_SHARING: usize = 1 << 15;
@@ -17,4 +18,24 @@ pub(crate) fn each_rows<V: Send>(
     let threads = pool::threads().unwrap_or(1).max(1);
     let rows = (items.len() / width).div_ceil(threads).max(1);
     each_block([items], rows * width, work >= WORTH_SHARING, |start, [part]| body(start / width, part));
+}
+
+/// The index of the first block of `size` items for which `found` holds; searched on all threads if the items are many.
+pub(crate) fn find_block<V: Sync>(
+    items: &[V],
+    size: usize,
+    found: impl Fn(&[V]) -> bool + Sync,
+) -> Option<usize> {
+    if items.len() < WORTH_SHARING {
+        return items.chunks(size).position(found);
+    }
+    let first = AtomicUsize::new(usize::MAX);
+    pool::run(|team| {
+        let blocks = team.split(items.len().div_ceil(size), 1);
+        let mut own = items.chunks(size).enumerate().skip(blocks.start).take(blocks.len());
+        if let Some((index, _)) = own.find(|(_, block)| found(block)) {
+            first.fetch_min(index, Ordering::Relaxed);
+        }
+    });
+    Some(first.into_inner()).filter(|&index| index != usize::MAX)
 }

@@ -2,6 +2,7 @@
 //! it: the executor, or an operation that contains one.
 
 use super::{Run, Scratch};
+use crate::buffer::{Buffer, copy};
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
 use crate::mask::SequenceMask;
@@ -10,7 +11,7 @@ use crate::parallel::each_rows;
 use crate::params::Parameters;
 use crate::plan::{Graph, Layout, Program};
 use crate::shape::Meta;
-use seqloom_kernels::{AlignedVec, Scalar};
+use seqloom_kernels::Scalar;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A planned graph and the memory it runs in.
@@ -21,7 +22,7 @@ pub(super) struct Pass<'a, T: Scalar> {
     /// Types and shapes of all values.
     pub(super) metas: &'a [Meta],
     pub(super) masks: &'a mut [SequenceMask],
-    pub(super) floats: &'a [AlignedVec<T>],
+    pub(super) floats: &'a [Buffer<T>],
     pub(super) integers: &'a [Vec<i32>],
     /// At least as long as the layout says.
     pub(super) block: &'a mut [T],
@@ -64,8 +65,14 @@ impl<T: Scalar> Pass<'_, T> {
     /// Sets the gradients of the outputs: the given ones, zero for all others.
     pub(super) fn seed(&mut self, cotangents: &[(usize, &[T])]) -> Result<()> {
         let outputs = &self.graph.spec.outputs;
+        // The only cotangent of a value is copied; several, of outputs that are the same value, are added to zeros.
+        let count =
+            |value| cotangents.iter().filter(|(output, _)| outputs.get(*output) == Some(&value)).count();
         for &output in &self.program.outputs {
-            if let Some(gradient) = slice(self.block, self.layout.values[outputs[output]].gradient) {
+            let value = outputs[output];
+            if count(value) != 1
+                && let Some(gradient) = slice(self.block, self.layout.values[value].gradient)
+            {
                 gradient.fill(T::ZERO);
             }
         }
@@ -82,7 +89,10 @@ impl<T: Scalar> Pass<'_, T> {
                 )));
             }
             // Outputs that depend on nothing with a gradient have none to seed.
-            if let Some(gradient) = slice(self.block, self.layout.values[value].gradient) {
+            let Some(gradient) = slice(self.block, self.layout.values[value].gradient) else { continue };
+            if count(value) == 1 {
+                copy(cotangent, gradient);
+            } else {
                 for (gradient, &cotangent) in gradient.iter_mut().zip(cotangent) {
                     *gradient += cotangent;
                 }

@@ -32,7 +32,7 @@ const x = {
   field: 'ratio',
   type: 'quantitative',
   title: "peer's time / Seqloom's",
-  scale: { type: 'log', domainMin: 0.5 },
+  scale: { type: 'log', domainMin: 0.5, nice: false },
 }
 const specification = {
   $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
@@ -49,7 +49,7 @@ const specification = {
       type: 'nominal',
       title: null,
       sort: labels,
-      header: { labelAngle: 0, labelAlign: 'left', labelLimit: 240 },
+      header: { labelOrient: 'top', labelAnchor: 'start', labelFontWeight: 'bold', labelPadding: 2 },
     },
   },
   spacing: 8,
@@ -63,7 +63,6 @@ const specification = {
         mark: { type: 'text', align: 'left', dx: 4 },
         encoding: { x, text: { field: 'text' }, color: { value: '#333' } },
       },
-      { mark: { type: 'rule', color: '#333' }, encoding: { x: { datum: 1 }, y: undefined, color: undefined } },
     ],
     encoding: {
       y: { field: 'peer', type: 'nominal', title: null, sort: peers.map(([peer]) => peer) },

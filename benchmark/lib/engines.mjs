@@ -12,6 +12,9 @@ export const python = join(peersFolder, 'venv', 'bin', 'python')
 /** A path of this folder. */
 export const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
+/** A file of the data sets that are not part of the project. */
+export const sharedData = (name) => join(process.env.SEQLOOM_SHARED ?? here('../../shared'), 'data', name)
+
 const node = process.execPath
 const module = (name) => join(peersFolder, 'node', 'node_modules', name)
 const tfjs = module('@tensorflow/tfjs')

@@ -130,21 +130,17 @@ export function ratioCells(ratios) {
   return lines
 }
 
-/** Cells as a table for a terminal. */
-export function textTable(lines) {
-  const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)))
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column]))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
-}
-
-/** Cells as a table of Markdown. */
-export function markdownTable(lines) {
-  const [head, ...rest] = lines.map((line) => `| ${line.join(' | ')} |`)
-  return [head, `|${lines[0].map((_, column) => (column === 0 ? ' --- |' : ' ---: |')).join('')}`, ...rest].join('\n')
+/** The cells of a table of our own speed at the most threads: each case's GFLOP/s and share of the machine's peak. */
+export function peakCells(rows) {
+  const most = Math.max(...rows.map(({ threads }) => threads))
+  const own = rows.filter(({ engine, threads }) => engine === 'seqloom' && threads === most)
+  return [
+    [`seqloom, ${most} threads`, 'ms', 'GFLOP/s', 'share of peak'],
+    ...own.map(({ model, op, msMedian, gflops, peakShare }) => [
+      `${model} ${op}`,
+      msMedian.toPrecision(3),
+      gflops.toFixed(1),
+      peakShare === null ? '–' : `${(100 * peakShare).toFixed(0)} %`,
+    ]),
+  ]
 }

@@ -1,8 +1,9 @@
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { Engine } from './engine.mjs'
 import { installed, threadSettings } from './engines.mjs'
-import { describeCase, ratioCells, ratiosOf, rowsOf, textTable } from './report.mjs'
+import { describeCase, ratioCells, ratiosOf, rowsOf } from './report.mjs'
 import { takeTurns } from './rounds.mjs'
+import { textTable } from './table.mjs'
 
 /** A file of one object of JSON a line, written as the objects come; without a name, none. */
 function linesFile(name) {

@@ -1,90 +1,96 @@
-// A text classifier on AG News: the accuracy that Seqloom and PyTorch reach with the same model, and the time of a run.
+// A text classifier on AG News, the same model in every engine: the validation accuracy after each epoch, the time of a run,
+// and the time from the start of the process until the accuracy first reaches a target.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, homedir, tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
-import { positive } from './lib/options.mjs'
+import { here, installed, peersFolder, python, sharedData } from '../lib/engines.mjs'
+import { defaultThreads, fileOf, positive, readTexts, refuse } from '../lib/options.mjs'
+import { mean } from '../lib/statistics.mjs'
+import { publish } from '../lib/table.mjs'
 
-const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const shared = process.env.SEQLOOM_SHARED ?? here('../../shared')
-const python = join(process.env.PEERS_DIR ?? join(homedir(), '.cache', 'peers'), 'venv', 'bin', 'python')
-
-const { values: options } = parseArgs({
-  options: {
-    data: { type: 'string', default: join(shared, 'data', 'agnews-6000.csv') },
-    peers: { type: 'string', default: 'seqloom,pytorch' },
-    seeds: { type: 'string', default: '1,2,3' },
-    epochs: { type: 'string', default: '8' },
-    threads: { type: 'string', default: String(availableParallelism()) },
-  },
+const options = readTexts({
+  data: undefined,
+  peers: 'seqloom,pytorch,tfjs-node',
+  seeds: '1,2,3',
+  epochs: '8',
+  target: '0.80',
+  /** `target` ends a run when the target is reached. */
+  until: 'epochs',
+  threads: defaultThreads,
+  json: undefined,
 })
 const epochs = positive('epochs', options.epochs)
 const threads = positive('threads', options.threads)
-const data = resolve(process.env.INIT_CWD ?? '.', options.data)
+const target = Number(options.target)
+const data = fileOf(options.data) ?? sharedData('agnews-6000.csv')
+if (!existsSync(data)) refuse(`the texts are missing: ${data}`)
 
-/** Runs a program that prints a line of JSON per epoch and returns the epochs and the seconds of the whole process. */
-async function run(command, args) {
-  const start = performance.now()
-  const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, SEQLOOM_THREADS: String(threads) },
-  })
-  const ended = new Promise((resolve, reject) => child.on('error', reject).on('close', resolve))
-  const lines = []
-  for await (const line of createInterface({ input: child.stdout })) {
-    const event = JSON.parse(line)
-    if (event.event === 'epoch') lines.push(event)
-  }
-  const code = await ended
-  if (code !== 0) throw new Error(`${command} ended with ${code}`)
-  return { epochs: lines, seconds: (performance.now() - start) / 1000 }
+/** The command line of each engine's program; it prints a line of JSON per epoch. */
+const programs = {
+  seqloom: (seed, out) => [
+    ...[process.execPath, here('../dist/cli/main.js'), 'train', 'classify', '--data', data, '--text', 'text'],
+    ...['--label', 'label', '--out', out, '--cell', 'lstm', '--bidirectional', '--layers', '1', '--units', '64'],
+    ...['--embedding', '64', '--batch-size', '32', '--epochs', String(epochs), '--learning-rate', '0.001'],
+    ...['--validation-split', '0.1', '--seed', String(seed), '--json'],
+  ],
+  pytorch: (seed) => [python, here('measurements/agnews-pytorch.py'), data, seed, epochs, threads].map(String),
+  'tfjs-node': (seed) =>
+    [process.execPath, here('measurements/agnews-tfjs.mjs'), data, peersFolder, seed, epochs].map(String),
 }
 
-const engines = {
-  async seqloom(seed) {
+/** Runs a program; returns the accuracies, and the seconds until its end and until the target was reached. */
+async function run([command, ...args]) {
+  const start = performance.now()
+  const seconds = () => (performance.now() - start) / 1000
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      ...process.env,
+      SEQLOOM_THREADS: String(threads),
+      TF_NUM_INTRAOP_THREADS: String(threads),
+      TF_CPP_MIN_LOG_LEVEL: '3',
+    },
+  })
+  const ended = new Promise((resolve, reject) => child.on('error', reject).on('close', resolve))
+  const accuracies = []
+  let reached
+  for await (const line of createInterface({ input: child.stdout })) {
+    const event = JSON.parse(line)
+    if (event.event !== 'epoch') continue
+    accuracies.push(event.val_accuracy)
+    if (reached === undefined && event.val_accuracy >= target) {
+      reached = seconds()
+      if (options.until === 'target') child.kill('SIGKILL')
+    }
+  }
+  const code = await ended
+  if (code !== 0 && !(code === null && reached !== undefined)) throw new Error(`${command} ended with ${code}`)
+  return { accuracies, reached, seconds: seconds() }
+}
+
+const names = installed(options.peers.split(',')).filter((name) => programs[name] ?? refuse(`${name} has no program`))
+const results = new Map(names.map((name) => [name, []]))
+for (const seed of options.seeds.split(',').map(Number)) {
+  for (const name of names) {
     const out = mkdtempSync(join(tmpdir(), 'seqloom-agnews-'))
     try {
-      return await run(process.execPath, [
-        ...[here('../dist/cli/main.js'), 'train', 'classify', '--data', data, '--text', 'text'],
-        ...['--label', 'label', '--out', out, '--cell', 'lstm', '--bidirectional', '--layers', '1', '--units', '64'],
-        ...['--embedding', '64', '--batch-size', '32', '--epochs', String(epochs), '--learning-rate', '0.001'],
-        ...['--validation-split', '0.1', '--seed', String(seed), '--json'],
-      ])
+      const result = await run(programs[name](seed, out))
+      results.get(name).push(result)
+      const curve = result.accuracies.map((accuracy) => accuracy.toFixed(3)).join(' ')
+      console.log(`${name} seed ${seed}: ${result.seconds.toFixed(1)} s (${curve})`)
     } finally {
       rmSync(out, { recursive: true, force: true })
     }
-  },
-  pytorch: (seed) => run(python, [here('engines/agnews.py'), data, String(seed), String(epochs), String(threads)]),
-}
-
-const names = options.peers.split(',').filter((name) => {
-  if (engines[name] === undefined) console.error(`there is no engine named ${name}`)
-  else if (name === 'pytorch' && !existsSync(python)) console.error(`pytorch is not installed (${python} is missing)`)
-  else return true
-  return false
-})
-const mean = (list) => list.reduce((sum, value) => sum + value, 0) / list.length
-const results = Object.fromEntries(names.map((name) => [name, { accuracy: [], seconds: [] }]))
-for (const seed of options.seeds.split(',').map(Number)) {
-  for (const name of names) {
-    const { epochs: events, seconds } = await engines[name](seed)
-    const best = Math.max(...events.map((event) => event.val_accuracy))
-    results[name].accuracy.push(best)
-    results[name].seconds.push(seconds)
-    const curve = events.map((event) => event.val_accuracy.toFixed(3)).join(' ')
-    console.log(`${name} seed ${seed}: best ${best.toFixed(4)} in ${seconds.toFixed(1)} s (${curve})`)
   }
 }
-for (const name of names) {
-  const { accuracy, seconds } = results[name]
-  console.log(
-    `${name}: mean best validation accuracy ${mean(accuracy).toFixed(4)}, ${mean(seconds).toFixed(1)} s a run`,
-  )
+
+const lines = [['', 'best accuracy', 's a run', `s to ${target}`]]
+for (const [name, runs] of results) {
+  const best = mean(runs.map(({ accuracies }) => Math.max(...accuracies)))
+  const seconds = mean(runs.map((each) => each.seconds))
+  const reached = runs.every((each) => each.reached !== undefined) ? mean(runs.map((each) => each.reached)) : undefined
+  lines.push([name, best.toFixed(3), seconds.toFixed(1), reached?.toFixed(1) ?? 'not reached'])
 }
-if (results.seqloom !== undefined && results.pytorch !== undefined) {
-  const ratio = mean(results.pytorch.seconds) / mean(results.seqloom.seconds)
-  console.log(`PyTorch's time is ${ratio.toFixed(2)} times ours`)
-}
+publish(`AG News, bidirectional LSTM 64, batch 32 (means of seeds ${options.seeds})`, lines, fileOf(options.json))

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { here } from '../lib/engines.mjs'
+import { sharedData } from '../lib/engines.mjs'
 import { refuse } from '../lib/options.mjs'
 import { randomIntegers } from '../lib/random.mjs'
 import { modelFlops } from './models.mjs'
 
-const file = `${process.env.SEQLOOM_SHARED ?? here('../../shared')}/data/agnews-6000.csv`
+const file = sharedData('agnews-6000.csv')
 const batch = 32
 
 /** Words in each text of the file, which has a text of one line in each row. */

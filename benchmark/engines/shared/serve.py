@@ -33,6 +33,8 @@ def serve(facts, tasks):
         command = json.loads(line)
         try:
             answer = commands[command["op"]](command)
+        except NotImplementedError as error:
+            answer = {"error": str(error)}
         except Exception as error:  # the benchmark reports it and goes on with the other engines
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)

@@ -6,16 +6,21 @@ import { inTurn, serve, values } from './serve.mjs'
  */
 export function serveTfjs(tf, engine, version) {
   const makers = { lstm: tf.layers.lstm, gru: tf.layers.gru, rnn: tf.layers.simpleRNN }
+  // tfjs takes minutes to draw large orthogonal matrices; the initial weights do not matter for the time of a step.
   const recurrent = (kind, options) =>
-    makers[kind]({ ...options, ...(kind === 'rnn' ? {} : { recurrentActivation: 'sigmoid' }) })
+    makers[kind]({
+      ...options,
+      recurrentInitializer: 'glorotUniform',
+      ...(kind === 'rnn' ? {} : { recurrentActivation: 'sigmoid' }),
+    })
 
   function layer({ kind, op, batch, time, input, hidden }) {
     tf.disposeVariables()
     const one = recurrent(kind, { units: hidden, returnSequences: true })
     const x = tf.variable(tf.tensor(values(batch * time * input, 1), [batch, time, input]))
     const cotangent = tf.tensor(values(batch * time * hidden, 2), [batch, time, hidden])
-    // The first call builds the weights.
-    tf.tidy(() => one.apply(x))
+    // A symbolic call builds the weights, without the arithmetic of a forward pass.
+    one.apply(tf.input({ shape: [time, input] }))
     const variables = [x, ...one.trainableWeights.map((weight) => weight.val)]
     const forward = () => one.apply(x).dataSync()
     const both = () => {

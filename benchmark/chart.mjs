@@ -1,56 +1,74 @@
-// Draws the rows that `main.mjs --json FILE` wrote as a chart of times relative to Seqloom's: `node chart.mjs ROWS.json OUT.svg "machine"`.
-import { readFileSync, writeFileSync } from 'node:fs'
+// Draws the ratios that `main.mjs --ratios FILE` wrote: node chart.mjs OUT.svg "machine" RATIOS.json…
+// Layers are shown as the geometric mean of their sizes, models one by one; a bar of 2 is a peer that takes twice our time.
+import { writeFileSync } from 'node:fs'
 import * as vega from 'vega'
 import { compile } from 'vega-lite'
+import { fileOf, refuse } from './lib/options.mjs'
+import { readLines } from './lib/results.mjs'
+import { geometricMean, groupBy } from './lib/statistics.mjs'
 
-const [rowsFile, svgFile, machine = ''] = process.argv.slice(2)
-if (svgFile === undefined) {
-  console.error('usage: node chart.mjs ROWS.json OUT.svg "machine"')
-  process.exit(2)
+const [svgFile, machine, ...files] = process.argv.slice(2)
+if (files.length === 0) refuse('usage: node chart.mjs OUT.svg "machine" RATIOS.json…')
+const ratios = files.flatMap((file) => readLines(fileOf(file))).filter(({ peer }) => peer !== 'seqloom')
+
+const kinds = { lstm: 'LSTM', gru: 'GRU', rnn: 'simple RNN' }
+const labelOf = ({ suite, kind, op, model }) => {
+  if (suite !== 'layers') return model.replace(/ \(.*/, '')
+  return `${kinds[kind]}, ${op === 'infer' ? 'forward' : 'forward and backward'}`
 }
-const rows = readFileSync(rowsFile, 'utf8')
-  .split('\n')
-  .filter((line) => line !== '')
-  .map((line) => JSON.parse(line))
-const engines = [...new Map(rows.map(({ engine, version }) => [engine, version]))]
-const versions = engines.map(([engine, version]) => `${engine} ${version.replace(/\+.*/, '')}`).join(', ')
-const threads = Math.max(...rows.map((row) => row.threads))
+const groups = groupBy(ratios, (entry) => `${entry.peer} ${labelOf(entry)}`)
+const bars = [...groups.values()].map((entries) => {
+  const ratio = geometricMean(entries.map((entry) => entry.ratio))
+  const bound = entries.some((entry) => entry.bound)
+  const text = `${bound ? '> ' : ''}${ratio >= 20 ? ratio.toFixed(0) : ratio.toPrecision(3)}`
+  return { label: labelOf(entries[0]), peer: entries[0].peer, ratio, text }
+})
+const labels = [...new Set(bars.map(({ label }) => label))]
+const peers = [...new Map(ratios.map(({ peer, version }) => [peer, version]))]
+const versions = peers.map(([peer, version]) => `${peer} ${version.replace(/\+.*/, '')}`).join(', ')
+const [{ seqloom, threads }] = ratios
 
+const x = {
+  field: 'ratio',
+  type: 'quantitative',
+  title: "peer's time / Seqloom's",
+  scale: { type: 'log', domainMin: 0.5, nice: false },
+}
 const specification = {
   $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
   background: 'white',
   title: {
-    text: 'Forward and backward pass of one recurrent layer, milliseconds (median; shorter is better)',
-    subtitle: [versions, `${machine}, ${threads} threads; (batch, time, input = hidden)`],
+    text: 'How many times longer the peers take (longer bars: Seqloom is faster)',
+    subtitle: [`Seqloom ${seqloom}; ${versions}`, `${machine}, ${threads} threads`],
     anchor: 'start',
   },
-  data: { values: rows.filter(({ op }) => op === 'train') },
-  facet: { row: { field: 'model', type: 'nominal', title: null, header: { labelAngle: 0, labelAlign: 'left' } } },
+  data: { values: bars },
+  facet: {
+    row: {
+      field: 'label',
+      type: 'nominal',
+      title: null,
+      sort: labels,
+      header: { labelOrient: 'top', labelAnchor: 'start', labelFontWeight: 'bold', labelPadding: 2 },
+    },
+  },
+  spacing: 8,
+  resolve: { scale: { y: 'independent' } },
   spec: {
-    width: 480,
-    height: { step: 16 },
+    width: 420,
+    height: { step: 14 },
     layer: [
-      {
-        mark: 'bar',
-        encoding: {
-          x: { field: 'msMedian', type: 'quantitative', title: 'ms', scale: { type: 'log', domainMin: 0.1 } },
-          x2: { datum: 0.1 },
-        },
-      },
+      { mark: 'bar', encoding: { x, x2: { datum: 1 } } },
       {
         mark: { type: 'text', align: 'left', dx: 4 },
-        encoding: {
-          x: { field: 'msMedian', type: 'quantitative', scale: { type: 'log', domainMin: 0.1 } },
-          text: { field: 'msMedian', type: 'quantitative', format: '.3~g' },
-          color: { value: '#333' },
-        },
+        encoding: { x, text: { field: 'text' }, color: { value: '#333' } },
       },
     ],
     encoding: {
-      y: { field: 'engine', type: 'nominal', title: null, sort: engines.map(([engine]) => engine) },
-      color: { field: 'engine', type: 'nominal', legend: null, sort: engines.map(([engine]) => engine) },
+      y: { field: 'peer', type: 'nominal', title: null, sort: peers.map(([peer]) => peer) },
+      color: { field: 'peer', type: 'nominal', legend: null, sort: peers.map(([peer]) => peer) },
     },
   },
 }
 const view = new vega.View(vega.parse(compile(specification).spec), { renderer: 'none' })
-writeFileSync(svgFile, await view.toSVG())
+writeFileSync(fileOf(svgFile), await view.toSVG())

@@ -1,6 +1,6 @@
 import { convertOne, runSync, type Slot } from '../data/index.js'
 import { type Data, isNumericArray, sizeOf, type Tensor } from '../data/tensor.js'
-import { callNative, describe, SeqloomError } from '../errors.js'
+import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
 import { type Shape, showShape } from '../graph/shape.js'
 import type { NativeSession } from '../native/index.js'
 import { checkOptions, integer } from '../options.js'
@@ -24,6 +24,9 @@ export function checkSession(options: SessionOptions): number {
 export class Session implements Disposable {
   readonly batchSize: number
   readonly #slot: Slot
+  readonly #direct: typeof Float32Array | typeof Int32Array
+  readonly #inputLength: number
+  readonly #outputLength: number
   #native: NativeSession | undefined
 
   /** @internal */
@@ -31,6 +34,9 @@ export class Session implements Disposable {
     this.#native = native
     this.batchSize = batchSize
     this.#slot = slot
+    this.#direct = slot.dtype === 'int32' ? Int32Array : Float32Array
+    this.#inputLength = sizeOf([batchSize, ...stepShape(slot)])
+    this.#outputLength = native.outputLength
   }
 
   /**
@@ -39,14 +45,15 @@ export class Session implements Disposable {
    */
   step(input: Data | number): Tensor {
     const native = this.#alive('step')
-    const { data, shape } = runSync(convertOne(this.#slot, this.#batched(input)))
-    if (shape[0] !== this.batchSize) {
-      throw new SeqloomError(
-        'ERR_SHAPE',
-        `session.step: expected ${this.batchSize} rows, one for each sequence, got ${shape[0]}`,
-      )
+    // The native side checks the elements itself.
+    const direct = input instanceof this.#direct && input.length === this.#inputLength
+    const data = direct ? input : this.#convert(input)
+    const output = new Float32Array(this.#outputLength)
+    try {
+      native.step(data, output)
+    } catch (error) {
+      throw fromNative(error)
     }
-    const output = callNative(() => native.step(data))
     return { data: output, shape: [this.batchSize, output.length / this.batchSize] }
   }
 
@@ -101,24 +108,36 @@ export class Session implements Disposable {
     return this.#native
   }
 
+  #convert(input: unknown): Float32Array | Int32Array {
+    const { data, shape } = runSync(convertOne(this.#slot, this.#batched(input)))
+    if (shape[0] === this.batchSize) return data
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `session.step: expected ${this.batchSize} rows, one for each sequence, got ${shape[0]}`,
+    )
+  }
+
   /** The step with a shape: flat typed arrays hold the rows one after the other, and a single row may come alone. */
   #batched(input: unknown): unknown {
     if (this.batchSize === 1 && typeof input === 'number') return [input]
     if (this.#slot.shape.length === 1) return input
     if (isNumericArray(input)) {
-      // The native side takes a size that is not known as 1.
-      const steps = [this.batchSize, ...this.#slot.shape.slice(1).map((dim) => dim ?? 1)]
-      const size = sizeOf(steps)
-      if (input.length !== size) {
+      const steps = [this.batchSize, ...stepShape(this.#slot)]
+      if (input.length !== this.#inputLength) {
         throw new SeqloomError(
           'ERR_SHAPE',
-          `session.step: expected ${size} values, ${showShape(steps)}, got ${input.length}`,
+          `session.step: expected ${this.#inputLength} values, ${showShape(steps)}, got ${input.length}`,
         )
       }
       return { data: input, shape: steps }
     }
     return this.batchSize === 1 && Array.isArray(input) && typeof input[0] === 'number' ? [input] : input
   }
+}
+
+/** The shape of one row of a step; the native side takes a size that is not known as 1. */
+function stepShape(slot: Slot): number[] {
+  return slot.shape.slice(1).map((dim) => dim ?? 1)
 }
 
 /** What one step of a model's only input is, or `ERR_UNSUPPORTED` for models with several inputs or outputs. */

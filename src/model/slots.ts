@@ -16,7 +16,7 @@ export function cotangentSlots(topology: Topology): Slot[] {
   const names = outputNames(topology)
   return topology.outputs.map(({ shape }, index) => {
     const name = names[index] as string
-    return { where: `cotangent of '${name}'`, name, dtype: 'float32', shape, looseLast: false }
+    return { where: `cotangent of '${name}'`, name, dtype: 'float32', shape, looseLast: false, checkedNatively: true }
   })
 }
 

@@ -139,12 +139,15 @@ export declare class NativeModel {
 
 /** A model that runs one step at a time; the states stay inside. */
 export declare class NativeSession {
+  /** Elements of the output of a step. */
+  get outputLength(): number
   /**
-   * Takes the next step of each sequence: `[batch, features]` values or `[batch]` tokens; gives the output's rows.
+   * Takes the next step of each sequence, `[batch, features]` values or `[batch]` tokens, and writes the output's rows
+   * to `output`, which has `outputLength` elements.
    *
    * Errors: `ERR_SHAPE` for a wrong number of elements, `ERR_DATA` for a wrong type or a token outside the vocabulary.
    */
-  step(input: Float32Array | Int32Array): Float32Array
+  step(input: Float32Array | Int32Array, output: Float32Array): void
   /** Sets the states back to the beginning of a sequence. */
   reset(): void
   /**

@@ -3,6 +3,7 @@
 use crate::error::{ErrorCode, Failure, Outcome};
 use napi::bindgen_prelude::{Array, Function, JsObjectValue, Object, TypedArray, TypedArrayType, Unknown};
 use napi::{JsValue, ValueType};
+use std::marker::PhantomData;
 
 /// The largest integer that a JavaScript number holds exactly, plus one.
 const SAFE_INTEGERS: f64 = 9_007_199_254_740_992.0;
@@ -134,7 +135,7 @@ pub(crate) fn shape(value: &Unknown<'_>, what: &str) -> Outcome<Vec<usize>> {
 }
 
 /// Elements that can be copied out of a typed array.
-pub(crate) trait Element: Copy {
+pub(crate) trait Element: Copy + Default {
     /// The typed array that holds such elements.
     const KIND: TypedArrayType;
     /// Its name in JavaScript.
@@ -177,36 +178,79 @@ pub(crate) fn typed_array<'env>(value: &Unknown<'env>) -> Outcome<Option<TypedAr
 /// A copy of a typed array's elements; nothing that runs JavaScript lies between reading the pointer and copying.
 pub(crate) fn elements<T: Element>(value: &Unknown<'_>, what: &str) -> Outcome<Vec<T>> {
     match typed_array(value)? {
-        Some(array) if array.typed_array_type == T::KIND => copy(&array, what, |_| Vec::new()),
+        Some(array) if array.typed_array_type == T::KIND => copy(&array, what),
         _ => Err(mistaken(what, T::NAME, value)),
     }
 }
 
-/// A copy of the elements of a typed array that is known to hold `T`, in the buffer that `make` gives for their number.
-pub(crate) fn copy<T: Element>(
-    array: &TypedArray<'_>,
-    what: &str,
-    make: impl FnOnce(usize) -> Vec<T>,
-) -> Outcome<Vec<T>> {
-    let bytes: &[u8] = &array.arraybuffer;
-    if bytes.is_empty() {
-        refuse_detached(array, what)?;
-    }
-    let count = bytes.len() / size_of::<T>();
-    let mut copied = make(count);
-    copied.clear();
-    copied.try_reserve_exact(count).map_err(|_| Failure::memory(what, count))?;
-    // SAFETY: `copied` has room for `count` elements, the source has as many bytes, the two do not overlap, and any bit
-    // pattern is a value of every `Element`. Bytes are copied because other threads may write to a shared buffer.
-    unsafe {
-        std::ptr::copy_nonoverlapping(
-            bytes.as_ptr(),
-            copied.as_mut_ptr().cast::<u8>(),
-            count * size_of::<T>(),
-        );
-        copied.set_len(count);
-    }
+/// A copy of the elements of a typed array that is known to hold `T`.
+pub(crate) fn copy<T: Element>(array: &TypedArray<'_>, what: &str) -> Outcome<Vec<T>> {
+    let mut copied = Vec::new();
+    copy_to(array, what, &mut copied)?;
     Ok(copied)
+}
+
+/// [`copy`] to a list whose memory is kept.
+pub(crate) fn copy_to<T: Element>(array: &TypedArray<'_>, what: &str, list: &mut Vec<T>) -> Outcome<()> {
+    let source = Source::<T>::of(array, what)?;
+    list.clear();
+    list.try_reserve_exact(source.len()).map_err(|_| Failure::memory(what, source.len()))?;
+    list.resize(source.len(), T::default());
+    source.copy_to(list);
+    Ok(())
+}
+
+/// Writes `values` to a typed array of as many elements.
+pub(crate) fn write<T: Element>(value: &Unknown<'_>, what: &str, values: &[T]) -> Outcome<()> {
+    let array = typed_array(value)?.filter(|array| array.typed_array_type == T::KIND);
+    let Some(mut array) = array else { return Err(mistaken(what, T::NAME, value)) };
+    // SAFETY: nothing that runs JavaScript lies between reading the pointer and writing.
+    let bytes = unsafe { array.arraybuffer.as_mut() };
+    if bytes.len() != size_of_val(values) {
+        return Err(Failure::new(
+            ErrorCode::SHAPE,
+            format!("{what}: expected {} elements, got {}", values.len(), bytes.len() / size_of::<T>()),
+        ));
+    }
+    // SAFETY: both have as many bytes and do not overlap: the values are the engine's own.
+    unsafe { std::ptr::copy_nonoverlapping(values.as_ptr().cast::<u8>(), bytes.as_mut_ptr(), bytes.len()) };
+    Ok(())
+}
+
+/// The bytes of a typed array that is known to hold `T`, to be copied before any JavaScript runs.
+pub(crate) struct Source<'a, T> {
+    bytes: &'a [u8],
+    kind: PhantomData<T>,
+}
+
+impl<'a, T: Element> Source<'a, T> {
+    /// Fails with `ERR_DATA` if the array has lost its memory.
+    pub(crate) fn of(array: &'a TypedArray<'_>, what: &str) -> Outcome<Self> {
+        let bytes: &[u8] = &array.arraybuffer;
+        if bytes.is_empty() {
+            refuse_detached(array, what)?;
+        }
+        Ok(Self { bytes, kind: PhantomData })
+    }
+
+    /// The number of elements.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() / size_of::<T>()
+    }
+
+    /// Copies as many elements as both have.
+    pub(crate) fn copy_to(&self, target: &mut [T]) {
+        let count = self.len().min(target.len());
+        // SAFETY: both have `count` elements and do not overlap, and any bit pattern is a value of every `Element`. Bytes
+        // are copied because other threads may write to a shared buffer.
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                self.bytes.as_ptr(),
+                target.as_mut_ptr().cast::<u8>(),
+                count * size_of::<T>(),
+            );
+        }
+    }
 }
 
 fn refuse_detached(array: &TypedArray<'_>, what: &str) -> Outcome<()> {

@@ -1,11 +1,12 @@
 //! What a model computes: predictions, losses, gradients, training.
 
+use crate::array::Elements;
 use crate::error::{ErrorCode, Outcome, guard};
 use crate::model::{NativeGradients, NativeModel};
 use crate::session::NativeSession;
 use crate::tensor::{self, NativeTensor};
-use crate::{argument, cancel, fit, spare};
-use napi::bindgen_prelude::{Float32Array, Object, Unknown};
+use crate::{argument, cancel, fit};
+use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::HostTensor;
@@ -158,11 +159,9 @@ impl NativeModel {
                     Some(cotangents) => trainer.output_gradients(&inputs, cotangents, cancel)?,
                     None => trainer.loss_gradients(&inputs, cancel)?,
                 };
-                spare::give(inputs);
-                spare::give(cotangents.into_iter().flatten().flatten().collect());
                 Ok(NativeGradients {
                     loss: result.loss,
-                    weights: result.weights.into_iter().map(Float32Array::new).collect(),
+                    weights: result.weights.into_iter().map(Elements::from).collect(),
                     inputs: result.inputs.into_iter().map(|input| input.map(NativeTensor::from)).collect(),
                     outputs: result.outputs.into_iter().map(NativeTensor::from).collect(),
                 })
@@ -237,9 +236,7 @@ impl NativeModel {
     ) -> Outcome<Object<'env>> {
         let inputs = tensor::read_list(inputs, "inputs")?;
         self.shared.later(env, cancel::read(cancel, "cancel")?, move |trainer, cancel| {
-            let outcome = step(trainer, &inputs, cancel);
-            spare::give(inputs);
-            outcome
+            step(trainer, &inputs, cancel)
         })
     }
 }

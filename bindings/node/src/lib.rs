@@ -5,6 +5,7 @@
 
 mod access;
 mod argument;
+mod array;
 pub mod backend;
 pub mod cancel;
 pub mod compute;
@@ -14,7 +15,6 @@ mod job;
 pub mod model;
 pub mod safetensors;
 pub mod session;
-mod spare;
 pub mod tensor;
 mod thread;
 pub mod tokenizer;

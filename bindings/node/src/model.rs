@@ -2,6 +2,7 @@
 
 use crate::access::Shared;
 use crate::argument;
+use crate::array::Elements;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::tensor::NativeTensor;
 use napi::bindgen_prelude::{Float32Array, ObjectFinalize, Unknown};
@@ -17,7 +18,8 @@ pub struct NativeGradients {
     /// The loss of the batch; absent if cotangents were given.
     pub loss: Option<f64>,
     /// One array per weight, in the order of `weightNames()`.
-    pub weights: Vec<Float32Array>,
+    #[napi(ts_type = "Array<Float32Array>")]
+    pub weights: Vec<Elements>,
     /// One tensor per input; `null` for token ids.
     pub inputs: Vec<Option<NativeTensor>>,
     /// The model's outputs.
@@ -108,17 +110,16 @@ impl NativeModel {
     /// A copy of weight `index`.
     ///
     /// Errors: `ERR_OPTION` if there is no such weight.
-    #[napi(catch_unwind, ts_args_type = "index: number")]
-    pub fn get_weight(&self, index: Unknown<'_>) -> Result<Float32Array, ErrorCode> {
+    #[napi(catch_unwind, ts_args_type = "index: number", ts_return_type = "Float32Array")]
+    pub fn get_weight(&self, index: Unknown<'_>) -> Result<Elements, ErrorCode> {
         guard(|| {
             let index = argument::integer(&index, "index", 0)?;
-            let values = self.shared.now(move |trainer| {
+            self.shared.now(move |trainer| {
                 let values = trainer.parameters().get(index).ok_or_else(|| {
                     Failure::new(ErrorCode::OPTION, format!("index: there is no weight {index}"))
                 })?;
-                copied(values, "a weight")
-            })?;
-            Ok(Float32Array::new(values))
+                Elements::copied(values, "The weight")
+            })
         })
     }
 
@@ -200,13 +201,6 @@ impl NativeModel {
             Ok(())
         })
     }
-}
-
-fn copied(values: &[f32], what: &str) -> Outcome<Vec<f32>> {
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(values.len()).map_err(|_| Failure::memory(what, values.len()))?;
-    copy.extend_from_slice(values);
-    Ok(copy)
 }
 
 /// The name of the number of steps among the optimizer's state; weights' states have a slash in theirs.

@@ -3,16 +3,25 @@
 use crate::argument;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::tensor;
-use napi::bindgen_prelude::{Float32Array, ObjectFinalize, Unknown};
+use napi::bindgen_prelude::{Float32Array, ObjectFinalize, TypedArrayType, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::Session;
+use seqloom_graph::{BatchData, TensorData};
 use std::cell::RefCell;
+
+/// What a step reads.
+enum Input {
+    Floats(Vec<f32>),
+    Integers(Vec<i32>),
+}
 
 /// A model that runs one step at a time; the states stay inside.
 #[napi(custom_finalize)]
 pub struct NativeSession {
     session: RefCell<Option<Session>>,
+    /// The input of the last step, whose memory serves for the next one.
+    input: RefCell<Input>,
     /// Bytes that the garbage collector was told.
     reported: std::cell::Cell<i64>,
 }
@@ -28,7 +37,11 @@ impl ObjectFinalize for NativeSession {
 #[napi]
 impl NativeSession {
     pub(crate) fn new(env: &Env, session: Session) -> Self {
-        let session = Self { session: RefCell::new(Some(session)), reported: std::cell::Cell::new(0) };
+        let session = Self {
+            session: RefCell::new(Some(session)),
+            input: RefCell::new(Input::Floats(Vec::new())),
+            reported: std::cell::Cell::new(0),
+        };
         session.report(env);
         session
     }
@@ -50,14 +63,26 @@ impl NativeSession {
         }
     }
 
-    /// Takes the next step of each sequence: `[batch, features]` values or `[batch]` tokens; gives the output's rows.
+    /// Elements of the output of a step.
+    #[napi(getter, catch_unwind)]
+    pub fn output_length(&self) -> Result<f64, ErrorCode> {
+        guard(|| self.with(|session| Ok(session.output_len() as f64)))
+    }
+
+    /// Takes the next step of each sequence, `[batch, features]` values or `[batch]` tokens, and writes the output's rows
+    /// to `output`, which has `outputLength` elements.
     ///
     /// Errors: `ERR_SHAPE` for a wrong number of elements, `ERR_DATA` for a wrong type or a token outside the vocabulary.
-    #[napi(catch_unwind, ts_args_type = "input: Float32Array | Int32Array")]
-    pub fn step(&self, input: Unknown<'_>) -> Result<Float32Array, ErrorCode> {
+    #[napi(catch_unwind, ts_args_type = "input: Float32Array | Int32Array, output: Float32Array")]
+    pub fn step(&self, input: Unknown<'_>, output: Unknown<'_>) -> Result<(), ErrorCode> {
         guard(|| {
-            let input = tensor::elements(&input, "input")?;
-            Ok(Float32Array::new(self.with(|session| Ok(session.step(&input)?))?))
+            self.read(&input)?;
+            let scratch = self.input.borrow();
+            let data = match &*scratch {
+                Input::Floats(data) => BatchData::Float(data),
+                Input::Integers(data) => BatchData::Int(data),
+            };
+            self.with(|session| argument::write(&output, "output", session.step(data)?))
         })
     }
 
@@ -118,5 +143,28 @@ impl NativeSession {
             self.report(env);
             Ok(())
         })
+    }
+}
+
+impl NativeSession {
+    /// Copies the input of a step to where the last one was.
+    fn read(&self, input: &Unknown<'_>) -> Outcome<()> {
+        let mut scratch = self.input.borrow_mut();
+        let array = argument::typed_array(input)?;
+        match (array, &mut *scratch) {
+            (Some(array), Input::Floats(data)) if array.typed_array_type == TypedArrayType::Float32 => {
+                argument::copy_to(&array, "input", data)
+            }
+            (Some(array), Input::Integers(data)) if array.typed_array_type == TypedArrayType::Int32 => {
+                argument::copy_to(&array, "input", data)
+            }
+            _ => {
+                *scratch = match tensor::elements(input, "input")? {
+                    TensorData::F32(data) => Input::Floats(data.to_vec()),
+                    TensorData::I32(data) => Input::Integers(data),
+                };
+                Ok(())
+            }
+        }
     }
 }

@@ -1,19 +1,18 @@
 //! Tensors between JavaScript and the engine.
 
 use crate::argument;
+use crate::array::Elements;
 use crate::error::{ErrorCode, Failure, Outcome};
-use crate::spare;
-use napi::bindgen_prelude::{
-    Either, Float32Array, Int32Array, TypedArrayType, Uint8Array, Uint32Array, Unknown,
-};
+use napi::bindgen_prelude::{TypedArrayType, Uint8Array, Uint32Array, Unknown};
 use napi_derive::napi;
-use seqloom_graph::{HostTensor, Sequence, TensorData};
+use seqloom_graph::{Buffer, HostTensor, Sequence, TensorData};
 
 /// A tensor over a typed array that nothing else writes to.
 #[napi(object, object_from_js = false)]
 pub struct NativeTensor {
     /// Elements, row-major; with `ragged`, only the valid steps, row after row.
-    pub data: Either<Float32Array, Int32Array>,
+    #[napi(ts_type = "Float32Array | Int32Array")]
+    pub data: Elements,
     /// Dimensions, batch first; with `ragged`, the padded ones.
     pub shape: Vec<f64>,
     /// How many leading steps of each row are valid.
@@ -26,10 +25,7 @@ pub struct NativeTensor {
 
 impl From<HostTensor> for NativeTensor {
     fn from(tensor: HostTensor) -> Self {
-        let data = match tensor.data {
-            TensorData::F32(data) => Either::A(Float32Array::new(data)),
-            TensorData::I32(data) => Either::B(Int32Array::new(data)),
-        };
+        let data = Elements::new(tensor.data);
         let shape = tensor.shape.into_iter().map(|dimension| dimension as f64).collect();
         let (lengths, mask, ragged) = match tensor.sequence {
             Sequence::Full => (None, None, None),
@@ -72,8 +68,15 @@ pub(crate) fn elements(value: &Unknown<'_>, what: &str) -> Outcome<TensorData> {
         ));
     };
     match array.typed_array_type {
-        TypedArrayType::Float32 => Ok(TensorData::F32(argument::copy(&array, what, spare::take)?)),
-        TypedArrayType::Int32 => Ok(TensorData::I32(argument::copy(&array, what, |_| Vec::new())?)),
+        TypedArrayType::Float32 => {
+            let source = argument::Source::<f32>::of(&array, what)?;
+            let buffer = Buffer::build(source.len(), what, |target| {
+                source.copy_to(target);
+                Ok(())
+            })?;
+            Ok(TensorData::F32(buffer))
+        }
+        TypedArrayType::Int32 => Ok(TensorData::I32(argument::copy(&array, what)?)),
         other => Err(Failure::new(
             ErrorCode::DATA,
             format!("{what}: expected a Float32Array or an Int32Array, got {}Array", other.as_ref()),

@@ -1,7 +1,9 @@
 //! Gradients of the weights: a flat arena, and row lists for embedding tables.
 
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::parallel::each_rows;
 use crate::params::{SLOT_ALIGNMENT, element_count};
 use crate::spec::WeightSpec;
 use seqloom_kernels::{AlignedVec, Scalar};
@@ -37,6 +39,17 @@ pub enum GradientMut<'a, T> {
     Dense(&'a mut [T]),
     /// The rows that are not zero.
     Rows(&'a mut RowGradient<T>),
+}
+
+/// What [`Gradients::into_arena`] gives for one weight.
+#[derive(Debug)]
+pub(crate) enum OwnedGradient<T> {
+    /// The weight is frozen or not used.
+    None,
+    /// Its elements in the arena.
+    Dense(Range<usize>),
+    /// Its rows that are not zero.
+    Rows(RowGradient<T>),
 }
 
 #[derive(Debug)]
@@ -123,6 +136,19 @@ impl<T: Scalar> Gradients<T> {
         }
     }
 
+    /// The arena as a buffer, and for each weight where its gradient is.
+    pub(crate) fn into_arena(self) -> (Buffer<T>, impl Iterator<Item = OwnedGradient<T>>) {
+        let mut rows = self.rows;
+        let places = self.places.into_iter().map(move |place| match place {
+            Place::None => OwnedGradient::None,
+            Place::Dense(range) => OwnedGradient::Dense(range),
+            Place::Rows(list) => {
+                OwnedGradient::Rows(rows.get_mut(list).map(std::mem::take).unwrap_or_default())
+            }
+        });
+        (self.arena.into(), places)
+    }
+
     /// The arena of all dense gradients, padding (always zero) included; row lists are not in it.
     pub fn arena(&self) -> &[T] {
         &self.arena
@@ -135,7 +161,8 @@ impl<T: Scalar> Gradients<T> {
 
     /// Sets every gradient to zero and empties the row lists.
     pub fn clear(&mut self) {
-        self.arena.fill(T::default());
+        let work = self.arena.len();
+        each_rows(&mut self.arena[..], 1, work, |_, part| part.fill(T::default()));
         for list in &mut self.rows {
             list.rows.clear();
             list.values.clear();

@@ -5,6 +5,7 @@
 //! a training graph and a prediction graph can share them.
 #![forbid(unsafe_code)]
 
+mod buffer;
 pub mod decode;
 pub mod error;
 mod executor;
@@ -23,6 +24,7 @@ pub mod spec;
 mod tensor;
 pub mod train;
 
+pub use buffer::Buffer;
 pub use error::{Code, Error, Result};
 pub use executor::{Executor, Record, Run};
 pub use gradients::{Gradient, GradientMut, Gradients, RowGradient};

@@ -81,6 +81,12 @@ pub(crate) fn aligned<T: seqloom_kernels::Scalar>(elements: usize, what: &str) -
     AlignedVec::try_new(elements).map_err(|_| refused(elements, size_of::<T>(), what))
 }
 
+/// The same with elements of any value, for a caller that writes all of them.
+pub(crate) fn any<T: seqloom_kernels::Scalar>(elements: usize, what: &str) -> Result<AlignedVec<T>> {
+    check(elements, size_of::<T>(), 0, what)?;
+    AlignedVec::try_any(elements).map_err(|_| refused(elements, size_of::<T>(), what))
+}
+
 /// Makes `block` at least `elements` long; its content is lost when it grows.
 pub(crate) fn grow_aligned<T: seqloom_kernels::Scalar>(
     block: &mut AlignedVec<T>,

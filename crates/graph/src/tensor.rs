@@ -1,10 +1,13 @@
 //! Data that enters and leaves the engine.
 
+use crate::buffer::Buffer;
+use seqloom_kernels::Scalar;
+
 /// Elements of a tensor owned by the engine.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TensorData {
     /// Floating-point values.
-    F32(Vec<f32>),
+    F32(Buffer<f32>),
     /// Token ids or labels.
     I32(Vec<i32>),
 }
@@ -64,9 +67,11 @@ pub struct HostTensor {
 
 /// Borrowed elements of one input of a batch.
 #[derive(Debug, Clone, Copy)]
-pub enum BatchData<'a, T> {
+pub enum BatchData<'a, T: Scalar> {
     /// Floating-point values.
     Float(&'a [T]),
+    /// The same in a buffer, which the executor shares instead of copying it where no step is padding.
+    Shared(&'a Buffer<T>),
     /// Token ids or labels.
     Int(&'a [i32]),
 }
@@ -87,13 +92,24 @@ pub enum BatchSequence<'a> {
 
 /// One input of a batch, borrowed until it has been bound.
 #[derive(Debug, Clone, Copy)]
-pub struct BatchInput<'a, T> {
+pub struct BatchInput<'a, T: Scalar> {
     /// Elements.
     pub data: BatchData<'a, T>,
     /// Dimensions, batch first; for ragged data the padded ones.
     pub shape: &'a [usize],
     /// Which steps are valid.
     pub sequence: BatchSequence<'a>,
+}
+
+impl<'a, T: Scalar> BatchInput<'a, T> {
+    /// The floating-point elements; none for integers.
+    pub(crate) fn floats(&self) -> &'a [T] {
+        match self.data {
+            BatchData::Float(data) => data,
+            BatchData::Shared(data) => data,
+            BatchData::Int(_) => &[],
+        }
+    }
 }
 
 /// A result of the executor, valid until the next batch is bound.

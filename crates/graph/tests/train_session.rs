@@ -2,7 +2,7 @@
 
 use seqloom_graph::decode::Session;
 use seqloom_graph::train::Trainer;
-use seqloom_graph::{Code, HostTensor, Sequence, TensorData};
+use seqloom_graph::{BatchData, Code, HostTensor, Sequence, TensorData};
 use serde_json::{Value, json};
 use std::sync::atomic::AtomicBool;
 
@@ -42,7 +42,7 @@ fn graph() -> Value {
 const TOKENS: [[i32; 6]; 2] = [[1, 5, 3, 10, 0, 2], [7, 7, 1, 2, 9, 4]];
 
 fn step(session: &mut Session, time: usize) -> Vec<f32> {
-    session.step(&TensorData::I32(TOKENS.map(|row| row[time]).to_vec())).unwrap()
+    session.step(BatchData::Int(&TOKENS.map(|row| row[time]))).unwrap().to_vec()
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn steps_give_the_whole_sequence() {
     session.set_states(&saved).unwrap();
     // Both rows go on from what was row 0.
     session.reorder(&[0, 0]).unwrap();
-    let output = session.step(&TensorData::I32(vec![TOKENS[0][3]; 2])).unwrap();
+    let output = session.step(BatchData::Int(&[TOKENS[0][3]; 2])).unwrap().to_vec();
     close(&output[..3], 0, 3);
     close(&output[3..], 0, 3);
 }
@@ -87,9 +87,9 @@ fn steps_give_the_whole_sequence() {
 fn misuse_is_refused() {
     let trainer = Trainer::new(&graph().to_string(), 9).unwrap();
     let mut session = Session::new(trainer.spec(), trainer.parameters(), 2).unwrap();
-    assert_eq!(session.step(&TensorData::I32(vec![1])).unwrap_err().code, Code::Shape);
-    assert_eq!(session.step(&TensorData::F32(vec![1.0; 2])).unwrap_err().code, Code::Data);
-    let error = session.step(&TensorData::I32(vec![1, 11])).unwrap_err();
+    assert_eq!(session.step(BatchData::Int(&[1])).unwrap_err().code, Code::Shape);
+    assert_eq!(session.step(BatchData::Float(&[1.0; 2])).unwrap_err().code, Code::Data);
+    let error = session.step(BatchData::Int(&[1, 11])).unwrap_err();
     assert_eq!(error.code, Code::Data);
     assert!(session.states().iter().flatten().all(|&x| x == 0.0));
     assert_eq!(session.reorder(&[0]).unwrap_err().code, Code::Shape);

@@ -1,11 +1,18 @@
 //! Cache-line aligned buffers whose allocation can fail without ending the process.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use crate::recycle;
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
+/// A cache line.
 const ALIGNMENT: usize = 64;
+/// What buffers of at least half this size are aligned to and rounded up to, so that Linux can back all of them with
+/// huge pages: where weights stream through the caches at batch 1, small pages scattered over the cache's sets cost
+/// a tenth and make the speed of a process a matter of luck.
+const HUGE_PAGE: usize = 2 << 20;
+const HALF_PAGE: usize = HUGE_PAGE / 2;
 
 /// The allocator could not provide a buffer of this many bytes (`None`: the size itself overflows).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,24 +32,27 @@ impl fmt::Display for OutOfMemory {
 
 impl std::error::Error for OutOfMemory {}
 
-/// Plain numbers for which all-zero bytes are a valid value.
+/// Plain numbers for which any bytes are a valid value.
 ///
 /// # Safety
-/// Implementors must be `Copy` types without padding for which zeroed memory is a valid value.
+/// Implementors must be `Copy` types without padding for which every bit pattern is a valid value, zero bits being 0.
 pub unsafe trait Zeroable: Copy + 'static {}
 
 macro_rules! zeroable {
     ($($t:ty),*) => {$(
-        // SAFETY: a primitive number; all-zero bytes are its zero.
+        // SAFETY: a primitive number; every bit pattern is one, all-zero bytes are its zero.
         unsafe impl Zeroable for $t {}
     )*};
 }
 zeroable!(f32, f64, u8, i8, u16, i16, u32, i32, u64, i64, usize, isize);
 
-/// A fixed-length buffer aligned to 64 bytes, zeroed when created.
+/// A fixed-length buffer aligned to 64 bytes, zeroed when created unless asked otherwise. The memory of large ones is used
+/// again after they are dropped.
 pub struct AlignedVec<T> {
     pointer: NonNull<T>,
     length: usize,
+    /// Bytes that were allocated; 0 if nothing was.
+    capacity: usize,
 }
 
 // SAFETY: the buffer is owned exclusively, like a `Vec<T>`.
@@ -53,7 +63,7 @@ unsafe impl<T: Sync> Sync for AlignedVec<T> {}
 impl<T: Zeroable> AlignedVec<T> {
     /// An empty buffer; allocates nothing.
     pub const fn new() -> Self {
-        Self { pointer: NonNull::dangling(), length: 0 }
+        Self { pointer: NonNull::dangling(), length: 0, capacity: 0 }
     }
 
     /// A zeroed buffer of `length` elements.
@@ -61,15 +71,41 @@ impl<T: Zeroable> AlignedVec<T> {
     /// # Errors
     /// [`OutOfMemory`] when the allocator refuses or the size overflows.
     pub fn try_new(length: usize) -> Result<Self, OutOfMemory> {
+        let (mut buffer, fresh) = Self::allocate(length)?;
+        if !fresh {
+            buffer.fill_zero();
+        }
+        Ok(buffer)
+    }
+
+    /// A buffer of `length` elements of any value, for callers that write all of them.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the allocator refuses or the size overflows.
+    pub fn try_any(length: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self::allocate(length)?.0)
+    }
+
+    /// A buffer, and whether it is zeroed since its memory is fresh.
+    fn allocate(length: usize) -> Result<(Self, bool), OutOfMemory> {
         let bytes = length.checked_mul(size_of::<T>()).ok_or(OutOfMemory { bytes: None })?;
         if bytes == 0 {
-            return Ok(Self { pointer: NonNull::dangling(), length });
+            return Ok((Self { pointer: NonNull::dangling(), length, capacity: 0 }, true));
         }
-        let layout = Layout::from_size_align(bytes, ALIGNMENT).map_err(|_| OutOfMemory { bytes: None })?;
-        // SAFETY: the layout has a non-zero size.
-        let raw = unsafe { alloc_zeroed(layout) };
-        let pointer = NonNull::new(raw.cast::<T>()).ok_or(OutOfMemory { bytes: Some(bytes) })?;
-        Ok(Self { pointer, length })
+        let capacity = capacity_for(bytes).ok_or(OutOfMemory { bytes: None })?;
+        if capacity >= recycle::LEAST
+            && let Some((pointer, capacity)) = recycle::take(capacity)
+        {
+            return Ok((Self { pointer: pointer.cast(), length, capacity }, false));
+        }
+        let layout = layout(capacity).ok_or(OutOfMemory { bytes: None })?;
+        let block = allocate_zeroed(layout).ok_or(OutOfMemory { bytes: Some(bytes) })?;
+        Ok((Self { pointer: block.cast(), length, capacity }, true))
+    }
+
+    fn fill_zero(&mut self) {
+        // SAFETY: the buffer has `length` elements, for which all-zero bytes are a value.
+        unsafe { std::ptr::write_bytes(self.pointer.as_ptr(), 0, self.length) }
     }
 
     /// Makes the buffer at least `length` long. A longer one is kept as it is; otherwise the old contents are
@@ -93,14 +129,57 @@ impl<T: Zeroable> Default for AlignedVec<T> {
 
 impl<T> Drop for AlignedVec<T> {
     fn drop(&mut self) {
-        let bytes = self.length * size_of::<T>();
-        if bytes > 0 {
-            // SAFETY: `try_new` allocated with exactly this size and alignment, both checked there.
-            unsafe {
-                dealloc(self.pointer.as_ptr().cast(), Layout::from_size_align_unchecked(bytes, ALIGNMENT))
-            }
+        let pointer = self.pointer.cast::<u8>();
+        if self.capacity >= recycle::LEAST {
+            // Kept blocks may serve other types: all bytes are initialised, and every bit pattern is a number.
+            recycle::give(pointer, self.capacity, free);
+        } else if self.capacity > 0 {
+            free(pointer, self.capacity);
         }
     }
+}
+
+/// Returns a block of [`AlignedVec::allocate`] to the allocator.
+fn free(pointer: NonNull<u8>, capacity: usize) {
+    // `allocate` made this layout, so it is one.
+    if let Some(layout) = layout(capacity) {
+        // SAFETY: `allocate` allocated the block with this layout, and nobody uses it any more.
+        unsafe { dealloc(pointer.as_ptr(), layout) }
+    }
+}
+
+/// The bytes to allocate for so many: such that blocks can serve again, and of whole huge pages if they are large.
+fn capacity_for(bytes: usize) -> Option<usize> {
+    match bytes {
+        ..recycle::LEAST => Some(bytes),
+        recycle::LEAST..HALF_PAGE => bytes.checked_next_multiple_of(recycle::GRANULE),
+        HALF_PAGE.. => bytes.checked_next_multiple_of(HUGE_PAGE),
+    }
+}
+
+/// The layout of a block of such a capacity, more than zero.
+fn layout(capacity: usize) -> Option<Layout> {
+    let alignment = if capacity < HUGE_PAGE { ALIGNMENT } else { HUGE_PAGE };
+    Layout::from_size_align(capacity, alignment).ok()
+}
+
+/// A zeroed block, with huge pages if it is of their size.
+fn allocate_zeroed(layout: Layout) -> Option<NonNull<u8>> {
+    if layout.align() < HUGE_PAGE {
+        // SAFETY: callers have a layout of a non-zero size.
+        return NonNull::new(unsafe { alloc_zeroed(layout) });
+    }
+    // SAFETY: as above.
+    let block = NonNull::new(unsafe { alloc(layout) })?;
+    #[cfg(target_os = "linux")]
+    // Before the first touch, which chooses the pages. Where the system refuses, small ones do as well.
+    // SAFETY: the block is whole pages of this process, and their contents stay.
+    unsafe {
+        libc::madvise(block.as_ptr().cast(), layout.size(), libc::MADV_HUGEPAGE);
+    }
+    // SAFETY: the block has that many bytes.
+    unsafe { block.write_bytes(0, layout.size()) };
+    Some(block)
 }
 
 impl<T> Deref for AlignedVec<T> {
@@ -133,8 +212,28 @@ mod tests {
         let v = AlignedVec::<f32>::try_new(33).unwrap();
         assert_eq!(v.as_ptr() as usize % 64, 0);
         assert!(v.iter().all(|&x| x == 0.0) && v.len() == 33);
+        let large = AlignedVec::<u8>::try_new(HUGE_PAGE + 1).unwrap();
+        assert_eq!(large.as_ptr() as usize % HUGE_PAGE, 0);
+        assert!(large.iter().all(|&x| x == 0) && large.len() == HUGE_PAGE + 1);
         assert!(AlignedVec::<f32>::try_new(0).unwrap().is_empty());
         assert_eq!(AlignedVec::<f64>::try_new(usize::MAX / 4).unwrap_err().bytes, None);
         assert!(AlignedVec::<f64>::try_new(usize::MAX / 64).is_err());
+    }
+
+    #[test]
+    fn memory_that_is_used_again_is_zeroed_unless_asked_otherwise() {
+        // A size of its own, so that no other test takes the block.
+        let length = (recycle::LEAST + 7 * recycle::GRANULE) / size_of::<f32>();
+        let mut first = AlignedVec::<f32>::try_any(length).unwrap();
+        first.fill(3.0);
+        let place = first.as_ptr() as usize;
+        drop(first);
+        let again = AlignedVec::<f32>::try_any(length - 5).unwrap();
+        assert_eq!((again.as_ptr() as usize, again.len()), (place, length - 5));
+        assert!(again.iter().all(|&x| x == 3.0));
+        drop(again);
+        let zeroed = AlignedVec::<u64>::try_new(length / 2).unwrap();
+        assert_eq!(zeroed.as_ptr() as usize, place);
+        assert!(zeroed.iter().all(|&x| x == 0));
     }
 }

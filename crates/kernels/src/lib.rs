@@ -15,6 +15,7 @@ mod gemm;
 mod math;
 mod matrix;
 pub mod pool;
+mod recycle;
 pub mod reference;
 mod scalar;
 pub mod simd;

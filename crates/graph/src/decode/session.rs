@@ -6,7 +6,7 @@ use crate::executor::{Executor, Run};
 use crate::memory;
 use crate::params::Parameters;
 use crate::spec::GraphSpec;
-use crate::tensor::{BatchData, BatchInput, BatchSequence, TensorData};
+use crate::tensor::{BatchData, BatchInput, BatchSequence};
 use std::sync::Arc;
 
 /// A model that reads sequences step by step, several side by side, with the weights that it was made with. States
@@ -17,6 +17,8 @@ pub struct Session {
     executor: Executor<f32>,
     batch: usize,
     units: Vec<usize>,
+    /// Of the step input and of the state inputs.
+    shapes: Vec<Vec<usize>>,
     /// The state inputs, `[batch, units]` each.
     states: Vec<Vec<f32>>,
     spare: Vec<f32>,
@@ -54,7 +56,11 @@ impl Session {
                 .ok_or_else(|| Error::memory("The states are too large to address"))?;
             memory::refill(state, size, 0.0, "The states of the session")?;
         }
-        Ok(Self { parameters, executor, batch, units, states, spare: Vec::new() })
+        let inner = executor.spec().inputs.first().map_or(&[][..], |input| &input.shape);
+        let mut shapes = vec![vec![batch, 1]];
+        shapes[0].extend(inner.iter().skip(2).map(|dim| dim.unwrap_or(1)));
+        shapes.extend(units.iter().map(|&units| vec![batch, units]));
+        Ok(Self { parameters, executor, batch, units, shapes, states, spare: Vec::new() })
     }
 
     /// How many sequences run side by side.
@@ -64,8 +70,13 @@ impl Session {
 
     /// Elements of one row of the step input: 1 for tokens.
     pub fn input_width(&self) -> usize {
-        let shape = self.executor.spec().inputs.first().map_or(&[][..], |input| &input.shape);
-        shape.iter().skip(2).map(|dim| dim.unwrap_or(1)).product()
+        self.shapes.first().map_or(1, |shape| shape.iter().skip(2).product())
+    }
+
+    /// Elements of the output of a step.
+    pub fn output_len(&self) -> usize {
+        let shape = self.executor.output_shape(0).unwrap_or_default();
+        self.batch * shape.iter().skip(1).map(|dim| dim.unwrap_or(1)).product::<usize>()
     }
 
     /// Reads one step of every sequence, `[batch, features]` or `[batch]` tokens, and returns the model's output for it,
@@ -74,31 +85,25 @@ impl Session {
     /// # Errors
     /// `ERR_SHAPE` for a wrong number of elements, `ERR_DATA` for a wrong type, tokens outside of the vocabulary and numbers
     /// that are not finite, `ERR_MEMORY`. States are then as before.
-    pub fn step(&mut self, input: &TensorData) -> Result<Vec<f32>> {
-        let expected = self.batch.checked_mul(self.input_width());
-        if expected != Some(input.len()) {
+    pub fn step(&mut self, input: BatchData<'_, f32>) -> Result<&[f32]> {
+        let given = match input {
+            BatchData::Float(data) => data.len(),
+            BatchData::Shared(data) => data.len(),
+            BatchData::Int(data) => data.len(),
+        };
+        if self.batch.checked_mul(self.input_width()) != Some(given) {
             return Err(Error::shape(format!(
-                "A step of {} sequences has {} elements each; got {} in all",
+                "A step of {} sequences has {} elements each; got {given} in all",
                 self.batch,
                 self.input_width(),
-                input.len()
             )));
         }
-        let inner = self.executor.spec().inputs.first().map_or(&[][..], |input| &input.shape);
-        let mut shape = vec![self.batch, 1];
-        shape.extend(inner.iter().skip(2).map(|dim| dim.unwrap_or(1)));
-        let data = match input {
-            TensorData::F32(data) => BatchData::Float(&data[..]),
-            TensorData::I32(data) => BatchData::Int(&data[..]),
-        };
-        let state_shapes: Vec<[usize; 2]> = self.units.iter().map(|&units| [self.batch, units]).collect();
-        let mut inputs = vec![BatchInput { data, shape: &shape, sequence: BatchSequence::Full }];
-        inputs.extend(self.states.iter().zip(&state_shapes).map(|(state, shape)| BatchInput {
-            data: BatchData::Float(state),
-            shape,
+        let (states, shapes) = (&self.states, &self.shapes);
+        self.executor.bind_each(shapes.len(), |index| BatchInput {
+            data: index.checked_sub(1).map_or(input, |state| BatchData::Float(&states[state])),
+            shape: &shapes[index],
             sequence: BatchSequence::Full,
-        }));
-        self.executor.bind(&inputs)?;
+        })?;
         self.executor.forward(&self.parameters, &Run::default())?;
         for (index, state) in self.states.iter_mut().enumerate() {
             let last = self.executor.value(index + 1)?.data;
@@ -107,11 +112,7 @@ impl Session {
             }
             state.copy_from_slice(last);
         }
-        let output = self.executor.value(0)?.data;
-        let mut copy = Vec::new();
-        memory::refill(&mut copy, output.len(), 0.0, "The output of the step")?;
-        copy.copy_from_slice(output);
-        Ok(copy)
+        Ok(self.executor.value(0)?.data)
     }
 
     /// Sets all states back to zero.

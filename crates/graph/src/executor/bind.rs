@@ -1,31 +1,41 @@
 //! Takes a batch in: checks it, copies it, resolves shapes.
 
 use super::{Executor, Progress, Scratch};
+use crate::buffer::copy;
 use crate::error::{Error, Result};
 use crate::mask::SequenceMask;
 use crate::memory;
-use crate::parallel::each_rows;
+use crate::parallel::find_block;
 use crate::shape::{ANY, Meta, Shape};
 use crate::spec::{Dtype, InputSpec};
 use crate::tensor::{BatchData, BatchInput, BatchSequence};
 use seqloom_kernels::Scalar;
 
 impl<T: Scalar> Executor<T> {
-    /// Checks and copies a batch, one entry for each input of the graph. Padding is replaced by zeros.
+    /// Checks and takes in a batch, one entry for each input of the graph. Padding is replaced by zeros.
     ///
     /// # Errors
     /// `ERR_SHAPE` for a wrong rank or dimension, `ERR_DATA` for empty, non-finite or wrongly typed data, wrong lengths or
     /// masks, `ERR_MEMORY` for sizes that do not fit; each names the input. The executor is without a batch then.
     pub fn bind(&mut self, inputs: &[BatchInput<'_, T>]) -> Result<()> {
+        self.bind_each(inputs.len(), |index| inputs[index])
+    }
+
+    /// [`Self::bind`] for `count` inputs that need no list.
+    pub(crate) fn bind_each<'i>(
+        &mut self,
+        count: usize,
+        input: impl Fn(usize) -> BatchInput<'i, T>,
+    ) -> Result<()> {
         self.progress = Progress::Unbound;
         let expected = self.graph.spec.inputs.len();
-        if inputs.len() != expected {
-            return Err(Error::shape(format!("The model takes {expected} inputs; got {}", inputs.len())));
+        if count != expected {
+            return Err(Error::shape(format!("The model takes {expected} inputs; got {count}")));
         }
         let mut batch: Option<(usize, &str)> = None;
-        for (index, input) in inputs.iter().enumerate() {
+        for index in 0..count {
             let spec = &self.graph.spec.inputs[index];
-            let shape = check_shape(spec, input, &self.graph.values[index].shape)?;
+            let shape = check_shape(spec, &input(index), &self.graph.values[index].shape)?;
             match batch {
                 Some((rows, first)) if rows != shape.batch() => {
                     return Err(Error::shape(format!(
@@ -46,8 +56,8 @@ impl<T: Scalar> Executor<T> {
             self.resolve()?;
             self.generation = self.plans.iter().map(|plan| plan.generation).max().unwrap_or(0) + 1;
         }
-        for (index, input) in inputs.iter().enumerate() {
-            self.copy(index, input)?;
+        for index in 0..count {
+            self.take_in(index, &input(index))?;
         }
         self.progress = Progress::Bound;
         Ok(())
@@ -72,7 +82,7 @@ impl<T: Scalar> Executor<T> {
         Ok(())
     }
 
-    fn copy(&mut self, index: usize, input: &BatchInput<'_, T>) -> Result<()> {
+    fn take_in(&mut self, index: usize, input: &BatchInput<'_, T>) -> Result<()> {
         let spec = &self.graph.spec.inputs[index];
         let shape = self.metas[index].shape;
         let mut unmasked = SequenceMask::default();
@@ -89,11 +99,15 @@ impl<T: Scalar> Executor<T> {
         set_mask(mask, spec, &shape, input.sequence)?;
         let elements = shape.elements()?;
         match input.data {
-            BatchData::Float(data) => {
-                let target = &mut self.floats[index];
-                memory::grow_aligned(target, elements, describe(spec))?;
-                fill(&mut target[..elements], data, T::ZERO, mask, &shape, input.sequence, spec)?;
-                check_finite(&target[..elements], &shape, spec)
+            BatchData::Shared(data) if mask.is_full() && data.len() == elements => {
+                self.floats[index] = data.clone();
+                check_finite(data, &shape, spec)
+            }
+            BatchData::Shared(_) | BatchData::Float(_) => {
+                let data = input.floats();
+                let target = self.floats[index].renew(elements, describe(spec))?;
+                fill(target, data, T::ZERO, mask, &shape, input.sequence, spec)?;
+                check_finite(target, &shape, spec)
             }
             BatchData::Int(data) => {
                 let target = &mut self.integers[index];
@@ -112,9 +126,9 @@ fn describe(spec: &InputSpec) -> &'static str {
 }
 
 /// Checks type, rank and dimensions against the description.
-fn check_shape<T>(spec: &InputSpec, input: &BatchInput<'_, T>, expected: &Shape) -> Result<Shape> {
+fn check_shape<T: Scalar>(spec: &InputSpec, input: &BatchInput<'_, T>, expected: &Shape) -> Result<Shape> {
     let dtype = match input.data {
-        BatchData::Float(_) => Dtype::Float32,
+        BatchData::Float(_) | BatchData::Shared(_) => Dtype::Float32,
         BatchData::Int(_) => Dtype::Int32,
     };
     if dtype != spec.dtype {
@@ -207,8 +221,7 @@ fn fill<V: Copy + Send + Sync>(
         )));
     }
     if mask.is_full() {
-        let work = target.len();
-        each_rows(target, 1, work, |first, part| part.copy_from_slice(&data[first..first + part.len()]));
+        copy(data, target);
         return Ok(());
     }
     let time = shape.time();
@@ -228,12 +241,17 @@ fn fill<V: Copy + Send + Sync>(
 /// Elements that are checked at once.
 const BLOCK: usize = 1024;
 
-fn check_finite<T: Scalar>(data: &[T], shape: &Shape, spec: &InputSpec) -> Result<()> {
+/// The first element that is not finite.
+pub(crate) fn first_not_finite<T: Scalar>(data: &[T]) -> Option<usize> {
     // Without an early exit inside of a block the comparison runs in vectors.
     let finite = |block: &[T]| block.iter().fold(true, |all, value| all & value.is_finite());
-    let Some(block) = data.chunks(BLOCK).position(|block| !finite(block)) else { return Ok(()) };
-    let within = data[block * BLOCK..].iter().position(|value| !value.is_finite()).unwrap_or(0);
-    let position = block * BLOCK + within;
+    let block = find_block(data, BLOCK, |block| !finite(block))?;
+    let within = data[block * BLOCK..].iter().position(|value| !value.is_finite())?;
+    Some(block * BLOCK + within)
+}
+
+fn check_finite<T: Scalar>(data: &[T], shape: &Shape, spec: &InputSpec) -> Result<()> {
+    let Some(position) = first_not_finite(data) else { return Ok(()) };
     let row = position / shape.inner(1)?;
     let within = position % shape.inner(1)?;
     let place = match shape.rank() {

@@ -4,6 +4,9 @@ mod bind;
 mod pass;
 mod run;
 
+pub(crate) use bind::first_not_finite;
+
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
 use crate::mask::SequenceMask;
@@ -71,8 +74,8 @@ pub struct Executor<T: Scalar> {
     /// Types and shapes of all values for the bound batch.
     metas: Vec<Meta>,
     masks: Vec<SequenceMask>,
-    /// Copies of the floating-point inputs, by input.
-    floats: Vec<AlignedVec<T>>,
+    /// The floating-point inputs, by input: copies, or shared with whoever gave them.
+    floats: Vec<Buffer<T>>,
     /// Copies of the int32 inputs, by input.
     integers: Vec<Vec<i32>>,
     /// Values, gradients, stashes and workspaces.
@@ -105,7 +108,7 @@ impl<T: Scalar> Executor<T> {
         Ok(Self {
             metas: graph.values.clone(),
             masks: (0..graph.mask_count).map(|_| SequenceMask::default()).collect(),
-            floats: (0..inputs).map(|_| AlignedVec::new()).collect(),
+            floats: (0..inputs).map(|_| Buffer::empty()).collect(),
             integers: vec![Vec::new(); inputs],
             block: AlignedVec::new(),
             plans: Vec::new(),
@@ -135,11 +138,17 @@ impl<T: Scalar> Executor<T> {
         Some(meta.shape.dims().iter().map(|&dim| (dim != crate::shape::ANY).then_some(dim)).collect())
     }
 
+    /// Lets go of inputs that are shared; the executor is without a batch then.
+    pub fn release(&mut self) {
+        self.progress = Progress::Unbound;
+        self.floats.iter_mut().for_each(Buffer::release);
+    }
+
     /// Bytes that the executor holds for values, gradients and inputs.
     pub fn memory(&self) -> usize {
-        let floats: usize = self.floats.iter().map(|data| data.len()).sum();
+        let floats: usize = self.floats.iter().map(Buffer::own_bytes).sum();
         let integers: usize = self.integers.iter().map(Vec::capacity).sum();
-        (self.block.len() + floats) * size_of::<T>() + integers * size_of::<i32>()
+        self.block.len() * size_of::<T>() + floats + integers * size_of::<i32>()
     }
 
     /// The elements of graph output `output` after a forward pass that computed it.

@@ -2,14 +2,16 @@
 //! it: the executor, or an operation that contains one.
 
 use super::{Run, Scratch};
+use crate::buffer::{Buffer, copy};
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
 use crate::mask::SequenceMask;
 use crate::op::{Backward, Buffers, Forward, Frame, Op, Place, ValueRef, Weights};
+use crate::parallel::each_rows;
 use crate::params::Parameters;
 use crate::plan::{Graph, Layout, Program};
 use crate::shape::Meta;
-use seqloom_kernels::{AlignedVec, Scalar};
+use seqloom_kernels::Scalar;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A planned graph and the memory it runs in.
@@ -20,7 +22,7 @@ pub(super) struct Pass<'a, T: Scalar> {
     /// Types and shapes of all values.
     pub(super) metas: &'a [Meta],
     pub(super) masks: &'a mut [SequenceMask],
-    pub(super) floats: &'a [AlignedVec<T>],
+    pub(super) floats: &'a [Buffer<T>],
     pub(super) integers: &'a [Vec<i32>],
     /// At least as long as the layout says.
     pub(super) block: &'a mut [T],
@@ -63,8 +65,14 @@ impl<T: Scalar> Pass<'_, T> {
     /// Sets the gradients of the outputs: the given ones, zero for all others.
     pub(super) fn seed(&mut self, cotangents: &[(usize, &[T])]) -> Result<()> {
         let outputs = &self.graph.spec.outputs;
+        // The only cotangent of a value is copied; several, of outputs that are the same value, are added to zeros.
+        let count =
+            |value| cotangents.iter().filter(|(output, _)| outputs.get(*output) == Some(&value)).count();
         for &output in &self.program.outputs {
-            if let Some(gradient) = slice(self.block, self.layout.values[outputs[output]].gradient) {
+            let value = outputs[output];
+            if count(value) != 1
+                && let Some(gradient) = slice(self.block, self.layout.values[value].gradient)
+            {
                 gradient.fill(T::ZERO);
             }
         }
@@ -81,7 +89,10 @@ impl<T: Scalar> Pass<'_, T> {
                 )));
             }
             // Outputs that depend on nothing with a gradient have none to seed.
-            if let Some(gradient) = slice(self.block, self.layout.values[value].gradient) {
+            let Some(gradient) = slice(self.block, self.layout.values[value].gradient) else { continue };
+            if count(value) == 1 {
+                copy(cotangent, gradient);
+            } else {
                 for (gradient, &cotangent) in gradient.iter_mut().zip(cotangent) {
                     *gradient += cotangent;
                 }
@@ -100,11 +111,18 @@ impl<T: Scalar> Pass<'_, T> {
             let node = &mut self.graph.nodes[index];
             self.scratch.collect(&node.inputs, &node.outputs, self.metas, &self.graph.masks, self.layout);
             self.scratch.forget_unkept(node.op.as_ref());
-            for &input in &node.inputs {
+            for (index, &input) in node.inputs.iter().enumerate() {
                 let life = self.program.gradient_lives[input];
                 let first = life.is_some_and(|life| life.first == self.program.backward_time(position));
-                if first && let Some(gradient) = slice(self.block, self.layout.values[input].gradient) {
-                    gradient.fill(T::ZERO);
+                if !first {
+                    continue;
+                }
+                let once = node.inputs.iter().filter(|&&other| other == input).count() == 1;
+                if once && node.op.writes_gradient(index) {
+                    self.scratch.inputs[index].fresh = true;
+                } else if let Some(gradient) = slice(self.block, self.layout.values[input].gradient) {
+                    let work = gradient.len();
+                    each_rows(gradient, 1, work, |_, part| part.fill(T::ZERO));
                 }
             }
             let mut context = Backward {
@@ -165,6 +183,7 @@ impl Scratch {
             dtype: metas[id].dtype,
             place: layout.values[id].value,
             gradient: layout.values[id].gradient,
+            fresh: false,
             mask: masks[id],
             input: (id < graph_inputs).then_some(id),
         };

@@ -1,7 +1,8 @@
 //! Safe access to several parts of the executor's one block at the same time.
 
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
-use seqloom_kernels::AlignedVec;
+use seqloom_kernels::Scalar;
 use std::ops::Range;
 
 /// The most parts of the block that are written at once.
@@ -15,7 +16,7 @@ pub(crate) enum Place {
     None,
     /// In the block.
     Block { start: usize, len: usize },
-    /// In the copy of graph input `index`.
+    /// In graph input `index`.
     Input { index: usize, len: usize },
 }
 
@@ -39,14 +40,14 @@ impl Place {
 /// What [`Buffers::carve`] gives: slices to read and slices to write.
 type Carved<'s, T, const R: usize, const W: usize> = ([&'s [T]; R], [&'s mut [T]; W]);
 
-/// The block and the copies of the inputs.
-pub(crate) struct Buffers<'a, T> {
+/// The block and the inputs.
+pub(crate) struct Buffers<'a, T: Scalar> {
     block: &'a mut [T],
-    inputs: &'a [AlignedVec<T>],
+    inputs: &'a [Buffer<T>],
 }
 
-impl<'a, T> Buffers<'a, T> {
-    pub(crate) fn new(block: &'a mut [T], inputs: &'a [AlignedVec<T>]) -> Self {
+impl<'a, T: Scalar> Buffers<'a, T> {
+    pub(crate) fn new(block: &'a mut [T], inputs: &'a [Buffer<T>]) -> Self {
         Self { block, inputs }
     }
 
@@ -117,9 +118,8 @@ mod tests {
 
     #[test]
     fn reads_between_writes() {
-        let mut block: Vec<u32> = (0..20).collect();
-        let mut inputs = [AlignedVec::<u32>::try_new(3).unwrap()];
-        inputs[0].copy_from_slice(&[7, 8, 9]);
+        let mut block: Vec<f32> = (0..20).map(|i| i as f32).collect();
+        let inputs = [Buffer::copied(&[7.0, 8.0, 9.0], "The inputs").unwrap()];
         let mut buffers = Buffers::new(&mut block, &inputs);
         let ([a, b, c, d], [x, y, z]) = buffers
             .carve(
@@ -127,13 +127,13 @@ mod tests {
                 [at(10, 4), Place::None, at(4, 2)],
             )
             .unwrap();
-        assert_eq!((a, b, c, d), (&[0, 1, 2][..], &[1, 2][..], &[7, 8][..], &[18, 19][..]));
-        assert_eq!((&*x, &*y, &*z), (&[10, 11, 12, 13][..], &[][..], &[4, 5][..]));
+        assert_eq!((a, b, c, d), (&[0., 1., 2.][..], &[1., 2.][..], &[7., 8.][..], &[18., 19.][..]));
+        assert_eq!((&*x, &*y, &*z), (&[10., 11., 12., 13.][..], &[][..], &[4., 5.][..]));
     }
 
     #[test]
     fn refuses_overlaps() {
-        let mut block = vec![0_u32; 8];
+        let mut block = vec![0_f32; 8];
         let mut buffers = Buffers::new(&mut block, &[]);
         assert!(buffers.carve([], [at(0, 3), at(2, 3)]).is_err());
         assert!(buffers.carve([at(1, 3)], [at(2, 3)]).is_err());

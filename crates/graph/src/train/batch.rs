@@ -1,6 +1,7 @@
 //! One batch: buffers kept from batch to batch, or, where its rows are neighbours, a view of the data.
 
 use super::dataset::{Column, Dataset};
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::tensor::{BatchData, BatchInput, BatchSequence, Sequence, TensorData};
 use std::ops::Range;
@@ -26,8 +27,9 @@ enum Kind {
 struct Part {
     floats: Vec<f32>,
     integers: Vec<i32>,
-    /// The elements of the data that the rows are, instead of a copy of them.
+    /// The elements of the data that the rows are, instead of a copy of them; floating-point ones also as a buffer.
     direct: Option<Range<usize>>,
+    shared: Option<Buffer<f32>>,
     shape: Vec<usize>,
     kind: Kind,
     lengths: Vec<u32>,
@@ -38,6 +40,11 @@ impl Batch {
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.numbers.len()
+    }
+
+    /// Lets go of the data that the batch shares.
+    pub(super) fn release(&mut self) {
+        self.parts.iter_mut().for_each(|part| part.shared = None);
     }
 
     /// The number in the data set of a row of the batch.
@@ -102,11 +109,11 @@ fn longest(columns: &[Column<'_>], time: usize, rows: impl Iterator<Item = usize
 
 impl Part {
     fn data<'a>(&'a self, whole: &'a TensorData) -> BatchData<'a, f32> {
-        match (whole, self.direct.clone()) {
-            (TensorData::F32(data), Some(range)) => BatchData::Float(data.get(range).unwrap_or_default()),
-            (TensorData::I32(data), Some(range)) => BatchData::Int(data.get(range).unwrap_or_default()),
-            (TensorData::I32(_), None) => BatchData::Int(&self.integers),
-            (TensorData::F32(_), None) => BatchData::Float(&self.floats),
+        match (whole, &self.shared, self.direct.clone()) {
+            (TensorData::F32(_), Some(shared), _) => BatchData::Shared(shared),
+            (TensorData::F32(_), None, _) => BatchData::Float(&self.floats),
+            (TensorData::I32(data), _, Some(range)) => BatchData::Int(data.get(range).unwrap_or_default()),
+            (TensorData::I32(_), _, None) => BatchData::Int(&self.integers),
         }
     }
 
@@ -152,6 +159,10 @@ impl Part {
         let first = rows.clone().next().unwrap_or(0);
         let neighbours = rows.clone().enumerate().all(|(index, row)| row == first + index);
         self.direct = (neighbours && self.kind == Kind::Full).then(|| first * width..(first + count) * width);
+        self.shared = match (&tensor.data, &self.direct) {
+            (TensorData::F32(data), Some(range)) => Some(data.part(range.clone())),
+            _ => None,
+        };
         if self.direct.is_some() {
             return Ok(());
         }

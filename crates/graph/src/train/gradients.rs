@@ -3,10 +3,10 @@
 use super::dataset::Dataset;
 use super::tally::Tally;
 use super::trainer::Trainer;
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Record, Run};
-use crate::gradients::{Gradient, Gradients};
-use crate::memory;
+use crate::executor::{Executor, Record, Run, first_not_finite};
+use crate::gradients::{Gradients, OwnedGradient};
 use crate::params::Slot;
 use crate::spec::Dtype;
 use crate::tensor::{BatchInput, HostTensor, Sequence, TensorData};
@@ -18,7 +18,7 @@ pub struct GradientReport {
     /// The loss, where it was differentiated.
     pub loss: Option<f64>,
     /// For each weight, all elements; zeros for frozen ones.
-    pub weights: Vec<Vec<f32>>,
+    pub weights: Vec<Buffer<f32>>,
     /// For each input of the model; `None` for tokens and for inputs that nothing depends on. Ragged inputs have theirs
     /// padded, with lengths.
     pub inputs: Vec<Option<HostTensor>>,
@@ -52,7 +52,7 @@ impl Trainer {
             executor.backward(parameters, &mut gradients, &cotangents, Some(cancel))?;
             Ok(GradientReport {
                 loss: compiled.scores.values(&tally).first().copied(),
-                weights: weights(parameters.slots(), &gradients)?,
+                weights: weights(parameters.slots(), gradients)?,
                 inputs: inputs(executor, &tensors[..model_inputs.min(tensors.len())])?,
                 outputs,
             })
@@ -80,7 +80,15 @@ impl Trainer {
         for (index, cotangent) in cotangents.iter().enumerate() {
             match cotangent.as_ref().map(|tensor| &tensor.data) {
                 None => {}
-                Some(TensorData::F32(data)) => seeds.push((index, data)),
+                Some(TensorData::F32(data)) => {
+                    if let Some(element) = first_not_finite(data) {
+                        return Err(Error::data(format!(
+                            "The cotangent of output {index} has the value {} at element {element}",
+                            data[element]
+                        )));
+                    }
+                    seeds.push((index, data));
+                }
                 Some(TensorData::I32(_)) => {
                     return Err(Error::data(format!(
                         "The cotangent of output {index} must be float32, not int32"
@@ -107,7 +115,7 @@ impl Trainer {
             executor.backward(parameters, &mut gradients, &seeds, Some(cancel))?;
             Ok(GradientReport {
                 loss: None,
-                weights: weights(parameters.slots(), &gradients)?,
+                weights: weights(parameters.slots(), gradients)?,
                 inputs: inputs(executor, tensors)?,
                 outputs,
             })
@@ -135,25 +143,34 @@ fn outputs(executor: &Executor<f32>, count: usize) -> Result<Vec<HostTensor>> {
             let sequence = executor.output_mask(output).map_or(Sequence::Full, |mask| {
                 mask.lengths().map_or_else(|| Sequence::Mask(mask.to_bytes()), Sequence::Lengths)
             });
-            Ok(HostTensor { data: TensorData::F32(copied(view.data)?), shape: view.shape.to_vec(), sequence })
+            Ok(HostTensor {
+                data: TensorData::F32(Buffer::copied(view.data, "The outputs")?),
+                shape: view.shape.to_vec(),
+                sequence,
+            })
         })
         .collect()
 }
 
-fn weights(slots: &[Slot], gradients: &Gradients<f32>) -> Result<Vec<Vec<f32>>> {
+/// The gradients of all weights; dense ones share the memory that they were computed in.
+fn weights(slots: &[Slot], gradients: Gradients<f32>) -> Result<Vec<Buffer<f32>>> {
+    let (arena, gradients) = gradients.into_arena();
     slots
         .iter()
-        .enumerate()
-        .map(|(weight, slot)| match gradients.get(weight) {
-            Some(Gradient::Dense(values)) => copied(values),
-            Some(Gradient::Rows(list)) => {
-                let mut dense = zeros(slot.len)?;
+        .zip(gradients)
+        .map(|(slot, gradient)| match gradient {
+            OwnedGradient::Dense(range) => Ok(arena.part(range)),
+            OwnedGradient::Rows(list) => Buffer::build(slot.len, WHAT, |dense| {
+                dense.fill(0.0);
                 for (&row, values) in list.rows.iter().zip(list.values.chunks_exact(list.width.max(1))) {
                     dense[row * list.width..(row + 1) * list.width].copy_from_slice(values);
                 }
-                Ok(dense)
-            }
-            None => zeros(slot.len),
+                Ok(())
+            }),
+            OwnedGradient::None => Buffer::build(slot.len, WHAT, |zeros| {
+                zeros.fill(0.0);
+                Ok(())
+            }),
         })
         .collect()
 }
@@ -171,7 +188,7 @@ fn inputs(executor: &Executor<f32>, tensors: &[HostTensor]) -> Result<Vec<Option
                 other => other.clone(),
             };
             Ok(Some(HostTensor {
-                data: TensorData::F32(copied(values)?),
+                data: TensorData::F32(Buffer::copied(values, WHAT)?),
                 shape: tensor.shape.clone(),
                 sequence,
             }))
@@ -179,14 +196,5 @@ fn inputs(executor: &Executor<f32>, tensors: &[HostTensor]) -> Result<Vec<Option
         .collect()
 }
 
-fn zeros(len: usize) -> Result<Vec<f32>> {
-    let mut values = Vec::new();
-    memory::refill(&mut values, len, 0.0, "The gradients")?;
-    Ok(values)
-}
-
-fn copied(values: &[f32]) -> Result<Vec<f32>> {
-    let mut copy = zeros(values.len())?;
-    copy.copy_from_slice(values);
-    Ok(copy)
-}
+/// What errors call the results.
+const WHAT: &str = "The gradients";

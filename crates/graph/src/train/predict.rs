@@ -3,19 +3,21 @@
 use super::batch::Batch;
 use super::dataset::Dataset;
 use super::trainer::Trainer;
+use crate::buffer::copy;
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Run};
 use crate::memory;
 use crate::tensor::{HostTensor, Sequence, TensorData};
+use seqloom_kernels::AlignedVec;
 use std::sync::atomic::AtomicBool;
 
 /// One output, assembled batch by batch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Assembly {
-    data: Vec<f32>,
+    data: AlignedVec<f32>,
     /// Without the rows.
     shape: Vec<usize>,
-    /// Which steps are valid, `[rows, time]`; empty for outputs without a time axis.
+    /// Which steps are valid, `[rows, time]`; empty while all are and nobody asks.
     mask: Vec<u8>,
     rows: usize,
 }
@@ -37,8 +39,8 @@ impl Trainer {
             return Err(Error::option("The batch size must be at least 1"));
         }
         let data = Dataset::new(tensors, &self.predictor.spec().inputs)?;
-        let mut outputs: Vec<Assembly> = Vec::new();
-        outputs.resize_with(self.predictor.spec().outputs.len(), Assembly::default);
+        let mut outputs: Vec<Assembly> =
+            self.predictor.spec().outputs.iter().map(|_| Assembly::new()).collect();
         self.with_batch(|trainer, batch| {
             for start in (0..data.rows()).step_by(batch_size) {
                 let end = data.rows().min(start.saturating_add(batch_size));
@@ -58,6 +60,10 @@ impl Trainer {
 }
 
 impl Assembly {
+    fn new() -> Self {
+        Self { data: AlignedVec::new(), shape: Vec::new(), mask: Vec::new(), rows: 0 }
+    }
+
     fn append(
         &mut self,
         executor: &Executor<f32>,
@@ -76,13 +82,8 @@ impl Assembly {
                 self.shape[0] = padded;
             }
             let size = self.shape.iter().try_fold(data.rows(), |size, &dim| size.checked_mul(dim));
-            let steps = data.rows().checked_mul(if timed { padded } else { 0 });
-            let (Some(size), Some(steps)) = (size, steps) else {
-                return Err(Error::memory("The outputs are too large to address"));
-            };
-            // Zeros stay behind the lengths.
-            memory::refill(&mut self.data, size, 0.0, "The outputs")?;
-            memory::refill(&mut self.mask, steps, 0, "The masks of the outputs")?;
+            let size = size.ok_or_else(|| Error::memory("The outputs are too large to address"))?;
+            self.data = memory::any(size, "The outputs")?;
         }
         let width: usize = rest.iter().skip(usize::from(timed)).product();
         let same = self.shape.iter().skip(usize::from(timed)).eq(rest.iter().skip(usize::from(timed)))
@@ -90,19 +91,47 @@ impl Assembly {
         if !same {
             return Err(Error::shape("The shape of an output differs from batch to batch"));
         }
-        let mask = executor.output_mask(output);
-        for row in 0..rows {
-            let from = row * time * width;
-            let to = (self.rows + row) * padded * width;
-            self.data[to..to + time * width].copy_from_slice(&view.data[from..from + time * width]);
-            if timed {
-                let to = (self.rows + row) * padded;
-                for (step, valid) in self.mask[to..to + time].iter_mut().enumerate() {
-                    *valid = u8::from(mask.is_none_or(|mask| mask.is_valid(row, step)));
-                }
+        let target = &mut self.data[self.rows * padded * width..(self.rows + rows) * padded * width];
+        if time == padded {
+            copy(view.data, target);
+        } else {
+            let sources = view.data.chunks_exact((time * width).max(1));
+            for (target, source) in target.chunks_exact_mut((padded * width).max(1)).zip(sources) {
+                let (target, behind) = target.split_at_mut(source.len());
+                target.copy_from_slice(source);
+                behind.fill(0.0);
             }
         }
+        if timed {
+            let mask = executor.output_mask(output).filter(|mask| !mask.is_full());
+            let plain = mask.is_none() && time == padded && !data.has_sequences();
+            self.note(rows, padded, plain, |row, step| {
+                step < time && mask.is_none_or(|mask| mask.is_valid(row, step))
+            })?;
+        }
         self.rows += rows;
+        Ok(())
+    }
+
+    /// Notes which of `time` steps of the next rows are valid. While all are (`plain`), nothing is written down.
+    fn note(
+        &mut self,
+        rows: usize,
+        time: usize,
+        plain: bool,
+        valid: impl Fn(usize, usize) -> bool,
+    ) -> Result<()> {
+        if plain && self.mask.is_empty() {
+            return Ok(());
+        }
+        let no_memory = || Error::memory("No memory for the masks of the outputs");
+        let total = (self.rows + rows).checked_mul(time).ok_or_else(no_memory)?;
+        self.mask.try_reserve(total - self.mask.len()).map_err(|_| no_memory())?;
+        // The rows before, if they were plain.
+        self.mask.resize(self.rows * time, 1);
+        for row in 0..rows {
+            self.mask.extend((0..time).map(|step| u8::from(valid(row, step))));
+        }
         Ok(())
     }
 
@@ -120,7 +149,7 @@ impl Assembly {
                 None => Sequence::Mask(self.mask),
             }
         };
-        HostTensor { data: TensorData::F32(self.data), shape, sequence }
+        HostTensor { data: TensorData::F32(self.data.into()), shape, sequence }
     }
 }
 

@@ -78,14 +78,19 @@ impl Trainer {
         Ok(tally)
     }
 
-    /// Lends the model's batch buffers, which keep their memory from call to call.
+    /// Lends the model's batch buffers, which keep their memory from call to call; data that they share is let go afterwards.
     pub(super) fn with_batch<V>(
         &mut self,
         body: impl FnOnce(&mut Self, &mut Batch) -> Result<V>,
     ) -> Result<V> {
         let mut batch = std::mem::take(&mut self.batch);
         let result = body(self, &mut batch).map_err(|error| error.with_rows(|row| batch.number(row)));
+        batch.release();
         self.batch = batch;
+        self.predictor.release();
+        if let Some(compiled) = &mut self.compiled {
+            compiled.executor.release();
+        }
         result
     }
 

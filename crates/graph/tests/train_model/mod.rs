@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
 use seqloom_graph::train::{FitOptions, Trainer};
-use seqloom_graph::{HostTensor, Sequence, TensorData};
+use seqloom_graph::{Buffer, HostTensor, Sequence, TensorData};
 use serde_json::{Value, json};
 use std::sync::atomic::AtomicBool;
 
@@ -145,6 +145,10 @@ pub(crate) fn options(json: Value) -> FitOptions {
 
 pub(crate) fn weights(trainer: &Trainer) -> Vec<f32> {
     trainer.parameters().arena().to_vec()
+}
+
+pub(crate) fn elements(values: &[f32]) -> TensorData {
+    TensorData::F32(Buffer::copied(values, "The values").unwrap())
 }
 
 pub(crate) fn floats(tensor: &HostTensor) -> &[f32] {

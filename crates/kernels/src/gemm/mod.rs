@@ -8,14 +8,16 @@
 mod block;
 mod general;
 mod pack;
+mod stream;
 mod strips;
 #[cfg(test)]
 mod tests;
 mod tile;
 
 pub(crate) use block::{Block, Left, Out, Right};
-pub(crate) use general::gemm;
+pub(crate) use general::{gemm, gemm_bias};
 pub(crate) use pack::with_buffer;
+pub(crate) use stream::{FEW_ROWS, Stream};
 pub(crate) use strips::Strips;
 
 /// Depth of a block of K; a multiple of every panel's width.

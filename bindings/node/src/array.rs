@@ -1,0 +1,148 @@
+//! Results as typed arrays: over the engine's own memory where that is worth it, else copies in JavaScript's.
+
+use crate::error::Outcome;
+use napi::bindgen_prelude::{ToNapiValue, TypeName, TypedArrayType, ValueType};
+use napi::{check_status, sys};
+use seqloom_graph::{Buffer, TensorData};
+use std::ffi::c_void;
+use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Copying fewer bytes costs less than what the garbage collector does for foreign memory.
+const WORTH_SHARING: usize = 32 << 10;
+
+/// Most bytes that JavaScript may hold of the engine's memory. Node.js gives such memory back only between two turns of
+/// the event loop: without a bound, a loop of synchronous calls would fill the machine with garbage.
+const MOST_SHARED: usize = 256 << 20;
+
+/// Bytes of the engine's memory that JavaScript holds.
+static SHARED: AtomicUsize = AtomicUsize::new(0);
+
+/// Elements on their way to JavaScript as a typed array that nothing else writes to.
+pub struct Elements(TensorData);
+
+impl Elements {
+    /// Takes over elements.
+    pub(crate) fn new(data: TensorData) -> Self {
+        Self(data)
+    }
+
+    /// A copy of `values`.
+    pub(crate) fn copied(values: &[f32], what: &str) -> Outcome<Self> {
+        Ok(Buffer::copied(values, what)?.into())
+    }
+}
+
+impl From<Buffer<f32>> for Elements {
+    fn from(buffer: Buffer<f32>) -> Self {
+        Self(TensorData::F32(buffer))
+    }
+}
+
+impl TypeName for Elements {
+    fn type_name() -> &'static str {
+        "Float32Array | Int32Array"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::Object
+    }
+}
+
+impl ToNapiValue for Elements {
+    unsafe fn to_napi_value(env: sys::napi_env, elements: Self) -> napi::Result<sys::napi_value> {
+        // SAFETY: napi passes the environment of the callback under way.
+        unsafe {
+            match elements.0 {
+                TensorData::F32(data) => {
+                    let buffer = match shared(env, &data)? {
+                        Some(buffer) => buffer,
+                        None => copied(env, &data)?,
+                    };
+                    typed_array(env, TypedArrayType::Float32, data.len(), buffer)
+                }
+                TensorData::I32(data) => {
+                    let buffer = copied(env, &data)?;
+                    typed_array(env, TypedArrayType::Int32, data.len(), buffer)
+                }
+            }
+        }
+    }
+}
+
+/// An `ArrayBuffer` over the memory of `data`, which it keeps from being used again; `None` where a copy is better.
+///
+/// # Safety
+/// `env` is the environment of the callback under way.
+unsafe fn shared(env: sys::napi_env, data: &Buffer<f32>) -> napi::Result<Option<sys::napi_value>> {
+    let bytes = size_of_val(&data[..]);
+    // What is larger than all others together is not worth a second copy.
+    let full = bytes < MOST_SHARED && SHARED.load(Ordering::Relaxed) >= MOST_SHARED;
+    if bytes < WORTH_SHARING || full {
+        return Ok(None);
+    }
+    let mut value = null_mut();
+    let held = Box::into_raw(Box::new(data.clone()));
+    // SAFETY: the box keeps the memory alive until `release` is called. From now on only JavaScript writes to it: the
+    // engine never writes to a buffer that has been built, and the parts of one buffer do not overlap.
+    let status = unsafe {
+        sys::napi_create_external_arraybuffer(
+            env,
+            data.as_ptr().cast_mut().cast::<c_void>(),
+            bytes,
+            Some(release),
+            held.cast::<c_void>(),
+            &mut value,
+        )
+    };
+    if status == sys::Status::napi_ok {
+        SHARED.fetch_add(bytes, Ordering::Relaxed);
+        return Ok(Some(value));
+    }
+    // SAFETY: nobody else has the box, since the call failed.
+    drop(unsafe { Box::from_raw(held) });
+    if status == sys::Status::napi_no_external_buffers_allowed {
+        return Ok(None);
+    }
+    check_status!(status, "an array over the engine's memory")?;
+    Ok(None)
+}
+
+/// Called once when the garbage collector has freed an array of [`shared`].
+unsafe extern "C" fn release(_: sys::napi_env, _: *mut c_void, held: *mut c_void) {
+    // SAFETY: `shared` made the box, and this is called once.
+    let data = unsafe { Box::from_raw(held.cast::<Buffer<f32>>()) };
+    SHARED.fetch_sub(size_of_val(&data[..]), Ordering::Relaxed);
+}
+
+/// An `ArrayBuffer` of JavaScript's own memory with a copy of `data`.
+///
+/// # Safety
+/// `env` is the environment of the callback under way.
+unsafe fn copied<T: Copy>(env: sys::napi_env, data: &[T]) -> napi::Result<sys::napi_value> {
+    let (mut value, mut target) = (null_mut(), null_mut());
+    // SAFETY: the out-pointers are valid for the call; the new memory has room for all of `data`, and nobody else has it.
+    unsafe {
+        let status = sys::napi_create_arraybuffer(env, size_of_val(data), &mut target, &mut value);
+        check_status!(status, "an array of {} elements", data.len())?;
+        if let Some(target) = NonNull::new(target.cast::<T>()) {
+            std::ptr::copy_nonoverlapping(data.as_ptr(), target.as_ptr(), data.len());
+        }
+    }
+    Ok(value)
+}
+
+/// # Safety
+/// `env` is the environment of the callback under way, `buffer` an `ArrayBuffer` of `count` elements of four bytes.
+unsafe fn typed_array(
+    env: sys::napi_env,
+    kind: TypedArrayType,
+    count: usize,
+    buffer: sys::napi_value,
+) -> napi::Result<sys::napi_value> {
+    let mut value = null_mut();
+    // SAFETY: promised by the caller.
+    let status = unsafe { sys::napi_create_typedarray(env, kind as i32, count, buffer, 0, &mut value) };
+    check_status!(status, "an array of {count} elements")?;
+    Ok(value)
+}

@@ -1,0 +1,117 @@
+//! Elements that enter or leave the engine.
+
+use crate::error::Result;
+use crate::memory;
+use crate::parallel::each_rows;
+use seqloom_kernels::{AlignedVec, Scalar};
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+/// Elements that no longer change, shared by whoever holds a clone; the memory is used again once all are dropped.
+pub struct Buffer<T: Scalar> {
+    block: Arc<AlignedVec<T>>,
+    range: Range<usize>,
+}
+
+impl<T: Scalar> Buffer<T> {
+    /// `len` elements that `fill` writes; it finds any values there. `what` names the content in errors, in the plural.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`, and what `fill` fails with.
+    pub fn build(len: usize, what: &str, fill: impl FnOnce(&mut [T]) -> Result<()>) -> Result<Self> {
+        let mut block = memory::any(len, what)?;
+        fill(&mut block)?;
+        Ok(block.into())
+    }
+
+    /// A copy of `values`.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`.
+    pub fn copied(values: &[T], what: &str) -> Result<Self> {
+        Self::build(values.len(), what, |target| {
+            copy(values, target);
+            Ok(())
+        })
+    }
+
+    /// No elements.
+    pub(crate) fn empty() -> Self {
+        AlignedVec::new().into()
+    }
+
+    /// `len` elements of any value to be written anew, in the same memory if nobody else uses it and it is large enough.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`.
+    pub(crate) fn renew(&mut self, len: usize, what: &str) -> Result<&mut [T]> {
+        if Arc::get_mut(&mut self.block).is_none_or(|block| block.len() < len) {
+            // The old memory goes first: both together might not fit.
+            *self = Self::empty();
+            *self = memory::any(len, what)?.into();
+        }
+        self.range = 0..len;
+        Ok(Arc::get_mut(&mut self.block).and_then(|block| block.get_mut(..len)).unwrap_or_default())
+    }
+
+    /// Drops the elements if others have them, too; else keeps the memory for [`Self::renew`].
+    pub(crate) fn release(&mut self) {
+        if Arc::get_mut(&mut self.block).is_none() {
+            *self = Self::empty();
+        }
+    }
+
+    /// Bytes that are kept for this buffer alone.
+    pub(crate) fn own_bytes(&self) -> usize {
+        if Arc::strong_count(&self.block) > 1 { 0 } else { self.block.len() * size_of::<T>() }
+    }
+
+    /// A part of the elements, which share the memory; empty where the range lies outside.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let inside = range.start <= range.end && range.end <= self.range.len();
+        let start = self.range.start;
+        let range = if inside { start + range.start..start + range.end } else { start..start };
+        Self { block: Arc::clone(&self.block), range }
+    }
+}
+
+/// Copies a slice to one as long, on all threads if it is large.
+pub(crate) fn copy<V: Copy + Send + Sync>(from: &[V], to: &mut [V]) {
+    let work = to.len();
+    each_rows(to, 1, work, |first, part| part.copy_from_slice(&from[first..first + part.len()]));
+}
+
+impl<T: Scalar> From<AlignedVec<T>> for Buffer<T> {
+    fn from(block: AlignedVec<T>) -> Self {
+        let range = 0..block.len();
+        Self { block: Arc::new(block), range }
+    }
+}
+
+impl<T: Scalar> Deref for Buffer<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        // Ranges are checked when they are made.
+        self.block.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl<T: Scalar> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        Self { block: Arc::clone(&self.block), range: self.range.clone() }
+    }
+}
+
+impl<T: Scalar> PartialEq for Buffer<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self[..] == other[..]
+    }
+}
+
+impl<T: Scalar> fmt::Debug for Buffer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}

@@ -16,7 +16,7 @@ pub(crate) struct Left {
     /// A panel's width, which divides the depth; or `usize::MAX` for a matrix in one piece.
     pub(crate) segment: usize,
     pub(crate) segment_stride: usize,
-    /// Whether these are [`super::Strips`] of the block's rows and depth, which `row` is.
+    /// Whether these are [`super::Strips`] of the rows and the depth of a [`Block`], and `row` is that depth.
     pub(crate) strips: bool,
 }
 

@@ -1,60 +1,108 @@
-"""PyTorch as an engine of the benchmark: answers the commands of lib/engine.mjs, one line of JSON each."""
+"""PyTorch as an engine: eager (torch.compile needs a C++ compiler at run time and leaves recurrent layers as they are),
+denormals flushed, inference mode for forward passes, Adam in its fused form.
+"""
 
-import json
+import itertools
 import sys
-import time
 
 import torch
+from shared.serve import serve
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
-threads = int(sys.argv[1])
-torch.set_num_threads(threads)
+torch.set_num_threads(int(sys.argv[1]))
 torch.set_flush_denormal(True)
 
-LAYERS = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}
-step = None
+LAYERS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 
-def prepare(case):
-    global step
-    layer = LAYERS[case["kind"]](case["input"], case["hidden"], batch_first=True)
-    x = torch.rand(case["batch"], case["time"], case["input"]) - 0.5
+def layer(case):
+    one = LAYERS[case["kind"]](case["input"], case["hidden"], batch_first=True)
+    x = (torch.rand(case["batch"], case["time"], case["input"]) - 0.5) * case.get("scale", 1)
     cotangent = torch.rand(case["batch"], case["time"], case["hidden"]) - 0.5
-    if case["op"] == "step":
-        optimizer = torch.optim.Adam(layer.parameters())
 
-        def step():
+    def infer():
+        with torch.inference_mode():
+            one(x)
+
+    def train():
+        x.grad = None
+        one.zero_grad(set_to_none=True)
+        one(x)[0].backward(cotangent)
+
+    if case["op"] == "infer":
+        return infer
+    x.requires_grad_()
+    return train
+
+
+class Model(nn.Module):
+    """Embedding, recurrent layers, and a linear layer on every step or on the last states."""
+
+    def __init__(self, case):
+        super().__init__()
+        self.every_step = case["everyStep"]
+        self.embedding = nn.Embedding(case["vocabulary"], case["input"])
+        self.reader = LAYERS[case["kind"]](
+            case["input"],
+            case["hidden"],
+            num_layers=case["layers"],
+            bidirectional=case["bidirectional"],
+            batch_first=True,
+        )
+        self.directions = 2 if case["bidirectional"] else 1
+        self.linear = nn.Linear(self.directions * case["hidden"], case["outputs"])
+
+    def forward(self, tokens, lengths):
+        x = self.embedding(tokens)
+        if lengths is not None:
+            x = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        y, states = self.reader(x)
+        if self.every_step:
+            return self.linear(y)
+        h = states[0] if isinstance(states, tuple) else states
+        return self.linear(torch.cat(tuple(h[-self.directions :]), dim=1))
+
+
+def model(case):
+    network = Model(case)
+    optimizer = torch.optim.Adam(network.parameters(), fused=True)
+    loss_of = nn.CrossEntropyLoss()
+    batches = itertools.cycle(
+        [
+            (
+                torch.tensor(part["tokens"]).reshape(part["batch"], part["time"]),
+                torch.tensor(part["lengths"]) if "lengths" in part else None,
+                torch.tensor(part["labels"]),
+            )
+            for part in case["batches"]
+        ]
+    )
+
+    def train():
+        for _ in range(case["steps"]):
+            tokens, lengths, labels = next(batches)
             optimizer.zero_grad(set_to_none=True)
-            torch.nn.functional.mse_loss(layer(x)[0], cotangent).backward()
+            loss = loss_of(network(tokens, lengths).flatten(0, -2), labels)
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), case["clipNorm"])
             optimizer.step()
+            loss.item()
 
-    elif case["op"] == "train":
-        x.requires_grad_()
-
-        def step():
-            x.grad = None
-            layer.zero_grad(set_to_none=True)
-            layer(x)[0].backward(cotangent)
-
-    else:
-
-        def step():
-            with torch.inference_mode():
-                layer(x)
-
-    return {"engine": "pytorch", "version": torch.__version__, "threads": threads}
+    return train
 
 
-def run(repeats):
-    start = time.perf_counter()
-    for _ in range(repeats):
-        step()
-    return {"ms": (time.perf_counter() - start) * 1000 / repeats}
+def stream(case):
+    one = LAYERS[case["kind"]](case["input"], case["hidden"], batch_first=True)
+    x = torch.rand(1, 1, case["input"]) - 0.5
+    states = None
+
+    def step():
+        nonlocal states
+        with torch.inference_mode():
+            _, states = one(x, states)
+
+    return step
 
 
-for line in sys.stdin:
-    command = json.loads(line)
-    try:
-        answer = prepare(command["case"]) if command["op"] == "prepare" else run(command["repeats"])
-    except Exception as error:  # the benchmark reports it and goes on with the other engines
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    print(json.dumps(answer), flush=True)
+serve({"engine": "pytorch", "version": torch.__version__}, {"layer": layer, "model": model, "stream": stream})

@@ -1,29 +1,16 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { setTimeout } from 'node:timers/promises'
+import { processOf } from './engines.mjs'
 
-const peers = process.env.PEERS_DIR ?? join(homedir(), '.cache', 'peers')
-const engineFile = (name) => fileURLToPath(new URL(`../engines/${name}`, import.meta.url))
-const python = join(peers, 'venv', 'bin', 'python')
-const tfjsNode = join(peers, 'node', 'node_modules', '@tensorflow', 'tfjs-node')
-
-/** How each engine is started, and the path without which it is not installed. */
-const engines = {
-  seqloom: { command: process.execPath, file: engineFile('seqloom.mjs'), needs: engineFile('../../dist/index.js') },
-  pytorch: { command: python, file: engineFile('pytorch.py'), needs: python },
-  'tfjs-node': { command: process.execPath, file: engineFile('tfjs-node.cjs'), needs: tfjsNode },
-}
-
-/** The names of all engines. */
-export const engineNames = Object.keys(engines)
+/** A step that took longer than it was given; the engine's process was ended. */
+export class TooSlow extends Error {}
 
 /**
  * An engine in a process of its own. Each command and each answer is one line of JSON: `{ op: 'prepare', case }` is answered
- * by `{ engine, version, threads }`, `{ op: 'run', repeats }` by `{ ms }` (the time of one repetition), and a failure of
- * either by `{ error }`. The process ends with its input.
+ * by `{ engine, version, threads }`, `{ op: 'run', repeats }` by `{ ms }` (the time of one repetition), `{ op: 'usage' }` by
+ * `{ cpuMs, maxRssBytes }` of the process so far, and a failure by `{ error }`. The process starts with the first command
+ * after the constructor, an end or a failure, and ends with its input.
  */
 export class Engine {
   #child
@@ -31,12 +18,19 @@ export class Engine {
   #stderr = ''
 
   constructor(name, threads) {
-    const engine = engines[name]
     this.name = name
-    this.#child = spawn(engine.command, [engine.file, String(threads), peers], {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...process.env, SEQLOOM_THREADS: String(threads), TF_CPP_MIN_LOG_LEVEL: '3' },
-    })
+    this.threads = threads
+  }
+
+  /** The name with the number of threads: `pytorch@2`. */
+  get label() {
+    return `${this.name}@${this.threads}`
+  }
+
+  #start() {
+    const { command, args, env } = processOf(this.name, this.threads)
+    this.#stderr = ''
+    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
     this.#child.on('error', (error) => {
       this.#stderr += error.message
     })
@@ -47,19 +41,16 @@ export class Engine {
     this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
   }
 
-  /** Why the engine cannot be started on this machine, or undefined. */
-  static missing(name) {
-    const engine = engines[name]
-    if (engine === undefined) return `there is no engine named ${name}; there are ${engineNames.join(', ')}`
-    return existsSync(engine.needs) ? undefined : `${name} is not installed (${engine.needs} is missing)`
-  }
-
   async #ask(command) {
+    if (this.#child === undefined) this.#start()
     this.#child.stdin.write(`${JSON.stringify(command)}\n`)
     const { value, done } = await this.#answers.next()
-    if (done) throw new Error(`${this.name} ended: ${this.#stderr.trim()}`)
+    if (done) {
+      this.#child = undefined
+      throw new Error(`ended: ${this.#stderr.trim()}`)
+    }
     const answer = JSON.parse(value)
-    if (answer.error !== undefined) throw new Error(`${this.name}: ${answer.error}`)
+    if (answer.error !== undefined) throw new Error(answer.error)
     return answer
   }
 
@@ -68,16 +59,38 @@ export class Engine {
     return this.#ask({ op: 'prepare', case: benchmarkCase })
   }
 
-  /** Milliseconds of one repetition out of `repeats` in a row. */
-  async run(repeats) {
-    return (await this.#ask({ op: 'run', repeats })).ms
+  /** Milliseconds of one repetition out of `repeats` in a row; `TooSlow` after `limit` milliseconds, if there is one. */
+  async run(repeats, limit) {
+    const answer = this.#ask({ op: 'run', repeats })
+    if (limit === undefined) return (await answer).ms
+    const cancel = new AbortController()
+    const late = setTimeout(limit, 'late', { signal: cancel.signal }).catch(() => undefined)
+    try {
+      const first = await Promise.race([answer, late])
+      if (first !== 'late') return first.ms
+      answer.catch(() => undefined)
+      await this.#end('SIGKILL')
+      throw new TooSlow(`took more than ${limit / 1000} s`)
+    } finally {
+      cancel.abort()
+    }
+  }
+
+  /** Processor time and peak resident memory of the process so far. */
+  usage() {
+    return this.#ask({ op: 'usage' })
   }
 
   close() {
-    this.#child.stdin.end()
-    return new Promise((resolve) => {
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null) resolve()
-      else this.#child.once('close', resolve)
-    })
+    this.#child?.stdin.end()
+    return this.#end()
+  }
+
+  #end(signal) {
+    const child = this.#child
+    this.#child = undefined
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
+    if (signal !== undefined) child.kill(signal)
+    return new Promise((resolve) => child.once('close', resolve))
   }
 }

@@ -1,5 +1,5 @@
 /** Gates of each kind of layer: how many matrices of [input + hidden, hidden] a step multiplies by. */
-const gates = { lstm: 4, gru: 3, rnn: 1 }
+export const gates = { lstm: 4, gru: 3, rnn: 1 }
 
 const grid = [
   [1, 100, 128],
@@ -14,13 +14,19 @@ const grid = [
   [128, 32, 1024],
 ]
 
+/** Floating-point operations of a layer's forward pass, its matrix products alone. */
+export function layerFlops(kind, batch, time, input, hidden) {
+  return 2 * batch * time * gates[kind] * hidden * (input + hidden)
+}
+
 /**
- * One recurrent layer over whole sequences: `infer` is the forward pass, `train` adds the gradients of weights and input, `step` is a
- * training step with mean squared error and Adam.
+ * One recurrent layer over whole sequences, all steps out: `infer` is the forward pass, `train` adds the gradients of the
+ * weights and of the input.
  */
 export function layerCase(kind, op, batch, time, hidden, input = hidden) {
-  const forward = 2 * batch * time * gates[kind] * hidden * (input + hidden)
+  const forward = layerFlops(kind, batch, time, input, hidden)
   return {
+    task: 'layer',
     model: `${kind} (${batch}, ${time}, ${hidden})`,
     kind,
     op,
@@ -33,6 +39,7 @@ export function layerCase(kind, op, batch, time, hidden, input = hidden) {
 }
 
 /** The grid of layer sizes, each kind, forward and forward with backward. */
-export const cases = Object.keys(gates).flatMap((kind) =>
-  ['infer', 'train'].flatMap((op) => grid.map(([batch, time, hidden]) => layerCase(kind, op, batch, time, hidden))),
-)
+export const layerCases = () =>
+  Object.keys(gates).flatMap((kind) =>
+    ['infer', 'train'].flatMap((op) => grid.map(([batch, time, hidden]) => layerCase(kind, op, batch, time, hidden))),
+  )

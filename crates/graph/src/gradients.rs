@@ -3,6 +3,7 @@
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::parallel::each_rows;
 use crate::params::{SLOT_ALIGNMENT, element_count};
 use crate::spec::WeightSpec;
 use seqloom_kernels::{AlignedVec, Scalar};
@@ -160,7 +161,8 @@ impl<T: Scalar> Gradients<T> {
 
     /// Sets every gradient to zero and empties the row lists.
     pub fn clear(&mut self) {
-        self.arena.fill(T::default());
+        let work = self.arena.len();
+        each_rows(&mut self.arena[..], 1, work, |_, part| part.fill(T::default()));
         for list in &mut self.rows {
             list.rows.clear();
             list.values.clear();

@@ -1,7 +1,8 @@
-//! Speed of the fused cells: `cargo run --release --example cells -p seqloom-kernels [rounds]`.
+//! Speed of the fused cells: `cargo run --release --example cells -p seqloom-kernels -- [arguments]`.
 //!
-//! Prints for each cell and size the best time of a forward pass (inference) and of a training step (forward, then
-//! backward with the gradient of the input), with the share of what the FMA units can do at most, measured first.
+//! Prints for each cell and shape the best and the median time of a forward pass (inference) and of a training step
+//! (forward, then backward with the gradient of the input), with the share of what the FMA units can do at most.
+//! Arguments choose, in any order: cells by name, shapes as `batch,time,size`, and the number of rounds.
 #![allow(clippy::print_stdout, reason = "a program that prints what it measures")]
 
 use std::time::Instant;
@@ -10,6 +11,60 @@ use seqloom_kernels::{
     Activation, AlignedVec, CellBackward, CellForward, CellKind, CellSpec, CellWeights, OutOfMemory, Scalar,
     pool, simd,
 };
+
+/// Batch, time, and units, which are as many as the inputs.
+type Shape = (usize, usize, usize);
+
+const CELLS: [(&str, CellKind); 4] = [
+    ("lstm", CellKind::Lstm),
+    ("gru", CellKind::Gru { reset_after: true }),
+    ("gru-b", CellKind::Gru { reset_after: false }),
+    ("rnn", CellKind::Rnn),
+];
+
+const SHAPES: [Shape; 10] = [
+    (1, 100, 128),
+    (1, 100, 256),
+    (1, 100, 512),
+    (1, 100, 1024),
+    (16, 64, 64),
+    (32, 64, 128),
+    (32, 64, 256),
+    (64, 64, 256),
+    (64, 64, 512),
+    (128, 32, 1024),
+];
+
+/// What the command line asks for.
+struct Choice {
+    cells: Vec<(&'static str, CellKind)>,
+    shapes: Vec<Shape>,
+    rounds: usize,
+}
+
+impl Choice {
+    fn from_arguments(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut choice = Self { cells: Vec::new(), shapes: Vec::new(), rounds: 20 };
+        for argument in arguments {
+            let numbers: Result<Vec<usize>, _> = argument.split(',').map(str::parse).collect();
+            match numbers.as_deref() {
+                Ok(&[rounds]) => choice.rounds = rounds.max(1),
+                Ok(&[batch, time, size]) => choice.shapes.push((batch, time, size)),
+                _ => match CELLS.into_iter().find(|(name, _)| *name == argument) {
+                    Some(cell) => choice.cells.push(cell),
+                    None => return Err(format!("{argument} is no cell, no shape and no number of rounds")),
+                },
+            }
+        }
+        if choice.cells.is_empty() {
+            choice.cells = CELLS.to_vec();
+        }
+        if choice.shapes.is_empty() {
+            choice.shapes = SHAPES.to_vec();
+        }
+        Ok(choice)
+    }
+}
 
 struct Bench {
     name: &'static str,
@@ -24,7 +79,8 @@ struct Bench {
     d_kernel: AlignedVec<f32>,
     d_recurrent: AlignedVec<f32>,
     d_bias: AlignedVec<f32>,
-    best: [f64; 3],
+    /// Seconds of each round: inference, forward with a stash, training step.
+    times: Vec<[f64; 3]>,
 }
 
 fn filled(length: usize, scale: f32) -> Result<AlignedVec<f32>, OutOfMemory> {
@@ -37,7 +93,7 @@ impl Bench {
     fn new(
         name: &'static str,
         kind: CellKind,
-        (batch, time, size): (usize, usize, usize),
+        (batch, time, size): Shape,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let spec = CellSpec::new(kind, size, size, Activation::Tanh, Activation::Sigmoid)?;
         let scale = 1.0 / (size as f32).sqrt();
@@ -63,7 +119,7 @@ impl Bench {
             d_kernel: AlignedVec::try_new(spec.kernel_len())?,
             d_recurrent: AlignedVec::try_new(spec.recurrent_len())?,
             d_bias: AlignedVec::try_new(spec.bias_len())?,
-            best: [f64::INFINITY; 3],
+            times: Vec::new(),
         })
     }
 
@@ -112,46 +168,35 @@ impl Bench {
         let infer = self.forward(false);
         let forward = self.forward(true);
         let backward = self.backward();
-        for (best, time) in self.best.iter_mut().zip([infer, forward, forward + backward]) {
-            *best = best.min(time);
-        }
+        self.times.push([infer, forward, forward + backward]);
     }
 
-    fn report(&self, (batch, time, size): (usize, usize, usize), peak: f64) {
+    fn report(&self, (batch, time, size): Shape, peak: f64) {
+        print!("{:5} {batch:3} x {time:3} x {size:4}", self.name);
         let flops = 2.0 * (batch * time * self.spec.gates() * size * 2 * size) as f64;
-        let [infer, forward, train] = self.best;
-        let share = |work: f64, seconds: f64| 100.0 * work / seconds / 1e9 / peak;
-        println!(
-            "{:5} batch {batch:3} time {time:3} size {size:4}: infer {:9.3} ms ({:3.0}%), forward {:9.3} ms ({:3.0}%), \
-             train {:9.3} ms ({:3.0}%, {:6.1} GFLOP/s)",
-            self.name,
-            infer * 1e3,
-            share(flops, infer),
-            forward * 1e3,
-            share(flops, forward),
-            train * 1e3,
-            share(3.0 * flops, train),
-            3.0 * flops / train / 1e9
-        );
+        for (i, (what, work)) in
+            [("infer", flops), ("forward", flops), ("train", 3.0 * flops)].into_iter().enumerate()
+        {
+            let mut times: Vec<f64> = self.times.iter().map(|times| times[i]).collect();
+            times.sort_by(f64::total_cmp);
+            let (best, median) = (times[0], times[times.len() / 2]);
+            let share = 100.0 * work / best / 1e9 / peak;
+            print!(" | {what} {:8.3} ({:8.3}) ms {share:3.0}%", best * 1e3, median * 1e3);
+        }
+        println!();
     }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let rounds = std::env::args().nth(1).map_or(Ok(20), |n| n.parse())?;
+    let choice = Choice::from_arguments(std::env::args().skip(1))?;
     let threads = pool::threads()?;
     // Two cores of the machine this was tuned on; elsewhere the shares only compare rows with one another.
     let peak = 102.0 * threads as f64;
-    println!("{} level, {threads} threads, shares of {peak} GFLOP/s", simd::level()?);
-    let cells = [
-        ("lstm", CellKind::Lstm),
-        ("gru", CellKind::Gru { reset_after: true }),
-        ("gru-b", CellKind::Gru { reset_after: false }),
-        ("rnn", CellKind::Rnn),
-    ];
-    for shape in [(1, 100, 128), (1, 100, 256), (16, 64, 64), (32, 64, 128), (32, 64, 256), (64, 64, 512)] {
-        for (name, kind) in cells {
+    println!("{} level, {threads} threads: best (median), share of {peak} GFLOP/s", simd::level()?);
+    for &shape in &choice.shapes {
+        for &(name, kind) in &choice.cells {
             let mut bench = Bench::new(name, kind, shape)?;
-            for _ in 0..rounds {
+            for _ in 0..choice.rounds {
                 bench.round();
             }
             bench.report(shape, peak);

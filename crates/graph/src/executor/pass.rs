@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::gradients::Gradients;
 use crate::mask::SequenceMask;
 use crate::op::{Backward, Buffers, Forward, Frame, Op, Place, ValueRef, Weights};
+use crate::parallel::each_rows;
 use crate::params::Parameters;
 use crate::plan::{Graph, Layout, Program};
 use crate::shape::Meta;
@@ -110,11 +111,18 @@ impl<T: Scalar> Pass<'_, T> {
             let node = &mut self.graph.nodes[index];
             self.scratch.collect(&node.inputs, &node.outputs, self.metas, &self.graph.masks, self.layout);
             self.scratch.forget_unkept(node.op.as_ref());
-            for &input in &node.inputs {
+            for (index, &input) in node.inputs.iter().enumerate() {
                 let life = self.program.gradient_lives[input];
                 let first = life.is_some_and(|life| life.first == self.program.backward_time(position));
-                if first && let Some(gradient) = slice(self.block, self.layout.values[input].gradient) {
-                    gradient.fill(T::ZERO);
+                if !first {
+                    continue;
+                }
+                let once = node.inputs.iter().filter(|&&other| other == input).count() == 1;
+                if once && node.op.writes_gradient(index) {
+                    self.scratch.inputs[index].fresh = true;
+                } else if let Some(gradient) = slice(self.block, self.layout.values[input].gradient) {
+                    let work = gradient.len();
+                    each_rows(gradient, 1, work, |_, part| part.fill(T::ZERO));
                 }
             }
             let mut context = Backward {
@@ -175,6 +183,7 @@ impl Scratch {
             dtype: metas[id].dtype,
             place: layout.values[id].value,
             gradient: layout.values[id].gradient,
+            fresh: false,
             mask: masks[id],
             input: (id < graph_inputs).then_some(id),
         };

@@ -3,6 +3,7 @@
 use super::activation::expect_float;
 use super::{Backward, Forward, Frame, MaskRule, Op, Site, ValueRef};
 use crate::error::{Error, Result};
+use crate::parallel::each_rows;
 use crate::shape::{ANY, Meta};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -84,9 +85,11 @@ impl<T: Scalar> Op<T> for Concatenate {
         let total = outputs[0].shape.inner(axis)?;
         for_each_input(axis, inputs, |input, width, start| {
             let ([x], [y]) = buffers.carve([input.place], [outputs[0].place])?;
-            for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(total)) {
-                y[start..start + width].copy_from_slice(x);
-            }
+            each_rows(y, total, x.len(), |first, y| {
+                for (x, y) in x[first * width..].chunks_exact(width).zip(y.chunks_exact_mut(total)) {
+                    y[start..start + width].copy_from_slice(x);
+                }
+            });
             Ok(())
         })
     }
@@ -97,13 +100,23 @@ impl<T: Scalar> Op<T> for Concatenate {
         let total = outputs[0].shape.inner(axis)?;
         for_each_input(axis, inputs, |input, width, start| {
             let ([dy], [dx]) = buffers.carve([outputs[0].gradient], [input.gradient])?;
-            for (dx, dy) in dx.chunks_exact_mut(width).zip(dy.chunks_exact(total)) {
-                for (dx, &dy) in dx.iter_mut().zip(&dy[start..start + width]) {
-                    *dx += dy;
+            let work = dx.len();
+            each_rows(dx, width, work, |first, dx| {
+                for (dx, dy) in dx.chunks_exact_mut(width).zip(dy[first * total..].chunks_exact(total)) {
+                    let dy = &dy[start..start + width];
+                    if input.fresh {
+                        dx.copy_from_slice(dy);
+                    } else {
+                        dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy);
+                    }
                 }
-            }
+            });
             Ok(())
         })
+    }
+
+    fn writes_gradient(&self, _index: usize) -> bool {
+        true
     }
 
     fn mask_rule(&self) -> MaskRule {

@@ -20,6 +20,9 @@ pub(crate) struct ValueRef {
     pub(crate) place: Place,
     /// Its gradient, [`Place::None`] when nobody wants or provides one.
     pub(crate) gradient: Place,
+    /// Whether its gradient holds nothing yet, so that it must be written, not added to; only where [`super::Op::writes_gradient`]
+    /// allows it.
+    pub(crate) fresh: bool,
     /// Index of its mask in `masks`.
     pub(crate) mask: Option<usize>,
     /// The graph input that it is, if it is one.

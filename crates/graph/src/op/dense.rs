@@ -3,7 +3,9 @@
 use super::activation::expect_float;
 use super::{Backward, Forward, Op, Operands, Site, Sizes};
 use crate::error::{Error, Result};
+use crate::parallel::each_rows;
 use crate::shape::{Meta, fits};
+use seqloom_kernels::simd::{Plain, vectorised};
 use seqloom_kernels::{Matrix, MatrixMut, Scalar};
 use serde::Deserialize;
 
@@ -55,24 +57,21 @@ impl<T: Scalar> Op<T> for Dense {
         let frame = &mut context.frame;
         let (kernel, bias) = (frame.weights.get(0), frame.weights.get(1));
         let ([x], [y]) = frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place])?;
-        if self.has_bias {
-            for y in y.chunks_exact_mut(self.units) {
-                y.copy_from_slice(bias);
-            }
-        }
         let rows = x.len() / self.inputs;
-        T::gemm(
-            Matrix::new(x, rows, self.inputs),
-            Matrix::new(kernel, self.inputs, self.units),
-            MatrixMut::new(y, rows, self.units),
-            self.has_bias,
-        );
+        let (x, kernel) = (Matrix::new(x, rows, self.inputs), Matrix::new(kernel, self.inputs, self.units));
+        let y = MatrixMut::new(y, rows, self.units);
+        if self.has_bias {
+            T::gemm_bias(x, kernel, bias, y);
+        } else {
+            T::gemm(x, kernel, y, false);
+        }
         Ok(())
     }
 
     fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
         let Backward { frame, gradients, .. } = context;
         let kernel = frame.weights.get(0);
+        let fresh = frame.inputs[0].fresh;
         let [d_kernel, d_bias] = gradients.dense(frame.weights.indices([0, 1]))?;
         let ([x, dy], [dx]) = frame
             .buffers
@@ -81,7 +80,7 @@ impl<T: Scalar> Op<T> for Dense {
         let dy_matrix = Matrix::new(dy, rows, self.units);
         if !dx.is_empty() {
             let kernel = Matrix::new(kernel, self.inputs, self.units).transposed();
-            T::gemm(dy_matrix, kernel, MatrixMut::new(dx, rows, self.inputs), true);
+            T::gemm(dy_matrix, kernel, MatrixMut::new(dx, rows, self.inputs), !fresh);
         }
         if !d_kernel.is_empty() {
             let x = Matrix::new(x, rows, self.inputs).transposed();
@@ -96,13 +95,35 @@ impl<T: Scalar> Op<T> for Dense {
     fn keeps_input(&self, _index: usize) -> bool {
         true
     }
+
+    fn writes_gradient(&self, _index: usize) -> bool {
+        true
+    }
 }
 
 /// Adds every row of `x` to `sum`, in their order.
 pub(super) fn add_rows<T: Scalar>(x: &[T], sum: &mut [T]) {
-    for row in x.chunks_exact(sum.len().max(1)) {
-        for (sum, &x) in sum.iter_mut().zip(row) {
-            *sum += x;
+    let columns = sum.len().max(1);
+    each_rows(sum, 1, x.len(), |first, sum| vectorised(AddRows { x, columns, first, sum }));
+}
+
+/// Some columns, from `first` on, of the sum of rows.
+struct AddRows<'a, T> {
+    x: &'a [T],
+    columns: usize,
+    first: usize,
+    sum: &'a mut [T],
+}
+
+impl<T: Scalar> Plain for AddRows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for row in self.x.chunks_exact(self.columns) {
+            for (sum, &x) in self.sum.iter_mut().zip(&row[self.first..]) {
+                *sum += x;
+            }
         }
     }
 }

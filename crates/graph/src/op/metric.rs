@@ -3,8 +3,11 @@
 use super::loss::{Positions, Targets, check_target, integer_targets};
 use super::{Backward, Forward, Op, Site};
 use crate::error::{Error, Result};
+use crate::memory;
+use crate::parallel::each_rows;
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
+use seqloom_kernels::simd::{Plain, vectorised};
 use serde::Deserialize;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -30,6 +33,8 @@ struct Attributes {
 pub(super) struct Metric {
     kind: Kind,
     threshold: f64,
+    /// The metric of every position.
+    scores: Vec<f64>,
 }
 
 impl Metric {
@@ -39,13 +44,59 @@ impl Metric {
         if threshold.is_some_and(|threshold| kind != Kind::BinaryAccuracy || !threshold.is_finite()) {
             return Err(Error::option("threshold must be a finite number and is for binaryAccuracy only"));
         }
-        Ok(Self { kind, threshold: threshold.unwrap_or(0.5) })
+        Ok(Self { kind, threshold: threshold.unwrap_or(0.5), scores: Vec::new() })
+    }
+
+    /// The metric of one position, whose label (if that is its target) has been checked.
+    fn score<T: Scalar>(&self, x: &[T], targets: Targets<'_, T>, position: usize, columns: usize) -> f64 {
+        let span = position * columns..(position + 1) * columns;
+        let row = &x[span.clone()];
+        let x = |index: usize| row[index].to_f64();
+        let t = |index: usize| targets.value(span.start + index);
+        let mean_of = |term: &dyn Fn(usize) -> f64| (0..columns).map(term).sum::<f64>() / columns as f64;
+        let hit = |hit: bool| f64::from(u8::from(hit));
+        match self.kind {
+            Kind::SparseCategoricalAccuracy => hit(largest(row) as f64 == targets.value(position)),
+            Kind::CategoricalAccuracy => hit(largest(row) == largest_target(targets.part(span.clone()))),
+            Kind::BinaryAccuracy => mean_of(&|index| hit((x(index) > self.threshold) == (t(index) > 0.5))),
+            Kind::MeanSquaredError => mean_of(&|index| (x(index) - t(index)).powi(2)),
+            Kind::MeanAbsoluteError => mean_of(&|index| (x(index) - t(index)).abs()),
+        }
     }
 }
 
-/// The index of the largest of `count` values, the first among equal ones.
-fn largest(count: usize, value: impl Fn(usize) -> f64) -> usize {
-    (1..count).fold(0, |best, index| if value(index) > value(best) { index } else { best })
+/// The index of the largest of some values, the first among equal ones.
+fn largest<V: Copy + PartialOrd>(values: &[V]) -> usize {
+    vectorised(Largest(values))
+}
+
+struct Largest<'a, V>(&'a [V]);
+
+impl<V: Copy + PartialOrd> Plain for Largest<'_, V> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let larger = |a: V, b: V| if b > a { b } else { a };
+        let Some(&first) = self.0.first() else { return 0 };
+        let mut lanes = [first; 32];
+        let (chunks, rest) = self.0.as_chunks::<32>();
+        for chunk in chunks {
+            for (lane, &value) in lanes.iter_mut().zip(chunk) {
+                *lane = larger(*lane, value);
+            }
+        }
+        let top = lanes.iter().chain(rest).fold(first, |top, &value| larger(top, value));
+        self.0.iter().position(|&value| value == top).unwrap_or(0)
+    }
+}
+
+/// The same for targets of either type.
+fn largest_target<T: Scalar>(targets: Targets<'_, T>) -> usize {
+    match targets {
+        Targets::Floats(values) => largest(values),
+        Targets::Ints(values) => largest(values),
+    }
 }
 
 impl<T: Scalar> Op<T> for Metric {
@@ -65,25 +116,22 @@ impl<T: Scalar> Op<T> for Metric {
             .buffers
             .carve([prediction.place, target.place], [frame.outputs[0].place, frame.outputs[1].place])?;
         let targets = Targets::of(integers, floats);
-        let mut sum = 0.0;
-        for position in positions.valid() {
-            let first = position * columns;
-            let x = |index: usize| x[first + index].to_f64();
-            let t = |index: usize| targets.value(first + index);
-            let mean_of = |term: &dyn Fn(usize) -> f64| (0..columns).map(term).sum::<f64>() / columns as f64;
-            let hit = |hit: bool| f64::from(u8::from(hit));
-            sum += match self.kind {
-                Kind::SparseCategoricalAccuracy => {
-                    hit(largest(columns, x) == targets.class(position, columns, &positions)?)
-                }
-                Kind::CategoricalAccuracy => hit(largest(columns, x) == largest(columns, t)),
-                Kind::BinaryAccuracy => {
-                    mean_of(&|index| hit((x(index) > self.threshold) == (t(index) > 0.5)))
-                }
-                Kind::MeanSquaredError => mean_of(&|index| (x(index) - t(index)).powi(2)),
-                Kind::MeanAbsoluteError => mean_of(&|index| (x(index) - t(index)).abs()),
-            };
+        if self.kind == Kind::SparseCategoricalAccuracy {
+            positions
+                .valid()
+                .try_for_each(|position| targets.class(position, columns, &positions).map(drop))?;
         }
+        let mut scores = std::mem::take(&mut self.scores);
+        memory::refill(&mut scores, x.len() / columns, 0.0, "The scores of a metric")?;
+        each_rows(&mut scores, 1, x.len(), |first, scores| {
+            for (position, score) in
+                (first..).zip(scores).filter(|&(position, _)| positions.is_valid(position))
+            {
+                *score = self.score(x, targets, position, columns);
+            }
+        });
+        let sum: f64 = scores.iter().sum();
+        self.scores = scores;
         let valid = positions.count();
         if let Some(mean) = mean.first_mut() {
             *mean = T::from_f64(if valid == 0 { 0.0 } else { sum / valid as f64 });

@@ -101,6 +101,12 @@ pub(crate) trait Op<T: Scalar>: Send {
         true
     }
 
+    /// Whether the backward pass can write the whole gradient of input `index` instead of adding to it, which saves a pass
+    /// over zeros; it is told by [`ValueRef::fresh`].
+    fn writes_gradient(&self, _index: usize) -> bool {
+        false
+    }
+
     /// Whether the gradient of its weight can be a list of rows.
     fn has_row_gradient(&self) -> bool {
         false

@@ -1,7 +1,7 @@
 //! Adadelta (Zeiler 2012); its epsilon is inside the roots, in the paper and in PyTorch.
 
 use super::check;
-use super::rule::{Rule, Span, penalised};
+use super::rule::{Rest, Rule, Span, penalised, rest_unless};
 use crate::error::Result;
 use serde::Deserialize;
 
@@ -41,7 +41,8 @@ impl Rule for Adadelta {
         self.rate = learning_rate as f32;
     }
 
-    fn update(&self, span: Span<'_>) {
+    #[inline(always)]
+    fn formula(&self, span: Span<'_>) {
         let (rho, rest, epsilon) = (self.rho as f32, (1.0 - self.rho) as f32, self.epsilon as f32);
         let (rate, scale, penalty) = (self.rate, span.scale, self.weight_decay as f32);
         let [square, delta, _] = span.state;
@@ -54,7 +55,7 @@ impl Rule for Adadelta {
         }
     }
 
-    fn rests_without_gradient(&self) -> bool {
-        false
+    fn rest(&self) -> Rest {
+        rest_unless(self.weight_decay)
     }
 }

@@ -1,7 +1,7 @@
 //! Adagrad (Duchi, Hazan, Singer 2011).
 
 use super::check;
-use super::rule::{Rule, Span, penalised};
+use super::rule::{Rest, Rule, Span, penalised, rest_unless};
 use crate::error::Result;
 use serde::Deserialize;
 
@@ -54,7 +54,8 @@ impl Rule for Adagrad {
         self.rate = learning_rate as f32;
     }
 
-    fn update(&self, span: Span<'_>) {
+    #[inline(always)]
+    fn formula(&self, span: Span<'_>) {
         let (rate, epsilon) = (self.rate, self.epsilon as f32);
         let (scale, penalty) = (span.scale, self.weight_decay as f32);
         let [sum, ..] = span.state;
@@ -65,7 +66,10 @@ impl Rule for Adagrad {
         }
     }
 
-    fn rests_without_gradient(&self) -> bool {
-        self.weight_decay == 0.0
+    fn rest(&self) -> Rest {
+        match rest_unless(self.weight_decay) {
+            Rest::Untouched => Rest::All,
+            other => other,
+        }
     }
 }

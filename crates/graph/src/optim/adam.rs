@@ -1,7 +1,7 @@
 //! Adam (Kingma and Ba 2015) and AMSGrad (Reddi, Kale, Kumar 2018).
 
 use super::check;
-use super::rule::{Rule, Span, penalised};
+use super::rule::{Rest, Rule, Span, penalised, rest_unless};
 use crate::error::Result;
 use serde::Deserialize;
 
@@ -75,7 +75,8 @@ impl Rule for Adam {
         };
     }
 
-    fn update(&self, span: Span<'_>) {
+    #[inline(always)]
+    fn formula(&self, span: Span<'_>) {
         let Coefficients { rate, correction, keep } = self.now;
         let (beta1, beta2, epsilon) = (self.beta1 as f32, self.beta2 as f32, self.epsilon as f32);
         let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
@@ -101,7 +102,7 @@ impl Rule for Adam {
         }
     }
 
-    fn rests_without_gradient(&self) -> bool {
-        false
+    fn rest(&self) -> Rest {
+        rest_unless(self.weight_decay)
     }
 }

@@ -1,7 +1,7 @@
 //! Adamax: Adam with the infinity norm (Kingma and Ba 2015, section 7.1).
 
 use super::check;
-use super::rule::{Rule, Span, penalised};
+use super::rule::{Rest, Rule, Span, penalised};
 use crate::error::Result;
 use serde::Deserialize;
 
@@ -43,7 +43,8 @@ impl Rule for Adamax {
         self.rate = (learning_rate / (1.0 - self.beta1.powf(step as f64))) as f32;
     }
 
-    fn update(&self, span: Span<'_>) {
+    #[inline(always)]
+    fn formula(&self, span: Span<'_>) {
         let (beta1, beta2, epsilon) = (self.beta1 as f32, self.beta2 as f32, self.epsilon as f32);
         let (rate, rest1) = (self.rate, (1.0 - self.beta1) as f32);
         let (scale, penalty) = (span.scale, self.weight_decay as f32);
@@ -57,7 +58,8 @@ impl Rule for Adamax {
         }
     }
 
-    fn rests_without_gradient(&self) -> bool {
-        false
+    fn rest(&self) -> Rest {
+        // The norm becomes epsilon where there has been no gradient.
+        Rest::None
     }
 }

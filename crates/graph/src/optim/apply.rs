@@ -1,37 +1,24 @@
 //! One step of a rule over all weights.
 
-use super::rule::{MAX_STATES, Rule, Span};
+use super::rule::{MAX_STATES, Rest, Rule, Span};
 use super::state_len;
+use super::touched::Touched;
 use crate::gradients::{Gradient, Gradients, RowGradient};
-use crate::parallel::{in_parallel, part_count};
 use crate::params::{Parameters, Slot};
 use seqloom_kernels::AlignedVec;
+use seqloom_kernels::pool::each_block;
+
+/// Elements that one thread takes at a time: of weight and states together less than its nearest cache holds.
+const BLOCK: usize = 1 << 11;
+
+/// Elements from which on a weight is worth more than one thread.
+const PARALLEL: usize = 1 << 14;
 
 /// The gradient of rows that a batch did not use.
-static ZEROS: [f32; 4096] = [0.0; 4096];
+static ZEROS: [f32; BLOCK] = [0.0; BLOCK];
 
-/// Consecutive elements of one weight: the work that one thread takes at a time.
-struct Piece<'a> {
-    weight: usize,
-    /// The place of the first element in the weight.
-    start: usize,
-    values: &'a mut [f32],
-    state: [&'a mut [f32]; MAX_STATES],
-}
-
-impl<'a> Piece<'a> {
-    /// Takes the first `len` elements off.
-    fn take(&mut self, len: usize) -> Piece<'a> {
-        let first = Piece {
-            weight: self.weight,
-            start: self.start,
-            values: take(&mut self.values, len),
-            state: self.state.each_mut().map(|state| take(state, len)),
-        };
-        self.start += len;
-        first
-    }
-}
+/// Consecutive elements of one weight and of its states.
+type Parts<'a> = [&'a mut [f32]; MAX_STATES + 1];
 
 /// Takes the first `len` elements off a slice, or nothing where it is empty.
 fn take<'a>(slice: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
@@ -49,70 +36,75 @@ pub(super) fn sweep(
     parameters: &mut Parameters<f32>,
     gradients: &Gradients<f32>,
     states: &mut [AlignedVec<f32>],
+    touched: &[Touched],
 ) {
-    let trainable: usize = slots.iter().map(state_len).sum();
-    let largest = trainable.div_ceil(part_count()).max(ZEROS.len());
     let mut arenas: [&mut [f32]; MAX_STATES] = Default::default();
     for (arena, state) in arenas.iter_mut().zip(states) {
         *arena = state;
     }
     let mut values = parameters.arena_mut();
     let mut end = 0;
-    let mut pieces = Vec::new();
     for (weight, slot) in slots.iter().enumerate() {
         take(&mut values, slot.offset - end);
         end = slot.offset + slot.len;
-        let mut rest = Piece {
-            weight,
-            start: 0,
-            values: take(&mut values, slot.len),
-            state: arenas.each_mut().map(|arena| take(arena, state_len(slot))),
-        };
-        while slot.trainable && !rest.values.is_empty() {
-            pieces.push(rest.take(largest));
-        }
-    }
-    in_parallel(pieces, |piece| match gradients.get(piece.weight) {
-        None => {}
-        Some(Gradient::Dense(gradient)) => {
-            let scale = scales[piece.weight];
-            update(rule, scale, &gradient[piece.start..piece.start + piece.values.len()], piece);
-        }
-        Some(Gradient::Rows(list)) => update_rows(rule, scales[piece.weight], list, piece),
-    });
-}
-
-fn update(rule: &dyn Rule, scale: f32, gradient: &[f32], piece: Piece<'_>) {
-    let len = piece.values.len();
-    // The arenas' padding behind the weight is cut off.
-    let state = piece.state.map(|state| if state.is_empty() { state } else { &mut state[..len] });
-    rule.update(Span { weights: piece.values, gradient, scale, state });
-}
-
-/// Walks the piece row by row of the list, and over the stretches between them with a gradient of zero.
-fn update_rows(rule: &dyn Rule, scale: f32, list: &RowGradient<f32>, mut piece: Piece<'_>) {
-    let width = list.width;
-    let mut next = list.rows.partition_point(|&row| (row + 1) * width <= piece.start);
-    while !piece.values.is_empty() {
-        let row_start = list.rows.get(next).map_or(usize::MAX, |row| row * width);
-        if piece.start < row_start {
-            let stretch = piece.take(row_start - piece.start);
-            if !rule.rests_without_gradient() {
-                update_idle(rule, stretch);
+        let value = take(&mut values, slot.len);
+        let [mut first, mut second, mut third] = arenas.each_mut().map(|arena| take(arena, state_len(slot)));
+        // The padding behind the weight is cut off.
+        let parts =
+            [value, take(&mut first, slot.len), take(&mut second, slot.len), take(&mut third, slot.len)];
+        let (scale, parallel) = (scales[weight], slot.len >= PARALLEL);
+        match gradients.get(weight) {
+            Some(Gradient::Dense(gradient)) if slot.trainable => {
+                each_block(parts, BLOCK, parallel, |start, parts| {
+                    update(rule, scale, &gradient[start..start + parts[0].len()], parts);
+                });
             }
-        } else {
-            let skip = piece.start - row_start;
-            let row = piece.take(width - skip);
-            let from = next * width + skip;
-            update(rule, scale, &list.values[from..from + row.values.len()], row);
-            next += 1;
+            Some(Gradient::Rows(list)) if slot.trainable => {
+                let rows = (BLOCK / list.width).max(1);
+                each_block(parts, rows * list.width, parallel, |start, parts| {
+                    update_rows(rule, scale, list, &touched[weight], start / list.width, parts);
+                });
+            }
+            _ => {}
         }
     }
 }
 
-fn update_idle(rule: &dyn Rule, mut stretch: Piece<'_>) {
-    while !stretch.values.is_empty() {
-        let part = stretch.take(ZEROS.len());
-        update(rule, 1.0, &ZEROS[..part.values.len()], part);
+fn update(rule: &dyn Rule, scale: f32, gradient: &[f32], [weights, first, second, third]: Parts<'_>) {
+    rule.update(Span { weights, gradient, scale, state: [first, second, third] });
+}
+
+/// Walks the rows from `row` on: those of the list, and the stretches between them with a gradient of zero.
+fn update_rows(
+    rule: &dyn Rule,
+    scale: f32,
+    list: &RowGradient<f32>,
+    touched: &Touched,
+    mut row: usize,
+    mut parts: Parts<'_>,
+) {
+    let width = list.width;
+    let end = row + parts[0].len() / width;
+    let mut next = list.rows.partition_point(|&listed| listed < row);
+    while row < end {
+        let listed = list.rows.get(next).map_or(end, |&listed| listed.min(end));
+        // A stretch ends where resting rows begin or end.
+        let (count, rests) = match rule.rest() {
+            _ if row == listed => (1, false),
+            Rest::None => (listed - row, false),
+            Rest::All => (listed - row, true),
+            Rest::Untouched => touched.stretch(row..listed),
+        };
+        let mut stretch = parts.each_mut().map(|part| take(part, count * width));
+        if row == listed {
+            update(rule, scale, &list.values[next * width..(next + 1) * width], stretch);
+            next += 1;
+        } else if !rests {
+            while !stretch[0].is_empty() {
+                let some = stretch.each_mut().map(|part| take(part, BLOCK));
+                update(rule, 1.0, &ZEROS[..some[0].len()], some);
+            }
+        }
+        row += count;
     }
 }

@@ -15,15 +15,17 @@ mod rule;
 mod sgd;
 #[cfg(test)]
 mod tests;
+mod touched;
 
 use crate::error::{Error, Result};
-use crate::gradients::{GradientMut, Gradients};
+use crate::gradients::{Gradient, GradientMut, Gradients};
 use crate::memory;
 use crate::params::{Parameters, SLOT_ALIGNMENT, Slot};
 use norm::Norms;
 use options::{Clip, Options};
-use rule::Rule;
+use rule::{MAX_STATES, Rest, Rule};
 use seqloom_kernels::AlignedVec;
+use touched::Touched;
 
 /// One state of one weight, for saving.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +53,8 @@ pub struct Optimizer {
     states: Vec<AlignedVec<f32>>,
     norms: Norms,
     scales: Vec<f32>,
+    /// By weight, for those whose gradient is a list of rows.
+    touched: Vec<Touched>,
     gradient_norm: f64,
 }
 
@@ -89,6 +93,7 @@ impl Optimizer {
             states,
             norms: Norms::default(),
             scales: Vec::new(),
+            touched: slots.iter().map(|_| Touched::default()).collect(),
             gradient_norm: 0.0,
         })
     }
@@ -134,9 +139,18 @@ impl Optimizer {
             return Err(Error::native("The optimizer was made for other weights"));
         }
         self.clip(gradients)?;
+        self.touch(gradients)?;
         self.step = self.step.saturating_add(1);
         self.rule.prepare(self.step, self.learning_rate);
-        apply::sweep(&*self.rule, &self.slots, &self.scales, parameters, gradients, &mut self.states);
+        apply::sweep(
+            &*self.rule,
+            &self.slots,
+            &self.scales,
+            parameters,
+            gradients,
+            &mut self.states,
+            &self.touched,
+        );
         Ok(())
     }
 
@@ -166,6 +180,29 @@ impl Optimizer {
                     values.iter_mut().for_each(|g| *g = g.clamp(-limit, limit));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Notes which rows of tables have a gradient, for rules that leave all others as they are.
+    fn touch(&mut self, gradients: &Gradients<f32>) -> Result<()> {
+        if self.rule.rest() != Rest::Untouched {
+            return Ok(());
+        }
+        let mut start = 0;
+        for (weight, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.trainable) {
+            match gradients.get(weight) {
+                Some(Gradient::Rows(list)) => {
+                    let mut states = [(&[][..], 0.0); MAX_STATES];
+                    let arenas = self.states.iter().zip(self.rule.states());
+                    for (state, (arena, &(_, first))) in states.iter_mut().zip(arenas) {
+                        *state = (&arena[start..start + slot.len], first);
+                    }
+                    self.touched[weight].mark(&list.rows, slot.len / list.width, list.width, states)?;
+                }
+                _ => self.touched[weight].forget(),
+            }
+            start += state_len(slot);
         }
         Ok(())
     }
@@ -232,6 +269,7 @@ impl Optimizer {
         for (tensor, arena, start) in places {
             self.states[arena][start..start + tensor.data.len()].copy_from_slice(&tensor.data);
         }
+        self.touched.iter_mut().for_each(Touched::forget);
         self.step = step;
         Ok(())
     }

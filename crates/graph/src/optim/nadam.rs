@@ -1,7 +1,7 @@
 //! NAdam: Adam with Nesterov momentum (Dozat 2016), with the momentum schedule of its section 2.
 
 use super::check;
-use super::rule::{Rule, Span, penalised};
+use super::rule::{Rest, Rule, Span, penalised, rest_unless};
 use crate::error::Result;
 use serde::Deserialize;
 
@@ -99,7 +99,8 @@ impl Rule for Nadam {
         };
     }
 
-    fn update(&self, span: Span<'_>) {
+    #[inline(always)]
+    fn formula(&self, span: Span<'_>) {
         let Coefficients { gradient_rate, mean_rate, correction } = self.now;
         let (beta1, beta2, epsilon) = (self.beta1 as f32, self.beta2 as f32, self.epsilon as f32);
         let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
@@ -113,7 +114,7 @@ impl Rule for Nadam {
         }
     }
 
-    fn rests_without_gradient(&self) -> bool {
-        false
+    fn rest(&self) -> Rest {
+        rest_unless(self.weight_decay)
     }
 }

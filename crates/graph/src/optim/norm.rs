@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use crate::gradients::{Gradient, Gradients};
 use crate::memory;
-use crate::parallel::each_part;
 use crate::params::Slot;
+use seqloom_kernels::pool::each_block;
+use seqloom_kernels::simd::{Plain, vectorised};
 
 /// Elements of one partial sum.
 const BLOCK: usize = 8192;
@@ -41,7 +42,7 @@ impl Norms {
         memory::refill(&mut self.partial, blocks, 0.0, "The norms of the gradients")?;
         memory::refill(&mut self.squares, slots.len(), 0.0, "The norms of the gradients")?;
         let first = &self.first;
-        each_part(&mut self.partial, |start, sums| {
+        each_block([&mut self.partial], 1, blocks > 2, |start, [sums]| {
             let mut weight = first.partition_point(|&block| block <= start) - 1;
             for (block, sum) in (start..).zip(sums) {
                 while first[weight + 1] <= block {
@@ -49,7 +50,7 @@ impl Norms {
                 }
                 let values = elements(gradients, weight);
                 let from = (block - first[weight]) * BLOCK;
-                *sum = sum_of_squares(&values[from..(from + BLOCK).min(values.len())]);
+                *sum = vectorised(Squares(&values[from..(from + BLOCK).min(values.len())]));
             }
         });
         for (weight, slot) in slots.iter().enumerate() {
@@ -63,9 +64,22 @@ impl Norms {
     }
 }
 
+struct Squares<'a>(&'a [f32]);
+
+impl Plain for Squares<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        sum_of_squares(self.0)
+    }
+}
+
 /// In float32 lanes where that neither overflows nor vanishes, else in float64.
+#[inline(always)]
 fn sum_of_squares(values: &[f32]) -> f64 {
-    const LANES: usize = 16;
+    // Enough for several vectors of sums, which hides the time that an addition takes.
+    const LANES: usize = 64;
     let mut lanes = [0.0_f32; LANES];
     let chunks = values.chunks_exact(LANES);
     let tail: f32 = chunks.remainder().iter().map(|x| x * x).sum();

@@ -1,7 +1,7 @@
 //! RMSprop (Tieleman and Hinton 2012), centered as in Graves 2013, with momentum as in PyTorch.
 
 use super::check;
-use super::rule::{Rule, Span, penalised};
+use super::rule::{Rest, Rule, Span, penalised, rest_unless};
 use crate::error::Result;
 use serde::Deserialize;
 
@@ -49,7 +49,8 @@ impl Rule for RmsProp {
         self.rate = learning_rate as f32;
     }
 
-    fn update(&self, span: Span<'_>) {
+    #[inline(always)]
+    fn formula(&self, span: Span<'_>) {
         let (rho, rest, epsilon) = (self.rho as f32, (1.0 - self.rho) as f32, self.epsilon as f32);
         let (rate, momentum) = (self.rate, self.momentum as f32);
         let (scale, penalty) = (span.scale, self.weight_decay as f32);
@@ -92,7 +93,7 @@ impl Rule for RmsProp {
         }
     }
 
-    fn rests_without_gradient(&self) -> bool {
-        false
+    fn rest(&self) -> Rest {
+        rest_unless(self.weight_decay)
     }
 }

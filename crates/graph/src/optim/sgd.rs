@@ -1,7 +1,7 @@
 //! Stochastic gradient descent with momentum (Polyak 1964; Nesterov 1983, in the form of Sutskever et al. 2013).
 
 use super::check;
-use super::rule::{Rule, Span, penalised};
+use super::rule::{Rest, Rule, Span, penalised, rest_unless};
 use crate::error::Result;
 use serde::Deserialize;
 
@@ -34,7 +34,8 @@ impl Rule for Sgd {
         self.rate = learning_rate as f32;
     }
 
-    fn update(&self, span: Span<'_>) {
+    #[inline(always)]
+    fn formula(&self, span: Span<'_>) {
         let (rate, scale, decay, momentum) =
             (self.rate, span.scale, self.weight_decay as f32, self.momentum as f32);
         let [velocity, ..] = span.state;
@@ -57,7 +58,10 @@ impl Rule for Sgd {
         }
     }
 
-    fn rests_without_gradient(&self) -> bool {
-        self.momentum == 0.0 && self.weight_decay == 0.0
+    fn rest(&self) -> Rest {
+        match rest_unless(self.weight_decay) {
+            Rest::Untouched if self.momentum == 0.0 => Rest::All,
+            other => other,
+        }
     }
 }

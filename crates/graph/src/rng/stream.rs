@@ -1,7 +1,7 @@
 //! Keyed streams of uniform and normal numbers over [`philox4x32`].
 
 use super::philox4x32;
-use crate::parallel::each_part;
+use crate::parallel::each_rows;
 use std::f64::consts::TAU;
 
 /// What a stream of random numbers belongs to; different keys give independent streams.
@@ -77,14 +77,9 @@ pub fn fill_normal(key: Key, start: u64, out: &mut [f32]) {
 }
 
 fn fill_parts(key: Key, start: u64, out: &mut [f32], map: impl Fn([u32; 4]) -> [f32; 4] + Sync) {
-    /// Below this, waking threads costs more than it saves.
-    const LARGE: usize = 1 << 15;
     let stream = Stream::new(key);
-    if out.len() < LARGE {
-        fill(&stream, start, out, map);
-    } else {
-        each_part(out, |first, part| fill(&stream, start + first as u64, part, &map));
-    }
+    let work = out.len();
+    each_rows(out, 1, work, |first, part| fill(&stream, start + first as u64, part, &map));
 }
 
 fn fill(stream: &Stream, start: u64, out: &mut [f32], map: impl Fn([u32; 4]) -> [f32; 4]) {

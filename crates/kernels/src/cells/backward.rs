@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::activations::{Activations, General, Standard, is_standard};
 use super::backward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm, Rnn};
+use super::few_rows::FewRows;
 use super::gradients::Gradients;
 use super::layout::{Layout, cell_sizes, chunk_end};
 use super::pack::{PackedCell, Transposed};
-use super::part::{Part, buffer_len, group, pieces};
+use super::part::{Part, buffer_len, pieces};
 use crate::cell::check_steps;
-use crate::gemm::{Block, Left, Out, Right, with_buffer};
+use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
 use crate::pool::{self, Team};
 use crate::simd::{Kernel, Simd, dispatch};
 use crate::{CellBackward, CellKind, CellSpec};
@@ -248,24 +249,46 @@ impl Backward<'_> {
         let Layout { width, blocks, .. } = self.layout;
         let depth = product.slots * blocks * width;
         let count = self.count(product.step);
-        let together = group(rows.len());
-        let mut block = part.blocks.start;
-        while block < part.blocks.end {
-            let group = block..part.blocks.end.min(block + together);
+        // SAFETY: present rows are in the planes of the product's step.
+        let left = |row: usize| unsafe {
+            let first = self.steps[product.step] + row;
+            Left::planes(
+                self.planes.add(product.slot * blocks * self.plane + first * width),
+                width,
+                self.plane,
+            )
+        };
+        let present = |rows: &Range<usize>| rows.len().min(count.saturating_sub(rows.start));
+        if (1..=FEW_ROWS).contains(&rows.len()) {
+            let few = FewRows {
+                left: left(rows.start),
+                panels: product.panels,
+                gates: 1,
+                depth,
+                width,
+                rows: rows.len(),
+                present: present(&rows),
+                descending: product.step % 2 == 1,
+            };
+            // SAFETY: the present rows are in the planes, the panels are the cell's, and the buffer is long enough.
+            unsafe {
+                few.run(s, part.blocks.clone(), buffer, |block, product| gates(rows.clone(), block, product));
+            }
+            return;
+        }
+        for block in part.blocks.clone() {
             for rows in pieces(rows.clone()) {
                 let panel = rows.len() * width;
-                let present = rows.len().min(count.saturating_sub(rows.start));
+                let present = present(&rows);
                 if present < rows.len() {
-                    buffer[..group.len() * panel].fill(0.0);
+                    buffer[..panel].fill(0.0);
                 }
                 if present > 0 {
-                    // SAFETY: the rows are in the planes of the product's step, the panels are the blocks', and the
-                    // buffer holds one block's most rows, or a group of blocks when the rows are few.
+                    // SAFETY: the rows are in the planes of the product's step, the panel is the block's, and the
+                    // buffer holds one block's most rows.
                     unsafe {
-                        let first = self.steps[product.step] + rows.start;
-                        let planes = self.planes.add(product.slot * blocks * self.plane + first * width);
                         s.enter(Block {
-                            left: Left::planes(planes, width, self.plane),
+                            left: left(rows.start),
                             right: Right {
                                 pointer: product.panels.as_ptr().add(block * depth * width),
                                 panel: depth * width,
@@ -273,18 +296,14 @@ impl Backward<'_> {
                             },
                             out: Out { pointer: buffer.as_mut_ptr(), panel, row: width, columns: usize::MAX },
                             rows: 0..present,
-                            panels: 0..group.len(),
+                            panels: 0..1,
                             depth,
                             accumulate: false,
                         });
                     }
                 }
-                for (i, block) in group.clone().enumerate() {
-                    // SAFETY: inside the buffer, as above.
-                    gates(rows.clone(), block, unsafe { buffer.as_ptr().add(i * panel) });
-                }
+                gates(rows, block, buffer.as_ptr());
             }
-            block = group.end;
         }
     }
 

@@ -4,12 +4,13 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::activations::{Activations, General, Standard, is_standard};
+use super::few_rows::FewRows;
 use super::forward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm, Rnn};
 use super::layout::{Layout, cell_sizes, chunk_end};
 use super::pack::PackedCell;
-use super::part::{Part, buffer_len, group, pieces};
+use super::part::{Part, buffer_len, pieces};
 use crate::cell::check_steps;
-use crate::gemm::{Block, Left, Out, Right, with_buffer};
+use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
 use crate::pool::{self, Team};
 use crate::simd::{Kernel, Simd, dispatch};
 use crate::{CellForward, CellKind, CellSpec};
@@ -224,7 +225,8 @@ impl Forward<'_> {
     ) {
         let rows = part.rows(self.steps[t + 1] - self.steps[t]);
         let (_, gates) = self.layout.recurrent_slots();
-        let product = Product { left: self.state(t), panels: &self.packed.recurrent, gates };
+        let descending = t % 2 == 1;
+        let product = Product { left: self.state(t), panels: &self.packed.recurrent, gates, descending };
         macro_rules! with {
             ($product:expr, $gates:ident) => {
                 self.products(s, part, rows.clone(), $product, buffer, |rows, block, product, gate| {
@@ -242,7 +244,8 @@ impl Forward<'_> {
                 with!(product, GruBeforeReset);
                 team.barrier();
                 let left = self.reset();
-                with!(Product { left, panels: &self.packed.candidate, gates: 1 }, GruBeforeBlend);
+                let panels = &self.packed.candidate;
+                with!(Product { left, panels, gates: 1, descending: !descending }, GruBeforeBlend);
             }
         }
     }
@@ -267,22 +270,37 @@ impl Forward<'_> {
         gates: impl Fn(Range<usize>, usize, *const f32, usize),
     ) {
         let Layout { spec, width, .. } = self.layout;
+        let state_row = self.layout.state_row();
+        // SAFETY: a part's rows are inside the state.
+        let left = |row: usize| Left::plain(unsafe { product.left.add(row * state_row) }, state_row, 1);
+        if (1..=FEW_ROWS).contains(&rows.len()) {
+            let few = FewRows {
+                left: left(rows.start),
+                panels: product.panels,
+                gates: product.gates,
+                depth: spec.hidden,
+                width,
+                rows: rows.len(),
+                present: rows.len(),
+                descending: product.descending,
+            };
+            // SAFETY: the rows are inside the state, the panels are the cell's, and the buffer is long enough.
+            unsafe {
+                few.run(s, part.blocks.clone(), buffer, |block, product| {
+                    gates(rows.clone(), block, product, rows.len() * width);
+                });
+            }
+            return;
+        }
         let panel = spec.hidden * width;
-        let together = group(rows.len());
-        let mut block = part.blocks.start;
-        while block < part.blocks.end {
-            let blocks = block..part.blocks.end.min(block + together);
+        for block in part.blocks.clone() {
             for rows in pieces(rows.clone()) {
                 let gate = rows.len() * width;
-                // SAFETY: the rows are inside the state, the panels are the blocks', and the buffer holds four gates
-                // of the most rows, or of a group of blocks when the rows are few.
+                // SAFETY: the rows are inside the state, the panels are the block's, and the buffer holds four gates
+                // of the most rows.
                 unsafe {
                     s.enter(Block {
-                        left: Left::plain(
-                            product.left.add(rows.start * self.layout.state_row()),
-                            self.layout.state_row(),
-                            1,
-                        ),
+                        left: left(rows.start),
                         right: Right {
                             pointer: product.panels.as_ptr().add(block * product.gates * panel),
                             panel,
@@ -295,18 +313,13 @@ impl Forward<'_> {
                             columns: usize::MAX,
                         },
                         rows: 0..rows.len(),
-                        panels: 0..product.gates * blocks.len(),
+                        panels: 0..product.gates,
                         depth: spec.hidden,
                         accumulate: false,
                     });
                 }
-                for (i, block) in blocks.clone().enumerate() {
-                    // SAFETY: inside the buffer, as above.
-                    let product = unsafe { buffer.as_ptr().add(i * product.gates * gate) };
-                    gates(rows.clone(), block, product, gate);
-                }
+                gates(rows, block, buffer.as_ptr(), gate);
             }
-            block = blocks.end;
         }
     }
 
@@ -353,4 +366,5 @@ struct Product<'a> {
     left: *const f32,
     panels: &'a [f32],
     gates: usize,
+    descending: bool,
 }

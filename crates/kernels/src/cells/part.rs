@@ -33,20 +33,10 @@ impl Part {
 
 /// Rows of a step that go through a small buffer together, which stays in the near cache.
 pub(super) const BUFFER_ROWS: usize = 48;
-/// Panels that go through the buffer together at most; more than four only for few rows.
-const FEW_ROWS: usize = 3;
-/// Blocks worked on together for few rows, so that a tile has several panels to choose from.
-const FEW_ROWS_BLOCKS: usize = 4;
 
-/// Numbers in the buffer that holds the products of a group of blocks for some rows.
+/// Numbers in the buffer that holds the products of a block for so many rows, or of four blocks for few rows.
 pub(super) const fn buffer_len(width: usize) -> usize {
-    // Four gates of one block, or up to four gates of four blocks for few rows.
     4 * BUFFER_ROWS * width
-}
-
-/// Blocks to work on together for so many rows.
-pub(super) const fn group(rows: usize) -> usize {
-    if rows <= FEW_ROWS { FEW_ROWS_BLOCKS } else { 1 }
 }
 
 /// Even pieces of `rows`, of at most [`BUFFER_ROWS`] each.

@@ -24,6 +24,29 @@ pub(crate) fn gemm(
     c: MatrixMut<'_, f32>,
     accumulate: bool,
 ) {
+    multiply(level, a, b, None, c, accumulate);
+}
+
+/// c = a·b + bias, the bias being added to every row.
+pub(crate) fn gemm_bias(
+    level: Level,
+    a: Matrix<'_, f32>,
+    b: Matrix<'_, f32>,
+    bias: &[f32],
+    c: MatrixMut<'_, f32>,
+) {
+    assert_eq!(bias.len(), c.columns, "length of the bias");
+    multiply(level, a, b, Some(bias), c, true);
+}
+
+fn multiply(
+    level: Level,
+    a: Matrix<'_, f32>,
+    b: Matrix<'_, f32>,
+    bias: Option<&[f32]>,
+    c: MatrixMut<'_, f32>,
+    accumulate: bool,
+) {
     check_shapes(&a, &b, &c);
     if c.rows == 0 || c.columns == 0 {
         return;
@@ -31,6 +54,7 @@ pub(crate) fn gemm(
     let product = Product {
         a,
         b,
+        bias,
         out: Out {
             pointer: c.data.as_mut_ptr(),
             panel: 2 * lanes(level),
@@ -54,6 +78,8 @@ pub(crate) fn gemm(
 struct Product<'a> {
     a: Matrix<'a, f32>,
     b: Matrix<'a, f32>,
+    /// What the output holds first, in every row.
+    bias: Option<&'a [f32]>,
     out: Out,
     accumulate: bool,
 }
@@ -80,6 +106,7 @@ impl Kernel for Share<'_> {
             // The matrix is its own panels, but for a last one that is cut short.
             let direct = panels.start..panels.end.min(whole);
             if !direct.is_empty() {
+                self.start(direct.start * width..direct.end * width);
                 let b = self.product.b;
                 with_buffer(ROWS * DEPTH, |left| {
                     for k in blocks(b.rows) {
@@ -106,12 +133,25 @@ fn blocks(depth: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 impl Share<'_> {
+    /// Copies the bias, if there is one, to some columns of all rows of the share.
+    fn start(&self, columns: Range<usize>) {
+        let Some(bias) = self.product.bias else { return };
+        for row in self.rows.clone() {
+            // SAFETY: the rows and columns are inside the output, and no other member has them.
+            unsafe {
+                let into = self.product.out.pointer.add(row * self.product.out.row + columns.start);
+                into.copy_from_nonoverlapping(bias[columns.clone()].as_ptr(), columns.len());
+            }
+        }
+    }
+
     /// Some panels, packing the right matrix.
     #[inline(always)]
     fn packed<S: Simd>(&self, s: S, panels: Range<usize>) {
         let (b, width) = (self.product.b, 2 * S::LANES);
         let first = panels.start * width;
         let columns = b.columns.min(panels.end * width) - first;
+        self.start(first..first + columns);
         with_buffer(DEPTH * (COLUMNS + ROWS), |buffer| {
             let (right, left) = buffer.split_at_mut(DEPTH * COLUMNS);
             for k in blocks(b.rows) {

@@ -8,13 +8,15 @@
 mod block;
 mod general;
 mod pack;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tile;
 
 pub(crate) use block::{Block, Left, Out, Right};
-pub(crate) use general::gemm;
+pub(crate) use general::{gemm, gemm_bias};
 pub(crate) use pack::with_buffer;
+pub(crate) use stream::{FEW_ROWS, Stream};
 
 /// Depth of a block of K; a multiple of every panel's width.
 pub(crate) const DEPTH: usize = 256;

@@ -1,6 +1,6 @@
 //! The product against the reference, and its independence of threads and of other rows.
 
-use super::gemm;
+use super::{gemm, gemm_bias};
 use crate::tests::{levels, noise, serial};
 use crate::{Matrix, MatrixMut, pool, reference};
 
@@ -104,6 +104,22 @@ fn does_not_depend_on_threads_or_rows() {
                 );
                 assert_eq!(results[1], results[0][..rows * 90], "{rows} rows at {level}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_bias_is_what_the_output_starts_with() {
+    let _serial = serial();
+    for level in levels() {
+        for (rows, depth, columns) in [(1, 5, 40), (13, 300, 33), (40, 7, 600), (3, 0, 17)] {
+            let (a, b, bias) = (noise(1, rows * depth), noise(2, depth * columns), noise(3, columns));
+            let (a, b) = (Matrix::new(&a, rows, depth), Matrix::new(&b, depth, columns));
+            let mut expected = bias.repeat(rows);
+            gemm(level, a, b, MatrixMut::new(&mut expected, rows, columns), true);
+            let mut got = vec![f32::NAN; rows * columns];
+            gemm_bias(level, a, b, &bias, MatrixMut::new(&mut got, rows, columns));
+            assert_eq!(got, expected, "{rows} x {depth} x {columns} at {level}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The error bounds of the mathematical functions, over a stride of float32 or over all of it.
 
-use super::{activation, activation_backward, softmax_rows};
-use crate::tests::levels;
+use super::{activation, activation_backward, scaled_softmax_rows, softmax_rows, softmax_statistics};
+use crate::tests::{levels, noise};
 use crate::{Activation, reference};
 
 /// Steps between two numbers of the same sign.
@@ -116,5 +116,39 @@ fn softmax_matches_the_reference() {
         assert!(y.iter().all(|y| y.is_nan()));
         softmax_rows(level, &[1e30, f32::NEG_INFINITY, 1e30], 3, &mut y);
         assert_eq!(y, [0.5, 0.0, 0.5]);
+    }
+}
+
+#[test]
+fn softmax_in_two_passes_matches_the_reference() {
+    let _serial = crate::tests::serial();
+    for level in levels() {
+        for (rows, columns) in [(1, 1), (5, 3), (7, 16), (40, 65), (33, 2000)] {
+            let x: Vec<f32> = noise(7, rows * columns).iter().map(|x| x * 30.0).collect();
+            let scales: Vec<f32> =
+                (0..rows).map(|row| if row == 2 { 0.0 } else { 0.5 + row as f32 }).collect();
+            let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+            for accumulate in [false, true] {
+                let (mut statistics, mut exact) = (vec![[0.0; 2]; rows], vec![[0.0; 2]; rows]);
+                let mut y = noise(8, rows * columns);
+                let mut expected = wide(&y);
+                softmax_statistics(level, &x, columns, &mut statistics);
+                scaled_softmax_rows(level, &x, columns, &statistics, &scales, accumulate, &mut y);
+                reference::softmax_statistics(&wide(&x), columns, &mut exact);
+                let scales = wide(&scales);
+                reference::scaled_softmax_rows(
+                    &wide(&x),
+                    columns,
+                    &exact,
+                    &scales,
+                    accumulate,
+                    &mut expected,
+                );
+                for (y, expected) in y.iter().zip(expected) {
+                    let error = (f64::from(*y) - expected).abs();
+                    assert!(error <= 1e-5 * expected.abs() + 1e-6, "{y} {expected} at {level}");
+                }
+            }
+        }
     }
 }

@@ -33,9 +33,9 @@ pub(crate) fn apply<S: Simd>(s: S, kind: Activation, x: S::Vector) -> S::Vector 
             let y = s.copy_sign(s.div(bounded, s.add(one, bounded)), x);
             s.select(s.is_nan(x), x, y)
         }
-        Activation::Elu => s.select(s.less(zero, x), x, exp_m1(s, s.min(x, zero_or_nan(s, x)))),
+        Activation::Elu => s.select(s.less(zero, x), x, exp_m1(s, s.min(zero, x))),
         Activation::Selu => {
-            let below = s.mul(s.splat(SELU_SCALE * SELU_ALPHA), exp_m1(s, s.min(x, zero_or_nan(s, x))));
+            let below = s.mul(s.splat(SELU_SCALE * SELU_ALPHA), exp_m1(s, s.min(zero, x)));
             s.select(s.less(zero, x), s.mul(s.splat(SELU_SCALE), x), below)
         }
         Activation::Silu => {
@@ -45,12 +45,6 @@ pub(crate) fn apply<S: Simd>(s: S, kind: Activation, x: S::Vector) -> S::Vector 
         }
         Activation::Exponential => exp(s, x),
     }
-}
-
-/// 0, or NaN where x is: an upper bound under which `min` keeps NaN whichever operand it prefers.
-#[inline(always)]
-fn zero_or_nan<S: Simd>(s: S, x: S::Vector) -> S::Vector {
-    s.select(s.is_nan(x), x, s.splat(0.0))
 }
 
 /// f'(x) from y = f(x), where [`Activation::derives_from_output`] holds; 1 for the others.

@@ -14,4 +14,4 @@ mod softmax;
 pub(crate) use activation::{apply, slope};
 pub(crate) use exponential::{sigmoid, tanh};
 pub(crate) use slices::{activation, activation_backward, activation_in_place};
-pub(crate) use softmax::softmax_rows;
+pub(crate) use softmax::{scaled_softmax_rows, softmax_rows, softmax_statistics};

@@ -5,7 +5,7 @@ use crate::simd::{Kernel, Level, Simd, dispatch};
 use crate::{Activation, pool, reference};
 
 /// Elements below which a slice is not worth waking a thread for.
-const PARALLEL: usize = 1 << 15;
+pub(super) const PARALLEL: usize = 1 << 15;
 /// Elements handed out together; a multiple of every vector.
 const GRANULE: usize = 1 << 10;
 

@@ -5,6 +5,7 @@
 //! Members run with denormals flushed to zero.
 
 mod barrier;
+mod blocks;
 mod denormals;
 mod region;
 mod threads;
@@ -12,6 +13,7 @@ mod threads;
 use std::ops::Range;
 
 use barrier::Barrier;
+pub use blocks::each_block;
 pub use region::run;
 pub(crate) use region::run_if;
 pub use threads::{MAX_THREADS, ThreadsError, set_threads, threads};

@@ -25,6 +25,20 @@ pub fn gemm<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: MatrixMut<'_, T>, ac
     }
 }
 
+/// c = a·b + bias.
+///
+/// # Panics
+/// If the shapes do not match or a view exceeds its slice.
+pub fn gemm_bias<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, bias: &[T], c: MatrixMut<'_, T>) {
+    check_shapes(&a, &b, &c);
+    assert_eq!(bias.len(), c.columns, "length of the bias");
+    let MatrixMut { data, rows, columns, row_stride } = c;
+    for row in 0..rows {
+        data[row * row_stride..][..columns].copy_from_slice(bias);
+    }
+    gemm(a, b, MatrixMut { data, rows, columns, row_stride }, true);
+}
+
 /// # Panics
 /// If the shapes do not match or a view exceeds its slice.
 pub(crate) fn check_shapes<T>(a: &Matrix<'_, T>, b: &Matrix<'_, T>, c: &MatrixMut<'_, T>) {

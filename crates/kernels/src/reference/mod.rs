@@ -18,5 +18,5 @@ pub use backward::cell_backward;
 pub use cell::{PackedCell, cell_sizes, pack_cell};
 pub use forward::cell_forward;
 pub(crate) use gemm::check_shapes;
-pub use gemm::gemm;
-pub use softmax::softmax_rows;
+pub use gemm::{gemm, gemm_bias};
+pub use softmax::{scaled_softmax_rows, softmax_rows, softmax_statistics};

@@ -34,6 +34,10 @@ impl Scalar for f64 {
         reference::gemm(a, b, c, accumulate);
     }
 
+    fn gemm_bias(a: Matrix<'_, Self>, b: Matrix<'_, Self>, bias: &[Self], c: MatrixMut<'_, Self>) {
+        reference::gemm_bias(a, b, bias, c);
+    }
+
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {
         reference::activation(kind, x, y);
     }
@@ -48,5 +52,20 @@ impl Scalar for f64 {
 
     fn softmax_rows(x: &[Self], columns: usize, y: &mut [Self]) {
         reference::softmax_rows(x, columns, y);
+    }
+
+    fn softmax_statistics(x: &[Self], columns: usize, statistics: &mut [[Self; 2]]) {
+        reference::softmax_statistics(x, columns, statistics);
+    }
+
+    fn scaled_softmax_rows(
+        x: &[Self],
+        columns: usize,
+        statistics: &[[Self; 2]],
+        scales: &[Self],
+        accumulate: bool,
+        y: &mut [Self],
+    ) {
+        reference::scaled_softmax_rows(x, columns, statistics, scales, accumulate, y);
     }
 }

@@ -42,6 +42,9 @@ pub trait Scalar: Real {
     /// c = a·b, or c += a·b if `accumulate`. `a` and `b` may have any strides.
     fn gemm(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: MatrixMut<'_, Self>, accumulate: bool);
 
+    /// c = a·b + bias, the bias being added to every row.
+    fn gemm_bias(a: Matrix<'_, Self>, b: Matrix<'_, Self>, bias: &[Self], c: MatrixMut<'_, Self>);
+
     /// y = f(x), element by element.
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]);
 
@@ -53,4 +56,17 @@ pub trait Scalar: Real {
 
     /// Each row of `columns` elements: y = exp(x − max x) / Σ exp(x − max x).
     fn softmax_rows(x: &[Self], columns: usize, y: &mut [Self]);
+
+    /// For each row of `columns` elements max x and Σ exp(x − max x): all that a cross-entropy needs of its softmax.
+    fn softmax_statistics(x: &[Self], columns: usize, statistics: &mut [[Self; 2]]);
+
+    /// The softmax of each row with its statistics, times the row's scale: y = that, or y += that if `accumulate`.
+    fn scaled_softmax_rows(
+        x: &[Self],
+        columns: usize,
+        statistics: &[[Self; 2]],
+        scales: &[Self],
+        accumulate: bool,
+        y: &mut [Self],
+    );
 }

@@ -34,6 +34,10 @@ impl Scalar for f32 {
         gemm::gemm(simd::active(), a, b, c, accumulate);
     }
 
+    fn gemm_bias(a: Matrix<'_, Self>, b: Matrix<'_, Self>, bias: &[Self], c: MatrixMut<'_, Self>) {
+        gemm::gemm_bias(simd::active(), a, b, bias, c);
+    }
+
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {
         math::activation(simd::active(), kind, x, y);
     }
@@ -48,5 +52,20 @@ impl Scalar for f32 {
 
     fn softmax_rows(x: &[Self], columns: usize, y: &mut [Self]) {
         math::softmax_rows(simd::active(), x, columns, y);
+    }
+
+    fn softmax_statistics(x: &[Self], columns: usize, statistics: &mut [[Self; 2]]) {
+        math::softmax_statistics(simd::active(), x, columns, statistics);
+    }
+
+    fn scaled_softmax_rows(
+        x: &[Self],
+        columns: usize,
+        statistics: &[[Self; 2]],
+        scales: &[Self],
+        accumulate: bool,
+        y: &mut [Self],
+    ) {
+        math::scaled_softmax_rows(simd::active(), x, columns, statistics, scales, accumulate, y);
     }
 }

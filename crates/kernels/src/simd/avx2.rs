@@ -132,16 +132,8 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn round(self, x: __m256) -> __m256 {
-        with_features!(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x))
-    }
-
-    #[inline(always)]
     fn power_of_two(self, n: __m256) -> __m256 {
-        with_features!({
-            let biased = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-            _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
-        })
+        with_features!(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(n))))
     }
 
     #[inline(always)]

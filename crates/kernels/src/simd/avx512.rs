@@ -127,16 +127,8 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn round(self, x: __m512) -> __m512 {
-        with_features!(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x))
-    }
-
-    #[inline(always)]
     fn power_of_two(self, n: __m512) -> __m512 {
-        with_features!({
-            let biased = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
-            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased))
-        })
+        with_features!(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(n))))
     }
 
     #[inline(always)]

@@ -11,12 +11,14 @@ mod avx512;
 mod level;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod plain;
 mod scalar;
 mod vector;
 
 pub(crate) use level::active;
 pub use level::{Level, SelectError, available, level};
-pub(crate) use vector::{Kernel, Simd};
+pub use plain::{Plain, vectorised};
+pub(crate) use vector::{Kernel, ROUNDER, Simd};
 
 /// Runs a kernel at a level.
 ///

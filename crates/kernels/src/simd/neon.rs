@@ -114,12 +114,12 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn min(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
-        with_features!(vminnmq_f32(a, b))
+        with_features!(vminq_f32(a, b))
     }
 
     #[inline(always)]
     fn max(self, a: float32x4_t, b: float32x4_t) -> float32x4_t {
-        with_features!(vmaxnmq_f32(a, b))
+        with_features!(vmaxq_f32(a, b))
     }
 
     #[inline(always)]
@@ -133,16 +133,8 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
-    fn round(self, x: float32x4_t) -> float32x4_t {
-        with_features!(vrndnq_f32(x))
-    }
-
-    #[inline(always)]
     fn power_of_two(self, n: float32x4_t) -> float32x4_t {
-        with_features!({
-            let biased = vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127));
-            vreinterpretq_f32_s32(vshlq_n_s32::<23>(biased))
-        })
+        with_features!(vreinterpretq_f32_s32(vshlq_n_s32::<23>(vreinterpretq_s32_f32(n))))
     }
 
     #[inline(always)]

@@ -13,9 +13,6 @@ pub(crate) struct Lanes([f32; LANES]);
 #[derive(Clone, Copy)]
 pub(crate) struct Scalar;
 
-/// Adding and subtracting 1.5·2^23 rounds to an integer, and leaves it in the low bits of the sum.
-const ROUNDER: f32 = 12_582_912.0;
-
 #[inline(always)]
 fn map(a: Lanes, b: Lanes, f: impl Fn(f32, f32) -> f32) -> Lanes {
     let mut out = a.0;
@@ -116,16 +113,8 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    fn round(self, x: Lanes) -> Lanes {
-        map(x, x, |x, _| (x + ROUNDER) - ROUNDER)
-    }
-
-    #[inline(always)]
     fn power_of_two(self, n: Lanes) -> Lanes {
-        map(n, n, |n, _| {
-            let integer = (n + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits());
-            f32::from_bits(integer.wrapping_add(127) << 23)
-        })
+        map(n, n, |n, _| f32::from_bits(n.to_bits() << 23))
     }
 
     #[inline(always)]

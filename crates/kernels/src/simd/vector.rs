@@ -8,6 +8,10 @@ pub(crate) trait Kernel {
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
+/// Adding it rounds a number of less than 2^21 to an integer n, ties to even, and leaves n + 127 in the low bits of
+/// the sum: shifted to the exponent's place they are 2^n. Subtracting it again gives n.
+pub(crate) const ROUNDER: f32 = 12_582_912.0 + 127.0;
+
 /// An instruction set, as a token that proves that the machine has it, with vectors of `f32`.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// A vector of `LANES` numbers.
@@ -46,16 +50,14 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn div(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// a·b + c, in one rounding where the instruction set can.
     fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
-    /// The smaller number; either one if one is NaN.
+    /// The smaller number; NaN if `b` is, and either one if only `a` is.
     fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// The larger number; either one if one is NaN.
+    /// The larger number; NaN if `b` is, and either one if only `a` is.
     fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn abs(self, x: Self::Vector) -> Self::Vector;
     /// |magnitude| with the sign of `sign`.
     fn copy_sign(self, magnitude: Self::Vector, sign: Self::Vector) -> Self::Vector;
-    /// The nearest integer, ties to even, for |x| < 2^22.
-    fn round(self, x: Self::Vector) -> Self::Vector;
-    /// 2^n for an integral n in −126..=127; anything for other n.
+    /// 2^n, given n + [`ROUNDER`] for an integral n in −126..=127; anything for other n.
     fn power_of_two(self, n: Self::Vector) -> Self::Vector;
     fn less(self, a: Self::Vector, b: Self::Vector) -> Self::Mask;
     fn is_nan(self, x: Self::Vector) -> Self::Mask;

@@ -26,32 +26,22 @@ impl<F: Fn(usize) -> f64> Distribution<F> {
         self.label.filter(|_| self.smoothing == 0.0)
     }
 
-    fn sum(&self) -> f64 {
+    /// Σ t, which is one for a label.
+    pub(super) fn sum(&self) -> f64 {
         if self.label.is_some() { 1.0 } else { (0..self.classes).map(|class| self.at(class)).sum() }
     }
 
-    /// −Σ t·log softmax(x), where `p` is softmax(x).
-    pub(super) fn of_logits<T: Scalar>(&self, x: &[T], p: &[T]) -> f64 {
-        let mut best = 0;
-        for (class, &value) in x.iter().enumerate() {
-            if value > x[best] {
-                best = class;
-            }
-        }
-        // The largest probability is at least 1 / classes, so its logarithm is accurate.
-        let norm = x[best].to_f64() - p[best].to_f64().ln();
+    /// −Σ t·log softmax(x), where the largest x and Σ exp(x − that) are given.
+    pub(super) fn of_logits<T: Scalar>(&self, x: &[T], [max, sum]: [T; 2]) -> f64 {
+        let norm = max.to_f64() + sum.to_f64().ln();
         match self.single() {
             Some(label) => norm - x[label].to_f64(),
             None => x.iter().enumerate().map(|(class, x)| self.at(class) * (norm - x.to_f64())).sum(),
         }
     }
 
-    /// dx += scale · d(−Σ t·log softmax(x))/dx.
-    pub(super) fn logits_gradient<T: Scalar>(&self, p: &[T], scale: f64, dx: &mut [T]) {
-        let total = T::from_f64(scale * self.sum());
-        for (dx, &p) in dx.iter_mut().zip(p) {
-            *dx += total * p;
-        }
+    /// What completes the gradient of [`Self::of_logits`], d = Σ t·softmax(x) − t, times a scale: dx −= scale·t.
+    pub(super) fn subtract_targets<T: Scalar>(&self, scale: f64, dx: &mut [T]) {
         match self.single() {
             Some(label) => dx[label] -= T::from_f64(scale),
             None => {

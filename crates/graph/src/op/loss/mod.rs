@@ -151,11 +151,15 @@ impl<T: Scalar> Op<T> for Loss {
         if !(self.is_categorical() && self.from_logits) {
             return Ok(Sizes::default());
         }
-        let softmax = operands.inputs[0].shape.elements()?;
+        let shape = operands.inputs[0].shape;
+        let positions = shape.elements()? / shape.last().max(1);
+        // The statistics of the softmax, and scales for the backward pass.
+        let too_large = || Error::memory(format!("a prediction of shape {shape} is too large to address"));
+        let size = |each: usize| positions.checked_mul(each).ok_or_else(too_large);
         Ok(if operands.recording {
-            Sizes { stash: softmax, ..Sizes::default() }
+            Sizes { stash: size(2)?, backward: positions, ..Sizes::default() }
         } else {
-            Sizes { forward: softmax, ..Sizes::default() }
+            Sizes { forward: size(2)?, ..Sizes::default() }
         })
     }
 
@@ -166,14 +170,14 @@ impl<T: Scalar> Op<T> for Loss {
         let integers = integer_targets(frame)?;
         let positions = Positions::new(masks, &prediction, &target)?;
         let columns = prediction.shape.last();
-        let softmax_place = if frame.stash == Place::None { frame.workspace } else { frame.stash };
-        let ([x, floats, weights], [mean, count, softmax]) = frame.buffers.carve(
+        let statistics_place = if frame.stash == Place::None { frame.workspace } else { frame.stash };
+        let ([x, floats, weights], [mean, count, statistics]) = frame.buffers.carve(
             [prediction.place, target.place, weights],
-            [frame.outputs[0].place, frame.outputs[1].place, softmax_place],
+            [frame.outputs[0].place, frame.outputs[1].place, statistics_place],
         )?;
         let targets = Targets::of(integers, floats);
         if self.is_categorical() && self.from_logits {
-            T::softmax_rows(x, columns, softmax);
+            T::softmax_statistics(x, columns, statistics.as_chunks_mut().0);
         } else if !self.is_categorical() {
             self.check_binary(targets, &positions, columns)?;
             let mut losses = std::mem::take(&mut self.losses);
@@ -188,13 +192,14 @@ impl<T: Scalar> Op<T> for Loss {
             });
             self.losses = losses;
         }
+        let statistics = statistics.as_chunks().0;
         let mut sum = 0.0;
         for position in positions.valid() {
             let span = position * columns..(position + 1) * columns;
             let loss = if self.is_categorical() {
                 let target = self.distribution(targets, &positions, position, columns)?;
                 if self.from_logits {
-                    target.of_logits(&x[span.clone()], &softmax[span])
+                    target.of_logits(&x[span], statistics[position])
                 } else {
                     target.of_probabilities(&x[span])
                 }
@@ -220,9 +225,9 @@ impl<T: Scalar> Op<T> for Loss {
         let integers = integer_targets(frame)?;
         let positions = Positions::new(masks, &prediction, &target)?;
         let columns = prediction.shape.last();
-        let ([x, floats, weights, softmax, d_mean], [dx]) = frame.buffers.carve(
+        let ([x, floats, weights, statistics, d_mean], [dx, scales]) = frame.buffers.carve(
             [prediction.place, target.place, weights, frame.stash, frame.outputs[0].gradient],
-            [prediction.gradient],
+            [prediction.gradient, frame.workspace],
         )?;
         let targets = Targets::of(integers, floats);
         let d_mean = d_mean.first().map_or(0.0, |gradient| gradient.to_f64());
@@ -241,16 +246,29 @@ impl<T: Scalar> Op<T> for Loss {
             });
             return Ok(());
         }
-        for position in positions.valid() {
-            let span = position * columns..(position + 1) * columns;
-            let target = self.distribution(targets, &positions, position, columns)?;
-            if self.from_logits {
-                target.logits_gradient(&softmax[span.clone()], scale(position), &mut dx[span]);
-            } else {
+        if !self.from_logits {
+            for position in positions.valid() {
+                let span = position * columns..(position + 1) * columns;
+                let target = self.distribution(targets, &positions, position, columns)?;
                 target.probabilities_gradient(&x[span.clone()], scale(position), &mut dx[span]);
             }
+            return Ok(());
+        }
+        scales.fill(T::ZERO);
+        for position in positions.valid() {
+            let target = self.distribution(targets, &positions, position, columns)?;
+            scales[position] = T::from_f64(scale(position) * target.sum());
+        }
+        T::scaled_softmax_rows(x, columns, statistics.as_chunks().0, scales, !prediction.fresh, dx);
+        for position in positions.valid() {
+            let target = self.distribution(targets, &positions, position, columns)?;
+            target.subtract_targets(scale(position), &mut dx[position * columns..(position + 1) * columns]);
         }
         Ok(())
+    }
+
+    fn writes_gradient(&self, index: usize) -> bool {
+        index == 0 && self.is_categorical() && self.from_logits
     }
 
     fn keeps_input(&self, _index: usize) -> bool {

@@ -113,7 +113,7 @@ impl<T: Scalar> Recurrent<T> {
         // Into the gradients of the inputs, one at a time: two of them may be the same value.
         if d_x.is_some() {
             let ([packed], [gradient]) = frame.buffers.carve([layout.dx.of(scratch)?], [d_x])?;
-            order.scatter_add(packed, width, gradient);
+            order.scatter_add(packed, width, frame.inputs[0].fresh, gradient);
         }
         for (piece, target) in [(layout.dh0, d_h0), (layout.dc0, d_c0)] {
             if target.is_some() {

@@ -196,6 +196,10 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
     fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
         self.run_backward(context)
     }
+
+    fn writes_gradient(&self, index: usize) -> bool {
+        index == 0
+    }
 }
 
 impl<T: Scalar> std::fmt::Debug for Recurrent<T> {

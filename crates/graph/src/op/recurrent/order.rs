@@ -75,10 +75,22 @@ impl<'a> StepOrder<'a> {
         });
     }
 
-    /// Adds packed rows to the steps of the input sequence that they come from.
-    pub(super) fn scatter_add<T: Scalar>(&self, packed: &[T], width: usize, x: &mut [T]) {
+    /// Adds packed rows to the steps of the input sequence that they come from; with `fresh` copies them, and makes all other
+    /// steps zero.
+    pub(super) fn scatter_add<T: Scalar>(&self, packed: &[T], width: usize, fresh: bool, x: &mut [T]) {
         let size = self.time * width;
         self.each_sequence(size, x, |row, x| {
+            if fresh {
+                if self.packing.counts()[row] < self.time {
+                    x.fill(T::ZERO);
+                }
+                for (position, index) in self.steps_of(row) {
+                    let step = index % self.time;
+                    x[step * width..(step + 1) * width]
+                        .copy_from_slice(&packed[position * width..(position + 1) * width]);
+                }
+                return;
+            }
             for (position, index) in self.steps_of(row) {
                 let step = index % self.time;
                 let packed = &packed[position * width..(position + 1) * width];

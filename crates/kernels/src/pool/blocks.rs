@@ -1,0 +1,64 @@
+//! Work over mutable slices, cut into blocks that the team shares.
+
+use super::run_if;
+
+/// Slices that several threads write to in disjoint blocks.
+struct Shared<T, const N: usize>([(*mut T, usize); N]);
+
+// SAFETY: every block is handed out once, see `each_block`.
+unsafe impl<T: Send, const N: usize> Sync for Shared<T, N> {}
+
+/// Cuts slices of the same length (or empty ones, which stay empty) into blocks of `block` elements and calls
+/// `body(first element, blocks)` for each, on the whole team if `parallel`, else on the caller alone.
+///
+/// Members take blocks in turn, so that long stretches of little work do not fall to one of them.
+///
+/// # Panics
+/// If slices that are not empty differ in length.
+pub fn each_block<T: Send, const N: usize>(
+    slices: [&mut [T]; N],
+    block: usize,
+    parallel: bool,
+    body: impl Fn(usize, [&mut [T]; N]) + Sync,
+) {
+    let length = slices.iter().map(|slice| slice.len()).max().unwrap_or(0);
+    assert!(slices.iter().all(|slice| slice.is_empty() || slice.len() == length), "lengths of the slices");
+    let block = block.max(1);
+    let shared = Shared(slices.map(|slice| (slice.as_mut_ptr(), slice.len())));
+    run_if(parallel && length > block, |team| {
+        let shared = &shared;
+        for start in (team.index() * block..length).step_by(team.size() * block) {
+            let part = shared.0.map(|(pointer, length)| {
+                let here = block.min(length.saturating_sub(start));
+                // SAFETY: the block is inside the slice (or empty, at its start), no other member takes it, and the
+                // slices are borrowed exclusively for the whole region.
+                unsafe { std::slice::from_raw_parts_mut(pointer.add(start.min(length)), here) }
+            });
+            body(start, part);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::set_threads;
+    use super::*;
+
+    #[test]
+    fn every_element_is_in_one_block() {
+        let _serial = crate::tests::serial();
+        for threads in [1, 2, 3] {
+            set_threads(threads).unwrap();
+            let (mut a, mut b) = (vec![0; 103], vec![0; 103]);
+            each_block([&mut a, &mut [], &mut b], 10, true, |start, [a, none, b]| {
+                assert!(none.is_empty() && a.len() == b.len() && a.len() == 10.min(103 - start));
+                for (i, (a, b)) in a.iter_mut().zip(b).enumerate() {
+                    *a += start + i;
+                    *b += 1;
+                }
+            });
+            assert!(a.iter().copied().eq(0..103) && b.iter().all(|&b| b == 1));
+        }
+        each_block([&mut [0_u8; 0]], 4, true, |_, _| panic!("there is no block"));
+    }
+}

@@ -4,21 +4,27 @@ import { isRecord } from '../options.js'
 import { allocate, type Converted, isDetached, placeOf, type Slot, transfer } from './elements.js'
 import { convertNested } from './nested.js'
 import type { Sliced } from './slices.js'
+import { type Staged, stage } from './stage.js'
 import { checkLengths, checkMask, type ForeignTensor, isNumericArray, type NumericArray, sizeOf } from './tensor.js'
 
 const sliceElements = 16_384
 
 /** Converts everything given for some slots: the only one by itself, or several in order or by name; all must have the same rows. */
-export function* convertAll(slots: readonly Slot[], given: unknown, what: string): Sliced<Converted[]> {
+export function* convertAll(slots: readonly Slot[], given: unknown, what: string): Sliced<Staged[]> {
   const values = assign(slots, given, what)
   const converted: Converted[] = []
   for (const [index, slot] of slots.entries()) converted.push(yield* convertOne(slot, values[index]))
   requireSameRows(slots, converted)
-  return converted
+  const staged: Staged[] = []
+  for (const tensor of converted) staged.push(yield* stage(tensor))
+  return staged
 }
 
 /** `ERR_SHAPE` unless all have the same number of rows. */
-export function requireSameRows(slots: readonly { readonly where: string }[], converted: readonly Converted[]): void {
+export function requireSameRows(
+  slots: readonly { readonly where: string }[],
+  converted: readonly { readonly shape: readonly number[] }[],
+): void {
   const rows = converted[0]?.shape[0]
   for (const [index, { shape }] of converted.entries()) {
     if (shape[0] !== rows) {

@@ -6,7 +6,7 @@ import {
   type Moment,
   type Training,
 } from '../callbacks/callback.js'
-import type { Converted } from '../data/index.js'
+import type { Staged } from '../data/index.js'
 import { AbortError, callNative, SeqloomError } from '../errors.js'
 import type { NativeModel } from '../native/index.js'
 import { cancellable } from './cancel.js'
@@ -28,8 +28,8 @@ export interface FitRequest {
   readonly native: NativeModel
   readonly turns: Turns
   readonly plan: TrainPlan
-  readonly data: readonly Converted[]
-  readonly validation: readonly Converted[] | undefined
+  readonly data: readonly Staged[]
+  readonly validation: readonly Staged[] | undefined
   readonly options: FitOptions
 }
 

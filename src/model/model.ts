@@ -1,6 +1,6 @@
 import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
-import { convertAll, convertOne, looksLikeTensor, runSliced, runSync } from '../data/index.js'
+import { convertAll, convertOne, looksLikeTensor, runSliced, runSync, stage } from '../data/index.js'
 import type { Data, DataSet, Tensor } from '../data/tensor.js'
 import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
@@ -405,7 +405,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     const converted: (NativeTensor | null)[] = []
     for (const [index, slot] of slots.entries()) {
       const value = list[index]
-      converted.push(value === null || value === undefined ? null : await runSliced(convertOne(slot, value)))
+      const missing = value === null || value === undefined
+      converted.push(missing ? null : await runSliced(stage(await runSliced(convertOne(slot, value)))))
     }
     return converted
   }

@@ -1,4 +1,4 @@
-import { type Converted, convertAll, convertOne, requireSameRows, runSliced, type Slot } from '../data/index.js'
+import { convertAll, convertOne, requireSameRows, runSliced, type Slot, type Staged } from '../data/index.js'
 import type { Data, DataSet } from '../data/tensor.js'
 import type { TrainPlan } from './compile.js'
 import { outputNames, type Topology } from './topology.js'
@@ -45,7 +45,7 @@ export async function convertExamples(
   { x, y, sampleWeight, searched = false }: Examples,
   weighted: boolean,
   signal?: AbortSignal,
-): Promise<Converted[]> {
+): Promise<Staged[]> {
   const suited = (slot: Slot): Slot => ({ ...slot, checkedNatively: !searched })
   const inputs = inputSlots(topology).map(suited)
   const targets = plan.targets.map(suited)

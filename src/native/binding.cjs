@@ -839,6 +839,7 @@ module.exports.CancelFlag = nativeBinding.CancelFlag
 module.exports.NativeModel = nativeBinding.NativeModel
 module.exports.NativeSession = nativeBinding.NativeSession
 module.exports.NativeTokenizer = nativeBinding.NativeTokenizer
+module.exports.StagedArray = nativeBinding.StagedArray
 module.exports.addonVersion = nativeBinding.addonVersion
 module.exports.backend = nativeBinding.backend
 module.exports.configure = nativeBinding.configure

@@ -226,6 +226,22 @@ export declare class NativeTokenizer {
   maxLength(): number | null
 }
 
+/** The elements of a tensor, handed over in pieces; stands for a typed array in a `NativeTensor`, once. */
+export declare class StagedArray {
+  /**
+   * Room for `length` elements.
+   *
+   * Errors: `ERR_MEMORY`.
+   */
+  constructor(dtype: 'float32' | 'int32', length: number)
+  /**
+   * Copies the next elements.
+   *
+   * Errors: `ERR_SHAPE` for more than there is room for, `ERR_STATE` after the data were handed over.
+   */
+  append(piece: Float32Array | Int32Array): void
+}
+
 /** Version of the addon, equal to that of the npm package; never fails. */
 export declare function addonVersion(): string
 
@@ -320,8 +336,8 @@ export interface NativeGradients {
 
 /** A tensor over a typed array that nothing else writes to. */
 export interface NativeTensor {
-  /** Elements, row-major; with `ragged`, only the valid steps, row after row. */
-  data: Float32Array | Int32Array
+  /** Elements, row-major; with `ragged`, only the valid steps, row after row. Inputs may be staged. */
+  data: Float32Array | Int32Array | StagedArray
   /** Dimensions, batch first; with `ragged`, the padded ones. */
   shape: Array<number>
   /** How many leading steps of each row are valid. */

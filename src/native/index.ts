@@ -14,6 +14,7 @@ export type {
   NativeSession,
   NativeTensor,
   NativeTokenizer,
+  StagedArray,
   VocabularyEntry,
 } from './binding.cjs'
 
@@ -35,7 +36,7 @@ export const configure: Native['configure'] = native.configure
 function load(): Native {
   let binding: Native
   try {
-    binding = require('./binding.cjs') as Native
+    binding = require('../native/binding.cjs') as Native
   } catch (cause) {
     throw new SeqloomError('ERR_NATIVE', `The native engine could not be loaded. ${remedy()}`, { cause })
   }

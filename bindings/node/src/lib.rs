@@ -15,6 +15,7 @@ mod job;
 pub mod model;
 pub mod safetensors;
 pub mod session;
+mod staged;
 pub mod tensor;
 mod thread;
 pub mod tokenizer;

@@ -3,6 +3,7 @@
 use crate::argument;
 use crate::array::Elements;
 use crate::error::{ErrorCode, Failure, Outcome};
+use crate::staged;
 use napi::bindgen_prelude::{TypedArrayType, Uint8Array, Uint32Array, Unknown};
 use napi_derive::napi;
 use seqloom_graph::{Buffer, HostTensor, Sequence, TensorData};
@@ -10,8 +11,8 @@ use seqloom_graph::{Buffer, HostTensor, Sequence, TensorData};
 /// A tensor over a typed array that nothing else writes to.
 #[napi(object, object_from_js = false)]
 pub struct NativeTensor {
-    /// Elements, row-major; with `ragged`, only the valid steps, row after row.
-    #[napi(ts_type = "Float32Array | Int32Array")]
+    /// Elements, row-major; with `ragged`, only the valid steps, row after row. Inputs may be staged.
+    #[napi(ts_type = "Float32Array | Int32Array | StagedArray")]
     pub data: Elements,
     /// Dimensions, batch first; with `ragged`, the padded ones.
     pub shape: Vec<f64>,
@@ -59,9 +60,12 @@ pub(crate) fn read_list(value: &Unknown<'_>, what: &str) -> Outcome<Vec<HostTens
     argument::list(value, what, |item, what| read(&item, what))
 }
 
-/// A copy of a `Float32Array` or an `Int32Array`.
+/// A copy of a `Float32Array` or an `Int32Array`, or what was staged.
 pub(crate) fn elements(value: &Unknown<'_>, what: &str) -> Outcome<TensorData> {
     let Some(array) = argument::typed_array(value)? else {
+        if let Some(data) = staged::take(value, what)? {
+            return Ok(data);
+        }
         return Err(Failure::new(
             ErrorCode::DATA,
             format!("{what}: expected a Float32Array or an Int32Array"),

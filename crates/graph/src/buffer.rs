@@ -55,6 +55,11 @@ impl<T: Scalar> Buffer<T> {
         Ok(Arc::get_mut(&mut self.block).and_then(|block| block.get_mut(..len)).unwrap_or_default())
     }
 
+    /// The elements for writing, while nobody else has them.
+    pub fn get_mut(&mut self) -> Option<&mut [T]> {
+        Arc::get_mut(&mut self.block)?.get_mut(self.range.clone())
+    }
+
     /// Drops the elements if others have them, too; else keeps the memory for [`Self::renew`].
     pub(crate) fn release(&mut self) {
         if Arc::get_mut(&mut self.block).is_none() {

@@ -1,17 +1,14 @@
 //! Cache-line aligned buffers whose allocation can fail without ending the process.
 
+use crate::pages::{self, HUGE_PAGE};
 use crate::recycle;
-use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 /// A cache line.
 const ALIGNMENT: usize = 64;
-/// What buffers of at least half this size are aligned to and rounded up to, so that Linux can back all of them with
-/// huge pages: where weights stream through the caches at batch 1, small pages scattered over the cache's sets cost
-/// a tenth and make the speed of a process a matter of luck.
-const HUGE_PAGE: usize = 2 << 20;
 const HALF_PAGE: usize = HUGE_PAGE / 2;
 
 /// The allocator could not provide a buffer of this many bytes (`None`: the size itself overflows).
@@ -98,8 +95,7 @@ impl<T: Zeroable> AlignedVec<T> {
         {
             return Ok((Self { pointer: pointer.cast(), length, capacity }, false));
         }
-        let layout = layout(capacity).ok_or(OutOfMemory { bytes: None })?;
-        let block = allocate_zeroed(layout).ok_or(OutOfMemory { bytes: Some(bytes) })?;
+        let block = allocate_zeroed(capacity).ok_or(OutOfMemory { bytes: Some(bytes) })?;
         Ok((Self { pointer: block.cast(), length, capacity }, true))
     }
 
@@ -139,12 +135,14 @@ impl<T> Drop for AlignedVec<T> {
     }
 }
 
-/// Returns a block of [`AlignedVec::allocate`] to the allocator.
+/// Returns a block of [`AlignedVec::allocate`] to where it came from.
 fn free(pointer: NonNull<u8>, capacity: usize) {
-    // `allocate` made this layout, so it is one.
-    if let Some(layout) = layout(capacity) {
-        // SAFETY: `allocate` allocated the block with this layout, and nobody uses it any more.
-        unsafe { dealloc(pointer.as_ptr(), layout) }
+    // SAFETY: `allocate` got the block from here with this capacity, and nobody uses it any more.
+    unsafe {
+        match layout(capacity) {
+            Some(layout) => dealloc(pointer.as_ptr(), layout),
+            None => pages::free(pointer, capacity),
+        }
     }
 }
 
@@ -157,29 +155,18 @@ fn capacity_for(bytes: usize) -> Option<usize> {
     }
 }
 
-/// The layout of a block of such a capacity, more than zero.
+/// The layout of a block of such a capacity; `None` for whole huge pages, which do not come from the allocator.
 fn layout(capacity: usize) -> Option<Layout> {
-    let alignment = if capacity < HUGE_PAGE { ALIGNMENT } else { HUGE_PAGE };
-    Layout::from_size_align(capacity, alignment).ok()
+    (capacity < HUGE_PAGE).then(|| Layout::from_size_align(capacity, ALIGNMENT).ok())?
 }
 
-/// A zeroed block, with huge pages if it is of their size.
-fn allocate_zeroed(layout: Layout) -> Option<NonNull<u8>> {
-    if layout.align() < HUGE_PAGE {
-        // SAFETY: callers have a layout of a non-zero size.
-        return NonNull::new(unsafe { alloc_zeroed(layout) });
+/// A zeroed block of a capacity, more than zero.
+fn allocate_zeroed(capacity: usize) -> Option<NonNull<u8>> {
+    match layout(capacity) {
+        // SAFETY: the size is not zero.
+        Some(layout) => NonNull::new(unsafe { alloc_zeroed(layout) }),
+        None => pages::allocate(capacity),
     }
-    // SAFETY: as above.
-    let block = NonNull::new(unsafe { alloc(layout) })?;
-    #[cfg(target_os = "linux")]
-    // Before the first touch, which chooses the pages. Where the system refuses, small ones do as well.
-    // SAFETY: the block is whole pages of this process, and their contents stay.
-    unsafe {
-        libc::madvise(block.as_ptr().cast(), layout.size(), libc::MADV_HUGEPAGE);
-    }
-    // SAFETY: the block has that many bytes.
-    unsafe { block.write_bytes(0, layout.size()) };
-    Some(block)
 }
 
 impl<T> Deref for AlignedVec<T> {

@@ -14,6 +14,7 @@ mod cells;
 mod gemm;
 mod math;
 mod matrix;
+mod pages;
 pub mod pool;
 mod recycle;
 pub mod reference;

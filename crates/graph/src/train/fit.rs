@@ -2,7 +2,7 @@
 
 use super::dataset::Dataset;
 use super::event::{Control, Event, Logs};
-use super::spec::{FitOptions, Mode};
+use super::spec::FitOptions;
 use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
@@ -22,12 +22,6 @@ struct Plan<'a> {
     validation: Option<(&'a Dataset<'a>, Range<usize>)>,
     options: &'a FitOptions,
     cancel: &'a AtomicBool,
-}
-
-/// The weights of the best epoch so far.
-struct Best {
-    score: f64,
-    weights: Vec<f32>,
 }
 
 type OnEvent<'a> = dyn FnMut(&mut Trainer, Event) -> Control + 'a;
@@ -65,16 +59,11 @@ impl Trainer {
             }
         };
         let plan = Plan { data: &data, rows, validation, options, cancel };
-        let best = self.epochs(&plan, on_event)?;
-        if let Some(Best { weights, .. }) = best {
-            self.parameters.arena_mut().copy_from_slice(&weights);
-        }
-        Ok(())
+        self.epochs(&plan, on_event)
     }
 
-    fn epochs(&mut self, plan: &Plan<'_>, on_event: &mut OnEvent<'_>) -> Result<Option<Best>> {
+    fn epochs(&mut self, plan: &Plan<'_>, on_event: &mut OnEvent<'_>) -> Result<()> {
         let mut order = Vec::new();
-        let mut best = None;
         for epoch in plan.options.initial_epoch..plan.options.epochs {
             if on_event(self, Event::EpochBegin { epoch }) == Control::Stop {
                 break;
@@ -93,13 +82,12 @@ impl Trainer {
                     .map_err(|error| locate(error, &format!("In the validation of epoch {}", epoch + 1)))?;
                 logs.extend(self.compiled_mut()?.scores.logs(&tally, "val_"));
             }
-            self.remember(plan.options, &logs, &mut best)?;
             let end = Event::EpochEnd { epoch, seconds: started.elapsed().as_secs_f64(), logs };
             if on_event(self, end) == Control::Stop || stopped {
                 break;
             }
         }
-        Ok(best)
+        Ok(())
     }
 
     /// One pass over the training rows: its logs, and whether it was stopped before its end.
@@ -137,31 +125,6 @@ impl Trainer {
             }
         }
         Ok((self.compiled_mut()?.scores.logs(&tally, ""), stopped))
-    }
-
-    /// Copies the weights if this epoch is the best so far.
-    fn remember(&self, options: &FitOptions, logs: &Logs, best: &mut Option<Best>) -> Result<()> {
-        let Some(wanted) = &options.best_weights else { return Ok(()) };
-        let Some(&(_, score)) = logs.iter().find(|(name, _)| *name == wanted.monitor) else {
-            let names: Vec<&str> = logs.iter().map(|(name, _)| name.as_str()).collect();
-            return Err(Error::option(format!(
-                "fit: bestWeights monitors '{}', but there are {}",
-                wanted.monitor,
-                names.join(", ")
-            )));
-        };
-        let better = best.as_ref().is_none_or(|best| match wanted.mode {
-            Mode::Min => score < best.score,
-            Mode::Max => score > best.score,
-        });
-        if better {
-            let mut weights = best.take().map_or_else(Vec::new, |best| best.weights);
-            let arena = self.parameters.arena();
-            memory::refill(&mut weights, arena.len(), 0.0, "The best weights")?;
-            weights.copy_from_slice(arena);
-            *best = Some(Best { score, weights });
-        }
-        Ok(())
     }
 }
 

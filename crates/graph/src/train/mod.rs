@@ -15,5 +15,5 @@ pub use batch::Batch;
 pub use dataset::Dataset;
 pub use event::{Control, Event, Logs};
 pub use gradients::GradientReport;
-pub use spec::{BestWeights, FitOptions, LossSpec, MetricSpec, Mode, TrainSpec};
+pub use spec::{FitOptions, LossSpec, MetricSpec, TrainSpec};
 pub use trainer::Trainer;

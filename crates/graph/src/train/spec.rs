@@ -106,29 +106,6 @@ pub struct FitOptions {
     /// The number of the first epoch; default 0.
     #[serde(default)]
     pub initial_epoch: usize,
-    /// Whether and by what the weights of the best epoch are put back at the end; default: not.
-    #[serde(default)]
-    pub best_weights: Option<BestWeights>,
-}
-
-/// Which epoch is best.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct BestWeights {
-    /// A key of the epoch's logs, such as `val_loss`.
-    pub monitor: String,
-    /// Whether less or more of it is better.
-    pub mode: Mode,
-}
-
-/// A direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Mode {
-    /// Less is better.
-    Min,
-    /// More is better.
-    Max,
 }
 
 fn one_epoch() -> usize {

@@ -155,9 +155,9 @@ fn capacity_for(bytes: usize) -> Option<usize> {
     }
 }
 
-/// The layout of a block of such a capacity; `None` for whole huge pages, which do not come from the allocator.
+/// The layout of a block of such a capacity; `None` for large ones, which do not come from the allocator.
 fn layout(capacity: usize) -> Option<Layout> {
-    (capacity < HUGE_PAGE).then(|| Layout::from_size_align(capacity, ALIGNMENT).ok())?
+    (capacity < recycle::LEAST).then(|| Layout::from_size_align(capacity, ALIGNMENT).ok())?
 }
 
 /// A zeroed block of a capacity, more than zero.

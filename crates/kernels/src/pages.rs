@@ -1,4 +1,5 @@
-//! Memory for large buffers, in huge pages where the system has them.
+//! Memory for large buffers, straight from the system: it gets every one back, where an allocator would keep the holes
+//! that dropped models leave. In huge pages where the system has them.
 
 use std::ptr::NonNull;
 
@@ -7,12 +8,13 @@ use std::ptr::NonNull;
 /// a tenth and make the speed of a process a matter of luck.
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
-/// A zeroed block of `capacity` bytes, whole huge pages. None of it has been touched yet where the system zeroes pages
-/// at their first touch: zeroing here would cost as much as the copy that often follows.
+/// A zeroed block of `capacity` bytes, whole pages, aligned to a huge page if it holds one. None of it has been touched
+/// yet where the system zeroes pages at their first touch: zeroing here would cost as much as the copy that often follows.
 #[cfg(target_os = "linux")]
 pub(crate) fn allocate(capacity: usize) -> Option<NonNull<u8>> {
+    let huge = capacity >= HUGE_PAGE;
     // Room to align in.
-    let room = capacity.checked_add(HUGE_PAGE)?;
+    let room = if huge { capacity.checked_add(HUGE_PAGE)? } else { capacity };
     // SAFETY: a new mapping, which touches no other memory.
     let mapped = unsafe {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
@@ -20,6 +22,9 @@ pub(crate) fn allocate(capacity: usize) -> Option<NonNull<u8>> {
     };
     if mapped == libc::MAP_FAILED {
         return None;
+    }
+    if !huge {
+        return NonNull::new(mapped.cast());
     }
     let before = mapped.addr().wrapping_neg() % HUGE_PAGE;
     // SAFETY: whole pages of the mapping before and behind the block, which nobody has; the block itself stays. Huge

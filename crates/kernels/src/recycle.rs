@@ -13,6 +13,8 @@ pub(crate) const GRANULE: usize = 64 << 10;
 const MOST: usize = 64 << 20;
 /// The bytes kept in all: a few steps' results, since the garbage collector gives many back at once.
 const MOST_IN_ALL: usize = 128 << 20;
+/// The blocks kept: enough for a step's results, but not for the many small models that are collected at once.
+const MOST_BLOCKS: usize = 32;
 
 /// A block of memory that nobody uses.
 struct Block {
@@ -55,7 +57,7 @@ pub(crate) fn give(pointer: NonNull<u8>, capacity: usize, mut free: impl FnMut(N
     let mut kept = kept();
     kept.blocks.push_back(Block { pointer, capacity });
     kept.bytes += capacity;
-    while kept.bytes > MOST_IN_ALL {
+    while kept.bytes > MOST_IN_ALL || kept.blocks.len() > MOST_BLOCKS {
         let Some(oldest) = kept.blocks.pop_front() else { break };
         kept.bytes -= oldest.capacity;
         free(oldest.pointer, oldest.capacity);

@@ -181,18 +181,26 @@ impl Backward<'_> {
         let Some(dh0) = self.dh0 else { return };
         let carries = matches!(spec.kind, CellKind::Gru { .. });
         let product = self.state_product(0);
-        self.products(s, part, part.rows(self.batch), product, buffer, |rows, block, product| {
-            for (i, row) in rows.enumerate() {
-                for unit in 0..self.layout.units(block) {
-                    // SAFETY: inside the product, the carried gradient and dh0, in rows and blocks of this part.
-                    unsafe {
-                        let carry = *self.carry.add((block * self.batch + row) * width + unit);
-                        let d = *product.add(i * width + unit) + if carries { carry } else { 0.0 };
-                        *dh0.add(row * spec.hidden + block * width + unit) = d;
+        self.products(
+            s,
+            part,
+            part.rows(self.batch),
+            product,
+            buffer,
+            |_| (),
+            |rows, block, product| {
+                for (i, row) in rows.enumerate() {
+                    for unit in 0..self.layout.units(block) {
+                        // SAFETY: inside the product, the carried gradient and dh0, in rows and blocks of this part.
+                        unsafe {
+                            let carry = *self.carry.add((block * self.batch + row) * width + unit);
+                            let d = *product.add(i * width + unit) + if carries { carry } else { 0.0 };
+                            *dh0.add(row * spec.hidden + block * width + unit) = d;
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
     }
 
     /// The product that gives step t − 1 its gradient of h from the gate gradients of step t.
@@ -213,13 +221,14 @@ impl Backward<'_> {
     ) {
         let rows = part.rows(self.count(t));
         macro_rules! with {
-            ($product:expr, $gates:ident) => {
-                self.products(s, part, rows.clone(), $product, buffer, |rows, block, product| {
+            ($product:expr, $gates:ident) => {{
+                let expect = |block| self.prefetch(s, t, rows.clone(), block);
+                self.products(s, part, rows.clone(), $product, buffer, expect, |rows, block, product| {
                     // SAFETY: the rows and the block are of this part, and its product is in the buffer.
                     let gates = unsafe { self.gates(t, rows, block, product) };
                     s.enter($gates(a, gates));
                 })
-            };
+            }};
         }
         match self.layout.spec.kind {
             CellKind::Rnn => with!(self.state_product(t + 1), Rnn),
@@ -237,6 +246,7 @@ impl Backward<'_> {
     /// Computes a product block by block into the buffer, and hands each block's rows to `gates` with the place of
     /// its product. Rows that the product's step does not have are zero.
     #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "a product, and what is done before and after it")]
     fn products<S: Simd>(
         &self,
         s: S,
@@ -244,6 +254,7 @@ impl Backward<'_> {
         rows: Range<usize>,
         product: Product<'_>,
         buffer: &mut [f32],
+        expect: impl Fn(usize),
         gates: impl Fn(Range<usize>, usize, *const f32),
     ) {
         let Layout { width, blocks, .. } = self.layout;
@@ -272,7 +283,9 @@ impl Backward<'_> {
             };
             // SAFETY: the present rows are in the planes, the panels are the cell's, and the buffer is long enough.
             unsafe {
-                few.run(s, part.blocks.clone(), buffer, |block, product| gates(rows.clone(), block, product));
+                few.run(s, part.blocks.clone(), buffer, expect, |block, product| {
+                    gates(rows.clone(), block, product);
+                });
             }
             return;
         }
@@ -304,6 +317,21 @@ impl Backward<'_> {
                 }
                 gates(rows, block, buffer.as_ptr());
             }
+        }
+    }
+
+    /// Asks for the lines of few rows of a block that its gates will read and write.
+    #[inline(always)]
+    fn prefetch<S: Simd>(&self, s: S, t: usize, rows: Range<usize>, block: usize) {
+        let Layout { spec, width, blocks } = self.layout;
+        for row in rows {
+            let row = self.steps[t] + row;
+            for slot in 0..self.layout.slots() {
+                s.prefetch(self.planes.wrapping_add((slot * blocks + block) * self.plane + row * width));
+            }
+            let place = row * spec.hidden + block * width;
+            s.prefetch(self.dy.as_ptr().wrapping_add(place));
+            s.prefetch(self.y.as_ptr().wrapping_add(place));
         }
     }
 

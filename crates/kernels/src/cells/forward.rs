@@ -228,13 +228,22 @@ impl Forward<'_> {
         let descending = t % 2 == 1;
         let product = Product { left: self.state(t), panels: &self.packed.recurrent, gates, descending };
         macro_rules! with {
-            ($product:expr, $gates:ident) => {
-                self.products(s, part, rows.clone(), $product, buffer, |rows, block, product, gate| {
-                    // SAFETY: the rows and the block are of this part, and its product is in the buffer.
-                    let gates = unsafe { self.gates(t, plane_row, rows, block, product, gate) };
-                    s.enter($gates(a, gates));
-                })
-            };
+            ($product:expr, $gates:ident) => {{
+                let expect = |block| self.prefetch(s, t, plane_row, rows.clone(), block);
+                self.products(
+                    s,
+                    part,
+                    rows.clone(),
+                    $product,
+                    buffer,
+                    expect,
+                    |rows, block, product, gate| {
+                        // SAFETY: the rows and the block are of this part, and its product is in the buffer.
+                        let gates = unsafe { self.gates(t, plane_row, rows, block, product, gate) };
+                        s.enter($gates(a, gates));
+                    },
+                )
+            }};
         }
         match self.layout.spec.kind {
             CellKind::Rnn => with!(product, Rnn),
@@ -260,6 +269,7 @@ impl Forward<'_> {
     /// Computes a recurrent product block by block into the buffer, and hands each block's rows to `gates` with
     /// the place of its product and the elements from gate to gate.
     #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "a product, and what is done before and after it")]
     fn products<S: Simd>(
         &self,
         s: S,
@@ -267,6 +277,7 @@ impl Forward<'_> {
         rows: Range<usize>,
         product: Product<'_>,
         buffer: &mut [f32],
+        expect: impl Fn(usize),
         gates: impl Fn(Range<usize>, usize, *const f32, usize),
     ) {
         let Layout { spec, width, .. } = self.layout;
@@ -286,7 +297,7 @@ impl Forward<'_> {
             };
             // SAFETY: the rows are inside the state, the panels are the cell's, and the buffer is long enough.
             unsafe {
-                few.run(s, part.blocks.clone(), buffer, |block, product| {
+                few.run(s, part.blocks.clone(), buffer, expect, |block, product| {
                     gates(rows.clone(), block, product, rows.len() * width);
                 });
             }
@@ -320,6 +331,21 @@ impl Forward<'_> {
                 }
                 gates(rows, block, buffer.as_ptr(), gate);
             }
+        }
+    }
+
+    /// Asks for the lines of few rows of a block that its gates will read and write: they were last used a step or a
+    /// chunk ago, and the weights that stream by have pushed them out of the near caches.
+    #[inline(always)]
+    fn prefetch<S: Simd>(&self, s: S, t: usize, plane_row: usize, rows: Range<usize>, block: usize) {
+        let Layout { spec, width, blocks } = self.layout;
+        let slots = if self.keep { self.layout.slots() } else { spec.gates() };
+        for row in rows {
+            for slot in 0..slots {
+                let plane = (slot * blocks + block) * self.plane;
+                s.prefetch(self.planes.wrapping_add(plane + (plane_row + row) * width));
+            }
+            s.prefetch(self.y.wrapping_add((self.steps[t] + row) * spec.hidden + block * width));
         }
     }
 

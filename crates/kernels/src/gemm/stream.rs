@@ -10,6 +10,25 @@ pub(crate) const FEW_ROWS: usize = 3;
 /// Panels of one row that are worked on together: eight sums, enough to hide the latency of a multiply-add.
 const TOGETHER: usize = 4;
 
+/// Numbers in a cache line.
+const LINE: usize = 16;
+
+impl Left {
+    /// Asks for some rows whose elements are next to one another.
+    #[inline(always)]
+    pub(crate) fn prefetch<S: Simd>(&self, s: S, rows: usize, depth: usize) {
+        let segment = self.segment.min(depth);
+        for row in 0..rows {
+            for (i, first) in (0..depth).step_by(segment.max(1)).enumerate() {
+                let start = row * self.row + i * self.segment_stride;
+                for k in (0..segment.min(depth - first)).step_by(LINE) {
+                    s.prefetch(self.pointer.wrapping_add(start + k));
+                }
+            }
+        }
+    }
+}
+
 /// out[rows, panels] = left·right over a depth K, for up to [`FEW_ROWS`] rows, with the same bits as
 /// [`super::Block`].
 ///

@@ -113,7 +113,7 @@ impl WeightGradient<'_> {
         let layout = &self.gradients.layout;
         let columns = layout.spec.gates() * layout.spec.hidden;
         let panels = self.slots * layout.blocks;
-        let (height, rows) = (self.height(), self.gradients.rows());
+        let (height, rows) = (self.height(), self.gradients.rows);
         assert!(workspace.len() >= panels * layout.width * height);
         assert_eq!(destination.into.len(), self.source.columns() * columns);
         assert!(destination.bias.as_ref().map_or(!self.bias, |bias| bias.len() == columns));
@@ -203,7 +203,7 @@ impl Shared<'_> {
         let product = self.product;
         let gradients = product.gradients;
         let Layout { width, blocks, .. } = gradients.layout;
-        let (all, height, count) = (gradients.rows(), product.height(), columns.len());
+        let (all, height, count) = (gradients.rows, product.height(), columns.len());
         let plane = gradients.layout.plane(all);
         let real = columns.start..columns.end.min(product.source.columns());
         for first in (0..all).step_by(DEPTH) {

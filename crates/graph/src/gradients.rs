@@ -180,8 +180,31 @@ impl<T: Scalar> Gradients<T> {
             .map_err(|_| Error::native("Gradients of different weights overlap or lie outside their arena"))
     }
 
+    /// Adds row `position` of `values` to row `ids(position)` of the table that weight `index` is, for every position that has an id,
+    /// in the order of positions.
+    pub(crate) fn add_rows(
+        &mut self,
+        index: usize,
+        positions: usize,
+        ids: impl Fn(usize) -> Option<usize>,
+        values: &[T],
+    ) -> Result<()> {
+        if let Some(list) = self.rows_mut(index) {
+            return list.accumulate(positions, ids, values);
+        }
+        let [table] = self.dense([Some(index)])?;
+        let width = values.len() / positions.max(1);
+        for (position, values) in values.chunks_exact(width.max(1)).enumerate() {
+            let target = ids(position).and_then(|row| table.get_mut(row * width..(row + 1) * width));
+            for (sum, &value) in target.into_iter().flatten().zip(values) {
+                *sum += value;
+            }
+        }
+        Ok(())
+    }
+
     /// The row list of weight `index`, if its gradient is one.
-    pub(crate) fn rows_mut(&mut self, index: usize) -> Option<&mut RowGradient<T>> {
+    fn rows_mut(&mut self, index: usize) -> Option<&mut RowGradient<T>> {
         match self.places.get(index)? {
             Place::Rows(list) => self.rows.get_mut(*list),
             _ => None,

@@ -150,18 +150,23 @@ fn dropout_in_training() {
 #[test]
 fn embedding_rows_and_shared_tables() {
     let tokens = Feed::ints(&[1, 2, 0, 0, 4, 1, 1, 3, 2, 2, 0, 0], &[3, 4]);
-    for (mask_zero, shared) in [(false, false), (true, false), (true, true)] {
+    // Five rows are few enough beside twelve steps for the table to be projected as a whole, nine are not.
+    for (mask_zero, shared, vocabulary) in
+        [(false, false, 5), (false, false, 9), (true, false, 5), (true, false, 9), (true, true, 5)]
+    {
         let mut b = Builder::default();
         let x = b.int("tokens", json!([null, null]));
-        let table = b.weight(&[5, 3]);
+        let table = b.weight(&[vocabulary, 3]);
         let first = b.one("embedding", &[x], &[table], json!({ "maskZero": mask_zero }));
         let y = b.recurrent("lstm", &[first], 3, 2, &json!({}));
         let mut outputs = vec![y[0], y[2]];
+        // Both directions look rows up on their own.
+        outputs.push(b.recurrent("gru", &[first], 3, 2, &json!({ "order": "backward" }))[0]);
         if shared {
             // A second lookup merges its rows; a dense layer on the same table makes its gradient a dense one.
             let second = b.one("embedding", &[x], &[table], json!({ "maskZero": false }));
             outputs.push(b.one("poolAverage", &[second], &[], json!({})));
-            let probe = b.dense(y[1], 2, 5);
+            let probe = b.dense(y[1], 2, vocabulary);
             outputs.push(b.one("dense", &[probe], &[table], json!({})));
         }
         check(&b, &outputs, std::slice::from_ref(&tokens));

@@ -8,8 +8,8 @@
 use std::time::Instant;
 
 use seqloom_kernels::{
-    Activation, AlignedVec, CellBackward, CellForward, CellKind, CellSpec, CellWeights, OutOfMemory, Scalar,
-    pool, simd,
+    Activation, AlignedVec, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights,
+    OutOfMemory, Scalar, pool, simd,
 };
 
 /// Batch, time, and units, which are as many as the inputs.
@@ -127,7 +127,7 @@ impl Bench {
         let start = Instant::now();
         let io = CellForward {
             steps: &self.steps,
-            x: &self.x,
+            x: CellInput::Rows(&self.x),
             h0: None,
             c0: None,
             y: &mut self.y,
@@ -144,7 +144,7 @@ impl Bench {
         let start = Instant::now();
         let io = CellBackward {
             steps: &self.steps,
-            x: &self.x,
+            x: CellInput::Rows(&self.x),
             h0: None,
             c0: None,
             y: &self.y,

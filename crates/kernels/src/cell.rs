@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 
-use crate::Activation;
+use crate::{Activation, CellInput};
 
 /// The recurrence of a fused cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -157,8 +157,8 @@ pub struct CellSizes {
 pub struct CellForward<'a, T> {
     /// First row of each step, then the number of rows.
     pub steps: &'a [usize],
-    /// Input [rows, input].
-    pub x: &'a [T],
+    /// Input of each row.
+    pub x: CellInput<'a, T>,
     /// Initial state [batch, hidden]; `None` is zero.
     pub h0: Option<&'a [T]>,
     /// Initial cell state [batch, hidden] of an LSTM; `None` is zero. Ignored by other cells.
@@ -169,7 +169,8 @@ pub struct CellForward<'a, T> {
     pub c_last: Option<&'a mut [T]>,
     /// Kept for the backward pass, of [`CellSizes::stash`] elements; `None` in inference.
     pub stash: Option<&'a mut [T]>,
-    /// Scratch of [`CellSizes::forward_workspace`] elements, contents irrelevant. Fastest when 64-byte aligned.
+    /// Scratch of [`CellSizes::forward_workspace`] elements, for tokens of [`crate::Scalar::token_workspace`] more, contents
+    /// irrelevant. Fastest when 64-byte aligned.
     pub workspace: &'a mut [T],
     /// Polled once per chunk of time; when it is set the call returns early and all outputs are undefined.
     pub cancel: Option<&'a AtomicBool>,
@@ -180,8 +181,8 @@ pub struct CellForward<'a, T> {
 pub struct CellBackward<'a, T> {
     /// First row of each step, then the number of rows.
     pub steps: &'a [usize],
-    /// Input [rows, input] of the forward pass.
-    pub x: &'a [T],
+    /// Input of the forward pass.
+    pub x: CellInput<'a, T>,
     /// Initial state of the forward pass.
     pub h0: Option<&'a [T]>,
     /// Initial cell state of the forward pass.
@@ -194,7 +195,7 @@ pub struct CellBackward<'a, T> {
     pub dy: &'a [T],
     /// Gradient of the last cell states [batch, hidden] of an LSTM; `None` is zero.
     pub dc_last: Option<&'a [T]>,
-    /// Gradient of the input [rows, input], overwritten; `None` if it is not needed.
+    /// Gradient of the input [rows, input] or of the table [vocabulary, input], overwritten; `None` if it is not needed.
     pub dx: Option<&'a mut [T]>,
     /// Gradient of the initial state [batch, hidden], overwritten.
     pub dh0: Option<&'a mut [T]>,
@@ -206,7 +207,8 @@ pub struct CellBackward<'a, T> {
     pub d_recurrent: &'a mut [T],
     /// Gradient of the bias, added to.
     pub d_bias: Option<&'a mut [T]>,
-    /// Scratch of [`CellSizes::backward_workspace`] elements, contents irrelevant. Fastest when 64-byte aligned.
+    /// Scratch of [`CellSizes::backward_workspace`] elements, for tokens of [`crate::Scalar::token_workspace`] more, contents
+    /// irrelevant. Fastest when 64-byte aligned.
     pub workspace: &'a mut [T],
     /// Polled once per chunk of time; when it is set the call returns early and all outputs are undefined.
     pub cancel: Option<&'a AtomicBool>,
@@ -233,16 +235,21 @@ fn is_len<T>(slice: Option<&[T]>, length: Option<usize>) -> bool {
 
 impl<T> CellForward<'_, T> {
     /// # Panics
-    /// If a slice does not have the length that the cell and the steps imply.
-    pub(crate) fn check(&self, spec: &CellSpec, sizes: impl FnOnce(usize, usize) -> Option<CellSizes>) {
+    /// If a slice does not have the length that the cell and the steps imply, with `tokens` more elements of scratch.
+    pub(crate) fn check(
+        &self,
+        spec: &CellSpec,
+        tokens: usize,
+        sizes: impl FnOnce(usize, usize) -> Option<CellSizes>,
+    ) {
         let (rows, batch) = check_steps(self.steps);
         let state = batch.checked_mul(spec.hidden);
         let sizes = sizes(rows, batch).expect("the sizes of a cell's buffers overflow");
-        assert_eq!(Some(self.x.len()), rows.checked_mul(spec.input), "length of x");
+        self.x.check(rows, spec.input);
         assert_eq!(Some(self.y.len()), rows.checked_mul(spec.hidden), "length of y");
         assert!(is_len(self.h0, state), "length of h0");
         assert!(self.stash.as_ref().is_none_or(|s| s.len() >= sizes.stash), "length of the stash");
-        assert!(self.workspace.len() >= sizes.forward_workspace, "length of the workspace");
+        assert!(self.workspace.len() >= sizes.forward_workspace + tokens, "length of the workspace");
         if spec.kind == CellKind::Lstm {
             assert!(is_len(self.c0, state), "length of c0");
             assert!(is_len(self.c_last.as_deref(), state), "length of c_last");
@@ -252,18 +259,23 @@ impl<T> CellForward<'_, T> {
 
 impl<T> CellBackward<'_, T> {
     /// # Panics
-    /// If a slice does not have the length that the cell and the steps imply.
-    pub(crate) fn check(&self, spec: &CellSpec, sizes: impl FnOnce(usize, usize) -> Option<CellSizes>) {
+    /// If a slice does not have the length that the cell and the steps imply, with `tokens` more elements of scratch.
+    pub(crate) fn check(
+        &self,
+        spec: &CellSpec,
+        tokens: usize,
+        sizes: impl FnOnce(usize, usize) -> Option<CellSizes>,
+    ) {
         let (rows, batch) = check_steps(self.steps);
         let state = batch.checked_mul(spec.hidden);
         let sizes = sizes(rows, batch).expect("the sizes of a cell's buffers overflow");
-        assert_eq!(Some(self.x.len()), rows.checked_mul(spec.input), "length of x");
+        self.x.check(rows, spec.input);
         assert_eq!(Some(self.y.len()), rows.checked_mul(spec.hidden), "length of y");
         assert_eq!(self.dy.len(), self.y.len(), "length of dy");
-        assert!(is_len(self.dx.as_deref(), Some(self.x.len())), "length of dx");
+        assert!(is_len(self.dx.as_deref(), Some(self.x.matrix().len())), "length of dx");
         assert!(is_len(self.h0, state) && is_len(self.dh0.as_deref(), state), "length of h0 or dh0");
         assert!(self.stash.len() >= sizes.stash, "length of the stash");
-        assert!(self.workspace.len() >= sizes.backward_workspace, "length of the workspace");
+        assert!(self.workspace.len() >= sizes.backward_workspace + tokens, "length of the workspace");
         assert_eq!(self.d_kernel.len(), spec.kernel_len(), "length of d_kernel");
         assert_eq!(self.d_recurrent.len(), spec.recurrent_len(), "length of d_recurrent");
         assert!(is_len(self.d_bias.as_deref(), Some(spec.bias_len())), "length of d_bias");

@@ -12,6 +12,7 @@ mod aligned;
 mod cell;
 mod cells;
 mod gemm;
+mod input;
 mod math;
 mod matrix;
 mod pages;
@@ -25,6 +26,7 @@ pub use activation::Activation;
 pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
 pub use cell::{CellBackward, CellForward, CellKind, CellSizes, CellSpec, CellWeights, SpecError};
 pub use cells::PackedCell;
+pub use input::CellInput;
 pub use matrix::{Matrix, MatrixMut};
 pub use scalar::{Real, Scalar};
 

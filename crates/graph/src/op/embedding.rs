@@ -21,13 +21,20 @@ pub(super) struct Embedding {
     vocabulary: usize,
     width: usize,
     mask_zero: bool,
+    /// Whether the readers look rows up themselves.
+    only_checks: bool,
 }
 
 impl Embedding {
     pub(super) fn new(site: &Site<'_>) -> Result<Self> {
         site.arity(1..=1, 1..=1, 1)?;
         let [vocabulary, width] = site.matrix(0, "table")?;
-        Ok(Self { vocabulary, width, mask_zero: site.attributes::<Attributes>()?.mask_zero })
+        Ok(Self {
+            vocabulary,
+            width,
+            mask_zero: site.attributes::<Attributes>()?.mask_zero,
+            only_checks: false,
+        })
     }
 
     /// Tokens per (row, step): more than one where the input has further dimensions.
@@ -60,7 +67,9 @@ impl<T: Scalar> Op<T> for Embedding {
         let (time, rank) = (input.shape.time(), input.shape.rank());
         let padding = mask_of(masks, &input);
         let ([], [y]) = frame.buffers.carve([], [output.place])?;
-        for (position, (&token, y)) in tokens.iter().zip(y.chunks_exact_mut(self.width)).enumerate() {
+        let mut rows = y.chunks_exact_mut(self.width);
+        for (position, &token) in tokens.iter().enumerate() {
+            let y = rows.next().unwrap_or_default();
             let step = position / per_step;
             // Padding may hold anything, and nothing of it may reach a result.
             if padding.is_some_and(|mask| !mask.is_valid(step / time, step % time)) {
@@ -79,7 +88,9 @@ impl<T: Scalar> Op<T> for Embedding {
                 ))
                 .at_row(row)
             })?;
-            y.copy_from_slice(&table[row * self.width..(row + 1) * self.width]);
+            if !self.only_checks {
+                y.copy_from_slice(&table[row * self.width..(row + 1) * self.width]);
+            }
         }
         if self.mask_zero
             && let Some(index) = output.mask
@@ -97,6 +108,9 @@ impl<T: Scalar> Op<T> for Embedding {
     }
 
     fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        if self.only_checks {
+            return Ok(());
+        }
         let Backward { frame, masks, gradients } = context;
         let tokens = frame.integers(0)?;
         let input = frame.inputs[0];
@@ -110,20 +124,7 @@ impl<T: Scalar> Op<T> for Embedding {
         };
         let ([dy], []) = frame.buffers.carve([frame.outputs[0].gradient], [])?;
         let Some(weight) = frame.weights.index(0) else { return Ok(()) };
-        if let Some(list) = gradients.rows_mut(weight) {
-            return list.accumulate(tokens.len(), row, dy);
-        }
-        let [d_table] = gradients.dense([Some(weight)])?;
-        for (position, dy) in dy.chunks_exact(self.width).enumerate() {
-            if let Some(target) =
-                row(position).and_then(|row| d_table.get_mut(row * self.width..(row + 1) * self.width))
-            {
-                for (sum, &dy) in target.iter_mut().zip(dy) {
-                    *sum += dy;
-                }
-            }
-        }
-        Ok(())
+        gradients.add_rows(weight, tokens.len(), row, dy)
     }
 
     fn mask_rule(&self) -> MaskRule {
@@ -136,5 +137,9 @@ impl<T: Scalar> Op<T> for Embedding {
 
     fn has_row_gradient(&self) -> bool {
         true
+    }
+
+    fn leave_lookup(&mut self) {
+        self.only_checks = true;
     }
 }

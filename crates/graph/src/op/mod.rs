@@ -112,6 +112,14 @@ pub(crate) trait Op<T: Scalar>: Send {
         false
     }
 
+    /// Tells a lookup that its readers do it themselves: it only checks the tokens.
+    fn leave_lookup(&mut self) {}
+
+    /// Where an operation that can look up its input 0 itself keeps what it needs for that.
+    fn lookup_slot(&mut self) -> Option<&mut Option<Lookup>> {
+        None
+    }
+
     /// The activation that it computes, for rewrites.
     fn activation(&self) -> Option<ActivationKind> {
         None
@@ -122,6 +130,17 @@ pub(crate) trait Op<T: Scalar>: Send {
     fn fuse_activation(&mut self, _activation: ActivationKind) -> bool {
         false
     }
+}
+
+/// Rows of a table, chosen by tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lookup {
+    /// The graph input that holds the tokens.
+    pub(crate) tokens: usize,
+    /// The weight that is the table.
+    pub(crate) weight: usize,
+    /// Its number of rows.
+    pub(crate) vocabulary: usize,
 }
 
 /// Element-wise activations and those over the last axis.

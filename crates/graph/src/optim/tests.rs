@@ -144,6 +144,12 @@ fn unused_rows_receive_the_dense_update() {
                 }
                 set_dense(&mut gradients, 2, &[0.1, 0.2, -0.3]);
                 optimizer.apply(&mut parameters, &mut gradients).unwrap();
+                if t == 1 {
+                    // Which rows have been used must be seen in the saved state.
+                    let (step, state) = (optimizer.step_count(), optimizer.state().unwrap());
+                    optimizer = Optimizer::from_json(json, parameters.slots()).unwrap();
+                    optimizer.restore(step, &state).unwrap();
+                }
             }
             assert_eq!(parameters.get(0).unwrap(), [7.0; 5]);
             (

@@ -50,6 +50,8 @@ pub(crate) struct Graph<T: Scalar> {
     pub(crate) nodes: Vec<Node<T>>,
     /// Type and shape of every value, symbolic dimensions unknown.
     pub(crate) values: Vec<Meta>,
+    /// Which values have no memory, since their readers compute them.
+    pub(crate) absent: Vec<bool>,
     /// The mask of every value.
     pub(crate) masks: Vec<Option<usize>>,
     pub(crate) mask_count: usize,
@@ -81,11 +83,13 @@ impl<T: Scalar> Graph<T> {
             }
         }
         rewrite::fuse_activations(&mut nodes, &owners);
+        let absent = rewrite::fuse_lookups(&mut nodes, &spec, values.len());
         let mut graph = Self {
             row_gradients: row_gradients(&spec, &nodes),
             spec,
             nodes,
             values,
+            absent,
             masks: Vec::new(),
             mask_count: 0,
         };

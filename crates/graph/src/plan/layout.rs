@@ -76,7 +76,7 @@ impl Layout {
         self.values.resize(metas.len(), ValuePlaces::default());
         self.nodes.clear();
         self.nodes.resize(program.nodes.len(), NodePlaces::default());
-        for (value, meta) in metas.iter().enumerate() {
+        for (value, meta) in metas.iter().enumerate().filter(|&(value, _)| !graph.absent[value]) {
             let input = value < self.inputs;
             if input && meta.dtype == crate::spec::Dtype::Float32 {
                 self.values[value].value = Place::Input { index: value, len: meta.shape.elements()? };

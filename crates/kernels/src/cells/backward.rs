@@ -10,25 +10,32 @@ use super::gradients::Gradients;
 use super::layout::{Layout, cell_sizes, chunk_end};
 use super::pack::{PackedCell, Transposed};
 use super::part::{Part, buffer_len, pieces};
+use super::tokens::{sum_by_token, token_workspace};
 use crate::cell::check_steps;
 use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
 use crate::pool::{self, Team};
 use crate::simd::{Kernel, Simd, dispatch};
-use crate::{CellBackward, CellKind, CellSpec};
+use crate::{CellBackward, CellInput, CellKind, CellSpec};
 
 /// Back-propagates through a whole sequence.
 pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackward<'_, f32>) {
     assert_eq!(*spec, packed.spec, "the cell that the weights were packed for");
     let layout = Layout::new(spec, packed.level);
-    io.check(spec, |rows, batch| cell_sizes(packed.level, spec, rows, batch));
+    let vocabulary = io.x.vocabulary(spec.input);
+    let tokens =
+        token_workspace(packed.level, spec, vocabulary).expect("the size of a projected table overflows");
+    io.check(spec, tokens, |rows, batch| cell_sizes(packed.level, spec, rows, batch));
     let Some(transposed) = &packed.backward else {
         panic!("the weights were packed without the backward pass");
     };
     let (rows, batch) = check_steps(io.steps);
     if rows == 0 {
+        // A table has rows even then.
+        io.dx.into_iter().for_each(|dx| dx.fill(0.0));
         return;
     }
-    let (carry, products) = io.workspace.split_at_mut(layout.blocks * batch * layout.width);
+    let (sums, workspace) = io.workspace.split_at_mut(tokens);
+    let (carry, products) = workspace.split_at_mut(layout.blocks * batch * layout.width);
     let backward = Backward {
         layout,
         transposed,
@@ -57,18 +64,26 @@ pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackwa
     if backward.stop.load(Ordering::Relaxed) {
         return;
     }
-    Gradients {
+    let gradients = Gradients {
         layout,
         level: packed.level,
         steps: io.steps,
-        x: io.x,
         h0: io.h0,
         y: io.y,
+        rows,
         planes: io.stash,
         transposed: &transposed.input,
         cancel: io.cancel,
+    };
+    let (input_bias, recurrent_bias) = gradients.biases(io.d_bias);
+    if let CellInput::Tokens { table, ids } = io.x {
+        sum_by_token(&gradients, ids, vocabulary, sums);
+        let by_token = Gradients { rows: vocabulary, planes: sums, ..gradients };
+        by_token.input(table, io.dx, io.d_kernel, input_bias, products);
+    } else {
+        gradients.input(io.x.matrix(), io.dx, io.d_kernel, input_bias, products);
     }
-    .run(io.dx, io.d_kernel, io.d_recurrent, io.d_bias, products);
+    gradients.recurrent(io.d_recurrent, recurrent_bias, products);
 }
 
 /// Everything the members of the team share.

@@ -9,6 +9,7 @@ use super::forward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm
 use super::layout::{Layout, cell_sizes, chunk_end};
 use super::pack::PackedCell;
 use super::part::{Part, buffer_len, pieces};
+use super::tokens::{Tokens, token_workspace};
 use crate::cell::check_steps;
 use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
 use crate::pool::{self, Team};
@@ -19,14 +20,17 @@ use crate::{CellForward, CellKind, CellSpec};
 pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward<'_, f32>) {
     assert_eq!(*spec, packed.spec, "the cell that the weights were packed for");
     let layout = Layout::new(&packed.spec, packed.level);
-    io.check(&packed.spec, |rows, batch| cell_sizes(packed.level, &packed.spec, rows, batch));
+    let vocabulary = io.x.vocabulary(spec.input);
+    let tokens =
+        token_workspace(packed.level, spec, vocabulary).expect("the size of a projected table overflows");
+    io.check(&packed.spec, tokens, |rows, batch| cell_sizes(packed.level, &packed.spec, rows, batch));
     let (rows, batch) = check_steps(io.steps);
     if rows == 0 {
         return;
     }
-    let (states, rest) = io
-        .workspace
-        .split_at_mut(3.min(2 + usize::from(layout.resets_before())) * batch * layout.state_row());
+    let (projected, workspace) = io.workspace.split_at_mut(tokens);
+    let (states, rest) =
+        workspace.split_at_mut(3.min(2 + usize::from(layout.resets_before())) * batch * layout.state_row());
     let (c, chunk) = rest.split_at_mut(layout.blocks * batch * layout.width);
     let keep = io.stash.is_some();
     let (planes, plane) = match io.stash {
@@ -38,7 +42,8 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
         packed,
         steps: io.steps,
         batch,
-        x: io.x,
+        x: io.x.matrix(),
+        tokens: Tokens::new(&layout, packed, io.x, projected),
         h0: io.h0,
         c0: io.c0.filter(|_| spec.kind == CellKind::Lstm),
         y: io.y.as_mut_ptr(),
@@ -67,7 +72,9 @@ struct Forward<'a> {
     packed: &'a PackedCell,
     steps: &'a [usize],
     batch: usize,
+    /// The rows of the input, or the table.
     x: &'a [f32],
+    tokens: Option<Tokens<'a>>,
     h0: Option<&'a [f32]>,
     c0: Option<&'a [f32]>,
     y: *mut f32,
@@ -182,6 +189,17 @@ impl Forward<'_> {
         let Layout { spec, width, blocks } = self.layout;
         let share = part.rows(rows.len());
         if share.is_empty() {
+            return;
+        }
+        if let Some(tokens) = &self.tokens {
+            let rows = rows.start + share.start..rows.start + share.end;
+            for block in part.blocks.clone() {
+                // SAFETY: the rows are inside the planes and belong to this part.
+                unsafe {
+                    let planes = self.planes.add(block * self.plane + (into + share.start) * width);
+                    tokens.copy(s, &self.layout, block, rows.clone(), planes, blocks * self.plane);
+                }
+            }
             return;
         }
         let panel = spec.input * width;

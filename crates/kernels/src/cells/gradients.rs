@@ -10,14 +10,16 @@ use crate::pool;
 use crate::simd::{Kernel, Level, Simd, dispatch};
 
 /// The operands of the products.
+#[derive(Clone, Copy)]
 pub(super) struct Gradients<'a> {
     pub(super) layout: Layout,
     pub(super) level: Level,
     pub(super) steps: &'a [usize],
-    pub(super) x: &'a [f32],
     pub(super) h0: Option<&'a [f32]>,
     pub(super) y: &'a [f32],
-    /// Gate gradients in the planes of the stash.
+    /// Rows of the planes.
+    pub(super) rows: usize,
+    /// Gate gradients: the planes of the stash, or for the input side alone their sums by token.
     pub(super) planes: &'a [f32],
     /// Transposed input panels.
     pub(super) transposed: &'a [f32],
@@ -29,51 +31,62 @@ impl Gradients<'_> {
         self.cancel.is_some_and(|c| c.load(Ordering::Relaxed))
     }
 
-    pub(super) fn rows(&self) -> usize {
-        self.x.len() / self.layout.spec.input
+    /// The biases of the input and of the recurrent side, where they exist.
+    pub(super) fn biases<'b>(
+        &self,
+        bias: Option<&'b mut [f32]>,
+    ) -> (Option<&'b mut [f32]>, Option<&'b mut [f32]>) {
+        let Some(bias) = bias else { return (None, None) };
+        let (input, recurrent) = bias.split_at_mut(self.layout.spec.gates() * self.layout.spec.hidden);
+        (Some(input), Some(recurrent).filter(|r| !r.is_empty()))
     }
 
-    /// Writes `dx` and adds to the others.
-    pub(super) fn run(
+    /// Writes `dx` and adds to the gradients of the kernel and its bias; `x` is the input of the planes' rows.
+    pub(super) fn input(
         &self,
+        x: &[f32],
         dx: Option<&mut [f32]>,
         d_kernel: &mut [f32],
-        d_recurrent: &mut [f32],
-        d_bias: Option<&mut [f32]>,
+        bias: Option<&mut [f32]>,
         workspace: &mut [f32],
     ) {
         let spec = self.layout.spec;
         if let Some(dx) = dx {
             let input = Input { gradients: self, dx: dx.as_mut_ptr() };
-            pool::run_if(self.rows() * spec.input * spec.gates() * spec.hidden >= 1 << 17, |team| {
-                let rows = team.split(self.rows(), 4);
+            pool::run_if(self.rows * spec.input * spec.gates() * spec.hidden >= 1 << 17, |team| {
+                let rows = team.split(self.rows, 4);
                 dispatch(self.level, InputShare { input: &input, rows });
             });
         }
-        let columns = spec.gates() * spec.hidden;
-        let (input_bias, recurrent_bias) = match d_bias {
-            Some(bias) => {
-                let (input, recurrent) = bias.split_at_mut(columns);
-                (Some(input), Some(recurrent).filter(|r| !r.is_empty()))
-            }
-            None => (None, None),
-        };
-        let mut run = |source, first_slot, slots, into: &mut [f32], bias: Option<&mut [f32]>| {
-            let product = WeightGradient { gradients: self, source, first_slot, slots, bias: bias.is_some() };
-            product.run(workspace, Destination { into, bias });
-        };
-        let x = Source::Rows { values: self.x, columns: spec.input };
+        let x = Source::Rows { values: x, columns: spec.input };
+        self.product(x, 0, spec.gates(), Destination { into: d_kernel, bias }, workspace);
+    }
+
+    /// Adds to the gradients of the recurrent kernel and its bias.
+    pub(super) fn recurrent(&self, d_recurrent: &mut [f32], bias: Option<&mut [f32]>, workspace: &mut [f32]) {
+        let spec = self.layout.spec;
         let before = Source::Before { steps: self.steps, h0: self.h0, y: self.y, columns: spec.hidden };
-        run(x, 0, spec.gates(), d_kernel, input_bias);
         let (slot, slots) = self.layout.recurrent_slots();
-        run(before, slot, slots, d_recurrent, recurrent_bias);
+        self.product(before, slot, slots, Destination { into: &mut *d_recurrent, bias }, workspace);
         if spec.kind == (CellKind::Gru { reset_after: false }) {
-            let slot = self.layout.blocks * self.layout.plane(self.rows());
-            let planes = &self.planes[3 * slot..];
-            let plane = self.layout.plane(self.rows());
+            let plane = self.layout.plane(self.rows);
+            let planes = &self.planes[3 * self.layout.blocks * plane..];
             let reset = Source::Planes { planes, plane, width: self.layout.width, columns: spec.hidden };
-            run(reset, 0, 1, d_recurrent, None);
+            self.product(reset, 0, 1, Destination { into: d_recurrent, bias: None }, workspace);
         }
+    }
+
+    fn product(
+        &self,
+        source: Source<'_>,
+        first_slot: usize,
+        slots: usize,
+        into: Destination<'_>,
+        workspace: &mut [f32],
+    ) {
+        let product =
+            WeightGradient { gradients: self, source, first_slot, slots, bias: into.bias.is_some() };
+        product.run(workspace, into);
     }
 }
 
@@ -108,7 +121,7 @@ impl Kernel for InputShare<'_> {
             unsafe {
                 let planes = gradients.planes.as_ptr().add(first * width);
                 s.enter(Block {
-                    left: Left::planes(planes, width, gradients.layout.plane(gradients.rows())),
+                    left: Left::planes(planes, width, gradients.layout.plane(gradients.rows)),
                     right: Right { pointer: gradients.transposed.as_ptr(), panel: depth * width, row: width },
                     out: Out {
                         pointer: dx.add(first * spec.input),

@@ -21,6 +21,7 @@ mod pack;
 mod part;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod weight_gradients;
 
 pub(crate) use backward::cell_backward;
@@ -28,3 +29,4 @@ pub(crate) use forward::cell_forward;
 pub(crate) use layout::cell_sizes;
 pub use pack::PackedCell;
 pub(crate) use pack::pack_cell;
+pub(crate) use tokens::token_workspace;

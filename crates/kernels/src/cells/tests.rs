@@ -2,10 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::{PackedCell, cell_backward, cell_forward, cell_sizes, pack_cell};
+use super::{PackedCell, cell_backward, cell_forward, cell_sizes, pack_cell, token_workspace};
 use crate::simd::Level;
 use crate::tests::{levels, noise, serial};
-use crate::{Activation, CellBackward, CellForward, CellKind, CellSpec, CellWeights, Scalar, pool};
+use crate::{
+    Activation, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Scalar, pool,
+};
 
 const KINDS: [CellKind; 4] = [
     CellKind::Rnn,
@@ -21,6 +23,10 @@ pub(crate) struct Problem {
     steps: Vec<usize>,
     initial: bool,
     bias: bool,
+    /// Rows of a table that the tokens choose from; 0 for input without tokens.
+    vocabulary: usize,
+    /// Whether the input is the tokens' rows rather than the tokens.
+    gathered: bool,
     seed: u64,
 }
 
@@ -56,7 +62,7 @@ fn packed_steps(counts: &[usize]) -> Vec<usize> {
 
 impl Problem {
     fn new(spec: CellSpec, steps: Vec<usize>) -> Self {
-        Self { spec, steps, initial: true, bias: true, seed: 1 }
+        Self { spec, steps, initial: true, bias: true, vocabulary: 0, gathered: false, seed: 1 }
     }
 
     fn values<T: Scalar>(&self, which: u64, length: usize, scale: f64) -> Vec<T> {
@@ -66,11 +72,17 @@ impl Problem {
             .collect()
     }
 
+    /// The tokens of so many rows.
+    fn ids(&self, rows: usize) -> Vec<u32> {
+        (0..rows).map(|row| (row * row + row / 3) as u32 % self.vocabulary.max(1) as u32).collect()
+    }
+
     /// Runs both passes with the given functions.
     fn run<T: Scalar, P>(
         &self,
         pack: impl FnOnce(CellWeights<'_, T>) -> P,
         sizes: crate::CellSizes,
+        tokens: impl Fn(usize) -> usize,
         forward: impl Fn(&P, CellForward<'_, T>),
         backward: impl Fn(&P, CellBackward<'_, T>),
     ) -> Results<T> {
@@ -82,7 +94,18 @@ impl Problem {
         let kernel = self.values::<T>(1, spec.kernel_len(), 1.5 / (spec.input as f64).sqrt());
         let recurrent = self.values::<T>(2, spec.recurrent_len(), scale);
         let bias = self.values::<T>(3, spec.bias_len(), 0.5);
-        let x = self.values::<T>(4, rows * spec.input, 1.0);
+        let ids = self.ids(rows);
+        let matrix = if self.vocabulary > 0 { self.vocabulary } else { rows };
+        let matrix = self.values::<T>(4, matrix * spec.input, 1.0);
+        let rows_of_tokens = |&id: &u32| matrix[id as usize * spec.input..][..spec.input].to_vec();
+        let gathered: Vec<T> =
+            if self.gathered { ids.iter().flat_map(rows_of_tokens).collect() } else { Vec::new() };
+        let x = match (self.vocabulary, self.gathered) {
+            (0, _) => CellInput::Rows(&matrix[..]),
+            (_, true) => CellInput::Rows(&gathered),
+            (_, false) => CellInput::Tokens { table: &matrix, ids: &ids },
+        };
+        let tokens = tokens(self.vocabulary);
         let (h0, c0) = (self.values::<T>(5, state, 1.0), self.values::<T>(6, state, 1.0));
         let (dy, dc_last) = (self.values::<T>(7, rows * spec.hidden, 1.0), self.values::<T>(8, state, 1.0));
         let (h0, c0) = (self.initial.then_some(&h0[..]), self.initial.then_some(&c0[..]));
@@ -93,11 +116,11 @@ impl Problem {
         });
         let nan = T::from_f64(f64::NAN);
         let mut stash = vec![nan; sizes.stash];
-        let mut workspace = vec![nan; sizes.forward_workspace];
+        let mut workspace = vec![nan; sizes.forward_workspace + tokens];
         let mut results = Results {
             y: vec![nan; rows * spec.hidden],
             c_last: vec![T::ZERO; state],
-            dx: vec![nan; rows * spec.input],
+            dx: vec![nan; x.matrix().len()],
             dh0: vec![T::ZERO; state],
             dc0: vec![T::ZERO; state],
             d_kernel: vec![T::ONE; spec.kernel_len()],
@@ -110,7 +133,7 @@ impl Problem {
                 &packed,
                 CellForward {
                     steps,
-                    x: &x,
+                    x,
                     h0,
                     c0,
                     y: &mut results.y,
@@ -124,12 +147,12 @@ impl Problem {
             assert!(!training || same, "inference and training differ");
             workspace.fill(nan);
         }
-        let mut workspace = vec![nan; sizes.backward_workspace];
+        let mut workspace = vec![nan; sizes.backward_workspace + tokens];
         backward(
             &packed,
             CellBackward {
                 steps,
-                x: &x,
+                x,
                 h0,
                 c0,
                 y: &results.y,
@@ -159,6 +182,7 @@ impl Problem {
                 packed.unwrap()
             },
             cell_sizes(level, &self.spec, rows, batch).unwrap(),
+            |vocabulary| token_workspace(level, &self.spec, vocabulary).unwrap(),
             |packed, io| cell_forward(&self.spec, packed, io),
             |packed, io| cell_backward(&self.spec, packed, io),
         )
@@ -174,6 +198,7 @@ impl Problem {
                 packed.unwrap()
             },
             f64::cell_sizes(&self.spec, rows, batch).unwrap(),
+            |vocabulary| f64::token_workspace(&self.spec, vocabulary).unwrap(),
             |packed, io| f64::cell_forward(&self.spec, packed, io),
             |packed, io| f64::cell_backward(&self.spec, packed, io),
         )
@@ -316,7 +341,7 @@ fn a_row_does_not_depend_on_the_others() {
                         &packed,
                         CellForward {
                             steps: &even(time, batch),
-                            x: &x,
+                            x: CellInput::Rows(&x),
                             h0: None,
                             c0: None,
                             y: &mut y,
@@ -354,6 +379,7 @@ fn a_set_flag_stops_both_passes() {
     let results = problem.run::<f32, PackedCell>(
         |_| packed.take().unwrap(),
         sizes,
+        |_| 0,
         |packed, io| f32::cell_forward(&spec, packed, CellForward { cancel, ..io }),
         |packed, io| f32::cell_backward(&spec, packed, CellBackward { cancel, ..io }),
     );
@@ -370,12 +396,16 @@ proptest! {
         mut counts in prop::collection::vec(0usize..30, 1..8),
         initial: bool,
         bias: bool,
+        vocabulary in 0usize..9,
         seed in 0u64..1000,
         threads in 1usize..4,
     ) {
         let _serial = serial();
         pool::set_threads(threads).unwrap();
         counts.sort_unstable_by(|a, b| b.cmp(a));
-        Problem { spec: spec(kind, input, hidden), steps: packed_steps(&counts), initial, bias, seed }.check();
+        Problem { spec: spec(kind, input, hidden), steps: packed_steps(&counts), initial, bias, vocabulary, gathered: false, seed }.check();
     }
 }
+
+#[path = "token_tests.rs"]
+mod tokens;

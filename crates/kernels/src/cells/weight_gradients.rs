@@ -117,7 +117,7 @@ impl WeightGradient<'_> {
         let layout = &self.gradients.layout;
         let columns = layout.spec.gates() * layout.spec.hidden;
         let panels = self.slots * layout.blocks;
-        let (height, rows) = (self.height(), self.gradients.rows());
+        let (height, rows) = (self.height(), self.gradients.rows);
         assert!(workspace.len() >= panels * layout.width * height);
         assert_eq!(destination.into.len(), self.source.columns() * columns);
         assert!(destination.bias.as_ref().map_or(!self.bias, |bias| bias.len() == columns));
@@ -185,7 +185,7 @@ impl Kernel for Multiply<'_> {
         if panels.is_empty() {
             return;
         }
-        let rows = product.gradients.rows();
+        let rows = product.gradients.rows;
         with_buffer(ROWS * DEPTH, |buffer| {
             // Rows outside, so that the gradients are read from memory once, then from the caches.
             for first in (0..rows).step_by(DEPTH) {
@@ -219,7 +219,7 @@ impl Shared<'_> {
         let gradients = product.gradients;
         let Layout { width, blocks, .. } = gradients.layout;
         let (height, count, depth) = (product.height(), columns.len(), rows.len());
-        let plane = gradients.layout.plane(gradients.rows());
+        let plane = gradients.layout.plane(gradients.rows);
         let real = columns.start..columns.end.min(product.source.columns());
         let mut strips = Strips::new(buffer, count, depth, S::MAX_ROWS);
         strips.fill(real.len()..count, 0..depth, 1.0);

@@ -12,7 +12,7 @@ use crate::{CellBackward, CellKind, CellSpec, Real};
 /// # Panics
 /// If a slice's length contradicts the cell or the steps.
 pub fn cell_backward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellBackward<'_, T>) {
-    io.check(spec, |rows, batch| cell_sizes(spec, rows, batch));
+    io.check(spec, 0, |rows, batch| cell_sizes(spec, rows, batch));
     let (_, batch) = check_steps(io.steps);
     let (n, width) = (spec.hidden, stash_width(spec.kind) * spec.hidden);
     let columns = spec.gates() * n;
@@ -45,6 +45,9 @@ pub fn cell_backward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellB
     zero.fill(T::ZERO);
     let zero: &[T] = zero;
     dh_all.fill(T::ZERO);
+    if let Some(dx) = &mut dx {
+        dx.fill(T::ZERO);
+    }
     match dc_last {
         Some(dc_last) => dc_all.copy_from_slice(dc_last),
         None => dc_all.fill(T::ZERO),
@@ -84,11 +87,16 @@ pub fn cell_backward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellB
                 }
             }
             if let Some(dx) = &mut dx {
-                let dx = &mut dx[row * spec.input..][..spec.input];
-                dx.fill(T::ZERO);
+                let dx = &mut dx[x.source(row) * spec.input..][..spec.input];
                 multiply_add_transposed(input_side, &packed.kernel, columns, 0, dx);
             }
-            outer_add(&x[row * spec.input..][..spec.input], input_side, d_kernel, columns, 0);
+            outer_add(
+                &x.matrix()[x.source(row) * spec.input..][..spec.input],
+                input_side,
+                d_kernel,
+                columns,
+                0,
+            );
             let direct = if reset_before { 2 * n } else { columns };
             outer_add(h, &recurrent_side[..direct], d_recurrent, columns, 0);
             if reset_before {

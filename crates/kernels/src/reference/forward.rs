@@ -18,7 +18,7 @@ pub(super) fn is_cancelled(cancel: Option<&AtomicBool>) -> bool {
 /// # Panics
 /// If a slice's length contradicts the cell or the steps.
 pub fn cell_forward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellForward<'_, T>) {
-    io.check(spec, |rows, batch| cell_sizes(spec, rows, batch));
+    io.check(spec, 0, |rows, batch| cell_sizes(spec, rows, batch));
     let (_, batch) = check_steps(io.steps);
     let (n, width) = (spec.hidden, stash_width(spec.kind) * spec.hidden);
     let columns = spec.gates() * n;
@@ -49,7 +49,13 @@ pub fn cell_forward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellFo
             };
             input_side.copy_from_slice(&packed.bias[..columns]);
             recurrent_side.copy_from_slice(&packed.bias[columns..]);
-            multiply_add(&x[row * spec.input..][..spec.input], &packed.kernel, columns, 0, input_side);
+            multiply_add(
+                &x.matrix()[x.source(row) * spec.input..][..spec.input],
+                &packed.kernel,
+                columns,
+                0,
+                input_side,
+            );
             let direct = if spec.kind == (CellKind::Gru { reset_after: false }) { 2 * n } else { columns };
             multiply_add(h, &packed.recurrent, columns, 0, &mut recurrent_side[..direct]);
             let row = Row { input_side, recurrent_side, h, kept, out: &mut rest[..n] };

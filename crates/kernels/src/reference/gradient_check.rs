@@ -1,7 +1,7 @@
 //! The reference cells' gradients against finite differences in float64.
 
 use crate::tests::noise;
-use crate::{Activation, CellBackward, CellForward, CellKind, CellSpec, CellWeights, Scalar};
+use crate::{Activation, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Scalar};
 
 /// Kernel, recurrent kernel, bias, x, h0, c0: what the loss is a function of.
 type Variables = [Vec<f64>; 6];
@@ -32,7 +32,7 @@ impl Check {
             &self.packed(variables),
             CellForward {
                 steps: &self.steps,
-                x,
+                x: CellInput::Rows(x),
                 h0: Some(h0),
                 c0: Some(c0),
                 y: &mut y,
@@ -67,7 +67,7 @@ impl Check {
             &self.packed(variables),
             CellBackward {
                 steps: &self.steps,
-                x,
+                x: CellInput::Rows(x),
                 h0: Some(h0),
                 c0: Some(c0),
                 y: &y,

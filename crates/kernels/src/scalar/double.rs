@@ -22,6 +22,10 @@ impl Scalar for f64 {
         reference::cell_sizes(spec, rows, batch)
     }
 
+    fn token_workspace(_spec: &CellSpec, _vocabulary: usize) -> Option<usize> {
+        Some(0)
+    }
+
     fn cell_forward(spec: &CellSpec, packed: &Self::PackedCell, io: CellForward<'_, Self>) {
         reference::cell_forward(spec, packed, io);
     }

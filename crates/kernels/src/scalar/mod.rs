@@ -30,6 +30,10 @@ pub trait Scalar: Real {
     /// The buffers that calls over `rows` packed rows of `batch` sequences need; `None` if a size overflows.
     fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes>;
 
+    /// Elements of scratch that either pass needs besides [`Scalar::cell_sizes`] where its input is tokens of a table with
+    /// `vocabulary` rows; `None` if the size overflows.
+    fn token_workspace(spec: &CellSpec, vocabulary: usize) -> Option<usize>;
+
     /// Runs a whole sequence. With no rows it does nothing.
     fn cell_forward(spec: &CellSpec, packed: &Self::PackedCell, io: CellForward<'_, Self>);
 

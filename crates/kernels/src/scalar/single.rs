@@ -22,6 +22,10 @@ impl Scalar for f32 {
         cells::cell_sizes(simd::active(), spec, rows, batch)
     }
 
+    fn token_workspace(spec: &CellSpec, vocabulary: usize) -> Option<usize> {
+        cells::token_workspace(simd::active(), spec, vocabulary)
+    }
+
     fn cell_forward(spec: &CellSpec, packed: &Self::PackedCell, io: CellForward<'_, Self>) {
         cells::cell_forward(spec, packed, io);
     }

@@ -5,7 +5,7 @@ use super::order::{StepOrder, gather, scatter_add};
 use super::{Recurrent, WEIGHTS};
 use crate::error::Result;
 use crate::op::{Backward, Place};
-use seqloom_kernels::{CellBackward, Scalar};
+use seqloom_kernels::{CellBackward, CellInput, Scalar};
 
 impl<T: Scalar> Recurrent<T> {
     pub(super) fn run_backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
@@ -22,13 +22,18 @@ impl<T: Scalar> Recurrent<T> {
 
         let sizes = T::cell_sizes(&self.cell, rows, batch).ok_or_else(fault)?;
         let states = frame.inputs.len() - 1;
-        let kept = ForwardLayout::new(&self.cell, rows, batch, states, true, &sizes).ok_or_else(fault)?;
-        let layout = BackwardLayout::new(&self.cell, rows, batch, &sizes).ok_or_else(fault)?;
+        let input_plan = self.input_plan(&input.shape)?;
+        let kept = ForwardLayout::new(&self.cell, rows, batch, states, true, input_plan, &sizes)
+            .ok_or_else(fault)?;
+        let layout = BackwardLayout::new(&self.cell, rows, batch, input_plan, &sizes).ok_or_else(fault)?;
         let [d_sequence, d_last_h, d_last_c] =
             [0, 1, 2].map(|index| frame.outputs.get(index).map_or(Place::None, |output| output.gradient));
         let [d_x, d_h0, d_c0] =
             [0, 1, 2].map(|index| frame.inputs.get(index).map_or(Place::None, |value| value.gradient));
         let (kept_place, scratch) = (frame.stash, frame.workspace);
+        let table = self.lookup.and_then(|lookup| frame.weights.params.get(lookup.weight));
+        let learned = self.lookup.filter(|lookup| gradients.get(lookup.weight).is_some());
+        let wants_dx = d_x.is_some() || learned.is_some();
         let wants_dc = self.is_lstm() && d_last_c.is_some();
 
         // Gradients of the outputs, into packed order.
@@ -64,7 +69,7 @@ impl<T: Scalar> Recurrent<T> {
             ],
             [
                 kept.stash.of(kept_place)?,
-                layout.dx.when(d_x.is_some()).of(scratch)?,
+                layout.dx.when(wants_dx).of(scratch)?,
                 layout.dh0.when(d_h0.is_some()).of(scratch)?,
                 layout.dc0.when(d_c0.is_some()).of(scratch)?,
                 layout.frozen.of(scratch)?,
@@ -90,14 +95,17 @@ impl<T: Scalar> Recurrent<T> {
                 packed_cell,
                 CellBackward {
                     steps: packing.steps(),
-                    x,
+                    x: match (table, input_plan.vocabulary) {
+                        (Some(table), Some(_)) => CellInput::Tokens { table, ids: &self.ids },
+                        _ => CellInput::Rows(x),
+                    },
                     h0: (states > 0).then_some(h0),
                     c0: (states > 1).then_some(c0),
                     y,
                     stash,
                     dy,
                     dc_last: wants_dc.then_some(dc_last),
-                    dx: d_x.is_some().then_some(dx),
+                    dx: wants_dx.then_some(dx),
                     dh0: d_h0.is_some().then_some(dh0),
                     dc0: (d_c0.is_some()).then_some(dc0),
                     d_kernel,
@@ -114,6 +122,14 @@ impl<T: Scalar> Recurrent<T> {
         if d_x.is_some() {
             let ([packed], [gradient]) = frame.buffers.carve([layout.dx.of(scratch)?], [d_x])?;
             order.scatter_add(packed, width, frame.inputs[0].fresh, gradient);
+        }
+        if let Some(lookup) = learned.filter(|_| rows > 0) {
+            let ([packed], []) = frame.buffers.carve([layout.dx.of(scratch)?], [])?;
+            let ids = |position: usize| self.ids.get(position).map(|&id| id as usize);
+            match input_plan.vocabulary {
+                Some(vocabulary) => gradients.add_rows(lookup.weight, vocabulary, Some, packed)?,
+                None => gradients.add_rows(lookup.weight, rows, ids, packed)?,
+            }
         }
         for (piece, target) in [(layout.dh0, d_h0), (layout.dc0, d_c0)] {
             if target.is_some() {

@@ -1,19 +1,18 @@
 //! The forward pass of the fused cells.
 
 use super::layout::{ForwardLayout, fault};
-use super::order::{StepOrder, gather};
+use super::order::{StepOrder, gather, look_up};
 use super::{Recurrent, WEIGHTS};
 use crate::error::Result;
+use crate::memory;
 use crate::op::{Forward, Place};
-use seqloom_kernels::{CellForward, Scalar};
+use seqloom_kernels::{CellForward, CellInput, Scalar};
 
 impl<T: Scalar> Recurrent<T> {
     pub(super) fn run_forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
         let Forward { frame, masks } = context;
         let recording = frame.stash != Place::None;
         self.pack(frame.weights.params, WEIGHTS.map(|index| frame.weights.get(index)), recording)?;
-        let packed_cell = self.packed.as_ref().ok_or_else(fault)?;
-
         let input = frame.inputs[0];
         let mask = input.mask.and_then(|mask| masks.get_mut(mask)).ok_or_else(fault)?;
         mask.pack()?;
@@ -24,9 +23,21 @@ impl<T: Scalar> Recurrent<T> {
             StepOrder { packing, time, reversed: self.reversed, output_reversed: self.output_reversed };
         let (rows, batch) = (order.source().len(), packing.order().len());
         let (width, hidden) = (self.cell.input, self.cell.hidden);
+        let input_plan = self.input_plan(&input.shape)?;
+        let table = self.lookup.and_then(|lookup| frame.weights.params.get(lookup.weight));
+        if let Some(lookup) = self.lookup {
+            memory::refill(&mut self.ids, rows, 0, "The tokens of a batch")?;
+            let tokens = frame.integers.get(lookup.tokens).ok_or_else(fault)?;
+            for (id, &index) in self.ids.iter_mut().zip(order.source()) {
+                // The embedding has checked the tokens.
+                *id = tokens[index] as u32;
+            }
+        }
+        let packed_cell = self.packed.as_ref().ok_or_else(fault)?;
 
         let sizes = T::cell_sizes(&self.cell, rows, batch).ok_or_else(fault)?;
-        let layout = ForwardLayout::new(&self.cell, rows, batch, frame.inputs.len() - 1, recording, &sizes)
+        let states = frame.inputs.len() - 1;
+        let layout = ForwardLayout::new(&self.cell, rows, batch, states, recording, input_plan, &sizes)
             .ok_or_else(fault)?;
         let (kept, scratch) = if recording {
             (frame.stash, frame.workspace)
@@ -59,7 +70,11 @@ impl<T: Scalar> Recurrent<T> {
                 last_c,
             ],
         )?;
-        gather(x, order.source(), width, packed_x);
+        match (table, input_plan.vocabulary) {
+            (None, _) => gather(x, order.source(), width, packed_x),
+            (Some(table), None) => look_up(table, &self.ids, width, packed_x),
+            (Some(_), Some(_)) => {}
+        }
         gather(h0, packing.order(), hidden, packed_h0);
         gather(c0, packing.order(), hidden, packed_c0);
         if rows > 0 {
@@ -68,7 +83,10 @@ impl<T: Scalar> Recurrent<T> {
                 packed_cell,
                 CellForward {
                     steps: packing.steps(),
-                    x: packed_x,
+                    x: match (table, input_plan.vocabulary) {
+                        (Some(table), Some(_)) => CellInput::Tokens { table, ids: &self.ids },
+                        _ => CellInput::Rows(packed_x),
+                    },
                     h0: (!h0.is_empty()).then_some(&*packed_h0),
                     c0: (!c0.is_empty()).then_some(&*packed_c0),
                     y: &mut *packed_y,

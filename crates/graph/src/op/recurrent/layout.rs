@@ -39,6 +39,22 @@ impl Cursor {
     }
 }
 
+/// How the input reaches the kernel.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InputPlan {
+    /// Rows of the table, where the kernel is given tokens.
+    pub(super) vocabulary: Option<usize>,
+    /// What the kernel needs for tokens besides its other scratch.
+    pub(super) workspace: usize,
+}
+
+impl InputPlan {
+    /// Rows of input that are gathered.
+    fn gathered(&self, rows: usize) -> usize {
+        if self.vocabulary.is_some() { 0 } else { rows }
+    }
+}
+
 /// The forward pass: what the backward pass needs again, and scratch. Without a backward pass both lie in the workspace, the
 /// kept pieces first.
 pub(super) struct ForwardLayout {
@@ -62,18 +78,19 @@ impl ForwardLayout {
         batch: usize,
         states: usize,
         recording: bool,
+        input: InputPlan,
         sizes: &CellSizes,
     ) -> Option<Self> {
         let lstm = cell.kind == CellKind::Lstm;
         let mut kept = Cursor::default();
-        let x = kept.take(rows, cell.input)?;
+        let x = kept.take(input.gathered(rows), cell.input)?;
         let y = kept.take(rows, cell.hidden)?;
         let h0 = kept.take(batch, if states > 0 { cell.hidden } else { 0 })?;
         let c0 = kept.take(batch, if states > 1 { cell.hidden } else { 0 })?;
         let stash = kept.take(1, if recording { sizes.stash } else { 0 })?;
         let mut scratch = Cursor::default();
         let c_last = scratch.take(batch, if lstm { cell.hidden } else { 0 })?;
-        let workspace = scratch.take(1, sizes.forward_workspace)?;
+        let workspace = scratch.take(1, sizes.forward_workspace.checked_add(input.workspace)?)?;
         Some(Self {
             x,
             y,
@@ -105,18 +122,24 @@ pub(super) struct BackwardLayout {
 
 impl BackwardLayout {
     /// The layout for `rows` packed rows of `batch` sequences; `None` when a size overflows.
-    pub(super) fn new(cell: &CellSpec, rows: usize, batch: usize, sizes: &CellSizes) -> Option<Self> {
+    pub(super) fn new(
+        cell: &CellSpec,
+        rows: usize,
+        batch: usize,
+        input: InputPlan,
+        sizes: &CellSizes,
+    ) -> Option<Self> {
         let cell_state = if cell.kind == CellKind::Lstm { cell.hidden } else { 0 };
         let mut cursor = Cursor::default();
         let dy = cursor.take(rows, cell.hidden)?;
-        let dx = cursor.take(rows, cell.input)?;
+        let dx = cursor.take(input.vocabulary.unwrap_or(rows), cell.input)?;
         let dh0 = cursor.take(batch, cell.hidden)?;
         let dc0 = cursor.take(batch, cell_state)?;
         let dc_last = cursor.take(batch, cell_state)?;
         let carried = cursor.take(1, cell.hidden)?;
         let frozen = cursor
             .take(1, cell.kernel_len().checked_add(cell.recurrent_len())?.checked_add(cell.bias_len())?)?;
-        let workspace = cursor.take(1, sizes.backward_workspace)?;
+        let workspace = cursor.take(1, sizes.backward_workspace.checked_add(input.workspace)?)?;
         Some(Self { dy, dx, dh0, dc0, dc_last, carried, frozen, workspace, total: cursor.end })
     }
 }

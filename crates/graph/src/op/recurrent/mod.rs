@@ -9,11 +9,11 @@ mod layout;
 mod order;
 
 use super::activation::{elementwise, expect_float};
-use super::{Backward, Forward, Op, Operands, Site, Sizes};
+use super::{Backward, Forward, Lookup, Op, Operands, Site, Sizes};
 use crate::error::{Error, Result};
 use crate::params::Parameters;
 use crate::shape::{Meta, Shape, fits};
-use layout::{BackwardLayout, ForwardLayout};
+use layout::{BackwardLayout, ForwardLayout, InputPlan, fault};
 use seqloom_kernels::{Activation, CellKind, CellSpec, CellWeights, Scalar};
 use serde::Deserialize;
 
@@ -55,6 +55,10 @@ pub(super) struct Recurrent<T: Scalar> {
     reversed: bool,
     output_reversed: bool,
     zero_output_for_mask: bool,
+    /// Where the input is rows of a table.
+    lookup: Option<Lookup>,
+    /// The token of each packed row, from the last forward pass with a lookup.
+    ids: Vec<u32>,
     packed: Option<T::PackedCell>,
     /// The parameter version that `packed` was made from, and whether it serves the backward pass.
     packed_for: Option<(u64, bool)>,
@@ -95,6 +99,8 @@ impl<T: Scalar> Recurrent<T> {
             reversed,
             output_reversed: reversed && attributes.output_order == OutputOrder::Processing,
             zero_output_for_mask: attributes.zero_output_for_mask,
+            lookup: None,
+            ids: Vec::new(),
             packed: None,
             packed_for: None,
         })
@@ -102,6 +108,18 @@ impl<T: Scalar> Recurrent<T> {
 
     fn is_lstm(&self) -> bool {
         self.cell.kind == CellKind::Lstm
+    }
+
+    /// Whether the kernel looks tokens up itself; that depends on the padded shape alone, which is known when memory is planned.
+    fn input_plan(&self, shape: &Shape) -> Result<InputPlan> {
+        let steps = shape.batch().saturating_mul(shape.time());
+        match self.lookup {
+            Some(Lookup { vocabulary, .. }) if vocabulary <= steps / 2 => {
+                let workspace = T::token_workspace(&self.cell, vocabulary).ok_or_else(fault)?;
+                Ok(InputPlan { vocabulary: Some(vocabulary), workspace })
+            }
+            _ => Ok(InputPlan { vocabulary: None, workspace: 0 }),
+        }
     }
 
     /// Packs the weights unless that has been done since they last changed.
@@ -171,16 +189,19 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
         let too_large = || Error::memory(format!("a batch of shape {shape} is too large to address"));
         let rows = shape.batch().checked_mul(shape.time()).ok_or_else(too_large)?;
         let cell = T::cell_sizes(&self.cell, rows, shape.batch()).ok_or_else(too_large)?;
+        let input = self.input_plan(&shape)?;
         let forward = ForwardLayout::new(
             &self.cell,
             rows,
             shape.batch(),
             operands.inputs.len() - 1,
             operands.recording,
+            input,
             &cell,
         )
         .ok_or_else(too_large)?;
-        let backward = BackwardLayout::new(&self.cell, rows, shape.batch(), &cell).ok_or_else(too_large)?;
+        let backward =
+            BackwardLayout::new(&self.cell, rows, shape.batch(), input, &cell).ok_or_else(too_large)?;
         Ok(if operands.recording {
             Sizes { stash: forward.kept_total, forward: forward.scratch_total, backward: backward.total }
         } else {
@@ -195,6 +216,10 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
 
     fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
         self.run_backward(context)
+    }
+
+    fn lookup_slot(&mut self) -> Option<&mut Option<Lookup>> {
+        Some(&mut self.lookup)
     }
 
     fn writes_gradient(&self, index: usize) -> bool {

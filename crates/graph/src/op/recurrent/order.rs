@@ -9,6 +9,16 @@ pub(super) fn gather<T: Scalar>(x: &[T], indices: &[usize], width: usize, packed
     gather_by(x, indices, |index| index, width, packed);
 }
 
+/// Copies the rows `ids` of a table to consecutive rows of `packed`.
+pub(super) fn look_up<T: Scalar>(table: &[T], ids: &[u32], width: usize, packed: &mut [T]) {
+    let work = packed.len();
+    each_rows(packed, width, work, |first, packed| {
+        for (packed, &id) in packed.chunks_exact_mut(width).zip(&ids[first..]) {
+            packed.copy_from_slice(&table[id as usize * width..][..width]);
+        }
+    });
+}
+
 fn gather_by<T: Scalar>(
     x: &[T],
     indices: &[usize],

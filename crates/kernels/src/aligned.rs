@@ -43,13 +43,14 @@ macro_rules! zeroable {
 }
 zeroable!(f32, f64, u8, i8, u16, i16, u32, i32, u64, i64, usize, isize);
 
-/// A fixed-length buffer aligned to 64 bytes, zeroed when created unless asked otherwise. The memory of large ones is used
-/// again after they are dropped.
+/// A fixed-length buffer aligned to 64 bytes, zeroed when created unless asked otherwise.
 pub struct AlignedVec<T> {
     pointer: NonNull<T>,
     length: usize,
     /// Bytes that were allocated; 0 if nothing was.
     capacity: usize,
+    /// Whether the memory is to be used again.
+    passing: bool,
 }
 
 // SAFETY: the buffer is owned exclusively, like a `Vec<T>`.
@@ -60,7 +61,7 @@ unsafe impl<T: Sync> Sync for AlignedVec<T> {}
 impl<T: Zeroable> AlignedVec<T> {
     /// An empty buffer; allocates nothing.
     pub const fn new() -> Self {
-        Self { pointer: NonNull::dangling(), length: 0, capacity: 0 }
+        Self { pointer: NonNull::dangling(), length: 0, capacity: 0, passing: false }
     }
 
     /// A zeroed buffer of `length` elements.
@@ -68,40 +69,35 @@ impl<T: Zeroable> AlignedVec<T> {
     /// # Errors
     /// [`OutOfMemory`] when the allocator refuses or the size overflows.
     pub fn try_new(length: usize) -> Result<Self, OutOfMemory> {
-        let (mut buffer, fresh) = Self::allocate(length)?;
-        if !fresh {
-            buffer.fill_zero();
+        let capacity = Self::capacity(length)?;
+        if capacity == 0 {
+            return Ok(Self { pointer: NonNull::dangling(), length, capacity: 0, passing: false });
         }
-        Ok(buffer)
+        let block = allocate_zeroed(capacity).ok_or(OutOfMemory { bytes: Some(capacity) })?;
+        Ok(Self { pointer: block.cast(), length, capacity, passing: false })
     }
 
-    /// A buffer of `length` elements of any value, for callers that write all of them.
+    /// A buffer of `length` elements of any value, for callers that write all of them and do not keep it for long: its
+    /// memory is used again after it was dropped.
     ///
     /// # Errors
     /// [`OutOfMemory`] when the allocator refuses or the size overflows.
     pub fn try_any(length: usize) -> Result<Self, OutOfMemory> {
-        Ok(Self::allocate(length)?.0)
-    }
-
-    /// A buffer, and whether it is zeroed since its memory is fresh.
-    fn allocate(length: usize) -> Result<(Self, bool), OutOfMemory> {
-        let bytes = length.checked_mul(size_of::<T>()).ok_or(OutOfMemory { bytes: None })?;
-        if bytes == 0 {
-            return Ok((Self { pointer: NonNull::dangling(), length, capacity: 0 }, true));
-        }
-        let capacity = capacity_for(bytes).ok_or(OutOfMemory { bytes: None })?;
+        let capacity = Self::capacity(length)?;
         if capacity >= recycle::LEAST
             && let Some((pointer, capacity)) = recycle::take(capacity)
         {
-            return Ok((Self { pointer: pointer.cast(), length, capacity }, false));
+            return Ok(Self { pointer: pointer.cast(), length, capacity, passing: true });
         }
-        let block = allocate_zeroed(capacity).ok_or(OutOfMemory { bytes: Some(bytes) })?;
-        Ok((Self { pointer: block.cast(), length, capacity }, true))
+        let mut buffer = Self::try_new(length)?;
+        buffer.passing = true;
+        Ok(buffer)
     }
 
-    fn fill_zero(&mut self) {
-        // SAFETY: the buffer has `length` elements, for which all-zero bytes are a value.
-        unsafe { std::ptr::write_bytes(self.pointer.as_ptr(), 0, self.length) }
+    /// The bytes to allocate for `length` elements.
+    fn capacity(length: usize) -> Result<usize, OutOfMemory> {
+        let bytes = length.checked_mul(size_of::<T>()).ok_or(OutOfMemory { bytes: None })?;
+        capacity_for(bytes).ok_or(OutOfMemory { bytes: None })
     }
 
     /// Makes the buffer at least `length` long. A longer one is kept as it is; otherwise the old contents are
@@ -126,7 +122,7 @@ impl<T: Zeroable> Default for AlignedVec<T> {
 impl<T> Drop for AlignedVec<T> {
     fn drop(&mut self) {
         let pointer = self.pointer.cast::<u8>();
-        if self.capacity >= recycle::LEAST {
+        if self.passing && self.capacity >= recycle::LEAST {
             // Kept blocks may serve other types: all bytes are initialised, and every bit pattern is a number.
             recycle::give(pointer, self.capacity, free);
         } else if self.capacity > 0 {
@@ -135,9 +131,9 @@ impl<T> Drop for AlignedVec<T> {
     }
 }
 
-/// Returns a block of [`AlignedVec::allocate`] to where it came from.
+/// Returns a block of [`AlignedVec`] to where it came from.
 fn free(pointer: NonNull<u8>, capacity: usize) {
-    // SAFETY: `allocate` got the block from here with this capacity, and nobody uses it any more.
+    // SAFETY: the block was made here with this capacity, and nobody uses it any more.
     unsafe {
         match layout(capacity) {
             Some(layout) => dealloc(pointer.as_ptr(), layout),
@@ -208,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_is_used_again_is_zeroed_unless_asked_otherwise() {
+    fn memory_of_passing_buffers_is_used_again() {
         // A size of its own, so that no other test takes the block.
         let length = (recycle::LEAST + 7 * recycle::GRANULE) / size_of::<f32>();
         let mut first = AlignedVec::<f32>::try_any(length).unwrap();
@@ -220,7 +216,6 @@ mod tests {
         assert!(again.iter().all(|&x| x == 3.0));
         drop(again);
         let zeroed = AlignedVec::<u64>::try_new(length / 2).unwrap();
-        assert_eq!(zeroed.as_ptr() as usize, place);
         assert!(zeroed.iter().all(|&x| x == 0));
     }
 }

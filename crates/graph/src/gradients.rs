@@ -90,7 +90,10 @@ impl<T: Scalar> Gradients<T> {
                 end = stop.checked_next_multiple_of(SLOT_ALIGNMENT).ok_or_else(too_large)?;
             }
         }
-        Ok(Self { arena: memory::aligned(end, "The gradients")?, places, rows })
+        // Those that are handed out come back soon: their memory is used again.
+        let mut arena = memory::any(end, "The gradients")?;
+        arena.fill(T::ZERO);
+        Ok(Self { arena, places, rows })
     }
 
     /// Whether the gradients have the layout that [`Self::new`] gives them for these weights.

@@ -1,7 +1,8 @@
 import { SeqloomError } from '../errors.js'
+import type { Initializer } from '../initializers/initializer.js'
 import type { Shape } from './shape.js'
 import { showShape } from './shape.js'
-import type { GraphSpec, WireInitializer, WireInput, WireNode, WireWeight } from './wire.js'
+import type { GraphSpec, WireInput, WireNode, WireWeight } from './wire.js'
 
 /** A value of the graph that is being built: its id and its shape. */
 export interface Value {
@@ -102,7 +103,7 @@ export class LayerScope {
   ) {}
 
   /** The index of one of the layer's weights. */
-  weight(name: string, shape: readonly number[], initializer: WireInitializer): number {
+  weight(name: string, shape: readonly number[], initializer: Initializer): number {
     const wire = { name: `${this.path}/${name}`, shape, trainable: this.trainable, initializer }
     return this.builder.weight(this.owner, name, wire)
   }

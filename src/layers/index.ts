@@ -27,7 +27,8 @@ export {
   subtract,
 } from './merge.js'
 export { globalAveragePooling1d, globalMaxPooling1d, type PoolingOptions } from './pooling.js'
-export type { RecurrentOptions, WithState, WithStates } from './recurrent.js'
+export type { RecurrenceOptions, WithState, WithStates } from './recurrence.js'
+export type { RecurrentOptions } from './recurrent.js'
 export {
   flatten,
   type RepeatVectorOptions,
@@ -35,5 +36,6 @@ export {
   repeatVector,
   reshape,
 } from './reshape.js'
+export { type RNNOptions, rnn } from './rnn.js'
 export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
 export { type StepwiseLayer, type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'

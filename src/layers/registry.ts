@@ -14,6 +14,7 @@ import { Masking } from './masking.js'
 import { Concatenate, Merge, type MergeKind } from './merge.js'
 import { GlobalAveragePooling1D, GlobalMaxPooling1D } from './pooling.js'
 import { Flatten, RepeatVector, Reshape } from './reshape.js'
+import { rnnFromConfig } from './rnn.js'
 import { SimpleRNN } from './simpleRnn.js'
 import { TimeDistributed } from './timeDistributed.js'
 
@@ -39,6 +40,7 @@ const makers: ReadonlyMap<string, (options: Options) => AnyLayer> = new Map<stri
   ['Masking', (options) => new Masking(options)],
   ['RepeatVector', (options) => new RepeatVector(options)],
   ['Reshape', (options) => new Reshape(options)],
+  ['RNN', (options) => rnnFromConfig(options)],
   ['SimpleRNN', (options) => new SimpleRNN(options)],
   ['TimeDistributed', (options) => new TimeDistributed(withInner(options, ['layer']))],
   ...(['Add', 'Multiply', 'Average', 'Subtract', 'Maximum', 'Minimum'] as const).map(

@@ -121,7 +121,10 @@ export function defineCell<
       `the new state '${each}' is ${show(found)}; it was declared as ${show(shape)}`,
     )
   })
-  const ids = outputs.map((each) => valueIn(trace, result, each, 'output'))
+  const ids = outputs.map((each) => {
+    const returned = definition.outputs !== undefined || Object.hasOwn(result, each)
+    return returned ? valueIn(trace, result, each, 'output') : (states[0] as number)
+  })
   for (const [index, id] of ids.entries()) {
     const found = trace.shapeOf(id)
     if (found[0] === 'batch' && found.length > 1) continue
@@ -155,7 +158,7 @@ function outputNames(
   }
   if (typeof result.then === 'function')
     throw trace.error('ERR_OPTION', what, 'it must not be async: nothing is computed here')
-  const outputs = declared ?? (Object.hasOwn(result, 'output') ? ['output'] : [states[0] as string])
+  const outputs = declared ?? ['output']
   const unknown = Object.keys(result).find((name) => !states.includes(name) && !outputs.includes(name))
   if (unknown !== undefined) {
     const known = [...new Set([...states, ...outputs])].join(', ')

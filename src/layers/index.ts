@@ -1,3 +1,7 @@
+export { gru as gruCell } from '../cells/gru.js'
+export { lstm as lstmCell } from '../cells/lstm.js'
+export { simpleRNN as simpleRNNCell } from '../cells/simpleRnn.js'
+export { type StackedCellsOptions, stackedRNNCells } from '../cells/stacked.js'
 export { type ActivationOptions, activation } from './activation.js'
 export type { ActivationName, CellActivation } from './activations.js'
 export {

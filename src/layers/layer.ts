@@ -190,7 +190,9 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
       return work()
     } catch (error) {
       if (!(error instanceof SeqloomError)) throw error
-      throw new SeqloomError(error.code, `layer '${this.label}' (${this.className}): ${error.message}`, { cause: error })
+      throw new SeqloomError(error.code, `layer '${this.label}' (${this.className}): ${error.message}`, {
+        cause: error,
+      })
     }
   }
 

@@ -1,4 +1,5 @@
 import { Cell, cellFromConfig } from '../cells/cell.js'
+import { stackedRNNCells } from '../cells/stacked.js'
 import { GraphBuilder, type LayerScope, type Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, unifyDim } from '../graph/shape.js'
 import { lowerProgram, type Sink } from '../graph/trace/lower.js'
@@ -10,8 +11,8 @@ import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence
 
 /** Options of {@link rnn}. */
 export interface RNNOptions<C extends Cell = Cell> extends RecurrenceOptions {
-  /** What `defineCell`, `cells.*` or `layers.stackedRNNCells` made. */
-  readonly cell: C
+  /** What `defineCell`, `cells.*` or `layers.stackedRNNCells` made; an array of cells is stacked. */
+  readonly cell: C | readonly [...Cell[], C]
 }
 
 /** One symbolic value for each name. */
@@ -41,7 +42,10 @@ export type OutputsAndStates<C extends Cell> =
 export type OutputsOf<C extends Cell> =
   C extends Cell<infer Names> ? (Names extends readonly [string] ? SymbolicTensor : NamedValues<Names>) : Outputs
 
-const cell = custom('what defineCell, cells.* or layers.stackedRNNCells makes', (v) => v instanceof Cell)
+const cell = custom(
+  'what defineCell, cells.* or layers.stackedRNNCells makes, or an array of cells',
+  (v) => v instanceof Cell || (Array.isArray(v) && v.length > 0 && v.every((each) => each instanceof Cell)),
+)
 
 /** The layer that {@link rnn} makes. */
 export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
@@ -62,14 +66,14 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
       required: ['cell'],
       refused: { stateful: [false], unroll: [false], timeMajor: [false] },
     })
-    this.#cell = options.cell
+    this.#cell = options.cell instanceof Cell ? options.cell : stackedRNNCells({ cells: options.cell })
     this.returnSequences = options.returnSequences ?? false
     this.returnState = options.returnState ?? false
     this.goBackwards = options.goBackwards ?? false
     this.#zeroOutputForMask = options.zeroOutputForMask ?? true
     this.units = undefined
-    this.stateCount = options.cell.states.length
-    this.outputCount = options.cell.outputs.length
+    this.stateCount = this.#cell.states.length
+    this.outputCount = this.#cell.outputs.length
   }
 
   override constantNames(): readonly string[] {

@@ -6,9 +6,10 @@ import {
   resolveInitializer,
 } from '../../initializers/initializer.js'
 import { isRecord } from '../../options.js'
+import type { Parts } from './operands.js'
 import type { ProgramInput, ProgramWeight } from './program.js'
 import { batch, canonical, isSize, type Size } from './size.js'
-import type { Parts, SymbolicValue } from './symbolic.js'
+import type { SymbolicValue } from './symbolic.js'
 
 /** The shape of a value of one row, without the batch: one size, or an array of them. */
 export type RowShape = Size | readonly Size[]

@@ -1,4 +1,5 @@
-import { type Operand, SymbolicValue } from './symbolic.js'
+import type { Operand } from './operands.js'
+import { SymbolicValue } from './symbolic.js'
 
 /** Values side by side along a dimension, by default the last. Errors: `ERR_SHAPE`. */
 export const concat = (values: readonly SymbolicValue[], axis = -1): SymbolicValue => SymbolicValue.concat(values, axis)

@@ -82,18 +82,18 @@ export function nameOf(op: string, { kind }: Attributes): string {
 
 /**
  * Finds the sizes that the inputs' shapes stand for and checks every operation again with them. `ERR_SHAPE` names the input that does not
- * fit, or the user's line.
+ * fit, or the user's line. Names that the inputs do not tell stay names.
  */
-export function resolve(program: Program, given: readonly TracedShape[]): Resolved {
+export function bind(program: Program, given: readonly TracedShape[]): Resolved {
   const sizes = new Map<string, TracedDim>()
   const inputs = program.inputs.map(({ name, shape }, index) => {
     const actual = given[index] as TracedShape
+    const expected = shape.map((dim) => substitute(dim, sizes))
     const wrong = () =>
       new SeqloomError(
         'ERR_SHAPE',
         `${program.label}: expected '${name}' of shape ${show(expected)}, got ${show(actual)}`,
       )
-    const expected = shape.map((dim) => substitute(dim, sizes))
     if (actual.length !== expected.length) throw wrong()
     return expected.map((dim, axis) => {
       const found = actual[axis] as TracedDim
@@ -104,25 +104,29 @@ export function resolve(program: Program, given: readonly TracedShape[]): Resolv
       return both
     })
   })
-  const weights = program.weights.map(({ shape }) => shape.map((dim) => substitute(dim, sizes)))
-  const shapes: TracedShape[] = [...inputs.map((shape) => shape.map((dim) => substitute(dim, sizes))), ...weights]
+  const known = (shape: TracedShape): TracedShape => shape.map((dim) => substitute(dim, sizes))
+  const weights = program.weights.map((weight): ProgramWeight => ({ ...weight, shape: known(weight.shape) as Size[] }))
+  const shapes: TracedShape[] = [...inputs.map(known), ...weights.map(({ shape }) => shape)]
   const nodes = program.nodes.map((node): ProgramNode => {
     const attributes = substituteAttributes(node.attributes, sizes)
     const operands = node.inputs.map((id) => shapes[id] as TracedShape)
     shapes.push(inferAt(program.label, node.op, operands, attributes, node.at))
     return { ...node, attributes }
   })
-  const known = program.weights.map((weight, index): ProgramWeight => {
-    const shape = weights[index] as TracedShape
-    if (!shape.every((dim) => typeof dim === 'number')) {
-      throw new SeqloomError(
-        'ERR_SHAPE',
-        `${program.label}: the shape ${show(shape)} of weight '${weight.name}' is not known; its names must be sizes of the inputs`,
-      )
-    }
-    return { ...weight, shape: shape as readonly number[] }
-  })
-  return { program: { ...program, weights: known, nodes }, shapes }
+  return { program: { ...program, weights, nodes }, shapes }
+}
+
+/** As {@link bind}, where the shapes of all weights must become numbers, or it is `ERR_SHAPE`. */
+export function resolve(program: Program, given: readonly TracedShape[]): Resolved {
+  const resolved = bind(program, given)
+  for (const { name, shape } of resolved.program.weights) {
+    if (shape.every((dim) => typeof dim === 'number')) continue
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `${program.label}: the shape ${show(shape)} of weight '${name}' is not known; its names must be known sizes of the inputs`,
+    )
+  }
+  return resolved
 }
 
 function substituteAttributes(attributes: Attributes, sizes: ReadonlyMap<string, TracedDim>): Attributes {

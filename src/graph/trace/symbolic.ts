@@ -1,49 +1,10 @@
 import { describe, SeqloomError } from '../../errors.js'
 import { Location } from './location.js'
+import type { AxisOptions, MatmulOptions, Operand, Parts, ReduceOptions, SoftmaxOptions } from './operands.js'
 import type { Attributes, ElementwiseKind } from './operation.js'
 import { nameOf } from './program.js'
 import { hasBatch, isSize, type Size, show, type TracedShape } from './size.js'
 import type { Trace } from './trace.js'
-
-/** What operations take: a symbolic value of the same function, or a finite number. */
-export type Operand = SymbolicValue | number
-
-/** Which dimension an operation works along; negative ones count from the end. */
-export interface AxisOptions {
-  /** Default -1, the last. */
-  readonly axis?: number
-}
-
-/** Options of {@link SymbolicValue.softmax}. */
-export interface SoftmaxOptions extends AxisOptions {
-  /** Where it is zero, the result is zero; it broadcasts to the value. A row with nothing left gives zeros. */
-  readonly mask?: SymbolicValue
-}
-
-/** Options of {@link SymbolicValue.matmul}. */
-export interface MatmulOptions {
-  /** Whether to swap the last two dimensions of this value first; default false. */
-  readonly transposeA?: boolean
-  /** Whether to swap the last two dimensions of the other value first; default false. */
-  readonly transposeB?: boolean
-}
-
-/** Options of {@link SymbolicValue.sum} and the like. */
-export interface ReduceOptions {
-  /** One dimension or several; default -1, the last. */
-  readonly axis?: number | readonly number[]
-  /** Whether to keep the dimensions with size 1; default false. */
-  readonly keepDims?: boolean
-}
-
-/** An array of N values. */
-export type Parts<N extends number, Found extends readonly SymbolicValue[] = []> = number extends N
-  ? SymbolicValue[]
-  : Found['length'] extends N
-    ? Found
-    : Found['length'] extends 64
-      ? SymbolicValue[]
-      : Parts<N, [...Found, SymbolicValue]>
 
 /**
  * A value in a cell's step, a layer or a loss that is being traced: it has a shape and no numbers yet. Its methods record operations and give
@@ -195,6 +156,15 @@ export class SymbolicValue {
   /** Keras 3's: relu6(this + 3) / 6. */
   hardSigmoid(): SymbolicValue {
     return this.#elementwise('hardSigmoid', [this.#id])
+  }
+
+  /** The activation of a name, as recurrent layers have them; `'linear'` is the value itself. */
+  activation(name: 'linear' | 'relu' | 'sigmoid' | 'tanh' | 'hardSigmoid' | 'softsign' | 'softplus'): SymbolicValue {
+    if (name === 'linear') return this
+    if (!['relu', 'sigmoid', 'tanh', 'hardSigmoid', 'softsign', 'softplus'].includes(name)) {
+      throw this.#trace.error('ERR_OPTION', 'activation', `there is no activation ${describe(name)}`)
+    }
+    return this.#elementwise(name, [this.#id])
   }
 
   /** exp(this) over its sum along a dimension; where the mask is zero, the result is zero. */

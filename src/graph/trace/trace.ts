@@ -38,8 +38,7 @@ export class Trace {
   }
 
   /** Adds an operation and returns its value. `ERR_SHAPE`, naming the user's line, where the operands do not fit. */
-  add(op: string, inputs: readonly number[], attributes: Attributes = {}): number {
-    const at = Location.here()
+  add(op: string, inputs: readonly number[], attributes: Attributes = {}, at: Location = Location.here()): number {
     const name = nameOf(op, attributes)
     if (this.#finished) {
       throw new SeqloomError(
@@ -68,6 +67,14 @@ export class Trace {
     )
     this.#nodes.push({ op, inputs, attributes, at })
     return this.#shapes.push(shape) - 1
+  }
+
+  /** Adds the operations of another program to its inputs and weights, which are values of this trace; gives its outputs. */
+  inline({ nodes, outputs }: Program, inputs: readonly number[], weights: readonly number[]): number[] {
+    const ids = [...inputs, ...weights]
+    const idOf = (id: number) => ids[id] as number
+    for (const { op, inputs: from, attributes, at } of nodes) ids.push(this.add(op, from.map(idOf), attributes, at))
+    return outputs.map(idOf)
   }
 
   /** A number as a value. */

@@ -1,0 +1,7 @@
+export { type GRUCellOptions, gru } from './gru.js'
+export { type LayerNormLSTMCellOptions, layerNormLSTM } from './layerNormLstm.js'
+export { lstm } from './lstm.js'
+export type { CellOptions, GatedCellOptions, LSTMCellOptions } from './options.js'
+export { peepholeLSTM } from './peepholeLstm.js'
+export { type ProjectedLSTMCellOptions, projectedLSTM } from './projectedLstm.js'
+export { simpleRNN } from './simpleRnn.js'

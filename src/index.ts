@@ -12,6 +12,7 @@ export type { AxisOptions, MatmulOptions, Operand, ReduceOptions, SoftmaxOptions
 export * as ops from './graph/trace/ops.js'
 export type { SymbolicValue } from './graph/trace/symbolic.js'
 export * as initializers from './initializers/index.js'
+export { defineLayer } from './layers/defineLayer.js'
 export * as layers from './layers/index.js'
 export { type InputOptions, input } from './layers/input.js'
 export type { AnyLayer, Layer, LayerOptions, SymbolicTensor } from './layers/layer.js'

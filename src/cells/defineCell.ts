@@ -7,6 +7,7 @@ import {
   type ValuesOf,
   type WeightDeclarations,
   type WeightsOf,
+  weightRecord,
 } from '../graph/trace/declare.js'
 import { show, unify } from '../graph/trace/size.js'
 import { SymbolicValue } from '../graph/trace/symbolic.js'
@@ -97,16 +98,12 @@ export function defineCell<
   if (declared.states.length === 0) throw new SeqloomError('ERR_OPTION', `${where}: there must be a state`)
   const all = [...declared.inputs, ...declared.states, ...declared.constants]
   requireDistinct(where, all)
-  const { weights: specs, groups } = declareWeights(where, weights)
-  const trace = new Trace(where, all, specs)
+  const declaredWeights = declareWeights(where, weights)
+  const trace = new Trace(where, all, declaredWeights.weights)
   const values = all.map(({ name: each }, id) => [each, new SymbolicValue(trace, id)] as const)
-  const weightValue = (index: number) => new SymbolicValue(trace, all.length + index)
-  const weightValues = Object.entries(groups).map(([each, index]) => {
-    return [each, typeof index === 'number' ? weightValue(index) : index.map(weightValue)] as const
-  })
   const result = definition.step(
     trace.record('input, state or constant', Object.fromEntries(values)) as never,
-    trace.record('weight', Object.fromEntries(weightValues)) as never,
+    trace.record('weight', weightRecord(trace, all.length, declaredWeights)) as never,
   )
   const stateNames = declared.states.map((state) => state.name)
   const outputs = outputNames(trace, definition.outputs, stateNames, result)

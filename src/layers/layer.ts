@@ -126,6 +126,11 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     return 'float32'
   }
 
+  /** Whether the layer reads values of a type. */
+  acceptsType(dtype: DType): boolean {
+    return dtype === this.inputType()
+  }
+
   /** Uses the layer on symbolic values; using it twice shares its weights. */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options: ApplyOptions = {}): Out {
     checkOptions(`layer '${this.label}'.apply`, options, {
@@ -231,7 +236,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
 
   #checkType(value: SymbolicTensor): void {
     const wanted = this.inputType()
-    if (value.dtype === wanted) return
+    if (this.acceptsType(value.dtype)) return
     const source = value.call.layer
     // Like Keras and tfjs, an input of no stated type that feeds an embedding is one of integers.
     if (source instanceof Layer && 'assumeType' in source && (source as TypedByUse).assumeType(wanted)) return

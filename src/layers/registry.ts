@@ -2,6 +2,7 @@ import { SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { Activation } from './activation.js'
 import { Bidirectional } from './bidirectional.js'
+import { definedFromConfig } from './defineLayer.js'
 import { Dense } from './dense.js'
 import { Dropout } from './dropout.js'
 import { Embedding } from './embedding.js'
@@ -42,6 +43,7 @@ const makers: ReadonlyMap<string, (options: Options) => AnyLayer> = new Map<stri
   ['Reshape', (options) => new Reshape(options)],
   ['RNN', (options) => rnnFromConfig(options)],
   ['SimpleRNN', (options) => new SimpleRNN(options)],
+  ['Traced', (options) => definedFromConfig(options)],
   ['TimeDistributed', (options) => new TimeDistributed(withInner(options, ['layer']))],
   ...(['Add', 'Multiply', 'Average', 'Subtract', 'Maximum', 'Minimum'] as const).map(
     (kind) => [kind, merge(kind)] as const,

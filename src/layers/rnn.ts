@@ -76,6 +76,11 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     this.outputCount = this.#cell.outputs.length
   }
 
+  /** Tokens too: they come as numbers. */
+  override acceptsType(): boolean {
+    return true
+  }
+
   override constantNames(): readonly string[] {
     return this.#cell.constants
   }
@@ -143,12 +148,14 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
       const value = split.constants[id - firstConstant] as Value
       return scope.node('sequenceMask', [value], [], value.shape.slice(0, 2), {}, 'mask')
     })
+    const asFloat = (value: Value) =>
+      value.dtype === 'int32' ? scope.node('cast', [value], [], value.shape, {}, 'cast') : value
     const rowShapes = (ids: readonly number[]) => ids.map((id) => wireShape(shapes[id] ?? []).slice(1))
     const stored = this.returnSequences ? rowShapes(idsOut) : []
     const given = split.initial.length > 0
     const results = scope.nodes(
       'scan',
-      [...split.sequences, ...split.initial, ...split.constants, ...outerMasks],
+      [...split.sequences.map(asFloat), ...split.initial, ...split.constants.map(asFloat), ...outerMasks],
       weights,
       [
         ...stored.map((shape): Shape => [rows, time, ...shape]),

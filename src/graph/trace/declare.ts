@@ -9,7 +9,8 @@ import { isRecord } from '../../options.js'
 import type { Parts } from './operands.js'
 import type { ProgramInput, ProgramWeight } from './program.js'
 import { batch, canonical, isSize, type Size } from './size.js'
-import type { SymbolicValue } from './symbolic.js'
+import { SymbolicValue } from './symbolic.js'
+import type { Trace } from './trace.js'
 
 /** The shape of a value of one row, without the batch: one size, or an array of them. */
 export type RowShape = Size | readonly Size[]
@@ -129,4 +130,17 @@ export function requireDistinct(where: string, inputs: readonly ProgramInput[]):
   const repeated = names.find((name, index) => names.indexOf(name) !== index)
   if (repeated !== undefined)
     throw wrong(where, `'${repeated}' is declared twice; inputs, states and constants need different names`)
+}
+
+/** The values of declared weights by name, which follow `first` inputs in a trace. */
+export function weightRecord(
+  trace: Trace,
+  first: number,
+  { groups }: DeclaredWeights,
+): Readonly<Record<string, SymbolicValue | readonly SymbolicValue[]>> {
+  const value = (index: number) => new SymbolicValue(trace, first + index)
+  const entries = Object.entries(groups).map(([name, index]) => {
+    return [name, typeof index === 'number' ? value(index) : index.map(value)] as const
+  })
+  return Object.fromEntries(entries)
 }

@@ -1,27 +1,12 @@
-import { describe, SeqloomError } from '../errors.js'
-import {
-  declareInputs,
-  declareWeights,
-  type RowShape,
-  type ValuesOf,
-  type WeightDeclarations,
-  type WeightsOf,
-  weightRecord,
-} from '../graph/trace/declare.js'
+import { SeqloomError } from '../errors.js'
+import type { RowShape, ValuesOf, WeightDeclarations, WeightsOf } from '../graph/trace/declare.js'
+import { type LayerContext, traceFunction } from '../graph/trace/function.js'
 import type { Program } from '../graph/trace/program.js'
 import { loadProgram, saveProgram } from '../graph/trace/saved.js'
-import { hasBatch, show } from '../graph/trace/size.js'
-import { SymbolicValue } from '../graph/trace/symbolic.js'
-import { Trace } from '../graph/trace/trace.js'
+import type { SymbolicValue } from '../graph/trace/symbolic.js'
 import { checkOptions, custom, isRecord, label } from '../options.js'
 import type { LayerOptions, Outputs, SymbolicTensor } from './layer.js'
 import { TracedLayer } from './traced.js'
-
-/** What a layer's function can do besides computing. */
-export interface LayerContext {
-  /** Adds the mean of a value, `[batch]`, `[batch, time]` (valid steps only) or a single number, to the loss of training. */
-  readonly addLoss: (value: SymbolicValue) => void
-}
 
 /** What {@link defineLayer} takes. */
 export interface LayerDefinition<
@@ -50,18 +35,22 @@ const record = custom('an object', isRecord)
 export class DefinedLayer<Out extends Outputs = Outputs> extends TracedLayer<Out> {
   override readonly className = 'Traced'
   override readonly baseName: string
-  protected override readonly program: Program
+  readonly #program: Program
   protected override readonly outputCount: number
 
   constructor(name: string, program: Program, outputCount: number, options: LayerOptions) {
     super(`layer '${name}'`, options, { accepted: {} })
     this.baseName = name
-    this.program = program
+    this.#program = program
     this.outputCount = outputCount
   }
 
+  protected override program(): Program {
+    return this.#program
+  }
+
   override config(): Record<string, unknown> {
-    return { kind: this.baseName, outputCount: this.outputCount, program: saveProgram(this.program) }
+    return { kind: this.baseName, outputCount: this.outputCount, program: saveProgram(this.#program) }
   }
 }
 
@@ -117,33 +106,6 @@ export function defineLayer<
     required: ['call'],
   })
   const { name = 'layer', inputs = { x: 'features' }, weights = {} } = definition
-  const where = labelOf(name)
-  const declared = declareInputs(where, 'inputs', inputs)
-  const declaredWeights = declareWeights(where, weights)
-  const trace = new Trace(where, declared, declaredWeights.weights)
-  const values = Object.fromEntries(declared.map((input, id) => [input.name, new SymbolicValue(trace, id)]))
-  const losses: number[] = []
-  const addLoss = (value: SymbolicValue): void => {
-    const id = SymbolicValue.idIn(trace, value, 'addLoss')
-    const shape = trace.shapeOf(id)
-    if (shape.length > 0 && (!hasBatch(shape) || shape.length > 2)) {
-      throw trace.error('ERR_SHAPE', 'addLoss', `expected [batch], [batch, time] or one number, got ${show(shape)}`)
-    }
-    losses.push(id)
-  }
-  const result: unknown = definition.call(
-    trace.record('input', values) as never,
-    trace.record('weight', weightRecord(trace, declared.length, declaredWeights)) as never,
-    { addLoss },
-  )
-  const results = Array.isArray(result) ? result : [result]
-  if (results.length === 0)
-    throw trace.error('ERR_OPTION', 'the function', `it must return an output, not ${describe(result)}`)
-  const outputs = results.map((value) => {
-    const id = SymbolicValue.idIn(trace, value, 'the result')
-    if (hasBatch(trace.shapeOf(id))) return id
-    throw trace.error('ERR_SHAPE', 'the result', `expected [batch, …], got ${show(trace.shapeOf(id))}`)
-  })
-  const program = trace.finish([...outputs, ...losses])
-  return (options = {}) => new DefinedLayer(name, program, outputs.length, options)
+  const { program, outputCount } = traceFunction(labelOf(name), inputs, weights, definition.call as never)
+  return (options = {}) => new DefinedLayer(name, program, outputCount, options)
 }

@@ -5,6 +5,16 @@ export { type StackedCellsOptions, stackedRNNCells } from '../cells/stacked.js'
 export { type ActivationOptions, activation } from './activation.js'
 export type { ActivationName, CellActivation } from './activations.js'
 export {
+  type AdditiveAttentionOptions,
+  type AttentionBaseOptions,
+  type AttentionOptions,
+  additiveAttention,
+  attention,
+  type MultiHeadAttentionOptions,
+  multiHeadAttention,
+  type WithScores,
+} from './attention.js'
+export {
   type BidirectionalOptions,
   type BothWithState,
   type BothWithStates,
@@ -12,6 +22,7 @@ export {
   type MergeMode,
 } from './bidirectional.js'
 export { type DenseOptions, dense } from './dense.js'
+export { type DoublyStochasticPenaltyOptions, doublyStochasticPenalty } from './doublyStochastic.js'
 export { type DropoutOptions, dropout } from './dropout.js'
 export { type EmbeddingOptions, embedding } from './embedding.js'
 export { type GRUOptions, gru } from './gru.js'

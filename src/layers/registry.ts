@@ -1,9 +1,11 @@
 import { SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { Activation } from './activation.js'
+import { additiveAttention, attention, multiHeadAttention } from './attention.js'
 import { Bidirectional } from './bidirectional.js'
 import { definedFromConfig } from './defineLayer.js'
 import { Dense } from './dense.js'
+import { DoublyStochasticPenalty } from './doublyStochastic.js'
 import { Dropout } from './dropout.js'
 import { Embedding } from './embedding.js'
 import { GRU } from './gru.js'
@@ -25,6 +27,10 @@ type Options = never
 const merge = (kind: MergeKind) => (options: Options) => new Merge(kind, options)
 
 const makers: ReadonlyMap<string, (options: Options) => AnyLayer> = new Map<string, (options: Options) => AnyLayer>([
+  ['AdditiveAttention', additiveAttention as (options: Options) => AnyLayer],
+  ['Attention', attention as (options: Options) => AnyLayer],
+  ['DoublyStochasticPenalty', (options) => new DoublyStochasticPenalty(options)],
+  ['MultiHeadAttention', multiHeadAttention as (options: Options) => AnyLayer],
   ['Activation', (options) => new Activation(options)],
   ['Bidirectional', (options) => new Bidirectional(withInner(options, ['layer', 'backwardLayer']))],
   ['Concatenate', (options) => new Concatenate(options)],

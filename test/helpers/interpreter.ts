@@ -2,6 +2,8 @@
 export interface Nd {
   readonly data: number[]
   readonly shape: readonly number[]
+  /** How many steps of each row are valid; default all. */
+  readonly lengths?: readonly number[]
 }
 
 interface Node {
@@ -255,13 +257,13 @@ function run(node: Node, inputs: readonly Nd[], weights: readonly Nd[]): Nd[] {
     case 'reduce':
       return [reduce(x, a.axes, a.kind, a.keepDims)]
     case 'sequenceMask':
-      return [build(x.shape.slice(0, 2), () => 1)]
+      return [build(x.shape.slice(0, 2), ([row = 0, time = 0]) => Number(time < (x.lengths?.[row] ?? Infinity)))]
     default:
       throw new Error(`the interpreter has no operation ${node.op}`)
   }
 }
 
-/** What a graph means: its outputs for inputs and weights, by plain loops; masks are ignored. */
+/** What a graph means: its outputs for inputs and weights, by plain loops; padding counts in `sequenceMask` alone. */
 export function evaluate(graph: Graph, inputs: readonly Nd[], weights: readonly Nd[]): Nd[] {
   const values = [...inputs]
   for (const node of graph.nodes) {

@@ -3,7 +3,7 @@ import { sub } from '../graph/trace/ops.js'
 import type { Program } from '../graph/trace/program.js'
 import type { SymbolicValue } from '../graph/trace/symbolic.js'
 import { number } from '../options.js'
-import type { LayerOptions } from './layer.js'
+import type { LayerOptions, SymbolicTensor } from './layer.js'
 import { TracedLayer } from './traced.js'
 
 /** Options of {@link doublyStochasticPenalty}. */
@@ -13,7 +13,7 @@ export interface DoublyStochasticPenaltyOptions extends LayerOptions {
 }
 
 /** The layer that {@link doublyStochasticPenalty} makes. */
-export class DoublyStochasticPenalty extends TracedLayer {
+export class DoublyStochasticPenalty extends TracedLayer<SymbolicTensor> {
   override readonly className = 'DoublyStochasticPenalty'
   override readonly baseName = 'doubly_stochastic_penalty'
   protected override readonly outputCount = 1

@@ -150,7 +150,7 @@ export function trainSpec(topology: Topology, { trained, targets }: TrainPlan, w
   })
   for (const { name, value } of builder.losses) {
     losses.push({ output: all.length, weight: 1 })
-    all.push(...lowerMean(builder, `${name}/loss`, value, 2, []))
+    all.push(...lowerMean(builder, `${name}/addedLoss`, value, 2, []))
   }
   const metrics =
     trained.length > 1

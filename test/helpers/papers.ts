@@ -76,7 +76,7 @@ export function gridWeights(file: GoldenFile<unknown>, prefix = ''): Record<stri
     project_m: transposed(take('project.m')),
   }
   for (const dimension of ['time', 'depth']) {
-    for (let level = 0; file.has(`${dimension}.weight.${level}`); level++) {
+    for (let level = 0; file.has(`${prefix}${dimension}.weight.${level}`); level++) {
       weights[`${dimension}_kernel_${level}`] = transposed(take(`${dimension}.weight.${level}`))
       weights[`${dimension}_bias_${level}`] = take(`${dimension}.bias.${level}`)
     }

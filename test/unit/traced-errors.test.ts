@@ -140,7 +140,7 @@ describe('a mistake in a cell is an error where it is made', () => {
   })
 
   it('declarations that are none', async () => {
-    const define = (definition: object) => () => defineCell({ step: ({ h }) => ({ h }), ...definition } as never)
+    const define = (definition: object) => () => defineCell({ step: ({ h }: Loose) => ({ h }), ...definition } as never)
     const expectOption = async (definition: object, pattern: RegExp) => {
       const error = await caught(define(definition))
       expect(error).toMatchObject({ code: 'ERR_OPTION', message: expect.stringMatching(pattern) })

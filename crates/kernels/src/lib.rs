@@ -11,6 +11,7 @@ mod activation;
 mod aligned;
 mod cell;
 mod cells;
+mod chain;
 mod gemm;
 mod math;
 mod matrix;
@@ -23,6 +24,7 @@ pub use activation::Activation;
 pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
 pub use cell::{CellBackward, CellForward, CellKind, CellSizes, CellSpec, CellWeights, SpecError};
 pub use cells::PackedCell;
+pub use chain::{Chain, ChainOperands, Function, MAX_DIMS, Output, Source, Step, View};
 pub use matrix::{Matrix, MatrixMut};
 pub use scalar::{Real, Scalar};
 

@@ -8,6 +8,7 @@ mod concatenate;
 mod context;
 mod dense;
 mod dropout;
+pub(crate) mod elementwise;
 mod embedding;
 mod last_step;
 mod layer_norm;
@@ -15,14 +16,18 @@ mod loss;
 mod masking;
 mod merge;
 mod metric;
+mod parameter;
 mod pool;
 mod recurrent;
 mod repeat_vector;
 mod reshape;
+mod scalar;
 mod site;
 
+pub(crate) use activation::expect_float;
 pub(crate) use buffers::{Buffers, Place};
-pub(crate) use context::{Backward, Forward, Frame, ValueRef, Weights};
+pub(crate) use context::{Backward, Forward, Frame, Moment, ValueRef, Weights, check_cancelled};
+pub(crate) use recurrent::{Order, OutputOrder, StepOrder, gather, scatter_add};
 pub(crate) use site::Site;
 
 use crate::error::{Error, Result};
@@ -36,6 +41,8 @@ pub(crate) enum MaskRule {
     First,
     /// The steps that are valid in every input.
     Merge,
+    /// The steps that are valid in each of the first inputs, so many.
+    MergeFirst(usize),
     /// A mask of their own: all steps unless the operation's forward pass says otherwise.
     Own,
 }
@@ -96,6 +103,16 @@ pub(crate) trait Op<T: Scalar>: Send {
         false
     }
 
+    /// Whether its inputs may be parameters and scalars, which have no batch dimension.
+    fn takes_unbatched(&self) -> bool {
+        false
+    }
+
+    /// Whether it draws other numbers at every step of a scan.
+    fn is_random(&self) -> bool {
+        false
+    }
+
     /// Whether gradients flow from output `output` to input `input`.
     fn differentiable(&self, _input: usize, _output: usize) -> bool {
         true
@@ -104,6 +121,16 @@ pub(crate) trait Op<T: Scalar>: Send {
     /// Whether the gradient of its weight can be a list of rows.
     fn has_row_gradient(&self) -> bool {
         false
+    }
+
+    /// The number that it always gives.
+    fn constant(&self) -> Option<f64> {
+        None
+    }
+
+    /// The function of its inputs that it computes element by element, so that it can be part of a chain.
+    fn elementwise(&self) -> Option<elementwise::Kind> {
+        None
     }
 
     /// The activation that it computes, for rewrites.
@@ -126,8 +153,30 @@ pub(crate) enum ActivationKind {
     LogSoftmax,
 }
 
+/// What the body of a scan may consist of: operations that see one step's values alone.
+const BODY_OPERATIONS: [&str; 15] = [
+    "activation",
+    "add",
+    "average",
+    "concatenate",
+    "dense",
+    "dropout",
+    "elementwise",
+    "layerNorm",
+    "maximum",
+    "minimum",
+    "multiply",
+    "parameter",
+    "reshape",
+    "scalar",
+    "subtract",
+];
+
 /// The operation that a node of the wire format names.
 pub(crate) fn build<T: Scalar>(site: &Site<'_>) -> Result<Box<dyn Op<T>>> {
+    if site.in_body() && !BODY_OPERATIONS.contains(&site.op()) {
+        return Err(Error::unsupported(format!("{} cannot be part of a cell's step", site.op())));
+    }
     Ok(match site.op() {
         "activation" => Box::new(activation::ActivationOp::new(site)?),
         "add" | "average" | "subtract" | "multiply" | "maximum" | "minimum" => {
@@ -136,6 +185,7 @@ pub(crate) fn build<T: Scalar>(site: &Site<'_>) -> Result<Box<dyn Op<T>>> {
         "concatenate" => Box::new(concatenate::Concatenate::new(site)?),
         "dense" => Box::new(dense::Dense::new(site)?),
         "dropout" => Box::new(dropout::Dropout::new(site)?),
+        "elementwise" => Box::new(elementwise::Elementwise::new(site)?),
         "embedding" => Box::new(embedding::Embedding::new(site)?),
         "simpleRnn" | "lstm" | "gru" => Box::new(recurrent::Recurrent::<T>::new(site)?),
         "lastStep" => Box::new(last_step::LastStep::new(site)?),
@@ -143,9 +193,12 @@ pub(crate) fn build<T: Scalar>(site: &Site<'_>) -> Result<Box<dyn Op<T>>> {
         "loss" => loss::build(site)?,
         "masking" => Box::new(masking::Masking::new(site)?),
         "metric" => Box::new(metric::Metric::new(site)?),
+        "parameter" => Box::new(parameter::Parameter::new(site)?),
         "poolAverage" | "poolMax" => Box::new(pool::Pool::new(site)?),
         "repeatVector" => Box::new(repeat_vector::RepeatVector::new(site)?),
         "reshape" => Box::new(reshape::Reshape::new(site)?),
+        "scalar" => Box::new(scalar::ScalarOp::new(site)?),
+        "scan" => Box::new(crate::scan::Scan::new(site)?),
         other => {
             return Err(Error::unsupported(format!(
                 "There is no operation '{other}' (node '{}')",

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 /// An operation and its operands.
 pub(crate) struct Node<T: Scalar> {
-    /// `'lstm' (lstm)`, for messages.
+    /// `Layer 'lstm' (lstm)`, for messages.
     pub(crate) label: String,
     pub(crate) op: Box<dyn Op<T>>,
     /// Ids of the values it reads.
@@ -29,7 +29,7 @@ pub(crate) struct Node<T: Scalar> {
 impl<T: Scalar> Node<T> {
     /// Names the node in an error of its operation.
     pub(crate) fn explain(&self, error: Error) -> Error {
-        error.within(&format!("Layer {}", self.label))
+        error.within(&self.label)
     }
 }
 
@@ -62,35 +62,50 @@ impl<T: Scalar> Graph<T> {
     pub(crate) fn new(spec: GraphSpec) -> Result<Self> {
         spec.check_version()?;
         check_weights(&spec)?;
+        let mut graph = Self::checked(spec, false)?;
+        graph.assign_masks();
+        Ok(graph)
+    }
+
+    /// Checks the description of one step of a scan: weights have been checked by the graph around it, inputs whose first
+    /// dimension is known have no batch, and nothing has a mask.
+    pub(crate) fn body(spec: GraphSpec) -> Result<Self> {
+        let graph = Self::checked(spec, true)?;
+        Ok(Self { masks: vec![None; graph.values.len()], ..graph })
+    }
+
+    fn checked(spec: GraphSpec, body: bool) -> Result<Self> {
         let mut values = Vec::new();
         for input in &spec.inputs {
-            values.push(input_meta(input)?);
+            values.push(input_meta(input, body)?);
         }
         let mut nodes = Vec::new();
         let mut owners = vec![None; values.len()];
         for node in &spec.nodes {
-            let built = build(node, &spec, &mut values)?;
+            let built = build(node, &spec, &mut values, body)?;
             owners.resize(values.len(), Some(nodes.len()));
             nodes.push(built);
         }
         for &output in &spec.outputs {
             match values.get(output) {
-                Some(meta) if meta.dtype == Dtype::Float32 => {}
+                Some(meta) if meta.dtype == Dtype::Float32 => {
+                    if !meta.batched && meta.shape.rank() > 0 {
+                        return Err(Error::unsupported(format!("The output {output} depends on no input")));
+                    }
+                }
                 Some(_) => return Err(Error::format(format!("The output {output} is an int32 input"))),
                 None => return Err(Error::format(format!("The output {output} is not defined"))),
             }
         }
         rewrite::fuse_activations(&mut nodes, &owners);
-        let mut graph = Self {
+        Ok(Self {
             row_gradients: row_gradients(&spec, &nodes),
             spec,
             nodes,
             values,
             masks: Vec::new(),
             mask_count: 0,
-        };
-        graph.assign_masks();
-        Ok(graph)
+        })
     }
 
     /// Gives every value with a time axis a mask: its input's, an intersection, or one of its own.
@@ -108,13 +123,17 @@ impl<T: Scalar> Graph<T> {
             }
         }
         for node in &mut self.nodes {
-            let timed = node.outputs.iter().copied().find(|&output| self.values[output].shape.rank() >= 3);
-            let Some(timed) = timed else { continue };
+            let has_time =
+                |&output: &usize| self.values[output].batched && self.values[output].shape.rank() >= 3;
+            let Some(timed) = node.outputs.iter().copied().find(has_time) else { continue };
             let mut sources: Vec<usize> = match node.op.mask_rule() {
                 MaskRule::First => {
                     node.inputs.iter().take(1).filter_map(|&input| self.masks[input]).collect()
                 }
                 MaskRule::Merge => node.inputs.iter().filter_map(|&input| self.masks[input]).collect(),
+                MaskRule::MergeFirst(count) => {
+                    node.inputs.iter().take(count).filter_map(|&input| self.masks[input]).collect()
+                }
                 MaskRule::Own => Vec::new(),
             };
             sources.sort_unstable();
@@ -128,7 +147,7 @@ impl<T: Scalar> Graph<T> {
                 }
             };
             for &output in &node.outputs {
-                if self.values[output].shape.rank() >= 3 {
+                if has_time(&output) {
                     self.masks[output] = Some(mask);
                 }
             }
@@ -159,7 +178,7 @@ fn check_weights(spec: &GraphSpec) -> Result<()> {
     Ok(())
 }
 
-fn input_meta(input: &InputSpec) -> Result<Meta> {
+fn input_meta(input: &InputSpec, body: bool) -> Result<Meta> {
     let mut shape = Shape::SCALAR;
     for dim in &input.shape {
         if matches!(dim, Some(0 | ANY)) {
@@ -170,10 +189,11 @@ fn input_meta(input: &InputSpec) -> Result<Meta> {
         }
         shape = shape.pushed(dim.unwrap_or(ANY)).map_err(|error| in_input(input, &error))?;
     }
-    if shape.rank() == 0 {
+    let batched = !body || shape.dims().first() == Some(&ANY);
+    if batched && shape.rank() == 0 {
         return Err(Error::shape(format!("The input '{}' needs a batch dimension", input.name)));
     }
-    Ok(Meta { dtype: input.dtype, shape })
+    Ok(Meta { dtype: input.dtype, shape, batched })
 }
 
 fn in_input(input: &InputSpec, error: &Error) -> Error {
@@ -181,9 +201,15 @@ fn in_input(input: &InputSpec, error: &Error) -> Error {
 }
 
 /// Builds an operation and appends the values it defines.
-fn build<T: Scalar>(node: &NodeSpec, spec: &GraphSpec, values: &mut Vec<Meta>) -> Result<Node<T>> {
-    let label = format!("'{}' ({})", node.name, node.op);
-    let explain = |error: Error| error.within(&format!("Layer {label}"));
+fn build<T: Scalar>(
+    node: &NodeSpec,
+    spec: &GraphSpec,
+    values: &mut Vec<Meta>,
+    body: bool,
+) -> Result<Node<T>> {
+    let what = if body { "Operation" } else { "Layer" };
+    let label = format!("{what} '{}' ({})", node.name, node.op);
+    let explain = |error: Error| error.within(&label);
     let mut metas = Vec::new();
     for &input in &node.inputs {
         let meta = values.get(input).ok_or_else(|| {
@@ -210,9 +236,16 @@ fn build<T: Scalar>(node: &NodeSpec, spec: &GraphSpec, values: &mut Vec<Meta>) -
             ))));
         }
     }
-    let mut op = op::build::<T>(&Site::new(node, &spec.weights)).map_err(explain)?;
+    let mut op = op::build::<T>(&Site::new(node, &spec.weights, body)).map_err(explain)?;
+    if let Some(meta) = metas.iter().find(|meta| !meta.batched && !op.takes_unbatched()) {
+        return Err(explain(Error::shape(format!(
+            "the inputs must have a batch dimension; got a parameter or scalar of shape {}",
+            meta.shape
+        ))));
+    }
     let mut outputs = vec![Meta::float(Shape::SCALAR); node.outputs.len()];
     op.infer(&metas, &mut outputs).map_err(explain)?;
+    Meta::derive_batch(&metas, &mut outputs);
     values.extend(outputs);
     Ok(Node {
         op,

@@ -2,8 +2,8 @@
 
 use super::Scalar;
 use crate::{
-    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Matrix, MatrixMut, OutOfMemory,
-    reference,
+    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
+    MatrixMut, OutOfMemory, reference,
 };
 
 impl Scalar for f64 {
@@ -48,5 +48,9 @@ impl Scalar for f64 {
 
     fn softmax_rows(x: &[Self], columns: usize, y: &mut [Self]) {
         reference::softmax_rows(x, columns, y);
+    }
+
+    fn chain(chain: &Chain, operands: ChainOperands<'_, '_, Self>) {
+        reference::run_chain(chain, operands);
     }
 }

@@ -5,7 +5,8 @@ mod real;
 mod single;
 
 use crate::{
-    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Matrix, MatrixMut, OutOfMemory,
+    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
+    MatrixMut, OutOfMemory,
 };
 pub use real::Real;
 
@@ -53,4 +54,7 @@ pub trait Scalar: Real {
 
     /// Each row of `columns` elements: y = exp(x − max x) / Σ exp(x − max x).
     fn softmax_rows(x: &[Self], columns: usize, y: &mut [Self]);
+
+    /// Runs a chain of element-wise operations.
+    fn chain(chain: &Chain, operands: ChainOperands<'_, '_, Self>);
 }

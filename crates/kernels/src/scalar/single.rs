@@ -2,8 +2,8 @@
 
 use super::Scalar;
 use crate::{
-    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Matrix, MatrixMut, OutOfMemory,
-    cells, gemm, math, simd,
+    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
+    MatrixMut, OutOfMemory, cells, chain, gemm, math, simd,
 };
 
 impl Scalar for f32 {
@@ -48,5 +48,9 @@ impl Scalar for f32 {
 
     fn softmax_rows(x: &[Self], columns: usize, y: &mut [Self]) {
         math::softmax_rows(simd::active(), x, columns, y);
+    }
+
+    fn chain(chain: &Chain, operands: ChainOperands<'_, '_, Self>) {
+        chain::run(simd::active(), chain, operands);
     }
 }

@@ -20,7 +20,7 @@ import { wave } from '../helpers/models.js'
 const [rows, time, features, units] = [5, 7, 3, 4]
 const lengths = [7, 1, 4, 6, 2]
 const holes = lengths.map((length, row) =>
-  Array.from({ length: time }, (_, step) => step < length && (step + row) % 3 !== 1),
+  Array.from({ length: time }, (_, step) => step < length && (step === 0 || (step + row) % 3 !== 1)),
 )
 const data = wave(rows * time * features)
 

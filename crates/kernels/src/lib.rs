@@ -25,6 +25,7 @@ pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
 pub use cell::{CellBackward, CellForward, CellKind, CellSizes, CellSpec, CellWeights, SpecError};
 pub use cells::PackedCell;
 pub use chain::{Chain, ChainOperands, Function, MAX_DIMS, Output, Source, Step, View};
+pub use gemm::PackedMatrix;
 pub use matrix::{Matrix, MatrixMut};
 pub use scalar::{Real, Scalar};
 

@@ -110,11 +110,11 @@ impl<T: Scalar> Graph<T> {
 
     /// Gives every value with a time axis a mask: its input's, an intersection, or one of its own.
     fn assign_masks(&mut self) {
-        let mut count = 0;
+        let mut masks = 0;
         self.masks = vec![None; self.values.len()];
         let mut fresh = || {
-            count += 1;
-            count - 1
+            masks += 1;
+            masks - 1
         };
         for (index, input) in self.spec.inputs.iter().enumerate() {
             let open = matches!(*input.shape, [_, None]);
@@ -123,19 +123,29 @@ impl<T: Scalar> Graph<T> {
             }
         }
         for node in &mut self.nodes {
-            let has_time =
-                |&output: &usize| self.values[output].batched && self.values[output].shape.rank() >= 3;
-            let Some(timed) = node.outputs.iter().copied().find(has_time) else { continue };
-            let mut sources: Vec<usize> = match node.op.mask_rule() {
-                MaskRule::First => {
-                    node.inputs.iter().take(1).filter_map(|&input| self.masks[input]).collect()
-                }
-                MaskRule::Merge => node.inputs.iter().filter_map(|&input| self.masks[input]).collect(),
-                MaskRule::MergeFirst(count) => {
-                    node.inputs.iter().take(count).filter_map(|&input| self.masks[input]).collect()
-                }
-                MaskRule::Own => Vec::new(),
+            let count = match node.op.mask_rule() {
+                MaskRule::First => 1,
+                MaskRule::Merge => usize::MAX,
+                MaskRule::MergeFirst(count) => count,
+                MaskRule::Own => 0,
             };
+            let inputs = || node.inputs.iter().take(count).copied();
+            let any = inputs().any(|input| self.masks[input].is_some());
+            let has_time = |output: usize| {
+                let meta = self.values[node.outputs[output]];
+                let rank = meta.shape.rank();
+                meta.batched && (rank >= 3 || (rank == 2 && any && node.op.keeps_time(output)))
+            };
+            let timed_outputs: Vec<usize> = (0..node.outputs.len())
+                .filter(|&output| has_time(output))
+                .map(|output| node.outputs[output])
+                .collect();
+            let Some(&timed) = timed_outputs.first() else { continue };
+            // A value that is repeated along the time axis has no steps of its own.
+            let time = self.values[timed].shape.time();
+            let has_steps = |&input: &usize| time == 1 || self.values[input].shape.time() != 1;
+            let mut sources: Vec<usize> =
+                inputs().filter(has_steps).filter_map(|input| self.masks[input]).collect();
             sources.sort_unstable();
             sources.dedup();
             let mask = match *sources {
@@ -146,13 +156,11 @@ impl<T: Scalar> Graph<T> {
                     index
                 }
             };
-            for &output in &node.outputs {
-                if has_time(&output) {
-                    self.masks[output] = Some(mask);
-                }
+            for value in timed_outputs {
+                self.masks[value] = Some(mask);
             }
         }
-        self.mask_count = count;
+        self.mask_count = masks;
     }
 }
 

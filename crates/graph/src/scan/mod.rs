@@ -189,6 +189,10 @@ impl<T: Scalar> Op<T> for Scan<T> {
         if self.counts.sequences == 0 { MaskRule::Own } else { MaskRule::MergeFirst(self.counts.sequences) }
     }
 
+    fn keeps_time(&self, output: usize) -> bool {
+        output < self.counts.outputs
+    }
+
     fn takes_unbatched(&self) -> bool {
         true
     }

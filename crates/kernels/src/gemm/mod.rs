@@ -8,6 +8,7 @@
 mod block;
 mod general;
 mod pack;
+mod prepacked;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -15,6 +16,8 @@ mod tile;
 pub(crate) use block::{Block, Left, Out, Right};
 pub(crate) use general::gemm;
 pub(crate) use pack::with_buffer;
+pub use prepacked::PackedMatrix;
+pub(crate) use prepacked::{gemm_packed, pack_matrix};
 
 /// Depth of a block of K; a multiple of every panel's width.
 pub(crate) const DEPTH: usize = 256;

@@ -20,5 +20,5 @@ pub use cell::{PackedCell, cell_sizes, pack_cell};
 pub use chain::{function, run_chain};
 pub use forward::cell_forward;
 pub(crate) use gemm::check_shapes;
-pub use gemm::gemm;
+pub use gemm::{PackedMatrix, gemm, pack_matrix};
 pub use softmax::softmax_rows;

@@ -8,6 +8,7 @@ use crate::{
 
 impl Scalar for f64 {
     type PackedCell = reference::PackedCell<Self>;
+    type PackedMatrix = reference::PackedMatrix<Self>;
 
     fn pack_cell(
         spec: &CellSpec,
@@ -32,6 +33,14 @@ impl Scalar for f64 {
 
     fn gemm(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: MatrixMut<'_, Self>, accumulate: bool) {
         reference::gemm(a, b, c, accumulate);
+    }
+
+    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory> {
+        reference::pack_matrix(b, into)
+    }
+
+    fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool) {
+        reference::gemm(a, b.matrix(), c, accumulate);
     }
 
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {

@@ -16,6 +16,8 @@ pub use real::Real;
 pub trait Scalar: Real {
     /// A cell's weights as its kernels want them.
     type PackedCell: Send + Sync;
+    /// A right matrix as [`Scalar::gemm_packed`] wants it.
+    type PackedMatrix: Send + Sync;
 
     /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack.
     ///
@@ -42,6 +44,15 @@ pub trait Scalar: Real {
 
     /// c = a·b, or c += a·b if `accumulate`. `a` and `b` may have any strides.
     fn gemm(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: MatrixMut<'_, Self>, accumulate: bool);
+
+    /// Packs a right matrix, reusing the buffer of an earlier pack.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the buffer cannot be allocated; `into` may then be empty.
+    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory>;
+
+    /// As [`Scalar::gemm`], bit for bit, with a packed right matrix and a row-major left one.
+    fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool);
 
     /// y = f(x), element by element.
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]);

@@ -8,6 +8,7 @@ use crate::{
 
 impl Scalar for f32 {
     type PackedCell = cells::PackedCell;
+    type PackedMatrix = gemm::PackedMatrix;
 
     fn pack_cell(
         spec: &CellSpec,
@@ -32,6 +33,14 @@ impl Scalar for f32 {
 
     fn gemm(a: Matrix<'_, Self>, b: Matrix<'_, Self>, c: MatrixMut<'_, Self>, accumulate: bool) {
         gemm::gemm(simd::active(), a, b, c, accumulate);
+    }
+
+    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory> {
+        gemm::pack_matrix(simd::active(), b, into)
+    }
+
+    fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool) {
+        gemm::gemm_packed(a, b, c, accumulate);
     }
 
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {

@@ -7,9 +7,11 @@ pub(crate) use broadcast::{Extent, broadcast, strides};
 pub(crate) use kind::{Emitter, Kind};
 
 use super::activation::expect_float;
+use super::context::mask_of;
 use super::{Backward, Forward, MaskRule, Op, Place, Site};
 use crate::error::Result;
-use crate::shape::Meta;
+use crate::mask::SequenceMask;
+use crate::shape::{Meta, Shape};
 use seqloom_kernels::{Chain, ChainOperands, Output, Scalar, Source, View};
 use serde::Deserialize;
 
@@ -54,6 +56,37 @@ fn backward_chain(kind: Kind, wanted: usize) -> Chain {
     Chain::new(steps.steps)
 }
 
+/// Calls `visit(shape of the part, row, step)` for everything at once or, where steps are missing, for each run of valid ones:
+/// what a function makes of padding could be infinite.
+fn for_each_part(
+    mask: Option<&SequenceMask>,
+    shape: &Shape,
+    mut visit: impl FnMut(Shape, usize, usize) -> Result<()>,
+) -> Result<()> {
+    let Some(mask) = mask else { return visit(*shape, 0, 0) };
+    let time = shape.time();
+    for row in 0..shape.batch() {
+        let mut step = 0;
+        while step < time {
+            let length = (step..time).take_while(|&step| mask.is_valid(row, step)).count();
+            if length > 0 {
+                let mut part = *shape;
+                if let [batch, steps, ..] = part.dims_mut() {
+                    (*batch, *steps) = (1, length);
+                }
+                visit(part, row, step)?;
+            }
+            step += length.max(1);
+        }
+    }
+    Ok(())
+}
+
+/// The same view from a step of a row on.
+fn view_from(view: View, row: usize, step: usize) -> View {
+    View { offset: view.offset + row * view.strides[0] + step * view.strides[1], ..view }
+}
+
 impl<T: Scalar> Op<T> for Elementwise {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         inputs.iter().try_for_each(expect_float)?;
@@ -62,7 +95,7 @@ impl<T: Scalar> Op<T> for Elementwise {
     }
 
     fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
-        let frame = &mut context.frame;
+        let Forward { frame, masks } = context;
         let shape = frame.outputs[0].shape;
         let mut views = [View::default(); 3];
         let mut places = [Place::None; 3];
@@ -70,23 +103,32 @@ impl<T: Scalar> Op<T> for Elementwise {
             views[index] = View { buffer: index, offset: 0, strides: strides(&shape, &input.shape) };
             places[index] = input.place;
         }
-        let mut target = [View { strides: strides(&shape, &shape), ..View::default() }];
-        let reads = &mut views[..frame.inputs.len()];
-        let extent = Extent::merged(&shape, reads, &mut target)?;
+        let target = [View { strides: strides(&shape, &shape), ..View::default() }];
+        let mask = mask_of(masks, &frame.outputs[0]);
+        let count = frame.inputs.len();
         let (sources, mut targets) = frame.buffers.carve(places, [frame.outputs[0].place])?;
-        let operands = ChainOperands {
-            dims: extent.dims(),
-            reads,
-            writes: &target,
-            sources: &sources,
-            targets: &mut targets,
-        };
-        T::chain(&self.forward, operands);
-        Ok(())
+        if mask.is_some() {
+            targets[0].fill(T::ZERO);
+        }
+        for_each_part(mask, &shape, |part, row, step| {
+            let mut reads = views.map(|view| view_from(view, row, step));
+            let mut writes = target.map(|view| view_from(view, row, step));
+            let reads = &mut reads[..count];
+            let extent = Extent::merged(&part, reads, &mut writes)?;
+            let operands = ChainOperands {
+                dims: extent.dims(),
+                reads,
+                writes: &writes,
+                sources: &sources,
+                targets: &mut targets,
+            };
+            T::chain(&self.forward, operands);
+            Ok(())
+        })
     }
 
     fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
-        let frame = &mut context.frame;
+        let Backward { frame, masks, .. } = context;
         let output = frame.outputs[0];
         let shape = output.shape;
         // What is not needed is not in memory any more; its view is that of the gradient, which is.
@@ -118,23 +160,25 @@ impl<T: Scalar> Op<T> for Elementwise {
         if wanted == 0 {
             return Ok(());
         }
-        let writes = &mut writes[..count];
-        let extent = Extent::merged(&shape, &mut reads, writes)?;
         let (sources, mut targets) = frame.buffers.carve(places, gradients)?;
         let chain = self.backward[wanted].get_or_insert_with(|| backward_chain(self.kind, wanted));
-        let operands = ChainOperands {
-            dims: extent.dims(),
-            reads: &reads,
-            writes,
-            sources: &sources,
-            targets: &mut targets,
-        };
-        T::chain(chain, operands);
-        Ok(())
+        for_each_part(mask_of(masks, &output), &shape, |part, row, step| {
+            let mut reads = reads.map(|view| view_from(view, row, step));
+            let mut writes = writes.map(|view| view_from(view, row, step));
+            let writes = &mut writes[..count];
+            let extent = Extent::merged(&part, &mut reads, writes)?;
+            let (dims, targets) = (extent.dims(), &mut targets);
+            T::chain(chain, ChainOperands { dims, reads: &reads, writes, sources: &sources, targets });
+            Ok(())
+        })
     }
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Merge
+    }
+
+    fn keeps_time(&self, _output: usize) -> bool {
+        true
     }
 
     fn takes_unbatched(&self) -> bool {

@@ -23,7 +23,10 @@ export interface GridWeights {
  * dimension's own memory. Gives the outgoing sides. Source: Kalchbrenner, Danihelka and Graves, arXiv 1507.01526, section 3.
  * Errors: `ERR_OPTION`, `ERR_SHAPE`.
  */
-export function gridBlock(sides: readonly GridSide[], weights: readonly GridWeights[]): GridSide[] {
+export function gridBlock<const Sides extends readonly GridSide[]>(
+  sides: Sides,
+  weights: readonly GridWeights[],
+): { readonly [Dimension in keyof Sides]: GridSide } {
   const [first, ...others] = sides
   if (!first || sides.length !== weights.length) {
     throw new SeqloomError(
@@ -32,12 +35,13 @@ export function gridBlock(sides: readonly GridSide[], weights: readonly GridWeig
     )
   }
   const hidden = first.h.concat(...others.map(({ h }) => h))
-  return sides.map(({ m }, dimension) => {
+  const leaving = sides.map(({ m }, dimension) => {
     const { kernel, bias } = weights[dimension] as GridWeights
     const [u, f, o, g] = hidden.matmul(kernel).add(bias).split(4)
     const memory = f.sigmoid().mul(m).add(u.sigmoid().mul(g.tanh()))
     return { h: o.sigmoid().mul(memory).tanh(), m: memory }
   })
+  return leaving as { readonly [Dimension in keyof Sides]: GridSide }
 }
 
 /** Options of {@link gridLSTM}. */
@@ -84,7 +88,7 @@ export function gridLSTM(options: GridLSTMCellOptions) {
         const along = { kernel: w.time_kernel[block], bias: w.time_bias[block] } as GridWeights
         const upwards = { kernel: w.depth_kernel[block], bias: w.depth_bias[block] } as GridWeights
         const before = { h: hidden, m: memories[level] } as GridSide
-        const [after, above] = gridBlock([before, below], [along, upwards]) as [GridSide, GridSide]
+        const [after, above] = gridBlock([before, below], [along, upwards])
         below = above
         return after
       })

@@ -1,8 +1,9 @@
 import { SeqloomError } from '../../errors.js'
 import type { Value } from '../builder.js'
 import type { Shape } from '../shape.js'
+import type { Attributes } from './operation.js'
 import { located, type ProgramNode, type Resolved } from './program.js'
-import { show, type TracedShape, wireShape } from './size.js'
+import { hasBatch, show, type TracedShape, wireShape } from './size.js'
 
 /** Where operations go: a model's graph, or the body of a scan. */
 export interface Sink {
@@ -44,7 +45,9 @@ export function lowerProgram(
     const kernel = op === 'matmul' ? weightOf(b) : undefined
     const plain = kernel !== undefined && shapes[b]?.length === 2 && !attributes.transposeA && !attributes.transposeB
     if (plain) values[id] = sink.node('dense', [operand(a)], [kernel], shape)
-    else if (op === 'mask') values[id] = sink.mask(a, operand(a))
+    else if (op === 'matmul' && shapes[a]?.length === 2 && hasBatch(shapes[a])) {
+      values[id] = rowsTimesMatrix(sink, operand(a), operand(b), shape, attributes)
+    } else if (op === 'mask') values[id] = sink.mask(a, operand(a))
     else {
       const operands = node.inputs.map(operand)
       const own = wireAttributes(resolved, node, sink)
@@ -52,6 +55,21 @@ export function lowerProgram(
     }
   })
   return program.outputs.map(operand)
+}
+
+/** Rows `[batch, k]` times a matrix that is computed: the native side has products of matrices alone, so each row is one. */
+function rowsTimesMatrix(
+  sink: Sink,
+  rows: Value,
+  matrix: Value,
+  [batchDim = null, columns = null]: Shape,
+  { transposeB }: Attributes,
+): Value {
+  const width = rows.shape[1] ?? null
+  const single = sink.node('reshape', [rows], [], [batchDim, 1, width], { shape: [1, width] })
+  const attributes = { transposeA: false, transposeB }
+  const product = sink.node('matmul', [single, matrix], [], [batchDim, 1, columns], attributes)
+  return sink.node('reshape', [product], [], [batchDim, columns], { shape: [columns] })
 }
 
 /** The attributes as the native side has them. */

@@ -51,7 +51,7 @@ const axes = custom(
 )
 
 const sizes = custom('an array of sizes, one of which may be null', (v) => {
-  if (!Array.isArray(v) || v.length === 0 || v.length > 7) return false
+  if (!Array.isArray(v) || v.length > 7) return false
   return v.every((dim) => dim === null || isSize(dim)) && v.filter((dim) => dim === null).length <= 1
 })
 

@@ -230,7 +230,7 @@ export class SymbolicValue {
   /** The same elements of each row under another shape, given without the batch: numbers, names of sizes, and one null to be computed. */
   reshape(shape: readonly (Size | null)[]): SymbolicValue {
     const open = Array.isArray(shape) ? shape.filter((dim) => dim === null).length : 2
-    if (open > 1 || shape.length === 0 || shape.length > 7 || !shape.every((dim) => dim === null || isSize(dim))) {
+    if (open > 1 || shape.length > 7 || !shape.every((dim) => dim === null || isSize(dim))) {
       throw this.#trace.error(
         'ERR_OPTION',
         'reshape',

@@ -18,7 +18,7 @@ pub(super) fn feature_axis(axis: i64, meta: &Meta) -> Result<usize> {
 }
 
 /// The same for a value at hand, whose description has been checked.
-pub(super) fn axis_of(axis: i64, rank: usize) -> usize {
+pub(crate) fn axis_of(axis: i64, rank: usize) -> usize {
     let counted = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
     usize::try_from(counted).unwrap_or(0).min(rank.saturating_sub(1))
 }

@@ -96,10 +96,14 @@ impl<T: Scalar> Op<T> for Dense {
     fn keeps_input(&self, _index: usize) -> bool {
         true
     }
+
+    fn product(&self) -> Option<[usize; 2]> {
+        Some([self.inputs, self.units])
+    }
 }
 
 /// Adds every row of `x` to `sum`, in their order.
-pub(super) fn add_rows<T: Scalar>(x: &[T], sum: &mut [T]) {
+pub(crate) fn add_rows<T: Scalar>(x: &[T], sum: &mut [T]) {
     for row in x.chunks_exact(sum.len().max(1)) {
         for (sum, &x) in sum.iter_mut().zip(row) {
             *sum += x;

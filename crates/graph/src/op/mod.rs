@@ -37,8 +37,10 @@ mod softmax;
 mod transpose;
 
 pub(crate) use activation::expect_float;
+pub(crate) use axis::axis_of;
 pub(crate) use buffers::{Buffers, Place};
 pub(crate) use context::{Backward, Forward, Frame, Moment, ValueRef, Weights, check_cancelled};
+pub(crate) use dense::add_rows;
 pub(crate) use recurrent::{Order, OutputOrder, StepOrder, gather, scatter_add};
 pub(crate) use site::Site;
 
@@ -147,6 +149,11 @@ pub(crate) trait Op<T: Scalar>: Send {
 
     /// The function of its inputs that it computes element by element, so that it can be part of a chain.
     fn elementwise(&self) -> Option<elementwise::Kind> {
+        None
+    }
+
+    /// If it multiplies with its first weight and adds its second: the dimensions of the first.
+    fn product(&self) -> Option<[usize; 2]> {
         None
     }
 

@@ -3,9 +3,11 @@
 use super::body::Phase;
 use super::layout::{Home, Locator, Region, Scope};
 use super::run::{Pass, with_frame};
-use super::{Body, Scan};
+use super::units::Unit;
+use super::{Body, Scan, Scratch};
 use crate::error::Result;
-use crate::op::{Backward, Buffers, Place, StepOrder, ValueRef, scatter_add};
+use crate::gradients::Gradients;
+use crate::op::{Backward, Buffers, Frame, Place, StepOrder, ValueRef, scatter_add};
 use seqloom_kernels::Scalar;
 
 impl<T: Scalar> Scan<T> {
@@ -64,30 +66,18 @@ impl<T: Scalar> Scan<T> {
         }
 
         if steps > 0 {
-            let mut run = |phase: Phase, scope: Scope| -> Result<()> {
-                if phase == Phase::Step {
-                    clear(&mut frame.buffers.reborrow(), &pass)?;
-                }
-                for index in (0..body.nodes.len()).rev() {
-                    let wanted = body.nodes[index].outputs.iter().any(|&value| scratch.live[value]);
-                    if body.phases[index] != phase || !body.visited[index] || !wanted {
-                        continue;
-                    }
-                    let buffers = frame.buffers.reborrow();
-                    with_frame(body, scratch, &pass, buffers, (index, scope, true), |node, frame| {
-                        let mut context = Backward { frame, masks: &[], gradients };
-                        node.op.backward(&mut context).map_err(|error| node.explain(error))
-                    })?;
-                }
-                Ok(())
-            };
-            run(Phase::Late, Scope::Rows)?;
+            run_phase(body, scratch, &pass, frame, gradients, (Phase::Late, Scope::Rows))?;
             for step in (0..steps).rev() {
-                crate::op::check_cancelled(pass.run)?;
-                run(Phase::Step, Scope::Step(step))?;
+                frame.check_cancelled()?;
+                clear(&mut frame.buffers, &pass)?;
+                run_step(body, scratch, &pass, frame, gradients, Scope::Step(step))?;
             }
-            run(Phase::Early, Scope::Rows)?;
-            run(Phase::Once, Scope::Sequences)?;
+            for product in &body.products {
+                frame.check_cancelled()?;
+                product.weight_gradients(body, &pass, &mut frame.buffers, gradients)?;
+            }
+            run_phase(body, scratch, &pass, frame, gradients, (Phase::Early, Scope::Rows))?;
+            run_phase(body, scratch, &pass, frame, gradients, (Phase::Once, Scope::Sequences))?;
         }
         frame.check_cancelled()?;
 
@@ -114,7 +104,13 @@ impl<T: Scalar> Scan<T> {
             if target.is_some() {
                 let from = pass.locator.slot(&slot, Scope::Sequences)?;
                 let ([packed], [dx]) = frame.buffers.carve([from], [target])?;
-                scatter_add(packed, packing.order(), width, dx);
+                if body.metas[value].batched {
+                    scatter_add(packed, packing.order(), width, dx);
+                    continue;
+                }
+                for (dx, &packed) in dx.iter_mut().zip(packed) {
+                    *dx += packed;
+                }
             }
         }
         // Rows without a valid step hand their initial state on.
@@ -133,6 +129,66 @@ impl<T: Scalar> Scan<T> {
         }
         Ok(())
     }
+}
+
+/// Visits the operations of a phase outside of the loop.
+fn run_phase<T: Scalar>(
+    body: &mut Body<T>,
+    scratch: &mut Scratch,
+    pass: &Pass<'_, T>,
+    frame: &mut Frame<'_, T>,
+    gradients: &mut Gradients<T>,
+    (phase, scope): (Phase, Scope),
+) -> Result<()> {
+    for index in (0..body.nodes.len()).rev() {
+        if body.phases[index] == phase {
+            run_node(body, scratch, pass, frame, gradients, (index, scope))?;
+        }
+    }
+    Ok(())
+}
+
+fn run_node<T: Scalar>(
+    body: &mut Body<T>,
+    scratch: &mut Scratch,
+    pass: &Pass<'_, T>,
+    frame: &mut Frame<'_, T>,
+    gradients: &mut Gradients<T>,
+    (index, scope): (usize, Scope),
+) -> Result<()> {
+    let wanted = body.nodes[index].outputs.iter().any(|&value| scratch.live[value]);
+    if !body.visited[index] || !wanted {
+        return Ok(());
+    }
+    let buffers = frame.buffers.reborrow();
+    with_frame(body, scratch, pass, buffers, (index, scope, true), |node, frame| {
+        let mut context = Backward { frame, masks: &[], gradients };
+        node.op.backward(&mut context).map_err(|error| node.explain(error))
+    })
+}
+
+/// Runs one step of the loop in reverse.
+fn run_step<T: Scalar>(
+    body: &mut Body<T>,
+    scratch: &mut Scratch,
+    pass: &Pass<'_, T>,
+    frame: &mut Frame<'_, T>,
+    gradients: &mut Gradients<T>,
+    scope: Scope,
+) -> Result<()> {
+    for unit in (0..body.units.len()).rev() {
+        match body.units[unit] {
+            Unit::Node(index) => run_node(body, scratch, pass, frame, gradients, (index, scope))?,
+            Unit::Chain(chain) => body.chains[chain].backward(body, pass, &mut frame.buffers, scope)?,
+            Unit::Product(index) => {
+                let mut products = std::mem::take(&mut body.products);
+                let result = products[index].backward(body, pass, &mut frame.buffers, scope);
+                body.products = products;
+                result?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes the gradients of a single step zero.

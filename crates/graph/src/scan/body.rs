@@ -1,6 +1,9 @@
 //! The checked body of a scan, and when each of its operations runs.
 
+use super::fused::Fused;
+use super::product::Product;
 use super::spec::{Counts, ScanSpec};
+use super::units::{Cut, Unit};
 use crate::error::{Error, Result};
 use crate::plan::{Graph, Node};
 use crate::shape::{ANY, Meta, Shape};
@@ -30,6 +33,10 @@ pub(super) struct Value {
     pub(super) kept: bool,
     /// Whether all steps' values are kept side by side: results, what runs behind the loop reads, and so on.
     pub(super) tracked: bool,
+    /// Whether all steps' gradients are kept side by side.
+    pub(super) gradient_tracked: bool,
+    /// Whether only the chain that makes it uses it.
+    pub(super) inner: bool,
 }
 
 /// One step of a scan as operations.
@@ -47,6 +54,14 @@ pub(super) struct Body<T: Scalar> {
     pub(super) counts: Counts,
     /// The values of the outputs of each step, then of the new states; no value twice.
     pub(super) outputs: Vec<usize>,
+    /// What runs in the loop, in order.
+    pub(super) units: Vec<Unit>,
+    pub(super) chains: Vec<Fused>,
+    pub(super) products: Vec<Product<T>>,
+    /// By value: which part of which other value it is, where it need not be copied.
+    pub(super) cuts: Vec<Option<Cut>>,
+    /// By value: the number that it is.
+    pub(super) constants: Vec<Option<f64>>,
     scratch: (Vec<Meta>, Vec<Meta>),
 }
 
@@ -64,6 +79,11 @@ impl<T: Scalar> Body<T> {
         let phases = self::phases(&graph.nodes, &graph.values, &counts, pinned, &outputs);
         let mut body = Self {
             visited: Vec::new(),
+            units: Vec::new(),
+            chains: Vec::new(),
+            products: Vec::new(),
+            cuts: Vec::new(),
+            constants: constants(&graph.nodes, graph.values.len()),
             values: values(&graph.nodes, &phases, &counts, graph.values.len()),
             metas: graph.values.clone(),
             declared: graph.values,
@@ -74,7 +94,7 @@ impl<T: Scalar> Body<T> {
             scratch: (Vec::new(), Vec::new()),
         };
         body.plan_gradients();
-        body.plan_tracks();
+        body.plan_units();
         Ok(body)
     }
 
@@ -115,6 +135,7 @@ impl<T: Scalar> Body<T> {
                 self.metas[value] = meta;
             }
         }
+        self.chains.iter().try_for_each(|chain| chain.check(self))?;
         for state in 0..self.counts.states {
             let (old, new) = (self.metas[self.counts.sequences + state], self.metas[self.new_state(state)]);
             if old.shape.unify(&new.shape).is_none() {
@@ -169,7 +190,7 @@ impl<T: Scalar> Body<T> {
     }
 
     /// Which values are kept for all steps.
-    fn plan_tracks(&mut self) {
+    pub(super) fn plan_tracks(&mut self) {
         for (index, node) in self.nodes.iter().enumerate() {
             let late = self.phases[index] == Phase::Late;
             for (operand, &value) in node.inputs.iter().enumerate() {
@@ -182,6 +203,11 @@ impl<T: Scalar> Body<T> {
         }
         for &value in &self.outputs {
             self.values[value].tracked = true;
+        }
+        for (value, cut) in self.cuts.iter().enumerate() {
+            if let Some(cut) = cut {
+                self.values[cut.source].kept |= self.values[value].kept;
+            }
         }
     }
 }
@@ -328,8 +354,25 @@ fn carried<T: Scalar>(spec: &ScanSpec, graph: &Graph<T>, phases: &[Phase]) -> (G
     (body, pinned)
 }
 
+fn constants<T: Scalar>(nodes: &[Node<T>], count: usize) -> Vec<Option<f64>> {
+    let mut constants = vec![None; count];
+    for node in nodes {
+        if let (Some(constant), &[value]) = (node.op.constant(), &node.outputs[..]) {
+            constants[value] = Some(constant);
+        }
+    }
+    constants
+}
+
 fn values<T: Scalar>(nodes: &[Node<T>], phases: &[Phase], counts: &Counts, count: usize) -> Vec<Value> {
-    let value = |phase| Value { phase, wants_gradient: false, kept: false, tracked: false };
+    let value = |phase| Value {
+        phase,
+        wants_gradient: false,
+        kept: false,
+        tracked: false,
+        gradient_tracked: false,
+        inner: false,
+    };
     let mut values = vec![value(Phase::Once); count];
     values[..counts.sequences].fill(value(Phase::Early));
     values[counts.sequences..counts.sequences + counts.states].fill(value(Phase::Step));

@@ -1,11 +1,12 @@
 //! The forward pass of a scan.
 
-use super::Scan;
 use super::body::Phase;
 use super::layout::{Home, Locator, Scope};
 use super::run::{Pass, with_frame};
+use super::units::Unit;
+use super::{Body, Scan, Scratch};
 use crate::error::Result;
-use crate::op::{Forward, Place, StepOrder, gather};
+use crate::op::{Forward, Frame, Place, StepOrder, gather};
 use seqloom_kernels::Scalar;
 
 impl<T: Scalar> Scan<T> {
@@ -71,26 +72,13 @@ impl<T: Scalar> Scan<T> {
         }
 
         if steps > 0 {
-            let mut run = |phase: Phase, scope: Scope| -> Result<()> {
-                for index in 0..body.nodes.len() {
-                    if body.phases[index] != phase {
-                        continue;
-                    }
-                    let buffers = frame.buffers.reborrow();
-                    with_frame(body, scratch, &pass, buffers, (index, scope, false), |node, frame| {
-                        let mut context = Forward { frame, masks: &mut [] };
-                        node.op.forward(&mut context).map_err(|error| node.explain(error))
-                    })?;
-                }
-                Ok(())
-            };
-            run(Phase::Once, Scope::Sequences)?;
-            run(Phase::Early, Scope::Rows)?;
+            run_phase(body, scratch, &pass, frame, (Phase::Once, Scope::Sequences))?;
+            run_phase(body, scratch, &pass, frame, (Phase::Early, Scope::Rows))?;
             for step in 0..steps {
-                crate::op::check_cancelled(pass.run)?;
-                run(Phase::Step, Scope::Step(step))?;
+                frame.check_cancelled()?;
+                run_step(body, scratch, &pass, frame, Scope::Step(step))?;
             }
-            run(Phase::Late, Scope::Rows)?;
+            run_phase(body, scratch, &pass, frame, (Phase::Late, Scope::Rows))?;
         }
 
         // Results, into the order of the batch.
@@ -123,4 +111,58 @@ impl<T: Scalar> Scan<T> {
         }
         frame.check_cancelled()
     }
+}
+
+/// Runs the operations of a phase outside of the loop.
+fn run_phase<T: Scalar>(
+    body: &mut Body<T>,
+    scratch: &mut Scratch,
+    pass: &Pass<'_, T>,
+    frame: &mut Frame<'_, T>,
+    (phase, scope): (Phase, Scope),
+) -> Result<()> {
+    for index in 0..body.nodes.len() {
+        if body.phases[index] == phase {
+            run_node(body, scratch, pass, frame, index, scope)?;
+        }
+    }
+    Ok(())
+}
+
+fn run_node<T: Scalar>(
+    body: &mut Body<T>,
+    scratch: &mut Scratch,
+    pass: &Pass<'_, T>,
+    frame: &mut Frame<'_, T>,
+    index: usize,
+    scope: Scope,
+) -> Result<()> {
+    let buffers = frame.buffers.reborrow();
+    with_frame(body, scratch, pass, buffers, (index, scope, false), |node, frame| {
+        let mut context = Forward { frame, masks: &mut [] };
+        node.op.forward(&mut context).map_err(|error| node.explain(error))
+    })
+}
+
+/// Runs one step of the loop.
+fn run_step<T: Scalar>(
+    body: &mut Body<T>,
+    scratch: &mut Scratch,
+    pass: &Pass<'_, T>,
+    frame: &mut Frame<'_, T>,
+    scope: Scope,
+) -> Result<()> {
+    for unit in 0..body.units.len() {
+        match body.units[unit] {
+            Unit::Node(index) => run_node(body, scratch, pass, frame, index, scope)?,
+            Unit::Chain(chain) => body.chains[chain].forward(body, pass, &mut frame.buffers, scope)?,
+            Unit::Product(index) => {
+                let mut products = std::mem::take(&mut body.products);
+                let result = products[index].forward(body, pass, &mut frame.buffers, scope);
+                body.products = products;
+                result?;
+            }
+        }
+    }
+    Ok(())
 }

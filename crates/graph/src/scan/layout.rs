@@ -80,6 +80,8 @@ pub(super) struct Layout {
     pub(super) stepwise: usize,
     /// A row of any result, in the backward region.
     pub(super) carried: usize,
+    /// A copy of rows of all steps, in the backward region.
+    pub(super) rows: usize,
     /// Scratch of single operations, behind everything else in its region.
     pub(super) forward_scratch: usize,
     pub(super) backward_scratch: usize,
@@ -125,6 +127,9 @@ impl Layout {
             .map(|&value| body.metas[value].shape.inner(1))
             .try_fold(0, |widest, width| width.map(|width| widest.max(width)))?;
         self.carried = self.take(Region::Backward, widest, Form::Whole)?.offset;
+        let mut copied = body.products.iter().map(|product| product.copied(body, extent.rows));
+        let copied = copied.try_fold(0, |most, len| Some(most.max(len?))).ok_or_else(too_large)?;
+        self.rows = self.take(Region::Backward, copied, Form::Whole)?.offset;
         self.forward_scratch = self.take(Region::Forward, forward, Form::Whole)?.offset;
         self.backward_scratch = self.take(Region::Backward, backward, Form::Whole)?.offset;
         Ok(())
@@ -136,7 +141,10 @@ impl Layout {
         self.gradients.clear();
         for (value, known) in body.values.iter().enumerate() {
             let meta = body.metas[value];
-            let home = if let Some(state) = body.state_of(value) {
+            let nowhere = body.cuts[value].is_some() || (known.inner && !(recording && known.kept));
+            let home = if nowhere {
+                Home::None
+            } else if let Some(state) = body.state_of(value) {
                 let initial = self.value_slot(&meta, Phase::Once, Region::Kept, extent)?;
                 Home::Before { value: body.new_state(state), initial }
             } else if !meta.batched && value < counts.body_inputs() {
@@ -160,15 +168,17 @@ impl Layout {
         for scratch in [false, true] {
             for (value, known) in body.values.iter().enumerate().filter(|(_, known)| known.wants_gradient) {
                 let meta = body.metas[value];
-                let of_step = known.phase == Phase::Step && body.state_of(value).is_none() && !known.tracked;
+                if known.inner || body.cuts[value].is_some() {
+                    continue;
+                }
+                let tracked = known.tracked || known.gradient_tracked;
+                let of_step = known.phase == Phase::Step && body.state_of(value).is_none() && !tracked;
                 if of_step != scratch {
                     continue;
                 }
                 self.gradients[value] = if let Some(state) = body.state_of(value) {
                     let initial = self.value_slot(&meta, Phase::Once, Region::Backward, extent)?;
                     Home::Before { value: body.new_state(state), initial }
-                } else if let Home::Operand(operand) = self.values[value] {
-                    Home::Operand(operand)
                 } else {
                     let phase = if scratch { Phase::Once } else { known.phase };
                     Home::Slot(self.value_slot(&meta, phase, Region::Backward, extent)?)

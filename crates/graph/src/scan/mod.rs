@@ -6,9 +6,12 @@
 mod backward;
 mod body;
 mod forward;
+mod fused;
 mod layout;
+mod product;
 mod run;
 mod spec;
+mod units;
 
 use crate::error::{Error, Result};
 use crate::mask::SequenceMask;

@@ -40,10 +40,7 @@ impl<T: Scalar> Pass<'_, T> {
 
     /// Where its gradient lies.
     pub(super) fn gradient(&self, value: usize, scope: Scope) -> Result<Place> {
-        match self.layout.gradients[value] {
-            Home::Operand(operand) => Ok(self.inputs[operand].gradient),
-            _ => self.locator.home(&self.layout.gradients, value, scope),
-        }
+        self.locator.home(&self.layout.gradients, value, scope)
     }
 }
 

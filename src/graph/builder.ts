@@ -1,12 +1,22 @@
 import { SeqloomError } from '../errors.js'
-import type { Shape } from './shape.js'
+import type { Initializer } from '../initializers/initializer.js'
+import type { DType, Shape } from './shape.js'
 import { showShape } from './shape.js'
-import type { GraphSpec, WireInitializer, WireInput, WireNode, WireWeight } from './wire.js'
+import type { GraphSpec, WireInput, WireNode, WireWeight } from './wire.js'
 
 /** A value of the graph that is being built: its id and its shape. */
 export interface Value {
   readonly id: number
   readonly shape: Shape
+  /** The element type of an input; computed values are float32. */
+  readonly dtype?: DType
+}
+
+/** A value whose mean a layer adds to the loss. */
+export interface AddedLoss {
+  /** The layer's path. */
+  readonly name: string
+  readonly value: Value
 }
 
 /** Builds a graph for the native side: inputs first, then operations in an order in which every value exists before it is used. */
@@ -15,13 +25,14 @@ export class GraphBuilder {
   readonly #weights: WireWeight[] = []
   readonly #nodes: WireNode[] = []
   readonly #weightIndices = new Map<object, Map<string, number>>()
+  readonly #losses: AddedLoss[] = []
   readonly #nodeNames = new Set<string>()
   #nextId = 0
 
   /** Declares an input. All inputs come before the first operation. */
   input(input: WireInput): Value {
     this.#inputs.push(input)
-    return { id: this.#nextId++, shape: input.shape }
+    return { id: this.#nextId++, shape: input.shape, dtype: input.dtype }
   }
 
   /** The index of an owner's weight; asking twice gives the same weight, so a layer that is applied twice shares it. */
@@ -50,6 +61,16 @@ export class GraphBuilder {
   /** The objects that own weights, in the order of their first weight. */
   weightOwners(): object[] {
     return [...this.#weightIndices.keys()]
+  }
+
+  /** Adds the mean of a value to the loss of training. */
+  addLoss(name: string, value: Value): void {
+    this.#losses.push({ name, value })
+  }
+
+  /** What layers add to the loss. */
+  get losses(): readonly AddedLoss[] {
+    return this.#losses
   }
 
   /** Adds an operation and returns its outputs. */
@@ -102,7 +123,7 @@ export class LayerScope {
   ) {}
 
   /** The index of one of the layer's weights. */
-  weight(name: string, shape: readonly number[], initializer: WireInitializer): number {
+  weight(name: string, shape: readonly number[], initializer: Initializer): number {
     const wire = { name: `${this.path}/${name}`, shape, trainable: this.trainable, initializer }
     return this.builder.weight(this.owner, name, wire)
   }

@@ -1,9 +1,6 @@
 import type { Initializer } from '../initializers/initializer.js'
 import type { DType, Shape } from './shape.js'
 
-/** An initializer on the wire: one of the public ones, or the bias of an LSTM whose forget gate starts at one. */
-export type WireInitializer = Initializer | { readonly kind: 'lstmBias'; readonly base?: Initializer }
-
 /** An input of the graph. */
 export interface WireInput {
   readonly name: string
@@ -16,7 +13,7 @@ export interface WireWeight {
   readonly name: string
   readonly shape: readonly number[]
   readonly trainable: boolean
-  readonly initializer: WireInitializer
+  readonly initializer: Initializer
 }
 
 /** One operation; `inputs` and `outputs` are value ids, `weights` are indices. */

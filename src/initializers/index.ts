@@ -59,3 +59,10 @@ export const orthogonal = (options: { readonly gain?: number } & Seeded = {}): I
 
 /** The identity matrix times `gain` (default 1). */
 export const identity = (options: { readonly gain?: number } = {}): Initializer => makeInitializer('identity', options)
+
+/**
+ * For a bias `[4 units]` of gates in the order input, forget, candidate, output: ones for the forget gate (Jozefowicz et al. 2015), `base`
+ * (default zeros) for the others.
+ */
+export const lstmBias = (options: { readonly base?: Initializer } = {}): Initializer =>
+  makeInitializer('lstmBias', options)

@@ -23,6 +23,7 @@ export type Initializer =
     } & Seeded)
   | ({ readonly kind: 'orthogonal'; readonly gain: number } & Seeded)
   | { readonly kind: 'identity'; readonly gain: number }
+  | { readonly kind: 'lstmBias'; readonly base?: Initializer }
 
 const scaledNames = ['glorotUniform', 'glorotNormal', 'heUniform', 'heNormal', 'lecunUniform', 'lecunNormal'] as const
 
@@ -40,6 +41,7 @@ export type InitializerName =
   | 'varianceScaling'
   | 'orthogonal'
   | 'identity'
+  | 'lstmBias'
 
 const defaults: Readonly<Record<Initializer['kind'], Readonly<Record<string, unknown>>>> = {
   zeros: {},
@@ -57,6 +59,7 @@ const defaults: Readonly<Record<Initializer['kind'], Readonly<Record<string, unk
   varianceScaling: { scale: 1, mode: 'fanIn', distribution: 'truncatedNormal' },
   orthogonal: { gain: 1 },
   identity: { gain: 1 },
+  lstmBias: {},
 }
 
 const checks: Readonly<Record<string, Check>> = {
@@ -71,7 +74,7 @@ const checks: Readonly<Record<string, Check>> = {
   gain: number(),
 }
 
-const seedless = new Set(['zeros', 'ones', 'constant', 'identity'])
+const seedless = new Set(['zeros', 'ones', 'constant', 'identity', 'lstmBias'])
 
 /** Makes an initializer from its kind and options: checks them and fills in the defaults. */
 export function makeInitializer(kind: Initializer['kind'], options: object = {}): Initializer {
@@ -79,6 +82,7 @@ export function makeInitializer(kind: Initializer['kind'], options: object = {})
   const accepted: Record<string, Check> = {}
   for (const name of Object.keys(own)) accepted[name] = checks[name] as Check
   if (!seedless.has(kind)) accepted.seed = seed
+  if (kind === 'lstmBias') accepted.base = custom('an initializer', isInitializer)
   const where = `initializers.${kind}`
   checkOptions(where, options, { accepted })
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
@@ -86,7 +90,7 @@ export function makeInitializer(kind: Initializer['kind'], options: object = {})
   if (made.kind === 'randomUniform' && made.minval > made.maxval) {
     throw new SeqloomError('ERR_OPTION', `${where}: minval ${made.minval} is above maxval ${made.maxval}`)
   }
-  return made
+  return made.kind === 'lstmBias' && made.base ? { kind: 'lstmBias', base: resolveInitializer(made.base) } : made
 }
 
 function isKind(value: unknown): value is Initializer['kind'] {
@@ -98,8 +102,12 @@ export const initializerCheck: Check = custom(
   `an initializer: one of ${Object.keys(defaults)
     .map((name) => `'${name}'`)
     .join(', ')}, or what initializers.* returns`,
-  (v) => isKind(v) || (isRecord(v) && isKind(v.kind)),
+  isInitializer,
 )
+
+function isInitializer(value: unknown): boolean {
+  return isKind(value) || (isRecord(value) && isKind(value.kind))
+}
 
 /** The initializer that a name or an object (from a factory or a saved configuration) stands for. */
 export function resolveInitializer(given: InitializerName | Initializer): Initializer {

@@ -2,24 +2,22 @@ import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import { custom, oneOf } from '../options.js'
-import { GRU } from './gru.js'
 import { Layer, type LayerOptions, type Outputs, type SymbolicTensor } from './layer.js'
-import { LSTM } from './lstm.js'
-import { RecurrentLayer, type WithState, type WithStates } from './recurrent.js'
+import type { LSTM } from './lstm.js'
+import { Recurrence, type WithState, type WithStates } from './recurrence.js'
 import { layerConfig } from './serialize.js'
-import { SimpleRNN } from './simpleRnn.js'
 
 /** How the two directions' outputs are put together. */
 export type MergeMode = 'concat' | 'sum' | 'ave' | 'mul'
 
 /** Options of {@link bidirectional}. */
-export interface BidirectionalOptions<Inner extends RecurrentLayer = RecurrentLayer> extends LayerOptions {
+export interface BidirectionalOptions<Inner extends Recurrence = Recurrence> extends LayerOptions {
   /** The forward layer; the backward one is made like it. */
   readonly layer: Inner
   /** Default `'concat'`, along the features. */
   readonly mergeMode?: MergeMode
   /** Another layer for the backward direction, with `goBackwards: true`. */
-  readonly backwardLayer?: RecurrentLayer
+  readonly backwardLayer?: Recurrence
 }
 
 /** What {@link bidirectional} returns for an inner layer with one state and `returnState`. */
@@ -37,16 +35,16 @@ export type BothWithStates = readonly [
 const mergeOps = { sum: 'add', ave: 'average', mul: 'multiply' } as const
 
 const recurrent = custom(
-  'a layer made by layers.simpleRNN, layers.lstm or layers.gru',
-  (value) => value instanceof RecurrentLayer,
+  'a layer made by layers.simpleRNN, layers.lstm, layers.gru or layers.rnn',
+  (value) => value instanceof Recurrence,
 )
 
 /** The layer that {@link bidirectional} makes. */
 export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
   override readonly className = 'Bidirectional'
   override readonly baseName = 'bidirectional'
-  readonly #forward: RecurrentLayer
-  readonly #backward: RecurrentLayer
+  readonly #forward: Recurrence
+  readonly #backward: Recurrence
   readonly #ownBackward: boolean
   readonly #mergeMode: MergeMode
   readonly #names: { readonly forward: string; readonly backward: string }
@@ -66,7 +64,9 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
         'layers.bidirectional: layer must not have goBackwards; give the other direction as backwardLayer',
       )
     }
-    this.#backward = options.backwardLayer ?? reversed(this.#forward)
+    const { givenName } = this.#forward
+    this.#backward =
+      options.backwardLayer ?? this.#forward.reversed(givenName === undefined ? undefined : `backward_${givenName}`)
     this.#names = {
       forward: this.#forward.givenName ?? `forward_${this.#forward.baseName}`,
       backward: this.#backward.givenName ?? `backward_${this.#backward.baseName}`,
@@ -98,8 +98,8 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     const x = sequence ? [sequence] : []
     const forwardStates = states.slice(0, this.#forward.stateCount)
     const [y, ...ahead] = this.#forward.outputShapes([...x, ...forwardStates])
-    const [, ...back] = this.#backward.outputShapes([...x, ...states.slice(forwardStates.length)])
-    return [this.#mergedShape(y as Shape), ...ahead, ...back]
+    const [z, ...back] = this.#backward.outputShapes([...x, ...states.slice(forwardStates.length)])
+    return [this.#mergedShape(y as Shape, z as Shape), ...ahead, ...back]
   }
 
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
@@ -111,11 +111,10 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     ] as const
     const [ahead, back] = lowered.map(({ layer, order, states: initial }) => {
       const inner = scope.inside(this.#names[order], layer)
-      return layer.lowerCell(inner, [x, ...initial], { order, outputOrder: 'time' })
+      return layer.lowerIn(inner, [x, ...initial], { order, outputOrder: 'time' })
     }) as [Value[], Value[]]
-    const pick = this.#forward.returnSequences ? 0 : 1
-    const pair = [ahead[pick] as Value, back[pick] as Value]
-    const shape = this.#mergedShape((ahead[pick] as Value).shape)
+    const pair = [ahead[0] as Value, back[0] as Value] as const
+    const shape = this.#mergedShape(pair[0].shape, pair[1].shape)
     const merged =
       this.#mergeMode === 'concat'
         ? scope.node('concatenate', pair, [], shape, { axis: -1 }, 'merge')
@@ -131,35 +130,30 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     }
   }
 
-  #mergedShape(shape: Shape): Shape {
-    if (this.#mergeMode !== 'concat') return shape
-    return [...shape.slice(0, -1), this.#forward.units + this.#backward.units]
+  #mergedShape(forward: Shape, backward: Shape): Shape {
+    const [ahead, back] = [this.features(forward), this.features(backward)]
+    if (this.#mergeMode === 'concat') return [...forward.slice(0, -1), ahead + back]
+    if (ahead === back) return forward
+    throw this.shapeError(`mergeMode '${this.#mergeMode}' needs outputs of one size, got ${ahead} and ${back}`)
   }
 
   #checkPair(): void {
     const [forward, backward] = [this.#forward, this.#backward]
     const own = this.#ownBackward
-    const different = this.#mergeMode !== 'concat' && forward.units !== backward.units
+    const known = forward.units !== undefined && backward.units !== undefined
+    const different = this.#mergeMode !== 'concat' && known && forward.units !== backward.units
     const rules: readonly (readonly [broken: boolean, message: string])[] = [
       [own && !backward.goBackwards, 'backwardLayer must have goBackwards: true'],
       [forward === backward, 'backwardLayer must be another layer than layer'],
       [forward.returnSequences !== backward.returnSequences, 'both layers must have the same returnSequences'],
       [forward.returnState !== backward.returnState, 'both layers must have the same returnState'],
+      [forward.outputCount > 1 || backward.outputCount > 1, 'the layers must have one output'],
       [different, `mergeMode '${this.#mergeMode}' needs equal units, got ${forward.units} and ${backward.units}`],
       [this.#names.forward === this.#names.backward, `both layers are named '${this.#names.forward}'`],
     ]
     const problem = rules.find(([broken]) => broken)
     if (problem) throw new SeqloomError('ERR_OPTION', `layers.bidirectional: ${problem[1]}`)
   }
-}
-
-/** A layer with the same options that runs the other way; its name, if one was given, gets a prefix as in Keras. */
-function reversed(layer: RecurrentLayer): RecurrentLayer {
-  const options = { ...layer.config(), units: layer.units, goBackwards: true, trainable: layer.trainable }
-  const named = layer.givenName === undefined ? options : { ...options, name: `backward_${layer.givenName}` }
-  if (layer instanceof LSTM) return new LSTM(named)
-  if (layer instanceof GRU) return new GRU(named)
-  return new SimpleRNN(named)
 }
 
 /**
@@ -170,10 +164,8 @@ function reversed(layer: RecurrentLayer): RecurrentLayer {
  * Source: Schuster and Paliwal 1997. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function bidirectional(options: BidirectionalOptions<LSTM<WithStates>>): Bidirectional<BothWithStates>
-export function bidirectional(options: BidirectionalOptions<RecurrentLayer<WithState>>): Bidirectional<BothWithState>
-export function bidirectional(
-  options: BidirectionalOptions<RecurrentLayer<SymbolicTensor>>,
-): Bidirectional<SymbolicTensor>
+export function bidirectional(options: BidirectionalOptions<Recurrence<WithState>>): Bidirectional<BothWithState>
+export function bidirectional(options: BidirectionalOptions<Recurrence<SymbolicTensor>>): Bidirectional<SymbolicTensor>
 export function bidirectional(options: BidirectionalOptions): Bidirectional
 export function bidirectional(options: BidirectionalOptions): Bidirectional {
   return new Bidirectional(options)

@@ -1,13 +1,8 @@
 import { flag } from '../options.js'
 import { activationCheck, type CellActivation } from './activations.js'
 import type { SymbolicTensor } from './layer.js'
-import {
-  type CellKind,
-  RecurrentLayer,
-  type RecurrentOptions,
-  requireCellActivation,
-  type WithState,
-} from './recurrent.js'
+import type { Recurrence, WithState } from './recurrence.js'
+import { type CellKind, RecurrentLayer, type RecurrentOptions, requireCellActivation } from './recurrent.js'
 
 /** Options of {@link gru}. */
 export interface GRUOptions extends RecurrentOptions {
@@ -37,6 +32,10 @@ export class GRU<Out extends SymbolicTensor | WithState = SymbolicTensor | WithS
     requireCellActivation('layers.gru', 'recurrentActivation', options.recurrentActivation)
     this.#recurrentActivation = options.recurrentActivation ?? 'sigmoid'
     this.#resetAfter = options.resetAfter ?? true
+  }
+
+  protected override remade(options: GRUOptions): Recurrence {
+    return new GRU(options)
   }
 
   protected override cellAttributes(): Record<string, unknown> {

@@ -1,5 +1,19 @@
+export { gru as gruCell } from '../cells/gru.js'
+export { lstm as lstmCell } from '../cells/lstm.js'
+export { simpleRNN as simpleRNNCell } from '../cells/simpleRnn.js'
+export { type StackedCellsOptions, stackedRNNCells } from '../cells/stacked.js'
 export { type ActivationOptions, activation } from './activation.js'
 export type { ActivationName, CellActivation } from './activations.js'
+export {
+  type AdditiveAttentionOptions,
+  type AttentionBaseOptions,
+  type AttentionOptions,
+  additiveAttention,
+  attention,
+  type MultiHeadAttentionOptions,
+  multiHeadAttention,
+  type WithScores,
+} from './attention.js'
 export {
   type BidirectionalOptions,
   type BothWithState,
@@ -8,6 +22,7 @@ export {
   type MergeMode,
 } from './bidirectional.js'
 export { type DenseOptions, dense } from './dense.js'
+export { type DoublyStochasticPenaltyOptions, doublyStochasticPenalty } from './doublyStochastic.js'
 export { type DropoutOptions, dropout } from './dropout.js'
 export { type EmbeddingOptions, embedding } from './embedding.js'
 export { type GRUOptions, gru } from './gru.js'
@@ -27,7 +42,8 @@ export {
   subtract,
 } from './merge.js'
 export { globalAveragePooling1d, globalMaxPooling1d, type PoolingOptions } from './pooling.js'
-export type { RecurrentOptions, WithState, WithStates } from './recurrent.js'
+export type { RecurrenceOptions, WithState, WithStates } from './recurrence.js'
+export type { RecurrentOptions } from './recurrent.js'
 export {
   flatten,
   type RepeatVectorOptions,
@@ -35,5 +51,6 @@ export {
   repeatVector,
   reshape,
 } from './reshape.js'
+export { type RNNOptions, rnn } from './rnn.js'
 export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
 export { type StepwiseLayer, type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'

@@ -1,7 +1,7 @@
 import { describe, SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type DType, type Shape, showShape, unifyShapes } from '../graph/shape.js'
-import { type Check, checkOptions, custom, dimensions, flag, label, type OptionRules } from '../options.js'
+import { type Check, checkOptions, custom, dimensions, flag, isRecord, label, type OptionRules } from '../options.js'
 
 /** A value that is known only by its shape: what `input` and `layer.apply` return. */
 export class SymbolicTensor {
@@ -37,6 +37,8 @@ export type AnyLayer = Layer<Outputs>
 export interface ApplyOptions {
   /** The first states of a recurrent layer: `[h]`, for an LSTM `[h, c]`; for bidirectional ones the forward layer's, then the backward layer's. */
   readonly initialState?: SymbolicTensor | readonly SymbolicTensor[]
+  /** The constants of a traced cell by name: `{ memory: encoded }`. */
+  readonly constants?: Readonly<Record<string, SymbolicTensor>>
 }
 
 /** Options of every layer. */
@@ -124,13 +126,22 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     return 'float32'
   }
 
+  /** Whether the layer reads values of a type. */
+  acceptsType(dtype: DType): boolean {
+    return dtype === this.inputType()
+  }
+
   /** Uses the layer on symbolic values; using it twice shares its weights. */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options: ApplyOptions = {}): Out {
     checkOptions(`layer '${this.label}'.apply`, options, {
-      accepted: { initialState: custom('a symbolic value or an array of them', isSymbolic) },
+      accepted: {
+        initialState: custom('a symbolic value or an array of them', isSymbolic),
+        constants: custom('an object of symbolic values by name', isRecord),
+      },
     })
     const states = options.initialState
-    const all = [...asList(inputs), ...(states === undefined ? [] : asList(states))]
+    const constants = this.#constants(options.constants)
+    const all = [...asList(inputs), ...(states === undefined ? [] : asList(states)), ...constants]
     for (const value of all) {
       if (!(value instanceof SymbolicTensor)) {
         throw new SeqloomError(
@@ -163,6 +174,11 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     return false
   }
 
+  /** The names of the constants that the layer takes. */
+  constantNames(): readonly string[] {
+    return []
+  }
+
   /** Whether the layer takes initial states. */
   takesStates(): boolean {
     return false
@@ -171,6 +187,18 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   /** `ERR_SHAPE` with the layer's name. */
   protected shapeError(message: string): SeqloomError {
     return new SeqloomError('ERR_SHAPE', `layer '${this.label}' (${this.className}): ${message}`)
+  }
+
+  /** What a traced function of the layer gives; the layer's name is put in front of an error. */
+  protected inLayer<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      if (!(error instanceof SeqloomError)) throw error
+      throw new SeqloomError(error.code, `layer '${this.label}' (${this.className}): ${error.message}`, {
+        cause: error,
+      })
+    }
   }
 
   /** The only input's shape, whose rank must be within bounds. */
@@ -194,9 +222,21 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     return size
   }
 
+  /** The given constants in the layer's order. */
+  #constants(given: Readonly<Record<string, SymbolicTensor>> = {}): SymbolicTensor[] {
+    const names = this.constantNames()
+    const unknown = Object.keys(given).find((name) => !names.includes(name))
+    if (unknown !== undefined) {
+      const known = names.length > 0 ? `; it takes ${names.join(', ')}` : ''
+      throw new SeqloomError('ERR_OPTION', `layer '${this.label}' takes no constant '${unknown}'${known}`)
+    }
+    if (Object.keys(given).length === 0) return []
+    return names.map((name) => given[name] as SymbolicTensor)
+  }
+
   #checkType(value: SymbolicTensor): void {
     const wanted = this.inputType()
-    if (value.dtype === wanted) return
+    if (this.acceptsType(value.dtype)) return
     const source = value.call.layer
     // Like Keras and tfjs, an input of no stated type that feeds an embedding is one of integers.
     if (source instanceof Layer && 'assumeType' in source && (source as TypedByUse).assumeType(wanted)) return

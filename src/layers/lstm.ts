@@ -1,15 +1,9 @@
-import type { WireInitializer } from '../graph/wire.js'
 import type { Initializer } from '../initializers/initializer.js'
 import { flag } from '../options.js'
 import { activationCheck, type CellActivation } from './activations.js'
 import type { SymbolicTensor } from './layer.js'
-import {
-  type CellKind,
-  RecurrentLayer,
-  type RecurrentOptions,
-  requireCellActivation,
-  type WithStates,
-} from './recurrent.js'
+import type { Recurrence, WithStates } from './recurrence.js'
+import { type CellKind, RecurrentLayer, type RecurrentOptions, requireCellActivation } from './recurrent.js'
 
 /** Options of {@link lstm}. */
 export interface LSTMOptions extends RecurrentOptions {
@@ -41,11 +35,15 @@ export class LSTM<Out extends SymbolicTensor | WithStates = SymbolicTensor | Wit
     this.#unitForgetBias = options.unitForgetBias ?? true
   }
 
+  protected override remade(options: LSTMOptions): Recurrence {
+    return new LSTM(options)
+  }
+
   protected override cellAttributes(): Record<string, unknown> {
     return { recurrentActivation: this.#recurrentActivation }
   }
 
-  protected override biasInitializer(base: Initializer): WireInitializer {
+  protected override biasInitializer(base: Initializer): Initializer {
     if (!this.#unitForgetBias) return base
     return base.kind === 'zeros' ? { kind: 'lstmBias' } : { kind: 'lstmBias', base }
   }

@@ -1,7 +1,6 @@
 import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, unifyShapes } from '../graph/shape.js'
-import type { WireInitializer } from '../graph/wire.js'
 import {
   type Initializer,
   type InitializerName,
@@ -10,10 +9,11 @@ import {
 } from '../initializers/initializer.js'
 import { type Check, flag, integer, number } from '../options.js'
 import { activationCheck, type CellActivation, cellActivationCheck } from './activations.js'
-import { Layer, type LayerOptions, type Outputs, type SymbolicTensor } from './layer.js'
+import type { Outputs } from './layer.js'
+import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence.js'
 
 /** Options of every recurrent layer. */
-export interface RecurrentOptions extends LayerOptions {
+export interface RecurrentOptions extends RecurrenceOptions {
   /** The size of the state and of each step's output. */
   readonly units: number
   /** The activation of the candidate and the output; default `'tanh'`. */
@@ -28,14 +28,6 @@ export interface RecurrentOptions extends LayerOptions {
   readonly biasInitializer?: InitializerName | Initializer
   /** The share of input features that training drops, the same ones at every step; from 0 to below 1, default 0. */
   readonly dropout?: number
-  /** Whether to return every step's output instead of the last one's; default false. */
-  readonly returnSequences?: boolean
-  /** Whether to return the last states too, after the output; default false. */
-  readonly returnState?: boolean
-  /** Whether to process the steps from last to first and return them in that order; default false. */
-  readonly goBackwards?: boolean
-  /** Whether outputs at masked steps are zero; false repeats the last output there, as Keras does. Default true. */
-  readonly zeroOutputForMask?: boolean
   /** Only 0 is supported. */
   readonly recurrentDropout?: 0
   /** Only false is supported. */
@@ -85,14 +77,9 @@ const recurrentRefused: Readonly<Record<string, readonly unknown[]>> = {
   biasConstraint: [null],
 }
 
-/** The direction of a recurrence and the order of its outputs, as operations know them. */
-export interface Direction {
-  readonly order: 'forward' | 'backward'
-  readonly outputOrder: 'time' | 'processing'
-}
-
 /** What simple RNN, LSTM and GRU have in common: input `[batch, time, features]`, states `[batch, units]`. */
-export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Layer<Out> {
+export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recurrence<Out> {
+  readonly outputCount = 1
   readonly units: number
   readonly returnSequences: boolean
   readonly returnState: boolean
@@ -140,16 +127,8 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Laye
   }
 
   /** The initializer of the bias on the wire. */
-  protected biasInitializer(base: Initializer): WireInitializer {
+  protected biasInitializer(base: Initializer): Initializer {
     return base
-  }
-
-  override returnsList(): boolean {
-    return this.returnState
-  }
-
-  override takesStates(): boolean {
-    return true
   }
 
   override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
@@ -169,17 +148,13 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Laye
     return this.returnState ? [output, ...Array<Shape>(this.stateCount).fill(state)] : [output]
   }
 
-  override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
-    const direction: Direction = this.goBackwards
-      ? { order: 'backward', outputOrder: 'processing' }
-      : { order: 'forward', outputOrder: 'time' }
-    const [sequence, ...states] = this.lowerCell(scope, inputs, direction)
-    const output = this.returnSequences ? sequence : states[0]
-    return this.returnState ? [output as Value, ...states] : [output as Value]
+  override lowerIn(scope: LayerScope, inputs: readonly Value[], direction: Direction): Value[] {
+    const [sequence, ...states] = this.#lowerCell(scope, inputs, direction)
+    return [(this.returnSequences ? sequence : states[0]) as Value, ...states]
   }
 
   /** Adds the recurrence itself: the sequence of outputs, then the last states. */
-  lowerCell(scope: LayerScope, inputs: readonly Value[], direction: Direction): Value[] {
+  #lowerCell(scope: LayerScope, inputs: readonly Value[], direction: Direction): Value[] {
     const [given, ...initial] = inputs as [Value, ...Value[]]
     const [batch, time] = given.shape as [Dim, Dim]
     const features = this.features(given.shape)
@@ -205,6 +180,14 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Laye
       zeroOutputForMask: this.#zeroOutputForMask,
     })
   }
+
+  override reversed(name: string | undefined): Recurrence {
+    const options = { ...this.config(), units: this.units, goBackwards: true, trainable: this.trainable }
+    return this.remade(name === undefined ? options : { ...options, name })
+  }
+
+  /** Another layer of this class. */
+  protected abstract remade(options: RecurrentOptions): Recurrence
 
   override config(): Record<string, unknown> {
     return {
@@ -233,9 +216,3 @@ export function requireCellActivation(where: string, name: string, value: string
     )
   }
 }
-
-/** What a recurrent layer with one state returns when it returns states. */
-export type WithState = readonly [output: SymbolicTensor, h: SymbolicTensor]
-
-/** What a recurrent layer with two states returns when it returns states. */
-export type WithStates = readonly [output: SymbolicTensor, h: SymbolicTensor, c: SymbolicTensor]

@@ -1,8 +1,11 @@
 import { SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { Activation } from './activation.js'
+import { additiveAttention, attention, multiHeadAttention } from './attention.js'
 import { Bidirectional } from './bidirectional.js'
+import { definedFromConfig } from './defineLayer.js'
 import { Dense } from './dense.js'
+import { DoublyStochasticPenalty } from './doublyStochastic.js'
 import { Dropout } from './dropout.js'
 import { Embedding } from './embedding.js'
 import { GRU } from './gru.js'
@@ -14,6 +17,7 @@ import { Masking } from './masking.js'
 import { Concatenate, Merge, type MergeKind } from './merge.js'
 import { GlobalAveragePooling1D, GlobalMaxPooling1D } from './pooling.js'
 import { Flatten, RepeatVector, Reshape } from './reshape.js'
+import { rnnFromConfig } from './rnn.js'
 import { SimpleRNN } from './simpleRnn.js'
 import { TimeDistributed } from './timeDistributed.js'
 
@@ -23,6 +27,10 @@ type Options = never
 const merge = (kind: MergeKind) => (options: Options) => new Merge(kind, options)
 
 const makers: ReadonlyMap<string, (options: Options) => AnyLayer> = new Map<string, (options: Options) => AnyLayer>([
+  ['AdditiveAttention', additiveAttention as (options: Options) => AnyLayer],
+  ['Attention', attention as (options: Options) => AnyLayer],
+  ['DoublyStochasticPenalty', (options) => new DoublyStochasticPenalty(options)],
+  ['MultiHeadAttention', multiHeadAttention as (options: Options) => AnyLayer],
   ['Activation', (options) => new Activation(options)],
   ['Bidirectional', (options) => new Bidirectional(withInner(options, ['layer', 'backwardLayer']))],
   ['Concatenate', (options) => new Concatenate(options)],
@@ -39,7 +47,9 @@ const makers: ReadonlyMap<string, (options: Options) => AnyLayer> = new Map<stri
   ['Masking', (options) => new Masking(options)],
   ['RepeatVector', (options) => new RepeatVector(options)],
   ['Reshape', (options) => new Reshape(options)],
+  ['RNN', (options) => rnnFromConfig(options)],
   ['SimpleRNN', (options) => new SimpleRNN(options)],
+  ['Traced', (options) => definedFromConfig(options)],
   ['TimeDistributed', (options) => new TimeDistributed(withInner(options, ['layer']))],
   ...(['Add', 'Multiply', 'Average', 'Subtract', 'Maximum', 'Minimum'] as const).map(
     (kind) => [kind, merge(kind)] as const,

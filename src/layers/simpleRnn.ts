@@ -1,5 +1,6 @@
 import type { SymbolicTensor } from './layer.js'
-import { type CellKind, RecurrentLayer, type RecurrentOptions, type WithState } from './recurrent.js'
+import type { Recurrence, WithState } from './recurrence.js'
+import { type CellKind, RecurrentLayer, type RecurrentOptions } from './recurrent.js'
 
 /** Options of {@link simpleRNN}. */
 export interface SimpleRNNOptions extends RecurrentOptions {}
@@ -19,6 +20,10 @@ export class SimpleRNN<
 
   protected override cellAttributes(): Record<string, unknown> {
     return {}
+  }
+
+  protected override remade(options: SimpleRNNOptions): Recurrence {
+    return new SimpleRNN(options)
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Loss, makeLoss } from './loss.js'
 
 export type { Loss, LossKind, LossName } from './loss.js'
+export type { TracedFunction } from './traced.js'
 
 /** Options of losses on probabilities or logits. */
 export interface LogitOptions {

@@ -1,5 +1,7 @@
 import { describe, SeqloomError } from '../errors.js'
+import type { Shape } from '../graph/shape.js'
 import { type Check, checkOptions, flag, isRecord, number, positive } from '../options.js'
+import { isTraced, type TracedFunction, type TracedMeasure, traceMeasure } from './traced.js'
 
 /** The kinds of losses. */
 export type LossKind =
@@ -50,15 +52,20 @@ export function makeLoss(kind: LossKind, options: object): Loss {
   return made as unknown as Loss
 }
 
-/** The loss that a name stands for with its defaults, or that an object describes. `ERR_OPTION` for anything else. */
-export function resolveLoss(given: unknown): Loss {
+/** What trains an output. */
+export type AnyLoss = Loss | TracedMeasure
+
+/** The loss that a name stands for with its defaults, or that an object or a function describes. `ERR_OPTION` for anything else. */
+export function resolveLoss(given: unknown, output: Shape): AnyLoss {
+  if (typeof given === 'function') return traceMeasure('loss', given as TracedFunction, output, output)
+  if (isTraced(given)) return given
   const name = isRecord(given) ? given.kind : given
   const kind = typeof name === 'string' && Object.hasOwn(short, name) ? short[name] : name
   if (typeof kind !== 'string' || !Object.hasOwn(settings, kind)) {
     const names = [...Object.keys(settings), ...Object.keys(short)].join("', '")
     throw new SeqloomError(
-      typeof given === 'function' ? 'ERR_UNSUPPORTED' : 'ERR_OPTION',
-      `compile: loss must be one of '${names}', or what losses.* returns, not ${describe(given)}`,
+      'ERR_OPTION',
+      `compile: loss must be one of '${names}', what losses.* returns, or a function, not ${describe(given)}`,
     )
   }
   const { kind: _, ...options } = isRecord(given) ? given : { kind }

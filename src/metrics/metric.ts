@@ -1,6 +1,6 @@
 import { describe, SeqloomError } from '../errors.js'
 import { type Shape, showShape } from '../graph/shape.js'
-import type { Loss, LossKind } from '../losses/loss.js'
+import type { AnyLoss, LossKind } from '../losses/loss.js'
 import { checkOptions, isRecord, label, number } from '../options.js'
 
 /** The kinds of metrics. */
@@ -54,8 +54,8 @@ export function resolveMetric(given: unknown): NamedMetric {
   if (!known) {
     const names = [...kinds, ...Object.keys(short)].join("', '")
     throw new SeqloomError(
-      typeof given === 'function' ? 'ERR_UNSUPPORTED' : 'ERR_OPTION',
-      `compile: a metric must be one of '${names}', or what metrics.* returns, not ${describe(given)}`,
+      'ERR_OPTION',
+      `compile: a metric must be one of '${names}', what metrics.* returns, or a function, not ${describe(given)}`,
     )
   }
   if (!isRecord(given)) return { kind: known, name: name as string }
@@ -74,10 +74,11 @@ const accuracies: Readonly<Partial<Record<LossKind, MetricKind>>> = {
  * The kind that measures an output trained with a loss: `accuracy` follows the loss, or else the output's last dimension. A metric whose
  * targets are of another form than the loss's is `ERR_OPTION`.
  */
-export function metricKind(metric: NamedMetric, loss: Loss, output: Shape): MetricKind {
+export function metricKind(metric: NamedMetric, loss: AnyLoss, output: Shape): MetricKind {
   const kind =
     metric.kind === 'accuracy'
-      ? (accuracies[loss.kind] ?? (output.at(-1) === 1 ? 'binaryAccuracy' : 'categoricalAccuracy'))
+      ? ((loss.kind === 'traced' ? undefined : accuracies[loss.kind]) ??
+        (output.at(-1) === 1 ? 'binaryAccuracy' : 'categoricalAccuracy'))
       : metric.kind
   const sparse = loss.kind === 'sparseCategoricalCrossentropy'
   if ((kind === 'sparseCategoricalAccuracy') !== sparse) {

@@ -3,7 +3,15 @@ import { describe, SeqloomError } from '../errors.js'
 import type { Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import type { TrainSpec, WireInput } from '../graph/wire.js'
-import { type Loss, type LossName, resolveLoss } from '../losses/loss.js'
+import { type AnyLoss, type Loss, type LossName, resolveLoss } from '../losses/loss.js'
+import {
+  isTraced,
+  lowerMean,
+  lowerMeasure,
+  type TracedFunction,
+  type TracedMeasure,
+  traceMeasure,
+} from '../losses/traced.js'
 import { type Metric, type MetricKind, type MetricName, metricKind, resolveMetric } from '../metrics/metric.js'
 import type { Optimizer, OptimizerKind } from '../optimizers/optimizer.js'
 import { resolveOptimizer } from '../optimizers/resolve.js'
@@ -14,16 +22,20 @@ import { outputNames, type Topology } from './topology.js'
 /** One thing for every output, or one for each: in order, or by the output's name. */
 export type PerOutput<T> = T | readonly (T | null)[] | { readonly [output: string]: T }
 
+/** A metric's name, what `metrics.*` returns, or a function of one's own. */
+export type AnyMetric = MetricName | Metric | TracedFunction
+
 /** Options of {@link Model.compile}. */
 export interface CompileOptions {
   /** A name with its default settings, or what `optimizers.*` returns. */
   readonly optimizer: OptimizerKind | Optimizer
-  /** A name or what `losses.*` returns; for several outputs also an array or an object by output name, where outputs may be left out. */
-  readonly loss: PerOutput<LossName | Loss>
-  /** Metrics for every output, or an object of them by output name. */
-  readonly metrics?:
-    | readonly (MetricName | Metric)[]
-    | { readonly [output: string]: MetricName | Metric | readonly (MetricName | Metric)[] }
+  /**
+   * A name, what `losses.*` returns, or a function of one's own; for several outputs also an array or an object by output name, where outputs
+   * may be left out.
+   */
+  readonly loss: PerOutput<LossName | Loss | TracedFunction>
+  /** Metrics for every output, or an object of them by output name; functions of one's own go by their name. */
+  readonly metrics?: readonly AnyMetric[] | { readonly [output: string]: AnyMetric | readonly AnyMetric[] }
   /** The factor of each output's loss in the total; default 1. */
   readonly lossWeights?: readonly number[] | { readonly [output: string]: number }
 }
@@ -33,9 +45,15 @@ interface TrainedOutput {
   readonly index: number
   readonly name: string
   readonly shape: Shape
-  readonly loss: Loss
+  readonly loss: AnyLoss
   readonly weight: number
-  readonly metrics: readonly { readonly name: string; readonly kind: MetricKind; readonly threshold?: number }[]
+  readonly metrics: readonly TrainedMetric[]
+}
+
+/** A metric of an output, under its name in histories. */
+interface TrainedMetric {
+  readonly name: string
+  readonly measure: TracedMeasure | { readonly kind: MetricKind; readonly threshold?: number }
 }
 
 /** What a compiled model trains on. */
@@ -77,7 +95,7 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
   for (const [index, name] of names.entries()) {
     if (given[index] === undefined || given[index] === null) continue
     const shape = topology.outputs[index]?.shape as Shape
-    const loss = resolveLoss(given[index])
+    const loss = resolveLoss(given[index], shape)
     const weight = weights[index] ?? 1
     if (typeof weight !== 'number' || !Number.isFinite(weight)) {
       throw new SeqloomError(
@@ -86,11 +104,8 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
       )
     }
     const own = (metrics[index] ?? []).map((metric) => {
-      const resolved = resolveMetric(metric)
-      const { threshold } = resolved
-      const kind = metricKind(resolved, loss, shape)
-      const label = names.length > 1 ? `${name}_${resolved.name}` : resolved.name
-      return { name: label, kind, ...(threshold === undefined ? {} : { threshold }) }
+      const { name: plain, measure } = trainedMetric(metric, loss, shape)
+      return { name: names.length > 1 ? `${name}_${plain}` : plain, measure }
     })
     requireUnique(own.map((metric) => metric.name))
     trained.push({ index, name, shape, loss, weight, metrics: own })
@@ -104,8 +119,10 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
     metricNames: [...perLoss, ...trained.flatMap((output) => output.metrics.map((metric) => metric.name))],
     saved: {
       optimizer,
-      loss: options.loss,
-      ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+      loss: given.some(isFunction)
+        ? names.map((_, index) => trained.find((output) => output.index === index)?.loss ?? null)
+        : options.loss,
+      ...(options.metrics === undefined ? {} : { metrics: savedMetrics(options.metrics, metrics, trained) }),
       ...(options.lossWeights === undefined ? {} : { lossWeights: options.lossWeights }),
     },
   }
@@ -122,20 +139,67 @@ export function trainSpec(topology: Topology, { trained, targets }: TrainPlan, w
   const losses = trained.map(({ index, name, loss, weight }, at) => {
     const inputs = [outputs[index] as Value, added[at] as Value, ...weights]
     const output = all.length
-    const { fromLogits = false, ...settings } = loss
-    all.push(...builder.node('loss', `${name}/loss`, inputs, [], scalar, { fromLogits, ...settings, weight: 1 }))
+    if (loss.kind === 'traced') {
+      const [prediction, target] = inputs as [Value, Value]
+      all.push(...lowerMeasure(builder, `${name}/loss`, loss, [target, prediction], weights))
+    } else {
+      const { fromLogits = false, ...settings } = loss
+      all.push(...builder.node('loss', `${name}/loss`, inputs, [], scalar, { fromLogits, ...settings, weight: 1 }))
+    }
     return { output, weight }
   })
+  for (const { name, value } of builder.losses) {
+    losses.push({ output: all.length, weight: 1 })
+    all.push(...lowerMean(builder, `${name}/addedLoss`, value, 2, []))
+  }
   const metrics =
-    trained.length > 1 ? losses.map(({ output }, at) => ({ name: `${trained[at]?.name}_loss`, output })) : []
+    trained.length > 1
+      ? losses.slice(0, trained.length).map(({ output }, at) => ({ name: `${trained[at]?.name}_loss`, output }))
+      : []
   for (const [at, { index, metrics: own }] of trained.entries()) {
-    for (const { name, kind, threshold } of own) {
+    for (const { name, measure } of own) {
       metrics.push({ name, output: all.length })
+      if (measure.kind === 'traced') {
+        const values = [added[at] as Value, outputs[index] as Value] as const
+        all.push(...lowerMeasure(builder, name, measure, values, []))
+        continue
+      }
+      const { kind, threshold } = measure
       const attributes = kind === 'binaryAccuracy' ? { kind, threshold: threshold ?? 0.5 } : { kind }
       all.push(...builder.node('metric', name, [outputs[index] as Value, added[at] as Value], [], scalar, attributes))
     }
   }
   return { graph: builder.finish(all), losses, metrics }
+}
+
+const isFunction = (value: unknown): boolean => typeof value === 'function'
+
+/** The metrics as they are saved: functions as their operations. */
+function savedMetrics(
+  given: CompileOptions['metrics'],
+  perOutput: readonly (readonly unknown[])[],
+  trained: readonly TrainedOutput[],
+): unknown {
+  if (!perOutput.some((own) => own.some(isFunction))) return given
+  const saved = trained.map(({ index, name, metrics }) => {
+    const own = (perOutput[index] ?? []).map((metric, at) => (isFunction(metric) ? metrics[at]?.measure : metric))
+    return [name, own] as const
+  })
+  return Object.fromEntries(saved)
+}
+
+/** A metric for an output that is trained with a loss, and its own name. */
+function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): TrainedMetric {
+  if (typeof given === 'function') {
+    const targets = loss.kind === 'sparseCategoricalCrossentropy' ? output.slice(0, -1) : output
+    const measure = traceMeasure('metric', given as TracedFunction, output, targets)
+    return { name: measure.name, measure }
+  }
+  if (isTraced(given)) return { name: given.name, measure: given }
+  const resolved = resolveMetric(given)
+  const { threshold } = resolved
+  const kind = metricKind(resolved, loss, output)
+  return { name: resolved.name, measure: { kind, ...(threshold === undefined ? {} : { threshold }) } }
 }
 
 function targetSlot({ name, shape, loss }: TrainedOutput): Slot {

@@ -19,7 +19,7 @@ const rows = "const rows = [{ text: 'Shares fell', label: 'Business' }]\n"
 describe('the programs of the documents', () => {
   it.each([
     ['README.md', 2],
-    ['docs/guide.md', 3],
+    ['docs/guide.md', 7],
   ])('in %s compile', (document, least) => {
     const programs = programsOf(document)
     expect(programs.length).toBeGreaterThanOrEqual(least)
@@ -30,6 +30,18 @@ describe('the programs of the documents', () => {
       }),
     )
     expect(complaints([...sources.keys()], sources)).toEqual([])
+  })
+
+  it('run: those of docs/guide.md that define cells, layers and losses', async () => {
+    const programs = programsOf('docs/guide.md').filter((program) => /\bdefine(Cell|Layer)\b/.test(program))
+    expect(programs.length).toBeGreaterThanOrEqual(4)
+    for (const program of programs) {
+      const named = /^const (\w+) = (?:sequential|model)\(/m.exec(program)?.[1]
+      const { code, stdout, stderr } = await runSource(
+        `${javascript(program)}\nconsole.log(${named}.countParams() > 0)`,
+      )
+      expect({ code, stderr, stdout }).toEqual({ code: 0, stderr: '', stdout: 'true\n' })
+    }
   })
 
   it('run: the first one of README.md trains, predicts, saves and loads', async () => {

@@ -41,6 +41,11 @@ export function runCli(args: readonly string[], options: RunOptions = {}): Promi
   return run([`${projectRoot}dist/cli/main.js`, ...args], options)
 }
 
+/** Runs a program of `examples`. */
+export function runExample(name: string, args: readonly string[] = []): Promise<ProcessResult> {
+  return run([`${projectRoot}examples/${name}`, ...args])
+}
+
 /** Runs the text of a module, which may import the package by its name. */
 export function runSource(source: string): Promise<ProcessResult> {
   return run(['--input-type=module', '--eval', source])

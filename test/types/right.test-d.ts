@@ -2,6 +2,9 @@
 import {
   type Callback,
   callbacks,
+  cells,
+  defineCell,
+  defineLayer,
   initializers,
   input,
   layers,
@@ -9,8 +12,10 @@ import {
   losses,
   metrics,
   model,
+  ops,
   optimizers,
   type SymbolicTensor,
+  type SymbolicValue,
   sequential,
   type Tensor,
   tensor,
@@ -71,3 +76,63 @@ export const one: Tensor = await model({ inputs: x, outputs: y }).predict([[[1, 
   session.clone()[Symbol.dispose]()
   void step
 }
+
+const grown = defineCell({
+  name: 'grown',
+  states: { h: 8, c: [2, 4] },
+  inputs: { x: 'features', gain: 1 },
+  constants: { memory: ['steps', 'size'] },
+  outputs: ['output', 'alignment'],
+  weights: {
+    kernel: ['features + 8', 16],
+    bias: { shape: [16], initializer: initializers.constant({ value: 1 }) },
+    levels: [[8, 8], { shape: ['size', 8] }],
+  },
+  step({ x, h, c, gain, memory }, w) {
+    const [a, b] = x.concat(h).matmul(w.kernel).add(w.bias).split(2)
+    const alignment = memory.matmul(w.levels[1]).sum().softmax({ mask: memory.mask() })
+    const next: SymbolicValue = a.sigmoid().mul(b.tanh()).mul(gain).add(h.matmul(w.levels[0]))
+    return { h: next, c: c.mul(0.5), output: ops.concat([next, h]), alignment: ops.sub(1, alignment) }
+  },
+})
+const sequences = [x, input({ shape: [null, 1] })]
+const [words, alignment] = layers
+  .rnn({ cell: grown, returnSequences: true })
+  .apply(sequences, { constants: { memory: x } })
+const [, , lastH, lastC] = layers.rnn({ cell: grown, returnSequences: true, returnState: true }).apply(sequences)
+const [lastOutput, carriedH, carriedC] = layers.rnn({ cell: cells.lstm({ units: 3 }), returnState: true }).apply(x)
+const single: SymbolicTensor = layers.rnn({ cell: [cells.gru({ units: 3 }), cells.lstm({ units: 3 })] }).apply(x)
+const twoWays: SymbolicTensor = layers
+  .bidirectional({ layer: layers.rnn({ cell: cells.peepholeLSTM({ units: 3 }) }) })
+  .apply(x)
+const scaled = defineLayer({
+  inputs: { x: ['time', 'features'] },
+  weights: { scale: ['features'] },
+  call({ x }, w, { addLoss }) {
+    addLoss(w.scale.square().sum())
+    return x.mul(w.scale)
+  },
+})
+const stretched: SymbolicTensor = scaled({ name: 'scaled' }).apply(x)
+const [attended, scores] = layers
+  .multiHeadAttention({ numHeads: 2, keyDim: 3, returnAttentionScores: true })
+  .apply([x, x])
+export const traced = [
+  words,
+  alignment,
+  lastH,
+  lastC,
+  lastOutput,
+  carriedH,
+  carriedC,
+  single,
+  twoWays,
+  stretched,
+  attended,
+  scores,
+]
+m.compile({
+  optimizer: 'adam',
+  loss: (yTrue, yPred) => yPred.sub(yTrue).abs(),
+  metrics: ['mse', (yTrue: SymbolicValue, yPred: SymbolicValue) => yPred.sub(yTrue).square()],
+})

@@ -1,5 +1,18 @@
 // Programs that must not compile: each line marked so has an error, and a mark without one is an error too. Never run.
-import { callbacks, initializers, input, layers, losses, metrics, model, optimizers, sequential, tensor } from 'seqloom'
+import {
+  callbacks,
+  cells,
+  defineCell,
+  initializers,
+  input,
+  layers,
+  losses,
+  metrics,
+  model,
+  optimizers,
+  sequential,
+  tensor,
+} from 'seqloom'
 
 // @ts-expect-error units is missing
 layers.lstm({})
@@ -86,3 +99,31 @@ layers.dense({ units: 3 }).apply([[1, 2]])
 // @ts-expect-error a layer without states returns one value
 const [a, b] = layers.lstm({ units: 3 }).apply(input({ shape: [null, 3] }))
 void [a, b]
+
+const sizes = { states: { h: 8 }, weights: { kernel: ['features', 8] } } as const
+// @ts-expect-error states are missing
+defineCell({ step: () => ({}) })
+// @ts-expect-error a weight that is not declared
+defineCell({ ...sizes, step: ({ x }, w) => ({ h: x.matmul(w.kernal) }) })
+// @ts-expect-error a value that is not declared
+defineCell({ ...sizes, step: ({ y }, w) => ({ h: y.matmul(w.kernel) }) })
+// @ts-expect-error the new state is missing
+defineCell({ ...sizes, step: ({ x }, w) => ({ output: x.matmul(w.kernel) }) })
+// @ts-expect-error an output is missing
+defineCell({ ...sizes, outputs: ['output', 'alignment'], step: ({ x, h }) => ({ h, output: x }) })
+// @ts-expect-error a number is no symbolic value
+defineCell({ ...sizes, step: () => ({ h: 3 }) })
+// @ts-expect-error arithmetic on symbolic values
+defineCell({ ...sizes, step: ({ x, h }) => ({ h: x + h }) })
+// @ts-expect-error unknown option
+defineCell({ ...sizes, step: ({ h }) => ({ h: h.softmax({ maks: h }) }) })
+// @ts-expect-error only four parts
+defineCell({ ...sizes, step: ({ h }) => ({ h: h.split(4)[4] }) })
+// @ts-expect-error units are missing
+cells.lstm({})
+// @ts-expect-error only the GRU has it
+cells.lstm({ units: 8, resetAfter: true })
+// @ts-expect-error a layer is no cell
+layers.rnn({ cell: layers.lstm({ units: 8 }) })
+// @ts-expect-error a loss has a symbolic result
+m.compile({ optimizer: 'adam', loss: () => 3 })

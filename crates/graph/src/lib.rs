@@ -19,6 +19,7 @@ mod parallel;
 mod params;
 mod plan;
 pub mod rng;
+mod scan;
 mod shape;
 pub mod spec;
 mod tensor;

@@ -144,11 +144,21 @@ impl fmt::Debug for Shape {
 pub(crate) struct Meta {
     pub(crate) dtype: Dtype,
     pub(crate) shape: Shape,
+    /// Whether the first dimension is the batch; parameters and scalars have none.
+    pub(crate) batched: bool,
 }
 
 impl Meta {
-    /// A floating-point value.
+    /// A floating-point value. Whether it has a batch is for the graph to say, see [`Self::derive_batch`].
     pub(crate) fn float(shape: Shape) -> Self {
-        Self { dtype: Dtype::Float32, shape }
+        Self { dtype: Dtype::Float32, shape, batched: shape.rank() > 0 }
+    }
+
+    /// What an operation computes has a batch dimension when something that it reads has one.
+    pub(crate) fn derive_batch(inputs: &[Self], outputs: &mut [Self]) {
+        let batched = inputs.iter().any(|input| input.batched);
+        for output in outputs {
+            output.batched = batched && output.shape.rank() > 0;
+        }
     }
 }

@@ -292,7 +292,7 @@ fn bad_graphs_are_explained() {
     };
     bad(&|_| 0, Code::Format, &["output 0"]);
     bad(&|b| b.int("x", json!([null, null])), Code::Format, &["int32"]);
-    bad(&|b| b.one("scan", &[], &[], json!({})), Code::Unsupported, &["'scan'"]);
+    bad(&|b| b.one("transmogrify", &[], &[], json!({})), Code::Unsupported, &["'transmogrify'"]);
     bad(&|b| b.one("add", &[7], &[], json!({})), Code::Format, &["7", "before its use"]);
     bad(&|b| b.one("add", &[], &[], json!({})), Code::Format, &["at least 1 inputs"]);
     bad(&|b| b.float("x", json!([null, 0])), Code::Shape, &["'x'"]);

@@ -72,6 +72,7 @@ impl<T: Scalar> Executor<T> {
             output_metas.clear();
             output_metas.resize(node.outputs.len(), Meta::float(Shape::SCALAR));
             let inferred = node.op.infer(input_metas, output_metas);
+            Meta::derive_batch(input_metas, output_metas);
             inferred
                 .and_then(|()| output_metas.iter().try_for_each(|meta| meta.shape.elements().map(drop)))
                 .map_err(|error| node.explain(error))?;

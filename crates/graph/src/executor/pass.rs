@@ -6,13 +6,12 @@ use crate::buffer::{Buffer, copy};
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
 use crate::mask::SequenceMask;
-use crate::op::{Backward, Buffers, Forward, Frame, Op, Place, ValueRef, Weights};
+use crate::op::{Backward, Buffers, Forward, Frame, Moment, Op, Place, ValueRef, Weights, check_cancelled};
 use crate::parallel::each_rows;
 use crate::params::Parameters;
 use crate::plan::{Graph, Layout, Program};
 use crate::shape::Meta;
 use seqloom_kernels::Scalar;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A planned graph and the memory it runs in.
 pub(super) struct Pass<'a, T: Scalar> {
@@ -34,7 +33,7 @@ impl<T: Scalar> Pass<'_, T> {
     /// Computes the program's outputs.
     pub(super) fn forward(&mut self, run: &Run<'_>) -> Result<()> {
         for (position, &index) in self.program.nodes.iter().enumerate() {
-            check_cancelled(run.cancel)?;
+            check_cancelled(run)?;
             let node = &mut self.graph.nodes[index];
             if let Some(own) = &node.own_mask {
                 let shape = self.metas[own.value].shape;
@@ -52,6 +51,7 @@ impl<T: Scalar> Pass<'_, T> {
                     workspace: self.layout.nodes[position].forward,
                     run,
                     node: index,
+                    moment: Moment::default(),
                 },
                 masks: self.masks,
             };
@@ -59,7 +59,7 @@ impl<T: Scalar> Pass<'_, T> {
                 return Err(node.explain(error));
             }
         }
-        check_cancelled(run.cancel)
+        check_cancelled(run)
     }
 
     /// Sets the gradients of the outputs: the given ones, zero for all others.
@@ -107,7 +107,7 @@ impl<T: Scalar> Pass<'_, T> {
             if !self.program.backward[position] {
                 continue;
             }
-            check_cancelled(run.cancel)?;
+            check_cancelled(run)?;
             let node = &mut self.graph.nodes[index];
             self.scratch.collect(&node.inputs, &node.outputs, self.metas, &self.graph.masks, self.layout);
             self.scratch.forget_unkept(node.op.as_ref());
@@ -136,6 +136,7 @@ impl<T: Scalar> Pass<'_, T> {
                     workspace: self.layout.nodes[position].backward,
                     run,
                     node: index,
+                    moment: Moment::default(),
                 },
                 masks: self.masks,
                 gradients,
@@ -144,7 +145,7 @@ impl<T: Scalar> Pass<'_, T> {
                 return Err(node.explain(error));
             }
         }
-        check_cancelled(run.cancel)?;
+        check_cancelled(run)?;
         self.clear_padding()
     }
 
@@ -205,13 +206,6 @@ impl Scratch {
                 output.place = Place::None;
             }
         }
-    }
-}
-
-fn check_cancelled(cancel: Option<&AtomicBool>) -> Result<()> {
-    match cancel {
-        Some(flag) if flag.load(Ordering::Relaxed) => Err(Error::aborted()),
-        _ => Ok(()),
     }
 }
 

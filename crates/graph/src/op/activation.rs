@@ -51,7 +51,7 @@ impl ActivationOp {
 }
 
 /// Checks that an operand holds floating-point values.
-pub(super) fn expect_float(meta: &Meta) -> Result<()> {
+pub(crate) fn expect_float(meta: &Meta) -> Result<()> {
     if meta.dtype == Dtype::Float32 {
         return Ok(());
     }

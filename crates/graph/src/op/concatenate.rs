@@ -18,19 +18,20 @@ struct Attributes {
 #[derive(Debug)]
 pub(super) struct Concatenate {
     axis: i64,
+    in_body: bool,
 }
 
 impl Concatenate {
     pub(super) fn new(site: &Site<'_>) -> Result<Self> {
         site.arity(1..=usize::MAX, 0..=0, 1)?;
-        Ok(Self { axis: site.attributes::<Attributes>()?.axis })
+        Ok(Self { axis: site.attributes::<Attributes>()?.axis, in_body: site.in_body() })
     }
 
     /// The axis counted from the front.
     fn axis(&self, rank: usize) -> Result<usize> {
         let axis = if self.axis < 0 { self.axis.saturating_add(rank as i64) } else { self.axis };
         match usize::try_from(axis) {
-            Ok(axis) if axis > 0 && axis < rank && (rank == 2 || axis > 1) => Ok(axis),
+            Ok(axis) if axis > 0 && axis < rank && (self.in_body || rank == 2 || axis > 1) => Ok(axis),
             _ => Err(Error::option(format!(
                 "axis must be -1 or a feature axis (not batch or time) of inputs with {rank} dimensions; got {}",
                 self.axis

@@ -6,6 +6,7 @@ use crate::executor::Run;
 use crate::gradients::Gradients;
 use crate::mask::SequenceMask;
 use crate::params::Parameters;
+use crate::rng::{Key, Stream};
 use crate::shape::Shape;
 use crate::spec::Dtype;
 use seqloom_kernels::Scalar;
@@ -66,9 +67,37 @@ pub(crate) struct Frame<'a, T: Scalar> {
     pub(crate) run: &'a Run<'a>,
     /// Position of the node in the graph: the key of its random numbers.
     pub(crate) node: usize,
+    /// Where in a scan it runs.
+    pub(crate) moment: Moment<'a>,
+}
+
+/// What a node inside of a scan has to know about the step: packed rows have another order than the batch.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Moment<'a> {
+    /// How many steps the rows have behind them; none outside of a loop.
+    pub(crate) step: Option<usize>,
+    /// The batch row of each row; the same when absent.
+    pub(crate) rows: Option<&'a [usize]>,
+}
+
+impl Moment<'_> {
+    /// The batch row of a row.
+    pub(crate) fn row(&self, row: usize) -> usize {
+        self.rows.and_then(|rows| rows.get(row)).copied().unwrap_or(row)
+    }
 }
 
 impl<'a, T: Scalar> Frame<'a, T> {
+    /// The node's random numbers, the same at all steps or, with `every_step`, others at each.
+    pub(crate) fn stream(&self, every_step: bool) -> Stream {
+        let key = Key { seed: self.run.seed, step: self.run.step, op: self.node as u64 };
+        let stream = Stream::new(key);
+        match self.moment.step.filter(|_| every_step) {
+            Some(step) => Stream::new(Key { seed: stream.bits64(step as u64), ..key }),
+            None => stream,
+        }
+    }
+
     /// The elements of input `index`, which is an int32 graph input.
     pub(crate) fn integers(&self, index: usize) -> Result<&'a [i32]> {
         self.inputs
@@ -80,10 +109,15 @@ impl<'a, T: Scalar> Frame<'a, T> {
 
     /// Ends the pass when the caller has cancelled it.
     pub(crate) fn check_cancelled(&self) -> Result<()> {
-        match self.run.cancel {
-            Some(flag) if flag.load(Ordering::Relaxed) => Err(Error::aborted()),
-            _ => Ok(()),
-        }
+        check_cancelled(self.run)
+    }
+}
+
+/// Ends a pass when the caller has cancelled it.
+pub(crate) fn check_cancelled(run: &Run<'_>) -> Result<()> {
+    match run.cancel {
+        Some(flag) if flag.load(Ordering::Relaxed) => Err(Error::aborted()),
+        _ => Ok(()),
     }
 }
 

@@ -99,10 +99,14 @@ impl<T: Scalar> Op<T> for Dense {
     fn writes_gradient(&self, _index: usize) -> bool {
         true
     }
+
+    fn product(&self) -> Option<[usize; 2]> {
+        Some([self.inputs, self.units])
+    }
 }
 
 /// Adds every row of `x` to `sum`, in their order.
-pub(super) fn add_rows<T: Scalar>(x: &[T], sum: &mut [T]) {
+pub(crate) fn add_rows<T: Scalar>(x: &[T], sum: &mut [T]) {
     let columns = sum.len().max(1);
     each_rows(sum, 1, x.len(), |first, sum| vectorised(AddRows { x, columns, first, sum }));
 }

@@ -3,7 +3,6 @@
 use super::activation::expect_float;
 use super::{Backward, Forward, Op, Operands, Place, Site, Sizes};
 use crate::error::{Error, Result};
-use crate::rng::{Key, Stream};
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -13,26 +12,33 @@ use serde::Deserialize;
 struct Attributes {
     rate: f64,
     share_steps: bool,
+    #[serde(default)]
+    per_step: Option<bool>,
 }
 
 /// The number of bits that elements of one row have in the stream, so that a row's numbers do not depend on the padded length.
 const ROW_BITS: u32 = 40;
 
-/// Drops elements at `rate`; with `share_steps` the same ones at every time step.
+/// Drops elements at `rate`; with `share_steps` the same ones at every time step. In the body of a scan, `per_step` says whether
+/// each step drops others.
 #[derive(Debug)]
 pub(super) struct Dropout {
     rate: f64,
     share_steps: bool,
+    per_step: bool,
 }
 
 impl Dropout {
     pub(super) fn new(site: &Site<'_>) -> Result<Self> {
         site.arity(1..=1, 0..=0, 1)?;
-        let Attributes { rate, share_steps } = site.attributes()?;
+        let Attributes { rate, share_steps, per_step } = site.attributes()?;
         if !(0.0..1.0).contains(&rate) {
             return Err(Error::option(format!("rate must be at least 0 and below 1; got {rate}")));
         }
-        Ok(Self { rate, share_steps })
+        if per_step.is_some() && !site.in_body() {
+            return Err(Error::option("perStep is for the steps of a scan"));
+        }
+        Ok(Self { rate, share_steps: share_steps && !site.in_body(), per_step: per_step.unwrap_or(true) })
     }
 
     /// How often a row's factors repeat, and how many there are.
@@ -62,6 +68,10 @@ fn for_each<'a, T: Scalar>(
 }
 
 impl<T: Scalar> Op<T> for Dropout {
+    fn is_random(&self) -> bool {
+        true
+    }
+
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         expect_float(&inputs[0])?;
         if inputs[0].shape.rank() < 2 {
@@ -88,6 +98,7 @@ impl<T: Scalar> Op<T> for Dropout {
     fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
         let frame = &mut context.frame;
         let shape = frame.inputs[0].shape;
+        let (stream, moment) = (frame.stream(self.per_step), frame.moment);
         let scale_place = if frame.stash == Place::None { frame.workspace } else { frame.stash };
         let ([x], [y, scale]) =
             frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place, scale_place])?;
@@ -97,10 +108,9 @@ impl<T: Scalar> Op<T> for Dropout {
             return Ok(());
         }
         let (repeats, width) = self.factors(&shape)?;
-        let stream = Stream::new(Key { seed: frame.run.seed, step: frame.run.step, op: frame.node as u64 });
         let kept = T::from_f64(1.0 / (1.0 - self.rate));
         for (row, scale) in scale.chunks_exact_mut(width).enumerate() {
-            let first = (row as u64) << ROW_BITS;
+            let first = (moment.row(row) as u64) << ROW_BITS;
             for (block, scale) in scale.chunks_mut(4).enumerate() {
                 let bits = stream.block(first / 4 + block as u64);
                 for (scale, bits) in scale.iter_mut().zip(bits) {

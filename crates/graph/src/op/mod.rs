@@ -3,26 +3,45 @@
 //! A new operation is a file with a type that implements [`Op`] and a line in [`build`].
 
 mod activation;
+mod argmax;
+mod axis;
 mod buffers;
+mod cast;
 mod concatenate;
 mod context;
 mod dense;
 mod dropout;
+pub(crate) mod elementwise;
 mod embedding;
+mod gather;
 mod last_step;
 mod layer_norm;
 mod loss;
 mod masking;
+mod matmul;
+mod mean_over_steps;
 mod merge;
 mod metric;
+mod normalize;
+mod parameter;
 mod pool;
 mod recurrent;
+mod reduce;
 mod repeat_vector;
 mod reshape;
+mod sample;
+mod scalar;
 mod site;
+mod slice;
+mod softmax;
+mod transpose;
 
+pub(crate) use activation::expect_float;
+pub(crate) use axis::axis_of;
 pub(crate) use buffers::{Buffers, Place};
-pub(crate) use context::{Backward, Forward, Frame, ValueRef, Weights};
+pub(crate) use context::{Backward, Forward, Frame, Moment, ValueRef, Weights, check_cancelled};
+pub(crate) use dense::add_rows;
+pub(crate) use recurrent::{Order, OutputOrder, StepOrder, gather, scatter_add};
 pub(crate) use site::Site;
 
 use crate::error::{Error, Result};
@@ -36,6 +55,8 @@ pub(crate) enum MaskRule {
     First,
     /// The steps that are valid in every input.
     Merge,
+    /// The steps that are valid in each of the first inputs, so many.
+    MergeFirst(usize),
     /// A mask of their own: all steps unless the operation's forward pass says otherwise.
     Own,
 }
@@ -96,6 +117,21 @@ pub(crate) trait Op<T: Scalar>: Send {
         false
     }
 
+    /// Whether output `output`, if of rank 2, is `[batch, time]` where an input has a mask.
+    fn keeps_time(&self, _output: usize) -> bool {
+        false
+    }
+
+    /// Whether its inputs may be parameters and scalars, which have no batch dimension.
+    fn takes_unbatched(&self) -> bool {
+        false
+    }
+
+    /// Whether it draws other numbers at every step of a scan.
+    fn is_random(&self) -> bool {
+        false
+    }
+
     /// Whether gradients flow from output `output` to input `input`.
     fn differentiable(&self, _input: usize, _output: usize) -> bool {
         true
@@ -117,6 +153,26 @@ pub(crate) trait Op<T: Scalar>: Send {
 
     /// Where an operation that can look up its input 0 itself keeps what it needs for that.
     fn lookup_slot(&mut self) -> Option<&mut Option<Lookup>> {
+        None
+    }
+
+    /// The number that it always gives.
+    fn constant(&self) -> Option<f64> {
+        None
+    }
+
+    /// The function of its inputs that it computes element by element, so that it can be part of a chain.
+    fn elementwise(&self) -> Option<elementwise::Kind> {
+        None
+    }
+
+    /// If it multiplies with its first weight and adds its second: the dimensions of the first.
+    fn product(&self) -> Option<[usize; 2]> {
+        None
+    }
+
+    /// The axis and the range that it cuts out of its input.
+    fn slice(&self) -> Option<(i64, usize, usize)> {
         None
     }
 
@@ -151,26 +207,73 @@ pub(crate) enum ActivationKind {
     LogSoftmax,
 }
 
+/// What the body of a scan may consist of: operations that see one step's values alone.
+const BODY_OPERATIONS: [&str; 25] = [
+    "activation",
+    "add",
+    "argmax",
+    "average",
+    "concatenate",
+    "dense",
+    "dropout",
+    "elementwise",
+    "gather",
+    "layerNorm",
+    "matmul",
+    "maximum",
+    "minimum",
+    "multiply",
+    "normalize",
+    "parameter",
+    "reduce",
+    "reshape",
+    "sample",
+    "scalar",
+    "slice",
+    "softmax",
+    "stopGradient",
+    "subtract",
+    "transpose",
+];
+
 /// The operation that a node of the wire format names.
 pub(crate) fn build<T: Scalar>(site: &Site<'_>) -> Result<Box<dyn Op<T>>> {
+    if site.in_body() && !BODY_OPERATIONS.contains(&site.op()) {
+        return Err(Error::unsupported(format!("{} cannot be part of a cell's step", site.op())));
+    }
     Ok(match site.op() {
         "activation" => Box::new(activation::ActivationOp::new(site)?),
         "add" | "average" | "subtract" | "multiply" | "maximum" | "minimum" => {
             Box::new(merge::Merge::new(site)?)
         }
+        "argmax" => Box::new(argmax::Argmax::new(site)?),
+        "cast" | "sequenceMask" | "stopGradient" => Box::new(cast::Cast::new(site)?),
         "concatenate" => Box::new(concatenate::Concatenate::new(site)?),
         "dense" => Box::new(dense::Dense::new(site)?),
         "dropout" => Box::new(dropout::Dropout::new(site)?),
+        "elementwise" => Box::new(elementwise::Elementwise::new(site)?),
         "embedding" => Box::new(embedding::Embedding::new(site)?),
+        "gather" => Box::new(gather::Gather::new(site)?),
         "simpleRnn" | "lstm" | "gru" => Box::new(recurrent::Recurrent::<T>::new(site)?),
         "lastStep" => Box::new(last_step::LastStep::new(site)?),
         "layerNorm" => Box::new(layer_norm::LayerNorm::new(site)?),
         "loss" => loss::build(site)?,
         "masking" => Box::new(masking::Masking::new(site)?),
+        "matmul" => Box::new(matmul::Matmul::new(site)?),
+        "meanOverSteps" => Box::new(mean_over_steps::MeanOverSteps::new(site)?),
         "metric" => Box::new(metric::Metric::new(site)?),
+        "normalize" => Box::new(normalize::Normalize::new(site)?),
+        "parameter" => Box::new(parameter::Parameter::new(site)?),
         "poolAverage" | "poolMax" => Box::new(pool::Pool::new(site)?),
+        "reduce" => Box::new(reduce::Reduce::new(site)?),
         "repeatVector" => Box::new(repeat_vector::RepeatVector::new(site)?),
         "reshape" => Box::new(reshape::Reshape::new(site)?),
+        "sample" => Box::new(sample::Sample::new(site)?),
+        "scalar" => Box::new(scalar::ScalarOp::new(site)?),
+        "scan" => Box::new(crate::scan::Scan::new(site)?),
+        "slice" => Box::new(slice::Slice::new(site)?),
+        "softmax" => Box::new(softmax::Softmax::new(site)?),
+        "transpose" => Box::new(transpose::Transpose::new(site)?),
         other => {
             return Err(Error::unsupported(format!(
                 "There is no operation '{other}' (node '{}')",

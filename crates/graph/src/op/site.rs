@@ -11,12 +11,18 @@ use std::ops::RangeInclusive;
 pub(crate) struct Site<'a> {
     node: &'a NodeSpec,
     weights: &'a [WeightSpec],
+    body: bool,
 }
 
 impl<'a> Site<'a> {
-    /// A node whose weight indices have been checked against `weights`.
-    pub(crate) fn new(node: &'a NodeSpec, weights: &'a [WeightSpec]) -> Self {
-        Self { node, weights }
+    /// A node whose weight indices have been checked against `weights`, in the body of a scan or not.
+    pub(crate) fn new(node: &'a NodeSpec, weights: &'a [WeightSpec], body: bool) -> Self {
+        Self { node, weights, body }
+    }
+
+    /// Whether it is one step's: its values have no time axis then.
+    pub(crate) fn in_body(&self) -> bool {
+        self.body
     }
 
     pub(crate) fn name(&self) -> &'a str {
@@ -56,17 +62,28 @@ impl<'a> Site<'a> {
         check("outputs", outputs..=outputs, self.node.outputs.len())
     }
 
+    pub(crate) fn input_count(&self) -> usize {
+        self.node.inputs.len()
+    }
+
+    /// The number in the model of weight `index`.
+    pub(crate) fn weight_index(&self, index: usize) -> Result<usize> {
+        let weight = self.node.weights.get(index).copied();
+        weight.ok_or_else(|| Error::native("An operation has fewer weights than it says"))
+    }
+
+    /// The description of weight `index`.
+    pub(crate) fn weight(&self, index: usize) -> Option<&'a WeightSpec> {
+        self.node.weights.get(index).and_then(|&weight| self.weights.get(weight))
+    }
+
     pub(crate) fn weight_count(&self) -> usize {
         self.node.weights.len()
     }
 
     /// The dimensions of weight `index`.
     pub(crate) fn weight_shape(&self, index: usize) -> &'a [usize] {
-        self.node
-            .weights
-            .get(index)
-            .and_then(|&weight| self.weights.get(weight))
-            .map_or(&[], |spec| &spec.shape)
+        self.weight(index).map_or(&[], |spec| &spec.shape)
     }
 
     /// Checks the shape of weight `index`, which messages call `role`.

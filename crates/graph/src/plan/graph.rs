@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 /// An operation and its operands.
 pub(crate) struct Node<T: Scalar> {
-    /// `'lstm' (lstm)`, for messages.
+    /// `Layer 'lstm' (lstm)`, for messages.
     pub(crate) label: String,
     pub(crate) op: Box<dyn Op<T>>,
     /// Ids of the values it reads.
@@ -29,7 +29,7 @@ pub(crate) struct Node<T: Scalar> {
 impl<T: Scalar> Node<T> {
     /// Names the node in an error of its operation.
     pub(crate) fn explain(&self, error: Error) -> Error {
-        error.within(&format!("Layer {}", self.label))
+        error.within(&self.label)
     }
 }
 
@@ -64,27 +64,44 @@ impl<T: Scalar> Graph<T> {
     pub(crate) fn new(spec: GraphSpec) -> Result<Self> {
         spec.check_version()?;
         check_weights(&spec)?;
+        let mut graph = Self::checked(spec, false)?;
+        graph.assign_masks();
+        Ok(graph)
+    }
+
+    /// Checks the description of one step of a scan: weights have been checked by the graph around it, inputs whose first
+    /// dimension is known have no batch, and nothing has a mask.
+    pub(crate) fn body(spec: GraphSpec) -> Result<Self> {
+        let graph = Self::checked(spec, true)?;
+        Ok(Self { masks: vec![None; graph.values.len()], ..graph })
+    }
+
+    fn checked(spec: GraphSpec, body: bool) -> Result<Self> {
         let mut values = Vec::new();
         for input in &spec.inputs {
-            values.push(input_meta(input)?);
+            values.push(input_meta(input, body)?);
         }
         let mut nodes = Vec::new();
         let mut owners = vec![None; values.len()];
         for node in &spec.nodes {
-            let built = build(node, &spec, &mut values)?;
+            let built = build(node, &spec, &mut values, body)?;
             owners.resize(values.len(), Some(nodes.len()));
             nodes.push(built);
         }
         for &output in &spec.outputs {
             match values.get(output) {
-                Some(meta) if meta.dtype == Dtype::Float32 => {}
+                Some(meta) if meta.dtype == Dtype::Float32 => {
+                    if !meta.batched && meta.shape.rank() > 0 {
+                        return Err(Error::unsupported(format!("The output {output} depends on no input")));
+                    }
+                }
                 Some(_) => return Err(Error::format(format!("The output {output} is an int32 input"))),
                 None => return Err(Error::format(format!("The output {output} is not defined"))),
             }
         }
         rewrite::fuse_activations(&mut nodes, &owners);
         let absent = rewrite::fuse_lookups(&mut nodes, &spec, values.len());
-        let mut graph = Self {
+        Ok(Self {
             row_gradients: row_gradients(&spec, &nodes),
             spec,
             nodes,
@@ -92,18 +109,16 @@ impl<T: Scalar> Graph<T> {
             absent,
             masks: Vec::new(),
             mask_count: 0,
-        };
-        graph.assign_masks();
-        Ok(graph)
+        })
     }
 
     /// Gives every value with a time axis a mask: its input's, an intersection, or one of its own.
     fn assign_masks(&mut self) {
-        let mut count = 0;
+        let mut masks = 0;
         self.masks = vec![None; self.values.len()];
         let mut fresh = || {
-            count += 1;
-            count - 1
+            masks += 1;
+            masks - 1
         };
         for (index, input) in self.spec.inputs.iter().enumerate() {
             let open = matches!(*input.shape, [_, None]);
@@ -112,15 +127,29 @@ impl<T: Scalar> Graph<T> {
             }
         }
         for node in &mut self.nodes {
-            let timed = node.outputs.iter().copied().find(|&output| self.values[output].shape.rank() >= 3);
-            let Some(timed) = timed else { continue };
-            let mut sources: Vec<usize> = match node.op.mask_rule() {
-                MaskRule::First => {
-                    node.inputs.iter().take(1).filter_map(|&input| self.masks[input]).collect()
-                }
-                MaskRule::Merge => node.inputs.iter().filter_map(|&input| self.masks[input]).collect(),
-                MaskRule::Own => Vec::new(),
+            let count = match node.op.mask_rule() {
+                MaskRule::First => 1,
+                MaskRule::Merge => usize::MAX,
+                MaskRule::MergeFirst(count) => count,
+                MaskRule::Own => 0,
             };
+            let inputs = || node.inputs.iter().take(count).copied();
+            let any = inputs().any(|input| self.masks[input].is_some());
+            let has_time = |output: usize| {
+                let meta = self.values[node.outputs[output]];
+                let rank = meta.shape.rank();
+                meta.batched && (rank >= 3 || (rank == 2 && any && node.op.keeps_time(output)))
+            };
+            let timed_outputs: Vec<usize> = (0..node.outputs.len())
+                .filter(|&output| has_time(output))
+                .map(|output| node.outputs[output])
+                .collect();
+            let Some(&timed) = timed_outputs.first() else { continue };
+            // A value that is repeated along the time axis has no steps of its own.
+            let time = self.values[timed].shape.time();
+            let has_steps = |&input: &usize| time == 1 || self.values[input].shape.time() != 1;
+            let mut sources: Vec<usize> =
+                inputs().filter(has_steps).filter_map(|input| self.masks[input]).collect();
             sources.sort_unstable();
             sources.dedup();
             let mask = match *sources {
@@ -131,13 +160,11 @@ impl<T: Scalar> Graph<T> {
                     index
                 }
             };
-            for &output in &node.outputs {
-                if self.values[output].shape.rank() >= 3 {
-                    self.masks[output] = Some(mask);
-                }
+            for value in timed_outputs {
+                self.masks[value] = Some(mask);
             }
         }
-        self.mask_count = count;
+        self.mask_count = masks;
     }
 }
 
@@ -163,7 +190,7 @@ fn check_weights(spec: &GraphSpec) -> Result<()> {
     Ok(())
 }
 
-fn input_meta(input: &InputSpec) -> Result<Meta> {
+fn input_meta(input: &InputSpec, body: bool) -> Result<Meta> {
     let mut shape = Shape::SCALAR;
     for dim in &input.shape {
         if matches!(dim, Some(0 | ANY)) {
@@ -174,10 +201,11 @@ fn input_meta(input: &InputSpec) -> Result<Meta> {
         }
         shape = shape.pushed(dim.unwrap_or(ANY)).map_err(|error| in_input(input, &error))?;
     }
-    if shape.rank() == 0 {
+    let batched = !body || shape.dims().first() == Some(&ANY);
+    if batched && shape.rank() == 0 {
         return Err(Error::shape(format!("The input '{}' needs a batch dimension", input.name)));
     }
-    Ok(Meta { dtype: input.dtype, shape })
+    Ok(Meta { dtype: input.dtype, shape, batched })
 }
 
 fn in_input(input: &InputSpec, error: &Error) -> Error {
@@ -185,9 +213,15 @@ fn in_input(input: &InputSpec, error: &Error) -> Error {
 }
 
 /// Builds an operation and appends the values it defines.
-fn build<T: Scalar>(node: &NodeSpec, spec: &GraphSpec, values: &mut Vec<Meta>) -> Result<Node<T>> {
-    let label = format!("'{}' ({})", node.name, node.op);
-    let explain = |error: Error| error.within(&format!("Layer {label}"));
+fn build<T: Scalar>(
+    node: &NodeSpec,
+    spec: &GraphSpec,
+    values: &mut Vec<Meta>,
+    body: bool,
+) -> Result<Node<T>> {
+    let what = if body { "Operation" } else { "Layer" };
+    let label = format!("{what} '{}' ({})", node.name, node.op);
+    let explain = |error: Error| error.within(&label);
     let mut metas = Vec::new();
     for &input in &node.inputs {
         let meta = values.get(input).ok_or_else(|| {
@@ -214,9 +248,16 @@ fn build<T: Scalar>(node: &NodeSpec, spec: &GraphSpec, values: &mut Vec<Meta>) -
             ))));
         }
     }
-    let mut op = op::build::<T>(&Site::new(node, &spec.weights)).map_err(explain)?;
+    let mut op = op::build::<T>(&Site::new(node, &spec.weights, body)).map_err(explain)?;
+    if let Some(meta) = metas.iter().find(|meta| !meta.batched && !op.takes_unbatched()) {
+        return Err(explain(Error::shape(format!(
+            "the inputs must have a batch dimension; got a parameter or scalar of shape {}",
+            meta.shape
+        ))));
+    }
     let mut outputs = vec![Meta::float(Shape::SCALAR); node.outputs.len()];
     op.infer(&metas, &mut outputs).map_err(explain)?;
+    Meta::derive_batch(&metas, &mut outputs);
     values.extend(outputs);
     Ok(Node {
         op,

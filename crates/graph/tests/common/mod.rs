@@ -133,6 +133,55 @@ impl Builder {
         self.node(op, inputs, &weights, if op == "lstm" { 3 } else { 2 }, attributes)
     }
 
+    /// A scan over `body`, whose weights become new ones; `attributes` has the counts, the shapes of the states and, where they
+    /// differ from the defaults, the orders.
+    pub(crate) fn scan(
+        &mut self,
+        body: &Self,
+        results: &[usize],
+        inputs: &[usize],
+        attributes: Value,
+    ) -> Vec<usize> {
+        let weights: Vec<usize> = body
+            .weights
+            .iter()
+            .map(|weight| {
+                let shape: Vec<usize> = serde_json::from_value(weight["shape"].clone()).unwrap();
+                self.frozen(&shape, weight["trainable"] == json!(false))
+            })
+            .collect();
+        let shapes = |list: &[Value], keys: &[&str]| -> Vec<Value> {
+            let pick = |value: &Value| keys.iter().map(|&key| (key.to_owned(), value[key].clone())).collect();
+            list.iter().map(|value| Value::Object(pick(value))).collect()
+        };
+        let mut all = json!({
+            "body": {
+                "inputs": shapes(&body.inputs, &["name", "shape"]), "weights": shapes(&body.weights, &["shape"]),
+                "nodes": body.nodes, "outputs": results
+            },
+            "order": "forward", "outputOrder": "time", "zeroOutputForMask": true
+        });
+        for (key, value) in attributes.as_object().into_iter().flatten() {
+            all[key] = value.clone();
+        }
+        self.node("scan", inputs, &weights, results.len(), all)
+    }
+
+    pub(crate) fn elementwise(&mut self, kind: &str, inputs: &[usize]) -> usize {
+        self.one("elementwise", inputs, &[], json!({ "kind": kind }))
+    }
+
+    pub(crate) fn parameter(&mut self, shape: &[usize]) -> usize {
+        let weight = self.weight(shape);
+        self.one("parameter", &[], &[weight], json!({}))
+    }
+
+    /// x·W without a bias.
+    pub(crate) fn product(&mut self, x: usize, from: usize, to: usize) -> usize {
+        let weight = self.weight(&[from, to]);
+        self.one("dense", &[x], &[weight], json!({}))
+    }
+
     pub(crate) fn json(&self, outputs: &[usize]) -> String {
         json!({
             "version": 1, "inputs": self.inputs, "weights": self.weights, "nodes": self.nodes, "outputs": outputs

@@ -8,6 +8,7 @@
 mod block;
 mod general;
 mod pack;
+mod prepacked;
 mod stream;
 mod strips;
 #[cfg(test)]
@@ -17,6 +18,8 @@ mod tile;
 pub(crate) use block::{Block, Left, Out, Right};
 pub(crate) use general::{gemm, gemm_bias};
 pub(crate) use pack::with_buffer;
+pub use prepacked::PackedMatrix;
+pub(crate) use prepacked::{gemm_packed, pack_matrix};
 pub(crate) use stream::{FEW_ROWS, Stream};
 pub(crate) use strips::Strips;
 

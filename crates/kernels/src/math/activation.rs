@@ -8,7 +8,7 @@ const SELU_ALPHA: f32 = 1.673_263_2;
 const SELU_SCALE: f32 = 1.050_701;
 
 /// Whether [`apply`] knows the activation.
-pub(super) const fn is_vectorised(kind: Activation) -> bool {
+pub(crate) const fn is_vectorised(kind: Activation) -> bool {
     !matches!(kind, Activation::Softplus | Activation::Gelu)
 }
 

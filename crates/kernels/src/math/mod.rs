@@ -11,7 +11,7 @@ mod exponential;
 mod slices;
 mod softmax;
 
-pub(crate) use activation::{apply, slope};
+pub(crate) use activation::{apply, is_vectorised, slope};
 pub(crate) use exponential::{sigmoid, tanh};
 pub(crate) use slices::{activation, activation_backward, activation_in_place};
 pub(crate) use softmax::{scaled_softmax_rows, softmax_rows, softmax_statistics};

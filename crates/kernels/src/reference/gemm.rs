@@ -1,6 +1,6 @@
 //! Matrix product.
 
-use crate::{Matrix, MatrixMut, Real};
+use crate::{AlignedVec, Matrix, MatrixMut, OutOfMemory, Real};
 
 /// c = a·b, or c += a·b if `accumulate`.
 ///
@@ -37,6 +37,37 @@ pub fn gemm_bias<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, bias: &[T], c: Mat
         data[row * row_stride..][..columns].copy_from_slice(bias);
     }
     gemm(a, b, MatrixMut { data, rows, columns, row_stride }, true);
+}
+
+/// A matrix of its own.
+#[derive(Debug)]
+pub struct PackedMatrix<T> {
+    data: AlignedVec<T>,
+    rows: usize,
+    columns: usize,
+}
+
+impl<T> PackedMatrix<T> {
+    /// The matrix.
+    pub fn matrix(&self) -> Matrix<'_, T> {
+        Matrix::new(&self.data, self.rows, self.columns)
+    }
+}
+
+/// Copies a matrix.
+///
+/// # Errors
+/// [`OutOfMemory`] if it cannot be allocated.
+pub fn pack_matrix<T: Real>(b: Matrix<'_, T>, into: &mut Option<PackedMatrix<T>>) -> Result<(), OutOfMemory> {
+    b.check();
+    let mut data = AlignedVec::try_new(b.rows.checked_mul(b.columns).ok_or(OutOfMemory { bytes: None })?)?;
+    for (row, to) in data.chunks_exact_mut(b.columns.max(1)).enumerate() {
+        for (column, to) in to.iter_mut().enumerate() {
+            *to = b.data[row * b.row_stride + column * b.column_stride];
+        }
+    }
+    *into = Some(PackedMatrix { data, rows: b.rows, columns: b.columns });
+    Ok(())
 }
 
 /// # Panics

@@ -4,6 +4,7 @@
 mod activation;
 mod backward;
 mod cell;
+mod chain;
 mod forward;
 mod gates;
 mod gemm;
@@ -16,7 +17,8 @@ pub use activation::{
 };
 pub use backward::cell_backward;
 pub use cell::{PackedCell, cell_sizes, pack_cell};
+pub use chain::{function, run_chain};
 pub use forward::cell_forward;
 pub(crate) use gemm::check_shapes;
-pub use gemm::{gemm, gemm_bias};
+pub use gemm::{PackedMatrix, gemm, gemm_bias, pack_matrix};
 pub use softmax::{scaled_softmax_rows, softmax_rows, softmax_statistics};

@@ -2,12 +2,13 @@
 
 use super::Scalar;
 use crate::{
-    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Matrix, MatrixMut, OutOfMemory,
-    reference,
+    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
+    MatrixMut, OutOfMemory, reference,
 };
 
 impl Scalar for f64 {
     type PackedCell = reference::PackedCell<Self>;
+    type PackedMatrix = reference::PackedMatrix<Self>;
 
     fn pack_cell(
         spec: &CellSpec,
@@ -42,6 +43,14 @@ impl Scalar for f64 {
         reference::gemm_bias(a, b, bias, c);
     }
 
+    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory> {
+        reference::pack_matrix(b, into)
+    }
+
+    fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool) {
+        reference::gemm(a, b.matrix(), c, accumulate);
+    }
+
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {
         reference::activation(kind, x, y);
     }
@@ -71,5 +80,9 @@ impl Scalar for f64 {
         y: &mut [Self],
     ) {
         reference::scaled_softmax_rows(x, columns, statistics, scales, accumulate, y);
+    }
+
+    fn chain(chain: &Chain, operands: ChainOperands<'_, '_, Self>) {
+        reference::run_chain(chain, operands);
     }
 }

@@ -5,7 +5,8 @@ mod real;
 mod single;
 
 use crate::{
-    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Matrix, MatrixMut, OutOfMemory,
+    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
+    MatrixMut, OutOfMemory,
 };
 pub use real::Real;
 
@@ -15,6 +16,8 @@ pub use real::Real;
 pub trait Scalar: Real {
     /// A cell's weights as its kernels want them.
     type PackedCell: Send + Sync;
+    /// A right matrix as [`Scalar::gemm_packed`] wants it.
+    type PackedMatrix: Send + Sync;
 
     /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack.
     ///
@@ -49,6 +52,15 @@ pub trait Scalar: Real {
     /// c = a·b + bias, the bias being added to every row.
     fn gemm_bias(a: Matrix<'_, Self>, b: Matrix<'_, Self>, bias: &[Self], c: MatrixMut<'_, Self>);
 
+    /// Packs a right matrix, reusing the buffer of an earlier pack.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the buffer cannot be allocated; `into` may then be empty.
+    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory>;
+
+    /// As [`Scalar::gemm`], bit for bit, with a packed right matrix and a row-major left one.
+    fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool);
+
     /// y = f(x), element by element.
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]);
 
@@ -73,4 +85,7 @@ pub trait Scalar: Real {
         accumulate: bool,
         y: &mut [Self],
     );
+
+    /// Runs a chain of element-wise operations.
+    fn chain(chain: &Chain, operands: ChainOperands<'_, '_, Self>);
 }

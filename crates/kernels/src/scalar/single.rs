@@ -2,12 +2,13 @@
 
 use super::Scalar;
 use crate::{
-    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Matrix, MatrixMut, OutOfMemory,
-    cells, gemm, math, simd,
+    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
+    MatrixMut, OutOfMemory, cells, chain, gemm, math, simd,
 };
 
 impl Scalar for f32 {
     type PackedCell = cells::PackedCell;
+    type PackedMatrix = gemm::PackedMatrix;
 
     fn pack_cell(
         spec: &CellSpec,
@@ -42,6 +43,14 @@ impl Scalar for f32 {
         gemm::gemm_bias(simd::active(), a, b, bias, c);
     }
 
+    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory> {
+        gemm::pack_matrix(simd::active(), b, into)
+    }
+
+    fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool) {
+        gemm::gemm_packed(a, b, c, accumulate);
+    }
+
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {
         math::activation(simd::active(), kind, x, y);
     }
@@ -71,5 +80,9 @@ impl Scalar for f32 {
         y: &mut [Self],
     ) {
         math::scaled_softmax_rows(simd::active(), x, columns, statistics, scales, accumulate, y);
+    }
+
+    fn chain(chain: &Chain, operands: ChainOperands<'_, '_, Self>) {
+        chain::run(simd::active(), chain, operands);
     }
 }

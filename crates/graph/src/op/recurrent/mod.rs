@@ -14,19 +14,22 @@ use crate::error::{Error, Result};
 use crate::params::Parameters;
 use crate::shape::{Meta, Shape, fits};
 use layout::{BackwardLayout, ForwardLayout, InputPlan, fault};
+pub(crate) use order::{StepOrder, gather, scatter_add};
 use seqloom_kernels::{Activation, CellKind, CellSpec, CellWeights, Scalar};
 use serde::Deserialize;
 
+/// Which step is processed first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum Order {
+pub(crate) enum Order {
     Forward,
     Backward,
 }
 
+/// Which step is written first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-enum OutputOrder {
+pub(crate) enum OutputOrder {
     Time,
     Processing,
 }

@@ -5,7 +5,7 @@ use crate::parallel::each_rows;
 use seqloom_kernels::Scalar;
 
 /// Copies the rows `indices` of `x` to consecutive rows of `packed`.
-pub(super) fn gather<T: Scalar>(x: &[T], indices: &[usize], width: usize, packed: &mut [T]) {
+pub(crate) fn gather<T: Scalar>(x: &[T], indices: &[usize], width: usize, packed: &mut [T]) {
     gather_by(x, indices, |index| index, width, packed);
 }
 
@@ -36,7 +36,7 @@ fn gather_by<T: Scalar>(
 }
 
 /// Adds consecutive rows of `packed` to the rows `indices` of `x`.
-pub(super) fn scatter_add<T: Scalar>(packed: &[T], indices: &[usize], width: usize, x: &mut [T]) {
+pub(crate) fn scatter_add<T: Scalar>(packed: &[T], indices: &[usize], width: usize, x: &mut [T]) {
     for (packed, &index) in packed.chunks_exact(width).zip(indices) {
         for (x, &packed) in x[index * width..(index + 1) * width].iter_mut().zip(packed) {
             *x += packed;
@@ -46,23 +46,23 @@ pub(super) fn scatter_add<T: Scalar>(packed: &[T], indices: &[usize], width: usi
 
 /// Where the steps of one recurrent operation are read and written.
 #[derive(Clone, Copy)]
-pub(super) struct StepOrder<'a> {
-    pub(super) packing: &'a Packing,
-    pub(super) time: usize,
+pub(crate) struct StepOrder<'a> {
+    pub(crate) packing: &'a Packing,
+    pub(crate) time: usize,
     /// Whether the last step is processed first.
-    pub(super) reversed: bool,
+    pub(crate) reversed: bool,
     /// Whether the step processed first is written first.
-    pub(super) output_reversed: bool,
+    pub(crate) output_reversed: bool,
 }
 
 impl<'a> StepOrder<'a> {
     /// For each packed row the index `row * time + step` of the input.
-    pub(super) fn source(&self) -> &'a [usize] {
+    pub(crate) fn source(&self) -> &'a [usize] {
         self.packing.source(self.reversed)
     }
 
     /// The index in the output sequence of input index `index`.
-    pub(super) fn target(&self, index: usize) -> usize {
+    pub(crate) fn target(&self, index: usize) -> usize {
         if !self.output_reversed {
             return index;
         }
@@ -71,7 +71,7 @@ impl<'a> StepOrder<'a> {
     }
 
     /// Writes packed rows to the output sequence; steps that are not valid become zero.
-    pub(super) fn scatter<T: Scalar>(&self, packed: &[T], width: usize, y: &mut [T]) {
+    pub(crate) fn scatter<T: Scalar>(&self, packed: &[T], width: usize, y: &mut [T]) {
         let size = self.time * width;
         self.each_sequence(size, y, |row, y| {
             if self.packing.counts()[row] < self.time {
@@ -87,7 +87,7 @@ impl<'a> StepOrder<'a> {
 
     /// Adds packed rows to the steps of the input sequence that they come from; with `fresh` copies them, and makes all other
     /// steps zero.
-    pub(super) fn scatter_add<T: Scalar>(&self, packed: &[T], width: usize, fresh: bool, x: &mut [T]) {
+    pub(crate) fn scatter_add<T: Scalar>(&self, packed: &[T], width: usize, fresh: bool, x: &mut [T]) {
         let size = self.time * width;
         self.each_sequence(size, x, |row, x| {
             if fresh {
@@ -138,7 +138,7 @@ impl<'a> StepOrder<'a> {
     }
 
     /// Repeats the last valid output at steps that are not valid (Keras).
-    pub(super) fn repeat<T: Scalar>(&self, valid: impl Fn(usize) -> bool, width: usize, y: &mut [T]) {
+    pub(crate) fn repeat<T: Scalar>(&self, valid: impl Fn(usize) -> bool, width: usize, y: &mut [T]) {
         for row in 0..self.packing.counts().len() {
             let mut previous = None;
             for index in self.processing(row) {
@@ -154,7 +154,7 @@ impl<'a> StepOrder<'a> {
 
     /// Gathers the gradients of the output sequence into packed rows; with `valid`, gradients of repeated outputs are added to
     /// the step that was repeated, `carried` being scratch for one step.
-    pub(super) fn gather_gradient<T: Scalar>(
+    pub(crate) fn gather_gradient<T: Scalar>(
         &self,
         dy: &[T],
         width: usize,

@@ -1,0 +1,56 @@
+//! `scalar`: a number, the same for every row.
+
+use super::{Backward, Forward, MaskRule, Op, Site};
+use crate::error::{Error, Result};
+use crate::shape::{Meta, Shape};
+use seqloom_kernels::Scalar;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attributes {
+    value: f64,
+}
+
+/// A constant of rank 0.
+#[derive(Debug)]
+pub(super) struct ScalarOp {
+    value: f64,
+}
+
+impl ScalarOp {
+    pub(super) fn new(site: &Site<'_>) -> Result<Self> {
+        site.arity(0..=0, 0..=0, 1)?;
+        let Attributes { value } = site.attributes()?;
+        if !(value as f32).is_finite() {
+            return Err(Error::option(format!("value must be a finite float32; got {value}")));
+        }
+        Ok(Self { value })
+    }
+}
+
+impl<T: Scalar> Op<T> for ScalarOp {
+    fn infer(&mut self, _inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        outputs[0] = Meta::float(Shape::SCALAR);
+        Ok(())
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let frame = &mut context.frame;
+        let ([], [y]) = frame.buffers.carve([], [frame.outputs[0].place])?;
+        y.fill(T::from_f64(self.value));
+        Ok(())
+    }
+
+    fn backward(&mut self, _context: &mut Backward<'_, T>) -> Result<()> {
+        Ok(())
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Own
+    }
+
+    fn constant(&self) -> Option<f64> {
+        Some(self.value)
+    }
+}

@@ -1,0 +1,93 @@
+//! `slice`: a part of a value along one axis.
+
+use super::activation::expect_float;
+use super::axis::{Lines, axis_of, feature_axis};
+use super::{Backward, Forward, MaskRule, Op, Site};
+use crate::error::{Error, Result};
+use crate::shape::{ANY, Meta};
+use seqloom_kernels::Scalar;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attributes {
+    axis: i64,
+    start: usize,
+    end: usize,
+}
+
+/// Elements `start..end` of an axis.
+#[derive(Debug)]
+pub(super) struct Slice {
+    axis: i64,
+    start: usize,
+    end: usize,
+    in_body: bool,
+}
+
+impl Slice {
+    pub(super) fn new(site: &Site<'_>) -> Result<Self> {
+        site.arity(1..=1, 0..=0, 1)?;
+        let Attributes { axis, start, end } = site.attributes()?;
+        if start >= end || end >= ANY / 16 {
+            return Err(Error::option(format!("a slice from {start} to {end} is empty")));
+        }
+        Ok(Self { axis, start, end, in_body: site.in_body() })
+    }
+}
+
+impl<T: Scalar> Op<T> for Slice {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        expect_float(&inputs[0])?;
+        let axis = feature_axis(self.axis, &inputs[0])?;
+        let mut shape = inputs[0].shape;
+        if shape.dims()[axis] < self.end {
+            return Err(Error::shape(format!(
+                "axis {axis} of a value of shape {shape} cannot be cut from {} to {}",
+                self.start, self.end
+            )));
+        }
+        shape.dims_mut()[axis] = self.end - self.start;
+        outputs[0] = Meta::float(shape);
+        Ok(())
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let frame = &mut context.frame;
+        let shape = frame.inputs[0].shape;
+        let lines = Lines::new(&shape, axis_of(self.axis, shape.rank()))?;
+        let (start, width) = (self.start * lines.inner, (self.end - self.start) * lines.inner);
+        let ([x], [y]) = frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place])?;
+        for (x, y) in x.chunks_exact(lines.block()).zip(y.chunks_exact_mut(width)) {
+            y.copy_from_slice(&x[start..start + width]);
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        let frame = &mut context.frame;
+        let shape = frame.inputs[0].shape;
+        let lines = Lines::new(&shape, axis_of(self.axis, shape.rank()))?;
+        let (start, width) = (self.start * lines.inner, (self.end - self.start) * lines.inner);
+        let ([dy], [dx]) = frame.buffers.carve([frame.outputs[0].gradient], [frame.inputs[0].gradient])?;
+        for (dx, dy) in dx.chunks_exact_mut(lines.block()).zip(dy.chunks_exact(width)) {
+            for (dx, &dy) in dx[start..start + width].iter_mut().zip(dy) {
+                *dx += dy;
+            }
+        }
+        Ok(())
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        // A part of the steps has other steps; negative axes of outer graphs are sent from the front.
+        if self.axis == 1 && !self.in_body { MaskRule::Own } else { MaskRule::First }
+    }
+
+    fn takes_unbatched(&self) -> bool {
+        true
+    }
+
+    fn slice(&self) -> Option<(i64, usize, usize)> {
+        Some((self.axis, self.start, self.end))
+    }
+}

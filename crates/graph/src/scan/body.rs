@@ -1,0 +1,385 @@
+//! The checked body of a scan, and when each of its operations runs.
+
+use super::fused::Fused;
+use super::product::Product;
+use super::spec::{Counts, ScanSpec};
+use super::units::{Cut, Unit};
+use crate::error::{Error, Result};
+use crate::plan::{Graph, Node};
+use crate::shape::{ANY, Meta, Shape};
+use crate::spec::{GraphSpec, NodeSpec};
+use seqloom_kernels::Scalar;
+
+/// When an operation runs, and so over which rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// Before everything, over one row for each sequence: it depends on constants and weights alone.
+    Once,
+    /// Before the loop, over the rows of all steps: it depends on the steps' inputs, but on no state.
+    Early,
+    /// In the loop, over the rows of a step.
+    Step,
+    /// Behind the loop, over the rows of all steps: no state depends on it.
+    Late,
+}
+
+/// What is known of a value of the body before shapes are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Value {
+    pub(super) phase: Phase,
+    /// Whether a backward pass computes its gradient.
+    pub(super) wants_gradient: bool,
+    /// Whether the operations' backward passes read it.
+    pub(super) kept: bool,
+    /// Whether all steps' values are kept side by side: results, what runs behind the loop reads, and so on.
+    pub(super) tracked: bool,
+    /// Whether all steps' gradients are kept side by side.
+    pub(super) gradient_tracked: bool,
+    /// Whether only the chain that makes it uses it.
+    pub(super) inner: bool,
+}
+
+/// One step of a scan as operations.
+pub(super) struct Body<T: Scalar> {
+    pub(super) nodes: Vec<Node<T>>,
+    /// By node.
+    pub(super) phases: Vec<Phase>,
+    /// Whether the backward pass visits the node.
+    pub(super) visited: Vec<bool>,
+    pub(super) values: Vec<Value>,
+    /// Types and shapes as declared.
+    declared: Vec<Meta>,
+    /// Types and shapes for the present batch.
+    pub(super) metas: Vec<Meta>,
+    pub(super) counts: Counts,
+    /// The values of the outputs of each step, then of the new states; no value twice.
+    pub(super) outputs: Vec<usize>,
+    /// What runs in the loop, in order.
+    pub(super) units: Vec<Unit>,
+    pub(super) chains: Vec<Fused>,
+    pub(super) products: Vec<Product<T>>,
+    /// By value: which part of which other value it is, where it need not be copied.
+    pub(super) cuts: Vec<Option<Cut>>,
+    /// By value: the number that it is.
+    pub(super) constants: Vec<Option<f64>>,
+    scratch: (Vec<Meta>, Vec<Meta>),
+}
+
+impl<T: Scalar> Body<T> {
+    /// Checks a body and plans it.
+    pub(super) fn new(spec: &ScanSpec) -> Result<Self> {
+        let first = Graph::<T>::body(spec.body.clone())?;
+        check(spec, &first)?;
+        let original = first.nodes.len();
+        let counts = spec.counts.clone();
+        let phases = phases(&first.nodes, &first.values, &counts, original, &spec.body.outputs);
+        let (described, pinned) = carried(spec, &first, &phases);
+        let graph = if described.nodes.len() == original { first } else { Graph::body(described)? };
+        let outputs = graph.spec.outputs.clone();
+        let phases = self::phases(&graph.nodes, &graph.values, &counts, pinned, &outputs);
+        let mut body = Self {
+            visited: Vec::new(),
+            units: Vec::new(),
+            chains: Vec::new(),
+            products: Vec::new(),
+            cuts: Vec::new(),
+            constants: constants(&graph.nodes, graph.values.len()),
+            values: values(&graph.nodes, &phases, &counts, graph.values.len()),
+            metas: graph.values.clone(),
+            declared: graph.values,
+            nodes: graph.nodes,
+            phases,
+            counts,
+            outputs,
+            scratch: (Vec::new(), Vec::new()),
+        };
+        body.plan_gradients();
+        body.plan_units();
+        Ok(body)
+    }
+
+    /// The value of the new state `state`.
+    pub(super) fn new_state(&self, state: usize) -> usize {
+        self.outputs[self.counts.outputs + state]
+    }
+
+    /// The state that value `value` is, if it is one.
+    pub(super) fn state_of(&self, value: usize) -> Option<usize> {
+        value.checked_sub(self.counts.sequences).filter(|&state| state < self.counts.states)
+    }
+
+    /// Computes all shapes for inputs of these shapes, with the batch first where there is one.
+    pub(super) fn infer(&mut self, inputs: impl Iterator<Item = Shape>) -> Result<()> {
+        for (value, shape) in inputs.enumerate() {
+            let declared = self.declared[value].shape;
+            let fits = shape.unify(&declared).filter(|_| shape.rank() == declared.rank());
+            self.metas[value].shape = fits.ok_or_else(|| {
+                Error::shape(format!("input {value} of the step must have shape {declared}; got {shape}"))
+            })?;
+        }
+        let (inputs, outputs) = &mut self.scratch;
+        for node in &mut self.nodes {
+            inputs.clear();
+            inputs.extend(node.inputs.iter().map(|&value| self.metas[value]));
+            outputs.clear();
+            outputs.resize(node.outputs.len(), Meta::float(Shape::SCALAR));
+            let inferred = node.op.infer(inputs, outputs);
+            Meta::derive_batch(inputs, outputs);
+            inferred
+                .and_then(|()| {
+                    let mut known = outputs.iter().filter(|meta| !meta.shape.dims().contains(&ANY));
+                    known.try_for_each(|meta| meta.shape.elements().map(drop))
+                })
+                .map_err(|error| node.explain(error))?;
+            for (&value, &meta) in node.outputs.iter().zip(&*outputs) {
+                self.metas[value] = meta;
+            }
+        }
+        self.chains.iter().try_for_each(|chain| chain.check(self))?;
+        for state in 0..self.counts.states {
+            let (old, new) = (self.metas[self.counts.sequences + state], self.metas[self.new_state(state)]);
+            if old.shape.unify(&new.shape).is_none() {
+                return Err(Error::shape(format!(
+                    "state {state} has shape {}, but the step gives it shape {}",
+                    old.shape, new.shape
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Which values have gradients and which nodes are visited for them.
+    fn plan_gradients(&mut self) {
+        let mut depends = vec![false; self.values.len()];
+        depends[..self.counts.body_inputs()].fill(true);
+        for node in &self.nodes {
+            for (output, &value) in node.outputs.iter().enumerate() {
+                let mut inputs = node.inputs.iter().enumerate();
+                depends[value] = node.trainable
+                    || inputs.any(|(input, &id)| depends[id] && node.op.differentiable(input, output));
+            }
+        }
+        let mut reached = vec![false; self.values.len()];
+        for &value in &self.outputs {
+            reached[value] = true;
+        }
+        self.visited = vec![false; self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            for (output, &value) in node.outputs.iter().enumerate() {
+                if !reached[value] {
+                    continue;
+                }
+                let mut visited = node.trainable;
+                for (input, &id) in node.inputs.iter().enumerate() {
+                    let flows = node.op.differentiable(input, output);
+                    reached[id] |= flows;
+                    visited |= flows && depends[id];
+                }
+                self.visited[index] |= visited && depends[value];
+            }
+        }
+        for (value, (depends, reached)) in self.values.iter_mut().zip(depends.into_iter().zip(reached)) {
+            value.wants_gradient = depends && reached;
+        }
+        // The gradient of a state exists at every step or at none.
+        for state in 0..self.counts.states {
+            let new = self.new_state(state);
+            let wants = self.values[new].wants_gradient;
+            self.values[self.counts.sequences + state].wants_gradient &= wants;
+        }
+    }
+
+    /// Which values are kept for all steps.
+    pub(super) fn plan_tracks(&mut self) {
+        for (index, node) in self.nodes.iter().enumerate() {
+            let late = self.phases[index] == Phase::Late;
+            for (operand, &value) in node.inputs.iter().enumerate() {
+                self.values[value].kept |= self.visited[index] && node.op.keeps_input(operand);
+                self.values[value].tracked |= late;
+            }
+            for (operand, &value) in node.outputs.iter().enumerate() {
+                self.values[value].kept |= self.visited[index] && node.op.keeps_output(operand);
+            }
+        }
+        for &value in &self.outputs {
+            self.values[value].tracked = true;
+        }
+        for (value, cut) in self.cuts.iter().enumerate() {
+            if let Some(cut) = cut {
+                self.values[cut.source].kept |= self.values[value].kept;
+            }
+        }
+    }
+}
+
+/// Checks what the graph alone does not: the kinds of the inputs and outputs.
+fn check<T: Scalar>(spec: &ScanSpec, graph: &Graph<T>) -> Result<()> {
+    let counts = &spec.counts;
+    for (value, input) in spec.body.inputs.iter().enumerate().take(counts.sequences + counts.states) {
+        let meta = graph.values[value];
+        if !meta.batched {
+            return Err(Error::shape(format!(
+                "the input '{}' of the step must have a batch dimension; it has shape {}",
+                input.name, meta.shape
+            )));
+        }
+        let Some(shape) = value.checked_sub(counts.sequences).map(|state| &spec.state_shapes[state]) else {
+            continue;
+        };
+        if meta.shape.dims().get(1..) != Some(shape) {
+            return Err(Error::shape(format!(
+                "the state '{}' is said to have shape {shape:?}, but as an input of the step it has shape {}",
+                input.name, meta.shape
+            )));
+        }
+    }
+    for (index, &output) in spec.body.outputs.iter().enumerate() {
+        let meta = graph.values[output];
+        if !meta.batched {
+            return Err(Error::shape(format!(
+                "output {index} of the step has shape {}, which has no batch dimension",
+                meta.shape
+            )));
+        }
+        if index >= counts.outputs {
+            let state = index - counts.outputs;
+            let old = graph.values[counts.sequences + state].shape;
+            if old.unify(&meta.shape).is_none() {
+                return Err(Error::shape(format!(
+                    "state {state} has shape {old}, but the step gives it shape {}",
+                    meta.shape
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// When each node runs; nodes from `pinned` on run in the loop.
+fn phases<T: Scalar>(
+    nodes: &[Node<T>],
+    metas: &[Meta],
+    counts: &Counts,
+    pinned: usize,
+    outputs: &[usize],
+) -> Vec<Phase> {
+    let mut of_value = vec![Phase::Once; metas.len()];
+    of_value[..counts.sequences].fill(Phase::Early);
+    of_value[counts.sequences..counts.sequences + counts.states].fill(Phase::Step);
+    let mut phases = Vec::with_capacity(nodes.len());
+    for (index, node) in nodes.iter().enumerate() {
+        let mut inputs = node.inputs.iter().map(|&value| (of_value[value], metas[value].batched));
+        let latest = inputs.clone().map(|(phase, _)| phase).max().unwrap_or(Phase::Once);
+        // Rows of all steps cannot be paired with one row for each sequence.
+        let mixed = latest == Phase::Early && inputs.any(|(phase, batched)| phase == Phase::Once && batched);
+        let random = node.op.is_random();
+        let phase = if index >= pinned || mixed || random { Phase::Step } else { latest };
+        for &value in &node.outputs {
+            of_value[value] = phase;
+        }
+        phases.push(phase);
+    }
+    postpone(nodes, metas, counts, outputs, &of_value, &mut phases);
+    phases
+}
+
+/// Moves nodes behind the loop that no state depends on and that only read values of steps.
+fn postpone<T: Scalar>(
+    nodes: &[Node<T>],
+    metas: &[Meta],
+    counts: &Counts,
+    outputs: &[usize],
+    of_value: &[Phase],
+    phases: &mut [Phase],
+) {
+    let mut wanted_in_loop = vec![false; metas.len()];
+    for &value in &outputs[counts.outputs..] {
+        wanted_in_loop[value] = true;
+    }
+    let body_inputs = counts.body_inputs();
+    for (index, node) in nodes.iter().enumerate().rev() {
+        let is_state = |value: usize| value < body_inputs && of_value[value] == Phase::Step;
+        let by_rows = node
+            .inputs
+            .iter()
+            .all(|&value| !is_state(value) && (of_value[value] != Phase::Once || !metas[value].batched));
+        let free = node.outputs.iter().all(|&value| !wanted_in_loop[value]);
+        // A value that is merely handed on costs less than what it would take to put it off.
+        let worthwhile = node.op.elementwise() != Some(crate::op::elementwise::Kind::Identity);
+        if phases[index] == Phase::Step && free && by_rows && worthwhile && !node.op.is_random() {
+            phases[index] = Phase::Late;
+        } else if phases[index] == Phase::Step {
+            for &value in &node.inputs {
+                wanted_in_loop[value] = true;
+            }
+        }
+    }
+}
+
+/// The body with copies of results that are not the loop's own: states must be written in the loop, each to a place of its own,
+/// and so must outputs that have no row for each step. Returns also from which node on they are.
+fn carried<T: Scalar>(spec: &ScanSpec, graph: &Graph<T>, phases: &[Phase]) -> (GraphSpec, usize) {
+    let mut body = spec.body.clone();
+    let mut of_value: Vec<Option<Phase>> = vec![None; graph.values.len()];
+    for (node, &phase) in graph.nodes.iter().zip(phases) {
+        for &value in &node.outputs {
+            of_value[value] = Some(phase);
+        }
+    }
+    let pinned = body.nodes.len();
+    let mut used = vec![[false; 2]; graph.values.len()];
+    let mut next = graph.values.len();
+    for (index, output) in body.outputs.iter_mut().enumerate() {
+        let state = usize::from(index >= spec.counts.outputs);
+        let own = match of_value[*output] {
+            None | Some(Phase::Once) => false,
+            Some(Phase::Step) => true,
+            Some(Phase::Early | Phase::Late) => state == 0,
+        };
+        if own && !used[*output][state] {
+            used[*output][state] = true;
+            continue;
+        }
+        body.nodes.push(NodeSpec {
+            name: format!("output {index}"),
+            op: "elementwise".into(),
+            inputs: vec![*output],
+            weights: Vec::new(),
+            outputs: vec![next],
+            attributes: serde_json::Map::from_iter([("kind".into(), "identity".into())]),
+        });
+        *output = next;
+        next += 1;
+    }
+    (body, pinned)
+}
+
+fn constants<T: Scalar>(nodes: &[Node<T>], count: usize) -> Vec<Option<f64>> {
+    let mut constants = vec![None; count];
+    for node in nodes {
+        if let (Some(constant), &[value]) = (node.op.constant(), &node.outputs[..]) {
+            constants[value] = Some(constant);
+        }
+    }
+    constants
+}
+
+fn values<T: Scalar>(nodes: &[Node<T>], phases: &[Phase], counts: &Counts, count: usize) -> Vec<Value> {
+    let value = |phase| Value {
+        phase,
+        wants_gradient: false,
+        kept: false,
+        tracked: false,
+        gradient_tracked: false,
+        inner: false,
+    };
+    let mut values = vec![value(Phase::Once); count];
+    values[..counts.sequences].fill(value(Phase::Early));
+    values[counts.sequences..counts.sequences + counts.states].fill(value(Phase::Step));
+    for (node, &phase) in nodes.iter().zip(phases) {
+        for &output in &node.outputs {
+            values[output].phase = phase;
+        }
+    }
+    values
+}

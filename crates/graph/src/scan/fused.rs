@@ -1,0 +1,272 @@
+//! Element-wise operations of the loop as one chain, forward and backward.
+
+use super::body::Body;
+use super::layout::{Scope, with_rows};
+use super::run::Pass;
+use super::units::{Cut, MAX_OPERANDS};
+use crate::error::{Error, Result};
+use crate::op::elementwise::{Emitter, Extent, strides};
+use crate::op::{Buffers, Place};
+use crate::shape::{Meta, Shape};
+use seqloom_kernels::{Chain, ChainOperands, MAX_DIMS, Output, Scalar, Source, View};
+
+/// The most buffers that a chain reads: operands, values and gradients of its operations.
+const READS: usize = 3 * MAX_OPERANDS;
+
+/// The chains of some operations.
+#[derive(Debug)]
+pub(super) struct Fused {
+    pub(super) nodes: Vec<usize>,
+    /// A value of the shape that everything has.
+    shape: usize,
+    plain: Part,
+    recording: Part,
+    backward: Part,
+}
+
+/// What a view shows: a value or its gradient, or a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Operand {
+    value: usize,
+    gradient: bool,
+}
+
+/// A chain and what it works on.
+#[derive(Debug)]
+struct Part {
+    chain: Chain,
+    reads: Vec<Operand>,
+    writes: Vec<Operand>,
+}
+
+/// Collects a chain and its operands.
+struct Writer<'a, T: Scalar> {
+    body: &'a Body<T>,
+    steps: Emitter,
+    reads: Vec<Operand>,
+    writes: Vec<Operand>,
+    /// Where values of the chain have been computed.
+    known: Vec<(usize, Source)>,
+}
+
+fn position(list: &mut Vec<Operand>, operand: Operand) -> usize {
+    list.iter().position(|&known| known == operand).unwrap_or_else(|| {
+        list.push(operand);
+        list.len() - 1
+    })
+}
+
+impl<'a, T: Scalar> Writer<'a, T> {
+    fn new(body: &'a Body<T>) -> Self {
+        Self { body, steps: Emitter::default(), reads: Vec::new(), writes: Vec::new(), known: Vec::new() }
+    }
+
+    fn read(&mut self, value: usize, gradient: bool) -> Source {
+        Source::Read(position(&mut self.reads, Operand { value, gradient }))
+    }
+
+    fn write(&mut self, value: usize, gradient: bool) -> usize {
+        position(&mut self.writes, Operand { value, gradient })
+    }
+
+    /// A value: a number, a result of the chain, or something in memory.
+    fn value(&mut self, value: usize) -> Source {
+        if let Some(constant) = self.body.constants[value] {
+            return Source::Constant(constant);
+        }
+        let known = self.known.iter().find(|known| known.0 == value).map(|known| known.1);
+        known.unwrap_or_else(|| self.read(value, false))
+    }
+
+    fn operands(&mut self, node: usize) -> [Source; 3] {
+        let mut sources = [Source::Constant(0.0); 3];
+        let body = self.body;
+        for (source, &input) in sources.iter_mut().zip(&body.nodes[node].inputs) {
+            *source = self.value(input);
+        }
+        sources
+    }
+
+    fn forward(mut self, nodes: &[usize], recording: bool) -> Part {
+        for &node in nodes {
+            let Some(kind) = self.body.nodes[node].op.elementwise() else { continue };
+            let output = self.body.nodes[node].outputs[0];
+            let sources = self.operands(node);
+            let result = kind.value(sources, &mut self.steps);
+            let value = self.body.values[output];
+            if !value.inner || (recording && value.kept) {
+                let view = self.write(output, false);
+                self.steps.output(result, Output::Store(view));
+            }
+            self.known.push((output, result));
+        }
+        self.finish()
+    }
+
+    fn backward(mut self, nodes: &[usize]) -> Part {
+        let body = self.body;
+        // Gradients that have been collected of results, and of values from elsewhere.
+        let mut inner: Vec<(usize, Source)> = Vec::new();
+        let mut outer: Vec<(usize, Source)> = Vec::new();
+        for &node in nodes.iter().rev() {
+            let Some(kind) = body.nodes[node].op.elementwise() else { continue };
+            let output = body.nodes[node].outputs[0];
+            let value = body.values[output];
+            let collected = inner.iter().find(|known| known.0 == output).map(|known| known.1);
+            let own = (!value.inner && value.wants_gradient).then(|| self.read(output, true));
+            let gradient = match (own, collected) {
+                (Some(own), Some(collected)) => {
+                    self.steps.push(seqloom_kernels::Function::Add, [own, collected])
+                }
+                (Some(one), None) | (None, Some(one)) => one,
+                (None, None) => continue,
+            };
+            let needs = kind.needs();
+            let mut sources = [Source::Constant(0.0); 3];
+            for (index, &input) in body.nodes[node].inputs.iter().enumerate() {
+                if needs.inputs[index] {
+                    sources[index] = self.value(input);
+                }
+            }
+            let result = if needs.output { self.read(output, false) } else { Source::Constant(0.0) };
+            for (index, &input) in body.nodes[node].inputs.iter().enumerate() {
+                if !kind.differentiable(index) || !body.values[input].wants_gradient {
+                    continue;
+                }
+                let derivative = kind.derivative(index, sources, result, gradient, &mut self.steps);
+                let made_here = nodes.iter().any(|&node| body.nodes[node].outputs[0] == input);
+                let list = if made_here { &mut inner } else { &mut outer };
+                match list.iter_mut().find(|known| known.0 == input) {
+                    Some(known) => {
+                        known.1 = self.steps.push(seqloom_kernels::Function::Add, [known.1, derivative]);
+                    }
+                    None => list.push((input, derivative)),
+                }
+            }
+        }
+        for (value, gradient) in outer {
+            let view = self.write(value, true);
+            self.steps.output(gradient, Output::Add(view));
+        }
+        self.finish()
+    }
+
+    fn finish(self) -> Part {
+        Part { chain: Chain::new(self.steps.steps), reads: self.reads, writes: self.writes }
+    }
+}
+
+impl Fused {
+    pub(super) fn new<T: Scalar>(body: &Body<T>, nodes: Vec<usize>) -> Self {
+        let shape = body.nodes[nodes[0]].outputs[0];
+        Self {
+            shape,
+            plain: Writer::new(body).forward(&nodes, false),
+            recording: Writer::new(body).forward(&nodes, true),
+            backward: Writer::new(body).backward(&nodes),
+            nodes,
+        }
+    }
+
+    /// Checks that all results have the same shape, which dimensions that are not declared leave open.
+    pub(super) fn check<T: Scalar>(&self, body: &Body<T>) -> Result<()> {
+        let expected = body.metas[self.shape].shape;
+        for &node in &self.nodes {
+            let got = body.metas[body.nodes[node].outputs[0]].shape;
+            if got != expected {
+                let error = format!("shapes that were not declared turn out to be {expected} and {got}");
+                return Err(body.nodes[node].explain(Error::unsupported(error)));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn forward<T: Scalar>(
+        &self,
+        body: &Body<T>,
+        pass: &Pass<'_, T>,
+        buffers: &mut Buffers<'_, T>,
+        scope: Scope,
+    ) -> Result<()> {
+        let part = if pass.recording { &self.recording } else { &self.plain };
+        self.run(part, body, pass, buffers, scope)
+    }
+
+    pub(super) fn backward<T: Scalar>(
+        &self,
+        body: &Body<T>,
+        pass: &Pass<'_, T>,
+        buffers: &mut Buffers<'_, T>,
+        scope: Scope,
+    ) -> Result<()> {
+        self.run(&self.backward, body, pass, buffers, scope)
+    }
+
+    fn run<T: Scalar>(
+        &self,
+        part: &Part,
+        body: &Body<T>,
+        pass: &Pass<'_, T>,
+        buffers: &mut Buffers<'_, T>,
+        scope: Scope,
+    ) -> Result<()> {
+        if part.chain.steps().is_empty() {
+            return Ok(());
+        }
+        let rows = pass.locator.rows(scope);
+        let shape = with_rows(&body.metas[self.shape], rows);
+        let mut sources = [Place::None; READS];
+        let mut targets = [Place::None; MAX_OPERANDS];
+        let mut reads = [View::default(); READS];
+        let mut writes = [View::default(); MAX_OPERANDS];
+        let locate = |operands: &[Operand], places: &mut [Place], views: &mut [View]| -> Result<()> {
+            let (mut used, count) = (0, operands.len().min(places.len()));
+            for (operand, view) in operands[..count].iter().zip(views) {
+                let cut = body.cuts[operand.value];
+                let source = cut.map_or(operand.value, |cut| cut.source);
+                let place =
+                    if operand.gradient { pass.gradient(source, scope)? } else { pass.value(source, scope)? };
+                let buffer = places[..used].iter().position(|&known| known == place).unwrap_or(used);
+                if buffer == used {
+                    places[used] = place;
+                    used += 1;
+                }
+                *view = show(&shape, &body.metas, operand.value, cut, buffer, rows);
+            }
+            Ok(())
+        };
+        locate(&part.reads, &mut sources, &mut reads)?;
+        locate(&part.writes, &mut targets, &mut writes)?;
+        let reads = &mut reads[..part.reads.len()];
+        let writes = &mut writes[..part.writes.len()];
+        let extent = Extent::merged(&shape, reads, writes)?;
+        let (sources, mut targets) = buffers.carve(sources, targets)?;
+        let operands =
+            ChainOperands { dims: extent.dims(), reads, writes, sources: &sources, targets: &mut targets };
+        T::chain(&part.chain, operands);
+        Ok(())
+    }
+}
+
+/// The view of a value, or of the part of another one that it is, repeated to `whole`.
+fn show(whole: &Shape, metas: &[Meta], value: usize, cut: Option<Cut>, buffer: usize, rows: usize) -> View {
+    let shape = with_rows(&metas[value], rows);
+    let mut view = View { buffer, offset: 0, strides: strides(whole, &shape) };
+    if let Some(cut) = cut {
+        let source = with_rows(&metas[cut.source], rows);
+        let dims = source.dims();
+        let offset = whole.rank() - shape.rank();
+        let mut stride = 1;
+        for axis in (0..dims.len()).rev() {
+            if axis == cut.axis {
+                view.offset = cut.start * stride;
+            }
+            if view.strides[offset + axis] != 0 {
+                view.strides[offset + axis] = stride;
+            }
+            stride *= dims[axis];
+        }
+        debug_assert!(offset + dims.len() <= MAX_DIMS);
+    }
+    view
+}

@@ -1,0 +1,348 @@
+//! Where the values of a scan, their gradients and the operations' stashes lie.
+
+use super::body::{Body, Phase};
+use crate::error::{Error, Result};
+use crate::mask::Packing;
+use crate::op::{Operands, Place, Sizes};
+use crate::params::SLOT_ALIGNMENT;
+use crate::shape::{Meta, Shape};
+use seqloom_kernels::Scalar;
+
+/// Which memory a slot lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Region {
+    /// What the backward pass reads again; scratch where there is none.
+    Kept,
+    /// Scratch of the forward pass.
+    Forward,
+    /// Scratch of the backward pass.
+    Backward,
+}
+
+/// How a slot is divided among the steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One for all.
+    Whole,
+    /// A row of `width` elements for each sequence; a step has the first ones.
+    Sequences { width: usize },
+    /// A row of `width` elements for each packed row.
+    Rows { width: usize },
+}
+
+/// A part of a region.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    pub(super) region: Region,
+    pub(super) offset: usize,
+    pub(super) len: usize,
+    pub(super) form: Form,
+}
+
+/// Where a value or a gradient lies.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Home {
+    #[default]
+    None,
+    Slot(Slot),
+    /// In an operand of the scan: a constant without batch.
+    Operand(usize),
+    /// Where `value` lay one step before; before the first step in the slot.
+    Before {
+        value: usize,
+        initial: Slot,
+    },
+}
+
+/// The sizes of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Sequences.
+    pub(super) batch: usize,
+    /// Rows of all steps.
+    pub(super) rows: usize,
+}
+
+/// The slots for one batch size, valid for any mask.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    pub(super) values: Vec<Home>,
+    pub(super) gradients: Vec<Home>,
+    /// By node; `Rows` and `Sequences` widths are elements for each row.
+    pub(super) stashes: Vec<Option<Slot>>,
+    /// Elements of each region.
+    pub(super) kept: usize,
+    pub(super) forward: usize,
+    pub(super) backward: usize,
+    /// Elements at the beginning of the backward region whose sums run through all steps.
+    pub(super) summed: usize,
+    /// One past the gradients of a single step, which follow those.
+    pub(super) stepwise: usize,
+    /// A row of any result, in the backward region.
+    pub(super) carried: usize,
+    /// A copy of rows of all steps, in the backward region.
+    pub(super) rows: usize,
+    /// Scratch of single operations, behind everything else in its region.
+    pub(super) forward_scratch: usize,
+    pub(super) backward_scratch: usize,
+    inputs: Vec<Meta>,
+    outputs: Vec<Meta>,
+}
+
+fn too_large() -> Error {
+    Error::memory("the steps of this batch are too large to address")
+}
+
+impl Layout {
+    /// Places everything for a batch.
+    pub(super) fn plan<T: Scalar>(
+        &mut self,
+        body: &mut Body<T>,
+        extent: Extent,
+        recording: bool,
+    ) -> Result<()> {
+        (self.kept, self.forward, self.backward) = (0, 0, 0);
+        self.place_values(body, extent, recording)?;
+        self.stashes.clear();
+        let (mut forward, mut backward) = (0, 0);
+        for index in 0..body.nodes.len() {
+            let count = body.phases[index].count(extent);
+            let sizes = node_sizes(body, index, count, recording, (&mut self.inputs, &mut self.outputs))?;
+            forward = forward.max(sizes.forward);
+            backward = backward.max(sizes.backward);
+            let batched = self.outputs.iter().any(|meta| meta.batched);
+            let width = sizes.stash / count.max(1);
+            let (form, len) = match body.phases[index] {
+                _ if !batched => (Form::Whole, sizes.stash),
+                Phase::Once => (Form::Sequences { width }, sizes.stash),
+                Phase::Step => (Form::Rows { width }, width.checked_mul(extent.rows).ok_or_else(too_large)?),
+                Phase::Early | Phase::Late => (Form::Rows { width }, sizes.stash),
+            };
+            let slot = if len > 0 { Some(self.take(Region::Kept, len, form)?) } else { None };
+            self.stashes.push(slot);
+        }
+        let widest = body
+            .outputs
+            .iter()
+            .map(|&value| body.metas[value].shape.inner(1))
+            .try_fold(0, |widest, width| width.map(|width| widest.max(width)))?;
+        self.carried = self.take(Region::Backward, widest, Form::Whole)?.offset;
+        let mut copied = body.products.iter().map(|product| product.copied(body, extent.rows));
+        let copied = copied.try_fold(0, |most, len| Some(most.max(len?))).ok_or_else(too_large)?;
+        self.rows = self.take(Region::Backward, copied, Form::Whole)?.offset;
+        self.forward_scratch = self.take(Region::Forward, forward, Form::Whole)?.offset;
+        self.backward_scratch = self.take(Region::Backward, backward, Form::Whole)?.offset;
+        Ok(())
+    }
+
+    fn place_values<T: Scalar>(&mut self, body: &Body<T>, extent: Extent, recording: bool) -> Result<()> {
+        let counts = &body.counts;
+        self.values.clear();
+        self.gradients.clear();
+        for (value, known) in body.values.iter().enumerate() {
+            let meta = body.metas[value];
+            let nowhere = body.cuts[value].is_some() || (known.inner && !(recording && known.kept));
+            let home = if nowhere {
+                Home::None
+            } else if let Some(state) = body.state_of(value) {
+                let initial = self.value_slot(&meta, Phase::Once, Region::Kept, extent)?;
+                Home::Before { value: body.new_state(state), initial }
+            } else if !meta.batched && value < counts.body_inputs() {
+                Home::Operand(counts.constant_input(value - counts.sequences - counts.states))
+            } else {
+                let phase = known.phase;
+                let scratch = phase == Phase::Step && !(known.tracked || (recording && known.kept));
+                Home::Slot(if scratch {
+                    self.value_slot(&meta, Phase::Once, Region::Forward, extent)?
+                } else {
+                    self.value_slot(&meta, phase, Region::Kept, extent)?
+                })
+            };
+            self.values.push(home);
+        }
+        self.gradients.resize(body.values.len(), Home::None);
+        if !recording {
+            return Ok(());
+        }
+        // First what is summed over steps, so that it is cleared in one piece.
+        for scratch in [false, true] {
+            for (value, known) in body.values.iter().enumerate().filter(|(_, known)| known.wants_gradient) {
+                let meta = body.metas[value];
+                if known.inner || body.cuts[value].is_some() {
+                    continue;
+                }
+                let tracked = known.tracked || known.gradient_tracked;
+                let of_step = known.phase == Phase::Step && body.state_of(value).is_none() && !tracked;
+                if of_step != scratch {
+                    continue;
+                }
+                self.gradients[value] = if let Some(state) = body.state_of(value) {
+                    let initial = self.value_slot(&meta, Phase::Once, Region::Backward, extent)?;
+                    Home::Before { value: body.new_state(state), initial }
+                } else {
+                    let phase = if scratch { Phase::Once } else { known.phase };
+                    Home::Slot(self.value_slot(&meta, phase, Region::Backward, extent)?)
+                };
+            }
+            if !scratch {
+                self.summed = self.backward;
+            }
+        }
+        self.stepwise = self.backward;
+        Ok(())
+    }
+
+    fn value_slot(&mut self, meta: &Meta, phase: Phase, region: Region, extent: Extent) -> Result<Slot> {
+        if !meta.batched {
+            return self.take(region, meta.shape.elements()?, Form::Whole);
+        }
+        let width = meta.shape.inner(1)?;
+        let len = width.checked_mul(phase.total(extent)).ok_or_else(too_large)?;
+        let form = if phase == Phase::Once { Form::Sequences { width } } else { Form::Rows { width } };
+        self.take(region, len, form)
+    }
+
+    fn take(&mut self, region: Region, len: usize, form: Form) -> Result<Slot> {
+        let end = match region {
+            Region::Kept => &mut self.kept,
+            Region::Forward => &mut self.forward,
+            Region::Backward => &mut self.backward,
+        };
+        let offset = *end;
+        *end = len
+            .checked_next_multiple_of(SLOT_ALIGNMENT)
+            .and_then(|len| offset.checked_add(len))
+            .ok_or_else(too_large)?;
+        Ok(Slot { region, offset, len, form })
+    }
+}
+
+impl Phase {
+    /// Rows that an operation of the phase runs over at once, at most.
+    fn count(self, extent: Extent) -> usize {
+        match self {
+            Self::Once | Self::Step => extent.batch,
+            Self::Early | Self::Late => extent.rows,
+        }
+    }
+
+    /// Rows of a value of the phase that is kept for all steps.
+    fn total(self, extent: Extent) -> usize {
+        match self {
+            Self::Once => extent.batch,
+            _ => extent.rows,
+        }
+    }
+}
+
+/// A shape with another number of rows.
+pub(super) fn with_rows(meta: &Meta, rows: usize) -> Shape {
+    let mut shape = meta.shape;
+    if meta.batched
+        && let Some(batch) = shape.dims_mut().first_mut()
+    {
+        *batch = rows;
+    }
+    shape
+}
+
+/// The memory that a node asks for over so many rows; the lists hold its operands' types and shapes afterwards.
+pub(super) fn node_sizes<T: Scalar>(
+    body: &mut Body<T>,
+    index: usize,
+    rows: usize,
+    recording: bool,
+    (inputs, outputs): (&mut Vec<Meta>, &mut Vec<Meta>),
+) -> Result<Sizes> {
+    let node = &mut body.nodes[index];
+    let metas = &body.metas;
+    let meta = |&value: &usize| Meta { shape: with_rows(&metas[value], rows), ..metas[value] };
+    inputs.clear();
+    inputs.extend(node.inputs.iter().map(meta));
+    outputs.clear();
+    outputs.extend(node.outputs.iter().map(meta));
+    let recording = recording && body.visited[index];
+    node.op.sizes(Operands { inputs, outputs, recording }).map_err(|error| node.explain(error))
+}
+
+/// The rows that a node runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// One for each sequence.
+    Sequences,
+    /// Those of all steps.
+    Rows,
+    /// Those of one step.
+    Step(usize),
+}
+
+/// Resolves slots to places, for one mask.
+#[derive(Clone, Copy)]
+pub(super) struct Locator<'a> {
+    pub(super) packing: &'a Packing,
+    pub(super) kept: Place,
+    pub(super) forward: Place,
+    pub(super) backward: Place,
+}
+
+impl Locator<'_> {
+    /// Number of rows of a scope.
+    pub(super) fn rows(&self, scope: Scope) -> usize {
+        let steps = self.packing.steps();
+        match scope {
+            Scope::Sequences => self.packing.order().len(),
+            Scope::Rows => steps.last().copied().unwrap_or(0),
+            Scope::Step(step) => steps[step + 1] - steps[step],
+        }
+    }
+
+    /// A part of a region.
+    pub(super) fn part(&self, region: Region, offset: usize, len: usize) -> Result<Place> {
+        let whole = match region {
+            Region::Kept => self.kept,
+            Region::Forward => self.forward,
+            Region::Backward => self.backward,
+        };
+        if len == 0 { Ok(Place::None) } else { whole.part(offset, len) }
+    }
+
+    /// The rows of a slot that a scope sees.
+    pub(super) fn slot(&self, slot: &Slot, scope: Scope) -> Result<Place> {
+        let (offset, len) = match (slot.form, scope) {
+            (Form::Whole, _) => (0, slot.len),
+            (Form::Sequences { width }, scope) => (0, self.rows(scope) * width),
+            (Form::Rows { width }, Scope::Rows) => (0, self.rows(scope) * width),
+            (Form::Rows { width }, Scope::Step(step)) => {
+                (self.packing.steps()[step] * width, self.rows(scope) * width)
+            }
+            (Form::Rows { .. }, Scope::Sequences) => {
+                return Err(Error::native("A value of steps was used before there were any"));
+            }
+        };
+        if offset + len > slot.len {
+            return Err(Error::native("A value of a scan lies outside of its slot"));
+        }
+        self.part(slot.region, slot.offset + offset, len)
+    }
+
+    /// The same for any home; values of operands are the caller's to find.
+    pub(super) fn home(&self, homes: &[Home], value: usize, scope: Scope) -> Result<Place> {
+        match homes[value] {
+            Home::None | Home::Operand(_) => Ok(Place::None),
+            Home::Slot(slot) => self.slot(&slot, scope),
+            Home::Before { value, initial } => {
+                let Scope::Step(step) = scope else {
+                    return Err(Error::native("A state was used outside of the loop"));
+                };
+                let (Some(before), Home::Slot(slot)) = (step.checked_sub(1), homes[value]) else {
+                    return self.slot(&initial, scope);
+                };
+                let Form::Rows { width } = slot.form else {
+                    return Err(Error::native("A state is not kept for all steps"));
+                };
+                let first = self.packing.steps()[before];
+                self.part(slot.region, slot.offset + first * width, self.rows(scope) * width)
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! `scan`: runs a small graph once for every step of its sequences, carrying states from step to step.
+//!
+//! Like the fused cells it works on packed rows: step s has the rows that have more than s valid steps, longest sequences first,
+//! so that the rows of a step are always the first rows of the step before. Nothing is computed for padding.
+
+mod backward;
+mod body;
+mod forward;
+mod fused;
+mod layout;
+mod product;
+mod run;
+mod spec;
+mod units;
+
+use crate::error::{Error, Result};
+use crate::mask::SequenceMask;
+use crate::op::{Backward, Forward, MaskRule, Op, Operands, Site, Sizes, ValueRef};
+use crate::shape::{ANY, Meta, Shape};
+use body::Body;
+use layout::{Extent, Layout};
+use seqloom_kernels::Scalar;
+use spec::{Counts, ScanSpec};
+
+/// The loop. Inputs: sequences `[batch, time, …]`, initial states `[batch, …]` (all or none), constants. Outputs: those of every
+/// step `[batch, time, …]`, then the last states. Weights: those of the body.
+pub(crate) struct Scan<T: Scalar> {
+    body: Body<T>,
+    counts: Counts,
+    state_shapes: Vec<Vec<usize>>,
+    reversed: bool,
+    output_reversed: bool,
+    zero_output_for_mask: bool,
+    steps: Option<usize>,
+    /// The steps that are valid in all sequences, where no single mask says that.
+    mask: SequenceMask,
+    /// For passes that record and those that do not: the layout, and the batch that it is for.
+    layouts: [Layout; 2],
+    scratch: Scratch,
+}
+
+/// Lists that are filled anew for every node.
+#[derive(Debug, Default)]
+struct Scratch {
+    inputs: Vec<ValueRef>,
+    outputs: Vec<ValueRef>,
+    input_metas: Vec<Meta>,
+    output_metas: Vec<Meta>,
+    /// Which values' gradients are wanted by something outside of the scan or by a weight.
+    live: Vec<bool>,
+}
+
+impl<T: Scalar> Scan<T> {
+    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
+        let spec = ScanSpec::new(site)?;
+        let mut body = Body::new(&spec)?;
+        for node in &mut body.nodes {
+            for weight in &mut node.weights {
+                *weight = site.weight_index(*weight)?;
+            }
+        }
+        Ok(Self {
+            body,
+            counts: spec.counts,
+            state_shapes: spec.state_shapes,
+            reversed: spec.reversed,
+            output_reversed: spec.output_reversed,
+            zero_output_for_mask: spec.zero_output_for_mask,
+            steps: spec.steps,
+            mask: SequenceMask::default(),
+            layouts: Default::default(),
+            scratch: Scratch::default(),
+        })
+    }
+
+    /// Batch and time of the inputs.
+    fn grid(&self, inputs: &[Meta]) -> Result<(usize, usize)> {
+        let mut grid = None;
+        for (index, meta) in inputs.iter().enumerate() {
+            let sequence = index < self.counts.sequences;
+            let shape = meta.shape;
+            if sequence && (!meta.batched || shape.rank() < 2) {
+                return Err(Error::shape(format!(
+                    "sequence {index} must have shape [batch, time, …]; got {shape}"
+                )));
+            }
+            if !meta.batched {
+                continue;
+            }
+            let time = if sequence { shape.time() } else { self.steps.unwrap_or(ANY) };
+            let both = Shape::new(&[shape.batch(), time])?;
+            let merged = match grid {
+                None => Some(both),
+                Some(grid) => both.unify(&grid),
+            };
+            grid = Some(merged.ok_or_else(|| {
+                Error::shape(
+                    "all sequences must have the same number of steps, and all values the same batch",
+                )
+            })?);
+        }
+        let grid = grid.ok_or_else(|| Error::shape("nothing that the scan reads has a batch dimension"))?;
+        Ok((grid.batch(), grid.time()))
+    }
+}
+
+impl<T: Scalar> Op<T> for Scan<T> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        for meta in inputs {
+            crate::op::expect_float(meta)?;
+        }
+        let (batch, time) = self.grid(inputs)?;
+        let counts = &self.counts;
+        let without_time = |shape: Shape| {
+            let mut dims = vec![shape.batch()];
+            dims.extend(shape.dims().get(2..).unwrap_or(&[]));
+            Shape::new(&dims)
+        };
+        let state = |shape: &[usize]| {
+            let mut dims = vec![batch];
+            dims.extend(shape);
+            Shape::new(&dims)
+        };
+        let mut shapes = Vec::with_capacity(counts.body_inputs());
+        for meta in &inputs[..counts.sequences] {
+            shapes.push(without_time(meta.shape)?);
+        }
+        for (index, shape) in self.state_shapes.iter().enumerate() {
+            let expected = state(shape)?;
+            let initial = counts.initial_input(index).map(|input| inputs[input]);
+            if let Some(meta) = initial.filter(|meta| !meta.batched || expected.unify(&meta.shape).is_none())
+            {
+                return Err(Error::shape(format!(
+                    "the initial state {index} must have shape {expected}; got {}",
+                    meta.shape
+                )));
+            }
+            shapes.push(expected);
+        }
+        for constant in 0..counts.constants {
+            let meta = inputs[counts.constant_input(constant)];
+            let value = counts.sequences + counts.states + constant;
+            if meta.batched != self.body.metas[value].batched {
+                return Err(Error::shape(format!(
+                    "constant {constant} has shape {}; it must have a batch dimension exactly if the step expects one",
+                    meta.shape
+                )));
+            }
+            shapes.push(meta.shape);
+        }
+        self.body.infer(shapes.into_iter())?;
+        for (index, output) in outputs.iter_mut().enumerate() {
+            let shape = self.body.metas[self.body.outputs[index]].shape;
+            let dims = shape.dims().get(1..).unwrap_or(&[]);
+            *output = Meta::float(if index < counts.outputs {
+                let mut timed = vec![batch, time];
+                timed.extend(dims);
+                Shape::new(&timed)?
+            } else {
+                state(dims)?
+            });
+        }
+        Ok(())
+    }
+
+    fn sizes(&mut self, operands: Operands<'_>) -> Result<Sizes> {
+        let (batch, time) = self.grid(operands.inputs)?;
+        let rows = batch.checked_mul(time).ok_or_else(|| {
+            Error::memory(format!("{batch} sequences of {time} steps are too large to address"))
+        })?;
+        let layout = &mut self.layouts[usize::from(operands.recording)];
+        layout.plan(&mut self.body, Extent { batch, rows }, operands.recording)?;
+        let both = layout.kept.checked_add(layout.forward);
+        Ok(if operands.recording {
+            Sizes { stash: layout.kept, forward: layout.forward, backward: layout.backward }
+        } else {
+            let both =
+                both.ok_or_else(|| Error::memory("the steps of this batch are too large to address"))?;
+            Sizes { stash: 0, forward: both, backward: 0 }
+        })
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        self.run_forward(context)
+    }
+
+    fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        self.run_backward(context)
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        if self.counts.sequences == 0 { MaskRule::Own } else { MaskRule::MergeFirst(self.counts.sequences) }
+    }
+
+    fn keeps_time(&self, output: usize) -> bool {
+        output < self.counts.outputs
+    }
+
+    fn takes_unbatched(&self) -> bool {
+        true
+    }
+
+    fn keeps_input(&self, index: usize) -> bool {
+        // Everything else is copied into packed order.
+        let constant = index.checked_sub(self.counts.constant_input(0));
+        let value = constant.map(|constant| self.counts.sequences + self.counts.states + constant);
+        value.is_some_and(|value| self.body.values[value].kept && !self.body.metas[value].batched)
+    }
+}
+
+impl<T: Scalar> std::fmt::Debug for Scan<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scan").field("counts", &self.counts).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,162 @@
+//! Products of the loop's values with weights: packed once for all steps, and the weights' gradients summed in one product behind
+//! the loop.
+
+use super::body::{Body, Phase};
+use super::layout::{Home, Region, Scope};
+use super::run::Pass;
+use crate::error::{Error, Result};
+use crate::gradients::Gradients;
+use crate::op::{Buffers, Place, add_rows};
+use crate::params::Parameters;
+use seqloom_kernels::{Matrix, MatrixMut, Scalar};
+
+/// x·kernel + bias in the loop.
+pub(super) struct Product<T: Scalar> {
+    node: usize,
+    inputs: usize,
+    units: usize,
+    /// The kernel, and its transpose for the backward pass.
+    packed: [Option<T::PackedMatrix>; 2],
+    /// The version of the parameters that each was packed from.
+    versions: [Option<u64>; 2],
+}
+
+impl<T: Scalar> Product<T> {
+    /// The product that a node is, if it is one of the loop.
+    pub(super) fn new(body: &Body<T>, node: usize) -> Option<Self> {
+        let [inputs, units] = body.nodes[node].op.product()?;
+        (body.values[body.nodes[node].inputs[0]].phase == Phase::Step).then_some(Self {
+            node,
+            inputs,
+            units,
+            packed: [None, None],
+            versions: [None; 2],
+        })
+    }
+
+    /// Packs the kernel, or its transpose, unless that has been done since it last changed.
+    fn pack(&mut self, params: &Parameters<T>, kernel: &[T], transposed: bool) -> Result<()> {
+        let index = usize::from(transposed);
+        if self.versions[index] == Some(params.version()) {
+            return Ok(());
+        }
+        self.versions[index] = None;
+        let kernel = Matrix::new(kernel, self.inputs, self.units);
+        let kernel = if transposed { kernel.transposed() } else { kernel };
+        T::pack_matrix(kernel, &mut self.packed[index])
+            .map_err(|error| Error::memory(format!("the packed weights do not fit: {error}")))?;
+        self.versions[index] = Some(params.version());
+        Ok(())
+    }
+
+    fn packed(&self, transposed: bool) -> Result<&T::PackedMatrix> {
+        self.packed[usize::from(transposed)].as_ref().ok_or_else(|| Error::native("A product is not packed"))
+    }
+
+    pub(super) fn forward(
+        &mut self,
+        body: &Body<T>,
+        pass: &Pass<'_, T>,
+        buffers: &mut Buffers<'_, T>,
+        scope: Scope,
+    ) -> Result<()> {
+        let node = &body.nodes[self.node];
+        let weight = |index: usize| node.weights.get(index).and_then(|&weight| pass.params.get(weight));
+        self.pack(pass.params, weight(0).unwrap_or(&[]), false)?;
+        let (x, y) = (pass.value(node.inputs[0], scope)?, pass.value(node.outputs[0], scope)?);
+        let ([x], [y]) = buffers.carve([x], [y])?;
+        let bias = weight(1);
+        if let Some(bias) = bias {
+            y.chunks_exact_mut(self.units).for_each(|y| y.copy_from_slice(bias));
+        }
+        let rows = y.len() / self.units;
+        let (x, y) = (Matrix::new(x, rows, self.inputs), MatrixMut::new(y, rows, self.units));
+        T::gemm_packed(x, self.packed(false)?, y, bias.is_some());
+        Ok(())
+    }
+
+    /// The gradient of the step's input.
+    pub(super) fn backward(
+        &mut self,
+        body: &Body<T>,
+        pass: &Pass<'_, T>,
+        buffers: &mut Buffers<'_, T>,
+        scope: Scope,
+    ) -> Result<()> {
+        let node = &body.nodes[self.node];
+        let input = node.inputs[0];
+        if !body.values[input].wants_gradient {
+            return Ok(());
+        }
+        let kernel = node.weights.first().and_then(|&weight| pass.params.get(weight));
+        self.pack(pass.params, kernel.unwrap_or(&[]), true)?;
+        let (dy, dx) = (pass.gradient(node.outputs[0], scope)?, pass.gradient(input, scope)?);
+        let ([dy], [dx]) = buffers.carve([dy], [dx])?;
+        let rows = dy.len() / self.units;
+        let (dy, dx) = (Matrix::new(dy, rows, self.units), MatrixMut::new(dx, rows, self.inputs));
+        T::gemm_packed(dy, self.packed(true)?, dx, true);
+        Ok(())
+    }
+
+    /// The gradients of the weights, over the rows of all steps.
+    pub(super) fn weight_gradients(
+        &self,
+        body: &Body<T>,
+        pass: &Pass<'_, T>,
+        buffers: &mut Buffers<'_, T>,
+        gradients: &mut Gradients<T>,
+    ) -> Result<()> {
+        let node = &body.nodes[self.node];
+        if !node.trainable {
+            return Ok(());
+        }
+        let dy = pass.gradient(node.outputs[0], Scope::Rows)?;
+        let x = self.rows_of(body, pass, buffers)?;
+        let [d_kernel, d_bias] =
+            gradients.dense([node.weights.first().copied(), node.weights.get(1).copied()])?;
+        let ([x, dy], []) = buffers.carve([x, dy], [])?;
+        let rows = dy.len() / self.units;
+        if !d_kernel.is_empty() {
+            let x = Matrix::new(x, rows, self.inputs).transposed();
+            let d_kernel = MatrixMut::new(d_kernel, self.inputs, self.units);
+            T::gemm(x, Matrix::new(dy, rows, self.units), d_kernel, true);
+        }
+        if !d_bias.is_empty() {
+            add_rows(dy, d_bias);
+        }
+        Ok(())
+    }
+
+    /// The input of all steps; that of a state is copied together first, since it begins one step earlier.
+    fn rows_of(&self, body: &Body<T>, pass: &Pass<'_, T>, buffers: &mut Buffers<'_, T>) -> Result<Place> {
+        let value = body.nodes[self.node].inputs[0];
+        if !matches!(pass.layout.values[value], Home::Before { .. }) {
+            return pass.value(value, Scope::Rows);
+        }
+        let width = body.metas[value].shape.inner(1)?;
+        let steps = pass.locator.packing.steps();
+        let whole =
+            pass.locator.part(Region::Backward, pass.layout.rows, pass.locator.rows(Scope::Rows) * width)?;
+        for step in 0..steps.len() - 1 {
+            let to = whole.part(steps[step] * width, (steps[step + 1] - steps[step]) * width)?;
+            let ([from], [to]) = buffers.carve([pass.value(value, Scope::Step(step))?], [to])?;
+            to.copy_from_slice(from);
+        }
+        Ok(whole)
+    }
+
+    /// Elements for the copy of a state's rows, for so many rows.
+    pub(super) fn copied(&self, body: &Body<T>, rows: usize) -> Option<usize> {
+        let value = body.nodes[self.node].inputs[0];
+        if body.state_of(value).is_none() {
+            return Some(0);
+        }
+        body.metas[value].shape.inner(1).ok()?.checked_mul(rows)
+    }
+}
+
+impl<T: Scalar> std::fmt::Debug for Product<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Product").field("node", &self.node).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,169 @@
+//! Chains of element-wise operations: every intermediate result of a short run of elements is computed before the next
+//! run is touched, so that what operations hand to each other stays in the near cache.
+
+mod function;
+mod part;
+mod run;
+#[cfg(test)]
+mod tests;
+
+pub use function::Function;
+pub(crate) use part::{Part, Split, split};
+pub(crate) use run::run;
+
+/// The most dimensions that a chain iterates over.
+pub const MAX_DIMS: usize = 8;
+
+/// Where a step of a chain takes an operand from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Source {
+    /// A view to read.
+    Read(usize),
+    /// The result of an earlier step.
+    Step(usize),
+    /// The same number for every element.
+    Constant(f64),
+}
+
+/// Where the result of a step goes, besides to later steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Nowhere.
+    Nothing,
+    /// It replaces the elements of a view to write.
+    Store(usize),
+    /// It is added to the elements of a view to write, in the order of iteration where one element receives several.
+    Add(usize),
+}
+
+/// One operation of a chain.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// What it computes.
+    pub function: Function,
+    /// Its operands; those beyond the function's arity are ignored.
+    pub sources: [Source; 3],
+    /// Where its result goes.
+    pub output: Output,
+}
+
+/// The elements of a buffer that a step reads or writes: element (i₀, i₁, …) is at `offset + Σ i·stride`. A stride of 0 repeats;
+/// that of the last dimension is 0 or 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct View {
+    /// Which of the buffers.
+    pub buffer: usize,
+    /// The first element.
+    pub offset: usize,
+    /// One stride for each dimension.
+    pub strides: [usize; MAX_DIMS],
+}
+
+/// A checked chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chain {
+    pub(crate) steps: Vec<Step>,
+    /// The register of each step; `usize::MAX` for those whose result stays in the view that it is stored to or is not used.
+    pub(crate) registers: Vec<usize>,
+    pub(crate) register_count: usize,
+    pub(crate) reads: usize,
+    pub(crate) writes: usize,
+}
+
+/// What a chain runs over.
+#[derive(Debug)]
+pub struct ChainOperands<'a, 'b, T> {
+    /// The dimensions, at most [`MAX_DIMS`].
+    pub dims: &'a [usize],
+    /// The views to read, over `sources`.
+    pub reads: &'a [View],
+    /// The views to write, over `targets`.
+    pub writes: &'a [View],
+    /// Buffers to read.
+    pub sources: &'a [&'b [T]],
+    /// Buffers to write.
+    pub targets: &'a mut [&'b mut [T]],
+}
+
+/// No register.
+pub(crate) const NONE: usize = usize::MAX;
+
+impl Chain {
+    /// A chain of these steps.
+    ///
+    /// # Panics
+    /// If a step uses a later one.
+    pub fn new(steps: Vec<Step>) -> Self {
+        let mut last_use = vec![0; steps.len()];
+        let (mut reads, mut writes) = (0, 0);
+        for (index, step) in steps.iter().enumerate() {
+            for source in &step.sources[..step.function.arity()] {
+                match *source {
+                    Source::Read(view) => reads = reads.max(view + 1),
+                    Source::Step(earlier) => {
+                        assert!(earlier < index, "step {index} uses step {earlier}");
+                        last_use[earlier] = index;
+                    }
+                    Source::Constant(_) => {}
+                }
+            }
+            match step.output {
+                Output::Store(view) | Output::Add(view) => writes = writes.max(view + 1),
+                Output::Nothing => {}
+            }
+        }
+        let mut registers = vec![NONE; steps.len()];
+        let mut free: Vec<usize> = Vec::new();
+        let mut count = 0;
+        for (index, step) in steps.iter().enumerate() {
+            if !matches!(step.output, Output::Store(_)) {
+                registers[index] = free.pop().unwrap_or_else(|| {
+                    count += 1;
+                    count - 1
+                });
+            }
+            // A result may take the place of an operand that is used for the last time only from the next step on: adding up
+            // reads its register after it was written.
+            for earlier in 0..=index {
+                let ends = if earlier == index {
+                    last_use[index] == 0
+                } else {
+                    last_use[earlier] == index && earlier < index
+                };
+                if ends && registers[earlier] != NONE {
+                    free.push(registers[earlier]);
+                }
+            }
+        }
+        Self { steps, registers, register_count: count, reads, writes }
+    }
+
+    /// Its steps.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+}
+
+impl<T> ChainOperands<'_, '_, T> {
+    /// # Panics
+    /// If a view is missing, lies outside of its buffer or has a wrong last stride, or there are too many dimensions.
+    pub(crate) fn check(&self, chain: &Chain) {
+        assert!((1..=MAX_DIMS).contains(&self.dims.len()), "a chain over {} dimensions", self.dims.len());
+        assert!(chain.reads <= self.reads.len() && chain.writes <= self.writes.len(), "a view is missing");
+        let lengths = |view: &View| self.sources.get(view.buffer).map_or(0, |data| data.len());
+        assert!(self.reads.iter().all(|view| self.fits(view, lengths(view))), "a view exceeds its buffer");
+        let lengths = |view: &View| self.targets.get(view.buffer).map_or(0, |data| data.len());
+        assert!(self.writes.iter().all(|view| self.fits(view, lengths(view))), "a view exceeds its buffer");
+    }
+
+    fn fits(&self, view: &View, length: usize) -> bool {
+        if self.dims.contains(&0) {
+            return true;
+        }
+        let mut last = Some(view.offset);
+        for (&dim, &stride) in self.dims.iter().zip(&view.strides) {
+            last = last.and_then(|last| (dim - 1).checked_mul(stride)?.checked_add(last));
+        }
+        last.is_some_and(|last| last < length) && view.strides[self.dims.len() - 1] <= 1
+    }
+}

@@ -1,0 +1,98 @@
+import { SeqloomError } from '../errors.js'
+import { stack } from '../graph/trace/ops.js'
+import type { SymbolicValue } from '../graph/trace/symbolic.js'
+import { checkOptions, flag, integer } from '../options.js'
+import { defineCell } from './defineCell.js'
+
+/** One side of a block: what it hides and what it remembers, `[batch, units]` each. */
+export interface GridSide {
+  readonly h: SymbolicValue
+  readonly m: SymbolicValue
+}
+
+/** The weights of an LSTM along one dimension of a block. */
+export interface GridWeights {
+  /** `[dimensions · units, 4 units]`, gates in the order input, forget, output, candidate. */
+  readonly kernel: SymbolicValue
+  /** `[4 units]`. */
+  readonly bias: SymbolicValue
+}
+
+/**
+ * One block of an N-dimensional Grid LSTM, for use in a cell's step: all incoming h together go through one LSTM for each dimension, with that
+ * dimension's own memory. Gives the outgoing sides. Source: Kalchbrenner, Danihelka and Graves, arXiv 1507.01526, section 3.
+ * Errors: `ERR_OPTION`, `ERR_SHAPE`.
+ */
+export function gridBlock<const Sides extends readonly GridSide[]>(
+  sides: Sides,
+  weights: readonly GridWeights[],
+): { readonly [Dimension in keyof Sides]: GridSide } {
+  const [first, ...others] = sides
+  if (!first || sides.length !== weights.length) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `cells.gridBlock: ${sides.length} sides need as many weights, got ${weights.length}`,
+    )
+  }
+  const hidden = first.h.concat(...others.map(({ h }) => h))
+  const leaving = sides.map(({ m }, dimension) => {
+    const { kernel, bias } = weights[dimension] as GridWeights
+    const [u, f, o, g] = hidden.matmul(kernel).add(bias).split(4)
+    const memory = f.sigmoid().mul(m).add(u.sigmoid().mul(g.tanh()))
+    return { h: o.sigmoid().mul(memory).tanh(), m: memory }
+  })
+  return leaving as { readonly [Dimension in keyof Sides]: GridSide }
+}
+
+/** Options of {@link gridLSTM}. */
+export interface GridLSTMCellOptions {
+  /** The size of h and m along each dimension. */
+  readonly units: number
+  /** How many blocks lie above each other. */
+  readonly depth: number
+  /** Whether the blocks share their weights; default false. */
+  readonly tied?: boolean
+}
+
+/**
+ * A 2-D Grid LSTM over time and depth: at every step a column of blocks, in each of which an LSTM along time and one along depth read each other's
+ * h. The input enters from below, projected to h and m; the output is the h that leaves at the top.
+ *
+ * Step: x `[batch, features]`; states h and m of the time dimension `[batch, depth, units]`; output `[batch, units]`. Weights: project_h and project_m
+ * `[features, units]`; time_kernel and depth_kernel `[2 units, 4 units]` and their biases `[4 units]`, gates in the order input, forget, output,
+ * candidate, one of each for every block unless they are tied. Source: Kalchbrenner, Danihelka and Graves, arXiv 1507.01526. Errors: `ERR_OPTION`.
+ */
+export function gridLSTM(options: GridLSTMCellOptions) {
+  checkOptions('cells.gridLSTM', options, {
+    accepted: { units: integer(1), depth: integer(1, 256), tied: flag },
+    required: ['units', 'depth'],
+  })
+  const { units, depth, tied = false } = options
+  const perBlock = <T>(shape: T): T[] => Array(tied ? 1 : depth).fill(shape)
+  return defineCell({
+    name: 'gridLSTM',
+    states: { h: [depth, units], m: [depth, units] },
+    weights: {
+      project_h: ['features', units],
+      project_m: ['features', units],
+      time_kernel: perBlock([2 * units, 4 * units]),
+      time_bias: perBlock([4 * units]),
+      depth_kernel: perBlock([2 * units, 4 * units]),
+      depth_bias: perBlock([4 * units]),
+    },
+    step({ x, h, m }, w) {
+      const memories = m.unstack()
+      let below: GridSide = { h: x.matmul(w.project_h), m: x.matmul(w.project_m) }
+      const time = h.unstack().map((hidden, level) => {
+        const block = tied ? 0 : level
+        const along = { kernel: w.time_kernel[block], bias: w.time_bias[block] } as GridWeights
+        const upwards = { kernel: w.depth_kernel[block], bias: w.depth_bias[block] } as GridWeights
+        const before = { h: hidden, m: memories[level] } as GridSide
+        const [after, above] = gridBlock([before, below], [along, upwards])
+        below = above
+        return after
+      })
+      return { h: stack(time.map((side) => side.h)), m: stack(time.map((side) => side.m)), output: below.h }
+    },
+  })
+}

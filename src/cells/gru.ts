@@ -1,0 +1,57 @@
+import { sub } from '../graph/trace/ops.js'
+import { flag } from '../options.js'
+import { defineCell } from './defineCell.js'
+import { checkCell, type GatedCellOptions, gatedChecks } from './options.js'
+
+/** Options of {@link gru}. */
+export interface GRUCellOptions extends GatedCellOptions {
+  /** Whether the reset gate acts after the recurrent product (cuDNN, PyTorch) or before it (the paper); default true. */
+  readonly resetAfter?: boolean
+}
+
+/**
+ * A gated recurrent unit: z = σ(x·Wz + h·Uz + bz); r = σ(x·Wr + h·Ur + br); n = tanh(x·Wn + r·(h·Un + cn) + bn); h' = z·h + (1 - z)·n, or with
+ * `resetAfter: false` n = tanh(x·Wn + (r·h)·Un + bn).
+ *
+ * Step: x `[batch, features]`; state and output h `[batch, units]`. Weights and defaults are those of `layers.gru`.
+ * Source: Cho et al. 2014. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ */
+export function gru(options: GRUCellOptions) {
+  checkCell('gru', options, { ...gatedChecks, resetAfter: flag })
+  const { units, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true, dropout = 0 } = options
+  const {
+    kernelInitializer = 'glorotUniform',
+    recurrentInitializer = 'orthogonal',
+    biasInitializer = 'zeros',
+  } = options
+  const { resetAfter = true } = options
+  return defineCell({
+    name: 'gru',
+    states: { h: units },
+    weights: {
+      kernel: { shape: ['features', 3 * units], initializer: kernelInitializer },
+      recurrent_kernel: { shape: [units, 3 * units], initializer: recurrentInitializer },
+      ...(useBias && { bias: { shape: resetAfter ? [2, 3 * units] : [3 * units], initializer: biasInitializer } }),
+    },
+    step({ x, h }, w) {
+      const gate = recurrentActivation
+      const fromInput = x.dropout(dropout).matmul(w.kernel)
+      if (resetAfter) {
+        const fromState = h.matmul(w.recurrent_kernel)
+        const [inputBias, stateBias] = useBias && w.bias ? w.bias.split(2, 0) : [0, 0]
+        const [xz, xr, xn] = (useBias ? fromInput.add(inputBias) : fromInput).split(3)
+        const [hz, hr, hn] = (useBias ? fromState.add(stateBias) : fromState).split(3)
+        const z = xz.add(hz).activation(gate)
+        const r = xr.add(hr).activation(gate)
+        const n = xn.add(r.mul(hn)).activation(activation)
+        return { h: z.mul(h).add(sub(1, z).mul(n)) }
+      }
+      const [xz, xr, xn] = (useBias && w.bias ? fromInput.add(w.bias) : fromInput).split(3)
+      const [hz, hr] = h.matmul(w.recurrent_kernel.slice(0, 2 * units)).split(2)
+      const z = xz.add(hz).activation(gate)
+      const r = xr.add(hr).activation(gate)
+      const n = xn.add(r.mul(h).matmul(w.recurrent_kernel.slice(2 * units, 3 * units))).activation(activation)
+      return { h: z.mul(h).add(sub(1, z).mul(n)) }
+    },
+  })
+}

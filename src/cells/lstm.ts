@@ -1,0 +1,32 @@
+import { defineCell } from './defineCell.js'
+import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks } from './options.js'
+
+/**
+ * A long short-term memory cell:
+ * i, f, g, o = split(x·kernel + h·recurrent_kernel + bias); c' = σ(f)·c + σ(i)·tanh(g); h' = σ(o)·tanh(c').
+ *
+ * Step: x `[batch, features]`; states h, which is the output, and c `[batch, units]`. Weights and defaults are those of `layers.lstm`, which is
+ * this recurrence in one hand-written kernel. Source: Hochreiter and Schmidhuber 1997; Gers et al. 2000. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ */
+export function lstm(options: LSTMCellOptions) {
+  checkCell('lstm', options, lstmChecks)
+  const { units, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true, dropout = 0 } = options
+  const { kernelInitializer = 'glorotUniform', recurrentInitializer = 'orthogonal' } = options
+  return defineCell({
+    name: 'lstm',
+    states: { h: units, c: units },
+    weights: {
+      kernel: { shape: ['features', 4 * units], initializer: kernelInitializer },
+      recurrent_kernel: { shape: [units, 4 * units], initializer: recurrentInitializer },
+      ...(useBias && { bias: { shape: [4 * units], initializer: lstmBias(options) } }),
+    },
+    step({ x, h, c }, w) {
+      const sum = x.dropout(dropout).matmul(w.kernel).add(h.matmul(w.recurrent_kernel))
+      const [i, f, g, o] = (useBias && w.bias ? sum.add(w.bias) : sum).split(4)
+      const kept = f.activation(recurrentActivation).mul(c)
+      const added = i.activation(recurrentActivation).mul(g.activation(activation))
+      const newC = kept.add(added)
+      return { h: o.activation(recurrentActivation).mul(newC.activation(activation)), c: newC }
+    },
+  })
+}

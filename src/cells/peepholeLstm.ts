@@ -1,0 +1,36 @@
+import { defineCell } from './defineCell.js'
+import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks } from './options.js'
+
+/**
+ * An LSTM whose gates see the cell: i and f read c, o reads the new c, each through a weight for every unit.
+ *
+ * Step: x `[batch, features]`; states h, which is the output, and c `[batch, units]`. Weights: those of `cells.lstm`, and peephole_i, peephole_f,
+ * peephole_o `[units]`, zero at first. Source: Gers and Schmidhuber, "Recurrent nets that time and count", 2000. Errors: `ERR_OPTION`,
+ * `ERR_UNSUPPORTED`.
+ */
+export function peepholeLSTM(options: LSTMCellOptions) {
+  checkCell('peepholeLSTM', options, lstmChecks)
+  const { units, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true, dropout = 0 } = options
+  const { kernelInitializer = 'glorotUniform', recurrentInitializer = 'orthogonal' } = options
+  return defineCell({
+    name: 'peepholeLSTM',
+    states: { h: units, c: units },
+    weights: {
+      kernel: { shape: ['features', 4 * units], initializer: kernelInitializer },
+      recurrent_kernel: { shape: [units, 4 * units], initializer: recurrentInitializer },
+      peephole_i: [units],
+      peephole_f: [units],
+      peephole_o: [units],
+      ...(useBias && { bias: { shape: [4 * units], initializer: lstmBias(options) } }),
+    },
+    step({ x, h, c }, w) {
+      const sum = x.dropout(dropout).matmul(w.kernel).add(h.matmul(w.recurrent_kernel))
+      const [i, f, g, o] = (useBias && w.bias ? sum.add(w.bias) : sum).split(4)
+      const inputGate = i.add(c.mul(w.peephole_i)).activation(recurrentActivation)
+      const forgetGate = f.add(c.mul(w.peephole_f)).activation(recurrentActivation)
+      const newC = forgetGate.mul(c).add(inputGate.mul(g.activation(activation)))
+      const outputGate = o.add(newC.mul(w.peephole_o)).activation(recurrentActivation)
+      return { h: outputGate.mul(newC.activation(activation)), c: newC }
+    },
+  })
+}

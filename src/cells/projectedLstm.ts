@@ -1,0 +1,47 @@
+import { integer } from '../options.js'
+import { defineCell } from './defineCell.js'
+import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks } from './options.js'
+
+/** Options of {@link projectedLSTM}. */
+export interface ProjectedLSTMCellOptions extends LSTMCellOptions {
+  /** The size of the output and of what the next step reads of it, mostly smaller than `units`. */
+  readonly projection: number
+}
+
+/**
+ * An LSTM whose output is projected to fewer features before it is fed back, so that a large cell needs few weights: h' = (σ(o)·tanh(c'))·projection.
+ *
+ * Step: x `[batch, features]`; states h `[batch, projection]`, which is the output, and c `[batch, units]`. Weights: kernel `[features, 4 units]`,
+ * recurrent_kernel `[projection, 4 units]`, projection `[units, projection]`, bias `[4 units]`.
+ * Source: Sak, Senior and Beaufays, arXiv 1402.1128. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ */
+export function projectedLSTM(options: ProjectedLSTMCellOptions) {
+  checkCell('projectedLSTM', options, { ...lstmChecks, projection: integer(1) })
+  const {
+    units,
+    projection,
+    activation = 'tanh',
+    recurrentActivation = 'sigmoid',
+    useBias = true,
+    dropout = 0,
+  } = options
+  const { kernelInitializer = 'glorotUniform', recurrentInitializer = 'orthogonal' } = options
+  return defineCell({
+    name: 'projectedLSTM',
+    states: { h: projection, c: units },
+    weights: {
+      kernel: { shape: ['features', 4 * units], initializer: kernelInitializer },
+      recurrent_kernel: { shape: [projection, 4 * units], initializer: recurrentInitializer },
+      projection: { shape: [units, projection], initializer: kernelInitializer },
+      ...(useBias && { bias: { shape: [4 * units], initializer: lstmBias(options) } }),
+    },
+    step({ x, h, c }, w) {
+      const sum = x.dropout(dropout).matmul(w.kernel).add(h.matmul(w.recurrent_kernel))
+      const [i, f, g, o] = (useBias && w.bias ? sum.add(w.bias) : sum).split(4)
+      const kept = f.activation(recurrentActivation).mul(c)
+      const newC = kept.add(i.activation(recurrentActivation).mul(g.activation(activation)))
+      const output = o.activation(recurrentActivation).mul(newC.activation(activation))
+      return { h: output.matmul(w.projection), c: newC }
+    },
+  })
+}

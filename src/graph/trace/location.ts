@@ -1,0 +1,43 @@
+/** Where the package's own files are, so that frames in them can be left out of messages. */
+const packageFolder = new URL('../../', import.meta.url).href
+
+/** A place in the user's source, found out only when it is asked for. */
+export class Location {
+  readonly #error: { readonly stack?: string } | undefined
+  readonly #text: string | undefined
+
+  private constructor(error?: { readonly stack?: string }, text?: string) {
+    this.#error = error
+    this.#text = text
+  }
+
+  /** The place from which the package was called. */
+  static here(): Location {
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 16
+    const error = new Error()
+    Error.stackTraceLimit = stackTraceLimit
+    return new Location(error)
+  }
+
+  /** A place that stands for something that has no line, such as an operation of a saved model. */
+  static of(text: string): Location {
+    return new Location(undefined, text)
+  }
+
+  /** `file:line:column`, or an empty string where it is not known. */
+  toString(): string {
+    return this.#text ?? userFrame(this.#error?.stack ?? '')
+  }
+}
+
+function userFrame(stack: string): string {
+  for (const line of stack.split('\n')) {
+    const place = /^\s*at (?:.*\()?(.+:\d+:\d+)\)?$/.exec(line)?.[1]
+    if (place === undefined || place.startsWith('node:')) continue
+    const file = place.startsWith('file:') ? place : `file://${place.replaceAll('\\', '/')}`
+    if (file.startsWith(packageFolder)) continue
+    return place.startsWith('file:') ? decodeURI(place.slice('file://'.length)) : place
+  }
+  return ''
+}

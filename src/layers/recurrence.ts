@@ -1,0 +1,61 @@
+import type { LayerScope, Value } from '../graph/builder.js'
+import { Layer, type LayerOptions, type Outputs, type SymbolicTensor } from './layer.js'
+
+/** Options of every layer that runs a recurrence. */
+export interface RecurrenceOptions extends LayerOptions {
+  /** Whether to return every step's output instead of the last one's; default false. */
+  readonly returnSequences?: boolean
+  /** Whether to return the last states too, after the output; default false. */
+  readonly returnState?: boolean
+  /** Whether to process the steps from last to first and return them in that order; default false. */
+  readonly goBackwards?: boolean
+  /** Whether outputs at masked steps are zero; false repeats the last output there, as Keras does. Default true. */
+  readonly zeroOutputForMask?: boolean
+}
+
+/** The direction of a recurrence and the order of its outputs, as operations know them. */
+export interface Direction {
+  readonly order: 'forward' | 'backward'
+  readonly outputOrder: 'time' | 'processing'
+}
+
+/** A layer that runs a recurrence over sequences: fused or traced. */
+export abstract class Recurrence<Out extends Outputs = Outputs> extends Layer<Out> {
+  abstract readonly returnSequences: boolean
+  abstract readonly returnState: boolean
+  abstract readonly goBackwards: boolean
+  /** The size of each step's output; undefined where it follows from the input. */
+  abstract readonly units: number | undefined
+  /** How many states are carried. */
+  abstract readonly stateCount: number
+  /** How many outputs each step has. */
+  abstract readonly outputCount: number
+
+  /** Adds the recurrence: the outputs as the options ask for them, then the last states. */
+  abstract lowerIn(scope: LayerScope, inputs: readonly Value[], direction: Direction): Value[]
+
+  /** A layer with the same options that runs the other way, under another name if one is given. */
+  abstract reversed(name: string | undefined): Recurrence
+
+  override returnsList(): boolean {
+    return this.returnState || this.outputCount > 1
+  }
+
+  override takesStates(): boolean {
+    return true
+  }
+
+  override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
+    const direction: Direction = this.goBackwards
+      ? { order: 'backward', outputOrder: 'processing' }
+      : { order: 'forward', outputOrder: 'time' }
+    const all = this.lowerIn(scope, inputs, direction)
+    return this.returnState ? all : all.slice(0, this.outputCount)
+  }
+}
+
+/** What a recurrent layer with one state returns when it returns states. */
+export type WithState = readonly [output: SymbolicTensor, h: SymbolicTensor]
+
+/** What a recurrent layer with two states returns when it returns states. */
+export type WithStates = readonly [output: SymbolicTensor, h: SymbolicTensor, c: SymbolicTensor]

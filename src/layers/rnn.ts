@@ -1,0 +1,273 @@
+import { Cell, cellFromConfig } from '../cells/cell.js'
+import { stackedRNNCells } from '../cells/stacked.js'
+import { GraphBuilder, type LayerScope, type Value } from '../graph/builder.js'
+import { type Dim, type Shape, showShape, unifyDim } from '../graph/shape.js'
+import { lowerProgram, type Sink } from '../graph/trace/lower.js'
+import { type Resolved, resolve } from '../graph/trace/program.js'
+import { batch, type TracedShape, wireShape } from '../graph/trace/size.js'
+import { custom, flag, isRecord } from '../options.js'
+import type { Outputs, SymbolicTensor } from './layer.js'
+import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence.js'
+
+/** Options of {@link rnn}. */
+export interface RNNOptions<C extends Cell = Cell> extends RecurrenceOptions {
+  /** What `defineCell`, `cells.*` or `layers.stackedRNNCells` made; an array of cells is stacked. */
+  readonly cell: C | readonly [...Cell[], C]
+}
+
+/** One symbolic value for each name. */
+export type NamedValues<Names extends readonly string[]> = { readonly [I in keyof Names]: SymbolicTensor }
+
+/** One symbolic value for each key. */
+export type KeyedValues<Keys, Found extends readonly SymbolicTensor[] = []> = [Keys] extends [never]
+  ? Found
+  : string extends Keys
+    ? readonly SymbolicTensor[]
+    : KeyedValues<Exclude<Keys, LastOf<Keys>>, readonly [...Found, SymbolicTensor]>
+
+/** One of a union's members. */
+type LastOf<Union> = (Union extends unknown ? (f: () => Union) => void : never) extends (f: infer F) => void
+  ? F extends () => infer Member
+    ? Member
+    : never
+  : never
+
+/** What an {@link rnn} returns with `returnState`: its outputs, then the states. */
+export type OutputsAndStates<C extends Cell> =
+  C extends Cell<infer Names, infer States>
+    ? readonly [...NamedValues<Names>, ...KeyedValues<keyof States & string>]
+    : Outputs
+
+/** What an {@link rnn} returns: its output, or a list where the cell has several. */
+export type OutputsOf<C extends Cell> =
+  C extends Cell<infer Names> ? (Names extends readonly [string] ? SymbolicTensor : NamedValues<Names>) : Outputs
+
+const cell = custom(
+  'what defineCell, cells.* or layers.stackedRNNCells makes, or an array of cells',
+  (v) => v instanceof Cell || (Array.isArray(v) && v.length > 0 && v.every((each) => each instanceof Cell)),
+)
+
+/** The layer that {@link rnn} makes. */
+export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
+  override readonly className = 'RNN'
+  override readonly baseName = 'rnn'
+  readonly returnSequences: boolean
+  readonly returnState: boolean
+  readonly goBackwards: boolean
+  readonly units: number | undefined
+  readonly stateCount: number
+  readonly outputCount: number
+  readonly #cell: Cell
+  readonly #zeroOutputForMask: boolean
+
+  constructor(options: RNNOptions) {
+    super('layers.rnn', options, {
+      accepted: { cell, returnSequences: flag, returnState: flag, goBackwards: flag, zeroOutputForMask: flag },
+      required: ['cell'],
+      refused: { stateful: [false], unroll: [false], timeMajor: [false] },
+    })
+    this.#cell = options.cell instanceof Cell ? options.cell : stackedRNNCells({ cells: options.cell })
+    this.returnSequences = options.returnSequences ?? false
+    this.returnState = options.returnState ?? false
+    this.goBackwards = options.goBackwards ?? false
+    this.#zeroOutputForMask = options.zeroOutputForMask ?? true
+    this.units = undefined
+    this.stateCount = this.#cell.states.length
+    this.outputCount = this.#cell.outputs.length
+  }
+
+  /** Tokens too: they come as numbers. */
+  override acceptsType(): boolean {
+    return true
+  }
+
+  override constantNames(): readonly string[] {
+    return this.#cell.constants
+  }
+
+  override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
+    const { rows, time, resolved } = this.#resolve(inputs)
+    const shapes = resolved.program.outputs.map((id): Shape => [rows, ...wireShape(resolved.shapes[id] ?? []).slice(1)])
+    const outputs = shapes.slice(0, this.outputCount)
+    for (const [index, shape] of shapes.entries()) {
+      const kept = index >= this.outputCount || !this.returnSequences
+      if (kept && shape.slice(1).includes(null)) {
+        const what = index < this.outputCount ? `output '${this.#cell.outputs[index]}'` : 'a state'
+        const advice = index < this.outputCount ? '; use returnSequences' : ''
+        throw this.shapeError(`${what} has a size that is not known, ${showShape(shape)}${advice}`)
+      }
+    }
+    const returned = this.returnSequences ? outputs.map((shape): Shape => [rows, time, ...shape.slice(1)]) : outputs
+    return this.returnState ? [...returned, ...shapes.slice(this.outputCount)] : returned
+  }
+
+  override lowerIn(scope: LayerScope, inputs: readonly Value[], direction: Direction): Value[] {
+    const split = this.#split(inputs)
+    const { rows, time, resolved } = this.#resolve(inputs.map((value) => value.shape))
+    const { program, shapes } = resolved
+    const idsOut = program.outputs.slice(0, this.outputCount)
+    const idsState = program.outputs.slice(this.outputCount)
+    // A last output that is no state is carried as one: so it is right in any direction, and no sequence is stored for it.
+    const carried = this.returnSequences ? [] : [...new Set(idsOut.filter((id) => !idsState.includes(id)))]
+    const finals = [...idsState, ...carried]
+    const body = new GraphBuilder()
+    const bodyInput = (name: string, shape: TracedShape) =>
+      body.input({ name, dtype: 'float32', shape: wireShape(shape) })
+    const sequenceCount = this.#cell.inputs.length
+    const firstConstant = sequenceCount + this.stateCount
+    const stepInputs = program.inputs.slice(0, firstConstant).map(({ name }, id) => bodyInput(name, shapes[id] ?? []))
+    for (const [index, id] of carried.entries()) bodyInput(`output ${index}`, shapes[id] ?? [])
+    const constantInputs = program.inputs
+      .slice(firstConstant)
+      .map(({ name }, index) => bodyInput(name, shapes[firstConstant + index] ?? []))
+    const masks = new Map<number, Value>()
+    for (const node of program.nodes) {
+      const [id] = node.inputs
+      if (node.op !== 'mask' || id === undefined || masks.has(id)) continue
+      if (id < firstConstant || id >= program.inputs.length) {
+        throw this.shapeError('mask() in a cell is for its constants')
+      }
+      masks.set(id, bodyInput(`mask of ${program.inputs[id]?.name}`, (shapes[id] ?? []).slice(0, 2)))
+    }
+    const sink: Sink = {
+      stepwise: true,
+      node: (op, from, used, shape, attributes) => body.node(op, op, from, used, [shape], attributes)[0] as Value,
+      mask: (input) => masks.get(input) as Value,
+    }
+    const bodyOutputs = lowerProgram(
+      { ...resolved, program: { ...program, outputs: [...(this.returnSequences ? idsOut : []), ...finals] } },
+      sink,
+      [...stepInputs, ...constantInputs],
+      program.weights.map((_, index) => index),
+    )
+    const { inputs: wireInputs, nodes, outputs } = body.finish(bodyOutputs)
+    const weights = program.weights.map(({ name, shape, initializer }) =>
+      scope.weight(name, shape as number[], initializer),
+    )
+    const outerMasks = [...masks.keys()].map((id) => {
+      const value = split.constants[id - firstConstant] as Value
+      return scope.node('sequenceMask', [value], [], value.shape.slice(0, 2), {}, 'mask')
+    })
+    const asFloat = (value: Value) =>
+      value.dtype === 'int32' ? scope.node('cast', [value], [], value.shape, {}, 'cast') : value
+    const rowShapes = (ids: readonly number[]) => ids.map((id) => wireShape(shapes[id] ?? []).slice(1))
+    const stored = this.returnSequences ? rowShapes(idsOut) : []
+    const given = split.initial.length > 0
+    const results = scope.nodes(
+      'scan',
+      [...split.sequences.map(asFloat), ...split.initial, ...split.constants.map(asFloat), ...outerMasks],
+      weights,
+      [
+        ...stored.map((shape): Shape => [rows, time, ...shape]),
+        ...rowShapes(finals).map((shape): Shape => [rows, ...shape]),
+      ],
+      {
+        body: {
+          inputs: wireInputs.map(({ name, shape }) => ({ name, shape })),
+          weights: program.weights.map(({ shape }) => ({ shape })),
+          nodes,
+          outputs,
+        },
+        sequences: sequenceCount,
+        stateShapes: rowShapes(finals),
+        outputs: stored.length,
+        ...(given && carried.length > 0 ? { initial: finals.map((_, index) => index < this.stateCount) } : {}),
+        ...direction,
+        zeroOutputForMask: this.#zeroOutputForMask,
+      },
+    )
+    const states = results.slice(stored.length)
+    const last = states.slice(0, this.stateCount)
+    if (this.returnSequences) return [...results.slice(0, stored.length), ...last]
+    return [...idsOut.map((id) => states[finals.indexOf(id)] as Value), ...last]
+  }
+
+  override reversed(name: string | undefined): RNN {
+    const { returnSequences, returnState, trainable } = this
+    return new RNN({
+      cell: this.#cell,
+      returnSequences,
+      returnState,
+      goBackwards: true,
+      zeroOutputForMask: this.#zeroOutputForMask,
+      trainable,
+      ...(name === undefined ? {} : { name }),
+    })
+  }
+
+  override config(): Record<string, unknown> {
+    return {
+      cell: this.#cell.config(),
+      returnSequences: this.returnSequences,
+      returnState: this.returnState,
+      goBackwards: this.goBackwards,
+      zeroOutputForMask: this.#zeroOutputForMask,
+    }
+  }
+
+  /** The sequences, the initial states, which may be left out, and the constants. */
+  #split<T>(inputs: readonly T[]) {
+    const { inputs: steps, constants } = this.#cell
+    const states = inputs.length - steps.length - constants.length
+    return {
+      sequences: inputs.slice(0, steps.length),
+      initial: inputs.slice(steps.length, steps.length + Math.max(states, 0)),
+      constants: inputs.slice(inputs.length - constants.length),
+    }
+  }
+
+  /** Checks the cell with the shapes that it is given. */
+  #resolve(inputs: readonly Shape[]): { readonly rows: Dim; readonly time: Dim; readonly resolved: Resolved } {
+    const { inputs: steps, states, constants, program } = this.#cell
+    const count = inputs.length - steps.length - constants.length
+    if (count !== 0 && count !== states.length) {
+      const parts = [
+        steps.length === 1 ? 'a sequence' : `${steps.length} sequences (${steps.join(', ')})`,
+        `no initial state or ${states.length} (${states.join(', ')})`,
+        ...(constants.length > 0 ? [`the constants ${constants.join(', ')} in { constants }`] : []),
+      ]
+      throw this.shapeError(`takes ${parts.join(', ')}; got ${inputs.length} values`)
+    }
+    const split = this.#split(inputs)
+    let rows: Dim = null
+    let time: Dim = null
+    const perStep = split.sequences.map((shape): TracedShape => {
+      const both = shape.length < 3 ? undefined : unifyDim(time, shape[1] as Dim)
+      if (both === undefined) {
+        throw this.shapeError(
+          `expected sequences [batch, time, …] of the same length, got ${split.sequences.map(showShape).join(' and ')}`,
+        )
+      }
+      time = both
+      rows = unifyDim(rows, shape[0] as Dim) ?? null
+      return [batch, ...shape.slice(2)]
+    })
+    const rowValues = (shapes: readonly Shape[]) => shapes.map((shape): TracedShape => [batch, ...shape.slice(1)])
+    const declared = program.inputs.slice(steps.length, steps.length + states.length).map(({ shape }) => shape)
+    const initial = split.initial.length > 0 ? rowValues(split.initial) : declared
+    const given = [...perStep, ...initial, ...rowValues(split.constants)]
+    return { rows, time, resolved: this.inLayer(() => resolve(program, given)) }
+  }
+}
+
+/** An RNN of a saved model. */
+export function rnnFromConfig(options: Readonly<Record<string, unknown>>): RNN {
+  return new RNN({ ...options, cell: isRecord(options.cell) ? cellFromConfig(options.cell) : (options.cell as Cell) })
+}
+
+/**
+ * Runs a traced cell over sequences.
+ *
+ * Input `[batch, time, …]`, or an array of sequences where the cell has several inputs; output `[batch, …]`, the last step's, or
+ * `[batch, time, …]` with `returnSequences`; a list where the cell has several outputs; with `returnState` the last states follow. Initial states and
+ * constants are given to `apply`: `rnn.apply(x, { initialState: [h], constants: { memory } })`. Weights have the names that the cell declares. Masked
+ * steps are skipped as by the fused layers. Errors: `ERR_OPTION`; `ERR_SHAPE`, naming the line in the cell.
+ */
+export function rnn<const C extends Cell>(
+  options: RNNOptions<C> & { readonly returnState: true },
+): RNN<OutputsAndStates<C>>
+export function rnn<const C extends Cell>(options: RNNOptions<C> & { readonly returnState?: false }): RNN<OutputsOf<C>>
+export function rnn(options: RNNOptions): RNN
+export function rnn(options: RNNOptions): RNN {
+  return new RNN(options)
+}

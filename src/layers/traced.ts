@@ -1,0 +1,58 @@
+import type { LayerScope, Value } from '../graph/builder.js'
+import type { Shape } from '../graph/shape.js'
+import { lowerProgram, type Sink } from '../graph/trace/lower.js'
+import { type Program, type Resolved, resolve } from '../graph/trace/program.js'
+import { batch, type TracedShape, wireShape } from '../graph/trace/size.js'
+import { Layer, type Outputs } from './layer.js'
+
+/** A layer that is a traced function of its inputs. */
+export abstract class TracedLayer<Out extends Outputs = Outputs> extends Layer<Out> {
+  /** The function for so many inputs: its outputs, then what is added to the loss. */
+  protected abstract program(inputs: number): Program
+  /** How many of the program's outputs the layer returns. */
+  protected abstract readonly outputCount: number
+
+  override returnsList(): boolean {
+    return this.outputCount > 1
+  }
+
+  /** Tokens too: they come as numbers. */
+  override acceptsType(): boolean {
+    return true
+  }
+
+  override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
+    const { program, shapes } = this.#resolve(inputs)
+    return program.outputs.slice(0, this.outputCount).map((id) => wireShape(shapes[id] as TracedShape))
+  }
+
+  override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
+    const resolved = this.#resolve(inputs.map((value) => value.shape))
+    const floats = inputs.map((value) =>
+      value.dtype === 'int32' ? scope.node('cast', [value], [], value.shape, {}, 'cast') : value,
+    )
+    const weights = resolved.program.weights.map(({ name, shape, initializer }) =>
+      scope.weight(name, shape as number[], initializer),
+    )
+    const outputs = lowerProgram(resolved, modelSink(scope), floats, weights)
+    for (const value of outputs.slice(this.outputCount)) scope.builder.addLoss(scope.path, value)
+    return outputs.slice(0, this.outputCount)
+  }
+
+  #resolve(inputs: readonly Shape[]): Resolved {
+    const program = this.program(inputs.length)
+    if (inputs.length !== program.inputs.length) {
+      const names = program.inputs.map(({ name }) => name).join(', ')
+      throw this.shapeError(`takes ${program.inputs.length} inputs, ${names}; got ${inputs.length}`)
+    }
+    const given = inputs.map((shape): TracedShape => [batch, ...shape.slice(1)])
+    return this.inLayer(() => resolve(program, given))
+  }
+}
+
+/** Operations of a traced function in a model's own graph. */
+export function modelSink(scope: LayerScope): Sink {
+  const node: Sink['node'] = (op, inputs, weights, shape, attributes = {}) =>
+    scope.node(op, inputs, weights, shape, attributes, op)
+  return { stepwise: false, node, mask: (_, value) => node('sequenceMask', [value], [], value.shape.slice(0, 2)) }
+}

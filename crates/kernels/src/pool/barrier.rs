@@ -1,15 +1,16 @@
-//! A reusable barrier: spin for a bounded time, then park.
+//! A reusable barrier: spin, then offer the core to others, then park.
 
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a thread spins at most before it parks: longer than any pause inside a kernel, far shorter than a frame.
-const LONGEST_SPIN: u32 = 64_000;
-/// Where spinning has been in vain again and again, since other processes hold the cores, it becomes this short:
-/// parking lets the system move the awaited thread to this core.
-const SHORTEST_SPIN: u32 = 4_000;
+/// How long a thread only spins: longer than a member is usually behind.
+const SPIN: Duration = Duration::from_micros(10);
+/// After that it offers its core to others between two looks, for this long, then it parks. Longer than a virtual machine
+/// takes to wake a thread: members that park in turn, each while the other wakes up, would go on so forever (a hundred steps
+/// of an LSTM took six times as long). Where other processes hold the cores, they get this one, and so may the awaited thread.
+const OFFER: Duration = Duration::from_micros(300);
 
 /// The payload with which members leave a barrier that another member's panic has poisoned.
 pub(super) struct Poisoned;
@@ -22,8 +23,6 @@ pub(super) struct Padded<T>(pub(super) T);
 /// A place where threads wait for a condition over atomics that another thread makes true.
 #[derive(Debug)]
 pub(super) struct Parking {
-    /// Nanoseconds to spin: halved by every wait that ends parked, doubled by every wait that does not.
-    spin: AtomicU32,
     sleepers: Padded<AtomicUsize>,
     lock: Mutex<()>,
     wake: Condvar,
@@ -31,41 +30,30 @@ pub(super) struct Parking {
 
 impl Parking {
     pub(super) const fn new() -> Self {
-        Self {
-            spin: AtomicU32::new(LONGEST_SPIN),
-            sleepers: Padded(AtomicUsize::new(0)),
-            lock: Mutex::new(()),
-            wake: Condvar::new(),
-        }
+        Self { sleepers: Padded(AtomicUsize::new(0)), lock: Mutex::new(()), wake: Condvar::new() }
     }
 
     /// Returns once `ready()` holds. Whoever makes it true with `SeqCst` stores must call [`Parking::notify`].
     pub(super) fn wait_until(&self, ready: impl Fn() -> bool) {
         let mut spins = 0u32;
-        let mut clock = None;
+        let mut start = None;
         while !ready() {
             std::hint::spin_loop();
             spins += 1;
             if spins.is_multiple_of(32) {
-                let (start, limit) = *clock.get_or_insert_with(|| {
-                    (Instant::now(), Duration::from_nanos(self.spin.load(Ordering::Relaxed).into()))
-                });
-                if start.elapsed() > limit {
-                    self.park_until(&ready);
-                    return;
+                let waited = start.get_or_insert_with(Instant::now).elapsed();
+                if waited > SPIN + OFFER {
+                    return self.park_until(&ready);
+                }
+                if waited > SPIN {
+                    std::thread::yield_now();
                 }
             }
-        }
-        if clock.is_some() {
-            let longer = self.spin.load(Ordering::Relaxed).saturating_mul(2).min(LONGEST_SPIN);
-            self.spin.store(longer, Ordering::Relaxed);
         }
     }
 
     #[cold]
     fn park_until(&self, ready: &impl Fn() -> bool) {
-        let shorter = (self.spin.load(Ordering::Relaxed) / 2).max(SHORTEST_SPIN);
-        self.spin.store(shorter, Ordering::Relaxed);
         let mut guard = self.guard();
         self.sleepers.0.fetch_add(1, Ordering::SeqCst);
         while !ready() {

@@ -14,6 +14,7 @@ import { SymbolicValue } from '../graph/trace/symbolic.js'
 import { Trace } from '../graph/trace/trace.js'
 import { checkOptions, custom, isRecord, label } from '../options.js'
 import { Cell, labelOf } from './cell.js'
+import { maskedInputs } from './scanBody.js'
 
 /** Shapes of values of one row by name. */
 export type RowShapes = Readonly<Record<string, RowShape>>
@@ -133,7 +134,9 @@ export function defineCell<
     constants: declared.constants.map((constant) => constant.name),
     outputs: outputs as unknown as Outputs,
   }
-  return new Cell<Outputs, States>(name, names, trace.finish([...ids, ...states]))
+  const program = trace.finish([...ids, ...states])
+  maskedInputs(program, declared.inputs.length + declared.states.length)
+  return new Cell<Outputs, States>(name, names, program)
 }
 
 /** The names of the outputs of a step's result, which must be an object of the states and these. */

@@ -1,8 +1,8 @@
 import { Cell, cellFromConfig } from '../cells/cell.js'
+import { scanBody } from '../cells/scanBody.js'
 import { stackedRNNCells } from '../cells/stacked.js'
-import { GraphBuilder, type LayerScope, type Value } from '../graph/builder.js'
+import type { LayerScope, Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, unifyDim } from '../graph/shape.js'
-import { lowerProgram, type Sink } from '../graph/trace/lower.js'
 import { type Resolved, resolve } from '../graph/trace/program.js'
 import { batch, type TracedShape, wireShape } from '../graph/trace/size.js'
 import { custom, flag, isRecord } from '../options.js'
@@ -110,41 +110,15 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     // A last output that is no state is carried as one: so it is right in any direction, and no sequence is stored for it.
     const carried = this.returnSequences ? [] : [...new Set(idsOut.filter((id) => !idsState.includes(id)))]
     const finals = [...idsState, ...carried]
-    const body = new GraphBuilder()
-    const bodyInput = (name: string, shape: TracedShape) =>
-      body.input({ name, dtype: 'float32', shape: wireShape(shape) })
-    const sequenceCount = this.#cell.inputs.length
-    const firstConstant = sequenceCount + this.stateCount
-    const stepInputs = program.inputs.slice(0, firstConstant).map(({ name }, id) => bodyInput(name, shapes[id] ?? []))
-    for (const [index, id] of carried.entries()) bodyInput(`output ${index}`, shapes[id] ?? [])
-    const constantInputs = program.inputs
-      .slice(firstConstant)
-      .map(({ name }, index) => bodyInput(name, shapes[firstConstant + index] ?? []))
-    const masks = new Map<number, Value>()
-    for (const node of program.nodes) {
-      const [id] = node.inputs
-      if (node.op !== 'mask' || id === undefined || masks.has(id)) continue
-      if (id < firstConstant || id >= program.inputs.length) {
-        throw this.shapeError('mask() in a cell is for its constants')
-      }
-      masks.set(id, bodyInput(`mask of ${program.inputs[id]?.name}`, (shapes[id] ?? []).slice(0, 2)))
-    }
-    const sink: Sink = {
-      stepwise: true,
-      node: (op, from, used, shape, attributes) => body.node(op, op, from, used, [shape], attributes)[0] as Value,
-      mask: (input) => masks.get(input) as Value,
-    }
-    const bodyOutputs = lowerProgram(
-      { ...resolved, program: { ...program, outputs: [...(this.returnSequences ? idsOut : []), ...finals] } },
-      sink,
-      [...stepInputs, ...constantInputs],
-      program.weights.map((_, index) => index),
-    )
-    const { inputs: wireInputs, nodes, outputs } = body.finish(bodyOutputs)
+    const firstConstant = this.#cell.inputs.length + this.stateCount
+    const { body, masked } = scanBody(resolved, firstConstant, carried, [
+      ...(this.returnSequences ? idsOut : []),
+      ...finals,
+    ])
     const weights = program.weights.map(({ name, shape, initializer }) =>
       scope.weight(name, shape as number[], initializer),
     )
-    const outerMasks = [...masks.keys()].map((id) => {
+    const masks = masked.map((id) => {
       const value = split.constants[id - firstConstant] as Value
       return scope.node('sequenceMask', [value], [], value.shape.slice(0, 2), {}, 'mask')
     })
@@ -155,20 +129,15 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     const given = split.initial.length > 0
     const results = scope.nodes(
       'scan',
-      [...split.sequences.map(asFloat), ...split.initial, ...split.constants.map(asFloat), ...outerMasks],
+      [...split.sequences.map(asFloat), ...split.initial.map(asFloat), ...split.constants.map(asFloat), ...masks],
       weights,
       [
         ...stored.map((shape): Shape => [rows, time, ...shape]),
         ...rowShapes(finals).map((shape): Shape => [rows, ...shape]),
       ],
       {
-        body: {
-          inputs: wireInputs.map(({ name, shape }) => ({ name, shape })),
-          weights: program.weights.map(({ shape }) => ({ shape })),
-          nodes,
-          outputs,
-        },
-        sequences: sequenceCount,
+        body,
+        sequences: this.#cell.inputs.length,
         stateShapes: rowShapes(finals),
         outputs: stored.length,
         ...(given && carried.length > 0 ? { initial: finals.map((_, index) => index < this.stateCount) } : {}),

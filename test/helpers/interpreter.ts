@@ -67,6 +67,8 @@ const functions: Record<string, (...values: number[]) => number> = {
   sigmoid: (x = 0) => sigmoid(x),
   tanh: (x = 0) => Math.tanh(x),
   relu: (x = 0) => Math.max(x, 0),
+  softplus: (x = 0) => Math.log1p(Math.exp(x)),
+  softsign: (x = 0) => x / (1 + Math.abs(x)),
   add: (a = 0, b = 0) => a + b,
   subtract: (a = 0, b = 0) => a - b,
   multiply: (a = 0, b = 0) => a * b,

@@ -83,6 +83,52 @@ fn steps_give_the_whole_sequence() {
     close(&output[3..], 0, 3);
 }
 
+/// The same model with its simple RNN as a scan: a constant without batch, a state of two axes, and the last output as a state.
+fn scanned() -> Value {
+    let mut graph = graph();
+    let nodes = json!([
+        { "name": "column", "op": "reshape", "inputs": [1], "outputs": [4], "attributes": { "shape": [5] } },
+        { "name": "x", "op": "dense", "inputs": [0], "weights": [0], "outputs": [5], "attributes": {} },
+        { "name": "h", "op": "dense", "inputs": [4], "weights": [1], "outputs": [6], "attributes": {} },
+        { "name": "sum", "op": "elementwise", "inputs": [5, 6], "outputs": [7], "attributes": { "kind": "add" } },
+        { "name": "scaled", "op": "elementwise", "inputs": [7, 3], "outputs": [8], "attributes": { "kind": "multiply" } },
+        { "name": "y", "op": "elementwise", "inputs": [8], "outputs": [9], "attributes": { "kind": "tanh" } },
+        { "name": "state", "op": "reshape", "inputs": [9], "outputs": [10], "attributes": { "shape": [1, 5] } },
+    ]);
+    let body = json!({
+        "inputs": [{ "name": "x", "shape": [null, 5] }, { "name": "h", "shape": [null, 1, 5] },
+            { "name": "last", "shape": [null, 5] }, { "name": "scale", "shape": [] }],
+        "weights": [{ "shape": [5, 5] }, { "shape": [5, 5] }], "nodes": nodes, "outputs": [9, 10, 9]
+    });
+    graph["nodes"][3] = json!({ "name": "scale", "op": "scalar", "inputs": [], "outputs": [7], "attributes": { "value": 0.8 } });
+    let dense = json!({ "name": "dense", "op": "dense", "inputs": [8], "weights": [9], "outputs": [11], "attributes": {} });
+    graph["nodes"][4] = json!({ "name": "cell", "op": "scan", "inputs": [5, 7], "weights": [7, 8], "outputs": [8, 9, 10],
+        "attributes": { "body": body, "sequences": 1, "stateShapes": [[1, 5], [5]], "outputs": 1, "initial": [false, false],
+            "order": "forward", "outputOrder": "time", "zeroOutputForMask": true } });
+    graph["nodes"].as_array_mut().unwrap().push(dense);
+    graph["outputs"] = json!([11]);
+    graph
+}
+
+#[test]
+fn scans_stream_too() {
+    let mut trainer = Trainer::new(&scanned().to_string(), 9).unwrap();
+    let tokens =
+        HostTensor { data: TensorData::I32(TOKENS.concat()), shape: vec![2, 6], sequence: Sequence::Full };
+    let whole = trainer.predict(&[tokens], 2, &AtomicBool::new(false), &mut |_| {}).unwrap().remove(0);
+    let TensorData::F32(whole) = whole.data else { panic!("not float32") };
+    let mut session = Session::new(trainer.spec(), trainer.parameters(), 2).unwrap();
+    for time in 0..6 {
+        let got = step(&mut session, time);
+        for (index, got) in got.iter().enumerate() {
+            let want = whole[(index / 3 * 6 + time) * 3 + index % 3];
+            assert!((got - want).abs() < 1e-6, "step {time}: {got} for {want}");
+        }
+    }
+    assert_eq!(session.states().iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 10, 10, 10]);
+    session.reorder(&[1, 0]).unwrap();
+}
+
 #[test]
 fn misuse_is_refused() {
     let trainer = Trainer::new(&graph().to_string(), 9).unwrap();
@@ -110,7 +156,16 @@ fn what_needs_the_whole_sequence_is_refused() {
     pooled["nodes"][4] = json!({ "name": "pool", "op": "poolMax", "inputs": [7], "weights": [], "outputs": [9], "attributes": {} });
     let mut two = graph();
     two["outputs"] = json!([9, 8]);
-    for (graph, name) in [(backward, "gru"), (pooled, "pool"), (two, "output")] {
+    let mut reversed = scanned();
+    reversed["nodes"][4]["attributes"]["order"] = json!("backward");
+    let mut reading = scanned();
+    reading["nodes"][3] = json!({ "name": "memory", "op": "slice", "inputs": [2], "outputs": [7],
+        "attributes": { "axis": 2, "start": 0, "end": 1 } });
+    reading["nodes"][4]["inputs"] = json!([5, 4]);
+    reading["nodes"][4]["attributes"]["body"]["inputs"][3]["shape"] = json!([null, 5]);
+    for (graph, name) in
+        [(backward, "gru"), (pooled, "pool"), (two, "output"), (reversed, "cell"), (reading, "cell")]
+    {
         let trainer = Trainer::new(&graph.to_string(), 9).unwrap();
         let error = Session::new(trainer.spec(), trainer.parameters(), 1).unwrap_err();
         assert_eq!(error.code, Code::Unsupported);

@@ -91,7 +91,7 @@ export class Trace {
     return new SeqloomError(code, located(this.label, what, Location.here(), message))
   }
 
-  /** Ends the recording: what no output needs is left out. `ERR_OPTION` for a comparison that nothing uses. */
+  /** Ends the recording: what no output needs is left out. `ERR_OPTION` for a comparison that nothing reads. */
   finish(outputs: readonly number[]): Program {
     this.#finished = true
     const first = this.#inputs.length + this.#weights.length
@@ -100,8 +100,9 @@ export class Trace {
       if (!used.has(first + index)) continue
       for (const id of (this.#nodes[index] as ProgramNode).inputs) used.add(id)
     }
+    const read = new Set([...outputs, ...this.#nodes.flatMap(({ inputs }) => inputs)])
     this.#nodes.forEach(({ attributes: { kind }, at }, index) => {
-      if (used.has(first + index) || !(comparisonKinds as readonly unknown[]).includes(kind)) return
+      if (read.has(first + index) || !(comparisonKinds as readonly unknown[]).includes(kind)) return
       throw new SeqloomError(
         'ERR_OPTION',
         located(

@@ -4,7 +4,7 @@ use super::streaming::Streaming;
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Run};
 use crate::memory;
-use crate::params::Parameters;
+use crate::params::{Parameters, element_count};
 use crate::spec::GraphSpec;
 use crate::tensor::{BatchData, BatchInput, BatchSequence};
 use std::sync::Arc;
@@ -16,11 +16,12 @@ pub struct Session {
     parameters: Arc<Parameters<f32>>,
     executor: Executor<f32>,
     batch: usize,
-    units: Vec<usize>,
-    /// Of the step input and of the state inputs.
+    /// Of the step input and of the state inputs, batch first.
     shapes: Vec<Vec<usize>>,
-    /// The state inputs, `[batch, units]` each.
+    /// The state inputs, `[batch, …]` each.
     states: Vec<Vec<f32>>,
+    /// Steps since the beginning, the key of random draws.
+    position: u64,
     spare: Vec<f32>,
 }
 
@@ -34,33 +35,33 @@ impl Session {
         if batch == 0 {
             return Err(Error::option("A session's batch size must be at least 1"));
         }
-        let Streaming { graph, units } = Streaming::new(spec)?;
+        let Streaming { graph, states } = Streaming::new(spec)?;
+        let shapes = states.into_iter().map(|shape| [vec![batch], shape].concat()).collect();
         let mut copy = Parameters::zeros(&graph)?;
         if copy.arena().len() != parameters.arena().len() {
             return Err(Error::native("The weights belong to another model"));
         }
         copy.arena_mut().copy_from_slice(parameters.arena());
-        Self::assemble(Arc::new(copy), Executor::new(graph)?, batch, units)
+        Self::assemble(Arc::new(copy), Executor::new(graph)?, batch, shapes)
     }
 
     fn assemble(
         parameters: Arc<Parameters<f32>>,
         executor: Executor<f32>,
         batch: usize,
-        units: Vec<usize>,
+        mut shapes: Vec<Vec<usize>>,
     ) -> Result<Self> {
-        let mut states = vec![Vec::new(); units.len()];
-        for (state, &units) in states.iter_mut().zip(&units) {
-            let size = batch
-                .checked_mul(units)
-                .ok_or_else(|| Error::memory("The states are too large to address"))?;
+        let mut states = vec![Vec::new(); shapes.len()];
+        for (state, shape) in states.iter_mut().zip(&shapes) {
+            let size =
+                element_count(shape).ok_or_else(|| Error::memory("The states are too large to address"))?;
             memory::refill(state, size, 0.0, "The states of the session")?;
         }
         let inner = executor.spec().inputs.first().map_or(&[][..], |input| &input.shape);
-        let mut shapes = vec![vec![batch, 1]];
-        shapes[0].extend(inner.iter().skip(2).map(|dim| dim.unwrap_or(1)));
-        shapes.extend(units.iter().map(|&units| vec![batch, units]));
-        Ok(Self { parameters, executor, batch, units, shapes, states, spare: Vec::new() })
+        let mut step = vec![batch, 1];
+        step.extend(inner.iter().skip(2).map(|dim| dim.unwrap_or(1)));
+        shapes.insert(0, step);
+        Ok(Self { parameters, executor, batch, shapes, states, position: 0, spare: Vec::new() })
     }
 
     /// How many sequences run side by side.
@@ -104,7 +105,7 @@ impl Session {
             shape: &shapes[index],
             sequence: BatchSequence::Full,
         })?;
-        self.executor.forward(&self.parameters, &Run::default())?;
+        self.executor.forward(&self.parameters, &Run { step: self.position, ..Run::default() })?;
         for (index, state) in self.states.iter_mut().enumerate() {
             let last = self.executor.value(index + 1)?.data;
             if state.len() != last.len() {
@@ -112,12 +113,14 @@ impl Session {
             }
             state.copy_from_slice(last);
         }
+        self.position = self.position.wrapping_add(1);
         Ok(self.executor.value(0)?.data)
     }
 
     /// Sets all states back to zero.
     pub fn reset(&mut self) {
         self.states.iter_mut().for_each(|state| state.fill(0.0));
+        self.position = 0;
     }
 
     /// Another session that goes on from the same states; the weights are shared.
@@ -127,7 +130,8 @@ impl Session {
     pub fn duplicate(&self) -> Result<Self> {
         let executor = Executor::new(self.executor.spec().clone())?;
         let mut copy =
-            Self::assemble(Arc::clone(&self.parameters), executor, self.batch, self.units.clone())?;
+            Self::assemble(Arc::clone(&self.parameters), executor, self.batch, self.shapes[1..].to_vec())?;
+        copy.position = self.position;
         for (to, from) in copy.states.iter_mut().zip(&self.states) {
             to.copy_from_slice(from);
         }
@@ -149,7 +153,8 @@ impl Session {
         if let Some(index) = indices.iter().find(|&&index| index as usize >= self.batch) {
             return Err(Error::data(format!("{index} is not a row; rows are 0 to {}", self.batch - 1)));
         }
-        for (state, &units) in self.states.iter_mut().zip(&self.units) {
+        for state in &mut self.states {
+            let units = state.len() / self.batch;
             memory::refill(&mut self.spare, state.len(), 0.0, "The states of the session")?;
             self.spare.copy_from_slice(state);
             for (row, &from) in state.chunks_exact_mut(units.max(1)).zip(indices) {
@@ -159,7 +164,7 @@ impl Session {
         Ok(())
     }
 
-    /// The states of the recurrent layers in order (an LSTM has two, h then c), `[batch, units]` each.
+    /// The states of the recurrent layers in order (an LSTM has two, h then c), `[batch, …]` each.
     pub fn states(&self) -> &[Vec<f32>] {
         &self.states
     }

@@ -2,15 +2,18 @@
 
 use crate::error::{Error, Result};
 use crate::spec::{Dtype, GraphSpec, InputSpec, NodeSpec};
+use serde_json::Value;
 
 /// Operations that compute each step from that step alone, once states are carried by the recurrent ones.
-const STEPWISE: [&str; 14] = [
+const STEPWISE: [&str; 19] = [
     "activation",
     "add",
     "average",
+    "cast",
     "concatenate",
     "dense",
     "dropout",
+    "elementwise",
     "embedding",
     "lastStep",
     "layerNorm",
@@ -18,16 +21,22 @@ const STEPWISE: [&str; 14] = [
     "maximum",
     "minimum",
     "multiply",
+    "parameter",
+    "scalar",
+    "stopGradient",
     "subtract",
 ];
+
+/// Those that do so along any axis behind the time.
+const ALONG_AN_AXIS: [&str; 5] = ["argmax", "normalize", "reduce", "slice", "softmax"];
 
 /// The graph of one step: input 0 is the model's, further inputs are initial states; output 0 is the model's, further
 /// outputs are last states, in the same order.
 #[derive(Debug)]
 pub(super) struct Streaming {
     pub(super) graph: GraphSpec,
-    /// Elements of each state's row.
-    pub(super) units: Vec<usize>,
+    /// The shape of each state's rows.
+    pub(super) states: Vec<Vec<usize>>,
 }
 
 impl Streaming {
@@ -53,27 +62,29 @@ impl Streaming {
         }
         let mut graph = spec.clone();
         graph.inputs[0].shape[1] = None;
-        let mut states = Vec::new();
-        let mut units = Vec::new();
+        let mut last = Vec::new();
+        let mut shapes: Vec<Vec<usize>> = Vec::new();
+        // Which values depend on the sequence.
+        let mut moving = vec![true];
         for node in &mut graph.nodes {
-            let count = recurrent_states(node)?;
-            for state in 0..count {
-                let last = *node.outputs.get(state + 1).ok_or_else(|| malformed(node))?;
-                let size =
-                    node.attributes.get("units").and_then(|units| usize::try_from(units.as_u64()?).ok());
-                let size = size.ok_or_else(|| malformed(node))?;
+            let depends = node.inputs.iter().any(|&id| moving.get(id).copied().unwrap_or(false));
+            moving.resize(moving.len() + node.outputs.len(), depends);
+            let carried = carried_states(node, &moving)?;
+            for (position, shape) in carried.shapes.into_iter().enumerate() {
+                last.push(*node.outputs.get(carried.first_output + position).ok_or_else(|| malformed(node))?);
+                let mut dims = vec![None];
+                dims.extend(shape.iter().copied().map(Some));
                 graph.inputs.push(InputSpec {
-                    name: format!("state {state} of {}", node.name),
+                    name: format!("state {position} of {}", node.name),
                     dtype: Dtype::Float32,
-                    shape: vec![None, Some(size)],
+                    shape: dims,
                 });
-                units.push(size);
-                states.push(last);
+                shapes.push(shape);
                 // Ids of inputs are not moved below, so the new ones are marked by what they will be.
-                node.inputs.push(usize::MAX - units.len());
+                node.inputs.insert(carried.first_input + position, usize::MAX - shapes.len());
             }
         }
-        let added = units.len();
+        let added = shapes.len();
         let moved = |id: usize| match id {
             0 => 0,
             id if id >= usize::MAX - added => usize::MAX - id,
@@ -82,9 +93,9 @@ impl Streaming {
         for node in &mut graph.nodes {
             node.inputs.iter_mut().chain(&mut node.outputs).for_each(|id| *id = moved(*id));
         }
-        graph.outputs.extend(states);
+        graph.outputs.extend(last);
         graph.outputs.iter_mut().for_each(|id| *id = moved(*id));
-        Ok(Self { graph, units })
+        Ok(Self { graph, states: shapes })
     }
 }
 
@@ -92,13 +103,25 @@ fn malformed(node: &NodeSpec) -> Error {
     Error::format(format!("Layer '{}' is not a complete recurrent layer", node.name))
 }
 
-/// How many states a node carries from step to step.
-fn recurrent_states(node: &NodeSpec) -> Result<usize> {
-    let count = match node.op.as_str() {
-        "simpleRnn" | "gru" => 1,
-        "lstm" => 2,
-        op if STEPWISE.contains(&op) => return Ok(0),
-        op => {
+/// The states that a node carries from step to step: where they are among its inputs and outputs, and their shapes without batch.
+#[derive(Debug, Default)]
+struct Carried {
+    first_input: usize,
+    first_output: usize,
+    shapes: Vec<Vec<usize>>,
+}
+
+fn carried_states(node: &mut NodeSpec, moving: &[bool]) -> Result<Carried> {
+    let units = node.attributes.get("units").and_then(|units| usize::try_from(units.as_u64()?).ok());
+    let carried = match (node.op.as_str(), units) {
+        ("simpleRnn" | "gru", Some(units)) => {
+            Carried { first_input: 1, first_output: 1, shapes: vec![vec![units]] }
+        }
+        ("lstm", Some(units)) => Carried { first_input: 1, first_output: 1, shapes: vec![vec![units]; 2] },
+        ("simpleRnn" | "gru" | "lstm", None) => return Err(malformed(node)),
+        ("scan", _) => scan_states(node, moving)?,
+        (op, _) if STEPWISE.contains(&op) || is_stepwise(node) => return Ok(Carried::default()),
+        (op, _) => {
             return Err(Error::unsupported(format!(
                 "Layer '{}' ({op}) needs the whole sequence, so the model cannot run in a session",
                 node.name
@@ -111,11 +134,52 @@ fn recurrent_states(node: &NodeSpec) -> Result<usize> {
             node.name
         )));
     }
-    if node.inputs.len() != 1 {
+    if node.op != "scan" && node.inputs.len() != 1 {
+        return Err(own_initial_state(node));
+    }
+    Ok(carried)
+}
+
+fn own_initial_state(node: &NodeSpec) -> Error {
+    Error::unsupported(format!(
+        "Layer '{}' has an initial state of its own, so the model cannot run in a session",
+        node.name
+    ))
+}
+
+/// Whether an operation along an axis leaves the steps alone.
+fn is_stepwise(node: &NodeSpec) -> bool {
+    let behind_time = |axis: &Value| axis.as_u64().is_some_and(|axis| axis >= 2);
+    let axes = node.attributes.get("axes").and_then(Value::as_array);
+    let one = node.attributes.get("axis").is_some_and(behind_time);
+    ALONG_AN_AXIS.contains(&node.op.as_str())
+        && (one || axes.is_some_and(|axes| axes.iter().all(behind_time)))
+}
+
+/// The states of a scan whose constants are the same at all steps.
+fn scan_states(node: &mut NodeSpec, moving: &[bool]) -> Result<Carried> {
+    let number = |key: &str| node.attributes.get(key).and_then(|value| usize::try_from(value.as_u64()?).ok());
+    let (sequences, outputs) = (number("sequences"), number("outputs"));
+    let shapes = node.attributes.get("stateShapes").cloned();
+    let shapes: Option<Vec<Vec<usize>>> = shapes.and_then(|shapes| serde_json::from_value(shapes).ok());
+    let inputs = node.attributes.get("body").and_then(|body| body.get("inputs")?.as_array().map(Vec::len));
+    let (Some(sequences), Some(outputs), Some(shapes), Some(inputs)) = (sequences, outputs, shapes, inputs)
+    else {
+        return Err(malformed(node));
+    };
+    let constants = inputs.checked_sub(sequences).and_then(|rest| rest.checked_sub(shapes.len()));
+    let constants = constants.ok_or_else(|| malformed(node))?;
+    if !shapes.is_empty() && node.inputs.len() != sequences.saturating_add(constants) {
+        return Err(own_initial_state(node));
+    }
+    let constants = node.inputs.get(sequences..).ok_or_else(|| malformed(node))?;
+    if sequences == 0 || constants.iter().any(|&id| moving.get(id).copied().unwrap_or(true)) {
         return Err(Error::unsupported(format!(
-            "Layer '{}' has an initial state of its own, so the model cannot run in a session",
+            "Layer '{}' needs the whole sequence in every step, so the model cannot run in a session",
             node.name
         )));
     }
-    Ok(count)
+    // All of them are given now.
+    node.attributes.remove("initial");
+    Ok(Carried { first_input: sequences, first_output: outputs, shapes })
 }

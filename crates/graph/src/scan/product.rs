@@ -85,7 +85,7 @@ impl<T: Scalar> Product<T> {
     ) -> Result<()> {
         let node = &body.nodes[self.node];
         let input = node.inputs[0];
-        if !body.values[input].wants_gradient {
+        if !body.visited[self.node] || !body.values[input].wants_gradient {
             return Ok(());
         }
         let kernel = node.weights.first().and_then(|&weight| pass.params.get(weight));
@@ -107,7 +107,7 @@ impl<T: Scalar> Product<T> {
         gradients: &mut Gradients<T>,
     ) -> Result<()> {
         let node = &body.nodes[self.node];
-        if !node.trainable {
+        if !body.visited[self.node] || !node.trainable {
             return Ok(());
         }
         let dy = pass.gradient(node.outputs[0], Scope::Rows)?;

@@ -103,6 +103,9 @@ impl<T: Scalar> Body<T> {
         let mut inside: Vec<usize> = Vec::new();
         let mut operands: Vec<usize> = Vec::new();
         for &node in left {
+            if self.nodes[node].op.elementwise().is_none() {
+                continue;
+            }
             let output = self.nodes[node].outputs[0];
             let shape = self.metas[output].shape;
             if group.first().is_some_and(|&first| self.metas[self.nodes[first].outputs[0]].shape != shape) {

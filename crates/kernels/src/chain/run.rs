@@ -192,64 +192,81 @@ impl Kernel for Share<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Job { chain, dims, reads, .. } = *self.job;
-        let outer = dims.len() - 1;
         // Registers of steps, then one for each operand of a step that is not in memory as it is needed.
+        let count = self.job.chain.register_count + 3;
+        with_buffer(count * RUN, |buffer| {
+            // Entered anew, since the closure is not compiled for the instruction set.
+            s.enter(Runs { share: &self, registers: buffer.as_mut_ptr() });
+        });
+    }
+}
+
+/// A thread's share together with its registers.
+struct Runs<'a> {
+    share: &'a Share<'a>,
+    registers: *mut f32,
+}
+
+impl Kernel for Runs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { share, registers } = self;
+        let Job { chain, dims, reads, .. } = *share.job;
+        let outer = dims.len() - 1;
         let spread = chain.register_count;
-        with_buffer((spread + 3) * RUN, |buffer| {
-            let registers = buffer.as_mut_ptr();
-            let mut cursor = Cursor::new(self.part.rows.start);
-            loop {
-                let mut column = self.part.columns.start;
-                while column < self.part.columns.end {
-                    let length = RUN.min(self.part.columns.end - column);
-                    for (index, step) in chain.steps.iter().enumerate() {
-                        let mut operands = [std::ptr::null::<f32>(); 3];
-                        for (slot, source) in step.sources[..step.function.arity()].iter().enumerate() {
-                            // SAFETY: the views were checked against their buffers, registers against the buffer's
-                            // length above; a step is written before it is read.
-                            operands[slot] = unsafe {
-                                let register = registers.add((spread + slot) * RUN);
-                                match *source {
-                                    Source::Read(view) => {
-                                        let view = &reads[view];
-                                        let data = self.job.sources[view.buffer].as_ptr();
-                                        let pointer = data.add(cursor.at(view, outer, column));
-                                        if view.strides[outer] == 0 && length > 1 {
-                                            fill(s, register, *pointer, length)
-                                        } else {
-                                            pointer
-                                        }
+        let mut cursor = Cursor::new(share.part.rows.start);
+        loop {
+            let mut column = share.part.columns.start;
+            while column < share.part.columns.end {
+                let length = RUN.min(share.part.columns.end - column);
+                for (index, step) in chain.steps.iter().enumerate() {
+                    let mut operands = [std::ptr::null::<f32>(); 3];
+                    for (slot, source) in step.sources[..step.function.arity()].iter().enumerate() {
+                        // SAFETY: the views were checked against their buffers, registers against the buffer's
+                        // length above; a step is written before it is read.
+                        operands[slot] = unsafe {
+                            let register = registers.add((spread + slot) * RUN);
+                            match *source {
+                                Source::Read(view) => {
+                                    let view = &reads[view];
+                                    let data = share.job.sources[view.buffer].as_ptr();
+                                    let pointer = data.add(cursor.at(view, outer, column));
+                                    if view.strides[outer] == 0 && length > 1 {
+                                        fill(s, register, *pointer, length)
+                                    } else {
+                                        pointer
                                     }
-                                    Source::Step(earlier) => self.place(earlier, &cursor, column, registers),
-                                    Source::Constant(value) => fill(s, register, value as f32, length),
                                 }
-                            };
-                        }
-                        let target = self.place(index, &cursor, column, registers).cast_mut();
-                        // SAFETY: operands and target hold `length` numbers, see above; the target may be an operand,
-                        // which every function reads before it writes.
-                        unsafe { compute(s, step.function, operands, target, length) };
-                        if let Output::Add(view) = step.output {
-                            let view = &self.job.writes[view];
-                            // SAFETY: the view was checked, and no other thread writes these elements.
-                            unsafe {
-                                let sum = self.job.targets[view.buffer].add(cursor.at(view, outer, column));
-                                if view.strides[outer] == 1 {
-                                    each!(s, length, sum, s.add(x, y), x = sum, y = target);
-                                } else {
-                                    *sum += total(s, target, length);
-                                }
+                                Source::Step(earlier) => share.place(earlier, &cursor, column, registers),
+                                Source::Constant(value) => fill(s, register, value as f32, length),
+                            }
+                        };
+                    }
+                    let target = share.place(index, &cursor, column, registers).cast_mut();
+                    // SAFETY: operands and target hold `length` numbers, see above; the target may be an operand,
+                    // which every function reads before it writes.
+                    unsafe { compute(s, step.function, operands, target, length) };
+                    if let Output::Add(view) = step.output {
+                        let view = &share.job.writes[view];
+                        // SAFETY: the view was checked, and no other thread writes these elements.
+                        unsafe {
+                            let sum = share.job.targets[view.buffer].add(cursor.at(view, outer, column));
+                            if view.strides[outer] == 1 {
+                                each!(s, length, sum, s.add(x, y), x = sum, y = target);
+                            } else {
+                                *sum += total(s, target, length);
                             }
                         }
                     }
-                    column += length;
                 }
-                if !cursor.advance(dims, self.part.rows.end) {
-                    break;
-                }
+                column += length;
             }
-        });
+            if !cursor.advance(dims, share.part.rows.end) {
+                break;
+            }
+        }
     }
 }
 

@@ -38,8 +38,11 @@ fn dense(dims: &[usize]) -> [usize; MAX_DIMS] {
     strides
 }
 
+/// A chain, the views to read and to write, and the buffers of both.
+type Case = (Chain, Vec<View>, Vec<View>, Vec<Vec<f32>>, Vec<Vec<f32>>);
+
 /// Every function once, stored and added; rows, columns and single numbers repeated.
-fn case(dims: &[usize]) -> (Chain, Vec<View>, Vec<View>, Vec<Vec<f32>>, Vec<Vec<f32>>) {
+fn case(dims: &[usize]) -> Case {
     let count: usize = dims.iter().product();
     let last = dims.len() - 1;
     let whole = dense(dims);

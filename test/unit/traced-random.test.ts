@@ -33,7 +33,8 @@ function grow(
     () => a.tanh().mul(b.sigmoid()),
     () => a.div(b.square().add(1)),
     () => a.maximum(b).minimum(c.add(0.25)),
-    () => a.greater(b).where(c.neg(), a.softsign().abs()),
+    // Continuous where a = b, so that rounding cannot choose another branch with another value.
+    () => a.greater(b).where(a.sub(b), b.sub(a).mul(0.5)).add(c.softsign().abs().neg()),
     () => a.softplus().log().add(w.bias),
     () => a.matmul(w.recurrent).mul(0.3),
     () => a.tanh().matmul(w.recurrent).add(b),

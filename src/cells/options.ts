@@ -1,25 +1,7 @@
-import { SeqloomError } from '../errors.js'
-import { type Initializer, type InitializerName, initializerCheck } from '../initializers/initializer.js'
-import { activationCheck, type CellActivation, cellActivationCheck } from '../layers/activations.js'
-import { type Check, checkOptions, flag, integer, number } from '../options.js'
-
-/** Options that most ready-made cells have. */
-export interface CellOptions {
-  /** The size of the state. */
-  readonly units: number
-  /** The activation of the candidate and the output; default `'tanh'`. */
-  readonly activation?: CellActivation
-  /** Whether there is a bias; default true. */
-  readonly useBias?: boolean
-  /** Default `'glorotUniform'`. */
-  readonly kernelInitializer?: InitializerName | Initializer
-  /** Default `'orthogonal'`. */
-  readonly recurrentInitializer?: InitializerName | Initializer
-  /** Default `'zeros'`. */
-  readonly biasInitializer?: InitializerName | Initializer
-  /** The share of input features that training drops, the same ones at every step; from 0 to below 1, default 0. */
-  readonly dropout?: number
-}
+import type { Initializer, InitializerName } from '../initializers/initializer.js'
+import { activationCheck, type CellActivation } from '../layers/activations.js'
+import { type CellOptions, cellChecks, requireCellActivation } from '../layers/cellOptions.js'
+import { type Check, checkOptions, flag } from '../options.js'
 
 /** Options of cells with gates. */
 export interface GatedCellOptions extends CellOptions {
@@ -31,16 +13,6 @@ export interface GatedCellOptions extends CellOptions {
 export interface LSTMCellOptions extends GatedCellOptions {
   /** Whether the forget gate's bias starts at one (Jozefowicz et al. 2015); default true. */
   readonly unitForgetBias?: boolean
-}
-
-const checks: Readonly<Record<string, Check>> = {
-  units: integer(1),
-  activation: activationCheck,
-  useBias: flag,
-  kernelInitializer: initializerCheck,
-  recurrentInitializer: initializerCheck,
-  biasInitializer: initializerCheck,
-  dropout: number(0, 1),
 }
 
 /** The checks that cells with gates add. */
@@ -68,11 +40,9 @@ const refused: Readonly<Record<string, readonly unknown[]>> = {
 export function checkCell(name: string, options: CellOptions, own: Readonly<Record<string, Check>> = {}): void {
   const where = `cells.${name}`
   const required = ['units', ...Object.keys(own).filter((each) => each === 'projection')]
-  checkOptions(where, options, { accepted: { ...checks, ...own }, required, refused })
+  checkOptions(where, options, { accepted: { ...cellChecks, ...own }, required, refused })
   for (const each of ['activation', 'recurrentActivation'] as const) {
-    const value = (options as GatedCellOptions)[each]
-    if (value === undefined || cellActivationCheck.accepts(value)) continue
-    throw new SeqloomError('ERR_UNSUPPORTED', `${where}: ${each} '${value}' must be ${cellActivationCheck.expected}`)
+    requireCellActivation(where, each, (options as GatedCellOptions)[each])
   }
 }
 

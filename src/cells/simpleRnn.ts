@@ -1,5 +1,6 @@
+import type { CellOptions } from '../layers/cellOptions.js'
 import { defineCell } from './defineCell.js'
-import { type CellOptions, checkCell } from './options.js'
+import { checkCell } from './options.js'
 
 /**
  * A simple (Elman) recurrent cell: h' = activation(x·kernel + h·recurrent_kernel + bias).

@@ -1,8 +1,9 @@
 import { flag } from '../options.js'
 import { activationCheck, type CellActivation } from './activations.js'
+import { requireCellActivation } from './cellOptions.js'
 import type { SymbolicTensor } from './layer.js'
 import type { Recurrence, WithState } from './recurrence.js'
-import { type CellKind, RecurrentLayer, type RecurrentOptions, requireCellActivation } from './recurrent.js'
+import { type CellKind, RecurrentLayer, type RecurrentOptions } from './recurrent.js'
 
 /** Options of {@link gru}. */
 export interface GRUOptions extends RecurrentOptions {

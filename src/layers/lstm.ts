@@ -1,9 +1,10 @@
 import type { Initializer } from '../initializers/initializer.js'
 import { flag } from '../options.js'
 import { activationCheck, type CellActivation } from './activations.js'
+import { requireCellActivation } from './cellOptions.js'
 import type { SymbolicTensor } from './layer.js'
 import type { Recurrence, WithStates } from './recurrence.js'
-import { type CellKind, RecurrentLayer, type RecurrentOptions, requireCellActivation } from './recurrent.js'
+import { type CellKind, RecurrentLayer, type RecurrentOptions } from './recurrent.js'
 
 /** Options of {@link lstm}. */
 export interface LSTMOptions extends RecurrentOptions {

@@ -1,33 +1,14 @@
-import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, unifyShapes } from '../graph/shape.js'
-import {
-  type Initializer,
-  type InitializerName,
-  initializerCheck,
-  resolveInitializer,
-} from '../initializers/initializer.js'
-import { type Check, flag, integer, number } from '../options.js'
-import { activationCheck, type CellActivation, cellActivationCheck } from './activations.js'
+import { type Initializer, resolveInitializer } from '../initializers/initializer.js'
+import { type Check, flag } from '../options.js'
+import type { CellActivation } from './activations.js'
+import { type CellOptions, cellChecks, requireCellActivation } from './cellOptions.js'
 import type { Outputs } from './layer.js'
 import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence.js'
 
 /** Options of every recurrent layer. */
-export interface RecurrentOptions extends RecurrenceOptions {
-  /** The size of the state and of each step's output. */
-  readonly units: number
-  /** The activation of the candidate and the output; default `'tanh'`. */
-  readonly activation?: CellActivation
-  /** Whether there is a bias; default true. */
-  readonly useBias?: boolean
-  /** Default `'glorotUniform'`. */
-  readonly kernelInitializer?: InitializerName | Initializer
-  /** Default `'orthogonal'`. */
-  readonly recurrentInitializer?: InitializerName | Initializer
-  /** Default `'zeros'`. */
-  readonly biasInitializer?: InitializerName | Initializer
-  /** The share of input features that training drops, the same ones at every step; from 0 to below 1, default 0. */
-  readonly dropout?: number
+export interface RecurrentOptions extends RecurrenceOptions, CellOptions {
   /** Only 0 is supported. */
   readonly recurrentDropout?: 0
   /** Only false is supported. */
@@ -47,13 +28,7 @@ export interface CellKind {
 }
 
 const recurrentChecks: Readonly<Record<string, Check>> = {
-  units: integer(1),
-  activation: activationCheck,
-  useBias: flag,
-  kernelInitializer: initializerCheck,
-  recurrentInitializer: initializerCheck,
-  biasInitializer: initializerCheck,
-  dropout: number(0, 1),
+  ...cellChecks,
   returnSequences: flag,
   returnState: flag,
   goBackwards: flag,
@@ -204,15 +179,5 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
       goBackwards: this.goBackwards,
       zeroOutputForMask: this.#zeroOutputForMask,
     }
-  }
-}
-
-/** Refuses with `ERR_UNSUPPORTED` an activation that layers know and recurrent kernels do not. */
-export function requireCellActivation(where: string, name: string, value: string | undefined): void {
-  if (value !== undefined && !cellActivationCheck.accepts(value)) {
-    throw new SeqloomError(
-      'ERR_UNSUPPORTED',
-      `${where}: ${name} '${value}' is not supported; it must be ${cellActivationCheck.expected}`,
-    )
   }
 }

@@ -32,7 +32,7 @@ impl Simd for Avx512 {
     type Vector = __m512;
     type Mask = __mmask16;
     const LANES: usize = 16;
-    const MAX_ROWS: usize = 12;
+    const MAX_ROWS: usize = 8;
 
     #[inline(always)]
     fn enter<K: Kernel>(self, kernel: K) -> K::Output {

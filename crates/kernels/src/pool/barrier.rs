@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::placement;
+
 /// How long a thread only spins: longer than a member is usually behind.
 const SPIN: Duration = Duration::from_micros(10);
 /// After that it offers its core to others between two looks, for this long, then it parks. Longer than a virtual machine
@@ -33,10 +35,12 @@ impl Parking {
         Self { sleepers: Padded(AtomicUsize::new(0)), lock: Mutex::new(()), wake: Condvar::new() }
     }
 
-    /// Returns once `ready()` holds. Whoever makes it true with `SeqCst` stores must call [`Parking::notify`].
-    pub(super) fn wait_until(&self, ready: impl Fn() -> bool) {
+    /// Returns once `ready()` holds; `index` is the member that waits. Whoever makes it true with `SeqCst` stores must call
+    /// [`Parking::notify`].
+    pub(super) fn wait_until(&self, index: usize, ready: impl Fn() -> bool) {
         let mut spins = 0u32;
         let mut start = None;
+        let mut offered = false;
         while !ready() {
             std::hint::spin_loop();
             spins += 1;
@@ -46,6 +50,9 @@ impl Parking {
                     return self.park_until(&ready);
                 }
                 if waited > SPIN {
+                    if !std::mem::replace(&mut offered, true) {
+                        placement::waits(index);
+                    }
                     std::thread::yield_now();
                 }
             }
@@ -101,14 +108,15 @@ impl Barrier {
         self.size
     }
 
-    pub(super) fn wait(&self) {
+    /// Member `index` waits for all others.
+    pub(super) fn wait(&self, index: usize) {
         let generation = self.generation.0.load(Ordering::Relaxed);
         if self.arrived.0.fetch_add(1, Ordering::AcqRel) + 1 == self.size {
             self.arrived.0.store(0, Ordering::Relaxed);
             self.generation.0.store(generation.wrapping_add(1), Ordering::SeqCst);
             self.parking.notify();
         } else {
-            self.parking.wait_until(|| {
+            self.parking.wait_until(index, || {
                 self.generation.0.load(Ordering::SeqCst) != generation || self.poisoned.load(Ordering::SeqCst)
             });
         }

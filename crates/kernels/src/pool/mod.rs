@@ -7,6 +7,7 @@
 mod barrier;
 mod blocks;
 mod denormals;
+mod placement;
 mod region;
 mod threads;
 
@@ -42,7 +43,7 @@ impl Team<'_> {
     /// If another member panicked this unwinds, so that no member waits for ever.
     pub fn barrier(&self) {
         if let Some(barrier) = self.barrier {
-            barrier.wait();
+            barrier.wait(self.index);
         }
     }
 

@@ -91,7 +91,7 @@ fn run_on(workers: &[&'static Worker], body: &(dyn Fn(&Team<'_>) + Sync)) -> Opt
     }
     // Cannot unwind, so the region outlives every worker's use of it.
     region.member(0);
-    CALLER.wait_until(|| PENDING.0.load(Ordering::SeqCst) == 0);
+    CALLER.wait_until(0, || PENDING.0.load(Ordering::SeqCst) == 0);
     region.panic.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -112,7 +112,7 @@ fn spawn_up_to(workers: &mut Vec<&'static Worker>, count: usize) {
 fn serve(worker: &'static Worker, index: usize) {
     let _flush = FlushDenormals::new();
     loop {
-        worker.parking.wait_until(|| worker.mailbox.0.load(Ordering::SeqCst) != 0);
+        worker.parking.wait_until(index, || worker.mailbox.0.load(Ordering::SeqCst) != 0);
         let address = worker.mailbox.0.swap(0, Ordering::SeqCst);
         // SAFETY: the caller stored the address of a live region and waits until PENDING is 0, which cannot be
         // before the decrement below.

@@ -35,12 +35,12 @@ impl Parking {
         Self { sleepers: Padded(AtomicUsize::new(0)), lock: Mutex::new(()), wake: Condvar::new() }
     }
 
-    /// Returns once `ready()` holds; `index` is the member that waits. Whoever makes it true with `SeqCst` stores must call
+    /// Returns once `ready()` holds; calls `late` if that takes long. Whoever makes it true with `SeqCst` stores must call
     /// [`Parking::notify`].
-    pub(super) fn wait_until(&self, index: usize, ready: impl Fn() -> bool) {
+    pub(super) fn wait_until(&self, ready: impl Fn() -> bool, late: impl FnOnce()) {
         let mut spins = 0u32;
         let mut start = None;
-        let mut offered = false;
+        let mut late = Some(late);
         while !ready() {
             std::hint::spin_loop();
             spins += 1;
@@ -50,8 +50,8 @@ impl Parking {
                     return self.park_until(&ready);
                 }
                 if waited > SPIN {
-                    if !std::mem::replace(&mut offered, true) {
-                        placement::waits(index);
+                    if let Some(late) = late.take() {
+                        late();
                     }
                     std::thread::yield_now();
                 }
@@ -110,15 +110,17 @@ impl Barrier {
 
     /// Member `index` waits for all others.
     pub(super) fn wait(&self, index: usize) {
+        placement::arrives(index);
         let generation = self.generation.0.load(Ordering::Relaxed);
         if self.arrived.0.fetch_add(1, Ordering::AcqRel) + 1 == self.size {
             self.arrived.0.store(0, Ordering::Relaxed);
             self.generation.0.store(generation.wrapping_add(1), Ordering::SeqCst);
             self.parking.notify();
         } else {
-            self.parking.wait_until(index, || {
+            let open = || {
                 self.generation.0.load(Ordering::SeqCst) != generation || self.poisoned.load(Ordering::SeqCst)
-            });
+            };
+            self.parking.wait_until(open, || placement::part(index, 0..self.size));
         }
         if self.poisoned.load(Ordering::Relaxed) {
             resume_unwind(Box::new(Poisoned));

@@ -1,73 +1,61 @@
 //! Members of a team that share a core while others are free.
 //!
-//! Linux may start a team's threads on one core and takes up to some hundred milliseconds to part them: each then waits a
-//! time slice for the other at every barrier (eight times the time for an RNN (16, 64, 64), in half of all starts). A member
-//! that waits for long says on which core it does; a worker that finds another member waiting there too leaves that core.
+//! Linux may start a team's threads on one core, or wake them there, and takes up to some hundred milliseconds to part them:
+//! each then waits a time slice for the other at every barrier (eight times the time for an RNN (16, 64, 64), in half of all
+//! starts). So members say on which core they arrive at a barrier, and a worker that waits for long, or is woken, where
+//! another member was last leaves that core.
 
-/// Says that this member waits, and moves it to another core if it is a worker and another member waits on the same one.
-#[cfg(target_os = "linux")]
-#[cold]
-pub(super) fn waits(index: usize) {
-    linux::waits(index);
+use std::ops::Range;
+
+/// Says on which core member `index` is.
+#[inline]
+pub(super) fn arrives(index: usize) {
+    #[cfg(target_os = "linux")]
+    linux::arrives(index);
 }
 
-/// Other systems part threads by themselves.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn waits(_index: usize) {}
+/// Moves member `index` to another core if it is a worker and on the core where one of `others` last was.
+#[cold]
+pub(super) fn part(index: usize, others: Range<usize>) {
+    #[cfg(target_os = "linux")]
+    linux::part(index, others);
+}
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU64, Ordering};
-    use std::time::{Duration, Instant};
+    use std::ops::Range;
+    use std::sync::atomic::{AtomicI32, Ordering};
 
     use super::super::MAX_THREADS;
+    use super::super::barrier::Padded;
 
-    /// How long what a member said counts.
-    const FRESH: Duration = Duration::from_micros(200);
-    /// Bits of the core's number in what a member says; the time in microseconds stands above.
-    const CORE_BITS: u32 = 16;
+    /// The core on which each member of the one running team last was; negative where that is not known.
+    static CORES: [Padded<AtomicI32>; MAX_THREADS] = [const { Padded(AtomicI32::new(-1)) }; MAX_THREADS];
 
-    /// When each member of the one running team last waited for long, and on which core.
-    static WAITS: [AtomicU64; MAX_THREADS] = [const { AtomicU64::new(0) }; MAX_THREADS];
-
-    pub(super) fn waits(index: usize) {
-        let Some(core) = core() else { return };
-        let now = now();
-        WAITS[index].store(now << CORE_BITS | core as u64, Ordering::Relaxed);
-        // The caller's thread belongs to the user.
-        if index == 0 {
-            return;
-        }
-        let shares = WAITS.iter().enumerate().any(|(other, said)| {
-            let said = said.load(Ordering::Relaxed);
-            let age = now.saturating_sub(said >> CORE_BITS);
-            other != index
-                && said != 0
-                && said & ((1 << CORE_BITS) - 1) == core as u64
-                && age < FRESH.as_micros() as u64
-        });
-        if shares {
-            leave(core);
-        }
+    pub(super) fn arrives(index: usize) {
+        CORES[index].0.store(core(), Ordering::Relaxed);
     }
 
-    /// Microseconds since the first call, plus one.
-    fn now() -> u64 {
-        static START: OnceLock<Instant> = OnceLock::new();
-        1 + START.get_or_init(Instant::now).elapsed().as_micros() as u64
+    pub(super) fn part(index: usize, others: Range<usize>) {
+        let core = core();
+        let is_here = |other: usize| other != index && CORES[other].0.load(Ordering::Relaxed) == core;
+        // The caller's thread belongs to the user.
+        if index > 0 && others.into_iter().any(is_here) {
+            leave(core);
+            arrives(index);
+        }
     }
 
     /// The core that this thread runs on.
-    pub(super) fn core() -> Option<usize> {
+    pub(super) fn core() -> i32 {
         // SAFETY: a call without arguments.
-        usize::try_from(unsafe { libc::sched_getcpu() }).ok().filter(|core| core >> CORE_BITS == 0)
+        unsafe { libc::sched_getcpu() }
     }
 
     /// Moves this thread to another of the cores that it may use, if there is one.
-    pub(super) fn leave(core: usize) {
+    fn leave(core: i32) {
         visit(|cores| {
-            if core < 8 * size_of::<libc::cpu_set_t>() {
+            if let Some(core) = usize::try_from(core).ok().filter(|core| *core < 8 * size_of_val(cores)) {
                 // SAFETY: the core is one of the set's bits.
                 unsafe { libc::CPU_CLR(core, cores) };
             }
@@ -97,7 +85,7 @@ mod linux {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicI32, Ordering};
 
     use super::super::{run, set_threads};
     use super::linux;
@@ -111,10 +99,9 @@ mod tests {
         set_threads(2).unwrap();
         // Other threads of this machine may bring them together again, so not every try need succeed.
         let parted = (0..20).any(|_| {
-            let cores = [const { AtomicUsize::new(0) }; 2];
+            let cores = [const { AtomicI32::new(0) }; 2];
             run(|team| {
-                let core = || linux::core().unwrap();
-                cores[team.index()].store(core(), Ordering::SeqCst);
+                cores[team.index()].store(linux::core(), Ordering::SeqCst);
                 team.barrier();
                 if team.index() == 1 {
                     let shared = cores[0].load(Ordering::SeqCst);
@@ -122,14 +109,14 @@ mod tests {
                         // SAFETY: a core that a thread ran on; the set is a local one.
                         unsafe {
                             libc::CPU_ZERO(cores);
-                            libc::CPU_SET(shared, cores);
+                            libc::CPU_SET(shared as usize, cores);
                         }
                     });
                 }
                 for _ in 0..200 {
                     team.barrier();
                 }
-                cores[team.index()].store(core(), Ordering::SeqCst);
+                cores[team.index()].store(linux::core(), Ordering::SeqCst);
             });
             cores[0].load(Ordering::SeqCst) != cores[1].load(Ordering::SeqCst)
         });

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError, TryLockError};
 
 use super::barrier::{Barrier, Padded, Parking, Poisoned};
 use super::denormals::FlushDenormals;
-use super::{Team, threads};
+use super::{Team, placement, threads};
 
 type Payload = Box<dyn Any + Send>;
 
@@ -84,6 +84,7 @@ pub(crate) fn run_if(parallel: bool, body: impl Fn(&Team<'_>) + Sync) {
 
 fn run_on(workers: &[&'static Worker], body: &(dyn Fn(&Team<'_>) + Sync)) -> Option<Payload> {
     let region = Region { body, barrier: Barrier::new(workers.len() + 1), panic: Mutex::new(None) };
+    placement::arrives(0);
     PENDING.0.store(workers.len(), Ordering::SeqCst);
     for worker in workers {
         worker.mailbox.0.store(&raw const region as usize, Ordering::SeqCst);
@@ -91,7 +92,7 @@ fn run_on(workers: &[&'static Worker], body: &(dyn Fn(&Team<'_>) + Sync)) -> Opt
     }
     // Cannot unwind, so the region outlives every worker's use of it.
     region.member(0);
-    CALLER.wait_until(0, || PENDING.0.load(Ordering::SeqCst) == 0);
+    CALLER.wait_until(|| PENDING.0.load(Ordering::SeqCst) == 0, || ());
     region.panic.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -112,8 +113,9 @@ fn spawn_up_to(workers: &mut Vec<&'static Worker>, count: usize) {
 fn serve(worker: &'static Worker, index: usize) {
     let _flush = FlushDenormals::new();
     loop {
-        worker.parking.wait_until(index, || worker.mailbox.0.load(Ordering::SeqCst) != 0);
+        worker.parking.wait_until(|| worker.mailbox.0.load(Ordering::SeqCst) != 0, || ());
         let address = worker.mailbox.0.swap(0, Ordering::SeqCst);
+        placement::part(index, 0..1);
         // SAFETY: the caller stored the address of a live region and waits until PENDING is 0, which cannot be
         // before the decrement below.
         let region = unsafe { &*(address as *const Region<'_>) };

@@ -11,6 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Copying fewer bytes costs less than what the garbage collector does for foreign memory.
 const WORTH_SHARING: usize = 32 << 10;
 
+/// The same for a synchronous call: during a loop of them no memory comes back, and the first touch of fresh pages costs
+/// more than a copy into JavaScript's own memory, which the garbage collector uses again (70 to 100 µs at 256 KiB).
+const WORTH_SHARING_AT_ONCE: usize = 2 << 20;
+
 /// Most bytes that JavaScript may hold of the engine's memory. Node.js gives such memory back only between two turns of
 /// the event loop: without a bound, a loop of synchronous calls would fill the machine with garbage.
 const MOST_SHARED: usize = 256 << 20;
@@ -19,12 +23,21 @@ const MOST_SHARED: usize = 256 << 20;
 static SHARED: AtomicUsize = AtomicUsize::new(0);
 
 /// Elements on their way to JavaScript as a typed array that nothing else writes to.
-pub struct Elements(TensorData);
+pub struct Elements {
+    data: TensorData,
+    /// Fewer bytes are copied.
+    worth_sharing: usize,
+}
 
 impl Elements {
     /// Takes over elements.
     pub(crate) fn new(data: TensorData) -> Self {
-        Self(data)
+        Self { data, worth_sharing: WORTH_SHARING }
+    }
+
+    /// The same for the result of a synchronous call.
+    pub(crate) fn at_once(self) -> Self {
+        Self { worth_sharing: WORTH_SHARING_AT_ONCE, ..self }
     }
 
     /// A copy of `values`.
@@ -35,7 +48,7 @@ impl Elements {
 
 impl From<Buffer<f32>> for Elements {
     fn from(buffer: Buffer<f32>) -> Self {
-        Self(TensorData::F32(buffer))
+        Self::new(TensorData::F32(buffer))
     }
 }
 
@@ -53,9 +66,9 @@ impl ToNapiValue for Elements {
     unsafe fn to_napi_value(env: sys::napi_env, elements: Self) -> napi::Result<sys::napi_value> {
         // SAFETY: napi passes the environment of the callback under way.
         unsafe {
-            match elements.0 {
+            match elements.data {
                 TensorData::F32(data) => {
-                    let buffer = match shared(env, &data)? {
+                    let buffer = match shared(env, &data, elements.worth_sharing)? {
                         Some(buffer) => buffer,
                         None => copied(env, &data)?,
                     };
@@ -74,11 +87,15 @@ impl ToNapiValue for Elements {
 ///
 /// # Safety
 /// `env` is the environment of the callback under way.
-unsafe fn shared(env: sys::napi_env, data: &Buffer<f32>) -> napi::Result<Option<sys::napi_value>> {
+unsafe fn shared(
+    env: sys::napi_env,
+    data: &Buffer<f32>,
+    worth_sharing: usize,
+) -> napi::Result<Option<sys::napi_value>> {
     let bytes = size_of_val(&data[..]);
     // What is larger than all others together is not worth a second copy.
     let full = bytes < MOST_SHARED && SHARED.load(Ordering::Relaxed) >= MOST_SHARED;
-    if bytes < WORTH_SHARING || full {
+    if bytes < worth_sharing || full {
         return Ok(None);
     }
     let mut value = null_mut();

@@ -35,7 +35,7 @@ impl NativeModel {
                 .shared
                 .now(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never, &mut |_| {})?))?;
             self.shared.report(env);
-            Ok(outputs.into_iter().map(NativeTensor::from).collect())
+            Ok(outputs.into_iter().map(NativeTensor::at_once).collect())
         })
     }
 

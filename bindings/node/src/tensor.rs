@@ -38,6 +38,14 @@ impl From<HostTensor> for NativeTensor {
     }
 }
 
+impl NativeTensor {
+    /// The result of a synchronous call.
+    pub(crate) fn at_once(tensor: HostTensor) -> Self {
+        let tensor = Self::from(tensor);
+        Self { data: tensor.data.at_once(), ..tensor }
+    }
+}
+
 /// A copy of the tensor that JavaScript describes as `{ data, shape, lengths?, mask?, ragged? }`, its sizes checked.
 pub(crate) fn read(value: &Unknown<'_>, what: &str) -> Outcome<HostTensor> {
     let object = argument::object(value, what)?;

@@ -1,11 +1,16 @@
 //! Threads for long work, kept and used again: what the kernels hold per thread stays warm from step to step.
 
 use crate::error::{ErrorCode, Failure, Outcome, caught};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Idle threads beyond this many end.
 const MOST_IDLE: usize = 4;
+
+/// How long a thread offers its core to others before it sleeps: steps of a training loop follow each other within this
+/// time, and waking a thread takes longer than a small model's step.
+const ATTENTIVE: Duration = Duration::from_micros(200);
 
 static IDLE: Mutex<Vec<Thread>> = Mutex::new(Vec::new());
 
@@ -36,7 +41,7 @@ impl Thread {
         let (sender, receiver) = channel::<Work>();
         let own = sender.clone();
         let body = move || {
-            for work in receiver {
+            while let Some(work) = next(&receiver) {
                 let mut keep = false;
                 // What panics was already told to announce it; the thread itself goes on.
                 let _ = caught(|| {
@@ -68,4 +73,17 @@ impl Thread {
             .send(Box::new(work))
             .map_err(|_| Failure::new(ErrorCode::NATIVE, "A thread of the native engine ended unexpectedly"))
     }
+}
+
+/// The next work, or nothing once nobody can send any.
+fn next(work: &Receiver<Work>) -> Option<Work> {
+    let start = Instant::now();
+    while start.elapsed() < ATTENTIVE {
+        match work.try_recv() {
+            Ok(work) => return Some(work),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => std::thread::yield_now(),
+        }
+    }
+    work.recv().ok()
 }

@@ -1,5 +1,6 @@
 //! What an optimizer is to the loop that applies it.
 
+use crate::gradients::RowGradient;
 use seqloom_kernels::simd::{Plain, vectorised};
 
 /// The most state arenas that a rule may have.
@@ -16,6 +17,20 @@ pub(super) struct Span<'a> {
     pub(super) scale: f32,
     /// The rule's states in the order of [`Rule::states`].
     pub(super) state: [&'a mut [f32]; MAX_STATES],
+}
+
+/// Whole rows of a table with everything that belongs to them.
+pub(super) struct Rows<'a> {
+    /// The number in the table of the first of these rows.
+    pub(super) first: usize,
+    pub(super) weights: &'a mut [f32],
+    /// The rule's states, as in [`Span`].
+    pub(super) state: [&'a mut [f32]; MAX_STATES],
+    /// Gradients of rows of the table; those that are not listed have a gradient of zero.
+    pub(super) list: &'a RowGradient<f32>,
+    pub(super) scale: f32,
+    /// Which rows of the table have had a gradient; read where only those change.
+    pub(super) touched: &'a [bool],
 }
 
 /// Which elements a gradient of zero changes nothing of, neither the weight nor its states.
@@ -49,6 +64,11 @@ pub(super) trait Rule: Send + Sync + std::fmt::Debug {
     fn update(&self, span: Span<'_>) {
         vectorised(Update { rule: self, span });
     }
+
+    /// [`Self::update`] of all rows that change: in one call, since for a row alone the way there takes as long as the formula.
+    fn update_rows(&self, rows: Rows<'_>) {
+        vectorised(UpdateRows { rule: self, rows });
+    }
 }
 
 struct Update<'a, R: ?Sized> {
@@ -63,6 +83,68 @@ impl<R: Rule + ?Sized> Plain for Update<'_, R> {
     fn run(self) {
         self.rule.formula(self.span);
     }
+}
+
+struct UpdateRows<'a, R: ?Sized> {
+    rule: &'a R,
+    rows: Rows<'a>,
+}
+
+/// The gradient of rows that are not listed, for so many elements at once.
+static ZEROS: [f32; 1 << 11] = [0.0; 1 << 11];
+
+impl<R: Rule + ?Sized> Plain for UpdateRows<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { rule, rows: Rows { first, weights, state: [one, two, three], list, scale, touched } } =
+            self;
+        let (width, rest) = (list.width, rule.rest());
+        let end = first + weights.len() / width;
+        let mut next = list.rows.partition_point(|&listed| listed < first);
+        let mut row = first;
+        while row < end {
+            let listed = list.rows.get(next).map_or(end, |&listed| listed.min(end));
+            // The rows to update now: the one that is listed next, or neighbours before it.
+            let stop = match rest {
+                _ if row == listed => row + 1,
+                Rest::None => listed,
+                Rest::All => row,
+                Rest::Untouched => row + stretch(&touched[row..listed], true),
+            };
+            let span = (row - first) * width..(stop - first) * width;
+            let mut start = span.start;
+            while start < span.end {
+                let gradient = if row == listed {
+                    &list.values[next * width..(next + 1) * width]
+                } else {
+                    &ZEROS[..(span.end - start).min(ZEROS.len())]
+                };
+                let part = start..start + gradient.len();
+                start = part.end;
+                let weights = &mut weights[part.clone()];
+                // States that the rule does not have are empty.
+                let state = [&mut *one, &mut *two, &mut *three]
+                    .map(|all| all.get_mut(part.clone()).unwrap_or_default());
+                rule.formula(Span { weights, gradient, scale, state });
+            }
+            if row == listed {
+                next += 1;
+                row += 1;
+                continue;
+            }
+            row = match rest {
+                Rest::Untouched => stop + stretch(&touched[stop..listed], false),
+                Rest::None | Rest::All => listed,
+            };
+        }
+    }
+}
+
+/// How many of the first entries are `value`.
+fn stretch(entries: &[bool], value: bool) -> usize {
+    entries.iter().position(|&entry| entry != value).unwrap_or(entries.len())
 }
 
 /// What rests under a rule that does so, unless weights decay, at least until the first gradient.

@@ -116,28 +116,28 @@ fn formulas_of_pytorch() {
 
 #[test]
 fn unused_rows_receive_the_dense_update() {
-    const ROWS: usize = 2100;
-    let spec = spec(&[("frozen", &[5], false), ("table", &[ROWS, 3], true), ("b", &[3], true)]);
-    for (json, _) in PYTORCH {
+    for ((json, _), [rows, width]) in PYTORCH.iter().flat_map(|rule| [(rule, [2100, 3]), (rule, [9, 2500])]) {
+        let spec = spec(&[("frozen", &[5], false), ("table", &[rows, width], true), ("b", &[3], true)]);
         let run = |row_list: bool| {
             let mut parameters = Parameters::zeros(&spec).unwrap();
-            let start: Vec<f32> = (0..3 * ROWS).map(|i| (i as f32 * 0.37).sin()).collect();
+            let start: Vec<f32> = (0..width * rows).map(|i| (i as f32 * 0.37).sin()).collect();
             parameters.set(0, &[7.0; 5]).unwrap();
             parameters.set(1, &start).unwrap();
             let mut gradients = Gradients::new(&spec.weights, &[false, row_list, false]).unwrap();
             let mut optimizer = Optimizer::from_json(json, parameters.slots()).unwrap();
             for t in 0..4 {
-                let rows = [t, t + 2, 1365, ROWS - 1 - t % 2];
-                let values: Vec<f32> = (0..12).map(|i| (i + t) as f32 * 0.1 - 0.4).collect();
+                // Neighbours, repeated rows, rows of one step alone and the ends.
+                let used = [t, t + 2, rows * 13 / 20 + 1, rows - 1 - t % 2];
+                let values: Vec<f32> = (0..4 * width).map(|i| ((i + t) % 13) as f32 * 0.1 - 0.4).collect();
                 match gradients.get_mut(1) {
                     Some(GradientMut::Rows(list)) => {
-                        list.rows = rows.to_vec();
+                        list.rows = used.to_vec();
                         list.values = values;
                     }
                     Some(GradientMut::Dense(dense)) => {
                         dense.fill(0.0);
-                        for (row, values) in rows.iter().zip(values.chunks(3)) {
-                            dense[3 * row..3 * row + 3].copy_from_slice(values);
+                        for (row, values) in used.iter().zip(values.chunks(width)) {
+                            dense[width * row..width * (row + 1)].copy_from_slice(values);
                         }
                     }
                     None => panic!("no gradient"),

@@ -3,7 +3,6 @@
 use super::rule::MAX_STATES;
 use crate::error::Result;
 use crate::memory;
-use std::ops::Range;
 
 /// The rows of a table whose states have changed: most rules leave all others as they are.
 #[derive(Debug, Default)]
@@ -41,10 +40,8 @@ impl Touched {
         Ok(())
     }
 
-    /// How many of these rows, from the first on, are touched or untouched like the first, and whether that is untouched.
-    pub(super) fn stretch(&self, rows: Range<usize>) -> (usize, bool) {
-        let rows = &self.rows[rows];
-        let first = rows[0];
-        (rows.iter().position(|&touched| touched != first).unwrap_or(rows.len()), !first)
+    /// By row of the table; empty while unknown.
+    pub(super) fn rows(&self) -> &[bool] {
+        &self.rows
     }
 }

@@ -35,8 +35,9 @@ const { output } = await bundle.write({
 await bundle.close()
 
 const names = output.find(({ fileName }) => fileName === 'index.js').exports
+// Not imported: Node 20 ends the process if a CommonJS module that is imported throws, as ours does where the engine is missing.
 writeFileSync(
   join(target, 'index.mjs'),
-  `import seqloom from './index.js'\n\nexport const { ${names.join(', ')} } = seqloom\n`,
+  `import { createRequire } from 'node:module'\n\nexport const { ${names.join(', ')} } = createRequire(import.meta.url)('./index.js')\n`,
 )
 writeFileSync(join(target, 'index.d.mts'), "export * from './index.js'\n")

@@ -2,7 +2,7 @@
 // `--dev` builds faster, for working on it; other arguments are passed on to `napi build`, such as `--target aarch64-apple-darwin`.
 import { copyFileSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { glibcFloorEnv } from './glibc-floor.mjs'
+import { releaseEnv } from './release-env.mjs'
 import { must, root, tool } from './run.mjs'
 
 const source = join(root, 'src', 'native')
@@ -15,7 +15,7 @@ const args = ['build', '--platform', '--no-js']
 if (!dev) args.push('--release')
 args.push('--manifest-path', 'bindings/node/Cargo.toml', '--package-json-path', 'package.json')
 args.push('--output-dir', 'src/native', '--dts', 'binding.d.cts', ...extra)
-await must(tool('napi'), args, { env: dev || extra.includes('--target') ? {} : await glibcFloorEnv() })
+await must(tool('napi'), args, { env: dev ? {} : await releaseEnv(extra) })
 
 mkdirSync(target, { recursive: true })
 for (const file of readdirSync(source)) {

@@ -1,7 +1,8 @@
-// Builds the addon and its loader into src/native, and copies both to dist/native. Cargo skips what is up to date.
-// `--dev` builds faster, for working on it; other arguments are passed on to `napi build`, such as `--target aarch64-unknown-linux-gnu -x`.
+// Builds the addon and its declarations into src/native, and copies the addon to dist/native. Cargo skips what is up to date.
+// `--dev` builds faster, for working on it; other arguments are passed on to `napi build`, such as `--target aarch64-apple-darwin`.
 import { copyFileSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { releaseEnv } from './release-env.mjs'
 import { must, root, tool } from './run.mjs'
 
 const source = join(root, 'src', 'native')
@@ -9,19 +10,14 @@ const target = join(root, 'dist', 'native')
 const dev = process.argv.includes('--dev')
 const extra = process.argv.slice(2).filter((argument) => argument !== '--dev')
 
-await must(tool('napi'), [
-  'build',
-  '--platform',
-  ...(dev ? [] : ['--release']),
-  ...['--manifest-path', 'bindings/node/Cargo.toml'],
-  ...['--package-json-path', 'package.json'],
-  ...['--output-dir', 'src/native'],
-  ...['--js', 'binding.cjs'],
-  ...['--dts', 'binding.d.cts'],
-  ...extra,
-])
+// Our own loader says what is wrong in words of ours, so none is generated.
+const args = ['build', '--platform', '--no-js']
+if (!dev) args.push('--release')
+args.push('--manifest-path', 'bindings/node/Cargo.toml', '--package-json-path', 'package.json')
+args.push('--output-dir', 'src/native', '--dts', 'binding.d.cts', ...extra)
+await must(tool('napi'), args, { env: dev ? {} : await releaseEnv(extra) })
 
 mkdirSync(target, { recursive: true })
 for (const file of readdirSync(source)) {
-  if (file.endsWith('.node') || file.startsWith('binding.')) copyFileSync(join(source, file), join(target, file))
+  if (file.endsWith('.node')) copyFileSync(join(source, file), join(target, file))
 }

@@ -8,11 +8,14 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 /** A tool that npm installed for this project. */
 export const tool = (name) => join(root, 'node_modules', '.bin', process.platform === 'win32' ? `${name}.cmd` : name)
 
-/** Runs a command in the project's root, its output passed on; resolves to the exit code and, if `capture`, the output. */
-export function run(command, args, { capture = false, env = {} } = {}) {
+/**
+ * Runs a command, in the project's root if no other folder is given, its output passed on; resolves to the exit code and, if `capture`, the
+ * output, which `quiet` does not pass on. `env` is added to the environment.
+ */
+export function run(command, args, { capture = false, cwd = root, env = {} } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
-      cwd: root,
+      cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', capture ? 'pipe' : 'inherit', 'inherit'],
       shell: process.platform === 'win32',
@@ -20,7 +23,7 @@ export function run(command, args, { capture = false, env = {} } = {}) {
     let output = ''
     child.stdout?.on('data', (chunk) => {
       output += chunk
-      process.stdout.write(chunk)
+      if (capture !== 'quiet') process.stdout.write(chunk)
     })
     child.on('error', (error) =>
       reject(error.code === 'ENOENT' ? new Error(`\`${command}\` was not found: is it installed and on PATH?`) : error),
@@ -32,6 +35,9 @@ export function run(command, args, { capture = false, env = {} } = {}) {
 /** As `run`, and ends this process with the command's exit code if it is not 0. */
 export async function must(command, args, options) {
   const result = await run(command, args, options)
-  if (result.code !== 0) process.exit(result.code)
+  if (result.code !== 0) {
+    if (options?.capture === 'quiet') process.stdout.write(result.output)
+    process.exit(result.code)
+  }
   return result
 }

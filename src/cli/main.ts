@@ -6,10 +6,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1)
 })
 
-try {
-  // Imported here, so that an engine that cannot be loaded is told in one line too.
-  const { run } = await import('./run.js')
-  process.exitCode = await run(process.argv.slice(2))
-} catch (error) {
-  process.exitCode = tell(error)
-}
+// Imported here, so that an engine that cannot be loaded is told in one line too.
+import('./run.js')
+  .then(({ run }) => run(process.argv.slice(2)))
+  .catch(tell)
+  .then((code) => {
+    process.exitCode = code
+  })

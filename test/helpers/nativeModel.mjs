@@ -1,8 +1,13 @@
 // A small model on the addon itself, for tests of the binding: plain JavaScript, so that workers and child processes can load it too.
 import { createRequire } from 'node:module'
+import { familySync } from 'detect-libc'
 
-/** The addon as the generated loader exports it. */
-export const native = createRequire(import.meta.url)('../../src/native/binding.cjs')
+const abi = { linux: familySync() === 'musl' ? '-musl' : '-gnu', win32: '-msvc' }[process.platform] ?? ''
+
+/** The addon that was built for this machine. */
+export const native = createRequire(import.meta.url)(
+  `../../src/native/seqloom.${process.platform}-${process.arch}${abi}.node`,
+)
 
 const weights = [
   { name: 'lstm/kernel', shape: [3, 16], trainable: true, initializer: { kind: 'glorotUniform' } },

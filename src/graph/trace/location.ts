@@ -1,5 +1,7 @@
+import { fileURLToPath } from 'node:url'
+
 /** Where the package's own files are, so that frames in them can be left out of messages. */
-const packageFolder = new URL('../../', import.meta.url).href
+const packageFolder = fileURLToPath(new URL('../../', import.meta.url))
 
 /** A place in the user's source, found out only when it is asked for. */
 export class Location {
@@ -35,9 +37,8 @@ function userFrame(stack: string): string {
   for (const line of stack.split('\n')) {
     const place = /^\s*at (?:.*\()?(.+:\d+:\d+)\)?$/.exec(line)?.[1]
     if (place === undefined || place.startsWith('node:')) continue
-    const file = place.startsWith('file:') ? place : `file://${place.replaceAll('\\', '/')}`
-    if (file.startsWith(packageFolder)) continue
-    return place.startsWith('file:') ? decodeURI(place.slice('file://'.length)) : place
+    const path = place.startsWith('file:') ? fileURLToPath(place) : place
+    if (!path.startsWith(packageFolder)) return path
   }
   return ''
 }

@@ -1,0 +1,48 @@
+// The licences of what is linked into an addon: the crates that its target needs, and Rust's own library.
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { must, root } from './run.mjs'
+
+/** The text of a file that names every crate linked into the addon for a Rust target, its licence and the licence's words. */
+export async function thirdPartyLicences(target) {
+  const args = ['metadata', '--format-version', '1', '--locked', '--filter-platform', target]
+  const { output } = await must('cargo', args, { capture: 'quiet' })
+  const crates = linkedCrates(JSON.parse(output))
+  const words = new Map()
+  for (const crate of crates) {
+    for (const text of licenceTexts(crate)) {
+      words.set(text, [...(words.get(text) ?? []), `${crate.name} ${crate.version}`])
+    }
+  }
+  return [
+    `Software that is part of this addon (${target}), besides Seqloom itself. The Rust standard library is used under MIT OR Apache-2.0.`,
+    crates.map(({ name, version, license, repository }) => `${name} ${version}: ${license}, ${repository}`).join('\n'),
+    ...[...words].map(([text, names]) => `${'-'.repeat(80)}\n${names.join(', ')}\n\n${text}`),
+  ].join('\n\n')
+}
+
+function linkedCrates({ packages, resolve }) {
+  const byId = new Map(packages.map((each) => [each.id, each]))
+  const nodes = new Map(resolve.nodes.map((each) => [each.id, each]))
+  const linked = new Set()
+  const visit = (id) => {
+    const isMacro = byId.get(id).targets.some(({ kind }) => kind.includes('proc-macro'))
+    if (linked.has(id) || isMacro) return
+    linked.add(id)
+    for (const { pkg, dep_kinds } of nodes.get(id).deps) if (dep_kinds.some(({ kind }) => kind === null)) visit(pkg)
+  }
+  visit(packages.find(({ name }) => name === 'seqloom-node').id)
+  const foreign = [...linked].map((id) => byId.get(id)).filter(({ source }) => source !== null)
+  for (const { name, license } of foreign) if (!license) throw new Error(`the crate ${name} names no licence`)
+  return foreign.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function licenceTexts({ name, license, authors, manifest_path }) {
+  const folder = dirname(manifest_path)
+  const files = readdirSync(folder).filter((file) => /^(licen[cs]e|copying|notice|unlicense)/i.test(file))
+  if (files.length > 0) return files.map((file) => readFileSync(join(folder, file), 'utf8').trim())
+  if (!license.includes('MIT')) throw new Error(`the crate ${name} (${license}) contains no text of its licence`)
+  const holders = authors.length > 0 ? authors.join(', ') : `the authors of ${name}`
+  const ours = readFileSync(join(root, 'LICENSE-MIT'), 'utf8').trim()
+  return [ours.replace(/^Copyright.*$/m, `Copyright (c) ${holders}`)]
+}

@@ -13,7 +13,10 @@ for (const kind of Object.keys(gates)) {
   for (const op of ['infer', 'train']) {
     const fused = layerCase(kind, op, 32, 64, 256)
     if (!`${fused.model} ${op}`.includes(options.only)) continue
-    const participants = [fused, { ...fused, traced: true }].map((one, index) => ({ engine: engines[index], case: one }))
+    const participants = [fused, { ...fused, traced: true }].map((one, index) => ({
+      engine: engines[index],
+      case: one,
+    }))
     const [own, traced] = await takeTurns(participants, options)
     const ratio = median(own.times.map((time, round) => time / traced.times[round]))
     lines.push([

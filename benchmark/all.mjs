@@ -22,7 +22,7 @@ function measure(program, args, outputs) {
   else console.error(`${program} ended with ${status}`)
 }
 
-for (const suite of ['layers', 'models', 'stream', 'growth', 'ragged']) {
+for (const suite of ['layers', 'models', 'stream', 'growth', 'ragged', 'decoder']) {
   measure(
     'main.mjs',
     ['--suite', suite, ...(peak === undefined ? [] : ['--peak', peak])],
@@ -32,6 +32,6 @@ for (const suite of ['layers', 'models', 'stream', 'growth', 'ragged']) {
     ],
   )
 }
-for (const name of ['startup', 'memory', 'size', 'idle', 'denormals', 'neighbours', 'agnews']) {
+for (const name of ['startup', 'memory', 'size', 'idle', 'denormals', 'traced', 'neighbours', 'agnews']) {
   measure(`measurements/${name}.mjs`, [], [['--json', `${name}.json`]])
 }

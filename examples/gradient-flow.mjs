@@ -6,7 +6,7 @@
 // every step (Hochreiter 1991; Bengio, Simard and Frasconi 1994). A gated cell keeps as much of it as its gate lets through: half in a GRU whose
 // update gate starts half open, three quarters in an LSTM with its forget bias of one, nearly all in a GRU with a bias that opens the gate.
 import { writeFileSync } from 'node:fs'
-import { cells, initializers, input, layers, model, tensor } from 'seqloom'
+import { initializers, layers, sequential, tensor } from 'seqloom'
 
 const [rows, time, features, units] = [16, 100, 8, 32]
 const file = process.argv[2] ?? 'gradient-flow.svg'
@@ -18,33 +18,27 @@ const noise = Float32Array.from(
 )
 
 /** The norm of dL/dh at every step, for a loss that is the mean of the last state. */
-async function normsOf(cell) {
-  const x = input({ shape: [null, features] })
-  const probe = input({ shape: [null, units] })
-  const last = layers.rnn({ cell: cells.probed(cell) }).apply([x, probe])
-  const m = model({ inputs: [x, probe], outputs: last, seed: 7 })
-  const data = [
-    tensor(noise, [rows, time, features]),
-    tensor(new Float32Array(rows * time * units), [rows, time, units]),
-  ]
+async function normsOf(layer) {
+  const m = sequential([layer], { seed: 7 })
   const cotangents = tensor(new Float32Array(rows * units).fill(1 / (rows * units)), [rows, units])
-  const { inputs } = await m.gradients(data, { cotangents })
-  const gradient = inputs[1].data
+  const { states } = await m.gradients(tensor(noise, [rows, time, features]), { cotangents }, { states: true })
+  const [gradient] = Object.values(states) // [rows, time, units]
   return Array.from({ length: time }, (_, distance) => {
     let sum = 0
     for (let row = 0; row < rows; row++) {
       const start = (row * time + time - 1 - distance) * units
-      for (let i = start; i < start + units; i++) sum += gradient[i] ** 2
+      for (let i = start; i < start + units; i++) sum += gradient.data[i] ** 2
     }
     return Math.sqrt(sum)
   })
 }
 
+const options = { units, inputShape: [null, features] }
 const curves = {
-  'simple RNN': await normsOf(cells.simpleRNN({ units })),
-  GRU: await normsOf(cells.gru({ units })),
-  LSTM: await normsOf(cells.lstm({ units })),
-  'GRU, gate open': await normsOf(cells.gru({ units, biasInitializer: initializers.constant({ value: 2 }) })),
+  'simple RNN': await normsOf(layers.simpleRNN(options)),
+  GRU: await normsOf(layers.gru(options)),
+  LSTM: await normsOf(layers.lstm(options)),
+  'GRU, gate open': await normsOf(layers.gru({ ...options, biasInitializer: initializers.constant({ value: 2 }) })),
 }
 
 for (const [name, norms] of Object.entries(curves)) {

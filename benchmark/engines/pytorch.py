@@ -37,6 +37,61 @@ def layer(case):
     return train
 
 
+class BahdanauDecoder(nn.Module):
+    """A loop over steps, as decoders with attention are written. What does not depend on the state (the memory's keys and the inputs'
+    part of the gates) stands before the loop."""
+
+    def __init__(self, inputs, hidden):
+        super().__init__()
+        self.hidden = hidden
+        self.query = nn.Linear(hidden, hidden, bias=False)
+        self.key = nn.Linear(hidden, hidden)
+        self.score = nn.Linear(hidden, 1, bias=False)
+        self.read = nn.Linear(inputs, 3 * hidden)
+        self.context = nn.Linear(hidden, 3 * hidden, bias=False)
+        self.recurrent = nn.Linear(hidden, 2 * hidden, bias=False)
+        self.candidate = nn.Linear(hidden, hidden, bias=False)
+
+    def forward(self, x, memory):
+        state = x.new_zeros(x.shape[0], self.hidden)
+        keys = self.key(memory)
+        outputs = []
+        for word, read in zip(x.unbind(1), self.read(x).unbind(1)):
+            scores = self.score(torch.tanh(keys + self.query(state).unsqueeze(1))).squeeze(2)
+            context = torch.bmm(torch.softmax(scores, dim=1).unsqueeze(1), memory).squeeze(1)
+            read_z, read_r, read_n = (read + self.context(context)).chunk(3, dim=1)
+            state_z, state_r = self.recurrent(state).chunk(2, dim=1)
+            z = torch.sigmoid(read_z + state_z)
+            r = torch.sigmoid(read_r + state_r)
+            n = torch.tanh(read_n + self.candidate(r * state))
+            state = (1 - z) * state + z * n
+            outputs.append(torch.cat((state, word, context), dim=1))
+        return torch.stack(outputs, dim=1)
+
+
+def decoder(case):
+    batch, source, time, inputs, hidden = (case[name] for name in ("batch", "source", "time", "input", "hidden"))
+    one = BahdanauDecoder(inputs, hidden)
+    x = torch.rand(batch, time, inputs) - 0.5
+    memory = torch.rand(batch, source, hidden) - 0.5
+    cotangent = torch.rand(batch, time, 2 * hidden + inputs) - 0.5
+
+    def infer():
+        with torch.inference_mode():
+            one(x, memory)
+
+    def train():
+        x.grad = memory.grad = None
+        one.zero_grad(set_to_none=True)
+        one(x, memory).backward(cotangent)
+
+    if case["op"] == "infer":
+        return infer
+    x.requires_grad_()
+    memory.requires_grad_()
+    return train
+
+
 class Model(nn.Module):
     """Embedding, recurrent layers, and a linear layer on every step or on the last states."""
 
@@ -106,4 +161,4 @@ def stream(case):
     return step
 
 
-serve({"engine": "pytorch", "version": torch.__version__}, {"layer": layer, "model": model, "stream": stream})
+serve({"engine": "pytorch", "version": torch.__version__}, {"layer": layer, "decoder": decoder, "model": model, "stream": stream})

@@ -1,16 +1,35 @@
-import { backend, input, layers, model, optimizers, sequential, tensor } from '../../dist/index.js'
+import { backend, cells, input, layers, model, optimizers, sequential, tensor } from '../../dist/index.js'
 import { inTurn, serve, values } from './shared/serve.mjs'
 
 const makers = { lstm: layers.lstm, gru: layers.gru, rnn: layers.simpleRNN }
+const tracedMakers = { lstm: cells.lstm, gru: cells.gru, rnn: cells.simpleRNN }
 
-function layer({ kind, op, batch, time, input: features, hidden, scale = 1 }) {
+function layer({ kind, op, batch, time, input: features, hidden, scale = 1, traced = false }) {
   const x = input({ shape: [null, features] })
-  const m = model({ inputs: [x], outputs: [makers[kind]({ units: hidden, returnSequences: true }).apply(x)] })
+  const one = traced
+    ? layers.rnn({ cell: tracedMakers[kind]({ units: hidden }), returnSequences: true })
+    : makers[kind]({ units: hidden, returnSequences: true })
+  const m = model({ inputs: [x], outputs: [one.apply(x)] })
   const data = tensor(
     values(batch * time * features, 1).map((value) => scale * value),
     [batch, time, features],
   )
   const cotangents = [tensor(values(batch * time * hidden, 2), [batch, time, hidden])]
+  return op === 'train' ? () => m.gradients(data, { cotangents }) : () => m.predictSync(data, { batchSize: batch })
+}
+
+function decoder({ op, batch, source, time, input: features, hidden }) {
+  const x = input({ shape: [null, features] })
+  const memory = input({ shape: [null, hidden] })
+  const cell = cells.bahdanau({ units: hidden })
+  const [output] = layers.rnn({ cell, returnSequences: true }).apply(x, { constants: { memory } })
+  const m = model({ inputs: [x, memory], outputs: [output] })
+  const width = 2 * hidden + features
+  const data = [
+    tensor(values(batch * time * features, 1), [batch, time, features]),
+    tensor(values(batch * source * hidden, 3), [batch, source, hidden]),
+  ]
+  const cotangents = [tensor(values(batch * time * width, 2), [batch, time, width])]
   return op === 'train' ? () => m.gradients(data, { cotangents }) : () => m.predictSync(data, { batchSize: batch })
 }
 
@@ -42,4 +61,4 @@ function stream({ kind, input: features, hidden }) {
   }
 }
 
-await serve({ engine: 'seqloom', version: backend().version }, { layer, model: trainedModel, stream })
+await serve({ engine: 'seqloom', version: backend().version }, { layer, decoder, model: trainedModel, stream })

@@ -1,3 +1,4 @@
+import { decoderCases } from './decoder.mjs'
 import { growthCases } from './growth.mjs'
 import { layerCases } from './layers.mjs'
 import { modelCases } from './models.mjs'
@@ -12,5 +13,6 @@ export const suites = {
   models: { cases: modelCases, peers: ['seqloom', 'pytorch', 'tfjs-node'] },
   stream: { cases: streamCases, peers: ['seqloom', 'pytorch', 'onnxruntime-node', 'tfjs-node'] },
   growth: { cases: growthCases, peers: ['seqloom', 'pytorch', 'onnxruntime'] },
+  decoder: { cases: decoderCases, peers: ['seqloom', 'pytorch'] },
   ragged: { cases: raggedCases, peers: ['seqloom', 'pytorch'] },
 }

@@ -22,6 +22,8 @@ export interface Training {
  * and may be left out when batches follow each other fast. One that throws makes `fit` reject with what it threw.
  */
 export interface Callback {
+  /** Whether logs have the norm of every layer's gradient, as `callbacks.gradientNorms` asks for; default false. */
+  readonly gradientNorms?: boolean
   onTrainBegin?(logs: Logs, training: Training): unknown
   onTrainEnd?(logs: Logs, training: Training): unknown
   onEpochBegin?(epoch: number, logs: Logs, training: Training): unknown
@@ -32,7 +34,7 @@ export interface Callback {
 }
 
 /** The names of a callback's functions. */
-export type Moment = keyof Callback
+export type Moment = Exclude<keyof Callback, 'gradientNorms'>
 
 const moments: readonly Moment[] = ['onTrainBegin', 'onTrainEnd', 'onEpochBegin', 'onEpochEnd', 'onBatchEnd']
 const unsupported: readonly string[] = ['onBatchBegin', 'onYield']

@@ -2,6 +2,7 @@ import { type Callback, checkCallbacks } from './callback.js'
 
 export type { Callback, History, Logs, Training } from './callback.js'
 export { type EarlyStoppingOptions, earlyStopping } from './earlyStopping.js'
+export { gradientNorms } from './gradientNorms.js'
 export { type ModelCheckpointOptions, modelCheckpoint } from './modelCheckpoint.js'
 export type { MonitorMode } from './monitor.js'
 

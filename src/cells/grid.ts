@@ -52,6 +52,8 @@ export interface GridLSTMCellOptions {
   readonly depth: number
   /** Whether the blocks share their weights; default false. */
   readonly tied?: boolean
+  /** Whether the biases of the forget gates start at one, so that memories last at first; default true. */
+  readonly unitForgetBias?: boolean
 }
 
 /**
@@ -64,10 +66,11 @@ export interface GridLSTMCellOptions {
  */
 export function gridLSTM(options: GridLSTMCellOptions) {
   checkOptions('cells.gridLSTM', options, {
-    accepted: { units: integer(1), depth: integer(1, 256), tied: flag },
+    accepted: { units: integer(1), depth: integer(1, 256), tied: flag, unitForgetBias: flag },
     required: ['units', 'depth'],
   })
-  const { units, depth, tied = false } = options
+  const { units, depth, tied = false, unitForgetBias = true } = options
+  const bias = { shape: [4 * units], initializer: unitForgetBias ? 'lstmBias' : 'zeros' } as const
   const perBlock = <T>(shape: T): T[] => Array(tied ? 1 : depth).fill(shape)
   return defineCell({
     name: 'gridLSTM',
@@ -76,9 +79,9 @@ export function gridLSTM(options: GridLSTMCellOptions) {
       project_h: ['features', units],
       project_m: ['features', units],
       time_kernel: perBlock([2 * units, 4 * units]),
-      time_bias: perBlock([4 * units]),
+      time_bias: perBlock(bias),
       depth_kernel: perBlock([2 * units, 4 * units]),
-      depth_bias: perBlock([4 * units]),
+      depth_bias: perBlock(bias),
     },
     step({ x, h, m }, w) {
       const memories = m.unstack()

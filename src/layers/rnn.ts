@@ -1,11 +1,12 @@
 import { Cell, cellFromConfig } from '../cells/cell.js'
 import { scanBody } from '../cells/scanBody.js'
 import { stackedRNNCells } from '../cells/stacked.js'
+import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, unifyDim } from '../graph/shape.js'
 import { type Resolved, resolve } from '../graph/trace/program.js'
 import { batch, type TracedShape, wireShape } from '../graph/trace/size.js'
-import { custom, flag, isRecord } from '../options.js'
+import { custom, flag, integer, isRecord } from '../options.js'
 import type { Outputs, SymbolicTensor } from './layer.js'
 import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence.js'
 
@@ -13,6 +14,11 @@ import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence
 export interface RNNOptions<C extends Cell = Cell> extends RecurrenceOptions {
   /** What `defineCell`, `cells.*` or `layers.stackedRNNCells` made; an array of cells is stacked. */
   readonly cell: C | readonly [...Cell[], C]
+  /**
+   * How often the cell runs, where it has no inputs (`inputs: {}`) and so no sequence to say it; it then begins with its initial states and
+   * constants alone.
+   */
+  readonly steps?: number
 }
 
 /** One symbolic value for each name. */
@@ -59,14 +65,33 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
   readonly outputCount: number
   readonly #cell: Cell
   readonly #zeroOutputForMask: boolean
+  readonly #steps: number | undefined
 
   constructor(options: RNNOptions) {
     super('layers.rnn', options, {
-      accepted: { cell, returnSequences: flag, returnState: flag, goBackwards: flag, zeroOutputForMask: flag },
+      accepted: {
+        cell,
+        steps: integer(1),
+        returnSequences: flag,
+        returnState: flag,
+        goBackwards: flag,
+        zeroOutputForMask: flag,
+      },
       required: ['cell'],
       refused: { stateful: [false], unroll: [false], timeMajor: [false] },
     })
     this.#cell = options.cell instanceof Cell ? options.cell : stackedRNNCells({ cells: options.cell })
+    this.#steps = options.steps
+    if ((this.#cell.inputs.length === 0) !== (options.steps !== undefined)) {
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `layers.rnn: ${
+          options.steps === undefined
+            ? `cell '${this.#cell.name}' has no inputs, so the option steps must say how often it runs`
+            : `steps is for cells without inputs; cell '${this.#cell.name}' runs as often as its sequence has steps`
+        }`,
+      )
+    }
     this.returnSequences = options.returnSequences ?? false
     this.returnState = options.returnState ?? false
     this.goBackwards = options.goBackwards ?? false
@@ -138,6 +163,7 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
       {
         body,
         sequences: this.#cell.inputs.length,
+        ...(this.#steps === undefined ? {} : { steps: this.#steps }),
         stateShapes: rowShapes(finals),
         outputs: stored.length,
         ...(given && carried.length > 0 ? { initial: finals.map((_, index) => index < this.stateCount) } : {}),
@@ -159,6 +185,7 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
       returnState,
       goBackwards: true,
       zeroOutputForMask: this.#zeroOutputForMask,
+      ...(this.#steps === undefined ? {} : { steps: this.#steps }),
       trainable,
       ...(name === undefined ? {} : { name }),
     })
@@ -167,6 +194,7 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
   override config(): Record<string, unknown> {
     return {
       cell: this.#cell.config(),
+      ...(this.#steps === undefined ? {} : { steps: this.#steps }),
       returnSequences: this.returnSequences,
       returnState: this.returnState,
       goBackwards: this.goBackwards,
@@ -191,7 +219,11 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     const count = inputs.length - steps.length - constants.length
     if (count !== 0 && count !== states.length) {
       const parts = [
-        steps.length === 1 ? 'a sequence' : `${steps.length} sequences (${steps.join(', ')})`,
+        steps.length === 1
+          ? 'a sequence'
+          : steps.length === 0
+            ? 'no sequence'
+            : `${steps.length} sequences (${steps.join(', ')})`,
         `no initial state or ${states.length} (${states.join(', ')})`,
         ...(constants.length > 0 ? [`the constants ${constants.join(', ')} in { constants }`] : []),
       ]
@@ -199,7 +231,7 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     }
     const split = this.#split(inputs)
     let rows: Dim = null
-    let time: Dim = null
+    let time: Dim = this.#steps ?? null
     const perStep = split.sequences.map((shape): TracedShape => {
       const both = shape.length < 3 ? undefined : unifyDim(time, shape[1] as Dim)
       if (both === undefined) {
@@ -211,6 +243,11 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
       rows = unifyDim(rows, shape[0] as Dim) ?? null
       return [batch, ...shape.slice(2)]
     })
+    if (steps.length === 0 && inputs.length === 0) {
+      throw this.shapeError(
+        'a cell without inputs needs an initial state or constants: they say how many rows there are',
+      )
+    }
     const rowValues = (shapes: readonly Shape[]) => shapes.map((shape): TracedShape => [batch, ...shape.slice(1)])
     const declared = program.inputs.slice(steps.length, steps.length + states.length).map(({ shape }) => shape)
     const initial = split.initial.length > 0 ? rowValues(split.initial) : declared
@@ -225,7 +262,7 @@ export function rnnFromConfig(options: Readonly<Record<string, unknown>>): RNN {
 }
 
 /**
- * Runs a traced cell over sequences.
+ * Runs a traced cell over sequences, or `steps` times where it has no inputs.
  *
  * Input `[batch, time, …]`, or an array of sequences where the cell has several inputs; output `[batch, …]`, the last step's, or
  * `[batch, time, …]` with `returnSequences`; a list where the cell has several outputs; with `returnState` the last states follow. Initial states and

@@ -88,6 +88,7 @@ class FitLoop {
       validationSplit: options.validationSplit ?? 0,
       validationBatchSize: options.validationBatchSize ?? batchSize,
       initialEpoch: options.initialEpoch ?? 0,
+      gradientNorms: this.#callbacks.some((callback) => callback.gradientNorms),
     }
     try {
       await cancellable(options.signal, (cancel) => {
@@ -170,7 +171,8 @@ class FitLoop {
 
   #logsOf(event: FitEvent): Logs {
     const logs: Record<string, number> = {}
-    for (const name of this.#names) {
+    const norms = Object.keys(event).filter((name) => name.startsWith('gradient_norm/'))
+    for (const name of [...this.#names, ...norms]) {
       const value = event[name]
       if (typeof value === 'number') logs[name] = value
     }

@@ -6,7 +6,7 @@ import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
 import type { AnyLayer } from '../layers/layer.js'
 import { type NativeModel, type NativeTensor, native } from '../native/index.js'
-import { isRecord } from '../options.js'
+import { checkOptions, flag, isRecord } from '../options.js'
 import { cancellable } from './cancel.js'
 import { type CompileOptions, plan, type TrainPlan, trainSpec } from './compile.js'
 import type { ModelConfig } from './config.js'
@@ -47,6 +47,18 @@ export interface Gradients {
   readonly inputs: (Tensor | null)[]
   /** The outputs, in order. */
   readonly outputs: Tensor[]
+  /**
+   * With `states`: the gradient by each state of the recurrent layers after every step, `[batch, time, …]`, zero at masked steps, by the layer's path
+   * and the state's name: `lstm/h`, `bidirectional/forward_gru/h`. Steps stand in the input's order. Fused layers have h, traced ones
+   * all their states. A state that the loss does not depend on is left out.
+   */
+  readonly states?: Record<string, Tensor>
+}
+
+/** Options of {@link Model.gradients}. */
+export interface GradientOptions {
+  /** Whether to give the gradients by the states of recurrent layers at every step too; default false. */
+  readonly states?: boolean
 }
 
 /** Where gradients begin: at the outputs, one for each (null for none). */
@@ -180,19 +192,33 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /**
    * The gradients of the loss with targets, or of the sum of outputs times cotangents. For tests and research: nothing is trained.
-   * Errors: `ERR_STATE` for targets before `compile`, `ERR_DATA`, `ERR_SHAPE`.
+   * Errors: `ERR_STATE` for targets before `compile`, `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`.
+   *
+   * ```ts
+   * const { states } = await m.gradients(x, y, { states: true })
+   * states['lstm/h'] // dL/dh at every step: [batch, time, units]
+   * ```
    */
-  async gradients(x: DataSet, target: DataSet | Cotangents): Promise<Gradients> {
+  gradients(
+    x: DataSet,
+    target: DataSet | Cotangents,
+    options: GradientOptions & { readonly states: true },
+  ): Promise<Gradients & { readonly states: Record<string, Tensor> }>
+  gradients(x: DataSet, target: DataSet | Cotangents, options?: GradientOptions): Promise<Gradients>
+  async gradients(x: DataSet, target: DataSet | Cotangents, options: GradientOptions = {}): Promise<Gradients> {
+    checkOptions('gradients', options, { accepted: { states: flag } })
+    const { states = false } = options
     const cotangents = isCotangents(target) ? target.cotangents : undefined
     if (cotangents === undefined) this.#compiled('gradients')
     return await this.#turns.queue('gradients', 'callbacks', async () => {
       const engine = this.#engine('gradients')
       const result = await cancellable(undefined, async () => {
         if (cotangents === undefined) {
-          return await engine.gradients(await this.#examples({ x, y: target as DataSet, sampleWeight: undefined }))
+          const examples = await this.#examples({ x, y: target as DataSet, sampleWeight: undefined })
+          return await engine.gradients(examples, undefined, states)
         }
         const inputs = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'))
-        return await engine.gradients(inputs, await this.#convertCotangents(cotangents))
+        return await engine.gradients(inputs, await this.#convertCotangents(cotangents), states)
       })
       const weights: Record<string, Tensor> = {}
       this.#modelGraph().weights.forEach(({ name, shape, trainable }, index) => {
@@ -204,6 +230,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
         weights,
         inputs: result.inputs.map((gradient) => (gradient ? asTensor(gradient) : null)),
         outputs: result.outputs.map(asTensor),
+        ...(states && {
+          states: Object.fromEntries(result.states.map(({ name, gradient }) => [name, asTensor(gradient)])),
+        }),
       }
     })
   }

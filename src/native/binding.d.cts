@@ -48,11 +48,11 @@ export declare class NativeModel {
   testOnBatch(inputs: NativeTensor[], cancel?: CancelFlag): Promise<number[]>
   /**
    * Gradients of the loss (without cotangents; inputs are then followed by targets), or of the sum of the outputs
-   * times cotangents, one per output, `null` for zero.
+   * times cotangents, one per output, `null` for zero. With `states` also by the states of recurrences after every step.
    *
    * Errors: as `evaluate`.
    */
-  gradients(inputs: NativeTensor[], cotangents?: Array<NativeTensor | null>): Promise<NativeGradients>
+  gradients(inputs: NativeTensor[], cotangents: Array<NativeTensor | null> | undefined, states: boolean): Promise<NativeGradients>
   /**
    * Trains. `data` is the model's inputs, then targets, then sample weights. At `epochBegin` and `epochEnd` the loop
    * waits for `resume`; batches are reported without waiting, the newest where several are due.
@@ -324,6 +324,16 @@ export interface NativeGradients {
   inputs: Array<NativeTensor | undefined | null>
   /** The model's outputs. */
   outputs: Array<NativeTensor>
+  /** The gradients by the states of recurrences, if they were asked for. */
+  states: Array<NativeStateGradient>
+}
+
+/** The gradient by a state after every step. */
+export interface NativeStateGradient {
+  /** The path of the recurrence and the state's name: `lstm/h`. */
+  name: string
+  /** `[batch, time, …]`. */
+  gradient: NativeTensor
 }
 
 /** A tensor over a typed array that nothing else writes to. */

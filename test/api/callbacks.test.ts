@@ -101,6 +101,44 @@ describe('callbacks', () => {
   })
 })
 
+describe('gradient norms', () => {
+  it('are in the logs and the history of every layer, before clipping', async () => {
+    const m = build(0)
+    const { weights } = await m.gradients(x, y)
+    const norm = (layer: string) => {
+      const own = Object.entries(weights).filter(([name]) => name.startsWith(`${layer}/`))
+      return Math.hypot(...own.flatMap(([, { data }]) => [...data]))
+    }
+    const seen: string[][] = []
+    const { history } = await m.fit(x, y, {
+      epochs: 2,
+      batchSize: rows,
+      callbacks: [callbacks.gradientNorms(), { onBatchEnd: (_, logs) => seen.push(Object.keys(logs)) }],
+    })
+    // With a step size of zero every epoch sees the same gradient.
+    for (const layer of ['gru', 'dense']) {
+      const all = history[`gradient_norm/${layer}`] as number[]
+      expect(all).toHaveLength(2)
+      for (const value of all) expect(value / norm(layer)).toBeCloseTo(1, 4)
+    }
+    expect(seen.at(-1)).toEqual(expect.arrayContaining(['gradient_norm/gru', 'gradient_norm/dense']))
+  })
+
+  it('are means over the steps of an epoch, and absent where nobody asks', async () => {
+    const plain = await build(0).fit(x, y, { batchSize: 8, shuffle: false })
+    expect(Object.keys(plain.history)).toEqual(['loss', 'mae'])
+    const m = build(0)
+    const steps: number[] = []
+    for (let start = 0; start < rows; start += 8) {
+      const part = [x.data.slice(start * 6, (start + 8) * 6), y.slice(start, start + 8)] as const
+      const { history } = await m.fit(tensor(part[0], [8, 3, 2]), part[1], { callbacks: callbacks.gradientNorms() })
+      steps.push(history['gradient_norm/gru']?.[0] as number)
+    }
+    const whole = await m.fit(x, y, { batchSize: 8, shuffle: false, callbacks: callbacks.gradientNorms() })
+    expect(whole.history['gradient_norm/gru']?.[0]).toBeCloseTo(steps.reduce((a, b) => a + b) / 3, 5)
+  })
+})
+
 describe('early stopping', () => {
   it('ends the training and restores the best weights', async () => {
     const m = build(0)

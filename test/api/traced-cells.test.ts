@@ -210,25 +210,3 @@ describe('a cell of one’s own', () => {
     expectClose(output, (await m.predict(sequences['of one length'] as TensorLike)) as never, outputBound, 'last step')
   })
 })
-
-it('a probe gives the gradient by the state at every step', async () => {
-  const x = input({ shape: [null, features] })
-  const probe = input({ shape: [null, units] })
-  const last = layers.rnn({ cell: cells.probed(cells.lstm({ units })) }).apply([x, probe])
-  const m = model({ inputs: [x, probe], outputs: last, seed: 6 })
-  const at = (values: Float32Array) => [sequences['of one length'] as TensorLike, tensor(values, [rows, time, units])]
-  const zeros = new Float32Array(rows * time * units)
-  const weights = wave(rows * units, 8)
-  const { inputs: gradients } = await m.gradients(at(zeros), { cotangents: tensor(weights, [rows, units]) })
-  const loss = async (place: number, value: number) => {
-    const moved = zeros.slice()
-    moved[place] = value
-    const output = await m.predict(at(moved))
-    return output.data.reduce((sum, y, index) => sum + y * (weights[index] as number), 0)
-  }
-  const places = [0, 5, 3 * units + 1, (time - 1) * units, (2 * time + 4) * units + 2]
-  for (const place of places) {
-    const slope = ((await loss(place, 0.05)) - (await loss(place, -0.05))) / 0.1
-    expect(gradients[1]?.data[place]).toBeCloseTo(slope, 3)
-  }
-})

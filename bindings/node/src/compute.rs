@@ -2,16 +2,16 @@
 
 use crate::array::Elements;
 use crate::error::{ErrorCode, Outcome, guard};
-use crate::model::{NativeGradients, NativeModel};
+use crate::model::{NativeGradients, NativeModel, NativeStateGradient};
 use crate::session::NativeSession;
 use crate::tensor::{self, NativeTensor};
 use crate::{argument, cancel, fit};
 use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
-use seqloom_graph::HostTensor;
 use seqloom_graph::decode::Session;
 use seqloom_graph::train::{FitOptions, Trainer};
+use seqloom_graph::{HostTensor, StateGradient, TensorData};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -131,12 +131,12 @@ impl NativeModel {
     }
 
     /// Gradients of the loss (without cotangents; inputs are then followed by targets), or of the sum of the outputs
-    /// times cotangents, one per output, `null` for zero.
+    /// times cotangents, one per output, `null` for zero. With `states` also by the states of recurrences after every step.
     ///
     /// Errors: as `evaluate`.
     #[napi(
         catch_unwind,
-        ts_args_type = "inputs: NativeTensor[], cotangents?: Array<NativeTensor | null>",
+        ts_args_type = "inputs: NativeTensor[], cotangents: Array<NativeTensor | null> | undefined, states: boolean",
         ts_return_type = "Promise<NativeGradients>"
     )]
     pub fn gradients<'env>(
@@ -144,6 +144,7 @@ impl NativeModel {
         env: &'env Env,
         inputs: Unknown<'env>,
         cotangents: Unknown<'env>,
+        states: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let inputs = tensor::read_list(&inputs, "inputs")?;
@@ -154,16 +155,23 @@ impl NativeModel {
                     if argument::is_missing(&item) { Ok(None) } else { tensor::read(&item, what).map(Some) }
                 })?)
             };
+            let states = argument::boolean(&states, "states")?;
             self.shared.later(env, Arc::default(), move |trainer, cancel| {
                 let result = match &cotangents {
-                    Some(cotangents) => trainer.output_gradients(&inputs, cotangents, cancel)?,
-                    None => trainer.loss_gradients(&inputs, cancel)?,
+                    Some(cotangents) => trainer.output_gradients(&inputs, cotangents, states, cancel)?,
+                    None => trainer.loss_gradients(&inputs, states, cancel)?,
                 };
+                let states =
+                    result.states.into_iter().map(|StateGradient { name, values, shape, sequence }| {
+                        let data = TensorData::F32(values);
+                        NativeStateGradient { name, gradient: HostTensor { data, shape, sequence }.into() }
+                    });
                 Ok(NativeGradients {
                     loss: result.loss,
                     weights: result.weights.into_iter().map(Elements::from).collect(),
                     inputs: result.inputs.into_iter().map(|input| input.map(NativeTensor::from)).collect(),
                     outputs: result.outputs.into_iter().map(NativeTensor::from).collect(),
+                    states: states.collect(),
                 })
             })
         })

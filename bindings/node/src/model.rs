@@ -24,6 +24,17 @@ pub struct NativeGradients {
     pub inputs: Vec<Option<NativeTensor>>,
     /// The model's outputs.
     pub outputs: Vec<NativeTensor>,
+    /// The gradients by the states of recurrences, if they were asked for.
+    pub states: Vec<NativeStateGradient>,
+}
+
+/// The gradient by a state after every step.
+#[napi(object, object_from_js = false)]
+pub struct NativeStateGradient {
+    /// The path of the recurrence and the state's name: `lstm/h`.
+    pub name: String,
+    /// `[batch, time, …]`.
+    pub gradient: NativeTensor,
 }
 
 /// One array of an optimizer's state.

@@ -32,4 +32,6 @@ pub use gradients::{Gradient, GradientMut, Gradients, RowGradient};
 pub use mask::SequenceMask;
 pub use params::{Parameters, Slot};
 pub use spec::GraphSpec;
-pub use tensor::{BatchData, BatchInput, BatchSequence, HostTensor, Sequence, TensorData, TensorView};
+pub use tensor::{
+    BatchData, BatchInput, BatchSequence, HostTensor, Sequence, StateGradient, TensorData, TensorView,
+};

@@ -65,6 +65,19 @@ pub struct HostTensor {
     pub sequence: Sequence,
 }
 
+/// The gradient by a state of a recurrence after every step, in the order of its input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateGradient<T: Scalar> {
+    /// The state's name behind its operation's: `lstm/h`.
+    pub name: String,
+    /// Elements, `[batch, time, …]`; zero for steps that are not valid.
+    pub values: Buffer<T>,
+    /// Dimensions.
+    pub shape: Vec<usize>,
+    /// Which steps are valid.
+    pub sequence: Sequence,
+}
+
 /// Borrowed elements of one input of a batch.
 #[derive(Debug, Clone, Copy)]
 pub enum BatchData<'a, T: Scalar> {

@@ -111,7 +111,7 @@ fn batches_do_not_change_predictions() {
 fn a_gradient_follows_the_loss() {
     let tensors = data(6);
     let mut trainer = trainer(3, ADAM);
-    let report = trainer.loss_gradients(&tensors, &RUNNING).unwrap();
+    let report = trainer.loss_gradients(&tensors, false, &RUNNING).unwrap();
     let before = trainer.test_on_batch(&tensors, &RUNNING).unwrap()[0];
     assert!((report.loss.unwrap() - before).abs() < 1e-6);
     assert_eq!(report.inputs, [None]);
@@ -137,19 +137,23 @@ fn gradients_by_cotangents() {
     let mut trainer = trainer(3, ADAM);
     let mut cotangent =
         HostTensor { data: elements(&[1.0; 18]), shape: vec![6, 3], sequence: Sequence::Full };
-    let report = trainer.output_gradients(&tensors[..1], &[Some(cotangent.clone()), None], &RUNNING).unwrap();
+    let report =
+        trainer.output_gradients(&tensors[..1], &[Some(cotangent.clone()), None], false, &RUNNING).unwrap();
     // The sum of probabilities is constant.
     assert!(report.weights.iter().flat_map(|weight| weight.iter()).all(|g| g.abs() < 1e-5));
     assert_eq!(report.outputs[0].shape, [6, 3]);
     cotangent.data = elements(&[1.0, 0.0, 0.0].repeat(6));
-    let report = trainer.output_gradients(&tensors[..1], &[Some(cotangent.clone()), None], &RUNNING).unwrap();
+    let report =
+        trainer.output_gradients(&tensors[..1], &[Some(cotangent.clone()), None], false, &RUNNING).unwrap();
     assert!(report.weights.iter().all(|weight| weight.iter().any(|g| g.abs() > 1e-6)));
     cotangent.data = elements(&[1.0, f32::NAN, 0.0].repeat(6));
-    let error =
-        trainer.output_gradients(&tensors[..1], &[Some(cotangent.clone()), None], &RUNNING).unwrap_err();
+    let error = trainer
+        .output_gradients(&tensors[..1], &[Some(cotangent.clone()), None], false, &RUNNING)
+        .unwrap_err();
     assert_eq!(error.code, Code::Data);
     (cotangent.data, cotangent.shape) = (elements(&[1.0; 18]), vec![3, 6]);
-    let error = trainer.output_gradients(&tensors[..1], &[Some(cotangent), None], &RUNNING).unwrap_err();
+    let error =
+        trainer.output_gradients(&tensors[..1], &[Some(cotangent), None], false, &RUNNING).unwrap_err();
     assert_eq!(error.code, Code::Shape);
 }
 

@@ -14,12 +14,12 @@ use crate::op::{Place, ValueRef};
 use crate::plan::{Graph, Layout, Program};
 use crate::shape::Meta;
 use crate::spec::GraphSpec;
-use crate::tensor::TensorView;
+use crate::tensor::{StateGradient, TensorView};
 use seqloom_kernels::{AlignedVec, Scalar};
 use std::sync::atomic::AtomicBool;
 
 /// What a forward pass keeps for a backward pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Record {
     /// Nothing: prediction and evaluation.
     #[default]
@@ -28,6 +28,8 @@ pub enum Record {
     Weights,
     /// What the gradients of trainable weights and of all floating-point inputs need.
     WeightsAndInputs,
+    /// The same, and the gradients by the states of recurrences at every step: [`Executor::take_state_gradients`].
+    States,
 }
 
 /// How one forward pass runs.
@@ -184,6 +186,17 @@ impl<T: Scalar> Executor<T> {
         }
         let gradient = self.plans.get(plan)?.layout.values.get(input)?.gradient;
         if gradient == Place::None { None } else { self.at(gradient) }
+    }
+
+    /// The gradients by the states of recurrences after every step, for states that an output depends on. Only once after a backward
+    /// pass with [`Record::States`].
+    pub fn take_state_gradients(&mut self) -> Vec<StateGradient<T>> {
+        let mut all = Vec::new();
+        for (spec, node) in self.graph.spec.nodes.iter().zip(&mut self.graph.nodes) {
+            let own = node.op.take_state_gradients().into_iter();
+            all.extend(own.map(|one| StateGradient { name: format!("{}/{}", spec.name, one.name), ..one }));
+        }
+        all
     }
 
     fn planned(&self) -> Option<&Planned> {

@@ -6,6 +6,7 @@ pub(crate) use packing::Packing;
 
 use crate::error::{Error, Result};
 use crate::memory::refill;
+use crate::tensor::Sequence;
 
 /// The valid steps of a `[batch, time]` grid.
 #[derive(Debug, Default)]
@@ -57,6 +58,14 @@ impl SequenceMask {
                 (0..end).all(|step| self.is_valid(row, step)).then_some(end as u32)
             })
             .collect()
+    }
+
+    /// The same as it goes out with a tensor.
+    pub(crate) fn sequence(&self) -> Sequence {
+        if self.full {
+            return Sequence::Full;
+        }
+        self.lengths().map_or_else(|| Sequence::Mask(self.to_bytes()), Sequence::Lengths)
     }
 
     /// One byte per step, 1 where it is valid.

@@ -1,6 +1,7 @@
 //! What an operation sees of the graph while it runs.
 
-use super::{Buffers, Place};
+use super::{Buffers, Place, StepOrder};
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::executor::Run;
 use crate::gradients::Gradients;
@@ -9,6 +10,7 @@ use crate::params::Parameters;
 use crate::rng::{Key, Stream};
 use crate::shape::Shape;
 use crate::spec::Dtype;
+use crate::tensor::StateGradient;
 use seqloom_kernels::Scalar;
 use std::sync::atomic::Ordering;
 
@@ -132,6 +134,27 @@ pub(crate) struct Backward<'a, T: Scalar> {
     pub(crate) frame: Frame<'a, T>,
     pub(crate) masks: &'a [SequenceMask],
     pub(crate) gradients: &'a mut Gradients<T>,
+}
+
+impl<T: Scalar> StateGradient<T> {
+    /// Puts packed rows into the order of the batch; `dims` are the state's own dimensions.
+    pub(crate) fn unpacked(
+        name: &str,
+        packed: &[T],
+        order: &StepOrder<'_>,
+        mask: &SequenceMask,
+        dims: &[usize],
+    ) -> Result<Self> {
+        let batch = order.packing.counts().len();
+        let width = dims.iter().product::<usize>();
+        let values = Buffer::build(batch * order.time * width, "The gradients of the states", |values| {
+            order.scatter_add(packed, width, true, values);
+            Ok(())
+        })?;
+        let mut shape = vec![batch, order.time];
+        shape.extend(dims);
+        Ok(Self { name: name.into(), values, shape, sequence: mask.sequence() })
+    }
 }
 
 /// The mask of a value, if it has one.

@@ -1,10 +1,11 @@
 //! `matmul`: products of matrices that are both computed.
 
 use super::activation::expect_float;
-use super::elementwise::{broadcast, strides};
-use super::{Backward, Forward, MaskRule, Op, Site};
+use super::elementwise::{broadcast, repeated};
+use super::{Backward, Forward, MaskRule, Op, Site, thin};
 use crate::error::{Error, Result};
-use crate::shape::{MAX_RANK, Meta, Shape, fits};
+use crate::parallel::each_rows;
+use crate::shape::{Meta, Shape, fits};
 use seqloom_kernels::{Matrix, MatrixMut, Scalar};
 use serde::Deserialize;
 
@@ -33,6 +34,32 @@ struct Product {
     columns: usize,
 }
 
+/// A product in which one operand is a vector.
+#[derive(Debug, Clone, Copy)]
+struct Thin {
+    /// Whether a is the vector.
+    vector_first: bool,
+    /// Whether the result is a sum of the matrix's rows as they lie in memory, else products with them.
+    combines: bool,
+}
+
+impl Thin {
+    /// y += the product.
+    fn multiply<T: Scalar>(self, vector: &[T], matrix: &[T], y: &mut [T]) {
+        if self.combines { thin::combine(vector, matrix, y) } else { thin::dots(matrix, vector, y) }
+    }
+
+    /// The vector's gradient.
+    fn add_to_vector<T: Scalar>(self, matrix: &[T], dy: &[T], dx: &mut [T]) {
+        if self.combines { thin::dots(matrix, dy, dx) } else { thin::combine(dy, matrix, dx) }
+    }
+
+    /// The matrix's gradient.
+    fn add_to_matrix<T: Scalar>(self, vector: &[T], dy: &[T], dx: &mut [T]) {
+        if self.combines { thin::outer(vector, dy, dx) } else { thin::outer(dy, vector, dx) }
+    }
+}
+
 impl Matmul {
     pub(super) fn new(site: &Site<'_>) -> Result<Self> {
         site.arity(2..=2, 0..=0, 1)?;
@@ -52,6 +79,14 @@ impl Matmul {
         }
         Ok(Product { rows, depth, columns })
     }
+
+    fn thin(&self, product: Product) -> Option<Thin> {
+        match product {
+            Product { rows: 1, .. } => Some(Thin { vector_first: true, combines: !self.transpose_b }),
+            Product { columns: 1, .. } => Some(Thin { vector_first: false, combines: self.transpose_a }),
+            _ => None,
+        }
+    }
 }
 
 /// What is before the last two axes.
@@ -61,33 +96,42 @@ fn leading(meta: &Meta) -> Result<Meta> {
     Ok(Meta { batched: meta.batched && shape.rank() > 0, ..Meta::float(shape) })
 }
 
-/// Calls `visit` with the numbers of the matrices of the result, of a and of b.
-fn for_each_matrix(whole: &Shape, a: &Shape, b: &Shape, mut visit: impl FnMut(usize, usize, usize)) {
+/// For each matrix of a result of shape `whole`, which of an operand's matrices it is made of.
+fn matrix_of(whole: &Shape, operand: &Shape) -> impl Fn(usize) -> usize + use<> {
     let lead = |shape: &Shape| Shape::new(&shape.dims()[..shape.rank() - 2]).unwrap_or(Shape::SCALAR);
-    let whole = lead(whole);
-    let (of_a, of_b) = (strides(&whole, &lead(a)), strides(&whole, &lead(b)));
-    let dims = whole.dims();
-    let mut index = [0; MAX_RANK];
-    let (mut at_a, mut at_b) = (0, 0);
-    for number in 0..dims.iter().product() {
-        visit(number, at_a, at_b);
-        for axis in (0..dims.len()).rev() {
-            index[axis] += 1;
-            at_a += of_a[axis];
-            at_b += of_b[axis];
-            if index[axis] < dims[axis] {
-                break;
-            }
-            at_a -= of_a[axis] * dims[axis];
-            at_b -= of_b[axis] * dims[axis];
-            index[axis] = 0;
-        }
-    }
+    repeated(&lead(whole), &lead(operand))
 }
 
-/// Matrix `number` of consecutive ones, of `rows` × `columns` after transposing.
-fn matrix<T>(data: &[T], number: usize, rows: usize, columns: usize, transposed: bool) -> Matrix<'_, T> {
-    let data = &data[number * rows * columns..(number + 1) * rows * columns];
+/// Calls `body(number of the product, its matrix)` for the matrices of `size` elements in `target`, those that `at` gives for `count`
+/// products; on all threads where there are many and each is of one product.
+fn for_each_matrix<T: Scalar>(
+    target: &mut [T],
+    (size, count): (usize, usize),
+    at: impl Fn(usize) -> usize,
+    work: usize,
+    body: impl Fn(usize, &mut [T]) + Sync,
+) {
+    if target.len() != count * size {
+        (0..count).for_each(|number| body(number, &mut target[at(number) * size..][..size]));
+        return;
+    }
+    // A few large products are better shared by each of them.
+    let work = if count < MANY { 0 } else { work };
+    each_rows(target, size, work, |first, target| {
+        target.chunks_exact_mut(size).enumerate().for_each(|(index, target)| body(first + index, target));
+    });
+}
+
+/// Products from which on they, and not the work in each, are shared among threads.
+const MANY: usize = 8;
+
+/// Part `number` of consecutive ones of `size` elements.
+fn part<T>(data: &[T], number: usize, size: usize) -> &[T] {
+    &data[number * size..(number + 1) * size]
+}
+
+/// A matrix of `rows` × `columns` after transposing.
+fn matrix<T>(data: &[T], rows: usize, columns: usize, transposed: bool) -> Matrix<'_, T> {
     if transposed { Matrix::new(data, columns, rows).transposed() } else { Matrix::new(data, rows, columns) }
 }
 
@@ -111,51 +155,83 @@ impl<T: Scalar> Op<T> for Matmul {
     fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
         let frame = &mut context.frame;
         let (a, b, y) = (frame.inputs[0], frame.inputs[1], frame.outputs[0]);
-        let Product { rows, depth, columns } = self.product(&a.shape, &b.shape)?;
-        let ([a_data, b_data], [y_data]) = frame.buffers.carve([a.place, b.place], [y.place])?;
-        for_each_matrix(&y.shape, &a.shape, &b.shape, |number, at_a, at_b| {
-            T::gemm(
-                matrix(a_data, at_a, rows, depth, self.transpose_a),
-                matrix(b_data, at_b, depth, columns, self.transpose_b),
-                MatrixMut::new(
-                    &mut y_data[number * rows * columns..(number + 1) * rows * columns],
-                    rows,
-                    columns,
-                ),
-                false,
-            );
-        });
+        let product = self.product(&a.shape, &b.shape)?;
+        let Product { rows, depth, columns } = product;
+        let (of_a, of_b) = (matrix_of(&y.shape, &a.shape), matrix_of(&y.shape, &b.shape));
+        let ([a, b], [y]) = frame.buffers.carve([a.place, b.place], [y.place])?;
+        let (thin, size) = (self.thin(product), rows * columns);
+        let count = y.len() / size.max(1);
+        for_each_matrix(
+            y,
+            (size, count),
+            |number| number,
+            count * size * depth,
+            |number, y| {
+                let (a, b) = (part(a, of_a(number), rows * depth), part(b, of_b(number), depth * columns));
+                if let Some(thin) = thin {
+                    let (vector, matrix) = if thin.vector_first { (a, b) } else { (b, a) };
+                    y.fill(T::ZERO);
+                    thin.multiply(vector, matrix, y);
+                    return;
+                }
+                let a = matrix(a, rows, depth, self.transpose_a);
+                let b = matrix(b, depth, columns, self.transpose_b);
+                T::gemm(a, b, MatrixMut::new(y, rows, columns), false);
+            },
+        );
         Ok(())
     }
 
     fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
         let frame = &mut context.frame;
         let (a, b, y) = (frame.inputs[0], frame.inputs[1], frame.outputs[0]);
-        let Product { rows, depth, columns } = self.product(&a.shape, &b.shape)?;
+        let product = self.product(&a.shape, &b.shape)?;
+        let Product { rows, depth, columns } = product;
+        let (of_a, of_b) = (matrix_of(&y.shape, &a.shape), matrix_of(&y.shape, &b.shape));
+        let (thin, size) = (self.thin(product), rows * columns);
         // One operand at a time: they may be the same value.
         if a.gradient.is_some() {
-            let ([b_data, dy], [da]) = frame.buffers.carve([b.place, y.gradient], [a.gradient])?;
-            for_each_matrix(&y.shape, &a.shape, &b.shape, |number, at_a, at_b| {
-                let dy = matrix(dy, number, rows, columns, false);
-                let b = matrix(b_data, at_b, depth, columns, self.transpose_b).transposed();
-                let da = &mut da[at_a * rows * depth..(at_a + 1) * rows * depth];
-                if self.transpose_a {
-                    T::gemm(b.transposed(), dy.transposed(), MatrixMut::new(da, depth, rows), true);
-                } else {
-                    T::gemm(dy, b, MatrixMut::new(da, rows, depth), true);
+            let ([b, dy], [da]) = frame.buffers.carve([b.place, y.gradient], [a.gradient])?;
+            let (count, work) = (dy.len() / size.max(1), dy.len() * depth);
+            for_each_matrix(da, (rows * depth, count), &of_a, work, |number, da| {
+                let (b, dy) = (part(b, of_b(number), depth * columns), part(dy, number, size));
+                match thin {
+                    Some(thin) if thin.vector_first => thin.add_to_vector(b, dy, da),
+                    Some(thin) => thin.add_to_matrix(b, dy, da),
+                    None => {
+                        let dy = matrix(dy, rows, columns, false);
+                        let b = matrix(b, depth, columns, self.transpose_b).transposed();
+                        if self.transpose_a {
+                            T::gemm(b.transposed(), dy.transposed(), MatrixMut::new(da, depth, rows), true);
+                        } else {
+                            T::gemm(dy, b, MatrixMut::new(da, rows, depth), true);
+                        }
+                    }
                 }
             });
         }
         if b.gradient.is_some() {
-            let ([a_data, dy], [db]) = frame.buffers.carve([a.place, y.gradient], [b.gradient])?;
-            for_each_matrix(&y.shape, &a.shape, &b.shape, |number, at_a, at_b| {
-                let dy = matrix(dy, number, rows, columns, false);
-                let a = matrix(a_data, at_a, rows, depth, self.transpose_a).transposed();
-                let db = &mut db[at_b * depth * columns..(at_b + 1) * depth * columns];
-                if self.transpose_b {
-                    T::gemm(dy.transposed(), a.transposed(), MatrixMut::new(db, columns, depth), true);
-                } else {
-                    T::gemm(a, dy, MatrixMut::new(db, depth, columns), true);
+            let ([a, dy], [db]) = frame.buffers.carve([a.place, y.gradient], [b.gradient])?;
+            let (count, work) = (dy.len() / size.max(1), dy.len() * depth);
+            for_each_matrix(db, (depth * columns, count), &of_b, work, |number, db| {
+                let (a, dy) = (part(a, of_a(number), rows * depth), part(dy, number, size));
+                match thin {
+                    Some(thin) if thin.vector_first => thin.add_to_matrix(a, dy, db),
+                    Some(thin) => thin.add_to_vector(a, dy, db),
+                    None => {
+                        let dy = matrix(dy, rows, columns, false);
+                        let a = matrix(a, rows, depth, self.transpose_a).transposed();
+                        if self.transpose_b {
+                            T::gemm(
+                                dy.transposed(),
+                                a.transposed(),
+                                MatrixMut::new(db, columns, depth),
+                                true,
+                            );
+                        } else {
+                            T::gemm(a, dy, MatrixMut::new(db, depth, columns), true);
+                        }
+                    }
                 }
             });
         }

@@ -34,6 +34,7 @@ mod scalar;
 mod site;
 mod slice;
 mod softmax;
+pub(crate) mod thin;
 mod transpose;
 
 pub(crate) use activation::expect_float;
@@ -46,6 +47,7 @@ pub(crate) use site::Site;
 
 use crate::error::{Error, Result};
 use crate::shape::Meta;
+use crate::tensor::StateGradient;
 use seqloom_kernels::{Activation, Scalar};
 
 /// How an operation's outputs that have a time axis get their mask.
@@ -141,6 +143,16 @@ pub(crate) trait Op<T: Scalar>: Send {
     /// over zeros; it is told by [`ValueRef::fresh`].
     fn writes_gradient(&self, _index: usize) -> bool {
         false
+    }
+
+    /// Whether it carries states from step to step, whose gradients a backward pass with [`crate::Record::States`] keeps.
+    fn has_states(&self) -> bool {
+        false
+    }
+
+    /// What the last backward pass has kept of them.
+    fn take_state_gradients(&mut self) -> Vec<StateGradient<T>> {
+        Vec::new()
     }
 
     /// Whether the gradient of its weight can be a list of rows.

@@ -2,10 +2,10 @@
 
 use super::activation::expect_float;
 use super::axis::{Lines, axis_of, feature_axis};
-use super::elementwise::{broadcast, strides};
+use super::elementwise::{broadcast, repeated};
 use super::{Backward, Forward, Op, Place, Site};
 use crate::error::{Error, Result};
-use crate::shape::{MAX_RANK, Meta, Shape};
+use crate::shape::Meta;
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
 
@@ -25,25 +25,6 @@ impl Softmax {
     pub(super) fn new(site: &Site<'_>) -> Result<Self> {
         site.arity(1..=2, 0..=0, 1)?;
         Ok(Self { axis: site.attributes::<Attributes>()?.axis })
-    }
-}
-
-/// The index in a value of `shape`, repeated to `whole`, of an element of the latter.
-fn repeated(whole: &Shape, shape: &Shape) -> impl Fn(usize) -> usize + use<> {
-    let strides = strides(whole, shape);
-    let mut dims = [1; MAX_RANK];
-    dims[..whole.rank()].copy_from_slice(whole.dims());
-    let (rank, same) = (whole.rank(), whole == shape);
-    move |mut index| {
-        if same {
-            return index;
-        }
-        let mut at = 0;
-        for axis in (0..rank).rev() {
-            at += index % dims[axis] * strides[axis];
-            index /= dims[axis];
-        }
-        at
     }
 }
 

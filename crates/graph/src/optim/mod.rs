@@ -123,6 +123,12 @@ impl Optimizer {
         self.gradient_norm
     }
 
+    /// For every trainable weight its name and the sum of the squares of its gradient at the last step, before clipping.
+    pub fn gradient_squares(&self) -> impl Iterator<Item = (&str, f64)> {
+        let trainable = self.slots.iter().zip(self.norms.squares()).filter(|(slot, _)| slot.trainable);
+        trainable.map(|(slot, &square)| (slot.name.as_str(), square))
+    }
+
     /// Bytes held by the state.
     pub fn memory(&self) -> usize {
         self.states.iter().map(|state| size_of_val(&**state)).sum()

@@ -29,6 +29,11 @@ fn elements(gradients: &Gradients<f32>, weight: usize) -> &[f32] {
 }
 
 impl Norms {
+    /// What was computed last.
+    pub(super) fn squares(&self) -> &[f64] {
+        &self.squares
+    }
+
     /// Computes the sum of squares of every weight's gradient.
     ///
     /// # Errors

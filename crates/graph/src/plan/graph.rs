@@ -2,6 +2,7 @@
 
 use super::rewrite;
 use crate::error::{Error, Result};
+use crate::executor::Record;
 use crate::op::{self, MaskRule, Op, Site};
 use crate::params::element_count;
 use crate::shape::{ANY, Meta, Shape};
@@ -27,6 +28,11 @@ pub(crate) struct Node<T: Scalar> {
 }
 
 impl<T: Scalar> Node<T> {
+    /// Whether a backward pass that goes with `record` visits it for its own sake.
+    pub(crate) fn learns(&self, record: Record) -> bool {
+        self.trainable || (record == Record::States && self.op.has_states())
+    }
+
     /// Names the node in an error of its operation.
     pub(crate) fn explain(&self, error: Error) -> Error {
         error.within(&self.label)

@@ -42,7 +42,7 @@ impl Program {
                 node.outputs.iter().enumerate().filter(|&(_, &value)| gradients.seeded[value]).any(
                     |(output, _)| {
                         let mut inputs = node.inputs.iter().enumerate();
-                        node.trainable
+                        node.learns(record)
                             || inputs.any(|(input, &id)| {
                                 gradients.kept[id] && node.op.differentiable(input, output)
                             })
@@ -161,7 +161,7 @@ fn wants_gradient<T: Scalar>(
     if record == Record::Nothing {
         return Gradients { seeded, kept: depends };
     }
-    if record == Record::WeightsAndInputs {
+    if record >= Record::WeightsAndInputs {
         for (value, meta) in graph.values.iter().enumerate().take(graph.spec.inputs.len()) {
             depends[value] = meta.dtype == Dtype::Float32;
         }
@@ -169,7 +169,7 @@ fn wants_gradient<T: Scalar>(
     for &index in nodes {
         let node = &graph.nodes[index];
         for (output, &value) in node.outputs.iter().enumerate() {
-            depends[value] = node.trainable
+            depends[value] = node.learns(record)
                 || node
                     .inputs
                     .iter()

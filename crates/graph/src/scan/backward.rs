@@ -6,8 +6,10 @@ use super::run::{Pass, with_frame};
 use super::units::Unit;
 use super::{Body, Scan, Scratch};
 use crate::error::Result;
+use crate::executor::Record;
 use crate::gradients::Gradients;
 use crate::op::{Backward, Buffers, Frame, Place, StepOrder, ValueRef, scatter_add};
+use crate::tensor::StateGradient;
 use seqloom_kernels::Scalar;
 
 impl<T: Scalar> Scan<T> {
@@ -15,7 +17,7 @@ impl<T: Scalar> Scan<T> {
         let Backward { frame, masks, gradients } = context;
         let (_, time) = self.grid_of(frame.inputs)?;
         let common = self.common_mask(frame.inputs).filter(|&mask| mask < masks.len());
-        let Self { body, layouts, scratch, counts, mask, .. } = self;
+        let Self { body, layouts, scratch, counts, mask, state_names, state_gradients, .. } = self;
         let mask = common.map_or(&*mask, |mask| &masks[mask]);
         let packing = mask.packing()?;
         let layout = &layouts[1];
@@ -80,6 +82,22 @@ impl<T: Scalar> Scan<T> {
             run_phase(body, scratch, &pass, frame, gradients, (Phase::Once, Scope::Sequences))?;
         }
         frame.check_cancelled()?;
+
+        state_gradients.clear();
+        if frame.run.record == Record::States {
+            for (state, name) in state_names.iter().enumerate() {
+                // What is only carried to the end, for nobody to read on the way, is no state of the cell's.
+                let (value, old) = (body.new_state(state), counts.sequences + state);
+                let read = body.nodes.iter().any(|node| node.inputs.contains(&old));
+                if !read || !body.values[value].wants_gradient {
+                    continue;
+                }
+                let from = if steps > 0 { pass.gradient(value, Scope::Rows)? } else { Place::None };
+                let ([packed], []) = frame.buffers.carve([from], [])?;
+                let dims = body.metas[value].shape.dims().get(1..).unwrap_or(&[]);
+                state_gradients.push(StateGradient::unpacked(name, packed, &order, mask, dims)?);
+            }
+        }
 
         // Into the gradients of the operands, one at a time: two of them may be the same value.
         for value in 0..counts.body_inputs() {

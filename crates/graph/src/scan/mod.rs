@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::mask::SequenceMask;
 use crate::op::{Backward, Forward, MaskRule, Op, Operands, Site, Sizes, ValueRef};
 use crate::shape::{ANY, Meta, Shape};
+use crate::tensor::StateGradient;
 use body::Body;
 use layout::{Extent, Layout};
 use seqloom_kernels::Scalar;
@@ -32,6 +33,9 @@ pub(crate) struct Scan<T: Scalar> {
     output_reversed: bool,
     zero_output_for_mask: bool,
     steps: Option<usize>,
+    state_names: Vec<String>,
+    /// The gradients by the states at every step, where the last backward pass was to keep them.
+    state_gradients: Vec<StateGradient<T>>,
     /// The steps that are valid in all sequences, where no single mask says that.
     mask: SequenceMask,
     /// For passes that record and those that do not: the layout, and the batch that it is for.
@@ -61,6 +65,12 @@ impl<T: Scalar> Scan<T> {
         }
         Ok(Self {
             body,
+            state_names: spec.body.inputs[spec.counts.sequences..]
+                .iter()
+                .take(spec.counts.states)
+                .map(|input| input.name.clone())
+                .collect(),
+            state_gradients: Vec::new(),
             counts: spec.counts,
             state_shapes: spec.state_shapes,
             reversed: spec.reversed,
@@ -186,6 +196,14 @@ impl<T: Scalar> Op<T> for Scan<T> {
 
     fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
         self.run_backward(context)
+    }
+
+    fn has_states(&self) -> bool {
+        true
+    }
+
+    fn take_state_gradients(&mut self) -> Vec<StateGradient<T>> {
+        std::mem::take(&mut self.state_gradients)
     }
 
     fn mask_rule(&self) -> MaskRule {

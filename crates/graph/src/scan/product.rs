@@ -6,7 +6,7 @@ use super::layout::{Home, Region, Scope};
 use super::run::Pass;
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
-use crate::op::{Buffers, Place, add_rows};
+use crate::op::{Buffers, Place, add_rows, thin};
 use crate::params::Parameters;
 use seqloom_kernels::{Matrix, MatrixMut, Scalar};
 
@@ -32,6 +32,11 @@ impl<T: Scalar> Product<T> {
             packed: [None, None],
             versions: [None; 2],
         })
+    }
+
+    /// Whether the kernel is a vector.
+    fn is_thin(&self) -> bool {
+        self.units == 1
     }
 
     /// Packs the kernel, or its transpose, unless that has been done since it last changed.
@@ -62,12 +67,22 @@ impl<T: Scalar> Product<T> {
     ) -> Result<()> {
         let node = &body.nodes[self.node];
         let weight = |index: usize| node.weights.get(index).and_then(|&weight| pass.params.get(weight));
-        self.pack(pass.params, weight(0).unwrap_or(&[]), false)?;
+        let kernel = weight(0).unwrap_or(&[]);
+        if !self.is_thin() {
+            self.pack(pass.params, kernel, false)?;
+        }
         let (x, y) = (pass.value(node.inputs[0], scope)?, pass.value(node.outputs[0], scope)?);
         let ([x], [y]) = buffers.carve([x], [y])?;
         let bias = weight(1);
         if let Some(bias) = bias {
             y.chunks_exact_mut(self.units).for_each(|y| y.copy_from_slice(bias));
+        }
+        if self.is_thin() {
+            if bias.is_none() {
+                y.fill(T::ZERO);
+            }
+            thin::dots(x, kernel, y);
+            return Ok(());
         }
         let rows = y.len() / self.units;
         let (x, y) = (Matrix::new(x, rows, self.inputs), MatrixMut::new(y, rows, self.units));
@@ -88,10 +103,16 @@ impl<T: Scalar> Product<T> {
         if !body.visited[self.node] || !body.values[input].wants_gradient {
             return Ok(());
         }
-        let kernel = node.weights.first().and_then(|&weight| pass.params.get(weight));
-        self.pack(pass.params, kernel.unwrap_or(&[]), true)?;
+        let kernel = node.weights.first().and_then(|&weight| pass.params.get(weight)).unwrap_or(&[]);
+        if !self.is_thin() {
+            self.pack(pass.params, kernel, true)?;
+        }
         let (dy, dx) = (pass.gradient(node.outputs[0], scope)?, pass.gradient(input, scope)?);
         let ([dy], [dx]) = buffers.carve([dy], [dx])?;
+        if self.is_thin() {
+            thin::outer(dy, kernel, dx);
+            return Ok(());
+        }
         let rows = dy.len() / self.units;
         let (dy, dx) = (Matrix::new(dy, rows, self.units), MatrixMut::new(dx, rows, self.inputs));
         T::gemm_packed(dy, self.packed(true)?, dx, true);
@@ -116,7 +137,9 @@ impl<T: Scalar> Product<T> {
             gradients.dense([node.weights.first().copied(), node.weights.get(1).copied()])?;
         let ([x, dy], []) = buffers.carve([x, dy], [])?;
         let rows = dy.len() / self.units;
-        if !d_kernel.is_empty() {
+        if self.is_thin() && !d_kernel.is_empty() {
+            thin::combine(dy, x, d_kernel);
+        } else if !d_kernel.is_empty() {
             let x = Matrix::new(x, rows, self.inputs).transposed();
             let d_kernel = MatrixMut::new(d_kernel, self.inputs, self.units);
             T::gemm(x, Matrix::new(dy, rows, self.units), d_kernel, true);

@@ -2,6 +2,7 @@
 
 use super::dataset::Dataset;
 use super::event::{Control, Event, Logs};
+use super::norms::LayerNorms;
 use super::spec::FitOptions;
 use super::tally::Tally;
 use super::trainer::Trainer;
@@ -102,6 +103,7 @@ impl Trainer {
         let batches = order.len().div_ceil(batch_size);
         let started = Instant::now();
         let mut tally = Tally::default();
+        let mut norms = plan.options.gradient_norms.then(LayerNorms::default);
         let mut stopped = false;
         for (index, rows) in order.chunks(batch_size).enumerate() {
             self.with_batch(|trainer, batch| {
@@ -111,12 +113,15 @@ impl Trainer {
             .map_err(|error| {
                 locate(error, &format!("In epoch {}, batch {} of {batches}", epoch + 1, index + 1))
             })?;
+            let compiled = self.compiled_mut()?;
+            let mut logs = compiled.scores.logs(&tally, "");
+            logs.extend(norms.iter_mut().flat_map(|norms| norms.add(&compiled.optimizer)));
             let event = Event::BatchEnd {
                 epoch,
                 batch: index,
                 batches,
                 size: rows.len(),
-                logs: self.compiled_mut()?.scores.logs(&tally, ""),
+                logs,
                 seconds: started.elapsed().as_secs_f64(),
             };
             if on_event(self, event) == Control::Stop {
@@ -124,7 +129,9 @@ impl Trainer {
                 break;
             }
         }
-        Ok((self.compiled_mut()?.scores.logs(&tally, ""), stopped))
+        let mut logs = self.compiled_mut()?.scores.logs(&tally, "");
+        logs.extend(norms.iter().flat_map(LayerNorms::means));
+        Ok((logs, stopped))
     }
 }
 

@@ -7,9 +7,10 @@ use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Record, Run, first_not_finite};
 use crate::gradients::{Gradients, OwnedGradient};
+use crate::mask::SequenceMask;
 use crate::params::Slot;
 use crate::spec::Dtype;
-use crate::tensor::{BatchInput, HostTensor, Sequence, TensorData};
+use crate::tensor::{BatchInput, HostTensor, Sequence, StateGradient, TensorData};
 use std::sync::atomic::AtomicBool;
 
 /// What [`Trainer::loss_gradients`] and [`Trainer::output_gradients`] compute.
@@ -24,6 +25,8 @@ pub struct GradientReport {
     pub inputs: Vec<Option<HostTensor>>,
     /// The model's outputs.
     pub outputs: Vec<HostTensor>,
+    /// Where asked for, the gradients by the states of recurrent layers after every step.
+    pub states: Vec<StateGradient<f32>>,
 }
 
 impl Trainer {
@@ -31,7 +34,12 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Trainer::test_on_batch`].
-    pub fn loss_gradients(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<GradientReport> {
+    pub fn loss_gradients(
+        &mut self,
+        tensors: &[HostTensor],
+        states: bool,
+        cancel: &AtomicBool,
+    ) -> Result<GradientReport> {
         let model_outputs = self.predictor.spec().outputs.len();
         let model_inputs = self.predictor.spec().inputs.len();
         let compiled = self.compiled_mut()?;
@@ -44,7 +52,7 @@ impl Trainer {
             let compiled =
                 trainer.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
             let executor = &mut compiled.executor;
-            record(executor, parameters, &batch.inputs(&data), seed, cancel)?;
+            record(executor, parameters, &batch.inputs(&data), states, seed, cancel)?;
             let mut tally = Tally::default();
             compiled.scores.add(executor, &mut tally)?;
             let outputs = outputs(executor, model_outputs)?;
@@ -55,6 +63,7 @@ impl Trainer {
                 weights: weights(parameters.slots(), gradients)?,
                 inputs: inputs(executor, &tensors[..model_inputs.min(tensors.len())])?,
                 outputs,
+                states: executor.take_state_gradients(),
             })
         })
     }
@@ -67,6 +76,7 @@ impl Trainer {
         &mut self,
         tensors: &[HostTensor],
         cotangents: &[Option<HostTensor>],
+        states: bool,
         cancel: &AtomicBool,
     ) -> Result<GradientReport> {
         let count = self.predictor.spec().outputs.len();
@@ -101,7 +111,7 @@ impl Trainer {
         self.with_batch(|trainer, batch| {
             data.gather(0..data.rows(), batch)?;
             let (executor, parameters) = (&mut trainer.predictor, &trainer.parameters);
-            record(executor, parameters, &batch.inputs(&data), trainer.seed, cancel)?;
+            record(executor, parameters, &batch.inputs(&data), states, trainer.seed, cancel)?;
             for (index, cotangent) in cotangents.iter().enumerate() {
                 let expected = executor.value(index)?.shape;
                 if let Some(tensor) = cotangent.as_ref().filter(|tensor| tensor.shape != expected) {
@@ -118,6 +128,7 @@ impl Trainer {
                 weights: weights(parameters.slots(), gradients)?,
                 inputs: inputs(executor, tensors)?,
                 outputs,
+                states: executor.take_state_gradients(),
             })
         })
     }
@@ -127,11 +138,13 @@ fn record(
     executor: &mut Executor<f32>,
     parameters: &crate::params::Parameters<f32>,
     inputs: &[BatchInput<'_, f32>],
+    states: bool,
     seed: u64,
     cancel: &AtomicBool,
 ) -> Result<()> {
     executor.bind(inputs)?;
-    let run = Run { record: Record::WeightsAndInputs, seed, cancel: Some(cancel), ..Run::default() };
+    let record = if states { Record::States } else { Record::WeightsAndInputs };
+    let run = Run { record, seed, cancel: Some(cancel), ..Run::default() };
     executor.forward(parameters, &run)
 }
 
@@ -140,9 +153,7 @@ fn outputs(executor: &Executor<f32>, count: usize) -> Result<Vec<HostTensor>> {
     (0..count)
         .map(|output| {
             let view = executor.value(output)?;
-            let sequence = executor.output_mask(output).map_or(Sequence::Full, |mask| {
-                mask.lengths().map_or_else(|| Sequence::Mask(mask.to_bytes()), Sequence::Lengths)
-            });
+            let sequence = executor.output_mask(output).map_or(Sequence::Full, SequenceMask::sequence);
             Ok(HostTensor {
                 data: TensorData::F32(Buffer::copied(view.data, "The outputs")?),
                 shape: view.shape.to_vec(),

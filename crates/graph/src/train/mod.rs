@@ -5,6 +5,7 @@ mod dataset;
 mod event;
 mod fit;
 mod gradients;
+mod norms;
 mod predict;
 mod spec;
 mod step;

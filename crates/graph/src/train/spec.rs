@@ -103,6 +103,10 @@ pub struct FitOptions {
     /// Rows of a validation batch; default as for training.
     #[serde(default)]
     pub validation_batch_size: Option<usize>,
+    /// Whether logs have the norm of every layer's gradient, `gradient_norm/` with the layer's path: of a batch's step, or the mean over an
+    /// epoch's; default false.
+    #[serde(default)]
+    pub gradient_norms: bool,
     /// The number of the first epoch; default 0.
     #[serde(default)]
     pub initial_epoch: usize,

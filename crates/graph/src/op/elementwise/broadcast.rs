@@ -57,6 +57,25 @@ pub(crate) fn strides(whole: &Shape, shape: &Shape) -> [usize; MAX_DIMS] {
     strides
 }
 
+/// The index in a value of `shape`, repeated to `whole`, of an element of the latter.
+pub(crate) fn repeated(whole: &Shape, shape: &Shape) -> impl Fn(usize) -> usize + use<> {
+    let strides = strides(whole, shape);
+    let mut dims = [1; MAX_RANK];
+    dims[..whole.rank()].copy_from_slice(whole.dims());
+    let (rank, same) = (whole.rank(), whole == shape);
+    move |mut index| {
+        if same {
+            return index;
+        }
+        let mut at = 0;
+        for axis in (0..rank).rev() {
+            at += index % dims[axis] * strides[axis];
+            index /= dims[axis];
+        }
+        at
+    }
+}
+
 /// The dimensions that a chain iterates over.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {

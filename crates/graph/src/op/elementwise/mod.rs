@@ -3,7 +3,7 @@
 mod broadcast;
 mod kind;
 
-pub(crate) use broadcast::{Extent, broadcast, strides};
+pub(crate) use broadcast::{Extent, broadcast, repeated, strides};
 pub(crate) use kind::{Emitter, Kind};
 
 use super::activation::expect_float;

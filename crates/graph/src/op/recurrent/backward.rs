@@ -1,10 +1,14 @@
 //! The backward pass of the fused cells.
 
 use super::layout::{BackwardLayout, ForwardLayout, fault};
-use super::order::{StepOrder, gather, scatter_add};
+use super::order::{StepOrder, gather, look_up, scatter_add};
+use super::states::{Known, state_gradients};
 use super::{Recurrent, WEIGHTS};
 use crate::error::Result;
+use crate::executor::Record;
+use crate::memory;
 use crate::op::{Backward, Place};
+use crate::tensor::StateGradient;
 use seqloom_kernels::{CellBackward, CellInput, Scalar};
 
 impl<T: Scalar> Recurrent<T> {
@@ -89,6 +93,28 @@ impl<T: Scalar> Recurrent<T> {
                     scratch
                 },
             );
+        self.states = None;
+        if frame.run.record == Record::States {
+            let looked_up = match (table, input_plan.vocabulary) {
+                (Some(table), Some(_)) => {
+                    let mut looked_up = memory::aligned(rows * width, "The gradients of the states")?;
+                    look_up(table, &self.ids, width, &mut looked_up);
+                    Some(looked_up)
+                }
+                _ => None,
+            };
+            let known = Known {
+                steps: packing.steps(),
+                x: looked_up.as_deref().unwrap_or(x),
+                y,
+                initial: [h0, c0],
+                dy,
+                dc_last: if wants_dc { dc_last } else { &[] },
+                cancel: frame.run.cancel,
+            };
+            let dh = state_gradients(&self.cell, packed_cell, &known)?;
+            self.states = Some(StateGradient::unpacked("h", &dh, &order, mask, &[hidden])?);
+        }
         if rows > 0 {
             T::cell_backward(
                 &self.cell,

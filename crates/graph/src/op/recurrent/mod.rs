@@ -7,12 +7,14 @@ mod backward;
 mod forward;
 mod layout;
 mod order;
+mod states;
 
 use super::activation::{elementwise, expect_float};
 use super::{Backward, Forward, Lookup, Op, Operands, Site, Sizes};
 use crate::error::{Error, Result};
 use crate::params::Parameters;
 use crate::shape::{Meta, Shape, fits};
+use crate::tensor::StateGradient;
 use layout::{BackwardLayout, ForwardLayout, InputPlan, fault};
 pub(crate) use order::{StepOrder, gather, scatter_add};
 use seqloom_kernels::{Activation, CellKind, CellSpec, CellWeights, Scalar};
@@ -65,6 +67,8 @@ pub(super) struct Recurrent<T: Scalar> {
     packed: Option<T::PackedCell>,
     /// The parameter version that `packed` was made from, and whether it serves the backward pass.
     packed_for: Option<(u64, bool)>,
+    /// The gradient by h at every step, where the last backward pass was to keep it.
+    states: Option<StateGradient<T>>,
 }
 
 impl<T: Scalar> Recurrent<T> {
@@ -106,6 +110,7 @@ impl<T: Scalar> Recurrent<T> {
             ids: Vec::new(),
             packed: None,
             packed_for: None,
+            states: None,
         })
     }
 
@@ -227,6 +232,14 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
 
     fn writes_gradient(&self, index: usize) -> bool {
         index == 0
+    }
+
+    fn has_states(&self) -> bool {
+        true
+    }
+
+    fn take_state_gradients(&mut self) -> Vec<StateGradient<T>> {
+        self.states.take().into_iter().collect()
     }
 }
 

@@ -27,7 +27,7 @@ import {
   type PredictSyncOptions,
 } from './runOptions.js'
 import { saveFolder } from './save.js'
-import { checkSession, Session, type SessionOptions, stepSlot } from './session.js'
+import { Session, type SessionOptions, sessionPlan } from './session.js'
 import { convertExamples, cotangentSlots, type Examples, inputSlots } from './slots.js'
 import { summarize } from './summary.js'
 import { outputNames, type Topology } from './topology.js'
@@ -256,16 +256,19 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return summarize(this.name, this.topology())
   }
 
-  /** Runs the model one step at a time. Errors: `ERR_UNSUPPORTED` for models that cannot stream, such as bidirectional ones. */
-  session(options: SessionOptions = {}): Session {
-    const batchSize = checkSession(options)
-    const topology = this.topology()
-    const slot = stepSlot(inputSlots(topology), topology.outputs.length)
+  /**
+   * Runs the model one step at a time: `m.session({ batchSize: 1 })`, and for a model of several inputs, such as a decoder with attention,
+   * `m.session({ constants: { source } })` with all inputs but the one that comes step by step. Errors: `ERR_UNSUPPORTED` for models that cannot
+   * stream, such as bidirectional ones; `ERR_OPTION`, `ERR_DATA` and `ERR_SHAPE` for unsuitable constants.
+   */
+  session(options: SessionOptions = {}): Session<Out> {
     const engine = this.#turns.now('session', 'callbacks', () => this.#engine('session'))
-    return new Session(
-      callNative(() => engine.session(batchSize)),
+    const { batchSize, step, slot, constants } = sessionPlan(options, inputSlots(this.topology()))
+    return new Session<Out>(
+      callNative(() => engine.session(batchSize, step, [...constants])),
       batchSize,
       slot,
+      this.returnsList(),
     )
   }
 

@@ -75,11 +75,13 @@ export declare class NativeModel {
    */
   resume(stop: boolean): void
   /**
-   * Runs the model one step at a time, with copies of its present weights.
+   * Runs the model one step at a time, with copies of its present weights: input `step` comes step by step, `constants` are all
+   * others, in order.
    *
-   * Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_STATE` if the model is busy.
+   * Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_STATE` if the
+   * model is busy.
    */
-  session(batchSize: number): NativeSession
+  session(batchSize: number, step?: number, constants?: NativeTensor[]): NativeSession
   /**
    * Builds a model from the JSON of its graph; `seed` keys its weights and everything random.
    *
@@ -139,15 +141,25 @@ export declare class NativeModel {
 
 /** A model that runs one step at a time; the states stay inside. */
 export declare class NativeSession {
-  /** Elements of the output of a step. */
-  get outputLength(): number
   /**
-   * Takes the next step of each sequence, `[batch, features]` values or `[batch]` tokens, and writes the output's rows
-   * to `output`, which has `outputLength` elements.
+   * The shapes of the outputs of a step, batch first and without the time.
+   *
+   * Errors: `ERR_SHAPE` where constants do not fit the model.
+   */
+  outputShapes(): Array<Array<number>>
+  /**
+   * Takes the next step of each sequence, `[batch, features]` values or `[batch]` tokens, and writes the first output's rows
+   * to `output`.
    *
    * Errors: `ERR_SHAPE` for a wrong number of elements, `ERR_DATA` for a wrong type or a token outside the vocabulary.
    */
   step(input: Float32Array | Int32Array, output: Float32Array): void
+  /**
+   * Writes the rows of another output of the last step to `output`.
+   *
+   * Errors: `ERR_STATE` before the first step or for an output that does not exist, `ERR_SHAPE`.
+   */
+  readOutput(index: number, output: Float32Array): void
   /** Sets the states back to the beginning of a sequence. */
   reset(): void
   /**

@@ -10,7 +10,7 @@ use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::HostTensor;
-use seqloom_graph::decode::Session;
+use seqloom_graph::decode::Blueprint;
 use seqloom_graph::train::{FitOptions, Trainer};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -211,16 +211,31 @@ impl NativeModel {
         guard(|| self.shared.resume(argument::boolean(&stop, "stop")?))
     }
 
-    /// Runs the model one step at a time, with copies of its present weights.
+    /// Runs the model one step at a time, with copies of its present weights: input `step` comes step by step, `constants` are all
+    /// others, in order.
     ///
-    /// Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_STATE` if the model is busy.
-    #[napi(catch_unwind, ts_args_type = "batchSize: number")]
-    pub fn session(&self, env: &Env, batch_size: Unknown<'_>) -> Result<NativeSession, ErrorCode> {
+    /// Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_STATE` if the
+    /// model is busy.
+    #[napi(catch_unwind, ts_args_type = "batchSize: number, step?: number, constants?: NativeTensor[]")]
+    pub fn session(
+        &self,
+        env: &Env,
+        batch_size: Unknown<'_>,
+        step: Unknown<'_>,
+        constants: Unknown<'_>,
+    ) -> Result<NativeSession, ErrorCode> {
         guard(|| {
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
-            let session = self
-                .shared
-                .now(move |trainer| Ok(Session::new(trainer.spec(), trainer.parameters(), batch_size)?))?;
+            let step = if argument::is_missing(&step) { 0 } else { argument::integer(&step, "step", 0)? };
+            let constants = if argument::is_missing(&constants) {
+                Vec::new()
+            } else {
+                tensor::read_list(&constants, "constants")?
+            };
+            let session = self.shared.now(move |trainer| {
+                let mut blueprint = Blueprint::new(trainer.spec(), trainer.parameters(), step)?;
+                Ok(blueprint.session(batch_size, &constants)?)
+            })?;
             Ok(NativeSession::new(env, session))
         })
     }

@@ -69,6 +69,12 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** What can abort a call. */
+export const abortSignal: Check = custom(
+  'an AbortSignal',
+  (value) => isRecord(value) && 'aborted' in value && 'addEventListener' in value,
+)
+
 /** What {@link checkOptions} accepts. */
 export interface OptionRules {
   /** The options and the values they take. */

@@ -27,6 +27,7 @@ import {
   type PredictSyncOptions,
 } from './runOptions.js'
 import { saveFolder } from './save.js'
+import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch } from './search.js'
 import { Session, type SessionOptions, sessionPlan } from './session.js'
 import { convertExamples, cotangentSlots, type Examples, inputSlots } from './slots.js'
 import { summarize } from './summary.js'
@@ -269,6 +270,22 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
       batchSize,
       slot,
       this.returnsList(),
+    )
+  }
+
+  /**
+   * Writes the most probable sequences of tokens: for each row of the constants, such as an encoder's input, a decoder writes token after token, each of
+   * `beamWidth` hypotheses going on with the tokens its first output finds most probable, until it ends. All of it runs natively, for all rows at once. The
+   * greedy hypothesis keeps a place in the beam, so that the best one never scores below it.
+   *
+   * Resolves to the `nBest` hypotheses of each row, the best one first. Rejects with `ERR_OPTION`, `ERR_DATA` or `ERR_SHAPE` for unsuitable options and
+   * constants, with `ERR_UNSUPPORTED` for models that cannot stream or whose first output is not `[batch, time, tokens]`, with `ERR_STATE` during `fit`
+   * and with an AbortError.
+   */
+  async beamSearch(options: BeamSearchOptions): Promise<Hypothesis[][]> {
+    checkBeamSearch(options)
+    return await this.#turns.queue('beamSearch', 'callbacks', () =>
+      runBeamSearch(this.#engine('beamSearch'), inputSlots(this.topology()), options),
     )
   }
 

@@ -137,6 +137,13 @@ export declare class NativeModel {
   learningRate(): number
   /** Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is `ERR_STATE`. */
   free(): void
+  /**
+   * Searches for the most probable sequence of tokens for each row of the constants; input `step` is the decoder's.
+   *
+   * Errors: `ERR_UNSUPPORTED` for models that cannot stream or have no such outputs; `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`;
+   * `ERR_STATE` during `fit`; `ABORTED`.
+   */
+  search(step: number, constants: NativeTensor[], optionsJson: string, cancel?: CancelFlag): Promise<NativeHypotheses>
 }
 
 /** A model that runs one step at a time; the states stay inside. */
@@ -344,6 +351,26 @@ export interface NativeGradients {
   inputs: Array<NativeTensor | undefined | null>
   /** The model's outputs. */
   outputs: Array<NativeTensor>
+}
+
+/** Hypotheses, row after row, the best one of each row first; their tokens and alignments lie one after the other. */
+export interface NativeHypotheses {
+  /** How many each row has. */
+  counts: Uint32Array
+  /** How many tokens each has. */
+  lengths: Uint32Array
+  /** The tokens of all. */
+  tokens: Int32Array
+  /** The logarithm of each one's probability. */
+  logProbabilities: Float64Array
+  /** What each is ordered by. */
+  scores: Float64Array
+  /** 1 for each that has come to its end, 0 for one that was cut. */
+  finished: Uint8Array
+  /** How many weights of alignments each has. */
+  aligned: Uint32Array
+  /** The alignments of all. */
+  alignments: Float32Array
 }
 
 /** A tensor over a typed array that nothing else writes to. */

@@ -10,6 +10,7 @@ export type {
   NamedState,
   NamedTensor,
   NativeGradients,
+  NativeHypotheses,
   NativeModel,
   NativeSession,
   NativeTensor,

@@ -94,11 +94,11 @@ const asList = (result: Tensor | readonly Tensor[]): readonly Tensor[] =>
 describe.each(Object.keys(decoders))('a session of %s', (name) => {
   it('gives step by step what predict gives at once', async () => {
     const { m, data, constants } = built(name)
-    const whole = asList((await m.predict(data)) as Tensor)
+    const whole = asList(await m.predict(data))
     using session = m.session({ constants })
     for (let round = 0; round < 2; round++) {
       for (let at = 0; at < time; at++) {
-        const outputs = asList(session.step(stepOf(sequence, at)) as Tensor)
+        const outputs = asList(session.step(stepOf(sequence, at)))
         expect(outputs).toHaveLength(whole.length)
         outputs.forEach((output, index) => {
           const expected = stepOf(whole[index] as Tensor, at)
@@ -117,8 +117,8 @@ describe.each(Object.keys(decoders))('a session of %s', (name) => {
     using copy = session.clone()
     copy.reorder([2, 2, 0])
     const [next, order] = [stepOf(sequence, 1), [2, 2, 0]]
-    const [plain] = asList(session.step(next) as Tensor) as [Tensor]
-    const [moved] = asList(copy.step(order.map((row) => next[row] as number[])) as Tensor) as [Tensor]
+    const [plain] = asList(session.step(next)) as [Tensor]
+    const [moved] = asList(copy.step(order.map((row) => next[row] as number[]))) as [Tensor]
     const width = plain.data.length / rows
     order.forEach((row, i) => {
       const expected = plain.data.slice(row * width, (row + 1) * width)
@@ -128,8 +128,8 @@ describe.each(Object.keys(decoders))('a session of %s', (name) => {
     copy.reset()
     session.reset()
     const first = stepOf(sequence, 0)
-    const [again] = asList(session.step(first) as Tensor) as [Tensor]
-    const [other] = asList(copy.step(order.map((row) => first[row] as number[])) as Tensor) as [Tensor]
+    const [again] = asList(session.step(first)) as [Tensor]
+    const [other] = asList(copy.step(order.map((row) => first[row] as number[]))) as [Tensor]
     expect(other.data.slice(0, width)).toEqual(again.data.slice(2 * width, 3 * width))
   })
 })
@@ -169,6 +169,6 @@ describe('sessions with constants', () => {
       /output 0 does not depend on the input 'x'/,
     )
     const plain = sequential([layers.dense({ units: 1, inputShape: [3] } as never)])
-    await expectCoded(() => plain.session(), 'ERR_UNSUPPORTED', /no sequence/)
+    await expectCoded(() => plain.session(), 'ERR_UNSUPPORTED', /no sequence|has none/)
   })
 })

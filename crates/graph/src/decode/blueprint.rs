@@ -6,7 +6,7 @@ use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Run};
 use crate::params::Parameters;
-use crate::spec::GraphSpec;
+use crate::spec::{GraphSpec, InputSpec};
 use crate::tensor::{BatchData, BatchInput, BatchSequence, HostTensor, TensorData};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,8 +18,8 @@ pub struct Blueprint {
     streaming: Streaming,
     prelude: Option<Executor<f32>>,
     hoisted: Option<Executor<f32>>,
-    /// Names of the constants, for messages.
-    constants: Vec<String>,
+    /// The inputs that are constants.
+    pub(super) constants: Vec<InputSpec>,
 }
 
 impl Blueprint {
@@ -40,7 +40,7 @@ impl Blueprint {
             parameters: Arc::new(copy),
             prelude: streaming.prelude.clone().map(Executor::new).transpose()?,
             hoisted: streaming.hoisted.clone().map(Executor::new).transpose()?,
-            constants: others.map(|(_, input)| input.name.clone()).collect(),
+            constants: others.map(|(_, input)| input.clone()).collect(),
             streaming,
         })
     }
@@ -58,11 +58,11 @@ impl Blueprint {
             return Err(Error::data(format!(
                 "A session of this model needs {} constants ({}); got {}",
                 self.constants.len(),
-                self.constants.join(", "),
+                self.constants.iter().map(|input| input.name.as_str()).collect::<Vec<_>>().join(", "),
                 constants.len()
             )));
         }
-        for (constant, name) in constants.iter().zip(&self.constants) {
+        for (constant, InputSpec { name, .. }) in constants.iter().zip(&self.constants) {
             let rows = constant.shape.first().copied().unwrap_or(0);
             if rows != batch {
                 return Err(Error::shape(format!(
@@ -115,7 +115,7 @@ impl Blueprint {
 }
 
 /// A tensor as an input.
-pub(super) fn borrowed(tensor: &HostTensor) -> BatchInput<'_, f32> {
+fn borrowed(tensor: &HostTensor) -> BatchInput<'_, f32> {
     let data = match &tensor.data {
         TensorData::F32(data) => BatchData::Shared(data),
         TensorData::I32(data) => BatchData::Int(data),

@@ -118,3 +118,8 @@ export function checkOptions(where: string, given: unknown, rules: OptionRules):
     }
   }
 }
+
+/** The options that were given a value. */
+export function given<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
+}

@@ -157,6 +157,17 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     })
   }
 
+  /** @internal As `predict`, for the outputs with these numbers alone. */
+  async predictOutputs(x: DataSet, wanted: readonly number[], options: PredictOptions = {}): Promise<Tensor[]> {
+    const { signal, batchSize = defaultBatchSize } = options
+    return await this.#turns.queue('predict', 'callbacks', async () => {
+      const engine = this.#engine('predict')
+      const data = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'), signal)
+      const outputs = await cancellable(signal, (cancel) => engine.predict(data, batchSize, cancel, [...wanted]))
+      return outputs.map(asTensor)
+    })
+  }
+
   /** As `predict`, on this thread: for inputs so small that waiting would cost more. */
   predictSync(x: DataSet, options: PredictSyncOptions = {}): Out {
     checkPredictSync(options)

@@ -40,6 +40,8 @@ export interface FitOptions {
   readonly validationBatchSize?: number
   /** Whether every epoch has the rows in an order of its own; default true. */
   readonly shuffle?: boolean
+  /** Whether a batch holds rows of similar lengths, so that there is little padding; which rows these are still changes by epoch. Default false. */
+  readonly bucketByLength?: boolean
   /** Decides the order of the rows; default the model's seed. */
   readonly seed?: number
   /** The number of the first epoch, to go on from an earlier training; default 0. */
@@ -79,6 +81,7 @@ const fitRules: OptionRules = {
     ),
     validationBatchSize: batchSize,
     shuffle: flag,
+    bucketByLength: flag,
     seed,
     initialEpoch: integer(0),
     sampleWeight: anything,

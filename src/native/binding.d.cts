@@ -31,11 +31,11 @@ export declare class NativeModel {
    */
   predictSync(inputs: NativeTensor[], batchSize: number): Array<NativeTensor>
   /**
-   * The outputs for inputs, in batches.
+   * The outputs for inputs, in batches; of all outputs or of those with the given numbers.
    *
    * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`.
    */
-  predict(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag): Promise<NativeTensor[]>
+  predict(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[]): Promise<NativeTensor[]>
   /**
    * The total loss, then each metric, averaged over all rows. Inputs are the model's, then targets, then weights.
    *

@@ -1,4 +1,4 @@
-import { abortSignal, checkOptions, custom, flag, integer, number, oneOf, positive, seed } from '../options.js'
+import { abortSignal, checkOptions, custom, flag, given, integer, number, oneOf, positive, seed } from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import type { LabelledText } from './rows.js'
 
@@ -167,9 +167,4 @@ export function predictionSettings(
 ): PredictTextsOptions & { batchSize: number } {
   checkOptions(where, options, { accepted: { batchSize: integer(1), signal: abortSignal } })
   return { batchSize: trainingDefaults.batchSize, ...given(options) }
-}
-
-/** The options that were given a value. */
-function given<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 }

@@ -39,12 +39,12 @@ impl NativeModel {
         })
     }
 
-    /// The outputs for inputs, in batches.
+    /// The outputs for inputs, in batches; of all outputs or of those with the given numbers.
     ///
     /// Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`.
     #[napi(
         catch_unwind,
-        ts_args_type = "inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag",
+        ts_args_type = "inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[]",
         ts_return_type = "Promise<NativeTensor[]>"
     )]
     pub fn predict<'env>(
@@ -53,12 +53,20 @@ impl NativeModel {
         inputs: Unknown<'env>,
         batch_size: Unknown<'env>,
         cancel: Unknown<'env>,
+        outputs: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
+            let wanted = if argument::is_missing(&outputs) {
+                None
+            } else {
+                Some(argument::list(&outputs, "outputs", |item, what| argument::integer(&item, what, 0))?)
+            };
             self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
-                let outputs = trainer.predict(&inputs, batch_size, cancel, &mut |_| {})?;
+                let all = || (0..trainer.spec().outputs.len()).collect();
+                let wanted = wanted.unwrap_or_else(all);
+                let outputs = trainer.predict_some(&inputs, batch_size, &wanted, cancel, &mut |_| {})?;
                 Ok(outputs.into_iter().map(NativeTensor::from).collect::<Vec<_>>())
             })
         })

@@ -5,6 +5,7 @@ mod dataset;
 mod event;
 mod fit;
 mod gradients;
+mod order;
 mod predict;
 mod spec;
 mod step;

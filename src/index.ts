@@ -20,6 +20,7 @@ export * as losses from './losses/index.js'
 export * as metrics from './metrics/index.js'
 export type {
   BatchOptions,
+  BeamSearchOptions,
   CompileOptions,
   Cotangents,
   EvaluateOptions,
@@ -27,6 +28,7 @@ export type {
   Functional,
   FunctionalOptions,
   Gradients,
+  Hypothesis,
   Model,
   Prediction,
   PredictOptions,

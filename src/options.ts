@@ -69,6 +69,12 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** What can abort a call. */
+export const abortSignal: Check = custom(
+  'an AbortSignal',
+  (value) => isRecord(value) && 'aborted' in value && 'addEventListener' in value,
+)
+
 /** What {@link checkOptions} accepts. */
 export interface OptionRules {
   /** The options and the values they take. */
@@ -111,4 +117,9 @@ export function checkOptions(where: string, given: unknown, rules: OptionRules):
       throw new SeqloomError('ERR_OPTION', `${where}: ${name} is missing; it must be ${check?.expected}`)
     }
   }
+}
+
+/** The options that were given a value. */
+export function given<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 }

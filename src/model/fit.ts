@@ -84,6 +84,7 @@ class FitLoop {
       epochs: options.epochs ?? 1,
       batchSize,
       shuffle: options.shuffle ?? true,
+      bucketByLength: options.bucketByLength ?? false,
       seed: options.seed ?? model.seed,
       validationSplit: options.validationSplit ?? 0,
       validationBatchSize: options.validationBatchSize ?? batchSize,

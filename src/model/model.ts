@@ -27,7 +27,8 @@ import {
   type PredictSyncOptions,
 } from './runOptions.js'
 import { saveFolder } from './save.js'
-import { checkSession, Session, type SessionOptions, stepSlot } from './session.js'
+import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch } from './search.js'
+import { Session, type SessionOptions, sessionPlan } from './session.js'
 import { convertExamples, cotangentSlots, type Examples, inputSlots } from './slots.js'
 import { summarize } from './summary.js'
 import { outputNames, type Topology } from './topology.js'
@@ -168,6 +169,17 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     })
   }
 
+  /** @internal As `predict`, for the outputs with these numbers alone. */
+  async predictOutputs(x: DataSet, wanted: readonly number[], options: PredictOptions = {}): Promise<Tensor[]> {
+    const { signal, batchSize = defaultBatchSize } = options
+    return await this.#turns.queue('predict', 'callbacks', async () => {
+      const engine = this.#engine('predict')
+      const data = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'), signal)
+      const outputs = await cancellable(signal, (cancel) => engine.predict(data, batchSize, cancel, [...wanted]))
+      return outputs.map(asTensor)
+    })
+  }
+
   /** As `predict`, on this thread: for inputs so small that waiting would cost more. */
   predictSync(x: DataSet, options: PredictSyncOptions = {}): Out {
     checkPredictSync(options)
@@ -285,16 +297,35 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return summarize(this.name, this.topology())
   }
 
-  /** Runs the model one step at a time. Errors: `ERR_UNSUPPORTED` for models that cannot stream, such as bidirectional ones. */
-  session(options: SessionOptions = {}): Session {
-    const batchSize = checkSession(options)
-    const topology = this.topology()
-    const slot = stepSlot(inputSlots(topology), topology.outputs.length)
+  /**
+   * Runs the model one step at a time: `m.session({ batchSize: 1 })`, and for a model of several inputs, such as a decoder with attention,
+   * `m.session({ constants: { source } })` with all inputs but the one that comes step by step. Errors: `ERR_UNSUPPORTED` for models that cannot
+   * stream, such as bidirectional ones; `ERR_OPTION`, `ERR_DATA` and `ERR_SHAPE` for unsuitable constants.
+   */
+  session(options: SessionOptions = {}): Session<Out> {
     const engine = this.#turns.now('session', 'callbacks', () => this.#engine('session'))
-    return new Session(
-      callNative(() => engine.session(batchSize)),
+    const { batchSize, step, slot, constants } = sessionPlan(options, inputSlots(this.topology()))
+    return new Session<Out>(
+      callNative(() => engine.session(batchSize, step, [...constants])),
       batchSize,
       slot,
+      this.returnsList(),
+    )
+  }
+
+  /**
+   * Writes the most probable sequences of tokens: for each row of the constants, such as an encoder's input, a decoder writes token after token, each of
+   * `beamWidth` hypotheses going on with the tokens its first output finds most probable, until it ends. All of it runs natively, for all rows at once. The
+   * greedy hypothesis keeps a place in the beam, so that the best one never scores below it.
+   *
+   * Resolves to the `nBest` hypotheses of each row, the best one first. Rejects with `ERR_OPTION`, `ERR_DATA` or `ERR_SHAPE` for unsuitable options and
+   * constants, with `ERR_UNSUPPORTED` for models that cannot stream or whose first output is not `[batch, time, tokens]`, with `ERR_STATE` during `fit`
+   * and with an AbortError.
+   */
+  async beamSearch(options: BeamSearchOptions): Promise<Hypothesis[][]> {
+    checkBeamSearch(options)
+    return await this.#turns.queue('beamSearch', 'callbacks', () =>
+      runBeamSearch(this.#engine('beamSearch'), inputSlots(this.topology()), options),
     )
   }
 

@@ -1,7 +1,7 @@
 import { type Callback, checkCallbacks } from '../callbacks/callback.js'
 import type { Data, DataSet } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
-import { checkOptions, custom, flag, integer, number, type OptionRules, seed } from '../options.js'
+import { abortSignal, checkOptions, custom, flag, integer, number, type OptionRules, seed } from '../options.js'
 
 /** Options of {@link Model.predict}. */
 export interface PredictOptions {
@@ -40,6 +40,8 @@ export interface FitOptions {
   readonly validationBatchSize?: number
   /** Whether every epoch has the rows in an order of its own; default true. */
   readonly shuffle?: boolean
+  /** Whether a batch holds rows of similar lengths, so that there is little padding; which rows these are still changes by epoch. Default false. */
+  readonly bucketByLength?: boolean
   /** Decides the order of the rows; default the model's seed. */
   readonly seed?: number
   /** The number of the first epoch, to go on from an earlier training; default 0. */
@@ -55,20 +57,16 @@ export interface FitOptions {
 /** The rows that are computed at once unless options say otherwise, as in Keras. */
 export const defaultBatchSize = 32
 
-const signal = custom(
-  'an AbortSignal',
-  (v) => typeof v === 'object' && v !== null && 'aborted' in v && 'addEventListener' in v,
-)
 const anything = custom('data', () => true)
 const batchSize = integer(1)
 
 const predictRules: OptionRules = {
-  accepted: { batchSize, signal },
+  accepted: { batchSize, signal: abortSignal },
   refused: { verbose: [0, false], steps: [null] },
 }
 
 const evaluateRules: OptionRules = {
-  accepted: { batchSize, signal, sampleWeight: anything },
+  accepted: { batchSize, signal: abortSignal, sampleWeight: anything },
   refused: { verbose: [0, false], steps: [null], returnDict: [false] },
 }
 
@@ -83,11 +81,12 @@ const fitRules: OptionRules = {
     ),
     validationBatchSize: batchSize,
     shuffle: flag,
+    bucketByLength: flag,
     seed,
     initialEpoch: integer(0),
     sampleWeight: anything,
     callbacks: custom('a callback or an array of them', () => true),
-    signal,
+    signal: abortSignal,
   },
   refused: {
     verbose: [0, false],

@@ -1,79 +1,133 @@
-import { convertOne, runSync, type Slot } from '../data/index.js'
+import { convertAll, convertOne, runSync, type Slot, type Staged } from '../data/index.js'
 import { type Data, isNumericArray, sizeOf, type Tensor } from '../data/tensor.js'
 import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
 import { type Shape, showShape } from '../graph/shape.js'
 import type { NativeSession } from '../native/index.js'
-import { checkOptions, integer } from '../options.js'
+import { checkOptions, custom, integer, isRecord } from '../options.js'
+import type { Prediction } from './model.js'
 
 /** Options of {@link Model.session}. */
 export interface SessionOptions {
-  /** How many sequences go on side by side; default 1. */
+  /** How many sequences go on side by side; default the number of rows of the constants, or 1. */
   readonly batchSize?: number
+  /**
+   * The values of all inputs but the one that comes step by step, by name, with a row for each sequence: what a decoder reads (an encoder's input, or
+   * its memory), and initial states. What depends on them alone is computed once. Default none.
+   */
+  readonly constants?: Readonly<Record<string, Data>>
 }
 
-/** Checks the options of a session. */
-export function checkSession(options: SessionOptions): number {
-  checkOptions('session', options, { accepted: { batchSize: integer(1) } })
-  return options.batchSize ?? 1
+/** What a session is made of: which input comes step by step, and the values of the others. */
+export interface SessionPlan {
+  readonly batchSize: number
+  /** The number of the step's input, and what one step of it is. */
+  readonly step: number
+  readonly slot: Slot
+  readonly constants: readonly Staged[]
+}
+
+/** Checks the options of a session against a model's inputs. Errors: `ERR_OPTION`, `ERR_DATA`, `ERR_SHAPE`, `ERR_UNSUPPORTED`. */
+export function sessionPlan(options: SessionOptions, inputs: readonly Slot[]): SessionPlan {
+  const byName = custom('an object of values by input name', (value) => isRecord(value) && !Array.isArray(value))
+  checkOptions('session', options, { accepted: { batchSize: integer(1), constants: byName } })
+  const given = options.constants ?? {}
+  const { step, slot, others } = splitInputs('session', Object.keys(given), inputs)
+  const constants = others.length > 0 ? runSync(convertAll(others, { ...given }, 'constant')) : []
+  const batchSize = options.batchSize ?? constants[0]?.shape[0] ?? 1
+  return { batchSize, step, slot, constants }
+}
+
+/** Which of a model's inputs comes step by step: the one that is not among the named constants. */
+export function splitInputs(
+  where: string,
+  named: readonly string[],
+  inputs: readonly Slot[],
+): { readonly step: number; readonly slot: Slot; readonly others: readonly Slot[] } {
+  const names = inputs.map(({ name }) => name)
+  const unknown = named.find((name) => !names.includes(name))
+  if (unknown !== undefined) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `${where}: constants: there is no input '${unknown}'; the inputs are ${names.join(', ')}`,
+    )
+  }
+  const steps = inputs.filter(({ name }) => !named.includes(name))
+  const [input] = steps
+  if (!input || steps.length > 1) {
+    const found = steps.length === 0 ? 'all are given' : `${steps.map(({ name }) => name).join(' and ')} are not given`
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `${where}: all inputs but the one that comes step by step must be in constants; ${found}`,
+    )
+  }
+  if (input.shape.length < 2) throw new SeqloomError('ERR_UNSUPPORTED', `${where}: ${input.where} is no sequence`)
+  const shape: Shape = [null, ...input.shape.slice(2)]
+  return { step: inputs.indexOf(input), slot: { ...input, shape }, others: inputs.filter((other) => other !== input) }
 }
 
 /**
  * Runs a model one step at a time: the states stay inside. It uses the weights that the model had when the session was made.
  * Errors: `ERR_UNSUPPORTED` for models that cannot stream, `ERR_STATE` after it was disposed.
  */
-export class Session implements Disposable {
+export class Session<Out extends Prediction = Prediction> implements Disposable {
   readonly batchSize: number
   readonly #slot: Slot
+  readonly #list: boolean
   readonly #direct: typeof Float32Array | typeof Int32Array
   readonly #inputLength: number
-  readonly #outputLength: number
+  readonly #shapes: readonly (readonly number[])[]
   #native: NativeSession | undefined
 
-  /** @internal */
-  constructor(native: NativeSession, batchSize: number, slot: Slot) {
+  /** @internal `list` says whether a step gives an array of outputs. */
+  constructor(native: NativeSession, batchSize: number, slot: Slot, list: boolean) {
     this.#native = native
     this.batchSize = batchSize
     this.#slot = slot
+    this.#list = list
     this.#direct = slot.dtype === 'int32' ? Int32Array : Float32Array
     this.#inputLength = sizeOf([batchSize, ...stepShape(slot)])
-    this.#outputLength = native.outputLength
+    this.#shapes = callNative(() => native.outputShapes())
   }
 
   /**
    * Takes the next step of each sequence, `[batch, features]` or `[batch]` tokens (one row or one token alone for a batch of 1; typed
-   * arrays without a shape hold the rows one after the other).
+   * arrays without a shape hold the rows one after the other). Gives the model's output for it, `[batch, …]`, or an array of outputs.
    */
-  step(input: Data | number): Tensor {
+  step(input: Data | number): Out {
     const native = this.#alive('step')
     // The native side checks the elements itself.
     const direct = input instanceof this.#direct && input.length === this.#inputLength
     const data = direct ? input : this.#convert(input)
-    const output = new Float32Array(this.#outputLength)
+    const outputs = this.#shapes.map((shape): Tensor => ({ data: new Float32Array(sizeOf(shape)), shape: [...shape] }))
     try {
-      native.step(data, output)
+      outputs.forEach((output, index) => {
+        if (index === 0) native.step(data, output.data)
+        else native.readOutput(index, output.data)
+      })
     } catch (error) {
       throw fromNative(error)
     }
-    return { data: output, shape: [this.batchSize, output.length / this.batchSize] }
+    return (this.#list ? outputs : outputs[0]) as Out
   }
 
-  /** Sets the states back to the beginning of a sequence. */
+  /** Sets the states back to the beginning of a sequence; constants stay. */
   reset(): void {
     const native = this.#alive('reset')
     callNative(() => native.reset())
   }
 
   /** Another session that goes on from the same states. */
-  clone(): Session {
+  clone(): Session<Out> {
     const native = this.#alive('clone')
-    return new Session(
+    return new Session<Out>(
       callNative(() => native.clone()),
       this.batchSize,
       this.#slot,
+      this.#list,
     )
   }
 
-  /** Row i goes on from what was row `indices[i]`, as beam search needs it. */
+  /** Row i goes on from what was row `indices[i]`, constants included, as beam search needs it. */
   reorder(indices: ArrayLike<number>): void {
     const native = this.#alive('reorder')
     if (indices === null || typeof indices !== 'object' || indices.length !== this.batchSize) {
@@ -138,17 +192,4 @@ export class Session implements Disposable {
 /** The shape of one row of a step; the native side takes a size that is not known as 1. */
 function stepShape(slot: Slot): number[] {
   return slot.shape.slice(1).map((dim) => dim ?? 1)
-}
-
-/** What one step of a model's only input is, or `ERR_UNSUPPORTED` for models with several inputs or outputs. */
-export function stepSlot(inputs: readonly Slot[], outputs: number): Slot {
-  const [input] = inputs
-  if (!input || inputs.length !== 1 || outputs !== 1) {
-    throw new SeqloomError('ERR_UNSUPPORTED', 'session: only models with one input and one output can stream so far')
-  }
-  if (input.shape.length < 2) {
-    throw new SeqloomError('ERR_UNSUPPORTED', `session: ${input.where} is no sequence`)
-  }
-  const shape: Shape = [null, ...input.shape.slice(2)]
-  return { ...input, shape }
 }

@@ -23,11 +23,11 @@ export declare class NativeModel {
    */
   predictSync(inputs: NativeTensor[], batchSize: number): Array<NativeTensor>
   /**
-   * The outputs for inputs, in batches.
+   * The outputs for inputs, in batches; of all outputs or of those with the given numbers.
    *
    * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`.
    */
-  predict(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag): Promise<NativeTensor[]>
+  predict(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[]): Promise<NativeTensor[]>
   /**
    * The total loss, then each metric, averaged over all rows. Inputs are the model's, then targets, then weights.
    *
@@ -67,11 +67,13 @@ export declare class NativeModel {
    */
   resume(stop: boolean): void
   /**
-   * Runs the model one step at a time, with copies of its present weights.
+   * Runs the model one step at a time, with copies of its present weights: input `step` comes step by step, `constants` are all
+   * others, in order.
    *
-   * Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_STATE` if the model is busy.
+   * Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_STATE` if the
+   * model is busy.
    */
-  session(batchSize: number): NativeSession
+  session(batchSize: number, step?: number, constants?: NativeTensor[]): NativeSession
   /**
    * Builds a model from the JSON of its graph; `seed` keys its weights and everything random.
    *
@@ -127,19 +129,36 @@ export declare class NativeModel {
   learningRate(): number
   /** Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is `ERR_STATE`. */
   free(): void
+  /**
+   * Searches for the most probable sequence of tokens for each row of the constants; input `step` is the decoder's.
+   *
+   * Errors: `ERR_UNSUPPORTED` for models that cannot stream or have no such outputs; `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`;
+   * `ERR_STATE` during `fit`; `ABORTED`.
+   */
+  search(step: number, constants: NativeTensor[], optionsJson: string, cancel?: CancelFlag): Promise<NativeHypotheses>
 }
 
 /** A model that runs one step at a time; the states stay inside. */
 export declare class NativeSession {
-  /** Elements of the output of a step. */
-  get outputLength(): number
   /**
-   * Takes the next step of each sequence, `[batch, features]` values or `[batch]` tokens, and writes the output's rows
-   * to `output`, which has `outputLength` elements.
+   * The shapes of the outputs of a step, batch first and without the time.
+   *
+   * Errors: `ERR_SHAPE` where constants do not fit the model.
+   */
+  outputShapes(): Array<Array<number>>
+  /**
+   * Takes the next step of each sequence, `[batch, features]` values or `[batch]` tokens, and writes the first output's rows
+   * to `output`.
    *
    * Errors: `ERR_SHAPE` for a wrong number of elements, `ERR_DATA` for a wrong type or a token outside the vocabulary.
    */
   step(input: Float32Array | Int32Array, output: Float32Array): void
+  /**
+   * Writes the rows of another output of the last step to `output`.
+   *
+   * Errors: `ERR_STATE` before the first step or for an output that does not exist, `ERR_SHAPE`.
+   */
+  readOutput(index: number, output: Float32Array): void
   /** Sets the states back to the beginning of a sequence. */
   reset(): void
   /**
@@ -334,6 +353,26 @@ export interface NativeStateGradient {
   name: string
   /** `[batch, time, …]`. */
   gradient: NativeTensor
+}
+
+/** Hypotheses, row after row, the best one of each row first; their tokens and alignments lie one after the other. */
+export interface NativeHypotheses {
+  /** How many each row has. */
+  counts: Uint32Array
+  /** How many tokens each has. */
+  lengths: Uint32Array
+  /** The tokens of all. */
+  tokens: Int32Array
+  /** The logarithm of each one's probability. */
+  logProbabilities: Float64Array
+  /** What each is ordered by. */
+  scores: Float64Array
+  /** 1 for each that has come to its end, 0 for one that was cut. */
+  finished: Uint8Array
+  /** How many weights of alignments each has. */
+  aligned: Uint32Array
+  /** The alignments of all. */
+  alignments: Float32Array
 }
 
 /** A tensor over a typed array that nothing else writes to. */

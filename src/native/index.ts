@@ -8,6 +8,7 @@ export type {
   NamedState,
   NamedTensor,
   NativeGradients,
+  NativeHypotheses,
   NativeModel,
   NativeSession,
   NativeTensor,

@@ -1,14 +1,19 @@
-import type { Sequential } from '../model/index.js'
+import type { Tensor } from '../data/tensor.js'
 
-/** Keeps the weights of the epoch with the highest accuracy so far; of equals, the one with the lowest loss. */
+/** What has weights. */
+interface Weighted {
+  getWeights(): Tensor[]
+  setWeights(weights: readonly Tensor[]): void
+}
+
+/** Keeps the weights of the epoch with the lowest cost so far; of equals, the one with the lowest next cost. */
 export class BestWeights {
-  readonly #model: Sequential
-  #weights: ReturnType<Sequential['getWeights']> | undefined
-  #accuracy = Number.NEGATIVE_INFINITY
-  #loss = Number.POSITIVE_INFINITY
+  readonly #model: Weighted
+  #weights: Tensor[] | undefined
+  #costs: readonly number[] = []
   #epoch: number | undefined
 
-  constructor(model: Sequential) {
+  constructor(model: Weighted) {
     this.#model = model
   }
 
@@ -18,10 +23,11 @@ export class BestWeights {
   }
 
   /** Remembers the model's weights if this epoch is the best so far. */
-  offer(epoch: number, accuracy: number, loss: number): void {
-    if (!(accuracy > this.#accuracy || (accuracy === this.#accuracy && loss < this.#loss))) return
-    this.#accuracy = accuracy
-    this.#loss = loss
+  offer(epoch: number, costs: readonly number[]): void {
+    const different = costs.findIndex((cost, index) => cost !== this.#costs[index])
+    const [cost, least = Number.POSITIVE_INFINITY] = [costs[different], this.#costs[different]]
+    if (!(cost !== undefined && cost < least)) return
+    this.#costs = costs
     this.#epoch = epoch
     this.#weights = this.#model.getWeights()
   }

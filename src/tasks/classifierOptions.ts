@@ -1,4 +1,4 @@
-import { checkOptions, custom, flag, integer, isRecord, number, oneOf, positive, seed } from '../options.js'
+import { abortSignal, checkOptions, custom, flag, given, integer, number, oneOf, positive, seed } from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import type { LabelledText } from './rows.js'
 
@@ -134,11 +134,6 @@ export type TrainingSettings = TrainClassifierOptions &
   Required<Pick<TrainClassifierOptions, keyof typeof trainingDefaults>>
 
 const callback = custom('a function', (value) => typeof value === 'function')
-const abortSignal = custom(
-  'an AbortSignal',
-  (value) => isRecord(value) && 'aborted' in value && 'addEventListener' in value,
-)
-
 /** Checks the options of `TextClassifier.train` and fills in the defaults; `ERR_OPTION`. */
 export function trainingSettings(options: TrainClassifierOptions): TrainingSettings {
   checkOptions('TextClassifier.train', options, {
@@ -172,9 +167,4 @@ export function predictionSettings(
 ): PredictTextsOptions & { batchSize: number } {
   checkOptions(where, options, { accepted: { batchSize: integer(1), signal: abortSignal } })
   return { batchSize: trainingDefaults.batchSize, ...given(options) }
-}
-
-/** The options that were given a value. */
-function given<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 }

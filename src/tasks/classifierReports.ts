@@ -13,7 +13,7 @@ export function reports(total: number, settings: TrainingSettings, best: BestWei
     async onEpochEnd(index, logs) {
       const { val_loss: valLoss, val_accuracy: valAccuracy } = logs
       const epoch = index + 1
-      best.offer(epoch, valAccuracy ?? value(logs, 'accuracy'), valLoss ?? value(logs, 'loss'))
+      best.offer(epoch, [-(valAccuracy ?? value(logs, 'accuracy')), valLoss ?? value(logs, 'loss')])
       const ended: ClassifierEpoch = {
         ...{ epoch, epochs, ...measured(logs) },
         ...(valLoss !== undefined && { valLoss }),

@@ -9,3 +9,14 @@ export type { Evaluation } from './evaluation.js'
 export type { LabelledText } from './rows.js'
 export type { Prediction } from './textClassifier.js'
 export { TextClassifier } from './textClassifier.js'
+export type { TranslationRow } from './translationRows.js'
+export type { TranslationEvaluation } from './translationScores.js'
+export { type Alignment, type Translation, Translator } from './translator.js'
+export type {
+  TrainTranslatorOptions,
+  TranslateOptions,
+  TranslatorEpoch,
+  TranslatorOptions,
+  TranslatorProgress,
+} from './translatorOptions.js'
+export type { Writing } from './units.js'

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { SeqloomError } from '../errors.js'
 import { Tokenizer, type TokenizerOptions } from './tokenizer.js'
 
+export { type Bleu, bleu } from './bleu.js'
 export type { EncodeOptions, TokenizerOptions, VocabularyToken } from './tokenizer.js'
 export { Tokenizer } from './tokenizer.js'
 

@@ -9,7 +9,7 @@ use crate::{argument, cancel, fit};
 use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
-use seqloom_graph::decode::Session;
+use seqloom_graph::decode::Blueprint;
 use seqloom_graph::train::{FitOptions, Trainer};
 use seqloom_graph::{HostTensor, StateGradient, TensorData};
 use std::sync::Arc;
@@ -39,12 +39,12 @@ impl NativeModel {
         })
     }
 
-    /// The outputs for inputs, in batches.
+    /// The outputs for inputs, in batches; of all outputs or of those with the given numbers.
     ///
     /// Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`.
     #[napi(
         catch_unwind,
-        ts_args_type = "inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag",
+        ts_args_type = "inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[]",
         ts_return_type = "Promise<NativeTensor[]>"
     )]
     pub fn predict<'env>(
@@ -53,12 +53,20 @@ impl NativeModel {
         inputs: Unknown<'env>,
         batch_size: Unknown<'env>,
         cancel: Unknown<'env>,
+        outputs: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
+            let wanted = if argument::is_missing(&outputs) {
+                None
+            } else {
+                Some(argument::list(&outputs, "outputs", |item, what| argument::integer(&item, what, 0))?)
+            };
             self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
-                let outputs = trainer.predict(&inputs, batch_size, cancel, &mut |_| {})?;
+                let all = || (0..trainer.spec().outputs.len()).collect();
+                let wanted = wanted.unwrap_or_else(all);
+                let outputs = trainer.predict_some(&inputs, batch_size, &wanted, cancel, &mut |_| {})?;
                 Ok(outputs.into_iter().map(NativeTensor::from).collect::<Vec<_>>())
             })
         })
@@ -219,16 +227,31 @@ impl NativeModel {
         guard(|| self.shared.resume(argument::boolean(&stop, "stop")?))
     }
 
-    /// Runs the model one step at a time, with copies of its present weights.
+    /// Runs the model one step at a time, with copies of its present weights: input `step` comes step by step, `constants` are all
+    /// others, in order.
     ///
-    /// Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_STATE` if the model is busy.
-    #[napi(catch_unwind, ts_args_type = "batchSize: number")]
-    pub fn session(&self, env: &Env, batch_size: Unknown<'_>) -> Result<NativeSession, ErrorCode> {
+    /// Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_STATE` if the
+    /// model is busy.
+    #[napi(catch_unwind, ts_args_type = "batchSize: number, step?: number, constants?: NativeTensor[]")]
+    pub fn session(
+        &self,
+        env: &Env,
+        batch_size: Unknown<'_>,
+        step: Unknown<'_>,
+        constants: Unknown<'_>,
+    ) -> Result<NativeSession, ErrorCode> {
         guard(|| {
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
-            let session = self
-                .shared
-                .now(move |trainer| Ok(Session::new(trainer.spec(), trainer.parameters(), batch_size)?))?;
+            let step = if argument::is_missing(&step) { 0 } else { argument::integer(&step, "step", 0)? };
+            let constants = if argument::is_missing(&constants) {
+                Vec::new()
+            } else {
+                tensor::read_list(&constants, "constants")?
+            };
+            let session = self.shared.now(move |trainer| {
+                let mut blueprint = Blueprint::new(trainer.spec(), trainer.parameters(), step)?;
+                Ok(blueprint.session(batch_size, &constants)?)
+            })?;
             Ok(NativeSession::new(env, session))
         })
     }

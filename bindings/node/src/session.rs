@@ -63,14 +63,19 @@ impl NativeSession {
         }
     }
 
-    /// Elements of the output of a step.
-    #[napi(getter, catch_unwind)]
-    pub fn output_length(&self) -> Result<f64, ErrorCode> {
-        guard(|| self.with(|session| Ok(session.output_len() as f64)))
+    /// The shapes of the outputs of a step, batch first and without the time.
+    ///
+    /// Errors: `ERR_SHAPE` where constants do not fit the model.
+    #[napi(catch_unwind)]
+    pub fn output_shapes(&self) -> Result<Vec<Vec<f64>>, ErrorCode> {
+        guard(|| {
+            let shapes = self.with(|session| Ok(session.output_shapes()?))?;
+            Ok(shapes.into_iter().map(|shape| shape.into_iter().map(|dim| dim as f64).collect()).collect())
+        })
     }
 
-    /// Takes the next step of each sequence, `[batch, features]` values or `[batch]` tokens, and writes the output's rows
-    /// to `output`, which has `outputLength` elements.
+    /// Takes the next step of each sequence, `[batch, features]` values or `[batch]` tokens, and writes the first output's rows
+    /// to `output`.
     ///
     /// Errors: `ERR_SHAPE` for a wrong number of elements, `ERR_DATA` for a wrong type or a token outside the vocabulary.
     #[napi(catch_unwind, ts_args_type = "input: Float32Array | Int32Array, output: Float32Array")]
@@ -82,7 +87,21 @@ impl NativeSession {
                 Input::Floats(data) => BatchData::Float(data),
                 Input::Integers(data) => BatchData::Int(data),
             };
-            self.with(|session| argument::write(&output, "output", session.step(data)?))
+            self.with(|session| {
+                session.step(data)?;
+                argument::write(&output, "output", session.output(0)?)
+            })
+        })
+    }
+
+    /// Writes the rows of another output of the last step to `output`.
+    ///
+    /// Errors: `ERR_STATE` before the first step or for an output that does not exist, `ERR_SHAPE`.
+    #[napi(catch_unwind, ts_args_type = "index: number, output: Float32Array")]
+    pub fn read_output(&self, index: Unknown<'_>, output: Unknown<'_>) -> Result<(), ErrorCode> {
+        guard(|| {
+            let index = argument::integer(&index, "index", 0)?;
+            self.with(|session| argument::write(&output, "output", session.output(index)?))
         })
     }
 

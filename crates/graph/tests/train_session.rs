@@ -1,8 +1,8 @@
 //! Streaming sessions: step by step gives what the whole sequence gives.
 
-use seqloom_graph::decode::Session;
+use seqloom_graph::decode::{Blueprint, Session};
 use seqloom_graph::train::Trainer;
-use seqloom_graph::{BatchData, Code, HostTensor, Sequence, TensorData};
+use seqloom_graph::{BatchData, Code, HostTensor, Result, Sequence, TensorData};
 use serde_json::{Value, json};
 use std::sync::atomic::AtomicBool;
 
@@ -41,8 +41,17 @@ fn graph() -> Value {
 
 const TOKENS: [[i32; 6]; 2] = [[1, 5, 3, 10, 0, 2], [7, 7, 1, 2, 9, 4]];
 
+fn open(trainer: &Trainer, batch: usize) -> Result<Session> {
+    Blueprint::new(trainer.spec(), trainer.parameters(), 0)?.session(batch, &[])
+}
+
+fn read(session: &mut Session, tokens: &[i32]) -> Result<Vec<f32>> {
+    session.step(BatchData::Int(tokens))?;
+    session.output(0).map(<[f32]>::to_vec)
+}
+
 fn step(session: &mut Session, time: usize) -> Vec<f32> {
-    session.step(BatchData::Int(&TOKENS.map(|row| row[time]))).unwrap().to_vec()
+    read(session, &TOKENS.map(|row| row[time])).unwrap()
 }
 
 #[test]
@@ -60,7 +69,7 @@ fn steps_give_the_whole_sequence() {
             "row {row}, step {time}: {got:?} for {want:?}"
         );
     };
-    let mut session = Session::new(trainer.spec(), trainer.parameters(), 2).unwrap();
+    let mut session = open(&trainer, 2).unwrap();
     for time in 0..3 {
         let output = step(&mut session, time);
         close(&output[..3], 0, time);
@@ -78,7 +87,7 @@ fn steps_give_the_whole_sequence() {
     session.set_states(&saved).unwrap();
     // Both rows go on from what was row 0.
     session.reorder(&[0, 0]).unwrap();
-    let output = session.step(BatchData::Int(&[TOKENS[0][3]; 2])).unwrap().to_vec();
+    let output = read(&mut session, &[TOKENS[0][3]; 2]).unwrap();
     close(&output[..3], 0, 3);
     close(&output[3..], 0, 3);
 }
@@ -117,7 +126,7 @@ fn scans_stream_too() {
         HostTensor { data: TensorData::I32(TOKENS.concat()), shape: vec![2, 6], sequence: Sequence::Full };
     let whole = trainer.predict(&[tokens], 2, &AtomicBool::new(false), &mut |_| {}).unwrap().remove(0);
     let TensorData::F32(whole) = whole.data else { panic!("not float32") };
-    let mut session = Session::new(trainer.spec(), trainer.parameters(), 2).unwrap();
+    let mut session = open(&trainer, 2).unwrap();
     for time in 0..6 {
         let got = step(&mut session, time);
         for (index, got) in got.iter().enumerate() {
@@ -132,7 +141,7 @@ fn scans_stream_too() {
 #[test]
 fn misuse_is_refused() {
     let trainer = Trainer::new(&graph().to_string(), 9).unwrap();
-    let mut session = Session::new(trainer.spec(), trainer.parameters(), 2).unwrap();
+    let mut session = open(&trainer, 2).unwrap();
     assert_eq!(session.step(BatchData::Int(&[1])).unwrap_err().code, Code::Shape);
     assert_eq!(session.step(BatchData::Float(&[1.0; 2])).unwrap_err().code, Code::Data);
     let error = session.step(BatchData::Int(&[1, 11])).unwrap_err();
@@ -141,11 +150,8 @@ fn misuse_is_refused() {
     assert_eq!(session.reorder(&[0]).unwrap_err().code, Code::Shape);
     assert_eq!(session.reorder(&[0, 2]).unwrap_err().code, Code::Data);
     assert_eq!(session.set_states(&[]).unwrap_err().code, Code::Shape);
-    assert_eq!(Session::new(trainer.spec(), trainer.parameters(), 0).unwrap_err().code, Code::Option);
-    assert_eq!(
-        Session::new(trainer.spec(), trainer.parameters(), usize::MAX).unwrap_err().code,
-        Code::Memory
-    );
+    assert_eq!(open(&trainer, 0).unwrap_err().code, Code::Option);
+    assert_eq!(open(&trainer, usize::MAX).unwrap_err().code, Code::Memory);
 }
 
 #[test]
@@ -154,8 +160,6 @@ fn what_needs_the_whole_sequence_is_refused() {
     backward["nodes"][2]["attributes"]["order"] = json!("backward");
     let mut pooled = graph();
     pooled["nodes"][4] = json!({ "name": "pool", "op": "poolMax", "inputs": [7], "weights": [], "outputs": [9], "attributes": {} });
-    let mut two = graph();
-    two["outputs"] = json!([9, 8]);
     let mut reversed = scanned();
     reversed["nodes"][4]["attributes"]["order"] = json!("backward");
     let mut reading = scanned();
@@ -163,11 +167,9 @@ fn what_needs_the_whole_sequence_is_refused() {
         "attributes": { "axis": 2, "start": 0, "end": 1 } });
     reading["nodes"][4]["inputs"] = json!([5, 4]);
     reading["nodes"][4]["attributes"]["body"]["inputs"][3]["shape"] = json!([null, 5]);
-    for (graph, name) in
-        [(backward, "gru"), (pooled, "pool"), (two, "output"), (reversed, "cell"), (reading, "cell")]
-    {
+    for (graph, name) in [(backward, "gru"), (pooled, "pool"), (reversed, "cell"), (reading, "cell")] {
         let trainer = Trainer::new(&graph.to_string(), 9).unwrap();
-        let error = Session::new(trainer.spec(), trainer.parameters(), 1).unwrap_err();
+        let error = open(&trainer, 1).unwrap_err();
         assert_eq!(error.code, Code::Unsupported);
         assert!(error.message.contains(name), "{error}");
     }

@@ -1,101 +1,188 @@
-//! Turns a graph over sequences into a graph over one step whose states go in and come out.
+//! Cuts a model in two: what it computes once from its constants, and one step, whose states go in and come out.
 
+use super::hoist;
+use super::timing::{Timing, whole_sequence};
 use crate::error::{Error, Result};
+use crate::plan::Graph;
+use crate::shape::ANY;
 use crate::spec::{Dtype, GraphSpec, InputSpec, NodeSpec};
 use serde_json::Value;
+use std::collections::HashMap;
 
-/// Operations that compute each step from that step alone, once states are carried by the recurrent ones.
-const STEPWISE: [&str; 19] = [
-    "activation",
-    "add",
-    "average",
-    "cast",
-    "concatenate",
-    "dense",
-    "dropout",
-    "elementwise",
-    "embedding",
-    "lastStep",
-    "layerNorm",
-    "masking",
-    "maximum",
-    "minimum",
-    "multiply",
-    "parameter",
-    "scalar",
-    "stopGradient",
-    "subtract",
-];
-
-/// Those that do so along any axis behind the time.
-const ALONG_AN_AXIS: [&str; 5] = ["argmax", "normalize", "reduce", "slice", "softmax"];
-
-/// The graph of one step: input 0 is the model's, further inputs are initial states; output 0 is the model's, further
-/// outputs are last states, in the same order.
-#[derive(Debug)]
+/// A model cut in two.
+#[derive(Debug, Clone)]
 pub(super) struct Streaming {
-    pub(super) graph: GraphSpec,
-    /// The shape of each state's rows.
-    pub(super) states: Vec<Vec<usize>>,
+    /// From the constants to what steps read of them, then to initial states; none where the model has no constants.
+    pub(super) prelude: Option<GraphSpec>,
+    /// From what steps read of the constants, masks left aside, to what the steps' scans make of it alone.
+    pub(super) hoisted: Option<GraphSpec>,
+    /// One step. Inputs: the step's, the states, what is held (of the prelude, then hoisted). Outputs: the model's, then the states.
+    pub(super) step: GraphSpec,
+    pub(super) states: Vec<State>,
+    /// How many outputs of the prelude are held.
+    pub(super) held: usize,
+    /// The time axis of each output of the model.
+    pub(super) time_axes: Vec<Option<usize>>,
+}
+
+/// A state that is carried from step to step.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    /// The shape of its rows.
+    pub(super) shape: Vec<usize>,
+    /// The output of the prelude that it begins with; zeros where there is none.
+    pub(super) initial: Option<usize>,
+}
+
+/// A state on its way through the cut.
+struct Carried {
+    shape: Vec<usize>,
+    name: String,
+    /// The value that it begins with.
+    initial: Option<usize>,
+    /// The value that it ends with.
+    last: usize,
 }
 
 impl Streaming {
+    /// Cuts a model whose input `step` comes step by step, while all others are constants.
+    ///
     /// # Errors
     /// `ERR_UNSUPPORTED` naming what cannot run step by step.
-    pub(super) fn new(spec: &GraphSpec) -> Result<Self> {
-        let ([input], [_]) = (&spec.inputs[..], &spec.outputs[..]) else {
+    pub(super) fn new(spec: &GraphSpec, step: usize) -> Result<Self> {
+        let input = sequence_input(spec, step)?;
+        let metas = Graph::<f32>::new(spec.clone())?.values;
+        let mut timing = Timing::new(&metas, spec.inputs.len(), step);
+        let mut moving = Vec::new();
+        let mut standing = Vec::new();
+        let mut states: Vec<Carried> = Vec::new();
+        for node in &spec.nodes {
+            if !timing.visit(node)? {
+                standing.push(node.clone());
+                continue;
+            }
+            let mut node = node.clone();
+            // Ids behind all others stand for the states until everything is numbered anew.
+            take_states(&mut node, metas.len(), &mut states)?;
+            moving.push(node);
+        }
+        if let Some(output) = spec.outputs.iter().position(|&id| !timing.moves(id)) {
             return Err(Error::unsupported(format!(
-                "A session runs models with one input and one output; this one has {} and {}",
-                spec.inputs.len(),
-                spec.outputs.len()
-            )));
-        };
-        let sequence = match input.dtype {
-            Dtype::Int32 => input.shape.len() >= 2,
-            Dtype::Float32 => input.shape.len() >= 3,
-        };
-        if !sequence {
-            return Err(Error::unsupported(format!(
-                "A session needs sequences, but the input '{}' has none",
+                "The output {output} does not depend on the input '{}', which comes step by step",
                 input.name
             )));
         }
-        let mut graph = spec.clone();
-        graph.inputs[0].shape[1] = None;
-        let mut last = Vec::new();
-        let mut shapes: Vec<Vec<usize>> = Vec::new();
-        // Which values depend on the sequence.
-        let mut moving = vec![true];
-        for node in &mut graph.nodes {
-            let depends = node.inputs.iter().any(|&id| moving.get(id).copied().unwrap_or(false));
-            moving.resize(moving.len() + node.outputs.len(), depends);
-            let carried = carried_states(node, &moving)?;
-            for (position, shape) in carried.shapes.into_iter().enumerate() {
-                last.push(*node.outputs.get(carried.first_output + position).ok_or_else(|| malformed(node))?);
-                let mut dims = vec![None];
-                dims.extend(shape.iter().copied().map(Some));
-                graph.inputs.push(InputSpec {
-                    name: format!("state {position} of {}", node.name),
-                    dtype: Dtype::Float32,
-                    shape: dims,
-                });
-                shapes.push(shape);
-                // Ids of inputs are not moved below, so the new ones are marked by what they will be.
-                node.inputs.insert(carried.first_input + position, usize::MAX - shapes.len());
+        let batched = |id: usize| metas.get(id).is_some_and(|meta| meta.batched);
+        let mut held: Vec<usize> = Vec::new();
+        for id in moving.iter().flat_map(|node| &node.inputs).copied().filter(|&id| id < metas.len()) {
+            if !timing.moves(id) && batched(id) && !held.contains(&id) {
+                held.push(id);
             }
         }
-        let added = shapes.len();
-        let moved = |id: usize| match id {
-            0 => 0,
-            id if id >= usize::MAX - added => usize::MAX - id,
-            id => id.saturating_add(added),
-        };
-        for node in &mut graph.nodes {
-            node.inputs.iter_mut().chain(&mut node.outputs).for_each(|id| *id = moved(*id));
+        if let Some(id) = held.iter().find(|&&id| metas[id].dtype != Dtype::Float32) {
+            return Err(Error::unsupported(format!(
+                "A step reads the tokens of input {id}, which do not change"
+            )));
         }
-        graph.outputs.extend(last);
-        graph.outputs.iter_mut().for_each(|id| *id = moved(*id));
-        Ok(Self { graph, states: shapes })
+        let mut given = held.clone();
+        let state_specs = states
+            .iter()
+            .map(|state| {
+                let initial = state.initial.map(|id| {
+                    given.push(id);
+                    given.len() - 1
+                });
+                State { shape: state.shape.clone(), initial }
+            })
+            .collect();
+        let constants = (0..spec.inputs.len()).filter(|&id| id != step);
+        let prelude = (!given.is_empty()).then(|| {
+            let inputs = constants.map(|id| (id, spec.inputs[id].clone())).collect();
+            extract(spec, inputs, &standing, &given)
+        });
+
+        let mut inputs = vec![(step, InputSpec { shape: open_time(&input.shape), ..input.clone() })];
+        for (index, state) in states.iter().enumerate() {
+            let shape = std::iter::once(None).chain(state.shape.iter().copied().map(Some)).collect();
+            inputs.push((
+                metas.len() + index,
+                InputSpec { name: state.name.clone(), dtype: Dtype::Float32, shape },
+            ));
+        }
+        for &id in &held {
+            let shape = metas[id].shape.dims().iter().map(|&dim| (dim != ANY).then_some(dim)).collect();
+            let name = format!("constant {id}");
+            inputs.push((id, InputSpec { name, dtype: Dtype::Float32, shape }));
+        }
+        // Parameters and what is computed from them alone belong to both parts.
+        let free = standing.into_iter().filter(|node| !node.outputs.iter().any(|&id| batched(id)));
+        let mut nodes: Vec<NodeSpec> = free.chain(moving).collect();
+        nodes.sort_by_key(|node| node.outputs.first().copied());
+        let outputs: Vec<usize> =
+            spec.outputs.iter().copied().chain(states.iter().map(|state| state.last)).collect();
+        let first_held = 1 + states.len();
+        let (step, hoisted) = hoist::split(extract(spec, inputs, &nodes, &outputs), first_held)?;
+        let time_axes = spec.outputs.iter().map(|&id| timing.axis(id)).collect();
+        Ok(Self { prelude, hoisted, step, states: state_specs, held: held.len(), time_axes })
+    }
+}
+
+/// The input that comes step by step.
+fn sequence_input(spec: &GraphSpec, step: usize) -> Result<&InputSpec> {
+    let input = spec.inputs.get(step).ok_or_else(|| {
+        Error::option(format!("There is no input {step}; the model has {}", spec.inputs.len()))
+    })?;
+    let least = if input.dtype == Dtype::Int32 { 2 } else { 3 };
+    if input.shape.len() < least {
+        return Err(Error::unsupported(format!(
+            "A session needs sequences, but the input '{}' has none",
+            input.name
+        )));
+    }
+    Ok(input)
+}
+
+fn open_time(shape: &[Option<usize>]) -> Vec<Option<usize>> {
+    shape.iter().enumerate().map(|(axis, &dim)| if axis == 1 { None } else { dim }).collect()
+}
+
+/// A graph of some nodes, with ids of its own.
+pub(super) fn extract(
+    spec: &GraphSpec,
+    inputs: Vec<(usize, InputSpec)>,
+    nodes: &[NodeSpec],
+    outputs: &[usize],
+) -> GraphSpec {
+    let mut ids: HashMap<usize, usize> =
+        inputs.iter().enumerate().map(|(new, &(old, _))| (old, new)).collect();
+    // What is not there stays an id that no graph has, and is refused as such.
+    let find = |ids: &HashMap<usize, usize>, old: usize| ids.get(&old).copied().unwrap_or(usize::MAX);
+    let mut wanted: Vec<usize> = outputs.to_vec();
+    let mut kept: Vec<&NodeSpec> = Vec::new();
+    for node in nodes.iter().rev() {
+        if node.outputs.iter().any(|id| wanted.contains(id)) {
+            wanted.extend(&node.inputs);
+            kept.push(node);
+        }
+    }
+    let mut next = inputs.len();
+    let nodes = kept.into_iter().rev().map(|node| {
+        let mut node = node.clone();
+        node.inputs.iter_mut().for_each(|id| *id = find(&ids, *id));
+        for id in &mut node.outputs {
+            ids.insert(*id, next);
+            *id = next;
+            next += 1;
+        }
+        node
+    });
+    let nodes = nodes.collect();
+    GraphSpec {
+        version: spec.version,
+        inputs: inputs.into_iter().map(|(_, input)| input).collect(),
+        weights: spec.weights.clone(),
+        nodes,
+        outputs: outputs.iter().map(|&id| find(&ids, id)).collect(),
     }
 }
 
@@ -103,83 +190,59 @@ fn malformed(node: &NodeSpec) -> Error {
     Error::format(format!("Layer '{}' is not a complete recurrent layer", node.name))
 }
 
-/// The states that a node carries from step to step: where they are among its inputs and outputs, and their shapes without batch.
-#[derive(Debug, Default)]
-struct Carried {
-    first_input: usize,
-    first_output: usize,
-    shapes: Vec<Vec<usize>>,
-}
-
-fn carried_states(node: &mut NodeSpec, moving: &[bool]) -> Result<Carried> {
-    let units = node.attributes.get("units").and_then(|units| usize::try_from(units.as_u64()?).ok());
-    let carried = match (node.op.as_str(), units) {
-        ("simpleRnn" | "gru", Some(units)) => {
-            Carried { first_input: 1, first_output: 1, shapes: vec![vec![units]] }
+/// Turns the initial states of a recurrent node into inputs of the step, numbered from `first` on.
+fn take_states(node: &mut NodeSpec, first: usize, states: &mut Vec<Carried>) -> Result<()> {
+    let number = |key: &str| node.attributes.get(key).and_then(|value| usize::try_from(value.as_u64()?).ok());
+    let (sequences, outputs, shapes) = match node.op.as_str() {
+        "simpleRnn" | "gru" => (1, 1, number("units").map(|units| vec![vec![units]])),
+        "lstm" => (1, 1, number("units").map(|units| vec![vec![units]; 2])),
+        "scan" => {
+            let shapes = node.attributes.get("stateShapes").cloned();
+            let counts = number("sequences").zip(number("outputs"));
+            let (sequences, outputs) = counts.ok_or_else(|| malformed(node))?;
+            (sequences, outputs, shapes.and_then(|shapes| serde_json::from_value(shapes).ok()))
         }
-        ("lstm", Some(units)) => Carried { first_input: 1, first_output: 1, shapes: vec![vec![units]; 2] },
-        ("simpleRnn" | "gru" | "lstm", None) => return Err(malformed(node)),
-        ("scan", _) => scan_states(node, moving)?,
-        (op, _) if STEPWISE.contains(&op) || is_stepwise(node) => return Ok(Carried::default()),
-        (op, _) => {
-            return Err(Error::unsupported(format!(
-                "Layer '{}' ({op}) needs the whole sequence, so the model cannot run in a session",
-                node.name
-            )));
-        }
+        _ => return Ok(()),
     };
-    if node.attributes.get("order").and_then(|order| order.as_str()) != Some("forward") {
+    let shapes: Vec<Vec<usize>> = shapes.ok_or_else(|| malformed(node))?;
+    if node.attributes.get("order").and_then(Value::as_str) != Some("forward") {
         return Err(Error::unsupported(format!(
             "Layer '{}' reads its sequence from the end, so the model cannot run in a session",
             node.name
         )));
     }
-    if node.op != "scan" && node.inputs.len() != 1 {
-        return Err(own_initial_state(node));
+    if sequences == 0 {
+        return Err(whole_sequence(node));
     }
-    Ok(carried)
-}
-
-fn own_initial_state(node: &NodeSpec) -> Error {
-    Error::unsupported(format!(
-        "Layer '{}' has an initial state of its own, so the model cannot run in a session",
-        node.name
-    ))
-}
-
-/// Whether an operation along an axis leaves the steps alone.
-fn is_stepwise(node: &NodeSpec) -> bool {
-    let behind_time = |axis: &Value| axis.as_u64().is_some_and(|axis| axis >= 2);
-    let axes = node.attributes.get("axes").and_then(Value::as_array);
-    let one = node.attributes.get("axis").is_some_and(behind_time);
-    ALONG_AN_AXIS.contains(&node.op.as_str())
-        && (one || axes.is_some_and(|axes| axes.iter().all(behind_time)))
-}
-
-/// The states of a scan whose constants are the same at all steps.
-fn scan_states(node: &mut NodeSpec, moving: &[bool]) -> Result<Carried> {
-    let number = |key: &str| node.attributes.get(key).and_then(|value| usize::try_from(value.as_u64()?).ok());
-    let (sequences, outputs) = (number("sequences"), number("outputs"));
-    let shapes = node.attributes.get("stateShapes").cloned();
-    let shapes: Option<Vec<Vec<usize>>> = shapes.and_then(|shapes| serde_json::from_value(shapes).ok());
-    let inputs = node.attributes.get("body").and_then(|body| body.get("inputs")?.as_array().map(Vec::len));
-    let (Some(sequences), Some(outputs), Some(shapes), Some(inputs)) = (sequences, outputs, shapes, inputs)
-    else {
-        return Err(malformed(node));
-    };
-    let constants = inputs.checked_sub(sequences).and_then(|rest| rest.checked_sub(shapes.len()));
-    let constants = constants.ok_or_else(|| malformed(node))?;
-    if !shapes.is_empty() && node.inputs.len() != sequences.saturating_add(constants) {
-        return Err(own_initial_state(node));
+    let given = given_states(node, sequences, shapes.len())?;
+    let count = given.iter().filter(|&&given| given).count();
+    let mut rest = node.inputs.get(sequences..).ok_or_else(|| malformed(node))?.iter().copied();
+    let initial: Vec<usize> = rest.by_ref().take(count).collect();
+    let constants: Vec<usize> = rest.collect();
+    let mut initial = initial.into_iter();
+    node.inputs.truncate(sequences);
+    for (position, (shape, given)) in shapes.into_iter().zip(given).enumerate() {
+        node.inputs.push(first + states.len());
+        states.push(Carried {
+            shape,
+            name: format!("state {position} of {}", node.name),
+            initial: if given { initial.next() } else { None },
+            last: *node.outputs.get(outputs + position).ok_or_else(|| malformed(node))?,
+        });
     }
-    let constants = node.inputs.get(sequences..).ok_or_else(|| malformed(node))?;
-    if sequences == 0 || constants.iter().any(|&id| moving.get(id).copied().unwrap_or(true)) {
-        return Err(Error::unsupported(format!(
-            "Layer '{}' needs the whole sequence in every step, so the model cannot run in a session",
-            node.name
-        )));
-    }
+    node.inputs.extend(constants);
     // All of them are given now.
     node.attributes.remove("initial");
-    Ok(Carried { first_input: sequences, first_output: outputs, shapes })
+    Ok(())
+}
+
+/// Which states of a node have an initial value of their own.
+fn given_states(node: &NodeSpec, sequences: usize, states: usize) -> Result<Vec<bool>> {
+    if let Some(initial) = node.attributes.get("initial").filter(|initial| !initial.is_null()) {
+        let initial: Option<Vec<bool>> = serde_json::from_value(initial.clone()).ok();
+        return initial.filter(|initial| initial.len() == states).ok_or_else(|| malformed(node));
+    }
+    let body = node.attributes.get("body").and_then(|body| body.get("inputs")?.as_array().map(Vec::len));
+    let all = body.unwrap_or(sequences + states);
+    Ok(vec![node.inputs.len() == all; states])
 }

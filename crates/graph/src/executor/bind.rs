@@ -63,6 +63,33 @@ impl<T: Scalar> Executor<T> {
         Ok(())
     }
 
+    /// Replaces the data of the first `count` inputs of the bound batch; the others stay as they are. False, with nothing changed, if
+    /// there is no batch or another shape is given.
+    ///
+    /// # Errors
+    /// As [`Self::bind`]; the executor is without a batch then.
+    pub(crate) fn rebind_each<'i>(
+        &mut self,
+        count: usize,
+        input: impl Fn(usize) -> BatchInput<'i, T>,
+    ) -> Result<bool> {
+        let same = |index: usize| {
+            let (given, spec) = (input(index), self.graph.spec.inputs.get(index));
+            let integers = matches!(given.data, BatchData::Int(_));
+            self.metas.get(index).is_some_and(|meta| meta.shape.dims() == given.shape)
+                && spec.is_some_and(|spec| (spec.dtype == Dtype::Int32) == integers)
+        };
+        if self.progress == Progress::Unbound || !(0..count).all(same) {
+            return Ok(false);
+        }
+        self.progress = Progress::Unbound;
+        for index in 0..count {
+            self.take_in(index, &input(index))?;
+        }
+        self.progress = Progress::Bound;
+        Ok(true)
+    }
+
     /// Computes the shapes of all values from those of the inputs.
     fn resolve(&mut self) -> Result<()> {
         let Scratch { input_metas, output_metas, .. } = &mut self.scratch;

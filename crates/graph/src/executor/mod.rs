@@ -140,6 +140,13 @@ impl<T: Scalar> Executor<T> {
         Some(meta.shape.dims().iter().map(|&dim| (dim != crate::shape::ANY).then_some(dim)).collect())
     }
 
+    /// The dimensions of graph output `output` for the bound batch; `None` when there is no such output or no batch.
+    pub fn bound_shape(&self, output: usize) -> Option<&[usize]> {
+        let value = *self.graph.spec.outputs.get(output)?;
+        let bound = self.progress != Progress::Unbound;
+        self.metas.get(value).filter(|_| bound).map(|meta| meta.shape.dims())
+    }
+
     /// Lets go of inputs that are shared; the executor is without a batch then.
     pub fn release(&mut self) {
         self.progress = Progress::Unbound;

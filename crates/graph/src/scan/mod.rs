@@ -21,6 +21,7 @@ use crate::tensor::StateGradient;
 use body::Body;
 use layout::{Extent, Layout};
 use seqloom_kernels::Scalar;
+pub(crate) use spec::BodySpec;
 use spec::{Counts, ScanSpec};
 
 /// The loop. Inputs: sequences `[batch, time, …]`, initial states `[batch, …]` (all or none), constants. Outputs: those of every

@@ -3,7 +3,8 @@
 use crate::error::{Error, Result};
 use crate::op::{Order, OutputOrder, Site};
 use crate::spec::{Dtype, GraphSpec, Initializer, InitializerKind, InputSpec, NodeSpec, VERSION, WeightSpec};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -21,26 +22,85 @@ struct Attributes {
     initial: Option<Vec<bool>>,
 }
 
-#[derive(Debug, Deserialize)]
+/// One step, as it stands on the wire.
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct BodySpec {
+pub(crate) struct BodySpec {
     inputs: Vec<BodyInput>,
     weights: Vec<BodyWeight>,
     nodes: Vec<NodeSpec>,
     outputs: Vec<usize>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct BodyInput {
     name: String,
     shape: Vec<Option<usize>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct BodyWeight {
     shape: Vec<usize>,
+}
+
+impl BodySpec {
+    /// The body of a scan.
+    ///
+    /// # Errors
+    /// `ERR_FORMAT` for a node without one.
+    pub(crate) fn of(node: &NodeSpec) -> Result<Self> {
+        let body = node.attributes.get("body").cloned().unwrap_or_default();
+        serde_json::from_value(body)
+            .map_err(|error| Error::format(format!("The body of layer '{}': {error}", node.name)))
+    }
+
+    /// As a scan's attribute.
+    ///
+    /// # Errors
+    /// `ERR_NATIVE` should it not become JSON.
+    pub(crate) fn to_value(&self) -> Result<serde_json::Value> {
+        serde_json::to_value(self)
+            .map_err(|error| Error::native(format!("A scan cannot be written: {error}")))
+    }
+
+    /// How many values it reads; they have the first ids.
+    pub(crate) fn input_count(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// Its operations.
+    pub(crate) fn nodes(&self) -> &[NodeSpec] {
+        &self.nodes
+    }
+
+    /// The ids of its results.
+    pub(crate) fn outputs(&self) -> &[usize] {
+        &self.outputs
+    }
+
+    /// Leaves out operations; values of theirs that are `read` become inputs behind the others, which [`Self::add_input`] adds.
+    pub(crate) fn replace(&mut self, read: &[usize], keep: impl Fn(&NodeSpec) -> bool) {
+        let mut ids: HashMap<usize, usize> = (0..self.inputs.len()).map(|id| (id, id)).collect();
+        ids.extend(read.iter().enumerate().map(|(index, &id)| (id, self.inputs.len() + index)));
+        let mut next = self.inputs.len() + read.len();
+        self.nodes.retain(keep);
+        for node in &mut self.nodes {
+            node.inputs.iter_mut().for_each(|id| *id = ids.get(id).copied().unwrap_or(usize::MAX));
+            for id in &mut node.outputs {
+                ids.insert(*id, next);
+                *id = next;
+                next += 1;
+            }
+        }
+        self.outputs.iter_mut().for_each(|id| *id = ids.get(id).copied().unwrap_or(usize::MAX));
+    }
+
+    /// Adds an input behind the others.
+    pub(crate) fn add_input(&mut self, name: String, shape: Vec<Option<usize>>) {
+        self.inputs.push(BodyInput { name, shape });
+    }
 }
 
 /// A description whose counts and weights fit together.

@@ -5,7 +5,7 @@ mod initializer;
 pub use initializer::{Distribution, FanMode, Initializer, InitializerKind};
 
 use crate::error::{Error, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The version of the wire format that this engine reads.
 pub const VERSION: u32 = 1;
@@ -57,7 +57,7 @@ pub struct WeightSpec {
 }
 
 /// An operation of the graph.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NodeSpec {
     /// Name used in messages.

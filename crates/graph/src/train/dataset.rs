@@ -105,6 +105,11 @@ impl<'a> Dataset<'a> {
         self.rows
     }
 
+    /// The lengths of a row in the tensors that have any, the last one's (the targets') first.
+    pub(super) fn lengths(&self, row: usize) -> impl Iterator<Item = u32> {
+        self.columns.iter().rev().filter_map(move |column| column.lengths()?.get(row).copied())
+    }
+
     /// The tensors.
     pub(super) fn columns(&self) -> &[Column<'a>] {
         &self.columns

@@ -3,12 +3,11 @@
 use super::dataset::Dataset;
 use super::event::{Control, Event, Logs};
 use super::norms::LayerNorms;
+use super::order;
 use super::spec::FitOptions;
 use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
-use crate::memory;
-use crate::rng::{Key, domain, shuffle};
 use crate::tensor::HostTensor;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
@@ -69,11 +68,7 @@ impl Trainer {
             if on_event(self, Event::EpochBegin { epoch }) == Control::Stop {
                 break;
             }
-            memory::refill(&mut order, plan.rows, 0, "The order of the rows")?;
-            order.iter_mut().enumerate().for_each(|(place, row)| *row = place);
-            if plan.options.shuffle {
-                shuffle(Key { seed: plan.options.seed, step: epoch as u64, op: domain::SHUFFLE }, &mut order);
-            }
+            order::fill(&mut order, plan.rows, plan.data, plan.options, epoch)?;
             let started = Instant::now();
             let (mut logs, stopped) = self.epoch(plan, epoch, &order, on_event)?;
             if let Some((data, rows)) = &plan.validation {

@@ -6,6 +6,7 @@ mod event;
 mod fit;
 mod gradients;
 mod norms;
+mod order;
 mod predict;
 mod spec;
 mod step;

@@ -35,20 +35,35 @@ impl Trainer {
         cancel: &AtomicBool,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<HostTensor>> {
+        let all: Vec<usize> = (0..self.predictor.spec().outputs.len()).collect();
+        self.predict_some(tensors, batch_size, &all, cancel, progress)
+    }
+
+    /// The same for some of the outputs, by their numbers; what only the others need is not computed.
+    ///
+    /// # Errors
+    /// As [`Self::predict`]; `ERR_STATE` for an output that does not exist.
+    pub fn predict_some(
+        &mut self,
+        tensors: &[HostTensor],
+        batch_size: usize,
+        wanted: &[usize],
+        cancel: &AtomicBool,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<HostTensor>> {
         if batch_size == 0 {
             return Err(Error::option("The batch size must be at least 1"));
         }
         let data = Dataset::new(tensors, &self.predictor.spec().inputs)?;
-        let mut outputs: Vec<Assembly> =
-            self.predictor.spec().outputs.iter().map(|_| Assembly::new()).collect();
+        let mut outputs: Vec<Assembly> = wanted.iter().map(|_| Assembly::new()).collect();
         self.with_batch(|trainer, batch| {
             for start in (0..data.rows()).step_by(batch_size) {
                 let end = data.rows().min(start.saturating_add(batch_size));
                 data.gather(start..end, batch)?;
                 trainer.predictor.bind(&batch.inputs(&data))?;
-                let run = Run { cancel: Some(cancel), ..Run::default() };
+                let run = Run { cancel: Some(cancel), outputs: Some(wanted), ..Run::default() };
                 trainer.predictor.forward(&trainer.parameters, &run)?;
-                for (index, output) in outputs.iter_mut().enumerate() {
+                for (&index, output) in wanted.iter().zip(&mut outputs) {
                     output.append(&trainer.predictor, index, &data, batch)?;
                 }
                 progress(end);

@@ -94,6 +94,9 @@ pub struct FitOptions {
     /// Whether every epoch has an order of its own; default true.
     #[serde(default = "yes")]
     pub shuffle: bool,
+    /// Whether batches hold rows of similar lengths, so that there is little padding; default false.
+    #[serde(default)]
+    pub bucket_by_length: bool,
     /// The seed of that order; default 0.
     #[serde(default)]
     pub seed: u64,

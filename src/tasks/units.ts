@@ -1,0 +1,169 @@
+import { describe, SeqloomError } from '../errors.js'
+import { isRecord } from '../options.js'
+import { charTokenizer, wordTokenizer } from '../text/index.js'
+import { Tokenizer } from '../text/tokenizer.js'
+
+/** A text, or its tokens, such as phonemes. */
+export type Writing = string | readonly string[]
+
+/** How texts are cut into tokens: words and punctuation, characters, or as a given tokenizer does. */
+export type Level = 'word' | 'character' | Tokenizer
+
+/** A vocabulary of one side of a translation. */
+export interface Units {
+  /** One more than the largest id. */
+  readonly size: number
+  /** The id of what the vocabulary does not hold. */
+  readonly unknownId: number | undefined
+  /** At most `maxLength` ids a text. `ERR_DATA`, naming the row, for texts of the wrong kind. */
+  encode(where: string, writings: readonly Writing[], maxLength: number, fillEmpty: boolean): Promise<Int32Array[]>
+  /** Puts ids together as text; listed tokens with spaces between. */
+  decode(ids: Int32Array): string
+  /** The token of an id. */
+  token(id: number): string
+  /** What stands between tokens where texts are compared. */
+  readonly separator: string
+  /** What a text is compared by: its words and punctuation, characters or tokens. */
+  split(writing: Writing): string[]
+  /** As JSON, which {@link unitsFrom} reads. */
+  toJSON(): object
+}
+
+/** The vocabulary of some texts, or of some lists of tokens. Rejects with `ERR_DATA` for a mixture of both. */
+export async function buildUnits(
+  where: string,
+  writings: readonly Writing[],
+  options: { level: Level; lowercase: boolean; maxVocabulary: number; minFrequency: number },
+): Promise<Units> {
+  const { level, lowercase, ...limits } = options
+  if (Array.isArray(writings[0])) return ListedUnits.of(where, writings, limits)
+  if (level instanceof Tokenizer) return new TokenizedUnits(level.withMaxLength(), 'word', false)
+  const texts = checkStrings(where, writings)
+  const build = level === 'word' ? wordTokenizer : charTokenizer
+  return new TokenizedUnits(await build(texts, { ...limits, lowercase }), level, lowercase)
+}
+
+/** Reads what `toJSON` wrote; `ERR_FORMAT` for anything else. */
+export function unitsFrom(file: string, json: string): Units {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(json)
+  } catch (error) {
+    throw new SeqloomError('ERR_FORMAT', `${file}: ${(error as Error).message}`, { cause: error })
+  }
+  if (isRecord(parsed)) {
+    const { tokens, tokenizer, level, lowercase } = parsed
+    if (Array.isArray(tokens) && tokens.every((token) => typeof token === 'string')) return new ListedUnits(tokens)
+    const known = level === 'word' || level === 'character'
+    if (isRecord(tokenizer) && known && typeof lowercase === 'boolean') {
+      return new TokenizedUnits(Tokenizer.parse(JSON.stringify(tokenizer), file), level, lowercase)
+    }
+  }
+  throw new SeqloomError('ERR_FORMAT', `${file} holds neither a tokenizer nor a list of tokens`)
+}
+
+class TokenizedUnits implements Units {
+  readonly size: number
+  readonly separator: string
+  readonly unknownId: number | undefined
+
+  constructor(
+    readonly tokenizer: Tokenizer,
+    readonly level: 'word' | 'character',
+    readonly lowercase: boolean,
+  ) {
+    this.size = tokenizer.vocabularySize
+    this.unknownId = tokenizer.unknownId
+    this.separator = level === 'character' ? '' : ' '
+  }
+
+  async encode(where: string, writings: readonly Writing[], maxLength: number, fillEmpty: boolean) {
+    const ids = await this.tokenizer.encode(checkStrings(where, writings), { specialTokens: false, fillEmpty })
+    return ids.map((row) => (row.length > maxLength ? row.subarray(0, maxLength) : row))
+  }
+
+  decode(ids: Int32Array): string {
+    return this.tokenizer.decode(ids)
+  }
+
+  token(id: number): string {
+    return this.tokenizer.idToToken(id) ?? ''
+  }
+
+  split(writing: Writing): string[] {
+    const text = typeof writing === 'string' ? writing : writing.join(' ')
+    const cased = this.lowercase ? text.toLowerCase() : text
+    if (this.level === 'character') return [...cased]
+    return cased.match(/[\p{L}\p{M}\p{N}_]+|[^\s\p{L}\p{M}\p{N}_]/gu) ?? []
+  }
+
+  toJSON(): object {
+    return { tokenizer: this.tokenizer.toJSON(), level: this.level, lowercase: this.lowercase }
+  }
+}
+
+/** Tokens as they are given. Id 0 pads, 1 is unknown, then tokens by falling frequency, as in tokenizers. */
+class ListedUnits implements Units {
+  readonly size: number
+  readonly unknownId = 1
+  readonly separator = ' '
+  readonly #ids: ReadonlyMap<string, number>
+
+  constructor(readonly tokens: readonly string[]) {
+    this.size = tokens.length + 2
+    this.#ids = new Map(tokens.map((token, index) => [token, index + 2]))
+  }
+
+  static of(
+    where: string,
+    writings: readonly Writing[],
+    { maxVocabulary, minFrequency }: { maxVocabulary: number; minFrequency: number },
+  ): ListedUnits {
+    const counts = new Map<string, number>()
+    for (const token of checkLists(where, writings).flat()) counts.set(token, (counts.get(token) ?? 0) + 1)
+    const known = [...counts].filter(([, count]) => count >= minFrequency)
+    known.sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
+    return new ListedUnits(known.slice(0, maxVocabulary - 2).map(([token]) => token))
+  }
+
+  async encode(where: string, writings: readonly Writing[], maxLength: number, fillEmpty: boolean) {
+    return checkLists(where, writings).map((tokens) => {
+      const ids = Int32Array.from(tokens.slice(0, maxLength), (token) => this.#ids.get(token) ?? 1)
+      return ids.length === 0 && fillEmpty ? Int32Array.of(1) : ids
+    })
+  }
+
+  decode(ids: Int32Array): string {
+    return Array.from(ids, (id) => this.token(id)).join(' ')
+  }
+
+  token(id: number): string {
+    return this.tokens[id - 2] ?? '[UNK]'
+  }
+
+  split(writing: Writing): string[] {
+    return typeof writing === 'string' ? writing.split(' ').filter((token) => token !== '') : [...writing]
+  }
+
+  toJSON(): object {
+    return { tokens: this.tokens }
+  }
+}
+
+function checkStrings(where: string, writings: readonly Writing[]): string[] {
+  const wrong = writings.findIndex((writing) => typeof writing !== 'string')
+  if (wrong < 0) return writings as string[]
+  throw new SeqloomError(
+    'ERR_DATA',
+    `${where} ${wrong} must be a text, as the others are, not ${describe(writings[wrong])}`,
+  )
+}
+
+function checkLists(where: string, writings: readonly Writing[]): (readonly string[])[] {
+  const wrong = writings.findIndex(
+    (writing) => !Array.isArray(writing) || writing.some((token) => typeof token !== 'string'),
+  )
+  if (wrong < 0) return writings as (readonly string[])[]
+  const got = describe(writings[wrong])
+  throw new SeqloomError('ERR_DATA', `${where} ${wrong} must be an array of tokens, as the others are, not ${got}`)
+}

@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs'
+import { text } from 'seqloom'
+import { describe, expect, it } from 'vitest'
+import { expectCoded } from '../helpers/errors.js'
+
+interface Case extends text.Bleu {
+  readonly name: string
+  readonly hypotheses: string[]
+  readonly references: string[][]
+}
+
+const path = new URL('../fixtures/sacrebleu.json', import.meta.url)
+const { source, cases } = JSON.parse(readFileSync(path, 'utf8')) as { source: string; cases: Case[] }
+
+describe(`BLEU is that of ${source}`, () => {
+  it.each(cases)('$name', ({ hypotheses, references, score, precisions, brevityPenalty, length, referenceLength }) => {
+    const got = text.bleu(hypotheses, references)
+    expect(got).toMatchObject({ length, referenceLength })
+    expect(got.score).toBeCloseTo(score, 8)
+    expect(got.brevityPenalty).toBeCloseTo(brevityPenalty, 10)
+    precisions.forEach((precision, n) => expect(got.precisions[n]).toBeCloseTo(precision, 8))
+  })
+
+  it('takes one reference as a string', () => {
+    expect(text.bleu(['a b c d e'], ['a b c d f'])).toEqual(text.bleu(['a b c d e'], [['a b c d f']]))
+  })
+
+  it('refuses what is not text', async () => {
+    await expectCoded(() => text.bleu(['a'], []), 'ERR_DATA', /as many references/)
+    await expectCoded(() => text.bleu([], []), 'ERR_DATA', /no texts/)
+    await expectCoded(() => text.bleu(['a'], [[]]), 'ERR_DATA', /text 0/)
+    await expectCoded(() => text.bleu([1 as never], ['a']), 'ERR_DATA', /text 0/)
+  })
+})

@@ -347,14 +347,6 @@ export interface NativeGradients {
   states: Array<NativeStateGradient>
 }
 
-/** The gradient by a state after every step. */
-export interface NativeStateGradient {
-  /** The path of the recurrence and the state's name: `lstm/h`. */
-  name: string
-  /** `[batch, time, …]`. */
-  gradient: NativeTensor
-}
-
 /** Hypotheses, row after row, the best one of each row first; their tokens and alignments lie one after the other. */
 export interface NativeHypotheses {
   /** How many each row has. */
@@ -373,6 +365,14 @@ export interface NativeHypotheses {
   aligned: Uint32Array
   /** The alignments of all. */
   alignments: Float32Array
+}
+
+/** The gradient by a state after every step. */
+export interface NativeStateGradient {
+  /** The path of the recurrence and the state's name: `lstm/h`. */
+  name: string
+  /** `[batch, time, …]`. */
+  gradient: NativeTensor
 }
 
 /** A tensor over a typed array that nothing else writes to. */

@@ -139,6 +139,22 @@ fn scans_stream_too() {
 }
 
 #[test]
+fn steps_allocate_nothing() {
+    for graph in [graph(), scanned()] {
+        let trainer = Trainer::new(&graph.to_string(), 9).unwrap();
+        let mut session = Session::new(trainer.spec(), trainer.parameters(), 2).unwrap();
+        let mut run = |times: std::ops::Range<usize>| {
+            times.for_each(|time| {
+                session.step(BatchData::Int(&[TOKENS[0][time], TOKENS[1][time]])).unwrap();
+            });
+        };
+        run(0..2);
+        let counted = allocation_counter::measure(|| run(2..6));
+        assert_eq!(counted.count_total, 0, "{counted:?}");
+    }
+}
+
+#[test]
 fn misuse_is_refused() {
     let trainer = Trainer::new(&graph().to_string(), 9).unwrap();
     let mut session = open(&trainer, 2).unwrap();

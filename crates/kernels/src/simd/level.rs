@@ -103,7 +103,7 @@ fn best() -> Level {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn is_available(level: Level) -> bool {
+pub(super) fn is_available(level: Level) -> bool {
     match level {
         Level::Scalar => true,
         Level::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
@@ -119,7 +119,7 @@ fn is_available(level: Level) -> bool {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn is_available(level: Level) -> bool {
+pub(super) fn is_available(level: Level) -> bool {
     // NEON is part of the AArch64 baseline.
     level == Level::Scalar || (cfg!(target_arch = "aarch64") && level == Level::Neon)
 }

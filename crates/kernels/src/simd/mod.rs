@@ -25,7 +25,7 @@ pub(crate) use vector::{Kernel, ROUNDER, Simd};
 /// # Panics
 /// If this machine lacks the level, which [`level()`] never returns.
 pub(crate) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
-    debug_assert!(available().contains(&level));
+    debug_assert!(level::is_available(level));
     match level {
         Level::Scalar => scalar::Scalar.enter(kernel),
         // SAFETY: levels other than `Scalar` only reach kernels through `active`, `available` or a packed cell made

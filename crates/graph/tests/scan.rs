@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Builder, Feed, Random, check, check_run, differentiate, parameters};
+use seqloom_graph::{Executor, Record, Run};
 use serde_json::{Value, json};
 
 const HOLES: [u8; 12] = [1, 0, 1, 1, /**/ 0, 1, 0, 1, /**/ 0, 0, 0, 0];
@@ -204,5 +205,34 @@ fn dropout_in_the_loop() {
         let x = b.float("x", json!([null, null, 3]));
         let y = b.scan(&body, &[dropped, new], &[x], attributes(1, &[&[3]], 1));
         check_run(&b, &y, &[Feed::floats(&mut Random::new(6), &[3, 4, 3]).mask(&HOLES)], true);
+    }
+}
+
+/// What training holds for a row of a step, in bytes: the same however many there are.
+fn bytes_per_step(rows: usize, input: usize, units: usize) -> Vec<usize> {
+    let (body, results) = lstm_body(input, units);
+    let mut b = Builder::default();
+    let x = b.float("x", json!([null, null, input]));
+    let y = b.scan(&body, &results, &[x], attributes(1, &[&[units], &[units]], 1));
+    let spec = b.spec(&y[..1]);
+    let params = parameters::<f32>(&spec, 1);
+    let held = |time: usize| {
+        let mut executor = Executor::<f32>::new(spec.clone()).unwrap();
+        let feed = Feed::floats(&mut Random::new(1), &[rows, time, input]);
+        common::bind(&mut executor, &[feed]).unwrap();
+        executor.forward(&params, &Run { record: Record::Weights, ..Run::default() }).unwrap();
+        executor.memory()
+    };
+    let held: Vec<usize> = [16, 32, 64, 128].into_iter().map(held).collect();
+    let more = held.windows(2).map(|pair| pair[1] - pair[0]);
+    more.zip([16, 32, 64]).map(|(more, steps)| more / (rows * steps)).collect()
+}
+
+/// Values that the backward pass reads again, gradients, and the input in the order of the steps; docs/guide.md gives the figure.
+#[test]
+fn memory_grows_linearly_with_the_steps() {
+    for (rows, input, units) in [(8, 16, 32), (8, 32, 32), (16, 16, 64)] {
+        let expected = 4 * (3 * input + 24 * units);
+        assert_eq!(bytes_per_step(rows, input, units), [expected; 3]);
     }
 }

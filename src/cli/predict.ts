@@ -1,10 +1,10 @@
-import { addAbortSignal } from 'node:stream'
 import { streamCsv } from '../data/csv.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { TextClassifier } from '../tasks/index.js'
 import { interruptible } from './interrupt.js'
 import { oneLine, print, printJson } from './output.js'
+import { inBatches, lines, most } from './texts.js'
 
 /** The options of `seqloom predict`. */
 export interface PredictOptions {
@@ -14,9 +14,6 @@ export interface PredictOptions {
   readonly json: boolean
   readonly threads?: number
 }
-
-/** The most texts that are labelled at once. */
-const most = 256
 
 /** Labels the texts given, those of a CSV file, or the lines of standard input, and prints one line for each as it is known. */
 export async function predict(texts: readonly string[], options: PredictOptions): Promise<void> {
@@ -45,10 +42,6 @@ function source(
   return column(data, text)
 }
 
-function* inBatches(texts: readonly string[]): Generator<string[]> {
-  for (let start = 0; start < texts.length; start += most) yield texts.slice(start, start + most)
-}
-
 async function* column(path: string, name: string): AsyncGenerator<string[]> {
   let batch: string[] = []
   for await (const row of streamCsv(path, [name])) {
@@ -59,15 +52,4 @@ async function* column(path: string, name: string): AsyncGenerator<string[]> {
     }
   }
   if (batch.length > 0) yield batch
-}
-
-/** The lines that have come in so far, at once, so that a slow source is answered line by line. */
-async function* lines(input: NodeJS.ReadStream, signal: AbortSignal): AsyncGenerator<string[]> {
-  let rest = ''
-  for await (const chunk of addAbortSignal(signal, input.setEncoding('utf8'))) {
-    const pieces = (rest + chunk).split(/\r?\n/)
-    rest = pieces.pop() as string
-    yield* inBatches(pieces)
-  }
-  if (rest !== '') yield [rest]
 }

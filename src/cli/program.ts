@@ -1,11 +1,13 @@
 import { Command, Option } from 'commander'
 import { backend } from '../engine.js'
-import { fraction, integer, positive } from './arguments.js'
+import { fraction, integer, nonNegative, positive } from './arguments.js'
 import { evaluate } from './evaluate.js'
 import { info } from './info.js'
 import { predict } from './predict.js'
 import { summary } from './summary.js'
 import { trainClassify } from './trainClassify.js'
+import { trainTranslate } from './trainTranslate.js'
+import { translate } from './translate.js'
 
 /** The `seqloom` command with all its parts. */
 export function program(): Command {
@@ -33,6 +35,20 @@ export function program(): Command {
       .option('--json', 'print one JSON object', false)
       .addOption(threads())
       .action(evaluate),
+  )
+  seqloom.addCommand(
+    command('translate')
+      .description('Translates texts: those given, or the lines of standard input.')
+      .argument('[texts...]', 'texts to translate')
+      .addOption(model())
+      .option('--beam <n>', 'hypotheses that go on side by side; 1 is greedy', integer(1), 4)
+      .option('--best <n>', 'translations to print of each text, with their scores', integer(1), 1)
+      .option('--length-penalty <x>', 'exponent of the length normalisation', nonNegative, 0.6)
+      .option('--max-length <n>', 'most tokens of a translation', integer(1))
+      .option('--attention-map <file>', 'draw what each token attends to as SVG')
+      .option('--json', 'print one JSON object a text', false)
+      .addOption(threads())
+      .action(translate),
   )
   seqloom.addCommand(
     command('summary').description('Prints the layers of a saved model.').addOption(model()).action(summary),
@@ -70,7 +86,42 @@ function train(): Command {
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainClassify)
-  return command('train').description('Trains a model.').addCommand(classify)
+  const translate = command('translate')
+    .description('Trains a translator on a CSV or TSV file and saves the model with the best validation loss.')
+    .requiredOption('--data <file>', 'a CSV file, or one with tabs (.tsv), with a header line')
+    .option('--source <column>', 'the column of texts', 'source')
+    .option('--target <column>', 'the column of translations', 'target')
+    .option('--out <folder>', 'where to save the model', 'model')
+    .addOption(new Option('--cell <cell>', 'the recurrent cell').choices(['lstm', 'gru']).default('lstm'))
+    .addOption(
+      new Option('--attention <kind>', 'how the decoder attends').choices(['luong', 'bahdanau']).default('luong'),
+    )
+    .option('--layers <n>', 'recurrent layers of encoder and decoder', integer(1), 1)
+    .option('--units <n>', 'size of the state', integer(1), 256)
+    .option('--embedding <n>', "size of a token's vector", integer(1), 128)
+    .option('--dropout <rate>', 'rate of dropout', fraction, 0.2)
+    .addOption(tokens('source'))
+    .addOption(tokens('target'))
+    .option('--lowercase', 'lowercase all texts', false)
+    .option('--max-vocabulary <n>', 'most tokens to tell apart', integer(3), 20_000)
+    .option('--max-length <n>', 'most tokens read of a text', integer(1), 100)
+    .option('--batch-size <n>', 'texts in a training step', integer(1), 64)
+    .option('--epochs <n>', 'passes over the data', integer(1), 8)
+    .option('--learning-rate <x>', "Adam's step", positive, 0.001)
+    .option('--scheduled-sampling <share>', "the decoder's own guesses among its inputs, in the end", fraction, 0)
+    .option('--validation-split <share>', 'share of sources kept apart to measure', fraction, 0.1)
+    .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
+    .option('--json', 'print one JSON object an epoch', false)
+    .addOption(threads())
+    .action(trainTranslate)
+  return command('train').description('Trains a model.').addCommand(classify).addCommand(translate)
+}
+
+/** How one side's texts are cut. */
+function tokens(side: 'source' | 'target'): Option {
+  return new Option(`--${side}-tokenizer <unit>`, `what ${side}s are cut into`)
+    .choices(['word', 'character'])
+    .default('word')
 }
 
 function model(): Option {

@@ -2,10 +2,16 @@ import cliProgress from 'cli-progress'
 import type { ClassifierEpoch, ClassifierProgress } from '../tasks/index.js'
 import { note, printJson } from './output.js'
 
+/** Where training stands; not every task measures accuracy. */
+type Progress = Omit<ClassifierProgress, 'accuracy'> & Partial<Pick<ClassifierProgress, 'accuracy'>>
+
+/** What an epoch came to. */
+type Epoch = Omit<ClassifierEpoch, 'accuracy'> & Partial<Pick<ClassifierEpoch, 'accuracy'>>
+
 /** Shows how training goes. */
 export interface Reporter {
-  progress(progress: ClassifierProgress): void
-  epoch(epoch: ClassifierEpoch): void
+  progress(progress: Progress): void
+  epoch(epoch: Epoch): void
   /** Leaves the terminal in order; called however training ends. */
   close(): void
 }
@@ -30,20 +36,20 @@ export function reporter(json: boolean): Reporter {
   }
 }
 
-function measured({ loss, accuracy, valLoss, valAccuracy }: ClassifierEpoch): string {
-  const training = `loss ${loss.toFixed(4)}  accuracy ${accuracy.toFixed(4)}`
-  if (valLoss === undefined || valAccuracy === undefined) return training
-  return `${training}  val_loss ${valLoss.toFixed(4)}  val_accuracy ${valAccuracy.toFixed(4)}`
+function measured({ loss, accuracy, valLoss, valAccuracy }: Epoch): string {
+  const all = { loss, accuracy, val_loss: valLoss, val_accuracy: valAccuracy }
+  const known = Object.entries(all).filter(([, value]) => value !== undefined)
+  return known.map(([name, value]) => `${name} ${(value as number).toFixed(4)}`).join('  ')
 }
 
 class LineReporter implements Reporter {
   #sequences = 0
 
-  progress({ total }: ClassifierProgress): void {
+  progress({ total }: Progress): void {
     this.#sequences = total
   }
 
-  epoch(epoch: ClassifierEpoch): void {
+  epoch(epoch: Epoch): void {
     const rate = (this.#sequences / epoch.seconds).toFixed(0)
     note(`epoch ${epoch.epoch}/${epoch.epochs}  ${measured(epoch)}  ${epoch.seconds.toFixed(1)} s  ${rate} sequences/s`)
   }
@@ -54,7 +60,7 @@ class LineReporter implements Reporter {
 class JsonReporter implements Reporter {
   progress(): void {}
 
-  epoch({ epoch, loss, accuracy, valLoss, valAccuracy, seconds }: ClassifierEpoch): void {
+  epoch({ epoch, loss, accuracy, valLoss, valAccuracy, seconds }: Epoch): void {
     printJson({ event: 'epoch', epoch, loss, accuracy, val_loss: valLoss, val_accuracy: valAccuracy, seconds })
   }
 
@@ -66,19 +72,19 @@ class BarReporter implements Reporter {
   #started = 0
   readonly #onExit = () => this.close()
 
-  progress({ epoch, epochs, done, total, loss, accuracy }: ClassifierProgress): void {
+  progress({ epoch, epochs, done, total, loss, accuracy }: Progress): void {
     if (!this.#bar) this.#start(epoch, epochs, total)
     const rate = done / Math.max((performance.now() - this.#started) / 1000, 1e-3)
     const left = rate > 0 ? (total * (epochs - epoch + 1) - done) / rate : 0
     this.#bar?.update(done, {
       loss: loss.toFixed(4),
-      accuracy: accuracy.toFixed(4),
+      accuracy: accuracy === undefined ? '' : `  accuracy ${accuracy.toFixed(4)}`,
       rate: rate.toFixed(0),
       left: duration(left),
     })
   }
 
-  epoch(epoch: ClassifierEpoch): void {
+  epoch(epoch: Epoch): void {
     this.close()
     note(`epoch ${epoch.epoch}/${epoch.epochs}  ${measured(epoch)}  ${epoch.seconds.toFixed(1)} s`)
   }
@@ -93,7 +99,7 @@ class BarReporter implements Reporter {
     this.#started = performance.now()
     this.#bar = new cliProgress.SingleBar(
       {
-        format: `epoch ${epoch}/${epochs} {bar} {percentage}%  loss {loss}  accuracy {accuracy}  {rate} sequences/s  {left} left`,
+        format: `epoch ${epoch}/${epochs} {bar} {percentage}%  loss {loss}{accuracy}  {rate} sequences/s  {left} left`,
         stream: process.stderr,
         barsize: 20,
         fps: 10,
@@ -105,7 +111,7 @@ class BarReporter implements Reporter {
     )
     // A second Ctrl-C ends the process at once, and must not leave the terminal's settings changed.
     process.on('exit', this.#onExit)
-    this.#bar.start(total, 0, { loss: '-', accuracy: '-', rate: '-', left: '-' })
+    this.#bar.start(total, 0, { loss: '-', accuracy: '', rate: '-', left: '-' })
   }
 }
 

@@ -1,0 +1,20 @@
+import { addAbortSignal } from 'node:stream'
+
+/** The most texts that are handled at once. */
+export const most = 256
+
+/** Texts in batches. */
+export function* inBatches(texts: readonly string[]): Generator<string[]> {
+  for (let start = 0; start < texts.length; start += most) yield texts.slice(start, start + most)
+}
+
+/** The lines that have come in so far, at once, so that a slow source is answered line by line. */
+export async function* lines(input: NodeJS.ReadStream, signal: AbortSignal): AsyncGenerator<string[]> {
+  let rest = ''
+  for await (const chunk of addAbortSignal(signal, input.setEncoding('utf8'))) {
+    const pieces = (rest + chunk).split(/\r?\n/)
+    rest = pieces.pop() as string
+    yield* inBatches(pieces)
+  }
+  if (rest !== '') yield [rest]
+}

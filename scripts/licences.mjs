@@ -40,7 +40,11 @@ function linkedCrates({ packages, resolve }) {
 function licenceTexts({ name, license, authors, manifest_path }) {
   const folder = dirname(manifest_path)
   const files = readdirSync(folder).filter((file) => /^(licen[cs]e|copying|notice|unlicense)/i.test(file))
-  if (files.length > 0) return files.map((file) => readFileSync(join(folder, file), 'utf8').trim())
+  // Where there is a choice, MIT's, which is the shortest.
+  const mit = files.find((file) => /mit/i.test(file))
+  const chosen =
+    license.includes('MIT') && mit !== undefined ? files.filter((file) => file === mit || /^notice/i.test(file)) : files
+  if (chosen.length > 0) return chosen.map((file) => readFileSync(join(folder, file), 'utf8').trim())
   if (!license.includes('MIT')) throw new Error(`the crate ${name} (${license}) contains no text of its licence`)
   const holders = authors.length > 0 ? authors.join(', ') : `the authors of ${name}`
   const ours = readFileSync(join(root, 'LICENSE-MIT'), 'utf8').trim()

@@ -8,7 +8,7 @@
 import { writeFileSync } from 'node:fs'
 import { cells, defineLayer, input, layers, model, optimizers, tensor } from 'seqloom'
 
-const [length, epochs, seeds] = [20, 50, 3].map((standard, at) => Number(process.argv[2 + at] ?? standard))
+const [length, epochs, seeds] = [20, 45, 3].map((standard, at) => Number(process.argv[2 + at] ?? standard))
 const file = process.argv[5] ?? 'copying.svg'
 const [kinds, batchSize, rows] = [8, 32, 3200]
 const time = 2 * length

@@ -26,6 +26,7 @@ export type {
   FitOptions,
   Functional,
   FunctionalOptions,
+  GenerateOptions,
   Gradients,
   Model,
   Prediction,
@@ -35,6 +36,7 @@ export type {
   SequentialOptions,
   Session,
   SessionOptions,
+  TrainBatchOptions,
 } from './model/index.js'
 export { loadModel, model, sequential } from './model/index.js'
 export * as optimizers from './optimizers/index.js'

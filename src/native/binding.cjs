@@ -836,6 +836,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.CancelFlag = nativeBinding.CancelFlag
+module.exports.NativeGenerator = nativeBinding.NativeGenerator
 module.exports.NativeModel = nativeBinding.NativeModel
 module.exports.NativeSession = nativeBinding.NativeSession
 module.exports.NativeTokenizer = nativeBinding.NativeTokenizer

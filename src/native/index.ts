@@ -9,6 +9,7 @@ export type {
   EncodedTexts,
   NamedState,
   NamedTensor,
+  NativeGenerator,
   NativeGradients,
   NativeModel,
   NativeSession,

@@ -2,6 +2,7 @@
 
 use crate::array::Elements;
 use crate::error::{ErrorCode, Outcome, guard};
+use crate::generator::NativeGenerator;
 use crate::model::{NativeGradients, NativeModel};
 use crate::session::NativeSession;
 use crate::tensor::{self, NativeTensor};
@@ -10,7 +11,7 @@ use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::HostTensor;
-use seqloom_graph::decode::Session;
+use seqloom_graph::decode::{Generator, SamplingOptions, Session};
 use seqloom_graph::train::{FitOptions, Trainer};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -169,13 +170,13 @@ impl NativeModel {
         })
     }
 
-    /// Trains. `data` is the model's inputs, then targets, then sample weights. At `epochBegin` and `epochEnd` the loop
-    /// waits for `resume`; batches are reported without waiting, the newest where several are due.
+    /// Trains. `data` is the model's inputs, then targets, then sample weights. At `epochBegin`, `checkpoint` and
+    /// `epochEnd` the loop waits for `resume`; batches are reported without waiting, the newest where several are due.
     ///
     /// Errors: as `trainOnBatch`; `ERR_OPTION` for wrong options; what `onEvent` throws.
     #[napi(
         catch_unwind,
-        ts_args_type = "data: NativeTensor[], validation: NativeTensor[] | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: 'epochBegin' | 'epochEnd' | 'batchEnd' | 'overtaken', readonly epoch: number, readonly [value: string]: number | string }) => void",
+        ts_args_type = "data: NativeTensor[], validation: NativeTensor[] | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: 'epochBegin' | 'checkpoint' | 'epochEnd' | 'batchEnd' | 'overtaken', readonly epoch: number, readonly [value: string]: number | string }) => void",
         ts_return_type = "Promise<void>"
     )]
     pub fn fit<'env>(
@@ -203,6 +204,14 @@ impl NativeModel {
         })
     }
 
+    /// How far the training is that runs or was the last to, as text for the option `start` of `fit`.
+    ///
+    /// Errors: `ERR_STATE` if the model is busy.
+    #[napi(catch_unwind)]
+    pub fn training_progress(&self) -> Result<String, ErrorCode> {
+        guard(|| self.shared.now(|trainer| Ok(trainer.progress().to_text()?)))
+    }
+
     /// Lets a `fit` that waits in an epoch's event go on, or stop there.
     ///
     /// Errors: `ERR_STATE` if none waits.
@@ -222,6 +231,32 @@ impl NativeModel {
                 .shared
                 .now(move |trainer| Ok(Session::new(trainer.spec(), trainer.parameters(), batch_size)?))?;
             Ok(NativeSession::new(env, session))
+        })
+    }
+}
+
+#[napi]
+impl NativeModel {
+    /// Goes on a sequence of tokens, with copies of the model's present weights. `optionsJson` says how tokens are chosen.
+    ///
+    /// Errors: `ERR_UNSUPPORTED` for models that cannot stream or read no tokens; `ERR_DATA`; `ERR_OPTION`; `ERR_STATE`
+    /// if the model is busy.
+    #[napi(catch_unwind, ts_args_type = "prompt: Int32Array, maxTokens: number, optionsJson: string")]
+    pub fn generate(
+        &self,
+        env: &Env,
+        prompt: Unknown<'_>,
+        max_tokens: Unknown<'_>,
+        options_json: Unknown<'_>,
+    ) -> Result<NativeGenerator, ErrorCode> {
+        guard(|| {
+            let prompt = argument::elements::<i32>(&prompt, "prompt")?;
+            let most = argument::integer(&max_tokens, "maxTokens", 1)?;
+            let options = SamplingOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
+            let generator = self.shared.now(move |trainer| {
+                Ok(Generator::new(trainer.spec(), trainer.parameters(), &prompt, most, options)?)
+            })?;
+            Ok(NativeGenerator::new(env, generator))
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::executor::{Executor, Record, Run, first_not_finite};
 use crate::gradients::{Gradients, OwnedGradient};
 use crate::params::Slot;
 use crate::spec::Dtype;
-use crate::tensor::{BatchInput, HostTensor, Sequence, TensorData};
+use crate::tensor::{HostTensor, Sequence, TensorData};
 use std::sync::atomic::AtomicBool;
 
 /// What [`Trainer::loss_gradients`] and [`Trainer::output_gradients`] compute.
@@ -35,26 +35,29 @@ impl Trainer {
         let model_outputs = self.predictor.spec().outputs.len();
         let model_inputs = self.predictor.spec().inputs.len();
         let compiled = self.compiled_mut()?;
-        let data = Dataset::new(tensors, &compiled.executor.spec().inputs)?.untrimmed();
+        let data = Dataset::new(tensors, compiled.inputs())?.untrimmed();
         let mut gradients = compiled.executor.gradients()?;
-        self.with_batch(|trainer, batch| {
-            data.gather(0..data.rows(), batch)?;
-            let seed = trainer.seed;
-            let parameters = &trainer.parameters;
-            let compiled =
-                trainer.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
-            let executor = &mut compiled.executor;
-            record(executor, parameters, &batch.inputs(&data), seed, cancel)?;
-            let mut tally = Tally::default();
-            compiled.scores.add(executor, &mut tally)?;
-            let outputs = outputs(executor, model_outputs)?;
-            let cotangents = compiled.scores.cotangents();
-            executor.backward(parameters, &mut gradients, &cotangents, Some(cancel))?;
-            Ok(GradientReport {
-                loss: compiled.scores.values(&tally).first().copied(),
-                weights: weights(parameters.slots(), gradients)?,
-                inputs: inputs(executor, &tensors[..model_inputs.min(tensors.len())])?,
-                outputs,
+        self.from_zero_states(|trainer| {
+            trainer.with_batch(|trainer, batch| {
+                data.gather(0..data.rows(), batch)?;
+                let seed = trainer.seed;
+                let parameters = &trainer.parameters;
+                let compiled =
+                    trainer.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
+                let executor = &mut compiled.executor;
+                compiled.carry.bind(executor, &batch.inputs(&data))?;
+                record(executor, parameters, seed, cancel)?;
+                let mut tally = Tally::default();
+                compiled.scores.add(executor, &mut tally)?;
+                let outputs = outputs(executor, model_outputs)?;
+                let cotangents = compiled.scores.cotangents();
+                executor.backward(parameters, &mut gradients, &cotangents, Some(cancel))?;
+                Ok(GradientReport {
+                    loss: compiled.scores.values(&tally).first().copied(),
+                    weights: weights(parameters.slots(), gradients)?,
+                    inputs: inputs(executor, &tensors[..model_inputs.min(tensors.len())])?,
+                    outputs,
+                })
             })
         })
     }
@@ -101,7 +104,8 @@ impl Trainer {
         self.with_batch(|trainer, batch| {
             data.gather(0..data.rows(), batch)?;
             let (executor, parameters) = (&mut trainer.predictor, &trainer.parameters);
-            record(executor, parameters, &batch.inputs(&data), trainer.seed, cancel)?;
+            executor.bind(&batch.inputs(&data))?;
+            record(executor, parameters, trainer.seed, cancel)?;
             for (index, cotangent) in cotangents.iter().enumerate() {
                 let expected = executor.value(index)?.shape;
                 if let Some(tensor) = cotangent.as_ref().filter(|tensor| tensor.shape != expected) {
@@ -126,11 +130,9 @@ impl Trainer {
 fn record(
     executor: &mut Executor<f32>,
     parameters: &crate::params::Parameters<f32>,
-    inputs: &[BatchInput<'_, f32>],
     seed: u64,
     cancel: &AtomicBool,
 ) -> Result<()> {
-    executor.bind(inputs)?;
     let run = Run { record: Record::WeightsAndInputs, seed, cancel: Some(cancel), ..Run::default() };
     executor.forward(parameters, &run)
 }

@@ -1,11 +1,13 @@
 //! Training, evaluation and prediction over whole data sets.
 
 mod batch;
+mod carry;
 mod dataset;
 mod event;
 mod fit;
 mod gradients;
 mod predict;
+mod progress;
 mod spec;
 mod step;
 mod tally;
@@ -15,5 +17,6 @@ pub use batch::Batch;
 pub use dataset::Dataset;
 pub use event::{Control, Event, Logs};
 pub use gradients::GradientReport;
+pub use progress::Progress;
 pub use spec::{FitOptions, LossSpec, MetricSpec, TrainSpec};
 pub use trainer::Trainer;

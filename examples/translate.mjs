@@ -57,7 +57,9 @@ for (const [how, beamWidth] of [
 ]) {
   const { bleu, exactMatch, count } = await translator.evaluate(heldOut, { beamWidth })
   const exact = (100 * exactMatch).toFixed(1)
-  console.log(`${how}: BLEU ${bleu.score.toFixed(1)}, ${exact} % of ${count} sentences exactly as one of their translations`)
+  console.log(
+    `${how}: BLEU ${bleu.score.toFixed(1)}, ${exact} % of ${count} sentences exactly as one of their translations`,
+  )
 }
 
 const sources = [...new Set(heldOut.map(({ source }) => source))]
@@ -69,7 +71,9 @@ shown.forEach((source, index) => console.log(`${source} → ${translations[index
 function draw({ source, target, weights }) {
   const [cell, left, top] = [30, 110, 90]
   const text = (content, place) => `<text ${place}>${content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</text>`
-  const columns = source.map((word, j) => text(word, `transform="translate(${left + cell * (j + 0.5)} ${top - 6}) rotate(-45)"`))
+  const columns = source.map((word, j) =>
+    text(word, `transform="translate(${left + cell * (j + 0.5)} ${top - 6}) rotate(-45)"`),
+  )
   const cells = target.flatMap((word, i) => [
     text(word, `x="${left - 8}" y="${top + cell * (i + 0.6)}" text-anchor="end"`),
     ...source.map((_, j) => {

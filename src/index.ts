@@ -27,6 +27,7 @@ export type {
   FitOptions,
   Functional,
   FunctionalOptions,
+  GenerateOptions,
   Gradients,
   Hypothesis,
   Model,
@@ -37,6 +38,7 @@ export type {
   SequentialOptions,
   Session,
   SessionOptions,
+  TrainBatchOptions,
 } from './model/index.js'
 export { loadModel, model, sequential } from './model/index.js'
 export * as optimizers from './optimizers/index.js'

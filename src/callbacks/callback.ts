@@ -1,3 +1,4 @@
+import type { Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
 import type { Model } from '../model/model.js'
 import { isRecord } from '../options.js'
@@ -17,6 +18,13 @@ export interface Training {
   stop(): void
 }
 
+/** What a callback needs to go on in a training that is resumed. */
+export interface CallbackState {
+  /** Anything that is JSON. */
+  readonly values?: unknown
+  readonly tensors?: readonly Tensor[]
+}
+
 /**
  * Functions that `fit` calls. Those of epochs and of the training are awaited, while the training is parked; those of batches are not,
  * and may be left out when batches follow each other fast. One that throws makes `fit` reject with what it threw.
@@ -31,10 +39,14 @@ export interface Callback {
   onEpochEnd?(epoch: number, logs: Logs, training: Training): unknown
   /** Logs: `loss` and metrics so far in the epoch, `epoch`, `batch`, `batches`, `size` (the batch's rows) and `seconds` since the epoch began. */
   onBatchEnd?(batch: number, logs: Logs, training: Training): unknown
+  /** What `backupAndRestore` saves of the callback, between two of the calls above that are awaited. */
+  getState?(): CallbackState
+  /** Gets what was saved, after `onTrainBegin`, when a training is resumed. */
+  setState?(state: CallbackState): void
 }
 
-/** The names of a callback's functions. */
-export type Moment = Exclude<keyof Callback, 'gradientNorms'>
+/** The names of the functions that `fit` calls when something happens. */
+export type Moment = Exclude<keyof Callback, 'gradientNorms' | 'getState' | 'setState'>
 
 const moments: readonly Moment[] = ['onTrainBegin', 'onTrainEnd', 'onEpochBegin', 'onEpochEnd', 'onBatchEnd']
 const unsupported: readonly string[] = ['onBatchBegin', 'onYield']
@@ -53,7 +65,7 @@ export function checkCallbacks(given: unknown): Callback[] {
         throw new SeqloomError('ERR_OPTION', `fit: callbacks have no ${name}; they have ${moments.join(', ')}`)
       }
     }
-    for (const name of moments) {
+    for (const name of [...moments, 'getState', 'setState']) {
       if (callback[name] !== undefined && typeof callback[name] !== 'function') {
         throw new SeqloomError('ERR_OPTION', `fit: ${name} must be a function, not ${describe(callback[name])}`)
       }

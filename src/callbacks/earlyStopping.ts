@@ -1,6 +1,6 @@
 import type { Tensor } from '../data/tensor.js'
 import { checkOptions, flag, integer, label, number, oneOf } from '../options.js'
-import type { Callback, Logs, Training } from './callback.js'
+import type { Callback, CallbackState, Logs, Training } from './callback.js'
 import { Monitor, type MonitorMode } from './monitor.js'
 
 /** Options of {@link earlyStopping}. */
@@ -61,6 +61,17 @@ class EarlyStopping implements Callback {
   onTrainEnd(_logs: Logs, training: Training): void {
     if (this.#best) training.model.setWeights(this.#best)
     this.#best = undefined
+  }
+
+  getState(): CallbackState {
+    return { values: { best: this.#monitor.best, wait: this.#wait }, ...(this.#best && { tensors: this.#best }) }
+  }
+
+  setState({ values, tensors }: CallbackState): void {
+    const { best, wait } = values as { best: number | null; wait: number }
+    this.#monitor.best = best
+    this.#wait = wait
+    this.#best = tensors && [...tensors]
   }
 }
 

@@ -33,5 +33,9 @@ export function modelCheckpoint(options: ModelCheckpointOptions): Callback {
     onEpochEnd: async (_epoch, logs, { model }) => {
       if (!saveBestOnly || best.improves(logs)) await model.save(path)
     },
+    getState: () => ({ values: best.best }),
+    setState: ({ values }) => {
+      best.best = values as number | null
+    },
   }
 }

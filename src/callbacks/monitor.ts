@@ -10,7 +10,8 @@ export class Monitor {
   readonly #name: string
   readonly #sign: 1 | -1
   readonly #minDelta: number
-  #best = Number.POSITIVE_INFINITY
+  /** The best value so far times the sign that makes smaller ones better; null before the first. */
+  best: number | null = null
 
   constructor(where: string, name: string, mode: MonitorMode, minDelta: number) {
     this.#where = where
@@ -21,7 +22,7 @@ export class Monitor {
 
   /** Forgets everything. */
   reset(): void {
-    this.#best = Number.POSITIVE_INFINITY
+    this.best = null
   }
 
   /** Whether this epoch's value is better than the best so far by more than `minDelta`. */
@@ -35,8 +36,8 @@ export class Monitor {
         `${this.#where}: there is no ${describe(this.#name)} to monitor, only ${names}${hint}`,
       )
     }
-    if (!(this.#sign * value < this.#best - this.#minDelta)) return false
-    this.#best = this.#sign * value
+    if (!(this.#sign * value < (this.best ?? Number.POSITIVE_INFINITY) - this.#minDelta)) return false
+    this.best = this.#sign * value
     return true
   }
 }

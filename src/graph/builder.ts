@@ -58,6 +58,13 @@ export class GraphBuilder {
     return this.#weights.length - 1
   }
 
+  /** The index and shape of the weight of this name, if there is one yet. */
+  weightNamed(name: string): { readonly index: number; readonly shape: readonly number[] } | undefined {
+    const index = this.#weights.findIndex((weight) => weight.name === name)
+    const found = this.#weights[index]
+    return found && { index, shape: found.shape }
+  }
+
   /** The objects that own weights, in the order of their first weight. */
   weightOwners(): object[] {
     return [...this.#weightIndices.keys()]
@@ -81,6 +88,7 @@ export class GraphBuilder {
     weights: readonly number[],
     outputs: readonly Shape[],
     attributes: Readonly<Record<string, unknown>> = {},
+    stateful = false,
   ): Value[] {
     const values = outputs.map((shape) => ({ id: this.#nextId++, shape }))
     this.#nodes.push({
@@ -90,6 +98,7 @@ export class GraphBuilder {
       weights,
       outputs: values.map((value) => value.id),
       attributes,
+      ...(stateful ? { stateful } : {}),
     })
     return values
   }
@@ -148,8 +157,9 @@ export class LayerScope {
     weights: readonly number[],
     shapes: readonly Shape[],
     attributes: Readonly<Record<string, unknown>>,
+    stateful = false,
   ): Value[] {
-    return this.builder.node(op, this.path, inputs, weights, shapes, attributes)
+    return this.builder.node(op, this.path, inputs, weights, shapes, attributes, stateful)
   }
 
   /** The scope of a layer inside this one. */

@@ -24,6 +24,8 @@ export interface WireNode {
   readonly weights: readonly number[]
   readonly outputs: readonly number[]
   readonly attributes: Readonly<Record<string, unknown>>
+  /** Whether training and prediction carry the states of a recurrence from batch to batch. */
+  readonly stateful?: true
 }
 
 /** A graph of operations as the native side reads it. */
@@ -39,5 +41,6 @@ export interface GraphSpec {
 export interface TrainSpec {
   readonly graph: GraphSpec
   readonly losses: readonly { readonly output: number; readonly weight: number }[]
-  readonly metrics: readonly { readonly name: string; readonly output: number }[]
+  /** An exponential one reports e to the power of the mean. */
+  readonly metrics: readonly { readonly name: string; readonly output: number; readonly exponential?: true }[]
 }

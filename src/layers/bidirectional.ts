@@ -64,6 +64,9 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
         'layers.bidirectional: layer must not have goBackwards; give the other direction as backwardLayer',
       )
     }
+    if (this.#forward.stateful || options.backwardLayer?.stateful) {
+      throw new SeqloomError('ERR_UNSUPPORTED', 'layers.bidirectional: its layers cannot be stateful')
+    }
     const { givenName } = this.#forward
     this.#backward =
       options.backwardLayer ?? this.#forward.reversed(givenName === undefined ? undefined : `backward_${givenName}`)

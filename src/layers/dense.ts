@@ -1,12 +1,13 @@
+import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
-import type { Shape } from '../graph/shape.js'
+import { type Shape, showShape } from '../graph/shape.js'
 import {
   type Initializer,
   type InitializerName,
   initializerCheck,
   resolveInitializer,
 } from '../initializers/initializer.js'
-import { flag, integer } from '../options.js'
+import { flag, integer, label } from '../options.js'
 import { type ActivationName, activationCheck } from './activations.js'
 import { Layer, type LayerOptions } from './layer.js'
 
@@ -22,6 +23,11 @@ export interface DenseOptions extends LayerOptions {
   readonly kernelInitializer?: InitializerName | Initializer
   /** Default `'zeros'`. */
   readonly biasInitializer?: InitializerName | Initializer
+  /**
+   * The name of an embedding layer before this one, whose table, transposed, is the kernel (Press and Wolf 2017): `units` is its
+   * `inputDim`, and the input's last dimension its `outputDim`. One weight then, which both uses train.
+   */
+  readonly tiedTo?: string
 }
 
 /** The layer that {@link dense} makes. */
@@ -31,6 +37,7 @@ export class Dense extends Layer {
   readonly units: number
   readonly activation: ActivationName
   readonly #useBias: boolean
+  readonly #tiedTo: string | undefined
   readonly #kernelInitializer: Initializer
   readonly #biasInitializer: Initializer
 
@@ -42,6 +49,7 @@ export class Dense extends Layer {
         useBias: flag,
         kernelInitializer: initializerCheck,
         biasInitializer: initializerCheck,
+        tiedTo: label,
       },
       required: ['units'],
       refused: {
@@ -57,6 +65,7 @@ export class Dense extends Layer {
     this.units = options.units
     this.activation = options.activation ?? 'linear'
     this.#useBias = options.useBias ?? true
+    this.#tiedTo = options.tiedTo
     this.#kernelInitializer = resolveInitializer(options.kernelInitializer ?? 'glorotUniform')
     this.#biasInitializer = resolveInitializer(options.biasInitializer ?? 'zeros')
   }
@@ -70,17 +79,35 @@ export class Dense extends Layer {
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
     const shape = [...x.shape.slice(0, -1), this.units]
-    const weights = [scope.weight('kernel', [this.features(x.shape), this.units], this.#kernelInitializer)]
+    const weights = [this.#kernel(scope, this.features(x.shape))]
     if (this.#useBias) weights.push(scope.weight('bias', [this.units], this.#biasInitializer))
-    const y = scope.node('dense', [x], weights, shape)
+    const y = scope.node('dense', [x], weights, shape, this.#tiedTo === undefined ? {} : { transposed: true })
     if (this.activation === 'linear') return [y]
     return [scope.node('activation', [y], [], shape, { kind: this.activation }, 'activation')]
+  }
+
+  #kernel(scope: LayerScope, features: number): number {
+    if (this.#tiedTo === undefined) return scope.weight('kernel', [features, this.units], this.#kernelInitializer)
+    const table = scope.builder.weightNamed(`${this.#tiedTo}/embeddings`)
+    if (!table) {
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `layer '${this.label}' (Dense): tiedTo must name an embedding layer before it; there is none called '${this.#tiedTo}'`,
+      )
+    }
+    if (table.shape[0] !== this.units || table.shape[1] !== features) {
+      throw this.shapeError(
+        `tied to '${this.#tiedTo}' with a table of shape ${showShape(table.shape)}, it needs units ${table.shape[0]} and an input of ${table.shape[1]} values, not units ${this.units} and ${features} values`,
+      )
+    }
+    return table.index
   }
 
   override config(): Record<string, unknown> {
     return {
       units: this.units,
       activation: this.activation,
+      ...(this.#tiedTo === undefined ? {} : { tiedTo: this.#tiedTo }),
       useBias: this.#useBias,
       kernelInitializer: this.#kernelInitializer,
       biasInitializer: this.#biasInitializer,
@@ -91,7 +118,7 @@ export class Dense extends Layer {
 /**
  * A fully connected layer on the last dimension: y = activation(x W + b).
  *
- * Input `[batch, …, features]`; output `[batch, …, units]`. Weights: kernel `[features, units]`, bias `[units]`.
+ * Input `[batch, …, features]`; output `[batch, …, units]`. Weights: kernel `[features, units]`, unless it is tied, and bias `[units]`.
  * Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function dense(options: DenseOptions): Dense {

@@ -169,6 +169,11 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     return (this.returnsList() ? outputs : outputs[0]) as Outputs as Out
   }
 
+  /** Whether the layer carries states from batch to batch. */
+  get stateful(): boolean {
+    return false
+  }
+
   /** Whether `apply` returns an array. */
   returnsList(): boolean {
     return false

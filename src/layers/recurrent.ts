@@ -1,3 +1,4 @@
+import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, unifyShapes } from '../graph/shape.js'
 import { type Initializer, resolveInitializer } from '../initializers/initializer.js'
@@ -11,8 +12,12 @@ import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence
 export interface RecurrentOptions extends RecurrenceOptions, CellOptions {
   /** Only 0 is supported. */
   readonly recurrentDropout?: 0
-  /** Only false is supported. */
-  readonly stateful?: false
+  /**
+   * Whether each row goes on from the last states of the same row of the batch before, so that a long stream can be learnt in parts
+   * (truncated back-propagation through time); default false. `fit` begins every epoch with zeros and keeps the rows in order; see
+   * `text.languageModelBatches`.
+   */
+  readonly stateful?: boolean
   /** Only false is supported. */
   readonly unroll?: false
 }
@@ -33,11 +38,11 @@ const recurrentChecks: Readonly<Record<string, Check>> = {
   returnState: flag,
   goBackwards: flag,
   zeroOutputForMask: flag,
+  stateful: flag,
 }
 
 const recurrentRefused: Readonly<Record<string, readonly unknown[]>> = {
   recurrentDropout: [0],
-  stateful: [false],
   unroll: [false],
   implementation: [],
   useCudnn: [],
@@ -65,6 +70,7 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
   protected readonly useBias: boolean
   readonly #kind: CellKind
   readonly #zeroOutputForMask: boolean
+  readonly #stateful: boolean
   readonly #dropout: number
   readonly #initializers: { readonly kernel: Initializer; readonly recurrent: Initializer; readonly bias: Initializer }
 
@@ -85,12 +91,20 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
     this.returnState = options.returnState ?? false
     this.goBackwards = options.goBackwards ?? false
     this.#zeroOutputForMask = options.zeroOutputForMask ?? true
+    this.#stateful = options.stateful ?? false
+    if (this.#stateful && this.goBackwards) {
+      throw new SeqloomError('ERR_UNSUPPORTED', `${where}: a layer that goes backwards cannot be stateful`)
+    }
     this.#dropout = options.dropout ?? 0
     this.#initializers = {
       kernel: resolveInitializer(options.kernelInitializer ?? 'glorotUniform'),
       recurrent: resolveInitializer(options.recurrentInitializer ?? 'orthogonal'),
       bias: resolveInitializer(options.biasInitializer ?? 'zeros'),
     }
+  }
+
+  override get stateful(): boolean {
+    return this.#stateful
   }
 
   /** The cell's own attributes on the wire, which are also its own options. */
@@ -147,13 +161,14 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
     }
     const state: Shape = [batch, this.units]
     const shapes = [[batch, time, this.units], ...Array<Shape>(this.stateCount).fill(state)]
-    return scope.nodes(this.#kind.op, [x, ...initial], weights, shapes, {
+    const attributes = {
       units: this.units,
       activation: this.activation,
       ...this.cellAttributes(),
       ...direction,
       zeroOutputForMask: this.#zeroOutputForMask,
-    })
+    }
+    return scope.nodes(this.#kind.op, [x, ...initial], weights, shapes, attributes, this.#stateful)
   }
 
   override reversed(name: string | undefined): Recurrence {
@@ -178,6 +193,7 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
       returnState: this.returnState,
       goBackwards: this.goBackwards,
       zeroOutputForMask: this.#zeroOutputForMask,
+      ...(this.#stateful ? { stateful: true } : {}),
     }
   }
 }

@@ -27,3 +27,9 @@ export const meanSquaredError = (options: MetricOptions = {}): Metric => makeMet
 
 /** The mean of absolute differences. */
 export const meanAbsoluteError = (options: MetricOptions = {}): Metric => makeMetric('meanAbsoluteError', options)
+
+/**
+ * e to the power of the mean categorical cross-entropy over all valid steps, without weights of rows or classes and without label smoothing: among how
+ * many equally likely tokens the model chooses on average.
+ */
+export const perplexity = (options: MetricOptions = {}): Metric => makeMetric('perplexity', options)

@@ -10,6 +10,7 @@ export type MetricKind =
   | 'binaryAccuracy'
   | 'meanSquaredError'
   | 'meanAbsoluteError'
+  | 'perplexity'
 
 /** A metric as data: its kind, its settings and, where given, the name under which histories hold it. */
 export interface Metric {
@@ -28,6 +29,7 @@ const kinds: readonly (MetricKind | 'accuracy')[] = [
   'binaryAccuracy',
   'meanSquaredError',
   'meanAbsoluteError',
+  'perplexity',
 ]
 
 const short: Readonly<Record<string, Metric['kind']>> = {
@@ -81,6 +83,13 @@ export function metricKind(metric: NamedMetric, loss: AnyLoss, output: Shape): M
         (output.at(-1) === 1 ? 'binaryAccuracy' : 'categoricalAccuracy'))
       : metric.kind
   const sparse = loss.kind === 'sparseCategoricalCrossentropy'
+  if (kind === 'perplexity') {
+    if (sparse || loss.kind === 'categoricalCrossentropy') return kind
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `compile: metric '${metric.name}' is e to the power of a categorical cross-entropy; the loss is ${loss.kind}`,
+    )
+  }
   if ((kind === 'sparseCategoricalAccuracy') !== sparse) {
     throw new SeqloomError(
       'ERR_OPTION',

@@ -128,8 +128,20 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
   }
 }
 
+/** Factors of the loss that a training graph has room for. */
+export interface LossFactors {
+  /** Whether there is an input for weights of rows. */
+  readonly weighted: boolean
+  /** A factor for each class; none for ones. */
+  readonly classWeights: readonly number[]
+}
+
 /** The graph with targets, losses and metrics, in the form that the native side reads. */
-export function trainSpec(topology: Topology, { trained, targets }: TrainPlan, weighted: boolean): TrainSpec {
+export function trainSpec(
+  topology: Topology,
+  { trained, targets }: TrainPlan,
+  { weighted, classWeights }: LossFactors,
+): TrainSpec {
   const extra: WireInput[] = targets.map(({ name, dtype, shape }) => ({ name: `target ${name}`, dtype, shape }))
   if (weighted) extra.push({ name: 'sampleWeight', dtype: 'float32', shape: [null] })
   const { builder, outputs, extra: added } = lower(topology, extra)
@@ -144,7 +156,9 @@ export function trainSpec(topology: Topology, { trained, targets }: TrainPlan, w
       all.push(...lowerMeasure(builder, `${name}/loss`, loss, [target, prediction], weights))
     } else {
       const { fromLogits = false, ...settings } = loss
-      all.push(...builder.node('loss', `${name}/loss`, inputs, [], scalar, { fromLogits, ...settings, weight: 1 }))
+      const factors = classWeights.length > 0 ? { classWeights } : {}
+      const attributes = { fromLogits, ...settings, weight: 1, ...factors }
+      all.push(...builder.node('loss', `${name}/loss`, inputs, [], scalar, attributes))
     }
     return { output, weight }
   })
@@ -152,12 +166,21 @@ export function trainSpec(topology: Topology, { trained, targets }: TrainPlan, w
     losses.push({ output: all.length, weight: 1 })
     all.push(...lowerMean(builder, `${name}/addedLoss`, value, 2, []))
   }
-  const metrics =
+  const metrics: TrainSpec['metrics'][number][] =
     trained.length > 1
       ? losses.slice(0, trained.length).map(({ output }, at) => ({ name: `${trained[at]?.name}_loss`, output }))
       : []
-  for (const [at, { index, metrics: own }] of trained.entries()) {
+  for (const [at, { index, loss, metrics: own }] of trained.entries()) {
     for (const { name, measure } of own) {
+      if (measure.kind === 'perplexity') {
+        const plain = !weighted && classWeights.length === 0 && !(loss as Loss).labelSmoothing
+        metrics.push({ name, output: plain ? (losses[at]?.output as number) : all.length, exponential: true })
+        if (plain) continue
+        const values = [outputs[index] as Value, added[at] as Value]
+        const { kind, fromLogits = false } = loss as Loss
+        all.push(...builder.node('loss', name, values, [], scalar, { kind, fromLogits, weight: 1 }))
+        continue
+      }
       metrics.push({ name, output: all.length })
       if (measure.kind === 'traced') {
         const values = [added[at] as Value, outputs[index] as Value] as const

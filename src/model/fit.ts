@@ -1,3 +1,4 @@
+import { BackupAndRestore } from '../callbacks/backupAndRestore.js'
 import {
   type Callback,
   checkCallbacks,
@@ -9,7 +10,9 @@ import {
 import type { Staged } from '../data/index.js'
 import { AbortError, callNative, SeqloomError } from '../errors.js'
 import type { NativeModel } from '../native/index.js'
+import { Backup, mapValues } from './backup.js'
 import { cancellable } from './cancel.js'
+import { classWeights } from './classWeight.js'
 import type { TrainPlan } from './compile.js'
 import type { Model } from './model.js'
 import { defaultBatchSize, type FitOptions } from './runOptions.js'
@@ -17,7 +20,7 @@ import type { Turns } from './turns.js'
 
 /** An event of the native loop: its kind, its place, and losses and metrics by name. */
 interface FitEvent {
-  readonly type: 'epochBegin' | 'epochEnd' | 'batchEnd' | 'overtaken'
+  readonly type: 'epochBegin' | 'checkpoint' | 'epochEnd' | 'batchEnd' | 'overtaken'
   readonly epoch: number
   readonly [value: string]: number | string
 }
@@ -52,7 +55,9 @@ export async function runFit(request: FitRequest): Promise<History> {
 class FitLoop {
   readonly #request: FitRequest
   readonly #callbacks: readonly Callback[]
-  readonly #history: History = { history: {}, epoch: [] }
+  #history: History = { history: {}, epoch: [] }
+  readonly #settings: Readonly<Record<string, number | boolean>>
+  readonly #backup: Backup | undefined
   readonly #training: Training
   readonly #names: readonly string[]
   #last: Logs = {}
@@ -72,38 +77,73 @@ class FitLoop {
         this.#stop = true
       },
     }
+    const { options, data, validation } = request
+    const { batchSize = defaultBatchSize } = options
+    this.#settings = {
+      epochs: options.epochs ?? 1,
+      batchSize,
+      shuffle: options.shuffle ?? !request.model.layers.some(({ stateful }) => stateful),
+      bucketByLength: options.bucketByLength ?? false,
+      seed: options.seed ?? request.model.seed,
+      validationSplit: options.validationSplit ?? 0,
+      validationBatchSize: options.validationBatchSize ?? batchSize,
+      initialEpoch: options.initialEpoch ?? 0,
+      gradientNorms: callbacks.some((callback) => callback.gradientNorms),
+    }
+    const [found, second] = callbacks.filter((callback) => callback instanceof BackupAndRestore)
+    if (second) throw new SeqloomError('ERR_OPTION', 'fit: callbacks.backupAndRestore is given twice')
+    const rows = (tensors: readonly Staged[] | undefined) => tensors?.[0]?.shape[0] ?? 0
+    const { epochs: _, ...identity } = this.#settings
+    this.#backup =
+      found &&
+      new Backup(found, callbacks, {
+        ...identity,
+        rows: rows(data),
+        validationRows: rows(validation),
+        classWeight: classWeights('fit', request.plan, options.classWeight).join(),
+      })
   }
 
   async run(): Promise<History> {
     const { model, native, turns, data, validation, options } = this.#request
     model.stopTraining = false
     if (options.signal?.aborted) throw new AbortError(options.signal)
-    await turns.park(() => this.#call('onTrainBegin', (callback) => callback.onTrainBegin?.({}, this.#training)))
-    const { batchSize = defaultBatchSize } = options
-    const settings = {
-      epochs: options.epochs ?? 1,
-      batchSize,
-      shuffle: options.shuffle ?? true,
-      bucketByLength: options.bucketByLength ?? false,
-      seed: options.seed ?? model.seed,
-      validationSplit: options.validationSplit ?? 0,
-      validationBatchSize: options.validationBatchSize ?? batchSize,
-      initialEpoch: options.initialEpoch ?? 0,
-      gradientNorms: this.#callbacks.some((callback) => callback.gradientNorms),
-    }
+    let start: string | undefined
+    let begun = false
+    await turns.park(async () => {
+      await this.#call('onTrainBegin', (callback) => callback.onTrainBegin?.({}, this.#training))
+      const resumed = await this.#backup?.restore(model)
+      if (!resumed) return
+      this.#history = resumed.history
+      this.#last = mapValues(resumed.history.history, (values) => values.at(-1) ?? Number.NaN)
+      this.#stop = resumed.stopped
+      start = resumed.progress
+    })
+    const settings = { ...this.#settings, ...this.#backup?.options, ...(start === undefined ? {} : { start }) }
     try {
-      await cancellable(options.signal, (cancel) => {
+      await cancellable(options.signal, async (cancel) => {
+        if (this.#stop) return
+        begun = true
         this.#giveUp = () => cancel.cancel()
         const onEvent = (event: FitEvent) => this.#receive(event)
-        return native.fit([...data], validation ? [...validation] : null, JSON.stringify(settings), cancel, onEvent)
+        await native.fit([...data], validation ? [...validation] : null, JSON.stringify(settings), cancel, onEvent)
       })
     } catch (error) {
+      if (error instanceof AbortError && begun && !this.#failure) await turns.park(() => this.#save(false))
       // A callback that throws cancels the loop; what it threw is the reason, not the cancellation.
       if (!this.#failure) throw error
     }
     if (this.#failure) throw this.#failure.error
-    await turns.park(() => this.#call('onTrainEnd', (callback) => callback.onTrainEnd?.(this.#last, this.#training)))
+    await turns.park(async () => {
+      if (this.#backup?.stays) await this.#save(this.#stopped)
+      await this.#call('onTrainEnd', (callback) => callback.onTrainEnd?.(this.#last, this.#training))
+    })
+    await this.#backup?.end()
     return this.#history
+  }
+
+  get #stopped(): boolean {
+    return this.#stop || this.#request.model.stopTraining
   }
 
   #receive(event: FitEvent): void {
@@ -118,17 +158,23 @@ class FitLoop {
 
   async #parked(event: FitEvent): Promise<void> {
     const { epoch } = event
-    const shown = event.type === 'epochEnd' ? { ...this.#logsOf(event), seconds: Number(event.seconds) } : {}
     try {
-      await this.#request.turns.park(() =>
-        event.type === 'epochEnd'
-          ? this.#call('onEpochEnd', (callback) => callback.onEpochEnd?.(epoch, shown, this.#training))
-          : this.#call('onEpochBegin', (callback) => callback.onEpochBegin?.(epoch, shown, this.#training)),
-      )
+      await this.#request.turns.park(async () => {
+        if (event.type === 'epochBegin') {
+          await this.#call('onEpochBegin', (callback) => callback.onEpochBegin?.(epoch, {}, this.#training))
+        } else if (event.type === 'checkpoint') {
+          await this.#save(false)
+        } else {
+          const shown = { ...this.#logsOf(event), seconds: Number(event.seconds) }
+          await this.#call('onEpochEnd', (callback) => callback.onEpochEnd?.(epoch, shown, this.#training))
+          if (this.#backup?.everyEpoch) await this.#save(this.#stopped)
+        }
+      })
     } catch (error) {
       this.#fail(error)
     }
-    const stop = this.#stop || this.#request.model.stopTraining || this.#failure !== undefined
+    // Whoever asks for an end between two batches means the end of the epoch.
+    const stop = this.#failure !== undefined || (this.#stopped && event.type !== 'checkpoint')
     try {
       callNative(() => this.#request.native.resume(stop))
     } catch (error) {
@@ -154,6 +200,16 @@ class FitLoop {
     for (const callback of this.#callbacks) {
       if (callback[moment]) await call(callback)
     }
+  }
+
+  /** Backs the training up as it is now, if that is asked for. */
+  async #save(stopped: boolean): Promise<void> {
+    const { model, native } = this.#request
+    await this.#backup?.save(model, {
+      progress: callNative(() => native.trainingProgress()),
+      stopped,
+      history: this.#history,
+    })
   }
 
   #record(epoch: number, logs: Logs): void {

@@ -19,6 +19,9 @@ export interface NewFile {
   readonly data: Uint8Array
 }
 
+// Left by a process that was killed while it wrote.
+const temporaryName = /^\.[A-Za-z0-9_.-]+\.tmp$/
+
 // Names of data files carry 16 hexadecimal digits of their hash: `weights-0123456789abcdef.safetensors`.
 const hashedName = /^[A-Za-z0-9_.-]+-[0-9a-f]{16}(\.[A-Za-z0-9]+)?$/
 
@@ -37,7 +40,7 @@ export function entryOf(data: Uint8Array): FileEntry {
 
 /**
  * Writes a model's files: data files first, synced, then the description by renaming it into place, then removes data files that it no
- * longer names. A crash at any moment leaves the old model or the new one. Errors: `ERR_IO`, naming the folder.
+ * longer names, and what an earlier write did not complete. A crash at any moment leaves the old model or the new one. Errors: `ERR_IO`, naming the folder.
  */
 export async function writeFolder(folder: string, files: readonly NewFile[], description: string): Promise<void> {
   try {
@@ -50,7 +53,8 @@ export async function writeFolder(folder: string, files: readonly NewFile[], des
     }
     await replaceFile(folder, descriptionName, Buffer.from(description))
     for (const name of await readdir(folder)) {
-      if (hashedName.test(name) && !kept.has(name)) await rm(join(folder, name), { force: true })
+      if ((hashedName.test(name) && !kept.has(name)) || temporaryName.test(name))
+        await rm(join(folder, name), { force: true })
     }
   } catch (cause) {
     throw ioError(`cannot save to '${folder}'`, cause)

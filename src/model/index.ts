@@ -1,8 +1,16 @@
 export type { CompileOptions } from './compile.js'
 export { Functional, type FunctionalOptions, model } from './functional.js'
+export type { GenerateOptions } from './generate.js'
 export { type LoadedFolder, loadFolder, loadModel } from './load.js'
 export type { Cotangents, Gradients, Model, Prediction } from './model.js'
-export type { BatchOptions, EvaluateOptions, FitOptions, PredictOptions, PredictSyncOptions } from './runOptions.js'
+export type {
+  BatchOptions,
+  EvaluateOptions,
+  FitOptions,
+  PredictOptions,
+  PredictSyncOptions,
+  TrainBatchOptions,
+} from './runOptions.js'
 export { type FolderContents, saveFolder } from './save.js'
 export type { BeamSearchOptions, Hypothesis } from './search.js'
 export { Sequential, type SequentialOptions, sequential } from './sequential.js'

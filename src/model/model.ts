@@ -8,23 +8,27 @@ import type { AnyLayer } from '../layers/layer.js'
 import { type NativeModel, type NativeTensor, native } from '../native/index.js'
 import { checkOptions, flag, isRecord } from '../options.js'
 import { cancellable } from './cancel.js'
-import { type CompileOptions, plan, type TrainPlan, trainSpec } from './compile.js'
+import { classWeights } from './classWeight.js'
+import { type CompileOptions, type LossFactors, plan, type TrainPlan, trainSpec } from './compile.js'
 import type { ModelConfig } from './config.js'
 import { checkSplit, runFit } from './fit.js'
+import { checkPrompt, type GenerateOptions, generation, portionsOf, singly } from './generate.js'
 import { modelGraph } from './lower.js'
 import { claimLayers } from './ownership.js'
 import {
   type BatchOptions,
-  checkBatch,
   checkEvaluate,
   checkFit,
   checkPredict,
   checkPredictSync,
+  checkTestBatch,
+  checkTrainBatch,
   defaultBatchSize,
   type EvaluateOptions,
   type FitOptions,
   type PredictOptions,
   type PredictSyncOptions,
+  type TrainBatchOptions,
 } from './runOptions.js'
 import { saveFolder } from './save.js'
 import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch } from './search.js'
@@ -79,7 +83,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   #native: NativeModel | undefined
   #graph: GraphSpec | undefined
   #plan: TrainPlan | undefined
-  #weighted = false
+  #factors: LossFactors = { weighted: false, classWeights: [] }
   #disposed = false
 
   /** @internal */
@@ -120,7 +124,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     const made = plan(this.topology(), options)
     this.#turns.now('compile', 'never', () => {
       const engine = this.#engine('compile')
-      this.#compileNative(engine, made, false)
+      this.#compileNative(engine, made, { weighted: false, classWeights: [] })
       this.#plan = made
     })
   }
@@ -132,11 +136,15 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    */
   async fit(x: DataSet, y: DataSet, options: FitOptions = {}): Promise<History> {
     checkFit(options)
+    if (options.shuffle === true && this.layers.some(({ stateful }) => stateful)) {
+      throw new SeqloomError('ERR_OPTION', 'fit: stateful layers need their rows in order, so shuffle must be false')
+    }
     const compiled = this.#compiled('fit')
     return await this.#turns.fit(async () => {
       const engine = this.#engine('fit')
       const { signal, sampleWeight, validationData } = options
-      if (sampleWeight !== undefined || validationData?.[2] !== undefined) this.#needWeights(engine)
+      const weighted = sampleWeight !== undefined || validationData?.[2] !== undefined
+      this.#need(engine, weighted, classWeights('fit', compiled, options.classWeight))
       const data = await this.#examples({ x, y, sampleWeight, searched: true }, signal)
       checkSplit(data[0]?.shape[0] ?? 0, options.validationSplit ?? 0)
       const validation = validationData && (await this.#examples(validationExamples(validationData), signal))
@@ -152,7 +160,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     const { signal, sampleWeight, batchSize = defaultBatchSize } = options
     return await this.#turns.queue('evaluate', 'callbacks', async () => {
       const engine = this.#engine('evaluate')
-      if (sampleWeight !== undefined) this.#needWeightsOutsideFit(engine, 'evaluate')
+      if (sampleWeight !== undefined) this.#needWeights(engine, 'evaluate')
       const data = await this.#examples({ x, y, sampleWeight }, signal)
       return await cancellable(signal, (cancel) => engine.evaluate(data, batchSize, cancel))
     })
@@ -191,14 +199,14 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /** One training step. Resolves to the loss, then the metrics, before the step. Errors as in `fit`. */
-  async trainOnBatch(x: DataSet, y: DataSet, options: BatchOptions = {}): Promise<number[]> {
-    checkBatch('trainOnBatch', options)
+  async trainOnBatch(x: DataSet, y: DataSet, options: TrainBatchOptions = {}): Promise<number[]> {
+    checkTrainBatch(options)
     return await this.#onBatch('trainOnBatch', x, y, options)
   }
 
   /** The loss, then the metrics, of one batch. Errors as in `fit`. */
   async testOnBatch(x: DataSet, y: DataSet, options: BatchOptions = {}): Promise<number[]> {
-    checkBatch('testOnBatch', options)
+    checkTestBatch(options)
     return await this.#onBatch('testOnBatch', x, y, options)
   }
 
@@ -274,7 +282,10 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return countValues(this.#modelGraph().weights)
   }
 
-  /** The optimizer's step size, which may be changed between epochs. Errors: `ERR_STATE` before `compile`, `ERR_OPTION`. */
+  /**
+   * The optimizer's step size of the next step. It may be changed between epochs, unless it follows a schedule: that is `ERR_STATE`. Errors:
+   * `ERR_STATE` before `compile`, `ERR_OPTION`.
+   */
   get learningRate(): number {
     this.#compiled('learningRate')
     return this.#turns.now('learningRate', 'callbacks', () =>
@@ -290,6 +301,16 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     this.#turns.now('learningRate', 'callbacks', () => {
       callNative(() => this.#engine('learningRate').setLearningRate(value))
     })
+  }
+
+  /**
+   * Lets stateful layers begin with states of zero at the next `trainOnBatch`, which otherwise goes on from the one before. `fit` does so by
+   * itself at every epoch; `evaluate`, `predict` and `testOnBatch` always begin so, and leave the states of training alone. Errors: `ERR_STATE`
+   * before `compile` and during `fit`.
+   */
+  resetStates(): void {
+    this.#compiled('resetStates')
+    this.#turns.now('resetStates', 'never', () => callNative(() => this.#engine('resetStates').resetStates()))
   }
 
   /** A table of the layers, their output shapes and numbers of parameters. */
@@ -327,6 +348,28 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return await this.#turns.queue('beamSearch', 'callbacks', () =>
       runBeamSearch(this.#engine('beamSearch'), inputSlots(this.topology()), options),
     )
+  }
+
+  /**
+   * Goes on a sequence of tokens, natively and off this thread, one token after the other as the loop that reads them asks for more; who stops
+   * reading stops the work. The model takes tokens and gives the next one's probabilities, or logits, at each step. Errors: `ERR_DATA`,
+   * `ERR_OPTION`, `ERR_UNSUPPORTED` for models that cannot stream; an AbortError.
+   */
+  generate(prompt: Int32Array | readonly number[], options: GenerateOptions = {}): AsyncGenerator<number, void, void> {
+    return singly(this.generateInPortions(prompt, options))
+  }
+
+  /** @internal As {@link generate}, the tokens in the portions in which they become ready. */
+  generateInPortions(
+    prompt: Int32Array | readonly number[],
+    options: GenerateOptions = {},
+  ): AsyncGenerator<Int32Array, void, void> {
+    const { maxTokens, sampling, signal } = generation(options)
+    const tokens = checkPrompt(prompt)
+    const generator = this.#turns.now('generate', 'callbacks', () =>
+      callNative(() => this.#engine('generate').generate(tokens, maxTokens, sampling)),
+    )
+    return portionsOf(generator, signal)
   }
 
   /**
@@ -368,8 +411,20 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /** @internal Puts a saved state of training back. */
   restoreTraining(state: ReturnType<NativeModel['optimizerState']>, learningRate: number): void {
-    callNative(() => this.#engine('loadModel').setOptimizerState(state))
-    this.learningRate = learningRate
+    this.#turns.now('loadModel', 'callbacks', () =>
+      callNative(() => this.#engine('loadModel').setOptimizerState(state)),
+    )
+    this.restoreLearningRate(learningRate)
+  }
+
+  /** @internal Puts a saved learning rate back, unless it follows a schedule. */
+  restoreLearningRate(learningRate: number): void {
+    if (!isRecord(this.#compiled('loadModel').optimizer.learningRate)) this.learningRate = learningRate
+  }
+
+  /** @internal What the model was compiled with, as it is saved. */
+  compileOptions(): Readonly<Record<string, unknown>> {
+    return JSON.parse(JSON.stringify(this.#compiled('fit').saved))
   }
 
   /** @internal The weights' names and shapes. */
@@ -408,41 +463,44 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return this.#plan
   }
 
-  #compileNative(engine: NativeModel, made: TrainPlan, weighted: boolean): void {
-    const spec = JSON.stringify(trainSpec(this.topology(), made, weighted))
+  #compileNative(engine: NativeModel, made: TrainPlan, factors: LossFactors): void {
+    const spec = JSON.stringify(trainSpec(this.topology(), made, factors))
     callNative(() => engine.compile(spec, JSON.stringify(made.optimizer)))
-    this.#weighted = weighted
+    this.#factors = factors
   }
 
-  /** Compiles again with weights of rows when they are first given; the optimizer goes on where it was. */
-  #needWeights(engine: NativeModel): void {
-    if (this.#weighted) return
+  /** Compiles again when weights of rows are first given, or other ones of classes; the optimizer goes on where it was. */
+  #need(engine: NativeModel, weighted: boolean, classWeights: readonly number[]): void {
+    const now = this.#factors
+    if ((now.weighted || !weighted) && now.classWeights.join() === classWeights.join()) return
     const state = callNative(() => engine.optimizerState())
     const rate = callNative(() => engine.learningRate())
-    this.#compileNative(engine, this.#compiled('fit'), true)
+    const compiled = this.#compiled('fit')
+    this.#compileNative(engine, compiled, { weighted: now.weighted || weighted, classWeights })
     callNative(() => engine.setOptimizerState(state))
-    callNative(() => engine.setLearningRate(rate))
+    if (!isRecord(compiled.optimizer.learningRate)) callNative(() => engine.setLearningRate(rate))
   }
 
-  #needWeightsOutsideFit(engine: NativeModel, what: string): void {
-    if (!this.#weighted) this.#turns.check(`${what} with sampleWeight`, 'never')
-    this.#needWeights(engine)
+  #needWeights(engine: NativeModel, what: string): void {
+    if (!this.#factors.weighted) this.#turns.check(`${what} with sampleWeight`, 'never')
+    this.#need(engine, true, this.#factors.classWeights)
   }
 
   async #examples(examples: Examples, signal?: AbortSignal): Promise<NativeTensor[]> {
-    return await convertExamples(this.topology(), this.#compiled('fit'), examples, this.#weighted, signal)
+    return await convertExamples(this.topology(), this.#compiled('fit'), examples, this.#factors.weighted, signal)
   }
 
   async #onBatch(
     what: 'trainOnBatch' | 'testOnBatch',
     x: DataSet,
     y: DataSet,
-    { sampleWeight }: BatchOptions,
+    { sampleWeight, classWeight }: TrainBatchOptions,
   ): Promise<number[]> {
-    this.#compiled(what)
+    const compiled = this.#compiled(what)
     return await this.#turns.queue(what, what === 'trainOnBatch' ? 'never' : 'callbacks', async () => {
       const engine = this.#engine(what)
-      if (sampleWeight !== undefined) this.#needWeightsOutsideFit(engine, what)
+      if (sampleWeight !== undefined) this.#needWeights(engine, what)
+      if (what === 'trainOnBatch') this.#need(engine, false, classWeights(what, compiled, classWeight))
       const data = await this.#examples({ x, y, sampleWeight })
       try {
         return await engine[what](data)

@@ -2,6 +2,7 @@ import { type Callback, checkCallbacks } from '../callbacks/callback.js'
 import type { Data, DataSet } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
 import { abortSignal, checkOptions, custom, flag, integer, number, type OptionRules, seed } from '../options.js'
+import type { ClassWeight } from './classWeight.js'
 
 /** Options of {@link Model.predict}. */
 export interface PredictOptions {
@@ -20,10 +21,16 @@ export interface EvaluateOptions extends PredictOptions {
   readonly sampleWeight?: Data
 }
 
-/** Options of {@link Model.trainOnBatch} and {@link Model.testOnBatch}. */
+/** Options of {@link Model.testOnBatch}. */
 export interface BatchOptions {
   /** A factor for each row's loss. */
   readonly sampleWeight?: Data
+}
+
+/** Options of {@link Model.trainOnBatch}. */
+export interface TrainBatchOptions extends BatchOptions {
+  /** As in {@link FitOptions}. */
+  readonly classWeight?: ClassWeight
 }
 
 /** Options of {@link Model.fit}. */
@@ -38,7 +45,7 @@ export interface FitOptions {
   readonly validationData?: readonly [x: DataSet, y: DataSet, sampleWeight?: Data]
   /** How many rows the evaluation computes at once; default `batchSize`. */
   readonly validationBatchSize?: number
-  /** Whether every epoch has the rows in an order of its own; default true. */
+  /** Whether every epoch has the rows in an order of its own; default true, and always false for models with stateful layers. */
   readonly shuffle?: boolean
   /** Whether a batch holds rows of similar lengths, so that there is little padding; which rows these are still changes by epoch. Default false. */
   readonly bucketByLength?: boolean
@@ -48,6 +55,11 @@ export interface FitOptions {
   readonly initialEpoch?: number
   /** A factor for each row's loss. */
   readonly sampleWeight?: Data
+  /**
+   * A factor for the loss of every row, or step, by its class: `{ 0: 1, 1: 10 }`; 1 for those left out. For training only: validation is
+   * not weighted. The class is the label, the most probable one, or 1 for a binary target from 0.5 on.
+   */
+  readonly classWeight?: ClassWeight
   /** One or more callbacks. */
   readonly callbacks?: Callback | readonly Callback[]
   /** Aborting it makes the call reject with an AbortError; the unfinished step is discarded. */
@@ -85,12 +97,12 @@ const fitRules: OptionRules = {
     seed,
     initialEpoch: integer(0),
     sampleWeight: anything,
+    classWeight: anything,
     callbacks: custom('a callback or an array of them', () => true),
     signal: abortSignal,
   },
   refused: {
     verbose: [0, false],
-    classWeight: [null],
     stepsPerEpoch: [null],
     validationSteps: [null],
     validationFreq: [1],
@@ -108,9 +120,13 @@ export const checkPredictSync = (options: PredictSyncOptions): void =>
 /** Checks the options of `evaluate`. */
 export const checkEvaluate = (options: EvaluateOptions): void => checkOptions('evaluate', options, evaluateRules)
 
-/** Checks the options of calls on one batch. */
-export const checkBatch = (where: string, options: BatchOptions): void =>
-  checkOptions(where, options, { accepted: { sampleWeight: anything }, refused: { classWeight: [null] } })
+/** Checks the options of `testOnBatch`. */
+export const checkTestBatch = (options: BatchOptions): void =>
+  checkOptions('testOnBatch', options, { accepted: { sampleWeight: anything } })
+
+/** Checks the options of `trainOnBatch`. */
+export const checkTrainBatch = (options: TrainBatchOptions): void =>
+  checkOptions('trainOnBatch', options, { accepted: { sampleWeight: anything, classWeight: anything } })
 
 /** Checks the options of `fit`. */
 export function checkFit(options: FitOptions): void {

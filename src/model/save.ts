@@ -1,3 +1,4 @@
+import type { NumericArray } from '../data/tensor.js'
 import { callNative } from '../errors.js'
 import { type NamedTensor, native } from '../native/index.js'
 import { entryOf, hashName, type NewFile, writeFolder } from './folder.js'
@@ -32,18 +33,18 @@ export async function saveFolder(
     files.push(file)
     return hashName(file)
   }
-  const tensors = weights.map(({ data, shape }, index) => floats(names[index] as string, data, shape))
+  const tensors = weights.map((weight, index) => ({ name: names[index] as string, ...weight }))
   const description = {
     format,
     formatVersion,
     model: model.toJSON(),
-    weights: add('weights.safetensors', encode(tensors)),
+    weights: add('weights.safetensors', encodeTensors(tensors)),
     ...(training && {
       training: {
         options: training.options,
         learningRate: training.learningRate,
         ...(!withoutOptimizerState && {
-          state: add('training-state.safetensors', encode(training.state.map(({ name, data }) => floats(name, data)))),
+          state: add('training-state.safetensors', encodeTensors(training.state)),
         }),
       },
     }),
@@ -59,10 +60,12 @@ export async function saveFolder(
   await writeFolder(folder, files, `${JSON.stringify(description, undefined, 2)}\n`)
 }
 
-function floats(name: string, data: Float32Array, shape: readonly number[] = [data.length]): NamedTensor {
-  return { name, dtype: 'F32', shape: [...shape], data }
-}
-
-function encode(tensors: NamedTensor[]): Uint8Array {
-  return callNative(() => native.encodeSafetensors(tensors, { format }))
+/** Tensors as the bytes of a safetensors file; those without a shape have one dimension. */
+export function encodeTensors(
+  tensors: readonly { readonly name: string; readonly data: NumericArray; readonly shape?: readonly number[] }[],
+): Uint8Array {
+  const floats = tensors.map(({ name, data, shape = [data.length] }): NamedTensor => {
+    return { name, dtype: 'F32', shape: [...shape], data: data as Float32Array }
+  })
+  return callNative(() => native.encodeSafetensors(floats, { format }))
 }

@@ -9,6 +9,18 @@ export declare class CancelFlag {
   cancel(): void
 }
 
+/** A sequence that a model goes on with. It works only while a call of `next` waits for it. */
+export declare class NativeGenerator {
+  /**
+   * Works for about `milliseconds` on another thread; the tokens that are ready then.
+   *
+   * Errors: `ERR_STATE` while another call waits or after `free`; `ERR_DATA`, `ERR_NUMERIC`, `ERR_MEMORY`; `ABORTED`.
+   */
+  next(milliseconds: number, cancel?: CancelFlag): Promise<GeneratedTokens>
+  /** Frees the memory at once, or with the object where a call still works. */
+  free(): void
+}
+
 /**
  * A model: a graph of operations with its weights, and after `compile` its training.
  *
@@ -54,12 +66,18 @@ export declare class NativeModel {
    */
   gradients(inputs: NativeTensor[], cotangents: Array<NativeTensor | null> | undefined, states: boolean): Promise<NativeGradients>
   /**
-   * Trains. `data` is the model's inputs, then targets, then sample weights. At `epochBegin` and `epochEnd` the loop
-   * waits for `resume`; batches are reported without waiting, the newest where several are due.
+   * Trains. `data` is the model's inputs, then targets, then sample weights. At `epochBegin`, `checkpoint` and
+   * `epochEnd` the loop waits for `resume`; batches are reported without waiting, the newest where several are due.
    *
    * Errors: as `trainOnBatch`; `ERR_OPTION` for wrong options; what `onEvent` throws.
    */
-  fit(data: NativeTensor[], validation: NativeTensor[] | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: 'epochBegin' | 'epochEnd' | 'batchEnd' | 'overtaken', readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<void>
+  fit(data: NativeTensor[], validation: NativeTensor[] | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: 'epochBegin' | 'checkpoint' | 'epochEnd' | 'batchEnd' | 'overtaken', readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<void>
+  /**
+   * How far the training is that runs or was the last to, as text for the option `start` of `fit`.
+   *
+   * Errors: `ERR_STATE` if the model is busy.
+   */
+  trainingProgress(): string
   /**
    * Lets a `fit` that waits in an epoch's event go on, or stop there.
    *
@@ -74,6 +92,13 @@ export declare class NativeModel {
    * model is busy.
    */
   session(batchSize: number, step?: number, constants?: NativeTensor[]): NativeSession
+  /**
+   * Goes on a sequence of tokens, with copies of the model's present weights. `optionsJson` says how tokens are chosen.
+   *
+   * Errors: `ERR_UNSUPPORTED` for models that cannot stream or read no tokens; `ERR_DATA`; `ERR_OPTION`; `ERR_STATE`
+   * if the model is busy.
+   */
+  generate(prompt: Int32Array, maxTokens: number, optionsJson: string): NativeGenerator
   /**
    * Builds a model from the JSON of its graph; `seed` keys its weights and everything random.
    *
@@ -104,7 +129,7 @@ export declare class NativeModel {
   setWeights(weights: Float32Array[]): void
   /**
    * Copies of the optimizer's state, for saving: one array per weight and state, and `step`, the steps done so far as
-   * four digits of base 65536, the least first.
+   * four digits of base 65536, the least first; then the states that stateful layers carry, `carried/0` and so on.
    *
    * Errors: `ERR_STATE` before `compile`, `ERR_MEMORY`.
    */
@@ -115,6 +140,12 @@ export declare class NativeModel {
    * Errors: `ERR_STATE` before `compile`, `ERR_FORMAT` if it is not the state of this optimizer.
    */
   setOptimizerState(state: NamedState[]): void
+  /**
+   * Lets the next batch of training begin with states of zero.
+   *
+   * Errors: `ERR_STATE` before `compile`.
+   */
+  resetStates(): void
   /**
    * Changes the optimizer's step size.
    *
@@ -188,11 +219,11 @@ export declare class NativeSession {
 /** A tokenizer with its vocabulary; immutable. */
 export declare class NativeTokenizer {
   /**
-   * Chooses a vocabulary from texts, on another thread. `unit` is `character` or `word`.
+   * Chooses a vocabulary from texts, on another thread. `unit` is `character`, `word` or `subword`.
    *
    * Errors: `ERR_OPTION` for an option out of range, `ERR_DATA` if no token is left to keep.
    */
-  static train(unit: 'character' | 'word', texts: string[], options?: { maxVocabulary?: number, minFrequency?: number, lowercase?: boolean, maxLength?: number }): Promise<NativeTokenizer>
+  static train(unit: 'character' | 'word' | 'subword', texts: string[], options?: { maxVocabulary?: number, minFrequency?: number, lowercase?: boolean, maxLength?: number }): Promise<NativeTokenizer>
   /**
    * Reads a Hugging Face `tokenizer.json`.
    *
@@ -312,6 +343,14 @@ export interface EncodedTexts {
  * Errors: `ERR_SHAPE` if a shape does not fit its data, `ERR_DATA` if a dtype does not fit or two tensors share a name.
  */
 export declare function encodeSafetensors(tensors: Array<NamedTensor>, metadata?: Record<string, string>): Buffer
+
+/** The tokens of one stretch of work. */
+export interface GeneratedTokens {
+  /** In their order; perhaps none yet. */
+  tokens: Int32Array
+  /** Whether there will be no more. */
+  done: boolean
+}
 
 /** One array of an optimizer's state. */
 export interface NamedState {

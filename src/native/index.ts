@@ -7,6 +7,7 @@ export type {
   EncodedTexts,
   NamedState,
   NamedTensor,
+  NativeGenerator,
   NativeGradients,
   NativeHypotheses,
   NativeModel,

@@ -1,10 +1,11 @@
 import { SeqloomError } from '../errors.js'
-import { type Check, checkOptions, number, positive } from '../options.js'
+import { type Check, checkOptions, custom, number, positive } from '../options.js'
+import { isLearningRate, type Schedule } from './schedules.js'
 
 /** Options of every optimizer. */
 export interface OptimizerOptions {
-  /** The step size; the default is Keras's for each optimizer. */
-  readonly learningRate?: number
+  /** The step size, or what `schedules.*` returns; the default is Keras's for each optimizer. */
+  readonly learningRate?: number | Schedule
   /** Limits every element of the gradient to this magnitude. */
   readonly clipValue?: number
   /** Scales each weight's gradient down to this norm. */
@@ -19,8 +20,8 @@ export type OptimizerKind = 'sgd' | 'adam' | 'adamw' | 'nadam' | 'adamax' | 'rms
 /** An optimizer as data: its kind and all its settings. */
 export interface Optimizer {
   readonly kind: OptimizerKind
-  readonly learningRate: number
-  readonly [setting: string]: number | boolean | string
+  readonly learningRate: number | Schedule
+  readonly [setting: string]: number | boolean | string | Schedule
 }
 
 /** An option's check and default value. */
@@ -30,7 +31,7 @@ export type Setting = readonly [check: Check, fallback: number | boolean]
 export const decay: Check = number(0, 1)
 
 const common: Readonly<Record<string, Check>> = {
-  learningRate: number(0),
+  learningRate: custom('a finite number of at least 0 or what optimizers.schedules.* returns', isLearningRate),
   clipValue: positive,
   clipNorm: positive,
   globalClipNorm: positive,
@@ -53,7 +54,7 @@ export function makeOptimizer(
   settings: Readonly<Record<string, Setting>> = {},
 ): Optimizer {
   const accepted: Record<string, Check> = { ...common }
-  const made: Record<string, number | boolean | string> = { kind, learningRate }
+  const made: Record<string, Optimizer[string]> = { kind, learningRate }
   for (const [name, [check, fallback]] of Object.entries(settings)) {
     accepted[name] = check
     made[name] = fallback
@@ -61,7 +62,7 @@ export function makeOptimizer(
   const where = `optimizers.${kind}`
   checkOptions(where, options, { accepted, refused })
   for (const name of Object.keys(accepted)) {
-    const given = (options as Readonly<Record<string, number | boolean | undefined>>)[name]
+    const given = (options as Readonly<Record<string, Optimizer[string] | undefined>>)[name]
     if (given !== undefined) made[name] = given
   }
   const clips = ['clipValue', 'clipNorm', 'globalClipNorm'].filter((name) => made[name] !== undefined)

@@ -3,6 +3,11 @@ import { SeqloomError } from '../errors.js'
 import { Tokenizer, type TokenizerOptions } from './tokenizer.js'
 
 export { type Bleu, bleu } from './bleu.js'
+export {
+  type LanguageModelBatches,
+  type LanguageModelBatchesOptions,
+  languageModelBatches,
+} from './languageModelBatches.js'
 export type { EncodeOptions, TokenizerOptions, VocabularyToken } from './tokenizer.js'
 export { Tokenizer } from './tokenizer.js'
 
@@ -20,6 +25,14 @@ export function charTokenizer(texts: readonly string[], options: TokenizerOption
  */
 export function wordTokenizer(texts: readonly string[], options: TokenizerOptions = {}): Promise<Tokenizer> {
   return Tokenizer.train('word', texts, options)
+}
+
+/**
+ * Builds a vocabulary of parts of words by byte-pair encoding over bytes, as GPT-2's: padding is id 0, unknown is id 1, then the 256 bytes, then
+ * the most frequent pairs. No text is unknown to it, and decoding gives the text back. Rejects with `ERR_OPTION` or `ERR_DATA`.
+ */
+export function subwordTokenizer(texts: readonly string[], options: TokenizerOptions = {}): Promise<Tokenizer> {
+  return Tokenizer.train('subword', texts, options)
 }
 
 /** Reads any Hugging Face `tokenizer.json`. Rejects with `ERR_IO` if the file cannot be read, `ERR_FORMAT` if it is not such a file. */

@@ -5,11 +5,11 @@ import { checkOptions, flag, integer } from '../options.js'
 
 /** How a vocabulary is built. */
 export interface TokenizerOptions {
-  /** The most tokens to keep, padding and unknown included: the most frequent; default all. */
+  /** The most tokens to keep, padding and unknown included: the most frequent; default all, of subwords 8192. */
   readonly maxVocabulary?: number
-  /** How often a token must occur to be kept; default 1. */
+  /** How often a token must occur to be kept; default 1, of subwords 2. */
   readonly minFrequency?: number
-  /** Whether text is lowercased first; default true for words, false for characters. */
+  /** Whether text is lowercased first; default true for words, else false. */
   readonly lowercase?: boolean
   /** The most ids that a text is cut to; default all. */
   readonly maxLength?: number
@@ -29,7 +29,7 @@ export interface VocabularyToken {
   readonly id: number
 }
 
-/** Turns text into ids and back. Made by `text.charTokenizer`, `text.wordTokenizer` and `text.loadTokenizer`; it never changes. */
+/** Turns text into ids and back. Made by `text.charTokenizer`, `text.wordTokenizer`, `text.subwordTokenizer` and `text.loadTokenizer`; it never changes. */
 export class Tokenizer {
   readonly #native: NativeTokenizer
 
@@ -39,11 +39,11 @@ export class Tokenizer {
 
   /** @internal */
   static async train(
-    unit: 'character' | 'word',
+    unit: 'character' | 'word' | 'subword',
     texts: readonly string[],
     options: TokenizerOptions,
   ): Promise<Tokenizer> {
-    const where = unit === 'word' ? 'text.wordTokenizer' : 'text.charTokenizer'
+    const where = `text.${unit === 'character' ? 'char' : unit}Tokenizer`
     checkTexts(where, texts)
     checkOptions(where, options, {
       accepted: { maxVocabulary: integer(3), minFrequency: integer(1), lowercase: flag, maxLength: integer(1) },

@@ -24,8 +24,8 @@ layers.lstm({ units: '8' })
 layers.lstm({ units: 8, activation: 'tanhh' })
 // @ts-expect-error no activation of a recurrent cell
 layers.gru({ units: 8, recurrentActivation: 'softmax' })
-// @ts-expect-error not supported
-layers.lstm({ units: 8, stateful: true })
+// @ts-expect-error wrong type
+layers.lstm({ units: 8, stateful: 'yes' })
 // @ts-expect-error not supported
 layers.gru({ units: 8, recurrentDropout: 0.5 })
 // @ts-expect-error only the GRU has it

@@ -78,7 +78,7 @@ describe('options', () => {
   it.each([
     [wrong(layers.lstm, { unitz: 3 }), 'ERR_OPTION', /layers\.lstm: .*'unitz'.*units/],
     [wrong(layers.lstm, {}), 'ERR_OPTION', /units is missing/],
-    [wrong(layers.lstm, { units: 3, stateful: true }), 'ERR_UNSUPPORTED', /stateful true/],
+    [wrong(layers.lstm, { units: 3, stateful: true, goBackwards: true }), 'ERR_UNSUPPORTED', /stateful/],
     [wrong(layers.lstm, { units: 3, recurrentDropout: 0.1 }), 'ERR_UNSUPPORTED', /recurrentDropout/],
     [wrong(layers.lstm, { units: 3, kernelRegularizer: 'l2' }), 'ERR_UNSUPPORTED', /kernelRegularizer/],
     [wrong(layers.gru, { units: 3, activation: 'gelu' }), 'ERR_UNSUPPORTED', /gelu/],

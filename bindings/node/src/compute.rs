@@ -2,6 +2,7 @@
 
 use crate::array::Elements;
 use crate::error::{ErrorCode, Outcome, guard};
+use crate::generator::NativeGenerator;
 use crate::model::{NativeGradients, NativeModel, NativeStateGradient};
 use crate::session::NativeSession;
 use crate::tensor::{self, NativeTensor};
@@ -9,7 +10,7 @@ use crate::{argument, cancel, fit};
 use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
-use seqloom_graph::decode::Blueprint;
+use seqloom_graph::decode::{Blueprint, Generator, SamplingOptions};
 use seqloom_graph::train::{FitOptions, Trainer};
 use seqloom_graph::{HostTensor, StateGradient, TensorData};
 use std::sync::Arc;
@@ -185,13 +186,13 @@ impl NativeModel {
         })
     }
 
-    /// Trains. `data` is the model's inputs, then targets, then sample weights. At `epochBegin` and `epochEnd` the loop
-    /// waits for `resume`; batches are reported without waiting, the newest where several are due.
+    /// Trains. `data` is the model's inputs, then targets, then sample weights. At `epochBegin`, `checkpoint` and
+    /// `epochEnd` the loop waits for `resume`; batches are reported without waiting, the newest where several are due.
     ///
     /// Errors: as `trainOnBatch`; `ERR_OPTION` for wrong options; what `onEvent` throws.
     #[napi(
         catch_unwind,
-        ts_args_type = "data: NativeTensor[], validation: NativeTensor[] | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: 'epochBegin' | 'epochEnd' | 'batchEnd' | 'overtaken', readonly epoch: number, readonly [value: string]: number | string }) => void",
+        ts_args_type = "data: NativeTensor[], validation: NativeTensor[] | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: 'epochBegin' | 'checkpoint' | 'epochEnd' | 'batchEnd' | 'overtaken', readonly epoch: number, readonly [value: string]: number | string }) => void",
         ts_return_type = "Promise<void>"
     )]
     pub fn fit<'env>(
@@ -217,6 +218,14 @@ impl NativeModel {
                 Ok(trainer.fit(&data, validation.as_deref(), &options, cancel, handle)?)
             })
         })
+    }
+
+    /// How far the training is that runs or was the last to, as text for the option `start` of `fit`.
+    ///
+    /// Errors: `ERR_STATE` if the model is busy.
+    #[napi(catch_unwind)]
+    pub fn training_progress(&self) -> Result<String, ErrorCode> {
+        guard(|| self.shared.now(|trainer| Ok(trainer.progress().to_text()?)))
     }
 
     /// Lets a `fit` that waits in an epoch's event go on, or stop there.
@@ -253,6 +262,32 @@ impl NativeModel {
                 Ok(blueprint.session(batch_size, &constants)?)
             })?;
             Ok(NativeSession::new(env, session))
+        })
+    }
+}
+
+#[napi]
+impl NativeModel {
+    /// Goes on a sequence of tokens, with copies of the model's present weights. `optionsJson` says how tokens are chosen.
+    ///
+    /// Errors: `ERR_UNSUPPORTED` for models that cannot stream or read no tokens; `ERR_DATA`; `ERR_OPTION`; `ERR_STATE`
+    /// if the model is busy.
+    #[napi(catch_unwind, ts_args_type = "prompt: Int32Array, maxTokens: number, optionsJson: string")]
+    pub fn generate(
+        &self,
+        env: &Env,
+        prompt: Unknown<'_>,
+        max_tokens: Unknown<'_>,
+        options_json: Unknown<'_>,
+    ) -> Result<NativeGenerator, ErrorCode> {
+        guard(|| {
+            let prompt = argument::elements::<i32>(&prompt, "prompt")?;
+            let most = argument::integer(&max_tokens, "maxTokens", 1)?;
+            let options = SamplingOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
+            let generator = self.shared.now(move |trainer| {
+                Ok(Generator::new(trainer.spec(), trainer.parameters(), &prompt, most, options)?)
+            })?;
+            Ok(NativeGenerator::new(env, generator))
         })
     }
 }

@@ -54,6 +54,7 @@ impl ToNapiValue for JsEvent {
                 ],
                 &logs,
             )?,
+            Some(Event::Checkpoint { epoch }) => set_all("checkpoint", &[("epoch", epoch as f64)], &[])?,
             Some(Event::EpochEnd { epoch, seconds, logs }) => {
                 set_all("epochEnd", &[("epoch", epoch as f64), ("seconds", seconds)], &logs)?;
             }
@@ -99,7 +100,7 @@ impl Events {
         })
     }
 
-    /// Passes an event on; at an epoch's, waits for `resume` and serves calls meanwhile.
+    /// Passes an event on; at all but a batch's, waits for `resume` and serves calls meanwhile.
     fn handle(&self, fit: &FitGuard, trainer: &mut Trainer, event: Event) -> Control {
         if matches!(event, Event::BatchEnd { .. }) {
             let waiting = lock(&self.latest_batch).replace(event).is_some();

@@ -11,6 +11,7 @@ pub mod cancel;
 pub mod compute;
 pub mod error;
 mod fit;
+pub mod generator;
 mod job;
 pub mod model;
 pub mod safetensors;

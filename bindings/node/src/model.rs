@@ -147,21 +147,25 @@ impl NativeModel {
     }
 
     /// Copies of the optimizer's state, for saving: one array per weight and state, and `step`, the steps done so far as
-    /// four digits of base 65536, the least first.
+    /// four digits of base 65536, the least first; then the states that stateful layers carry, `carried/0` and so on.
     ///
     /// Errors: `ERR_STATE` before `compile`, `ERR_MEMORY`.
     #[napi(catch_unwind)]
     pub fn optimizer_state(&self) -> Result<Vec<NamedState>, ErrorCode> {
         guard(|| {
-            let (step, state) = self.shared.now(|trainer| {
+            let (step, state, carried) = self.shared.now(|trainer| {
                 let optimizer = trainer.optimizer()?;
-                Ok((optimizer.step_count(), optimizer.state()?))
+                Ok((optimizer.step_count(), optimizer.state()?, trainer.carried_states()?.to_vec()))
             })?;
             let step = NamedState { name: STEP.to_owned(), data: Float32Array::new(digits(step)) };
             let state = state
                 .into_iter()
                 .map(|tensor| NamedState { name: tensor.name, data: Float32Array::new(tensor.data) });
-            Ok(state.chain([step]).collect())
+            let carried = carried.into_iter().enumerate().map(|(index, data)| NamedState {
+                name: format!("{CARRIED}{index}"),
+                data: Float32Array::new(data),
+            });
+            Ok(state.chain([step]).chain(carried).collect())
         })
     }
 
@@ -180,8 +184,23 @@ impl NativeModel {
                     let message = format!("state: '{STEP}' is missing, or not four digits of base 65536");
                     Failure::new(ErrorCode::FORMAT, message)
                 })?;
-            self.shared.now(move |trainer| Ok(trainer.restore_optimizer(step, &state)?))
+            let number = |tensor: &StateTensor| tensor.name.strip_prefix(CARRIED)?.parse::<usize>().ok();
+            let mut carried: Vec<StateTensor> =
+                state.extract_if(.., |tensor| number(tensor).is_some()).collect();
+            carried.sort_by_key(number);
+            self.shared.now(move |trainer| {
+                trainer.restore_optimizer(step, &state)?;
+                Ok(trainer.set_carried_states(carried.into_iter().map(|tensor| tensor.data).collect())?)
+            })
         })
+    }
+
+    /// Lets the next batch of training begin with states of zero.
+    ///
+    /// Errors: `ERR_STATE` before `compile`.
+    #[napi(catch_unwind)]
+    pub fn reset_states(&self) -> Result<(), ErrorCode> {
+        guard(|| self.shared.now(|trainer| Ok(trainer.set_carried_states(Vec::new())?)))
     }
 
     /// Changes the optimizer's step size.
@@ -216,6 +235,9 @@ impl NativeModel {
 
 /// The name of the number of steps among the optimizer's state; weights' states have a slash in theirs.
 const STEP: &str = "step";
+
+/// What the names of carried states begin with; a number follows, as it never does in an optimizer's state.
+const CARRIED: &str = "carried/";
 
 fn digits(step: u64) -> Vec<f32> {
     (0..4).map(|digit| f32::from((step >> (16 * digit)) as u16)).collect()

@@ -41,12 +41,12 @@ pub struct NativeTokenizer {
 
 #[napi]
 impl NativeTokenizer {
-    /// Chooses a vocabulary from texts, on another thread. `unit` is `character` or `word`.
+    /// Chooses a vocabulary from texts, on another thread. `unit` is `character`, `word` or `subword`.
     ///
     /// Errors: `ERR_OPTION` for an option out of range, `ERR_DATA` if no token is left to keep.
     #[napi(
         catch_unwind,
-        ts_args_type = "unit: 'character' | 'word', texts: string[], options?: { maxVocabulary?: number, minFrequency?: number, lowercase?: boolean, maxLength?: number }",
+        ts_args_type = "unit: 'character' | 'word' | 'subword', texts: string[], options?: { maxVocabulary?: number, minFrequency?: number, lowercase?: boolean, maxLength?: number }",
         ts_return_type = "Promise<NativeTokenizer>"
     )]
     pub fn train<'env>(
@@ -59,8 +59,9 @@ impl NativeTokenizer {
             let unit = match argument::string(&unit, "unit")?.as_str() {
                 "character" => Unit::Character,
                 "word" => Unit::Word,
+                "subword" => Unit::Subword,
                 other => {
-                    let message = format!("unit: expected 'character' or 'word', got '{other}'");
+                    let message = format!("unit: expected 'character', 'word' or 'subword', got '{other}'");
                     return Err(Failure::new(ErrorCode::OPTION, message));
                 }
             };

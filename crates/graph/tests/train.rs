@@ -316,3 +316,77 @@ fn misuse_is_refused() {
     let error = trainer.fit(&tensors, None, &all, &RUNNING, &mut |_, _| Control::Continue).unwrap_err();
     assert_eq!(error.code, Code::Option);
 }
+
+/// Trains to a checkpoint after so many steps, then goes on from there with another model.
+fn interrupted(after: u64, run: &serde_json::Value) -> (Vec<Event>, Vec<f32>) {
+    let tensors = data(70);
+    let mut first = trainer(3, ADAM);
+    let mut options_json = run.clone();
+    options_json["checkpointSteps"] = json!(after);
+    let mut saved = None;
+    first
+        .fit(&tensors, None, &options(options_json), &RUNNING, &mut |trainer, event| {
+            let Event::Checkpoint { .. } = event else { return Control::Continue };
+            let optimizer = trainer.optimizer().unwrap();
+            let parameters = trainer.parameters();
+            let weights: Vec<Vec<f32>> =
+                (0..9).map(|index| parameters.get(index).unwrap().to_vec()).collect();
+            let progress = trainer.progress().to_text().unwrap();
+            saved = Some((weights, optimizer.step_count(), optimizer.state().unwrap(), progress));
+            Control::Stop
+        })
+        .unwrap();
+    let (weights_then, step, state, progress) = saved.expect("a checkpoint");
+    assert_eq!(step, after);
+    let mut second = trainer(3, ADAM);
+    second.set_weights(&weights_then).unwrap();
+    second.restore_optimizer(step, &state).unwrap();
+    let mut options_json = run.clone();
+    options_json["start"] = json!(progress);
+    let events = fit(&mut second, &tensors, options_json);
+    (events, weights(&second))
+}
+
+#[test]
+fn training_goes_on_from_any_step() {
+    let run = json!({ "epochs": 3, "batchSize": 16, "seed": 5, "validationSplit": 0.2 });
+    let mut whole = trainer(3, ADAM);
+    let expected = fit(&mut whole, &data(70), run.clone());
+    let logs = |events: &[Event]| -> Vec<(usize, Vec<(String, f64)>)> {
+        let ends = events.iter().filter_map(|event| match event {
+            Event::EpochEnd { epoch, logs, .. } => Some((*epoch, logs.clone())),
+            _ => None,
+        });
+        ends.collect()
+    };
+    // Four batches an epoch: inside of epochs, at the end of one, and behind the last.
+    for after in [1, 3, 4, 6, 11, 12] {
+        let (events, last) = interrupted(after, &run);
+        let rest: Vec<_> = logs(&expected).into_iter().skip((after as usize - 1) / 4).collect();
+        assert_eq!(logs(&events), rest, "{after}");
+        assert_eq!(last, weights(&whole), "{after}");
+    }
+    let mut other = trainer(3, ADAM);
+    let wrong = options(json!({ "batchSize": 16, "start": r#"{"epoch":0,"batch":99,"sums":[]}"# }));
+    let error = other.fit(&data(70), None, &wrong, &RUNNING, &mut |_, _| Control::Continue).unwrap_err();
+    assert_eq!(error.code, Code::Format);
+}
+
+#[test]
+fn a_schedule_decides_the_rate_of_every_step() {
+    let adam = |rate: serde_json::Value| json!({ "kind": "adam", "learningRate": rate }).to_string();
+    let schedule = json!({ "kind": "piecewiseConstantDecay", "boundaries": [1], "values": [0.01, 0.002] });
+    let batch = data(16);
+    let mut followed = trainer(3, &adam(schedule));
+    let mut set = trainer(3, &adam(json!(0.01)));
+    for step in 0..4 {
+        let rate = if step <= 1 { 0.01 } else { 0.002 };
+        assert_eq!(followed.optimizer().unwrap().learning_rate(), rate);
+        set.optimizer_mut().unwrap().set_learning_rate(rate).unwrap();
+        followed.train_on_batch(&batch, &RUNNING).unwrap();
+        set.train_on_batch(&batch, &RUNNING).unwrap();
+    }
+    assert_eq!(weights(&followed), weights(&set));
+    let error = followed.optimizer_mut().unwrap().set_learning_rate(0.1).unwrap_err();
+    assert_eq!(error.code, Code::State);
+}

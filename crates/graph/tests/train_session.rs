@@ -142,7 +142,7 @@ fn scans_stream_too() {
 fn steps_allocate_nothing() {
     for graph in [graph(), scanned()] {
         let trainer = Trainer::new(&graph.to_string(), 9).unwrap();
-        let mut session = Session::new(trainer.spec(), trainer.parameters(), 2).unwrap();
+        let mut session = open(&trainer, 2).unwrap();
         let mut run = |times: std::ops::Range<usize>| {
             times.for_each(|time| {
                 session.step(BatchData::Int(&[TOKENS[0][time], TOKENS[1][time]])).unwrap();

@@ -8,6 +8,7 @@
 mod encode;
 mod error;
 mod parallel;
+mod subword;
 mod tokenizer;
 mod train;
 

@@ -13,6 +13,7 @@ use tokenizers::{
 
 use crate::error::{Code, Error};
 use crate::parallel::{guarded, map_blocks, thread_count};
+use crate::subword;
 use crate::tokenizer::{PADDING_TOKEN, Tokenizer, UNKNOWN_TOKEN};
 
 /// What a trained vocabulary counts.
@@ -23,14 +24,17 @@ pub enum Unit {
     /// Words and numbers, every punctuation mark and every Chinese character by itself; white space separates and
     /// control characters vanish, as in BERT's splitting.
     Word,
+    /// Parts of words, of bytes; decoding gives the text back.
+    Subword,
 }
 
 /// How [`Tokenizer::train`] chooses the vocabulary.
 #[derive(Clone, Debug)]
 pub struct TrainOptions {
-    /// The most tokens to keep, padding and unknown included; the most frequent stay. `None` (default): all.
+    /// The most tokens to keep, padding and unknown included; the most frequent stay. `None` (default): all, of parts of
+    /// words 8192.
     pub max_vocabulary: Option<usize>,
-    /// How often a token must occur to be kept. Default 1.
+    /// How often a token, or a pair of parts, must occur to be kept. Default 1, of parts of words 2.
     pub min_frequency: u64,
     /// Whether text is lowercased first.
     pub lowercase: bool,
@@ -45,7 +49,7 @@ impl TrainOptions {
     pub fn new(unit: Unit) -> Self {
         Self {
             max_vocabulary: None,
-            min_frequency: 1,
+            min_frequency: if unit == Unit::Subword { 2 } else { 1 },
             lowercase: unit == Unit::Word,
             max_length: None,
             threads: 0,
@@ -55,7 +59,7 @@ impl TrainOptions {
 
 impl Tokenizer {
     /// Builds a vocabulary from texts: padding at id 0, unknown at id 1, then the tokens by falling frequency (ties by
-    /// code point), so one set of texts always gives one vocabulary.
+    /// code point), so one set of texts always gives one vocabulary. Parts of words begin with the 256 bytes, by rank of their merge.
     ///
     /// # Errors
     /// `ERR_OPTION` for a `max_vocabulary` below 3, a `min_frequency` or a `max_length` of 0; `ERR_DATA` if no token
@@ -73,6 +77,13 @@ impl Tokenizer {
         }
         if options.min_frequency == 0 {
             return Err(Error::new(Code::Option, "minFrequency must be at least 1"));
+        }
+        if unit == Unit::Subword {
+            let tokenizer = subword::train(texts, options)?;
+            return match options.max_length {
+                Some(_) => tokenizer.with_max_length(options.max_length),
+                None => Ok(tokenizer),
+            };
         }
         let counts = count(unit, texts, options)?;
         let mut kept: Vec<(String, u64)> =
@@ -115,7 +126,7 @@ fn count<S: AsRef<str> + Sync>(
         for (offset, text) in block.iter().enumerate() {
             let counted = match unit {
                 Unit::Character => count_characters(text.as_ref(), options.lowercase, &mut counts),
-                Unit::Word => count_words(text.as_ref(), options.lowercase, &mut counts),
+                Unit::Word | Unit::Subword => count_words(text.as_ref(), options.lowercase, &mut counts),
             };
             counted.map_err(|error| Error::new(Code::Data, format!("text {}: {error}", start + offset)))?;
         }
@@ -191,7 +202,7 @@ fn assemble(unit: Unit, vocabulary: HashMap<String, u32>, lowercase: bool) -> Re
                 inner.with_decoder(Some(Fuse::new()));
                 inner
             }
-            Unit::Word => {
+            Unit::Word | Unit::Subword => {
                 let model = WordLevel::builder()
                     .vocab(vocabulary.into_iter().collect())
                     .unk_token(UNKNOWN_TOKEN.into())

@@ -11,26 +11,40 @@ use serde::Deserialize;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Attributes {}
+struct Attributes {
+    #[serde(default)]
+    transposed: bool,
+}
 
-/// A matrix product with the weights `kernel` `[inputs, units]` and, if given, `bias` `[units]`.
+/// A matrix product with the weights `kernel` `[inputs, units]`, or `transposed` `[units, inputs]`, and, if given, `bias` `[units]`.
 #[derive(Debug)]
 pub(super) struct Dense {
     inputs: usize,
     units: usize,
+    transposed: bool,
     has_bias: bool,
 }
 
 impl Dense {
     pub(super) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes {} = site.attributes()?;
+        let Attributes { transposed } = site.attributes()?;
         site.arity(1..=1, 1..=2, 1)?;
-        let [inputs, units] = site.matrix(0, "kernel")?;
+        let [rows, columns] = site.matrix(0, "kernel")?;
+        let [inputs, units] = if transposed { [columns, rows] } else { [rows, columns] };
         let has_bias = site.weight_count() == 2;
         if has_bias {
             site.expect_weight(1, "bias", &[units])?;
         }
-        Ok(Self { inputs, units, has_bias })
+        Ok(Self { inputs, units, transposed, has_bias })
+    }
+
+    /// The kernel, `[inputs, units]`.
+    fn kernel<'a, T>(&self, weights: &'a [T]) -> Matrix<'a, T> {
+        if self.transposed {
+            Matrix::new(weights, self.units, self.inputs).transposed()
+        } else {
+            Matrix::new(weights, self.inputs, self.units)
+        }
     }
 }
 
@@ -58,7 +72,7 @@ impl<T: Scalar> Op<T> for Dense {
         let (kernel, bias) = (frame.weights.get(0), frame.weights.get(1));
         let ([x], [y]) = frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place])?;
         let rows = x.len() / self.inputs;
-        let (x, kernel) = (Matrix::new(x, rows, self.inputs), Matrix::new(kernel, self.inputs, self.units));
+        let (x, kernel) = (Matrix::new(x, rows, self.inputs), self.kernel(kernel));
         let y = MatrixMut::new(y, rows, self.units);
         if self.has_bias {
             T::gemm_bias(x, kernel, bias, y);
@@ -79,12 +93,20 @@ impl<T: Scalar> Op<T> for Dense {
         let rows = dy.len() / self.units;
         let dy_matrix = Matrix::new(dy, rows, self.units);
         if !dx.is_empty() {
-            let kernel = Matrix::new(kernel, self.inputs, self.units).transposed();
-            T::gemm(dy_matrix, kernel, MatrixMut::new(dx, rows, self.inputs), !fresh);
+            T::gemm(
+                dy_matrix,
+                self.kernel(kernel).transposed(),
+                MatrixMut::new(dx, rows, self.inputs),
+                !fresh,
+            );
         }
         if !d_kernel.is_empty() {
-            let x = Matrix::new(x, rows, self.inputs).transposed();
-            T::gemm(x, dy_matrix, MatrixMut::new(d_kernel, self.inputs, self.units), true);
+            let x = Matrix::new(x, rows, self.inputs);
+            if self.transposed {
+                T::gemm(dy_matrix.transposed(), x, MatrixMut::new(d_kernel, self.units, self.inputs), true);
+            } else {
+                T::gemm(x.transposed(), dy_matrix, MatrixMut::new(d_kernel, self.inputs, self.units), true);
+            }
         }
         if !d_bias.is_empty() {
             add_rows(dy, d_bias);
@@ -101,7 +123,7 @@ impl<T: Scalar> Op<T> for Dense {
     }
 
     fn product(&self) -> Option<[usize; 2]> {
-        Some([self.inputs, self.units])
+        (!self.transposed).then_some([self.inputs, self.units])
     }
 }
 

@@ -28,3 +28,8 @@ pub(super) fn beta(name: &str, value: f64) -> Result<()> {
 pub(super) fn fraction(name: &str, value: f64) -> Result<()> {
     require((0.0..=1.0).contains(&value), name, "between 0 and 1", value)
 }
+
+/// Finite and at least 1.
+pub(super) fn at_least_one(name: &str, value: f64) -> Result<()> {
+    require((value as f32).is_finite() && value >= 1.0, name, "a finite number of at least 1", value)
+}

@@ -12,6 +12,7 @@ mod norm;
 mod options;
 mod rmsprop;
 mod rule;
+mod schedule;
 mod sgd;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use crate::params::{Parameters, SLOT_ALIGNMENT, Slot};
 use norm::Norms;
 use options::{Clip, Options};
 use rule::{MAX_STATES, Rest, Rule};
+use schedule::Schedule;
 use seqloom_kernels::AlignedVec;
 use touched::Touched;
 
@@ -44,7 +46,7 @@ pub struct StateTensor {
 /// Results do not depend on the number of threads.
 #[derive(Debug)]
 pub struct Optimizer {
-    learning_rate: f64,
+    learning_rate: Schedule,
     clip: Option<Clip>,
     rule: Box<dyn Rule>,
     step: u64,
@@ -65,7 +67,7 @@ fn state_len(slot: &Slot) -> usize {
 
 impl Optimizer {
     /// Makes the optimizer that `json` describes: `kind` (sgd, adam, adamw, nadam, adamax, rmsprop, adagrad, adadelta), the
-    /// kind's own options, `learningRate`, `weightDecay`, and at most one of `clipValue`, `clipNorm` (each weight) and
+    /// kind's own options, `learningRate` (a number or a schedule), `weightDecay`, and at most one of `clipValue`, `clipNorm` (each weight) and
     /// `globalClipNorm`. What is left out has Keras's default.
     ///
     /// # Errors
@@ -100,16 +102,21 @@ impl Optimizer {
 
     /// The learning rate of the next step.
     pub fn learning_rate(&self) -> f64 {
-        self.learning_rate
+        self.learning_rate.rate(self.step)
     }
 
     /// Changes the learning rate from the next step on.
     ///
     /// # Errors
-    /// `ERR_OPTION` when it is negative or not finite.
+    /// `ERR_OPTION` when it is negative or not finite, `ERR_STATE` where it follows a schedule.
     pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
         check::non_negative("learningRate", rate)?;
-        self.learning_rate = rate;
+        if self.learning_rate != Schedule::Constant(self.learning_rate()) {
+            return Err(Error::state(
+                "The learning rate follows a schedule; compile with a number to change it in between",
+            ));
+        }
+        self.learning_rate = Schedule::Constant(rate);
         Ok(())
     }
 
@@ -137,17 +144,22 @@ impl Optimizer {
     /// Clips the gradients and applies one step. Frozen weights stay as they are.
     ///
     /// # Errors
-    /// `ERR_NUMERIC`, naming the first weight whose gradient is not finite; weights and state are then unchanged.
+    /// `ERR_NUMERIC`, naming the first weight whose gradient is not finite, or for a learning rate that is not; weights and
+    /// state are then unchanged.
     pub fn apply(&mut self, parameters: &mut Parameters<f32>, gradients: &mut Gradients<f32>) -> Result<()> {
         let slots = parameters.slots();
         let place = |slot: &Slot| (slot.offset, slot.len);
         if !slots.iter().map(place).eq(self.slots.iter().map(place)) || gradients.len() != slots.len() {
             return Err(Error::native("The optimizer was made for other weights"));
         }
+        let rate = self.learning_rate();
+        if !((rate as f32).is_finite() && rate >= 0.0) {
+            return Err(Error::numeric(format!("the schedule gives the learning rate {rate}")));
+        }
         self.clip(gradients)?;
         self.touch(gradients)?;
         self.step = self.step.saturating_add(1);
-        self.rule.prepare(self.step, self.learning_rate);
+        self.rule.prepare(self.step, rate);
         apply::sweep(
             &*self.rule,
             &self.slots,

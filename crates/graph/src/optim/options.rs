@@ -7,6 +7,7 @@ use super::adamax::Adamax;
 use super::nadam::Nadam;
 use super::rmsprop::RmsProp;
 use super::rule::Rule;
+use super::schedule::Schedule;
 use super::sgd::Sgd;
 use super::{adamw, check};
 use crate::error::{Error, Result};
@@ -29,7 +30,7 @@ pub(super) enum Clip {
 /// A parsed and checked description.
 #[derive(Debug)]
 pub(super) struct Options {
-    pub(super) learning_rate: f64,
+    pub(super) learning_rate: Schedule,
     pub(super) clip: Option<Clip>,
     pub(super) rule: Box<dyn Rule>,
 }
@@ -44,7 +45,7 @@ impl Options {
             Some(Value::String(kind)) => kind,
             _ => return Err(Error::option(format!("the optimizer needs a kind: {KINDS}"))),
         };
-        let rate = number(&mut fields, "learningRate")?;
+        let rate = fields.remove("learningRate").filter(|rate| !rate.is_null());
         let clip = clip(&mut fields)?;
         let (rule, default_rate): (Box<dyn Rule>, f64) = match kind.as_str() {
             "sgd" => (Box::new(read::<Sgd>(&kind, fields)?.checked()?), Sgd::LEARNING_RATE),
@@ -59,8 +60,7 @@ impl Options {
                 return Err(Error::option(format!("there is no optimizer '{other}'; there are {KINDS}")));
             }
         };
-        let learning_rate = rate.unwrap_or(default_rate);
-        check::non_negative("learningRate", learning_rate)?;
+        let learning_rate = rate.map_or(Ok(Schedule::Constant(default_rate)), Schedule::from_value)?;
         Ok(Self { learning_rate, clip, rule })
     }
 }

@@ -16,4 +16,6 @@ pub mod domain {
     pub const INIT: u64 = 1 << 56;
     /// The order of the rows of an epoch (the epoch is the step).
     pub const SHUFFLE: u64 = 2 << 56;
+    /// The choice of tokens in generation (the token's position is the step).
+    pub const SAMPLE: u64 = 3 << 56;
 }

@@ -347,6 +347,7 @@ fn carried<T: Scalar>(spec: &ScanSpec, graph: &Graph<T>, phases: &[Phase]) -> (G
             weights: Vec::new(),
             outputs: vec![next],
             attributes: serde_json::Map::from_iter([("kind".into(), "identity".into())]),
+            stateful: false,
         });
         *output = next;
         next += 1;

@@ -74,6 +74,9 @@ pub struct NodeSpec {
     /// The operation's options.
     #[serde(default)]
     pub attributes: serde_json::Map<String, serde_json::Value>,
+    /// Whether training and prediction carry its states from batch to batch.
+    #[serde(default)]
+    pub stateful: bool,
 }
 
 /// A whole graph. Value ids count the inputs first, then the outputs of the nodes, each defined once and before its use.

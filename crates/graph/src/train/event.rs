@@ -26,6 +26,11 @@ pub enum Event {
         /// Seconds since the epoch began.
         seconds: f64,
     },
+    /// So many steps or seconds have passed since the last one: the time to save [`crate::train::Trainer::progress`] with weights and optimizer.
+    Checkpoint {
+        /// The epoch's number.
+        epoch: usize,
+    },
     /// An epoch, with its validation, is over.
     EpochEnd {
         /// Its number.

@@ -4,8 +4,8 @@ use super::dataset::Dataset;
 use super::event::{Control, Event, Logs};
 use super::norms::LayerNorms;
 use super::order;
+use super::progress::Progress;
 use super::spec::FitOptions;
-use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
 use crate::tensor::HostTensor;
@@ -27,10 +27,13 @@ struct Plan<'a> {
 type OnEvent<'a> = dyn FnMut(&mut Trainer, Event) -> Control + 'a;
 
 impl Trainer {
-    /// Trains for epochs `initial_epoch..epochs`. `tensors` and `validation` are model inputs, then targets, then sample
+    /// Trains for epochs `initial_epoch..epochs`, or from `start` of the options on. `tensors` and `validation` are model inputs, then targets, then sample
     /// weights where the training graph has them; `validation` goes before the split of the options.
     ///
-    /// `on_event` hears of the beginning and end of epochs and of every batch, and may use the model then.
+    /// `on_event` hears of the beginning and end of epochs, of every batch and of checkpoints, and may use the model then.
+    ///
+    /// Going on from the progress, weights and optimizer of a training that was interrupted gives the bits that it would have
+    /// given.
     ///
     /// # Errors
     /// `ERR_STATE` before compiling; `ERR_DATA`, `ERR_SHAPE` and `ERR_OPTION` for unsuitable data and options; `ERR_NUMERIC` for
@@ -47,7 +50,7 @@ impl Trainer {
         if options.batch_size == 0 || options.validation_batch_size == Some(0) {
             return Err(Error::option("fit: batches must have at least one row"));
         }
-        let inputs = self.compiled_mut()?.executor.spec().inputs.clone();
+        let inputs = self.compiled_mut()?.inputs().to_vec();
         let data = Dataset::new(tensors, &inputs)?;
         let separate = validation.map(|tensors| Dataset::new(tensors, &inputs)).transpose()?;
         let (rows, validation) = match &separate {
@@ -58,19 +61,31 @@ impl Trainer {
                 (rows, Some((&data, rows..data.rows())))
             }
         };
+        let carry = &self.compiled_mut()?.carry;
+        carry.check_rows(rows, options.batch_size)?;
+        if let Some((_, rows)) = &validation {
+            carry.check_rows(rows.len(), options.validation_batch_size.unwrap_or(options.batch_size))?;
+        }
+        let start = options.start.clone().unwrap_or_else(|| Progress::epoch(options.initial_epoch));
+        start.check(rows.div_ceil(options.batch_size), self.compiled_mut()?.scores.len())?;
+        self.progress = start;
         let plan = Plan { data: &data, rows, validation, options, cancel };
         self.epochs(&plan, on_event)
     }
 
     fn epochs(&mut self, plan: &Plan<'_>, on_event: &mut OnEvent<'_>) -> Result<()> {
         let mut order = Vec::new();
-        for epoch in plan.options.initial_epoch..plan.options.epochs {
+        let mut saved = Instant::now();
+        for epoch in self.progress.epoch..plan.options.epochs {
             if on_event(self, Event::EpochBegin { epoch }) == Control::Stop {
                 break;
             }
             order::fill(&mut order, plan.rows, plan.data, plan.options, epoch)?;
+            if self.progress.batch == 0 {
+                self.compiled_mut()?.carry.reset();
+            }
             let started = Instant::now();
-            let (mut logs, stopped) = self.epoch(plan, epoch, &order, on_event)?;
+            let (mut logs, stopped) = self.epoch(plan, epoch, &order, &mut saved, on_event)?;
             if let Some((data, rows)) = &plan.validation {
                 let batch_size = plan.options.validation_batch_size.unwrap_or(plan.options.batch_size);
                 let tally = self
@@ -78,6 +93,7 @@ impl Trainer {
                     .map_err(|error| locate(error, &format!("In the validation of epoch {}", epoch + 1)))?;
                 logs.extend(self.compiled_mut()?.scores.logs(&tally, "val_"));
             }
+            self.progress = Progress::epoch(epoch + 1);
             let end = Event::EpochEnd { epoch, seconds: started.elapsed().as_secs_f64(), logs };
             if on_event(self, end) == Control::Stop || stopped {
                 break;
@@ -86,21 +102,22 @@ impl Trainer {
         Ok(())
     }
 
-    /// One pass over the training rows: its logs, and whether it was stopped before its end.
+    /// One pass over the training rows, or what is left of it: its logs, and whether it was stopped before its end.
     fn epoch(
         &mut self,
         plan: &Plan<'_>,
         epoch: usize,
         order: &[usize],
+        saved: &mut Instant,
         on_event: &mut OnEvent<'_>,
     ) -> Result<(Logs, bool)> {
         let batch_size = plan.options.batch_size;
         let batches = order.len().div_ceil(batch_size);
         let started = Instant::now();
-        let mut tally = Tally::default();
+        let mut tally = self.progress.tally();
         let mut norms = plan.options.gradient_norms.then(LayerNorms::default);
         let mut stopped = false;
-        for (index, rows) in order.chunks(batch_size).enumerate() {
+        for (index, rows) in order.chunks(batch_size).enumerate().skip(self.progress.batch) {
             self.with_batch(|trainer, batch| {
                 plan.data.gather(rows.iter().copied(), batch)?;
                 trainer.train_step(&batch.inputs(plan.data), plan.cancel, &mut tally)
@@ -108,6 +125,7 @@ impl Trainer {
             .map_err(|error| {
                 locate(error, &format!("In epoch {}, batch {} of {batches}", epoch + 1, index + 1))
             })?;
+            self.progress.advance(&tally);
             let compiled = self.compiled_mut()?;
             let mut logs = compiled.scores.logs(&tally, "");
             logs.extend(norms.iter_mut().flat_map(|norms| norms.add(&compiled.optimizer)));
@@ -122,6 +140,19 @@ impl Trainer {
             if on_event(self, event) == Control::Stop {
                 stopped = true;
                 break;
+            }
+            let step = self.optimizer()?.step_count();
+            if plan.options.checkpoint_steps.is_some_and(|steps| step.is_multiple_of(steps))
+                || plan
+                    .options
+                    .checkpoint_seconds
+                    .is_some_and(|seconds| saved.elapsed().as_secs_f64() >= seconds)
+            {
+                stopped = on_event(self, Event::Checkpoint { epoch }) == Control::Stop;
+                *saved = Instant::now();
+                if stopped {
+                    break;
+                }
             }
         }
         let mut logs = self.compiled_mut()?.scores.logs(&tally, "");

@@ -10,7 +10,7 @@ use crate::gradients::{Gradients, OwnedGradient};
 use crate::mask::SequenceMask;
 use crate::params::Slot;
 use crate::spec::Dtype;
-use crate::tensor::{BatchInput, HostTensor, Sequence, StateGradient, TensorData};
+use crate::tensor::{HostTensor, Sequence, StateGradient, TensorData};
 use std::sync::atomic::AtomicBool;
 
 /// What [`Trainer::loss_gradients`] and [`Trainer::output_gradients`] compute.
@@ -43,27 +43,30 @@ impl Trainer {
         let model_outputs = self.predictor.spec().outputs.len();
         let model_inputs = self.predictor.spec().inputs.len();
         let compiled = self.compiled_mut()?;
-        let data = Dataset::new(tensors, &compiled.executor.spec().inputs)?.untrimmed();
+        let data = Dataset::new(tensors, compiled.inputs())?.untrimmed();
         let mut gradients = compiled.executor.gradients()?;
-        self.with_batch(|trainer, batch| {
-            data.gather(0..data.rows(), batch)?;
-            let seed = trainer.seed;
-            let parameters = &trainer.parameters;
-            let compiled =
-                trainer.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
-            let executor = &mut compiled.executor;
-            record(executor, parameters, &batch.inputs(&data), states, seed, cancel)?;
-            let mut tally = Tally::default();
-            compiled.scores.add(executor, &mut tally)?;
-            let outputs = outputs(executor, model_outputs)?;
-            let cotangents = compiled.scores.cotangents();
-            executor.backward(parameters, &mut gradients, &cotangents, Some(cancel))?;
-            Ok(GradientReport {
-                loss: compiled.scores.values(&tally).first().copied(),
-                weights: weights(parameters.slots(), gradients)?,
-                inputs: inputs(executor, &tensors[..model_inputs.min(tensors.len())])?,
-                outputs,
-                states: executor.take_state_gradients(),
+        self.with_zero_states(|trainer| {
+            trainer.with_batch(|trainer, batch| {
+                data.gather(0..data.rows(), batch)?;
+                let seed = trainer.seed;
+                let parameters = &trainer.parameters;
+                let compiled =
+                    trainer.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
+                let executor = &mut compiled.executor;
+                compiled.carry.bind(executor, &batch.inputs(&data))?;
+                record(executor, parameters, states, seed, cancel)?;
+                let mut tally = Tally::default();
+                compiled.scores.add(executor, &mut tally)?;
+                let outputs = outputs(executor, model_outputs)?;
+                let cotangents = compiled.scores.cotangents();
+                executor.backward(parameters, &mut gradients, &cotangents, Some(cancel))?;
+                Ok(GradientReport {
+                    loss: compiled.scores.values(&tally).first().copied(),
+                    weights: weights(parameters.slots(), gradients)?,
+                    inputs: inputs(executor, &tensors[..model_inputs.min(tensors.len())])?,
+                    outputs,
+                    states: executor.take_state_gradients(),
+                })
             })
         })
     }
@@ -111,7 +114,8 @@ impl Trainer {
         self.with_batch(|trainer, batch| {
             data.gather(0..data.rows(), batch)?;
             let (executor, parameters) = (&mut trainer.predictor, &trainer.parameters);
-            record(executor, parameters, &batch.inputs(&data), states, trainer.seed, cancel)?;
+            executor.bind(&batch.inputs(&data))?;
+            record(executor, parameters, states, trainer.seed, cancel)?;
             for (index, cotangent) in cotangents.iter().enumerate() {
                 let expected = executor.value(index)?.shape;
                 if let Some(tensor) = cotangent.as_ref().filter(|tensor| tensor.shape != expected) {
@@ -137,12 +141,10 @@ impl Trainer {
 fn record(
     executor: &mut Executor<f32>,
     parameters: &crate::params::Parameters<f32>,
-    inputs: &[BatchInput<'_, f32>],
     states: bool,
     seed: u64,
     cancel: &AtomicBool,
 ) -> Result<()> {
-    executor.bind(inputs)?;
     let record = if states { Record::States } else { Record::WeightsAndInputs };
     let run = Run { record, seed, cancel: Some(cancel), ..Run::default() };
     executor.forward(parameters, &run)

@@ -1,6 +1,7 @@
 //! Training, evaluation and prediction over whole data sets.
 
 mod batch;
+mod carry;
 mod dataset;
 mod event;
 mod fit;
@@ -8,6 +9,7 @@ mod gradients;
 mod norms;
 mod order;
 mod predict;
+mod progress;
 mod spec;
 mod step;
 mod tally;
@@ -17,5 +19,6 @@ pub use batch::Batch;
 pub use dataset::Dataset;
 pub use event::{Control, Event, Logs};
 pub use gradients::GradientReport;
+pub use progress::Progress;
 pub use spec::{FitOptions, LossSpec, MetricSpec, TrainSpec};
 pub use trainer::Trainer;

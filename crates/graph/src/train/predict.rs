@@ -55,16 +55,34 @@ impl Trainer {
             return Err(Error::option("The batch size must be at least 1"));
         }
         let data = Dataset::new(tensors, &self.predictor.spec().inputs)?;
+        if let Some((_, carry)) = &mut self.stateful {
+            carry.check_rows(data.rows(), batch_size)?;
+            carry.reset();
+        }
         let mut outputs: Vec<Assembly> = wanted.iter().map(|_| Assembly::new()).collect();
         self.with_batch(|trainer, batch| {
             for start in (0..data.rows()).step_by(batch_size) {
                 let end = data.rows().min(start.saturating_add(batch_size));
                 data.gather(start..end, batch)?;
-                trainer.predictor.bind(&batch.inputs(&data))?;
+                let inputs = batch.inputs(&data);
                 let run = Run { cancel: Some(cancel), outputs: Some(wanted), ..Run::default() };
-                trainer.predictor.forward(&trainer.parameters, &run)?;
+                let executor = match &mut trainer.stateful {
+                    Some((executor, carry)) => {
+                        carry.bind(executor, &inputs)?;
+                        // The carried states are outputs too.
+                        executor.forward(&trainer.parameters, &Run { outputs: None, ..run })?;
+                        carry.note(executor)?;
+                        carry.advance();
+                        executor
+                    }
+                    None => {
+                        trainer.predictor.bind(&inputs)?;
+                        trainer.predictor.forward(&trainer.parameters, &run)?;
+                        &mut trainer.predictor
+                    }
+                };
                 for (&index, output) in wanted.iter().zip(&mut outputs) {
-                    output.append(&trainer.predictor, index, &data, batch)?;
+                    output.append(executor, index, &data, batch)?;
                 }
                 progress(end);
             }

@@ -1,8 +1,9 @@
 //! What training needs besides the graph, as it comes over the wire.
 
+use super::progress::Progress;
 use crate::error::{Error, Result};
 use crate::spec::GraphSpec;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 /// A model's graph with targets, losses and metrics.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -36,6 +37,9 @@ pub struct MetricSpec {
     pub name: String,
     /// The index in the graph's outputs of the mean.
     pub output: usize,
+    /// Whether e to the power of the mean is reported: a perplexity, of a cross-entropy.
+    #[serde(default)]
+    pub exponential: bool,
 }
 
 fn one() -> f64 {
@@ -113,6 +117,15 @@ pub struct FitOptions {
     /// The number of the first epoch; default 0.
     #[serde(default)]
     pub initial_epoch: usize,
+    /// Where to begin instead, the [`Progress`] of an interrupted training as text.
+    #[serde(default, deserialize_with = "progress")]
+    pub start: Option<Progress>,
+    /// Steps of the optimizer between two checkpoints; default none.
+    #[serde(default)]
+    pub checkpoint_steps: Option<u64>,
+    /// Seconds between two checkpoints; default none.
+    #[serde(default)]
+    pub checkpoint_seconds: Option<f64>,
 }
 
 fn one_epoch() -> usize {
@@ -125,6 +138,11 @@ fn default_batch_size() -> usize {
 
 fn yes() -> bool {
     true
+}
+
+fn progress<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Progress>, D::Error> {
+    let text = Option::<String>::deserialize(source)?;
+    text.map(|text| Progress::from_text(&text).map_err(|error| de::Error::custom(error.message))).transpose()
 }
 
 impl FitOptions {
@@ -143,6 +161,9 @@ impl FitOptions {
                 "fit: validationSplit must be at least 0 and below 1, not {}",
                 options.validation_split
             )));
+        }
+        if options.checkpoint_steps == Some(0) {
+            return Err(Error::option("fit: checkpoints must be at least one step apart"));
         }
         Ok(options)
     }

@@ -25,7 +25,17 @@ impl Trainer {
     /// # Errors
     /// As [`Self::train_on_batch`].
     pub fn test_on_batch(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<Vec<f64>> {
-        self.whole_batch(tensors, |trainer, inputs, tally| trainer.score(inputs, cancel, tally))
+        self.with_zero_states(|trainer| {
+            trainer.whole_batch(tensors, |trainer, inputs, tally| trainer.score(inputs, cancel, tally))
+        })
+    }
+
+    /// Runs `body` with states of zero; those that training carries are as before then.
+    pub(super) fn with_zero_states<V>(&mut self, body: impl FnOnce(&mut Self) -> Result<V>) -> Result<V> {
+        let carried = self.compiled_mut()?.carry.take();
+        let result = body(self);
+        self.compiled_mut()?.carry.put(carried)?;
+        result
     }
 
     fn whole_batch(
@@ -33,7 +43,7 @@ impl Trainer {
         tensors: &[HostTensor],
         run: impl FnOnce(&mut Self, &[BatchInput<'_, f32>], &mut Tally) -> Result<()>,
     ) -> Result<Vec<f64>> {
-        let data = Dataset::new(tensors, &self.compiled_mut()?.executor.spec().inputs)?;
+        let data = Dataset::new(tensors, self.compiled_mut()?.inputs())?;
         let mut tally = Tally::default();
         self.with_batch(|trainer, batch| {
             data.gather(0..data.rows(), batch)?;
@@ -52,7 +62,7 @@ impl Trainer {
         batch_size: usize,
         cancel: &AtomicBool,
     ) -> Result<Vec<f64>> {
-        let data = Dataset::new(tensors, &self.compiled_mut()?.executor.spec().inputs)?;
+        let data = Dataset::new(tensors, self.compiled_mut()?.inputs())?;
         let tally = self.evaluate_rows(&data, 0..data.rows(), batch_size, cancel)?;
         Ok(self.compiled_mut()?.scores.values(&tally))
     }
@@ -67,13 +77,16 @@ impl Trainer {
         if batch_size == 0 {
             return Err(Error::option("The batch size must be at least 1"));
         }
+        self.compiled_mut()?.carry.check_rows(rows.len(), batch_size)?;
         let mut tally = Tally::default();
-        self.with_batch(|trainer, batch| {
-            for start in rows.clone().step_by(batch_size) {
-                data.gather(start..rows.end.min(start.saturating_add(batch_size)), batch)?;
-                trainer.score(&batch.inputs(data), cancel, &mut tally)?;
-            }
-            Ok(())
+        self.with_zero_states(|trainer| {
+            trainer.with_batch(|trainer, batch| {
+                for start in rows.clone().step_by(batch_size) {
+                    data.gather(start..rows.end.min(start.saturating_add(batch_size)), batch)?;
+                    trainer.score(&batch.inputs(data), cancel, &mut tally)?;
+                }
+                Ok(())
+            })
         })?;
         Ok(tally)
     }
@@ -88,6 +101,9 @@ impl Trainer {
         batch.release();
         self.batch = batch;
         self.predictor.release();
+        if let Some((executor, _)) = &mut self.stateful {
+            executor.release();
+        }
         if let Some(compiled) = &mut self.compiled {
             compiled.executor.release();
         }
@@ -105,7 +121,7 @@ impl Trainer {
         let compiled = self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
         let step = compiled.optimizer.step_count();
         let executor = &mut compiled.executor;
-        executor.bind(inputs)?;
+        compiled.carry.bind(executor, inputs)?;
         let run = Run {
             training: true,
             record: Record::Weights,
@@ -115,6 +131,7 @@ impl Trainer {
             cancel: Some(cancel),
         };
         executor.forward(&self.parameters, &run)?;
+        compiled.carry.note(executor)?;
         let mut with_this = tally.clone();
         if !compiled.scores.add(executor, &mut with_this)? {
             return Err(Error::numeric(format!("The loss is not finite at step {}", step.saturating_add(1))));
@@ -133,6 +150,7 @@ impl Trainer {
                 _ => error,
             },
         )?;
+        compiled.carry.advance();
         *tally = with_this;
         Ok(())
     }
@@ -146,10 +164,12 @@ impl Trainer {
     ) -> Result<()> {
         let seed = self.seed;
         let compiled = self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
-        compiled.executor.bind(inputs)?;
+        compiled.carry.bind(&mut compiled.executor, inputs)?;
         let run =
             Run { seed, outputs: Some(&compiled.scores.outputs), cancel: Some(cancel), ..Run::default() };
         compiled.executor.forward(&self.parameters, &run)?;
+        compiled.carry.note(&compiled.executor)?;
+        compiled.carry.advance();
         if compiled.scores.add(&compiled.executor, tally)? {
             return Ok(());
         }

@@ -10,7 +10,7 @@ use crate::executor::Executor;
 pub(super) struct Scores {
     /// The factor of each loss and the output that is its mean; its count is the next output.
     losses: Vec<(f32, usize)>,
-    metrics: Vec<(String, usize)>,
+    metrics: Vec<MetricSpec>,
     /// All outputs that scores are read from.
     pub(super) outputs: Vec<usize>,
 }
@@ -19,7 +19,7 @@ pub(super) struct Scores {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     /// For each loss, then each metric: the sum of mean times count, and of counts.
-    sums: Vec<(f64, f64)>,
+    pub(super) sums: Vec<(f64, f64)>,
 }
 
 impl Scores {
@@ -30,23 +30,27 @@ impl Scores {
 
     pub(super) fn new(losses: &[LossSpec], metrics: &[MetricSpec]) -> Self {
         let losses: Vec<(f32, usize)> = losses.iter().map(|loss| (loss.weight as f32, loss.output)).collect();
-        let metrics: Vec<(String, usize)> = metrics.iter().map(|m| (m.name.clone(), m.output)).collect();
-        let means = losses.iter().map(|loss| loss.1).chain(metrics.iter().map(|metric| metric.1));
+        let means = losses.iter().map(|loss| loss.1).chain(metrics.iter().map(|metric| metric.output));
         let mut outputs: Vec<usize> = means.flat_map(|mean| [mean, mean + 1]).collect();
         outputs.sort_unstable();
         outputs.dedup();
-        Self { losses, metrics, outputs }
+        Self { losses, metrics: metrics.to_vec(), outputs }
+    }
+
+    /// The number of losses and metrics.
+    pub(super) fn len(&self) -> usize {
+        self.losses.len() + self.metrics.len()
     }
 
     fn means(&self) -> impl Iterator<Item = usize> {
-        self.losses.iter().map(|loss| loss.1).chain(self.metrics.iter().map(|metric| metric.1))
+        self.losses.iter().map(|loss| loss.1).chain(self.metrics.iter().map(|metric| metric.output))
     }
 
     /// Adds the batch that `executor` has just run; whether its losses are finite.
     pub(super) fn add(&self, executor: &Executor<f32>, tally: &mut Tally) -> Result<bool> {
         let scalar =
             |output| executor.value(output).map(|view| view.data.first().map_or(0.0, |&x| f64::from(x)));
-        tally.sums.resize(self.losses.len() + self.metrics.len(), (0.0, 0.0));
+        tally.sums.resize(self.len(), (0.0, 0.0));
         let mut finite = true;
         for (index, (mean_output, sum)) in self.means().zip(&mut tally.sums).enumerate() {
             let (mean, count) = (scalar(mean_output)?, scalar(mean_output + 1)?);
@@ -59,21 +63,23 @@ impl Scores {
         Ok(finite)
     }
 
-    /// The weighted sum of the losses' means, then each metric's mean.
+    /// The weighted sum of the losses' means, then each metric's mean, or its exponential.
     pub(super) fn values(&self, tally: &Tally) -> Vec<f64> {
         let mean = |index: usize| {
             tally.sums.get(index).map_or(0.0, |&(sum, count)| if count > 0.0 { sum / count } else { 0.0 })
         };
         let loss =
             self.losses.iter().enumerate().map(|(index, (weight, _))| f64::from(*weight) * mean(index)).sum();
-        std::iter::once(loss)
-            .chain((0..self.metrics.len()).map(|index| mean(self.losses.len() + index)))
-            .collect()
+        let metrics = self.metrics.iter().enumerate().map(|(index, metric)| {
+            let mean = mean(self.losses.len() + index);
+            if metric.exponential { mean.exp() } else { mean }
+        });
+        std::iter::once(loss).chain(metrics).collect()
     }
 
     /// The same by name, each name with a prefix.
     pub(super) fn logs(&self, tally: &Tally, prefix: &str) -> Logs {
-        let names = std::iter::once("loss").chain(self.metrics.iter().map(|(name, _)| name.as_str()));
+        let names = std::iter::once("loss").chain(self.metrics.iter().map(|metric| metric.name.as_str()));
         names.zip(self.values(tally)).map(|(name, value)| (format!("{prefix}{name}"), value)).collect()
     }
 }

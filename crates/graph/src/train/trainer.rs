@@ -1,6 +1,8 @@
 //! A model with everything that training it needs.
 
 use super::batch::Batch;
+use super::carry::Carry;
+use super::progress::Progress;
 use super::spec::TrainSpec;
 use super::tally::Scores;
 use crate::error::{Error, Result};
@@ -9,7 +11,7 @@ use crate::gradients::Gradients;
 use crate::init;
 use crate::optim::{Optimizer, StateTensor};
 use crate::params::Parameters;
-use crate::spec::GraphSpec;
+use crate::spec::{GraphSpec, InputSpec};
 
 /// A model: its weights, the executor that predicts, and, once compiled, the executor and optimizer that train.
 #[derive(Debug)]
@@ -17,14 +19,18 @@ pub struct Trainer {
     pub(super) seed: u64,
     pub(super) parameters: Parameters<f32>,
     pub(super) predictor: Executor<f32>,
+    /// What predicts instead where states go from batch to batch.
+    pub(super) stateful: Option<(Executor<f32>, Carry)>,
     pub(super) compiled: Option<Compiled>,
     pub(super) batch: Batch,
+    pub(super) progress: Progress,
 }
 
 /// What compiling adds.
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) executor: Executor<f32>,
+    pub(super) carry: Carry,
     pub(super) gradients: Gradients<f32>,
     pub(super) optimizer: Optimizer,
     pub(super) scores: Scores,
@@ -38,6 +44,8 @@ impl Trainer {
     pub fn new(graph: &str, seed: u64) -> Result<Self> {
         let spec = GraphSpec::from_json(graph)?;
         let mut parameters = Parameters::zeros(&spec)?;
+        let (carried, carry) = Carry::new(&spec)?;
+        let stateful = if carry.is_empty() { None } else { Some((Executor::new(carried)?, carry)) };
         let predictor = Executor::new(spec)?;
         for (index, weight) in predictor.spec().weights.iter().enumerate() {
             if let Some(values) = parameters.get_mut(index) {
@@ -45,7 +53,15 @@ impl Trainer {
                     .map_err(|error| error.within(&format!("The weight '{}'", weight.name)))?;
             }
         }
-        Ok(Self { seed, parameters, predictor, compiled: None, batch: Batch::default() })
+        Ok(Self {
+            seed,
+            parameters,
+            predictor,
+            stateful,
+            compiled: None,
+            batch: Batch::default(),
+            progress: Progress::default(),
+        })
     }
 
     /// Prepares training with the graph, losses and metrics of `train_spec` (JSON of [`TrainSpec`]) and the optimizer of
@@ -66,6 +82,7 @@ impl Trainer {
         if !same {
             return Err(Error::shape("The weights of the training graph are not those of the model"));
         }
+        let (graph, carry) = Carry::new(&graph)?;
         let executor = Executor::new(graph)?;
         let mut slots = slots.to_vec();
         for (slot, weight) in slots.iter_mut().zip(&executor.spec().weights) {
@@ -73,8 +90,9 @@ impl Trainer {
         }
         let optimizer = Optimizer::from_json(optimizer, &slots)?;
         let gradients = executor.gradients()?;
-        self.compiled =
-            Some(Compiled { executor, gradients, optimizer, scores: Scores::new(&losses, &metrics) });
+        let mut scores = Scores::new(&losses, &metrics);
+        scores.outputs.extend(carry.state_outputs());
+        self.compiled = Some(Compiled { executor, carry, gradients, optimizer, scores });
         Ok(())
     }
 
@@ -155,6 +173,27 @@ impl Trainer {
         self.optimizer_mut()?.restore(step, state)
     }
 
+    /// The states that stateful layers carry to the next batch of training, `[rows, units]` each; none for zeros.
+    ///
+    /// # Errors
+    /// `ERR_STATE` before [`Self::compile`].
+    pub fn carried_states(&self) -> Result<&[Vec<f32>]> {
+        self.compiled.as_ref().map(|compiled| compiled.carry.states()).ok_or_else(not_compiled)
+    }
+
+    /// Puts back what [`Self::carried_states`] gave; none for zeros.
+    ///
+    /// # Errors
+    /// `ERR_STATE` before [`Self::compile`], `ERR_FORMAT` if they are not the states of the model's layers.
+    pub fn set_carried_states(&mut self, states: Vec<Vec<f32>>) -> Result<()> {
+        self.compiled_mut()?.carry.put(states)
+    }
+
+    /// How far the training is that runs or was the last to: what [`Self::fit`] goes on from, given weights and optimizer.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
     pub(super) fn compiled_mut(&mut self) -> Result<&mut Compiled> {
         self.compiled.as_mut().ok_or_else(not_compiled)
     }
@@ -165,7 +204,16 @@ impl Trainer {
         let compiled = self.compiled.as_ref().map_or(0, |compiled| {
             compiled.executor.memory() + size_of_val(compiled.gradients.arena()) + compiled.optimizer.memory()
         });
-        weights + self.predictor.memory() + compiled
+        let stateful = self.stateful.as_ref().map_or(0, |(executor, _)| executor.memory());
+        weights + self.predictor.memory() + stateful + compiled
+    }
+}
+
+impl Compiled {
+    /// The inputs, targets and sample weights that a batch has.
+    pub(super) fn inputs(&self) -> &[InputSpec] {
+        let inputs = &self.executor.spec().inputs;
+        inputs.get(..self.carry.inputs).unwrap_or(inputs)
     }
 }
 

@@ -41,15 +41,22 @@ struct Attributes {
     delta: Option<f64>,
     #[serde(default)]
     label_smoothing: Option<f64>,
+    #[serde(default)]
+    class_weights: Vec<f64>,
 }
 
-/// Σ sampleWeight · loss / (number of valid positions), and that number. Inputs: prediction, targets, sample weights `[batch]`.
+/// Σ sampleWeight · classWeight · loss / (number of valid positions), and that number. Inputs: prediction, targets, sample
+/// weights `[batch]`. Weights of classes count in training only.
 #[derive(Debug)]
 pub(super) struct Loss {
     kind: Kind,
     from_logits: bool,
     delta: f64,
     smoothing: f64,
+    /// The factor of each class's positions; empty for ones.
+    class_weights: Vec<f64>,
+    /// Whether they count, in the pass under way.
+    weighs_classes: bool,
     /// The losses of all positions, for the other losses than the categorical ones.
     losses: Vec<f64>,
 }
@@ -74,6 +81,14 @@ pub(super) fn build<T: Scalar>(site: &Site<'_>) -> Result<Box<dyn Op<T>>> {
             "labelSmoothing must be at least 0 and below 1, and 0 for losses other than cross-entropy; got {smoothing}"
         )));
     }
+    if let Some(weight) =
+        attributes.class_weights.iter().find(|&&weight| !((weight as f32).is_finite() && weight >= 0.0))
+    {
+        return Err(Error::option(format!("classWeights must be finite and at least 0; got {weight}")));
+    }
+    if !attributes.class_weights.is_empty() && !crossentropy {
+        return Err(Error::option("classWeights are for cross-entropy losses only"));
+    }
     if attributes.from_logits && !crossentropy {
         return Err(Error::option("fromLogits is for cross-entropy losses only"));
     }
@@ -82,6 +97,8 @@ pub(super) fn build<T: Scalar>(site: &Site<'_>) -> Result<Box<dyn Op<T>>> {
         from_logits: attributes.from_logits,
         delta,
         smoothing,
+        class_weights: attributes.class_weights,
+        weighs_classes: false,
         losses: Vec::new(),
     }))
 }
@@ -106,6 +123,26 @@ impl Loss {
         let label = if self.is_sparse() { Some(targets.class(position, classes, positions)?) } else { None };
         let values = move |class| targets.value(position * classes + class);
         Ok(Distribution { label, values, smoothing: self.smoothing, classes })
+    }
+
+    /// The weight of a position's class: its label, the most probable class, or 1 for a binary target from 0.5 on.
+    fn class_weight<T: Scalar>(
+        &self,
+        targets: Targets<'_, T>,
+        positions: &Positions<'_>,
+        position: usize,
+        columns: usize,
+    ) -> Result<f64> {
+        if !self.weighs_classes {
+            return Ok(1.0);
+        }
+        let value = |class: usize| targets.value(position * columns + class);
+        let class = match self.kind {
+            Kind::SparseCategoricalCrossentropy => targets.class(position, columns, positions)?,
+            Kind::BinaryCrossentropy => usize::from(value(0) >= 0.5),
+            _ => (1..columns).fold(0, |best, class| if value(class) > value(best) { class } else { best }),
+        };
+        Ok(self.class_weights.get(class).copied().unwrap_or(1.0))
     }
 
     /// Targets of a binary loss are probabilities.
@@ -133,6 +170,16 @@ impl Loss {
 impl<T: Scalar> Op<T> for Loss {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         check_target(self.is_sparse(), &inputs[0], &inputs[1])?;
+        let classes = if self.is_categorical() { inputs[0].shape.last() } else { 2 };
+        let binary_columns = inputs[0].shape.last();
+        if !self.class_weights.is_empty()
+            && (self.class_weights.len() != classes || !(self.is_categorical() || binary_columns == 1))
+        {
+            return Err(Error::option(format!(
+                "classWeights has {} entries; an output of {binary_columns} values has {classes} classes",
+                self.class_weights.len()
+            )));
+        }
         if let Some(weights) = inputs.get(2) {
             super::activation::expect_float(weights)?;
             let expected = Shape::new(&inputs[0].shape.dims()[..1])?;
@@ -165,6 +212,7 @@ impl<T: Scalar> Op<T> for Loss {
 
     fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
         let Forward { frame, masks } = context;
+        self.weighs_classes = frame.run.training && !self.class_weights.is_empty();
         let (prediction, target) = (frame.inputs[0], frame.inputs[1]);
         let weights = frame.inputs.get(2).map_or(Place::None, |weights| weights.place);
         let integers = integer_targets(frame)?;
@@ -206,7 +254,9 @@ impl<T: Scalar> Op<T> for Loss {
             } else {
                 self.losses[position]
             };
-            sum += loss * weights.get(positions.row(position)).map_or(1.0, |weight| weight.to_f64());
+            sum += loss
+                * weights.get(positions.row(position)).map_or(1.0, |weight| weight.to_f64())
+                * self.class_weight(targets, &positions, position, columns)?;
         }
         let valid = positions.count();
         if let Some(mean) = mean.first_mut() {
@@ -233,7 +283,10 @@ impl<T: Scalar> Op<T> for Loss {
         let d_mean = d_mean.first().map_or(0.0, |gradient| gradient.to_f64());
         let share = d_mean / positions.count().max(1) as f64;
         let scale = |position: usize| {
-            share * weights.get(positions.row(position)).map_or(1.0, |weight| weight.to_f64())
+            share
+                * weights.get(positions.row(position)).map_or(1.0, |weight| weight.to_f64())
+                // The forward pass has refused labels that are no classes.
+                * self.class_weight(targets, &positions, position, columns).unwrap_or(1.0)
         };
         if !self.is_categorical() {
             each_rows(dx, columns, x.len(), |first, dx| {

@@ -1,0 +1,101 @@
+//! Generation for JavaScript: each call works for a moment on another thread and gives the tokens that are ready.
+
+use crate::error::{ErrorCode, Failure, guard};
+use crate::{argument, cancel, job};
+use napi::bindgen_prelude::{Int32Array, Object, ObjectFinalize, Unknown};
+use napi::{Env, Result};
+use napi_derive::napi;
+use seqloom_graph::decode::Generator;
+use std::cell::Cell;
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Duration;
+
+/// The tokens of one stretch of work.
+#[napi(object, object_from_js = false)]
+pub struct GeneratedTokens {
+    /// In their order; perhaps none yet.
+    pub tokens: Int32Array,
+    /// Whether there will be no more.
+    pub done: bool,
+}
+
+/// A sequence that a model goes on with. It works only while a call of `next` waits for it.
+#[napi(custom_finalize)]
+pub struct NativeGenerator {
+    generator: Arc<Mutex<Option<Generator>>>,
+    /// Bytes that the garbage collector was told.
+    reported: Cell<i64>,
+}
+
+impl ObjectFinalize for NativeGenerator {
+    fn finalize(self, env: Env) -> Result<()> {
+        self.report(&env, 0);
+        Ok(())
+    }
+}
+
+impl NativeGenerator {
+    pub(crate) fn new(env: &Env, generator: Generator) -> Self {
+        let held = i64::try_from(generator.memory()).unwrap_or(i64::MAX);
+        let generator = Self { generator: Arc::new(Mutex::new(Some(generator))), reported: Cell::new(0) };
+        generator.report(env, held);
+        generator
+    }
+
+    fn report(&self, env: &Env, held: i64) {
+        let change = held - self.reported.replace(held);
+        if change != 0 {
+            // An environment on its way out refuses, and has no use for the number.
+            let _ = env.adjust_external_memory(change);
+        }
+    }
+}
+
+#[napi]
+impl NativeGenerator {
+    /// Works for about `milliseconds` on another thread; the tokens that are ready then.
+    ///
+    /// Errors: `ERR_STATE` while another call waits or after `free`; `ERR_DATA`, `ERR_NUMERIC`, `ERR_MEMORY`; `ABORTED`.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "milliseconds: number, cancel?: CancelFlag",
+        ts_return_type = "Promise<GeneratedTokens>"
+    )]
+    pub fn next<'env>(
+        &self,
+        env: &'env Env,
+        milliseconds: Unknown<'env>,
+        cancel: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let time = Duration::from_millis(argument::integer(&milliseconds, "milliseconds", 1)? as u64);
+            let cancel = cancel::read(&cancel, "cancel")?;
+            let generator = Arc::clone(&self.generator);
+            job::run(env, move || {
+                let state = |message: &str| Failure::new(ErrorCode::STATE, message.to_owned());
+                let mut generator = match generator.try_lock() {
+                    Ok(generator) => generator,
+                    Err(TryLockError::WouldBlock) => {
+                        return Err(state("The generator works on another call; await it first"));
+                    }
+                    Err(TryLockError::Poisoned(_)) => return Err(state("The generator has failed")),
+                };
+                let generator = generator.as_mut().ok_or_else(|| state("The generator was freed"))?;
+                let generated = generator.run(time, &cancel)?;
+                Ok(GeneratedTokens { tokens: Int32Array::new(generated.tokens), done: generated.done })
+            })
+        })
+    }
+
+    /// Frees the memory at once, or with the object where a call still works.
+    #[napi(catch_unwind)]
+    pub fn free(&self, env: &Env) -> Result<(), ErrorCode> {
+        guard(|| {
+            if let Ok(mut generator) = self.generator.try_lock() {
+                generator.take();
+                self.report(env, 0);
+            }
+            Ok(())
+        })
+    }
+}

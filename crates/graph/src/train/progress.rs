@@ -1,0 +1,63 @@
+//! Where a training is, for going on from there.
+
+use super::tally::Tally;
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// All that going on needs besides weights, optimizer and carried states: the next batch, and the sums of those before it.
+/// As text it is exact, and for this engine only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    pub(super) epoch: usize,
+    pub(super) batch: usize,
+    /// Bits of the sums of every loss and metric, and of their counts.
+    sums: Vec<[u64; 2]>,
+}
+
+impl Progress {
+    /// The beginning of an epoch.
+    pub(super) fn epoch(epoch: usize) -> Self {
+        Self { epoch, ..Self::default() }
+    }
+
+    /// Notes that a batch is done.
+    pub(super) fn advance(&mut self, tally: &Tally) {
+        self.batch += 1;
+        self.sums.clear();
+        self.sums.extend(tally.sums.iter().map(|&(sum, count)| [sum.to_bits(), count.to_bits()]));
+    }
+
+    /// The scores of the batches that are done.
+    pub(super) fn tally(&self) -> Tally {
+        let number = |&[sum, count]: &[u64; 2]| (f64::from_bits(sum), f64::from_bits(count));
+        Tally { sums: self.sums.iter().map(number).collect() }
+    }
+
+    /// Checks that it is of a training with so many batches in an epoch and so many losses and metrics.
+    pub(super) fn check(&self, batches: usize, scores: usize) -> Result<()> {
+        if self.batch > batches || self.sums.len() != if self.batch == 0 { 0 } else { scores } {
+            return Err(Error::format(
+                "The progress to go on from is of a training with other data, losses or metrics",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Its text.
+    ///
+    /// # Errors
+    /// `ERR_NATIVE` if it cannot be written.
+    pub fn to_text(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|error| Error::native(format!("The progress: {error}")))
+    }
+
+    /// Reads its text.
+    ///
+    /// # Errors
+    /// `ERR_FORMAT`.
+    pub fn from_text(text: &str) -> Result<Self> {
+        serde_json::from_str(text)
+            .map_err(|error| Error::format(format!("The progress to go on from cannot be read: {error}")))
+    }
+}

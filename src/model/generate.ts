@@ -1,0 +1,90 @@
+import { describe, SeqloomError } from '../errors.js'
+import type { NativeGenerator } from '../native/index.js'
+import { abortSignal, checkOptions, custom, integer, number, positive, seed } from '../options.js'
+import { cancellable } from './cancel.js'
+
+/** Options of {@link Model.generate}. */
+export interface GenerateOptions {
+  /** The most tokens to generate; default 256. */
+  readonly maxTokens?: number
+  /** What logits are divided by: below 1 bolder choices are rarer; 0 always takes the most probable token. Default 1. */
+  readonly temperature?: number
+  /** From how many of the most probable tokens one is chosen; default all. */
+  readonly topK?: number
+  /** From the most probable tokens that together have this probability one is chosen (Holtzman et al. 2020); default 1, all. */
+  readonly topP?: number
+  /**
+   * Makes tokens that were there already, in the prompt too, rarer: their logits are divided by it, or multiplied where they are negative (Keskar
+   * et al. 2019); default 1.
+   */
+  readonly repetitionPenalty?: number
+  /** Decides the choices: the same seed gives the same tokens. Default a random one. */
+  readonly seed?: number
+  /** Aborting it makes the next token reject with an AbortError. */
+  readonly signal?: AbortSignal
+}
+
+/** The checks of {@link GenerateOptions}. */
+export const generateChecks = {
+  maxTokens: integer(1),
+  temperature: number(0),
+  topK: integer(1),
+  topP: custom('a number above 0 and at most 1', (v) => positive.accepts(v) && (v as number) <= 1),
+  repetitionPenalty: positive,
+  seed,
+  signal: abortSignal,
+}
+
+/** Milliseconds of native work at a time: enough that the way there and back does not count, too few to be noticed by who waits. */
+const stretch = 15
+
+/** Checks options and puts them in the form that the native side reads. */
+export function generation(options: GenerateOptions) {
+  checkOptions('generate', options, {
+    accepted: generateChecks,
+    refused: { doSample: [true], numBeams: [1], maxNewTokens: [] },
+  })
+  const { maxTokens = 256, signal: given, ...sampling } = options
+  const seeded = { seed: Math.floor(Math.random() * 2 ** 32), ...sampling }
+  return { maxTokens, sampling: JSON.stringify(seeded), signal: given }
+}
+
+/** A prompt as the native side reads it. */
+export function checkPrompt(prompt: unknown): Int32Array {
+  if (prompt instanceof Int32Array) return prompt
+  if (!Array.isArray(prompt)) {
+    throw new SeqloomError(
+      'ERR_DATA',
+      `generate: the prompt must be an Int32Array or an array of tokens, not ${describe(prompt)}`,
+    )
+  }
+  const wrong = prompt.findIndex((token) => (token | 0) !== token)
+  if (wrong >= 0) {
+    throw new SeqloomError(
+      'ERR_DATA',
+      `generate: token ${wrong} of the prompt must be an integer, not ${describe(prompt[wrong])}`,
+    )
+  }
+  return Int32Array.from(prompt)
+}
+
+/** The tokens in the portions in which they become ready. */
+export async function* portionsOf(
+  generator: NativeGenerator,
+  given: AbortSignal | undefined,
+): AsyncGenerator<Int32Array, void, void> {
+  try {
+    for (let done = false; !done; ) {
+      const portion = await cancellable(given, (cancel) => generator.next(stretch, cancel))
+      done = portion.done
+      if (portion.tokens.length > 0) yield portion.tokens
+    }
+  } finally {
+    generator.free()
+  }
+}
+
+/** The tokens one by one. */
+export async function* singly(portions: AsyncIterable<Int32Array>): AsyncGenerator<number, void, void> {
+  for await (const portion of portions) yield* portion
+}

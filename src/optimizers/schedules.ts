@@ -1,0 +1,201 @@
+import { describe, SeqloomError } from '../errors.js'
+import { type Check, checkOptions, custom, flag, integer, isRecord, number, positive } from '../options.js'
+
+/** The kinds of schedules. */
+export type ScheduleKind =
+  | 'exponentialDecay'
+  | 'inverseTimeDecay'
+  | 'piecewiseConstantDecay'
+  | 'polynomialDecay'
+  | 'cosineDecay'
+  | 'cosineDecayRestarts'
+  | 'warmup'
+
+/**
+ * A learning rate that follows the number of steps, as data: its kind and all its settings. It is computed natively from the optimizer's
+ * step, so a training that is resumed goes on where it was.
+ */
+export interface Schedule {
+  readonly kind: ScheduleKind
+  readonly [setting: string]: unknown
+}
+
+/** Options of {@link exponentialDecay} and {@link inverseTimeDecay}. */
+export interface DecayOptions {
+  /** The learning rate at step 0. */
+  readonly initialLearningRate: number
+  /** The steps after which it has decayed once by `decayRate`. */
+  readonly decaySteps: number
+  /** How much it decays. */
+  readonly decayRate: number
+  /** Whether it falls in steps, once every `decaySteps`, instead of a little every step; default false. */
+  readonly staircase?: boolean
+}
+
+/** Options of {@link piecewiseConstantDecay}. */
+export interface PiecewiseConstantDecayOptions {
+  /** The last step of each value but the last one, ascending. */
+  readonly boundaries: readonly number[]
+  /** The learning rates, one more than boundaries. */
+  readonly values: readonly number[]
+}
+
+/** Options of {@link polynomialDecay}. */
+export interface PolynomialDecayOptions {
+  /** The learning rate at step 0. */
+  readonly initialLearningRate: number
+  /** The steps until `endLearningRate` is reached. */
+  readonly decaySteps: number
+  /** Default 1e-4. */
+  readonly endLearningRate?: number
+  /** Default 1, which is linear. */
+  readonly power?: number
+  /** Whether it begins again, with more steps, when the end is reached; default false. */
+  readonly cycle?: boolean
+}
+
+/** Options of {@link cosineDecay}. */
+export interface CosineDecayOptions {
+  /** The learning rate at step 0. */
+  readonly initialLearningRate: number
+  /** The steps until the least is reached. */
+  readonly decaySteps: number
+  /** The least, as a share of the first rate; default 0. */
+  readonly alpha?: number
+}
+
+/** Options of {@link cosineDecayRestarts}. */
+export interface CosineDecayRestartsOptions {
+  /** The learning rate at step 0. */
+  readonly initialLearningRate: number
+  /** The steps of the first period. */
+  readonly firstDecaySteps: number
+  /** How many times as long as the one before a period is; default 2. */
+  readonly tMul?: number
+  /** The height of a period as a share of the one before; default 1. */
+  readonly mMul?: number
+  /** The least, as a share of the first rate; default 0. */
+  readonly alpha?: number
+}
+
+/** Options of {@link warmup}. */
+export interface WarmupOptions {
+  /** What follows: a number, or a schedule that begins after the warm-up. */
+  readonly learningRate: number | Schedule
+  /** The steps until its first rate is reached. */
+  readonly warmupSteps: number
+  /** The learning rate at step 0; default 0. */
+  readonly initialLearningRate?: number
+}
+
+const steps = integer(1)
+const rate = number(0)
+const share: Check = custom('a number from 0 to 1', (v) => typeof v === 'number' && v >= 0 && v <= 1)
+const listOf = (check: Check): Check =>
+  custom(`an array, each entry ${check.expected}`, (v) => Array.isArray(v) && v.every(check.accepts))
+
+/** The settings of each kind: the check, and the default of those that may be left out. */
+const settings: Readonly<Record<ScheduleKind, Readonly<Record<string, readonly [Check, unknown?]>>>> = {
+  exponentialDecay: {
+    initialLearningRate: [rate],
+    decaySteps: [steps],
+    decayRate: [rate],
+    staircase: [flag, false],
+  },
+  inverseTimeDecay: {
+    initialLearningRate: [rate],
+    decaySteps: [steps],
+    decayRate: [rate],
+    staircase: [flag, false],
+  },
+  piecewiseConstantDecay: { boundaries: [listOf(integer(0))], values: [listOf(rate)] },
+  polynomialDecay: {
+    initialLearningRate: [rate],
+    decaySteps: [steps],
+    endLearningRate: [rate, 1e-4],
+    power: [positive, 1],
+    cycle: [flag, false],
+  },
+  cosineDecay: { initialLearningRate: [rate], decaySteps: [steps], alpha: [share, 0] },
+  cosineDecayRestarts: {
+    initialLearningRate: [rate],
+    firstDecaySteps: [steps],
+    tMul: [number(1), 2],
+    mMul: [rate, 1],
+    alpha: [share, 0],
+  },
+  warmup: {
+    learningRate: [custom('a number of at least 0 or what optimizers.schedules.* returns', isLearningRate)],
+    warmupSteps: [steps],
+    initialLearningRate: [rate, 0],
+  },
+}
+
+/** Whether a value is a learning rate: a number, or a schedule with right settings. */
+export function isLearningRate(value: unknown): boolean {
+  if (!isRecord(value)) return rate.accepts(value)
+  const { kind, ...options } = value
+  if (typeof kind !== 'string' || !Object.hasOwn(settings, kind)) return false
+  make(kind as ScheduleKind, options)
+  return true
+}
+
+function make(kind: ScheduleKind, options: object): Schedule {
+  const own = settings[kind]
+  checkOptions(`optimizers.schedules.${kind}`, options, {
+    accepted: Object.fromEntries(Object.entries(own).map(([name, [check]]) => [name, check])),
+    required: Object.keys(own).filter((name) => own[name]?.length === 1),
+    refused: { name: [], warmupTarget: [null], warmupSteps: [0] },
+  })
+  const given = Object.entries(options).filter(([name, value]) => value !== undefined && Object.hasOwn(own, name))
+  const defaults = Object.entries(own).filter(([, setting]) => setting.length === 2)
+  return {
+    kind,
+    ...Object.fromEntries(defaults.map(([name, [, fallback]]) => [name, fallback])),
+    ...Object.fromEntries(given),
+  }
+}
+
+/** `initialLearningRate * decayRate ** (step / decaySteps)`. Errors: `ERR_OPTION`. */
+export function exponentialDecay(options: DecayOptions): Schedule {
+  return make('exponentialDecay', options)
+}
+
+/** `initialLearningRate / (1 + decayRate * step / decaySteps)`. Errors: `ERR_OPTION`. */
+export function inverseTimeDecay(options: DecayOptions): Schedule {
+  return make('inverseTimeDecay', options)
+}
+
+/** Steps: `values[0]` up to and with step `boundaries[0]`, then `values[1]`, and so on. Errors: `ERR_OPTION`. */
+export function piecewiseConstantDecay(options: PiecewiseConstantDecayOptions): Schedule {
+  const made = make('piecewiseConstantDecay', options)
+  const { boundaries, values } = options
+  const ascend = boundaries.every((boundary, index) => index === 0 || boundary > (boundaries[index - 1] as number))
+  if (values.length !== boundaries.length + 1 || !ascend) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `optimizers.schedules.piecewiseConstantDecay: boundaries must ascend and values have one entry more, not ${describe(boundaries)} and ${describe(values)}`,
+    )
+  }
+  return made
+}
+
+/** `(initialLearningRate - endLearningRate) * (1 - step / decaySteps) ** power + endLearningRate`. Errors: `ERR_OPTION`. */
+export function polynomialDecay(options: PolynomialDecayOptions): Schedule {
+  return make('polynomialDecay', options)
+}
+
+/** Half a cosine from `initialLearningRate` down to `alpha` times that (Loshchilov and Hutter 2017). Errors: `ERR_OPTION`. */
+export function cosineDecay(options: CosineDecayOptions): Schedule {
+  return make('cosineDecay', options)
+}
+
+/** {@link cosineDecay} again and again, each time longer and lower (Loshchilov and Hutter 2017). Errors: `ERR_OPTION`. */
+export function cosineDecayRestarts(options: CosineDecayRestartsOptions): Schedule {
+  return make('cosineDecayRestarts', options)
+}
+
+/** A straight line up to any learning rate or schedule, which begins after it. Errors: `ERR_OPTION`. */
+export function warmup(options: WarmupOptions): Schedule {
+  return make('warmup', options)
+}

@@ -1,0 +1,57 @@
+import { type TensorLike, tensor } from '../data/tensor.js'
+import { describe, SeqloomError } from '../errors.js'
+import { checkOptions, integer } from '../options.js'
+
+/** Options of {@link languageModelBatches}. */
+export interface LanguageModelBatchesOptions {
+  /** How many parts of the text are read side by side: the rows of a batch. */
+  readonly batchSize: number
+  /** Steps of a batch. */
+  readonly time: number
+}
+
+/** A text as rows to train a language model on; give `fit` the same `batchSize`. */
+export interface LanguageModelBatches {
+  /** The tokens, `[rows, time]`. */
+  readonly x: TensorLike
+  /** The token that follows each, `[rows, time]`. */
+  readonly y: TensorLike
+  readonly batchSize: number
+}
+
+/**
+ * Cuts a long text into `batchSize` streams that are read side by side, `time` tokens a batch: row i of a batch goes on where row i of the
+ * batch before has ended, as stateful layers need it. What does not fill a last batch is left out: fewer than `batchSize` times
+ * `time + 1` tokens. Errors: `ERR_DATA` for less than a batch, `ERR_OPTION`.
+ */
+export function languageModelBatches(
+  tokens: Int32Array | readonly number[],
+  options: LanguageModelBatchesOptions,
+): LanguageModelBatches {
+  const where = 'text.languageModelBatches'
+  checkOptions(where, options, {
+    accepted: { batchSize: integer(1), time: integer(1) },
+    required: ['batchSize', 'time'],
+  })
+  if (!(tokens instanceof Int32Array) && !Array.isArray(tokens)) {
+    throw new SeqloomError('ERR_DATA', `${where}: tokens must be an Int32Array or an array, not ${describe(tokens)}`)
+  }
+  const { batchSize, time } = options
+  const batches = Math.floor((tokens.length - 1) / batchSize / time)
+  if (batches < 1) {
+    throw new SeqloomError(
+      'ERR_DATA',
+      `${where}: ${batchSize} rows of ${time} steps need ${batchSize * time + 1} tokens, got ${tokens.length}`,
+    )
+  }
+  const all = tokens instanceof Int32Array ? tokens : Int32Array.from(tokens)
+  const rows = batches * batchSize
+  const x = new Int32Array(rows * time)
+  const y = new Int32Array(rows * time)
+  for (let row = 0; row < rows; row++) {
+    const start = (row % batchSize) * batches * time + Math.floor(row / batchSize) * time
+    x.set(all.subarray(start, start + time), row * time)
+    y.set(all.subarray(start + 1, start + time + 1), row * time)
+  }
+  return { x: tensor(x, [rows, time]), y: tensor(y, [rows, time]), batchSize }
+}

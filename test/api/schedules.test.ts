@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { callbacks, layers, loadModel, optimizers, type Sequential, sequential, tensor } from 'seqloom'
+import { describe, expect, it } from 'vitest'
+
+const { schedules } = optimizers
+const rows = 32
+const x = tensor(
+  Float32Array.from({ length: rows * 6 }, (_, i) => Math.sin(i)),
+  [rows, 3, 2],
+)
+const y = Float32Array.from({ length: rows }, (_, i) => Math.cos(i))
+
+function build(learningRate: number | optimizers.Schedule): Sequential {
+  const m = sequential([layers.gru({ units: 4, inputShape: [null, 2] }), layers.dense({ units: 1 })], { seed: 1 })
+  m.compile({ optimizer: optimizers.sgd({ learningRate }), loss: 'mse' })
+  return m
+}
+
+async function ratesOf(m: Sequential, epochs = 3): Promise<number[]> {
+  const rates = [m.learningRate]
+  const onEpochEnd = () => rates.push(m.learningRate)
+  await m.fit(x, y, { epochs, batchSize: 8, callbacks: { onEpochEnd } })
+  return rates
+}
+
+describe('optimizers.schedules', () => {
+  it('decide the learning rate of every step', async () => {
+    const cosine = schedules.cosineDecay({ initialLearningRate: 0.1, decaySteps: 8 })
+    const [first, second, third, last] = await ratesOf(build(cosine))
+    expect(first).toBeCloseTo(0.1, 12)
+    expect(second).toBeCloseTo(0.05, 12)
+    expect(third).toBeCloseTo(0, 12)
+    expect(last).toBeCloseTo(0, 12)
+    const steps = schedules.piecewiseConstantDecay({ boundaries: [4], values: [0.1, 0.01] })
+    expect(await ratesOf(build(steps))).toEqual([0.1, 0.1, 0.01, 0.01])
+    const stairs = schedules.exponentialDecay({
+      initialLearningRate: 0.1,
+      decaySteps: 4,
+      decayRate: 0.5,
+      staircase: true,
+    })
+    expect(await ratesOf(build(stairs))).toEqual([0.1, 0.05, 0.025, 0.0125])
+    const inverse = schedules.inverseTimeDecay({ initialLearningRate: 0.1, decaySteps: 4, decayRate: 1 })
+    expect((await ratesOf(build(inverse)))[1]).toBeCloseTo(0.05, 12)
+    const linear = schedules.polynomialDecay({ initialLearningRate: 0.1, decaySteps: 8, endLearningRate: 0 })
+    expect((await ratesOf(build(linear)))[1]).toBeCloseTo(0.05, 12)
+    const restarts = schedules.cosineDecayRestarts({ initialLearningRate: 0.1, firstDecaySteps: 4 })
+    expect((await ratesOf(build(restarts)))[1]).toBeCloseTo(0.1, 12)
+    const warm = build(schedules.warmup({ learningRate: cosine, warmupSteps: 4 }))
+    const rates = await ratesOf(warm)
+    expect(rates[0]).toBe(0)
+    expect(rates[1]).toBeCloseTo(0.1, 12)
+    expect(rates[2]).toBeCloseTo(0.05, 12)
+  })
+
+  it('are saved and loaded, and go on at their step', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'seqloom-schedule-'))
+    const m = build(schedules.cosineDecay({ initialLearningRate: 0.1, decaySteps: 8 }))
+    await m.fit(x, y, { epochs: 1, batchSize: 8 })
+    await m.save(folder)
+    const again = await loadModel(folder)
+    expect(again.learningRate).toBe(m.learningRate)
+    expect(again.learningRate).toBeCloseTo(0.05, 12)
+    rmSync(folder, { recursive: true })
+  })
+
+  it('cannot be overruled, and are checked', () => {
+    const m = build(schedules.cosineDecay({ initialLearningRate: 0.1, decaySteps: 8 }))
+    expect(() => {
+      m.learningRate = 0.1
+    }).toThrow(expect.objectContaining({ code: 'ERR_STATE' }))
+    for (const wrong of [
+      () => schedules.cosineDecay({ initialLearningRate: -1, decaySteps: 8 }),
+      () => schedules.cosineDecay({ initialLearningRate: 1 } as never),
+      () => schedules.cosineDecay({ initialLearningRate: 1, decaySteps: 8, alpha: 2 }),
+      () => schedules.piecewiseConstantDecay({ boundaries: [2, 1], values: [1, 1, 1] }),
+      () => schedules.piecewiseConstantDecay({ boundaries: [2], values: [1] }),
+      () => schedules.warmup({ learningRate: 'fast' as never, warmupSteps: 3 }),
+      () => schedules.exponentialDecay({ initialLearningRate: 1, decaySteps: 0, decayRate: 0.5 }),
+      () => optimizers.adam({ learningRate: { kind: 'linear' } as never }),
+      () => optimizers.adam({ learningRate: { kind: 'cosineDecay', initialLearningRate: 1 } }),
+    ]) {
+      expect(wrong).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
+    }
+  })
+})
+
+describe('callbacks.reduceLROnPlateau', () => {
+  const never = { monitor: 'loss', minDelta: 100, factor: 0.5 }
+  const rates = async (options: callbacks.ReduceLROnPlateauOptions, epochs = 6) => {
+    const m = build(0.08)
+    const seen: number[] = []
+    const watch = { onEpochEnd: () => seen.push(m.learningRate) }
+    await m.fit(x, y, { epochs, batchSize: 8, callbacks: [callbacks.reduceLROnPlateau(options), watch] })
+    return seen
+  }
+
+  it('lowers the learning rate after epochs without improvement', async () => {
+    expect(await rates({ ...never, patience: 2 })).toEqual([0.08, 0.08, 0.04, 0.04, 0.02, 0.02])
+    expect(await rates({ ...never, patience: 1, cooldown: 2 })).toEqual([0.08, 0.04, 0.04, 0.02, 0.02, 0.01])
+    expect(await rates({ ...never, patience: 1, minLr: 0.03 })).toEqual([0.08, 0.04, 0.03, 0.03, 0.03, 0.03])
+  })
+
+  it('refuses what is wrong', async () => {
+    expect(() => callbacks.reduceLROnPlateau({ factor: 1 })).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
+    await expect(rates({ monitor: 'val_loss' })).rejects.toMatchObject({ code: 'ERR_OPTION' })
+    const m = build(schedules.cosineDecay({ initialLearningRate: 0.1, decaySteps: 8 }))
+    const plateau = callbacks.reduceLROnPlateau({ ...never, patience: 1 })
+    await expect(m.fit(x, y, { epochs: 3, callbacks: plateau })).rejects.toMatchObject({ code: 'ERR_STATE' })
+  })
+})

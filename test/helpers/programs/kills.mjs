@@ -1,0 +1,63 @@
+// Kills trainings at random moments and resumes them: `node test/helpers/programs/kills.mjs 50`. Prints how many ended as the training that
+// nobody killed, bit for bit, and how many had a backup to go on from. Arguments: the number of kills, and a seed for the moments.
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const [count = '3', seed = '1'] = process.argv.slice(2)
+const program = fileURLToPath(new URL('resumable.mjs', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'seqloom-kills-'))
+
+/** Runs the training, killing it after some milliseconds if it has not ended; what it printed, or null. */
+function train(name, rate, killAfter) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [program, name, rate], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter)
+    let text = ''
+    child.stdout.on('data', (data) => {
+      text += data
+    })
+    child.on('close', (code, signal) => {
+      clearTimeout(timer)
+      if (signal === 'SIGKILL') resolve(null)
+      else if (code === 0) resolve(text)
+      else reject(new Error(`the training ended with ${code ?? signal}`))
+    })
+  })
+}
+
+let state = Number(seed)
+const random = () => {
+  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+  return state / 2 ** 32
+}
+
+const result = { kills: 0, resumed: 0, identical: 0 }
+try {
+  const expected = {}
+  const milliseconds = {}
+  for (const rate of ['schedule', 'plateau']) {
+    expected[rate] = await train('none', rate)
+    const started = performance.now()
+    await train(join(folder, 'whole'), rate)
+    milliseconds[rate] = performance.now() - started
+  }
+  while (result.kills < Number(count)) {
+    const rate = result.kills % 2 === 0 ? 'schedule' : 'plateau'
+    const backup = join(folder, `backup-${result.kills}`)
+    // One that ended before its moment came is not counted, but must have ended right.
+    const text = await train(backup, rate, random() * milliseconds[rate])
+    if (text !== null) {
+      if (text !== expected[rate]) throw new Error('a training with backups differs from one without')
+      continue
+    }
+    result.kills++
+    if (existsSync(join(backup, 'model.json'))) result.resumed++
+    if ((await train(backup, rate)) === expected[rate]) result.identical++
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+console.log(JSON.stringify(result))

@@ -28,7 +28,8 @@ export function attentionMap({ source, target, weights }: Alignment): string {
   return `${[head, background, ...columns, ...rows, '</svg>'].join('\n')}\n`
 }
 
-const longest = (tokens: readonly string[]): number => tokens.reduce((most, token) => Math.max(most, [...token].length), 1)
+const longest = (tokens: readonly string[]): number =>
+  tokens.reduce((most, token) => Math.max(most, [...token].length), 1)
 
 const round = (value: number): number => Math.round(value * 10) / 10
 

@@ -71,7 +71,10 @@ export async function runBeamSearch(
     throw new SeqloomError('ERR_UNSUPPORTED', `beamSearch: ${inputs[step]?.where} must be one of tokens`)
   }
   if (others.length === 0) {
-    throw new SeqloomError('ERR_UNSUPPORTED', 'beamSearch: the model has no constants, so there are no rows to write for')
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      'beamSearch: the model has no constants, so there are no rows to write for',
+    )
   }
   const constants = await runSliced(convertAll(others, { ...options.constants }, 'constant'), signal)
   const rows = constants[0]?.shape[0] ?? 0

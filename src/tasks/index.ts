@@ -7,6 +7,8 @@ export type {
 } from './classifierOptions.js'
 export type { Evaluation } from './evaluation.js'
 export type { LabelledText } from './rows.js'
+export type { Prediction } from './textClassifier.js'
+export { TextClassifier } from './textClassifier.js'
 export type { TranslationRow } from './translationRows.js'
 export type { TranslationEvaluation } from './translationScores.js'
 export { type Alignment, type Translation, Translator } from './translator.js'
@@ -18,5 +20,3 @@ export type {
   TranslatorProgress,
 } from './translatorOptions.js'
 export type { Writing } from './units.js'
-export type { Prediction } from './textClassifier.js'
-export { TextClassifier } from './textClassifier.js'

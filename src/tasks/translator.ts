@@ -122,7 +122,7 @@ export class Translator {
     const best = new BestWeights(model)
     const callbacks = [translatorReports(training.length, settings, best), settings.callbacks].flat() as Callback[]
     try {
-      return await fit(parts, data, held, { ...settings, callbacks }, this.#settings.seed)
+      return await runEpochs(parts, data, held, { ...settings, callbacks }, this.#settings.seed)
     } finally {
       if (settings.restoreBest) parts.restored = best.restore()
     }
@@ -203,7 +203,12 @@ export class Translator {
     }
     const source = await build('source', settings.sourceTokenizer)
     const target = await build('target', settings.targetTokenizer)
-    const lengths = await target.encode('target', training.map((row) => row.target), maxLength, false)
+    const lengths = await target.encode(
+      'target',
+      training.map((row) => row.target),
+      maxLength,
+      false,
+    )
     const longestTarget = lengths.reduce((most, ids) => Math.max(most, ids.length), 1)
     const model = translatorModel(settings, source.size, target.size + 2)
     return { model, source, target, maxLength, longestTarget }
@@ -211,7 +216,7 @@ export class Translator {
 }
 
 /** Trains; with scheduled sampling epoch by epoch, since each has other inputs. */
-async function fit(
+async function runEpochs(
   { model }: TranslatorParts,
   { source, previous, words }: Encoded,
   held: Encoded | undefined,
@@ -229,7 +234,10 @@ async function fit(
     const share = epochs === 1 ? scheduledSampling : (scheduledSampling * epoch) / (epochs - 1)
     let inputs = previous
     if (share > 0) {
-      const [guesses] = await model.predictOutputs({ source, previous }, [outputs.guess], { batchSize, ...(signal && { signal }) })
+      const [guesses] = await model.predictOutputs({ source, previous }, [outputs.guess], {
+        batchSize,
+        ...(signal && { signal }),
+      })
       if (guesses) inputs = mixed(previous, guesses, share, seed + epoch)
     }
     const { history } = await model.fit({ source, previous: inputs }, words, {
@@ -249,8 +257,18 @@ async function fit(
 async function encoded(where: string, parts: TranslatorParts, rows: readonly TranslationRow[]): Promise<Encoded> {
   const { source, target, maxLength } = parts
   const { start, end } = boundaries(target)
-  const sources = await source.encode(where, rows.map((row) => row.source), maxLength, true)
-  const targets = await target.encode(where, rows.map((row) => row.target), maxLength, false)
+  const sources = await source.encode(
+    where,
+    rows.map((row) => row.source),
+    maxLength,
+    true,
+  )
+  const targets = await target.encode(
+    where,
+    rows.map((row) => row.target),
+    maxLength,
+    false,
+  )
   const framed = (before: readonly number[], ids: Int32Array, after: readonly number[]) => {
     const whole = new Int32Array(before.length + ids.length + after.length)
     whole.set(before)

@@ -25,8 +25,7 @@ export function translatorModel(settings: TranslatorSettings, sourceSize: number
   const { units, seed } = settings
   const source = input({ shape: [null], dtype: 'int32', name: 'source' })
   const previous = input({ shape: [null], dtype: 'int32', name: 'previous' })
-  const dropped = (x: SymbolicTensor) =>
-    settings.dropout > 0 ? one(dropout({ rate: settings.dropout }).apply(x)) : x
+  const dropped = (x: SymbolicTensor) => (settings.dropout > 0 ? one(dropout({ rate: settings.dropout }).apply(x)) : x)
   const embed = (tokens: SymbolicTensor, inputDim: number, name: string) =>
     dropped(one(embedding({ inputDim, outputDim: settings.embedding, name }).apply(tokens)))
 

@@ -153,7 +153,10 @@ class ListedUnits implements Units {
 function checkStrings(where: string, writings: readonly Writing[]): string[] {
   const wrong = writings.findIndex((writing) => typeof writing !== 'string')
   if (wrong < 0) return writings as string[]
-  throw new SeqloomError('ERR_DATA', `${where} ${wrong} must be a text, as the others are, not ${describe(writings[wrong])}`)
+  throw new SeqloomError(
+    'ERR_DATA',
+    `${where} ${wrong} must be a text, as the others are, not ${describe(writings[wrong])}`,
+  )
 }
 
 function checkLists(where: string, writings: readonly Writing[]): (readonly string[])[] {

@@ -45,8 +45,7 @@ export function bleu(hypotheses: readonly string[], references: readonly (string
       total[n - 1] = (total[n - 1] as number) + Math.max(tokens.length - n + 1, 0)
     }
   })
-  const brevityPenalty =
-    length >= referenceLength ? 1 : length === 0 ? 0 : Math.exp(1 - referenceLength / length)
+  const brevityPenalty = length >= referenceLength ? 1 : length === 0 ? 0 : Math.exp(1 - referenceLength / length)
   const precisions = smoothed(correct, total)
   const product = precisions.reduce((all, precision) => all * precision, 1)
   return { score: brevityPenalty * product ** (1 / longest), precisions, brevityPenalty, length, referenceLength }
@@ -114,6 +113,9 @@ function check(hypotheses: readonly string[], references: readonly (string | rea
     return !isText(hypothesis) || !(isText(given) || (Array.isArray(given) && given.length > 0 && given.every(isText)))
   })
   if (wrong >= 0) {
-    throw new SeqloomError('ERR_DATA', `text.bleu: text ${wrong} must be a string with a string, or several, as references`)
+    throw new SeqloomError(
+      'ERR_DATA',
+      `text.bleu: text ${wrong} must be a string with a string, or several, as references`,
+    )
   }
 }

@@ -84,7 +84,9 @@ describe('beam search', () => {
   it('is no worse than greedy search, which writes the most probable token each time', async () => {
     const greedy = await m.beamSearch(options)
     const wide = await m.beamSearch({ ...options, beamWidth: 4, nBest: 4 })
-    expect(wide.some((found, row) => (found[0]?.score as number) > (greedy[row]?.[0]?.score as number) + 1e-9)).toBe(true)
+    expect(wide.some((found, row) => (found[0]?.score as number) > (greedy[row]?.[0]?.score as number) + 1e-9)).toBe(
+      true,
+    )
     wide.forEach((found, row) => {
       expect(found[0]?.score).toBeGreaterThanOrEqual((greedy[row]?.[0]?.score as number) - 1e-9)
       const scores = found.map(({ score }) => score)
@@ -110,8 +112,8 @@ describe('beam search', () => {
       const alone = await m.beamSearch({ ...options, constants: { source }, beamWidth: 3, alignments: true })
       const [[a], b] = [alone[0] as [Hypothesis], together[row]?.[0] as Hypothesis]
       expect({ ...a, alignments: 0 }).toEqual({ ...b, alignments: 0 })
-      const [steps, width] = a.alignments?.shape as [number, number]
-      const wide = b.alignments?.shape[1] as number
+      const [steps, width] = (a.alignments as Tensor).shape as [number, number]
+      const wide = (b.alignments as Tensor).shape[1] as number
       for (let step = 0; step < steps; step++) {
         const of = (tensor: Tensor | undefined, size: number) =>
           Array.from((tensor as Tensor).data.slice(step * size, step * size + width))

@@ -103,7 +103,7 @@ describe.each(Object.keys(decoders))('a session of %s', (name) => {
         outputs.forEach((output, index) => {
           const expected = stepOf(whole[index] as Tensor, at)
           expect(output.shape).toEqual([rows, (expected[0] as number[]).length])
-          expected.flat().forEach((value, i) => expect(output.data[i]).toBeCloseTo(value, 5))
+          for (const [i, value] of expected.flat().entries()) expect(output.data[i]).toBeCloseTo(value, 5)
         })
       }
       session.reset()
@@ -154,10 +154,12 @@ describe('sessions with constants', () => {
     const sequences = () => layers.gru({ units: 4, returnSequences: true })
     await refused(
       ({ memory, x }) =>
-        layers.add().apply([
-          layers.attention().apply([sequences().apply(x), sequences().apply(x)]),
-          layers.attention().apply([sequences().apply(x), sequences().apply(memory)]),
-        ]),
+        layers
+          .add()
+          .apply([
+            layers.attention().apply([sequences().apply(x), sequences().apply(x)]),
+            layers.attention().apply([sequences().apply(x), sequences().apply(memory)]),
+          ]),
       /attention.*whole sequence/,
     )
     await refused(

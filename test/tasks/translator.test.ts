@@ -19,7 +19,10 @@ function rows(count: number): tasks.TranslationRow[] {
     const chosen = Array.from({ length: 1 + next(5) }, () => next(6))
     return {
       source: `${chosen.map((n) => digits[n]).join(' ')}.`,
-      target: `${chosen.toReversed().map((n) => zahlen[n]).join(' ')} !`,
+      target: `${chosen
+        .toReversed()
+        .map((n) => zahlen[n])
+        .join(' ')} !`,
     }
   })
 }
@@ -39,7 +42,12 @@ describe('Translator', () => {
 
   it('learns, and reports how it goes', async () => {
     expect(epochs).toHaveLength(10)
-    expect(epochs.at(-1)).toMatchObject({ epoch: 10, epochs: 10, loss: expect.any(Number), valLoss: expect.any(Number) })
+    expect(epochs.at(-1)).toMatchObject({
+      epoch: 10,
+      epochs: 10,
+      loss: expect.any(Number),
+      valLoss: expect.any(Number),
+    })
     const result = await translator.evaluate(rows(1500).slice(0, 200))
     expect(result.exactMatch).toBeGreaterThan(0.9)
     expect(result.bleu.score).toBeGreaterThan(90)
@@ -70,7 +78,9 @@ describe('Translator', () => {
       translator.translate(texts, { beamWidth: 1 }),
       translator.translate(texts, { beamWidth: 5 }),
     ])
-    beam.forEach(({ score }, row) => expect(score).toBeGreaterThanOrEqual((greedy[row]?.score as number) - 1e-9))
+    for (const [row, { score }] of beam.entries()) {
+      expect(score).toBeGreaterThanOrEqual((greedy[row]?.score as number) - 1e-9)
+    }
   })
 
   it('is saved and loaded', async () => {
@@ -94,7 +104,15 @@ describe('Translator', () => {
     await expectCoded(() => fresh.translate(['one']), 'ERR_STATE')
     await expectCoded(() => fresh.train([]), 'ERR_DATA', /no rows/)
     await expectCoded(() => fresh.train([{ source: 'a' } as never]), 'ERR_DATA', /row 0/)
-    await expectCoded(() => fresh.train([{ source: 'a', target: ['b'] }, { source: 'a', target: 'b' }]), 'ERR_DATA', /row 1/)
+    await expectCoded(
+      () =>
+        fresh.train([
+          { source: 'a', target: ['b'] },
+          { source: 'a', target: 'b' },
+        ]),
+      'ERR_DATA',
+      /row 1/,
+    )
     await expectCoded(() => fresh.train(rows(4), { scheduledSampling: 2 }), 'ERR_OPTION', /scheduledSampling/)
     await expectCoded(() => new tasks.Translator({ attention: 'none' as never }), 'ERR_OPTION', /attention/)
     await expectCoded(() => translator.translate(['a', 3 as never]), 'ERR_DATA', /text 1/)

@@ -3,7 +3,9 @@
 use crate::error::{ErrorCode, guard};
 use crate::model::NativeModel;
 use crate::{argument, cancel, tensor};
-use napi::bindgen_prelude::{Float32Array, Float64Array, Int32Array, Object, Uint8Array, Uint32Array, Unknown};
+use napi::bindgen_prelude::{
+    Float32Array, Float64Array, Int32Array, Object, Uint8Array, Uint32Array, Unknown,
+};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::{Blueprint, Hypothesis, SearchOptions};

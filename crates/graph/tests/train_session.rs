@@ -151,10 +151,7 @@ fn misuse_is_refused() {
     assert_eq!(session.reorder(&[0, 2]).unwrap_err().code, Code::Data);
     assert_eq!(session.set_states(&[]).unwrap_err().code, Code::Shape);
     assert_eq!(open(&trainer, 0).unwrap_err().code, Code::Option);
-    assert_eq!(
-        open(&trainer, usize::MAX).unwrap_err().code,
-        Code::Memory
-    );
+    assert_eq!(open(&trainer, usize::MAX).unwrap_err().code, Code::Memory);
 }
 
 #[test]
@@ -170,9 +167,7 @@ fn what_needs_the_whole_sequence_is_refused() {
         "attributes": { "axis": 2, "start": 0, "end": 1 } });
     reading["nodes"][4]["inputs"] = json!([5, 4]);
     reading["nodes"][4]["attributes"]["body"]["inputs"][3]["shape"] = json!([null, 5]);
-    for (graph, name) in
-        [(backward, "gru"), (pooled, "pool"), (reversed, "cell"), (reading, "cell")]
-    {
+    for (graph, name) in [(backward, "gru"), (pooled, "pool"), (reversed, "cell"), (reading, "cell")] {
         let trainer = Trainer::new(&graph.to_string(), 9).unwrap();
         let error = open(&trainer, 1).unwrap_err();
         assert_eq!(error.code, Code::Unsupported);

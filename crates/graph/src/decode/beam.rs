@@ -152,7 +152,9 @@ impl Beam {
         let attended = alignments.len() / options.width;
         let alignment = |live: usize| alignments[live * attended..(live + 1) * attended].to_vec();
         let mut next = self.ways(candidates, each);
-        next.sort_by(|a, b| order(a.log_probability, b.log_probability).then(a.live.cmp(&b.live)).then(a.token.cmp(&b.token)));
+        next.sort_by(|a, b| {
+            order(a.log_probability, b.log_probability).then(a.live.cmp(&b.live)).then(a.token.cmp(&b.token))
+        });
         let last_step = self.length == self.max_length;
         let penalty = length_penalty(self.length, options.length_penalty);
         let mut going: Vec<Live> = Vec::new();
@@ -178,13 +180,24 @@ impl Beam {
             let last = Some(self.written.len() - 1);
             if last_step {
                 let log_probability = way.log_probability;
-                self.ended.push(Ended { last, log_probability, score, finished: false, alignment: Vec::new() });
+                self.ended.push(Ended {
+                    last,
+                    log_probability,
+                    score,
+                    finished: false,
+                    alignment: Vec::new(),
+                });
             }
             if !room {
                 // The greedy hypothesis keeps a place.
                 going.pop();
             }
-            going.push(Live { last, log_probability: way.log_probability, parent: way.live, greedy: way.greedy });
+            going.push(Live {
+                last,
+                log_probability: way.log_probability,
+                parent: way.live,
+                greedy: way.greedy,
+            });
         }
         if last_step {
             going.clear();

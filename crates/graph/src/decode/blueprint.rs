@@ -134,7 +134,10 @@ fn outputs(
     executor.forward(parameters, run)?;
     let results = (0..executor.spec().outputs.len()).map(|output| {
         let view = executor.value(output)?;
-        Ok(Held { shape: view.shape.to_vec(), data: Buffer::copied(view.data, "The constants of a session")? })
+        Ok(Held {
+            shape: view.shape.to_vec(),
+            data: Buffer::copied(view.data, "The constants of a session")?,
+        })
     });
     let results = results.collect();
     executor.release();

@@ -51,7 +51,8 @@ pub(super) fn split(step: GraphSpec, first_held: usize) -> Result<(GraphSpec, Op
         for &value in &read {
             let dims = metas.get(value).map(|meta| meta.shape);
             let dims = dims.ok_or_else(|| Error::native("A constant of a scan was lost"))?;
-            let shape: Vec<Option<usize>> = dims.dims().iter().map(|&dim| (dim != ANY).then_some(dim)).collect();
+            let shape: Vec<Option<usize>> =
+                dims.dims().iter().map(|&dim| (dim != ANY).then_some(dim)).collect();
             let name = format!("{} from constants, {value}", node.name);
             inputs.push((id, InputSpec { name: name.clone(), dtype: Dtype::Float32, shape: shape.clone() }));
             body.add_input(name, shape);
@@ -106,7 +107,10 @@ fn reduce(
         });
     }
     let made = |id: usize| id >= constants && phases.get(id) == Some(&Phase::Once);
-    let looped = body.nodes().iter().filter(|inner| inner.outputs.iter().any(|&id| phases.get(id) == Some(&Phase::Loop)));
+    let looped = body
+        .nodes()
+        .iter()
+        .filter(|inner| inner.outputs.iter().any(|&id| phases.get(id) == Some(&Phase::Loop)));
     let mut read: Vec<usize> = Vec::new();
     for id in looped.flat_map(|inner| &inner.inputs).chain(body.outputs()).copied() {
         if made(id) && !read.contains(&id) {

@@ -118,7 +118,9 @@ impl SearchOptions {
     fn check(&self) -> Result<()> {
         let wrong = |message: &str| Err(Error::option(message));
         if self.width == 0 || self.best == 0 || self.best > self.width {
-            return wrong("The beam's width must be at least 1, and no less than the number of hypotheses wanted");
+            return wrong(
+                "The beam's width must be at least 1, and no less than the number of hypotheses wanted",
+            );
         }
         if !(self.length_penalty >= 0.0 && self.length_penalty.is_finite()) {
             return wrong("The length penalty must be a finite number of at least 0");
@@ -160,7 +162,9 @@ impl<'a> Search<'a> {
             (false, _) => 0,
             (true, Some(&[_, attended])) => attended,
             (true, _) => {
-                return Err(Error::unsupported("Alignments need a second output of shape [batch, time, steps]"));
+                return Err(Error::unsupported(
+                    "Alignments need a second output of shape [batch, time, steps]",
+                ));
             }
         };
         let beams = rows.iter().map(|&row| Beam::new(row, options.max_lengths[row], options)).collect();

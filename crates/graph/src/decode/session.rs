@@ -4,8 +4,8 @@ use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Run};
 use crate::memory;
-use crate::params::{Parameters, element_count};
 use crate::parallel::each_rows;
+use crate::params::{Parameters, element_count};
 use crate::spec::Dtype;
 use crate::tensor::{BatchData, BatchInput, BatchSequence};
 use std::sync::Arc;
@@ -86,7 +86,8 @@ fn gathered(data: &Buffer<f32>, rows: usize, order: &[u32]) -> Result<Buffer<f32
 fn copy_rows(from: &[f32], to: &mut [f32], width: usize, order: &[u32]) {
     let work = to.len();
     each_rows(to, width, work, |first, part| {
-        for (row, &source) in part.chunks_exact_mut(width.max(1)).zip(order.get(first..).unwrap_or_default()) {
+        for (row, &source) in part.chunks_exact_mut(width.max(1)).zip(order.get(first..).unwrap_or_default())
+        {
             let source = source as usize * width;
             row.copy_from_slice(&from[source..source + width]);
         }
@@ -257,7 +258,11 @@ impl Session {
             parameters: Arc::clone(&self.parameters),
             executor: Executor::new(self.executor.spec().clone())?,
             batch: self.batch,
-            states: self.states.iter().map(|state| (state.shape[1..].to_vec(), state.first.clone())).collect(),
+            states: self
+                .states
+                .iter()
+                .map(|state| (state.shape[1..].to_vec(), state.first.clone()))
+                .collect(),
             held: self.held.clone(),
             time_axes: self.time_axes.clone(),
         })?;
@@ -317,7 +322,8 @@ impl Session {
         self.check_rows(indices)?;
         for state in &mut self.now {
             let width = state.len() / self.batch;
-            let size = width.checked_mul(indices.len()).ok_or_else(|| Error::memory("The states are too large"))?;
+            let size =
+                width.checked_mul(indices.len()).ok_or_else(|| Error::memory("The states are too large"))?;
             memory::refill(&mut self.spare, size, 0.0, STATES)?;
             copy_rows(state, &mut self.spare, width, indices);
             std::mem::swap(state, &mut self.spare);

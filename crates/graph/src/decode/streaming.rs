@@ -80,7 +80,9 @@ impl Streaming {
             }
         }
         if let Some(id) = held.iter().find(|&&id| metas[id].dtype != Dtype::Float32) {
-            return Err(Error::unsupported(format!("A step reads the tokens of input {id}, which do not change")));
+            return Err(Error::unsupported(format!(
+                "A step reads the tokens of input {id}, which do not change"
+            )));
         }
         let mut given = held.clone();
         let state_specs = states
@@ -116,7 +118,8 @@ impl Streaming {
         let free = standing.into_iter().filter(|node| !node.outputs.iter().any(|&id| batched(id)));
         let mut nodes: Vec<NodeSpec> = free.chain(moving).collect();
         nodes.sort_by_key(|node| node.outputs.first().copied());
-        let outputs: Vec<usize> = spec.outputs.iter().copied().chain(states.iter().map(|state| state.last)).collect();
+        let outputs: Vec<usize> =
+            spec.outputs.iter().copied().chain(states.iter().map(|state| state.last)).collect();
         let first_held = 1 + states.len();
         let (step, hoisted) = hoist::split(extract(spec, inputs, &nodes, &outputs), first_held)?;
         let time_axes = spec.outputs.iter().map(|&id| timing.axis(id)).collect();
@@ -150,7 +153,8 @@ pub(super) fn extract(
     nodes: &[NodeSpec],
     outputs: &[usize],
 ) -> GraphSpec {
-    let mut ids: HashMap<usize, usize> = inputs.iter().enumerate().map(|(new, &(old, _))| (old, new)).collect();
+    let mut ids: HashMap<usize, usize> =
+        inputs.iter().enumerate().map(|(new, &(old, _))| (old, new)).collect();
     // What is not there stays an id that no graph has, and is refused as such.
     let find = |ids: &HashMap<usize, usize>, old: usize| ids.get(&old).copied().unwrap_or(usize::MAX);
     let mut wanted: Vec<usize> = outputs.to_vec();

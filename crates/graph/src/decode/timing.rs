@@ -138,7 +138,8 @@ impl<'a> Timing<'a> {
             return None;
         }
         // Steps that stand still cannot be joined to steps that come one by one.
-        if node.op == "concatenate" && time.is_some() && node.inputs.iter().any(|&id| self.axis(id).is_none()) {
+        if node.op == "concatenate" && time.is_some() && node.inputs.iter().any(|&id| self.axis(id).is_none())
+        {
             return None;
         }
         let removes = match node.op.as_str() {
@@ -189,7 +190,9 @@ fn reshaped(shape: &Shape, time: usize, target: &[Option<usize>]) -> Option<usiz
     let known = |dims: &[usize]| if dims.contains(&ANY) { None } else { product(dims) };
     let (before, behind) = (known(shape.dims().get(1..time)?)?, known(shape.dims().get(time + 1..)?)?);
     let open = target.iter().position(Option::is_none)?;
-    let known = |dims: &[Option<usize>]| dims.iter().copied().collect::<Option<Vec<_>>>().and_then(|dims| product(&dims));
+    let known = |dims: &[Option<usize>]| {
+        dims.iter().copied().collect::<Option<Vec<_>>>().and_then(|dims| product(&dims))
+    };
     let fits = known(&target[..open])? == before && known(&target[open + 1..])? == behind;
     fits.then_some(open + 1)
 }

@@ -61,7 +61,8 @@ impl BodySpec {
     /// # Errors
     /// `ERR_NATIVE` should it not become JSON.
     pub(crate) fn to_value(&self) -> Result<serde_json::Value> {
-        serde_json::to_value(self).map_err(|error| Error::native(format!("A scan cannot be written: {error}")))
+        serde_json::to_value(self)
+            .map_err(|error| Error::native(format!("A scan cannot be written: {error}")))
     }
 
     /// How many values it reads; they have the first ids.

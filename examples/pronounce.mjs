@@ -3,13 +3,13 @@
 //
 //   node examples/pronounce.mjs [every] [epochs]
 //
-// `every` 20 uses only every 20th word, for a quick try.
+// `every` 20 uses only every 20th word, and a smaller model, for a quick try.
 import { dictionary } from 'cmu-pronouncing-dictionary'
 import { tasks } from 'seqloom'
 
 const every = Number(process.argv[2] ?? 1)
 const epochs = Number(process.argv[3] ?? 18)
-const [learningRate, batchSize] = [0.002, 128]
+const [learningRate, batchSize, units] = [0.002, 128, every > 1 ? 64 : 256]
 
 // Further pronunciations of a word are listed as word(2), word(3), …
 const words = new Map()
@@ -27,7 +27,7 @@ const training = rowsOf(used.filter((_, index) => index % 20 !== 7))
 console.log(`${used.length} words: ${training.length} pronunciations to train on, ${heldOut.length} held out`)
 
 const translator = new tasks.Translator({
-  ...{ sourceTokenizer: 'character', units: 256, embedding: 64, dropout: 0.25, seed: 1 },
+  ...{ sourceTokenizer: 'character', units, embedding: 64, dropout: 0.25, seed: 1 },
 })
 await translator.train(training, {
   ...{ epochs, batchSize, learningRate, validationSplit: 0.02 },
@@ -53,4 +53,4 @@ for (const [how, beamWidth] of [
 }
 const invented = ['seqloom', 'recurrentness', 'blorptastic', 'quizmaster']
 const spoken = await translator.translate(invented, { beamWidth: 5 })
-invented.forEach((word, index) => console.log(`${word} → ${spoken[index].text}`))
+for (const [index, word] of invented.entries()) console.log(`${word} → ${spoken[index].text}`)

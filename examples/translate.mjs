@@ -4,7 +4,7 @@
 //   node examples/translate.mjs fra-eng.zip [attention.svg] [every] [epochs]
 //
 // The file may be the unpacked fra.txt; without it, data/fra-eng.zip in the folder SEQLOOM_SHARED is read. `every` 20 uses only every 20th English
-// sentence, for a quick try.
+// sentence, and a smaller model, for a quick try.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { unzipSync } from 'fflate'
@@ -14,7 +14,7 @@ const file = process.argv[2] ?? join(process.env.SEQLOOM_SHARED ?? '../shared', 
 const picture = process.argv[3]
 const every = Number(process.argv[4] ?? 1)
 const epochs = Number(process.argv[5] ?? 10)
-const [learningRate, batchSize, longest] = [0.002, 128, 10]
+const [learningRate, batchSize, longest, units] = [0.002, 128, 10, every > 1 ? 64 : 256]
 
 const data = readFileSync(file)
 const lines = new TextDecoder().decode(file.endsWith('.zip') ? unzipSync(data)['fra.txt'] : data).split('\n')
@@ -36,7 +36,7 @@ const heldOut = used.filter(isHeldOut)
 const training = used.filter((row) => !isHeldOut(row))
 console.log(`${used.length} pairs: ${training.length} to train on, ${heldOut.length} held out`)
 
-const translator = new tasks.Translator({ units: 256, embedding: 128, dropout: 0.3, minFrequency: 2, seed: 1 })
+const translator = new tasks.Translator({ units, embedding: 128, dropout: 0.3, minFrequency: 2, seed: 1 })
 await translator.train(training, {
   ...{ epochs, batchSize, learningRate, validationSplit: 0.01 },
   // The step falls along a cosine to nearly nothing.
@@ -63,9 +63,10 @@ for (const [how, beamWidth] of [
 }
 
 const sources = [...new Set(heldOut.map(({ source }) => source))]
-const shown = sources.filter((_, index) => index % Math.ceil(sources.length / 20) === 0)
+const count = Math.min(20, sources.length)
+const shown = Array.from({ length: count }, (_, index) => sources[Math.floor((index * sources.length) / count)])
 const translations = await translator.translate(shown, { beamWidth: 5, alignments: true })
-shown.forEach((source, index) => console.log(`${source} → ${translations[index].text}`))
+for (const [index, source] of shown.entries()) console.log(`${source} → ${translations[index].text}`)
 
 /** What each French word attends to, the darker the more. */
 function draw({ source, target, weights }) {

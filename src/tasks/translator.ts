@@ -122,7 +122,7 @@ export class Translator {
     const best = new BestWeights(model)
     const callbacks = [translatorReports(training.length, settings, best), settings.callbacks].flat() as Callback[]
     try {
-      return await fit(parts, data, held, { ...settings, callbacks }, this.#settings.seed)
+      return await runEpochs(parts, data, held, { ...settings, callbacks }, this.#settings.seed)
     } finally {
       if (settings.restoreBest) parts.restored = best.restore()
     }
@@ -216,7 +216,7 @@ export class Translator {
 }
 
 /** Trains; with scheduled sampling epoch by epoch, since each has other inputs. */
-async function fit(
+async function runEpochs(
   { model }: TranslatorParts,
   { source, previous, words }: Encoded,
   held: Encoded | undefined,

@@ -112,8 +112,8 @@ describe('beam search', () => {
       const alone = await m.beamSearch({ ...options, constants: { source }, beamWidth: 3, alignments: true })
       const [[a], b] = [alone[0] as [Hypothesis], together[row]?.[0] as Hypothesis]
       expect({ ...a, alignments: 0 }).toEqual({ ...b, alignments: 0 })
-      const [steps, width] = a.alignments?.shape as [number, number]
-      const wide = b.alignments?.shape[1] as number
+      const [steps, width] = (a.alignments as Tensor).shape as [number, number]
+      const wide = (b.alignments as Tensor).shape[1] as number
       for (let step = 0; step < steps; step++) {
         const of = (tensor: Tensor | undefined, size: number) =>
           Array.from((tensor as Tensor).data.slice(step * size, step * size + width))

@@ -103,7 +103,7 @@ describe.each(Object.keys(decoders))('a session of %s', (name) => {
         outputs.forEach((output, index) => {
           const expected = stepOf(whole[index] as Tensor, at)
           expect(output.shape).toEqual([rows, (expected[0] as number[]).length])
-          expected.flat().forEach((value, i) => expect(output.data[i]).toBeCloseTo(value, 5))
+          for (const [i, value] of expected.flat().entries()) expect(output.data[i]).toBeCloseTo(value, 5)
         })
       }
       session.reset()

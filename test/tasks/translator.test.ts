@@ -78,7 +78,9 @@ describe('Translator', () => {
       translator.translate(texts, { beamWidth: 1 }),
       translator.translate(texts, { beamWidth: 5 }),
     ])
-    beam.forEach(({ score }, row) => expect(score).toBeGreaterThanOrEqual((greedy[row]?.score as number) - 1e-9))
+    for (const [row, { score }] of beam.entries()) {
+      expect(score).toBeGreaterThanOrEqual((greedy[row]?.score as number) - 1e-9)
+    }
   })
 
   it('is saved and loaded', async () => {

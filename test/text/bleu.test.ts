@@ -18,7 +18,7 @@ describe(`BLEU is that of ${source}`, () => {
     expect(got).toMatchObject({ length, referenceLength })
     expect(got.score).toBeCloseTo(score, 8)
     expect(got.brevityPenalty).toBeCloseTo(brevityPenalty, 10)
-    precisions.forEach((precision, n) => expect(got.precisions[n]).toBeCloseTo(precision, 8))
+    for (const [n, precision] of precisions.entries()) expect(got.precisions[n]).toBeCloseTo(precision, 8)
   })
 
   it('takes one reference as a string', () => {

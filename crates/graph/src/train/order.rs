@@ -49,3 +49,46 @@ fn shuffle_batches(key: Key, order: &mut [usize], batch_size: usize) -> Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::GraphSpec;
+    use crate::tensor::{HostTensor, Sequence, TensorData};
+
+    #[test]
+    fn batches_hold_similar_lengths_and_change_with_the_epoch() {
+        let lengths: Vec<u32> = (0..103).map(|row| 1 + row * 7 % 12).collect();
+        let total = lengths.iter().sum::<u32>() as usize;
+        let tensor = HostTensor {
+            data: TensorData::I32(vec![0; total]),
+            shape: vec![103, 12],
+            sequence: Sequence::Ragged(lengths.clone()),
+        };
+        let graph = r#"{ "version": 1, "inputs": [{ "name": "x", "dtype": "int32", "shape": [null, null] }],
+            "weights": [], "nodes": [], "outputs": [] }"#;
+        let inputs = GraphSpec::from_json(graph).unwrap().inputs;
+        let tensors = [tensor];
+        let data = Dataset::new(&tensors, &inputs).unwrap();
+        let order = |options: &str, epoch| {
+            let mut order = Vec::new();
+            fill(&mut order, 103, &data, &FitOptions::from_json(options).unwrap(), epoch).unwrap();
+            order
+        };
+        let bucketed = r#"{ "batchSize": 10, "bucketByLength": true, "seed": 3 }"#;
+        let first = order(bucketed, 0);
+        let mut sorted = first.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..103).collect::<Vec<_>>());
+        for batch in first.chunks(10) {
+            let of = || batch.iter().map(|&row| lengths[row]);
+            assert!(of().max().unwrap() - of().min().unwrap() <= 2, "{batch:?}");
+        }
+        let begins = first.chunks(10).map(|batch| lengths[batch[0]]);
+        assert!(!begins.is_sorted(), "the batches are in the order of their lengths");
+        assert_eq!(first, order(bucketed, 0));
+        assert_ne!(first, order(bucketed, 1));
+        let plain = order(r#"{ "batchSize": 10, "bucketByLength": true, "shuffle": false }"#, 5);
+        assert!(plain.iter().map(|&row| lengths[row]).is_sorted());
+    }
+}

@@ -1,9 +1,10 @@
+import type { CallbackState } from '../callbacks/callback.js'
 import type { Sequential } from '../model/index.js'
 
 /** Keeps the weights of the epoch with the highest accuracy so far; of equals, the one with the lowest loss. */
 export class BestWeights {
   readonly #model: Sequential
-  #weights: ReturnType<Sequential['getWeights']> | undefined
+  #weights: CallbackState['tensors']
   #accuracy = Number.NEGATIVE_INFINITY
   #loss = Number.POSITIVE_INFINITY
   #epoch: number | undefined
@@ -24,6 +25,22 @@ export class BestWeights {
     this.#loss = loss
     this.#epoch = epoch
     this.#weights = this.#model.getWeights()
+  }
+
+  /** What a backup of the training keeps. */
+  getState(): CallbackState {
+    const values = this.#epoch === undefined ? null : [this.#epoch, this.#accuracy, this.#loss]
+    return { values, ...(this.#weights && { tensors: this.#weights }) }
+  }
+
+  /** Goes on from a backup. */
+  setState({ values, tensors }: CallbackState): void {
+    if (values === null) return
+    const [epoch, accuracy, loss] = values as [number, number, number]
+    this.#epoch = epoch
+    this.#accuracy = accuracy
+    this.#loss = loss
+    this.#weights = tensors
   }
 
   /** Puts the best weights back into the model, if an epoch has ended; returns whether one has. */

@@ -1,4 +1,5 @@
-import { checkOptions, custom, flag, integer, isRecord, number, oneOf, positive, seed } from '../options.js'
+import { signal as abort } from '../model/runOptions.js'
+import { checkOptions, custom, flag, integer, number, oneOf, positive, seed } from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import type { LabelledText } from './rows.js'
 
@@ -133,11 +134,8 @@ const trainingDefaults = {
 export type TrainingSettings = TrainClassifierOptions &
   Required<Pick<TrainClassifierOptions, keyof typeof trainingDefaults>>
 
-const callback = custom('a function', (value) => typeof value === 'function')
-const abortSignal = custom(
-  'an AbortSignal',
-  (value) => isRecord(value) && 'aborted' in value && 'addEventListener' in value,
-)
+/** The check of a callback. */
+export const callback = custom('a function', (value) => typeof value === 'function')
 
 /** Checks the options of `TextClassifier.train` and fills in the defaults; `ERR_OPTION`. */
 export function trainingSettings(options: TrainClassifierOptions): TrainingSettings {
@@ -149,7 +147,7 @@ export function trainingSettings(options: TrainClassifierOptions): TrainingSetti
       validationSplit: number(0, 1),
       validationData: custom('an array of { text, label }', Array.isArray),
       restoreBest: flag,
-      signal: abortSignal,
+      signal: abort,
       onProgress: callback,
       onEpoch: callback,
     },
@@ -170,11 +168,11 @@ export function predictionSettings(
   where: string,
   options: PredictTextsOptions,
 ): PredictTextsOptions & { batchSize: number } {
-  checkOptions(where, options, { accepted: { batchSize: integer(1), signal: abortSignal } })
+  checkOptions(where, options, { accepted: { batchSize: integer(1), signal: abort } })
   return { batchSize: trainingDefaults.batchSize, ...given(options) }
 }
 
 /** The options that were given a value. */
-function given<T extends object>(options: T): T {
+export function given<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 }

@@ -5,7 +5,7 @@
 // whole run.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { layers, optimizers, sequential, text } from 'seqloom'
+import { layers, optimizers, sequential, text } from '../../dist/index.js'
 
 const [file, epochsText = '10', seedText = '1', stepsText] = process.argv.slice(2)
 const path = file ?? join(process.env.SEQLOOM_SHARED ?? '../shared', 'data', 'tinyshakespeare.txt')

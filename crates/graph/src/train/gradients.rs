@@ -37,7 +37,7 @@ impl Trainer {
         let compiled = self.compiled_mut()?;
         let data = Dataset::new(tensors, compiled.inputs())?.untrimmed();
         let mut gradients = compiled.executor.gradients()?;
-        self.from_zero_states(|trainer| {
+        self.with_zero_states(|trainer| {
             trainer.with_batch(|trainer, batch| {
                 data.gather(0..data.rows(), batch)?;
                 let seed = trainer.seed;

@@ -25,13 +25,13 @@ impl Trainer {
     /// # Errors
     /// As [`Self::train_on_batch`].
     pub fn test_on_batch(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<Vec<f64>> {
-        self.from_zero_states(|trainer| {
+        self.with_zero_states(|trainer| {
             trainer.whole_batch(tensors, |trainer, inputs, tally| trainer.score(inputs, cancel, tally))
         })
     }
 
     /// Runs `body` with states of zero; those that training carries are as before then.
-    pub(super) fn from_zero_states<V>(&mut self, body: impl FnOnce(&mut Self) -> Result<V>) -> Result<V> {
+    pub(super) fn with_zero_states<V>(&mut self, body: impl FnOnce(&mut Self) -> Result<V>) -> Result<V> {
         let carried = self.compiled_mut()?.carry.take();
         let result = body(self);
         self.compiled_mut()?.carry.put(carried)?;
@@ -79,7 +79,7 @@ impl Trainer {
         }
         self.compiled_mut()?.carry.check_rows(rows.len(), batch_size)?;
         let mut tally = Tally::default();
-        self.from_zero_states(|trainer| {
+        self.with_zero_states(|trainer| {
             trainer.with_batch(|trainer, batch| {
                 for start in rows.clone().step_by(batch_size) {
                     data.gather(start..rows.end.min(start.saturating_add(batch_size)), batch)?;

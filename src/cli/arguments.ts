@@ -20,20 +20,20 @@ export function positive(text: string): number {
   return value
 }
 
-/** Reads a number of at least 0 and below 1. */
-export function fraction(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !(value >= 0 && value < 1)) {
-    throw new InvalidArgumentError('It must be a number of at least 0 and below 1.')
-  }
-  return value
-}
-
 /** Reads a number of at least 0. */
 export function nonNegative(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
     throw new InvalidArgumentError('It must be a number of at least 0.')
+  }
+  return value
+}
+
+/** Reads a number of at least 0 and below 1. */
+export function fraction(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value < 1)) {
+    throw new InvalidArgumentError('It must be a number of at least 0 and below 1.')
   }
   return value
 }

@@ -2,10 +2,12 @@ import { Command, Option } from 'commander'
 import { backend } from '../engine.js'
 import { fraction, integer, nonNegative, positive } from './arguments.js'
 import { evaluate } from './evaluate.js'
+import { generate } from './generate.js'
 import { info } from './info.js'
 import { predict } from './predict.js'
 import { summary } from './summary.js'
 import { trainClassify } from './trainClassify.js'
+import { trainGenerate } from './trainGenerate.js'
 import { trainTranslate } from './trainTranslate.js'
 import { translate } from './translate.js'
 
@@ -24,6 +26,22 @@ export function program(): Command {
       .option('--json', 'print one JSON object a text', false)
       .addOption(threads())
       .action(predict),
+  )
+  seqloom.addCommand(
+    command('generate')
+      .description('Goes on with a text and prints it as it is written.')
+      .argument('[prompt]', 'the text to go on with', '')
+      .addOption(model())
+      .option('--max-tokens <n>', 'most tokens to generate', integer(1), 500)
+      .option('--temperature <x>', 'below 1: more probable tokens; 0: always the most probable', nonNegative, 1)
+      .option('--top-k <n>', 'choose among so many of the most probable tokens', integer(1))
+      .option('--top-p <share>', 'choose among the most probable tokens of this probability together', positive)
+      .option('--repetition-penalty <x>', 'above 1: tokens that were there become rarer', positive)
+      .option('--stop <text...>', 'end before this text')
+      .option('--seed <n>', 'makes a run repeatable', integer(0))
+      .option('--json', 'print one JSON object a piece of text', false)
+      .addOption(threads())
+      .action(generate),
   )
   seqloom.addCommand(
     command('evaluate')
@@ -86,6 +104,32 @@ function train(): Command {
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainClassify)
+  const generator = command('generate')
+    .description('Trains a text generator on a text file and saves the model with the lowest validation loss.')
+    .requiredOption('--data <file>', 'a text file, UTF-8')
+    .option('--out <folder>', 'where to save the model', 'model')
+    .addOption(
+      new Option('--tokens <unit>', 'what text is cut into')
+        .choices(['character', 'word', 'subword'])
+        .default('character'),
+    )
+    .addOption(new Option('--cell <cell>', 'the recurrent cell').choices(['lstm', 'gru', 'simpleRNN']).default('lstm'))
+    .option('--layers <n>', 'recurrent layers', integer(1), 2)
+    .option('--units <n>', 'size of the state', integer(1), 256)
+    .option('--embedding <n>', "size of a token's vector", integer(1), 64)
+    .option('--dropout <rate>', 'rate of dropout between the layers', fraction, 0.2)
+    .option('--tied', 'use the vectors of tokens at the output, too', false)
+    .option('--max-vocabulary <n>', 'most tokens to tell apart', integer(3))
+    .option('--time <n>', 'tokens read before each training step', integer(1), 100)
+    .option('--batch-size <n>', 'parts of the text that are read side by side', integer(1), 64)
+    .option('--epochs <n>', 'passes over the data', integer(1), 10)
+    .option('--learning-rate <x>', "Adam's first step", positive, 0.004)
+    .option('--validation-split <share>', 'share of the text, its end, kept apart to measure', fraction, 0.1)
+    .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
+    .option('--resume', 'go on with an interrupted training of the same options', false)
+    .option('--json', 'print one JSON object an epoch', false)
+    .addOption(threads())
+    .action(trainGenerate)
   const translate = command('translate')
     .description('Trains a translator on a CSV or TSV file and saves the model with the best validation loss.')
     .requiredOption('--data <file>', 'a CSV file, or one with tabs (.tsv), with a header line')
@@ -114,7 +158,11 @@ function train(): Command {
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainTranslate)
-  return command('train').description('Trains a model.').addCommand(classify).addCommand(translate)
+  return command('train')
+    .description('Trains a model.')
+    .addCommand(classify)
+    .addCommand(generator)
+    .addCommand(translate)
 }
 
 /** How one side's texts are cut. */

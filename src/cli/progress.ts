@@ -1,28 +1,46 @@
 import cliProgress from 'cli-progress'
-import type { ClassifierEpoch, ClassifierProgress } from '../tasks/index.js'
 import { note, printJson } from './output.js'
 
-/** Where training stands; not every task measures accuracy. */
-type Progress = Omit<ClassifierProgress, 'accuracy'> & Partial<Pick<ClassifierProgress, 'accuracy'>>
+/** Where a training stands after a batch. */
+export interface Progress {
+  readonly epoch: number
+  readonly epochs: number
+  readonly done: number
+  readonly total: number
+}
 
 /** What an epoch came to. */
-type Epoch = Omit<ClassifierEpoch, 'accuracy'> & Partial<Pick<ClassifierEpoch, 'accuracy'>>
+export interface Epoch {
+  readonly epoch: number
+  readonly epochs: number
+  readonly seconds: number
+}
+
+/** What a kind of training shows. */
+export interface View<P extends Progress, E extends Epoch> {
+  /** What is counted: `sequences`. */
+  readonly unit: string
+  /** The numbers of a progress by name. */
+  progress(progress: P): Readonly<Record<string, number>>
+  /** The numbers of an epoch by name; those of parts that are not there are undefined. */
+  epoch(epoch: E): Readonly<Record<string, number | undefined>>
+}
 
 /** Shows how training goes. */
-export interface Reporter {
-  progress(progress: Progress): void
-  epoch(epoch: Epoch): void
+export interface Reporter<P extends Progress, E extends Epoch> {
+  progress(progress: P): void
+  epoch(epoch: E): void
   /** Leaves the terminal in order; called however training ends. */
   close(): void
 }
 
 /** A bar on a terminal's stderr, plain lines otherwise; with `json`, one object an epoch on stdout. */
-export function reporter(json: boolean): Reporter {
+export function reporter<P extends Progress, E extends Epoch>(json: boolean, view: View<P, E>): Reporter<P, E> {
   const onTerminal = process.stderr.isTTY === true
-  const reporters: Reporter[] = []
-  if (onTerminal) reporters.push(new BarReporter())
-  else if (!json) reporters.push(new LineReporter())
-  if (json) reporters.push(new JsonReporter())
+  const reporters: Reporter<P, E>[] = []
+  if (onTerminal) reporters.push(new BarReporter(view))
+  else if (!json) reporters.push(new LineReporter(view))
+  if (json) reporters.push(new JsonReporter(view))
   return {
     progress: (progress) => {
       for (const each of reporters) each.progress(progress)
@@ -36,57 +54,73 @@ export function reporter(json: boolean): Reporter {
   }
 }
 
-function measured({ loss, accuracy, valLoss, valAccuracy }: Epoch): string {
-  const all = { loss, accuracy, val_loss: valLoss, val_accuracy: valAccuracy }
-  const known = Object.entries(all).filter(([, value]) => value !== undefined)
+function measured(numbers: Readonly<Record<string, number | undefined>>): string {
+  const known = Object.entries(numbers).filter(([, value]) => value !== undefined)
   return known.map(([name, value]) => `${name} ${(value as number).toFixed(4)}`).join('  ')
 }
 
-class LineReporter implements Reporter {
-  #sequences = 0
+class LineReporter<P extends Progress, E extends Epoch> implements Reporter<P, E> {
+  readonly #view: View<P, E>
+  #total = 0
 
-  progress({ total }: Progress): void {
-    this.#sequences = total
+  constructor(view: View<P, E>) {
+    this.#view = view
   }
 
-  epoch(epoch: Epoch): void {
-    const rate = (this.#sequences / epoch.seconds).toFixed(0)
-    note(`epoch ${epoch.epoch}/${epoch.epochs}  ${measured(epoch)}  ${epoch.seconds.toFixed(1)} s  ${rate} sequences/s`)
+  progress({ total }: P): void {
+    this.#total = total
+  }
+
+  epoch(epoch: E): void {
+    const rate = `${(this.#total / epoch.seconds).toFixed(0)} ${this.#view.unit}/s`
+    const numbers = measured(this.#view.epoch(epoch))
+    note(`epoch ${epoch.epoch}/${epoch.epochs}  ${numbers}  ${epoch.seconds.toFixed(1)} s  ${rate}`)
   }
 
   close(): void {}
 }
 
-class JsonReporter implements Reporter {
+class JsonReporter<P extends Progress, E extends Epoch> implements Reporter<P, E> {
+  readonly #view: View<P, E>
+
+  constructor(view: View<P, E>) {
+    this.#view = view
+  }
+
   progress(): void {}
 
-  epoch({ epoch, loss, accuracy, valLoss, valAccuracy, seconds }: Epoch): void {
-    printJson({ event: 'epoch', epoch, loss, accuracy, val_loss: valLoss, val_accuracy: valAccuracy, seconds })
+  epoch(epoch: E): void {
+    printJson({ event: 'epoch', epoch: epoch.epoch, ...this.#view.epoch(epoch), seconds: epoch.seconds })
   }
 
   close(): void {}
 }
 
-class BarReporter implements Reporter {
+class BarReporter<P extends Progress, E extends Epoch> implements Reporter<P, E> {
+  readonly #view: View<P, E>
   #bar: cliProgress.SingleBar | undefined
   #started = 0
   readonly #onExit = () => this.close()
 
-  progress({ epoch, epochs, done, total, loss, accuracy }: Progress): void {
+  constructor(view: View<P, E>) {
+    this.#view = view
+  }
+
+  progress(progress: P): void {
+    const { epoch, epochs, done, total } = progress
     if (!this.#bar) this.#start(epoch, epochs, total)
     const rate = done / Math.max((performance.now() - this.#started) / 1000, 1e-3)
     const left = rate > 0 ? (total * (epochs - epoch + 1) - done) / rate : 0
     this.#bar?.update(done, {
-      loss: loss.toFixed(4),
-      accuracy: accuracy === undefined ? '' : `  accuracy ${accuracy.toFixed(4)}`,
+      numbers: measured(this.#view.progress(progress)),
       rate: rate.toFixed(0),
       left: duration(left),
     })
   }
 
-  epoch(epoch: Epoch): void {
+  epoch(epoch: E): void {
     this.close()
-    note(`epoch ${epoch.epoch}/${epoch.epochs}  ${measured(epoch)}  ${epoch.seconds.toFixed(1)} s`)
+    note(`epoch ${epoch.epoch}/${epoch.epochs}  ${measured(this.#view.epoch(epoch))}  ${epoch.seconds.toFixed(1)} s`)
   }
 
   close(): void {
@@ -99,7 +133,7 @@ class BarReporter implements Reporter {
     this.#started = performance.now()
     this.#bar = new cliProgress.SingleBar(
       {
-        format: `epoch ${epoch}/${epochs} {bar} {percentage}%  loss {loss}{accuracy}  {rate} sequences/s  {left} left`,
+        format: `epoch ${epoch}/${epochs} {bar} {percentage}%  {numbers}  {rate} ${this.#view.unit}/s  {left} left`,
         stream: process.stderr,
         barsize: 20,
         fps: 10,
@@ -111,7 +145,7 @@ class BarReporter implements Reporter {
     )
     // A second Ctrl-C ends the process at once, and must not leave the terminal's settings changed.
     process.on('exit', this.#onExit)
-    this.#bar.start(total, 0, { loss: '-', accuracy: '', rate: '-', left: '-' })
+    this.#bar.start(total, 0, { numbers: '-', rate: '-', left: '-' })
   }
 }
 

@@ -1,10 +1,10 @@
 import { configure } from '../engine.js'
 import { AbortError } from '../errors.js'
-import { type ClassifierEpoch, type LabelledText, TextClassifier } from '../tasks/index.js'
+import { type ClassifierEpoch, type ClassifierProgress, type LabelledText, TextClassifier } from '../tasks/index.js'
 import { checkFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { note, printJson } from './output.js'
-import { reporter } from './progress.js'
+import { reporter, type View } from './progress.js'
 import { readRows } from './rows.js'
 
 /** The options of `seqloom train classify`. */
@@ -30,6 +30,15 @@ export interface TrainClassifyOptions {
   readonly threads?: number
 }
 
+const view: View<ClassifierProgress, ClassifierEpoch> = {
+  unit: 'sequences',
+  progress: ({ loss, accuracy }) => ({ loss, accuracy }),
+  epoch: ({ loss, accuracy, valLoss, valAccuracy }) => ({
+    ...{ loss, accuracy },
+    ...{ val_loss: valLoss, val_accuracy: valAccuracy },
+  }),
+}
+
 /** Trains a text classifier and saves the best model; an interrupt saves the best so far and then rejects with an AbortError. */
 export async function trainClassify(options: TrainClassifyOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
@@ -51,7 +60,7 @@ async function trainAndSave(
 ): Promise<void> {
   const started = performance.now()
   const { out, epochs, batchSize, learningRate, validationSplit } = options
-  const show = reporter(options.json)
+  const show = reporter(options.json, view)
   const finished: ClassifierEpoch[] = []
   let interruption: AbortError | undefined
   try {

@@ -1,10 +1,10 @@
 import { configure } from '../engine.js'
 import { AbortError } from '../errors.js'
-import { type TranslationRow, Translator, type TranslatorEpoch } from '../tasks/index.js'
+import { type TranslationRow, Translator, type TranslatorEpoch, type TranslatorProgress } from '../tasks/index.js'
 import { checkFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { note, printJson } from './output.js'
-import { reporter } from './progress.js'
+import { reporter, type View } from './progress.js'
 import { readTranslations } from './rows.js'
 
 /** The options of `seqloom train translate`. */
@@ -34,6 +34,12 @@ export interface TrainTranslateOptions {
   readonly threads?: number
 }
 
+const view: View<TranslatorProgress, TranslatorEpoch> = {
+  unit: 'sequences',
+  progress: ({ loss }) => ({ loss }),
+  epoch: ({ loss, valLoss }) => ({ loss, val_loss: valLoss }),
+}
+
 /** Trains a translator and saves the best model; an interrupt saves the best so far and then rejects with an AbortError. */
 export async function trainTranslate(options: TrainTranslateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
@@ -57,7 +63,7 @@ async function trainAndSave(
 ): Promise<void> {
   const started = performance.now()
   const { out, epochs, batchSize, learningRate, scheduledSampling, validationSplit } = options
-  const show = reporter(options.json)
+  const show = reporter(options.json, view)
   const finished: TranslatorEpoch[] = []
   let interruption: AbortError | undefined
   try {

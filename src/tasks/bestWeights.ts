@@ -1,3 +1,4 @@
+import type { CallbackState } from '../callbacks/callback.js'
 import type { Tensor } from '../data/tensor.js'
 
 /** What has weights. */
@@ -9,7 +10,7 @@ interface Weighted {
 /** Keeps the weights of the epoch with the lowest cost so far; of equals, the one with the lowest next cost. */
 export class BestWeights {
   readonly #model: Weighted
-  #weights: Tensor[] | undefined
+  #weights: CallbackState['tensors']
   #costs: readonly number[] = []
   #epoch: number | undefined
 
@@ -30,6 +31,21 @@ export class BestWeights {
     this.#costs = costs
     this.#epoch = epoch
     this.#weights = this.#model.getWeights()
+  }
+
+  /** What a backup of the training keeps. */
+  getState(): CallbackState {
+    const values = this.#epoch === undefined ? null : [this.#epoch, ...this.#costs]
+    return { values, ...(this.#weights && { tensors: this.#weights }) }
+  }
+
+  /** Goes on from a backup. */
+  setState({ values, tensors }: CallbackState): void {
+    if (values === null) return
+    const [epoch, ...costs] = values as [number, ...number[]]
+    this.#epoch = epoch
+    this.#costs = costs
+    this.#weights = tensors
   }
 
   /** Puts the best weights back into the model, if an epoch has ended; returns whether one has. */

@@ -133,7 +133,9 @@ const trainingDefaults = {
 export type TrainingSettings = TrainClassifierOptions &
   Required<Pick<TrainClassifierOptions, keyof typeof trainingDefaults>>
 
-const callback = custom('a function', (value) => typeof value === 'function')
+/** The check of a callback. */
+export const callback = custom('a function', (value) => typeof value === 'function')
+
 /** Checks the options of `TextClassifier.train` and fills in the defaults; `ERR_OPTION`. */
 export function trainingSettings(options: TrainClassifierOptions): TrainingSettings {
   checkOptions('TextClassifier.train', options, {

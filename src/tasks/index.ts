@@ -6,9 +6,18 @@ export type {
   TrainClassifierOptions,
 } from './classifierOptions.js'
 export type { Evaluation } from './evaluation.js'
+export type {
+  GenerateTextOptions,
+  GeneratorEpoch,
+  GeneratorProgress,
+  TextGeneratorOptions,
+  TokenUnit,
+  TrainGeneratorOptions,
+} from './generatorOptions.js'
 export type { LabelledText } from './rows.js'
 export type { Prediction } from './textClassifier.js'
 export { TextClassifier } from './textClassifier.js'
+export { TextGenerator } from './textGenerator.js'
 export type { TranslationRow } from './translationRows.js'
 export type { TranslationEvaluation } from './translationScores.js'
 export { type Alignment, type Translation, Translator } from './translator.js'

@@ -1,0 +1,120 @@
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { configure } from '../engine.js'
+import { AbortError, SeqloomError } from '../errors.js'
+import { type GeneratorEpoch, type GeneratorProgress, TextGenerator, type TokenUnit } from '../tasks/index.js'
+import { checkFolder } from './folder.js'
+import { interruptible } from './interrupt.js'
+import { note, printJson } from './output.js'
+import { reporter, type View } from './progress.js'
+
+/** The options of `seqloom train generate`. */
+export interface TrainGenerateOptions {
+  readonly data: string
+  readonly out: string
+  readonly tokens: TokenUnit
+  readonly cell: 'lstm' | 'gru' | 'simpleRNN'
+  readonly layers: number
+  readonly units: number
+  readonly embedding: number
+  readonly dropout: number
+  readonly tied: boolean
+  readonly maxVocabulary?: number
+  readonly time: number
+  readonly batchSize: number
+  readonly epochs: number
+  readonly learningRate: number
+  readonly validationSplit: number
+  readonly seed: number
+  readonly resume: boolean
+  readonly json: boolean
+  readonly threads?: number
+}
+
+const view: View<GeneratorProgress, GeneratorEpoch> = {
+  unit: 'tokens',
+  progress: ({ loss }) => ({ loss }),
+  epoch: ({ loss, valLoss }) => ({ loss, val_loss: valLoss }),
+}
+
+/** Trains a text generator and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
+export async function trainGenerate(options: TrainGenerateOptions): Promise<void> {
+  if (options.threads !== undefined) configure({ threads: options.threads })
+  const { out, data, resume } = options
+  await checkFolder(out)
+  const { tokens, cell, layers, units, embedding, dropout, tied, maxVocabulary, seed } = options
+  const generator = new TextGenerator({
+    ...{ tokens, cell, layers, units, embedding, dropout, tied, seed },
+    ...(maxVocabulary === undefined ? {} : { maxVocabulary }),
+  })
+  const backupDir = join(out, 'backup')
+  if (!resume) await rm(backupDir, { recursive: true, force: true })
+  await interruptible(async (signal) => trainAndSave(generator, await read(data), options, backupDir, signal))
+}
+
+async function trainAndSave(
+  generator: TextGenerator,
+  text: string,
+  options: TrainGenerateOptions,
+  backupDir: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const started = performance.now()
+  const { out, epochs, batchSize, time, learningRate, validationSplit } = options
+  const show = reporter(options.json, view)
+  let last: GeneratorEpoch | undefined
+  let best: GeneratorEpoch | undefined
+  let interruption: AbortError | undefined
+  try {
+    await generator.train(text, {
+      ...{ epochs, batchSize, time, learningRate, validationSplit, backupDir, signal },
+      onProgress: (progress) => show.progress(progress),
+      onEpoch: (epoch) => {
+        last = epoch
+        if (epoch.best === epoch.epoch) best = epoch
+        show.epoch(epoch)
+      },
+    })
+  } catch (error) {
+    if (!(error instanceof AbortError)) throw error
+    interruption = error
+  } finally {
+    show.close()
+  }
+  if (generator.ready) {
+    await generator.save(out)
+    finish(best, last, options, interruption !== undefined, (performance.now() - started) / 1000)
+  }
+  if (interruption) throw interruption
+}
+
+function finish(
+  best: GeneratorEpoch | undefined,
+  last: GeneratorEpoch | undefined,
+  { out, json }: TrainGenerateOptions,
+  interrupted: boolean,
+  seconds: number,
+): void {
+  if (json) {
+    const { loss, valLoss } = best ?? {}
+    const epochs = last?.epoch ?? 0
+    printJson({
+      ...{ event: 'done', model: out, epochs, best_epoch: last?.best, loss, val_loss: valLoss, interrupted, seconds },
+    })
+    return
+  }
+  const which = last ? `the model of epoch ${last.best}` : 'the model as it is'
+  const goOn = interrupted ? '; --resume goes on' : ''
+  note(`${interrupted ? 'interrupted: ' : ''}saved ${which} in ${out}${goOn}`)
+}
+
+async function read(path: string): Promise<string> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new SeqloomError('ERR_IO', `cannot read ${path}: ${(cause as Error).message}`, { cause })
+  })
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new SeqloomError('ERR_DATA', `${path} is no text in UTF-8`, { cause })
+  }
+}

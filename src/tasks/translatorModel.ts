@@ -1,10 +1,14 @@
 import * as cells from '../cells/index.js'
+import { randomNormal } from '../initializers/index.js'
 import { defineLayer } from '../layers/defineLayer.js'
 import { attention, bidirectional, concatenate, dense, dropout, embedding, gru, lstm, rnn } from '../layers/index.js'
 import { input } from '../layers/input.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 import { type Functional, model } from '../model/index.js'
 import type { TranslatorSettings } from './translatorOptions.js'
+
+/** With vectors as small as Keras's, recurrent layers take long to tell tokens apart; PyTorch's are of this size. */
+const embeddingsInitializer = randomNormal({ stddev: 1 })
 
 /** The index of the most probable token at each step. */
 const mostProbable = defineLayer({
@@ -27,7 +31,7 @@ export function translatorModel(settings: TranslatorSettings, sourceSize: number
   const previous = input({ shape: [null], dtype: 'int32', name: 'previous' })
   const dropped = (x: SymbolicTensor) => (settings.dropout > 0 ? one(dropout({ rate: settings.dropout }).apply(x)) : x)
   const embed = (tokens: SymbolicTensor, inputDim: number, name: string) =>
-    dropped(one(embedding({ inputDim, outputDim: settings.embedding, name }).apply(tokens)))
+    dropped(one(embedding({ inputDim, outputDim: settings.embedding, embeddingsInitializer, name }).apply(tokens)))
 
   let memory = embed(source, sourceSize, 'source_embedding')
   let last: readonly SymbolicTensor[] = []
@@ -42,7 +46,8 @@ export function translatorModel(settings: TranslatorSettings, sourceSize: number
   const ends = last.slice(0, half).map((state, index) => joined([state, last[half + index] as SymbolicTensor]))
   const initialState = () => ends.map((end) => one(dense({ units, activation: 'tanh' }).apply(end)))
 
-  let written = embed(previous, targetSize, 'target_embedding')
+  const before = embed(previous, targetSize, 'target_embedding')
+  let written = before
   let alignment: SymbolicTensor | undefined
   for (let index = 0; index < settings.layers; index++) {
     if (index === 0 && settings.attention === 'bahdanau') {
@@ -59,7 +64,7 @@ export function translatorModel(settings: TranslatorSettings, sourceSize: number
     const keys = one(dense({ units, useBias: false, name: 'attention_keys' }).apply(memory))
     const read = list(attention({ returnAttentionScores: true }).apply([written, memory, keys]))
     alignment = read[1] as SymbolicTensor
-    written = one(dense({ units, activation: 'tanh' }).apply(joined([written, read[0] as SymbolicTensor])))
+    written = one(dense({ units, activation: 'tanh' }).apply(joined([written, read[0] as SymbolicTensor, before])))
   }
   const projection = dense({ units: targetSize, activation: 'softmax', name: 'words' })
   const words = one(projection.apply(dropped(written)))

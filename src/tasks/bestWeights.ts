@@ -1,14 +1,14 @@
-import type { Sequential } from '../model/index.js'
+import type { Model } from '../model/index.js'
 
 /** Keeps the weights of the epoch with the highest accuracy so far; of equals, the one with the lowest loss. */
 export class BestWeights {
-  readonly #model: Sequential
-  #weights: ReturnType<Sequential['getWeights']> | undefined
+  readonly #model: Pick<Model, 'getWeights' | 'setWeights'>
+  #weights: ReturnType<Model['getWeights']> | undefined
   #accuracy = Number.NEGATIVE_INFINITY
   #loss = Number.POSITIVE_INFINITY
   #epoch: number | undefined
 
-  constructor(model: Sequential) {
+  constructor(model: Pick<Model, 'getWeights' | 'setWeights'>) {
     this.#model = model
   }
 

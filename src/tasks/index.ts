@@ -6,6 +6,16 @@ export type {
   TrainClassifierOptions,
 } from './classifierOptions.js'
 export type { Evaluation } from './evaluation.js'
+export type { ForecastMeasures } from './forecastErrors.js'
+export type { Forecast } from './forecaster.js'
+export { Forecaster } from './forecaster.js'
+export type {
+  ForecasterEpoch,
+  ForecasterOptions,
+  ForecasterProgress,
+  TrainForecasterOptions,
+} from './forecasterOptions.js'
 export type { LabelledText } from './rows.js'
+export type { Observation, Series } from './series.js'
 export type { Prediction } from './textClassifier.js'
 export { TextClassifier } from './textClassifier.js'

@@ -16,6 +16,13 @@ export type {
   TrainForecasterOptions,
 } from './forecasterOptions.js'
 export type { LabelledText } from './rows.js'
+export type {
+  SequenceTaggerOptions,
+  TaggedTokens,
+  TaggingEvaluation,
+  TagPrediction,
+} from './sequenceTagger.js'
+export { SequenceTagger } from './sequenceTagger.js'
 export type { Observation, Series } from './series.js'
 export type { Prediction } from './textClassifier.js'
 export { TextClassifier } from './textClassifier.js'

@@ -2,9 +2,11 @@ import { streamCsv } from '../data/csv.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { TextClassifier } from '../tasks/index.js'
+import { isForecaster } from '../tasks/savedForecaster.js'
 import { interruptible } from './interrupt.js'
 import { oneLine, print, printJson } from './output.js'
 import { inBatches, lines, most } from './texts.js'
+import { predictForecast } from './trainForecast.js'
 
 /** The options of `seqloom predict`. */
 export interface PredictOptions {
@@ -15,10 +17,18 @@ export interface PredictOptions {
   readonly threads?: number
 }
 
-/** Labels the texts given, those of a CSV file, or the lines of standard input, and prints one line for each as it is known. */
+/**
+ * Labels the texts given, those of a CSV file, or the lines of standard input, and prints one line for each as it is known. For a forecaster, prints
+ * what it expects next.
+ */
 export async function predict(texts: readonly string[], options: PredictOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
   await interruptible(async (signal) => {
+    if (await isForecaster(options.model)) {
+      if (texts.length > 0)
+        throw new SeqloomError('ERR_OPTION', `${options.model} is a forecaster, which takes no texts`)
+      return await predictForecast(options)
+    }
     const batches = source(texts, options, signal)
     const classifier = await TextClassifier.load(options.model)
     for await (const batch of batches) {

@@ -7,6 +7,7 @@ import { info } from './info.js'
 import { predict } from './predict.js'
 import { summary } from './summary.js'
 import { trainClassify } from './trainClassify.js'
+import { trainForecast } from './trainForecast.js'
 import { trainGenerate } from './trainGenerate.js'
 import { trainTranslate } from './trainTranslate.js'
 import { translate } from './translate.js'
@@ -18,10 +19,12 @@ export function program(): Command {
   seqloom.addCommand(train())
   seqloom.addCommand(
     command('predict')
-      .description('Labels texts: those given, a column of a CSV file, or the lines of standard input.')
+      .description(
+        'Labels texts: those given, a column of a CSV file, or the lines of standard input. A forecaster prints what comes next.',
+      )
       .argument('[texts...]', 'texts to label')
       .addOption(model())
-      .option('--data <file>', 'a CSV file of texts to label')
+      .option('--data <file>', 'a CSV file of texts to label, or of a series to go on from')
       .option('--text <column>', 'its column of texts', 'text')
       .option('--json', 'print one JSON object a text', false)
       .addOption(threads())
@@ -161,6 +164,7 @@ function train(): Command {
   return command('train')
     .description('Trains a model.')
     .addCommand(classify)
+    .addCommand(forecast())
     .addCommand(generator)
     .addCommand(translate)
 }
@@ -170,6 +174,32 @@ function tokens(side: 'source' | 'target'): Option {
   return new Option(`--${side}-tokenizer <unit>`, `what ${side}s are cut into`)
     .choices(['word', 'character'])
     .default('word')
+}
+
+function forecast(): Command {
+  return command('forecast')
+    .description('Trains a forecaster on columns of a CSV file, in the order of time, and saves the best model.')
+    .requiredOption('--data <file>', 'a CSV file with a header line')
+    .requiredOption('--column <names...>', 'the columns to read and forecast')
+    .option('--out <folder>', 'where to save the model', 'model')
+    .option('--horizon <n>', 'steps ahead to forecast', integer(1), 1)
+    .option('--interval <share>', 'share of values that intervals are to cover', fraction, 0.9)
+    .option('--window <n>', 'steps of a training sequence', integer(2), 64)
+    .addOption(
+      new Option('--transform <kind>', 'what to learn from').choices(['none', 'sqrt', 'log1p']).default('none'),
+    )
+    .addOption(new Option('--cell <cell>', 'the recurrent cell').choices(['lstm', 'gru', 'simpleRNN']).default('gru'))
+    .option('--layers <n>', 'recurrent layers', integer(1), 1)
+    .option('--units <n>', 'size of the state', integer(1), 32)
+    .option('--dropout <rate>', 'rate of dropout', fraction, 0)
+    .option('--batch-size <n>', 'windows in a training step', integer(1), 32)
+    .option('--epochs <n>', 'passes over the data', integer(1), 40)
+    .option('--learning-rate <x>', "Adam's step", positive, 0.003)
+    .option('--validation-split <share>', 'share of the series, from its end, kept apart to measure', fraction, 0.1)
+    .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
+    .option('--json', 'print one JSON object an epoch', false)
+    .addOption(threads())
+    .action(trainForecast)
 }
 
 function model(): Option {

@@ -1,4 +1,5 @@
 import { readCsv } from '../data/csv.js'
+import { describe, SeqloomError } from '../errors.js'
 import type { LabelledText, TranslationRow } from '../tasks/index.js'
 
 /** Reads labelled texts from two columns of a CSV file. */
@@ -21,4 +22,17 @@ export async function readTranslations(file: {
   const { data, source, target } = file
   const rows = await readCsv(data, [source, target])
   return rows.map((row) => ({ source: row[source] as string, target: row[target] as string }))
+}
+
+/** Reads numbers from columns of a CSV file, a row for each step; `ERR_DATA` for what is no number. */
+export async function readSeriesColumns(path: string, columns: readonly string[]): Promise<number[][]> {
+  const rows = await readCsv(path, columns)
+  return rows.map((row, index) =>
+    columns.map((column) => {
+      const text = row[column] as string
+      const value = text.trim() === '' ? Number.NaN : Number(text)
+      if (Number.isFinite(value)) return value
+      throw new SeqloomError('ERR_DATA', `${path}: row ${index}: ${column} must be a number, not ${describe(text)}`)
+    }),
+  )
 }

@@ -1,28 +1,27 @@
-import { type AnyLayer, bidirectional, dense, dropout, embedding, gru, lstm, simpleRNN } from '../layers/index.js'
+import { type AnyLayer, dense, dropout, embedding } from '../layers/index.js'
 import { type Sequential, sequential } from '../model/index.js'
 import type { ClassifierSettings } from './classifierOptions.js'
-
-interface CellOptions {
-  readonly units: number
-  readonly returnSequences: boolean
-}
-
-const cells = {
-  lstm: (options: CellOptions) => lstm(options),
-  gru: (options: CellOptions) => gru(options),
-  simpleRNN: (options: CellOptions) => simpleRNN(options),
-}
+import { recurrentStack } from './recurrentStack.js'
 
 /** The model of a text classifier: embedding, recurrent layers, softmax over the classes at the last step's output. */
 export function classifierModel(settings: ClassifierSettings, vocabularySize: number, classes: number): Sequential {
-  const { cell, units } = settings
-  const drop = settings.dropout > 0 ? [() => dropout({ rate: settings.dropout })] : []
-  const layers: AnyLayer[] = [embedding({ inputDim: vocabularySize, outputDim: settings.embedding })]
-  layers.push(...drop.map((make) => make()))
-  for (let index = 1; index <= settings.layers; index++) {
-    const layer = cells[cell]({ units, returnSequences: index < settings.layers })
-    layers.push(settings.bidirectional ? bidirectional({ layer }) : layer)
-  }
-  layers.push(...drop.map((make) => make()), dense({ units: classes, activation: 'softmax' }))
+  return labellingModel(settings, vocabularySize, classes, false)
+}
+
+/** Embedding, recurrent layers, softmax over the classes: at the last step, or with `sequences` at every step. */
+export function labellingModel(
+  settings: Pick<ClassifierSettings, 'cell' | 'units' | 'layers' | 'bidirectional' | 'embedding' | 'dropout' | 'seed'>,
+  vocabularySize: number,
+  classes: number,
+  sequences: boolean,
+): Sequential {
+  const drop = (): AnyLayer[] => (settings.dropout > 0 ? [dropout({ rate: settings.dropout })] : [])
+  const layers: AnyLayer[] = [
+    embedding({ inputDim: vocabularySize, outputDim: settings.embedding }),
+    ...drop(),
+    ...recurrentStack(settings, sequences),
+    ...drop(),
+    dense({ units: classes, activation: 'softmax' }),
+  ]
   return sequential(layers, { seed: settings.seed })
 }

@@ -100,17 +100,17 @@ export interface ClassifierEpoch {
 }
 
 /** How a classifier is trained. */
-export interface TrainClassifierOptions {
+export interface TrainClassifierOptions<Row = LabelledText> {
   /** Default 8. */
   readonly epochs?: number
-  /** How many texts a training step takes; default 32. */
+  /** How many rows a training step takes; default 32. */
   readonly batchSize?: number
   /** Adam's step; default 0.001. */
   readonly learningRate?: number
   /** The share of the rows, drawn at random by the seed, that is kept apart to measure on; default 0.1. */
   readonly validationSplit?: number
   /** Rows to measure on instead. */
-  readonly validationData?: readonly LabelledText[]
+  readonly validationData?: readonly Row[]
   /** Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without validation, those of training) are put back in the end; default true. */
   readonly restoreBest?: boolean
   /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
@@ -130,21 +130,25 @@ const trainingDefaults = {
 } as const
 
 /** The training options with their defaults. */
-export type TrainingSettings = TrainClassifierOptions &
+export type TrainingSettings<Row = LabelledText> = TrainClassifierOptions<Row> &
   Required<Pick<TrainClassifierOptions, keyof typeof trainingDefaults>>
 
 /** The check of a callback. */
 export const callback = custom('a function', (value) => typeof value === 'function')
 
-/** Checks the options of `TextClassifier.train` and fills in the defaults; `ERR_OPTION`. */
-export function trainingSettings(options: TrainClassifierOptions): TrainingSettings {
-  checkOptions('TextClassifier.train', options, {
+/** Checks the options of a task's `train` on rows like `row` and fills in the defaults; `ERR_OPTION`. */
+export function trainingSettings<Row>(
+  where: string,
+  row: string,
+  options: TrainClassifierOptions<Row>,
+): TrainingSettings<Row> {
+  checkOptions(where, options, {
     accepted: {
       epochs: integer(1),
       batchSize: integer(1),
       learningRate: positive,
       validationSplit: number(0, 1),
-      validationData: custom('an array of { text, label }', Array.isArray),
+      validationData: custom(`an array of ${row}`, Array.isArray),
       restoreBest: flag,
       signal: abortSignal,
       onProgress: callback,
@@ -162,7 +166,7 @@ export interface PredictTextsOptions {
   readonly signal?: AbortSignal
 }
 
-/** Checks the options of `TextClassifier.predict` and `evaluate` and fills in the defaults; `ERR_OPTION`. */
+/** Checks the options of a task's `predict` and `evaluate` and fills in the defaults; `ERR_OPTION`. */
 export function predictionSettings(
   where: string,
   options: PredictTextsOptions,

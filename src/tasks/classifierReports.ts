@@ -1,9 +1,15 @@
 import type { Callback, Logs } from '../callbacks/callback.js'
 import type { BestWeights } from './bestWeights.js'
-import type { ClassifierEpoch, TrainingSettings } from './classifierOptions.js'
+import type { ClassifierEpoch, TrainClassifierOptions } from './classifierOptions.js'
 
-/** Reports the training of a classifier on `total` texts, and offers the weights of every epoch as the best. */
-export function reports(total: number, settings: TrainingSettings, best: BestWeights): Callback {
+/** What reports need to know of a training, and where they go. */
+export type ReportSettings = Pick<TrainClassifierOptions<never>, 'onProgress' | 'onEpoch'> & {
+  readonly epochs: number
+  readonly batchSize: number
+}
+
+/** Reports the training of a task on `total` rows, and offers the weights of every epoch as the best; accuracies may be missing. */
+export function reports(total: number, settings: ReportSettings, best: BestWeights): Callback {
   const { epochs, batchSize, onProgress, onEpoch } = settings
   return {
     onBatchEnd(batch, logs) {
@@ -13,7 +19,7 @@ export function reports(total: number, settings: TrainingSettings, best: BestWei
     async onEpochEnd(index, logs) {
       const { val_loss: valLoss, val_accuracy: valAccuracy } = logs
       const epoch = index + 1
-      best.offer(epoch, [-(valAccuracy ?? value(logs, 'accuracy')), valLoss ?? value(logs, 'loss')])
+      best.offer(epoch, [-(valAccuracy ?? logs.accuracy ?? 0), valLoss ?? value(logs, 'loss')])
       const ended: ClassifierEpoch = {
         ...{ epoch, epochs, ...measured(logs) },
         ...(valLoss !== undefined && { valLoss }),

@@ -6,6 +6,15 @@ export type {
   TrainClassifierOptions,
 } from './classifierOptions.js'
 export type { Evaluation } from './evaluation.js'
+export type { ForecastMeasures } from './forecastErrors.js'
+export type { Forecast } from './forecaster.js'
+export { Forecaster } from './forecaster.js'
+export type {
+  ForecasterEpoch,
+  ForecasterOptions,
+  ForecasterProgress,
+  TrainForecasterOptions,
+} from './forecasterOptions.js'
 export type {
   GenerateTextOptions,
   GeneratorEpoch,
@@ -15,6 +24,14 @@ export type {
   TrainGeneratorOptions,
 } from './generatorOptions.js'
 export type { LabelledText } from './rows.js'
+export type {
+  SequenceTaggerOptions,
+  TaggedTokens,
+  TaggingEvaluation,
+  TagPrediction,
+} from './sequenceTagger.js'
+export { SequenceTagger } from './sequenceTagger.js'
+export type { Observation, Series } from './series.js'
 export type { Prediction } from './textClassifier.js'
 export { TextClassifier } from './textClassifier.js'
 export { TextGenerator } from './textGenerator.js'

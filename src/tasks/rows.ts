@@ -9,10 +9,7 @@ export interface LabelledText {
 
 /** `ERR_DATA`, naming the row, unless `rows` is an array of texts with labels that holds at least one. */
 export function checkRows(where: string, rows: readonly LabelledText[]): void {
-  if (!Array.isArray(rows)) {
-    throw new SeqloomError('ERR_DATA', `${where}: expected an array of { text, label }, not ${describe(rows)}`)
-  }
-  checkNotEmpty(where, rows)
+  checkList(where, '{ text, label }', rows)
   rows.forEach((row: unknown, index) => {
     if (!isRecord(row) || typeof row.text !== 'string' || typeof row.label !== 'string') {
       const expected = '{ text: string, label: string }'
@@ -20,6 +17,14 @@ export function checkRows(where: string, rows: readonly LabelledText[]): void {
     }
     if (row.label === '') throw new SeqloomError('ERR_DATA', `${where}: row ${index} has an empty label`)
   })
+}
+
+/** `ERR_DATA` unless `list` is an array that holds at least one row. */
+export function checkList(where: string, what: string, list: readonly unknown[]): void {
+  if (!Array.isArray(list)) {
+    throw new SeqloomError('ERR_DATA', `${where}: expected an array of ${what}, not ${describe(list)}`)
+  }
+  checkNotEmpty(where, list)
 }
 
 /** `ERR_DATA` for a list without rows. */

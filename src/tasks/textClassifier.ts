@@ -1,10 +1,8 @@
 import type { History } from '../callbacks/callback.js'
-import { AbortError, SeqloomError } from '../errors.js'
+import { SeqloomError } from '../errors.js'
 import type { Sequential } from '../model/index.js'
-import { adam } from '../optimizers/index.js'
 import { wordTokenizer } from '../text/index.js'
 import { checkTexts, type Tokenizer } from '../text/tokenizer.js'
-import { BestWeights } from './bestWeights.js'
 import { classifierModel } from './classifierModel.js'
 import {
   type ClassifierSettings,
@@ -13,15 +11,13 @@ import {
   predictionSettings,
   type TextClassifierOptions,
   type TrainClassifierOptions,
-  type TrainingSettings,
   trainingSettings,
 } from './classifierOptions.js'
-import { reports } from './classifierReports.js'
 import { type Evaluation, evaluation, largest } from './evaluation.js'
+import { divide, fitTask, throwIfAborted } from './fitTask.js'
 import { Labels } from './labels.js'
 import { checkNotEmpty, checkRows, type LabelledText } from './rows.js'
 import { type ClassifierParts, readClassifier, saveClassifier } from './savedClassifier.js'
-import { randomSplit } from './split.js'
 
 /** A text's label, as predicted. */
 export interface Prediction {
@@ -80,35 +76,17 @@ export class TextClassifier {
    * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, and an AbortError when the signal aborts.
    */
   async train(rows: readonly LabelledText[], options: TrainClassifierOptions = {}): Promise<History> {
-    const settings = trainingSettings(options)
+    const settings = trainingSettings('TextClassifier.train', '{ text, label }', options)
     checkRows('TextClassifier.train', rows)
     if (settings.validationData) checkRows('TextClassifier.train: validationData', settings.validationData)
     throwIfAborted(settings.signal)
-    const { training, validation } = this.#divide(rows, settings)
+    const { training, validation } = divide(rows, settings, this.#settings.seed)
     const parts = this.#parts ?? (await this.#create(training, validation))
-    const { epochs, batchSize, signal } = settings
     const [x, y] = await encodeRows(parts, training)
     const validationData = validation.length > 0 ? await encodeRows(parts, validation) : undefined
-    throwIfAborted(signal)
-    const { model } = parts
-    model.compile({
-      optimizer: adam({ learningRate: settings.learningRate }),
-      loss: 'sparseCategoricalCrossentropy',
-      metrics: ['accuracy'],
-    })
-    parts.restored = false
+    throwIfAborted(settings.signal)
     this.#parts = parts
-    const best = new BestWeights(model)
-    try {
-      return await model.fit(x, y, {
-        ...{ epochs, batchSize },
-        ...(validationData && { validationData }),
-        ...(signal && { signal }),
-        callbacks: [reports(training.length, settings, best)],
-      })
-    } finally {
-      if (settings.restoreBest) parts.restored = best.restore()
-    }
+    return await fitTask(parts, { x, y, validationData, rows: training.length, metrics: ['accuracy'] }, settings)
   }
 
   /** Labels texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for what is not text, naming the place. */
@@ -152,13 +130,6 @@ export class TextClassifier {
     )
   }
 
-  #divide(rows: readonly LabelledText[], { validationData, validationSplit }: TrainingSettings) {
-    if (validationData) return { training: rows, validation: validationData }
-    const { training, validation } = randomSplit(rows.length, validationSplit, this.#settings.seed)
-    const pick = (index: number) => rows[index] as LabelledText
-    return { training: training.map(pick), validation: validation.map(pick) }
-  }
-
   async #create(training: readonly LabelledText[], validation: readonly LabelledText[]): Promise<ClassifierParts> {
     const labels = Labels.of([...training, ...validation].map((row) => row.label))
     const tokenizer = await tokenizerFor(training, this.#settings)
@@ -193,8 +164,4 @@ async function encodeRows(
     { fillEmpty: true },
   )
   return [ids, targets]
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new AbortError(signal)
 }

@@ -3,15 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadModel, tasks, text } from 'seqloom'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { coded } from '../helpers/coded.js'
 import { madeUpRows } from '../helpers/reviews.js'
 
 const small = { units: 8, embedding: 8, seed: 3 } as const
 const quick = { epochs: 6, batchSize: 8, learningRate: 0.01 } as const
 const rows = madeUpRows(240)
 const fresh = madeUpRows(90, 77)
-
-const coded = (code: string, message = /./) =>
-  expect.objectContaining({ name: 'SeqloomError', code, message: expect.stringMatching(message) })
 
 /** The names of a folder's files, without the hashes in them. */
 const plainNames = (path: string) => readdirSync(path).map((name) => name.replace(/-[0-9a-f]{16}/, ''))

@@ -1,0 +1,70 @@
+import { SeqloomError } from '../errors.js'
+import { readDescription } from '../model/folder.js'
+import { loadFolder, Sequential, saveFolder } from '../model/index.js'
+import { format, formatVersion } from '../model/save.js'
+import { isRecord } from '../options.js'
+import { readAsset } from './assets.js'
+import { quantileCount } from './forecasterModel.js'
+import { type ForecasterSettings, forecasterSettings } from './forecasterOptions.js'
+import { readSeries, Scaling } from './series.js'
+
+/** What a forecaster consists of once there is a model. */
+export interface ForecasterParts {
+  readonly model: Sequential
+  readonly settings: ForecasterSettings
+  readonly scaling: Scaling
+  /** The last steps that were read, from which a loaded forecaster goes on. */
+  history: number[][]
+  /** Whether the model got the weights of an earlier step back; default false. */
+  restored?: boolean
+}
+
+/** The file by which a forecaster's folder is known. */
+const forecasterFile = 'forecaster.json'
+
+/** Saves a forecaster as a model folder with its settings, scaling and history. Rejects with `ERR_IO`. */
+export async function saveForecaster(folder: string, parts: ForecasterParts): Promise<void> {
+  const { model, settings, scaling, history, restored = false } = parts
+  const { means, deviations } = scaling
+  const saved = JSON.stringify({ settings, scaling: { means, deviations }, history })
+  await saveFolder(folder, { model, assets: { [forecasterFile]: saved }, withoutOptimizerState: restored })
+}
+
+/** Whether a folder holds a forecaster. Rejects with `ERR_IO` or `ERR_FORMAT` if it holds no model at all. */
+export async function isForecaster(folder: string): Promise<boolean> {
+  const { assets } = await readDescription(folder, format, formatVersion)
+  return isRecord(assets) && Object.hasOwn(assets, forecasterFile)
+}
+
+/** Loads what {@link saveForecaster} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no forecaster. */
+export async function readForecaster(folder: string): Promise<ForecasterParts> {
+  const { model, assets } = await loadFolder(folder)
+  const saved = readAsset(folder, 'forecaster', assets, forecasterFile)
+  const damaged = (why: string) => new SeqloomError('ERR_FORMAT', `${folder}: ${forecasterFile}: ${why}`)
+  if (!isRecord(saved)) throw damaged('expected an object')
+  try {
+    const settings = forecasterSettings(saved.settings as object)
+    const history = readSeries('history', saved.history as number[][], settings)
+    const { variables, horizon, transform } = settings
+    const scaling = isRecord(saved.scaling) ? saved.scaling : {}
+    const numbers = (value: unknown, accepts: (x: number) => boolean): number[] => {
+      const right = Array.isArray(value) && value.length === variables.length && value.every((x) => accepts(x))
+      if (!right) throw damaged('scaling must have a finite number for each variable')
+      return value
+    }
+    const means = numbers(scaling.means, Number.isFinite)
+    const deviations = numbers(scaling.deviations, (x) => Number.isFinite(x) && x > 0)
+    const outputs = quantileCount * horizon * variables.length
+    if (
+      !(model instanceof Sequential) ||
+      model.topology().outputs[0]?.shape.at(-1) !== outputs ||
+      history.length === 0
+    ) {
+      throw damaged(`a forecaster of these settings has a history and a model with ${outputs} outputs`)
+    }
+    return { model, settings, scaling: new Scaling(transform, means, deviations), history }
+  } catch (error) {
+    if (error instanceof SeqloomError && error.code !== 'ERR_FORMAT') throw damaged(error.message)
+    throw error
+  }
+}

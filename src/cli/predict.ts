@@ -23,6 +23,9 @@ export interface PredictOptions {
  */
 export async function predict(texts: readonly string[], options: PredictOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
+  if (texts.length > 0 && options.data !== undefined) {
+    throw new SeqloomError('ERR_OPTION', 'give texts or --data, not both')
+  }
   await interruptible(async (signal) => {
     if (await isForecaster(options.model)) {
       if (texts.length > 0)
@@ -48,7 +51,6 @@ function source(
   signal: AbortSignal,
 ): AsyncIterable<string[]> | Iterable<string[]> {
   if (data === undefined) return texts.length > 0 ? inBatches(texts) : lines(process.stdin, signal)
-  if (texts.length > 0) throw new SeqloomError('ERR_OPTION', 'give texts or --data, not both')
   return column(data, text)
 }
 

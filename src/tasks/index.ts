@@ -10,11 +10,16 @@ export type { ForecastMeasures } from './forecastErrors.js'
 export type { Forecast } from './forecaster.js'
 export { Forecaster } from './forecaster.js'
 export type {
-  ForecasterEpoch,
   ForecasterOptions,
-  ForecasterProgress,
   TrainForecasterOptions,
 } from './forecasterOptions.js'
+export type {
+  Answer,
+  AnswerEvaluation,
+  QuestionAnswererOptions,
+  TrainAnswererOptions,
+} from './questionAnswerer.js'
+export { QuestionAnswerer } from './questionAnswerer.js'
 export type { LabelledText } from './rows.js'
 export type {
   SequenceTaggerOptions,
@@ -24,5 +29,7 @@ export type {
 } from './sequenceTagger.js'
 export { SequenceTagger } from './sequenceTagger.js'
 export type { Observation, Series } from './series.js'
+export type { AnsweredQuestion, StoryQuestion } from './stories.js'
+export type { TaskEpoch, TaskListeners, TaskProgress } from './taskReports.js'
 export type { Prediction } from './textClassifier.js'
 export { TextClassifier } from './textClassifier.js'

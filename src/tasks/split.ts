@@ -22,7 +22,7 @@ export function randomSplit(count: number, fraction: number, seed: number): Spli
 }
 
 /** Uniform numbers from 0 to 1 by the generator sfc32 (Doty-Humphrey, PractRand), keyed by the seed. */
-function randomSource(seed: number): () => number {
+export function randomSource(seed: number): () => number {
   let a = 0
   let b = seed | 0
   let c = Math.floor(seed / 2 ** 32) | 0

@@ -1,6 +1,6 @@
 import { configure } from '../engine.js'
 import { AbortError } from '../errors.js'
-import { type Forecast, Forecaster, type ForecasterEpoch, type ForecasterOptions } from '../tasks/index.js'
+import { type Forecast, Forecaster, type ForecasterOptions, type TaskEpoch } from '../tasks/index.js'
 import { checkFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { note, print, printJson } from './output.js'
@@ -31,8 +31,8 @@ export async function trainForecast(options: TrainForecastOptions): Promise<void
     const series = await readSeriesColumns(options.data, variables)
     const started = performance.now()
     const { epochs, batchSize, learningRate, validationSplit, json, out } = options
-    let last: ForecasterEpoch | undefined
-    const onEpoch = (epoch: ForecasterEpoch) => {
+    let last: TaskEpoch | undefined
+    const onEpoch = (epoch: TaskEpoch) => {
       last = epoch
       report(epoch, json)
     }
@@ -53,7 +53,7 @@ export async function trainForecast(options: TrainForecastOptions): Promise<void
   })
 }
 
-function report({ epoch, epochs, loss, valLoss, seconds }: ForecasterEpoch, json: boolean): void {
+function report({ epoch, epochs, loss, valLoss, seconds }: TaskEpoch, json: boolean): void {
   if (json) {
     printJson({ event: 'epoch', epoch, loss, val_loss: valLoss, seconds })
     return

@@ -16,6 +16,7 @@ import {
 } from './forecasterOptions.js'
 import { type ForecasterParts, readForecaster, saveForecaster } from './savedForecaster.js'
 import { type Observation, readRow, readSeries, Scaling, type Series } from './series.js'
+import { withoutAccuracy } from './taskReports.js'
 
 /** What a variable will be. */
 export interface Forecast {
@@ -87,7 +88,6 @@ export class Forecaster<const Name extends string = 'value'> {
     const validation = held > 0 ? windows('validation part', last, scaling, this.#settings) : undefined
     const model = this.#parts?.model ?? forecasterModel(this.#settings)
     const parts: ForecasterParts = { model, settings: this.#settings, scaling, history: rows }
-    const { onProgress, onEpoch } = settings
     try {
       return await fitTask(
         parts,
@@ -95,11 +95,7 @@ export class Forecaster<const Name extends string = 'value'> {
           ...{ x, y, rows: count, loss: quantileLoss(this.#settings.interval) },
           validationData: validation && [validation.x, validation.y],
         },
-        {
-          ...settings,
-          ...(onProgress && { onProgress: ({ accuracy, ...progress }) => onProgress(progress) }),
-          ...(onEpoch && { onEpoch: ({ accuracy, valAccuracy, ...epoch }) => onEpoch(epoch) }),
-        },
+        { ...settings, ...withoutAccuracy(settings) },
       )
     } finally {
       this.#parts = parts

@@ -1,5 +1,6 @@
 import { abortSignal, checkOptions, custom, flag, given, integer, number, oneOf, positive, seed } from '../options.js'
-import { type ClassifierEpoch, type ClassifierProgress, callback } from './classifierOptions.js'
+import { callback } from './classifierOptions.js'
+import type { TaskListeners } from './taskReports.js'
 
 /** How a forecaster is built. */
 export interface ForecasterOptions<Name extends string = string> {
@@ -68,14 +69,8 @@ export function forecasterSettings(options: ForecasterOptions): ForecasterSettin
   return { variables: ['value'], ...defaults, ...given(options) }
 }
 
-/** Where the training of a forecaster stands after a batch; rows are windows. */
-export type ForecasterProgress = Omit<ClassifierProgress, 'accuracy'>
-
-/** What an epoch of a forecaster came to; losses are the mean quantile loss of scaled values. */
-export type ForecasterEpoch = Omit<ClassifierEpoch, 'accuracy' | 'valAccuracy'>
-
 /** How a forecaster is trained. */
-export interface TrainForecasterOptions {
+export interface TrainForecasterOptions extends TaskListeners {
   /** Default 40. */
   readonly epochs?: number
   /** How many windows a training step takes; default 32. */
@@ -88,10 +83,6 @@ export interface TrainForecasterOptions {
   readonly restoreBest?: boolean
   /** Stops training: `train` rejects with an AbortError, and the forecaster has the best weights so far. */
   readonly signal?: AbortSignal
-  /** Called as batches end; quick batches may be reported together. */
-  readonly onProgress?: (progress: ForecasterProgress) => void
-  /** Called, and awaited, as each epoch ends. */
-  readonly onEpoch?: (epoch: ForecasterEpoch) => void | Promise<void>
 }
 
 const trainingDefaults = {

@@ -10,9 +10,7 @@ export type { ForecastMeasures } from './forecastErrors.js'
 export type { Forecast } from './forecaster.js'
 export { Forecaster } from './forecaster.js'
 export type {
-  ForecasterEpoch,
   ForecasterOptions,
-  ForecasterProgress,
   TrainForecasterOptions,
 } from './forecasterOptions.js'
 export type {
@@ -23,6 +21,13 @@ export type {
   TokenUnit,
   TrainGeneratorOptions,
 } from './generatorOptions.js'
+export type {
+  Answer,
+  AnswerEvaluation,
+  QuestionAnswererOptions,
+  TrainAnswererOptions,
+} from './questionAnswerer.js'
+export { QuestionAnswerer } from './questionAnswerer.js'
 export type { LabelledText } from './rows.js'
 export type {
   SequenceTaggerOptions,
@@ -32,6 +37,8 @@ export type {
 } from './sequenceTagger.js'
 export { SequenceTagger } from './sequenceTagger.js'
 export type { Observation, Series } from './series.js'
+export type { AnsweredQuestion, StoryQuestion } from './stories.js'
+export type { TaskEpoch, TaskListeners, TaskProgress } from './taskReports.js'
 export type { Prediction } from './textClassifier.js'
 export { TextClassifier } from './textClassifier.js'
 export { TextGenerator } from './textGenerator.js'

@@ -16,7 +16,7 @@ const quick = { epochs: 12, learningRate: 0.01, batchSize: 8 } as const
 
 describe('a trained Forecaster', () => {
   const forecaster = new tasks.Forecaster(options)
-  const epochs: tasks.ForecasterEpoch[] = []
+  const epochs: tasks.TaskEpoch[] = []
   let history: Awaited<ReturnType<typeof forecaster.train>>
   let folder: string
 

@@ -29,16 +29,16 @@ mod linux {
     use super::super::MAX_THREADS;
     use super::super::barrier::Padded;
 
-    /// The core on which each member of the one running team last was; negative where that is not known.
-    static CORES: [Padded<AtomicI32>; MAX_THREADS] = [const { Padded(AtomicI32::new(-1)) }; MAX_THREADS];
+    /// The core on which each member of the one running team last was, plus one; 0 where that is not known.
+    static CORES: [Padded<AtomicI32>; MAX_THREADS] = [const { Padded(AtomicI32::new(0)) }; MAX_THREADS];
 
     pub(super) fn arrives(index: usize) {
-        CORES[index].0.store(core(), Ordering::Relaxed);
+        CORES[index].0.store(core() + 1, Ordering::Relaxed);
     }
 
     pub(super) fn part(index: usize, others: Range<usize>) {
         let core = core();
-        let is_here = |other: usize| other != index && CORES[other].0.load(Ordering::Relaxed) == core;
+        let is_here = |other: usize| other != index && CORES[other].0.load(Ordering::Relaxed) == core + 1;
         // The caller's thread belongs to the user.
         if index > 0 && others.into_iter().any(is_here) {
             leave(core);

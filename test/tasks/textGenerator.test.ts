@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { SeqloomError, tasks, text } from 'seqloom'
 import { afterAll, describe, expect, it } from 'vitest'
 import { TextStream } from '../../src/tasks/textStream.js'
+import { subwordTokenizer } from '../../src/text/index.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'seqloom-generator-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -103,7 +104,7 @@ describe('text.subwordTokenizer', () => {
 
 describe('a stream of text', () => {
   it('holds back what may be unfinished', async () => {
-    const tokenizer = await text.subwordTokenizer(['plain'])
+    const tokenizer = await subwordTokenizer(['plain'])
     const ids = tokenizer.encodeSync(['漢 END more'])[0] as Int32Array
     const stream = new TextStream(tokenizer, Int32Array.of(5), ['END'])
     const pieces = Array.from(ids, (id) => stream.push(Int32Array.of(id)))

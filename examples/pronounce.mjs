@@ -8,7 +8,7 @@ import { dictionary } from 'cmu-pronouncing-dictionary'
 import { tasks } from 'seqloom'
 
 const every = Number(process.argv[2] ?? 1)
-const epochs = Number(process.argv[3] ?? 18)
+const epochs = Number(process.argv[3] ?? 16)
 const [learningRate, batchSize, units] = [0.002, 128, every > 1 ? 64 : 256]
 
 // Further pronunciations of a word are listed as word(2), word(3), …

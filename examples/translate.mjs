@@ -13,7 +13,7 @@ import { tasks } from 'seqloom'
 const file = process.argv[2] ?? join(process.env.SEQLOOM_SHARED ?? '../shared', 'data', 'fra-eng.zip')
 const picture = process.argv[3]
 const every = Number(process.argv[4] ?? 1)
-const epochs = Number(process.argv[5] ?? 10)
+const epochs = Number(process.argv[5] ?? 7)
 const [learningRate, batchSize, longest, units] = [0.002, 128, 10, every > 1 ? 64 : 256]
 
 const data = readFileSync(file)
@@ -36,7 +36,7 @@ const heldOut = used.filter(isHeldOut)
 const training = used.filter((row) => !isHeldOut(row))
 console.log(`${used.length} pairs: ${training.length} to train on, ${heldOut.length} held out`)
 
-const translator = new tasks.Translator({ units, embedding: 128, dropout: 0.3, minFrequency: 2, seed: 1 })
+const translator = new tasks.Translator({ units, embedding: 128, dropout: 0.3, minFrequency: 3, seed: 1 })
 await translator.train(training, {
   ...{ epochs, batchSize, learningRate, validationSplit: 0.01 },
   // The step falls along a cosine to nearly nothing.

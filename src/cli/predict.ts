@@ -27,12 +27,12 @@ export async function predict(texts: readonly string[], options: PredictOptions)
     throw new SeqloomError('ERR_OPTION', 'give texts or --data, not both')
   }
   await interruptible(async (signal) => {
+    const batches = source(texts, options, signal)
     if (await isForecaster(options.model)) {
       if (texts.length > 0)
         throw new SeqloomError('ERR_OPTION', `${options.model} is a forecaster, which takes no texts`)
       return await predictForecast(options)
     }
-    const batches = source(texts, options, signal)
     const classifier = await TextClassifier.load(options.model)
     for await (const batch of batches) {
       const predictions = await classifier.predict(batch, { signal })

@@ -133,7 +133,9 @@ export class QuestionAnswerer {
     const parts = this.#parts ?? { model: readerModel(this.#settings, reader.size), reader }
     const { x, y } = examples(where, reader.readHidden(training, this.#settings.seed), training)
     const held =
-      validation.length > 0 ? examples(`${where}: validation`, reader.read(validation), validation) : undefined
+      validation.length > 0
+        ? examples(`${where}: validation`, reader.readHidden(validation, this.#settings.seed + 1), validation)
+        : undefined
     this.#parts = parts
     return await fitTask(
       parts,

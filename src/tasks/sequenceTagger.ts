@@ -7,6 +7,7 @@ import { labellingModel } from './classifierModel.js'
 import {
   type PredictTextsOptions,
   predictionSettings,
+  type TextClassifierOptions,
   type TrainClassifierOptions,
   trainingSettings,
 } from './classifierOptions.js'
@@ -23,23 +24,10 @@ export interface TaggedTokens {
 }
 
 /** How a tagger is built. */
-export interface SequenceTaggerOptions {
-  /** The recurrent cell; default `'lstm'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
-  /** Whether every recurrent layer reads in both directions; default true. */
-  readonly bidirectional?: boolean
-  /** The number of recurrent layers; default 1. */
-  readonly layers?: number
-  /** The size of a recurrent layer's state, in each direction; default 64. */
-  readonly units?: number
-  /** The size of a token's vector; default 64. */
-  readonly embedding?: number
-  /** The rate of dropout after the embedding and before the tags; default 0. */
-  readonly dropout?: number
+export interface SequenceTaggerOptions
+  extends Omit<TextClassifierOptions, 'tokenizer' | 'maxVocabulary' | 'maxLength'> {
   /** How often a token must occur in the training rows to be told apart from unknown ones; default 2, so that there are unknown ones to learn from. */
   readonly minFrequency?: number
-  /** The seed of the first weights, of the split and of the order of training; default 0. */
-  readonly seed?: number
 }
 
 const defaults = {

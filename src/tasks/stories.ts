@@ -16,7 +16,7 @@ export interface AnsweredQuestion extends StoryQuestion {
 }
 
 /** How many unknown words of one story can be told apart. */
-const placeholderCount = 64
+const placeholderCount = 24
 
 /** The words of a text, in lower case; every punctuation mark is a word. */
 export function wordsOf(text: string): string[] {

@@ -25,7 +25,7 @@ function made(count: number, seed: number, people = names, shades = colours): ta
   })
 }
 
-const small = { units: 16, embedding: 16, seed: 3 } as const
+const small = { units: 24, embedding: 24, seed: 3 } as const
 const quick = { epochs: 12, batchSize: 16, learningRate: 0.01 } as const
 
 describe('a trained QuestionAnswerer', () => {

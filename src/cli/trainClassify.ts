@@ -1,11 +1,11 @@
 import { configure } from '../engine.js'
-import { AbortError } from '../errors.js'
-import { type ClassifierEpoch, type ClassifierProgress, type LabelledText, TextClassifier } from '../tasks/index.js'
+import { type ClassifierEpoch, type ClassifierProgress, TextClassifier } from '../tasks/index.js'
 import { checkFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { note, printJson } from './output.js'
-import { reporter, type View } from './progress.js'
+import type { View } from './progress.js'
 import { readRows } from './rows.js'
+import { type Trained, trainAndSave } from './trainAndSave.js'
 
 /** The options of `seqloom train classify`. */
 export interface TrainClassifyOptions {
@@ -48,56 +48,24 @@ export async function trainClassify(options: TrainClassifyOptions): Promise<void
     ...{ cell, bidirectional, layers, units, embedding, dropout, maxVocabulary, maxLength, seed },
   })
   await interruptible(async (signal) => {
-    await trainAndSave(classifier, await readRows(options), options, signal)
+    const rows = await readRows(options)
+    const { epochs, batchSize, learningRate, validationSplit } = options
+    await trainAndSave(
+      classifier,
+      options,
+      view,
+      (listeners) => classifier.train(rows, { epochs, batchSize, learningRate, validationSplit, signal, ...listeners }),
+      (trained) => finish(trained, options),
+    )
   })
 }
 
-async function trainAndSave(
-  classifier: TextClassifier,
-  rows: readonly LabelledText[],
-  options: TrainClassifyOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const started = performance.now()
-  const { out, epochs, batchSize, learningRate, validationSplit } = options
-  const show = reporter(options.json, view)
-  const finished: ClassifierEpoch[] = []
-  let interruption: AbortError | undefined
-  try {
-    await classifier.train(rows, {
-      ...{ epochs, batchSize, learningRate, validationSplit, signal },
-      onProgress: (progress) => show.progress(progress),
-      onEpoch: (epoch) => {
-        finished.push(epoch)
-        show.epoch(epoch)
-      },
-    })
-  } catch (error) {
-    if (!(error instanceof AbortError)) throw error
-    interruption = error
-  } finally {
-    show.close()
-  }
-  if (classifier.ready) {
-    await classifier.save(out)
-    finish(finished, options, interruption !== undefined, (performance.now() - started) / 1000)
-  }
-  if (interruption) throw interruption
-}
-
-function finish(
-  finished: readonly ClassifierEpoch[],
-  options: TrainClassifyOptions,
-  interrupted: boolean,
-  seconds: number,
-) {
-  const last = finished.at(-1)
-  const best = finished.find(({ epoch }) => epoch === last?.best)
+function finish({ last, best, interrupted, seconds }: Trained<ClassifierEpoch>, options: TrainClassifyOptions): void {
   if (options.json) {
     printJson({
       event: 'done',
       model: options.out,
-      epochs: finished.length,
+      epochs: last?.epoch ?? 0,
       best_epoch: best?.epoch,
       loss: best?.loss,
       accuracy: best?.accuracy,

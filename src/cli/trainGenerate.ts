@@ -1,12 +1,13 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { configure } from '../engine.js'
-import { AbortError, SeqloomError } from '../errors.js'
+import { SeqloomError } from '../errors.js'
 import { type GeneratorEpoch, type GeneratorProgress, TextGenerator, type TokenUnit } from '../tasks/index.js'
 import { checkFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { note, printJson } from './output.js'
-import { reporter, type View } from './progress.js'
+import type { View } from './progress.js'
+import { type Trained, trainAndSave } from './trainAndSave.js'
 
 /** The options of `seqloom train generate`. */
 export interface TrainGenerateOptions {
@@ -49,51 +50,23 @@ export async function trainGenerate(options: TrainGenerateOptions): Promise<void
   })
   const backupDir = join(out, 'backup')
   if (!resume) await rm(backupDir, { recursive: true, force: true })
-  await interruptible(async (signal) => trainAndSave(generator, await read(data), options, backupDir, signal))
-}
-
-async function trainAndSave(
-  generator: TextGenerator,
-  text: string,
-  options: TrainGenerateOptions,
-  backupDir: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const started = performance.now()
-  const { out, epochs, batchSize, time, learningRate, validationSplit } = options
-  const show = reporter(options.json, view)
-  let last: GeneratorEpoch | undefined
-  let best: GeneratorEpoch | undefined
-  let interruption: AbortError | undefined
-  try {
-    await generator.train(text, {
-      ...{ epochs, batchSize, time, learningRate, validationSplit, backupDir, signal },
-      onProgress: (progress) => show.progress(progress),
-      onEpoch: (epoch) => {
-        last = epoch
-        if (epoch.best === epoch.epoch) best = epoch
-        show.epoch(epoch)
-      },
-    })
-  } catch (error) {
-    if (!(error instanceof AbortError)) throw error
-    interruption = error
-  } finally {
-    show.close()
-  }
-  if (generator.ready) {
-    await generator.save(out)
-    finish(best, last, options, interruption !== undefined, (performance.now() - started) / 1000)
-  }
-  if (interruption) throw interruption
+  await interruptible(async (signal) => {
+    const text = await read(data)
+    const { epochs, batchSize, time, learningRate, validationSplit } = options
+    const given = { epochs, batchSize, time, learningRate, validationSplit, backupDir, signal }
+    await trainAndSave(
+      generator,
+      options,
+      view,
+      (listeners) => generator.train(text, { ...given, ...listeners }),
+      (trained) => finish(trained, options),
+    )
+  })
 }
 
 function finish(
-  best: GeneratorEpoch | undefined,
-  last: GeneratorEpoch | undefined,
+  { last, best, interrupted, seconds }: Trained<GeneratorEpoch>,
   { out, json }: TrainGenerateOptions,
-  interrupted: boolean,
-  seconds: number,
 ): void {
   if (json) {
     const { loss, valLoss } = best ?? {}

@@ -1,11 +1,11 @@
 import { configure } from '../engine.js'
-import { AbortError } from '../errors.js'
-import { type TranslationRow, Translator, type TranslatorEpoch, type TranslatorProgress } from '../tasks/index.js'
+import { Translator, type TranslatorEpoch, type TranslatorProgress } from '../tasks/index.js'
 import { checkFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { note, printJson } from './output.js'
-import { reporter, type View } from './progress.js'
+import type { View } from './progress.js'
 import { readTranslations } from './rows.js'
+import { type Trained, trainAndSave } from './trainAndSave.js'
 
 /** The options of `seqloom train translate`. */
 export interface TrainTranslateOptions {
@@ -51,54 +51,26 @@ export async function trainTranslate(options: TrainTranslateOptions): Promise<vo
     ...{ sourceTokenizer, targetTokenizer, lowercase },
   })
   await interruptible(async (signal) => {
-    await trainAndSave(translator, await readTranslations(options), options, signal)
+    const rows = await readTranslations(options)
+    const { epochs, batchSize, learningRate, scheduledSampling, validationSplit } = options
+    const given = { epochs, batchSize, learningRate, scheduledSampling, validationSplit, signal }
+    await trainAndSave(
+      translator,
+      options,
+      view,
+      (listeners) => translator.train(rows, { ...given, ...listeners }),
+      (trained) => finish(trained, options),
+    )
   })
 }
 
-async function trainAndSave(
-  translator: Translator,
-  rows: readonly TranslationRow[],
-  options: TrainTranslateOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const started = performance.now()
-  const { out, epochs, batchSize, learningRate, scheduledSampling, validationSplit } = options
-  const show = reporter(options.json, view)
-  const finished: TranslatorEpoch[] = []
-  let interruption: AbortError | undefined
-  try {
-    await translator.train(rows, {
-      ...{ epochs, batchSize, learningRate, scheduledSampling, validationSplit, signal },
-      onProgress: (progress) => show.progress(progress),
-      onEpoch: (epoch) => {
-        finished.push(epoch)
-        show.epoch(epoch)
-      },
-    })
-  } catch (error) {
-    if (!(error instanceof AbortError)) throw error
-    interruption = error
-  } finally {
-    show.close()
-  }
-  if (translator.ready) {
-    await translator.save(out)
-    finish(finished, options, interruption !== undefined, (performance.now() - started) / 1000)
-  }
-  if (interruption) throw interruption
-}
-
 function finish(
-  finished: readonly TranslatorEpoch[],
+  { last, best, interrupted, seconds }: Trained<TranslatorEpoch>,
   { json, out }: TrainTranslateOptions,
-  interrupted: boolean,
-  seconds: number,
-) {
-  const last = finished.at(-1)
-  const best = finished.find(({ epoch }) => epoch === last?.best)
+): void {
   if (json) {
     printJson({
-      ...{ event: 'done', model: out, epochs: finished.length, best_epoch: best?.epoch },
+      ...{ event: 'done', model: out, epochs: last?.epoch ?? 0, best_epoch: best?.epoch },
       ...{ loss: best?.loss, val_loss: best?.valLoss, interrupted, seconds },
     })
     return

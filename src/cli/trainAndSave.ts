@@ -1,0 +1,59 @@
+import { AbortError } from '../errors.js'
+import { type Epoch, type Progress, reporter, type View } from './progress.js'
+
+/** What learns and can be saved. */
+interface Learner {
+  readonly ready: boolean
+  save(folder: string): Promise<void>
+}
+
+/** What hears of a training. */
+interface Listeners<P, E> {
+  readonly onProgress: (progress: P) => void
+  readonly onEpoch: (epoch: E) => void
+}
+
+/** What a training came to. */
+export interface Trained<E> {
+  /** The last epoch of this run. */
+  readonly last: E | undefined
+  /** The epoch whose model was saved, if it was of this run. */
+  readonly best: E | undefined
+  readonly interrupted: boolean
+  readonly seconds: number
+}
+
+/** Trains with progress shown, saves what was learned and tells `finish`; an interrupt does the same and then rejects with its AbortError. */
+export async function trainAndSave<P extends Progress, E extends Epoch & { readonly best: number }>(
+  learner: Learner,
+  { out, json }: { readonly out: string; readonly json: boolean },
+  view: View<P, E>,
+  train: (listeners: Listeners<P, E>) => Promise<unknown>,
+  finish: (trained: Trained<E>) => void,
+): Promise<void> {
+  const started = performance.now()
+  const show = reporter(json, view)
+  const epochs: E[] = []
+  let interruption: AbortError | undefined
+  try {
+    await train({
+      onProgress: (progress) => show.progress(progress),
+      onEpoch: (epoch) => {
+        epochs.push(epoch)
+        show.epoch(epoch)
+      },
+    })
+  } catch (error) {
+    if (!(error instanceof AbortError)) throw error
+    interruption = error
+  } finally {
+    show.close()
+  }
+  if (learner.ready) {
+    await learner.save(out)
+    const last = epochs.at(-1)
+    const best = epochs.find(({ epoch }) => epoch === last?.best)
+    finish({ last, best, interrupted: interruption !== undefined, seconds: (performance.now() - started) / 1000 })
+  }
+  if (interruption) throw interruption
+}

@@ -104,6 +104,7 @@ function train(): Command {
     .option('--learning-rate <x>', "Adam's step", positive, 0.001)
     .option('--validation-split <share>', 'share of rows kept apart to measure', fraction, 0.1)
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
+    .option('--resume', 'go on with an interrupted training of the same options', false)
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainClassify)

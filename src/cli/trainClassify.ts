@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { configure } from '../engine.js'
 import { type ClassifierEpoch, type ClassifierProgress, TextClassifier } from '../tasks/index.js'
 import { checkFolder } from './folder.js'
@@ -26,6 +28,7 @@ export interface TrainClassifyOptions {
   readonly learningRate: number
   readonly validationSplit: number
   readonly seed: number
+  readonly resume: boolean
   readonly json: boolean
   readonly threads?: number
 }
@@ -39,7 +42,7 @@ const view: View<ClassifierProgress, ClassifierEpoch> = {
   }),
 }
 
-/** Trains a text classifier and saves the best model; an interrupt saves the best so far and then rejects with an AbortError. */
+/** Trains a text classifier and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainClassify(options: TrainClassifyOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
   await checkFolder(options.out)
@@ -47,14 +50,17 @@ export async function trainClassify(options: TrainClassifyOptions): Promise<void
   const classifier = new TextClassifier({
     ...{ cell, bidirectional, layers, units, embedding, dropout, maxVocabulary, maxLength, seed },
   })
+  const backupDir = join(options.out, 'backup')
+  if (!options.resume) await rm(backupDir, { recursive: true, force: true })
   await interruptible(async (signal) => {
     const rows = await readRows(options)
     const { epochs, batchSize, learningRate, validationSplit } = options
+    const given = { epochs, batchSize, learningRate, validationSplit, backupDir, signal }
     await trainAndSave(
       classifier,
       options,
       view,
-      (listeners) => classifier.train(rows, { epochs, batchSize, learningRate, validationSplit, signal, ...listeners }),
+      (listeners) => classifier.train(rows, { ...given, ...listeners }),
       (trained) => finish(trained, options),
     )
   })
@@ -81,5 +87,6 @@ function finish({ last, best, interrupted, seconds }: Trained<ClassifierEpoch>, 
   const which = best
     ? `the model of epoch ${best.epoch} (${kind} accuracy ${measured?.toFixed(4)})`
     : 'the model as it is'
-  note(`${interrupted ? 'interrupted: ' : ''}saved ${which} in ${options.out}`)
+  const goOn = interrupted ? '; --resume goes on' : ''
+  note(`${interrupted ? 'interrupted: ' : ''}saved ${which} in ${options.out}${goOn}`)
 }

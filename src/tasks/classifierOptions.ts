@@ -1,4 +1,16 @@
-import { abortSignal, checkOptions, custom, flag, given, integer, number, oneOf, positive, seed } from '../options.js'
+import {
+  abortSignal,
+  checkOptions,
+  custom,
+  filePath,
+  flag,
+  given,
+  integer,
+  number,
+  oneOf,
+  positive,
+  seed,
+} from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import type { LabelledText } from './rows.js'
 
@@ -113,6 +125,11 @@ export interface TrainClassifierOptions<Row = LabelledText> {
   readonly validationData?: readonly Row[]
   /** Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without validation, those of training) are put back in the end; default true. */
   readonly restoreBest?: boolean
+  /**
+   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
+   * in the end.
+   */
+  readonly backupDir?: string
   /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
   readonly signal?: AbortSignal
   /** Called as batches end; quick batches may be reported together. */
@@ -150,6 +167,7 @@ export function trainingSettings<Row>(
       validationSplit: number(0, 1),
       validationData: custom(`an array of ${row}`, Array.isArray),
       restoreBest: flag,
+      backupDir: filePath,
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

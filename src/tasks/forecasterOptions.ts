@@ -1,4 +1,16 @@
-import { abortSignal, checkOptions, custom, flag, given, integer, number, oneOf, positive, seed } from '../options.js'
+import {
+  abortSignal,
+  checkOptions,
+  custom,
+  filePath,
+  flag,
+  given,
+  integer,
+  number,
+  oneOf,
+  positive,
+  seed,
+} from '../options.js'
 import { callback } from './classifierOptions.js'
 import type { TaskListeners } from './taskReports.js'
 
@@ -81,6 +93,11 @@ export interface TrainForecasterOptions extends TaskListeners {
   readonly validationSplit?: number
   /** Whether the weights of the epoch with the lowest validation loss (without validation, training loss) are put back in the end; default true. */
   readonly restoreBest?: boolean
+  /**
+   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
+   * in the end.
+   */
+  readonly backupDir?: string
   /** Stops training: `train` rejects with an AbortError, and the forecaster has the best weights so far. */
   readonly signal?: AbortSignal
 }
@@ -102,6 +119,7 @@ export function forecasterTraining(options: TrainForecasterOptions) {
       learningRate: positive,
       validationSplit: number(0, 1),
       restoreBest: flag,
+      backupDir: filePath,
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

@@ -1,5 +1,17 @@
 import { type GenerateOptions, generateChecks } from '../model/generate.js'
-import { abortSignal, checkOptions, custom, flag, given, integer, number, oneOf, positive, seed } from '../options.js'
+import {
+  abortSignal,
+  checkOptions,
+  custom,
+  filePath,
+  flag,
+  given,
+  integer,
+  number,
+  oneOf,
+  positive,
+  seed,
+} from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { callback } from './classifierOptions.js'
 
@@ -143,7 +155,7 @@ export function generatorTraining(options: TrainGeneratorOptions): GeneratorTrai
       learningRate: positive,
       validationSplit: number(0, 1),
       restoreBest: flag,
-      backupDir: custom('a path', (value) => typeof value === 'string' && value.length > 0),
+      backupDir: filePath,
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

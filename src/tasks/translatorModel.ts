@@ -64,8 +64,10 @@ export function translatorModel(settings: TranslatorSettings, sourceSize: number
     const keys = one(dense({ units, useBias: false, name: 'attention_keys' }).apply(memory))
     const read = list(attention({ returnAttentionScores: true }).apply([written, memory, keys]))
     alignment = read[1] as SymbolicTensor
-    written = one(dense({ units, activation: 'tanh' }).apply(joined([written, read[0] as SymbolicTensor, before])))
+    written = joined([written, read[0] as SymbolicTensor, before])
   }
+  // Vocabularies are large: what was written, read and said before is brought to `units` first (the papers' deep output and attentional state).
+  written = one(dense({ units, activation: 'tanh', name: 'attended' }).apply(written))
   const projection = dense({ units: targetSize, activation: 'softmax', name: 'words' })
   const words = one(projection.apply(dropped(written)))
   const guess = one(mostProbable().apply(words))

@@ -3,6 +3,8 @@ import { runSliced } from '../data/slices.js'
 import type { TensorLike } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
 import type { Functional } from '../model/index.js'
+import { type AttentionMap, attentionMap } from './attentionMaps.js'
+import { attentionPicture } from './attentionPicture.js'
 import { captionerModel } from './captionerModel.js'
 import {
   type CaptionerOptions,
@@ -31,15 +33,6 @@ import { type CaptionerParts, readCaptioner, saveCaptioner } from './savedCaptio
 import { rowsByKey, splitByKey } from './split.js'
 import { scores, type WrittenScores } from './translationScores.js'
 import type { Writing } from './units.js'
-
-/** Where a captioner looks as it writes a token. */
-export interface AttentionMap {
-  readonly token: string
-  /** `weights[i][j]`: the share of the attention that the patch in row i and column j gets; annotations are one row. */
-  readonly weights: readonly (readonly number[])[]
-  /** The place with the largest share; of patches also its middle in the image, in points from the left and from above. */
-  readonly peak: { readonly row: number; readonly column: number; readonly x?: number; readonly y?: number }
-}
 
 /** An image's caption. */
 export interface Caption extends Written {
@@ -94,6 +87,13 @@ export class Captioner {
   /** The model itself; `ERR_STATE` before training. */
   get model(): Functional {
     return this.#existing().model
+  }
+
+  /** The size of the images that it takes; undefined for annotations. `ERR_STATE` before training. */
+  get imageSize(): { readonly height: number; readonly width: number; readonly channels: number } | undefined {
+    const { grid, shape } = this.#existing()
+    const [height, width, channels] = shape as [number, number, number]
+    return grid && { height, width, channels }
   }
 
   /** How images are cut into patches; undefined for annotations. `ERR_STATE` before training. */
@@ -175,6 +175,25 @@ export class Captioner {
     return { ...measured, ...scores(parts.target, references, texts) }
   }
 
+  /**
+   * A picture (SVG) of where the captioner looked: the image, and once more for each token of its caption, veiled where it looked less. Rejects with
+   * `ERR_OPTION` for a caption that was written without `alignments`, `ERR_DATA` for an image of another size, and `ERR_UNSUPPORTED` for annotations, which have no
+   * picture.
+   */
+  async attentionPicture(image: Image, caption: Caption): Promise<string> {
+    const where = 'Captioner.attentionPicture'
+    const { grid, shape } = this.#existing()
+    if (!grid)
+      throw new SeqloomError('ERR_UNSUPPORTED', `${where}: it was trained on annotations, which are no pictures`)
+    const { attention } = caption
+    const fits = attention?.every(({ weights }) => weights.length === grid.rows && weights[0]?.length === grid.columns)
+    if (!attention || !fits) {
+      throw new SeqloomError('ERR_OPTION', `${where}: give a caption that this captioner wrote with alignments: true`)
+    }
+    const { values } = await runSliced(readSeen(`${where}: image`, 'image', [image], shape))
+    return await attentionPicture(values, shape, grid, attention)
+  }
+
   /** Saves the model and the vocabulary in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
   async save(directory: string): Promise<void> {
     await saveCaptioner(directory, this.#existing())
@@ -238,16 +257,4 @@ function inputOf({ kind, grid }: CaptionerParts, seen: Seen, rows: readonly numb
     data.set(seen.values.subarray(row * places * size, (row + 1) * places * size), at * places * size)
   }
   return { [kind]: { data, shape: [rows.length, places, size] } }
-}
-
-function attentionMap(token: string, shares: Float32Array, grid: PatchGrid | undefined): AttentionMap {
-  const { rows, columns } = grid ?? { rows: 1, columns: shares.length }
-  const weights = Array.from({ length: rows }, (_, row) =>
-    Array.from(shares.subarray(row * columns, (row + 1) * columns)),
-  )
-  const most = shares.indexOf(Math.max(...shares))
-  const [row, column] = [Math.floor(most / columns), most % columns]
-  if (!grid) return { token, weights, peak: { row, column } }
-  const middle = (index: number) => index * grid.stride + grid.size / 2
-  return { token, weights, peak: { row, column, x: middle(column), y: middle(row) } }
 }

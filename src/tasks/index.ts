@@ -1,4 +1,5 @@
-export { type AttentionMap, type Caption, type CaptionEvaluation, Captioner } from './captioner.js'
+export type { AttentionMap } from './attentionMaps.js'
+export { type Caption, type CaptionEvaluation, Captioner } from './captioner.js'
 export type { CaptionerOptions, CaptionOptions, TrainCaptionerOptions } from './captionerOptions.js'
 export type { CaptionRow } from './captionRows.js'
 export type {

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PNG } from 'pngjs'
 import { AbortError, tasks, tensor } from 'seqloom'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectCoded } from '../helpers/errors.js'
@@ -64,6 +65,7 @@ describe('Captioner', () => {
 
   it('shows where it looks for each word', async () => {
     expect(captioner.patches).toEqual({ size: 4, stride: 4, rows: 2, columns: 2 })
+    expect(captioner.imageSize).toEqual({ height: 8, width: 8, channels: 3 })
     const captions = await captioner.caption(
       held.map(({ image }) => image),
       { alignments: true },
@@ -84,6 +86,21 @@ describe('Captioner', () => {
       }),
     )
     expect(right.filter(Boolean).length / right.length).toBeGreaterThan(0.9)
+  })
+
+  it('draws where it looks', async () => {
+    const [{ image }] = held as [Scene]
+    const [caption] = (await captioner.caption([image], { alignments: true })) as [tasks.Caption]
+    const picture = await captioner.attentionPicture(image, caption)
+    expect(picture).toMatch(/^<svg [\s\S]*<\/svg>\n$/)
+    expect(picture.match(/<use /g)).toHaveLength(caption.tokens.length)
+    expect(picture.match(/fill-opacity/g)).toHaveLength(4 * caption.tokens.length)
+    for (const token of caption.tokens) expect(picture).toContain(`>${token}</text>`)
+    const { data, width, height } = PNG.sync.read(Buffer.from(/base64,([^"]+)"/.exec(picture)?.[1] as string, 'base64'))
+    expect([width, height]).toEqual([8, 8])
+    expect([...data.subarray(0, 3)]).toEqual([...image.data.subarray(0, 3)])
+    const [plain] = (await captioner.caption([image])) as [tasks.Caption]
+    await expectCoded(() => captioner.attentionPicture(image, plain), 'ERR_OPTION', /alignments: true/)
   })
 
   it('takes images as tensors, and gives alternatives', async () => {

@@ -1,4 +1,6 @@
 import { AbortError } from '../errors.js'
+import type { TaskEpoch } from '../tasks/index.js'
+import { note, printJson } from './output.js'
 import { type Epoch, type Progress, reporter, type View } from './progress.js'
 
 /** What learns and can be saved. */
@@ -56,4 +58,23 @@ export async function trainAndSave<P extends Progress, E extends Epoch & { reado
     finish({ last, best, interrupted: interruption !== undefined, seconds: (performance.now() - started) / 1000 })
   }
   if (interruption) throw interruption
+}
+
+/** Tells what the training of a task with one loss came to. */
+export function finishWithLoss(
+  { last, best, interrupted, seconds }: Trained<TaskEpoch>,
+  { json, out }: { readonly json: boolean; readonly out: string },
+): void {
+  if (json) {
+    printJson({
+      ...{ event: 'done', model: out, epochs: last?.epoch ?? 0, best_epoch: best?.epoch },
+      ...{ loss: best?.loss, val_loss: best?.valLoss, interrupted, seconds },
+    })
+    return
+  }
+  const kind = best?.valLoss === undefined ? 'training' : 'validation'
+  const which = best
+    ? `the model of epoch ${best.epoch} (${kind} loss ${(best.valLoss ?? best.loss).toFixed(4)})`
+    : 'the model as it is'
+  note(`${interrupted ? 'interrupted: ' : ''}saved ${which} in ${out}`)
 }

@@ -2,11 +2,11 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
-import { type GeneratorEpoch, type GeneratorProgress, TextGenerator, type TokenUnit } from '../tasks/index.js'
+import { type GeneratorEpoch, TextGenerator, type TokenUnit } from '../tasks/index.js'
 import { checkFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { note, printJson } from './output.js'
-import type { View } from './progress.js'
+import { lossView } from './progress.js'
 import { type Trained, trainAndSave } from './trainAndSave.js'
 
 /** The options of `seqloom train generate`. */
@@ -32,12 +32,6 @@ export interface TrainGenerateOptions {
   readonly threads?: number
 }
 
-const view: View<GeneratorProgress, GeneratorEpoch> = {
-  unit: 'tokens',
-  progress: ({ loss }) => ({ loss }),
-  epoch: ({ loss, valLoss }) => ({ loss, val_loss: valLoss }),
-}
-
 /** Trains a text generator and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainGenerate(options: TrainGenerateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
@@ -57,7 +51,7 @@ export async function trainGenerate(options: TrainGenerateOptions): Promise<void
     await trainAndSave(
       generator,
       options,
-      view,
+      lossView('tokens'),
       (listeners) => generator.train(text, { ...given, ...listeners }),
       (trained) => finish(trained, options),
     )

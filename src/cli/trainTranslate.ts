@@ -1,11 +1,10 @@
 import { configure } from '../engine.js'
-import { Translator, type TranslatorEpoch, type TranslatorProgress } from '../tasks/index.js'
+import { Translator } from '../tasks/index.js'
 import { checkFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
-import { note, printJson } from './output.js'
-import type { View } from './progress.js'
+import { lossView } from './progress.js'
 import { readTranslations } from './rows.js'
-import { type Trained, trainAndSave } from './trainAndSave.js'
+import { finishWithLoss, trainAndSave } from './trainAndSave.js'
 
 /** The options of `seqloom train translate`. */
 export interface TrainTranslateOptions {
@@ -34,12 +33,6 @@ export interface TrainTranslateOptions {
   readonly threads?: number
 }
 
-const view: View<TranslatorProgress, TranslatorEpoch> = {
-  unit: 'sequences',
-  progress: ({ loss }) => ({ loss }),
-  epoch: ({ loss, valLoss }) => ({ loss, val_loss: valLoss }),
-}
-
 /** Trains a translator and saves the best model; an interrupt saves the best so far and then rejects with an AbortError. */
 export async function trainTranslate(options: TrainTranslateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
@@ -57,27 +50,9 @@ export async function trainTranslate(options: TrainTranslateOptions): Promise<vo
     await trainAndSave(
       translator,
       options,
-      view,
+      lossView('sequences'),
       (listeners) => translator.train(rows, { ...given, ...listeners }),
-      (trained) => finish(trained, options),
+      (trained) => finishWithLoss(trained, options),
     )
   })
-}
-
-function finish(
-  { last, best, interrupted, seconds }: Trained<TranslatorEpoch>,
-  { json, out }: TrainTranslateOptions,
-): void {
-  if (json) {
-    printJson({
-      ...{ event: 'done', model: out, epochs: last?.epoch ?? 0, best_epoch: best?.epoch },
-      ...{ loss: best?.loss, val_loss: best?.valLoss, interrupted, seconds },
-    })
-    return
-  }
-  const kind = best?.valLoss === undefined ? 'training' : 'validation'
-  const which = best
-    ? `the model of epoch ${best.epoch} (${kind} loss ${(best.valLoss ?? best.loss).toFixed(4)})`
-    : 'the model as it is'
-  note(`${interrupted ? 'interrupted: ' : ''}saved ${which} in ${out}`)
 }

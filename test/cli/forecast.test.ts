@@ -32,7 +32,7 @@ describe('seqloom train forecast, then predict', () => {
     )
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
     expect(stderr).toMatch(
-      /^epoch 3\/3 {2}loss \d\.\d{4} {2}val_loss \d\.\d{4} {2}\d+\.\d s\nsaved the model of epoch \d/m,
+      /^epoch 3\/3 {2}loss \d\.\d{4} {2}val_loss \d\.\d{4} {2}\d+\.\d s {2}\d+ windows\/s\nsaved the model of epoch \d \(validation loss \d/m,
     )
     const next = await seqloom(['predict', '--model', path('model')])
     const number = '-?[\\d.e-]+'

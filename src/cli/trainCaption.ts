@@ -1,0 +1,79 @@
+import { dirname, resolve } from 'node:path'
+import { readCsv } from '../data/csv.js'
+import { readJsonLines } from '../data/jsonLines.js'
+import { configure } from '../engine.js'
+import { AbortError } from '../errors.js'
+import { Captioner } from '../tasks/index.js'
+import { backupFolder } from './folder.js'
+import { interruptible } from './interrupt.js'
+import { type FilePicture, readPicture, type Size } from './pictures.js'
+import { lossView } from './progress.js'
+import { finishWithLoss, trainAndSave } from './trainAndSave.js'
+
+/** The options of `seqloom train caption`. */
+export interface TrainCaptionOptions {
+  readonly data: string
+  readonly image: string
+  readonly caption: string
+  readonly out: string
+  readonly size?: Size
+  readonly patchSize: number
+  readonly patchStride?: number
+  readonly frontLayers: number
+  readonly annotationSize: number
+  readonly units: number
+  readonly embedding: number
+  readonly dropout: number
+  readonly attentionPenalty: number
+  readonly tokenizer: 'word' | 'character'
+  readonly lowercase: boolean
+  readonly maxVocabulary: number
+  readonly maxLength: number
+  readonly batchSize: number
+  readonly epochs: number
+  readonly learningRate: number
+  readonly validationSplit: number
+  readonly seed: number
+  readonly resume: boolean
+  readonly json: boolean
+  readonly threads?: number
+}
+
+/** Trains a captioner and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
+export async function trainCaption(options: TrainCaptionOptions): Promise<void> {
+  if (options.threads !== undefined) configure({ threads: options.threads })
+  const backupDir = await backupFolder(options.out, options.resume)
+  const { patchSize, patchStride = patchSize, frontLayers, annotationSize, units, embedding, dropout } = options
+  const { attentionPenalty, tokenizer, lowercase, maxVocabulary, maxLength, seed } = options
+  const captioner = new Captioner({
+    ...{ patchSize, patchStride, frontLayers, annotationSize, units, embedding, dropout, attentionPenalty },
+    ...{ tokenizer, lowercase, maxVocabulary, maxLength, seed },
+  })
+  await interruptible(async (signal) => {
+    const rows = await readCaptions(options, signal)
+    const { epochs, batchSize, learningRate, validationSplit } = options
+    const given = { epochs, batchSize, learningRate, validationSplit, backupDir, signal }
+    await trainAndSave(
+      captioner,
+      options,
+      lossView('images'),
+      (listeners) => captioner.train(rows, { ...given, ...listeners }),
+      (trained) => finishWithLoss(trained, options),
+    )
+  })
+}
+
+/** Reads captions, and the image files that they belong to, named from the folder of the data file. */
+async function readCaptions({ data, image, caption, size }: TrainCaptionOptions, signal: AbortSignal) {
+  const read = data.toLowerCase().endsWith('.jsonl') ? readJsonLines : readCsv
+  const pictures = new Map<string, FilePicture>()
+  const rows: { image: FilePicture; caption: string }[] = []
+  for (const row of await read(data, [image, caption])) {
+    const path = resolve(dirname(data), row[image] as string)
+    if (signal.aborted) throw new AbortError(signal)
+    const picture = pictures.get(path) ?? (await readPicture(path, size))
+    pictures.set(path, picture)
+    rows.push({ image: picture, caption: row[caption] as string })
+  }
+  return rows
+}

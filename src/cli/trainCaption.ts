@@ -31,7 +31,7 @@ export interface TrainCaptionOptions {
   readonly maxLength: number
   readonly batchSize: number
   readonly epochs: number
-  readonly learningRate: number
+  readonly learningRate?: number
   readonly validationSplit: number
   readonly seed: number
   readonly resume: boolean
@@ -52,7 +52,7 @@ export async function trainCaption(options: TrainCaptionOptions): Promise<void> 
   await interruptible(async (signal) => {
     const rows = await readCaptions(options, signal)
     const { epochs, batchSize, learningRate, validationSplit } = options
-    const given = { epochs, batchSize, learningRate, validationSplit, backupDir, signal }
+    const given = { epochs, batchSize, validationSplit, backupDir, signal, ...(learningRate && { learningRate }) }
     await trainAndSave(
       captioner,
       options,

@@ -25,7 +25,7 @@ export interface TrainTranslateOptions {
   readonly maxLength: number
   readonly batchSize: number
   readonly epochs: number
-  readonly learningRate: number
+  readonly learningRate?: number
   readonly scheduledSampling: number
   readonly validationSplit: number
   readonly seed: number
@@ -47,7 +47,14 @@ export async function trainTranslate(options: TrainTranslateOptions): Promise<vo
   await interruptible(async (signal) => {
     const rows = await readTranslations(options)
     const { epochs, batchSize, learningRate, scheduledSampling, validationSplit } = options
-    const given = { epochs, batchSize, learningRate, scheduledSampling, validationSplit, signal }
+    const given = {
+      epochs,
+      batchSize,
+      scheduledSampling,
+      validationSplit,
+      signal,
+      ...(learningRate && { learningRate }),
+    }
     // A backup holds no guesses.
     const backup = scheduledSampling > 0 ? {} : { backupDir }
     await trainAndSave(

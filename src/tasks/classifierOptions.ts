@@ -1,16 +1,5 @@
-import {
-  abortSignal,
-  checkOptions,
-  custom,
-  filePath,
-  flag,
-  given,
-  integer,
-  number,
-  oneOf,
-  positive,
-  seed,
-} from '../options.js'
+import { learningRate, type Schedule } from '../optimizers/schedules.js'
+import { abortSignal, checkOptions, custom, filePath, flag, given, integer, number, oneOf, seed } from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import type { LabelledText } from './rows.js'
 
@@ -117,8 +106,8 @@ export interface TrainClassifierOptions<Row = LabelledText> {
   readonly epochs?: number
   /** How many rows a training step takes; default 32. */
   readonly batchSize?: number
-  /** Adam's step; default 0.001. */
-  readonly learningRate?: number
+  /** Adam's step, or a schedule of it; default 0.001. */
+  readonly learningRate?: number | Schedule
   /** The share of the rows, drawn at random by the seed, that is kept apart to measure on; default 0.1. */
   readonly validationSplit?: number
   /** Rows to measure on instead. */
@@ -163,7 +152,7 @@ export function trainingSettings<Row>(
     accepted: {
       epochs: integer(1),
       batchSize: integer(1),
-      learningRate: positive,
+      learningRate,
       validationSplit: number(0, 1),
       validationData: custom(`an array of ${row}`, Array.isArray),
       restoreBest: flag,

@@ -94,8 +94,8 @@ export async function trainDecoder(
 ): Promise<History> {
   const { model } = parts
   const { epochs, batchSize, backupDir } = settings
-  const decaySteps = epochs * Math.ceil(data.words.length / batchSize)
-  const learningRate = cosineDecay({ initialLearningRate: settings.learningRate, decaySteps })
+  const steps = epochs * Math.ceil(data.words.length / batchSize)
+  const { learningRate = cosineDecay({ initialLearningRate: 2e-3, decaySteps: steps }) } = settings
   model.compile({
     optimizer: adam({ learningRate, globalClipNorm: 1 }),
     loss: ['sparseCategoricalCrossentropy', null, null],

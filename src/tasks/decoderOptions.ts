@@ -1,17 +1,7 @@
 import type { Callback } from '../callbacks/callback.js'
 import { SeqloomError } from '../errors.js'
-import {
-  abortSignal,
-  type Check,
-  checkOptions,
-  custom,
-  filePath,
-  flag,
-  given,
-  integer,
-  number,
-  positive,
-} from '../options.js'
+import { learningRate, type Schedule } from '../optimizers/schedules.js'
+import { abortSignal, type Check, checkOptions, custom, filePath, flag, given, integer, number } from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { callback } from './classifierOptions.js'
 import type { TaskListeners } from './taskReports.js'
@@ -22,8 +12,8 @@ export interface TrainDecoderOptions<Row> extends TaskListeners {
   readonly epochs?: number
   /** How many rows a training step takes; rows of similar lengths go together. Default 64. */
   readonly batchSize?: number
-  /** Adam's first step, which falls to 0 on half a cosine; default 0.002. Gradients are clipped to a norm of 1. */
-  readonly learningRate?: number
+  /** Adam's step, or a schedule of it; by default 0.002, falling to 0 on half a cosine. Gradients are clipped to a norm of 1. */
+  readonly learningRate?: number | Schedule
   /**
    * The share of the decoder's inputs that are its own guesses instead of the true words in the last epoch; from 0 in the first it rises
    * linearly (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses are made for all steps at once, from the true words before, as an epoch begins
@@ -43,14 +33,13 @@ export interface TrainDecoderOptions<Row> extends TaskListeners {
   readonly backupDir?: string
   /** Stops training: `train` rejects with an AbortError, and the task has the best weights so far. */
   readonly signal?: AbortSignal
-  /** Further callbacks of `fit`. */
+  /** Further callbacks of `fit`, such as one that changes a learning rate that was given as a number. */
   readonly callbacks?: Callback | readonly Callback[]
 }
 
 const trainingDefaults = {
   epochs: 8,
   batchSize: 64,
-  learningRate: 2e-3,
   scheduledSampling: 0,
   validationSplit: 0.1,
   restoreBest: true,
@@ -71,7 +60,7 @@ export function decoderTraining<Row>(
     accepted: {
       epochs: integer(1),
       batchSize: integer(1),
-      learningRate: positive,
+      learningRate,
       scheduledSampling: custom('a number from 0 to 1', (v) => typeof v === 'number' && v >= 0 && v <= 1),
       validationSplit: number(0, 1),
       validationData: custom(`an array of ${row}`, Array.isArray),

@@ -5,7 +5,7 @@ import { escaped, round, svg } from './svg.js'
 
 const [frame, gap, font, mostInRow] = [144, 12, 14, 5]
 
-/** A picture (SVG) of an image, and once more for each token, veiled where the captioner looked less. The values are the image's, row after row. */
+/** A picture (SVG) of an image, and once more for each token, veiled the more the less of the attention went to patches there. The values are the image's, row after row. */
 export async function attentionPicture(
   values: Float32Array,
   shape: SeenShape,
@@ -18,16 +18,19 @@ export async function attentionPicture(
   const [stepX, stepY] = [w + gap, h + gap + 1.5 * font]
   const source = `data:image/png;base64,${(await png(values, shape)).toString('base64')}`
   const image = `<image id="image" width="${round(w)}" height="${round(h)}" preserveAspectRatio="none" style="image-rendering: pixelated" href="${source}"/>`
+  const { stride } = grid
   const veil = (weights: AttentionMap['weights']) => {
-    const most = Math.max(...weights.flat())
-    const [lines, columns] = [edges(grid, grid.rows, height), edges(grid, grid.columns, width)]
-    return weights.flatMap((row, i) =>
-      row.map((weight, j) => {
-        const [left, right] = [columns[j] as number, columns[j + 1] as number].map((x) => x * scale) as [number, number]
-        const [top, bottom] = [lines[i] as number, lines[i + 1] as number].map((y) => y * scale) as [number, number]
-        const place = `x="${round(left)}" y="${round(top)}" width="${round(right - left)}" height="${round(bottom - top)}"`
-        const opacity = (0.85 * (1 - weight / most)).toFixed(3)
-        return `<rect ${place} fill="#fff" fill-opacity="${opacity}"><title>${weight.toFixed(3)}</title></rect>`
+    const tiles = byTile(weights, grid)
+    const most = Math.max(...tiles.flat())
+    return tiles.flatMap((row, i) =>
+      row.map((seen, j) => {
+        const [x, y] = [j * stride, i * stride]
+        const [across, down] = [Math.min(stride, width - x), Math.min(stride, height - y)]
+        if (across <= 0 || down <= 0) return ''
+        const place = `x="${round(x * scale)}" y="${round(y * scale)}"`
+        const size = `width="${round(across * scale)}" height="${round(down * scale)}"`
+        const opacity = (0.85 * (1 - seen / most)).toFixed(3)
+        return `<rect ${place} ${size} fill="#fff" fill-opacity="${opacity}"><title>${seen.toFixed(3)}</title></rect>`
       }),
     )
   }
@@ -35,7 +38,8 @@ export async function attentionPicture(
     const [x, y] = [gap + (index % mostInRow) * stepX, gap + Math.floor(index / mostInRow) * stepY]
     const word = `<text x="${round(w / 2)}" y="${round(h + 1.2 * font)}" text-anchor="middle">${escaped(token)}</text>`
     const border = `<rect width="${round(w)}" height="${round(h)}" fill="none" stroke="#ccc"/>`
-    const content = [index === 0 ? image : '<use href="#image"/>', ...veil(weights), border, word].join('')
+    const seen = index === 0 ? [image] : ['<use href="#image"/>', ...veil(weights)]
+    const content = [...seen, border, word].join('')
     return `<g transform="translate(${round(x)} ${round(y)})">${content}</g>`
   })
   const across = Math.min(frames.length, mostInRow)
@@ -43,10 +47,18 @@ export async function attentionPicture(
   return svg(gap + across * stepX, gap + down * stepY, font, frames)
 }
 
-/** Where the parts of an image begin that the patches are the middles of, and where the last one ends. */
-function edges({ size, stride }: PatchGrid, count: number, length: number): number[] {
-  const between = Array.from({ length: count - 1 }, (_, index) => size / 2 + (index + 0.5) * stride)
-  return [0, ...between, length]
+/** The shares of all patches that each tile belongs to, together. */
+function byTile(weights: AttentionMap['weights'], { size, stride, rows, columns }: PatchGrid): number[][] {
+  const side = size / stride
+  const tiles = Array.from({ length: rows - 1 + side }, () => new Array<number>(columns - 1 + side).fill(0))
+  for (const [row, shares] of weights.entries()) {
+    for (const [column, share] of shares.entries()) {
+      for (const line of tiles.slice(row, row + side)) {
+        for (let tile = column; tile < column + side; tile++) line[tile] = (line[tile] as number) + share
+      }
+    }
+  }
+  return tiles
 }
 
 /** An image as PNG: one channel is grey, three are colours, a fourth is opacity; of others the mean is grey. Values beyond 0 to 1 are brought into it. */

@@ -1,6 +1,6 @@
 import type { History } from '../callbacks/callback.js'
-import { runSliced } from '../data/slices.js'
-import type { TensorLike } from '../data/tensor.js'
+import { runSliced, type Sliced } from '../data/slices.js'
+import { sizeOf, type TensorLike } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
 import type { Functional } from '../model/index.js'
 import { type AttentionMap, attentionMap } from './attentionMaps.js'
@@ -26,8 +26,8 @@ import {
 } from './decoder.js'
 import { decoderTraining, writeSettings } from './decoderOptions.js'
 import { throwIfAborted } from './fitTask.js'
-import { type Annotations, type Image, readSeen, type Seen } from './images.js'
-import { type PatchGrid, patchGrid, tiled } from './patches.js'
+import { type Annotations, type Image, type Raw, readSeen, type Seen, transfer } from './images.js'
+import { type PatchGrid, patchGrid, tile, tiledShape } from './patches.js'
 import { checkList } from './rows.js'
 import { type CaptionerParts, readCaptioner, saveCaptioner } from './savedCaptioner.js'
 import { rowsByKey, splitByKey } from './split.js'
@@ -121,10 +121,10 @@ export class Captioner {
       ? { training: all, validation: apart.captions.map((_, row) => row) }
       : splitByKey(read.seen.keys, validationSplit, seed)
     const parts = this.#parts ?? (await this.#create(read, training))
-    const data = await examples(`${where}: the caption of row`, parts, read, training)
+    const data = await examples(`${where}: the caption of row`, parts, read, training, signal)
     const held =
       validation.length > 0
-        ? await examples(`${where}: the caption of validation row`, parts, apart ?? read, validation)
+        ? await examples(`${where}: the caption of validation row`, parts, apart ?? read, validation, signal)
         : undefined
     throwIfAborted(signal)
     this.#parts = parts
@@ -162,7 +162,7 @@ export class Captioner {
     const settings = writeSettings(where, options)
     const read = await runSliced(readCaptionRows(where, rows, parts), settings.signal)
     const all = rows.map((_, row) => row)
-    const data = await examples(`${where}: the caption of row`, parts, read, all)
+    const data = await examples(`${where}: the caption of row`, parts, read, all, settings.signal)
     const measured = await measureDecoder(parts.model, data, settings.signal)
     const groups = rowsByKey(read.seen.keys)
     const captions = await this.#write(
@@ -190,7 +190,9 @@ export class Captioner {
     if (!attention || !fits) {
       throw new SeqloomError('ERR_OPTION', `${where}: give a caption that this captioner wrote with alignments: true`)
     }
-    const { values } = await runSliced(readSeen(`${where}: image`, 'image', [image], shape))
+    const { raws } = await runSliced(readSeen(`${where}: image`, 'image', [image], shape))
+    const values = new Float32Array(sizeOf(shape))
+    transfer(raws[0] as Raw, values)
     return await attentionPicture(values, shape, grid, attention)
   }
 
@@ -223,7 +225,8 @@ export class Captioner {
     const parts = this.#existing()
     const captions: Caption[] = []
     for (let from = 0; from < rows.length; from += together) {
-      const inputs = inputOf(parts, seen, rows.slice(from, from + together))
+      const some = rows.slice(from, from + together)
+      const inputs = await runSliced(inputOf(parts, seen, some), settings.signal)
       const found = await write(parts, inputs, settings, (_, tokens, { data, shape }) => {
         const places = shape[1] as number
         const maps = tokens.map((token, step) =>
@@ -243,18 +246,27 @@ async function examples(
   parts: CaptionerParts,
   { seen, captions }: ReadRows,
   rows: readonly number[],
+  signal: AbortSignal | undefined,
 ): Promise<DecoderData> {
   const texts = rows.map((row) => captions[row] as Writing)
-  return { inputs: inputOf(parts, seen, rows), ...(await framed(where, parts, texts)) }
+  const inputs = await runSliced(inputOf(parts, seen, rows), signal)
+  return { inputs, ...(await framed(where, parts, texts)) }
 }
 
 /** Some of what was seen, as the model's input. */
-function inputOf({ kind, grid }: CaptionerParts, seen: Seen, rows: readonly number[]): Record<string, TensorLike> {
-  if (grid) return { [kind]: tiled(seen, grid, rows) }
-  const [places, size] = seen.shape as [number, number]
+function* inputOf(
+  { kind, shape, grid }: CaptionerParts,
+  { raws }: Seen,
+  rows: readonly number[],
+): Sliced<Record<string, TensorLike>> {
+  const [places, size] = grid ? tiledShape(grid, shape[2] as number) : (shape as [number, number])
   const data = new Float32Array(rows.length * places * size)
+  const values = new Float32Array(sizeOf(shape))
   for (const [at, row] of rows.entries()) {
-    data.set(seen.values.subarray(row * places * size, (row + 1) * places * size), at * places * size)
+    const into = data.subarray(at * places * size, (at + 1) * places * size)
+    transfer(raws[row] as Raw, grid ? values : into)
+    if (grid) tile(values, shape, grid, into)
+    yield
   }
   return { [kind]: { data, shape: [rows.length, places, size] } }
 }

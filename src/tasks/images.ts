@@ -25,21 +25,20 @@ export type Annotations = TensorLike | ForeignTensor | readonly (readonly number
 /** `[height, width, channels]` of images, or `[places, size]` of annotations. */
 export type SeenShape = readonly number[]
 
-/** Images or annotations that were read. */
-export interface Seen {
-  readonly shape: SeenShape
-  /** All their numbers, one after the other. */
-  readonly values: Float32Array
-  /** What tells one from another. */
-  readonly keys: readonly string[]
-}
-
-/** What is given, before its numbers are read. */
-interface Raw {
+/** What was given for one image. */
+export interface Raw {
   readonly data: ArrayLike<number>
   readonly shape: SeenShape
   /** Whether the numbers are integers from 0 to 255. */
   readonly bytes: boolean
+}
+
+/** Images or annotations that were looked through; their numbers stay where they are. */
+export interface Seen {
+  readonly shape: SeenShape
+  readonly raws: readonly Raw[]
+  /** What tells one from another. */
+  readonly keys: readonly string[]
 }
 
 /**
@@ -54,28 +53,28 @@ export function* readSeen(
 ): Sliced<Seen> {
   const raws = given.map((value, index) => rawOf(`${where} ${index}`, kind, value))
   const shape = expected ?? (raws[0] as Raw).shape
-  const size = shape.reduce((product, dim) => product * dim, 1)
-  const values = new Float32Array(given.length * size)
+  const values = new Float32Array(sizeOf(shape))
   const keys: string[] = []
   for (const [index, raw] of raws.entries()) {
     const place = `${where} ${index}`
     if (raw.shape.join() !== shape.join()) {
       const those = expected ? 'the model was trained on' : `${where} 0 is`
       const advice = kind === 'image' ? '; bring images to one size first' : ''
-      throw wrong(
-        `${place}: the ${kind} ${shown(raw.shape)} differs in shape from ${shown(shape)}, which ${those}${advice}`,
-      )
+      const both = `${shown(raw.shape)} differs in shape from ${shown(shape)}`
+      throw wrong(`${place}: the ${kind} ${both}, which ${those}${advice}`)
     }
-    const into = values.subarray(index * size, (index + 1) * size)
-    transfer(`${place}: the ${kind}`, raw, into)
-    keys.push(
-      createHash('sha1')
-        .update(new Uint8Array(into.buffer, into.byteOffset, into.byteLength))
-        .digest('base64'),
-    )
+    check(`${place}: the ${kind}`, raw)
+    transfer(raw, values)
+    keys.push(createHash('sha1').update(new Uint8Array(values.buffer)).digest('base64'))
     yield
   }
-  return { shape, values, keys }
+  return { shape, raws, keys }
+}
+
+/** Writes the numbers of an image or of annotations, row after row, as the model takes them. */
+export function transfer({ data, bytes }: Raw, into: Float32Array): void {
+  const scale = bytes ? 1 / 255 : 1
+  for (let index = 0; index < into.length; index++) into[index] = (data[index] as number) * scale
 }
 
 function rawOf(place: string, kind: 'image' | 'annotations', value: unknown): Raw {
@@ -139,15 +138,13 @@ function checked(place: string, kind: string, raw: Raw): Raw {
   return raw
 }
 
-function transfer(place: string, { data, bytes }: Raw, into: Float32Array): void {
-  const scale = bytes ? 1 / 255 : 1
-  for (let index = 0; index < into.length; index++) {
+function check(place: string, { data, bytes }: Raw): void {
+  for (let index = 0; index < data.length; index++) {
     const value = data[index] as unknown
     if (typeof value !== 'number' || !Number.isFinite(Math.fround(value)) || (bytes && (value < 0 || value > 255))) {
       const expected = bytes ? 'an integer from 0 to 255' : 'a finite number'
       throw wrong(`${place} has ${describe(value)} at ${index}, not ${expected}`)
     }
-    into[index] = value * scale
   }
 }
 

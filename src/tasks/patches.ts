@@ -1,9 +1,8 @@
-import type { TensorLike } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
 import type { SymbolicValue } from '../graph/trace/symbolic.js'
 import { defineLayer } from '../layers/defineLayer.js'
 import type { AnyLayer } from '../layers/layer.js'
-import type { Seen, SeenShape } from './images.js'
+import type { SeenShape } from './images.js'
 
 /** How images are cut into square patches, row after row; what sticks out at the right and below is zero. */
 export interface PatchGrid {
@@ -36,30 +35,26 @@ function tilesOf({ size, stride, rows, columns }: PatchGrid) {
   return { side, down: rows - 1 + side, across: columns - 1 + side }
 }
 
-/** The shape of {@link tiled} without the batch. */
+/** The shape of what {@link tile} writes: tiles, and the numbers of each. */
 export function tiledShape(grid: PatchGrid, channels: number): [number, number] {
   const { down, across } = tilesOf(grid)
   return [down * across, grid.stride * grid.stride * channels]
 }
 
-/** Some images in the order given, cut into the tiles that patches are made of: `[images, tiles, numbers of a tile]`. */
-export function tiled({ shape, values }: Seen, grid: PatchGrid, images: readonly number[]): TensorLike {
+/** Writes an image's numbers tile after tile. */
+export function tile(values: Float32Array, shape: SeenShape, grid: PatchGrid, into: Float32Array): void {
   const [height, width, channels] = shape as [number, number, number]
   const { stride } = grid
   const { across } = tilesOf(grid)
-  const [tiles, length] = tiledShape(grid, channels)
-  const data = new Float32Array(images.length * tiles * length)
-  for (const [at, image] of images.entries()) {
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x += stride) {
-        const from = ((image * height + y) * width + x) * channels
-        const to =
-          (at * tiles + Math.floor(y / stride) * across + x / stride) * length + (y % stride) * stride * channels
-        data.set(values.subarray(from, from + Math.min(stride, width - x) * channels), to)
-      }
+  const length = stride * stride * channels
+  let from = 0
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const tileAt = (Math.floor(y / stride) * across + Math.floor(x / stride)) * length
+      const to = tileAt + ((y % stride) * stride + (x % stride)) * channels
+      for (let channel = 0; channel < channels; channel++) into[to + channel] = values[from++] as number
     }
   }
-  return { data, shape: [images.length, tiles, length] }
 }
 
 /** The layer that makes patches `[batch, rows · columns, size · size · channels]` of tiles; a number's place in its patch is by tile. */

@@ -10,7 +10,7 @@ import { PNG } from 'pngjs'
 import { tasks } from 'seqloom'
 
 const every = Number(process.argv[2] ?? 1)
-const epochs = Number(process.argv[3] ?? 40)
+const epochs = Number(process.argv[3] ?? 25)
 const seed = Number(process.argv[4] ?? 1)
 const picture = process.argv[5]
 const [side, cell, learningRate, batchSize] = [32, 34, 0.002, 32]
@@ -54,7 +54,7 @@ for (const [index, each] of emoji.filter((_, i) => i % every === 0).entries()) {
 console.log(`${training.length / moves.length} pictures to train on, ${heldOut.length} held out`)
 
 const captioner = new tasks.Captioner({
-  ...{ patchSize: 8, patchStride: 4, annotationSize: 128, units: 192, embedding: 96, dropout: 0.3, seed },
+  ...{ patchSize: 8, patchStride: 4, annotationSize: 256, units: 256, embedding: 96, dropout: 0.1, seed },
 })
 const started = performance.now()
 await captioner.train(training, {

@@ -1,13 +1,10 @@
-import { dirname, resolve } from 'node:path'
-import { readCsv } from '../data/csv.js'
-import { readJsonLines } from '../data/jsonLines.js'
 import { configure } from '../engine.js'
-import { AbortError } from '../errors.js'
 import { Captioner } from '../tasks/index.js'
 import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
-import { type FilePicture, readPicture, type Size } from './pictures.js'
+import type { Size } from './pictures.js'
 import { lossView } from './progress.js'
+import { readCaptions } from './rows.js'
 import { finishWithLoss, trainAndSave } from './trainAndSave.js'
 
 /** The options of `seqloom train caption`. */
@@ -61,19 +58,4 @@ export async function trainCaption(options: TrainCaptionOptions): Promise<void> 
       (trained) => finishWithLoss(trained, options),
     )
   })
-}
-
-/** Reads captions, and the image files that they belong to, named from the folder of the data file. */
-async function readCaptions({ data, image, caption, size }: TrainCaptionOptions, signal: AbortSignal) {
-  const read = data.toLowerCase().endsWith('.jsonl') ? readJsonLines : readCsv
-  const pictures = new Map<string, FilePicture>()
-  const rows: { image: FilePicture; caption: string }[] = []
-  for (const row of await read(data, [image, caption])) {
-    const path = resolve(dirname(data), row[image] as string)
-    if (signal.aborted) throw new AbortError(signal)
-    const picture = pictures.get(path) ?? (await readPicture(path, size))
-    pictures.set(path, picture)
-    rows.push({ image: picture, caption: row[caption] as string })
-  }
-  return rows
 }

@@ -42,6 +42,12 @@ export function* readCaptionRows(where: string, rows: readonly CaptionRow[], exp
       `${where}: row ${index} must be { ${kind}, caption }, the caption a text or an array of tokens, not ${got}`,
     )
   })
+  const lists = rows.map(({ caption }) => Array.isArray(caption))
+  const other = lists.findIndex((list) => list !== lists[0])
+  if (other >= 0) {
+    const [got, first] = lists[0] ? ['a text', 'an array of tokens'] : ['an array of tokens', 'a text']
+    throw new SeqloomError('ERR_DATA', `${where}: the caption of row ${other} is ${got}, that of row 0 ${first}`)
+  }
   const given = rows.map((row) => (row as Record<string, unknown>)[kind])
   const seen = yield* readSeen(`${where}: row`, kind, given, expected?.shape)
   return { kind, seen, captions: rows.map(({ caption }) => caption) }

@@ -1,4 +1,5 @@
 import type { History } from '../callbacks/callback.js'
+import { allocate } from '../data/elements.js'
 import { runSliced, type Sliced } from '../data/slices.js'
 import { sizeOf, type TensorLike } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
@@ -260,7 +261,8 @@ function* inputOf(
   rows: readonly number[],
 ): Sliced<Record<string, TensorLike>> {
   const [places, size] = grid ? tiledShape(grid, shape[2] as number) : (shape as [number, number])
-  const data = new Float32Array(rows.length * places * size)
+  const where = `Captioner: the ${kind === 'image' ? 'images' : 'annotations'}`
+  const data = allocate({ where, dtype: 'float32' }, rows.length * places * size) as Float32Array
   const values = new Float32Array(sizeOf(shape))
   for (const [at, row] of rows.entries()) {
     const into = data.subarray(at * places * size, (at + 1) * places * size)

@@ -51,12 +51,12 @@ export function* readSeen(
   given: readonly unknown[],
   expected?: SeenShape,
 ): Sliced<Seen> {
-  const raws = given.map((value, index) => rawOf(`${where} ${index}`, kind, value))
-  const shape = expected ?? (raws[0] as Raw).shape
+  const [raws, keys]: [Raw[], string[]] = [[], []]
+  const shape = expected ?? rawOf(`${where} 0`, kind, given[0]).shape
   const values = new Float32Array(sizeOf(shape))
-  const keys: string[] = []
-  for (const [index, raw] of raws.entries()) {
+  for (const [index, value] of given.entries()) {
     const place = `${where} ${index}`
+    const raw = rawOf(place, kind, value)
     if (raw.shape.join() !== shape.join()) {
       const those = expected ? 'the model was trained on' : `${where} 0 is`
       const advice = kind === 'image' ? '; bring images to one size first' : ''
@@ -65,6 +65,7 @@ export function* readSeen(
     }
     check(`${place}: the ${kind}`, raw)
     transfer(raw, values)
+    raws.push(raw)
     keys.push(createHash('sha1').update(new Uint8Array(values.buffer)).digest('base64'))
     yield
   }
@@ -93,7 +94,7 @@ function rawImage(place: string, value: unknown): Raw {
     if (list && isSize(width) && isSize(height)) {
       const channels = value.channels ?? data.length / (width * height)
       if (!isSize(channels)) {
-        throw wrong(`${place}: an image of ${width} x ${height} has as many numbers a point, not ${data.length} in all`)
+        throw wrong(`${place}: an image of ${width} x ${height} points cannot have ${data.length} numbers`)
       }
       return checked(place, 'image', { data, shape: [height, width, channels], bytes: isBytes(data) })
     }

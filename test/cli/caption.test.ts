@@ -74,6 +74,25 @@ describe('seqloom caption', () => {
     expect(svg).toContain('>green</text>')
   })
 
+  it('evaluate measures on images with captions', async () => {
+    const args = [
+      'evaluate',
+      '--model',
+      path('model'),
+      '--data',
+      path('captions.csv'),
+      '--image',
+      'file',
+      '--caption',
+      'text',
+    ]
+    const { code, stdout, stderr } = await seqloom(args)
+    expect(code, stderr).toBe(0)
+    expect(stdout).toMatch(/^BLEU \d+\.\d\d {2}exact 1\.0000 {2}error rate 0\.0000 {2}loss \d\.\d{4} {2}9 images\n$/)
+    const [row] = json((await seqloom([...args, '--json'])).stdout)
+    expect(row).toMatchObject({ event: 'evaluation', exactMatch: 1, count: 9 })
+  })
+
   it('trains on JSON lines, and on images of several sizes', async () => {
     draw('clear.png', [undefined, colours.red], 20)
     const rows = [

@@ -50,6 +50,17 @@ describe('seqloom train forecast, then predict', () => {
     })
   })
 
+  it('evaluate measures on what follows', async () => {
+    const args = ['evaluate', '--model', path('model'), '--data', data]
+    const { code, stdout, stderr } = await seqloom(args)
+    expect(code, stderr).toBe(0)
+    expect(stdout).toMatch(
+      /^variable +step +rmse +mae +coverage +width +persistence\nwave +1 .*\nweekday +1 .*\nwave +2 /,
+    )
+    const [row] = (await seqloom([...args, '--json'])).stdout.split('\n').map((line) => line && JSON.parse(line))
+    expect(row).toMatchObject({ event: 'evaluation', step: 1, variable: 'wave', rmse: expect.any(Number) })
+  })
+
   it('prints a row an epoch and one at the end as JSON', async () => {
     const { stdout } = await train('--column', 'wave', '--json', '--out', path('json'))
     const rows = stdout

@@ -111,7 +111,8 @@ describe('Captioner', () => {
       [side, side, 3],
     )
     const numbers = { data: [...floats.data], width: side, height: side, channels: 3 }
-    const found = await captioner.caption([image, bytes, floats, numbers], { nBest: 2 })
+    const foreign = { shape: [side, side, 3], dataSync: () => Int32Array.from(image.data) }
+    const found = await captioner.caption([image, bytes, floats, numbers, foreign], { nBest: 2 })
     for (const { text, alternatives } of found) {
       expect(text).toBe(caption)
       expect(alternatives).toHaveLength(1)
@@ -194,7 +195,7 @@ describe('Captioner', () => {
           { image, caption: 'a' },
         ]),
       'ERR_DATA',
-      /caption of row 1/,
+      /caption of row 1 is a text, that of row 0 an array/,
     )
     await expectCoded(() => fresh.train([{ image, caption: 3 as never }]), 'ERR_DATA', /row 0/)
     await expectCoded(() => fresh.train(held, { epochs: 0 }), 'ERR_OPTION', /epochs/)
@@ -208,6 +209,7 @@ describe('Captioner', () => {
     })
     await expect(stopped).rejects.toBeInstanceOf(AbortError)
     expect(fresh.ready).toBe(true)
+    await expect(captioner.caption([image], { signal: controller.signal })).rejects.toBeInstanceOf(AbortError)
     await expectCoded(() => fresh.train([{ annotations: [[1]], caption: 'a' }]), 'ERR_DATA', /row 0 must be \{ image/)
   })
 })

@@ -13,7 +13,7 @@ const count = Number(process.argv[2] ?? 30_000)
 const epochs = Number(process.argv[3] ?? 5)
 const seed = Number(process.argv[4] ?? 1)
 const picture = process.argv[5]
-const [side, digitSide, batchSize, learningRate] = [56, 28, 64, 0.002]
+const [side, digitSide, batchSize] = [56, 28, 64]
 const names = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
 
 const { resolve } = createRequire(import.meta.url)
@@ -93,13 +93,7 @@ const captioner = new tasks.Captioner({
 })
 const started = performance.now()
 await captioner.train(training, {
-  ...{ epochs, batchSize, learningRate, validationSplit: 0.02 },
-  // The step falls along a cosine to nearly nothing.
-  callbacks: {
-    onEpochEnd: (epoch, _, { model }) => {
-      model.learningRate = learningRate * Math.max(0.5 + 0.5 * Math.cos((Math.PI * (epoch + 1)) / epochs), 0.01)
-    },
-  },
+  ...{ epochs, batchSize, validationSplit: 0.02 },
   onEpoch({ epoch, loss, valLoss, seconds }) {
     const measured = `loss ${loss.toFixed(4)}  validation loss ${valLoss.toFixed(4)}`
     console.log(`epoch ${epoch}/${epochs}  ${measured}  ${seconds.toFixed(1)} s`)

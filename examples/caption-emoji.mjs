@@ -13,7 +13,7 @@ const every = Number(process.argv[2] ?? 1)
 const epochs = Number(process.argv[3] ?? 25)
 const seed = Number(process.argv[4] ?? 1)
 const picture = process.argv[5]
-const [side, cell, learningRate, batchSize] = [32, 34, 0.002, 32]
+const [side, cell, batchSize] = [32, 34, 32]
 const tones = { '1F3FB': 'light', '1F3FC': 'medium light', '1F3FD': 'medium', '1F3FE': 'medium dark', '1F3FF': 'dark' }
 
 const require = createRequire(import.meta.url)
@@ -58,13 +58,7 @@ const captioner = new tasks.Captioner({
 })
 const started = performance.now()
 await captioner.train(training, {
-  ...{ epochs, batchSize, learningRate, validationSplit: 0 },
-  // The step falls along a cosine to nearly nothing.
-  callbacks: {
-    onEpochEnd: (epoch, _, { model }) => {
-      model.learningRate = learningRate * Math.max(0.5 + 0.5 * Math.cos((Math.PI * (epoch + 1)) / epochs), 0.01)
-    },
-  },
+  ...{ epochs, batchSize, validationSplit: 0 },
   onEpoch: ({ epoch, loss, seconds }) =>
     console.log(`epoch ${epoch}/${epochs}  loss ${loss.toFixed(4)}  ${seconds.toFixed(1)} s`),
 })

@@ -8,8 +8,8 @@ import { dictionary } from 'cmu-pronouncing-dictionary'
 import { tasks } from 'seqloom'
 
 const every = Number(process.argv[2] ?? 1)
-const epochs = Number(process.argv[3] ?? 16)
-const [learningRate, batchSize, units] = [0.002, 128, every > 1 ? 64 : 256]
+const epochs = Number(process.argv[3] ?? 10)
+const [batchSize, units] = [128, every > 1 ? 64 : 256]
 
 // Further pronunciations of a word are listed as word(2), word(3), …
 const words = new Map()
@@ -27,16 +27,10 @@ const training = rowsOf(used.filter((_, index) => index % 20 !== 7))
 console.log(`${used.length} words: ${training.length} pronunciations to train on, ${heldOut.length} held out`)
 
 const translator = new tasks.Translator({
-  ...{ sourceTokenizer: 'character', units, embedding: 64, dropout: 0.25, seed: 1 },
+  ...{ sourceTokenizer: 'character', units, embedding: 64, dropout: 0.25, attention: 'luong', seed: 1 },
 })
 await translator.train(training, {
-  ...{ epochs, batchSize, learningRate, validationSplit: 0.02 },
-  // The step falls along a cosine to nearly nothing.
-  callbacks: {
-    onEpochEnd: (epoch, _, { model }) => {
-      model.learningRate = learningRate * Math.max(0.5 + 0.5 * Math.cos((Math.PI * (epoch + 1)) / epochs), 0.01)
-    },
-  },
+  ...{ epochs, batchSize, validationSplit: 0.02 },
   onEpoch({ epoch, loss, valLoss, seconds }) {
     const measured = `loss ${loss.toFixed(4)}  validation loss ${valLoss.toFixed(4)}`
     console.log(`epoch ${epoch}/${epochs}  ${measured}  ${seconds.toFixed(1)} s`)

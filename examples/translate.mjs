@@ -13,8 +13,8 @@ import { tasks } from 'seqloom'
 const file = process.argv[2] ?? join(process.env.SEQLOOM_SHARED ?? '../shared', 'data', 'fra-eng.zip')
 const picture = process.argv[3]
 const every = Number(process.argv[4] ?? 1)
-const epochs = Number(process.argv[5] ?? 7)
-const [learningRate, batchSize, longest, units] = [0.002, 128, 10, every > 1 ? 64 : 256]
+const epochs = Number(process.argv[5] ?? 10)
+const [batchSize, longest, units] = [128, 10, every > 1 ? 64 : 256]
 
 const data = readFileSync(file)
 const lines = new TextDecoder().decode(file.endsWith('.zip') ? unzipSync(data)['fra.txt'] : data).split('\n')
@@ -38,13 +38,7 @@ console.log(`${used.length} pairs: ${training.length} to train on, ${heldOut.len
 
 const translator = new tasks.Translator({ units, embedding: 128, dropout: 0.3, minFrequency: 3, seed: 1 })
 await translator.train(training, {
-  ...{ epochs, batchSize, learningRate, validationSplit: 0.01 },
-  // The step falls along a cosine to nearly nothing.
-  callbacks: {
-    onEpochEnd: (epoch, _, { model }) => {
-      model.learningRate = learningRate * Math.max(0.5 + 0.5 * Math.cos((Math.PI * (epoch + 1)) / epochs), 0.01)
-    },
-  },
+  ...{ epochs, batchSize, validationSplit: 0.01 },
   onEpoch({ epoch, loss, valLoss, seconds }) {
     const measured = `loss ${loss.toFixed(4)}  validation loss ${valLoss.toFixed(4)}`
     console.log(`epoch ${epoch}/${epochs}  ${measured}  ${seconds.toFixed(1)} s`)

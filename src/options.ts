@@ -33,6 +33,9 @@ export const positive: Check = {
 /** `true` or `false`. */
 export const flag: Check = { expected: 'true or false', accepts: (v) => typeof v === 'boolean' }
 
+/** A path of a file or folder. */
+export const filePath: Check = { expected: 'a path', accepts: (v) => typeof v === 'string' && v.length > 0 }
+
 /** A name: a string that is not empty and has no slash, since slashes separate the parts of a weight's name. */
 export const label: Check = {
   expected: "a non-empty string without '/'",

@@ -1,4 +1,4 @@
-import { checkOptions, custom, flag, integer, positive } from '../options.js'
+import { checkOptions, custom, filePath, flag, integer, positive } from '../options.js'
 import type { Callback } from './callback.js'
 
 /** Options of {@link backupAndRestore}. */
@@ -25,7 +25,7 @@ export class BackupAndRestore implements Callback {
   constructor(options: BackupAndRestoreOptions) {
     checkOptions('callbacks.backupAndRestore', options, {
       accepted: {
-        backupDir: custom('a path', (v) => typeof v === 'string' && v.length > 0),
+        backupDir: filePath,
         saveFreq: custom("'epoch' or a number of steps", (v) => v === 'epoch' || integer(1).accepts(v)),
         saveMinutes: positive,
         deleteCheckpoint: flag,

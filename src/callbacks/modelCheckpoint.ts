@@ -1,4 +1,4 @@
-import { checkOptions, custom, flag, label, oneOf } from '../options.js'
+import { checkOptions, filePath, flag, label, oneOf } from '../options.js'
 import type { Callback } from './callback.js'
 import { Monitor, type MonitorMode } from './monitor.js'
 
@@ -18,7 +18,7 @@ export interface ModelCheckpointOptions {
 export function modelCheckpoint(options: ModelCheckpointOptions): Callback {
   checkOptions('callbacks.modelCheckpoint', options, {
     accepted: {
-      path: custom('a path', (v) => typeof v === 'string' && v.length > 0),
+      path: filePath,
       saveBestOnly: flag,
       monitor: label,
       mode: oneOf(['auto', 'min', 'max']),

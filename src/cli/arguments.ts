@@ -37,3 +37,11 @@ export function fraction(text: string): number {
   }
   return value
 }
+
+/** Reads a width and a height: `64x48`. */
+export function size(text: string): { width: number; height: number } {
+  const found = /^(\d{1,4})x(\d{1,4})$/.exec(text)
+  const [width, height] = [Number(found?.[1]), Number(found?.[2])]
+  if (!(width >= 1 && height >= 1)) throw new InvalidArgumentError('It must be a width and a height such as 64x48.')
+  return { width, height }
+}

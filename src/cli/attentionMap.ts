@@ -1,4 +1,5 @@
 import type { Alignment } from '../tasks/index.js'
+import { escaped, round, svg } from '../tasks/svg.js'
 
 const [cell, font] = [28, 13]
 
@@ -22,19 +23,8 @@ export function attentionMap({ source, target, weights }: Alignment): string {
     })
     return label + squares.join('')
   })
-  const size = `viewBox="0 0 ${round(width)} ${round(height)}" width="${round(width)}" height="${round(height)}"`
-  const head = `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif" font-size="${font}">`
-  const background = '<rect width="100%" height="100%" fill="#fff"/>'
-  return `${[head, background, ...columns, ...rows, '</svg>'].join('\n')}\n`
+  return svg(width, height, font, [...columns, ...rows])
 }
 
 const longest = (tokens: readonly string[]): number =>
   tokens.reduce((most, token) => Math.max(most, [...token].length), 1)
-
-const round = (value: number): number => Math.round(value * 10) / 10
-
-function escaped(text: string): string {
-  // Characters that XML cannot hold at all are left out.
-  const legal = [...text].filter((character) => (character.codePointAt(0) as number) >= 32).join('')
-  return legal.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-}

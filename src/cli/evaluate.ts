@@ -1,9 +1,12 @@
 import { configure } from '../engine.js'
-import { TextClassifier } from '../tasks/index.js'
+import { SeqloomError } from '../errors.js'
+import { Captioner, Forecaster, type ForecastMeasures, TextClassifier, Translator } from '../tasks/index.js'
+import { taskOf } from '../tasks/taskOf.js'
+import type { WrittenScores } from '../tasks/translationScores.js'
 import { interruptible } from './interrupt.js'
 import { print, printJson } from './output.js'
-import { readRows } from './rows.js'
-import { confusionTable } from './table.js'
+import { readCaptions, readRows, readSeriesColumns, readTranslations } from './rows.js'
+import { confusionTable, table } from './table.js'
 
 /** The options of `seqloom evaluate`. */
 export interface EvaluateOptions {
@@ -11,17 +14,25 @@ export interface EvaluateOptions {
   readonly data: string
   readonly text: string
   readonly label: string
+  readonly source: string
+  readonly target: string
+  readonly image: string
+  readonly caption: string
   readonly json: boolean
   readonly threads?: number
 }
 
-/** Measures a saved classifier on the rows of a CSV file and prints accuracy, loss and the confusion table. */
+/** Measures a saved model on the rows of a file: a classifier, a translator, a captioner or a forecaster. */
 export async function evaluate(options: EvaluateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  await interruptible(async (signal) => {
+  const task = (await taskOf(options.model)) ?? 'classification'
+  await interruptible((signal) => evaluations[task](options, signal))
+}
+
+const evaluations = {
+  async classification(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
     const classifier = await TextClassifier.load(options.model)
-    const rows = await readRows(options)
-    const result = await classifier.evaluate(rows, { signal })
+    const result = await classifier.evaluate(await readRows(options), { signal })
     if (options.json) {
       printJson({ event: 'evaluation', ...result })
       return
@@ -29,5 +40,49 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     const { accuracy, loss, count, labels, confusion } = result
     print(`accuracy ${accuracy.toFixed(4)}  loss ${loss.toFixed(4)}  ${count} texts`)
     print(confusionTable(labels, confusion))
-  })
+  },
+
+  async translation(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
+    const translator = await Translator.load(options.model)
+    showScores(await translator.evaluate(await readTranslations(options), { signal }), 'sources', options.json)
+  },
+
+  async captioning(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
+    const captioner = await Captioner.load(options.model)
+    if (!captioner.imageSize) {
+      throw new SeqloomError('ERR_UNSUPPORTED', `${options.model} was trained on annotations, not on images`)
+    }
+    const rows = await readCaptions({ ...options, size: captioner.imageSize }, signal)
+    showScores(await captioner.evaluate(rows, { signal }), 'images', options.json)
+  },
+
+  async forecasting({ model, data, json }: EvaluateOptions, signal: AbortSignal): Promise<void> {
+    const forecaster = await Forecaster.load(model)
+    const steps = await forecaster.evaluate(await readSeriesColumns(data, forecaster.variables), { signal })
+    const rows = steps.flatMap((step, index) =>
+      Object.entries<ForecastMeasures>(step).map(([variable, measures]) => ({
+        step: index + 1,
+        variable,
+        ...measures,
+      })),
+    )
+    if (json) {
+      for (const row of rows) printJson({ event: 'evaluation', ...row })
+      return
+    }
+    const digits = (value: number) => String(Number(value.toPrecision(6)))
+    const names = ['rmse', 'mae', 'coverage', 'width', 'persistence'] as const
+    const body = rows.map((row) => [row.variable, String(row.step), ...names.map((name) => digits(row[name]))])
+    print(table([['variable', 'step', ...names], ...body]))
+  },
+}
+
+function showScores(scores: WrittenScores & { readonly loss: number }, what: string, json: boolean): void {
+  if (json) {
+    printJson({ event: 'evaluation', ...scores })
+    return
+  }
+  const { loss, bleu, exactMatch, errorRate, count } = scores
+  const rates = `exact ${exactMatch.toFixed(4)}  error rate ${errorRate.toFixed(4)}`
+  print(`BLEU ${bleu.score.toFixed(2)}  ${rates}  loss ${loss.toFixed(4)}  ${count} ${what}`)
 }

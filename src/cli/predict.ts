@@ -2,7 +2,7 @@ import { streamCsv } from '../data/csv.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { TextClassifier } from '../tasks/index.js'
-import { isForecaster } from '../tasks/savedForecaster.js'
+import { taskOf } from '../tasks/taskOf.js'
 import { interruptible } from './interrupt.js'
 import { oneLine, print, printJson } from './output.js'
 import { inBatches, lines, most } from './texts.js'
@@ -28,7 +28,7 @@ export async function predict(texts: readonly string[], options: PredictOptions)
   }
   await interruptible(async (signal) => {
     const batches = source(texts, options, signal)
-    if (await isForecaster(options.model)) {
+    if ((await taskOf(options.model)) === 'forecasting') {
       if (texts.length > 0)
         throw new SeqloomError('ERR_OPTION', `${options.model} is a forecaster, which takes no texts`)
       return await predictForecast(options)

@@ -1,11 +1,13 @@
 import { Command, Option } from 'commander'
 import { backend } from '../engine.js'
-import { fraction, integer, nonNegative, positive } from './arguments.js'
+import { fraction, integer, nonNegative, positive, size } from './arguments.js'
+import { caption } from './caption.js'
 import { evaluate } from './evaluate.js'
 import { generate } from './generate.js'
 import { info } from './info.js'
 import { predict } from './predict.js'
 import { summary } from './summary.js'
+import { trainCaption } from './trainCaption.js'
 import { trainClassify } from './trainClassify.js'
 import { trainForecast } from './trainForecast.js'
 import { trainGenerate } from './trainGenerate.js'
@@ -48,28 +50,30 @@ export function program(): Command {
   )
   seqloom.addCommand(
     command('evaluate')
-      .description('Measures a saved classifier on labelled texts.')
+      .description('Measures a saved classifier, translator, captioner or forecaster on rows like those that train it.')
       .addOption(model())
-      .requiredOption('--data <file>', 'a CSV file of labelled texts')
-      .option('--text <column>', 'its column of texts', 'text')
-      .option('--label <column>', 'its column of labels', 'label')
-      .option('--json', 'print one JSON object', false)
+      .requiredOption('--data <file>', 'a file as for training; of a series, what follows what the forecaster has read')
+      .option('--text <column>', 'the column of texts, for a classifier', 'text')
+      .option('--label <column>', 'the column of labels', 'label')
+      .option('--source <column>', 'the column of texts, for a translator', 'source')
+      .option('--target <column>', 'the column of translations', 'target')
+      .option('--image <column>', 'the column of PNG files, for a captioner', 'image')
+      .option('--caption <column>', 'the column of captions', 'caption')
+      .option('--json', 'print JSON objects', false)
       .addOption(threads())
       .action(evaluate),
   )
   seqloom.addCommand(
-    command('translate')
+    writing('translate', 'translation')
       .description('Translates texts: those given, or the lines of standard input.')
       .argument('[texts...]', 'texts to translate')
-      .addOption(model())
-      .option('--beam <n>', 'hypotheses that go on side by side; 1 is greedy', integer(1), 4)
-      .option('--best <n>', 'translations to print of each text, with their scores', integer(1), 1)
-      .option('--length-penalty <x>', 'exponent of the length normalisation', nonNegative, 0.6)
-      .option('--max-length <n>', 'most tokens of a translation', integer(1))
-      .option('--attention-map <file>', 'draw what each token attends to as SVG')
-      .option('--json', 'print one JSON object a text', false)
-      .addOption(threads())
       .action(translate),
+  )
+  seqloom.addCommand(
+    writing('caption', 'caption')
+      .description('Describes images: the PNG files given, or those that lines of standard input name.')
+      .argument('[images...]', 'PNG files; they are brought to the size that the model was trained on')
+      .action(caption),
   )
   seqloom.addCommand(
     command('summary').description('Prints the layers of a saved model.').addOption(model()).action(summary),
@@ -81,6 +85,19 @@ export function program(): Command {
       .action(info),
   )
   return seqloom
+}
+
+/** A command that writes by beam search. */
+function writing(name: string, what: string): Command {
+  return command(name)
+    .addOption(model())
+    .option('--beam <n>', 'hypotheses that go on side by side; 1 is greedy', integer(1), 4)
+    .option('--best <n>', `${what}s to print, with their scores`, integer(1), 1)
+    .option('--length-penalty <x>', 'exponent of the length normalisation', nonNegative, 0.6)
+    .option('--max-length <n>', `most tokens of a ${what}`, integer(1))
+    .option('--attention-map <file>', 'draw what each token attends to as SVG')
+    .option('--json', `print one JSON object a ${what}`, false)
+    .addOption(threads())
 }
 
 function train(): Command {
@@ -104,6 +121,7 @@ function train(): Command {
     .option('--learning-rate <x>', "Adam's step", positive, 0.001)
     .option('--validation-split <share>', 'share of rows kept apart to measure', fraction, 0.1)
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
+    .addOption(resume())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainClassify)
@@ -129,7 +147,7 @@ function train(): Command {
     .option('--learning-rate <x>', "Adam's first step", positive, 0.004)
     .option('--validation-split <share>', 'share of the text, its end, kept apart to measure', fraction, 0.1)
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
-    .option('--resume', 'go on with an interrupted training of the same options', false)
+    .addOption(resume())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainGenerate)
@@ -141,7 +159,7 @@ function train(): Command {
     .option('--out <folder>', 'where to save the model', 'model')
     .addOption(new Option('--cell <cell>', 'the recurrent cell').choices(['lstm', 'gru']).default('lstm'))
     .addOption(
-      new Option('--attention <kind>', 'how the decoder attends').choices(['luong', 'bahdanau']).default('luong'),
+      new Option('--attention <kind>', 'how the decoder attends').choices(['bahdanau', 'luong']).default('bahdanau'),
     )
     .option('--layers <n>', 'recurrent layers of encoder and decoder', integer(1), 1)
     .option('--units <n>', 'size of the state', integer(1), 256)
@@ -154,15 +172,17 @@ function train(): Command {
     .option('--max-length <n>', 'most tokens read of a text', integer(1), 100)
     .option('--batch-size <n>', 'texts in a training step', integer(1), 64)
     .option('--epochs <n>', 'passes over the data', integer(1), 8)
-    .option('--learning-rate <x>', "Adam's step", positive, 0.001)
+    .option('--learning-rate <x>', "Adam's step; default: 0.002, falling to 0", positive)
     .option('--scheduled-sampling <share>', "the decoder's own guesses among its inputs, in the end", fraction, 0)
     .option('--validation-split <share>', 'share of sources kept apart to measure', fraction, 0.1)
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
+    .addOption(resume())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainTranslate)
   return command('train')
     .description('Trains a model.')
+    .addCommand(captions())
     .addCommand(classify)
     .addCommand(forecast())
     .addCommand(generator)
@@ -174,6 +194,39 @@ function tokens(side: 'source' | 'target'): Option {
   return new Option(`--${side}-tokenizer <unit>`, `what ${side}s are cut into`)
     .choices(['word', 'character'])
     .default('word')
+}
+
+function captions(): Command {
+  return command('caption')
+    .description('Trains a captioner on image files and saves the model with the best validation loss.')
+    .requiredOption('--data <file>', 'a CSV file, one with tabs (.tsv), or JSON objects line by line (.jsonl)')
+    .option('--image <column>', "the column of PNG files, named from the data file's folder", 'image')
+    .option('--caption <column>', 'the column of captions', 'caption')
+    .option('--out <folder>', 'where to save the model', 'model')
+    .option('--size <width>x<height>', 'bring images to this size; default: all are of one', size)
+    .option('--patch-size <n>', "side of an image's patches", integer(1), 8)
+    .option('--patch-stride <n>', 'how far patches are apart; default: they touch', integer(1))
+    .option('--front-layers <n>', 'dense layers that a patch passes', integer(1), 2)
+    .option('--annotation-size <n>', "size of a patch's vector", integer(1), 128)
+    .option('--units <n>', 'size of the state', integer(1), 256)
+    .option('--embedding <n>', "size of a token's vector", integer(1), 128)
+    .option('--dropout <rate>', 'rate of dropout', fraction, 0.2)
+    .option('--attention-penalty <x>', 'factor of the doubly stochastic penalty', nonNegative, 0)
+    .addOption(
+      new Option('--tokenizer <unit>', 'what captions are cut into').choices(['word', 'character']).default('word'),
+    )
+    .option('--lowercase', 'lowercase all captions', false)
+    .option('--max-vocabulary <n>', 'most tokens to tell apart', integer(3), 20_000)
+    .option('--max-length <n>', 'most tokens read of a caption', integer(1), 100)
+    .option('--batch-size <n>', 'images in a training step', integer(1), 64)
+    .option('--epochs <n>', 'passes over the data', integer(1), 8)
+    .option('--learning-rate <x>', "Adam's step; default: 0.002, falling to 0", positive)
+    .option('--validation-split <share>', 'share of images kept apart to measure', fraction, 0.1)
+    .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
+    .addOption(resume())
+    .option('--json', 'print one JSON object an epoch', false)
+    .addOption(threads())
+    .action(trainCaption)
 }
 
 function forecast(): Command {
@@ -197,6 +250,7 @@ function forecast(): Command {
     .option('--learning-rate <x>', "Adam's step", positive, 0.003)
     .option('--validation-split <share>', 'share of the series, from its end, kept apart to measure', fraction, 0.1)
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
+    .addOption(resume())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainForecast)
@@ -204,6 +258,10 @@ function forecast(): Command {
 
 function model(): Option {
   return new Option('--model <folder>', 'the folder of a saved model').makeOptionMandatory()
+}
+
+function resume(): Option {
+  return new Option('--resume', 'go on with an interrupted training of the same options').default(false)
 }
 
 function threads(): Option {

@@ -1,4 +1,5 @@
 import cliProgress from 'cli-progress'
+import type { TaskEpoch, TaskProgress } from '../tasks/index.js'
 import { note, printJson } from './output.js'
 
 /** Where a training stands after a batch. */
@@ -25,6 +26,13 @@ export interface View<P extends Progress, E extends Epoch> {
   /** The numbers of an epoch by name; those of parts that are not there are undefined. */
   epoch(epoch: E): Readonly<Record<string, number | undefined>>
 }
+
+/** Shows the loss alone. */
+export const lossView = (unit: string): View<TaskProgress, TaskEpoch> => ({
+  unit,
+  progress: ({ loss }) => ({ loss }),
+  epoch: ({ loss, valLoss }) => ({ loss, val_loss: valLoss }),
+})
 
 /** Shows how training goes. */
 export interface Reporter<P extends Progress, E extends Epoch> {

@@ -1,6 +1,9 @@
+import { dirname, resolve } from 'node:path'
 import { readCsv } from '../data/csv.js'
-import { describe, SeqloomError } from '../errors.js'
+import { readJsonLines } from '../data/jsonLines.js'
+import { AbortError, describe, SeqloomError } from '../errors.js'
 import type { LabelledText, TranslationRow } from '../tasks/index.js'
+import { type FilePicture, readPicture, type Size } from './pictures.js'
 
 /** Reads labelled texts from two columns of a CSV file. */
 export async function readRows(source: {
@@ -35,4 +38,23 @@ export async function readSeriesColumns(path: string, columns: readonly string[]
       throw new SeqloomError('ERR_DATA', `${path}: row ${index}: ${column} must be a number, not ${describe(text)}`)
     }),
   )
+}
+
+/** Reads captions, and the image files that they belong to, named from the folder of the data file. */
+export async function readCaptions(
+  file: { readonly data: string; readonly image: string; readonly caption: string; readonly size?: Size },
+  signal: AbortSignal,
+): Promise<{ image: FilePicture; caption: string }[]> {
+  const { data, image, caption, size } = file
+  const read = data.toLowerCase().endsWith('.jsonl') ? readJsonLines : readCsv
+  const pictures = new Map<string, FilePicture>()
+  const rows: { image: FilePicture; caption: string }[] = []
+  for (const row of await read(data, [image, caption])) {
+    const path = resolve(dirname(data), row[image] as string)
+    if (signal.aborted) throw new AbortError(signal)
+    const picture = pictures.get(path) ?? (await readPicture(path, size))
+    pictures.set(path, picture)
+    rows.push({ image: picture, caption: row[caption] as string })
+  }
+  return rows
 }

@@ -1,4 +1,8 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { AbortError } from '../errors.js'
+import type { TaskEpoch } from '../tasks/index.js'
+import { note, printJson } from './output.js'
 import { type Epoch, type Progress, reporter, type View } from './progress.js'
 
 /** What learns and can be saved. */
@@ -56,4 +60,35 @@ export async function trainAndSave<P extends Progress, E extends Epoch & { reado
     finish({ last, best, interrupted: interruption !== undefined, seconds: (performance.now() - started) / 1000 })
   }
   if (interruption) throw interruption
+}
+
+/** Tells what the training of a task with one loss came to. */
+export function finishWithLoss(
+  { last, best, interrupted, seconds }: Trained<TaskEpoch>,
+  { json, out }: { readonly json: boolean; readonly out: string },
+): void {
+  if (json) {
+    printJson({
+      ...{ event: 'done', model: out, epochs: last?.epoch ?? 0, best_epoch: last?.best },
+      ...{ loss: best?.loss, val_loss: best?.valLoss, interrupted, seconds },
+    })
+    return
+  }
+  const kind = best?.valLoss === undefined ? 'training' : 'validation'
+  const measured = best && `${kind} loss ${(best.valLoss ?? best.loss).toFixed(4)}`
+  noteSaved(last, measured, interrupted, out)
+}
+
+/** Says which model was saved, and how to go on after an interrupt. */
+export function noteSaved(
+  last: { readonly best: number } | undefined,
+  measured: string | undefined,
+  interrupted: boolean,
+  out: string,
+): void {
+  const which = last
+    ? `the model of epoch ${last.best}${measured === undefined ? '' : ` (${measured})`}`
+    : 'the model as it is'
+  const goOn = interrupted && existsSync(join(out, 'backup')) ? '; --resume goes on' : ''
+  note(`${interrupted ? 'interrupted: ' : ''}saved ${which} in ${out}${goOn}`)
 }

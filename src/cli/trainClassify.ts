@@ -1,11 +1,11 @@
 import { configure } from '../engine.js'
 import { type ClassifierEpoch, type ClassifierProgress, TextClassifier } from '../tasks/index.js'
-import { checkFolder } from './folder.js'
+import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
-import { note, printJson } from './output.js'
+import { printJson } from './output.js'
 import type { View } from './progress.js'
 import { readRows } from './rows.js'
-import { type Trained, trainAndSave } from './trainAndSave.js'
+import { noteSaved, type Trained, trainAndSave } from './trainAndSave.js'
 
 /** The options of `seqloom train classify`. */
 export interface TrainClassifyOptions {
@@ -26,6 +26,7 @@ export interface TrainClassifyOptions {
   readonly learningRate: number
   readonly validationSplit: number
   readonly seed: number
+  readonly resume: boolean
   readonly json: boolean
   readonly threads?: number
 }
@@ -39,22 +40,23 @@ const view: View<ClassifierProgress, ClassifierEpoch> = {
   }),
 }
 
-/** Trains a text classifier and saves the best model; an interrupt saves the best so far and then rejects with an AbortError. */
+/** Trains a text classifier and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainClassify(options: TrainClassifyOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  await checkFolder(options.out)
   const { cell, bidirectional, layers, units, embedding, dropout, maxVocabulary, maxLength, seed } = options
   const classifier = new TextClassifier({
     ...{ cell, bidirectional, layers, units, embedding, dropout, maxVocabulary, maxLength, seed },
   })
+  const backupDir = await backupFolder(options.out, options.resume)
   await interruptible(async (signal) => {
     const rows = await readRows(options)
     const { epochs, batchSize, learningRate, validationSplit } = options
+    const given = { epochs, batchSize, learningRate, validationSplit, backupDir, signal }
     await trainAndSave(
       classifier,
       options,
       view,
-      (listeners) => classifier.train(rows, { epochs, batchSize, learningRate, validationSplit, signal, ...listeners }),
+      (listeners) => classifier.train(rows, { ...given, ...listeners }),
       (trained) => finish(trained, options),
     )
   })
@@ -66,7 +68,7 @@ function finish({ last, best, interrupted, seconds }: Trained<ClassifierEpoch>, 
       event: 'done',
       model: options.out,
       epochs: last?.epoch ?? 0,
-      best_epoch: best?.epoch,
+      best_epoch: last?.best,
       loss: best?.loss,
       accuracy: best?.accuracy,
       val_loss: best?.valLoss,
@@ -78,8 +80,5 @@ function finish({ last, best, interrupted, seconds }: Trained<ClassifierEpoch>, 
   }
   const measured = best?.valAccuracy ?? best?.accuracy
   const kind = best?.valAccuracy === undefined ? 'training' : 'validation'
-  const which = best
-    ? `the model of epoch ${best.epoch} (${kind} accuracy ${measured?.toFixed(4)})`
-    : 'the model as it is'
-  note(`${interrupted ? 'interrupted: ' : ''}saved ${which} in ${options.out}`)
+  noteSaved(last, best && `${kind} accuracy ${measured?.toFixed(4)}`, interrupted, options.out)
 }

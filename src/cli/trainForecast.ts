@@ -1,10 +1,11 @@
 import { configure } from '../engine.js'
-import { AbortError } from '../errors.js'
-import { type Forecast, Forecaster, type ForecasterOptions, type TaskEpoch } from '../tasks/index.js'
-import { checkFolder } from './folder.js'
+import { type Forecast, Forecaster, type ForecasterOptions } from '../tasks/index.js'
+import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
-import { note, print, printJson } from './output.js'
+import { print, printJson } from './output.js'
+import { lossView } from './progress.js'
 import { readSeriesColumns } from './rows.js'
+import { finishWithLoss, trainAndSave } from './trainAndSave.js'
 
 /** The options of `seqloom train forecast`. */
 export interface TrainForecastOptions extends Required<Omit<ForecasterOptions, 'variables'>> {
@@ -15,51 +16,31 @@ export interface TrainForecastOptions extends Required<Omit<ForecasterOptions, '
   readonly epochs: number
   readonly learningRate: number
   readonly validationSplit: number
+  readonly resume: boolean
   readonly json: boolean
   readonly threads?: number
 }
 
-/** Trains a forecaster on columns of a CSV file and saves it; an interrupt saves the best so far and then rejects with an AbortError. */
+/** Trains a forecaster on columns of a CSV file and saves it; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainForecast(options: TrainForecastOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  await checkFolder(options.out)
+  const backupDir = await backupFolder(options.out, options.resume)
   const { column: variables, horizon, interval, window, transform, cell, layers, units, dropout, seed } = options
   const forecaster = new Forecaster({
     ...{ variables, horizon, interval, window, transform, cell, layers, units, dropout, seed },
   })
   await interruptible(async (signal) => {
     const series = await readSeriesColumns(options.data, variables)
-    const started = performance.now()
-    const { epochs, batchSize, learningRate, validationSplit, json, out } = options
-    let last: TaskEpoch | undefined
-    const onEpoch = (epoch: TaskEpoch) => {
-      last = epoch
-      report(epoch, json)
-    }
-    let interruption: AbortError | undefined
-    try {
-      await forecaster.train(series, { epochs, batchSize, learningRate, validationSplit, signal, onEpoch })
-    } catch (error) {
-      if (!(error instanceof AbortError) || !last) throw error
-      interruption = error
-    }
-    await forecaster.save(out)
-    const seconds = (performance.now() - started) / 1000
-    const interrupted = interruption !== undefined
-    if (json)
-      printJson({ event: 'done', model: out, epochs: last?.epoch, best_epoch: last?.best, interrupted, seconds })
-    else note(`${interrupted ? 'interrupted: ' : ''}saved the model of epoch ${last?.best} in ${out}`)
-    if (interruption) throw interruption
+    const { epochs, batchSize, learningRate, validationSplit } = options
+    const given = { epochs, batchSize, learningRate, validationSplit, backupDir, signal }
+    await trainAndSave(
+      forecaster,
+      options,
+      lossView('windows'),
+      (listeners) => forecaster.train(series, { ...given, ...listeners }),
+      (trained) => finishWithLoss(trained, options),
+    )
   })
-}
-
-function report({ epoch, epochs, loss, valLoss, seconds }: TaskEpoch, json: boolean): void {
-  if (json) {
-    printJson({ event: 'epoch', epoch, loss, val_loss: valLoss, seconds })
-    return
-  }
-  const measured = valLoss === undefined ? '' : `  val_loss ${valLoss.toFixed(4)}`
-  note(`epoch ${epoch}/${epochs}  loss ${loss.toFixed(4)}${measured}  ${seconds.toFixed(1)} s`)
 }
 
 /** Prints what a saved forecaster expects after the series that it has read, or after that of a CSV file. */

@@ -1,13 +1,11 @@
-import { readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
-import { type GeneratorEpoch, type GeneratorProgress, TextGenerator, type TokenUnit } from '../tasks/index.js'
-import { checkFolder } from './folder.js'
+import { TextGenerator, type TokenUnit } from '../tasks/index.js'
+import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
-import { note, printJson } from './output.js'
-import type { View } from './progress.js'
-import { type Trained, trainAndSave } from './trainAndSave.js'
+import { lossView } from './progress.js'
+import { finishWithLoss, trainAndSave } from './trainAndSave.js'
 
 /** The options of `seqloom train generate`. */
 export interface TrainGenerateOptions {
@@ -32,24 +30,16 @@ export interface TrainGenerateOptions {
   readonly threads?: number
 }
 
-const view: View<GeneratorProgress, GeneratorEpoch> = {
-  unit: 'tokens',
-  progress: ({ loss }) => ({ loss }),
-  epoch: ({ loss, valLoss }) => ({ loss, val_loss: valLoss }),
-}
-
 /** Trains a text generator and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainGenerate(options: TrainGenerateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
   const { out, data, resume } = options
-  await checkFolder(out)
   const { tokens, cell, layers, units, embedding, dropout, tied, maxVocabulary, seed } = options
   const generator = new TextGenerator({
     ...{ tokens, cell, layers, units, embedding, dropout, tied, seed },
     ...(maxVocabulary === undefined ? {} : { maxVocabulary }),
   })
-  const backupDir = join(out, 'backup')
-  if (!resume) await rm(backupDir, { recursive: true, force: true })
+  const backupDir = await backupFolder(out, resume)
   await interruptible(async (signal) => {
     const text = await read(data)
     const { epochs, batchSize, time, learningRate, validationSplit } = options
@@ -57,28 +47,11 @@ export async function trainGenerate(options: TrainGenerateOptions): Promise<void
     await trainAndSave(
       generator,
       options,
-      view,
+      lossView('tokens'),
       (listeners) => generator.train(text, { ...given, ...listeners }),
-      (trained) => finish(trained, options),
+      (trained) => finishWithLoss(trained, options),
     )
   })
-}
-
-function finish(
-  { last, best, interrupted, seconds }: Trained<GeneratorEpoch>,
-  { out, json }: TrainGenerateOptions,
-): void {
-  if (json) {
-    const { loss, valLoss } = best ?? {}
-    const epochs = last?.epoch ?? 0
-    printJson({
-      ...{ event: 'done', model: out, epochs, best_epoch: last?.best, loss, val_loss: valLoss, interrupted, seconds },
-    })
-    return
-  }
-  const which = last ? `the model of epoch ${last.best}` : 'the model as it is'
-  const goOn = interrupted ? '; --resume goes on' : ''
-  note(`${interrupted ? 'interrupted: ' : ''}saved ${which} in ${out}${goOn}`)
 }
 
 async function read(path: string): Promise<string> {

@@ -1,11 +1,10 @@
 import { configure } from '../engine.js'
-import { Translator, type TranslatorEpoch, type TranslatorProgress } from '../tasks/index.js'
-import { checkFolder } from './folder.js'
+import { Translator } from '../tasks/index.js'
+import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
-import { note, printJson } from './output.js'
-import type { View } from './progress.js'
+import { lossView } from './progress.js'
 import { readTranslations } from './rows.js'
-import { type Trained, trainAndSave } from './trainAndSave.js'
+import { finishWithLoss, trainAndSave } from './trainAndSave.js'
 
 /** The options of `seqloom train translate`. */
 export interface TrainTranslateOptions {
@@ -26,24 +25,19 @@ export interface TrainTranslateOptions {
   readonly maxLength: number
   readonly batchSize: number
   readonly epochs: number
-  readonly learningRate: number
+  readonly learningRate?: number
   readonly scheduledSampling: number
   readonly validationSplit: number
   readonly seed: number
+  readonly resume: boolean
   readonly json: boolean
   readonly threads?: number
 }
 
-const view: View<TranslatorProgress, TranslatorEpoch> = {
-  unit: 'sequences',
-  progress: ({ loss }) => ({ loss }),
-  epoch: ({ loss, valLoss }) => ({ loss, val_loss: valLoss }),
-}
-
-/** Trains a translator and saves the best model; an interrupt saves the best so far and then rejects with an AbortError. */
+/** Trains a translator and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainTranslate(options: TrainTranslateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  await checkFolder(options.out)
+  const backupDir = await backupFolder(options.out, options.resume)
   const { cell, attention, layers, units, embedding, dropout, maxVocabulary, maxLength, seed } = options
   const { sourceTokenizer, targetTokenizer, lowercase } = options
   const translator = new Translator({
@@ -53,31 +47,22 @@ export async function trainTranslate(options: TrainTranslateOptions): Promise<vo
   await interruptible(async (signal) => {
     const rows = await readTranslations(options)
     const { epochs, batchSize, learningRate, scheduledSampling, validationSplit } = options
-    const given = { epochs, batchSize, learningRate, scheduledSampling, validationSplit, signal }
+    const given = {
+      epochs,
+      batchSize,
+      scheduledSampling,
+      validationSplit,
+      signal,
+      ...(learningRate && { learningRate }),
+    }
+    // A backup holds no guesses.
+    const backup = scheduledSampling > 0 ? {} : { backupDir }
     await trainAndSave(
       translator,
       options,
-      view,
-      (listeners) => translator.train(rows, { ...given, ...listeners }),
-      (trained) => finish(trained, options),
+      lossView('sequences'),
+      (listeners) => translator.train(rows, { ...given, ...backup, ...listeners }),
+      (trained) => finishWithLoss(trained, options),
     )
   })
-}
-
-function finish(
-  { last, best, interrupted, seconds }: Trained<TranslatorEpoch>,
-  { json, out }: TrainTranslateOptions,
-): void {
-  if (json) {
-    printJson({
-      ...{ event: 'done', model: out, epochs: last?.epoch ?? 0, best_epoch: best?.epoch },
-      ...{ loss: best?.loss, val_loss: best?.valLoss, interrupted, seconds },
-    })
-    return
-  }
-  const kind = best?.valLoss === undefined ? 'training' : 'validation'
-  const which = best
-    ? `the model of epoch ${best.epoch} (${kind} loss ${(best.valLoss ?? best.loss).toFixed(4)})`
-    : 'the model as it is'
-  note(`${interrupted ? 'interrupted: ' : ''}saved ${which} in ${out}`)
 }

@@ -27,7 +27,7 @@ export interface Converted {
 }
 
 /** A new array of a slot's element type. */
-export function allocate(slot: Slot, size: number): Float32Array | Int32Array {
+export function allocate(slot: Pick<Slot, 'where' | 'dtype'>, size: number): Float32Array | Int32Array {
   try {
     return slot.dtype === 'int32' ? new Int32Array(size) : new Float32Array(size)
   } catch (cause) {

@@ -1,6 +1,6 @@
 import { SeqloomError } from '../errors.js'
-import { type Check, checkOptions, custom, number, positive } from '../options.js'
-import { isLearningRate, type Schedule } from './schedules.js'
+import { type Check, checkOptions, number, positive } from '../options.js'
+import { learningRate as rate, type Schedule } from './schedules.js'
 
 /** Options of every optimizer. */
 export interface OptimizerOptions {
@@ -31,7 +31,7 @@ export type Setting = readonly [check: Check, fallback: number | boolean]
 export const decay: Check = number(0, 1)
 
 const common: Readonly<Record<string, Check>> = {
-  learningRate: custom('a finite number of at least 0 or what optimizers.schedules.* returns', isLearningRate),
+  learningRate: rate,
   clipValue: positive,
   clipNorm: positive,
   globalClipNorm: positive,

@@ -94,6 +94,12 @@ const share: Check = custom('a number from 0 to 1', (v) => typeof v === 'number'
 const listOf = (check: Check): Check =>
   custom(`an array, each entry ${check.expected}`, (v) => Array.isArray(v) && v.every(check.accepts))
 
+/** A learning rate: a number, or a schedule. */
+export const learningRate: Check = custom(
+  'a number of at least 0 or what optimizers.schedules.* returns',
+  isLearningRate,
+)
+
 /** The settings of each kind: the check, and the default of those that may be left out. */
 const settings: Readonly<Record<ScheduleKind, Readonly<Record<string, readonly [Check, unknown?]>>>> = {
   exponentialDecay: {
@@ -125,14 +131,14 @@ const settings: Readonly<Record<ScheduleKind, Readonly<Record<string, readonly [
     alpha: [share, 0],
   },
   warmup: {
-    learningRate: [custom('a number of at least 0 or what optimizers.schedules.* returns', isLearningRate)],
+    learningRate: [learningRate],
     warmupSteps: [steps],
     initialLearningRate: [rate, 0],
   },
 }
 
 /** Whether a value is a learning rate: a number, or a schedule with right settings. */
-export function isLearningRate(value: unknown): boolean {
+function isLearningRate(value: unknown): boolean {
   if (!isRecord(value)) return rate.accepts(value)
   const { kind, ...options } = value
   if (typeof kind !== 'string' || !Object.hasOwn(settings, kind)) return false

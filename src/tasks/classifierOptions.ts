@@ -1,4 +1,5 @@
-import { abortSignal, checkOptions, custom, flag, given, integer, number, oneOf, positive, seed } from '../options.js'
+import { learningRate, type Schedule } from '../optimizers/schedules.js'
+import { abortSignal, checkOptions, custom, filePath, flag, given, integer, number, oneOf, seed } from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import type { LabelledText } from './rows.js'
 
@@ -105,14 +106,19 @@ export interface TrainClassifierOptions<Row = LabelledText> {
   readonly epochs?: number
   /** How many rows a training step takes; default 32. */
   readonly batchSize?: number
-  /** Adam's step; default 0.001. */
-  readonly learningRate?: number
+  /** Adam's step, or a schedule of it; default 0.001. */
+  readonly learningRate?: number | Schedule
   /** The share of the rows, drawn at random by the seed, that is kept apart to measure on; default 0.1. */
   readonly validationSplit?: number
   /** Rows to measure on instead. */
   readonly validationData?: readonly Row[]
   /** Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without validation, those of training) are put back in the end; default true. */
   readonly restoreBest?: boolean
+  /**
+   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
+   * in the end.
+   */
+  readonly backupDir?: string
   /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
   readonly signal?: AbortSignal
   /** Called as batches end; quick batches may be reported together. */
@@ -146,10 +152,11 @@ export function trainingSettings<Row>(
     accepted: {
       epochs: integer(1),
       batchSize: integer(1),
-      learningRate: positive,
+      learningRate,
       validationSplit: number(0, 1),
       validationData: custom(`an array of ${row}`, Array.isArray),
       restoreBest: flag,
+      backupDir: filePath,
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

@@ -28,6 +28,8 @@ export function reports(total: number, settings: ReportSettings, best: BestWeigh
       }
       await onEpoch?.(ended)
     },
+    getState: () => best.getState(),
+    setState: (state) => best.setState(state),
   }
 }
 

@@ -1,4 +1,5 @@
-import type { History } from '../callbacks/callback.js'
+import { backupAndRestore } from '../callbacks/backupAndRestore.js'
+import type { Callback, History } from '../callbacks/callback.js'
 import type { DataSet } from '../data/tensor.js'
 import { AbortError } from '../errors.js'
 import type { Loss, LossName } from '../losses/loss.js'
@@ -31,22 +32,24 @@ export interface FitData {
 }
 
 /** The settings of {@link fitTask}. */
-export type FitSettings = ReportSettings & Pick<TrainingSettings<never>, 'learningRate' | 'restoreBest' | 'signal'>
+export type FitSettings = ReportSettings &
+  Pick<TrainingSettings<never>, 'learningRate' | 'restoreBest' | 'backupDir' | 'signal'>
 
 /** Compiles a task's model with Adam, trains it, and puts its best weights back, however the training ends. */
 export async function fitTask(trainee: Trainee, data: FitData, settings: FitSettings): Promise<History> {
   const { model } = trainee
   const { x, y, validationData, rows, loss = 'sparseCategoricalCrossentropy', metrics = [] } = data
-  const { epochs, batchSize, signal } = settings
+  const { epochs, batchSize, backupDir, signal } = settings
   model.compile({ optimizer: adam({ learningRate: settings.learningRate }), loss, metrics })
   trainee.restored = false
   const best = new BestWeights(model)
+  const callbacks: Callback[] = [reports(rows, settings, best)]
+  if (backupDir !== undefined) callbacks.push(backupAndRestore({ backupDir, saveMinutes: 1 }))
   try {
     return await model.fit(x, y, {
-      ...{ epochs, batchSize },
+      ...{ epochs, batchSize, callbacks },
       ...(validationData && { validationData }),
       ...(signal && { signal }),
-      callbacks: [reports(rows, settings, best)],
     })
   } finally {
     if (settings.restoreBest) trainee.restored = best.restore()

@@ -65,6 +65,11 @@ export class Forecaster<const Name extends string = 'value'> {
     return this.#settings.horizon
   }
 
+  /** Whether there is a model: training has begun, or the forecaster was loaded. */
+  get ready(): boolean {
+    return this.#parts !== undefined
+  }
+
   /** The model itself; `ERR_STATE` before training. */
   get model(): Sequential {
     return this.#existing().model

@@ -1,4 +1,5 @@
-import { abortSignal, checkOptions, custom, flag, given, integer, number, oneOf, positive, seed } from '../options.js'
+import { learningRate, type Schedule } from '../optimizers/schedules.js'
+import { abortSignal, checkOptions, custom, filePath, flag, given, integer, number, oneOf, seed } from '../options.js'
 import { callback } from './classifierOptions.js'
 import type { TaskListeners } from './taskReports.js'
 
@@ -75,12 +76,17 @@ export interface TrainForecasterOptions extends TaskListeners {
   readonly epochs?: number
   /** How many windows a training step takes; default 32. */
   readonly batchSize?: number
-  /** Adam's step; default 0.003. */
-  readonly learningRate?: number
+  /** Adam's step, or a schedule of it; default 0.003. */
+  readonly learningRate?: number | Schedule
   /** The share of the series, from its end, that is kept apart to measure on; default 0.1. */
   readonly validationSplit?: number
   /** Whether the weights of the epoch with the lowest validation loss (without validation, training loss) are put back in the end; default true. */
   readonly restoreBest?: boolean
+  /**
+   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
+   * in the end.
+   */
+  readonly backupDir?: string
   /** Stops training: `train` rejects with an AbortError, and the forecaster has the best weights so far. */
   readonly signal?: AbortSignal
 }
@@ -99,9 +105,10 @@ export function forecasterTraining(options: TrainForecasterOptions) {
     accepted: {
       epochs: integer(1),
       batchSize: integer(1),
-      learningRate: positive,
+      learningRate,
       validationSplit: number(0, 1),
       restoreBest: flag,
+      backupDir: filePath,
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

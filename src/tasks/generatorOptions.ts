@@ -1,5 +1,6 @@
 import { type GenerateOptions, generateChecks } from '../model/generate.js'
-import { abortSignal, checkOptions, custom, flag, given, integer, number, oneOf, positive, seed } from '../options.js'
+import { learningRate, type Schedule } from '../optimizers/schedules.js'
+import { abortSignal, checkOptions, custom, filePath, flag, given, integer, number, oneOf, seed } from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { callback } from './classifierOptions.js'
 
@@ -101,8 +102,8 @@ export interface TrainGeneratorOptions {
   readonly batchSize?: number
   /** How many tokens are read before each training step, through which errors go back; states go on from step to step. Default 100. */
   readonly time?: number
-  /** Adam's first step, which falls to 0 on half a cosine; default 0.004. */
-  readonly learningRate?: number
+  /** Adam's first step, which falls to 0 on half a cosine, or a schedule; default 0.004. */
+  readonly learningRate?: number | Schedule
   /** The share of the text, its end, that is kept apart to measure on; default 0.1. */
   readonly validationSplit?: number
   /** Whether the weights of the epoch with the lowest loss (on the validation part, if there is one) are put back in the end; default true. */
@@ -140,10 +141,10 @@ export function generatorTraining(options: TrainGeneratorOptions): GeneratorTrai
       epochs: integer(1),
       batchSize: integer(1),
       time: integer(1),
-      learningRate: positive,
+      learningRate,
       validationSplit: number(0, 1),
       restoreBest: flag,
-      backupDir: custom('a path', (value) => typeof value === 'string' && value.length > 0),
+      backupDir: filePath,
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

@@ -1,3 +1,7 @@
+export type { AttentionMap } from './attentionMaps.js'
+export { type Caption, type CaptionEvaluation, Captioner } from './captioner.js'
+export type { CaptionerOptions, CaptionOptions, TrainCaptionerOptions } from './captionerOptions.js'
+export type { CaptionRow } from './captionRows.js'
 export type {
   ClassifierEpoch,
   ClassifierProgress,
@@ -21,6 +25,8 @@ export type {
   TokenUnit,
   TrainGeneratorOptions,
 } from './generatorOptions.js'
+export type { Annotations, Image, Picture } from './images.js'
+export type { PatchGrid } from './patches.js'
 export type {
   Answer,
   AnswerEvaluation,

@@ -1,7 +1,5 @@
 import { SeqloomError } from '../errors.js'
-import { readDescription } from '../model/folder.js'
 import { loadFolder, Sequential, saveFolder } from '../model/index.js'
-import { format, formatVersion } from '../model/save.js'
 import { isRecord } from '../options.js'
 import { readAsset } from './assets.js'
 import { quantileCount } from './forecasterModel.js'
@@ -20,7 +18,7 @@ export interface ForecasterParts {
 }
 
 /** The file by which a forecaster's folder is known. */
-const forecasterFile = 'forecaster.json'
+export const forecasterFile = 'forecaster.json'
 
 /** Saves a forecaster as a model folder with its settings, scaling and history. Rejects with `ERR_IO`. */
 export async function saveForecaster(folder: string, parts: ForecasterParts): Promise<void> {
@@ -28,12 +26,6 @@ export async function saveForecaster(folder: string, parts: ForecasterParts): Pr
   const { means, deviations } = scaling
   const saved = JSON.stringify({ settings, scaling: { means, deviations }, history })
   await saveFolder(folder, { model, assets: { [forecasterFile]: saved }, withoutOptimizerState: restored })
-}
-
-/** Whether a folder holds a forecaster. Rejects with `ERR_IO` or `ERR_FORMAT` if it holds no model at all. */
-export async function isForecaster(folder: string): Promise<boolean> {
-  const { assets } = await readDescription(folder, format, formatVersion)
-  return isRecord(assets) && Object.hasOwn(assets, forecasterFile)
 }
 
 /** Loads what {@link saveForecaster} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no forecaster. */

@@ -21,6 +21,26 @@ export function randomSplit(count: number, fraction: number, seed: number): Spli
   return { training: order.slice(wanted), validation: order.slice(0, Math.max(wanted, 0)) }
 }
 
+/** Keeps a share of the different keys apart, drawn by the seed, with all their rows: indices in the rows' order. */
+export function splitByKey(keys: readonly string[], fraction: number, seed: number): Split {
+  const different = [...new Set(keys)]
+  const held = new Set(randomSplit(different.length, fraction, seed).validation.map((index) => different[index]))
+  const split: Split = { training: [], validation: [] }
+  for (const [row, key] of keys.entries()) split[held.has(key) ? 'validation' : 'training'].push(row)
+  return split
+}
+
+/** The rows of each key, in the order of the first of each. */
+export function rowsByKey(keys: readonly string[]): number[][] {
+  const found = new Map<string, number[]>()
+  for (const [row, key] of keys.entries()) {
+    const known = found.get(key)
+    if (known) known.push(row)
+    else found.set(key, [row])
+  }
+  return [...found.values()]
+}
+
 /** Uniform numbers from 0 to 1 by the generator sfc32 (Doty-Humphrey, PractRand), keyed by the seed. */
 export function randomSource(seed: number): () => number {
   let a = 0

@@ -78,9 +78,11 @@ export class TextGenerator {
     const { x, y } = languageModelBatches(await encode(parts.tokenizer, training), { batchSize, time })
     const validation = held === '' ? undefined : batchesOf(await encode(parts.tokenizer, held), settings)
     const rows = x.shape[0] as number
-    const decay = cosineDecay({ initialLearningRate: learningRate, decaySteps: (epochs * rows) / batchSize })
+    const decaySteps = (epochs * rows) / batchSize
+    const rate =
+      typeof learningRate === 'number' ? cosineDecay({ initialLearningRate: learningRate, decaySteps }) : learningRate
     model.compile({
-      optimizer: adam({ learningRate: decay }),
+      optimizer: adam({ learningRate: rate }),
       loss: 'sparseCategoricalCrossentropy',
       metrics: ['perplexity'],
     })

@@ -1,7 +1,7 @@
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { checkNotEmpty } from './rows.js'
-import { randomSplit } from './split.js'
+import { rowsByKey, splitByKey } from './split.js'
 import type { Writing } from './units.js'
 
 /** A text with its translation; texts, or arrays of tokens. */
@@ -27,11 +27,11 @@ export function checkTranslationRows(where: string, rows: readonly TranslationRo
   })
 }
 
-const isWriting = (value: unknown): boolean => typeof value === 'string' || Array.isArray(value)
+/** Whether a value may be a text or an array of tokens. */
+export const isWriting = (value: unknown): boolean => typeof value === 'string' || Array.isArray(value)
 
 /** What tells one source from another. */
-export const sourceKey = ({ source }: TranslationRow): string =>
-  typeof source === 'string' ? source : source.join('\u0000')
+const sourceKey = ({ source }: TranslationRow): string => (typeof source === 'string' ? source : source.join('\u0000'))
 
 /** A source with all its translations. */
 export interface Translated {
@@ -41,13 +41,10 @@ export interface Translated {
 
 /** Rows by their sources, in the order of the first of each. */
 export function bySource(rows: readonly TranslationRow[]): Translated[] {
-  const found = new Map<string, { source: Writing; targets: Writing[] }>()
-  for (const row of rows) {
-    const known = found.get(sourceKey(row))
-    if (known) known.targets.push(row.target)
-    else found.set(sourceKey(row), { source: row.source, targets: [row.target] })
-  }
-  return [...found.values()]
+  return rowsByKey(rows.map(sourceKey)).map((group) => {
+    const same = group.map((index) => rows[index] as TranslationRow)
+    return { source: (same[0] as TranslationRow).source, targets: same.map(({ target }) => target) }
+  })
 }
 
 /** Keeps a share of the sources apart with all their rows: a translation of a source that was trained on would tell too much. */
@@ -56,10 +53,7 @@ export function splitBySource(
   share: number,
   seed: number,
 ): { readonly training: readonly TranslationRow[]; readonly validation: readonly TranslationRow[] } {
-  const sources = [...new Set(rows.map(sourceKey))]
-  const held = new Set(randomSplit(sources.length, share, seed).validation.map((index) => sources[index]))
-  return {
-    training: rows.filter((row) => !held.has(sourceKey(row))),
-    validation: rows.filter((row) => held.has(sourceKey(row))),
-  }
+  const { training, validation } = splitByKey(rows.map(sourceKey), share, seed)
+  const pick = (index: number) => rows[index] as TranslationRow
+  return { training: training.map(pick), validation: validation.map(pick) }
 }

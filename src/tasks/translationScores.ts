@@ -2,33 +2,37 @@ import { type Bleu, bleu } from '../text/bleu.js'
 import type { Translated } from './translationRows.js'
 import type { Units } from './units.js'
 
+/** How texts that were written compare with those that were expected. */
+export interface WrittenScores {
+  /** BLEU against all the texts expected of each, as sacreBLEU defines it; see `text.bleu`. */
+  readonly bleu: Bleu
+  /** The share that is one of the texts expected. */
+  readonly exactMatch: number
+  /** Tokens to insert, delete or replace to come to the closest expected text, as a share of its tokens: a phoneme, character or word error rate. */
+  readonly errorRate: number
+  /** The number of different sources or images. */
+  readonly count: number
+}
+
 /** How well a translator does on rows with known translations. */
-export interface TranslationEvaluation {
+export interface TranslationEvaluation extends WrittenScores {
   /** The mean of −log of a target token's probability, given the true tokens before it. */
   readonly loss: number
   /** e to the loss. */
   readonly perplexity: number
-  /** BLEU of the translations against all targets of each source, as sacreBLEU defines it; see `text.bleu`. */
-  readonly bleu: Bleu
-  /** The share of sources whose translation is one of their targets. */
-  readonly exactMatch: number
-  /** Tokens to insert, delete or replace to come to the closest target, as a share of its tokens: a phoneme, character or word error rate. */
-  readonly errorRate: number
-  /** The number of different sources. */
-  readonly count: number
 }
 
-/** Compares translations with the targets of their sources, by words, characters or tokens. */
+/** Compares texts with those expected, by words, characters or tokens. */
 export function scores(
   units: Units,
-  known: readonly Translated[],
-  translations: readonly string[],
-): Omit<TranslationEvaluation, 'loss' | 'perplexity'> {
+  known: readonly Pick<Translated, 'targets'>[],
+  texts: readonly string[],
+): WrittenScores {
   let [exact, errors, length] = [0, 0, 0]
   const references: string[][] = []
-  const hypotheses = translations.map((translation, index) => {
-    const tokens = units.split(translation)
-    const targets = (known[index] as Translated).targets.map((target) => units.split(target))
+  const hypotheses = texts.map((text, index) => {
+    const tokens = units.split(text)
+    const targets = (known[index] as Pick<Translated, 'targets'>).targets.map((target) => units.split(target))
     const distances = targets.map((target) => editDistance(tokens, target))
     const nearest = distances.indexOf(Math.min(...distances))
     errors += distances[nearest] as number

@@ -1,26 +1,31 @@
-import type { Callback, History } from '../callbacks/callback.js'
-import { AbortError, describe, SeqloomError } from '../errors.js'
-import type { Functional, Hypothesis } from '../model/index.js'
-import { adam } from '../optimizers/index.js'
-import { BestWeights } from './bestWeights.js'
+import type { History } from '../callbacks/callback.js'
+import { describe, SeqloomError } from '../errors.js'
+import type { Functional } from '../model/index.js'
+import {
+  type DecoderData,
+  framed,
+  measureDecoder,
+  targetUnits,
+  tokenCount,
+  trainDecoder,
+  type Written,
+  write,
+} from './decoder.js'
+import { decoderTraining, writeSettings } from './decoderOptions.js'
+import { throwIfAborted } from './fitTask.js'
 import { checkNotEmpty } from './rows.js'
-import { boundaries, readTranslator, saveTranslator, type TranslatorParts } from './savedTranslator.js'
-import { mixed } from './scheduledSampling.js'
+import { readTranslator, saveTranslator, type TranslatorParts } from './savedTranslator.js'
 import { bySource, checkTranslationRows, splitBySource, type TranslationRow } from './translationRows.js'
 import { scores, type TranslationEvaluation } from './translationScores.js'
-import { outputs, translatorModel } from './translatorModel.js'
+import { translatorModel } from './translatorModel.js'
 import {
   type TrainTranslatorOptions,
   type TranslateOptions,
   type TranslatorOptions,
   type TranslatorSettings,
-  type TranslatorTraining,
-  translationSettings,
   translatorSettings,
-  translatorTraining,
 } from './translatorOptions.js'
-import { translatorReports } from './translatorReports.js'
-import { buildUnits, type Units, type Writing } from './units.js'
+import { buildUnits, type Writing } from './units.js'
 
 /** What each token of a translation attends to. */
 export interface Alignment {
@@ -33,28 +38,11 @@ export interface Alignment {
 }
 
 /** A text's translation. */
-export interface Translation {
-  /** The translation; tokens that were given as arrays, with spaces between. */
-  readonly text: string
-  /** Its tokens. */
-  readonly tokens: readonly string[]
-  /** The logarithm of its probability, that of its end included. */
-  readonly logProbability: number
-  /** The same divided by the length penalty. */
-  readonly score: number
-  /** Whether it came to its end; false where it was cut at the greatest length. */
-  readonly finished: boolean
+export interface Translation extends Written {
   /** With `alignments`: what each token attends to. */
   readonly alignment?: Alignment
   /** With `nBest` above 1: the next best translations. */
   readonly alternatives?: readonly Translation[]
-}
-
-/** Rows as the model takes them. */
-interface Encoded {
-  readonly source: Int32Array[]
-  readonly previous: Int32Array[]
-  readonly words: Int32Array[]
 }
 
 /**
@@ -100,9 +88,9 @@ export class Translator {
    * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, and an AbortError when the signal aborts.
    */
   async train(rows: readonly TranslationRow[], options: TrainTranslatorOptions = {}): Promise<History> {
-    const settings = translatorTraining(options)
+    const settings = decoderTraining('Translator.train', '{ source, target }', options)
     checkTranslationRows('Translator.train', rows)
-    const { signal, validationData, validationSplit, learningRate } = settings
+    const { signal, validationData, validationSplit } = settings
     if (validationData) checkTranslationRows('Translator.train: validationData', validationData)
     throwIfAborted(signal)
     const { training, validation } = validationData
@@ -112,20 +100,8 @@ export class Translator {
     const data = await encoded('Translator.train: row', parts, training)
     const held = validation.length > 0 ? await encoded('validation row', parts, validation) : undefined
     throwIfAborted(signal)
-    const { model } = parts
-    model.compile({
-      optimizer: adam({ learningRate, globalClipNorm: 1 }),
-      loss: ['sparseCategoricalCrossentropy', null, null],
-    })
-    parts.restored = false
     this.#parts = parts
-    const best = new BestWeights(model)
-    const callbacks = [translatorReports(training.length, settings, best), settings.callbacks].flat() as Callback[]
-    try {
-      return await runEpochs(parts, data, held, { ...settings, callbacks }, this.#settings.seed)
-    } finally {
-      if (settings.restoreBest) parts.restored = best.restore()
-    }
+    return await trainDecoder(parts, data, held, settings, this.#settings.seed)
   }
 
   /**
@@ -135,24 +111,17 @@ export class Translator {
   async translate(texts: readonly Writing[], options: TranslateOptions = {}): Promise<Translation[]> {
     const where = 'Translator.translate'
     const parts = this.#existing()
-    const { source, target, model } = parts
-    const { beamWidth, nBest, lengthPenalty, alignments, signal, maxLength } = translationSettings(where, options)
+    const { source } = parts
+    const settings = writeSettings(where, options)
     if (!Array.isArray(texts)) {
       throw new SeqloomError('ERR_DATA', `${where}: expected an array of texts, not ${describe(texts)}`)
     }
     checkNotEmpty(where, texts)
     const ids = await source.encode(`${where}: text`, texts, parts.maxLength, true)
-    const found = await model.beamSearch({
-      constants: { source: ids },
-      ...boundaries(target),
-      maxLength: maxLength ?? Math.ceil(1.5 * parts.longestTarget),
-      ...{ beamWidth, nBest, lengthPenalty, alignments },
-      exclude: [0, boundaries(target).start, ...(target.unknownId === undefined ? [] : [target.unknownId])],
-      ...(signal && { signal }),
-    })
-    return found.map((hypotheses, row) => {
-      const [first, ...others] = hypotheses.map((hypothesis) => translation(parts, ids[row] as Int32Array, hypothesis))
-      return nBest > 1 ? { ...(first as Translation), alternatives: others } : (first as Translation)
+    return await write(parts, { source: ids }, settings, (row, tokens, { data, shape }) => {
+      const [read, width] = [ids[row] as Int32Array, shape[1] as number]
+      const weights = tokens.map((_, step) => Array.from(data.slice(step * width, step * width + read.length)))
+      return { alignment: { source: Array.from(read, (id) => source.token(id)), target: tokens, weights } }
     })
   }
 
@@ -167,19 +136,15 @@ export class Translator {
     const where = 'Translator.evaluate'
     const parts = this.#existing()
     checkTranslationRows(where, rows)
-    const { signal } = translationSettings(where, options)
-    const { source, previous, words } = await encoded(`${where}: row`, parts, rows)
-    const [loss = Number.NaN] = await parts.model.evaluate({ source, previous }, words, {
-      batchSize: 64,
-      ...(signal && { signal }),
-    })
+    const { signal } = writeSettings(where, options)
+    const measured = await measureDecoder(parts.model, await encoded(`${where}: row`, parts, rows), signal)
     const known = bySource(rows)
     const translations = await this.translate(
       known.map((each) => each.source),
       options,
     )
     const texts = translations.map(({ text }) => text)
-    return { loss, perplexity: Math.exp(loss), ...scores(parts.target, known, texts) }
+    return { ...measured, ...scores(parts.target, known, texts) }
   }
 
   /** Saves the model and both vocabularies in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
@@ -195,104 +160,30 @@ export class Translator {
   async #create(training: readonly TranslationRow[]): Promise<TranslatorParts> {
     const settings = this.#settings
     const { lowercase, maxVocabulary, minFrequency, maxLength } = settings
-    const build = (side: 'source' | 'target', level: TranslatorSettings['sourceTokenizer']): Promise<Units> => {
-      const writings = training.map((row) => row[side])
-      return buildUnits(`Translator.train: the ${side} of row`, writings, {
-        ...{ level, lowercase, maxVocabulary, minFrequency },
-      })
-    }
-    const source = await build('source', settings.sourceTokenizer)
-    const target = await build('target', settings.targetTokenizer)
-    const lengths = await target.encode(
-      'target',
-      training.map((row) => row.target),
-      maxLength,
-      false,
+    const limits = { lowercase, maxVocabulary, minFrequency }
+    const source = await buildUnits(
+      'Translator.train: the source of row',
+      training.map((row) => row.source),
+      { ...limits, level: settings.sourceTokenizer },
     )
-    const longestTarget = lengths.reduce((most, ids) => Math.max(most, ids.length), 1)
-    const model = translatorModel(settings, source.size, target.size + 2)
-    return { model, source, target, maxLength, longestTarget }
+    const written = await targetUnits(
+      'Translator.train: the target of row',
+      training.map((row) => row.target),
+      { ...limits, maxLength, level: settings.targetTokenizer },
+    )
+    const model = translatorModel(settings, source.size, tokenCount(written.target))
+    return { model, source, maxLength, ...written }
   }
-}
-
-/** Trains; with scheduled sampling epoch by epoch, since each has other inputs. */
-async function runEpochs(
-  { model }: TranslatorParts,
-  { source, previous, words }: Encoded,
-  held: Encoded | undefined,
-  { epochs, batchSize, scheduledSampling, signal, callbacks }: TranslatorTraining,
-  seed: number,
-): Promise<History> {
-  const options = {
-    ...{ batchSize, callbacks, bucketByLength: true },
-    ...(held && { validationData: [{ source: held.source, previous: held.previous }, held.words] as const }),
-    ...(signal && { signal }),
-  }
-  if (scheduledSampling === 0) return await model.fit({ source, previous }, words, { ...options, epochs })
-  const whole: History = { history: {}, epoch: [] }
-  for (let epoch = 0; epoch < epochs && !(epoch > 0 && model.stopTraining); epoch++) {
-    const share = epochs === 1 ? scheduledSampling : (scheduledSampling * epoch) / (epochs - 1)
-    let inputs = previous
-    if (share > 0) {
-      const [guesses] = await model.predictOutputs({ source, previous }, [outputs.guess], {
-        batchSize,
-        ...(signal && { signal }),
-      })
-      if (guesses) inputs = mixed(previous, guesses, share, seed + epoch)
-    }
-    const { history } = await model.fit({ source, previous: inputs }, words, {
-      ...options,
-      ...{ initialEpoch: epoch, epochs: epoch + 1 },
-    })
-    whole.epoch.push(epoch)
-    for (const [name, values] of Object.entries(history)) {
-      whole.history[name] ??= []
-      whole.history[name].push(...values)
-    }
-  }
-  return whole
 }
 
 /** Sources, and targets behind their start and before their end. */
-async function encoded(where: string, parts: TranslatorParts, rows: readonly TranslationRow[]): Promise<Encoded> {
-  const { source, target, maxLength } = parts
-  const { start, end } = boundaries(target)
-  const sources = await source.encode(
+async function encoded(where: string, parts: TranslatorParts, rows: readonly TranslationRow[]): Promise<DecoderData> {
+  const source = await parts.source.encode(
     where,
     rows.map((row) => row.source),
-    maxLength,
+    parts.maxLength,
     true,
   )
-  const targets = await target.encode(
-    where,
-    rows.map((row) => row.target),
-    maxLength,
-    false,
-  )
-  const framed = (before: readonly number[], ids: Int32Array, after: readonly number[]) => {
-    const whole = new Int32Array(before.length + ids.length + after.length)
-    whole.set(before)
-    whole.set(ids, before.length)
-    whole.set(after, before.length + ids.length)
-    return whole
-  }
-  return {
-    source: sources,
-    previous: targets.map((ids) => framed([start], ids, [])),
-    words: targets.map((ids) => framed([], ids, [end])),
-  }
-}
-
-function translation({ source, target }: TranslatorParts, ids: Int32Array, found: Hypothesis): Translation {
-  const { tokens, logProbability, score, finished, alignments } = found
-  const written = Array.from(tokens, (id) => target.token(id))
-  const result = { text: target.decode(tokens), tokens: written, logProbability, score, finished }
-  if (!alignments) return result
-  const width = alignments.shape[1] as number
-  const weights = written.map((_, step) => Array.from(alignments.data.slice(step * width, step * width + ids.length)))
-  return { ...result, alignment: { source: Array.from(ids, (id) => source.token(id)), target: written, weights } }
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new AbortError(signal)
+  const targets = rows.map(({ target }) => target)
+  return { inputs: { source }, ...(await framed(where, parts, targets)) }
 }

@@ -105,6 +105,11 @@ describe('Ctrl-C', () => {
     expect(json(stdout).at(-1)).toMatchObject({ event: 'done', interrupted: true })
     const { stdout: label } = await seqloom(['predict', '--model', path('stopped'), 'a splendid film'])
     expect(label).toMatch(/^(good|bad|odd)\t/)
+    const again = start([...long(), '--out', path('stopped'), '--json', '--resume'])
+    await again.says('"epoch":')
+    again.kill('SIGINT')
+    const resumed = await again.done
+    expect(json(resumed.stdout)[0].epoch).toBeGreaterThan(3)
   })
 
   it('ends at once the second time', async () => {

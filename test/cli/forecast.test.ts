@@ -32,7 +32,7 @@ describe('seqloom train forecast, then predict', () => {
     )
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
     expect(stderr).toMatch(
-      /^epoch 3\/3 {2}loss \d\.\d{4} {2}val_loss \d\.\d{4} {2}\d+\.\d s\nsaved the model of epoch \d/m,
+      /^epoch 3\/3 {2}loss \d\.\d{4} {2}val_loss \d\.\d{4} {2}\d+\.\d s {2}\d+ windows\/s\nsaved the model of epoch \d \(validation loss \d/m,
     )
     const next = await seqloom(['predict', '--model', path('model')])
     const number = '-?[\\d.e-]+'
@@ -48,6 +48,17 @@ describe('seqloom train forecast, then predict', () => {
       code: 2,
       stderr: expect.stringMatching(/forecaster, which takes no texts/),
     })
+  })
+
+  it('evaluate measures on what follows', async () => {
+    const args = ['evaluate', '--model', path('model'), '--data', data]
+    const { code, stdout, stderr } = await seqloom(args)
+    expect(code, stderr).toBe(0)
+    expect(stdout).toMatch(
+      /^variable +step +rmse +mae +coverage +width +persistence\nwave +1 .*\nweekday +1 .*\nwave +2 /,
+    )
+    const [row] = (await seqloom([...args, '--json'])).stdout.split('\n').map((line) => line && JSON.parse(line))
+    expect(row).toMatchObject({ event: 'evaluation', step: 1, variable: 'wave', rmse: expect.any(Number) })
   })
 
   it('prints a row an epoch and one at the end as JSON', async () => {

@@ -69,6 +69,14 @@ describe('seqloom translate', () => {
     expect(svg).toContain('>chien</text>')
   })
 
+  it('evaluate measures on known translations', async () => {
+    const columns = ['--source', 'en', '--target', 'fr']
+    const args = ['evaluate', '--model', path('model'), '--data', path('pairs.tsv'), ...columns]
+    expect((await seqloom(args)).stdout).toMatch(
+      /^BLEU \d+\.\d\d {2}exact 1\.0000 {2}error rate 0\.0000 {2}loss \d\.\d{4} {2}15 sources\n$/,
+    )
+  })
+
   it('says what is wrong', async () => {
     const model = ['translate', '--model', path('model')]
     const wrong = async (args: readonly string[], code: number, message: RegExp) => {

@@ -155,6 +155,31 @@ describe('training', () => {
     expect(aborted.ready).toBe(false)
   })
 
+  it('goes on from its backup after an abort as if nothing had been', async () => {
+    const whole = new tasks.TextClassifier(small)
+    await whole.train(rows, quick)
+    const folder = mkdtempSync(join(tmpdir(), 'seqloom-task-'))
+    try {
+      const backupDir = join(folder, 'backup')
+      const controller = new AbortController()
+      const onEpoch = ({ epoch }: { epoch: number }) => {
+        if (epoch === 2) controller.abort()
+      }
+      const stopped = new tasks.TextClassifier(small).train(rows, {
+        ...{ ...quick, backupDir, onEpoch, signal: controller.signal },
+      })
+      await expect(stopped).rejects.toMatchObject({ name: 'AbortError' })
+      const epochs: number[] = []
+      const resumed = new tasks.TextClassifier(small)
+      await resumed.train(rows, { ...quick, backupDir, onEpoch: ({ epoch }) => void epochs.push(epoch) })
+      expect(epochs).toEqual([3, 4, 5, 6])
+      expect(resumed.model.getWeights()).toEqual(whole.model.getWeights())
+      expect(existsSync(backupDir)).toBe(false)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
   it('rejects with what a callback throws', async () => {
     const onEpoch = () => {
       throw new RangeError('mine')

@@ -99,6 +99,25 @@ describe('Translator', () => {
     expect(history.history.loss?.[0]).toBeLessThan(0.5)
   })
 
+  it('goes on from its backup after an abort as if nothing had been', async () => {
+    const settings = { epochs: 4, batchSize: 32, backupDir: join(folder, 'backup') }
+    const whole = new tasks.Translator(small)
+    await whole.train(rows(300), settings)
+    const controller = new AbortController()
+    const stopped = new tasks.Translator(small).train(rows(300), {
+      ...{ ...settings, signal: controller.signal },
+      onEpoch: ({ epoch }) => {
+        if (epoch === 2) controller.abort()
+      },
+    })
+    await expect(stopped).rejects.toBeInstanceOf(AbortError)
+    const resumed = new tasks.Translator(small)
+    const seen: number[] = []
+    await resumed.train(rows(300), { ...settings, onEpoch: ({ epoch }) => void seen.push(epoch) })
+    expect(seen).toEqual([3, 4])
+    expect(resumed.model.getWeights()).toEqual(whole.model.getWeights())
+  })
+
   it('stops when asked, and says what is wrong', async () => {
     const fresh = new tasks.Translator(small)
     await expectCoded(() => fresh.translate(['one']), 'ERR_STATE')
@@ -114,6 +133,11 @@ describe('Translator', () => {
       /row 1/,
     )
     await expectCoded(() => fresh.train(rows(4), { scheduledSampling: 2 }), 'ERR_OPTION', /scheduledSampling/)
+    await expectCoded(
+      () => fresh.train(rows(4), { scheduledSampling: 0.1, backupDir: join(folder, 'backup') }),
+      'ERR_OPTION',
+      /backupDir/,
+    )
     await expectCoded(() => new tasks.Translator({ attention: 'none' as never }), 'ERR_OPTION', /attention/)
     await expectCoded(() => translator.translate(['a', 3 as never]), 'ERR_DATA', /text 1/)
     await expectCoded(() => translator.translate(['a'], { nBest: 5 }), 'ERR_OPTION', /nBest/)
@@ -149,7 +173,7 @@ it('a callback may change the learning rate', async () => {
   const translator = new tasks.Translator(small)
   const rates: number[] = []
   await translator.train(rows(100), {
-    epochs: 3,
+    ...{ epochs: 3, learningRate: 0.001 },
     callbacks: {
       onEpochEnd: (_epoch, _logs, { model }) => {
         rates.push(model.learningRate)

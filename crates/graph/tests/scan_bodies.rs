@@ -67,13 +67,27 @@ fn arbitrary_body(
             }
             _ => match memory {
                 Some(memory) => {
-                    // Attention, additive over the memory.
+                    // Attention over the memory: additive, or by products with it.
                     let row = b.one("reshape", &[x], &[], json!({ "shape": [1, WIDTH] }));
-                    let sum = b.elementwise("add", &[memory, row]);
-                    let bounded = b.elementwise("tanh", &[sum]);
-                    let scores = b.product(bounded, WIDTH, 1);
-                    let weights = b.one("softmax", &[scores], &[], json!({ "axis": 1 }));
-                    let product = b.one("matmul", &[weights, memory], &[], json!({ "transposeA": true }));
+                    let additive = |b: &mut Builder, biased: bool| {
+                        let sum = b.elementwise("add", &[memory, row]);
+                        let bounded = b.elementwise("tanh", &[sum]);
+                        if biased { b.dense(bounded, WIDTH, 1) } else { b.product(bounded, WIDTH, 1) }
+                    };
+                    let product = if random.below(2) == 0 {
+                        let scores = additive(&mut b, random.below(2) == 0);
+                        let weights = b.one("softmax", &[scores], &[], json!({ "axis": 1 }));
+                        b.one("matmul", &[weights, memory], &[], json!({ "transposeA": true }))
+                    } else {
+                        let scores = if random.below(2) == 0 {
+                            let scores = additive(&mut b, random.below(2) == 0);
+                            b.one("reshape", &[scores], &[], json!({ "shape": [1, MEMORY] }))
+                        } else {
+                            b.one("matmul", &[row, memory], &[], json!({ "transposeB": true }))
+                        };
+                        let weights = b.one("softmax", &[scores], &[], json!({ "axis": 2 }));
+                        b.one("matmul", &[weights, memory], &[], json!({}))
+                    };
                     b.one("reshape", &[product], &[], json!({ "shape": [WIDTH] }))
                 }
                 None => b.elementwise("square", &[x]),

@@ -249,4 +249,8 @@ impl<T: Scalar> Op<T> for Matmul {
     fn keeps_input(&self, _index: usize) -> bool {
         true
     }
+
+    fn matmul(&self) -> Option<[bool; 2]> {
+        Some([self.transpose_a, self.transpose_b])
+    }
 }

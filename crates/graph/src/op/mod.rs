@@ -183,6 +183,16 @@ pub(crate) trait Op<T: Scalar>: Send {
         None
     }
 
+    /// If it is the product of its inputs as matrices: whether each of them is transposed.
+    fn matmul(&self) -> Option<[bool; 2]> {
+        None
+    }
+
+    /// Whether its output is its input in another shape.
+    fn is_view(&self) -> bool {
+        false
+    }
+
     /// The axis and the range that it cuts out of its input.
     fn slice(&self) -> Option<(i64, usize, usize)> {
         None

@@ -100,4 +100,8 @@ impl<T: Scalar> Op<T> for Reshape {
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
     }
+
+    fn is_view(&self) -> bool {
+        true
+    }
 }

@@ -6,7 +6,7 @@ use super::elementwise::{broadcast, repeated};
 use super::{Backward, Forward, Op, Place, Site};
 use crate::error::{Error, Result};
 use crate::shape::Meta;
-use seqloom_kernels::Scalar;
+use seqloom_kernels::{Activation, Scalar};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -95,21 +95,28 @@ impl<T: Scalar> Op<T> for Softmax {
     }
 }
 
+/// The exponentials of all lines are computed at once, in vectors.
 fn softmax<T: Scalar>(lines: Lines, x: &[T], included: impl Fn(usize) -> bool, y: &mut [T]) {
     for start in lines.starts(x.len()) {
         let mut max = None;
         for at in lines.line(start).filter(|&at| included(at)) {
             max = Some(max.map_or(x[at], |max: T| if x[at] > max || x[at].is_nan() { x[at] } else { max }));
         }
+        let max = max.unwrap_or(T::ZERO);
+        for at in lines.line(start) {
+            y[at] = if included(at) { x[at] - max } else { T::ZERO };
+        }
+    }
+    T::activation_in_place(Activation::Exponential, y);
+    for start in lines.starts(x.len()) {
         let mut sum = T::ZERO;
         for at in lines.line(start) {
-            y[at] = match max {
-                Some(max) if included(at) => (x[at] - max).exp(),
-                _ => T::ZERO,
-            };
+            if !included(at) {
+                y[at] = T::ZERO;
+            }
             sum += y[at];
         }
-        if max.is_some() {
+        if sum != T::ZERO {
             for at in lines.line(start) {
                 y[at] /= sum;
             }

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::executor::Record;
 use crate::gradients::Gradients;
 use crate::op::{Backward, Buffers, Frame, Place, StepOrder, ValueRef, scatter_add};
+use crate::parallel::each_rows;
 use crate::tensor::StateGradient;
 use seqloom_kernels::Scalar;
 
@@ -39,7 +40,7 @@ impl<T: Scalar> Scan<T> {
         // Gradients of the results, into packed order.
         let summed = pass.locator.part(Region::Backward, 0, layout.summed)?;
         let ([], [all]) = frame.buffers.carve([], [summed])?;
-        all.fill(T::ZERO);
+        make_zero(all);
         for (index, output) in
             frame.outputs.iter().enumerate().filter(|(_, output)| output.gradient.is_some())
         {
@@ -74,9 +75,16 @@ impl<T: Scalar> Scan<T> {
                 clear(&mut frame.buffers, &pass)?;
                 run_step(body, scratch, &pass, frame, gradients, Scope::Step(step))?;
             }
-            for product in &body.products {
+            let mut copied = None;
+            for (index, product) in body.products.iter().enumerate() {
                 frame.check_cancelled()?;
-                product.weight_gradients(body, &pass, &mut frame.buffers, gradients)?;
+                product.weight_gradients(index, &mut copied, body, &pass, &mut frame.buffers, gradients)?;
+            }
+            for outer in &body.outers {
+                if scratch.live[body.nodes[outer.node].inputs[1]] {
+                    frame.check_cancelled()?;
+                    outer.run(body, &pass, &mut frame.buffers)?;
+                }
             }
             run_phase(body, scratch, &pass, frame, gradients, (Phase::Early, Scope::Rows))?;
             run_phase(body, scratch, &pass, frame, gradients, (Phase::Once, Scope::Sequences))?;
@@ -213,8 +221,13 @@ fn run_step<T: Scalar>(
 fn clear<T: Scalar>(buffers: &mut Buffers<'_, T>, pass: &Pass<'_, T>) -> Result<()> {
     let (start, end) = (pass.layout.summed, pass.layout.stepwise);
     let ([], [gradients]) = buffers.carve([], [pass.locator.part(Region::Backward, start, end - start)?])?;
-    gradients.fill(T::ZERO);
+    make_zero(gradients);
     Ok(())
+}
+
+fn make_zero<T: Scalar>(numbers: &mut [T]) {
+    let work = numbers.len();
+    each_rows(numbers, 1, work, |_, numbers| numbers.fill(T::ZERO));
 }
 
 /// Finds the values whose gradients somebody wants: a weight, or an operand of the scan whose gradient is wanted.

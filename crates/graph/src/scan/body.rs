@@ -1,6 +1,7 @@
 //! The checked body of a scan, and when each of its operations runs.
 
 use super::fused::Fused;
+use super::outer::Outer;
 use super::product::Product;
 use super::spec::{Counts, ScanSpec};
 use super::units::{Cut, Unit};
@@ -58,8 +59,13 @@ pub(super) struct Body<T: Scalar> {
     pub(super) units: Vec<Unit>,
     pub(super) chains: Vec<Fused>,
     pub(super) products: Vec<Product<T>>,
+    pub(super) outers: Vec<Outer>,
     /// By value: which part of which other value it is, where it need not be copied.
     pub(super) cuts: Vec<Option<Cut>>,
+    /// By value: the one that it is in another shape, where it need not be copied.
+    pub(super) views: Vec<Option<usize>>,
+    /// By value: the one whose gradient is also its own.
+    pub(super) shared: Vec<Option<usize>>,
     /// By value: the number that it is.
     pub(super) constants: Vec<Option<f64>>,
     scratch: (Vec<Meta>, Vec<Meta>),
@@ -82,7 +88,10 @@ impl<T: Scalar> Body<T> {
             units: Vec::new(),
             chains: Vec::new(),
             products: Vec::new(),
+            outers: Vec::new(),
             cuts: Vec::new(),
+            views: Vec::new(),
+            shared: Vec::new(),
             constants: constants(&graph.nodes, graph.values.len()),
             values: values(&graph.nodes, &phases, &counts, graph.values.len()),
             metas: graph.values.clone(),
@@ -207,6 +216,15 @@ impl<T: Scalar> Body<T> {
         for (value, cut) in self.cuts.iter().enumerate() {
             if let Some(cut) = cut {
                 self.values[cut.source].kept |= self.values[value].kept;
+            }
+        }
+        for value in (0..self.values.len()).rev() {
+            if let Some(source) = self.views[value] {
+                let view = self.values[value];
+                let source = &mut self.values[source];
+                source.kept |= view.kept;
+                source.tracked |= view.tracked;
+                source.gradient_tracked |= view.gradient_tracked;
             }
         }
     }

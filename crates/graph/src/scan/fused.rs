@@ -8,15 +8,19 @@ use crate::error::{Error, Result};
 use crate::op::elementwise::{Emitter, Extent, strides};
 use crate::op::{Buffers, Place};
 use crate::shape::{Meta, Shape};
-use seqloom_kernels::{Chain, ChainOperands, MAX_DIMS, Output, Scalar, Source, View};
+use seqloom_kernels::{Chain, ChainOperands, Function, MAX_DIMS, Output, Scalar, Source, View};
 
 /// The most buffers that a chain reads: operands, values and gradients of its operations.
 const READS: usize = 3 * MAX_OPERANDS;
+/// The same with the weights that results are multiplied with, which lie elsewhere.
+const SOURCES: usize = READS + MAX_OPERANDS;
 
 /// The chains of some operations.
 #[derive(Debug)]
 pub(super) struct Fused {
     pub(super) nodes: Vec<usize>,
+    /// Products of results with a single vector of weights, which are summed up while the results are at hand.
+    dots: Vec<usize>,
     /// A value of the shape that everything has.
     shape: usize,
     plain: Part,
@@ -24,11 +28,14 @@ pub(super) struct Fused {
     backward: Part,
 }
 
-/// What a view shows: a value or its gradient, or a part of it.
+/// What a view shows: a value or its gradient, or a part of it, or of a product its vector of weights or the weights' gradient, one for
+/// each sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Operand {
-    value: usize,
-    gradient: bool,
+enum Operand {
+    Value(usize),
+    Gradient(usize),
+    Kernel(usize),
+    KernelGradient(usize),
 }
 
 /// A chain and what it works on.
@@ -61,12 +68,18 @@ impl<'a, T: Scalar> Writer<'a, T> {
         Self { body, steps: Emitter::default(), reads: Vec::new(), writes: Vec::new(), known: Vec::new() }
     }
 
-    fn read(&mut self, value: usize, gradient: bool) -> Source {
-        Source::Read(position(&mut self.reads, Operand { value, gradient }))
+    fn read(&mut self, operand: Operand) -> Source {
+        Source::Read(position(&mut self.reads, operand))
     }
 
-    fn write(&mut self, value: usize, gradient: bool) -> usize {
-        position(&mut self.writes, Operand { value, gradient })
+    fn write(&mut self, operand: Operand) -> usize {
+        position(&mut self.writes, operand)
+    }
+
+    /// Adds to an operand.
+    fn add(&mut self, operand: Operand, summand: Source) {
+        let view = self.write(operand);
+        self.steps.output(summand, Output::Add(view));
     }
 
     /// A value: a number, a result of the chain, or something in memory.
@@ -75,7 +88,15 @@ impl<'a, T: Scalar> Writer<'a, T> {
             return Source::Constant(constant);
         }
         let known = self.known.iter().find(|known| known.0 == value).map(|known| known.1);
-        known.unwrap_or_else(|| self.read(value, false))
+        known.unwrap_or_else(|| self.read(Operand::Value(value)))
+    }
+
+    /// Adds to the gradient of a value in a list of them.
+    fn collect(&mut self, list: &mut Vec<(usize, Source)>, value: usize, share: Source) {
+        match list.iter_mut().find(|known| known.0 == value) {
+            Some(known) => known.1 = self.steps.push(Function::Add, [known.1, share]),
+            None => list.push((value, share)),
+        }
     }
 
     fn operands(&mut self, node: usize) -> [Source; 3] {
@@ -87,7 +108,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
         sources
     }
 
-    fn forward(mut self, nodes: &[usize], recording: bool) -> Part {
+    fn forward(mut self, nodes: &[usize], dots: &[usize], recording: bool) -> Part {
         for &node in nodes {
             let Some(kind) = self.body.nodes[node].op.elementwise() else { continue };
             let output = self.body.nodes[node].outputs[0];
@@ -95,29 +116,51 @@ impl<'a, T: Scalar> Writer<'a, T> {
             let result = kind.value(sources, &mut self.steps);
             let value = self.body.values[output];
             if !value.inner || (recording && value.kept) {
-                let view = self.write(output, false);
+                let view = self.write(Operand::Value(output));
                 self.steps.output(result, Output::Store(view));
             }
             self.known.push((output, result));
         }
+        for &dot in dots {
+            let node = &self.body.nodes[self.body.products[dot].node];
+            let factors = [self.value(node.inputs[0]), self.read(Operand::Kernel(dot))];
+            let product = self.steps.push(Function::Multiply, factors);
+            self.add(Operand::Value(node.outputs[0]), product);
+        }
         self.finish()
     }
 
-    fn backward(mut self, nodes: &[usize]) -> Part {
+    fn backward(mut self, nodes: &[usize], dots: &[usize]) -> Part {
         let body = self.body;
         // Gradients that have been collected of results, and of values from elsewhere.
         let mut inner: Vec<(usize, Source)> = Vec::new();
         let mut outer: Vec<(usize, Source)> = Vec::new();
+        for &dot in dots {
+            let index = body.products[dot].node;
+            let node = &body.nodes[index];
+            if !body.visited[index] {
+                continue;
+            }
+            let gradient = self.read(Operand::Gradient(node.outputs[0]));
+            if body.values[node.inputs[0]].wants_gradient {
+                let kernel = self.read(Operand::Kernel(dot));
+                let share = self.steps.push(Function::Multiply, [kernel, gradient]);
+                self.collect(&mut inner, node.inputs[0], share);
+            }
+            if node.trainable {
+                let factors = [self.value(node.inputs[0]), gradient];
+                let share = self.steps.push(Function::Multiply, factors);
+                self.add(Operand::KernelGradient(dot), share);
+            }
+        }
         for &node in nodes.iter().rev() {
             let Some(kind) = body.nodes[node].op.elementwise() else { continue };
             let output = body.nodes[node].outputs[0];
             let value = body.values[output];
             let collected = inner.iter().find(|known| known.0 == output).map(|known| known.1);
-            let own = (!value.inner && value.wants_gradient).then(|| self.read(output, true));
+            let own = (!value.inner && value.wants_gradient).then(|| self.read(Operand::Gradient(output)));
             let gradient = match (own, collected) {
-                (Some(own), Some(collected)) => {
-                    self.steps.push(seqloom_kernels::Function::Add, [own, collected])
-                }
+                (Some(own), Some(collected)) => self.steps.push(Function::Add, [own, collected]),
                 (Some(one), None) | (None, Some(one)) => one,
                 (None, None) => continue,
             };
@@ -128,25 +171,23 @@ impl<'a, T: Scalar> Writer<'a, T> {
                     sources[index] = self.value(input);
                 }
             }
-            let result = if needs.output { self.read(output, false) } else { Source::Constant(0.0) };
+            let result = if needs.output { self.read(Operand::Value(output)) } else { Source::Constant(0.0) };
             for (index, &input) in body.nodes[node].inputs.iter().enumerate() {
-                if !kind.differentiable(index) || !body.values[input].wants_gradient {
+                let known = body.values[input];
+                if !kind.differentiable(index)
+                    || !known.wants_gradient
+                    || (body.shared[input].is_some() && !known.inner)
+                {
                     continue;
                 }
                 let derivative = kind.derivative(index, sources, result, gradient, &mut self.steps);
                 let made_here = nodes.iter().any(|&node| body.nodes[node].outputs[0] == input);
                 let list = if made_here { &mut inner } else { &mut outer };
-                match list.iter_mut().find(|known| known.0 == input) {
-                    Some(known) => {
-                        known.1 = self.steps.push(seqloom_kernels::Function::Add, [known.1, derivative]);
-                    }
-                    None => list.push((input, derivative)),
-                }
+                self.collect(list, input, derivative);
             }
         }
         for (value, gradient) in outer {
-            let view = self.write(value, true);
-            self.steps.output(gradient, Output::Add(view));
+            self.add(Operand::Gradient(value), gradient);
         }
         self.finish()
     }
@@ -157,14 +198,15 @@ impl<'a, T: Scalar> Writer<'a, T> {
 }
 
 impl Fused {
-    pub(super) fn new<T: Scalar>(body: &Body<T>, nodes: Vec<usize>) -> Self {
+    pub(super) fn new<T: Scalar>(body: &Body<T>, nodes: Vec<usize>, dots: Vec<usize>) -> Self {
         let shape = body.nodes[nodes[0]].outputs[0];
         Self {
             shape,
-            plain: Writer::new(body).forward(&nodes, false),
-            recording: Writer::new(body).forward(&nodes, true),
-            backward: Writer::new(body).backward(&nodes),
+            plain: Writer::new(body).forward(&nodes, &dots, false),
+            recording: Writer::new(body).forward(&nodes, &dots, true),
+            backward: Writer::new(body).backward(&nodes, &dots),
             nodes,
+            dots,
         }
     }
 
@@ -189,6 +231,9 @@ impl Fused {
         scope: Scope,
     ) -> Result<()> {
         let part = if pass.recording { &self.recording } else { &self.plain };
+        for &dot in &self.dots {
+            body.products[dot].start(body, pass, buffers, scope)?;
+        }
         self.run(part, body, pass, buffers, scope)
     }
 
@@ -217,21 +262,37 @@ impl Fused {
         let shape = with_rows(&body.metas[self.shape], rows);
         let mut sources = [Place::None; READS];
         let mut targets = [Place::None; MAX_OPERANDS];
-        let mut reads = [View::default(); READS];
+        let mut reads = [View::default(); SOURCES];
         let mut writes = [View::default(); MAX_OPERANDS];
-        let locate = |operands: &[Operand], places: &mut [Place], views: &mut [View]| -> Result<()> {
-            let (mut used, count) = (0, operands.len().min(places.len()));
-            for (operand, view) in operands[..count].iter().zip(views) {
-                let cut = body.cuts[operand.value];
-                let source = cut.map_or(operand.value, |cut| cut.source);
-                let place =
-                    if operand.gradient { pass.gradient(source, scope)? } else { pass.value(source, scope)? };
+        let mut kernels: [&[T]; MAX_OPERANDS] = [&[]; MAX_OPERANDS];
+        let mut locate = |operands: &[Operand], places: &mut [Place], views: &mut [View]| -> Result<()> {
+            let (mut used, mut weights) = (0, 0);
+            for (&operand, view) in operands.iter().zip(views) {
+                let source = |value: usize| body.cuts[value].map_or(value, |cut| cut.source);
+                let place = match operand {
+                    Operand::Value(value) => pass.value(source(value), scope)?,
+                    Operand::Gradient(value) => pass.gradient(source(value), scope)?,
+                    Operand::Kernel(dot) => {
+                        kernels[weights] = body.products[dot].kernel(body, pass.params);
+                        *view = show_row(&shape, kernels[weights].len(), 1, READS + weights);
+                        weights += 1;
+                        continue;
+                    }
+                    Operand::KernelGradient(dot) => body.products[dot].summed(dot, pass)?,
+                };
                 let buffer = places[..used].iter().position(|&known| known == place).unwrap_or(used);
                 if buffer == used {
                     places[used] = place;
                     used += 1;
                 }
-                *view = show(&shape, &body.metas, operand.value, cut, buffer, rows);
+                *view = match operand {
+                    Operand::Value(value) | Operand::Gradient(value) => {
+                        show(&shape, &body.metas, value, body.cuts[value], buffer, rows)
+                    }
+                    Operand::Kernel(_) | Operand::KernelGradient(_) => {
+                        show_row(&shape, shape.last(), rows, buffer)
+                    }
+                };
             }
             Ok(())
         };
@@ -240,12 +301,25 @@ impl Fused {
         let reads = &mut reads[..part.reads.len()];
         let writes = &mut writes[..part.writes.len()];
         let extent = Extent::merged(&shape, reads, writes)?;
-        let (sources, mut targets) = buffers.carve(sources, targets)?;
+        let (places, mut targets) = buffers.carve(sources, targets)?;
+        let mut sources: [&[T]; SOURCES] = [&[]; SOURCES];
+        sources[..READS].copy_from_slice(&places);
+        sources[READS..].copy_from_slice(&kernels);
         let operands =
             ChainOperands { dims: extent.dims(), reads, writes, sources: &sources, targets: &mut targets };
         T::chain(&part.chain, operands);
         Ok(())
     }
+}
+
+/// The view of a row of `width` numbers for each of the first `rows` of `whole`, or one for all.
+fn show_row(whole: &Shape, width: usize, rows: usize, buffer: usize) -> View {
+    let mut view = View { buffer, ..View::default() };
+    view.strides[whole.rank() - 1] = usize::from(width > 1);
+    if rows > 1 {
+        view.strides[0] = width;
+    }
+    view
 }
 
 /// The view of a value, or of the part of another one that it is, repeated to `whole`.

@@ -68,6 +68,8 @@ pub(super) struct Extent {
 pub(super) struct Layout {
     pub(super) values: Vec<Home>,
     pub(super) gradients: Vec<Home>,
+    /// By product, for those in chains: the gradients of its kernel, one for each sequence.
+    pub(super) kernels: Vec<Option<Slot>>,
     /// By node; `Rows` and `Sequences` widths are elements for each row.
     pub(super) stashes: Vec<Option<Slot>>,
     /// Elements of each region.
@@ -127,7 +129,9 @@ impl Layout {
             .map(|&value| body.metas[value].shape.inner(1))
             .try_fold(0, |widest, width| width.map(|width| widest.max(width)))?;
         self.carried = self.take(Region::Backward, widest, Form::Whole)?.offset;
-        let mut copied = body.products.iter().map(|product| product.copied(body, extent.rows));
+        let of_products = body.products.iter().map(|product| product.copied(body, extent.rows));
+        let of_outers = body.outers.iter().map(|outer| outer.copied(body, extent.rows));
+        let mut copied = of_products.chain(of_outers);
         let copied = copied.try_fold(0, |most, len| Some(most.max(len?))).ok_or_else(too_large)?;
         self.rows = self.take(Region::Backward, copied, Form::Whole)?.offset;
         self.forward_scratch = self.take(Region::Forward, forward, Form::Whole)?.offset;
@@ -141,7 +145,9 @@ impl Layout {
         self.gradients.clear();
         for (value, known) in body.values.iter().enumerate() {
             let meta = body.metas[value];
-            let nowhere = body.cuts[value].is_some() || (known.inner && !(recording && known.kept));
+            let nowhere = body.cuts[value].is_some()
+                || body.views[value].is_some()
+                || (known.inner && !(recording && known.kept));
             let home = if nowhere {
                 Home::None
             } else if let Some(state) = body.state_of(value) {
@@ -160,6 +166,12 @@ impl Layout {
             };
             self.values.push(home);
         }
+        // Sources come first.
+        for (value, source) in body.views.iter().enumerate() {
+            if let Some(source) = *source {
+                self.values[value] = self.values[source];
+            }
+        }
         self.gradients.resize(body.values.len(), Home::None);
         if !recording {
             return Ok(());
@@ -168,7 +180,8 @@ impl Layout {
         for scratch in [false, true] {
             for (value, known) in body.values.iter().enumerate().filter(|(_, known)| known.wants_gradient) {
                 let meta = body.metas[value];
-                if known.inner || body.cuts[value].is_some() {
+                let elsewhere = body.views[value].is_some() || body.shared[value].is_some();
+                if known.inner || body.cuts[value].is_some() || elsewhere {
                     continue;
                 }
                 let tracked = known.tracked || known.gradient_tracked;
@@ -185,7 +198,22 @@ impl Layout {
                 };
             }
             if !scratch {
+                self.kernels.clear();
+                for product in &body.products {
+                    let width = product.summed_width(body);
+                    let len = width.checked_mul(extent.batch).ok_or_else(too_large)?;
+                    let form = Form::Sequences { width };
+                    let slot = if len > 0 { Some(self.take(Region::Backward, len, form)?) } else { None };
+                    self.kernels.push(slot);
+                }
                 self.summed = self.backward;
+            }
+        }
+        for owners in [&body.shared, &body.views] {
+            for (value, &owner) in owners.iter().enumerate() {
+                if let Some(owner) = owner.filter(|_| !body.values[value].inner) {
+                    self.gradients[value] = self.gradients[owner];
+                }
             }
         }
         self.stepwise = self.backward;

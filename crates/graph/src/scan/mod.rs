@@ -8,6 +8,7 @@ mod body;
 mod forward;
 mod fused;
 mod layout;
+mod outer;
 mod product;
 mod run;
 mod spec;

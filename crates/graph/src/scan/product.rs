@@ -12,13 +12,15 @@ use seqloom_kernels::{Matrix, MatrixMut, Scalar};
 
 /// x·kernel + bias in the loop.
 pub(super) struct Product<T: Scalar> {
-    node: usize,
+    pub(super) node: usize,
     inputs: usize,
     units: usize,
     /// The kernel, and its transpose for the backward pass.
     packed: [Option<T::PackedMatrix>; 2],
     /// The version of the parameters that each was packed from.
     versions: [Option<u64>; 2],
+    /// Whether it is computed in the chain that makes its input; the kernel is a vector then.
+    pub(super) fused: bool,
 }
 
 impl<T: Scalar> Product<T> {
@@ -31,12 +33,50 @@ impl<T: Scalar> Product<T> {
             units,
             packed: [None, None],
             versions: [None; 2],
+            fused: false,
         })
     }
 
     /// Whether the kernel is a vector.
-    fn is_thin(&self) -> bool {
+    pub(super) fn is_thin(&self) -> bool {
         self.units == 1
+    }
+
+    /// The kernel's elements.
+    pub(super) fn kernel<'a>(&self, body: &Body<T>, params: &'a Parameters<T>) -> &'a [T] {
+        body.nodes[self.node].weights.first().and_then(|&weight| params.get(weight)).unwrap_or(&[])
+    }
+
+    /// For each sequence the gradient of the kernel, summed over the steps so far, of fused product `index`.
+    pub(super) fn summed(&self, index: usize, pass: &Pass<'_, T>) -> Result<Place> {
+        match &pass.layout.kernels[index] {
+            Some(slot) => pass.locator.slot(slot, Scope::Sequences),
+            None => Ok(Place::None),
+        }
+    }
+
+    /// Elements of that for each sequence.
+    pub(super) fn summed_width(&self, body: &Body<T>) -> usize {
+        let wanted = self.fused && body.visited[self.node] && body.nodes[self.node].trainable;
+        if wanted { self.inputs } else { 0 }
+    }
+
+    /// Makes the results of a step what the products are added to.
+    pub(super) fn start(
+        &self,
+        body: &Body<T>,
+        pass: &Pass<'_, T>,
+        buffers: &mut Buffers<'_, T>,
+        scope: Scope,
+    ) -> Result<()> {
+        let node = &body.nodes[self.node];
+        let ([], [y]) = buffers.carve([], [pass.value(node.outputs[0], scope)?])?;
+        match node.weights.get(1).and_then(|&weight| pass.params.get(weight)) {
+            Some(bias) => y.chunks_exact_mut(self.units).for_each(|y| y.copy_from_slice(bias)),
+            None if self.is_thin() => y.fill(T::ZERO),
+            None => {}
+        }
+        Ok(())
     }
 
     /// Packs the kernel, or its transpose, unless that has been done since it last changed.
@@ -66,27 +106,20 @@ impl<T: Scalar> Product<T> {
         scope: Scope,
     ) -> Result<()> {
         let node = &body.nodes[self.node];
-        let weight = |index: usize| node.weights.get(index).and_then(|&weight| pass.params.get(weight));
-        let kernel = weight(0).unwrap_or(&[]);
+        let kernel = self.kernel(body, pass.params);
         if !self.is_thin() {
             self.pack(pass.params, kernel, false)?;
         }
+        self.start(body, pass, buffers, scope)?;
         let (x, y) = (pass.value(node.inputs[0], scope)?, pass.value(node.outputs[0], scope)?);
         let ([x], [y]) = buffers.carve([x], [y])?;
-        let bias = weight(1);
-        if let Some(bias) = bias {
-            y.chunks_exact_mut(self.units).for_each(|y| y.copy_from_slice(bias));
-        }
         if self.is_thin() {
-            if bias.is_none() {
-                y.fill(T::ZERO);
-            }
             thin::dots(x, kernel, y);
             return Ok(());
         }
         let rows = y.len() / self.units;
         let (x, y) = (Matrix::new(x, rows, self.inputs), MatrixMut::new(y, rows, self.units));
-        T::gemm_packed(x, self.packed(false)?, y, bias.is_some());
+        T::gemm_packed(x, self.packed(false)?, y, node.weights.len() > 1);
         Ok(())
     }
 
@@ -103,7 +136,7 @@ impl<T: Scalar> Product<T> {
         if !body.visited[self.node] || !body.values[input].wants_gradient {
             return Ok(());
         }
-        let kernel = node.weights.first().and_then(|&weight| pass.params.get(weight)).unwrap_or(&[]);
+        let kernel = self.kernel(body, pass.params);
         if !self.is_thin() {
             self.pack(pass.params, kernel, true)?;
         }
@@ -119,9 +152,12 @@ impl<T: Scalar> Product<T> {
         Ok(())
     }
 
-    /// The gradients of the weights, over the rows of all steps.
+    /// The gradients of the weights of product `index`, over the rows of all steps; `copied` is the state whose rows have been copied
+    /// together.
     pub(super) fn weight_gradients(
         &self,
+        index: usize,
+        copied: &mut Option<usize>,
         body: &Body<T>,
         pass: &Pass<'_, T>,
         buffers: &mut Buffers<'_, T>,
@@ -132,12 +168,15 @@ impl<T: Scalar> Product<T> {
             return Ok(());
         }
         let dy = pass.gradient(node.outputs[0], Scope::Rows)?;
-        let x = self.rows_of(body, pass, buffers)?;
+        let x =
+            if self.fused { self.summed(index, pass)? } else { self.rows_of(copied, body, pass, buffers)? };
         let [d_kernel, d_bias] =
             gradients.dense([node.weights.first().copied(), node.weights.get(1).copied()])?;
         let ([x, dy], []) = buffers.carve([x, dy], [])?;
         let rows = dy.len() / self.units;
-        if self.is_thin() && !d_kernel.is_empty() {
+        if self.fused {
+            add_rows(x, d_kernel);
+        } else if self.is_thin() && !d_kernel.is_empty() {
             thin::combine(dy, x, d_kernel);
         } else if !d_kernel.is_empty() {
             let x = Matrix::new(x, rows, self.inputs).transposed();
@@ -151,7 +190,13 @@ impl<T: Scalar> Product<T> {
     }
 
     /// The input of all steps; that of a state is copied together first, since it begins one step earlier.
-    fn rows_of(&self, body: &Body<T>, pass: &Pass<'_, T>, buffers: &mut Buffers<'_, T>) -> Result<Place> {
+    fn rows_of(
+        &self,
+        copied: &mut Option<usize>,
+        body: &Body<T>,
+        pass: &Pass<'_, T>,
+        buffers: &mut Buffers<'_, T>,
+    ) -> Result<Place> {
         let value = body.nodes[self.node].inputs[0];
         if !matches!(pass.layout.values[value], Home::Before { .. }) {
             return pass.value(value, Scope::Rows);
@@ -160,6 +205,9 @@ impl<T: Scalar> Product<T> {
         let steps = pass.locator.packing.steps();
         let whole =
             pass.locator.part(Region::Backward, pass.layout.rows, pass.locator.rows(Scope::Rows) * width)?;
+        if copied.replace(value) == Some(value) {
+            return Ok(whole);
+        }
         for step in 0..steps.len() - 1 {
             let to = whole.part(steps[step] * width, (steps[step + 1] - steps[step]) * width)?;
             let ([from], [to]) = buffers.carve([pass.value(value, Scope::Step(step))?], [to])?;

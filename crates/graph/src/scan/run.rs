@@ -56,7 +56,7 @@ pub(super) fn with_frame<T: Scalar, R>(
     let rows = pass.locator.rows(scope);
     let Scratch { inputs, outputs, input_metas, output_metas, live } = scratch;
     let sizes = node_sizes(body, index, rows, pass.recording, (input_metas, output_metas))?;
-    let super::Body { nodes, metas, .. } = body;
+    let super::Body { nodes, metas, shared, outers, .. } = body;
     let node = &mut nodes[index];
     let operand = |value: usize, kept: bool, live: bool| -> Result<ValueRef> {
         Ok(ValueRef {
@@ -71,7 +71,9 @@ pub(super) fn with_frame<T: Scalar, R>(
     };
     inputs.clear();
     for (position, &value) in node.inputs.iter().enumerate() {
-        let wanted = live.get(value).copied().unwrap_or(false);
+        // A gradient that is shared is there already, and some come behind the loop.
+        let later = position == 1 && outers.iter().any(|outer| outer.node == index);
+        let wanted = live.get(value).copied().unwrap_or(false) && shared[value].is_none() && !later;
         inputs.push(operand(value, !backward || node.op.keeps_input(position), wanted)?);
     }
     outputs.clear();

@@ -2,7 +2,10 @@
 
 use super::body::{Body, Phase};
 use super::fused::Fused;
+use super::outer::Outer;
 use super::product::Product;
+use crate::op::elementwise::Kind;
+use crate::shape::ANY;
 use seqloom_kernels::Scalar;
 
 /// One thing to run in every step.
@@ -32,6 +35,11 @@ impl<T: Scalar> Body<T> {
     /// Orders the loop's operations and fuses what can be fused.
     pub(super) fn plan_units(&mut self) {
         self.find_cuts();
+        self.find_views();
+        self.outers = (0..self.nodes.len()).filter_map(|node| Outer::new(self, node)).collect();
+        for outer in &self.outers {
+            self.values[self.nodes[outer.node].outputs[0]].gradient_tracked = true;
+        }
         let mut left: Vec<usize> = (0..self.nodes.len())
             .filter(|&node| {
                 self.phases[node] == Phase::Step && self.cuts[self.nodes[node].outputs[0]].is_none()
@@ -41,7 +49,8 @@ impl<T: Scalar> Body<T> {
         for &node in &left {
             self.nodes[node].outputs.iter().for_each(|&value| done[value] = false);
         }
-        let mut groups = Vec::new();
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        let mut dots: Vec<Vec<usize>> = Vec::new();
         while !left.is_empty() {
             let before = left.len();
             let mut rest = Vec::new();
@@ -51,8 +60,17 @@ impl<T: Scalar> Body<T> {
                     continue;
                 }
                 self.nodes[node].outputs.iter().for_each(|&value| done[value] = true);
-                let unit = self.product(node).unwrap_or(Unit::Node(node));
-                self.units.push(unit);
+                match self.product(node) {
+                    _ if self.views[self.nodes[node].outputs[0]].is_some() => {}
+                    None => self.units.push(Unit::Node(node)),
+                    Some(index) => match self.chain_for(node, &groups, &dots) {
+                        Some(chain) => {
+                            self.products[index].fused = true;
+                            dots[chain].push(index);
+                        }
+                        None => self.units.push(Unit::Product(index)),
+                    },
+                }
             }
             left = rest;
             if left.len() < before {
@@ -65,14 +83,106 @@ impl<T: Scalar> Body<T> {
             }
             self.units.push(Unit::Chain(groups.len()));
             groups.push(group);
+            dots.push(Vec::new());
         }
-        self.find_inner(&groups);
+        let chain_of = self.find_inner(&groups, &dots);
+        self.find_shared(&chain_of);
         self.plan_tracks();
-        self.chains = groups.into_iter().map(|group| Fused::new(self, group)).collect();
+        let chains = groups.into_iter().zip(dots);
+        self.chains = chains.map(|(group, dots)| Fused::new(self, group, dots)).collect();
+    }
+
+    /// The chain that makes the input of a product with a vector, if it has room for the product.
+    fn chain_for(&self, node: usize, groups: &[Vec<usize>], dots: &[Vec<usize>]) -> Option<usize> {
+        let input = self.nodes[node].inputs[0];
+        let makes = |group: &Vec<usize>| group.iter().any(|&node| self.nodes[node].outputs[0] == input);
+        let chain = groups.iter().position(makes)?;
+        let meta = self.metas[input];
+        let thin = self.nodes[node].op.product().is_some_and(|[_, units]| units == 1);
+        let mut operands = Vec::new();
+        for value in groups[chain].iter().flat_map(|&node| &self.nodes[node].inputs) {
+            operands.push(self.cuts[*value].map_or(*value, |cut| cut.source));
+        }
+        operands.sort_unstable();
+        operands.dedup();
+        let room = operands.len() + dots[chain].len() < MAX_OPERANDS
+            && groups[chain].len() + dots[chain].len() < MAX_NODES;
+        (thin && meta.batched && meta.shape.rank() > 1 && room).then_some(chain)
     }
 
     fn is_ready(&self, node: usize, done: &[bool]) -> bool {
         self.nodes[node].inputs.iter().all(|&value| done[self.cuts[value].map_or(value, |cut| cut.source)])
+    }
+
+    /// Values of the loop that are others in another shape lie where those do, and so do their gradients.
+    fn find_views(&mut self) {
+        self.views = vec![None; self.values.len()];
+        for (node, &phase) in self.nodes.iter().zip(&self.phases) {
+            if !node.op.is_view() || phase != Phase::Step {
+                continue;
+            }
+            let (source, value) = (node.inputs[0], node.outputs[0]);
+            let of_loop = self.values[source].phase == Phase::Step && self.state_of(source).is_none();
+            if of_loop && self.cuts[source].is_none() && !self.outputs.contains(&value) {
+                self.views[value] = Some(source);
+            }
+        }
+    }
+
+    /// A value that is only added to something has the sum's gradient, which need not be copied.
+    fn find_shared(&mut self, chain_of: &[Option<usize>]) {
+        let mut uses = vec![0; self.values.len()];
+        self.outputs.iter().for_each(|&value| uses[value] += 1);
+        self.nodes.iter().flat_map(|node| &node.inputs).for_each(|&value| uses[value] += 1);
+        let made = |value: usize| value >= self.counts.body_inputs();
+        self.shared = vec![None; self.values.len()];
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            if !matches!(node.op.elementwise(), Some(Kind::Add | Kind::Identity)) {
+                continue;
+            }
+            let sum = node.outputs[0];
+            // What its own chain adds to a gradient never gets to memory.
+            let used_here = |other: usize| {
+                chain_of[other].is_some()
+                    && chain_of[other] == chain_of[index]
+                    && self.nodes[other].inputs.contains(&sum)
+            };
+            let owner = if self.values[sum].inner {
+                self.shared[sum]
+            } else if (0..self.nodes.len()).any(used_here) {
+                None
+            } else {
+                Some(self.shared[sum].unwrap_or(sum))
+            };
+            let Some(owner) = owner.filter(|_| self.values[sum].wants_gradient) else { continue };
+            for &value in &node.inputs {
+                let once = |value: usize| self.values[value].phase == Phase::Once;
+                let free = uses[value] == 1 && made(value) && self.views[value].is_none();
+                let whole = self.metas[value].batched
+                    && once(value) == once(owner)
+                    && self.is_whole(value, sum, &node.inputs);
+                if free && whole && self.cuts[value].is_none() && self.values[value].wants_gradient {
+                    self.shared[value] = Some(owner);
+                    let known = self.values[value];
+                    let by_rows = known.tracked || known.gradient_tracked || known.phase != Phase::Step;
+                    self.values[owner].gradient_tracked |= by_rows;
+                }
+            }
+        }
+    }
+
+    /// Whether a summand has the sum's shape, also where dimensions are not known yet.
+    fn is_whole(&self, value: usize, sum: usize, summands: &[usize]) -> bool {
+        let (shape, whole) = (self.metas[value].shape, self.metas[sum].shape);
+        shape == whole
+            && (0..shape.rank()).all(|axis| {
+                let repeated = |other: usize| {
+                    let dims = self.metas[other].shape;
+                    let from_end = shape.rank() - axis;
+                    other == value || dims.rank() < from_end || dims.dims()[dims.rank() - from_end] == 1
+                };
+                shape.dims()[axis] != ANY || axis == 0 || summands.iter().all(|&other| repeated(other))
+            })
     }
 
     /// Parts of values that only element-wise operations read are read where they are.
@@ -133,13 +243,16 @@ impl<T: Scalar> Body<T> {
         group
     }
 
-    /// Finds the values that never leave their chain.
-    fn find_inner(&mut self, groups: &[Vec<usize>]) {
+    /// Finds the values that never leave their chain; gives the chain that each node is in.
+    fn find_inner(&mut self, groups: &[Vec<usize>], dots: &[Vec<usize>]) -> Vec<Option<usize>> {
         let mut chain_of = vec![None; self.nodes.len()];
         for (chain, group) in groups.iter().enumerate() {
             for &node in group {
                 chain_of[node] = Some(chain);
                 self.values[self.nodes[node].outputs[0]].inner = true;
+            }
+            for &dot in &dots[chain] {
+                chain_of[self.products[dot].node] = Some(chain);
             }
         }
         let mut maker = vec![None; self.values.len()];
@@ -155,13 +268,14 @@ impl<T: Scalar> Body<T> {
         for &value in &self.outputs {
             self.values[value].inner = false;
         }
+        chain_of
     }
 
-    /// A product with weights of a value of the loop.
-    fn product(&mut self, node: usize) -> Option<Unit> {
+    /// A product with weights of a value of the loop, as one of `products`.
+    fn product(&mut self, node: usize) -> Option<usize> {
         let product = Product::new(self, node)?;
         self.values[self.nodes[node].outputs[0]].gradient_tracked = true;
         self.products.push(product);
-        Some(Unit::Product(self.products.len() - 1))
+        Some(self.products.len() - 1)
     }
 }

@@ -1,6 +1,7 @@
 //! Chains of element-wise operations: every intermediate result of a short run of elements is computed before the next
 //! run is touched, so that what operations hand to each other stays in the near cache.
 
+mod compute;
 mod function;
 mod part;
 mod run;
@@ -63,7 +64,8 @@ pub struct View {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chain {
     pub(crate) steps: Vec<Step>,
-    /// The register of each step; `usize::MAX` for those whose result stays in the view that it is stored to or is not used.
+    /// The register of each step; `usize::MAX` for those whose result stays in the view that it is stored to, or is added to one
+    /// and not used otherwise.
     pub(crate) registers: Vec<usize>,
     pub(crate) register_count: usize,
     pub(crate) reads: usize,
@@ -116,7 +118,12 @@ impl Chain {
         let mut free: Vec<usize> = Vec::new();
         let mut count = 0;
         for (index, step) in steps.iter().enumerate() {
-            if !matches!(step.output, Output::Store(_)) {
+            let elsewhere = match step.output {
+                Output::Store(_) => true,
+                Output::Add(_) => last_use[index] == 0,
+                Output::Nothing => false,
+            };
+            if !elsewhere {
                 registers[index] = free.pop().unwrap_or_else(|| {
                     count += 1;
                     count - 1

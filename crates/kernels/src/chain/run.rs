@@ -1,100 +1,17 @@
 //! Chains on vectors.
 
+use super::compute::{Numbers, Store, Sum, Total, compute, in_vectors};
 use super::{Chain, ChainOperands, Function, MAX_DIMS, NONE, Output, Part, Source, Split, View, split};
 use crate::gemm::with_buffer;
-use crate::math::{apply, is_vectorised, sigmoid, slope, tanh};
+use crate::pool;
 use crate::simd::{Kernel, Level, Simd, dispatch};
-use crate::{Activation, pool, reference};
 
 /// Elements that go through all steps before the next ones: a register is 2 KB, so that a dozen fit in the near cache.
 const RUN: usize = 512;
 /// Elements times steps below which a chain is not worth waking a thread for.
-const PARALLEL: usize = 1 << 16;
+const PARALLEL: usize = 1 << 15;
 /// Columns handed out together; a multiple of every vector.
 const GRANULE: usize = 64;
-
-/// Computes an expression for every vector of `length` elements; the names stand for vectors at the pointers.
-macro_rules! each {
-    ($s:expr, $length:expr, $out:expr, $value:expr $(, $x:ident = $p:expr)*) => {{
-        let mut i = 0;
-        while i < $length {
-            let left = $length - i;
-            $(let $x = $s.load_up_to($p.add(i), left);)*
-            $s.store_up_to($out.add(i), $value, left);
-            i += S::LANES;
-        }
-    }};
-}
-
-/// The same without vectors of its own, for functions that the compiler vectorises or that have no vector code.
-macro_rules! each_number {
-    ($length:expr, $out:expr, $value:expr $(, $x:ident = $p:expr)*) => {{
-        for i in 0..$length {
-            $(let $x = *$p.add(i);)*
-            *$out.add(i) = $value;
-        }
-    }};
-}
-
-/// out = f(a, b, c) for `n` numbers.
-///
-/// # Safety
-/// The operands that the function has are readable and `out` is writable for `n` numbers; `out` may be one of the operands, but
-/// not overlap them otherwise.
-#[inline(always)]
-unsafe fn compute<S: Simd>(s: S, function: Function, [a, b, c]: [*const f32; 3], out: *mut f32, n: usize) {
-    let zero = s.splat(0.0);
-    let one = s.splat(1.0);
-    // SAFETY: by the caller's promise.
-    unsafe {
-        match function {
-            Function::Copy => each!(s, n, out, x, x = a),
-            Function::Negate => each!(s, n, out, s.sub(zero, x), x = a),
-            Function::Abs => each!(s, n, out, s.abs(x), x = a),
-            Function::Sqrt => each_number!(n, out, x.sqrt(), x = a),
-            Function::Log => each_number!(n, out, x.ln(), x = a),
-            Function::Activate(Activation::Sigmoid) => each!(s, n, out, sigmoid(s, x), x = a),
-            Function::Activate(Activation::Tanh) => each!(s, n, out, tanh(s, x), x = a),
-            Function::Activate(kind) if is_vectorised(kind) => each!(s, n, out, apply(s, kind, x), x = a),
-            Function::Activate(kind) => each_number!(n, out, reference::activate(kind, x), x = a),
-            Function::Add => each!(s, n, out, s.add(x, y), x = a, y = b),
-            Function::Subtract => each!(s, n, out, s.sub(x, y), x = a, y = b),
-            Function::Multiply => each!(s, n, out, s.mul(x, y), x = a, y = b),
-            Function::Divide => each!(s, n, out, s.div(x, y), x = a, y = b),
-            Function::Maximum | Function::Minimum => {
-                each_number!(n, out, reference::function(function, x, y, 0.0), x = a, y = b)
-            }
-            Function::Less => each!(s, n, out, s.select(s.less(x, y), one, zero), x = a, y = b),
-            Function::LessEqual => each_number!(n, out, f32::from(x <= y), x = a, y = b),
-            Function::Equal => each_number!(n, out, f32::from(x == y), x = a, y = b),
-            Function::NotEqual => each_number!(n, out, f32::from(x != y), x = a, y = b),
-            Function::Select => each_number!(n, out, if x != 0.0 { y } else { z }, x = a, y = b, z = c),
-            Function::Slope(Activation::Sigmoid) => {
-                each!(s, n, out, s.mul(x, slope(s, Activation::Sigmoid, y)), x = a, y = b)
-            }
-            Function::Slope(Activation::Tanh) => {
-                each!(s, n, out, s.mul(x, slope(s, Activation::Tanh, y)), x = a, y = b)
-            }
-            Function::Slope(kind) => each!(s, n, out, s.mul(x, slope(s, kind, y)), x = a, y = b),
-            Function::Signed => {
-                each!(
-                    s,
-                    n,
-                    out,
-                    {
-                        let below = s.select(s.less(y, zero), s.sub(zero, x), zero);
-                        s.select(s.less(zero, y), x, below)
-                    },
-                    x = a,
-                    y = b
-                )
-            }
-            Function::Winner => {
-                each_number!(n, out, reference::function(function, x, y, z), x = a, y = b, z = c)
-            }
-        }
-    }
-}
 
 /// Runs a chain.
 pub(crate) fn run(level: Level, chain: &Chain, operands: ChainOperands<'_, '_, f32>) {
@@ -105,6 +22,7 @@ pub(crate) fn run(level: Level, chain: &Chain, operands: ChainOperands<'_, '_, f
     }
     let mut pointers = [std::ptr::null_mut(); BUFFERS];
     assert!(targets.len() <= BUFFERS, "too many buffers");
+    assert!(chain.reads <= READS && chain.writes <= WRITES, "too many views");
     for (pointer, target) in pointers.iter_mut().zip(targets) {
         *pointer = target.as_mut_ptr();
     }
@@ -128,6 +46,9 @@ pub(crate) fn run(level: Level, chain: &Chain, operands: ChainOperands<'_, '_, f
 
 /// The most buffers that a chain writes.
 const BUFFERS: usize = 32;
+/// The most views that it reads and writes.
+const READS: usize = 64;
+const WRITES: usize = 32;
 
 struct Job<'a> {
     chain: &'a Chain,
@@ -213,16 +134,36 @@ impl Kernel for Runs<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { share, registers } = self;
-        let Job { chain, dims, reads, .. } = *share.job;
+        let Job { chain, dims, reads, writes, .. } = *share.job;
         let outer = dims.len() - 1;
         let spread = chain.register_count;
+        // Where each view is at the beginning of a run.
+        let (mut from, mut to) = ([std::ptr::null::<f32>(); READS], [std::ptr::null_mut::<f32>(); WRITES]);
         let mut cursor = Cursor::new(share.part.rows.start);
         loop {
             let mut column = share.part.columns.start;
             while column < share.part.columns.end {
                 let length = RUN.min(share.part.columns.end - column);
+                // SAFETY: the views were checked against their buffers.
+                unsafe {
+                    for (pointer, view) in from.iter_mut().zip(&reads[..chain.reads]) {
+                        let data = share.job.sources[view.buffer].as_ptr();
+                        *pointer = data.add(cursor.at(view, outer, column));
+                    }
+                    for (pointer, view) in to.iter_mut().zip(&writes[..chain.writes]) {
+                        *pointer = share.job.targets[view.buffer].add(cursor.at(view, outer, column));
+                    }
+                }
+                let place = |step: usize| match chain.steps[step].output {
+                    Output::Store(view) => to[view],
+                    _ => {
+                        debug_assert_ne!(chain.registers[step], NONE);
+                        // SAFETY: the buffer has so many registers.
+                        unsafe { registers.add(chain.registers[step] * RUN) }
+                    }
+                };
                 for (index, step) in chain.steps.iter().enumerate() {
-                    let mut operands = [std::ptr::null::<f32>(); 3];
+                    let mut operands = [Numbers::at(std::ptr::null()); 3];
                     for (slot, source) in step.sources[..step.function.arity()].iter().enumerate() {
                         // SAFETY: the views were checked against their buffers, registers against the buffer's
                         // length above; a step is written before it is read.
@@ -230,33 +171,37 @@ impl Kernel for Runs<'_> {
                             let register = registers.add((spread + slot) * RUN);
                             match *source {
                                 Source::Read(view) => {
-                                    let view = &reads[view];
-                                    let data = share.job.sources[view.buffer].as_ptr();
-                                    let pointer = data.add(cursor.at(view, outer, column));
-                                    if view.strides[outer] == 0 && length > 1 {
-                                        fill(s, register, *pointer, length)
+                                    if reads[view].strides[outer] == 0 && length > 1 {
+                                        repeat(s, register, *from[view], step.function, length)
                                     } else {
-                                        pointer
+                                        Numbers::at(from[view])
                                     }
                                 }
-                                Source::Step(earlier) => share.place(earlier, &cursor, column, registers),
-                                Source::Constant(value) => fill(s, register, value as f32, length),
+                                Source::Step(earlier) => Numbers::at(place(earlier)),
+                                Source::Constant(value) => {
+                                    repeat(s, register, value as f32, step.function, length)
+                                }
                             }
                         };
                     }
-                    let target = share.place(index, &cursor, column, registers).cast_mut();
-                    // SAFETY: operands and target hold `length` numbers, see above; the target may be an operand,
-                    // which every function reads before it writes.
-                    unsafe { compute(s, step.function, operands, target, length) };
-                    if let Output::Add(view) = step.output {
-                        let view = &share.job.writes[view];
-                        // SAFETY: the view was checked, and no other thread writes these elements.
-                        unsafe {
-                            let sum = share.job.targets[view.buffer].add(cursor.at(view, outer, column));
-                            if view.strides[outer] == 1 {
-                                each!(s, length, sum, s.add(x, y), x = sum, y = target);
+                    // SAFETY: operands and targets hold `length` numbers, see above; a target may be an operand, which
+                    // every function reads before it writes. The views were checked, and no other thread writes their elements.
+                    unsafe {
+                        let (mut function, mut operands) = (step.function, operands);
+                        let adds = matches!(step.output, Output::Add(_));
+                        if !adds || chain.registers[index] != NONE {
+                            let target = place(index);
+                            compute(s, function, operands, &mut Store(target), length);
+                            (function, operands) = (Function::Copy, [Numbers::at(target); 3]);
+                        }
+                        if let Output::Add(view) = step.output {
+                            if writes[view].strides[outer] == 1 {
+                                compute(s, function, operands, &mut Sum(to[view]), length);
                             } else {
-                                *sum += total(s, target, length);
+                                let mut total = Total::new(s);
+                                compute(s, function, operands, &mut total, length);
+                                let sum = to[view];
+                                *sum += total.finish(s);
                             }
                         }
                     }
@@ -270,50 +215,25 @@ impl Kernel for Runs<'_> {
     }
 }
 
-/// Makes a register `length` copies of a number.
+/// A number for each of `length` elements, in a register.
 ///
 /// # Safety
-/// It is writable.
+/// The register is writable.
 #[inline(always)]
-unsafe fn fill<S: Simd>(s: S, register: *mut f32, value: f32, length: usize) -> *const f32 {
-    // SAFETY: by the caller's promise.
-    unsafe { each!(s, length, register, s.splat(value)) };
-    register
-}
-
-/// Σ of `length` numbers in an order that depends on `length` alone.
-///
-/// # Safety
-/// They are readable.
-#[inline(always)]
-unsafe fn total<S: Simd>(s: S, x: *const f32, length: usize) -> f32 {
-    let mut sums = s.splat(0.0);
-    let mut i = 0;
-    while i < length {
-        // SAFETY: by the caller's promise.
-        sums = s.add(sums, unsafe { s.load_up_to(x.add(i), length - i) });
-        i += S::LANES;
-    }
-    s.to_lanes(sums)[..S::LANES].iter().sum()
-}
-
-impl Share<'_> {
-    /// Where the result of a step lies: in the view that it is stored to, or in its register.
-    #[inline(always)]
-    fn place(&self, step: usize, cursor: &Cursor, column: usize, registers: *mut f32) -> *const f32 {
-        let outer = self.job.dims.len() - 1;
-        // SAFETY: as in `run`.
-        unsafe {
-            match self.job.chain.steps[step].output {
-                Output::Store(view) => {
-                    let view = &self.job.writes[view];
-                    self.job.targets[view.buffer].add(cursor.at(view, outer, column))
-                }
-                _ => {
-                    debug_assert_ne!(self.job.chain.registers[step], NONE);
-                    registers.add(self.job.chain.registers[step] * RUN)
-                }
-            }
+unsafe fn repeat<S: Simd>(
+    s: S,
+    register: *mut f32,
+    value: f32,
+    function: Function,
+    length: usize,
+) -> Numbers {
+    // SAFETY: by the caller's promise; a register holds several vectors.
+    unsafe {
+        if in_vectors(function) {
+            s.store(register, s.splat(value));
+            return Numbers { pointer: register, step: 0 };
         }
+        std::slice::from_raw_parts_mut(register, length).fill(value);
     }
+    Numbers::at(register)
 }

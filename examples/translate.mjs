@@ -77,7 +77,7 @@ function draw({ source, target, weights }) {
     }),
   ])
   const size = `viewBox="0 0 ${left + cell * source.length + 60} ${top + cell * target.length + 16}"`
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif" font-size="13">${columns.join('')}${cells.join('')}</svg>\n`
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif" font-size="13"><rect width="100%" height="100%" fill="#fff"/>${columns.join('')}${cells.join('')}</svg>\n`
 }
 if (picture) {
   const long = translations.toSorted((a, b) => b.tokens.length - a.tokens.length)[0]

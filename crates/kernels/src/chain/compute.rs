@@ -30,15 +30,10 @@ pub(super) trait Sink<S: Simd> {
     /// # Safety
     /// As for `put`.
     unsafe fn put_first(&mut self, s: S, i: usize, value: S::Vector, count: usize);
-    /// Takes one number.
-    ///
-    /// # Safety
-    /// As for `put`.
-    unsafe fn put_number(&mut self, i: usize, value: f32);
 }
 
 /// Replaces numbers.
-pub(super) struct Store(pub(super) *mut f32);
+struct Store(*mut f32);
 
 impl<S: Simd> Sink<S> for Store {
     #[inline(always)]
@@ -51,12 +46,6 @@ impl<S: Simd> Sink<S> for Store {
     unsafe fn put_first(&mut self, s: S, i: usize, value: S::Vector, count: usize) {
         // SAFETY: see above.
         unsafe { s.store_partial(self.0.add(i), value, count) }
-    }
-
-    #[inline(always)]
-    unsafe fn put_number(&mut self, i: usize, value: f32) {
-        // SAFETY: see above.
-        unsafe { *self.0.add(i) = value }
     }
 }
 
@@ -78,31 +67,24 @@ impl<S: Simd> Sink<S> for Sum {
             s.store_partial(self.0.add(i), sum, count);
         }
     }
-
-    #[inline(always)]
-    unsafe fn put_number(&mut self, i: usize, value: f32) {
-        // SAFETY: see above.
-        unsafe { *self.0.add(i) += value }
-    }
 }
 
 /// Adds all up, in an order that depends on their count alone.
 pub(super) struct Total<S: Simd> {
     /// In turns, so that an addition need not wait for the one before.
     sums: [S::Vector; 2],
-    rest: f32,
 }
 
 impl<S: Simd> Total<S> {
     #[inline(always)]
     pub(super) fn new(s: S) -> Self {
-        Self { sums: [s.splat(0.0); 2], rest: 0.0 }
+        Self { sums: [s.splat(0.0); 2] }
     }
 
     #[inline(always)]
     pub(super) fn finish(self, s: S) -> f32 {
         let lanes = s.to_lanes(s.add(self.sums[0], self.sums[1]));
-        self.rest + lanes[..S::LANES].iter().sum::<f32>()
+        lanes[..S::LANES].iter().sum::<f32>()
     }
 }
 
@@ -117,11 +99,6 @@ impl<S: Simd> Sink<S> for Total<S> {
         let lanes = s.to_lanes(value);
         // SAFETY: `count` is less than the number of lanes; the sums' elements are nowhere in memory.
         unsafe { self.put(s, i, s.load_partial(lanes.as_ptr(), count)) }
-    }
-
-    #[inline(always)]
-    unsafe fn put_number(&mut self, _: usize, value: f32) {
-        self.rest += value;
     }
 }
 
@@ -148,7 +125,7 @@ macro_rules! each_number {
     ($length:expr, $out:expr, $value:expr $(, $x:ident = $p:expr)*) => {{
         for i in 0..$length {
             $(let $x = *$p.pointer.add(i);)*
-            $out.put_number(i, $value);
+            *$out.0.add(i) = $value;
         }
     }};
 }
@@ -170,7 +147,42 @@ pub(super) const fn in_vectors(function: Function) -> bool {
     }
 }
 
-/// Gives f(a, b, c) for `n` numbers to `out`.
+/// Whether [`accumulate`] has a function: those that gradients mostly end with, since each takes its room once for every kind of sum.
+pub(super) const fn accumulates(function: Function) -> bool {
+    matches!(
+        function,
+        Function::Copy | Function::Multiply | Function::Slope(Activation::Sigmoid | Activation::Tanh)
+    )
+}
+
+/// Adds f(a, b) for `n` numbers to `out`.
+///
+/// # Safety
+/// The function is one that [`accumulates`]; its operands are readable for `n` numbers, and `out` takes as many.
+#[inline(always)]
+pub(super) unsafe fn accumulate<S: Simd>(
+    s: S,
+    function: Function,
+    [a, b, _]: [Numbers; 3],
+    out: &mut impl Sink<S>,
+    n: usize,
+) {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        match function {
+            Function::Multiply => each!(s, n, out, s.mul(x, y), x = a, y = b),
+            Function::Slope(Activation::Sigmoid) => {
+                each!(s, n, out, s.mul(x, slope(s, Activation::Sigmoid, y)), x = a, y = b)
+            }
+            Function::Slope(_) => {
+                each!(s, n, out, s.mul(x, slope(s, Activation::Tanh, y)), x = a, y = b)
+            }
+            _ => each!(s, n, out, x, x = a),
+        }
+    }
+}
+
+/// Writes f(a, b, c) for `n` numbers to `out`.
 ///
 /// # Safety
 /// The operands that the function has are readable for `n` numbers, with steps of 1 unless the function is [`in_vectors`]; `out` is
@@ -180,9 +192,10 @@ pub(super) unsafe fn compute<S: Simd>(
     s: S,
     function: Function,
     [a, b, c]: [Numbers; 3],
-    out: &mut impl Sink<S>,
+    out: *mut f32,
     n: usize,
 ) {
+    let out = &mut Store(out);
     let zero = s.splat(0.0);
     let one = s.splat(1.0);
     // SAFETY: by the caller's promise.

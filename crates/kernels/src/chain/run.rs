@@ -1,6 +1,6 @@
 //! Chains on vectors.
 
-use super::compute::{Numbers, Store, Sum, Total, compute, in_vectors};
+use super::compute::{Numbers, Sum, Total, accumulate, accumulates, compute, in_vectors};
 use super::{Chain, ChainOperands, Function, MAX_DIMS, NONE, Output, Part, Source, Split, View, split};
 use crate::gemm::with_buffer;
 use crate::pool;
@@ -113,8 +113,8 @@ impl Kernel for Share<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        // Registers of steps, then one for each operand of a step that is not in memory as it is needed.
-        let count = self.job.chain.register_count + 3;
+        // Registers of steps, then one for each operand of a step that is not in memory as it is needed, and one for a summand.
+        let count = self.job.chain.register_count + 4;
         with_buffer(count * RUN, |buffer| {
             // Entered anew, since the closure is not compiled for the instruction set.
             s.enter(Runs { share: &self, registers: buffer.as_mut_ptr() });
@@ -187,22 +187,24 @@ impl Kernel for Runs<'_> {
                     // SAFETY: operands and targets hold `length` numbers, see above; a target may be an operand, which
                     // every function reads before it writes. The views were checked, and no other thread writes their elements.
                     unsafe {
+                        let Output::Add(view) = step.output else {
+                            compute(s, step.function, operands, place(index), length);
+                            continue;
+                        };
                         let (mut function, mut operands) = (step.function, operands);
-                        let adds = matches!(step.output, Output::Add(_));
-                        if !adds || chain.registers[index] != NONE {
-                            let target = place(index);
-                            compute(s, function, operands, &mut Store(target), length);
+                        let kept = chain.registers[index] != NONE;
+                        if kept || !accumulates(function) {
+                            let target = if kept { place(index) } else { registers.add((spread + 3) * RUN) };
+                            compute(s, function, operands, target, length);
                             (function, operands) = (Function::Copy, [Numbers::at(target); 3]);
                         }
-                        if let Output::Add(view) = step.output {
-                            if writes[view].strides[outer] == 1 {
-                                compute(s, function, operands, &mut Sum(to[view]), length);
-                            } else {
-                                let mut total = Total::new(s);
-                                compute(s, function, operands, &mut total, length);
-                                let sum = to[view];
-                                *sum += total.finish(s);
-                            }
+                        if writes[view].strides[outer] == 1 {
+                            accumulate(s, function, operands, &mut Sum(to[view]), length);
+                        } else {
+                            let mut total = Total::new(s);
+                            accumulate(s, function, operands, &mut total, length);
+                            let sum = to[view];
+                            *sum += total.finish(s);
                         }
                     }
                 }

@@ -9,16 +9,40 @@ export async function thirdPartyLicences(target) {
   const { output } = await must('cargo', args, { capture: 'quiet' })
   const crates = linkedCrates(JSON.parse(output))
   const words = new Map()
+  const holders = []
   for (const crate of crates) {
     for (const text of licenceTexts(crate)) {
+      const holder = copyrightOf(text)
+      if (holder !== undefined) {
+        holders.push(`${crate.name} ${crate.version}: ${holder || 'its authors'}`)
+        continue
+      }
       words.set(text, [...(words.get(text) ?? []), `${crate.name} ${crate.version}`])
     }
   }
   return [
     `Software that is part of this addon (${target}), besides Seqloom itself. The Rust standard library is used under MIT OR Apache-2.0.`,
     crates.map(({ name, version, license, repository }) => `${name} ${version}: ${license}, ${repository}`).join('\n'),
+    `${'-'.repeat(80)}\nThe MIT licence of:\n\n${holders.join('\n')}\n\n${permission()}`,
     ...[...words].map(([text, names]) => `${'-'.repeat(80)}\n${names.join(', ')}\n\n${text}`),
   ].join('\n\n')
+}
+
+/** The words of the MIT licence after its copyright line. */
+const permission = () => {
+  const text = readFileSync(join(root, 'LICENSE-MIT'), 'utf8')
+  return text.slice(text.indexOf('Permission is hereby granted')).trim()
+}
+
+/** The copyright lines before the words of the MIT licence, if a text is nothing but these and a heading. */
+function copyrightOf(text) {
+  const start = text.indexOf('Permission is hereby granted')
+  const plain = (words) => words.replaceAll(/\s+/g, ' ').trim()
+  if (start < 0 || plain(text.slice(start)) !== plain(permission())) return
+  const lines = plain(text.slice(0, start))
+    .replace(/^(the )?mit licen[cs]e( \(mit\))?/i, '')
+    .trim()
+  return lines.length < 400 ? lines : undefined
 }
 
 function linkedCrates({ packages, resolve }) {

@@ -2,8 +2,8 @@
 
 use super::check;
 use crate::error::{Error, Result};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::f64::consts::PI;
 
 /// The learning rate of every step.
@@ -14,8 +14,7 @@ pub(super) enum Schedule {
 }
 
 /// A schedule as it comes over the wire; the formulas are those of Keras's classes of the same names.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {
     ExponentialDecay {
         initial_learning_rate: f64,
@@ -58,9 +57,70 @@ pub(super) enum Kind {
         warmup_steps: f64,
         initial_learning_rate: f64,
         /// `learningRate`, read.
-        #[serde(skip)]
         then: Option<Schedule>,
     },
+}
+
+/// A schedule's settings as they came. They are taken one by one: what serde derives for so many variants is several times the code.
+struct Settings(Map<String, Value>);
+
+impl Settings {
+    fn read(mut self) -> std::result::Result<Kind, String> {
+        let kind: String = self.take("kind")?;
+        let kind = match kind.as_str() {
+            "exponentialDecay" => Kind::ExponentialDecay {
+                initial_learning_rate: self.take("initialLearningRate")?,
+                decay_steps: self.take("decaySteps")?,
+                decay_rate: self.take("decayRate")?,
+                staircase: self.take("staircase")?,
+            },
+            "inverseTimeDecay" => Kind::InverseTimeDecay {
+                initial_learning_rate: self.take("initialLearningRate")?,
+                decay_steps: self.take("decaySteps")?,
+                decay_rate: self.take("decayRate")?,
+                staircase: self.take("staircase")?,
+            },
+            "piecewiseConstantDecay" => Kind::PiecewiseConstantDecay {
+                boundaries: self.take("boundaries")?,
+                values: self.take("values")?,
+            },
+            "polynomialDecay" => Kind::PolynomialDecay {
+                initial_learning_rate: self.take("initialLearningRate")?,
+                decay_steps: self.take("decaySteps")?,
+                end_learning_rate: self.take("endLearningRate")?,
+                power: self.take("power")?,
+                cycle: self.take("cycle")?,
+            },
+            "cosineDecay" => Kind::CosineDecay {
+                initial_learning_rate: self.take("initialLearningRate")?,
+                decay_steps: self.take("decaySteps")?,
+                alpha: self.take("alpha")?,
+            },
+            "cosineDecayRestarts" => Kind::CosineDecayRestarts {
+                initial_learning_rate: self.take("initialLearningRate")?,
+                first_decay_steps: self.take("firstDecaySteps")?,
+                t_mul: self.take("tMul")?,
+                m_mul: self.take("mMul")?,
+                alpha: self.take("alpha")?,
+            },
+            "warmup" => Kind::Warmup {
+                learning_rate: self.take("learningRate")?,
+                warmup_steps: self.take("warmupSteps")?,
+                initial_learning_rate: self.take("initialLearningRate")?,
+                then: None,
+            },
+            other => return Err(format!("there is no kind `{other}`")),
+        };
+        match self.0.keys().next() {
+            Some(name) => Err(format!("unknown field `{name}`")),
+            None => Ok(kind),
+        }
+    }
+
+    fn take<V: DeserializeOwned>(&mut self, name: &str) -> std::result::Result<V, String> {
+        let value = self.0.remove(name).ok_or_else(|| format!("missing field `{name}`"))?;
+        serde_json::from_value(value).map_err(|error| format!("{name}: {error}"))
+    }
 }
 
 impl Schedule {
@@ -73,11 +133,11 @@ impl Schedule {
             check::non_negative("learningRate", rate)?;
             return Ok(Self::Constant(rate));
         }
-        if !value.is_object() {
+        let Value::Object(settings) = value else {
             let message = format!("the optimizer's learningRate must be a number or a schedule, not {value}");
             return Err(Error::option(message));
-        }
-        let mut kind: Kind = serde_json::from_value(value).map_err(|error| {
+        };
+        let mut kind = Settings(settings).read().map_err(|error| {
             Error::option(format!("the optimizer's learningRate is no schedule: {error}"))
         })?;
         kind.check()?;

@@ -149,10 +149,7 @@ pub(super) const fn in_vectors(function: Function) -> bool {
 
 /// Whether [`accumulate`] has a function: those that gradients mostly end with, since each takes its room once for every kind of sum.
 pub(super) const fn accumulates(function: Function) -> bool {
-    matches!(
-        function,
-        Function::Copy | Function::Multiply | Function::Slope(Activation::Sigmoid | Activation::Tanh)
-    )
+    matches!(function, Function::Copy | Function::Multiply)
 }
 
 /// Adds f(a, b) for `n` numbers to `out`.
@@ -171,12 +168,6 @@ pub(super) unsafe fn accumulate<S: Simd>(
     unsafe {
         match function {
             Function::Multiply => each!(s, n, out, s.mul(x, y), x = a, y = b),
-            Function::Slope(Activation::Sigmoid) => {
-                each!(s, n, out, s.mul(x, slope(s, Activation::Sigmoid, y)), x = a, y = b)
-            }
-            Function::Slope(_) => {
-                each!(s, n, out, s.mul(x, slope(s, Activation::Tanh, y)), x = a, y = b)
-            }
             _ => each!(s, n, out, x, x = a),
         }
     }

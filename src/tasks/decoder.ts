@@ -1,12 +1,11 @@
-import { backupAndRestore } from '../callbacks/backupAndRestore.js'
 import type { History } from '../callbacks/callback.js'
 import type { Data, Tensor } from '../data/tensor.js'
 import type { Functional } from '../model/index.js'
 import { adam } from '../optimizers/index.js'
 import { cosineDecay } from '../optimizers/schedules.js'
-import { BestWeights } from './bestWeights.js'
 import type { DecoderTraining, WriteSettings } from './decoderOptions.js'
 import { decoderReports } from './decoderReports.js'
+import { keepBest } from './keepBest.js'
 import { mixed } from './scheduledSampling.js'
 import { buildUnits, type Level, type Units, type Writing } from './units.js'
 
@@ -93,7 +92,7 @@ export async function trainDecoder(
   seed: number,
 ): Promise<History> {
   const { model } = parts
-  const { epochs, batchSize, backupDir } = settings
+  const { epochs, batchSize } = settings
   const steps = epochs * Math.ceil(data.words.length / batchSize)
   const { learningRate = cosineDecay({ initialLearningRate: 2e-3, decaySteps: steps }) } = settings
   model.compile({
@@ -101,15 +100,12 @@ export async function trainDecoder(
     loss: ['sparseCategoricalCrossentropy', null, null],
     metrics: ['perplexity'],
   })
-  parts.restored = false
-  const best = new BestWeights(model)
-  const callbacks = [decoderReports(data.words.length, settings, best), settings.callbacks].flat()
-  if (backupDir !== undefined) callbacks.push(backupAndRestore({ backupDir, saveMinutes: 1 }))
-  try {
-    return await runEpochs(model, data, held, { ...settings, callbacks }, seed)
-  } finally {
-    if (settings.restoreBest) parts.restored = best.restore()
-  }
+  return await keepBest(
+    parts,
+    settings,
+    (best) => [decoderReports(data.words.length, settings, best), settings.callbacks].flat(),
+    (callbacks) => runEpochs(model, data, held, { ...settings, callbacks }, seed),
+  )
 }
 
 /** Trains; with scheduled sampling epoch by epoch, since each has other inputs. */

@@ -1,23 +1,14 @@
-import { backupAndRestore } from '../callbacks/backupAndRestore.js'
-import type { Callback, History } from '../callbacks/callback.js'
+import type { History } from '../callbacks/callback.js'
 import type { DataSet } from '../data/tensor.js'
 import { AbortError } from '../errors.js'
 import type { Loss, LossName } from '../losses/loss.js'
 import type { TracedFunction } from '../losses/traced.js'
 import type { AnyMetric } from '../model/compile.js'
-import type { Model } from '../model/index.js'
 import { adam } from '../optimizers/index.js'
-import { BestWeights } from './bestWeights.js'
 import type { TrainingSettings } from './classifierOptions.js'
 import { type ReportSettings, reports } from './classifierReports.js'
+import { keepBest, type Trainee } from './keepBest.js'
 import { randomSplit } from './split.js'
-
-/** What is trained. */
-export interface Trainee {
-  readonly model: Pick<Model, 'compile' | 'fit' | 'getWeights' | 'setWeights'>
-  /** Whether the model got the weights of an earlier step back, to which its optimizer's state does not belong; default false. */
-  restored?: boolean
-}
 
 /** What a task trains on, and for what. */
 export interface FitData {
@@ -39,21 +30,19 @@ export type FitSettings = ReportSettings &
 export async function fitTask(trainee: Trainee, data: FitData, settings: FitSettings): Promise<History> {
   const { model } = trainee
   const { x, y, validationData, rows, loss = 'sparseCategoricalCrossentropy', metrics = [] } = data
-  const { epochs, batchSize, backupDir, signal } = settings
+  const { epochs, batchSize, signal } = settings
   model.compile({ optimizer: adam({ learningRate: settings.learningRate }), loss, metrics })
-  trainee.restored = false
-  const best = new BestWeights(model)
-  const callbacks: Callback[] = [reports(rows, settings, best)]
-  if (backupDir !== undefined) callbacks.push(backupAndRestore({ backupDir, saveMinutes: 1 }))
-  try {
-    return await model.fit(x, y, {
-      ...{ epochs, batchSize, callbacks },
-      ...(validationData && { validationData }),
-      ...(signal && { signal }),
-    })
-  } finally {
-    if (settings.restoreBest) trainee.restored = best.restore()
-  }
+  return await keepBest(
+    trainee,
+    settings,
+    (best) => [reports(rows, settings, best)],
+    (callbacks) =>
+      model.fit(x, y, {
+        ...{ epochs, batchSize, callbacks },
+        ...(validationData && { validationData }),
+        ...(signal && { signal }),
+      }),
+  )
 }
 
 /** The rows to train on and those to measure on: given ones, or a share that the seed draws. */

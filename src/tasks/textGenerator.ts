@@ -1,12 +1,10 @@
-import { backupAndRestore } from '../callbacks/backupAndRestore.js'
-import type { Callback, History } from '../callbacks/callback.js'
+import type { History } from '../callbacks/callback.js'
 import { AbortError, describe, SeqloomError } from '../errors.js'
 import type { Sequential } from '../model/index.js'
 import { adam } from '../optimizers/index.js'
 import { cosineDecay } from '../optimizers/schedules.js'
 import { charTokenizer, languageModelBatches, subwordTokenizer, wordTokenizer } from '../text/index.js'
 import type { Tokenizer } from '../text/tokenizer.js'
-import { BestWeights } from './bestWeights.js'
 import { generatorModel } from './generatorModel.js'
 import {
   type GenerateTextOptions,
@@ -19,6 +17,7 @@ import {
   type TrainGeneratorOptions,
 } from './generatorOptions.js'
 import { generatorReports } from './generatorReports.js'
+import { keepBest } from './keepBest.js'
 import { type GeneratorParts, readGenerator, saveGenerator } from './savedGenerator.js'
 import { TextStream } from './textStream.js'
 
@@ -69,7 +68,7 @@ export class TextGenerator {
   async train(text: string, options: TrainGeneratorOptions = {}): Promise<History> {
     const settings = generatorTraining(options)
     checkText('TextGenerator.train', text)
-    const { signal, backupDir } = settings
+    const { signal } = settings
     if (signal?.aborted) throw new AbortError(signal)
     const [training, held] = divide(text, settings.validationSplit)
     const parts = this.#parts ?? (await this.#create(training))
@@ -86,23 +85,21 @@ export class TextGenerator {
       loss: 'sparseCategoricalCrossentropy',
       metrics: ['perplexity'],
     })
-    parts.restored = false
     this.#parts = parts
-    const best = new BestWeights(model)
-    const callbacks: Callback[] = [generatorReports(rows, settings, best)]
-    if (backupDir !== undefined) callbacks.push(backupAndRestore({ backupDir, saveMinutes: 1 }))
-    try {
-      return await model.fit(x, y, {
-        ...{ epochs, batchSize, callbacks },
-        ...(validation && {
-          validationData: [validation.x, validation.y],
-          validationBatchSize: validation.batchSize,
+    return await keepBest(
+      parts,
+      settings,
+      (best) => [generatorReports(rows, settings, best)],
+      (callbacks) =>
+        model.fit(x, y, {
+          ...{ epochs, batchSize, callbacks },
+          ...(validation && {
+            validationData: [validation.x, validation.y],
+            validationBatchSize: validation.batchSize,
+          }),
+          ...(signal && { signal }),
         }),
-        ...(signal && { signal }),
-      })
-    } finally {
-      if (settings.restoreBest) parts.restored = best.restore()
-    }
+    )
   }
 
   /**

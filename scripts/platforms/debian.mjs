@@ -5,15 +5,15 @@ import { must } from '../run.mjs'
 
 /**
  * A folder of the cache into which Debian packages are unpacked, listed by architecture. Apt works in a folder of its own, so that nothing is
- * installed on this machine and no foreign architecture is added to it.
+ * installed on this machine and no foreign architecture is added to it. They are of this machine's release, or of another that is named.
  */
-export function debianPackages(name, packages) {
+export function debianPackages(name, packages, release) {
   return cached(`debian-${name}`, async (folder) => {
-    for (const [architecture, names] of Object.entries(packages)) await unpack(folder, architecture, names)
+    for (const [architecture, names] of Object.entries(packages)) await unpack(folder, architecture, names, release)
   })
 }
 
-async function unpack(folder, architecture, names) {
+async function unpack(folder, architecture, names, release) {
   const apt = join(folder, 'apt')
   for (const each of ['state/lists/partial', 'cache/archives/partial']) mkdirSync(join(apt, each), { recursive: true })
   writeFileSync(join(apt, 'status'), '')
@@ -24,6 +24,15 @@ async function unpack(folder, architecture, names) {
     'APT::Architecture': architecture,
     'APT::Architectures': architecture,
     'APT::Sandbox::User': 'root',
+  }
+  if (release !== undefined) {
+    const { output } = await must('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Origin: Debian'], {
+      capture: 'quiet',
+    })
+    const mirror = output.split('\n')[0]
+    settings['Dir::Etc::sourcelist'] = join(apt, 'sources.list')
+    settings['Dir::Etc::sourceparts'] = '-'
+    writeFileSync(settings['Dir::Etc::sourcelist'], `deb ${mirror} ${release} main\n`)
   }
   const options = ['-qq', ...Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`])]
   await must('apt-get', [...options, 'update'])

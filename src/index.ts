@@ -28,6 +28,7 @@ export type {
   Functional,
   FunctionalOptions,
   GenerateOptions,
+  GradientOptions,
   Gradients,
   Hypothesis,
   Model,

@@ -1,8 +1,9 @@
 export type { CompileOptions } from './compile.js'
 export { Functional, type FunctionalOptions, model } from './functional.js'
 export type { GenerateOptions } from './generate.js'
+export type { Cotangents, GradientOptions, Gradients } from './gradients.js'
 export { type LoadedFolder, loadFolder, loadModel } from './load.js'
-export type { Cotangents, Gradients, Model, Prediction } from './model.js'
+export type { Model, Prediction } from './model.js'
 export type {
   BatchOptions,
   EvaluateOptions,

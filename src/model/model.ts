@@ -1,6 +1,6 @@
 import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
-import { convertAll, convertOne, looksLikeTensor, runSliced, runSync, stage } from '../data/index.js'
+import { convertAll, runSliced, runSync } from '../data/index.js'
 import type { Data, DataSet, Tensor } from '../data/tensor.js'
 import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
@@ -13,6 +13,14 @@ import { type CompileOptions, type LossFactors, plan, type TrainPlan, trainSpec 
 import type { ModelConfig } from './config.js'
 import { checkSplit, runFit } from './fit.js'
 import { checkPrompt, type GenerateOptions, generation, portionsOf, singly } from './generate.js'
+import {
+  type Cotangents,
+  convertCotangents,
+  type GradientOptions,
+  type Gradients,
+  gradientsOf,
+  isCotangents,
+} from './gradients.js'
 import { modelGraph } from './lower.js'
 import { claimLayers } from './ownership.js'
 import {
@@ -33,43 +41,14 @@ import {
 import { saveFolder } from './save.js'
 import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch } from './search.js'
 import { Session, type SessionOptions, sessionPlan } from './session.js'
-import { convertExamples, cotangentSlots, type Examples, inputSlots } from './slots.js'
+import { asTensor, convertExamples, type Examples, inputSlots } from './slots.js'
 import { summarize } from './summary.js'
-import { outputNames, type Topology } from './topology.js'
+import type { Topology } from './topology.js'
 import { Turns } from './turns.js'
 import { countValues, readWeights, writeWeights } from './weights.js'
 
 /** What `predict` gives: a tensor, or one for each output. */
 export type Prediction = Tensor | Tensor[]
-
-/** What `gradients` gives. */
-export interface Gradients {
-  /** The loss, where targets were given. */
-  readonly loss?: number
-  /** The gradient of every trainable weight, by its name. */
-  readonly weights: Record<string, Tensor>
-  /** The gradient of every input, in order; null for tokens. */
-  readonly inputs: (Tensor | null)[]
-  /** The outputs, in order. */
-  readonly outputs: Tensor[]
-  /**
-   * With `states`: the gradient by each state of the recurrent layers after every step, `[batch, time, …]`, zero at masked steps, by the layer's path
-   * and the state's name: `lstm/h`, `bidirectional/forward_gru/h`. Steps stand in the input's order. Fused layers have h, traced ones
-   * all their states. A state that the loss does not depend on is left out.
-   */
-  readonly states?: Record<string, Tensor>
-}
-
-/** Options of {@link Model.gradients}. */
-export interface GradientOptions {
-  /** Whether to give the gradients by the states of recurrent layers at every step too; default false. */
-  readonly states?: boolean
-}
-
-/** Where gradients begin: at the outputs, one for each (null for none). */
-export interface Cotangents {
-  readonly cotangents: Data | readonly (Data | null)[]
-}
 
 /** A recurrent network: made by `sequential`, `model` or `loadModel`. */
 export abstract class Model<Out extends Prediction = Prediction> implements Disposable {
@@ -238,22 +217,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
           return await engine.gradients(examples, undefined, states)
         }
         const inputs = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'))
-        return await engine.gradients(inputs, await this.#convertCotangents(cotangents), states)
+        return await engine.gradients(inputs, await convertCotangents(this.topology(), cotangents), states)
       })
-      const weights: Record<string, Tensor> = {}
-      this.#modelGraph().weights.forEach(({ name, shape, trainable }, index) => {
-        const data = result.weights[index]
-        if (trainable && data) weights[name] = { data, shape: [...shape] }
-      })
-      return {
-        ...(result.loss === undefined ? {} : { loss: result.loss }),
-        weights,
-        inputs: result.inputs.map((gradient) => (gradient ? asTensor(gradient) : null)),
-        outputs: result.outputs.map(asTensor),
-        ...(states && {
-          states: Object.fromEntries(result.states.map(({ name, gradient }) => [name, asTensor(gradient)])),
-        }),
-      }
+      return gradientsOf(result, this.#modelGraph().weights, states)
     })
   }
 
@@ -510,25 +476,6 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     })
   }
 
-  async #convertCotangents(given: Cotangents['cotangents']): Promise<(NativeTensor | null)[]> {
-    const slots = cotangentSlots(this.topology())
-    const list: readonly unknown[] = isListOf(slots.length, given) ? given : [given]
-    if (list.length !== slots.length) {
-      const names = outputNames(this.topology()).join(', ')
-      throw new SeqloomError(
-        'ERR_DATA',
-        `gradients: expected one cotangent for each output (${names}), got ${list.length}`,
-      )
-    }
-    const converted: (NativeTensor | null)[] = []
-    for (const [index, slot] of slots.entries()) {
-      const value = list[index]
-      const missing = value === null || value === undefined
-      converted.push(missing ? null : await runSliced(stage(await runSliced(convertOne(slot, value)))))
-    }
-    return converted
-  }
-
   #result(outputs: readonly NativeTensor[]): Out {
     const tensors = outputs.map(asTensor)
     return (this.returnsList() ? tensors : tensors[0]) as Out
@@ -546,25 +493,6 @@ export interface Snapshot {
   }
 }
 
-function asTensor({ data, shape, lengths, mask }: NativeTensor): Tensor {
-  return {
-    data: data as Float32Array,
-    shape: [...shape],
-    ...(lengths ? { lengths } : {}),
-    ...(mask ? { mask } : {}),
-  }
-}
-
 function validationExamples([x, y, sampleWeight]: NonNullable<FitOptions['validationData']>): Examples {
   return { x, y, sampleWeight, searched: true }
-}
-
-/** Whether the gradients of outputs are in a list: for one output, nested arrays are that output's own. */
-function isListOf(outputs: number, given: unknown): given is readonly unknown[] {
-  if (!Array.isArray(given)) return false
-  return outputs > 1 || given.length === 1 || given.some((value) => value === null || looksLikeTensor(value))
-}
-
-function isCotangents(value: unknown): value is Cotangents {
-  return isRecord(value) && 'cotangents' in value && !('data' in value)
 }

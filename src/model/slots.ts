@@ -1,5 +1,6 @@
 import { convertAll, convertOne, requireSameRows, runSliced, type Slot, type Staged } from '../data/index.js'
-import type { Data, DataSet } from '../data/tensor.js'
+import type { Data, DataSet, Tensor } from '../data/tensor.js'
+import type { NativeTensor } from '../native/index.js'
 import type { TrainPlan } from './compile.js'
 import { outputNames, type Topology } from './topology.js'
 
@@ -63,4 +64,14 @@ export async function convertExamples(
   }
   requireSameRows(slots, converted)
   return converted
+}
+
+/** A tensor of the engine's as users get it. */
+export function asTensor({ data, shape, lengths, mask }: NativeTensor): Tensor {
+  return {
+    data: data as Float32Array,
+    shape: [...shape],
+    ...(lengths ? { lengths } : {}),
+    ...(mask ? { mask } : {}),
+  }
 }

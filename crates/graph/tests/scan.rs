@@ -208,18 +208,32 @@ fn dropout_in_the_loop() {
     }
 }
 
-/// What training holds for a row of a step, in bytes: the same however many there are.
-fn bytes_per_step(rows: usize, input: usize, units: usize) -> Vec<usize> {
-    let (body, results) = lstm_body(input, units);
+/// What training holds for a row of a step, in bytes: the same however many there are. The body's inputs are x, states of `units` and,
+/// unless `memory` is 0, so many rows of a memory.
+fn bytes_per_step(
+    (body, results): &(Builder, Vec<usize>),
+    rows: usize,
+    [input, units, memory]: [usize; 3],
+) -> Vec<usize> {
+    let states = results.len() - 1;
     let mut b = Builder::default();
-    let x = b.float("x", json!([null, null, input]));
-    let y = b.scan(&body, &results, &[x], attributes(1, &[&[units], &[units]], 1));
+    let mut inputs = vec![b.float("x", json!([null, null, input]))];
+    let mut feeds = Vec::new();
+    if memory > 0 {
+        inputs.extend((0..states).map(|_| b.float("initial", json!([null, units]))));
+        inputs.push(b.float("memory", json!([null, memory, units])));
+        feeds.extend((0..states).map(|_| vec![rows, units]));
+        feeds.push(vec![rows, memory, units]);
+    }
+    let y = b.scan(body, results, &inputs, attributes(1, &vec![&[units][..]; states], 1));
     let spec = b.spec(&y[..1]);
     let params = parameters::<f32>(&spec, 1);
     let held = |time: usize| {
         let mut executor = Executor::<f32>::new(spec.clone()).unwrap();
-        let feed = Feed::floats(&mut Random::new(1), &[rows, time, input]);
-        common::bind(&mut executor, &[feed]).unwrap();
+        let random = &mut Random::new(1);
+        let mut all = vec![Feed::floats(random, &[rows, time, input])];
+        all.extend(feeds.iter().map(|shape| Feed::floats(random, shape)));
+        common::bind(&mut executor, &all).unwrap();
         executor.forward(&params, &Run { record: Record::Weights, ..Run::default() }).unwrap();
         executor.memory()
     };
@@ -233,6 +247,28 @@ fn bytes_per_step(rows: usize, input: usize, units: usize) -> Vec<usize> {
 fn memory_grows_linearly_with_the_steps() {
     for (rows, input, units) in [(8, 16, 32), (8, 32, 32), (16, 16, 64)] {
         let expected = 4 * (3 * input + 24 * units);
-        assert_eq!(bytes_per_step(rows, input, units), [expected; 3]);
+        assert_eq!(bytes_per_step(&lstm_body(input, units), rows, [input, units, 0]), [expected; 3]);
     }
+}
+
+/// The hidden units of an attention, `memory x units` for every step, would be far more than everything else.
+#[test]
+fn hidden_units_of_an_attention_are_not_kept() {
+    let (units, memory) = (32, 100);
+    let mut body = Builder::default();
+    let x = body.float("x", json!([null, units]));
+    let state = body.float("state", json!([null, units]));
+    let rows = body.float("memory", json!([null, memory, units]));
+    let query = body.product(state, units, units);
+    let query = body.one("reshape", &[query], &[], json!({ "shape": [1, units] }));
+    let sum = body.elementwise("add", &[rows, query]);
+    let hidden = body.elementwise("tanh", &[sum]);
+    let scores = body.product(hidden, units, 1);
+    let weights = body.one("softmax", &[scores], &[], json!({ "axis": 1 }));
+    let read = body.one("matmul", &[weights, rows], &[], json!({ "transposeA": true }));
+    let read = body.one("reshape", &[read], &[], json!({ "shape": [units] }));
+    let sum = body.elementwise("add", &[read, x]);
+    let new = body.elementwise("tanh", &[sum]);
+    let bytes = bytes_per_step(&(body, vec![new, new]), 4, [units, units, memory]);
+    assert!(bytes.iter().all(|&bytes| bytes < memory * units * 4 / 3), "{bytes:?}");
 }

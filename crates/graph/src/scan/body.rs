@@ -38,6 +38,8 @@ pub(super) struct Value {
     pub(super) gradient_tracked: bool,
     /// Whether only the chain that makes it uses it.
     pub(super) inner: bool,
+    /// Whether the backward pass computes it again instead of keeping it.
+    pub(super) recomputed: bool,
 }
 
 /// One step of a scan as operations.
@@ -198,16 +200,47 @@ impl<T: Scalar> Body<T> {
         }
     }
 
+    /// Values that never leave their chain and take more memory than what they are made of, such as the hidden units of an attention, which are
+    /// made of one row for the step and one for each row of the memory, are computed again by the backward pass: all of them, for all steps,
+    /// would not fit the caches.
+    fn find_recomputed(&mut self) {
+        for node in &self.nodes {
+            let (Some(_), &[output]) = (node.op.elementwise(), &node.outputs[..]) else { continue };
+            let small = |&value: &usize| {
+                self.constants[value].is_some()
+                    || self.values[value].phase == Phase::Once
+                    || self.values[value].recomputed
+                    || is_repeated(&self.metas[value].shape, &self.metas[output].shape)
+            };
+            self.values[output].recomputed = self.values[output].inner && node.inputs.iter().all(small);
+        }
+    }
+
+    /// Keeps a value for the backward pass, or what it is computed from again.
+    fn keep(&mut self, value: usize) {
+        if !self.values[value].recomputed {
+            self.values[value].kept = true;
+        } else if let Some(maker) = self.nodes.iter().position(|node| node.outputs.contains(&value)) {
+            for input in self.nodes[maker].inputs.clone() {
+                self.keep(input);
+            }
+        }
+    }
+
     /// Which values are kept for all steps.
     pub(super) fn plan_tracks(&mut self) {
-        for (index, node) in self.nodes.iter().enumerate() {
+        self.find_recomputed();
+        for index in 0..self.nodes.len() {
             let late = self.phases[index] == Phase::Late;
-            for (operand, &value) in node.inputs.iter().enumerate() {
-                self.values[value].kept |= self.visited[index] && node.op.keeps_input(operand);
-                self.values[value].tracked |= late;
-            }
-            for (operand, &value) in node.outputs.iter().enumerate() {
-                self.values[value].kept |= self.visited[index] && node.op.keeps_output(operand);
+            let node = &self.nodes[index];
+            let inputs = node.inputs.iter().enumerate().map(|(at, &value)| (value, node.op.keeps_input(at)));
+            let outputs =
+                node.outputs.iter().enumerate().map(|(at, &value)| (value, node.op.keeps_output(at)));
+            let kept: Vec<usize> =
+                inputs.chain(outputs).filter(|&(_, kept)| kept).map(|(value, _)| value).collect();
+            node.inputs.iter().for_each(|&value| self.values[value].tracked |= late);
+            if self.visited[index] {
+                kept.into_iter().for_each(|value| self.keep(value));
             }
         }
         for &value in &self.outputs {
@@ -228,6 +261,15 @@ impl<T: Scalar> Body<T> {
             }
         }
     }
+}
+
+/// Whether a value has one row for several of the whole.
+fn is_repeated(shape: &Shape, whole: &Shape) -> bool {
+    let (dims, whole) = (shape.dims(), whole.dims());
+    let missing = whole.len().saturating_sub(dims.len());
+    whole.iter().enumerate().any(|(axis, &dim)| {
+        dim != 1 && axis.checked_sub(missing).is_none_or(|axis| dims.get(axis) == Some(&1))
+    })
 }
 
 /// Checks what the graph alone does not: the kinds of the inputs and outputs.
@@ -391,6 +433,7 @@ fn values<T: Scalar>(nodes: &[Node<T>], phases: &[Phase], counts: &Counts, count
         tracked: false,
         gradient_tracked: false,
         inner: false,
+        recomputed: false,
     };
     let mut values = vec![value(Phase::Once); count];
     values[..counts.sequences].fill(value(Phase::Early));

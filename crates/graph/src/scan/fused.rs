@@ -87,8 +87,20 @@ impl<'a, T: Scalar> Writer<'a, T> {
         if let Some(constant) = self.body.constants[value] {
             return Source::Constant(constant);
         }
-        let known = self.known.iter().find(|known| known.0 == value).map(|known| known.1);
-        known.unwrap_or_else(|| self.read(Operand::Value(value)))
+        if let Some(&(_, known)) = self.known.iter().find(|known| known.0 == value) {
+            return known;
+        }
+        let body = self.body;
+        let again = body.values[value].recomputed;
+        let maker = body.nodes.iter().position(|node| again && node.outputs.contains(&value));
+        let Some((node, kind)) = maker.and_then(|node| Some((node, body.nodes[node].op.elementwise()?)))
+        else {
+            return self.read(Operand::Value(value));
+        };
+        let sources = self.operands(node);
+        let result = kind.value(sources, &mut self.steps);
+        self.known.push((value, result));
+        result
     }
 
     /// Adds to the gradient of a value in a list of them.
@@ -171,7 +183,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
                     sources[index] = self.value(input);
                 }
             }
-            let result = if needs.output { self.read(Operand::Value(output)) } else { Source::Constant(0.0) };
+            let result = if needs.output { self.value(output) } else { Source::Constant(0.0) };
             for (index, &input) in body.nodes[node].inputs.iter().enumerate() {
                 let known = body.values[input];
                 if !kind.differentiable(index)

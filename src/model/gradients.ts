@@ -1,0 +1,93 @@
+import { convertOne, looksLikeTensor, runSliced, stage } from '../data/index.js'
+import type { Data, Tensor } from '../data/tensor.js'
+import { SeqloomError } from '../errors.js'
+import type { GraphSpec } from '../graph/wire.js'
+import type { NativeModel, NativeTensor } from '../native/index.js'
+import { isRecord } from '../options.js'
+import { asTensor, cotangentSlots } from './slots.js'
+import { outputNames, type Topology } from './topology.js'
+
+/** What `gradients` gives. */
+export interface Gradients {
+  /** The loss, where targets were given. */
+  readonly loss?: number
+  /** The gradient of every trainable weight, by its name. */
+  readonly weights: Record<string, Tensor>
+  /** The gradient of every input, in order; null for tokens. */
+  readonly inputs: (Tensor | null)[]
+  /** The outputs, in order. */
+  readonly outputs: Tensor[]
+  /**
+   * With `states`: the gradient by each state of the recurrent layers after every step, `[batch, time, …]`, zero at masked steps, by the layer's path
+   * and the state's name: `lstm/h`, `bidirectional/forward_gru/h`. Steps stand in the input's order. Fused layers have h, traced ones
+   * all their states. A state that the loss does not depend on is left out.
+   */
+  readonly states?: Record<string, Tensor>
+}
+
+/** Options of {@link Model.gradients}. */
+export interface GradientOptions {
+  /** Whether to give the gradients by the states of recurrent layers at every step too; default false. */
+  readonly states?: boolean
+}
+
+/** Where gradients begin: at the outputs, one for each (null for none). */
+export interface Cotangents {
+  readonly cotangents: Data | readonly (Data | null)[]
+}
+
+/** Whether gradients begin at the outputs rather than at a loss. */
+export function isCotangents(value: unknown): value is Cotangents {
+  return isRecord(value) && 'cotangents' in value && !('data' in value)
+}
+
+/** The gradients that a backward pass begins with, one for each output. Errors: `ERR_DATA`, `ERR_SHAPE`. */
+export async function convertCotangents(
+  topology: Topology,
+  given: Cotangents['cotangents'],
+): Promise<(NativeTensor | null)[]> {
+  const slots = cotangentSlots(topology)
+  const list: readonly unknown[] = isListOf(slots.length, given) ? given : [given]
+  if (list.length !== slots.length) {
+    const names = outputNames(topology).join(', ')
+    throw new SeqloomError(
+      'ERR_DATA',
+      `gradients: expected one cotangent for each output (${names}), got ${list.length}`,
+    )
+  }
+  const converted: (NativeTensor | null)[] = []
+  for (const [index, slot] of slots.entries()) {
+    const value = list[index]
+    const missing = value === null || value === undefined
+    converted.push(missing ? null : await runSliced(stage(await runSliced(convertOne(slot, value)))))
+  }
+  return converted
+}
+
+/** Whether the gradients of outputs are in a list: for one output, nested arrays are that output's own. */
+function isListOf(outputs: number, given: unknown): given is readonly unknown[] {
+  if (!Array.isArray(given)) return false
+  return outputs > 1 || given.length === 1 || given.some((value) => value === null || looksLikeTensor(value))
+}
+
+/** What the engine found, by the names of weights and states. */
+export function gradientsOf(
+  found: Awaited<ReturnType<NativeModel['gradients']>>,
+  specs: GraphSpec['weights'],
+  states: boolean,
+): Gradients {
+  const weights: Record<string, Tensor> = {}
+  specs.forEach(({ name, shape, trainable }, index) => {
+    const data = found.weights[index]
+    if (trainable && data) weights[name] = { data, shape: [...shape] }
+  })
+  return {
+    ...(found.loss === undefined ? {} : { loss: found.loss }),
+    weights,
+    inputs: found.inputs.map((gradient) => (gradient ? asTensor(gradient) : null)),
+    outputs: found.outputs.map(asTensor),
+    ...(states && {
+      states: Object.fromEntries(found.states.map(({ name, gradient }) => [name, asTensor(gradient)])),
+    }),
+  }
+}

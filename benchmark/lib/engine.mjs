@@ -50,7 +50,11 @@ export class Engine {
       throw new Error(`ended: ${this.#stderr.trim()}`)
     }
     const answer = JSON.parse(value)
-    if (answer.error !== undefined) throw new Error(answer.error)
+    if (answer.error !== undefined) {
+      // What failed may be broken for good, such as a WebAssembly module that ran out of memory.
+      await this.#end('SIGKILL')
+      throw new Error(answer.error)
+    }
     return answer
   }
 

@@ -3,14 +3,14 @@
 import { join } from 'node:path'
 import { crossToolchain, linkerEnv } from '../glibc-floor.mjs'
 import { reproducibleEnv } from '../release-env.mjs'
-import { must, root, tool } from '../run.mjs'
+import { must } from '../run.mjs'
+import { buildFor, targetFolder } from './build.mjs'
 import { debianPackages } from './debian.mjs'
 import { nodeFor } from './runtimes.mjs'
 import { debianRust } from './rust.mjs'
 import { trainOn } from './train.mjs'
 
 const target = 'aarch64-unknown-linux-gnu'
-const targetFolder = join(root, 'target', 'cross')
 const system = await debianPackages('arm64', {
   arm64: ['libc6', 'libgcc-s1', 'libstdc++6'],
   amd64: ['qemu-user-static'],
@@ -18,17 +18,7 @@ const system = await debianPackages('arm64', {
 const qemu = [join(system, 'usr/bin/qemu-aarch64-static'), '-L', system]
 const env = { ...(await debianRust()), ...linkerEnv('aarch64', await crossToolchain('aarch64')) }
 
-const addons = join(targetFolder, 'addons')
-const build = ['build', '--platform', '--no-js', '--release', '--target', target, '--target-dir', targetFolder]
-const paths = [
-  '--manifest-path',
-  'bindings/node/Cargo.toml',
-  '--package-json-path',
-  'package.json',
-  '--output-dir',
-  addons,
-]
-await must(tool('napi'), [...build, ...paths], { env: { ...env, ...reproducibleEnv() } })
+const addons = await buildFor(target, { ...env, ...reproducibleEnv() })
 for (const version of [20, 24])
   await trainOn(`Node ${version}`, [...qemu, await nodeFor('linux-arm64', version)], addons)
 

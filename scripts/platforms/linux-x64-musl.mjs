@@ -1,21 +1,11 @@
 // Builds the addon for musl and runs the training program on Node 22 and 24 built for it. Needs an x86-64 Debian with Python's and npm's
 // registries in reach; what it installs stays in the cache. `node scripts/platforms/linux-x64-musl.mjs`
-import { join } from 'node:path'
 import { reproducibleEnv } from '../release-env.mjs'
-import { must, root, tool } from '../run.mjs'
+import { buildFor } from './build.mjs'
 import { muslNode, zigEnv } from './musl.mjs'
 import { debianRust } from './rust.mjs'
 import { trainOn } from './train.mjs'
 
-const targetFolder = join(root, 'target', 'cross')
-const addons = join(targetFolder, 'addons-musl')
-const build = ['build', '--platform', '--no-js', '--release', '--target', 'x86_64-unknown-linux-musl', '-x']
-const paths = [
-  ['--target-dir', targetFolder],
-  ['--manifest-path', 'bindings/node/Cargo.toml'],
-  ['--package-json-path', 'package.json'],
-  ['--output-dir', addons],
-].flat()
 const env = {
   ...(await debianRust()),
   ...(await zigEnv()),
@@ -24,5 +14,5 @@ const env = {
   RUSTC_BOOTSTRAP: '1',
   CARGO_UNSTABLE_BUILD_STD: 'std,panic_unwind',
 }
-await must(tool('napi'), [...build, ...paths], { env })
+const addons = await buildFor('x86_64-unknown-linux-musl', env, '-x')
 for (const version of ['22.20.0', '24.19.0']) await trainOn(`Node ${version} on musl`, await muslNode(version), addons)

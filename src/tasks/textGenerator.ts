@@ -1,10 +1,11 @@
 import type { History } from '../callbacks/callback.js'
-import { AbortError, describe, SeqloomError } from '../errors.js'
+import { describe, SeqloomError } from '../errors.js'
 import type { Sequential } from '../model/index.js'
 import { adam } from '../optimizers/index.js'
 import { cosineDecay } from '../optimizers/schedules.js'
 import { charTokenizer, languageModelBatches, subwordTokenizer, wordTokenizer } from '../text/index.js'
 import type { Tokenizer } from '../text/tokenizer.js'
+import { throwIfAborted } from './fitTask.js'
 import { generatorModel } from './generatorModel.js'
 import {
   type GenerateTextOptions,
@@ -69,7 +70,7 @@ export class TextGenerator {
     const settings = generatorTraining(options)
     checkText('TextGenerator.train', text)
     const { signal } = settings
-    if (signal?.aborted) throw new AbortError(signal)
+    throwIfAborted(signal)
     const [training, held] = divide(text, settings.validationSplit)
     const parts = this.#parts ?? (await this.#create(training))
     const { model } = parts

@@ -119,6 +119,11 @@ impl<T: Scalar> Body<T> {
         value.checked_sub(self.counts.sequences).filter(|&state| state < self.counts.states)
     }
 
+    /// The node that makes a value, unless it is an input.
+    pub(super) fn maker(&self, value: usize) -> Option<usize> {
+        self.nodes.iter().position(|node| node.outputs.contains(&value))
+    }
+
     /// Computes all shapes for inputs of these shapes, with the batch first where there is one.
     pub(super) fn infer(&mut self, inputs: impl Iterator<Item = Shape>) -> Result<()> {
         for (value, shape) in inputs.enumerate() {
@@ -220,7 +225,7 @@ impl<T: Scalar> Body<T> {
     fn keep(&mut self, value: usize) {
         if !self.values[value].recomputed {
             self.values[value].kept = true;
-        } else if let Some(maker) = self.nodes.iter().position(|node| node.outputs.contains(&value)) {
+        } else if let Some(maker) = self.maker(value) {
             for input in self.nodes[maker].inputs.clone() {
                 self.keep(input);
             }
@@ -265,11 +270,13 @@ impl<T: Scalar> Body<T> {
 
 /// Whether a value has one row for several of the whole.
 fn is_repeated(shape: &Shape, whole: &Shape) -> bool {
-    let (dims, whole) = (shape.dims(), whole.dims());
-    let missing = whole.len().saturating_sub(dims.len());
-    whole.iter().enumerate().any(|(axis, &dim)| {
-        dim != 1 && axis.checked_sub(missing).is_none_or(|axis| dims.get(axis) == Some(&1))
-    })
+    let mut dims = whole.dims().iter().rev().zip(1..);
+    dims.any(|(&dim, from_end)| dim != 1 && repeats(shape, from_end))
+}
+
+/// Whether a value has one row for all along an axis, the last one being 1.
+pub(super) fn repeats(shape: &Shape, from_end: usize) -> bool {
+    shape.rank().checked_sub(from_end).is_none_or(|axis| shape.dims()[axis] == 1)
 }
 
 /// Checks what the graph alone does not: the kinds of the inputs and outputs.

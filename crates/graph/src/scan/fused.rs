@@ -5,7 +5,7 @@ use super::layout::{Scope, with_rows};
 use super::run::Pass;
 use super::units::{Cut, MAX_OPERANDS};
 use crate::error::{Error, Result};
-use crate::op::elementwise::{Emitter, Extent, strides};
+use crate::op::elementwise::{Emitter, Extent, Kind, strides};
 use crate::op::{Buffers, Place};
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::{Chain, ChainOperands, Function, MAX_DIMS, Output, Scalar, Source, View};
@@ -90,16 +90,18 @@ impl<'a, T: Scalar> Writer<'a, T> {
         if let Some(&(_, known)) = self.known.iter().find(|known| known.0 == value) {
             return known;
         }
-        let body = self.body;
-        let again = body.values[value].recomputed;
-        let maker = body.nodes.iter().position(|node| again && node.outputs.contains(&value));
-        let Some((node, kind)) = maker.and_then(|node| Some((node, body.nodes[node].op.elementwise()?)))
-        else {
-            return self.read(Operand::Value(value));
-        };
+        let maker = self.body.maker(value).filter(|_| self.body.values[value].recomputed);
+        match maker.and_then(|node| Some((node, self.body.nodes[node].op.elementwise()?))) {
+            Some((node, kind)) => self.compute(node, kind),
+            None => self.read(Operand::Value(value)),
+        }
+    }
+
+    /// The result of an operation, known from now on.
+    fn compute(&mut self, node: usize, kind: Kind) -> Source {
         let sources = self.operands(node);
         let result = kind.value(sources, &mut self.steps);
-        self.known.push((value, result));
+        self.known.push((self.body.nodes[node].outputs[0], result));
         result
     }
 
@@ -124,14 +126,12 @@ impl<'a, T: Scalar> Writer<'a, T> {
         for &node in nodes {
             let Some(kind) = self.body.nodes[node].op.elementwise() else { continue };
             let output = self.body.nodes[node].outputs[0];
-            let sources = self.operands(node);
-            let result = kind.value(sources, &mut self.steps);
+            let result = self.compute(node, kind);
             let value = self.body.values[output];
             if !value.inner || (recording && value.kept) {
                 let view = self.write(Operand::Value(output));
                 self.steps.output(result, Output::Store(view));
             }
-            self.known.push((output, result));
         }
         for &dot in dots {
             let node = &self.body.nodes[self.body.products[dot].node];

@@ -1,6 +1,6 @@
 //! What the loop runs: operations in an order in which element-wise ones come together to chains.
 
-use super::body::{Body, Phase};
+use super::body::{Body, Phase, repeats};
 use super::fused::Fused;
 use super::outer::Outer;
 use super::product::Product;
@@ -176,11 +176,8 @@ impl<T: Scalar> Body<T> {
         let (shape, whole) = (self.metas[value].shape, self.metas[sum].shape);
         shape == whole
             && (0..shape.rank()).all(|axis| {
-                let repeated = |other: usize| {
-                    let dims = self.metas[other].shape;
-                    let from_end = shape.rank() - axis;
-                    other == value || dims.rank() < from_end || dims.dims()[dims.rank() - from_end] == 1
-                };
+                let from_end = shape.rank() - axis;
+                let repeated = |other: usize| other == value || repeats(&self.metas[other].shape, from_end);
                 shape.dims()[axis] != ANY || axis == 0 || summands.iter().all(|&other| repeated(other))
             })
     }

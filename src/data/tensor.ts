@@ -46,7 +46,7 @@ export type DataSet = Data | readonly Data[] | { readonly [name: string]: Data }
 export interface TensorOptions {
   /** How many leading steps of each row count (right padding); from 1 to the number of steps. */
   readonly lengths?: readonly number[] | Uint32Array | Int32Array | undefined
-  /** Which steps count, `[batch][time]` or all in one; every row needs one at least. */
+  /** Which steps count, `[batch][time]` or all in one; a row may have none. */
   readonly mask?: readonly boolean[] | readonly (readonly boolean[])[] | Uint8Array | undefined
 }
 

@@ -32,13 +32,13 @@ export interface CallbackState {
 export interface Callback {
   /** Whether logs have the norm of every layer's gradient, as `callbacks.gradientNorms` asks for; default false. */
   readonly gradientNorms?: boolean
-  onTrainBegin?(logs: Logs, training: Training): unknown
-  onTrainEnd?(logs: Logs, training: Training): unknown
-  onEpochBegin?(epoch: number, logs: Logs, training: Training): unknown
+  onTrainBegin?(logs: Logs, training: Training): void | Promise<void>
+  onTrainEnd?(logs: Logs, training: Training): void | Promise<void>
+  onEpochBegin?(epoch: number, logs: Logs, training: Training): void | Promise<void>
   /** Logs: `loss`, metrics, both with `val_`, and `seconds`. */
-  onEpochEnd?(epoch: number, logs: Logs, training: Training): unknown
+  onEpochEnd?(epoch: number, logs: Logs, training: Training): void | Promise<void>
   /** Logs: `loss` and metrics so far in the epoch, `epoch`, `batch`, `batches`, `size` (the batch's rows) and `seconds` since the epoch began. */
-  onBatchEnd?(batch: number, logs: Logs, training: Training): unknown
+  onBatchEnd?(batch: number, logs: Logs, training: Training): void | Promise<void>
   /** What `backupAndRestore` saves of the callback, between two of the calls above that are awaited. */
   getState?(): CallbackState
   /** Gets what was saved, after `onTrainBegin`, when a training is resumed. */

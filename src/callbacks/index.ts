@@ -2,10 +2,12 @@ import { type Callback, checkCallbacks } from './callback.js'
 
 export { type BackupAndRestoreOptions, backupAndRestore } from './backupAndRestore.js'
 export type { Callback, CallbackState, History, Logs, Training } from './callback.js'
+export { type CsvLoggerOptions, csvLogger } from './csvLogger.js'
 export { type EarlyStoppingOptions, earlyStopping } from './earlyStopping.js'
 export { gradientNorms } from './gradientNorms.js'
 export { type ModelCheckpointOptions, modelCheckpoint } from './modelCheckpoint.js'
 export type { MonitorMode } from './monitor.js'
+export { type FitProgress, progress } from './progress.js'
 export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from './reduceLROnPlateau.js'
 
 /** A callback of your own functions: `lambda({ onEpochEnd: (epoch, logs) => … })`. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`. */

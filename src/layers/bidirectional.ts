@@ -86,6 +86,10 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     return [this.#forward, this.#backward] as readonly AnyLayer[]
   }
 
+  override get returnsLastStepAlone(): boolean {
+    return !this.#forward.returnSequences
+  }
+
   override returnsList(): boolean {
     return this.#forward.returnState
   }

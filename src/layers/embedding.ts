@@ -1,3 +1,5 @@
+import type { Data } from '../data/tensor.js'
+import { describe, SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import type { DType, Shape } from '../graph/shape.js'
 import {
@@ -6,15 +8,17 @@ import {
   initializerCheck,
   resolveInitializer,
 } from '../initializers/initializer.js'
-import { flag, integer } from '../options.js'
+import { flag, integer, isRecord } from '../options.js'
 import { Layer, type LayerOptions } from './layer.js'
 
 /** Options of {@link embedding}. */
-export interface EmbeddingOptions extends LayerOptions {
-  /** The number of tokens: ids are from 0 to `inputDim` - 1. */
-  readonly inputDim: number
-  /** The size of each token's vector. */
-  readonly outputDim: number
+export interface EmbeddingOptions extends Omit<LayerOptions, 'weights'> {
+  /** The number of tokens: ids are from 0 to `inputDim` - 1. May be left out where `weights` say it. */
+  readonly inputDim?: number
+  /** The size of each token's vector. May be left out where `weights` say it. */
+  readonly outputDim?: number
+  /** The first vectors, such as pretrained ones, a row for each token: a tensor or nested arrays, alone or, as in Keras, in an array. */
+  readonly weights?: Data | readonly [Data]
   /** Whether token 0 is padding, to be skipped by the layers that follow; default false. */
   readonly maskZero?: boolean
   /** Default `'randomUniform'`, which is within 0.05. */
@@ -33,7 +37,8 @@ export class Embedding extends Layer {
   readonly inputLength: number | undefined
   readonly #initializer: Initializer
 
-  constructor(options: EmbeddingOptions) {
+  constructor(given: EmbeddingOptions) {
+    const options = withVectors(given)
     super('layers.embedding', options, {
       accepted: {
         inputDim: integer(1),
@@ -50,8 +55,8 @@ export class Embedding extends Layer {
         loraRank: [null],
       },
     })
-    this.inputDim = options.inputDim
-    this.outputDim = options.outputDim
+    this.inputDim = options.inputDim as number
+    this.outputDim = options.outputDim as number
     this.maskZero = options.maskZero ?? false
     this.inputLength = options.inputLength
     this.#initializer = resolveInitializer(options.embeddingsInitializer ?? 'randomUniform')
@@ -87,10 +92,44 @@ export class Embedding extends Layer {
   }
 }
 
+/** The options with the vectors in an array, and the sizes that follow from them. */
+function withVectors(options: EmbeddingOptions): Omit<EmbeddingOptions, 'weights'> & Pick<LayerOptions, 'weights'> {
+  const { weights, ...others } = { ...options }
+  // Null is Keras's and tfjs's way to say that there are none; what is no object at all is refused with the other options.
+  if (weights === undefined || weights === null) return isRecord(options) ? others : (options as never)
+  const inArray = Array.isArray(weights) && weights.length === 1 && sizesOf(weights)?.length !== 2
+  const [vectors] = (inArray ? weights : [weights]) as [Data]
+  const sizes = sizesOf(vectors)
+  if (sizes?.length !== 2) {
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `layers.embedding: weights must be one vector for each token, of shape [inputDim, outputDim], not ${describe(sizes ?? weights)}`,
+    )
+  }
+  const [inputDim, outputDim] = sizes as [number, number]
+  for (const [name, size] of Object.entries({ inputDim, outputDim }) as ['inputDim' | 'outputDim', number][]) {
+    if (options[name] !== undefined && options[name] !== size) {
+      throw new SeqloomError(
+        'ERR_SHAPE',
+        `layers.embedding: ${name} is ${describe(options[name])}, but weights are of shape [${inputDim}, ${outputDim}]`,
+      )
+    }
+  }
+  return { ...others, inputDim, outputDim, weights: [vectors] }
+}
+
+/** The shape that a tensor says, or that nested arrays have where they begin. */
+function sizesOf(data: unknown): readonly number[] | undefined {
+  if (!Array.isArray(data) && !ArrayBuffer.isView(data)) return isRecord(data) ? (data.shape as number[]) : undefined
+  const list = data as ArrayLike<unknown>
+  const inner = typeof list[0] === 'object' ? sizesOf(list[0]) : []
+  return inner && [list.length, ...inner]
+}
+
 /**
  * Looks up a vector for each token.
  *
- * Input int32 `[batch, time]`; output `[batch, time, outputDim]`. Weight: embeddings `[inputDim, outputDim]`. A token outside 0 to
+ * Pretrained vectors: `layers.embedding({ weights: vectors, trainable: false })`. Input int32 `[batch, time]`; output `[batch, time, outputDim]`. Weight: embeddings `[inputDim, outputDim]`. A token outside 0 to
  * `inputDim` - 1 is `ERR_DATA` when the model runs. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function embedding(options: EmbeddingOptions): Embedding {

@@ -3,6 +3,7 @@ import { describe, SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type DType, type Shape, showShape, unifyShapes } from '../graph/shape.js'
 import { type Check, checkOptions, custom, dimensions, flag, isRecord, label, type OptionRules } from '../options.js'
+import { namesUpTo, stepsDroppedBy } from './naming.js'
 
 /** A value that is known only by its shape: what `input` and `layer.apply` return. */
 export class SymbolicTensor {
@@ -52,6 +53,11 @@ export interface LayerOptions {
   readonly inputShape?: readonly (number | null)[]
   /** As `inputShape`, with the batch size in front, which must be null. */
   readonly batchInputShape?: readonly (number | null)[]
+  /**
+   * The first values of the layer's weights, in the order of `getWeights`, instead of what the initializers draw. They are checked when a model
+   * first uses the layer, and saved as any weights are.
+   */
+  readonly weights?: readonly Data[]
 }
 
 const commonChecks: Readonly<Record<string, Check>> = {
@@ -59,11 +65,11 @@ const commonChecks: Readonly<Record<string, Check>> = {
   trainable: flag,
   inputShape: dimensions,
   batchInputShape: dimensions,
+  weights: custom('an array of tensors, one for each weight', (value) => value === null || Array.isArray(value)),
 }
 
 /** Options of tfjs's layers that ask for nothing when they have these values. */
 const commonRefused: Readonly<Record<string, readonly unknown[]>> = {
-  weights: [null],
   batchSize: [null],
   updatable: [true],
   inputDType: [null],
@@ -86,7 +92,11 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   readonly givenName: string | undefined
   /** The input's shape without the batch, if the options give one. */
   readonly inputShape: Shape | undefined
+  /** @internal The first values of the weights, where the options give them. */
+  readonly firstWeights: readonly Data[] | undefined
   #call: Call | undefined
+  /** What the layer is being applied to. */
+  #applied: readonly SymbolicTensor[] | undefined
   /** Whether training changes the layer's weights; a change takes effect when the model is compiled. */
   trainable: boolean
   /** Marks the result's type; never set. */
@@ -100,6 +110,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     })
     this.givenName = options.name
     this.trainable = options.trainable ?? true
+    this.firstWeights = options.weights ?? undefined
     const { inputShape, batchInputShape } = options
     if (batchInputShape && (batchInputShape.length === 0 || batchInputShape[0] !== null)) {
       throw new SeqloomError(
@@ -110,9 +121,15 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     this.inputShape = inputShape ?? batchInputShape?.slice(1)
   }
 
-  /** The name for messages: the one given, or the stem of the automatic one. */
+  /** The name for messages: the one given, or the one that a model of the layers so far would give. */
   get label(): string {
-    return this.givenName ?? this.baseName
+    const inputs = this.#applied ?? this.#call?.inputs
+    return this.givenName ?? (inputs && namesUpTo(this as AnyLayer, inputs).get(this as AnyLayer)) ?? this.baseName
+  }
+
+  /** Whether the layer returns the last step alone, so that what follows sees no sequence. */
+  get returnsLastStepAlone(): boolean {
+    return false
   }
 
   /** The shapes of the outputs for these inputs, or `ERR_SHAPE`, naming the layer, what came and what was expected. */
@@ -150,6 +167,18 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     const states = options.initialState
     const constants = this.#constants(options.constants)
     const all = [...asList(inputs), ...(states === undefined ? [] : asList(states)), ...constants]
+    const symbolic = all.filter((value) => value instanceof SymbolicTensor)
+    this.#applied = symbolic
+    try {
+      return this.#apply(all, states !== undefined)
+    } catch (error) {
+      throw this.#explained(error, symbolic)
+    } finally {
+      this.#applied = undefined
+    }
+  }
+
+  #apply(all: readonly SymbolicTensor[], withStates: boolean): Out {
     for (const value of all) {
       if (!(value instanceof SymbolicTensor)) {
         throw new SeqloomError(
@@ -158,7 +187,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
         )
       }
     }
-    if (states !== undefined && !this.takesStates()) {
+    if (withStates && !this.takesStates()) {
       throw new SeqloomError('ERR_OPTION', `layer '${this.label}' has no state, so it takes no initialState`)
     }
     const first = all[0]?.shape
@@ -233,6 +262,36 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   /** Whether the layer carries states from batch to batch. */
   get stateful(): boolean {
     return false
+  }
+
+  /** An error about shapes with the name of this layer, and with the cure where a layer before returned its last step alone. */
+  #explained(error: unknown, inputs: readonly SymbolicTensor[]): unknown {
+    if (!(error instanceof SeqloomError) || error.code !== 'ERR_SHAPE') return error
+    const own = `layer '${this.label}'`
+    const inner = error.message.startsWith('layer ') && !error.message.startsWith(own)
+    const message = inner ? `${own} (${this.className}): ${error.message}` : error.message
+    const droppers = inputs.map((value) => stepsDroppedBy(value))
+    const names = namesUpTo(this as AnyLayer, inputs)
+    const cure = [...new Set(droppers.flatMap((layer) => (layer ? `'${names.get(layer)}'` : [])))].join(' and ')
+    if (
+      cure === '' ||
+      !this.#accepts(
+        inputs.map(({ shape: [batch = null, ...row] }, at) => {
+          return droppers[at] ? [batch, 1, ...row] : [batch, ...row]
+        }),
+      )
+    ) {
+      return message === error.message ? error : new SeqloomError('ERR_SHAPE', message, { cause: error })
+    }
+    return new SeqloomError('ERR_SHAPE', `${message}; set returnSequences: true on ${cure}`, { cause: error })
+  }
+
+  #accepts(shapes: readonly Shape[]): boolean {
+    try {
+      return this.outputShapes(shapes).length > 0
+    } catch {
+      return false
+    }
   }
 
   /** Notes a use of the layer. */

@@ -37,6 +37,10 @@ export abstract class Recurrence<Out extends Outputs = Outputs> extends Layer<Ou
   /** A layer with the same options that runs the other way, under another name if one is given. */
   abstract reversed(name: string | undefined): Recurrence
 
+  override get returnsLastStepAlone(): boolean {
+    return !this.returnSequences
+  }
+
   override returnsList(): boolean {
     return this.returnState || this.outputCount > 1
   }

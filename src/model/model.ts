@@ -554,7 +554,12 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   #makeNative(graph: GraphSpec): NativeModel {
     const made = callNative(() => new native.NativeModel(JSON.stringify(graph), this.seed))
     try {
-      this.#weights = new SharedWeights(made, this.#modelGraph().keys, graph.weights)
+      const weights = new SharedWeights(made, this.#modelGraph().keys, graph.weights)
+      const first = weights.firstValues(this.layers, graph.weights)
+      if (first.size > 0) {
+        callNative(() => made.setWeights(graph.weights.map((_, index) => first.get(index) ?? made.getWeight(index))))
+      }
+      this.#weights = weights
     } catch (error) {
       made.free()
       throw error

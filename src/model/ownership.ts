@@ -4,6 +4,7 @@ import type { WireWeight } from '../graph/wire.js'
 import { type AnyLayer, Layer, type WeightHost } from '../layers/layer.js'
 import type { NativeModel } from '../native/index.js'
 import type { Turns } from './turns.js'
+import { weightValues } from './weights.js'
 
 // Layers own weights, and several models may have a layer. Each model computes with a copy of its own in its native arena; which copy is the
 // newest is kept here, for every weight. A model fetches what others have changed before it runs and says what it has changed itself. Models that
@@ -64,9 +65,9 @@ export function usersOf(owner: object): LayerUser[] {
   return [...alive.filter(({ built }) => built), ...alive.filter(({ built }) => !built)]
 }
 
-/** Whether any of the layers has weights in a model already. */
+/** Whether any of the layers has weights already, in a model or from its options. */
 export function haveWeights(layers: readonly AnyLayer[]): boolean {
-  return ownersOf(layers).some((owner) => (entries.get(owner)?.size ?? 0) > 0)
+  return ownersOf(layers).some((owner) => owner.firstWeights !== undefined || (entries.get(owner)?.size ?? 0) > 0)
 }
 
 /**
@@ -117,6 +118,27 @@ export class SharedWeights {
       this.#entries.push(entry)
       if ('native' in entry.home && entry.home.native === native) this.#seen[index] = entry.version
     }
+  }
+
+  /** The first values that layers were given, for weights that no other model had before, by index. Errors: `ERR_SHAPE`, `ERR_DATA`. */
+  firstValues(layers: readonly AnyLayer[], weights: readonly WireWeight[]): Map<number, Float32Array> {
+    const values = new Map<number, Float32Array>()
+    for (const layer of ownersOf(layers)) {
+      if (!layer.firstWeights) continue
+      const indices = this.indicesOf(layer)
+      if (layer.firstWeights.length !== indices.length) {
+        const names = indices.map((index) => weights[index]?.name).join(', ')
+        throw new SeqloomError(
+          'ERR_SHAPE',
+          `layer '${layer.label}' (${layer.className}): weights must be ${indices.length} tensors (${names}), not ${layer.firstWeights.length}`,
+        )
+      }
+      for (const [at, index] of indices.entries()) {
+        if (this.#seen[index] === 0) continue
+        values.set(index, weightValues(weights[index] as WireWeight, layer.firstWeights[at]))
+      }
+    }
+    return values
   }
 
   /** Fetches what other models have changed. */

@@ -2,6 +2,7 @@ import { describe, SeqloomError } from '../errors.js'
 import { showShape, unifyShapes } from '../graph/shape.js'
 import { InputLayer } from '../layers/input.js'
 import { type AnyLayer, type Call, SymbolicTensor } from '../layers/layer.js'
+import { nameAutomatically } from '../layers/naming.js'
 
 /** A model's layers and how they are connected. */
 export interface Topology {
@@ -99,19 +100,7 @@ function nameLayers(layers: readonly AnyLayer[]): Map<AnyLayer, string> {
     }
     taken.add(givenName)
   }
-  const names = new Map<AnyLayer, string>()
-  const counts = new Map<string, number>()
-  for (const layer of layers) {
-    let name = layer.givenName
-    while (name === undefined) {
-      const count = counts.get(layer.baseName) ?? 0
-      counts.set(layer.baseName, count + 1)
-      const candidate = count === 0 ? layer.baseName : `${layer.baseName}_${count}`
-      if (!taken.has(candidate)) name = candidate
-    }
-    names.set(layer, name)
-  }
-  return names
+  return nameAutomatically(layers)
 }
 
 /** The names of the outputs: their layers', with a number where a layer has several. */

@@ -37,7 +37,11 @@ m.compile({
 })
 m.compile({ optimizer: 'rmsprop', loss: losses.huber({ delta: 2 }) })
 
-const stop: Callback = { onEpochEnd: async (epoch, logs, training) => (logs.loss ?? epoch) < 0.1 && training.stop() }
+const stop: Callback = {
+  onEpochEnd: async (epoch, logs, training) => {
+    if ((logs.loss ?? epoch) < 0.1) training.stop()
+  },
+}
 const history = await m.fit(
   [
     [1, 2, 3],

@@ -127,3 +127,8 @@ cells.lstm({ units: 8, resetAfter: true })
 layers.rnn({ cell: layers.lstm({ units: 8 }) })
 // @ts-expect-error a loss has a symbolic result
 m.compile({ optimizer: 'adam', loss: () => 3 })
+
+// @ts-expect-error callbacks return nothing
+callbacks.lambda({ onEpochEnd: (epoch) => epoch + 1 })
+// @ts-expect-error nor may their promises hold anything
+callbacks.lambda({ onTrainEnd: async () => 'done' })

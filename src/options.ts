@@ -36,10 +36,13 @@ export const flag: Check = { expected: 'true or false', accepts: (v) => typeof v
 /** A path of a file or folder. */
 export const filePath: Check = { expected: 'a path', accepts: (v) => typeof v === 'string' && v.length > 0 }
 
-/** A name: a string that is not empty and has no slash, since slashes separate the parts of a weight's name. */
+/**
+ * A name: a string that is not empty and has no slash, since slashes separate the parts of a weight's name, and nothing that cannot be written in a
+ * file or read on a screen.
+ */
 export const label: Check = {
-  expected: "a non-empty string without '/'",
-  accepts: (v) => typeof v === 'string' && v.length > 0 && !v.includes('/'),
+  expected: "a non-empty string without '/' and control characters",
+  accepts: (v) => typeof v === 'string' && v.length > 0 && !/[/\p{Cc}\p{Cs}]/u.test(v),
 }
 
 /** One of a list of strings. */

@@ -1,7 +1,8 @@
 import { describe, SeqloomError } from '../errors.js'
+import { largerIsBetter } from '../metrics/metric.js'
 import type { Logs } from './callback.js'
 
-/** Whether a smaller or a larger value is better; `auto` is `max` for accuracies and `min` for everything else. */
+/** Whether a smaller or a larger value is better; `auto` is `max` for accuracies, precision, recall, F1 and AUC, and `min` for everything else. */
 export type MonitorMode = 'auto' | 'min' | 'max'
 
 /** Follows one value over the epochs and tells improvements. */
@@ -17,7 +18,7 @@ export class Monitor {
     this.#where = where
     this.#name = name
     this.#minDelta = minDelta
-    this.#sign = mode === 'max' || (mode === 'auto' && /acc(uracy)?$/i.test(name)) ? -1 : 1
+    this.#sign = mode === 'max' || (mode === 'auto' && largerIsBetter(name)) ? -1 : 1
   }
 
   /** Forgets everything. */

@@ -37,10 +37,10 @@ export interface GraphSpec {
   readonly outputs: readonly number[]
 }
 
-/** A graph with losses and metrics; `output` is an index into the graph's outputs, whose next one is the count. */
+/** A graph with losses and metrics; `output` is an index into the graph's outputs: of a mean, whose next one is the count, or of counts. */
 export interface TrainSpec {
   readonly graph: GraphSpec
   readonly losses: readonly { readonly output: number; readonly weight: number }[]
-  /** An exponential one reports e to the power of the mean. */
-  readonly metrics: readonly { readonly name: string; readonly output: number; readonly exponential?: true }[]
+  /** `summary` says what is reported, by default the mean. */
+  readonly metrics: readonly { readonly name: string; readonly output: number; readonly summary?: object }[]
 }

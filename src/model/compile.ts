@@ -12,7 +12,7 @@ import {
   type TracedMeasure,
   traceMeasure,
 } from '../losses/traced.js'
-import { type Metric, type MetricKind, type MetricName, metricKind, resolveMetric } from '../metrics/metric.js'
+import { type Metric, type MetricName, type MetricNode, metricNode, resolveMetric } from '../metrics/metric.js'
 import type { Optimizer, OptimizerKind } from '../optimizers/optimizer.js'
 import { resolveOptimizer } from '../optimizers/resolve.js'
 import { checkOptions, custom, isRecord } from '../options.js'
@@ -41,7 +41,7 @@ export interface CompileOptions {
 }
 
 /** An output that is trained. */
-interface TrainedOutput {
+export interface TrainedOutput {
   readonly index: number
   readonly name: string
   readonly shape: Shape
@@ -53,7 +53,7 @@ interface TrainedOutput {
 /** A metric of an output, under its name in histories. */
 interface TrainedMetric {
   readonly name: string
-  readonly measure: TracedMeasure | { readonly kind: MetricKind; readonly threshold?: number }
+  readonly measure: TracedMeasure | MetricNode
 }
 
 /** What a compiled model trains on. */
@@ -175,25 +175,34 @@ export function trainSpec(
       ? losses.slice(0, trained.length).map(({ output }, at) => ({ name: `${trained[at]?.name}_loss`, output }))
       : []
   for (const [at, { index, loss, metrics: own }] of trained.entries()) {
+    const values = [outputs[index] as Value, added[at] as Value] as const
+    const counted = new Map<string, number>()
     for (const { name, measure } of own) {
-      if (measure.kind === 'perplexity') {
-        const plain = !weighted && classWeights.length === 0 && !(loss as Loss).labelSmoothing
-        metrics.push({ name, output: plain ? (losses[at]?.output as number) : all.length, exponential: true })
-        if (plain) continue
-        const values = [outputs[index] as Value, added[at] as Value]
-        const { kind, fromLogits = false } = loss as Loss
-        all.push(...builder.node('loss', name, values, [], scalar, { kind, fromLogits, weight: 1 }))
+      if ('kind' in measure) {
+        metrics.push({ name, output: all.length })
+        all.push(...lowerMeasure(builder, name, measure, [values[1], values[0]], []))
         continue
       }
-      metrics.push({ name, output: all.length })
-      if (measure.kind === 'traced') {
-        const values = [added[at] as Value, outputs[index] as Value] as const
-        all.push(...lowerMeasure(builder, name, measure, values, []))
+      if (measure.op === 'metric') {
+        metrics.push({ name, output: all.length })
+        all.push(...builder.node('metric', name, values, [], scalar, measure.attributes))
         continue
       }
-      const { kind, threshold } = measure
-      const attributes = kind === 'binaryAccuracy' ? { kind, threshold: threshold ?? 0.5 } : { kind }
-      all.push(...builder.node('metric', name, [outputs[index] as Value, added[at] as Value], [], scalar, attributes))
+      if (measure.op === 'counts') {
+        // Precision, recall and F1 of the same decisions read the same counts.
+        const key = JSON.stringify(measure.attributes)
+        const output = counted.get(key) ?? all.length
+        counted.set(key, output)
+        metrics.push({ name, output, summary: measure.summary })
+        if (output === all.length) all.push(...builder.node('counts', name, values, [], [[null]], measure.attributes))
+        continue
+      }
+      const plain = !weighted && classWeights.length === 0 && !(loss as Loss).labelSmoothing
+      const output = plain ? (losses[at]?.output as number) : all.length
+      metrics.push({ name, output, summary: { kind: 'exponential' } })
+      if (plain) continue
+      const { kind, fromLogits = false } = loss as Loss
+      all.push(...builder.node('loss', name, values, [], scalar, { kind, fromLogits, weight: 1 }))
     }
   }
   const graph = builder.finish(all)
@@ -227,9 +236,7 @@ function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): TrainedMet
   }
   if (isTraced(given)) return { name: given.name, measure: given }
   const resolved = resolveMetric(given)
-  const { threshold } = resolved
-  const kind = metricKind(resolved, loss, output)
-  return { name: resolved.name, measure: { kind, ...(threshold === undefined ? {} : { threshold }) } }
+  return { name: resolved.name, measure: metricNode(resolved, loss, output) }
 }
 
 function targetSlot({ name, shape, loss }: TrainedOutput): Slot {
@@ -272,17 +279,21 @@ function spread(names: readonly string[], given: unknown, forAll: (v: unknown) =
 
 function spreadMetrics(names: readonly string[], given: CompileOptions['metrics']): readonly (readonly unknown[])[] {
   if (given === undefined) return names.map(() => [])
-  if (Array.isArray(given)) return names.map(() => given)
+  // Copies: what an array leaves out is refused as undefined is.
+  if (Array.isArray(given)) return names.map(() => Array.from(given))
   return spread(names, given, () => false, 'metrics').map((own) =>
-    own === undefined ? [] : Array.isArray(own) ? own : [own],
+    own === undefined ? [] : Array.isArray(own) ? Array.from(own) : [own],
   )
 }
 
 /** Names that events use for other things. */
-const reserved = ['loss', 'type', 'epoch', 'batch', 'batches', 'size', 'seconds']
+const reserved = ['loss', 'val_loss', 'type', 'epoch', 'batch', 'batches', 'size', 'seconds', '__proto__']
 
 function requireUnique(names: readonly string[]): void {
-  const repeated = names.find((name, index) => reserved.includes(name) || names.indexOf(name) !== index)
+  const validated = names.map((name) => `val_${name}`)
+  const repeated = names.find(
+    (name, index) => reserved.includes(name) || names.indexOf(name) !== index || validated.includes(name),
+  )
   if (repeated !== undefined) {
     throw new SeqloomError('ERR_OPTION', `compile: the metric name '${repeated}' is taken; give another with { name }`)
   }

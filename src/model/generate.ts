@@ -2,9 +2,11 @@ import { describe, SeqloomError } from '../errors.js'
 import type { NativeGenerator } from '../native/index.js'
 import { abortSignal, checkOptions, custom, integer, number, positive, seed } from '../options.js'
 import { cancellable } from './cancel.js'
+import { type HeadOptions, headChecks, outputNumber, tokenList } from './head.js'
+import type { Topology } from './topology.js'
 
 /** Options of {@link Model.generate}. */
-export interface GenerateOptions {
+export interface GenerateOptions extends HeadOptions {
   /** The most tokens to generate; default 256. */
   readonly maxTokens?: number
   /** What logits are divided by: below 1 bolder choices are rarer; 0 always takes the most probable token. Default 1. */
@@ -18,6 +20,8 @@ export interface GenerateOptions {
    * et al. 2019); default 1.
    */
   readonly repetitionPenalty?: number
+  /** Tokens that are never chosen, such as those of padding and of unknown words; default none. */
+  readonly exclude?: readonly number[] | Int32Array
   /** Decides the choices: the same seed gives the same tokens. Default a random one. */
   readonly seed?: number
   /** Aborting it makes the next token reject with an AbortError. */
@@ -31,6 +35,7 @@ export const generateChecks = {
   topK: integer(1),
   topP: custom('a number above 0 and at most 1', (v) => positive.accepts(v) && (v as number) <= 1),
   repetitionPenalty: positive,
+  exclude: tokenList,
   seed,
   signal: abortSignal,
 }
@@ -39,14 +44,19 @@ export const generateChecks = {
 const stretch = 15
 
 /** Checks options and puts them in the form that the native side reads. */
-export function generation(options: GenerateOptions) {
+export function generation(options: GenerateOptions, topology: Topology) {
   checkOptions('generate', options, {
-    accepted: generateChecks,
+    accepted: { ...generateChecks, ...headChecks },
     refused: { doSample: [true], numBeams: [1], maxNewTokens: [] },
   })
-  const { maxTokens = 256, signal: given, ...sampling } = options
-  const seeded = { seed: Math.floor(Math.random() * 2 ** 32), ...sampling }
-  return { maxTokens, sampling: JSON.stringify(seeded), signal: given }
+  const { maxTokens = 256, signal: given, output, exclude = [], ...rest } = options
+  const sampling = {
+    seed: Math.floor(Math.random() * 2 ** 32),
+    ...rest,
+    exclude: Array.from(exclude),
+    output: outputNumber('generate', topology, output),
+  }
+  return { maxTokens, sampling: JSON.stringify(sampling), signal: given }
 }
 
 /** A prompt as the native side reads it. */
@@ -58,7 +68,7 @@ export function checkPrompt(prompt: unknown): Int32Array {
       `generate: the prompt must be an Int32Array or an array of tokens, not ${describe(prompt)}`,
     )
   }
-  const wrong = prompt.findIndex((token) => (token | 0) !== token)
+  const wrong = prompt.findIndex((token) => typeof token !== 'number' || (token | 0) !== token)
   if (wrong >= 0) {
     throw new SeqloomError(
       'ERR_DATA',

@@ -12,6 +12,7 @@ import { classWeights } from './classWeight.js'
 import { type CompileOptions, type LossFactors, plan, type TrainPlan, trainSpec } from './compile.js'
 import { type ModelConfig, rebuild } from './config.js'
 import { checkSplit, runFit } from './fit.js'
+import { warnOfForms } from './forms.js'
 import { checkPrompt, type GenerateOptions, generation, portionsOf, singly } from './generate.js'
 import {
   type Cotangents,
@@ -133,7 +134,10 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return found as Layer<Outputs> as Layer<Out>
   }
 
-  /** Says how to train. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`, `ERR_STATE` during `fit`. */
+  /**
+   * Says how to train. A loss that reads an output as what it cannot be, such as logits as probabilities, is a `SeqloomWarning` of the process.
+   * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`, `ERR_STATE` during `fit`.
+   */
   compile(options: CompileOptions): void {
     this.#compile(options, undefined)
   }
@@ -151,8 +155,13 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   #compile(options: CompileOptions, trained: readonly boolean[] | undefined): void {
     const made = plan(this.topology(), options)
     this.#turns.now('compile', 'never', () => {
-      this.#compileNative(this.#engine('compile'), made, noFactors, trained)
+      const engine = this.#engine('compile')
+      this.#compileNative(engine, made, noFactors, trained)
       this.#plan = made
+      warnOfForms(
+        made.trained,
+        callNative(() => engine.outputForms()),
+      )
     })
   }
 
@@ -395,24 +404,24 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /**
    * Writes the most probable sequences of tokens: for each row of the constants, such as an encoder's input, a decoder writes token after token, each of
-   * `beamWidth` hypotheses going on with the tokens its first output finds most probable, until it ends. All of it runs natively, for all rows at once. The
+   * `beamWidth` hypotheses going on with the tokens its output finds most probable, until it ends. All of it runs natively, for all rows at once. The
    * greedy hypothesis keeps a place in the beam, so that the best one never scores below it.
    *
    * Resolves to the `nBest` hypotheses of each row, the best one first. Rejects with `ERR_OPTION`, `ERR_DATA` or `ERR_SHAPE` for unsuitable options and
-   * constants, with `ERR_UNSUPPORTED` for models that cannot stream or whose first output is not `[batch, time, tokens]`, with `ERR_STATE` during `fit`
+   * constants, with `ERR_UNSUPPORTED` for models that cannot stream or whose output is not `[batch, time, tokens]`, with `ERR_STATE` during `fit`
    * and with an AbortError.
    */
   async beamSearch(options: BeamSearchOptions): Promise<Hypothesis[][]> {
     checkBeamSearch(options)
     return await this.#turns.queue('beamSearch', 'callbacks', () =>
-      runBeamSearch(this.#engine('beamSearch'), inputSlots(this.topology()), options),
+      runBeamSearch(this.#engine('beamSearch'), this.topology(), options),
     )
   }
 
   /**
    * Goes on a sequence of tokens, natively and off this thread, one token after the other as the loop that reads them asks for more; who stops
-   * reading stops the work. The model takes tokens and gives the next one's probabilities, or logits, at each step. Errors: `ERR_DATA`,
-   * `ERR_OPTION`, `ERR_UNSUPPORTED` for models that cannot stream; an AbortError.
+   * reading stops the work. The model takes tokens and gives the next one's probabilities, or logits, at each step. Errors: `ERR_DATA`;
+   * `ERR_OPTION`, also where it cannot be known which of the two an output is; `ERR_UNSUPPORTED` for models that cannot stream; an AbortError.
    */
   generate(prompt: Int32Array | readonly number[], options: GenerateOptions = {}): AsyncGenerator<number, void, void> {
     return singly(this.generateInPortions(prompt, options))
@@ -423,7 +432,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     prompt: Int32Array | readonly number[],
     options: GenerateOptions = {},
   ): AsyncGenerator<Int32Array, void, void> {
-    const { maxTokens, sampling, signal } = generation(options)
+    const { maxTokens, sampling, signal } = generation(options, this.topology())
     const tokens = checkPrompt(prompt)
     const generator = this.#turns.now('generate', 'callbacks', () =>
       callNative(() => this.#engine('generate').generate(tokens, maxTokens, sampling)),
@@ -552,6 +561,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /** Makes the native side; weights that other models have already are theirs. */
   #makeNative(graph: GraphSpec): NativeModel {
+    // What the environment asks of the engine, and it cannot do, is refused at its first use.
+    callNative(() => native.backend())
     const made = callNative(() => new native.NativeModel(JSON.stringify(graph), this.seed))
     try {
       const weights = new SharedWeights(made, this.#modelGraph().keys, graph.weights)

@@ -1,20 +1,26 @@
-import { convertAll, runSliced, type Slot } from '../data/index.js'
+import { convertAll, runSliced } from '../data/index.js'
 import { type Data, Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
 import type { NativeHypotheses, NativeModel } from '../native/index.js'
 import { abortSignal, checkOptions, custom, flag, integer, isRecord, number } from '../options.js'
 import { cancellable } from './cancel.js'
+import { type HeadOptions, headChecks, outputNumber, tokenList } from './head.js'
 import { splitInputs } from './session.js'
+import { inputSlots } from './slots.js'
+import type { Topology } from './topology.js'
 
 /** Options of {@link Model.beamSearch}. */
-export interface BeamSearchOptions {
+export interface BeamSearchOptions extends HeadOptions {
   /** The values of all inputs but the one of tokens that comes step by step, by name; a sequence is written for each row. */
   readonly constants: Readonly<Record<string, Data>>
   /** The token that begins every sequence and is not part of it. */
   readonly start: number
   /** The token that ends a sequence and is not part of it. */
   readonly end: number
-  /** The most tokens of a sequence, or of each row's. */
+  /**
+   * The most tokens of a sequence, or of each row's, its end included: where the end has not come by then, a sequence is cut after so many tokens; one
+   * that ends has at most one fewer.
+   */
   readonly maxLength: number | ArrayLike<number>
   /** How many hypotheses of a sequence go on side by side; 1, greedy search, is the default. */
   readonly beamWidth?: number
@@ -25,10 +31,10 @@ export interface BeamSearchOptions {
    * lp(Y) = ((5 + |Y|) / 6)^α, where |Y| counts the end; 0 orders them by probability alone. Default 0.6.
    */
   readonly lengthPenalty?: number
-  /** Whether to return the model's second output, the weights of what each step attends to; default false. */
+  /** Whether to return the first of the model's other outputs, the weights of what each step attends to; default false. */
   readonly alignments?: boolean
   /** Tokens that are never written, such as that of unknown words; default none. */
-  readonly exclude?: readonly number[]
+  readonly exclude?: readonly number[] | Int32Array
   /** Aborting it makes the call reject with an AbortError. */
   readonly signal?: AbortSignal
 }
@@ -54,18 +60,14 @@ const lengths = custom('an integer of at least 1, or one for each row', (value) 
   const list = Array.isArray(value) || ArrayBuffer.isView(value)
   return list && Array.from(value as unknown as ArrayLike<unknown>, fits).every(Boolean)
 })
-const tokens = custom(
-  'an array of tokens',
-  (value) => Array.isArray(value) && value.every((token) => Number.isSafeInteger(token) && token >= 0),
-)
-
 /** Searches for sequences with a model's engine. Errors: see {@link Model.beamSearch}. */
 export async function runBeamSearch(
   engine: NativeModel,
-  inputs: readonly Slot[],
+  topology: Topology,
   options: BeamSearchOptions,
 ): Promise<Hypothesis[][]> {
   const { beamWidth = 1, nBest = 1, start, end, signal } = options
+  const inputs = inputSlots(topology)
   const { step, others } = splitInputs('beamSearch', Object.keys(options.constants), inputs)
   if (inputs[step]?.dtype !== 'int32') {
     throw new SeqloomError('ERR_UNSUPPORTED', `beamSearch: ${inputs[step]?.where} must be one of tokens`)
@@ -90,7 +92,9 @@ export async function runBeamSearch(
     ...{ start, end, maxLengths, width: beamWidth, best: nBest },
     lengthPenalty: options.lengthPenalty ?? 0.6,
     alignments: options.alignments ?? false,
-    exclude: options.exclude ?? [],
+    exclude: Array.from(options.exclude ?? []),
+    output: outputNumber('beamSearch', topology, options.output),
+    from: options.from,
   })
   return hypotheses(await cancellable(signal, (cancel) => engine.search(step, [...constants], native, cancel)))
 }
@@ -107,7 +111,8 @@ export function checkBeamSearch(options: BeamSearchOptions): void {
       nBest: integer(1),
       lengthPenalty: number(0),
       alignments: flag,
-      exclude: tokens,
+      exclude: tokenList,
+      ...headChecks,
       signal: abortSignal,
     },
     required: ['constants', 'start', 'end', 'maxLength'],

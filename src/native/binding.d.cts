@@ -119,6 +119,13 @@ export declare class NativeModel {
   compile(trainSpecJson: string, optimizerJson: string): void
   /** Names of the weights, in order. */
   weightNames(): Array<string>
+  /**
+   * What is known of the values of each output: `distribution` (at least 0, their sum over the last axis is 1), `unitInterval`, `nonNegative`,
+   * `real` (of either sign) or `unknown`.
+   *
+   * Errors: `ERR_STATE` if the model is busy.
+   */
+  outputForms(): Array<string>
   /** Dimensions of the weights, in order. */
   weightShapes(): Array<Array<number>>
   /**

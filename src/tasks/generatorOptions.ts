@@ -156,7 +156,7 @@ export function generatorTraining(options: TrainGeneratorOptions): GeneratorTrai
 }
 
 /** How text is generated: as {@link GenerateOptions}, and where it ends. */
-export interface GenerateTextOptions extends GenerateOptions {
+export interface GenerateTextOptions extends Omit<GenerateOptions, 'output' | 'from'> {
   /** Generation ends before the first of these strings; default none. */
   readonly stop?: string | readonly string[]
 }

@@ -105,3 +105,59 @@ describe('loss, metrics and gradients', () => {
     expect(relativeError(other, expected)).toBeLessThan(1e-6)
   })
 })
+
+describe('outputs at masked steps', () => {
+  const shape = [null, features] as (number | null)[]
+  const lstm = (options: object = {}) => layers.lstm({ units: 3, returnSequences: true, ...options })
+  const biased = (units: number, activation?: 'softmax') =>
+    layers.dense({ units, biasInitializer: 'ones', ...(activation && { activation }) })
+  const stacks: Record<string, () => Parameters<typeof sequential>[0]> = {
+    'a dense layer with bias': () => [lstm({ inputShape: shape }), biased(2)],
+    'a dense layer alone': () => [layers.dense({ units: 2, biasInitializer: 'ones', inputShape: shape })],
+    softmax: () => [lstm({ inputShape: shape }), biased(4, 'softmax')],
+    'an activation that is not zero at zero': () => [
+      lstm({ inputShape: shape }),
+      layers.activation({ activation: 'sigmoid' }),
+    ],
+    'a layer within timeDistributed': () => [lstm({ inputShape: shape }), layers.timeDistributed({ layer: biased(2) })],
+    'layer normalization': () => [lstm({ inputShape: shape }), layers.layerNormalization(), biased(2)],
+    'both directions': () => [layers.bidirectional({ layer: lstm(), inputShape: shape }), biased(2)],
+    'repeated outputs': () => [lstm({ inputShape: shape, zeroOutputForMask: false })],
+    'repeated outputs behind a dense layer': () => [lstm({ inputShape: shape, zeroOutputForMask: false }), biased(2)],
+    'repeated outputs of both directions': () => [
+      layers.bidirectional({ layer: lstm({ zeroOutputForMask: false }), inputShape: shape }),
+      biased(2),
+    ],
+    'masked values': () => [layers.masking({ inputShape: shape }), lstm(), biased(2)],
+  }
+  for (const [name, make] of Object.entries(stacks)) {
+    it(`are the same whatever else is in the batch: ${name}`, async () => {
+      const m = sequential(make(), { seed: 5 })
+      const x = padded(6, 9)
+      const together = await m.predict(x)
+      const [, time, width] = together.shape as [number, number, number]
+      for (const batchSize of [1, 2, 3]) {
+        expect([...(await m.predict(x, { batchSize })).data]).toEqual([...together.data])
+      }
+      expect([...(await m.predict(padded(6, -1))).data]).toEqual([...together.data])
+      const repeats = name.startsWith('repeated')
+      lengths.forEach((length, row) => {
+        const step = (at: number) => [
+          ...together.data.subarray((row * time + at) * width, (row * time + at + 1) * width),
+        ]
+        const last = repeats ? step(length - 1) : new Array(width).fill(0)
+        for (let at = length; at < time; at++) expect(step(at), `row ${row}, step ${at}`).toEqual(last)
+      })
+    })
+  }
+
+  it('are zeros in the holes of a mask', async () => {
+    const m = sequential([lstm({ inputShape: shape }), biased(2)], { seed: 5 })
+    const x = wave(2 * 4 * features, 1)
+    const mask = [true, false, true, false, true, true, true, true]
+    const { data } = await m.predict(tensor(x, [2, 4, features], { mask: Uint8Array.from(mask, Number) }))
+    mask.forEach((valid, at) => {
+      expect(data[2 * at] !== 0, `step ${at}`).toBe(valid)
+    })
+  })
+})

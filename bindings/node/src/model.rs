@@ -107,6 +107,19 @@ impl NativeModel {
         })
     }
 
+    /// What is known of the values of each output: `distribution` (at least 0, their sum over the last axis is 1), `unitInterval`, `nonNegative`,
+    /// `real` (of either sign) or `unknown`.
+    ///
+    /// Errors: `ERR_STATE` if the model is busy.
+    #[napi(catch_unwind)]
+    pub fn output_forms(&self) -> Result<Vec<String>, ErrorCode> {
+        guard(|| {
+            self.shared.now(|trainer| {
+                Ok(trainer.output_forms().into_iter().map(|form| form.as_str().to_owned()).collect())
+            })
+        })
+    }
+
     /// Dimensions of the weights, in order.
     #[napi(catch_unwind)]
     pub fn weight_shapes(&self) -> Result<Vec<Vec<f64>>, ErrorCode> {

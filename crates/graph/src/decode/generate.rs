@@ -1,6 +1,7 @@
 //! Generation: a session that reads the tokens that were chosen from what it gave.
 
 use super::blueprint::Blueprint;
+use super::head::Head;
 use super::sample::{Sampler, SamplingOptions};
 use super::session::Session;
 use crate::error::{Error, Result};
@@ -47,12 +48,16 @@ impl Generator {
         if spec.inputs.first().is_none_or(|input| input.dtype != Dtype::Int32) {
             return Err(Error::unsupported("generate is for models that read tokens"));
         }
-        let mut session = Blueprint::new(&logits(spec), parameters, 0)?.session(1, &[])?;
-        let vocabulary = session.output_shapes()?.iter().flatten().product();
+        let Head { spec, reading } = Head::new(spec, options.output, options.from, &[], true)?;
+        let mut session = Blueprint::new(&spec, parameters, 0)?.session(1, &[])?;
+        let shapes = session.output_shapes()?;
+        let Some(&[_, vocabulary]) = shapes.first().map(Vec::as_slice) else {
+            return Err(Error::unsupported("generate needs an output of shape [batch, time, tokens]"));
+        };
         if prompt.is_empty() {
             return Err(Error::data("generate: the prompt must have at least one token"));
         }
-        let mut sampler = Sampler::new(options, vocabulary)?;
+        let mut sampler = Sampler::new(options, vocabulary, reading)?;
         for (place, &token) in prompt.iter().enumerate() {
             let known = usize::try_from(token).ok().filter(|&token| token < vocabulary);
             let unknown = || {
@@ -105,19 +110,4 @@ impl Generator {
     pub fn memory(&self) -> usize {
         self.session.memory()
     }
-}
-
-/// The same model without the softmax at its end: the choice among logits is the same, and more exact.
-fn logits(spec: &GraphSpec) -> GraphSpec {
-    let mut spec = spec.clone();
-    let [output] = &mut spec.outputs[..] else { return spec };
-    let last = spec.nodes.iter().find(|node| node.outputs.contains(output));
-    let softmax = last.filter(|node| {
-        node.op == "activation"
-            && node.attributes.get("kind").and_then(|kind| kind.as_str()) == Some("softmax")
-    });
-    if let Some(&input) = softmax.and_then(|node| node.inputs.first()) {
-        *output = input;
-    }
-    spec
 }

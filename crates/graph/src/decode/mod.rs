@@ -3,6 +3,7 @@
 mod beam;
 mod blueprint;
 mod generate;
+mod head;
 mod hoist;
 mod sample;
 mod search;
@@ -12,6 +13,7 @@ mod timing;
 
 pub use blueprint::Blueprint;
 pub use generate::{Generated, Generator};
-pub use sample::{Sampler, SamplingOptions};
-pub use search::{Hypothesis, SearchOptions};
+pub use head::From;
+pub use sample::SamplingOptions;
+pub use search::{Hypothesis, SearchOptions, beam_search};
 pub use session::Session;

@@ -1,10 +1,12 @@
 //! The choice of the next token from the logits of all.
 
+use super::head::{From, Reading, are_distributions};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::rng::{Key, domain, uniform};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
+use std::collections::HashSet;
 
 /// How the next token is chosen.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -25,6 +27,15 @@ pub struct SamplingOptions {
     /// Decides the choices.
     #[serde(default)]
     pub seed: u64,
+    /// Tokens that are never chosen; default none.
+    #[serde(default)]
+    pub exclude: Vec<usize>,
+    /// Which output of the model is read; default the first.
+    #[serde(default)]
+    pub output: usize,
+    /// What that output is; by default what its values are known to be.
+    #[serde(default)]
+    pub from: Option<From>,
 }
 
 fn one() -> f64 {
@@ -52,7 +63,7 @@ impl SamplingOptions {
             }
             Err(Error::option(format!("generate: {name} must be {range}, not {value}")))
         };
-        let Self { temperature, top_k, top_p, repetition_penalty: penalty, .. } = *self;
+        let &Self { temperature, top_k, top_p, repetition_penalty: penalty, .. } = self;
         let usable = |value: f64| (value as f32).is_finite();
         require(
             usable(temperature) && temperature >= 0.0,
@@ -68,8 +79,9 @@ impl SamplingOptions {
 
 /// Chooses tokens; what it chooses depends on the options, the tokens so far and their number only.
 #[derive(Debug)]
-pub struct Sampler {
+pub(super) struct Sampler {
     options: SamplingOptions,
+    reading: Reading,
     /// The tokens that were there, each once.
     seen: Vec<usize>,
     is_seen: Vec<bool>,
@@ -82,12 +94,23 @@ pub struct Sampler {
 impl Sampler {
     /// # Errors
     /// `ERR_OPTION`; `ERR_MEMORY`.
-    pub fn new(options: SamplingOptions, vocabulary: usize) -> Result<Self> {
+    pub(super) fn new(options: SamplingOptions, vocabulary: usize, reading: Reading) -> Result<Self> {
         options.check()?;
         let mut is_seen = Vec::new();
         memory::refill(&mut is_seen, vocabulary, false, "The tokens so far")?;
+        if let Some(token) = options.exclude.iter().find(|&&token| token >= vocabulary) {
+            return Err(Error::option(format!(
+                "generate: exclude has {token}, which is none of the {vocabulary} tokens"
+            )));
+        }
+        if HashSet::<usize>::from_iter(options.exclude.iter().copied()).len() == vocabulary {
+            return Err(Error::option(format!(
+                "generate: exclude has all {vocabulary} tokens, so that none is left to choose"
+            )));
+        }
         Ok(Self {
             options,
+            reading,
             seen: Vec::new(),
             is_seen,
             logits: Vec::new(),
@@ -97,27 +120,27 @@ impl Sampler {
     }
 
     /// Notes a token of the prompt or one that was chosen.
-    pub fn note(&mut self, token: usize) {
+    pub(super) fn note(&mut self, token: usize) {
         if let Some(seen) = self.is_seen.get_mut(token).filter(|seen| !**seen) {
             *seen = true;
             self.seen.push(token);
         }
     }
 
-    /// The token at a position.
+    /// The token at a position, from the model's output there.
     ///
     /// # Errors
-    /// `ERR_NUMERIC` for logits that are not finite; `ERR_MEMORY`.
-    pub fn choose(&mut self, logits: &[f32], position: u64) -> Result<usize> {
-        let SamplingOptions { temperature, top_k, top_p, repetition_penalty, seed } = self.options;
-        if logits.is_empty() || logits.len() != self.is_seen.len() {
+    /// `ERR_NUMERIC` for values that are not finite, or that leave no token to choose; `ERR_DATA` for values that are no probabilities, but said to
+    /// be; `ERR_OPTION` where what they are is not known; `ERR_MEMORY`.
+    pub(super) fn choose(&mut self, values: &[f32], position: u64) -> Result<usize> {
+        let SamplingOptions { temperature, top_k, top_p, repetition_penalty, seed, .. } = self.options;
+        if values.is_empty() || values.len() != self.is_seen.len() {
             return Err(Error::native("The sampler was made for another vocabulary"));
         }
-        if logits.iter().any(|value| !value.is_finite()) {
+        if values.iter().any(|value| !value.is_finite()) {
             return Err(Error::numeric(format!("The model's output at token {position} is not finite")));
         }
-        memory::refill(&mut self.logits, logits.len(), 0.0, "The logits")?;
-        self.logits.copy_from_slice(logits);
+        self.read(values)?;
         if repetition_penalty != 1.0 {
             let penalty = repetition_penalty as f32;
             for &token in &self.seen {
@@ -125,22 +148,53 @@ impl Sampler {
                 *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
             }
         }
+        for &token in &self.options.exclude {
+            self.logits[token] = f32::NEG_INFINITY;
+        }
         let best = largest(&self.logits);
+        if self.logits[best] == f32::NEG_INFINITY {
+            return Err(Error::numeric(format!(
+                "At token {position} every token that is not excluded has a probability of 0"
+            )));
+        }
         if temperature == 0.0 {
             return Ok(best);
         }
         // Differences before the division: no temperature makes them infinite in the wrong direction.
         let (top, heat) = (self.logits[best], temperature as f32);
         self.logits.iter_mut().for_each(|logit| *logit = ((*logit - top) / heat).max(f32::MIN));
-        memory::refill(&mut self.weights, logits.len(), 0.0, "The probabilities")?;
-        f32::softmax_rows(&self.logits, logits.len(), &mut self.weights);
+        memory::refill(&mut self.weights, values.len(), 0.0, "The probabilities")?;
+        f32::softmax_rows(&self.logits, values.len(), &mut self.weights);
         let drawn = f64::from(uniform(Key { seed, step: position, op: domain::SAMPLE }, 0));
-        let k = top_k.filter(|&k| k < logits.len());
+        let k = top_k.filter(|&k| k < values.len());
         if k.is_none() && top_p >= 1.0 {
-            return Ok(pick(&self.weights, 0..logits.len(), drawn).unwrap_or(best));
+            return Ok(pick(&self.weights, 0..values.len(), drawn).unwrap_or(best));
         }
         self.keep(k, top_p);
         Ok(pick(&self.weights, self.kept.iter().copied(), drawn).unwrap_or(best))
+    }
+
+    /// Takes the logits from the model's output.
+    fn read(&mut self, values: &[f32]) -> Result<()> {
+        memory::refill(&mut self.logits, values.len(), 0.0, "The logits")?;
+        if self.reading == Reading::Logits {
+            self.logits.copy_from_slice(values);
+            return Ok(());
+        }
+        if self.reading != Reading::Probabilities && !are_distributions(values, values.len()) {
+            return Err(match self.reading {
+                Reading::Measured => Error::option(
+                    "generate: it cannot be known whether the output is probabilities or logits: give { from: 'probabilities' } or { from: 'logits' }",
+                ),
+                _ => Error::data(
+                    "generate: from is 'probabilities', but the output is no distribution: it has values below 0, or their sum is not 1",
+                ),
+            });
+        }
+        for (logit, &probability) in self.logits.iter_mut().zip(values) {
+            *logit = probability.ln();
+        }
+        Ok(())
     }
 
     /// Leaves the most probable tokens, the most probable first.
@@ -195,7 +249,7 @@ mod tests {
 
     /// How often each of the tokens is chosen.
     fn shares(json: serde_json::Value, logits: &[f32], seen: &[usize]) -> Vec<f64> {
-        let mut sampler = Sampler::new(options(json), logits.len()).unwrap();
+        let mut sampler = Sampler::new(options(json), logits.len(), Reading::Logits).unwrap();
         seen.iter().for_each(|&token| sampler.note(token));
         let mut counts = vec![0.0; logits.len()];
         for position in 0..20_000 {
@@ -237,9 +291,13 @@ mod tests {
             r#"{"repetitionPenalty":0}"#,
         ] {
             let options = options(serde_json::from_str(wrong).unwrap());
-            assert_eq!(Sampler::new(options, 3).unwrap_err().code.as_str(), "ERR_OPTION", "{wrong}");
+            assert_eq!(
+                Sampler::new(options, 3, Reading::Logits).unwrap_err().code.as_str(),
+                "ERR_OPTION",
+                "{wrong}"
+            );
         }
-        let mut sampler = Sampler::new(options(serde_json::json!({})), 2).unwrap();
+        let mut sampler = Sampler::new(options(serde_json::json!({})), 2, Reading::Logits).unwrap();
         assert_eq!(sampler.choose(&[f32::NAN, 1.0], 0).unwrap_err().code.as_str(), "ERR_NUMERIC");
     }
 }

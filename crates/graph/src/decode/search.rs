@@ -2,10 +2,15 @@
 
 use super::beam::{Beam, Candidate, best_tokens};
 use super::blueprint::Blueprint;
+use super::head::{From, Head, Reading, are_distributions};
 use super::session::Session;
 use crate::error::{Error, Result};
+use crate::memory;
+use crate::params::Parameters;
+use crate::spec::GraphSpec;
 use crate::tensor::{BatchData, HostTensor, Sequence};
 use crate::train::{Batch, Dataset};
+use seqloom_kernels::Scalar;
 use serde::Deserialize;
 use std::sync::atomic::AtomicBool;
 
@@ -28,10 +33,16 @@ pub struct SearchOptions {
     pub best: usize,
     /// The exponent of the length normalisation.
     pub length_penalty: f64,
-    /// Whether the model's second output, a step's weights of what it attends to, is collected.
+    /// Whether the first of the other outputs, a step's weights of what it attends to, is collected.
     pub alignments: bool,
     /// Tokens that are never written.
     pub exclude: Vec<i32>,
+    /// Which output of the model is read for the next token; default the first.
+    #[serde(default)]
+    pub output: usize,
+    /// What that output is; by default what its values are known to be.
+    #[serde(default)]
+    pub from: Option<From>,
 }
 
 /// A sequence that was found.
@@ -54,47 +65,52 @@ pub(super) fn length_penalty(length: usize, exponent: f64) -> f64 {
     ((5.0 + length as f64) / 6.0).powf(exponent)
 }
 
-impl Blueprint {
-    /// Writes a sequence for each row of the constants. The model's step reads one token of each sequence; its first output is a
-    /// distribution over the next one. The greedy hypothesis keeps a place in the beam, so that the best one never scores below it.
-    ///
-    /// Returns the `best` hypotheses of each row, the best one first. Results do not depend on the other rows.
-    ///
-    /// # Errors
-    /// `ERR_OPTION` for unsuitable options; `ERR_DATA` for constants that do not fit or outputs that are no distributions;
-    /// `ERR_UNSUPPORTED` for a model without such outputs; `ERR_MEMORY`; `ABORTED` once `cancel` is set.
-    pub fn search(
-        &mut self,
-        constants: &[HostTensor],
-        options: &SearchOptions,
-        cancel: &AtomicBool,
-    ) -> Result<Vec<Vec<Hypothesis>>> {
-        options.check()?;
-        let Some(first) = constants.first() else {
-            return Err(Error::unsupported(
-                "A search writes a sequence for each row of the constants, but the model has none",
-            ));
-        };
-        let rows = first.shape.first().copied().unwrap_or(0);
-        if options.max_lengths.len() != rows {
-            return Err(Error::option(format!(
-                "There must be a greatest length for each of {rows} rows; got {}",
-                options.max_lengths.len()
-            )));
-        }
-        let data = Dataset::new(constants, &self.constants)?;
-        // Rows of similar lengths go together: the padding of the longest one costs time.
-        let mut order: Vec<usize> = (0..rows).collect();
-        order.sort_by_key(|&row| constants.iter().map(|constant| length(constant, row)).sum::<usize>());
-        let mut found: Vec<Vec<Hypothesis>> = vec![Vec::new(); rows];
-        let mut batch = Batch::default();
-        for part in order.chunks((ROWS / options.width).max(1)) {
-            data.gather(part.iter().copied(), &mut batch)?;
-            let session = self.session_of(part.len(), &batch.inputs(&data), options.width, Some(cancel))?;
-            Search::new(session, options, part)?.run(cancel, &mut found)?;
-        }
-        Ok(found)
+/// Writes a sequence for each row of the constants. The model's step reads one token of each sequence from its input `step`; one output is a
+/// distribution over the next one, or logits. The greedy hypothesis keeps a place in the beam, so that the best one never scores below it.
+///
+/// Returns the `best` hypotheses of each row, the best one first. Results do not depend on the other rows.
+///
+/// # Errors
+/// `ERR_OPTION` for unsuitable options; `ERR_DATA` for constants that do not fit or outputs that are no distributions;
+/// `ERR_UNSUPPORTED` for a model without such outputs; `ERR_MEMORY`; `ABORTED` once `cancel` is set.
+pub fn beam_search(
+    spec: &GraphSpec,
+    parameters: &Parameters<f32>,
+    step: usize,
+    constants: &[HostTensor],
+    options: &SearchOptions,
+    cancel: &AtomicBool,
+) -> Result<Vec<Vec<Hypothesis>>> {
+    options.check()?;
+    let other = (0..spec.outputs.len()).find(|&output| options.alignments && output != options.output);
+    let others: Vec<usize> = other.iter().map(|&output| spec.outputs[output]).collect();
+    let Head { spec, reading } = Head::new(spec, options.output, options.from, &others, false)?;
+    let mut blueprint = Blueprint::new(&spec, parameters, step)?;
+    let Some(first) = constants.first() else {
+        return Err(Error::unsupported(
+            "A search writes a sequence for each row of the constants, but the model has none",
+        ));
+    };
+    let rows = first.shape.first().copied().unwrap_or(0);
+    if options.max_lengths.len() != rows {
+        return Err(Error::option(format!(
+            "There must be a greatest length for each of {rows} rows; got {}",
+            options.max_lengths.len()
+        )));
     }
+    let data = Dataset::new(constants, &blueprint.constants)?;
+    // Rows of similar lengths go together: the padding of the longest one costs time.
+    let mut order: Vec<usize> = (0..rows).collect();
+    order.sort_by_key(|&row| constants.iter().map(|constant| length(constant, row)).sum::<usize>());
+    let mut found: Vec<Vec<Hypothesis>> = vec![Vec::new(); rows];
+    let mut batch = Batch::default();
+    for part in order.chunks((ROWS / options.width).max(1)) {
+        data.gather(part.iter().copied(), &mut batch)?;
+        let inputs = batch.inputs(&data);
+        let session = blueprint.session_of(part.len(), &inputs, options.width, Some(cancel))?;
+        Search::new(session, options, reading, part)?.run(cancel, &mut found)?;
+    }
+    Ok(found)
 }
 
 fn length(constant: &HostTensor, row: usize) -> usize {
@@ -139,6 +155,7 @@ impl SearchOptions {
 struct Search<'a> {
     session: Session,
     options: &'a SearchOptions,
+    reading: Reading,
     beams: Vec<Beam>,
     /// How many tokens there are.
     vocabulary: usize,
@@ -148,15 +165,24 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     /// A session with `width` neighbouring rows for each of `rows`.
-    fn new(mut session: Session, options: &'a SearchOptions, rows: &[usize]) -> Result<Self> {
+    fn new(
+        mut session: Session,
+        options: &'a SearchOptions,
+        reading: Reading,
+        rows: &[usize],
+    ) -> Result<Self> {
         let shapes = session.output_shapes()?;
         let &[_, vocabulary] = shapes.first().map_or(&[][..], Vec::as_slice) else {
-            return Err(Error::unsupported("A search needs a first output of shape [batch, time, tokens]"));
+            return Err(Error::unsupported("A search needs an output of shape [batch, time, tokens]"));
         };
         for (name, token) in [("start", options.start), ("end", options.end)] {
             if usize::try_from(token).map_or(true, |token| token >= vocabulary) {
                 return Err(Error::option(format!("{name}: {token} is not one of the {vocabulary} tokens")));
             }
+        }
+        if let Some(token) = options.exclude.iter().find(|&&token| token < 0 || token as usize >= vocabulary)
+        {
+            return Err(Error::option(format!("exclude: {token} is not one of the {vocabulary} tokens")));
         }
         let attended = match (options.alignments, shapes.get(1).map(Vec::as_slice)) {
             (false, _) => 0,
@@ -168,7 +194,7 @@ impl<'a> Search<'a> {
             }
         };
         let beams = rows.iter().map(|&row| Beam::new(row, options.max_lengths[row], options)).collect();
-        Ok(Self { session, options, beams, vocabulary, attended })
+        Ok(Self { session, options, reading, beams, vocabulary, attended })
     }
 
     fn run(mut self, cancel: &AtomicBool, found: &mut [Vec<Hypothesis>]) -> Result<()> {
@@ -178,12 +204,22 @@ impl<'a> Search<'a> {
         let mut tokens: Vec<i32> = Vec::new();
         let mut candidates: Vec<Candidate> = Vec::new();
         let mut parents: Vec<u32> = Vec::new();
+        let mut softened: Vec<f32> = Vec::new();
         while !self.beams.is_empty() {
             tokens.clear();
             self.beams.iter().for_each(|beam| beam.push_tokens(width, self.options.start, &mut tokens));
             self.session.step_or_cancel(BatchData::Int(&tokens), Some(cancel))?;
-            let probabilities = self.session.output(0)?;
-            if self.beams.first().is_some_and(|beam| beam.length() == 0) {
+            let mut probabilities = self.session.output(0)?;
+            if self.reading == Reading::Logits {
+                if probabilities.iter().any(|value| !value.is_finite()) {
+                    return Err(Error::numeric("The model's output is not finite"));
+                }
+                memory::refill(&mut softened, probabilities.len(), 0.0, "The probabilities")?;
+                f32::softmax_rows(probabilities, self.vocabulary, &mut softened);
+                probabilities = &softened;
+            } else if self.reading != Reading::Probabilities
+                || self.beams.first().is_some_and(|beam| beam.length() == 0)
+            {
                 check_distributions(probabilities, self.vocabulary)?;
             }
             best_tokens(probabilities, self.vocabulary, each, &self.options.exclude, &mut candidates);
@@ -225,16 +261,12 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Refuses logits and the like, with which the search would give nonsense.
+/// Refuses what is no distribution, with which the search would give nonsense.
 fn check_distributions(values: &[f32], width: usize) -> Result<()> {
-    let distribution = |row: &[f32]| {
-        let sum: f64 = row.iter().map(|&value| f64::from(value)).sum();
-        row.iter().all(|&value| value >= 0.0) && (sum - 1.0).abs() < 1e-3
-    };
-    if values.chunks_exact(width.max(1)).all(distribution) {
+    if are_distributions(values, width) {
         return Ok(());
     }
     Err(Error::data(
-        "The model's first output is no distribution over the tokens; a search needs probabilities, as softmax gives them",
+        "The model's output is no distribution over the tokens; a search needs probabilities, as softmax gives them, or logits with { from: 'logits' }",
     ))
 }

@@ -7,7 +7,7 @@ use crate::plan::Graph;
 use crate::shape::ANY;
 use crate::spec::{Dtype, GraphSpec, InputSpec, NodeSpec};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A model cut in two.
 #[derive(Debug, Clone)]
@@ -157,7 +157,7 @@ pub(super) fn extract(
         inputs.iter().enumerate().map(|(new, &(old, _))| (old, new)).collect();
     // What is not there stays an id that no graph has, and is refused as such.
     let find = |ids: &HashMap<usize, usize>, old: usize| ids.get(&old).copied().unwrap_or(usize::MAX);
-    let mut wanted: Vec<usize> = outputs.to_vec();
+    let mut wanted: HashSet<usize> = outputs.iter().copied().collect();
     let mut kept: Vec<&NodeSpec> = Vec::new();
     for node in nodes.iter().rev() {
         if node.outputs.iter().any(|id| wanted.contains(id)) {

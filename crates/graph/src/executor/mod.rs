@@ -8,6 +8,7 @@ pub(crate) use bind::first_not_finite;
 
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
+use crate::form::Form;
 use crate::gradients::Gradients;
 use crate::mask::SequenceMask;
 use crate::op::{Place, ValueRef};
@@ -182,6 +183,18 @@ impl<T: Scalar> Executor<T> {
         let value = *self.graph.spec.outputs.get(output)?;
         let mask = self.masks.get(self.graph.masks[value]?)?;
         (!mask.is_full()).then_some(mask)
+    }
+
+    /// What is known of the elements of every output when nothing is trained.
+    pub fn output_forms(&self) -> Vec<Form> {
+        let forms = self.graph.forms();
+        let form = |&value: &usize| forms.get(value).copied().unwrap_or(Form::Unknown);
+        self.graph.spec.outputs.iter().map(form).collect()
+    }
+
+    /// Whether graph output `output` repeats the last valid step at masked ones, and is not zero there.
+    pub(crate) fn output_repeats(&self, output: usize) -> bool {
+        self.graph.spec.outputs.get(output).is_some_and(|&value| self.graph.repeats_steps(value))
     }
 
     /// The gradient of floating-point input `input` after a backward pass with [`Record::WeightsAndInputs`]; `None` otherwise and

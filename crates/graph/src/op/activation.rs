@@ -2,6 +2,7 @@
 
 use super::{ActivationKind, Backward, Forward, Op, Site};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::Meta;
 use crate::spec::Dtype;
 use seqloom_kernels::{Activation, Scalar};
@@ -36,6 +37,18 @@ pub(super) fn elementwise(name: &str) -> Result<Activation> {
         "exponential" => Activation::Exponential,
         _ => return Err(Error::unsupported(format!("there is no activation '{name}' here"))),
     })
+}
+
+/// The form of what an activation makes of values of another one.
+pub(super) fn activated(activation: Activation, form: Form) -> Form {
+    match activation {
+        Activation::Linear => form,
+        Activation::Relu | Activation::Softplus | Activation::Exponential => Form::NonNegative,
+        Activation::Sigmoid | Activation::HardSigmoid => Form::UnitInterval,
+        // Of what is not negative they are not negative either; no model ends so on purpose.
+        _ if form.is_non_negative() => Form::Unknown,
+        _ => Form::Real,
+    }
 }
 
 impl ActivationOp {
@@ -131,6 +144,14 @@ impl<T: Scalar> Op<T> for ActivationOp {
 
     fn activation(&self) -> Option<ActivationKind> {
         Some(self.kind)
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        match self.kind {
+            ActivationKind::Softmax => Form::Distribution,
+            ActivationKind::LogSoftmax => Form::Real,
+            ActivationKind::Elementwise(activation) => activated(activation, known[0].form),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::context::mask_of;
 use super::{Backward, Forward, MaskRule, Op, Site};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::{Meta, Shape};
 use crate::spec::Dtype;
 use seqloom_kernels::Scalar;
@@ -98,5 +99,12 @@ impl<T: Scalar> Op<T> for Cast {
 
     fn differentiable(&self, _input: usize, _output: usize) -> bool {
         false
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        match self.kind {
+            Kind::SequenceMask => Form::UnitInterval,
+            Kind::Cast | Kind::StopGradient => known[0].form,
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! `concatenate`: inputs side by side along a feature axis.
 
 use super::activation::expect_float;
+use super::axis::axis_of;
 use super::{Backward, Forward, Frame, MaskRule, Op, Site, ValueRef};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::parallel::each_rows;
 use crate::shape::{ANY, Meta};
 use seqloom_kernels::Scalar;
@@ -122,5 +124,11 @@ impl<T: Scalar> Op<T> for Concatenate {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Merge
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        let form = Form::join(known.iter().map(|known| known.form));
+        let rank = known[0].meta.shape.rank();
+        if axis_of(self.axis, rank) + 1 == rank { form.in_parts() } else { form }
     }
 }

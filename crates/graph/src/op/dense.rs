@@ -3,6 +3,7 @@
 use super::activation::expect_float;
 use super::{Backward, Forward, Op, Operands, Site, Sizes};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::parallel::each_rows;
 use crate::shape::{Meta, fits};
 use seqloom_kernels::simd::{Plain, vectorised};
@@ -124,6 +125,10 @@ impl<T: Scalar> Op<T> for Dense {
 
     fn product(&self) -> Option<[usize; 2]> {
         (!self.transposed).then_some([self.inputs, self.units])
+    }
+
+    fn form(&self, _known: &[Known], _output: usize) -> Form {
+        Form::Real
     }
 }
 

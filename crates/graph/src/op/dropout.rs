@@ -3,6 +3,7 @@
 use super::activation::expect_float;
 use super::{Backward, Forward, Op, Operands, Place, Site, Sizes};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -130,5 +131,9 @@ impl<T: Scalar> Op<T> for Dropout {
             frame.buffers.carve([frame.stash, frame.outputs[0].gradient], [frame.inputs[0].gradient])?;
         for_each(scale, factors, dy, dx, |dx, dy, scale| *dx += dy * scale);
         Ok(())
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        known[0].form
     }
 }

@@ -3,6 +3,7 @@
 use super::context::mask_of;
 use super::{Backward, Forward, MaskRule, Op, Site};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
 use crate::shape::Meta;
 use crate::spec::Dtype;
@@ -141,5 +142,9 @@ impl<T: Scalar> Op<T> for Embedding {
 
     fn leave_lookup(&mut self) {
         self.only_checks = true;
+    }
+
+    fn form(&self, _known: &[Known], _output: usize) -> Form {
+        Form::Real
     }
 }

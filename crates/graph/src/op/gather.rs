@@ -3,6 +3,7 @@
 use super::activation::expect_float;
 use super::{Backward, Forward, MaskRule, Moment, Op, Site};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -107,5 +108,9 @@ impl<T: Scalar> Op<T> for Gather {
 
     fn differentiable(&self, input: usize, _output: usize) -> bool {
         input == 0
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        known[0].form
     }
 }

@@ -4,6 +4,7 @@ use super::activation::expect_float;
 use super::context::mask_of;
 use super::{Backward, Forward, Op, Site, ValueRef};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
@@ -88,5 +89,9 @@ impl<T: Scalar> Op<T> for LastStep {
             }
         }
         Ok(())
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        known[0].form
     }
 }

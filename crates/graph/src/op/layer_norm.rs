@@ -3,6 +3,7 @@
 use super::activation::expect_float;
 use super::{Backward, Forward, Op, Operands, Place, Site, Sizes};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::{Meta, fits};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -139,5 +140,9 @@ impl<T: Scalar> Op<T> for LayerNorm {
 
     fn keeps_input(&self, _index: usize) -> bool {
         true
+    }
+
+    fn form(&self, _known: &[Known], _output: usize) -> Form {
+        Form::Real
     }
 }

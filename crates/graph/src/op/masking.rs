@@ -4,6 +4,7 @@ use super::activation::expect_float;
 use super::context::mask_of;
 use super::{Backward, Forward, MaskRule, Op, Site};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::Meta;
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -83,5 +84,9 @@ impl<T: Scalar> Op<T> for Masking {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        known[0].form
     }
 }

@@ -4,6 +4,7 @@ use super::activation::expect_float;
 use super::elementwise::{broadcast, repeated};
 use super::{Backward, Forward, MaskRule, Op, Site, thin};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::parallel::each_rows;
 use crate::shape::{Meta, Shape, fits};
 use seqloom_kernels::{Matrix, MatrixMut, Scalar};
@@ -252,5 +253,16 @@ impl<T: Scalar> Op<T> for Matmul {
 
     fn matmul(&self) -> Option<[bool; 2]> {
         Some([self.transpose_a, self.transpose_b])
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        let [a, b] = [known[0].form, known[1].form];
+        let plain = !self.transpose_a && !self.transpose_b;
+        match (a, b) {
+            // Rows that mix rows.
+            (Form::Distribution, Form::Distribution) if plain => Form::Distribution,
+            _ if a == Form::Real || b == Form::Real => Form::Real,
+            _ => Form::product(&[a, b]).max(Form::NonNegative),
+        }
     }
 }

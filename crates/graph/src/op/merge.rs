@@ -3,6 +3,7 @@
 use super::activation::expect_float;
 use super::{Backward, Forward, MaskRule, Op, Operands, Site, Sizes};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::Meta;
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -166,5 +167,21 @@ impl<T: Scalar> Op<T> for Merge {
 
     fn keeps_output(&self, _index: usize) -> bool {
         matches!(self.kind, Kind::Maximum | Kind::Minimum)
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        let forms: Vec<Form> = known.iter().map(|known| known.form).collect();
+        match self.kind {
+            Kind::Add => Form::sum(&forms),
+            Kind::Average if forms.contains(&Form::Real) => Form::Real,
+            Kind::Average => Form::join(forms),
+            Kind::Subtract => Form::difference([forms[0], forms[1]]),
+            Kind::Multiply if known[1..].iter().any(|other| other.value == known[0].value) => {
+                Form::NonNegative
+            }
+            Kind::Multiply => Form::product(&forms),
+            Kind::Maximum => Form::larger(&forms),
+            Kind::Minimum => Form::smaller(&forms),
+        }
     }
 }

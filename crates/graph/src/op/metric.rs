@@ -1,11 +1,13 @@
 //! `metric`: one number per position, averaged over the valid ones, without a gradient.
 
+use super::counts::ranks_within;
 use super::loss::{Positions, Targets, check_target, integer_targets};
 use super::{Backward, Forward, Op, Site};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::parallel::each_rows;
 use crate::shape::{Meta, Shape};
+use crate::spec::Dtype;
 use seqloom_kernels::Scalar;
 use seqloom_kernels::simd::{Plain, vectorised};
 use serde::Deserialize;
@@ -16,6 +18,7 @@ enum Kind {
     SparseCategoricalAccuracy,
     CategoricalAccuracy,
     BinaryAccuracy,
+    TopKAccuracy,
     MeanSquaredError,
     MeanAbsoluteError,
 }
@@ -26,6 +29,8 @@ struct Attributes {
     kind: Kind,
     #[serde(default)]
     threshold: Option<f64>,
+    #[serde(default)]
+    k: Option<usize>,
 }
 
 /// The mean over valid positions, and their number. Inputs: prediction, targets.
@@ -33,6 +38,10 @@ struct Attributes {
 pub(super) struct Metric {
     kind: Kind,
     threshold: f64,
+    /// Among how many of the largest predictions the target's is to be.
+    k: usize,
+    /// Whether targets are class labels.
+    sparse: bool,
     /// The metric of every position.
     scores: Vec<f64>,
 }
@@ -40,11 +49,20 @@ pub(super) struct Metric {
 impl Metric {
     pub(super) fn new(site: &Site<'_>) -> Result<Self> {
         site.arity(2..=2, 0..=0, 2)?;
-        let Attributes { kind, threshold } = site.attributes()?;
+        let Attributes { kind, threshold, k } = site.attributes()?;
         if threshold.is_some_and(|threshold| kind != Kind::BinaryAccuracy || !threshold.is_finite()) {
             return Err(Error::option("threshold must be a finite number and is for binaryAccuracy only"));
         }
-        Ok(Self { kind, threshold: threshold.unwrap_or(0.5), scores: Vec::new() })
+        if (kind == Kind::TopKAccuracy) != k.is_some() || k == Some(0) {
+            return Err(Error::option("k must be at least 1 and is for topKAccuracy only"));
+        }
+        Ok(Self {
+            kind,
+            threshold: threshold.unwrap_or(0.5),
+            k: k.unwrap_or(1),
+            sparse: kind == Kind::SparseCategoricalAccuracy,
+            scores: Vec::new(),
+        })
     }
 
     /// The metric of one position, whose label (if that is its target) has been checked.
@@ -58,6 +76,14 @@ impl Metric {
         match self.kind {
             Kind::SparseCategoricalAccuracy => hit(largest(row) as f64 == targets.value(position)),
             Kind::CategoricalAccuracy => hit(largest(row) == largest_target(targets.part(span.clone()))),
+            Kind::TopKAccuracy => {
+                let class = if self.sparse {
+                    targets.value(position) as usize
+                } else {
+                    largest_target(targets.part(span.clone()))
+                };
+                hit(ranks_within(row, class, self.k))
+            }
             Kind::BinaryAccuracy => mean_of(&|index| hit((x(index) > self.threshold) == (t(index) > 0.5))),
             Kind::MeanSquaredError => mean_of(&|index| (x(index) - t(index)).powi(2)),
             Kind::MeanAbsoluteError => mean_of(&|index| (x(index) - t(index)).abs()),
@@ -66,7 +92,7 @@ impl Metric {
 }
 
 /// The index of the largest of some values, the first among equal ones.
-fn largest<V: Copy + PartialOrd>(values: &[V]) -> usize {
+pub(super) fn largest<V: Copy + PartialOrd>(values: &[V]) -> usize {
     vectorised(Largest(values))
 }
 
@@ -92,7 +118,7 @@ impl<V: Copy + PartialOrd> Plain for Largest<'_, V> {
 }
 
 /// The same for targets of either type.
-fn largest_target<T: Scalar>(targets: Targets<'_, T>) -> usize {
+pub(super) fn largest_target<T: Scalar>(targets: Targets<'_, T>) -> usize {
     match targets {
         Targets::Floats(values) => largest(values),
         Targets::Ints(values) => largest(values),
@@ -101,7 +127,8 @@ fn largest_target<T: Scalar>(targets: Targets<'_, T>) -> usize {
 
 impl<T: Scalar> Op<T> for Metric {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
-        check_target(self.kind == Kind::SparseCategoricalAccuracy, &inputs[0], &inputs[1])?;
+        self.sparse |= self.kind == Kind::TopKAccuracy && inputs[1].dtype == Dtype::Int32;
+        check_target(self.sparse, &inputs[0], &inputs[1])?;
         outputs.fill(Meta::float(Shape::SCALAR));
         Ok(())
     }
@@ -116,7 +143,7 @@ impl<T: Scalar> Op<T> for Metric {
             .buffers
             .carve([prediction.place, target.place], [frame.outputs[0].place, frame.outputs[1].place])?;
         let targets = Targets::of(integers, floats);
-        if self.kind == Kind::SparseCategoricalAccuracy {
+        if self.sparse {
             positions
                 .valid()
                 .try_for_each(|position| targets.class(position, columns, &positions).map(drop))?;

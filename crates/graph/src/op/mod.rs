@@ -9,6 +9,7 @@ mod buffers;
 mod cast;
 mod concatenate;
 mod context;
+mod counts;
 mod dense;
 mod dropout;
 pub(crate) mod elementwise;
@@ -46,6 +47,7 @@ pub(crate) use recurrent::{Order, OutputOrder, StepOrder, gather, scatter_add};
 pub(crate) use site::Site;
 
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::Meta;
 use crate::tensor::StateGradient;
 use seqloom_kernels::{Activation, Scalar};
@@ -145,6 +147,11 @@ pub(crate) trait Op<T: Scalar>: Send {
         false
     }
 
+    /// If it writes outputs at masked steps on purpose: whether those repeat the last valid step, and are not zero.
+    fn repeats_steps(&self) -> Option<bool> {
+        None
+    }
+
     /// Whether it carries states from step to step, whose gradients a backward pass with [`crate::Record::States`] keeps.
     fn has_states(&self) -> bool {
         false
@@ -176,6 +183,11 @@ pub(crate) trait Op<T: Scalar>: Send {
     /// The function of its inputs that it computes element by element, so that it can be part of a chain.
     fn elementwise(&self) -> Option<elementwise::Kind> {
         None
+    }
+
+    /// What is known of output `output` from what is known of its inputs, in a pass that does not train.
+    fn form(&self, _known: &[Known], _output: usize) -> Form {
+        Form::Unknown
     }
 
     /// If it multiplies with its first weight and adds its second: the dimensions of the first.
@@ -271,6 +283,7 @@ pub(crate) fn build<T: Scalar>(site: &Site<'_>) -> Result<Box<dyn Op<T>>> {
         "argmax" => Box::new(argmax::Argmax::new(site)?),
         "cast" | "sequenceMask" | "stopGradient" => Box::new(cast::Cast::new(site)?),
         "concatenate" => Box::new(concatenate::Concatenate::new(site)?),
+        "counts" => Box::new(counts::Counts::new(site)?),
         "dense" => Box::new(dense::Dense::new(site)?),
         "dropout" => Box::new(dropout::Dropout::new(site)?),
         "elementwise" => Box::new(elementwise::Elementwise::new(site)?),

@@ -4,6 +4,7 @@ use super::activation::expect_float;
 use super::axis::{Lines, axis_of, feature_axis};
 use super::{Backward, Forward, MaskRule, Op, Operands, Site, Sizes};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::Meta;
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -103,5 +104,9 @@ impl<T: Scalar> Op<T> for Normalize {
 
     fn keeps_output(&self, _index: usize) -> bool {
         true
+    }
+
+    fn form(&self, _known: &[Known], _output: usize) -> Form {
+        Form::Real
     }
 }

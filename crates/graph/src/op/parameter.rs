@@ -2,6 +2,7 @@
 
 use super::{Backward, Forward, MaskRule, Op, Site};
 use crate::error::Result;
+use crate::form::{Form, Known};
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -50,5 +51,9 @@ impl<T: Scalar> Op<T> for Parameter {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn form(&self, _known: &[Known], _output: usize) -> Form {
+        Form::Real
     }
 }

@@ -4,6 +4,7 @@ use super::context::mask_of;
 use super::last_step::without_time;
 use super::{Backward, Forward, Op, Site};
 use crate::error::Result;
+use crate::form::{Form, Known};
 use crate::shape::Meta;
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -104,5 +105,9 @@ impl<T: Scalar> Op<T> for Pool {
 
     fn keeps_output(&self, _index: usize) -> bool {
         self.maximum
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        if self.maximum { known[0].form.in_parts() } else { known[0].form }
     }
 }

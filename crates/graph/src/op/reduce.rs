@@ -6,6 +6,7 @@ use super::context::mask_of;
 use super::elementwise::strides;
 use super::{Backward, Forward, MaskRule, Op, Operands, Site, Sizes, ValueRef};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
 use crate::shape::{MAX_RANK, Meta, Shape};
 use seqloom_kernels::Scalar;
@@ -211,6 +212,16 @@ impl<T: Scalar> Op<T> for Reduce {
 
     fn keeps_output(&self, _index: usize) -> bool {
         self.kind == Kind::Max
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        let last = known[0].meta.shape.rank().saturating_sub(1);
+        match (self.kind, known[0].form) {
+            (Kind::Mean, form) if !self.axes.contains(&last) => form,
+            (Kind::Sum, form) => Form::sum(&[form]),
+            (Kind::Mean, form) => form.in_parts(),
+            (Kind::Max, form) => Form::smaller(&[form]),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::activation::expect_float;
 use super::{Backward, Forward, MaskRule, Op, Site};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::{ANY, Meta, Shape};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -67,5 +68,9 @@ impl<T: Scalar> Op<T> for RepeatVector {
 
     fn mask_rule(&self) -> MaskRule {
         MaskRule::Own
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        known[0].form
     }
 }

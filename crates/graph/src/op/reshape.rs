@@ -3,6 +3,7 @@
 use super::activation::expect_float;
 use super::{Backward, Forward, MaskRule, Op, Site};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::{ANY, Meta, Shape, product};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -103,5 +104,10 @@ impl<T: Scalar> Op<T> for Reshape {
 
     fn is_view(&self) -> bool {
         true
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        let (from, to) = (known[0].meta.shape.last(), self.target.last());
+        if from == to && to != ANY { known[0].form } else { known[0].form.in_parts() }
     }
 }

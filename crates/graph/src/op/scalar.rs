@@ -2,6 +2,7 @@
 
 use super::{Backward, Forward, MaskRule, Op, Site};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -52,5 +53,13 @@ impl<T: Scalar> Op<T> for ScalarOp {
 
     fn constant(&self) -> Option<f64> {
         Some(self.value)
+    }
+
+    fn form(&self, _known: &[Known], _output: usize) -> Form {
+        match self.value {
+            0.0..=1.0 => Form::UnitInterval,
+            1.0.. => Form::NonNegative,
+            _ => Form::Real,
+        }
     }
 }

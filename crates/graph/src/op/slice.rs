@@ -4,6 +4,7 @@ use super::activation::expect_float;
 use super::axis::{Lines, axis_of, feature_axis};
 use super::{Backward, Forward, MaskRule, Op, Site};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::{ANY, Meta};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -89,5 +90,10 @@ impl<T: Scalar> Op<T> for Slice {
 
     fn slice(&self) -> Option<(i64, usize, usize)> {
         Some((self.axis, self.start, self.end))
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        let rank = known[0].meta.shape.rank();
+        if axis_of(self.axis, rank) + 1 == rank { known[0].form.in_parts() } else { known[0].form }
     }
 }

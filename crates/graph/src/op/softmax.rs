@@ -5,6 +5,7 @@ use super::axis::{Lines, axis_of, feature_axis};
 use super::elementwise::{broadcast, repeated};
 use super::{Backward, Forward, Op, Place, Site};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::Meta;
 use seqloom_kernels::{Activation, Scalar};
 use serde::Deserialize;
@@ -92,6 +93,11 @@ impl<T: Scalar> Op<T> for Softmax {
 
     fn differentiable(&self, input: usize, _output: usize) -> bool {
         input == 0
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        let rank = known[0].meta.shape.rank();
+        if axis_of(self.axis, rank) + 1 == rank { Form::Distribution } else { Form::UnitInterval }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::activation::expect_float;
 use super::{Backward, Forward, MaskRule, Op, Site};
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::shape::{MAX_RANK, Meta, Shape};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -100,5 +101,10 @@ impl<T: Scalar> Op<T> for Transpose {
 
     fn takes_unbatched(&self) -> bool {
         true
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        let last = self.permutation.len().checked_sub(1);
+        if self.permutation.last().copied() == last { known[0].form } else { known[0].form.in_parts() }
     }
 }

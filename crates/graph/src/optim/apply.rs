@@ -1,6 +1,7 @@
 //! One step of a rule over all weights.
 
-use super::rule::{MAX_STATES, Rows, Rule, Span};
+use super::overflow::Bound;
+use super::rule::{MAX_STATES, Rest, Rows, Rule, Span};
 use super::state_len;
 use super::touched::Touched;
 use crate::gradients::{Gradient, Gradients};
@@ -22,16 +23,23 @@ fn take<'a>(slice: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
     first
 }
 
-/// Applies the prepared step of `rule` to every trainable weight that has a gradient.
+/// What an optimizer keeps from step to step.
+pub(super) struct Kept<'a> {
+    pub(super) states: &'a mut [AlignedVec<f32>],
+    pub(super) touched: &'a [Touched],
+    pub(super) bound: &'a Bound,
+}
+
+/// Applies the prepared step of `rule` to every trainable weight that has a gradient, and raises `bound` to what comes of it.
 pub(super) fn sweep(
     rule: &dyn Rule,
     slots: &[Slot],
     scales: &[f32],
     parameters: &mut Parameters<f32>,
     gradients: &Gradients<f32>,
-    states: &mut [AlignedVec<f32>],
-    touched: &[Touched],
+    kept: Kept<'_>,
 ) {
+    let Kept { states, touched, bound } = kept;
     let mut arenas: [&mut [f32]; MAX_STATES] = Default::default();
     for (arena, state) in arenas.iter_mut().zip(states) {
         *arena = state;
@@ -51,15 +59,40 @@ pub(super) fn sweep(
             Some(Gradient::Dense(gradient)) if slot.trainable => {
                 each_block(parts, BLOCK, parallel, |start, [weights, first, second, third]| {
                     let gradient = &gradient[start..start + weights.len()];
-                    rule.update(Span { weights, gradient, scale, state: [first, second, third] });
+                    let mut state = [first, second, third];
+                    let span = state.each_mut().map(|state| &mut **state);
+                    rule.update(Span { weights: &mut *weights, gradient, scale, state: span });
+                    bound.raise(weights);
+                    state.iter().for_each(|state| bound.raise(state));
                 });
             }
             Some(Gradient::Rows(list)) if slot.trainable => {
                 let rows = (BLOCK / list.width).max(1);
                 each_block(parts, rows * list.width, parallel, |start, [weights, one, two, three]| {
                     let first = start / list.width;
-                    let (state, touched) = ([one, two, three], touched[weight].rows());
-                    rule.update_rows(Rows { first, weights, state, list, scale, touched });
+                    let (mut state, touched) = ([one, two, three], touched[weight].rows());
+                    let reborrowed = state.each_mut().map(|state| &mut **state);
+                    let weights_too = &mut *weights;
+                    rule.update_rows(Rows {
+                        first,
+                        weights: weights_too,
+                        state: reborrowed,
+                        list,
+                        scale,
+                        touched,
+                    });
+                    let [one, two, three] = &state;
+                    for values in [&*weights, one, two, three] {
+                        if rule.rest() == Rest::None {
+                            bound.raise(values);
+                            continue;
+                        }
+                        // All others have at most become smaller.
+                        let here = list.rows.partition_point(|&row| row < first);
+                        let rows = list.rows[here..].iter().map(|row| (row - first) * list.width);
+                        rows.map_while(|row| values.get(row..row + list.width))
+                            .for_each(|row| bound.raise(row));
+                    }
                 });
             }
             _ => {}

@@ -10,6 +10,7 @@ mod check;
 mod nadam;
 mod norm;
 mod options;
+mod overflow;
 mod rmsprop;
 mod rule;
 mod schedule;
@@ -22,8 +23,10 @@ use crate::error::{Error, Result};
 use crate::gradients::{Gradient, GradientMut, Gradients};
 use crate::memory;
 use crate::params::{Parameters, SLOT_ALIGNMENT, Slot};
+use apply::Kept;
 use norm::Norms;
 use options::{Clip, Options};
+use overflow::{Before, Bound};
 use rule::{MAX_STATES, Rest, Rule};
 use schedule::Schedule;
 use seqloom_kernels::AlignedVec;
@@ -48,6 +51,7 @@ pub struct StateTensor {
 pub struct Optimizer {
     learning_rate: Schedule,
     clip: Option<Clip>,
+    weight_decay: f64,
     rule: Box<dyn Rule>,
     step: u64,
     slots: Vec<Slot>,
@@ -58,6 +62,8 @@ pub struct Optimizer {
     /// By weight, for those whose gradient is a list of rows.
     touched: Vec<Touched>,
     gradient_norm: f64,
+    /// Above every weight and state.
+    bound: Bound,
 }
 
 /// Elements that a weight takes in the state arenas.
@@ -73,7 +79,7 @@ impl Optimizer {
     /// # Errors
     /// `ERR_OPTION` for unknown kinds, unknown fields and values out of range; `ERR_MEMORY` when the state does not fit.
     pub fn from_json(json: &str, slots: &[Slot]) -> Result<Self> {
-        let Options { learning_rate, clip, rule } = Options::from_json(json)?;
+        let Options { learning_rate, clip, weight_decay, rule } = Options::from_json(json)?;
         let len = slots
             .iter()
             .try_fold(0_usize, |sum, slot| sum.checked_add(state_len(slot)))
@@ -89,6 +95,7 @@ impl Optimizer {
         Ok(Self {
             learning_rate,
             clip,
+            weight_decay,
             rule,
             step: 0,
             slots: slots.to_vec(),
@@ -97,6 +104,7 @@ impl Optimizer {
             scales: Vec::new(),
             touched: slots.iter().map(|_| Touched::default()).collect(),
             gradient_norm: 0.0,
+            bound: Bound::unknown(),
         })
     }
 
@@ -144,8 +152,8 @@ impl Optimizer {
     /// Clips the gradients and applies one step. Frozen weights stay as they are.
     ///
     /// # Errors
-    /// `ERR_NUMERIC`, naming the first weight whose gradient is not finite, or for a learning rate that is not; weights and
-    /// state are then unchanged.
+    /// `ERR_NUMERIC`, naming the first weight whose gradient is not finite, or that would become infinite, or whose state would, or for a learning
+    /// rate that is not finite; weights and state are then unchanged.
     pub fn apply(&mut self, parameters: &mut Parameters<f32>, gradients: &mut Gradients<f32>) -> Result<()> {
         let slots = parameters.slots();
         let place = |slot: &Slot| (slot.offset, slot.len);
@@ -158,18 +166,40 @@ impl Optimizer {
         }
         self.clip(gradients)?;
         self.touch(gradients)?;
-        self.step = self.step.saturating_add(1);
-        self.rule.prepare(self.step, rate);
+        let before = if self.is_risky(rate, parameters)? {
+            Some(Before::copy(parameters, &self.states)?)
+        } else {
+            None
+        };
+        self.rule.prepare(self.step.saturating_add(1), rate);
         apply::sweep(
             &*self.rule,
             &self.slots,
             &self.scales,
             parameters,
             gradients,
-            &mut self.states,
-            &self.touched,
+            Kept { states: &mut self.states, touched: &self.touched, bound: &self.bound },
         );
+        if let Some(before) = before {
+            let names = self.rule.states();
+            if let Err(error) = self.bound.measure(&self.slots, parameters, &self.states, names) {
+                before.put_back(parameters, &mut self.states);
+                return Err(error);
+            }
+        }
+        self.step = self.step.saturating_add(1);
         Ok(())
+    }
+
+    /// Whether the step may make a weight or a state infinite: not with ordinary numbers, so that nothing is copied for it.
+    fn is_risky(&mut self, rate: f64, parameters: &Parameters<f32>) -> Result<bool> {
+        let clipped = |(square, scale): (&f64, &f32)| square.sqrt() * f64::from(*scale);
+        let gradient = self.norms.squares().iter().zip(&self.scales).map(clipped).fold(0.0, f64::max);
+        if self.bound.may_overflow(gradient, rate, self.weight_decay) {
+            // What was known may be of before.
+            self.bound.measure(&self.slots, parameters, &self.states, self.rule.states())?;
+        }
+        Ok(self.bound.may_overflow(gradient, rate, self.weight_decay))
     }
 
     /// Checks the gradients, clips them by value and computes the factors that clip them by norm (PyTorch's
@@ -288,6 +318,7 @@ impl Optimizer {
             self.states[arena][start..start + tensor.data.len()].copy_from_slice(&tensor.data);
         }
         self.touched.iter_mut().for_each(Touched::forget);
+        self.bound = Bound::unknown();
         self.step = step;
         Ok(())
     }

@@ -32,6 +32,7 @@ pub(super) enum Clip {
 pub(super) struct Options {
     pub(super) learning_rate: Schedule,
     pub(super) clip: Option<Clip>,
+    pub(super) weight_decay: f64,
     pub(super) rule: Box<dyn Rule>,
 }
 
@@ -47,6 +48,7 @@ impl Options {
         };
         let rate = fields.remove("learningRate").filter(|rate| !rate.is_null());
         let clip = clip(&mut fields)?;
+        let weight_decay = fields.get("weightDecay").and_then(Value::as_f64).unwrap_or(0.0);
         let (rule, default_rate): (Box<dyn Rule>, f64) = match kind.as_str() {
             "sgd" => (Box::new(read::<Sgd>(&kind, fields)?.checked()?), Sgd::LEARNING_RATE),
             "adam" => (Box::new(read::<Adam>(&kind, fields)?.checked()?), Adam::LEARNING_RATE),
@@ -61,7 +63,7 @@ impl Options {
             }
         };
         let learning_rate = rate.map_or(Ok(Schedule::Constant(default_rate)), Schedule::from_value)?;
-        Ok(Self { learning_rate, clip, rule })
+        Ok(Self { learning_rate, clip, weight_decay, rule })
     }
 }
 

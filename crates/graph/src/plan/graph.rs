@@ -3,6 +3,7 @@
 use super::rewrite;
 use crate::error::{Error, Result};
 use crate::executor::Record;
+use crate::form::{Form, forms};
 use crate::op::{self, MaskRule, Op, Site};
 use crate::params::element_count;
 use crate::shape::{ANY, Meta, Shape};
@@ -116,6 +117,22 @@ impl<T: Scalar> Graph<T> {
             masks: Vec::new(),
             mask_count: 0,
         })
+    }
+
+    /// What is known of every value when nothing is trained.
+    pub(crate) fn forms(&self) -> Vec<Form> {
+        forms(&self.nodes, &self.values, vec![Form::Unknown; self.spec.inputs.len()])
+    }
+
+    /// Whether a value repeats the last valid step at masked ones: what its last recurrences were told to do.
+    pub(crate) fn repeats_steps(&self, value: usize) -> bool {
+        let mut repeats = vec![false; self.values.len()];
+        for node in &self.nodes {
+            let own = node.op.repeats_steps();
+            let here = own.unwrap_or_else(|| node.inputs.iter().any(|&input| repeats[input]));
+            node.outputs.iter().for_each(|&output| repeats[output] = here);
+        }
+        repeats.get(value).copied().unwrap_or(false)
     }
 
     /// Gives every value with a time axis a mask: its input's, an intersection, or one of its own.

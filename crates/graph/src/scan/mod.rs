@@ -15,6 +15,7 @@ mod spec;
 mod units;
 
 use crate::error::{Error, Result};
+use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
 use crate::op::{Backward, Forward, MaskRule, Op, Operands, Site, Sizes, ValueRef};
 use crate::shape::{ANY, Meta, Shape};
@@ -200,6 +201,10 @@ impl<T: Scalar> Op<T> for Scan<T> {
         self.run_backward(context)
     }
 
+    fn repeats_steps(&self) -> Option<bool> {
+        Some(!self.zero_output_for_mask)
+    }
+
     fn has_states(&self) -> bool {
         true
     }
@@ -225,6 +230,17 @@ impl<T: Scalar> Op<T> for Scan<T> {
         let constant = index.checked_sub(self.counts.constant_input(0));
         let value = constant.map(|constant| self.counts.sequences + self.counts.states + constant);
         value.is_some_and(|value| self.body.values[value].kept && !self.body.metas[value].batched)
+    }
+
+    fn form(&self, known: &[Known], output: usize) -> Form {
+        let counts = &self.counts;
+        let form = |input: usize| known[input].form;
+        let sequences = (0..counts.sequences).map(form);
+        let states = (0..counts.states).map(|_| Form::Unknown);
+        let constants = (0..counts.constants).map(|constant| form(counts.constant_input(constant)));
+        let given = sequences.chain(states).chain(constants).collect();
+        let values = crate::form::forms(&self.body.nodes, &self.body.metas, given);
+        values[self.body.outputs[output]]
     }
 }
 

@@ -12,6 +12,7 @@ mod predict;
 mod progress;
 mod spec;
 mod step;
+mod summary;
 mod tally;
 mod trainer;
 
@@ -21,4 +22,5 @@ pub use event::{Control, Event, Logs};
 pub use gradients::GradientReport;
 pub use progress::Progress;
 pub use spec::{FitOptions, LossSpec, MetricSpec, TrainSpec};
+pub use summary::{Average, Measure, Summary};
 pub use trainer::Trainer;

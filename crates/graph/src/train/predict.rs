@@ -24,7 +24,8 @@ struct Assembly {
 
 impl Trainer {
     /// The model's outputs for all rows, computed `batch_size` rows at a time. Sequences have the padded time of the
-    /// input, with zeros behind their lengths. `progress` hears how many rows are done.
+    /// input. Steps that are not valid are zeros, or the last valid step again where the model's recurrences repeat it, whatever layers are
+    /// between: they do not depend on the other rows. `progress` hears how many rows are done.
     ///
     /// # Errors
     /// `ERR_DATA` and `ERR_SHAPE` for unsuitable data, `ERR_OPTION` for batches of no rows, `ERR_MEMORY`, `ABORTED`.
@@ -130,13 +131,18 @@ impl Assembly {
         } else {
             let sources = view.data.chunks_exact((time * width).max(1));
             for (target, source) in target.chunks_exact_mut((padded * width).max(1)).zip(sources) {
-                let (target, behind) = target.split_at_mut(source.len());
-                target.copy_from_slice(source);
-                behind.fill(0.0);
+                target[..source.len()].copy_from_slice(source);
             }
         }
         if timed {
             let mask = executor.output_mask(output).filter(|mask| !mask.is_full());
+            if mask.is_some() || time < padded {
+                let valid = |row, step| step < time && mask.is_none_or(|mask| mask.is_valid(row, step));
+                let repeat = executor.output_repeats(output);
+                for (row, values) in target.chunks_exact_mut((padded * width).max(1)).enumerate() {
+                    fill_masked(values, width, repeat, |step| valid(row, step));
+                }
+            }
             let plain = mask.is_none() && time == padded && !data.has_sequences();
             self.note(rows, padded, plain, |row, step| {
                 step < time && mask.is_none_or(|mask| mask.is_valid(row, step))
@@ -183,6 +189,19 @@ impl Assembly {
             }
         };
         HostTensor { data: TensorData::F32(self.data.into()), shape, sequence }
+    }
+}
+
+/// Makes the steps of a row that are not valid zeros, or what the last valid step before them is.
+fn fill_masked(values: &mut [f32], width: usize, repeat: bool, valid: impl Fn(usize) -> bool) {
+    let mut last = None;
+    for step in 0..values.len() / width.max(1) {
+        let here = step * width..(step + 1) * width;
+        match last {
+            _ if valid(step) => last = repeat.then_some(step * width),
+            Some(start) => values.copy_within(start..start + width, here.start),
+            None => values[here].fill(0.0),
+        }
     }
 }
 

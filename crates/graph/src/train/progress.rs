@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Progress {
     pub(super) epoch: usize,
     pub(super) batch: usize,
-    /// Bits of the sums of every loss and metric, and of their counts.
-    sums: Vec<[u64; 2]>,
+    /// Bits of the sums of every loss and metric.
+    sums: Vec<Vec<u64>>,
 }
 
 impl Progress {
@@ -24,14 +24,17 @@ impl Progress {
     /// Notes that a batch is done.
     pub(super) fn advance(&mut self, tally: &Tally) {
         self.batch += 1;
-        self.sums.clear();
-        self.sums.extend(tally.sums.iter().map(|&(sum, count)| [sum.to_bits(), count.to_bits()]));
+        self.sums.resize(tally.sums.len(), Vec::new());
+        for (bits, sums) in self.sums.iter_mut().zip(&tally.sums) {
+            bits.clear();
+            bits.extend(sums.iter().map(|sum| sum.to_bits()));
+        }
     }
 
     /// The scores of the batches that are done.
     pub(super) fn tally(&self) -> Tally {
-        let number = |&[sum, count]: &[u64; 2]| (f64::from_bits(sum), f64::from_bits(count));
-        Tally { sums: self.sums.iter().map(number).collect() }
+        let numbers = |bits: &Vec<u64>| bits.iter().map(|&bits| f64::from_bits(bits)).collect();
+        Tally { sums: self.sums.iter().map(numbers).collect() }
     }
 
     /// Checks that it is of a training with so many batches in an epoch and so many losses and metrics.

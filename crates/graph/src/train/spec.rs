@@ -1,6 +1,7 @@
 //! What training needs besides the graph, as it comes over the wire.
 
 use super::progress::Progress;
+use super::summary::Summary;
 use crate::error::{Error, Result};
 use crate::spec::GraphSpec;
 use serde::{Deserialize, Deserializer, de};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TrainSpec {
     /// The model's graph with target (and sample weight) inputs behind its own, and outputs for losses and metrics
-    /// behind its own: for each a mean, directly followed by the count that it is a mean of.
+    /// behind its own: for each a mean, directly followed by the count that it is a mean of, or one vector of counts.
     pub graph: GraphSpec,
     /// The losses; their weighted sum is minimised.
     pub losses: Vec<LossSpec>,
@@ -35,11 +36,11 @@ pub struct LossSpec {
 pub struct MetricSpec {
     /// The key in logs.
     pub name: String,
-    /// The index in the graph's outputs of the mean.
+    /// The index in the graph's outputs of the mean, or of what is counted.
     pub output: usize,
-    /// Whether e to the power of the mean is reported: a perplexity, of a cross-entropy.
+    /// What is reported.
     #[serde(default)]
-    pub exponential: bool,
+    pub summary: Summary,
 }
 
 fn one() -> f64 {
@@ -72,9 +73,10 @@ impl TrainSpec {
                 )));
             }
         }
-        let outputs = spec.losses.iter().map(|loss| loss.output).chain(spec.metrics.iter().map(|m| m.output));
-        for output in outputs {
-            if output.checked_add(1).is_none_or(|count| count >= spec.graph.outputs.len()) {
+        let losses = spec.losses.iter().map(|loss| (loss.output, 2));
+        let metrics = spec.metrics.iter().map(|metric| (metric.output, metric.summary.outputs()));
+        for (output, outputs) in losses.chain(metrics) {
+            if output.checked_add(outputs).is_none_or(|end| end > spec.graph.outputs.len()) {
                 return Err(Error::format(format!(
                     "A loss or metric is said to be output {output}, its count the next one; the graph has {} outputs",
                     spec.graph.outputs.len()

@@ -2,6 +2,7 @@
 
 use super::event::Logs;
 use super::spec::{LossSpec, MetricSpec};
+use super::summary::Summary;
 use crate::error::Result;
 use crate::executor::Executor;
 
@@ -18,8 +19,8 @@ pub(super) struct Scores {
 /// Sums of scores over batches.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
-    /// For each loss, then each metric: the sum of mean times count, and of counts.
-    pub(super) sums: Vec<(f64, f64)>,
+    /// For each loss, then each metric: the sum of mean times count, and of counts; or the sums of what is counted.
+    pub(super) sums: Vec<Vec<f64>>,
 }
 
 impl Scores {
@@ -30,8 +31,9 @@ impl Scores {
 
     pub(super) fn new(losses: &[LossSpec], metrics: &[MetricSpec]) -> Self {
         let losses: Vec<(f32, usize)> = losses.iter().map(|loss| (loss.weight as f32, loss.output)).collect();
-        let means = losses.iter().map(|loss| loss.1).chain(metrics.iter().map(|metric| metric.output));
-        let mut outputs: Vec<usize> = means.flat_map(|mean| [mean, mean + 1]).collect();
+        let read = losses.iter().map(|loss| (loss.1, 2));
+        let read = read.chain(metrics.iter().map(|metric| (metric.output, metric.summary.outputs())));
+        let mut outputs: Vec<usize> = read.flat_map(|(output, outputs)| output..output + outputs).collect();
         outputs.sort_unstable();
         outputs.dedup();
         Self { losses, metrics: metrics.to_vec(), outputs }
@@ -42,38 +44,40 @@ impl Scores {
         self.losses.len() + self.metrics.len()
     }
 
-    fn means(&self) -> impl Iterator<Item = usize> {
-        self.losses.iter().map(|loss| loss.1).chain(self.metrics.iter().map(|metric| metric.output))
-    }
-
     /// Adds the batch that `executor` has just run; whether its losses are finite.
     pub(super) fn add(&self, executor: &Executor<f32>, tally: &mut Tally) -> Result<bool> {
         let scalar =
             |output| executor.value(output).map(|view| view.data.first().map_or(0.0, |&x| f64::from(x)));
-        tally.sums.resize(self.len(), (0.0, 0.0));
+        tally.sums.resize(self.len(), Vec::new());
+        let losses = self.losses.iter().map(|loss| (loss.1, Summary::Mean));
+        let scores = losses.chain(self.metrics.iter().map(|metric| (metric.output, metric.summary)));
         let mut finite = true;
-        for (index, (mean_output, sum)) in self.means().zip(&mut tally.sums).enumerate() {
-            let (mean, count) = (scalar(mean_output)?, scalar(mean_output + 1)?);
+        for (index, ((output, summary), sums)) in scores.zip(&mut tally.sums).enumerate() {
+            if summary.outputs() == 1 {
+                let counts = executor.value(output)?.data;
+                sums.resize(counts.len(), 0.0);
+                sums.iter_mut().zip(counts).for_each(|(sum, &count)| *sum += f64::from(count));
+                continue;
+            }
+            let (mean, count) = (scalar(output)?, scalar(output + 1)?);
             finite &= index >= self.losses.len() || mean.is_finite();
+            sums.resize(2, 0.0);
             if count > 0.0 {
-                sum.0 += mean * count;
-                sum.1 += count;
+                sums[0] += mean * count;
+                sums[1] += count;
             }
         }
         Ok(finite)
     }
 
-    /// The weighted sum of the losses' means, then each metric's mean, or its exponential.
+    /// The weighted sum of the losses' means, then what each metric reports.
     pub(super) fn values(&self, tally: &Tally) -> Vec<f64> {
-        let mean = |index: usize| {
-            tally.sums.get(index).map_or(0.0, |&(sum, count)| if count > 0.0 { sum / count } else { 0.0 })
-        };
+        let sums = |index: usize| tally.sums.get(index).map_or(&[][..], Vec::as_slice);
+        let losses = self.losses.iter().enumerate();
         let loss =
-            self.losses.iter().enumerate().map(|(index, (weight, _))| f64::from(*weight) * mean(index)).sum();
-        let metrics = self.metrics.iter().enumerate().map(|(index, metric)| {
-            let mean = mean(self.losses.len() + index);
-            if metric.exponential { mean.exp() } else { mean }
-        });
+            losses.map(|(index, (weight, _))| f64::from(*weight) * Summary::Mean.value(sums(index))).sum();
+        let metrics = self.metrics.iter().enumerate();
+        let metrics = metrics.map(|(index, metric)| metric.summary.value(sums(self.losses.len() + index)));
         std::iter::once(loss).chain(metrics).collect()
     }
 

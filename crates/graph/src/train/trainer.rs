@@ -7,6 +7,7 @@ use super::spec::TrainSpec;
 use super::tally::Scores;
 use crate::error::{Error, Result};
 use crate::executor::Executor;
+use crate::form::Form;
 use crate::gradients::Gradients;
 use crate::init;
 use crate::optim::{Optimizer, StateTensor};
@@ -104,6 +105,11 @@ impl Trainer {
     /// The model's graph.
     pub fn spec(&self) -> &GraphSpec {
         self.predictor.spec()
+    }
+
+    /// What is known of the elements of every output when nothing is trained.
+    pub fn output_forms(&self) -> Vec<Form> {
+        self.predictor.output_forms()
     }
 
     /// The weights, with their names and shapes.

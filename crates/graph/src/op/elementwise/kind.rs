@@ -1,5 +1,7 @@
 //! The element-wise functions: names on the wire, values and derivatives as steps of a chain.
 
+use crate::form::Form;
+use crate::op::activation::activated;
 use seqloom_kernels::{Activation, Function, Output, Source, Step};
 use serde::Deserialize;
 
@@ -107,6 +109,36 @@ impl Kind {
             _ => ([false; 3], false),
         };
         Needs { inputs, output }
+    }
+
+    /// The form of its value; `itself` where it takes the same value twice.
+    pub(crate) fn form(self, forms: &[Form], itself: bool) -> Form {
+        use Kind::*;
+        match self {
+            Identity => forms[0],
+            Neg if forms[0] == Form::Real => Form::Real,
+            Neg => Form::Unknown,
+            Abs | Square | Sqrt => Form::NonNegative,
+            Log => Form::Real,
+            Exp | Sigmoid | Tanh | Relu | Softplus | Softsign | HardSigmoid => {
+                self.activation().map_or(Form::Unknown, |activation| activated(activation, forms[0]))
+            }
+            Multiply if itself => Form::NonNegative,
+            Add => Form::sum(forms),
+            Subtract => Form::difference([forms[0], forms[1]]),
+            Multiply => Form::product(forms),
+            Divide => match (forms[0], forms[1]) {
+                (Form::Real, divisor) if divisor.is_non_negative() => Form::Real,
+                (value, divisor) if value.is_non_negative() && divisor.is_non_negative() => Form::NonNegative,
+                _ => Form::Unknown,
+            },
+            Maximum => Form::larger(forms),
+            Minimum => Form::smaller(forms),
+            Less | LessEqual | Greater | GreaterEqual | Equal | NotEqual => Form::UnitInterval,
+            // Logits with others in place of some are logits.
+            Where if forms[1..].contains(&Form::Real) => Form::Real,
+            Where => Form::join(forms[1..].iter().copied()).in_parts(),
+        }
     }
 
     fn activation(self) -> Option<Activation> {

@@ -10,6 +10,7 @@ use super::activation::expect_float;
 use super::context::mask_of;
 use super::{Backward, Forward, MaskRule, Op, Place, Site};
 use crate::error::Result;
+use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::{Chain, ChainOperands, Output, Scalar, Source, View};
@@ -199,5 +200,11 @@ impl<T: Scalar> Op<T> for Elementwise {
 
     fn elementwise(&self) -> Option<Kind> {
         Some(self.kind)
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        let forms: Vec<Form> = known.iter().map(|known| known.form).collect();
+        let itself = known.len() == 2 && known[0].value == known[1].value;
+        self.kind.form(&forms, itself)
     }
 }

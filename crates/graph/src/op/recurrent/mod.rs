@@ -234,6 +234,10 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
         index == 0
     }
 
+    fn repeats_steps(&self) -> Option<bool> {
+        Some(!self.zero_output_for_mask)
+    }
+
     fn has_states(&self) -> bool {
         true
     }

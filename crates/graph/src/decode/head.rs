@@ -1,0 +1,105 @@
+//! What a model says of the next token: which output, and whether that is probabilities or logits.
+
+use super::streaming::extract;
+use crate::error::{Error, Result};
+use crate::form::Form;
+use crate::plan::Graph;
+use crate::spec::{GraphSpec, NodeSpec};
+use serde::Deserialize;
+
+/// What an output is said to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum From {
+    /// They sum to 1 over the tokens.
+    Probabilities,
+    /// Softmax makes probabilities of them.
+    Logits,
+}
+
+/// How the values of an output are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    Logits,
+    /// Known to sum to 1.
+    Probabilities,
+    /// Said to be probabilities: they are checked.
+    Said,
+    /// Nothing is known: they are taken for probabilities where they are a distribution, and refused otherwise.
+    Measured,
+}
+
+/// A model of the output that is read, followed by others.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) spec: GraphSpec,
+    pub(super) reading: Reading,
+}
+
+impl Head {
+    /// The head of a model whose output `output` is read, said to be `from`. Where `logits_suit`, logits behind probabilities are read instead of
+    /// these: the choice is the same, and more exact.
+    ///
+    /// # Errors
+    /// `ERR_OPTION` for an output that is not there, or that is said to be logits and is the opposite; `ERR_UNSUPPORTED`.
+    pub(super) fn new(
+        spec: &GraphSpec,
+        output: usize,
+        from: Option<From>,
+        others: &[usize],
+        logits_suit: bool,
+    ) -> Result<Self> {
+        let Some(&value) = spec.outputs.get(output) else {
+            return Err(Error::option(format!(
+                "There is no output {output}; the model has {}",
+                spec.outputs.len()
+            )));
+        };
+        let form = Graph::<f32>::new(spec.clone())?.forms().get(value).copied().unwrap_or(Form::Unknown);
+        let reading = match (from, form) {
+            (Some(From::Logits), Form::Distribution) => {
+                return Err(Error::option(
+                    "from is 'logits', but the output is known to be probabilities: their softmax would be another distribution",
+                ));
+            }
+            (Some(From::Logits), _) | (None, Form::Real) => Reading::Logits,
+            (_, Form::Distribution) => Reading::Probabilities,
+            (Some(From::Probabilities), _) => Reading::Said,
+            (None, _) => Reading::Measured,
+        };
+        let behind =
+            (logits_suit && reading == Reading::Probabilities).then(|| logits(spec, value)).flatten();
+        let outputs: Vec<usize> =
+            std::iter::once(behind.unwrap_or(value)).chain(others.iter().copied()).collect();
+        let inputs = spec.inputs.iter().cloned().enumerate().collect();
+        Ok(Self {
+            spec: extract(spec, inputs, &spec.nodes, &outputs),
+            reading: if behind.is_some() { Reading::Logits } else { reading },
+        })
+    }
+}
+
+/// The logits whose softmax a value is, if it is one when nothing is trained.
+fn logits(spec: &GraphSpec, mut value: usize) -> Option<usize> {
+    loop {
+        let node = spec.nodes.iter().find(|node| node.outputs.contains(&value))?;
+        value = *node.inputs.first()?;
+        match node.op.as_str() {
+            "dropout" | "stopGradient" => {}
+            "activation" if is_softmax(node) => return Some(value),
+            _ => return None,
+        }
+    }
+}
+
+fn is_softmax(node: &NodeSpec) -> bool {
+    node.attributes.get("kind").and_then(|kind| kind.as_str()) == Some("softmax")
+}
+
+/// Whether every row of `values` is a distribution.
+pub(super) fn are_distributions(values: &[f32], width: usize) -> bool {
+    values.chunks_exact(width.max(1)).all(|row| {
+        let sum: f64 = row.iter().map(|&value| f64::from(value)).sum();
+        row.iter().all(|&value| value >= 0.0) && (sum - 1.0).abs() < 1e-3
+    })
+}

@@ -1,0 +1,114 @@
+//! Steps that would leave something infinite are refused before anything has changed.
+
+use super::state_len;
+use crate::error::{Error, Result};
+use crate::memory;
+use crate::params::{Parameters, Slot};
+use seqloom_kernels::AlignedVec;
+use seqloom_kernels::simd::{Plain, vectorised};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Below these a step cannot make anything infinite, whatever the rule: squares of gradients stay far below the largest float32.
+const GRADIENT: f64 = 1e15;
+const RATE: f64 = 1e6;
+const DECAY: f64 = 1e3;
+const VALUE: f32 = 1e24;
+
+/// Above every weight and state in magnitude.
+#[derive(Debug)]
+pub(super) struct Bound(AtomicU32);
+
+impl Bound {
+    /// Where nothing is known.
+    pub(super) fn unknown() -> Self {
+        Self(AtomicU32::new(f32::INFINITY.to_bits()))
+    }
+
+    fn get(&self) -> f32 {
+        f32::from_bits(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Raises it to the magnitude of some values.
+    pub(super) fn raise(&self, values: &[f32]) {
+        // Without the sign, larger bits are larger numbers, infinity and NaN the largest.
+        self.0.fetch_max(vectorised(Magnitude(values)), Ordering::Relaxed);
+    }
+
+    /// Whether a step may make something infinite: with gradients of norms up to `gradient`, a learning rate, a decay of weights.
+    pub(super) fn may_overflow(&self, gradient: f64, rate: f64, decay: f64) -> bool {
+        !(gradient < GRADIENT && rate < RATE && decay < DECAY && self.get() < VALUE)
+    }
+
+    /// Takes the bound from weights and states as they are.
+    ///
+    /// # Errors
+    /// `ERR_NUMERIC` naming a weight, and its state, that is not finite.
+    pub(super) fn measure(
+        &mut self,
+        slots: &[Slot],
+        parameters: &Parameters<f32>,
+        states: &[AlignedVec<f32>],
+        names: &[(&'static str, f32)],
+    ) -> Result<()> {
+        self.0 = AtomicU32::new(0);
+        let mut start = 0;
+        for slot in slots.iter().filter(|slot| slot.trainable) {
+            let weight = parameters.arena().get(slot.offset..slot.offset + slot.len).unwrap_or_default();
+            let parts =
+                states.iter().zip(names).map(|(state, &(name, _))| (name, &state[start..start + slot.len]));
+            for (name, values) in std::iter::once(("", weight)).chain(parts) {
+                self.raise(values);
+                if !self.get().is_finite() {
+                    let what = match name {
+                        "" => format!("the weight '{}'", slot.name),
+                        name => format!("the optimizer's state '{}/{name}'", slot.name),
+                    };
+                    return Err(Error::numeric(format!(
+                        "{what} would become infinite: the gradients or the learning rate are too large; scale the data, or clip the gradients"
+                    )));
+                }
+            }
+            start += state_len(slot);
+        }
+        Ok(())
+    }
+}
+
+struct Magnitude<'a>(&'a [f32]);
+
+impl Plain for Magnitude<'_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run(self) -> u32 {
+        self.0.iter().fold(0, |most, value| most.max(value.to_bits() & 0x7fff_ffff))
+    }
+}
+
+/// Weights and states before a step.
+pub(super) struct Before {
+    weights: AlignedVec<f32>,
+    states: Vec<AlignedVec<f32>>,
+}
+
+impl Before {
+    /// # Errors
+    /// `ERR_MEMORY`.
+    pub(super) fn copy(parameters: &Parameters<f32>, states: &[AlignedVec<f32>]) -> Result<Self> {
+        let copied = |values: &[f32]| {
+            let mut copy = memory::aligned(values.len(), "A copy of the weights and the optimizer's state")?;
+            copy.copy_from_slice(values);
+            Ok(copy)
+        };
+        Ok(Self {
+            weights: copied(parameters.arena())?,
+            states: states.iter().map(|state| copied(state)).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Makes everything as it was.
+    pub(super) fn put_back(self, parameters: &mut Parameters<f32>, states: &mut Vec<AlignedVec<f32>>) {
+        parameters.arena_mut().copy_from_slice(&self.weights);
+        *states = self.states;
+    }
+}

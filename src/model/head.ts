@@ -1,0 +1,45 @@
+import { describe, SeqloomError } from '../errors.js'
+import { custom, oneOf } from '../options.js'
+import { outputNames, type Topology } from './topology.js'
+
+/** Which output of a model says what token comes next, and how. */
+export interface HeadOptions {
+  /** Its name, or its number from 0; default the first. */
+  readonly output?: string | number
+  /**
+   * Whether that output is probabilities over the tokens or logits, of which softmax makes probabilities. By default what is known of its values: what
+   * a softmax gives are probabilities, also behind a dropout, inside a cell or as a mixture; what a linear dense layer gives are logits.
+   */
+  readonly from?: 'probabilities' | 'logits'
+}
+
+/** Tokens, as options name them. */
+export const tokenList = custom(
+  'an array of tokens',
+  (value) =>
+    (Array.isArray(value) || value instanceof Int32Array || value instanceof Uint32Array) &&
+    // Of a copy: holes are values there.
+    Array.from<unknown>(value).every(
+      (token) => Number.isInteger(token) && (token as number) >= 0 && (token as number) < 2 ** 31,
+    ),
+)
+
+/** The checks of {@link HeadOptions}. */
+export const headChecks = {
+  output: custom(
+    'the name or the number of an output',
+    (value) => typeof value === 'string' || Number.isInteger(value),
+  ),
+  from: oneOf(['probabilities', 'logits']),
+}
+
+/** The number of the output that options name; `ERR_OPTION`. */
+export function outputNumber(what: string, topology: Topology, output: string | number = 0): number {
+  const names = outputNames(topology)
+  const found = typeof output === 'string' ? names.indexOf(output) : output
+  if (found >= 0 && found < names.length) return found
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `${what}: output ${describe(output)} is none of the model's; the outputs are ${names.join(', ')}`,
+  )
+}

@@ -13,7 +13,6 @@ use napi_derive::napi;
 use seqloom_graph::decode::{Blueprint, Generator, SamplingOptions};
 use seqloom_graph::train::{FitOptions, Trainer};
 use seqloom_graph::{HostTensor, StateGradient, TensorData};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 #[napi]
@@ -34,7 +33,7 @@ impl NativeModel {
             let never = AtomicBool::new(false);
             let outputs = self
                 .shared
-                .now(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never, &mut |_| {})?))?;
+                .now_drawn(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never, &mut |_| {})?))?;
             self.shared.report(env);
             Ok(outputs.into_iter().map(NativeTensor::at_once).collect())
         })
@@ -145,7 +144,7 @@ impl NativeModel {
     /// Errors: as `evaluate`.
     #[napi(
         catch_unwind,
-        ts_args_type = "inputs: NativeTensor[], cotangents: Array<NativeTensor | null> | undefined, states: boolean",
+        ts_args_type = "inputs: NativeTensor[], cotangents: Array<NativeTensor | null> | undefined, states: boolean, cancel?: CancelFlag",
         ts_return_type = "Promise<NativeGradients>"
     )]
     pub fn gradients<'env>(
@@ -154,6 +153,7 @@ impl NativeModel {
         inputs: Unknown<'env>,
         cotangents: Unknown<'env>,
         states: Unknown<'env>,
+        cancel: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let inputs = tensor::read_list(&inputs, "inputs")?;
@@ -165,7 +165,7 @@ impl NativeModel {
                 })?)
             };
             let states = argument::boolean(&states, "states")?;
-            self.shared.later(env, Arc::default(), move |trainer, cancel| {
+            self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
                 let result = match &cotangents {
                     Some(cotangents) => trainer.output_gradients(&inputs, cotangents, states, cancel)?,
                     None => trainer.loss_gradients(&inputs, states, cancel)?,
@@ -257,7 +257,7 @@ impl NativeModel {
             } else {
                 tensor::read_list(&constants, "constants")?
             };
-            let session = self.shared.now(move |trainer| {
+            let session = self.shared.now_drawn(move |trainer| {
                 let mut blueprint = Blueprint::new(trainer.spec(), trainer.parameters(), step)?;
                 Ok(blueprint.session(batch_size, &constants)?)
             })?;
@@ -284,7 +284,7 @@ impl NativeModel {
             let prompt = argument::elements::<i32>(&prompt, "prompt")?;
             let most = argument::integer(&max_tokens, "maxTokens", 1)?;
             let options = SamplingOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
-            let generator = self.shared.now(move |trainer| {
+            let generator = self.shared.now_drawn(move |trainer| {
                 Ok(Generator::new(trainer.spec(), trainer.parameters(), &prompt, most, options)?)
             })?;
             Ok(NativeGenerator::new(env, generator))

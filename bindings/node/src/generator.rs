@@ -71,7 +71,7 @@ impl NativeGenerator {
             let time = Duration::from_millis(argument::integer(&milliseconds, "milliseconds", 1)? as u64);
             let cancel = cancel::read(&cancel, "cancel")?;
             let generator = Arc::clone(&self.generator);
-            job::run(env, move || {
+            job::run_until(env, cancel, move |cancel| {
                 let state = |message: &str| Failure::new(ErrorCode::STATE, message.to_owned());
                 let mut generator = match generator.try_lock() {
                     Ok(generator) => generator,
@@ -81,7 +81,7 @@ impl NativeGenerator {
                     Err(TryLockError::Poisoned(_)) => return Err(state("The generator has failed")),
                 };
                 let generator = generator.as_mut().ok_or_else(|| state("The generator was freed"))?;
-                let generated = generator.run(time, &cancel)?;
+                let generated = generator.run(time, cancel)?;
                 Ok(GeneratedTokens { tokens: Int32Array::new(generated.tokens), done: generated.done })
             })
         })

@@ -64,7 +64,8 @@ impl ObjectFinalize for NativeModel {
 
 #[napi]
 impl NativeModel {
-    /// Builds a model from the JSON of its graph; `seed` keys its weights and everything random.
+    /// Builds a model from the JSON of its graph; `seed` keys its weights and everything random. Weights get their first values when
+    /// they are first needed, on the thread that needs them.
     ///
     /// Errors: `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION` for a wrong graph, `ERR_MEMORY`.
     #[napi(constructor, catch_unwind, ts_args_type = "specJson: string, seed: number")]
@@ -72,7 +73,7 @@ impl NativeModel {
         guard(|| {
             let spec = argument::string(&spec_json, "specJson")?;
             let seed = argument::integer(&seed, "seed", 0)? as u64;
-            let shared = Shared::new(Trainer::new(&spec, seed)?);
+            let shared = Shared::new(Trainer::undrawn(&spec, seed)?);
             shared.report(env);
             Ok(Self { shared })
         })
@@ -125,7 +126,7 @@ impl NativeModel {
     pub fn get_weight(&self, index: Unknown<'_>) -> Result<Elements, ErrorCode> {
         guard(|| {
             let index = argument::integer(&index, "index", 0)?;
-            self.shared.now(move |trainer| {
+            self.shared.now_drawn(move |trainer| {
                 let values = trainer.parameters().get(index).ok_or_else(|| {
                     Failure::new(ErrorCode::OPTION, format!("index: there is no weight {index}"))
                 })?;
@@ -220,6 +221,15 @@ impl NativeModel {
     #[napi(catch_unwind)]
     pub fn learning_rate(&self) -> Result<f64, ErrorCode> {
         guard(|| self.shared.now(|trainer| Ok(trainer.optimizer()?.learning_rate())))
+    }
+
+    /// Ends a `fit` that runs, also while it waits for `resume`: it rejects with `ABORTED`.
+    #[napi(catch_unwind)]
+    pub fn interrupt(&self) -> Result<(), ErrorCode> {
+        guard(|| {
+            self.shared.interrupt();
+            Ok(())
+        })
     }
 
     /// Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is `ERR_STATE`.

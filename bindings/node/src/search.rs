@@ -9,6 +9,7 @@ use napi::bindgen_prelude::{
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::{Blueprint, Hypothesis, SearchOptions};
+use seqloom_graph::unless_cancelled;
 
 /// Hypotheses, row after row, the best one of each row first; their tokens and alignments lie one after the other.
 #[napi(object, object_from_js = false)]
@@ -55,8 +56,11 @@ impl NativeModel {
             let constants = tensor::read_list(&constants, "constants")?;
             let options = SearchOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
             self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
-                let mut blueprint = Blueprint::new(trainer.spec(), trainer.parameters(), step)?;
-                Ok(NativeHypotheses::from(blueprint.search(&constants, &options, cancel)?))
+                let found = unless_cancelled(cancel, || {
+                    let mut blueprint = Blueprint::new(trainer.spec(), trainer.parameters(), step)?;
+                    blueprint.search(&constants, &options, cancel)
+                })?;
+                Ok(NativeHypotheses::from(found))
             })
         })
     }

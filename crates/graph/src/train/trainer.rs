@@ -10,13 +10,17 @@ use crate::executor::Executor;
 use crate::gradients::Gradients;
 use crate::init;
 use crate::optim::{Optimizer, StateTensor};
+use crate::parallel::unless_cancelled;
 use crate::params::Parameters;
-use crate::spec::{GraphSpec, InputSpec};
+use crate::spec::{GraphSpec, InputSpec, WeightSpec};
+use std::sync::atomic::AtomicBool;
 
 /// A model: its weights, the executor that predicts, and, once compiled, the executor and optimizer that train.
 #[derive(Debug)]
 pub struct Trainer {
     pub(super) seed: u64,
+    /// How many weights, in their order, have got their first values.
+    drawn: usize,
     pub(super) parameters: Parameters<f32>,
     pub(super) predictor: Executor<f32>,
     /// What predicts instead where states go from batch to batch.
@@ -42,19 +46,27 @@ impl Trainer {
     /// # Errors
     /// `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION` or `ERR_UNSUPPORTED` naming what is wrong with the graph; `ERR_MEMORY`.
     pub fn new(graph: &str, seed: u64) -> Result<Self> {
+        let mut trainer = Self::undrawn(graph, seed)?;
+        trainer.draw(&AtomicBool::new(false))?;
+        Ok(trainer)
+    }
+
+    /// The same but for the weights, which [`Self::draw`] or [`Self::set_weights`] gives their values before anything else is done with them.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn undrawn(graph: &str, seed: u64) -> Result<Self> {
         let spec = GraphSpec::from_json(graph)?;
-        let mut parameters = Parameters::zeros(&spec)?;
+        let parameters = Parameters::zeros(&spec)?;
         let (carried, carry) = Carry::new(&spec)?;
         let stateful = if carry.is_empty() { None } else { Some((Executor::new(carried)?, carry)) };
         let predictor = Executor::new(spec)?;
-        for (index, weight) in predictor.spec().weights.iter().enumerate() {
-            if let Some(values) = parameters.get_mut(index) {
-                init::fill(&weight.initializer, &weight.shape, seed, index, values)
-                    .map_err(|error| error.within(&format!("The weight '{}'", weight.name)))?;
-            }
+        for weight in &predictor.spec().weights {
+            init::check(&weight.initializer, &weight.shape).map_err(|error| within(error, weight))?;
         }
         Ok(Self {
             seed,
+            drawn: 0,
             parameters,
             predictor,
             stateful,
@@ -62,6 +74,22 @@ impl Trainer {
             batch: Batch::default(),
             progress: Progress::default(),
         })
+    }
+
+    /// Draws the weights that have not been drawn yet.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`; `ABORTED` once `cancel` is set: what is left is drawn the next time.
+    pub fn draw(&mut self, cancel: &AtomicBool) -> Result<()> {
+        for (index, weight) in self.predictor.spec().weights.iter().enumerate().skip(self.drawn) {
+            let Some(values) = self.parameters.get_mut(index) else { continue };
+            unless_cancelled(cancel, || {
+                init::fill(&weight.initializer, &weight.shape, self.seed, index, values)
+            })
+            .map_err(|error| within(error, weight))?;
+            self.drawn = index + 1;
+        }
+        Ok(())
     }
 
     /// Prepares training with the graph, losses and metrics of `train_spec` (JSON of [`TrainSpec`]) and the optimizer of
@@ -141,6 +169,7 @@ impl Trainer {
                 )));
             }
         }
+        self.drawn = weights.len();
         weights.iter().enumerate().try_for_each(|(index, values)| self.parameters.set(index, values))
     }
 
@@ -215,6 +244,10 @@ impl Compiled {
         let inputs = &self.executor.spec().inputs;
         inputs.get(..self.carry.inputs).unwrap_or(inputs)
     }
+}
+
+fn within(error: Error, weight: &WeightSpec) -> Error {
+    error.within(&format!("The weight '{}'", weight.name))
 }
 
 fn not_compiled() -> Error {

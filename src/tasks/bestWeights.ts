@@ -3,8 +3,8 @@ import type { Tensor } from '../data/tensor.js'
 
 /** What has weights. */
 interface Weighted {
-  getWeights(): Tensor[]
-  setWeights(weights: readonly Tensor[]): void
+  copyWeights(): Promise<Tensor[]>
+  putWeights(weights: readonly Tensor[]): Promise<void>
 }
 
 /** Keeps the weights of the epoch with the lowest cost so far; of equals, the one with the lowest next cost. */
@@ -24,13 +24,13 @@ export class BestWeights {
   }
 
   /** Remembers the model's weights if this epoch is the best so far. */
-  offer(epoch: number, costs: readonly number[]): void {
+  async offer(epoch: number, costs: readonly number[]): Promise<void> {
     const different = costs.findIndex((cost, index) => cost !== this.#costs[index])
     const [cost, least = Number.POSITIVE_INFINITY] = [costs[different], this.#costs[different]]
     if (!(cost !== undefined && cost < least)) return
+    this.#weights = await this.#model.copyWeights()
     this.#costs = costs
     this.#epoch = epoch
-    this.#weights = this.#model.getWeights()
   }
 
   /** What a backup of the training keeps. */
@@ -49,8 +49,8 @@ export class BestWeights {
   }
 
   /** Puts the best weights back into the model, if an epoch has ended; returns whether one has. */
-  restore(): boolean {
-    if (this.#weights) this.#model.setWeights(this.#weights)
+  async restore(): Promise<boolean> {
+    if (this.#weights) await this.#model.putWeights(this.#weights)
     return this.#weights !== undefined
   }
 }

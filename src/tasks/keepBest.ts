@@ -5,7 +5,7 @@ import { BestWeights } from './bestWeights.js'
 
 /** What is trained. */
 export interface Trainee {
-  readonly model: Pick<Model, 'compile' | 'fit' | 'getWeights' | 'setWeights'>
+  readonly model: Pick<Model, 'compile' | 'fit' | 'copyWeights' | 'putWeights'>
   /** Whether the model got the weights of an earlier step back, to which its optimizer's state does not belong; default false. */
   restored?: boolean
 }
@@ -23,6 +23,6 @@ export async function keepBest(
   try {
     return await train([...callbacksFor(best), ...backup])
   } finally {
-    if (restoreBest) trainee.restored = best.restore()
+    if (restoreBest) trainee.restored = await best.restore()
   }
 }

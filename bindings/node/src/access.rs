@@ -45,6 +45,8 @@ struct Control {
     active: bool,
     /// Promises of calls outside `fit` that have not settled: to JavaScript, a call lasts until then.
     unsettled: usize,
+    /// Whether a call that was cancelled goes on although JavaScript no longer waits for it.
+    forsaken: bool,
     /// Cancels the call that a parked `fit` serves last: it ends with the `fit`.
     served: Option<Arc<AtomicBool>>,
 }
@@ -98,6 +100,7 @@ impl Shared {
                 waiting: VecDeque::new(),
                 active: false,
                 unsettled: 0,
+                forsaken: false,
                 served: None,
             }),
             memory: Memory::default(),
@@ -118,7 +121,14 @@ impl Shared {
         &self,
         body: impl FnOnce(&mut Trainer) -> Outcome<T> + Send + 'static,
     ) -> Outcome<T> {
-        let control = self.control();
+        let mut control = self.control();
+        while control.forsaken && (control.active || !matches!(control.fitting, Fitting::No)) {
+            drop(control);
+            // It was cancelled, so this does not take long.
+            drop(self.trainer.lock());
+            std::thread::yield_now();
+            control = self.control();
+        }
         match &control.fitting {
             _ if control.freed => Err(freed()),
             Fitting::Running | Fitting::Parked { open: false, .. } => Err(fitting()),
@@ -132,7 +142,7 @@ impl Shared {
                 result.recv().map_err(|_| fitting())?
             }
             // What waits goes first, whether or not its thread has begun.
-            Fitting::No if control.active || control.unsettled > 0 => Err(busy()),
+            Fitting::No if control.active || (control.unsettled > 0 && !control.forsaken) => Err(busy()),
             Fitting::No => {
                 drop(control);
                 match self.trainer.try_lock() {
@@ -196,7 +206,9 @@ impl Shared {
         let settle = move |outcome| {
             settler.settle(move |env| {
                 if !parked {
-                    reporter.control().unsettled -= 1;
+                    let mut control = reporter.control();
+                    control.unsettled -= 1;
+                    control.forsaken &= control.unsettled > 0;
                 }
                 reporter.report(&env);
                 job::verdict(outcome, env)
@@ -287,6 +299,25 @@ impl Shared {
         }
     }
 
+    /// Drops the model if nothing is going on; for a model that nobody can use any more.
+    pub(crate) fn let_go(&self, env: &Env) {
+        let mut control = self.control();
+        if !matches!(control.fitting, Fitting::No) || control.active || control.unsettled > 0 {
+            return;
+        }
+        if let Ok(mut trainer) = self.trainer.try_lock() {
+            control.freed = true;
+            self.discard(&mut trainer);
+        }
+        drop(control);
+        self.report(env);
+    }
+
+    /// Bytes that the model holds.
+    pub(crate) fn held(&self) -> usize {
+        usize::try_from(self.memory.held.load(Ordering::Acquire)).unwrap_or(0)
+    }
+
     fn discard(&self, trainer: &mut Option<Trainer>) {
         drop(trainer.take());
         self.memory.held.store(0, Ordering::Release);
@@ -329,6 +360,11 @@ impl Shared {
     /// Cancels the `fit` that runs, if any does, and wakes it if it waits.
     pub(crate) fn interrupt(&self) {
         self.control().interrupt();
+    }
+
+    /// Lets synchronous calls wait for the call that was cancelled instead of refusing them.
+    pub(crate) fn forsake(&self) {
+        self.control().forsaken = true;
     }
 
     /// Tells the garbage collector how much memory the model holds now.
@@ -381,6 +417,7 @@ impl Drop for FitGuard {
         control.fitting = Fitting::No;
         control.cancel = None;
         control.served = None;
+        control.forsaken &= control.unsettled > 0;
     }
 }
 

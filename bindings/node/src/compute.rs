@@ -7,7 +7,7 @@ use crate::model::{NativeGradients, NativeModel, NativeStateGradient};
 use crate::session::NativeSession;
 use crate::tensor::{self, NativeTensor};
 use crate::{argument, cancel, fit};
-use napi::bindgen_prelude::{Object, Unknown};
+use napi::bindgen_prelude::{ClassInstance, Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::{Blueprint, Generator, SamplingOptions};
@@ -236,19 +236,23 @@ impl NativeModel {
         guard(|| self.shared.resume(argument::boolean(&stop, "stop")?))
     }
 
-    /// Runs the model one step at a time, with copies of its present weights: input `step` comes step by step, `constants` are all
+    /// Runs the model one step at a time, with a copy of its present weights: input `step` comes step by step, `constants` are all
     /// others, in order.
     ///
     /// Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_STATE` if the
     /// model is busy.
-    #[napi(catch_unwind, ts_args_type = "batchSize: number, step?: number, constants?: NativeTensor[]")]
-    pub fn session(
+    #[napi(
+        catch_unwind,
+        ts_args_type = "batchSize: number, step?: number, constants?: NativeTensor[]",
+        ts_return_type = "NativeSession"
+    )]
+    pub fn session<'env>(
         &self,
-        env: &Env,
-        batch_size: Unknown<'_>,
-        step: Unknown<'_>,
-        constants: Unknown<'_>,
-    ) -> Result<NativeSession, ErrorCode> {
+        env: &'env Env,
+        batch_size: Unknown<'env>,
+        step: Unknown<'env>,
+        constants: Unknown<'env>,
+    ) -> Result<ClassInstance<'env, NativeSession>, ErrorCode> {
         guard(|| {
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
             let step = if argument::is_missing(&step) { 0 } else { argument::integer(&step, "step", 0)? };
@@ -258,10 +262,11 @@ impl NativeModel {
                 tensor::read_list(&constants, "constants")?
             };
             let session = self.shared.now_drawn(move |trainer| {
-                let mut blueprint = Blueprint::new(trainer.spec(), trainer.parameters(), step)?;
+                let parameters = trainer.shared_parameters()?;
+                let mut blueprint = Blueprint::sharing(trainer.spec(), parameters, step)?;
                 Ok(blueprint.session(batch_size, &constants)?)
             })?;
-            Ok(NativeSession::new(env, session))
+            NativeSession::made(env, session)
         })
     }
 }
@@ -272,14 +277,18 @@ impl NativeModel {
     ///
     /// Errors: `ERR_UNSUPPORTED` for models that cannot stream or read no tokens; `ERR_DATA`; `ERR_OPTION`; `ERR_STATE`
     /// if the model is busy.
-    #[napi(catch_unwind, ts_args_type = "prompt: Int32Array, maxTokens: number, optionsJson: string")]
-    pub fn generate(
+    #[napi(
+        catch_unwind,
+        ts_args_type = "prompt: Int32Array, maxTokens: number, optionsJson: string",
+        ts_return_type = "NativeGenerator"
+    )]
+    pub fn generate<'env>(
         &self,
-        env: &Env,
-        prompt: Unknown<'_>,
-        max_tokens: Unknown<'_>,
-        options_json: Unknown<'_>,
-    ) -> Result<NativeGenerator, ErrorCode> {
+        env: &'env Env,
+        prompt: Unknown<'env>,
+        max_tokens: Unknown<'env>,
+        options_json: Unknown<'env>,
+    ) -> Result<ClassInstance<'env, NativeGenerator>, ErrorCode> {
         guard(|| {
             let prompt = argument::elements::<i32>(&prompt, "prompt")?;
             let most = argument::integer(&max_tokens, "maxTokens", 1)?;
@@ -287,7 +296,7 @@ impl NativeModel {
             let generator = self.shared.now_drawn(move |trainer| {
                 Ok(Generator::new(trainer.spec(), trainer.parameters(), &prompt, most, options)?)
             })?;
-            Ok(NativeGenerator::new(env, generator))
+            NativeGenerator::made(env, generator)
         })
     }
 }

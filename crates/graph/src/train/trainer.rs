@@ -13,7 +13,9 @@ use crate::optim::{Optimizer, StateTensor};
 use crate::parallel::unless_cancelled;
 use crate::params::Parameters;
 use crate::spec::{GraphSpec, InputSpec, WeightSpec};
+use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 
 /// A model: its weights, the executor that predicts, and, once compiled, the executor and optimizer that train.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct Trainer {
     pub(super) seed: u64,
     /// How many weights, in their order, have got their first values.
     drawn: usize,
+    /// A copy of the weights that sessions share, and the version that it is of.
+    copy: (u64, Weak<Parameters<f32>>),
     pub(super) parameters: Parameters<f32>,
     pub(super) predictor: Executor<f32>,
     /// What predicts instead where states go from batch to batch.
@@ -67,6 +71,7 @@ impl Trainer {
         Ok(Self {
             seed,
             drawn: 0,
+            copy: (0, Weak::new()),
             parameters,
             predictor,
             stateful,
@@ -139,11 +144,29 @@ impl Trainer {
         &self.parameters
     }
 
+    /// A copy of the weights as they are now, one for all who ask before they change.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`.
+    pub fn shared_parameters(&mut self) -> Result<Arc<Parameters<f32>>> {
+        let version = self.parameters.version();
+        if let (known, Some(copy)) = (self.copy.0, self.copy.1.upgrade())
+            && known == version
+        {
+            return Ok(copy);
+        }
+        let mut copy = Parameters::zeros(self.spec())?;
+        copy.arena_mut().copy_from_slice(self.parameters.arena());
+        let copy = Arc::new(copy);
+        self.copy = (version, Arc::downgrade(&copy));
+        Ok(copy)
+    }
+
     /// Replaces all weights, or none.
     ///
     /// # Errors
     /// `ERR_SHAPE` naming the weight whose number of elements differs; `ERR_DATA` for values that are not finite.
-    pub fn set_weights(&mut self, weights: &[Vec<f32>]) -> Result<()> {
+    pub fn set_weights<W: Deref<Target = [f32]>>(&mut self, weights: &[W]) -> Result<()> {
         let slots = self.parameters.slots();
         if weights.len() != slots.len() {
             return Err(Error::shape(format!(

@@ -30,6 +30,8 @@ export interface FitRequest {
   readonly model: Model
   readonly native: NativeModel
   readonly turns: Turns
+  /** The weights' other models: fetches what they have changed, and tells them that the training has changed them. */
+  readonly weights: { fetch(): void; tell(): void }
   readonly plan: TrainPlan
   readonly data: readonly Staged[]
   readonly validation: readonly Staged[] | undefined
@@ -106,12 +108,12 @@ class FitLoop {
   }
 
   async run(): Promise<History> {
-    const { model, native, turns, data, validation, options } = this.#request
+    const { model, native, turns, weights, data, validation, options } = this.#request
     model.stopTraining = false
     if (options.signal?.aborted) throw new AbortError(options.signal)
     let start: string | undefined
     let begun = false
-    const beginning = turns.park(async () => {
+    const beginning = this.#pause('onTrainBegin', async () => {
       await this.#call('onTrainBegin', (callback) => callback.onTrainBegin?.({}, this.#training))
       const resumed = await this.#backup?.restore(model)
       if (!resumed) return
@@ -121,6 +123,7 @@ class FitLoop {
       start = resumed.progress
     })
     await unlessAborted(beginning, options.signal)
+    weights.fetch()
     const settings = { ...this.#settings, ...this.#backup?.options, ...(start === undefined ? {} : { start }) }
     // The loop may be waiting for a callback.
     const wake = () => native.interrupt()
@@ -135,6 +138,7 @@ class FitLoop {
     try {
       await cancellable(options.signal, training, (work) => turns.outlived(native, work))
     } catch (error) {
+      weights.tell()
       if (error instanceof AbortError && begun && !this.#failure && this.#backup) {
         await turns.park(() => this.#save(false))
       }
@@ -144,8 +148,9 @@ class FitLoop {
       this.#ended = true
       options.signal?.removeEventListener('abort', wake)
     }
+    weights.tell()
     if (this.#failure) throw this.#failure.error
-    const ending = turns.park(async () => {
+    const ending = this.#pause('onTrainEnd', async () => {
       if (this.#backup?.stays) await this.#save(this.#stopped)
       await this.#call('onTrainEnd', (callback) => callback.onTrainEnd?.(this.#last, this.#training))
     })
@@ -175,8 +180,12 @@ class FitLoop {
 
   async #parked(event: FitEvent): Promise<void> {
     const { epoch } = event
+    const { weights } = this.#request
     try {
-      await this.#request.turns.park(async () => {
+      weights.tell()
+      const moments = { epochBegin: 'onEpochBegin', epochEnd: 'onEpochEnd' } as const
+      const moment = event.type === 'epochBegin' || event.type === 'epochEnd' ? moments[event.type] : undefined
+      await this.#pause(moment, async () => {
         if (event.type === 'epochBegin') {
           await this.#call('onEpochBegin', (callback) => callback.onEpochBegin?.(epoch, {}, this.#training))
         } else if (event.type === 'checkpoint') {
@@ -187,6 +196,7 @@ class FitLoop {
           if (this.#backup?.everyEpoch) await this.#save(this.#stopped)
         }
       })
+      if (!this.#over) weights.fetch()
     } catch (error) {
       if (!this.#over) this.#fail(error)
     }
@@ -213,6 +223,12 @@ class FitLoop {
         this.#fail(error)
       }
     }
+  }
+
+  /** Lets callbacks use the model while `work` goes on, if there are any that it concerns. */
+  async #pause(moment: Moment | undefined, work: () => Promise<void>): Promise<void> {
+    const concerned = this.#callbacks.some((callback) => moment && callback[moment])
+    if (concerned || this.#backup) await this.#request.turns.park(work)
   }
 
   async #call(moment: Moment, call: (callback: Callback) => unknown): Promise<void> {

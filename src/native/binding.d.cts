@@ -47,6 +47,12 @@ export declare class NativeModel {
    */
   evaluate(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag): Promise<number[]>
   /**
+   * `evaluate` on the caller's thread, for small work.
+   *
+   * Errors: as `evaluate`; `ERR_STATE` if the model is busy.
+   */
+  evaluateSync(inputs: NativeTensor[], batchSize: number): Array<number>
+  /**
    * One training step; the total loss, then each metric, before it.
    *
    * Errors: as `evaluate`; `ERR_NUMERIC` for a loss or gradient that is not finite: the weights stay as they were.
@@ -161,8 +167,19 @@ export declare class NativeModel {
   learningRate(): number
   /** Ends a `fit` that runs, also while it waits for `resume`: it rejects with `ABORTED`. */
   interrupt(): void
+  /** Tells that nobody waits any longer for the call that was cancelled: until it has ended, synchronous calls wait for that. */
   forsake(): void
+  /**
+   * Copies of all weights, made on another thread.
+   *
+   * Errors: `ERR_MEMORY`.
+   */
   copyWeights(): Promise<Float32Array[]>
+  /**
+   * Replaces all weights, or none if one does not fit, on another thread.
+   *
+   * Errors: as `setWeights`.
+   */
   putWeights(weights: Array<Float32Array | StagedArray>): Promise<void>
   /** Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is `ERR_STATE`. */
   free(): void

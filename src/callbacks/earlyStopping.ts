@@ -48,18 +48,18 @@ class EarlyStopping implements Callback {
     this.#best = undefined
   }
 
-  onEpochEnd(_epoch: number, logs: Logs, training: Training): void {
+  async onEpochEnd(_epoch: number, logs: Logs, training: Training): Promise<void> {
     if (this.#monitor.improves(logs)) {
       this.#wait = 0
-      if (this.#restore) this.#best = training.model.getWeights()
+      if (this.#restore) this.#best = await training.model.copyWeights()
       return
     }
     this.#wait++
     if (this.#wait >= this.#patience) training.stop()
   }
 
-  onTrainEnd(_logs: Logs, training: Training): void {
-    if (this.#best) training.model.setWeights(this.#best)
+  async onTrainEnd(_logs: Logs, training: Training): Promise<void> {
+    if (this.#best) await training.model.putWeights(this.#best)
     this.#best = undefined
   }
 

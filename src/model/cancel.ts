@@ -1,23 +1,58 @@
 import { AbortError, fromNative } from '../errors.js'
 import { type CancelFlag, native } from '../native/index.js'
 
+/** How long native work that was aborted may take to end before its call rejects without it, in milliseconds. */
+const grace = 100
+
 /**
  * Makes a native call that the signal cancels; errors get their public class. A signal that is aborted already rejects without a call,
- * and nothing stays attached to the signal afterwards.
+ * and nothing stays attached to the signal afterwards. Work that cannot end at once, such as an update of the weights that has begun, is
+ * handed to `outlives`, and the call rejects without waiting for it.
  */
 export async function cancellable<T>(
   signal: AbortSignal | undefined,
   call: (cancel: CancelFlag) => Promise<T>,
+  outlives?: (work: Promise<unknown>) => void,
 ): Promise<T> {
   if (signal?.aborted) throw new AbortError(signal)
   const cancel = new native.CancelFlag()
   const abort = () => cancel.cancel()
   signal?.addEventListener('abort', abort, { once: true })
+  // Even what the call throws at once is its outcome.
+  const work = (async () => await call(cancel))()
+  let settled = false
+  const done = () => {
+    settled = true
+  }
+  work.then(done, done)
   try {
-    return await call(cancel)
+    return await (outlives ? unlessAborted(work, signal, grace) : work)
   } catch (error) {
+    if (!settled) outlives?.(work)
     throw fromNative(error, signal)
   } finally {
     signal?.removeEventListener('abort', abort)
+  }
+}
+
+/** Settles as the work does, or rejects with an AbortError if that has not happened `wait` milliseconds after the signal was aborted. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, wait = 0): Promise<T> {
+  if (!signal) return await work
+  let timer: NodeJS.Timeout | undefined
+  let abort = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    const giveUp = () => reject(new AbortError(signal))
+    abort = () => {
+      if (wait === 0) giveUp()
+      else timer = setTimeout(giveUp, wait)
+    }
+  })
+  signal.addEventListener('abort', abort, { once: true })
+  if (signal.aborted) abort()
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+    clearTimeout(timer)
   }
 }

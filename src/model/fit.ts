@@ -9,9 +9,9 @@ import {
 } from '../callbacks/callback.js'
 import type { Staged } from '../data/index.js'
 import { AbortError, callNative, SeqloomError } from '../errors.js'
-import type { NativeModel } from '../native/index.js'
+import type { CancelFlag, NativeModel } from '../native/index.js'
 import { Backup, mapValues } from './backup.js'
-import { cancellable } from './cancel.js'
+import { cancellable, unlessAborted } from './cancel.js'
 import { classWeights } from './classWeight.js'
 import type { TrainPlan } from './compile.js'
 import type { Model } from './model.js'
@@ -65,6 +65,7 @@ class FitLoop {
   #last: Logs = {}
   #failure: { readonly error: unknown } | undefined
   #stop = false
+  #ended = false
   #giveUp: () => void = () => undefined
 
   constructor(request: FitRequest, callbacks: readonly Callback[]) {
@@ -112,7 +113,7 @@ class FitLoop {
     if (options.signal?.aborted) throw new AbortError(options.signal)
     let start: string | undefined
     let begun = false
-    await turns.park(async () => {
+    const beginning = this.#pause('onTrainBegin', async () => {
       await this.#call('onTrainBegin', (callback) => callback.onTrainBegin?.({}, this.#training))
       const resumed = await this.#backup?.restore(model)
       if (!resumed) return
@@ -121,38 +122,54 @@ class FitLoop {
       this.#stop = resumed.stopped
       start = resumed.progress
     })
+    await unlessAborted(beginning, options.signal)
     weights.fetch()
     const settings = { ...this.#settings, ...this.#backup?.options, ...(start === undefined ? {} : { start }) }
+    // The loop may be waiting for a callback.
+    const wake = () => native.interrupt()
+    options.signal?.addEventListener('abort', wake, { once: true })
+    const training = async (cancel: CancelFlag) => {
+      if (this.#stop) return
+      begun = true
+      this.#giveUp = () => cancel.cancel()
+      const onEvent = (event: FitEvent | undefined) => this.#receive(event)
+      await native.fit([...data], validation ? [...validation] : null, JSON.stringify(settings), cancel, onEvent)
+    }
     try {
-      await cancellable(options.signal, async (cancel) => {
-        if (this.#stop) return
-        begun = true
-        this.#giveUp = () => cancel.cancel()
-        const onEvent = (event: FitEvent) => this.#receive(event)
-        await native.fit([...data], validation ? [...validation] : null, JSON.stringify(settings), cancel, onEvent)
-      })
+      await cancellable(options.signal, training, (work) => turns.outlived(native, work))
     } catch (error) {
       weights.tell()
-      if (error instanceof AbortError && begun && !this.#failure) await turns.park(() => this.#save(false))
+      if (error instanceof AbortError && begun && !this.#failure && this.#backup) {
+        await turns.park(() => this.#save(false))
+      }
       // A callback that throws cancels the loop; what it threw is the reason, not the cancellation.
       if (!this.#failure) throw error
+    } finally {
+      this.#ended = true
+      options.signal?.removeEventListener('abort', wake)
     }
     weights.tell()
     if (this.#failure) throw this.#failure.error
-    await turns.park(async () => {
+    const ending = this.#pause('onTrainEnd', async () => {
       if (this.#backup?.stays) await this.#save(this.#stopped)
       await this.#call('onTrainEnd', (callback) => callback.onTrainEnd?.(this.#last, this.#training))
     })
+    await unlessAborted(ending, options.signal)
     await this.#backup?.end()
     return this.#history
+  }
+
+  /** Whether the loop has ended, or is about to because of an abort. */
+  get #over(): boolean {
+    return this.#ended || this.#request.options.signal?.aborted === true
   }
 
   get #stopped(): boolean {
     return this.#stop || this.#request.model.stopTraining
   }
 
-  #receive(event: FitEvent): void {
-    if (event.type === 'overtaken') return
+  #receive(event: FitEvent | undefined): void {
+    if (event === undefined || event.type === 'overtaken') return
     if (event.type === 'batchEnd') {
       this.#batchEnd(event)
       return
@@ -163,10 +180,12 @@ class FitLoop {
 
   async #parked(event: FitEvent): Promise<void> {
     const { epoch } = event
-    const { turns, weights } = this.#request
+    const { weights } = this.#request
     try {
       weights.tell()
-      await turns.park(async () => {
+      const moments = { epochBegin: 'onEpochBegin', epochEnd: 'onEpochEnd' } as const
+      const moment = event.type === 'epochBegin' || event.type === 'epochEnd' ? moments[event.type] : undefined
+      await this.#pause(moment, async () => {
         if (event.type === 'epochBegin') {
           await this.#call('onEpochBegin', (callback) => callback.onEpochBegin?.(epoch, {}, this.#training))
         } else if (event.type === 'checkpoint') {
@@ -177,10 +196,12 @@ class FitLoop {
           if (this.#backup?.everyEpoch) await this.#save(this.#stopped)
         }
       })
-      weights.fetch()
+      if (!this.#over) weights.fetch()
     } catch (error) {
-      this.#fail(error)
+      if (!this.#over) this.#fail(error)
     }
+    // An abort does not wait for callbacks.
+    if (this.#over) return
     // Whoever asks for an end between two batches means the end of the epoch.
     const stop = this.#failure !== undefined || (this.#stopped && event.type !== 'checkpoint')
     try {
@@ -202,6 +223,12 @@ class FitLoop {
         this.#fail(error)
       }
     }
+  }
+
+  /** Lets callbacks use the model while `work` goes on, if there are any that it concerns. */
+  async #pause(moment: Moment | undefined, work: () => Promise<void>): Promise<void> {
+    const concerned = this.#callbacks.some((callback) => moment && callback[moment])
+    if (concerned || this.#backup) await this.#request.turns.park(work)
   }
 
   async #call(moment: Moment, call: (callback: Callback) => unknown): Promise<void> {

@@ -29,6 +29,8 @@ export interface Gradients {
 export interface GradientOptions {
   /** Whether to give the gradients by the states of recurrent layers at every step too; default false. */
   readonly states?: boolean
+  /** Aborting it makes the call reject with an AbortError. */
+  readonly signal?: AbortSignal
 }
 
 /** Where gradients begin: at the outputs, one for each (null for none). */

@@ -1,12 +1,12 @@
 import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
-import { convertAll, runSliced, runSync } from '../data/index.js'
-import type { Data, DataSet, Tensor } from '../data/tensor.js'
-import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
+import { convertAll, runSliced, runSync, stage } from '../data/index.js'
+import type { Data, DataSet, Tensor, TensorLike } from '../data/tensor.js'
+import { callNative, describe, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
 import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.js'
-import { type NativeModel, type NativeTensor, native } from '../native/index.js'
-import { checkOptions, flag, isRecord } from '../options.js'
+import { type CancelFlag, type NativeModel, type NativeTensor, native, type StagedArray } from '../native/index.js'
+import { abortSignal, checkOptions, flag, isRecord } from '../options.js'
 import { cancellable } from './cancel.js'
 import { classWeights } from './classWeight.js'
 import { type CompileOptions, type LossFactors, plan, type TrainPlan, trainSpec } from './compile.js'
@@ -188,7 +188,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
       const weights = { fetch: () => this.#weights?.pull(), tell: () => this.#weights?.push(this.#trained) }
       const model = this as Model
       return await runFit({ model, native: engine, turns, weights, plan: compiled, data, validation, options })
-    })
+    }, options.signal)
   }
 
   /** The loss and then the metrics, averaged over all rows; with `returnDict` by name, such as `{ loss, accuracy }`. Errors as in `fit`. */
@@ -199,13 +199,18 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     checkEvaluate(options)
     const compiled = this.#compiled('evaluate')
     const { signal, sampleWeight, batchSize = defaultBatchSize } = options
-    return await this.#turns.queue('evaluate', 'callbacks', async () => {
-      const engine = this.#engine('evaluate')
-      if (sampleWeight !== undefined) this.#needWeights(engine, 'evaluate')
-      const data = await this.#examples({ x, y, sampleWeight }, signal)
-      const scores = await cancellable(signal, (cancel) => engine.evaluate(data, batchSize, cancel))
-      return options.returnDict ? named(compiled, scores) : scores
-    })
+    return await this.#turns.queue(
+      'evaluate',
+      'callbacks',
+      async () => {
+        const engine = this.#engine('evaluate')
+        if (sampleWeight !== undefined) this.#needWeights(engine, 'evaluate')
+        const data = await this.#examples({ x, y, sampleWeight }, signal)
+        const scores = await this.#cancellable(signal, (cancel) => engine.evaluate(data, batchSize, cancel))
+        return options.returnDict ? named(compiled, scores) : scores
+      },
+      signal,
+    )
   }
 
   /** As `evaluate`, on this thread: for so few rows that waiting would cost more. */
@@ -229,22 +234,34 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   async predict(x: DataSet, options: PredictOptions = {}): Promise<Out> {
     checkPredict(options)
     const { signal, batchSize = defaultBatchSize } = options
-    return await this.#turns.queue('predict', 'callbacks', async () => {
-      const engine = this.#engine('predict')
-      const data = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'), signal)
-      return this.#result(await cancellable(signal, (cancel) => engine.predict(data, batchSize, cancel)))
-    })
+    return await this.#turns.queue(
+      'predict',
+      'callbacks',
+      async () => {
+        const engine = this.#engine('predict')
+        const data = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'), signal)
+        return this.#result(await this.#cancellable(signal, (cancel) => engine.predict(data, batchSize, cancel)))
+      },
+      signal,
+    )
   }
 
   /** @internal As `predict`, for the outputs with these numbers alone. */
   async predictOutputs(x: DataSet, wanted: readonly number[], options: PredictOptions = {}): Promise<Tensor[]> {
     const { signal, batchSize = defaultBatchSize } = options
-    return await this.#turns.queue('predict', 'callbacks', async () => {
-      const engine = this.#engine('predict')
-      const data = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'), signal)
-      const outputs = await cancellable(signal, (cancel) => engine.predict(data, batchSize, cancel, [...wanted]))
-      return outputs.map(asTensor)
-    })
+    return await this.#turns.queue(
+      'predict',
+      'callbacks',
+      async () => {
+        const engine = this.#engine('predict')
+        const data = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'), signal)
+        const outputs = await this.#cancellable(signal, (cancel) =>
+          engine.predict(data, batchSize, cancel, [...wanted]),
+        )
+        return outputs.map(asTensor)
+      },
+      signal,
+    )
   }
 
   /** As `predict`, on this thread: for inputs so small that waiting would cost more. */
@@ -285,22 +302,27 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   ): Promise<Gradients & { readonly states: Record<string, Tensor> }>
   gradients(x: DataSet, target: DataSet | Cotangents, options?: GradientOptions): Promise<Gradients>
   async gradients(x: DataSet, target: DataSet | Cotangents, options: GradientOptions = {}): Promise<Gradients> {
-    checkOptions('gradients', options, { accepted: { states: flag } })
-    const { states = false } = options
+    checkOptions('gradients', options, { accepted: { states: flag, signal: abortSignal } })
+    const { states = false, signal } = options
     const cotangents = isCotangents(target) ? target.cotangents : undefined
     if (cotangents === undefined) this.#compiled('gradients')
-    return await this.#turns.queue('gradients', 'callbacks', async () => {
-      const engine = this.#engine('gradients')
-      const result = await cancellable(undefined, async () => {
-        if (cotangents === undefined) {
-          const examples = await this.#examples({ x, y: target as DataSet, sampleWeight: undefined })
-          return await engine.gradients(examples, undefined, states)
-        }
-        const inputs = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'))
-        return await engine.gradients(inputs, await convertCotangents(this.topology(), cotangents), states)
-      })
-      return gradientsOf(result, this.#modelGraph().graph.weights, states)
-    })
+    return await this.#turns.queue(
+      'gradients',
+      'callbacks',
+      async () => {
+        const engine = this.#engine('gradients')
+        const result = await this.#cancellable(signal, async (cancel) => {
+          if (cotangents === undefined) {
+            const examples = await this.#examples({ x, y: target as DataSet, sampleWeight: undefined }, signal)
+            return await engine.gradients(examples, undefined, states, cancel)
+          }
+          const inputs = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'), signal)
+          return await engine.gradients(inputs, await convertCotangents(this.topology(), cotangents), states, cancel)
+        })
+        return gradientsOf(result, this.#modelGraph().graph.weights, states)
+      },
+      signal,
+    )
   }
 
   /** Copies of all weights, in order. */
@@ -334,6 +356,30 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
       const specs = this.#modelGraph().graph.weights
       writeWeights(engine, specs, weights, indices)
       this.#weights?.push(specs.map((_, index) => indices.includes(index)))
+    })
+  }
+
+  /** @internal As `getWeights`, off this thread. */
+  async copyWeights(): Promise<TensorLike[]> {
+    return await this.#turns.queue('getWeights', 'callbacks', async () => {
+      const copies = await this.#cancellable(undefined, () => this.#engine('getWeights').copyWeights())
+      return this.#modelGraph().graph.weights.map(({ shape }, index) => ({
+        data: copies[index] as Float32Array,
+        shape: [...shape],
+      }))
+    })
+  }
+
+  /** @internal As `setWeights` for what {@link copyWeights} gave, without holding this thread. */
+  async putWeights(weights: readonly TensorLike[]): Promise<void> {
+    await this.#turns.queue('setWeights', 'callbacks', async () => {
+      const staged: (Float32Array | StagedArray)[] = []
+      for (const weight of weights) {
+        const { data, shape } = weight as { data: Float32Array; shape: number[] }
+        staged.push((await runSliced(stage({ data, shape }))).data as Float32Array | StagedArray)
+      }
+      await this.#cancellable(undefined, () => this.#engine('setWeights').putWeights(staged))
+      this.#weights?.push()
     })
   }
 
@@ -413,8 +459,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    */
   async beamSearch(options: BeamSearchOptions): Promise<Hypothesis[][]> {
     checkBeamSearch(options)
-    return await this.#turns.queue('beamSearch', 'callbacks', () =>
-      runBeamSearch(this.#engine('beamSearch'), this.topology(), options),
+    return await this.#turns.queue(
+      'beamSearch',
+      'callbacks',
+      () => runBeamSearch(this.#engine('beamSearch'), this.topology(), options),
+      options.signal,
     )
   }
 
@@ -637,22 +686,29 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     what: 'trainOnBatch' | 'testOnBatch',
     x: DataSet,
     y: DataSet,
-    { sampleWeight, classWeight }: TrainBatchOptions,
+    { sampleWeight, classWeight, signal }: TrainBatchOptions,
   ): Promise<number[]> {
     const compiled = this.#compiled(what)
-    return await this.#turns.queue(what, what === 'trainOnBatch' ? 'never' : 'callbacks', async () => {
-      const engine = this.#engine(what)
-      if (sampleWeight !== undefined) this.#needWeights(engine, what)
-      if (what === 'trainOnBatch') this.#need(engine, false, classWeights(what, compiled, classWeight))
-      const data = await this.#examples({ x, y, sampleWeight })
-      try {
-        return await engine[what](data)
-      } catch (error) {
-        throw fromNative(error)
-      } finally {
-        if (what === 'trainOnBatch') this.#weights?.push(this.#trained)
-      }
-    })
+    return await this.#turns.queue(
+      what,
+      what === 'trainOnBatch' ? 'never' : 'callbacks',
+      async () => {
+        const engine = this.#engine(what)
+        if (sampleWeight !== undefined) this.#needWeights(engine, what)
+        if (what === 'trainOnBatch') this.#need(engine, false, classWeights(what, compiled, classWeight))
+        const data = await this.#examples({ x, y, sampleWeight }, signal)
+        try {
+          return await this.#cancellable(signal, (cancel) => engine[what](data, cancel))
+        } finally {
+          if (what === 'trainOnBatch') this.#weights?.push(this.#trained)
+        }
+      },
+      signal,
+    )
+  }
+
+  #cancellable<T>(signal: AbortSignal | undefined, call: (cancel: CancelFlag) => Promise<T>): Promise<T> {
+    return cancellable(signal, call, (work) => this.#turns.outlived(this.#native, work))
   }
 
   #result(outputs: readonly NativeTensor[]): Out {

@@ -36,6 +36,8 @@ export interface Scores {
 export interface BatchOptions {
   /** A factor for each row's loss. */
   readonly sampleWeight?: Data
+  /** Aborting it makes the call reject with an AbortError; a step whose update has not begun is discarded. */
+  readonly signal?: AbortSignal
 }
 
 /** Options of {@link Model.trainOnBatch}. */
@@ -140,11 +142,13 @@ export const checkEvaluateSync = (options: EvaluateSyncOptions): void =>
 
 /** Checks the options of `testOnBatch`. */
 export const checkTestBatch = (options: BatchOptions): void =>
-  checkOptions('testOnBatch', options, { accepted: { sampleWeight: anything } })
+  checkOptions('testOnBatch', options, { accepted: { sampleWeight: anything, signal: abortSignal } })
 
 /** Checks the options of `trainOnBatch`. */
 export const checkTrainBatch = (options: TrainBatchOptions): void =>
-  checkOptions('trainOnBatch', options, { accepted: { sampleWeight: anything, classWeight: anything } })
+  checkOptions('trainOnBatch', options, {
+    accepted: { sampleWeight: anything, classWeight: anything, signal: abortSignal },
+  })
 
 /** Checks the options of `fit`. */
 export function checkFit(options: FitOptions): void {

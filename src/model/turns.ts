@@ -1,4 +1,6 @@
-import { SeqloomError } from '../errors.js'
+import { AbortError, SeqloomError } from '../errors.js'
+import type { NativeModel } from '../native/index.js'
+import { unlessAborted } from './cancel.js'
 
 /**
  * Who may use a model's native side now, and those of models that share layers with it. Asynchronous calls queue; while `fit` runs all others are refused with `ERR_STATE`, except
@@ -6,7 +8,8 @@ import { SeqloomError } from '../errors.js'
  */
 export class Turns {
   #fitting = false
-  #parked = false
+  /** The callback that the training loop waits for and that may use the model. */
+  #callback: object | undefined
   #waiting = 0
   #tail: Promise<unknown> = Promise.resolve()
   #joined: Turns | undefined
@@ -30,7 +33,7 @@ export class Turns {
 
   /** Refuses a call that the state does not allow. Calls that change what `fit` works on are refused in callbacks, too. */
   check(what: string, during: 'callbacks' | 'never'): void {
-    if (!this.#fitting || (this.#parked && during === 'callbacks')) return
+    if (!this.#fitting || (this.#callback && during === 'callbacks')) return
     throw new SeqloomError(
       'ERR_STATE',
       during === 'callbacks'
@@ -52,13 +55,25 @@ export class Turns {
     return call()
   }
 
-  /** Runs an asynchronous call when those before it have ended. */
-  async queue<T>(what: string, during: 'callbacks' | 'never', call: () => Promise<T>): Promise<T> {
+  /** Runs an asynchronous call when those before it have ended; a signal that is aborted before its turn comes takes it out of the queue. */
+  async queue<T>(
+    what: string,
+    during: 'callbacks' | 'never',
+    call: () => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
     this.check(what, during)
+    if (signal?.aborted) throw new AbortError(signal)
     this.#waiting++
-    const result = this.#tail.then(call)
+    const turn = this.#tail
+    const result = (async () => {
+      await turn
+      if (signal?.aborted) throw new AbortError(signal)
+      return await call()
+    })()
     this.#tail = result.catch(() => undefined)
     try {
+      await unlessAborted(turn, signal)
       return await result
     } finally {
       this.#waiting--
@@ -66,26 +81,35 @@ export class Turns {
   }
 
   /** Runs `fit` when the calls before it have ended. */
-  async fit<T>(call: () => Promise<T>): Promise<T> {
+  async fit<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.check('fit', 'never')
     this.#fitting = true
     try {
-      await this.#tail
+      await unlessAborted(this.#tail, signal)
       return await call()
     } finally {
       this.#fitting = false
+      this.#callback = undefined
     }
+  }
+
+  /** Lets later calls wait for native work that goes on although its call has ended. */
+  outlived(engine: NativeModel | undefined, work: Promise<unknown>): void {
+    engine?.forsake()
+    const ended = work.catch(() => undefined)
+    this.#tail = Promise.all([this.#tail, ended])
   }
 
   /** Lets a callback use the model, until it has ended and so have the calls that it began. */
   async park(callback: () => unknown): Promise<void> {
-    this.#parked = true
+    const own = {}
+    this.#callback = own
     try {
       await callback()
     } finally {
-      // Calls that the callback did not await could otherwise meet the training loop.
-      while (this.#waiting > 0) await this.#tail
-      this.#parked = false
+      // Calls that the callback did not await could otherwise meet the training loop, unless that has ended without the callback.
+      while (this.#callback === own && this.#waiting > 0) await this.#tail
+      if (this.#callback === own) this.#callback = undefined
     }
   }
 }

@@ -70,7 +70,7 @@ export declare class NativeModel {
    *
    * Errors: as `evaluate`.
    */
-  gradients(inputs: NativeTensor[], cotangents: Array<NativeTensor | null> | undefined, states: boolean): Promise<NativeGradients>
+  gradients(inputs: NativeTensor[], cotangents: Array<NativeTensor | null> | undefined, states: boolean, cancel?: CancelFlag): Promise<NativeGradients>
   /**
    * Trains. `data` is the model's inputs, then targets, then sample weights. At `epochBegin`, `checkpoint` and
    * `epochEnd` the loop waits for `resume`; batches are reported without waiting, the newest where several are due.
@@ -106,7 +106,8 @@ export declare class NativeModel {
    */
   generate(prompt: Int32Array, maxTokens: number, optionsJson: string): NativeGenerator
   /**
-   * Builds a model from the JSON of its graph; `seed` keys its weights and everything random.
+   * Builds a model from the JSON of its graph; `seed` keys its weights and everything random. Weights get their first values when
+   * they are first needed, on the thread that needs them.
    *
    * Errors: `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION` for a wrong graph, `ERR_MEMORY`.
    */
@@ -171,6 +172,22 @@ export declare class NativeModel {
    * Errors: `ERR_STATE` before `compile`.
    */
   learningRate(): number
+  /** Ends a `fit` that runs, also while it waits for `resume`: it rejects with `ABORTED`. */
+  interrupt(): void
+  /** Tells that nobody waits any longer for the call that was cancelled: until it has ended, synchronous calls wait for that. */
+  forsake(): void
+  /**
+   * Copies of all weights, made on another thread.
+   *
+   * Errors: `ERR_MEMORY`.
+   */
+  copyWeights(): Promise<Float32Array[]>
+  /**
+   * Replaces all weights, or none if one does not fit, on another thread.
+   *
+   * Errors: as `setWeights`.
+   */
+  putWeights(weights: Array<Float32Array | StagedArray>): Promise<void>
   /** Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is `ERR_STATE`. */
   free(): void
   /**

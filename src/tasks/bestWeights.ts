@@ -4,8 +4,8 @@ import type { Keep } from './division.js'
 
 /** What has weights. */
 interface Weighted {
-  getWeights(): TensorLike[]
-  setWeights(weights: readonly TensorLike[]): void
+  copyWeights(): Promise<TensorLike[]>
+  putWeights(weights: readonly TensorLike[]): Promise<void>
 }
 
 /** Keeps the weights of the epoch with the lowest cost so far (of equals, the one with the lowest next cost), or of the last epoch that has ended. */
@@ -27,13 +27,13 @@ export class BestWeights {
   }
 
   /** Remembers the model's weights if this epoch is the one to keep so far. */
-  offer(epoch: number, costs: readonly number[]): void {
+  async offer(epoch: number, costs: readonly number[]): Promise<void> {
     const different = costs.findIndex((cost, index) => cost !== this.#costs[index])
     const [cost, least = Number.POSITIVE_INFINITY] = [costs[different], this.#costs[different]]
     if (this.#keep === 'best' && !(cost !== undefined && cost < least)) return
+    this.#weights = await this.#model.copyWeights()
     this.#costs = costs
     this.#epoch = epoch
-    this.#weights = this.#model.getWeights()
   }
 
   /** What a backup of the training keeps. */
@@ -52,8 +52,8 @@ export class BestWeights {
   }
 
   /** Puts the weights that are kept back into the model, if an epoch has ended; returns whether one has. */
-  restore(): boolean {
-    if (this.#weights) this.#model.setWeights(this.#weights)
+  async restore(): Promise<boolean> {
+    if (this.#weights) await this.#model.putWeights(this.#weights)
     return this.#weights !== undefined
   }
 }

@@ -19,7 +19,7 @@ export function reports(total: number, settings: ReportSettings, best: BestWeigh
     async onEpochEnd(index, logs) {
       const { val_loss: valLoss, val_accuracy: valAccuracy } = logs
       const epoch = index + 1
-      best.offer(epoch, [-(valAccuracy ?? logs.accuracy ?? 0), valLoss ?? value(logs, 'loss')])
+      await best.offer(epoch, [-(valAccuracy ?? logs.accuracy ?? 0), valLoss ?? value(logs, 'loss')])
       const ended: ClassifierEpoch = {
         ...{ epoch, epochs, ...measured(logs) },
         ...(valLoss !== undefined && { valLoss }),

@@ -22,7 +22,7 @@ export function decoderReports(
       const { words_perplexity: perplexity = Number.NaN, val_words_perplexity: validation, seconds = Number.NaN } = logs
       const epoch = index + 1
       const [loss, valLoss] = [Math.log(perplexity), validation === undefined ? undefined : Math.log(validation)]
-      best.offer(epoch, [valLoss ?? loss])
+      await best.offer(epoch, [valLoss ?? loss])
       const ended: TaskEpoch = {
         ...{ epoch, epochs, loss, seconds, best: best.epoch ?? epoch },
         ...(valLoss !== undefined && { valLoss }),

@@ -17,7 +17,7 @@ export function generatorReports(rows: number, settings: ReportedTraining, best:
       const { val_loss: valLoss } = logs
       const epoch = index + 1
       const loss = value(logs, 'loss')
-      best.offer(epoch, [valLoss ?? loss])
+      await best.offer(epoch, [valLoss ?? loss])
       const seconds = value(logs, 'seconds')
       await onEpoch?.({
         ...{ epoch, epochs, loss, seconds },

@@ -8,7 +8,7 @@ import type { TaskParts } from './served.js'
 
 /** What is trained. */
 export interface Trainee extends TaskParts {
-  readonly model: Pick<Model, 'compile' | 'fit' | 'getWeights' | 'setWeights' | 'clone' | 'dispose'>
+  readonly model: Pick<Model, 'compile' | 'fit' | 'copyWeights' | 'putWeights' | 'clone' | 'dispose'>
   /** Whether the model got the weights of an earlier step back, to which its optimizer's state does not belong; default false. */
   restored?: boolean
 }
@@ -39,6 +39,6 @@ export async function keepBest(
   } finally {
     trainee.learned = best.epoch !== undefined
     // The last epoch's weights are those of a training that came to its end.
-    if (restoreBest && !(ended && keep === 'last')) trainee.restored = best.restore()
+    if (restoreBest && !(ended && keep === 'last')) trainee.restored = await best.restore()
   }
 }

@@ -10,3 +10,17 @@ it('keeps resident memory within 10% over 2,000 steps and 500 models built and d
   )
   expect(after / before).toBeLessThan(1.1)
 }, 300_000)
+
+it.each([
+  ['sessions', 200],
+  ['models', 150],
+])(
+  'frees %s that are dropped in a loop without a turn of the event loop',
+  async (kind, count) => {
+    // Each takes about ten megabytes; what the garbage collector has not found yet may be some hundred.
+    const few = await runProgram<{ most: number }>('dropped.mjs', [kind, '4', '512'])
+    const many = await runProgram<{ most: number }>('dropped.mjs', [kind, String(count), '512'])
+    expect((many.most - few.most) / 2 ** 20).toBeLessThan(800)
+  },
+  60_000,
+)

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { native } from '../../src/native/index.js'
 // @ts-expect-error plain JavaScript, so that workers and child processes can load it too
-import { compiled, rows, trainOn } from '../helpers/nativeModel.mjs'
+import { compiled, graph, rows, training, trainOn } from '../helpers/nativeModel.mjs'
 
 const run = promisify(execFile)
 const program = (name: string) => fileURLToPath(new URL(`../helpers/programs/${name}.mjs`, import.meta.url))
@@ -184,6 +184,19 @@ describe('a model that works', () => {
     })
     expect(types).toEqual(['epochBegin', 'epochEnd', 'epochBegin', 'epochEnd'])
     expect(await Promise.all(asked)).toHaveLength(8)
+  })
+
+  it('passes events on whatever the names of the metrics are', async () => {
+    const model = new native.NativeModel(graph, 1)
+    const names = ['a\0b', '', 'ünïcödé 👍']
+    const spec = JSON.parse(training)
+    model.compile(JSON.stringify({ ...spec, metrics: names.map((name) => ({ name, output: 1 })) }), '{"kind":"sgd"}')
+    const seen: string[][] = []
+    await model.fit(rows(8), null, '{"epochs":1}', undefined, (event: { type: string }) => {
+      if (event.type === 'epochEnd') seen.push(Object.keys(event))
+      if (event.type !== 'batchEnd') model.resume(false)
+    })
+    expect(seen).toEqual([['loss', ...names, 'epoch', 'seconds', 'type']])
   })
 
   it('rejects fit with what the callback throws', async () => {

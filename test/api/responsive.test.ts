@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
-import { layers, optimizers, sequential, tensor } from 'seqloom'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { callbacks, layers, optimizers, sequential, tensor } from 'seqloom'
 import { describe, expect, it } from 'vitest'
 import { wave } from '../helpers/models.js'
 
@@ -57,6 +58,48 @@ async function abortTime(start: (signal: AbortSignal) => Promise<unknown>, wait:
   expect(error.name, error.message).toBe('AbortError')
   return taken
 }
+
+/** The longest time that the event loop was held, in milliseconds, while `work` went on. */
+async function longestDelay(work: () => Promise<unknown>): Promise<number> {
+  const histogram = monitorEventLoopDelay({ resolution: 1 })
+  histogram.enable()
+  await sleep(5)
+  histogram.reset()
+  await work()
+  await sleep(5)
+  histogram.disable()
+  return histogram.max / 1e6
+}
+
+/** The most that one turn of the event loop may be late, where nothing that grows with the model is done on its thread. */
+const turnBound = 60
+
+describe('the event loop stays free', () => {
+  const wide = () => {
+    const m = sequential([layers.lstm({ units: 1024, inputShape: [null, 16] }), layers.dense({ units: 1 })], {
+      seed: 1,
+    })
+    m.compile({ optimizer: 'sgd', loss: 'mse' })
+    return m
+  }
+  const [x, y] = [tensor(wave(2 * 16), [2, 1, 16]), tensor(new Float32Array(2), [2, 1])]
+
+  it('while the first weights are drawn', async () => {
+    const delay = await best(turnBound, () => {
+      const m = wide()
+      return longestDelay(() => m.predict(x))
+    })
+    expect(delay).toBeLessThan(turnBound)
+  }, 60_000)
+
+  it('while the best weights are kept and put back', async () => {
+    const m = wide()
+    await m.predict(x)
+    const stop = callbacks.earlyStopping({ monitor: 'loss', patience: 5, restoreBestWeights: true })
+    const delay = await best(turnBound, () => longestDelay(() => m.fit(x, y, { epochs: 3, callbacks: stop })))
+    expect(delay).toBeLessThan(turnBound)
+  }, 60_000)
+})
 
 describe('while fit runs', () => {
   it.each([

@@ -32,8 +32,8 @@ enum Fitting {
     },
 }
 
-/// Part of a queue of calls.
-pub(crate) type Work = Box<dyn FnOnce() -> Announcement + Send>;
+/// Part of a queue of calls. It is told why, if no thread can be had for it; then it only says so.
+pub(crate) type Work = Box<dyn FnOnce(Outcome<()>) -> Announcement + Send>;
 
 struct Control {
     fitting: Fitting,
@@ -45,6 +45,10 @@ struct Control {
     active: bool,
     /// Promises of calls outside `fit` that have not settled: to JavaScript, a call lasts until then.
     unsettled: usize,
+    /// Whether a call that was cancelled goes on although JavaScript no longer waits for it.
+    forsaken: bool,
+    /// Cancels the call that a parked `fit` serves last: it ends with the `fit`.
+    served: Option<Arc<AtomicBool>>,
 }
 
 /// A model shared by JavaScript and the threads that work on it.
@@ -64,7 +68,7 @@ struct Memory {
 
 impl Control {
     fn interrupt(&self) {
-        if let Some(cancel) = &self.cancel {
+        for cancel in self.cancel.iter().chain(&self.served) {
             cancel.store(true, Ordering::Release);
         }
         if let Fitting::Parked { sender, .. } = &self.fitting {
@@ -96,6 +100,8 @@ impl Shared {
                 waiting: VecDeque::new(),
                 active: false,
                 unsettled: 0,
+                forsaken: false,
+                served: None,
             }),
             memory: Memory::default(),
         };
@@ -115,7 +121,14 @@ impl Shared {
         &self,
         body: impl FnOnce(&mut Trainer) -> Outcome<T> + Send + 'static,
     ) -> Outcome<T> {
-        let control = self.control();
+        let mut control = self.control();
+        while control.forsaken && (control.active || !matches!(control.fitting, Fitting::No)) {
+            drop(control);
+            // It was cancelled, so this does not take long.
+            drop(self.trainer.lock());
+            std::thread::yield_now();
+            control = self.control();
+        }
         match &control.fitting {
             _ if control.freed => Err(freed()),
             Fitting::Running | Fitting::Parked { open: false, .. } => Err(fitting()),
@@ -129,7 +142,7 @@ impl Shared {
                 result.recv().map_err(|_| fitting())?
             }
             // What waits goes first, whether or not its thread has begun.
-            Fitting::No if control.active || control.unsettled > 0 => Err(busy()),
+            Fitting::No if control.active || (control.unsettled > 0 && !control.forsaken) => Err(busy()),
             Fitting::No => {
                 drop(control);
                 match self.trainer.try_lock() {
@@ -139,6 +152,17 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// [`Self::now`] for what reads the weights, which are drawn first if nothing has needed them before.
+    pub(crate) fn now_drawn<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Trainer) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        self.now(|trainer| {
+            trainer.draw(&AtomicBool::new(false))?;
+            body(trainer)
+        })
     }
 
     fn with<T>(
@@ -156,14 +180,18 @@ impl Shared {
         }
     }
 
-    /// Uses the model on another thread, after the calls before; the promise settles with the result. `cancel` is set if
-    /// the environment ends first.
+    /// Uses the model, its weights drawn, on another thread, after the calls before; the promise settles with the result. `cancel`
+    /// is set if the environment ends first.
     pub(crate) fn later<'env, T: ToNapiValue + Send + 'static>(
         self: &Arc<Self>,
         env: &'env Env,
         cancel: Arc<AtomicBool>,
         body: impl FnOnce(&mut Trainer, &AtomicBool) -> Outcome<T> + Send + 'static,
     ) -> Outcome<Object<'env>> {
+        let body = |trainer: &mut Trainer, cancel: &AtomicBool| {
+            trainer.draw(cancel)?;
+            body(trainer, cancel)
+        };
         let mut control = self.control();
         if control.freed {
             return Err(freed());
@@ -178,12 +206,17 @@ impl Shared {
         let settle = move |outcome| {
             settler.settle(move |env| {
                 if !parked {
-                    reporter.control().unsettled -= 1;
+                    let mut control = reporter.control();
+                    control.unsettled -= 1;
+                    control.forsaken &= control.unsettled > 0;
                 }
                 reporter.report(&env);
                 job::verdict(outcome, env)
             })
         };
+        if parked {
+            control.served = Some(Arc::clone(&cancel));
+        }
         if let Fitting::Parked { sender, .. } = &control.fitting {
             let request: Request = Box::new(move |trainer| settle(caught(|| body(trainer, &cancel)))());
             sender.send(Message::Serve(request)).map_err(|_| fitting())?;
@@ -191,17 +224,16 @@ impl Shared {
         }
         control.unsettled += 1;
         let shared = Arc::clone(self);
-        let work = move || settle(caught(|| shared.wait(|trainer| body(trainer, &cancel))));
-        if let Err(failure) = self.enqueue(control, Box::new(work)) {
-            self.control().unsettled -= 1;
-            return Err(failure);
-        }
+        let work = move |granted: Outcome<()>| {
+            settle(granted.and_then(|()| caught(|| shared.wait(|trainer| body(trainer, &cancel)))))
+        };
+        self.enqueue(control, Box::new(work));
         Ok(promise)
     }
 
     /// Runs `work` on another thread, after what was asked for before.
-    pub(crate) fn enqueue_last(self: &Arc<Self>, work: Work) -> Outcome<()> {
-        self.enqueue(self.control(), work)
+    pub(crate) fn enqueue_last(self: &Arc<Self>, work: Work) {
+        self.enqueue(self.control(), work);
     }
 
     /// Uses the model when it is there; only for threads of the engine.
@@ -210,20 +242,26 @@ impl Shared {
         self.with(&mut trainer, body)
     }
 
-    fn enqueue(self: &Arc<Self>, mut control: MutexGuard<'_, Control>, work: Work) -> Outcome<()> {
+    fn enqueue(self: &Arc<Self>, mut control: MutexGuard<'_, Control>, work: Work) {
         if control.active {
             control.waiting.push_back(work);
-            return Ok(());
+            return;
         }
-        let thread = Thread::take()?;
-        control.active = true;
+        let thread = Thread::take();
+        control.active = thread.is_ok();
+        // What the work holds may need `control` when it is dropped.
         drop(control);
-        let shared = Arc::clone(self);
-        thread.run(move || shared.work_off(work))
+        match thread {
+            Ok(thread) => {
+                let shared = Arc::clone(self);
+                thread.run(move || shared.work_off(work));
+            }
+            Err(failure) => work(Err(failure))(),
+        }
     }
 
     fn work_off(&self, first: Work) -> Announcement {
-        let mut announce = first();
+        let mut announce = first(Ok(()));
         loop {
             let next = {
                 let mut control = self.control();
@@ -233,7 +271,7 @@ impl Shared {
             match next {
                 Some(work) => {
                     announce();
-                    announce = work();
+                    announce = work(Ok(()));
                 }
                 None => return announce,
             }
@@ -249,14 +287,35 @@ impl Shared {
             Ok(mut trainer) => self.discard(&mut trainer),
             Err(_) => {
                 let shared = Arc::clone(self);
-                let work = move || {
-                    shared.discard(&mut shared.trainer.lock().unwrap_or_else(PoisonError::into_inner));
+                let work = move |granted: Outcome<()>| {
+                    // Without a thread the memory is released with the JavaScript object.
+                    if granted.is_ok() {
+                        shared.discard(&mut shared.trainer.lock().unwrap_or_else(PoisonError::into_inner));
+                    }
                     Box::new(|| {}) as Announcement
                 };
-                // Without a thread the memory is released with the JavaScript object.
-                let _ = self.enqueue(control, Box::new(work));
+                self.enqueue(control, Box::new(work));
             }
         }
+    }
+
+    /// Drops the model if nothing is going on; for a model that nobody can use any more.
+    pub(crate) fn let_go(&self, env: &Env) {
+        let mut control = self.control();
+        if !matches!(control.fitting, Fitting::No) || control.active || control.unsettled > 0 {
+            return;
+        }
+        if let Ok(mut trainer) = self.trainer.try_lock() {
+            control.freed = true;
+            self.discard(&mut trainer);
+        }
+        drop(control);
+        self.report(env);
+    }
+
+    /// Bytes that the model holds.
+    pub(crate) fn held(&self) -> usize {
+        usize::try_from(self.memory.held.load(Ordering::Acquire)).unwrap_or(0)
     }
 
     fn discard(&self, trainer: &mut Option<Trainer>) {
@@ -301,6 +360,11 @@ impl Shared {
     /// Cancels the `fit` that runs, if any does, and wakes it if it waits.
     pub(crate) fn interrupt(&self) {
         self.control().interrupt();
+    }
+
+    /// Lets synchronous calls wait for the call that was cancelled instead of refusing them.
+    pub(crate) fn forsake(&self) {
+        self.control().forsaken = true;
     }
 
     /// Tells the garbage collector how much memory the model holds now.
@@ -352,6 +416,8 @@ impl Drop for FitGuard {
         let mut control = self.shared.control();
         control.fitting = Fitting::No;
         control.cancel = None;
+        control.served = None;
+        control.forsaken &= control.unsettled > 0;
     }
 }
 
@@ -379,7 +445,11 @@ impl Parked<'_> {
     /// Ends the waiting; what was asked before is answered.
     pub(crate) fn leave(self, trainer: &mut Trainer) {
         // Messages are sent with `control` locked: after this none can come.
-        self.shared.control().fitting = Fitting::Running;
+        {
+            let mut control = self.shared.control();
+            control.fitting = Fitting::Running;
+            control.served = None;
+        }
         for message in self.messages.try_iter() {
             if let Message::Serve(request) = message {
                 self.answer(trainer, request);

@@ -1,9 +1,9 @@
 //! Results as typed arrays: over the engine's own memory where that is worth it, else copies in JavaScript's.
 
-use crate::error::Outcome;
+use crate::error::{Failure, Outcome};
 use napi::bindgen_prelude::{ToNapiValue, TypeName, TypedArrayType, ValueType};
-use napi::{check_status, sys};
-use seqloom_graph::{Buffer, TensorData};
+use napi::{Env, check_status, sys};
+use seqloom_graph::{Buffer, TensorData, room_for};
 use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,8 +16,8 @@ const WORTH_SHARING: usize = 512 << 10;
 /// The same for a synchronous call: during a loop of them no memory comes back at all (70 to 100 µs a call at 256 KiB).
 const WORTH_SHARING_AT_ONCE: usize = 2 << 20;
 
-/// Most bytes that JavaScript may hold of the engine's memory. Node.js gives such memory back only between two turns of
-/// the event loop: without a bound, a loop of synchronous calls would fill the machine with garbage.
+/// Most bytes that JavaScript may hold of the engine's memory when a synchronous call adds to it. Node.js gives such memory back
+/// only between two turns of the event loop: without a bound, a loop of such calls would fill the machine with garbage.
 const MOST_SHARED: usize = 256 << 20;
 
 /// Bytes of the engine's memory that JavaScript holds.
@@ -94,8 +94,11 @@ unsafe fn shared(
     worth_sharing: usize,
 ) -> napi::Result<Option<sys::napi_value>> {
     let bytes = size_of_val(&data[..]);
-    // What is larger than all others together is not worth a second copy.
-    let full = bytes < MOST_SHARED && SHARED.load(Ordering::Relaxed) >= MOST_SHARED;
+    // What is larger than all others together is not worth a second copy. Between the results of asynchronous calls the event loop
+    // turns.
+    let full = worth_sharing == WORTH_SHARING_AT_ONCE
+        && bytes < MOST_SHARED
+        && SHARED.load(Ordering::Relaxed) >= MOST_SHARED;
     if bytes < worth_sharing || full {
         return Ok(None);
     }
@@ -139,6 +142,9 @@ unsafe extern "C" fn release(_: sys::napi_env, _: *mut c_void, held: *mut c_void
 /// `env` is the environment of the callback under way.
 unsafe fn copied<T: Copy>(env: sys::napi_env, data: &[T]) -> napi::Result<sys::napi_value> {
     let (mut value, mut target) = (null_mut(), null_mut());
+    // JavaScript's own memory ends the process where there is none.
+    room_for(size_of_val(data), "The results")
+        .map_err(|error| Failure::from(error).into_rejection(Env::from_raw(env)))?;
     // SAFETY: the out-pointers are valid for the call; the new memory has room for all of `data`, and nobody else has it.
     unsafe {
         let status = sys::napi_create_arraybuffer(env, size_of_val(data), &mut target, &mut value);

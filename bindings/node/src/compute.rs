@@ -7,13 +7,12 @@ use crate::model::{NativeGradients, NativeModel, NativeStateGradient};
 use crate::session::NativeSession;
 use crate::tensor::{self, NativeTensor};
 use crate::{argument, cancel, fit};
-use napi::bindgen_prelude::{Object, Unknown};
+use napi::bindgen_prelude::{ClassInstance, Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::{Blueprint, Generator, SamplingOptions};
 use seqloom_graph::train::{FitOptions, Trainer};
 use seqloom_graph::{HostTensor, StateGradient, TensorData};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 #[napi]
@@ -34,7 +33,7 @@ impl NativeModel {
             let never = AtomicBool::new(false);
             let outputs = self
                 .shared
-                .now(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never, &mut |_| {})?))?;
+                .now_drawn(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never, &mut |_| {})?))?;
             self.shared.report(env);
             Ok(outputs.into_iter().map(NativeTensor::at_once).collect())
         })
@@ -110,7 +109,7 @@ impl NativeModel {
         guard(|| {
             let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
-            let scores = self.shared.now(move |trainer| {
+            let scores = self.shared.now_drawn(move |trainer| {
                 Ok(trainer.evaluate(&inputs, batch_size, &AtomicBool::new(false))?)
             })?;
             self.shared.report(env);
@@ -166,7 +165,7 @@ impl NativeModel {
     /// Errors: as `evaluate`.
     #[napi(
         catch_unwind,
-        ts_args_type = "inputs: NativeTensor[], cotangents: Array<NativeTensor | null> | undefined, states: boolean",
+        ts_args_type = "inputs: NativeTensor[], cotangents: Array<NativeTensor | null> | undefined, states: boolean, cancel?: CancelFlag",
         ts_return_type = "Promise<NativeGradients>"
     )]
     pub fn gradients<'env>(
@@ -175,6 +174,7 @@ impl NativeModel {
         inputs: Unknown<'env>,
         cotangents: Unknown<'env>,
         states: Unknown<'env>,
+        cancel: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let inputs = tensor::read_list(&inputs, "inputs")?;
@@ -186,7 +186,7 @@ impl NativeModel {
                 })?)
             };
             let states = argument::boolean(&states, "states")?;
-            self.shared.later(env, Arc::default(), move |trainer, cancel| {
+            self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
                 let result = match &cotangents {
                     Some(cotangents) => trainer.output_gradients(&inputs, cotangents, states, cancel)?,
                     None => trainer.loss_gradients(&inputs, states, cancel)?,
@@ -257,19 +257,23 @@ impl NativeModel {
         guard(|| self.shared.resume(argument::boolean(&stop, "stop")?))
     }
 
-    /// Runs the model one step at a time, with copies of its present weights: input `step` comes step by step, `constants` are all
+    /// Runs the model one step at a time, with a copy of its present weights: input `step` comes step by step, `constants` are all
     /// others, in order.
     ///
     /// Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_STATE` if the
     /// model is busy.
-    #[napi(catch_unwind, ts_args_type = "batchSize: number, step?: number, constants?: NativeTensor[]")]
-    pub fn session(
+    #[napi(
+        catch_unwind,
+        ts_args_type = "batchSize: number, step?: number, constants?: NativeTensor[]",
+        ts_return_type = "NativeSession"
+    )]
+    pub fn session<'env>(
         &self,
-        env: &Env,
-        batch_size: Unknown<'_>,
-        step: Unknown<'_>,
-        constants: Unknown<'_>,
-    ) -> Result<NativeSession, ErrorCode> {
+        env: &'env Env,
+        batch_size: Unknown<'env>,
+        step: Unknown<'env>,
+        constants: Unknown<'env>,
+    ) -> Result<ClassInstance<'env, NativeSession>, ErrorCode> {
         guard(|| {
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
             let step = if argument::is_missing(&step) { 0 } else { argument::integer(&step, "step", 0)? };
@@ -278,11 +282,12 @@ impl NativeModel {
             } else {
                 tensor::read_list(&constants, "constants")?
             };
-            let session = self.shared.now(move |trainer| {
-                let mut blueprint = Blueprint::new(trainer.spec(), trainer.parameters(), step)?;
+            let session = self.shared.now_drawn(move |trainer| {
+                let parameters = trainer.shared_parameters()?;
+                let mut blueprint = Blueprint::sharing(trainer.spec(), parameters, step)?;
                 Ok(blueprint.session(batch_size, &constants)?)
             })?;
-            Ok(NativeSession::new(env, session))
+            NativeSession::made(env, session)
         })
     }
 }
@@ -293,22 +298,26 @@ impl NativeModel {
     ///
     /// Errors: `ERR_UNSUPPORTED` for models that cannot stream or read no tokens; `ERR_DATA`; `ERR_OPTION`; `ERR_STATE`
     /// if the model is busy.
-    #[napi(catch_unwind, ts_args_type = "prompt: Int32Array, maxTokens: number, optionsJson: string")]
-    pub fn generate(
+    #[napi(
+        catch_unwind,
+        ts_args_type = "prompt: Int32Array, maxTokens: number, optionsJson: string",
+        ts_return_type = "NativeGenerator"
+    )]
+    pub fn generate<'env>(
         &self,
-        env: &Env,
-        prompt: Unknown<'_>,
-        max_tokens: Unknown<'_>,
-        options_json: Unknown<'_>,
-    ) -> Result<NativeGenerator, ErrorCode> {
+        env: &'env Env,
+        prompt: Unknown<'env>,
+        max_tokens: Unknown<'env>,
+        options_json: Unknown<'env>,
+    ) -> Result<ClassInstance<'env, NativeGenerator>, ErrorCode> {
         guard(|| {
             let prompt = argument::elements::<i32>(&prompt, "prompt")?;
             let most = argument::integer(&max_tokens, "maxTokens", 1)?;
             let options = SamplingOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
-            let generator = self.shared.now(move |trainer| {
+            let generator = self.shared.now_drawn(move |trainer| {
                 Ok(Generator::new(trainer.spec(), trainer.parameters(), &prompt, most, options)?)
             })?;
-            Ok(NativeGenerator::new(env, generator))
+            NativeGenerator::made(env, generator)
         })
     }
 }

@@ -23,53 +23,85 @@ fn lock<T>(slot: &Mutex<T>) -> MutexGuard<'_, T> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An event as a JavaScript object: `type`, the numbers of its place, and every loss and metric by name. `null` stands
-/// for one that a later one has overtaken.
-struct JsEvent(Option<Event>);
+/// An event on its way to JavaScript; none where a later one has overtaken it.
+struct JsEvent {
+    event: Option<Event>,
+    trouble: Trouble,
+}
 
 impl ToNapiValue for JsEvent {
     unsafe fn to_napi_value(env: sys::napi_env, event: Self) -> napi::Result<sys::napi_value> {
+        let Self { event, trouble } = event;
         let env = Env::from_raw(env);
-        let mut object = Object::new(&env)?;
-        let mut set_all = |kind: &str, places: &[(&str, f64)], logs: &[(String, f64)]| {
-            for (name, value) in logs {
-                object.set_named_property(name, *value)?;
-            }
-            for (name, value) in places {
-                object.set_named_property(name, *value)?;
-            }
-            object.set_named_property("type", kind)
-        };
-        match event.0 {
-            None => set_all("overtaken", &[], &[])?,
-            Some(Event::EpochBegin { epoch }) => set_all("epochBegin", &[("epoch", epoch as f64)], &[])?,
-            Some(Event::BatchEnd { epoch, batch, batches, size, logs, seconds }) => set_all(
-                "batchEnd",
-                &[
-                    ("epoch", epoch as f64),
-                    ("batch", batch as f64),
-                    ("batches", batches as f64),
-                    ("size", size as f64),
-                    ("seconds", seconds),
-                ],
-                &logs,
-            )?,
-            Some(Event::Checkpoint { epoch }) => set_all("checkpoint", &[("epoch", epoch as f64)], &[])?,
-            Some(Event::EpochEnd { epoch, seconds, logs }) => {
-                set_all("epochEnd", &[("epoch", epoch as f64), ("seconds", seconds)], &logs)?;
-            }
-        }
+        // An error here would reach the process as an exception that nobody catches, and the loop would wait for ever.
+        let object = object_of(&env, event).or_else(|error| {
+            trouble.report(error);
+            object_of(&env, None)
+        });
         // SAFETY: `env` is the environment that the object was made in.
-        unsafe { Object::to_napi_value(env.raw(), object) }
+        object.and_then(|object| unsafe { Object::to_napi_value(env.raw(), object) }).or_else(|error| {
+            trouble.report(error);
+            // SAFETY: as above.
+            unsafe { <()>::to_napi_value(env.raw(), ()) }
+        })
+    }
+}
+
+/// An event as a JavaScript object: `type`, the numbers of its place, and every loss and metric by name.
+fn object_of(env: &Env, event: Option<Event>) -> napi::Result<Object<'_>> {
+    let mut object = Object::new(env)?;
+    // Names are anything that a string can be; property names of Node-API end at a zero.
+    let mut set_all = |kind: &str, places: &[(&str, f64)], logs: &[(String, f64)]| {
+        for (name, value) in logs {
+            object.set_property(env.create_string(name)?, env.create_double(*value)?)?;
+        }
+        for (name, value) in places {
+            object.set_named_property(name, *value)?;
+        }
+        object.set_named_property("type", kind)
+    };
+    match event {
+        None => set_all("overtaken", &[], &[])?,
+        Some(Event::EpochBegin { epoch }) => set_all("epochBegin", &[("epoch", epoch as f64)], &[])?,
+        Some(Event::BatchEnd { epoch, batch, batches, size, logs, seconds }) => set_all(
+            "batchEnd",
+            &[
+                ("epoch", epoch as f64),
+                ("batch", batch as f64),
+                ("batches", batches as f64),
+                ("size", size as f64),
+                ("seconds", seconds),
+            ],
+            &logs,
+        )?,
+        Some(Event::Checkpoint { epoch }) => set_all("checkpoint", &[("epoch", epoch as f64)], &[])?,
+        Some(Event::EpochEnd { epoch, seconds, logs }) => {
+            set_all("epochEnd", &[("epoch", epoch as f64), ("seconds", seconds)], &logs)?;
+        }
+    }
+    Ok(object)
+}
+
+/// What went wrong on JavaScript's side of a `fit`, which ends it.
+#[derive(Clone)]
+struct Trouble {
+    thrown: Arc<Mutex<Option<napi::Error>>>,
+    shared: Arc<Shared>,
+}
+
+impl Trouble {
+    /// Ends the loop; the promise rejects with the first error.
+    fn report(&self, error: napi::Error) {
+        lock(&self.thrown).get_or_insert(error);
+        self.shared.interrupt();
     }
 }
 
 /// The way from the loop to JavaScript.
 struct Events {
     callback: Callback,
-    shared: Arc<Shared>,
     latest_batch: Slot,
-    thrown: Arc<Mutex<Option<napi::Error>>>,
+    trouble: Trouble,
 }
 
 impl Events {
@@ -77,27 +109,23 @@ impl Events {
         function: &Function<'_, Unknown<'static>, Unknown<'static>>,
         shared: &Arc<Shared>,
     ) -> Outcome<Self> {
+        let trouble = Trouble { thrown: Arc::default(), shared: Arc::clone(shared) };
         let callback = function
             .build_threadsafe_function::<Slot>()
             .callee_handled::<false>()
             .weak::<true>()
             .max_queue_size::<QUEUE>()
             .build_callback({
-                let shared = Arc::clone(shared);
+                let trouble = trouble.clone();
                 move |context| {
                     let event = lock(&context.value).take();
                     if !matches!(event, Some(Event::BatchEnd { .. })) {
-                        shared.open();
+                        trouble.shared.open();
                     }
-                    Ok(JsEvent(event))
+                    Ok(JsEvent { event, trouble: trouble.clone() })
                 }
             })?;
-        Ok(Self {
-            callback,
-            shared: Arc::clone(shared),
-            latest_batch: Slot::default(),
-            thrown: Arc::default(),
-        })
+        Ok(Self { callback, latest_batch: Slot::default(), trouble })
     }
 
     /// Passes an event on; at all but a batch's, waits for `resume` and serves calls meanwhile.
@@ -117,22 +145,20 @@ impl Events {
         } else {
             // The environment is going away: nobody is left to answer.
             parked.leave(trainer);
-            self.shared.interrupt();
+            self.trouble.shared.interrupt();
             true
         };
         if stop { Control::Stop } else { Control::Continue }
     }
 
     fn call(&self, slot: Slot) -> bool {
-        let thrown = Arc::clone(&self.thrown);
-        let shared = Arc::clone(&self.shared);
+        let trouble = self.trouble.clone();
         let status = self.callback.call_with_return_value(
             slot,
             ThreadsafeFunctionCallMode::NonBlocking,
             move |returned, _| {
                 if let Err(error) = returned {
-                    *lock(&thrown) = Some(error);
-                    shared.interrupt();
+                    trouble.report(error);
                 }
                 Ok(())
             },
@@ -156,11 +182,15 @@ pub(crate) fn start<'env>(
     let events = Events::new(on_event, shared)?;
     let interrupted = Arc::clone(shared);
     let (settler, promise) = job::promise(env, Box::new(move || interrupted.interrupt()))?;
-    let (owner, cancel, thrown) = (Arc::clone(shared), Arc::clone(cancel), Arc::clone(&events.thrown));
-    shared.enqueue_last(Box::new(move || {
-        let outcome = caught(|| {
-            owner.wait(|trainer| {
-                body(trainer, &cancel, &mut |trainer, event| events.handle(&fit, trainer, event))
+    let (owner, cancel, thrown) =
+        (Arc::clone(shared), Arc::clone(cancel), Arc::clone(&events.trouble.thrown));
+    shared.enqueue_last(Box::new(move |granted| {
+        let outcome = granted.and_then(|()| {
+            caught(|| {
+                owner.wait(|trainer| {
+                    trainer.draw(&cancel)?;
+                    body(trainer, &cancel, &mut |trainer, event| events.handle(&fit, trainer, event))
+                })
             })
         });
         drop((fit, events));
@@ -171,6 +201,6 @@ pub(crate) fn start<'env>(
                 None => job::verdict(outcome, env),
             }
         })
-    }))?;
+    }));
     Ok(promise)
 }

@@ -1,12 +1,14 @@
 //! Generation for JavaScript: each call works for a moment on another thread and gives the tokens that are ready.
 
-use crate::error::{ErrorCode, Failure, guard};
+use crate::error::{ErrorCode, Failure, Outcome, guard};
+use crate::holder::{self, Holder};
 use crate::{argument, cancel, job};
-use napi::bindgen_prelude::{Int32Array, Object, ObjectFinalize, Unknown};
-use napi::{Env, Result};
+use napi::bindgen_prelude::{ClassInstance, Int32Array, JavaScriptClassExt, Object, ObjectFinalize, Unknown};
+use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::Generator;
 use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
 
@@ -22,26 +24,46 @@ pub struct GeneratedTokens {
 /// A sequence that a model goes on with. It works only while a call of `next` waits for it.
 #[napi(custom_finalize)]
 pub struct NativeGenerator {
+    content: Rc<Content>,
+}
+
+/// The generator and the bytes that the garbage collector was told of it.
+struct Content {
     generator: Arc<Mutex<Option<Generator>>>,
-    /// Bytes that the garbage collector was told.
     reported: Cell<i64>,
 }
 
 impl ObjectFinalize for NativeGenerator {
     fn finalize(self, env: Env) -> Result<()> {
-        self.report(&env, 0);
+        self.content.report(&env, 0);
         Ok(())
     }
 }
 
-impl NativeGenerator {
-    pub(crate) fn new(env: &Env, generator: Generator) -> Self {
-        let held = i64::try_from(generator.memory()).unwrap_or(i64::MAX);
-        let generator = Self { generator: Arc::new(Mutex::new(Some(generator))), reported: Cell::new(0) };
-        generator.report(env, held);
-        generator
+impl Holder for Content {
+    fn let_go(&self, env: &Env) {
+        // A call that still works has it.
+        if let Ok(mut generator) = self.generator.try_lock() {
+            generator.take();
+            self.report(env, 0);
+        }
     }
+}
 
+impl NativeGenerator {
+    /// The JavaScript object of a generator.
+    pub(crate) fn made<'env>(env: &'env Env, generator: Generator) -> Outcome<ClassInstance<'env, Self>> {
+        let held = generator.memory();
+        let generator = Arc::new(Mutex::new(Some(generator)));
+        let content = Rc::new(Content { generator, reported: Cell::new(0) });
+        content.report(env, i64::try_from(held).unwrap_or(i64::MAX));
+        let object = Self { content: Rc::clone(&content) }.into_instance(env)?;
+        holder::register(env, object.raw(), &content, held)?;
+        Ok(object)
+    }
+}
+
+impl Content {
     fn report(&self, env: &Env, held: i64) {
         let change = held - self.reported.replace(held);
         if change != 0 {
@@ -70,8 +92,8 @@ impl NativeGenerator {
         guard(|| {
             let time = Duration::from_millis(argument::integer(&milliseconds, "milliseconds", 1)? as u64);
             let cancel = cancel::read(&cancel, "cancel")?;
-            let generator = Arc::clone(&self.generator);
-            job::run(env, move || {
+            let generator = Arc::clone(&self.content.generator);
+            job::run_until(env, cancel, move |cancel| {
                 let state = |message: &str| Failure::new(ErrorCode::STATE, message.to_owned());
                 let mut generator = match generator.try_lock() {
                     Ok(generator) => generator,
@@ -81,7 +103,7 @@ impl NativeGenerator {
                     Err(TryLockError::Poisoned(_)) => return Err(state("The generator has failed")),
                 };
                 let generator = generator.as_mut().ok_or_else(|| state("The generator was freed"))?;
-                let generated = generator.run(time, &cancel)?;
+                let generated = generator.run(time, cancel)?;
                 Ok(GeneratedTokens { tokens: Int32Array::new(generated.tokens), done: generated.done })
             })
         })
@@ -91,10 +113,7 @@ impl NativeGenerator {
     #[napi(catch_unwind)]
     pub fn free(&self, env: &Env) -> Result<(), ErrorCode> {
         guard(|| {
-            if let Ok(mut generator) = self.generator.try_lock() {
-                generator.take();
-                self.report(env, 0);
-            }
+            self.content.let_go(env);
             Ok(())
         })
     }

@@ -6,6 +6,7 @@ use napi::bindgen_prelude::{Object, ToNapiValue};
 use napi::{Env, JsDeferred};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What ends a running job early; must not block.
@@ -130,11 +131,24 @@ pub(crate) fn run<'env, T>(
 where
     T: ToNapiValue + Send + 'static,
 {
+    run_until(env, Arc::default(), move |_| body())
+}
+
+/// The same for work that ends early once `cancel` is set, as it is if the environment ends first.
+pub(crate) fn run_until<'env, T>(
+    env: &'env Env,
+    cancel: Arc<AtomicBool>,
+    body: impl FnOnce(&AtomicBool) -> Outcome<T> + Send + 'static,
+) -> Outcome<Object<'env>>
+where
+    T: ToNapiValue + Send + 'static,
+{
     let thread = Thread::take()?;
-    let (settler, promise) = promise(env, Box::new(|| {}))?;
+    let stop = Arc::clone(&cancel);
+    let (settler, promise) = promise(env, Box::new(move || stop.store(true, Ordering::Release)))?;
     thread.run(move || {
-        let outcome = caught(body);
+        let outcome = caught(|| body(&cancel));
         settler.settle(move |env| verdict(outcome, env))
-    })?;
+    });
     Ok(promise)
 }

@@ -12,6 +12,7 @@ pub mod compute;
 pub mod error;
 mod fit;
 pub mod generator;
+mod holder;
 mod job;
 pub mod model;
 pub mod safetensors;

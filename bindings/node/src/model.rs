@@ -4,12 +4,15 @@ use crate::access::Shared;
 use crate::argument;
 use crate::array::Elements;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
-use crate::tensor::NativeTensor;
-use napi::bindgen_prelude::{Float32Array, ObjectFinalize, Unknown};
-use napi::{Env, Result};
+use crate::holder::{self, Holder};
+use crate::tensor::{self, NativeTensor};
+use napi::bindgen_prelude::{Float32Array, Object, ObjectFinalize, This, Unknown};
+use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 use seqloom_graph::optim::StateTensor;
 use seqloom_graph::train::Trainer;
+use seqloom_graph::{Buffer, TensorData};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What back-propagation gives.
@@ -53,6 +56,17 @@ pub struct NamedState {
 #[napi(custom_finalize)]
 pub struct NativeModel {
     pub(crate) shared: Arc<Shared>,
+    /// Kept for the list of holders.
+    _holder: Rc<Held>,
+}
+
+/// The model, for when its object is dead.
+struct Held(Arc<Shared>);
+
+impl Holder for Held {
+    fn let_go(&self, env: &Env) {
+        self.0.let_go(env);
+    }
 }
 
 impl ObjectFinalize for NativeModel {
@@ -64,17 +78,25 @@ impl ObjectFinalize for NativeModel {
 
 #[napi]
 impl NativeModel {
-    /// Builds a model from the JSON of its graph; `seed` keys its weights and everything random.
+    /// Builds a model from the JSON of its graph; `seed` keys its weights and everything random. Weights get their first values when
+    /// they are first needed, on the thread that needs them.
     ///
     /// Errors: `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION` for a wrong graph, `ERR_MEMORY`.
     #[napi(constructor, catch_unwind, ts_args_type = "specJson: string, seed: number")]
-    pub fn new(env: &Env, spec_json: Unknown<'_>, seed: Unknown<'_>) -> Result<Self, ErrorCode> {
+    pub fn new(
+        env: &Env,
+        this: This<'_>,
+        spec_json: Unknown<'_>,
+        seed: Unknown<'_>,
+    ) -> Result<Self, ErrorCode> {
         guard(|| {
             let spec = argument::string(&spec_json, "specJson")?;
             let seed = argument::integer(&seed, "seed", 0)? as u64;
-            let shared = Shared::new(Trainer::new(&spec, seed)?);
+            let shared = Shared::new(Trainer::undrawn(&spec, seed)?);
             shared.report(env);
-            Ok(Self { shared })
+            let held = Rc::new(Held(Arc::clone(&shared)));
+            holder::register(env, this.raw(), &held, shared.held())?;
+            Ok(Self { shared, _holder: held })
         })
     }
 
@@ -138,7 +160,7 @@ impl NativeModel {
     pub fn get_weight(&self, index: Unknown<'_>) -> Result<Elements, ErrorCode> {
         guard(|| {
             let index = argument::integer(&index, "index", 0)?;
-            self.shared.now(move |trainer| {
+            self.shared.now_drawn(move |trainer| {
                 let values = trainer.parameters().get(index).ok_or_else(|| {
                     Failure::new(ErrorCode::OPTION, format!("index: there is no weight {index}"))
                 })?;
@@ -156,6 +178,49 @@ impl NativeModel {
             let weights =
                 argument::list(&weights, "weights", |item, what| argument::elements::<f32>(&item, what))?;
             self.shared.now(move |trainer| Ok(trainer.set_weights(&weights)?))
+        })
+    }
+
+    /// Copies of all weights, made on another thread.
+    ///
+    /// Errors: `ERR_MEMORY`.
+    #[napi(catch_unwind, ts_return_type = "Promise<Float32Array[]>")]
+    pub fn copy_weights<'env>(&self, env: &'env Env) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            self.shared.later(env, Arc::default(), |trainer, _| {
+                let parameters = trainer.parameters();
+                let copy = Buffer::copied(parameters.arena(), "The weights")?;
+                let parts = parameters
+                    .slots()
+                    .iter()
+                    .map(|slot| Elements::from(copy.part(slot.offset..slot.offset + slot.len)));
+                Ok(parts.collect::<Vec<_>>())
+            })
+        })
+    }
+
+    /// Replaces all weights, or none if one does not fit, on another thread.
+    ///
+    /// Errors: as `setWeights`.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "weights: Array<Float32Array | StagedArray>",
+        ts_return_type = "Promise<void>"
+    )]
+    pub fn put_weights<'env>(
+        &self,
+        env: &'env Env,
+        weights: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let weights =
+                argument::list(&weights, "weights", |item, what| match tensor::elements(&item, what)? {
+                    TensorData::F32(values) => Ok(values),
+                    TensorData::I32(_) => {
+                        Err(Failure::new(ErrorCode::DATA, format!("{what}: expected a Float32Array")))
+                    }
+                })?;
+            self.shared.later(env, Arc::default(), move |trainer, _| Ok(trainer.set_weights(&weights)?))
         })
     }
 
@@ -233,6 +298,24 @@ impl NativeModel {
     #[napi(catch_unwind)]
     pub fn learning_rate(&self) -> Result<f64, ErrorCode> {
         guard(|| self.shared.now(|trainer| Ok(trainer.optimizer()?.learning_rate())))
+    }
+
+    /// Ends a `fit` that runs, also while it waits for `resume`: it rejects with `ABORTED`.
+    #[napi(catch_unwind)]
+    pub fn interrupt(&self) -> Result<(), ErrorCode> {
+        guard(|| {
+            self.shared.interrupt();
+            Ok(())
+        })
+    }
+
+    /// Tells that nobody waits any longer for the call that was cancelled: until it has ended, synchronous calls wait for that.
+    #[napi(catch_unwind)]
+    pub fn forsake(&self) -> Result<(), ErrorCode> {
+        guard(|| {
+            self.shared.forsake();
+            Ok(())
+        })
     }
 
     /// Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is `ERR_STATE`.

@@ -9,6 +9,7 @@ use napi::bindgen_prelude::{
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::{Hypothesis, SearchOptions, beam_search};
+use seqloom_graph::unless_cancelled;
 
 /// Hypotheses, row after row, the best one of each row first; their tokens and alignments lie one after the other.
 #[napi(object, object_from_js = false)]
@@ -56,7 +57,9 @@ impl NativeModel {
             let options = SearchOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
             self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
                 let (spec, parameters) = (trainer.spec(), trainer.parameters());
-                Ok(NativeHypotheses::from(beam_search(spec, parameters, step, &constants, &options, cancel)?))
+                let found =
+                    unless_cancelled(cancel, || beam_search(spec, parameters, step, &constants, &options, cancel))?;
+                Ok(NativeHypotheses::from(found))
             })
         })
     }

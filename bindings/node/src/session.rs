@@ -2,13 +2,17 @@
 
 use crate::argument;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
+use crate::holder::{self, Holder};
 use crate::tensor;
-use napi::bindgen_prelude::{Float32Array, ObjectFinalize, TypedArrayType, Unknown};
-use napi::{Env, Result};
+use napi::bindgen_prelude::{
+    ClassInstance, Float32Array, JavaScriptClassExt, ObjectFinalize, TypedArrayType, Unknown,
+};
+use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::Session;
 use seqloom_graph::{BatchData, TensorData};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 /// What a step reads.
 enum Input {
@@ -19,40 +23,27 @@ enum Input {
 /// A model that runs one step at a time; the states stay inside.
 #[napi(custom_finalize)]
 pub struct NativeSession {
-    session: RefCell<Option<Session>>,
+    content: Rc<Content>,
     /// The input of the last step, whose memory serves for the next one.
     input: RefCell<Input>,
-    /// Bytes that the garbage collector was told.
-    reported: std::cell::Cell<i64>,
+    /// Whether what the first step has allocated was reported.
+    settled: Cell<bool>,
 }
 
-impl ObjectFinalize for NativeSession {
-    fn finalize(self, env: Env) -> Result<()> {
+/// The session and the bytes that the garbage collector was told of it.
+struct Content {
+    session: RefCell<Option<Session>>,
+    reported: Cell<i64>,
+}
+
+impl Holder for Content {
+    fn let_go(&self, env: &Env) {
         self.session.take();
-        self.report(&env);
-        Ok(())
+        self.report(env);
     }
 }
 
-#[napi]
-impl NativeSession {
-    pub(crate) fn new(env: &Env, session: Session) -> Self {
-        let session = Self {
-            session: RefCell::new(Some(session)),
-            input: RefCell::new(Input::Floats(Vec::new())),
-            reported: std::cell::Cell::new(0),
-        };
-        session.report(env);
-        session
-    }
-
-    fn with<T>(&self, body: impl FnOnce(&mut Session) -> Outcome<T>) -> Outcome<T> {
-        match self.session.borrow_mut().as_mut() {
-            Some(session) => body(session),
-            None => Err(Failure::new(ErrorCode::STATE, "The session was freed")),
-        }
-    }
-
+impl Content {
     fn report(&self, env: &Env) {
         let held = self.session.borrow().as_ref().map_or(0, Session::memory);
         let held = i64::try_from(held).unwrap_or(i64::MAX);
@@ -60,6 +51,39 @@ impl NativeSession {
         if change != 0 {
             // An environment on its way out refuses, and has no use for the number.
             let _ = env.adjust_external_memory(change);
+        }
+    }
+}
+
+impl ObjectFinalize for NativeSession {
+    fn finalize(self, env: Env) -> Result<()> {
+        self.content.let_go(&env);
+        Ok(())
+    }
+}
+
+#[napi]
+impl NativeSession {
+    /// The JavaScript object of a session.
+    pub(crate) fn made<'env>(env: &'env Env, session: Session) -> Outcome<ClassInstance<'env, Self>> {
+        // The first step takes about as much again, for packed weights.
+        let bytes = session.memory();
+        let content = Rc::new(Content { session: RefCell::new(Some(session)), reported: Cell::new(0) });
+        content.report(env);
+        let session = Self {
+            content: Rc::clone(&content),
+            input: RefCell::new(Input::Floats(Vec::new())),
+            settled: Cell::new(false),
+        };
+        let object = session.into_instance(env)?;
+        holder::register(env, object.raw(), &content, bytes)?;
+        Ok(object)
+    }
+
+    fn with<T>(&self, body: impl FnOnce(&mut Session) -> Outcome<T>) -> Outcome<T> {
+        match self.content.session.borrow_mut().as_mut() {
+            Some(session) => body(session),
+            None => Err(Failure::new(ErrorCode::STATE, "The session was freed")),
         }
     }
 
@@ -79,7 +103,7 @@ impl NativeSession {
     ///
     /// Errors: `ERR_SHAPE` for a wrong number of elements, `ERR_DATA` for a wrong type or a token outside the vocabulary.
     #[napi(catch_unwind, ts_args_type = "input: Float32Array | Int32Array, output: Float32Array")]
-    pub fn step(&self, input: Unknown<'_>, output: Unknown<'_>) -> Result<(), ErrorCode> {
+    pub fn step(&self, env: &Env, input: Unknown<'_>, output: Unknown<'_>) -> Result<(), ErrorCode> {
         guard(|| {
             self.read(&input)?;
             let scratch = self.input.borrow();
@@ -90,7 +114,11 @@ impl NativeSession {
             self.with(|session| {
                 session.step(data)?;
                 argument::write(&output, "output", session.output(0)?)
-            })
+            })?;
+            if !self.settled.replace(true) {
+                self.content.report(env);
+            }
+            Ok(())
         })
     }
 
@@ -119,9 +147,9 @@ impl NativeSession {
     /// Another session that goes on from the same states.
     ///
     /// Errors: `ERR_MEMORY`.
-    #[napi(catch_unwind)]
-    pub fn clone(&self, env: &Env) -> Result<NativeSession, ErrorCode> {
-        guard(|| Ok(Self::new(env, self.with(|session| Ok(session.duplicate()?))?)))
+    #[napi(catch_unwind, ts_return_type = "NativeSession")]
+    pub fn clone<'env>(&self, env: &'env Env) -> Result<ClassInstance<'env, NativeSession>, ErrorCode> {
+        guard(|| Self::made(env, self.with(|session| Ok(session.duplicate()?))?))
     }
 
     /// Row i goes on from what was row `indices[i]`.
@@ -158,8 +186,7 @@ impl NativeSession {
     #[napi(catch_unwind)]
     pub fn free(&self, env: &Env) -> Result<(), ErrorCode> {
         guard(|| {
-            self.session.take();
-            self.report(env);
+            self.content.let_go(env);
             Ok(())
         })
     }

@@ -68,10 +68,10 @@ impl Thread {
     }
 
     /// Hands the thread its work.
-    pub(crate) fn run(self, work: impl FnOnce() -> Announcement + Send + 'static) -> Outcome<()> {
-        self.work
-            .send(Box::new(work))
-            .map_err(|_| Failure::new(ErrorCode::NATIVE, "A thread of the native engine ended unexpectedly"))
+    pub(crate) fn run(self, work: impl FnOnce() -> Announcement + Send + 'static) {
+        // A thread that somebody has, or that is idle, listens; even if it did not, dropping the work would only leave its promise
+        // unsettled.
+        let _ = self.work.send(Box::new(work));
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::parallel::each_rows;
+use crate::parallel::{each_rows, while_wanted};
 use crate::params::{SLOT_ALIGNMENT, element_count};
 use crate::spec::WeightSpec;
 use seqloom_kernels::{AlignedVec, Scalar};
@@ -197,7 +197,7 @@ impl<T: Scalar> Gradients<T> {
         }
         let [table] = self.dense([Some(index)])?;
         let width = values.len() / positions.max(1);
-        for (position, values) in values.chunks_exact(width.max(1)).enumerate() {
+        for (position, values) in while_wanted(values.chunks_exact(width.max(1))).enumerate() {
             let target = ids(position).and_then(|row| table.get_mut(row * width..(row + 1) * width));
             for (sum, &value) in target.into_iter().flatten().zip(values) {
                 *sum += value;
@@ -231,7 +231,7 @@ impl<T: Scalar> RowGradient<T> {
             .try_reserve(positions)
             .map_err(|_| Error::memory("The list of used embedding rows does not fit"))?;
         let zero = T::default();
-        for position in 0..positions {
+        for position in while_wanted(0..positions) {
             // Padding and masked steps have a gradient of zero; listing them would only cost time.
             if let Some(id) = ids(position)
                 && row(position).iter().any(|&value| value != zero)

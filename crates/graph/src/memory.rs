@@ -3,21 +3,36 @@
 use crate::error::{Error, Result};
 use seqloom_kernels::AlignedVec;
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Requests below this many bytes are left to the allocator alone.
+/// Requests below this many bytes are left to the allocator, until they are as many together.
 const UNCHECKED_BYTES: usize = 64 << 20;
 
-/// Bytes that the process can still use: the system's available memory or what the control group leaves, whichever is less.
-/// `None` where the system does not say.
+/// Bytes requested since the last check.
+static UNCHECKED: AtomicUsize = AtomicUsize::new(0);
+
+/// Of a limited address space this much is left to what ends the process when it gets none, such as JavaScript's own heap.
+const RESERVE: u64 = 32 << 20;
+
+/// Bytes that the process can still use: the system's available memory, or what the control group or the limit of its address space
+/// leaves, whichever is least. `None` where the system does not say.
 fn available_bytes() -> Option<u64> {
     let system = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
         line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
     });
-    match (system, group_bytes()) {
-        (Some(system), Some(group)) => Some(system.min(group)),
-        (system, group) => system.or(group),
-    }
+    [system, group_bytes(), address_bytes()].into_iter().flatten().min()
+}
+
+/// What the limit of the address space leaves, if there is one.
+fn address_bytes() -> Option<u64> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    let limit = line.split_whitespace().next()?.parse::<u64>().ok()?;
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmSize:"))?;
+    let used = line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)?;
+    Some(limit.saturating_sub(used).saturating_sub(RESERVE))
 }
 
 /// What the control group's limit (version 2, then 1) leaves, page cache not counted as used.
@@ -58,8 +73,12 @@ fn readable(bytes: u128) -> String {
 fn check(elements: usize, element_bytes: usize, freed: usize, what: &str) -> Result<()> {
     let bytes = elements as u128 * element_bytes as u128;
     if bytes <= UNCHECKED_BYTES as u128 {
-        return Ok(());
+        let unchecked = UNCHECKED.fetch_add(bytes as usize, Ordering::Relaxed);
+        if unchecked < UNCHECKED_BYTES {
+            return Ok(());
+        }
     }
+    UNCHECKED.store(0, Ordering::Relaxed);
     match available_bytes() {
         Some(available) if bytes > u128::from(available) + freed as u128 => Err(Error::memory(format!(
             "{what} need {}; {} are available",
@@ -74,6 +93,21 @@ fn refused(elements: usize, element_bytes: usize, what: &str) -> Error {
     let size = readable(elements as u128 * element_bytes as u128);
     Error::memory(format!("{what} need {size}, which cannot be allocated"))
 }
+
+/// Checks that somebody else can allocate `bytes` whose failure would end the process. `what` names them in the plural.
+///
+/// # Errors
+/// `ERR_MEMORY`.
+pub fn room_for(bytes: usize, what: &str) -> Result<()> {
+    check(bytes, 1, 0, what)?;
+    if bytes < PROBED_BYTES {
+        return Ok(());
+    }
+    AlignedVec::<u8>::try_new(bytes).map(drop).map_err(|_| refused(bytes, 1, what))
+}
+
+/// Smaller blocks are not tried: what has no room for them ends anyway.
+const PROBED_BYTES: usize = 64 << 10;
 
 /// A zeroed aligned block. `what` names its content in the message, in the plural: "The weights".
 pub(crate) fn aligned<T: seqloom_kernels::Scalar>(elements: usize, what: &str) -> Result<AlignedVec<T>> {

@@ -106,7 +106,7 @@ impl Generator {
         Ok(Generated { tokens, done: true })
     }
 
-    /// Bytes held, shared weights included.
+    /// Bytes held.
     pub fn memory(&self) -> usize {
         self.session.memory()
     }

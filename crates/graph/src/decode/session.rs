@@ -355,10 +355,12 @@ impl Session {
         Ok(())
     }
 
-    /// Bytes held by the session, shared weights included.
+    /// Bytes held by the session; weights that others share are not counted.
     pub fn memory(&self) -> usize {
         let states: usize = self.now.iter().map(Vec::len).sum();
         let held: usize = self.held.iter().map(|held| held.data.len()).sum();
-        size_of_val(self.parameters.arena()) + self.executor.memory() + (states + held) * size_of::<f32>()
+        let shared = Arc::strong_count(&self.parameters) > 1;
+        let weights = if shared { 0 } else { size_of_val(self.parameters.arena()) };
+        weights + self.executor.memory() + (states + held) * size_of::<f32>()
     }
 }

@@ -154,11 +154,12 @@ impl<T: Scalar> Executor<T> {
         self.floats.iter_mut().for_each(Buffer::release);
     }
 
-    /// Bytes that the executor holds for values, gradients and inputs.
+    /// Bytes that the executor holds for values, gradients, inputs and packed weights.
     pub fn memory(&self) -> usize {
         let floats: usize = self.floats.iter().map(Buffer::own_bytes).sum();
         let integers: usize = self.integers.iter().map(Vec::capacity).sum();
-        self.block.len() * size_of::<T>() + floats + integers * size_of::<i32>()
+        let kept: usize = self.graph.nodes.iter().map(|node| node.op.memory()).sum();
+        self.block.len() * size_of::<T>() + floats + integers * size_of::<i32>() + kept
     }
 
     /// The elements of graph output `output` after a forward pass that computed it.

@@ -6,7 +6,7 @@ use crate::rng::Key;
 use crate::spec::Initializer;
 
 pub(super) fn fill(base: Option<&Initializer>, shape: &[usize], key: Key, out: &mut [f32]) -> Result<()> {
-    if shape.len() != 1 || !out.len().is_multiple_of(4) {
+    if shape.len() != 1 || !shape[0].is_multiple_of(4) {
         return Err(Error::shape(format!(
             "an LSTM's bias has shape [4 * units], but the weight has shape {shape:?}"
         )));

@@ -34,6 +34,14 @@ pub fn fill(
     fill_keyed(initializer, shape, Key { seed, step: 0, op: domain::INIT + 1 + index as u64 }, out)
 }
 
+/// Checks that [`fill`] can fill a weight of this shape.
+///
+/// # Errors
+/// Those of [`fill`] but `ERR_MEMORY`.
+pub fn check(initializer: &Initializer, shape: &[usize]) -> Result<()> {
+    fill_keyed(initializer, shape, Key { seed: 0, step: 0, op: domain::INIT }, &mut [])
+}
+
 fn fill_keyed(initializer: &Initializer, shape: &[usize], default: Key, out: &mut [f32]) -> Result<()> {
     let key = initializer.seed.map_or(default, |own| Key { seed: own, step: 0, op: domain::INIT });
     let scaled = |scale, mode, distribution, out: &mut [f32]| {

@@ -2,6 +2,7 @@
 
 use super::finite;
 use crate::error::{Error, Result};
+use crate::parallel::while_wanted;
 use crate::rng::{Key, fill_normal};
 use seqloom_kernels::{Matrix, MatrixMut, Scalar};
 
@@ -63,7 +64,7 @@ fn orthonormalise(vectors: &mut [f32], long: usize, count: usize) -> Result<()> 
     products
         .try_reserve_exact(PANEL.min(count) * count)
         .map_err(|_| Error::memory("no memory for an orthogonal matrix"))?;
-    for start in (0..count).step_by(PANEL) {
+    for start in while_wanted((0..count).step_by(PANEL)) {
         let (done, rest) = vectors.split_at_mut(start * long);
         let height = PANEL.min(count - start);
         let panel = &mut rest[..height * long];

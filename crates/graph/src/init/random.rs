@@ -2,6 +2,7 @@
 
 use super::{finite, non_negative};
 use crate::error::{Error, Result};
+use crate::parallel::each_rows;
 use crate::rng::{Key, Stream, fill_normal, fill_uniform};
 
 pub(super) fn uniform(minval: f64, maxval: f64, key: Key, out: &mut [f32]) -> Result<()> {
@@ -15,7 +16,7 @@ pub(super) fn uniform(minval: f64, maxval: f64, key: Key, out: &mut [f32]) -> Re
     finite("maxval - minval", maxval - minval)?;
     fill_uniform(key, 0, out);
     let (low, width) = (minval as f32, (maxval - minval) as f32);
-    out.iter_mut().for_each(|x| *x = low + width * *x);
+    map(out, |_, x| low + width * x);
     Ok(())
 }
 
@@ -24,7 +25,7 @@ pub(super) fn normal(mean: f64, stddev: f64, key: Key, out: &mut [f32]) -> Resul
     non_negative("stddev", stddev)?;
     fill_normal(key, 0, out);
     let (mean, stddev) = (mean as f32, stddev as f32);
-    out.iter_mut().for_each(|x| *x = mean + stddev * *x);
+    map(out, |_, x| mean + stddev * x);
     Ok(())
 }
 
@@ -37,12 +38,20 @@ pub(super) fn truncated_normal(mean: f64, stddev: f64, key: Key, out: &mut [f32]
     let (mean, stddev) = (mean as f32, stddev as f32);
     // One in 22 is redrawn, so after 64 attempts 1e-86 remain; the clamp makes the bound hold without exception.
     let retries: [Stream; 64] = std::array::from_fn(|n| Stream::new(Key { step: n as u64 + 1, ..key }));
-    for (element, x) in out.iter_mut().enumerate() {
+    map(out, |element, mut x| {
         let mut attempts = retries.iter();
         while x.abs() > 2.0 {
-            *x = attempts.next().map_or(x.clamp(-2.0, 2.0), |stream| stream.normal(element as u64));
+            x = attempts.next().map_or(x.clamp(-2.0, 2.0), |stream| stream.normal(element as u64));
         }
-        *x = mean + stddev * *x;
-    }
+        mean + stddev * x
+    });
     Ok(())
+}
+
+/// Replaces every element by a function of its place and itself.
+fn map(out: &mut [f32], of: impl Fn(usize, f32) -> f32 + Sync) {
+    let work = out.len();
+    each_rows(out, 1, work, |first, part| {
+        part.iter_mut().enumerate().for_each(|(index, x)| *x = of(first + index, *x));
+    });
 }

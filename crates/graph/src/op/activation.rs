@@ -3,6 +3,7 @@
 use super::{ActivationKind, Backward, Forward, Op, Site};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
+use crate::parallel::while_wanted;
 use crate::shape::Meta;
 use crate::spec::Dtype;
 use seqloom_kernels::{Activation, Scalar};
@@ -89,7 +90,7 @@ impl<T: Scalar> Op<T> for ActivationOp {
             ActivationKind::Elementwise(kind) => T::activation(kind, x, y),
             ActivationKind::Softmax => T::softmax_rows(x, columns, y),
             ActivationKind::LogSoftmax => {
-                for (x, y) in x.chunks_exact(columns).zip(y.chunks_exact_mut(columns)) {
+                for (x, y) in while_wanted(x.chunks_exact(columns).zip(y.chunks_exact_mut(columns))) {
                     let norm = log_sum_exp(x);
                     for (y, &x) in y.iter_mut().zip(x) {
                         *y = x - norm;
@@ -112,7 +113,7 @@ impl<T: Scalar> Op<T> for ActivationOp {
             return Ok(());
         }
         let rows = dx.chunks_exact_mut(columns).zip(y.chunks_exact(columns)).zip(dy.chunks_exact(columns));
-        for ((dx, y), dy) in rows {
+        for ((dx, y), dy) in while_wanted(rows) {
             if self.kind == ActivationKind::Softmax {
                 let mut dot = T::default();
                 for (&y, &dy) in y.iter().zip(dy) {

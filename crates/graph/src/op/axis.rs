@@ -1,6 +1,7 @@
 //! Axes of values, as the wire format names them.
 
 use crate::error::{Error, Result};
+use crate::parallel::while_wanted;
 use crate::shape::{Meta, Shape};
 
 /// An axis counted from the front, or from the end when negative; never the batch.
@@ -41,10 +42,12 @@ impl Lines {
         self.count * self.inner
     }
 
-    /// The lines of a value of `elements` elements, as the index of their first element.
+    /// The lines of a value of `elements` elements, as the index of their first element; none any more once the work is cancelled.
     pub(super) fn starts(self, elements: usize) -> impl Iterator<Item = usize> {
         let blocks = elements / self.block().max(1);
-        (0..blocks).flat_map(move |block| (0..self.inner).map(move |i| block * self.block() + i))
+        while_wanted(
+            (0..blocks).flat_map(move |block| (0..self.inner).map(move |i| block * self.block() + i)),
+        )
     }
 
     /// The indices of a line's elements.

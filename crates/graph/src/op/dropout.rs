@@ -4,6 +4,7 @@ use super::activation::expect_float;
 use super::{Backward, Forward, Op, Operands, Place, Site, Sizes};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
+use crate::parallel::while_wanted;
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -60,7 +61,7 @@ fn for_each<'a, T: Scalar>(
     y: &'a mut [T],
     apply: impl Fn(&mut T, T, T),
 ) {
-    for (step, (x, y)) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).enumerate() {
+    for (step, (x, y)) in while_wanted(x.chunks_exact(width).zip(y.chunks_exact_mut(width))).enumerate() {
         let row = step / repeats;
         for ((y, &x), &scale) in y.iter_mut().zip(x).zip(&scale[row * width..(row + 1) * width]) {
             apply(y, x, scale);
@@ -110,7 +111,7 @@ impl<T: Scalar> Op<T> for Dropout {
         }
         let (repeats, width) = self.factors(&shape)?;
         let kept = T::from_f64(1.0 / (1.0 - self.rate));
-        for (row, scale) in scale.chunks_exact_mut(width).enumerate() {
+        for (row, scale) in while_wanted(scale.chunks_exact_mut(width)).enumerate() {
             let first = (moment.row(row) as u64) << ROW_BITS;
             for (block, scale) in scale.chunks_mut(4).enumerate() {
                 let bits = stream.block(first / 4 + block as u64);

@@ -5,6 +5,7 @@ use super::{Backward, Forward, MaskRule, Op, Site};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
+use crate::parallel::while_wanted;
 use crate::shape::Meta;
 use crate::spec::Dtype;
 use seqloom_kernels::Scalar;
@@ -69,7 +70,7 @@ impl<T: Scalar> Op<T> for Embedding {
         let padding = mask_of(masks, &input);
         let ([], [y]) = frame.buffers.carve([], [output.place])?;
         let mut rows = y.chunks_exact_mut(self.width);
-        for (position, &token) in tokens.iter().enumerate() {
+        for (position, &token) in while_wanted(tokens.iter().enumerate()) {
             let y = rows.next().unwrap_or_default();
             let step = position / per_step;
             // Padding may hold anything, and nothing of it may reach a result.

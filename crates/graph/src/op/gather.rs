@@ -4,6 +4,7 @@ use super::activation::expect_float;
 use super::{Backward, Forward, MaskRule, Moment, Op, Site};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
+use crate::parallel::while_wanted;
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -68,7 +69,8 @@ impl<T: Scalar> Op<T> for Gather {
         let (rows, width, inner) = (table.shape.batch(), table.shape.inner(1)?, indices.shape.inner(1)?);
         let ([table, indices], [y]) =
             frame.buffers.carve([table.place, indices.place], [frame.outputs[0].place])?;
-        for (position, (&index, y)) in indices.iter().zip(y.chunks_exact_mut(width)).enumerate() {
+        for (position, (&index, y)) in while_wanted(indices.iter().zip(y.chunks_exact_mut(width))).enumerate()
+        {
             let row = row_of(index, rows, (position, inner), &moment)?;
             y.copy_from_slice(&table[row * width..(row + 1) * width]);
         }
@@ -85,7 +87,7 @@ impl<T: Scalar> Op<T> for Gather {
         }
         let ([indices, dy], [d_table]) =
             frame.buffers.carve([indices.place, frame.outputs[0].gradient], [table.gradient])?;
-        for (position, (&index, dy)) in indices.iter().zip(dy.chunks_exact(width)).enumerate() {
+        for (position, (&index, dy)) in while_wanted(indices.iter().zip(dy.chunks_exact(width))).enumerate() {
             let row = row_of(index, rows, (position, inner), &moment)?;
             for (sum, &dy) in d_table[row * width..(row + 1) * width].iter_mut().zip(dy) {
                 *sum += dy;

@@ -4,6 +4,7 @@ use super::activation::expect_float;
 use super::{Backward, Forward, Op, Operands, Place, Site, Sizes};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
+use crate::parallel::while_wanted;
 use crate::shape::{Meta, fits};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -83,7 +84,7 @@ impl<T: Scalar> Op<T> for LayerNorm {
             frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place, frame.stash])?;
         let (count, epsilon) = (T::from_usize(columns), T::from_f64(self.epsilon));
         let mut kept = statistics.chunks_exact_mut(2);
-        for (x, y) in x.chunks_exact(columns).zip(y.chunks_exact_mut(columns)) {
+        for (x, y) in while_wanted(x.chunks_exact(columns).zip(y.chunks_exact_mut(columns))) {
             let mean = x.iter().copied().sum::<T>() / count;
             let variance = x.iter().map(|&x| (x - mean) * (x - mean)).sum::<T>() / count;
             let inverse = T::ONE / (variance + epsilon).sqrt();
@@ -111,7 +112,7 @@ impl<T: Scalar> Op<T> for LayerNorm {
         let count = T::from_usize(columns);
         let wants_input = frame.inputs[0].gradient != Place::None;
         let rows = x.chunks_exact(columns).zip(dy.chunks_exact(columns)).zip(statistics.chunks_exact(2));
-        for (row, ((x, dy), statistics)) in rows.enumerate() {
+        for (row, ((x, dy), statistics)) in while_wanted(rows).enumerate() {
             let (mean, inverse) = (statistics[0], statistics[1]);
             let (mut sum, mut dot) = (T::ZERO, T::ZERO);
             for (index, (&x, &dy)) in x.iter().zip(dy).enumerate() {

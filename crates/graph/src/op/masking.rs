@@ -5,6 +5,7 @@ use super::context::mask_of;
 use super::{Backward, Forward, MaskRule, Op, Site};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
+use crate::parallel::while_wanted;
 use crate::shape::Meta;
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -55,7 +56,9 @@ impl<T: Scalar> Op<T> for Masking {
             x[position..position + width].iter().any(|&x| x != value)
                 && source.is_none_or(|source| source.is_valid(row, step))
         });
-        for (position, (x, y)) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).enumerate() {
+        for (position, (x, y)) in
+            while_wanted(x.chunks_exact(width).zip(y.chunks_exact_mut(width))).enumerate()
+        {
             if mask.is_valid(position / time, position % time) {
                 y.copy_from_slice(x)
             } else {
@@ -72,7 +75,9 @@ impl<T: Scalar> Op<T> for Masking {
         let (time, width) = (input.shape.time(), input.shape.inner(2)?);
         let mask = mask_of(masks, &output);
         let ([dy], [dx]) = frame.buffers.carve([output.gradient], [input.gradient])?;
-        for (position, (dy, dx)) in dy.chunks_exact(width).zip(dx.chunks_exact_mut(width)).enumerate() {
+        for (position, (dy, dx)) in
+            while_wanted(dy.chunks_exact(width).zip(dx.chunks_exact_mut(width))).enumerate()
+        {
             if mask.is_none_or(|mask| mask.is_valid(position / time, position % time)) {
                 for (dx, &dy) in dx.iter_mut().zip(dy) {
                     *dx += dy;

@@ -162,6 +162,11 @@ pub(crate) trait Op<T: Scalar>: Send {
         Vec::new()
     }
 
+    /// Bytes that it keeps between runs, such as packed weights.
+    fn memory(&self) -> usize {
+        0
+    }
+
     /// Whether the gradient of its weight can be a list of rows.
     fn has_row_gradient(&self) -> bool {
         false

@@ -5,6 +5,7 @@ use super::last_step::without_time;
 use super::{Backward, Forward, Op, Site};
 use crate::error::Result;
 use crate::form::{Form, Known};
+use crate::parallel::while_wanted;
 use crate::shape::Meta;
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -39,7 +40,9 @@ impl<T: Scalar> Op<T> for Pool {
         let time = frame.inputs[0].shape.time();
         let mask = mask_of(masks, &frame.inputs[0]);
         let ([x], [y]) = frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place])?;
-        for (row, (x, y)) in x.chunks_exact(width * time).zip(y.chunks_exact_mut(width)).enumerate() {
+        for (row, (x, y)) in
+            while_wanted(x.chunks_exact(width * time).zip(y.chunks_exact_mut(width))).enumerate()
+        {
             y.fill(T::ZERO);
             let mut count = 0;
             for (step, x) in x.chunks_exact(width).enumerate() {
@@ -75,7 +78,9 @@ impl<T: Scalar> Op<T> for Pool {
             [frame.inputs[0].place, frame.outputs[0].place, frame.outputs[0].gradient],
             [frame.inputs[0].gradient],
         )?;
-        for (row, (dx, dy)) in dx.chunks_exact_mut(width * time).zip(dy.chunks_exact(width)).enumerate() {
+        for (row, (dx, dy)) in
+            while_wanted(dx.chunks_exact_mut(width * time).zip(dy.chunks_exact(width))).enumerate()
+        {
             if self.maximum {
                 // Among equal steps the first one gets the gradient.
                 for (feature, &dy) in dy.iter().enumerate() {

@@ -8,6 +8,7 @@ use super::{Backward, Forward, MaskRule, Op, Operands, Site, Sizes, ValueRef};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
+use crate::parallel::while_wanted;
 use crate::shape::{MAX_RANK, Meta, Shape};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -76,7 +77,7 @@ impl Plan<'_> {
         let mut index = [0; MAX_RANK];
         let mut to = 0;
         let time = self.shape.time();
-        for start in (0..elements).step_by(width.max(1)) {
+        for start in while_wanted((0..elements).step_by(width.max(1))) {
             let step = start / self.steps.max(1);
             // In values of rank 2 the last axis is the time itself.
             let valid = |at: usize| self.mask.is_none_or(|mask| mask.is_valid(at / time, at % time));

@@ -4,6 +4,7 @@ use super::activation::expect_float;
 use super::{Backward, Forward, MaskRule, Op, Site};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
+use crate::parallel::while_wanted;
 use crate::shape::{ANY, Meta, Shape};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -48,7 +49,7 @@ impl<T: Scalar> Op<T> for RepeatVector {
         let frame = &mut context.frame;
         let width = frame.inputs[0].shape.last();
         let ([x], [y]) = frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place])?;
-        for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width * self.n)) {
+        for (x, y) in while_wanted(x.chunks_exact(width).zip(y.chunks_exact_mut(width * self.n))) {
             for y in y.chunks_exact_mut(width) {
                 y.copy_from_slice(x);
             }
@@ -60,7 +61,7 @@ impl<T: Scalar> Op<T> for RepeatVector {
         let frame = &mut context.frame;
         let width = frame.inputs[0].shape.last();
         let ([dy], [dx]) = frame.buffers.carve([frame.outputs[0].gradient], [frame.inputs[0].gradient])?;
-        for (dx, dy) in dx.chunks_exact_mut(width).zip(dy.chunks_exact(width * self.n)) {
+        for (dx, dy) in while_wanted(dx.chunks_exact_mut(width).zip(dy.chunks_exact(width * self.n))) {
             super::dense::add_rows(dy, dx);
         }
         Ok(())

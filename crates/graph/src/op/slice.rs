@@ -5,6 +5,7 @@ use super::axis::{Lines, axis_of, feature_axis};
 use super::{Backward, Forward, MaskRule, Op, Site};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
+use crate::parallel::while_wanted;
 use crate::shape::{ANY, Meta};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
@@ -59,7 +60,7 @@ impl<T: Scalar> Op<T> for Slice {
         let lines = Lines::new(&shape, axis_of(self.axis, shape.rank()))?;
         let (start, width) = (self.start * lines.inner, (self.end - self.start) * lines.inner);
         let ([x], [y]) = frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place])?;
-        for (x, y) in x.chunks_exact(lines.block()).zip(y.chunks_exact_mut(width)) {
+        for (x, y) in while_wanted(x.chunks_exact(lines.block()).zip(y.chunks_exact_mut(width))) {
             y.copy_from_slice(&x[start..start + width]);
         }
         Ok(())
@@ -71,7 +72,7 @@ impl<T: Scalar> Op<T> for Slice {
         let lines = Lines::new(&shape, axis_of(self.axis, shape.rank()))?;
         let (start, width) = (self.start * lines.inner, (self.end - self.start) * lines.inner);
         let ([dy], [dx]) = frame.buffers.carve([frame.outputs[0].gradient], [frame.inputs[0].gradient])?;
-        for (dx, dy) in dx.chunks_exact_mut(lines.block()).zip(dy.chunks_exact(width)) {
+        for (dx, dy) in while_wanted(dx.chunks_exact_mut(lines.block()).zip(dy.chunks_exact(width))) {
             for (dx, &dy) in dx[start..start + width].iter_mut().zip(dy) {
                 *dx += dy;
             }

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::shape::{MAX_RANK, Meta, Shape};
 use seqloom_kernels::Scalar;
+use seqloom_kernels::pool::cancelled;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -19,6 +20,9 @@ struct Attributes {
 pub(super) struct Transpose {
     permutation: Vec<usize>,
 }
+
+/// Elements between two looks whether the result is still wanted.
+const POLL: usize = 1 << 12;
 
 impl Transpose {
     pub(super) fn new(site: &Site<'_>) -> Result<Self> {
@@ -45,6 +49,9 @@ impl Transpose {
         let mut index = [0; MAX_RANK];
         let mut from = 0;
         for to in 0..stride {
+            if to.is_multiple_of(POLL) && cancelled() {
+                return;
+            }
             visit(to, from);
             for axis in (0..dims.len()).rev() {
                 index[axis] += 1;

@@ -3,6 +3,7 @@
 use super::dataset::{Column, Dataset};
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
+use crate::parallel::while_wanted;
 use crate::tensor::{BatchData, BatchInput, BatchSequence, Sequence, TensorData};
 use std::ops::Range;
 
@@ -181,7 +182,7 @@ fn copy<V: Copy>(
 ) -> Result<()> {
     into.clear();
     reserve(into, spans.clone().map(|span| span.len()).sum())?;
-    spans.for_each(|span| into.extend_from_slice(&data[span]));
+    while_wanted(spans).for_each(|span| into.extend_from_slice(&data[span]));
     Ok(())
 }
 

@@ -8,9 +8,10 @@ use super::progress::Progress;
 use super::spec::FitOptions;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
+use crate::parallel::unless_cancelled;
 use crate::tensor::HostTensor;
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// What one call of [`Trainer::fit`] works on.
@@ -77,7 +78,9 @@ impl Trainer {
         let mut order = Vec::new();
         let mut saved = Instant::now();
         for epoch in self.progress.epoch..plan.options.epochs {
-            if on_event(self, Event::EpochBegin { epoch }) == Control::Stop {
+            let stopped = on_event(self, Event::EpochBegin { epoch }) == Control::Stop;
+            check_cancelled(plan.cancel)?;
+            if stopped {
                 break;
             }
             order::fill(&mut order, plan.rows, plan.data, plan.options, epoch)?;
@@ -86,6 +89,7 @@ impl Trainer {
             }
             let started = Instant::now();
             let (mut logs, stopped) = self.epoch(plan, epoch, &order, &mut saved, on_event)?;
+            check_cancelled(plan.cancel)?;
             if let Some((data, rows)) = &plan.validation {
                 let batch_size = plan.options.validation_batch_size.unwrap_or(plan.options.batch_size);
                 let tally = self
@@ -95,7 +99,9 @@ impl Trainer {
             }
             self.progress = Progress::epoch(epoch + 1);
             let end = Event::EpochEnd { epoch, seconds: started.elapsed().as_secs_f64(), logs };
-            if on_event(self, end) == Control::Stop || stopped {
+            let ended = on_event(self, end) == Control::Stop;
+            check_cancelled(plan.cancel)?;
+            if ended || stopped {
                 break;
             }
         }
@@ -119,7 +125,7 @@ impl Trainer {
         let mut stopped = false;
         for (index, rows) in order.chunks(batch_size).enumerate().skip(self.progress.batch) {
             self.with_batch(|trainer, batch| {
-                plan.data.gather(rows.iter().copied(), batch)?;
+                unless_cancelled(plan.cancel, || plan.data.gather(rows.iter().copied(), batch))?;
                 trainer.train_step(&batch.inputs(plan.data), plan.cancel, &mut tally)
             })
             .map_err(|error| {
@@ -159,6 +165,11 @@ impl Trainer {
         logs.extend(norms.iter().flat_map(LayerNorms::means));
         Ok((logs, stopped))
     }
+}
+
+/// What ends the loop may have been an abort.
+fn check_cancelled(cancel: &AtomicBool) -> Result<()> {
+    if cancel.load(Ordering::Acquire) { Err(Error::aborted()) } else { Ok(()) }
 }
 
 /// The number of training rows: Keras's `floor(rows * (1 - fraction))`; the rest, behind them, validates.

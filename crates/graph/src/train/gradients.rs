@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::executor::{Executor, Record, Run, first_not_finite};
 use crate::gradients::{Gradients, OwnedGradient};
 use crate::mask::SequenceMask;
+use crate::parallel::unless_cancelled;
 use crate::params::Slot;
 use crate::spec::Dtype;
 use crate::tensor::{HostTensor, Sequence, StateGradient, TensorData};
@@ -47,25 +48,27 @@ impl Trainer {
         let mut gradients = compiled.executor.gradients()?;
         self.with_zero_states(|trainer| {
             trainer.with_batch(|trainer, batch| {
-                data.gather(0..data.rows(), batch)?;
-                let seed = trainer.seed;
-                let parameters = &trainer.parameters;
-                let compiled =
-                    trainer.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
-                let executor = &mut compiled.executor;
-                compiled.carry.bind(executor, &batch.inputs(&data))?;
-                record(executor, parameters, states, seed, cancel)?;
-                let mut tally = Tally::default();
-                compiled.scores.add(executor, &mut tally)?;
-                let outputs = outputs(executor, model_outputs)?;
-                let cotangents = compiled.scores.cotangents();
-                executor.backward(parameters, &mut gradients, &cotangents, Some(cancel))?;
-                Ok(GradientReport {
-                    loss: compiled.scores.values(&tally).first().copied(),
-                    weights: weights(parameters.slots(), gradients)?,
-                    inputs: inputs(executor, &tensors[..model_inputs.min(tensors.len())])?,
-                    outputs,
-                    states: executor.take_state_gradients(),
+                unless_cancelled(cancel, || {
+                    data.gather(0..data.rows(), batch)?;
+                    let seed = trainer.seed;
+                    let parameters = &trainer.parameters;
+                    let compiled =
+                        trainer.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
+                    let executor = &mut compiled.executor;
+                    compiled.carry.bind(executor, &batch.inputs(&data))?;
+                    record(executor, parameters, states, seed, cancel)?;
+                    let mut tally = Tally::default();
+                    compiled.scores.add(executor, &mut tally)?;
+                    let outputs = outputs(executor, model_outputs)?;
+                    let cotangents = compiled.scores.cotangents();
+                    executor.backward(parameters, &mut gradients, &cotangents, Some(cancel))?;
+                    Ok(GradientReport {
+                        loss: compiled.scores.values(&tally).first().copied(),
+                        weights: weights(parameters.slots(), gradients)?,
+                        inputs: inputs(executor, &tensors[..model_inputs.min(tensors.len())])?,
+                        outputs,
+                        states: executor.take_state_gradients(),
+                    })
                 })
             })
         })
@@ -111,7 +114,7 @@ impl Trainer {
         }
         let data = Dataset::new(tensors, &self.predictor.spec().inputs)?.untrimmed();
         let mut gradients = self.predictor.gradients()?;
-        self.with_batch(|trainer, batch| {
+        self.with_batch(|trainer, batch| unless_cancelled(cancel, || {
             data.gather(0..data.rows(), batch)?;
             let (executor, parameters) = (&mut trainer.predictor, &trainer.parameters);
             executor.bind(&batch.inputs(&data))?;
@@ -134,7 +137,7 @@ impl Trainer {
                 outputs,
                 states: executor.take_state_gradients(),
             })
-        })
+        }))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::buffer::copy;
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Run};
 use crate::memory;
+use crate::parallel::unless_cancelled;
 use crate::tensor::{HostTensor, Sequence, TensorData};
 use seqloom_kernels::AlignedVec;
 use std::sync::atomic::AtomicBool;
@@ -64,27 +65,30 @@ impl Trainer {
         self.with_batch(|trainer, batch| {
             for start in (0..data.rows()).step_by(batch_size) {
                 let end = data.rows().min(start.saturating_add(batch_size));
-                data.gather(start..end, batch)?;
-                let inputs = batch.inputs(&data);
-                let run = Run { cancel: Some(cancel), outputs: Some(wanted), ..Run::default() };
-                let executor = match &mut trainer.stateful {
-                    Some((executor, carry)) => {
-                        carry.bind(executor, &inputs)?;
-                        // The carried states are outputs too.
-                        executor.forward(&trainer.parameters, &Run { outputs: None, ..run })?;
-                        carry.note(executor)?;
-                        carry.advance();
-                        executor
+                unless_cancelled(cancel, || {
+                    data.gather(start..end, batch)?;
+                    let inputs = batch.inputs(&data);
+                    let run = Run { cancel: Some(cancel), outputs: Some(wanted), ..Run::default() };
+                    let executor = match &mut trainer.stateful {
+                        Some((executor, carry)) => {
+                            carry.bind(executor, &inputs)?;
+                            // The carried states are outputs too.
+                            executor.forward(&trainer.parameters, &Run { outputs: None, ..run })?;
+                            carry.note(executor)?;
+                            carry.advance();
+                            executor
+                        }
+                        None => {
+                            trainer.predictor.bind(&inputs)?;
+                            trainer.predictor.forward(&trainer.parameters, &run)?;
+                            &mut trainer.predictor
+                        }
+                    };
+                    for (&index, output) in wanted.iter().zip(&mut outputs) {
+                        output.append(executor, index, &data, batch)?;
                     }
-                    None => {
-                        trainer.predictor.bind(&inputs)?;
-                        trainer.predictor.forward(&trainer.parameters, &run)?;
-                        &mut trainer.predictor
-                    }
-                };
-                for (&index, output) in wanted.iter().zip(&mut outputs) {
-                    output.append(executor, index, &data, batch)?;
-                }
+                    Ok(())
+                })?;
                 progress(end);
             }
             Ok(())

@@ -6,8 +6,9 @@ use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
 use crate::executor::{Record, Run};
+use crate::parallel::unless_cancelled;
 use crate::tensor::{BatchInput, HostTensor};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 impl Trainer {
     /// One step over these rows (model inputs, then targets, then sample weights where the training graph has them): the
@@ -17,7 +18,7 @@ impl Trainer {
     /// `ERR_STATE` before compiling, `ERR_DATA` and `ERR_SHAPE` for unsuitable data, `ERR_NUMERIC` for a loss or gradient
     /// that is not finite, `ERR_MEMORY`, `ABORTED`. The weights and the optimizer are then as before.
     pub fn train_on_batch(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<Vec<f64>> {
-        self.whole_batch(tensors, |trainer, inputs, tally| trainer.train_step(inputs, cancel, tally))
+        self.whole_batch(tensors, cancel, |trainer, inputs, tally| trainer.train_step(inputs, cancel, tally))
     }
 
     /// The loss, then each metric, over these rows, without training.
@@ -26,7 +27,8 @@ impl Trainer {
     /// As [`Self::train_on_batch`].
     pub fn test_on_batch(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<Vec<f64>> {
         self.with_zero_states(|trainer| {
-            trainer.whole_batch(tensors, |trainer, inputs, tally| trainer.score(inputs, cancel, tally))
+            trainer
+                .whole_batch(tensors, cancel, |trainer, inputs, tally| trainer.score(inputs, cancel, tally))
         })
     }
 
@@ -41,12 +43,13 @@ impl Trainer {
     fn whole_batch(
         &mut self,
         tensors: &[HostTensor],
+        cancel: &AtomicBool,
         run: impl FnOnce(&mut Self, &[BatchInput<'_, f32>], &mut Tally) -> Result<()>,
     ) -> Result<Vec<f64>> {
         let data = Dataset::new(tensors, self.compiled_mut()?.inputs())?;
         let mut tally = Tally::default();
         self.with_batch(|trainer, batch| {
-            data.gather(0..data.rows(), batch)?;
+            unless_cancelled(cancel, || data.gather(0..data.rows(), batch))?;
             run(trainer, &batch.inputs(&data), &mut tally)
         })?;
         Ok(self.compiled_mut()?.scores.values(&tally))
@@ -82,7 +85,8 @@ impl Trainer {
         self.with_zero_states(|trainer| {
             trainer.with_batch(|trainer, batch| {
                 for start in rows.clone().step_by(batch_size) {
-                    data.gather(start..rows.end.min(start.saturating_add(batch_size)), batch)?;
+                    let some = start..rows.end.min(start.saturating_add(batch_size));
+                    unless_cancelled(cancel, || data.gather(some, batch))?;
                     trainer.score(&batch.inputs(data), cancel, &mut tally)?;
                 }
                 Ok(())
@@ -121,7 +125,6 @@ impl Trainer {
         let compiled = self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
         let step = compiled.optimizer.step_count();
         let executor = &mut compiled.executor;
-        compiled.carry.bind(executor, inputs)?;
         let run = Run {
             training: true,
             record: Record::Weights,
@@ -130,18 +133,20 @@ impl Trainer {
             outputs: Some(&compiled.scores.outputs),
             cancel: Some(cancel),
         };
-        executor.forward(&self.parameters, &run)?;
-        compiled.carry.note(executor)?;
         let mut with_this = tally.clone();
-        if !compiled.scores.add(executor, &mut with_this)? {
-            return Err(Error::numeric(format!("The loss is not finite at step {}", step.saturating_add(1))));
-        }
-        compiled.gradients.clear();
-        let cotangents = compiled.scores.cotangents();
-        executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))?;
-        if cancel.load(Ordering::Relaxed) {
-            return Err(Error::aborted());
-        }
+        unless_cancelled(cancel, || {
+            compiled.carry.bind(executor, inputs)?;
+            executor.forward(&self.parameters, &run)?;
+            compiled.carry.note(executor)?;
+            if !compiled.scores.add(executor, &mut with_this)? {
+                let message = format!("The loss is not finite at step {}", step.saturating_add(1));
+                return Err(Error::numeric(message));
+            }
+            compiled.gradients.clear();
+            let cotangents = compiled.scores.cotangents();
+            executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))
+        })?;
+        // Once begun, the update is made to its end.
         compiled.optimizer.apply(&mut self.parameters, &mut compiled.gradients).map_err(
             |error| match error.code {
                 Code::Numeric => {
@@ -164,11 +169,13 @@ impl Trainer {
     ) -> Result<()> {
         let seed = self.seed;
         let compiled = self.compiled.as_mut().ok_or_else(|| Error::state("The model is not compiled"))?;
-        compiled.carry.bind(&mut compiled.executor, inputs)?;
         let run =
             Run { seed, outputs: Some(&compiled.scores.outputs), cancel: Some(cancel), ..Run::default() };
-        compiled.executor.forward(&self.parameters, &run)?;
-        compiled.carry.note(&compiled.executor)?;
+        unless_cancelled(cancel, || {
+            compiled.carry.bind(&mut compiled.executor, inputs)?;
+            compiled.executor.forward(&self.parameters, &run)?;
+            compiled.carry.note(&compiled.executor)
+        })?;
         compiled.carry.advance();
         if compiled.scores.add(&compiled.executor, tally)? {
             return Ok(());

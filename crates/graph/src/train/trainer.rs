@@ -11,13 +11,21 @@ use crate::form::Form;
 use crate::gradients::Gradients;
 use crate::init;
 use crate::optim::{Optimizer, StateTensor};
+use crate::parallel::unless_cancelled;
 use crate::params::Parameters;
-use crate::spec::{GraphSpec, InputSpec};
+use crate::spec::{GraphSpec, InputSpec, WeightSpec};
+use std::ops::Deref;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 
 /// A model: its weights, the executor that predicts, and, once compiled, the executor and optimizer that train.
 #[derive(Debug)]
 pub struct Trainer {
     pub(super) seed: u64,
+    /// How many weights, in their order, have got their first values.
+    drawn: usize,
+    /// A copy of the weights that sessions share, and the version that it is of.
+    copy: (u64, Weak<Parameters<f32>>),
     pub(super) parameters: Parameters<f32>,
     pub(super) predictor: Executor<f32>,
     /// What predicts instead where states go from batch to batch.
@@ -43,19 +51,28 @@ impl Trainer {
     /// # Errors
     /// `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION` or `ERR_UNSUPPORTED` naming what is wrong with the graph; `ERR_MEMORY`.
     pub fn new(graph: &str, seed: u64) -> Result<Self> {
+        let mut trainer = Self::undrawn(graph, seed)?;
+        trainer.draw(&AtomicBool::new(false))?;
+        Ok(trainer)
+    }
+
+    /// The same but for the weights, which [`Self::draw`] or [`Self::set_weights`] gives their values before anything else is done with them.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn undrawn(graph: &str, seed: u64) -> Result<Self> {
         let spec = GraphSpec::from_json(graph)?;
-        let mut parameters = Parameters::zeros(&spec)?;
+        let parameters = Parameters::zeros(&spec)?;
         let (carried, carry) = Carry::new(&spec)?;
         let stateful = if carry.is_empty() { None } else { Some((Executor::new(carried)?, carry)) };
         let predictor = Executor::new(spec)?;
-        for (index, weight) in predictor.spec().weights.iter().enumerate() {
-            if let Some(values) = parameters.get_mut(index) {
-                init::fill(&weight.initializer, &weight.shape, seed, index, values)
-                    .map_err(|error| error.within(&format!("The weight '{}'", weight.name)))?;
-            }
+        for weight in &predictor.spec().weights {
+            init::check(&weight.initializer, &weight.shape).map_err(|error| within(error, weight))?;
         }
         Ok(Self {
             seed,
+            drawn: 0,
+            copy: (0, Weak::new()),
             parameters,
             predictor,
             stateful,
@@ -63,6 +80,22 @@ impl Trainer {
             batch: Batch::default(),
             progress: Progress::default(),
         })
+    }
+
+    /// Draws the weights that have not been drawn yet.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`; `ABORTED` once `cancel` is set: what is left is drawn the next time.
+    pub fn draw(&mut self, cancel: &AtomicBool) -> Result<()> {
+        for (index, weight) in self.predictor.spec().weights.iter().enumerate().skip(self.drawn) {
+            let Some(values) = self.parameters.get_mut(index) else { continue };
+            unless_cancelled(cancel, || {
+                init::fill(&weight.initializer, &weight.shape, self.seed, index, values)
+            })
+            .map_err(|error| within(error, weight))?;
+            self.drawn = index + 1;
+        }
+        Ok(())
     }
 
     /// Prepares training with the graph, losses and metrics of `train_spec` (JSON of [`TrainSpec`]) and the optimizer of
@@ -117,11 +150,29 @@ impl Trainer {
         &self.parameters
     }
 
+    /// A copy of the weights as they are now, one for all who ask before they change.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`.
+    pub fn shared_parameters(&mut self) -> Result<Arc<Parameters<f32>>> {
+        let version = self.parameters.version();
+        if let (known, Some(copy)) = (self.copy.0, self.copy.1.upgrade())
+            && known == version
+        {
+            return Ok(copy);
+        }
+        let mut copy = Parameters::zeros(self.spec())?;
+        copy.arena_mut().copy_from_slice(self.parameters.arena());
+        let copy = Arc::new(copy);
+        self.copy = (version, Arc::downgrade(&copy));
+        Ok(copy)
+    }
+
     /// Replaces all weights, or none.
     ///
     /// # Errors
     /// `ERR_SHAPE` naming the weight whose number of elements differs; `ERR_DATA` for values that are not finite.
-    pub fn set_weights(&mut self, weights: &[Vec<f32>]) -> Result<()> {
+    pub fn set_weights<W: Deref<Target = [f32]>>(&mut self, weights: &[W]) -> Result<()> {
         let slots = self.parameters.slots();
         if weights.len() != slots.len() {
             return Err(Error::shape(format!(
@@ -147,6 +198,7 @@ impl Trainer {
                 )));
             }
         }
+        self.drawn = weights.len();
         weights.iter().enumerate().try_for_each(|(index, values)| self.parameters.set(index, values))
     }
 
@@ -221,6 +273,10 @@ impl Compiled {
         let inputs = &self.executor.spec().inputs;
         inputs.get(..self.carry.inputs).unwrap_or(inputs)
     }
+}
+
+fn within(error: Error, weight: &WeightSpec) -> Error {
+    error.within(&format!("The weight '{}'", weight.name))
 }
 
 fn not_compiled() -> Error {

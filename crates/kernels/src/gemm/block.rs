@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::strips::Tiles;
 use super::tile::Tile;
 use super::{DEPTH, ROWS};
+use crate::pool;
 use crate::simd::{Kernel, Simd};
 
 /// The left operand: element (m, k) is at `pointer + m·row + (k / segment)·segment_stride + (k % segment)·column`.
@@ -57,7 +58,7 @@ pub(crate) struct Out {
 /// out[rows, panels] = left·right, or += if `accumulate`, over a depth K.
 ///
 /// Whoever makes a block promises that both operands are readable and the output is writable over the rows, panels
-/// and depth, and that nothing else touches that output meanwhile.
+/// and depth, and that nothing else touches that output meanwhile. Once the work is cancelled, the rest is left out.
 pub(crate) struct Block {
     pub(crate) left: Left,
     pub(crate) right: Right,
@@ -67,6 +68,9 @@ pub(crate) struct Block {
     pub(crate) depth: usize,
     pub(crate) accumulate: bool,
 }
+
+/// Panels between two looks whether the product is still wanted; a multiple of the panels that are worked on together.
+const POLL: usize = 64;
 
 impl Kernel for Block {
     type Output = ();
@@ -106,6 +110,9 @@ impl Block {
         };
         let mut panel = self.panels.start;
         while panel < self.panels.end {
+            if (panel - self.panels.start).is_multiple_of(POLL) && pool::cancelled() {
+                return;
+            }
             let panels = if panel + together <= self.panels.end { together } else { 1 };
             let mut row = rows.start;
             for tile in 0..tiles {

@@ -9,6 +9,9 @@ pub(super) const PARALLEL: usize = 1 << 15;
 /// Elements handed out together; a multiple of every vector.
 const GRANULE: usize = 1 << 10;
 
+/// Elements of a thread's share that are computed before it looks whether they are still wanted.
+const PIECE: usize = 1 << 16;
+
 /// A slice that several threads write to in disjoint ranges.
 #[derive(Clone, Copy)]
 struct Shared(*mut f32);
@@ -21,8 +24,15 @@ pub(super) fn in_parts(out: &mut [f32], granule: usize, body: impl Fn(usize, &mu
     pool::run_if(length >= PARALLEL, |team| {
         let shared = &shared;
         let range = team.split(length, granule);
-        // SAFETY: the ranges of a team are disjoint and inside the slice, which is borrowed for the whole region.
-        body(range.start, unsafe { std::slice::from_raw_parts_mut(shared.0.add(range.start), range.len()) });
+        let piece = PIECE.div_ceil(granule) * granule;
+        for start in range.clone().step_by(piece) {
+            if pool::cancelled() {
+                return;
+            }
+            let length = piece.min(range.end - start);
+            // SAFETY: the ranges of a team are disjoint and inside the slice, which is borrowed for the whole region.
+            body(start, unsafe { std::slice::from_raw_parts_mut(shared.0.add(start), length) });
+        }
     });
 }
 

@@ -1,6 +1,6 @@
 //! Work over mutable slices, cut into blocks that the team shares.
 
-use super::run_if;
+use super::{cancelled, run_if};
 
 /// Slices that several threads write to in disjoint blocks.
 struct Shared<T, const N: usize>([(*mut T, usize); N]);
@@ -11,7 +11,8 @@ unsafe impl<T: Send, const N: usize> Sync for Shared<T, N> {}
 /// Cuts slices of the same length (or empty ones, which stay empty) into blocks of `block` elements and calls
 /// `body(first element, blocks)` for each, on the whole team if `parallel`, else on the caller alone.
 ///
-/// Members take blocks in turn, so that long stretches of little work do not fall to one of them.
+/// Members take blocks in turn, so that long stretches of little work do not fall to one of them. Once the work is
+/// [`cancelled`] the rest is left out.
 ///
 /// # Panics
 /// If slices that are not empty differ in length.
@@ -28,6 +29,9 @@ pub fn each_block<T: Send, const N: usize>(
     run_if(parallel && length > block, |team| {
         let shared = &shared;
         for start in (team.index() * block..length).step_by(team.size() * block) {
+            if cancelled() {
+                return;
+            }
             let part = shared.0.map(|(pointer, length)| {
                 let here = block.min(length.saturating_sub(start));
                 // SAFETY: the block is inside the slice (or empty, at its start), no other member takes it, and the

@@ -6,6 +6,7 @@
 
 mod barrier;
 mod blocks;
+mod cancel;
 mod denormals;
 mod placement;
 mod region;
@@ -15,6 +16,7 @@ use std::ops::Range;
 
 use barrier::Barrier;
 pub use blocks::each_block;
+pub use cancel::{cancelled, watch};
 pub use region::run;
 pub(crate) use region::run_if;
 pub use threads::{MAX_THREADS, ThreadsError, set_threads, threads};

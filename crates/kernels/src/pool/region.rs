@@ -3,9 +3,11 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use super::barrier::{Barrier, Padded, Parking, Poisoned};
+use super::cancel::Watched;
 use super::denormals::FlushDenormals;
 use super::{Team, placement, threads};
 
@@ -16,13 +18,15 @@ type Payload = Box<dyn Any + Send>;
 struct Region<'a> {
     body: &'a (dyn Fn(&Team<'_>) + Sync),
     barrier: Barrier,
+    watched: Watched,
     panic: Mutex<Option<Payload>>,
 }
 
 impl Region<'_> {
     fn member(&self, index: usize) {
         let team = Team { index, size: self.barrier.size(), barrier: Some(&self.barrier) };
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.body)(&team))) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.watched.on_member(|| (self.body)(&team))))
+        {
             if !payload.is::<Poisoned>() {
                 self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(payload);
             }
@@ -41,8 +45,18 @@ struct Worker {
 /// Workers that the running region still waits for.
 static PENDING: Padded<AtomicUsize> = Padded(AtomicUsize::new(0));
 static CALLER: Parking = Parking::new();
-/// The workers, spawned when first needed and never ended. Locked by the thread whose region is running.
-static WORKERS: Mutex<Vec<&'static Worker>> = Mutex::new(Vec::new());
+/// The workers. Locked by the thread whose region is running.
+static WORKERS: Mutex<Workers> = Mutex::new(Workers { running: Vec::new(), refused: None });
+
+/// How long not to ask again after the system has refused a thread: asking takes longer than many a region.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Workers, spawned when first needed and never ended.
+struct Workers {
+    running: Vec<Arc<Worker>>,
+    /// When the system last refused another one.
+    refused: Option<Instant>,
+}
 
 /// Runs `body` on every member of a team at once, the caller included, and returns when all have finished.
 ///
@@ -67,10 +81,10 @@ pub(crate) fn run_if(parallel: bool, body: impl Fn(&Team<'_>) + Sync) {
             Err(TryLockError::WouldBlock) => None,
         };
         if let Some(mut workers) = guard {
-            spawn_up_to(&mut workers, size - 1);
-            let available = workers.len().min(size - 1);
+            workers.spawn_up_to(size - 1);
+            let available = workers.running.len().min(size - 1);
             if available > 0 {
-                let panic = run_on(&workers[..available], &body);
+                let panic = run_on(&workers.running[..available], &body);
                 drop(workers);
                 if let Some(payload) = panic {
                     resume_unwind(payload);
@@ -82,8 +96,13 @@ pub(crate) fn run_if(parallel: bool, body: impl Fn(&Team<'_>) + Sync) {
     body(&Team { index: 0, size: 1, barrier: None });
 }
 
-fn run_on(workers: &[&'static Worker], body: &(dyn Fn(&Team<'_>) + Sync)) -> Option<Payload> {
-    let region = Region { body, barrier: Barrier::new(workers.len() + 1), panic: Mutex::new(None) };
+fn run_on(workers: &[Arc<Worker>], body: &(dyn Fn(&Team<'_>) + Sync)) -> Option<Payload> {
+    let region = Region {
+        body,
+        barrier: Barrier::new(workers.len() + 1),
+        watched: Watched::here(),
+        panic: Mutex::new(None),
+    };
     placement::arrives(0);
     PENDING.0.store(workers.len(), Ordering::SeqCst);
     for worker in workers {
@@ -96,21 +115,22 @@ fn run_on(workers: &[&'static Worker], body: &(dyn Fn(&Team<'_>) + Sync)) -> Opt
     region.panic.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn spawn_up_to(workers: &mut Vec<&'static Worker>, count: usize) {
-    while workers.len() < count {
-        let index = workers.len() + 1;
-        let worker: &'static Worker =
-            Box::leak(Box::new(Worker { mailbox: Padded::default(), parking: Parking::new() }));
-        let spawned =
-            std::thread::Builder::new().name(format!("seqloom-{index}")).spawn(move || serve(worker, index));
-        if spawned.is_err() {
-            return;
+impl Workers {
+    fn spawn_up_to(&mut self, count: usize) {
+        while self.running.len() < count && self.refused.is_none_or(|refused| refused.elapsed() >= PATIENCE) {
+            let index = self.running.len() + 1;
+            let worker = Arc::new(Worker { mailbox: Padded::default(), parking: Parking::new() });
+            let own = Arc::clone(&worker);
+            let body = move || serve(&own, index);
+            match std::thread::Builder::new().name(format!("seqloom-{index}")).spawn(body) {
+                Ok(_) => self.running.push(worker),
+                Err(_) => self.refused = Some(Instant::now()),
+            }
         }
-        workers.push(worker);
     }
 }
 
-fn serve(worker: &'static Worker, index: usize) {
+fn serve(worker: &Worker, index: usize) {
     let _flush = FlushDenormals::new();
     loop {
         worker.parking.wait_until(|| worker.mailbox.0.load(Ordering::SeqCst) != 0, || ());

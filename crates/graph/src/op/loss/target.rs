@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::mask::SequenceMask;
 use crate::op::activation::expect_float;
 use crate::op::context::{Frame, ValueRef, mask_of};
+use crate::parallel::while_wanted;
 use crate::shape::{ANY, Meta, Shape, fits};
 use crate::spec::Dtype;
 use seqloom_kernels::Scalar;
@@ -120,9 +121,9 @@ impl<'a> Positions<'a> {
         position / self.per_step % self.time
     }
 
-    /// The positions that count, in order.
+    /// The positions that count, in order; none any more once the work is cancelled.
     pub(in crate::op) fn valid(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.total).filter(|&position| self.is_valid(position))
+        while_wanted(0..self.total).filter(|&position| self.is_valid(position))
     }
 
     /// Whether a position counts.

@@ -238,6 +238,12 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
         Some(!self.zero_output_for_mask)
     }
 
+    fn memory(&self) -> usize {
+        let weights = (self.cell.kernel_len() + self.cell.recurrent_len()) * size_of::<T>();
+        // The backward pass has its own form of them.
+        self.packed_for.map_or(0, |(_, backward)| if backward { 2 * weights } else { weights })
+    }
+
     fn has_states(&self) -> bool {
         true
     }

@@ -1,7 +1,7 @@
 //! How packed rows map to the batch.
 
 use crate::mask::Packing;
-use crate::parallel::each_rows;
+use crate::parallel::{each_rows, while_wanted};
 use seqloom_kernels::Scalar;
 
 /// Copies the rows `indices` of `x` to consecutive rows of `packed`.
@@ -37,7 +37,7 @@ fn gather_by<T: Scalar>(
 
 /// Adds consecutive rows of `packed` to the rows `indices` of `x`.
 pub(crate) fn scatter_add<T: Scalar>(packed: &[T], indices: &[usize], width: usize, x: &mut [T]) {
-    for (packed, &index) in packed.chunks_exact(width).zip(indices) {
+    for (packed, &index) in while_wanted(packed.chunks_exact(width).zip(indices)) {
         for (x, &packed) in x[index * width..(index + 1) * width].iter_mut().zip(packed) {
             *x += packed;
         }

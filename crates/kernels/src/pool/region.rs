@@ -2,7 +2,8 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, TryLockError};
 
 use super::barrier::{Barrier, Padded, Parking, Poisoned};
@@ -24,7 +25,12 @@ impl Region<'_> {
         let team = Team { index, size: self.barrier.size(), barrier: Some(&self.barrier) };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.body)(&team))) {
             if !payload.is::<Poisoned>() {
-                self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(payload);
+                let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+                match *first {
+                    None => *first = Some(payload),
+                    // Dropping it might panic again, and this function must not unwind.
+                    Some(_) => std::mem::forget(payload),
+                }
             }
             self.barrier.poison();
         }
@@ -33,8 +39,8 @@ impl Region<'_> {
 
 /// A worker's mailbox: the region it shall join.
 struct Worker {
-    /// Address of a [`Region`], 0 when there is none.
-    mailbox: Padded<AtomicUsize>,
+    /// A [`Region`], null when there is none.
+    mailbox: Padded<AtomicPtr<Region<'static>>>,
     parking: Parking,
 }
 
@@ -87,7 +93,7 @@ fn run_on(workers: &[&'static Worker], body: &(dyn Fn(&Team<'_>) + Sync)) -> Opt
     placement::arrives(0);
     PENDING.0.store(workers.len(), Ordering::SeqCst);
     for worker in workers {
-        worker.mailbox.0.store(&raw const region as usize, Ordering::SeqCst);
+        worker.mailbox.0.store((&raw const region).cast_mut().cast(), Ordering::SeqCst);
         worker.parking.notify();
     }
     // Cannot unwind, so the region outlives every worker's use of it.
@@ -100,7 +106,7 @@ fn spawn_up_to(workers: &mut Vec<&'static Worker>, count: usize) {
     while workers.len() < count {
         let index = workers.len() + 1;
         let worker: &'static Worker =
-            Box::leak(Box::new(Worker { mailbox: Padded::default(), parking: Parking::new() }));
+            Box::leak(Box::new(Worker { mailbox: Padded(AtomicPtr::default()), parking: Parking::new() }));
         let spawned =
             std::thread::Builder::new().name(format!("seqloom-{index}")).spawn(move || serve(worker, index));
         if spawned.is_err() {
@@ -113,13 +119,11 @@ fn spawn_up_to(workers: &mut Vec<&'static Worker>, count: usize) {
 fn serve(worker: &'static Worker, index: usize) {
     let _flush = FlushDenormals::new();
     loop {
-        worker.parking.wait_until(|| worker.mailbox.0.load(Ordering::SeqCst) != 0, || ());
-        let address = worker.mailbox.0.swap(0, Ordering::SeqCst);
+        worker.parking.wait_until(|| !worker.mailbox.0.load(Ordering::SeqCst).is_null(), || ());
+        let region = worker.mailbox.0.swap(ptr::null_mut(), Ordering::SeqCst);
         placement::part(index, 0..1);
-        // SAFETY: the caller stored the address of a live region and waits until PENDING is 0, which cannot be
-        // before the decrement below.
-        let region = unsafe { &*(address as *const Region<'_>) };
-        region.member(index);
+        // SAFETY: the caller stored a live region and waits until PENDING is 0, which cannot be before the decrement below.
+        unsafe { &*region }.member(index);
         if PENDING.0.fetch_sub(1, Ordering::SeqCst) == 1 {
             CALLER.notify();
         }

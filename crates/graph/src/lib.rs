@@ -25,7 +25,7 @@ pub mod spec;
 mod tensor;
 pub mod train;
 
-pub use buffer::Buffer;
+pub use buffer::{Buffer, Exclusive};
 pub use error::{Code, Error, Result};
 pub use executor::{Executor, Record, Run};
 pub use gradients::{Gradient, GradientMut, Gradients, RowGradient};

@@ -26,6 +26,7 @@ export class GraphBuilder {
   readonly #weights: WireWeight[] = []
   readonly #nodes: WireNode[] = []
   readonly #weightIndices = new Map<object, Map<string, number>>()
+  readonly #weightKeys: { readonly owner: object; readonly key: string }[] = []
   readonly #losses: AddedLoss[] = []
   /** The names of nodes, each with the number that its next namesake is tried with. */
   readonly #nodeNames = new Map<string, number>()
@@ -60,6 +61,7 @@ export class GraphBuilder {
     }
     indices.set(key, this.#weights.length)
     if (!this.#weightNames.has(weight.name)) this.#weightNames.set(weight.name, this.#weights.length)
+    this.#weightKeys.push({ owner, key })
     this.#weights.push(weight)
     return this.#weights.length - 1
   }
@@ -74,6 +76,11 @@ export class GraphBuilder {
   /** The objects that own weights, in the order of their first weight. */
   weightOwners(): object[] {
     return [...this.#weightIndices.keys()]
+  }
+
+  /** What each weight belongs to: its owner, and its name there. */
+  get weightKeys(): readonly { readonly owner: object; readonly key: string }[] {
+    return this.#weightKeys
   }
 
   /** Adds the mean of a value to the loss of training. */

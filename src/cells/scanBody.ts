@@ -4,12 +4,15 @@ import type { Shape } from '../graph/shape.js'
 import { lowerProgram, type Sink } from '../graph/trace/lower.js'
 import { located, type Program, type ProgramNode, type Resolved } from '../graph/trace/program.js'
 import { wireShape } from '../graph/trace/size.js'
+import type { Budget } from '../limits.js'
 
 /** What one step of a scan is on the wire, and which masks it needs as further constants. */
 export interface ScanBody {
   readonly body: Readonly<Record<'inputs' | 'weights' | 'nodes' | 'outputs', unknown>>
   /** The program's inputs, all of them constants, whose masks follow the constants. */
   readonly masked: readonly number[]
+  /** What one step takes. */
+  readonly budget: Budget
 }
 
 /**
@@ -51,6 +54,7 @@ export function scanBody(
       outputs: graph.outputs,
     },
     masked: [...masks.keys()],
+    budget: builder.budget,
   }
 }
 

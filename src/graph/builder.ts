@@ -1,5 +1,6 @@
 import { SeqloomError } from '../errors.js'
 import type { Initializer } from '../initializers/initializer.js'
+import { Budget } from '../limits.js'
 import type { DType, Shape } from './shape.js'
 import { showShape } from './shape.js'
 import type { GraphSpec, WireInput, WireNode, WireWeight } from './wire.js'
@@ -27,7 +28,11 @@ export class GraphBuilder {
   readonly #weightIndices = new Map<object, Map<string, number>>()
   readonly #weightKeys: { readonly owner: object; readonly key: string }[] = []
   readonly #losses: AddedLoss[] = []
-  readonly #nodeNames = new Set<string>()
+  /** The names of nodes, each with the number that its next namesake is tried with. */
+  readonly #nodeNames = new Map<string, number>()
+  readonly #weightNames = new Map<string, number>()
+  /** What the operations take; `ERR_UNSUPPORTED` for more than a model may have. */
+  readonly budget = new Budget()
   #nextId = 0
 
   /** Declares an input. All inputs come before the first operation. */
@@ -55,6 +60,7 @@ export class GraphBuilder {
       return known
     }
     indices.set(key, this.#weights.length)
+    if (!this.#weightNames.has(weight.name)) this.#weightNames.set(weight.name, this.#weights.length)
     this.#weightKeys.push({ owner, key })
     this.#weights.push(weight)
     return this.#weights.length - 1
@@ -62,9 +68,9 @@ export class GraphBuilder {
 
   /** The index and shape of the weight of this name, if there is one yet. */
   weightNamed(name: string): { readonly index: number; readonly shape: readonly number[] } | undefined {
-    const index = this.#weights.findIndex((weight) => weight.name === name)
-    const found = this.#weights[index]
-    return found && { index, shape: found.shape }
+    const index = this.#weightNames.get(name)
+    const found = index === undefined ? undefined : this.#weights[index]
+    return found && { index: index as number, shape: found.shape }
   }
 
   /** The objects that own weights, in the order of their first weight. */
@@ -97,6 +103,7 @@ export class GraphBuilder {
     attributes: Readonly<Record<string, unknown>> = {},
     stateful = false,
   ): Value[] {
+    this.budget.take(outputs)
     const values = outputs.map((shape) => ({ id: this.#nextId++, shape }))
     this.#nodes.push({
       name: this.#uniqueName(name),
@@ -123,8 +130,10 @@ export class GraphBuilder {
 
   #uniqueName(name: string): string {
     let unique = name
-    for (let count = 1; this.#nodeNames.has(unique); count++) unique = `${name}:${count}`
-    this.#nodeNames.add(unique)
+    let count = this.#nodeNames.get(name) ?? 0
+    for (; this.#nodeNames.has(unique); count++) unique = `${name}:${Math.max(count, 1)}`
+    this.#nodeNames.set(name, count)
+    if (unique !== name) this.#nodeNames.set(unique, 0)
     return unique
   }
 }

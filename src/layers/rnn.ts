@@ -136,10 +136,11 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     const carried = this.returnSequences ? [] : [...new Set(idsOut.filter((id) => !idsState.includes(id)))]
     const finals = [...idsState, ...carried]
     const firstConstant = this.#cell.inputs.length + this.stateCount
-    const { body, masked } = scanBody(resolved, firstConstant, carried, [
+    const { body, masked, budget } = scanBody(resolved, firstConstant, carried, [
       ...(this.returnSequences ? idsOut : []),
       ...finals,
     ])
+    scope.builder.budget.takeAll(budget, this.#steps ?? 1)
     const weights = program.weights.map(({ name, shape, initializer }) =>
       scope.weight(name, shape as number[], initializer),
     )

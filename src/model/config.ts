@@ -1,9 +1,10 @@
-import { SeqloomError } from '../errors.js'
+import { describe, SeqloomError } from '../errors.js'
 import type { DType } from '../graph/shape.js'
 import { InputLayer } from '../layers/input.js'
-import type { AnyLayer, SymbolicTensor } from '../layers/layer.js'
+import type { AnyLayer, Call, SymbolicTensor } from '../layers/layer.js'
 import { layerFromConfig } from '../layers/registry.js'
 import { type LayerConfig, layerConfig } from '../layers/serialize.js'
+import { checkDepth, limits } from '../limits.js'
 import { isRecord } from '../options.js'
 import { connect, type Topology } from './topology.js'
 
@@ -35,17 +36,18 @@ export function configOf(
   topology: Topology,
   returnsList: boolean,
 ): ModelConfig {
+  const uses = new Map<AnyLayer, Call[]>(topology.layers.map((layer) => [layer, []]))
+  const places = new Map<Call, number>()
+  for (const call of topology.calls) places.set(call, (uses.get(call.layer)?.push(call) ?? 0) - 1)
   const source = ({ call, index }: SymbolicTensor): Source => {
-    const uses = topology.calls.filter(({ layer }) => layer === call.layer)
-    return [topology.names.get(call.layer) as string, uses.indexOf(call), index]
+    return [topology.names.get(call.layer) as string, places.get(call) as number, index]
   }
-  const layers = topology.layers.map((layer): SavedLayer => {
-    const calls = topology.calls.filter((call) => call.layer === layer)
-    return {
+  const layers = topology.layers.map(
+    (layer): SavedLayer => ({
       ...layerConfig(layer, topology.names.get(layer)),
-      inboundNodes: calls.map((call) => call.inputs.map(source)),
-    }
-  })
+      inboundNodes: uses.get(layer)?.map((call) => call.inputs.map(source)) ?? [],
+    }),
+  )
   return {
     className,
     config: {
@@ -63,45 +65,100 @@ const malformed = (what: string): SeqloomError => new SeqloomError('ERR_FORMAT',
 
 /** Rebuilds the layers and their connections. `ERR_FORMAT` for a description that is none of ours; nothing in it is executed. */
 export function rebuild(saved: unknown): { readonly topology: Topology; readonly config: ModelConfig } {
+  checkDepth("the model's description", saved)
   const config = checkConfig(saved)
   const { layers, inputLayers, outputLayers } = config.config
-  const built = new Map<string, { readonly layer: AnyLayer; readonly saved: SavedLayer; uses: SymbolicTensor[][] }>()
+  const built = new Map<unknown, BuiltLayer>()
   for (const entry of layers) {
     const name = entry.config.name
-    if (typeof name !== 'string' || built.has(name)) throw malformed(`has the layer name ${JSON.stringify(name)} twice`)
+    if (typeof name !== 'string' || built.has(name)) throw malformed(`has the layer name ${describe(name)} twice`)
     const layer = entry.className === 'InputLayer' ? savedInput(entry) : layerFromConfig(entry)
     built.set(name, { layer, saved: entry, uses: layer instanceof InputLayer ? [[layer.output]] : [] })
   }
   const find = (source: unknown): SymbolicTensor | undefined => {
     if (!Array.isArray(source)) throw malformed('has a connection that is no array')
-    return built.get(source[0])?.uses[source[1]]?.[source[2]]
+    const [name, use, output] = source
+    return Number.isInteger(use) && Number.isInteger(output) ? built.get(name)?.uses[use]?.[output] : undefined
   }
-  // Uses of shared layers can come in any order, so passes go on while they find something to connect.
-  let missing = layers.filter(({ className }) => className !== 'InputLayer').flatMap(usesOf)
-  while (missing.length > 0) {
-    const next = missing.filter(({ name, use, sources }) => {
-      const entry = built.get(name)
-      const values = sources.map(find)
-      if (!entry || entry.uses.length !== use || values.includes(undefined)) return true
-      const result = entry.layer.apply(values as SymbolicTensor[])
-      entry.uses.push(Array.isArray(result) ? [...result] : [result as SymbolicTensor])
-      return false
-    })
-    if (next.length === missing.length) {
-      throw malformed(`connects layer '${missing[0]?.name}' to something that does not exist`)
-    }
-    missing = next
-  }
+  connectUses(layers, built, find)
   const resolve = (source: Source): SymbolicTensor => {
     const value = find(source)
-    if (!value) throw malformed(`names ${JSON.stringify(source)}, which does not exist`)
+    if (!value) throw malformed(`names ${describe(source)}, which does not exist`)
     return value
   }
   return { topology: connect(inputLayers.map(resolve), outputLayers.map(resolve)), config }
 }
 
-function usesOf({ config, inboundNodes }: SavedLayer) {
-  return inboundNodes.map((sources, use) => ({ name: config.name as string, use, sources }))
+/** A layer that has been built, and the values of its uses so far. */
+interface BuiltLayer {
+  readonly layer: AnyLayer
+  readonly saved: SavedLayer
+  readonly uses: SymbolicTensor[][]
+}
+
+/** Applies the layers. Uses can come in any order: each waits for the first thing that it lacks, and goes on once that is there. */
+function connectUses(
+  layers: readonly SavedLayer[],
+  built: ReadonlyMap<unknown, BuiltLayer>,
+  find: (source: unknown) => SymbolicTensor | undefined,
+): void {
+  const waiting = new Map<string, Use[]>()
+  const ready: Use[] = []
+  let missing = 0
+  for (const { className, config, inboundNodes } of layers) {
+    if (className === 'InputLayer') continue
+    missing += inboundNodes.length
+    if (missing > limits.operations) throw malformed(`has more than ${limits.operations} uses of layers`)
+    inboundNodes.forEach((sources, use) => {
+      ready.push({ name: config.name as string, use, sources, next: 0 })
+    })
+  }
+  ready.reverse()
+  for (let each = ready.pop(); each; each = ready.pop()) {
+    const lacking = lackOf(each, built, find)
+    if (lacking !== undefined) {
+      const others = waiting.get(lacking)
+      if (others) others.push(each)
+      else waiting.set(lacking, [each])
+      continue
+    }
+    const { layer, uses } = built.get(each.name) as BuiltLayer
+    const result = layer.apply(each.sources.map(find) as SymbolicTensor[])
+    uses.push(Array.isArray(result) ? [...result] : [result as SymbolicTensor])
+    missing -= 1
+    const key = keyOf(each.name, each.use)
+    ready.push(...(waiting.get(key) ?? []))
+    waiting.delete(key)
+  }
+  if (missing === 0) return
+  const first = [...waiting.values()][0]?.[0]
+  throw malformed(`connects layer '${first?.name}' to something that does not exist`)
+}
+
+/** A use of a layer that has not been applied yet. */
+interface Use {
+  readonly name: string
+  /** Which use of its layer it is. */
+  readonly use: number
+  readonly sources: readonly Source[]
+  /** How many of the sources are known to be there. */
+  next: number
+}
+
+const keyOf = (name: unknown, use: unknown): string => `${String(use)}/${String(name)}`
+
+/** The key of the first use that another one lacks: the one before of its own layer, or one that it is applied to. */
+function lackOf(
+  each: Use,
+  built: ReadonlyMap<unknown, BuiltLayer>,
+  find: (source: unknown) => SymbolicTensor | undefined,
+): string | undefined {
+  if ((built.get(each.name)?.uses.length ?? 0) < each.use) return keyOf(each.name, each.use - 1)
+  for (; each.next < each.sources.length; each.next++) {
+    const source = each.sources[each.next] as Source
+    if (!find(source)) return keyOf(source[0], source[1])
+  }
+  return undefined
 }
 
 function savedInput({ config }: SavedLayer): InputLayer {

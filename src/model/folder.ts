@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { SeqloomError } from '../errors.js'
+import { checkDepth } from '../limits.js'
 import { isRecord } from '../options.js'
 
 /** The file that describes a saved model and names all others. */
@@ -118,6 +119,7 @@ export function parseDescription(
   } catch (cause) {
     throw new SeqloomError('ERR_FORMAT', `'${path}' is no JSON: it is damaged or truncated`, { cause })
   }
+  checkDepth(`'${path}'`, description)
   if (!isRecord(description) || description.format !== format) {
     throw new SeqloomError('ERR_FORMAT', `'${path}' does not describe a ${format} model`)
   }

@@ -7,7 +7,7 @@ import type { CompileOptions } from './compile.js'
 import { descriptionName, folderFiles, type ModelFiles } from './folder.js'
 import { build } from './fromJson.js'
 import type { Model, Prediction } from './model.js'
-import { damaged, type Extras, formatChecked, restoreModel } from './restore.js'
+import { damaged, type Extras, formatChecked, restoreRest, restoreWeights } from './restore.js'
 import { format, formatVersion } from './save.js'
 
 /** What a folder held. */
@@ -34,12 +34,13 @@ export async function loadFolder(saved: string | Uint8Array | ArrayBuffer): Prom
   const path = files.path(descriptionName)
   const model = formatChecked(path, () => build(description.model))
   try {
+    await restoreWeights(files, description, model)
     const { training } = description
     if (training !== undefined) {
       if (!isRecord(training)) throw damaged(path, 'training')
       formatChecked(path, () => model.compileAsSaved(training.options as CompileOptions, training.trained))
     }
-    return { model, ...(await restoreModel(files, description, model)) }
+    return { model, ...(await restoreRest(files, description, model)) }
   } catch (error) {
     model.dispose()
     throw error

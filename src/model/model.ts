@@ -340,6 +340,12 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     })
   }
 
+  /** @internal Puts saved weights in; a model that has not been used yet draws none of its own first. */
+  restoreWeights(weights: readonly Data[]): void {
+    this.#native ??= this.#makeNative(undrawn(this.#modelGraph().graph))
+    this.setWeights(weights)
+  }
+
   /** @internal */
   layerWeights(layer: AnyLayer): Tensor[] {
     return this.#turns.now('getWeights', 'callbacks', () => {

@@ -12,15 +12,23 @@ export interface Extras {
   readonly metadata: Readonly<Record<string, unknown>>
 }
 
-/** Puts the saved weights and state of training into a model of the same layers; gives what else is there. */
-export async function restoreModel(
+/** Puts the saved weights into a model of the same layers; their sizes are compared first, before anything is made. */
+export async function restoreWeights(
+  saved: ModelFiles,
+  description: Record<string, unknown>,
+  model: Model,
+): Promise<void> {
+  const weights = await saved.read(description.files, description.weights)
+  formatChecked(saved.path(String(description.weights)), () => model.restoreWeights(matched(model, decode(weights))))
+}
+
+/** Puts the saved state of training into a model that has its weights; gives what else is there. */
+export async function restoreRest(
   saved: ModelFiles,
   description: Record<string, unknown>,
   model: Model,
 ): Promise<Extras> {
   const path = saved.path(descriptionName)
-  const weights = await saved.read(description.files, description.weights)
-  formatChecked(saved.path(String(description.weights)), () => model.setWeights(matched(model, decode(weights))))
   await restoreTraining(saved, description, model)
   const assets: Record<string, Uint8Array> = {}
   if (description.assets !== undefined && !isRecord(description.assets)) throw damaged(path, 'assets')

@@ -3,6 +3,7 @@ import { showShape, unifyShapes } from '../graph/shape.js'
 import { InputLayer } from '../layers/input.js'
 import { type AnyLayer, type Call, SymbolicTensor } from '../layers/layer.js'
 import { nameAutomatically } from '../layers/naming.js'
+import { limits } from '../limits.js'
 
 /** A model's layers and how they are connected. */
 export interface Topology {
@@ -29,16 +30,20 @@ export function connect(inputs: readonly SymbolicTensor[], outputs: readonly Sym
     declared.add(value.call)
   }
   const calls = new Set<Call>(declared)
-  const visit = (call: Call): void => {
-    if (calls.has(call)) return
-    if (call.layer instanceof InputLayer) {
-      throw new SeqloomError(
-        'ERR_OPTION',
-        `model: an output depends on input '${call.layer.label}', which is not among the inputs`,
-      )
+  const visit = (wanted: Call): void => {
+    // Not by recursion, which a long chain of layers would exhaust: the calls under way, and how many inputs of each are done.
+    const open: { readonly call: Call; done: number }[] = [{ call: wanted, done: 0 }]
+    for (let top = open.at(-1); top; top = open.at(-1)) {
+      const { call } = top
+      if (top.done === 0 && !calls.has(call)) checkUse(call, calls.size + open.length)
+      const next = calls.has(call) ? undefined : call.inputs[top.done++]
+      if (next) {
+        open.push({ call: next.call, done: 0 })
+        continue
+      }
+      calls.add(call)
+      open.pop()
     }
-    for (const value of call.inputs) visit(value.call)
-    calls.add(call)
   }
   for (const value of outputs) {
     if (!(value instanceof SymbolicTensor)) {
@@ -51,6 +56,18 @@ export function connect(inputs: readonly SymbolicTensor[], outputs: readonly Sym
   }
   const layers = [...new Set([...calls].map((call) => call.layer))]
   return { inputs, outputs, calls: [...calls], layers, names: nameLayers(layers) }
+}
+
+function checkUse({ layer }: Call, count: number): void {
+  if (layer instanceof InputLayer) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `model: an output depends on input '${layer.label}', which is not among the inputs`,
+    )
+  }
+  if (count > limits.operations) {
+    throw new SeqloomError('ERR_UNSUPPORTED', `model: there are more than ${limits.operations} uses of layers`)
+  }
 }
 
 /** Uses all layers between a model's inputs and outputs again, on other values; gives what its outputs become. */

@@ -3,7 +3,7 @@
 use crate::error::{Failure, Outcome};
 use napi::bindgen_prelude::{ToNapiValue, TypeName, TypedArrayType, ValueType};
 use napi::{Env, check_status, sys};
-use seqloom_graph::{Buffer, TensorData, room_for};
+use seqloom_graph::{Buffer, Exclusive, TensorData, room_for};
 use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,16 +23,28 @@ const MOST_SHARED: usize = 256 << 20;
 /// Bytes of the engine's memory that JavaScript holds.
 static SHARED: AtomicUsize = AtomicUsize::new(0);
 
-/// Elements on their way to JavaScript as a typed array that nothing else writes to.
+/// Elements on their way to JavaScript as a typed array that nothing else reads or writes.
 pub struct Elements {
-    data: TensorData,
+    data: Data,
     /// Fewer bytes are copied.
     worth_sharing: usize,
+}
+
+enum Data {
+    /// May become JavaScript's own, since nobody else has them.
+    Floats(Exclusive<f32>),
+    /// Must be copied: the engine goes on reading them.
+    Shared(Buffer<f32>),
+    Integers(Vec<i32>),
 }
 
 impl Elements {
     /// Takes over elements.
     pub(crate) fn new(data: TensorData) -> Self {
+        let data = match data {
+            TensorData::F32(buffer) => buffer.exclusive().map_or_else(Data::Shared, Data::Floats),
+            TensorData::I32(list) => Data::Integers(list),
+        };
         Self { data, worth_sharing: WORTH_SHARING }
     }
 
@@ -43,13 +55,13 @@ impl Elements {
 
     /// A copy of `values`.
     pub(crate) fn copied(values: &[f32], what: &str) -> Outcome<Self> {
-        Ok(Buffer::copied(values, what)?.into())
+        Ok(Self::new(TensorData::F32(Buffer::copied(values, what)?)))
     }
 }
 
-impl From<Buffer<f32>> for Elements {
-    fn from(buffer: Buffer<f32>) -> Self {
-        Self::new(TensorData::F32(buffer))
+impl From<Exclusive<f32>> for Elements {
+    fn from(elements: Exclusive<f32>) -> Self {
+        Self { data: Data::Floats(elements), worth_sharing: WORTH_SHARING }
     }
 }
 
@@ -68,14 +80,19 @@ impl ToNapiValue for Elements {
         // SAFETY: napi passes the environment of the callback under way.
         unsafe {
             match elements.data {
-                TensorData::F32(data) => {
-                    let buffer = match shared(env, &data, elements.worth_sharing)? {
-                        Some(buffer) => buffer,
-                        None => copied(env, &data)?,
+                Data::Floats(data) => {
+                    let count = data.len();
+                    let buffer = match shared(env, data, elements.worth_sharing)? {
+                        Ok(buffer) => buffer,
+                        Err(data) => copied(env, &data)?,
                     };
+                    typed_array(env, TypedArrayType::Float32, count, buffer)
+                }
+                Data::Shared(data) => {
+                    let buffer = copied(env, &data)?;
                     typed_array(env, TypedArrayType::Float32, data.len(), buffer)
                 }
-                TensorData::I32(data) => {
+                Data::Integers(data) => {
                     let buffer = copied(env, &data)?;
                     typed_array(env, TypedArrayType::Int32, data.len(), buffer)
                 }
@@ -84,32 +101,33 @@ impl ToNapiValue for Elements {
     }
 }
 
-/// An `ArrayBuffer` over the memory of `data`, which it keeps from being used again; `None` where a copy is better.
+/// An `ArrayBuffer` over the memory of `data`, which it keeps from being used again; `data` itself where a copy is better.
 ///
 /// # Safety
 /// `env` is the environment of the callback under way.
 unsafe fn shared(
     env: sys::napi_env,
-    data: &Buffer<f32>,
+    mut data: Exclusive<f32>,
     worth_sharing: usize,
-) -> napi::Result<Option<sys::napi_value>> {
-    let bytes = size_of_val(&data[..]);
+) -> napi::Result<Result<sys::napi_value, Exclusive<f32>>> {
+    let bytes = bytes_of(&data);
     // What is larger than all others together is not worth a second copy. Between the results of asynchronous calls the event loop
     // turns.
     let full = worth_sharing == WORTH_SHARING_AT_ONCE
         && bytes < MOST_SHARED
         && SHARED.load(Ordering::Relaxed) >= MOST_SHARED;
     if bytes < worth_sharing || full {
-        return Ok(None);
+        return Ok(Err(data));
     }
     let mut value = null_mut();
-    let held = Box::into_raw(Box::new(data.clone()));
-    // SAFETY: the box keeps the memory alive until `release` is called. From now on only JavaScript writes to it: the
-    // engine never writes to a buffer that has been built, and the parts of one buffer do not overlap.
+    let pointer = data.pointer();
+    let held = Box::into_raw(Box::new(data));
+    // SAFETY: the box keeps the memory alive until `release` is called. It is the only owner of these elements, and looks at none of
+    // them: from now on only JavaScript reads and writes them.
     let status = unsafe {
         sys::napi_create_external_arraybuffer(
             env,
-            data.as_ptr().cast_mut().cast::<c_void>(),
+            pointer.cast::<c_void>(),
             bytes,
             Some(release),
             held.cast::<c_void>(),
@@ -118,22 +136,26 @@ unsafe fn shared(
     };
     if status == sys::Status::napi_ok {
         SHARED.fetch_add(bytes, Ordering::Relaxed);
-        return Ok(Some(value));
+        return Ok(Ok(value));
     }
     // SAFETY: nobody else has the box, since the call failed.
-    drop(unsafe { Box::from_raw(held) });
+    let data = *unsafe { Box::from_raw(held) };
     if status == sys::Status::napi_no_external_buffers_allowed {
-        return Ok(None);
+        return Ok(Err(data));
     }
     check_status!(status, "an array over the engine's memory")?;
-    Ok(None)
+    Ok(Err(data))
+}
+
+fn bytes_of(data: &Exclusive<f32>) -> usize {
+    data.len() * size_of::<f32>()
 }
 
 /// Called once when the garbage collector has freed an array of [`shared`].
 unsafe extern "C" fn release(_: sys::napi_env, _: *mut c_void, held: *mut c_void) {
     // SAFETY: `shared` made the box, and this is called once.
-    let data = unsafe { Box::from_raw(held.cast::<Buffer<f32>>()) };
-    SHARED.fetch_sub(size_of_val(&data[..]), Ordering::Relaxed);
+    let data = unsafe { Box::from_raw(held.cast::<Exclusive<f32>>()) };
+    SHARED.fetch_sub(bytes_of(&data), Ordering::Relaxed);
 }
 
 /// An `ArrayBuffer` of JavaScript's own memory with a copy of `data`.

@@ -11,7 +11,7 @@ use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 use seqloom_graph::optim::StateTensor;
 use seqloom_graph::train::Trainer;
-use seqloom_graph::{Buffer, TensorData};
+use seqloom_graph::TensorData;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -189,12 +189,10 @@ impl NativeModel {
         guard(|| {
             self.shared.later(env, Arc::default(), |trainer, _| {
                 let parameters = trainer.parameters();
-                let copy = Buffer::copied(parameters.arena(), "The weights")?;
-                let parts = parameters
-                    .slots()
-                    .iter()
-                    .map(|slot| Elements::from(copy.part(slot.offset..slot.offset + slot.len)));
-                Ok(parts.collect::<Vec<_>>())
+                let copies = parameters.slots().iter().map(|slot| {
+                    Elements::copied(&parameters.arena()[slot.offset..slot.offset + slot.len], "The weights")
+                });
+                copies.collect::<Outcome<Vec<_>>>()
             })
         })
     }

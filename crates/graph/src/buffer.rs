@@ -82,6 +82,84 @@ impl<T: Scalar> Buffer<T> {
     }
 }
 
+/// Elements with one owner: nobody else reads or writes them, so that whoever has them may let others write, as JavaScript does to
+/// its arrays.
+pub struct Exclusive<T: Scalar> {
+    block: Arc<AlignedVec<T>>,
+    /// No other owner's range in this block overlaps it, and no [`Buffer`] has the block.
+    range: Range<usize>,
+}
+
+impl<T: Scalar> Buffer<T> {
+    /// The elements, if nobody else has them.
+    ///
+    /// # Errors
+    /// The buffer as it was, where its memory is shared.
+    pub fn exclusive(mut self) -> std::result::Result<Exclusive<T>, Self> {
+        if Arc::get_mut(&mut self.block).is_none() {
+            return Err(self);
+        }
+        Ok(Exclusive { block: self.block, range: self.range })
+    }
+}
+
+impl<T: Scalar> Exclusive<T> {
+    /// Parts of the elements, in their order, each with an owner of its own. A range that overlaps one before it, or lies outside, gives
+    /// no elements.
+    pub(crate) fn parts(self) -> impl FnMut(Range<usize>) -> Self {
+        let mut taken = 0;
+        move |range| {
+            let fits = taken <= range.start && range.start <= range.end && range.end <= self.range.len();
+            let range = if fits { range } else { taken..taken };
+            taken = range.end;
+            let start = self.range.start;
+            Self { block: Arc::clone(&self.block), range: start + range.start..start + range.end }
+        }
+    }
+
+    /// The number of elements; reads none of them.
+    pub fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
+
+    /// The first element. Who writes through the pointer needs that no reference to the elements is in use meanwhile.
+    pub fn pointer(&mut self) -> *mut T {
+        self.block.pointer().as_ptr().wrapping_add(self.range.start)
+    }
+}
+
+impl<T: Scalar> From<AlignedVec<T>> for Exclusive<T> {
+    fn from(block: AlignedVec<T>) -> Self {
+        let range = 0..block.len();
+        Self { block: Arc::new(block), range }
+    }
+}
+
+impl<T: Scalar> Deref for Exclusive<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        // Not by way of all elements: others may be writing to theirs.
+        self.block.part(self.range.clone())
+    }
+}
+
+impl<T: Scalar> PartialEq for Exclusive<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self[..] == other[..]
+    }
+}
+
+impl<T: Scalar> fmt::Debug for Exclusive<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
 /// Copies a slice to one as long, on all threads if it is large.
 pub(crate) fn copy<V: Copy + Send + Sync>(from: &[V], to: &mut [V]) {
     let work = to.len();
@@ -118,5 +196,36 @@ impl<T: Scalar> PartialEq for Buffer<T> {
 impl<T: Scalar> fmt::Debug for Buffer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted() -> Buffer<f32> {
+        Buffer::copied(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "The elements").unwrap()
+    }
+
+    #[test]
+    fn shared_elements_are_nobodys_alone() {
+        let buffer = counted();
+        let clone = buffer.clone();
+        let buffer = buffer.exclusive().unwrap_err();
+        drop(clone);
+        let part = buffer.part(2..4);
+        let part = part.exclusive().unwrap_err();
+        drop(buffer);
+        let mut alone = part.exclusive().unwrap();
+        assert_eq!((&alone[..], alone.len()), (&[2.0, 3.0][..], 2));
+        assert_eq!(alone.pointer().cast_const(), alone.as_ptr());
+    }
+
+    #[test]
+    fn parts_have_owners_of_their_own() {
+        let mut part = counted().exclusive().unwrap().parts();
+        let parts = [part(0..2), part(1..3), part(3..5), part(5..7), part(5..6), part(0..1)];
+        let lists: Vec<&[f32]> = parts.iter().map(|part| &part[..]).collect();
+        assert_eq!(lists, [&[0.0, 1.0][..], &[], &[3.0, 4.0], &[], &[5.0], &[]]);
     }
 }

@@ -1,6 +1,6 @@
 //! Gradients of the weights: a flat arena, and row lists for embedding tables.
 
-use crate::buffer::Buffer;
+use crate::buffer::Exclusive;
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::parallel::{each_rows, while_wanted};
@@ -139,8 +139,8 @@ impl<T: Scalar> Gradients<T> {
         }
     }
 
-    /// The arena as a buffer, and for each weight where its gradient is.
-    pub(crate) fn into_arena(self) -> (Buffer<T>, impl Iterator<Item = OwnedGradient<T>>) {
+    /// The arena, and for each weight where its gradient is, in the arena's order.
+    pub(crate) fn into_arena(self) -> (Exclusive<T>, impl Iterator<Item = OwnedGradient<T>>) {
         let mut rows = self.rows;
         let places = self.places.into_iter().map(move |place| match place {
             Place::None => OwnedGradient::None,

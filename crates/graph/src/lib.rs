@@ -26,7 +26,7 @@ pub mod spec;
 mod tensor;
 pub mod train;
 
-pub use buffer::Buffer;
+pub use buffer::{Buffer, Exclusive};
 pub use error::{Code, Error, Result};
 pub use executor::{Executor, Record, Run};
 pub use form::Form;

@@ -4,7 +4,7 @@ use crate::pages::{self, HUGE_PAGE};
 use crate::recycle;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::fmt;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 use std::ptr::NonNull;
 
 /// A cache line.
@@ -32,7 +32,8 @@ impl std::error::Error for OutOfMemory {}
 /// Plain numbers for which any bytes are a valid value.
 ///
 /// # Safety
-/// Implementors must be `Copy` types without padding for which every bit pattern is a valid value, zero bits being 0.
+/// Implementors must be `Copy` types without padding for which every bit pattern is a valid value, zero bits being 0, and need no
+/// more alignment than a cache line.
 pub unsafe trait Zeroable: Copy + 'static {}
 
 macro_rules! zeroable {
@@ -96,8 +97,10 @@ impl<T: Zeroable> AlignedVec<T> {
 
     /// The bytes to allocate for `length` elements.
     fn capacity(length: usize) -> Result<usize, OutOfMemory> {
-        let bytes = length.checked_mul(size_of::<T>()).ok_or(OutOfMemory { bytes: None })?;
-        capacity_for(bytes).ok_or(OutOfMemory { bytes: None })
+        const { assert!(align_of::<T>() <= ALIGNMENT) };
+        let bytes = length.checked_mul(size_of::<T>()).and_then(capacity_for);
+        // No slice may be larger than `isize` counts.
+        bytes.filter(|&bytes| isize::try_from(bytes).is_ok()).ok_or(OutOfMemory { bytes: None })
     }
 
     /// Makes the buffer at least `length` long. A longer one is kept as it is; otherwise the old contents are
@@ -162,6 +165,23 @@ fn allocate_zeroed(capacity: usize) -> Option<NonNull<u8>> {
         // SAFETY: the size is not zero.
         Some(layout) => NonNull::new(unsafe { alloc_zeroed(layout) }),
         None => pages::allocate(capacity),
+    }
+}
+
+impl<T> AlignedVec<T> {
+    /// The first element. The pointer may be written through while no reference to the elements in question is in use, whether or
+    /// not the buffer is borrowed as a whole.
+    pub const fn pointer(&self) -> NonNull<T> {
+        self.pointer
+    }
+
+    /// Some of the elements, without a reference to the others; empty where the range lies outside.
+    pub fn part(&self, range: Range<usize>) -> &[T] {
+        if range.start > range.end || range.end > self.length {
+            return &[];
+        }
+        // SAFETY: the range is inside of the initialised elements.
+        unsafe { std::slice::from_raw_parts(self.pointer.as_ptr().add(range.start), range.len()) }
     }
 }
 

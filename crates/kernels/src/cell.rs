@@ -19,19 +19,20 @@ pub enum CellKind {
     },
 }
 
-/// A fused cell: its recurrence, sizes and activations.
+/// A fused cell: its recurrence, sizes and activations. Made by [`CellSpec::new`] alone, so that no product of its sizes wraps:
+///
+/// ```compile_fail
+/// # use seqloom_kernels::{Activation, CellKind, CellSpec};
+/// let spec = CellSpec::new(CellKind::Rnn, 1, 1, Activation::Tanh, Activation::Tanh).unwrap();
+/// let wrong = CellSpec { input: usize::MAX, ..spec };
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CellSpec {
-    /// The recurrence.
-    pub kind: CellKind,
-    /// Features of one input step, at least 1.
-    pub input: usize,
-    /// Units of the state, at least 1.
-    pub hidden: usize,
-    /// Activation of the candidate (and of the LSTM's output).
-    pub activation: Activation,
-    /// Activation of the gates; ignored by the simple RNN.
-    pub recurrent_activation: Activation,
+    kind: CellKind,
+    input: usize,
+    hidden: usize,
+    activation: Activation,
+    recurrent_activation: Activation,
 }
 
 /// Why a cell cannot be described as asked.
@@ -88,6 +89,31 @@ impl CellSpec {
             return Err(SpecError::Size { input, hidden });
         }
         Ok(Self { kind, input, hidden, activation, recurrent_activation })
+    }
+
+    /// The recurrence.
+    pub const fn kind(&self) -> CellKind {
+        self.kind
+    }
+
+    /// Features of one input step, at least 1.
+    pub const fn input(&self) -> usize {
+        self.input
+    }
+
+    /// Units of the state, at least 1.
+    pub const fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    /// Activation of the candidate (and of the LSTM's output).
+    pub const fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// Activation of the gates; ignored by the simple RNN.
+    pub const fn recurrent_activation(&self) -> Activation {
+        self.recurrent_activation
     }
 
     /// Number of gates: 1 for the simple RNN, 4 for the LSTM, 3 for the GRU.

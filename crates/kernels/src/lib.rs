@@ -37,19 +37,18 @@ pub use scalar::{Real, Scalar};
 mod tests {
     use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-    use crate::simd::{Level, available};
+    use crate::simd::{Detected, Level};
 
     /// The levels that this machine can run; the others are named once on stderr.
-    pub(crate) fn levels() -> Vec<Level> {
+    pub(crate) fn levels() -> Vec<Detected> {
         static NAMED: Once = Once::new();
-        let here = available();
         NAMED.call_once(|| {
             use std::io::Write;
-            for level in Level::ALL.into_iter().filter(|level| !here.contains(level)) {
+            for level in Level::ALL.into_iter().filter(|level| Detected::new(*level).is_none()) {
                 let _ = writeln!(std::io::stderr(), "skipped: this machine lacks {level}");
             }
         });
-        here
+        Level::ALL.into_iter().filter_map(Detected::new).collect()
     }
 
     /// Reproducible numbers in −1..1.

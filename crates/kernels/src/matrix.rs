@@ -66,6 +66,12 @@ impl<'a, T> MatrixMut<'a, T> {
         Self { data, rows, columns, row_stride: columns }
     }
 
+    /// The rows of a checked matrix.
+    pub(crate) fn rows_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
+        let rows = if self.columns == 0 { 0 } else { self.rows };
+        self.data.chunks_mut(self.row_stride.max(1)).take(rows).map(|row| &mut row[..self.columns])
+    }
+
     /// # Panics
     /// If an element lies outside of the slice or rows overlap.
     pub(crate) fn check(&self) {
@@ -78,6 +84,16 @@ impl<'a, T> MatrixMut<'a, T> {
             self.row_stride,
             self.data.len()
         );
+    }
+}
+
+impl MatrixMut<'_, f32> {
+    /// Whether a product over so much depth is done, as one over none is: it leaves or clears what is there.
+    pub(crate) fn is_settled(&mut self, depth: usize, accumulate: bool) -> bool {
+        if depth == 0 && !accumulate {
+            self.rows_mut().for_each(|row| row.fill(0.0));
+        }
+        depth == 0 || self.rows == 0 || self.columns == 0
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
 /// A zeroed block of `capacity` bytes, whole pages, aligned to a huge page if it holds one. None of it has been touched
 /// yet where the system zeroes pages at their first touch: zeroing here would cost as much as the copy that often follows.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) fn allocate(capacity: usize) -> Option<NonNull<u8>> {
     let huge = capacity >= HUGE_PAGE;
     // Room to align in.
@@ -46,19 +46,19 @@ pub(crate) fn allocate(capacity: usize) -> Option<NonNull<u8>> {
 ///
 /// # Safety
 /// The block was allocated with this capacity, and nobody uses it any more.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) unsafe fn free(block: NonNull<u8>, capacity: usize) {
     // SAFETY: promised by the caller.
     unsafe { libc::munmap(block.as_ptr().cast(), capacity) };
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(miri, not(target_os = "linux")))]
 fn layout(capacity: usize) -> Option<std::alloc::Layout> {
     std::alloc::Layout::from_size_align(capacity, HUGE_PAGE).ok()
 }
 
 /// A zeroed block of `capacity` bytes, more than zero.
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(miri, not(target_os = "linux")))]
 pub(crate) fn allocate(capacity: usize) -> Option<NonNull<u8>> {
     // SAFETY: the size is not zero.
     NonNull::new(unsafe { std::alloc::alloc_zeroed(layout(capacity)?) })
@@ -68,7 +68,7 @@ pub(crate) fn allocate(capacity: usize) -> Option<NonNull<u8>> {
 ///
 /// # Safety
 /// The block was allocated with this capacity, and nobody uses it any more.
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(miri, not(target_os = "linux")))]
 pub(crate) unsafe fn free(block: NonNull<u8>, capacity: usize) {
     if let Some(layout) = layout(capacity) {
         // SAFETY: promised by the caller.

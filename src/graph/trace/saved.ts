@@ -1,5 +1,6 @@
 import { SeqloomError } from '../../errors.js'
 import { initializerCheck, resolveInitializer } from '../../initializers/initializer.js'
+import { limits } from '../../limits.js'
 import { checkOptions, isRecord } from '../../options.js'
 import { Location } from './location.js'
 import { operation } from './operation.js'
@@ -75,7 +76,9 @@ export function loadProgram(label: string, saved: unknown): Program {
 
 function list(label: string, saved: Record<string, unknown>, name: string): readonly unknown[] {
   const entries = saved[name]
-  if (!Array.isArray(entries) || entries.length > 100_000) throw malformed(label, `${name} are no array`)
+  if (!Array.isArray(entries)) throw malformed(label, `${name} are no array`)
+  if (entries.length > limits.tracedOperations)
+    throw malformed(label, `${name} are more than ${limits.tracedOperations}`)
   return entries
 }
 

@@ -1,4 +1,5 @@
 import { SeqloomError } from '../../errors.js'
+import { limits } from '../../limits.js'
 import type { Dim } from '../shape.js'
 
 /**
@@ -38,7 +39,14 @@ export function canonical(size: Size): Size {
 export function sum(a: TracedDim, b: TracedDim): TracedDim {
   if (a === null || b === null) return null
   const [x, y] = [parts(a), parts(b)]
-  return join([...x.names, ...y.names], x.constant + y.constant)
+  const [names, constant] = [[...x.names, ...y.names], x.constant + y.constant]
+  if (names.length > limits.sizeTerms || constant > maxSize) {
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `a size may be a sum of at most ${limits.sizeTerms} names and of numbers up to ${maxSize} in all`,
+    )
+  }
+  return join(names, constant)
 }
 
 /** The product of dimensions, where it is known. */
@@ -125,7 +133,7 @@ function parse(text: string): Parts | undefined {
     else if (/^\d{1,10}$/.test(trimmed)) constant += Number(trimmed)
     else return undefined
   }
-  if (constant > maxSize || (names.length === 0 && constant === 0)) return undefined
+  if (constant > maxSize || names.length > limits.sizeTerms || (names.length === 0 && constant === 0)) return undefined
   return { names: names.sort(), constant }
 }
 

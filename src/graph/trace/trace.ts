@@ -1,4 +1,5 @@
 import { describe, SeqloomError } from '../../errors.js'
+import { limits } from '../../limits.js'
 import { Location } from './location.js'
 import { type Attributes, comparisonKinds } from './operation.js'
 import {
@@ -11,9 +12,6 @@ import {
   type ProgramWeight,
 } from './program.js'
 import type { TracedShape } from './size.js'
-
-/** How many operations a traced function may have: more are taken for a loop that does not end. */
-const mostOperations = 10_000
 
 /** The recording of one call of a user's function on symbolic values. */
 export class Trace {
@@ -46,14 +44,14 @@ export class Trace {
         located(this.label, name, at, 'the function has been traced; its values cannot be used later'),
       )
     }
-    if (this.#nodes.length >= mostOperations) {
+    if (this.#nodes.length >= limits.tracedOperations) {
       throw new SeqloomError(
         'ERR_OPTION',
         located(
           this.label,
           name,
           at,
-          `the function made more than ${mostOperations} operations. It is called once, on symbols, so a loop must not wait for a value: ` +
+          `the function made more than ${limits.tracedOperations} operations. It is called once, on symbols, so a loop must not wait for a value: ` +
             'loop a fixed number of times, or let the steps of the sequence do it',
         ),
       )

@@ -3,11 +3,12 @@
 use super::dataset::Dataset;
 use super::tally::Tally;
 use super::trainer::Trainer;
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Exclusive};
 use crate::error::{Error, Result};
 use crate::executor::{Executor, Record, Run, first_not_finite};
 use crate::gradients::{Gradients, OwnedGradient};
 use crate::mask::SequenceMask;
+use crate::memory;
 use crate::parallel::unless_cancelled;
 use crate::params::Slot;
 use crate::spec::Dtype;
@@ -15,12 +16,12 @@ use crate::tensor::{HostTensor, Sequence, StateGradient, TensorData};
 use std::sync::atomic::AtomicBool;
 
 /// What [`Trainer::loss_gradients`] and [`Trainer::output_gradients`] compute.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct GradientReport {
     /// The loss, where it was differentiated.
     pub loss: Option<f64>,
     /// For each weight, all elements; zeros for frozen ones.
-    pub weights: Vec<Buffer<f32>>,
+    pub weights: Vec<Exclusive<f32>>,
     /// For each input of the model; `None` for tokens and for inputs that nothing depends on. Ragged inputs have theirs
     /// padded, with lengths.
     pub inputs: Vec<Option<HostTensor>>,
@@ -169,24 +170,22 @@ fn outputs(executor: &Executor<f32>, count: usize) -> Result<Vec<HostTensor>> {
 }
 
 /// The gradients of all weights; dense ones share the memory that they were computed in.
-fn weights(slots: &[Slot], gradients: Gradients<f32>) -> Result<Vec<Buffer<f32>>> {
+fn weights(slots: &[Slot], gradients: Gradients<f32>) -> Result<Vec<Exclusive<f32>>> {
     let (arena, gradients) = gradients.into_arena();
+    let mut part = arena.parts();
     slots
         .iter()
         .zip(gradients)
         .map(|(slot, gradient)| match gradient {
-            OwnedGradient::Dense(range) => Ok(arena.part(range)),
-            OwnedGradient::Rows(list) => Buffer::build(slot.len, WHAT, |dense| {
-                dense.fill(0.0);
+            OwnedGradient::Dense(range) => Ok(part(range)),
+            OwnedGradient::Rows(list) => {
+                let mut dense = memory::aligned(slot.len, WHAT)?;
                 for (&row, values) in list.rows.iter().zip(list.values.chunks_exact(list.width.max(1))) {
                     dense[row * list.width..(row + 1) * list.width].copy_from_slice(values);
                 }
-                Ok(())
-            }),
-            OwnedGradient::None => Buffer::build(slot.len, WHAT, |zeros| {
-                zeros.fill(0.0);
-                Ok(())
-            }),
+                Ok(dense.into())
+            }
+            OwnedGradient::None => Ok(memory::aligned(slot.len, WHAT)?.into()),
         })
         .collect()
 }

@@ -24,13 +24,13 @@ pub(super) struct General {
 
 impl General {
     pub(super) const fn new(spec: &CellSpec) -> Self {
-        Self { gate: spec.recurrent_activation, state: spec.activation }
+        Self { gate: spec.recurrent_activation(), state: spec.activation() }
     }
 }
 
 /// Whether a cell has the usual pair.
 pub(super) fn is_standard(spec: &CellSpec) -> bool {
-    spec.activation == Activation::Tanh && spec.recurrent_activation == Activation::Sigmoid
+    spec.activation() == Activation::Tanh && spec.recurrent_activation() == Activation::Sigmoid
 }
 
 impl Activations for Standard {

@@ -14,14 +14,14 @@ use super::tokens::{sum_by_token, token_workspace};
 use crate::cell::check_steps;
 use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
 use crate::pool::{self, Team};
-use crate::simd::{Kernel, Simd, dispatch};
+use crate::simd::{Kernel, Promised, Simd, dispatch};
 use crate::{CellBackward, CellInput, CellKind, CellSpec};
 
 /// Back-propagates through a whole sequence.
 pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackward<'_, f32>) {
     assert_eq!(*spec, packed.spec, "the cell that the weights were packed for");
     let layout = Layout::new(spec, packed.level);
-    let vocabulary = io.x.vocabulary(spec.input);
+    let vocabulary = io.x.vocabulary(spec.input());
     let tokens =
         token_workspace(packed.level, spec, vocabulary).expect("the size of a projected table overflows");
     io.check(spec, tokens, |rows, batch| cell_sizes(packed.level, spec, rows, batch));
@@ -42,7 +42,7 @@ pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackwa
         steps: io.steps,
         batch,
         h0: io.h0,
-        c0: io.c0.filter(|_| spec.kind == CellKind::Lstm),
+        c0: io.c0.filter(|_| spec.kind() == CellKind::Lstm),
         y: io.y,
         dy: io.dy,
         dc_last: io.dc_last,
@@ -125,7 +125,8 @@ impl<A: Activations> Kernel for Member<'_, A> {
     fn run<S: Simd>(self, s: S) {
         let Self { backward, team, activations } = self;
         let part = Part::new(&backward.layout, team);
-        backward.start(&part);
+        // SAFETY: the part is this member's, here and below.
+        unsafe { backward.start(&part) };
         with_buffer(buffer_len(backward.layout.width), |buffer| {
             let mut end = backward.steps.len() - 1;
             // Chunks are counted from the last step on; only how often `cancel` is polled depends on them.
@@ -141,12 +142,14 @@ impl<A: Activations> Kernel for Member<'_, A> {
                 }
                 let first = end.saturating_sub(length);
                 for t in (first..end).rev() {
-                    backward.step(s, activations, &part, team, t, buffer);
+                    // SAFETY: the step exists, and those behind it are done.
+                    unsafe { backward.step(s, activations, &part, team, t, buffer) };
                     team.barrier();
                 }
                 end = first;
             }
-            backward.end(s, &part, buffer);
+            // SAFETY: see above.
+            unsafe { backward.end(s, &part, buffer) };
         });
     }
 }
@@ -158,7 +161,10 @@ impl Backward<'_> {
     }
 
     /// This part's rows of the carried gradient, with the place of each in an unpadded state.
-    fn carried(&self, part: &Part, mut visit: impl FnMut(&mut [f32], Range<usize>)) {
+    ///
+    /// # Safety
+    /// The part is the calling member's.
+    unsafe fn carried(&self, part: &Part, mut visit: impl FnMut(&mut [f32], Range<usize>)) {
         let Layout { spec, width, .. } = self.layout;
         for block in part.blocks.clone() {
             for row in part.rows(self.batch) {
@@ -166,56 +172,59 @@ impl Backward<'_> {
                 let carry = unsafe {
                     std::slice::from_raw_parts_mut(self.carry.add((block * self.batch + row) * width), width)
                 };
-                let first = row * spec.hidden + block * width;
+                let first = row * spec.hidden() + block * width;
                 visit(carry, first..first + self.layout.units(block));
             }
         }
     }
 
-    fn start(&self, part: &Part) {
-        let dc_last = self.dc_last.filter(|_| self.layout.spec.kind == CellKind::Lstm);
-        self.carried(part, |carry, place| {
+    /// # Safety
+    /// The part is the calling member's.
+    unsafe fn start(&self, part: &Part) {
+        let dc_last = self.dc_last.filter(|_| self.layout.spec.kind() == CellKind::Lstm);
+        let start = |carry: &mut [f32], place: Range<usize>| {
             carry.fill(0.0);
             if let Some(dc_last) = dc_last {
                 carry[..place.len()].copy_from_slice(&dc_last[place]);
             }
-        });
+        };
+        // SAFETY: by the caller's promise.
+        unsafe { self.carried(part, start) };
     }
 
     /// The gradients of the initial states.
+    ///
+    /// # Safety
+    /// The part is the calling member's, and the buffer has [`buffer_len`].
     #[inline(always)]
-    fn end<S: Simd>(&self, s: S, part: &Part, buffer: &mut [f32]) {
+    unsafe fn end<S: Simd>(&self, s: S, part: &Part, buffer: &mut [f32]) {
         let Layout { spec, width, .. } = self.layout;
-        if let Some(dc0) = self.dc0.filter(|_| spec.kind == CellKind::Lstm) {
-            self.carried(part, |carry, place| {
+        if let Some(dc0) = self.dc0.filter(|_| spec.kind() == CellKind::Lstm) {
+            let end = |carry: &mut [f32], place: Range<usize>| {
                 // SAFETY: the place is of this part and inside the state.
                 let into = unsafe { std::slice::from_raw_parts_mut(dc0.add(place.start), place.len()) };
                 into.copy_from_slice(&carry[..place.len()]);
-            });
+            };
+            // SAFETY: by the caller's promise.
+            unsafe { self.carried(part, end) };
         }
         let Some(dh0) = self.dh0 else { return };
-        let carries = matches!(spec.kind, CellKind::Gru { .. });
-        let product = self.state_product(0);
-        self.products(
-            s,
-            part,
-            part.rows(self.batch),
-            product,
-            buffer,
-            |_| (),
-            |rows, block, product| {
-                for (i, row) in rows.enumerate() {
-                    for unit in 0..self.layout.units(block) {
-                        // SAFETY: inside the product, the carried gradient and dh0, in rows and blocks of this part.
-                        unsafe {
-                            let carry = *self.carry.add((block * self.batch + row) * width + unit);
-                            let d = *product.add(i * width + unit) + if carries { carry } else { 0.0 };
-                            *dh0.add(row * spec.hidden + block * width + unit) = d;
-                        }
+        let carries = matches!(spec.kind(), CellKind::Gru { .. });
+        let (rows, product) = (part.rows(self.batch), self.state_product(0));
+        let write = |rows: Range<usize>, block: usize, product: *const f32| {
+            for (i, row) in rows.enumerate() {
+                for unit in 0..self.layout.units(block) {
+                    // SAFETY: inside the product, the carried gradient and dh0, in rows and blocks of this part.
+                    unsafe {
+                        let carry = *self.carry.add((block * self.batch + row) * width + unit);
+                        let d = *product.add(i * width + unit) + if carries { carry } else { 0.0 };
+                        *dh0.add(row * spec.hidden() + block * width + unit) = d;
                     }
                 }
-            },
-        );
+            }
+        };
+        // SAFETY: by the caller's promise; the rows are the part's.
+        unsafe { self.products(s, part, rows, product, buffer, |_| (), write) };
     }
 
     /// The product that gives step t − 1 its gradient of h from the gate gradients of step t.
@@ -224,8 +233,10 @@ impl Backward<'_> {
         Product { step: t, slot, slots, panels: &self.transposed.recurrent }
     }
 
+    /// # Safety
+    /// The part is the calling member's, the step exists, and the buffer has [`buffer_len`].
     #[inline(always)]
-    fn step<S: Simd, A: Activations>(
+    unsafe fn step<S: Simd, A: Activations>(
         &self,
         s: S,
         a: A,
@@ -238,14 +249,15 @@ impl Backward<'_> {
         macro_rules! with {
             ($product:expr, $gates:ident) => {{
                 let expect = |block| self.prefetch(s, t, rows.clone(), block);
-                self.products(s, part, rows.clone(), $product, buffer, expect, |rows, block, product| {
+                let gates = |rows: Range<usize>, block: usize, product: *const f32| {
                     // SAFETY: the rows and the block are of this part, and its product is in the buffer.
-                    let gates = unsafe { self.gates(t, rows, block, product) };
-                    s.enter($gates(a, gates));
-                })
+                    s.enter(unsafe { Promised::new($gates(a, self.gates(t, rows, block, product))) });
+                };
+                // SAFETY: by the caller's promise; the rows are the part's.
+                unsafe { self.products(s, part, rows.clone(), $product, buffer, expect, gates) }
             }};
         }
-        match self.layout.spec.kind {
+        match self.layout.spec.kind() {
             CellKind::Rnn => with!(self.state_product(t + 1), Rnn),
             CellKind::Lstm => with!(self.state_product(t + 1), Lstm),
             CellKind::Gru { reset_after: true } => with!(self.state_product(t + 1), GruAfter),
@@ -260,9 +272,13 @@ impl Backward<'_> {
 
     /// Computes a product block by block into the buffer, and hands each block's rows to `gates` with the place of
     /// its product. Rows that the product's step does not have are zero.
+    ///
+    /// # Safety
+    /// The rows are the part's, which is the calling member's, the product is of the cell's weights and a step or the end, and the
+    /// buffer has [`buffer_len`].
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "a product, and what is done before and after it")]
-    fn products<S: Simd>(
+    unsafe fn products<S: Simd>(
         &self,
         s: S,
         part: &Part,
@@ -275,14 +291,11 @@ impl Backward<'_> {
         let Layout { width, blocks, .. } = self.layout;
         let depth = product.slots * blocks * width;
         let count = self.count(product.step);
-        // SAFETY: present rows are in the planes of the product's step.
-        let left = |row: usize| unsafe {
+        // Of a part whose rows the product's step lacks, this may lie behind the planes.
+        let left = |row: usize| {
             let first = self.steps[product.step] + row;
-            Left::planes(
-                self.planes.add(product.slot * blocks * self.plane + first * width),
-                width,
-                self.plane,
-            )
+            let planes = self.planes.wrapping_add(product.slot * blocks * self.plane + first * width);
+            Left::planes(planes, width, self.plane)
         };
         let present = |rows: &Range<usize>| rows.len().min(count.saturating_sub(rows.start));
         if (1..=FEW_ROWS).contains(&rows.len()) {
@@ -315,7 +328,7 @@ impl Backward<'_> {
                     // SAFETY: the rows are in the planes of the product's step, the panel is the block's, and the
                     // buffer holds one block's most rows.
                     unsafe {
-                        s.enter(Block {
+                        s.enter(Promised::new(Block {
                             left: left(rows.start),
                             right: Right {
                                 pointer: product.panels.as_ptr().add(block * depth * width),
@@ -327,7 +340,7 @@ impl Backward<'_> {
                             panels: 0..1,
                             depth,
                             accumulate: false,
-                        });
+                        }));
                     }
                 }
                 gates(rows, block, buffer.as_ptr());
@@ -344,7 +357,7 @@ impl Backward<'_> {
             for slot in 0..self.layout.slots() {
                 s.prefetch(self.planes.wrapping_add((slot * blocks + block) * self.plane + row * width));
             }
-            let place = row * spec.hidden + block * width;
+            let place = row * spec.hidden() + block * width;
             s.prefetch(self.dy.as_ptr().wrapping_add(place));
             s.prefetch(self.y.as_ptr().wrapping_add(place));
         }
@@ -356,7 +369,7 @@ impl Backward<'_> {
     unsafe fn gates(&self, t: usize, rows: Range<usize>, block: usize, product: *const f32) -> Gates {
         let Layout { spec, width, blocks } = self.layout;
         let row = self.steps[t] + rows.start;
-        let place = |row: usize| row * spec.hidden + block * width;
+        let place = |row: usize| row * spec.hidden() + block * width;
         let initial =
             |state: Option<&[f32]>| state.map_or(std::ptr::null(), |s| s[place(rows.start)..].as_ptr());
         let before = t.checked_sub(1).map(|t| self.steps[t] + rows.start);
@@ -365,12 +378,12 @@ impl Backward<'_> {
             let gates = self.planes.add(block * self.plane + row * width);
             let slot = blocks * self.plane;
             let unit = self.layout.units(block);
-            let (c_before, c_row, c_units) = match (spec.kind, before) {
+            let (c_before, c_row, c_units) = match (spec.kind(), before) {
                 (CellKind::Lstm, Some(before)) => {
                     let c = self.planes.add(4 * slot + block * self.plane + before * width);
                     (c.cast_const(), width, width)
                 }
-                _ => (initial(self.c0), spec.hidden, unit),
+                _ => (initial(self.c0), spec.hidden(), unit),
             };
             Gates {
                 rows: rows.len(),
@@ -380,7 +393,7 @@ impl Backward<'_> {
                 dy: self.dy.as_ptr().add(place(row)),
                 y: self.y.as_ptr().add(place(row)),
                 h_before: before.map_or(initial(self.h0), |row| self.y.as_ptr().add(place(row))),
-                state_row: spec.hidden,
+                state_row: spec.hidden(),
                 units: unit,
                 c_before,
                 c_row,

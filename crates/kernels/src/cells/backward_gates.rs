@@ -1,7 +1,7 @@
 //! From the gradient of the state to the gradients of the gates: some rows of one block in one step.
 
 use super::activations::Activations;
-use crate::simd::{Kernel, Simd};
+use crate::simd::{RawKernel, Simd};
 
 /// Where the values of some rows of one block are.
 #[derive(Clone, Copy)]
@@ -80,18 +80,15 @@ impl Gates {
 
 /// Defines a kernel over some rows of a block, whose body handles one vector of one row.
 ///
-/// Whoever makes one promises that the pointers of its [`Gates`] reach the rows, and that no other thread uses what
-/// is written.
+/// Its promise is that the pointers of its [`Gates`] reach the rows, and that no other thread uses what is written.
 macro_rules! for_each_vector {
     ($(#[$doc:meta])* $name:ident($s:ident, $a:ident, $gates:ident, $at:ident) $body:block) => {
         $(#[$doc])*
         pub(super) struct $name<A>(pub(super) A, pub(super) Gates);
 
-        impl<A: Activations> Kernel for $name<A> {
-            type Output = ();
-
+        impl<A: Activations> RawKernel for $name<A> {
             #[inline(always)]
-            fn run<S: Simd>(self, $s: S) {
+            unsafe fn run<S: Simd>(self, $s: S) {
                 let Self($a, $gates) = self;
                 for row in 0..$gates.rows {
                     for lane in [0, S::LANES] {
@@ -101,7 +98,7 @@ macro_rules! for_each_vector {
                             state: row * $gates.state_row + lane,
                             lane,
                         };
-                        // SAFETY: by the promise of the maker.
+                        // SAFETY: promised.
                         unsafe { $body }
                     }
                 }

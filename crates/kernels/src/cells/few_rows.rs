@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::gemm::{Left, Out, Right, Stream};
-use crate::simd::Simd;
+use crate::simd::{Promised, Simd};
 
 /// Blocks that are worked on together, so that a tile has several panels to choose from.
 const TOGETHER: usize = 4;
@@ -53,7 +53,7 @@ impl FewRows<'_> {
             if self.present > 0 {
                 // SAFETY: by the caller's promise.
                 unsafe {
-                    s.enter(Stream {
+                    s.enter(Promised::new(Stream {
                         left: self.left,
                         right: Right {
                             pointer: self.panels.as_ptr().add(first * self.gates * panel),
@@ -70,7 +70,7 @@ impl FewRows<'_> {
                         panels: self.gates * group.len(),
                         depth: self.depth,
                         descending: self.descending,
-                    });
+                    }));
                 }
             }
             for block in group {

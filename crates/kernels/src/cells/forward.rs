@@ -13,14 +13,14 @@ use super::tokens::{Tokens, token_workspace};
 use crate::cell::check_steps;
 use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
 use crate::pool::{self, Team};
-use crate::simd::{Kernel, Simd, dispatch};
+use crate::simd::{Kernel, Promised, Simd, dispatch};
 use crate::{CellForward, CellKind, CellSpec};
 
 /// Runs a whole sequence.
 pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward<'_, f32>) {
     assert_eq!(*spec, packed.spec, "the cell that the weights were packed for");
     let layout = Layout::new(&packed.spec, packed.level);
-    let vocabulary = io.x.vocabulary(spec.input);
+    let vocabulary = io.x.vocabulary(spec.input());
     let tokens =
         token_workspace(packed.level, spec, vocabulary).expect("the size of a projected table overflows");
     io.check(&packed.spec, tokens, |rows, batch| cell_sizes(packed.level, &packed.spec, rows, batch));
@@ -45,7 +45,7 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
         x: io.x.matrix(),
         tokens: Tokens::new(&layout, packed, io.x, projected),
         h0: io.h0,
-        c0: io.c0.filter(|_| spec.kind == CellKind::Lstm),
+        c0: io.c0.filter(|_| spec.kind() == CellKind::Lstm),
         y: io.y.as_mut_ptr(),
         c_last: io.c_last.map(<[f32]>::as_mut_ptr),
         states: states.as_mut_ptr(),
@@ -108,7 +108,8 @@ impl<A: Activations> Kernel for Member<'_, A> {
     fn run<S: Simd>(self, s: S) {
         let Self { forward, team, activations } = self;
         let part = Part::new(&forward.layout, team);
-        forward.start(&part);
+        // SAFETY: the part is this member's, here and below.
+        unsafe { forward.start(&part) };
         with_buffer(buffer_len(forward.layout.width), |buffer| {
             let time = forward.steps.len() - 1;
             let mut t = 0;
@@ -120,19 +121,22 @@ impl<A: Activations> Kernel for Member<'_, A> {
                 let end = chunk_end(&forward.layout, forward.steps, t);
                 let first = forward.steps[t];
                 let planes = if forward.keep { first } else { 0 };
-                forward.project(s, &part, first..forward.steps[end], planes);
+                // SAFETY: the planes have room for all rows, or for those of a chunk from their first one on.
+                unsafe { forward.project(s, &part, first..forward.steps[end], planes) };
                 team.barrier();
                 if forward.stop.load(Ordering::Relaxed) {
                     return;
                 }
                 for t in t..end {
                     let row = planes + forward.steps[t] - first;
-                    forward.step(s, activations, &part, team, t, row, buffer);
+                    // SAFETY: the step's rows were projected to these planes.
+                    unsafe { forward.step(s, activations, &part, team, t, row, buffer) };
                     team.barrier();
                 }
                 t = end;
             }
-            forward.end(&part);
+            // SAFETY: see above.
+            unsafe { forward.end(&part) };
         });
     }
 }
@@ -145,12 +149,15 @@ impl Forward<'_> {
     }
 
     /// Fills this part of the initial states.
-    fn start(&self, part: &Part) {
+    ///
+    /// # Safety
+    /// The part is the calling member's.
+    unsafe fn start(&self, part: &Part) {
         let Layout { width, .. } = self.layout;
         for block in part.blocks.clone() {
             let units = self.layout.units(block);
             for row in part.rows(self.batch) {
-                let from = row * self.layout.spec.hidden + block * width;
+                let from = row * self.layout.spec.hidden() + block * width;
                 // SAFETY: the row and the block are of this part, inside the states.
                 let (h, c) = unsafe {
                     let h = self.state(0).add(row * self.layout.state_row() + block * width);
@@ -168,15 +175,18 @@ impl Forward<'_> {
     }
 
     /// Copies this part of the last cell state.
-    fn end(&self, part: &Part) {
-        let (CellKind::Lstm, Some(c_last)) = (self.layout.spec.kind, self.c_last) else { return };
+    ///
+    /// # Safety
+    /// The part is the calling member's.
+    unsafe fn end(&self, part: &Part) {
+        let (CellKind::Lstm, Some(c_last)) = (self.layout.spec.kind(), self.c_last) else { return };
         let Layout { width, .. } = self.layout;
         for block in part.blocks.clone() {
             for row in part.rows(self.batch) {
                 // SAFETY: the row and the block are of this part, inside both states.
                 unsafe {
                     let c = self.c.add((block * self.batch + row) * width);
-                    let into = c_last.add(row * self.layout.spec.hidden + block * width);
+                    let into = c_last.add(row * self.layout.spec.hidden() + block * width);
                     into.copy_from_nonoverlapping(c, self.layout.units(block));
                 }
             }
@@ -184,8 +194,11 @@ impl Forward<'_> {
     }
 
     /// Input projection of a chunk's rows, into the planes from row `into` on.
+    ///
+    /// # Safety
+    /// The part is the calling member's, the rows are the input's, and the planes have room for them.
     #[inline(always)]
-    fn project<S: Simd>(&self, s: S, part: &Part, rows: Range<usize>, into: usize) {
+    unsafe fn project<S: Simd>(&self, s: S, part: &Part, rows: Range<usize>, into: usize) {
         let Layout { spec, width, blocks } = self.layout;
         let share = part.rows(rows.len());
         if share.is_empty() {
@@ -202,12 +215,12 @@ impl Forward<'_> {
             }
             return;
         }
-        let panel = spec.input * width;
+        let panel = spec.input() * width;
         for block in part.blocks.clone() {
             // SAFETY: the rows are inside x and the planes, and belong to this part; the panels are the block's.
             unsafe {
-                s.enter(Block {
-                    left: Left::plain(self.x.as_ptr().add(rows.start * spec.input), spec.input, 1),
+                s.enter(Promised::new(Block {
+                    left: Left::plain(self.x.as_ptr().add(rows.start * spec.input()), spec.input(), 1),
                     right: Right {
                         pointer: self.packed.input.as_ptr().add(block * spec.gates() * panel),
                         panel,
@@ -221,17 +234,20 @@ impl Forward<'_> {
                     },
                     rows: share.clone(),
                     panels: 0..spec.gates(),
-                    depth: spec.input,
+                    depth: spec.input(),
                     accumulate: false,
-                });
+                }));
             }
         }
     }
 
     /// One step of this part; its gates' planes start at row `plane_row`.
+    ///
+    /// # Safety
+    /// The part is the calling member's, the step exists, the planes hold its rows, and the buffer has [`buffer_len`].
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "a step's place has this many coordinates")]
-    fn step<S: Simd, A: Activations>(
+    unsafe fn step<S: Simd, A: Activations>(
         &self,
         s: S,
         a: A,
@@ -248,22 +264,18 @@ impl Forward<'_> {
         macro_rules! with {
             ($product:expr, $gates:ident) => {{
                 let expect = |block| self.prefetch(s, t, plane_row, rows.clone(), block);
-                self.products(
-                    s,
-                    part,
-                    rows.clone(),
-                    $product,
-                    buffer,
-                    expect,
-                    |rows, block, product, gate| {
-                        // SAFETY: the rows and the block are of this part, and its product is in the buffer.
-                        let gates = unsafe { self.gates(t, plane_row, rows, block, product, gate) };
-                        s.enter($gates(a, gates));
-                    },
-                )
+                let gates = |rows: Range<usize>, block: usize, product: *const f32, gate: usize| {
+                    // SAFETY: the rows and the block are of this part, and its product is in the buffer.
+                    s.enter(unsafe {
+                        let gates = self.gates(t, plane_row, rows, block, product, gate);
+                        Promised::new($gates(a, gates))
+                    });
+                };
+                // SAFETY: by the caller's promise; the rows are the part's.
+                unsafe { self.products(s, part, rows.clone(), $product, buffer, expect, gates) }
             }};
         }
-        match self.layout.spec.kind {
+        match self.layout.spec.kind() {
             CellKind::Rnn => with!(product, Rnn),
             CellKind::Lstm => with!(product, Lstm),
             CellKind::Gru { reset_after: true } => with!(product, GruAfter),
@@ -286,9 +298,13 @@ impl Forward<'_> {
 
     /// Computes a recurrent product block by block into the buffer, and hands each block's rows to `gates` with
     /// the place of its product and the elements from gate to gate.
+    ///
+    /// # Safety
+    /// The rows are the part's, which is the calling member's, the product is of the cell's weights and states, and the buffer has
+    /// [`buffer_len`].
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "a product, and what is done before and after it")]
-    fn products<S: Simd>(
+    unsafe fn products<S: Simd>(
         &self,
         s: S,
         part: &Part,
@@ -307,7 +323,7 @@ impl Forward<'_> {
                 left: left(rows.start),
                 panels: product.panels,
                 gates: product.gates,
-                depth: spec.hidden,
+                depth: spec.hidden(),
                 width,
                 rows: rows.len(),
                 present: rows.len(),
@@ -321,14 +337,14 @@ impl Forward<'_> {
             }
             return;
         }
-        let panel = spec.hidden * width;
+        let panel = spec.hidden() * width;
         for block in part.blocks.clone() {
             for rows in pieces(rows.clone()) {
                 let gate = rows.len() * width;
                 // SAFETY: the rows are inside the state, the panels are the block's, and the buffer holds four gates
                 // of the most rows.
                 unsafe {
-                    s.enter(Block {
+                    s.enter(Promised::new(Block {
                         left: left(rows.start),
                         right: Right {
                             pointer: product.panels.as_ptr().add(block * product.gates * panel),
@@ -343,9 +359,9 @@ impl Forward<'_> {
                         },
                         rows: 0..rows.len(),
                         panels: 0..product.gates,
-                        depth: spec.hidden,
+                        depth: spec.hidden(),
                         accumulate: false,
-                    });
+                    }));
                 }
                 gates(rows, block, buffer.as_ptr(), gate);
             }
@@ -363,7 +379,7 @@ impl Forward<'_> {
                 let plane = (slot * blocks + block) * self.plane;
                 s.prefetch(self.planes.wrapping_add(plane + (plane_row + row) * width));
             }
-            s.prefetch(self.y.wrapping_add((self.steps[t] + row) * spec.hidden + block * width));
+            s.prefetch(self.y.wrapping_add((self.steps[t] + row) * spec.hidden() + block * width));
         }
     }
 
@@ -396,8 +412,8 @@ impl Forward<'_> {
                 reset: self.reset().add(state),
                 state_row: self.layout.state_row(),
                 c: self.c.add((block * self.batch + rows.start) * width),
-                y: self.y.add((self.steps[t] + rows.start) * spec.hidden + block * width),
-                y_row: spec.hidden,
+                y: self.y.add((self.steps[t] + rows.start) * spec.hidden() + block * width),
+                y_row: spec.hidden(),
                 units: self.layout.units(block),
                 keep: self.keep,
             }

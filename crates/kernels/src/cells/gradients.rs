@@ -7,13 +7,13 @@ use super::weight_gradients::{Destination, Source, WeightGradient};
 use crate::CellKind;
 use crate::gemm::{Block, Left, Out, ROWS, Right};
 use crate::pool;
-use crate::simd::{Kernel, Level, Simd, dispatch};
+use crate::simd::{Detected, Kernel, Promised, Simd, dispatch};
 
 /// The operands of the products.
 #[derive(Clone, Copy)]
 pub(super) struct Gradients<'a> {
     pub(super) layout: Layout,
-    pub(super) level: Level,
+    pub(super) level: Detected,
     pub(super) steps: &'a [usize],
     pub(super) h0: Option<&'a [f32]>,
     pub(super) y: &'a [f32],
@@ -37,7 +37,7 @@ impl Gradients<'_> {
         bias: Option<&'b mut [f32]>,
     ) -> (Option<&'b mut [f32]>, Option<&'b mut [f32]>) {
         let Some(bias) = bias else { return (None, None) };
-        let (input, recurrent) = bias.split_at_mut(self.layout.spec.gates() * self.layout.spec.hidden);
+        let (input, recurrent) = bias.split_at_mut(self.layout.spec.gates() * self.layout.spec.hidden());
         (Some(input), Some(recurrent).filter(|r| !r.is_empty()))
     }
 
@@ -53,25 +53,25 @@ impl Gradients<'_> {
         let spec = self.layout.spec;
         if let Some(dx) = dx {
             let input = Input { gradients: self, dx: dx.as_mut_ptr() };
-            pool::run_if(self.rows * spec.input * spec.gates() * spec.hidden >= 1 << 17, |team| {
+            pool::run_if(self.rows * spec.input() * spec.gates() * spec.hidden() >= 1 << 17, |team| {
                 let rows = team.split(self.rows, 4);
                 dispatch(self.level, InputShare { input: &input, rows });
             });
         }
-        let x = Source::Rows { values: x, columns: spec.input };
+        let x = Source::Rows { values: x, columns: spec.input() };
         self.product(x, 0, spec.gates(), Destination { into: d_kernel, bias }, workspace);
     }
 
     /// Adds to the gradients of the recurrent kernel and its bias.
     pub(super) fn recurrent(&self, d_recurrent: &mut [f32], bias: Option<&mut [f32]>, workspace: &mut [f32]) {
         let spec = self.layout.spec;
-        let before = Source::Before { steps: self.steps, h0: self.h0, y: self.y, columns: spec.hidden };
+        let before = Source::Before { steps: self.steps, h0: self.h0, y: self.y, columns: spec.hidden() };
         let (slot, slots) = self.layout.recurrent_slots();
         self.product(before, slot, slots, Destination { into: &mut *d_recurrent, bias }, workspace);
-        if spec.kind == (CellKind::Gru { reset_after: false }) {
+        if spec.kind() == (CellKind::Gru { reset_after: false }) {
             let plane = self.layout.plane(self.rows);
             let planes = &self.planes[3 * self.layout.blocks * plane..];
-            let reset = Source::Planes { planes, plane, width: self.layout.width, columns: spec.hidden };
+            let reset = Source::Planes { planes, plane, width: self.layout.width, columns: spec.hidden() };
             self.product(reset, 0, 1, Destination { into: d_recurrent, bias: None }, workspace);
         }
     }
@@ -120,20 +120,20 @@ impl Kernel for InputShare<'_> {
             // SAFETY: the rows are inside the planes and dx, and belong to this member.
             unsafe {
                 let planes = gradients.planes.as_ptr().add(first * width);
-                s.enter(Block {
+                s.enter(Promised::new(Block {
                     left: Left::planes(planes, width, gradients.layout.plane(gradients.rows)),
                     right: Right { pointer: gradients.transposed.as_ptr(), panel: depth * width, row: width },
                     out: Out {
-                        pointer: dx.add(first * spec.input),
+                        pointer: dx.add(first * spec.input()),
                         panel: width,
-                        row: spec.input,
-                        columns: spec.input,
+                        row: spec.input(),
+                        columns: spec.input(),
                     },
                     rows: 0..rows,
-                    panels: 0..spec.input.div_ceil(width),
+                    panels: 0..spec.input().div_ceil(width),
                     depth,
                     accumulate: false,
-                });
+                }));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Where gates, states and gradients lie.
 
-use crate::simd::{Level, lanes};
+use crate::simd::{Detected, lanes};
 use crate::{CellKind, CellSizes, CellSpec};
 
 /// Gate values that a chunk of time holds: a megabyte, which the caches of two cores keep until the steps read it.
@@ -23,14 +23,14 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(spec: &CellSpec, level: Level) -> Self {
+    pub(super) fn new(spec: &CellSpec, level: Detected) -> Self {
         let width = 2 * lanes(level);
-        Self { spec: *spec, width, blocks: spec.hidden.div_ceil(width) }
+        Self { spec: *spec, width, blocks: spec.hidden().div_ceil(width) }
     }
 
     /// Slots of the stash.
     pub(super) const fn slots(&self) -> usize {
-        match self.spec.kind {
+        match self.spec.kind() {
             CellKind::Rnn => 1,
             CellKind::Lstm => 5,
             CellKind::Gru { .. } => 4,
@@ -39,12 +39,12 @@ impl Layout {
 
     /// Whether the candidate needs a second recurrent product in each step.
     pub(super) const fn resets_before(&self) -> bool {
-        matches!(self.spec.kind, CellKind::Gru { reset_after: false })
+        matches!(self.spec.kind(), CellKind::Gru { reset_after: false })
     }
 
     /// Slots that enter the recurrent product of a step: the first one, and how many.
     pub(super) const fn recurrent_slots(&self) -> (usize, usize) {
-        match self.spec.kind {
+        match self.spec.kind() {
             CellKind::Rnn => (0, 1),
             CellKind::Lstm => (0, 4),
             CellKind::Gru { reset_after: true } => (1, 3),
@@ -54,7 +54,7 @@ impl Layout {
 
     /// Keras's index of the gate in a slot.
     pub(super) const fn gate(&self, slot: usize) -> usize {
-        match self.spec.kind {
+        match self.spec.kind() {
             CellKind::Gru { .. } => [2, 0, 1, 2][slot],
             _ => slot,
         }
@@ -72,7 +72,7 @@ impl Layout {
 
     /// Units of a block that exist.
     pub(super) fn units(&self, block: usize) -> usize {
-        (self.spec.hidden - block * self.width).min(self.width)
+        (self.spec.hidden() - block * self.width).min(self.width)
     }
 
     /// Rows of a chunk of time, but for a single step that has more.
@@ -87,8 +87,8 @@ impl Layout {
 
     /// Whether a step is worth more than one thread.
     pub(super) fn is_parallel(&self, batch: usize) -> bool {
-        let hidden = self.spec.hidden;
-        batch.saturating_mul(self.spec.gates() * hidden).saturating_mul(hidden + self.spec.input) >= 1 << 15
+        let hidden = self.spec.hidden();
+        batch.saturating_mul(self.spec.gates() * hidden).saturating_mul(hidden + self.spec.input()) >= 1 << 15
     }
 }
 
@@ -103,16 +103,17 @@ pub(super) fn chunk_end(layout: &Layout, steps: &[usize], t: usize) -> usize {
 }
 
 /// The buffers that calls over `rows` packed rows of `batch` sequences need; `None` if a size overflows.
-pub(crate) fn cell_sizes(level: Level, spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes> {
+pub(crate) fn cell_sizes(level: Detected, spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes> {
     let layout = Layout::new(spec, level);
     // Checked once for the largest product; the others are smaller or sums of a few such.
     let units = layout.state_row().checked_mul(8)?;
-    let total = rows.checked_add(batch)?.checked_add(spec.input)?.checked_add(spec.hidden)?.checked_add(8)?;
+    let total =
+        rows.checked_add(batch)?.checked_add(spec.input())?.checked_add(spec.hidden())?.checked_add(8)?;
     let bound = total.checked_mul(units)?.checked_mul(8 * size_of::<f32>())?;
     if bound > isize::MAX as usize {
         return None;
     }
-    rows.checked_mul(spec.input)?;
+    rows.checked_mul(spec.input())?;
     let capacity = layout.chunk_capacity(rows, batch);
     let states = if layout.resets_before() { 3 } else { 2 };
     let planes = spec.gates() * layout.blocks;
@@ -123,6 +124,6 @@ pub(crate) fn cell_sizes(level: Level, spec: &CellSpec, rows: usize, batch: usiz
             + planes * layout.plane(capacity),
         // The carried gradient; then weight gradients by panel, one more row for each bias.
         backward_workspace: layout.blocks * batch * layout.width
-            + planes * layout.width * (spec.input + 1 + spec.hidden + 1),
+            + planes * layout.width * (spec.input() + 1 + spec.hidden() + 1),
     })
 }

@@ -1,14 +1,14 @@
 //! Weights in panels.
 
 use super::layout::Layout;
-use crate::simd::Level;
+use crate::simd::Detected;
 use crate::{AlignedVec, CellKind, CellSpec, CellWeights, OutOfMemory, pool};
 
 /// A cell's weights in the panels that the kernels of one instruction set read.
 #[derive(Debug)]
 pub struct PackedCell {
     pub(super) spec: CellSpec,
-    pub(super) level: Level,
+    pub(super) level: Detected,
     /// For each block and each input slot a panel [input, width].
     pub(super) input: AlignedVec<f32>,
     /// For each block and each recurrent slot a panel [hidden, width].
@@ -57,7 +57,7 @@ fn fill_panels(
 
 /// Packs a cell's weights, reusing the buffers of an earlier pack of the same size.
 pub(crate) fn pack_cell(
-    level: Level,
+    level: Detected,
     spec: &CellSpec,
     weights: CellWeights<'_, f32>,
     backward: bool,
@@ -92,39 +92,39 @@ fn pack_forward(
     packed: &mut PackedCell,
 ) -> Result<(), OutOfMemory> {
     let Layout { spec, width, blocks } = *layout;
-    let columns = spec.gates() * spec.hidden;
+    let columns = spec.gates() * spec.hidden();
     // A panel: all rows of the matrix by the units of one block in one gate.
     let panel = |matrix: &[f32], block: usize, slot: usize, into: &mut [f32]| {
-        let (first, units) = (layout.gate(slot) * spec.hidden + block * width, layout.units(block));
+        let (first, units) = (layout.gate(slot) * spec.hidden() + block * width, layout.units(block));
         for (row, into) in matrix.chunks_exact(columns).zip(into.chunks_exact_mut(width)) {
             into[..units].copy_from_slice(&row[first..first + units]);
             into[units..].fill(0.0);
         }
     };
     let slots = spec.gates();
-    packed.input.try_grow(blocks * slots * spec.input * width)?;
-    fill_panels(&mut packed.input, blocks * slots, spec.input * width, |i, into| {
+    packed.input.try_grow(blocks * slots * spec.input() * width)?;
+    fill_panels(&mut packed.input, blocks * slots, spec.input() * width, |i, into| {
         panel(weights.kernel, i / slots, i % slots, into);
     });
     let (first, slots) = layout.recurrent_slots();
-    packed.recurrent.try_grow(blocks * slots * spec.hidden * width)?;
-    fill_panels(&mut packed.recurrent, blocks * slots, spec.hidden * width, |i, into| {
+    packed.recurrent.try_grow(blocks * slots * spec.hidden() * width)?;
+    fill_panels(&mut packed.recurrent, blocks * slots, spec.hidden() * width, |i, into| {
         panel(weights.recurrent, i / slots, first + i % slots, into);
     });
     if layout.resets_before() {
-        packed.candidate.try_grow(blocks * spec.hidden * width)?;
-        fill_panels(&mut packed.candidate, blocks, spec.hidden * width, |block, into| {
+        packed.candidate.try_grow(blocks * spec.hidden() * width)?;
+        fill_panels(&mut packed.candidate, blocks, spec.hidden() * width, |block, into| {
             panel(weights.recurrent, block, 0, into);
         });
     }
     packed.bias.try_grow(layout.slots() * blocks * width)?;
     packed.bias.fill(0.0);
     let Some(bias) = weights.bias else { return Ok(()) };
-    let reset_after = spec.kind == (CellKind::Gru { reset_after: true });
+    let reset_after = spec.kind() == (CellKind::Gru { reset_after: true });
     let slots = if reset_after { 4 } else { spec.gates() };
     for (slot, into) in packed.bias.chunks_exact_mut(blocks * width).take(slots).enumerate() {
-        let gate = layout.gate(slot) * spec.hidden;
-        for (unit, into) in into[..spec.hidden].iter_mut().enumerate() {
+        let gate = layout.gate(slot) * spec.hidden();
+        for (unit, into) in into[..spec.hidden()].iter_mut().enumerate() {
             *into = match (reset_after, slot) {
                 (true, 1 | 2) => bias[gate + unit] + bias[columns + gate + unit],
                 (true, 3) => bias[columns + gate + unit],
@@ -141,7 +141,7 @@ fn pack_backward(
     transposed: &mut Transposed,
 ) -> Result<(), OutOfMemory> {
     let Layout { spec, width, blocks } = *layout;
-    let columns = spec.gates() * spec.hidden;
+    let columns = spec.gates() * spec.hidden();
     // A panel: the columns of the matrix, slot by slot in padded blocks, by `width` of its `rows`.
     let pack = |matrix: &[f32], rows: usize, (first, slots): (usize, usize), buffer: &mut AlignedVec<f32>| {
         let depth = slots * blocks * width;
@@ -151,7 +151,7 @@ fn pack_backward(
             into.fill(0.0);
             for (lane, row) in matrix.chunks_exact(columns).skip(panel * width).take(width).enumerate() {
                 for slot in 0..slots {
-                    let gate = &row[layout.gate(first + slot) * spec.hidden..][..spec.hidden];
+                    let gate = &row[layout.gate(first + slot) * spec.hidden()..][..spec.hidden()];
                     let into = into[slot * blocks * width * width + lane..].iter_mut().step_by(width);
                     for (into, &value) in into.zip(gate) {
                         *into = value;
@@ -161,10 +161,10 @@ fn pack_backward(
         });
         Ok(())
     };
-    pack(weights.kernel, spec.input, (0, spec.gates()), &mut transposed.input)?;
-    pack(weights.recurrent, spec.hidden, layout.recurrent_slots(), &mut transposed.recurrent)?;
+    pack(weights.kernel, spec.input(), (0, spec.gates()), &mut transposed.input)?;
+    pack(weights.recurrent, spec.hidden(), layout.recurrent_slots(), &mut transposed.recurrent)?;
     if layout.resets_before() {
-        pack(weights.recurrent, spec.hidden, (0, 1), &mut transposed.candidate)?;
+        pack(weights.recurrent, spec.hidden(), (0, 1), &mut transposed.candidate)?;
     }
     Ok(())
 }

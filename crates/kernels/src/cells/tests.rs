@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{PackedCell, cell_backward, cell_forward, cell_sizes, pack_cell, token_workspace};
-use crate::simd::Level;
+use crate::simd::Detected;
 use crate::tests::{levels, noise, serial};
 use crate::{
     Activation, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights, Scalar, pool,
@@ -89,15 +89,15 @@ impl Problem {
         let Self { spec, steps, .. } = self;
         let rows = *steps.last().unwrap();
         let batch = steps.get(1).copied().unwrap_or(0);
-        let state = batch * spec.hidden;
-        let scale = 1.5 / (spec.hidden as f64).sqrt();
-        let kernel = self.values::<T>(1, spec.kernel_len(), 1.5 / (spec.input as f64).sqrt());
+        let state = batch * spec.hidden();
+        let scale = 1.5 / (spec.hidden() as f64).sqrt();
+        let kernel = self.values::<T>(1, spec.kernel_len(), 1.5 / (spec.input() as f64).sqrt());
         let recurrent = self.values::<T>(2, spec.recurrent_len(), scale);
         let bias = self.values::<T>(3, spec.bias_len(), 0.5);
         let ids = self.ids(rows);
         let matrix = if self.vocabulary > 0 { self.vocabulary } else { rows };
-        let matrix = self.values::<T>(4, matrix * spec.input, 1.0);
-        let rows_of_tokens = |&id: &u32| matrix[id as usize * spec.input..][..spec.input].to_vec();
+        let matrix = self.values::<T>(4, matrix * spec.input(), 1.0);
+        let rows_of_tokens = |&id: &u32| matrix[id as usize * spec.input()..][..spec.input()].to_vec();
         let gathered: Vec<T> =
             if self.gathered { ids.iter().flat_map(rows_of_tokens).collect() } else { Vec::new() };
         let x = match (self.vocabulary, self.gathered) {
@@ -107,7 +107,7 @@ impl Problem {
         };
         let tokens = tokens(self.vocabulary);
         let (h0, c0) = (self.values::<T>(5, state, 1.0), self.values::<T>(6, state, 1.0));
-        let (dy, dc_last) = (self.values::<T>(7, rows * spec.hidden, 1.0), self.values::<T>(8, state, 1.0));
+        let (dy, dc_last) = (self.values::<T>(7, rows * spec.hidden(), 1.0), self.values::<T>(8, state, 1.0));
         let (h0, c0) = (self.initial.then_some(&h0[..]), self.initial.then_some(&c0[..]));
         let packed = pack(CellWeights {
             kernel: &kernel,
@@ -118,7 +118,7 @@ impl Problem {
         let mut stash = vec![nan; sizes.stash];
         let mut workspace = vec![nan; sizes.forward_workspace + tokens];
         let mut results = Results {
-            y: vec![nan; rows * spec.hidden],
+            y: vec![nan; rows * spec.hidden()],
             c_last: vec![T::ZERO; state],
             dx: vec![nan; x.matrix().len()],
             dh0: vec![T::ZERO; state],
@@ -172,7 +172,7 @@ impl Problem {
         results
     }
 
-    fn run_at(&self, level: Level) -> Results<f32> {
+    fn run_at(&self, level: Detected) -> Results<f32> {
         let rows = *self.steps.last().unwrap();
         let batch = self.steps.get(1).copied().unwrap_or(0);
         self.run::<f32, PackedCell>(

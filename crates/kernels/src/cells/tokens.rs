@@ -8,11 +8,11 @@ use super::pack::PackedCell;
 use super::part::Part;
 use crate::gemm::{Block, Left, Out, Right};
 use crate::pool::{self, Team};
-use crate::simd::{Kernel, Level, Simd, dispatch};
+use crate::simd::{Detected, Kernel, Promised, Simd, dispatch};
 use crate::{CellInput, CellSpec};
 
 /// What both passes need besides [`super::cell_sizes`] for a table of `vocabulary` rows; `None` if that overflows.
-pub(crate) fn token_workspace(level: Level, spec: &CellSpec, vocabulary: usize) -> Option<usize> {
+pub(crate) fn token_workspace(level: Detected, spec: &CellSpec, vocabulary: usize) -> Option<usize> {
     if vocabulary == 0 {
         return Some(0);
     }
@@ -38,7 +38,7 @@ impl<'a> Tokens<'a> {
         planes: &'a mut [f32],
     ) -> Option<Self> {
         let CellInput::Tokens { table, ids } = input else { return None };
-        let vocabulary = table.len() / layout.spec.input;
+        let vocabulary = table.len() / layout.spec.input();
         let plane = layout.plane(vocabulary);
         assert!(planes.len() >= layout.spec.gates() * layout.blocks * plane);
         let projection = Projection { layout, packed, table, planes: planes.as_mut_ptr(), plane };
@@ -103,16 +103,16 @@ impl Kernel for ProjectionShare<'_> {
         let Projection { layout, packed, table, planes, plane } = *self.projection;
         let Layout { spec, width, blocks } = *layout;
         let part = Part::new(layout, self.team);
-        let rows = part.rows(table.len() / spec.input);
+        let rows = part.rows(table.len() / spec.input());
         if rows.is_empty() {
             return;
         }
-        let panel = spec.input * width;
+        let panel = spec.input() * width;
         for block in part.blocks.clone() {
             // SAFETY: the rows are inside the table and the planes, and belong to this part; the panels are the block's.
             unsafe {
-                s.enter(Block {
-                    left: Left::plain(table.as_ptr(), spec.input, 1),
+                s.enter(Promised::new(Block {
+                    left: Left::plain(table.as_ptr(), spec.input(), 1),
                     right: Right {
                         pointer: packed.input.as_ptr().add(block * spec.gates() * panel),
                         panel,
@@ -126,9 +126,9 @@ impl Kernel for ProjectionShare<'_> {
                     },
                     rows: rows.clone(),
                     panels: 0..spec.gates(),
-                    depth: spec.input,
+                    depth: spec.input(),
                     accumulate: false,
-                });
+                }));
             }
         }
     }

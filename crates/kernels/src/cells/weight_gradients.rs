@@ -6,7 +6,7 @@ use super::gradients::Gradients;
 use super::layout::Layout;
 use crate::gemm::{Block, DEPTH, Left, Out, ROWS, Right, Strips, with_buffer};
 use crate::pool::{self, Team};
-use crate::simd::{Kernel, Simd, dispatch};
+use crate::simd::{Kernel, Promised, Simd, dispatch};
 
 /// The rows whose transpose is multiplied.
 #[derive(Clone, Copy)]
@@ -115,7 +115,7 @@ impl WeightGradient<'_> {
     /// Adds the product to its destination. When cancelled it leaves early.
     pub(super) fn run(&self, workspace: &mut [f32], destination: Destination<'_>) {
         let layout = &self.gradients.layout;
-        let columns = layout.spec.gates() * layout.spec.hidden;
+        let columns = layout.spec.gates() * layout.spec.hidden();
         let panels = self.slots * layout.blocks;
         let (height, rows) = (self.height(), self.gradients.rows);
         assert!(workspace.len() >= panels * layout.width * height);
@@ -132,18 +132,24 @@ impl WeightGradient<'_> {
         if self.gradients.is_cancelled() {
             return;
         }
-        pool::run_if(height * columns >= 1 << 15, |team| self.scatter(&shared, team.split(height, 1)));
+        pool::run_if(height * columns >= 1 << 15, |team| {
+            // SAFETY: the sizes were checked above, and the rows are this member's.
+            unsafe { self.scatter(&shared, team.split(height, 1)) };
+        });
     }
 
     /// Adds some rows of the panels to the destination.
-    fn scatter(&self, shared: &Shared<'_>, rows: Range<usize>) {
+    ///
+    /// # Safety
+    /// `run` made what is shared, and the rows are the calling member's.
+    unsafe fn scatter(&self, shared: &Shared<'_>, rows: Range<usize>) {
         let layout = &self.gradients.layout;
         let Layout { spec, width, blocks } = *layout;
-        let (columns, height) = (spec.gates() * spec.hidden, self.height());
+        let (columns, height) = (spec.gates() * spec.hidden(), self.height());
         for row in rows {
             for panel in 0..self.slots * blocks {
                 let (slot, block) = (self.first_slot + panel / blocks, panel % blocks);
-                let first = layout.gate(slot) * spec.hidden + block * width;
+                let first = layout.gate(slot) * spec.hidden() + block * width;
                 // SAFETY: inside the workspace and the destination, whose sizes `run` checked; the row is this
                 // member's alone.
                 unsafe {
@@ -197,7 +203,10 @@ impl Kernel for Multiply<'_> {
                 for piece in 0..pieces {
                     let piece = pool::split(height.len(), 1, piece, pieces);
                     let piece = height.start + piece.start..height.start + piece.end;
-                    shared.multiply(s, first..rows.min(first + DEPTH), piece, panels.clone(), buffer);
+                    // SAFETY: the pieces and the panels are this member's.
+                    unsafe {
+                        shared.multiply(s, first..rows.min(first + DEPTH), piece, panels.clone(), buffer)
+                    };
                 }
             }
         });
@@ -206,8 +215,11 @@ impl Kernel for Multiply<'_> {
 
 impl Shared<'_> {
     /// Some rows' part in some columns of the source by some panels.
+    ///
+    /// # Safety
+    /// The rows exist, and the columns or the panels are the calling member's.
     #[inline(always)]
-    fn multiply<S: Simd>(
+    unsafe fn multiply<S: Simd>(
         &self,
         s: S,
         rows: Range<usize>,
@@ -228,7 +240,7 @@ impl Shared<'_> {
         unsafe {
             let planes =
                 gradients.planes.as_ptr().add(product.first_slot * blocks * plane + rows.start * width);
-            s.enter(Block {
+            s.enter(Promised::new(Block {
                 left: Left::strips(buffer.as_ptr(), depth),
                 right: Right { pointer: planes, panel: plane, row: width },
                 out: Out {
@@ -241,7 +253,7 @@ impl Shared<'_> {
                 panels,
                 depth,
                 accumulate: rows.start > 0,
-            });
+            }));
         }
     }
 }

@@ -31,7 +31,7 @@ pub enum Source {
 pub enum Output {
     /// Nowhere.
     Nothing,
-    /// It replaces the elements of a view to write.
+    /// It replaces the elements of a view to write; where one element receives several, the last one in the order of iteration stays.
     Store(usize),
     /// It is added to the elements of a view to write, in the order of iteration where one element receives several.
     Add(usize),
@@ -87,6 +87,11 @@ pub struct ChainOperands<'a, 'b, T> {
     pub targets: &'a mut [&'b mut [T]],
 }
 
+/// Views up to one.
+fn count_to(view: usize) -> usize {
+    view.checked_add(1).expect("a view is in a list")
+}
+
 /// No register.
 pub(crate) const NONE: usize = usize::MAX;
 
@@ -94,14 +99,14 @@ impl Chain {
     /// A chain of these steps.
     ///
     /// # Panics
-    /// If a step uses a later one.
+    /// If a step uses a later one, or a view that no list has.
     pub fn new(steps: Vec<Step>) -> Self {
         let mut last_use = vec![0; steps.len()];
         let (mut reads, mut writes) = (0, 0);
         for (index, step) in steps.iter().enumerate() {
             for source in &step.sources[..step.function.arity()] {
                 match *source {
-                    Source::Read(view) => reads = reads.max(view + 1),
+                    Source::Read(view) => reads = reads.max(count_to(view)),
                     Source::Step(earlier) => {
                         assert!(earlier < index, "step {index} uses step {earlier}");
                         last_use[earlier] = index;
@@ -110,7 +115,7 @@ impl Chain {
                 }
             }
             match step.output {
-                Output::Store(view) | Output::Add(view) => writes = writes.max(view + 1),
+                Output::Store(view) | Output::Add(view) => writes = writes.max(count_to(view)),
                 Output::Nothing => {}
             }
         }

@@ -31,8 +31,24 @@ pub(crate) fn split(dims: &[usize], writes: &[View]) -> Split {
     let same_or_other = |(index, view): (usize, &View)| {
         writes[..index].iter().all(|other| other.buffer != view.buffer || other == view)
     };
-    let whole = writes.iter().all(|view| view.strides[last] == 1);
-    if whole && writes.iter().enumerate().all(same_or_other) { Split::Columns } else { Split::Nothing }
+    let apart = writes.iter().all(|view| columns_are_apart(dims, view));
+    if apart && writes.iter().enumerate().all(same_or_other) { Split::Columns } else { Split::Nothing }
+}
+
+/// Whether different indices of the last dimension reach different elements, whatever the other indices are.
+fn columns_are_apart(dims: &[usize], view: &View) -> bool {
+    let last = dims.len() - 1;
+    // Where rows begin differs by multiples of this: by nothing, or by at least a row.
+    let unit = dims[..last]
+        .iter()
+        .zip(&view.strides)
+        .filter(|&(&dim, _)| dim > 1)
+        .fold(0, |unit, (_, &stride)| greatest_common_divisor(unit, stride));
+    view.strides[last] == 1 && (unit == 0 || unit >= dims[last])
+}
+
+fn greatest_common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 /// Whether different indices of the first dimension reach different elements of every buffer.

@@ -1,10 +1,10 @@
 //! Chains on vectors.
 
 use super::compute::{Numbers, Sum, Total, accumulate, accumulates, compute, in_vectors};
-use super::{Chain, ChainOperands, Function, MAX_DIMS, NONE, Output, Part, Source, Split, View, split};
+use super::{Chain, ChainOperands, Function, MAX_DIMS, NONE, Output, Part, Source, Split, Step, View, split};
 use crate::gemm::with_buffer;
-use crate::pool;
-use crate::simd::{Kernel, Level, Simd, dispatch};
+use crate::simd::{Detected, Kernel, Simd, dispatch};
+use crate::{pool, reference};
 
 /// Elements that go through all steps before the next ones: a register is 2 KB, so that a dozen fit in the near cache.
 const RUN: usize = 512;
@@ -14,11 +14,18 @@ const PARALLEL: usize = 1 << 15;
 const GRANULE: usize = 64;
 
 /// Runs a chain.
-pub(crate) fn run(level: Level, chain: &Chain, operands: ChainOperands<'_, '_, f32>) {
+pub(crate) fn run(level: Detected, chain: &Chain, operands: ChainOperands<'_, '_, f32>) {
     operands.check(chain);
     let ChainOperands { dims, reads, writes, sources, targets } = operands;
     if dims.contains(&0) {
         return;
+    }
+    let outer = dims.len() - 1;
+    let repeats =
+        |step: &Step| matches!(step.output, Output::Store(view) if writes[view].strides[outer] == 0);
+    if dims[outer] > 1 && chain.steps().iter().any(repeats) {
+        // Of all results for one element the last one stays; runs of elements have no place for the others.
+        return reference::run_chain(chain, ChainOperands { dims, reads, writes, sources, targets });
     }
     let mut pointers = [std::ptr::null_mut(); BUFFERS];
     assert!(targets.len() <= BUFFERS, "too many buffers");
@@ -27,15 +34,14 @@ pub(crate) fn run(level: Level, chain: &Chain, operands: ChainOperands<'_, '_, f
         *pointer = target.as_mut_ptr();
     }
     let job = Job { chain, dims, reads, writes, sources, targets: pointers };
-    let elements: usize = dims.iter().product();
-    let last = dims.len() - 1;
+    let elements = dims.iter().fold(1_usize, |elements, &dim| elements.saturating_mul(dim));
     let large = elements.saturating_mul(chain.steps.len()) >= PARALLEL;
     let how = if large { split(dims, writes) } else { Split::Nothing };
     pool::run_if(how != Split::Nothing, |team| {
-        let whole = Part { rows: 0..if last > 0 { dims[0] } else { 1 }, columns: 0..dims[last] };
+        let whole = Part { rows: 0..if outer > 0 { dims[0] } else { 1 }, columns: 0..dims[outer] };
         let part = match how {
             Split::Rows => Part { rows: team.split(dims[0], 1), ..whole },
-            Split::Columns => Part { columns: team.split(dims[last], GRANULE), ..whole },
+            Split::Columns => Part { columns: team.split(dims[outer], GRANULE), ..whole },
             Split::Nothing => whole,
         };
         if !part.rows.is_empty() && !part.columns.is_empty() {
@@ -117,7 +123,7 @@ impl Kernel for Share<'_> {
         let count = self.job.chain.register_count + 4;
         with_buffer(count * RUN, |buffer| {
             // Entered anew, since the closure is not compiled for the instruction set.
-            s.enter(Runs { share: &self, registers: buffer.as_mut_ptr() });
+            s.enter(Runs { share: &self, registers: buffer });
         });
     }
 }
@@ -125,7 +131,7 @@ impl Kernel for Share<'_> {
 /// A thread's share together with its registers.
 struct Runs<'a> {
     share: &'a Share<'a>,
-    registers: *mut f32,
+    registers: &'a mut [f32],
 }
 
 impl Kernel for Runs<'_> {
@@ -137,6 +143,8 @@ impl Kernel for Runs<'_> {
         let Job { chain, dims, reads, writes, .. } = *share.job;
         let outer = dims.len() - 1;
         let spread = chain.register_count;
+        assert!(registers.len() >= (spread + 4) * RUN);
+        let registers = registers.as_mut_ptr();
         // Where each view is at the beginning of a run.
         let (mut from, mut to) = ([std::ptr::null::<f32>(); READS], [std::ptr::null_mut::<f32>(); WRITES]);
         let mut cursor = Cursor::new(share.part.rows.start);

@@ -82,7 +82,7 @@ fn case(dims: &[usize]) -> Case {
     (Chain::new(steps), reads, writes, sources, targets)
 }
 
-fn run_with(dims: &[usize], level: Option<crate::simd::Level>) -> Vec<Vec<f32>> {
+fn run_with(dims: &[usize], level: Option<crate::simd::Detected>) -> Vec<Vec<f32>> {
     let (chain, reads, writes, sources, mut targets) = case(dims);
     let sources: Vec<&[f32]> = sources.iter().map(Vec::as_slice).collect();
     let mut slices: Vec<&mut [f32]> = targets.iter_mut().map(Vec::as_mut_slice).collect();
@@ -147,4 +147,12 @@ fn shares_are_disjoint() {
     assert_eq!(split(&[4, 8], &[view(0, &[0, 1])]), Split::Columns);
     assert_eq!(split(&[4, 8], &[view(0, &[0, 0])]), Split::Nothing);
     assert_eq!(split(&[4, 3, 8], &[view(0, &[8, 0, 1])]), Split::Rows);
+    // Columns of rows that overlap are not apart; those of dense rows are, even if some of them are repeated.
+    assert_eq!(split(&[4, 8], &[view(0, &[1, 1])]), Split::Nothing);
+    assert_eq!(split(&[4, 8], &[view(0, &[7, 1])]), Split::Nothing);
+    assert_eq!(split(&[1, 8], &[view(0, &[1, 1])]), Split::Columns);
+    assert_eq!(split(&[4, 3, 8], &[view(0, &[0, 8, 1])]), Split::Columns);
+    assert_eq!(split(&[4, 3, 8], &[view(0, &[0, 4, 1])]), Split::Nothing);
+    assert_eq!(split(&[2, 3, 8], &[view(0, &[12, 8, 1])]), Split::Nothing);
+    assert_eq!(split(&[2, 3, 8], &[view(0, &[16, 8, 1])]), Split::Columns);
 }

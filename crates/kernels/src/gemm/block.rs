@@ -6,7 +6,7 @@ use super::strips::Tiles;
 use super::tile::Tile;
 use super::{DEPTH, ROWS};
 use crate::pool;
-use crate::simd::{Kernel, Simd};
+use crate::simd::{Promised, RawKernel, Simd};
 
 /// The left operand: element (m, k) is at `pointer + m·row + (k / segment)·segment_stride + (k % segment)·column`.
 #[derive(Clone, Copy)]
@@ -57,8 +57,8 @@ pub(crate) struct Out {
 
 /// out[rows, panels] = left·right, or += if `accumulate`, over a depth K.
 ///
-/// Whoever makes a block promises that both operands are readable and the output is writable over the rows, panels
-/// and depth, and that nothing else touches that output meanwhile. Once the work is cancelled, the rest is left out.
+/// Its promise is about the rows, panels and depth: both operands are readable there, the output is writable, and nothing else
+/// touches that output meanwhile. Once the work is cancelled, the rest is left out.
 pub(crate) struct Block {
     pub(crate) left: Left,
     pub(crate) right: Right,
@@ -72,11 +72,9 @@ pub(crate) struct Block {
 /// Panels between two looks whether the product is still wanted; a multiple of the panels that are worked on together.
 const POLL: usize = 64;
 
-impl Kernel for Block {
-    type Output = ();
-
+impl RawKernel for Block {
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    unsafe fn run<S: Simd>(self, s: S) {
         let mut first = self.rows.start;
         while first < self.rows.end {
             let rows = first..self.rows.end.min(first + ROWS);
@@ -85,7 +83,8 @@ impl Kernel for Block {
             // Once even if the depth is zero, which clears the output.
             loop {
                 let depth = (self.depth - k).min(DEPTH);
-                self.slab(s, rows.clone(), k, depth);
+                // SAFETY: by the block's promise.
+                unsafe { self.slab(s, rows.clone(), k, depth) };
                 k += DEPTH;
                 if k >= self.depth {
                     break;
@@ -97,8 +96,11 @@ impl Kernel for Block {
 
 impl Block {
     /// One block of K over some rows and all panels.
+    ///
+    /// # Safety
+    /// As for running the block, of which these are rows and depth.
     #[inline(always)]
-    fn slab<S: Simd>(&self, s: S, rows: Range<usize>, k: usize, depth: usize) {
+    unsafe fn slab<S: Simd>(&self, s: S, rows: Range<usize>, k: usize, depth: usize) {
         let Tiles { count: tiles, height, taller } = Tiles::new(rows.len(), S::MAX_ROWS);
         let together = match height {
             _ if tiles > 1 => 1,
@@ -117,16 +119,19 @@ impl Block {
             let mut row = rows.start;
             for tile in 0..tiles {
                 let height = height + usize::from(tile < taller);
-                self.tile(s, row, height, panel, panels, k, depth);
+                // SAFETY: by the caller's promise.
+                unsafe { self.tile(s, row, height, panel, panels, k, depth) };
                 row += height;
             }
             panel += panels;
         }
     }
 
+    /// # Safety
+    /// As for running the block, in which the tile lies.
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "a tile's place has this many coordinates")]
-    fn tile<S: Simd>(
+    unsafe fn tile<S: Simd>(
         &self,
         s: S,
         row: usize,
@@ -143,24 +148,24 @@ impl Block {
         let to_k = if segmented { k / left.segment * left.segment_stride } else { k * left_column };
         macro_rules! tile {
             ($rows:literal, $panels:literal) => {
-                s.enter(Tile::<$rows, $panels> {
-                    // SAFETY: offsets inside the operands, by the promise of the block's maker.
-                    left: unsafe { left.pointer.add(row * left.row + to_k) },
-                    left_row,
-                    left_column,
-                    left_segment: left.segment_stride,
-                    segments,
-                    segment,
-                    // SAFETY: as above.
-                    right: unsafe { right.pointer.add(panel * right.panel + k * right.row) },
-                    right_panel: right.panel,
-                    right_row: right.row,
-                    // SAFETY: as above.
-                    out: unsafe { out.pointer.add(panel * out.panel + row * out.row) },
-                    out_panel: out.panel,
-                    out_row: out.row,
-                    columns: out.columns.saturating_sub(panel * 2 * S::LANES),
-                    accumulate: self.accumulate || k > 0,
+                // SAFETY: the tile is a part of the block, and its offsets are inside the operands.
+                s.enter(unsafe {
+                    Promised::new(Tile::<$rows, $panels> {
+                        left: left.pointer.add(row * left.row + to_k),
+                        left_row,
+                        left_column,
+                        left_segment: left.segment_stride,
+                        segments,
+                        segment,
+                        right: right.pointer.add(panel * right.panel + k * right.row),
+                        right_panel: right.panel,
+                        right_row: right.row,
+                        out: out.pointer.add(panel * out.panel + row * out.row),
+                        out_panel: out.panel,
+                        out_row: out.row,
+                        columns: out.columns.saturating_sub(panel * 2 * S::LANES),
+                        accumulate: self.accumulate || k > 0,
+                    })
                 })
             };
         }

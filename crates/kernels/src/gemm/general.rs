@@ -7,7 +7,7 @@ use super::pack::{pack_columns, with_buffer};
 use super::strips::Strips;
 use super::{DEPTH, ROWS};
 use crate::reference::check_shapes;
-use crate::simd::{Kernel, Level, Simd, dispatch, lanes};
+use crate::simd::{Detected, Kernel, Promised, Simd, dispatch, lanes};
 use crate::{Matrix, MatrixMut, pool};
 
 /// Multiplications below which a product is not worth waking a thread for.
@@ -19,7 +19,7 @@ const FEW_ROWS: usize = 12;
 
 /// c = a·b, or c += a·b if `accumulate`.
 pub(crate) fn gemm(
-    level: Level,
+    level: Detected,
     a: Matrix<'_, f32>,
     b: Matrix<'_, f32>,
     c: MatrixMut<'_, f32>,
@@ -30,7 +30,7 @@ pub(crate) fn gemm(
 
 /// c = a·b + bias, the bias being added to every row.
 pub(crate) fn gemm_bias(
-    level: Level,
+    level: Detected,
     a: Matrix<'_, f32>,
     b: Matrix<'_, f32>,
     bias: &[f32],
@@ -41,15 +41,18 @@ pub(crate) fn gemm_bias(
 }
 
 fn multiply(
-    level: Level,
+    level: Detected,
     a: Matrix<'_, f32>,
     b: Matrix<'_, f32>,
     bias: Option<&[f32]>,
-    c: MatrixMut<'_, f32>,
+    mut c: MatrixMut<'_, f32>,
     accumulate: bool,
 ) {
     check_shapes(&a, &b, &c);
-    if c.rows == 0 || c.columns == 0 {
+    if let Some(bias) = bias.filter(|_| a.columns == 0) {
+        c.rows_mut().for_each(|row| row.copy_from_slice(bias));
+    }
+    if c.is_settled(a.columns, accumulate) {
         return;
     }
     let product = Product {
@@ -107,14 +110,16 @@ impl Kernel for Share<'_> {
             // The matrix is its own panels, but for a last one that is cut short.
             let direct = panels.start..panels.end.min(whole);
             if !direct.is_empty() {
-                self.start(direct.start * width..direct.end * width);
+                // SAFETY: the panels are this member's, here and below, and the block of K is the operands'.
+                unsafe { self.start(direct.start * width..direct.end * width) };
                 let b = self.product.b;
                 with_buffer(ROWS * DEPTH, |left| {
                     for k in blocks(b.rows) {
-                        // SAFETY: row k.start exists unless the depth is zero, when it is 0 too.
+                        // SAFETY: row k.start exists.
                         let pointer = unsafe { b.data.as_ptr().add(k.start * b.row_stride) };
                         let right = Right { pointer, panel: width, row: b.row_stride };
-                        self.multiply(s, right, self.product.out, direct.clone(), k, left);
+                        // SAFETY: see above; whole panels of the matrix are there.
+                        unsafe { self.multiply(s, right, self.product.out, direct.clone(), k, left) };
                     }
                 });
                 panels.start = direct.end;
@@ -123,19 +128,23 @@ impl Kernel for Share<'_> {
         while !panels.is_empty() {
             let some = panels.start..panels.end.min(panels.start + COLUMNS / width);
             panels.start = some.end;
-            self.packed(s, some);
+            // SAFETY: see above.
+            unsafe { self.packed(s, some) };
         }
     }
 }
 
-/// The blocks of a depth; an empty one if it is zero, which clears the output.
+/// The blocks of a depth.
 fn blocks(depth: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..depth.max(1)).step_by(DEPTH).map(move |k| k..depth.min(k + DEPTH))
+    (0..depth).step_by(DEPTH).map(move |k| k..depth.min(k + DEPTH))
 }
 
 impl Share<'_> {
     /// Copies the bias, if there is one, to some columns of all rows of the share.
-    fn start(&self, columns: Range<usize>) {
+    ///
+    /// # Safety
+    /// The columns are the share's.
+    unsafe fn start(&self, columns: Range<usize>) {
         let Some(bias) = self.product.bias else { return };
         for row in self.rows.clone() {
             // SAFETY: the rows and columns are inside the output, and no other member has them.
@@ -147,12 +156,16 @@ impl Share<'_> {
     }
 
     /// Some panels, packing the right matrix.
+    ///
+    /// # Safety
+    /// The panels are the share's.
     #[inline(always)]
-    fn packed<S: Simd>(&self, s: S, panels: Range<usize>) {
+    unsafe fn packed<S: Simd>(&self, s: S, panels: Range<usize>) {
         let (b, width) = (self.product.b, 2 * S::LANES);
         let first = panels.start * width;
         let columns = b.columns.min(panels.end * width) - first;
-        self.start(first..first + columns);
+        // SAFETY: the columns are those of the panels.
+        unsafe { self.start(first..first + columns) };
         with_buffer(DEPTH * (COLUMNS + ROWS), |buffer| {
             let (right, left) = buffer.split_at_mut(DEPTH * COLUMNS);
             for k in blocks(b.rows) {
@@ -165,14 +178,19 @@ impl Share<'_> {
                 let out = self.product.out;
                 // SAFETY: column `first` is inside the output.
                 let out = Out { pointer: unsafe { out.pointer.add(first) }, columns, ..out };
-                self.multiply(s, right, out, 0..panels.len(), k, left);
+                // SAFETY: the panels were packed, and the output begins at the first of them.
+                unsafe { self.multiply(s, right, out, 0..panels.len(), k, left) };
             }
         });
     }
 
     /// All rows of the share by some panels, over one block of K.
+    ///
+    /// # Safety
+    /// The right operand has these panels over the block of K, which is one of the matrices', and the panels of the output are the
+    /// share's.
     #[inline(always)]
-    fn multiply<S: Simd>(
+    unsafe fn multiply<S: Simd>(
         &self,
         s: S,
         right: Right,
@@ -197,7 +215,7 @@ impl Share<'_> {
                     Left::strips(buffer.as_ptr(), k.len())
                 };
                 let out = Out { pointer: out.pointer.add(first * out.row), ..out };
-                s.enter(Block {
+                s.enter(Promised::new(Block {
                     left,
                     right,
                     out,
@@ -205,7 +223,7 @@ impl Share<'_> {
                     panels: panels.clone(),
                     depth: k.len(),
                     accumulate,
-                });
+                }));
             }
         }
     }

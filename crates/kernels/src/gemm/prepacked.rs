@@ -2,7 +2,7 @@
 
 use super::block::{Block, Left, Out, Right};
 use super::pack::pack_columns;
-use crate::simd::{Level, dispatch, lanes};
+use crate::simd::{Detected, Promised, dispatch, lanes};
 use crate::{AlignedVec, Matrix, MatrixMut, OutOfMemory, pool};
 
 /// Multiplications below which a product is not worth waking a thread for.
@@ -11,7 +11,7 @@ const PARALLEL: usize = 1 << 17;
 /// A matrix in panels of two vectors' width.
 #[derive(Debug)]
 pub struct PackedMatrix {
-    level: Level,
+    level: Detected,
     data: AlignedVec<f32>,
     depth: usize,
     columns: usize,
@@ -19,7 +19,7 @@ pub struct PackedMatrix {
 
 /// Packs `b`, reusing the buffer of an earlier pack.
 pub(crate) fn pack_matrix(
-    level: Level,
+    level: Detected,
     b: Matrix<'_, f32>,
     into: &mut Option<PackedMatrix>,
 ) -> Result<(), OutOfMemory> {
@@ -50,7 +50,7 @@ struct Operands {
 unsafe impl Sync for Operands {}
 
 /// c = a·b, or c += a·b if `accumulate`; `a` is row-major.
-pub(crate) fn gemm_packed(a: Matrix<'_, f32>, b: &PackedMatrix, c: MatrixMut<'_, f32>, accumulate: bool) {
+pub(crate) fn gemm_packed(a: Matrix<'_, f32>, b: &PackedMatrix, mut c: MatrixMut<'_, f32>, accumulate: bool) {
     assert!(a.column_stride == 1, "the left matrix must be row-major");
     a.check();
     c.check();
@@ -64,7 +64,7 @@ pub(crate) fn gemm_packed(a: Matrix<'_, f32>, b: &PackedMatrix, c: MatrixMut<'_,
         c.rows,
         c.columns
     );
-    if c.rows == 0 || c.columns == 0 {
+    if c.is_settled(b.depth, accumulate) {
         return;
     }
     let width = 2 * lanes(b.level);
@@ -84,7 +84,9 @@ pub(crate) fn gemm_packed(a: Matrix<'_, f32>, b: &PackedMatrix, c: MatrixMut<'_,
             return;
         }
         let Operands { left, right, out } = *operands;
-        dispatch(b.level, Block { left, right, out, rows, panels, depth: b.depth, accumulate });
+        let block = Block { left, right, out, rows, panels, depth: b.depth, accumulate };
+        // SAFETY: the views were checked, and the rows and panels are this member's alone.
+        dispatch(b.level, unsafe { Promised::new(block) });
     });
 }
 

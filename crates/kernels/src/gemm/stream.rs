@@ -3,7 +3,7 @@
 
 use super::DEPTH;
 use super::block::{Left, Out, Right};
-use crate::simd::{Kernel, Simd};
+use crate::simd::{RawKernel, Simd};
 
 /// Rows of the left matrix at most.
 pub(crate) const FEW_ROWS: usize = 3;
@@ -32,8 +32,8 @@ impl Left {
 /// out[rows, panels] = left·right over a depth K, for up to [`FEW_ROWS`] rows, with the same bits as
 /// [`super::Block`].
 ///
-/// Panels are read from end to end, all K of some before the next. The output's columns are all written. Whoever
-/// makes one promises what the maker of a [`super::Block`] does.
+/// Panels are read from end to end, all K of some before the next. The output's columns are all written. Its promise is that of
+/// a [`super::Block`].
 pub(crate) struct Stream {
     pub(crate) left: Left,
     pub(crate) right: Right,
@@ -45,27 +45,28 @@ pub(crate) struct Stream {
     pub(crate) descending: bool,
 }
 
-impl Kernel for Stream {
-    type Output = ();
-
+impl RawKernel for Stream {
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
+    unsafe fn run<S: Simd>(self, s: S) {
         // More rows have more sums for each panel, all of which stay in the registers of every level.
         let together = if self.rows == 1 { TOGETHER } else { TOGETHER / 2 };
         let tiles = self.panels.div_ceil(together);
         for i in 0..tiles {
             let tile = if self.descending { tiles - 1 - i } else { i };
             let panels = crate::pool::split(self.panels, 1, tile, tiles);
-            match (self.rows, panels.len()) {
-                (1, 1) => self.tile::<S, 1, 1>(s, panels.start),
-                (1, 2) => self.tile::<S, 1, 2>(s, panels.start),
-                (1, 3) => self.tile::<S, 1, 3>(s, panels.start),
-                (1, 4) => self.tile::<S, 1, 4>(s, panels.start),
-                (2, 1) => self.tile::<S, 2, 1>(s, panels.start),
-                (2, 2) => self.tile::<S, 2, 2>(s, panels.start),
-                (3, 1) => self.tile::<S, 3, 1>(s, panels.start),
-                (3, 2) => self.tile::<S, 3, 2>(s, panels.start),
-                (rows, panels) => unreachable!("no tile of {rows} rows and {panels} panels"),
+            // SAFETY: by the promise of whoever runs this: these are panels of it.
+            unsafe {
+                match (self.rows, panels.len()) {
+                    (1, 1) => self.tile::<S, 1, 1>(s, panels.start),
+                    (1, 2) => self.tile::<S, 1, 2>(s, panels.start),
+                    (1, 3) => self.tile::<S, 1, 3>(s, panels.start),
+                    (1, 4) => self.tile::<S, 1, 4>(s, panels.start),
+                    (2, 1) => self.tile::<S, 2, 1>(s, panels.start),
+                    (2, 2) => self.tile::<S, 2, 2>(s, panels.start),
+                    (3, 1) => self.tile::<S, 3, 1>(s, panels.start),
+                    (3, 2) => self.tile::<S, 3, 2>(s, panels.start),
+                    (rows, panels) => unreachable!("no tile of {rows} rows and {panels} panels"),
+                }
             }
         }
     }
@@ -75,9 +76,12 @@ type Sums<S, const ROWS: usize, const PANELS: usize> = [[[<S as Simd>::Vector; 2
 
 impl Stream {
     /// Some panels over all K, a block of [`DEPTH`] at a time.
+    ///
+    /// # Safety
+    /// As for running it; the panels are among its own.
     #[inline(always)]
-    fn tile<S: Simd, const ROWS: usize, const PANELS: usize>(&self, s: S, panel: usize) {
-        // SAFETY: inside the operands, by the promise of the maker.
+    unsafe fn tile<S: Simd, const ROWS: usize, const PANELS: usize>(&self, s: S, panel: usize) {
+        // SAFETY: inside the operands, by the caller's promise.
         let (mut right, out) = unsafe {
             (self.right.pointer.add(panel * self.right.panel), self.out.pointer.add(panel * self.out.panel))
         };
@@ -148,18 +152,18 @@ impl Stream {
     ) -> *const f32 {
         // SAFETY: by the caller's promise.
         unsafe {
-            // Unrolled by four: otherwise the loop's overhead shows.
+            // Unrolled by four: otherwise the loop's overhead shows. The last step leads beyond the right operand.
             for _ in 0..depth / 4 {
                 for _ in 0..4 {
                     self.step(s, left, right, sums);
                     left = left.add(self.left.column);
-                    right = right.add(self.right.row);
+                    right = right.wrapping_add(self.right.row);
                 }
             }
             for _ in 0..depth % 4 {
                 self.step(s, left, right, sums);
                 left = left.add(self.left.column);
-                right = right.add(self.right.row);
+                right = right.wrapping_add(self.right.row);
             }
         }
         right

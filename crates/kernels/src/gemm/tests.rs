@@ -16,7 +16,7 @@ fn matrix(data: &[f32], rows: usize, columns: usize, transposed: bool) -> Matrix
     if transposed { Matrix::new(data, columns, rows).transposed() } else { Matrix::new(data, rows, columns) }
 }
 
-fn run(level: crate::simd::Level, case: Case, accumulate: bool) -> Vec<f32> {
+fn run(level: crate::simd::Detected, case: Case, accumulate: bool) -> Vec<f32> {
     let a = noise(1, case.rows * case.depth);
     let b = noise(2, case.depth * case.columns);
     let mut c = noise(3, case.rows * case.columns);
@@ -30,7 +30,7 @@ fn run(level: crate::simd::Level, case: Case, accumulate: bool) -> Vec<f32> {
     c
 }
 
-fn check(level: crate::simd::Level, case: Case, accumulate: bool) {
+fn check(level: crate::simd::Detected, case: Case, accumulate: bool) {
     let got = run(level, case, accumulate);
     let wide = |seed, length| noise(seed, length).into_iter().map(f64::from).collect::<Vec<_>>();
     let (a, b) = (wide(1, case.rows * case.depth), wide(2, case.depth * case.columns));

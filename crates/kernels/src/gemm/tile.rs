@@ -1,6 +1,6 @@
 //! The microkernel.
 
-use crate::simd::{Kernel, Simd};
+use crate::simd::{RawKernel, Simd};
 
 /// `ROWS × (PANELS · two vectors)` of the output, over one block of K.
 ///
@@ -27,12 +27,10 @@ pub(super) struct Tile<const ROWS: usize, const PANELS: usize> {
 
 type Sums<S, const ROWS: usize, const PANELS: usize> = [[[<S as Simd>::Vector; 2]; PANELS]; ROWS];
 
-impl<const ROWS: usize, const PANELS: usize> Kernel for Tile<ROWS, PANELS> {
-    type Output = ();
-
+impl<const ROWS: usize, const PANELS: usize> RawKernel for Tile<ROWS, PANELS> {
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        // SAFETY: whoever makes a tile promises that its operands are readable and its output writable.
+    unsafe fn run<S: Simd>(self, s: S) {
+        // SAFETY: promised: the operands are readable, and the output is writable.
         unsafe {
             for row in 0..ROWS {
                 s.prefetch(self.out.add(row * self.out_row));
@@ -41,18 +39,18 @@ impl<const ROWS: usize, const PANELS: usize> Kernel for Tile<ROWS, PANELS> {
             let mut right = self.right;
             for segment in 0..self.segments {
                 let mut left = self.left.add(segment * self.left_segment);
-                // Unrolled by four: otherwise a single row's loop overhead shows.
+                // Unrolled by four: otherwise a single row's loop overhead shows. The last step leads beyond the right operand.
                 for _ in 0..self.segment / 4 {
                     for _ in 0..4 {
                         self.step(s, left, right, &mut sums);
                         left = left.add(self.left_column);
-                        right = right.add(self.right_row);
+                        right = right.wrapping_add(self.right_row);
                     }
                 }
                 for _ in 0..self.segment % 4 {
                     self.step(s, left, right, &mut sums);
                     left = left.add(self.left_column);
-                    right = right.add(self.right_row);
+                    right = right.wrapping_add(self.right_row);
                 }
             }
             self.store(s, &sums);
@@ -62,6 +60,9 @@ impl<const ROWS: usize, const PANELS: usize> Kernel for Tile<ROWS, PANELS> {
 
 impl<const ROWS: usize, const PANELS: usize> Tile<ROWS, PANELS> {
     /// One k: sums += left column × right row.
+    ///
+    /// # Safety
+    /// As for running the tile, in which the column and the row lie.
     #[inline(always)]
     unsafe fn step<S: Simd>(
         &self,
@@ -71,7 +72,7 @@ impl<const ROWS: usize, const PANELS: usize> Tile<ROWS, PANELS> {
         sums: &mut Sums<S, ROWS, PANELS>,
     ) {
         for panel in 0..PANELS {
-            // SAFETY: inside the operands, by the promise of the tile's maker.
+            // SAFETY: inside the operands, by the caller's promise.
             unsafe {
                 let right = right.add(panel * self.right_panel);
                 let (first, second) = (s.load(right), s.load(right.add(S::LANES)));
@@ -84,11 +85,13 @@ impl<const ROWS: usize, const PANELS: usize> Tile<ROWS, PANELS> {
         }
     }
 
+    /// # Safety
+    /// As for running the tile.
     #[inline(always)]
     unsafe fn store<S: Simd>(&self, s: S, sums: &Sums<S, ROWS, PANELS>) {
         for (row, sums) in sums.iter().enumerate() {
             for (panel, sums) in sums.iter().enumerate() {
-                // SAFETY: inside the output, by the promise of the tile's maker.
+                // SAFETY: inside the output, by the caller's promise.
                 unsafe {
                     let out = self.out.add(row * self.out_row + panel * self.out_panel);
                     let columns = self.columns.saturating_sub(panel * 2 * S::LANES);

@@ -17,7 +17,7 @@ const BOUNDS: [(Activation, u64); 3] =
     [(Activation::Exponential, 4), (Activation::Sigmoid, 4), (Activation::Tanh, 4)];
 
 /// The largest error in ulps over the floats `start, start + stride, …`, and where it is.
-fn worst(level: crate::simd::Level, kind: Activation, start: u32, end: u64, stride: usize) -> (u64, f32) {
+fn worst(level: crate::simd::Detected, kind: Activation, start: u32, end: u64, stride: usize) -> (u64, f32) {
     let mut worst = (0, 0.0);
     let mut block = Vec::with_capacity(4096);
     let mut y = [0.0f32; 4096];

@@ -1,7 +1,7 @@
 //! Activations over slices, shared among the threads when there is enough to do.
 
 use super::activation::{apply, is_vectorised, slope};
-use crate::simd::{Kernel, Level, Simd, dispatch};
+use crate::simd::{Detected, Kernel, Simd, dispatch};
 use crate::{Activation, pool, reference};
 
 /// Elements below which a slice is not worth waking a thread for.
@@ -37,7 +37,7 @@ pub(super) fn in_parts(out: &mut [f32], granule: usize, body: impl Fn(usize, &mu
 }
 
 /// y = f(x).
-pub(crate) fn activation(level: Level, kind: Activation, x: &[f32], y: &mut [f32]) {
+pub(crate) fn activation(level: Detected, kind: Activation, x: &[f32], y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "length of y");
     in_parts(y, GRANULE, |start, y| {
         y.copy_from_slice(&x[start..start + y.len()]);
@@ -46,13 +46,13 @@ pub(crate) fn activation(level: Level, kind: Activation, x: &[f32], y: &mut [f32
 }
 
 /// x = f(x).
-pub(crate) fn activation_in_place(level: Level, kind: Activation, x: &mut [f32]) {
+pub(crate) fn activation_in_place(level: Detected, kind: Activation, x: &mut [f32]) {
     in_parts(x, GRANULE, |_, x| in_place(level, kind, x));
 }
 
 /// dx += dy·f'(x), where y = f(x).
 pub(crate) fn activation_backward(
-    level: Level,
+    level: Detected,
     kind: Activation,
     x: &[f32],
     y: &[f32],
@@ -71,7 +71,7 @@ pub(crate) fn activation_backward(
     });
 }
 
-fn in_place(level: Level, kind: Activation, x: &mut [f32]) {
+fn in_place(level: Detected, kind: Activation, x: &mut [f32]) {
     if is_vectorised(kind) {
         dispatch(level, Forward { kind, x });
     } else {

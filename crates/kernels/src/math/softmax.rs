@@ -4,10 +4,10 @@
 use super::exponential::exp;
 use super::slices::{PARALLEL, in_parts};
 use crate::pool::each_block;
-use crate::simd::{Kernel, Level, Simd, dispatch};
+use crate::simd::{Detected, Kernel, Simd, dispatch};
 
 /// Each row of `columns` elements: y = exp(x − max x) / Σ exp(x − max x).
-pub(crate) fn softmax_rows(level: Level, x: &[f32], columns: usize, y: &mut [f32]) {
+pub(crate) fn softmax_rows(level: Detected, x: &[f32], columns: usize, y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "length of y");
     if x.is_empty() {
         return;
@@ -29,7 +29,7 @@ fn check_rows(x: &[f32], columns: usize, rows: usize) {
 }
 
 /// For each row of `columns` elements its largest x and Σ exp(x − max x).
-pub(crate) fn softmax_statistics(level: Level, x: &[f32], columns: usize, statistics: &mut [[f32; 2]]) {
+pub(crate) fn softmax_statistics(level: Detected, x: &[f32], columns: usize, statistics: &mut [[f32; 2]]) {
     check_rows(x, columns, statistics.len());
     let block = statistics.len().div_ceil(32).max(1);
     each_block([statistics], block, x.len() >= PARALLEL, |first, [statistics]| {
@@ -40,7 +40,7 @@ pub(crate) fn softmax_statistics(level: Level, x: &[f32], columns: usize, statis
 
 /// For each row of `columns` elements with its statistics: y = scale·exp(x − max) / sum, or y += that if `accumulate`.
 pub(crate) fn scaled_softmax_rows(
-    level: Level,
+    level: Detected,
     x: &[f32],
     columns: usize,
     statistics: &[[f32; 2]],

@@ -28,7 +28,9 @@ pub fn each_block<T: Send, const N: usize>(
     let shared = Shared(slices.map(|slice| (slice.as_mut_ptr(), slice.len())));
     run_if(parallel && length > block, |team| {
         let shared = &shared;
-        for start in (team.index() * block..length).step_by(team.size() * block) {
+        // Only elements without a size can be so many that these exceed a number.
+        let (first, stride) = (team.index().saturating_mul(block), team.size().saturating_mul(block));
+        for start in (first..length).step_by(stride) {
             if cancelled() {
                 return;
             }

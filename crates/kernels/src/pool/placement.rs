@@ -8,20 +8,28 @@
 use std::ops::Range;
 
 /// Says on which core member `index` is.
+#[cfg_attr(
+    any(miri, not(target_os = "linux")),
+    allow(unused_variables, reason = "cores are told apart on Linux alone")
+)]
 #[inline]
 pub(super) fn arrives(index: usize) {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     linux::arrives(index);
 }
 
 /// Moves member `index` to another core if it is a worker and on the core where one of `others` last was.
+#[cfg_attr(
+    any(miri, not(target_os = "linux")),
+    allow(unused_variables, reason = "cores are told apart on Linux alone")
+)]
 #[cold]
 pub(super) fn part(index: usize, others: Range<usize>) {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     linux::part(index, others);
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 mod linux {
     use std::ops::Range;
     use std::sync::atomic::{AtomicI32, Ordering};
@@ -83,7 +91,7 @@ mod linux {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, target_os = "linux", not(miri)))]
 mod tests {
     use std::sync::atomic::{AtomicI32, Ordering};
 

@@ -2,7 +2,8 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,12 @@ impl Region<'_> {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.watched.on_member(|| (self.body)(&team))))
         {
             if !payload.is::<Poisoned>() {
-                self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(payload);
+                let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+                match *first {
+                    None => *first = Some(payload),
+                    // Dropping it might panic again, and this function must not unwind.
+                    Some(_) => std::mem::forget(payload),
+                }
             }
             self.barrier.poison();
         }
@@ -37,8 +43,8 @@ impl Region<'_> {
 
 /// A worker's mailbox: the region it shall join.
 struct Worker {
-    /// Address of a [`Region`], 0 when there is none.
-    mailbox: Padded<AtomicUsize>,
+    /// A [`Region`], null when there is none.
+    mailbox: Padded<AtomicPtr<Region<'static>>>,
     parking: Parking,
 }
 
@@ -106,7 +112,7 @@ fn run_on(workers: &[Arc<Worker>], body: &(dyn Fn(&Team<'_>) + Sync)) -> Option<
     placement::arrives(0);
     PENDING.0.store(workers.len(), Ordering::SeqCst);
     for worker in workers {
-        worker.mailbox.0.store(&raw const region as usize, Ordering::SeqCst);
+        worker.mailbox.0.store((&raw const region).cast_mut().cast(), Ordering::SeqCst);
         worker.parking.notify();
     }
     // Cannot unwind, so the region outlives every worker's use of it.
@@ -119,7 +125,7 @@ impl Workers {
     fn spawn_up_to(&mut self, count: usize) {
         while self.running.len() < count && self.refused.is_none_or(|refused| refused.elapsed() >= PATIENCE) {
             let index = self.running.len() + 1;
-            let worker = Arc::new(Worker { mailbox: Padded::default(), parking: Parking::new() });
+            let worker = Arc::new(Worker { mailbox: Padded(AtomicPtr::default()), parking: Parking::new() });
             let own = Arc::clone(&worker);
             let body = move || serve(&own, index);
             match std::thread::Builder::new().name(format!("seqloom-{index}")).spawn(body) {
@@ -133,13 +139,11 @@ impl Workers {
 fn serve(worker: &Worker, index: usize) {
     let _flush = FlushDenormals::new();
     loop {
-        worker.parking.wait_until(|| worker.mailbox.0.load(Ordering::SeqCst) != 0, || ());
-        let address = worker.mailbox.0.swap(0, Ordering::SeqCst);
+        worker.parking.wait_until(|| !worker.mailbox.0.load(Ordering::SeqCst).is_null(), || ());
+        let region = worker.mailbox.0.swap(ptr::null_mut(), Ordering::SeqCst);
         placement::part(index, 0..1);
-        // SAFETY: the caller stored the address of a live region and waits until PENDING is 0, which cannot be
-        // before the decrement below.
-        let region = unsafe { &*(address as *const Region<'_>) };
-        region.member(index);
+        // SAFETY: the caller stored a live region and waits until PENDING is 0, which cannot be before the decrement below.
+        unsafe { &*region }.member(index);
         if PENDING.0.fetch_sub(1, Ordering::SeqCst) == 1 {
             CALLER.notify();
         }

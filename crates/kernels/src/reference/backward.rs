@@ -14,7 +14,7 @@ use crate::{CellBackward, CellKind, CellSpec, Real};
 pub fn cell_backward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellBackward<'_, T>) {
     io.check(spec, 0, |rows, batch| cell_sizes(spec, rows, batch));
     let (_, batch) = check_steps(io.steps);
-    let (n, width) = (spec.hidden, stash_width(spec.kind) * spec.hidden);
+    let (n, width) = (spec.hidden(), stash_width(spec.kind()) * spec.hidden());
     let columns = spec.gates() * n;
     let CellBackward {
         steps,
@@ -34,7 +34,7 @@ pub fn cell_backward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellB
         workspace,
         cancel,
     } = io;
-    let reset_before = spec.kind == CellKind::Gru { reset_after: false };
+    let reset_before = spec.kind() == CellKind::Gru { reset_after: false };
     let (dh_all, rest) = workspace.split_at_mut(batch * n);
     let (dc_all, rest) = rest.split_at_mut(batch * n);
     let (sides, rest) = rest.split_at_mut(2 * columns);
@@ -66,10 +66,10 @@ pub fn cell_backward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellB
             add(dh, dy[row * n..][..n].iter().copied());
             let (past, kept) = stash.split_at(row * width);
             dh_next.fill(T::ZERO);
-            match spec.kind {
+            match spec.kind() {
                 CellKind::Rnn => {
                     for u in 0..n {
-                        input_side[u] = dh[u] * slope(spec.activation, y[row * n + u]);
+                        input_side[u] = dh[u] * slope(spec.activation(), y[row * n + u]);
                     }
                     recurrent_side.copy_from_slice(input_side);
                 }
@@ -87,11 +87,11 @@ pub fn cell_backward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellB
                 }
             }
             if let Some(dx) = &mut dx {
-                let dx = &mut dx[x.source(row) * spec.input..][..spec.input];
+                let dx = &mut dx[x.source(row) * spec.input()..][..spec.input()];
                 multiply_add_transposed(input_side, &packed.kernel, columns, 0, dx);
             }
             outer_add(
-                &x.matrix()[x.source(row) * spec.input..][..spec.input],
+                &x.matrix()[x.source(row) * spec.input()..][..spec.input()],
                 input_side,
                 d_kernel,
                 columns,
@@ -115,7 +115,7 @@ pub fn cell_backward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellB
         dh0.copy_from_slice(dh_all);
     }
     if let Some(dc0) = dc0
-        && spec.kind == CellKind::Lstm
+        && spec.kind() == CellKind::Lstm
     {
         dc0.copy_from_slice(dc_all);
     }
@@ -123,15 +123,15 @@ pub fn cell_backward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellB
 
 /// One row of an LSTM: gate gradients into `d`, and dc carried to the step before.
 fn lstm<T: Real>(spec: &CellSpec, kept: &[T], c_before: &[T], dh: &[T], dc: &mut [T], d: &mut [T]) {
-    let n = spec.hidden;
+    let n = spec.hidden();
     for u in 0..n {
         let [i, f, g, o, c] = [0, 1, 2, 3, 4].map(|slot| kept[slot * n + u]);
-        let out = super::activate(spec.activation, c);
-        let dc_here = dc[u] + dh[u] * o * slope(spec.activation, out);
-        d[u] = dc_here * g * slope(spec.recurrent_activation, i);
-        d[n + u] = dc_here * c_before[u] * slope(spec.recurrent_activation, f);
-        d[2 * n + u] = dc_here * i * slope(spec.activation, g);
-        d[3 * n + u] = dh[u] * out * slope(spec.recurrent_activation, o);
+        let out = super::activate(spec.activation(), c);
+        let dc_here = dc[u] + dh[u] * o * slope(spec.activation(), out);
+        d[u] = dc_here * g * slope(spec.recurrent_activation(), i);
+        d[n + u] = dc_here * c_before[u] * slope(spec.recurrent_activation(), f);
+        d[2 * n + u] = dc_here * i * slope(spec.activation(), g);
+        d[3 * n + u] = dh[u] * out * slope(spec.recurrent_activation(), o);
         dc[u] = dc_here * f;
     }
 }
@@ -154,19 +154,19 @@ impl<T: Real> GruRow<'_, T> {
         input_side: &mut [T],
         recurrent_side: &mut [T],
     ) {
-        let n = self.spec.hidden;
+        let n = self.spec.hidden();
         let part = |slot: usize, u: usize| self.kept[slot * n + u];
         for u in 0..n {
             let (z, candidate) = (part(0, u), part(2, u));
             dh_next[u] = self.dh[u] * z;
-            input_side[u] = self.dh[u] * (self.h[u] - candidate) * slope(self.spec.recurrent_activation, z);
-            input_side[2 * n + u] = self.dh[u] * (T::ONE - z) * slope(self.spec.activation, candidate);
+            input_side[u] = self.dh[u] * (self.h[u] - candidate) * slope(self.spec.recurrent_activation(), z);
+            input_side[2 * n + u] = self.dh[u] * (T::ONE - z) * slope(self.spec.activation(), candidate);
         }
         if self.reset_after {
             for u in 0..n {
                 let r = part(1, u);
                 let d = input_side[2 * n + u];
-                input_side[n + u] = d * part(3, u) * slope(self.spec.recurrent_activation, r);
+                input_side[n + u] = d * part(3, u) * slope(self.spec.recurrent_activation(), r);
                 recurrent_side[2 * n + u] = d * r;
             }
         } else {
@@ -175,7 +175,7 @@ impl<T: Real> GruRow<'_, T> {
             multiply_add_transposed(&input_side[2 * n..], recurrent, 3 * n, 2 * n, dh_reset);
             for u in 0..n {
                 let r = part(1, u);
-                input_side[n + u] = dh_reset[u] * self.h[u] * slope(self.spec.recurrent_activation, r);
+                input_side[n + u] = dh_reset[u] * self.h[u] * slope(self.spec.recurrent_activation(), r);
                 dh_next[u] += dh_reset[u] * r;
             }
         }

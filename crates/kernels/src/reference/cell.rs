@@ -31,7 +31,7 @@ pub fn pack_cell<T: Real>(
         *into = Some(PackedCell {
             kernel: AlignedVec::try_new(spec.kernel_len())?,
             recurrent: AlignedVec::try_new(spec.recurrent_len())?,
-            bias: AlignedVec::try_new(2 * spec.gates() * spec.hidden)?,
+            bias: AlignedVec::try_new(2 * spec.gates() * spec.hidden())?,
         });
     }
     if let Some(packed) = into {
@@ -57,11 +57,11 @@ pub(super) const fn stash_width(kind: CellKind) -> usize {
 
 /// The buffers that calls over `rows` packed rows of `batch` sequences need; `None` if a size overflows.
 pub fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes> {
-    let stash = rows.checked_mul(stash_width(spec.kind))?.checked_mul(spec.hidden)?;
-    let state = batch.checked_mul(spec.hidden)?;
-    rows.checked_mul(spec.input.max(spec.hidden))?;
+    let stash = rows.checked_mul(stash_width(spec.kind()))?.checked_mul(spec.hidden())?;
+    let state = batch.checked_mul(spec.hidden())?;
+    rows.checked_mul(spec.input().max(spec.hidden()))?;
     // Both sides' pre-activations of one row, a row of zeros, and one row's stash (forward) or two rows of dh.
-    let row = 2 * spec.gates() * spec.hidden + 6 * spec.hidden;
+    let row = 2 * spec.gates() * spec.hidden() + 6 * spec.hidden();
     Some(CellSizes {
         stash,
         forward_workspace: state.checked_add(row)?,

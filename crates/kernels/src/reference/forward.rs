@@ -20,7 +20,7 @@ pub(super) fn is_cancelled(cancel: Option<&AtomicBool>) -> bool {
 pub fn cell_forward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellForward<'_, T>) {
     io.check(spec, 0, |rows, batch| cell_sizes(spec, rows, batch));
     let (_, batch) = check_steps(io.steps);
-    let (n, width) = (spec.hidden, stash_width(spec.kind) * spec.hidden);
+    let (n, width) = (spec.hidden(), stash_width(spec.kind()) * spec.hidden());
     let columns = spec.gates() * n;
     let CellForward { steps, x, h0, c0, y, c_last, mut stash, workspace, cancel } = io;
     let (c, scratch) = workspace.split_at_mut(batch * n);
@@ -50,16 +50,16 @@ pub fn cell_forward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellFo
             input_side.copy_from_slice(&packed.bias[..columns]);
             recurrent_side.copy_from_slice(&packed.bias[columns..]);
             multiply_add(
-                &x.matrix()[x.source(row) * spec.input..][..spec.input],
+                &x.matrix()[x.source(row) * spec.input()..][..spec.input()],
                 &packed.kernel,
                 columns,
                 0,
                 input_side,
             );
-            let direct = if spec.kind == (CellKind::Gru { reset_after: false }) { 2 * n } else { columns };
+            let direct = if spec.kind() == (CellKind::Gru { reset_after: false }) { 2 * n } else { columns };
             multiply_add(h, &packed.recurrent, columns, 0, &mut recurrent_side[..direct]);
             let row = Row { input_side, recurrent_side, h, kept, out: &mut rest[..n] };
-            match spec.kind {
+            match spec.kind() {
                 CellKind::Rnn => rnn(spec, row),
                 CellKind::Lstm => lstm(spec, row, &mut c[j * n..][..n]),
                 CellKind::Gru { reset_after } => gru(spec, row, reset_after, &packed.recurrent),
@@ -67,7 +67,7 @@ pub fn cell_forward<T: Real>(spec: &CellSpec, packed: &PackedCell<T>, io: CellFo
         }
     }
     if let Some(c_last) = c_last
-        && spec.kind == CellKind::Lstm
+        && spec.kind() == CellKind::Lstm
     {
         c_last.copy_from_slice(c);
     }
@@ -84,22 +84,22 @@ struct Row<'a, T> {
 
 fn rnn<T: Real>(spec: &CellSpec, row: Row<'_, T>) {
     for (u, out) in row.out.iter_mut().enumerate() {
-        *out = activate(spec.activation, row.input_side[u] + row.recurrent_side[u]);
+        *out = activate(spec.activation(), row.input_side[u] + row.recurrent_side[u]);
     }
 }
 
 fn lstm<T: Real>(spec: &CellSpec, row: Row<'_, T>, c: &mut [T]) {
-    let n = spec.hidden;
+    let n = spec.hidden();
     for (u, c) in c.iter_mut().enumerate() {
         let gate = |g: usize, kind: Activation| {
             activate(kind, row.input_side[g * n + u] + row.recurrent_side[g * n + u])
         };
-        let i = gate(0, spec.recurrent_activation);
-        let f = gate(1, spec.recurrent_activation);
-        let g = gate(2, spec.activation);
-        let o = gate(3, spec.recurrent_activation);
+        let i = gate(0, spec.recurrent_activation());
+        let f = gate(1, spec.recurrent_activation());
+        let g = gate(2, spec.activation());
+        let o = gate(3, spec.recurrent_activation());
         *c = f * *c + i * g;
-        row.out[u] = o * activate(spec.activation, *c);
+        row.out[u] = o * activate(spec.activation(), *c);
         for (slot, value) in [i, f, g, o, *c].into_iter().enumerate() {
             row.kept[slot * n + u] = value;
         }
@@ -107,9 +107,9 @@ fn lstm<T: Real>(spec: &CellSpec, row: Row<'_, T>, c: &mut [T]) {
 }
 
 fn gru<T: Real>(spec: &CellSpec, row: Row<'_, T>, reset_after: bool, recurrent: &[T]) {
-    let n = spec.hidden;
+    let n = spec.hidden();
     for u in 0..2 * n {
-        row.kept[u] = activate(spec.recurrent_activation, row.input_side[u] + row.recurrent_side[u]);
+        row.kept[u] = activate(spec.recurrent_activation(), row.input_side[u] + row.recurrent_side[u]);
     }
     if !reset_after {
         for u in 0..n {
@@ -125,7 +125,7 @@ fn gru<T: Real>(spec: &CellSpec, row: Row<'_, T>, reset_after: bool, recurrent: 
         } else {
             side
         };
-        let candidate = activate(spec.activation, row.input_side[2 * n + u] + side);
+        let candidate = activate(spec.activation(), row.input_side[2 * n + u] + side);
         row.kept[2 * n + u] = candidate;
         row.out[u] = z * row.h[u] + (T::ONE - z) * candidate;
     }

@@ -29,14 +29,11 @@ pub fn gemm<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: MatrixMut<'_, T>, ac
 ///
 /// # Panics
 /// If the shapes do not match or a view exceeds its slice.
-pub fn gemm_bias<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, bias: &[T], c: MatrixMut<'_, T>) {
+pub fn gemm_bias<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, bias: &[T], mut c: MatrixMut<'_, T>) {
     check_shapes(&a, &b, &c);
     assert_eq!(bias.len(), c.columns, "length of the bias");
-    let MatrixMut { data, rows, columns, row_stride } = c;
-    for row in 0..rows {
-        data[row * row_stride..][..columns].copy_from_slice(bias);
-    }
-    gemm(a, b, MatrixMut { data, rows, columns, row_stride }, true);
+    c.rows_mut().for_each(|row| row.copy_from_slice(bias));
+    gemm(a, b, c, true);
 }
 
 /// A matrix of its own.

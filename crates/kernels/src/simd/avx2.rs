@@ -24,13 +24,15 @@ macro_rules! with_features {
     };
 }
 
-/// All ones in the lanes below `count`.
-#[inline(always)]
-fn lanes_below(count: usize) -> __m256i {
-    with_features!({
-        let lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-        _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lane)
-    })
+impl Avx2 {
+    /// All ones in the lanes below `count`.
+    #[inline(always)]
+    fn lanes_below(self, count: usize) -> __m256i {
+        with_features!({
+            let lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), lane)
+        })
+    }
 }
 
 impl Simd for Avx2 {
@@ -69,13 +71,13 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn load_partial(self, pointer: *const f32, count: usize) -> __m256 {
         // SAFETY: lanes outside of the mask are not read; the rest by the caller's promise and the token.
-        unsafe { _mm256_maskload_ps(pointer, lanes_below(count)) }
+        unsafe { _mm256_maskload_ps(pointer, self.lanes_below(count)) }
     }
 
     #[inline(always)]
     unsafe fn store_partial(self, pointer: *mut f32, x: __m256, count: usize) {
         // SAFETY: lanes outside of the mask are not written; the rest by the caller's promise and the token.
-        unsafe { _mm256_maskstore_ps(pointer, lanes_below(count), x) }
+        unsafe { _mm256_maskstore_ps(pointer, self.lanes_below(count), x) }
     }
 
     #[inline(always)]

@@ -72,6 +72,28 @@ impl FromStr for Level {
     }
 }
 
+/// A level that was found on this machine. Only detection makes one, so whoever has one may run its instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Detected(Level);
+
+impl Detected {
+    /// The level, if this machine has it.
+    pub(crate) fn new(level: Level) -> Option<Self> {
+        is_available(level).then_some(Self(level))
+    }
+
+    /// Which one it is.
+    pub(crate) const fn level(self) -> Level {
+        self.0
+    }
+}
+
+impl fmt::Display for Detected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The levels that this machine can run, slowest first.
 pub fn available() -> Vec<Level> {
     Level::ALL.into_iter().filter(|level| is_available(*level)).collect()
@@ -83,27 +105,32 @@ pub fn available() -> Vec<Level> {
 /// # Errors
 /// [`SelectError`] if the variable names no level, or one that this machine lacks.
 pub fn level() -> Result<Level, SelectError> {
-    static LEVEL: OnceLock<Result<Level, SelectError>> = OnceLock::new();
-    LEVEL.get_or_init(|| select(std::env::var_os(VARIABLE))).clone()
+    selected().clone().map(Detected::level)
 }
 
 /// The level that kernels run on, whatever the variable holds: a wrong one is reported by [`level`].
-pub(crate) fn active() -> Level {
-    level().unwrap_or_else(|_| best())
+pub(crate) fn active() -> Detected {
+    selected().clone().unwrap_or_else(|_| best())
 }
 
-fn select(variable: Option<std::ffi::OsString>) -> Result<Level, SelectError> {
+fn selected() -> &'static Result<Detected, SelectError> {
+    static LEVEL: OnceLock<Result<Detected, SelectError>> = OnceLock::new();
+    LEVEL.get_or_init(|| select(std::env::var_os(VARIABLE)))
+}
+
+fn select(variable: Option<std::ffi::OsString>) -> Result<Detected, SelectError> {
     let Some(value) = variable else { return Ok(best()) };
     let level: Level = value.to_string_lossy().parse()?;
-    if is_available(level) { Ok(level) } else { Err(SelectError::Unsupported(level)) }
+    Detected::new(level).ok_or(SelectError::Unsupported(level))
 }
 
-fn best() -> Level {
-    available().pop().unwrap_or(Level::Scalar)
+fn best() -> Detected {
+    // Every machine has the first one.
+    Level::ALL.into_iter().filter_map(Detected::new).next_back().unwrap_or(Detected(Level::Scalar))
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) fn is_available(level: Level) -> bool {
+fn is_available(level: Level) -> bool {
     match level {
         Level::Scalar => true,
         Level::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
@@ -119,7 +146,7 @@ pub(super) fn is_available(level: Level) -> bool {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) fn is_available(level: Level) -> bool {
+fn is_available(level: Level) -> bool {
     // NEON is part of the AArch64 baseline.
     level == Level::Scalar || (cfg!(target_arch = "aarch64") && level == Level::Neon)
 }
@@ -133,9 +160,9 @@ mod tests {
         for level in Level::ALL {
             assert_eq!(level.to_string().parse(), Ok(level));
             match select(Some(level.name().into())) {
-                Ok(chosen) => assert_eq!(chosen, level),
+                Ok(chosen) => assert_eq!(chosen.level(), level),
                 Err(error) => {
-                    assert!(!is_available(level) && error.to_string().contains("scalar"), "{error}")
+                    assert!(Detected::new(level).is_none() && error.to_string().contains("scalar"), "{error}")
                 }
             }
         }

@@ -15,21 +15,16 @@ mod plain;
 mod scalar;
 mod vector;
 
-pub(crate) use level::active;
+pub(crate) use level::{Detected, active};
 pub use level::{Level, SelectError, available, level};
 pub use plain::{Plain, vectorised};
-pub(crate) use vector::{Kernel, ROUNDER, Simd};
+pub(crate) use vector::{Kernel, Promised, ROUNDER, RawKernel, Simd};
 
 /// Runs a kernel at a level.
-///
-/// # Panics
-/// If this machine lacks the level, which [`level()`] never returns.
-pub(crate) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
-    debug_assert!(level::is_available(level));
-    match level {
+pub(crate) fn dispatch<K: Kernel>(level: Detected, kernel: K) -> K::Output {
+    match level.level() {
         Level::Scalar => scalar::Scalar.enter(kernel),
-        // SAFETY: levels other than `Scalar` only reach kernels through `active`, `available` or a packed cell made
-        // with one of them, all of which detected the features.
+        // SAFETY: the level was detected, that is, the machine has its features.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { avx2::Avx2::new() }.enter(kernel),
         // SAFETY: as above.
@@ -39,13 +34,13 @@ pub(crate) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
         #[cfg(target_arch = "aarch64")]
         Level::Neon => unsafe { neon::Neon::new() }.enter(kernel),
         #[allow(unreachable_patterns, reason = "the levels of other architectures")]
-        other => panic!("{other} is not available here"),
+        other => unreachable!("{other} is never detected here"),
     }
 }
 
 /// Lanes of a level's vectors.
-pub(crate) const fn lanes(level: Level) -> usize {
-    match level {
+pub(crate) const fn lanes(level: Detected) -> usize {
+    match level.level() {
         Level::Scalar | Level::Avx2 => 8,
         Level::Avx512 => 16,
         Level::Neon => 4,

@@ -8,6 +8,38 @@ pub(crate) trait Kernel {
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
+/// A kernel that reaches memory by pointers. Mark `run` `#[inline(always)]`.
+pub(crate) trait RawKernel {
+    /// The body.
+    ///
+    /// # Safety
+    /// What the kernel's fields point to is there as they say: what is read can be read, what is written can be written and is
+    /// used by nobody else meanwhile.
+    unsafe fn run<S: Simd>(self, simd: S);
+}
+
+/// A [`RawKernel`] together with the promise that it may run.
+pub(crate) struct Promised<K>(K);
+
+impl<K: RawKernel> Promised<K> {
+    /// # Safety
+    /// As for [`RawKernel::run`], until the kernel has run.
+    #[inline(always)]
+    pub(crate) const unsafe fn new(kernel: K) -> Self {
+        Self(kernel)
+    }
+}
+
+impl<K: RawKernel> Kernel for Promised<K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        // SAFETY: promised when it was made.
+        unsafe { self.0.run(s) }
+    }
+}
+
 /// Adding it rounds a number of less than 2^21 to an integer n, ties to even, and leaves n + 127 in the low bits of
 /// the sum: shifted to the exponent's place they are 2^n. Subtracting it again gives n.
 pub(crate) const ROUNDER: f32 = 12_582_912.0 + 127.0;

@@ -22,7 +22,7 @@ impl<T: Scalar> Recurrent<T> {
         let order =
             StepOrder { packing, time, reversed: self.reversed, output_reversed: self.output_reversed };
         let (rows, batch) = (order.source().len(), packing.order().len());
-        let (width, hidden) = (self.cell.input, self.cell.hidden);
+        let (width, hidden) = (self.cell.input(), self.cell.hidden());
 
         let sizes = T::cell_sizes(&self.cell, rows, batch).ok_or_else(fault)?;
         let states = frame.inputs.len() - 1;

@@ -22,7 +22,7 @@ impl<T: Scalar> Recurrent<T> {
         let order =
             StepOrder { packing, time, reversed: self.reversed, output_reversed: self.output_reversed };
         let (rows, batch) = (order.source().len(), packing.order().len());
-        let (width, hidden) = (self.cell.input, self.cell.hidden);
+        let (width, hidden) = (self.cell.input(), self.cell.hidden());
         let input_plan = self.input_plan(&input.shape)?;
         let table = self.lookup.and_then(|lookup| frame.weights.params.get(lookup.weight));
         if let Some(lookup) = self.lookup {

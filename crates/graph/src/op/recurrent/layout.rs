@@ -81,15 +81,15 @@ impl ForwardLayout {
         input: InputPlan,
         sizes: &CellSizes,
     ) -> Option<Self> {
-        let lstm = cell.kind == CellKind::Lstm;
+        let lstm = cell.kind() == CellKind::Lstm;
         let mut kept = Cursor::default();
-        let x = kept.take(input.gathered(rows), cell.input)?;
-        let y = kept.take(rows, cell.hidden)?;
-        let h0 = kept.take(batch, if states > 0 { cell.hidden } else { 0 })?;
-        let c0 = kept.take(batch, if states > 1 { cell.hidden } else { 0 })?;
+        let x = kept.take(input.gathered(rows), cell.input())?;
+        let y = kept.take(rows, cell.hidden())?;
+        let h0 = kept.take(batch, if states > 0 { cell.hidden() } else { 0 })?;
+        let c0 = kept.take(batch, if states > 1 { cell.hidden() } else { 0 })?;
         let stash = kept.take(1, if recording { sizes.stash } else { 0 })?;
         let mut scratch = Cursor::default();
-        let c_last = scratch.take(batch, if lstm { cell.hidden } else { 0 })?;
+        let c_last = scratch.take(batch, if lstm { cell.hidden() } else { 0 })?;
         let workspace = scratch.take(1, sizes.forward_workspace.checked_add(input.workspace)?)?;
         Some(Self {
             x,
@@ -129,14 +129,14 @@ impl BackwardLayout {
         input: InputPlan,
         sizes: &CellSizes,
     ) -> Option<Self> {
-        let cell_state = if cell.kind == CellKind::Lstm { cell.hidden } else { 0 };
+        let cell_state = if cell.kind() == CellKind::Lstm { cell.hidden() } else { 0 };
         let mut cursor = Cursor::default();
-        let dy = cursor.take(rows, cell.hidden)?;
-        let dx = cursor.take(input.vocabulary.unwrap_or(rows), cell.input)?;
-        let dh0 = cursor.take(batch, cell.hidden)?;
+        let dy = cursor.take(rows, cell.hidden())?;
+        let dx = cursor.take(input.vocabulary.unwrap_or(rows), cell.input())?;
+        let dh0 = cursor.take(batch, cell.hidden())?;
         let dc0 = cursor.take(batch, cell_state)?;
         let dc_last = cursor.take(batch, cell_state)?;
-        let carried = cursor.take(1, cell.hidden)?;
+        let carried = cursor.take(1, cell.hidden())?;
         let frozen = cursor
             .take(1, cell.kernel_len().checked_add(cell.recurrent_len())?.checked_add(cell.bias_len())?)?;
         let workspace = cursor.take(1, sizes.backward_workspace.checked_add(input.workspace)?)?;

@@ -90,9 +90,9 @@ impl<T: Scalar> Recurrent<T> {
         let [input, _] = site.matrix(0, "kernel")?;
         let cell = CellSpec::new(kind, input, attributes.units, activation, recurrent_activation)
             .map_err(|error| Error::unsupported(error.to_string()))?;
-        let gates = cell.gates() * cell.hidden;
+        let gates = cell.gates() * cell.hidden();
         site.expect_weight(0, "kernel", &[input, gates])?;
-        site.expect_weight(1, "recurrent kernel", &[cell.hidden, gates])?;
+        site.expect_weight(1, "recurrent kernel", &[cell.hidden(), gates])?;
         let has_bias = site.weight_count() == 3;
         if has_bias {
             let both = [2, gates];
@@ -115,7 +115,7 @@ impl<T: Scalar> Recurrent<T> {
     }
 
     fn is_lstm(&self) -> bool {
-        self.cell.kind == CellKind::Lstm
+        self.cell.kind() == CellKind::Lstm
     }
 
     /// Whether the kernel looks tokens up itself; that depends on the padded shape alone, which is known when memory is planned.
@@ -169,16 +169,16 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
                 "the input must have shape [batch, time, features]; got {shape}"
             )));
         };
-        if !fits(features, self.cell.input) {
+        if !fits(features, self.cell.input()) {
             return Err(Error::shape(format!(
                 "the input must have {} features per step; got shape {shape}",
-                self.cell.input
+                self.cell.input()
             )));
         }
         if self.is_lstm() && inputs.len() == 2 {
             return Err(Error::format("an lstm takes both initial states or none"));
         }
-        let state = Shape::new(&[batch, self.cell.hidden])?;
+        let state = Shape::new(&[batch, self.cell.hidden()])?;
         for (meta, name) in inputs[1..].iter().zip(["h", "c"]) {
             if state.unify(&meta.shape).is_none() {
                 return Err(Error::shape(format!(
@@ -188,7 +188,7 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
             }
         }
         outputs.fill(Meta::float(state));
-        outputs[0] = Meta::float(Shape::new(&[batch, time, self.cell.hidden])?);
+        outputs[0] = Meta::float(Shape::new(&[batch, time, self.cell.hidden()])?);
         Ok(())
     }
 

@@ -33,7 +33,7 @@ pub(super) fn state_gradients<T: Scalar>(
     packed: &T::PackedCell,
     known: &Known<'_, T>,
 ) -> Result<AlignedVec<T>> {
-    let (hidden, lstm) = (cell.hidden, cell.kind == CellKind::Lstm);
+    let (hidden, lstm) = (cell.hidden(), cell.kind() == CellKind::Lstm);
     let steps = known.steps.len() - 1;
     let batch = known.steps.get(1).copied().unwrap_or(0);
     let count = |step: usize| known.steps[step + 1] - known.steps[step];
@@ -63,7 +63,7 @@ pub(super) fn state_gradients<T: Scalar>(
             packed,
             CellForward {
                 steps: &[0, rows],
-                x: CellInput::Rows(&known.x[of(step, cell.input)]),
+                x: CellInput::Rows(&known.x[of(step, cell.input())]),
                 h0: (!h0.is_empty()).then_some(h0),
                 c0: (!c0.is_empty()).then_some(c0),
                 y: &mut h[..rows * hidden],
@@ -92,7 +92,7 @@ pub(super) fn state_gradients<T: Scalar>(
             packed,
             CellBackward {
                 steps: &[0, rows],
-                x: CellInput::Rows(&known.x[of(step, cell.input)]),
+                x: CellInput::Rows(&known.x[of(step, cell.input())]),
                 h0: Some(&known.y[before(step)]),
                 c0: lstm.then(|| &c[before(step)]),
                 y: &known.y[of(step, hidden)],

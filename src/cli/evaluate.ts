@@ -1,5 +1,6 @@
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
+import { type Kind, kinds } from '../model/contents.js'
 import { Captioner, Forecaster, type ForecastMeasures, TextClassifier, Translator } from '../tasks/index.js'
 import { taskOf } from '../tasks/taskOf.js'
 import type { WrittenScores } from '../tasks/translationScores.js'
@@ -25,9 +26,15 @@ export interface EvaluateOptions {
 /** Measures a saved model on the rows of a file: a classifier, a translator, a captioner or a forecaster. */
 export async function evaluate(options: EvaluateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const task = (await taskOf(options.model)) ?? 'classification'
-  await interruptible((signal) => evaluations[task](options, signal))
+  const task = await taskOf(options.model)
+  const measure = (evaluations as Partial<Record<Kind, Evaluation>>)[task]
+  if (!measure) {
+    throw new SeqloomError('ERR_UNSUPPORTED', `${options.model} holds ${kinds[task]}, which evaluate does not measure`)
+  }
+  await interruptible((signal) => measure(options, signal))
 }
+
+type Evaluation = (options: EvaluateOptions, signal: AbortSignal) => Promise<void>
 
 const evaluations = {
   async classification(options: EvaluateOptions, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,7 @@
 import { Command, Option } from 'commander'
 import { backend } from '../engine.js'
+import { visible } from '../errors.js'
+import { pathOf } from '../path.js'
 import { fraction, integer, nonNegative, positive, size } from './arguments.js'
 import { caption } from './caption.js'
 import { evaluate } from './evaluate.js'
@@ -18,6 +20,7 @@ import { translate } from './translate.js'
 export function program(): Command {
   const seqloom = command('seqloom').description('Trains and runs recurrent networks.')
   seqloom.version(backend().version)
+  seqloom.hook('preAction', (_, action) => readPaths(action))
   seqloom.addCommand(train())
   seqloom.addCommand(
     command('predict')
@@ -96,6 +99,7 @@ function writing(name: string, what: string): Command {
     .option('--length-penalty <x>', 'exponent of the length normalisation', nonNegative, 0.6)
     .option('--max-length <n>', `most tokens of a ${what}`, integer(1))
     .option('--attention-map <file>', 'draw what each token attends to as SVG')
+    .option('--force', 'draw over a file that is no drawing of this kind', false)
     .option('--json', `print one JSON object a ${what}`, false)
     .addOption(threads())
 }
@@ -122,6 +126,7 @@ function train(): Command {
     .option('--validation-split <share>', 'share of rows kept apart to measure', fraction, 0.1)
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
+    .addOption(force())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainClassify)
@@ -148,6 +153,7 @@ function train(): Command {
     .option('--validation-split <share>', 'share of the text, its end, kept apart to measure', fraction, 0.1)
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
+    .addOption(force())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainGenerate)
@@ -177,6 +183,7 @@ function train(): Command {
     .option('--validation-split <share>', 'share of sources kept apart to measure', fraction, 0.1)
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
+    .addOption(force())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainTranslate)
@@ -224,6 +231,7 @@ function captions(): Command {
     .option('--validation-split <share>', 'share of images kept apart to measure', fraction, 0.1)
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
+    .addOption(force())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainCaption)
@@ -251,6 +259,7 @@ function forecast(): Command {
     .option('--validation-split <share>', 'share of the series, from its end, kept apart to measure', fraction, 0.1)
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
+    .addOption(force())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainForecast)
@@ -264,10 +273,26 @@ function resume(): Option {
   return new Option('--resume', 'go on with an interrupted training of the same options').default(false)
 }
 
+function force(): Option {
+  return new Option('--force', 'replace a model of another kind, or a finished one by an interrupted one').default(
+    false,
+  )
+}
+
 function threads(): Option {
   return new Option('--threads <n>', 'threads to compute with; default: all that the process may use').argParser(
     integer(1),
   )
+}
+
+/** Lets files and folders be given as `file:` URLs, too; `ERR_OPTION` for what can be none. */
+function readPaths(action: Command): void {
+  for (const option of action.options) {
+    const name = option.attributeName()
+    const given = action.getOptionValue(name)
+    if (!/ <(file|folder)>/.test(option.flags) || given === undefined) continue
+    action.setOptionValueWithSource(name, pathOf(option.long ?? name, given), action.getOptionValueSource(name))
+  }
 }
 
 /** A command whose failures are thrown, and told in one line. */
@@ -281,7 +306,7 @@ function command(name: string): Command {
           .replace(/^error: /, '')
           .trim()
           .replaceAll(/\s*\n\s*/g, ' ')
-        write(`seqloom: ERR_OPTION: ${line}\n`)
+        write(`seqloom: ERR_OPTION: ${visible(line)}\n`)
       },
     })
 }

@@ -1,5 +1,8 @@
+import { visible } from '../errors.js'
+
 /** A table of text: the first column to the left, the others to the right. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(visible))
   const widths: number[] = []
   for (const row of rows) {
     row.forEach((cell, column) => {

@@ -1,4 +1,8 @@
 import { addAbortSignal } from 'node:stream'
+import { SeqloomError } from '../errors.js'
+
+/** The longest line that is read, in characters: what has no line ends, such as a device, would fill the memory. */
+const longestLine = 16 * 2 ** 20
 
 /** The most texts that are handled at once. */
 export const most = 256
@@ -14,6 +18,9 @@ export async function* lines(input: NodeJS.ReadStream, signal: AbortSignal): Asy
   for await (const chunk of addAbortSignal(signal, input.setEncoding('utf8'))) {
     const pieces = (rest + chunk).split(/\r?\n/)
     rest = pieces.pop() as string
+    if (rest.length > longestLine) {
+      throw new SeqloomError('ERR_DATA', `standard input has a line of more than ${longestLine} characters`)
+    }
     yield* inBatches(pieces)
   }
   if (rest !== '') yield [rest]

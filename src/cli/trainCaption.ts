@@ -32,14 +32,15 @@ export interface TrainCaptionOptions {
   readonly validationSplit: number
   readonly seed: number
   readonly resume: boolean
+  readonly force: boolean
   readonly json: boolean
   readonly threads?: number
 }
 
-/** Trains a captioner and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
+/** Trains a captioner and saves the best model; an interrupt saves the best so far, if it replaces no finished one, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainCaption(options: TrainCaptionOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const backupDir = await backupFolder(options.out, options.resume)
+  const backupDir = await backupFolder(options, 'captioning')
   const { patchSize, patchStride = patchSize, frontLayers, annotationSize, units, embedding, dropout } = options
   const { attentionPenalty, tokenizer, lowercase, maxVocabulary, maxLength, seed } = options
   const captioner = new Captioner({
@@ -49,7 +50,15 @@ export async function trainCaption(options: TrainCaptionOptions): Promise<void> 
   await interruptible(async (signal) => {
     const rows = await readCaptions(options, signal)
     const { epochs, batchSize, learningRate, validationSplit } = options
-    const given = { epochs, batchSize, validationSplit, backupDir, signal, ...(learningRate && { learningRate }) }
+    const given = {
+      epochs,
+      batchSize,
+      validationSplit,
+      backupDir,
+      resume: options.resume,
+      signal,
+      ...(learningRate && { learningRate }),
+    }
     await trainAndSave(
       captioner,
       options,

@@ -27,6 +27,7 @@ export interface TrainClassifyOptions {
   readonly validationSplit: number
   readonly seed: number
   readonly resume: boolean
+  readonly force: boolean
   readonly json: boolean
   readonly threads?: number
 }
@@ -40,18 +41,18 @@ const view: View<ClassifierProgress, ClassifierEpoch> = {
   }),
 }
 
-/** Trains a text classifier and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
+/** Trains a text classifier and saves the best model; an interrupt saves the best so far, if it replaces no finished one, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainClassify(options: TrainClassifyOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
   const { cell, bidirectional, layers, units, embedding, dropout, maxVocabulary, maxLength, seed } = options
   const classifier = new TextClassifier({
     ...{ cell, bidirectional, layers, units, embedding, dropout, maxVocabulary, maxLength, seed },
   })
-  const backupDir = await backupFolder(options.out, options.resume)
+  const backupDir = await backupFolder(options, 'classification')
   await interruptible(async (signal) => {
     const rows = await readRows(options)
     const { epochs, batchSize, learningRate, validationSplit } = options
-    const given = { epochs, batchSize, learningRate, validationSplit, backupDir, signal }
+    const given = { epochs, batchSize, learningRate, validationSplit, backupDir, resume: options.resume, signal }
     await trainAndSave(
       classifier,
       options,
@@ -62,7 +63,8 @@ export async function trainClassify(options: TrainClassifyOptions): Promise<void
   })
 }
 
-function finish({ last, best, interrupted, seconds }: Trained<ClassifierEpoch>, options: TrainClassifyOptions): void {
+function finish(trained: Trained<ClassifierEpoch>, options: TrainClassifyOptions): void {
+  const { last, best, interrupted, saved, seconds } = trained
   if (options.json) {
     printJson({
       event: 'done',
@@ -74,11 +76,12 @@ function finish({ last, best, interrupted, seconds }: Trained<ClassifierEpoch>, 
       val_loss: best?.valLoss,
       val_accuracy: best?.valAccuracy,
       interrupted,
+      saved,
       seconds,
     })
     return
   }
   const measured = best?.valAccuracy ?? best?.accuracy
   const kind = best?.valAccuracy === undefined ? 'training' : 'validation'
-  noteSaved(last, best && `${kind} accuracy ${measured?.toFixed(4)}`, interrupted, options.out)
+  noteSaved(last, best && `${kind} accuracy ${measured?.toFixed(4)}`, trained, options.out)
 }

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
+import { readNamed } from '../files.js'
 import { TextGenerator, type TokenUnit } from '../tasks/index.js'
 import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
@@ -26,24 +26,25 @@ export interface TrainGenerateOptions {
   readonly validationSplit: number
   readonly seed: number
   readonly resume: boolean
+  readonly force: boolean
   readonly json: boolean
   readonly threads?: number
 }
 
-/** Trains a text generator and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
+/** Trains a text generator and saves the best model; an interrupt saves the best so far, if it replaces no finished one, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainGenerate(options: TrainGenerateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const { out, data, resume } = options
+  const { data, resume } = options
   const { tokens, cell, layers, units, embedding, dropout, tied, maxVocabulary, seed } = options
   const generator = new TextGenerator({
     ...{ tokens, cell, layers, units, embedding, dropout, tied, seed },
     ...(maxVocabulary === undefined ? {} : { maxVocabulary }),
   })
-  const backupDir = await backupFolder(out, resume)
+  const backupDir = await backupFolder(options, 'textGenerator')
   await interruptible(async (signal) => {
     const text = await read(data)
     const { epochs, batchSize, time, learningRate, validationSplit } = options
-    const given = { epochs, batchSize, time, learningRate, validationSplit, backupDir, signal }
+    const given = { epochs, batchSize, time, learningRate, validationSplit, backupDir, resume, signal }
     await trainAndSave(
       generator,
       options,
@@ -55,9 +56,7 @@ export async function trainGenerate(options: TrainGenerateOptions): Promise<void
 }
 
 async function read(path: string): Promise<string> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new SeqloomError('ERR_IO', `cannot read ${path}: ${(cause as Error).message}`, { cause })
-  })
+  const bytes = await readNamed(path)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {

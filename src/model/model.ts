@@ -5,13 +5,14 @@ import type { Data, DataSet, Tensor } from '../data/tensor.js'
 import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
 import type { AnyLayer } from '../layers/layer.js'
-import { type NativeModel, type NativeTensor, native } from '../native/index.js'
+import { type NativeModel, type NativeTensor, native, type StagedArray } from '../native/index.js'
 import { checkOptions, flag, isRecord } from '../options.js'
 import { cancellable } from './cancel.js'
 import { classWeights } from './classWeight.js'
 import { type CompileOptions, type LossFactors, plan, type TrainPlan, trainSpec } from './compile.js'
 import type { ModelConfig } from './config.js'
 import { checkSplit, runFit } from './fit.js'
+import { format } from './folder.js'
 import { checkPrompt, type GenerateOptions, generation, portionsOf, singly } from './generate.js'
 import {
   type Cotangents,
@@ -340,10 +341,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /**
    * Saves the model to a folder: layers, weights and, where it is compiled, how it trains and the optimizer's state. A crash at any moment
-   * leaves the model that was there before, or this one. Errors: `ERR_IO`.
+   * leaves the model that was there before, or this one. It takes the place of whatever model of this library is there; other files stay as they are. Errors:
+   * `ERR_IO`, also for a `model.json` that is not ours; `ERR_OPTION` for what is no path.
    */
-  async save(folder: string): Promise<void> {
-    await saveFolder(folder, { model: this as Model })
+  async save(folder: string | URL): Promise<void> {
+    await saveFolder(folder, { model: this as Model }, { overwrite: true })
   }
 
   /** Frees the native side at once; every later call is `ERR_STATE`. Errors: `ERR_STATE` while a call is running. */
@@ -360,27 +362,41 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     this.dispose()
   }
 
-  /** @internal What saving needs: weights' names with the values, and the state of training. */
-  async snapshot(): Promise<Snapshot> {
+  /** @internal What saving needs: the files of the weights and, if it is wanted, of the optimizer's state, made on another thread. */
+  async snapshot(withState: boolean): Promise<Snapshot> {
     return await this.#turns.queue('save', 'callbacks', async () => {
       const engine = this.#engine('save')
-      const specs = this.#modelGraph().weights
+      const header = { format }
       const training = this.#plan && {
         options: this.#plan.saved,
         learningRate: callNative(() => engine.learningRate()),
-        state: callNative(() => engine.optimizerState()),
       }
-      const names = specs.map(({ name }) => name)
-      return { names, weights: readWeights(engine, specs), ...(training ? { training } : {}) }
+      try {
+        const weights = await engine.weightsFile(header)
+        const state = training && withState ? { state: await engine.stateFile(header) } : {}
+        return { weights, ...(training ? { training: { ...training, ...state } } : {}) }
+      } catch (error) {
+        throw fromNative(error)
+      }
     })
   }
 
-  /** @internal Puts a saved state of training back. */
-  restoreTraining(state: ReturnType<NativeModel['optimizerState']>, learningRate: number): void {
-    this.#turns.now('loadModel', 'callbacks', () =>
-      callNative(() => this.#engine('loadModel').setOptimizerState(state)),
-    )
-    this.restoreLearningRate(learningRate)
+  /** @internal Replaces the weights by those of a file; `ERR_FORMAT` if they are not the model's. */
+  async readWeights(bytes: StagedArray): Promise<void> {
+    await this.#read((engine) => engine.readWeights(bytes))
+  }
+
+  /** @internal Puts the optimizer's state of a file back; `ERR_FORMAT` if it is not this optimizer's. */
+  async readTraining(bytes: StagedArray): Promise<void> {
+    await this.#read((engine) => engine.readState(bytes))
+  }
+
+  async #read(read: (engine: NativeModel) => Promise<undefined>): Promise<void> {
+    await this.#turns.queue('loadModel', 'callbacks', async () => {
+      await read(this.#engine('loadModel')).catch((error: unknown) => {
+        throw fromNative(error)
+      })
+    })
   }
 
   /** @internal Puts a saved learning rate back, unless it follows a schedule. */
@@ -484,12 +500,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
 /** What a model's files are made of. */
 export interface Snapshot {
-  readonly names: readonly string[]
-  readonly weights: readonly Tensor[]
+  readonly weights: Uint8Array
   readonly training?: {
     readonly options: Readonly<Record<string, unknown>>
     readonly learningRate: number
-    readonly state: ReturnType<NativeModel['optimizerState']>
+    readonly state?: Uint8Array
   }
 }
 

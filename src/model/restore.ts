@@ -1,9 +1,10 @@
 import { join } from 'node:path'
+import { runSliced, stageAll } from '../data/index.js'
 import type { Tensor } from '../data/tensor.js'
-import { callNative, SeqloomError } from '../errors.js'
-import { type NamedTensor, native } from '../native/index.js'
+import { fromNative, SeqloomError } from '../errors.js'
+import { native } from '../native/index.js'
 import { isRecord } from '../options.js'
-import { descriptionName, readListed } from './folder.js'
+import { descriptionName, readListed, stageListed } from './folder.js'
 import type { Model } from './model.js'
 
 /** What a folder holds besides a model. */
@@ -20,8 +21,8 @@ export async function restoreModel(
   model: Model,
 ): Promise<Extras> {
   const path = join(folder, descriptionName)
-  const weights = await readListed(folder, description.files, description.weights)
-  formatChecked(join(folder, String(description.weights)), () => model.setWeights(matched(model, decode(weights))))
+  const weights = await stageListed(folder, description.files, description.weights)
+  await formatChecked(join(folder, String(description.weights)), () => model.readWeights(weights))
   await restoreTraining(folder, description, model)
   const assets: Record<string, Uint8Array> = {}
   if (description.assets !== undefined && !isRecord(description.assets)) throw damaged(path, 'assets')
@@ -32,9 +33,13 @@ export async function restoreModel(
   return { assets, metadata: description.metadata ?? {} }
 }
 
-/** The tensors of a safetensors file of ours. */
-export function readTensors(bytes: Uint8Array): (Tensor & { readonly name: string })[] {
-  return decode(bytes).map(({ name, data, shape }) => ({ name, data: data as Float32Array, shape }))
+/** The tensors of a safetensors file of ours. Rejects with `ERR_FORMAT`. */
+export async function readTensors(bytes: Uint8Array): Promise<(Tensor & { readonly name: string })[]> {
+  const staged = await runSliced(stageAll(bytes))
+  const { tensors } = await native.decodeSafetensors(staged).catch((error: unknown) => {
+    throw fromNative(error)
+  })
+  return tensors.map(({ name, data, shape }) => ({ name, data: data as Float32Array, shape }))
 }
 
 async function restoreTraining(
@@ -45,35 +50,11 @@ async function restoreTraining(
   if (training === undefined) return
   const path = join(folder, descriptionName)
   if (!isRecord(training)) throw damaged(path, 'training')
-  if (training.state === undefined) {
-    formatChecked(path, () => model.restoreLearningRate(training.learningRate as number))
-    return
+  if (training.state !== undefined) {
+    const state = await stageListed(folder, files, training.state)
+    await formatChecked(join(folder, String(training.state)), () => model.readTraining(state))
   }
-  const state = await readListed(folder, files, training.state)
-  formatChecked(join(folder, String(training.state)), () => {
-    const entries = decode(state).map(({ name, data }) => ({ name, data: data as Float32Array }))
-    model.restoreTraining(entries, training.learningRate as number)
-  })
-}
-
-/** The weights of a file in the model's order; `ERR_FORMAT` unless they are the model's. */
-function matched(model: Model, tensors: readonly NamedTensor[]): Tensor[] {
-  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
-  const specs = model.weightSpecs()
-  if (byName.size !== specs.length) {
-    throw new SeqloomError('ERR_FORMAT', `it has ${byName.size} weights, the model has ${specs.length}`)
-  }
-  return specs.map(({ name, shape }) => {
-    const found = byName.get(name)
-    if (!found || !(found.data instanceof Float32Array) || found.shape.join() !== shape.join()) {
-      throw new SeqloomError('ERR_FORMAT', `it has no weight '${name}' of shape [${shape.join(', ')}]`)
-    }
-    return { data: found.data, shape: found.shape }
-  })
-}
-
-function decode(bytes: Uint8Array): NamedTensor[] {
-  return callNative(() => native.decodeSafetensors(bytes).tensors)
+  await formatChecked(path, () => model.restoreLearningRate(training.learningRate as number))
 }
 
 /** The error for a part of a description that is not what it should be. */
@@ -81,13 +62,11 @@ export const damaged = (path: string, part: string): SeqloomError =>
   new SeqloomError('ERR_FORMAT', `'${path}': ${part} is not what it should be`)
 
 /** Gives errors about a file's contents the file's name; whatever is wrong there is `ERR_FORMAT`, except a lack of memory. */
-export function formatChecked<T>(path: string, read: () => T): T {
+export async function formatChecked<T>(path: string, read: () => T | Promise<T>): Promise<T> {
   try {
-    return read()
+    return await read()
   } catch (error) {
-    if (error instanceof SeqloomError && error.code !== 'ERR_MEMORY' && error.code !== 'ERR_NATIVE') {
-      throw new SeqloomError('ERR_FORMAT', `'${path}': ${error.message}`, { cause: error })
-    }
-    throw error
+    if (error instanceof SeqloomError && (error.code === 'ERR_MEMORY' || error.code === 'ERR_NATIVE')) throw error
+    throw new SeqloomError('ERR_FORMAT', `'${path}': ${(error as Error).message}`, { cause: error })
   }
 }

@@ -3,7 +3,7 @@ import { allocate } from '../data/elements.js'
 import { runSliced, type Sliced } from '../data/slices.js'
 import { sizeOf, type TensorLike } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
-import type { Functional } from '../model/index.js'
+import type { Functional, SaveOptions } from '../model/index.js'
 import { type AttentionMap, attentionMap } from './attentionMaps.js'
 import { attentionPicture } from './attentionPicture.js'
 import { captionerModel } from './captionerModel.js'
@@ -74,7 +74,7 @@ export class Captioner {
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string): Promise<Captioner> {
+  static async load(directory: string | URL): Promise<Captioner> {
     const captioner = new Captioner()
     captioner.#parts = await readCaptioner(directory)
     return captioner
@@ -197,9 +197,9 @@ export class Captioner {
     return await attentionPicture(values, shape, grid, attention)
   }
 
-  /** Saves the model and the vocabulary in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
-  async save(directory: string): Promise<void> {
-    await saveCaptioner(directory, this.#existing())
+  /** Saves the model and the vocabulary in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    await saveCaptioner(directory, this.#existing(), options)
   }
 
   #existing(): CaptionerParts {

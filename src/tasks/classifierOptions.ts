@@ -1,6 +1,7 @@
 import { learningRate, type Schedule } from '../optimizers/schedules.js'
 import { abortSignal, checkOptions, custom, filePath, flag, given, integer, number, oneOf, seed } from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
+import type { BackupSettings } from './keepBest.js'
 import type { LabelledText } from './rows.js'
 
 /** How a text classifier is built. */
@@ -101,7 +102,7 @@ export interface ClassifierEpoch {
 }
 
 /** How a classifier is trained. */
-export interface TrainClassifierOptions<Row = LabelledText> {
+export interface TrainClassifierOptions<Row = LabelledText> extends BackupSettings {
   /** Default 8. */
   readonly epochs?: number
   /** How many rows a training step takes; default 32. */
@@ -114,11 +115,6 @@ export interface TrainClassifierOptions<Row = LabelledText> {
   readonly validationData?: readonly Row[]
   /** Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without validation, those of training) are put back in the end; default true. */
   readonly restoreBest?: boolean
-  /**
-   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
-   * in the end.
-   */
-  readonly backupDir?: string
   /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
   readonly signal?: AbortSignal
   /** Called as batches end; quick batches may be reported together. */
@@ -157,6 +153,7 @@ export function trainingSettings<Row>(
       validationData: custom(`an array of ${row}`, Array.isArray),
       restoreBest: flag,
       backupDir: filePath,
+      resume: flag,
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

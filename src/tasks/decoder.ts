@@ -24,6 +24,8 @@ export interface DecoderParts {
   readonly longestTarget: number
   /** Whether the model got the weights of an earlier step back, to which its optimizer's state does not belong; default false. */
   restored?: boolean
+  /** Whether the training was interrupted; default false. */
+  unfinished?: boolean
 }
 
 /** Texts behind their start and before their end. */

@@ -24,7 +24,7 @@ export interface FitData {
 
 /** The settings of {@link fitTask}. */
 export type FitSettings = ReportSettings &
-  Pick<TrainingSettings<never>, 'learningRate' | 'restoreBest' | 'backupDir' | 'signal'>
+  Pick<TrainingSettings<never>, 'learningRate' | 'restoreBest' | 'backupDir' | 'resume' | 'signal'>
 
 /** Compiles a task's model with Adam, trains it, and puts its best weights back, however the training ends. */
 export async function fitTask(trainee: Trainee, data: FitData, settings: FitSettings): Promise<History> {

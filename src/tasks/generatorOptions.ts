@@ -3,6 +3,7 @@ import { learningRate, type Schedule } from '../optimizers/schedules.js'
 import { abortSignal, checkOptions, custom, filePath, flag, given, integer, number, oneOf, seed } from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { callback } from './classifierOptions.js'
+import type { BackupSettings } from './keepBest.js'
 
 /** What a text is cut into. */
 export type TokenUnit = 'character' | 'word' | 'subword'
@@ -95,7 +96,7 @@ export interface GeneratorEpoch {
 }
 
 /** How a text generator is trained. */
-export interface TrainGeneratorOptions {
+export interface TrainGeneratorOptions extends BackupSettings {
   /** Default 10. */
   readonly epochs?: number
   /** How many parts of the text are read side by side; default 64. */
@@ -108,11 +109,6 @@ export interface TrainGeneratorOptions {
   readonly validationSplit?: number
   /** Whether the weights of the epoch with the lowest loss (on the validation part, if there is one) are put back in the end; default true. */
   readonly restoreBest?: boolean
-  /**
-   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
-   * in the end.
-   */
-  readonly backupDir?: string
   /** Stops training: `train` rejects with an AbortError, and the generator has the best weights so far. */
   readonly signal?: AbortSignal
   /** Called as batches end; quick batches may be reported together. */
@@ -145,6 +141,7 @@ export function generatorTraining(options: TrainGeneratorOptions): GeneratorTrai
       validationSplit: number(0, 1),
       restoreBest: flag,
       backupDir: filePath,
+      resume: flag,
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

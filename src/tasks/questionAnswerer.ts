@@ -1,7 +1,7 @@
 import type { History } from '../callbacks/callback.js'
 import type { Tensor } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
-import { loadFolder, type Model, saveFolder } from '../model/index.js'
+import { loadFolder, type Model, type SaveOptions, saveFolder } from '../model/index.js'
 import { checkOptions, given, integer, isRecord, number, seed } from '../options.js'
 import { readAsset } from './assets.js'
 import {
@@ -69,6 +69,7 @@ interface AnswererParts {
   readonly model: Model<Tensor>
   readonly reader: StoryReader
   restored?: boolean
+  unfinished?: boolean
 }
 
 const readerFile = 'reader.json'
@@ -97,17 +98,17 @@ export class QuestionAnswerer {
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string): Promise<QuestionAnswerer> {
-    const { model, assets } = await loadFolder(directory)
-    const saved = readAsset(directory, 'question answerer', assets, readerFile)
+  static async load(directory: string | URL): Promise<QuestionAnswerer> {
+    const { folder, model, assets, unfinished } = await loadFolder(directory, 'answering')
+    const saved = readAsset(folder, 'question answerer', assets, readerFile)
     const { vocabulary, extras } = isRecord(saved) ? saved : {}
     const reader = new StoryReader(Vocabulary.parse(vocabulary), Vocabulary.parse(extras).tokens)
     const { inputs, outputs } = model.topology()
     if (inputs.length !== 2 || outputs[0]?.shape.length !== 2) {
-      throw new SeqloomError('ERR_FORMAT', `${directory} is no question answerer: its model is not of that form`)
+      throw new SeqloomError('ERR_FORMAT', `${folder} is no question answerer: its model is not of that form`)
     }
     const answerer = new QuestionAnswerer()
-    answerer.#parts = { model: model as Model as Model<Tensor>, reader }
+    answerer.#parts = { model: model as Model as Model<Tensor>, reader, unfinished }
     return answerer
   }
 
@@ -173,15 +174,13 @@ export class QuestionAnswerer {
     return { accuracy: right / rows.length, loss: loss / rows.length, count: rows.length }
   }
 
-  /** Saves model and vocabulary in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
-  async save(directory: string): Promise<void> {
-    const { model, reader, restored = false } = this.#existing()
+  /** Saves model and vocabulary in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    const { model, reader, restored = false, unfinished = false } = this.#existing()
     const saved = JSON.stringify({ vocabulary: reader.vocabulary.tokens, extras: reader.extras })
-    await saveFolder(directory, {
-      model: model as Model as never,
-      assets: { [readerFile]: saved },
-      withoutOptimizerState: restored,
-    })
+    const [assets, task] = [{ [readerFile]: saved }, 'answering' as const]
+    const contents = { model: model as Model as never, task, assets, withoutOptimizerState: restored, unfinished }
+    await saveFolder(directory, contents, options)
   }
 
   async #attend(

@@ -1,3 +1,4 @@
+import type { SaveOptions } from '../model/index.js'
 import type { Kind } from './captionRows.js'
 import type { DecoderParts } from './decoder.js'
 import type { SeenShape } from './images.js'
@@ -14,15 +15,15 @@ export interface CaptionerParts extends DecoderParts {
 }
 
 /** Saves a captioner as a model folder with its vocabulary. Rejects with `ERR_IO`. */
-export async function saveCaptioner(folder: string, parts: CaptionerParts): Promise<void> {
+export async function saveCaptioner(folder: string | URL, parts: CaptionerParts, options?: SaveOptions): Promise<void> {
   const { kind, shape, grid } = parts
   const patches = grid && { patchSize: grid.size, patchStride: grid.stride }
-  await saveDecoder(folder, parts, { task: 'captioning', metadata: { [kind]: shape, ...patches } })
+  await saveDecoder(folder, parts, { task: 'captioning', metadata: { [kind]: shape, ...patches } }, options)
 }
 
 /** Loads what {@link saveCaptioner} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no captioner or contradicts itself. */
-export async function readCaptioner(folder: string): Promise<CaptionerParts> {
-  const { parts, metadata, no } = await readDecoder(folder, 'captioner')
+export async function readCaptioner(folder: string | URL): Promise<CaptionerParts> {
+  const { parts, metadata, no } = await readDecoder(folder, 'captioning')
   const { image, annotations, patchSize, patchStride } = metadata
   const kind: Kind = image === undefined ? 'annotations' : 'image'
   const shape = image ?? annotations

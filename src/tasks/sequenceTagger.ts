@@ -1,6 +1,6 @@
 import type { History } from '../callbacks/callback.js'
 import { describe, SeqloomError } from '../errors.js'
-import { loadFolder, Sequential, saveFolder } from '../model/index.js'
+import { loadFolder, type SaveOptions, Sequential, saveFolder } from '../model/index.js'
 import { checkOptions, flag, given, integer, isRecord, number, oneOf, seed } from '../options.js'
 import { readAsset } from './assets.js'
 import { labellingModel } from './classifierModel.js'
@@ -69,6 +69,7 @@ interface TaggerParts {
   readonly vocabulary: Vocabulary
   readonly labels: Labels
   restored?: boolean
+  unfinished?: boolean
 }
 
 const vocabularyFile = 'vocabulary.json'
@@ -97,17 +98,17 @@ export class SequenceTagger {
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string): Promise<SequenceTagger> {
-    const { model, assets } = await loadFolder(directory)
-    const read = (name: string) => readAsset(directory, 'sequence tagger', assets, name)
+  static async load(directory: string | URL): Promise<SequenceTagger> {
+    const { folder, model, assets, unfinished } = await loadFolder(directory, 'tagging')
+    const read = (name: string) => readAsset(folder, 'sequence tagger', assets, name)
     const vocabulary = Vocabulary.parse(read(vocabularyFile))
     const labels = Labels.parse(JSON.stringify(read(tagsFile)))
     const outputs = model instanceof Sequential ? model.topology().outputs[0]?.shape : undefined
     if (!(model instanceof Sequential) || outputs?.length !== 3 || outputs[2] !== labels.names.length) {
-      throw new SeqloomError('ERR_FORMAT', `${directory} is no sequence tagger of ${labels.names.length} tags`)
+      throw new SeqloomError('ERR_FORMAT', `${folder} is no sequence tagger of ${labels.names.length} tags`)
     }
     const tagger = new SequenceTagger()
-    tagger.#parts = { model, vocabulary, labels }
+    tagger.#parts = { model, vocabulary, labels, unfinished }
     return tagger
   }
 
@@ -185,11 +186,12 @@ export class SequenceTagger {
     return { accuracy: right / count, sequenceAccuracy: whole / sequences, loss: loss / count, count, sequences }
   }
 
-  /** Saves model, vocabulary and tags in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
-  async save(directory: string): Promise<void> {
-    const { model, vocabulary, labels, restored = false } = this.#existing()
+  /** Saves model, vocabulary and tags in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    const { model, vocabulary, labels, restored = false, unfinished = false } = this.#existing()
     const assets = { [vocabularyFile]: JSON.stringify(vocabulary.tokens), [tagsFile]: JSON.stringify(labels) }
-    await saveFolder(directory, { model, assets, withoutOptimizerState: restored })
+    const contents = { model, task: 'tagging', assets, withoutOptimizerState: restored, unfinished } as const
+    await saveFolder(directory, contents, options)
   }
 
   async #probabilities(where: string, sequences: readonly (readonly string[])[], options: PredictTextsOptions) {

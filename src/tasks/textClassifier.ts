@@ -1,6 +1,6 @@
 import type { History } from '../callbacks/callback.js'
 import { SeqloomError } from '../errors.js'
-import type { Sequential } from '../model/index.js'
+import type { SaveOptions, Sequential } from '../model/index.js'
 import { wordTokenizer } from '../text/index.js'
 import { checkTexts, type Tokenizer } from '../text/tokenizer.js'
 import { classifierModel } from './classifierModel.js'
@@ -43,7 +43,7 @@ export class TextClassifier {
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string): Promise<TextClassifier> {
+  static async load(directory: string | URL): Promise<TextClassifier> {
     const classifier = new TextClassifier()
     classifier.#parts = await readClassifier(directory)
     return classifier
@@ -117,9 +117,9 @@ export class TextClassifier {
     return evaluation(labels.names, targets, await this.#probabilities(where, texts, options))
   }
 
-  /** Saves model, tokenizer and labels in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
-  async save(directory: string): Promise<void> {
-    await saveClassifier(directory, this.#existing())
+  /** Saves model, tokenizer and labels in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    await saveClassifier(directory, this.#existing(), options)
   }
 
   #existing(): ClassifierParts {

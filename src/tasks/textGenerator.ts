@@ -1,6 +1,6 @@
 import type { History } from '../callbacks/callback.js'
 import { describe, SeqloomError } from '../errors.js'
-import type { Sequential } from '../model/index.js'
+import type { SaveOptions, Sequential } from '../model/index.js'
 import { adam } from '../optimizers/index.js'
 import { cosineDecay } from '../optimizers/schedules.js'
 import { charTokenizer, languageModelBatches, subwordTokenizer, wordTokenizer } from '../text/index.js'
@@ -39,7 +39,7 @@ export class TextGenerator {
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string): Promise<TextGenerator> {
+  static async load(directory: string | URL): Promise<TextGenerator> {
     const generator = new TextGenerator()
     generator.#parts = await readGenerator(directory)
     return generator
@@ -138,9 +138,9 @@ export class TextGenerator {
     return { loss: loss as number, perplexity: perplexity as number }
   }
 
-  /** Saves model and tokenizer in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
-  async save(directory: string): Promise<void> {
-    await saveGenerator(directory, this.#existing())
+  /** Saves model and tokenizer in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    await saveGenerator(directory, this.#existing(), options)
   }
 
   #existing(): GeneratorParts {

@@ -1,6 +1,6 @@
 import type { History } from '../callbacks/callback.js'
 import { describe, SeqloomError } from '../errors.js'
-import type { Functional } from '../model/index.js'
+import type { Functional, SaveOptions } from '../model/index.js'
 import {
   type DecoderData,
   framed,
@@ -65,7 +65,7 @@ export class Translator {
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string): Promise<Translator> {
+  static async load(directory: string | URL): Promise<Translator> {
     const translator = new Translator()
     translator.#parts = await readTranslator(directory)
     return translator
@@ -147,9 +147,9 @@ export class Translator {
     return { ...measured, ...scores(parts.target, known, texts) }
   }
 
-  /** Saves the model and both vocabularies in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
-  async save(directory: string): Promise<void> {
-    await saveTranslator(directory, this.#existing())
+  /** Saves the model and both vocabularies in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    await saveTranslator(directory, this.#existing(), options)
   }
 
   #existing(): TranslatorParts {

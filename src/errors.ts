@@ -55,20 +55,17 @@ export function callNative<T>(call: () => T): T {
   }
 }
 
-// Control characters, what changes the direction of text, line ends of Unicode, and halves of characters.
-const invisible = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}\p{Cs}\u180E\u{E0000}-\u{E007F}]/gu
-
-/** A text with its control characters written out, as in a string of JavaScript: what it shows is what it holds. */
+/** A text with its control characters, line ends and invisible marks written out, for messages. */
 export function visible(text: string): string {
-  return text.replace(invisible, (character) => {
-    const known = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }[character]
-    if (known !== undefined) return known
-    const code = character.codePointAt(0) as number
-    const digits = code.toString(16)
-    if (code < 0x100) return `\\x${digits.padStart(2, '0')}`
-    return code < 0x10000 ? `\\u${digits.padStart(4, '0')}` : `\\u{${digits}}`
+  return text.replaceAll(invisible, (character) => {
+    const named = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }[character]
+    return named ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   })
 }
+
+/** Control characters, line ends, marks of direction and of no width, and halves of characters. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it finds.
+const invisible = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
 
 /** Describes any value in a few words, for messages. */
 export function describe(value: unknown): string {

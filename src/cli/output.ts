@@ -31,12 +31,12 @@ export function checkPrinted(): void {
     throw new SeqloomError('ERR_IO', `cannot write to standard output: ${failure.message}`, { cause: failure })
 }
 
-/** A text as a terminal may get it: with its control characters written out, other than line ends and tabs. */
+/** What a terminal obeys: control characters other than line ends and tabs, and what changes the direction of text. What joins characters is part of texts. */
+const obeyed = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
+
+/** A text as a terminal may get it: with what it would obey written out. */
 export function shown(text: string): string {
-  return text
-    .split(/([\n\t])/)
-    .map((part, index) => (index % 2 === 0 ? visible(part) : part))
-    .join('')
+  return text.replace(obeyed, visible)
 }
 
 /** Prints lines on stdout. */

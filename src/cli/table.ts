@@ -1,8 +1,8 @@
-import { visible } from '../errors.js'
+import { oneLine, shown } from './output.js'
 
 /** A table of text: the first column to the left, the others to the right. */
 export function table(cells: readonly (readonly string[])[]): string {
-  const rows = cells.map((row) => row.map(visible))
+  const rows = cells.map((row) => row.map((cell) => shown(oneLine(cell))))
   const widths: number[] = []
   for (const row of rows) {
     row.forEach((cell, column) => {

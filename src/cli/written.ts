@@ -11,6 +11,7 @@ export interface WritingOptions {
   readonly maxLength?: number
   readonly attentionMap?: string
   readonly force: boolean
+  readonly encoding?: string
   readonly json: boolean
   readonly threads?: number
 }

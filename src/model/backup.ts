@@ -4,7 +4,7 @@ import type { Callback, History } from '../callbacks/callback.js'
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { contentsOf, wordsFor } from './contents.js'
-import { descriptionName } from './folder.js'
+import { descriptionName, folderFiles } from './folder.js'
 import type { Model } from './model.js'
 import { readTensors, restoreModel } from './restore.js'
 import { encodeTensors, saveFolder } from './save.js'
@@ -105,7 +105,7 @@ export class Backup {
     const saved = isRecord(description.metadata) ? description.metadata.backup : undefined
     if (!isSaved(saved)) throw new SeqloomError('ERR_FORMAT', `'${path}': metadata.backup is not what it should be`)
     this.#compare(saved.identity, description, model)
-    const { assets } = await restoreModel(folder, description, model)
+    const { assets } = await restoreModel(folderFiles(folder), description, model)
     const tensors = assets[asset] ? await readTensors(assets[asset]) : []
     for (const [at, callback] of this.#callbacks.entries()) {
       const state = saved.callbacks[at]

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { FileHandle } from 'node:fs/promises'
 import { stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { runSliced, type Sliced } from '../data/slices.js'
@@ -53,6 +52,11 @@ function* digest(data: Uint8Array): Sliced<string> {
   return hash.digest('hex')
 }
 
+/** The text of a description. */
+export function descriptionText(content: Readonly<Record<string, unknown>>): string {
+  return `${JSON.stringify({ format, formatVersion, ...content }, undefined, 2)}\n`
+}
+
 /** The data files that a description lists, as far as it lists any as we do. */
 export function listedFiles({ files }: Readonly<Record<string, unknown>>): ReadonlyMap<string, FileEntry> {
   const listed = new Map<string, FileEntry>()
@@ -94,13 +98,18 @@ export async function readShortText(path: string): Promise<string> {
         `'${path}' has ${size} bytes; a description has at most ${longestDescription}`,
       )
     }
-    const bytes = await file.readFile()
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    if (cause instanceof TypeError) throw new SeqloomError('ERR_FORMAT', `'${path}' is no text in UTF-8`, { cause })
-    throw cause
+    return textOf(path, await file.readFile())
   } finally {
     await file.close()
+  }
+}
+
+/** The text of a description's bytes; `ERR_FORMAT`. */
+export function textOf(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new SeqloomError('ERR_FORMAT', `'${path}' is no text in UTF-8`, { cause })
   }
 }
 
@@ -130,11 +139,34 @@ export async function readDescription(folder: string): Promise<Record<string, un
   return parseDescription(join(folder, descriptionName), await readDescriptionText(folder))
 }
 
+/** Makes room for so many bytes, and gives what takes them piece by piece. */
+export type Room = (bytes: number) => (piece: Uint8Array) => void
+
+/** Where a saved model's files are. */
+export interface ModelFiles {
+  /** What messages call all of it. */
+  readonly name: string
+  /** What messages call a file. */
+  path(name: string): string
+  /** The text of the description. Errors: `ERR_IO`, `ERR_FORMAT`. */
+  text(): Promise<string>
+  /** Copies a data file of this entry, checked against its size and hash, piece by piece. Errors: `ERR_FORMAT`, `ERR_IO`. */
+  copy(name: string, entry: FileEntry, room: Room): Promise<void>
+}
+
+/** The files of a model folder. */
+export const folderFiles = (folder: string): ModelFiles => ({
+  name: folder,
+  path: (name) => join(folder, name),
+  text: () => readDescriptionText(folder),
+  copy: (name, entry, room) => copyFile(join(folder, name), entry, room),
+})
+
 /** Reads a data file that the description names, checking its size and its SHA-256. Errors: `ERR_FORMAT`, `ERR_IO`, naming the file. */
-export async function readListed(folder: string, files: unknown, name: unknown): Promise<Uint8Array> {
+export async function readListed(saved: ModelFiles, files: unknown, name: unknown): Promise<Uint8Array> {
   let data = new Uint8Array()
   let end = 0
-  await readPieces(folder, files, name, (bytes) => {
+  await copyListed(saved, files, name, (bytes) => {
     data = new Uint8Array(bytes)
     return (piece) => {
       data.set(piece, end)
@@ -145,9 +177,9 @@ export async function readListed(folder: string, files: unknown, name: unknown):
 }
 
 /** {@link readListed} into the engine's memory. */
-export async function stageListed(folder: string, files: unknown, name: unknown): Promise<StagedArray> {
+export async function stageListed(saved: ModelFiles, files: unknown, name: unknown): Promise<StagedArray> {
   let staged: StagedArray | undefined
-  await readPieces(folder, files, name, (bytes) => {
+  await copyListed(saved, files, name, (bytes) => {
     const room = callNative(() => new native.StagedArray('uint8', bytes))
     staged = room
     return (piece) => callNative(() => room.append(piece))
@@ -155,11 +187,8 @@ export async function stageListed(folder: string, files: unknown, name: unknown)
   return staged as unknown as StagedArray
 }
 
-/** Makes room for so many bytes, and gives what takes them piece by piece. */
-type Room = (bytes: number) => (piece: Uint8Array) => void
-
-async function readPieces(folder: string, files: unknown, name: unknown, room: Room): Promise<void> {
-  const description = join(folder, descriptionName)
+async function copyListed(saved: ModelFiles, files: unknown, name: unknown, room: Room): Promise<void> {
+  const description = saved.path(descriptionName)
   if (typeof name !== 'string' || !hashedName.test(name)) {
     throw new SeqloomError('ERR_FORMAT', `'${description}' names the file ${describe(name)}, which is no name of ours`)
   }
@@ -167,45 +196,50 @@ async function readPieces(folder: string, files: unknown, name: unknown, room: R
   if (!isEntry(entry)) {
     throw new SeqloomError('ERR_FORMAT', `'${description}' has no SHA-256 and size of '${name}'`)
   }
-  const path = join(folder, name)
-  let file: FileHandle
   try {
-    file = await openRegular(path)
+    await saved.copy(name, entry, room)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new SeqloomError('ERR_FORMAT', `'${path}' is missing`)
-    }
-    throw cannot('read', `'${path}'`, error)
-  }
-  try {
-    await readEntry(path, file, entry, room)
-  } catch (error) {
+    const path = saved.path(name)
     if (error instanceof RangeError) {
       throw new SeqloomError('ERR_MEMORY', `'${path}': its ${entry.bytes} bytes do not fit in memory`, { cause: error })
     }
     throw cannot('read', `'${path}'`, error)
-  } finally {
-    await file.close()
   }
 }
 
-async function readEntry(path: string, file: FileHandle, entry: FileEntry, room: Room): Promise<void> {
-  const altered = (size: number) =>
-    new SeqloomError('ERR_FORMAT', `'${path}' has ${size} bytes, not ${entry.bytes}: it is truncated or altered`)
-  const { size } = await file.stat()
-  if (size !== entry.bytes) throw altered(size)
-  const take = room(size)
-  const hash = createHash('sha256')
-  const buffer = Buffer.allocUnsafe(Math.min(pieceSize, size))
-  for (let from = 0; from < size; ) {
-    const { bytesRead } = await file.read(buffer, 0, Math.min(pieceSize, size - from), from)
-    if (bytesRead === 0) throw altered(from)
-    const piece = buffer.subarray(0, bytesRead)
-    hash.update(piece)
-    take(piece)
-    from += bytesRead
-  }
-  if (hash.digest('hex') !== entry.sha256) {
-    throw new SeqloomError('ERR_FORMAT', `'${path}' does not have the SHA-256 of the saved file: it was altered`)
+/** `ERR_FORMAT` unless a file has the size that the description says. */
+export function requireSize(path: string, size: number, { bytes }: FileEntry): void {
+  if (size === bytes) return
+  throw new SeqloomError('ERR_FORMAT', `'${path}' has ${size} bytes, not ${bytes}: it is truncated or altered`)
+}
+
+/** `ERR_FORMAT` unless a file has the hash that the description says. */
+export function requireHash(path: string, sha256: string, entry: FileEntry): void {
+  if (sha256 === entry.sha256) return
+  throw new SeqloomError('ERR_FORMAT', `'${path}' does not have the SHA-256 of the saved file: it was altered`)
+}
+
+async function copyFile(path: string, entry: FileEntry, room: Room): Promise<void> {
+  const file = await openRegular(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') throw new SeqloomError('ERR_FORMAT', `'${path}' is missing`)
+    throw error
+  })
+  try {
+    const { size } = await file.stat()
+    requireSize(path, size, entry)
+    const take = room(size)
+    const hash = createHash('sha256')
+    const buffer = Buffer.allocUnsafe(Math.min(pieceSize, size))
+    for (let from = 0; from < size; ) {
+      const { bytesRead } = await file.read(buffer, 0, Math.min(pieceSize, size - from), from)
+      if (bytesRead === 0) requireSize(path, from, entry)
+      const piece = buffer.subarray(0, bytesRead)
+      hash.update(piece)
+      take(piece)
+      from += bytesRead
+    }
+    requireHash(path, hash.digest('hex'), entry)
+  } finally {
+    await file.close()
   }
 }

@@ -1,19 +1,19 @@
-import { join } from 'node:path'
+import { types } from 'node:util'
 import type { Tensor } from '../data/tensor.js'
+import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
-import { pathOf } from '../path.js'
+import { isPath, pathOf } from '../path.js'
+import { openArchive } from './archive.js'
 import type { CompileOptions } from './compile.js'
-import { rebuild } from './config.js'
 import { type Contents, contentsOf, type Kind, mistaken } from './contents.js'
-import { descriptionName, parseDescription, readDescriptionText } from './folder.js'
-import { Functional } from './functional.js'
+import { descriptionName, folderFiles, type ModelFiles, parseDescription } from './folder.js'
+import { build } from './fromJson.js'
 import type { Model, Prediction } from './model.js'
 import { damaged, type Extras, formatChecked, restoreModel } from './restore.js'
-import { Sequential } from './sequential.js'
 
-/** What a folder held. */
+/** What was saved to a folder or to bytes. */
 export interface LoadedFolder extends Extras, Contents {
-  /** Its path. */
+  /** The path of the folder. */
   readonly folder: string
   readonly model: Model
 }
@@ -22,12 +22,14 @@ export interface LoadedFolder extends Extras, Contents {
 const attempts = 5
 
 /**
- * Loads a model that `save` wrote, compiled as it was. Every file is checked against its SHA-256, and nothing in the folder is executed. The folder may be saved
- * to meanwhile: what is loaded is the model before or after.
- * Errors: `ERR_IO` for a folder that cannot be read, `ERR_FORMAT` for one that is damaged, both naming the file; `ERR_OPTION` for what is no path.
+ * Loads a model that `save` wrote to a folder, or from the bytes that `toBytes` gave, compiled as it was. Every file is checked against its
+ * SHA-256, and nothing in it is executed. A folder may be saved to meanwhile: what is loaded is the model before or after. Errors: `ERR_IO` for a folder that
+ * cannot be read, `ERR_FORMAT` for what is damaged, both naming the file; `ERR_OPTION` for what is neither a path, a `file:` URL nor bytes.
  */
-export async function loadModel<Out extends Prediction = Tensor>(folder: string | URL): Promise<Model<Out>> {
-  const { model } = await loadFolder(folder)
+export async function loadModel<Out extends Prediction = Tensor>(
+  saved: string | URL | Uint8Array | ArrayBuffer,
+): Promise<Model<Out>> {
+  const { model } = await loadFolder(saved)
   return model as Model<Prediction> as Model<Out>
 }
 
@@ -35,42 +37,45 @@ export async function loadModel<Out extends Prediction = Tensor>(folder: string 
  * Loads a model with the further files and facts that were saved with it. Errors as in {@link loadModel}; `ERR_FORMAT` for a folder that holds another kind of
  * thing than what is wanted.
  */
-export async function loadFolder(given: string | URL, wanted?: Kind): Promise<LoadedFolder> {
-  const folder = pathOf('load: the folder', given)
+export async function loadFolder(saved: string | URL | Uint8Array | ArrayBuffer, wanted?: Kind): Promise<LoadedFolder> {
+  const files = filesOf(saved)
   for (let attempt = 1; ; attempt++) {
-    const text = await readDescriptionText(folder)
+    const text = await files.text()
     try {
-      return await loadDescribed(folder, text, wanted)
+      return await loadDescribed(files, text, wanted)
     } catch (error) {
       // Another save may have taken files away while they were read.
-      const now = await readDescriptionText(folder).catch(() => text)
+      const now = await files.text().catch(() => text)
       if (attempt === attempts || now === text) throw error
     }
   }
 }
 
-async function loadDescribed(folder: string, text: string, wanted: Kind | undefined): Promise<LoadedFolder> {
-  const path = join(folder, descriptionName)
+async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | undefined): Promise<LoadedFolder> {
+  const path = files.path(descriptionName)
   const description = parseDescription(path, text)
   const contents = contentsOf(description)
-  if (wanted !== undefined && contents.kind !== wanted) throw mistaken(folder, wanted, contents)
+  if (wanted !== undefined && contents.kind !== wanted) throw mistaken(files.name, wanted, contents)
   const model = await formatChecked(path, () => build(description.model))
   try {
     const { training } = description
     if (training !== undefined) {
       if (!isRecord(training)) throw damaged(path, 'training')
-      await formatChecked(path, () => model.compile(training.options as CompileOptions))
+      await formatChecked(path, () => model.compileAsSaved(training.options as CompileOptions, training.trained))
     }
-    return { folder, model, ...contents, ...(await restoreModel(folder, description, model)) }
+    return { folder: files.name, model, ...contents, ...(await restoreModel(files, description, model)) }
   } catch (error) {
     model.dispose()
     throw error
   }
 }
 
-function build(saved: unknown): Model {
-  const { topology, config } = rebuild(saved)
-  const { name, seed, returnsList } = config.config
-  if (config.className === 'Sequential') return Sequential.from(topology, name, seed) as Model
-  return new Functional(topology, name, seed, returnsList === true)
+function filesOf(saved: unknown): ModelFiles {
+  if (types.isUint8Array(saved)) return openArchive(saved)
+  if (types.isArrayBuffer(saved)) return openArchive(new Uint8Array(saved))
+  if (typeof saved === 'string' || isPath(saved)) return folderFiles(pathOf('load: the folder', saved))
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `loadModel: expected the path of a model folder, or the bytes that toBytes gave, not ${describe(saved)}`,
+  )
 }

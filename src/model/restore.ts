@@ -1,10 +1,9 @@
-import { join } from 'node:path'
 import { runSliced, stageAll } from '../data/index.js'
 import type { Tensor } from '../data/tensor.js'
 import { fromNative, SeqloomError } from '../errors.js'
 import { native } from '../native/index.js'
 import { isRecord } from '../options.js'
-import { descriptionName, readListed, stageListed } from './folder.js'
+import { descriptionName, type ModelFiles, readListed, stageListed } from './folder.js'
 import type { Model } from './model.js'
 
 /** What a folder holds besides a model. */
@@ -14,20 +13,20 @@ export interface Extras {
   readonly metadata: Readonly<Record<string, unknown>>
 }
 
-/** Puts the weights and the state of training of a folder into a model of the same layers; gives what else is there. */
+/** Puts the saved weights and state of training into a model of the same layers; gives what else is there. */
 export async function restoreModel(
-  folder: string,
+  saved: ModelFiles,
   description: Record<string, unknown>,
   model: Model,
 ): Promise<Extras> {
-  const path = join(folder, descriptionName)
-  const weights = await stageListed(folder, description.files, description.weights)
-  await formatChecked(join(folder, String(description.weights)), () => model.readWeights(weights))
-  await restoreTraining(folder, description, model)
+  const path = saved.path(descriptionName)
+  const weights = await stageListed(saved, description.files, description.weights)
+  await formatChecked(saved.path(String(description.weights)), () => model.readWeights(weights))
+  await restoreTraining(saved, description, model)
   const assets: Record<string, Uint8Array> = {}
   if (description.assets !== undefined && !isRecord(description.assets)) throw damaged(path, 'assets')
   for (const [name, file] of Object.entries(description.assets ?? {})) {
-    assets[name] = await readListed(folder, description.files, file)
+    assets[name] = await readListed(saved, description.files, file)
   }
   if (description.metadata !== undefined && !isRecord(description.metadata)) throw damaged(path, 'metadata')
   return { assets, metadata: description.metadata ?? {} }
@@ -43,16 +42,16 @@ export async function readTensors(bytes: Uint8Array): Promise<(Tensor & { readon
 }
 
 async function restoreTraining(
-  folder: string,
+  saved: ModelFiles,
   { training, files }: Record<string, unknown>,
   model: Model,
 ): Promise<void> {
   if (training === undefined) return
-  const path = join(folder, descriptionName)
+  const path = saved.path(descriptionName)
   if (!isRecord(training)) throw damaged(path, 'training')
   if (training.state !== undefined) {
-    const state = await stageListed(folder, files, training.state)
-    await formatChecked(join(folder, String(training.state)), () => model.readTraining(state))
+    const state = await stageListed(saved, files, training.state)
+    await formatChecked(saved.path(String(training.state)), () => model.readTraining(state))
   }
   await formatChecked(path, () => model.restoreLearningRate(training.learningRate as number))
 }

@@ -4,8 +4,9 @@ import { fromNative, SeqloomError } from '../errors.js'
 import { native } from '../native/index.js'
 import { checkOptions, flag } from '../options.js'
 import { pathOf } from '../path.js'
+import { packArchive } from './archive.js'
 import { type Contents, type Kind, wordsFor } from './contents.js'
-import { format, type NewFile, newFile } from './folder.js'
+import { descriptionText, format, type NewFile, newFile } from './folder.js'
 import type { Model } from './model.js'
 import { type Packed, writeFolder } from './writeFolder.js'
 
@@ -46,6 +47,12 @@ export async function saveFolder(
   })
 }
 
+/** The files that {@link saveFolder} would write, as one array of bytes. */
+export async function saveBytes(contents: FolderContents): Promise<Uint8Array> {
+  const { files, description } = await pack(contents)
+  return await packArchive(files, descriptionText(description))
+}
+
 /** `ERR_IO` where one thing does not take another's place without being asked to. */
 export function checkReplaceable(folder: string, before: Contents, made: Contents): void {
   if (before.kind === made.kind && (before.unfinished || !made.unfinished)) return
@@ -72,6 +79,7 @@ async function pack(contents: FolderContents): Promise<Packed> {
     ...(training && {
       training: {
         options: training.options,
+        ...(training.trained && { trained: training.trained }),
         learningRate: training.learningRate,
         ...(training.state && { state: await add('training-state.safetensors', training.state) }),
       },

@@ -6,9 +6,9 @@ import { type Contents, contentsOf } from './contents.js'
 import { inTurn, locked } from './exclusive.js'
 import {
   descriptionName,
+  descriptionText,
   type FileEntry,
-  format,
-  formatVersion,
+  folderFiles,
   listedFiles,
   type NewFile,
   parseDescription,
@@ -36,12 +36,7 @@ const previousName = temporary(`previous-${descriptionName}`)
 const formerTemporary = /^\.(weights|training-state|callbacks)-[0-9a-f]{16}\.safetensors\.tmp$/
 
 /** What every description begins with, so that half of one is known as ours. */
-const head = description({}).slice(0, -'\n}\n'.length)
-
-/** The text of a description. */
-function description(content: Readonly<Record<string, unknown>>): string {
-  return `${JSON.stringify({ format, formatVersion, ...content }, undefined, 2)}\n`
-}
+const head = descriptionText({}).slice(0, -'\n}\n'.length)
 
 /**
  * Writes a model's files. The new description is written first, beside the old one, then the data files, all synced; then it takes the old one's
@@ -61,7 +56,7 @@ export async function writeFolder(folder: string, making: Promise<Packed>, admit
       await locked(folder, async () => {
         const before = await described(folder)
         if (before) admit(contentsOf(before), contentsOf(content))
-        await replace(folder, before, files, description(content))
+        await replace(folder, before, files, descriptionText(content))
       })
     } catch (cause) {
       throw cannot('save to', `'${folder}'`, cause)
@@ -84,7 +79,7 @@ async function replace(
       await write(join(folder, temporary(name)), data)
       await rename(join(folder, temporary(name)), join(folder, name))
     }
-    if (before) await write(join(folder, previousName), Buffer.from(description(before)))
+    if (before) await write(join(folder, previousName), Buffer.from(descriptionText(before)))
     await syncFolder(folder)
     await rename(join(folder, pendingName), join(folder, descriptionName))
     await syncFolder(folder)
@@ -158,7 +153,7 @@ async function checkFree(folder: string, file: NewFile, listed: ReadonlyMap<stri
   const written = join(folder, temporary(name))
   if (await isThere(written)) throw inTheWay(written)
   if (listed.has(name) || !(await isThere(join(folder, name)))) return
-  await readListed(folder, { [name]: file }, name).catch(() => {
+  await readListed(folderFiles(folder), { [name]: file }, name).catch(() => {
     throw inTheWay(join(folder, name))
   })
 }

@@ -253,7 +253,7 @@ describe('control characters', () => {
       await seqloom([`\u001b[31m`]),
     ]
     for (const { stdout, stderr } of runs) expect(`${stdout}${stderr}`).not.toMatch(raw)
-    expect(runs[3]?.stdout).toContain('a\\x1b[31mred\\u202eevil\\x07')
+    expect(runs[3]?.stdout).toContain('a\\u001b[31mred\\u202eevil\\u0007')
     expect(JSON.parse(runs[4]?.stdout as string).text).toBe(`fine \u009b31m\u2066 ${nasty}`)
   }, 60_000)
 })

@@ -58,6 +58,7 @@ async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | und
   if (wanted !== undefined && contents.kind !== wanted) throw mistaken(files.name, wanted, contents)
   const model = await formatChecked(path, () => build(description.model))
   try {
+    await formatChecked(path, () => model.prepareToRead())
     const { training } = description
     if (training !== undefined) {
       if (!isRecord(training)) throw damaged(path, 'training')

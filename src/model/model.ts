@@ -424,6 +424,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     })
   }
 
+  /** @internal Makes the native side of a model whose weights come from a file: drawing others would be wasted work. */
+  prepareToRead(): void {
+    this.#native ??= this.#makeNative(undrawn(this.#modelGraph()))
+  }
+
   /** @internal Replaces the weights by those of a file; `ERR_FORMAT` if they are not the model's. */
   async readWeights(bytes: StagedArray): Promise<void> {
     await this.#read((engine) => engine.readWeights(bytes))

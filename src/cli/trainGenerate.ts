@@ -1,6 +1,7 @@
 import { readText } from '../data/textFile.js'
 import { configure } from '../engine.js'
 import { TextGenerator, type TokenUnit } from '../tasks/index.js'
+import { ifGiven } from './arguments.js'
 import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { lossView } from './progress.js'
@@ -19,11 +20,11 @@ export interface TrainGenerateOptions {
   readonly dropout: number
   readonly tied: boolean
   readonly maxVocabulary?: number
-  readonly time: number
-  readonly batchSize: number
-  readonly epochs: number
+  readonly time?: number
+  readonly batchSize?: number
+  readonly epochs?: number
   readonly learningRate: number
-  readonly validationSplit: number
+  readonly validationSplit?: number
   readonly seed: number
   readonly resume: boolean
   readonly force: boolean
@@ -34,7 +35,7 @@ export interface TrainGenerateOptions {
 /** Trains a text generator and saves the best model; an interrupt saves the best so far, if it replaces no finished one, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainGenerate(options: TrainGenerateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const { data, resume } = options
+  const { data } = options
   const { tokens, cell, layers, units, embedding, dropout, tied, maxVocabulary, seed } = options
   const generator = new TextGenerator({
     ...{ tokens, cell, layers, units, embedding, dropout, tied, seed },
@@ -44,7 +45,13 @@ export async function trainGenerate(options: TrainGenerateOptions): Promise<void
   await interruptible(async (signal) => {
     const text = await readText(data, options.encoding)
     const { epochs, batchSize, time, learningRate, validationSplit } = options
-    const given = { epochs, batchSize, time, learningRate, validationSplit, backupDir, resume, signal }
+    const given = {
+      ...ifGiven({ epochs, batchSize, time, validationSplit }),
+      learningRate,
+      backupDir,
+      resume: options.resume,
+      signal,
+    }
     await trainAndSave(
       generator,
       options,

@@ -1,5 +1,5 @@
 import { runSliced, stageAll } from '../data/index.js'
-import type { Tensor } from '../data/tensor.js'
+import type { TensorLike } from '../data/tensor.js'
 import { fromNative, SeqloomError } from '../errors.js'
 import { native } from '../native/index.js'
 import { isRecord } from '../options.js'
@@ -33,7 +33,7 @@ export async function restoreModel(
 }
 
 /** The tensors of a safetensors file of ours. Rejects with `ERR_FORMAT`. */
-export async function readTensors(bytes: Uint8Array): Promise<(Tensor & { readonly name: string })[]> {
+export async function readTensors(bytes: Uint8Array): Promise<(TensorLike & { readonly name: string })[]> {
   const staged = await runSliced(stageAll(bytes))
   const { tensors } = await native.decodeSafetensors(staged).catch((error: unknown) => {
     throw fromNative(error)

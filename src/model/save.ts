@@ -5,7 +5,7 @@ import { native } from '../native/index.js'
 import { checkOptions, flag } from '../options.js'
 import { pathOf } from '../path.js'
 import { packArchive } from './archive.js'
-import { type Contents, type Kind, wordsFor } from './contents.js'
+import { type Contents, wordsFor } from './contents.js'
 import { descriptionText, format, type NewFile, newFile } from './folder.js'
 import type { Model } from './model.js'
 import { type Packed, writeFolder } from './writeFolder.js'
@@ -13,11 +13,9 @@ import { type Packed, writeFolder } from './writeFolder.js'
 /** What a folder is made of: a model and, from tasks, further files and facts. */
 export interface FolderContents {
   readonly model: Model
-  /** The task whose model it is; default none. */
-  readonly task?: Kind
   /** Further files by name, such as `tokenizer.json`. */
   readonly assets?: Readonly<Record<string, string | Uint8Array>>
-  /** Anything that is JSON. */
+  /** Anything that is JSON; `task` says whose model it is. */
   readonly metadata?: Readonly<Record<string, unknown>>
   /** Whether to leave the optimizer's state out, where it is of another step than the weights; default false. */
   readonly withoutOptimizerState?: boolean
@@ -63,7 +61,7 @@ export function checkReplaceable(folder: string, before: Contents, made: Content
 }
 
 async function pack(contents: FolderContents): Promise<Packed> {
-  const { model, task, assets = {}, metadata, withoutOptimizerState = false, unfinished = false } = contents
+  const { model, assets = {}, metadata, withoutOptimizerState = false, unfinished = false } = contents
   const { weights, training } = await model.snapshot(!withoutOptimizerState)
   const files: NewFile[] = []
   const add = async (name: string, data: Uint8Array): Promise<string> => {
@@ -71,7 +69,6 @@ async function pack(contents: FolderContents): Promise<Packed> {
     files.push(file)
     return file.name
   }
-  const facts = { ...(task && { task }), ...metadata }
   const saved: Record<string, string> = {}
   const description = {
     model: model.toJSON(),
@@ -85,7 +82,7 @@ async function pack(contents: FolderContents): Promise<Packed> {
       },
     }),
     assets: saved,
-    ...(Object.keys(facts).length > 0 && { metadata: facts }),
+    ...(metadata && { metadata }),
     ...(unfinished && { unfinished }),
   }
   for (const [name, data] of Object.entries(assets)) {

@@ -1,9 +1,11 @@
 import type { SaveOptions } from '../model/index.js'
+import { type CaptionerSettings, captionerSettings } from './captionerOptions.js'
 import type { Kind } from './captionRows.js'
 import type { DecoderParts } from './decoder.js'
 import type { SeenShape } from './images.js'
 import { type PatchGrid, patchGrid, tiledShape } from './patches.js'
 import { readDecoder, saveDecoder } from './savedDecoder.js'
+import { readSettings } from './savedSettings.js'
 
 /** What a captioner consists of once there is a model. */
 export interface CaptionerParts extends DecoderParts {
@@ -15,15 +17,23 @@ export interface CaptionerParts extends DecoderParts {
 }
 
 /** Saves a captioner as a model folder with its vocabulary. Rejects with `ERR_IO`. */
-export async function saveCaptioner(folder: string | URL, parts: CaptionerParts, options?: SaveOptions): Promise<void> {
+export async function saveCaptioner(
+  folder: string | URL,
+  parts: CaptionerParts,
+  settings: CaptionerSettings,
+  options?: SaveOptions,
+): Promise<void> {
   const { kind, shape, grid } = parts
   const patches = grid && { patchSize: grid.size, patchStride: grid.stride }
-  await saveDecoder(folder, parts, { task: 'captioning', metadata: { [kind]: shape, ...patches } }, options)
+  const metadata = { [kind]: shape, ...patches }
+  await saveDecoder(folder, parts, { task: 'captioning', settings, metadata }, options)
 }
 
 /** Loads what {@link saveCaptioner} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no captioner or contradicts itself. */
-export async function readCaptioner(folder: string | URL): Promise<CaptionerParts> {
-  const { parts, metadata, no } = await readDecoder(folder, 'captioning')
+export async function readCaptioner(
+  directory: string | URL,
+): Promise<{ readonly parts: CaptionerParts; readonly settings: CaptionerSettings }> {
+  const { parts, folder, metadata, no } = await readDecoder(directory, 'captioning')
   const { image, annotations, patchSize, patchStride } = metadata
   const kind: Kind = image === undefined ? 'annotations' : 'image'
   const shape = image ?? annotations
@@ -40,5 +50,6 @@ export async function readCaptioner(folder: string | URL): Promise<CaptionerPart
   const read = grid ? tiledShape(grid, shape[2] as number) : shape
   const input = parts.model.topology().inputs[0]?.shape.slice(1)
   if (input?.join() !== read.join()) throw no(`its model does not read ${kind} of [${shape.join(', ')}]`)
-  return { ...parts, kind, shape, grid }
+  const settings = readSettings(folder, metadata.settings, captionerSettings)
+  return { parts: { ...parts, kind, shape, grid }, settings }
 }

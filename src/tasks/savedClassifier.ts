@@ -1,17 +1,16 @@
 import { SeqloomError } from '../errors.js'
 import { loadFolder, type SaveOptions, Sequential, saveFolder } from '../model/index.js'
 import { Tokenizer } from '../text/tokenizer.js'
+import { type ClassifierSettings, classifierSettings } from './classifierOptions.js'
+import type { Trainee } from './keepBest.js'
 import { Labels } from './labels.js'
+import { readSettings, savedSettings } from './savedSettings.js'
 
 /** What a classifier consists of once there is a model. */
-export interface ClassifierParts {
+export interface ClassifierParts extends Trainee {
   readonly model: Sequential
   readonly tokenizer: Tokenizer
   readonly labels: Labels
-  /** Whether the model got the weights of an earlier step back, to which its optimizer's state does not belong; default false. */
-  restored?: boolean
-  /** Whether the training was interrupted; default false. */
-  unfinished?: boolean
 }
 
 const tokenizerFile = 'tokenizer.json'
@@ -21,17 +20,20 @@ const labelsFile = 'labels.json'
 export async function saveClassifier(
   folder: string | URL,
   parts: ClassifierParts,
+  settings: ClassifierSettings,
   options?: SaveOptions,
 ): Promise<void> {
   const { model, tokenizer, labels, restored = false, unfinished = false } = parts
   const assets = { [tokenizerFile]: String(tokenizer), [labelsFile]: JSON.stringify(labels, undefined, 2) }
-  const task = 'classification'
-  await saveFolder(folder, { model, task, assets, withoutOptimizerState: restored, unfinished }, options)
+  const metadata = { task: 'classification', settings: savedSettings(settings) }
+  await saveFolder(folder, { model, assets, metadata, withoutOptimizerState: restored, unfinished }, options)
 }
 
 /** Loads what {@link saveClassifier} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no classifier or contradicts itself. */
-export async function readClassifier(directory: string | URL): Promise<ClassifierParts> {
-  const { folder, model, assets, unfinished } = await loadFolder(directory, 'classification')
+export async function readClassifier(
+  directory: string | URL,
+): Promise<{ readonly parts: ClassifierParts; readonly settings: ClassifierSettings }> {
+  const { folder, model, assets, metadata, unfinished } = await loadFolder(directory, 'classification')
   const read = (name: string) => {
     const data = assets[name]
     if (data === undefined) {
@@ -48,5 +50,6 @@ export async function readClassifier(directory: string | URL): Promise<Classifie
       `${folder} is no text classifier: its model has not one output for each of the ${labels.names.length} labels`,
     )
   }
-  return { model, tokenizer, labels, unfinished }
+  const settings = readSettings(folder, metadata.settings, classifierSettings)
+  return { parts: { model, tokenizer, labels, unfinished }, settings }
 }

@@ -2,13 +2,16 @@ import { SeqloomError } from '../errors.js'
 import { type Kind, nounFor } from '../model/contents.js'
 import { Functional, loadFolder, type SaveOptions, saveFolder } from '../model/index.js'
 import { type DecoderParts, outputs, tokenCount } from './decoder.js'
+import { savedSettings } from './savedSettings.js'
 import { type Units, unitsFrom } from './units.js'
 
 const targetFile = 'target.json'
 
 /** What a task saves besides. */
 export interface Besides {
+  /** What the task is called in the metadata. */
   readonly task: Kind
+  readonly settings: object
   /** Further vocabularies, by the names of their files. */
   readonly vocabularies?: Readonly<Record<string, Units>>
   readonly metadata?: Readonly<Record<string, unknown>>
@@ -22,13 +25,12 @@ export async function saveDecoder(
   options?: SaveOptions,
 ): Promise<void> {
   const { model, target, maxLength, longestTarget, restored = false, unfinished = false } = parts
-  const { task, vocabularies, metadata } = besides
+  const { task, settings, vocabularies, metadata } = besides
   const files = Object.entries({ ...vocabularies, [targetFile]: target })
   const contents = {
     model: model as Parameters<typeof saveFolder>[1]['model'],
-    task,
     assets: Object.fromEntries(files.map(([name, units]) => [name, JSON.stringify(units)])),
-    metadata: { maxLength, longestTarget, ...metadata },
+    metadata: { task, maxLength, longestTarget, ...metadata, settings: savedSettings(settings) },
     withoutOptimizerState: restored,
     unfinished,
   }
@@ -37,6 +39,8 @@ export async function saveDecoder(
 
 /** What {@link saveDecoder} wrote. */
 export interface SavedDecoder {
+  /** The path of the folder. */
+  readonly folder: string
   readonly parts: DecoderParts
   readonly metadata: Readonly<Record<string, unknown>>
   /** The vocabulary of a file; `ERR_FORMAT` if there is none. */
@@ -62,5 +66,5 @@ export async function readDecoder(directory: string | URL, task: Kind): Promise<
   if (!(model instanceof Functional) || words !== tokenCount(target)) {
     throw no(`its model does not write the ${target.size} tokens of ${targetFile}`)
   }
-  return { parts: { model, target, maxLength, longestTarget, unfinished }, metadata, vocabulary, no }
+  return { parts: { model, target, maxLength, longestTarget, unfinished }, folder, metadata, vocabulary, no }
 }

@@ -31,7 +31,8 @@ export async function saveForecaster(
   const { means, deviations } = scaling
   const saved = JSON.stringify({ settings, scaling: { means, deviations }, history })
   const assets = { [forecasterFile]: saved }
-  await saveFolder(folder, { model, task: 'forecasting', assets, withoutOptimizerState: restored, unfinished }, options)
+  const metadata = { task: 'forecasting' }
+  await saveFolder(folder, { model, assets, metadata, withoutOptimizerState: restored, unfinished }, options)
 }
 
 /** Loads what {@link saveForecaster} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no forecaster. */

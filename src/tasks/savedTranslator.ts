@@ -1,6 +1,8 @@
 import type { SaveOptions } from '../model/index.js'
 import type { DecoderParts } from './decoder.js'
 import { readDecoder, saveDecoder } from './savedDecoder.js'
+import { readSettings } from './savedSettings.js'
+import { type TranslatorSettings, translatorSettings } from './translatorOptions.js'
 import type { Units } from './units.js'
 
 /** What a translator consists of once there is a model. */
@@ -14,13 +16,18 @@ const sourceFile = 'source.json'
 export async function saveTranslator(
   folder: string | URL,
   parts: TranslatorParts,
+  settings: TranslatorSettings,
   options?: SaveOptions,
 ): Promise<void> {
-  await saveDecoder(folder, parts, { task: 'translation', vocabularies: { [sourceFile]: parts.source } }, options)
+  const vocabularies = { [sourceFile]: parts.source }
+  await saveDecoder(folder, parts, { task: 'translation', settings, vocabularies }, options)
 }
 
 /** Loads what {@link saveTranslator} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no translator or contradicts itself. */
-export async function readTranslator(folder: string | URL): Promise<TranslatorParts> {
-  const { parts, vocabulary } = await readDecoder(folder, 'translation')
-  return { ...parts, source: vocabulary(sourceFile) }
+export async function readTranslator(
+  directory: string | URL,
+): Promise<{ readonly parts: TranslatorParts; readonly settings: TranslatorSettings }> {
+  const { parts, folder, metadata, vocabulary } = await readDecoder(directory, 'translation')
+  const settings = readSettings(folder, metadata.settings, translatorSettings)
+  return { parts: { ...parts, source: vocabulary(sourceFile) }, settings }
 }

@@ -34,6 +34,8 @@ const formerly: readonly (readonly [Kind, readonly string[]])[] = [
   ['answering', ['reader.json']],
   ['tagging', ['vocabulary.json', 'tags.json']],
   ['classification', ['tokenizer.json', 'labels.json']],
+  ['translation', ['source.json', 'target.json']],
+  ['captioning', ['target.json']],
 ]
 
 /** What a description says that its folder holds. */

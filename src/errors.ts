@@ -69,15 +69,29 @@ const invisible = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u
 
 /** Describes any value in a few words, for messages. */
 export function describe(value: unknown): string {
+  try {
+    return described(value)
+  } catch {
+    // Of a proxy, or with getters that throw.
+    return 'an object'
+  }
+}
+
+function described(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (typeof value === 'string') return value.length > 40 ? `'${visible(value.slice(0, 40))}…'` : `'${visible(value)}'`
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value)
+  if (typeof value === 'bigint') return clipped(String(value))
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
   if (Array.isArray(value)) {
     // Arrays within arrays are described by their size alone, since one may hold itself.
     const item = (each: unknown) => (Array.isArray(each) ? `an array of ${each.length}` : describe(each))
-    return value.length > 8 ? `an array of ${value.length}` : `[${value.map(item).join(', ')}]`
+    return value.length > 8 ? `an array of ${value.length}` : `[${Array.from(value, item).join(', ')}]`
   }
-  const name = (value as object).constructor?.name
-  return name && name !== 'Object' ? `a ${name}` : 'an object'
+  // An object that was read from a file may have a property of this name.
+  const made = Object.getPrototypeOf(value)?.constructor
+  const name: unknown = typeof made === 'function' ? made.name : undefined
+  return typeof name === 'string' && name !== '' && name !== 'Object' ? `a ${clipped(visible(name))}` : 'an object'
 }
+
+const clipped = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text)

@@ -1,4 +1,5 @@
 import { describe, SeqloomError } from './errors.js'
+import { isPath } from './path.js'
 
 /** A test of one option's value, with the words that say what is accepted. */
 export interface Check {
@@ -34,7 +35,7 @@ export const positive: Check = {
 export const flag: Check = { expected: 'true or false', accepts: (v) => typeof v === 'boolean' }
 
 /** A path of a file or folder. */
-export const filePath: Check = { expected: 'a path', accepts: (v) => typeof v === 'string' && v.length > 0 }
+export const filePath: Check = { expected: 'a path or a file: URL', accepts: isPath }
 
 /**
  * A name: a string that is not empty and has no slash, since slashes separate the parts of a weight's name, and nothing that cannot be written in a

@@ -1,16 +1,19 @@
 import { checkOptions, custom, filePath, flag, integer, positive } from '../options.js'
+import { pathOf } from '../path.js'
 import type { Callback } from './callback.js'
 
 /** Options of {@link backupAndRestore}. */
 export interface BackupAndRestoreOptions {
   /** The folder of the backup; each one replaces the one before. */
-  readonly backupDir: string
+  readonly backupDir: string | URL
   /** When to back up: after every epoch, or after so many steps. Default `'epoch'`, or nothing where `saveMinutes` is given. */
   readonly saveFreq?: 'epoch' | number
   /** Backs up when so many minutes have passed since the last backup. */
   readonly saveMinutes?: number
-  /** Whether to remove the folder when the training has ended; default true. */
+  /** Whether to remove the backup when the training has ended, and the folder if nothing else is in it; default true. */
   readonly deleteCheckpoint?: boolean
+  /** Whether to go on from a backup that is there; default true. Otherwise the training begins anew, and its first backup replaces the one that is there. */
+  readonly resume?: boolean
 }
 
 /** Says to `fit` when and where to back up; `fit` itself does it, behind all other callbacks. */
@@ -21,6 +24,7 @@ export class BackupAndRestore implements Callback {
   readonly steps: number | undefined
   readonly seconds: number | undefined
   readonly removes: boolean
+  readonly resumes: boolean
 
   constructor(options: BackupAndRestoreOptions) {
     checkOptions('callbacks.backupAndRestore', options, {
@@ -29,16 +33,18 @@ export class BackupAndRestore implements Callback {
         saveFreq: custom("'epoch' or a number of steps", (v) => v === 'epoch' || integer(1).accepts(v)),
         saveMinutes: positive,
         deleteCheckpoint: flag,
+        resume: flag,
       },
       required: ['backupDir'],
       refused: { doubleCheckpoint: [false] },
     })
     const { backupDir, saveMinutes, saveFreq = saveMinutes === undefined ? 'epoch' : undefined } = options
-    this.folder = backupDir
+    this.folder = pathOf('callbacks.backupAndRestore: backupDir', backupDir)
     this.everyEpoch = saveFreq === 'epoch'
     this.steps = typeof saveFreq === 'number' ? saveFreq : undefined
     this.seconds = saveMinutes === undefined ? undefined : saveMinutes * 60
     this.removes = options.deleteCheckpoint ?? true
+    this.resumes = options.resume ?? true
   }
 }
 
@@ -47,8 +53,9 @@ export class BackupAndRestore implements Callback {
  * place in the epoch, history and the states of the other callbacks. A training that was killed at any moment and is resumed ends with the
  * bits of one that never stopped. An aborted `fit` makes a last backup. The folder holds a model that `loadModel` can read.
  *
- * Give `fit` the same data and options again. Errors: `ERR_OPTION`; `fit` rejects with `ERR_IO`, with `ERR_FORMAT` for a damaged backup, and
- * with `ERR_STATE` for the backup of another training.
+ * Only the backup's own files are written, replaced and removed. Give `fit` the same data and options again. Errors: `ERR_OPTION`; `fit` rejects
+ * with `ERR_IO`, also for a `model.json` in the folder that is not ours, with `ERR_FORMAT` for a damaged backup, and with `ERR_STATE` for the backup of
+ * another training or a saved model, which stays as it is.
  */
 export function backupAndRestore(options: BackupAndRestoreOptions): Callback {
   return new BackupAndRestore(options)

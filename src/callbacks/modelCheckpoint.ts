@@ -1,20 +1,28 @@
+import { checkReplaceable, saveFolder } from '../model/save.js'
+import { contentsIn } from '../model/writeFolder.js'
 import { checkOptions, filePath, flag, label, oneOf } from '../options.js'
+import { pathOf } from '../path.js'
 import type { Callback } from './callback.js'
 import { Monitor, type MonitorMode } from './monitor.js'
 
 /** Options of {@link modelCheckpoint}. */
 export interface ModelCheckpointOptions {
   /** The folder to save to; each save replaces the one before. */
-  readonly path: string
+  readonly path: string | URL
   /** Whether to save only when the monitored value has improved; default false. */
   readonly saveBestOnly?: boolean
   /** The value to follow; default `'val_loss'`. */
   readonly monitor?: string
   /** Default `'auto'`: larger is better for accuracies, smaller for everything else. */
   readonly mode?: MonitorMode
+  /** Whether to replace a model there that was saved when its training had ended; default false. Earlier checkpoints always are. */
+  readonly overwrite?: boolean
 }
 
-/** Saves the model after every epoch, or after those that are the best so far. Errors: `ERR_OPTION`; `fit` rejects with `ERR_IO`. */
+/**
+ * Saves the model after every epoch, or after those that are the best so far. Errors: `ERR_OPTION`; `fit` rejects with `ERR_IO`, before it trains where
+ * the folder holds a finished model or files that are not ours.
+ */
 export function modelCheckpoint(options: ModelCheckpointOptions): Callback {
   checkOptions('callbacks.modelCheckpoint', options, {
     accepted: {
@@ -22,16 +30,22 @@ export function modelCheckpoint(options: ModelCheckpointOptions): Callback {
       saveBestOnly: flag,
       monitor: label,
       mode: oneOf(['auto', 'min', 'max']),
+      overwrite: flag,
     },
     required: ['path'],
     refused: { saveWeightsOnly: [false], saveFreq: ['epoch'], verbose: [0] },
   })
-  const { path, saveBestOnly = false, monitor = 'val_loss', mode = 'auto' } = options
+  const { saveBestOnly = false, monitor = 'val_loss', mode = 'auto', overwrite = false } = options
+  const path = pathOf('callbacks.modelCheckpoint: path', options.path)
   const best = new Monitor('callbacks.modelCheckpoint', monitor, mode, 0)
   return {
-    onTrainBegin: () => best.reset(),
+    onTrainBegin: async () => {
+      best.reset()
+      const before = await contentsIn(path)
+      if (before && !overwrite) checkReplaceable(path, before, { kind: 'model', unfinished: true })
+    },
     onEpochEnd: async (_epoch, logs, { model }) => {
-      if (!saveBestOnly || best.improves(logs)) await model.save(path)
+      if (!saveBestOnly || best.improves(logs)) await saveFolder(path, { model, unfinished: true }, { overwrite })
     },
     getState: () => ({ values: best.best }),
     setState: ({ values }) => {

@@ -2,7 +2,7 @@ import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { type Caption, Captioner } from '../tasks/index.js'
 import { interruptible } from './interrupt.js'
-import { type FilePicture, readPicture, writePicture } from './pictures.js'
+import { checkPicture, type FilePicture, readPicture, writePicture } from './pictures.js'
 import { inBatches, lines } from './texts.js'
 import { show, type WritingOptions, writing } from './written.js'
 
@@ -12,6 +12,7 @@ export async function caption(files: readonly string[], options: WritingOptions)
   const { attentionMap: map, json, model } = options
   await interruptible(async (signal) => {
     const settings = writing(options, files.length, 'image', signal)
+    if (map !== undefined) await checkPicture(map, options.force)
     const captioner = await Captioner.load(model)
     const size = captioner.imageSize
     if (size?.channels !== 3) {

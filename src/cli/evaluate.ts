@@ -2,6 +2,7 @@ import { namingLines } from '../data/table.js'
 import { readText } from '../data/textFile.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
+import { kinds } from '../model/contents.js'
 import {
   Captioner,
   type ClassReport,
@@ -45,9 +46,9 @@ export interface EvaluateOptions {
 export async function evaluate(options: EvaluateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
   const task = await taskOf(options.model)
-  if (task === undefined) {
+  if (task === 'model' || task === 'backup') {
     const cure = 'load it in a program and give its evaluate the inputs and targets'
-    throw new SeqloomError('ERR_UNSUPPORTED', `${options.model} holds a model that is no task's; ${cure}`)
+    throw new SeqloomError('ERR_UNSUPPORTED', `${options.model} holds ${kinds[task]} that is no task's; ${cure}`)
   }
   await interruptible((signal) => evaluations[task](options, signal))
 }

@@ -1,4 +1,5 @@
 import { SeqloomError } from '../errors.js'
+import { note } from './output.js'
 
 /** The exit codes of the command. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
@@ -9,6 +10,6 @@ export function tell(error: unknown): number {
   if (error instanceof Error && error.name === 'AbortError') return exitCodes.interrupted
   const code = error instanceof SeqloomError ? error.code : 'ERR_NATIVE'
   const message = error instanceof Error ? error.message : String(error)
-  process.stderr.write(`seqloom: ${code}: ${message.replaceAll(/\s*\n\s*/g, ' ')}\n`)
+  note(`seqloom: ${code}: ${message.replaceAll(/\s*\n\s*/g, ' ')}`)
   return code === 'ERR_OPTION' ? exitCodes.usage : exitCodes.failed
 }

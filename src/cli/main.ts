@@ -1,10 +1,8 @@
 #!/usr/bin/env node
 import { tell } from './failure.js'
+import { watchOutput } from './output.js'
 
-// A reader that went away, such as `head`, is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1)
-})
+watchOutput()
 
 // Warnings of our own in one line; those of Node's as Node shows them.
 const others = process.listeners('warning')

@@ -1,16 +1,61 @@
-/** Prints one line on stdout. */
-export function print(line: string): void {
-  process.stdout.write(`${line}\n`)
+import { SeqloomError, visible } from '../errors.js'
+
+/** Whether the command is worth finishing when nobody reads what it prints. */
+let worthwhile = false
+
+/** Why standard output could not be written, other than that its reader went away. */
+let failure: Error | undefined
+
+/** Decides what happens when standard output or stderr cannot be written; to be called once, first of all. */
+export function watchOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    const closed = error.code === 'EPIPE' || error.code === 'EOF'
+    if (!closed) failure ??= error
+    if (worthwhile) return
+    // A reader that went away, such as `head`, has all that it wanted.
+    if (!closed) note(`seqloom: ERR_IO: cannot write to standard output: ${visible(error.message)}`)
+    process.exit(closed ? 0 : 1)
+  })
+  // What is told there is no result.
+  process.stderr.on('error', () => undefined)
+}
+
+/** Lets the command go on to its end, though nobody may read what it prints: what it writes to files counts. */
+export function goOnUnread(): void {
+  worthwhile = true
+}
+
+/** `ERR_IO` if something that was to be printed is lost, other than to a reader that went away. */
+export function checkPrinted(): void {
+  if (failure)
+    throw new SeqloomError('ERR_IO', `cannot write to standard output: ${failure.message}`, { cause: failure })
+}
+
+/** What a terminal obeys: control characters other than line ends and tabs, and what changes the direction of text. What joins characters is part of texts. */
+const obeyed = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
+
+/** A text as a terminal may get it: with what it would obey written out. */
+export function shown(text: string): string {
+  return text.replace(obeyed, visible)
+}
+
+/** Prints lines on stdout. */
+export function print(lines: string): void {
+  process.stdout.write(`${shown(lines)}\n`)
 }
 
 /** Prints one JSON object as a line on stdout. */
 export function printJson(row: object): void {
-  print(JSON.stringify(row))
+  // JSON itself leaves those as they are that some terminals obey all the same.
+  const text = JSON.stringify(row).replace(/[\x7F-\x9F\p{Bidi_Control}\u2028\u2029]/gu, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+  process.stdout.write(`${text}\n`)
 }
 
-/** Prints one line on stderr, where everything goes that is not a result. */
-export function note(line: string): void {
-  process.stderr.write(`${line}\n`)
+/** Prints lines on stderr, where everything goes that is not a result. */
+export function note(lines: string): void {
+  process.stderr.write(`${shown(lines)}\n`)
 }
 
 /** A text as part of a line: line ends and tabs become spaces. */

@@ -1,5 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { SeqloomError } from '../errors.js'
+import { cannot, isThere, openRegular, readNamed } from '../files.js'
+import { pathOf } from '../path.js'
+import { mark } from '../tasks/svg.js'
+
+/** Most points of an image: half a gigabyte once it is read. */
+const mostPoints = 2 ** 27
 
 /** The width and height of images. */
 export interface Size {
@@ -13,10 +20,10 @@ export interface FilePicture extends Size {
 }
 
 /** Reads a PNG file, over white where it is transparent, and brings it to a size. Rejects with `ERR_IO` and, for what is no PNG, with `ERR_DATA`. */
-export async function readPicture(path: string, size?: Size): Promise<FilePicture> {
-  const bytes = await readFile(path).catch((cause: Error) => {
-    throw new SeqloomError('ERR_IO', `cannot read ${path}: ${cause.message}`, { cause })
-  })
+export async function readPicture(given: string, size?: Size): Promise<FilePicture> {
+  const path = pathOf('an image', given)
+  const bytes = await readNamed(path)
+  checkPoints(path, bytes)
   const { PNG } = await import('pngjs')
   let read: FilePicture
   try {
@@ -28,10 +35,34 @@ export async function readPicture(path: string, size?: Size): Promise<FilePictur
   return size === undefined ? read : resized(read, size)
 }
 
+/** `ERR_DATA` for a PNG file that says that it is larger than any to learn from, before room is made for its points. */
+function checkPoints(path: string, bytes: Buffer): void {
+  if (bytes.length < 24) return
+  const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)]
+  if (bytes.toString('latin1', 12, 16) !== 'IHDR' || width * height <= mostPoints) return
+  throw new SeqloomError('ERR_DATA', `${path} has ${width} by ${height} points; at most ${mostPoints} in all are read`)
+}
+
+/** `ERR_IO` for a file that is there and no picture of ours, unless it may be replaced, and where none can be made. */
+export async function checkPicture(path: string, force: boolean): Promise<void> {
+  try {
+    if (!(await isThere(path))) {
+      if (!(await stat(dirname(resolve(path)))).isDirectory()) throw new Error(`${dirname(path)} is no folder`)
+      return
+    }
+    const file = await openRegular(path)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(1024), 0, 1024, 0).finally(() => file.close())
+    if (force || buffer.subarray(0, bytesRead).includes(mark)) return
+  } catch (cause) {
+    throw cannot('write', path, cause)
+  }
+  throw new SeqloomError('ERR_IO', `cannot write ${path}: there is another file; --force replaces it`)
+}
+
 /** Writes a picture; `ERR_IO`. */
 export async function writePicture(path: string, content: string): Promise<void> {
-  await writeFile(path, content).catch((cause: Error) => {
-    throw new SeqloomError('ERR_IO', `cannot write ${path}: ${cause.message}`, { cause })
+  await writeFile(path, content).catch((cause: unknown) => {
+    throw cannot('write', path, cause)
   })
 }
 

@@ -31,7 +31,8 @@ export async function predict(texts: readonly string[], options: PredictOptions)
   }
   await interruptible(async (signal) => {
     const batches = source(texts, options, signal)
-    if ((await taskOf(options.model)) === 'forecasting') {
+    const task = await taskOf(options.model)
+    if (task === 'forecasting') {
       if (texts.length > 0)
         throw new SeqloomError('ERR_OPTION', `${options.model} is a forecaster, which takes no texts`)
       return await predictForecast(options)

@@ -1,10 +1,12 @@
 import { Command, Option } from 'commander'
 import { backend } from '../engine.js'
+import { pathOf } from '../path.js'
 import { classWeight, delimiter, encoding, fraction, integer, nonNegative, positive, size } from './arguments.js'
 import { caption } from './caption.js'
 import { evaluate } from './evaluate.js'
 import { generate } from './generate.js'
 import { info } from './info.js'
+import { shown } from './output.js'
 import { predict } from './predict.js'
 import { summary } from './summary.js'
 import { trainCaption } from './trainCaption.js'
@@ -18,6 +20,7 @@ import { translate } from './translate.js'
 export function program(): Command {
   const seqloom = command('seqloom').description('Trains and runs recurrent networks.')
   seqloom.version(backend().version)
+  seqloom.hook('preAction', (_, action) => readPaths(action))
   seqloom.addCommand(train())
   seqloom.addCommand(
     command('predict')
@@ -105,6 +108,7 @@ function writing(name: string, what: string): Command {
     .option('--length-penalty <x>', 'exponent of the length normalisation', nonNegative, 0.6)
     .option('--max-length <n>', `most tokens of a ${what}`, integer(1))
     .option('--attention-map <file>', 'draw what each token attends to as SVG')
+    .option('--force', 'draw over a file that is no drawing of this kind', false)
     .addOption(encodingOption())
     .option('--json', `print one JSON object a ${what}`, false)
     .addOption(threads())
@@ -137,6 +141,7 @@ function train(): Command {
     .addOption(validationSplit('share of rows kept apart to measure'))
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
+    .addOption(force())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainClassify)
@@ -164,6 +169,7 @@ function train(): Command {
     .addOption(validationSplit('share of the text, its end, kept apart to measure'))
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
+    .addOption(force())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainGenerate)
@@ -197,6 +203,7 @@ function train(): Command {
     .addOption(validationSplit('share of sources kept apart to measure'))
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
+    .addOption(force())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainTranslate)
@@ -246,6 +253,7 @@ function captions(): Command {
     .addOption(validationSplit('share of images kept apart to measure'))
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
+    .addOption(force())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainCaption)
@@ -275,6 +283,7 @@ function forecast(): Command {
     .option('--validation-split <share>', 'share of the series, from its end, kept apart to measure', fraction, 0.1)
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
+    .addOption(force())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainForecast)
@@ -311,10 +320,26 @@ function resume(): Option {
   return new Option('--resume', 'go on with an interrupted training of the same options').default(false)
 }
 
+function force(): Option {
+  return new Option('--force', 'replace a model of another kind, or a finished one by an interrupted one').default(
+    false,
+  )
+}
+
 function threads(): Option {
   return new Option('--threads <n>', 'threads to compute with; default: all that the process may use').argParser(
     integer(1),
   )
+}
+
+/** Lets files and folders be given as `file:` URLs, too; `ERR_OPTION` for what can be none. */
+function readPaths(action: Command): void {
+  for (const option of action.options) {
+    const name = option.attributeName()
+    const given = action.getOptionValue(name)
+    if (!/ <(file|folder)>/.test(option.flags) || given === undefined) continue
+    action.setOptionValueWithSource(name, pathOf(option.long ?? name, given), action.getOptionValueSource(name))
+  }
 }
 
 /** A command whose failures are thrown, and told in one line. */
@@ -328,7 +353,7 @@ function command(name: string): Command {
           .replace(/^error: /, '')
           .trim()
           .replaceAll(/\s*\n\s*/g, ' ')
-        write(`seqloom: ERR_OPTION: ${line}\n`)
+        write(`seqloom: ERR_OPTION: ${shown(line)}\n`)
       },
     })
 }

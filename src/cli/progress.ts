@@ -67,21 +67,36 @@ function measured(numbers: Readonly<Record<string, number | undefined>>): string
   return known.map(([name, value]) => `${name} ${(value as number).toFixed(4)}`).join('  ')
 }
 
+/** How long a training is silent where there is no terminal, in milliseconds, if its epochs are longer. */
+const silence = 10_000
+
 class LineReporter<P extends Progress, E extends Epoch> implements Reporter<P, E> {
   readonly #view: View<P, E>
+  readonly #pace = new Pace()
   #total = 0
+  #spoke = performance.now()
 
   constructor(view: View<P, E>) {
     this.#view = view
   }
 
-  progress({ total }: P): void {
+  progress(progress: P): void {
+    const { epoch, epochs, done, total } = progress
     this.#total = total
+    const { rate, left } = this.#pace.of(progress)
+    if (performance.now() - this.#spoke < silence) return
+    this.#spoke = performance.now()
+    const numbers = measured(this.#view.progress(progress))
+    const share = `${Math.floor((100 * done) / total)}%`
+    note(
+      `epoch ${epoch}/${epochs}  ${share}  ${numbers}  ${rate.toFixed(0)} ${this.#view.unit}/s  ${duration(left)} left`,
+    )
   }
 
   epoch(epoch: E): void {
     const rate = `${(this.#total / epoch.seconds).toFixed(0)} ${this.#view.unit}/s`
     const numbers = measured(this.#view.epoch(epoch))
+    this.#spoke = performance.now()
     note(`epoch ${epoch.epoch}/${epoch.epochs}  ${numbers}  ${epoch.seconds.toFixed(1)} s  ${rate}`)
   }
 
@@ -106,8 +121,8 @@ class JsonReporter<P extends Progress, E extends Epoch> implements Reporter<P, E
 
 class BarReporter<P extends Progress, E extends Epoch> implements Reporter<P, E> {
   readonly #view: View<P, E>
+  readonly #pace = new Pace()
   #bar: cliProgress.SingleBar | undefined
-  #started = 0
   readonly #onExit = () => this.close()
 
   constructor(view: View<P, E>) {
@@ -117,8 +132,7 @@ class BarReporter<P extends Progress, E extends Epoch> implements Reporter<P, E>
   progress(progress: P): void {
     const { epoch, epochs, done, total } = progress
     if (!this.#bar) this.#start(epoch, epochs, total)
-    const rate = done / Math.max((performance.now() - this.#started) / 1000, 1e-3)
-    const left = rate > 0 ? (total * (epochs - epoch + 1) - done) / rate : 0
+    const { rate, left } = this.#pace.of(progress)
     this.#bar?.update(done, {
       numbers: measured(this.#view.progress(progress)),
       rate: rate.toFixed(0),
@@ -138,7 +152,6 @@ class BarReporter<P extends Progress, E extends Epoch> implements Reporter<P, E>
   }
 
   #start(epoch: number, epochs: number, total: number): void {
-    this.#started = performance.now()
     this.#bar = new cliProgress.SingleBar(
       {
         format: `epoch ${epoch}/${epochs} {bar} {percentage}%  {numbers}  {rate} ${this.#view.unit}/s  {left} left`,
@@ -154,6 +167,22 @@ class BarReporter<P extends Progress, E extends Epoch> implements Reporter<P, E>
     // A second Ctrl-C ends the process at once, and must not leave the terminal's settings changed.
     process.on('exit', this.#onExit)
     this.#bar.start(total, 0, { numbers: '-', rate: '-', left: '-' })
+  }
+}
+
+/** How fast an epoch goes. */
+class Pace {
+  #epoch: number | undefined
+  #started = 0
+
+  /** What is done in a second, and how many seconds the training has left. */
+  of({ epoch, epochs, done, total }: Progress): { readonly rate: number; readonly left: number } {
+    if (this.#epoch !== epoch) {
+      this.#epoch = epoch
+      this.#started = performance.now()
+    }
+    const rate = done / Math.max((performance.now() - this.#started) / 1000, 1e-3)
+    return { rate, left: rate > 0 ? (total * (epochs - epoch + 1) - done) / rate : 0 }
   }
 }
 

@@ -1,5 +1,6 @@
 import stringWidth from 'string-width'
 import type { ClassReport } from '../tasks/index.js'
+import { shown as escaped, oneLine } from './output.js'
 
 /** The most classes whose confusion is shown as a table: of more, no line of a terminal would hold a row. */
 const mostColumns = 20
@@ -8,7 +9,8 @@ const mostColumns = 20
 const widest = 32
 
 /** A table of text: the first column to the left, the others to the right. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map((cell) => escaped(oneLine(cell))))
   const widths: number[] = []
   for (const row of rows) {
     row.forEach((cell, column) => {
@@ -32,7 +34,7 @@ function pad(cell: string, width: number, left: boolean): string {
 
 /** A name that is not too wide, and has no characters that a terminal obeys. */
 function shown(name: string): string {
-  const plain = name.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+  const plain = escaped(oneLine(name))
   if (stringWidth(plain) <= widest) return plain
   let [text, width] = ['', 0]
   for (const character of plain) {

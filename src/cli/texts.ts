@@ -1,6 +1,10 @@
 import { addAbortSignal } from 'node:stream'
 import { Lines } from '../data/jsonLines.js'
 import { TextDecoding } from '../data/textFile.js'
+import { SeqloomError } from '../errors.js'
+
+/** The longest line that is read, in characters: what has no line ends, such as a device, would fill the memory. */
+const longestLine = 16 * 2 ** 20
 
 /** The most texts that are handled at once. */
 export const most = 256
@@ -20,6 +24,9 @@ export async function* lines(
   const lines = new Lines()
   for await (const chunk of addAbortSignal(signal, input) as AsyncIterable<Buffer>) {
     yield* inBatches(lines.push(decoding.push(chunk)))
+    if (lines.rest > longestLine) {
+      throw new SeqloomError('ERR_DATA', `standard input has a line of more than ${longestLine} characters`)
+    }
   }
   yield* inBatches([...lines.push(decoding.end()), ...lines.end()])
 }

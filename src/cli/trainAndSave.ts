@@ -1,14 +1,17 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { AbortError } from '../errors.js'
+import { descriptionName } from '../model/folder.js'
+import type { SaveOptions } from '../model/index.js'
+import { contentsIn } from '../model/writeFolder.js'
 import type { TaskEpoch } from '../tasks/index.js'
-import { note, printJson } from './output.js'
+import { goOnUnread, note, printJson } from './output.js'
 import { type Epoch, type Progress, reporter, type View } from './progress.js'
 
 /** What learns and can be saved. */
 interface Learner {
   readonly ready: boolean
-  save(folder: string): Promise<void>
+  save(folder: string, options: SaveOptions): Promise<void>
 }
 
 /** What hears of a training. */
@@ -24,18 +27,24 @@ export interface Trained<E> {
   /** The epoch whose model was saved, if it was of this run. */
   readonly best: E | undefined
   readonly interrupted: boolean
+  /** Whether the model was saved: not where an interrupted training would take a finished model's place. */
+  readonly saved: boolean
   readonly seconds: number
 }
 
-/** Trains with progress shown, saves what was learned and tells `finish`; an interrupt does the same and then rejects with its AbortError. */
+/**
+ * Trains with progress shown, saves what was learned and tells `finish`; an interrupt does the same and then rejects with its AbortError, but leaves a finished model
+ * that is there as it is.
+ */
 export async function trainAndSave<P extends Progress, E extends Epoch & { readonly best: number }>(
   learner: Learner,
-  { out, json }: { readonly out: string; readonly json: boolean },
+  { out, json, force }: { readonly out: string; readonly json: boolean; readonly force: boolean },
   view: View<P, E>,
   train: (listeners: Listeners<P, E>) => Promise<unknown>,
   finish: (trained: Trained<E>) => void,
 ): Promise<void> {
   const started = performance.now()
+  goOnUnread()
   const show = reporter(json, view)
   const epochs: E[] = []
   let interruption: AbortError | undefined
@@ -54,41 +63,47 @@ export async function trainAndSave<P extends Progress, E extends Epoch & { reado
     show.close()
   }
   if (learner.ready) {
-    await learner.save(out)
     const last = epochs.at(-1)
     const best = epochs.find(({ epoch }) => epoch === last?.best)
-    finish({ last, best, interrupted: interruption !== undefined, seconds: (performance.now() - started) / 1000 })
+    const interrupted = interruption !== undefined
+    // Weights without an epoch behind them replace nothing, whatever was asked for.
+    const overwrite = force && (!interrupted || last !== undefined)
+    const before = interrupted && !overwrite ? await contentsIn(out) : undefined
+    const saved = before?.unfinished ?? true
+    if (saved) await learner.save(out, { overwrite })
+    finish({ last, best, interrupted, saved, seconds: (performance.now() - started) / 1000 })
   }
   if (interruption) throw interruption
 }
 
 /** Tells what the training of a task with one loss came to. */
 export function finishWithLoss(
-  { last, best, interrupted, seconds }: Trained<TaskEpoch>,
+  { last, best, interrupted, saved, seconds }: Trained<TaskEpoch>,
   { json, out }: { readonly json: boolean; readonly out: string },
 ): void {
   if (json) {
     printJson({
       ...{ event: 'done', model: out, epochs: last?.epoch ?? 0, best_epoch: last?.best },
-      ...{ loss: best?.loss, val_loss: best?.valLoss, interrupted, seconds },
+      ...{ loss: best?.loss, val_loss: best?.valLoss, interrupted, saved, seconds },
     })
     return
   }
   const kind = best?.valLoss === undefined ? 'training' : 'validation'
   const measured = best && `${kind} loss ${(best.valLoss ?? best.loss).toFixed(4)}`
-  noteSaved(last, measured, interrupted, out)
+  noteSaved(last, measured, { interrupted, saved }, out)
 }
 
-/** Says which model was saved, and how to go on after an interrupt. */
+/** Says which model was saved, if one was, and how to go on after an interrupt. */
 export function noteSaved(
   last: { readonly best: number } | undefined,
   measured: string | undefined,
-  interrupted: boolean,
+  { interrupted, saved }: { readonly interrupted: boolean; readonly saved: boolean },
   out: string,
 ): void {
   const which = last
     ? `the model of epoch ${last.best}${measured === undefined ? '' : ` (${measured})`}`
     : 'the model as it is'
-  const goOn = interrupted && existsSync(join(out, 'backup')) ? '; --resume goes on' : ''
-  note(`${interrupted ? 'interrupted: ' : ''}saved ${which} in ${out}${goOn}`)
+  const goOn = interrupted && existsSync(join(out, 'backup', descriptionName)) ? '; --resume goes on' : ''
+  const done = saved ? `saved ${which} in ${out}` : `left the finished model in ${out} as it was`
+  note(`${interrupted ? 'interrupted: ' : ''}${done}${goOn}`)
 }

@@ -36,14 +36,15 @@ export interface TrainCaptionOptions {
   readonly validationSplit?: number
   readonly seed: number
   readonly resume: boolean
+  readonly force: boolean
   readonly json: boolean
   readonly threads?: number
 }
 
-/** Trains a captioner and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
+/** Trains a captioner and saves the best model; an interrupt saves the best so far, if it replaces no finished one, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainCaption(options: TrainCaptionOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const backupDir = await backupFolder(options.out, options.resume)
+  const backupDir = await backupFolder(options, 'captioning')
   const { patchSize, patchStride = patchSize, frontLayers, annotationSize, units, embedding, dropout } = options
   const { attentionPenalty, tokenizer, lowercase, maxVocabulary, maxLength, seed } = options
   const captioner = new Captioner({
@@ -53,7 +54,13 @@ export async function trainCaption(options: TrainCaptionOptions): Promise<void> 
   await interruptible(async (signal) => {
     const read = await readCaptions(options, signal)
     const { epochs, batchSize, learningRate, validationSplit } = options
-    const given = { ...ifGiven({ epochs, validationSplit, learningRate }), batchSize, backupDir, signal }
+    const given = {
+      ...ifGiven({ epochs, validationSplit, learningRate }),
+      batchSize,
+      backupDir,
+      resume: options.resume,
+      signal,
+    }
     await trainAndSave(
       captioner,
       options,

@@ -32,6 +32,7 @@ export interface TrainClassifyOptions {
   readonly classWeight?: LabelWeights
   readonly seed: number
   readonly resume: boolean
+  readonly force: boolean
   readonly json: boolean
   readonly threads?: number
 }
@@ -45,18 +46,25 @@ const view: View<ClassifierProgress, ClassifierEpoch> = {
   }),
 }
 
-/** Trains a text classifier and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
+/** Trains a text classifier and saves the best model; an interrupt saves the best so far, if it replaces no finished one, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainClassify(options: TrainClassifyOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
   const { cell, bidirectional, layers, units, embedding, dropout, maxVocabulary, maxLength, seed } = options
   const classifier = new TextClassifier({
     ...{ cell, bidirectional, layers, units, embedding, dropout, maxVocabulary, maxLength, seed },
   })
-  const backupDir = await backupFolder(options.out, options.resume)
+  const backupDir = await backupFolder(options, 'classification')
   await interruptible(async (signal) => {
     const read = await readRows(options)
     const { epochs, batchSize, learningRate, validationSplit, classWeight } = options
-    const given = { ...ifGiven({ epochs, validationSplit, classWeight }), batchSize, learningRate, backupDir, signal }
+    const given = {
+      ...ifGiven({ epochs, validationSplit, classWeight }),
+      batchSize,
+      learningRate,
+      backupDir,
+      resume: options.resume,
+      signal,
+    }
     await trainAndSave(
       classifier,
       options,
@@ -67,7 +75,8 @@ export async function trainClassify(options: TrainClassifyOptions): Promise<void
   })
 }
 
-function finish({ last, best, interrupted, seconds }: Trained<ClassifierEpoch>, options: TrainClassifyOptions): void {
+function finish(trained: Trained<ClassifierEpoch>, options: TrainClassifyOptions): void {
+  const { last, best, interrupted, saved, seconds } = trained
   if (options.json) {
     printJson({
       event: 'done',
@@ -79,11 +88,12 @@ function finish({ last, best, interrupted, seconds }: Trained<ClassifierEpoch>, 
       val_loss: best?.valLoss,
       val_accuracy: best?.valAccuracy,
       interrupted,
+      saved,
       seconds,
     })
     return
   }
   const measured = best?.valAccuracy ?? best?.accuracy
   const kind = best?.valAccuracy === undefined ? 'training' : 'validation'
-  noteSaved(last, best && `${kind} accuracy ${measured?.toFixed(4)}`, interrupted, options.out)
+  noteSaved(last, best && `${kind} accuracy ${measured?.toFixed(4)}`, trained, options.out)
 }

@@ -19,14 +19,15 @@ export interface TrainForecastOptions extends Required<Omit<ForecasterOptions, '
   readonly learningRate: number
   readonly validationSplit: number
   readonly resume: boolean
+  readonly force: boolean
   readonly json: boolean
   readonly threads?: number
 }
 
-/** Trains a forecaster on columns of a CSV file and saves it; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
+/** Trains a forecaster on columns of a CSV file and saves it; an interrupt saves the best so far, if it replaces no finished one, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainForecast(options: TrainForecastOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const backupDir = await backupFolder(options.out, options.resume)
+  const backupDir = await backupFolder(options, 'forecasting')
   const { column: variables, horizon, interval, window, transform, cell, layers, units, dropout, seed } = options
   const forecaster = new Forecaster({
     ...{ variables, horizon, interval, window, transform, cell, layers, units, dropout, seed },
@@ -34,7 +35,7 @@ export async function trainForecast(options: TrainForecastOptions): Promise<void
   await interruptible(async (signal) => {
     const { rows: series } = await readSeriesColumns(options, variables)
     const { epochs, batchSize, learningRate, validationSplit } = options
-    const given = { epochs, batchSize, learningRate, validationSplit, backupDir, signal }
+    const given = { epochs, batchSize, learningRate, validationSplit, backupDir, resume: options.resume, signal }
     await trainAndSave(
       forecaster,
       options,

@@ -27,24 +27,31 @@ export interface TrainGenerateOptions {
   readonly validationSplit?: number
   readonly seed: number
   readonly resume: boolean
+  readonly force: boolean
   readonly json: boolean
   readonly threads?: number
 }
 
-/** Trains a text generator and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
+/** Trains a text generator and saves the best model; an interrupt saves the best so far, if it replaces no finished one, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainGenerate(options: TrainGenerateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const { out, data, resume } = options
+  const { data } = options
   const { tokens, cell, layers, units, embedding, dropout, tied, maxVocabulary, seed } = options
   const generator = new TextGenerator({
     ...{ tokens, cell, layers, units, embedding, dropout, tied, seed },
     ...(maxVocabulary === undefined ? {} : { maxVocabulary }),
   })
-  const backupDir = await backupFolder(out, resume)
+  const backupDir = await backupFolder(options, 'textGenerator')
   await interruptible(async (signal) => {
     const text = await readText(data, options.encoding)
     const { epochs, batchSize, time, learningRate, validationSplit } = options
-    const given = { ...ifGiven({ epochs, batchSize, time, validationSplit }), learningRate, backupDir, signal }
+    const given = {
+      ...ifGiven({ epochs, batchSize, time, validationSplit }),
+      learningRate,
+      backupDir,
+      resume: options.resume,
+      signal,
+    }
     await trainAndSave(
       generator,
       options,

@@ -1,5 +1,6 @@
 import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
+import { SeqloomError } from '../errors.js'
 import { Translator } from '../tasks/index.js'
 import { ifGiven } from './arguments.js'
 import { backupFolder } from './folder.js'
@@ -34,14 +35,18 @@ export interface TrainTranslateOptions {
   readonly validationSplit?: number
   readonly seed: number
   readonly resume: boolean
+  readonly force: boolean
   readonly json: boolean
   readonly threads?: number
 }
 
-/** Trains a translator and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
+/** Trains a translator and saves the best model; an interrupt saves the best so far, if it replaces no finished one, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainTranslate(options: TrainTranslateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const backupDir = await backupFolder(options.out, options.resume)
+  if (options.resume && options.scheduledSampling > 0) {
+    throw new SeqloomError('ERR_OPTION', '--resume does not go with --scheduled-sampling, which makes no backups')
+  }
+  const backupDir = await backupFolder(options, 'translation')
   const { cell, attention, layers, units, embedding, dropout, maxVocabulary, maxLength, seed } = options
   const { sourceTokenizer, targetTokenizer, lowercase } = options
   const translator = new Translator({
@@ -53,7 +58,7 @@ export async function trainTranslate(options: TrainTranslateOptions): Promise<vo
     const { epochs, batchSize, learningRate, scheduledSampling, validationSplit } = options
     const given = { ...ifGiven({ epochs, validationSplit, learningRate }), batchSize, scheduledSampling, signal }
     // A backup holds no guesses.
-    const backup = scheduledSampling > 0 ? {} : { backupDir }
+    const backup = scheduledSampling > 0 ? {} : { backupDir, resume: options.resume }
     await trainAndSave(
       translator,
       options,

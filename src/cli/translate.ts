@@ -2,7 +2,7 @@ import { configure } from '../engine.js'
 import { Translator } from '../tasks/index.js'
 import { attentionMap } from './attentionMap.js'
 import { interruptible } from './interrupt.js'
-import { writePicture } from './pictures.js'
+import { checkPicture, writePicture } from './pictures.js'
 import { inBatches, lines } from './texts.js'
 import { show, type WritingOptions, writing } from './written.js'
 
@@ -12,6 +12,7 @@ export async function translate(texts: readonly string[], options: WritingOption
   const { attentionMap: map, json } = options
   await interruptible(async (signal) => {
     const settings = writing(options, texts.length, 'text', signal)
+    if (map !== undefined) await checkPicture(map, options.force)
     const translator = await Translator.load(options.model)
     for await (const batch of texts.length > 0 ? inBatches(texts) : lines(process.stdin, signal, options.encoding)) {
       const translations = await translator.translate(batch, settings)

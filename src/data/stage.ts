@@ -10,18 +10,24 @@ export interface Staged extends Omit<Converted, 'data'> {
 
 /** The native side copies smaller arrays in one piece, in about a millisecond. */
 const largeBytes = 4 << 20
-/** How many elements to copy between two chances for the event loop. */
-const sliceElements = 256 << 10
+/** How many bytes to copy between two chances for the event loop. */
+const sliceBytes = 1 << 20
 
 /** Copies a large array to native memory piece by piece, so that this does not hold the event loop. */
 export function* stage(converted: Converted): Sliced<Staged> {
   const { data } = converted
   if (data.byteLength < largeBytes) return converted
-  const dtype = data instanceof Int32Array ? 'int32' : 'float32'
+  return { ...converted, data: yield* stageAll(data) }
+}
+
+/** A copy of an array in native memory. */
+export function* stageAll(data: Float32Array | Int32Array | Uint8Array): Sliced<StagedArray> {
+  const dtype = data instanceof Int32Array ? 'int32' : data instanceof Float32Array ? 'float32' : 'uint8'
   const staged = callNative(() => new native.StagedArray(dtype, data.length))
-  for (let from = 0; from < data.length; from += sliceElements) {
-    callNative(() => staged.append(data.subarray(from, from + sliceElements)))
+  const step = sliceBytes / data.BYTES_PER_ELEMENT
+  for (let from = 0; from < data.length; from += step) {
+    callNative(() => staged.append(data.subarray(from, from + step)))
     yield
   }
-  return { ...converted, data: staged }
+  return staged
 }

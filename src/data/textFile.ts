@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs'
 import { SeqloomError, visible } from '../errors.js'
+import { openNamed } from '../files.js'
 
 /** Bytes that begin a file and tell its encoding. */
 const marks = [
@@ -140,7 +140,8 @@ function firstWrong(bytes: Uint8Array): { offset: number; before: string } | und
 export async function* streamText(path: string, encoding?: string): AsyncGenerator<string> {
   const decoding = new TextDecoding(path, encoding)
   try {
-    for await (const bytes of createReadStream(path) as AsyncIterable<Buffer>) yield decoding.push(bytes)
+    const file = await openNamed(path)
+    for await (const bytes of file.createReadStream() as AsyncIterable<Buffer>) yield decoding.push(bytes)
   } catch (error) {
     if (error instanceof SeqloomError) throw error
     throw new SeqloomError('ERR_IO', `cannot read ${path}: ${(error as Error).message}`, { cause: error })

@@ -1,4 +1,4 @@
-import { SeqloomError } from '../errors.js'
+import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { Activation } from './activation.js'
 import { additiveAttention, attention, multiHeadAttention } from './attention.js'
@@ -61,7 +61,7 @@ export function layerFromConfig(saved: unknown): AnyLayer {
   const maker = isRecord(saved) && typeof saved.className === 'string' ? makers.get(saved.className) : undefined
   if (!isRecord(saved) || !maker) {
     const name = isRecord(saved) ? saved.className : saved
-    throw new SeqloomError('ERR_FORMAT', `unknown layer class ${JSON.stringify(name)}`)
+    throw new SeqloomError('ERR_FORMAT', `unknown layer class ${describe(name)}`)
   }
   if (!isRecord(saved.config)) {
     throw new SeqloomError('ERR_FORMAT', `the layer of class ${saved.className} has no config`)

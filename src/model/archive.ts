@@ -1,21 +1,13 @@
+import { createHash } from 'node:crypto'
 import { runSliced, type Sliced } from '../data/slices.js'
 import { SeqloomError } from '../errors.js'
-import {
-  descriptionName,
-  hashName,
-  listedEntry,
-  type ModelFiles,
-  type NewFile,
-  parseDescription,
-  requireHash,
-  requireSize,
-} from './folder.js'
+import { pieceSize } from '../files.js'
+import { descriptionName, type ModelFiles, type NewFile, requireHash, requireSize, textOf } from './folder.js'
 
 // The files of a model folder one after the other in the tar format, which `tar` unpacks to such a folder. Only what we write is read: plain
 // files with short names (POSIX.1-1988 headers), the description first.
 
 const block = 512
-const piece = 1 << 23
 const padded = (size: number): number => Math.ceil(size / block) * block
 
 /** The longest name and the largest file that a header has room for. */
@@ -24,12 +16,10 @@ const largestFile = 8 ** 11 - 1
 
 /** Puts a model's files and its description into one array of bytes, giving way to the event loop. Errors: `ERR_UNSUPPORTED` for a file above 8 GiB. */
 export async function packArchive(files: readonly NewFile[], description: string): Promise<Uint8Array> {
-  return await runSliced(pack([{ name: descriptionName, data: Buffer.from(description) }, ...named(files)]))
+  return await runSliced(pack([{ name: descriptionName, data: Buffer.from(description) }, ...files]))
 }
 
-const named = (files: readonly NewFile[]): NewFile[] => files.map((file) => ({ ...file, name: hashName(file) }))
-
-function* pack(files: readonly NewFile[]): Sliced<Uint8Array> {
+function* pack(files: readonly Pick<NewFile, 'name' | 'data'>[]): Sliced<Uint8Array> {
   for (const { name, data } of files) {
     if (data.byteLength > largestFile || name.length > longestName) {
       throw new SeqloomError('ERR_UNSUPPORTED', `toBytes: '${name}' is too large for one archive; save to a folder`)
@@ -41,8 +31,8 @@ function* pack(files: readonly NewFile[]): Sliced<Uint8Array> {
   for (const { name, data } of files) {
     bytes.set(header(name, data.byteLength), at)
     at += block
-    for (let from = 0; from < data.byteLength; from += piece) {
-      bytes.set(data.subarray(from, from + piece), at + from)
+    for (let from = 0; from < data.byteLength; from += pieceSize) {
+      bytes.set(data.subarray(from, from + pieceSize), at + from)
       yield
     }
     at += padded(data.byteLength)
@@ -101,19 +91,28 @@ export function openArchive(bytes: Uint8Array): ModelFiles {
   }
   if (!found.has(descriptionName)) throw broken(`holds no '${descriptionName}'`)
   return {
+    name: 'the archive',
     path: (name) => name,
-    describe: async (format, version) =>
-      parseDescription(descriptionName, found.get(descriptionName) as Uint8Array, format, version),
-    read: async (files, name) => {
-      const entry = listedEntry(descriptionName, files, name)
-      const path = name as string
-      const data = found.get(path)
-      if (!data) throw new SeqloomError('ERR_FORMAT', `'${path}' is missing`)
-      requireSize(path, data.byteLength, entry)
-      requireHash(path, data, entry)
-      return data
+    text: async () => textOf(descriptionName, found.get(descriptionName) as Uint8Array),
+    copy: async (name, entry, room) => {
+      const data = found.get(name)
+      if (!data) throw new SeqloomError('ERR_FORMAT', `'${name}' is missing`)
+      requireSize(name, data.byteLength, entry)
+      requireHash(name, await runSliced(copyPieces(data, room(data.byteLength))), entry)
     },
   }
+}
+
+/** Copies bytes, and gives the hash of what was copied: whoever has the archive may change it meanwhile. */
+function* copyPieces(data: Uint8Array, take: (piece: Uint8Array) => void): Sliced<string> {
+  const hash = createHash('sha256')
+  for (let from = 0; from < data.byteLength; from += pieceSize) {
+    const copy = Uint8Array.from(data.subarray(from, from + pieceSize))
+    hash.update(copy)
+    take(copy)
+    yield
+  }
+  return hash.digest('hex')
 }
 
 const octalOf = (digits: string): number | undefined =>

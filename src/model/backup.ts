@@ -1,13 +1,14 @@
-import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BackupAndRestore } from '../callbacks/backupAndRestore.js'
 import type { Callback, History } from '../callbacks/callback.js'
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
-import { descriptionName, folderFiles, readDescription } from './folder.js'
+import { contentsOf, wordsFor } from './contents.js'
+import { descriptionName, folderFiles } from './folder.js'
 import type { Model } from './model.js'
 import { readTensors, restoreRest, restoreWeights } from './restore.js'
-import { encodeTensors, format, formatVersion, saveFolder } from './save.js'
+import { encodeTensors, saveFolder } from './save.js'
+import { described, removeFolder } from './writeFolder.js'
 
 /** What makes trainings the same, so that one can go on where the other was. */
 export type TrainingIdentity = Readonly<Record<string, number | boolean | string>>
@@ -75,9 +76,10 @@ export class Backup {
     const tensors = states.flatMap((state, at) =>
       (state?.tensors ?? []).map(({ data, shape }, index) => ({ name: `${at}/${index}`, data, shape })),
     )
+    const kept = tensors.length > 0 ? { assets: { [asset]: await encodeTensors(tensors) } } : {}
     await saveFolder(this.#settings.folder, {
       model,
-      ...(tensors.length > 0 ? { assets: { [asset]: encodeTensors(tensors) } } : {}),
+      ...kept,
       metadata: {
         backup: {
           identity: this.#identity,
@@ -91,22 +93,22 @@ export class Backup {
     })
   }
 
-  /** Puts model and callbacks back to where the backup was made, if there is one. */
+  /** Puts model and callbacks back to where the backup was made, if there is one and that is asked for. */
   async restore(model: Model): Promise<TrainingState | undefined> {
-    const { folder } = this.#settings
+    const { folder, resumes } = this.#settings
     const path = join(folder, descriptionName)
-    const found = await stat(path).catch((error: NodeJS.ErrnoException) => error.code)
-    // The first backup may have been killed before it was complete.
-    if (found === 'ENOENT') return undefined
-    const description = await readDescription(folder, format, formatVersion)
+    const description = await described(folder)
+    if (description === undefined) return undefined
+    const contents = contentsOf(description)
+    if (contents.kind !== 'backup') throw this.#other(`holds ${wordsFor(contents)}, not the backup of a training`)
+    if (!resumes) return undefined
     const saved = isRecord(description.metadata) ? description.metadata.backup : undefined
-    if (saved === undefined) throw this.#other('is a saved model, not the backup of a training')
     if (!isSaved(saved)) throw new SeqloomError('ERR_FORMAT', `'${path}': metadata.backup is not what it should be`)
     this.#compare(saved.identity, description, model)
     const files = folderFiles(folder)
     await restoreWeights(files, description, model)
     const { assets } = await restoreRest(files, description, model)
-    const tensors = assets[asset] ? readTensors(assets[asset]) : []
+    const tensors = assets[asset] ? await readTensors(assets[asset]) : []
     for (const [at, callback] of this.#callbacks.entries()) {
       const state = saved.callbacks[at]
       if (!state) continue
@@ -123,7 +125,7 @@ export class Backup {
 
   /** Removes the backup of a training that has ended, if that is asked for. */
   async end(): Promise<void> {
-    if (!this.stays) await rm(this.#settings.folder, { recursive: true, force: true })
+    if (!this.stays) await removeFolder(this.#settings.folder, ({ kind }) => kind === 'backup')
   }
 
   #compare(identity: Record<string, unknown>, description: Record<string, unknown>, model: Model): void {
@@ -146,7 +148,7 @@ export class Backup {
   #other(what: string): SeqloomError {
     return new SeqloomError(
       'ERR_STATE',
-      `callbacks.backupAndRestore: '${this.#settings.folder}' ${what}; train as before to go on, or remove the folder to begin anew`,
+      `callbacks.backupAndRestore: '${this.#settings.folder}' ${what}; train as before to go on, or choose another folder to begin anew`,
     )
   }
 }

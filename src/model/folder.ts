@@ -1,12 +1,24 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
-import { SeqloomError } from '../errors.js'
+import { runSliced, type Sliced } from '../data/slices.js'
+import { callNative, describe, SeqloomError } from '../errors.js'
+import { cannot, openRegular, pieceSize } from '../files.js'
 import { checkDepth } from '../limits.js'
+import { native, type StagedArray } from '../native/index.js'
 import { isRecord } from '../options.js'
 
 /** The file that describes a saved model and names all others. */
 export const descriptionName = 'model.json'
+
+/** The format of model folders. */
+export const format = 'seqloom'
+
+/** The version of the format; older ones stay readable. */
+export const formatVersion = 1
+
+/** Most bytes of a description: far more than the layers of any model and the history of any training. */
+const longestDescription = 64 * 2 ** 20
 
 /** What the description says of a file. */
 export interface FileEntry {
@@ -14,108 +26,99 @@ export interface FileEntry {
   readonly bytes: number
 }
 
-/** A file to be written: the name that says what it is, and its contents. */
-export interface NewFile {
+/** A file to be written. */
+export interface NewFile extends FileEntry {
+  /** Its name in the folder: what it is, with a part of its contents' hash. */
   readonly name: string
   readonly data: Uint8Array
 }
 
-// Left by a process that was killed while it wrote.
-const temporaryName = /^\.[A-Za-z0-9_.-]+\.tmp$/
-
 // Names of data files carry 16 hexadecimal digits of their hash: `weights-0123456789abcdef.safetensors`.
-const hashedName = /^[A-Za-z0-9_.-]+-[0-9a-f]{16}(\.[A-Za-z0-9]+)?$/
+const hashedName = /^[A-Za-z0-9_.-]+-([0-9a-f]{16})(\.[A-Za-z0-9]+)?$/
 
-/** The name of a data file in a folder: the given one with a part of its contents' hash. */
-export function hashName({ name, data }: NewFile): string {
+/** A file to be written, from the name that says what it is. */
+export async function newFile(name: string, data: Uint8Array): Promise<NewFile> {
+  const sha256 = await runSliced(digest(data))
   const extension = extname(name)
-  return `${name.slice(0, name.length - extension.length)}-${digest(data).slice(0, 16)}${extension}`
+  const stem = name.slice(0, name.length - extension.length)
+  return { name: `${stem}-${sha256.slice(0, 16)}${extension}`, data, sha256, bytes: data.byteLength }
 }
 
-const digest = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex')
-
-/** What the description says of these contents. */
-export function entryOf(data: Uint8Array): FileEntry {
-  return { sha256: digest(data), bytes: data.byteLength }
-}
-
-/**
- * Writes a model's files: data files first, synced, then the description by renaming it into place, then removes data files that it no
- * longer names, and what an earlier write did not complete. A crash at any moment leaves the old model or the new one. Errors: `ERR_IO`, naming the folder.
- */
-export async function writeFolder(folder: string, files: readonly NewFile[], description: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true })
-    const kept = new Set<string>()
-    for (const file of files) {
-      const name = hashName(file)
-      kept.add(name)
-      await replaceFile(folder, name, file.data)
-    }
-    await replaceFile(folder, descriptionName, Buffer.from(description))
-    for (const name of await readdir(folder)) {
-      if ((hashedName.test(name) && !kept.has(name)) || temporaryName.test(name))
-        await rm(join(folder, name), { force: true })
-    }
-  } catch (cause) {
-    throw ioError(`cannot save to '${folder}'`, cause)
+function* digest(data: Uint8Array): Sliced<string> {
+  const hash = createHash('sha256')
+  for (let from = 0; from < data.byteLength; from += pieceSize) {
+    hash.update(data.subarray(from, from + pieceSize))
+    yield
   }
+  return hash.digest('hex')
 }
 
-/** Writes a file under another name, syncs it and renames it, so that its name never stands for half a file. */
-async function replaceFile(folder: string, name: string, data: Uint8Array): Promise<void> {
-  const temporary = join(folder, `.${name}.tmp`)
-  try {
-    const file = await open(temporary, 'w')
-    try {
-      await file.writeFile(data)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, join(folder, name))
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined)
-    throw error
+/** The text of a description. */
+export function descriptionText(content: Readonly<Record<string, unknown>>): string {
+  return `${JSON.stringify({ format, formatVersion, ...content }, undefined, 2)}\n`
+}
+
+/** The data files that a description lists, as far as it lists any as we do. */
+export function listedFiles({ files }: Readonly<Record<string, unknown>>): ReadonlyMap<string, FileEntry> {
+  const listed = new Map<string, FileEntry>()
+  for (const [name, entry] of Object.entries(isRecord(files) ? files : {})) {
+    if (!isEntry(entry) || !entry.sha256.startsWith(hashedName.exec(name)?.[1] ?? 'no name of ours')) continue
+    listed.set(name, entry)
   }
-  await syncFolder(folder)
+  return listed
 }
 
-/** Makes renames last. Not every system can sync a folder. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined)
-  await handle?.sync().catch(() => undefined)
-  await handle?.close()
-}
+const isEntry = (value: unknown): value is FileEntry =>
+  isRecord(value) && typeof value.sha256 === 'string' && Number.isSafeInteger(value.bytes)
 
-/** Reads the description. Errors: `ERR_IO` when there is no folder, `ERR_FORMAT` when the file is missing, broken or of a later version. */
-export async function readDescription(
-  folder: string,
-  format: string,
-  version: number,
-): Promise<Record<string, unknown>> {
+/** The text of a folder's description. `ERR_FORMAT` where there is none, `ERR_IO` where it or the folder cannot be read. */
+export async function readDescriptionText(folder: string): Promise<string> {
   const path = join(folder, descriptionName)
   const found = await stat(folder).catch((cause: unknown) => {
-    throw ioError(`cannot read the model folder '${folder}'`, cause)
+    throw cannot('read', `the model folder '${folder}'`, cause)
   })
   if (!found.isDirectory()) throw new SeqloomError('ERR_IO', `'${folder}' is a file, not a model folder`)
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') throw new SeqloomError('ERR_FORMAT', `'${path}' is missing: this is no saved model`)
-    throw ioError(`cannot read '${path}'`, cause)
-  })
-  return parseDescription(path, bytes, format, version)
+  try {
+    return await readShortText(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new SeqloomError('ERR_FORMAT', `'${path}' is missing: this is no saved model`)
+    }
+    throw cannot('read', `'${path}'`, error)
+  }
 }
 
-/** The description in these bytes; `path` is what messages call it. Errors: `ERR_FORMAT`. */
-export function parseDescription(
-  path: string,
-  bytes: Uint8Array,
-  format: string,
-  version: number,
-): Record<string, unknown> {
+/** The text of a regular file that may be a description. `ERR_FORMAT` for what is no UTF-8 or too long; Node's own error for a missing file. */
+export async function readShortText(path: string): Promise<string> {
+  const file = await openRegular(path)
+  try {
+    const { size } = await file.stat()
+    if (size > longestDescription) {
+      throw new SeqloomError(
+        'ERR_FORMAT',
+        `'${path}' has ${size} bytes; a description has at most ${longestDescription}`,
+      )
+    }
+    return textOf(path, await file.readFile())
+  } finally {
+    await file.close()
+  }
+}
+
+/** The text of a description's bytes; `ERR_FORMAT`. */
+export function textOf(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new SeqloomError('ERR_FORMAT', `'${path}' is no text in UTF-8`, { cause })
+  }
+}
+
+/** Reads the text of a description. `ERR_FORMAT` when it is broken, not of ours or of a later version. */
+export function parseDescription(path: string, text: string): Record<string, unknown> {
   let description: unknown
   try {
-    description = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    description = JSON.parse(text)
   } catch (cause) {
     throw new SeqloomError('ERR_FORMAT', `'${path}' is no JSON: it is damaged or truncated`, { cause })
   }
@@ -123,45 +126,87 @@ export function parseDescription(
   if (!isRecord(description) || description.format !== format) {
     throw new SeqloomError('ERR_FORMAT', `'${path}' does not describe a ${format} model`)
   }
-  const given = description.formatVersion
-  if (!Number.isInteger(given) || (given as number) < 1 || (given as number) > version) {
+  const { formatVersion: given } = description
+  if (!Number.isInteger(given) || (given as number) < 1 || (given as number) > formatVersion) {
     throw new SeqloomError(
       'ERR_FORMAT',
-      `'${path}' has the format version ${JSON.stringify(given)}; this package reads 1 to ${version}`,
+      `'${path}' has the format version ${describe(given)}; this package reads 1 to ${formatVersion}`,
     )
   }
   return description
 }
 
+/** Reads the description of a folder. `ERR_IO` when there is no folder, `ERR_FORMAT` when the file is missing, broken or of a later version. */
+export async function readDescription(folder: string): Promise<Record<string, unknown>> {
+  return parseDescription(join(folder, descriptionName), await readDescriptionText(folder))
+}
+
+/** Makes room for so many bytes, and gives what takes them piece by piece. */
+export type Room = (bytes: number) => (piece: Uint8Array) => void
+
+/** Where a saved model's files are. */
+export interface ModelFiles {
+  /** What messages call all of it. */
+  readonly name: string
+  /** What messages call a file. */
+  path(name: string): string
+  /** The text of the description. Errors: `ERR_IO`, `ERR_FORMAT`. */
+  text(): Promise<string>
+  /** Copies a data file of this entry, checked against its size and hash, piece by piece. Errors: `ERR_FORMAT`, `ERR_IO`. */
+  copy(name: string, entry: FileEntry, room: Room): Promise<void>
+}
+
+/** The files of a model folder. */
+export const folderFiles = (folder: string): ModelFiles => ({
+  name: folder,
+  path: (name) => join(folder, name),
+  text: () => readDescriptionText(folder),
+  copy: (name, entry, room) => copyFile(join(folder, name), entry, room),
+})
+
 /** Reads a data file that the description names, checking its size and its SHA-256. Errors: `ERR_FORMAT`, `ERR_IO`, naming the file. */
-export async function readListed(folder: string, files: unknown, name: unknown): Promise<Buffer> {
-  const entry = listedEntry(join(folder, descriptionName), files, name)
-  const path = join(folder, name as string)
-  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') throw new SeqloomError('ERR_FORMAT', `'${path}' is missing`)
-    throw ioError(`cannot read '${path}'`, cause)
+export async function readListed(saved: ModelFiles, files: unknown, name: unknown): Promise<Uint8Array> {
+  let data = new Uint8Array()
+  let end = 0
+  await copyListed(saved, files, name, (bytes) => {
+    data = new Uint8Array(bytes)
+    return (piece) => {
+      data.set(piece, end)
+      end += piece.length
+    }
   })
-  requireSize(path, found.size, entry)
-  const data = await readFile(path).catch((cause: unknown) => {
-    throw ioError(`cannot read '${path}'`, cause)
-  })
-  requireHash(path, data, entry)
   return data
 }
 
-/** What the description says of a file. Errors: `ERR_FORMAT` for a file that it does not list, or not as we do. */
-export function listedEntry(description: string, files: unknown, name: unknown): FileEntry {
+/** {@link readListed} into the engine's memory. */
+export async function stageListed(saved: ModelFiles, files: unknown, name: unknown): Promise<StagedArray> {
+  let staged: StagedArray | undefined
+  await copyListed(saved, files, name, (bytes) => {
+    const room = callNative(() => new native.StagedArray('uint8', bytes))
+    staged = room
+    return (piece) => callNative(() => room.append(piece))
+  })
+  return staged as unknown as StagedArray
+}
+
+async function copyListed(saved: ModelFiles, files: unknown, name: unknown, room: Room): Promise<void> {
+  const description = saved.path(descriptionName)
   if (typeof name !== 'string' || !hashedName.test(name)) {
-    throw new SeqloomError(
-      'ERR_FORMAT',
-      `'${description}' names the file ${JSON.stringify(name)}, which is no name of ours`,
-    )
+    throw new SeqloomError('ERR_FORMAT', `'${description}' names the file ${describe(name)}, which is no name of ours`)
   }
   const entry = isRecord(files) && Object.hasOwn(files, name) ? files[name] : undefined
-  if (!isRecord(entry) || typeof entry.sha256 !== 'string' || !Number.isSafeInteger(entry.bytes)) {
+  if (!isEntry(entry)) {
     throw new SeqloomError('ERR_FORMAT', `'${description}' has no SHA-256 and size of '${name}'`)
   }
-  return entry as unknown as FileEntry
+  try {
+    await saved.copy(name, entry, room)
+  } catch (error) {
+    const path = saved.path(name)
+    if (error instanceof RangeError) {
+      throw new SeqloomError('ERR_MEMORY', `'${path}': its ${entry.bytes} bytes do not fit in memory`, { cause: error })
+    }
+    throw cannot('read', `'${path}'`, error)
+  }
 }
 
 /** `ERR_FORMAT` unless a file has the size that the description says. */
@@ -171,29 +216,32 @@ export function requireSize(path: string, size: number, { bytes }: FileEntry): v
 }
 
 /** `ERR_FORMAT` unless a file has the hash that the description says. */
-export function requireHash(path: string, data: Uint8Array, { sha256 }: FileEntry): void {
-  if (digest(data) === sha256) return
+export function requireHash(path: string, sha256: string, entry: FileEntry): void {
+  if (sha256 === entry.sha256) return
   throw new SeqloomError('ERR_FORMAT', `'${path}' does not have the SHA-256 of the saved file: it was altered`)
 }
 
-/** Where a saved model's files are. */
-export interface ModelFiles {
-  /** What messages call a file. */
-  path(name: string): string
-  /** The description. Errors: `ERR_IO`, `ERR_FORMAT`. */
-  describe(format: string, version: number): Promise<Record<string, unknown>>
-  /** A data file that the description names, checked against its size and hash there. Errors: `ERR_FORMAT`, `ERR_IO`. */
-  read(files: unknown, name: unknown): Promise<Uint8Array>
-}
-
-/** The files of a model folder. */
-export const folderFiles = (folder: string): ModelFiles => ({
-  path: (name) => join(folder, name),
-  describe: (format, version) => readDescription(folder, format, version),
-  read: (files, name) => readListed(folder, files, name),
-})
-
-function ioError(message: string, cause: unknown): SeqloomError {
-  if (cause instanceof SeqloomError) return cause
-  return new SeqloomError('ERR_IO', `${message}: ${(cause as Error).message}`, { cause })
+async function copyFile(path: string, entry: FileEntry, room: Room): Promise<void> {
+  const file = await openRegular(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') throw new SeqloomError('ERR_FORMAT', `'${path}' is missing`)
+    throw error
+  })
+  try {
+    const { size } = await file.stat()
+    requireSize(path, size, entry)
+    const take = room(size)
+    const hash = createHash('sha256')
+    const buffer = Buffer.allocUnsafe(Math.min(pieceSize, size))
+    for (let from = 0; from < size; ) {
+      const { bytesRead } = await file.read(buffer, 0, Math.min(pieceSize, size - from), from)
+      if (bytesRead === 0) requireSize(path, from, entry)
+      const piece = buffer.subarray(0, bytesRead)
+      hash.update(piece)
+      take(piece)
+      from += bytesRead
+    }
+    requireHash(path, hash.digest('hex'), entry)
+  } finally {
+    await file.close()
+  }
 }

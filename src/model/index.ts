@@ -16,7 +16,7 @@ export type {
   Scores,
   TrainBatchOptions,
 } from './runOptions.js'
-export { type FolderContents, saveFolder } from './save.js'
+export { type FolderContents, type SaveOptions, saveFolder } from './save.js'
 export type { BeamSearchOptions, Hypothesis } from './search.js'
 export { Sequential, type SequentialOptions, sequential } from './sequential.js'
 export type { Session, SessionOptions } from './session.js'

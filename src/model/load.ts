@@ -2,45 +2,69 @@ import { types } from 'node:util'
 import type { Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
+import { isPath, pathOf } from '../path.js'
 import { openArchive } from './archive.js'
 import type { CompileOptions } from './compile.js'
-import { descriptionName, folderFiles, type ModelFiles } from './folder.js'
+import { type Contents, contentsOf, type Kind, mistaken } from './contents.js'
+import { descriptionName, folderFiles, type ModelFiles, parseDescription } from './folder.js'
 import { build } from './fromJson.js'
 import type { Model, Prediction } from './model.js'
 import { damaged, type Extras, formatChecked, restoreRest, restoreWeights } from './restore.js'
-import { format, formatVersion } from './save.js'
 
-/** What a folder held. */
-export interface LoadedFolder extends Extras {
+/** What was saved to a folder or to bytes. */
+export interface LoadedFolder extends Extras, Contents {
+  /** The path of the folder. */
+  readonly folder: string
   readonly model: Model
 }
 
+/** How often a folder is read again that was written while it was read. */
+const attempts = 5
+
 /**
  * Loads a model that `save` wrote to a folder, or from the bytes that `toBytes` gave, compiled as it was. Every file is checked against its
- * SHA-256, and nothing in it is executed. Errors: `ERR_IO` for a folder that cannot be read, `ERR_FORMAT` for what is damaged, both naming
- * the file.
+ * SHA-256, and nothing in it is executed. A folder may be saved to meanwhile: what is loaded is the model before or after. Errors: `ERR_IO` for a folder that
+ * cannot be read, `ERR_FORMAT` for what is damaged, both naming the file; `ERR_OPTION` for what is neither a path, a `file:` URL nor bytes.
  */
 export async function loadModel<Out extends Prediction = Tensor>(
-  saved: string | Uint8Array | ArrayBuffer,
+  saved: string | URL | Uint8Array | ArrayBuffer,
 ): Promise<Model<Out>> {
   const { model } = await loadFolder(saved)
   return model as Model<Prediction> as Model<Out>
 }
 
-/** Loads a model with the further files and facts that were saved with it. Errors as in {@link loadModel}. */
-export async function loadFolder(saved: string | Uint8Array | ArrayBuffer): Promise<LoadedFolder> {
+/**
+ * Loads a model with the further files and facts that were saved with it. Errors as in {@link loadModel}; `ERR_FORMAT` for a folder that holds another kind of
+ * thing than what is wanted.
+ */
+export async function loadFolder(saved: string | URL | Uint8Array | ArrayBuffer, wanted?: Kind): Promise<LoadedFolder> {
   const files = filesOf(saved)
-  const description = await files.describe(format, formatVersion)
+  for (let attempt = 1; ; attempt++) {
+    const text = await files.text()
+    try {
+      return await loadDescribed(files, text, wanted)
+    } catch (error) {
+      // Another save may have taken files away while they were read.
+      const now = await files.text().catch(() => text)
+      if (attempt === attempts || now === text) throw error
+    }
+  }
+}
+
+async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | undefined): Promise<LoadedFolder> {
   const path = files.path(descriptionName)
-  const model = formatChecked(path, () => build(description.model))
+  const description = parseDescription(path, text)
+  const contents = contentsOf(description)
+  if (wanted !== undefined && contents.kind !== wanted) throw mistaken(files.name, wanted, contents)
+  const model = await formatChecked(path, () => build(description.model))
   try {
     await restoreWeights(files, description, model)
     const { training } = description
     if (training !== undefined) {
       if (!isRecord(training)) throw damaged(path, 'training')
-      formatChecked(path, () => model.compileAsSaved(training.options as CompileOptions, training.trained))
+      await formatChecked(path, () => model.compileAsSaved(training.options as CompileOptions, training.trained))
     }
-    return { model, ...(await restoreRest(files, description, model)) }
+    return { folder: files.name, model, ...contents, ...(await restoreRest(files, description, model)) }
   } catch (error) {
     model.dispose()
     throw error
@@ -48,9 +72,9 @@ export async function loadFolder(saved: string | Uint8Array | ArrayBuffer): Prom
 }
 
 function filesOf(saved: unknown): ModelFiles {
-  if (typeof saved === 'string') return folderFiles(saved)
   if (types.isUint8Array(saved)) return openArchive(saved)
   if (types.isArrayBuffer(saved)) return openArchive(new Uint8Array(saved))
+  if (typeof saved === 'string' || isPath(saved)) return folderFiles(pathOf('load: the folder', saved))
   throw new SeqloomError(
     'ERR_OPTION',
     `loadModel: expected the path of a model folder, or the bytes that toBytes gave, not ${describe(saved)}`,

@@ -2,7 +2,7 @@ import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import { convertAll, runSliced, runSync, stage } from '../data/index.js'
 import type { Data, DataSet, Tensor, TensorLike } from '../data/tensor.js'
-import { callNative, describe, SeqloomError } from '../errors.js'
+import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
 import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.js'
 import { type CancelFlag, type NativeModel, type NativeTensor, native, type StagedArray } from '../native/index.js'
@@ -12,6 +12,7 @@ import { classWeights } from './classWeight.js'
 import { type CompileOptions, type LossFactors, plan, type TrainPlan, trainSpec } from './compile.js'
 import { type ModelConfig, rebuild } from './config.js'
 import { checkSplit, runFit } from './fit.js'
+import { format } from './folder.js'
 import { warnOfForms } from './forms.js'
 import { checkPrompt, type GenerateOptions, generation, portionsOf, singly } from './generate.js'
 import {
@@ -340,12 +341,6 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     })
   }
 
-  /** @internal Puts saved weights in; a model that has not been used yet draws none of its own first. */
-  restoreWeights(weights: readonly Data[]): void {
-    this.#native ??= this.#makeNative(undrawn(this.#modelGraph().graph))
-    this.setWeights(weights)
-  }
-
   /** @internal */
   layerWeights(layer: AnyLayer): Tensor[] {
     return this.#turns.now('getWeights', 'callbacks', () => {
@@ -497,10 +492,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /**
    * Saves the model to a folder: layers, weights and, where it is compiled, how it trains and the optimizer's state. A crash at any moment
-   * leaves the model that was there before, or this one. Errors: `ERR_IO`.
+   * leaves the model that was there before, or this one. It takes the place of whatever model of this library is there; other files stay as they are. Errors:
+   * `ERR_IO`, also for a `model.json` that is not ours; `ERR_OPTION` for what is no path.
    */
-  async save(folder: string): Promise<void> {
-    await saveFolder(folder, { model: this as Model })
+  async save(folder: string | URL): Promise<void> {
+    await saveFolder(folder, { model: this as Model }, { overwrite: true })
   }
 
   /**
@@ -544,29 +540,50 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     this.dispose()
   }
 
-  /** @internal What saving needs: weights' names with the values, and the state of training. */
-  async snapshot(): Promise<Snapshot> {
+  /** @internal What saving needs: the files of the weights and, if it is wanted, of the optimizer's state, made on another thread. */
+  async snapshot(withState: boolean): Promise<Snapshot> {
     return await this.#turns.queue('save', 'callbacks', async () => {
       const engine = this.#engine('save')
+      const header = { format }
       const specs = modelGraph(this.topology()).weights
       const current = specs.map(({ trainable }) => trainable)
       const training = this.#plan && {
         options: this.#plan.saved,
         ...(String(this.#trained) === String(current) ? {} : { trained: this.#trained as readonly boolean[] }),
         learningRate: callNative(() => engine.learningRate()),
-        state: callNative(() => engine.optimizerState()),
       }
-      const names = specs.map(({ name }) => name)
-      return { names, weights: readWeights(engine, specs), ...(training ? { training } : {}) }
+      try {
+        const weights = await engine.weightsFile(header)
+        const state = training && withState ? { state: await engine.stateFile(header) } : {}
+        return { weights, ...(training ? { training: { ...training, ...state } } : {}) }
+      } catch (error) {
+        throw fromNative(error)
+      }
     })
   }
 
-  /** @internal Puts a saved state of training back. */
-  restoreTraining(state: ReturnType<NativeModel['optimizerState']>, learningRate: number): void {
-    this.#turns.now('loadModel', 'callbacks', () =>
-      callNative(() => this.#engine('loadModel').setOptimizerState(state)),
-    )
-    this.restoreLearningRate(learningRate)
+  /** @internal Makes the native side of a model whose weights come from a file: drawing others would be wasted work. */
+  prepareToRead(): void {
+    this.#native ??= this.#makeNative(undrawn(this.#modelGraph().graph))
+  }
+
+  /** @internal Replaces the weights by those of a file; `ERR_FORMAT` if they are not the model's. */
+  async readWeights(bytes: StagedArray): Promise<void> {
+    await this.#read((engine) => engine.readWeights(bytes))
+    this.#weights?.push()
+  }
+
+  /** @internal Puts the optimizer's state of a file back; `ERR_FORMAT` if it is not this optimizer's. */
+  async readTraining(bytes: StagedArray): Promise<void> {
+    await this.#read((engine) => engine.readState(bytes))
+  }
+
+  async #read(read: (engine: NativeModel) => Promise<undefined>): Promise<void> {
+    await this.#turns.queue('loadModel', 'callbacks', async () => {
+      await read(this.#engine('loadModel')).catch((error: unknown) => {
+        throw fromNative(error)
+      })
+    })
   }
 
   /** @internal Puts a saved learning rate back, unless it follows a schedule. */
@@ -577,11 +594,6 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /** @internal What the model was compiled with, as it is saved. */
   compileOptions(): Readonly<Record<string, unknown>> {
     return JSON.parse(JSON.stringify(this.#compiled('fit').saved))
-  }
-
-  /** @internal The weights' names and shapes. */
-  weightSpecs(): GraphSpec['weights'] {
-    return this.#modelGraph().graph.weights
   }
 
   /** @internal Whether the native side exists, so that layers can no longer be added. */
@@ -725,14 +737,13 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
 /** What a model's files are made of. */
 export interface Snapshot {
-  readonly names: readonly string[]
-  readonly weights: readonly Tensor[]
+  readonly weights: Uint8Array
   readonly training?: {
     readonly options: Readonly<Record<string, unknown>>
     /** Which weights train, in order, where that is no longer what their layers say. */
     readonly trained?: readonly boolean[]
     readonly learningRate: number
-    readonly state: ReturnType<NativeModel['optimizerState']>
+    readonly state?: Uint8Array
   }
 }
 

@@ -1,8 +1,9 @@
+import { runSliced, stageAll } from '../data/index.js'
 import type { TensorLike } from '../data/tensor.js'
-import { callNative, SeqloomError } from '../errors.js'
-import { type NamedTensor, native } from '../native/index.js'
+import { fromNative, SeqloomError } from '../errors.js'
+import { native } from '../native/index.js'
 import { isRecord } from '../options.js'
-import { descriptionName, type ModelFiles } from './folder.js'
+import { descriptionName, listedFiles, type ModelFiles, readListed, stageListed } from './folder.js'
 import type { Model } from './model.js'
 
 /** What a folder holds besides a model. */
@@ -12,14 +13,22 @@ export interface Extras {
   readonly metadata: Readonly<Record<string, unknown>>
 }
 
-/** Puts the saved weights into a model of the same layers; their sizes are compared first, before anything is made. */
+/** Puts the saved weights into a model of the same layers; whether there are as many is seen first, before anything is made of their sizes. */
 export async function restoreWeights(
   saved: ModelFiles,
   description: Record<string, unknown>,
   model: Model,
 ): Promise<void> {
-  const weights = await saved.read(description.files, description.weights)
-  formatChecked(saved.path(String(description.weights)), () => model.restoreWeights(matched(model, decode(weights))))
+  const weights = await stageListed(saved, description.files, description.weights)
+  const bytes = listedFiles(description).get(String(description.weights))?.bytes ?? 0
+  await formatChecked(saved.path(String(description.weights)), async () => {
+    const wanted = model.countParams()
+    if (4 * wanted > bytes) {
+      throw new SeqloomError('ERR_FORMAT', `its ${bytes} bytes cannot hold the ${wanted} values of the model's weights`)
+    }
+    model.prepareToRead()
+    await model.readWeights(weights)
+  })
 }
 
 /** Puts the saved state of training into a model that has its weights; gives what else is there. */
@@ -33,15 +42,19 @@ export async function restoreRest(
   const assets: Record<string, Uint8Array> = {}
   if (description.assets !== undefined && !isRecord(description.assets)) throw damaged(path, 'assets')
   for (const [name, file] of Object.entries(description.assets ?? {})) {
-    assets[name] = await saved.read(description.files, file)
+    assets[name] = await readListed(saved, description.files, file)
   }
   if (description.metadata !== undefined && !isRecord(description.metadata)) throw damaged(path, 'metadata')
   return { assets, metadata: description.metadata ?? {} }
 }
 
-/** The tensors of a safetensors file of ours. */
-export function readTensors(bytes: Uint8Array): (TensorLike & { readonly name: string })[] {
-  return decode(bytes).map(({ name, data, shape }) => ({ name, data: data as Float32Array, shape }))
+/** The tensors of a safetensors file of ours. Rejects with `ERR_FORMAT`. */
+export async function readTensors(bytes: Uint8Array): Promise<(TensorLike & { readonly name: string })[]> {
+  const staged = await runSliced(stageAll(bytes))
+  const { tensors } = await native.decodeSafetensors(staged).catch((error: unknown) => {
+    throw fromNative(error)
+  })
+  return tensors.map(({ name, data, shape }) => ({ name, data: data as Float32Array, shape }))
 }
 
 async function restoreTraining(
@@ -52,35 +65,11 @@ async function restoreTraining(
   if (training === undefined) return
   const path = saved.path(descriptionName)
   if (!isRecord(training)) throw damaged(path, 'training')
-  if (training.state === undefined) {
-    formatChecked(path, () => model.restoreLearningRate(training.learningRate as number))
-    return
+  if (training.state !== undefined) {
+    const state = await stageListed(saved, files, training.state)
+    await formatChecked(saved.path(String(training.state)), () => model.readTraining(state))
   }
-  const state = await saved.read(files, training.state)
-  formatChecked(saved.path(String(training.state)), () => {
-    const entries = decode(state).map(({ name, data }) => ({ name, data: data as Float32Array }))
-    model.restoreTraining(entries, training.learningRate as number)
-  })
-}
-
-/** The weights of a file in the model's order; `ERR_FORMAT` unless they are the model's. */
-function matched(model: Model, tensors: readonly NamedTensor[]): TensorLike[] {
-  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
-  const specs = model.weightSpecs()
-  if (byName.size !== specs.length) {
-    throw new SeqloomError('ERR_FORMAT', `it has ${byName.size} weights, the model has ${specs.length}`)
-  }
-  return specs.map(({ name, shape }) => {
-    const found = byName.get(name)
-    if (!found || !(found.data instanceof Float32Array) || found.shape.join() !== shape.join()) {
-      throw new SeqloomError('ERR_FORMAT', `it has no weight '${name}' of shape [${shape.join(', ')}]`)
-    }
-    return { data: found.data, shape: found.shape }
-  })
-}
-
-function decode(bytes: Uint8Array): NamedTensor[] {
-  return callNative(() => native.decodeSafetensors(bytes).tensors)
+  await formatChecked(path, () => model.restoreLearningRate(training.learningRate as number))
 }
 
 /** The error for a part of a description that is not what it should be. */
@@ -88,13 +77,11 @@ export const damaged = (path: string, part: string): SeqloomError =>
   new SeqloomError('ERR_FORMAT', `'${path}': ${part} is not what it should be`)
 
 /** Gives errors about a file's contents the file's name; whatever is wrong there is `ERR_FORMAT`, except a lack of memory. */
-export function formatChecked<T>(path: string, read: () => T): T {
+export async function formatChecked<T>(path: string, read: () => T | Promise<T>): Promise<T> {
   try {
-    return read()
+    return await read()
   } catch (error) {
-    if (error instanceof SeqloomError && error.code !== 'ERR_MEMORY' && error.code !== 'ERR_NATIVE') {
-      throw new SeqloomError('ERR_FORMAT', `'${path}': ${error.message}`, { cause: error })
-    }
-    throw error
+    if (error instanceof SeqloomError && (error.code === 'ERR_MEMORY' || error.code === 'ERR_NATIVE')) throw error
+    throw new SeqloomError('ERR_FORMAT', `'${path}': ${(error as Error).message}`, { cause: error })
   }
 }

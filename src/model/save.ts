@@ -1,87 +1,107 @@
+import { runSliced, stageAll } from '../data/index.js'
 import type { NumericArray } from '../data/tensor.js'
-import { callNative } from '../errors.js'
-import { type NamedTensor, native } from '../native/index.js'
+import { fromNative, SeqloomError } from '../errors.js'
+import { native } from '../native/index.js'
+import { checkOptions, flag } from '../options.js'
+import { pathOf } from '../path.js'
 import { packArchive } from './archive.js'
-import { entryOf, hashName, type NewFile, writeFolder } from './folder.js'
+import { type Contents, wordsFor } from './contents.js'
+import { descriptionText, format, type NewFile, newFile } from './folder.js'
 import type { Model } from './model.js'
-
-/** The format of model folders. */
-export const format = 'seqloom'
-
-/** The version of the format; older ones stay readable. */
-export const formatVersion = 1
+import { type Packed, writeFolder } from './writeFolder.js'
 
 /** What a folder is made of: a model and, from tasks, further files and facts. */
 export interface FolderContents {
   readonly model: Model
   /** Further files by name, such as `tokenizer.json`. */
   readonly assets?: Readonly<Record<string, string | Uint8Array>>
-  /** Anything that is JSON. */
+  /** Anything that is JSON; `task` says whose model it is. */
   readonly metadata?: Readonly<Record<string, unknown>>
   /** Whether to leave the optimizer's state out, where it is of another step than the weights; default false. */
   readonly withoutOptimizerState?: boolean
+  /** Whether the training was interrupted, or goes on; default false. */
+  readonly unfinished?: boolean
 }
 
-/** Saves a model with further files and facts to a folder. Errors: `ERR_IO`. */
-export async function saveFolder(folder: string, contents: FolderContents): Promise<void> {
-  const { files, description } = await encode(contents)
-  await writeFolder(folder, files, description)
+/** How a task is saved. */
+export interface SaveOptions {
+  /**
+   * Whether to replace whatever model of this library the folder holds. Default false: only one of the same task, and one whose training was interrupted
+   * only where the other's was, too. Files that are not this library's are never replaced.
+   */
+  readonly overwrite?: boolean
+}
+
+/** Saves a model with further files and facts to a folder. Errors: `ERR_IO`; `ERR_OPTION`. */
+export async function saveFolder(
+  folder: string | URL,
+  contents: FolderContents,
+  options: SaveOptions = {},
+): Promise<void> {
+  checkOptions('save', options, { accepted: { overwrite: flag } })
+  const path = pathOf('save: the folder', folder)
+  await writeFolder(path, pack(contents), (before, made) => {
+    if (!options.overwrite) checkReplaceable(path, before, made)
+  })
 }
 
 /** The files that {@link saveFolder} would write, as one array of bytes. */
 export async function saveBytes(contents: FolderContents): Promise<Uint8Array> {
-  const { files, description } = await encode(contents)
-  return await packArchive(files, description)
+  const { files, description } = await pack(contents)
+  return await packArchive(files, descriptionText(description))
 }
 
-/** The files of a model, and the description that lists them. */
-async function encode({
-  model,
-  assets = {},
-  metadata,
-  withoutOptimizerState = false,
-}: FolderContents): Promise<{ readonly files: NewFile[]; readonly description: string }> {
-  const { names, weights, training } = await model.snapshot()
+/** `ERR_IO` where one thing does not take another's place without being asked to. */
+export function checkReplaceable(folder: string, before: Contents, made: Contents): void {
+  if (before.kind === made.kind && (before.unfinished || !made.unfinished)) return
+  throw new SeqloomError(
+    'ERR_IO',
+    `'${folder}' holds ${wordsFor(before)}, which ${wordsFor(made)} does not replace unless asked to (overwrite: true, --force on the command line); choose another folder`,
+  )
+}
+
+async function pack(contents: FolderContents): Promise<Packed> {
+  const { model, assets = {}, metadata, withoutOptimizerState = false, unfinished = false } = contents
+  const { weights, training } = await model.snapshot(!withoutOptimizerState)
   const files: NewFile[] = []
-  const add = (name: string, data: Uint8Array): string => {
-    const file = { name, data }
+  const add = async (name: string, data: Uint8Array): Promise<string> => {
+    const file = await newFile(name, data)
     files.push(file)
-    return hashName(file)
+    return file.name
   }
-  const tensors = weights.map((weight, index) => ({ name: names[index] as string, ...weight }))
+  const saved: Record<string, string> = {}
   const description = {
-    format,
-    formatVersion,
     model: model.toJSON(),
-    weights: add('weights.safetensors', encodeTensors(tensors)),
+    weights: await add('weights.safetensors', weights),
     ...(training && {
       training: {
         options: training.options,
         ...(training.trained && { trained: training.trained }),
         learningRate: training.learningRate,
-        ...(!withoutOptimizerState && {
-          state: add('training-state.safetensors', encodeTensors(training.state)),
-        }),
+        ...(training.state && { state: await add('training-state.safetensors', training.state) }),
       },
     }),
-    assets: Object.fromEntries(
-      Object.entries(assets).map(([name, data]) => [
-        name,
-        add(name, typeof data === 'string' ? Buffer.from(data) : data),
-      ]),
-    ),
+    assets: saved,
     ...(metadata && { metadata }),
-    files: Object.fromEntries(files.map((file) => [hashName(file), entryOf(file.data)])),
+    ...(unfinished && { unfinished }),
   }
-  return { files, description: `${JSON.stringify(description, undefined, 2)}\n` }
+  for (const [name, data] of Object.entries(assets)) {
+    saved[name] = await add(name, typeof data === 'string' ? Buffer.from(data) : data)
+  }
+  const listed = files.map(({ name, sha256, bytes }) => [name, { sha256, bytes }])
+  return { files, description: { ...description, files: Object.fromEntries(listed) } }
 }
 
-/** Tensors as the bytes of a safetensors file; those without a shape have one dimension. */
-export function encodeTensors(
-  tensors: readonly { readonly name: string; readonly data: NumericArray; readonly shape?: readonly number[] }[],
-): Uint8Array {
-  const floats = tensors.map(({ name, data, shape = [data.length] }): NamedTensor => {
-    return { name, dtype: 'F32', shape: [...shape], data: data as Float32Array }
+/** Tensors as the bytes of a safetensors file, made on another thread. */
+export async function encodeTensors(
+  tensors: readonly { readonly name: string; readonly data: NumericArray; readonly shape: readonly number[] }[],
+): Promise<Uint8Array> {
+  const staged = []
+  for (const { name, data, shape } of tensors) {
+    const copy = await runSliced(stageAll(data as Float32Array))
+    staged.push({ name, dtype: 'F32' as const, shape: [...shape], data: copy })
+  }
+  return await native.encodeSafetensors(staged, { format }).catch((error: unknown) => {
+    throw fromNative(error)
   })
-  return callNative(() => native.encodeSafetensors(floats, { format }))
 }

@@ -9,6 +9,19 @@ export declare class CancelFlag {
   cancel(): void
 }
 
+/** A lock on a file. */
+export declare class FileLock {
+  /**
+   * Locks a file, which is made where it is missing; `null` while somebody else holds the lock. Where the file system knows no
+   * locks, everybody gets one.
+   *
+   * Errors: `ERR_IO` if the file cannot be opened.
+   */
+  static attempt(path: string): FileLock | null
+  /** Lets others have the lock. */
+  release(): void
+}
+
 /** A sequence that a model goes on with. It works only while a call of `next` waits for it. */
 export declare class NativeGenerator {
   /**
@@ -191,6 +204,30 @@ export declare class NativeModel {
   /** Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is `ERR_STATE`. */
   free(): void
   /**
+   * The weights as the bytes of a safetensors file.
+   *
+   * Errors: `ERR_STATE`, `ERR_MEMORY`.
+   */
+  weightsFile(metadata?: Record<string, string>): Promise<Buffer>
+  /**
+   * What `optimizerState` gives, as the bytes of a safetensors file.
+   *
+   * Errors: `ERR_STATE`, also before `compile`; `ERR_MEMORY`.
+   */
+  stateFile(metadata?: Record<string, string>): Promise<Buffer>
+  /**
+   * Replaces all weights by those of a safetensors file, or none.
+   *
+   * Errors: `ERR_FORMAT` if they are not the model's, `ERR_DATA` for values that are not finite, `ERR_STATE`, `ERR_MEMORY`.
+   */
+  readWeights(bytes: Uint8Array | StagedArray): Promise<undefined>
+  /**
+   * Puts the optimizer's state of a safetensors file back, all of it or none.
+   *
+   * Errors: `ERR_FORMAT` if it is not the state of this optimizer, `ERR_STATE`, also before `compile`; `ERR_MEMORY`.
+   */
+  readState(bytes: Uint8Array | StagedArray): Promise<undefined>
+  /**
    * Searches for the most probable sequence of tokens for each row of the constants; input `step` is the decoder's.
    *
    * Errors: `ERR_UNSUPPORTED` for models that cannot stream or have no such outputs; `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`;
@@ -305,13 +342,13 @@ export declare class StagedArray {
    *
    * Errors: `ERR_MEMORY`.
    */
-  constructor(dtype: 'float32' | 'int32', length: number)
+  constructor(dtype: 'float32' | 'int32' | 'uint8', length: number)
   /**
    * Copies the next elements.
    *
    * Errors: `ERR_SHAPE` for more than there is room for, `ERR_STATE` after the data were handed over.
    */
-  append(piece: Float32Array | Int32Array): void
+  append(piece: Float32Array | Int32Array | Uint8Array): void
 }
 
 /** Version of the addon, equal to that of the npm package; never fails. */
@@ -352,12 +389,12 @@ export interface DecodedSafetensors {
 }
 
 /**
- * Reads a safetensors file.
+ * Reads the bytes of a safetensors file, which may be staged.
  *
  * Errors: `ERR_FORMAT` for bytes that are not a complete, consistent file; `ERR_UNSUPPORTED` for a dtype other than
- * F32 and I32.
+ * F32 and I32; `ERR_MEMORY`.
  */
-export declare function decodeSafetensors(bytes: Uint8Array): DecodedSafetensors
+export declare function decodeSafetensors(bytes: Uint8Array | StagedArray): Promise<DecodedSafetensors>
 
 /** Ids of many texts, ragged. */
 export interface EncodedTexts {
@@ -368,11 +405,11 @@ export interface EncodedTexts {
 }
 
 /**
- * Writes tensors as a safetensors file.
+ * Makes the bytes of a safetensors file of tensors, whose elements may be staged.
  *
- * Errors: `ERR_SHAPE` if a shape does not fit its data, `ERR_DATA` if a dtype does not fit or two tensors share a name.
+ * Errors: `ERR_SHAPE` if a shape does not fit its data, `ERR_DATA` if a dtype does not fit or two tensors share a name, `ERR_MEMORY`.
  */
-export declare function encodeSafetensors(tensors: Array<NamedTensor>, metadata?: Record<string, string>): Buffer
+export declare function encodeSafetensors(tensors: Array<Omit<NamedTensor, 'data'> & { data: Float32Array | Int32Array | StagedArray }>, metadata?: Record<string, string>): Promise<Buffer>
 
 /** The tokens of one stretch of work. */
 export interface GeneratedTokens {

@@ -4,7 +4,7 @@ import { allocate } from '../data/elements.js'
 import { runSliced, type Sliced } from '../data/slices.js'
 import { sizeOf, type TensorLike } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
-import type { Functional } from '../model/index.js'
+import type { Functional, SaveOptions } from '../model/index.js'
 import { type AttentionMap, attentionMap } from './attentionMaps.js'
 import { attentionPicture } from './attentionPicture.js'
 import { captionerModel } from './captionerModel.js'
@@ -77,7 +77,7 @@ export class Captioner implements Disposable {
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string): Promise<Captioner> {
+  static async load(directory: string | URL): Promise<Captioner> {
     const captioner = new Captioner()
     const { parts, settings } = await readCaptioner(directory)
     captioner.#settings = settings
@@ -191,9 +191,9 @@ export class Captioner implements Disposable {
     return await attentionPicture(values, shape, grid, attention)
   }
 
-  /** Saves the model and the vocabulary in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
-  async save(directory: string): Promise<void> {
-    await this.#served.use('Captioner.save', (parts) => saveCaptioner(directory, parts, this.#settings))
+  /** Saves the model and the vocabulary in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    await this.#served.use('Captioner.save', (parts) => saveCaptioner(directory, parts, this.#settings, options))
   }
 
   /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */

@@ -2,6 +2,7 @@ import { learningRate, type Schedule } from '../optimizers/schedules.js'
 import { abortSignal, checkOptions, custom, filePath, flag, given, integer, number, oneOf, seed } from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { type LabelWeights, labelWeights } from './classWeights.js'
+import type { BackupSettings } from './keepBest.js'
 import type { LabelledText } from './rows.js'
 
 /** How a text classifier is built. */
@@ -102,7 +103,7 @@ export interface ClassifierEpoch {
 }
 
 /** How a classifier is trained. */
-export interface TrainClassifierOptions<Row = LabelledText> {
+export interface TrainClassifierOptions<Row = LabelledText> extends BackupSettings {
   /** Default 8, or as many as 400 training steps need. */
   readonly epochs?: number
   /** How many rows a training step takes; default 32. */
@@ -123,11 +124,6 @@ export interface TrainClassifierOptions<Row = LabelledText> {
    * in the end; default true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning.
    */
   readonly restoreBest?: boolean
-  /**
-   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
-   * in the end.
-   */
-  readonly backupDir?: string
   /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
   readonly signal?: AbortSignal
   /** Called as batches end; quick batches may be reported together. */
@@ -164,6 +160,7 @@ export function trainingSettings<Row>(
       classWeight: labelWeights,
       restoreBest: flag,
       backupDir: filePath,
+      resume: flag,
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

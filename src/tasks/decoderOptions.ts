@@ -4,10 +4,11 @@ import { learningRate, type Schedule } from '../optimizers/schedules.js'
 import { abortSignal, type Check, checkOptions, custom, filePath, flag, given, integer, number } from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { callback } from './classifierOptions.js'
+import type { BackupSettings } from './keepBest.js'
 import type { TaskListeners } from './taskReports.js'
 
-/** How a task that writes is trained on rows with their texts. */
-export interface TrainDecoderOptions<Row> extends TaskListeners {
+/** How a task that writes is trained on rows with their texts. Backups do not go with scheduled sampling. */
+export interface TrainDecoderOptions<Row> extends TaskListeners, BackupSettings {
   /** Default 8, or as many as 400 training steps need. */
   readonly epochs?: number
   /** How many rows a training step takes; rows of similar lengths go together. Default 64. */
@@ -32,11 +33,6 @@ export interface TrainDecoderOptions<Row> extends TaskListeners {
    * where the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning.
    */
   readonly restoreBest?: boolean
-  /**
-   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
-   * in the end. It does not go with scheduled sampling.
-   */
-  readonly backupDir?: string
   /** Stops training: `train` rejects with an AbortError, and the task has the best weights so far. */
   readonly signal?: AbortSignal
   /** Further callbacks of `fit`, such as one that changes a learning rate that was given as a number. */
@@ -69,6 +65,7 @@ export function decoderTraining<Row>(
       validationData: custom(`an array of ${row}`, Array.isArray),
       restoreBest: flag,
       backupDir: filePath,
+      resume: flag,
       signal: abortSignal,
       callbacks: custom('a callback or an array of them', () => true),
       onProgress: callback,

@@ -2,7 +2,7 @@ import type { History } from '../callbacks/callback.js'
 import { runSliced, type Sliced } from '../data/slices.js'
 import type { Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
-import type { Prediction, Sequential, Session } from '../model/index.js'
+import type { Prediction, SaveOptions, Sequential, Session } from '../model/index.js'
 import { abortSignal, checkOptions } from '../options.js'
 import { fitTask, throwIfAborted } from './fitTask.js'
 import { ForecastErrors, type ForecastMeasures } from './forecastErrors.js'
@@ -47,7 +47,7 @@ export class Forecaster<const Name extends string = 'value'> {
   }
 
   /** Loads what {@link save} wrote, with the last 2,048 steps that it had read or more. Rejects with `ERR_IO` or `ERR_FORMAT`. */
-  static async load<Name extends string = string>(directory: string): Promise<Forecaster<Name>> {
+  static async load<Name extends string = string>(directory: string | URL): Promise<Forecaster<Name>> {
     const forecaster = new Forecaster<Name>()
     forecaster.#parts = await readForecaster(directory)
     forecaster.#settings = forecaster.#parts.settings
@@ -170,9 +170,9 @@ export class Forecaster<const Name extends string = 'value'> {
     }
   }
 
-  /** Saves the model, its scaling and the last steps that were read in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
-  async save(directory: string): Promise<void> {
-    await saveForecaster(directory, this.#existing())
+  /** Saves the model, its scaling and the last steps that were read in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    await saveForecaster(directory, this.#existing(), options)
   }
 
   *#measure(session: Session, rows: readonly number[][]): Sliced<Readonly<Record<Name, ForecastMeasures>>[]> {

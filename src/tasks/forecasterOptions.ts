@@ -1,6 +1,7 @@
 import { learningRate, type Schedule } from '../optimizers/schedules.js'
 import { abortSignal, checkOptions, custom, filePath, flag, given, integer, number, oneOf, seed } from '../options.js'
 import { callback } from './classifierOptions.js'
+import type { BackupSettings } from './keepBest.js'
 import type { TaskListeners } from './taskReports.js'
 
 /** How a forecaster is built. */
@@ -71,7 +72,7 @@ export function forecasterSettings(options: ForecasterOptions): ForecasterSettin
 }
 
 /** How a forecaster is trained. */
-export interface TrainForecasterOptions extends TaskListeners {
+export interface TrainForecasterOptions extends TaskListeners, BackupSettings {
   /** Default 40. */
   readonly epochs?: number
   /** How many windows a training step takes; default 32. */
@@ -82,11 +83,6 @@ export interface TrainForecasterOptions extends TaskListeners {
   readonly validationSplit?: number
   /** Whether the weights of the epoch with the lowest validation loss (without validation, training loss) are put back in the end; default true. */
   readonly restoreBest?: boolean
-  /**
-   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
-   * in the end.
-   */
-  readonly backupDir?: string
   /** Stops training: `train` rejects with an AbortError, and the forecaster has the best weights so far. */
   readonly signal?: AbortSignal
 }
@@ -109,6 +105,7 @@ export function forecasterTraining(options: TrainForecasterOptions) {
       validationSplit: number(0, 1),
       restoreBest: flag,
       backupDir: filePath,
+      resume: flag,
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

@@ -3,6 +3,7 @@ import { learningRate, type Schedule } from '../optimizers/schedules.js'
 import { abortSignal, checkOptions, custom, filePath, flag, given, integer, number, oneOf, seed } from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { callback } from './classifierOptions.js'
+import type { BackupSettings } from './keepBest.js'
 
 /** What a text is cut into. */
 export type TokenUnit = 'character' | 'word' | 'subword'
@@ -95,7 +96,7 @@ export interface GeneratorEpoch {
 }
 
 /** How a text generator is trained. */
-export interface TrainGeneratorOptions {
+export interface TrainGeneratorOptions extends BackupSettings {
   /** Default 10, or as many as 400 training steps need. */
   readonly epochs?: number
   /** How many parts of the text are read side by side; default 64, or as many as a short text has. */
@@ -117,11 +118,6 @@ export interface TrainGeneratorOptions {
    * the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning.
    */
   readonly restoreBest?: boolean
-  /**
-   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
-   * in the end.
-   */
-  readonly backupDir?: string
   /** Stops training: `train` rejects with an AbortError, and the generator has the best weights so far. */
   readonly signal?: AbortSignal
   /** Called as batches end; quick batches may be reported together. */
@@ -147,6 +143,7 @@ export function generatorTraining(options: TrainGeneratorOptions): GeneratorTrai
       validationSplit: number(0, 1),
       restoreBest: flag,
       backupDir: filePath,
+      resume: flag,
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

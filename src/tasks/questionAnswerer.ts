@@ -2,7 +2,7 @@ import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import type { Tensor } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
-import { loadFolder, type Model, saveFolder } from '../model/index.js'
+import { loadFolder, type Model, type SaveOptions, saveFolder } from '../model/index.js'
 import { checkOptions, given, integer, isRecord, number, seed } from '../options.js'
 import { readAsset } from './assets.js'
 import {
@@ -95,18 +95,18 @@ export class QuestionAnswerer implements Disposable {
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string): Promise<QuestionAnswerer> {
-    const { model, assets, metadata } = await loadFolder(directory)
-    const saved = readAsset(directory, 'question answerer', assets, readerFile)
+  static async load(directory: string | URL): Promise<QuestionAnswerer> {
+    const { folder, model, assets, metadata, unfinished } = await loadFolder(directory, 'answering')
+    const saved = readAsset(folder, 'question answerer', assets, readerFile)
     const { vocabulary, extras } = isRecord(saved) ? saved : {}
     const reader = new StoryReader(Vocabulary.parse(vocabulary), Vocabulary.parse(extras).tokens)
     const { inputs, outputs } = model.topology()
     if (inputs.length !== 2 || outputs[0]?.shape.length !== 2) {
-      throw new SeqloomError('ERR_FORMAT', `${directory} is no question answerer: its model is not of that form`)
+      throw new SeqloomError('ERR_FORMAT', `${folder} is no question answerer: its model is not of that form`)
     }
     const answerer = new QuestionAnswerer()
-    answerer.#settings = readSettings(directory, metadata.settings, answererSettings)
-    answerer.#served.load({ model: model as Model as Model<Tensor>, reader })
+    answerer.#settings = readSettings(folder, metadata.settings, answererSettings)
+    answerer.#served.load({ model: model as Model as Model<Tensor>, reader, unfinished })
     return answerer
   }
 
@@ -170,16 +170,19 @@ export class QuestionAnswerer implements Disposable {
     })
   }
 
-  /** Saves model and vocabulary in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
-  async save(directory: string): Promise<void> {
-    await this.#served.use('QuestionAnswerer.save', async ({ model, reader, restored = false }) => {
+  /** Saves model and vocabulary in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    await this.#served.use('QuestionAnswerer.save', async (parts) => {
+      const { model, reader, restored = false, unfinished = false } = parts
       const saved = JSON.stringify({ vocabulary: reader.vocabulary.tokens, extras: reader.extras })
-      await saveFolder(directory, {
+      const contents = {
         model: model as Model as never,
         assets: { [readerFile]: saved },
         metadata: { task: 'answering', settings: savedSettings(this.#settings) },
         withoutOptimizerState: restored,
-      })
+        unfinished,
+      }
+      await saveFolder(directory, contents, options)
     })
   }
 

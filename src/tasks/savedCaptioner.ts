@@ -1,3 +1,4 @@
+import type { SaveOptions } from '../model/index.js'
 import { type CaptionerSettings, captionerSettings } from './captionerOptions.js'
 import type { Kind } from './captionRows.js'
 import type { DecoderParts } from './decoder.js'
@@ -16,17 +17,23 @@ export interface CaptionerParts extends DecoderParts {
 }
 
 /** Saves a captioner as a model folder with its vocabulary. Rejects with `ERR_IO`. */
-export async function saveCaptioner(folder: string, parts: CaptionerParts, settings: CaptionerSettings): Promise<void> {
+export async function saveCaptioner(
+  folder: string | URL,
+  parts: CaptionerParts,
+  settings: CaptionerSettings,
+  options?: SaveOptions,
+): Promise<void> {
   const { kind, shape, grid } = parts
   const patches = grid && { patchSize: grid.size, patchStride: grid.stride }
-  await saveDecoder(folder, parts, { task: 'captioning', settings, metadata: { [kind]: shape, ...patches } })
+  const metadata = { [kind]: shape, ...patches }
+  await saveDecoder(folder, parts, { task: 'captioning', settings, metadata }, options)
 }
 
 /** Loads what {@link saveCaptioner} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no captioner or contradicts itself. */
 export async function readCaptioner(
-  folder: string,
+  directory: string | URL,
 ): Promise<{ readonly parts: CaptionerParts; readonly settings: CaptionerSettings }> {
-  const { parts, metadata, no } = await readDecoder(folder, 'captioner')
+  const { parts, folder, metadata, no } = await readDecoder(directory, 'captioning')
   const { image, annotations, patchSize, patchStride } = metadata
   const kind: Kind = image === undefined ? 'annotations' : 'image'
   const shape = image ?? annotations

@@ -1,5 +1,5 @@
 import { SeqloomError } from '../errors.js'
-import { loadFolder, Sequential, saveFolder } from '../model/index.js'
+import { loadFolder, type SaveOptions, Sequential, saveFolder } from '../model/index.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { type ClassifierSettings, classifierSettings } from './classifierOptions.js'
 import type { Trainee } from './keepBest.js'
@@ -18,21 +18,22 @@ const labelsFile = 'labels.json'
 
 /** Saves a classifier as a model folder with tokenizer and labels. Rejects with `ERR_IO`. */
 export async function saveClassifier(
-  folder: string,
+  folder: string | URL,
   parts: ClassifierParts,
   settings: ClassifierSettings,
+  options?: SaveOptions,
 ): Promise<void> {
-  const { model, tokenizer, labels, restored = false } = parts
+  const { model, tokenizer, labels, restored = false, unfinished = false } = parts
   const assets = { [tokenizerFile]: String(tokenizer), [labelsFile]: JSON.stringify(labels, undefined, 2) }
   const metadata = { task: 'classification', settings: savedSettings(settings) }
-  await saveFolder(folder, { model, assets, metadata, withoutOptimizerState: restored })
+  await saveFolder(folder, { model, assets, metadata, withoutOptimizerState: restored, unfinished }, options)
 }
 
 /** Loads what {@link saveClassifier} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no classifier or contradicts itself. */
 export async function readClassifier(
-  folder: string,
+  directory: string | URL,
 ): Promise<{ readonly parts: ClassifierParts; readonly settings: ClassifierSettings }> {
-  const { model, assets, metadata } = await loadFolder(folder)
+  const { folder, model, assets, metadata, unfinished } = await loadFolder(directory, 'classification')
   const read = (name: string) => {
     const data = assets[name]
     if (data === undefined) {
@@ -50,5 +51,5 @@ export async function readClassifier(
     )
   }
   const settings = readSettings(folder, metadata.settings, classifierSettings)
-  return { parts: { model, tokenizer, labels }, settings }
+  return { parts: { model, tokenizer, labels, unfinished }, settings }
 }

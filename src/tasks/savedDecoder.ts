@@ -1,5 +1,6 @@
 import { SeqloomError } from '../errors.js'
-import { Functional, loadFolder, saveFolder } from '../model/index.js'
+import { type Kind, nounFor } from '../model/contents.js'
+import { Functional, loadFolder, type SaveOptions, saveFolder } from '../model/index.js'
 import { type DecoderParts, outputs, tokenCount } from './decoder.js'
 import { savedSettings } from './savedSettings.js'
 import { type Units, unitsFrom } from './units.js'
@@ -9,7 +10,7 @@ const targetFile = 'target.json'
 /** What a task saves besides. */
 export interface Besides {
   /** What the task is called in the metadata. */
-  readonly task: string
+  readonly task: Kind
   readonly settings: object
   /** Further vocabularies, by the names of their files. */
   readonly vocabularies?: Readonly<Record<string, Units>>
@@ -17,20 +18,29 @@ export interface Besides {
 }
 
 /** Saves a decoder as a model folder with its vocabularies. Rejects with `ERR_IO`. */
-export async function saveDecoder(folder: string, parts: DecoderParts, besides: Besides): Promise<void> {
-  const { model, target, maxLength, longestTarget, restored = false } = parts
+export async function saveDecoder(
+  folder: string | URL,
+  parts: DecoderParts,
+  besides: Besides,
+  options?: SaveOptions,
+): Promise<void> {
+  const { model, target, maxLength, longestTarget, restored = false, unfinished = false } = parts
   const { task, settings, vocabularies, metadata } = besides
   const files = Object.entries({ ...vocabularies, [targetFile]: target })
-  await saveFolder(folder, {
+  const contents = {
     model: model as Parameters<typeof saveFolder>[1]['model'],
     assets: Object.fromEntries(files.map(([name, units]) => [name, JSON.stringify(units)])),
     metadata: { task, maxLength, longestTarget, ...metadata, settings: savedSettings(settings) },
     withoutOptimizerState: restored,
-  })
+    unfinished,
+  }
+  await saveFolder(folder, contents, options)
 }
 
 /** What {@link saveDecoder} wrote. */
 export interface SavedDecoder {
+  /** The path of the folder. */
+  readonly folder: string
   readonly parts: DecoderParts
   readonly metadata: Readonly<Record<string, unknown>>
   /** The vocabulary of a file; `ERR_FORMAT` if there is none. */
@@ -39,10 +49,10 @@ export interface SavedDecoder {
   no(why: string): SeqloomError
 }
 
-/** Loads what {@link saveDecoder} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no `kind` or contradicts itself. */
-export async function readDecoder(folder: string, kind: string): Promise<SavedDecoder> {
-  const { model, assets, metadata } = await loadFolder(folder)
-  const no = (why: string) => new SeqloomError('ERR_FORMAT', `${folder} is no ${kind}: ${why}`)
+/** Loads what {@link saveDecoder} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is none of the task or contradicts itself. */
+export async function readDecoder(directory: string | URL, task: Kind): Promise<SavedDecoder> {
+  const { folder, model, assets, metadata, unfinished } = await loadFolder(directory, task)
+  const no = (why: string) => new SeqloomError('ERR_FORMAT', `${folder} is no ${nounFor(task)}: ${why}`)
   const vocabulary = (file: string): Units => {
     const data = assets[file]
     if (data === undefined) throw no(`its model.json names no ${file}`)
@@ -56,5 +66,5 @@ export async function readDecoder(folder: string, kind: string): Promise<SavedDe
   if (!(model instanceof Functional) || words !== tokenCount(target)) {
     throw no(`its model does not write the ${target.size} tokens of ${targetFile}`)
   }
-  return { parts: { model, target, maxLength, longestTarget }, metadata, vocabulary, no }
+  return { parts: { model, target, maxLength, longestTarget, unfinished }, folder, metadata, vocabulary, no }
 }

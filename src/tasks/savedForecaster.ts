@@ -1,5 +1,5 @@
 import { SeqloomError } from '../errors.js'
-import { loadFolder, Sequential, saveFolder } from '../model/index.js'
+import { loadFolder, type SaveOptions, Sequential, saveFolder } from '../model/index.js'
 import { isRecord } from '../options.js'
 import { readAsset } from './assets.js'
 import { quantileCount } from './forecasterModel.js'
@@ -15,22 +15,29 @@ export interface ForecasterParts {
   history: number[][]
   /** Whether the model got the weights of an earlier step back; default false. */
   restored?: boolean
+  /** Whether the training was interrupted; default false. */
+  unfinished?: boolean
 }
 
-/** The file by which a forecaster's folder is known. */
-export const forecasterFile = 'forecaster.json'
+const forecasterFile = 'forecaster.json'
 
 /** Saves a forecaster as a model folder with its settings, scaling and history. Rejects with `ERR_IO`. */
-export async function saveForecaster(folder: string, parts: ForecasterParts): Promise<void> {
-  const { model, settings, scaling, history, restored = false } = parts
+export async function saveForecaster(
+  folder: string | URL,
+  parts: ForecasterParts,
+  options?: SaveOptions,
+): Promise<void> {
+  const { model, settings, scaling, history, restored = false, unfinished = false } = parts
   const { means, deviations } = scaling
   const saved = JSON.stringify({ settings, scaling: { means, deviations }, history })
-  await saveFolder(folder, { model, assets: { [forecasterFile]: saved }, withoutOptimizerState: restored })
+  const assets = { [forecasterFile]: saved }
+  const metadata = { task: 'forecasting' }
+  await saveFolder(folder, { model, assets, metadata, withoutOptimizerState: restored, unfinished }, options)
 }
 
 /** Loads what {@link saveForecaster} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no forecaster. */
-export async function readForecaster(folder: string): Promise<ForecasterParts> {
-  const { model, assets } = await loadFolder(folder)
+export async function readForecaster(directory: string | URL): Promise<ForecasterParts> {
+  const { folder, model, assets, unfinished } = await loadFolder(directory, 'forecasting')
   const saved = readAsset(folder, 'forecaster', assets, forecasterFile)
   const damaged = (why: string) => new SeqloomError('ERR_FORMAT', `${folder}: ${forecasterFile}: ${why}`)
   if (!isRecord(saved)) throw damaged('expected an object')
@@ -54,7 +61,7 @@ export async function readForecaster(folder: string): Promise<ForecasterParts> {
     ) {
       throw damaged(`a forecaster of these settings has a history and a model with ${outputs} outputs`)
     }
-    return { model, settings, scaling: new Scaling(transform, means, deviations), history }
+    return { model, settings, scaling: new Scaling(transform, means, deviations), history, unfinished }
   } catch (error) {
     if (error instanceof SeqloomError && error.code !== 'ERR_FORMAT') throw damaged(error.message)
     throw error

@@ -1,3 +1,4 @@
+import type { SaveOptions } from '../model/index.js'
 import type { DecoderParts } from './decoder.js'
 import { readDecoder, saveDecoder } from './savedDecoder.js'
 import { readSettings } from './savedSettings.js'
@@ -13,18 +14,20 @@ const sourceFile = 'source.json'
 
 /** Saves a translator as a model folder with both vocabularies. Rejects with `ERR_IO`. */
 export async function saveTranslator(
-  folder: string,
+  folder: string | URL,
   parts: TranslatorParts,
   settings: TranslatorSettings,
+  options?: SaveOptions,
 ): Promise<void> {
-  await saveDecoder(folder, parts, { task: 'translation', settings, vocabularies: { [sourceFile]: parts.source } })
+  const vocabularies = { [sourceFile]: parts.source }
+  await saveDecoder(folder, parts, { task: 'translation', settings, vocabularies }, options)
 }
 
 /** Loads what {@link saveTranslator} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no translator or contradicts itself. */
 export async function readTranslator(
-  folder: string,
+  directory: string | URL,
 ): Promise<{ readonly parts: TranslatorParts; readonly settings: TranslatorSettings }> {
-  const { parts, metadata, vocabulary } = await readDecoder(folder, 'translator')
+  const { parts, folder, metadata, vocabulary } = await readDecoder(directory, 'translation')
   const settings = readSettings(folder, metadata.settings, translatorSettings)
   return { parts: { ...parts, source: vocabulary(sourceFile) }, settings }
 }

@@ -1,7 +1,7 @@
 import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import { describe, SeqloomError } from '../errors.js'
-import { loadFolder, Sequential, saveFolder } from '../model/index.js'
+import { loadFolder, type SaveOptions, Sequential, saveFolder } from '../model/index.js'
 import { checkOptions, flag, given, integer, isRecord, number, oneOf, seed } from '../options.js'
 import { readAsset } from './assets.js'
 import { labellingModel } from './classifierModel.js'
@@ -102,18 +102,18 @@ export class SequenceTagger implements Disposable {
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string): Promise<SequenceTagger> {
-    const { model, assets, metadata } = await loadFolder(directory)
-    const read = (name: string) => readAsset(directory, 'sequence tagger', assets, name)
+  static async load(directory: string | URL): Promise<SequenceTagger> {
+    const { folder, model, assets, metadata, unfinished } = await loadFolder(directory, 'tagging')
+    const read = (name: string) => readAsset(folder, 'sequence tagger', assets, name)
     const vocabulary = Vocabulary.parse(read(vocabularyFile))
     const labels = Labels.parse(JSON.stringify(read(tagsFile)))
     const outputs = model instanceof Sequential ? model.topology().outputs[0]?.shape : undefined
     if (!(model instanceof Sequential) || outputs?.length !== 3 || outputs[2] !== labels.names.length) {
-      throw new SeqloomError('ERR_FORMAT', `${directory} is no sequence tagger of ${labels.names.length} tags`)
+      throw new SeqloomError('ERR_FORMAT', `${folder} is no sequence tagger of ${labels.names.length} tags`)
     }
     const tagger = new SequenceTagger()
-    tagger.#settings = readSettings(directory, metadata.settings, taggerSettings)
-    tagger.#served.load({ model, vocabulary, labels })
+    tagger.#settings = readSettings(folder, metadata.settings, taggerSettings)
+    tagger.#served.load({ model, vocabulary, labels, unfinished })
     return tagger
   }
 
@@ -202,12 +202,14 @@ export class SequenceTagger implements Disposable {
     })
   }
 
-  /** Saves model, vocabulary and tags in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
-  async save(directory: string): Promise<void> {
-    await this.#served.use('SequenceTagger.save', async ({ model, vocabulary, labels, restored = false }) => {
+  /** Saves model, vocabulary and tags in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    await this.#served.use('SequenceTagger.save', async (parts) => {
+      const { model, vocabulary, labels, restored = false, unfinished = false } = parts
       const assets = { [vocabularyFile]: JSON.stringify(vocabulary.tokens), [tagsFile]: JSON.stringify(labels) }
       const metadata = { task: 'tagging', settings: savedSettings(this.#settings) }
-      await saveFolder(directory, { model, assets, metadata, withoutOptimizerState: restored })
+      const contents = { model, assets, metadata, withoutOptimizerState: restored, unfinished }
+      await saveFolder(directory, contents, options)
     })
   }
 

@@ -8,9 +8,12 @@ export function escaped(text: string): string {
 /** A length with one decimal. */
 export const round = (value: number): number => Math.round(value * 10) / 10
 
+/** By this a drawing of ours is known. */
+export const mark = '<desc>Drawn by Seqloom</desc>'
+
 /** An SVG of parts on white. */
 export function svg(width: number, height: number, font: number, parts: readonly string[]): string {
   const size = `viewBox="0 0 ${round(width)} ${round(height)}" width="${round(width)}" height="${round(height)}"`
   const head = `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif" font-size="${font}">`
-  return `${[head, '<rect width="100%" height="100%" fill="#fff"/>', ...parts, '</svg>'].join('\n')}\n`
+  return `${[head, mark, '<rect width="100%" height="100%" fill="#fff"/>', ...parts, '</svg>'].join('\n')}\n`
 }

@@ -1,6 +1,6 @@
 import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
-import type { Sequential } from '../model/index.js'
+import type { SaveOptions, Sequential } from '../model/index.js'
 import { wordTokenizer } from '../text/index.js'
 import { checkTexts, type Tokenizer } from '../text/tokenizer.js'
 import { classifierModel } from './classifierModel.js'
@@ -50,7 +50,7 @@ export class TextClassifier implements Disposable {
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string): Promise<TextClassifier> {
+  static async load(directory: string | URL): Promise<TextClassifier> {
     const classifier = new TextClassifier()
     const { parts, settings } = await readClassifier(directory)
     classifier.#settings = settings
@@ -125,9 +125,9 @@ export class TextClassifier implements Disposable {
     })
   }
 
-  /** Saves model, tokenizer and labels in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
-  async save(directory: string): Promise<void> {
-    await this.#served.use('TextClassifier.save', (parts) => saveClassifier(directory, parts, this.#settings))
+  /** Saves model, tokenizer and labels in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    await this.#served.use('TextClassifier.save', (parts) => saveClassifier(directory, parts, this.#settings, options))
   }
 
   /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */

@@ -2,7 +2,7 @@ import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import type { TensorLike } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
-import type { Sequential } from '../model/index.js'
+import type { SaveOptions, Sequential } from '../model/index.js'
 import { adam } from '../optimizers/index.js'
 import { cosineDecay } from '../optimizers/schedules.js'
 import { abortSignal, checkOptions } from '../options.js'
@@ -63,7 +63,7 @@ export class TextGenerator implements Disposable {
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string): Promise<TextGenerator> {
+  static async load(directory: string | URL): Promise<TextGenerator> {
     const generator = new TextGenerator()
     const { parts, settings } = await readGenerator(directory)
     generator.#settings = settings
@@ -145,9 +145,9 @@ export class TextGenerator implements Disposable {
     })
   }
 
-  /** Saves model and tokenizer in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
-  async save(directory: string): Promise<void> {
-    await this.#served.use('TextGenerator.save', (parts) => saveGenerator(directory, parts, this.#settings))
+  /** Saves model and tokenizer in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    await this.#served.use('TextGenerator.save', (parts) => saveGenerator(directory, parts, this.#settings, options))
   }
 
   /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */

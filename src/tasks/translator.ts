@@ -1,7 +1,7 @@
 import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import { describe, SeqloomError } from '../errors.js'
-import type { Functional } from '../model/index.js'
+import type { Functional, SaveOptions } from '../model/index.js'
 import {
   type DecoderData,
   framed,
@@ -68,7 +68,7 @@ export class Translator implements Disposable {
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string): Promise<Translator> {
+  static async load(directory: string | URL): Promise<Translator> {
     const translator = new Translator()
     const { parts, settings } = await readTranslator(directory)
     translator.#settings = settings
@@ -134,9 +134,9 @@ export class Translator implements Disposable {
     })
   }
 
-  /** Saves the model and both vocabularies in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
-  async save(directory: string): Promise<void> {
-    await this.#served.use('Translator.save', (parts) => saveTranslator(directory, parts, this.#settings))
+  /** Saves the model and both vocabularies in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    await this.#served.use('Translator.save', (parts) => saveTranslator(directory, parts, this.#settings, options))
   }
 
   /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
-import { SeqloomError } from '../errors.js'
+import { readNamed } from '../files.js'
+import { pathOf } from '../path.js'
 import { Tokenizer, type TokenizerOptions } from './tokenizer.js'
 
 export { type Bleu, bleu } from './bleu.js'
@@ -37,13 +37,8 @@ export function subwordTokenizer(texts: readonly string[], options: TokenizerOpt
 
 /** Reads any Hugging Face `tokenizer.json`. Rejects with `ERR_IO` if the file cannot be read, `ERR_FORMAT` if it is not such a file. */
 export async function loadTokenizer(path: string | URL): Promise<Tokenizer> {
-  let json: string
-  try {
-    json = await readFile(path, 'utf8')
-  } catch (error) {
-    throw new SeqloomError('ERR_IO', `cannot read ${path}: ${(error as Error).message}`, { cause: error })
-  }
-  return Tokenizer.parse(json, String(path))
+  const file = pathOf('text.loadTokenizer: the file', path)
+  return Tokenizer.parse((await readNamed(file)).toString('utf8'), file)
 }
 
 /** Reads the text of a Hugging Face `tokenizer.json`, or the object parsed from it; `ERR_FORMAT` if it is not such a file. */

@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
+import { cannot } from '../files.js'
 import { type NativeTokenizer, native } from '../native/index.js'
 import { checkOptions, flag, integer } from '../options.js'
+import { pathOf } from '../path.js'
 
 /** How a vocabulary is built. */
 export interface TokenizerOptions {
@@ -153,12 +155,10 @@ export class Tokenizer {
 
   /** Writes a Hugging Face `tokenizer.json`. Rejects with `ERR_IO`. */
   async save(path: string | URL): Promise<void> {
-    const json = this.toString()
-    try {
-      await writeFile(path, json)
-    } catch (error) {
-      throw new SeqloomError('ERR_IO', `cannot write ${path}: ${(error as Error).message}`, { cause: error })
-    }
+    const file = pathOf('Tokenizer.save: the file', path)
+    await writeFile(file, this.toString()).catch((cause: unknown) => {
+      throw cannot('write', file, cause)
+    })
   }
 }
 

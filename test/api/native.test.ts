@@ -126,15 +126,15 @@ describe('safetensors', () => {
     { name: 'b', dtype: 'I32' as const, shape: [], data: new Int32Array([7]) },
   ]
 
-  it('reads what it wrote', () => {
-    expect(native.decodeSafetensors(native.encodeSafetensors(tensors, { k: 'v' }))).toEqual({
+  it('reads what it wrote', async () => {
+    expect(await native.decodeSafetensors(await native.encodeSafetensors(tensors, { k: 'v' }))).toEqual({
       tensors,
       metadata: { k: 'v' },
     })
   })
 
   it('refuses every truncation and every altered header byte that makes it inconsistent', async () => {
-    const bytes = new Uint8Array(native.encodeSafetensors(tensors))
+    const bytes = new Uint8Array(await native.encodeSafetensors(tensors))
     for (let length = 0; length < bytes.length; length++) {
       expect(await codeOf(() => native.decodeSafetensors(bytes.slice(0, length)))).toBe('ERR_FORMAT')
     }

@@ -14,6 +14,7 @@ impl ErrorCode {
     pub(crate) const DATA: Self = Self("ERR_DATA");
     pub(crate) const STATE: Self = Self("ERR_STATE");
     pub(crate) const FORMAT: Self = Self("ERR_FORMAT");
+    pub(crate) const IO: Self = Self("ERR_IO");
     pub(crate) const MEMORY: Self = Self("ERR_MEMORY");
     pub(crate) const UNSUPPORTED: Self = Self("ERR_UNSUPPORTED");
     pub(crate) const NATIVE: Self = Self("ERR_NATIVE");

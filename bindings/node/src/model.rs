@@ -251,23 +251,8 @@ impl NativeModel {
     #[napi(catch_unwind, ts_args_type = "state: NamedState[]")]
     pub fn set_optimizer_state(&self, state: Unknown<'_>) -> Result<(), ErrorCode> {
         guard(|| {
-            let mut state = argument::list(&state, "state", read_state)?;
-            let step = state
-                .iter()
-                .position(|tensor| tensor.name == STEP)
-                .and_then(|at| number(&state.swap_remove(at).data))
-                .ok_or_else(|| {
-                    let message = format!("state: '{STEP}' is missing, or not four digits of base 65536");
-                    Failure::new(ErrorCode::FORMAT, message)
-                })?;
-            let number = |tensor: &StateTensor| tensor.name.strip_prefix(CARRIED)?.parse::<usize>().ok();
-            let mut carried: Vec<StateTensor> =
-                state.extract_if(.., |tensor| number(tensor).is_some()).collect();
-            carried.sort_by_key(number);
-            self.shared.now(move |trainer| {
-                trainer.restore_optimizer(step, &state)?;
-                Ok(trainer.set_carried_states(carried.into_iter().map(|tensor| tensor.data).collect())?)
-            })
+            let state = argument::list(&state, "state", read_state)?;
+            self.shared.now(move |trainer| put_state(trainer, state))
         })
     }
 
@@ -327,13 +312,30 @@ impl NativeModel {
     }
 }
 
+/// Puts back what [`NativeModel::optimizer_state`] gave.
+pub(crate) fn put_state(trainer: &mut Trainer, mut state: Vec<StateTensor>) -> Outcome<()> {
+    let step = state
+        .iter()
+        .position(|tensor| tensor.name == STEP)
+        .and_then(|at| number(&state.swap_remove(at).data))
+        .ok_or_else(|| {
+            let message = format!("state: '{STEP}' is missing, or not four digits of base 65536");
+            Failure::new(ErrorCode::FORMAT, message)
+        })?;
+    let number = |tensor: &StateTensor| tensor.name.strip_prefix(CARRIED)?.parse::<usize>().ok();
+    let mut carried: Vec<StateTensor> = state.extract_if(.., |tensor| number(tensor).is_some()).collect();
+    carried.sort_by_key(number);
+    trainer.restore_optimizer(step, &state)?;
+    Ok(trainer.set_carried_states(carried.into_iter().map(|tensor| tensor.data).collect())?)
+}
+
 /// The name of the number of steps among the optimizer's state; weights' states have a slash in theirs.
-const STEP: &str = "step";
+pub(crate) const STEP: &str = "step";
 
 /// What the names of carried states begin with; a number follows, as it never does in an optimizer's state.
-const CARRIED: &str = "carried/";
+pub(crate) const CARRIED: &str = "carried/";
 
-fn digits(step: u64) -> Vec<f32> {
+pub(crate) fn digits(step: u64) -> Vec<f32> {
     (0..4).map(|digit| f32::from((step >> (16 * digit)) as u16)).collect()
 }
 

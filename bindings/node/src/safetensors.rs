@@ -1,15 +1,16 @@
-//! Weights as safetensors bytes. The `safetensors` crate checks every offset and size of what it reads.
+//! Weights as safetensors bytes, made and read on other threads. The `safetensors` crate checks every offset and size of what it reads.
 
 use crate::argument;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::tensor::{self, product};
-use napi::bindgen_prelude::{BufferSlice, Either, Float32Array, Int32Array, Object, Unknown};
+use crate::{job, staged};
+use napi::bindgen_prelude::{Buffer, Either, Float32Array, Int32Array, Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
-use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
+use safetensors::tensor::{Metadata, TensorInfo};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use seqloom_graph::TensorData;
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// One tensor of a file.
 #[napi(object, object_from_js = false)]
@@ -35,35 +36,93 @@ pub struct DecodedSafetensors {
 }
 
 struct Entry {
+    name: String,
     shape: Vec<usize>,
     data: TensorData,
 }
 
-impl View for &Entry {
-    fn dtype(&self) -> Dtype {
-        match self.data {
-            TensorData::F32(_) => Dtype::F32,
-            TensorData::I32(_) => Dtype::I32,
+/// A tensor to be written.
+#[derive(Clone, Copy)]
+pub(crate) struct Written<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) shape: &'a [usize],
+    pub(crate) values: Values<'a>,
+}
+
+/// The elements of a tensor.
+#[derive(Clone, Copy)]
+pub(crate) enum Values<'a> {
+    F32(&'a [f32]),
+    I32(&'a [i32]),
+}
+
+impl Values<'_> {
+    fn dtype(self) -> Dtype {
+        match self {
+            Self::F32(_) => Dtype::F32,
+            Self::I32(_) => Dtype::I32,
         }
     }
 
-    fn shape(&self) -> &[usize] {
-        &self.shape
+    fn bytes(self) -> usize {
+        match self {
+            Self::F32(values) => size_of_val(values),
+            Self::I32(values) => size_of_val(values),
+        }
     }
 
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(match &self.data {
-            TensorData::F32(data) => data.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            TensorData::I32(data) => data.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        })
-    }
-
-    fn data_len(&self) -> usize {
-        self.data.len() * size_of::<f32>()
+    fn write(self, into: &mut Vec<u8>) {
+        match self {
+            Self::F32(values) => values.iter().for_each(|value| into.extend_from_slice(&value.to_le_bytes())),
+            Self::I32(values) => values.iter().for_each(|value| into.extend_from_slice(&value.to_le_bytes())),
+        }
     }
 }
 
-fn read_entry(value: &Unknown<'_>, what: &str) -> Outcome<(String, Entry)> {
+/// The bytes of a file with these tensors: their descriptions, sorted as the format's own library does, then their elements.
+pub(crate) fn file(
+    mut tensors: Vec<Written<'_>>,
+    metadata: Option<HashMap<String, String>>,
+) -> Outcome<Vec<u8>> {
+    let refused =
+        |error: String| Failure::new(ErrorCode::DATA, format!("The weights cannot be written: {error}"));
+    let mut names = HashSet::new();
+    if let Some(Written { name, .. }) = tensors.iter().find(|tensor| !names.insert(tensor.name)) {
+        return Err(Failure::new(ErrorCode::DATA, format!("tensors: two are named '{name}'")));
+    }
+    tensors.sort_by(|a, b| b.values.dtype().cmp(&a.values.dtype()).then(a.name.cmp(b.name)));
+    let mut end = 0_usize;
+    let mut described = Vec::with_capacity(tensors.len());
+    for tensor in &tensors {
+        let start = end;
+        end += tensor.values.bytes();
+        let (dtype, shape) = (tensor.values.dtype(), tensor.shape.to_vec());
+        described.push((tensor.name.to_owned(), TensorInfo { dtype, shape, data_offsets: (start, end) }));
+    }
+    let metadata = Metadata::new(metadata, described).map_err(|error| refused(error.to_string()))?;
+    let mut header = serde_json::to_vec(&metadata).map_err(|error| refused(error.to_string()))?;
+    header.resize(header.len().next_multiple_of(size_of::<u64>()), b' ');
+    let total = size_of::<u64>() + header.len() + end;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(total).map_err(|_| Failure::memory("The file of the weights", total))?;
+    bytes.extend_from_slice(&(header.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&header);
+    tensors.iter().for_each(|tensor| tensor.values.write(&mut bytes));
+    Ok(bytes)
+}
+
+/// The tensors of a file.
+///
+/// Fails with `ERR_FORMAT` for bytes that are not a complete, consistent file.
+pub(crate) fn opened(bytes: &[u8]) -> Outcome<SafeTensors<'_>> {
+    SafeTensors::deserialize(bytes).map_err(malformed)
+}
+
+fn malformed(error: SafeTensorError) -> Failure {
+    Failure::new(ErrorCode::FORMAT, format!("This is not an intact safetensors file: {error}"))
+}
+
+fn read_entry(value: &Unknown<'_>, what: &str) -> Outcome<Entry> {
     let object = argument::object(value, what)?;
     let name = argument::string(&argument::field(&object, "name")?, &format!("{what}.name"))?;
     let dtype = argument::string(&argument::field(&object, "dtype")?, &format!("{what}.dtype"))?;
@@ -85,10 +144,11 @@ fn read_entry(value: &Unknown<'_>, what: &str) -> Outcome<(String, Entry)> {
             format!("{what} ('{name}'): {} elements for the shape {shape:?}", data.len()),
         ));
     }
-    Ok((name, Entry { shape, data }))
+    Ok(Entry { name, shape, data })
 }
 
-fn read_metadata(value: &Unknown<'_>) -> Outcome<Option<HashMap<String, String>>> {
+/// Strings to be written beside tensors.
+pub(crate) fn read_metadata(value: &Unknown<'_>) -> Outcome<Option<HashMap<String, String>>> {
     if argument::is_missing(value) {
         return Ok(None);
     }
@@ -101,70 +161,78 @@ fn read_metadata(value: &Unknown<'_>) -> Outcome<Option<HashMap<String, String>>
     Ok(Some(metadata))
 }
 
-/// Writes tensors as a safetensors file.
+/// Makes the bytes of a safetensors file of tensors, whose elements may be staged.
 ///
-/// Errors: `ERR_SHAPE` if a shape does not fit its data, `ERR_DATA` if a dtype does not fit or two tensors share a name.
+/// Errors: `ERR_SHAPE` if a shape does not fit its data, `ERR_DATA` if a dtype does not fit or two tensors share a name, `ERR_MEMORY`.
 #[napi(
     catch_unwind,
-    ts_args_type = "tensors: Array<NamedTensor>, metadata?: Record<string, string>",
-    ts_return_type = "Buffer"
+    ts_args_type = "tensors: Array<Omit<NamedTensor, 'data'> & { data: Float32Array | Int32Array | StagedArray }>, metadata?: Record<string, string>",
+    ts_return_type = "Promise<Buffer>"
 )]
 pub fn encode_safetensors<'env>(
     env: &'env Env,
     tensors: Unknown<'env>,
     metadata: Unknown<'env>,
-) -> Result<BufferSlice<'env>, ErrorCode> {
+) -> Result<Object<'env>, ErrorCode> {
     guard(|| {
         let entries = argument::list(&tensors, "tensors", |item, what| read_entry(&item, what))?;
         let metadata = read_metadata(&metadata)?;
-        let mut names = std::collections::HashSet::new();
-        if let Some((name, _)) = entries.iter().find(|(name, _)| !names.insert(name.as_str())) {
-            return Err(Failure::new(ErrorCode::DATA, format!("tensors: two are named '{name}'")));
-        }
-        let views = entries.iter().map(|(name, entry)| (name.as_str(), entry));
-        let bytes = safetensors::serialize(views, metadata).map_err(|error| {
-            Failure::new(ErrorCode::DATA, format!("The weights cannot be written: {error}"))
-        })?;
-        Ok(BufferSlice::from_data(env, bytes)?)
+        job::run(env, move || {
+            let written = entries.iter().map(|Entry { name, shape, data }| Written {
+                name,
+                shape,
+                values: match data {
+                    TensorData::F32(data) => Values::F32(data),
+                    TensorData::I32(data) => Values::I32(data),
+                },
+            });
+            file(written.collect(), metadata).map(Buffer::from)
+        })
     })
 }
 
-/// Reads a safetensors file.
+/// Reads the bytes of a safetensors file, which may be staged.
 ///
 /// Errors: `ERR_FORMAT` for bytes that are not a complete, consistent file; `ERR_UNSUPPORTED` for a dtype other than
-/// F32 and I32.
-#[napi(catch_unwind, ts_args_type = "bytes: Uint8Array")]
-pub fn decode_safetensors(bytes: Unknown<'_>) -> Result<DecodedSafetensors, ErrorCode> {
+/// F32 and I32; `ERR_MEMORY`.
+#[napi(
+    catch_unwind,
+    ts_args_type = "bytes: Uint8Array | StagedArray",
+    ts_return_type = "Promise<DecodedSafetensors>"
+)]
+pub fn decode_safetensors<'env>(env: &'env Env, bytes: Unknown<'env>) -> Result<Object<'env>, ErrorCode> {
     guard(|| {
-        let bytes = argument::elements::<u8>(&bytes, "bytes")?;
-        let malformed = |error: SafeTensorError| {
-            Failure::new(ErrorCode::FORMAT, format!("This is not an intact safetensors file: {error}"))
-        };
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(malformed)?;
-        let file = SafeTensors::deserialize(&bytes).map_err(malformed)?;
-        let mut tensors = Vec::with_capacity(file.len());
-        let mut views = file.tensors();
-        views.sort_by(|a, b| a.0.cmp(&b.0));
-        for (name, view) in views {
-            let (dtype, data) = match view.dtype() {
-                Dtype::F32 => {
-                    ("F32", Either::A(Float32Array::new(words(view.data(), &name, f32::from_le_bytes)?)))
-                }
-                Dtype::I32 => {
-                    ("I32", Either::B(Int32Array::new(words(view.data(), &name, i32::from_le_bytes)?)))
-                }
-                other => {
-                    return Err(Failure::new(
-                        ErrorCode::UNSUPPORTED,
-                        format!("The tensor '{name}' has the dtype {other}; only F32 and I32 are read"),
-                    ));
-                }
-            };
-            let shape = view.shape().iter().map(|&dimension| dimension as f64).collect();
-            tensors.push(NamedTensor { name, dtype: dtype.to_owned(), shape, data });
-        }
-        Ok(DecodedSafetensors { tensors, metadata: header.metadata().clone().unwrap_or_default() })
+        let bytes = staged::bytes(&bytes, "bytes")?;
+        job::run(env, move || decoded(&bytes))
     })
+}
+
+fn decoded(bytes: &[u8]) -> Outcome<DecodedSafetensors> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(malformed)?;
+    let file = opened(bytes)?;
+    let mut tensors = Vec::with_capacity(file.len());
+    let mut views = file.tensors();
+    views.sort_by(|a, b| a.0.cmp(&b.0));
+    for (name, view) in views {
+        let (dtype, data) = match view.dtype() {
+            Dtype::F32 => ("F32", Either::A(Float32Array::new(floats(view.data(), &name)?))),
+            Dtype::I32 => ("I32", Either::B(Int32Array::new(words(view.data(), &name, i32::from_le_bytes)?))),
+            other => {
+                return Err(Failure::new(
+                    ErrorCode::UNSUPPORTED,
+                    format!("The tensor '{name}' has the dtype {other}; only F32 and I32 are read"),
+                ));
+            }
+        };
+        let shape = view.shape().iter().map(|&dimension| dimension as f64).collect();
+        tensors.push(NamedTensor { name, dtype: dtype.to_owned(), shape, data });
+    }
+    Ok(DecodedSafetensors { tensors, metadata: header.metadata().clone().unwrap_or_default() })
+}
+
+/// The elements of a tensor of F32; `name` is its name.
+pub(crate) fn floats(bytes: &[u8], name: &str) -> Outcome<Vec<f32>> {
+    words(bytes, name, f32::from_le_bytes)
 }
 
 fn words<T>(bytes: &[u8], name: &str, convert: impl Fn([u8; 4]) -> T) -> Outcome<Vec<T>> {

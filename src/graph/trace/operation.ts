@@ -1,4 +1,4 @@
-import { SeqloomError } from '../../errors.js'
+import { describe, SeqloomError } from '../../errors.js'
 import { type Check, custom, flag, integer, number, oneOf, positive } from '../../options.js'
 import * as shapes from './shapes.js'
 import { batch, hasBatch, isSize, show, type TracedShape } from './size.js'
@@ -125,6 +125,6 @@ export const operations: Readonly<Record<string, Operation>> = {
 /** The operation of a name; `ERR_FORMAT` if there is none, since only files can hold other names. */
 export function operation(name: unknown): Operation {
   const found = typeof name === 'string' && Object.hasOwn(operations, name) ? operations[name] : undefined
-  if (!found) throw new SeqloomError('ERR_FORMAT', `there is no operation ${JSON.stringify(name)}`)
+  if (!found) throw new SeqloomError('ERR_FORMAT', `there is no operation ${describe(name)}`)
   return found
 }

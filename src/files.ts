@@ -1,0 +1,108 @@
+import { constants, type Stats } from 'node:fs'
+import { type FileHandle, lstat, mkdir, open, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { isatty } from 'node:tty'
+import { SeqloomError } from './errors.js'
+
+/** How many bytes are read, written or hashed before the event loop gets its turn. */
+export const pieceSize = 1 << 20
+
+// Missing on Windows. Without O_NONBLOCK, opening a named pipe waits for who writes to it.
+const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants> & { O_RDONLY: number }
+
+/**
+ * Opens a file of a folder that may be a stranger's: a regular one, not a link to something outside, a pipe that nobody writes to or a device that never
+ * ends. `ERR_IO` for those; for a missing file, Node's own error.
+ */
+export async function openRegular(path: string): Promise<FileHandle> {
+  checkRegular(path, await lstat(path))
+  const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+  try {
+    // It may have been another one a moment ago.
+    checkRegular(path, await file.stat())
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+function checkRegular(path: string, found: Stats): void {
+  if (!found.isFile()) throw new SeqloomError('ERR_IO', `'${path}' is ${kindOf(found)}, not a regular file`)
+}
+
+/** What there is under a name that is no regular file. */
+function kindOf(found: Stats): string {
+  if (found.isDirectory()) return 'a folder'
+  if (found.isSymbolicLink()) return 'a symbolic link'
+  if (found.isFIFO()) return 'a named pipe'
+  return found.isSocket() ? 'a socket' : 'a device'
+}
+
+/**
+ * Opens a file that the user named: links are followed and pipes are read, such as those of a shell; a folder is none, nor is a device, which may have no end,
+ * other than a terminal. `ERR_IO`, naming the file.
+ */
+export async function openNamed(path: string): Promise<FileHandle> {
+  let file: FileHandle | undefined
+  try {
+    file = await open(path)
+    const found = await file.stat()
+    if (found.isDirectory() || found.isBlockDevice() || (found.isCharacterDevice() && !isatty(file.fd))) {
+      throw new Error(`it is ${kindOf(found)}, not a file`)
+    }
+    return file
+  } catch (cause) {
+    await file?.close()
+    throw cannot('read', path, cause)
+  }
+}
+
+/** All bytes of a file that the user named; see {@link openNamed}. */
+export async function readNamed(path: string): Promise<Buffer> {
+  const file = await openNamed(path)
+  try {
+    return await file.readFile()
+  } catch (cause) {
+    throw cannot('read', path, cause)
+  } finally {
+    await file.close()
+  }
+}
+
+/** The `ERR_IO` of a file or folder that cannot be read, written or saved to. */
+export function cannot(what: 'read' | 'write' | 'write to' | 'save to', path: string, cause: unknown): SeqloomError {
+  if (cause instanceof SeqloomError) return cause
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new SeqloomError('ERR_IO', `cannot ${what} ${path}: ${why}`, { cause })
+}
+
+/**
+ * Makes a folder and those that it lies in; gives those that were missing, the outermost first. Node's own `recursive` never ends where the system says that a
+ * folder to make is not there, as below `/proc`. Throws what Node does.
+ */
+export async function makeFolder(folder: string): Promise<string[]> {
+  const missing: string[] = []
+  let existing = resolve(folder)
+  while (!(await isThere(existing))) {
+    missing.unshift(existing)
+    existing = dirname(existing)
+  }
+  for (const path of missing) {
+    await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+      // Somebody else may just have made it.
+      if (error.code !== 'EEXIST') throw error
+    })
+  }
+  if (!(await stat(folder)).isDirectory()) throw new Error(`${folder} is a file, not a folder`)
+  return missing
+}
+
+/** Whether there is anything of this name. */
+export async function isThere(path: string): Promise<boolean> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  return found !== undefined
+}

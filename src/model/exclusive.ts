@@ -1,0 +1,93 @@
+import { lstat, realpath, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { callNative, SeqloomError } from '../errors.js'
+import { makeFolder } from '../files.js'
+import { native } from '../native/index.js'
+
+/** The file that is locked while a folder is written. */
+const lockName = '.seqloom.lock'
+
+/** How long another process may hold a folder, in milliseconds: models of many gigabytes take minutes. */
+const patience = 600_000
+
+let arrivals: Promise<unknown> = Promise.resolve()
+
+/** When the last of those ends that write to a folder, or wait to. */
+const queues = new Map<string, Promise<void>>()
+
+/**
+ * Does work on a folder after everything that was asked for before on the same one, however its path is spelled: what was asked for last is
+ * what remains.
+ */
+export async function inTurn<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  let end = () => {}
+  const ended = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  // Finding out which folder a path means takes time; places in the queues are given in the order of the calls all the same.
+  const arrival = arrivals.then(async () => {
+    const key = await identify(folder)
+    const before = queues.get(key)
+    queues.set(key, ended)
+    return { key, before }
+  })
+  arrivals = arrival.catch(() => undefined)
+  const { key, before } = await arrival
+  try {
+    await before
+    return await work()
+  } finally {
+    if (queues.get(key) === ended) queues.delete(key)
+    end()
+  }
+}
+
+/** The same text for all paths of a folder, whether it is there or not. */
+async function identify(folder: string): Promise<string> {
+  let existing = resolve(folder)
+  const missing: string[] = []
+  for (;;) {
+    const found = await realpath(existing).catch(() => undefined)
+    if (found !== undefined) return join(found, ...missing)
+    if (dirname(existing) === existing) return resolve(folder)
+    missing.unshift(basename(existing))
+    existing = dirname(existing)
+  }
+}
+
+/**
+ * Does work on a folder, which is made if need be, while no other process does. The lock is the system's: it ends with the process. `ERR_IO` if the folder
+ * cannot be written, or stays locked.
+ */
+export async function locked<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  const lock = await acquire(folder)
+  try {
+    return await work()
+  } finally {
+    // Removed first: who finds it gone makes a new one.
+    await rm(join(folder, lockName), { force: true }).catch(() => undefined)
+    callNative(() => lock.release())
+  }
+}
+
+async function acquire(folder: string) {
+  const path = join(folder, lockName)
+  const started = performance.now()
+  for (;;) {
+    await makeFolder(folder)
+    const found = await lstat(path).catch(() => undefined)
+    if (found && !(found.isFile() && found.size === 0)) {
+      throw new SeqloomError('ERR_IO', `'${path}' is in the way: it is no lock of ours`)
+    }
+    const lock = callNative(() => native.FileLock.attempt(path))
+    if (lock) return lock
+    if (performance.now() - started > patience) {
+      throw new SeqloomError(
+        'ERR_IO',
+        `another process has been writing to '${folder}' for ${patience / 60_000} minutes`,
+      )
+    }
+    await setTimeout(20)
+  }
+}

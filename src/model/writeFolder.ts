@@ -1,0 +1,240 @@
+import { type FileHandle, lstat, open, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { SeqloomError } from '../errors.js'
+import { cannot, pieceSize } from '../files.js'
+import { type Contents, contentsOf } from './contents.js'
+import { inTurn, locked } from './exclusive.js'
+import {
+  descriptionName,
+  descriptionText,
+  type FileEntry,
+  folderFiles,
+  listedFiles,
+  type NewFile,
+  parseDescription,
+  readListed,
+  readShortText,
+} from './folder.js'
+
+/** What a folder is to hold. */
+export interface Packed {
+  readonly files: readonly NewFile[]
+  readonly description: Readonly<Record<string, unknown>>
+}
+
+/** Throws where something that is made must not take the place of what a folder holds. */
+export type Admission = (before: Contents, made: Contents) => void
+
+/** The name under which a file is written before it gets its own. */
+const temporary = (name: string): string => `.${name}.tmp`
+
+/** The description of a write under way, and the one that it replaces: they list what a killed process may have left. */
+const pendingName = temporary(descriptionName)
+const previousName = temporary(`previous-${descriptionName}`)
+
+// Data files that killed processes were writing when descriptions were still written last.
+const formerTemporary = /^\.(weights|training-state|callbacks)-[0-9a-f]{16}\.safetensors\.tmp$/
+
+/** What every description begins with, so that half of one is known as ours. */
+const head = descriptionText({}).slice(0, -'\n}\n'.length)
+
+/**
+ * Writes a model's files. The new description is written first, beside the old one, then the data files, all synced; then it takes the old one's
+ * place, and what that listed is removed. A crash at any moment leaves the old model or the new one; the next write removes what it left. Only
+ * files that a description of ours lists are ever removed or replaced. Writes to one folder follow each other, in all processes.
+ *
+ * Errors: `ERR_IO`, naming the folder; what `admit` throws.
+ */
+export async function writeFolder(folder: string, making: Promise<Packed>, admit: Admission): Promise<void> {
+  // It is awaited in its turn, and may fail before.
+  making.catch(() => undefined)
+  await inTurn(folder, async () => {
+    const { files, description: content } = await making
+    try {
+      // Before anything is made.
+      await described(folder)
+      await locked(folder, async () => {
+        const before = await described(folder)
+        if (before) admit(contentsOf(before), contentsOf(content))
+        await replace(folder, before, files, descriptionText(content))
+      })
+    } catch (cause) {
+      throw cannot('save to', `'${folder}'`, cause)
+    }
+  })
+}
+
+async function replace(
+  folder: string,
+  before: Record<string, unknown> | undefined,
+  files: readonly NewFile[],
+  text: string,
+): Promise<void> {
+  const listed = listedFiles(before ?? {})
+  await sweep(folder, listed, before !== undefined)
+  for (const file of files) await checkFree(folder, file, listed)
+  try {
+    await write(join(folder, pendingName), Buffer.from(text))
+    for (const { name, data } of files) {
+      await write(join(folder, temporary(name)), data)
+      await rename(join(folder, temporary(name)), join(folder, name))
+    }
+    if (before) await write(join(folder, previousName), Buffer.from(descriptionText(before)))
+    await syncFolder(folder)
+    await rename(join(folder, pendingName), join(folder, descriptionName))
+    await syncFolder(folder)
+  } catch (error) {
+    await sweep(folder, listed, false).catch(() => undefined)
+    throw error
+  }
+  if (before) await sweep(folder, new Map(files.map((file) => [file.name, file])), false)
+}
+
+/**
+ * The description of a folder that is to be written, undefined where there is none. `ERR_IO` for a `model.json` that is not ours or of a later version: it is
+ * nobody's to replace but the user's.
+ */
+export async function described(folder: string): Promise<Record<string, unknown> | undefined> {
+  const path = join(folder, descriptionName)
+  try {
+    return parseDescription(path, await readShortText(path))
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    if (!(cause instanceof SeqloomError)) throw cause
+    throw new SeqloomError(
+      'ERR_IO',
+      `${message}; it is not replaced: choose another folder than '${folder}', or move it away`,
+      { cause },
+    )
+  }
+}
+
+/** What a folder holds that is to be written, undefined where it holds no model; `ERR_IO` as for {@link described}. */
+export async function contentsIn(folder: string): Promise<Contents | undefined> {
+  const found = await described(folder)
+  return found && contentsOf(found)
+}
+
+/**
+ * Removes what is no longer of use: the files that descriptions beside the one in force list and that itself does not, as the last write or a killed
+ * process left them. `ERR_IO` for a file in the place of ours.
+ */
+async function sweep(folder: string, listed: ReadonlyMap<string, FileEntry>, ours: boolean): Promise<void> {
+  const left = ours ? (await readdir(folder)).filter((name) => formerTemporary.test(name)) : []
+  for (const name of left) await removeRegular(join(folder, name))
+  for (const aside of [pendingName, previousName]) {
+    const path = join(folder, aside)
+    const text = await readShortText(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined
+      throw error
+    })
+    if (text === undefined) continue
+    if (!head.startsWith(text) && !text.startsWith(head)) throw inTheWay(path)
+    for (const [name, entry] of listedFiles(parsedOrNothing(text))) {
+      await removeRegular(join(folder, temporary(name)))
+      if (!listed.has(name)) await removeListed(folder, name, entry)
+    }
+    await removeRegular(path)
+  }
+}
+
+function parsedOrNothing(text: string): Record<string, unknown> {
+  try {
+    return parseDescription(pendingName, text)
+  } catch {
+    return {}
+  }
+}
+
+/** `ERR_IO` if something that no description of ours lists, and that holds something else, has a name that is to be written. */
+async function checkFree(folder: string, file: NewFile, listed: ReadonlyMap<string, FileEntry>): Promise<void> {
+  const { name } = file
+  const written = join(folder, temporary(name))
+  if (await isThere(written)) throw inTheWay(written)
+  if (listed.has(name) || !(await isThere(join(folder, name)))) return
+  await readListed(folderFiles(folder), { [name]: file }, name).catch(() => {
+    throw inTheWay(join(folder, name))
+  })
+}
+
+const inTheWay = (path: string) =>
+  new SeqloomError('ERR_IO', `'${path}' is in the way: it is not ours, and is not replaced`)
+
+const isThere = async (path: string): Promise<boolean> =>
+  await lstat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false
+      throw error
+    },
+  )
+
+/** Removes a file if it still is what a description of ours says of it. */
+async function removeListed(folder: string, name: string, { bytes }: FileEntry): Promise<void> {
+  const path = join(folder, name)
+  const found = await lstat(path).catch(() => undefined)
+  if (found?.isFile() && found.size === bytes) await rm(path, { force: true })
+}
+
+async function removeRegular(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined)
+  if (found?.isFile()) await rm(path, { force: true })
+}
+
+/**
+ * Removes what a description of ours lists, if it is one that `concerns` is true for, and the folder if that leaves it empty. `ERR_IO`, naming the folder.
+ */
+export async function removeFolder(folder: string, concerns: (contents: Contents) => boolean): Promise<void> {
+  await inTurn(folder, async () => {
+    try {
+      if (!(await described(folder))) return
+      await locked(folder, async () => {
+        const before = await described(folder)
+        if (!before || !concerns(contentsOf(before))) return
+        const listed = listedFiles(before)
+        await sweep(folder, listed, true)
+        // From here on the folder holds no model; if the process is killed, the next write removes the rest.
+        await rename(join(folder, descriptionName), join(folder, pendingName))
+        await syncFolder(folder)
+        for (const [name, entry] of listed) await removeListed(folder, name, entry)
+        await removeRegular(join(folder, pendingName))
+      })
+      await removeEmpty(folder)
+    } catch (cause) {
+      throw cannot('save to', `'${folder}'`, cause)
+    }
+  })
+}
+
+/** Removes a folder without files, unless the process works in it. */
+async function removeEmpty(folder: string): Promise<void> {
+  const isHere = (await realpath(folder).catch(() => undefined)) === (await realpath('.').catch(() => undefined))
+  // It holds something else, or the system has another reason to keep it.
+  if (!isHere) await rmdir(folder).catch(() => undefined)
+}
+
+/** Writes a file anew and syncs it. */
+async function write(path: string, data: Uint8Array): Promise<void> {
+  let file: FileHandle | undefined
+  try {
+    file = await open(path, 'wx')
+    for (let from = 0; from < data.byteLength; ) {
+      const { bytesWritten } = await file.write(data, from, Math.min(pieceSize, data.byteLength - from))
+      from += bytesWritten
+    }
+    await file.sync()
+    await file.close()
+  } catch (error) {
+    await file?.close().catch(() => undefined)
+    if (file) await rm(path, { force: true }).catch(() => undefined)
+    throw error
+  }
+}
+
+/** Makes renames last. Not every system can sync a folder. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined)
+  await handle?.sync().catch(() => undefined)
+  await handle?.close()
+}

@@ -1,0 +1,54 @@
+import { fileURLToPath } from 'node:url'
+import { describe, SeqloomError } from './errors.js'
+
+// One letter before the colon is a drive.
+const scheme = /^[a-z][a-z\d+.-]+:/i
+
+// A colon may be part of a file's name, so only what is surely meant as a URL is one.
+const remote = /^([a-z][a-z\d+.-]+:\/\/|(https?|wss?|ftp|s3|gs|data|blob|node):)/i
+
+/** Whether a value is a `URL`, of this realm or another. */
+function isUrl(value: unknown): value is URL {
+  if (typeof value !== 'object' || value === null) return false
+  const { href, protocol } = value as { href?: unknown; protocol?: unknown }
+  return typeof href === 'string' && typeof protocol === 'string'
+}
+
+/**
+ * A path of a file or folder, given as a path, as a `file:` URL or as the text of one. `ERR_OPTION` for other URLs and for what can be no path; `where` says
+ * whose it is.
+ */
+export function pathOf(where: string, given: unknown): string {
+  const wrong = (why: string) => new SeqloomError('ERR_OPTION', `${where} must be a path or a file: URL, ${why}`)
+  if (typeof given !== 'string' && !isUrl(given)) throw wrong(`not ${describe(given)}`)
+  const text = typeof given === 'string' ? given : given.href
+  if (text === '') throw wrong('not an empty string')
+  const isFile = /^file:/i.test(text)
+  if (!isFile && (typeof given !== 'string' || remote.test(text))) {
+    throw wrong(`not ${describe(text)}: nothing is read from or written to ${scheme.exec(text)?.[0] ?? 'other places'}`)
+  }
+  const path = isFile ? fromUrl(text, wrong) : text
+  if (path.includes('\0')) throw wrong('without NUL characters')
+  return path
+}
+
+/** Whether {@link pathOf} takes a value. */
+export function isPath(value: unknown): value is string | URL {
+  try {
+    pathOf('', value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function fromUrl(text: string, wrong: (why: string) => SeqloomError): string {
+  // `new URL` would take the name of a relative one as the root's.
+  if (!/^file:[/\\]/i.test(text))
+    throw wrong(`and a file: URL an absolute one such as file:///home/me/model, not ${describe(text)}`)
+  try {
+    return fileURLToPath(text)
+  } catch (error) {
+    throw wrong(`not ${describe(text)}: ${(error as Error).message}`)
+  }
+}

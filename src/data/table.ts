@@ -44,7 +44,7 @@ export async function namingLines<T>(
     const found = /\brow (\d+)\b/.exec(error.message)
     const line = found ? lines[Number(found[1])] : undefined
     if (line === undefined) throw error
-    const what = error.message.replace(/^(validation |[\w.]+: )?row \d+:? /, '')
+    const what = error.message.replace(/^[\w.]+: (?=row )/, '')
     throw new SeqloomError('ERR_DATA', `${path}: line ${line}: ${what}`, { cause: error })
   }
 }

@@ -6,6 +6,7 @@ use napi::bindgen_prelude::{Object, ToNapiValue};
 use napi::{Env, JsDeferred};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What ends a running job early; must not block.
@@ -130,8 +131,20 @@ pub(crate) fn run<'env, T>(
 where
     T: ToNapiValue + Send + 'static,
 {
+    run_until(env, Arc::default(), body)
+}
+
+/// [`run`] for a body that ends soon after the flag is set, as it is when the environment ends.
+pub(crate) fn run_until<'env, T>(
+    env: &'env Env,
+    flag: Arc<AtomicBool>,
+    body: impl FnOnce() -> Outcome<T> + Send + 'static,
+) -> Outcome<Object<'env>>
+where
+    T: ToNapiValue + Send + 'static,
+{
     let thread = Thread::take()?;
-    let (settler, promise) = promise(env, Box::new(|| {}))?;
+    let (settler, promise) = promise(env, Box::new(move || flag.store(true, Ordering::Release)))?;
     thread.run(move || {
         let outcome = caught(body);
         settler.settle(move |env| verdict(outcome, env))

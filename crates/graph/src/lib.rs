@@ -30,6 +30,7 @@ pub use error::{Code, Error, Result};
 pub use executor::{Executor, Record, Run};
 pub use gradients::{Gradient, GradientMut, Gradients, RowGradient};
 pub use mask::SequenceMask;
+pub use memory::available_bytes;
 pub use params::{Parameters, Slot};
 pub use spec::GraphSpec;
 pub use tensor::{

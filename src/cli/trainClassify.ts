@@ -22,7 +22,8 @@ export interface TrainClassifyOptions {
   readonly units: number
   readonly embedding: number
   readonly dropout: number
-  readonly maxVocabulary: number
+  readonly tokens: 'word' | 'character' | 'subword'
+  readonly maxVocabulary?: number
   readonly maxLength: number
   readonly batchSize: number
   readonly epochs: number
@@ -46,9 +47,10 @@ const view: View<ClassifierProgress, ClassifierEpoch> = {
 /** Trains a text classifier and saves the best model; an interrupt saves the best so far, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainClassify(options: TrainClassifyOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const { cell, bidirectional, layers, units, embedding, dropout, maxVocabulary, maxLength, seed } = options
+  const { cell, bidirectional, layers, units, embedding, dropout, tokens, maxVocabulary, maxLength, seed } = options
   const classifier = new TextClassifier({
-    ...{ cell, bidirectional, layers, units, embedding, dropout, maxVocabulary, maxLength, seed },
+    ...{ cell, bidirectional, layers, units, embedding, dropout, tokens, maxLength, seed },
+    ...(maxVocabulary !== undefined && { maxVocabulary }),
   })
   const backupDir = await backupFolder(options.out, options.resume)
   await interruptible(async (signal) => {

@@ -122,6 +122,8 @@ export interface TrainGeneratorOptions {
    * in the end.
    */
   readonly backupDir?: string
+  /** The share of tokens that the vocabulary of a model trained before may lack in the text of a further training; default 0.1. */
+  readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the generator has the best weights so far. */
   readonly signal?: AbortSignal
   /** Called as batches end; quick batches may be reported together. */
@@ -147,6 +149,7 @@ export function generatorTraining(options: TrainGeneratorOptions): GeneratorTrai
       validationSplit: number(0, 1),
       restoreBest: flag,
       backupDir: filePath,
+      maxUnknown: custom('a number from 0 to 1', (v) => typeof v === 'number' && v >= 0 && v <= 1),
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

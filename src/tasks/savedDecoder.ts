@@ -34,7 +34,7 @@ export interface SavedDecoder {
   readonly parts: DecoderParts
   readonly metadata: Readonly<Record<string, unknown>>
   /** The vocabulary of a file; `ERR_FORMAT` if there is none. */
-  vocabulary(file: string): Units
+  vocabulary(file: string): Promise<Units>
   /** The error of a folder that is none of these. */
   no(why: string): SeqloomError
 }
@@ -43,12 +43,12 @@ export interface SavedDecoder {
 export async function readDecoder(folder: string, kind: string): Promise<SavedDecoder> {
   const { model, assets, metadata } = await loadFolder(folder)
   const no = (why: string) => new SeqloomError('ERR_FORMAT', `${folder} is no ${kind}: ${why}`)
-  const vocabulary = (file: string): Units => {
+  const vocabulary = async (file: string): Promise<Units> => {
     const data = assets[file]
     if (data === undefined) throw no(`its model.json names no ${file}`)
-    return unitsFrom(file, new TextDecoder().decode(data))
+    return await unitsFrom(file, new TextDecoder().decode(data))
   }
-  const target = vocabulary(targetFile)
+  const target = await vocabulary(targetFile)
   const { maxLength, longestTarget } = metadata
   const fits = (length: unknown): length is number => Number.isSafeInteger(length) && (length as number) >= 1
   if (!fits(maxLength) || !fits(longestTarget)) throw no('its model.json has no lengths')

@@ -19,7 +19,7 @@ const task = 'textGenerator'
 /** Saves a text generator as a model folder with its tokenizer. Rejects with `ERR_IO`. */
 export async function saveGenerator(folder: string, parts: GeneratorParts, settings: GeneratorSettings): Promise<void> {
   const { model, tokenizer, first, restored = false } = parts
-  const assets = { [tokenizerFile]: String(tokenizer) }
+  const assets = { [tokenizerFile]: await tokenizer.text() }
   const metadata = { task, first, settings: savedSettings(settings) }
   await saveFolder(folder, { model, assets, metadata, withoutOptimizerState: restored })
 }
@@ -32,7 +32,7 @@ export async function readGenerator(
   const wrong = (why: string) => new SeqloomError('ERR_FORMAT', `${folder} is no text generator: ${why}`)
   const data = assets[tokenizerFile]
   if (metadata.task !== task || data === undefined) throw wrong(`its model.json names no ${tokenizerFile} of one`)
-  const tokenizer = Tokenizer.fromJSON(new TextDecoder().decode(data))
+  const tokenizer = await Tokenizer.read(data, tokenizerFile)
   const tokens = model instanceof Sequential ? model.topology().outputs[0]?.shape.at(-1) : undefined
   const size = tokenizer.vocabularySize
   if (!(model instanceof Sequential) || tokens !== size) {

@@ -26,5 +26,5 @@ export async function readTranslator(
 ): Promise<{ readonly parts: TranslatorParts; readonly settings: TranslatorSettings }> {
   const { parts, metadata, vocabulary } = await readDecoder(folder, 'translator')
   const settings = readSettings(folder, metadata.settings, translatorSettings)
-  return { parts: { ...parts, source: vocabulary(sourceFile) }, settings }
+  return { parts: { ...parts, source: await vocabulary(sourceFile) }, settings }
 }

@@ -246,7 +246,7 @@ function* stageTexts(texts: readonly string[]): Sliced<string[] | StagedTexts> {
     let end = wholeCharacters(text, slice.characters)
     some.push(text.slice(0, end))
     size += end
-    if (some.length >= slice.texts || size >= slice.characters) {
+    if (some.length >= slice.texts || size >= slice.characters || end < text.length) {
       callNative(() => staged.add(some))
       some = []
       size = 0

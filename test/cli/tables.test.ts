@@ -76,11 +76,7 @@ describe('files of the commands', () => {
       expect(stderr).toMatch(message)
       expect(code).toBe(1)
     }
-    await refused(
-      file('late.csv', 'text,label\n\n"a\nb",x\nc,\n'),
-      /late\.csv: line 5: row 1 has an empty label/,
-      'classify',
-    )
+    await refused(file('late.csv', 'text,label\n\n"a\nb",x\nc,\n'), /late\.csv: line 5: has an empty label/, 'classify')
     const series = file('series.csv', 'x\n1\n2\n\n3\n')
     await refused(series, /series\.csv: line 4: row 2: x must be a number, not ''/, 'forecast', '--column', 'x')
     const comma = file('comma.csv', 'x,y\n1,2\n"3,5",4\n')

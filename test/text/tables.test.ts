@@ -174,7 +174,7 @@ describe('readTable', () => {
     const refused = Promise.reject(new SeqloomError('ERR_DATA', 'TextClassifier.train: row 1 has an empty label'))
     await expect(namingLines(table, refused)).rejects.toMatchObject({
       code: 'ERR_DATA',
-      message: `${table.path}: line 6: row 1 has an empty label`,
+      message: `${table.path}: line 6: has an empty label`,
     })
   })
 })

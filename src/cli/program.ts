@@ -125,6 +125,11 @@ function train(): Command {
     .addOption(delimiterOption())
     .addOption(encodingOption())
     .option('--out <folder>', 'where to save the model', 'model')
+    .addOption(
+      new Option('--tokens <unit>', 'what texts are cut into')
+        .choices(['word', 'character', 'subword'])
+        .default('word'),
+    )
     .addOption(new Option('--cell <cell>', 'the recurrent cell').choices(['lstm', 'gru', 'simpleRNN']).default('lstm'))
     .option('--bidirectional', 'read in both directions (the default)')
     .option('--no-bidirectional', 'read forwards only')
@@ -132,8 +137,8 @@ function train(): Command {
     .option('--units <n>', 'size of the state', integer(1), 64)
     .option('--embedding <n>', "size of a word's vector", integer(1), 64)
     .option('--dropout <rate>', 'rate of dropout', fraction, 0)
-    .option('--max-vocabulary <n>', 'most words to tell apart', integer(3), 20_000)
-    .option('--max-length <n>', 'most words read of a text', integer(1), 300)
+    .option('--max-vocabulary <n>', 'most tokens to tell apart; default 20000, of subwords 8192', integer(3))
+    .option('--max-length <n>', 'most tokens read of a text', integer(1), 300)
     .option('--batch-size <n>', 'texts in a training step', integer(1), 32)
     .addOption(epochs(8))
     .option('--learning-rate <x>', "Adam's step", positive, 0.001)

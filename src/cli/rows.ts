@@ -94,7 +94,7 @@ export async function readSeriesColumns(file: FileOptions, columns: readonly str
       const text = row[column] as string
       const value = text.trim() === '' ? Number.NaN : (parsers[at] as (text: string) => number)(text.trim())
       if (Number.isFinite(value)) return value
-      const place = `${path}: line ${lines[index]}`
+      const place = `${path}: line ${lines[index]}: row ${index}`
       throw new SeqloomError('ERR_DATA', `${place}: ${column} must be a number, not ${describe(text)}${cure(text)}`)
     }),
   )

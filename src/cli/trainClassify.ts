@@ -23,7 +23,8 @@ export interface TrainClassifyOptions {
   readonly units: number
   readonly embedding: number
   readonly dropout: number
-  readonly maxVocabulary: number
+  readonly tokens: 'word' | 'character' | 'subword'
+  readonly maxVocabulary?: number
   readonly maxLength: number
   readonly batchSize: number
   readonly epochs?: number
@@ -49,9 +50,10 @@ const view: View<ClassifierProgress, ClassifierEpoch> = {
 /** Trains a text classifier and saves the best model; an interrupt saves the best so far, if it replaces no finished one, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainClassify(options: TrainClassifyOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const { cell, bidirectional, layers, units, embedding, dropout, maxVocabulary, maxLength, seed } = options
+  const { cell, bidirectional, layers, units, embedding, dropout, tokens, maxVocabulary, maxLength, seed } = options
   const classifier = new TextClassifier({
-    ...{ cell, bidirectional, layers, units, embedding, dropout, maxVocabulary, maxLength, seed },
+    ...{ cell, bidirectional, layers, units, embedding, dropout, tokens, maxLength, seed },
+    ...(maxVocabulary !== undefined && { maxVocabulary }),
   })
   const backupDir = await backupFolder(options, 'classification')
   await interruptible(async (signal) => {

@@ -290,13 +290,17 @@ export declare class NativeTokenizer {
    *
    * Errors: `ERR_OPTION` for an option out of range, `ERR_DATA` if no token is left to keep.
    */
-  static train(unit: 'character' | 'word' | 'subword', texts: string[], options?: { maxVocabulary?: number, minFrequency?: number, lowercase?: boolean, maxLength?: number }): Promise<NativeTokenizer>
+  static train(unit: 'character' | 'word' | 'subword', texts: string[] | StagedTexts, options?: { maxVocabulary?: number, minFrequency?: number, lowercase?: boolean, maxLength?: number }, cancel?: CancelFlag): Promise<NativeTokenizer>
   /**
    * Reads a Hugging Face `tokenizer.json`.
    *
    * Errors: `ERR_FORMAT` for text that is not such a file.
    */
   static fromJson(json: string): NativeTokenizer
+  /** `fromJson` of the file's bytes, on another thread. */
+  static read(bytes: Uint8Array, cancel?: CancelFlag): Promise<NativeTokenizer>
+  /** `toJson` on another thread. */
+  write(): Promise<string>
   /** The tokenizer as a Hugging Face `tokenizer.json`. */
   toJson(): string
   /**
@@ -310,7 +314,7 @@ export declare class NativeTokenizer {
    *
    * Errors: `ERR_DATA` naming the first text that cannot be encoded.
    */
-  encodeBatch(texts: string[], options?: { specialTokens?: boolean, fillEmpty?: boolean }): Promise<EncodedTexts>
+  encodeBatch(texts: string[] | StagedTexts, options?: { specialTokens?: boolean, fillEmpty?: boolean }, cancel?: CancelFlag): Promise<EncodedTexts>
   /** `encodeBatch` on the caller's thread, for a few texts. */
   encodeBatchSync(texts: string[], options?: { specialTokens?: boolean, fillEmpty?: boolean }): EncodedTexts
   /**
@@ -349,6 +353,20 @@ export declare class StagedArray {
    * Errors: `ERR_SHAPE` for more than there is room for, `ERR_STATE` after the data were handed over.
    */
   append(piece: Float32Array | Int32Array | Uint8Array): void
+}
+
+/** Texts on their way to a tokenizer, handed over in pieces, so that JavaScript's thread is never held for long; used once. */
+export declare class StagedTexts {
+  /** No texts yet. */
+  constructor()
+  /** Adds texts. */
+  add(texts: string[]): void
+  /**
+   * Goes on with the last text.
+   *
+   * Errors: `ERR_MEMORY`.
+   */
+  extend(piece: string): void
 }
 
 /** Version of the addon, equal to that of the npm package; never fails. */

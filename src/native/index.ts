@@ -15,6 +15,7 @@ export type {
   NativeTensor,
   NativeTokenizer,
   StagedArray,
+  StagedTexts,
   VocabularyEntry,
 } from './binding.cjs'
 

@@ -19,11 +19,13 @@ export interface TextClassifierOptions {
   readonly embedding?: number
   /** The rate of dropout after the embedding and before the classification; default 0. */
   readonly dropout?: number
-  /** A ready tokenizer; by default a word vocabulary is built from the training rows. */
+  /** What text is cut into; default `'word'`. Of characters and subwords none is ever unknown, or hardly any. */
+  readonly tokens?: 'word' | 'character' | 'subword'
+  /** A ready tokenizer; by default a vocabulary is built from the training rows. */
   readonly tokenizer?: Tokenizer
-  /** The most words of a vocabulary built from the training rows; default 20000. */
+  /** The most tokens of a vocabulary built from the training rows; default 20000, of subwords 8192. */
   readonly maxVocabulary?: number
-  /** How often a word must occur in the training rows to be in the vocabulary; default 1. */
+  /** How often a token must occur in the training rows to be in the vocabulary; default 1, of pairs of subwords 2. */
   readonly minFrequency?: number
   /** The most tokens that are read of a text, the first ones; default 300, or what a given tokenizer is set to. */
   readonly maxLength?: number
@@ -38,8 +40,7 @@ const defaults = {
   units: 64,
   embedding: 64,
   dropout: 0,
-  maxVocabulary: 20_000,
-  minFrequency: 1,
+  tokens: 'word',
   seed: 0,
 } as const
 
@@ -56,6 +57,7 @@ export function classifierSettings(options: TextClassifierOptions): ClassifierSe
       units: integer(1),
       embedding: integer(1),
       dropout: number(0, 1),
+      tokens: oneOf(['word', 'character', 'subword']),
       tokenizer: custom('a tokenizer made by text.*', (value) => value instanceof Tokenizer),
       maxVocabulary: integer(3),
       minFrequency: integer(1),
@@ -124,6 +126,8 @@ export interface TrainClassifierOptions<Row = LabelledText> extends BackupSettin
    * in the end; default true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning.
    */
   readonly restoreBest?: boolean
+  /** The share of tokens that the vocabulary of a model trained before may lack in the rows of a further training; default 0.1. */
+  readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
   readonly signal?: AbortSignal
   /** Called as batches end; quick batches may be reported together. */
@@ -161,6 +165,7 @@ export function trainingSettings<Row>(
       restoreBest: flag,
       backupDir: filePath,
       resume: flag,
+      maxUnknown: custom('a number from 0 to 1', (v) => typeof v === 'number' && v >= 0 && v <= 1),
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

@@ -162,12 +162,13 @@ export async function measureDecoder(
   return { loss: Math.log(perplexity), perplexity }
 }
 
-/** Writes a text for each row of the inputs, the best one first, by beam search; `show` adds what is to be told of each alignment. */
+/** Writes a text for each row of the inputs, the best one first, by beam search; `show` adds what is to be told of each alignment, and may put other
+ * tokens in the places of those written. */
 export async function write<Shown>(
   { model, target, longestTarget }: DecoderParts,
   inputs: DecoderData['inputs'],
   { beamWidth, nBest, lengthPenalty, alignments, maxLength, signal }: WriteSettings,
-  show: (row: number, tokens: readonly string[], alignments: Tensor) => Shown,
+  show: (row: number, tokens: string[], alignments: Tensor) => Shown,
 ): Promise<(Written & Partial<Shown> & { readonly alternatives?: readonly (Written & Partial<Shown>)[] })[]> {
   const { start, end } = boundaries(target)
   const found = await model.beamSearch({
@@ -179,8 +180,12 @@ export async function write<Shown>(
   return found.map((hypotheses, row) => {
     const texts = hypotheses.map(({ tokens: ids, logProbability, score, finished, alignments: weights }) => {
       const tokens = Array.from(ids, (id) => target.token(id))
-      const written: Written = { text: target.decode(ids), tokens, logProbability, score, finished }
-      return { ...written, ...((weights ? show(row, tokens, weights) : {}) as Partial<Shown>) }
+      const before = tokens.join('\0')
+      const shown = (weights ? show(row, tokens, weights) : {}) as Partial<Shown>
+      // What is shown may have put other tokens in.
+      const text = tokens.join('\0') === before ? target.decode(ids) : target.join(tokens)
+      const written: Written = { text, tokens, logProbability, score, finished }
+      return { ...written, ...shown }
     })
     const [first, ...alternatives] = texts
     return { ...(first as Written & Partial<Shown>), ...(nBest > 1 && { alternatives }) }

@@ -118,6 +118,8 @@ export interface TrainGeneratorOptions extends BackupSettings {
    * the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning.
    */
   readonly restoreBest?: boolean
+  /** The share of tokens that the vocabulary of a model trained before may lack in the text of a further training; default 0.1. */
+  readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the generator has the best weights so far. */
   readonly signal?: AbortSignal
   /** Called as batches end; quick batches may be reported together. */
@@ -144,6 +146,7 @@ export function generatorTraining(options: TrainGeneratorOptions): GeneratorTrai
       restoreBest: flag,
       backupDir: filePath,
       resume: flag,
+      maxUnknown: custom('a number from 0 to 1', (v) => typeof v === 'number' && v >= 0 && v <= 1),
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

@@ -24,7 +24,7 @@ export async function saveClassifier(
   options?: SaveOptions,
 ): Promise<void> {
   const { model, tokenizer, labels, restored = false, unfinished = false } = parts
-  const assets = { [tokenizerFile]: String(tokenizer), [labelsFile]: JSON.stringify(labels, undefined, 2) }
+  const assets = { [tokenizerFile]: await tokenizer.text(), [labelsFile]: JSON.stringify(labels, undefined, 2) }
   const metadata = { task: 'classification', settings: savedSettings(settings) }
   await saveFolder(folder, { model, assets, metadata, withoutOptimizerState: restored, unfinished }, options)
 }
@@ -34,15 +34,15 @@ export async function readClassifier(
   directory: string | URL,
 ): Promise<{ readonly parts: ClassifierParts; readonly settings: ClassifierSettings }> {
   const { folder, model, assets, metadata, unfinished } = await loadFolder(directory, 'classification')
-  const read = (name: string) => {
+  const read = (name: string): Uint8Array => {
     const data = assets[name]
     if (data === undefined) {
       throw new SeqloomError('ERR_FORMAT', `${folder} is no text classifier: its model.json names no ${name}`)
     }
-    return new TextDecoder().decode(data)
+    return data
   }
-  const tokenizer = Tokenizer.fromJSON(read(tokenizerFile))
-  const labels = Labels.parse(read(labelsFile))
+  const tokenizer = await Tokenizer.read(read(tokenizerFile), tokenizerFile)
+  const labels = Labels.parse(new TextDecoder().decode(read(labelsFile)))
   const classes = model instanceof Sequential ? model.topology().outputs[0]?.shape.at(-1) : undefined
   if (!(model instanceof Sequential) || classes !== labels.names.length) {
     throw new SeqloomError(

@@ -44,7 +44,7 @@ export interface SavedDecoder {
   readonly parts: DecoderParts
   readonly metadata: Readonly<Record<string, unknown>>
   /** The vocabulary of a file; `ERR_FORMAT` if there is none. */
-  vocabulary(file: string): Units
+  vocabulary(file: string): Promise<Units>
   /** The error of a folder that is none of these. */
   no(why: string): SeqloomError
 }
@@ -53,12 +53,12 @@ export interface SavedDecoder {
 export async function readDecoder(directory: string | URL, task: Kind): Promise<SavedDecoder> {
   const { folder, model, assets, metadata, unfinished } = await loadFolder(directory, task)
   const no = (why: string) => new SeqloomError('ERR_FORMAT', `${folder} is no ${nounFor(task)}: ${why}`)
-  const vocabulary = (file: string): Units => {
+  const vocabulary = async (file: string): Promise<Units> => {
     const data = assets[file]
     if (data === undefined) throw no(`its model.json names no ${file}`)
-    return unitsFrom(file, new TextDecoder().decode(data))
+    return await unitsFrom(file, new TextDecoder().decode(data))
   }
-  const target = vocabulary(targetFile)
+  const target = await vocabulary(targetFile)
   const { maxLength, longestTarget } = metadata
   const fits = (length: unknown): length is number => Number.isSafeInteger(length) && (length as number) >= 1
   if (!fits(maxLength) || !fits(longestTarget)) throw no('its model.json has no lengths')

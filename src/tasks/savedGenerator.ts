@@ -24,7 +24,7 @@ export async function saveGenerator(
   options?: SaveOptions,
 ): Promise<void> {
   const { model, tokenizer, first, restored = false, unfinished = false } = parts
-  const assets = { [tokenizerFile]: String(tokenizer) }
+  const assets = { [tokenizerFile]: await tokenizer.text() }
   const metadata = { task, first, settings: savedSettings(settings) }
   await saveFolder(folder, { model, assets, metadata, withoutOptimizerState: restored, unfinished }, options)
 }
@@ -37,7 +37,7 @@ export async function readGenerator(
   const wrong = (why: string) => new SeqloomError('ERR_FORMAT', `${folder} is no text generator: ${why}`)
   const data = assets[tokenizerFile]
   if (data === undefined) throw wrong(`its model.json names no ${tokenizerFile} of one`)
-  const tokenizer = Tokenizer.fromJSON(new TextDecoder().decode(data))
+  const tokenizer = await Tokenizer.read(data, tokenizerFile)
   const tokens = model instanceof Sequential ? model.topology().outputs[0]?.shape.at(-1) : undefined
   const size = tokenizer.vocabularySize
   if (!(model instanceof Sequential) || tokens !== size) {

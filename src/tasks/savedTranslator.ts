@@ -29,5 +29,5 @@ export async function readTranslator(
 ): Promise<{ readonly parts: TranslatorParts; readonly settings: TranslatorSettings }> {
   const { parts, folder, metadata, vocabulary } = await readDecoder(directory, 'translation')
   const settings = readSettings(folder, metadata.settings, translatorSettings)
-  return { parts: { ...parts, source: vocabulary(sourceFile) }, settings }
+  return { parts: { ...parts, source: await vocabulary(sourceFile) }, settings }
 }

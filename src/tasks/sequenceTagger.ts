@@ -36,7 +36,7 @@ export interface TaggedTokens {
 
 /** How a tagger is built. */
 export interface SequenceTaggerOptions
-  extends Omit<TextClassifierOptions, 'tokenizer' | 'maxVocabulary' | 'maxLength'> {
+  extends Omit<TextClassifierOptions, 'tokens' | 'tokenizer' | 'maxVocabulary' | 'maxLength'> {
   /**
    * How often a token must occur in the training rows to be told apart from unknown ones; default 2, so that there are unknown ones to learn from, or 1
    * where that would leave more than a quarter of the tokens unknown.

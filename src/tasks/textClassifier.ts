@@ -1,7 +1,8 @@
 import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import type { SaveOptions, Sequential } from '../model/index.js'
-import { wordTokenizer } from '../text/index.js'
+import { given } from '../options.js'
+import { charTokenizer, subwordTokenizer, wordTokenizer } from '../text/index.js'
 import { checkTexts, type Tokenizer } from '../text/tokenizer.js'
 import { classifierModel } from './classifierModel.js'
 import {
@@ -24,6 +25,7 @@ import { checkNotEmpty, checkRows, type LabelledText } from './rows.js'
 import { type ClassifierParts, readClassifier, saveClassifier } from './savedClassifier.js'
 import { Served, type Training } from './served.js'
 import type { SplitRow } from './split.js'
+import { checkUnknown, tellUnknown } from './unknown.js'
 import { defaultEpochs } from './work.js'
 
 /** A text's label, as predicted. */
@@ -158,17 +160,20 @@ export class TextClassifier implements Disposable {
     const classWeight = weightsOf(where, settings.classWeight, labels.names, y)
     const held = given ?? division.validation.map((row) => rows[row] as LabelledText)
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
-    const parts = known ?? (await this.#create(labels, training))
-    const x = await encode(parts, training)
-    const validationData = held.length > 0 ? ([await encode(parts, held), heldTargets] as const) : undefined
+    const parts = known ?? (await this.#create(labels, training, signal))
+    const x = await encode(parts, training, signal)
+    if (known) checkUnknown(where, parts.tokenizer, x, settings.maxUnknown)
+    const heldIds = await encode(parts, held, signal)
+    tellUnknown(where, parts.tokenizer, heldIds)
+    const validationData = held.length > 0 ? ([heldIds, heldTargets] as const) : undefined
     throwIfAborted(signal)
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
     const data = { x, y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
   }
 
-  async #create(labels: Labels, training: readonly LabelledText[]): Promise<ClassifierParts> {
-    const tokenizer = await tokenizerFor(training, this.#settings)
+  async #create(labels: Labels, training: readonly LabelledText[], signal?: AbortSignal): Promise<ClassifierParts> {
+    const tokenizer = await tokenizerFor(training, this.#settings, signal)
     return { model: classifierModel(this.#settings, tokenizer.vocabularySize, labels.names.length), tokenizer, labels }
   }
 }
@@ -179,20 +184,36 @@ function targetsOf(where: string, labels: Labels, rows: readonly LabelledText[])
   return Int32Array.from(rows, (row, index) => labels.indexOf(`${where}: row ${index}`, row.label))
 }
 
-function tokenizerFor(rows: readonly LabelledText[], settings: ClassifierSettings): Promise<Tokenizer> | Tokenizer {
-  const { tokenizer, maxVocabulary, minFrequency } = settings
-  const maxLength = settings.maxLength ?? tokenizer?.maxLength ?? 300
-  if (tokenizer) return tokenizer.withMaxLength(maxLength)
-  return wordTokenizer(
-    rows.map((row) => row.text),
-    { maxVocabulary, minFrequency, maxLength },
-  )
+/** How many tokens are told apart, and how often one must occur, by default. */
+const tokenLimits = {
+  word: { maxVocabulary: 20_000, minFrequency: 1 },
+  character: { maxVocabulary: 20_000, minFrequency: 1 },
+  subword: { maxVocabulary: 8192, minFrequency: 2 },
 }
 
-function encode({ tokenizer }: ClassifierParts, rows: readonly LabelledText[]): Promise<Int32Array[]> {
+const tokenizers = { word: wordTokenizer, character: charTokenizer, subword: subwordTokenizer }
+
+function tokenizerFor(
+  rows: readonly LabelledText[],
+  settings: ClassifierSettings,
+  signal: AbortSignal | undefined,
+): Promise<Tokenizer> | Tokenizer {
+  const { tokenizer, tokens } = settings
+  const { maxVocabulary, minFrequency } = { ...tokenLimits[tokens], ...given(settings) }
+  const maxLength = settings.maxLength ?? tokenizer?.maxLength ?? 300
+  if (tokenizer) return tokenizer.withMaxLength(maxLength)
+  const texts = rows.map((row) => row.text)
+  return tokenizers[tokens](texts, { maxVocabulary, minFrequency, maxLength, ...(signal && { signal }) })
+}
+
+function encode(
+  { tokenizer }: ClassifierParts,
+  rows: readonly LabelledText[],
+  signal: AbortSignal | undefined,
+): Promise<Int32Array[]> {
   return tokenizer.encode(
     rows.map((row) => row.text),
-    { fillEmpty: true },
+    { fillEmpty: true, ...(signal && { signal }) },
   )
 }
 
@@ -203,6 +224,7 @@ async function probabilitiesOf(
   options: PredictTextsOptions,
 ): Promise<Float32Array> {
   const settings = predictionSettings(where, options)
-  const ids = await tokenizer.encode(texts, { fillEmpty: true })
+  const { signal } = settings
+  const ids = await tokenizer.encode(texts, { fillEmpty: true, ...(signal && { signal }) })
   return (await model.predict(ids, settings)).data
 }

@@ -27,6 +27,7 @@ import { keepBest } from './keepBest.js'
 import { type GeneratorParts, readGenerator, saveGenerator } from './savedGenerator.js'
 import { Served, type Training } from './served.js'
 import { TextStream } from './textStream.js'
+import { checkUnknown, tellUnknown } from './unknown.js'
 import { defaultEpochs } from './work.js'
 
 /** The steps and rows that a text is evaluated in. */
@@ -112,7 +113,7 @@ export class TextGenerator implements Disposable {
       if (typeof prompt !== 'string') {
         throw new SeqloomError('ERR_DATA', `${where}: the prompt must be a string, not ${describe(prompt)}`)
       }
-      const encoded = await encode(tokenizer, prompt)
+      const encoded = await encode(tokenizer, prompt, rest.signal)
       const tokens = encoded.length > 0 ? encoded : Int32Array.of(first)
       return {
         stream: new TextStream(tokenizer, tokens, stops),
@@ -137,7 +138,7 @@ export class TextGenerator implements Disposable {
     checkOptions(where, options, { accepted: { signal: abortSignal } })
     return await this.#served.use(where, async ({ model, tokenizer }) => {
       checkText(where, text)
-      const tokens = await encode(tokenizer, text)
+      const tokens = await encode(tokenizer, text, options.signal)
       if (tokens.length < 2) throw new SeqloomError('ERR_DATA', `${where}: the text must have at least 2 tokens`)
       const { x, y, batchSize } = measuredBatches(tokens, evaluation.rows, evaluation.time)
       const [loss, perplexity] = await model.evaluate(x, y, { batchSize, ...options })
@@ -170,8 +171,8 @@ export class TextGenerator implements Disposable {
     const { signal, validationSplit, restoreBest } = settings
     throwIfAborted(signal)
     let [training, end] = divided(text, validationSplit ?? defaultSplit)
-    let parts = known ?? (await this.#create(training))
-    let held = end === '' ? undefined : await encode(parts.tokenizer, end)
+    let parts = known ?? (await this.#create(training, signal))
+    let held = end === '' ? undefined : await encode(parts.tokenizer, end, signal)
     let kept: Kept = { keep: 'best' }
     if (validationSplit !== 0) {
       const count = held?.length ?? 0
@@ -179,11 +180,13 @@ export class TextGenerator implements Disposable {
       const onDemand = validationSplit !== undefined
       if (lacking && !onDemand) {
         ;[training, held] = [text, undefined]
-        parts = known ?? (await this.#create(training))
+        parts = known ?? (await this.#create(training, signal))
       }
       kept = keep({ where, what: `${text.length} characters are`, lacking, onDemand, restoreBest })
     }
-    const tokens = await encode(parts.tokenizer, training)
+    const tokens = await encode(parts.tokenizer, training, signal)
+    if (known) checkUnknown(where, parts.tokenizer, [tokens], settings.maxUnknown)
+    if (held) tellUnknown(where, parts.tokenizer, [held])
     const { time, batchSize } = layOut(where, tokens.length, settings)
     const { x, y } = languageModelBatches(tokens, { batchSize, time })
     if (held && held.length < 2) {
@@ -200,11 +203,11 @@ export class TextGenerator implements Disposable {
     }
   }
 
-  async #create(text: string): Promise<GeneratorParts> {
+  async #create(text: string, signal?: AbortSignal): Promise<GeneratorParts> {
     const { tokens, maxVocabulary = tokens === 'subword' ? 8192 : 20_000 } = this.#settings
     const make = { character: charTokenizer, word: wordTokenizer, subword: subwordTokenizer }[tokens]
-    const tokenizer = this.#settings.tokenizer ?? (await make([text], { maxVocabulary }))
-    const [first] = await encode(tokenizer, text)
+    const tokenizer = this.#settings.tokenizer ?? (await make([text], { maxVocabulary, ...(signal && { signal }) }))
+    const [first] = await encode(tokenizer, text, signal)
     if (first === undefined) throw new SeqloomError('ERR_DATA', 'TextGenerator.train: the text has no tokens')
     return { model: generatorModel(this.#settings, tokenizer.vocabularySize), tokenizer, first }
   }
@@ -274,8 +277,8 @@ function measuredBatches(tokens: Int32Array, batchSize: number, time: number): L
   return languageModelBatches(tokens, { batchSize: rows, time: steps })
 }
 
-async function encode(tokenizer: Tokenizer, text: string): Promise<Int32Array> {
-  const [tokens] = await tokenizer.encode([text], { specialTokens: false })
+async function encode(tokenizer: Tokenizer, text: string, signal: AbortSignal | undefined): Promise<Int32Array> {
+  const [tokens] = await tokenizer.encode([text], { specialTokens: false, ...(signal && { signal }) })
   return tokens as Int32Array
 }
 

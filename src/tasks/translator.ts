@@ -1,5 +1,6 @@
 import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
+import type { Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
 import type { Functional, SaveOptions } from '../model/index.js'
 import {
@@ -12,7 +13,7 @@ import {
   type Written,
   write,
 } from './decoder.js'
-import { type DecoderTraining, decoderTraining, writeSettings } from './decoderOptions.js'
+import { type DecoderTraining, decoderTraining, type WriteSettings, writeSettings } from './decoderOptions.js'
 import { divide } from './division.js'
 import { throwIfAborted } from './fitTask.js'
 import { checkNotEmpty } from './rows.js'
@@ -28,7 +29,7 @@ import {
   type TranslatorSettings,
   translatorSettings,
 } from './translatorOptions.js'
-import { buildUnits, checkAlike, type Writing } from './units.js'
+import { buildUnits, checkAlike, type Units, type Writing } from './units.js'
 
 /** What each token of a translation attends to. */
 export interface Alignment {
@@ -101,7 +102,8 @@ export class Translator implements Disposable {
   }
 
   /**
-   * Translates texts, all at once, by beam search. Rejects with `ERR_STATE` before training, with `ERR_DATA` for what is not a text (or, where rows
+   * Translates texts, all at once, by beam search. A word that the source's vocabulary does not hold is copied to where the translation attends to it most; a
+   * text without words is translated to nothing. Rejects with `ERR_STATE` before training, with `ERR_DATA` for what is not a text (or, where rows
    * were arrays, not an array of tokens), naming the place, and with `ERR_OPTION`.
    */
   async translate(texts: readonly Writing[], options: TranslateOptions = {}): Promise<Translation[]> {
@@ -215,12 +217,68 @@ async function translated(
     throw new SeqloomError('ERR_DATA', `${where}: expected an array of texts, not ${describe(texts)}`)
   }
   checkNotEmpty(where, texts)
-  const ids = await source.encode(`${where}: text`, texts, parts.maxLength, true)
-  return await write(parts, { source: ids }, settings, (row, tokens, { data, shape }) => {
+  const all = await source.encode(`${where}: text`, texts, parts.maxLength, false)
+  // A text without tokens is its own translation.
+  const rows = all.flatMap((ids, row) => (ids.length > 0 ? [row] : []))
+  const ids = rows.map((row) => all[row] as Int32Array)
+  const unknown = ids.map((read, row) => unknownWords(source, texts[rows[row] as number] as Writing, read))
+  const copies = unknown.some((words) => words.size > 0)
+  const show = (row: number, tokens: string[], { data, shape }: Tensor) => {
     const [read, width] = [ids[row] as Int32Array, shape[1] as number]
     const weights = tokens.map((_, step) => Array.from(data.slice(step * width, step * width + read.length)))
+    copyUnknown(tokens, unknown[row] as ReadonlyMap<number, string>, weights)
+    if (!settings.alignments) return {}
     return { alignment: { source: Array.from(read, (id) => source.token(id)), target: tokens, weights } }
-  })
+  }
+  const asked = { ...settings, alignments: settings.alignments || copies }
+  const found = rows.length > 0 ? await write(parts, { source: ids }, asked, show) : []
+  const translations = all.map(() => nothing(settings))
+  for (const [at, row] of rows.entries()) translations[row] = found[at] as Translation
+  return translations
+}
+
+/** The translation of a text without tokens. */
+function nothing({ nBest, alignments }: WriteSettings): Translation {
+  const written = { text: '', tokens: [], logProbability: 0, score: 0, finished: true }
+  return {
+    ...written,
+    ...(alignments && { alignment: { source: [], target: [], weights: [] } }),
+    ...(nBest > 1 && { alternatives: [] }),
+  }
+}
+
+/** The words of a source that its vocabulary does not hold, by their places. */
+function unknownWords(source: Units, writing: Writing, ids: Int32Array): ReadonlyMap<number, string> {
+  const words = new Map<number, string>()
+  if (source.unknownId === undefined || !ids.includes(source.unknownId)) return words
+  const written = source.written(writing, ids)
+  for (const [place, id] of ids.entries()) {
+    const word = written?.[place]
+    if (id === source.unknownId && word !== undefined) words.set(place, word)
+  }
+  return words
+}
+
+/** The least attention by which a word is taken for the translation of an unknown one that another word of the source gets more of. */
+const leastAttention = 0.2
+
+/** Puts unknown words of the source in the places of those words that attend to them most, each once (after Luong et al. 2015, arXiv 1410.8206). */
+function copyUnknown(
+  tokens: string[],
+  unknown: ReadonlyMap<number, string>,
+  weights: readonly (readonly number[])[],
+): void {
+  const pairs = [...unknown].flatMap(([place, word]) =>
+    weights.map((row, step) => ({ place, word, step, weight: row[place] ?? 0, most: Math.max(...row) })),
+  )
+  const near = pairs.filter(({ weight, most }) => weight >= leastAttention || weight === most)
+  const [places, steps] = [new Set<number>(), new Set<number>()]
+  for (const { place, word, step } of near.sort((a, b) => b.weight - a.weight)) {
+    if (places.has(place) || steps.has(step)) continue
+    places.add(place)
+    steps.add(step)
+    tokens[step] = word
+  }
 }
 
 /** Sources, and targets behind their start and before their end. `ERR_DATA`, naming the row. */

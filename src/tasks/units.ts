@@ -1,7 +1,10 @@
+import { runSliced } from '../data/slices.js'
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { charTokenizer, wordTokenizer } from '../text/index.js'
+import { joinWords, learnSpacing, type Spacing } from '../text/spacing.js'
 import { Tokenizer } from '../text/tokenizer.js'
+import { wordPattern } from '../text/words.js'
 
 /** A text, or its tokens, such as phonemes. */
 export type Writing = string | readonly string[]
@@ -19,6 +22,10 @@ export interface Units {
   encode(where: string, writings: readonly Writing[], maxLength: number, fillEmpty: boolean): Promise<Int32Array[]>
   /** Puts ids together as text; listed tokens with spaces between. */
   decode(ids: Int32Array): string
+  /** Puts tokens together as {@link decode} does. */
+  join(tokens: readonly string[]): string
+  /** The tokens of a text as they are written in it, one for each id of it; undefined where that cannot be told. */
+  written(writing: Writing, ids: Int32Array): readonly string[] | undefined
   /** The token of an id. */
   token(id: number): string
   /** What stands between tokens where texts are compared. */
@@ -40,7 +47,10 @@ export async function buildUnits(
   if (level instanceof Tokenizer) return new TokenizedUnits(level.withMaxLength(), 'word', false)
   const texts = checkStrings(where, writings)
   const build = level === 'word' ? wordTokenizer : charTokenizer
-  return new TokenizedUnits(await build(texts, { ...limits, lowercase }), level, lowercase)
+  const tokenizer = await build(texts, { ...limits, lowercase })
+  const cased = (token: string) => (lowercase ? token.toLowerCase() : token)
+  const spacing = level === 'word' ? await runSliced(learnSpacing(texts, cased)) : undefined
+  return new TokenizedUnits(tokenizer, level, lowercase, spacing)
 }
 
 /** `ERR_DATA`, naming the row, unless all are texts or all lists of tokens, as those of a vocabulary are, or else the first is. */
@@ -51,7 +61,7 @@ export function checkAlike(where: string, writings: readonly Writing[], units?: 
 }
 
 /** Reads what `toJSON` wrote; `ERR_FORMAT` for anything else. */
-export function unitsFrom(file: string, json: string): Units {
+export async function unitsFrom(file: string, json: string): Promise<Units> {
   let parsed: unknown
   try {
     parsed = JSON.parse(json)
@@ -59,14 +69,26 @@ export function unitsFrom(file: string, json: string): Units {
     throw new SeqloomError('ERR_FORMAT', `${file}: ${(error as Error).message}`, { cause: error })
   }
   if (isRecord(parsed)) {
-    const { tokens, tokenizer, level, lowercase } = parsed
+    const { tokens, tokenizer, level, lowercase, spacing } = parsed
     if (Array.isArray(tokens) && tokens.every((token) => typeof token === 'string')) return new ListedUnits(tokens)
     const known = level === 'word' || level === 'character'
     if (isRecord(tokenizer) && known && typeof lowercase === 'boolean') {
-      return new TokenizedUnits(Tokenizer.parse(JSON.stringify(tokenizer), file), level, lowercase)
+      const read = await Tokenizer.read(Buffer.from(JSON.stringify(tokenizer)), file)
+      return new TokenizedUnits(read, level, lowercase, spacing === undefined ? undefined : readSpacing(file, spacing))
     }
   }
   throw new SeqloomError('ERR_FORMAT', `${file} holds neither a tokenizer nor a list of tokens`)
+}
+
+/** Reads how marks are spaced; `ERR_FORMAT` for anything else. */
+function readSpacing(file: string, saved: unknown): Spacing {
+  const { marks, numbers } = isRecord(saved) ? saved : {}
+  const texts = (list: unknown): list is string[] =>
+    Array.isArray(list) && list.every((each) => typeof each === 'string')
+  if (isRecord(marks) && texts(Object.values(marks)) && texts(numbers)) {
+    return { marks: marks as Readonly<Record<string, string>>, numbers }
+  }
+  throw new SeqloomError('ERR_FORMAT', `${file}: its spacing is not that of a vocabulary`)
 }
 
 class TokenizedUnits implements Units {
@@ -78,6 +100,8 @@ class TokenizedUnits implements Units {
     readonly tokenizer: Tokenizer,
     readonly level: 'word' | 'character',
     readonly lowercase: boolean,
+    /** How marks are spaced, for words whose vocabulary was built from texts. */
+    readonly spacing?: Spacing,
   ) {
     this.size = tokenizer.vocabularySize
     this.unknownId = tokenizer.unknownId
@@ -90,7 +114,19 @@ class TokenizedUnits implements Units {
   }
 
   decode(ids: Int32Array): string {
-    return this.tokenizer.decode(ids)
+    return this.spacing ? this.join(Array.from(ids, (id) => this.token(id))) : this.tokenizer.decode(ids)
+  }
+
+  join(tokens: readonly string[]): string {
+    return this.spacing ? joinWords(tokens, this.spacing) : tokens.join(this.separator)
+  }
+
+  written(writing: Writing, ids: Int32Array): readonly string[] | undefined {
+    if (typeof writing !== 'string') return undefined
+    const tokens = this.level === 'character' ? [...writing] : [...(writing.match(wordPattern) ?? [])]
+    // A tokenizer that was given may cut otherwise, and long texts are cut short.
+    const fits = tokens.length === ids.length || (tokens.length > ids.length && this.spacing !== undefined)
+    return fits ? tokens.slice(0, ids.length) : undefined
   }
 
   token(id: number): string {
@@ -101,11 +137,12 @@ class TokenizedUnits implements Units {
     const text = typeof writing === 'string' ? writing : writing.join(' ')
     const cased = this.lowercase ? text.toLowerCase() : text
     if (this.level === 'character') return [...cased]
-    return cased.match(/[\p{L}\p{M}\p{N}_]+|[^\s\p{L}\p{M}\p{N}_]/gu) ?? []
+    return cased.match(wordPattern) ?? []
   }
 
   toJSON(): object {
-    return { tokenizer: this.tokenizer.toJSON(), level: this.level, lowercase: this.lowercase }
+    const { tokenizer, level, lowercase, spacing } = this
+    return { tokenizer: tokenizer.toJSON(), level, lowercase, ...(spacing && { spacing }) }
   }
 }
 
@@ -141,7 +178,15 @@ class ListedUnits implements Units {
   }
 
   decode(ids: Int32Array): string {
-    return Array.from(ids, (id) => this.token(id)).join(' ')
+    return this.join(Array.from(ids, (id) => this.token(id)))
+  }
+
+  join(tokens: readonly string[]): string {
+    return tokens.join(' ')
+  }
+
+  written(writing: Writing, ids: Int32Array): readonly string[] | undefined {
+    return typeof writing === 'string' ? undefined : writing.slice(0, ids.length)
   }
 
   token(id: number): string {

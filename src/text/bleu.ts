@@ -51,6 +51,10 @@ export function bleu(hypotheses: readonly string[], references: readonly (string
   return { score: brevityPenalty * product ** (1 / longest), precisions, brevityPenalty, length, referenceLength }
 }
 
+/** White space as Python's `str.split()` knows it, which differs from JavaScript's: U+001C to U+001F and U+0085 are, U+FEFF is not. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: some are white space there.
+const whiteSpace = /[\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u
+
 /** The tokens of mteval-v13a. */
 export function tokenize13a(text: string): string[] {
   const plain = text
@@ -66,7 +70,7 @@ export function tokenize13a(text: string): string[] {
     .replaceAll(/([^0-9])([.,])/gu, '$1 $2 ')
     .replaceAll(/([.,])([^0-9])/gu, ' $1 $2')
     .replaceAll(/([0-9])(-)/g, '$1 $2 ')
-    .split(/\s+/u)
+    .split(whiteSpace)
     .filter((token) => token !== '')
 }
 

@@ -8,7 +8,7 @@ export {
   type LanguageModelBatchesOptions,
   languageModelBatches,
 } from './languageModelBatches.js'
-export type { EncodeOptions, TokenizerOptions, VocabularyToken } from './tokenizer.js'
+export type { EncodeAsyncOptions, EncodeOptions, TokenizerOptions, VocabularyToken } from './tokenizer.js'
 export { Tokenizer } from './tokenizer.js'
 
 /**
@@ -21,7 +21,8 @@ export function charTokenizer(texts: readonly string[], options: TokenizerOption
 
 /**
  * Builds a vocabulary of the words in the texts: padding is id 0, unknown is id 1, then words by falling frequency. Text is lowercased (unless
- * `lowercase: false`) and split at white space; every punctuation mark is a word. Rejects with `ERR_OPTION` or `ERR_DATA`.
+ * `lowercase: false`) and split at white space; every punctuation mark and symbol is a word, every emoji with its modifiers, and every character of scripts
+ * without spaces: Chinese, kana, Thai, Lao, Khmer, Burmese. Rejects with `ERR_OPTION`, `ERR_DATA`, and an AbortError when the signal aborts.
  */
 export function wordTokenizer(texts: readonly string[], options: TokenizerOptions = {}): Promise<Tokenizer> {
   return Tokenizer.train('word', texts, options)
@@ -38,7 +39,7 @@ export function subwordTokenizer(texts: readonly string[], options: TokenizerOpt
 /** Reads any Hugging Face `tokenizer.json`. Rejects with `ERR_IO` if the file cannot be read, `ERR_FORMAT` if it is not such a file. */
 export async function loadTokenizer(path: string | URL): Promise<Tokenizer> {
   const file = pathOf('text.loadTokenizer: the file', path)
-  return Tokenizer.parse((await readNamed(file)).toString('utf8'), file)
+  return await Tokenizer.read(await readNamed(file), file)
 }
 
 /** Reads the text of a Hugging Face `tokenizer.json`, or the object parsed from it; `ERR_FORMAT` if it is not such a file. */

@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises'
+import { runSliced, runSync, type Sliced } from '../data/slices.js'
 import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
 import { cannot } from '../files.js'
-import { type NativeTokenizer, native } from '../native/index.js'
-import { checkOptions, flag, integer } from '../options.js'
+import { cancellable } from '../model/cancel.js'
+import { type NativeTokenizer, native, type StagedTexts } from '../native/index.js'
+import { abortSignal, checkOptions, flag, integer } from '../options.js'
 import { pathOf } from '../path.js'
 
 /** How a vocabulary is built. */
@@ -15,6 +17,8 @@ export interface TokenizerOptions {
   readonly lowercase?: boolean
   /** The most ids that a text is cut to; default all. */
   readonly maxLength?: number
+  /** Stops the work, which rejects with an AbortError. */
+  readonly signal?: AbortSignal
 }
 
 /** How texts are encoded. */
@@ -23,6 +27,12 @@ export interface EncodeOptions {
   readonly specialTokens?: boolean
   /** Whether a text without any token becomes one unknown token, since no model takes a sequence of length 0; default false. */
   readonly fillEmpty?: boolean
+}
+
+/** How many texts are encoded at once on other threads. */
+export interface EncodeAsyncOptions extends EncodeOptions {
+  /** Stops the work, which rejects with an AbortError. */
+  readonly signal?: AbortSignal
 }
 
 /** A token and its id. */
@@ -48,13 +58,19 @@ export class Tokenizer {
     const where = `text.${unit === 'character' ? 'char' : unit}Tokenizer`
     checkTexts(where, texts)
     checkOptions(where, options, {
-      accepted: { maxVocabulary: integer(3), minFrequency: integer(1), lowercase: flag, maxLength: integer(1) },
+      accepted: {
+        maxVocabulary: integer(3),
+        minFrequency: integer(1),
+        lowercase: flag,
+        maxLength: integer(1),
+        signal: abortSignal,
+      },
     })
-    try {
-      return new Tokenizer(await native.NativeTokenizer.train(unit, texts as string[], { ...options }))
-    } catch (error) {
-      throw fromNative(error)
-    }
+    const { signal, ...rest } = options
+    const staged = await runSliced(stageTexts(texts), signal)
+    return new Tokenizer(
+      await cancellable(signal, (cancel) => native.NativeTokenizer.train(unit, staged, { ...rest }, cancel)),
+    )
   }
 
   /** Reads the text of a Hugging Face `tokenizer.json`, or the object parsed from it; `ERR_FORMAT` if it is not such a file. */
@@ -67,9 +83,16 @@ export class Tokenizer {
     try {
       return new Tokenizer(callNative(() => native.NativeTokenizer.fromJson(json)))
     } catch (error) {
-      if (!(error instanceof SeqloomError)) throw error
-      const reason = error.message.replace(/^(tokenizer\.json: )+/, '')
-      throw new SeqloomError(error.code, `${where}: ${reason}`, { cause: error.cause })
+      throw named(error, where)
+    }
+  }
+
+  /** @internal {@link parse} of a file's bytes, on another thread. */
+  static async read(bytes: Uint8Array, where: string): Promise<Tokenizer> {
+    try {
+      return new Tokenizer(await cancellable(undefined, (cancel) => native.NativeTokenizer.read(bytes, cancel)))
+    } catch (error) {
+      throw named(error, where)
     }
   }
 
@@ -97,21 +120,20 @@ export class Tokenizer {
    * Encodes texts, many at once on other threads: one array of ids a text, which a model takes as its (ragged) input as they are.
    * Rejects with `ERR_DATA`, naming the text.
    */
-  async encode(texts: readonly string[], options: EncodeOptions = {}): Promise<Int32Array[]> {
-    checkEncoding(texts, options)
-    try {
-      const { ids, lengths } = await this.#native.encodeBatch(texts as string[], { ...options })
-      return rows(ids, lengths)
-    } catch (error) {
-      throw fromNative(error)
-    }
+  async encode(texts: readonly string[], options: EncodeAsyncOptions = {}): Promise<Int32Array[]> {
+    const { signal, ...rest } = options
+    checkOptions('encode', options, { accepted: { specialTokens: flag, fillEmpty: flag, signal: abortSignal } })
+    checkEncoding(texts, rest)
+    const staged = await runSliced(stageTexts(texts), signal)
+    const { ids, lengths } = await cancellable(signal, (cancel) => this.#native.encodeBatch(staged, rest, cancel))
+    return await runSliced(rows(ids, lengths), signal)
   }
 
   /** {@link encode} on the caller's thread, for a few texts. */
   encodeSync(texts: readonly string[], options: EncodeOptions = {}): Int32Array[] {
     checkEncoding(texts, options)
     const { ids, lengths } = callNative(() => this.#native.encodeBatchSync(texts as string[], { ...options }))
-    return rows(ids, lengths)
+    return runSync(rows(ids, lengths))
   }
 
   /**
@@ -153,10 +175,20 @@ export class Tokenizer {
     return callNative(() => this.#native.toJson())
   }
 
+  /** @internal {@link toString} on another thread. */
+  async text(): Promise<string> {
+    try {
+      return await this.#native.write()
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
   /** Writes a Hugging Face `tokenizer.json`. Rejects with `ERR_IO`. */
   async save(path: string | URL): Promise<void> {
     const file = pathOf('Tokenizer.save: the file', path)
-    await writeFile(file, this.toString()).catch((cause: unknown) => {
+    const json = await this.text()
+    await writeFile(file, json).catch((cause: unknown) => {
       throw cannot('write', file, cause)
     })
   }
@@ -189,10 +221,59 @@ function int32(ids: Int32Array | readonly number[]): Int32Array {
 }
 
 /** One view a text over the ids of all. */
-function rows(ids: Int32Array, lengths: Uint32Array): Int32Array[] {
+function* rows(ids: Int32Array, lengths: Uint32Array): Sliced<Int32Array[]> {
+  const views: Int32Array[] = []
   let start = 0
-  return Array.from(lengths, (length) => {
+  for (const [index, length] of lengths.entries()) {
+    if (index % slice.texts === slice.texts - 1) yield
+    views.push(ids.subarray(start, start + length))
     start += length
-    return ids.subarray(start - length, start)
-  })
+  }
+  return views
+}
+
+/** How many texts, and characters of them, cross to the native side in one piece: about a millisecond of work. */
+const slice = { texts: 1024, characters: 256 << 10 }
+
+/** Texts as native calls take them: many, or long ones, are copied piece by piece, so that this does not hold the event loop. */
+function* stageTexts(texts: readonly string[]): Sliced<string[] | StagedTexts> {
+  let characters = 0
+  for (const text of texts) characters += text.length
+  if (texts.length <= slice.texts && characters <= slice.characters) return texts as string[]
+  const staged = new native.StagedTexts()
+  let some: string[] = []
+  let size = 0
+  for (const text of texts) {
+    let end = wholeCharacters(text, slice.characters)
+    some.push(text.slice(0, end))
+    size += end
+    if (some.length >= slice.texts || size >= slice.characters || end < text.length) {
+      callNative(() => staged.add(some))
+      some = []
+      size = 0
+      yield
+    }
+    while (end < text.length) {
+      const from = end
+      end = wholeCharacters(text, from + slice.characters)
+      callNative(() => staged.extend(text.slice(from, end)))
+      yield
+    }
+  }
+  if (some.length > 0) callNative(() => staged.add(some))
+  return staged
+}
+
+/** Where a text is cut, at a place or one before it, so that no character is halved. */
+function wholeCharacters(text: string, at: number): number {
+  if (at >= text.length) return text.length
+  const code = text.charCodeAt(at - 1)
+  return code >= 0xd800 && code < 0xdc00 ? at - 1 : at
+}
+
+/** An error of reading a tokenizer, with what the file is called. */
+function named(error: unknown, where: string): unknown {
+  if (!(error instanceof SeqloomError)) return error
+  const reason = error.message.replace(/^(tokenizer\.json: )+/, '')
+  return new SeqloomError(error.code, `${where}: ${reason}`, { cause: error.cause })
 }

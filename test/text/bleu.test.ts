@@ -25,6 +25,12 @@ describe(`BLEU is that of ${source}`, () => {
     expect(text.bleu(['a b c d e'], ['a b c d f'])).toEqual(text.bleu(['a b c d e'], [['a b c d f']]))
   })
 
+  it('splits at the white space of Python', () => {
+    const spaces = '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000'
+    for (const space of spaces) expect(text.bleu([`a${space}b`], ['a b']).length, JSON.stringify(space)).toBe(2)
+    for (const other of '\ufeff\u200b\u180e\u2060') expect(text.bleu([`a${other}b`], ['a b']).length).toBe(1)
+  })
+
   it('refuses what is not text', async () => {
     await expectCoded(() => text.bleu(['a'], []), 'ERR_DATA', /as many references/)
     await expectCoded(() => text.bleu([], []), 'ERR_DATA', /no texts/)

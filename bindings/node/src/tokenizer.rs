@@ -1,13 +1,21 @@
 //! Tokenizers for JavaScript.
 
 use crate::argument;
-use crate::error::{ErrorCode, Failure, Outcome, guard};
+use crate::cancel;
+use crate::error::{ErrorCode, Failure, Outcome, caught, guard};
 use crate::job;
-use napi::bindgen_prelude::{Int32Array, Object, Uint32Array, Unknown};
-use napi::{Env, Result};
+use napi::bindgen_prelude::{ClassInstance, Int32Array, Object, Uint32Array, Unknown};
+use napi::{Env, Result, ValueType};
 use napi_derive::napi;
+use seqloom_graph::available_bytes;
 use seqloom_kernels::pool;
-use seqloom_text::{EncodeOptions, Encoded, Tokenizer, TrainOptions, Unit};
+use seqloom_text::{EncodeOptions, Encoded, Stop, Tokenizer, TrainOptions, Unit};
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread::Builder;
+use std::time::Duration;
 
 /// Ids of many texts, ragged.
 #[napi(object, object_from_js = false)]
@@ -33,6 +41,47 @@ pub struct VocabularyEntry {
     pub id: u32,
 }
 
+/// Texts on their way to a tokenizer, handed over in pieces, so that JavaScript's thread is never held for long; used once.
+#[napi]
+pub struct StagedTexts {
+    texts: RefCell<Vec<String>>,
+}
+
+#[napi]
+impl StagedTexts {
+    /// No texts yet.
+    #[napi(constructor, catch_unwind)]
+    #[allow(clippy::new_without_default, reason = "constructed from JavaScript only")]
+    pub fn new() -> Self {
+        Self { texts: RefCell::default() }
+    }
+
+    /// Adds texts.
+    #[napi(catch_unwind, ts_args_type = "texts: string[]")]
+    pub fn add(&self, texts: Unknown<'_>) -> Result<(), ErrorCode> {
+        guard(|| {
+            let more = list(&texts)?;
+            self.texts.borrow_mut().extend(more);
+            Ok(())
+        })
+    }
+
+    /// Goes on with the last text.
+    ///
+    /// Errors: `ERR_MEMORY`.
+    #[napi(catch_unwind, ts_args_type = "piece: string")]
+    pub fn extend(&self, piece: Unknown<'_>) -> Result<(), ErrorCode> {
+        guard(|| {
+            let piece = argument::string(&piece, "piece")?;
+            if let Some(last) = self.texts.borrow_mut().last_mut() {
+                last.try_reserve(piece.len()).map_err(|_| Failure::memory("The texts", piece.len()))?;
+                last.push_str(&piece);
+            }
+            Ok(())
+        })
+    }
+}
+
 /// A tokenizer with its vocabulary; immutable.
 #[napi]
 pub struct NativeTokenizer {
@@ -46,7 +95,7 @@ impl NativeTokenizer {
     /// Errors: `ERR_OPTION` for an option out of range, `ERR_DATA` if no token is left to keep.
     #[napi(
         catch_unwind,
-        ts_args_type = "unit: 'character' | 'word' | 'subword', texts: string[], options?: { maxVocabulary?: number, minFrequency?: number, lowercase?: boolean, maxLength?: number }",
+        ts_args_type = "unit: 'character' | 'word' | 'subword', texts: string[] | StagedTexts, options?: { maxVocabulary?: number, minFrequency?: number, lowercase?: boolean, maxLength?: number }, cancel?: CancelFlag",
         ts_return_type = "Promise<NativeTokenizer>"
     )]
     pub fn train<'env>(
@@ -54,6 +103,7 @@ impl NativeTokenizer {
         unit: Unknown<'env>,
         texts: Unknown<'env>,
         options: Unknown<'env>,
+        cancel: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let unit = match argument::string(&unit, "unit")?.as_str() {
@@ -66,8 +116,12 @@ impl NativeTokenizer {
                 }
             };
             let texts = read_texts(&texts)?;
-            let options = read_train_options(unit, &options)?;
-            job::run(env, move || Ok(Self { tokenizer: Tokenizer::train(unit, &texts, &options)? }))
+            let mut options = read_train_options(unit, &options)?;
+            let flag = cancel::read(&cancel, "cancel")?;
+            options.stop = Stop::when(Arc::clone(&flag));
+            job::run_until(env, Arc::clone(&flag), move |_| {
+                abandonable(flag, move || Ok(Self { tokenizer: Tokenizer::train(unit, &texts, &options)? }))
+            })
         })
     }
 
@@ -77,6 +131,40 @@ impl NativeTokenizer {
     #[napi(factory, catch_unwind, ts_args_type = "json: string")]
     pub fn from_json(json: Unknown<'_>) -> Result<Self, ErrorCode> {
         guard(|| Ok(Self { tokenizer: Tokenizer::from_json(&argument::string(&json, "json")?)? }))
+    }
+
+    /// `fromJson` of the file's bytes, on another thread.
+    #[napi(
+        catch_unwind,
+        ts_args_type = "bytes: Uint8Array, cancel?: CancelFlag",
+        ts_return_type = "Promise<NativeTokenizer>"
+    )]
+    pub fn read<'env>(
+        env: &'env Env,
+        bytes: Unknown<'env>,
+        cancel: Unknown<'env>,
+    ) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let bytes = argument::elements::<u8>(&bytes, "bytes")?;
+            let flag = cancel::read(&cancel, "cancel")?;
+            job::run_until(env, Arc::clone(&flag), move |_| {
+                abandonable(flag, move || {
+                    let json = String::from_utf8(bytes).map_err(|error| {
+                        Failure::new(ErrorCode::FORMAT, format!("tokenizer.json: not UTF-8: {error}"))
+                    })?;
+                    Ok(Self { tokenizer: Tokenizer::from_json(&json)? })
+                })
+            })
+        })
+    }
+
+    /// `toJson` on another thread.
+    #[napi(catch_unwind, ts_return_type = "Promise<string>")]
+    pub fn write<'env>(&self, env: &'env Env) -> Result<Object<'env>, ErrorCode> {
+        guard(|| {
+            let tokenizer = self.tokenizer.clone();
+            job::run(env, move || Ok(tokenizer.to_json()?))
+        })
     }
 
     /// The tokenizer as a Hugging Face `tokenizer.json`.
@@ -101,7 +189,7 @@ impl NativeTokenizer {
     /// Errors: `ERR_DATA` naming the first text that cannot be encoded.
     #[napi(
         catch_unwind,
-        ts_args_type = "texts: string[], options?: { specialTokens?: boolean, fillEmpty?: boolean }",
+        ts_args_type = "texts: string[] | StagedTexts, options?: { specialTokens?: boolean, fillEmpty?: boolean }, cancel?: CancelFlag",
         ts_return_type = "Promise<EncodedTexts>"
     )]
     pub fn encode_batch<'env>(
@@ -109,12 +197,19 @@ impl NativeTokenizer {
         env: &'env Env,
         texts: Unknown<'env>,
         options: Unknown<'env>,
+        cancel: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let texts = read_texts(&texts)?;
-            let options = read_encode_options(&options)?;
+            let mut options = read_encode_options(&options)?;
+            let flag = cancel::read(&cancel, "cancel")?;
+            options.stop = Stop::when(Arc::clone(&flag));
             let tokenizer = self.tokenizer.clone();
-            job::run(env, move || Ok(EncodedTexts::from(tokenizer.encode_batch(&texts, &options)?)))
+            let small = texts.iter().map(String::len).sum::<usize>() < SMALL;
+            job::run_until(env, Arc::clone(&flag), move |_| {
+                let body = move || Ok(EncodedTexts::from(tokenizer.encode_batch(&texts, &options)?));
+                if small { body() } else { abandonable(flag, body) }
+            })
         })
     }
 
@@ -193,7 +288,54 @@ impl NativeTokenizer {
     }
 }
 
+/// Texts of fewer bytes than this together take a moment.
+const SMALL: usize = 1 << 14;
+
+/// Runs `body` on a thread of its own, which is left to itself if it does not end soon after the flag was set: the library beneath
+/// cannot be stopped everywhere. What it then returns is dropped.
+fn abandonable<T: Send + 'static>(
+    flag: Arc<AtomicBool>,
+    body: impl FnOnce() -> Outcome<T> + Send + 'static,
+) -> Outcome<T> {
+    const LOOK: Duration = Duration::from_millis(20);
+    const GRACE: u32 = 4;
+    let (sender, receiver) = channel();
+    Builder::new().name("seqloom-text".to_owned()).spawn(move || sender.send(caught(body))).map_err(
+        |error| {
+            Failure::new(ErrorCode::NATIVE, format!("The operating system refused another thread: {error}"))
+        },
+    )?;
+    let mut looks = 0;
+    loop {
+        match receiver.recv_timeout(LOOK) {
+            Ok(outcome) => return outcome,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Failure::new(ErrorCode::NATIVE, "A thread of the tokenizer ended unexpectedly"));
+            }
+            Err(RecvTimeoutError::Timeout) if flag.load(Ordering::Acquire) => looks += 1,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if looks > GRACE {
+            return Err(Failure::new(
+                ErrorCode(seqloom_text::Code::Aborted.as_str()),
+                "the work was cancelled",
+            ));
+        }
+    }
+}
+
+/// The texts of an array, or of a `StagedTexts`, which is empty afterwards.
 fn read_texts(value: &Unknown<'_>) -> Outcome<Vec<String>> {
+    if value.get_type()? == ValueType::Object {
+        // SAFETY: the conversion checks the class and its type tag.
+        if let Ok(staged) = unsafe { value.cast::<ClassInstance<'_, StagedTexts>>() } {
+            return Ok(staged.texts.take());
+        }
+    }
+    list(value)
+}
+
+fn list(value: &Unknown<'_>) -> Outcome<Vec<String>> {
     argument::list(value, "texts", |item, what| argument::string(&item, what))
 }
 
@@ -229,7 +371,8 @@ fn read_train_options(unit: Unit, value: &Unknown<'_>) -> Outcome<TrainOptions> 
 }
 
 fn read_encode_options(value: &Unknown<'_>) -> Outcome<EncodeOptions> {
-    let mut options = EncodeOptions { threads: threads(), ..EncodeOptions::default() };
+    let memory = available_bytes();
+    let mut options = EncodeOptions { threads: threads(), memory, ..EncodeOptions::default() };
     if argument::is_missing(value) {
         return Ok(options);
     }

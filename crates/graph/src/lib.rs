@@ -32,7 +32,7 @@ pub use executor::{Executor, Record, Run};
 pub use form::Form;
 pub use gradients::{Gradient, GradientMut, Gradients, RowGradient};
 pub use mask::SequenceMask;
-pub use memory::room_for;
+pub use memory::{available_bytes, room_for};
 pub use parallel::unless_cancelled;
 pub use params::{Parameters, Slot};
 pub use spec::GraphSpec;

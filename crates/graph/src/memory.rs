@@ -16,7 +16,7 @@ const RESERVE: u64 = 32 << 20;
 
 /// Bytes that the process can still use: the system's available memory, or what the control group or the limit of its address space
 /// leaves, whichever is least. `None` where the system does not say.
-fn available_bytes() -> Option<u64> {
+pub fn available_bytes() -> Option<u64> {
     let system = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
         line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)

@@ -1,5 +1,11 @@
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::cut::Cut;
 use crate::error::{Code, Error};
 use crate::parallel::map_blocks;
+use crate::pipeline::{encode, keeps_end, signed};
+use crate::stop::Stop;
 use crate::tokenizer::Tokenizer;
 
 /// How [`Tokenizer::encode_batch`] encodes.
@@ -12,11 +18,15 @@ pub struct EncodeOptions {
     pub fill_empty: bool,
     /// The most threads to use; 0 (default) for as many as the process may run at once.
     pub threads: usize,
+    /// The most bytes to use for it; `None` (default) for as many as there are.
+    pub memory: Option<u64>,
+    /// Ends the work early.
+    pub stop: Stop,
 }
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { special_tokens: true, fill_empty: false, threads: 0 }
+        Self { special_tokens: true, fill_empty: false, threads: 0, memory: None, stop: Stop::default() }
     }
 }
 
@@ -29,51 +39,149 @@ pub struct Encoded {
     pub lengths: Vec<u32>,
 }
 
+/// How long texts are cut for threads, and how often work looks whether to stop, in bytes.
+const PART: usize = 1 << 16;
+
+/// What a byte of a text takes at most while its words are looked for, if it cannot be cut.
+const BYTES_A_BYTE: u64 = 128;
+
+/// A part of a text, all of it if that is short.
+struct Work<'a> {
+    text: usize,
+    part: &'a str,
+}
+
 impl Tokenizer {
     /// Encodes many texts at once, in parallel. The result does not depend on the number of threads.
     ///
     /// # Errors
-    /// `ERR_DATA` naming the first text that the tokenizer cannot encode.
+    /// `ERR_DATA` naming the first text that the tokenizer cannot encode, `ERR_MEMORY` for more than there is memory for.
     pub fn encode_batch<S: AsRef<str> + Sync>(
         &self,
         texts: &[S],
         options: &EncodeOptions,
     ) -> Result<Encoded, Error> {
-        // Small enough to balance long and short texts, large enough that taking a block costs nothing.
-        const BLOCK: usize = 32;
-        let filler = self.unknown_id().or(self.padding_id()).unwrap_or(0);
-        let blocks = map_blocks(texts, BLOCK, options.threads, |start, block| {
-            let mut encoded = Encoded::default();
-            for (offset, text) in block.iter().enumerate() {
-                let encoding = self
-                    .inner
-                    .encode_fast(text.as_ref(), options.special_tokens)
-                    .map_err(|error| Error::new(Code::Data, format!("text {}: {error}", start + offset)))?;
-                let before = encoded.ids.len();
-                for &id in encoding.get_ids() {
-                    encoded.ids.push(signed(id)?);
-                }
-                if options.fill_empty && encoded.ids.len() == before {
-                    encoded.ids.push(signed(filler)?);
-                }
-                let length = u32::try_from(encoded.ids.len() - before)
-                    .map_err(|_| Error::new(Code::Data, format!("text {} is too long", start + offset)))?;
-                encoded.lengths.push(length);
+        let max_length = self.max_length();
+        let room = max_length.map(|most| self.pipeline.room(most, options.special_tokens));
+        // What is cut to a length is read from its beginning, no further than it takes.
+        let whole = max_length.is_some();
+        let mut work = Vec::with_capacity(texts.len());
+        for (text, content) in texts.iter().enumerate() {
+            let content = content.as_ref();
+            if self.pipeline.cut == Cut::Never {
+                self.check_memory(text, content.len() as u64 * BYTES_A_BYTE, options)?;
             }
-            Ok(encoded)
+            let parts = if whole { vec![content] } else { self.pipeline.cut.parts(content, PART) };
+            work.extend(parts.into_iter().map(|part| Work { text, part }));
+        }
+        let blocks = blocks(&work);
+        let made = AtomicU64::new(0);
+        let encoded = map_blocks(&blocks, 1, options.threads, |_, block| {
+            let mut ids = Vec::new();
+            let mut counts = Vec::new();
+            for work in block.iter().flat_map(|range| &work[range.clone()]) {
+                let before = ids.len();
+                self.encode_part(work.part, room, &options.stop, &mut ids).map_err(|error| {
+                    match error.code {
+                        Code::Aborted => error,
+                        code => Error::new(code, format!("text {}: {}", work.text, error.message)),
+                    }
+                })?;
+                counts.push(ids.len() - before);
+                // Four bytes an id, here and in the result.
+                let bytes = 8 * made.fetch_add((ids.len() - before) as u64, Ordering::Relaxed);
+                self.check_memory(work.text, bytes, options)?;
+            }
+            Ok((ids, counts))
         })?;
+        let total: usize = encoded.iter().map(|(ids, _)| ids.len()).sum();
         let mut all = Encoded::default();
-        all.ids.reserve_exact(blocks.iter().map(|block| block.ids.len()).sum());
-        all.lengths.reserve_exact(texts.len());
-        for block in blocks {
-            all.ids.extend_from_slice(&block.ids);
-            all.lengths.extend_from_slice(&block.lengths);
+        let failed = |_| Error::new(Code::Memory, format!("encoding: no memory for {total} ids"));
+        all.ids.try_reserve(total).map_err(failed)?;
+        all.lengths.try_reserve_exact(texts.len()).map_err(failed)?;
+        let mut runs = encoded.iter().flat_map(|(ids, counts)| {
+            counts.iter().scan(0, move |end, count| {
+                *end += count;
+                Some(&ids[*end - count..*end])
+            })
+        });
+        let mut next = work.iter().peekable();
+        for text in 0..texts.len() {
+            let own: Vec<&[i32]> = std::iter::from_fn(|| next.next_if(|each| each.text == text))
+                .zip(&mut runs)
+                .map(|(_, run)| run)
+                .collect();
+            self.finish(text, &own, options, &mut all)?;
         }
         Ok(all)
     }
+
+    /// The ids of a part of a text.
+    fn encode_part(
+        &self,
+        text: &str,
+        room: Option<usize>,
+        stop: &Stop,
+        ids: &mut Vec<i32>,
+    ) -> Result<(), Error> {
+        let start = ids.len();
+        let at_end = keeps_end(&self.inner);
+        for part in self.pipeline.cut.parts(text, PART) {
+            let left = room.filter(|_| !at_end).map(|room| room - (ids.len() - start).min(room));
+            if left == Some(0) {
+                break;
+            }
+            ids.extend(encode(&self.inner, part, left, stop)?);
+        }
+        if let Some(room) = room.filter(|_| at_end) {
+            ids.drain(start..start + (ids.len() - start).saturating_sub(room));
+        }
+        Ok(())
+    }
+
+    fn finish(
+        &self,
+        text: usize,
+        runs: &[&[i32]],
+        options: &EncodeOptions,
+        all: &mut Encoded,
+    ) -> Result<(), Error> {
+        let before = all.ids.len();
+        self.pipeline.frame(runs, options.special_tokens, self.max_length(), &mut all.ids);
+        if options.fill_empty && all.ids.len() == before {
+            all.ids.push(signed(self.unknown_id().or(self.padding_id()).unwrap_or(0))?);
+        }
+        let length = u32::try_from(all.ids.len() - before)
+            .map_err(|_| Error::new(Code::Data, format!("text {text} is too long")))?;
+        all.lengths.push(length);
+        Ok(())
+    }
+
+    fn check_memory(&self, text: usize, bytes: u64, options: &EncodeOptions) -> Result<(), Error> {
+        match options.memory {
+            Some(most) if bytes > most => Err(Error::new(
+                Code::Memory,
+                format!("encoding text {text} takes about {bytes} bytes of memory, there are {most}"),
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
-fn signed(id: u32) -> Result<i32, Error> {
-    i32::try_from(id)
-        .map_err(|_| Error::new(Code::Data, format!("id {id} is above the largest id, 2147483647")))
+/// Work in blocks: small enough to balance long and short texts, large enough that taking one costs nothing.
+fn blocks(work: &[Work<'_>]) -> Vec<Range<usize>> {
+    const MOST: usize = 32;
+    let mut blocks = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (at, each) in work.iter().enumerate() {
+        bytes += each.part.len();
+        if at + 1 - start == MOST || bytes >= PART {
+            blocks.push(start..at + 1);
+            (start, bytes) = (at + 1, 0);
+        }
+    }
+    if start < work.len() {
+        blocks.push(start..work.len());
+    }
+    blocks
 }

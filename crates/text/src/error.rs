@@ -9,6 +9,10 @@ pub enum Code {
     Format,
     /// An option outside its range (`ERR_OPTION`).
     Option,
+    /// More memory than there is (`ERR_MEMORY`).
+    Memory,
+    /// The work was cancelled (`ABORTED`).
+    Aborted,
     /// A tokenizer's library failed where it never should (`ERR_NATIVE`).
     Native,
 }
@@ -20,6 +24,8 @@ impl Code {
             Self::Data => "ERR_DATA",
             Self::Format => "ERR_FORMAT",
             Self::Option => "ERR_OPTION",
+            Self::Memory => "ERR_MEMORY",
+            Self::Aborted => "ABORTED",
             Self::Native => "ERR_NATIVE",
         }
     }

@@ -5,14 +5,19 @@
 //! concatenation of every text's ids, and the length of each text.
 #![forbid(unsafe_code)]
 
+mod cut;
 mod encode;
 mod error;
 mod parallel;
+mod pipeline;
+mod stop;
 mod subword;
 mod tokenizer;
 mod train;
+mod words;
 
 pub use encode::{EncodeOptions, Encoded};
 pub use error::{Code, Error};
+pub use stop::Stop;
 pub use tokenizer::{PADDING_TOKEN, Tokenizer, UNKNOWN_TOKEN};
 pub use train::{TrainOptions, Unit};

@@ -1,16 +1,38 @@
 //! Work on many texts by a few threads that live only as long as the call.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, Once};
 use std::thread;
 
 use crate::error::{Code, Error};
 
+thread_local! {
+    /// Whether this thread is inside of [`guarded`], where panics are caught and told as errors.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps panics that are caught here from being printed; those of other threads are told as before.
+fn silence() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !GUARDED.get() {
+                before(panic);
+            }
+        }));
+    });
+}
+
 /// Runs `work`, turning a panic of the library beneath into `ERR_NATIVE`.
 pub(crate) fn guarded<R>(what: &str, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Error::new(Code::Native, format!("{what}: the tokenizer library failed"))))
+    silence();
+    let outer = GUARDED.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    GUARDED.set(outer);
+    result.unwrap_or_else(|_| Err(Error::new(Code::Native, format!("{what}: the tokenizer library failed"))))
 }
 
 /// How many threads to use for `wanted` (0: as many as the process may run at once).

@@ -10,6 +10,7 @@ use tokenizers::{
     Tokenizer as Inner, TokenizerImpl,
 };
 
+use crate::cut::Cut;
 use crate::error::{Code, Error};
 use crate::parallel::guarded;
 use crate::tokenizer::{PADDING_TOKEN, Tokenizer, UNKNOWN_TOKEN};
@@ -52,7 +53,13 @@ pub(crate) fn train<S: AsRef<str> + Sync>(texts: &[S], options: &TrainOptions) -
         }
         let bytes = ByteLevel::new(false, false, true);
         inner.with_pre_tokenizer(Some(bytes)).with_decoder(Some(bytes));
-        inner.train(&mut trainer, texts.iter().map(AsRef::as_ref)).map_err(failed)?;
+        // Long texts in parts, so that a stop is seen soon; what follows is work on different words only.
+        let parts = texts
+            .iter()
+            .flat_map(|text| Cut::BeforeSpace.parts(text.as_ref(), 1 << 16))
+            .take_while(|_| !options.stop.is_set());
+        inner.train(&mut trainer, parts).map_err(failed)?;
+        options.stop.check()?;
         inner.with_padding(Some(PaddingParams::default()));
         Ok(Inner::from(inner))
     })?;

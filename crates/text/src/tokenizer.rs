@@ -6,6 +6,7 @@ use tokenizers::{PaddingParams, PostProcessor, Tokenizer as Inner, TruncationPar
 
 use crate::error::{Code, Error};
 use crate::parallel::guarded;
+use crate::pipeline::{Pipeline, bound_model};
 
 /// The token at id 0 of every vocabulary trained here: padding.
 pub const PADDING_TOKEN: &str = "[PAD]";
@@ -21,6 +22,7 @@ pub struct Tokenizer {
     padding_id: Option<u32>,
     unknown_id: Option<u32>,
     vocabulary_size: usize,
+    pub(crate) pipeline: Arc<Pipeline>,
 }
 
 impl Tokenizer {
@@ -31,9 +33,10 @@ impl Tokenizer {
     /// `ERR_FORMAT` for text that is not such a file, ids above 2³¹ − 1, or a truncation that leaves no room.
     pub fn from_json(json: &str) -> Result<Self, Error> {
         let broken = |why: String| Error::new(Code::Format, format!("tokenizer.json: {why}"));
-        let inner =
+        let mut inner =
             guarded("tokenizer.json", || Inner::from_str(json).map_err(|error| broken(error.to_string())))
                 .map_err(|error| Error::new(Code::Format, error.message))?;
+        bound_model(&mut inner);
         if let Some(truncation) = inner.get_truncation() {
             check_truncation(&inner, truncation).map_err(broken)?;
         }
@@ -43,6 +46,14 @@ impl Tokenizer {
     pub(crate) fn wrap(mut inner: Inner) -> Result<Self, Error> {
         let padding = inner.get_padding().cloned();
         inner.with_padding(None);
+        if is_own_subword(&inner) {
+            // What users write is text, even where it looks like padding.
+            inner.set_encode_special_tokens(true);
+        }
+        let pipeline = guarded("tokenizer.json", || {
+            Pipeline::of(&inner).map_err(|why| Error::new(Code::Format, format!("tokenizer.json: {why}")))
+        })
+        .map_err(|error| Error::new(Code::Format, error.message))?;
         let vocabulary_size = inner.get_vocab(true).values().max().map_or(0, |&largest| largest as usize + 1);
         if i32::try_from(vocabulary_size).is_err() {
             let message =
@@ -61,7 +72,14 @@ impl Tokenizer {
             ModelWrapper::Unigram(_) => None,
         };
         let unknown_id = unknown_id.or_else(|| find(&[UNKNOWN_TOKEN, "<unk>", "<UNK>"]));
-        Ok(Self { inner: Arc::new(inner), padding, padding_id, unknown_id, vocabulary_size })
+        Ok(Self {
+            inner: Arc::new(inner),
+            padding,
+            padding_id,
+            unknown_id,
+            vocabulary_size,
+            pipeline: Arc::new(pipeline),
+        })
     }
 
     /// The tokenizer as a Hugging Face `tokenizer.json`, indented.
@@ -153,6 +171,16 @@ impl Tokenizer {
                 .map_err(|error| Error::new(Code::Data, format!("decoding: {error}")))
         })
     }
+}
+
+/// Whether a tokenizer is one of subwords that was trained here: its only added tokens are padding and unknown.
+fn is_own_subword(inner: &Inner) -> bool {
+    let added = inner.get_added_tokens_decoder();
+    matches!(inner.get_model(), ModelWrapper::BPE(_))
+        && added.len() == 2
+        && [(0, PADDING_TOKEN), (1, UNKNOWN_TOKEN)]
+            .iter()
+            .all(|(id, token)| added.get(id).is_some_and(|known| known.content == *token && known.special))
 }
 
 /// Says why a truncation cannot be used: the library subtracts and asserts where it should refuse.

@@ -4,25 +4,29 @@ use std::collections::HashMap;
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::models::bpe::BPE;
 use tokenizers::models::wordlevel::WordLevel;
-use tokenizers::normalizers::{BertNormalizer, Lowercase};
-use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::normalizers::Lowercase;
+use tokenizers::pre_tokenizers::split::Split;
 use tokenizers::{
-    NormalizedString, Normalizer, OffsetReferential, OffsetType, PaddingParams, PreTokenizedString,
-    PreTokenizer, Tokenizer as Inner,
+    NormalizedString, Normalizer, NormalizerWrapper, OffsetReferential, OffsetType, PaddingParams,
+    PreTokenizedString, PreTokenizer, Tokenizer as Inner,
 };
+
+use crate::cut::Cut;
 
 use crate::error::{Code, Error};
 use crate::parallel::{guarded, map_blocks, thread_count};
+use crate::stop::Stop;
 use crate::subword;
 use crate::tokenizer::{PADDING_TOKEN, Tokenizer, UNKNOWN_TOKEN};
+use crate::words;
 
 /// What a trained vocabulary counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Every Unicode character, white space and line ends too; decoding gives the text back.
     Character,
-    /// Words and numbers, every punctuation mark and every Chinese character by itself; white space separates and
-    /// control characters vanish, as in BERT's splitting.
+    /// Words and numbers; every punctuation mark, symbol and emoji (with its modifiers) by itself, and every character of scripts
+    /// without spaces: Chinese, kana, Thai, Lao, Khmer, Burmese. White space separates and control characters vanish.
     Word,
     /// Parts of words, of bytes; decoding gives the text back.
     Subword,
@@ -42,6 +46,8 @@ pub struct TrainOptions {
     pub max_length: Option<usize>,
     /// The most threads to count with; 0 (default) for as many as the process may run at once.
     pub threads: usize,
+    /// Ends the work early.
+    pub stop: Stop,
 }
 
 impl TrainOptions {
@@ -53,6 +59,7 @@ impl TrainOptions {
             lowercase: unit == Unit::Word,
             max_length: None,
             threads: 0,
+            stop: Stop::default(),
         }
     }
 }
@@ -110,29 +117,39 @@ impl Tokenizer {
     }
 }
 
-fn words(lowercase: bool) -> BertNormalizer {
-    // Cleans control characters, separates Chinese characters, keeps accents.
-    BertNormalizer::new(true, true, Some(false), lowercase)
-}
+/// How long a text is cut for the threads that count, in bytes.
+const PART: usize = 1 << 16;
 
 fn count<S: AsRef<str> + Sync>(
     unit: Unit,
     texts: &[S],
     options: &TrainOptions,
 ) -> Result<HashMap<String, u64>, Error> {
-    let block = texts.len().div_ceil(thread_count(options.threads));
-    let parts = map_blocks(texts, block, options.threads, |start, block| {
+    let failed =
+        |text: usize, error: tokenizers::Error| Error::new(Code::Data, format!("text {text}: {error}"));
+    let cut = if unit == Unit::Character { Cut::Anywhere } else { Cut::BeforeSpace };
+    let parts: Vec<(usize, &str)> = texts
+        .iter()
+        .enumerate()
+        .flat_map(|(text, content)| {
+            cut.parts(content.as_ref(), PART).into_iter().map(move |part| (text, part))
+        })
+        .collect();
+    let splitter = WordSplitter::new(options.lowercase).map_err(|error| failed(0, error))?;
+    let block = parts.len().div_ceil(thread_count(options.threads)).max(1);
+    let counts = map_blocks(&parts, block, options.threads, |_, block| {
         let mut counts = HashMap::new();
-        for (offset, text) in block.iter().enumerate() {
-            let counted = match unit {
-                Unit::Character => count_characters(text.as_ref(), options.lowercase, &mut counts),
-                Unit::Word | Unit::Subword => count_words(text.as_ref(), options.lowercase, &mut counts),
-            };
-            counted.map_err(|error| Error::new(Code::Data, format!("text {}: {error}", start + offset)))?;
+        for &(text, part) in block {
+            options.stop.check()?;
+            match unit {
+                Unit::Character => count_characters(part, options.lowercase, &mut counts),
+                Unit::Word | Unit::Subword => splitter.count(part, &mut counts),
+            }
+            .map_err(|error| failed(text, error))?;
         }
         Ok(counts)
     })?;
-    Ok(parts
+    Ok(counts
         .into_iter()
         .reduce(|mut all, part| {
             for (token, times) in part {
@@ -159,15 +176,27 @@ fn count_characters(
     Ok(())
 }
 
-fn count_words(text: &str, lowercase: bool, counts: &mut HashMap<String, u64>) -> tokenizers::Result<()> {
-    let mut normalized = NormalizedString::from(text);
-    words(lowercase).normalize(&mut normalized)?;
-    let mut split = PreTokenizedString::from(normalized);
-    BertPreTokenizer.pre_tokenize(&mut split)?;
-    for (word, _, _) in split.get_splits(OffsetReferential::Normalized, OffsetType::None) {
-        add(word, counts);
+/// Cuts texts into words as the finished tokenizer will.
+struct WordSplitter {
+    normalizer: NormalizerWrapper,
+    split: Split,
+}
+
+impl WordSplitter {
+    fn new(lowercase: bool) -> tokenizers::Result<Self> {
+        Ok(Self { normalizer: words::normalizer(lowercase)?, split: words::pre_tokenizer()? })
     }
-    Ok(())
+
+    fn count(&self, text: &str, counts: &mut HashMap<String, u64>) -> tokenizers::Result<()> {
+        let mut normalized = NormalizedString::from(text);
+        self.normalizer.normalize(&mut normalized)?;
+        let mut split = PreTokenizedString::from(normalized);
+        self.split.pre_tokenize(&mut split)?;
+        for (word, _, _) in split.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+            add(word, counts);
+        }
+        Ok(())
+    }
 }
 
 fn add(token: &str, counts: &mut HashMap<String, u64>) {
@@ -209,8 +238,8 @@ fn assemble(unit: Unit, vocabulary: HashMap<String, u32>, lowercase: bool) -> Re
                     .build()
                     .map_err(failed)?;
                 let mut inner = Inner::new(model);
-                inner.with_normalizer(Some(words(lowercase))).map_err(failed)?;
-                inner.with_pre_tokenizer(Some(BertPreTokenizer));
+                inner.with_normalizer(Some(words::normalizer(lowercase).map_err(failed)?)).map_err(failed)?;
+                inner.with_pre_tokenizer(Some(words::pre_tokenizer().map_err(failed)?));
                 inner
             }
         };

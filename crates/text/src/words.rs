@@ -1,0 +1,57 @@
+//! What a word is, in the patterns of a `tokenizer.json` that other readers of such files understand, too.
+
+use tokenizers::normalizers::replace::ReplacePattern;
+use tokenizers::normalizers::{Lowercase, Replace, Sequence};
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{NormalizerWrapper, Result, SplitDelimiterBehavior};
+
+/// Control characters and marks without width, which vanish: they are of no word.
+const INVISIBLE: &str = r"[\x{0}-\x{8}\x{E}-\x{1F}\x{7F}-\x{84}\x{86}-\x{9F}\x{AD}\x{61C}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}\x{FFFD}]";
+
+/// Letters of scripts that put no spaces between words: Chinese, kana, Thai, Lao, Khmer, Burmese.
+const UNSPACED: &str = concat!(
+    r"\p{Han}\p{Hiragana}\p{Katakana}\x{30FC}\x{FF70}",
+    r"\x{E01}-\x{E30}\x{E32}\x{E33}\x{E40}-\x{E46}",
+    r"\x{E81}-\x{EB0}\x{EB2}\x{EB3}\x{EBD}\x{EC0}-\x{EC6}\x{EDC}-\x{EDF}",
+    r"\x{1780}-\x{17B3}\x{17D7}\x{17DC}",
+    r"\x{1000}-\x{102A}\x{103F}\x{1050}-\x{1055}\x{105A}-\x{105D}\x{1061}\x{1065}\x{1066}\x{106E}-\x{1070}",
+    r"\x{1075}-\x{1081}\x{108E}\x{A9E0}-\x{A9E4}\x{A9E6}-\x{A9EF}\x{A9FA}-\x{A9FE}\x{AA60}-\x{AA76}\x{AA7A}\x{AA7E}\x{AA7F}",
+);
+
+/// What changes how the character before it looks: variation selectors, the keycap, tones of skin, tags.
+const VARIATIONS: &str = r"\x{FE00}-\x{FE0F}\x{20E3}\x{1F3FB}-\x{1F3FF}\x{E0020}-\x{E007F}";
+
+/// A token: a flag, a keycap, a letter of a script without spaces with its marks, a word or number, or one mark or symbol with
+/// what changes its looks and with those joined to it.
+pub(crate) fn pattern() -> String {
+    let letter = format!(r"[\p{{L}}\p{{N}}&&[^{UNSPACED}]]");
+    let mark = r"[\p{M}&&[^\x{FE00}-\x{FE0F}\x{20E3}\x{E0020}-\x{E007F}]]";
+    let symbol = r"[^\s\p{L}\p{N}\p{M}\p{Cc}\p{Cf}]";
+    [
+        r"[\x{1F1E6}-\x{1F1FF}]{2}".to_owned(),
+        r"[0-9#*]\x{FE0F}?\x{20E3}".to_owned(),
+        format!(r"[{UNSPACED}]{mark}*"),
+        format!(r"(?:{letter}|{mark})(?:{letter}|{mark}|[\x{{200C}}\x{{200D}}])*"),
+        format!(r"{symbol}(?:[{VARIATIONS}]|\x{{200D}}{symbol})*"),
+    ]
+    .join("|")
+}
+
+/// Takes away what is invisible.
+pub(crate) fn invisible() -> Result<Replace> {
+    Replace::new(ReplacePattern::Regex(INVISIBLE.to_owned()), "")
+}
+
+/// Takes away what is invisible and lowercases on request.
+pub(crate) fn normalizer(lowercase: bool) -> Result<NormalizerWrapper> {
+    let mut steps = vec![NormalizerWrapper::Replace(invisible()?)];
+    if lowercase {
+        steps.push(NormalizerWrapper::Lowercase(Lowercase));
+    }
+    Ok(NormalizerWrapper::Sequence(Sequence::new(steps)))
+}
+
+/// Keeps what the pattern finds and drops the rest, which is white space.
+pub(crate) fn pre_tokenizer() -> Result<Split> {
+    Split::new(SplitPattern::Regex(pattern()), SplitDelimiterBehavior::Removed, true)
+}

@@ -39,6 +39,10 @@ export class Functional<Out extends Prediction = Prediction> extends Model<Out> 
     return this.#topology
   }
 
+  protected override remade(topology: Topology): Functional<Out> {
+    return new Functional(topology, this.name, this.seed, this.#list)
+  }
+
   protected override returnsList(): boolean {
     return this.#list
   }

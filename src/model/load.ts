@@ -35,7 +35,7 @@ export async function loadFolder(folder: string): Promise<LoadedFolder> {
     const { training } = description
     if (training !== undefined) {
       if (!isRecord(training)) throw damaged(path, 'training')
-      formatChecked(path, () => model.compile(training.options as CompileOptions))
+      formatChecked(path, () => model.compileAsSaved(training.options as CompileOptions, training.trained))
     }
     return { model, ...(await restoreModel(folder, description, model)) }
   } catch (error) {

@@ -10,7 +10,7 @@ import { checkOptions, flag, isRecord } from '../options.js'
 import { cancellable } from './cancel.js'
 import { classWeights } from './classWeight.js'
 import { type CompileOptions, type LossFactors, plan, type TrainPlan, trainSpec } from './compile.js'
-import type { ModelConfig } from './config.js'
+import { type ModelConfig, rebuild } from './config.js'
 import { checkSplit, runFit } from './fit.js'
 import { checkPrompt, type GenerateOptions, generation, portionsOf, singly } from './generate.js'
 import {
@@ -45,7 +45,7 @@ import { asTensor, convertExamples, type Examples, inputSlots } from './slots.js
 import { summarize } from './summary.js'
 import type { Topology } from './topology.js'
 import { Turns } from './turns.js'
-import { countValues, readWeights, writeWeights } from './weights.js'
+import { countValues, readWeights, undrawn, writeWeights } from './weights.js'
 
 /** What `predict` gives: a tensor, or one for each output. */
 export type Prediction = Tensor | Tensor[]
@@ -62,7 +62,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   #native: NativeModel | undefined
   #graph: GraphSpec | undefined
   #plan: TrainPlan | undefined
-  #factors: LossFactors = { weighted: false, classWeights: [] }
+  #factors: LossFactors = noFactors
+  /** Which weights train, in order: decided by compile, whatever becomes of the layers' flags afterwards. */
+  #trained: readonly boolean[] | undefined
   #disposed = false
 
   /** @internal */
@@ -73,6 +75,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /** @internal The layers and how they are connected. */
   abstract topology(): Topology
+
+  /** A model of this kind, name and seed with other layers. */
+  protected abstract remade(topology: Topology): Model<Out>
 
   /** Whether results are arrays even for one output. */
   protected abstract returnsList(): boolean
@@ -100,10 +105,23 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /** Says how to train. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`, `ERR_STATE` during `fit`. */
   compile(options: CompileOptions): void {
+    this.#compile(options, undefined)
+  }
+
+  /** @internal Compiles as it was when the model was saved; `trained` says which weights train, by default those of trainable layers. */
+  compileAsSaved(options: CompileOptions, trained: unknown): void {
+    const count = this.#modelGraph().weights.length
+    const flags = Array.isArray(trained) && trained.length === count && trained.every((v) => typeof v === 'boolean')
+    if (trained !== undefined && !flags) {
+      throw new SeqloomError('ERR_FORMAT', 'what is said of the trained weights does not fit the model')
+    }
+    this.#compile(options, trained as readonly boolean[] | undefined)
+  }
+
+  #compile(options: CompileOptions, trained: readonly boolean[] | undefined): void {
     const made = plan(this.topology(), options)
     this.#turns.now('compile', 'never', () => {
-      const engine = this.#engine('compile')
-      this.#compileNative(engine, made, { weighted: false, classWeights: [] })
+      this.#compileNative(this.#engine('compile'), made, noFactors, trained)
       this.#plan = made
     })
   }
@@ -346,6 +364,20 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     await saveFolder(folder, { model: this as Model })
   }
 
+  /**
+   * A model of the same layers with the same weights, compiled as this one and with the optimizer's state: it goes on like this one would,
+   * and neither changes the other from then on. In a callback of `fit` it keeps the model of an epoch. Errors: `ERR_STATE` while
+   * another call is running; `ERR_MEMORY`.
+   */
+  clone(): this {
+    return this.#turns.now('clone', 'callbacks', () => {
+      if (this.#disposed) throw disposed('clone')
+      const copy: Model<Out> = this.remade(rebuild(JSON.parse(JSON.stringify(this.toJSON()))).topology)
+      if (this.#native) copy.#takeOver(this, this.#native)
+      return copy as this
+    })
+  }
+
   /** Frees the native side at once; every later call is `ERR_STATE`. Errors: `ERR_STATE` while a call is running. */
   dispose(): void {
     if (this.#disposed) return
@@ -364,9 +396,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   async snapshot(): Promise<Snapshot> {
     return await this.#turns.queue('save', 'callbacks', async () => {
       const engine = this.#engine('save')
-      const specs = this.#modelGraph().weights
+      const specs = modelGraph(this.topology()).weights
+      const current = specs.map(({ trainable }) => trainable)
       const training = this.#plan && {
         options: this.#plan.saved,
+        ...(String(this.#trained) === String(current) ? {} : { trained: this.#trained as readonly boolean[] }),
         learningRate: callNative(() => engine.learningRate()),
         state: callNative(() => engine.optimizerState()),
       }
@@ -415,13 +449,35 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   #engine(what: string): NativeModel {
-    if (this.#disposed) throw new SeqloomError('ERR_STATE', `${what}: the model was disposed`)
-    if (!this.#native) {
-      const graph = this.#modelGraph()
-      claimLayers(this, this.topology())
-      this.#native = callNative(() => new native.NativeModel(JSON.stringify(graph), this.seed))
-    }
+    if (this.#disposed) throw disposed(what)
+    this.#native ??= this.#makeNative(this.#modelGraph())
     return this.#native
+  }
+
+  #makeNative(graph: GraphSpec): NativeModel {
+    claimLayers(this, this.topology())
+    return callNative(() => new native.NativeModel(JSON.stringify(graph), this.seed))
+  }
+
+  /** Takes weights and training over from a model of the same layers. */
+  #takeOver(source: Model<Out>, engine: NativeModel): void {
+    const graph = this.#modelGraph()
+    const copy = this.#makeNative(undrawn(graph))
+    try {
+      callNative(() => copy.setWeights(graph.weights.map((_, index) => engine.getWeight(index))))
+      if (source.#plan) {
+        this.#compileNative(copy, source.#plan, source.#factors, source.#trained)
+        callNative(() => copy.setOptimizerState(engine.optimizerState()))
+        if (!isRecord(source.#plan.optimizer.learningRate)) {
+          callNative(() => copy.setLearningRate(engine.learningRate()))
+        }
+      }
+    } catch (error) {
+      copy.free()
+      throw error
+    }
+    this.#native = copy
+    this.#plan = source.#plan
   }
 
   #compiled(what: string): TrainPlan {
@@ -429,10 +485,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return this.#plan
   }
 
-  #compileNative(engine: NativeModel, made: TrainPlan, factors: LossFactors): void {
-    const spec = JSON.stringify(trainSpec(this.topology(), made, factors))
-    callNative(() => engine.compile(spec, JSON.stringify(made.optimizer)))
+  #compileNative(engine: NativeModel, made: TrainPlan, factors: LossFactors, trained?: readonly boolean[]): void {
+    const spec = trainSpec(this.topology(), made, factors, trained)
+    callNative(() => engine.compile(JSON.stringify(spec), JSON.stringify(made.optimizer)))
     this.#factors = factors
+    this.#trained = spec.graph.weights.map(({ trainable }) => trainable)
   }
 
   /** Compiles again when weights of rows are first given, or other ones of classes; the optimizer goes on where it was. */
@@ -442,7 +499,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     const state = callNative(() => engine.optimizerState())
     const rate = callNative(() => engine.learningRate())
     const compiled = this.#compiled('fit')
-    this.#compileNative(engine, compiled, { weighted: now.weighted || weighted, classWeights })
+    this.#compileNative(engine, compiled, { weighted: now.weighted || weighted, classWeights }, this.#trained)
     callNative(() => engine.setOptimizerState(state))
     if (!isRecord(compiled.optimizer.learningRate)) callNative(() => engine.setLearningRate(rate))
   }
@@ -488,10 +545,16 @@ export interface Snapshot {
   readonly weights: readonly Tensor[]
   readonly training?: {
     readonly options: Readonly<Record<string, unknown>>
+    /** Which weights train, in order, where that is no longer what their layers say. */
+    readonly trained?: readonly boolean[]
     readonly learningRate: number
     readonly state: ReturnType<NativeModel['optimizerState']>
   }
 }
+
+const noFactors: LossFactors = { weighted: false, classWeights: [] }
+
+const disposed = (what: string): SeqloomError => new SeqloomError('ERR_STATE', `${what}: the model was disposed`)
 
 function validationExamples([x, y, sampleWeight]: NonNullable<FitOptions['validationData']>): Examples {
   return { x, y, sampleWeight, searched: true }

@@ -42,6 +42,7 @@ export async function saveFolder(
     ...(training && {
       training: {
         options: training.options,
+        ...(training.trained && { trained: training.trained }),
         learningRate: training.learningRate,
         ...(!withoutOptimizerState && {
           state: add('training-state.safetensors', encodeTensors(training.state)),

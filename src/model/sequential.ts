@@ -73,6 +73,10 @@ export class Sequential extends Model<Tensor> {
     return this.#topology
   }
 
+  protected override remade(topology: Topology): Sequential {
+    return Sequential.from(topology, this.name, this.seed)
+  }
+
   protected override returnsList(): boolean {
     return false
   }

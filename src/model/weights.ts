@@ -1,8 +1,13 @@
 import { convertOne, runSync, type Slot } from '../data/index.js'
 import type { Data, Tensor } from '../data/tensor.js'
 import { callNative, describe, SeqloomError } from '../errors.js'
-import type { WireWeight } from '../graph/wire.js'
+import type { GraphSpec, WireWeight } from '../graph/wire.js'
 import type { NativeModel } from '../native/index.js'
+
+/** A graph whose weights are zeros at first: for values that are known, drawing others would be wasted work. */
+export function undrawn(graph: GraphSpec): GraphSpec {
+  return { ...graph, weights: graph.weights.map((weight) => ({ ...weight, initializer: { kind: 'zeros' } })) }
+}
 
 /** Copies of all weights, in order. */
 export function readWeights(native: NativeModel, weights: readonly WireWeight[]): Tensor[] {

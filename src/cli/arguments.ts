@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { checkEncoding } from '../data/textFile.js'
 
 /** Reads an integer of at least `least`. */
 export function integer(least: number): (text: string) => number {
@@ -44,4 +45,22 @@ export function size(text: string): { width: number; height: number } {
   const [width, height] = [Number(found?.[1]), Number(found?.[2])]
   if (!(width >= 1 && height >= 1)) throw new InvalidArgumentError('It must be a width and a height such as 64x48.')
   return { width, height }
+}
+
+/** Reads what stands between columns: one character, or `\\t`. */
+export function delimiter(text: string): string {
+  const character = text === '\\t' ? '\t' : text
+  if ([...character].length !== 1 || character.length !== 1 || '"\r\n'.includes(character)) {
+    throw new InvalidArgumentError("It must be one character such as ';' or '\\t', other than a quote.")
+  }
+  return character
+}
+
+/** Reads the name of an encoding. */
+export function encoding(text: string): string {
+  try {
+    return checkEncoding(text)
+  } catch (error) {
+    throw new InvalidArgumentError(`${(error as Error).message}.`)
+  }
 }

@@ -1,3 +1,4 @@
+import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { Captioner, Forecaster, type ForecastMeasures, TextClassifier, Translator } from '../tasks/index.js'
@@ -18,6 +19,8 @@ export interface EvaluateOptions {
   readonly target: string
   readonly image: string
   readonly caption: string
+  readonly delimiter?: string
+  readonly encoding?: string
   readonly json: boolean
   readonly threads?: number
 }
@@ -32,7 +35,8 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
 const evaluations = {
   async classification(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
     const classifier = await TextClassifier.load(options.model)
-    const result = await classifier.evaluate(await readRows(options), { signal })
+    const read = await readRows(options)
+    const result = await namingLines(read, classifier.evaluate(read.rows, { signal }))
     if (options.json) {
       printJson({ event: 'evaluation', ...result })
       return
@@ -44,7 +48,9 @@ const evaluations = {
 
   async translation(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
     const translator = await Translator.load(options.model)
-    showScores(await translator.evaluate(await readTranslations(options), { signal }), 'sources', options.json)
+    const read = await readTranslations(options)
+    const scores = await namingLines(read, translator.evaluate(read.rows, { signal }))
+    showScores(scores, 'sources', options.json)
   },
 
   async captioning(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
@@ -52,13 +58,15 @@ const evaluations = {
     if (!captioner.imageSize) {
       throw new SeqloomError('ERR_UNSUPPORTED', `${options.model} was trained on annotations, not on images`)
     }
-    const rows = await readCaptions({ ...options, size: captioner.imageSize }, signal)
-    showScores(await captioner.evaluate(rows, { signal }), 'images', options.json)
+    const read = await readCaptions({ ...options, size: captioner.imageSize }, signal)
+    const scores = await namingLines(read, captioner.evaluate(read.rows, { signal }))
+    showScores(scores, 'images', options.json)
   },
 
-  async forecasting({ model, data, json }: EvaluateOptions, signal: AbortSignal): Promise<void> {
-    const forecaster = await Forecaster.load(model)
-    const steps = await forecaster.evaluate(await readSeriesColumns(data, forecaster.variables), { signal })
+  async forecasting(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
+    const forecaster = await Forecaster.load(options.model)
+    const { rows: series } = await readSeriesColumns(options, forecaster.variables)
+    const steps = await forecaster.evaluate(series, { signal })
     const rows = steps.flatMap((step, index) =>
       Object.entries<ForecastMeasures>(step).map(([variable, measures]) => ({
         step: index + 1,
@@ -66,7 +74,7 @@ const evaluations = {
         ...measures,
       })),
     )
-    if (json) {
+    if (options.json) {
       for (const row of rows) printJson({ event: 'evaluation', ...row })
       return
     }

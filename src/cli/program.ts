@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import { backend } from '../engine.js'
-import { fraction, integer, nonNegative, positive, size } from './arguments.js'
+import { delimiter, encoding, fraction, integer, nonNegative, positive, size } from './arguments.js'
 import { caption } from './caption.js'
 import { evaluate } from './evaluate.js'
 import { generate } from './generate.js'
@@ -26,8 +26,10 @@ export function program(): Command {
       )
       .argument('[texts...]', 'texts to label')
       .addOption(model())
-      .option('--data <file>', 'a CSV file of texts to label, or of a series to go on from')
+      .option('--data <file>', 'a CSV file (or .jsonl) of texts to label, or of a series to go on from')
       .option('--text <column>', 'its column of texts', 'text')
+      .addOption(delimiterOption())
+      .addOption(encodingOption())
       .option('--json', 'print one JSON object a text', false)
       .addOption(threads())
       .action(predict),
@@ -59,6 +61,8 @@ export function program(): Command {
       .option('--target <column>', 'the column of translations', 'target')
       .option('--image <column>', 'the column of PNG files, for a captioner', 'image')
       .option('--caption <column>', 'the column of captions', 'caption')
+      .addOption(delimiterOption())
+      .addOption(encodingOption())
       .option('--json', 'print JSON objects', false)
       .addOption(threads())
       .action(evaluate),
@@ -96,16 +100,21 @@ function writing(name: string, what: string): Command {
     .option('--length-penalty <x>', 'exponent of the length normalisation', nonNegative, 0.6)
     .option('--max-length <n>', `most tokens of a ${what}`, integer(1))
     .option('--attention-map <file>', 'draw what each token attends to as SVG')
+    .addOption(encodingOption())
     .option('--json', `print one JSON object a ${what}`, false)
     .addOption(threads())
 }
 
 function train(): Command {
   const classify = command('classify')
-    .description('Trains a text classifier on a CSV file and saves the model with the best validation accuracy.')
-    .requiredOption('--data <file>', 'a CSV file with a header line')
+    .description(
+      'Trains a text classifier on a CSV file or JSON lines and saves the model with the best validation accuracy.',
+    )
+    .requiredOption('--data <file>', 'a CSV file with a header line, or JSON objects line by line (.jsonl)')
     .option('--text <column>', 'the column of texts', 'text')
     .option('--label <column>', 'the column of labels', 'label')
+    .addOption(delimiterOption())
+    .addOption(encodingOption())
     .option('--out <folder>', 'where to save the model', 'model')
     .addOption(new Option('--cell <cell>', 'the recurrent cell').choices(['lstm', 'gru', 'simpleRNN']).default('lstm'))
     .option('--bidirectional', 'read in both directions (the default)')
@@ -127,7 +136,8 @@ function train(): Command {
     .action(trainClassify)
   const generator = command('generate')
     .description('Trains a text generator on a text file and saves the model with the lowest validation loss.')
-    .requiredOption('--data <file>', 'a text file, UTF-8')
+    .requiredOption('--data <file>', 'a text file')
+    .addOption(encodingOption())
     .option('--out <folder>', 'where to save the model', 'model')
     .addOption(
       new Option('--tokens <unit>', 'what text is cut into')
@@ -152,10 +162,14 @@ function train(): Command {
     .addOption(threads())
     .action(trainGenerate)
   const translate = command('translate')
-    .description('Trains a translator on a CSV or TSV file and saves the model with the best validation loss.')
-    .requiredOption('--data <file>', 'a CSV file, or one with tabs (.tsv), with a header line')
+    .description(
+      'Trains a translator on a CSV or TSV file or JSON lines and saves the model with the best validation loss.',
+    )
+    .requiredOption('--data <file>', 'a CSV file, one with tabs (.tsv), or JSON objects line by line (.jsonl)')
     .option('--source <column>', 'the column of texts', 'source')
     .option('--target <column>', 'the column of translations', 'target')
+    .addOption(delimiterOption())
+    .addOption(encodingOption())
     .option('--out <folder>', 'where to save the model', 'model')
     .addOption(new Option('--cell <cell>', 'the recurrent cell').choices(['lstm', 'gru']).default('lstm'))
     .addOption(
@@ -202,6 +216,8 @@ function captions(): Command {
     .requiredOption('--data <file>', 'a CSV file, one with tabs (.tsv), or JSON objects line by line (.jsonl)')
     .option('--image <column>', "the column of PNG files, named from the data file's folder", 'image')
     .option('--caption <column>', 'the column of captions', 'caption')
+    .addOption(delimiterOption())
+    .addOption(encodingOption())
     .option('--out <folder>', 'where to save the model', 'model')
     .option('--size <width>x<height>', 'bring images to this size; default: all are of one', size)
     .option('--patch-size <n>', "side of an image's patches", integer(1), 8)
@@ -232,8 +248,10 @@ function captions(): Command {
 function forecast(): Command {
   return command('forecast')
     .description('Trains a forecaster on columns of a CSV file, in the order of time, and saves the best model.')
-    .requiredOption('--data <file>', 'a CSV file with a header line')
+    .requiredOption('--data <file>', 'a CSV file with a header line, or JSON objects line by line (.jsonl)')
     .requiredOption('--column <names...>', 'the columns to read and forecast')
+    .addOption(delimiterOption())
+    .addOption(encodingOption())
     .option('--out <folder>', 'where to save the model', 'model')
     .option('--horizon <n>', 'steps ahead to forecast', integer(1), 1)
     .option('--interval <share>', 'share of values that intervals are to cover', fraction, 0.9)
@@ -254,6 +272,19 @@ function forecast(): Command {
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainForecast)
+}
+
+function delimiterOption(): Option {
+  return new Option(
+    '--delimiter <character>',
+    "what stands between the columns of a CSV file, '\\t' for a tab; default: found from the header line",
+  ).argParser(delimiter)
+}
+
+function encodingOption(): Option {
+  return new Option('--encoding <name>', 'the encoding of the texts, such as windows-1252; default: utf-8').argParser(
+    encoding,
+  )
 }
 
 function model(): Option {

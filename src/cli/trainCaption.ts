@@ -1,3 +1,4 @@
+import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
 import { Captioner } from '../tasks/index.js'
 import { backupFolder } from './folder.js'
@@ -10,6 +11,8 @@ import { finishWithLoss, trainAndSave } from './trainAndSave.js'
 /** The options of `seqloom train caption`. */
 export interface TrainCaptionOptions {
   readonly data: string
+  readonly delimiter?: string
+  readonly encoding?: string
   readonly image: string
   readonly caption: string
   readonly out: string
@@ -47,14 +50,14 @@ export async function trainCaption(options: TrainCaptionOptions): Promise<void> 
     ...{ tokenizer, lowercase, maxVocabulary, maxLength, seed },
   })
   await interruptible(async (signal) => {
-    const rows = await readCaptions(options, signal)
+    const read = await readCaptions(options, signal)
     const { epochs, batchSize, learningRate, validationSplit } = options
     const given = { epochs, batchSize, validationSplit, backupDir, signal, ...(learningRate && { learningRate }) }
     await trainAndSave(
       captioner,
       options,
       lossView('images'),
-      (listeners) => captioner.train(rows, { ...given, ...listeners }),
+      (listeners) => namingLines(read, captioner.train(read.rows, { ...given, ...listeners })),
       (trained) => finishWithLoss(trained, options),
     )
   })

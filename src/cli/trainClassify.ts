@@ -1,3 +1,4 @@
+import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
 import { type ClassifierEpoch, type ClassifierProgress, TextClassifier } from '../tasks/index.js'
 import { backupFolder } from './folder.js'
@@ -10,6 +11,8 @@ import { noteSaved, type Trained, trainAndSave } from './trainAndSave.js'
 /** The options of `seqloom train classify`. */
 export interface TrainClassifyOptions {
   readonly data: string
+  readonly delimiter?: string
+  readonly encoding?: string
   readonly text: string
   readonly label: string
   readonly out: string
@@ -49,14 +52,14 @@ export async function trainClassify(options: TrainClassifyOptions): Promise<void
   })
   const backupDir = await backupFolder(options.out, options.resume)
   await interruptible(async (signal) => {
-    const rows = await readRows(options)
+    const read = await readRows(options)
     const { epochs, batchSize, learningRate, validationSplit } = options
     const given = { epochs, batchSize, learningRate, validationSplit, backupDir, signal }
     await trainAndSave(
       classifier,
       options,
       view,
-      (listeners) => classifier.train(rows, { ...given, ...listeners }),
+      (listeners) => namingLines(read, classifier.train(read.rows, { ...given, ...listeners })),
       (trained) => finish(trained, options),
     )
   })

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { readText } from '../data/textFile.js'
 import { configure } from '../engine.js'
-import { SeqloomError } from '../errors.js'
 import { TextGenerator, type TokenUnit } from '../tasks/index.js'
 import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
@@ -10,6 +9,7 @@ import { finishWithLoss, trainAndSave } from './trainAndSave.js'
 /** The options of `seqloom train generate`. */
 export interface TrainGenerateOptions {
   readonly data: string
+  readonly encoding?: string
   readonly out: string
   readonly tokens: TokenUnit
   readonly cell: 'lstm' | 'gru' | 'simpleRNN'
@@ -41,7 +41,7 @@ export async function trainGenerate(options: TrainGenerateOptions): Promise<void
   })
   const backupDir = await backupFolder(out, resume)
   await interruptible(async (signal) => {
-    const text = await read(data)
+    const text = await readText(data, options.encoding)
     const { epochs, batchSize, time, learningRate, validationSplit } = options
     const given = { epochs, batchSize, time, learningRate, validationSplit, backupDir, signal }
     await trainAndSave(
@@ -52,15 +52,4 @@ export async function trainGenerate(options: TrainGenerateOptions): Promise<void
       (trained) => finishWithLoss(trained, options),
     )
   })
-}
-
-async function read(path: string): Promise<string> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new SeqloomError('ERR_IO', `cannot read ${path}: ${(cause as Error).message}`, { cause })
-  })
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw new SeqloomError('ERR_DATA', `${path} is no text in UTF-8`, { cause })
-  }
 }

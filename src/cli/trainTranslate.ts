@@ -1,3 +1,4 @@
+import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
 import { Translator } from '../tasks/index.js'
 import { backupFolder } from './folder.js'
@@ -9,6 +10,8 @@ import { finishWithLoss, trainAndSave } from './trainAndSave.js'
 /** The options of `seqloom train translate`. */
 export interface TrainTranslateOptions {
   readonly data: string
+  readonly delimiter?: string
+  readonly encoding?: string
   readonly source: string
   readonly target: string
   readonly out: string
@@ -45,7 +48,7 @@ export async function trainTranslate(options: TrainTranslateOptions): Promise<vo
     ...{ sourceTokenizer, targetTokenizer, lowercase },
   })
   await interruptible(async (signal) => {
-    const rows = await readTranslations(options)
+    const read = await readTranslations(options)
     const { epochs, batchSize, learningRate, scheduledSampling, validationSplit } = options
     const given = {
       epochs,
@@ -61,7 +64,7 @@ export async function trainTranslate(options: TrainTranslateOptions): Promise<vo
       translator,
       options,
       lossView('sequences'),
-      (listeners) => translator.train(rows, { ...given, ...backup, ...listeners }),
+      (listeners) => namingLines(read, translator.train(read.rows, { ...given, ...backup, ...listeners })),
       (trained) => finishWithLoss(trained, options),
     )
   })

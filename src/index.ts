@@ -32,6 +32,7 @@ export type {
   Gradients,
   Hypothesis,
   Model,
+  ModelConfig,
   Prediction,
   PredictOptions,
   PredictSyncOptions,
@@ -41,7 +42,7 @@ export type {
   SessionOptions,
   TrainBatchOptions,
 } from './model/index.js'
-export { loadModel, model, sequential } from './model/index.js'
+export { loadModel, model, modelFromJSON, sequential } from './model/index.js'
 export * as optimizers from './optimizers/index.js'
 export * as tasks from './tasks/index.js'
 export * as text from './text/index.js'

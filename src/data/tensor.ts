@@ -140,7 +140,7 @@ export function checkLengths(where: string, lengths: unknown, shape: readonly nu
   return checked
 }
 
-/** A mask as the native side takes it: one byte a step, and a step at least in every row. */
+/** A mask as the native side takes it: one byte a step. A row may have no step. */
 export function checkMask(where: string, mask: unknown, shape: readonly number[]): Uint8Array {
   const [batch, time] = sequenceShape(where, shape)
   const flat = Array.isArray(mask) && Array.isArray(mask[0]) ? (mask as unknown[][]).flat() : mask
@@ -150,16 +150,13 @@ export function checkMask(where: string, mask: unknown, shape: readonly number[]
   }
   const checked = new Uint8Array(batch * time)
   for (let row = 0; row < batch; row++) {
-    let any = false
     for (let i = row * time; i < (row + 1) * time; i++) {
       const valid = list[i]
       if (typeof valid !== 'boolean' && valid !== 0 && valid !== 1) {
         throw new SeqloomError('ERR_DATA', `${where}: row ${row} of the mask has ${describe(valid)}, not true or false`)
       }
       checked[i] = Number(valid)
-      any ||= Boolean(valid)
     }
-    if (!any) throw new SeqloomError('ERR_DATA', `${where}: the mask leaves no step of row ${row}: its length is zero`)
   }
   return checked
 }

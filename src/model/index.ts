@@ -1,4 +1,6 @@
 export type { CompileOptions } from './compile.js'
+export type { ModelConfig } from './config.js'
+export { modelFromJSON } from './fromJson.js'
 export { Functional, type FunctionalOptions, model } from './functional.js'
 export type { GenerateOptions } from './generate.js'
 export type { Cotangents, GradientOptions, Gradients } from './gradients.js'

@@ -38,7 +38,7 @@ import {
   type PredictSyncOptions,
   type TrainBatchOptions,
 } from './runOptions.js'
-import { saveFolder } from './save.js'
+import { saveBytes, saveFolder } from './save.js'
 import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch } from './search.js'
 import { Session, type SessionOptions, sessionPlan } from './session.js'
 import { asTensor, convertExamples, type Examples, inputSlots } from './slots.js'
@@ -362,6 +362,14 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    */
   async save(folder: string): Promise<void> {
     await saveFolder(folder, { model: this as Model })
+  }
+
+  /**
+   * What `save` would write, as one array of bytes, for a database or the network; `loadModel` reads it. It is a tar archive of the model's
+   * folder. Errors: `ERR_MEMORY`, `ERR_STATE` during `fit`.
+   */
+  async toBytes(): Promise<Uint8Array> {
+    return await saveBytes({ model: this as Model })
   }
 
   /**

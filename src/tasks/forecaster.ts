@@ -152,7 +152,7 @@ export class Forecaster<
     const held = heldOut(
       tracks.map(({ values }) => values.length),
       this.#settings,
-      options.validationSplit,
+      settings.validationSplit,
     )
     const ends = tracks.map(({ values }, index) => values.length - (held.steps[index] as number))
     const parts = this.#partsFor(tracks, ends, format)
@@ -174,16 +174,17 @@ export class Forecaster<
     const validation =
       validationSpans.length > 0 ? await runSliced(windows(validationSpans, features), signal) : undefined
     const { model } = parts
-    const { batchSize, epochs } = workOf(count, options)
+    const work = workOf(count, features.aheadWidth > 0 ? 'ahead' : 'plain', settings)
+    const { batchSize, epochs, learningRate } = work
     try {
       model.compile({
-        optimizer: adam({ learningRate: settings.learningRate }),
+        optimizer: adam({ learningRate }),
         loss: quantileLoss(this.#settings.interval),
       })
       return await keepBest(
         parts,
         settings,
-        (best) => [forecasterReports(count, held.decides, { ...settings, batchSize, epochs }, best)],
+        (best) => [forecasterReports(count, held.decides, { ...settings, ...work }, best)],
         (callbacks) =>
           model.fit(x, y, {
             ...{ epochs, batchSize, callbacks },

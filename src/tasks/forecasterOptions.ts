@@ -145,15 +145,21 @@ export function forecasterSettings(options: ForecasterOptions): ForecasterSettin
 
 /** How a forecaster is trained. */
 export interface TrainForecasterOptions extends TaskListeners {
-  /** Default 40. */
+  /** Default 40, or with covariates or a calendar 20; as many more as few data need for 600 training steps (700). */
   readonly epochs?: number
-  /** How many windows a training step takes; default 32. */
+  /** How many windows a training step takes; default 32 (16), or an eighth of all of them if that is less. */
   readonly batchSize?: number
-  /** Adam's step, or a schedule of it; default 0.003. */
+  /** Adam's step, or a schedule of it; default 0.003 (0.005). */
   readonly learningRate?: number | Schedule
-  /** The share of the series, from its end, that is kept apart to measure on; default 0.1. */
+  /**
+   * The share of each series, from its end, that is kept apart to measure on: at least the horizon, forecast from what lies before as in use. Default 0.1,
+   * and nothing of series that would be left with less than three times as much, or if it is too little to tell epochs apart.
+   */
   readonly validationSplit?: number
-  /** Whether the weights of the epoch with the lowest validation loss (without validation, training loss) are put back in the end; default true. */
+  /**
+   * Whether the weights of the epoch with the lowest validation loss (without validation, training loss) are put back in the end; default true. The last
+   * epoch is kept if fewer than 10 values were held out.
+   */
   readonly restoreBest?: boolean
   /**
    * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
@@ -163,8 +169,6 @@ export interface TrainForecasterOptions extends TaskListeners {
   /** Stops training: `train` rejects with an AbortError, and the forecaster has the best weights so far. */
   readonly signal?: AbortSignal
 }
-
-const trainingDefaults = { learningRate: 3e-3, restoreBest: true } as const
 
 /** Checks the options of `Forecaster.train` and fills in the defaults; `ERR_OPTION`. */
 export function forecasterTraining(options: TrainForecasterOptions) {
@@ -181,5 +185,5 @@ export function forecasterTraining(options: TrainForecasterOptions) {
       onEpoch: callback,
     },
   })
-  return { ...trainingDefaults, ...given(options) }
+  return { restoreBest: true, ...given(options) }
 }

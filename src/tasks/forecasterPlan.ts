@@ -1,5 +1,5 @@
 import { SeqloomError } from '../errors.js'
-import type { ForecasterSettings } from './forecasterOptions.js'
+import type { ForecasterSettings, TrainForecasterOptions } from './forecasterOptions.js'
 
 /** How many steps at the end of each series are held out, and whether they are enough to choose an epoch by. */
 export interface HeldOut {
@@ -46,15 +46,20 @@ export function heldOut(
   return { steps, decides: values === 0 || values >= fewestValues }
 }
 
-/** The fewest steps of training unless epochs are given: small data need many epochs. */
-const leastSteps = 600
+/** How training goes unless it is said. Where covariates or the calendar are read ahead, a window holds many more examples, and costs more. */
+const usual = {
+  plain: { batchSize: 32, epochs: 40, steps: 600, learningRate: 3e-3 },
+  ahead: { batchSize: 16, epochs: 20, steps: 700, learningRate: 5e-3 },
+} as const
 
-/** How many windows a step of training takes, and how many epochs there are, unless they are given: few data are read more often, in smaller batches. */
+/** How many windows a step of training takes, how many epochs there are and Adam's step, unless given: few data are read more often, in smaller batches. */
 export function workOf(
   windows: number,
-  given: { readonly batchSize?: number; readonly epochs?: number },
-): { readonly batchSize: number; readonly epochs: number } {
-  const batchSize = given.batchSize ?? Math.min(32, Math.max(1, Math.ceil(windows / 8)))
-  const epochs = given.epochs ?? Math.max(40, Math.ceil(leastSteps / Math.ceil(windows / batchSize)))
-  return { batchSize, epochs }
+  reads: keyof typeof usual,
+  given: Pick<TrainForecasterOptions, 'batchSize' | 'epochs' | 'learningRate'>,
+) {
+  const { batchSize: most, epochs: least, steps, learningRate } = usual[reads]
+  const batchSize = given.batchSize ?? Math.min(most, Math.max(1, Math.ceil(windows / 8)))
+  const epochs = given.epochs ?? Math.max(least, Math.ceil(steps / Math.ceil(windows / batchSize)))
+  return { batchSize, epochs, learningRate: given.learningRate ?? learningRate }
 }

@@ -1,11 +1,11 @@
+import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import { runSliced, type Sliced } from '../data/slices.js'
 import type { Tensor } from '../data/tensor.js'
-import { describe, SeqloomError } from '../errors.js'
+import { AbortError, describe, SeqloomError } from '../errors.js'
 import type { Model, Session } from '../model/index.js'
-import { adam } from '../optimizers/index.js'
 import { abortSignal, checkOptions, custom, integer } from '../options.js'
-import { throwIfAborted } from './fitTask.js'
+import { fitTask, throwIfAborted } from './fitTask.js'
 import { ForecastErrors, type ForecastMeasures } from './forecastErrors.js'
 import { Features, type Step } from './forecasterFeatures.js'
 import { forecasterModel, quantileCount, quantileLoss } from './forecasterModel.js'
@@ -17,8 +17,7 @@ import {
   type TrainForecasterOptions,
 } from './forecasterOptions.js'
 import { heldOut, workOf } from './forecasterPlan.js'
-import { forecasterReports } from './forecasterReports.js'
-import { trainingSpans, windows } from './forecasterWindows.js'
+import { trainingSpans, validationSpans, windows } from './forecasterWindows.js'
 import { calendarFeatures, stepped } from './forecastFrequency.js'
 import {
   type ForecastRow,
@@ -29,9 +28,9 @@ import {
   readMoreRows,
 } from './forecastRows.js'
 import { showTime, type TimeValue, writeTime } from './forecastTime.js'
-import { keepBest } from './keepBest.js'
 import { type ForecasterParts, type ForecastGroup, readForecaster, saveForecaster } from './savedForecaster.js'
 import { type Observation, readRow, readSeries, Scaling, type Series } from './series.js'
+import { withoutAccuracy } from './taskReports.js'
 import { fillGaps, type GroupValue, joined, type Track } from './tracks.js'
 
 /** What a variable will be. */
@@ -83,11 +82,15 @@ export class Forecaster<
   const Name extends string = 'value',
   const Time extends string = never,
   const Group extends string = never,
-> {
+> implements Disposable
+{
   #settings: ForecasterSettings
   #parts: ForecasterParts | undefined
   #features: Features | undefined
   #readings = new Map<GroupValue | undefined, Reading>()
+  readonly #running = new Set<Promise<unknown>>()
+  #training = false
+  #disposed = false
 
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: ForecasterOptions<Name, Time, Group> = {}) {
@@ -123,6 +126,11 @@ export class Forecaster<
     return this.#settings.covariates
   }
 
+  /** What becomes of missing steps and values. */
+  get fill(): 'none' | 'linear' | 'last' | 'mask' {
+    return this.#settings.fill
+  }
+
   /** How many steps ahead are forecast. */
   get horizon(): number {
     return this.#settings.horizon
@@ -147,53 +155,15 @@ export class Forecaster<
    */
   async train(data: ForecasterData<Time>, options: TrainForecasterOptions = {}): Promise<History> {
     const settings = forecasterTraining(options)
-    throwIfAborted(settings.signal)
-    const { tracks, format } = this.#readAll('Forecaster.train', data)
-    const held = heldOut(
-      tracks.map(({ values }) => values.length),
-      this.#settings,
-      settings.validationSplit,
-    )
-    const ends = tracks.map(({ values }, index) => values.length - (held.steps[index] as number))
-    const parts = this.#partsFor(tracks, ends, format)
-    const features = featuresOf(parts)
-    const { signal } = settings
-    const placed = parts.groups.flatMap((group, index) =>
-      group.track ? [{ ...group, track: group.track, index }] : [],
-    )
-    const tables = placed.map(({ track, index, scaling }) => features.table(track, index, scaling))
-    const spans = trainingSpans(tables, ends, this.#settings.window, features.inputWidth)
-    const { x, y, count } = await runSliced(windows(spans, features), signal)
-    const context = contextWindows * this.#settings.window
-    const validationSpans = tables.flatMap((table, index) => {
-      const [from, to] = [ends[index] as number, table.steps.length]
-      if (from === to) return []
-      const start = Math.max(0, from - context)
-      return [{ table, start, steps: to - 1 - start, from, to }]
-    })
-    const validation =
-      validationSpans.length > 0 ? await runSliced(windows(validationSpans, features), signal) : undefined
-    const { model } = parts
-    const work = workOf(count, features.aheadWidth > 0 ? 'ahead' : 'plain', settings)
-    const { batchSize, epochs, learningRate } = work
+    this.#check()
+    if (this.#training) {
+      throw new SeqloomError('ERR_STATE', 'Forecaster.train: a training is running already; wait for it')
+    }
+    this.#training = true
     try {
-      model.compile({
-        optimizer: adam({ learningRate }),
-        loss: quantileLoss(this.#settings.interval),
-      })
-      return await keepBest(
-        parts,
-        settings,
-        (best) => [forecasterReports(count, held.decides, { ...settings, ...work }, best)],
-        (callbacks) =>
-          model.fit(x, y, {
-            ...{ epochs, batchSize, callbacks },
-            ...(validation && { validationData: [validation.x, validation.y] }),
-            ...(signal && { signal }),
-          }),
-      )
+      return await this.#busy(this.#train(data, settings))
     } finally {
-      await this.#use(parts)
+      this.#training = false
     }
   }
 
@@ -236,7 +206,7 @@ export class Forecaster<
       const reading = this.#readings.get(track.group)
       if (!reading || !group.track) continue
       for (const step of this.#featuresNow().read(track, parts.groups.indexOf(group), group.scaling, reading.last)) {
-        reading.session.step(this.#input(reading.last))
+        reading.session.step(inputOf(this.#featuresNow(), reading.last, () => undefined))
         reading.last = step
       }
       group.track = trimmed(joined(group.track, track), format)
@@ -292,35 +262,98 @@ export class Forecaster<
         `${where}: the series has ${longest} steps; the horizon of ${this.horizon} needs as many`,
       )
     }
-    return await runSliced(this.#measure(tracks), options.signal)
+    return await this.#busy(runSliced(this.#measure(tracks), options.signal))
+  }
+
+  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
+  async dispose(): Promise<void> {
+    this.#disposed = true
+    await Promise.allSettled(this.#running)
+    this.#free()
+    this.#parts = undefined
+  }
+
+  /** As {@link dispose}, without waiting. */
+  [Symbol.dispose](): void {
+    void this.dispose()
   }
 
   /** Saves the model, its scaling and the last steps that were read in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
   async save(directory: string): Promise<void> {
-    await saveForecaster(directory, this.#existing())
+    await this.#busy(saveForecaster(directory, this.#existing()))
+  }
+
+  /** Trains new parts, or a copy of those that there are, and makes them the forecaster's own in the end. */
+  async #train(data: ForecasterData<Time>, settings: TrainForecasterOptions): Promise<History> {
+    const { signal } = settings
+    throwIfAborted(signal)
+    const { tracks, format } = this.#readAll('Forecaster.train', data)
+    const lengths = tracks.map(({ values }) => values.length)
+    const held = heldOut(lengths, this.#settings, settings)
+    const ends = lengths.map((length, index) => length - (held.steps[index] as number))
+    const known = this.#parts
+    const parts = this.#partsFor(tracks, ends, format)
+    const features = featuresOf(parts)
+    const placed = tracks.map((track) => parts.groups.findIndex(({ group }) => group === track.group))
+    const tables = tracks.map((track, index) => {
+      const place = placed[index] as number
+      return features.table(track, place, (parts.groups[place] as ForecastGroup).scaling)
+    })
+    const { window, interval } = this.#settings
+    const spans = trainingSpans(tables, ends, window, features.inputWidth)
+    const { x, y, count } = await runSliced(windows(spans, features), signal)
+    const heldSpans = validationSpans(tables, ends, contextWindows * window)
+    const validation = heldSpans.length > 0 ? await runSliced(windows(heldSpans, features), signal) : undefined
+    const work = workOf(count, features.aheadWidth > 0 ? 'ahead' : 'plain', settings)
+    try {
+      const history = await fitTask(
+        parts,
+        {
+          ...{ x, y, rows: count, loss: quantileLoss(interval) },
+          validationData: validation && [validation.x, validation.y],
+        },
+        { ...settings, ...work, keep: held.keep, ...withoutAccuracy(settings) },
+      )
+      await this.#use(parts)
+      return history
+    } catch (error) {
+      // An interrupted training leaves the best so far; one that failed, what there was before.
+      if (parts.learned && (error instanceof AbortError || !known)) await this.#use(parts)
+      else parts.model.dispose()
+      throw error
+    }
   }
 
   *#measure(tracks: readonly Track[]): Sliced<Readonly<Record<Name, ForecastMeasures>>[]> {
     const { groups } = this.#existing()
     const features = this.#featuresNow()
     const errors = new ForecastErrors(this.variables, this.horizon)
-    for (const track of tracks) {
+    // What is read meanwhile, or by a training that ends, changes nothing here.
+    const begun = tracks.map((track) => {
       const group = this.#groupOf('Forecaster.evaluate', track.group)
-      const { session, last } = this.#readings.get(track.group) as Reading
-      const steps = [...features.read(track, groups.indexOf(group), group.scaling, last)]
-      const other = session.clone()
-      try {
+      const reading = this.#readings.get(track.group)
+      if (!reading)
+        throw new SeqloomError(
+          'ERR_DATA',
+          `Forecaster.evaluate: nothing was read of ${groupName(this.#settings, track.group)}`,
+        )
+      return { track, group, last: reading.last, session: reading.session.clone() }
+    })
+    try {
+      for (const { track, group, last, session } of begun) {
+        const steps = [...features.read(track, groups.indexOf(group), group.scaling, last)]
         let now = last
         for (const [step, next] of steps.entries()) {
-          const output = other.step(this.#input(now, (ahead) => steps[step + ahead - 1]?.ahead)).data as Float32Array
+          const input = inputOf(features, now, (ahead) => steps[step + ahead - 1]?.ahead)
+          const output = session.step(input).data as Float32Array
           const later = track.values.slice(step, step + this.horizon)
           errors.add(track.group, this.#decode(group.scaling, now, output), this.#unscaled(group.scaling, now), later)
           now = next
           yield
         }
-      } finally {
-        other.dispose()
       }
+    } finally {
+      for (const { session } of begun) session.dispose()
     }
     return errors.measures()
   }
@@ -329,11 +362,28 @@ export class Forecaster<
   async #use(parts: ForecasterParts): Promise<void> {
     const features = featuresOf(parts)
     const readings = await runSliced(readTracks(parts, features))
-    for (const { session } of this.#readings.values()) session.dispose()
+    this.#free(parts.model)
     this.#parts = parts
     this.#settings = parts.settings
     this.#features = features
     this.#readings = readings
+  }
+
+  /** Frees what was read and the model, unless it is the one that stays. */
+  #free(staying?: Model): void {
+    for (const { session } of this.#readings.values()) session.dispose()
+    this.#readings = new Map()
+    if (this.#parts && this.#parts.model !== staying) this.#parts.model.dispose()
+  }
+
+  /** Work that a disposal waits for. */
+  async #busy<T>(work: Promise<T>): Promise<T> {
+    this.#running.add(work)
+    try {
+      return await work
+    } finally {
+      this.#running.delete(work)
+    }
   }
 
   #readAll(where: string, data: ForecasterData<Time>): { tracks: Track[]; format: RowFormat | undefined } {
@@ -354,7 +404,7 @@ export class Forecaster<
         const place = places.indexOf(this.#parts?.groups[index] as ForecastGroup)
         return { group, scaling, track: tracks[place] }
       })
-      return { ...this.#parts, groups }
+      return { ...this.#parts, model: this.#parts.model.clone() as Model<Tensor>, groups }
     }
     const groups = tracks.map((track, index): ForecastGroup => {
       const whose = settings.group === undefined ? 'the series' : groupName(settings, track.group)
@@ -405,7 +455,7 @@ export class Forecaster<
       const session = reading.session.clone()
       try {
         const output = session.step(
-          this.#input(reading.last, (step) => (step <= horizon ? ahead[step - 1] : undefined)),
+          inputOf(features, reading.last, (step) => (step <= horizon ? ahead[step - 1] : undefined)),
         ).data
         const forecasts = this.#decode(scaling, reading.last, output as Float32Array).slice(0, horizon)
         if (!format) return forecasts as Forecasts<Name, Time, Group>[]
@@ -451,14 +501,6 @@ export class Forecaster<
     )
   }
 
-  /** The input of a step, with what is known ahead of it. */
-  #input(step: Step, ahead: (step: number) => Float32Array | undefined = () => undefined): Float32Array {
-    const features = this.#featuresNow()
-    const into = new Float32Array(features.inputWidth)
-    features.write(step, ahead, into, 0)
-    return into
-  }
-
   #unscaled(scaling: Scaling, { anchor }: Step): number[] {
     return Array.from(anchor, (value, variable) => scaling.unscale(value, variable))
   }
@@ -499,10 +541,22 @@ export class Forecaster<
     return this.#features as Features
   }
 
+  #check(): void {
+    if (this.#disposed) throw new SeqloomError('ERR_STATE', 'Forecaster: this forecaster was disposed')
+  }
+
   #existing(): ForecasterParts {
+    this.#check()
     if (this.#parts) return this.#parts
     throw new SeqloomError('ERR_STATE', 'Forecaster: there is no model yet; call train or Forecaster.load first')
   }
+}
+
+/** The input of a step, with what is known ahead of it. */
+function inputOf(features: Features, step: Step, ahead: (step: number) => Float32Array | undefined): Float32Array {
+  const into = new Float32Array(features.inputWidth)
+  features.write(step, ahead, into, 0)
+  return into
 }
 
 const featuresOf = ({ settings, format, calendar, groups }: ForecasterParts): Features =>

@@ -171,7 +171,7 @@ export interface TrainForecasterOptions extends TaskListeners {
 }
 
 /** Checks the options of `Forecaster.train` and fills in the defaults; `ERR_OPTION`. */
-export function forecasterTraining(options: TrainForecasterOptions) {
+export function forecasterTraining(options: TrainForecasterOptions): TrainForecasterOptions {
   checkOptions('Forecaster.train', options, {
     accepted: {
       epochs: integer(1),
@@ -185,5 +185,5 @@ export function forecasterTraining(options: TrainForecasterOptions) {
       onEpoch: callback,
     },
   })
-  return { restoreBest: true, ...given(options) }
+  return given(options)
 }

@@ -1,10 +1,11 @@
 import { SeqloomError } from '../errors.js'
+import { type Keep, keep } from './division.js'
 import type { ForecasterSettings, TrainForecasterOptions } from './forecasterOptions.js'
 
-/** How many steps at the end of each series are held out, and whether they are enough to choose an epoch by. */
+/** How many steps at the end of each series are held out, and which epoch's weights are kept. */
 export interface HeldOut {
   readonly steps: readonly number[]
-  readonly decides: boolean
+  readonly keep: Keep
 }
 
 /** With fewer values held out, chance decides which epoch does best on them. */
@@ -17,33 +18,37 @@ const fewestValues = 10
 export function heldOut(
   lengths: readonly number[],
   { horizon, variables }: Pick<ForecasterSettings, 'horizon' | 'variables'>,
-  given: number | undefined,
+  { validationSplit, restoreBest }: Pick<TrainForecasterOptions, 'validationSplit' | 'restoreBest'>,
 ): HeldOut {
+  const where = 'Forecaster.train'
   const least = horizon + 2
   const longest = lengths.reduce((a, b) => Math.max(a, b), 0)
+  const several = lengths.length > 1 ? 'the longest series has' : 'the series has'
   if (longest < least) {
-    const what = lengths.length === 1 ? 'the series has' : 'the longest series has'
-    throw new SeqloomError(
-      'ERR_DATA',
-      `Forecaster.train: ${what} ${longest} steps; forecasts of ${horizon} ahead need at least ${least}`,
-    )
+    const needed = `forecasts of ${horizon} ahead need at least ${least}`
+    throw new SeqloomError('ERR_DATA', `${where}: ${several} ${longest} steps; ${needed}`)
   }
-  const share = given ?? 0.1
+  const onDemand = validationSplit !== undefined
+  const share = validationSplit ?? 0.1
+  if (share === 0) return { steps: lengths.map(() => 0), keep: 'best' }
+  const wanted = (length: number) => Math.max(horizon, Math.round(length * share))
   const steps = lengths.map((length) => {
-    const held = share > 0 ? Math.max(horizon, Math.round(length * share)) : 0
-    return length - held >= (given === undefined ? Math.max(least, 3 * held) : least) ? held : 0
+    const held = wanted(length)
+    return length - held >= (onDemand ? least : Math.max(least, 3 * held)) ? held : 0
   })
   const values = variables.length * steps.reduce((a, b) => a + b)
-  if (given === undefined)
-    return values < fewestValues ? { steps: steps.map(() => 0), decides: true } : { steps, decides: true }
-  if (given > 0 && values === 0) {
-    const held = Math.max(horizon, Math.round(longest * given))
+  if (onDemand && values === 0) {
+    const held = `validationSplit ${share} holds out ${wanted(longest)} of ${longest} steps, at least the horizon`
+    const cure = 'give more steps, a smaller validationSplit, 0 to hold out nothing, or a shorter horizon'
     throw new SeqloomError(
       'ERR_DATA',
-      `Forecaster.train: validationSplit ${given} holds out ${held} of ${longest} steps (at least the horizon); training on forecasts of ${horizon} ahead needs ${least} others: give more steps, a shorter horizon, or validationSplit: 0`,
+      `${where}: ${held}; training forecasts of ${horizon} ahead needs ${least} others: ${cure}`,
     )
   }
-  return { steps, decides: values === 0 || values >= fewestValues }
+  const lacking = values < fewestValues ? `${values} values of at least ${fewestValues}` : undefined
+  const what = `${several.replace(' has', '')} of ${longest} steps is`
+  const kept = keep({ where, what, lacking, onDemand, restoreBest })
+  return { steps: lacking && !onDemand ? lengths.map(() => 0) : steps, keep: kept }
 }
 
 /** How training goes unless it is said. Where covariates or the calendar are read ahead, a window holds many more examples, and costs more. */

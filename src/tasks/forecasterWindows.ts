@@ -51,6 +51,15 @@ export function trainingSpans(
   })
 }
 
+/** What is held out behind the first `ends` steps of some tables, read on from at most `context` steps before. */
+export function validationSpans(tables: readonly Table[], ends: readonly number[], context: number): Span[] {
+  return tables.flatMap((table, index) => {
+    const [from, to] = [ends[index] as number, table.steps.length]
+    const start = Math.max(0, from - context)
+    return from === to ? [] : [{ table, start, steps: to - 1 - start, from, to }]
+  })
+}
+
 /**
  * Lays spans out as inputs `[count, time, features]` and targets for the quantile loss: differences between what follows and the step's value, then
  * how much each counts, on average 1. Short spans are filled up with steps that do not count.

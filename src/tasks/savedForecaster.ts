@@ -31,6 +31,8 @@ export interface ForecasterParts {
   readonly groups: readonly ForecastGroup[]
   /** Whether the model got the weights of an earlier step back; default false. */
   restored?: boolean
+  /** Whether an epoch of the last training has ended. */
+  learned?: boolean
 }
 
 /** The file by which a forecaster's folder is known. */

@@ -4,7 +4,16 @@ export * as callbacks from './callbacks/index.js'
 export type { Cell } from './cells/cell.js'
 export { defineCell } from './cells/defineCell.js'
 export * as cells from './cells/index.js'
-export type { Data, DataSet, NestedArray, NumericArray, Tensor, TensorLike, TensorOptions } from './data/tensor.js'
+export type {
+  Data,
+  DataSet,
+  NestedArray,
+  NestedNumbers,
+  NumericArray,
+  Tensor,
+  TensorLike,
+  TensorOptions,
+} from './data/tensor.js'
 export { tensor } from './data/tensor.js'
 export { type Backend, backend, type Configuration, configure } from './engine.js'
 export { AbortError, type ErrorCode, SeqloomError } from './errors.js'
@@ -24,6 +33,7 @@ export type {
   CompileOptions,
   Cotangents,
   EvaluateOptions,
+  EvaluateSyncOptions,
   FitOptions,
   Functional,
   FunctionalOptions,
@@ -36,6 +46,7 @@ export type {
   Prediction,
   PredictOptions,
   PredictSyncOptions,
+  Scores,
   Sequential,
   SequentialOptions,
   Session,

@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { checkEncoding } from '../data/textFile.js'
+import { given } from '../options.js'
+import type { LabelWeights } from '../tasks/index.js'
 
 /** Reads an integer of at least `least`. */
 export function integer(least: number): (text: string) => number {
@@ -63,4 +65,20 @@ export function encoding(text: string): string {
   } catch (error) {
     throw new InvalidArgumentError(`${(error as Error).message}.`)
   }
+}
+
+/** Reads factors by label, one after the other: `spam=5`; or `balanced`. */
+export function classWeight(text: string, before: LabelWeights | undefined): LabelWeights {
+  if (text === 'balanced' && before === undefined) return text
+  const found = /^(.+)=([^=]+)$/s.exec(text)
+  const factor = Number(found?.[2])
+  if (!found || before === 'balanced' || !Number.isFinite(factor) || factor < 0 || found[2]?.trim() === '') {
+    throw new InvalidArgumentError("It must be 'balanced', or labels with factors such as spam=5.")
+  }
+  return { ...before, [found[1] as string]: factor }
+}
+
+/** The options that were given, without those that are undefined. */
+export function ifGiven<T extends object>(options: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  return given(options)
 }

@@ -1,13 +1,24 @@
 import { namingLines } from '../data/table.js'
+import { readText } from '../data/textFile.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
-import { Captioner, Forecaster, type ForecastMeasures, TextClassifier, Translator } from '../tasks/index.js'
+import {
+  Captioner,
+  type ClassReport,
+  Forecaster,
+  type ForecastMeasures,
+  QuestionAnswerer,
+  SequenceTagger,
+  TextClassifier,
+  TextGenerator,
+  Translator,
+} from '../tasks/index.js'
 import { taskOf } from '../tasks/taskOf.js'
 import type { WrittenScores } from '../tasks/translationScores.js'
 import { interruptible } from './interrupt.js'
 import { print, printJson } from './output.js'
-import { readCaptions, readForecastData, readRows, readTranslations } from './rows.js'
-import { confusionTable, table } from './table.js'
+import { readCaptions, readForecastData, readQuestions, readRows, readTagged, readTranslations } from './rows.js'
+import { confusionTable, reportTable, table } from './table.js'
 
 /** The options of `seqloom evaluate`. */
 export interface EvaluateOptions {
@@ -19,16 +30,25 @@ export interface EvaluateOptions {
   readonly target: string
   readonly image: string
   readonly caption: string
+  readonly tokens: string
+  readonly tags: string
+  readonly story: string
+  readonly question: string
+  readonly answer: string
   readonly delimiter?: string
   readonly encoding?: string
   readonly json: boolean
   readonly threads?: number
 }
 
-/** Measures a saved model on the rows of a file: a classifier, a translator, a captioner or a forecaster. */
+/** Measures a saved model of any task on the rows of a file, a text generator on a text. */
 export async function evaluate(options: EvaluateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const task = (await taskOf(options.model)) ?? 'classification'
+  const task = await taskOf(options.model)
+  if (task === undefined) {
+    const cure = 'load it in a program and give its evaluate the inputs and targets'
+    throw new SeqloomError('ERR_UNSUPPORTED', `${options.model} holds a model that is no task's; ${cure}`)
+  }
   await interruptible((signal) => evaluations[task](options, signal))
 }
 
@@ -37,13 +57,35 @@ const evaluations = {
     const classifier = await TextClassifier.load(options.model)
     const read = await readRows(options)
     const result = await namingLines(read, classifier.evaluate(read.rows, { signal }))
-    if (options.json) {
-      printJson({ event: 'evaluation', ...result })
-      return
-    }
-    const { accuracy, loss, count, labels, confusion } = result
-    print(`accuracy ${accuracy.toFixed(4)}  loss ${loss.toFixed(4)}  ${count} texts`)
-    print(confusionTable(labels, confusion))
+    showReport(result, `${result.count} texts`, options.json)
+  },
+
+  async tagging(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
+    const tagger = await SequenceTagger.load(options.model)
+    const read = await readTagged(options)
+    const result = await namingLines(read, tagger.evaluate(read.rows, { signal }))
+    const { count, sequences, sequenceAccuracy, entities, entityTypes = [] } = result
+    const whole = `${count} tokens  ${sequenceAccuracy.toFixed(4)} of ${sequences} sequences`
+    showReport(result, whole, options.json)
+    if (options.json || !entities) return
+    const { precision, recall, f1 } = entities
+    const numbers = [precision, recall, f1].map((value) => value.toFixed(4))
+    print(`\nentities: precision ${numbers[0]}  recall ${numbers[1]}  f1 ${numbers[2]}`)
+    print(reportTable({ classes: entityTypes }, 'entity'))
+  },
+
+  async answering(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
+    const answerer = await QuestionAnswerer.load(options.model)
+    const read = await readQuestions(options)
+    const result = await namingLines(read, answerer.evaluate(read.rows, { signal }))
+    showReport(result, `${result.count} questions`, options.json)
+  },
+
+  async textGenerator({ model, data, encoding, json }: EvaluateOptions, signal: AbortSignal): Promise<void> {
+    const generator = await TextGenerator.load(model)
+    const result = await generator.evaluate(await readText(data, encoding), { signal })
+    if (json) printJson({ event: 'evaluation', ...result })
+    else print(`perplexity ${result.perplexity.toFixed(4)}  loss ${result.loss.toFixed(4)}  ${result.count} tokens`)
   },
 
   async translation(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
@@ -91,6 +133,17 @@ const evaluations = {
     const head = ['variable', 'step', ...(forecaster.group === undefined ? [] : [forecaster.group]), ...shown]
     print(table([head, ...body]))
   },
+}
+
+function showReport(report: ClassReport & { readonly loss: number }, what: string, json: boolean): void {
+  if (json) {
+    printJson({ event: 'evaluation', ...report })
+    return
+  }
+  print(`accuracy ${report.accuracy.toFixed(4)}  loss ${report.loss.toFixed(4)}  ${what}`)
+  print(confusionTable(report))
+  print('')
+  print(reportTable(report, 'label'))
 }
 
 function showScores(scores: WrittenScores & { readonly loss: number }, what: string, json: boolean): void {

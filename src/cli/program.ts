@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import { backend } from '../engine.js'
-import { delimiter, encoding, fraction, integer, nonNegative, positive, size } from './arguments.js'
+import { classWeight, delimiter, encoding, fraction, integer, nonNegative, positive, size } from './arguments.js'
 import { caption } from './caption.js'
 import { evaluate } from './evaluate.js'
 import { generate } from './generate.js'
@@ -53,7 +53,7 @@ export function program(): Command {
   )
   seqloom.addCommand(
     command('evaluate')
-      .description('Measures a saved classifier, translator, captioner or forecaster on rows like those that train it.')
+      .description('Measures a saved model of any task on rows like those that train it, a text generator on a text.')
       .addOption(model())
       .requiredOption('--data <file>', 'a file as for training; of a series, what follows what the forecaster has read')
       .option('--text <column>', 'the column of texts, for a classifier', 'text')
@@ -62,6 +62,11 @@ export function program(): Command {
       .option('--target <column>', 'the column of translations', 'target')
       .option('--image <column>', 'the column of PNG files, for a captioner', 'image')
       .option('--caption <column>', 'the column of captions', 'caption')
+      .option('--tokens <column>', 'the column of tokens with spaces between (or a JSON array), for a tagger', 'tokens')
+      .option('--tags <column>', 'the column of tags', 'tags')
+      .option('--story <column>', 'the column of stories, for a question answerer', 'story')
+      .option('--question <column>', 'the column of questions', 'question')
+      .option('--answer <column>', 'the column of answers', 'answer')
       .addOption(delimiterOption())
       .addOption(encodingOption())
       .option('--json', 'print JSON objects', false)
@@ -127,9 +132,10 @@ function train(): Command {
     .option('--max-vocabulary <n>', 'most words to tell apart', integer(3), 20_000)
     .option('--max-length <n>', 'most words read of a text', integer(1), 300)
     .option('--batch-size <n>', 'texts in a training step', integer(1), 32)
-    .option('--epochs <n>', 'passes over the data', integer(1), 8)
+    .addOption(epochs(8))
     .option('--learning-rate <x>', "Adam's step", positive, 0.001)
-    .option('--validation-split <share>', 'share of rows kept apart to measure', fraction, 0.1)
+    .option('--class-weight <label=factor...>', "factors of the loss by label, or 'balanced'", classWeight)
+    .addOption(validationSplit('share of rows kept apart to measure'))
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
     .option('--json', 'print one JSON object an epoch', false)
@@ -152,11 +158,11 @@ function train(): Command {
     .option('--dropout <rate>', 'rate of dropout between the layers', fraction, 0.2)
     .option('--tied', 'use the vectors of tokens at the output, too', false)
     .option('--max-vocabulary <n>', 'most tokens to tell apart', integer(3))
-    .option('--time <n>', 'tokens read before each training step', integer(1), 100)
-    .option('--batch-size <n>', 'parts of the text that are read side by side', integer(1), 64)
-    .option('--epochs <n>', 'passes over the data', integer(1), 10)
+    .option('--time <n>', 'tokens read before each training step; default: 100, less of short texts', integer(1))
+    .option('--batch-size <n>', 'parts of the text read side by side; default: 64, less of short texts', integer(1))
+    .addOption(epochs(10))
     .option('--learning-rate <x>', "Adam's first step", positive, 0.004)
-    .option('--validation-split <share>', 'share of the text, its end, kept apart to measure', fraction, 0.1)
+    .addOption(validationSplit('share of the text, its end, kept apart to measure'))
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
     .option('--json', 'print one JSON object an epoch', false)
@@ -186,10 +192,10 @@ function train(): Command {
     .option('--max-vocabulary <n>', 'most tokens to tell apart', integer(3), 20_000)
     .option('--max-length <n>', 'most tokens read of a text', integer(1), 100)
     .option('--batch-size <n>', 'texts in a training step', integer(1), 64)
-    .option('--epochs <n>', 'passes over the data', integer(1), 8)
+    .addOption(epochs(8))
     .option('--learning-rate <x>', "Adam's step; default: 0.002, falling to 0", positive)
     .option('--scheduled-sampling <share>', "the decoder's own guesses among its inputs, in the end", fraction, 0)
-    .option('--validation-split <share>', 'share of sources kept apart to measure', fraction, 0.1)
+    .addOption(validationSplit('share of sources kept apart to measure'))
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
     .option('--json', 'print one JSON object an epoch', false)
@@ -236,9 +242,9 @@ function captions(): Command {
     .option('--max-vocabulary <n>', 'most tokens to tell apart', integer(3), 20_000)
     .option('--max-length <n>', 'most tokens read of a caption', integer(1), 100)
     .option('--batch-size <n>', 'images in a training step', integer(1), 64)
-    .option('--epochs <n>', 'passes over the data', integer(1), 8)
+    .addOption(epochs(8))
     .option('--learning-rate <x>', "Adam's step; default: 0.002, falling to 0", positive)
-    .option('--validation-split <share>', 'share of images kept apart to measure', fraction, 0.1)
+    .addOption(validationSplit('share of images kept apart to measure'))
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
     .option('--json', 'print one JSON object an epoch', false)
@@ -306,6 +312,16 @@ function encodingOption(): Option {
 
 function model(): Option {
   return new Option('--model <folder>', 'the folder of a saved model').makeOptionMandatory()
+}
+
+function epochs(usual: number): Option {
+  return new Option('--epochs <n>', `passes over the data; default: ${usual}, more of few data`).argParser(integer(1))
+}
+
+function validationSplit(what: string): Option {
+  return new Option('--validation-split <share>', `${what}; default: 0.1 if that can tell epochs apart`).argParser(
+    fraction,
+  )
 }
 
 function resume(): Option {

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { readTable, type TableOptions } from '../data/table.js'
 import { AbortError, describe, SeqloomError } from '../errors.js'
-import type { ForecastRow, LabelledText, TranslationRow } from '../tasks/index.js'
+import type { AnsweredQuestion, ForecastRow, LabelledText, TaggedTokens, TranslationRow } from '../tasks/index.js'
 import { type FilePicture, readPicture, type Size } from './pictures.js'
 
 /** How a file of rows is read. */
@@ -28,9 +28,9 @@ async function read<Column extends string, Row>(
   file: FileOptions,
   columns: readonly Column[],
   row: (row: Record<Column, string>) => Row,
-  plainValues = false,
+  values: Pick<TableOptions, 'plainValues' | 'lists'> = {},
 ): Promise<Read<Row>> {
-  const { rows, path, lines } = await readTable(file.data, columns, { ...tableOptions(file), plainValues })
+  const { rows, path, lines } = await readTable(file.data, columns, { ...tableOptions(file), ...values })
   return { rows: rows.map(row), path, lines }
 }
 
@@ -39,7 +39,9 @@ export function readRows(
   file: FileOptions & { readonly text: string; readonly label: string },
 ): Promise<Read<LabelledText>> {
   const { text, label } = file
-  return read(file, [text, label], (row) => ({ text: row[text] as string, label: row[label] as string }), true)
+  return read(file, [text, label], (row) => ({ text: row[text] as string, label: row[label] as string }), {
+    plainValues: true,
+  })
 }
 
 /** Reads texts with translations from two columns of a file. */
@@ -48,6 +50,38 @@ export function readTranslations(
 ): Promise<Read<TranslationRow>> {
   const { source, target } = file
   return read(file, [source, target], (row) => ({ source: row[source] as string, target: row[target] as string }))
+}
+
+/** Reads tokens with their tags from two columns of a file. */
+export function readTagged(
+  file: FileOptions & { readonly tokens: string; readonly tags: string },
+): Promise<Read<TaggedTokens>> {
+  const { tokens, tags } = file
+  return read(file, [tokens, tags], (row) => ({ tokens: listOf(row[tokens]), tags: listOf(row[tags]) }), {
+    lists: true,
+  })
+}
+
+/** The strings of a JSON array, or what a text has between spaces. */
+function listOf(text = ''): string[] {
+  try {
+    const list: unknown = JSON.parse(text)
+    if (Array.isArray(list)) return list as string[]
+  } catch {
+    // Not everything that begins like JSON is.
+  }
+  return text.split(/\s+/).filter((part) => part !== '')
+}
+
+/** Reads answered questions from three columns of a file. */
+export function readQuestions(
+  file: FileOptions & { readonly story: string; readonly question: string; readonly answer: string },
+): Promise<Read<AnsweredQuestion>> {
+  const { story, question, answer } = file
+  const text = (row: Readonly<Record<string, string>>, column: string) => row[column] as string
+  return read(file, [story, question, answer], (row) => ({
+    ...{ story: text(row, story), question: text(row, question), answer: text(row, answer) },
+  }))
 }
 
 /** Reads numbers from columns of a file, a row for each step, NaN for empty cells if values may be missing; `ERR_DATA` for what is no number, naming the line. */

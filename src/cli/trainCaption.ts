@@ -1,6 +1,7 @@
 import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
 import { Captioner } from '../tasks/index.js'
+import { ifGiven } from './arguments.js'
 import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import type { Size } from './pictures.js'
@@ -30,9 +31,9 @@ export interface TrainCaptionOptions {
   readonly maxVocabulary: number
   readonly maxLength: number
   readonly batchSize: number
-  readonly epochs: number
+  readonly epochs?: number
   readonly learningRate?: number
-  readonly validationSplit: number
+  readonly validationSplit?: number
   readonly seed: number
   readonly resume: boolean
   readonly json: boolean
@@ -52,7 +53,7 @@ export async function trainCaption(options: TrainCaptionOptions): Promise<void> 
   await interruptible(async (signal) => {
     const read = await readCaptions(options, signal)
     const { epochs, batchSize, learningRate, validationSplit } = options
-    const given = { epochs, batchSize, validationSplit, backupDir, signal, ...(learningRate && { learningRate }) }
+    const given = { ...ifGiven({ epochs, validationSplit, learningRate }), batchSize, backupDir, signal }
     await trainAndSave(
       captioner,
       options,

@@ -1,6 +1,7 @@
 import { readText } from '../data/textFile.js'
 import { configure } from '../engine.js'
 import { TextGenerator, type TokenUnit } from '../tasks/index.js'
+import { ifGiven } from './arguments.js'
 import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { lossView } from './progress.js'
@@ -19,11 +20,11 @@ export interface TrainGenerateOptions {
   readonly dropout: number
   readonly tied: boolean
   readonly maxVocabulary?: number
-  readonly time: number
-  readonly batchSize: number
-  readonly epochs: number
+  readonly time?: number
+  readonly batchSize?: number
+  readonly epochs?: number
   readonly learningRate: number
-  readonly validationSplit: number
+  readonly validationSplit?: number
   readonly seed: number
   readonly resume: boolean
   readonly json: boolean
@@ -43,7 +44,7 @@ export async function trainGenerate(options: TrainGenerateOptions): Promise<void
   await interruptible(async (signal) => {
     const text = await readText(data, options.encoding)
     const { epochs, batchSize, time, learningRate, validationSplit } = options
-    const given = { epochs, batchSize, time, learningRate, validationSplit, backupDir, signal }
+    const given = { ...ifGiven({ epochs, batchSize, time, validationSplit }), learningRate, backupDir, signal }
     await trainAndSave(
       generator,
       options,

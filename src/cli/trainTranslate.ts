@@ -1,6 +1,7 @@
 import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
 import { Translator } from '../tasks/index.js'
+import { ifGiven } from './arguments.js'
 import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { lossView } from './progress.js'
@@ -27,10 +28,10 @@ export interface TrainTranslateOptions {
   readonly maxVocabulary: number
   readonly maxLength: number
   readonly batchSize: number
-  readonly epochs: number
+  readonly epochs?: number
   readonly learningRate?: number
   readonly scheduledSampling: number
-  readonly validationSplit: number
+  readonly validationSplit?: number
   readonly seed: number
   readonly resume: boolean
   readonly json: boolean
@@ -50,14 +51,7 @@ export async function trainTranslate(options: TrainTranslateOptions): Promise<vo
   await interruptible(async (signal) => {
     const read = await readTranslations(options)
     const { epochs, batchSize, learningRate, scheduledSampling, validationSplit } = options
-    const given = {
-      epochs,
-      batchSize,
-      scheduledSampling,
-      validationSplit,
-      signal,
-      ...(learningRate && { learningRate }),
-    }
+    const given = { ...ifGiven({ epochs, validationSplit, learningRate }), batchSize, scheduledSampling, signal }
     // A backup holds no guesses.
     const backup = scheduledSampling > 0 ? {} : { backupDir }
     await trainAndSave(

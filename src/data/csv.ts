@@ -10,6 +10,8 @@ export interface TableOptions {
   readonly encoding?: string
   /** Whether numbers and booleans of JSON lines are taken as they are written, and null as an empty text; default false. */
   readonly plainValues?: boolean
+  /** Whether arrays of JSON lines are taken, as their JSON; default false. */
+  readonly lists?: boolean
 }
 
 /** What is found out about a file while it is read. */

@@ -13,14 +13,14 @@ const longestLine = 16 * 2 ** 20
 export async function* streamJsonLines<Name extends string>(
   path: string,
   names: readonly Name[],
-  { encoding, plainValues = false }: TableOptions = {},
+  { encoding, plainValues = false, lists = false }: TableOptions = {},
   found: Found = { lines: [] },
 ): AsyncGenerator<Record<Name, string>> {
   let line = 0
   for await (const text of streamLines(path, encoding)) {
     line++
     if (text.trim() === '') continue
-    const row = parsed(`${path}: line ${line}`, text, names, plainValues)
+    const row = parsed(`${path}: line ${line}`, text, names, plainValues, lists)
     found.lines.push(line)
     yield row
   }
@@ -90,6 +90,7 @@ function parsed<Name extends string>(
   text: string,
   names: readonly Name[],
   plainValues: boolean,
+  lists: boolean,
 ): Record<Name, string> {
   let value: unknown
   try {
@@ -107,6 +108,10 @@ function parsed<Name extends string>(
       throw new SeqloomError('ERR_DATA', `${place} has no ${describe(name)}; it has ${has || 'nothing'}`)
     }
     const plain = plainValues && (field === null || typeof field === 'number' || typeof field === 'boolean')
+    if (lists && Array.isArray(field)) {
+      row[name] = JSON.stringify(field)
+      continue
+    }
     if (typeof field !== 'string' && !plain) {
       throw new SeqloomError('ERR_DATA', `${place}: ${describe(name)} must be a text, not ${describe(field)}`)
     }

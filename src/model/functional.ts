@@ -5,6 +5,7 @@ import type { SymbolicTensor } from '../layers/layer.js'
 import { checkOptions, custom, label, seed } from '../options.js'
 import { configOf, type ModelConfig } from './config.js'
 import { Model, type Prediction } from './model.js'
+import { noteUser } from './ownership.js'
 import { connect, type Topology } from './topology.js'
 
 /** Options of {@link model}. */
@@ -32,6 +33,7 @@ export class Functional<Out extends Prediction = Prediction> extends Model<Out> 
     super(name, modelSeed)
     this.#topology = topology
     this.#list = list
+    noteUser(this, topology.layers)
   }
 
   /** @internal */

@@ -9,9 +9,11 @@ export type { Model, Prediction } from './model.js'
 export type {
   BatchOptions,
   EvaluateOptions,
+  EvaluateSyncOptions,
   FitOptions,
   PredictOptions,
   PredictSyncOptions,
+  Scores,
   TrainBatchOptions,
 } from './runOptions.js'
 export { type FolderContents, saveFolder } from './save.js'

@@ -1,4 +1,4 @@
-import type { Tensor } from '../data/tensor.js'
+import type { TensorLike } from '../data/tensor.js'
 import { callNative, SeqloomError } from '../errors.js'
 import { type NamedTensor, native } from '../native/index.js'
 import { isRecord } from '../options.js'
@@ -32,7 +32,7 @@ export async function restoreModel(
 }
 
 /** The tensors of a safetensors file of ours. */
-export function readTensors(bytes: Uint8Array): (Tensor & { readonly name: string })[] {
+export function readTensors(bytes: Uint8Array): (TensorLike & { readonly name: string })[] {
   return decode(bytes).map(({ name, data, shape }) => ({ name, data: data as Float32Array, shape }))
 }
 
@@ -56,7 +56,7 @@ async function restoreTraining(
 }
 
 /** The weights of a file in the model's order; `ERR_FORMAT` unless they are the model's. */
-function matched(model: Model, tensors: readonly NamedTensor[]): Tensor[] {
+function matched(model: Model, tensors: readonly NamedTensor[]): TensorLike[] {
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
   const specs = model.weightSpecs()
   if (byName.size !== specs.length) {

@@ -1,11 +1,11 @@
 import type { CallbackState } from '../callbacks/callback.js'
-import type { Tensor } from '../data/tensor.js'
+import type { TensorLike } from '../data/tensor.js'
 import type { Keep } from './division.js'
 
 /** What has weights. */
 interface Weighted {
-  getWeights(): Tensor[]
-  setWeights(weights: readonly Tensor[]): void
+  getWeights(): TensorLike[]
+  setWeights(weights: readonly TensorLike[]): void
 }
 
 /** Keeps the weights of the epoch with the lowest cost so far (of equals, the one with the lowest next cost), or of the last epoch that has ended. */

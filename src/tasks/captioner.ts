@@ -228,7 +228,7 @@ export class Captioner implements Disposable {
     const place = `${where}: validationData: the caption of row`
     const measured = held.length > 0 ? await examples(place, parts, from, held, signal) : undefined
     throwIfAborted(signal)
-    return { parts, run: () => trainDecoder(parts, data, measured, { ...settings, keep: division.keep }, seed) }
+    return { parts, run: () => trainDecoder(parts, data, measured, { ...settings, ...division.kept }, seed) }
   }
 
   async #create({ kind, seen, captions }: ReadRows, training: readonly number[]): Promise<CaptionerParts> {

@@ -6,7 +6,7 @@ import { cosineDecay } from '../optimizers/schedules.js'
 import { usualEpochs } from './classifierOptions.js'
 import type { DecoderTraining, WriteSettings } from './decoderOptions.js'
 import { decoderReports } from './decoderReports.js'
-import type { Keep } from './division.js'
+import type { Kept } from './division.js'
 import { keepBest, type Trainee } from './keepBest.js'
 import { mixed } from './scheduledSampling.js'
 import { buildUnits, type Level, type Units, type Writing } from './units.js'
@@ -89,7 +89,7 @@ export async function trainDecoder(
   parts: DecoderParts,
   data: DecoderData,
   held: DecoderData | undefined,
-  options: DecoderTraining & { readonly keep: Keep },
+  options: DecoderTraining & Kept,
   seed: number,
 ): Promise<History> {
   const { model } = parts

@@ -1,4 +1,3 @@
-import { warn } from '../warn.js'
 import { type Split, type SplitRow, stratifiedSplit } from './split.js'
 
 /** The share of the rows that is kept apart to measure on, unless another one is given. */
@@ -19,9 +18,15 @@ export interface DivisionSettings {
   readonly restoreBest?: boolean
 }
 
+/** Which epoch a training ends with, and what its user is to be told of that when it begins. */
+export interface Kept {
+  readonly keep: Keep
+  readonly warning?: string
+}
+
 /** The rows to train on and those held out, as indices, and which epoch is to be kept. */
 export interface Division extends Split {
-  readonly keep: Keep
+  readonly kept: Kept
 }
 
 /**
@@ -39,11 +44,12 @@ export function divide(
   const all = rows.map((_, row) => row)
   const split = given ? { training: all, validation: [] } : stratifiedSplit(rows, validationSplit ?? defaultSplit, seed)
   const held = given ?? split.validation.map((row) => rows[row] as SplitRow)
-  if (validationSplit === 0 && !given) return { ...split, keep: 'best' }
+  if (validationSplit === 0 && !given) return { ...split, kept: { keep: 'best' } }
   const lacking = lacks(held, countClasses(rows, held))
   const onDemand = given !== undefined || validationSplit !== undefined
-  const kept = keep({ where, what: `${rows.length} rows are`, lacking, onDemand, restoreBest })
-  return { ...(onDemand || !lacking ? split : { training: all, validation: [] }), keep: kept }
+  const what = rows.length === 1 ? '1 row is' : `${rows.length} rows are`
+  const kept = keep({ where, what, lacking, onDemand, restoreBest })
+  return { ...(onDemand || !lacking ? split : { training: all, validation: [] }), kept }
 }
 
 /** What decides which epoch is kept. */
@@ -58,15 +64,14 @@ export interface Weighing {
   readonly restoreBest: boolean | undefined
 }
 
-/** Which epoch to keep; warns where a validation part is too small to decide. */
-export function keep({ where, what, lacking, onDemand, restoreBest }: Weighing): Keep {
-  if (!lacking || (onDemand && restoreBest !== undefined)) return 'best'
+/** Which epoch to keep, and a warning where a validation part is too small to decide. */
+export function keep({ where, what, lacking, onDemand, restoreBest }: Weighing): Kept {
+  if (!lacking || (onDemand && restoreBest !== undefined)) return { keep: 'best' }
   const kept = restoreBest ? 'best' : 'last'
   const message = onDemand
     ? `the validation part is too small to tell epochs apart (${lacking}), so the last one is kept; give more, or restoreBest: true`
     : `${what} too few to keep a tenth apart that could tell epochs apart (${lacking}): all are trained on and the ${kept} epoch is kept; to measure, give validationData or validationSplit`
-  warn('WARN_VALIDATION', `${where}: ${message}`)
-  return kept
+  return { keep: kept, warning: `${where}: ${message}` }
 }
 
 /** What rows lack to tell epochs apart, if anything. */

@@ -312,7 +312,7 @@ export class Forecaster<
           ...{ x, y, rows: count, loss: quantileLoss(interval) },
           validationData: validation && [validation.x, validation.y],
         },
-        { ...settings, ...work, keep: held.keep, ...withoutAccuracy(settings) },
+        { ...settings, ...work, ...held.kept, ...withoutAccuracy(settings) },
       )
       await this.#use(parts)
       return history

@@ -1,11 +1,11 @@
 import { SeqloomError } from '../errors.js'
-import { type Keep, keep } from './division.js'
+import { type Kept, keep } from './division.js'
 import type { ForecasterSettings, TrainForecasterOptions } from './forecasterOptions.js'
 
 /** How many steps at the end of each series are held out, and which epoch's weights are kept. */
 export interface HeldOut {
   readonly steps: readonly number[]
-  readonly keep: Keep
+  readonly kept: Kept
 }
 
 /** With fewer values held out, chance decides which epoch does best on them. */
@@ -30,7 +30,7 @@ export function heldOut(
   }
   const onDemand = validationSplit !== undefined
   const share = validationSplit ?? 0.1
-  if (share === 0) return { steps: lengths.map(() => 0), keep: 'best' }
+  if (share === 0) return { steps: lengths.map(() => 0), kept: { keep: 'best' } }
   const wanted = (length: number) => Math.max(horizon, Math.round(length * share))
   const steps = lengths.map((length) => {
     const held = wanted(length)
@@ -48,7 +48,7 @@ export function heldOut(
   const lacking = values < fewestValues ? `${values} values of at least ${fewestValues}` : undefined
   const what = `${several.replace(' has', '')} of ${longest} steps is`
   const kept = keep({ where, what, lacking, onDemand, restoreBest })
-  return { steps: lacking && !onDemand ? lengths.map(() => 0) : steps, keep: kept }
+  return { steps: lacking && !onDemand ? lengths.map(() => 0) : steps, kept }
 }
 
 /** How training goes unless it is said. Where covariates or the calendar are read ahead, a window holds many more examples, and costs more. */

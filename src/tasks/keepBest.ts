@@ -1,8 +1,9 @@
 import { backupAndRestore } from '../callbacks/backupAndRestore.js'
 import type { Callback, History } from '../callbacks/callback.js'
 import type { Model } from '../model/index.js'
+import { warn } from '../warn.js'
 import { BestWeights } from './bestWeights.js'
-import type { Keep } from './division.js'
+import type { Kept } from './division.js'
 import type { TaskParts } from './served.js'
 
 /** What is trained. */
@@ -13,21 +14,20 @@ export interface Trainee extends TaskParts {
 }
 
 /** What becomes of the weights of a training's epochs. */
-export interface KeepSettings {
+export interface KeepSettings extends Partial<Kept> {
   readonly backupDir?: string
   /** Whether the kept epoch's weights are put back; false leaves those of the last step. */
   readonly restoreBest?: boolean
-  /** Which epoch's weights are kept; default the best one's. */
-  readonly keep?: Keep
 }
 
 /** Trains a compiled model with the callbacks that a task makes, and backups if asked for; puts the kept epoch's weights back, however the training ends. */
 export async function keepBest(
   trainee: Trainee,
-  { backupDir, restoreBest = true, keep = 'best' }: KeepSettings,
+  { backupDir, restoreBest = true, keep = 'best', warning }: KeepSettings,
   callbacksFor: (best: BestWeights) => readonly Callback[],
   train: (callbacks: readonly Callback[]) => Promise<History>,
 ): Promise<History> {
+  if (warning !== undefined) warn('WARN_VALIDATION', warning)
   trainee.restored = false
   const best = new BestWeights(trainee.model, keep)
   const backup = backupDir === undefined ? [] : [backupAndRestore({ backupDir, saveMinutes: 1 })]

@@ -220,7 +220,7 @@ export class QuestionAnswerer implements Disposable {
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, training.length, batchSize)
     const validationData = measured && ([measured.x, measured.y] as const)
     const data = { x, y, validationData, rows: training.length, loss: pointerLoss, sampleWeight }
-    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, keep: division.keep }) }
+    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
   }
 }
 

@@ -244,7 +244,7 @@ export class SequenceTagger implements Disposable {
     const validationData = held.length > 0 ? ([encode(held), heldTargets] as const) : undefined
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
     const data = { x: encode(training), y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const
-    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, keep: division.keep }) }
+    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
   }
 
   #create(labels: Labels, training: readonly TaggedTokens[]): TaggerParts {

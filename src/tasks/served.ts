@@ -60,7 +60,7 @@ export class Served<Parts extends TaskParts> {
     this.parts(where)
     this.#calls++
     try {
-      await this.#until(() => !this.#closed)
+      while (this.#closed) await this.#change()
       const parts = this.#answering()
       this.#count(parts, 1)
       try {
@@ -122,17 +122,26 @@ export class Served<Parts extends TaskParts> {
       this.#copy = undefined
       this.#training = false
       this.#changed()
-      if (copy) void this.#until(() => !this.#users.has(copy)).then(() => free(copy))
+      if (copy) void this.#retire(copy)
     }
   }
 
   /** Refuses further calls, waits for those that run and frees the models. */
   dispose(): Promise<void> {
-    this.#disposal ??= this.#until(() => this.#calls === 0 && !this.#training).then(() => {
-      if (this.#parts) free(this.#parts)
-      this.#parts = undefined
-    })
+    this.#disposal ??= this.#end()
     return this.#disposal
+  }
+
+  async #end(): Promise<void> {
+    while (this.#calls > 0 || this.#training) await this.#change()
+    if (this.#parts) free(this.#parts)
+    this.#parts = undefined
+  }
+
+  /** Frees parts once no call uses them. */
+  async #retire(parts: Parts): Promise<void> {
+    while (this.#users.has(parts)) await this.#change()
+    free(parts)
   }
 
   /** Lets what there was answer while a training changes `parts`: by a copy, unless the training is of another model. */
@@ -148,13 +157,13 @@ export class Served<Parts extends TaskParts> {
 
   /** Lets new calls wait until those that use the parts have ended and `then` was called. */
   async #close<T>(signal: AbortSignal | undefined, then: () => Promise<T>): Promise<T> {
-    await this.#until(() => !this.#closed)
+    while (this.#closed) await this.#change()
     this.#closed = true
     const wake = () => this.#changed()
     signal?.addEventListener('abort', wake)
     try {
       const answering = this.#answering()
-      await this.#until(() => !this.#users.has(answering) || signal?.aborted === true)
+      while (this.#users.has(answering) && !signal?.aborted) await this.#change()
       if (signal?.aborted) throw new AbortError(signal)
       return await then()
     } finally {
@@ -192,8 +201,9 @@ export class Served<Parts extends TaskParts> {
     for (const go of waiting) go()
   }
 
-  async #until(done: () => boolean): Promise<void> {
-    while (!done()) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  /** The next change of what the loops that call it wait for; they look again at once, so that nothing happens in between. */
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 }
 

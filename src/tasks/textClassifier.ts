@@ -164,7 +164,7 @@ export class TextClassifier implements Disposable {
     throwIfAborted(signal)
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
     const data = { x, y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const
-    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, keep: division.keep }) }
+    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
   }
 
   async #create(labels: Labels, training: readonly LabelledText[]): Promise<ClassifierParts> {

@@ -9,7 +9,7 @@ import { abortSignal, checkOptions } from '../options.js'
 import { charTokenizer, languageModelBatches, subwordTokenizer, wordTokenizer } from '../text/index.js'
 import type { LanguageModelBatches } from '../text/languageModelBatches.js'
 import type { Tokenizer } from '../text/tokenizer.js'
-import { defaultSplit, type Keep, keep } from './division.js'
+import { defaultSplit, type Kept, keep } from './division.js'
 import { throwIfAborted } from './fitTask.js'
 import { generatorModel } from './generatorModel.js'
 import {
@@ -172,7 +172,7 @@ export class TextGenerator implements Disposable {
     let [training, end] = divided(text, validationSplit ?? defaultSplit)
     let parts = known ?? (await this.#create(training))
     let held = end === '' ? undefined : await encode(parts.tokenizer, end)
-    let kept: Keep = 'best'
+    let kept: Kept = { keep: 'best' }
     if (validationSplit !== 0) {
       const count = held?.length ?? 0
       const lacking = count < leastTokens ? `${count} tokens of at least ${leastTokens}` : undefined
@@ -196,7 +196,7 @@ export class TextGenerator implements Disposable {
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, rows, batchSize)
     return {
       parts,
-      run: () => trainGenerator(parts, { x, y, validation }, { ...settings, epochs, batchSize, time, keep: kept }),
+      run: () => trainGenerator(parts, { x, y, validation }, { ...settings, epochs, batchSize, time, ...kept }),
     }
   }
 
@@ -220,7 +220,7 @@ interface GeneratorData {
 async function trainGenerator(
   parts: GeneratorParts,
   { x, y, validation }: GeneratorData,
-  settings: ReportedTraining & { readonly keep: Keep },
+  settings: ReportedTraining & Kept,
 ): Promise<History> {
   const { model } = parts
   const { epochs, batchSize, learningRate, signal } = settings

@@ -170,7 +170,7 @@ export class Translator implements Disposable {
     const validation = given ?? pick(division.validation)
     const held = validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation) : undefined
     throwIfAborted(signal)
-    return { parts, run: () => trainDecoder(parts, data, held, { ...settings, keep: division.keep }, seed) }
+    return { parts, run: () => trainDecoder(parts, data, held, { ...settings, ...division.kept }, seed) }
   }
 
   async #create(training: readonly TranslationRow[]): Promise<TranslatorParts> {

@@ -96,6 +96,13 @@ describe('a trained Forecaster', () => {
   })
 })
 
+it('a forecaster saved before there were groups loads and forecasts as it did', async () => {
+  const forecaster = await tasks.Forecaster.load<'a' | 'b'>(join(import.meta.dirname, '../fixtures/forecaster'))
+  const medians = forecaster.forecast().flatMap(({ a, b }) => [a.median, b.median])
+  const expected = [0.3406, 9.0094, 0.4044, 9.237]
+  for (const [index, value] of expected.entries()) expect(medians[index]).toBeCloseTo(value, 3)
+})
+
 describe('training', () => {
   const single = Array.from({ length: 80 }, (_, t) => 10 + 5 * Math.sin(t / 2))
 

@@ -56,8 +56,8 @@ describe('stratifiedSplit', () => {
   it('holds out every class in proportion, and a class of one row never', () => {
     const rows = labelled(...'a'.repeat(60), ...'b'.repeat(30), ...'c'.repeat(10), 'd')
     for (let seed = 0; seed < 20; seed++) {
-      const counts = Object.groupBy(held(rows, 0.2, seed), (label) => label)
-      expect([counts.a?.length, counts.b?.length, counts.c?.length, counts.d]).toEqual([12, 6, 2, undefined])
+      const labels = held(rows, 0.2, seed)
+      expect(['a', 'b', 'c', 'd'].map((label) => labels.filter((each) => each === label).length)).toEqual([12, 6, 2, 0])
     }
     const single = labelled('a', 'b', 'c')
     expect(stratifiedSplit(single, 0.9, 1).validation).toEqual([])

@@ -18,7 +18,7 @@ import { taskOf } from '../tasks/taskOf.js'
 import type { WrittenScores } from '../tasks/translationScores.js'
 import { interruptible } from './interrupt.js'
 import { print, printJson } from './output.js'
-import { readCaptions, readQuestions, readRows, readSeriesColumns, readTagged, readTranslations } from './rows.js'
+import { readCaptions, readForecastData, readQuestions, readRows, readTagged, readTranslations } from './rows.js'
 import { confusionTable, reportTable, table } from './table.js'
 
 /** The options of `seqloom evaluate`. */
@@ -107,15 +107,14 @@ const evaluations = {
   },
 
   async forecasting(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
-    const forecaster = await Forecaster.load(options.model)
-    const { rows: series } = await readSeriesColumns(options, forecaster.variables)
-    const steps = await forecaster.evaluate(series, { signal })
+    const forecaster = await Forecaster.load<string, string, string>(options.model)
+    const read = await readForecastData(options, forecaster)
+    const steps = await namingLines(read, forecaster.evaluate(read.rows as never, { signal }))
     const rows = steps.flatMap((step, index) =>
-      Object.entries<ForecastMeasures>(step).map(([variable, measures]) => ({
-        step: index + 1,
-        variable,
-        ...measures,
-      })),
+      Object.entries<ForecastMeasures>(step).flatMap(([variable, { groups = [], ...measures }]) => [
+        { step: index + 1, variable, ...measures },
+        ...groups.map(({ group, ...own }) => ({ step: index + 1, variable, group, ...own })),
+      ]),
     )
     if (options.json) {
       for (const row of rows) printJson({ event: 'evaluation', ...row })
@@ -123,8 +122,17 @@ const evaluations = {
     }
     const digits = (value: number) => String(Number(value.toPrecision(6)))
     const names = ['rmse', 'mae', 'coverage', 'width', 'persistence'] as const
-    const body = rows.map((row) => [row.variable, String(row.step), ...names.map((name) => digits(row[name]))])
-    print(table([['variable', 'step', ...names], ...body]))
+    // What a series alone is measured by; shares of sales say more where there are many of different size.
+    const shown = forecaster.group === undefined ? names : ([...names, 'wape'] as const)
+    const whose = (row: object) => (forecaster.group === undefined ? [] : ['group' in row ? String(row.group) : 'all'])
+    const body = rows.map((row) => [
+      row.variable,
+      String(row.step),
+      ...whose(row),
+      ...shown.map((name) => digits(row[name])),
+    ])
+    const head = ['variable', 'step', ...(forecaster.group === undefined ? [] : [forecaster.group]), ...shown]
+    print(table([head, ...body]))
   },
 }
 

@@ -13,6 +13,7 @@ import { predictForecast } from './trainForecast.js'
 export interface PredictOptions {
   readonly model: string
   readonly data?: string
+  readonly known?: string
   readonly text: string
   readonly delimiter?: string
   readonly encoding?: string
@@ -37,6 +38,7 @@ export async function predict(texts: readonly string[], options: PredictOptions)
         throw new SeqloomError('ERR_OPTION', `${options.model} is a forecaster, which takes no texts`)
       return await predictForecast(options)
     }
+    if (options.known !== undefined) throw new SeqloomError('ERR_OPTION', '--known is for forecasters')
     const classifier = await TextClassifier.load(options.model)
     for await (const batch of batches) {
       const predictions = await classifier.predict(batch, { signal })

@@ -30,6 +30,7 @@ export function program(): Command {
       .argument('[texts...]', 'texts to label')
       .addOption(model())
       .option('--data <file>', 'a CSV file (or .jsonl) of texts to label, or of a series to go on from')
+      .option('--known <file>', 'for a forecaster: a CSV file of what is known of steps to come')
       .option('--text <column>', 'its column of texts', 'text')
       .addOption(delimiterOption())
       .addOption(encodingOption())
@@ -266,9 +267,21 @@ function captions(): Command {
 
 function forecast(): Command {
   return command('forecast')
-    .description('Trains a forecaster on columns of a CSV file, in the order of time, and saves the best model.')
+    .description(
+      'Trains a forecaster on columns of a CSV file and saves the best model. Without --time, rows are in the order of time.',
+    )
     .requiredOption('--data <file>', 'a CSV file with a header line, or JSON objects line by line (.jsonl)')
-    .requiredOption('--column <names...>', 'the columns to read and forecast')
+    .requiredOption('--column <names...>', 'the columns to forecast')
+    .option('--time <column>', 'the column of dates or numbers that orders the rows')
+    .option('--group <column>', 'the column that tells several series apart')
+    .option('--covariates <columns...>', 'columns that are known ahead, as promotions are', [])
+    .option('--past <columns...>', 'columns that are known only afterwards', [])
+    .option('--no-calendar', 'read no weekdays, months and the like off dates')
+    .addOption(
+      new Option('--fill <kind>', 'what becomes of missing rows and values')
+        .choices(['none', 'linear', 'last', 'mask'])
+        .default('none'),
+    )
     .addOption(delimiterOption())
     .addOption(encodingOption())
     .option('--out <folder>', 'where to save the model', 'model')
@@ -282,10 +295,14 @@ function forecast(): Command {
     .option('--layers <n>', 'recurrent layers', integer(1), 1)
     .option('--units <n>', 'size of the state', integer(1), 32)
     .option('--dropout <rate>', 'rate of dropout', fraction, 0)
-    .option('--batch-size <n>', 'windows in a training step', integer(1), 32)
-    .option('--epochs <n>', 'passes over the data', integer(1), 40)
-    .option('--learning-rate <x>', "Adam's step", positive, 0.003)
-    .option('--validation-split <share>', 'share of the series, from its end, kept apart to measure', fraction, 0.1)
+    .option('--batch-size <n>', 'windows in a training step', integer(1))
+    .option('--epochs <n>', 'passes over the data; default: 20 to 40, more for few data', integer(1))
+    .option('--learning-rate <x>', "Adam's step", positive)
+    .option(
+      '--validation-split <share>',
+      'share of each series, from its end, kept apart to measure; default: a tenth if that is enough to tell',
+      fraction,
+    )
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
     .addOption(force())

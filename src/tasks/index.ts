@@ -11,13 +11,16 @@ export type {
 } from './classifierOptions.js'
 export type { LabelWeights } from './classWeights.js'
 export type { ClassMeasures, ClassReport, Evaluation, MeanMeasures } from './evaluation.js'
-export type { ForecastMeasures } from './forecastErrors.js'
-export type { Forecast } from './forecaster.js'
+export type { ForecastMeasures, GroupMeasures } from './forecastErrors.js'
+export type { Forecast, ForecasterData, ForecastOptions, Forecasts } from './forecaster.js'
 export { Forecaster } from './forecaster.js'
 export type {
+  Covariates,
   ForecasterOptions,
   TrainForecasterOptions,
 } from './forecasterOptions.js'
+export type { ForecastRow } from './forecastRows.js'
+export type { TimeValue } from './forecastTime.js'
 export type {
   GenerateTextOptions,
   GeneratorEpoch,
@@ -49,6 +52,7 @@ export type { TaskEpoch, TaskListeners, TaskProgress } from './taskReports.js'
 export type { Prediction } from './textClassifier.js'
 export { TextClassifier } from './textClassifier.js'
 export { type GeneratorEvaluation, TextGenerator } from './textGenerator.js'
+export type { GroupValue } from './tracks.js'
 export type { TranslationRow } from './translationRows.js'
 export type { TranslationEvaluation } from './translationScores.js'
 export { type Alignment, type Translation, Translator } from './translator.js'

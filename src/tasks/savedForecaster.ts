@@ -1,35 +1,59 @@
+import type { Tensor } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
-import { loadFolder, type SaveOptions, Sequential, saveFolder } from '../model/index.js'
+import { loadFolder, type Model, type SaveOptions, saveFolder } from '../model/index.js'
 import { isRecord } from '../options.js'
 import { readAsset } from './assets.js'
+import { areEncoders, widthOfAll } from './forecastCovariates.js'
+import { Features } from './forecasterFeatures.js'
 import { quantileCount } from './forecasterModel.js'
 import { type ForecasterSettings, forecasterSettings } from './forecasterOptions.js'
+import { areCalendarFeatures, type CalendarFeature, isFrequency } from './forecastFrequency.js'
+import type { RowFormat } from './forecastRows.js'
+import { isTimeForm } from './forecastTime.js'
 import { readSeries, Scaling } from './series.js'
+import type { GroupValue, Track } from './tracks.js'
+
+/** A series that a forecaster knows. */
+export interface ForecastGroup {
+  readonly group: GroupValue | undefined
+  readonly scaling: Scaling
+  /** The last steps that were read, from which a loaded forecaster goes on; undefined if nothing was read of it. */
+  track: Track | undefined
+}
 
 /** What a forecaster consists of once there is a model. */
 export interface ForecasterParts {
-  readonly model: Sequential
+  readonly model: Model<Tensor>
   readonly settings: ForecasterSettings
-  readonly scaling: Scaling
-  /** The last steps that were read, from which a loaded forecaster goes on. */
-  history: number[][]
+  /** What was learned about rows; undefined where series are arrays. */
+  readonly format: RowFormat | undefined
+  readonly calendar: readonly CalendarFeature[]
+  readonly groups: readonly ForecastGroup[]
   /** Whether the model got the weights of an earlier step back; default false. */
   restored?: boolean
+  /** Whether an epoch of the last training has ended. */
+  learned?: boolean
   /** Whether the training was interrupted; default false. */
   unfinished?: boolean
 }
 
 const forecasterFile = 'forecaster.json'
 
-/** Saves a forecaster as a model folder with its settings, scaling and history. Rejects with `ERR_IO`. */
+/** Saves a forecaster as a model folder with its settings, scalings and the last steps of its series. Rejects with `ERR_IO`. */
 export async function saveForecaster(
   folder: string | URL,
   parts: ForecasterParts,
   options?: SaveOptions,
 ): Promise<void> {
-  const { model, settings, scaling, history, restored = false, unfinished = false } = parts
-  const { means, deviations } = scaling
-  const saved = JSON.stringify({ settings, scaling: { means, deviations }, history })
+  const { model, settings, format, calendar, groups, restored = false, unfinished = false } = parts
+  const saved = JSON.stringify({
+    ...{ settings, format, calendar },
+    groups: groups.map(({ group, scaling: { means, deviations }, track }) => ({
+      group,
+      scaling: { means, deviations },
+      track,
+    })),
+  })
   const assets = { [forecasterFile]: saved }
   const metadata = { task: 'forecasting' }
   await saveFolder(folder, { model, assets, metadata, withoutOptimizerState: restored, unfinished }, options)
@@ -43,27 +67,92 @@ export async function readForecaster(directory: string | URL): Promise<Forecaste
   if (!isRecord(saved)) throw damaged('expected an object')
   try {
     const settings = forecasterSettings(saved.settings as object)
-    const history = readSeries('history', saved.history as number[][], settings)
-    const { variables, horizon, transform } = settings
-    const scaling = isRecord(saved.scaling) ? saved.scaling : {}
-    const numbers = (value: unknown, accepts: (x: number) => boolean): number[] => {
-      const right = Array.isArray(value) && value.length === variables.length && value.every((x) => accepts(x))
-      if (!right) throw damaged('scaling must have a finite number for each variable')
-      return value
+    const format = settings.time === undefined ? undefined : readFormat(saved.format, settings)
+    const calendar = saved.calendar ?? []
+    if (!areCalendarFeatures(calendar)) throw damaged('calendar must be a list of features')
+    // Before there were groups, a file held the one series.
+    const listed = saved.groups ?? [
+      { scaling: saved.scaling, track: { origin: 0, values: saved.history, known: [], past: [] } },
+    ]
+    if (!Array.isArray(listed) || listed.length === 0) throw damaged('groups must be a list')
+    const groups = listed.map((group: unknown) => readGroup(group, settings, format))
+    if (new Set(groups.map(({ group }) => group)).size < groups.length) throw damaged('a group stands there twice')
+    const { inputWidth } = new Features(settings, format, calendar, groups.length)
+    const outputs = quantileCount * settings.horizon * settings.variables.length
+    const {
+      inputs: [input],
+      outputs: [output],
+    } = model.topology()
+    if (input?.shape.at(-1) !== inputWidth || output?.shape.at(-1) !== outputs || groups.every(({ track }) => !track)) {
+      throw damaged(
+        `a forecaster of these settings has a history and a model with ${inputWidth} inputs and ${outputs} outputs`,
+      )
     }
-    const means = numbers(scaling.means, Number.isFinite)
-    const deviations = numbers(scaling.deviations, (x) => Number.isFinite(x) && x > 0)
-    const outputs = quantileCount * horizon * variables.length
-    if (
-      !(model instanceof Sequential) ||
-      model.topology().outputs[0]?.shape.at(-1) !== outputs ||
-      history.length === 0
-    ) {
-      throw damaged(`a forecaster of these settings has a history and a model with ${outputs} outputs`)
-    }
-    return { model, settings, scaling: new Scaling(transform, means, deviations), history, unfinished }
+    return { model: model as Model<Tensor>, settings, format, calendar, groups, unfinished }
   } catch (error) {
     if (error instanceof SeqloomError && error.code !== 'ERR_FORMAT') throw damaged(error.message)
     throw error
+  }
+}
+
+const wrong = (what: string): SeqloomError => new SeqloomError('ERR_DATA', what)
+
+function readFormat(saved: unknown, { covariates }: ForecasterSettings): RowFormat {
+  const { frequency, form, known, past } = isRecord(saved) ? saved : {}
+  if (!isFrequency(frequency) || !isTimeForm(form)) throw wrong('format must have a frequency and the form of times')
+  if (!areEncoders(known, covariates.known) || !areEncoders(past, covariates.past)) {
+    throw wrong('format must have an encoder for each covariate')
+  }
+  return { frequency, form, known, past }
+}
+
+function readGroup(saved: unknown, settings: ForecasterSettings, format: RowFormat | undefined): ForecastGroup {
+  const { group, scaling, track } = isRecord(saved) ? saved : {}
+  const named = typeof group === 'string' || typeof group === 'boolean' || Number.isFinite(group)
+  if (settings.group === undefined ? group !== undefined : !named) throw wrong('groups must have names if group is set')
+  const numbers = (value: unknown, accepts: (x: number) => boolean): number[] => {
+    const right = Array.isArray(value) && value.length === settings.variables.length && value.every((x) => accepts(x))
+    if (!right) throw wrong('scaling must have a finite number for each variable')
+    return value
+  }
+  const { means, deviations } = isRecord(scaling) ? scaling : {}
+  return {
+    group: group as GroupValue | undefined,
+    scaling: new Scaling(
+      settings.transform,
+      numbers(means, Number.isFinite),
+      numbers(deviations, (x) => Number.isFinite(x) && x > 0),
+    ),
+    track: track === undefined ? undefined : readTrack(track, group as GroupValue | undefined, settings, format),
+  }
+}
+
+function readTrack(
+  saved: unknown,
+  group: GroupValue | undefined,
+  settings: ForecasterSettings,
+  format: RowFormat | undefined,
+): Track {
+  const { origin, values, known, past } = isRecord(saved) ? saved : {}
+  if (typeof origin !== 'number' || Math.abs(origin) > 8.64e15) throw wrong('the origin of a series must be a time')
+  const read = readSeries('history', values as number[][], settings)
+  if (read.length === 0) throw wrong('the history of a series must have steps')
+  const rows = (what: string, given: unknown, width: number): number[][] => {
+    const right =
+      Array.isArray(given) &&
+      given.length === (format ? read.length : 0) &&
+      given.every(
+        (row) => Array.isArray(row) && row.length === width && row.every((x) => x === null || Number.isFinite(x)),
+      )
+    if (!right) throw wrong(`the ${what} covariates of a series must be ${width} numbers for each step`)
+    return given.map((row: (number | null)[]) => row.map((x) => x ?? Number.NaN))
+  }
+  const widths = { known: format ? widthOfAll(format.known) : 0, past: format ? widthOfAll(format.past) : 0 }
+  return {
+    group,
+    origin,
+    values: read,
+    known: rows('known', known, widths.known),
+    past: rows('past', past, widths.past),
   }
 }

@@ -1,15 +1,16 @@
 import { describe, SeqloomError } from '../errors.js'
+import { isMissing } from './forecastCovariates.js'
 import type { ForecasterSettings } from './forecasterOptions.js'
 
-/** Values in the order of time: numbers for one variable, or rows of as many numbers as there are variables. */
-export type Series = readonly number[] | Float32Array | Float64Array | readonly (readonly number[])[]
+/** Values in the order of time: numbers for one variable, or rows of as many numbers as there are variables; null or NaN where one is missing. */
+export type Series = readonly (number | null)[] | Float32Array | Float64Array | readonly (readonly (number | null)[])[]
 
 /** A step of a series: a number for one variable, or a row. */
-export type Observation = number | readonly number[]
+export type Observation = number | null | readonly (number | null)[]
 
-type SeriesSettings = Pick<ForecasterSettings, 'variables' | 'transform'>
+type SeriesSettings = Pick<ForecasterSettings, 'variables' | 'transform' | 'fill'>
 
-/** The rows of a series; `ERR_DATA`, naming the step and the variable, for what is not a finite number that the transform takes. */
+/** The rows of a series, NaN where a value is missing; `ERR_DATA`, naming the step and the variable, for what is not a finite number that the transform takes. */
 export function readSeries(where: string, series: Series, settings: SeriesSettings): number[][] {
   if (!Array.isArray(series) && !(series instanceof Float32Array) && !(series instanceof Float64Array)) {
     throw new SeqloomError('ERR_DATA', `${where}: expected an array of numbers or of rows, not ${describe(series)}`)
@@ -18,28 +19,33 @@ export function readSeries(where: string, series: Series, settings: SeriesSettin
 }
 
 /** The values of one step. */
-export function readRow(where: string, row: Observation, { variables, transform }: SeriesSettings): number[] {
-  const values: unknown = typeof row === 'number' ? [row] : row
+export function readRow(where: string, row: Observation, settings: SeriesSettings): number[] {
+  const { variables } = settings
+  const values: unknown = typeof row === 'number' || (row === null && variables.length === 1) ? [row] : row
   if (!Array.isArray(values) || values.length !== variables.length) {
     const expected = variables.length === 1 ? 'a number' : `${variables.length} numbers (${variables.join(', ')})`
     const got = Array.isArray(values) ? `${values.length} values` : describe(row)
-    throw new SeqloomError('ERR_DATA', `${where}: expected ${expected}, got ${got}`)
+    const rows = typeof values === 'object' && values !== null && !Array.isArray(values)
+    const hint = rows ? '; rows of a table need the option time, the field that orders them' : ''
+    throw new SeqloomError('ERR_DATA', `${where}: expected ${expected}, got ${got}${hint}`)
   }
-  values.forEach((value: unknown, index) => {
-    if (typeof value !== 'number' || !Number.isFinite(value)) {
-      throw new SeqloomError(
-        'ERR_DATA',
-        `${where}: ${variables[index]} must be a finite number, not ${describe(value)}`,
-      )
-    }
-    if (transform !== 'none' && value < 0) {
-      throw new SeqloomError(
-        'ERR_DATA',
-        `${where}: ${variables[index]} is ${value}; the transform '${transform}' takes no negative values`,
-      )
-    }
-  })
-  return [...(values as number[])]
+  return variables.map((name, index) => readValue(where, name, values[index], settings))
+}
+
+/** A value of a variable, NaN if it is missing and that is to be filled. */
+export function readValue(where: string, name: string, value: unknown, { transform, fill }: SeriesSettings): number {
+  if (isMissing(value) && fill !== 'none') return Number.NaN
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    const hint = isMissing(value) ? "; fill: 'linear', 'last' or 'mask' takes missing ones" : ''
+    throw new SeqloomError('ERR_DATA', `${where}: ${name} must be a finite number, not ${describe(value)}${hint}`)
+  }
+  if (transform !== 'none' && value < 0) {
+    throw new SeqloomError(
+      'ERR_DATA',
+      `${where}: ${name} is ${value}; the transform '${transform}' takes no negative values`,
+    )
+  }
+  return value
 }
 
 const transforms = {
@@ -60,10 +66,18 @@ export class Scaling {
     this.#transform = transforms[transform]
   }
 
-  /** Fits mean and standard deviation to every variable; one that never changes is only shifted. */
-  static fit(rows: readonly (readonly number[])[], transform: ForecasterSettings['transform']): Scaling {
+  /** Fits mean and standard deviation to what is there of every variable; one that never changes is only shifted. `ERR_DATA` for one that is never there. */
+  static fit(
+    where: string,
+    rows: readonly (readonly number[])[],
+    { variables, transform }: Pick<ForecasterSettings, 'variables' | 'transform'>,
+  ): Scaling {
     const { to } = transforms[transform]
-    const columns = (rows[0] ?? []).map((_, index) => rows.map((row) => to(row[index] as number)))
+    const columns = variables.map((name, index) => {
+      const column = rows.map((row) => to(row[index] as number)).filter((value) => !Number.isNaN(value))
+      if (column.length > 0) return column
+      throw new SeqloomError('ERR_DATA', `${where} has no value of ${name}`)
+    })
     const means = columns.map((column) => column.reduce((sum, x) => sum + x / column.length, 0))
     const deviations = columns.map((column, index) => {
       const mean = means[index] as number

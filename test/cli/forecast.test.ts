@@ -71,10 +71,61 @@ describe('seqloom train forecast, then predict', () => {
     expect(rows[0]).toMatchObject({ epoch: 1, loss: expect.any(Number), val_loss: expect.any(Number) })
   })
 
+  it('reads time, group and covariates, the newest rows first', async () => {
+    const day = (n: number) => new Date(Date.UTC(2024, 0, 1 + n)).toISOString().slice(0, 10)
+    const rows = ['01', '02'].flatMap((store) =>
+      Array.from({ length: 60 }, (_, t) => `${day(t)},${store},${t % 5 === 0 ? 'yes' : 'no'},${10 + (t % 7)}`),
+    )
+    const file = path('shops.csv')
+    writeFileSync(file, ['date,store,promotion,sales', ...rows.reverse()].join('\n'))
+    const known = path('known.csv')
+    const ahead = ['01', '02'].flatMap((store) => [60, 61].map((t) => `${store},${day(t)},no`))
+    writeFileSync(known, ['store,date,promotion', ...ahead].join('\n'))
+    const args = [
+      '--data',
+      file,
+      '--time',
+      'date',
+      '--group',
+      'store',
+      '--covariates',
+      'promotion',
+      '--column',
+      'sales',
+    ]
+    const options = ['--horizon', '2', '--epochs', '1', '--units', '4', '--window', '14', '--out', path('shops')]
+    const trained = await seqloom(['train', 'forecast', ...args, ...options])
+    expect(trained.code, trained.stderr).toBe(0)
+    const { stdout } = await seqloom(['predict', '--model', path('shops'), '--known', known])
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split('\t'))
+    expect(lines.map(([date, store, name]) => `${store} ${date} ${name}`).sort()).toEqual([
+      '01 2024-03-01 sales',
+      '01 2024-03-02 sales',
+      '02 2024-03-01 sales',
+      '02 2024-03-02 sales',
+    ])
+    const json = await seqloom(['predict', '--model', path('shops'), '--known', known, '--json'])
+    expect(JSON.parse(json.stdout.split('\n')[0] as string)).toMatchObject({ date: '2024-03-01', variable: 'sales' })
+    expect(await seqloom(['predict', '--model', path('shops')])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/ERR_DATA: .*known needs rows with promotion/),
+    })
+    const later = path('later.csv')
+    const next = ['01', '02'].flatMap((store) => [60, 61].map((t) => `${day(t)},${store},no,12`))
+    writeFileSync(later, ['date,store,promotion,sales', ...next].join('\n'))
+    const measured = await seqloom(['evaluate', '--model', path('shops'), '--data', later])
+    expect(measured.stdout, measured.stderr).toMatch(
+      /^variable +step +store .*wape\nsales +1 +all .*\nsales +1 +0[12] /,
+    )
+  }, 60_000)
+
   it('tells what is wrong in one line', async () => {
     expect(await train('--column', 'day', '--out', path('never'))).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^seqloom: ERR_DATA: .*row 0: day must be a number, not 'day 0'\n$/),
+      stderr: expect.stringMatching(/^seqloom: ERR_DATA: .*line 2: day must be a number, not 'day 0'\n$/),
     })
     expect(await train('--column', 'night', '--out', path('never'))).toMatchObject({ code: 1 })
     expect(await train('--out', path('never'))).toMatchObject({ code: 2, stderr: expect.stringMatching(/--column/) })

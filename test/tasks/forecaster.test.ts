@@ -96,6 +96,13 @@ describe('a trained Forecaster', () => {
   })
 })
 
+it('a forecaster saved before there were groups loads and forecasts as it did', async () => {
+  const forecaster = await tasks.Forecaster.load<'a' | 'b'>(join(import.meta.dirname, '../fixtures/forecaster'))
+  const medians = forecaster.forecast().flatMap(({ a, b }) => [a.median, b.median])
+  const expected = [0.3406, 9.0094, 0.4044, 9.237]
+  for (const [index, value] of expected.entries()) expect(medians[index]).toBeCloseTo(value, 3)
+})
+
 describe('training', () => {
   const single = Array.from({ length: 80 }, (_, t) => 10 + 5 * Math.sin(t / 2))
 
@@ -138,6 +145,65 @@ describe('training', () => {
       { epochs: 1 },
     )
     expect(forecaster.forecast()[0]?.value.median).toBeTypeOf('number')
+  })
+
+  it('validates as it is used, reading on from what it was trained on, and so keeps no early epoch', async () => {
+    const months = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, i) => {
+        const t = from + i
+        return 100 + 2.5 * t + (30 + 0.3 * t) * Math.sin((2 * Math.PI * t) / 12) + 8 * Math.sin(t * 78.233)
+      })
+    const [past, future] = [months(0, 144), months(144, 156)]
+    const rmse = (of: readonly number[]) =>
+      Math.sqrt(of.reduce((sum, value, i) => sum + (value - (future[i] as number)) ** 2, 0) / of.length)
+    const persistence = rmse(future.map(() => past[143] as number))
+    for (const epochs of [undefined, 40, 200]) {
+      const forecaster = new tasks.Forecaster({ horizon: 12 })
+      await forecaster.train(past, epochs === undefined ? {} : { epochs })
+      expect(rmse(forecaster.forecast().map(({ value }) => value.median))).toBeLessThan(0.4 * persistence)
+    }
+  }, 120_000)
+
+  it('takes series of any length from the horizon and two more on, and says what a validation split lacks', async () => {
+    for (const [count, horizon] of [
+      ...[3, 4, 5, 6, 12, 24, 25, 36].map((count) => [count, 1] as const),
+      ...[14, 15, 24, 36, 60].map((count) => [count, 12] as const),
+    ]) {
+      const forecaster = new tasks.Forecaster({ horizon, units: 4 })
+      await forecaster.train(single.slice(0, count), { epochs: 1 })
+      expect(forecaster.forecast()).toHaveLength(horizon)
+    }
+    const long = new tasks.Forecaster({ horizon: 12 })
+    await expect(long.train(single.slice(0, 13))).rejects.toEqual(coded('ERR_DATA', /13 steps; .*at least 14/))
+    await expect(long.train(single.slice(0, 20), { validationSplit: 0.1 })).rejects.toEqual(
+      coded('ERR_DATA', /validationSplit 0.1 holds out 12 of 20 steps/),
+    )
+  })
+
+  it('fills what is missing where that is asked for', async () => {
+    const gappy = single.map((value, t) => (t % 17 === 5 ? null : value))
+    await expect(new tasks.Forecaster().train(gappy)).rejects.toEqual(coded('ERR_DATA', /step 5: .*fill/))
+    for (const fill of ['linear', 'last', 'mask'] as const) {
+      const forecaster = new tasks.Forecaster({ fill, units: 4, window: 16 })
+      await forecaster.train(gappy, { epochs: 2 })
+      expect(Number.isFinite(forecaster.update(Number.NaN)[0]?.value.median)).toBe(true)
+    }
+  })
+
+  it('answers as before while it trains again, and can be disposed', async () => {
+    const forecaster = new tasks.Forecaster({ units: 4, window: 16 })
+    await forecaster.train(single, { epochs: 2 })
+    const before = forecaster.forecast()
+    const training = forecaster.train(single, { epochs: 5, learningRate: 0.02 })
+    await expect(forecaster.train(single)).rejects.toEqual(coded('ERR_STATE', /running already/))
+    expect(forecaster.forecast()).toEqual(before)
+    expect(await forecaster.evaluate(single.slice(0, 10))).toHaveLength(1)
+    await training
+    expect(forecaster.forecast()).not.toEqual(before)
+    const last = forecaster.train(single, { epochs: 2 })
+    await forecaster.dispose()
+    await last
+    expect(() => forecaster.forecast()).toThrow(coded('ERR_STATE', /disposed/))
   })
 
   it('refuses bad input with a code and the place', async () => {

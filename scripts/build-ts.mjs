@@ -1,12 +1,18 @@
 // Builds the TypeScript into dist: declarations file by file, code in a few bundles, since loading a hundred small modules takes three
 // times as long. All of it is CommonJS but for one module that exports the same objects again, so that a program which imports the package
 // and also requires it has one copy of its classes.
-import { copyFileSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
 import { join } from 'node:path'
+import { parseTriple } from '@napi-rs/cli'
 import { rolldown } from 'rolldown'
+import { esmExternalRequirePlugin } from 'rolldown/plugins'
+import { packageLicences } from './licences.mjs'
 import { must, root, tool } from './run.mjs'
 
 const target = join(root, 'dist')
+const { name, napi } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const targets = napi.targets.map((triple) => parseTriple(triple).platformArchABI)
 const source = (path) => join(root, 'src', path)
 
 // Only the addon is not made here.
@@ -15,7 +21,12 @@ if (existsSync(target)) {
 }
 
 await must(tool('tsc'), ['-p', 'tsconfig.build.json'])
-copyFileSync(source('native/binding.d.cts'), join(target, 'native', 'binding.d.cts'))
+// Programs may be compiled without Node.js's types, which declare Buffer.
+const binding = readFileSync(source('native/binding.d.cts'), 'utf8').replaceAll(/\bBuffer\b/g, 'Uint8Array')
+writeFileSync(join(target, 'native', 'binding.d.cts'), binding)
+copyFileSync(source('globals.d.ts'), join(target, 'globals.d.ts'))
+const declarations = join(target, 'index.d.ts')
+writeFileSync(declarations, `/// <reference path="./globals.d.ts" />\n${readFileSync(declarations, 'utf8')}`)
 writeFileSync(join(target, 'package.json'), '{ "type": "commonjs" }\n')
 
 const bundle = await rolldown({
@@ -34,10 +45,35 @@ const { output } = await bundle.write({
 })
 await bundle.close()
 
+// For bundlers, which cannot turn what CommonJS requires of Node.js into imports: modules, with the CommonJS packages that they use inside.
+const modules = await rolldown({
+  input: { index: source('index.ts') },
+  platform: 'node',
+  external: [/^csv-parse/],
+  plugins: [esmExternalRequirePlugin({ external: [/^node:/, ...builtinModules] })],
+})
+const bundled = await modules.write({
+  dir: join(target, 'esm'),
+  format: 'esm',
+  entryFileNames: '[name].mjs',
+  chunkFileNames: '[name].mjs',
+})
+await modules.close()
+writeFileSync(join(target, 'esm', 'THIRD-PARTY-LICENSES.txt'), packageLicences(bundled.output))
+
+// Tools that trace which files a program needs follow these names to the engines; nothing runs them.
+const platforms = targets.map((target) => `require('${name}-${target}')`)
+writeFileSync(join(target, 'native', 'platforms.js'), `module.exports = () => [${platforms.join(', ')}]\n`)
+
 const names = output.find(({ fileName }) => fileName === 'index.js').exports
-// Not imported: Node 20 ends the process if a CommonJS module that is imported throws, as ours does where the engine is missing.
+// Node 20 ends the process if a CommonJS module that is imported throws, as ours does where the engine is missing: what it throws is caught and
+// thrown again. Bundlers can follow the import.
+writeFileSync(
+  join(target, 'loaded.js'),
+  "try {\n  exports.loaded = require('./index.js')\n} catch (error) {\n  exports.error = error\n}\n",
+)
 writeFileSync(
   join(target, 'index.mjs'),
-  `import { createRequire } from 'node:module'\n\nexport const { ${names.join(', ')} } = createRequire(import.meta.url)('./index.js')\n`,
+  `import attempt from './loaded.js'\n\nif (attempt.error) throw attempt.error\nexport const { ${names.join(', ')} } = attempt.loaded\n`,
 )
 writeFileSync(join(target, 'index.d.mts'), "export * from './index.js'\n")

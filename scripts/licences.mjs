@@ -28,6 +28,21 @@ export async function thirdPartyLicences(target) {
   ].join('\n\n')
 }
 
+/** The text of a file that names every npm package in these chunks, and its licence. */
+export function packageLicences(chunks) {
+  const modules = chunks.flatMap(({ moduleIds = [] }) => moduleIds)
+  const folders = new Set(
+    modules.flatMap((id) => /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(id)?.[0] ?? []),
+  )
+  const texts = [...folders].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+    const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each))
+    if (file === undefined) throw new Error(`the package ${name} has no text of its licence`)
+    return `${name} ${version}: ${license}\n\n${readFileSync(join(folder, file), 'utf8').trim()}`
+  })
+  return `${['Software that is part of these modules, besides Seqloom itself.', ...texts].join(`\n\n${'-'.repeat(80)}\n`)}\n`
+}
+
 /** The words of the MIT licence after its copyright line. */
 const permission = () => {
   const text = readFileSync(join(root, 'LICENSE-MIT'), 'utf8')

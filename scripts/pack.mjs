@@ -59,7 +59,17 @@ function stageMain(folder, { name, version, napi, scripts: _, devDependencies: _
   for (const file of manifest.files.filter((each) => !each.startsWith('!'))) {
     cpSync(join(root, file), join(folder, file), { recursive: true })
   }
+  const readme = join(folder, 'README.md')
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository } = process.env
+  if (repository) writeFileSync(readme, absoluteLinks(readFileSync(readme, 'utf8'), `${server}/${repository}`, version))
   return folder
+}
+
+/** A README whose relative links lead to the files of a version in a repository on GitHub: a registry's page has none of them. */
+export function absoluteLinks(text, repository, version) {
+  return text.replaceAll(/(!?)(\[[^\]]*\]\()(?![a-z]+:|#)([^)]+\))/g, (_, image, label, path) => {
+    return `${image}${label}${repository}/${image ? 'raw' : 'blob'}/v${version}/${path}`
+  })
 }
 
 /** On GitHub, npm's statement of provenance must name the repository that the package was built in. */

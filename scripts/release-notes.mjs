@@ -7,9 +7,10 @@ const read = (file) => readFileSync(join(root, file), 'utf8')
 const { version } = JSON.parse(read('package.json'))
 const lock = JSON.parse(read('package-lock.json'))
 const [, crates] = /^version = "(.+)"$/m.exec(read('Cargo.toml')) ?? []
+const [, code] = /^export const version = '(.+)'$/m.exec(read('src/native/version.ts')) ?? []
 const [tag] = process.argv.slice(2)
 
-const named = { 'Cargo.toml': crates, 'package-lock.json': lock.version }
+const named = { 'Cargo.toml': crates, 'package-lock.json': lock.version, 'src/native/version.ts': code }
 if (tag) named['the tag'] = tag.replace(/^v/, '')
 const wrong = Object.entries(named).filter(([, other]) => other !== version)
 for (const [where, other] of wrong) console.error(`package.json has version ${version}, but ${where} has ${other}`)

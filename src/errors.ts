@@ -55,10 +55,22 @@ export function callNative<T>(call: () => T): T {
   }
 }
 
+/** A text with its control characters, line ends and invisible marks written out, for messages. */
+export function visible(text: string): string {
+  return text.replaceAll(invisible, (character) => {
+    const named = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }[character]
+    return named ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}
+
+/** Control characters, line ends, marks of direction and of no width, and halves of characters. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it finds.
+const invisible = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
+
 /** Describes any value in a few words, for messages. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value)
-  if (typeof value === 'string') return value.length > 40 ? `'${value.slice(0, 40)}…'` : `'${value}'`
+  if (typeof value === 'string') return value.length > 40 ? `'${visible(value.slice(0, 40))}…'` : `'${visible(value)}'`
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value)
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
   if (Array.isArray(value)) {

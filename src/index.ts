@@ -4,7 +4,16 @@ export * as callbacks from './callbacks/index.js'
 export type { Cell } from './cells/cell.js'
 export { defineCell } from './cells/defineCell.js'
 export * as cells from './cells/index.js'
-export type { Data, DataSet, NestedArray, NumericArray, Tensor, TensorLike, TensorOptions } from './data/tensor.js'
+export type {
+  Data,
+  DataSet,
+  NestedArray,
+  NestedNumbers,
+  NumericArray,
+  Tensor,
+  TensorLike,
+  TensorOptions,
+} from './data/tensor.js'
 export { tensor } from './data/tensor.js'
 export { type Backend, backend, type Configuration, configure } from './engine.js'
 export { AbortError, type ErrorCode, SeqloomError } from './errors.js'
@@ -24,6 +33,7 @@ export type {
   CompileOptions,
   Cotangents,
   EvaluateOptions,
+  EvaluateSyncOptions,
   FitOptions,
   Functional,
   FunctionalOptions,
@@ -32,16 +42,18 @@ export type {
   Gradients,
   Hypothesis,
   Model,
+  ModelConfig,
   Prediction,
   PredictOptions,
   PredictSyncOptions,
+  Scores,
   Sequential,
   SequentialOptions,
   Session,
   SessionOptions,
   TrainBatchOptions,
 } from './model/index.js'
-export { loadModel, model, sequential } from './model/index.js'
+export { loadModel, model, modelFromJSON, sequential } from './model/index.js'
 export * as optimizers from './optimizers/index.js'
 export * as tasks from './tasks/index.js'
 export * as text from './text/index.js'

@@ -1,4 +1,4 @@
-import type { Tensor } from '../data/tensor.js'
+import type { TensorLike } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
 import type { Model } from '../model/model.js'
 import { isRecord } from '../options.js'
@@ -22,7 +22,7 @@ export interface Training {
 export interface CallbackState {
   /** Anything that is JSON. */
   readonly values?: unknown
-  readonly tensors?: readonly Tensor[]
+  readonly tensors?: readonly TensorLike[]
 }
 
 /**

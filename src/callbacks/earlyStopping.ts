@@ -1,4 +1,4 @@
-import type { Tensor } from '../data/tensor.js'
+import type { TensorLike } from '../data/tensor.js'
 import { checkOptions, flag, integer, label, number, oneOf } from '../options.js'
 import type { Callback, CallbackState, Logs, Training } from './callback.js'
 import { Monitor, type MonitorMode } from './monitor.js'
@@ -23,7 +23,7 @@ class EarlyStopping implements Callback {
   readonly #patience: number
   readonly #restore: boolean
   #wait = 0
-  #best: Tensor[] | undefined
+  #best: readonly TensorLike[] | undefined
 
   constructor(options: EarlyStoppingOptions) {
     checkOptions('callbacks.earlyStopping', options, {
@@ -71,7 +71,7 @@ class EarlyStopping implements Callback {
     const { best, wait } = values as { best: number | null; wait: number }
     this.#monitor.best = best
     this.#wait = wait
-    this.#best = tensors && [...tensors]
+    this.#best = tensors
   }
 }
 

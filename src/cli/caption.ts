@@ -18,7 +18,7 @@ export async function caption(files: readonly string[], options: WritingOptions)
       const trained = size ? `images of ${size.channels} numbers a point` : 'annotations'
       throw new SeqloomError('ERR_UNSUPPORTED', `${model} was trained on ${trained}; files hold red, green and blue`)
     }
-    for await (const batch of files.length > 0 ? inBatches(files) : lines(process.stdin, signal)) {
+    for await (const batch of files.length > 0 ? inBatches(files) : lines(process.stdin, signal, options.encoding)) {
       const images: FilePicture[] = []
       for (const file of batch) images.push(await readPicture(file, size))
       const captions = await captioner.caption(images, settings)

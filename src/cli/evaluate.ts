@@ -1,12 +1,24 @@
+import { namingLines } from '../data/table.js'
+import { readText } from '../data/textFile.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
-import { Captioner, Forecaster, type ForecastMeasures, TextClassifier, Translator } from '../tasks/index.js'
+import {
+  Captioner,
+  type ClassReport,
+  Forecaster,
+  type ForecastMeasures,
+  QuestionAnswerer,
+  SequenceTagger,
+  TextClassifier,
+  TextGenerator,
+  Translator,
+} from '../tasks/index.js'
 import { taskOf } from '../tasks/taskOf.js'
 import type { WrittenScores } from '../tasks/translationScores.js'
 import { interruptible } from './interrupt.js'
 import { print, printJson } from './output.js'
-import { readCaptions, readRows, readSeriesColumns, readTranslations } from './rows.js'
-import { confusionTable, table } from './table.js'
+import { readCaptions, readQuestions, readRows, readSeriesColumns, readTagged, readTranslations } from './rows.js'
+import { confusionTable, reportTable, table } from './table.js'
 
 /** The options of `seqloom evaluate`. */
 export interface EvaluateOptions {
@@ -18,33 +30,69 @@ export interface EvaluateOptions {
   readonly target: string
   readonly image: string
   readonly caption: string
+  readonly tokens: string
+  readonly tags: string
+  readonly story: string
+  readonly question: string
+  readonly answer: string
+  readonly delimiter?: string
+  readonly encoding?: string
   readonly json: boolean
   readonly threads?: number
 }
 
-/** Measures a saved model on the rows of a file: a classifier, a translator, a captioner or a forecaster. */
+/** Measures a saved model of any task on the rows of a file, a text generator on a text. */
 export async function evaluate(options: EvaluateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const task = (await taskOf(options.model)) ?? 'classification'
+  const task = await taskOf(options.model)
+  if (task === undefined) {
+    const cure = 'load it in a program and give its evaluate the inputs and targets'
+    throw new SeqloomError('ERR_UNSUPPORTED', `${options.model} holds a model that is no task's; ${cure}`)
+  }
   await interruptible((signal) => evaluations[task](options, signal))
 }
 
 const evaluations = {
   async classification(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
     const classifier = await TextClassifier.load(options.model)
-    const result = await classifier.evaluate(await readRows(options), { signal })
-    if (options.json) {
-      printJson({ event: 'evaluation', ...result })
-      return
-    }
-    const { accuracy, loss, count, labels, confusion } = result
-    print(`accuracy ${accuracy.toFixed(4)}  loss ${loss.toFixed(4)}  ${count} texts`)
-    print(confusionTable(labels, confusion))
+    const read = await readRows(options)
+    const result = await namingLines(read, classifier.evaluate(read.rows, { signal }))
+    showReport(result, `${result.count} texts`, options.json)
+  },
+
+  async tagging(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
+    const tagger = await SequenceTagger.load(options.model)
+    const read = await readTagged(options)
+    const result = await namingLines(read, tagger.evaluate(read.rows, { signal }))
+    const { count, sequences, sequenceAccuracy, entities, entityTypes = [] } = result
+    const whole = `${count} tokens  ${sequenceAccuracy.toFixed(4)} of ${sequences} sequences`
+    showReport(result, whole, options.json)
+    if (options.json || !entities) return
+    const { precision, recall, f1 } = entities
+    const numbers = [precision, recall, f1].map((value) => value.toFixed(4))
+    print(`\nentities: precision ${numbers[0]}  recall ${numbers[1]}  f1 ${numbers[2]}`)
+    print(reportTable({ classes: entityTypes }, 'entity'))
+  },
+
+  async answering(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
+    const answerer = await QuestionAnswerer.load(options.model)
+    const read = await readQuestions(options)
+    const result = await namingLines(read, answerer.evaluate(read.rows, { signal }))
+    showReport(result, `${result.count} questions`, options.json)
+  },
+
+  async textGenerator({ model, data, encoding, json }: EvaluateOptions, signal: AbortSignal): Promise<void> {
+    const generator = await TextGenerator.load(model)
+    const result = await generator.evaluate(await readText(data, encoding), { signal })
+    if (json) printJson({ event: 'evaluation', ...result })
+    else print(`perplexity ${result.perplexity.toFixed(4)}  loss ${result.loss.toFixed(4)}  ${result.count} tokens`)
   },
 
   async translation(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
     const translator = await Translator.load(options.model)
-    showScores(await translator.evaluate(await readTranslations(options), { signal }), 'sources', options.json)
+    const read = await readTranslations(options)
+    const scores = await namingLines(read, translator.evaluate(read.rows, { signal }))
+    showScores(scores, 'sources', options.json)
   },
 
   async captioning(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
@@ -52,13 +100,15 @@ const evaluations = {
     if (!captioner.imageSize) {
       throw new SeqloomError('ERR_UNSUPPORTED', `${options.model} was trained on annotations, not on images`)
     }
-    const rows = await readCaptions({ ...options, size: captioner.imageSize }, signal)
-    showScores(await captioner.evaluate(rows, { signal }), 'images', options.json)
+    const read = await readCaptions({ ...options, size: captioner.imageSize }, signal)
+    const scores = await namingLines(read, captioner.evaluate(read.rows, { signal }))
+    showScores(scores, 'images', options.json)
   },
 
-  async forecasting({ model, data, json }: EvaluateOptions, signal: AbortSignal): Promise<void> {
-    const forecaster = await Forecaster.load(model)
-    const steps = await forecaster.evaluate(await readSeriesColumns(data, forecaster.variables), { signal })
+  async forecasting(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
+    const forecaster = await Forecaster.load(options.model)
+    const { rows: series } = await readSeriesColumns(options, forecaster.variables)
+    const steps = await forecaster.evaluate(series, { signal })
     const rows = steps.flatMap((step, index) =>
       Object.entries<ForecastMeasures>(step).map(([variable, measures]) => ({
         step: index + 1,
@@ -66,7 +116,7 @@ const evaluations = {
         ...measures,
       })),
     )
-    if (json) {
+    if (options.json) {
       for (const row of rows) printJson({ event: 'evaluation', ...row })
       return
     }
@@ -75,6 +125,17 @@ const evaluations = {
     const body = rows.map((row) => [row.variable, String(row.step), ...names.map((name) => digits(row[name]))])
     print(table([['variable', 'step', ...names], ...body]))
   },
+}
+
+function showReport(report: ClassReport & { readonly loss: number }, what: string, json: boolean): void {
+  if (json) {
+    printJson({ event: 'evaluation', ...report })
+    return
+  }
+  print(`accuracy ${report.accuracy.toFixed(4)}  loss ${report.loss.toFixed(4)}  ${what}`)
+  print(confusionTable(report))
+  print('')
+  print(reportTable(report, 'label'))
 }
 
 function showScores(scores: WrittenScores & { readonly loss: number }, what: string, json: boolean): void {

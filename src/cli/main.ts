@@ -6,6 +6,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1)
 })
 
+// Warnings of our own in one line; those of Node's as Node shows them.
+const others = process.listeners('warning')
+process.removeAllListeners('warning')
+process.on('warning', (warning) => {
+  if (warning.name === 'SeqloomWarning') process.stderr.write(`seqloom: warning: ${warning.message}\n`)
+  else for (const listener of others) listener(warning)
+})
+
 // Imported here, so that an engine that cannot be loaded is told in one line too.
 import('./run.js')
   .then(({ run }) => run(process.argv.slice(2)))

@@ -1,10 +1,11 @@
-import { streamCsv } from '../data/csv.js'
+import { streamTable, type TableOptions } from '../data/table.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { TextClassifier } from '../tasks/index.js'
 import { taskOf } from '../tasks/taskOf.js'
 import { interruptible } from './interrupt.js'
 import { oneLine, print, printJson } from './output.js'
+import { tableOptions } from './rows.js'
 import { inBatches, lines, most } from './texts.js'
 import { predictForecast } from './trainForecast.js'
 
@@ -13,6 +14,8 @@ export interface PredictOptions {
   readonly model: string
   readonly data?: string
   readonly text: string
+  readonly delimiter?: string
+  readonly encoding?: string
   readonly json: boolean
   readonly threads?: number
 }
@@ -47,16 +50,17 @@ export async function predict(texts: readonly string[], options: PredictOptions)
 
 function source(
   texts: readonly string[],
-  { data, text }: PredictOptions,
+  options: PredictOptions,
   signal: AbortSignal,
 ): AsyncIterable<string[]> | Iterable<string[]> {
-  if (data === undefined) return texts.length > 0 ? inBatches(texts) : lines(process.stdin, signal)
-  return column(data, text)
+  const { data, text, encoding } = options
+  if (data === undefined) return texts.length > 0 ? inBatches(texts) : lines(process.stdin, signal, encoding)
+  return column(data, text, tableOptions(options))
 }
 
-async function* column(path: string, name: string): AsyncGenerator<string[]> {
+async function* column(path: string, name: string, options: TableOptions): AsyncGenerator<string[]> {
   let batch: string[] = []
-  for await (const row of streamCsv(path, [name])) {
+  for await (const row of streamTable(path, [name], options)) {
     batch.push(row[name] as string)
     if (batch.length === most) {
       yield batch

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import { backend } from '../engine.js'
-import { fraction, integer, nonNegative, positive, size } from './arguments.js'
+import { classWeight, delimiter, encoding, fraction, integer, nonNegative, positive, size } from './arguments.js'
 import { caption } from './caption.js'
 import { evaluate } from './evaluate.js'
 import { generate } from './generate.js'
@@ -26,8 +26,10 @@ export function program(): Command {
       )
       .argument('[texts...]', 'texts to label')
       .addOption(model())
-      .option('--data <file>', 'a CSV file of texts to label, or of a series to go on from')
+      .option('--data <file>', 'a CSV file (or .jsonl) of texts to label, or of a series to go on from')
       .option('--text <column>', 'its column of texts', 'text')
+      .addOption(delimiterOption())
+      .addOption(encodingOption())
       .option('--json', 'print one JSON object a text', false)
       .addOption(threads())
       .action(predict),
@@ -50,7 +52,7 @@ export function program(): Command {
   )
   seqloom.addCommand(
     command('evaluate')
-      .description('Measures a saved classifier, translator, captioner or forecaster on rows like those that train it.')
+      .description('Measures a saved model of any task on rows like those that train it, a text generator on a text.')
       .addOption(model())
       .requiredOption('--data <file>', 'a file as for training; of a series, what follows what the forecaster has read')
       .option('--text <column>', 'the column of texts, for a classifier', 'text')
@@ -59,6 +61,13 @@ export function program(): Command {
       .option('--target <column>', 'the column of translations', 'target')
       .option('--image <column>', 'the column of PNG files, for a captioner', 'image')
       .option('--caption <column>', 'the column of captions', 'caption')
+      .option('--tokens <column>', 'the column of tokens with spaces between (or a JSON array), for a tagger', 'tokens')
+      .option('--tags <column>', 'the column of tags', 'tags')
+      .option('--story <column>', 'the column of stories, for a question answerer', 'story')
+      .option('--question <column>', 'the column of questions', 'question')
+      .option('--answer <column>', 'the column of answers', 'answer')
+      .addOption(delimiterOption())
+      .addOption(encodingOption())
       .option('--json', 'print JSON objects', false)
       .addOption(threads())
       .action(evaluate),
@@ -96,16 +105,21 @@ function writing(name: string, what: string): Command {
     .option('--length-penalty <x>', 'exponent of the length normalisation', nonNegative, 0.6)
     .option('--max-length <n>', `most tokens of a ${what}`, integer(1))
     .option('--attention-map <file>', 'draw what each token attends to as SVG')
+    .addOption(encodingOption())
     .option('--json', `print one JSON object a ${what}`, false)
     .addOption(threads())
 }
 
 function train(): Command {
   const classify = command('classify')
-    .description('Trains a text classifier on a CSV file and saves the model with the best validation accuracy.')
-    .requiredOption('--data <file>', 'a CSV file with a header line')
+    .description(
+      'Trains a text classifier on a CSV file or JSON lines and saves the model with the best validation accuracy.',
+    )
+    .requiredOption('--data <file>', 'a CSV file with a header line, or JSON objects line by line (.jsonl)')
     .option('--text <column>', 'the column of texts', 'text')
     .option('--label <column>', 'the column of labels', 'label')
+    .addOption(delimiterOption())
+    .addOption(encodingOption())
     .option('--out <folder>', 'where to save the model', 'model')
     .addOption(new Option('--cell <cell>', 'the recurrent cell').choices(['lstm', 'gru', 'simpleRNN']).default('lstm'))
     .option('--bidirectional', 'read in both directions (the default)')
@@ -117,9 +131,10 @@ function train(): Command {
     .option('--max-vocabulary <n>', 'most words to tell apart', integer(3), 20_000)
     .option('--max-length <n>', 'most words read of a text', integer(1), 300)
     .option('--batch-size <n>', 'texts in a training step', integer(1), 32)
-    .option('--epochs <n>', 'passes over the data', integer(1), 8)
+    .addOption(epochs(8))
     .option('--learning-rate <x>', "Adam's step", positive, 0.001)
-    .option('--validation-split <share>', 'share of rows kept apart to measure', fraction, 0.1)
+    .option('--class-weight <label=factor...>', "factors of the loss by label, or 'balanced'", classWeight)
+    .addOption(validationSplit('share of rows kept apart to measure'))
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
     .option('--json', 'print one JSON object an epoch', false)
@@ -127,7 +142,8 @@ function train(): Command {
     .action(trainClassify)
   const generator = command('generate')
     .description('Trains a text generator on a text file and saves the model with the lowest validation loss.')
-    .requiredOption('--data <file>', 'a text file, UTF-8')
+    .requiredOption('--data <file>', 'a text file')
+    .addOption(encodingOption())
     .option('--out <folder>', 'where to save the model', 'model')
     .addOption(
       new Option('--tokens <unit>', 'what text is cut into')
@@ -141,21 +157,25 @@ function train(): Command {
     .option('--dropout <rate>', 'rate of dropout between the layers', fraction, 0.2)
     .option('--tied', 'use the vectors of tokens at the output, too', false)
     .option('--max-vocabulary <n>', 'most tokens to tell apart', integer(3))
-    .option('--time <n>', 'tokens read before each training step', integer(1), 100)
-    .option('--batch-size <n>', 'parts of the text that are read side by side', integer(1), 64)
-    .option('--epochs <n>', 'passes over the data', integer(1), 10)
+    .option('--time <n>', 'tokens read before each training step; default: 100, less of short texts', integer(1))
+    .option('--batch-size <n>', 'parts of the text read side by side; default: 64, less of short texts', integer(1))
+    .addOption(epochs(10))
     .option('--learning-rate <x>', "Adam's first step", positive, 0.004)
-    .option('--validation-split <share>', 'share of the text, its end, kept apart to measure', fraction, 0.1)
+    .addOption(validationSplit('share of the text, its end, kept apart to measure'))
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
     .option('--json', 'print one JSON object an epoch', false)
     .addOption(threads())
     .action(trainGenerate)
   const translate = command('translate')
-    .description('Trains a translator on a CSV or TSV file and saves the model with the best validation loss.')
-    .requiredOption('--data <file>', 'a CSV file, or one with tabs (.tsv), with a header line')
+    .description(
+      'Trains a translator on a CSV or TSV file or JSON lines and saves the model with the best validation loss.',
+    )
+    .requiredOption('--data <file>', 'a CSV file, one with tabs (.tsv), or JSON objects line by line (.jsonl)')
     .option('--source <column>', 'the column of texts', 'source')
     .option('--target <column>', 'the column of translations', 'target')
+    .addOption(delimiterOption())
+    .addOption(encodingOption())
     .option('--out <folder>', 'where to save the model', 'model')
     .addOption(new Option('--cell <cell>', 'the recurrent cell').choices(['lstm', 'gru']).default('lstm'))
     .addOption(
@@ -171,10 +191,10 @@ function train(): Command {
     .option('--max-vocabulary <n>', 'most tokens to tell apart', integer(3), 20_000)
     .option('--max-length <n>', 'most tokens read of a text', integer(1), 100)
     .option('--batch-size <n>', 'texts in a training step', integer(1), 64)
-    .option('--epochs <n>', 'passes over the data', integer(1), 8)
+    .addOption(epochs(8))
     .option('--learning-rate <x>', "Adam's step; default: 0.002, falling to 0", positive)
     .option('--scheduled-sampling <share>', "the decoder's own guesses among its inputs, in the end", fraction, 0)
-    .option('--validation-split <share>', 'share of sources kept apart to measure', fraction, 0.1)
+    .addOption(validationSplit('share of sources kept apart to measure'))
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
     .option('--json', 'print one JSON object an epoch', false)
@@ -202,6 +222,8 @@ function captions(): Command {
     .requiredOption('--data <file>', 'a CSV file, one with tabs (.tsv), or JSON objects line by line (.jsonl)')
     .option('--image <column>', "the column of PNG files, named from the data file's folder", 'image')
     .option('--caption <column>', 'the column of captions', 'caption')
+    .addOption(delimiterOption())
+    .addOption(encodingOption())
     .option('--out <folder>', 'where to save the model', 'model')
     .option('--size <width>x<height>', 'bring images to this size; default: all are of one', size)
     .option('--patch-size <n>', "side of an image's patches", integer(1), 8)
@@ -219,9 +241,9 @@ function captions(): Command {
     .option('--max-vocabulary <n>', 'most tokens to tell apart', integer(3), 20_000)
     .option('--max-length <n>', 'most tokens read of a caption', integer(1), 100)
     .option('--batch-size <n>', 'images in a training step', integer(1), 64)
-    .option('--epochs <n>', 'passes over the data', integer(1), 8)
+    .addOption(epochs(8))
     .option('--learning-rate <x>', "Adam's step; default: 0.002, falling to 0", positive)
-    .option('--validation-split <share>', 'share of images kept apart to measure', fraction, 0.1)
+    .addOption(validationSplit('share of images kept apart to measure'))
     .option('--seed <n>', 'makes a run repeatable', integer(0), 0)
     .addOption(resume())
     .option('--json', 'print one JSON object an epoch', false)
@@ -232,8 +254,10 @@ function captions(): Command {
 function forecast(): Command {
   return command('forecast')
     .description('Trains a forecaster on columns of a CSV file, in the order of time, and saves the best model.')
-    .requiredOption('--data <file>', 'a CSV file with a header line')
+    .requiredOption('--data <file>', 'a CSV file with a header line, or JSON objects line by line (.jsonl)')
     .requiredOption('--column <names...>', 'the columns to read and forecast')
+    .addOption(delimiterOption())
+    .addOption(encodingOption())
     .option('--out <folder>', 'where to save the model', 'model')
     .option('--horizon <n>', 'steps ahead to forecast', integer(1), 1)
     .option('--interval <share>', 'share of values that intervals are to cover', fraction, 0.9)
@@ -256,8 +280,31 @@ function forecast(): Command {
     .action(trainForecast)
 }
 
+function delimiterOption(): Option {
+  return new Option(
+    '--delimiter <character>',
+    "what stands between the columns of a CSV file, '\\t' for a tab; default: found from the header line",
+  ).argParser(delimiter)
+}
+
+function encodingOption(): Option {
+  return new Option('--encoding <name>', 'the encoding of the texts, such as windows-1252; default: utf-8').argParser(
+    encoding,
+  )
+}
+
 function model(): Option {
   return new Option('--model <folder>', 'the folder of a saved model').makeOptionMandatory()
+}
+
+function epochs(usual: number): Option {
+  return new Option('--epochs <n>', `passes over the data; default: ${usual}, more of few data`).argParser(integer(1))
+}
+
+function validationSplit(what: string): Option {
+  return new Option('--validation-split <share>', `${what}; default: 0.1 if that can tell epochs apart`).argParser(
+    fraction,
+  )
 }
 
 function resume(): Option {

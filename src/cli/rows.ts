@@ -1,60 +1,137 @@
 import { dirname, resolve } from 'node:path'
-import { readCsv } from '../data/csv.js'
-import { readJsonLines } from '../data/jsonLines.js'
+import { readTable, type TableOptions } from '../data/table.js'
 import { AbortError, describe, SeqloomError } from '../errors.js'
-import type { LabelledText, TranslationRow } from '../tasks/index.js'
+import type { AnsweredQuestion, LabelledText, TaggedTokens, TranslationRow } from '../tasks/index.js'
 import { type FilePicture, readPicture, type Size } from './pictures.js'
 
-/** Reads labelled texts from two columns of a CSV file. */
-export async function readRows(source: {
+/** How a file of rows is read. */
+export interface FileOptions {
   readonly data: string
-  readonly text: string
-  readonly label: string
-}): Promise<LabelledText[]> {
-  const { data, text, label } = source
-  const rows = await readCsv(data, [text, label])
-  return rows.map((row) => ({ text: row[text] as string, label: row[label] as string }))
+  readonly delimiter?: string
+  readonly encoding?: string
 }
 
-/** Reads texts with translations from two columns of a CSV file, or of one with tabs between columns, `.tsv`. */
-export async function readTranslations(file: {
-  readonly data: string
-  readonly source: string
-  readonly target: string
-}): Promise<TranslationRow[]> {
-  const { data, source, target } = file
-  const rows = await readCsv(data, [source, target])
-  return rows.map((row) => ({ source: row[source] as string, target: row[target] as string }))
+/** What was read of a file: `rows`, and the file and line that each comes from, for `namingLines`. */
+export interface Read<Row> {
+  readonly rows: readonly Row[]
+  readonly path: string
+  readonly lines: readonly number[]
 }
 
-/** Reads numbers from columns of a CSV file, a row for each step; `ERR_DATA` for what is no number. */
-export async function readSeriesColumns(path: string, columns: readonly string[]): Promise<number[][]> {
-  const rows = await readCsv(path, columns)
-  return rows.map((row, index) =>
-    columns.map((column) => {
+/** The options of reading that were given. */
+export const tableOptions = ({ delimiter, encoding }: Pick<FileOptions, 'delimiter' | 'encoding'>): TableOptions => ({
+  ...(delimiter !== undefined && { delimiter }),
+  ...(encoding !== undefined && { encoding }),
+})
+
+async function read<Column extends string, Row>(
+  file: FileOptions,
+  columns: readonly Column[],
+  row: (row: Record<Column, string>) => Row,
+  values: Pick<TableOptions, 'plainValues' | 'lists'> = {},
+): Promise<Read<Row>> {
+  const { rows, path, lines } = await readTable(file.data, columns, { ...tableOptions(file), ...values })
+  return { rows: rows.map(row), path, lines }
+}
+
+/** Reads labelled texts from two columns of a file. */
+export function readRows(
+  file: FileOptions & { readonly text: string; readonly label: string },
+): Promise<Read<LabelledText>> {
+  const { text, label } = file
+  return read(file, [text, label], (row) => ({ text: row[text] as string, label: row[label] as string }), {
+    plainValues: true,
+  })
+}
+
+/** Reads texts with translations from two columns of a file. */
+export function readTranslations(
+  file: FileOptions & { readonly source: string; readonly target: string },
+): Promise<Read<TranslationRow>> {
+  const { source, target } = file
+  return read(file, [source, target], (row) => ({ source: row[source] as string, target: row[target] as string }))
+}
+
+/** Reads tokens with their tags from two columns of a file. */
+export function readTagged(
+  file: FileOptions & { readonly tokens: string; readonly tags: string },
+): Promise<Read<TaggedTokens>> {
+  const { tokens, tags } = file
+  return read(file, [tokens, tags], (row) => ({ tokens: listOf(row[tokens]), tags: listOf(row[tags]) }), {
+    lists: true,
+  })
+}
+
+/** The strings of a JSON array, or what a text has between spaces. */
+function listOf(text = ''): string[] {
+  try {
+    const list: unknown = JSON.parse(text)
+    if (Array.isArray(list)) return list as string[]
+  } catch {
+    // Not everything that begins like JSON is.
+  }
+  return text.split(/\s+/).filter((part) => part !== '')
+}
+
+/** Reads answered questions from three columns of a file. */
+export function readQuestions(
+  file: FileOptions & { readonly story: string; readonly question: string; readonly answer: string },
+): Promise<Read<AnsweredQuestion>> {
+  const { story, question, answer } = file
+  const text = (row: Readonly<Record<string, string>>, column: string) => row[column] as string
+  return read(file, [story, question, answer], (row) => ({
+    ...{ story: text(row, story), question: text(row, question), answer: text(row, answer) },
+  }))
+}
+
+/** Reads numbers from columns of a file, a row for each step; `ERR_DATA` for what is no number, naming the line. */
+export async function readSeriesColumns(file: FileOptions, columns: readonly string[]): Promise<Read<number[]>> {
+  const options = { ...tableOptions(file), plainValues: true }
+  const { rows, path, lines, delimiter } = await readTable(file.data, columns, options)
+  const parsers = columns.map((column) => numberParser(rows, column, delimiter))
+  const values = rows.map((row, index) =>
+    columns.map((column, at) => {
       const text = row[column] as string
-      const value = text.trim() === '' ? Number.NaN : Number(text)
+      const value = text.trim() === '' ? Number.NaN : (parsers[at] as (text: string) => number)(text.trim())
       if (Number.isFinite(value)) return value
-      throw new SeqloomError('ERR_DATA', `${path}: row ${index}: ${column} must be a number, not ${describe(text)}`)
+      const place = `${path}: line ${lines[index]}`
+      throw new SeqloomError('ERR_DATA', `${place}: ${column} must be a number, not ${describe(text)}${cure(text)}`)
     }),
   )
+  return { rows: values, path, lines }
 }
+
+/** How the numbers of a column are written: where semicolons are between columns, with decimal commas if any value has a comma. */
+function numberParser(
+  rows: readonly Readonly<Record<string, string>>[],
+  column: string,
+  delimiter: string | undefined,
+): (text: string) => number {
+  if (delimiter !== ';' || !rows.some((row) => row[column]?.includes(','))) return Number
+  return (text) =>
+    /^[+-]?(\d{1,3}(\.\d{3})+|\d+)?(,\d+)?(e[+-]?\d+)?$/i.test(text)
+      ? Number(text.replaceAll('.', '').replace(',', '.'))
+      : Number.NaN
+}
+
+const cure = (text: string) =>
+  /^\s*[+-]?[\d.]*,\d+\s*$/.test(text) ? '; decimal commas are read from files with semicolons between columns' : ''
 
 /** Reads captions, and the image files that they belong to, named from the folder of the data file. */
 export async function readCaptions(
-  file: { readonly data: string; readonly image: string; readonly caption: string; readonly size?: Size },
+  file: FileOptions & { readonly image: string; readonly caption: string; readonly size?: Size },
   signal: AbortSignal,
-): Promise<{ image: FilePicture; caption: string }[]> {
+): Promise<Read<{ image: FilePicture; caption: string }>> {
   const { data, image, caption, size } = file
-  const read = data.toLowerCase().endsWith('.jsonl') ? readJsonLines : readCsv
+  const { rows, path, lines } = await readTable(data, [image, caption], tableOptions(file))
   const pictures = new Map<string, FilePicture>()
-  const rows: { image: FilePicture; caption: string }[] = []
-  for (const row of await read(data, [image, caption])) {
-    const path = resolve(dirname(data), row[image] as string)
+  const read: { image: FilePicture; caption: string }[] = []
+  for (const row of rows) {
+    const from = resolve(dirname(data), row[image] as string)
     if (signal.aborted) throw new AbortError(signal)
-    const picture = pictures.get(path) ?? (await readPicture(path, size))
-    pictures.set(path, picture)
-    rows.push({ image: picture, caption: row[caption] as string })
+    const picture = pictures.get(from) ?? (await readPicture(from, size))
+    pictures.set(from, picture)
+    read.push({ image: picture, caption: row[caption] as string })
   }
-  return rows
+  return { rows: read, path, lines }
 }

@@ -1,9 +1,18 @@
+import stringWidth from 'string-width'
+import type { ClassReport } from '../tasks/index.js'
+
+/** The most classes whose confusion is shown as a table: of more, no line of a terminal would hold a row. */
+const mostColumns = 20
+
+/** The columns of a terminal that a name takes at most. */
+const widest = 32
+
 /** A table of text: the first column to the left, the others to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = []
   for (const row of rows) {
     row.forEach((cell, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, cell.length)
+      widths[column] = Math.max(widths[column] ?? 0, stringWidth(cell))
     })
   }
   return rows
@@ -17,11 +26,56 @@ export function table(rows: readonly (readonly string[])[]): string {
 }
 
 function pad(cell: string, width: number, left: boolean): string {
-  return left ? cell.padEnd(width) : cell.padStart(width)
+  const space = ' '.repeat(Math.max(width - stringWidth(cell), 0))
+  return left ? cell + space : space + cell
 }
 
-/** A confusion table: a row for each true label, a column for each predicted one. */
-export function confusionTable(labels: readonly string[], confusion: readonly (readonly number[])[]): string {
-  const body = labels.map((label, row) => [label, ...(confusion[row] ?? []).map(String)])
-  return table([['true \\ predicted', ...labels], ...body])
+/** A name that is not too wide, and has no characters that a terminal obeys. */
+function shown(name: string): string {
+  const plain = name.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+  if (stringWidth(plain) <= widest) return plain
+  let [text, width] = ['', 0]
+  for (const character of plain) {
+    width += stringWidth(character)
+    if (width >= widest) break
+    text += character
+  }
+  return `${text}…`
+}
+
+/** A confusion table: a row for each true label, a column for each predicted one; of many labels, those that are mistaken most often. */
+export function confusionTable({ labels, confusion }: Pick<ClassReport, 'labels' | 'confusion'>): string {
+  const names = labels.map(shown)
+  if (labels.length > mostColumns) return mistakes(names, confusion)
+  const body = names.map((name, row) => [name, ...(confusion[row] ?? []).map(String)])
+  return table([['true \\ predicted', ...names], ...body])
+}
+
+function mistakes(names: readonly string[], confusion: ClassReport['confusion']): string {
+  const found: [string, string, number][] = []
+  for (const [row, counts] of confusion.entries()) {
+    for (const [column, count] of counts.entries()) {
+      if (count > 0 && row !== column) found.push([names[row] as string, names[column] as string, count])
+    }
+  }
+  const most = found.sort(([, , a], [, , b]) => b - a).slice(0, mostColumns)
+  const body = most.map(([truth, predicted, count]) => [truth, predicted, String(count)])
+  return table([['true', 'mistaken for', 'times'], ...body])
+}
+
+/** Precision, recall, F1 and support of each class, and means. */
+export function reportTable(
+  { classes, macro, weighted }: Pick<ClassReport, 'classes'> & Partial<Pick<ClassReport, 'macro' | 'weighted'>>,
+  what: string,
+): string {
+  const support = classes.reduce((sum, each) => sum + each.support, 0)
+  const row = (name: string, each: { precision: number; recall: number; f1: number }, examples: number) => [
+    ...[name, each.precision.toFixed(4), each.recall.toFixed(4), each.f1.toFixed(4), String(examples)],
+  ]
+  return table([
+    [what, 'precision', 'recall', 'f1', 'support'],
+    ...classes.map((each) => row(shown(each.label), each, each.support)),
+    ...(macro ? [row('(macro mean)', macro, support)] : []),
+    ...(weighted ? [row('(weighted mean)', weighted, support)] : []),
+  ])
 }

@@ -1,5 +1,7 @@
+import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
 import { Captioner } from '../tasks/index.js'
+import { ifGiven } from './arguments.js'
 import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import type { Size } from './pictures.js'
@@ -10,6 +12,8 @@ import { finishWithLoss, trainAndSave } from './trainAndSave.js'
 /** The options of `seqloom train caption`. */
 export interface TrainCaptionOptions {
   readonly data: string
+  readonly delimiter?: string
+  readonly encoding?: string
   readonly image: string
   readonly caption: string
   readonly out: string
@@ -27,9 +31,9 @@ export interface TrainCaptionOptions {
   readonly maxVocabulary: number
   readonly maxLength: number
   readonly batchSize: number
-  readonly epochs: number
+  readonly epochs?: number
   readonly learningRate?: number
-  readonly validationSplit: number
+  readonly validationSplit?: number
   readonly seed: number
   readonly resume: boolean
   readonly json: boolean
@@ -47,14 +51,14 @@ export async function trainCaption(options: TrainCaptionOptions): Promise<void> 
     ...{ tokenizer, lowercase, maxVocabulary, maxLength, seed },
   })
   await interruptible(async (signal) => {
-    const rows = await readCaptions(options, signal)
+    const read = await readCaptions(options, signal)
     const { epochs, batchSize, learningRate, validationSplit } = options
-    const given = { epochs, batchSize, validationSplit, backupDir, signal, ...(learningRate && { learningRate }) }
+    const given = { ...ifGiven({ epochs, validationSplit, learningRate }), batchSize, backupDir, signal }
     await trainAndSave(
       captioner,
       options,
       lossView('images'),
-      (listeners) => captioner.train(rows, { ...given, ...listeners }),
+      (listeners) => namingLines(read, captioner.train(read.rows, { ...given, ...listeners })),
       (trained) => finishWithLoss(trained, options),
     )
   })

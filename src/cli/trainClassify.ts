@@ -1,5 +1,7 @@
+import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
-import { type ClassifierEpoch, type ClassifierProgress, TextClassifier } from '../tasks/index.js'
+import { type ClassifierEpoch, type ClassifierProgress, type LabelWeights, TextClassifier } from '../tasks/index.js'
+import { ifGiven } from './arguments.js'
 import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { printJson } from './output.js'
@@ -10,6 +12,8 @@ import { noteSaved, type Trained, trainAndSave } from './trainAndSave.js'
 /** The options of `seqloom train classify`. */
 export interface TrainClassifyOptions {
   readonly data: string
+  readonly delimiter?: string
+  readonly encoding?: string
   readonly text: string
   readonly label: string
   readonly out: string
@@ -22,9 +26,10 @@ export interface TrainClassifyOptions {
   readonly maxVocabulary: number
   readonly maxLength: number
   readonly batchSize: number
-  readonly epochs: number
+  readonly epochs?: number
   readonly learningRate: number
-  readonly validationSplit: number
+  readonly validationSplit?: number
+  readonly classWeight?: LabelWeights
   readonly seed: number
   readonly resume: boolean
   readonly json: boolean
@@ -49,14 +54,14 @@ export async function trainClassify(options: TrainClassifyOptions): Promise<void
   })
   const backupDir = await backupFolder(options.out, options.resume)
   await interruptible(async (signal) => {
-    const rows = await readRows(options)
-    const { epochs, batchSize, learningRate, validationSplit } = options
-    const given = { epochs, batchSize, learningRate, validationSplit, backupDir, signal }
+    const read = await readRows(options)
+    const { epochs, batchSize, learningRate, validationSplit, classWeight } = options
+    const given = { ...ifGiven({ epochs, validationSplit, classWeight }), batchSize, learningRate, backupDir, signal }
     await trainAndSave(
       classifier,
       options,
       view,
-      (listeners) => classifier.train(rows, { ...given, ...listeners }),
+      (listeners) => namingLines(read, classifier.train(read.rows, { ...given, ...listeners })),
       (trained) => finish(trained, options),
     )
   })

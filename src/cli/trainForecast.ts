@@ -10,6 +10,8 @@ import { finishWithLoss, trainAndSave } from './trainAndSave.js'
 /** The options of `seqloom train forecast`. */
 export interface TrainForecastOptions extends Required<Omit<ForecasterOptions, 'variables'>> {
   readonly data: string
+  readonly delimiter?: string
+  readonly encoding?: string
   readonly column: readonly string[]
   readonly out: string
   readonly batchSize: number
@@ -30,7 +32,7 @@ export async function trainForecast(options: TrainForecastOptions): Promise<void
     ...{ variables, horizon, interval, window, transform, cell, layers, units, dropout, seed },
   })
   await interruptible(async (signal) => {
-    const series = await readSeriesColumns(options.data, variables)
+    const { rows: series } = await readSeriesColumns(options, variables)
     const { epochs, batchSize, learningRate, validationSplit } = options
     const given = { epochs, batchSize, learningRate, validationSplit, backupDir, signal }
     await trainAndSave(
@@ -47,10 +49,14 @@ export async function trainForecast(options: TrainForecastOptions): Promise<void
 export async function predictForecast(options: {
   readonly model: string
   readonly data?: string
+  readonly delimiter?: string
+  readonly encoding?: string
   readonly json: boolean
 }): Promise<void> {
   const forecaster = await Forecaster.load(options.model)
-  if (options.data !== undefined) await forecaster.read(await readSeriesColumns(options.data, forecaster.variables))
+  const { data } = options
+  if (data !== undefined)
+    await forecaster.read((await readSeriesColumns({ ...options, data }, forecaster.variables)).rows)
   const digits = (value: number) => Number(value.toPrecision(6))
   for (const [index, step] of forecaster.forecast().entries()) {
     for (const [variable, forecast] of Object.entries<Forecast>(step)) {

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
+import { readText } from '../data/textFile.js'
 import { configure } from '../engine.js'
-import { SeqloomError } from '../errors.js'
 import { TextGenerator, type TokenUnit } from '../tasks/index.js'
+import { ifGiven } from './arguments.js'
 import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { lossView } from './progress.js'
@@ -10,6 +10,7 @@ import { finishWithLoss, trainAndSave } from './trainAndSave.js'
 /** The options of `seqloom train generate`. */
 export interface TrainGenerateOptions {
   readonly data: string
+  readonly encoding?: string
   readonly out: string
   readonly tokens: TokenUnit
   readonly cell: 'lstm' | 'gru' | 'simpleRNN'
@@ -19,11 +20,11 @@ export interface TrainGenerateOptions {
   readonly dropout: number
   readonly tied: boolean
   readonly maxVocabulary?: number
-  readonly time: number
-  readonly batchSize: number
-  readonly epochs: number
+  readonly time?: number
+  readonly batchSize?: number
+  readonly epochs?: number
   readonly learningRate: number
-  readonly validationSplit: number
+  readonly validationSplit?: number
   readonly seed: number
   readonly resume: boolean
   readonly json: boolean
@@ -41,9 +42,9 @@ export async function trainGenerate(options: TrainGenerateOptions): Promise<void
   })
   const backupDir = await backupFolder(out, resume)
   await interruptible(async (signal) => {
-    const text = await read(data)
+    const text = await readText(data, options.encoding)
     const { epochs, batchSize, time, learningRate, validationSplit } = options
-    const given = { epochs, batchSize, time, learningRate, validationSplit, backupDir, signal }
+    const given = { ...ifGiven({ epochs, batchSize, time, validationSplit }), learningRate, backupDir, signal }
     await trainAndSave(
       generator,
       options,
@@ -52,15 +53,4 @@ export async function trainGenerate(options: TrainGenerateOptions): Promise<void
       (trained) => finishWithLoss(trained, options),
     )
   })
-}
-
-async function read(path: string): Promise<string> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new SeqloomError('ERR_IO', `cannot read ${path}: ${(cause as Error).message}`, { cause })
-  })
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw new SeqloomError('ERR_DATA', `${path} is no text in UTF-8`, { cause })
-  }
 }

@@ -1,5 +1,7 @@
+import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
 import { Translator } from '../tasks/index.js'
+import { ifGiven } from './arguments.js'
 import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { lossView } from './progress.js'
@@ -9,6 +11,8 @@ import { finishWithLoss, trainAndSave } from './trainAndSave.js'
 /** The options of `seqloom train translate`. */
 export interface TrainTranslateOptions {
   readonly data: string
+  readonly delimiter?: string
+  readonly encoding?: string
   readonly source: string
   readonly target: string
   readonly out: string
@@ -24,10 +28,10 @@ export interface TrainTranslateOptions {
   readonly maxVocabulary: number
   readonly maxLength: number
   readonly batchSize: number
-  readonly epochs: number
+  readonly epochs?: number
   readonly learningRate?: number
   readonly scheduledSampling: number
-  readonly validationSplit: number
+  readonly validationSplit?: number
   readonly seed: number
   readonly resume: boolean
   readonly json: boolean
@@ -45,23 +49,16 @@ export async function trainTranslate(options: TrainTranslateOptions): Promise<vo
     ...{ sourceTokenizer, targetTokenizer, lowercase },
   })
   await interruptible(async (signal) => {
-    const rows = await readTranslations(options)
+    const read = await readTranslations(options)
     const { epochs, batchSize, learningRate, scheduledSampling, validationSplit } = options
-    const given = {
-      epochs,
-      batchSize,
-      scheduledSampling,
-      validationSplit,
-      signal,
-      ...(learningRate && { learningRate }),
-    }
+    const given = { ...ifGiven({ epochs, validationSplit, learningRate }), batchSize, scheduledSampling, signal }
     // A backup holds no guesses.
     const backup = scheduledSampling > 0 ? {} : { backupDir }
     await trainAndSave(
       translator,
       options,
       lossView('sequences'),
-      (listeners) => translator.train(rows, { ...given, ...backup, ...listeners }),
+      (listeners) => namingLines(read, translator.train(read.rows, { ...given, ...backup, ...listeners })),
       (trained) => finishWithLoss(trained, options),
     )
   })

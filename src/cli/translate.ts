@@ -13,7 +13,7 @@ export async function translate(texts: readonly string[], options: WritingOption
   await interruptible(async (signal) => {
     const settings = writing(options, texts.length, 'text', signal)
     const translator = await Translator.load(options.model)
-    for await (const batch of texts.length > 0 ? inBatches(texts) : lines(process.stdin, signal)) {
+    for await (const batch of texts.length > 0 ? inBatches(texts) : lines(process.stdin, signal, options.encoding)) {
       const translations = await translator.translate(batch, settings)
       for (const [index, translation] of translations.entries()) {
         const { alignment } = translation

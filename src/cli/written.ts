@@ -10,6 +10,7 @@ export interface WritingOptions {
   readonly lengthPenalty: number
   readonly maxLength?: number
   readonly attentionMap?: string
+  readonly encoding?: string
   readonly json: boolean
   readonly threads?: number
 }

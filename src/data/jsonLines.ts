@@ -1,47 +1,121 @@
-import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
+import type { Found, TableOptions } from './csv.js'
+import { streamText } from './textFile.js'
+
+/** The longest line that is read, in characters. */
+const longestLine = 16 * 2 ** 20
 
 /**
- * Reads texts from a file with one JSON object a line, by their names; empty lines are skipped. Rejects with `ERR_IO` if it cannot be read, and with `ERR_DATA`,
- * naming the line, for what is no object or has no such text; a file without objects is `ERR_DATA`.
+ * Reads texts from a file with one JSON object a line, by their names, as a stream; empty lines are skipped. `found` gets each row's line before the row is
+ * given. Rejects with `ERR_IO` if it cannot be read, and with `ERR_DATA`, naming the line, for what is no object or has no such text.
  */
+export async function* streamJsonLines<Name extends string>(
+  path: string,
+  names: readonly Name[],
+  { encoding, plainValues = false, lists = false }: TableOptions = {},
+  found: Found = { lines: [] },
+): AsyncGenerator<Record<Name, string>> {
+  let line = 0
+  for await (const text of streamLines(path, encoding)) {
+    line++
+    if (text.trim() === '') continue
+    const row = parsed(`${path}: line ${line}`, text, names, plainValues, lists)
+    found.lines.push(line)
+    yield row
+  }
+}
+
+/** Reads texts from a file with one JSON object a line at once; see {@link streamJsonLines}. A file without objects is `ERR_DATA`. */
 export async function readJsonLines<Name extends string>(
   path: string,
   names: readonly Name[],
+  options: TableOptions = {},
+  found: Found = { lines: [] },
 ): Promise<Record<Name, string>[]> {
   const rows: Record<Name, string>[] = []
-  let line = 0
-  try {
-    for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
-      line++
-      if (text.trim() !== '') rows.push(parsed(`${path}: line ${line}`, text, names))
-    }
-  } catch (error) {
-    if (error instanceof SeqloomError) throw error
-    throw new SeqloomError('ERR_IO', `cannot read ${path}: ${(error as Error).message}`, { cause: error })
-  }
+  for await (const row of streamJsonLines(path, names, options, found)) rows.push(row)
   if (rows.length === 0) throw new SeqloomError('ERR_DATA', `${path} has no rows`)
   return rows
 }
 
-function parsed<Name extends string>(place: string, text: string, names: readonly Name[]): Record<Name, string> {
+/** The lines of a file, whatever their ends. */
+async function* streamLines(path: string, encoding: string | undefined): AsyncGenerator<string> {
+  const lines = new Lines()
+  let count = 0
+  for await (const piece of streamText(path, encoding)) {
+    for (const line of lines.push(piece)) {
+      count++
+      yield line
+    }
+    if (lines.rest > longestLine) {
+      throw new SeqloomError('ERR_DATA', `${path}: line ${count + 1} is longer than ${longestLine} characters`)
+    }
+  }
+  yield* lines.end()
+}
+
+/** Cuts text into lines that end with `\n`, `\r\n` or `\r`, in any mixture, piece by piece as text comes in. */
+export class Lines {
+  #pieces: string[] = []
+  /** Whether the last character was `\r`: a `\n` that follows belongs to it. */
+  #return = false
+  /** How many characters the line that has not ended has so far. */
+  rest = 0
+
+  /** The lines that further text ends. */
+  push(text: string): string[] {
+    const skip = this.#return && text.startsWith('\n') ? 1 : 0
+    if (text !== '') this.#return = text.endsWith('\r')
+    const lines = text.slice(skip).split(/\r\n|\n|\r/)
+    const last = lines.pop() as string
+    if (lines.length > 0) {
+      lines[0] = this.#pieces.join('') + lines[0]
+      this.#pieces = []
+      this.rest = 0
+    }
+    this.#pieces.push(last)
+    this.rest += last.length
+    return lines
+  }
+
+  /** The last line, if it has no end. */
+  end(): string[] {
+    return this.rest > 0 ? [this.#pieces.join('')] : []
+  }
+}
+
+function parsed<Name extends string>(
+  place: string,
+  text: string,
+  names: readonly Name[],
+  plainValues: boolean,
+  lists: boolean,
+): Record<Name, string> {
   let value: unknown
   try {
-    // Some editors begin files with a byte order mark.
-    value = JSON.parse(text.replace(/^\uFEFF/, ''))
+    value = JSON.parse(text)
   } catch (cause) {
-    throw new SeqloomError('ERR_DATA', `${place} is no JSON: ${(cause as Error).message}`, { cause })
+    const array = /^\s*\[/.test(text) ? '; one object a line is read, without brackets or commas around them' : ''
+    throw new SeqloomError('ERR_DATA', `${place} is no JSON: ${(cause as Error).message}${array}`, { cause })
   }
   if (!isRecord(value)) throw new SeqloomError('ERR_DATA', `${place} must be a JSON object, not ${describe(value)}`)
   const row = {} as Record<Name, string>
   for (const name of names) {
-    const field = value[name]
-    if (typeof field !== 'string') {
-      throw new SeqloomError('ERR_DATA', `${place}: '${name}' must be a text, not ${describe(field)}`)
+    const field = Object.hasOwn(value, name) ? value[name] : undefined
+    if (field === undefined) {
+      const has = Object.keys(value).slice(0, 20).map(describe).join(', ')
+      throw new SeqloomError('ERR_DATA', `${place} has no ${describe(name)}; it has ${has || 'nothing'}`)
     }
-    row[name] = field
+    const plain = plainValues && (field === null || typeof field === 'number' || typeof field === 'boolean')
+    if (lists && Array.isArray(field)) {
+      row[name] = JSON.stringify(field)
+      continue
+    }
+    if (typeof field !== 'string' && !plain) {
+      throw new SeqloomError('ERR_DATA', `${place}: ${describe(name)} must be a text, not ${describe(field)}`)
+    }
+    row[name] = field === null ? '' : String(field)
   }
   return row
 }

@@ -1,5 +1,9 @@
 import { describe, SeqloomError } from '../errors.js'
 import { checkOptions, custom } from '../options.js'
+import { Tensor } from './result.js'
+
+export type { NestedNumbers } from './result.js'
+export { Tensor }
 
 /** Typed arrays that hold numbers. */
 export type NumericArray =
@@ -23,12 +27,6 @@ export interface TensorLike {
   readonly mask?: Uint8Array
 }
 
-/** A result: numbers that nothing else writes to, in row-major order, with their shape. */
-export interface Tensor extends TensorLike {
-  readonly data: Float32Array
-  readonly shape: number[]
-}
-
 /** Tensors of other libraries, such as tfjs's. */
 export interface ForeignTensor {
   readonly shape: readonly number[]
@@ -48,7 +46,7 @@ export type DataSet = Data | readonly Data[] | { readonly [name: string]: Data }
 export interface TensorOptions {
   /** How many leading steps of each row count (right padding); from 1 to the number of steps. */
   readonly lengths?: readonly number[] | Uint32Array | Int32Array | undefined
-  /** Which steps count, `[batch][time]` or all in one; every row needs one at least. */
+  /** Which steps count, `[batch][time]` or all in one; a row may have none. */
   readonly mask?: readonly boolean[] | readonly (readonly boolean[])[] | Uint8Array | undefined
 }
 
@@ -82,11 +80,22 @@ export function sizeOf(shape: unknown): number {
  * Errors: `ERR_DATA` for data that are not numbers, a detached buffer, lengths outside 1 to the number of steps or a row without a step;
  * `ERR_SHAPE` when the shape is no shape or does not fit the data.
  */
+export function tensor<Values extends NumericArray>(
+  data: Values,
+  shape: readonly number[],
+  options?: TensorOptions,
+): Tensor<Values>
+export function tensor(data: readonly number[], shape: readonly number[], options?: TensorOptions): Tensor<Float64Array>
+export function tensor(
+  data: NumericArray | readonly number[],
+  shape: readonly number[],
+  options?: TensorOptions,
+): Tensor<NumericArray>
 export function tensor(
   data: NumericArray | readonly number[],
   shape: readonly number[],
   options: TensorOptions = {},
-): TensorLike {
+): Tensor<NumericArray> {
   checkOptions('tensor', options, {
     accepted: { lengths: custom('an array of integers', isList), mask: custom('an array of booleans', isList) },
   })
@@ -110,13 +119,14 @@ export function tensor(
       `tensor: the shape ${describe(shape)} needs ${size} elements, the data have ${values.length}`,
     )
   }
-  const made = { data: values, shape: [...shape] }
   if (options.lengths !== undefined && options.mask !== undefined) {
     throw new SeqloomError('ERR_OPTION', 'tensor: lengths and mask exclude each other; give one of them')
   }
-  if (options.lengths !== undefined) return { ...made, lengths: checkLengths('tensor', options.lengths, shape) }
-  if (options.mask !== undefined) return { ...made, mask: checkMask('tensor', options.mask, shape) }
-  return made
+  const { lengths, mask } = options
+  return new Tensor(values, [...shape], {
+    ...(lengths !== undefined && { lengths: checkLengths('tensor', lengths, shape) }),
+    ...(mask !== undefined && { mask: checkMask('tensor', mask, shape) }),
+  })
 }
 
 /** Lengths as the native side takes them, each from 1 to the number of steps. */
@@ -140,7 +150,7 @@ export function checkLengths(where: string, lengths: unknown, shape: readonly nu
   return checked
 }
 
-/** A mask as the native side takes it: one byte a step, and a step at least in every row. */
+/** A mask as the native side takes it: one byte a step. A row may have no step. */
 export function checkMask(where: string, mask: unknown, shape: readonly number[]): Uint8Array {
   const [batch, time] = sequenceShape(where, shape)
   const flat = Array.isArray(mask) && Array.isArray(mask[0]) ? (mask as unknown[][]).flat() : mask
@@ -150,16 +160,13 @@ export function checkMask(where: string, mask: unknown, shape: readonly number[]
   }
   const checked = new Uint8Array(batch * time)
   for (let row = 0; row < batch; row++) {
-    let any = false
     for (let i = row * time; i < (row + 1) * time; i++) {
       const valid = list[i]
       if (typeof valid !== 'boolean' && valid !== 0 && valid !== 1) {
         throw new SeqloomError('ERR_DATA', `${where}: row ${row} of the mask has ${describe(valid)}, not true or false`)
       }
       checked[i] = Number(valid)
-      any ||= Boolean(valid)
     }
-    if (!any) throw new SeqloomError('ERR_DATA', `${where}: the mask leaves no step of row ${row}: its length is zero`)
   }
   return checked
 }

@@ -25,6 +25,7 @@ export class GraphBuilder {
   readonly #weights: WireWeight[] = []
   readonly #nodes: WireNode[] = []
   readonly #weightIndices = new Map<object, Map<string, number>>()
+  readonly #weightKeys: { readonly owner: object; readonly key: string }[] = []
   readonly #losses: AddedLoss[] = []
   readonly #nodeNames = new Set<string>()
   #nextId = 0
@@ -54,6 +55,7 @@ export class GraphBuilder {
       return known
     }
     indices.set(key, this.#weights.length)
+    this.#weightKeys.push({ owner, key })
     this.#weights.push(weight)
     return this.#weights.length - 1
   }
@@ -68,6 +70,11 @@ export class GraphBuilder {
   /** The objects that own weights, in the order of their first weight. */
   weightOwners(): object[] {
     return [...this.#weightIndices.keys()]
+  }
+
+  /** What each weight belongs to: its owner, and its name there. */
+  get weightKeys(): readonly { readonly owner: object; readonly key: string }[] {
+    return this.#weightKeys
   }
 
   /** Adds the mean of a value to the loss of training. */

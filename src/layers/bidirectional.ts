@@ -2,7 +2,7 @@ import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import { custom, oneOf } from '../options.js'
-import { Layer, type LayerOptions, type Outputs, type SymbolicTensor } from './layer.js'
+import { type AnyLayer, Layer, type LayerOptions, type Outputs, type SymbolicTensor } from './layer.js'
 import type { LSTM } from './lstm.js'
 import { Recurrence, type WithState, type WithStates } from './recurrence.js'
 import { layerConfig } from './serialize.js'
@@ -80,6 +80,10 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
   /** The input shape that the inner layer's options give. */
   get innerInputShape(): Shape | undefined {
     return this.#forward.inputShape
+  }
+
+  override innerLayers(): readonly AnyLayer[] {
+    return [this.#forward, this.#backward] as readonly AnyLayer[]
   }
 
   override returnsList(): boolean {

@@ -19,7 +19,6 @@ export class InputLayer extends Layer {
   override readonly className = 'InputLayer'
   override readonly baseName = 'input_layer'
   readonly shape: Shape
-  readonly output: SymbolicTensor
   #dtype: DType | undefined
 
   constructor(options: InputOptions) {
@@ -33,8 +32,8 @@ export class InputLayer extends Layer {
     this.#dtype = options.dtype
     const outputs: SymbolicTensor[] = []
     const call: Call = { layer: this, inputs: [], outputs }
-    this.output = new SymbolicTensor(this.shape, call, 0)
-    outputs.push(this.output)
+    outputs.push(new SymbolicTensor(this.shape, call, 0))
+    this.used(call)
   }
 
   /** Takes on a type when none was stated; false when one was. */

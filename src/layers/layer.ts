@@ -1,3 +1,4 @@
+import type { Data, Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type DType, type Shape, showShape, unifyShapes } from '../graph/shape.js'
@@ -69,6 +70,12 @@ const commonRefused: Readonly<Record<string, readonly unknown[]>> = {
   dtype: [null, 'float32'],
 }
 
+/** What keeps the weights of layers. */
+export interface WeightHost {
+  layerWeights(layer: AnyLayer): Tensor[]
+  setLayerWeights(layer: AnyLayer, weights: readonly Data[]): void
+}
+
 /** A layer: options, shape rule and lowering to operations. */
 export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   /** The layer's class in saved models, as in Keras. */
@@ -79,6 +86,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   readonly givenName: string | undefined
   /** The input's shape without the batch, if the options give one. */
   readonly inputShape: Shape | undefined
+  #call: Call | undefined
   /** Whether training changes the layer's weights; a change takes effect when the model is compiled. */
   trainable: boolean
   /** Marks the result's type; never set. */
@@ -166,12 +174,70 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     shapes.forEach((shape, index) => {
       outputs.push(new SymbolicTensor(shape, call, index))
     })
+    this.used(call)
     return (this.returnsList() ? outputs : outputs[0]) as Outputs as Out
+  }
+
+  /** The layers inside of this one. */
+  innerLayers(): readonly AnyLayer[] {
+    return []
+  }
+
+  /** What the layer's first use in a model is applied to; several values for layers of several inputs. Errors: `ERR_STATE` before that. */
+  get input(): Outputs {
+    const { inputs } = this.#firstCall()
+    return inputs.length === 1 ? (inputs[0] as SymbolicTensor) : inputs
+  }
+
+  /**
+   * What the layer's first use in a model gives, for further layers, or as the output of a model of its own that shares this layer and those
+   * before it: `model({ inputs: m.inputs, outputs: m.getLayer('code').output })`. Errors: `ERR_STATE` before that.
+   */
+  get output(): Out {
+    const { outputs } = this.#firstCall()
+    return (this.returnsList() ? outputs : outputs[0]) as Outputs as Out
+  }
+
+  /** @internal The shape, without the batch, of what the layer is applied to elsewhere. */
+  get usedInputShape(): Shape | undefined {
+    return this.#call?.inputs[0]?.shape.slice(1)
+  }
+
+  #firstCall(): Call {
+    if (this.#call) return this.#call
+    throw new SeqloomError('ERR_STATE', `layer '${this.label}' is in no model yet, so it has no input and no output`)
+  }
+
+  /** Copies of the layer's weights, kernels before biases, as all models have them that this layer is in. Errors: `ERR_STATE` for a layer in no model. */
+  getWeights(): Tensor[] {
+    return this.#host('getWeights').layerWeights(this as AnyLayer)
+  }
+
+  /**
+   * Replaces the layer's weights, or none if one does not fit, in all models that this layer is in. Errors: `ERR_SHAPE`, `ERR_DATA`; `ERR_STATE`
+   * for a layer in no model, and while such a model is running.
+   */
+  setWeights(weights: readonly Data[]): void {
+    this.#host('setWeights').setLayerWeights(this as AnyLayer, weights)
+  }
+
+  /** @internal Says which model keeps the weights of a layer, if any has it. */
+  static host: (layer: AnyLayer) => WeightHost | undefined = () => undefined
+
+  #host(what: string): WeightHost {
+    const host = Layer.host(this as AnyLayer)
+    if (host) return host
+    throw new SeqloomError('ERR_STATE', `${what}: layer '${this.label}' is in no model yet, so it has no weights`)
   }
 
   /** Whether the layer carries states from batch to batch. */
   get stateful(): boolean {
     return false
+  }
+
+  /** Notes a use of the layer. */
+  protected used(call: Call): void {
+    this.#call ??= call
   }
 
   /** Whether `apply` returns an array. */

@@ -41,6 +41,10 @@ export class TimeDistributed extends Layer {
     }
   }
 
+  override innerLayers(): readonly AnyLayer[] {
+    return [this.#layer]
+  }
+
   override inputType(): DType {
     return this.#layer.inputType()
   }

@@ -4,7 +4,7 @@ import type { BackupAndRestore } from '../callbacks/backupAndRestore.js'
 import type { Callback, History } from '../callbacks/callback.js'
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
-import { descriptionName, readDescription } from './folder.js'
+import { descriptionName, folderFiles, readDescription } from './folder.js'
 import type { Model } from './model.js'
 import { readTensors, restoreModel } from './restore.js'
 import { encodeTensors, format, formatVersion, saveFolder } from './save.js'
@@ -103,7 +103,7 @@ export class Backup {
     if (saved === undefined) throw this.#other('is a saved model, not the backup of a training')
     if (!isSaved(saved)) throw new SeqloomError('ERR_FORMAT', `'${path}': metadata.backup is not what it should be`)
     this.#compare(saved.identity, description, model)
-    const { assets } = await restoreModel(folder, description, model)
+    const { assets } = await restoreModel(folderFiles(folder), description, model)
     const tensors = assets[asset] ? readTensors(assets[asset]) : []
     for (const [at, callback] of this.#callbacks.entries()) {
       const state = saved.callbacks[at]

@@ -136,11 +136,15 @@ export interface LossFactors {
   readonly classWeights: readonly number[]
 }
 
-/** The graph with targets, losses and metrics, in the form that the native side reads. */
+/**
+ * The graph with targets, losses and metrics, in the form that the native side reads; `trainable` says which weights train, by default those of
+ * trainable layers.
+ */
 export function trainSpec(
   topology: Topology,
   { trained, targets }: TrainPlan,
   { weighted, classWeights }: LossFactors,
+  trainable?: readonly boolean[],
 ): TrainSpec {
   const extra: WireInput[] = targets.map(({ name, dtype, shape }) => ({ name: `target ${name}`, dtype, shape }))
   if (weighted) extra.push({ name: 'sampleWeight', dtype: 'float32', shape: [null] })
@@ -201,7 +205,10 @@ export function trainSpec(
       all.push(...builder.node('loss', name, values, [], scalar, { kind, fromLogits, weight: 1 }))
     }
   }
-  return { graph: builder.finish(all), losses, metrics }
+  const graph = builder.finish(all)
+  const weightsOf = (flags: readonly boolean[]) =>
+    graph.weights.map((weight, index) => ({ ...weight, trainable: flags[index] ?? weight.trainable }))
+  return { graph: trainable ? { ...graph, weights: weightsOf(trainable) } : graph, losses, metrics }
 }
 
 const isFunction = (value: unknown): boolean => typeof value === 'function'

@@ -30,6 +30,8 @@ export interface FitRequest {
   readonly model: Model
   readonly native: NativeModel
   readonly turns: Turns
+  /** The weights' other models: fetches what they have changed, and tells them that the training has changed them. */
+  readonly weights: { fetch(): void; tell(): void }
   readonly plan: TrainPlan
   readonly data: readonly Staged[]
   readonly validation: readonly Staged[] | undefined
@@ -105,7 +107,7 @@ class FitLoop {
   }
 
   async run(): Promise<History> {
-    const { model, native, turns, data, validation, options } = this.#request
+    const { model, native, turns, weights, data, validation, options } = this.#request
     model.stopTraining = false
     if (options.signal?.aborted) throw new AbortError(options.signal)
     let start: string | undefined
@@ -119,6 +121,7 @@ class FitLoop {
       this.#stop = resumed.stopped
       start = resumed.progress
     })
+    weights.fetch()
     const settings = { ...this.#settings, ...this.#backup?.options, ...(start === undefined ? {} : { start }) }
     try {
       await cancellable(options.signal, async (cancel) => {
@@ -129,10 +132,12 @@ class FitLoop {
         await native.fit([...data], validation ? [...validation] : null, JSON.stringify(settings), cancel, onEvent)
       })
     } catch (error) {
+      weights.tell()
       if (error instanceof AbortError && begun && !this.#failure) await turns.park(() => this.#save(false))
       // A callback that throws cancels the loop; what it threw is the reason, not the cancellation.
       if (!this.#failure) throw error
     }
+    weights.tell()
     if (this.#failure) throw this.#failure.error
     await turns.park(async () => {
       if (this.#backup?.stays) await this.#save(this.#stopped)
@@ -158,8 +163,10 @@ class FitLoop {
 
   async #parked(event: FitEvent): Promise<void> {
     const { epoch } = event
+    const { turns, weights } = this.#request
     try {
-      await this.#request.turns.park(async () => {
+      weights.tell()
+      await turns.park(async () => {
         if (event.type === 'epochBegin') {
           await this.#call('onEpochBegin', (callback) => callback.onEpochBegin?.(epoch, {}, this.#training))
         } else if (event.type === 'checkpoint') {
@@ -170,6 +177,7 @@ class FitLoop {
           if (this.#backup?.everyEpoch) await this.#save(this.#stopped)
         }
       })
+      weights.fetch()
     } catch (error) {
       this.#fail(error)
     }

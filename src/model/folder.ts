@@ -102,6 +102,16 @@ export async function readDescription(
     if (cause.code === 'ENOENT') throw new SeqloomError('ERR_FORMAT', `'${path}' is missing: this is no saved model`)
     throw ioError(`cannot read '${path}'`, cause)
   })
+  return parseDescription(path, bytes, format, version)
+}
+
+/** The description in these bytes; `path` is what messages call it. Errors: `ERR_FORMAT`. */
+export function parseDescription(
+  path: string,
+  bytes: Uint8Array,
+  format: string,
+  version: number,
+): Record<string, unknown> {
   let description: unknown
   try {
     description = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
@@ -123,7 +133,22 @@ export async function readDescription(
 
 /** Reads a data file that the description names, checking its size and its SHA-256. Errors: `ERR_FORMAT`, `ERR_IO`, naming the file. */
 export async function readListed(folder: string, files: unknown, name: unknown): Promise<Buffer> {
-  const description = join(folder, descriptionName)
+  const entry = listedEntry(join(folder, descriptionName), files, name)
+  const path = join(folder, name as string)
+  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') throw new SeqloomError('ERR_FORMAT', `'${path}' is missing`)
+    throw ioError(`cannot read '${path}'`, cause)
+  })
+  requireSize(path, found.size, entry)
+  const data = await readFile(path).catch((cause: unknown) => {
+    throw ioError(`cannot read '${path}'`, cause)
+  })
+  requireHash(path, data, entry)
+  return data
+}
+
+/** What the description says of a file. Errors: `ERR_FORMAT` for a file that it does not list, or not as we do. */
+export function listedEntry(description: string, files: unknown, name: unknown): FileEntry {
   if (typeof name !== 'string' || !hashedName.test(name)) {
     throw new SeqloomError(
       'ERR_FORMAT',
@@ -134,25 +159,37 @@ export async function readListed(folder: string, files: unknown, name: unknown):
   if (!isRecord(entry) || typeof entry.sha256 !== 'string' || !Number.isSafeInteger(entry.bytes)) {
     throw new SeqloomError('ERR_FORMAT', `'${description}' has no SHA-256 and size of '${name}'`)
   }
-  const path = join(folder, name)
-  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') throw new SeqloomError('ERR_FORMAT', `'${path}' is missing`)
-    throw ioError(`cannot read '${path}'`, cause)
-  })
-  if (found.size !== entry.bytes) {
-    throw new SeqloomError(
-      'ERR_FORMAT',
-      `'${path}' has ${found.size} bytes, not ${entry.bytes}: it is truncated or altered`,
-    )
-  }
-  const data = await readFile(path).catch((cause: unknown) => {
-    throw ioError(`cannot read '${path}'`, cause)
-  })
-  if (digest(data) !== entry.sha256) {
-    throw new SeqloomError('ERR_FORMAT', `'${path}' does not have the SHA-256 of the saved file: it was altered`)
-  }
-  return data
+  return entry as unknown as FileEntry
 }
+
+/** `ERR_FORMAT` unless a file has the size that the description says. */
+export function requireSize(path: string, size: number, { bytes }: FileEntry): void {
+  if (size === bytes) return
+  throw new SeqloomError('ERR_FORMAT', `'${path}' has ${size} bytes, not ${bytes}: it is truncated or altered`)
+}
+
+/** `ERR_FORMAT` unless a file has the hash that the description says. */
+export function requireHash(path: string, data: Uint8Array, { sha256 }: FileEntry): void {
+  if (digest(data) === sha256) return
+  throw new SeqloomError('ERR_FORMAT', `'${path}' does not have the SHA-256 of the saved file: it was altered`)
+}
+
+/** Where a saved model's files are. */
+export interface ModelFiles {
+  /** What messages call a file. */
+  path(name: string): string
+  /** The description. Errors: `ERR_IO`, `ERR_FORMAT`. */
+  describe(format: string, version: number): Promise<Record<string, unknown>>
+  /** A data file that the description names, checked against its size and hash there. Errors: `ERR_FORMAT`, `ERR_IO`. */
+  read(files: unknown, name: unknown): Promise<Uint8Array>
+}
+
+/** The files of a model folder. */
+export const folderFiles = (folder: string): ModelFiles => ({
+  path: (name) => join(folder, name),
+  describe: (format, version) => readDescription(folder, format, version),
+  read: (files, name) => readListed(folder, files, name),
+})
 
 function ioError(message: string, cause: unknown): SeqloomError {
   if (cause instanceof SeqloomError) return cause

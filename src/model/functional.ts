@@ -5,6 +5,7 @@ import type { SymbolicTensor } from '../layers/layer.js'
 import { checkOptions, custom, label, seed } from '../options.js'
 import { configOf, type ModelConfig } from './config.js'
 import { Model, type Prediction } from './model.js'
+import { noteUser } from './ownership.js'
 import { connect, type Topology } from './topology.js'
 
 /** Options of {@link model}. */
@@ -32,11 +33,16 @@ export class Functional<Out extends Prediction = Prediction> extends Model<Out> 
     super(name, modelSeed)
     this.#topology = topology
     this.#list = list
+    noteUser(this, topology.layers)
   }
 
   /** @internal */
   override topology(): Topology {
     return this.#topology
+  }
+
+  protected override remade(topology: Topology): Functional<Out> {
+    return new Functional(topology, this.name, this.seed, this.#list)
   }
 
   protected override returnsList(): boolean {

@@ -1,5 +1,5 @@
 import { convertOne, looksLikeTensor, runSliced, stage } from '../data/index.js'
-import type { Data, Tensor } from '../data/tensor.js'
+import { type Data, Tensor } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
 import type { NativeModel, NativeTensor } from '../native/index.js'
@@ -79,7 +79,7 @@ export function gradientsOf(
   const weights: Record<string, Tensor> = {}
   specs.forEach(({ name, shape, trainable }, index) => {
     const data = found.weights[index]
-    if (trainable && data) weights[name] = { data, shape: [...shape] }
+    if (trainable && data) weights[name] = new Tensor(data, [...shape])
   })
   return {
     ...(found.loss === undefined ? {} : { loss: found.loss }),

@@ -1,4 +1,6 @@
 export type { CompileOptions } from './compile.js'
+export type { ModelConfig } from './config.js'
+export { modelFromJSON } from './fromJson.js'
 export { Functional, type FunctionalOptions, model } from './functional.js'
 export type { GenerateOptions } from './generate.js'
 export type { Cotangents, GradientOptions, Gradients } from './gradients.js'
@@ -7,9 +9,11 @@ export type { Model, Prediction } from './model.js'
 export type {
   BatchOptions,
   EvaluateOptions,
+  EvaluateSyncOptions,
   FitOptions,
   PredictOptions,
   PredictSyncOptions,
+  Scores,
   TrainBatchOptions,
 } from './runOptions.js'
 export { type FolderContents, saveFolder } from './save.js'

@@ -2,6 +2,7 @@ import { GraphBuilder, LayerScope, type Value } from '../graph/builder.js'
 import type { GraphSpec, WireInput } from '../graph/wire.js'
 import { InputLayer } from '../layers/input.js'
 import type { SymbolicTensor } from '../layers/layer.js'
+import type { WeightKey } from './ownership.js'
 import type { Topology } from './topology.js'
 
 /** A model's operations, to which losses can be added. */
@@ -38,6 +39,11 @@ export function lower(topology: Topology, extra: readonly WireInput[] = []): Low
 
 /** The graph for predictions. */
 export function modelGraph(topology: Topology): GraphSpec {
+  return ownedGraph(topology).graph
+}
+
+/** The graph for predictions, and whose weights its weights are. */
+export function ownedGraph(topology: Topology): { readonly graph: GraphSpec; readonly keys: readonly WeightKey[] } {
   const { builder, outputs } = lower(topology)
-  return builder.finish(outputs)
+  return { graph: builder.finish(outputs), keys: builder.weightKeys }
 }

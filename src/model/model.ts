@@ -4,13 +4,13 @@ import { convertAll, runSliced, runSync } from '../data/index.js'
 import type { Data, DataSet, Tensor } from '../data/tensor.js'
 import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
-import type { AnyLayer } from '../layers/layer.js'
+import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.js'
 import { type NativeModel, type NativeTensor, native } from '../native/index.js'
 import { checkOptions, flag, isRecord } from '../options.js'
 import { cancellable } from './cancel.js'
 import { classWeights } from './classWeight.js'
 import { type CompileOptions, type LossFactors, plan, type TrainPlan, trainSpec } from './compile.js'
-import type { ModelConfig } from './config.js'
+import { type ModelConfig, rebuild } from './config.js'
 import { checkSplit, runFit } from './fit.js'
 import { warnOfForms } from './forms.js'
 import { checkPrompt, type GenerateOptions, generation, portionsOf, singly } from './generate.js'
@@ -22,11 +22,12 @@ import {
   gradientsOf,
   isCotangents,
 } from './gradients.js'
-import { modelGraph } from './lower.js'
-import { claimLayers } from './ownership.js'
+import { modelGraph, ownedGraph } from './lower.js'
+import { haveWeights, joinTurns, SharedWeights } from './ownership.js'
 import {
   type BatchOptions,
   checkEvaluate,
+  checkEvaluateSync,
   checkFit,
   checkPredict,
   checkPredictSync,
@@ -34,19 +35,21 @@ import {
   checkTrainBatch,
   defaultBatchSize,
   type EvaluateOptions,
+  type EvaluateSyncOptions,
   type FitOptions,
   type PredictOptions,
   type PredictSyncOptions,
+  type Scores,
   type TrainBatchOptions,
 } from './runOptions.js'
-import { saveFolder } from './save.js'
+import { saveBytes, saveFolder } from './save.js'
 import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch } from './search.js'
 import { Session, type SessionOptions, sessionPlan } from './session.js'
 import { asTensor, convertExamples, type Examples, inputSlots } from './slots.js'
 import { summarize } from './summary.js'
-import type { Topology } from './topology.js'
+import { reapply, type Topology } from './topology.js'
 import { Turns } from './turns.js'
-import { countValues, readWeights, writeWeights } from './weights.js'
+import { countValues, readWeights, undrawn, writeWeights } from './weights.js'
 
 /** What `predict` gives: a tensor, or one for each output. */
 export type Prediction = Tensor | Tensor[]
@@ -59,11 +62,16 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   readonly seed: number
   /** Set to true in a callback, it ends the training after this epoch. */
   stopTraining = false
-  readonly #turns = new Turns()
+  #ownTurns = new Turns()
+  /** Whether turns are taken together with the other models that have these layers. */
+  #joined = false
   #native: NativeModel | undefined
-  #graph: GraphSpec | undefined
+  #weights: SharedWeights | undefined
+  #graph: ReturnType<typeof ownedGraph> | undefined
   #plan: TrainPlan | undefined
-  #factors: LossFactors = { weighted: false, classWeights: [] }
+  #factors: LossFactors = noFactors
+  /** Which weights train, in order: decided by compile, whatever becomes of the layers' flags afterwards. */
+  #trained: readonly boolean[] | undefined
   #disposed = false
 
   /** @internal */
@@ -74,6 +82,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /** @internal The layers and how they are connected. */
   abstract topology(): Topology
+
+  /** A model of this kind, name and seed with other layers. */
+  protected abstract remade(topology: Topology): Model<Out>
 
   /** Whether results are arrays even for one output. */
   protected abstract returnsList(): boolean
@@ -86,8 +97,32 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return this.topology().layers
   }
 
-  /** The layer of this name; `ERR_OPTION` if there is none. */
-  getLayer(name: string): AnyLayer {
+  /** What the model reads, as `input` returned it. */
+  get inputs(): readonly SymbolicTensor[] {
+    return this.topology().inputs
+  }
+
+  /** What the model gives, as its layers returned it. */
+  get outputs(): readonly SymbolicTensor[] {
+    return this.topology().outputs
+  }
+
+  /**
+   * Uses the model within another one: its layers on other values, with the same weights. Gives the outputs, an array where the model
+   * gives arrays. Errors: `ERR_OPTION` for another number of values, `ERR_SHAPE` for values that do not fit.
+   */
+  apply(inputs: SymbolicTensor | readonly SymbolicTensor[]): SymbolicTensor | SymbolicTensor[] {
+    const made = reapply(this.topology(), this.name, inputs)
+    return this.returnsList() ? made : (made[0] as SymbolicTensor)
+  }
+
+  /** @internal */
+  get alive(): boolean {
+    return !this.#disposed
+  }
+
+  /** The layer of this name; `ERR_OPTION` if there is none. For layers that return states, say so: `getLayer<WithStates>('lstm')`. */
+  getLayer<Out extends Outputs = SymbolicTensor>(name: string): Layer<Out> {
     const { names, layers } = this.topology()
     const found = layers.find((layer) => names.get(layer) === name)
     if (!found) {
@@ -96,7 +131,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
         `there is no layer '${name}'; the layers are ${[...names.values()].join(', ')}`,
       )
     }
-    return found
+    return found as Layer<Outputs> as Layer<Out>
   }
 
   /**
@@ -104,10 +139,24 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`, `ERR_STATE` during `fit`.
    */
   compile(options: CompileOptions): void {
+    this.#compile(options, undefined)
+  }
+
+  /** @internal Compiles as it was when the model was saved; `trained` says which weights train, by default those of trainable layers. */
+  compileAsSaved(options: CompileOptions, trained: unknown): void {
+    const count = this.#modelGraph().graph.weights.length
+    const flags = Array.isArray(trained) && trained.length === count && trained.every((v) => typeof v === 'boolean')
+    if (trained !== undefined && !flags) {
+      throw new SeqloomError('ERR_FORMAT', 'what is said of the trained weights does not fit the model')
+    }
+    this.#compile(options, trained as readonly boolean[] | undefined)
+  }
+
+  #compile(options: CompileOptions, trained: readonly boolean[] | undefined): void {
     const made = plan(this.topology(), options)
     this.#turns.now('compile', 'never', () => {
       const engine = this.#engine('compile')
-      this.#compileNative(engine, made, { weighted: false, classWeights: [] })
+      this.#compileNative(engine, made, noFactors, trained)
       this.#plan = made
       warnOfForms(
         made.trained,
@@ -136,20 +185,43 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
       checkSplit(data[0]?.shape[0] ?? 0, options.validationSplit ?? 0)
       const validation = validationData && (await this.#examples(validationExamples(validationData), signal))
       const turns = this.#turns
-      return await runFit({ model: this as Model, native: engine, turns, plan: compiled, data, validation, options })
+      const weights = { fetch: () => this.#weights?.pull(), tell: () => this.#weights?.push(this.#trained) }
+      const model = this as Model
+      return await runFit({ model, native: engine, turns, weights, plan: compiled, data, validation, options })
     })
   }
 
-  /** The loss and then the metrics, averaged over all rows. Errors as in `fit`. */
-  async evaluate(x: DataSet, y: DataSet, options: EvaluateOptions = {}): Promise<number[]> {
+  /** The loss and then the metrics, averaged over all rows; with `returnDict` by name, such as `{ loss, accuracy }`. Errors as in `fit`. */
+  evaluate(x: DataSet, y: DataSet, options: EvaluateOptions & { readonly returnDict: true }): Promise<Scores>
+  evaluate(x: DataSet, y: DataSet, options?: EvaluateOptions & { readonly returnDict?: false }): Promise<number[]>
+  evaluate(x: DataSet, y: DataSet, options?: EvaluateOptions): Promise<number[] | Scores>
+  async evaluate(x: DataSet, y: DataSet, options: EvaluateOptions = {}): Promise<number[] | Scores> {
     checkEvaluate(options)
-    this.#compiled('evaluate')
+    const compiled = this.#compiled('evaluate')
     const { signal, sampleWeight, batchSize = defaultBatchSize } = options
     return await this.#turns.queue('evaluate', 'callbacks', async () => {
       const engine = this.#engine('evaluate')
       if (sampleWeight !== undefined) this.#needWeights(engine, 'evaluate')
       const data = await this.#examples({ x, y, sampleWeight }, signal)
-      return await cancellable(signal, (cancel) => engine.evaluate(data, batchSize, cancel))
+      const scores = await cancellable(signal, (cancel) => engine.evaluate(data, batchSize, cancel))
+      return options.returnDict ? named(compiled, scores) : scores
+    })
+  }
+
+  /** As `evaluate`, on this thread: for so few rows that waiting would cost more. */
+  evaluateSync(x: DataSet, y: DataSet, options: EvaluateSyncOptions & { readonly returnDict: true }): Scores
+  evaluateSync(x: DataSet, y: DataSet, options?: EvaluateSyncOptions & { readonly returnDict?: false }): number[]
+  evaluateSync(x: DataSet, y: DataSet, options?: EvaluateSyncOptions): number[] | Scores
+  evaluateSync(x: DataSet, y: DataSet, options: EvaluateSyncOptions = {}): number[] | Scores {
+    checkEvaluateSync(options)
+    const compiled = this.#compiled('evaluateSync')
+    const { sampleWeight, batchSize = defaultBatchSize } = options
+    return this.#turns.now('evaluateSync', 'callbacks', () => {
+      const engine = this.#engine('evaluateSync')
+      if (sampleWeight !== undefined) this.#needWeights(engine, 'evaluateSync')
+      const data = runSync(convertExamples(this.topology(), compiled, { x, y, sampleWeight }, this.#factors.weighted))
+      const scores = callNative(() => engine.evaluateSync(data, batchSize))
+      return options.returnDict ? named(compiled, scores) : scores
     })
   }
 
@@ -227,33 +299,55 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
         const inputs = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'))
         return await engine.gradients(inputs, await convertCotangents(this.topology(), cotangents), states)
       })
-      return gradientsOf(result, this.#modelGraph().weights, states)
+      return gradientsOf(result, this.#modelGraph().graph.weights, states)
     })
   }
 
   /** Copies of all weights, in order. */
   getWeights(): Tensor[] {
     return this.#turns.now('getWeights', 'callbacks', () =>
-      readWeights(this.#engine('getWeights'), this.#modelGraph().weights),
+      readWeights(this.#engine('getWeights'), this.#modelGraph().graph.weights),
     )
   }
 
   /** Replaces all weights, or none if one does not fit. Errors: `ERR_SHAPE`, `ERR_DATA`, `ERR_STATE`. */
   setWeights(weights: readonly Data[]): void {
-    this.#turns.now('setWeights', 'callbacks', () =>
-      writeWeights(this.#engine('setWeights'), this.#modelGraph().weights, weights),
-    )
+    this.#turns.now('setWeights', 'callbacks', () => {
+      writeWeights(this.#engine('setWeights'), this.#modelGraph().graph.weights, weights)
+      this.#weights?.push()
+    })
+  }
+
+  /** @internal */
+  layerWeights(layer: AnyLayer): Tensor[] {
+    return this.#turns.now('getWeights', 'callbacks', () => {
+      const engine = this.#engine('getWeights')
+      return readWeights(engine, this.#modelGraph().graph.weights, this.#weights?.indicesOf(layer))
+    })
+  }
+
+  /** @internal */
+  setLayerWeights(layer: AnyLayer, weights: readonly Data[]): void {
+    this.#turns.now('setWeights', 'callbacks', () => {
+      const engine = this.#engine('setWeights')
+      const indices = this.#weights?.indicesOf(layer) ?? []
+      const specs = this.#modelGraph().graph.weights
+      writeWeights(engine, specs, weights, indices)
+      this.#weights?.push(specs.map((_, index) => indices.includes(index)))
+    })
   }
 
   /** Copies of all weights by their names: `lstm/kernel`. */
   namedWeights(): Record<string, Tensor> {
     const values = this.getWeights()
-    return Object.fromEntries(this.#modelGraph().weights.map(({ name }, index) => [name, values[index] as Tensor]))
+    return Object.fromEntries(
+      this.#modelGraph().graph.weights.map(({ name }, index) => [name, values[index] as Tensor]),
+    )
   }
 
   /** The number of values in all weights. */
   countParams(): number {
-    return countValues(this.#modelGraph().weights)
+    return countValues(this.#modelGraph().graph.weights)
   }
 
   /**
@@ -354,14 +448,41 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     await saveFolder(folder, { model: this as Model })
   }
 
+  /**
+   * What `save` would write, as one array of bytes, for a database or the network; `loadModel` reads it. It is a tar archive of the model's
+   * folder. Errors: `ERR_MEMORY`, `ERR_STATE` during `fit`.
+   */
+  async toBytes(): Promise<Uint8Array> {
+    return await saveBytes({ model: this as Model })
+  }
+
+  /**
+   * A model of the same layers with the same weights, compiled as this one and with the optimizer's state: it goes on like this one would,
+   * and neither changes the other from then on. In a callback of `fit` it keeps the model of an epoch. Errors: `ERR_STATE` while
+   * another call is running; `ERR_MEMORY`.
+   */
+  clone(): this {
+    return this.#turns.now('clone', 'callbacks', () => {
+      if (this.#disposed) throw disposed('clone')
+      const copy: Model<Out> = this.remade(rebuild(JSON.parse(JSON.stringify(this.toJSON()))).topology)
+      if (this.#native || haveWeights(this.layers)) copy.#takeOver(this, this.#engine('clone'))
+      return copy as this
+    })
+  }
+
   /** Frees the native side at once; every later call is `ERR_STATE`. Errors: `ERR_STATE` while a call is running. */
   dispose(): void {
     if (this.#disposed) return
-    this.#turns.now('dispose', 'never', () => {
+    const free = () => {
+      this.#disposed = true
+      this.#weights?.release()
+      this.#weights = undefined
       this.#native?.free()
       this.#native = undefined
-      this.#disposed = true
-    })
+    }
+    // A model that has done nothing yet disturbs nobody.
+    if (this.#joined) this.#turns.now('dispose', 'never', free)
+    else free()
   }
 
   [Symbol.dispose](): void {
@@ -372,9 +493,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   async snapshot(): Promise<Snapshot> {
     return await this.#turns.queue('save', 'callbacks', async () => {
       const engine = this.#engine('save')
-      const specs = this.#modelGraph().weights
+      const specs = modelGraph(this.topology()).weights
+      const current = specs.map(({ trainable }) => trainable)
       const training = this.#plan && {
         options: this.#plan.saved,
+        ...(String(this.#trained) === String(current) ? {} : { trained: this.#trained as readonly boolean[] }),
         learningRate: callNative(() => engine.learningRate()),
         state: callNative(() => engine.optimizerState()),
       }
@@ -403,11 +526,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /** @internal The weights' names and shapes. */
   weightSpecs(): GraphSpec['weights'] {
-    return this.#modelGraph().weights
+    return this.#modelGraph().graph.weights
   }
 
-  /** Whether the native side exists, so that layers can no longer be added. */
-  protected get built(): boolean {
+  /** @internal Whether the native side exists, so that layers can no longer be added. */
+  get built(): boolean {
     return this.#native !== undefined
   }
 
@@ -415,23 +538,60 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   protected changed(): void {
     this.#graph = undefined
     this.#plan = undefined
+    this.#joined = false
   }
 
-  #modelGraph(): GraphSpec {
-    this.#graph ??= modelGraph(this.topology())
+  get #turns(): Turns {
+    if (!this.#joined) this.#ownTurns = joinTurns(this.#ownTurns, this.layers)
+    this.#joined = true
+    return this.#ownTurns.root
+  }
+
+  #modelGraph(): ReturnType<typeof ownedGraph> {
+    this.#graph ??= ownedGraph(this.topology())
     return this.#graph
   }
 
   #engine(what: string): NativeModel {
-    if (this.#disposed) throw new SeqloomError('ERR_STATE', `${what}: the model was disposed`)
-    if (!this.#native) {
-      const graph = this.#modelGraph()
-      // What the environment asks of the engine, and it cannot do, is refused at its first use.
-      callNative(() => native.backend())
-      claimLayers(this, this.topology())
-      this.#native = callNative(() => new native.NativeModel(JSON.stringify(graph), this.seed))
-    }
+    if (this.#disposed) throw disposed(what)
+    this.#native ??= this.#makeNative(this.#modelGraph().graph)
+    this.#weights?.pull()
     return this.#native
+  }
+
+  /** Makes the native side; weights that other models have already are theirs. */
+  #makeNative(graph: GraphSpec): NativeModel {
+    // What the environment asks of the engine, and it cannot do, is refused at its first use.
+    callNative(() => native.backend())
+    const made = callNative(() => new native.NativeModel(JSON.stringify(graph), this.seed))
+    try {
+      this.#weights = new SharedWeights(made, this.#modelGraph().keys, graph.weights)
+    } catch (error) {
+      made.free()
+      throw error
+    }
+    return made
+  }
+
+  /** Takes weights and training over from a model of the same layers. */
+  #takeOver(source: Model<Out>, engine: NativeModel): void {
+    const { graph } = this.#modelGraph()
+    const copy = this.#makeNative(undrawn(graph))
+    try {
+      callNative(() => copy.setWeights(graph.weights.map((_, index) => engine.getWeight(index))))
+      if (source.#plan) {
+        this.#compileNative(copy, source.#plan, source.#factors, source.#trained)
+        callNative(() => copy.setOptimizerState(engine.optimizerState()))
+        if (!isRecord(source.#plan.optimizer.learningRate)) {
+          callNative(() => copy.setLearningRate(engine.learningRate()))
+        }
+      }
+    } catch (error) {
+      copy.free()
+      throw error
+    }
+    this.#native = copy
+    this.#plan = source.#plan
   }
 
   #compiled(what: string): TrainPlan {
@@ -439,10 +599,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return this.#plan
   }
 
-  #compileNative(engine: NativeModel, made: TrainPlan, factors: LossFactors): void {
-    const spec = JSON.stringify(trainSpec(this.topology(), made, factors))
-    callNative(() => engine.compile(spec, JSON.stringify(made.optimizer)))
+  #compileNative(engine: NativeModel, made: TrainPlan, factors: LossFactors, trained?: readonly boolean[]): void {
+    const spec = trainSpec(this.topology(), made, factors, trained)
+    callNative(() => engine.compile(JSON.stringify(spec), JSON.stringify(made.optimizer)))
     this.#factors = factors
+    this.#trained = spec.graph.weights.map(({ trainable }) => trainable)
   }
 
   /** Compiles again when weights of rows are first given, or other ones of classes; the optimizer goes on where it was. */
@@ -452,7 +613,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     const state = callNative(() => engine.optimizerState())
     const rate = callNative(() => engine.learningRate())
     const compiled = this.#compiled('fit')
-    this.#compileNative(engine, compiled, { weighted: now.weighted || weighted, classWeights })
+    this.#compileNative(engine, compiled, { weighted: now.weighted || weighted, classWeights }, this.#trained)
     callNative(() => engine.setOptimizerState(state))
     if (!isRecord(compiled.optimizer.learningRate)) callNative(() => engine.setLearningRate(rate))
   }
@@ -463,7 +624,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   async #examples(examples: Examples, signal?: AbortSignal): Promise<NativeTensor[]> {
-    return await convertExamples(this.topology(), this.#compiled('fit'), examples, this.#factors.weighted, signal)
+    const converted = convertExamples(this.topology(), this.#compiled('fit'), examples, this.#factors.weighted)
+    return await runSliced(converted, signal)
   }
 
   async #onBatch(
@@ -482,6 +644,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
         return await engine[what](data)
       } catch (error) {
         throw fromNative(error)
+      } finally {
+        if (what === 'trainOnBatch') this.#weights?.push(this.#trained)
       }
     })
   }
@@ -498,10 +662,22 @@ export interface Snapshot {
   readonly weights: readonly Tensor[]
   readonly training?: {
     readonly options: Readonly<Record<string, unknown>>
+    /** Which weights train, in order, where that is no longer what their layers say. */
+    readonly trained?: readonly boolean[]
     readonly learningRate: number
     readonly state: ReturnType<NativeModel['optimizerState']>
   }
 }
+
+const noFactors: LossFactors = { weighted: false, classWeights: [] }
+
+/** The loss and the metrics by name. */
+const named = ({ metricNames }: TrainPlan, [loss = Number.NaN, ...metrics]: readonly number[]): Scores => ({
+  loss,
+  ...Object.fromEntries(metricNames.map((name, index) => [name, metrics[index] as number])),
+})
+
+const disposed = (what: string): SeqloomError => new SeqloomError('ERR_STATE', `${what}: the model was disposed`)
 
 function validationExamples([x, y, sampleWeight]: NonNullable<FitOptions['validationData']>): Examples {
   return { x, y, sampleWeight, searched: true }

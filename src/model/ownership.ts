@@ -1,22 +1,165 @@
-import { SeqloomError } from '../errors.js'
-import type { AnyLayer } from '../layers/layer.js'
-import type { Topology } from './topology.js'
+import { callNative, SeqloomError } from '../errors.js'
+import { showShape } from '../graph/shape.js'
+import type { WireWeight } from '../graph/wire.js'
+import { type AnyLayer, Layer, type WeightHost } from '../layers/layer.js'
+import type { NativeModel } from '../native/index.js'
+import type { Turns } from './turns.js'
 
-const owners = new WeakMap<AnyLayer, WeakRef<object>>()
+// Layers own weights, and several models may have a layer. Each model computes with a copy of its own in its native arena; which copy is the
+// newest is kept here, for every weight. A model fetches what others have changed before it runs and says what it has changed itself. Models that
+// share a layer take turns, so that no two of them run at the same time.
+
+/** What a weight belongs to: a layer, or one inside of it, and the weight's name there. */
+export interface WeightKey {
+  readonly owner: object
+  readonly key: string
+}
+
+/** A model, as far as its layers' weights are concerned. */
+export interface LayerUser extends WeightHost {
+  /** Whether it was not disposed. */
+  readonly alive: boolean
+  /** Whether it has weights already. */
+  readonly built: boolean
+}
+
+/** Where the newest values of a weight are. */
+interface Entry {
+  readonly name: string
+  readonly shape: readonly number[]
+  /** Another one after every change. */
+  version: number
+  /** In a model's arena, or, once the model was disposed, by themselves. */
+  home: { readonly native: NativeModel; readonly index: number } | { readonly values: Float32Array }
+}
+
+const entries = new WeakMap<object, Map<string, Entry>>()
+const users = new WeakMap<object, Set<WeakRef<LayerUser>>>()
+const turns = new WeakMap<object, Turns>()
+let versions = 0
+
+/** The layers of a model and those inside of them: whatever may own weights. */
+export function ownersOf(layers: readonly AnyLayer[]): AnyLayer[] {
+  return layers.flatMap((layer) => [layer, ...ownersOf(layer.innerLayers())])
+}
+
+/** Notes that a model has layers, used or not: their weights outlive the other models that have them. */
+export function noteUser(user: LayerUser, layers: readonly AnyLayer[]): void {
+  for (const owner of ownersOf(layers)) {
+    const known = users.get(owner) ?? new Set()
+    for (const ref of known) {
+      const other = ref.deref()
+      if (!other?.alive || other === user) known.delete(ref)
+    }
+    known.add(new WeakRef(user))
+    users.set(owner, known)
+  }
+}
+
+Layer.host = (layer) => usersOf(layer)[0]
+
+/** The models that have a layer and were not disposed, those with weights first, else in the order in which they were made. */
+export function usersOf(owner: object): LayerUser[] {
+  const alive = [...(users.get(owner) ?? [])].flatMap((ref) => ref.deref() ?? []).filter((user) => user.alive)
+  return [...alive.filter(({ built }) => built), ...alive.filter(({ built }) => !built)]
+}
+
+/** Whether any of the layers has weights in a model already. */
+export function haveWeights(layers: readonly AnyLayer[]): boolean {
+  return ownersOf(layers).some((owner) => (entries.get(owner)?.size ?? 0) > 0)
+}
 
 /**
- * Makes a model the owner of its layers. Weights live in one model, so a layer in a second one would silently not share them: that is
- * `ERR_UNSUPPORTED`. Layers of models that are gone may be used again.
+ * Lets all models that share these layers take turns with each other. Errors: `ERR_STATE` if it would join models of which more than one is
+ * running.
  */
-export function claimLayers(model: object, { layers, names }: Topology): void {
-  for (const layer of layers) {
-    const owner = owners.get(layer)?.deref()
-    if (owner !== undefined && owner !== model) {
-      throw new SeqloomError(
-        'ERR_UNSUPPORTED',
-        `layer '${names.get(layer)}' belongs to another model; models cannot share layers yet, so make a new layer and copy the weights`,
-      )
+export function joinTurns(own: Turns, layers: readonly AnyLayer[]): Turns {
+  const owners = ownersOf(layers)
+  const all = new Set([own.root, ...owners.flatMap((owner) => turns.get(owner)?.root ?? [])])
+  const busy = [...all].filter((each) => each.busy)
+  if (busy.length > 1) {
+    throw new SeqloomError('ERR_STATE', 'this model joins models that are both running now; wait for one of them first')
+  }
+  const root = busy[0] ?? own.root
+  for (const each of all) if (each !== root) each.join(root)
+  for (const owner of owners) turns.set(owner, root)
+  return root
+}
+
+/** The weights of one model, and what other models know of them. */
+export class SharedWeights {
+  readonly #native: NativeModel
+  readonly #keys: readonly WeightKey[]
+  readonly #entries: Entry[] = []
+  /** The versions of the values in this model's arena; zero for none of ours. */
+  readonly #seen: number[] = []
+
+  /** Takes part with the weights of a model; those that no other model has are new. Errors: `ERR_SHAPE` for layers with weights of other shapes. */
+  constructor(native: NativeModel, keys: readonly WeightKey[], weights: readonly WireWeight[]) {
+    this.#native = native
+    this.#keys = keys
+    for (const { owner, key } of keys) {
+      const known = entries.get(owner)?.get(key)
+      const weight = weights[this.#seen.push(0) - 1] as WireWeight
+      if (known && known.shape.join() !== weight.shape.join()) {
+        throw new SeqloomError(
+          'ERR_SHAPE',
+          `${weight.name} has the shape ${showShape(known.shape)} from another model that has its layer; this model needs ${showShape(weight.shape)}`,
+        )
+      }
+    }
+    for (const [index, { owner, key }] of keys.entries()) {
+      const own = entries.get(owner) ?? new Map<string, Entry>()
+      entries.set(owner, own)
+      const { name, shape } = weights[index] as WireWeight
+      const entry = own.get(key) ?? { name, shape, version: ++versions, home: { native, index } }
+      own.set(key, entry)
+      this.#entries.push(entry)
+      if ('native' in entry.home && entry.home.native === native) this.#seen[index] = entry.version
     }
   }
-  for (const layer of layers) owners.set(layer, new WeakRef(model))
+
+  /** Fetches what other models have changed. */
+  pull(): void {
+    const stale = this.#entries.flatMap(({ version }, index) => (version === this.#seen[index] ? [] : [index]))
+    if (stale.length === 0) return
+    callNative(() => {
+      const values = this.#entries.map(({ home }, index) => {
+        if (!stale.includes(index)) return this.#native.getWeight(index)
+        return 'values' in home ? home.values : home.native.getWeight(home.index)
+      })
+      this.#native.setWeights(values)
+    })
+    for (const index of stale) {
+      const entry = this.#entries[index] as Entry
+      this.#seen[index] = entry.version
+      if ('values' in entry.home) entry.home = { native: this.#native, index }
+    }
+  }
+
+  /** Says that this model's values are the newest: of all weights, or of those marked. */
+  push(changed?: readonly boolean[]): void {
+    for (const [index, entry] of this.#entries.entries()) {
+      if (changed && !changed[index]) continue
+      entry.version = ++versions
+      entry.home = { native: this.#native, index }
+      this.#seen[index] = entry.version
+    }
+  }
+
+  /** Which weights are of one layer and the layers inside of it. */
+  indicesOf(layer: AnyLayer): number[] {
+    const owners = new Set<object>(ownersOf([layer]))
+    return this.#keys.flatMap(({ owner }, index) => (owners.has(owner) ? [index] : []))
+  }
+
+  /** Leaves the newest values to the other models, before this one's arena goes. */
+  release(): void {
+    for (const [index, { owner, key }] of this.#keys.entries()) {
+      const entry = this.#entries[index] as Entry
+      if (!('native' in entry.home) || entry.home.native !== this.#native) continue
+      if (usersOf(owner).length > 0) entry.home = { values: callNative(() => this.#native.getWeight(index)) }
+      else entries.get(owner)?.delete(key)
+    }
+  }
 }

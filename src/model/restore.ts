@@ -1,9 +1,8 @@
-import { join } from 'node:path'
-import type { Tensor } from '../data/tensor.js'
+import type { TensorLike } from '../data/tensor.js'
 import { callNative, SeqloomError } from '../errors.js'
 import { type NamedTensor, native } from '../native/index.js'
 import { isRecord } from '../options.js'
-import { descriptionName, readListed } from './folder.js'
+import { descriptionName, type ModelFiles } from './folder.js'
 import type { Model } from './model.js'
 
 /** What a folder holds besides a model. */
@@ -13,51 +12,51 @@ export interface Extras {
   readonly metadata: Readonly<Record<string, unknown>>
 }
 
-/** Puts the weights and the state of training of a folder into a model of the same layers; gives what else is there. */
+/** Puts the saved weights and state of training into a model of the same layers; gives what else is there. */
 export async function restoreModel(
-  folder: string,
+  saved: ModelFiles,
   description: Record<string, unknown>,
   model: Model,
 ): Promise<Extras> {
-  const path = join(folder, descriptionName)
-  const weights = await readListed(folder, description.files, description.weights)
-  formatChecked(join(folder, String(description.weights)), () => model.setWeights(matched(model, decode(weights))))
-  await restoreTraining(folder, description, model)
+  const path = saved.path(descriptionName)
+  const weights = await saved.read(description.files, description.weights)
+  formatChecked(saved.path(String(description.weights)), () => model.setWeights(matched(model, decode(weights))))
+  await restoreTraining(saved, description, model)
   const assets: Record<string, Uint8Array> = {}
   if (description.assets !== undefined && !isRecord(description.assets)) throw damaged(path, 'assets')
   for (const [name, file] of Object.entries(description.assets ?? {})) {
-    assets[name] = await readListed(folder, description.files, file)
+    assets[name] = await saved.read(description.files, file)
   }
   if (description.metadata !== undefined && !isRecord(description.metadata)) throw damaged(path, 'metadata')
   return { assets, metadata: description.metadata ?? {} }
 }
 
 /** The tensors of a safetensors file of ours. */
-export function readTensors(bytes: Uint8Array): (Tensor & { readonly name: string })[] {
+export function readTensors(bytes: Uint8Array): (TensorLike & { readonly name: string })[] {
   return decode(bytes).map(({ name, data, shape }) => ({ name, data: data as Float32Array, shape }))
 }
 
 async function restoreTraining(
-  folder: string,
+  saved: ModelFiles,
   { training, files }: Record<string, unknown>,
   model: Model,
 ): Promise<void> {
   if (training === undefined) return
-  const path = join(folder, descriptionName)
+  const path = saved.path(descriptionName)
   if (!isRecord(training)) throw damaged(path, 'training')
   if (training.state === undefined) {
     formatChecked(path, () => model.restoreLearningRate(training.learningRate as number))
     return
   }
-  const state = await readListed(folder, files, training.state)
-  formatChecked(join(folder, String(training.state)), () => {
+  const state = await saved.read(files, training.state)
+  formatChecked(saved.path(String(training.state)), () => {
     const entries = decode(state).map(({ name, data }) => ({ name, data: data as Float32Array }))
     model.restoreTraining(entries, training.learningRate as number)
   })
 }
 
 /** The weights of a file in the model's order; `ERR_FORMAT` unless they are the model's. */
-function matched(model: Model, tensors: readonly NamedTensor[]): Tensor[] {
+function matched(model: Model, tensors: readonly NamedTensor[]): TensorLike[] {
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
   const specs = model.weightSpecs()
   if (byName.size !== specs.length) {

@@ -19,6 +19,17 @@ export type PredictSyncOptions = Omit<PredictOptions, 'signal'>
 export interface EvaluateOptions extends PredictOptions {
   /** A factor for each row's loss. */
   readonly sampleWeight?: Data
+  /** Whether to give the values by name, as `{ loss, accuracy }`; default false: an array. */
+  readonly returnDict?: boolean
+}
+
+/** Options of {@link Model.evaluateSync}. */
+export type EvaluateSyncOptions = Omit<EvaluateOptions, 'signal'>
+
+/** What an evaluation gives by name: the loss, and every metric under its name in histories. */
+export interface Scores {
+  readonly loss: number
+  readonly [metric: string]: number
 }
 
 /** Options of {@link Model.testOnBatch}. */
@@ -78,8 +89,8 @@ const predictRules: OptionRules = {
 }
 
 const evaluateRules: OptionRules = {
-  accepted: { batchSize, signal: abortSignal, sampleWeight: anything },
-  refused: { verbose: [0, false], steps: [null], returnDict: [false] },
+  accepted: { batchSize, signal: abortSignal, sampleWeight: anything, returnDict: flag },
+  refused: { verbose: [0, false], steps: [null] },
 }
 
 const fitRules: OptionRules = {
@@ -119,6 +130,13 @@ export const checkPredictSync = (options: PredictSyncOptions): void =>
 
 /** Checks the options of `evaluate`. */
 export const checkEvaluate = (options: EvaluateOptions): void => checkOptions('evaluate', options, evaluateRules)
+
+/** Checks the options of `evaluateSync`. */
+export const checkEvaluateSync = (options: EvaluateSyncOptions): void =>
+  checkOptions('evaluateSync', options, {
+    ...evaluateRules,
+    accepted: { batchSize, sampleWeight: anything, returnDict: flag },
+  })
 
 /** Checks the options of `testOnBatch`. */
 export const checkTestBatch = (options: BatchOptions): void =>

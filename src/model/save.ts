@@ -1,6 +1,7 @@
 import type { NumericArray } from '../data/tensor.js'
 import { callNative } from '../errors.js'
 import { type NamedTensor, native } from '../native/index.js'
+import { packArchive } from './archive.js'
 import { entryOf, hashName, type NewFile, writeFolder } from './folder.js'
 import type { Model } from './model.js'
 
@@ -22,10 +23,24 @@ export interface FolderContents {
 }
 
 /** Saves a model with further files and facts to a folder. Errors: `ERR_IO`. */
-export async function saveFolder(
-  folder: string,
-  { model, assets = {}, metadata, withoutOptimizerState = false }: FolderContents,
-): Promise<void> {
+export async function saveFolder(folder: string, contents: FolderContents): Promise<void> {
+  const { files, description } = await encode(contents)
+  await writeFolder(folder, files, description)
+}
+
+/** The files that {@link saveFolder} would write, as one array of bytes. */
+export async function saveBytes(contents: FolderContents): Promise<Uint8Array> {
+  const { files, description } = await encode(contents)
+  return await packArchive(files, description)
+}
+
+/** The files of a model, and the description that lists them. */
+async function encode({
+  model,
+  assets = {},
+  metadata,
+  withoutOptimizerState = false,
+}: FolderContents): Promise<{ readonly files: NewFile[]; readonly description: string }> {
   const { names, weights, training } = await model.snapshot()
   const files: NewFile[] = []
   const add = (name: string, data: Uint8Array): string => {
@@ -42,6 +57,7 @@ export async function saveFolder(
     ...(training && {
       training: {
         options: training.options,
+        ...(training.trained && { trained: training.trained }),
         learningRate: training.learningRate,
         ...(!withoutOptimizerState && {
           state: add('training-state.safetensors', encodeTensors(training.state)),
@@ -57,7 +73,7 @@ export async function saveFolder(
     ...(metadata && { metadata }),
     files: Object.fromEntries(files.map((file) => [hashName(file), entryOf(file.data)])),
   }
-  await writeFolder(folder, files, `${JSON.stringify(description, undefined, 2)}\n`)
+  return { files, description: `${JSON.stringify(description, undefined, 2)}\n` }
 }
 
 /** Tensors as the bytes of a safetensors file; those without a shape have one dimension. */

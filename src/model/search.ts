@@ -1,5 +1,5 @@
 import { convertAll, runSliced } from '../data/index.js'
-import type { Data, Tensor } from '../data/tensor.js'
+import { type Data, Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
 import type { NativeHypotheses, NativeModel } from '../native/index.js'
 import { abortSignal, checkOptions, custom, flag, integer, isRecord, number } from '../options.js'
@@ -137,7 +137,7 @@ function hypotheses(found: NativeHypotheses): Hypothesis[][] {
         score: found.scores[index] as number,
         finished,
         ...(aligned > 0 && {
-          alignments: { data: found.alignments.slice(weight, weight + aligned), shape: [steps, aligned / steps] },
+          alignments: new Tensor(found.alignments.slice(weight, weight + aligned), [steps, aligned / steps]),
         }),
       }
       index++

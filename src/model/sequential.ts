@@ -9,6 +9,7 @@ import { checkOptions, custom, label, seed } from '../options.js'
 import { configOf, type ModelConfig } from './config.js'
 import { randomSeed } from './functional.js'
 import { Model } from './model.js'
+import { noteUser } from './ownership.js'
 import { connect, type Topology } from './topology.js'
 
 /** Options of {@link sequential}. */
@@ -36,16 +37,21 @@ export class Sequential extends Model<Tensor> {
     made.#topology = topology
     made.#input = topology.inputs[0]
     made.#output = topology.outputs[0]
+    noteUser(made, topology.layers)
     return made
   }
 
   /**
-   * Adds a layer at the end. The first one needs an `inputShape`, or is an embedding or the result of `input`. Errors: `ERR_SHAPE` when the
+   * Adds a layer, or all layers of another model, at the end; the layers keep their weights and share them. The first one needs an `inputShape`, or is an embedding or the result of `input`. Errors: `ERR_SHAPE` when the
    * layer does not fit, `ERR_OPTION` for what is no layer, `ERR_STATE` once the model is in use.
    */
-  add(layer: AnyLayer | SymbolicTensor): void {
+  add(layer: AnyLayer | SymbolicTensor | Model): void {
     if (this.built) {
       throw new SeqloomError('ERR_STATE', 'add: the model has weights already; add all layers before you use it')
+    }
+    if (layer instanceof Model) {
+      this.#addModel(layer)
+      return
     }
     if (!(layer instanceof Layer)) {
       if (!this.#input && typeof layer === 'object' && layer?.call?.layer instanceof InputLayer) {
@@ -55,6 +61,10 @@ export class Sequential extends Model<Tensor> {
       }
       throw new SeqloomError('ERR_OPTION', `sequential: expected a layer, got ${describe(layer)}`)
     }
+    if (!this.#input && layer instanceof InputLayer) {
+      this.add(layer.output)
+      return
+    }
     const source = this.#output ?? inputOf(layer)
     const result = layer.apply(source)
     if (Array.isArray(result)) {
@@ -62,6 +72,23 @@ export class Sequential extends Model<Tensor> {
     }
     this.#input ??= source
     this.#output = result as SymbolicTensor
+    noteUser(this, [layer])
+    this.#topology = undefined
+    this.changed()
+  }
+
+  #addModel(added: Model): void {
+    const { inputs, outputs } = added
+    if (inputs.length !== 1 || outputs.length !== 1) {
+      throw new SeqloomError(
+        'ERR_SHAPE',
+        `sequential: model '${added.name}' has ${inputs.length} inputs and ${outputs.length} outputs; use model() for that`,
+      )
+    }
+    const result = this.#output ? added.apply(this.#output) : outputs[0]
+    this.#input ??= inputs[0]
+    this.#output = (Array.isArray(result) ? result[0] : result) as SymbolicTensor
+    noteUser(this, added.layers)
     this.#topology = undefined
     this.changed()
   }
@@ -71,6 +98,10 @@ export class Sequential extends Model<Tensor> {
     if (!this.#input || !this.#output) throw new SeqloomError('ERR_STATE', 'sequential: the model has no layers yet')
     this.#topology ??= connect([this.#input], [this.#output])
     return this.#topology
+  }
+
+  protected override remade(topology: Topology): Sequential {
+    return Sequential.from(topology, this.name, this.seed)
   }
 
   protected override returnsList(): boolean {
@@ -85,7 +116,7 @@ export class Sequential extends Model<Tensor> {
 /** The input that the first layer asks for. */
 function inputOf(layer: AnyLayer): SymbolicTensor {
   const own = layer instanceof Bidirectional ? (layer.inputShape ?? layer.innerInputShape) : layer.inputShape
-  const shape = own ?? (layer instanceof Embedding ? [layer.inputLength ?? null] : undefined)
+  const shape = own ?? (layer instanceof Embedding ? [layer.inputLength ?? null] : layer.usedInputShape)
   if (!shape) {
     throw new SeqloomError(
       'ERR_SHAPE',
@@ -101,7 +132,9 @@ function inputOf(layer: AnyLayer): SymbolicTensor {
  * added one by one. Errors: `ERR_SHAPE` when a layer does not fit or the first has no input shape, `ERR_OPTION`.
  */
 export function sequential(
-  layers?: readonly (AnyLayer | SymbolicTensor)[] | (SequentialOptions & { readonly layers?: readonly AnyLayer[] }),
+  layers?:
+    | readonly (AnyLayer | SymbolicTensor | Model)[]
+    | (SequentialOptions & { readonly layers?: readonly AnyLayer[] }),
   options: SequentialOptions = {},
 ): Sequential {
   const settings = layers === undefined || isList(layers) ? options : layers

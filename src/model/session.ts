@@ -1,5 +1,5 @@
 import { convertAll, convertOne, runSync, type Slot, type Staged } from '../data/index.js'
-import { type Data, isNumericArray, sizeOf, type Tensor } from '../data/tensor.js'
+import { type Data, isNumericArray, sizeOf, Tensor } from '../data/tensor.js'
 import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
 import { type Shape, showShape } from '../graph/shape.js'
 import type { NativeSession } from '../native/index.js'
@@ -98,7 +98,7 @@ export class Session<Out extends Prediction = Prediction> implements Disposable 
     // The native side checks the elements itself.
     const direct = input instanceof this.#direct && input.length === this.#inputLength
     const data = direct ? input : this.#convert(input)
-    const outputs = this.#shapes.map((shape): Tensor => ({ data: new Float32Array(sizeOf(shape)), shape: [...shape] }))
+    const outputs = this.#shapes.map((shape) => new Tensor(new Float32Array(sizeOf(shape)), [...shape]))
     try {
       outputs.forEach((output, index) => {
         if (index === 0) native.step(data, output.data)

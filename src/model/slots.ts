@@ -1,5 +1,5 @@
-import { convertAll, convertOne, requireSameRows, runSliced, type Slot, type Staged } from '../data/index.js'
-import type { Data, DataSet, Tensor } from '../data/tensor.js'
+import { convertAll, convertOne, requireSameRows, type Sliced, type Slot, type Staged } from '../data/index.js'
+import { type Data, type DataSet, Tensor } from '../data/tensor.js'
 import type { NativeTensor } from '../native/index.js'
 import type { TrainPlan } from './compile.js'
 import { outputNames, type Topology } from './topology.js'
@@ -39,27 +39,26 @@ export interface Examples {
   readonly searched?: boolean
 }
 
-/** Converts inputs, targets and, where the graph takes them, weights of rows, giving way to the event loop. */
-export async function convertExamples(
+/** Converts inputs, targets and, where the graph takes them, weights of rows. */
+export function* convertExamples(
   topology: Topology,
   plan: TrainPlan,
   { x, y, sampleWeight, searched = false }: Examples,
   weighted: boolean,
-  signal?: AbortSignal,
-): Promise<Staged[]> {
+): Sliced<Staged[]> {
   const suited = (slot: Slot): Slot => ({ ...slot, checkedNatively: !searched })
   const inputs = inputSlots(topology).map(suited)
   const targets = plan.targets.map(suited)
   const slots = [...inputs, ...targets]
-  const converted = await runSliced(convertAll(inputs, x, 'input'), signal)
-  converted.push(...(await runSliced(convertAll(targets, y, 'target'), signal)))
+  const converted = yield* convertAll(inputs, x, 'input')
+  converted.push(...(yield* convertAll(targets, y, 'target')))
   if (weighted) {
     const rows = converted[0]?.shape[0] ?? 0
     slots.push(weightSlot)
     converted.push(
       sampleWeight === undefined
         ? { data: new Float32Array(rows).fill(1), shape: [rows] }
-        : await runSliced(convertOne(suited(weightSlot), sampleWeight), signal),
+        : yield* convertOne(suited(weightSlot), sampleWeight),
     )
   }
   requireSameRows(slots, converted)
@@ -68,10 +67,6 @@ export async function convertExamples(
 
 /** A tensor of the engine's as users get it. */
 export function asTensor({ data, shape, lengths, mask }: NativeTensor): Tensor {
-  return {
-    data: data as Float32Array,
-    shape: [...shape],
-    ...(lengths ? { lengths } : {}),
-    ...(mask ? { mask } : {}),
-  }
+  const steps = { ...(lengths && { lengths }), ...(mask && { mask }) }
+  return new Tensor(data as Float32Array, [...shape], steps)
 }

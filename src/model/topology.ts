@@ -1,4 +1,5 @@
 import { describe, SeqloomError } from '../errors.js'
+import { showShape, unifyShapes } from '../graph/shape.js'
 import { InputLayer } from '../layers/input.js'
 import { type AnyLayer, type Call, SymbolicTensor } from '../layers/layer.js'
 
@@ -49,6 +50,44 @@ export function connect(inputs: readonly SymbolicTensor[], outputs: readonly Sym
   }
   const layers = [...new Set([...calls].map((call) => call.layer))]
   return { inputs, outputs, calls: [...calls], layers, names: nameLayers(layers) }
+}
+
+/** Uses all layers between a model's inputs and outputs again, on other values; gives what its outputs become. */
+export function reapply(
+  { inputs, outputs, calls }: Topology,
+  name: string,
+  given: SymbolicTensor | readonly SymbolicTensor[],
+): SymbolicTensor[] {
+  const list = (Array.isArray(given) ? given : [given]) as readonly SymbolicTensor[]
+  if (list.length !== inputs.length) {
+    throw new SeqloomError('ERR_OPTION', `model '${name}': apply takes ${inputs.length} values, got ${list.length}`)
+  }
+  const values = new Map<SymbolicTensor, SymbolicTensor>()
+  for (const [index, declared] of inputs.entries()) {
+    const value = list[index]
+    if (!(value instanceof SymbolicTensor)) {
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `model '${name}': apply takes what input() or a layer's apply returns, not ${describe(value)}`,
+      )
+    }
+    if (!unifyShapes(declared.shape, value.shape)) {
+      throw new SeqloomError(
+        'ERR_SHAPE',
+        `model '${name}': its input is of shape ${showShape(declared.shape)}, got ${showShape(value.shape)}`,
+      )
+    }
+    values.set(declared, value)
+  }
+  for (const call of calls) {
+    if (call.layer instanceof InputLayer) continue
+    const result = call.layer.apply(call.inputs.map((value) => values.get(value) as SymbolicTensor))
+    const made = (Array.isArray(result) ? result : [result]) as readonly SymbolicTensor[]
+    call.outputs.forEach((value, index) => {
+      values.set(value, made[index] as SymbolicTensor)
+    })
+  }
+  return outputs.map((value) => values.get(value) as SymbolicTensor)
 }
 
 function nameLayers(layers: readonly AnyLayer[]): Map<AnyLayer, string> {

@@ -1,7 +1,7 @@
 import { SeqloomError } from '../errors.js'
 
 /**
- * Who may use a model's native side now. Asynchronous calls queue; while `fit` runs all others are refused with `ERR_STATE`, except
+ * Who may use a model's native side now, and those of models that share layers with it. Asynchronous calls queue; while `fit` runs all others are refused with `ERR_STATE`, except
  * inside an awaited callback, while the training loop is parked.
  */
 export class Turns {
@@ -9,6 +9,24 @@ export class Turns {
   #parked = false
   #waiting = 0
   #tail: Promise<unknown> = Promise.resolve()
+  #joined: Turns | undefined
+  #shared = false
+
+  /** Those whose turns these are: others', once models that share layers were joined. */
+  get root(): Turns {
+    return this.#joined?.root ?? this
+  }
+
+  /** Whether a call is running or waiting. */
+  get busy(): boolean {
+    return this.#fitting || this.#waiting > 0
+  }
+
+  /** Takes turns with the users of `root` from now on; nothing may be running here. */
+  join(root: Turns): void {
+    this.#joined = root
+    root.#shared = true
+  }
 
   /** Refuses a call that the state does not allow. Calls that change what `fit` works on are refused in callbacks, too. */
   check(what: string, during: 'callbacks' | 'never'): void {
@@ -16,16 +34,20 @@ export class Turns {
     throw new SeqloomError(
       'ERR_STATE',
       during === 'callbacks'
-        ? `${what}: this model is in fit; wait for it, or call from an awaited epoch callback`
-        : `${what}: this model is in fit; wait for it`,
+        ? `${what}: ${this.#who} is in fit; wait for it, or call from an awaited epoch callback`
+        : `${what}: ${this.#who} is in fit; wait for it`,
     )
+  }
+
+  get #who(): string {
+    return this.#shared ? 'this model, or one that has layers of it,' : 'this model'
   }
 
   /** Runs a synchronous call, refused while an asynchronous one is running. */
   now<T>(what: string, during: 'callbacks' | 'never', call: () => T): T {
     this.check(what, during)
     if (this.#waiting > 0) {
-      throw new SeqloomError('ERR_STATE', `${what}: another call on this model is running; await it first`)
+      throw new SeqloomError('ERR_STATE', `${what}: another call on ${this.#who} is running; await it first`)
     }
     return call()
   }

@@ -47,6 +47,12 @@ export declare class NativeModel {
    */
   evaluate(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag): Promise<number[]>
   /**
+   * `evaluate` on the caller's thread, for small work.
+   *
+   * Errors: as `evaluate`; `ERR_STATE` if the model is busy.
+   */
+  evaluateSync(inputs: NativeTensor[], batchSize: number): Array<number>
+  /**
    * One training step; the total loss, then each metric, before it.
    *
    * Errors: as `evaluate`; `ERR_NUMERIC` for a loss or gradient that is not finite: the weights stay as they were.

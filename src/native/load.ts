@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import nodeModule from 'node:module'
+import { dirname, isAbsolute, join } from 'node:path'
 import { SeqloomError } from '../errors.js'
 import { describeMachine, targets, thisTarget } from './machine.js'
+import { ownFile, ownFolder } from './place.js'
+import { name, version } from './version.js'
 
 /** The addon as the generated declarations describe it. */
 export type Native = typeof import('./binding.cjs')
@@ -18,15 +19,24 @@ interface Manifest {
   readonly sha256?: string
 }
 
-const load = createRequire(import.meta.url)
-const { name, version } = load('../../package.json') as Manifest
+const load = nodeModule.createRequire(ownFile)
 
-/** Loads the engine that was built here or else the one of this machine's package. Throws `ERR_NATIVE`, which says what to do. */
+/**
+ * The file from which the platforms' packages are looked for. It names them all, so that tools which trace what a program needs find them by way of
+ * this expression.
+ */
+const platforms = typeof __dirname === 'string' ? `${__dirname}/../native/platforms.js` : ownFile
+
+/**
+ * Loads the engine: the one that was built here or lies beside the bundle, or else the one of this machine's package. Throws `ERR_NATIVE`, which
+ * says what to do.
+ */
 export function loadNative(): Native {
   const target = thisTarget()
-  const built = fileURLToPath(new URL(`../native/${name}.${target}.node`, import.meta.url))
-  const remedy = existsSync(built) ? 'Build it anew with `npm run build`.' : undefined
-  const native = open(remedy ? built : installed(target), remedy ?? reinstall(target))
+  const folder = ownFolder === undefined ? dirname(ownFile) : join(ownFolder, 'native')
+  const beside = join(folder, `${name}.${target}.node`)
+  const remedy = existsSync(beside) ? rebuild(target) : undefined
+  const native = open(remedy ? beside : installed(target), remedy ?? reinstall(target))
   const found = native.addonVersion()
   if (found === version) return native
   throw failure(`it has version ${found}, but ${name} has ${version}`, remedy ?? reinstall(target))
@@ -54,12 +64,18 @@ function installed(target: string): string {
   return file
 }
 
+/** The description of an installed package: seen from this code or, in a bundle that was put elsewhere, from the program or its working folder. */
 function find(packageName: string): string | undefined {
-  try {
-    return load.resolve(`${packageName}/package.json`)
-  } catch {
-    return undefined
+  const places = ownFolder === undefined ? [ownFile, process.argv[1], join(process.cwd(), 'program.js')] : [platforms]
+  for (const place of places) {
+    if (place === undefined || !isAbsolute(place)) continue
+    try {
+      return nodeModule.createRequire(place).resolve(`${packageName}/package.json`)
+    } catch {
+      // Not from there.
+    }
   }
+  return undefined
 }
 
 function open(file: string, remedy: string): Native {
@@ -73,7 +89,14 @@ function open(file: string, remedy: string): Native {
 
 function missing(target: string): SeqloomError {
   const wanted = `${name}-${target}`
-  if (existsSync(new URL('../../bindings/node/Cargo.toml', import.meta.url))) {
+  if (ownFolder === undefined) {
+    return failure(
+      `neither the package ${wanted} nor ${name}.${target}.node is where the bundle ${ownFile} finds it`,
+      `Keep ${name} out of the bundle as an external package, install ${wanted}@${version} where the bundle runs, or copy ` +
+        `${name}.${target}.node from that package into ${dirname(ownFile)}.`,
+    )
+  }
+  if (existsSync(join(ownFolder, '../bindings/node/Cargo.toml'))) {
     return failure(`neither a build of it nor the package ${wanted} is there`, 'Build it with `npm run build`.')
   }
   if (!(targets as readonly string[]).includes(target)) {
@@ -94,6 +117,13 @@ function missing(target: string): SeqloomError {
 /** Not saved: a dependency on one platform's package would refuse to install on the others. */
 function install(target: string): string {
   return `npm install --no-save ${name}-${target}@${version}`
+}
+
+/** What mends an engine that was put beside this code. */
+function rebuild(target: string): string {
+  return ownFolder === undefined
+    ? `Copy it anew from the package ${name}-${target}@${version}.`
+    : 'Build it anew with `npm run build`.'
 }
 
 function reinstall(target: string): string {

@@ -1,33 +1,36 @@
 import type { CallbackState } from '../callbacks/callback.js'
-import type { Tensor } from '../data/tensor.js'
+import type { TensorLike } from '../data/tensor.js'
+import type { Keep } from './division.js'
 
 /** What has weights. */
 interface Weighted {
-  getWeights(): Tensor[]
-  setWeights(weights: readonly Tensor[]): void
+  getWeights(): TensorLike[]
+  setWeights(weights: readonly TensorLike[]): void
 }
 
-/** Keeps the weights of the epoch with the lowest cost so far; of equals, the one with the lowest next cost. */
+/** Keeps the weights of the epoch with the lowest cost so far (of equals, the one with the lowest next cost), or of the last epoch that has ended. */
 export class BestWeights {
   readonly #model: Weighted
+  readonly #keep: Keep
   #weights: CallbackState['tensors']
   #costs: readonly number[] = []
   #epoch: number | undefined
 
-  constructor(model: Weighted) {
+  constructor(model: Weighted, keep: Keep) {
     this.#model = model
+    this.#keep = keep
   }
 
-  /** The best epoch so far, from 1; undefined before the first one ends. */
+  /** The epoch that is kept so far, from 1; undefined before the first one ends. */
   get epoch(): number | undefined {
     return this.#epoch
   }
 
-  /** Remembers the model's weights if this epoch is the best so far. */
+  /** Remembers the model's weights if this epoch is the one to keep so far. */
   offer(epoch: number, costs: readonly number[]): void {
     const different = costs.findIndex((cost, index) => cost !== this.#costs[index])
     const [cost, least = Number.POSITIVE_INFINITY] = [costs[different], this.#costs[different]]
-    if (!(cost !== undefined && cost < least)) return
+    if (this.#keep === 'best' && !(cost !== undefined && cost < least)) return
     this.#costs = costs
     this.#epoch = epoch
     this.#weights = this.#model.getWeights()
@@ -48,7 +51,7 @@ export class BestWeights {
     this.#weights = tensors
   }
 
-  /** Puts the best weights back into the model, if an epoch has ended; returns whether one has. */
+  /** Puts the weights that are kept back into the model, if an epoch has ended; returns whether one has. */
   restore(): boolean {
     if (this.#weights) this.#model.setWeights(this.#weights)
     return this.#weights !== undefined

@@ -1,3 +1,4 @@
+import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import { allocate } from '../data/elements.js'
 import { runSliced, type Sliced } from '../data/slices.js'
@@ -25,15 +26,17 @@ import {
   type Written,
   write,
 } from './decoder.js'
-import { decoderTraining, writeSettings } from './decoderOptions.js'
+import { type DecoderTraining, decoderTraining, writeSettings } from './decoderOptions.js'
+import { divide } from './division.js'
 import { throwIfAborted } from './fitTask.js'
 import { type Annotations, type Image, type Raw, readSeen, type Seen, transfer } from './images.js'
 import { type PatchGrid, patchGrid, tile, tiledShape } from './patches.js'
 import { checkList } from './rows.js'
 import { type CaptionerParts, readCaptioner, saveCaptioner } from './savedCaptioner.js'
-import { rowsByKey, splitByKey } from './split.js'
+import { Served, type Training } from './served.js'
+import { rowsByKey, type SplitRow } from './split.js'
 import { scores, type WrittenScores } from './translationScores.js'
-import type { Writing } from './units.js'
+import { checkAlike, type Writing } from './units.js'
 
 /** An image's caption. */
 export interface Caption extends Written {
@@ -64,9 +67,9 @@ const together = 64
  * const [{ text, attention }] = await captioner.caption([image], { alignments: true })
  * ```
  */
-export class Captioner {
-  readonly #settings: CaptionerSettings
-  #parts: CaptionerParts | undefined
+export class Captioner implements Disposable {
+  #settings: CaptionerSettings
+  readonly #served = new Served<CaptionerParts>('Captioner')
 
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: CaptionerOptions = {}) {
@@ -76,60 +79,46 @@ export class Captioner {
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
   static async load(directory: string): Promise<Captioner> {
     const captioner = new Captioner()
-    captioner.#parts = await readCaptioner(directory)
+    const { parts, settings } = await readCaptioner(directory)
+    captioner.#settings = settings
+    captioner.#served.load(parts)
     return captioner
   }
 
-  /** Whether there is a model: training has begun, or the captioner was loaded. */
+  /** Whether there is a model: the first training has begun and was not in vain, or the captioner was loaded. */
   get ready(): boolean {
-    return this.#parts !== undefined
+    return this.#served.ready
   }
 
-  /** The model itself; `ERR_STATE` before training. */
+  /** The model itself, which is in training while {@link train} runs; `ERR_STATE` before training. */
   get model(): Functional {
-    return this.#existing().model
+    return this.#served.parts('Captioner.model').model
   }
 
   /** The size of the images that it takes; undefined for annotations. `ERR_STATE` before training. */
   get imageSize(): { readonly height: number; readonly width: number; readonly channels: number } | undefined {
-    const { grid, shape } = this.#existing()
+    const { grid, shape } = this.#served.parts('Captioner.imageSize')
     const [height, width, channels] = shape as [number, number, number]
     return grid && { height, width, channels }
   }
 
   /** How images are cut into patches; undefined for annotations. `ERR_STATE` before training. */
   get patches(): PatchGrid | undefined {
-    return this.#existing().grid
+    return this.#served.parts('Captioner.patches').grid
   }
 
   /**
    * Trains on images with captions, all of one size, teacher forced, and returns the losses of the epochs. The vocabulary is built from the training part only.
-   * A captioner that has a model already goes on from its weights and vocabulary.
+   * A captioner that has a model already goes on from its weights and vocabulary; meanwhile a copy of what it was answers other calls, and a training that fails
+   * leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal
+   * aborts.
    */
   async train(rows: readonly CaptionRow[], options: TrainCaptionerOptions = {}): Promise<History> {
     const where = 'Captioner.train'
     const settings = decoderTraining(where, '{ image, caption }', options)
-    const { signal, validationData, validationSplit } = settings
-    const { seed } = this.#settings
-    const read = await runSliced(readCaptionRows(where, rows, this.#parts), signal)
-    const known = { kind: read.kind, shape: read.seen.shape }
-    const all = rows.map((_, row) => row)
-    const apart =
-      validationData && (await runSliced(readCaptionRows(`${where}: validationData`, validationData, known), signal))
-    const { training, validation } = apart
-      ? { training: all, validation: apart.captions.map((_, row) => row) }
-      : splitByKey(read.seen.keys, validationSplit, seed)
-    const parts = this.#parts ?? (await this.#create(read, training))
-    const data = await examples(`${where}: the caption of row`, parts, read, training, signal)
-    const held =
-      validation.length > 0
-        ? await examples(`${where}: the caption of validation row`, parts, apart ?? read, validation, signal)
-        : undefined
-    throwIfAborted(signal)
-    this.#parts = parts
-    return await trainDecoder(parts, data, held, settings, seed)
+    return await this.#served.train(where, settings.signal, (known) => this.#prepare(where, rows, settings, known))
   }
 
   /**
@@ -138,16 +127,19 @@ export class Captioner {
    */
   async caption(images: readonly (Image | Annotations)[], options: CaptionOptions = {}): Promise<Caption[]> {
     const where = 'Captioner.caption'
-    const { kind, shape } = this.#existing()
-    const settings = writeSettings(where, options)
-    checkList(where, kind === 'image' ? 'images' : 'annotations', images)
-    const name = kind === 'image' ? 'image' : 'row'
-    const seen = await runSliced(readSeen(`${where}: ${name}`, kind, images, shape), settings.signal)
-    return await this.#write(
-      seen,
-      images.map((_, row) => row),
-      settings,
-    )
+    return await this.#served.use(where, async (parts) => {
+      const { kind, shape } = parts
+      const settings = writeSettings(where, options)
+      checkList(where, kind === 'image' ? 'images' : 'annotations', images)
+      const name = kind === 'image' ? 'image' : 'row'
+      const seen = await runSliced(readSeen(`${where}: ${name}`, kind, images, shape), settings.signal)
+      return await captionsOf(
+        parts,
+        seen,
+        images.map((_, row) => row),
+        settings,
+      )
+    })
   }
 
   /**
@@ -159,21 +151,23 @@ export class Captioner {
     options: Omit<CaptionOptions, 'nBest' | 'alignments'> = {},
   ): Promise<CaptionEvaluation> {
     const where = 'Captioner.evaluate'
-    const parts = this.#existing()
-    const settings = writeSettings(where, options)
-    const read = await runSliced(readCaptionRows(where, rows, parts), settings.signal)
-    const all = rows.map((_, row) => row)
-    const data = await examples(`${where}: the caption of row`, parts, read, all, settings.signal)
-    const measured = await measureDecoder(parts.model, data, settings.signal)
-    const groups = rowsByKey(read.seen.keys)
-    const captions = await this.#write(
-      read.seen,
-      groups.map((group) => group[0] as number),
-      settings,
-    )
-    const references = groups.map((group) => ({ targets: group.map((row) => read.captions[row] as Writing) }))
-    const texts = captions.map(({ text }) => text)
-    return { ...measured, ...scores(parts.target, references, texts) }
+    return await this.#served.use(where, async (parts) => {
+      const settings = writeSettings(where, options)
+      const read = await runSliced(readCaptionRows(where, rows, parts), settings.signal)
+      const all = rows.map((_, row) => row)
+      const data = await examples(`${where}: the caption of row`, parts, read, all, settings.signal)
+      const measured = await measureDecoder(parts.model, data, settings.signal)
+      const groups = rowsByKey(read.seen.keys)
+      const captions = await captionsOf(
+        parts,
+        read.seen,
+        groups.map((group) => group[0] as number),
+        settings,
+      )
+      const references = groups.map((group) => ({ targets: group.map((row) => read.captions[row] as Writing) }))
+      const texts = captions.map(({ text }) => text)
+      return { ...measured, ...scores(parts.target, references, texts) }
+    })
   }
 
   /**
@@ -183,7 +177,7 @@ export class Captioner {
    */
   async attentionPicture(image: Image, caption: Caption): Promise<string> {
     const where = 'Captioner.attentionPicture'
-    const { grid, shape } = this.#existing()
+    const { grid, shape } = this.#served.parts(where)
     if (!grid)
       throw new SeqloomError('ERR_UNSUPPORTED', `${where}: it was trained on annotations, which are no pictures`)
     const { attention } = caption
@@ -199,12 +193,42 @@ export class Captioner {
 
   /** Saves the model and the vocabulary in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
   async save(directory: string): Promise<void> {
-    await saveCaptioner(directory, this.#existing())
+    await this.#served.use('Captioner.save', (parts) => saveCaptioner(directory, parts, this.#settings))
   }
 
-  #existing(): CaptionerParts {
-    if (this.#parts) return this.#parts
-    throw new SeqloomError('ERR_STATE', 'Captioner: there is no model yet; call train or Captioner.load first')
+  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
+  async dispose(): Promise<void> {
+    await this.#served.dispose()
+  }
+
+  /** As {@link dispose}, without waiting. */
+  [Symbol.dispose](): void {
+    void this.#served.dispose()
+  }
+
+  async #prepare(
+    where: string,
+    rows: readonly CaptionRow[],
+    settings: DecoderTraining<CaptionRow>,
+    known: CaptionerParts | undefined,
+  ): Promise<Training<CaptionerParts, History>> {
+    const { signal, validationData } = settings
+    const { seed } = this.#settings
+    const read = await runSliced(readCaptionRows(where, rows, known), signal)
+    checkAlike(`${where}: the caption of row`, read.captions, known?.target)
+    const expected = { kind: read.kind, shape: read.seen.shape }
+    const apart =
+      validationData && (await runSliced(readCaptionRows(`${where}: validationData`, validationData, expected), signal))
+    const division = divide(where, splitRows(read), apart && splitRows(apart), settings, seed)
+    const inOrder = (some: readonly number[]) => [...some].sort((a, b) => a - b)
+    const training = inOrder(division.training)
+    const parts = known ?? (await this.#create(read, training))
+    const data = await examples(`${where}: the caption of row`, parts, read, training, signal)
+    const [from, held] = apart ? [apart, apart.captions.map((_, row) => row)] : [read, inOrder(division.validation)]
+    const place = `${where}: validationData: the caption of row`
+    const measured = held.length > 0 ? await examples(place, parts, from, held, signal) : undefined
+    throwIfAborted(signal)
+    return { parts, run: () => trainDecoder(parts, data, measured, { ...settings, ...division.kept }, seed) }
   }
 
   async #create({ kind, seen, captions }: ReadRows, training: readonly number[]): Promise<CaptionerParts> {
@@ -221,24 +245,30 @@ export class Captioner {
     const model = captionerModel(settings, shape, grid, tokenCount(written.target))
     return { model, kind, shape, grid, maxLength, ...written }
   }
+}
 
-  async #write(seen: Seen, rows: readonly number[], settings: ReturnType<typeof writeSettings>): Promise<Caption[]> {
-    const parts = this.#existing()
-    const captions: Caption[] = []
-    for (let from = 0; from < rows.length; from += together) {
-      const some = rows.slice(from, from + together)
-      const inputs = await runSliced(inputOf(parts, seen, some), settings.signal)
-      const found = await write(parts, inputs, settings, (_, tokens, { data, shape }) => {
-        const places = shape[1] as number
-        const maps = tokens.map((token, step) =>
-          attentionMap(token, data.subarray(step * places, (step + 1) * places), parts.grid),
-        )
-        return { attention: maps }
-      })
-      captions.push(...found)
-    }
-    return captions
+const splitRows = ({ seen }: ReadRows): SplitRow[] => seen.keys.map((key) => ({ key, classes: [] }))
+
+async function captionsOf(
+  parts: CaptionerParts,
+  seen: Seen,
+  rows: readonly number[],
+  settings: ReturnType<typeof writeSettings>,
+): Promise<Caption[]> {
+  const captions: Caption[] = []
+  for (let from = 0; from < rows.length; from += together) {
+    const some = rows.slice(from, from + together)
+    const inputs = await runSliced(inputOf(parts, seen, some), settings.signal)
+    const found = await write(parts, inputs, settings, (_, tokens, { data, shape }) => {
+      const places = shape[1] as number
+      const maps = tokens.map((token, step) =>
+        attentionMap(token, data.subarray(step * places, (step + 1) * places), parts.grid),
+      )
+      return { attention: maps }
+    })
+    captions.push(...found)
   }
+  return captions
 }
 
 /** Some rows as the model learns from them. */

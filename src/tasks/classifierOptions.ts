@@ -1,6 +1,7 @@
 import { learningRate, type Schedule } from '../optimizers/schedules.js'
 import { abortSignal, checkOptions, custom, filePath, flag, given, integer, number, oneOf, seed } from '../options.js'
 import { Tokenizer } from '../text/tokenizer.js'
+import { type LabelWeights, labelWeights } from './classWeights.js'
 import type { LabelledText } from './rows.js'
 
 /** How a text classifier is built. */
@@ -96,23 +97,31 @@ export interface ClassifierEpoch {
   readonly valAccuracy?: number
   /** How long the epoch took, validation included. */
   readonly seconds: number
-  /** The epoch, from 1, whose weights are the best so far. */
+  /** The epoch, from 1, whose weights are kept so far: the best one, or the last where none can be told to be better. */
   readonly best: number
 }
 
 /** How a classifier is trained. */
 export interface TrainClassifierOptions<Row = LabelledText> {
-  /** Default 8. */
+  /** Default 8, or as many as 400 training steps need. */
   readonly epochs?: number
   /** How many rows a training step takes; default 32. */
   readonly batchSize?: number
   /** Adam's step, or a schedule of it; default 0.001. */
   readonly learningRate?: number | Schedule
-  /** The share of the rows, drawn at random by the seed, that is kept apart to measure on; default 0.1. */
+  /**
+   * The share of the rows that is kept apart to measure on: drawn by the seed, from every class in proportion, equal rows together; every class keeps a
+   * row to train on. Default 0.1, or 0 where that is too little to tell epochs apart: fewer than 20 different rows, or than 5 labels for each class.
+   */
   readonly validationSplit?: number
   /** Rows to measure on instead. */
   readonly validationData?: readonly Row[]
-  /** Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without validation, those of training) are put back in the end; default true. */
+  /** Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'`, with which all labels weigh the same; default 1. */
+  readonly classWeight?: LabelWeights
+  /**
+   * Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without validation, those of training) are put back
+   * in the end; default true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning.
+   */
   readonly restoreBest?: boolean
   /**
    * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
@@ -127,15 +136,12 @@ export interface TrainClassifierOptions<Row = LabelledText> {
   readonly onEpoch?: (epoch: ClassifierEpoch) => void | Promise<void>
 }
 
-const trainingDefaults = {
-  epochs: 8,
-  batchSize: 32,
-  learningRate: 1e-3,
-  validationSplit: 0.1,
-  restoreBest: true,
-} as const
+/** The epochs of a training that has enough rows. */
+export const usualEpochs = 8
 
-/** The training options with their defaults. */
+const trainingDefaults = { batchSize: 32, learningRate: 1e-3 } as const
+
+/** The training options, with their defaults where these do not depend on the rows. */
 export type TrainingSettings<Row = LabelledText> = TrainClassifierOptions<Row> &
   Required<Pick<TrainClassifierOptions, keyof typeof trainingDefaults>>
 
@@ -155,6 +161,7 @@ export function trainingSettings<Row>(
       learningRate,
       validationSplit: number(0, 1),
       validationData: custom(`an array of ${row}`, Array.isArray),
+      classWeight: labelWeights,
       restoreBest: flag,
       backupDir: filePath,
       signal: abortSignal,

@@ -3,17 +3,20 @@ import type { Data, Tensor } from '../data/tensor.js'
 import type { Functional } from '../model/index.js'
 import { adam } from '../optimizers/index.js'
 import { cosineDecay } from '../optimizers/schedules.js'
+import { usualEpochs } from './classifierOptions.js'
 import type { DecoderTraining, WriteSettings } from './decoderOptions.js'
 import { decoderReports } from './decoderReports.js'
-import { keepBest } from './keepBest.js'
+import type { Kept } from './division.js'
+import { keepBest, type Trainee } from './keepBest.js'
 import { mixed } from './scheduledSampling.js'
 import { buildUnits, type Level, type Units, type Writing } from './units.js'
+import { defaultEpochs } from './work.js'
 
 /** The outputs of a model that writes, by name and number. */
 export const outputs = { words: 0, alignment: 1, guess: 2 } as const
 
 /** What a task that writes consists of once there is a model. */
-export interface DecoderParts {
+export interface DecoderParts extends Trainee {
   /** It reads what it writes about and the word before (`previous`), and gives {@link outputs}. */
   readonly model: Functional
   /** The vocabulary that it writes in. */
@@ -22,8 +25,6 @@ export interface DecoderParts {
   readonly maxLength: number
   /** The most tokens of a text that was trained on. */
   readonly longestTarget: number
-  /** Whether the model got the weights of an earlier step back, to which its optimizer's state does not belong; default false. */
-  restored?: boolean
 }
 
 /** Texts behind their start and before their end. */
@@ -83,16 +84,17 @@ export async function framed(
   }
 }
 
-/** Compiles a decoder with Adam, trains it, teacher forced, and puts its best weights back, however the training ends. */
+/** Compiles a decoder with Adam, trains it, teacher forced, and puts the kept epoch's weights back, however the training ends. */
 export async function trainDecoder(
   parts: DecoderParts,
   data: DecoderData,
   held: DecoderData | undefined,
-  settings: DecoderTraining,
+  options: DecoderTraining & Kept,
   seed: number,
 ): Promise<History> {
   const { model } = parts
-  const { epochs, batchSize } = settings
+  const { batchSize, epochs = defaultEpochs(usualEpochs, data.words.length, batchSize) } = options
+  const settings = { ...options, epochs }
   const steps = epochs * Math.ceil(data.words.length / batchSize)
   const { learningRate = cosineDecay({ initialLearningRate: 2e-3, decaySteps: steps }) } = settings
   model.compile({
@@ -113,7 +115,7 @@ async function runEpochs(
   model: Functional,
   { inputs, previous, words }: DecoderData,
   held: DecoderData | undefined,
-  { epochs, batchSize, scheduledSampling, signal, callbacks }: DecoderTraining,
+  { epochs, batchSize, scheduledSampling, signal, callbacks }: DecoderTraining & { readonly epochs: number },
   seed: number,
 ): Promise<History> {
   const options = {

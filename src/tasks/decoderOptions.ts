@@ -8,7 +8,7 @@ import type { TaskListeners } from './taskReports.js'
 
 /** How a task that writes is trained on rows with their texts. */
 export interface TrainDecoderOptions<Row> extends TaskListeners {
-  /** Default 8. */
+  /** Default 8, or as many as 400 training steps need. */
   readonly epochs?: number
   /** How many rows a training step takes; rows of similar lengths go together. Default 64. */
   readonly batchSize?: number
@@ -20,11 +20,17 @@ export interface TrainDecoderOptions<Row> extends TaskListeners {
    * (Duckworth et al. 2019, arXiv 1906.04331). Default 0.
    */
   readonly scheduledSampling?: number
-  /** The share of what is written about (sources, images), drawn at random by the seed, that is kept apart to measure on, with all its rows; default 0.1. */
+  /**
+   * The share of what is written about (sources, images), drawn at random by the seed, that is kept apart to measure on, with all its rows; default 0.1,
+   * or 0 where that would be fewer than 20, which are too few to tell epochs apart.
+   */
   readonly validationSplit?: number
   /** Rows to measure on instead. */
   readonly validationData?: readonly Row[]
-  /** Whether the weights of the epoch with the lowest validation loss (without validation, that of training) are put back in the end; default true. */
+  /**
+   * Whether the weights of the epoch with the lowest validation loss (without validation, that of training) are put back in the end; default true, but
+   * where the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning.
+   */
   readonly restoreBest?: boolean
   /**
    * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
@@ -38,15 +44,12 @@ export interface TrainDecoderOptions<Row> extends TaskListeners {
 }
 
 const trainingDefaults = {
-  epochs: 8,
   batchSize: 64,
   scheduledSampling: 0,
-  validationSplit: 0.1,
-  restoreBest: true,
   callbacks: [] as readonly Callback[],
 } as const
 
-/** The training options with their defaults. */
+/** The training options, with their defaults where these do not depend on the rows. */
 export type DecoderTraining<Row = unknown> = TrainDecoderOptions<Row> &
   Required<Pick<TrainDecoderOptions<Row>, keyof typeof trainingDefaults>>
 

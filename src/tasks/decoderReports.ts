@@ -7,7 +7,11 @@ import type { TaskEpoch } from './taskReports.js'
  * Reports the training of a decoder on `total` rows, and offers the weights of every epoch as the best. Losses are those of the tokens, without what
  * layers add.
  */
-export function decoderReports(total: number, settings: DecoderTraining, best: BestWeights): Callback {
+export function decoderReports(
+  total: number,
+  settings: DecoderTraining & { readonly epochs: number },
+  best: BestWeights,
+): Callback {
   const { epochs, batchSize, onProgress, onEpoch } = settings
   return {
     onBatchEnd(batch, { epoch = Number.NaN, words_perplexity: perplexity = Number.NaN }) {

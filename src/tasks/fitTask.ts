@@ -7,8 +7,7 @@ import type { AnyMetric } from '../model/compile.js'
 import { adam } from '../optimizers/index.js'
 import type { TrainingSettings } from './classifierOptions.js'
 import { type ReportSettings, reports } from './classifierReports.js'
-import { keepBest, type Trainee } from './keepBest.js'
-import { randomSplit } from './split.js'
+import { type KeepSettings, keepBest, type Trainee } from './keepBest.js'
 
 /** What a task trains on, and for what. */
 export interface FitData {
@@ -20,16 +19,20 @@ export interface FitData {
   /** Default `'sparseCategoricalCrossentropy'`. */
   readonly loss?: LossName | Loss | TracedFunction
   readonly metrics?: readonly AnyMetric[]
+  /** Factors of the loss by class, in order. */
+  readonly classWeight?: readonly number[] | undefined
+  /** Factors of the loss by row. */
+  readonly sampleWeight?: Float32Array | undefined
 }
 
 /** The settings of {@link fitTask}. */
-export type FitSettings = ReportSettings &
-  Pick<TrainingSettings<never>, 'learningRate' | 'restoreBest' | 'backupDir' | 'signal'>
+export type FitSettings = ReportSettings & KeepSettings & Pick<TrainingSettings<never>, 'learningRate' | 'signal'>
 
-/** Compiles a task's model with Adam, trains it, and puts its best weights back, however the training ends. */
+/** Compiles a task's model with Adam, trains it, and puts the kept epoch's weights back, however the training ends. */
 export async function fitTask(trainee: Trainee, data: FitData, settings: FitSettings): Promise<History> {
   const { model } = trainee
   const { x, y, validationData, rows, loss = 'sparseCategoricalCrossentropy', metrics = [] } = data
+  const { classWeight, sampleWeight } = data
   const { epochs, batchSize, signal } = settings
   model.compile({ optimizer: adam({ learningRate: settings.learningRate }), loss, metrics })
   return await keepBest(
@@ -40,21 +43,11 @@ export async function fitTask(trainee: Trainee, data: FitData, settings: FitSett
       model.fit(x, y, {
         ...{ epochs, batchSize, callbacks },
         ...(validationData && { validationData }),
+        ...(classWeight && { classWeight: { ...classWeight } }),
+        ...(sampleWeight && { sampleWeight }),
         ...(signal && { signal }),
       }),
   )
-}
-
-/** The rows to train on and those to measure on: given ones, or a share that the seed draws. */
-export function divide<Row>(
-  rows: readonly Row[],
-  { validationData, validationSplit }: Pick<TrainingSettings<Row>, 'validationData' | 'validationSplit'>,
-  seed: number,
-): { readonly training: readonly Row[]; readonly validation: readonly Row[] } {
-  if (validationData) return { training: rows, validation: validationData }
-  const { training, validation } = randomSplit(rows.length, validationSplit, seed)
-  const pick = (index: number) => rows[index] as Row
-  return { training: training.map(pick), validation: validation.map(pick) }
 }
 
 /** Throws an AbortError if the signal has aborted. */

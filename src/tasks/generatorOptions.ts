@@ -90,23 +90,32 @@ export interface GeneratorEpoch {
   readonly valLoss?: number
   /** How long the epoch took, validation included. */
   readonly seconds: number
-  /** The epoch, from 1, whose weights are the best so far. */
+  /** The epoch, from 1, whose weights are kept so far: the best one, or the last where none can be told to be better. */
   readonly best: number
 }
 
 /** How a text generator is trained. */
 export interface TrainGeneratorOptions {
-  /** Default 10. */
+  /** Default 10, or as many as 400 training steps need. */
   readonly epochs?: number
-  /** How many parts of the text are read side by side; default 64. */
+  /** How many parts of the text are read side by side; default 64, or as many as a short text has. */
   readonly batchSize?: number
-  /** How many tokens are read before each training step, through which errors go back; states go on from step to step. Default 100. */
+  /**
+   * How many tokens are read before each training step, through which errors go back; states go on from step to step. Default 100, or as many as a
+   * short text has.
+   */
   readonly time?: number
   /** Adam's first step, which falls to 0 on half a cosine, or a schedule; default 0.004. */
   readonly learningRate?: number | Schedule
-  /** The share of the text, its end, that is kept apart to measure on; default 0.1. */
+  /**
+   * The share of the text, its end, that is kept apart to measure on; default 0.1, or 0 where that would be fewer than 100 tokens, which are too few to
+   * tell epochs apart.
+   */
   readonly validationSplit?: number
-  /** Whether the weights of the epoch with the lowest loss (on the validation part, if there is one) are put back in the end; default true. */
+  /**
+   * Whether the weights of the epoch with the lowest loss (on the validation part, if there is one) are put back in the end; default true, but where
+   * the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning.
+   */
   readonly restoreBest?: boolean
   /**
    * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. It is removed
@@ -121,16 +130,9 @@ export interface TrainGeneratorOptions {
   readonly onEpoch?: (epoch: GeneratorEpoch) => void | Promise<void>
 }
 
-const trainingDefaults = {
-  epochs: 10,
-  batchSize: 64,
-  time: 100,
-  learningRate: 4e-3,
-  validationSplit: 0.1,
-  restoreBest: true,
-} as const
+const trainingDefaults = { learningRate: 4e-3 } as const
 
-/** The training options with their defaults. */
+/** The training options, with their defaults where these do not depend on the text. */
 export type GeneratorTraining = TrainGeneratorOptions &
   Required<Pick<TrainGeneratorOptions, keyof typeof trainingDefaults>>
 

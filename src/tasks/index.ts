@@ -9,7 +9,8 @@ export type {
   TextClassifierOptions,
   TrainClassifierOptions,
 } from './classifierOptions.js'
-export type { Evaluation } from './evaluation.js'
+export type { LabelWeights } from './classWeights.js'
+export type { ClassMeasures, ClassReport, Evaluation, MeanMeasures } from './evaluation.js'
 export type { ForecastMeasures } from './forecastErrors.js'
 export type { Forecast } from './forecaster.js'
 export { Forecaster } from './forecaster.js'
@@ -47,7 +48,7 @@ export type { AnsweredQuestion, StoryQuestion } from './stories.js'
 export type { TaskEpoch, TaskListeners, TaskProgress } from './taskReports.js'
 export type { Prediction } from './textClassifier.js'
 export { TextClassifier } from './textClassifier.js'
-export { TextGenerator } from './textGenerator.js'
+export { type GeneratorEvaluation, TextGenerator } from './textGenerator.js'
 export type { TranslationRow } from './translationRows.js'
 export type { TranslationEvaluation } from './translationScores.js'
 export { type Alignment, type Translation, Translator } from './translator.js'

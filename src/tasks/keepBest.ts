@@ -1,28 +1,44 @@
 import { backupAndRestore } from '../callbacks/backupAndRestore.js'
 import type { Callback, History } from '../callbacks/callback.js'
 import type { Model } from '../model/index.js'
+import { warn } from '../warn.js'
 import { BestWeights } from './bestWeights.js'
+import type { Kept } from './division.js'
+import type { TaskParts } from './served.js'
 
 /** What is trained. */
-export interface Trainee {
-  readonly model: Pick<Model, 'compile' | 'fit' | 'getWeights' | 'setWeights'>
+export interface Trainee extends TaskParts {
+  readonly model: Pick<Model, 'compile' | 'fit' | 'getWeights' | 'setWeights' | 'clone' | 'dispose'>
   /** Whether the model got the weights of an earlier step back, to which its optimizer's state does not belong; default false. */
   restored?: boolean
 }
 
-/** Trains a compiled model with the callbacks that a task makes, and backups if asked for; puts its best weights back, however the training ends. */
+/** What becomes of the weights of a training's epochs. */
+export interface KeepSettings extends Partial<Kept> {
+  readonly backupDir?: string
+  /** Whether the kept epoch's weights are put back; false leaves those of the last step. */
+  readonly restoreBest?: boolean
+}
+
+/** Trains a compiled model with the callbacks that a task makes, and backups if asked for; puts the kept epoch's weights back, however the training ends. */
 export async function keepBest(
   trainee: Trainee,
-  { backupDir, restoreBest }: { readonly backupDir?: string; readonly restoreBest: boolean },
+  { backupDir, restoreBest = true, keep = 'best', warning }: KeepSettings,
   callbacksFor: (best: BestWeights) => readonly Callback[],
   train: (callbacks: readonly Callback[]) => Promise<History>,
 ): Promise<History> {
+  if (warning !== undefined) warn('WARN_VALIDATION', warning)
   trainee.restored = false
-  const best = new BestWeights(trainee.model)
+  const best = new BestWeights(trainee.model, keep)
   const backup = backupDir === undefined ? [] : [backupAndRestore({ backupDir, saveMinutes: 1 })]
+  let ended = false
   try {
-    return await train([...callbacksFor(best), ...backup])
+    const history = await train([...callbacksFor(best), ...backup])
+    ended = true
+    return history
   } finally {
-    if (restoreBest) trainee.restored = best.restore()
+    trainee.learned = best.epoch !== undefined
+    // The last epoch's weights are those of a training that came to its end.
+    if (restoreBest && !(ended && keep === 'last')) trainee.restored = best.restore()
   }
 }

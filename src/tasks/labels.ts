@@ -42,11 +42,11 @@ export class Labels {
     return { labels: this.names }
   }
 
-  /** The index of a row's label; `ERR_DATA`, naming the row, for one that is not a class. */
-  indexOf(label: string, row: number): number {
+  /** The index of a label; `ERR_DATA`, naming its place, for one that is not a class. */
+  indexOf(place: string, label: string): number {
     const index = this.#indices.get(label)
     if (index !== undefined) return index
     const known = this.names.slice(0, 20).map(describe).join(', ')
-    throw new SeqloomError('ERR_DATA', `row ${row}: ${describe(label)} is not one of the classifier's labels ${known}`)
+    throw new SeqloomError('ERR_DATA', `${place}: ${describe(label)} is not one of the classifier's labels ${known}`)
   }
 }

@@ -1,3 +1,4 @@
+import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import type { Tensor } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
@@ -8,10 +9,19 @@ import {
   type PredictTextsOptions,
   predictionSettings,
   type TrainClassifierOptions,
+  type TrainingSettings,
   trainingSettings,
+  usualEpochs,
 } from './classifierOptions.js'
-import { divide, fitTask, throwIfAborted } from './fitTask.js'
+import { weightsOf } from './classWeights.js'
+import { divide } from './division.js'
+import { type ClassReport, Confusion, lossOf } from './evaluation.js'
+import { fitTask, throwIfAborted } from './fitTask.js'
+import type { Trainee } from './keepBest.js'
 import { pointerLoss, readerModel } from './readerModel.js'
+import { readSettings, savedSettings } from './savedSettings.js'
+import { Served, type Training } from './served.js'
+import type { SplitRow } from './split.js'
 import {
   type AnsweredQuestion,
   checkStories,
@@ -22,6 +32,7 @@ import {
 } from './stories.js'
 import { type TaskListeners, withoutAccuracy } from './taskReports.js'
 import { Vocabulary } from './vocabulary.js'
+import { defaultEpochs } from './work.js'
 
 /** How a question answerer is built. */
 export interface QuestionAnswererOptions {
@@ -55,20 +66,17 @@ export interface Answer {
   readonly attention: readonly { readonly word: string; readonly weight: number }[]
 }
 
-/** How well questions are answered. */
-export interface AnswerEvaluation {
-  /** The share of questions that are answered right. */
-  readonly accuracy: number
+/** How well questions are answered; classes are the answers that were expected or given, examples questions. */
+export interface AnswerEvaluation extends ClassReport {
   /** The mean of −log of the right answer's probability. */
   readonly loss: number
   /** The number of questions. */
   readonly count: number
 }
 
-interface AnswererParts {
+interface AnswererParts extends Trainee {
   readonly model: Model<Tensor>
   readonly reader: StoryReader
-  restored?: boolean
 }
 
 const readerFile = 'reader.json'
@@ -77,28 +85,18 @@ const readerFile = 'reader.json'
  * Learns to answer questions about short texts with one of their words: recurrent networks read text and question, and attention points at the answer.
  * Answers that are in no text, such as yes and no, can be learned too. Names that were never seen before are followed through the text they are in.
  */
-export class QuestionAnswerer {
-  readonly #settings: Required<QuestionAnswererOptions>
-  #parts: AnswererParts | undefined
+export class QuestionAnswerer implements Disposable {
+  #settings: AnswererSettings
+  readonly #served = new Served<AnswererParts>('QuestionAnswerer')
 
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: QuestionAnswererOptions = {}) {
-    checkOptions('QuestionAnswerer', options, {
-      accepted: {
-        units: integer(1),
-        embedding: integer(1),
-        dropout: number(0, 1),
-        hops: integer(1, 16),
-        minFrequency: integer(1),
-        seed,
-      },
-    })
-    this.#settings = { ...defaults, ...given(options) }
+    this.#settings = answererSettings(options)
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
   static async load(directory: string): Promise<QuestionAnswerer> {
-    const { model, assets } = await loadFolder(directory)
+    const { model, assets, metadata } = await loadFolder(directory)
     const saved = readAsset(directory, 'question answerer', assets, readerFile)
     const { vocabulary, extras } = isRecord(saved) ? saved : {}
     const reader = new StoryReader(Vocabulary.parse(vocabulary), Vocabulary.parse(extras).tokens)
@@ -107,105 +105,162 @@ export class QuestionAnswerer {
       throw new SeqloomError('ERR_FORMAT', `${directory} is no question answerer: its model is not of that form`)
     }
     const answerer = new QuestionAnswerer()
-    answerer.#parts = { model: model as Model as Model<Tensor>, reader }
+    answerer.#settings = readSettings(directory, metadata.settings, answererSettings)
+    answerer.#served.load({ model: model as Model as Model<Tensor>, reader })
     return answerer
   }
 
-  /** The model itself; `ERR_STATE` before training. */
+  /** Whether there is a model: the first training has begun and was not in vain, or the answerer was loaded. */
+  get ready(): boolean {
+    return this.#served.ready
+  }
+
+  /** The model itself, which is in training while {@link train} runs; `ERR_STATE` before training. */
   get model(): Model<Tensor> {
-    return this.#existing().model
+    return this.#served.parts('QuestionAnswerer.model').model
   }
 
   /**
-   * Trains on answered questions and returns the losses of the epochs. A question answerer that has a model already goes on from its weights.
+   * Trains on answered questions and returns the losses of the epochs. A question answerer that has a model already goes on from its weights; meanwhile
+   * a copy of what it was answers other calls, and a training that fails leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError
+   * when the signal aborts.
    */
   async train(rows: readonly AnsweredQuestion[], options: TrainAnswererOptions = {}): Promise<History> {
     const where = 'QuestionAnswerer.train'
     const settings = trainingSettings<AnsweredQuestion>(where, '{ story, question, answer }', options as never)
-    const listeners = withoutAccuracy(options)
-    checkStories(where, rows, true)
-    if (options.validationData) checkStories(`${where}: validationData`, options.validationData, true)
-    throwIfAborted(settings.signal)
-    const { training, validation } = divide(rows, settings, this.#settings.seed)
-    const reader = this.#parts?.reader ?? StoryReader.of(training, this.#settings.minFrequency)
-    const parts = this.#parts ?? { model: readerModel(this.#settings, reader.size), reader }
-    const { x, y } = examples(where, reader.readHidden(training, this.#settings.seed), training)
-    const held =
-      validation.length > 0
-        ? examples(`${where}: validation`, reader.readHidden(validation, this.#settings.seed + 1), validation)
-        : undefined
-    this.#parts = parts
-    return await fitTask(
-      parts,
-      { x, y, validationData: held && [held.x, held.y], rows: training.length, loss: pointerLoss },
-      { ...settings, ...listeners },
-    )
+    const listened = { ...settings, ...withoutAccuracy(options) }
+    return await this.#served.train(where, settings.signal, (known) => this.#prepare(where, rows, listened, known))
   }
 
   /** Answers questions. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. */
   async predict(questions: readonly StoryQuestion[], options: PredictTextsOptions = {}): Promise<Answer[]> {
     const where = 'QuestionAnswerer.predict'
-    this.#existing()
-    checkStories(where, questions, false)
-    const found = await this.#attend(where, questions, options)
-    return found.map((attention) => {
-      const [answer, probability] = [...byWord(attention)].reduce((best, next) => (next[1] > best[1] ? next : best))
-      return { answer, probability, attention }
+    return await this.#served.use(where, async (parts) => {
+      checkStories(where, questions, false)
+      const found = await attend(where, parts, questions, options)
+      return found.map((attention) => ({ ...best(byWord(attention)), attention }))
     })
   }
 
-  /** Measures on answered questions. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. */
+  /**
+   * Measures on answered questions; an answer that cannot be given to a question is counted as wrong. Rejects with `ERR_STATE` before training and
+   * with `ERR_DATA` for bad rows, naming the row.
+   */
   async evaluate(rows: readonly AnsweredQuestion[], options: PredictTextsOptions = {}): Promise<AnswerEvaluation> {
     const where = 'QuestionAnswerer.evaluate'
-    this.#existing()
-    checkStories(where, rows, true)
-    let [right, loss] = [0, 0]
-    const found = await this.#attend(where, rows, options)
-    for (const [row, attention] of found.entries()) {
-      const words = byWord(attention)
-      const [answer] = wordsOf((rows[row] as AnsweredQuestion).answer) as [string]
-      const probability = words.get(answer) ?? 0
-      right += Number(probability > 0 && probability === Math.max(...words.values()))
-      loss -= Math.log(Math.max(probability, 1e-7))
-    }
-    return { accuracy: right / rows.length, loss: loss / rows.length, count: rows.length }
+    return await this.#served.use(where, async (parts) => {
+      checkStories(where, rows, true)
+      let loss = 0
+      const found = await attend(where, parts, rows, options)
+      const pairs = found.map((attention, row) => {
+        const words = byWord(attention)
+        const answer = answerOf(rows[row] as AnsweredQuestion)
+        const probability = words.get(answer) ?? 0
+        loss += lossOf(probability)
+        const given = best(words)
+        return [answer, probability === given.probability ? answer : given.answer] as const
+      })
+      const labels = [...new Set(pairs.flat())].sort()
+      const indices = new Map(labels.map((label, index) => [label, index]))
+      const confusion = new Confusion(labels)
+      for (const pair of pairs) confusion.add(...(pair.map((word) => indices.get(word)) as [number, number]))
+      return { ...confusion.report(), loss: loss / rows.length, count: rows.length }
+    })
   }
 
   /** Saves model and vocabulary in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
   async save(directory: string): Promise<void> {
-    const { model, reader, restored = false } = this.#existing()
-    const saved = JSON.stringify({ vocabulary: reader.vocabulary.tokens, extras: reader.extras })
-    await saveFolder(directory, {
-      model: model as Model as never,
-      assets: { [readerFile]: saved },
-      withoutOptimizerState: restored,
+    await this.#served.use('QuestionAnswerer.save', async ({ model, reader, restored = false }) => {
+      const saved = JSON.stringify({ vocabulary: reader.vocabulary.tokens, extras: reader.extras })
+      await saveFolder(directory, {
+        model: model as Model as never,
+        assets: { [readerFile]: saved },
+        metadata: { task: 'answering', settings: savedSettings(this.#settings) },
+        withoutOptimizerState: restored,
+      })
     })
   }
 
-  async #attend(
-    where: string,
-    rows: readonly StoryQuestion[],
-    options: PredictTextsOptions,
-  ): Promise<Answer['attention'][]> {
-    const { model, reader } = this.#existing()
-    const settings = predictionSettings(where, options)
-    const stories = reader.read(rows)
-    const { data, shape } = await model.predict(inputsOf(stories), settings)
-    const steps = shape[1] as number
-    return stories.map(({ words }, row) =>
-      words.map((word, step) => ({ word, weight: data[row * steps + step] as number })),
-    )
+  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
+  async dispose(): Promise<void> {
+    await this.#served.dispose()
   }
 
-  #existing(): AnswererParts {
-    if (this.#parts) return this.#parts
-    throw new SeqloomError(
-      'ERR_STATE',
-      'QuestionAnswerer: there is no model yet; call train or QuestionAnswerer.load first',
-    )
+  /** As {@link dispose}, without waiting. */
+  [Symbol.dispose](): void {
+    void this.#served.dispose()
   }
+
+  async #prepare(
+    where: string,
+    rows: readonly AnsweredQuestion[],
+    settings: Omit<TrainingSettings<AnsweredQuestion>, 'onProgress' | 'onEpoch'>,
+    known: AnswererParts | undefined,
+  ): Promise<Training<AnswererParts, History>> {
+    const { validationData: given, signal, batchSize } = settings
+    const { seed, minFrequency } = this.#settings
+    checkStories(where, rows, true)
+    if (given) checkStories(`${where}: validationData`, given, true)
+    throwIfAborted(signal)
+    const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, seed)
+    const pick = (some: readonly number[]) => some.map((row) => rows[row] as AnsweredQuestion)
+    const training = pick(division.training)
+    const reader = known?.reader ?? StoryReader.of(training, minFrequency)
+    const parts = known ?? { model: readerModel(this.#settings, reader.size), reader }
+    const { x, y } = examples(where, reader.readHidden(training, seed), training, division.training)
+    const [held, place] = given ? [given, `${where}: validationData`] : [pick(division.validation), where]
+    const numbers = given ? given.map((_, row) => row) : division.validation
+    const measured = held.length > 0 ? examples(place, reader.readHidden(held, seed + 1), held, numbers) : undefined
+    const answers = [...new Set(rows.map(answerOf))].sort()
+    const targets = training.map((row) => answers.indexOf(answerOf(row)))
+    const classWeight = weightsOf(where, settings.classWeight, answers, targets)
+    const sampleWeight = classWeight && Float32Array.from(targets, (target) => classWeight[target] as number)
+    const epochs = settings.epochs ?? defaultEpochs(usualEpochs, training.length, batchSize)
+    const validationData = measured && ([measured.x, measured.y] as const)
+    const data = { x, y, validationData, rows: training.length, loss: pointerLoss, sampleWeight }
+    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
+  }
+}
+
+type AnswererSettings = Required<QuestionAnswererOptions>
+
+function answererSettings(options: QuestionAnswererOptions): AnswererSettings {
+  checkOptions('QuestionAnswerer', options, {
+    accepted: {
+      units: integer(1),
+      embedding: integer(1),
+      dropout: number(0, 1),
+      hops: integer(1, 16),
+      minFrequency: integer(1),
+      seed,
+    },
+  })
+  return { ...defaults, ...given(options) }
+}
+
+const answerOf = ({ answer }: AnsweredQuestion): string => wordsOf(answer)[0] as string
+
+/** Answers that their story does not hold must be in the training part to be learned. */
+function splitRow(row: AnsweredQuestion): SplitRow {
+  const answer = answerOf(row)
+  return { key: `${row.story}\u0000${row.question}`, classes: wordsOf(row.story).includes(answer) ? [] : [answer] }
+}
+
+async function attend(
+  where: string,
+  { model, reader }: AnswererParts,
+  rows: readonly StoryQuestion[],
+  options: PredictTextsOptions,
+): Promise<Answer['attention'][]> {
+  const settings = predictionSettings(where, options)
+  const stories = reader.read(rows)
+  const { data, shape } = await model.predict(inputsOf(stories), settings)
+  const steps = shape[1] as number
+  return stories.map(({ words }, row) =>
+    words.map((word, step) => ({ word, weight: data[row * steps + step] as number })),
+  )
 }
 
 /** The attention on every different word. */
@@ -215,16 +270,28 @@ function byWord(attention: Answer['attention']): Map<string, number> {
   return sums
 }
 
+/** The word with the most attention; of equals, the first. */
+function best(words: ReadonlyMap<string, number>): { readonly answer: string; readonly probability: number } {
+  const [answer, probability] = [...words].reduce((most, next) => (next[1] > most[1] ? next : most))
+  return { answer, probability }
+}
+
 function inputsOf(stories: readonly ReadStory[]): [Int32Array[], Int32Array[]] {
   return [stories.map(({ story }) => story), stories.map(({ question }) => question)]
 }
 
-/** Stories with ones at the places of their answers; `ERR_DATA` for an answer that cannot be given. */
-function examples(where: string, stories: readonly ReadStory[], rows: readonly AnsweredQuestion[]) {
+/** Stories with ones at the places of their answers; `ERR_DATA`, with the row's number, for an answer that cannot be given. */
+function examples(
+  where: string,
+  stories: readonly ReadStory[],
+  rows: readonly AnsweredQuestion[],
+  numbers: readonly number[],
+) {
   const y = stories.map(({ words }, row) => {
-    const [answer] = wordsOf((rows[row] as AnsweredQuestion).answer) as [string]
+    const answer = answerOf(rows[row] as AnsweredQuestion)
     if (!words.includes(answer)) {
-      throw new SeqloomError('ERR_DATA', `${where}: row ${row}: the answer '${answer}' is not in the story`)
+      const place = `${where}: row ${numbers[row]}`
+      throw new SeqloomError('ERR_DATA', `${place}: the answer '${answer}' is not in the story`)
     }
     return Float32Array.from(words, (word) => Number(word === answer))
   })

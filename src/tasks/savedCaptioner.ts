@@ -1,8 +1,10 @@
+import { type CaptionerSettings, captionerSettings } from './captionerOptions.js'
 import type { Kind } from './captionRows.js'
 import type { DecoderParts } from './decoder.js'
 import type { SeenShape } from './images.js'
 import { type PatchGrid, patchGrid, tiledShape } from './patches.js'
 import { readDecoder, saveDecoder } from './savedDecoder.js'
+import { readSettings } from './savedSettings.js'
 
 /** What a captioner consists of once there is a model. */
 export interface CaptionerParts extends DecoderParts {
@@ -14,14 +16,16 @@ export interface CaptionerParts extends DecoderParts {
 }
 
 /** Saves a captioner as a model folder with its vocabulary. Rejects with `ERR_IO`. */
-export async function saveCaptioner(folder: string, parts: CaptionerParts): Promise<void> {
+export async function saveCaptioner(folder: string, parts: CaptionerParts, settings: CaptionerSettings): Promise<void> {
   const { kind, shape, grid } = parts
   const patches = grid && { patchSize: grid.size, patchStride: grid.stride }
-  await saveDecoder(folder, parts, { task: 'captioning', metadata: { [kind]: shape, ...patches } })
+  await saveDecoder(folder, parts, { task: 'captioning', settings, metadata: { [kind]: shape, ...patches } })
 }
 
 /** Loads what {@link saveCaptioner} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no captioner or contradicts itself. */
-export async function readCaptioner(folder: string): Promise<CaptionerParts> {
+export async function readCaptioner(
+  folder: string,
+): Promise<{ readonly parts: CaptionerParts; readonly settings: CaptionerSettings }> {
   const { parts, metadata, no } = await readDecoder(folder, 'captioner')
   const { image, annotations, patchSize, patchStride } = metadata
   const kind: Kind = image === undefined ? 'annotations' : 'image'
@@ -39,5 +43,6 @@ export async function readCaptioner(folder: string): Promise<CaptionerParts> {
   const read = grid ? tiledShape(grid, shape[2] as number) : shape
   const input = parts.model.topology().inputs[0]?.shape.slice(1)
   if (input?.join() !== read.join()) throw no(`its model does not read ${kind} of [${shape.join(', ')}]`)
-  return { ...parts, kind, shape, grid }
+  const settings = readSettings(folder, metadata.settings, captionerSettings)
+  return { parts: { ...parts, kind, shape, grid }, settings }
 }

@@ -1,30 +1,38 @@
 import { SeqloomError } from '../errors.js'
 import { loadFolder, Sequential, saveFolder } from '../model/index.js'
 import { Tokenizer } from '../text/tokenizer.js'
+import { type ClassifierSettings, classifierSettings } from './classifierOptions.js'
+import type { Trainee } from './keepBest.js'
 import { Labels } from './labels.js'
+import { readSettings, savedSettings } from './savedSettings.js'
 
 /** What a classifier consists of once there is a model. */
-export interface ClassifierParts {
+export interface ClassifierParts extends Trainee {
   readonly model: Sequential
   readonly tokenizer: Tokenizer
   readonly labels: Labels
-  /** Whether the model got the weights of an earlier step back, to which its optimizer's state does not belong; default false. */
-  restored?: boolean
 }
 
 const tokenizerFile = 'tokenizer.json'
 const labelsFile = 'labels.json'
 
 /** Saves a classifier as a model folder with tokenizer and labels. Rejects with `ERR_IO`. */
-export async function saveClassifier(folder: string, parts: ClassifierParts): Promise<void> {
+export async function saveClassifier(
+  folder: string,
+  parts: ClassifierParts,
+  settings: ClassifierSettings,
+): Promise<void> {
   const { model, tokenizer, labels, restored = false } = parts
   const assets = { [tokenizerFile]: String(tokenizer), [labelsFile]: JSON.stringify(labels, undefined, 2) }
-  await saveFolder(folder, { model, assets, withoutOptimizerState: restored })
+  const metadata = { task: 'classification', settings: savedSettings(settings) }
+  await saveFolder(folder, { model, assets, metadata, withoutOptimizerState: restored })
 }
 
 /** Loads what {@link saveClassifier} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no classifier or contradicts itself. */
-export async function readClassifier(folder: string): Promise<ClassifierParts> {
-  const { model, assets } = await loadFolder(folder)
+export async function readClassifier(
+  folder: string,
+): Promise<{ readonly parts: ClassifierParts; readonly settings: ClassifierSettings }> {
+  const { model, assets, metadata } = await loadFolder(folder)
   const read = (name: string) => {
     const data = assets[name]
     if (data === undefined) {
@@ -41,5 +49,6 @@ export async function readClassifier(folder: string): Promise<ClassifierParts> {
       `${folder} is no text classifier: its model has not one output for each of the ${labels.names.length} labels`,
     )
   }
-  return { model, tokenizer, labels }
+  const settings = readSettings(folder, metadata.settings, classifierSettings)
+  return { parts: { model, tokenizer, labels }, settings }
 }

@@ -1,6 +1,7 @@
 import { SeqloomError } from '../errors.js'
 import { Functional, loadFolder, saveFolder } from '../model/index.js'
 import { type DecoderParts, outputs, tokenCount } from './decoder.js'
+import { savedSettings } from './savedSettings.js'
 import { type Units, unitsFrom } from './units.js'
 
 const targetFile = 'target.json'
@@ -9,6 +10,7 @@ const targetFile = 'target.json'
 export interface Besides {
   /** What the task is called in the metadata. */
   readonly task: string
+  readonly settings: object
   /** Further vocabularies, by the names of their files. */
   readonly vocabularies?: Readonly<Record<string, Units>>
   readonly metadata?: Readonly<Record<string, unknown>>
@@ -17,12 +19,12 @@ export interface Besides {
 /** Saves a decoder as a model folder with its vocabularies. Rejects with `ERR_IO`. */
 export async function saveDecoder(folder: string, parts: DecoderParts, besides: Besides): Promise<void> {
   const { model, target, maxLength, longestTarget, restored = false } = parts
-  const { task, vocabularies, metadata } = besides
+  const { task, settings, vocabularies, metadata } = besides
   const files = Object.entries({ ...vocabularies, [targetFile]: target })
   await saveFolder(folder, {
     model: model as Parameters<typeof saveFolder>[1]['model'],
     assets: Object.fromEntries(files.map(([name, units]) => [name, JSON.stringify(units)])),
-    metadata: { task, maxLength, longestTarget, ...metadata },
+    metadata: { task, maxLength, longestTarget, ...metadata, settings: savedSettings(settings) },
     withoutOptimizerState: restored,
   })
 }

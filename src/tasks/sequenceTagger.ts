@@ -1,3 +1,4 @@
+import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import { describe, SeqloomError } from '../errors.js'
 import { loadFolder, Sequential, saveFolder } from '../model/index.js'
@@ -9,13 +10,23 @@ import {
   predictionSettings,
   type TextClassifierOptions,
   type TrainClassifierOptions,
+  type TrainingSettings,
   trainingSettings,
+  usualEpochs,
 } from './classifierOptions.js'
-import { largest } from './evaluation.js'
-import { divide, fitTask, throwIfAborted } from './fitTask.js'
+import { weightsOf } from './classWeights.js'
+import { divide } from './division.js'
+import { type EntityReport, entityReport, markEntities } from './entities.js'
+import { type ClassMeasures, type ClassReport, Confusion, largest, lossOf, type MeanMeasures } from './evaluation.js'
+import { fitTask, throwIfAborted } from './fitTask.js'
+import type { Trainee } from './keepBest.js'
 import { Labels } from './labels.js'
 import { checkList } from './rows.js'
+import { readSettings, savedSettings } from './savedSettings.js'
+import { Served, type Training } from './served.js'
+import type { SplitRow } from './split.js'
 import { Vocabulary } from './vocabulary.js'
+import { defaultEpochs } from './work.js'
 
 /** Tokens, each with its tag. */
 export interface TaggedTokens {
@@ -26,7 +37,10 @@ export interface TaggedTokens {
 /** How a tagger is built. */
 export interface SequenceTaggerOptions
   extends Omit<TextClassifierOptions, 'tokenizer' | 'maxVocabulary' | 'maxLength'> {
-  /** How often a token must occur in the training rows to be told apart from unknown ones; default 2, so that there are unknown ones to learn from. */
+  /**
+   * How often a token must occur in the training rows to be told apart from unknown ones; default 2, so that there are unknown ones to learn from, or 1
+   * where that would leave more than a quarter of the tokens unknown.
+   */
   readonly minFrequency?: number
 }
 
@@ -37,7 +51,6 @@ const defaults = {
   units: 64,
   embedding: 64,
   dropout: 0,
-  minFrequency: 2,
   seed: 0,
 } as const
 
@@ -50,10 +63,8 @@ export interface TagPrediction {
   readonly probability: number
 }
 
-/** How well a tagger does on tagged sequences. */
-export interface TaggingEvaluation {
-  /** The share of tokens whose tag is predicted. */
-  readonly accuracy: number
+/** How well a tagger does on tagged sequences; classes are its tags, examples tokens. */
+export interface TaggingEvaluation extends ClassReport, Partial<EntityReport> {
   /** The share of sequences with every tag right. */
   readonly sequenceAccuracy: number
   /** The mean of −log of the true tag's probability over all tokens. */
@@ -62,43 +73,37 @@ export interface TaggingEvaluation {
   readonly count: number
   /** The number of sequences. */
   readonly sequences: number
+  /**
+   * Where the tags mark entities (BIO, IOB, BIOES, BILOU, BMES): precision, recall and F1 over entities whose type and both ends are right, as
+   * conlleval and seqeval count them.
+   */
+  readonly entities?: MeanMeasures
+  /** The same for each type of entity. */
+  readonly entityTypes?: readonly ClassMeasures[]
 }
 
-interface TaggerParts {
+interface TaggerParts extends Trainee {
   readonly model: Sequential
   readonly vocabulary: Vocabulary
   readonly labels: Labels
-  restored?: boolean
 }
 
 const vocabularyFile = 'vocabulary.json'
 const tagsFile = 'tags.json'
 
 /** Learns to tag every token of a sequence: an embedding, recurrent layers in both directions over ragged batches, a softmax over the tags at every step. */
-export class SequenceTagger {
-  readonly #settings: SequenceTaggerOptions & Required<Pick<SequenceTaggerOptions, keyof typeof defaults>>
-  #parts: TaggerParts | undefined
+export class SequenceTagger implements Disposable {
+  #settings: TaggerSettings
+  readonly #served = new Served<TaggerParts>('SequenceTagger')
 
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: SequenceTaggerOptions = {}) {
-    checkOptions('SequenceTagger', options, {
-      accepted: {
-        cell: oneOf(['lstm', 'gru', 'simpleRNN']),
-        bidirectional: flag,
-        layers: integer(1, 64),
-        units: integer(1),
-        embedding: integer(1),
-        dropout: number(0, 1),
-        minFrequency: integer(1),
-        seed,
-      },
-    })
-    this.#settings = { ...defaults, ...given(options) }
+    this.#settings = taggerSettings(options)
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
   static async load(directory: string): Promise<SequenceTagger> {
-    const { model, assets } = await loadFolder(directory)
+    const { model, assets, metadata } = await loadFolder(directory)
     const read = (name: string) => readAsset(directory, 'sequence tagger', assets, name)
     const vocabulary = Vocabulary.parse(read(vocabularyFile))
     const labels = Labels.parse(JSON.stringify(read(tagsFile)))
@@ -107,38 +112,38 @@ export class SequenceTagger {
       throw new SeqloomError('ERR_FORMAT', `${directory} is no sequence tagger of ${labels.names.length} tags`)
     }
     const tagger = new SequenceTagger()
-    tagger.#parts = { model, vocabulary, labels }
+    tagger.#settings = readSettings(directory, metadata.settings, taggerSettings)
+    tagger.#served.load({ model, vocabulary, labels })
     return tagger
+  }
+
+  /** Whether there is a model: the first training has begun and was not in vain, or the tagger was loaded. */
+  get ready(): boolean {
+    return this.#served.ready
   }
 
   /** The tags, in the order of the model's outputs; `ERR_STATE` before training. */
   get tags(): readonly string[] {
-    return this.#existing().labels.names
+    return this.#served.parts('SequenceTagger.tags').labels.names
   }
 
-  /** The model itself; `ERR_STATE` before training. */
+  /** The model itself, which is in training while {@link train} runs; `ERR_STATE` before training. */
   get model(): Sequential {
-    return this.#existing().model
+    return this.#served.parts('SequenceTagger.model').model
   }
 
   /**
    * Trains on tagged sequences and returns the losses and accuracies (over tokens) of the epochs. The vocabulary is built from the training part
-   * only. A tagger that has a model already goes on from its weights, vocabulary and tags.
+   * only. A tagger that has a model already goes on from its weights, vocabulary and tags; meanwhile a copy of what it was answers other calls, and a
+   * training that fails leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError
+   * when the signal aborts.
    */
   async train(rows: readonly TaggedTokens[], options: TrainClassifierOptions<TaggedTokens> = {}): Promise<History> {
     const where = 'SequenceTagger.train'
     const settings = trainingSettings(where, '{ tokens, tags }', options)
-    checkRows(where, rows)
-    if (settings.validationData) checkRows(`${where}: validationData`, settings.validationData)
-    throwIfAborted(settings.signal)
-    const { training, validation } = divide(rows, settings, this.#settings.seed)
-    const parts = this.#parts ?? this.#create(training, validation)
-    const [x, y] = encodeRows(parts, training)
-    const validationData = validation.length > 0 ? encodeRows(parts, validation) : undefined
-    this.#parts = parts
-    return await fitTask(parts, { x, y, validationData, rows: training.length, metrics: ['accuracy'] }, settings)
+    return await this.#served.train(where, settings.signal, (known) => this.#prepare(where, rows, settings, known))
   }
 
   /** Tags sequences of tokens. Rejects with `ERR_STATE` before training and with `ERR_DATA` for what are not tokens, naming the place. */
@@ -147,78 +152,166 @@ export class SequenceTagger {
     options: PredictTextsOptions = {},
   ): Promise<TagPrediction[][]> {
     const where = 'SequenceTagger.predict'
-    const names = this.tags
-    checkList(where, 'arrays of tokens', sequences)
-    for (const [row, tokens] of sequences.entries()) checkStrings(`${where}: row ${row}`, 'tokens', tokens)
-    const { data, offsetOf } = await this.#probabilities(where, sequences, options)
-    return sequences.map((tokens, row) =>
-      tokens.map((token, step) => {
-        const offset = offsetOf(row, step)
-        const best = largest(data, offset, names.length)
-        return { token, tag: names[best] as string, probability: data[offset + best] as number }
-      }),
-    )
+    return await this.#served.use(where, async (parts) => {
+      const { names } = parts.labels
+      checkList(where, 'arrays of tokens', sequences)
+      for (const [row, tokens] of sequences.entries()) checkStrings(`${where}: row ${row}`, 'tokens', tokens)
+      const { data, offsetOf } = await probabilitiesOf(where, parts, sequences, options)
+      return sequences.map((tokens, row) =>
+        tokens.map((token, step) => {
+          const offset = offsetOf(row, step)
+          const best = largest(data, offset, names.length)
+          return { token, tag: names[best] as string, probability: data[offset + best] as number }
+        }),
+      )
+    })
   }
 
   /** Measures on tagged sequences. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. */
   async evaluate(rows: readonly TaggedTokens[], options: PredictTextsOptions = {}): Promise<TaggingEvaluation> {
     const where = 'SequenceTagger.evaluate'
-    const { labels } = this.#existing()
-    checkRows(where, rows)
-    const targets = rows.map(({ tags }, row) => tags.map((tag) => labels.indexOf(tag, row)))
-    const tokens = rows.map((row) => row.tokens)
-    const { data, offsetOf } = await this.#probabilities(where, tokens, options)
-    const sums = { right: 0, loss: 0, count: 0, whole: 0 }
-    for (const [row, tags] of targets.entries()) {
-      let right = 0
-      for (const [step, tag] of tags.entries()) {
-        const offset = offsetOf(row, step)
-        right += Number(largest(data, offset, labels.names.length) === tag)
-        sums.loss -= Math.log(Math.max(data[offset + tag] as number, 1e-7))
+    return await this.#served.use(where, async (parts) => {
+      const { labels } = parts
+      checkRows(where, rows)
+      const targets = targetsOf(where, labels, rows)
+      const tokens = rows.map((row) => row.tokens)
+      const { data, offsetOf } = await probabilitiesOf(where, parts, tokens, options)
+      const confusion = new Confusion(labels.names)
+      const sums = { loss: 0, count: 0, whole: 0 }
+      const predicted = targets.map((tags, row) => {
+        let right = 0
+        const found = Array.from(tags, (tag, step) => {
+          const offset = offsetOf(row, step)
+          const best = largest(data, offset, labels.names.length)
+          confusion.add(tag, best)
+          right += Number(best === tag)
+          sums.loss += lossOf(data[offset + tag] as number)
+          return labels.names[best] as string
+        })
+        sums.count += tags.length
+        sums.whole += Number(right === tags.length)
+        return [(rows[row] as TaggedTokens).tags, found] as const
+      })
+      const { loss, count, whole } = sums
+      const sequences = rows.length
+      return {
+        ...confusion.report(),
+        ...{ sequenceAccuracy: whole / sequences, loss: loss / count, count, sequences },
+        ...(markEntities(labels.names) && entityReport(predicted)),
       }
-      sums.right += right
-      sums.count += tags.length
-      sums.whole += Number(right === tags.length)
-    }
-    const { right, loss, count, whole } = sums
-    const sequences = rows.length
-    return { accuracy: right / count, sequenceAccuracy: whole / sequences, loss: loss / count, count, sequences }
+    })
   }
 
   /** Saves model, vocabulary and tags in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
   async save(directory: string): Promise<void> {
-    const { model, vocabulary, labels, restored = false } = this.#existing()
-    const assets = { [vocabularyFile]: JSON.stringify(vocabulary.tokens), [tagsFile]: JSON.stringify(labels) }
-    await saveFolder(directory, { model, assets, withoutOptimizerState: restored })
+    await this.#served.use('SequenceTagger.save', async ({ model, vocabulary, labels, restored = false }) => {
+      const assets = { [vocabularyFile]: JSON.stringify(vocabulary.tokens), [tagsFile]: JSON.stringify(labels) }
+      const metadata = { task: 'tagging', settings: savedSettings(this.#settings) }
+      await saveFolder(directory, { model, assets, metadata, withoutOptimizerState: restored })
+    })
   }
 
-  async #probabilities(where: string, sequences: readonly (readonly string[])[], options: PredictTextsOptions) {
-    const { model, vocabulary, labels } = this.#existing()
-    const settings = predictionSettings(where, options)
-    const { data, shape } = await model.predict(
-      sequences.map((tokens) => vocabulary.encode(tokens)),
-      settings,
-    )
-    const [classes, steps] = [labels.names.length, shape[1] as number]
-    return { data, offsetOf: (row: number, step: number) => (row * steps + step) * classes }
+  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
+  async dispose(): Promise<void> {
+    await this.#served.dispose()
   }
 
-  #create(training: readonly TaggedTokens[], validation: readonly TaggedTokens[]): TaggerParts {
-    const tags = [...training, ...validation].flatMap((row) => row.tags)
-    const labels = Labels.of(tags)
+  /** As {@link dispose}, without waiting. */
+  [Symbol.dispose](): void {
+    void this.#served.dispose()
+  }
+
+  async #prepare(
+    where: string,
+    rows: readonly TaggedTokens[],
+    settings: TrainingSettings<TaggedTokens>,
+    known: TaggerParts | undefined,
+  ): Promise<Training<TaggerParts, History>> {
+    const { validationData: given, signal, batchSize } = settings
+    checkRows(where, rows)
+    if (given) checkRows(`${where}: validationData`, given)
+    throwIfAborted(signal)
+    const labels = known?.labels ?? Labels.of(tagsOf([...rows, ...(given ?? [])]))
+    const targets = targetsOf(where, labels, rows)
+    const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, this.#settings.seed)
+    const training = division.training.map((row) => rows[row] as TaggedTokens)
+    const y = division.training.map((row) => targets[row] as Int32Array)
+    const classWeight = weightsOf(where, settings.classWeight, labels.names, each(y))
+    const held = given ?? division.validation.map((row) => rows[row] as TaggedTokens)
+    const heldTargets = targetsOf(`${where}: validationData`, labels, held)
+    const parts = known ?? this.#create(labels, training)
+    const encode = (some: readonly TaggedTokens[]) => some.map(({ tokens }) => parts.vocabulary.encode(tokens))
+    const validationData = held.length > 0 ? ([encode(held), heldTargets] as const) : undefined
+    const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
+    const data = { x: encode(training), y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const
+    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
+  }
+
+  #create(labels: Labels, training: readonly TaggedTokens[]): TaggerParts {
     const tokens = training.map((row) => row.tokens)
-    const vocabulary = Vocabulary.of(tokens, this.#settings.minFrequency)
+    const { minFrequency } = this.#settings
+    const frequent = Vocabulary.of(tokens, minFrequency ?? 2)
+    const enough = minFrequency !== undefined || knownShare(frequent, tokens) >= 0.75
+    const vocabulary = enough ? frequent : Vocabulary.of(tokens, 1)
     const model = labellingModel(this.#settings, vocabulary.size, labels.names.length, true)
     return { model, vocabulary, labels }
   }
+}
 
-  #existing(): TaggerParts {
-    if (this.#parts) return this.#parts
-    throw new SeqloomError(
-      'ERR_STATE',
-      'SequenceTagger: there is no model yet; call train or SequenceTagger.load first',
-    )
+type TaggerSettings = SequenceTaggerOptions & Required<Pick<SequenceTaggerOptions, keyof typeof defaults>>
+
+function taggerSettings(options: SequenceTaggerOptions): TaggerSettings {
+  checkOptions('SequenceTagger', options, {
+    accepted: {
+      cell: oneOf(['lstm', 'gru', 'simpleRNN']),
+      bidirectional: flag,
+      layers: integer(1, 64),
+      units: integer(1),
+      embedding: integer(1),
+      dropout: number(0, 1),
+      minFrequency: integer(1),
+      seed,
+    },
+  })
+  return { ...defaults, ...given(options) }
+}
+
+const splitRow = ({ tokens, tags }: TaggedTokens): SplitRow => ({ key: tokens.join('\u0000'), classes: tags })
+
+function knownShare(vocabulary: Vocabulary, sequences: readonly (readonly string[])[]): number {
+  let [known, all] = [0, 0]
+  for (const tokens of sequences) {
+    all += tokens.length
+    for (const token of tokens) known += Number(vocabulary.has(token))
   }
+  return known / all
+}
+
+function* tagsOf(rows: readonly TaggedTokens[]): Generator<string> {
+  for (const { tags } of rows) yield* tags
+}
+
+function* each(lists: readonly Int32Array[]): Generator<number> {
+  for (const list of lists) yield* list
+}
+
+function targetsOf(where: string, labels: Labels, rows: readonly TaggedTokens[]): Int32Array[] {
+  return rows.map(({ tags }, row) => Int32Array.from(tags, (tag) => labels.indexOf(`${where}: row ${row}`, tag)))
+}
+
+async function probabilitiesOf(
+  where: string,
+  { model, vocabulary, labels }: TaggerParts,
+  sequences: readonly (readonly string[])[],
+  options: PredictTextsOptions,
+) {
+  const settings = predictionSettings(where, options)
+  const { data, shape } = await model.predict(
+    sequences.map((tokens) => vocabulary.encode(tokens)),
+    settings,
+  )
+  const [classes, steps] = [labels.names.length, shape[1] as number]
+  return { data, offsetOf: (row: number, step: number) => (row * steps + step) * classes }
 }
 
 function checkRows(where: string, rows: readonly TaggedTokens[]): void {
@@ -239,11 +332,4 @@ function checkStrings(place: string, what: string, list: unknown): void {
   if (!Array.isArray(list) || list.length === 0 || !list.every((item) => typeof item === 'string')) {
     throw new SeqloomError('ERR_DATA', `${place}: ${what} must be an array of strings, with at least one`)
   }
-}
-
-function encodeRows({ vocabulary, labels }: TaggerParts, rows: readonly TaggedTokens[]): [Int32Array[], Int32Array[]] {
-  return [
-    rows.map((row) => vocabulary.encode(row.tokens)),
-    rows.map((row, index) => Int32Array.from(row.tags, (tag) => labels.indexOf(tag, index))),
-  ]
 }

@@ -21,13 +21,69 @@ export function randomSplit(count: number, fraction: number, seed: number): Spli
   return { training: order.slice(wanted), validation: order.slice(0, Math.max(wanted, 0)) }
 }
 
-/** Keeps a share of the different keys apart, drawn by the seed, with all their rows: indices in the rows' order. */
-export function splitByKey(keys: readonly string[], fraction: number, seed: number): Split {
-  const different = [...new Set(keys)]
-  const held = new Set(randomSplit(different.length, fraction, seed).validation.map((index) => different[index]))
+/** What a row is divided by. */
+export interface SplitRow {
+  /** Rows of one key stay together: a copy of what was trained on would tell too much. */
+  readonly key: string
+  /** Its classes, if it has any. */
+  readonly classes: readonly string[]
+}
+
+/**
+ * Draws `fraction` of the different keys for validation, each with all its rows, at random by `seed` and from every class in proportion (of a row's
+ * classes the rarest counts); every class keeps a row to train on, so that fewer may be held out than wanted. Both parts are in the order drawn.
+ */
+export function stratifiedSplit(rows: readonly SplitRow[], fraction: number, seed: number): Split {
+  const groups = rowsByKey(rows.map(({ key }) => key))
+  const classesOf = groups.map((group) => [...new Set(group.flatMap((row) => rows[row]?.classes ?? []))])
+  const held = heldGroups(classesOf, fraction, seed)
   const split: Split = { training: [], validation: [] }
-  for (const [row, key] of keys.entries()) split[held.has(key) ? 'validation' : 'training'].push(row)
+  for (const group of randomSplit(groups.length, 0, seed).training) {
+    const part = split[held.has(group) ? 'validation' : 'training']
+    for (const row of groups[group] as number[]) part.push(row)
+  }
   return split
+}
+
+function heldGroups(classesOf: readonly (readonly string[])[], fraction: number, seed: number): ReadonlySet<number> {
+  const total = classesOf.length
+  const { validation, training } = randomSplit(total, fraction, seed)
+  const counts = new Map<string, number>()
+  for (const name of classesOf.flat()) counts.set(name, (counts.get(name) ?? 0) + 1)
+  const strata = new Map<string | undefined, number[]>()
+  for (const group of [...validation, ...training]) {
+    const [first, ...others] = classesOf[group] as readonly string[]
+    const rarest = others.reduce((a, b) => ((counts.get(b) ?? 0) < (counts.get(a as string) ?? 0) ? b : a), first)
+    const stratum = strata.get(rarest)
+    if (stratum) stratum.push(group)
+    else strata.set(rarest, [group])
+  }
+  // Largest remainders; of equals, what was drawn first.
+  const shares = [...strata].map(([name, members]) => {
+    const most = name === undefined ? members.length : members.length - 1
+    const exact = (validation.length * members.length) / total
+    return { members, most, exact, taken: Math.min(Math.floor(exact), most) }
+  })
+  shares.sort((a, b) => b.exact - b.taken - (a.exact - a.taken))
+  let missing = shares.reduce((rest, { taken }) => rest - taken, validation.length)
+  for (let before = -1; missing > 0 && missing !== before; ) {
+    before = missing
+    for (const share of shares) {
+      if (missing === 0 || share.taken === share.most) continue
+      share.taken++
+      missing--
+    }
+  }
+  const held = new Set(shares.flatMap(({ members, taken }) => members.slice(0, taken)))
+  for (const group of held) for (const name of classesOf[group] ?? []) counts.set(name, (counts.get(name) ?? 0) - 1)
+  // A class that is never the rarest of a row may be left without one.
+  for (const group of held) {
+    const names = classesOf[group] as readonly string[]
+    if (names.every((name) => (counts.get(name) ?? 0) > 0)) continue
+    held.delete(group)
+    for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return held
 }
 
 /** The rows of each key, in the order of the first of each. */

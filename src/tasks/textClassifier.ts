@@ -1,5 +1,5 @@
+import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
-import { SeqloomError } from '../errors.js'
 import type { Sequential } from '../model/index.js'
 import { wordTokenizer } from '../text/index.js'
 import { checkTexts, type Tokenizer } from '../text/tokenizer.js'
@@ -11,13 +11,20 @@ import {
   predictionSettings,
   type TextClassifierOptions,
   type TrainClassifierOptions,
+  type TrainingSettings,
   trainingSettings,
+  usualEpochs,
 } from './classifierOptions.js'
+import { weightsOf } from './classWeights.js'
+import { divide } from './division.js'
 import { type Evaluation, evaluation, largest } from './evaluation.js'
-import { divide, fitTask, throwIfAborted } from './fitTask.js'
+import { fitTask, throwIfAborted } from './fitTask.js'
 import { Labels } from './labels.js'
 import { checkNotEmpty, checkRows, type LabelledText } from './rows.js'
 import { type ClassifierParts, readClassifier, saveClassifier } from './savedClassifier.js'
+import { Served, type Training } from './served.js'
+import type { SplitRow } from './split.js'
+import { defaultEpochs } from './work.js'
 
 /** A text's label, as predicted. */
 export interface Prediction {
@@ -33,9 +40,9 @@ export interface Prediction {
  * Learns to label texts: a vocabulary of the training rows' words, an embedding, recurrent layers over ragged batches, and a softmax over the
  * labels at the last step.
  */
-export class TextClassifier {
-  readonly #settings: ClassifierSettings
-  #parts: ClassifierParts | undefined
+export class TextClassifier implements Disposable {
+  #settings: ClassifierSettings
+  readonly #served = new Served<ClassifierParts>('TextClassifier')
 
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TextClassifierOptions = {}) {
@@ -45,103 +52,131 @@ export class TextClassifier {
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
   static async load(directory: string): Promise<TextClassifier> {
     const classifier = new TextClassifier()
-    classifier.#parts = await readClassifier(directory)
+    const { parts, settings } = await readClassifier(directory)
+    classifier.#settings = settings
+    classifier.#served.load(parts)
     return classifier
   }
 
-  /** Whether there is a model: training has begun, or the classifier was loaded. */
+  /** Whether there is a model: the first training has begun and was not in vain, or the classifier was loaded. */
   get ready(): boolean {
-    return this.#parts !== undefined
+    return this.#served.ready
   }
 
   /** The labels, in the order of the model's outputs; `ERR_STATE` before training. */
   get labels(): readonly string[] {
-    return this.#existing().labels.names
+    return this.#served.parts('TextClassifier.labels').labels.names
   }
 
-  /** The model itself; `ERR_STATE` before training. */
+  /** The model itself, which is in training while {@link train} runs; `ERR_STATE` before training. */
   get model(): Sequential {
-    return this.#existing().model
+    return this.#served.parts('TextClassifier.model').model
   }
 
   /** The tokenizer, with its vocabulary; `ERR_STATE` before training. */
   get tokenizer(): Tokenizer {
-    return this.#existing().tokenizer
+    return this.#served.parts('TextClassifier.tokenizer').tokenizer
   }
 
   /**
    * Trains on labelled texts and returns the losses and accuracies of the epochs. The vocabulary is built from the training part only. A
-   * classifier that has a model already goes on from its weights, vocabulary and labels.
+   * classifier that has a model already goes on from its weights, vocabulary and labels; meanwhile a copy of what it was answers other calls, and a
+   * training that fails leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError
+   * when the signal aborts.
    */
   async train(rows: readonly LabelledText[], options: TrainClassifierOptions = {}): Promise<History> {
-    const settings = trainingSettings('TextClassifier.train', '{ text, label }', options)
-    checkRows('TextClassifier.train', rows)
-    if (settings.validationData) checkRows('TextClassifier.train: validationData', settings.validationData)
-    throwIfAborted(settings.signal)
-    const { training, validation } = divide(rows, settings, this.#settings.seed)
-    const parts = this.#parts ?? (await this.#create(training, validation))
-    const [x, y] = await encodeRows(parts, training)
-    const validationData = validation.length > 0 ? await encodeRows(parts, validation) : undefined
-    throwIfAborted(settings.signal)
-    this.#parts = parts
-    return await fitTask(parts, { x, y, validationData, rows: training.length, metrics: ['accuracy'] }, settings)
+    const where = 'TextClassifier.train'
+    const settings = trainingSettings(where, '{ text, label }', options)
+    return await this.#served.train(where, settings.signal, (known) => this.#prepare(where, rows, settings, known))
   }
 
   /** Labels texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for what is not text, naming the place. */
   async predict(texts: readonly string[], options: PredictTextsOptions = {}): Promise<Prediction[]> {
     const where = 'TextClassifier.predict'
-    checkTexts(where, texts)
-    checkNotEmpty(where, texts)
-    const probabilities = await this.#probabilities(where, texts, options)
-    const names = this.labels
-    return texts.map((_, row) => {
-      const offset = row * names.length
-      const best = largest(probabilities, offset, names.length)
-      return {
-        label: names[best] as string,
-        probability: probabilities[offset + best] as number,
-        probabilities: Object.fromEntries(names.map((name, index) => [name, probabilities[offset + index] as number])),
-      }
+    return await this.#served.use(where, async (parts) => {
+      checkTexts(where, texts)
+      checkNotEmpty(where, texts)
+      const probabilities = await probabilitiesOf(where, parts, texts, options)
+      const { names } = parts.labels
+      return texts.map((_, row) => {
+        const offset = row * names.length
+        const best = largest(probabilities, offset, names.length)
+        return {
+          label: names[best] as string,
+          probability: probabilities[offset + best] as number,
+          probabilities: Object.fromEntries(
+            names.map((name, index) => [name, probabilities[offset + index] as number]),
+          ),
+        }
+      })
     })
   }
 
   /** Measures on labelled texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. */
   async evaluate(rows: readonly LabelledText[], options: PredictTextsOptions = {}): Promise<Evaluation> {
     const where = 'TextClassifier.evaluate'
-    const { labels } = this.#existing()
-    checkRows(where, rows)
-    const targets = rows.map((row, index) => labels.indexOf(row.label, index))
-    const texts = rows.map((row) => row.text)
-    return evaluation(labels.names, targets, await this.#probabilities(where, texts, options))
+    return await this.#served.use(where, async (parts) => {
+      checkRows(where, rows)
+      const targets = targetsOf(where, parts.labels, rows)
+      const texts = rows.map((row) => row.text)
+      return evaluation(parts.labels.names, targets, await probabilitiesOf(where, parts, texts, options))
+    })
   }
 
   /** Saves model, tokenizer and labels in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
   async save(directory: string): Promise<void> {
-    await saveClassifier(directory, this.#existing())
+    await this.#served.use('TextClassifier.save', (parts) => saveClassifier(directory, parts, this.#settings))
   }
 
-  #existing(): ClassifierParts {
-    if (this.#parts) return this.#parts
-    throw new SeqloomError(
-      'ERR_STATE',
-      'TextClassifier: there is no model yet; call train or TextClassifier.load first',
-    )
+  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
+  async dispose(): Promise<void> {
+    await this.#served.dispose()
   }
 
-  async #create(training: readonly LabelledText[], validation: readonly LabelledText[]): Promise<ClassifierParts> {
-    const labels = Labels.of([...training, ...validation].map((row) => row.label))
+  /** As {@link dispose}, without waiting. */
+  [Symbol.dispose](): void {
+    void this.#served.dispose()
+  }
+
+  async #prepare(
+    where: string,
+    rows: readonly LabelledText[],
+    settings: TrainingSettings,
+    known: ClassifierParts | undefined,
+  ): Promise<Training<ClassifierParts, History>> {
+    const { validationData: given, signal, batchSize } = settings
+    checkRows(where, rows)
+    if (given) checkRows(`${where}: validationData`, given)
+    throwIfAborted(signal)
+    const labels = known?.labels ?? Labels.of([...rows, ...(given ?? [])].map((row) => row.label))
+    const targets = targetsOf(where, labels, rows)
+    const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, this.#settings.seed)
+    const training = division.training.map((row) => rows[row] as LabelledText)
+    const y = Int32Array.from(division.training, (row) => targets[row] as number)
+    const classWeight = weightsOf(where, settings.classWeight, labels.names, y)
+    const held = given ?? division.validation.map((row) => rows[row] as LabelledText)
+    const heldTargets = targetsOf(`${where}: validationData`, labels, held)
+    const parts = known ?? (await this.#create(labels, training))
+    const x = await encode(parts, training)
+    const validationData = held.length > 0 ? ([await encode(parts, held), heldTargets] as const) : undefined
+    throwIfAborted(signal)
+    const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
+    const data = { x, y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const
+    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
+  }
+
+  async #create(labels: Labels, training: readonly LabelledText[]): Promise<ClassifierParts> {
     const tokenizer = await tokenizerFor(training, this.#settings)
     return { model: classifierModel(this.#settings, tokenizer.vocabularySize, labels.names.length), tokenizer, labels }
   }
+}
 
-  async #probabilities(where: string, texts: readonly string[], options: PredictTextsOptions): Promise<Float32Array> {
-    const { model, tokenizer } = this.#existing()
-    const settings = predictionSettings(where, options)
-    const ids = await tokenizer.encode(texts, { fillEmpty: true })
-    return (await model.predict(ids, settings)).data
-  }
+const splitRow = ({ text, label }: LabelledText): SplitRow => ({ key: text, classes: [label] })
+
+function targetsOf(where: string, labels: Labels, rows: readonly LabelledText[]): Int32Array {
+  return Int32Array.from(rows, (row, index) => labels.indexOf(`${where}: row ${index}`, row.label))
 }
 
 function tokenizerFor(rows: readonly LabelledText[], settings: ClassifierSettings): Promise<Tokenizer> | Tokenizer {
@@ -154,14 +189,20 @@ function tokenizerFor(rows: readonly LabelledText[], settings: ClassifierSetting
   )
 }
 
-async function encodeRows(
-  { tokenizer, labels }: ClassifierParts,
-  rows: readonly LabelledText[],
-): Promise<[Int32Array[], Int32Array]> {
-  const targets = Int32Array.from(rows, (row, index) => labels.indexOf(row.label, index))
-  const ids = await tokenizer.encode(
+function encode({ tokenizer }: ClassifierParts, rows: readonly LabelledText[]): Promise<Int32Array[]> {
+  return tokenizer.encode(
     rows.map((row) => row.text),
     { fillEmpty: true },
   )
-  return [ids, targets]
+}
+
+async function probabilitiesOf(
+  where: string,
+  { model, tokenizer }: ClassifierParts,
+  texts: readonly string[],
+  options: PredictTextsOptions,
+): Promise<Float32Array> {
+  const settings = predictionSettings(where, options)
+  const ids = await tokenizer.encode(texts, { fillEmpty: true })
+  return (await model.predict(ids, settings)).data
 }

@@ -1,10 +1,15 @@
+import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
+import type { TensorLike } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
 import type { Sequential } from '../model/index.js'
 import { adam } from '../optimizers/index.js'
 import { cosineDecay } from '../optimizers/schedules.js'
+import { abortSignal, checkOptions } from '../options.js'
 import { charTokenizer, languageModelBatches, subwordTokenizer, wordTokenizer } from '../text/index.js'
+import type { LanguageModelBatches } from '../text/languageModelBatches.js'
 import type { Tokenizer } from '../text/tokenizer.js'
+import { defaultSplit, type Kept, keep } from './division.js'
 import { throwIfAborted } from './fitTask.js'
 import { generatorModel } from './generatorModel.js'
 import {
@@ -17,21 +22,40 @@ import {
   type TextGeneratorOptions,
   type TrainGeneratorOptions,
 } from './generatorOptions.js'
-import { generatorReports } from './generatorReports.js'
+import { generatorReports, type ReportedTraining } from './generatorReports.js'
 import { keepBest } from './keepBest.js'
 import { type GeneratorParts, readGenerator, saveGenerator } from './savedGenerator.js'
+import { Served, type Training } from './served.js'
 import { TextStream } from './textStream.js'
+import { defaultEpochs } from './work.js'
 
 /** The steps and rows that a text is evaluated in. */
 const evaluation = { time: 100, rows: 16 }
+
+/** The steps and rows of a training step, and the epochs, where there is enough text. */
+const usual = { time: 100, batchSize: 64 }
+const usualEpochs = 10
+
+/** The loss of a token spreads by a nat or two, so that the mean of 100 is known to about 0.15: too little to tell epochs apart with fewer. */
+const leastTokens = 100
+
+/** How well a generator foresees a text. */
+export interface GeneratorEvaluation {
+  /** The mean of −log of a token's probability, in nats. */
+  readonly loss: number
+  /** e to the loss. */
+  readonly perplexity: number
+  /** The number of tokens that were foreseen. */
+  readonly count: number
+}
 
 /**
  * Learns to go on with a text: a vocabulary of its characters, words or subwords, an embedding, recurrent layers whose states go on from step to
  * step, and a softmax over the vocabulary.
  */
-export class TextGenerator {
-  readonly #settings: GeneratorSettings
-  #parts: GeneratorParts | undefined
+export class TextGenerator implements Disposable {
+  #settings: GeneratorSettings
+  readonly #served = new Served<GeneratorParts>('TextGenerator')
 
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TextGeneratorOptions = {}) {
@@ -41,66 +65,39 @@ export class TextGenerator {
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
   static async load(directory: string): Promise<TextGenerator> {
     const generator = new TextGenerator()
-    generator.#parts = await readGenerator(directory)
+    const { parts, settings } = await readGenerator(directory)
+    generator.#settings = settings
+    generator.#served.load(parts)
     return generator
   }
 
-  /** Whether there is a model: training has begun, or the generator was loaded. */
+  /** Whether there is a model: the first training has begun and was not in vain, or the generator was loaded. */
   get ready(): boolean {
-    return this.#parts !== undefined
+    return this.#served.ready
   }
 
-  /** The model itself; `ERR_STATE` before training. */
+  /** The model itself, which is in training while {@link train} runs; `ERR_STATE` before training. */
   get model(): Sequential {
-    return this.#existing().model
+    return this.#served.parts('TextGenerator.model').model
   }
 
   /** The tokenizer, with its vocabulary; `ERR_STATE` before training. */
   get tokenizer(): Tokenizer {
-    return this.#existing().tokenizer
+    return this.#served.parts('TextGenerator.tokenizer').tokenizer
   }
 
   /**
    * Trains on a text and returns the losses of the epochs, in nats a token, and perplexities. The vocabulary is built from the training part only.
-   * A generator that has a model already goes on from its weights and vocabulary.
+   * A generator that has a model already goes on from its weights and vocabulary; meanwhile a copy of what it was answers other calls, and a training
+   * that fails leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for a text that is too short for a batch, `ERR_OPTION`, `ERR_NUMERIC`, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for a text that is too short, `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when
+   * the signal aborts.
    */
   async train(text: string, options: TrainGeneratorOptions = {}): Promise<History> {
+    const where = 'TextGenerator.train'
     const settings = generatorTraining(options)
-    checkText('TextGenerator.train', text)
-    const { signal } = settings
-    throwIfAborted(signal)
-    const [training, held] = divide(text, settings.validationSplit)
-    const parts = this.#parts ?? (await this.#create(training))
-    const { model } = parts
-    const { epochs, learningRate, batchSize, time } = settings
-    const { x, y } = languageModelBatches(await encode(parts.tokenizer, training), { batchSize, time })
-    const validation = held === '' ? undefined : batchesOf(await encode(parts.tokenizer, held), settings)
-    const rows = x.shape[0] as number
-    const decaySteps = (epochs * rows) / batchSize
-    const rate =
-      typeof learningRate === 'number' ? cosineDecay({ initialLearningRate: learningRate, decaySteps }) : learningRate
-    model.compile({
-      optimizer: adam({ learningRate: rate }),
-      loss: 'sparseCategoricalCrossentropy',
-      metrics: ['perplexity'],
-    })
-    this.#parts = parts
-    return await keepBest(
-      parts,
-      settings,
-      (best) => [generatorReports(rows, settings, best)],
-      (callbacks) =>
-        model.fit(x, y, {
-          ...{ epochs, batchSize, callbacks },
-          ...(validation && {
-            validationData: [validation.x, validation.y],
-            validationBatchSize: validation.batchSize,
-          }),
-          ...(signal && { signal }),
-        }),
-    )
+    return await this.#served.train(where, settings.signal, (known) => this.#prepare(where, text, settings, known))
   }
 
   /**
@@ -108,15 +105,21 @@ export class TextGenerator {
    * begins as the training text does. Errors: `ERR_STATE` before training, `ERR_OPTION`, `ERR_DATA` for a prompt that is no text; an AbortError.
    */
   async *generate(prompt = '', options: GenerateTextOptions = {}): AsyncGenerator<string, void, void> {
+    const where = 'TextGenerator.generate'
     const { stops, rest } = generateTextSettings(options)
-    const { model, tokenizer, first } = this.#existing()
-    if (typeof prompt !== 'string') {
-      throw new SeqloomError('ERR_DATA', `TextGenerator.generate: the prompt must be a string, not ${describe(prompt)}`)
-    }
-    const encoded = await encode(tokenizer, prompt)
-    const tokens = encoded.length > 0 ? encoded : Int32Array.of(first)
-    const stream = new TextStream(tokenizer, tokens, stops)
-    for await (const portion of model.generateInPortions(tokens, rest)) {
+    // The portions come from a copy of the weights, so that nothing need wait for their reader.
+    const { stream, portions } = await this.#served.alone(where, async ({ model, tokenizer, first }) => {
+      if (typeof prompt !== 'string') {
+        throw new SeqloomError('ERR_DATA', `${where}: the prompt must be a string, not ${describe(prompt)}`)
+      }
+      const encoded = await encode(tokenizer, prompt)
+      const tokens = encoded.length > 0 ? encoded : Int32Array.of(first)
+      return {
+        stream: new TextStream(tokenizer, tokens, stops),
+        portions: model.generateInPortions(tokens, rest),
+      }
+    })
+    for await (const portion of portions) {
       const piece = stream.push(portion)
       if (piece !== '') yield piece
       if (stream.stopped) return
@@ -129,23 +132,72 @@ export class TextGenerator {
    * The loss on another text in nats a token, and its perplexity. Rejects with `ERR_STATE` before training and with `ERR_DATA` for fewer than two
    * tokens.
    */
-  async evaluate(text: string): Promise<{ readonly loss: number; readonly perplexity: number }> {
-    const { model, tokenizer } = this.#existing()
-    checkText('TextGenerator.evaluate', text)
-    const tokens = await encode(tokenizer, text)
-    const { x, y, batchSize } = batchesOf(tokens, { batchSize: evaluation.rows, time: evaluation.time })
-    const [loss, perplexity] = await model.evaluate(x, y, { batchSize })
-    return { loss: loss as number, perplexity: perplexity as number }
+  async evaluate(text: string, options: { readonly signal?: AbortSignal } = {}): Promise<GeneratorEvaluation> {
+    const where = 'TextGenerator.evaluate'
+    checkOptions(where, options, { accepted: { signal: abortSignal } })
+    return await this.#served.use(where, async ({ model, tokenizer }) => {
+      checkText(where, text)
+      const tokens = await encode(tokenizer, text)
+      if (tokens.length < 2) throw new SeqloomError('ERR_DATA', `${where}: the text must have at least 2 tokens`)
+      const { x, y, batchSize } = measuredBatches(tokens, evaluation.rows, evaluation.time)
+      const [loss, perplexity] = await model.evaluate(x, y, { batchSize, ...options })
+      return { loss: loss as number, perplexity: perplexity as number, count: y.data.length }
+    })
   }
 
   /** Saves model and tokenizer in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
   async save(directory: string): Promise<void> {
-    await saveGenerator(directory, this.#existing())
+    await this.#served.use('TextGenerator.save', (parts) => saveGenerator(directory, parts, this.#settings))
   }
 
-  #existing(): GeneratorParts {
-    if (this.#parts) return this.#parts
-    throw new SeqloomError('ERR_STATE', 'TextGenerator: there is no model yet; call train or TextGenerator.load first')
+  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
+  async dispose(): Promise<void> {
+    await this.#served.dispose()
+  }
+
+  /** As {@link dispose}, without waiting. */
+  [Symbol.dispose](): void {
+    void this.#served.dispose()
+  }
+
+  async #prepare(
+    where: string,
+    text: string,
+    settings: GeneratorTraining,
+    known: GeneratorParts | undefined,
+  ): Promise<Training<GeneratorParts, History>> {
+    checkText(where, text)
+    const { signal, validationSplit, restoreBest } = settings
+    throwIfAborted(signal)
+    let [training, end] = divided(text, validationSplit ?? defaultSplit)
+    let parts = known ?? (await this.#create(training))
+    let held = end === '' ? undefined : await encode(parts.tokenizer, end)
+    let kept: Kept = { keep: 'best' }
+    if (validationSplit !== 0) {
+      const count = held?.length ?? 0
+      const lacking = count < leastTokens ? `${count} tokens of at least ${leastTokens}` : undefined
+      const onDemand = validationSplit !== undefined
+      if (lacking && !onDemand) {
+        ;[training, held] = [text, undefined]
+        parts = known ?? (await this.#create(training))
+      }
+      kept = keep({ where, what: `${text.length} characters are`, lacking, onDemand, restoreBest })
+    }
+    const tokens = await encode(parts.tokenizer, training)
+    const { time, batchSize } = layOut(where, tokens.length, settings)
+    const { x, y } = languageModelBatches(tokens, { batchSize, time })
+    if (held && held.length < 2) {
+      const needed = 'to measure on; 2 are needed'
+      throw new SeqloomError('ERR_DATA', `${where}: validationSplit ${validationSplit} leaves ${held.length} ${needed}`)
+    }
+    const validation = held && measuredBatches(held, batchSize, time)
+    throwIfAborted(signal)
+    const rows = x.shape[0] as number
+    const epochs = settings.epochs ?? defaultEpochs(usualEpochs, rows, batchSize)
+    return {
+      parts,
+      run: () => trainGenerator(parts, { x, y, validation }, { ...settings, epochs, batchSize, time, ...kept }),
+    }
   }
 
   async #create(text: string): Promise<GeneratorParts> {
@@ -158,14 +210,65 @@ export class TextGenerator {
   }
 }
 
-/** Where the part at the end begins that is kept apart. */
-function divide(text: string, share: number): [string, string] {
+interface GeneratorData {
+  readonly x: TensorLike
+  readonly y: TensorLike
+  readonly validation: LanguageModelBatches | undefined
+}
+
+/** Compiles the model with Adam, trains it, and puts the kept epoch's weights back, however the training ends. */
+async function trainGenerator(
+  parts: GeneratorParts,
+  { x, y, validation }: GeneratorData,
+  settings: ReportedTraining & Kept,
+): Promise<History> {
+  const { model } = parts
+  const { epochs, batchSize, learningRate, signal } = settings
+  const rows = x.shape[0] as number
+  const decaySteps = (epochs * rows) / batchSize
+  const rate =
+    typeof learningRate === 'number' ? cosineDecay({ initialLearningRate: learningRate, decaySteps }) : learningRate
+  model.compile({
+    optimizer: adam({ learningRate: rate }),
+    loss: 'sparseCategoricalCrossentropy',
+    metrics: ['perplexity'],
+  })
+  return await keepBest(
+    parts,
+    settings,
+    (best) => [generatorReports(rows, settings, best)],
+    (callbacks) =>
+      model.fit(x, y, {
+        ...{ epochs, batchSize, callbacks },
+        ...(validation && {
+          validationData: [validation.x, validation.y],
+          validationBatchSize: validation.batchSize,
+        }),
+        ...(signal && { signal }),
+      }),
+  )
+}
+
+/** A text without its end, and the end that is kept apart. */
+function divided(text: string, share: number): [string, string] {
   const end = Math.floor(text.length * (1 - share))
   return [text.slice(0, end), text.slice(end)]
 }
 
+/** How many rows of how many steps a training step reads; less than usual where the text is short, unless that was given. */
+function layOut(where: string, tokens: number, { batchSize, time }: GeneratorTraining) {
+  const most = tokens - 1
+  const steps = time ?? Math.max(1, Math.min(usual.time, Math.floor(most / (batchSize ?? 1))))
+  const rows = batchSize ?? Math.max(1, Math.min(usual.batchSize, Math.floor(most / steps)))
+  if (rows * steps > most) {
+    const needed = `a batchSize of ${rows} and a time of ${steps} need ${rows * steps + 1} tokens, the training part has ${tokens}`
+    throw new SeqloomError('ERR_DATA', `${where}: ${needed}; give a longer text or smaller ones`)
+  }
+  return { batchSize: rows, time: steps }
+}
+
 /** As many rows as fit, at most those asked for, and shorter ones where the text is short. */
-function batchesOf(tokens: Int32Array, { batchSize, time }: Pick<GeneratorTraining, 'batchSize' | 'time'>) {
+function measuredBatches(tokens: Int32Array, batchSize: number, time: number): LanguageModelBatches {
   const steps = Math.max(1, Math.min(time, tokens.length - 1))
   const rows = Math.max(1, Math.min(batchSize, Math.floor((tokens.length - 1) / steps)))
   return languageModelBatches(tokens, { batchSize: rows, time: steps })

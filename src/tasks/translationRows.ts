@@ -1,7 +1,7 @@
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { checkNotEmpty } from './rows.js'
-import { rowsByKey, splitByKey } from './split.js'
+import { rowsByKey, type SplitRow } from './split.js'
 import type { Writing } from './units.js'
 
 /** A text with its translation; texts, or arrays of tokens. */
@@ -47,13 +47,5 @@ export function bySource(rows: readonly TranslationRow[]): Translated[] {
   })
 }
 
-/** Keeps a share of the sources apart with all their rows: a translation of a source that was trained on would tell too much. */
-export function splitBySource(
-  rows: readonly TranslationRow[],
-  share: number,
-  seed: number,
-): { readonly training: readonly TranslationRow[]; readonly validation: readonly TranslationRow[] } {
-  const { training, validation } = splitByKey(rows.map(sourceKey), share, seed)
-  const pick = (index: number) => rows[index] as TranslationRow
-  return { training: training.map(pick), validation: validation.map(pick) }
-}
+/** What a row is divided by: a translation of a source that was trained on would tell too much. */
+export const splitRow = (row: TranslationRow): SplitRow => ({ key: sourceKey(row), classes: [] })

@@ -1,3 +1,4 @@
+import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import { describe, SeqloomError } from '../errors.js'
 import type { Functional } from '../model/index.js'
@@ -11,11 +12,13 @@ import {
   type Written,
   write,
 } from './decoder.js'
-import { decoderTraining, writeSettings } from './decoderOptions.js'
+import { type DecoderTraining, decoderTraining, writeSettings } from './decoderOptions.js'
+import { divide } from './division.js'
 import { throwIfAborted } from './fitTask.js'
 import { checkNotEmpty } from './rows.js'
 import { readTranslator, saveTranslator, type TranslatorParts } from './savedTranslator.js'
-import { bySource, checkTranslationRows, splitBySource, type TranslationRow } from './translationRows.js'
+import { Served, type Training } from './served.js'
+import { bySource, checkTranslationRows, splitRow, type TranslationRow } from './translationRows.js'
 import { scores, type TranslationEvaluation } from './translationScores.js'
 import { translatorModel } from './translatorModel.js'
 import {
@@ -25,7 +28,7 @@ import {
   type TranslatorSettings,
   translatorSettings,
 } from './translatorOptions.js'
-import { buildUnits, type Writing } from './units.js'
+import { buildUnits, checkAlike, type Writing } from './units.js'
 
 /** What each token of a translation attends to. */
 export interface Alignment {
@@ -55,9 +58,9 @@ export interface Translation extends Written {
  * const [{ text }] = await translator.translate(['good evening'])
  * ```
  */
-export class Translator {
-  readonly #settings: TranslatorSettings
-  #parts: TranslatorParts | undefined
+export class Translator implements Disposable {
+  #settings: TranslatorSettings
+  readonly #served = new Served<TranslatorParts>('Translator')
 
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TranslatorOptions = {}) {
@@ -67,41 +70,34 @@ export class Translator {
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
   static async load(directory: string): Promise<Translator> {
     const translator = new Translator()
-    translator.#parts = await readTranslator(directory)
+    const { parts, settings } = await readTranslator(directory)
+    translator.#settings = settings
+    translator.#served.load(parts)
     return translator
   }
 
-  /** Whether there is a model: training has begun, or the translator was loaded. */
+  /** Whether there is a model: the first training has begun and was not in vain, or the translator was loaded. */
   get ready(): boolean {
-    return this.#parts !== undefined
+    return this.#served.ready
   }
 
-  /** The model itself; `ERR_STATE` before training. */
+  /** The model itself, which is in training while {@link train} runs; `ERR_STATE` before training. */
   get model(): Functional {
-    return this.#existing().model
+    return this.#served.parts('Translator.model').model
   }
 
   /**
    * Trains on texts with translations, teacher forced, and returns the losses of the epochs. Vocabularies are built from the training part only. A
-   * translator that has a model already goes on from its weights and vocabularies.
+   * translator that has a model already goes on from its weights and vocabularies; meanwhile a copy of what it was answers other calls, and a training
+   * that fails leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError
+   * when the signal aborts.
    */
   async train(rows: readonly TranslationRow[], options: TrainTranslatorOptions = {}): Promise<History> {
-    const settings = decoderTraining('Translator.train', '{ source, target }', options)
-    checkTranslationRows('Translator.train', rows)
-    const { signal, validationData, validationSplit } = settings
-    if (validationData) checkTranslationRows('Translator.train: validationData', validationData)
-    throwIfAborted(signal)
-    const { training, validation } = validationData
-      ? { training: rows, validation: validationData }
-      : splitBySource(rows, validationSplit, this.#settings.seed)
-    const parts = this.#parts ?? (await this.#create(training))
-    const data = await encoded('Translator.train: row', parts, training)
-    const held = validation.length > 0 ? await encoded('validation row', parts, validation) : undefined
-    throwIfAborted(signal)
-    this.#parts = parts
-    return await trainDecoder(parts, data, held, settings, this.#settings.seed)
+    const where = 'Translator.train'
+    const settings = decoderTraining(where, '{ source, target }', options)
+    return await this.#served.train(where, settings.signal, (known) => this.#prepare(where, rows, settings, known))
   }
 
   /**
@@ -110,19 +106,7 @@ export class Translator {
    */
   async translate(texts: readonly Writing[], options: TranslateOptions = {}): Promise<Translation[]> {
     const where = 'Translator.translate'
-    const parts = this.#existing()
-    const { source } = parts
-    const settings = writeSettings(where, options)
-    if (!Array.isArray(texts)) {
-      throw new SeqloomError('ERR_DATA', `${where}: expected an array of texts, not ${describe(texts)}`)
-    }
-    checkNotEmpty(where, texts)
-    const ids = await source.encode(`${where}: text`, texts, parts.maxLength, true)
-    return await write(parts, { source: ids }, settings, (row, tokens, { data, shape }) => {
-      const [read, width] = [ids[row] as Int32Array, shape[1] as number]
-      const weights = tokens.map((_, step) => Array.from(data.slice(step * width, step * width + read.length)))
-      return { alignment: { source: Array.from(read, (id) => source.token(id)), target: tokens, weights } }
-    })
+    return await this.#served.use(where, (parts) => translated(where, parts, texts, options))
   }
 
   /**
@@ -134,27 +118,59 @@ export class Translator {
     options: Omit<TranslateOptions, 'nBest' | 'alignments'> = {},
   ): Promise<TranslationEvaluation> {
     const where = 'Translator.evaluate'
-    const parts = this.#existing()
-    checkTranslationRows(where, rows)
-    const { signal } = writeSettings(where, options)
-    const measured = await measureDecoder(parts.model, await encoded(`${where}: row`, parts, rows), signal)
-    const known = bySource(rows)
-    const translations = await this.translate(
-      known.map((each) => each.source),
-      options,
-    )
-    const texts = translations.map(({ text }) => text)
-    return { ...measured, ...scores(parts.target, known, texts) }
+    return await this.#served.use(where, async (parts) => {
+      checkTranslationRows(where, rows)
+      const { signal } = writeSettings(where, options)
+      const measured = await measureDecoder(parts.model, await encoded(where, parts, rows), signal)
+      const known = bySource(rows)
+      const translations = await translated(
+        where,
+        parts,
+        known.map((each) => each.source),
+        options,
+      )
+      const texts = translations.map(({ text }) => text)
+      return { ...measured, ...scores(parts.target, known, texts) }
+    })
   }
 
   /** Saves the model and both vocabularies in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`. */
   async save(directory: string): Promise<void> {
-    await saveTranslator(directory, this.#existing())
+    await this.#served.use('Translator.save', (parts) => saveTranslator(directory, parts, this.#settings))
   }
 
-  #existing(): TranslatorParts {
-    if (this.#parts) return this.#parts
-    throw new SeqloomError('ERR_STATE', 'Translator: there is no model yet; call train or Translator.load first')
+  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
+  async dispose(): Promise<void> {
+    await this.#served.dispose()
+  }
+
+  /** As {@link dispose}, without waiting. */
+  [Symbol.dispose](): void {
+    void this.#served.dispose()
+  }
+
+  async #prepare(
+    where: string,
+    rows: readonly TranslationRow[],
+    settings: DecoderTraining<TranslationRow>,
+    known: TranslatorParts | undefined,
+  ): Promise<Training<TranslatorParts, History>> {
+    const { signal, validationData: given } = settings
+    const { seed } = this.#settings
+    checkTranslationRows(where, rows)
+    checkAll(where, rows, known)
+    if (given) checkTranslationRows(`${where}: validationData`, given)
+    throwIfAborted(signal)
+    const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, seed)
+    // In the rows' order.
+    const pick = (some: readonly number[]) => [...some].sort((a, b) => a - b).map((row) => rows[row] as TranslationRow)
+    const training = pick(division.training)
+    const parts = known ?? (await this.#create(training))
+    const data = await encoded(where, parts, training)
+    const validation = given ?? pick(division.validation)
+    const held = validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation) : undefined
+    throwIfAborted(signal)
+    return { parts, run: () => trainDecoder(parts, data, held, { ...settings, ...division.kept }, seed) }
   }
 
   async #create(training: readonly TranslationRow[]): Promise<TranslatorParts> {
@@ -176,14 +192,47 @@ export class Translator {
   }
 }
 
-/** Sources, and targets behind their start and before their end. */
+/** `ERR_DATA`, naming the row, unless all sources are of one kind, and all targets; those of a vocabulary, if there is one. */
+function checkAll(where: string, rows: readonly TranslationRow[], known: TranslatorParts | undefined): void {
+  for (const side of ['source', 'target'] as const) {
+    checkAlike(
+      `${where}: the ${side} of row`,
+      rows.map((row) => row[side]),
+      known?.[side],
+    )
+  }
+}
+
+async function translated(
+  where: string,
+  parts: TranslatorParts,
+  texts: readonly Writing[],
+  options: TranslateOptions,
+): Promise<Translation[]> {
+  const { source } = parts
+  const settings = writeSettings(where, options)
+  if (!Array.isArray(texts)) {
+    throw new SeqloomError('ERR_DATA', `${where}: expected an array of texts, not ${describe(texts)}`)
+  }
+  checkNotEmpty(where, texts)
+  const ids = await source.encode(`${where}: text`, texts, parts.maxLength, true)
+  return await write(parts, { source: ids }, settings, (row, tokens, { data, shape }) => {
+    const [read, width] = [ids[row] as Int32Array, shape[1] as number]
+    const weights = tokens.map((_, step) => Array.from(data.slice(step * width, step * width + read.length)))
+    return { alignment: { source: Array.from(read, (id) => source.token(id)), target: tokens, weights } }
+  })
+}
+
+/** Sources, and targets behind their start and before their end. `ERR_DATA`, naming the row. */
 async function encoded(where: string, parts: TranslatorParts, rows: readonly TranslationRow[]): Promise<DecoderData> {
+  checkAll(where, rows, parts)
+  const place = `${where}: row`
   const source = await parts.source.encode(
-    where,
+    place,
     rows.map((row) => row.source),
     parts.maxLength,
     true,
   )
   const targets = rows.map(({ target }) => target)
-  return { inputs: { source }, ...(await framed(where, parts, targets)) }
+  return { inputs: { source }, ...(await framed(place, parts, targets)) }
 }

@@ -43,6 +43,13 @@ export async function buildUnits(
   return new TokenizedUnits(await build(texts, { ...limits, lowercase }), level, lowercase)
 }
 
+/** `ERR_DATA`, naming the row, unless all are texts or all lists of tokens, as those of a vocabulary are, or else the first is. */
+export function checkAlike(where: string, writings: readonly Writing[], units?: Units): void {
+  const listed = units ? units instanceof ListedUnits : Array.isArray(writings[0])
+  if (listed) checkLists(where, writings)
+  else checkStrings(where, writings)
+}
+
 /** Reads what `toJSON` wrote; `ERR_FORMAT` for anything else. */
 export function unitsFrom(file: string, json: string): Units {
   let parsed: unknown

@@ -32,6 +32,11 @@ export class Vocabulary {
     return this.tokens.length + reserved
   }
 
+  /** Whether a token is known. */
+  has(token: string): boolean {
+    return this.#ids.has(token)
+  }
+
   /** The id of a token; 1 if it is unknown. */
   idOf(token: string): number {
     return this.#ids.get(token) ?? 1

@@ -16,6 +16,9 @@ const data = Float32Array.from({ length: 12 * 4 * 3 }, (_, i) => Math.sin(i * 0.
 const x = tensor(data, [12, 4, 3], { lengths: [4, 1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3] })
 const y = Float32Array.from({ length: 12 }, (_, i) => i / 12)
 
+const sameValues = (data: Float32Array, other: { readonly data: Float32Array } | undefined) =>
+  Buffer.compare(Buffer.from(data.buffer), Buffer.from(other?.data.buffer as ArrayBuffer)) === 0
+
 function everyLayer() {
   const a = input({ shape: [null, 3], name: 'a' })
   const masked = layers.masking().apply(a)
@@ -68,6 +71,26 @@ describe('saving and loading', () => {
     const { files: listed } = JSON.parse(readFileSync(join(folder, 'model.json'), 'utf8')) as { files: object }
     expect(files).toEqual(expect.arrayContaining(Object.keys(listed)))
     expect((await loadModel(folder)).predictSync(x)).toEqual(m.predictSync(x))
+  })
+
+  it('keeps what is trained, whatever became of trainable since the model was compiled', async () => {
+    const m = everyLayer()
+    await m.fit(x, y)
+    m.getLayer('lstm').trainable = false
+    await m.save(folder)
+    const again = await loadModel(folder)
+    expect(again.getLayer('lstm').trainable).toBe(false)
+    // Weights of rows compile anew, but not with what is trainable now.
+    const weights = Float32Array.from(y, () => 2)
+    const [one, two] = [await m.fit(x, y, { sampleWeight: weights }), await again.fit(x, y, { sampleWeight: weights })]
+    expect(two.history).toEqual(one.history)
+    expect(again.namedWeights()).toEqual(m.namedWeights())
+    again.compile({ optimizer: 'sgd', loss: 'mse' })
+    const frozen = again.namedWeights()
+    await again.fit(x, y)
+    const changed = Object.entries(again.namedWeights()).filter(([name, { data }]) => !sameValues(data, frozen[name]))
+    expect(changed.map(([name]) => name).filter((name) => name.startsWith('lstm/'))).toEqual([])
+    expect(changed.length).toBeGreaterThan(5)
   })
 
   it('of a model that is not compiled keeps it so; a sequential one stays sequential', async () => {
@@ -166,13 +189,11 @@ describe('weights', () => {
     }
   })
 
-  it('belong to one model', () => {
+  it('belong to layers, whatever model they are in', () => {
     const shared = layers.dense({ units: 2, inputShape: [2] })
     const first = sequential([shared])
     first.predictSync([[1, 2]])
-    expect(() => sequential([shared]).predictSync([[1, 2]])).toThrow(
-      expect.objectContaining({ code: 'ERR_UNSUPPORTED' }),
-    )
+    expect(sequential([shared]).predictSync([[[1, 2]]])).toEqual(first.predictSync([[[1, 2]]]))
   })
 
   it('are copies', () => {

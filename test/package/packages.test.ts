@@ -4,7 +4,7 @@ import { expect, inject, it } from 'vitest'
 // @ts-expect-error a script of the project, in plain JavaScript
 import { glibcFloor } from '../../scripts/glibc-floor.mjs'
 // @ts-expect-error a script of the project, in plain JavaScript
-import { limit } from '../../scripts/pack.mjs'
+import { absoluteLinks, limit } from '../../scripts/pack.mjs'
 import { platformPackage } from './helpers/installation.js'
 import { execute, projectRoot, start } from './helpers/run.js'
 
@@ -42,6 +42,20 @@ it('the main package holds no addon and names every platform as optional, at its
   expect(Object.keys(manifest.optionalDependencies)).toHaveLength(8)
   expect(new Set(Object.values(manifest.optionalDependencies))).toEqual(new Set([manifest.version]))
   expect(manifest.scripts).toBeUndefined()
+})
+
+it('every relative link of the README leads to a file of the package, or to the repository where that is known', () => {
+  const folder = join(modules, 'seqloom')
+  const text = readFileSync(join(folder, 'README.md'), 'utf8')
+  const links = [...text.matchAll(/\]\((?![a-z]+:|#)([^)#]+)/g)].map(([, path]) => String(path))
+  expect(links).toContain('docs/guide.md')
+  expect(links).toContain('docs/benchmark.svg')
+  for (const link of links) expect(existsSync(join(folder, link)), link).toBe(true)
+
+  const absolute: string = absoluteLinks(text, 'https://example.org/they/seqloom', '1.2.3')
+  expect(absolute).toContain('](https://example.org/they/seqloom/blob/v1.2.3/docs/guide.md#tasks)')
+  expect(absolute).toContain('](https://example.org/they/seqloom/raw/v1.2.3/docs/benchmark.svg)')
+  expect(absolute).not.toMatch(/\]\((?!https?:|#)/)
 })
 
 it('nothing that is installed has an install script', () => {

@@ -1,4 +1,4 @@
-import { symlinkSync } from 'node:fs'
+import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, inject, it } from 'vitest'
 import { bare, bareJson, copyOfInstallation } from './helpers/installation.js'
@@ -22,6 +22,28 @@ it('programs in TypeScript are checked and run, as ESM and as CommonJS', async (
     wrong: 'function',
   })
   expect(await bareJson(['node', 'typed.cjs'], folder)).toEqual({ epochs: 2, code: 'ERR_DATA' })
+})
+
+// What `lib` names, and the packages of types.
+const surroundings: [string[], string[]][] = [
+  [['es2020'], []],
+  [['es2020', 'dom'], []],
+  [['es2023', 'esnext.disposable'], ['node']],
+  [['es2023', 'dom', 'esnext.disposable'], ['node']],
+]
+
+it.each(surroundings)('declarations are checked without complaint with lib %j and types %j', async (lib, types) => {
+  const folder = copyOfInstallation()
+  symlinkSync(join(projectRoot, 'node_modules/@types'), join(folder, 'node_modules/@types'))
+  const common = { target: 'es2020', lib, types, strict: true, skipLibCheck: false, noEmit: true }
+  for (const [module, moduleResolution] of [
+    ['node16', 'node16'],
+    ['esnext', 'bundler'],
+  ]) {
+    const config = { compilerOptions: { ...common, module, moduleResolution }, files: ['declared.ts'] }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+    await execute([join(projectRoot, 'node_modules/.bin/tsc'), '-p', '.'], folder)
+  }
 })
 
 it('import and require give the same objects', async () => {

@@ -97,6 +97,27 @@ impl NativeModel {
         })
     }
 
+    /// `evaluate` on the caller's thread, for small work.
+    ///
+    /// Errors: as `evaluate`; `ERR_STATE` if the model is busy.
+    #[napi(catch_unwind, ts_args_type = "inputs: NativeTensor[], batchSize: number")]
+    pub fn evaluate_sync(
+        &self,
+        env: &Env,
+        inputs: Unknown<'_>,
+        batch_size: Unknown<'_>,
+    ) -> Result<Vec<f64>, ErrorCode> {
+        guard(|| {
+            let inputs = tensor::read_list(&inputs, "inputs")?;
+            let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
+            let scores = self.shared.now(move |trainer| {
+                Ok(trainer.evaluate(&inputs, batch_size, &AtomicBool::new(false))?)
+            })?;
+            self.shared.report(env);
+            Ok(scores)
+        })
+    }
+
     /// One training step; the total loss, then each metric, before it.
     ///
     /// Errors: as `evaluate`; `ERR_NUMERIC` for a loss or gradient that is not finite: the weights stay as they were.

@@ -1,7 +1,9 @@
+import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ownFile, ownFolder } from '../../native/place.js'
 
-/** Where the package's own files are, so that frames in them can be left out of messages. */
-const packageFolder = fileURLToPath(new URL('../../', import.meta.url))
+/** What the paths of the package's own code begin with, so that frames in it can be left out of messages. */
+const own = ownFolder === undefined ? ownFile : `${ownFolder}${sep}`
 
 /** A place in the user's source, found out only when it is asked for. */
 export class Location {
@@ -38,7 +40,7 @@ function userFrame(stack: string): string {
     const place = /^\s*at (?:.*\()?(.+:\d+:\d+)\)?$/.exec(line)?.[1]
     if (place === undefined || place.startsWith('node:')) continue
     const path = place.startsWith('file:') ? fileURLToPath(place) : place
-    if (!path.startsWith(packageFolder)) return path
+    if (!path.startsWith(own)) return path
   }
   return ''
 }

@@ -1,0 +1,51 @@
+import { SeqloomError } from '../errors.js'
+import { type Found, readCsv, streamCsv, type TableOptions } from './csv.js'
+import { readJsonLines, streamJsonLines } from './jsonLines.js'
+
+export type { TableOptions } from './csv.js'
+
+/** Rows of a file, and where they come from. */
+export interface Table<Column extends string> extends Found {
+  readonly path: string
+  readonly rows: readonly Record<Column, string>[]
+}
+
+const isJson = (path: string) => /\.(jsonl|ndjson)$/i.test(path)
+
+/** Reads columns of a CSV file, of one with tabs (`.tsv`) or of JSON lines (`.jsonl`, `.ndjson`) at once; see `readCsv` and `readJsonLines`. */
+export async function readTable<Column extends string>(
+  path: string,
+  columns: readonly Column[],
+  options: TableOptions = {},
+): Promise<Table<Column>> {
+  const found: Found = { lines: [] }
+  const rows = await (isJson(path) ? readJsonLines : readCsv)(path, columns, options, found)
+  return { path, rows, ...found }
+}
+
+/** {@link readTable} as a stream of rows. */
+export function streamTable<Column extends string>(
+  path: string,
+  columns: readonly Column[],
+  options: TableOptions = {},
+): AsyncGenerator<Record<Column, string>> {
+  return (isJson(path) ? streamJsonLines : streamCsv)(path, columns, options)
+}
+
+/** Waits for work on a table's rows; `ERR_DATA` that names a row names its line in the file, too. */
+export async function namingLines<T>(
+  { path, lines }: { readonly path: string; readonly lines: readonly number[] },
+  work: Promise<T>,
+): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof SeqloomError) || error.code !== 'ERR_DATA') throw error
+    const found = /\brow (\d+)\b/.exec(error.message)
+    const line = found ? lines[Number(found[1])] : undefined
+    if (line === undefined) throw error
+    // 'row 3 has no label' becomes 'has no label', behind the line; 'row 3: …' stays.
+    const what = error.message.replace(/^(?:validation |[\w.]+: (?=row \d))?(?:row \d+ )?/, '')
+    throw new SeqloomError('ERR_DATA', `${path}: line ${line}: ${what}`, { cause: error })
+  }
+}

@@ -1,0 +1,166 @@
+import { createReadStream } from 'node:fs'
+import { SeqloomError, visible } from '../errors.js'
+
+/** Bytes that begin a file and tell its encoding. */
+const marks = [
+  { bytes: [0xef, 0xbb, 0xbf], encoding: 'utf-8' },
+  { bytes: [0xff, 0xfe], encoding: 'utf-16le' },
+  { bytes: [0xfe, 0xff], encoding: 'utf-16be' },
+]
+
+/** The name of an encoding that can be read, such as `'windows-1252'`; `ERR_OPTION` for any other. */
+export function checkEncoding(encoding: string): string {
+  try {
+    return new TextDecoder(encoding).encoding
+  } catch (cause) {
+    const examples = 'utf-8, utf-16le, windows-1252, shift_jis or gb18030'
+    throw new SeqloomError('ERR_OPTION', `there is no encoding '${visible(encoding)}'; give one such as ${examples}`, {
+      cause,
+    })
+  }
+}
+
+/**
+ * Turns bytes into text, piece by piece: in the encoding given, else as the mark at its beginning says, else UTF-8. Bytes that are not text in it are
+ * `ERR_DATA`, naming the line.
+ */
+export class TextDecoding {
+  readonly #where: string
+  readonly #encoding: string | undefined
+  #decoder: InstanceType<typeof TextDecoder> | undefined
+  /** Bytes that wait for the others of their character. */
+  #rest: Uint8Array = new Uint8Array(0)
+  #lines = new LineCount()
+  #begun = false
+
+  /** `where` is what messages call the file. `ERR_OPTION` for an unknown encoding. */
+  constructor(where: string, encoding?: string) {
+    this.#where = where
+    this.#encoding = encoding === undefined ? undefined : checkEncoding(encoding)
+  }
+
+  /** The text of further bytes, as far as characters are complete. */
+  push(bytes: Uint8Array): string {
+    return this.#decode(bytes, false)
+  }
+
+  /** What is left at the end. */
+  end(): string {
+    return this.#decode(new Uint8Array(0), true)
+  }
+
+  #decode(bytes: Uint8Array, last: boolean): string {
+    let all = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
+    this.#rest = all.subarray(all.length)
+    if (this.#decoder === undefined) {
+      if (all.length < 3 && !last) {
+        this.#rest = Uint8Array.from(all)
+        return ''
+      }
+      const mark = marks.find((each) => each.bytes.every((byte, index) => all[index] === byte))
+      this.#decoder = new TextDecoder(this.#encoding ?? mark?.encoding ?? 'utf-8', { fatal: true, ignoreBOM: true })
+    }
+    if (this.#decoder.encoding === 'utf-8' && !last) {
+      const whole = wholeCharacters(all)
+      this.#rest = Uint8Array.from(all.subarray(whole))
+      all = all.subarray(0, whole)
+    }
+    let text: string
+    try {
+      text = this.#decoder.decode(all, { stream: !last })
+    } catch (cause) {
+      throw this.#wrong(all, this.#decoder.encoding, cause)
+    }
+    this.#lines.add(text)
+    if (!this.#begun && text !== '') {
+      this.#begun = true
+      if (text.startsWith('\ufeff')) return text.slice(1)
+    }
+    return text
+  }
+
+  #wrong(bytes: Uint8Array, encoding: string, cause: unknown): SeqloomError {
+    const found = encoding === 'utf-8' ? firstWrong(bytes) : undefined
+    if (found) this.#lines.add(found.before)
+    const byte = found && `0x${(bytes[found.offset] ?? 0).toString(16).toUpperCase().padStart(2, '0')}`
+    const what = byte ? `the byte ${byte} is no UTF-8` : `the text is not ${encoding}`
+    const cure =
+      this.#encoding === undefined
+        ? 'save the file as UTF-8 or name its encoding, such as windows-1252 (--encoding)'
+        : 'is the encoding right?'
+    const place = found ? `line ${this.#lines.line}` : `at or after line ${this.#lines.line}`
+    return new SeqloomError('ERR_DATA', `${this.#where}: ${place}: ${what}; ${cure}`, { cause })
+  }
+}
+
+/** Counts lines, whatever their ends. */
+class LineCount {
+  /** The line that the text has come to, from 1. */
+  line = 1
+  #return = false
+
+  add(text: string): void {
+    if (text === '') return
+    let count = 0
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) {
+      if (at === 0 ? !this.#return : text[at - 1] !== '\r') count++
+    }
+    for (let at = text.indexOf('\r'); at >= 0; at = text.indexOf('\r', at + 1)) count++
+    this.#return = text.endsWith('\r')
+    this.line += count
+  }
+}
+
+/** How many bytes are left when the beginning of an unfinished character is taken off the end. */
+function wholeCharacters(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] as number
+    if ((byte & 0xc0) === 0x80) continue
+    const needed = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1
+    return needed > back ? bytes.length - back : bytes.length
+  }
+  return bytes.length
+}
+
+/** The first byte that is no UTF-8, and the text before it. */
+function firstWrong(bytes: Uint8Array): { offset: number; before: string } | undefined {
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
+  let [from, offset] = [0, 0]
+  for (let at = text.indexOf('\ufffd'); at >= 0; at = text.indexOf('\ufffd', from)) {
+    offset += Buffer.byteLength(text.slice(from, at))
+    const written = bytes[offset] === 0xef && bytes[offset + 1] === 0xbf && bytes[offset + 2] === 0xbd
+    if (!written) return { offset, before: text.slice(0, at) }
+    from = at + 1
+    offset += 3
+  }
+  return undefined
+}
+
+/** Reads a file of text as a stream; see {@link TextDecoding}. Rejects with `ERR_IO` if it cannot be read, and with `ERR_DATA`. */
+export async function* streamText(path: string, encoding?: string): AsyncGenerator<string> {
+  const decoding = new TextDecoding(path, encoding)
+  try {
+    for await (const bytes of createReadStream(path) as AsyncIterable<Buffer>) yield decoding.push(bytes)
+  } catch (error) {
+    if (error instanceof SeqloomError) throw error
+    throw new SeqloomError('ERR_IO', `cannot read ${path}: ${(error as Error).message}`, { cause: error })
+  }
+  yield decoding.end()
+}
+
+/** Reads a file of text at once; see {@link streamText}. */
+export async function readText(path: string, encoding?: string): Promise<string> {
+  const pieces: string[] = []
+  let length = 0
+  for await (const piece of streamText(path, encoding)) {
+    length += piece.length
+    if (length > longestText) {
+      throw new SeqloomError('ERR_MEMORY', `${path} is longer than ${longestText} characters, the most of a text`)
+    }
+    pieces.push(piece)
+  }
+  return pieces.join('')
+}
+
+/** The most characters that a string of V8 holds. */
+const longestText = 2 ** 29 - 25

@@ -1,0 +1,123 @@
+import { runSliced, type Sliced } from '../data/slices.js'
+import { SeqloomError } from '../errors.js'
+import {
+  descriptionName,
+  hashName,
+  listedEntry,
+  type ModelFiles,
+  type NewFile,
+  parseDescription,
+  requireHash,
+  requireSize,
+} from './folder.js'
+
+// The files of a model folder one after the other in the tar format, which `tar` unpacks to such a folder. Only what we write is read: plain
+// files with short names (POSIX.1-1988 headers), the description first.
+
+const block = 512
+const piece = 1 << 23
+const padded = (size: number): number => Math.ceil(size / block) * block
+
+/** The longest name and the largest file that a header has room for. */
+const longestName = 100
+const largestFile = 8 ** 11 - 1
+
+/** Puts a model's files and its description into one array of bytes, giving way to the event loop. Errors: `ERR_UNSUPPORTED` for a file above 8 GiB. */
+export async function packArchive(files: readonly NewFile[], description: string): Promise<Uint8Array> {
+  return await runSliced(pack([{ name: descriptionName, data: Buffer.from(description) }, ...named(files)]))
+}
+
+const named = (files: readonly NewFile[]): NewFile[] => files.map((file) => ({ ...file, name: hashName(file) }))
+
+function* pack(files: readonly NewFile[]): Sliced<Uint8Array> {
+  for (const { name, data } of files) {
+    if (data.byteLength > largestFile || name.length > longestName) {
+      throw new SeqloomError('ERR_UNSUPPORTED', `toBytes: '${name}' is too large for one archive; save to a folder`)
+    }
+  }
+  const size = files.reduce((sum, { data }) => sum + block + padded(data.byteLength), 2 * block)
+  const bytes = allocate(size)
+  let at = 0
+  for (const { name, data } of files) {
+    bytes.set(header(name, data.byteLength), at)
+    at += block
+    for (let from = 0; from < data.byteLength; from += piece) {
+      bytes.set(data.subarray(from, from + piece), at + from)
+      yield
+    }
+    at += padded(data.byteLength)
+  }
+  return bytes
+}
+
+function allocate(size: number): Uint8Array {
+  try {
+    return new Uint8Array(size)
+  } catch (cause) {
+    throw new SeqloomError('ERR_MEMORY', `toBytes: ${size} bytes cannot be allocated; save to a folder`, { cause })
+  }
+}
+
+function header(name: string, size: number): Buffer {
+  const made = Buffer.alloc(block)
+  const octal = (value: number, digits: number) => value.toString(8).padStart(digits, '0')
+  made.write(name, 0, 'latin1')
+  made.write(octal(0o644, 7), 100, 'latin1')
+  made.write(octal(0, 7), 108, 'latin1')
+  made.write(octal(0, 7), 116, 'latin1')
+  made.write(octal(size, 11), 124, 'latin1')
+  made.write(octal(0, 11), 136, 'latin1')
+  made.write('0', 156, 'latin1')
+  made.write('ustar\x0000', 257, 'latin1')
+  made.write(`${octal(checksum(made), 6)}\0 `, 148, 'latin1')
+  return made
+}
+
+/** The sum of a header's bytes, its own checksum taken as spaces. */
+function checksum(head: Uint8Array): number {
+  return head.reduce((sum, byte, at) => sum + (at >= 148 && at < 156 ? 32 : byte), 0)
+}
+
+/** The files of an archive as the parts of its bytes: nothing is copied, and what does not lie within the bytes is `ERR_FORMAT`. */
+export function openArchive(bytes: Uint8Array): ModelFiles {
+  const found = new Map<string, Uint8Array>()
+  let at = 0
+  while (at + block <= bytes.byteLength && bytes[at] !== 0) {
+    const head = bytes.subarray(at, at + block)
+    const text = (from: number, length: number) =>
+      Buffer.from(head.subarray(from, from + length))
+        .toString('latin1')
+        .split('\0', 1)[0] as string
+    const name = text(0, longestName)
+    const size = octalOf(text(124, 12))
+    const kind = text(156, 1)
+    const sound = size !== undefined && octalOf(text(148, 8)) === checksum(head) && (kind === '0' || kind === '')
+    if (!sound) throw broken(`has no file at byte ${at}`)
+    at += block
+    if (size > bytes.byteLength - at) throw broken(`ends within '${name}'`)
+    if (found.has(name)) throw broken(`holds '${name}' twice`)
+    found.set(name, bytes.subarray(at, at + size))
+    at += padded(size)
+  }
+  if (!found.has(descriptionName)) throw broken(`holds no '${descriptionName}'`)
+  return {
+    path: (name) => name,
+    describe: async (format, version) =>
+      parseDescription(descriptionName, found.get(descriptionName) as Uint8Array, format, version),
+    read: async (files, name) => {
+      const entry = listedEntry(descriptionName, files, name)
+      const path = name as string
+      const data = found.get(path)
+      if (!data) throw new SeqloomError('ERR_FORMAT', `'${path}' is missing`)
+      requireSize(path, data.byteLength, entry)
+      requireHash(path, data, entry)
+      return data
+    },
+  }
+}
+
+const octalOf = (digits: string): number | undefined =>
+  /^[0-7]+ ?$/.test(digits) ? Number.parseInt(digits, 8) : undefined
+
+const broken = (what: string): SeqloomError =>
+  new SeqloomError('ERR_FORMAT', `loadModel: these bytes are not what toBytes returns: the archive ${what}`)

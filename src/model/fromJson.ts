@@ -1,0 +1,48 @@
+import type { Tensor } from '../data/tensor.js'
+import { describe, SeqloomError } from '../errors.js'
+import { isRecord } from '../options.js'
+import { type ModelConfig, rebuild } from './config.js'
+import { Functional } from './functional.js'
+import type { Model, Prediction } from './model.js'
+import { Sequential } from './sequential.js'
+
+/** A model of a configuration, which may be a stranger's; its weights are drawn anew. */
+export function build(saved: unknown): Model {
+  const { topology, config } = rebuild(saved)
+  const { name, seed, returnsList } = config.config
+  if (config.className === 'Sequential') return Sequential.from(topology, name, seed) as Model
+  return new Functional(topology, name, seed, returnsList === true)
+}
+
+/**
+ * A model of the configuration that `toJSON` gave, as an object or as text: the same layers, with weights drawn anew by the same seed. It is
+ * not compiled. Nothing in the configuration is executed. Errors: `ERR_FORMAT` for one that is none of ours or does not fit together,
+ * `ERR_OPTION` for what is neither an object nor a string.
+ */
+export function modelFromJSON<Out extends Prediction = Tensor>(json: ModelConfig | object | string): Model<Out> {
+  if (typeof json !== 'string' && !isRecord(json)) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `modelFromJSON: expected what toJSON returns, or its text, not ${describe(json)}`,
+    )
+  }
+  const saved = readJson(json)
+  try {
+    const made = build(saved)
+    // Whatever does not fit together is found here, and not when the model is first used.
+    made.countParams()
+    return made as Model<Prediction> as Model<Out>
+  } catch (cause) {
+    if (!(cause instanceof SeqloomError) || cause.code === 'ERR_MEMORY') throw cause
+    throw new SeqloomError('ERR_FORMAT', `modelFromJSON: ${cause.message}`, { cause })
+  }
+}
+
+/** The configuration as plain data, so that nothing else that an object may hold has a meaning. */
+function readJson(json: object | string): unknown {
+  try {
+    return JSON.parse(typeof json === 'string' ? json : JSON.stringify(json))
+  } catch (cause) {
+    throw new SeqloomError('ERR_FORMAT', `modelFromJSON: this is no JSON: ${(cause as Error).message}`, { cause })
+  }
+}

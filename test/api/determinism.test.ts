@@ -52,6 +52,9 @@ describe('one seed gives one result', () => {
 describe('a wrong environment is an error, not a guess', () => {
   it.each([
     ['SEQLOOM_SIMD', 'bogus', /bogus/],
+    ['SEQLOOM_SIMD', process.arch === 'x64' ? 'neon' : 'avx2', /SEQLOOM_SIMD|neon|avx2/],
+    ['SEQLOOM_THREADS', '1.5', /1\.5/],
+    ['SEQLOOM_THREADS', '1000000000', /SEQLOOM_THREADS/],
     ['SEQLOOM_THREADS', '0', /SEQLOOM_THREADS|threads/],
     ['SEQLOOM_THREADS', 'many', /many/],
     ['SEQLOOM_THREADS', '-2', /SEQLOOM_THREADS|threads/],
@@ -62,5 +65,17 @@ describe('a wrong environment is an error, not a guess', () => {
     expect(outcome.name).toBe('SeqloomError')
     expect(outcome.code).toMatch(/^ERR_(OPTION|UNSUPPORTED)$/)
     expect(outcome.message).toMatch(pattern)
+    const used = await runProgram<Record<string, { code: string; message: string }>>('engine-use.mjs', [], {
+      env: { [variable]: value },
+    })
+    // Importing is no use; every first use of a model is refused with the same words.
+    expect(used).toEqual(
+      Object.fromEntries(
+        ['compile', 'predict', 'predictSync', 'session'].map((use) => [
+          use,
+          { code: outcome.code, message: outcome.message },
+        ]),
+      ),
+    )
   })
 })

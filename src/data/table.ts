@@ -32,7 +32,7 @@ export function streamTable<Column extends string>(
   return (isJson(path) ? streamJsonLines : streamCsv)(path, columns, options)
 }
 
-/** Waits for work on a table's rows; `ERR_DATA` that names a row names its line in the file instead. */
+/** Waits for work on a table's rows; `ERR_DATA` that names a row names its line in the file, too. */
 export async function namingLines<T>(
   { path, lines }: { readonly path: string; readonly lines: readonly number[] },
   work: Promise<T>,
@@ -44,7 +44,8 @@ export async function namingLines<T>(
     const found = /\brow (\d+)\b/.exec(error.message)
     const line = found ? lines[Number(found[1])] : undefined
     if (line === undefined) throw error
-    const what = error.message.replace(/^(validation |[\w.]+: )?row \d+:? /, '')
+    // 'row 3 has no label' becomes 'has no label', behind the line; 'row 3: …' stays.
+    const what = error.message.replace(/^(?:validation |[\w.]+: (?=row \d))?(?:row \d+ )?/, '')
     throw new SeqloomError('ERR_DATA', `${path}: line ${line}: ${what}`, { cause: error })
   }
 }

@@ -69,7 +69,7 @@ describe('data too few to tell epochs apart', () => {
     expect((await classifier.evaluate(rows)).accuracy).toBeGreaterThanOrEqual(0.95)
     expect(epoch.length).toBeGreaterThan(8)
     expect((await new tasks.TextClassifier({ units: 4 }).train(rows, { epochs: 3 })).epoch).toHaveLength(3)
-    const many = await new tasks.TextClassifier({ units: 4, embedding: 4 }).train(madeUpRows(1700))
+    const many = await new tasks.TextClassifier({ units: 4, embedding: 4 }).train(madeUpRows(2000))
     expect(many.epoch).toHaveLength(8)
   })
 

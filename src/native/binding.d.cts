@@ -104,7 +104,7 @@ export declare class NativeModel {
    */
   resume(stop: boolean): void
   /**
-   * Runs the model one step at a time, with copies of its present weights: input `step` comes step by step, `constants` are all
+   * Runs the model one step at a time, with a copy of its present weights: input `step` comes step by step, `constants` are all
    * others, in order.
    *
    * Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_STATE` if the
@@ -155,6 +155,18 @@ export declare class NativeModel {
    */
   setWeights(weights: Float32Array[]): void
   /**
+   * Copies of all weights, made on another thread.
+   *
+   * Errors: `ERR_MEMORY`.
+   */
+  copyWeights(): Promise<Float32Array[]>
+  /**
+   * Replaces all weights, or none if one does not fit, on another thread.
+   *
+   * Errors: as `setWeights`.
+   */
+  putWeights(weights: Array<Float32Array | StagedArray>): Promise<void>
+  /**
    * Copies of the optimizer's state, for saving: one array per weight and state, and `step`, the steps done so far as
    * four digits of base 65536, the least first; then the states that stateful layers carry, `carried/0` and so on.
    *
@@ -189,18 +201,6 @@ export declare class NativeModel {
   interrupt(): void
   /** Tells that nobody waits any longer for the call that was cancelled: until it has ended, synchronous calls wait for that. */
   forsake(): void
-  /**
-   * Copies of all weights, made on another thread.
-   *
-   * Errors: `ERR_MEMORY`.
-   */
-  copyWeights(): Promise<Float32Array[]>
-  /**
-   * Replaces all weights, or none if one does not fit, on another thread.
-   *
-   * Errors: as `setWeights`.
-   */
-  putWeights(weights: Array<Float32Array | StagedArray>): Promise<void>
   /** Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is `ERR_STATE`. */
   free(): void
   /**

@@ -9,9 +9,9 @@ use crate::tensor::{self, NativeTensor};
 use napi::bindgen_prelude::{Float32Array, Object, ObjectFinalize, This, Unknown};
 use napi::{Env, JsValue, Result};
 use napi_derive::napi;
+use seqloom_graph::TensorData;
 use seqloom_graph::optim::StateTensor;
 use seqloom_graph::train::Trainer;
-use seqloom_graph::TensorData;
 use std::rc::Rc;
 use std::sync::Arc;
 

@@ -57,8 +57,9 @@ impl NativeModel {
             let options = SearchOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
             self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
                 let (spec, parameters) = (trainer.spec(), trainer.parameters());
-                let found =
-                    unless_cancelled(cancel, || beam_search(spec, parameters, step, &constants, &options, cancel))?;
+                let found = unless_cancelled(cancel, || {
+                    beam_search(spec, parameters, step, &constants, &options, cancel)
+                })?;
                 Ok(NativeHypotheses::from(found))
             })
         })

@@ -110,9 +110,9 @@ impl NativeModel {
         guard(|| {
             let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
-            let scores = self.shared.now(move |trainer| {
-                Ok(trainer.evaluate(&inputs, batch_size, &AtomicBool::new(false))?)
-            })?;
+            let scores = self
+                .shared
+                .now(move |trainer| Ok(trainer.evaluate(&inputs, batch_size, &AtomicBool::new(false))?))?;
             self.shared.report(env);
             Ok(scores)
         })

@@ -24,10 +24,10 @@ describe('callbacks', () => {
       batchSize: 8,
       validationSplit: 0.25,
       callbacks: {
-        onTrainBegin: () => seen.push('begin'),
-        onTrainEnd: () => seen.push('end'),
-        onEpochBegin: (epoch) => seen.push(`epoch ${epoch}`),
-        onEpochEnd: (epoch, logs) => seen.push(`end ${epoch} ${Object.keys(logs).sort()}`),
+        onTrainBegin: () => void seen.push('begin'),
+        onTrainEnd: () => void seen.push('end'),
+        onEpochBegin: (epoch) => void seen.push(`epoch ${epoch}`),
+        onEpochEnd: (epoch, logs) => void seen.push(`end ${epoch} ${Object.keys(logs).sort()}`),
         onBatchEnd: (batch, logs) => {
           expect(logs).toMatchObject({ batch, batches: 3 })
           expect(logs.loss).toBeGreaterThan(0)
@@ -65,7 +65,7 @@ describe('callbacks', () => {
   it('can stop the training', async () => {
     const stop = await build().fit(x, y, {
       epochs: 9,
-      callbacks: { onEpochEnd: (epoch, _, t) => epoch === 1 && t.stop() },
+      callbacks: { onEpochEnd: (epoch, _, t) => (epoch === 1 ? t.stop() : undefined) },
     })
     expect(stop.epoch).toEqual([0, 1])
     const m = build()
@@ -113,7 +113,7 @@ describe('gradient norms', () => {
     const { history } = await m.fit(x, y, {
       epochs: 2,
       batchSize: rows,
-      callbacks: [callbacks.gradientNorms(), { onBatchEnd: (_, logs) => seen.push(Object.keys(logs)) }],
+      callbacks: [callbacks.gradientNorms(), { onBatchEnd: (_, logs) => void seen.push(Object.keys(logs)) }],
     })
     // With a step size of zero every epoch sees the same gradient.
     for (const layer of ['gru', 'dense']) {
@@ -196,7 +196,7 @@ describe('the signal', () => {
     const running = m.fit(x, y, {
       epochs: 1e6,
       signal,
-      callbacks: { onEpochEnd: (epoch) => epoch === 3 && controller.abort() },
+      callbacks: { onEpochEnd: (epoch) => (epoch === 3 ? controller.abort() : undefined) },
     })
     await expect(running).rejects.toMatchObject({ name: 'AbortError' })
     expect(listeners).toBe(0)

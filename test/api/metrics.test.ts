@@ -221,7 +221,7 @@ describe('precision, recall, F1 and AUC', () => {
     const options = { loss: 'binaryCrossentropy', metrics: all } as const
     const m = passing(1, options, 'sigmoid')
     const seen: number[] = []
-    const count = { onBatchEnd: (_: number, logs: callbacks.Logs) => seen.push(logs.f1 as number) }
+    const count = { onBatchEnd: (_: number, logs: callbacks.Logs) => void seen.push(logs.f1 as number) }
     const { history } = await m.fit(x, y, { batchSize: 3, epochs: 1, shuffle: false, callbacks: [count] })
     expect(seen.at(-1)).toBe(history.f1?.[0])
   })

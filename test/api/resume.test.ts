@@ -62,7 +62,7 @@ describe('callbacks.backupAndRestore', () => {
     expect((await loadModel(backupDir)).countParams()).toBe(whole.countParams())
     const resumed = build()
     const epochs: number[] = []
-    const seen: Callback = { onEpochBegin: (epoch) => epochs.push(epoch) }
+    const seen: Callback = { onEpochBegin: (epoch) => void epochs.push(epoch) }
     expect(await resumed.fit(x, y, { ...options, callbacks: [stopping(), backup, seen] })).toEqual(expected)
     expect(epochs).toEqual([3, 4, 5])
     expect(weightsOf(resumed)).toEqual(weightsOf(whole))

@@ -20,7 +20,7 @@ function build(learningRate: number | optimizers.Schedule): Sequential {
 
 async function ratesOf(m: Sequential, epochs = 3): Promise<number[]> {
   const rates = [m.learningRate]
-  const onEpochEnd = () => rates.push(m.learningRate)
+  const onEpochEnd = () => void rates.push(m.learningRate)
   await m.fit(x, y, { epochs, batchSize: 8, callbacks: { onEpochEnd } })
   return rates
 }
@@ -92,7 +92,7 @@ describe('callbacks.reduceLROnPlateau', () => {
   const rates = async (options: callbacks.ReduceLROnPlateauOptions, epochs = 6) => {
     const m = build(0.08)
     const seen: number[] = []
-    const watch = { onEpochEnd: () => seen.push(m.learningRate) }
+    const watch = { onEpochEnd: () => void seen.push(m.learningRate) }
     await m.fit(x, y, { epochs, batchSize: 8, callbacks: [callbacks.reduceLROnPlateau(options), watch] })
     return seen
   }

@@ -160,7 +160,7 @@ function findHeader(
   const headers = (fixed === undefined ? Object.keys(delimiters) : [fixed]).flatMap((each): Header[] => {
     const records = recordsOf(path, each)
     try {
-      const header = [...records.push(head), ...(whole ? records.end() : [])].find(isHeader)
+      const header = records.push(head).find(isHeader) ?? (whole ? records.end() : []).find(isHeader)
       return header ? [{ delimiter: each, names: header.fields }] : []
     } catch (error) {
       // A later record may be broken although the header is not.

@@ -596,6 +596,12 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return JSON.parse(JSON.stringify(this.#compiled('fit').saved))
   }
 
+  /** @internal The weight with the most values, of a model that has any. */
+  largestWeight(): GraphSpec['weights'][number] {
+    const sized = this.#modelGraph().graph.weights.map((weight) => ({ weight, values: countValues([weight]) }))
+    return sized.reduce((most, next) => (next.values > most.values ? next : most)).weight
+  }
+
   /** @internal Whether the native side exists, so that layers can no longer be added. */
   get built(): boolean {
     return this.#native !== undefined

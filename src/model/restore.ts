@@ -24,7 +24,11 @@ export async function restoreWeights(
   await formatChecked(saved.path(String(description.weights)), async () => {
     const wanted = model.countParams()
     if (4 * wanted > bytes) {
-      throw new SeqloomError('ERR_FORMAT', `its ${bytes} bytes cannot hold the ${wanted} values of the model's weights`)
+      const { name, shape } = model.largestWeight()
+      throw new SeqloomError(
+        'ERR_FORMAT',
+        `its ${bytes} bytes cannot hold the ${wanted} values of the model's weights, of which '${name}' [${shape.join(', ')}] is the largest`,
+      )
     }
     model.prepareToRead()
     await model.readWeights(weights)

@@ -121,7 +121,7 @@ describe('an abort does not wait', () => {
       // The model can be trained on, used and disposed.
       const { epoch } = await m.fit(x, y, { epochs: 2, callbacks: { onEpochEnd: async () => void (await m.evaluate(x, y)) } })
       expect(epoch).toEqual([0, 1])
-      expect(m.predictSync(x).shape).toEqual([8, 2])
+      expect(m.predictSync(x)).toMatchObject({ shape: [8, 2] })
       m.dispose()
     },
   )

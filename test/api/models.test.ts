@@ -193,7 +193,7 @@ describe('weights', () => {
     const shared = layers.dense({ units: 2, inputShape: [2] })
     const first = sequential([shared])
     first.predictSync([[1, 2]])
-    expect(sequential([shared]).predictSync([[[1, 2]]])).toEqual(first.predictSync([[[1, 2]]]))
+    expect(sequential([shared]).predictSync([[1, 2]])).toEqual(first.predictSync([[1, 2]]))
   })
 
   it('are copies', () => {

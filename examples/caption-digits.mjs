@@ -93,7 +93,7 @@ const captioner = new tasks.Captioner({
 })
 const started = performance.now()
 await captioner.train(training, {
-  ...{ epochs, batchSize, validationSplit: 0.02 },
+  ...{ epochs, batchSize, validationSplit: 0.02, restoreBest: true },
   onEpoch({ epoch, loss, valLoss, seconds }) {
     const measured = `loss ${loss.toFixed(4)}  validation loss ${valLoss.toFixed(4)}`
     console.log(`epoch ${epoch}/${epochs}  ${measured}  ${seconds.toFixed(1)} s`)

@@ -24,7 +24,7 @@ export function warnOfForms(trained: readonly TrainedOutput[], forms: readonly s
 /** What to do about a loss that does not fit what is known of an output of some columns. */
 function remedyFor(loss: TrainedOutput['loss'], known: string, columns: number): string | undefined {
   const categorical = loss.kind === 'sparseCategoricalCrossentropy' || loss.kind === 'categoricalCrossentropy'
-  if (columns === 1 && (categorical || known === 'distribution')) {
+  if (columns === 1 && (categorical || (known === 'distribution' && loss.kind !== 'traced'))) {
     return "softmax over one value is always 1, so that nothing is learned; for yes or no, use activation 'sigmoid' with binaryCrossentropy"
   }
   if (!(categorical || loss.kind === 'binaryCrossentropy')) return undefined

@@ -34,8 +34,11 @@ interface Entry {
   home: { readonly native: NativeModel; readonly index: number } | { readonly values: Float32Array }
 }
 
+/** A model that has a layer, as long as somebody else has it. */
+type UserRef = Pick<WeakRef<LayerUser>, 'deref'>
+
 const entries = new WeakMap<object, Map<string, Entry>>()
-const users = new WeakMap<object, Set<WeakRef<LayerUser>>>()
+const users = new WeakMap<object, Set<UserRef>>()
 const turns = new WeakMap<object, Turns>()
 let versions = 0
 
@@ -52,7 +55,9 @@ export function noteUser(user: LayerUser, layers: readonly AnyLayer[]): void {
       const other = ref.deref()
       if (!other?.alive || other === user) known.delete(ref)
     }
-    known.add(new WeakRef(user))
+    // The first one lives as long as its layer, which goes with it. A weak reference would keep it for the rest of this turn of the event
+    // loop, however many were made and dropped meanwhile.
+    known.add(known.size === 0 ? { deref: () => user } : new WeakRef(user))
     users.set(owner, known)
   }
 }

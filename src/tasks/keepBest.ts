@@ -19,6 +19,7 @@ export interface BackupSettings {
 
 /** What is trained. */
 export interface Trainee extends TaskParts {
+  /** @internal */
   readonly model: Pick<Model, 'compile' | 'fit' | 'copyWeights' | 'putWeights' | 'clone' | 'dispose'>
   /** Whether the model got the weights of an earlier step back, to which its optimizer's state does not belong; default false. */
   restored?: boolean

@@ -119,7 +119,10 @@ describe('an abort does not wait', () => {
         bound,
       )
       // The model can be trained on, used and disposed.
-      const { epoch } = await m.fit(x, y, { epochs: 2, callbacks: { onEpochEnd: async () => void (await m.evaluate(x, y)) } })
+      const { epoch } = await m.fit(x, y, {
+        epochs: 2,
+        callbacks: { onEpochEnd: async () => void (await m.evaluate(x, y)) },
+      })
       expect(epoch).toEqual([0, 1])
       expect(m.predictSync(x)).toMatchObject({ shape: [8, 2] })
       m.dispose()

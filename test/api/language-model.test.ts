@@ -101,7 +101,9 @@ describe('stateful layers', () => {
     await whole.fit(x, y, { epochs: 3, batchSize })
     const backup = callbacks.backupAndRestore({ backupDir: join(folder, 'backup'), saveFreq: 4 })
     const controller = new AbortController()
-    const abort = { onBatchEnd: (_: number, logs: callbacks.Logs) => (logs.epoch === 1 ? controller.abort() : undefined) }
+    const abort = {
+      onBatchEnd: (_: number, logs: callbacks.Logs) => (logs.epoch === 1 ? controller.abort() : undefined),
+    }
     const { signal } = controller
     const stopped = languageModel({ dropout: 0.3 }).fit(x, y, {
       epochs: 3,

@@ -120,7 +120,7 @@ describe('settings', () => {
     const { metadata, ...rest } = JSON.parse(readFileSync(join(path, 'model.json'), 'utf8'))
     expect(metadata.settings).toEqual({
       ...{ cell: 'lstm', bidirectional: true, layers: 1, units: 4, embedding: 4, dropout: 0.1 },
-      ...{ maxVocabulary: 20_000, minFrequency: 2, maxLength: 7, seed: 9 },
+      ...{ tokens: 'word', minFrequency: 2, maxLength: 7, seed: 9 },
     })
     // A folder of before: seed 0.
     writeFileSync(join(path, 'model.json'), JSON.stringify(rest))

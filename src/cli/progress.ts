@@ -42,9 +42,13 @@ export interface Reporter<P extends Progress, E extends Epoch> {
   close(): void
 }
 
-/** A bar on a terminal's stderr, plain lines otherwise; with `json`, one object an epoch on stdout. */
-export function reporter<P extends Progress, E extends Epoch>(json: boolean, view: View<P, E>): Reporter<P, E> {
-  const onTerminal = process.stderr.isTTY === true
+/** A bar on a terminal's stderr if one is wanted, plain lines otherwise; with `json`, one object an epoch on stdout. */
+export function reporter<P extends Progress, E extends Epoch>(
+  json: boolean,
+  view: View<P, E>,
+  bar = true,
+): Reporter<P, E> {
+  const onTerminal = bar && process.stderr.isTTY === true
   const reporters: Reporter<P, E>[] = []
   if (onTerminal) reporters.push(new BarReporter(view))
   else if (!json) reporters.push(new LineReporter(view))

@@ -7,6 +7,7 @@ import {
   type Moment,
   type Training,
 } from '../callbacks/callback.js'
+import { shownProgress } from '../callbacks/shownProgress.js'
 import type { Staged } from '../data/index.js'
 import { AbortError, callNative, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeModel } from '../native/index.js'
@@ -50,8 +51,15 @@ export function checkSplit(rows: number, split: number): void {
 
 /** Runs the native training loop and the callbacks around it. */
 export async function runFit(request: FitRequest): Promise<History> {
-  const loop = new FitLoop(request, checkCallbacks(request.options.callbacks))
-  return await loop.run()
+  const given = checkCallbacks(request.options.callbacks)
+  const verbose = Number(request.options.verbose ?? 0)
+  if (verbose === 0) return await new FitLoop(request, given).run()
+  const { callback, close } = await shownProgress(verbose === 1 ? 1 : 2)
+  try {
+    return await new FitLoop(request, [...given, callback]).run()
+  } finally {
+    close()
+  }
 }
 
 class FitLoop {

@@ -66,6 +66,8 @@ export interface FitOptions {
   readonly seed?: number
   /** The number of the first epoch, to go on from an earlier training; default 0. */
   readonly initialEpoch?: number
+  /** Whether stderr shows how the training goes: 1 (or true) by a bar on a terminal and lines elsewhere, 2 by a line for each epoch. Default 0. */
+  readonly verbose?: 0 | 1 | 2 | boolean
   /** A factor for each row's loss. */
   readonly sampleWeight?: Data
   /**
@@ -112,10 +114,10 @@ const fitRules: OptionRules = {
     sampleWeight: anything,
     classWeight: anything,
     callbacks: custom('a callback or an array of them', () => true),
+    verbose: custom('0, 1, 2, true or false', (v) => [0, 1, 2, true, false].includes(v as number)),
     signal: abortSignal,
   },
   refused: {
-    verbose: [0, false],
     stepsPerEpoch: [null],
     validationSteps: [null],
     validationFreq: [1],

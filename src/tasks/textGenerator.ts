@@ -103,7 +103,7 @@ export class TextGenerator implements Disposable {
 
   /**
    * Goes on with a prompt, piece by piece as they become ready; the prompt itself is not repeated. Who stops reading stops the work. An empty prompt
-   * begins as the training text does. Errors: `ERR_STATE` before training, `ERR_OPTION`, `ERR_DATA` for a prompt that is no text; an AbortError.
+   * begins as the training text does. Padding and unknown tokens are never drawn. Errors: `ERR_STATE` before training, `ERR_OPTION`, `ERR_DATA` for a prompt that is no text; an AbortError.
    */
   async *generate(prompt = '', options: GenerateTextOptions = {}): AsyncGenerator<string, void, void> {
     const where = 'TextGenerator.generate'
@@ -117,7 +117,7 @@ export class TextGenerator implements Disposable {
       const tokens = encoded.length > 0 ? encoded : Int32Array.of(first)
       return {
         stream: new TextStream(tokenizer, tokens, stops),
-        portions: model.generateInPortions(tokens, rest),
+        portions: model.generateInPortions(tokens, { ...rest, exclude: unwritten(tokenizer, rest.exclude) }),
       }
     })
     for await (const portion of portions) {
@@ -285,4 +285,9 @@ async function encode(tokenizer: Tokenizer, text: string, signal: AbortSignal | 
 function checkText(where: string, text: unknown): asserts text is string {
   if (typeof text === 'string' && text.length > 0) return
   throw new SeqloomError('ERR_DATA', `${where}: expected a text that is not empty, got ${describe(text)}`)
+}
+
+/** Tokens that are never drawn: those that are no text, and those that are left out by wish. */
+function unwritten({ paddingId, unknownId }: Tokenizer, exclude: GenerateTextOptions['exclude'] = []): number[] {
+  return [...new Set([...exclude, ...[paddingId, unknownId].filter((id) => id !== undefined)])]
 }

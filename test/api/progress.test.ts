@@ -5,6 +5,7 @@ import { callbacks } from 'seqloom'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { expectCoded } from '../helpers/errors.js'
 import { tokenClassifier } from '../helpers/models.js'
+import { runSource } from '../helpers/process.js'
 
 const [tokens, labels] = [
   [[1, 2, 3], [4], [5, 6], [7]],
@@ -88,5 +89,28 @@ describe('callbacks.csvLogger', () => {
     const log = callbacks.csvLogger({ file: join(folder, 'file', 'log.csv') })
     await expectCoded(() => tokenClassifier().fit(tokens, labels, { callbacks: log }), 'ERR_IO', /log\.csv/)
     await expectCoded(() => callbacks.csvLogger({} as never), 'ERR_OPTION', /file/)
+  })
+})
+
+describe('verbose', () => {
+  const program = (options: string) => `
+    import { layers, sequential } from 'seqloom'
+    const m = sequential([layers.lstm({ units: 2, inputShape: [null, 1] }), layers.dense({ units: 1 })], { seed: 1 })
+    m.compile({ optimizer: 'sgd', loss: 'meanSquaredError' })
+    await m.fit([[[1], [2]], [[2], [3]], [[3], [4]], [[4], [5]]], [[1], [2], [3], [4]], { epochs: 2, ${options} })
+  `
+
+  it.each(['1', '2', 'true'])('%s tells of every epoch on stderr, where there is no terminal', async (verbose) => {
+    const { code, stdout, stderr } = await runSource(program(`validationSplit: 0.5, verbose: ${verbose}`))
+    const line = (epoch: number) =>
+      `epoch ${epoch}/2  loss \\d+\\.\\d{4}  val_loss \\d+\\.\\d{4}  \\d+\\.\\d s  \\d+ batches/s\n`
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+    expect(stderr).toMatch(new RegExp(`^${line(1)}${line(2)}$`))
+  })
+
+  it('0 is the default and says nothing; others are refused', async () => {
+    expect(await runSource(program('verbose: 0'))).toMatchObject({ code: 0, stdout: '', stderr: '' })
+    expect(await runSource(program(''))).toMatchObject({ code: 0, stdout: '', stderr: '' })
+    await expectCoded(() => tokenClassifier().fit(tokens, labels, { verbose: 3 as never }), 'ERR_OPTION', /verbose/)
   })
 })

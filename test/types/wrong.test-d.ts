@@ -84,8 +84,8 @@ m.compile({ optimizer: 'adam', loss: 'mse2' })
 m.compile({ optimizer: 'adam', loss: 'mse', metrics: ['acc2'] })
 // @ts-expect-error unknown option
 void m.fit([[1]], [1], { epoch: 3 })
-// @ts-expect-error verbose is for the command line
-void m.fit([[1]], [1], { verbose: 1 })
+// @ts-expect-error no such way of showing
+void m.fit([[1]], [1], { verbose: 3 })
 // @ts-expect-error unknown callback function
 void m.fit([[1]], [1], { callbacks: { onEpochStart: () => undefined } })
 // @ts-expect-error strings are no data

@@ -299,7 +299,7 @@ fn misuse_is_refused() {
     assert!(error.code == Code::Data && error.message.contains("embedding"), "{error}");
     assert_eq!(weights(&trainer), before);
     assert_eq!(trainer.evaluate(&tensors, 0, &RUNNING).unwrap_err().code, Code::Option);
-    assert_eq!(trainer.set_weights(&[]).unwrap_err().code, Code::Shape);
+    assert_eq!(trainer.set_weights::<Vec<f32>>(&[]).unwrap_err().code, Code::Shape);
     for json in [
         json!({ "epochs": -1 }),
         json!({ "batchSize": 0 }),

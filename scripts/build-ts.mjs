@@ -49,7 +49,6 @@ await bundle.close()
 const modules = await rolldown({
   input: { index: source('index.ts') },
   platform: 'node',
-  external: [/^csv-parse/],
   plugins: [esmExternalRequirePlugin({ external: [/^node:/, ...builtinModules] })],
 })
 const bundled = await modules.write({

@@ -21,7 +21,7 @@ export function bareCommand(tools: string, command: readonly string[]): string[]
   return [...isolated, 'env', '-i', `PATH=${tools}`, `HOME=${homedir()}`, `npm_config_cache=${cache}`, ...command]
 }
 
-/** Runs a command to its end, at most a minute. */
+/** Runs a command to its end, at most two minutes. */
 export function start(command: readonly string[], folder: string, env: Record<string, string> = {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const [name = '', ...args] = command
@@ -30,7 +30,7 @@ export function start(command: readonly string[], folder: string, env: Record<st
       cwd: folder,
       env: { ...process.env, ...env },
       stdio: [...stdio],
-      timeout: 60_000,
+      timeout: 120_000,
     })
     let stdout = ''
     let stderr = ''

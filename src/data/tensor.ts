@@ -150,7 +150,7 @@ export function checkLengths(where: string, lengths: unknown, shape: readonly nu
   return checked
 }
 
-/** A mask as the native side takes it: one byte a step. A row may have no step. */
+/** A mask as the native side takes it: one byte a step. A row may have no step, but not all of them. */
 export function checkMask(where: string, mask: unknown, shape: readonly number[]): Uint8Array {
   const [batch, time] = sequenceShape(where, shape)
   const flat = Array.isArray(mask) && Array.isArray(mask[0]) ? (mask as unknown[][]).flat() : mask
@@ -168,6 +168,7 @@ export function checkMask(where: string, mask: unknown, shape: readonly number[]
       checked[i] = Number(valid)
     }
   }
+  if (!checked.includes(1)) throw new SeqloomError('ERR_DATA', `${where}: the mask leaves no step of any row`)
   return checked
 }
 

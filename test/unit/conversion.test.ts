@@ -144,6 +144,11 @@ describe('tensors', () => {
     [() => tensor(new Float32Array(6), [2, 3], { lengths: [0, 3] }), 'ERR_DATA', /row 0 is 0/],
     [() => tensor(new Float32Array(6), [2, 3], { lengths: [3] }), 'ERR_DATA', /2 lengths/],
     [() => tensor(new Float32Array(2), [2], { lengths: [1, 1] }), 'ERR_SHAPE', /time/],
+    [
+      () => tensor(new Float32Array(4), [2, 2], { mask: [false, false, false, false] }),
+      'ERR_DATA',
+      /no step of any row/,
+    ],
     [() => tensor(new Float32Array(4), [2, 2], { mask: [true] }), 'ERR_SHAPE', /2 rows of 2 steps/],
     [() => convert(features, tensor(new Float32Array(6), [2, 3])), 'ERR_SHAPE', /\[null, null, 2\].*\[2, 3\]/],
     [() => convert(features, tensor(Float32Array.of(1, Number.NaN), [1, 1, 2])), 'ERR_DATA', /step 0, value 1 is NaN/],

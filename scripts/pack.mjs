@@ -55,7 +55,11 @@ function stageMain(folder, { name, version, napi, scripts: _, devDependencies: _
   const platforms = napi.targets.map((target) => `${name}-${parseTriple(target).platformArchABI}`)
   const optionalDependencies = Object.fromEntries(platforms.map((platform) => [platform, version]))
   mkdirSync(folder)
-  write(join(folder, 'package.json'), fromHere({ name, version, ...manifest, optionalDependencies }))
+  // For bundlers only: the sources have a module that is imported for what it does.
+  write(
+    join(folder, 'package.json'),
+    fromHere({ name, version, ...manifest, sideEffects: false, optionalDependencies }),
+  )
   for (const file of manifest.files.filter((each) => !each.startsWith('!'))) {
     cpSync(join(root, file), join(folder, file), { recursive: true })
   }

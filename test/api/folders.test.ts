@@ -330,6 +330,29 @@ describe('saves at once', () => {
 })
 
 describe('paths', () => {
+  it('mean what they do when they are given, wherever the process works afterwards', async () => {
+    const before = process.cwd()
+    mkdirSync(path('one'))
+    mkdirSync(path('two'))
+    try {
+      process.chdir(path('one'))
+      const saves = Promise.all([tokenClassifier(1).save('m'), tokenClassifier(2).save('m')])
+      const checkpoint = callbacks.modelCheckpoint({ path: 'best', monitor: 'loss' })
+      const backup = callbacks.backupAndRestore({ backupDir: 'backup', deleteCheckpoint: false })
+      process.chdir(path('two'))
+      await saves
+      await tokenClassifier().fit(tokens, labels, { callbacks: [checkpoint, backup] })
+      expect(readdirSync(path('two'))).toEqual([])
+      expect(readdirSync(path('one')).sort()).toEqual(['backup', 'best', 'm'])
+      process.chdir(path('one'))
+      const loading = loadModel('m')
+      process.chdir(path('two'))
+      expect((await loading).predictSync(tokens)).toEqual(tokenClassifier(2).predictSync(tokens))
+    } finally {
+      process.chdir(before)
+    }
+  })
+
   it('may be file: URLs', async () => {
     const url = pathToFileURL(path('a model', 'ünï'))
     await tokenClassifier().save(url)

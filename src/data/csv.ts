@@ -12,6 +12,8 @@ export interface TableOptions {
   readonly plainValues?: boolean
   /** Whether arrays of JSON lines are taken, as their JSON; default false. */
   readonly lists?: boolean
+  /** Stops reading, which rejects with an AbortError. */
+  readonly signal?: AbortSignal
 }
 
 /** What is found out about a file while it is read. */
@@ -46,7 +48,7 @@ export async function* streamCsv<Column extends string>(
   let head = ''
   let enough = glance
   let table: Table<Column> | undefined
-  for await (const piece of streamText(path, options.encoding)) {
+  for await (const piece of streamText(path, options.encoding, options.signal)) {
     if (table) {
       yield* table.rows(table.records.push(piece))
       continue

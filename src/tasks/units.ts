@@ -4,7 +4,7 @@ import { isRecord } from '../options.js'
 import { charTokenizer, wordTokenizer } from '../text/index.js'
 import { joinWords, learnSpacing, type Spacing } from '../text/spacing.js'
 import { Tokenizer } from '../text/tokenizer.js'
-import { wordPattern } from '../text/words.js'
+import { lowercased, words } from '../text/words.js'
 
 /** A text, or its tokens, such as phonemes. */
 export type Writing = string | readonly string[]
@@ -48,7 +48,7 @@ export async function buildUnits(
   const texts = checkStrings(where, writings)
   const build = level === 'word' ? wordTokenizer : charTokenizer
   const tokenizer = await build(texts, { ...limits, lowercase })
-  const cased = (token: string) => (lowercase ? token.toLowerCase() : token)
+  const cased = (token: string) => (lowercase ? lowercased(token) : token)
   const spacing = level === 'word' ? await runSliced(learnSpacing(texts, cased)) : undefined
   return new TokenizedUnits(tokenizer, level, lowercase, spacing)
 }
@@ -123,10 +123,12 @@ class TokenizedUnits implements Units {
 
   written(writing: Writing, ids: Int32Array): readonly string[] | undefined {
     if (typeof writing !== 'string') return undefined
-    const tokens = this.level === 'character' ? [...writing] : [...(writing.match(wordPattern) ?? [])]
+    const tokens = this.level === 'character' ? [...writing] : words(writing)
     // A tokenizer that was given may cut otherwise, and long texts are cut short.
-    const fits = tokens.length === ids.length || (tokens.length > ids.length && this.spacing !== undefined)
-    return fits ? tokens.slice(0, ids.length) : undefined
+    const long = tokens.length === ids.length || (tokens.length > ids.length && this.spacing !== undefined)
+    const cased = (token = '') => (this.lowercase ? lowercased(token) : token)
+    const alike = long && ids.every((id, at) => id === this.unknownId || this.token(id) === cased(tokens[at]))
+    return alike ? tokens.slice(0, ids.length) : undefined
   }
 
   token(id: number): string {
@@ -135,9 +137,9 @@ class TokenizedUnits implements Units {
 
   split(writing: Writing): string[] {
     const text = typeof writing === 'string' ? writing : writing.join(' ')
-    const cased = this.lowercase ? text.toLowerCase() : text
+    const cased = this.lowercase ? lowercased(text) : text
     if (this.level === 'character') return [...cased]
-    return cased.match(wordPattern) ?? []
+    return words(cased)
   }
 
   toJSON(): object {

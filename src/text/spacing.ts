@@ -1,5 +1,5 @@
 import type { Sliced } from '../data/slices.js'
-import { isOfUnspacedScript, isWord, wordPattern } from './words.js'
+import { isOfUnspacedScript, isWord, legible, placedWords } from './words.js'
 
 /**
  * Where marks stand without a space, by mark: `'<'` before which there is none (a comma), `'>'` behind which there is none (an opening bracket), `'<>'`
@@ -27,7 +27,7 @@ export function* learnSpacing(texts: readonly string[], cased: (token: string) =
     let before: RegExpExecArray | undefined
     let mark: Counts | undefined
     let numeral = false
-    for (const found of text.matchAll(wordPattern)) {
+    for (const found of placedWords(legible(text))) {
       const [token] = found
       const apart = before === undefined ? undefined : found.index > before.index + before[0].length ? 1 : 0
       if (mark && apart !== undefined) {

@@ -265,7 +265,7 @@ function* stageTexts(texts: readonly string[]): Sliced<string[] | StagedTexts> {
 }
 
 /** Where a text is cut, at a place or one before it, so that no character is halved. */
-function wholeCharacters(text: string, at: number): number {
+export function wholeCharacters(text: string, at: number): number {
   if (at >= text.length) return text.length
   const code = text.charCodeAt(at - 1)
   return code >= 0xd800 && code < 0xdc00 ? at - 1 : at

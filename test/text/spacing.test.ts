@@ -1,11 +1,11 @@
+import { text } from 'seqloom'
 import { describe, expect, it } from 'vitest'
 import { runSync } from '../../src/data/slices.js'
 import { joinWords, learnSpacing } from '../../src/text/spacing.js'
-import { compoundPattern, wordPattern } from '../../src/text/words.js'
+import { compoundWords, lowercased, words } from '../../src/text/words.js'
 
-const wordsOf = (text: string) => text.match(wordPattern) ?? []
 const again = (text: string, texts: readonly string[] = [text]) =>
-  joinWords(wordsOf(text), runSync(learnSpacing(texts, (token) => token)))
+  joinWords(words(text), runSync(learnSpacing(texts, (token) => token)))
 
 describe('words put together', () => {
   it.each([
@@ -29,21 +29,35 @@ describe('words put together', () => {
 })
 
 describe('words', () => {
-  it('are those of the native tokenizer', () => {
-    expect(wordsOf('great👍🏽 🇫🇷 1️⃣ 👨‍👩‍👧 हिन्दी ไทย が 5€')).toEqual([
-      'great',
-      '👍🏽',
-      '🇫🇷',
-      '1️⃣',
-      '👨‍👩‍👧',
-      'हिन्दी',
-      'ไ',
-      'ท',
-      'ย',
-      'が',
-      '5',
-      '€',
-    ])
-    expect("don't well-known 東京".match(compoundPattern)).toEqual(["don't", 'well-known', '東', '京'])
+  const native = async (given: string, lowercase: boolean) => {
+    const tokenizer = await text.wordTokenizer([given], { lowercase })
+    return Array.from(tokenizer.encodeSync([given])[0] as Int32Array, (id) => tokenizer.idToToken(id))
+  }
+
+  it.each([
+    [
+      'great👍🏽 🇫🇷 1️⃣ 👨‍👩‍👧 हिन्दी ไทย が 5€',
+      ['great', '👍🏽', '🇫🇷', '1️⃣', '👨‍👩‍👧', 'हिन्दी', 'ไ', 'ท', 'ย', 'が', '5', '€'],
+    ],
+    ['日本語とEnglish、ລາວ', ['日', '本', '語', 'と', 'English', '、', 'ລ', 'າ', 'ວ']],
+    ['🏴󠁧󠁢󠁥󠁮󠁧󠁿🏳️‍🌈 ☝🏿☺︎ *️⃣ 👁️‍🗨️', ['🏴󠁧󠁢󠁥󠁮󠁧󠁿', '🏳️‍🌈', '☝🏿', '☺︎', '*️⃣', '👁️‍🗨️']],
+    ['Donau\u00addampf\u200bschiff wort\u2060teil', ['Donaudampf', 'schiff', 'wortteil']],
+    ['\u200fשלום\u200f, \u202bعالم\u202c! می\u200cخواهم', ['שלום', ',', 'عالم', '!', 'می\u200cخواهم']],
+    ['a\u0000b\u001fc \ud800x\udc00 \ufffdy\ufeff', ['abc', 'x', 'y']],
+    ['한국어 각 ﾊﾝ １２３ ②', ['한국어', '각', 'ﾊ', 'ﾝ', '１２３', '②']],
+    ['e\u0301té été', ['e\u0301té', 'été']],
+    ['3,14 a@b.de https://x.org', ['3', ',', '14', 'a', '@', 'b', '.', 'de', 'https', ':', '/', '/', 'x', '.', 'org']],
+  ])('are those of the native tokenizer: %s', async (given, expected) => {
+    expect(words(given)).toEqual(expected)
+    expect(await native(given, false)).toEqual(expected)
+  })
+
+  it('are lowercased as the native tokenizer does it', async () => {
+    const given = 'ΟΔΟΣ ΣΑΣ İstanbul GROẞ Straße ǅ'
+    expect(words(lowercased(given))).toEqual(await native(given, true))
+  })
+
+  it('of stories are contractions and compounds, without what is invisible', () => {
+    expect(compoundWords("don't well-known 東京 Ma\u00adry")).toEqual(["don't", 'well-known', '東', '京', 'Mary'])
   })
 })

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readCsv } from '../../src/data/csv.js'
 import { CsvRecords } from '../../src/data/csvRecords.js'
 import { namingLines, readTable } from '../../src/data/table.js'
+import { readText } from '../../src/data/textFile.js'
 import { SeqloomError } from '../../src/errors.js'
 
 let folder: string
@@ -144,6 +145,18 @@ describe('large and broken files', () => {
     await expect(read('{"text": "a", "label": "b"}\n')).rejects.toMatchObject(
       refusal('ERR_DATA', /is no CSV file; it looks like JSON: .*\.jsonl/),
     )
+  })
+})
+
+describe('reading', () => {
+  it.each(['long.csv', 'long.jsonl', 'long.txt'])('of %s can be aborted', async (name) => {
+    const row = name.endsWith('.jsonl') ? '{"text":"some words"}\n' : 'some words\n'
+    const path = file(`${name.endsWith('.csv') ? 'text\n' : ''}${row.repeat(1_000_000)}`, name)
+    const controller = new AbortController()
+    const { signal } = controller
+    const reading = name.endsWith('.txt') ? readText(path, undefined, signal) : readTable(path, ['text'], { signal })
+    setTimeout(() => controller.abort('why'), 5)
+    await expect(reading).rejects.toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: 'why' })
   })
 })
 

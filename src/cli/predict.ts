@@ -36,7 +36,7 @@ export async function predict(texts: readonly string[], options: PredictOptions)
     if (task === 'forecasting') {
       if (texts.length > 0)
         throw new SeqloomError('ERR_OPTION', `${options.model} is a forecaster, which takes no texts`)
-      return await predictForecast(options)
+      return await predictForecast({ ...options, signal })
     }
     if (options.known !== undefined) throw new SeqloomError('ERR_OPTION', '--known is for forecasters')
     const classifier = await TextClassifier.load(options.model)
@@ -58,7 +58,7 @@ function source(
 ): AsyncIterable<string[]> | Iterable<string[]> {
   const { data, text, encoding } = options
   if (data === undefined) return texts.length > 0 ? inBatches(texts) : lines(process.stdin, signal, encoding)
-  return column(data, text, tableOptions(options))
+  return column(data, text, tableOptions({ ...options, signal }))
 }
 
 async function* column(path: string, name: string, options: TableOptions): AsyncGenerator<string[]> {

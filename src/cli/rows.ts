@@ -9,6 +9,8 @@ export interface FileOptions {
   readonly data: string
   readonly delimiter?: string
   readonly encoding?: string
+  /** Ends reading with an `AbortError`. */
+  readonly signal?: AbortSignal
 }
 
 /** What was read of a file: `rows`, and the file and line that each comes from, for `namingLines`. */
@@ -19,9 +21,10 @@ export interface Read<Row> {
 }
 
 /** The options of reading that were given. */
-export const tableOptions = ({ delimiter, encoding }: Pick<FileOptions, 'delimiter' | 'encoding'>): TableOptions => ({
+export const tableOptions = ({ delimiter, encoding, signal }: Omit<FileOptions, 'data'>): TableOptions => ({
   ...(delimiter !== undefined && { delimiter }),
   ...(encoding !== undefined && { encoding }),
+  ...(signal && { signal }),
 })
 
 async function read<Column extends string, Row>(
@@ -183,7 +186,7 @@ export async function readCaptions(
   signal: AbortSignal,
 ): Promise<Read<{ image: FilePicture; caption: string }>> {
   const { data, image, caption, size } = file
-  const { rows, path, lines } = await readTable(data, [image, caption], tableOptions(file))
+  const { rows, path, lines } = await readTable(data, [image, caption], tableOptions({ ...file, signal }))
   const pictures = new Map<string, FilePicture>()
   const read: { image: FilePicture; caption: string }[] = []
   for (const row of rows) {

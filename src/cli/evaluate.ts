@@ -82,9 +82,9 @@ const evaluations = {
     showReport(result, `${result.count} questions`, options.json)
   },
 
-  async textGenerator({ model, data, encoding, json }: EvaluateOptions, signal: AbortSignal): Promise<void> {
+  async textGenerator({ model, data, json, ...options }: EvaluateOptions, signal: AbortSignal): Promise<void> {
     const generator = await TextGenerator.load(model)
-    const result = await generator.evaluate(await readText(data, encoding, signal), { signal })
+    const result = await generator.evaluate(await readText(data, { ...options, signal }), { signal })
     if (json) printJson({ event: 'evaluation', ...result })
     else print(`perplexity ${result.perplexity.toFixed(4)}  loss ${result.loss.toFixed(4)}  ${result.count} tokens`)
   },

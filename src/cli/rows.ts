@@ -10,7 +10,7 @@ export interface FileOptions {
   readonly data: string
   readonly delimiter?: string
   readonly encoding?: string
-  /** Stops reading, which rejects with an AbortError. */
+  /** Ends reading with an `AbortError`. */
   readonly signal?: AbortSignal
 }
 

@@ -137,8 +137,14 @@ function firstWrong(bytes: Uint8Array): { offset: number; before: string } | und
   return undefined
 }
 
-/** Reads a file of text as a stream; see {@link TextDecoding}. Rejects with `ERR_IO` if it cannot be read, with `ERR_DATA`, and with an AbortError. */
-export async function* streamText(path: string, encoding?: string, signal?: AbortSignal): AsyncGenerator<string> {
+/** How a file of text is read: its encoding, and a signal that ends reading with an `AbortError`. */
+export interface TextOptions {
+  readonly encoding?: string
+  readonly signal?: AbortSignal
+}
+
+/** Reads a file of text as a stream; see {@link TextDecoding}. Rejects with `ERR_IO` if it cannot be read, and with `ERR_DATA`. */
+export async function* streamText(path: string, { encoding, signal }: TextOptions = {}): AsyncGenerator<string> {
   const decoding = new TextDecoding(path, encoding)
   try {
     const file = await openNamed(path)
@@ -154,10 +160,10 @@ export async function* streamText(path: string, encoding?: string, signal?: Abor
 }
 
 /** Reads a file of text at once; see {@link streamText}. */
-export async function readText(path: string, encoding?: string, signal?: AbortSignal): Promise<string> {
+export async function readText(path: string, options: TextOptions = {}): Promise<string> {
   const pieces: string[] = []
   let length = 0
-  for await (const piece of streamText(path, encoding, signal)) {
+  for await (const piece of streamText(path, options)) {
     length += piece.length
     if (length > longestText) {
       throw new SeqloomError('ERR_MEMORY', `${path} is longer than ${longestText} characters, the most of a text`)

@@ -8,6 +8,7 @@ import {
   framed,
   measureDecoder,
   targetUnits,
+  tellUnknownWritten,
   tokenCount,
   trainDecoder,
   type Written,
@@ -30,6 +31,7 @@ import {
   translatorSettings,
 } from './translatorOptions.js'
 import { buildUnits, checkAlike, type Units, type Writing } from './units.js'
+import { tellUnknown } from './unknown.js'
 
 /** What each token of a translation attends to. */
 export interface Alignment {
@@ -123,7 +125,7 @@ export class Translator implements Disposable {
     return await this.#served.use(where, async (parts) => {
       checkTranslationRows(where, rows)
       const { signal } = writeSettings(where, options)
-      const measured = await measureDecoder(parts.model, await encoded(where, parts, rows), signal)
+      const measured = await measureDecoder(parts.model, await encoded(where, parts, rows, signal), signal)
       const known = bySource(rows)
       const translations = await translated(
         where,
@@ -167,15 +169,20 @@ export class Translator implements Disposable {
     // In the rows' order.
     const pick = (some: readonly number[]) => [...some].sort((a, b) => a - b).map((row) => rows[row] as TranslationRow)
     const training = pick(division.training)
-    const parts = known ?? (await this.#create(training))
-    const data = await encoded(where, parts, training)
+    const parts = known ?? (await this.#create(training, signal))
+    const data = await encoded(where, parts, training, signal)
     const validation = given ?? pick(division.validation)
-    const held = validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation) : undefined
+    const held =
+      validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation, signal) : undefined
+    if (held) {
+      tellUnknown(where, parts.source, held.inputs.source, 'the sources of the validation part')
+      tellUnknownWritten(where, parts.target, 'the targets', held)
+    }
     throwIfAborted(signal)
     return { parts, run: () => trainDecoder(parts, data, held, { ...settings, ...division.kept }, seed) }
   }
 
-  async #create(training: readonly TranslationRow[]): Promise<TranslatorParts> {
+  async #create(training: readonly TranslationRow[], signal: AbortSignal | undefined): Promise<TranslatorParts> {
     const settings = this.#settings
     const { lowercase, maxVocabulary, minFrequency, maxLength } = settings
     const limits = { lowercase, maxVocabulary, minFrequency }
@@ -183,11 +190,13 @@ export class Translator implements Disposable {
       'Translator.train: the source of row',
       training.map((row) => row.source),
       { ...limits, level: settings.sourceTokenizer },
+      signal,
     )
     const written = await targetUnits(
       'Translator.train: the target of row',
       training.map((row) => row.target),
       { ...limits, maxLength, level: settings.targetTokenizer },
+      signal,
     )
     const model = translatorModel(settings, source.size, tokenCount(written.target))
     return { model, source, maxLength, ...written }
@@ -217,7 +226,7 @@ async function translated(
     throw new SeqloomError('ERR_DATA', `${where}: expected an array of texts, not ${describe(texts)}`)
   }
   checkNotEmpty(where, texts)
-  const all = await source.encode(`${where}: text`, texts, parts.maxLength, false)
+  const all = await source.encode(`${where}: text`, texts, { maxLength: parts.maxLength, signal: settings.signal })
   // A text without tokens is its own translation.
   const rows = all.flatMap((ids, row) => (ids.length > 0 ? [row] : []))
   const ids = rows.map((row) => all[row] as Int32Array)
@@ -282,15 +291,19 @@ function copyUnknown(
 }
 
 /** Sources, and targets behind their start and before their end. `ERR_DATA`, naming the row. */
-async function encoded(where: string, parts: TranslatorParts, rows: readonly TranslationRow[]): Promise<DecoderData> {
+async function encoded(
+  where: string,
+  parts: TranslatorParts,
+  rows: readonly TranslationRow[],
+  signal: AbortSignal | undefined,
+): Promise<DecoderData & { readonly inputs: { readonly source: Int32Array[] } }> {
   checkAll(where, rows, parts)
   const place = `${where}: row`
   const source = await parts.source.encode(
     place,
     rows.map((row) => row.source),
-    parts.maxLength,
-    true,
+    { maxLength: parts.maxLength, fillEmpty: true, signal },
   )
   const targets = rows.map(({ target }) => target)
-  return { inputs: { source }, ...(await framed(place, parts, targets)) }
+  return { inputs: { source }, ...(await framed(place, parts, targets, signal)) }
 }

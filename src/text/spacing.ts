@@ -22,13 +22,14 @@ const digit = /^\p{N}/u
 /** Learns from texts how their marks are spaced; `cased` is how tokens are written in the vocabulary. */
 export function* learnSpacing(texts: readonly string[], cased: (token: string) => string): Sliced<Spacing> {
   const all = new Map<string, Counts>()
-  for (const [index, text] of texts.entries()) {
-    if (index % 64 === 63) yield
+  let count = 0
+  for (const text of texts) {
     let before: RegExpExecArray | undefined
     let mark: Counts | undefined
     let numeral = false
     for (const found of placedWords(legible(text))) {
       const [token] = found
+      if (++count % 1024 === 0) yield
       const apart = before === undefined ? undefined : found.index > before.index + before[0].length ? 1 : 0
       if (mark && apart !== undefined) {
         mark.behind[apart]++

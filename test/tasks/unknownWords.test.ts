@@ -51,6 +51,45 @@ describe('Translator', () => {
   })
 })
 
+describe('what is written', () => {
+  const unknownOf = async (call: () => unknown) =>
+    (await warnings(call)).filter(({ code }) => code === 'WARN_UNKNOWN_TOKENS').map(({ message }) => message)
+
+  it.each(['texts', 'lists'])(
+    'by a translator that is measured on unknown %s is told of, with the share',
+    async (kind) => {
+      const cut = (text: string) => (kind === 'texts' ? text : text.split(' '))
+      const row = (source: string, target: string) => ({ source: cut(source), target: cut(target) })
+      const known = names.map((name) => row(`${name} sees`, `${name} voit`))
+      const train = (validation: typeof known) => async () => {
+        const translator = new tasks.Translator({ units: 8, embedding: 4, seed: 1 })
+        await translator.train(known, { epochs: 1, validationData: validation })
+      }
+      expect(await unknownOf(train([row('zoe yells', 'zoe voit'), row('anna runs now', 'anna voit')]))).toEqual([
+        expect.stringMatching(
+          /^Translator\.train: 80 % of the tokens of the sources of the validation part are unknown/,
+        ),
+      ])
+      expect(await unknownOf(train([row('anna sees', 'anna crie fort')]))).toEqual([
+        expect.stringMatching(
+          /^Translator\.train: 67 % of the tokens of the targets of the validation part are unknown/,
+        ),
+      ])
+      expect(await unknownOf(train([row('anna runs', 'anna voit')]))).toEqual([])
+    },
+  )
+
+  it('by a captioner likewise', async () => {
+    const annotations = (n: number) => [[n], [n + 1]]
+    const known = names.map((name, n) => ({ annotations: annotations(n), caption: `${name} sees` }))
+    const captioner = new tasks.Captioner({ units: 8, embedding: 4, seed: 1 })
+    const held = [{ annotations: annotations(0), caption: 'zoe yells at anna' }]
+    expect(await unknownOf(() => captioner.train(known, { epochs: 1, validationData: held }))).toEqual([
+      expect.stringMatching(/^Captioner\.train: 75 % of the tokens of the captions of the validation part are unknown/),
+    ])
+  })
+})
+
 describe('TextClassifier', () => {
   const rows = [...Array(40).keys()].map((n) => ({
     text: n % 2 === 0 ? `alpha${n} 👍` : `beta${n} 👎`,

@@ -150,6 +150,8 @@ describe("saving and the user's files", () => {
 
   it.skipIf(process.platform !== 'linux')('rejects where no folder can be made', async () => {
     await expectCoded(() => tokenClassifier().save('/proc/nope/model'), 'ERR_IO', /proc/)
+    // A folder that nothing can be written to, whoever runs this.
+    await expectCoded(() => tokenClassifier().save('/proc/self'), 'ERR_IO', /proc\/(self|\d+)\//)
     await expectCoded(() => tokenClassifier().save(path('x'.repeat(300))), 'ERR_IO')
   })
 })

@@ -128,8 +128,11 @@ describe('reading', () => {
   })
 
   it.skipIf(process.platform === 'win32')('of a folder as standard input is refused', () => {
-    const options = { stdio: [openSync(folder, 'r'), 'pipe', 'pipe'], encoding: 'utf8' } as const
-    const { status, stderr } = spawnSync(process.execPath, [main, 'predict', '--model', path('classifier')], options)
+    const stdin = openSync(folder, 'r')
+    const { status, stderr } = spawnSync(process.execPath, [main, 'predict', '--model', path('classifier')], {
+      stdio: [stdin, 'pipe', 'pipe'],
+      encoding: 'utf8',
+    })
     expect({ status, stderr }).toEqual({
       status: 1,
       stderr: 'seqloom: ERR_IO: cannot read standard input: it is a folder, not a file\n',

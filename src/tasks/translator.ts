@@ -3,6 +3,7 @@ import type { History } from '../callbacks/callback.js'
 import type { Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
 import type { Functional, SaveOptions } from '../model/index.js'
+import { isOfUnspacedScript } from '../text/words.js'
 import {
   type DecoderData,
   framed,
@@ -281,13 +282,28 @@ function copyUnknown(
     weights.map((row, step) => ({ place, word, step, weight: row[place] ?? 0, most: Math.max(...row) })),
   )
   const near = pairs.filter(({ weight, most }) => weight >= leastAttention || weight === most)
-  const [places, steps] = [new Set<number>(), new Set<number>()]
+  const steps = new Map<number, number>()
+  const taken = new Set<number>()
   for (const { place, word, step } of near.sort((a, b) => b.weight - a.weight)) {
-    if (places.has(place) || steps.has(step)) continue
-    places.add(place)
-    steps.add(step)
+    if (steps.has(place) || taken.has(step)) continue
+    steps.set(place, step)
+    taken.add(step)
     tokens[step] = word
   }
+  joinRuns(tokens, unknown, steps)
+}
+
+/** Adds to a copied character of a script without spaces the unknown ones next to it that have no place of their own: together they are one word. */
+function joinRuns(tokens: string[], unknown: ReadonlyMap<number, string>, steps: Map<number, number>): void {
+  const places = [...unknown.keys()].filter((place) => isOfUnspacedScript(unknown.get(place) as string))
+  const add = (place: number, beside: number, join: (at: string, word: string) => string) => {
+    const step = steps.get(beside)
+    if (steps.has(place) || step === undefined || !isOfUnspacedScript(unknown.get(beside) as string)) return
+    tokens[step] = join(tokens[step] as string, unknown.get(place) as string)
+    steps.set(place, step)
+  }
+  for (const place of places) add(place, place - 1, (at, word) => at + word)
+  for (const place of places.reverse()) add(place, place + 1, (at, word) => word + at)
 }
 
 /** Sources, and targets behind their start and before their end. `ERR_DATA`, naming the row. */

@@ -2,7 +2,7 @@ import { runSliced, type Sliced } from '../data/slices.js'
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { charTokenizer, wordTokenizer } from '../text/index.js'
-import { joinWords, learnSpacing, type Spacing } from '../text/spacing.js'
+import { isSpacing, joinWords, learnSpacing, type Spacing } from '../text/spacing.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { lowercased, words } from '../text/words.js'
 
@@ -92,12 +92,7 @@ export async function unitsFrom(file: string, json: string): Promise<Units> {
 
 /** Reads how marks are spaced; `ERR_FORMAT` for anything else. */
 function readSpacing(file: string, saved: unknown): Spacing {
-  const { marks, numbers } = isRecord(saved) ? saved : {}
-  const texts = (list: unknown): list is string[] =>
-    Array.isArray(list) && list.every((each) => typeof each === 'string')
-  if (isRecord(marks) && texts(Object.values(marks)) && texts(numbers)) {
-    return { marks: marks as Readonly<Record<string, string>>, numbers }
-  }
+  if (isSpacing(saved)) return saved
   throw new SeqloomError('ERR_FORMAT', `${file}: its spacing is not that of a vocabulary`)
 }
 

@@ -128,9 +128,9 @@ describe('reading', () => {
   })
 
   it.skipIf(process.platform === 'win32')('of a folder as standard input is refused', () => {
-    const args = [main, 'predict', '--model', path('classifier')]
-    const { status, stderr } = spawnSync(process.execPath, args, {
-      stdio: [openSync(folder, 'r'), 'pipe', 'pipe'],
+    const stdin = openSync(folder, 'r')
+    const { status, stderr } = spawnSync(process.execPath, [main, 'predict', '--model', path('classifier')], {
+      stdio: [stdin, 'pipe', 'pipe'],
       encoding: 'utf8',
     })
     expect({ status, stderr }).toEqual({

@@ -40,10 +40,24 @@ describe('Translator', () => {
     expect(aligned?.alignment?.target).toEqual(aligned?.tokens)
   })
 
+  it.each([
+    ['Zoe sees Otto.', 'Zoe voit Otto !'],
+    ['Zoe sees Zoe.', 'Zoe voit Zoe !'],
+    ['José sees María.', 'José voit María !'],
+    ['anna sees 東京.', 'anna voit 東京 !'],
+    ['anna sees 👩🏽‍🚀.', 'anna voit 👩🏽‍🚀 !'],
+    // What is invisible is of no word: neither a soft hyphen, nor a mark of direction.
+    ['Zo\u00ade sees an\u00adna.', 'Zoe voit anna !'],
+    ['fr\u2060ed sees \u200fZoe\u200f.', 'fred voit Zoe !'],
+    ['Zoe\u00a0sees\u200banna .', 'Zoe voit anna !'],
+  ])('copies %s', async (source, target) => {
+    expect((await translator.translate([source]))[0]?.text).toBe(target)
+  })
+
   it('translates nothing to nothing', async () => {
-    const [empty, some, blank] = await translator.translate(['', 'anna sees fred.', ' \n'])
+    const [empty, some, ...blank] = await translator.translate(['', 'anna sees fred.', ' \n', '\u00ad\u200b', '\ufeff'])
     expect(empty).toEqual({ text: '', tokens: [], logProbability: 0, score: 0, finished: true })
-    expect(blank).toEqual(empty)
+    expect(blank).toEqual([empty, empty, empty])
     expect(some?.text).toBe('anna voit fred !')
     expect(await translator.translate([''], { nBest: 2, alignments: true })).toEqual([
       { ...empty, alignment: { source: [], target: [], weights: [] }, alternatives: [] },

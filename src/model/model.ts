@@ -2,7 +2,7 @@ import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import { convertAll, runSliced, runSync, stage } from '../data/index.js'
 import type { Data, DataSet, Tensor, TensorLike } from '../data/tensor.js'
-import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
+import { callNative, describe, fromNative, reading, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
 import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.js'
 import { type CancelFlag, type NativeModel, type NativeTensor, native, type StagedArray } from '../native/index.js'
@@ -780,6 +780,7 @@ const named = ({ metricNames }: TrainPlan, [loss = Number.NaN, ...metrics]: read
   ...Object.fromEntries(metricNames.map((name, index) => [name, metrics[index] as number])),
 })
 
-function validationExamples([x, y, sampleWeight]: NonNullable<FitOptions['validationData']>): Examples {
-  return { x, y, sampleWeight, searched: true }
+function validationExamples(given: NonNullable<FitOptions['validationData']>): Examples {
+  const [x, y, sampleWeight] = reading('ERR_DATA', 'fit: validationData', () => [...given])
+  return { x, y, sampleWeight, searched: true } as Examples
 }

@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 
 /** How close translations come to references; see {@link bleu}. */
 export interface Bleu {
@@ -24,7 +24,7 @@ const longest = 4
  * `references` has one text, or several, for each hypothesis. Errors: `ERR_DATA`.
  */
 export function bleu(hypotheses: readonly string[], references: readonly (string | readonly string[])[]): Bleu {
-  check(hypotheses, references)
+  reading('ERR_DATA', 'text.bleu', () => check(hypotheses, references))
   const correct = new Array<number>(longest).fill(0)
   const total = new Array<number>(longest).fill(0)
   let [length, referenceLength] = [0, 0]
@@ -115,9 +115,12 @@ function check(hypotheses: readonly string[], references: readonly (string | rea
   }
   if (hypotheses.length === 0) throw new SeqloomError('ERR_DATA', 'text.bleu: there are no texts')
   const isText = (value: unknown) => typeof value === 'string'
-  const wrong = hypotheses.findIndex((hypothesis, index) => {
+  const wrong = Array.from(hypotheses).findIndex((hypothesis, index) => {
     const given = references[index] as unknown
-    return !isText(hypothesis) || !(isText(given) || (Array.isArray(given) && given.length > 0 && given.every(isText)))
+    return (
+      !isText(hypothesis) ||
+      !(isText(given) || (Array.isArray(given) && given.length > 0 && Array.from(given).every(isText)))
+    )
   })
   if (wrong >= 0) {
     throw new SeqloomError(

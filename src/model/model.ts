@@ -656,13 +656,10 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     const { graph } = this.#modelGraph()
     const copy = this.#makeNative(undrawn(graph))
     try {
-      callNative(() => copy.setWeights(graph.weights.map((_, index) => engine.getWeight(index))))
-      if (source.#plan) {
-        this.#compileNative(copy, source.#plan, source.#factors, source.#trained)
-        callNative(() => copy.setOptimizerState(engine.optimizerState()))
-        if (!isRecord(source.#plan.optimizer.learningRate)) {
-          callNative(() => copy.setLearningRate(engine.learningRate()))
-        }
+      if (source.#plan) this.#compileNative(copy, source.#plan, source.#factors, source.#trained)
+      callNative(() => copy.takeOver(engine))
+      if (source.#plan && !isRecord(source.#plan.optimizer.learningRate)) {
+        callNative(() => copy.setLearningRate(engine.learningRate()))
       }
     } catch (error) {
       copy.free()

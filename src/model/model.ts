@@ -326,14 +326,14 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     )
   }
 
-  /** Copies of all weights, in order. */
+  /** Copies of all weights, in order, made on this thread: of 100 MB that takes some hundredths of a second. */
   getWeights(): Tensor[] {
     return this.#turns.now('getWeights', 'callbacks', () =>
       readWeights(this.#engine('getWeights'), this.#modelGraph().graph.weights),
     )
   }
 
-  /** Replaces all weights, or none if one does not fit. Errors: `ERR_SHAPE`, `ERR_DATA`, `ERR_STATE`. */
+  /** Replaces all weights, or none if one does not fit, on this thread, as `getWeights` does. Errors: `ERR_SHAPE`, `ERR_DATA`, `ERR_STATE`. */
   setWeights(weights: readonly Data[]): void {
     this.#turns.now('setWeights', 'callbacks', () => {
       writeWeights(this.#engine('setWeights'), this.#modelGraph().graph.weights, weights)
@@ -509,7 +509,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /**
    * A model of the same layers with the same weights, compiled as this one and with the optimizer's state: it goes on like this one would,
-   * and neither changes the other from then on. In a callback of `fit` it keeps the model of an epoch. Errors: `ERR_STATE` while
+   * and neither changes the other from then on. Weights are copied where one of the two changes them first. In a callback of `fit` it keeps the model of an epoch. Errors: `ERR_STATE` while
    * another call is running; `ERR_MEMORY`.
    */
   clone(): this {

@@ -365,7 +365,11 @@ export declare class StagedArray {
 export declare class StagedTexts {
   /** No texts yet. */
   constructor()
-  /** Adds texts. */
+  /**
+   * Adds texts.
+   *
+   * Errors: `ERR_MEMORY`.
+   */
   add(texts: string[]): void
   /**
    * Goes on with the last text.

@@ -100,7 +100,6 @@ impl NativeModel {
 fn state_file(trainer: &mut Trainer, metadata: Option<HashMap<String, String>>) -> Outcome<Bytes> {
     let step = digits(trainer.optimizer()?.step_count());
     let (state, carried) = trainer.state_parts()?;
-    let state: Vec<(String, &[f32])> = state.collect();
     let names: Vec<String> = (0..carried.len()).map(|index| format!("{CARRIED}{index}")).collect();
     let mut lists: Vec<(&str, &[f32])> = vec![(STEP, &step)];
     lists.extend(state.iter().map(|&(ref name, data)| (name.as_str(), data)));

@@ -41,6 +41,9 @@ pub struct Snapshot {
     training: Option<(KeptStates, Vec<Vec<f32>>)>,
 }
 
+/// The parts of an optimizer's state with their names.
+pub type StateParts<'a> = Vec<(String, &'a [f32])>;
+
 /// What compiling adds.
 #[derive(Debug)]
 pub(super) struct Compiled {
@@ -262,9 +265,9 @@ impl Trainer {
     ///
     /// # Errors
     /// `ERR_STATE` before [`Self::compile`]; `ERR_MEMORY`.
-    pub fn state_parts(&mut self) -> Result<(impl Iterator<Item = (String, &[f32])>, &[Vec<f32>])> {
+    pub fn state_parts(&mut self) -> Result<(StateParts<'_>, &[Vec<f32>])> {
         let Compiled { optimizer, carry, .. } = self.compiled_mut()?;
-        Ok((optimizer.state_parts()?, carry.states()))
+        Ok((optimizer.state_parts()?.collect(), carry.states()))
     }
 
     /// Puts back what [`Self::carried_states`] gave; none for zeros.

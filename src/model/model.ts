@@ -509,8 +509,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /**
    * A model of the same layers with the same weights, compiled as this one and with the optimizer's state: it goes on like this one would,
-   * and neither changes the other from then on. Weights are copied where one of the two changes them first. In a callback of `fit` it keeps the model of an epoch. Errors: `ERR_STATE` while
-   * another call is running; `ERR_MEMORY`.
+   * and neither changes the other from then on. Weights are copied only where one of the two changes them first. In a callback of `fit` it
+   * keeps the model of an epoch. Errors: `ERR_STATE` while another call is running; `ERR_MEMORY`.
    */
   clone(): this {
     return this.#turns.now('clone', 'callbacks', () => {

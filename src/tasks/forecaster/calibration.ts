@@ -81,6 +81,7 @@ export function calibrate(
       const found = upperQuantile(
         of.map(({ score }) => score),
         interval,
+        Math.max(1, Math.floor(steps / horizon)),
       )
       return found ** (steps / (steps + weight))
     }

@@ -1,37 +1,8 @@
-import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { layers, type Model, optimizers, sequential, tensor } from 'seqloom'
 import { describe, expect, it } from 'vitest'
+import { abortTime, bestAbortTime as best, abortBound as bound } from '../helpers/abort.js'
 import { wave } from '../helpers/models.js'
-
-/** The longest time from an abort to the rejection, in milliseconds. */
-const bound = 200
-/** Other work on the machine may disturb one measurement; the best of a few is the program's own. */
-const tries = 3
-
-/** Milliseconds from the abort, `wait` after the start, to the rejection. */
-async function abortTime(start: (signal: AbortSignal) => Promise<unknown>, wait: number): Promise<number> {
-  const controller = new AbortController()
-  let aborted = Number.NaN
-  const running = start(controller.signal)
-  setTimeout(() => {
-    aborted = performance.now()
-    controller.abort()
-  }, wait)
-  const error = await running.then(
-    () => new Error('the call ended before it was aborted'),
-    (reason: Error) => reason,
-  )
-  const taken = performance.now() - aborted
-  expect(error.name, error.message).toBe('AbortError')
-  return taken
-}
-
-async function best(start: (signal: AbortSignal) => Promise<unknown>, wait: number): Promise<number> {
-  let least = Number.POSITIVE_INFINITY
-  for (let i = 0; i < tries && least > bound; i++) least = Math.min(least, await abortTime(start, wait))
-  return least
-}
 
 const values = (model: Model) => model.getWeights().map(({ data }) => Array.from(data))
 const hashed = (model: Model) =>

@@ -1,13 +1,12 @@
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { callbacks, layers, optimizers, sequential, tensor } from 'seqloom'
 import { describe, expect, it } from 'vitest'
+import { abortBound, bestAbortTime } from '../helpers/abort.js'
 import { wave } from '../helpers/models.js'
 
 /** The most that a step of the event loop may be late while fit runs, at the 99th percentile, in milliseconds. */
 const delayBound = 20
-/** The longest time from an abort to the rejection, in milliseconds. */
-const abortBound = 200
 /** Other work on the machine may disturb one measurement; the best of a few is the program's own. */
 const tries = 4
 
@@ -40,23 +39,6 @@ async function best(bound: number, measure: () => Promise<number>): Promise<numb
   let least = Number.POSITIVE_INFINITY
   for (let i = 0; i < tries && least > bound; i++) least = Math.min(least, await measure())
   return least
-}
-
-async function abortTime(start: (signal: AbortSignal) => Promise<unknown>, wait: number): Promise<number> {
-  const controller = new AbortController()
-  const running = start(controller.signal)
-  let aborted = 0
-  setTimeout(() => {
-    aborted = performance.now()
-    controller.abort()
-  }, wait)
-  const error = await running.then(
-    () => new Error('the call ended before it was aborted'),
-    (reason: Error) => reason,
-  )
-  const taken = performance.now() - aborted
-  expect(error.name, error.message).toBe('AbortError')
-  return taken
 }
 
 /** The longest time that the event loop was held, in milliseconds, while `work` went on. */
@@ -122,9 +104,7 @@ describe('while fit runs', () => {
     ['large', large],
   ])('an abort rejects at once (%s)', async (_, size) => {
     const { m, x, y } = setUp(size)
-    const taken = await best(abortBound, () =>
-      abortTime((signal) => m.fit(x, y, { epochs: 1000, batchSize: size.batch, signal }), 300),
-    )
+    const taken = await bestAbortTime((signal) => m.fit(x, y, { epochs: 1000, batchSize: size.batch, signal }), 300)
     expect(taken).toBeLessThan(abortBound)
     // The model can be used again, with finite weights.
     const { data } = await m.predict(tensor(wave(size.hidden), [1, 1, size.hidden]))
@@ -134,7 +114,7 @@ describe('while fit runs', () => {
   it('an abort during predict rejects at once', async () => {
     const { m } = setUp(large)
     const x = tensor(wave(384 * 200 * 512), [384, 200, 512])
-    const taken = await best(abortBound, () => abortTime((signal) => m.predict(x, { batchSize: 64, signal }), 400))
+    const taken = await bestAbortTime((signal) => m.predict(x, { batchSize: 64, signal }), 400)
     expect(taken).toBeLessThan(abortBound)
   })
 

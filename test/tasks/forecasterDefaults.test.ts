@@ -17,7 +17,7 @@ function normals(seed: number): () => number {
   return () => Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next())
 }
 
-const make = (count: number, of: (t: number) => number) => Array.from({ length: count }, (_, t) => of(t))
+const make = <T>(count: number, of: (t: number) => T): T[] => Array.from({ length: count }, (_, t) => of(t))
 const wave = (t: number, period: number) => Math.sin((2 * Math.PI * t) / period)
 const rmse = (pairs: readonly (readonly [number, number])[]) =>
   Math.sqrt(pairs.reduce((sum, [a, b]) => sum + (a - b) ** 2, 0) / pairs.length)
@@ -145,6 +145,23 @@ describe('a forecaster without options', () => {
     },
     60_000,
   )
+})
+
+describe('transform', () => {
+  const growing = make(120, (t) => 10 * 1.03 ** t * (1 + 0.4 * wave(t, 6)))
+
+  it('by itself takes logarithms of what grows by factors, and values of 0 and below that come later', async () => {
+    const forecaster = new tasks.Forecaster({ horizon: 6 })
+    await forecaster.train(growing)
+    const next = make(126, (t) => 10 * 1.03 ** t * (1 + 0.4 * wave(t, 6))).slice(120)
+    for (const [i, { value }] of forecaster.forecast().entries()) {
+      expect(Math.abs(value.median / (next[i] as number) - 1)).toBeLessThan(0.05)
+      expect(value.lower).toBeGreaterThan(0)
+    }
+    for (const value of [0, -5]) {
+      for (const forecast of forecaster.update(value)) expect(Number.isFinite(forecast.value.median)).toBe(true)
+    }
+  }, 60_000)
 
   it('log takes only what is above 0', async () => {
     const forecaster = new tasks.Forecaster({ transform: 'log', units: 4 })

@@ -257,7 +257,7 @@ impl NativeModel {
         guard(|| self.shared.resume(argument::boolean(&stop, "stop")?))
     }
 
-    /// Runs the model one step at a time, with a copy of its present weights: input `step` comes step by step, `constants` are all
+    /// Runs the model one step at a time, with its present weights, whatever becomes of them: input `step` comes step by step, `constants` are all
     /// others, in order.
     ///
     /// Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_STATE` if the
@@ -283,8 +283,7 @@ impl NativeModel {
                 tensor::read_list(&constants, "constants")?
             };
             let session = self.shared.now_drawn(move |trainer| {
-                let parameters = trainer.shared_parameters()?;
-                let mut blueprint = Blueprint::sharing(trainer.spec(), parameters, step)?;
+                let mut blueprint = Blueprint::new(trainer.spec(), trainer.shared_parameters(), step)?;
                 Ok(blueprint.session(batch_size, &constants)?)
             })?;
             NativeSession::made(env, session)
@@ -294,7 +293,7 @@ impl NativeModel {
 
 #[napi]
 impl NativeModel {
-    /// Goes on a sequence of tokens, with copies of the model's present weights. `optionsJson` says how tokens are chosen.
+    /// Goes on a sequence of tokens, with the model's present weights, whatever becomes of them. `optionsJson` says how tokens are chosen.
     ///
     /// Errors: `ERR_UNSUPPORTED` for models that cannot stream or read no tokens; `ERR_DATA`; `ERR_OPTION`; `ERR_STATE`
     /// if the model is busy.
@@ -315,7 +314,7 @@ impl NativeModel {
             let most = argument::integer(&max_tokens, "maxTokens", 1)?;
             let options = SamplingOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
             let generator = self.shared.now_drawn(move |trainer| {
-                Ok(Generator::new(trainer.spec(), trainer.parameters(), &prompt, most, options)?)
+                Ok(Generator::new(trainer.spec(), trainer.shared_parameters(), &prompt, most, options)?)
             })?;
             NativeGenerator::made(env, generator)
         })

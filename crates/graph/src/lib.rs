@@ -7,6 +7,7 @@
 
 mod buffer;
 pub mod decode;
+mod discard;
 pub mod error;
 mod executor;
 mod form;
@@ -27,12 +28,13 @@ mod tensor;
 pub mod train;
 
 pub use buffer::{Buffer, Exclusive};
+pub use discard::discard;
 pub use error::{Code, Error, Result};
 pub use executor::{Executor, Record, Run};
 pub use form::Form;
 pub use gradients::{Gradient, GradientMut, Gradients, RowGradient};
 pub use mask::SequenceMask;
-pub use memory::{available_bytes, room_for};
+pub use memory::{available_bytes, bytes_for, room_for};
 pub use parallel::unless_cancelled;
 pub use params::{Parameters, Slot};
 pub use spec::GraphSpec;

@@ -23,25 +23,12 @@ pub struct Blueprint {
 }
 
 impl Blueprint {
-    /// Prepares the model of `spec`, whose input `step` comes step by step. The weights are copied.
+    /// Prepares the model of `spec`, whose input `step` comes step by step, with weights that others may use, too.
     ///
     /// # Errors
     /// `ERR_UNSUPPORTED` naming the layer that needs the whole sequence (reversed order, pooling over time); `ERR_OPTION` if there is no
     /// such input; `ERR_MEMORY`.
-    pub fn new(spec: &GraphSpec, parameters: &Parameters<f32>, step: usize) -> Result<Self> {
-        let mut copy = Parameters::zeros(spec)?;
-        if copy.arena().len() != parameters.arena().len() {
-            return Err(Error::native("The weights belong to another model"));
-        }
-        copy.arena_mut().copy_from_slice(parameters.arena());
-        Self::sharing(spec, Arc::new(copy), step)
-    }
-
-    /// The same for weights that do not change and that others may use too.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn sharing(spec: &GraphSpec, parameters: Arc<Parameters<f32>>, step: usize) -> Result<Self> {
+    pub fn new(spec: &GraphSpec, parameters: Arc<Parameters<f32>>, step: usize) -> Result<Self> {
         let streaming = Streaming::new(spec, step)?;
         let others = spec.inputs.iter().enumerate().filter(|&(index, _)| index != step);
         Ok(Self {

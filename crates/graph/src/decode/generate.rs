@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::params::Parameters;
 use crate::spec::{Dtype, GraphSpec};
 use crate::tensor::BatchData;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,7 @@ impl Generator {
     /// model's output does not know; `ERR_OPTION`; `ERR_MEMORY`.
     pub fn new(
         spec: &GraphSpec,
-        parameters: &Parameters<f32>,
+        parameters: Arc<Parameters<f32>>,
         prompt: &[i32],
         most: usize,
         options: SamplingOptions,

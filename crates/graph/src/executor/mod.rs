@@ -135,6 +135,14 @@ impl<T: Scalar> Executor<T> {
         Gradients::new(&self.graph.spec.weights, &self.graph.row_gradients)
     }
 
+    /// The same, for a caller that clears them before they are used, perhaps on another thread.
+    ///
+    /// # Errors
+    /// As [`Self::gradients`].
+    pub(crate) fn uncleared_gradients(&self) -> Result<Gradients<T>> {
+        Gradients::any(&self.graph.spec.weights, &self.graph.row_gradients)
+    }
+
     /// The dimensions of graph output `output`, `None` for those that depend on the batch; `None` when there is no such output.
     pub fn output_shape(&self, output: usize) -> Option<Vec<Option<usize>>> {
         let meta = self.graph.values.get(*self.graph.spec.outputs.get(output)?)?;

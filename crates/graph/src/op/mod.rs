@@ -23,6 +23,7 @@ mod matmul;
 mod mean_over_steps;
 mod merge;
 mod metric;
+mod moments;
 mod normalize;
 mod parameter;
 mod pool;

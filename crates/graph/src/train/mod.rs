@@ -23,4 +23,4 @@ pub use gradients::GradientReport;
 pub use progress::Progress;
 pub use spec::{FitOptions, LossSpec, MetricSpec, TrainSpec};
 pub use summary::{Average, Measure, Summary};
-pub use trainer::Trainer;
+pub use trainer::{Snapshot, StateParts, Trainer};

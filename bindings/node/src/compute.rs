@@ -64,7 +64,7 @@ impl NativeModel {
                 Some(argument::list(&outputs, "outputs", |item, what| argument::integer(&item, what, 0))?)
             };
             self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
-                let all = || (0..trainer.spec().outputs.len()).collect();
+                let all = || (0..trainer.graph().outputs.len()).collect();
                 let wanted = wanted.unwrap_or_else(all);
                 let outputs = trainer.predict_some(&inputs, batch_size, &wanted, cancel, &mut |_| {})?;
                 Ok(outputs.into_iter().map(NativeTensor::from).collect::<Vec<_>>())
@@ -284,7 +284,7 @@ impl NativeModel {
             };
             let session = self.shared.now_drawn(move |trainer| {
                 let parameters = trainer.shared_parameters()?;
-                let mut blueprint = Blueprint::sharing(trainer.spec(), parameters, step)?;
+                let mut blueprint = Blueprint::sharing(trainer.graph(), parameters, step)?;
                 Ok(blueprint.session(batch_size, &constants)?)
             })?;
             NativeSession::made(env, session)
@@ -315,7 +315,7 @@ impl NativeModel {
             let most = argument::integer(&max_tokens, "maxTokens", 1)?;
             let options = SamplingOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
             let generator = self.shared.now_drawn(move |trainer| {
-                Ok(Generator::new(trainer.spec(), trainer.parameters(), &prompt, most, options)?)
+                Ok(Generator::new(trainer.graph(), trainer.parameters(), &prompt, most, options)?)
             })?;
             NativeGenerator::made(env, generator)
         })

@@ -1,8 +1,6 @@
 //! What is known of a value's elements before any number is: whether they can be probabilities, or logits.
 
-use crate::plan::Node;
 use crate::shape::Meta;
-use seqloom_kernels::Scalar;
 
 /// What the elements of a value are, whatever the weights and the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,18 +91,4 @@ pub(crate) struct Known {
     pub(crate) value: usize,
     pub(crate) meta: Meta,
     pub(crate) form: Form,
-}
-
-/// The forms of all values: of the graph's inputs, which are given, then of what its nodes compute.
-pub(crate) fn forms<T: Scalar>(nodes: &[Node<T>], metas: &[Meta], mut known: Vec<Form>) -> Vec<Form> {
-    known.resize(metas.len(), Form::Unknown);
-    for node in nodes {
-        let operands: Vec<Known> = (node.inputs.iter())
-            .map(|&value| Known { value, meta: metas[value], form: known[value] })
-            .collect();
-        for (output, &value) in node.outputs.iter().enumerate() {
-            known[value] = node.op.form(&operands, output);
-        }
-    }
-    known
 }

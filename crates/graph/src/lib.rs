@@ -8,34 +8,41 @@
 mod buffer;
 pub mod decode;
 pub mod error;
-mod executor;
 mod form;
 mod gradients;
 pub mod init;
+mod ir;
 mod mask;
 mod memory;
-mod op;
+mod mode;
+mod ops;
 pub mod optim;
 mod parallel;
 mod params;
 mod plan;
+mod registry;
 pub mod rng;
+mod run;
 mod scan;
 mod shape;
-pub mod spec;
 mod tensor;
 pub mod train;
+mod transform;
+pub mod values;
+pub mod wire;
 
 pub use buffer::{Buffer, Exclusive};
 pub use error::{Code, Error, Result};
-pub use executor::{Executor, Record, Run};
 pub use form::Form;
 pub use gradients::{Gradient, GradientMut, Gradients, RowGradient};
+pub use ir::Graph;
 pub use mask::SequenceMask;
 pub use memory::{available_bytes, room_for};
+pub use mode::{Record, Run};
 pub use parallel::unless_cancelled;
 pub use params::{Parameters, Slot};
-pub use spec::GraphSpec;
+pub use run::Executor;
 pub use tensor::{
     BatchData, BatchInput, BatchSequence, HostTensor, Sequence, StateGradient, TensorData, TensorView,
 };
+pub use wire::GraphSpec;

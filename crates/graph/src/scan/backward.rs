@@ -1,14 +1,14 @@
 //! The backward pass of a scan.
 
-use super::body::Phase;
 use super::layout::{Home, Locator, Region, Scope};
 use super::run::{Pass, with_frame};
 use super::units::Unit;
 use super::{Body, Scan, Scratch};
 use crate::error::Result;
-use crate::executor::Record;
 use crate::gradients::Gradients;
-use crate::op::{Backward, Buffers, Frame, Place, StepOrder, ValueRef, scatter_add};
+use crate::ir::Phase;
+use crate::mode::Record;
+use crate::ops::{Backward, Buffers, Frame, Place, StepOrder, ValueRef, scatter_add};
 use crate::parallel::each_rows;
 use crate::tensor::StateGradient;
 use seqloom_kernels::Scalar;

@@ -1,12 +1,12 @@
 //! The forward pass of a scan.
 
-use super::body::Phase;
 use super::layout::{Home, Locator, Scope};
 use super::run::{Pass, with_frame};
 use super::units::Unit;
 use super::{Body, Scan, Scratch};
 use crate::error::Result;
-use crate::op::{Forward, Frame, Place, StepOrder, gather};
+use crate::ir::Phase;
+use crate::ops::{Forward, Frame, Place, StepOrder, gather};
 use seqloom_kernels::Scalar;
 
 impl<T: Scalar> Scan<T> {

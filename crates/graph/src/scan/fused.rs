@@ -5,8 +5,8 @@ use super::layout::{Scope, with_rows};
 use super::run::Pass;
 use super::units::{Cut, MAX_OPERANDS};
 use crate::error::{Error, Result};
-use crate::op::elementwise::{Emitter, Extent, Kind, strides};
-use crate::op::{Buffers, Place};
+use crate::ops::elementwise::{Emitter, Extent, Kind, strides};
+use crate::ops::{Buffers, Place};
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::{Chain, ChainOperands, Function, MAX_DIMS, Output, Scalar, Source, View};
 
@@ -91,7 +91,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
             return known;
         }
         let maker = self.body.maker(value).filter(|_| self.body.values[value].recomputed);
-        match maker.and_then(|node| Some((node, self.body.nodes[node].op.elementwise()?))) {
+        match maker.and_then(|node| Some((node, self.body.nodes[node].facts.role().elementwise()?))) {
             Some((node, kind)) => self.compute(node, kind),
             None => self.read(Operand::Value(value)),
         }
@@ -124,7 +124,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
 
     fn forward(mut self, nodes: &[usize], dots: &[usize], recording: bool) -> Part {
         for &node in nodes {
-            let Some(kind) = self.body.nodes[node].op.elementwise() else { continue };
+            let Some(kind) = self.body.nodes[node].facts.role().elementwise() else { continue };
             let output = self.body.nodes[node].outputs[0];
             let result = self.compute(node, kind);
             let value = self.body.values[output];
@@ -166,7 +166,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
             }
         }
         for &node in nodes.iter().rev() {
-            let Some(kind) = body.nodes[node].op.elementwise() else { continue };
+            let Some(kind) = body.nodes[node].facts.role().elementwise() else { continue };
             let output = body.nodes[node].outputs[0];
             let value = body.values[output];
             let collected = inner.iter().find(|known| known.0 == output).map(|known| known.1);

@@ -1,9 +1,10 @@
 //! Where the values of a scan, their gradients and the operations' stashes lie.
 
-use super::body::{Body, Phase};
+use super::body::Body;
 use crate::error::{Error, Result};
+use crate::ir::Phase;
 use crate::mask::Packing;
-use crate::op::{Operands, Place, Sizes};
+use crate::ops::{Operands, Place, Sizes};
 use crate::params::SLOT_ALIGNMENT;
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;

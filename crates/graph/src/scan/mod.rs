@@ -17,18 +17,18 @@ mod units;
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
-use crate::op::{Backward, Forward, MaskRule, Op, Operands, Site, Sizes, ValueRef};
+use crate::ops::{Backward, Forward, MaskRule, Op, Operands, Sizes, ValueRef};
 use crate::shape::{ANY, Meta, Shape};
 use crate::tensor::StateGradient;
 use body::Body;
 use layout::{Extent, Layout};
 use seqloom_kernels::Scalar;
-pub(crate) use spec::BodySpec;
-use spec::{Counts, ScanSpec};
+use spec::Counts;
+pub(crate) use spec::ScanSpec;
 
 /// The loop. Inputs: sequences `[batch, time, …]`, initial states `[batch, …]` (all or none), constants. Outputs: those of every
 /// step `[batch, time, …]`, then the last states. Weights: those of the body.
-pub(crate) struct Scan<T: Scalar> {
+struct Scan<T: Scalar> {
     body: Body<T>,
     counts: Counts,
     state_shapes: Vec<Vec<usize>>,
@@ -58,24 +58,20 @@ struct Scratch {
 }
 
 impl<T: Scalar> Scan<T> {
-    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let spec = ScanSpec::new(site)?;
-        let mut body = Body::new(&spec)?;
+    fn new(spec: &ScanSpec) -> Result<Self> {
+        let mut body = Body::new(spec)?;
         for node in &mut body.nodes {
             for weight in &mut node.weights {
-                *weight = site.weight_index(*weight)?;
+                *weight = spec.weights[*weight];
             }
         }
+        let states = spec.body.inputs.iter().skip(spec.counts.sequences).take(spec.counts.states);
         Ok(Self {
             body,
-            state_names: spec.body.inputs[spec.counts.sequences..]
-                .iter()
-                .take(spec.counts.states)
-                .map(|input| input.name.clone())
-                .collect(),
+            state_names: states.map(|input| input.name.clone()).collect(),
             state_gradients: Vec::new(),
-            counts: spec.counts,
-            state_shapes: spec.state_shapes,
+            counts: spec.counts.clone(),
+            state_shapes: spec.state_shapes.clone(),
             reversed: spec.reversed,
             output_reversed: spec.output_reversed,
             zero_output_for_mask: spec.zero_output_for_mask,
@@ -120,7 +116,7 @@ impl<T: Scalar> Scan<T> {
 impl<T: Scalar> Op<T> for Scan<T> {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         for meta in inputs {
-            crate::op::expect_float(meta)?;
+            crate::ops::expect_float(meta)?;
         }
         let (batch, time) = self.grid(inputs)?;
         let counts = &self.counts;
@@ -205,10 +201,6 @@ impl<T: Scalar> Op<T> for Scan<T> {
         Some(!self.zero_output_for_mask)
     }
 
-    fn has_states(&self) -> bool {
-        true
-    }
-
     fn take_state_gradients(&mut self) -> Vec<StateGradient<T>> {
         std::mem::take(&mut self.state_gradients)
     }
@@ -239,7 +231,7 @@ impl<T: Scalar> Op<T> for Scan<T> {
         let states = (0..counts.states).map(|_| Form::Unknown);
         let constants = (0..counts.constants).map(|constant| form(counts.constant_input(constant)));
         let given = sequences.chain(states).chain(constants).collect();
-        let values = crate::form::forms(&self.body.nodes, &self.body.metas, given);
+        let values = crate::ir::forms(&self.body.nodes, &self.body.metas, given);
         values[self.body.outputs[output]]
     }
 }

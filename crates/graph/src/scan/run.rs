@@ -4,9 +4,9 @@ use super::layout::{Home, Layout, Locator, Region, Scope, node_sizes, with_rows}
 use super::{Scan, Scratch};
 use crate::error::{Error, Result};
 use crate::mask::SequenceMask;
-use crate::op::{Buffers, Frame, Moment, Place, ValueRef, Weights};
+use crate::ops::{Buffers, Frame, Moment, Place, ValueRef, Weights};
 use crate::params::Parameters;
-use crate::spec::Dtype;
+use crate::values::Dtype;
 use seqloom_kernels::Scalar;
 
 /// What does not change while a pass runs.
@@ -18,7 +18,7 @@ pub(super) struct Pass<'a, T: Scalar> {
     pub(super) inputs: &'a [ValueRef],
     pub(super) params: &'a Parameters<T>,
     pub(super) integers: &'a [Vec<i32>],
-    pub(super) run: &'a crate::executor::Run<'a>,
+    pub(super) run: &'a crate::mode::Run<'a>,
     /// The number of the scan in its graph.
     pub(super) node: usize,
     pub(super) recording: bool,
@@ -51,7 +51,7 @@ pub(super) fn with_frame<T: Scalar, R>(
     pass: &Pass<'_, T>,
     buffers: Buffers<'_, T>,
     (index, scope, backward): (usize, Scope, bool),
-    run: impl FnOnce(&mut crate::plan::Node<T>, Frame<'_, T>) -> Result<R>,
+    run: impl FnOnce(&mut crate::ir::Call<T>, Frame<'_, T>) -> Result<R>,
 ) -> Result<R> {
     let rows = pass.locator.rows(scope);
     let Scratch { inputs, outputs, input_metas, output_metas, live } = scratch;

@@ -1,10 +1,12 @@
 //! What the loop runs: operations in an order in which element-wise ones come together to chains.
 
-use super::body::{Body, Phase, repeats};
+use super::body::{Body, repeats};
 use super::fused::Fused;
 use super::outer::Outer;
 use super::product::Product;
-use crate::op::elementwise::Kind;
+use crate::ir::Phase;
+use crate::ops::Role;
+use crate::ops::elementwise::Kind;
 use crate::shape::ANY;
 use seqloom_kernels::Scalar;
 
@@ -55,7 +57,7 @@ impl<T: Scalar> Body<T> {
             let before = left.len();
             let mut rest = Vec::new();
             for node in left {
-                if self.nodes[node].op.elementwise().is_some() || !self.is_ready(node, &done) {
+                if self.nodes[node].facts.role().elementwise().is_some() || !self.is_ready(node, &done) {
                     rest.push(node);
                     continue;
                 }
@@ -98,7 +100,7 @@ impl<T: Scalar> Body<T> {
         let makes = |group: &Vec<usize>| group.iter().any(|&node| self.nodes[node].outputs[0] == input);
         let chain = groups.iter().position(makes)?;
         let meta = self.metas[input];
-        let thin = self.nodes[node].op.product().is_some_and(|[_, units]| units == 1);
+        let thin = matches!(self.nodes[node].facts.role(), Role::Product([_, 1]));
         let mut operands = Vec::new();
         for value in groups[chain].iter().flat_map(|&node| &self.nodes[node].inputs) {
             operands.push(self.cuts[*value].map_or(*value, |cut| cut.source));
@@ -118,7 +120,7 @@ impl<T: Scalar> Body<T> {
     fn find_views(&mut self) {
         self.views = vec![None; self.values.len()];
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
-            if !node.op.is_view() || phase != Phase::Step {
+            if node.facts.role() != Role::View || phase != Phase::Step {
                 continue;
             }
             let (source, value) = (node.inputs[0], node.outputs[0]);
@@ -137,7 +139,7 @@ impl<T: Scalar> Body<T> {
         let made = |value: usize| value >= self.counts.body_inputs();
         self.shared = vec![None; self.values.len()];
         for (index, node) in self.nodes.iter().enumerate().rev() {
-            if !matches!(node.op.elementwise(), Some(Kind::Add | Kind::Identity)) {
+            if !matches!(node.facts.role().elementwise(), Some(Kind::Add | Kind::Identity)) {
                 continue;
             }
             let sum = node.outputs[0];
@@ -190,15 +192,15 @@ impl<T: Scalar> Body<T> {
             element_wise[value] = false;
         }
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
-            if phase != Phase::Step || node.op.elementwise().is_none() {
+            if phase != Phase::Step || node.facts.role().elementwise().is_none() {
                 node.inputs.iter().for_each(|&value| element_wise[value] = false);
             }
         }
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
-            let (Some((axis, start, _)), Phase::Step) = (node.op.slice(), phase) else { continue };
+            let (Role::Slice { axis, start }, Phase::Step) = (node.facts.role(), phase) else { continue };
             let (source, value) = (node.inputs[0], node.outputs[0]);
             if element_wise[value] && self.cuts[source].is_none() {
-                let axis = crate::op::axis_of(axis, self.metas[source].shape.rank());
+                let axis = crate::ops::axis_of(axis, self.metas[source].shape.rank());
                 self.cuts[value] = Some(Cut { source, axis, start });
             }
         }
@@ -210,7 +212,7 @@ impl<T: Scalar> Body<T> {
         let mut inside: Vec<usize> = Vec::new();
         let mut operands: Vec<usize> = Vec::new();
         for &node in left {
-            if self.nodes[node].op.elementwise().is_none() {
+            if self.nodes[node].facts.role().elementwise().is_none() {
                 continue;
             }
             let output = self.nodes[node].outputs[0];

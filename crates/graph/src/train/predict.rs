@@ -5,9 +5,10 @@ use super::dataset::Dataset;
 use super::trainer::Trainer;
 use crate::buffer::copy;
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Run};
 use crate::memory;
+use crate::mode::Run;
 use crate::parallel::unless_cancelled;
+use crate::run::Executor;
 use crate::tensor::{HostTensor, Sequence, TensorData};
 use seqloom_kernels::AlignedVec;
 use std::sync::atomic::AtomicBool;
@@ -37,7 +38,7 @@ impl Trainer {
         cancel: &AtomicBool,
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<HostTensor>> {
-        let all: Vec<usize> = (0..self.predictor.spec().outputs.len()).collect();
+        let all: Vec<usize> = (0..self.predictor.graph().outputs.len()).collect();
         self.predict_some(tensors, batch_size, &all, cancel, progress)
     }
 
@@ -56,7 +57,7 @@ impl Trainer {
         if batch_size == 0 {
             return Err(Error::option("The batch size must be at least 1"));
         }
-        let data = Dataset::new(tensors, &self.predictor.spec().inputs)?;
+        let data = Dataset::new(tensors, &self.predictor.graph().inputs)?;
         if let Some((_, carry)) = &mut self.stateful {
             carry.check_rows(data.rows(), batch_size)?;
             carry.reset();

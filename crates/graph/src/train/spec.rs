@@ -3,7 +3,7 @@
 use super::progress::Progress;
 use super::summary::Summary;
 use crate::error::{Error, Result};
-use crate::spec::GraphSpec;
+use crate::wire::GraphSpec;
 use serde::{Deserialize, Deserializer, de};
 
 /// A model's graph with targets, losses and metrics.
@@ -55,11 +55,11 @@ impl TrainSpec {
     pub fn from_json(text: &str) -> Result<Self> {
         let spec: Self = serde_json::from_str(text)
             .map_err(|error| Error::format(format!("The training graph cannot be read: {error}")))?;
-        if spec.graph.version != crate::spec::VERSION {
+        if spec.graph.version != crate::wire::VERSION {
             return Err(Error::format(format!(
                 "The training graph has format version {}; this engine reads version {}",
                 spec.graph.version,
-                crate::spec::VERSION
+                crate::wire::VERSION
             )));
         }
         if spec.losses.is_empty() {

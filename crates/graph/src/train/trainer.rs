@@ -6,14 +6,17 @@ use super::progress::Progress;
 use super::spec::TrainSpec;
 use super::tally::Scores;
 use crate::error::{Error, Result};
-use crate::executor::Executor;
 use crate::form::Form;
 use crate::gradients::Gradients;
 use crate::init;
+use crate::ir::Graph;
 use crate::optim::{Optimizer, StateTensor};
 use crate::parallel::unless_cancelled;
 use crate::params::Parameters;
-use crate::spec::{GraphSpec, InputSpec, WeightSpec};
+use crate::registry;
+use crate::run::Executor;
+use crate::values::{InputSpec, WeightSpec};
+use crate::wire::GraphSpec;
 use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
@@ -61,12 +64,12 @@ impl Trainer {
     /// # Errors
     /// As [`Self::new`].
     pub fn undrawn(graph: &str, seed: u64) -> Result<Self> {
-        let spec = GraphSpec::from_json(graph)?;
-        let parameters = Parameters::zeros(&spec)?;
-        let (carried, carry) = Carry::new(&spec)?;
-        let stateful = if carry.is_empty() { None } else { Some((Executor::new(carried)?, carry)) };
-        let predictor = Executor::new(spec)?;
-        for weight in &predictor.spec().weights {
+        let graph = registry::read(GraphSpec::from_json(graph)?)?;
+        let parameters = Parameters::zeros(&graph)?;
+        let (carried, carry) = Carry::new(&graph)?;
+        let stateful = if carry.is_empty() { None } else { Some((Executor::of(carried)?, carry)) };
+        let predictor = Executor::of(graph)?;
+        for weight in &predictor.graph().weights {
             init::check(&weight.initializer, &weight.shape).map_err(|error| within(error, weight))?;
         }
         Ok(Self {
@@ -87,7 +90,7 @@ impl Trainer {
     /// # Errors
     /// `ERR_MEMORY`; `ABORTED` once `cancel` is set: what is left is drawn the next time.
     pub fn draw(&mut self, cancel: &AtomicBool) -> Result<()> {
-        for (index, weight) in self.predictor.spec().weights.iter().enumerate().skip(self.drawn) {
+        for (index, weight) in self.predictor.graph().weights.iter().enumerate().skip(self.drawn) {
             let Some(values) = self.parameters.get_mut(index) else { continue };
             unless_cancelled(cancel, || {
                 init::fill(&weight.initializer, &weight.shape, self.seed, index, values)
@@ -116,10 +119,10 @@ impl Trainer {
         if !same {
             return Err(Error::shape("The weights of the training graph are not those of the model"));
         }
-        let (graph, carry) = Carry::new(&graph)?;
-        let executor = Executor::new(graph)?;
+        let (graph, carry) = Carry::new(&registry::read(graph)?)?;
+        let executor = Executor::of(graph)?;
         let mut slots = slots.to_vec();
-        for (slot, weight) in slots.iter_mut().zip(&executor.spec().weights) {
+        for (slot, weight) in slots.iter_mut().zip(&executor.graph().weights) {
             slot.trainable = weight.trainable;
         }
         let optimizer = Optimizer::from_json(optimizer, &slots)?;
@@ -136,8 +139,8 @@ impl Trainer {
     }
 
     /// The model's graph.
-    pub fn spec(&self) -> &GraphSpec {
-        self.predictor.spec()
+    pub fn graph(&self) -> &Graph {
+        self.predictor.graph()
     }
 
     /// What is known of the elements of every output when nothing is trained.
@@ -161,7 +164,7 @@ impl Trainer {
         {
             return Ok(copy);
         }
-        let mut copy = Parameters::zeros(self.spec())?;
+        let mut copy = Parameters::zeros(self.graph())?;
         copy.arena_mut().copy_from_slice(self.parameters.arena());
         let copy = Arc::new(copy);
         self.copy = (version, Arc::downgrade(&copy));
@@ -270,7 +273,7 @@ impl Trainer {
 impl Compiled {
     /// The inputs, targets and sample weights that a batch has.
     pub(super) fn inputs(&self) -> &[InputSpec] {
-        let inputs = &self.executor.spec().inputs;
+        let inputs = &self.executor.graph().inputs;
         inputs.get(..self.carry.inputs).unwrap_or(inputs)
     }
 }

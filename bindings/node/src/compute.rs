@@ -33,7 +33,7 @@ impl NativeModel {
             let never = AtomicBool::new(false);
             let outputs = self
                 .shared
-                .now_drawn(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never, &mut |_| {})?))?;
+                .now_drawn(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never)?))?;
             self.shared.report(env);
             Ok(outputs.into_iter().map(NativeTensor::at_once).collect())
         })
@@ -66,7 +66,7 @@ impl NativeModel {
             self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
                 let all = || (0..trainer.graph().outputs.len()).collect();
                 let wanted = wanted.unwrap_or_else(all);
-                let outputs = trainer.predict_some(&inputs, batch_size, &wanted, cancel, &mut |_| {})?;
+                let outputs = trainer.predict_some(&inputs, batch_size, &wanted, cancel)?;
                 Ok(outputs.into_iter().map(NativeTensor::from).collect::<Vec<_>>())
             })
         })

@@ -40,18 +40,6 @@ pub(super) fn elementwise(name: &str) -> Result<Activation> {
     })
 }
 
-/// The form of what an activation makes of values of another one.
-pub(super) fn activated(activation: Activation, form: Form) -> Form {
-    match activation {
-        Activation::Linear => form,
-        Activation::Relu | Activation::Softplus | Activation::Exponential => Form::NonNegative,
-        Activation::Sigmoid | Activation::HardSigmoid => Form::UnitInterval,
-        // Of what is not negative they are not negative either; no model ends so on purpose.
-        _ if form.is_non_negative() => Form::Unknown,
-        _ => Form::Real,
-    }
-}
-
 impl ActivationOp {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
         site.arity(1..=1, 0..=0, 1)?;
@@ -160,7 +148,7 @@ impl<T: Scalar> Op<T> for ActivationOp {
         match self.kind {
             ActivationKind::Softmax => Form::Distribution,
             ActivationKind::LogSoftmax => Form::Real,
-            ActivationKind::Elementwise(activation) => activated(activation, known[0].form),
+            ActivationKind::Elementwise(activation) => known[0].form.activated(activation),
         }
     }
 }

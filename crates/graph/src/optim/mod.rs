@@ -22,12 +22,12 @@ mod touched;
 use crate::error::{Error, Result};
 use crate::gradients::{Gradient, GradientMut, Gradients};
 use crate::memory;
-use crate::params::{Parameters, SLOT_ALIGNMENT, Slot};
+use crate::params::{Parameters, Slot};
 use apply::Kept;
 use norm::Norms;
 use options::{Clip, Options};
 use overflow::{Before, Bound};
-use rule::{MAX_STATES, Rest, Rule};
+use rule::{MAX_STATES, Rest, Rule, state_len};
 use schedule::Schedule;
 use seqloom_kernels::AlignedVec;
 use touched::Touched;
@@ -64,11 +64,6 @@ pub struct Optimizer {
     gradient_norm: f64,
     /// Above every weight and state.
     bound: Bound,
-}
-
-/// Elements that a weight takes in the state arenas.
-fn state_len(slot: &Slot) -> usize {
-    if slot.trainable { slot.len.next_multiple_of(SLOT_ALIGNMENT) } else { 0 }
 }
 
 impl Optimizer {

@@ -1,10 +1,7 @@
 //! The checked body of a scan, and when each of its operations runs.
 
-use super::fused::Fused;
-use super::outer::Outer;
-use super::product::Product;
+use super::sizes::proven_shapes;
 use super::spec::{Counts, ScanSpec};
-use super::units::{Cut, Unit};
 use crate::error::{Error, Result};
 use crate::ir::{Call, Checked, Graph, Node, Phase, infer, phases};
 use crate::ops::Role;
@@ -31,6 +28,14 @@ pub(super) struct Value {
     pub(super) recomputed: bool,
 }
 
+/// A part of another value that is read in place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    pub(super) source: usize,
+    pub(super) axis: usize,
+    pub(super) start: usize,
+}
+
 /// One step of a scan as operations.
 pub(super) struct Body<T: Scalar> {
     pub(super) nodes: Vec<Call<T>>,
@@ -39,6 +44,8 @@ pub(super) struct Body<T: Scalar> {
     /// Whether the backward pass visits the node.
     pub(super) visited: Vec<bool>,
     pub(super) values: Vec<Value>,
+    /// Shapes in which unknown sizes behind the batch are equal only where they are the same for every batch.
+    pub(super) proven: Vec<Shape>,
     /// Types and shapes as declared.
     declared: Vec<Meta>,
     /// Types and shapes for the present batch.
@@ -46,11 +53,10 @@ pub(super) struct Body<T: Scalar> {
     pub(super) counts: Counts,
     /// The values of the outputs of each step, then of the new states; no value twice.
     pub(super) outputs: Vec<usize>,
-    /// What runs in the loop, in order.
-    pub(super) units: Vec<Unit>,
-    pub(super) chains: Vec<Fused>,
-    pub(super) products: Vec<Product<T>>,
-    pub(super) outers: Vec<Outer>,
+    /// For each product in the loop, how many elements of its kernel's gradient each sequence has for itself.
+    pub(super) summed: Vec<usize>,
+    /// By node: whether the gradient of its second input comes behind the loop.
+    pub(super) later: Vec<bool>,
     /// By value: which part of which other value it is, where it need not be copied.
     pub(super) cuts: Vec<Option<Cut>>,
     /// By value: the one that it is in another shape, where it need not be copied.
@@ -74,27 +80,26 @@ impl<T: Scalar> Body<T> {
         let graph = if described.nodes.len() == original { first } else { Checked::body(described)? };
         let outputs = graph.graph.outputs.clone();
         let phases = plan_phases(&graph.nodes, &graph.values, &counts, pinned, &outputs);
+        let mut nodes = graph.nodes;
         let mut body = Self {
+            proven: proven_shapes(&mut nodes, &graph.values, counts.body_inputs()),
             visited: Vec::new(),
-            units: Vec::new(),
-            chains: Vec::new(),
-            products: Vec::new(),
-            outers: Vec::new(),
+            summed: Vec::new(),
+            later: vec![false; nodes.len()],
             cuts: Vec::new(),
             views: Vec::new(),
             shared: Vec::new(),
-            constants: constants(&graph.nodes, graph.values.len()),
-            values: values(&graph.nodes, &phases, &counts, graph.values.len()),
+            constants: constants(&nodes, graph.values.len()),
+            values: values(&nodes, &phases, &counts, graph.values.len()),
             metas: graph.values.clone(),
             declared: graph.values,
-            nodes: graph.nodes,
+            nodes,
             phases,
             counts,
             outputs,
             scratch: (Vec::new(), Vec::new()),
         };
         body.plan_gradients();
-        body.plan_units();
         Ok(body)
     }
 
@@ -124,7 +129,6 @@ impl<T: Scalar> Body<T> {
         }
         let (inputs, outputs) = &mut self.scratch;
         infer(&mut self.nodes, &mut self.metas, (inputs, outputs))?;
-        self.chains.iter().try_for_each(|chain| chain.check(self))?;
         for state in 0..self.counts.states {
             let (old, new) = (self.metas[self.counts.sequences + state], self.metas[self.new_state(state)]);
             if old.shape.unify(&new.shape).is_none() {

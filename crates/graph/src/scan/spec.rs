@@ -1,10 +1,9 @@
 //! How a scan is described on the wire.
 
-use super::Scan;
 use crate::error::{Error, Result};
 use crate::ir::{Graph, Node};
 use crate::ops::{
-    Described, Op, Operation, Order, OutputOrder, Recurrence, Site, State, Streamed, TimeAxes, recurrent_axes,
+    Operation, Order, OutputOrder, Recurrence, Site, State, Streamed, TimeAxes, recurrent_axes,
 };
 use crate::values::{Dtype, InputSpec, WeightSpec};
 use crate::wire::NodeSpec;
@@ -212,15 +211,5 @@ impl Operation for ScanSpec {
             reversed: self.reversed,
             given: Arc::new(given),
         })
-    }
-}
-
-impl Described for ScanSpec {
-    fn single(&self) -> Result<Box<dyn Op<f32>>> {
-        Ok(Box::new(Scan::new(self)?))
-    }
-
-    fn double(&self) -> Result<Box<dyn Op<f64>>> {
-        Ok(Box::new(Scan::new(self)?))
     }
 }

@@ -1,7 +1,7 @@
 //! The order in which an epoch visits its rows.
 
 use super::dataset::Dataset;
-use super::spec::FitOptions;
+use super::options::FitOptions;
 use crate::error::Result;
 use crate::memory;
 use crate::rng::{Key, domain, shuffle};

@@ -205,11 +205,6 @@ impl Trainer {
         weights.iter().enumerate().try_for_each(|(index, values)| self.parameters.set(index, values))
     }
 
-    /// Whether [`Self::compile`] has succeeded.
-    pub fn is_compiled(&self) -> bool {
-        self.compiled.is_some()
-    }
-
     /// The optimizer: its learning rate, its step count, its state.
     ///
     /// # Errors

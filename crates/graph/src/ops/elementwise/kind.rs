@@ -1,7 +1,6 @@
 //! The element-wise functions: names on the wire, values and derivatives as steps of a chain.
 
 use crate::form::Form;
-use crate::ops::activation::activated;
 use seqloom_kernels::{Activation, Function, Output, Source, Step};
 use serde::Deserialize;
 
@@ -121,7 +120,7 @@ impl Kind {
             Abs | Square | Sqrt => Form::NonNegative,
             Log => Form::Real,
             Exp | Sigmoid | Tanh | Relu | Softplus | Softsign | HardSigmoid => {
-                self.activation().map_or(Form::Unknown, |activation| activated(activation, forms[0]))
+                self.activation().map_or(Form::Unknown, |activation| forms[0].activated(activation))
             }
             Multiply if itself => Form::NonNegative,
             Add => Form::sum(forms),

@@ -26,7 +26,13 @@ function expand(tree, before = []) {
     if (parts.at(-1) === 'self') parts.pop()
     return [{ parts, name: name ?? parts.at(-1) }]
   }
-  const head = [...before, ...text.slice(0, brace).split('::').map((part) => part.trim())].filter((part) => part !== '')
+  const head = [
+    ...before,
+    ...text
+      .slice(0, brace)
+      .split('::')
+      .map((part) => part.trim()),
+  ].filter((part) => part !== '')
   const items = []
   let depth = 0
   let item = ''
@@ -90,7 +96,11 @@ function definer(modules, from, parts, depth = 0) {
   let rest = [...parts]
   if (rest[0] === 'crate') [at, rest] = [[], rest.slice(1)]
   else if (rest[0] === 'self') rest = rest.slice(1)
-  else if (rest[0] !== 'super' && !modules.has([...at, rest[0]].join('::')) && !modules.get(at.join('::'))?.exported.has(rest[0]))
+  else if (
+    rest[0] !== 'super' &&
+    !modules.has([...at, rest[0]].join('::')) &&
+    !modules.get(at.join('::'))?.exported.has(rest[0])
+  )
     return undefined
   while (rest[0] === 'super') [at, rest] = [at.slice(0, -1), rest.slice(1)]
   while (rest.length > 0 && modules.has([...at, rest[0]].join('::'))) [at, rest] = [[...at, rest[0]], rest.slice(1)]

@@ -55,6 +55,42 @@ export function callNative<T>(call: () => T): T {
   }
 }
 
+/** What reading a value that was given has thrown, as an error of ours: it may be a proxy, or have getters that throw. Errors of ours stay as they are. */
+export function unreadable(code: ErrorCode, where: string, error: unknown): Error {
+  if (isOurs(error)) return error
+  let reason = ''
+  try {
+    if (error instanceof Error) reason = `: ${visible(String(error.message))}`
+  } catch {
+    // Even what was thrown may throw.
+  }
+  return new SeqloomError(code, `${where}: what was given cannot be read${reason}`, { cause: error })
+}
+
+/** Runs what reads values that were given, with the errors of {@link unreadable}. */
+export function reading<T>(code: ErrorCode, where: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw unreadable(code, where, error)
+  }
+}
+
+const isOurs = (error: unknown): error is SeqloomError | AbortError =>
+  isInstance(error, SeqloomError) || isInstance(error, AbortError)
+
+/** Whether a value is an instance of a class; not if it is a proxy that does not let itself be asked. */
+export function isInstance<T>(
+  value: unknown,
+  type: { readonly prototype: T; [Symbol.hasInstance](value: unknown): boolean },
+): value is T {
+  try {
+    return type[Symbol.hasInstance](value)
+  } catch {
+    return false
+  }
+}
+
 /** A text with its control characters, line ends and invisible marks written out, for messages. */
 export function visible(text: string): string {
   return text.replaceAll(invisible, (character) => {

@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from './errors.js'
+import { describe, reading, SeqloomError } from './errors.js'
 import { isPath } from './path.js'
 
 /** A test of one option's value, with the words that say what is accepted. */
@@ -73,7 +73,12 @@ export const seed: Check = {
 
 /** Whether a value is an object that is neither null nor an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  try {
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+  } catch {
+    // Of a proxy that was revoked.
+    return false
+  }
 }
 
 /** What can abort a call. */
@@ -97,6 +102,10 @@ export interface OptionRules {
  * what is accepted; options that are known but not supported are `ERR_UNSUPPORTED` unless their value asks for nothing.
  */
 export function checkOptions(where: string, given: unknown, rules: OptionRules): void {
+  reading('ERR_OPTION', where, () => checkEach(where, given, rules))
+}
+
+function checkEach(where: string, given: unknown, rules: OptionRules): void {
   if (!isRecord(given)) {
     throw new SeqloomError('ERR_OPTION', `${where}: the options must be an object, not ${describe(given)}`)
   }

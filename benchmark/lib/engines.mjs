@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { fileOf } from './options.mjs'
 
 /** The folder that the peers are installed in. */
 export const peersFolder = process.env.PEERS_DIR ?? join(homedir(), '.cache', 'peers')
@@ -46,9 +47,20 @@ const engines = {
 /** The names of all engines. */
 export const engineNames = Object.keys(engines)
 
+/** An engine by name. A path is another clone of the project, built: its Seqloom is a peer, to compare two builds in one run. */
+function engineOf(name) {
+  if (!name.includes('/')) return engines[name]
+  return {
+    command: node,
+    file: join(fileOf(name), 'benchmark', 'engines', 'seqloom.mjs'),
+    needs: join(fileOf(name), 'dist', 'index.js'),
+    threaded: true,
+  }
+}
+
 /** Why an engine cannot be started on this machine, or undefined. */
 export function missing(name) {
-  const engine = engines[name]
+  const engine = engineOf(name)
   if (engine === undefined) return `there is no engine named ${name}; there are ${engineNames.join(', ')}`
   return existsSync(engine.needs) ? undefined : `${name} is not installed (${engine.needs} is missing)`
 }
@@ -65,16 +77,16 @@ export function installed(names) {
 /** The numbers of threads that an engine is measured with: 1, 2, 4, … and the most, if it can use several. */
 export function threadSettings(name, most) {
   const settings = []
-  for (let threads = 1; threads < most && engines[name].threaded; threads *= 2) settings.push(threads)
-  return [...settings, engines[name].threaded ? most : 1]
+  for (let threads = 1; threads < most && engineOf(name).threaded; threads *= 2) settings.push(threads)
+  return [...settings, engineOf(name).threaded ? most : 1]
 }
 
 /** The command, the arguments and the environment of an engine's process. */
 export function processOf(name, threads) {
-  const { command, file } = engines[name]
+  const { command, file } = engineOf(name)
   return {
     command,
-    args: [here(`engines/${file}`), String(threads), peersFolder],
+    args: [resolve(here('engines'), file), String(threads), peersFolder],
     env: {
       ...process.env,
       SEQLOOM_THREADS: String(threads),

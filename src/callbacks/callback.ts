@@ -1,5 +1,5 @@
 import type { TensorLike } from '../data/tensor.js'
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 import type { Model } from '../model/model.js'
 import { isRecord } from '../options.js'
 
@@ -53,6 +53,10 @@ const unsupported: readonly string[] = ['onBatchBegin', 'onYield']
 
 /** The callbacks given to `fit`, checked: unknown functions are `ERR_OPTION`, those of tfjs that are not called `ERR_UNSUPPORTED`. */
 export function checkCallbacks(given: unknown): Callback[] {
+  return reading('ERR_OPTION', 'fit: callbacks', () => checkEach(given))
+}
+
+function checkEach(given: unknown): Callback[] {
   const list = given === undefined ? [] : Array.isArray(given) ? given : [given]
   for (const callback of list) {
     if (!isRecord(callback)) {

@@ -1,13 +1,14 @@
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SeqloomError } from '../errors.js'
-import { checkOptions, filePath, flag } from '../options.js'
-import type { Callback, Logs } from './callback.js'
+import { checkOptions, filePath, flag, isRecord } from '../options.js'
+import { pathOf } from '../path.js'
+import type { Callback, CallbackState, Logs } from './callback.js'
 
 /** Options of {@link csvLogger}. */
 export interface CsvLoggerOptions {
   /** The file to write. */
-  readonly file: string
+  readonly file: string | URL
   /** Whether to go on in a file that is there, instead of writing it anew; default false. A resumed training always goes on. */
   readonly append?: boolean
 }
@@ -18,6 +19,8 @@ class CsvLogger implements Callback {
   readonly #append: boolean
   /** The names of the values, once the header is there. */
   #columns: readonly string[] | undefined
+  /** How many lines of the file stand behind the header and stay. */
+  #lines: number | undefined
   #resumed = false
 
   constructor(options: CsvLoggerOptions) {
@@ -26,62 +29,136 @@ class CsvLogger implements Callback {
       required: ['file'],
       refused: { separator: [','] },
     })
-    this.#file = options.file
+    this.#file = pathOf('callbacks.csvLogger: file', options.file)
     this.#append = options.append ?? false
   }
 
-  onTrainBegin(): void {
+  async onTrainBegin(): Promise<void> {
     this.#columns = undefined
     this.#resumed = false
+    await this.#using(async () => {
+      const [, ...lines] = linesOf((await this.#read()).toString())
+      this.#lines = this.#append ? lines.length : 0
+    })
   }
 
   async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
     const values = { epoch: epoch + 1, ...logs }
-    try {
+    await this.#using(async () => {
       this.#columns ??= await this.#begin(values)
       const columns = this.#columns
       await appendFile(this.#file, `${columns.map((name) => (values as Logs)[name] ?? '').join(',')}\n`)
-    } catch (cause) {
-      if (cause instanceof SeqloomError) throw cause
+      if (this.#lines !== undefined) this.#lines++
+    })
+  }
+
+  getState(): CallbackState {
+    return { values: this.#lines === undefined ? null : { lines: this.#lines } }
+  }
+
+  setState({ values }: CallbackState): void {
+    this.#resumed = true
+    // Backups of earlier versions do not say.
+    this.#lines = values === null ? undefined : linesIn(values)
+  }
+
+  /** The bytes of the file; none if there is no file, or what is no regular file, such as a terminal. */
+  async #read(): Promise<Buffer> {
+    const about = await stat(this.#file).catch(missing)
+    const bytes = about?.isFile() ? await readFile(this.#file) : Buffer.alloc(0)
+    if (!this.#append && bytes.length > 0 && !isLog(bytes.toString())) {
       throw new SeqloomError(
         'ERR_IO',
-        `callbacks.csvLogger: cannot write '${this.#file}': ${(cause as Error).message}`,
-        {
-          cause,
-        },
+        `callbacks.csvLogger: '${this.#file}' is no log of a training, so it is left as it is; take another file`,
       )
     }
-  }
-
-  getState(): { readonly values: null } {
-    return { values: null }
-  }
-
-  setState(): void {
-    this.#resumed = true
+    return bytes
   }
 
   /** Writes the header, or checks the one that is there. */
-  async #begin(values: object): Promise<readonly string[]> {
+  async #begin(values: { readonly epoch: number }): Promise<readonly string[]> {
     const columns = Object.keys(values)
     const header = columns.map(quoted).join(',')
-    const known = this.#append || this.#resumed ? await readFile(this.#file, 'utf8').catch(missing) : undefined
-    if (known === undefined || known === '') {
+    const bytes = await this.#read()
+    if (bytes.length === 0 || !(this.#append || this.#resumed)) {
       await mkdir(dirname(this.#file), { recursive: true })
       await writeFile(this.#file, `${header}\n`)
       return columns
     }
-    const [first = ''] = known.split(/\r?\n/, 1)
+    const [first] = linesOf(bytes.toString())
     if (first !== header) {
       throw new SeqloomError(
         'ERR_DATA',
         `callbacks.csvLogger: '${this.#file}' begins with '${first}', the values of this training are '${header}'; take another file`,
       )
     }
+    if (this.#resumed && this.#lines !== undefined) await this.#takeBack(bytes, this.#lines, values.epoch)
     // A process that was killed while it wrote leaves half a line.
-    if (!known.endsWith('\n')) await appendFile(this.#file, '\n')
+    else if (bytes.at(-1) !== lineFeed) await appendFile(this.#file, '\n')
     return columns
   }
+
+  /** Removes the lines of epochs that come again, from `epoch` on: they were written after the backup that the training goes on from. */
+  async #takeBack(bytes: Buffer, lines: number, epoch: number): Promise<void> {
+    let end = 0
+    for (let line = 0; line <= lines && end < bytes.length; line++) {
+      const at = bytes.indexOf(lineFeed, end)
+      end = at < 0 ? bytes.length : at + 1
+    }
+    const later = bytes.subarray(end).toString()
+    const isOurs = areRows(later) && linesOf(later).every((line, at) => isPartOf(line, epoch + at, later))
+    if (!isOurs) {
+      throw new SeqloomError(
+        'ERR_DATA',
+        `callbacks.csvLogger: '${this.#file}' has other lines behind the ${lines} that were written before the backup, so it is left as it is; take another file`,
+      )
+    }
+    if (end < bytes.length) await truncate(this.#file, end)
+    if (bytes[end - 1] !== lineFeed) await appendFile(this.#file, '\n')
+  }
+
+  async #using(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (cause) {
+      if (cause instanceof SeqloomError) throw cause
+      const message = `callbacks.csvLogger: cannot write '${this.#file}': ${(cause as Error).message}`
+      throw new SeqloomError('ERR_IO', message, { cause })
+    }
+  }
+}
+
+const lineFeed = 10
+
+/** The lines of a log, without the end of the last one. */
+const linesOf = (text: string): string[] => (text === '' ? [] : text.replace(/\r?\n$/, '').split(/\r?\n/))
+
+/** Whether a text is what this callback writes. */
+const isLog = (text: string): boolean => {
+  const header = /^epoch,loss,(?:.*,)?seconds\r?(?:\n|$)/.exec(text)
+  return header !== null && areRows(text.slice(header[0].length))
+}
+
+const number = String.raw`(?:-?\d[\d.]*(?:e[+-]?\d+)?|-?Infinity|NaN)?`
+const row = new RegExp(`^\\d+(?:,${number})*$`)
+
+/** Whether all lines hold numbers, the last one maybe cut off. */
+function areRows(text: string): boolean {
+  const lines = linesOf(text)
+  const last = text.endsWith('\n') ? undefined : lines.pop()
+  return lines.every((line) => row.test(line)) && (last === undefined || /^[-+\d.,eInfityNa]*$/.test(last))
+}
+
+/** Whether a line of `text` is of an epoch, or, cut off at the end, may be. */
+function isPartOf(line: string, epoch: number, text: string): boolean {
+  const [first = ''] = line.split(',', 1)
+  return first === String(epoch) || (text.endsWith(line) && line === first && String(epoch).startsWith(first))
+}
+
+function linesIn(values: unknown): number {
+  const lines = isRecord(values) ? values.lines : undefined
+  if (!Number.isSafeInteger(lines) || (lines as number) < 0) throw new TypeError('lines must be a whole number')
+  return lines as number
 }
 
 const quoted = (name: string): string => (/[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name)
@@ -92,7 +169,8 @@ function missing(error: NodeJS.ErrnoException): undefined {
 
 /**
  * Writes a CSV file with a line for every epoch: its number from 1, `loss`, metrics, both with `val_`, and `seconds`. The first line has the
- * names. Errors: `ERR_OPTION`; `fit` rejects with `ERR_IO`, or with `ERR_DATA` for a file of other columns.
+ * names. A log that is there is written anew, or gone on in; in a resumed training, the lines of epochs that come again are taken back. Errors:
+ * `ERR_OPTION`; `fit` rejects with `ERR_IO`, also for a file that is no such log, which stays as it is, and with `ERR_DATA` for a log of other columns.
  */
 export function csvLogger(options: CsvLoggerOptions): Callback {
   return new CsvLogger(options)

@@ -1,5 +1,6 @@
 import { describe, SeqloomError } from '../errors.js'
 import { largerIsBetter } from '../metrics/metric.js'
+import { warn } from '../warn.js'
 import type { Logs } from './callback.js'
 
 /** Whether a smaller or a larger value is better; `auto` is `max` for accuracies, precision, recall, F1 and AUC, and `min` for everything else. */
@@ -13,6 +14,7 @@ export class Monitor {
   readonly #minDelta: number
   /** The best value so far times the sign that makes smaller ones better; null before the first. */
   best: number | null = null
+  #warned = false
 
   constructor(where: string, name: string, mode: MonitorMode, minDelta: number) {
     this.#where = where
@@ -24,6 +26,7 @@ export class Monitor {
   /** Forgets everything. */
   reset(): void {
     this.best = null
+    this.#warned = false
   }
 
   /** Whether this epoch's value is better than the best so far by more than `minDelta`. */
@@ -35,6 +38,13 @@ export class Monitor {
       throw new SeqloomError(
         'ERR_OPTION',
         `${this.#where}: there is no ${describe(this.#name)} to monitor, only ${names}${hint}`,
+      )
+    }
+    if (Number.isNaN(value) && !this.#warned) {
+      this.#warned = true
+      warn(
+        'WARN_MONITOR',
+        `${this.#where}: ${describe(this.#name)} is NaN, which is never an improvement: its data do not say what it is, as the AUC where all are of one class`,
       )
     }
     if (!(this.#sign * value < (this.best ?? Number.POSITIVE_INFINITY) - this.#minDelta)) return false

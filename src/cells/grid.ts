@@ -1,7 +1,7 @@
 import { SeqloomError } from '../errors.js'
 import { stack } from '../graph/trace/ops.js'
-import type { SymbolicValue } from '../graph/trace/symbolic.js'
-import { checkOptions, flag, integer } from '../options.js'
+import { SymbolicValue } from '../graph/trace/symbolic.js'
+import { checkOptions, flag, integer, isRecord } from '../options.js'
 import { defineCell } from './defineCell.js'
 
 /** One side of a block: what it hides and what it remembers, `[batch, units]` each. */
@@ -27,6 +27,12 @@ export function gridBlock<const Sides extends readonly GridSide[]>(
   sides: Sides,
   weights: readonly GridWeights[],
 ): { readonly [Dimension in keyof Sides]: GridSide } {
+  if (!areAll(sides, 'h', 'm') || !areAll(weights, 'kernel', 'bias')) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      'cells.gridBlock: expected an array of { h, m } and one of { kernel, bias }, all of them symbolic values',
+    )
+  }
   const [first, ...others] = sides
   if (!first || sides.length !== weights.length) {
     throw new SeqloomError(
@@ -42,6 +48,18 @@ export function gridBlock<const Sides extends readonly GridSide[]>(
     return { h: o.sigmoid().mul(memory).tanh(), m: memory }
   })
   return leaving as { readonly [Dimension in keyof Sides]: GridSide }
+}
+
+/** Whether a value is an array of objects that have symbolic values of these names. */
+function areAll(list: unknown, ...names: readonly string[]): boolean {
+  try {
+    if (!Array.isArray(list)) return false
+    return Array.from(list).every(
+      (each) => isRecord(each) && names.every((name) => each[name] instanceof SymbolicValue),
+    )
+  } catch {
+    return false
+  }
 }
 
 /** Options of {@link gridLSTM}. */

@@ -15,7 +15,7 @@ const where = 'layers.stackedRNNCells'
 
 const cellList = custom(
   'an array of cells',
-  (v) => Array.isArray(v) && v.length > 0 && v.every((each) => each instanceof Cell),
+  (v) => Array.isArray(v) && v.length > 0 && Array.from(v).every((each) => each instanceof Cell),
 )
 
 /** The outputs of a cell. */

@@ -49,9 +49,9 @@ export function size(text: string): { width: number; height: number } {
   return { width, height }
 }
 
-/** Reads what stands between columns: one character, or `\\t`. */
+/** Reads what stands between columns: one character, or `\\t` or `tab`. */
 export function delimiter(text: string): string {
-  const character = text === '\\t' ? '\t' : text
+  const character = text === '\\t' || text === 'tab' ? '\t' : text
   if ([...character].length !== 1 || character.length !== 1 || '"\r\n'.includes(character)) {
     throw new InvalidArgumentError("It must be one character such as ';' or '\\t', other than a quote.")
   }

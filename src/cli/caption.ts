@@ -1,6 +1,7 @@
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { type Caption, Captioner } from '../tasks/index.js'
+import { expectTask } from './expectTask.js'
 import { interruptible } from './interrupt.js'
 import { checkPicture, type FilePicture, readPicture, writePicture } from './pictures.js'
 import { inBatches, lines } from './texts.js'
@@ -13,6 +14,7 @@ export async function caption(files: readonly string[], options: WritingOptions)
   await interruptible(async (signal) => {
     const settings = writing(options, files.length, 'image', signal)
     if (map !== undefined) await checkPicture(map, options.force)
+    await expectTask(model, 'captioning')
     const captioner = await Captioner.load(model)
     const size = captioner.imageSize
     if (size?.channels !== 3) {

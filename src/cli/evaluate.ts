@@ -56,14 +56,14 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
 const evaluations = {
   async classification(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
     const classifier = await TextClassifier.load(options.model)
-    const read = await readRows(options)
+    const read = await readRows({ ...options, signal })
     const result = await namingLines(read, classifier.evaluate(read.rows, { signal }))
     showReport(result, `${result.count} texts`, options.json)
   },
 
   async tagging(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
     const tagger = await SequenceTagger.load(options.model)
-    const read = await readTagged(options)
+    const read = await readTagged({ ...options, signal })
     const result = await namingLines(read, tagger.evaluate(read.rows, { signal }))
     const { count, sequences, sequenceAccuracy, entities, entityTypes = [] } = result
     const whole = `${count} tokens  ${sequenceAccuracy.toFixed(4)} of ${sequences} sequences`
@@ -77,21 +77,21 @@ const evaluations = {
 
   async answering(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
     const answerer = await QuestionAnswerer.load(options.model)
-    const read = await readQuestions(options)
+    const read = await readQuestions({ ...options, signal })
     const result = await namingLines(read, answerer.evaluate(read.rows, { signal }))
     showReport(result, `${result.count} questions`, options.json)
   },
 
-  async textGenerator({ model, data, encoding, json }: EvaluateOptions, signal: AbortSignal): Promise<void> {
+  async textGenerator({ model, data, json, ...options }: EvaluateOptions, signal: AbortSignal): Promise<void> {
     const generator = await TextGenerator.load(model)
-    const result = await generator.evaluate(await readText(data, encoding), { signal })
+    const result = await generator.evaluate(await readText(data, { ...options, signal }), { signal })
     if (json) printJson({ event: 'evaluation', ...result })
     else print(`perplexity ${result.perplexity.toFixed(4)}  loss ${result.loss.toFixed(4)}  ${result.count} tokens`)
   },
 
   async translation(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
     const translator = await Translator.load(options.model)
-    const read = await readTranslations(options)
+    const read = await readTranslations({ ...options, signal })
     const scores = await namingLines(read, translator.evaluate(read.rows, { signal }))
     showScores(scores, 'sources', options.json)
   },
@@ -108,7 +108,7 @@ const evaluations = {
 
   async forecasting(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
     const forecaster = await Forecaster.load<string, string, string>(options.model)
-    const read = await readForecastData(options, forecaster)
+    const read = await readForecastData({ ...options, signal }, forecaster)
     const steps = await namingLines(read, forecaster.evaluate(read.rows as never, { signal }))
     const rows = steps.flatMap((step, index) =>
       Object.entries<ForecastMeasures>(step).flatMap(([variable, { groups = [], ...measures }]) => [

@@ -1,7 +1,8 @@
 import { configure } from '../engine.js'
 import { TextGenerator } from '../tasks/index.js'
+import { expectTask } from './expectTask.js'
 import { interruptible } from './interrupt.js'
-import { printJson } from './output.js'
+import { printJson, shown } from './output.js'
 
 /** The options of `seqloom generate`. */
 export interface GenerateOptions {
@@ -22,6 +23,7 @@ export async function generate(prompt: string, options: GenerateOptions): Promis
   const { model, json, threads, ...settings } = options
   if (threads !== undefined) configure({ threads })
   await interruptible(async (signal) => {
+    await expectTask(model, 'textGenerator')
     const generator = await TextGenerator.load(model)
     const pieces = generator.generate(prompt, { ...settings, signal })
     if (json) {
@@ -29,13 +31,21 @@ export async function generate(prompt: string, options: GenerateOptions): Promis
       printJson({ event: 'done' })
       return
     }
-    await write(prompt)
-    for await (const piece of pieces) await write(piece)
-    await write('\n')
+    // Nothing is printed before it is sure that the text can be gone on with.
+    let text = prompt
+    for await (const piece of pieces) {
+      text += piece
+      // Half of a line end waits for the other.
+      const whole = text.endsWith('\r') ? text.length - 1 : text.length
+      await write(text.slice(0, whole))
+      text = text.slice(whole)
+    }
+    await write(`${text}\n`)
   })
 }
 
 /** Waits while whoever reads is slow, so that nothing piles up. */
 async function write(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve))
+  const written = process.stdout.write(shown(text.replaceAll('\r\n', '\n')))
+  if (!written) await new Promise((resolve) => process.stdout.once('drain', resolve))
 }

@@ -3,9 +3,10 @@ import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { TextClassifier } from '../tasks/index.js'
 import { taskOf } from '../tasks/taskOf.js'
+import { expectTask } from './expectTask.js'
 import { interruptible } from './interrupt.js'
 import { oneLine, print, printJson } from './output.js'
-import { tableOptions } from './rows.js'
+import { namingOptions, tableOptions } from './rows.js'
 import { inBatches, lines, most } from './texts.js'
 import { predictForecast } from './trainForecast.js'
 
@@ -36,9 +37,10 @@ export async function predict(texts: readonly string[], options: PredictOptions)
     if (task === 'forecasting') {
       if (texts.length > 0)
         throw new SeqloomError('ERR_OPTION', `${options.model} is a forecaster, which takes no texts`)
-      return await predictForecast(options)
+      return await predictForecast({ ...options, signal })
     }
     if (options.known !== undefined) throw new SeqloomError('ERR_OPTION', '--known is for forecasters')
+    await expectTask(options.model, 'classification')
     const classifier = await TextClassifier.load(options.model)
     for await (const batch of batches) {
       const predictions = await classifier.predict(batch, { signal })
@@ -58,13 +60,15 @@ function source(
 ): AsyncIterable<string[]> | Iterable<string[]> {
   const { data, text, encoding } = options
   if (data === undefined) return texts.length > 0 ? inBatches(texts) : lines(process.stdin, signal, encoding)
-  return column(data, text, tableOptions(options))
+  return column(data, text, { ...tableOptions({ ...options, signal }), plainValues: true })
 }
 
 async function* column(path: string, name: string, options: TableOptions): AsyncGenerator<string[]> {
   let batch: string[] = []
-  for await (const row of streamTable(path, [name], options)) {
-    batch.push(row[name] as string)
+  const rows = streamTable(path, [name], options)
+  const next = () => namingOptions({ text: name }, rows.next())
+  for (let row = await next(); row.done !== true; row = await next()) {
+    batch.push(row.value[name] as string)
     if (batch.length === most) {
       yield batch
       batch = []

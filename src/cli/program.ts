@@ -20,7 +20,10 @@ import { translate } from './translate.js'
 export function program(): Command {
   const seqloom = command('seqloom').description('Trains and runs recurrent networks.')
   seqloom.version(backend().version)
-  seqloom.hook('preAction', (_, action) => readPaths(action))
+  seqloom.hook('preAction', (_, action) => {
+    checkNeeded(action)
+    readPaths(action)
+  })
   seqloom.addCommand(train())
   seqloom.addCommand(
     command('predict')
@@ -58,7 +61,9 @@ export function program(): Command {
     command('evaluate')
       .description('Measures a saved model of any task on rows like those that train it, a text generator on a text.')
       .addOption(model())
-      .requiredOption('--data <file>', 'a file as for training; of a series, what follows what the forecaster has read')
+      .addOption(
+        needed('--data <file>', 'a file as for training; of a series, what follows what the forecaster has read'),
+      )
       .option('--text <column>', 'the column of texts, for a classifier', 'text')
       .option('--label <column>', 'the column of labels', 'label')
       .option('--source <column>', 'the column of texts, for a translator', 'source')
@@ -120,7 +125,7 @@ function train(): Command {
     .description(
       'Trains a text classifier on a CSV file or JSON lines and saves the model with the best validation accuracy.',
     )
-    .requiredOption('--data <file>', 'a CSV file with a header line, or JSON objects line by line (.jsonl)')
+    .addOption(needed('--data <file>', 'a CSV file with a header line, or JSON objects line by line (.jsonl)'))
     .option('--text <column>', 'the column of texts', 'text')
     .option('--label <column>', 'the column of labels', 'label')
     .addOption(delimiterOption())
@@ -153,7 +158,7 @@ function train(): Command {
     .action(trainClassify)
   const generator = command('generate')
     .description('Trains a text generator on a text file and saves the model with the lowest validation loss.')
-    .requiredOption('--data <file>', 'a text file')
+    .addOption(needed('--data <file>', 'a text file'))
     .addOption(encodingOption())
     .option('--out <folder>', 'where to save the model', 'model')
     .addOption(
@@ -183,7 +188,7 @@ function train(): Command {
     .description(
       'Trains a translator on a CSV or TSV file or JSON lines and saves the model with the best validation loss.',
     )
-    .requiredOption('--data <file>', 'a CSV file, one with tabs (.tsv), or JSON objects line by line (.jsonl)')
+    .addOption(needed('--data <file>', 'a CSV file, one with tabs (.tsv), or JSON objects line by line (.jsonl)'))
     .option('--source <column>', 'the column of texts', 'source')
     .option('--target <column>', 'the column of translations', 'target')
     .addOption(delimiterOption())
@@ -232,7 +237,7 @@ function tokens(side: 'source' | 'target'): Option {
 function captions(): Command {
   return command('caption')
     .description('Trains a captioner on image files and saves the model with the best validation loss.')
-    .requiredOption('--data <file>', 'a CSV file, one with tabs (.tsv), or JSON objects line by line (.jsonl)')
+    .addOption(needed('--data <file>', 'a CSV file, one with tabs (.tsv), or JSON objects line by line (.jsonl)'))
     .option('--image <column>', "the column of PNG files, named from the data file's folder", 'image')
     .option('--caption <column>', 'the column of captions', 'caption')
     .addOption(delimiterOption())
@@ -270,8 +275,8 @@ function forecast(): Command {
     .description(
       'Trains a forecaster on columns of a CSV file and saves the best model. Without --time, rows are in the order of time.',
     )
-    .requiredOption('--data <file>', 'a CSV file with a header line, or JSON objects line by line (.jsonl)')
-    .requiredOption('--column <names...>', 'the columns to forecast')
+    .addOption(needed('--data <file>', 'a CSV file with a header line, or JSON objects line by line (.jsonl)'))
+    .addOption(needed('--column <names...>', 'the columns to forecast'))
     .option('--time <column>', 'the column of dates or numbers that orders the rows')
     .option('--group <column>', 'the column that tells several series apart')
     .option('--covariates <columns...>', 'columns that are known ahead, as promotions are', [])
@@ -324,8 +329,25 @@ function encodingOption(): Option {
   )
 }
 
+/** The options that must be given. Those that commander knows as mandatory are missed before an option that is misspelt is told of. */
+const neededOptions = new WeakSet<Option>()
+
+/** An option that must be given. */
+function needed(flags: string, description: string): Option {
+  const option = new Option(flags, description)
+  neededOptions.add(option)
+  return option
+}
+
+function checkNeeded(action: Command): void {
+  const missing = action.options.find(
+    (option) => neededOptions.has(option) && action.getOptionValue(option.attributeName()) === undefined,
+  )
+  if (missing) action.error(`required option '${missing.flags}' not specified`)
+}
+
 function model(): Option {
-  return new Option('--model <folder>', 'the folder of a saved model').makeOptionMandatory()
+  return needed('--model <folder>', 'the folder of a saved model')
 }
 
 function epochs(usual: number): Option {

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { readTable, type TableOptions } from '../data/table.js'
 import { AbortError, describe, SeqloomError } from '../errors.js'
 import type { AnsweredQuestion, ForecastRow, LabelledText, TaggedTokens, TranslationRow } from '../tasks/index.js'
+import { ifGiven } from './arguments.js'
 import { type FilePicture, readPicture, type Size } from './pictures.js'
 
 /** How a file of rows is read. */
@@ -9,6 +10,8 @@ export interface FileOptions {
   readonly data: string
   readonly delimiter?: string
   readonly encoding?: string
+  /** Ends reading with an `AbortError`. */
+  readonly signal?: AbortSignal
 }
 
 /** What was read of a file: `rows`, and the file and line that each comes from, for `namingLines`. */
@@ -19,19 +22,36 @@ export interface Read<Row> {
 }
 
 /** The options of reading that were given. */
-export const tableOptions = ({ delimiter, encoding }: Pick<FileOptions, 'delimiter' | 'encoding'>): TableOptions => ({
-  ...(delimiter !== undefined && { delimiter }),
-  ...(encoding !== undefined && { encoding }),
-})
+export const tableOptions = ({ delimiter, encoding, signal }: Omit<FileOptions, 'data'>): TableOptions =>
+  ifGiven({ delimiter, encoding, signal })
 
-async function read<Column extends string, Row>(
+/** Reads columns, which options of these names say. */
+async function read<Name extends string, Row>(
   file: FileOptions,
-  columns: readonly Column[],
-  row: (row: Record<Column, string>) => Row,
+  columns: Readonly<Record<Name, string>>,
+  row: (row: Record<Name, string>) => Row,
   values: Pick<TableOptions, 'plainValues' | 'lists'> = {},
 ): Promise<Read<Row>> {
-  const { rows, path, lines } = await readTable(file.data, columns, { ...tableOptions(file), ...values })
-  return { rows: rows.map(row), path, lines }
+  const names = Object.keys(columns) as Name[]
+  const wanted = names.map((name) => columns[name])
+  const options = { ...tableOptions(file), ...values }
+  const { rows, path, lines } = await namingOptions(columns, readTable(file.data, wanted, options))
+  const named = (each: Readonly<Record<string, string>>) =>
+    Object.fromEntries(names.map((name) => [name, each[columns[name]]])) as Record<Name, string>
+  return { rows: rows.map((each) => row(named(each))), path, lines }
+}
+
+/** Waits for a table; what says that a column is missing says by which option it is named, too. */
+export async function namingOptions<T>(columns: Readonly<Record<string, string>>, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof SeqloomError) || error.code !== 'ERR_DATA') throw error
+    const missing = /\bhas no (?:column )?('.*?'); /.exec(error.message)?.[1]
+    const name = Object.keys(columns).find((each) => describe(columns[each]) === missing)
+    if (name === undefined) throw error
+    throw new SeqloomError('ERR_DATA', `${error.message}; --${name} names another`, { cause: error })
+  }
 }
 
 /** Reads labelled texts from two columns of a file. */
@@ -39,9 +59,7 @@ export function readRows(
   file: FileOptions & { readonly text: string; readonly label: string },
 ): Promise<Read<LabelledText>> {
   const { text, label } = file
-  return read(file, [text, label], (row) => ({ text: row[text] as string, label: row[label] as string }), {
-    plainValues: true,
-  })
+  return read(file, { text, label }, (row) => row, { plainValues: true })
 }
 
 /** Reads texts with translations from two columns of a file. */
@@ -49,7 +67,7 @@ export function readTranslations(
   file: FileOptions & { readonly source: string; readonly target: string },
 ): Promise<Read<TranslationRow>> {
   const { source, target } = file
-  return read(file, [source, target], (row) => ({ source: row[source] as string, target: row[target] as string }))
+  return read(file, { source, target }, (row) => row)
 }
 
 /** Reads tokens with their tags from two columns of a file. */
@@ -57,13 +75,13 @@ export function readTagged(
   file: FileOptions & { readonly tokens: string; readonly tags: string },
 ): Promise<Read<TaggedTokens>> {
   const { tokens, tags } = file
-  return read(file, [tokens, tags], (row) => ({ tokens: listOf(row[tokens]), tags: listOf(row[tags]) }), {
+  return read(file, { tokens, tags }, (row) => ({ tokens: listOf(row.tokens), tags: listOf(row.tags) }), {
     lists: true,
   })
 }
 
 /** The strings of a JSON array, or what a text has between spaces. */
-function listOf(text = ''): string[] {
+function listOf(text: string): string[] {
   try {
     const list: unknown = JSON.parse(text)
     if (Array.isArray(list)) return list as string[]
@@ -78,10 +96,7 @@ export function readQuestions(
   file: FileOptions & { readonly story: string; readonly question: string; readonly answer: string },
 ): Promise<Read<AnsweredQuestion>> {
   const { story, question, answer } = file
-  const text = (row: Readonly<Record<string, string>>, column: string) => row[column] as string
-  return read(file, [story, question, answer], (row) => ({
-    ...{ story: text(row, story), question: text(row, question), answer: text(row, answer) },
-  }))
+  return read(file, { story, question, answer }, (row) => row)
 }
 
 /** Reads numbers from columns of a file, a row for each step, NaN for empty cells if values may be missing; `ERR_DATA` for what is no number, naming the line. */
@@ -183,15 +198,15 @@ export async function readCaptions(
   signal: AbortSignal,
 ): Promise<Read<{ image: FilePicture; caption: string }>> {
   const { data, image, caption, size } = file
-  const { rows, path, lines } = await readTable(data, [image, caption], tableOptions(file))
+  const { rows, path, lines } = await read({ ...file, signal }, { image, caption }, (row) => row)
   const pictures = new Map<string, FilePicture>()
-  const read: { image: FilePicture; caption: string }[] = []
+  const captions: { image: FilePicture; caption: string }[] = []
   for (const row of rows) {
-    const from = resolve(dirname(data), row[image] as string)
+    const from = resolve(dirname(data), row.image)
     if (signal.aborted) throw new AbortError(signal)
     const picture = pictures.get(from) ?? (await readPicture(from, size))
     pictures.set(from, picture)
-    read.push({ image: picture, caption: row[caption] as string })
+    captions.push({ image: picture, caption: row.caption })
   }
-  return { rows: read, path, lines }
+  return { rows: captions, path, lines }
 }

@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs'
 import { addAbortSignal } from 'node:stream'
 import { Lines } from '../data/jsonLines.js'
 import { TextDecoding } from '../data/textFile.js'
@@ -20,6 +21,8 @@ export async function* lines(
   signal: AbortSignal,
   encoding?: string,
 ): AsyncGenerator<string[]> {
+  // Node.js reads a folder as if it were empty.
+  if (isFolder(0)) throw new SeqloomError('ERR_IO', 'cannot read standard input: it is a folder, not a file')
   const decoding = new TextDecoding('standard input', encoding)
   const lines = new Lines()
   for await (const chunk of addAbortSignal(signal, input) as AsyncIterable<Buffer>) {
@@ -29,4 +32,12 @@ export async function* lines(
     }
   }
   yield* inBatches([...lines.push(decoding.end()), ...lines.end()])
+}
+
+function isFolder(fd: number): boolean {
+  try {
+    return fstatSync(fd).isDirectory()
+  } catch {
+    return false
+  }
 }

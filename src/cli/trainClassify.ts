@@ -57,7 +57,7 @@ export async function trainClassify(options: TrainClassifyOptions): Promise<void
   })
   const backupDir = await backupFolder(options, 'classification')
   await interruptible(async (signal) => {
-    const read = await readRows(options)
+    const read = await readRows({ ...options, signal })
     const { epochs, batchSize, learningRate, validationSplit, classWeight } = options
     const given = {
       ...ifGiven({ epochs, validationSplit, classWeight }),

@@ -44,7 +44,7 @@ export async function trainForecast(options: TrainForecastOptions): Promise<void
     ...(group !== undefined && { group }),
   })
   await interruptible(async (signal) => {
-    const read = await readForecastData(options, forecaster)
+    const read = await readForecastData({ ...options, signal }, forecaster)
     const { epochs, batchSize, learningRate, validationSplit } = options
     const given = {
       ...{ backupDir, resume: options.resume, signal },
@@ -74,6 +74,7 @@ export async function predictForecast(options: {
   readonly delimiter?: string
   readonly encoding?: string
   readonly json: boolean
+  readonly signal: AbortSignal
 }): Promise<void> {
   const forecaster = await Forecaster.load<string, string, string>(options.model)
   const { data, known: ahead, json } = options

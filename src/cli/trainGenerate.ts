@@ -43,7 +43,7 @@ export async function trainGenerate(options: TrainGenerateOptions): Promise<void
   })
   const backupDir = await backupFolder(options, 'textGenerator')
   await interruptible(async (signal) => {
-    const text = await readText(data, options.encoding)
+    const text = await readText(data, { ...options, signal })
     const { epochs, batchSize, time, learningRate, validationSplit } = options
     const given = {
       ...ifGiven({ epochs, batchSize, time, validationSplit }),

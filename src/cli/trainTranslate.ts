@@ -54,7 +54,7 @@ export async function trainTranslate(options: TrainTranslateOptions): Promise<vo
     ...{ sourceTokenizer, targetTokenizer, lowercase },
   })
   await interruptible(async (signal) => {
-    const read = await readTranslations(options)
+    const read = await readTranslations({ ...options, signal })
     const { epochs, batchSize, learningRate, scheduledSampling, validationSplit } = options
     const given = { ...ifGiven({ epochs, validationSplit, learningRate }), batchSize, scheduledSampling, signal }
     // A backup holds no guesses.

@@ -1,6 +1,7 @@
 import { configure } from '../engine.js'
 import { Translator } from '../tasks/index.js'
 import { attentionMap } from './attentionMap.js'
+import { expectTask } from './expectTask.js'
 import { interruptible } from './interrupt.js'
 import { checkPicture, writePicture } from './pictures.js'
 import { inBatches, lines } from './texts.js'
@@ -13,6 +14,7 @@ export async function translate(texts: readonly string[], options: WritingOption
   await interruptible(async (signal) => {
     const settings = writing(options, texts.length, 'text', signal)
     if (map !== undefined) await checkPicture(map, options.force)
+    await expectTask(options.model, 'translation')
     const translator = await Translator.load(options.model)
     for await (const batch of texts.length > 0 ? inBatches(texts) : lines(process.stdin, signal, options.encoding)) {
       const translations = await translator.translate(batch, settings)

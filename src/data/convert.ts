@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../errors.js'
+import { describe, SeqloomError, unreadable } from '../errors.js'
 import { type Shape, showShape } from '../graph/shape.js'
 import { isRecord } from '../options.js'
 import { allocate, type Converted, isDetached, placeOf, type Slot, transfer } from './elements.js'
@@ -11,6 +11,14 @@ const sliceElements = 16_384
 
 /** Converts everything given for some slots: the only one by itself, or several in order or by name; all must have the same rows. */
 export function* convertAll(slots: readonly Slot[], given: unknown, what: string): Sliced<Staged[]> {
+  try {
+    return yield* convertEach(slots, given, what)
+  } catch (error) {
+    throw unreadable('ERR_DATA', what, error)
+  }
+}
+
+function* convertEach(slots: readonly Slot[], given: unknown, what: string): Sliced<Staged[]> {
   const values = assign(slots, given, what)
   const converted: Converted[] = []
   for (const [index, slot] of slots.entries()) converted.push(yield* convertOne(slot, values[index]))
@@ -36,6 +44,14 @@ export function requireSameRows(
 
 /** Converts what was given for one slot. */
 export function* convertOne(slot: Slot, value: unknown): Sliced<Converted> {
+  try {
+    return yield* convertGiven(slot, value)
+  } catch (error) {
+    throw unreadable('ERR_DATA', slot.where, error)
+  }
+}
+
+function* convertGiven(slot: Slot, value: unknown): Sliced<Converted> {
   if (isTensor(value)) return yield* convertTensor(slot, value.data, value)
   if (isForeign(value)) {
     const data = foreignData(slot, value)

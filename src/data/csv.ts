@@ -1,5 +1,5 @@
 import { describe, SeqloomError, visible } from '../errors.js'
-import { type CsvRecord, CsvRecords } from './csvRecords.js'
+import { type CsvForm, csvRecords, firstRecord, lineEnds } from './csvRecords.js'
 import { streamText } from './textFile.js'
 
 /** How a table is read from a file. */
@@ -12,6 +12,8 @@ export interface TableOptions {
   readonly plainValues?: boolean
   /** Whether arrays of JSON lines are taken, as their JSON; default false. */
   readonly lists?: boolean
+  /** Ends reading with an `AbortError`. */
+  readonly signal?: AbortSignal
 }
 
 /** What is found out about a file while it is read. */
@@ -26,8 +28,8 @@ const delimiters = { ',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'bars'
 
 /** How much of a file is looked at for its header line at first, in characters. */
 const glance = 2 ** 16
-/** How much at the most. */
-const longestGlance = 2 ** 24
+/** How much at the most, if no line ends there, and if some do, which a quote may have swallowed. */
+const longestGlance = { unended: 2 ** 24, quoted: 2 ** 20 }
 
 /**
  * Reads columns of a CSV file (RFC 4180, a header line first) as a stream, one object a record; `found` gets each row's line before the row is given.
@@ -43,30 +45,39 @@ export async function* streamCsv<Column extends string>(
   options: TableOptions = {},
   found: Found = { lines: [] },
 ): AsyncGenerator<Record<Column, string>> {
-  let head = ''
-  let enough = glance
-  let table: Table<Column> | undefined
-  for await (const piece of streamText(path, options.encoding)) {
-    if (table) {
-      yield* table.rows(table.records.push(piece))
-      continue
+  const pieces = streamText(path, options)
+  try {
+    const { head, lead, header } = await readHeader(path, pieces, columns, options)
+    const { delimiter, names } = header
+    checkColumns(path, head, header, columns)
+    found.delimiter = delimiter
+    const places = columns.map((column) => names.indexOf(column))
+    const records = csvRecords(
+      path,
+      joined(head.slice(lead), pieces),
+      formOf(path, delimiter),
+      1 + lineEnds(head.slice(0, lead)),
+    )
+    let isHeader = true
+    for await (const batch of records) {
+      for (const { fields, line, blank } of batch) {
+        if (isHeader) {
+          isHeader = false
+          continue
+        }
+        if (blank && names.length > 1) continue
+        if (fields.length !== names.length) throw uneven(path, fields.length, line, header)
+        found.lines.push(line)
+        const row = {} as Record<Column, string>
+        columns.forEach((column, index) => {
+          row[column] = fields[places[index] as number] as string
+        })
+        yield row
+      }
     }
-    head += piece
-    if (head.length < enough) continue
-    enough *= 2
-    const header = findHeader(path, head, false, columns, options)
-    if (header === undefined && enough <= longestGlance) continue
-    table = new Table(path, head, header, columns, found)
-    yield* table.rows(table.records.push(head))
+  } finally {
+    await pieces.return(undefined)
   }
-  if (table === undefined) {
-    if (head.trim() === '') {
-      throw new SeqloomError('ERR_DATA', `${path} is empty; its first line must name the columns ${quoted(columns)}`)
-    }
-    table = new Table(path, head, findHeader(path, head, true, columns, options), columns, found)
-    yield* table.rows(table.records.push(head))
-  }
-  yield* table.rows(table.records.end())
 }
 
 /** Reads columns of a CSV file at once; see {@link streamCsv}. A file without records is `ERR_DATA`. */
@@ -88,93 +99,107 @@ interface Header {
   readonly names: readonly string[]
 }
 
-/** A file whose header line is known. */
-class Table<Column extends string> {
-  readonly records: CsvRecords
-  readonly #path: string
-  readonly #columns: readonly Column[]
-  readonly #names: readonly string[]
-  readonly #places: readonly number[]
-  readonly #found: Found
-  #begun = false
+const formOf = (path: string, delimiter: string): CsvForm => ({ delimiter, quote: !isTabbed(path) })
 
-  constructor(path: string, head: string, header: Header | undefined, columns: readonly Column[], found: Found) {
-    const { delimiter, names } = header ?? { delimiter: ',', names: columns }
-    if (header) checkColumns(path, head, header, columns)
-    // Without a header line, reading on fails with the reason, but where the file is none of these.
-    else if (json.test(head)) throw new SeqloomError('ERR_DATA', `${path} is no CSV file${hint(head, [])}`)
-    this.records = recordsOf(path, delimiter)
-    this.#path = path
-    this.#columns = columns
-    this.#names = names
-    this.#places = columns.map((column) => names.indexOf(column))
-    this.#found = found
-    found.delimiter = delimiter
-  }
+const isTabbed = (path: string) => path.toLowerCase().endsWith('.tsv')
 
-  *rows(records: readonly CsvRecord[]): Generator<Record<Column, string>> {
-    for (const record of records) {
-      const { fields, line, blank } = record
-      if (!this.#begun) {
-        this.#begun = isHeader(record)
-        continue
-      }
-      if (blank && this.#names.length > 1) continue
-      if (fields.length !== this.#names.length) throw this.#uneven(fields.length, line)
-      this.#found.lines.push(line)
-      const row = {} as Record<Column, string>
-      this.#columns.forEach((column, index) => {
-        row[column] = fields[this.#places[index] as number] as string
-      })
-      yield row
+/** A text that was read ahead, and the pieces that follow. */
+async function* joined(head: string, pieces: AsyncIterable<string>): AsyncGenerator<string> {
+  yield head
+  yield* pieces
+}
+
+/** Reads as much of a file as its header line takes: what was read, how much of that comes before the header line, and that line. */
+async function readHeader(
+  path: string,
+  pieces: AsyncGenerator<string>,
+  columns: readonly string[],
+  options: TableOptions,
+): Promise<{ head: string; lead: number; header: Header }> {
+  let head = ''
+  let whole = false
+  for (let enough = glance; ; enough *= 2) {
+    while (!whole && head.length < enough) {
+      const piece = await pieces.next()
+      whole = piece.done === true
+      head += piece.value ?? ''
     }
-  }
-
-  #uneven(count: number, line: number): SeqloomError {
-    const [fields, columns] = [count, this.#names.length].map((n) => (n === 1 ? '1 field' : `${n} fields`))
-    const between = named(this.#found.delimiter as string)
-    return new SeqloomError(
-      'ERR_DATA',
-      `${this.#path}: line ${line} has ${fields} (between ${between}), the header line ${columns}; a field that holds the delimiter must be quoted`,
-    )
+    const lead = beforeHeader(head)
+    const line = head.slice(lead)
+    const fixed = options.delimiter ?? (isTabbed(path) ? '\t' : separator.exec(head)?.[1] || undefined)
+    const header = await findHeader(path, line, whole, columns, fixed)
+    if (header) return { head, lead, header }
+    const { unended, quoted } = longestGlance
+    if (!whole && enough < (/[\r\n]/.test(line) ? quoted : unended)) continue
+    throw await noHeader(path, head, lead, pieces, columns)
   }
 }
 
-const recordsOf = (path: string, delimiter: string) =>
-  new CsvRecords(path, delimiter, !path.toLowerCase().endsWith('.tsv'))
+/** The first line as spreadsheets write it, with the delimiter. */
+const separator = /^"?sep=([^"\r\n]?)"?(?:\r\n|\r|\n)/i
 
-/** Whether a record is the header: not a blank line before it, nor `sep=;`. */
-const isHeader = ({ blank, fields, line }: CsvRecord) =>
-  !blank && !(line === 1 && /^sep=.?$/i.test(fields[0] as string))
+/** How much of a text comes before its header line: `sep=;` and blank lines. */
+function beforeHeader(head: string): number {
+  const from = separator.exec(head)?.[0].length ?? 0
+  const first = from + head.slice(from).search(/\S/)
+  if (first < from) return head.length
+  return Math.max(from, head.lastIndexOf('\n', first) + 1, head.lastIndexOf('\r', first) + 1)
+}
 
-/** The header line, by the delimiter under which it names the columns; undefined if the text does not hold it whole or it is broken. */
-function findHeader(
+/** The header line that a text begins with, by the delimiter under which it names the columns; undefined if the text does not hold it whole or it is broken. */
+async function findHeader(
   path: string,
-  head: string,
+  text: string,
   whole: boolean,
   columns: readonly string[],
-  { delimiter }: TableOptions,
-): Header | undefined {
-  const separator = /^sep=([^"\r\n])[\r\n]/i.exec(head)?.[1]
-  const fixed = delimiter ?? (path.toLowerCase().endsWith('.tsv') ? '\t' : separator)
-  const headers = (fixed === undefined ? Object.keys(delimiters) : [fixed]).flatMap((each): Header[] => {
-    const records = recordsOf(path, each)
-    try {
-      const header = records.push(head).find(isHeader) ?? (whole ? records.end() : []).find(isHeader)
-      return header ? [{ delimiter: each, names: header.fields }] : []
-    } catch (error) {
-      // A later record may be broken although the header is not.
-      if (!(error instanceof SeqloomError)) throw error
-      const header = records.completed().find(isHeader)
-      return header ? [{ delimiter: each, names: header.fields }] : []
-    }
-  })
+  fixed: string | undefined,
+): Promise<Header | undefined> {
   const known = ({ names }: Header) => columns.filter((column) => names.includes(column)).length
-  return headers.reduce<Header | undefined>((best, next) => {
-    if (best === undefined || known(next) > known(best)) return next
-    const further = known(best) === 0 && next.names.length > best.names.length
-    return further ? next : best
-  }, undefined)
+  let best: Header | undefined
+  for (const each of fixed === undefined ? Object.keys(delimiters) : [fixed]) {
+    const names = await firstRecord(text, formOf(path, each), whole)
+    if (names === undefined) continue
+    const next = { delimiter: each, names }
+    const isBetter =
+      best === undefined ||
+      known(next) > known(best) ||
+      (known(best) === 0 && known(next) === 0 && names.length > best.names.length)
+    if (isBetter) best = next
+  }
+  return best
+}
+
+/** Why a file has no header line. */
+async function noHeader(
+  path: string,
+  head: string,
+  lead: number,
+  pieces: AsyncIterable<string>,
+  columns: readonly string[],
+): Promise<SeqloomError> {
+  if (head.trim() === '') {
+    return new SeqloomError('ERR_DATA', `${path} is empty; its first line must name the columns ${quoted(columns)}`)
+  }
+  if (json.test(head)) return new SeqloomError('ERR_DATA', `${path} is no CSV file${hint(head, [])}`)
+  const records = csvRecords(
+    path,
+    joined(head.slice(lead), pieces),
+    formOf(path, ','),
+    1 + lineEnds(head.slice(0, lead)),
+  )
+  // What is broken in it is the reason.
+  for await (const [first] of records) {
+    return new SeqloomError('ERR_DATA', `${path}: the header line, line ${first?.line}, is longer than can be read`)
+  }
+  return new SeqloomError('ERR_DATA', `${path} has no header line`)
+}
+
+function uneven(path: string, count: number, line: number, { delimiter, names }: Header): SeqloomError {
+  const [fields, columns] = [count, names.length].map((n) => (n === 1 ? '1 field' : `${n} fields`))
+  return new SeqloomError(
+    'ERR_DATA',
+    `${path}: line ${line} has ${fields} (between ${named(delimiter)}), the header line ${columns}; a field that holds the delimiter must be quoted`,
+  )
 }
 
 function checkColumns(path: string, head: string, { delimiter, names }: Header, columns: readonly string[]): void {

@@ -1,7 +1,9 @@
+import { pipeline } from 'node:stream'
+import type { CsvError, Options } from 'csv-parse'
 import { SeqloomError } from '../errors.js'
 
-/** The longest record that is read, in characters: beyond it, a quote is all but certainly left open. */
-const longestRecord = 16 * 2 ** 20
+/** The longest record that is read, in bytes of UTF-8: beyond it, a quote is all but certainly left open. */
+const longestRecord = 8 * 2 ** 20
 
 /** A record of a CSV file. */
 export interface CsvRecord {
@@ -12,163 +14,129 @@ export interface CsvRecord {
   readonly blank: boolean
 }
 
+/** How records are cut. */
+export interface CsvForm {
+  /** What stands between fields, one character. */
+  readonly delimiter: string
+  /** Whether fields may be quoted; otherwise quotes are characters like any other. */
+  readonly quote: boolean
+}
+
+/** What `csv-parse` gives for a record: its fields and its text as it is written, with the first character of its line end. */
+interface Raw {
+  readonly record: string[]
+  readonly raw: string
+}
+
+const optionsOf = ({ delimiter, quote }: CsvForm): Options => ({
+  delimiter,
+  quote: quote ? '"' : null,
+  record_delimiter: ['\r\n', '\n', '\r'],
+  relax_column_count: true,
+  raw: true,
+  max_record_size: longestRecord,
+})
+
 /**
- * Cuts CSV (RFC 4180) into records, piece by piece as text comes in. Records end with `\n`, `\r\n` or `\r`, in any mixture; inside of quotes these are kept
- * as they are. Broken quoting and records that are too long are `ERR_DATA`, naming the line.
+ * Cuts CSV (RFC 4180) into records, several at a time, as text comes in. Records end with `\n`, `\r\n` or `\r`, in any mixture; inside of quotes these are kept
+ * as they are. `first` is the line that the text begins on. Broken quoting and records that are too long are `ERR_DATA`, naming the line; `where` is what
+ * messages call the file.
  */
-export class CsvRecords {
-  readonly #where: string
-  readonly #delimiter: string
-  readonly #quote: boolean
-  readonly #special: RegExp
-  #records: CsvRecord[] = []
-  #fields: string[] = []
-  #field = ''
-  #place: 'start' | 'plain' | 'quoted' | 'closed' = 'start'
-  /** Whether the record holds a quoted field. */
-  #anyQuote = false
-  #size = 0
-  /** The line that reading has come to, the one that the record began on, and that of the last quote that opened. */
-  #line = 1
-  #began = 1
-  #opened = 1
-  /** Whether the last character ended a line and was `\r`: a `\n` that follows belongs to it. */
-  #return = false
-
-  /** `where` is what messages call the file; without `quote`, quotes are characters like any other. */
-  constructor(where: string, delimiter: string, quote = true) {
-    this.#where = where
-    this.#delimiter = delimiter
-    this.#quote = quote
-    const escaped = delimiter.replace(/[\\\]^-]/, '\\$&')
-    this.#special = new RegExp(`[\\r\\n${quote ? '"' : ''}${escaped}]`, 'g')
-  }
-
-  /** The records that further text completes. */
-  push(text: string): CsvRecord[] {
-    let at = 0
-    while (at < text.length) {
-      if (this.#return) {
-        this.#return = false
-        if (text[at] === '\n') {
-          if (this.#place === 'quoted') this.#add('\n')
-          at++
-          continue
-        }
-      }
-      at = this.#place === 'quoted' ? this.#quoted(text, at) : this.#outside(text, at)
+export async function* csvRecords(
+  where: string,
+  pieces: AsyncIterable<string>,
+  form: CsvForm,
+  first = 1,
+): AsyncGenerator<CsvRecord[]> {
+  const { Parser } = await import('csv-parse')
+  // The library counts the lines of mixed ends wrongly, and gives a broken record's place by the fields before it, of which the reader may have seen none.
+  let line = first
+  let end = 0
+  let size = 0
+  class Records extends Parser {
+    override push(next: Raw | null): boolean {
+      if (next === null) return super.push(null)
+      const { record: fields, raw } = next
+      const record: CsvRecord = { fields, line, blank: fields.length === 1 && raw.trim() === '' }
+      line += lineEnds(raw)
+      end = this.info.bytes
+      size = 0
+      return super.push(record)
     }
-    return this.completed()
   }
-
-  /** The last record, if it has no line end. */
-  end(): CsvRecord[] {
-    if (this.#place === 'quoted') throw this.#unclosed()
-    if (this.#fields.length > 0 || this.#place !== 'start') this.#endRecord()
-    return this.completed()
-  }
-
-  /** The records completed that were not given yet: those before a broken one. */
-  completed(): CsvRecord[] {
-    const records = this.#records
-    this.#records = []
-    return records
-  }
-
-  #quoted(text: string, from: number): number {
-    const quote = text.indexOf('"', from)
-    const end = quote < 0 ? text.length : quote
-    this.#countLines(text, from, end)
-    this.#add(text.slice(from, end))
-    if (quote < 0) return end
-    this.#place = 'closed'
-    return quote + 1
-  }
-
-  #outside(text: string, from: number): number {
-    const character = text[from] as string
-    if (this.#place === 'start' && character === '"' && this.#quote) {
-      this.#place = 'quoted'
-      this.#anyQuote = true
-      this.#opened = this.#line
-      return from + 1
+  async function* bounded(): AsyncGenerator<string> {
+    for await (const piece of pieces) {
+      size += piece.length
+      yield piece
+      // Fields without a character in them do not count for `max_record_size`.
+      if (size > 2 * longestRecord + piece.length) throw tooLong(where, line)
     }
-    if (this.#place === 'closed' && character === '"') {
-      this.#place = 'quoted'
-      this.#add('"')
-      return from + 1
+  }
+  const parser = new Records(optionsOf(form))
+  pipeline(bounded(), parser, () => {})
+  try {
+    for await (const record of parser as AsyncIterable<CsvRecord>) {
+      const records = [record]
+      // All that a piece has completed at once: a turn for each would take longer than cutting it.
+      for (let next = parser.read(); next !== null; next = parser.read()) records.push(next)
+      yield records
     }
-    this.#special.lastIndex = from
-    const at = this.#special.exec(text)?.index ?? text.length
-    if (at > from) {
-      if (this.#place === 'closed') throw this.#afterQuote()
-      this.#place = 'plain'
-      this.#add(text.slice(from, at))
-    }
-    if (at === text.length) return at
-    const special = text[at]
-    if (special === this.#delimiter) {
-      this.#endField()
-    } else if (special === '"') {
-      throw this.#error(`broken quoting on line ${this.#line}: ${rule}`)
-    } else {
-      this.#endRecord()
-      this.#line++
-      this.#began = this.#line
-      this.#return = special === '\r'
-    }
-    return at + 1
-  }
-
-  #add(text: string): void {
-    this.#field += text
-    this.#size += text.length
-    if (this.#size <= longestRecord) return
-    if (this.#place === 'quoted') throw this.#unclosed()
-    throw this.#error(`line ${this.#line} is longer than ${longestRecord} characters, the most of a record`)
-  }
-
-  #endField(): void {
-    this.#fields.push(this.#field)
-    this.#field = ''
-    this.#place = 'start'
-  }
-
-  #endRecord(): void {
-    this.#endField()
-    const fields = this.#fields
-    const blank = !this.#anyQuote && fields.length === 1 && (fields[0] as string).trim() === ''
-    this.#records.push({ fields, line: this.#began, blank })
-    this.#fields = []
-    this.#anyQuote = false
-    this.#size = 0
-  }
-
-  #countLines(text: string, from: number, to: number): void {
-    for (let at = from; at < to; at++) {
-      const code = text.charCodeAt(at)
-      if (code === 13 || (code === 10 && text.charCodeAt(at - 1) !== 13)) this.#line++
-    }
-    this.#return = to === text.length && text.endsWith('\r')
-  }
-
-  #unclosed(): SeqloomError {
-    const line = this.#opened
-    return this.#error(
-      `broken quoting after line ${line - 1}: the quote that opens on line ${line} is not closed${
-        this.#size > longestRecord ? ` within ${longestRecord} characters` : ''
-      }; ${rule}`,
-    )
-  }
-
-  #afterQuote(): SeqloomError {
-    const opened = this.#opened === this.#line ? '' : `, which opened on line ${this.#opened}`
-    return this.#error(`broken quoting on line ${this.#line}: text after a quoted field${opened}; ${rule}`)
-  }
-
-  #error(message: string): SeqloomError {
-    return new SeqloomError('ERR_DATA', `${this.#where}: ${message}`)
+  } catch (error) {
+    if (error instanceof SeqloomError || !isCsvError(error)) throw error
+    throw explained(where, error, line, end)
   }
 }
+
+/** The fields of the first record of a text, undefined if they are broken, or if the text breaks off in them: if it is not `whole`, a line must end there. */
+export async function firstRecord(text: string, form: CsvForm, whole: boolean): Promise<string[] | undefined> {
+  if (!whole && !/[\r\n]/.test(text)) return undefined
+  const { parse } = await import('csv-parse/sync')
+  try {
+    const [first] = parse(text, { ...optionsOf(form), to: 1 }) as unknown as Raw[]
+    return first && (whole || /[\r\n]$/.test(first.raw)) ? first.record : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isCsvError = (error: unknown): error is CsvError & { readonly raw: string; readonly bytes: number } =>
+  error instanceof Error && 'code' in error && 'raw' in error && 'bytes' in error
+
+/** What is wrong in the record that begins on `line`, `end` bytes after the text's beginning. */
+function explained(
+  where: string,
+  { code, raw, bytes }: { readonly code: string; readonly raw: string; readonly bytes: number },
+  line: number,
+  end: number,
+): SeqloomError {
+  const text = Buffer.from(raw)
+  const before = text.subarray(0, bytes - end)
+  const field = text.subarray(before.length)
+  const opened = line + lineEnds(before.toString())
+  const now = line + lineEnds(raw)
+  const isQuoted = field[before.length > 0 ? 1 : 0] === 34
+  const wrong = (message: string) => new SeqloomError('ERR_DATA', `${where}: ${message}; ${rule}`)
+  switch (code) {
+    case 'INVALID_OPENING_QUOTE':
+      return wrong(`broken quoting on line ${now}`)
+    case 'CSV_INVALID_CLOSING_QUOTE': {
+      const from = opened === now ? '' : `, which opened on line ${opened}`
+      return wrong(`broken quoting on line ${now}: text after a quoted field${from}`)
+    }
+    default: {
+      if (code === 'CSV_MAX_RECORD_SIZE' && !isQuoted) return tooLong(where, now)
+      const within = code === 'CSV_MAX_RECORD_SIZE' ? ` within ${longestRecord} bytes` : ''
+      return wrong(
+        `broken quoting after line ${opened - 1}: the quote that opens on line ${opened} is not closed${within}`,
+      )
+    }
+  }
+}
+
+const tooLong = (where: string, line: number) =>
+  new SeqloomError('ERR_DATA', `${where}: line ${line} is longer than ${longestRecord} bytes, the most of a record`)
+
+/** How many lines end in a text. */
+export const lineEnds = (text: string): number => text.split(/\r\n|\n|\r/).length - 1
 
 const rule = 'a quote inside a field must be doubled and the field quoted'

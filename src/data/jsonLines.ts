@@ -1,7 +1,7 @@
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import type { Found, TableOptions } from './csv.js'
-import { streamText } from './textFile.js'
+import { streamText, type TextOptions } from './textFile.js'
 
 /** The longest line that is read, in characters. */
 const longestLine = 16 * 2 ** 20
@@ -13,11 +13,11 @@ const longestLine = 16 * 2 ** 20
 export async function* streamJsonLines<Name extends string>(
   path: string,
   names: readonly Name[],
-  { encoding, plainValues = false, lists = false }: TableOptions = {},
+  { plainValues = false, lists = false, ...options }: TableOptions = {},
   found: Found = { lines: [] },
 ): AsyncGenerator<Record<Name, string>> {
   let line = 0
-  for await (const text of streamLines(path, encoding)) {
+  for await (const text of streamLines(path, options)) {
     line++
     if (text.trim() === '') continue
     const row = parsed(`${path}: line ${line}`, text, names, plainValues, lists)
@@ -40,10 +40,10 @@ export async function readJsonLines<Name extends string>(
 }
 
 /** The lines of a file, whatever their ends. */
-async function* streamLines(path: string, encoding: string | undefined): AsyncGenerator<string> {
+async function* streamLines(path: string, options: TextOptions): AsyncGenerator<string> {
   const lines = new Lines()
   let count = 0
-  for await (const piece of streamText(path, encoding)) {
+  for await (const piece of streamText(path, options)) {
     for (const line of lines.push(piece)) {
       count++
       yield line

@@ -30,6 +30,7 @@ export class Tensor<Values extends NumericArray = Float32Array> {
    * arrays, which models take again; with a `mask` all steps are there.
    */
   array<Nested extends NestedNumbers = NestedNumbers>(): Nested {
+    checkHeld('array', this)
     const [rows = 0, ...row] = this.shape
     const { lengths } = this
     if (!lengths) return nested(this.data, this.shape, 0) as Nested
@@ -49,6 +50,7 @@ export class Tensor<Values extends NumericArray = Float32Array> {
       const range = rows === 0 ? 'there is none' : `rows are 0 to ${rows - 1}, or -1 to ${-rows} from the end`
       throw new SeqloomError('ERR_OPTION', `row: ${describe(index)} is no row; ${range}`)
     }
+    checkHeld('row', this)
     const at = index < 0 ? index + rows : index
     const shape = this.lengths ? [this.lengths[at] ?? 0, ...row.slice(1)] : row
     const start = at * product(row)
@@ -65,12 +67,14 @@ export class Tensor<Values extends NumericArray = Float32Array> {
     if (width === 0) {
       throw new SeqloomError('ERR_SHAPE', `argMax: the shape ${describe(this.shape)} has no last dimension to search`)
     }
+    checkHeld('argMax', this)
     const { data } = this
     return Int32Array.from({ length: data.length / width }, (_, i) => largest(data, i * width, width))
   }
 
   /** The only element. Errors: `ERR_SHAPE` if there is not exactly one. */
   item(): number {
+    checkHeld('item', this)
     if (this.data.length === 1) return this.data[0] as number
     throw new SeqloomError(
       'ERR_SHAPE',
@@ -80,7 +84,9 @@ export class Tensor<Values extends NumericArray = Float32Array> {
 
   /** The shape and the first elements: `Tensor [2, 3] 0.5, -1.25, …`. */
   toString(): string {
-    const first = Array.from(this.data.subarray(0, shown), (value) => String(Number(value.toPrecision(5))))
+    const first = Array.from({ length: Math.min(this.data.length, shown) }, (_, at) => this.data[at] as number).map(
+      (value) => String(Number(value.toPrecision(5))),
+    )
     const more = this.data.length > shown ? ', …' : ''
     const lengths = this.lengths ? ' with lengths' : this.mask ? ' with a mask' : ''
     return `Tensor [${this.shape.join(', ')}]${lengths} ${first.join(', ')}${more}`.trimEnd()
@@ -90,6 +96,15 @@ export class Tensor<Values extends NumericArray = Float32Array> {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString()
   }
+}
+
+/** `ERR_DATA` for a tensor whose memory is another thread's now. */
+function checkHeld(what: string, { data, shape }: Tensor<NumericArray>): void {
+  if (data.length === product(shape)) return
+  throw new SeqloomError(
+    'ERR_DATA',
+    `${what}: the tensor's data have ${data.length} elements, but its shape is ${describe(shape)}: their memory was transferred away`,
+  )
 }
 
 const product = (shape: readonly number[]): number => shape.reduce((size, dim) => size * dim, 1)

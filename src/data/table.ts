@@ -41,8 +41,12 @@ export async function namingLines<T>(
     return await work
   } catch (error) {
     if (!(error instanceof SeqloomError) || error.code !== 'ERR_DATA') throw error
-    const found = /\brow (\d+)\b/.exec(error.message)
-    const line = found ? lines[Number(found[1])] : undefined
+    const found = /\brow (\d+)\b|\brows (\d+) and (\d+)\b/.exec(error.message)
+    const [line, first, second] = [found?.[1], found?.[2], found?.[3]].map((row) => lines[Number(row)])
+    if (first !== undefined && second !== undefined) {
+      const what = error.message.replace(/^[\w.]+: /, '')
+      throw new SeqloomError('ERR_DATA', `${path}: lines ${first} and ${second}: ${what}`, { cause: error })
+    }
     if (line === undefined) throw error
     // 'row 3 has no label' becomes 'has no label', behind the line; 'row 3: …' stays.
     const what = error.message.replace(/^(?:validation |[\w.]+: (?=row \d))?(?:row \d+ )?/, '')

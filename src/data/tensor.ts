@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 import { checkOptions, custom } from '../options.js'
 import { Tensor } from './result.js'
 
@@ -64,7 +64,7 @@ const numericArrays = [
 
 /** Whether a value is a typed array of numbers (not of 64-bit integers). */
 export function isNumericArray(value: unknown): value is NumericArray {
-  return numericArrays.some((type) => value instanceof type)
+  return ArrayBuffer.isView(value) && numericArrays.some((type) => value instanceof type)
 }
 
 /** The number of elements of a shape; NaN when it is not an array of non-negative integers whose product is exact. */
@@ -95,6 +95,14 @@ export function tensor(
   data: NumericArray | readonly number[],
   shape: readonly number[],
   options: TensorOptions = {},
+): Tensor<NumericArray> {
+  return reading('ERR_DATA', 'tensor', () => checked(data, shape, options))
+}
+
+function checked(
+  data: NumericArray | readonly number[],
+  shape: readonly number[],
+  options: TensorOptions,
 ): Tensor<NumericArray> {
   checkOptions('tensor', options, {
     accepted: { lengths: custom('an array of integers', isList), mask: custom('an array of booleans', isList) },

@@ -1,4 +1,5 @@
-import { SeqloomError, visible } from '../errors.js'
+import { addAbortSignal } from 'node:stream'
+import { AbortError, SeqloomError, visible } from '../errors.js'
 import { openNamed } from '../files.js'
 
 /** Bytes that begin a file and tell its encoding. */
@@ -136,13 +137,22 @@ function firstWrong(bytes: Uint8Array): { offset: number; before: string } | und
   return undefined
 }
 
+/** How a file of text is read: its encoding, and a signal that ends reading with an `AbortError`. */
+export interface TextOptions {
+  readonly encoding?: string
+  readonly signal?: AbortSignal
+}
+
 /** Reads a file of text as a stream; see {@link TextDecoding}. Rejects with `ERR_IO` if it cannot be read, and with `ERR_DATA`. */
-export async function* streamText(path: string, encoding?: string): AsyncGenerator<string> {
+export async function* streamText(path: string, { encoding, signal }: TextOptions = {}): AsyncGenerator<string> {
   const decoding = new TextDecoding(path, encoding)
   try {
     const file = await openNamed(path)
-    for await (const bytes of file.createReadStream() as AsyncIterable<Buffer>) yield decoding.push(bytes)
+    const stream = file.createReadStream()
+    if (signal) addAbortSignal(signal, stream)
+    for await (const bytes of stream as AsyncIterable<Buffer>) yield decoding.push(bytes)
   } catch (error) {
+    if (signal?.aborted) throw new AbortError(signal)
     if (error instanceof SeqloomError) throw error
     throw new SeqloomError('ERR_IO', `cannot read ${path}: ${(error as Error).message}`, { cause: error })
   }
@@ -150,10 +160,10 @@ export async function* streamText(path: string, encoding?: string): AsyncGenerat
 }
 
 /** Reads a file of text at once; see {@link streamText}. */
-export async function readText(path: string, encoding?: string): Promise<string> {
+export async function readText(path: string, options: TextOptions = {}): Promise<string> {
   const pieces: string[] = []
   let length = 0
-  for await (const piece of streamText(path, encoding)) {
+  for await (const piece of streamText(path, options)) {
     length += piece.length
     if (length > longestText) {
       throw new SeqloomError('ERR_MEMORY', `${path} is longer than ${longestText} characters, the most of a text`)

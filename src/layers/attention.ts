@@ -218,8 +218,14 @@ export function multiHeadAttention(
   options: MultiHeadAttentionOptions & { readonly returnAttentionScores?: false },
 ): Attention<SymbolicTensor>
 export function multiHeadAttention(options: MultiHeadAttentionOptions): Attention {
-  const { numHeads = 1, keyDim = 1, dropout = 0, useBias = true } = options ?? {}
-  const valueDim = options?.valueDim ?? keyDim
+  const checks = { numHeads: integer(1, 1024), keyDim: integer(1), valueDim: integer(1), useBias: flag }
+  const { dropout = 0, useBias = true } = options ?? {}
+  // What is no number is refused by the layer.
+  const [numHeads, keyDim] = [
+    Number(checks.numHeads.accepts(options?.numHeads) && options.numHeads),
+    Number(checks.keyDim.accepts(options?.keyDim) && options.keyDim),
+  ]
+  const valueDim = checks.valueDim.accepts(options?.valueDim) ? Number(options.valueDim) : keyDim
   const widths = { query: numHeads * keyDim, key: numHeads * keyDim, value: numHeads * valueDim }
   const projection = (name: 'query' | 'key' | 'value', size: string) => ({
     [`${name}_kernel`]: [size, widths[name]],
@@ -230,7 +236,7 @@ export function multiHeadAttention(options: MultiHeadAttentionOptions): Attentio
       className: 'MultiHeadAttention',
       baseName: 'multi_head_attention',
       factory: 'multiHeadAttention',
-      checks: { numHeads: integer(1, 1024), keyDim: integer(1), valueDim: integer(1), useBias: flag },
+      checks,
       required: ['numHeads', 'keyDim'],
       inputs: { query: 'size', value: 'values', key: 'keys' },
       weights: {

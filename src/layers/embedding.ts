@@ -1,5 +1,5 @@
 import type { Data } from '../data/tensor.js'
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import type { DType, Shape } from '../graph/shape.js'
 import {
@@ -38,7 +38,7 @@ export class Embedding extends Layer {
   readonly #initializer: Initializer
 
   constructor(given: EmbeddingOptions) {
-    const options = withVectors(given)
+    const options = reading('ERR_OPTION', 'layers.embedding', () => withVectors(given))
     super('layers.embedding', options, {
       accepted: {
         inputDim: integer(1),

@@ -1,5 +1,5 @@
 import type { Data, Tensor } from '../data/tensor.js'
-import { describe, SeqloomError } from '../errors.js'
+import { describe, isInstance, SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type DType, type Shape, showShape, unifyShapes } from '../graph/shape.js'
 import { type Check, checkOptions, custom, dimensions, flag, isRecord, label, type OptionRules } from '../options.js'
@@ -167,7 +167,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     const states = options.initialState
     const constants = this.#constants(options.constants)
     const all = [...asList(inputs), ...(states === undefined ? [] : asList(states)), ...constants]
-    const symbolic = all.filter((value) => value instanceof SymbolicTensor)
+    const symbolic = all.filter((value) => isInstance(value, SymbolicTensor))
     this.#applied = symbolic
     try {
       return this.#apply(all, states !== undefined)
@@ -180,7 +180,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
 
   #apply(all: readonly SymbolicTensor[], withStates: boolean): Out {
     for (const value of all) {
-      if (!(value instanceof SymbolicTensor)) {
+      if (!isInstance(value, SymbolicTensor)) {
         throw new SeqloomError(
           'ERR_OPTION',
           `layer '${this.label}': apply takes what input() or another layer's apply returns, not ${describe(value)}`,

@@ -55,7 +55,7 @@ export type OutputsOf<C extends Cell> =
 
 const cell = custom(
   'what defineCell, cells.* or layers.stackedRNNCells makes, or an array of cells',
-  (v) => v instanceof Cell || (Array.isArray(v) && v.length > 0 && v.every((each) => each instanceof Cell)),
+  (v) => v instanceof Cell || (Array.isArray(v) && v.length > 0 && Array.from(v).every((each) => each instanceof Cell)),
 )
 
 /** The layer that {@link rnn} makes. */

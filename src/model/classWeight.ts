@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import type { TrainPlan } from './compile.js'
 
@@ -30,7 +30,7 @@ export function classWeights(where: string, { trained }: TrainPlan, given: unkno
     )
   }
   const weights = new Array<number>(classes).fill(1)
-  for (const [name, factor] of Object.entries(given)) {
+  for (const [name, factor] of reading('ERR_OPTION', `${where}: classWeight`, () => Object.entries(given))) {
     const index = Number(name)
     if (!Number.isInteger(index) || index < 0 || index >= classes) {
       throw new SeqloomError(

@@ -64,12 +64,12 @@ export function wordsFor({ kind, unfinished }: Contents): string {
 /** What something is called without its article: `text classifier`. */
 export const nounFor = (kind: Kind): string => kinds[kind].replace(/^an? /, '')
 
-/** Says of a folder that it holds something else than what was wanted, what that is, and what loads it. */
-export function mistaken(folder: string, wanted: Kind, found: Contents): SeqloomError {
+/** Says of a folder that it holds something else than what was wanted, what that is, and what loads it, or `takes` it otherwise. */
+export function mistaken(folder: string, wanted: Kind, found: Contents, takes?: string): SeqloomError {
   const name = classes[found.kind]
-  const loader = name === undefined ? 'loadModel' : `tasks.${name}.load`
+  const loads = name === undefined ? 'loadModel loads' : `tasks.${name}.load loads`
   return new SeqloomError(
     'ERR_FORMAT',
-    `${folder} is no ${nounFor(wanted)}: it holds ${wordsFor(found)}, which ${loader} loads`,
+    `${folder} is no ${nounFor(wanted)}: it holds ${wordsFor(found)}, which ${takes ?? loads}`,
   )
 }

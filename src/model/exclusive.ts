@@ -80,7 +80,7 @@ async function acquire(folder: string) {
     if (found && !(found.isFile() && found.size === 0)) {
       throw new SeqloomError('ERR_IO', `'${path}' is in the way: it is no lock of ours`)
     }
-    const lock = callNative(() => native.FileLock.attempt(path))
+    const lock = attempt(path)
     if (lock) return lock
     if (performance.now() - started > patience) {
       throw new SeqloomError(
@@ -89,5 +89,15 @@ async function acquire(folder: string) {
       )
     }
     await setTimeout(20)
+  }
+}
+
+/** The lock, null where another process has it. `ERR_IO`, naming the file, where there can be none, as in what is read-only. */
+function attempt(path: string) {
+  try {
+    return callNative(() => native.FileLock.attempt(path))
+  } catch (error) {
+    if (!(error instanceof SeqloomError) || error.code !== 'ERR_IO') throw error
+    throw new SeqloomError('ERR_IO', `cannot write '${path}': ${error.message}`, { cause: error })
   }
 }

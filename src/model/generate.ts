@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 import type { NativeGenerator } from '../native/index.js'
 import { abortSignal, checkOptions, custom, integer, number, positive, seed } from '../options.js'
 import { cancellable } from './cancel.js'
@@ -61,6 +61,10 @@ export function generation(options: GenerateOptions, topology: Topology) {
 
 /** A prompt as the native side reads it. */
 export function checkPrompt(prompt: unknown): Int32Array {
+  return reading('ERR_DATA', 'generate: the prompt', () => tokensOf(prompt))
+}
+
+function tokensOf(prompt: unknown): Int32Array {
   if (prompt instanceof Int32Array) return prompt
   if (!Array.isArray(prompt)) {
     throw new SeqloomError(

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { types } from 'node:util'
 import type { Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
@@ -74,7 +75,7 @@ async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | und
 function filesOf(saved: unknown): ModelFiles {
   if (types.isUint8Array(saved)) return openArchive(saved)
   if (types.isArrayBuffer(saved)) return openArchive(new Uint8Array(saved))
-  if (typeof saved === 'string' || isPath(saved)) return folderFiles(pathOf('load: the folder', saved))
+  if (typeof saved === 'string' || isPath(saved)) return folderFiles(resolve(pathOf('load: the folder', saved)))
   throw new SeqloomError(
     'ERR_OPTION',
     `loadModel: expected the path of a model folder, or the bytes that toBytes gave, not ${describe(saved)}`,

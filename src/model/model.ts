@@ -2,7 +2,7 @@ import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import { convertAll, runSliced, runSync, stage } from '../data/index.js'
 import type { Data, DataSet, Tensor, TensorLike } from '../data/tensor.js'
-import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
+import { callNative, describe, fromNative, reading, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
 import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.js'
 import { type CancelFlag, type NativeModel, type NativeTensor, native, type StagedArray } from '../native/index.js'
@@ -155,8 +155,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   #compile(options: CompileOptions, trained: readonly boolean[] | undefined): void {
     const made = plan(this.topology(), options)
-    this.#turns.now('compile', 'never', () => {
-      const engine = this.#engine('compile')
+    this.#now('compile', 'never', () => {
+      const engine = this.#engine()
       this.#compileNative(engine, made, noFactors, trained)
       this.#plan = made
       warnOfForms(
@@ -177,8 +177,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
       throw new SeqloomError('ERR_OPTION', 'fit: stateful layers need their rows in order, so shuffle must be false')
     }
     const compiled = this.#compiled('fit')
+    this.#checkAlive('fit')
     return await this.#turns.fit(async () => {
-      const engine = this.#engine('fit')
+      const engine = this.#engine()
       const { signal, sampleWeight, validationData } = options
       const weighted = sampleWeight !== undefined || validationData?.[2] !== undefined
       this.#need(engine, weighted, classWeights('fit', compiled, options.classWeight))
@@ -200,11 +201,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     checkEvaluate(options)
     const compiled = this.#compiled('evaluate')
     const { signal, sampleWeight, batchSize = defaultBatchSize } = options
-    return await this.#turns.queue(
+    return await this.#queue(
       'evaluate',
       'callbacks',
       async () => {
-        const engine = this.#engine('evaluate')
+        const engine = this.#engine()
         if (sampleWeight !== undefined) this.#needWeights(engine, 'evaluate')
         const data = await this.#examples({ x, y, sampleWeight }, signal)
         const scores = await this.#cancellable(signal, (cancel) => engine.evaluate(data, batchSize, cancel))
@@ -222,8 +223,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     checkEvaluateSync(options)
     const compiled = this.#compiled('evaluateSync')
     const { sampleWeight, batchSize = defaultBatchSize } = options
-    return this.#turns.now('evaluateSync', 'callbacks', () => {
-      const engine = this.#engine('evaluateSync')
+    return this.#now('evaluateSync', 'callbacks', () => {
+      const engine = this.#engine()
       if (sampleWeight !== undefined) this.#needWeights(engine, 'evaluateSync')
       const data = runSync(convertExamples(this.topology(), compiled, { x, y, sampleWeight }, this.#factors.weighted))
       const scores = callNative(() => engine.evaluateSync(data, batchSize))
@@ -235,11 +236,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   async predict(x: DataSet, options: PredictOptions = {}): Promise<Out> {
     checkPredict(options)
     const { signal, batchSize = defaultBatchSize } = options
-    return await this.#turns.queue(
+    return await this.#queue(
       'predict',
       'callbacks',
       async () => {
-        const engine = this.#engine('predict')
+        const engine = this.#engine()
         const data = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'), signal)
         return this.#result(await this.#cancellable(signal, (cancel) => engine.predict(data, batchSize, cancel)))
       },
@@ -250,11 +251,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /** @internal As `predict`, for the outputs with these numbers alone. */
   async predictOutputs(x: DataSet, wanted: readonly number[], options: PredictOptions = {}): Promise<Tensor[]> {
     const { signal, batchSize = defaultBatchSize } = options
-    return await this.#turns.queue(
+    return await this.#queue(
       'predict',
       'callbacks',
       async () => {
-        const engine = this.#engine('predict')
+        const engine = this.#engine()
         const data = await runSliced(convertAll(inputSlots(this.topology()), x, 'input'), signal)
         const outputs = await this.#cancellable(signal, (cancel) =>
           engine.predict(data, batchSize, cancel, [...wanted]),
@@ -268,8 +269,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /** As `predict`, on this thread: for inputs so small that waiting would cost more. */
   predictSync(x: DataSet, options: PredictSyncOptions = {}): Out {
     checkPredictSync(options)
-    return this.#turns.now('predictSync', 'callbacks', () => {
-      const engine = this.#engine('predictSync')
+    return this.#now('predictSync', 'callbacks', () => {
+      const engine = this.#engine()
       const data = runSync(convertAll(inputSlots(this.topology()), x, 'input'))
       return this.#result(callNative(() => engine.predictSync(data, options.batchSize ?? defaultBatchSize)))
     })
@@ -307,11 +308,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     const { states = false, signal } = options
     const cotangents = isCotangents(target) ? target.cotangents : undefined
     if (cotangents === undefined) this.#compiled('gradients')
-    return await this.#turns.queue(
+    return await this.#queue(
       'gradients',
       'callbacks',
       async () => {
-        const engine = this.#engine('gradients')
+        const engine = this.#engine()
         const result = await this.#cancellable(signal, async (cancel) => {
           if (cotangents === undefined) {
             const examples = await this.#examples({ x, y: target as DataSet, sampleWeight: undefined }, signal)
@@ -328,31 +329,29 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /** Copies of all weights, in order. */
   getWeights(): Tensor[] {
-    return this.#turns.now('getWeights', 'callbacks', () =>
-      readWeights(this.#engine('getWeights'), this.#modelGraph().graph.weights),
-    )
+    return this.#now('getWeights', 'callbacks', () => readWeights(this.#engine(), this.#modelGraph().graph.weights))
   }
 
   /** Replaces all weights, or none if one does not fit. Errors: `ERR_SHAPE`, `ERR_DATA`, `ERR_STATE`. */
   setWeights(weights: readonly Data[]): void {
-    this.#turns.now('setWeights', 'callbacks', () => {
-      writeWeights(this.#engine('setWeights'), this.#modelGraph().graph.weights, weights)
+    this.#now('setWeights', 'callbacks', () => {
+      writeWeights(this.#engine(), this.#modelGraph().graph.weights, weights)
       this.#weights?.push()
     })
   }
 
   /** @internal */
   layerWeights(layer: AnyLayer): Tensor[] {
-    return this.#turns.now('getWeights', 'callbacks', () => {
-      const engine = this.#engine('getWeights')
+    return this.#now('getWeights', 'callbacks', () => {
+      const engine = this.#engine()
       return readWeights(engine, this.#modelGraph().graph.weights, this.#weights?.indicesOf(layer))
     })
   }
 
   /** @internal */
   setLayerWeights(layer: AnyLayer, weights: readonly Data[]): void {
-    this.#turns.now('setWeights', 'callbacks', () => {
-      const engine = this.#engine('setWeights')
+    this.#now('setWeights', 'callbacks', () => {
+      const engine = this.#engine()
       const indices = this.#weights?.indicesOf(layer) ?? []
       const specs = this.#modelGraph().graph.weights
       writeWeights(engine, specs, weights, indices)
@@ -362,8 +361,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /** @internal As `getWeights`, off this thread. */
   async copyWeights(): Promise<TensorLike[]> {
-    return await this.#turns.queue('getWeights', 'callbacks', async () => {
-      const copies = await this.#cancellable(undefined, () => this.#engine('getWeights').copyWeights())
+    return await this.#queue('getWeights', 'callbacks', async () => {
+      const copies = await this.#cancellable(undefined, () => this.#engine().copyWeights())
       return this.#modelGraph().graph.weights.map(({ shape }, index) => ({
         data: copies[index] as Float32Array,
         shape: [...shape],
@@ -373,13 +372,13 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /** @internal As `setWeights` for what {@link copyWeights} gave, without holding this thread. */
   async putWeights(weights: readonly TensorLike[]): Promise<void> {
-    await this.#turns.queue('setWeights', 'callbacks', async () => {
+    await this.#queue('setWeights', 'callbacks', async () => {
       const staged: (Float32Array | StagedArray)[] = []
       for (const weight of weights) {
         const { data, shape } = weight as { data: Float32Array; shape: number[] }
         staged.push((await runSliced(stage({ data, shape }))).data as Float32Array | StagedArray)
       }
-      await this.#cancellable(undefined, () => this.#engine('setWeights').putWeights(staged))
+      await this.#cancellable(undefined, () => this.#engine().putWeights(staged))
       this.#weights?.push()
     })
   }
@@ -403,9 +402,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    */
   get learningRate(): number {
     this.#compiled('learningRate')
-    return this.#turns.now('learningRate', 'callbacks', () =>
-      callNative(() => this.#engine('learningRate').learningRate()),
-    )
+    return this.#now('learningRate', 'callbacks', () => callNative(() => this.#engine().learningRate()))
   }
 
   set learningRate(value: number) {
@@ -413,8 +410,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
       throw new SeqloomError('ERR_OPTION', `learningRate must be a finite number of at least 0, not ${describe(value)}`)
     }
-    this.#turns.now('learningRate', 'callbacks', () => {
-      callNative(() => this.#engine('learningRate').setLearningRate(value))
+    this.#now('learningRate', 'callbacks', () => {
+      callNative(() => this.#engine().setLearningRate(value))
     })
   }
 
@@ -425,7 +422,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    */
   resetStates(): void {
     this.#compiled('resetStates')
-    this.#turns.now('resetStates', 'never', () => callNative(() => this.#engine('resetStates').resetStates()))
+    this.#now('resetStates', 'never', () => callNative(() => this.#engine().resetStates()))
   }
 
   /** A table of the layers, their output shapes and numbers of parameters. */
@@ -439,7 +436,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    * stream, such as bidirectional ones; `ERR_OPTION`, `ERR_DATA` and `ERR_SHAPE` for unsuitable constants.
    */
   session(options: SessionOptions = {}): Session<Out> {
-    const engine = this.#turns.now('session', 'callbacks', () => this.#engine('session'))
+    const engine = this.#now('session', 'callbacks', () => this.#engine())
     const { batchSize, step, slot, constants } = sessionPlan(options, inputSlots(this.topology()))
     return new Session<Out>(
       callNative(() => engine.session(batchSize, step, [...constants])),
@@ -460,10 +457,10 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    */
   async beamSearch(options: BeamSearchOptions): Promise<Hypothesis[][]> {
     checkBeamSearch(options)
-    return await this.#turns.queue(
+    return await this.#queue(
       'beamSearch',
       'callbacks',
-      () => runBeamSearch(this.#engine('beamSearch'), this.topology(), options),
+      () => runBeamSearch(this.#engine(), this.topology(), options),
       options.signal,
     )
   }
@@ -484,8 +481,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   ): AsyncGenerator<Int32Array, void, void> {
     const { maxTokens, sampling, signal } = generation(options, this.topology())
     const tokens = checkPrompt(prompt)
-    const generator = this.#turns.now('generate', 'callbacks', () =>
-      callNative(() => this.#engine('generate').generate(tokens, maxTokens, sampling)),
+    const generator = this.#now('generate', 'callbacks', () =>
+      callNative(() => this.#engine().generate(tokens, maxTokens, sampling)),
     )
     return portionsOf(generator, signal)
   }
@@ -513,27 +510,29 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    * another call is running; `ERR_MEMORY`.
    */
   clone(): this {
-    return this.#turns.now('clone', 'callbacks', () => {
-      if (this.#disposed) throw disposed('clone')
+    return this.#now('clone', 'callbacks', () => {
       const copy: Model<Out> = this.remade(rebuild(JSON.parse(JSON.stringify(this.toJSON()))).topology)
-      if (this.#native || haveWeights(this.layers)) copy.#takeOver(this, this.#engine('clone'))
+      if (this.#native || haveWeights(this.layers)) copy.#takeOver(this, this.#engine())
       return copy as this
     })
   }
 
-  /** Frees the native side at once; every later call is `ERR_STATE`. Errors: `ERR_STATE` while a call is running. */
+  /**
+   * Frees the native side at once or, while calls are running or waiting, as soon as they have ended; every later call is `ERR_STATE`. So a server can
+   * exchange one model for another under load. Errors: `ERR_STATE` during `fit`, and in its callbacks.
+   */
   dispose(): void {
     if (this.#disposed) return
     const free = () => {
-      this.#disposed = true
       this.#weights?.release()
       this.#weights = undefined
       this.#native?.free()
       this.#native = undefined
     }
     // A model that has done nothing yet disturbs nobody.
-    if (this.#joined) this.#turns.now('dispose', 'never', free)
+    if (this.#joined) this.#turns.last('dispose', free)
     else free()
+    this.#disposed = true
   }
 
   [Symbol.dispose](): void {
@@ -542,8 +541,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /** @internal What saving needs: the files of the weights and, if it is wanted, of the optimizer's state, made on another thread. */
   async snapshot(withState: boolean): Promise<Snapshot> {
-    return await this.#turns.queue('save', 'callbacks', async () => {
-      const engine = this.#engine('save')
+    return await this.#queue('save', 'callbacks', async () => {
+      const engine = this.#engine()
       const header = { format }
       const specs = modelGraph(this.topology()).weights
       const current = specs.map(({ trainable }) => trainable)
@@ -579,8 +578,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   async #read(read: (engine: NativeModel) => Promise<undefined>): Promise<void> {
-    await this.#turns.queue('loadModel', 'callbacks', async () => {
-      await read(this.#engine('loadModel')).catch((error: unknown) => {
+    await this.#queue('loadModel', 'callbacks', async () => {
+      await read(this.#engine()).catch((error: unknown) => {
         throw fromNative(error)
       })
     })
@@ -625,8 +624,28 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return this.#graph
   }
 
-  #engine(what: string): NativeModel {
-    if (this.#disposed) throw disposed(what)
+  #checkAlive(what: string): void {
+    if (this.#disposed) throw new SeqloomError('ERR_STATE', `${what}: the model was disposed`)
+  }
+
+  /** {@link Turns.now} of a model that was not disposed. */
+  #now<T>(what: string, during: 'callbacks' | 'never', call: () => T): T {
+    this.#checkAlive(what)
+    return this.#turns.now(what, during, call)
+  }
+
+  /** {@link Turns.queue} of a model that was not disposed. */
+  async #queue<T>(
+    what: string,
+    during: 'callbacks' | 'never',
+    call: () => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    this.#checkAlive(what)
+    return await this.#turns.queue(what, during, call, signal)
+  }
+
+  #engine(): NativeModel {
     this.#native ??= this.#makeNative(this.#modelGraph().graph)
     this.#weights?.pull()
     return this.#native
@@ -713,11 +732,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     { sampleWeight, classWeight, signal }: TrainBatchOptions,
   ): Promise<number[]> {
     const compiled = this.#compiled(what)
-    return await this.#turns.queue(
+    return await this.#queue(
       what,
       what === 'trainOnBatch' ? 'never' : 'callbacks',
       async () => {
-        const engine = this.#engine(what)
+        const engine = this.#engine()
         if (sampleWeight !== undefined) this.#needWeights(engine, what)
         if (what === 'trainOnBatch') this.#need(engine, false, classWeights(what, compiled, classWeight))
         const data = await this.#examples({ x, y, sampleWeight }, signal)
@@ -761,8 +780,7 @@ const named = ({ metricNames }: TrainPlan, [loss = Number.NaN, ...metrics]: read
   ...Object.fromEntries(metricNames.map((name, index) => [name, metrics[index] as number])),
 })
 
-const disposed = (what: string): SeqloomError => new SeqloomError('ERR_STATE', `${what}: the model was disposed`)
-
-function validationExamples([x, y, sampleWeight]: NonNullable<FitOptions['validationData']>): Examples {
-  return { x, y, sampleWeight, searched: true }
+function validationExamples(given: NonNullable<FitOptions['validationData']>): Examples {
+  const [x, y, sampleWeight] = reading('ERR_DATA', 'fit: validationData', () => [...given])
+  return { x, y, sampleWeight, searched: true } as Examples
 }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { runSliced, stageAll } from '../data/index.js'
 import type { NumericArray } from '../data/tensor.js'
 import { fromNative, SeqloomError } from '../errors.js'
@@ -39,7 +40,8 @@ export async function saveFolder(
   options: SaveOptions = {},
 ): Promise<void> {
   checkOptions('save', options, { accepted: { overwrite: flag } })
-  const path = pathOf('save: the folder', folder)
+  // The working folder may be another one by the time that earlier saves have ended.
+  const path = resolve(pathOf('save: the folder', folder))
   await writeFolder(path, pack(contents), (before, made) => {
     if (!options.overwrite) checkReplaceable(path, before, made)
   })

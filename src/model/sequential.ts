@@ -1,10 +1,10 @@
 import type { Tensor } from '../data/tensor.js'
-import { describe, SeqloomError } from '../errors.js'
+import { describe, isInstance, SeqloomError } from '../errors.js'
 import type { DType } from '../graph/shape.js'
 import { Bidirectional } from '../layers/bidirectional.js'
 import { Embedding } from '../layers/embedding.js'
 import { InputLayer } from '../layers/input.js'
-import { type AnyLayer, Layer, type SymbolicTensor } from '../layers/layer.js'
+import { type AnyLayer, Layer, SymbolicTensor } from '../layers/layer.js'
 import { checkOptions, custom, label, seed } from '../options.js'
 import { configOf, type ModelConfig } from './config.js'
 import { randomSeed } from './functional.js'
@@ -49,12 +49,12 @@ export class Sequential extends Model<Tensor> {
     if (this.built) {
       throw new SeqloomError('ERR_STATE', 'add: the model has weights already; add all layers before you use it')
     }
-    if (layer instanceof Model) {
+    if (isInstance(layer, Model)) {
       this.#addModel(layer)
       return
     }
-    if (!(layer instanceof Layer)) {
-      if (!this.#input && typeof layer === 'object' && layer?.call?.layer instanceof InputLayer) {
+    if (!isInstance(layer, Layer)) {
+      if (!this.#input && isInstance(layer, SymbolicTensor) && layer.call.layer instanceof InputLayer) {
         this.#input = layer
         this.#output = layer
         return

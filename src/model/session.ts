@@ -1,6 +1,6 @@
 import { convertAll, convertOne, runSync, type Slot, type Staged } from '../data/index.js'
 import { type Data, isNumericArray, sizeOf, Tensor } from '../data/tensor.js'
-import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
+import { callNative, describe, fromNative, reading, SeqloomError } from '../errors.js'
 import { type Shape, showShape } from '../graph/shape.js'
 import type { NativeSession } from '../native/index.js'
 import { checkOptions, custom, integer, isRecord } from '../options.js'
@@ -96,8 +96,8 @@ export class Session<Out extends Prediction = Prediction> implements Disposable 
   step(input: Data | number): Out {
     const native = this.#alive('step')
     // The native side checks the elements itself.
-    const direct = input instanceof this.#direct && input.length === this.#inputLength
-    const data = direct ? input : this.#convert(input)
+    const direct = ArrayBuffer.isView(input) && input instanceof this.#direct && input.length === this.#inputLength
+    const data = direct ? input : reading('ERR_DATA', 'session.step', () => this.#convert(input))
     const outputs = this.#shapes.map((shape) => new Tensor(new Float32Array(sizeOf(shape)), [...shape]))
     try {
       outputs.forEach((output, index) => {
@@ -130,6 +130,11 @@ export class Session<Out extends Prediction = Prediction> implements Disposable 
   /** Row i goes on from what was row `indices[i]`, constants included, as beam search needs it. */
   reorder(indices: ArrayLike<number>): void {
     const native = this.#alive('reorder')
+    const rows = reading('ERR_DATA', 'session.reorder', () => this.#rows(indices))
+    callNative(() => native.reorder(Uint32Array.from(rows)))
+  }
+
+  #rows(indices: ArrayLike<number>): number[] {
     if (indices === null || typeof indices !== 'object' || indices.length !== this.batchSize) {
       throw new SeqloomError(
         'ERR_SHAPE',
@@ -137,14 +142,14 @@ export class Session<Out extends Prediction = Prediction> implements Disposable 
       )
     }
     const rows = Array.from(indices)
-    const wrong = rows.find((row) => !Number.isInteger(row) || row < 0 || row >= this.batchSize)
-    if (wrong !== undefined) {
+    const wrong = rows.findIndex((row) => !Number.isInteger(row) || row < 0 || row >= this.batchSize)
+    if (wrong >= 0) {
       throw new SeqloomError(
         'ERR_DATA',
-        `session.reorder: ${describe(wrong)} is not a row; rows are 0 to ${this.batchSize - 1}`,
+        `session.reorder: ${describe(rows[wrong])} is not a row; rows are 0 to ${this.batchSize - 1}`,
       )
     }
-    callNative(() => native.reorder(Uint32Array.from(rows)))
+    return rows
   }
 
   /** Frees the native side at once. */

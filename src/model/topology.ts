@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../errors.js'
+import { describe, isInstance, SeqloomError } from '../errors.js'
 import { showShape, unifyShapes } from '../graph/shape.js'
 import { InputLayer } from '../layers/input.js'
 import { type AnyLayer, type Call, SymbolicTensor } from '../layers/layer.js'
@@ -21,7 +21,7 @@ export interface Topology {
 export function connect(inputs: readonly SymbolicTensor[], outputs: readonly SymbolicTensor[]): Topology {
   const declared = new Set<Call>()
   for (const value of inputs) {
-    if (!(value instanceof SymbolicTensor) || !(value.call.layer instanceof InputLayer)) {
+    if (!isInstance(value, SymbolicTensor) || !(value.call.layer instanceof InputLayer)) {
       throw new SeqloomError('ERR_OPTION', `model: inputs must be what input() returns, not ${describe(value)}`)
     }
     if (declared.has(value.call)) {
@@ -46,7 +46,7 @@ export function connect(inputs: readonly SymbolicTensor[], outputs: readonly Sym
     }
   }
   for (const value of outputs) {
-    if (!(value instanceof SymbolicTensor)) {
+    if (!isInstance(value, SymbolicTensor)) {
       throw new SeqloomError(
         'ERR_OPTION',
         `model: outputs must be what a layer's apply returns, not ${describe(value)}`,
@@ -83,7 +83,7 @@ export function reapply(
   const values = new Map<SymbolicTensor, SymbolicTensor>()
   for (const [index, declared] of inputs.entries()) {
     const value = list[index]
-    if (!(value instanceof SymbolicTensor)) {
+    if (!isInstance(value, SymbolicTensor)) {
       throw new SeqloomError(
         'ERR_OPTION',
         `model '${name}': apply takes what input() or a layer's apply returns, not ${describe(value)}`,

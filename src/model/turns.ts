@@ -55,6 +55,13 @@ export class Turns {
     return call()
   }
 
+  /** Runs what ends a model, once the calls before it have ended; at once where there are none. */
+  last(what: string, call: () => void): void {
+    this.check(what, 'never')
+    if (this.#waiting === 0) call()
+    else void this.queue(what, 'never', async () => call())
+  }
+
   /** Runs an asynchronous call when those before it have ended; a signal that is aborted before its turn comes takes it out of the queue. */
   async queue<T>(
     what: string,

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /**
- * The file that this code runs from: one of this package, or the bundle that somebody made of it. Read off the stack, since neither `__filename`
+ * The file that this code runs from: one of this package, or the bundle that somebody made of it; one of the working folder
+ * where the code was read from no file. Read off the stack, since neither `__filename`
  * nor `import.meta.url` means the same in the bundles that different tools make.
  */
 export const ownFile: string = callingFile() ?? join(process.cwd(), 'seqloom.js')
@@ -20,7 +21,9 @@ function callingFile(): string | undefined {
     Error.prepareStackTrace = (_, sites) => sites[0]?.getFileName()
     const file: unknown = new Error().stack
     if (typeof file !== 'string') return undefined
-    return file.startsWith('file:') ? fileURLToPath(file) : file
+    const path = file.startsWith('file:') ? fileURLToPath(file) : file
+    // A bundle that is run as text, as in a worker that evaluates it, has a name such as `[worker eval]`.
+    return isAbsolute(path) ? path : undefined
   } catch {
     return undefined
   } finally {

@@ -21,6 +21,7 @@ import {
   framed,
   measureDecoder,
   targetUnits,
+  tellUnknownWritten,
   tokenCount,
   trainDecoder,
   type Written,
@@ -222,16 +223,21 @@ export class Captioner implements Disposable {
     const division = divide(where, splitRows(read), apart && splitRows(apart), settings, seed)
     const inOrder = (some: readonly number[]) => [...some].sort((a, b) => a - b)
     const training = inOrder(division.training)
-    const parts = known ?? (await this.#create(read, training))
+    const parts = known ?? (await this.#create(read, training, signal))
     const data = await examples(`${where}: the caption of row`, parts, read, training, signal)
     const [from, held] = apart ? [apart, apart.captions.map((_, row) => row)] : [read, inOrder(division.validation)]
     const place = `${where}: validationData: the caption of row`
     const measured = held.length > 0 ? await examples(place, parts, from, held, signal) : undefined
+    if (measured) tellUnknownWritten(where, parts.target, 'the captions', measured)
     throwIfAborted(signal)
     return { parts, run: () => trainDecoder(parts, data, measured, { ...settings, ...division.kept }, seed) }
   }
 
-  async #create({ kind, seen, captions }: ReadRows, training: readonly number[]): Promise<CaptionerParts> {
+  async #create(
+    { kind, seen, captions }: ReadRows,
+    training: readonly number[],
+    signal: AbortSignal | undefined,
+  ): Promise<CaptionerParts> {
     const settings = this.#settings
     const { lowercase, maxVocabulary, minFrequency, maxLength, patchSize, patchStride } = settings
     const limits = { lowercase, maxVocabulary, minFrequency, maxLength }
@@ -239,6 +245,7 @@ export class Captioner implements Disposable {
       'Captioner.train: the caption of row',
       training.map((row) => captions[row] as Writing),
       { ...limits, level: settings.tokenizer },
+      signal,
     )
     const { shape } = seen
     const grid = kind === 'image' ? patchGrid(shape, patchSize, patchStride) : undefined
@@ -281,7 +288,7 @@ async function examples(
 ): Promise<DecoderData> {
   const texts = rows.map((row) => captions[row] as Writing)
   const inputs = await runSliced(inputOf(parts, seen, rows), signal)
-  return { inputs, ...(await framed(where, parts, texts)) }
+  return { inputs, ...(await framed(where, parts, texts, signal)) }
 }
 
 /** Some of what was seen, as the model's input. */

@@ -1,4 +1,5 @@
 import type { History } from '../callbacks/callback.js'
+import { runSliced, type Sliced } from '../data/slices.js'
 import type { Data, Tensor } from '../data/tensor.js'
 import type { Functional } from '../model/index.js'
 import { adam } from '../optimizers/index.js'
@@ -10,6 +11,7 @@ import type { Kept } from './division.js'
 import { keepBest, type Trainee } from './keepBest.js'
 import { mixed } from './scheduledSampling.js'
 import { buildUnits, type Level, type Units, type Writing } from './units.js'
+import { tellUnknown } from './unknown.js'
 import { defaultEpochs } from './work.js'
 
 /** The outputs of a model that writes, by name and number. */
@@ -63,10 +65,11 @@ export async function targetUnits(
   where: string,
   writings: readonly Writing[],
   options: { level: Level; lowercase: boolean; maxVocabulary: number; minFrequency: number; maxLength: number },
+  signal: AbortSignal | undefined,
 ): Promise<Pick<DecoderParts, 'target' | 'longestTarget'>> {
   const { maxLength, ...build } = options
-  const target = await buildUnits(where, writings, build)
-  const ids = await target.encode(where, writings, maxLength, false)
+  const target = await buildUnits(where, writings, build, signal)
+  const ids = await target.encode(where, writings, { maxLength, signal })
   return { target, longestTarget: ids.reduce((most, each) => Math.max(most, each.length), 1) }
 }
 
@@ -75,13 +78,31 @@ export async function framed(
   where: string,
   { target, maxLength }: DecoderParts,
   writings: readonly Writing[],
+  signal: AbortSignal | undefined,
 ): Promise<Framed> {
+  return await runSliced(inFrames(target, await target.encode(where, writings, { maxLength, signal })), signal)
+}
+
+function* inFrames(target: Units, ids: readonly Int32Array[]): Sliced<Framed> {
   const { start, end } = boundaries(target)
-  const ids = await target.encode(where, writings, maxLength, false)
-  return {
-    previous: ids.map((row) => Int32Array.of(start, ...row)),
-    words: ids.map((row) => Int32Array.of(...row, end)),
+  const [previous, words]: [Int32Array[], Int32Array[]] = [[], []]
+  for (const row of ids) {
+    previous.push(Int32Array.of(start, ...row))
+    words.push(Int32Array.of(...row, end))
+    yield
   }
+  return { previous, words }
+}
+
+/** Warns if texts to be written that a training measures on are mostly unknown tokens. */
+export function tellUnknownWritten(where: string, target: Units, what: string, { words }: Framed): void {
+  // Without their ends.
+  tellUnknown(
+    where,
+    target,
+    words.map((row) => row.subarray(0, -1)),
+    `${what} of the validation part`,
+  )
 }
 
 /** Compiles a decoder with Adam, trains it, teacher forced, and puts the kept epoch's weights back, however the training ends. */

@@ -2,7 +2,7 @@ import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import { runSliced, type Sliced } from '../data/slices.js'
 import type { Tensor } from '../data/tensor.js'
-import { AbortError, describe, SeqloomError } from '../errors.js'
+import { AbortError, describe, reading, SeqloomError } from '../errors.js'
 import type { Model, SaveOptions, Session } from '../model/index.js'
 import { abortSignal, checkOptions, custom, integer } from '../options.js'
 import { fitTask, throwIfAborted } from './fitTask.js'
@@ -173,10 +173,13 @@ export class Forecaster<
    * trained, `ERR_DATA` where known covariates of steps to come are missing, naming group and dates.
    */
   forecast(options: number | ForecastOptions = {}): Forecasts<Name, Time, Group>[] {
+    const where = 'Forecaster.forecast'
     this.#existing()
-    const { horizon = this.#settings.horizon, known } = typeof options === 'number' ? { horizon: options } : options
-    this.#checkForecast('Forecaster.forecast', { horizon, known })
-    return this.#forecastOf('Forecaster.forecast', [...this.#readings.keys()], horizon, known)
+    return reading('ERR_DATA', where, () => {
+      const { horizon = this.#settings.horizon, known } = typeof options === 'number' ? { horizon: options } : options
+      this.#checkForecast(where, { horizon, known })
+      return this.#forecastOf(where, [...this.#readings.keys()], horizon, known)
+    })
   }
 
   /**
@@ -192,15 +195,15 @@ export class Forecaster<
     const { settings, format } = parts
     const where = 'Forecaster.update'
     this.#checkForecast(where, options)
-    let tracks: Track[]
-    if (format) {
-      const rows = Array.isArray(observation) ? observation : [observation]
-      tracks = readMoreRows(where, rows, settings, format, (group) => this.#groupOf(where, group).track)
-    } else {
+    const tracks = reading('ERR_DATA', where, (): Track[] => {
+      if (format) {
+        const rows = Array.isArray(observation) ? observation : [observation]
+        return readMoreRows(where, rows, settings, format, (group) => this.#groupOf(where, group).track)
+      }
       const last = parts.groups[0]?.track?.values.at(-1)
       const [row] = fillGaps([readRow(where, observation as Observation, settings)], settings.fill, last)
-      tracks = [{ group: undefined, origin: 0, values: [row as number[]], known: [], past: [] }]
-    }
+      return [{ group: undefined, origin: 0, values: [row as number[]], known: [], past: [] }]
+    })
     for (const track of tracks) {
       const group = this.#groupOf(where, track.group)
       const reading = this.#readings.get(track.group)
@@ -252,9 +255,11 @@ export class Forecaster<
     const where = 'Forecaster.evaluate'
     checkOptions(where, options, { accepted: { signal: abortSignal } })
     const { settings, format } = this.#existing()
-    const tracks = format
-      ? readMoreRows(where, data, settings, format, (group) => this.#groupOf(where, group).track)
-      : [seriesTrack(where, data as Series, settings, this.#existing().groups[0]?.track)]
+    const tracks = reading('ERR_DATA', where, () =>
+      format
+        ? readMoreRows(where, data, settings, format, (group) => this.#groupOf(where, group).track)
+        : [seriesTrack(where, data as Series, settings, this.#existing().groups[0]?.track)],
+    )
     const longest = tracks.reduce((most, { values }) => Math.max(most, values.length), 0)
     if (longest < this.horizon) {
       throw new SeqloomError(
@@ -388,11 +393,14 @@ export class Forecaster<
 
   #readAll(where: string, data: ForecasterData<Time>): { tracks: Track[]; format: RowFormat | undefined } {
     const settings = this.#settings
-    if (settings.time === undefined)
-      return { tracks: [seriesTrack(where, data as Series, settings)], format: undefined }
-    const format = this.#parts?.format
-    if (format) return { tracks: readMoreRows(where, data, settings, format), format }
-    return readFirstRows(where, data, settings)
+    return reading('ERR_DATA', where, () => {
+      if (settings.time === undefined) {
+        return { tracks: [seriesTrack(where, data as Series, settings)], format: undefined }
+      }
+      const format = this.#parts?.format
+      if (format) return { tracks: readMoreRows(where, data, settings, format), format }
+      return readFirstRows(where, data, settings)
+    })
   }
 
   /** The parts to train on tracks, of which the first `ends` steps are trained on; those that there are already, with other tracks. */

@@ -17,6 +17,7 @@ import { weightsOf } from './classWeights.js'
 import { divide } from './division.js'
 import { type ClassReport, Confusion, lossOf } from './evaluation.js'
 import { fitTask, throwIfAborted } from './fitTask.js'
+import { checkReads } from './fitting.js'
 import type { Trainee } from './keepBest.js'
 import { pointerLoss, readerModel } from './readerModel.js'
 import { readSettings, savedSettings } from './savedSettings.js'
@@ -104,6 +105,7 @@ export class QuestionAnswerer implements Disposable {
     if (inputs.length !== 2 || outputs[0]?.shape.length !== 2) {
       throw new SeqloomError('ERR_FORMAT', `${folder} is no question answerer: its model is not of that form`)
     }
+    checkReads({ folder, noun: 'question answerer', model }, reader.size, `words in ${readerFile}`)
     const answerer = new QuestionAnswerer()
     answerer.#settings = readSettings(folder, metadata.settings, answererSettings)
     answerer.#served.load({ model: model as Model as Model<Tensor>, reader, unfinished })

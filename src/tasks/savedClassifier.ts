@@ -2,6 +2,7 @@ import { SeqloomError } from '../errors.js'
 import { loadFolder, type SaveOptions, Sequential, saveFolder } from '../model/index.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { type ClassifierSettings, classifierSettings } from './classifierOptions.js'
+import { checkReads, checkWrites } from './fitting.js'
 import type { Trainee } from './keepBest.js'
 import { Labels } from './labels.js'
 import { readSettings, savedSettings } from './savedSettings.js'
@@ -43,13 +44,15 @@ export async function readClassifier(
   }
   const tokenizer = await Tokenizer.read(read(tokenizerFile), tokenizerFile)
   const labels = Labels.parse(new TextDecoder().decode(read(labelsFile)))
-  const classes = model instanceof Sequential ? model.topology().outputs[0]?.shape.at(-1) : undefined
-  if (!(model instanceof Sequential) || classes !== labels.names.length) {
+  if (!(model instanceof Sequential) || model.outputs[0]?.shape.length !== 2) {
     throw new SeqloomError(
       'ERR_FORMAT',
-      `${folder} is no text classifier: its model has not one output for each of the ${labels.names.length} labels`,
+      `${folder} is no text classifier: its model does not give one class for a text`,
     )
   }
+  const saved = { folder, noun: 'text classifier', model }
+  checkReads(saved, tokenizer.vocabularySize, `tokens in ${tokenizerFile}`)
+  checkWrites(saved, 0, labels.names.length, `labels in ${labelsFile}`)
   const settings = readSettings(folder, metadata.settings, classifierSettings)
   return { parts: { model, tokenizer, labels, unfinished }, settings }
 }

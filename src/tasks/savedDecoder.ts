@@ -2,6 +2,7 @@ import { SeqloomError } from '../errors.js'
 import { type Kind, nounFor } from '../model/contents.js'
 import { Functional, loadFolder, type SaveOptions, saveFolder } from '../model/index.js'
 import { type DecoderParts, outputs, tokenCount } from './decoder.js'
+import { checkReads, checkWrites } from './fitting.js'
 import { savedSettings } from './savedSettings.js'
 import { type Units, unitsFrom } from './units.js'
 
@@ -62,9 +63,9 @@ export async function readDecoder(directory: string | URL, task: Kind): Promise<
   const { maxLength, longestTarget } = metadata
   const fits = (length: unknown): length is number => Number.isSafeInteger(length) && (length as number) >= 1
   if (!fits(maxLength) || !fits(longestTarget)) throw no('its model.json has no lengths')
-  const words = model instanceof Functional ? model.topology().outputs[outputs.words]?.shape.at(-1) : undefined
-  if (!(model instanceof Functional) || words !== tokenCount(target)) {
-    throw no(`its model does not write the ${target.size} tokens of ${targetFile}`)
-  }
+  if (!(model instanceof Functional)) throw no('its model is not functional')
+  const saved = { folder, noun: nounFor(task), model }
+  checkReads(saved, tokenCount(target), `tokens with those of ${targetFile}`, 'target_embedding')
+  checkWrites(saved, outputs.words, tokenCount(target), `tokens with those of ${targetFile}`)
   return { parts: { model, target, maxLength, longestTarget, unfinished }, folder, metadata, vocabulary, no }
 }

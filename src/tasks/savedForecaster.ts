@@ -83,11 +83,12 @@ export async function readForecaster(directory: string | URL): Promise<Forecaste
       inputs: [input],
       outputs: [output],
     } = model.topology()
-    if (input?.shape.at(-1) !== inputWidth || output?.shape.at(-1) !== outputs || groups.every(({ track }) => !track)) {
-      throw damaged(
-        `a forecaster of these settings has a history and a model with ${inputWidth} inputs and ${outputs} outputs`,
-      )
+    const [reads, writes] = [input?.shape.at(-1), output?.shape.at(-1)]
+    if (reads !== inputWidth || writes !== outputs) {
+      const needed = `${inputWidth} inputs and ${outputs} outputs`
+      throw damaged(`its model has ${reads} inputs and ${writes} outputs, a forecaster of these settings ${needed}`)
     }
+    if (groups.every(({ track }) => !track)) throw damaged('a forecaster has a history')
     return { model: model as Model<Tensor>, settings, format, calendar, groups, unfinished }
   } catch (error) {
     if (error instanceof SeqloomError && error.code !== 'ERR_FORMAT') throw damaged(error.message)

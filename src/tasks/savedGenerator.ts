@@ -1,6 +1,7 @@
 import { SeqloomError } from '../errors.js'
 import { loadFolder, type SaveOptions, Sequential, saveFolder } from '../model/index.js'
 import { Tokenizer } from '../text/tokenizer.js'
+import { checkReads, checkWrites } from './fitting.js'
 import { type GeneratorSettings, generatorSettings } from './generatorOptions.js'
 import type { Trainee } from './keepBest.js'
 import { readSettings, savedSettings } from './savedSettings.js'
@@ -38,11 +39,12 @@ export async function readGenerator(
   const data = assets[tokenizerFile]
   if (data === undefined) throw wrong(`its model.json names no ${tokenizerFile} of one`)
   const tokenizer = await Tokenizer.read(data, tokenizerFile)
-  const tokens = model instanceof Sequential ? model.topology().outputs[0]?.shape.at(-1) : undefined
   const size = tokenizer.vocabularySize
-  if (!(model instanceof Sequential) || tokens !== size) {
-    throw wrong(`its model has not one output for each of the ${size} tokens`)
-  }
+  if (!(model instanceof Sequential)) throw wrong('its model is not sequential')
+  const saved = { folder, noun: 'text generator', model }
+  checkReads(saved, size, `tokens in ${tokenizerFile}`)
+  checkWrites(saved, 0, size, `tokens in ${tokenizerFile}`)
+  if (model.outputs[0]?.shape.length !== 3) throw wrong('its model does not foresee a token at each step')
   const { first } = metadata
   if (!Number.isInteger(first) || (first as number) < 0 || (first as number) >= size) throw wrong('its first token')
   const settings = readSettings(folder, metadata.settings, generatorSettings)

@@ -1,5 +1,6 @@
 import type { SaveOptions } from '../model/index.js'
 import type { DecoderParts } from './decoder.js'
+import { checkReads } from './fitting.js'
 import { readDecoder, saveDecoder } from './savedDecoder.js'
 import { readSettings } from './savedSettings.js'
 import { type TranslatorSettings, translatorSettings } from './translatorOptions.js'
@@ -29,5 +30,8 @@ export async function readTranslator(
 ): Promise<{ readonly parts: TranslatorParts; readonly settings: TranslatorSettings }> {
   const { parts, folder, metadata, vocabulary } = await readDecoder(directory, 'translation')
   const settings = readSettings(folder, metadata.settings, translatorSettings)
-  return { parts: { ...parts, source: await vocabulary(sourceFile) }, settings }
+  const source = await vocabulary(sourceFile)
+  const saved = { folder, noun: 'translator', model: parts.model }
+  checkReads(saved, source.size, `tokens in ${sourceFile}`, 'source_embedding')
+  return { parts: { ...parts, source }, settings }
 }

@@ -19,6 +19,7 @@ import { divide } from './division.js'
 import { type EntityReport, entityReport, markEntities } from './entities.js'
 import { type ClassMeasures, type ClassReport, Confusion, largest, lossOf, type MeanMeasures } from './evaluation.js'
 import { fitTask, throwIfAborted } from './fitTask.js'
+import { checkReads, checkWrites } from './fitting.js'
 import type { Trainee } from './keepBest.js'
 import { Labels } from './labels.js'
 import { checkList } from './rows.js'
@@ -107,10 +108,15 @@ export class SequenceTagger implements Disposable {
     const read = (name: string) => readAsset(folder, 'sequence tagger', assets, name)
     const vocabulary = Vocabulary.parse(read(vocabularyFile))
     const labels = Labels.parse(JSON.stringify(read(tagsFile)))
-    const outputs = model instanceof Sequential ? model.topology().outputs[0]?.shape : undefined
-    if (!(model instanceof Sequential) || outputs?.length !== 3 || outputs[2] !== labels.names.length) {
-      throw new SeqloomError('ERR_FORMAT', `${folder} is no sequence tagger of ${labels.names.length} tags`)
+    if (!(model instanceof Sequential) || model.outputs[0]?.shape.length !== 3) {
+      throw new SeqloomError(
+        'ERR_FORMAT',
+        `${folder} is no sequence tagger: its model does not give a tag for each token`,
+      )
     }
+    const saved = { folder, noun: 'sequence tagger', model }
+    checkReads(saved, vocabulary.size, `tokens in ${vocabularyFile}`)
+    checkWrites(saved, 0, labels.names.length, `tags in ${tagsFile}`)
     const tagger = new SequenceTagger()
     tagger.#settings = readSettings(folder, metadata.settings, taggerSettings)
     tagger.#served.load({ model, vocabulary, labels, unfinished })

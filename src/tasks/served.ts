@@ -1,4 +1,4 @@
-import { AbortError, SeqloomError } from '../errors.js'
+import { AbortError, SeqloomError, unreadable } from '../errors.js'
 import type { Model } from '../model/index.js'
 
 /** What a task consists of once there is a model. */
@@ -102,7 +102,9 @@ export class Served<Parts extends TaskParts> {
     const known = this.#parts
     let begun: Parts | undefined
     try {
-      const { parts, run } = await prepare(known)
+      const { parts, run } = await prepare(known).catch((error: unknown) => {
+        throw unreadable('ERR_DATA', where, error)
+      })
       parts.learned = false
       if (known) await this.#keep(known, parts, signal)
       begun = parts
@@ -183,7 +185,9 @@ export class Served<Parts extends TaskParts> {
 
   /** Says of a model that is trained for the first time, and so can answer in callbacks only, what the task's user has to do with it. */
   #named(where: string, error: unknown): unknown {
-    if (!this.#training || this.#copy || !(error instanceof SeqloomError) || error.code !== 'ERR_STATE') return error
+    if (!this.#training || this.#copy || !(error instanceof SeqloomError) || error.code !== 'ERR_STATE') {
+      return unreadable('ERR_DATA', where, error)
+    }
     const message = `${where}: the first training is running; wait for it, or call from an awaited onEpoch`
     return new SeqloomError('ERR_STATE', message, { cause: error })
   }

@@ -1,6 +1,6 @@
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
-import { compoundPattern } from '../text/words.js'
+import { compoundWords } from '../text/words.js'
 import { checkList } from './rows.js'
 import { randomSource } from './split.js'
 import { Vocabulary } from './vocabulary.js'
@@ -21,7 +21,7 @@ const placeholderCount = 24
 
 /** The words of a text, in lower case; every punctuation mark is a word. */
 export function wordsOf(text: string): string[] {
-  return text.toLowerCase().match(compoundPattern) ?? []
+  return compoundWords(text.toLowerCase())
 }
 
 /** `ERR_DATA`, naming the row, unless `rows` are stories with questions, and with answers where they are needed. */

@@ -8,7 +8,7 @@ import { cosineDecay } from '../optimizers/schedules.js'
 import { abortSignal, checkOptions } from '../options.js'
 import { charTokenizer, languageModelBatches, subwordTokenizer, wordTokenizer } from '../text/index.js'
 import type { LanguageModelBatches } from '../text/languageModelBatches.js'
-import type { Tokenizer } from '../text/tokenizer.js'
+import { type Tokenizer, wholeCharacters } from '../text/tokenizer.js'
 import { defaultSplit, type Kept, keep } from './division.js'
 import { throwIfAborted } from './fitTask.js'
 import { generatorModel } from './generatorModel.js'
@@ -254,7 +254,8 @@ async function trainGenerator(
 
 /** A text without its end, and the end that is kept apart. */
 function divided(text: string, share: number): [string, string] {
-  const end = Math.floor(text.length * (1 - share))
+  // At least a character is left, so that what is too short is told of as such.
+  const end = wholeCharacters(text, Math.floor(text.length * (1 - share))) || wholeCharacters(text, 1) || 2
   return [text.slice(0, end), text.slice(end)]
 }
 

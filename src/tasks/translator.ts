@@ -3,11 +3,13 @@ import type { History } from '../callbacks/callback.js'
 import type { Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
 import type { Functional, SaveOptions } from '../model/index.js'
+import { isOfUnspacedScript } from '../text/words.js'
 import {
   type DecoderData,
   framed,
   measureDecoder,
   targetUnits,
+  tellUnknownWritten,
   tokenCount,
   trainDecoder,
   type Written,
@@ -30,6 +32,7 @@ import {
   translatorSettings,
 } from './translatorOptions.js'
 import { buildUnits, checkAlike, type Units, type Writing } from './units.js'
+import { tellUnknown } from './unknown.js'
 
 /** What each token of a translation attends to. */
 export interface Alignment {
@@ -123,7 +126,7 @@ export class Translator implements Disposable {
     return await this.#served.use(where, async (parts) => {
       checkTranslationRows(where, rows)
       const { signal } = writeSettings(where, options)
-      const measured = await measureDecoder(parts.model, await encoded(where, parts, rows), signal)
+      const measured = await measureDecoder(parts.model, await encoded(where, parts, rows, signal), signal)
       const known = bySource(rows)
       const translations = await translated(
         where,
@@ -167,15 +170,20 @@ export class Translator implements Disposable {
     // In the rows' order.
     const pick = (some: readonly number[]) => [...some].sort((a, b) => a - b).map((row) => rows[row] as TranslationRow)
     const training = pick(division.training)
-    const parts = known ?? (await this.#create(training))
-    const data = await encoded(where, parts, training)
+    const parts = known ?? (await this.#create(training, signal))
+    const data = await encoded(where, parts, training, signal)
     const validation = given ?? pick(division.validation)
-    const held = validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation) : undefined
+    const held =
+      validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation, signal) : undefined
+    if (held) {
+      tellUnknown(where, parts.source, held.inputs.source, 'the sources of the validation part')
+      tellUnknownWritten(where, parts.target, 'the targets', held)
+    }
     throwIfAborted(signal)
     return { parts, run: () => trainDecoder(parts, data, held, { ...settings, ...division.kept }, seed) }
   }
 
-  async #create(training: readonly TranslationRow[]): Promise<TranslatorParts> {
+  async #create(training: readonly TranslationRow[], signal: AbortSignal | undefined): Promise<TranslatorParts> {
     const settings = this.#settings
     const { lowercase, maxVocabulary, minFrequency, maxLength } = settings
     const limits = { lowercase, maxVocabulary, minFrequency }
@@ -183,11 +191,13 @@ export class Translator implements Disposable {
       'Translator.train: the source of row',
       training.map((row) => row.source),
       { ...limits, level: settings.sourceTokenizer },
+      signal,
     )
     const written = await targetUnits(
       'Translator.train: the target of row',
       training.map((row) => row.target),
       { ...limits, maxLength, level: settings.targetTokenizer },
+      signal,
     )
     const model = translatorModel(settings, source.size, tokenCount(written.target))
     return { model, source, maxLength, ...written }
@@ -217,7 +227,7 @@ async function translated(
     throw new SeqloomError('ERR_DATA', `${where}: expected an array of texts, not ${describe(texts)}`)
   }
   checkNotEmpty(where, texts)
-  const all = await source.encode(`${where}: text`, texts, parts.maxLength, false)
+  const all = await source.encode(`${where}: text`, texts, { maxLength: parts.maxLength, signal: settings.signal })
   // A text without tokens is its own translation.
   const rows = all.flatMap((ids, row) => (ids.length > 0 ? [row] : []))
   const ids = rows.map((row) => all[row] as Int32Array)
@@ -272,25 +282,44 @@ function copyUnknown(
     weights.map((row, step) => ({ place, word, step, weight: row[place] ?? 0, most: Math.max(...row) })),
   )
   const near = pairs.filter(({ weight, most }) => weight >= leastAttention || weight === most)
-  const [places, steps] = [new Set<number>(), new Set<number>()]
+  const steps = new Map<number, number>()
+  const taken = new Set<number>()
   for (const { place, word, step } of near.sort((a, b) => b.weight - a.weight)) {
-    if (places.has(place) || steps.has(step)) continue
-    places.add(place)
-    steps.add(step)
+    if (steps.has(place) || taken.has(step)) continue
+    steps.set(place, step)
+    taken.add(step)
     tokens[step] = word
   }
+  joinRuns(tokens, unknown, steps)
+}
+
+/** Adds to a copied character of a script without spaces the unknown ones next to it that have no place of their own: together they are one word. */
+function joinRuns(tokens: string[], unknown: ReadonlyMap<number, string>, steps: Map<number, number>): void {
+  const places = [...unknown.keys()].filter((place) => isOfUnspacedScript(unknown.get(place) as string))
+  const add = (place: number, beside: number, join: (at: string, word: string) => string) => {
+    const step = steps.get(beside)
+    if (steps.has(place) || step === undefined || !isOfUnspacedScript(unknown.get(beside) as string)) return
+    tokens[step] = join(tokens[step] as string, unknown.get(place) as string)
+    steps.set(place, step)
+  }
+  for (const place of places) add(place, place - 1, (at, word) => at + word)
+  for (const place of places.reverse()) add(place, place + 1, (at, word) => word + at)
 }
 
 /** Sources, and targets behind their start and before their end. `ERR_DATA`, naming the row. */
-async function encoded(where: string, parts: TranslatorParts, rows: readonly TranslationRow[]): Promise<DecoderData> {
+async function encoded(
+  where: string,
+  parts: TranslatorParts,
+  rows: readonly TranslationRow[],
+  signal: AbortSignal | undefined,
+): Promise<DecoderData & { readonly inputs: { readonly source: Int32Array[] } }> {
   checkAll(where, rows, parts)
   const place = `${where}: row`
   const source = await parts.source.encode(
     place,
     rows.map((row) => row.source),
-    parts.maxLength,
-    true,
+    { maxLength: parts.maxLength, fillEmpty: true, signal },
   )
   const targets = rows.map(({ target }) => target)
-  return { inputs: { source }, ...(await framed(place, parts, targets)) }
+  return { inputs: { source }, ...(await framed(place, parts, targets, signal)) }
 }

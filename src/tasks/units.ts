@@ -1,10 +1,10 @@
-import { runSliced } from '../data/slices.js'
+import { runSliced, type Sliced } from '../data/slices.js'
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { charTokenizer, wordTokenizer } from '../text/index.js'
-import { joinWords, learnSpacing, type Spacing } from '../text/spacing.js'
+import { isSpacing, joinWords, learnSpacing, type Spacing } from '../text/spacing.js'
 import { Tokenizer } from '../text/tokenizer.js'
-import { wordPattern } from '../text/words.js'
+import { lowercased, words } from '../text/words.js'
 
 /** A text, or its tokens, such as phonemes. */
 export type Writing = string | readonly string[]
@@ -12,14 +12,23 @@ export type Writing = string | readonly string[]
 /** How texts are cut into tokens: words and punctuation, characters, or as a given tokenizer does. */
 export type Level = 'word' | 'character' | Tokenizer
 
+/** How {@link Units} encode. */
+export interface EncodeWritings {
+  /** The most ids of a text. */
+  readonly maxLength: number
+  /** Whether a text without tokens is one unknown token; default false. */
+  readonly fillEmpty?: boolean
+  readonly signal?: AbortSignal | undefined
+}
+
 /** A vocabulary of one side of a translation. */
 export interface Units {
   /** One more than the largest id. */
   readonly size: number
   /** The id of what the vocabulary does not hold. */
   readonly unknownId: number | undefined
-  /** At most `maxLength` ids a text. `ERR_DATA`, naming the row, for texts of the wrong kind. */
-  encode(where: string, writings: readonly Writing[], maxLength: number, fillEmpty: boolean): Promise<Int32Array[]>
+  /** Ids of each text. Rejects with `ERR_DATA`, naming the row, for texts of the wrong kind, and with an AbortError. */
+  encode(where: string, writings: readonly Writing[], options: EncodeWritings): Promise<Int32Array[]>
   /** Puts ids together as text; listed tokens with spaces between. */
   decode(ids: Int32Array): string
   /** Puts tokens together as {@link decode} does. */
@@ -36,20 +45,21 @@ export interface Units {
   toJSON(): object
 }
 
-/** The vocabulary of some texts, or of some lists of tokens. Rejects with `ERR_DATA` for a mixture of both. */
+/** The vocabulary of some texts, or of some lists of tokens. Rejects with `ERR_DATA` for a mixture of both, and with an AbortError. */
 export async function buildUnits(
   where: string,
   writings: readonly Writing[],
   options: { level: Level; lowercase: boolean; maxVocabulary: number; minFrequency: number },
+  signal: AbortSignal | undefined,
 ): Promise<Units> {
   const { level, lowercase, ...limits } = options
-  if (Array.isArray(writings[0])) return ListedUnits.of(where, writings, limits)
+  if (Array.isArray(writings[0])) return await runSliced(ListedUnits.of(where, writings, limits), signal)
   if (level instanceof Tokenizer) return new TokenizedUnits(level.withMaxLength(), 'word', false)
   const texts = checkStrings(where, writings)
   const build = level === 'word' ? wordTokenizer : charTokenizer
-  const tokenizer = await build(texts, { ...limits, lowercase })
-  const cased = (token: string) => (lowercase ? token.toLowerCase() : token)
-  const spacing = level === 'word' ? await runSliced(learnSpacing(texts, cased)) : undefined
+  const tokenizer = await build(texts, { ...limits, lowercase, ...(signal && { signal }) })
+  const cased = (token: string) => (lowercase ? lowercased(token) : token)
+  const spacing = level === 'word' ? await runSliced(learnSpacing(texts, cased), signal) : undefined
   return new TokenizedUnits(tokenizer, level, lowercase, spacing)
 }
 
@@ -82,12 +92,7 @@ export async function unitsFrom(file: string, json: string): Promise<Units> {
 
 /** Reads how marks are spaced; `ERR_FORMAT` for anything else. */
 function readSpacing(file: string, saved: unknown): Spacing {
-  const { marks, numbers } = isRecord(saved) ? saved : {}
-  const texts = (list: unknown): list is string[] =>
-    Array.isArray(list) && list.every((each) => typeof each === 'string')
-  if (isRecord(marks) && texts(Object.values(marks)) && texts(numbers)) {
-    return { marks: marks as Readonly<Record<string, string>>, numbers }
-  }
+  if (isSpacing(saved)) return saved
   throw new SeqloomError('ERR_FORMAT', `${file}: its spacing is not that of a vocabulary`)
 }
 
@@ -108,8 +113,10 @@ class TokenizedUnits implements Units {
     this.separator = level === 'character' ? '' : ' '
   }
 
-  async encode(where: string, writings: readonly Writing[], maxLength: number, fillEmpty: boolean) {
-    const ids = await this.tokenizer.encode(checkStrings(where, writings), { specialTokens: false, fillEmpty })
+  async encode(where: string, writings: readonly Writing[], { maxLength, fillEmpty = false, signal }: EncodeWritings) {
+    const texts = checkStrings(where, writings)
+    const options = { specialTokens: false, fillEmpty, ...(signal && { signal }) }
+    const ids = await this.tokenizer.encode(texts, options)
     return ids.map((row) => (row.length > maxLength ? row.subarray(0, maxLength) : row))
   }
 
@@ -123,10 +130,12 @@ class TokenizedUnits implements Units {
 
   written(writing: Writing, ids: Int32Array): readonly string[] | undefined {
     if (typeof writing !== 'string') return undefined
-    const tokens = this.level === 'character' ? [...writing] : [...(writing.match(wordPattern) ?? [])]
+    const tokens = this.level === 'character' ? [...writing] : words(writing)
     // A tokenizer that was given may cut otherwise, and long texts are cut short.
-    const fits = tokens.length === ids.length || (tokens.length > ids.length && this.spacing !== undefined)
-    return fits ? tokens.slice(0, ids.length) : undefined
+    const long = tokens.length === ids.length || (tokens.length > ids.length && this.spacing !== undefined)
+    const cased = (token = '') => (this.lowercase ? lowercased(token) : token)
+    const alike = long && ids.every((id, at) => id === this.unknownId || this.token(id) === cased(tokens[at]))
+    return alike ? tokens.slice(0, ids.length) : undefined
   }
 
   token(id: number): string {
@@ -135,9 +144,9 @@ class TokenizedUnits implements Units {
 
   split(writing: Writing): string[] {
     const text = typeof writing === 'string' ? writing : writing.join(' ')
-    const cased = this.lowercase ? text.toLowerCase() : text
+    const cased = this.lowercase ? lowercased(text) : text
     if (this.level === 'character') return [...cased]
-    return cased.match(wordPattern) ?? []
+    return words(cased)
   }
 
   toJSON(): object {
@@ -158,23 +167,36 @@ class ListedUnits implements Units {
     this.#ids = new Map(tokens.map((token, index) => [token, index + 2]))
   }
 
-  static of(
+  static *of(
     where: string,
     writings: readonly Writing[],
     { maxVocabulary, minFrequency }: { maxVocabulary: number; minFrequency: number },
-  ): ListedUnits {
+  ): Sliced<ListedUnits> {
     const counts = new Map<string, number>()
-    for (const token of checkLists(where, writings).flat()) counts.set(token, (counts.get(token) ?? 0) + 1)
+    for (const tokens of checkLists(where, writings)) {
+      for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1)
+      yield
+    }
     const known = [...counts].filter(([, count]) => count >= minFrequency)
     known.sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
     return new ListedUnits(known.slice(0, maxVocabulary - 2).map(([token]) => token))
   }
 
-  async encode(where: string, writings: readonly Writing[], maxLength: number, fillEmpty: boolean) {
-    return checkLists(where, writings).map((tokens) => {
+  async encode(where: string, writings: readonly Writing[], { signal, ...options }: EncodeWritings) {
+    return await runSliced(this.#encode(checkLists(where, writings), options), signal)
+  }
+
+  *#encode(
+    lists: readonly (readonly string[])[],
+    { maxLength, fillEmpty = false }: EncodeWritings,
+  ): Sliced<Int32Array[]> {
+    const rows: Int32Array[] = []
+    for (const tokens of lists) {
       const ids = Int32Array.from(tokens.slice(0, maxLength), (token) => this.#ids.get(token) ?? 1)
-      return ids.length === 0 && fillEmpty ? Int32Array.of(1) : ids
-    })
+      rows.push(ids.length === 0 && fillEmpty ? Int32Array.of(1) : ids)
+      yield
+    }
+    return rows
   }
 
   decode(ids: Int32Array): string {

@@ -9,7 +9,7 @@ export const usualMaxUnknown = 0.1
 const [telling, mostly] = [0.01, 0.5]
 
 /** The share of tokens that the vocabulary does not hold. */
-export function unknownShare({ unknownId }: Tokenizer, rows: readonly Int32Array[]): number {
+export function unknownShare({ unknownId }: Pick<Tokenizer, 'unknownId'>, rows: readonly Int32Array[]): number {
   if (unknownId === undefined) return 0
   let [unknown, all] = [0, 0]
   for (const ids of rows) {
@@ -22,11 +22,16 @@ export function unknownShare({ unknownId }: Tokenizer, rows: readonly Int32Array
 const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`
 
 /** Warns if texts that a training measures on are mostly unknown tokens: what it measures says little. */
-export function tellUnknown(where: string, tokenizer: Tokenizer, held: readonly Int32Array[]): void {
+export function tellUnknown(
+  where: string,
+  tokenizer: Pick<Tokenizer, 'unknownId'>,
+  held: readonly Int32Array[],
+  what = 'the validation part',
+): void {
   const share = unknownShare(tokenizer, held)
   if (share <= mostly) return
-  const cure = "more texts, or tokens: 'subword' or 'character', tell more of them apart"
-  warn('WARN_UNKNOWN_TOKENS', `${where}: ${percent(share)} of the tokens of the validation part are unknown; ${cure}`)
+  const cure = 'more texts, or subwords or characters as tokens, tell more of them apart'
+  warn('WARN_UNKNOWN_TOKENS', `${where}: ${percent(share)} of the tokens of ${what} are unknown; ${cure}`)
 }
 
 /**

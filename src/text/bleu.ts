@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 
 /** How close translations come to references; see {@link bleu}. */
 export interface Bleu {
@@ -24,7 +24,7 @@ const longest = 4
  * `references` has one text, or several, for each hypothesis. Errors: `ERR_DATA`.
  */
 export function bleu(hypotheses: readonly string[], references: readonly (string | readonly string[])[]): Bleu {
-  check(hypotheses, references)
+  reading('ERR_DATA', 'text.bleu', () => check(hypotheses, references))
   const correct = new Array<number>(longest).fill(0)
   const total = new Array<number>(longest).fill(0)
   let [length, referenceLength] = [0, 0]
@@ -55,9 +55,12 @@ export function bleu(hypotheses: readonly string[], references: readonly (string
 // biome-ignore lint/suspicious/noControlCharactersInRegex: some are white space there.
 const whiteSpace = /[\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u
 
-/** The tokens of mteval-v13a. */
+/** The tokens of mteval-v13a; white space at the end is no part of the text, and a hyphen before it no divided word. */
 export function tokenize13a(text: string): string[] {
+  let end = text.length
+  while (end > 0 && whiteSpace.test(text[end - 1] as string)) end--
   const plain = text
+    .slice(0, end)
     .replaceAll('<skipped>', '')
     .replaceAll('-\n', '')
     .replaceAll('\n', ' ')
@@ -112,9 +115,12 @@ function check(hypotheses: readonly string[], references: readonly (string | rea
   }
   if (hypotheses.length === 0) throw new SeqloomError('ERR_DATA', 'text.bleu: there are no texts')
   const isText = (value: unknown) => typeof value === 'string'
-  const wrong = hypotheses.findIndex((hypothesis, index) => {
+  const wrong = Array.from(hypotheses).findIndex((hypothesis, index) => {
     const given = references[index] as unknown
-    return !isText(hypothesis) || !(isText(given) || (Array.isArray(given) && given.length > 0 && given.every(isText)))
+    return (
+      !isText(hypothesis) ||
+      !(isText(given) || (Array.isArray(given) && given.length > 0 && Array.from(given).every(isText)))
+    )
   })
   if (wrong >= 0) {
     throw new SeqloomError(

@@ -1,5 +1,5 @@
 import { type TensorLike, tensor } from '../data/tensor.js'
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 import { checkOptions, integer } from '../options.js'
 
 /** Options of {@link languageModelBatches}. */
@@ -33,6 +33,14 @@ export function languageModelBatches(
     accepted: { batchSize: integer(1), time: integer(1) },
     required: ['batchSize', 'time'],
   })
+  return reading('ERR_DATA', where, () => batchesOf(where, tokens, options))
+}
+
+function batchesOf(
+  where: string,
+  tokens: Int32Array | readonly number[],
+  options: LanguageModelBatchesOptions,
+): LanguageModelBatches {
   if (!(tokens instanceof Int32Array) && !Array.isArray(tokens)) {
     throw new SeqloomError('ERR_DATA', `${where}: tokens must be an Int32Array or an array, not ${describe(tokens)}`)
   }
@@ -44,7 +52,7 @@ export function languageModelBatches(
       `${where}: ${batchSize} rows of ${time} steps need ${batchSize * time + 1} tokens, got ${tokens.length}`,
     )
   }
-  const all = tokens instanceof Int32Array ? tokens : Int32Array.from(tokens)
+  const all = tokens instanceof Int32Array ? tokens : integers(where, tokens)
   const rows = batches * batchSize
   const x = new Int32Array(rows * time)
   const y = new Int32Array(rows * time)
@@ -54,4 +62,13 @@ export function languageModelBatches(
     y.set(all.subarray(start + 1, start + time + 1), row * time)
   }
   return { x: tensor(x, [rows, time]), y: tensor(y, [rows, time]), batchSize }
+}
+
+function integers(where: string, tokens: readonly number[]): Int32Array {
+  const wrong = tokens.findIndex((token) => typeof token !== 'number' || (token | 0) !== token)
+  if (wrong < 0) return Int32Array.from(tokens)
+  throw new SeqloomError(
+    'ERR_DATA',
+    `${where}: token ${wrong} is ${describe(tokens[wrong])}, not an integer of 32 bits`,
+  )
 }

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { runSliced, runSync, type Sliced } from '../data/slices.js'
-import { callNative, describe, fromNative, SeqloomError } from '../errors.js'
+import { callNative, describe, fromNative, reading, SeqloomError } from '../errors.js'
 import { cannot } from '../files.js'
 import { cancellable } from '../model/cancel.js'
 import { type NativeTokenizer, native, type StagedTexts } from '../native/index.js'
@@ -75,7 +75,10 @@ export class Tokenizer {
 
   /** Reads the text of a Hugging Face `tokenizer.json`, or the object parsed from it; `ERR_FORMAT` if it is not such a file. */
   static fromJSON(json: string | object): Tokenizer {
-    return Tokenizer.parse(typeof json === 'string' ? json : JSON.stringify(json), 'tokenizer.json')
+    const text: unknown =
+      typeof json === 'string' ? json : reading('ERR_FORMAT', 'tokenizer.json', () => JSON.stringify(json))
+    if (typeof text === 'string') return Tokenizer.parse(text, 'tokenizer.json')
+    throw new SeqloomError('ERR_FORMAT', `tokenizer.json: expected a text or an object, not ${describe(json)}`)
   }
 
   /** @internal {@link fromJSON} of a text, with what messages call it. */
@@ -121,8 +124,8 @@ export class Tokenizer {
    * Rejects with `ERR_DATA`, naming the text.
    */
   async encode(texts: readonly string[], options: EncodeAsyncOptions = {}): Promise<Int32Array[]> {
-    const { signal, ...rest } = options
     checkOptions('encode', options, { accepted: { specialTokens: flag, fillEmpty: flag, signal: abortSignal } })
+    const { signal, ...rest } = options
     checkEncoding(texts, rest)
     const staged = await runSliced(stageTexts(texts), signal)
     const { ids, lengths } = await cancellable(signal, (cancel) => this.#native.encodeBatch(staged, rest, cancel))
@@ -142,7 +145,8 @@ export class Tokenizer {
    */
   decode(ids: Int32Array | readonly number[], options: { readonly skipSpecial?: boolean } = {}): string {
     checkOptions('decode', options, { accepted: { skipSpecial: flag } })
-    return callNative(() => this.#native.decode(int32(ids), options.skipSpecial ?? true))
+    const all = reading('ERR_DATA', 'decode', () => int32(ids))
+    return callNative(() => this.#native.decode(all, options.skipSpecial ?? true))
   }
 
   /** Every token with its id, by id. */
@@ -201,19 +205,21 @@ function checkEncoding(texts: readonly string[], options: EncodeOptions): void {
 
 /** `ERR_DATA`, naming the place, unless `texts` is an array of strings. */
 export function checkTexts(where: string, texts: unknown): asserts texts is readonly string[] {
-  if (!Array.isArray(texts)) {
-    throw new SeqloomError('ERR_DATA', `${where}: expected an array of strings, not ${describe(texts)}`)
-  }
-  const wrong = texts.findIndex((text) => typeof text !== 'string')
-  if (wrong >= 0) {
-    throw new SeqloomError('ERR_DATA', `${where}: text ${wrong} must be a string, not ${describe(texts[wrong])}`)
-  }
+  reading('ERR_DATA', where, () => {
+    if (!Array.isArray(texts)) {
+      throw new SeqloomError('ERR_DATA', `${where}: expected an array of strings, not ${describe(texts)}`)
+    }
+    const wrong = texts.findIndex((text) => typeof text !== 'string')
+    if (wrong >= 0) {
+      throw new SeqloomError('ERR_DATA', `${where}: text ${wrong} must be a string, not ${describe(texts[wrong])}`)
+    }
+  })
 }
 
 function int32(ids: Int32Array | readonly number[]): Int32Array {
   if (ids instanceof Int32Array) return ids
   if (!Array.isArray(ids)) throw new SeqloomError('ERR_DATA', `decode: expected an array of ids, not ${describe(ids)}`)
-  const wrong = ids.findIndex((id) => (id | 0) !== id)
+  const wrong = ids.findIndex((id) => typeof id !== 'number' || (id | 0) !== id)
   if (wrong >= 0) {
     throw new SeqloomError('ERR_DATA', `decode: id ${wrong} must be a 32-bit integer, not ${describe(ids[wrong])}`)
   }
@@ -265,7 +271,7 @@ function* stageTexts(texts: readonly string[]): Sliced<string[] | StagedTexts> {
 }
 
 /** Where a text is cut, at a place or one before it, so that no character is halved. */
-function wholeCharacters(text: string, at: number): number {
+export function wholeCharacters(text: string, at: number): number {
   if (at >= text.length) return text.length
   const code = text.charCodeAt(at - 1)
   return code >= 0xd800 && code < 0xdc00 ? at - 1 : at

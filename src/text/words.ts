@@ -17,11 +17,28 @@ const single = `[\\u{1F1E6}-\\u{1F1FF}]{2}|[0-9#*]\\uFE0F?\\u20E3|[${unspaced}](
 /** A mark or symbol with what changes its looks and with those joined to it. */
 const joined = `${symbol}(?:[${variations}]|\\u200D${symbol})*`
 
-/** What a word is: the pattern of the native word tokenizer. */
-export const wordPattern = new RegExp(`${single}|${word}|${joined}`, 'gu')
+const wordPattern = new RegExp(`${single}|${word}|${joined}`, 'gu')
+const compoundPattern = new RegExp(`${single}|${word}(?:['’-]${word})*|${joined}`, 'gu')
 
-/** {@link wordPattern}, with contractions and compounds as one word. */
-export const compoundPattern = new RegExp(`${single}|${word}(?:['’-]${word})*|${joined}`, 'gu')
+/** Control characters, marks without width and halves of characters, which are of no word: soft hyphens, marks of direction, word joiners. */
+const invisible =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it finds.
+  /[\0-\x08\x0E-\x1F\x7F-\x84\x86-\x9F\xAD\u061C\u200E\u200F\u202A-\u202E\u2060-\u2069\uFEFF\uFFFD\uD800-\uDFFF]/gu
+
+/** A text without what its words are read without. */
+export const legible = (text: string): string => text.replace(invisible, '')
+
+/** A text in lower case, letter by letter as the native tokenizer does it: a capital sigma at the end of a word is no exception. */
+export const lowercased = (text: string): string => Array.from(text, (character) => character.toLowerCase()).join('')
+
+/** The words and marks of a text, as the native word tokenizer cuts them, but in the case that they are written in. */
+export const words = (text: string): string[] => legible(text).match(wordPattern) ?? []
+
+/** The {@link words} of a {@link legible} text with their places. */
+export const placedWords = (text: string): IterableIterator<RegExpExecArray> => text.matchAll(wordPattern)
+
+/** The {@link words} of a text, with contractions and compounds as one word. */
+export const compoundWords = (text: string): string[] => legible(text).match(compoundPattern) ?? []
 
 const isLetter = /^[\p{L}\p{N}\p{M}]/u
 const isUnspaced = new RegExp(`^[${unspaced}]`, 'u')

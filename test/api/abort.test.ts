@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { layers, type Model, optimizers, sequential, tensor } from 'seqloom'
+import { layers, type Model, optimizers, sequential, tasks, tensor } from 'seqloom'
 import { describe, expect, it } from 'vitest'
 import { abortTime, bestAbortTime as best, abortBound as bound } from '../helpers/abort.js'
 import { wave } from '../helpers/models.js'
@@ -166,5 +166,43 @@ describe('an abort does not wait', () => {
       return values(m)
     }
     expect(await run(new AbortController().signal)).toEqual(await run())
+  })
+})
+
+describe('an abort while texts are encoded', () => {
+  const many = Array.from(
+    { length: 150_000 },
+    (_, n) => `word${n % 5000} and some more words of row ${n % 977}, which go on`,
+  )
+  const lists = many.map((text) => text.split(' '))
+  const long = 'some words, and more, of one long text. '.repeat(150_000)
+
+  it.each([
+    ['many texts', many.map((text) => ({ source: text, target: text }))],
+    ['many lists', lists.map((list) => ({ source: list, target: list }))],
+    ['a long text', Array.from({ length: 2 }, () => ({ source: long, target: long }))],
+  ])('ends the training of a translator: %s', async (_, pairs) => {
+    const train = (signal: AbortSignal) =>
+      new tasks.Translator({ units: 4, embedding: 4 }).train(pairs, { epochs: 1, signal })
+    for (const wait of [50, 400]) expect(await best(train, wait)).toBeLessThan(bound)
+  })
+
+  it.each([
+    ['many texts', many],
+    ['many lists', lists],
+  ])('ends the training of a captioner: %s', async (_, captions) => {
+    const pairs = captions.map((caption, n) => ({ annotations: [[n % 3], [1]], caption }))
+    const train = (signal: AbortSignal) =>
+      new tasks.Captioner({ units: 4, embedding: 4 }).train(pairs, { epochs: 1, signal })
+    for (const wait of [50, 600]) expect(await best(train, wait)).toBeLessThan(bound)
+  })
+
+  it('ends translating and measuring', async () => {
+    const translator = new tasks.Translator({ units: 4, embedding: 4 })
+    await translator.train([{ source: 'a b', target: 'c d' }], { epochs: 1 })
+    const texts = many.map((_, n) => (n % 2 ? `${many[n]}` : long.slice(0, 200)))
+    expect(await best((signal) => translator.translate(texts, { signal }), 40)).toBeLessThan(bound)
+    const pairs = texts.map((text) => ({ source: text, target: text }))
+    expect(await best((signal) => translator.evaluate(pairs, { signal }), 60)).toBeLessThan(bound)
   })
 })

@@ -150,6 +150,8 @@ describe("saving and the user's files", () => {
 
   it.skipIf(process.platform !== 'linux')('rejects where no folder can be made', async () => {
     await expectCoded(() => tokenClassifier().save('/proc/nope/model'), 'ERR_IO', /proc/)
+    // A folder that nothing can be written to, whoever runs this.
+    await expectCoded(() => tokenClassifier().save('/proc/self'), 'ERR_IO', /proc\/(self|\d+)\//)
     await expectCoded(() => tokenClassifier().save(path('x'.repeat(300))), 'ERR_IO')
   })
 })
@@ -330,6 +332,29 @@ describe('saves at once', () => {
 })
 
 describe('paths', () => {
+  it('mean what they do when they are given, wherever the process works afterwards', async () => {
+    const before = process.cwd()
+    mkdirSync(path('one'))
+    mkdirSync(path('two'))
+    try {
+      process.chdir(path('one'))
+      const saves = Promise.all([tokenClassifier(1).save('m'), tokenClassifier(2).save('m')])
+      const checkpoint = callbacks.modelCheckpoint({ path: 'best', monitor: 'loss' })
+      const backup = callbacks.backupAndRestore({ backupDir: 'backup', deleteCheckpoint: false })
+      process.chdir(path('two'))
+      await saves
+      await tokenClassifier().fit(tokens, labels, { callbacks: [checkpoint, backup] })
+      expect(readdirSync(path('two'))).toEqual([])
+      expect(readdirSync(path('one')).sort()).toEqual(['backup', 'best', 'm'])
+      process.chdir(path('one'))
+      const loading = loadModel('m')
+      process.chdir(path('two'))
+      expect((await loading).predictSync(tokens)).toEqual(tokenClassifier(2).predictSync(tokens))
+    } finally {
+      process.chdir(before)
+    }
+  })
+
   it('may be file: URLs', async () => {
     const url = pathToFileURL(path('a model', 'ünï'))
     await tokenClassifier().save(url)

@@ -13,6 +13,7 @@ import {
 } from 'seqloom'
 import { describe, expect, it } from 'vitest'
 import { expectCoded } from '../helpers/errors.js'
+import { warnings } from '../helpers/warnings.js'
 
 type Activation = 'sigmoid' | 'softmax' | 'relu'
 
@@ -100,6 +101,25 @@ describe('callbacks', () => {
       await m.fit(x, y, { epochs: 4, validationData, callbacks: [rising, watch] })
       expect(ended, monitor).toBe(3)
     }
+  })
+})
+
+describe('a value that is not known', () => {
+  const validationData: [Data, Data] = [column([1, 2]), column([1, 1])]
+  const [x, y] = [column([1, -1, 2, -2]), column([1, 0, 1, 0])]
+
+  it.each([
+    ['earlyStopping', () => callbacks.earlyStopping({ monitor: 'val_auc', patience: 9 })],
+    ['reduceLROnPlateau', () => callbacks.reduceLROnPlateau({ monitor: 'val_auc' })],
+  ])('is told of once by %s, which it never is better for', async (name, make) => {
+    const m = passing(1, { loss: 'binaryCrossentropy', metrics: ['auc'] }, 'sigmoid')
+    const told = await warnings(async () => {
+      const { history } = await m.fit(x, y, { epochs: 3, validationData, callbacks: make() })
+      expect(history.val_auc).toEqual([Number.NaN, Number.NaN, Number.NaN])
+      expect(history.auc).toEqual([1, 1, 1])
+    })
+    expect(told.map(({ code }) => code)).toEqual(['WARN_MONITOR'])
+    expect(told[0]?.message).toMatch(new RegExp(`^callbacks\\.${name}: 'val_auc' is NaN`))
   })
 })
 

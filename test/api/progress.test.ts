@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { callbacks } from 'seqloom'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { expectCoded } from '../helpers/errors.js'
@@ -82,6 +83,99 @@ describe('callbacks.csvLogger', () => {
     writeFileSync(file, 'mine\n')
     await expectCoded(() => m.fit(tokens, labels, { callbacks: log }), 'ERR_DATA', /mine/, /log\.csv/)
     expect(readFileSync(file, 'utf8')).toBe('mine\n')
+  })
+
+  describe('in a training that is resumed', () => {
+    const settings = { epochs: 5, batchSize: 1, shuffle: false }
+    const epochs = (file: string) => read(file).map(([epoch]) => epoch)
+    /** Lets a training end after an epoch's log, as if it had been killed before that epoch's backup. */
+    const killed = (at: number) => ({
+      onEpochEnd: (epoch: number) => {
+        if (epoch === at) throw new Error('killed')
+      },
+    })
+    const train = (file: string, more: object[] = [], append = false) =>
+      tokenClassifier().fit(tokens, labels, {
+        ...settings,
+        callbacks: [
+          callbacks.csvLogger({ file, append }),
+          ...more,
+          callbacks.backupAndRestore({ backupDir: join(folder, 'backup') }),
+        ],
+      })
+
+    it('has every epoch once, with the values of one that was never stopped', async () => {
+      const file = join(folder, 'log.csv')
+      const { history } = await tokenClassifier().fit(tokens, labels, settings)
+      await expect(train(file, [killed(2)])).rejects.toThrow('killed')
+      expect(epochs(file)).toEqual(['epoch', '1', '2', '3'])
+      await train(file)
+      expect(epochs(file)).toEqual(['epoch', '1', '2', '3', '4', '5'])
+      expect(
+        read(file)
+          .slice(1)
+          .map(([, loss]) => Number(loss)),
+      ).toEqual(history.loss)
+    })
+
+    it.each(['3,0.1', '3,0.1\n4', '3,0.1,1,0.25\n4,0.1,1,0.25\n', ''])(
+      'takes back what a killed process left: %j',
+      async (left) => {
+        const file = join(folder, 'log.csv')
+        const before = 'epoch,loss,accuracy,seconds\n1,9,0.5,0.25\n2,8,0.5,0.25\n'
+        writeFileSync(file, before)
+        await expect(train(file, [killed(2)], true)).rejects.toThrow('killed')
+        const lines = readFileSync(file, 'utf8').split('\n')
+        writeFileSync(file, `${lines.slice(0, 5).join('\n')}\n${left}`)
+        await train(file, [], true)
+        expect(epochs(file)).toEqual(['epoch', '1', '2', '1', '2', '3', '4', '5'])
+        expect(readFileSync(file, 'utf8').startsWith(before)).toBe(true)
+      },
+    )
+
+    it('keeps lines that are not its own, and says so', async () => {
+      const file = join(folder, 'log.csv')
+      await expect(train(file, [killed(2)])).rejects.toThrow('killed')
+      const content = `${readFileSync(file, 'utf8')}1,0.5,0.5,0.25\n`
+      writeFileSync(file, content)
+      await expectCoded(() => train(file), 'ERR_DATA', /other lines behind the 2/)
+      expect(readFileSync(file, 'utf8')).toBe(content)
+    })
+
+    it('begins a log again that is gone', async () => {
+      const file = join(folder, 'log.csv')
+      await expect(train(file, [killed(2)])).rejects.toThrow('killed')
+      rmSync(file)
+      await train(file)
+      expect(epochs(file)).toEqual(['epoch', '3', '4', '5'])
+    })
+  })
+
+  it.each(['name,price\na,1\n', 'epoch,loss\n1,0.5\n', 'epoch,loss,seconds\n1,0.5,2\nmy notes\n', 'precious'])(
+    'leaves a file that it did not write: %j',
+    async (content) => {
+      const file = join(folder, 'log.csv')
+      writeFileSync(file, content)
+      let trained = false
+      const seen = {
+        onEpochBegin: () => {
+          trained = true
+        },
+      }
+      const fit = () => tokenClassifier().fit(tokens, labels, { callbacks: [callbacks.csvLogger({ file }), seen] })
+      await expectCoded(fit, 'ERR_IO', /log\.csv.*no log of a training/)
+      expect(readFileSync(file, 'utf8')).toBe(content)
+      expect(trained).toBe(false)
+    },
+  )
+
+  it('takes a file: URL', async () => {
+    const file = pathToFileURL(join(folder, 'a b.csv'))
+    for (const given of [file, file.href]) {
+      await tokenClassifier().fit(tokens, labels, { callbacks: callbacks.csvLogger({ file: given }) })
+      expect(read(join(folder, 'a b.csv'))).toHaveLength(2)
+      rmSync(file)
+    }
   })
 
   it('says what it cannot write', async () => {

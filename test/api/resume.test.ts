@@ -7,6 +7,7 @@ import {
   type FitOptions,
   layers,
   loadModel,
+  metrics,
   optimizers,
   type Sequential,
   sequential,
@@ -84,6 +85,52 @@ describe('callbacks.backupAndRestore', () => {
     const resumed = build()
     expect(await resumed.fit(x, y, { ...options, callbacks: backup })).toEqual(expected)
     expect(weightsOf(resumed)).toEqual(weightsOf(whole))
+  })
+
+  describe('with metrics of all rows', () => {
+    const classes = Array.from({ length: rows }, (_, i) => (i * 7) % 3)
+    const flags = classes.map((value) => [value === 1 ? 1 : 0])
+    const metricsOf = ['accuracy', 'precision', 'recall', 'f1', 'auc'] as const
+    /** A model of two classes, or of three, with all metrics; rows of one batch leave some classes out. */
+    function classifier(units: 1 | 3): Sequential {
+      const activation = units === 1 ? 'sigmoid' : 'softmax'
+      const m = sequential(
+        [
+          layers.lstm({ units: 4, inputShape: [null, 2] }),
+          layers.dropout({ rate: 0.2 }),
+          layers.dense({ units, activation }),
+        ],
+        { seed: 3 },
+      )
+      m.compile({
+        optimizer: optimizers.adam({ learningRate: 0.05 }),
+        loss: units === 1 ? 'binaryCrossentropy' : 'sparseCategoricalCrossentropy',
+        metrics: units === 1 ? [...metricsOf] : [...metricsOf.slice(0, 4), metrics.topKAccuracy({ k: 2 })],
+      })
+      return m
+    }
+
+    it.each([
+      [1, 'between epochs', 'epoch'],
+      [1, 'in the middle of an epoch', 5],
+      [3, 'between epochs', 'epoch'],
+      [3, 'in the middle of an epoch', 5],
+    ] as const)('goes on as if never stopped: %i outputs, %s', async (units, _, saveFreq) => {
+      const targets = units === 1 ? flags : classes
+      const whole = classifier(units)
+      const expected = await whole.fit(x, targets, options)
+      expect(Object.keys(expected.history)).toHaveLength(12)
+      const backup = callbacks.backupAndRestore({ backupDir: fresh(), saveFreq })
+      const killed = classifier(units).fit(x, targets, { ...options, callbacks: [backup, crash(3)] })
+      await expect(killed).rejects.toThrow('killed')
+      const begun: number[] = []
+      const seen: Callback = { onEpochBegin: (epoch) => void begun.push(epoch) }
+      const resumed = classifier(units)
+      expect(await resumed.fit(x, targets, { ...options, callbacks: [backup, seen] })).toEqual(expected)
+      // Step 10, of 4 an epoch, lies within epoch 2.
+      expect(begun).toEqual(saveFreq === 5 ? [2, 3, 4, 5] : [3, 4, 5])
+      expect(weightsOf(resumed)).toEqual(weightsOf(whole))
+    })
   })
 
   it('can back up every so many minutes, and be left there', async () => {

@@ -76,6 +76,17 @@ describe('row', () => {
   })
 })
 
+describe('a tensor whose memory was transferred', () => {
+  it('says so, and can still be printed', async () => {
+    const gone = tensor(wave(6), [2, 3])
+    structuredClone(gone.data, { transfer: [gone.data.buffer as ArrayBuffer] })
+    for (const call of [() => gone.array(), () => gone.row(0), () => gone.argMax(), () => gone.item()]) {
+      expect(await caught(call)).toMatchObject({ code: 'ERR_DATA', message: expect.stringMatching(/transferred/) })
+    }
+    expect(String(gone)).toBe('Tensor [2, 3]')
+  })
+})
+
 describe('argMax', () => {
   it('finds the first largest of the last dimension, NaN before all', () => {
     expect(numbers.argMax()).toEqual(Int32Array.of(1, 0))

@@ -10,6 +10,12 @@ function verdictOf(error) {
   return { outcome: 'uncoded', code: error?.code, message: String(error?.stack ?? error).slice(0, 2000) }
 }
 
+// A warning with a code is what a user may see too, unlike anything else on stderr.
+process.removeAllListeners('warning')
+process.on('warning', (warning) => {
+  if (warning.name !== 'SeqloomWarning') process.stderr.write(`${warning.stack}\n`)
+})
+
 process.on('message', async ({ make, kind, folder }) => {
   if (make !== undefined) {
     try {

@@ -35,6 +35,14 @@ it.each(Object.keys(bundles))(
   },
 )
 
+it('a bundle that is run as text, in a worker, finds the engine from the working folder', async () => {
+  const { program, out, bundle } = bundles['esbuild, to CommonJS'] as (typeof bundles)[string]
+  const folder = copyOfInstallation()
+  await bundle(folder, program, out)
+  const start = `new (require('worker_threads').Worker)(require('fs').readFileSync('out/${out}', 'utf8'), { eval: true })`
+  expect(await bareJson(['node', '-e', start], folder)).toEqual(trained)
+})
+
 it.each(['train.mjs', 'train.cjs'])('the files that tracing finds %s to need are enough', async (program) => {
   const folder = copyOfInstallation()
   const { fileList } = await nodeFileTrace([join(folder, program)], { base: folder })

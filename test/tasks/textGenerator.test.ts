@@ -87,6 +87,20 @@ describe('tasks.TextGenerator', () => {
 })
 
 describe('text.subwordTokenizer', () => {
+  it('says of a text of one character that it is too short, and halves no character', async () => {
+    for (const one of ['a', '👍']) {
+      await expect(new tasks.TextGenerator(small).train(one)).rejects.toMatchObject({
+        code: 'ERR_DATA',
+        message: expect.stringMatching(
+          /^TextGenerator\.train: .* need 2 tokens, the training part has 1; give a longer/,
+        ),
+      })
+    }
+    const generator = new tasks.TextGenerator(small)
+    await generator.train(`${'a'.repeat(89)}${'👍'.repeat(50)}`, { epochs: 1, validationSplit: 0.5 })
+    expect(generator.tokenizer.vocabulary().map(({ token }) => token)).toEqual(['[PAD]', '[UNK]', 'a', '👍'])
+  })
+
   it('gives every text back, and the same vocabulary every time', async () => {
     const tokenizer = await text.subwordTokenizer([fox], { maxVocabulary: 300 })
     for (const each of [fox, 'Ünïcode 漢字 🙂\n\ttabs  and spaces', '']) {

@@ -40,13 +40,66 @@ describe('Translator', () => {
     expect(aligned?.alignment?.target).toEqual(aligned?.tokens)
   })
 
+  it.each([
+    ['Zoe sees Otto.', 'Zoe voit Otto !'],
+    ['Zoe sees Zoe.', 'Zoe voit Zoe !'],
+    ['José sees María.', 'José voit María !'],
+    ['anna sees 東京.', 'anna voit 東京 !'],
+    ['anna sees 👩🏽‍🚀.', 'anna voit 👩🏽‍🚀 !'],
+    // What is invisible is of no word: neither a soft hyphen, nor a mark of direction.
+    ['Zo\u00ade sees an\u00adna.', 'Zoe voit anna !'],
+    ['fr\u2060ed sees \u200fZoe\u200f.', 'fred voit Zoe !'],
+    ['Zoe\u00a0sees\u200banna .', 'Zoe voit anna !'],
+  ])('copies %s', async (source, target) => {
+    expect((await translator.translate([source]))[0]?.text).toBe(target)
+  })
+
   it('translates nothing to nothing', async () => {
-    const [empty, some, blank] = await translator.translate(['', 'anna sees fred.', ' \n'])
+    const [empty, some, ...blank] = await translator.translate(['', 'anna sees fred.', ' \n', '\u00ad\u200b', '\ufeff'])
     expect(empty).toEqual({ text: '', tokens: [], logProbability: 0, score: 0, finished: true })
-    expect(blank).toEqual(empty)
+    expect(blank).toEqual([empty, empty, empty])
     expect(some?.text).toBe('anna voit fred !')
     expect(await translator.translate([''], { nBest: 2, alignments: true })).toEqual([
       { ...empty, alignment: { source: [], target: [], weights: [] }, alternatives: [] },
+    ])
+  })
+})
+
+describe('what is written', () => {
+  const unknownOf = async (call: () => unknown) =>
+    (await warnings(call)).filter(({ code }) => code === 'WARN_UNKNOWN_TOKENS').map(({ message }) => message)
+
+  it.each(['texts', 'lists'])(
+    'by a translator that is measured on unknown %s is told of, with the share',
+    async (kind) => {
+      const cut = (text: string) => (kind === 'texts' ? text : text.split(' '))
+      const row = (source: string, target: string) => ({ source: cut(source), target: cut(target) })
+      const known = names.map((name) => row(`${name} sees`, `${name} voit`))
+      const train = (validation: typeof known) => async () => {
+        const translator = new tasks.Translator({ units: 8, embedding: 4, seed: 1 })
+        await translator.train(known, { epochs: 1, validationData: validation })
+      }
+      expect(await unknownOf(train([row('zoe yells', 'zoe voit'), row('anna runs now', 'anna voit')]))).toEqual([
+        expect.stringMatching(
+          /^Translator\.train: 80 % of the tokens of the sources of the validation part are unknown/,
+        ),
+      ])
+      expect(await unknownOf(train([row('anna sees', 'anna crie fort')]))).toEqual([
+        expect.stringMatching(
+          /^Translator\.train: 67 % of the tokens of the targets of the validation part are unknown/,
+        ),
+      ])
+      expect(await unknownOf(train([row('anna runs', 'anna voit')]))).toEqual([])
+    },
+  )
+
+  it('by a captioner likewise', async () => {
+    const annotations = (n: number) => [[n], [n + 1]]
+    const known = names.map((name, n) => ({ annotations: annotations(n), caption: `${name} sees` }))
+    const captioner = new tasks.Captioner({ units: 8, embedding: 4, seed: 1 })
+    const held = [{ annotations: annotations(0), caption: 'zoe yells at anna' }]
+    expect(await unknownOf(() => captioner.train(known, { epochs: 1, validationData: held }))).toEqual([
+      expect.stringMatching(/^Captioner\.train: 75 % of the tokens of the captions of the validation part are unknown/),
     ])
   })
 })

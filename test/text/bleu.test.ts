@@ -31,6 +31,14 @@ describe(`BLEU is that of ${source}`, () => {
     for (const other of '\ufeff\u200b\u180e\u2060') expect(text.bleu([`a${other}b`], ['a b']).length).toBe(1)
   })
 
+  it('leaves out white space at the end first, so that a hyphen before it stays', () => {
+    for (const space of ['\n', ' \n', '\n\n', '\u2029']) {
+      expect(text.bleu([`a b c d-${space}`], ['a b c d-'])).toMatchObject({ score: 100, length: 4 })
+    }
+    expect(text.bleu(['a b c di-\nvided'], ['a b c divided']).score).toBeCloseTo(100, 8)
+    expect(text.bleu([`a${' '.repeat(300_000)}b`], ['a b']).length).toBe(2)
+  })
+
   it('refuses what is not text', async () => {
     await expectCoded(() => text.bleu(['a'], []), 'ERR_DATA', /as many references/)
     await expectCoded(() => text.bleu([], []), 'ERR_DATA', /no texts/)

@@ -1,10 +1,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readCsv } from '../../src/data/csv.js'
-import { CsvRecords } from '../../src/data/csvRecords.js'
+import { type CsvRecord, csvRecords } from '../../src/data/csvRecords.js'
 import { namingLines, readTable } from '../../src/data/table.js'
+import { readText } from '../../src/data/textFile.js'
 import { SeqloomError } from '../../src/errors.js'
 
 let folder: string
@@ -32,9 +34,20 @@ describe('lines and columns', () => {
     ])
   })
 
-  it('reads the same however the file comes in pieces', () => {
+  /** The records of a text that comes in pieces of a size. */
+  async function records(content: string, size = content.length): Promise<CsvRecord[]> {
+    async function* pieces() {
+      const characters = [...content]
+      for (let at = 0; at < characters.length; at += size) yield characters.slice(at, at + size).join('')
+    }
+    const all: CsvRecord[] = []
+    for await (const some of csvRecords('f', pieces(), { delimiter: ',', quote: true })) all.push(...some)
+    return all
+  }
+
+  it('reads the same however the file comes in pieces', async () => {
     const content = 'a,b\r\n1,"x\r\n""y"""\r\r\n2,\n"",3\r\n'
-    const whole = new CsvRecords('f', ',').push(content)
+    const whole = await records(content)
     expect(whole.map(({ fields, line }) => [line, ...fields])).toEqual([
       [1, 'a', 'b'],
       [2, '1', 'x\r\n"y"'],
@@ -42,11 +55,39 @@ describe('lines and columns', () => {
       [5, '2', ''],
       [6, '', '3'],
     ])
-    for (const size of [1, 2, 3, 5]) {
-      const records = new CsvRecords('f', ',')
-      const pieces = content.match(new RegExp(`[^]{1,${size}}`, 'g')) as string[]
-      expect(pieces.flatMap((piece) => records.push(piece))).toEqual(whole)
-    }
+    for (const size of [1, 2, 3, 5]) expect(await records(content, size)).toEqual(whole)
+  })
+
+  it('reads any cells as they were written, and knows their lines', async () => {
+    const special = fc.constantFrom('"', ',', '\r', '\n', '\r\n', ';', ' ', '\ufeff', '\0', 'é', '👍', 'sep=;')
+    const cell = fc
+      .array(fc.oneof(special, fc.string({ unit: 'binary' })), { maxLength: 4 })
+      .map((parts) => parts.join(''))
+    const end = fc.constantFrom('\r\n', '\n', '\r')
+    const table = fc
+      .integer({ min: 1, max: 3 })
+      .chain((width) =>
+        fc.array(fc.tuple(fc.array(cell, { minLength: width, maxLength: width }), end), { maxLength: 6 }),
+      )
+    // Quotes where they must be, and around a cell that would else make a blank line or be taken for no cell at all.
+    const written = (text: string) =>
+      /[",\r\n]/.test(text) || text.trim() === '' ? `"${text.replaceAll('"', '""')}"` : text
+    const lines = (text: string) => text.match(/\r\n|\r|\n/g)?.length ?? 0
+    await fc.assert(
+      fc.asyncProperty(table, fc.integer({ min: 1, max: 9 }), async (rows, size) => {
+        let line = 1
+        let content = ''
+        const expected: CsvRecord[] = []
+        for (const [fields, lineEnd] of rows) {
+          const text = fields.map(written).join(',')
+          expected.push({ fields, line, blank: false })
+          content += text + lineEnd
+          line += lines(text) + 1
+        }
+        expect(await records(content, size)).toEqual(expected)
+      }),
+      { numRuns: 300 },
+    )
   })
 
   it('takes blank lines for rows where there is one column, and skips them elsewhere', async () => {
@@ -64,6 +105,15 @@ describe('lines and columns', () => {
     ['what the first line names', 'sep=:\r\ntext:label\r\na;b, c:good\r\n'],
   ])('finds %s between columns', async (_, content) => {
     expect(await read(content)).toEqual([{ text: 'a;b, c', label: 'good' }])
+  })
+
+  it('finds the header line behind blank lines and the delimiter', async () => {
+    const found = { lines: [] }
+    const content = 'sep=|\r\n  \r\r\ntext|label\ra;b, c|good\n""\n'
+    await expect(readCsv(file(content), ['text', 'label'], {}, found)).rejects.toMatchObject(
+      refusal('ERR_DATA', /line 6 has 1 field \(between bars\), the header line 2 fields/),
+    )
+    expect(found.lines).toEqual([5])
   })
 
   it('is told what stands between columns', async () => {
@@ -128,6 +178,37 @@ describe('large and broken files', () => {
     expect(performance.now() - start).toBeLessThan(10_000)
   })
 
+  it('are refused for millions of empty fields in one line', async () => {
+    await expect(read(`text,label\na,b\n${','.repeat(2 ** 25)}`)).rejects.toMatchObject(
+      refusal('ERR_DATA', /line 3 is longer than \d+/),
+    )
+  })
+
+  it('name the lines of a broken record also where fields before it hold line ends', async () => {
+    const rows = 'text,label\r"a\r\nb",c\n\r\n'
+    await expect(read(`${rows}"d\re","f\n`)).rejects.toMatchObject(
+      refusal('ERR_DATA', /broken quoting after line 5: the quote that opens on line 6 is not closed;/),
+    )
+    await expect(read(`${rows}"d\re","f\r\n\n"g`)).rejects.toMatchObject(
+      refusal('ERR_DATA', /broken quoting on line 8: text after a quoted field, which opened on line 6/),
+    )
+    await expect(read(`${rows}"d\re",f"g"\n`)).rejects.toMatchObject(refusal('ERR_DATA', /broken quoting on line 6;?/))
+    await expect(read('"text,label\na,b\n')).rejects.toMatchObject(
+      refusal('ERR_DATA', /broken quoting after line 0: the quote that opens on line 1 is not closed;/),
+    )
+  })
+
+  it('stop at an abort', async () => {
+    const path = file(`text,label\n${'some text,b\n'.repeat(1_000_000)}`)
+    for (const name of ['rows.csv', 'rows.jsonl']) {
+      const controller = new AbortController()
+      setTimeout(() => controller.abort(), 20)
+      if (name === 'rows.jsonl') file('{"text":"a"}\n'.repeat(1_000_000), name)
+      const reading = readTable(path.replace('rows.csv', name), ['text'], { signal: controller.signal })
+      await expect(reading).rejects.toMatchObject({ name: 'AbortError' })
+    }
+  })
+
   it('names both ends of a quote that swallowed lines', async () => {
     await expect(read('text,label\n"open,a\nb,"c"\n')).rejects.toMatchObject(
       refusal('ERR_DATA', /broken quoting on line 3: text after a quoted field, which opened on line 2/),
@@ -144,6 +225,18 @@ describe('large and broken files', () => {
     await expect(read('{"text": "a", "label": "b"}\n')).rejects.toMatchObject(
       refusal('ERR_DATA', /is no CSV file; it looks like JSON: .*\.jsonl/),
     )
+  })
+})
+
+describe('reading', () => {
+  it.each(['long.csv', 'long.jsonl', 'long.txt'])('of %s can be aborted', async (name) => {
+    const row = name.endsWith('.jsonl') ? '{"text":"some words"}\n' : 'some words\n'
+    const path = file(`${name.endsWith('.csv') ? 'text\n' : ''}${row.repeat(1_000_000)}`, name)
+    const controller = new AbortController()
+    const { signal } = controller
+    const reading = name.endsWith('.txt') ? readText(path, { signal }) : readTable(path, ['text'], { signal })
+    setTimeout(() => controller.abort('why'), 5)
+    await expect(reading).rejects.toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: 'why' })
   })
 })
 

@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../../errors.js'
+import { describe, isInstance, SeqloomError } from '../../errors.js'
 import { Location } from './location.js'
 import type { AxisOptions, MatmulOptions, Operand, Parts, ReduceOptions, SoftmaxOptions } from './operands.js'
 import type { Attributes, ElementwiseKind } from './operation.js'
@@ -358,7 +358,7 @@ export class SymbolicValue {
 
   /** @internal What a user's function gave as the value of `what`, or an error: its number in the trace. */
   static idIn(trace: Trace, value: unknown, what: string): number {
-    if (!(value instanceof SymbolicValue)) {
+    if (!isInstance(value, SymbolicValue)) {
       const hint =
         typeof value === 'number' && Number.isNaN(value) ? '; NaN comes from arithmetic on symbolic values' : ''
       throw trace.error('ERR_OPTION', what, `expected a symbolic value, got ${describe(value)}${hint}`)
@@ -394,14 +394,14 @@ export class SymbolicValue {
   static binary(kind: 'subtract' | 'divide', a: Operand, b: Operand): SymbolicValue {
     const value = SymbolicValue.#first(
       kind,
-      [a, b].filter((each) => each instanceof SymbolicValue),
+      [a, b].filter((each) => isInstance(each, SymbolicValue)),
     )
     const what = nameOf(kind, {})
     return value.#elementwise(kind, [value.#operand(what, a), value.#operand(what, b)])
   }
 
   static #first(what: string, values: readonly SymbolicValue[]): SymbolicValue {
-    const first = Array.isArray(values) ? values.find((value) => value instanceof SymbolicValue) : undefined
+    const first = Array.isArray(values) ? values.find((value) => isInstance(value, SymbolicValue)) : undefined
     if (first) return first
     const place = String(Location.here())
     throw new SeqloomError(

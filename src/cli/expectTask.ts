@@ -1,0 +1,20 @@
+import { contentsOf, type Kind, mistaken } from '../model/contents.js'
+import { readDescription } from '../model/folder.js'
+
+/** The commands that run saved models. */
+const commands: Partial<Record<Kind, string>> = {
+  classification: 'predict',
+  forecasting: 'predict',
+  translation: 'translate',
+  captioning: 'caption',
+  textGenerator: 'generate',
+}
+
+/** Where a folder holds a model that another command takes, `ERR_FORMAT` that names it; `ERR_IO` and `ERR_FORMAT` where it holds none. */
+export async function expectTask(folder: string, wanted: Kind): Promise<void> {
+  const found = contentsOf(await readDescription(folder))
+  const command = commands[found.kind]
+  if (command !== undefined && command !== commands[wanted]) {
+    throw mistaken(folder, wanted, found, `'seqloom ${command}' takes`)
+  }
+}

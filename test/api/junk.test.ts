@@ -1,0 +1,50 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { entries } from '../helpers/entries.js'
+import { junk, places, replaced } from '../helpers/junk.js'
+
+/** What ends as it should, whatever it was given: nothing, or an error with a code. */
+async function isCoded(call: () => unknown): Promise<boolean> {
+  try {
+    await call()
+    return true
+  } catch (error) {
+    const { name, code } = error as { name?: unknown; code?: unknown }
+    return name === 'SeqloomError' && typeof code === 'string' && code !== 'ERR_NATIVE'
+  }
+}
+
+// A proxy or a getter that throws throws itself where a function takes values apart before it checks them.
+const throwing = /throws|revoked/
+
+describe('any value in any place of the arguments', () => {
+  it('ends in a result or in an error with a code', async () => {
+    const all = await entries()
+    const kinds = Object.keys(junk).filter((kind) => !throwing.test(kind))
+    const place = fc.constantFrom(...all.flatMap((entry) => places(entry.args).map((path) => ({ entry, path }))))
+    await fc.assert(
+      fc.asyncProperty(place, fc.constantFrom(...kinds), async ({ entry, path }, kind) => {
+        const args = replaced(entry.args, path, junk[kind]?.())
+        const coded = await isCoded(() => (entry.call as (...args: unknown[]) => unknown)(...args))
+        expect(coded, `${entry.name}: ${kind} at ${path.join('.')}`).toBe(true)
+      }),
+      { numRuns: 1500 },
+    )
+  }, 180_000)
+
+  it('ends so for data and options that throw when they are read', async () => {
+    const guarded =
+      /^(tensor|model\.(fit|predict|evaluate|trainOnBatch|testOnBatch)|text\.\w+Tokenizer|classifier|tagger|answerer|translator|captioner|forecaster|new )/
+    const all = (await entries()).filter(({ name }) => guarded.test(name))
+    const kinds = Object.keys(junk).filter((kind) => throwing.test(kind))
+    const place = fc.constantFrom(...all.flatMap((entry) => places(entry.args).map((path) => ({ entry, path }))))
+    await fc.assert(
+      fc.asyncProperty(place, fc.constantFrom(...kinds), async ({ entry, path }, kind) => {
+        const args = replaced(entry.args, path, junk[kind]?.())
+        const coded = await isCoded(() => (entry.call as (...args: unknown[]) => unknown)(...args))
+        expect(coded, `${entry.name}: ${kind} at ${path.join('.')}`).toBe(true)
+      }),
+      { numRuns: 600 },
+    )
+  }, 180_000)
+})

@@ -74,16 +74,16 @@ impl<T: Scalar> Checked<T> {
     /// Checks a graph.
     pub(crate) fn new(graph: Graph) -> Result<Self> {
         check_weights(&graph.weights)?;
-        Self::checked(graph, false)
+        Self::check(graph, false)
     }
 
     /// Checks one step of a scan: weights have been checked by the graph around it, inputs whose first dimension is known have no
     /// batch, and nothing has a mask.
     pub(crate) fn body(graph: Graph) -> Result<Self> {
-        Self::checked(graph, true)
+        Self::check(graph, true)
     }
 
-    fn checked(graph: Graph, body: bool) -> Result<Self> {
+    fn check(graph: Graph, body: bool) -> Result<Self> {
         let mut values = Vec::new();
         for input in &graph.inputs {
             values.push(input_meta(input, body)?);

@@ -1,8 +1,8 @@
 //! Runs a graph: binds a batch, computes values, differentiates.
 
 mod bind;
+mod execute;
 mod pass;
-mod run;
 
 pub(crate) use bind::first_not_finite;
 

@@ -7,7 +7,10 @@ export interface RecurrenceOptions extends LayerOptions {
   readonly returnSequences?: boolean
   /** Whether to return the last states too, after the output; default false. */
   readonly returnState?: boolean
-  /** Whether to process the steps from last to first and return them in that order; default false. */
+  /**
+   * Whether to process the steps from last to first and return them in that order; default false. A row's outputs lie at its own valid steps: the first
+   * one is that of its last step, and the padding stays behind them (in Keras outputs move by the padding, but their mask does not).
+   */
   readonly goBackwards?: boolean
   /** Whether outputs at masked steps are zero; false repeats the last output there, as Keras does. Default true. */
   readonly zeroOutputForMask?: boolean

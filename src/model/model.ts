@@ -327,12 +327,12 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     )
   }
 
-  /** Copies of all weights, in order. */
+  /** Copies of all weights, in order, made on this thread: of 100 MB that takes some hundredths of a second. */
   getWeights(): Tensor[] {
     return this.#now('getWeights', 'callbacks', () => readWeights(this.#engine(), this.#modelGraph().graph.weights))
   }
 
-  /** Replaces all weights, or none if one does not fit. Errors: `ERR_SHAPE`, `ERR_DATA`, `ERR_STATE`. */
+  /** Replaces all weights, or none if one does not fit, on this thread, as `getWeights` does. Errors: `ERR_SHAPE`, `ERR_DATA`, `ERR_STATE`. */
   setWeights(weights: readonly Data[]): void {
     this.#now('setWeights', 'callbacks', () => {
       writeWeights(this.#engine(), this.#modelGraph().graph.weights, weights)
@@ -506,8 +506,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /**
    * A model of the same layers with the same weights, compiled as this one and with the optimizer's state: it goes on like this one would,
-   * and neither changes the other from then on. In a callback of `fit` it keeps the model of an epoch. Errors: `ERR_STATE` while
-   * another call is running; `ERR_MEMORY`.
+   * and neither changes the other from then on. Weights are copied only where one of the two changes them first. In a callback of `fit` it
+   * keeps the model of an epoch. Errors: `ERR_STATE` while another call is running; `ERR_MEMORY`.
    */
   clone(): this {
     return this.#now('clone', 'callbacks', () => {
@@ -675,13 +675,10 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     const { graph } = this.#modelGraph()
     const copy = this.#makeNative(undrawn(graph))
     try {
-      callNative(() => copy.setWeights(graph.weights.map((_, index) => engine.getWeight(index))))
-      if (source.#plan) {
-        this.#compileNative(copy, source.#plan, source.#factors, source.#trained)
-        callNative(() => copy.setOptimizerState(engine.optimizerState()))
-        if (!isRecord(source.#plan.optimizer.learningRate)) {
-          callNative(() => copy.setLearningRate(engine.learningRate()))
-        }
+      if (source.#plan) this.#compileNative(copy, source.#plan, source.#factors, source.#trained)
+      callNative(() => copy.takeOver(engine))
+      if (source.#plan && !isRecord(source.#plan.optimizer.learningRate)) {
+        callNative(() => copy.setLearningRate(engine.learningRate()))
       }
     } catch (error) {
       copy.free()

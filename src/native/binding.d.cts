@@ -104,7 +104,7 @@ export declare class NativeModel {
    */
   resume(stop: boolean): void
   /**
-   * Runs the model one step at a time, with a copy of its present weights: input `step` comes step by step, `constants` are all
+   * Runs the model one step at a time, with its present weights, whatever becomes of them: input `step` comes step by step, `constants` are all
    * others, in order.
    *
    * Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_STATE` if the
@@ -112,7 +112,7 @@ export declare class NativeModel {
    */
   session(batchSize: number, step?: number, constants?: NativeTensor[]): NativeSession
   /**
-   * Goes on a sequence of tokens, with copies of the model's present weights. `optionsJson` says how tokens are chosen.
+   * Goes on a sequence of tokens, with the model's present weights, whatever becomes of them. `optionsJson` says how tokens are chosen.
    *
    * Errors: `ERR_UNSUPPORTED` for models that cannot stream or read no tokens; `ERR_DATA`; `ERR_OPTION`; `ERR_STATE`
    * if the model is busy.
@@ -167,6 +167,12 @@ export declare class NativeModel {
    */
   putWeights(weights: Array<Float32Array | StagedArray>): Promise<void>
   /**
+   * Takes over the weights of a model of the same layers and, where both are compiled, the optimizer's state, without copying any.
+   *
+   * Errors: `ERR_SHAPE` and `ERR_FORMAT` if they do not fit; `ERR_STATE` if one of the models is busy.
+   */
+  takeOver(source: NativeModel): void
+  /**
    * Copies of the optimizer's state, for saving: one array per weight and state, and `step`, the steps done so far as
    * four digits of base 65536, the least first; then the states that stateful layers carry, `carried/0` and so on.
    *
@@ -208,13 +214,13 @@ export declare class NativeModel {
    *
    * Errors: `ERR_STATE`, `ERR_MEMORY`.
    */
-  weightsFile(metadata?: Record<string, string>): Promise<Buffer>
+  weightsFile(metadata?: Record<string, string>): Promise<Uint8Array>
   /**
    * What `optimizerState` gives, as the bytes of a safetensors file.
    *
    * Errors: `ERR_STATE`, also before `compile`; `ERR_MEMORY`.
    */
-  stateFile(metadata?: Record<string, string>): Promise<Buffer>
+  stateFile(metadata?: Record<string, string>): Promise<Uint8Array>
   /**
    * Replaces all weights by those of a safetensors file, or none.
    *
@@ -359,7 +365,11 @@ export declare class StagedArray {
 export declare class StagedTexts {
   /** No texts yet. */
   constructor()
-  /** Adds texts. */
+  /**
+   * Adds texts.
+   *
+   * Errors: `ERR_MEMORY`.
+   */
   add(texts: string[]): void
   /**
    * Goes on with the last text.
@@ -427,7 +437,7 @@ export interface EncodedTexts {
  *
  * Errors: `ERR_SHAPE` if a shape does not fit its data, `ERR_DATA` if a dtype does not fit or two tensors share a name, `ERR_MEMORY`.
  */
-export declare function encodeSafetensors(tensors: Array<Omit<NamedTensor, 'data'> & { data: Float32Array | Int32Array | StagedArray }>, metadata?: Record<string, string>): Promise<Buffer>
+export declare function encodeSafetensors(tensors: Array<Omit<NamedTensor, 'data'> & { data: Float32Array | Int32Array | StagedArray }>, metadata?: Record<string, string>): Promise<Uint8Array>
 
 /** The tokens of one stretch of work. */
 export interface GeneratedTokens {

@@ -1,4 +1,4 @@
-import { layers, sequential, tensor } from 'seqloom'
+import { cells, input, layers, model, type SymbolicTensor, sequential, type Tensor, tensor } from 'seqloom'
 import { describe, expect, it } from 'vitest'
 import { relativeError } from '../helpers/compare.js'
 import { wave } from '../helpers/models.js'
@@ -159,5 +159,67 @@ describe('outputs at masked steps', () => {
     mask.forEach((valid, at) => {
       expect(data[2 * at] !== 0, `step ${at}`).toBe(valid)
     })
+  })
+})
+
+describe('a layer that goes backwards and returns sequences', () => {
+  const shape = [null, features] as (number | null)[]
+  const backwards = { returnSequences: true, goBackwards: true }
+  const options = { units: 3, ...backwards }
+  const kinds = {
+    simpleRNN: (more: object) => layers.simpleRNN({ ...options, ...more }),
+    lstm: (more: object) => layers.lstm({ ...options, ...more }),
+    gru: (more: object) => layers.gru({ ...options, ...more }),
+    'a traced cell': (more: object) => layers.rnn({ cell: cells.layerNormLSTM({ units: 3 }), ...backwards, ...more }),
+  }
+  for (const [name, make] of Object.entries(kinds)) {
+    it(`writes a row’s outputs at its own steps, whatever else is in the batch: ${name}`, async () => {
+      for (const zeroOutputForMask of [true, false]) {
+        const inputs = input({ shape })
+        const y = make({ zeroOutputForMask, returnState: true }).apply(inputs) as unknown as SymbolicTensor[]
+        const m = model({ inputs, outputs: [y[0] as SymbolicTensor, y[1] as SymbolicTensor], seed: 5 })
+        const [together, states] = (await m.predict(padded(6, 9))) as unknown as Tensor[]
+        for (const [row, length] of lengths.entries()) {
+          const data = wave(length * features, row)
+          const [alone] = (await m.predict(tensor(data, [1, length, features]))) as unknown as Tensor[]
+          const own = together?.data.subarray(row * 18, row * 18 + length * 3) ?? []
+          expect([...own], `row ${row}`).toEqual([...(alone?.data ?? [])])
+          // The step that is processed last is written last.
+          expect([...own.slice(-3)]).toEqual([...(states?.data.subarray(row * 3, row * 3 + 3) ?? [])])
+          for (let at = length; at < 6; at++) {
+            const step = [...(together?.data.subarray(row * 18 + at * 3, row * 18 + at * 3 + 3) ?? [])]
+            expect(step).toEqual(zeroOutputForMask ? [0, 0, 0] : [...own.slice(-3)])
+          }
+        }
+      }
+    })
+
+    it(`is read by the next layer as a row of the same length, in training too: ${name}`, async () => {
+      const m = sequential(
+        [make({ inputShape: shape }), layers.gru({ units: 4 }), layers.dense({ units: 2, activation: 'softmax' })],
+        { seed: 6 },
+      )
+      m.compile({ optimizer: 'sgd', loss: 'sparseCategoricalCrossentropy' })
+      const y = tensor(labels(), [lengths.length])
+      const short = await m.gradients(padded(6, 0), y)
+      const long = await m.gradients(padded(31, 9), y)
+      for (const [weight, gradient] of Object.entries(short.weights))
+        expect(relativeError(long.weights[weight]?.data ?? [], gradient.data), weight).toBeLessThan(1e-5)
+      const together = await m.predict(padded(6, 9))
+      for (const row of lengths.keys()) {
+        const alone = await m.predict(padded(lengths[row] as number, 0, [row]))
+        expect([...alone.data]).toEqual([...together.data.subarray(row * 2, row * 2 + 2)])
+      }
+    })
+  }
+
+  it('keeps to the valid steps where a mask has holes', async () => {
+    const mask = Uint8Array.from([1, 0, 1, 0, 1, 1, 1, 1])
+    const x = tensor(wave(2 * 4 * features, 1), [2, 4, features], { mask })
+    const m = sequential([layers.lstm({ ...options, inputShape: shape })], { seed: 5 })
+    const { data } = await m.predict(x)
+    const without = tensor(Float32Array.of(...x.data.slice(0, 3), ...x.data.slice(6, 9)), [1, 2, features])
+    const dense = (await m.predict(without)).data
+    expect([...data.slice(0, 12)]).toEqual([...dense.slice(0, 3), 0, 0, 0, ...dense.slice(3), 0, 0, 0])
   })
 })

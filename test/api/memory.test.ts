@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { runProgram } from '../helpers/process.js'
 
@@ -21,6 +24,21 @@ it.each([
     const few = await runProgram<{ most: number }>('dropped.mjs', [kind, '4', '512'])
     const many = await runProgram<{ most: number }>('dropped.mjs', [kind, String(count), '512'])
     expect((many.most - few.most) / 2 ** 20).toBeLessThan(800)
+  },
+  60_000,
+)
+
+/** Where the address space can be limited. */
+const limits = process.platform === 'linux'
+
+it.runIf(limits).each(['predict', 'toBytes', 'save'])(
+  'near a memory limit %s is refused with ERR_MEMORY, and the process goes on',
+  async (kind) => {
+    const program = fileURLToPath(new URL('../helpers/programs/near-limit.mjs', import.meta.url))
+    const kilobytes = '1800000'
+    const command = 'ulimit -v "$2" && exec "$0" "$1" "$3" "$2"'
+    const { stdout } = await promisify(execFile)('sh', ['-c', command, process.execPath, program, kilobytes, kind])
+    expect(JSON.parse(stdout)).toEqual({ code: 'ERR_MEMORY', kept: true })
   },
   60_000,
 )

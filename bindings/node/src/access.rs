@@ -6,6 +6,7 @@ use crate::job;
 use crate::thread::{Announcement, Thread};
 use napi::Env;
 use napi::bindgen_prelude::{Object, ToNapiValue};
+use seqloom_graph::discard;
 use seqloom_graph::train::Trainer;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -56,6 +57,16 @@ pub(crate) struct Shared {
     trainer: Mutex<Option<Trainer>>,
     control: Mutex<Control>,
     memory: Memory,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let trainer = self.trainer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(trainer) = trainer {
+            let bytes = trainer.memory();
+            discard(trainer, bytes);
+        }
+    }
 }
 
 /// Bytes held by a model, as the garbage collector was told.
@@ -319,7 +330,10 @@ impl Shared {
     }
 
     fn discard(&self, trainer: &mut Option<Trainer>) {
-        drop(trainer.take());
+        if let Some(trainer) = trainer.take() {
+            let bytes = trainer.memory();
+            discard(trainer, bytes);
+        }
         self.memory.held.store(0, Ordering::Release);
     }
 

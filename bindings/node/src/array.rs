@@ -3,7 +3,8 @@
 use crate::error::{Failure, Outcome};
 use napi::bindgen_prelude::{ToNapiValue, TypeName, TypedArrayType, ValueType};
 use napi::{Env, check_status, sys};
-use seqloom_graph::{Buffer, Exclusive, TensorData, room_for};
+use seqloom_graph::{Buffer, Exclusive, TensorData, discard, room_for};
+use seqloom_kernels::AlignedVec;
 use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -101,6 +102,39 @@ impl ToNapiValue for Elements {
     }
 }
 
+/// The bytes of a file on their way to JavaScript as a `Uint8Array` over the engine's memory.
+pub(crate) struct Bytes(AlignedVec<u8>);
+
+impl From<AlignedVec<u8>> for Bytes {
+    fn from(bytes: AlignedVec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl TypeName for Bytes {
+    fn type_name() -> &'static str {
+        "Uint8Array"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::Object
+    }
+}
+
+impl ToNapiValue for Bytes {
+    unsafe fn to_napi_value(env: sys::napi_env, Self(bytes): Self) -> napi::Result<sys::napi_value> {
+        let (pointer, count) = (bytes.pointer().as_ptr(), bytes.len());
+        // SAFETY: napi passes the environment of the callback under way; nobody else has the bytes, which do not move with their owner.
+        unsafe {
+            let buffer = match external(env, pointer, count, bytes)? {
+                Ok(buffer) => buffer,
+                Err(bytes) => copied(env, &bytes)?,
+            };
+            typed_array(env, TypedArrayType::Uint8, count, buffer)
+        }
+    }
+}
+
 /// An `ArrayBuffer` over the memory of `data`, which it keeps from being used again; `data` itself where a copy is better.
 ///
 /// # Safety
@@ -119,17 +153,36 @@ unsafe fn shared(
     if bytes < worth_sharing || full {
         return Ok(Err(data));
     }
-    let mut value = null_mut();
     let pointer = data.pointer();
-    let held = Box::into_raw(Box::new(data));
-    // SAFETY: the box keeps the memory alive until `release` is called. It is the only owner of these elements, and looks at none of
-    // them: from now on only JavaScript reads and writes them.
+    // SAFETY: `data` is the only owner of these elements, and looks at none of them once JavaScript has them.
+    unsafe { external(env, pointer, bytes, data) }
+}
+
+/// What JavaScript holds of the engine's memory.
+struct Held<T> {
+    data: T,
+    bytes: usize,
+}
+
+/// An `ArrayBuffer` over `bytes` bytes at `pointer`, which `data` keeps alive until it is collected; `data` itself where JavaScript takes none.
+///
+/// # Safety
+/// `env` is the environment of the callback under way. As long as `data` lives, wherever it is moved to, only JavaScript reads and writes these bytes.
+unsafe fn external<T: Send + 'static, E>(
+    env: sys::napi_env,
+    pointer: *mut E,
+    bytes: usize,
+    data: T,
+) -> napi::Result<Result<sys::napi_value, T>> {
+    let mut value = null_mut();
+    let held = Box::into_raw(Box::new(Held { data, bytes }));
+    // SAFETY: the box keeps the memory alive until `release` is called.
     let status = unsafe {
         sys::napi_create_external_arraybuffer(
             env,
             pointer.cast::<c_void>(),
             bytes,
-            Some(release),
+            Some(release::<T>),
             held.cast::<c_void>(),
             &mut value,
         )
@@ -139,7 +192,7 @@ unsafe fn shared(
         return Ok(Ok(value));
     }
     // SAFETY: nobody else has the box, since the call failed.
-    let data = *unsafe { Box::from_raw(held) };
+    let Held { data, .. } = *unsafe { Box::from_raw(held) };
     if status == sys::Status::napi_no_external_buffers_allowed {
         return Ok(Err(data));
     }
@@ -151,11 +204,12 @@ fn bytes_of(data: &Exclusive<f32>) -> usize {
     data.len() * size_of::<f32>()
 }
 
-/// Called once when the garbage collector has freed an array of [`shared`].
-unsafe extern "C" fn release(_: sys::napi_env, _: *mut c_void, held: *mut c_void) {
-    // SAFETY: `shared` made the box, and this is called once.
-    let data = unsafe { Box::from_raw(held.cast::<Exclusive<f32>>()) };
-    SHARED.fetch_sub(bytes_of(&data), Ordering::Relaxed);
+/// Called once when the garbage collector has freed an array of [`external`].
+unsafe extern "C" fn release<T: Send + 'static>(_: sys::napi_env, _: *mut c_void, held: *mut c_void) {
+    // SAFETY: `external` made the box for this type, and this is called once.
+    let Held { data, bytes } = *unsafe { Box::from_raw(held.cast::<Held<T>>()) };
+    SHARED.fetch_sub(bytes, Ordering::Relaxed);
+    discard(data, bytes);
 }
 
 /// An `ArrayBuffer` of JavaScript's own memory with a copy of `data`.

@@ -31,9 +31,8 @@ impl NativeModel {
             let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
             let never = AtomicBool::new(false);
-            let outputs = self
-                .shared
-                .now_drawn(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never)?))?;
+            let outputs =
+                self.shared.now_drawn(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never)?))?;
             self.shared.report(env);
             Ok(outputs.into_iter().map(NativeTensor::at_once).collect())
         })
@@ -257,7 +256,7 @@ impl NativeModel {
         guard(|| self.shared.resume(argument::boolean(&stop, "stop")?))
     }
 
-    /// Runs the model one step at a time, with a copy of its present weights: input `step` comes step by step, `constants` are all
+    /// Runs the model one step at a time, with its present weights, whatever becomes of them: input `step` comes step by step, `constants` are all
     /// others, in order.
     ///
     /// Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_STATE` if the
@@ -283,8 +282,7 @@ impl NativeModel {
                 tensor::read_list(&constants, "constants")?
             };
             let session = self.shared.now_drawn(move |trainer| {
-                let parameters = trainer.shared_parameters()?;
-                let mut blueprint = Blueprint::sharing(trainer.graph(), parameters, step)?;
+                let mut blueprint = Blueprint::new(trainer.graph(), trainer.shared_parameters(), step)?;
                 Ok(blueprint.session(batch_size, &constants)?)
             })?;
             NativeSession::made(env, session)
@@ -294,7 +292,7 @@ impl NativeModel {
 
 #[napi]
 impl NativeModel {
-    /// Goes on a sequence of tokens, with copies of the model's present weights. `optionsJson` says how tokens are chosen.
+    /// Goes on a sequence of tokens, with the model's present weights, whatever becomes of them. `optionsJson` says how tokens are chosen.
     ///
     /// Errors: `ERR_UNSUPPORTED` for models that cannot stream or read no tokens; `ERR_DATA`; `ERR_OPTION`; `ERR_STATE`
     /// if the model is busy.
@@ -315,7 +313,7 @@ impl NativeModel {
             let most = argument::integer(&max_tokens, "maxTokens", 1)?;
             let options = SamplingOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
             let generator = self.shared.now_drawn(move |trainer| {
-                Ok(Generator::new(trainer.graph(), trainer.parameters(), &prompt, most, options)?)
+                Ok(Generator::new(trainer.graph(), trainer.shared_parameters(), &prompt, most, options)?)
             })?;
             NativeGenerator::made(env, generator)
         })

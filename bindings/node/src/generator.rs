@@ -7,6 +7,7 @@ use napi::bindgen_prelude::{ClassInstance, Int32Array, JavaScriptClassExt, Objec
 use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::Generator;
+use seqloom_graph::discard;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, TryLockError};
@@ -44,7 +45,10 @@ impl Holder for Content {
     fn let_go(&self, env: &Env) {
         // A call that still works has it.
         if let Ok(mut generator) = self.generator.try_lock() {
-            generator.take();
+            if let Some(generator) = generator.take() {
+                let bytes = generator.memory();
+                discard(generator, bytes);
+            }
             self.report(env, 0);
         }
     }

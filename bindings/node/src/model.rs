@@ -6,7 +6,7 @@ use crate::array::Elements;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::holder::{self, Holder};
 use crate::tensor::{self, NativeTensor};
-use napi::bindgen_prelude::{Float32Array, Object, ObjectFinalize, This, Unknown};
+use napi::bindgen_prelude::{ClassInstance, Float32Array, Object, ObjectFinalize, This, Unknown};
 use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 use seqloom_graph::TensorData;
@@ -219,6 +219,20 @@ impl NativeModel {
                     }
                 })?;
             self.shared.later(env, Arc::default(), move |trainer, _| Ok(trainer.set_weights(&weights)?))
+        })
+    }
+
+    /// Takes over the weights of a model of the same layers and, where both are compiled, the optimizer's state, without copying any.
+    ///
+    /// Errors: `ERR_SHAPE` and `ERR_FORMAT` if they do not fit; `ERR_STATE` if one of the models is busy.
+    #[napi(catch_unwind, ts_args_type = "source: NativeModel")]
+    pub fn take_over(&self, source: Unknown<'_>) -> Result<(), ErrorCode> {
+        guard(|| {
+            // SAFETY: the conversion checks the class and its type tag.
+            let source = unsafe { source.cast::<ClassInstance<'_, Self>>() }
+                .map_err(|_| Failure::new(ErrorCode::DATA, "source: expected a model"))?;
+            let snapshot = source.shared.now_drawn(|trainer| Ok(trainer.snapshot()))?;
+            self.shared.now(move |trainer| Ok(trainer.take_over(snapshot)?))
         })
     }
 

@@ -1,15 +1,16 @@
 //! Weights as safetensors bytes, made and read on other threads. The `safetensors` crate checks every offset and size of what it reads.
 
 use crate::argument;
+use crate::array::Bytes;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::tensor::{self, product};
 use crate::{job, staged};
-use napi::bindgen_prelude::{Buffer, Either, Float32Array, Int32Array, Object, Unknown};
+use napi::bindgen_prelude::{Either, Float32Array, Int32Array, Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
-use seqloom_graph::TensorData;
+use seqloom_graph::{TensorData, bytes_for};
 use std::collections::{HashMap, HashSet};
 
 /// One tensor of a file.
@@ -71,10 +72,11 @@ impl Values<'_> {
         }
     }
 
-    fn write(self, into: &mut Vec<u8>) {
+    fn write(self, into: &mut [u8]) {
+        let words = into.as_chunks_mut::<4>().0.iter_mut();
         match self {
-            Self::F32(values) => values.iter().for_each(|value| into.extend_from_slice(&value.to_le_bytes())),
-            Self::I32(values) => values.iter().for_each(|value| into.extend_from_slice(&value.to_le_bytes())),
+            Self::F32(values) => words.zip(values).for_each(|(word, value)| *word = value.to_le_bytes()),
+            Self::I32(values) => words.zip(values).for_each(|(word, value)| *word = value.to_le_bytes()),
         }
     }
 }
@@ -83,7 +85,7 @@ impl Values<'_> {
 pub(crate) fn file(
     mut tensors: Vec<Written<'_>>,
     metadata: Option<HashMap<String, String>>,
-) -> Outcome<Vec<u8>> {
+) -> Outcome<Bytes> {
     let refused =
         |error: String| Failure::new(ErrorCode::DATA, format!("The weights cannot be written: {error}"));
     let mut names = HashSet::new();
@@ -103,12 +105,13 @@ pub(crate) fn file(
     let mut header = serde_json::to_vec(&metadata).map_err(|error| refused(error.to_string()))?;
     header.resize(header.len().next_multiple_of(size_of::<u64>()), b' ');
     let total = size_of::<u64>() + header.len() + end;
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(total).map_err(|_| Failure::memory("The file of the weights", total))?;
-    bytes.extend_from_slice(&(header.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(&header);
-    tensors.iter().for_each(|tensor| tensor.values.write(&mut bytes));
-    Ok(bytes)
+    let mut bytes = bytes_for(total, "The bytes of the file")?;
+    let mut rest = &mut bytes[..];
+    let mut next = |length: usize| rest.split_off_mut(..length).unwrap_or_default();
+    next(size_of::<u64>()).copy_from_slice(&(header.len() as u64).to_le_bytes());
+    next(header.len()).copy_from_slice(&header);
+    tensors.iter().for_each(|tensor| tensor.values.write(next(tensor.values.bytes())));
+    Ok(Bytes::from(bytes))
 }
 
 /// The tensors of a file.
@@ -167,7 +170,7 @@ pub(crate) fn read_metadata(value: &Unknown<'_>) -> Outcome<Option<HashMap<Strin
 #[napi(
     catch_unwind,
     ts_args_type = "tensors: Array<Omit<NamedTensor, 'data'> & { data: Float32Array | Int32Array | StagedArray }>, metadata?: Record<string, string>",
-    ts_return_type = "Promise<Buffer>"
+    ts_return_type = "Promise<Uint8Array>"
 )]
 pub fn encode_safetensors<'env>(
     env: &'env Env,
@@ -186,7 +189,7 @@ pub fn encode_safetensors<'env>(
                     TensorData::I32(data) => Values::I32(data),
                 },
             });
-            file(written.collect(), metadata).map(Buffer::from)
+            file(written.collect(), metadata)
         })
     })
 }

@@ -1,11 +1,12 @@
 //! Models to and from the bytes of their files, on other threads.
 
+use crate::array::Bytes;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::model::{CARRIED, NativeModel, STEP, digits, put_state};
 use crate::safetensors::{Values, Written, file, floats, opened, read_metadata};
 use crate::staged;
 use ::safetensors::Dtype;
-use napi::bindgen_prelude::{Buffer, Object, Unknown};
+use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::optim::StateTensor;
@@ -21,7 +22,7 @@ impl NativeModel {
     #[napi(
         catch_unwind,
         ts_args_type = "metadata?: Record<string, string>",
-        ts_return_type = "Promise<Buffer>"
+        ts_return_type = "Promise<Uint8Array>"
     )]
     pub fn weights_file<'env>(
         &self,
@@ -37,7 +38,7 @@ impl NativeModel {
                     shape: &slot.shape,
                     values: Values::F32(parameters.get(index).unwrap_or_default()),
                 });
-                file(written.collect(), metadata).map(Buffer::from)
+                file(written.collect(), metadata)
             })
         })
     }
@@ -48,7 +49,7 @@ impl NativeModel {
     #[napi(
         catch_unwind,
         ts_args_type = "metadata?: Record<string, string>",
-        ts_return_type = "Promise<Buffer>"
+        ts_return_type = "Promise<Uint8Array>"
     )]
     pub fn state_file<'env>(
         &self,
@@ -57,8 +58,7 @@ impl NativeModel {
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let metadata = read_metadata(&metadata)?;
-            self.shared
-                .later(env, Arc::default(), move |trainer, _| state_file(trainer, metadata).map(Buffer::from))
+            self.shared.later(env, Arc::default(), move |trainer, _| state_file(trainer, metadata))
         })
     }
 
@@ -97,13 +97,12 @@ impl NativeModel {
     }
 }
 
-fn state_file(trainer: &Trainer, metadata: Option<HashMap<String, String>>) -> Outcome<Vec<u8>> {
-    let optimizer = trainer.optimizer()?;
-    let (step, state) = (digits(optimizer.step_count()), optimizer.state()?);
-    let carried = trainer.carried_states()?;
+fn state_file(trainer: &mut Trainer, metadata: Option<HashMap<String, String>>) -> Outcome<Bytes> {
+    let step = digits(trainer.optimizer()?.step_count());
+    let (state, carried) = trainer.state_parts()?;
     let names: Vec<String> = (0..carried.len()).map(|index| format!("{CARRIED}{index}")).collect();
     let mut lists: Vec<(&str, &[f32])> = vec![(STEP, &step)];
-    lists.extend(state.iter().map(|tensor| (tensor.name.as_str(), &tensor.data[..])));
+    lists.extend(state.iter().map(|&(ref name, data)| (name.as_str(), data)));
     lists.extend(names.iter().zip(carried).map(|(name, data)| (name.as_str(), &data[..])));
     let lengths: Vec<[usize; 1]> = lists.iter().map(|(_, data)| [data.len()]).collect();
     let written = lists.iter().zip(&lengths).map(|(&(name, data), shape)| Written {

@@ -10,7 +10,7 @@ use napi::bindgen_prelude::{
 use napi::{Env, JsValue, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::Session;
-use seqloom_graph::{BatchData, TensorData};
+use seqloom_graph::{BatchData, TensorData, discard};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -38,7 +38,10 @@ struct Content {
 
 impl Holder for Content {
     fn let_go(&self, env: &Env) {
-        self.session.take();
+        if let Some(session) = self.session.take() {
+            let bytes = session.memory();
+            discard(session, bytes);
+        }
         self.report(env);
     }
 }

@@ -7,7 +7,7 @@ use crate::job;
 use napi::bindgen_prelude::{ClassInstance, Int32Array, Object, Uint32Array, Unknown};
 use napi::{Env, Result, ValueType};
 use napi_derive::napi;
-use seqloom_graph::available_bytes;
+use seqloom_graph::{available_bytes, room_for};
 use seqloom_kernels::pool;
 use seqloom_text::{EncodeOptions, Encoded, Stop, Tokenizer, TrainOptions, Unit};
 use std::cell::RefCell;
@@ -57,9 +57,13 @@ impl StagedTexts {
     }
 
     /// Adds texts.
+    ///
+    /// Errors: `ERR_MEMORY`.
     #[napi(catch_unwind, ts_args_type = "texts: string[]")]
     pub fn add(&self, texts: Unknown<'_>) -> Result<(), ErrorCode> {
         guard(|| {
+            // What converts them ends the process where there is no memory.
+            room_for(PIECE, "The texts")?;
             let more = list(&texts)?;
             self.texts.borrow_mut().extend(more);
             Ok(())
@@ -72,6 +76,7 @@ impl StagedTexts {
     #[napi(catch_unwind, ts_args_type = "piece: string")]
     pub fn extend(&self, piece: Unknown<'_>) -> Result<(), ErrorCode> {
         guard(|| {
+            room_for(PIECE, "The texts")?;
             let piece = argument::string(&piece, "piece")?;
             if let Some(last) = self.texts.borrow_mut().last_mut() {
                 last.try_reserve(piece.len()).map_err(|_| Failure::memory("The texts", piece.len()))?;
@@ -81,6 +86,9 @@ impl StagedTexts {
         })
     }
 }
+
+/// More bytes than a piece of texts takes.
+const PIECE: usize = 4 << 20;
 
 /// A tokenizer with its vocabulary; immutable.
 #[napi]
@@ -163,7 +171,10 @@ impl NativeTokenizer {
     pub fn write<'env>(&self, env: &'env Env) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let tokenizer = self.tokenizer.clone();
-            job::run(env, move || Ok(tokenizer.to_json()?))
+            let flag = Arc::default();
+            job::run_until(env, Arc::clone(&flag), move |_| {
+                abandonable(flag, move || Ok(tokenizer.to_json()?))
+            })
         })
     }
 

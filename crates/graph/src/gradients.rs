@@ -69,8 +69,9 @@ pub struct Gradients<T: Scalar> {
 }
 
 impl<T: Scalar> Gradients<T> {
-    /// Room for the weights of a graph; `row_lists[i]` tells whether weight `i` is a table whose gradient is a list of rows.
-    pub(crate) fn new(weights: &[WeightSpec], row_lists: &[bool]) -> Result<Self> {
+    /// Room for the weights of a graph; `row_lists[i]` tells whether weight `i` is a table whose gradient is a list of rows. Its elements
+    /// have any values until [`Self::clear`], which takes time that grows with them.
+    pub(crate) fn any(weights: &[WeightSpec], row_lists: &[bool]) -> Result<Self> {
         let mut places = Vec::with_capacity(weights.len());
         let mut rows = Vec::new();
         let mut end = 0_usize;
@@ -91,9 +92,15 @@ impl<T: Scalar> Gradients<T> {
             }
         }
         // Those that are handed out come back soon: their memory is used again.
-        let mut arena = memory::any(end, "The gradients")?;
-        arena.fill(T::ZERO);
+        let arena = memory::any(end, "The gradients")?;
         Ok(Self { arena, places, rows })
+    }
+
+    /// [`Self::any`], all zero.
+    pub(crate) fn new(weights: &[WeightSpec], row_lists: &[bool]) -> Result<Self> {
+        let mut gradients = Self::any(weights, row_lists)?;
+        gradients.clear();
+        Ok(gradients)
     }
 
     /// Whether the gradients have the layout that [`Self::new`] gives them for these weights.

@@ -7,6 +7,7 @@
 
 mod buffer;
 pub mod decode;
+mod discard;
 pub mod error;
 mod form;
 mod gradients;
@@ -32,12 +33,13 @@ pub mod values;
 pub mod wire;
 
 pub use buffer::{Buffer, Exclusive};
+pub use discard::discard;
 pub use error::{Code, Error, Result};
 pub use form::Form;
 pub use gradients::{Gradient, GradientMut, Gradients, RowGradient};
 pub use ir::Graph;
 pub use mask::SequenceMask;
-pub use memory::{available_bytes, room_for};
+pub use memory::{available_bytes, bytes_for, room_for};
 pub use mode::{Record, Run};
 pub use parallel::unless_cancelled;
 pub use params::{Parameters, Slot};

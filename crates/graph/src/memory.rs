@@ -1,7 +1,8 @@
 //! Growing memory: every size is checked, what the process may use is respected, and failure is an error.
 
+use crate::discard::wait_for_discarded;
 use crate::error::{Error, Result};
-use seqloom_kernels::AlignedVec;
+use seqloom_kernels::{AlignedVec, OutOfMemory, Zeroable};
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -79,14 +80,27 @@ fn check(elements: usize, element_bytes: usize, freed: usize, what: &str) -> Res
         }
     }
     UNCHECKED.store(0, Ordering::Relaxed);
-    match available_bytes() {
-        Some(available) if bytes > u128::from(available) + freed as u128 => Err(Error::memory(format!(
-            "{what} need {}; {} are available",
-            readable(bytes),
-            readable(u128::from(available) + freed as u128)
-        ))),
-        _ => Ok(()),
+    let lack = || {
+        available_bytes().map(|available| u128::from(available) + freed as u128).filter(|&all| bytes > all)
+    };
+    match lack().and_then(|all| if wait_for_discarded() { lack() } else { Some(all) }) {
+        Some(all) => {
+            let (needed, available) = (readable(bytes), readable(all));
+            Err(Error::memory(format!("{what} need {needed}; {available} are available")))
+        }
+        None => Ok(()),
     }
+}
+
+/// What `allocate` gives, at a second attempt if memory was on its way back at the first.
+fn allocated<T>(
+    elements: usize,
+    what: &str,
+    allocate: impl Fn(usize) -> std::result::Result<AlignedVec<T>, OutOfMemory>,
+) -> Result<AlignedVec<T>> {
+    allocate(elements)
+        .or_else(|error| if wait_for_discarded() { allocate(elements) } else { Err(error) })
+        .map_err(|_| refused(elements, size_of::<T>(), what))
 }
 
 fn refused(elements: usize, element_bytes: usize, what: &str) -> Error {
@@ -103,7 +117,7 @@ pub fn room_for(bytes: usize, what: &str) -> Result<()> {
     if bytes < PROBED_BYTES {
         return Ok(());
     }
-    AlignedVec::<u8>::try_new(bytes).map(drop).map_err(|_| refused(bytes, 1, what))
+    allocated::<u8>(bytes, what, AlignedVec::try_new).map(drop)
 }
 
 /// Smaller blocks are not tried: what has no room for them ends anyway.
@@ -112,13 +126,21 @@ const PROBED_BYTES: usize = 64 << 10;
 /// A zeroed aligned block. `what` names its content in the message, in the plural: "The weights".
 pub(crate) fn aligned<T: seqloom_kernels::Scalar>(elements: usize, what: &str) -> Result<AlignedVec<T>> {
     check(elements, size_of::<T>(), 0, what)?;
-    AlignedVec::try_new(elements).map_err(|_| refused(elements, size_of::<T>(), what))
+    allocated(elements, what, AlignedVec::try_new)
 }
 
 /// The same with elements of any value, for a caller that writes all of them.
-pub(crate) fn any<T: seqloom_kernels::Scalar>(elements: usize, what: &str) -> Result<AlignedVec<T>> {
+pub(crate) fn any<T: Zeroable>(elements: usize, what: &str) -> Result<AlignedVec<T>> {
     check(elements, size_of::<T>(), 0, what)?;
-    AlignedVec::try_any(elements).map_err(|_| refused(elements, size_of::<T>(), what))
+    allocated(elements, what, AlignedVec::try_any)
+}
+
+/// Bytes of any value, such as those of a file, for a caller that writes all of them.
+///
+/// # Errors
+/// `ERR_MEMORY`.
+pub fn bytes_for(bytes: usize, what: &str) -> Result<AlignedVec<u8>> {
+    any(bytes, what)
 }
 
 /// Makes `block` at least `elements` long; its content is lost when it grows.
@@ -133,7 +155,7 @@ pub(crate) fn grow_aligned<T: seqloom_kernels::Scalar>(
     check(elements, size_of::<T>(), block.len() * size_of::<T>(), what)?;
     // The old block goes first: both together might not fit.
     *block = AlignedVec::new();
-    *block = AlignedVec::try_new(elements).map_err(|_| refused(elements, size_of::<T>(), what))?;
+    *block = allocated(elements, what, AlignedVec::try_new)?;
     Ok(())
 }
 

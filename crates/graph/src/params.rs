@@ -1,9 +1,11 @@
 //! The weights of a model in one flat arena.
 
+use crate::buffer::copy;
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::values::WeightSpec;
 use seqloom_kernels::{AlignedVec, Scalar};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Slots start at multiples of this many elements: 64 bytes for f32.
@@ -74,6 +76,19 @@ impl<T: Scalar> Parameters<T> {
             });
         }
         Ok(Self { arena: memory::aligned(end, "The weights")?, slots, version: next_version() })
+    }
+
+    /// The weights for writing: from now on a copy, where others go on with them as they are.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`.
+    pub(crate) fn exclusive(shared: &mut Arc<Self>) -> Result<&mut Self> {
+        if Arc::get_mut(shared).is_none() {
+            let mut arena = memory::aligned(shared.arena.len(), "A copy of the weights")?;
+            copy(&shared.arena, &mut arena);
+            *shared = Arc::new(Self { arena, slots: shared.slots.clone(), version: next_version() });
+        }
+        Arc::get_mut(shared).ok_or_else(|| Error::native("The weights are in use"))
     }
 
     /// Names, shapes and places of the weights.

@@ -124,6 +124,48 @@ fn padding_and_neighbours_change_nothing() {
     }
 }
 
+/// Outputs in the order of processing lie at the valid steps of their row, so that the input's mask is theirs.
+#[test]
+fn backward_outputs_keep_to_the_steps_of_their_row() {
+    for op in ["simpleRnn", "lstm", "gru"] {
+        let run = |output_order: &str, zeros: bool, feed: Feed| {
+            let mut b = Builder::default();
+            let x = b.float("x", json!([null, null, 3]));
+            let options =
+                json!({ "order": "backward", "outputOrder": output_order, "zeroOutputForMask": zeros });
+            let y = b.recurrent(op, &[x], 3, 2, &options);
+            let spec = b.spec(&y[..1]);
+            forward::<f32>(&spec, &parameters::<f32>(&spec, 4), &[feed]).unwrap().remove(0)
+        };
+        let values = Random::new(9).list(2 * 5 * 3);
+        let masks = [1, 0, 1, 1, 0, 0, 1, 1, 1, 1];
+        let feed =
+            || Feed { floats: values.clone(), ints: None, shape: vec![2, 5, 3], sequence: Sequence::Full };
+        let in_time = run("time", true, feed().mask(&masks));
+        let zeros = run("processing", true, feed().mask(&masks));
+        let repeated = run("processing", false, feed().mask(&masks));
+        for row in 0..2 {
+            let valid: Vec<usize> = (0..5).filter(|step| masks[row * 5 + step] == 1).collect();
+            let step = |y: &[f64], at: usize| y[(row * 5 + at) * 2..][..2].to_vec();
+            let mut last = vec![0.0; 2];
+            for at in 0..5 {
+                let place = valid.iter().position(|&step| step == at);
+                let expected = place.map(|place| step(&in_time, valid[valid.len() - 1 - place]));
+                last = expected.clone().unwrap_or(last);
+                assert_eq!(step(&zeros, at), expected.unwrap_or(vec![0.0; 2]), "{op}, row {row}, step {at}");
+                assert_eq!(step(&repeated, at), last, "{op}, row {row}, step {at}, repeated");
+            }
+        }
+        // The same however far the batch is padded.
+        let short =
+            Feed { floats: values[..9].to_vec(), ints: None, shape: vec![1, 3, 3], sequence: Sequence::Full };
+        let alone = run("processing", true, short);
+        let padded = run("processing", true, feed().lengths(&[3, 5]));
+        assert_eq!(padded[..6], alone[..]);
+        assert_eq!(padded[6..10], [0.0; 4]);
+    }
+}
+
 #[test]
 fn outputs_are_pruned_and_memory_is_reused() {
     let mut b = Builder::default();

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Builder, Feed, Random, check, check_run, forward, parameters};
-use seqloom_graph::{Code, Executor};
+use seqloom_graph::{Code, Executor, Sequence};
 use serde_json::{Value, json};
 
 /// An operation on a value `[batch, 2, 3]` and a batched value `[batch, 3, 2]`: in a model and in the step of a scan.
@@ -78,6 +78,35 @@ fn products() {
     let x = b.float("x", json!([null, 3, 3]));
     let y = b.one("matmul", &[x, x], &[], json!({ "transposeB": true }));
     check(&b, &[y], &[Feed::floats(&mut random, &[2, 3, 3])]);
+}
+
+/// Squares of large features are no float32; their normalized values and gradients are.
+#[test]
+fn normalizing_large_values() {
+    for (op, attributes) in [
+        ("layerNorm", json!({ "epsilon": 1e-3, "center": false, "scale": false })),
+        ("normalize", json!({ "axis": -1, "epsilon": 1e-3 })),
+    ] {
+        let mut b = Builder::default();
+        let x = b.float("x", json!([null, null, 4]));
+        let y = b.one(op, &[x], &[], attributes);
+        let spec = b.spec(&[y]);
+        for scale in [1e18, 1e20, 3e37] {
+            let floats = [1.0, -2.0, 0.5, 2.0].map(|x| f64::from((x * scale) as f32)).to_vec();
+            let feed = Feed { floats, ints: None, shape: vec![1, 1, 4], sequence: Sequence::Full };
+            let (single, double) = (parameters::<f32>(&spec, 1), parameters::<f64>(&spec, 1));
+            let cotangents = [vec![0.5, -1.0, 2.0, 0.25]];
+            let got =
+                common::differentiate::<f32>(&spec, &single, std::slice::from_ref(&feed), &cotangents, false).unwrap();
+            let expected = common::differentiate::<f64>(&spec, &double, &[feed], &cotangents, false).unwrap();
+            let gradients = got.inputs[0].iter().flatten().zip(expected.inputs[0].iter().flatten());
+            for (got, expected) in got.outputs[0].iter().zip(&expected.outputs[0]).chain(gradients) {
+                // A gradient below the normal numbers of float32 is zero there.
+                let close = (got - expected).abs() <= 1e-5 * expected.abs() + 2e-38;
+                assert!(close, "{op} at {scale:e}: {got} for {expected}");
+            }
+        }
+    }
 }
 
 #[test]

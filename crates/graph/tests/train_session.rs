@@ -42,7 +42,7 @@ fn graph() -> Value {
 const TOKENS: [[i32; 6]; 2] = [[1, 5, 3, 10, 0, 2], [7, 7, 1, 2, 9, 4]];
 
 fn open(trainer: &Trainer, batch: usize) -> Result<Session> {
-    Blueprint::new(trainer.graph(), trainer.parameters(), 0)?.session(batch, &[])
+    Blueprint::new(trainer.graph(), trainer.shared_parameters(), 0)?.session(batch, &[])
 }
 
 fn read(session: &mut Session, tokens: &[i32]) -> Result<Vec<f32>> {

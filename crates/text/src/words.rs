@@ -8,7 +8,8 @@ use tokenizers::{NormalizerWrapper, Result, SplitDelimiterBehavior};
 /// Control characters and marks without width, which vanish: they are of no word.
 const INVISIBLE: &str = r"[\x{0}-\x{8}\x{E}-\x{1F}\x{7F}-\x{84}\x{86}-\x{9F}\x{AD}\x{61C}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}\x{FFFD}]";
 
-/// Letters of scripts that put no spaces between words: Chinese, kana, Thai, Lao, Khmer, Burmese.
+/// Letters of scripts that put no spaces between words: Chinese, kana, Bopomofo, Yi, Thai, Lao, Khmer, Burmese, Tai Le, New Tai Lue, Tai Tham, Tai Viet,
+/// Javanese, Balinese.
 const UNSPACED: &str = concat!(
     r"\p{Han}\p{Hiragana}\p{Katakana}\x{30FC}\x{FF70}",
     r"\x{E01}-\x{E30}\x{E32}\x{E33}\x{E40}-\x{E46}",
@@ -16,6 +17,10 @@ const UNSPACED: &str = concat!(
     r"\x{1780}-\x{17B3}\x{17D7}\x{17DC}",
     r"\x{1000}-\x{102A}\x{103F}\x{1050}-\x{1055}\x{105A}-\x{105D}\x{1061}\x{1065}\x{1066}\x{106E}-\x{1070}",
     r"\x{1075}-\x{1081}\x{108E}\x{A9E0}-\x{A9E4}\x{A9E6}-\x{A9EF}\x{A9FA}-\x{A9FE}\x{AA60}-\x{AA76}\x{AA7A}\x{AA7E}\x{AA7F}",
+    r"\x{2EA}\x{2EB}\x{3105}-\x{312F}\x{31A0}-\x{31BF}\x{A000}-\x{A48C}",
+    r"\x{1950}-\x{196D}\x{1970}-\x{1974}\x{1980}-\x{19AB}\x{19B0}-\x{19C9}\x{1A20}-\x{1A54}\x{1AA7}",
+    r"\x{AA80}-\x{AAAF}\x{AAB1}\x{AAB5}\x{AAB6}\x{AAB9}-\x{AABD}\x{AAC0}\x{AAC2}\x{AADB}-\x{AADD}",
+    r"\x{A984}-\x{A9B2}\x{A9CF}\x{1B05}-\x{1B33}\x{1B45}-\x{1B4C}",
 );
 
 /// What changes how the character before it looks: variation selectors, the keycap, tones of skin, tags.

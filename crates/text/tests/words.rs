@@ -31,6 +31,8 @@ fn scripts_without_spaces_are_cut_by_character() {
     assert_eq!(words("ខ្មែរ"), ["ខ្", "មែ", "រ"]);
     assert_eq!(words("မြန်မာ"), ["မြ", "န်", "မာ"]);
     assert_eq!(words("が"), ["が"]);
+    assert_eq!(words("ꦗꦮ ᬩᬮᬶ"), ["ꦗ", "ꦮ", "ᬩ", "ᬮᬶ"]);
+    assert_eq!(words("ᨣᩣᩴ ꪎꪳ ꆈꌠ ㄅㄆ"), ["ᨣᩣᩴ", "ꪎꪳ", "ꆈ", "ꌠ", "ㄅ", "ㄆ"]);
 }
 
 #[test]

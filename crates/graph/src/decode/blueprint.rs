@@ -25,25 +25,12 @@ pub struct Blueprint {
 }
 
 impl Blueprint {
-    /// Prepares the model of `graph`, whose input `step` comes step by step. The weights are copied.
+    /// Prepares the model of `graph`, whose input `step` comes step by step, with weights that others may use, too.
     ///
     /// # Errors
     /// `ERR_UNSUPPORTED` naming the layer that needs the whole sequence (reversed order, pooling over time); `ERR_OPTION` if there is no
     /// such input; `ERR_MEMORY`.
-    pub fn new(graph: &Graph, parameters: &Parameters<f32>, step: usize) -> Result<Self> {
-        let mut copy = Parameters::zeros(graph)?;
-        if copy.arena().len() != parameters.arena().len() {
-            return Err(Error::native("The weights belong to another model"));
-        }
-        copy.arena_mut().copy_from_slice(parameters.arena());
-        Self::sharing(graph, Arc::new(copy), step)
-    }
-
-    /// The same for weights that do not change and that others may use too.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn sharing(graph: &Graph, parameters: Arc<Parameters<f32>>, step: usize) -> Result<Self> {
+    pub fn new(graph: &Graph, parameters: Arc<Parameters<f32>>, step: usize) -> Result<Self> {
         let streaming = Streaming::new(graph, step)?;
         let others = graph.inputs.iter().enumerate().filter(|&(index, _)| index != step);
         Ok(Self {

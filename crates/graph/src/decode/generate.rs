@@ -9,6 +9,7 @@ use crate::ir::Graph;
 use crate::params::Parameters;
 use crate::tensor::BatchData;
 use crate::values::Dtype;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,7 @@ impl Generator {
     /// model's output does not know; `ERR_OPTION`; `ERR_MEMORY`.
     pub fn new(
         graph: &Graph,
-        parameters: &Parameters<f32>,
+        parameters: Arc<Parameters<f32>>,
         prompt: &[i32],
         most: usize,
         options: SamplingOptions,

@@ -12,6 +12,7 @@ use crate::tensor::{BatchData, HostTensor, Sequence};
 use crate::train::{Batch, Dataset};
 use seqloom_kernels::Scalar;
 use serde::Deserialize;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Most rows that a step computes at once.
@@ -75,7 +76,7 @@ pub(super) fn length_penalty(length: usize, exponent: f64) -> f64 {
 /// `ERR_UNSUPPORTED` for a model without such outputs; `ERR_MEMORY`; `ABORTED` once `cancel` is set.
 pub fn beam_search(
     graph: &Graph,
-    parameters: &Parameters<f32>,
+    parameters: Arc<Parameters<f32>>,
     step: usize,
     constants: &[HostTensor],
     options: &SearchOptions,

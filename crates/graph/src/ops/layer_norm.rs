@@ -1,6 +1,7 @@
 //! `layerNorm`: zero mean and unit variance over the last axis (Ba et al. 2016).
 
 use super::activation::expect_float;
+use super::moments::moments;
 use super::{Backward, Forward, Op, Operands, Operation, Place, Site, Sizes, Streamed, TimeAxes, stream};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
@@ -88,12 +89,9 @@ impl<T: Scalar> Op<T> for LayerNorm {
         let beta = self.beta.map(|index| frame.weights.get(index));
         let ([x], [y, statistics]) =
             frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place, frame.stash])?;
-        let (count, epsilon) = (T::from_usize(columns), T::from_f64(self.epsilon));
         let mut kept = statistics.chunks_exact_mut(2);
         for (x, y) in while_wanted(x.chunks_exact(columns).zip(y.chunks_exact_mut(columns))) {
-            let mean = x.iter().copied().sum::<T>() / count;
-            let variance = x.iter().map(|&x| (x - mean) * (x - mean)).sum::<T>() / count;
-            let inverse = T::ONE / (variance + epsilon).sqrt();
+            let (mean, inverse) = moments(x.iter().copied(), columns, self.epsilon);
             for (index, (y, &x)) in y.iter_mut().zip(x).enumerate() {
                 let scaled = (x - mean) * inverse * gamma.map_or(T::ONE, |gamma| gamma[index]);
                 *y = scaled + beta.map_or(T::ZERO, |beta| beta[index]);

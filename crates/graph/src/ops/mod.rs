@@ -23,6 +23,7 @@ pub(crate) mod matmul;
 pub(crate) mod mean_over_steps;
 pub(crate) mod merge;
 pub(crate) mod metric;
+mod moments;
 pub(crate) mod normalize;
 mod operation;
 pub(crate) mod parameter;

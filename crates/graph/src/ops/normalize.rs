@@ -2,6 +2,7 @@
 
 use super::activation::expect_float;
 use super::axis::{Lines, axis_of, feature_axis};
+use super::moments::moments;
 use super::{Backward, Forward, MaskRule, Op, Operands, Operation, Site, Sizes, Streamed, TimeAxes, stream};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
@@ -64,13 +65,10 @@ impl<T: Scalar> Op<T> for Normalize {
         let frame = &mut context.frame;
         let shape = frame.inputs[0].shape;
         let lines = Lines::new(&shape, axis_of(self.axis, shape.rank()))?;
-        let (count, epsilon) = (T::from_usize(lines.count), T::from_f64(self.epsilon));
         let ([x], [y, inverses]) =
             frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place, frame.stash])?;
         for (line, start) in lines.starts(x.len()).enumerate() {
-            let mean = lines.line(start).map(|at| x[at]).sum::<T>() / count;
-            let variance = lines.line(start).map(|at| (x[at] - mean) * (x[at] - mean)).sum::<T>() / count;
-            let inverse = T::ONE / (variance + epsilon).sqrt();
+            let (mean, inverse) = moments(lines.line(start).map(|at| x[at]), lines.count, self.epsilon);
             for at in lines.line(start) {
                 y[at] = (x[at] - mean) * inverse;
             }

@@ -19,9 +19,11 @@ mod sgd;
 mod tests;
 mod touched;
 
+use crate::buffer::copy;
 use crate::error::{Error, Result};
 use crate::gradients::{Gradient, GradientMut, Gradients};
 use crate::memory;
+use crate::parallel::each_rows;
 use crate::params::{Parameters, Slot};
 use apply::Kept;
 use norm::Norms;
@@ -30,6 +32,7 @@ use overflow::{Before, Bound};
 use rule::{MAX_STATES, Rest, Rule, state_len};
 use schedule::Schedule;
 use seqloom_kernels::AlignedVec;
+use std::sync::Arc;
 use touched::Touched;
 
 /// One state of one weight, for saving.
@@ -55,8 +58,10 @@ pub struct Optimizer {
     rule: Box<dyn Rule>,
     step: u64,
     slots: Vec<Slot>,
-    /// One arena for each state of the rule, holding the trainable weights in order.
-    states: Vec<AlignedVec<f32>>,
+    /// One arena for each state of the rule, holding the trainable weights in order; shared with models that went on from here, until they change.
+    states: Arc<Vec<AlignedVec<f32>>>,
+    /// Whether the states have their first values where these are not zero: writing them is left to the thread that trains.
+    begun: bool,
     norms: Norms,
     scales: Vec<f32>,
     /// By weight, for those whose gradient is a list of rows.
@@ -64,6 +69,27 @@ pub struct Optimizer {
     gradient_norm: f64,
     /// Above every weight and state.
     bound: Bound,
+}
+
+/// What [`Optimizer::kept`] gives.
+#[derive(Debug)]
+pub(crate) struct KeptStates {
+    states: Arc<Vec<AlignedVec<f32>>>,
+    begun: bool,
+    step: u64,
+}
+
+/// States for writing: from now on copies, where other optimizers have them, too.
+fn exclusive(states: &mut Arc<Vec<AlignedVec<f32>>>) -> Result<&mut Vec<AlignedVec<f32>>> {
+    if Arc::get_mut(states).is_none() {
+        let copies = states.iter().map(|arena| {
+            let mut copied = memory::aligned(arena.len(), "A copy of the optimizer's state")?;
+            copy(arena, &mut copied);
+            Ok(copied)
+        });
+        *states = Arc::new(copies.collect::<Result<_>>()?);
+    }
+    Arc::get_mut(states).ok_or_else(|| Error::native("The optimizer's state is in use"))
 }
 
 impl Optimizer {
@@ -80,12 +106,8 @@ impl Optimizer {
             .try_fold(0_usize, |sum, slot| sum.checked_add(state_len(slot)))
             .ok_or_else(|| Error::memory("The state of the optimizer is too large to address"))?;
         let mut states = Vec::new();
-        for &(_, first) in rule.states() {
-            let mut arena = memory::aligned(len, "The state arenas of the optimizer")?;
-            if first != 0.0 {
-                arena.fill(first);
-            }
-            states.push(arena);
+        for _ in rule.states() {
+            states.push(memory::aligned(len, "The state arenas of the optimizer")?);
         }
         Ok(Self {
             learning_rate,
@@ -94,13 +116,49 @@ impl Optimizer {
             rule,
             step: 0,
             slots: slots.to_vec(),
-            states,
+            states: Arc::new(states),
+            begun: false,
             norms: Norms::default(),
             scales: Vec::new(),
             touched: slots.iter().map(|_| Touched::default()).collect(),
             gradient_norm: 0.0,
             bound: Bound::unknown(),
         })
+    }
+
+    /// Gives the states their first values, if they have none yet.
+    fn begin(&mut self) -> Result<()> {
+        if self.begun {
+            return Ok(());
+        }
+        if self.rule.states().iter().any(|&(_, first)| first != 0.0) {
+            for (arena, &(_, first)) in exclusive(&mut self.states)?.iter_mut().zip(self.rule.states()) {
+                let work = arena.len();
+                each_rows(&mut arena[..], 1, work, |_, part| part.fill(first));
+            }
+        }
+        self.begun = true;
+        Ok(())
+    }
+
+    /// What going on from here needs, not copied.
+    pub(crate) fn kept(&self) -> KeptStates {
+        KeptStates { states: Arc::clone(&self.states), begun: self.begun, step: self.step }
+    }
+
+    /// Goes on from what another optimizer of this kind, for weights like these, has [kept](Self::kept).
+    ///
+    /// # Errors
+    /// `ERR_FORMAT` for another kind's.
+    pub(crate) fn take_over(&mut self, kept: KeptStates) -> Result<()> {
+        let lengths = |states: &[AlignedVec<f32>]| states.iter().map(|arena| arena.len()).collect::<Vec<_>>();
+        if lengths(&kept.states) != lengths(&self.states) {
+            return Err(Error::format("The state is that of another optimizer"));
+        }
+        (self.states, self.begun, self.step) = (kept.states, kept.begun, kept.step);
+        self.touched.iter_mut().for_each(Touched::forget);
+        self.bound = Bound::unknown();
+        Ok(())
     }
 
     /// The learning rate of the next step.
@@ -159,6 +217,7 @@ impl Optimizer {
         if !((rate as f32).is_finite() && rate >= 0.0) {
             return Err(Error::numeric(format!("the schedule gives the learning rate {rate}")));
         }
+        self.begin()?;
         self.clip(gradients)?;
         self.touch(gradients)?;
         let before = if self.is_risky(rate, parameters)? {
@@ -166,6 +225,7 @@ impl Optimizer {
         } else {
             None
         };
+        let states = exclusive(&mut self.states)?;
         self.rule.prepare(self.step.saturating_add(1), rate);
         apply::sweep(
             &*self.rule,
@@ -173,12 +233,12 @@ impl Optimizer {
             &self.scales,
             parameters,
             gradients,
-            Kept { states: &mut self.states, touched: &self.touched, bound: &self.bound },
+            Kept { states, touched: &self.touched, bound: &self.bound },
         );
         if let Some(before) = before {
             let names = self.rule.states();
             if let Err(error) = self.bound.measure(&self.slots, parameters, &self.states, names) {
-                before.put_back(parameters, &mut self.states);
+                before.put_back(parameters, exclusive(&mut self.states)?);
                 return Err(error);
             }
         }
@@ -272,10 +332,26 @@ impl Optimizer {
                 data.try_reserve_exact(slot.len).map_err(|_| {
                     Error::memory(format!("No memory to copy the optimizer's state '{name}'"))
                 })?;
-                data.extend_from_slice(&self.states[arena][start..start + slot.len]);
+                if self.begun {
+                    data.extend_from_slice(&self.states[arena][start..start + slot.len]);
+                } else {
+                    data.resize(slot.len, self.rule.states()[arena].1);
+                }
                 Ok(StateTensor { name, shape: slot.shape.clone(), data })
             })
             .collect()
+    }
+
+    /// The elements that [`Self::state`] copies, with their names.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`.
+    pub fn state_parts(&mut self) -> Result<impl Iterator<Item = (String, &[f32])>> {
+        self.begin()?;
+        let part = |(name, slot, arena, start): (String, &Slot, usize, usize)| {
+            (name, &self.states[arena][start..start + slot.len])
+        };
+        Ok(self.tensors().map(part))
     }
 
     /// Puts back what [`Self::state`] and [`Self::step_count`] gave, in any order; all or nothing.
@@ -309,8 +385,10 @@ impl Optimizer {
         if let Some(name) = by_name.keys().next() {
             return Err(Error::format(format!("The optimizer has no state '{name}'")));
         }
+        self.begin()?;
+        let states = exclusive(&mut self.states)?;
         for (tensor, arena, start) in places {
-            self.states[arena][start..start + tensor.data.len()].copy_from_slice(&tensor.data);
+            states[arena][start..start + tensor.data.len()].copy_from_slice(&tensor.data);
         }
         self.touched.iter_mut().for_each(Touched::forget);
         self.bound = Bound::unknown();

@@ -116,6 +116,14 @@ impl<T: Scalar> Executor<T> {
         Gradients::new(&self.checked.graph.weights, &self.checked.row_gradients)
     }
 
+    /// The same, for a caller that clears them before they are used, perhaps on another thread.
+    ///
+    /// # Errors
+    /// As [`Self::gradients`].
+    pub(crate) fn uncleared_gradients(&self) -> Result<Gradients<T>> {
+        Gradients::any(&self.checked.graph.weights, &self.checked.row_gradients)
+    }
+
     /// The dimensions of graph output `output`, `None` for those that depend on the batch; `None` when there is no such output.
     pub fn output_shape(&self, output: usize) -> Option<Vec<Option<usize>>> {
         let meta = self.checked.values.get(*self.checked.graph.outputs.get(output)?)?;

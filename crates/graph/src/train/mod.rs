@@ -25,4 +25,4 @@ pub use options::FitOptions;
 pub use progress::Progress;
 pub use spec::{LossSpec, MetricSpec, TrainSpec};
 pub use summary::{Average, Measure, Summary};
-pub use trainer::Trainer;
+pub use trainer::{Snapshot, StateParts, Trainer};

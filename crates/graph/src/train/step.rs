@@ -7,6 +7,7 @@ use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
 use crate::mode::{Record, Run};
 use crate::parallel::unless_cancelled;
+use crate::params::Parameters;
 use crate::tensor::{BatchInput, HostTensor};
 use std::sync::atomic::AtomicBool;
 
@@ -147,14 +148,11 @@ impl Trainer {
             executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))
         })?;
         // Once begun, the update is made to its end.
-        compiled.optimizer.apply(&mut self.parameters, &mut compiled.gradients).map_err(
-            |error| match error.code {
-                Code::Numeric => {
-                    Error::numeric(format!("At step {} {}", step.saturating_add(1), error.message))
-                }
-                _ => error,
-            },
-        )?;
+        let parameters = Parameters::exclusive(&mut self.parameters)?;
+        compiled.optimizer.apply(parameters, &mut compiled.gradients).map_err(|error| match error.code {
+            Code::Numeric => Error::numeric(format!("At step {} {}", step.saturating_add(1), error.message)),
+            _ => error,
+        })?;
         compiled.carry.advance();
         *tally = with_this;
         Ok(())

@@ -10,16 +10,16 @@ use crate::form::Form;
 use crate::gradients::Gradients;
 use crate::init;
 use crate::ir::Graph;
-use crate::optim::{Optimizer, StateTensor};
+use crate::optim::{KeptStates, Optimizer, StateTensor};
 use crate::parallel::unless_cancelled;
-use crate::params::Parameters;
+use crate::params::{Parameters, Slot};
 use crate::registry;
 use crate::run::Executor;
 use crate::values::{InputSpec, WeightSpec};
 use crate::wire::GraphSpec;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Weak};
 
 /// A model: its weights, the executor that predicts, and, once compiled, the executor and optimizer that train.
 #[derive(Debug)]
@@ -27,9 +27,8 @@ pub struct Trainer {
     pub(super) seed: u64,
     /// How many weights, in their order, have got their first values.
     drawn: usize,
-    /// A copy of the weights that sessions share, and the version that it is of.
-    copy: (u64, Weak<Parameters<f32>>),
-    pub(super) parameters: Parameters<f32>,
+    /// Shared with sessions, until they change here.
+    pub(super) parameters: Arc<Parameters<f32>>,
     pub(super) predictor: Executor<f32>,
     /// What predicts instead where states go from batch to batch.
     pub(super) stateful: Option<(Executor<f32>, Carry)>,
@@ -37,6 +36,16 @@ pub struct Trainer {
     pub(super) batch: Batch,
     pub(super) progress: Progress,
 }
+
+/// A model's weights and the state of its training, as [`Trainer::snapshot`] found them.
+#[derive(Debug)]
+pub struct Snapshot {
+    parameters: Arc<Parameters<f32>>,
+    training: Option<(KeptStates, Vec<Vec<f32>>)>,
+}
+
+/// The parts of an optimizer's state with their names.
+pub type StateParts<'a> = Vec<(String, &'a [f32])>;
 
 /// What compiling adds.
 #[derive(Debug)]
@@ -65,7 +74,7 @@ impl Trainer {
     /// As [`Self::new`].
     pub fn undrawn(graph: &str, seed: u64) -> Result<Self> {
         let graph = registry::read(GraphSpec::from_json(graph)?)?;
-        let parameters = Parameters::zeros(&graph)?;
+        let parameters = Arc::new(Parameters::zeros(&graph)?);
         let (carried, carry) = Carry::new(&graph)?;
         let stateful = if carry.is_empty() { None } else { Some((Executor::of(carried)?, carry)) };
         let predictor = Executor::of(graph)?;
@@ -75,7 +84,6 @@ impl Trainer {
         Ok(Self {
             seed,
             drawn: 0,
-            copy: (0, Weak::new()),
             parameters,
             predictor,
             stateful,
@@ -91,7 +99,7 @@ impl Trainer {
     /// `ERR_MEMORY`; `ABORTED` once `cancel` is set: what is left is drawn the next time.
     pub fn draw(&mut self, cancel: &AtomicBool) -> Result<()> {
         for (index, weight) in self.predictor.graph().weights.iter().enumerate().skip(self.drawn) {
-            let Some(values) = self.parameters.get_mut(index) else { continue };
+            let Some(values) = Parameters::exclusive(&mut self.parameters)?.get_mut(index) else { continue };
             unless_cancelled(cancel, || {
                 init::fill(&weight.initializer, &weight.shape, self.seed, index, values)
             })
@@ -126,7 +134,8 @@ impl Trainer {
             slot.trainable = weight.trainable;
         }
         let optimizer = Optimizer::from_json(optimizer, &slots)?;
-        let gradients = executor.gradients()?;
+        // A step clears them first. Here they are not touched: this may be JavaScript's thread.
+        let gradients = executor.uncleared_gradients()?;
         let mut scores = Scores::new(&losses, &metrics);
         scores.outputs.extend(carry.state_outputs());
         self.compiled = Some(Compiled { executor, carry, gradients, optimizer, scores });
@@ -153,22 +162,34 @@ impl Trainer {
         &self.parameters
     }
 
-    /// A copy of the weights as they are now, one for all who ask before they change.
+    /// The weights as they are now, for whoever goes on with them: before they change here, this model takes a copy for itself.
+    pub fn shared_parameters(&self) -> Arc<Parameters<f32>> {
+        Arc::clone(&self.parameters)
+    }
+
+    /// All that going on from here needs, the place in a training aside. Nothing is copied before it changes here or there.
+    pub fn snapshot(&self) -> Snapshot {
+        let training = self.compiled.as_ref();
+        let training = training.map(|compiled| (compiled.optimizer.kept(), compiled.carry.states().to_vec()));
+        Snapshot { parameters: self.shared_parameters(), training }
+    }
+
+    /// Takes over the weights of a model of the same layers and, where both are compiled, the optimizer's and the carried states.
     ///
     /// # Errors
-    /// `ERR_MEMORY`.
-    pub fn shared_parameters(&mut self) -> Result<Arc<Parameters<f32>>> {
-        let version = self.parameters.version();
-        if let (known, Some(copy)) = (self.copy.0, self.copy.1.upgrade())
-            && known == version
-        {
-            return Ok(copy);
+    /// `ERR_SHAPE` for the weights of other layers; `ERR_FORMAT` for the state of another optimizer.
+    pub fn take_over(&mut self, Snapshot { parameters, training }: Snapshot) -> Result<()> {
+        let place = |slot: &Slot| (slot.offset, slot.len);
+        if !parameters.slots().iter().map(place).eq(self.parameters.slots().iter().map(place)) {
+            return Err(Error::shape("The weights are those of another model"));
         }
-        let mut copy = Parameters::zeros(self.graph())?;
-        copy.arena_mut().copy_from_slice(self.parameters.arena());
-        let copy = Arc::new(copy);
-        self.copy = (version, Arc::downgrade(&copy));
-        Ok(copy)
+        if let (Some(compiled), Some((optimizer, carried))) = (&mut self.compiled, training) {
+            compiled.optimizer.take_over(optimizer)?;
+            compiled.carry.put(carried)?;
+        }
+        self.drawn = parameters.slots().len();
+        self.parameters = parameters;
+        Ok(())
     }
 
     /// Replaces all weights, or none.
@@ -201,8 +222,9 @@ impl Trainer {
                 )));
             }
         }
+        let parameters = Parameters::exclusive(&mut self.parameters)?;
         self.drawn = weights.len();
-        weights.iter().enumerate().try_for_each(|(index, values)| self.parameters.set(index, values))
+        weights.iter().enumerate().try_for_each(|(index, values)| parameters.set(index, values))
     }
 
     /// The optimizer: its learning rate, its step count, its state.
@@ -235,6 +257,15 @@ impl Trainer {
     /// `ERR_STATE` before [`Self::compile`].
     pub fn carried_states(&self) -> Result<&[Vec<f32>]> {
         self.compiled.as_ref().map(|compiled| compiled.carry.states()).ok_or_else(not_compiled)
+    }
+
+    /// The optimizer's state with its names, and the carried states, without copying them.
+    ///
+    /// # Errors
+    /// `ERR_STATE` before [`Self::compile`]; `ERR_MEMORY`.
+    pub fn state_parts(&mut self) -> Result<(StateParts<'_>, &[Vec<f32>])> {
+        let Compiled { optimizer, carry, .. } = self.compiled_mut()?;
+        Ok((optimizer.state_parts()?.collect(), carry.states()))
     }
 
     /// Puts back what [`Self::carried_states`] gave; none for zeros.

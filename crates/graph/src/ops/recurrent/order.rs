@@ -6,7 +6,12 @@ use seqloom_kernels::Scalar;
 
 /// Copies the rows `indices` of `x` to consecutive rows of `packed`.
 pub(crate) fn gather<T: Scalar>(x: &[T], indices: &[usize], width: usize, packed: &mut [T]) {
-    gather_by(x, indices, |index| index, width, packed);
+    let work = packed.len();
+    each_rows(packed, width, work, |first, packed| {
+        for (packed, &index) in packed.chunks_exact_mut(width).zip(indices.iter().skip(first)) {
+            packed.copy_from_slice(&x[index * width..(index + 1) * width]);
+        }
+    });
 }
 
 /// Copies the rows `ids` of a table to consecutive rows of `packed`.
@@ -15,22 +20,6 @@ pub(super) fn look_up<T: Scalar>(table: &[T], ids: &[u32], width: usize, packed:
     each_rows(packed, width, work, |first, packed| {
         for (packed, &id) in packed.chunks_exact_mut(width).zip(&ids[first..]) {
             packed.copy_from_slice(&table[id as usize * width..][..width]);
-        }
-    });
-}
-
-fn gather_by<T: Scalar>(
-    x: &[T],
-    indices: &[usize],
-    source: impl Fn(usize) -> usize + Sync,
-    width: usize,
-    packed: &mut [T],
-) {
-    let work = packed.len();
-    each_rows(packed, width, work, |first, packed| {
-        for (packed, &index) in packed.chunks_exact_mut(width).zip(indices.iter().skip(first)) {
-            let source = source(index);
-            packed.copy_from_slice(&x[source * width..(source + 1) * width]);
         }
     });
 }
@@ -51,7 +40,7 @@ pub(crate) struct StepOrder<'a> {
     pub(crate) time: usize,
     /// Whether the last step is processed first.
     pub(crate) reversed: bool,
-    /// Whether the step processed first is written first.
+    /// Whether the step processed first is written first, at the row's first valid step.
     pub(crate) output_reversed: bool,
 }
 
@@ -61,13 +50,15 @@ impl<'a> StepOrder<'a> {
         self.packing.source(self.reversed)
     }
 
-    /// The index in the output sequence of input index `index`.
-    pub(crate) fn target(&self, index: usize) -> usize {
-        if !self.output_reversed {
-            return index;
-        }
-        let (row, step) = (index / self.time, index % self.time);
-        row * self.time + (self.time - 1 - step)
+    /// Whether outputs are written from the last valid step of a row to the first.
+    fn writes_backwards(&self) -> bool {
+        self.reversed && !self.output_reversed
+    }
+
+    /// For each packed row the index `row * time + step` of the output. Outputs always lie at the valid steps of their own row, so
+    /// that the mask of the input is theirs, and how far a batch is padded moves none of them.
+    fn target(&self) -> &'a [usize] {
+        self.packing.source(self.writes_backwards())
     }
 
     /// Writes packed rows to the output sequence; steps that are not valid become zero.
@@ -77,8 +68,8 @@ impl<'a> StepOrder<'a> {
             if self.packing.counts()[row] < self.time {
                 y.fill(T::ZERO);
             }
-            for (position, index) in self.steps_of(row) {
-                let step = self.target(index) % self.time;
+            for (position, index) in self.steps_of(row, self.target()) {
+                let step = index % self.time;
                 y[step * width..(step + 1) * width]
                     .copy_from_slice(&packed[position * width..(position + 1) * width]);
             }
@@ -94,14 +85,14 @@ impl<'a> StepOrder<'a> {
                 if self.packing.counts()[row] < self.time {
                     x.fill(T::ZERO);
                 }
-                for (position, index) in self.steps_of(row) {
+                for (position, index) in self.steps_of(row, self.source()) {
                     let step = index % self.time;
                     x[step * width..(step + 1) * width]
                         .copy_from_slice(&packed[position * width..(position + 1) * width]);
                 }
                 return;
             }
-            for (position, index) in self.steps_of(row) {
+            for (position, index) in self.steps_of(row, self.source()) {
                 let step = index % self.time;
                 let packed = &packed[position * width..(position + 1) * width];
                 for (x, &packed) in x[step * width..(step + 1) * width].iter_mut().zip(packed) {
@@ -124,29 +115,28 @@ impl<'a> StepOrder<'a> {
         });
     }
 
-    /// The packed rows of a batch row, each with the index of its input.
-    fn steps_of(&self, row: usize) -> impl Iterator<Item = (usize, usize)> {
-        let (source, rank) = (self.source(), self.packing.rank()[row]);
+    /// The packed rows of a batch row, each with its index in `indices`.
+    fn steps_of(&self, row: usize, indices: &[usize]) -> impl Iterator<Item = (usize, usize)> {
+        let rank = self.packing.rank()[row];
         let starts = &self.packing.steps()[..self.packing.counts()[row]];
-        starts.iter().map(move |start| (start + rank, source[start + rank]))
+        starts.iter().map(move |start| (start + rank, indices[start + rank]))
     }
 
-    /// The input indices of a row in the order of processing.
-    fn processing(&self, row: usize) -> impl DoubleEndedIterator<Item = usize> + use<> {
-        let (time, reversed) = (self.time, self.reversed);
-        (0..time).map(move |position| row * time + if reversed { time - 1 - position } else { position })
+    /// The output indices of a row in the order in which they are written.
+    fn writing(&self, row: usize) -> impl DoubleEndedIterator<Item = usize> + use<> {
+        let (time, backwards) = (self.time, self.writes_backwards());
+        (0..time).map(move |position| row * time + if backwards { time - 1 - position } else { position })
     }
 
     /// Repeats the last valid output at steps that are not valid (Keras).
     pub(crate) fn repeat<T: Scalar>(&self, valid: impl Fn(usize) -> bool, width: usize, y: &mut [T]) {
         for row in 0..self.packing.counts().len() {
             let mut previous = None;
-            for index in self.processing(row) {
-                let target = self.target(index);
+            for index in self.writing(row) {
                 if valid(index) {
-                    previous = Some(target);
+                    previous = Some(index);
                 } else if let Some(previous) = previous {
-                    y.copy_within(previous * width..(previous + 1) * width, target * width);
+                    y.copy_within(previous * width..(previous + 1) * width, index * width);
                 }
             }
         }
@@ -162,14 +152,13 @@ impl<'a> StepOrder<'a> {
         repeated: Option<(impl Fn(usize) -> bool, &mut [T])>,
     ) {
         let Some((valid, carried)) = repeated else {
-            return gather_by(dy, self.source(), |index| self.target(index), width, packed);
+            return gather(dy, self.target(), width, packed);
         };
         for (j, &row) in self.packing.order().iter().enumerate() {
             carried.fill(T::ZERO);
             let mut step = self.packing.counts()[row];
-            for index in self.processing(row).rev() {
-                let target = self.target(index);
-                let dy = &dy[target * width..(target + 1) * width];
+            for index in self.writing(row).rev() {
+                let dy = &dy[index * width..(index + 1) * width];
                 for (carried, &dy) in carried.iter_mut().zip(dy) {
                     *carried += dy;
                 }

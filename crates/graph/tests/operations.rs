@@ -97,7 +97,8 @@ fn normalizing_large_values() {
             let (single, double) = (parameters::<f32>(&spec, 1), parameters::<f64>(&spec, 1));
             let cotangents = [vec![0.5, -1.0, 2.0, 0.25]];
             let got =
-                common::differentiate::<f32>(&spec, &single, std::slice::from_ref(&feed), &cotangents, false).unwrap();
+                common::differentiate::<f32>(&spec, &single, std::slice::from_ref(&feed), &cotangents, false)
+                    .unwrap();
             let expected = common::differentiate::<f64>(&spec, &double, &[feed], &cotangents, false).unwrap();
             let gradients = got.inputs[0].iter().flatten().zip(expected.inputs[0].iter().flatten());
             for (got, expected) in got.outputs[0].iter().zip(&expected.outputs[0]).chain(gradients) {

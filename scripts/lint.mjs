@@ -5,6 +5,7 @@ const checks = [
   ['cargo', ['fmt', '--all', '--check']],
   ['cargo', ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings']],
   ['cargo', ['doc', '--workspace', '--no-deps', '--document-private-items'], { RUSTDOCFLAGS: '-D warnings' }],
+  ['node', ['scripts/check-imports.mjs']],
   [tool('biome'), ['ci', '.']],
   [tool('tsc'), ['-p', 'tsconfig.json', '--noEmit']],
 ]

@@ -19,6 +19,11 @@ export interface RNNOptions<C extends Cell = Cell> extends RecurrenceOptions {
    * constants alone.
    */
   readonly steps?: number
+  /**
+   * Whether the states are carried from batch to batch: row i of a batch goes on where row i of the batch before has ended. Not with
+   * initial states, and not backwards. Default false.
+   */
+  readonly stateful?: boolean
 }
 
 /** One symbolic value for each name. */
@@ -66,22 +71,28 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
   readonly #cell: Cell
   readonly #zeroOutputForMask: boolean
   readonly #steps: number | undefined
+  readonly #stateful: boolean
 
   constructor(options: RNNOptions) {
     super('layers.rnn', options, {
       accepted: {
         cell,
         steps: integer(1),
+        stateful: flag,
         returnSequences: flag,
         returnState: flag,
         goBackwards: flag,
         zeroOutputForMask: flag,
       },
       required: ['cell'],
-      refused: { stateful: [false], unroll: [false], timeMajor: [false] },
+      refused: { unroll: [false], timeMajor: [false] },
     })
     this.#cell = options.cell instanceof Cell ? options.cell : stackedRNNCells({ cells: options.cell })
     this.#steps = options.steps
+    this.#stateful = options.stateful ?? false
+    if (this.#stateful && options.goBackwards) {
+      throw new SeqloomError('ERR_UNSUPPORTED', 'layers.rnn: a layer that goes backwards cannot be stateful')
+    }
     if ((this.#cell.inputs.length === 0) !== (options.steps !== undefined)) {
       throw new SeqloomError(
         'ERR_OPTION',
@@ -99,6 +110,10 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     this.units = undefined
     this.stateCount = this.#cell.states.length
     this.outputCount = this.#cell.outputs.length
+  }
+
+  override get stateful(): boolean {
+    return this.#stateful
   }
 
   /** Tokens too: they come as numbers. */
@@ -171,6 +186,7 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
         ...direction,
         zeroOutputForMask: this.#zeroOutputForMask,
       },
+      this.#stateful,
     )
     const states = results.slice(stored.length)
     const last = states.slice(0, this.stateCount)
@@ -200,6 +216,7 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
       returnState: this.returnState,
       goBackwards: this.goBackwards,
       zeroOutputForMask: this.#zeroOutputForMask,
+      ...(this.#stateful ? { stateful: true } : {}),
     }
   }
 

@@ -161,7 +161,7 @@ export function trainSpec(
     } else {
       const { fromLogits = false, ...settings } = loss
       const factors = classWeights.length > 0 ? { classWeights } : {}
-      const attributes = { fromLogits, ...settings, weight: 1, ...factors }
+      const attributes = { fromLogits, ...settings, ...factors }
       all.push(...builder.node('loss', `${name}/loss`, inputs, [], scalar, attributes))
     }
     return { output, weight }
@@ -202,7 +202,7 @@ export function trainSpec(
       metrics.push({ name, output, summary: { kind: 'exponential' } })
       if (plain) continue
       const { kind, fromLogits = false } = loss as Loss
-      all.push(...builder.node('loss', name, values, [], scalar, { kind, fromLogits, weight: 1 }))
+      all.push(...builder.node('loss', name, values, [], scalar, { kind, fromLogits }))
     }
   }
   const graph = builder.finish(all)

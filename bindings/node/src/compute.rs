@@ -31,9 +31,8 @@ impl NativeModel {
             let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
             let never = AtomicBool::new(false);
-            let outputs = self
-                .shared
-                .now_drawn(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never, &mut |_| {})?))?;
+            let outputs =
+                self.shared.now_drawn(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never)?))?;
             self.shared.report(env);
             Ok(outputs.into_iter().map(NativeTensor::at_once).collect())
         })
@@ -64,9 +63,9 @@ impl NativeModel {
                 Some(argument::list(&outputs, "outputs", |item, what| argument::integer(&item, what, 0))?)
             };
             self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
-                let all = || (0..trainer.spec().outputs.len()).collect();
+                let all = || (0..trainer.graph().outputs.len()).collect();
                 let wanted = wanted.unwrap_or_else(all);
-                let outputs = trainer.predict_some(&inputs, batch_size, &wanted, cancel, &mut |_| {})?;
+                let outputs = trainer.predict_some(&inputs, batch_size, &wanted, cancel)?;
                 Ok(outputs.into_iter().map(NativeTensor::from).collect::<Vec<_>>())
             })
         })
@@ -283,7 +282,7 @@ impl NativeModel {
                 tensor::read_list(&constants, "constants")?
             };
             let session = self.shared.now_drawn(move |trainer| {
-                let mut blueprint = Blueprint::new(trainer.spec(), trainer.shared_parameters(), step)?;
+                let mut blueprint = Blueprint::new(trainer.graph(), trainer.shared_parameters(), step)?;
                 Ok(blueprint.session(batch_size, &constants)?)
             })?;
             NativeSession::made(env, session)
@@ -314,7 +313,7 @@ impl NativeModel {
             let most = argument::integer(&max_tokens, "maxTokens", 1)?;
             let options = SamplingOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
             let generator = self.shared.now_drawn(move |trainer| {
-                Ok(Generator::new(trainer.spec(), trainer.shared_parameters(), &prompt, most, options)?)
+                Ok(Generator::new(trainer.graph(), trainer.shared_parameters(), &prompt, most, options)?)
             })?;
             NativeGenerator::made(env, generator)
         })

@@ -56,7 +56,7 @@ impl NativeModel {
             let constants = tensor::read_list(&constants, "constants")?;
             let options = SearchOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
             self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
-                let (spec, parameters) = (trainer.spec(), trainer.shared_parameters());
+                let (spec, parameters) = (trainer.graph(), trainer.shared_parameters());
                 let found = unless_cancelled(cancel, || {
                     beam_search(spec, parameters, step, &constants, &options, cancel)
                 })?;

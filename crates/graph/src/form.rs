@@ -1,8 +1,7 @@
 //! What is known of a value's elements before any number is: whether they can be probabilities, or logits.
 
-use crate::plan::Node;
 use crate::shape::Meta;
-use seqloom_kernels::Scalar;
+use seqloom_kernels::Activation;
 
 /// What the elements of a value are, whatever the weights and the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +43,18 @@ impl Form {
     /// What all of some forms are: the elements are those of one or the other.
     pub(crate) fn join(forms: impl IntoIterator<Item = Self>) -> Self {
         forms.into_iter().max().unwrap_or(Self::Unknown)
+    }
+
+    /// What an activation makes of values of this form.
+    pub(crate) fn activated(self, activation: Activation) -> Self {
+        match activation {
+            Activation::Linear => self,
+            Activation::Relu | Activation::Softplus | Activation::Exponential => Self::NonNegative,
+            Activation::Sigmoid | Activation::HardSigmoid => Self::UnitInterval,
+            // Of what is not negative they are not negative either; no model ends so on purpose.
+            _ if self.is_non_negative() => Self::Unknown,
+            _ => Self::Real,
+        }
     }
 
     /// The sum of values: one of either sign decides, whatever is added to it.
@@ -93,18 +104,4 @@ pub(crate) struct Known {
     pub(crate) value: usize,
     pub(crate) meta: Meta,
     pub(crate) form: Form,
-}
-
-/// The forms of all values: of the graph's inputs, which are given, then of what its nodes compute.
-pub(crate) fn forms<T: Scalar>(nodes: &[Node<T>], metas: &[Meta], mut known: Vec<Form>) -> Vec<Form> {
-    known.resize(metas.len(), Form::Unknown);
-    for node in nodes {
-        let operands: Vec<Known> = (node.inputs.iter())
-            .map(|&value| Known { value, meta: metas[value], form: known[value] })
-            .collect();
-        for (output, &value) in node.outputs.iter().enumerate() {
-            known[value] = node.op.form(&operands, output);
-        }
-    }
-    known
 }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::memory;
 use crate::parallel::{each_rows, while_wanted};
 use crate::params::{SLOT_ALIGNMENT, element_count};
-use crate::spec::WeightSpec;
+use crate::values::WeightSpec;
 use seqloom_kernels::{AlignedVec, Scalar};
 use std::ops::Range;
 

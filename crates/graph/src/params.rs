@@ -3,7 +3,7 @@
 use crate::buffer::copy;
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::spec::GraphSpec;
+use crate::values::WeightSpec;
 use seqloom_kernels::{AlignedVec, Scalar};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +26,7 @@ pub struct Slot {
     pub trainable: bool,
 }
 
-/// All weights, one after another in a 64-byte aligned arena, in the order of the [`GraphSpec`].
+/// All weights, one after another in a 64-byte aligned arena, in the order of the graph.
 #[derive(Debug)]
 pub struct Parameters<T: Scalar> {
     arena: AlignedVec<T>,
@@ -46,14 +46,15 @@ fn next_version() -> u64 {
 }
 
 impl<T: Scalar> Parameters<T> {
-    /// The weights of `spec`, all zero.
+    /// The weights that a graph describes, all zero.
     ///
     /// # Errors
     /// `ERR_MEMORY` when the arena cannot be allocated, naming its size.
-    pub fn zeros(spec: &GraphSpec) -> Result<Self> {
-        let mut slots = Vec::with_capacity(spec.weights.len());
+    pub fn zeros(graph: &impl AsRef<[WeightSpec]>) -> Result<Self> {
+        let weights = graph.as_ref();
+        let mut slots = Vec::with_capacity(weights.len());
         let mut end = 0_usize;
-        for weight in &spec.weights {
+        for weight in weights {
             let too_large = || {
                 Error::memory(format!(
                     "The weight '{}' of shape {:?} has more elements than can be addressed",

@@ -1,7 +1,7 @@
 //! Shapes of fixed capacity, whose dimensions may still be unknown.
 
 use crate::error::{Error, Result};
-use crate::spec::Dtype;
+use crate::values::Dtype;
 use std::fmt;
 
 /// The largest number of dimensions.

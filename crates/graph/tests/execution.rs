@@ -351,7 +351,7 @@ fn bad_graphs_are_explained() {
             let x = b.float("x", json!([null, null, 4]));
             b.recurrent("lstm", &[x], 4, 2, &json!({ "recurrentDropout": 0.2 }))[0]
         },
-        Code::Unsupported,
+        Code::Option,
         &["recurrentDropout"],
     );
     bad(

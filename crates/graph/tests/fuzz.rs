@@ -4,7 +4,7 @@ mod common;
 
 use common::{Builder, Feed, Random, bind};
 use proptest::prelude::*;
-use seqloom_graph::spec::{Dtype, InputSpec};
+use seqloom_graph::values::{Dtype, InputSpec};
 use seqloom_graph::{Code, Executor, GraphSpec, Parameters, Record, Run, Sequence};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Builder, Feed, Random, check, check_run, differentiate, parameters};
+use common::{Builder, Feed, Random, check, check_run, differentiate, forward, parameters};
 use seqloom_graph::{Executor, Record, Run};
 use serde_json::{Value, json};
 
@@ -271,4 +271,52 @@ fn hidden_units_of_an_attention_are_not_kept() {
     let new = body.elementwise("tanh", &[sum]);
     let bytes = bytes_per_step(&(body, vec![new, new]), 4, [units, units, memory]);
     assert!(bytes.iter().all(|&bytes| bytes < memory * units * 4 / 3), "{bytes:?}");
+}
+
+/// A cell that attends over two memories, each with weights for its rows, whose numbers of rows are not declared.
+fn two_memories() -> (Builder, Vec<usize>) {
+    let mut body = Builder::default();
+    let x = body.float("x", json!([null, 2]));
+    let h = body.float("h", json!([null, 2]));
+    let memories = ["a", "b"].map(|name| body.float(name, json!([null, null, 2])));
+    let weights = ["c", "d"].map(|name| body.float(name, json!([null, null, 1])));
+    let row = body.one("reshape", &[h], &[], json!({ "shape": [1, 2] }));
+    // Side by side, as a cell would write it: what looks alike is close together.
+    let sums = memories.map(|memory| body.elementwise("add", &[memory, row]));
+    let hidden = sums.map(|sum| body.elementwise("tanh", &[sum]));
+    let weighted = [0, 1].map(|at| body.elementwise("multiply", &[hidden[at], weights[at]]));
+    let contexts = [0, 1].map(|at| {
+        let scores = body.product(weighted[at], 2, 1);
+        let scores = body.one("softmax", &[scores], &[], json!({ "axis": 1 }));
+        let context = body.one("matmul", &[scores, memories[at]], &[], json!({ "transposeA": true }));
+        body.one("reshape", &[context], &[], json!({ "shape": [2] }))
+    });
+    let both = body.elementwise("add", &contexts);
+    let sum = body.elementwise("add", &[both, x]);
+    let new = body.elementwise("tanh", &[sum]);
+    let mut b = Builder::default();
+    let x = b.float("x", json!([null, null, 2]));
+    let memories = ["a", "b"].map(|name| b.float(name, json!([null, null, 2])));
+    let weights = ["c", "d"].map(|name| b.float(name, json!([null, null, 1])));
+    let inputs = [x, memories[0], memories[1], weights[0], weights[1]];
+    let outputs = b.scan(&body, &[new, new], &inputs, attributes(1, &[&[2]], 1));
+    (b, outputs)
+}
+
+#[test]
+fn memories_of_different_lengths() {
+    let (b, outputs) = two_memories();
+    let mut random = Random::new(31);
+    for [first, second] in [[3, 5], [4, 4], [1, 3], [5, 2]] {
+        let random = &mut random;
+        let mut feeds = vec![Feed::floats(random, &[2, 3, 2]).lengths(&[3, 2])];
+        feeds.extend([first, second].map(|rows| Feed::floats(random, &[2, rows, 2])));
+        feeds.extend([first, second].map(|rows| Feed::floats(random, &[2, rows, 1])));
+        check(&b, &outputs, &feeds);
+    }
+    // Values that are multiplied with each other must have the same rows.
+    let mut feeds = vec![Feed::floats(&mut random, &[2, 3, 2])];
+    feeds.extend([[2, 3, 2], [2, 5, 2], [2, 4, 1], [2, 5, 1]].map(|shape| Feed::floats(&mut random, &shape)));
+    let spec = b.spec(&outputs);
+    assert!(forward(&spec, &parameters::<f32>(&spec, 1), &feeds).is_err());
 }

@@ -42,7 +42,7 @@ fn graph() -> Value {
 const TOKENS: [[i32; 6]; 2] = [[1, 5, 3, 10, 0, 2], [7, 7, 1, 2, 9, 4]];
 
 fn open(trainer: &Trainer, batch: usize) -> Result<Session> {
-    Blueprint::new(trainer.spec(), trainer.shared_parameters(), 0)?.session(batch, &[])
+    Blueprint::new(trainer.graph(), trainer.shared_parameters(), 0)?.session(batch, &[])
 }
 
 fn read(session: &mut Session, tokens: &[i32]) -> Result<Vec<f32>> {
@@ -59,7 +59,7 @@ fn steps_give_the_whole_sequence() {
     let mut trainer = Trainer::new(&graph().to_string(), 9).unwrap();
     let tokens =
         HostTensor { data: TensorData::I32(TOKENS.concat()), shape: vec![2, 6], sequence: Sequence::Full };
-    let whole = trainer.predict(&[tokens], 2, &AtomicBool::new(false), &mut |_| {}).unwrap().remove(0);
+    let whole = trainer.predict(&[tokens], 2, &AtomicBool::new(false)).unwrap().remove(0);
     let TensorData::F32(whole) = whole.data else { panic!("not float32") };
     let expected = |row: usize, time: usize| &whole[(row * 6 + time) * 3..(row * 6 + time + 1) * 3];
     let close = |got: &[f32], row: usize, time: usize| {
@@ -124,7 +124,7 @@ fn scans_stream_too() {
     let mut trainer = Trainer::new(&scanned().to_string(), 9).unwrap();
     let tokens =
         HostTensor { data: TensorData::I32(TOKENS.concat()), shape: vec![2, 6], sequence: Sequence::Full };
-    let whole = trainer.predict(&[tokens], 2, &AtomicBool::new(false), &mut |_| {}).unwrap().remove(0);
+    let whole = trainer.predict(&[tokens], 2, &AtomicBool::new(false)).unwrap().remove(0);
     let TensorData::F32(whole) = whole.data else { panic!("not float32") };
     let mut session = open(&trainer, 2).unwrap();
     for time in 0..6 {
@@ -189,4 +189,73 @@ fn what_needs_the_whole_sequence_is_refused() {
         assert_eq!(error.code, Code::Unsupported);
         assert!(error.message.contains(name), "{error}");
     }
+}
+
+/// Tokens as rows of a table, by number; a cell; a class that is drawn, so cold that it is the most probable one.
+fn gathering() -> Value {
+    let mut graph = graph();
+    let node = |name: &str, op: &str, inputs: Value, weights: Value, output: usize, attributes: Value| json!({ "name": name, "op": op, "inputs": inputs, "weights": weights, "outputs": [output], "attributes": attributes });
+    let cell = json!({ "units": 5, "activation": "tanh", "recurrentActivation": "sigmoid", "order": "forward",
+                       "outputOrder": "time", "zeroOutputForMask": true });
+    graph["nodes"] = json!([
+        node("numbers", "cast", json!([0]), json!([]), 1, json!({})),
+        node("table", "parameter", json!([]), json!([0]), 2, json!({})),
+        node("rows", "gather", json!([2, 1]), json!([]), 3, json!({})),
+        { "name": "lstm", "op": "lstm", "inputs": [3], "weights": [1, 2, 3], "outputs": [4, 5, 6], "attributes": cell },
+        node("logits", "dense", json!([5]), json!([9]), 7, json!({})),
+        node("drawn", "sample", json!([7]), json!([]), 8, json!({ "temperature": 1e-6 })),
+    ]);
+    graph["outputs"] = json!([7, 8]);
+    graph
+}
+
+#[test]
+fn what_gathers_or_samples_streams() {
+    let mut trainer = Trainer::new(&gathering().to_string(), 9).unwrap();
+    let mut session = open(&trainer, 2).unwrap();
+    for time in 1..=6 {
+        session.step(BatchData::Int(&TOKENS.map(|row| row[time - 1]))).unwrap();
+        let data = TensorData::I32(TOKENS.iter().flat_map(|row| row[..time].to_vec()).collect());
+        let tokens = HostTensor { data, shape: vec![2, time], sequence: Sequence::Full };
+        let whole = trainer.predict(&[tokens], 2, &AtomicBool::new(false)).unwrap();
+        let TensorData::F32(logits) = &whole[0].data else { panic!("not float32") };
+        let got = session.output(0).unwrap();
+        assert!(got.iter().zip(&logits[..]).all(|(got, want)| (got - want).abs() < 1e-6), "{time}: {got:?}");
+        let best = logits
+            .chunks(3)
+            .map(|row| (1..3).fold(0, |best, k| if row[k] > row[best] { k } else { best }) as f32);
+        assert_eq!(session.output(1).unwrap(), best.collect::<Vec<f32>>());
+    }
+}
+
+#[test]
+fn a_scan_carries_its_states_from_batch_to_batch() {
+    let mut carried = scanned();
+    for node in carried["nodes"].as_array_mut().unwrap() {
+        let recurrent = ["lstm", "gru", "simpleRnn", "scan"].contains(&node["op"].as_str().unwrap());
+        if recurrent {
+            node["stateful"] = json!(true);
+        }
+    }
+    let predict = |graph: &Value, tokens: Vec<i32>, shape: [usize; 2]| {
+        let mut trainer = Trainer::new(&graph.to_string(), 9).unwrap();
+        let tokens =
+            HostTensor { data: TensorData::I32(tokens), shape: shape.to_vec(), sequence: Sequence::Full };
+        let whole = trainer.predict(&[tokens], 2, &AtomicBool::new(false)).unwrap().remove(0);
+        let TensorData::F32(whole) = whole.data else { panic!("not float32") };
+        whole.to_vec()
+    };
+    let whole = predict(&scanned(), TOKENS.concat(), [2, 6]);
+    // Both rows' first halves are one batch, their second halves the next.
+    let halves = [0, 3].map(|from| TOKENS.map(|row| row[from..from + 3].to_vec()).concat());
+    let parts = predict(&carried, halves.concat(), [4, 3]);
+    let forgetful = predict(&scanned(), halves.concat(), [4, 3]);
+    let (mut same, mut other) = (0.0_f32, 0.0_f32);
+    for (index, part) in parts.iter().enumerate() {
+        let (row, step, class) = (index / 9, index / 3 % 3, index % 3);
+        let want = whole[((row % 2) * 6 + row / 2 * 3 + step) * 3 + class];
+        same = same.max((part - want).abs());
+        other = other.max((forgetful[index] - want).abs());
+    }
+    assert!(same < 1e-6 && other > 1e-3, "{same} {other}");
 }

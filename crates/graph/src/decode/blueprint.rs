@@ -1,13 +1,15 @@
 //! A model prepared for sessions, which share its weights.
 
 use super::session::{Held, Session, Start};
-use super::streaming::Streaming;
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Run};
+use crate::ir::Graph;
+use crate::mode::Run;
 use crate::params::Parameters;
-use crate::spec::{GraphSpec, InputSpec};
+use crate::run::Executor;
 use crate::tensor::{BatchData, BatchInput, BatchSequence, HostTensor, TensorData};
+use crate::transform::Streaming;
+use crate::values::InputSpec;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -23,18 +25,18 @@ pub struct Blueprint {
 }
 
 impl Blueprint {
-    /// Prepares the model of `spec`, whose input `step` comes step by step, with weights that others may use, too.
+    /// Prepares the model of `graph`, whose input `step` comes step by step, with weights that others may use, too.
     ///
     /// # Errors
     /// `ERR_UNSUPPORTED` naming the layer that needs the whole sequence (reversed order, pooling over time); `ERR_OPTION` if there is no
     /// such input; `ERR_MEMORY`.
-    pub fn new(spec: &GraphSpec, parameters: Arc<Parameters<f32>>, step: usize) -> Result<Self> {
-        let streaming = Streaming::new(spec, step)?;
-        let others = spec.inputs.iter().enumerate().filter(|&(index, _)| index != step);
+    pub fn new(graph: &Graph, parameters: Arc<Parameters<f32>>, step: usize) -> Result<Self> {
+        let streaming = Streaming::new(graph, step)?;
+        let others = graph.inputs.iter().enumerate().filter(|&(index, _)| index != step);
         Ok(Self {
             parameters,
-            prelude: streaming.prelude.clone().map(Executor::new).transpose()?,
-            hoisted: streaming.hoisted.clone().map(Executor::new).transpose()?,
+            prelude: streaming.prelude.clone().map(Executor::of).transpose()?,
+            hoisted: streaming.hoisted.clone().map(Executor::of).transpose()?,
             constants: others.map(|(_, input)| input.clone()).collect(),
             streaming,
         })
@@ -100,7 +102,7 @@ impl Blueprint {
         });
         Session::assemble(Start {
             parameters: Arc::clone(&self.parameters),
-            executor: Executor::new(self.streaming.step.clone())?,
+            executor: Executor::of(self.streaming.step.clone())?,
             batch,
             states: states.collect(),
             held,
@@ -127,7 +129,7 @@ fn outputs(
 ) -> Result<Vec<Held>> {
     executor.bind(inputs)?;
     executor.forward(parameters, run)?;
-    let results = (0..executor.spec().outputs.len()).map(|output| {
+    let results = (0..executor.graph().outputs.len()).map(|output| {
         let view = executor.value(output)?;
         Ok(Held {
             shape: view.shape.to_vec(),

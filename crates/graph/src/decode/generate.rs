@@ -5,9 +5,10 @@ use super::head::Head;
 use super::sample::{Sampler, SamplingOptions};
 use super::session::Session;
 use crate::error::{Error, Result};
+use crate::ir::Graph;
 use crate::params::Parameters;
-use crate::spec::{Dtype, GraphSpec};
 use crate::tensor::BatchData;
+use crate::values::Dtype;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -40,17 +41,17 @@ impl Generator {
     /// `ERR_UNSUPPORTED` for models that cannot stream or do not read tokens; `ERR_DATA` for an empty prompt or tokens that the
     /// model's output does not know; `ERR_OPTION`; `ERR_MEMORY`.
     pub fn new(
-        spec: &GraphSpec,
+        graph: &Graph,
         parameters: Arc<Parameters<f32>>,
         prompt: &[i32],
         most: usize,
         options: SamplingOptions,
     ) -> Result<Self> {
-        if spec.inputs.first().is_none_or(|input| input.dtype != Dtype::Int32) {
+        if graph.inputs.first().is_none_or(|input| input.dtype != Dtype::Int32) {
             return Err(Error::unsupported("generate is for models that read tokens"));
         }
-        let Head { spec, reading } = Head::new(spec, options.output, options.from, &[], true)?;
-        let mut session = Blueprint::new(&spec, parameters, 0)?.session(1, &[])?;
+        let Head { graph, reading } = Head::new(graph, options.output, options.from, &[], true)?;
+        let mut session = Blueprint::new(&graph, parameters, 0)?.session(1, &[])?;
         let shapes = session.output_shapes()?;
         let Some(&[_, vocabulary]) = shapes.first().map(Vec::as_slice) else {
             return Err(Error::unsupported("generate needs an output of shape [batch, time, tokens]"));

@@ -1,10 +1,9 @@
 //! What a model says of the next token: which output, and whether that is probabilities or logits.
 
-use super::streaming::extract;
 use crate::error::{Error, Result};
 use crate::form::Form;
-use crate::plan::Graph;
-use crate::spec::{GraphSpec, NodeSpec};
+use crate::ir::{Checked, Graph};
+use crate::ops::{ActivationKind, Role};
 use serde::Deserialize;
 
 /// What an output is said to be.
@@ -32,7 +31,7 @@ pub(super) enum Reading {
 /// A model of the output that is read, followed by others.
 #[derive(Debug)]
 pub(super) struct Head {
-    pub(super) spec: GraphSpec,
+    pub(super) graph: Graph,
     pub(super) reading: Reading,
 }
 
@@ -43,19 +42,19 @@ impl Head {
     /// # Errors
     /// `ERR_OPTION` for an output that is not there, or that is said to be logits and is the opposite; `ERR_UNSUPPORTED`.
     pub(super) fn new(
-        spec: &GraphSpec,
+        graph: &Graph,
         output: usize,
         from: Option<From>,
         others: &[usize],
         logits_suit: bool,
     ) -> Result<Self> {
-        let Some(&value) = spec.outputs.get(output) else {
+        let Some(&value) = graph.outputs.get(output) else {
             return Err(Error::option(format!(
                 "There is no output {output}; the model has {}",
-                spec.outputs.len()
+                graph.outputs.len()
             )));
         };
-        let form = Graph::<f32>::new(spec.clone())?.forms().get(value).copied().unwrap_or(Form::Unknown);
+        let form = Checked::<f32>::new(graph.clone())?.forms().get(value).copied().unwrap_or(Form::Unknown);
         let reading = match (from, form) {
             (Some(From::Logits), Form::Distribution) => {
                 return Err(Error::option(
@@ -68,32 +67,29 @@ impl Head {
             (None, _) => Reading::Measured,
         };
         let behind =
-            (logits_suit && reading == Reading::Probabilities).then(|| logits(spec, value)).flatten();
+            (logits_suit && reading == Reading::Probabilities).then(|| logits(graph, value)).flatten();
         let outputs: Vec<usize> =
             std::iter::once(behind.unwrap_or(value)).chain(others.iter().copied()).collect();
-        let inputs = spec.inputs.iter().cloned().enumerate().collect();
+        let inputs = graph.inputs.iter().cloned().enumerate().collect();
         Ok(Self {
-            spec: extract(spec, inputs, &spec.nodes, &outputs),
+            graph: graph.extract(inputs, &graph.nodes, &outputs),
             reading: if behind.is_some() { Reading::Logits } else { reading },
         })
     }
 }
 
 /// The logits whose softmax a value is, if it is one when nothing is trained.
-fn logits(spec: &GraphSpec, mut value: usize) -> Option<usize> {
+fn logits(graph: &Graph, mut value: usize) -> Option<usize> {
     loop {
-        let node = spec.nodes.iter().find(|node| node.outputs.contains(&value))?;
+        let node = graph.nodes.iter().find(|node| node.outputs.contains(&value))?;
         value = *node.inputs.first()?;
-        match node.op.as_str() {
-            "dropout" | "stopGradient" => {}
-            "activation" if is_softmax(node) => return Some(value),
-            _ => return None,
+        if node.op.role() == Role::Activation(ActivationKind::Softmax) {
+            return Some(value);
+        }
+        if !node.op.is_identity_in_prediction() {
+            return None;
         }
     }
-}
-
-fn is_softmax(node: &NodeSpec) -> bool {
-    node.attributes.get("kind").and_then(|kind| kind.as_str()) == Some("softmax")
 }
 
 /// Whether every row of `values` is a distribution.

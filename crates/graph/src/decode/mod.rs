@@ -4,12 +4,9 @@ mod beam;
 mod blueprint;
 mod generate;
 mod head;
-mod hoist;
 mod sample;
 mod search;
 mod session;
-mod streaming;
-mod timing;
 
 pub use blueprint::Blueprint;
 pub use generate::{Generated, Generator};

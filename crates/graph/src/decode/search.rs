@@ -5,9 +5,9 @@ use super::blueprint::Blueprint;
 use super::head::{From, Head, Reading, are_distributions};
 use super::session::Session;
 use crate::error::{Error, Result};
+use crate::ir::Graph;
 use crate::memory;
 use crate::params::Parameters;
-use crate::spec::GraphSpec;
 use crate::tensor::{BatchData, HostTensor, Sequence};
 use crate::train::{Batch, Dataset};
 use seqloom_kernels::Scalar;
@@ -75,7 +75,7 @@ pub(super) fn length_penalty(length: usize, exponent: f64) -> f64 {
 /// `ERR_OPTION` for unsuitable options; `ERR_DATA` for constants that do not fit or outputs that are no distributions;
 /// `ERR_UNSUPPORTED` for a model without such outputs; `ERR_MEMORY`; `ABORTED` once `cancel` is set.
 pub fn beam_search(
-    spec: &GraphSpec,
+    graph: &Graph,
     parameters: Arc<Parameters<f32>>,
     step: usize,
     constants: &[HostTensor],
@@ -83,10 +83,10 @@ pub fn beam_search(
     cancel: &AtomicBool,
 ) -> Result<Vec<Vec<Hypothesis>>> {
     options.check()?;
-    let other = (0..spec.outputs.len()).find(|&output| options.alignments && output != options.output);
-    let others: Vec<usize> = other.iter().map(|&output| spec.outputs[output]).collect();
-    let Head { spec, reading } = Head::new(spec, options.output, options.from, &others, false)?;
-    let mut blueprint = Blueprint::new(&spec, parameters, step)?;
+    let other = (0..graph.outputs.len()).find(|&output| options.alignments && output != options.output);
+    let others: Vec<usize> = other.iter().map(|&output| graph.outputs[output]).collect();
+    let Head { graph, reading } = Head::new(graph, options.output, options.from, &others, false)?;
+    let mut blueprint = Blueprint::new(&graph, parameters, step)?;
     let Some(first) = constants.first() else {
         return Err(Error::unsupported(
             "A search writes a sequence for each row of the constants, but the model has none",

@@ -2,12 +2,13 @@
 
 use crate::buffer::Buffer;
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Run};
 use crate::memory;
+use crate::mode::Run;
 use crate::parallel::each_rows;
 use crate::params::{Parameters, element_count};
-use crate::spec::Dtype;
+use crate::run::Executor;
 use crate::tensor::{BatchData, BatchInput, BatchSequence};
+use crate::values::Dtype;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -97,7 +98,7 @@ fn copy_rows(from: &[f32], to: &mut [f32], width: usize, order: &[u32]) {
 impl Session {
     pub(super) fn assemble(start: Start) -> Result<Self> {
         let Start { parameters, executor, batch, states, held, time_axes } = start;
-        let inner = executor.spec().inputs.first().map_or(&[][..], |input| &input.shape);
+        let inner = executor.graph().inputs.first().map_or(&[][..], |input| &input.shape);
         let mut step_shape = vec![batch, 1];
         step_shape.extend(inner.iter().skip(2).map(|dim| dim.unwrap_or(1)));
         let states: Vec<State> = states
@@ -146,7 +147,8 @@ impl Session {
             let mut zeros = Vec::new();
             memory::refill(&mut zeros, element_count(&self.step_shape).unwrap_or(usize::MAX), 0, "A step")?;
             let floats: Vec<f32> = zeros.iter().map(|&zero: &i32| zero as f32).collect();
-            let tokens = self.executor.spec().inputs.first().is_some_and(|input| input.dtype == Dtype::Int32);
+            let tokens =
+                self.executor.graph().inputs.first().is_some_and(|input| input.dtype == Dtype::Int32);
             self.bind(if tokens { BatchData::Int(&zeros) } else { BatchData::Float(&floats) })?;
         }
         let shapes = self.time_axes.iter().enumerate().map(|(output, &time)| {
@@ -256,7 +258,7 @@ impl Session {
     pub fn duplicate(&self) -> Result<Self> {
         let mut copy = Self::assemble(Start {
             parameters: Arc::clone(&self.parameters),
-            executor: Executor::new(self.executor.spec().clone())?,
+            executor: Executor::of(self.executor.graph().clone())?,
             batch: self.batch,
             states: self
                 .states

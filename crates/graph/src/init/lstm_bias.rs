@@ -3,7 +3,7 @@
 use super::fill_keyed;
 use crate::error::{Error, Result};
 use crate::rng::Key;
-use crate::spec::Initializer;
+use crate::values::Initializer;
 
 pub(super) fn fill(base: Option<&Initializer>, shape: &[usize], key: Key, out: &mut [f32]) -> Result<()> {
     if shape.len() != 1 || !shape[0].is_multiple_of(4) {

@@ -8,7 +8,7 @@ mod scaling;
 
 use crate::error::{Error, Result};
 use crate::rng::{Key, domain};
-use crate::spec::{Distribution, FanMode, Initializer, InitializerKind as Kind};
+use crate::values::{Distribution, FanMode, Initializer, InitializerKind as Kind};
 
 /// Fills `out`, a weight of this `shape` in row-major order, with its first values. They are keyed by the model's
 /// `seed` and the weight's `index`, or by the initializer's own seed alone, so that weights with the same own seed and

@@ -3,7 +3,7 @@
 use super::{non_negative, random};
 use crate::error::Result;
 use crate::rng::Key;
-use crate::spec::{Distribution, FanMode};
+use crate::values::{Distribution, FanMode};
 
 /// The standard deviation of a standard normal truncated at ±2.
 const TRUNCATED_STDDEV: f64 = 0.879_625_661_034_239_8;

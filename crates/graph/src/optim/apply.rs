@@ -1,8 +1,7 @@
 //! One step of a rule over all weights.
 
 use super::overflow::Bound;
-use super::rule::{MAX_STATES, Rest, Rows, Rule, Span};
-use super::state_len;
+use super::rule::{MAX_STATES, Rest, Rows, Rule, Span, state_len};
 use super::touched::Touched;
 use crate::gradients::{Gradient, Gradients};
 use crate::params::{Parameters, Slot};

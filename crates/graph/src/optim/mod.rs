@@ -24,12 +24,12 @@ use crate::error::{Error, Result};
 use crate::gradients::{Gradient, GradientMut, Gradients};
 use crate::memory;
 use crate::parallel::each_rows;
-use crate::params::{Parameters, SLOT_ALIGNMENT, Slot};
+use crate::params::{Parameters, Slot};
 use apply::Kept;
 use norm::Norms;
 use options::{Clip, Options};
 use overflow::{Before, Bound};
-use rule::{MAX_STATES, Rest, Rule};
+use rule::{MAX_STATES, Rest, Rule, state_len};
 use schedule::Schedule;
 use seqloom_kernels::AlignedVec;
 use std::sync::Arc;
@@ -90,11 +90,6 @@ fn exclusive(states: &mut Arc<Vec<AlignedVec<f32>>>) -> Result<&mut Vec<AlignedV
         *states = Arc::new(copies.collect::<Result<_>>()?);
     }
     Arc::get_mut(states).ok_or_else(|| Error::native("The optimizer's state is in use"))
-}
-
-/// Elements that a weight takes in the state arenas.
-fn state_len(slot: &Slot) -> usize {
-    if slot.trainable { slot.len.next_multiple_of(SLOT_ALIGNMENT) } else { 0 }
 }
 
 impl Optimizer {

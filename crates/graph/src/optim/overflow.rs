@@ -1,6 +1,6 @@
 //! Steps that would leave something infinite are refused before anything has changed.
 
-use super::state_len;
+use super::rule::state_len;
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::params::{Parameters, Slot};

@@ -1,6 +1,7 @@
 //! What an optimizer is to the loop that applies it.
 
 use crate::gradients::RowGradient;
+use crate::params::{SLOT_ALIGNMENT, Slot};
 use seqloom_kernels::simd::{Plain, vectorised};
 
 /// The most state arenas that a rule may have.
@@ -156,4 +157,9 @@ pub(super) fn rest_unless(weight_decay: f64) -> Rest {
 #[inline(always)]
 pub(super) fn penalised(gradient: f32, scale: f32, decay: f32, weight: f32) -> f32 {
     gradient * scale + decay * weight
+}
+
+/// Elements that a weight takes in the state arenas.
+pub(super) fn state_len(slot: &Slot) -> usize {
+    if slot.trainable { slot.len.next_multiple_of(SLOT_ALIGNMENT) } else { 0 }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::error::Code;
-use crate::spec::{GraphSpec, WeightSpec};
+use crate::values::WeightSpec;
+use crate::wire::GraphSpec;
 use serde_json::json;
 
 /// Weights of these (name, shape, trainable).

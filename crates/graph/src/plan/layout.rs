@@ -1,9 +1,10 @@
 //! Where values, gradients, stashes and workspaces lie in the executor's block: those whose lives do not meet share memory.
 
+use super::Program;
 use super::program::Life;
-use super::{Graph, Program};
 use crate::error::{Error, Result};
-use crate::op::{Operands, Place};
+use crate::ir::Checked;
+use crate::ops::{Operands, Place};
 use crate::params::SLOT_ALIGNMENT;
 use crate::shape::Meta;
 use seqloom_kernels::Scalar;
@@ -61,24 +62,29 @@ impl Layout {
     /// Places everything `program` needs for values of known shapes.
     pub(crate) fn plan<T: Scalar>(
         &mut self,
-        graph: &mut Graph<T>,
+        checked: &mut Checked<T>,
         program: &Program,
         metas: &[Meta],
     ) -> Result<()> {
-        self.collect(graph, program, metas)?;
+        self.collect(checked, program, metas)?;
         self.place()
     }
 
-    fn collect<T: Scalar>(&mut self, graph: &mut Graph<T>, program: &Program, metas: &[Meta]) -> Result<()> {
-        self.inputs = graph.spec.inputs.len();
+    fn collect<T: Scalar>(
+        &mut self,
+        checked: &mut Checked<T>,
+        program: &Program,
+        metas: &[Meta],
+    ) -> Result<()> {
+        self.inputs = checked.graph.inputs.len();
         self.requests.clear();
         self.values.clear();
         self.values.resize(metas.len(), ValuePlaces::default());
         self.nodes.clear();
         self.nodes.resize(program.nodes.len(), NodePlaces::default());
-        for (value, meta) in metas.iter().enumerate().filter(|&(value, _)| !graph.absent[value]) {
+        for (value, meta) in metas.iter().enumerate().filter(|&(value, _)| !checked.absent[value]) {
             let input = value < self.inputs;
-            if input && meta.dtype == crate::spec::Dtype::Float32 {
+            if input && meta.dtype == crate::values::Dtype::Float32 {
                 self.values[value].value = Place::Input { index: value, len: meta.shape.elements()? };
             } else if let (false, Some(life)) = (input, program.lives[value]) {
                 self.requests.push(Request { len: meta.shape.elements()?, life, owner: Owner::Value(value) });
@@ -92,7 +98,7 @@ impl Layout {
             }
         }
         for (position, &index) in program.nodes.iter().enumerate() {
-            let node = &mut graph.nodes[index];
+            let node = &mut checked.nodes[index];
             self.input_metas.clear();
             self.input_metas.extend(node.inputs.iter().map(|&value| metas[value]));
             self.output_metas.clear();

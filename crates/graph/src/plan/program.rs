@@ -1,8 +1,8 @@
 //! Which nodes a run needs, forward and backward, and how long each value lives.
 
-use super::Graph;
-use crate::executor::Record;
-use crate::spec::Dtype;
+use crate::ir::Checked;
+use crate::mode::Record;
+use crate::values::Dtype;
 use seqloom_kernels::Scalar;
 
 /// The part of a graph that one kind of run needs. Times count the forward nodes `0..n`; the backward pass starts at `n`
@@ -31,14 +31,14 @@ pub(crate) struct Life {
 
 impl Program {
     /// Plans the computation of some outputs, given by ascending indices.
-    pub(crate) fn new<T: Scalar>(graph: &Graph<T>, outputs: Vec<usize>, record: Record) -> Self {
-        let wanted: Vec<usize> = outputs.iter().map(|&output| graph.spec.outputs[output]).collect();
-        let nodes = needed(graph, &wanted);
-        let gradients = wants_gradient(graph, &nodes, &wanted, record);
+    pub(crate) fn new<T: Scalar>(checked: &Checked<T>, outputs: Vec<usize>, record: Record) -> Self {
+        let wanted: Vec<usize> = outputs.iter().map(|&output| checked.graph.outputs[output]).collect();
+        let nodes = needed(checked, &wanted);
+        let gradients = wants_gradient(checked, &nodes, &wanted, record);
         let backward: Vec<bool> = nodes
             .iter()
             .map(|&index| {
-                let node = &graph.nodes[index];
+                let node = &checked.nodes[index];
                 node.outputs.iter().enumerate().filter(|&(_, &value)| gradients.seeded[value]).any(
                     |(output, _)| {
                         let mut inputs = node.inputs.iter().enumerate();
@@ -52,7 +52,7 @@ impl Program {
             .collect();
         let mut program =
             Self { outputs, record, nodes, backward, lives: Vec::new(), gradient_lives: Vec::new() };
-        program.measure(graph, &wanted, &gradients);
+        program.measure(checked, &wanted, &gradients);
         program
     }
 
@@ -71,9 +71,9 @@ impl Program {
         2 * self.nodes.len() + 1
     }
 
-    fn measure<T: Scalar>(&mut self, graph: &Graph<T>, wanted: &[usize], gradients: &Gradients) {
+    fn measure<T: Scalar>(&mut self, checked: &Checked<T>, wanted: &[usize], gradients: &Gradients) {
         let end = self.end();
-        let count = graph.values.len();
+        let count = checked.values.len();
         let mut written: Vec<Option<usize>> = vec![None; count];
         let mut read: Vec<Option<usize>> = vec![None; count];
         let mut received: Vec<Option<usize>> = vec![None; count];
@@ -81,7 +81,7 @@ impl Program {
         let extend =
             |slot: &mut Option<usize>, time: usize| *slot = Some(slot.map_or(time, |old| old.max(time)));
         for (position, &index) in self.nodes.iter().enumerate() {
-            let node = &graph.nodes[index];
+            let node = &checked.nodes[index];
             let back = self.backward_time(position);
             for (operand, &input) in node.inputs.iter().enumerate() {
                 extend(&mut read[input], position);
@@ -124,13 +124,13 @@ impl Program {
 }
 
 /// The nodes that `wanted` values depend on, in order.
-fn needed<T: Scalar>(graph: &Graph<T>, wanted: &[usize]) -> Vec<usize> {
-    let mut needed = vec![false; graph.values.len()];
+fn needed<T: Scalar>(checked: &Checked<T>, wanted: &[usize]) -> Vec<usize> {
+    let mut needed = vec![false; checked.values.len()];
     for &value in wanted {
         needed[value] = true;
     }
     let mut nodes = Vec::new();
-    for (index, node) in graph.nodes.iter().enumerate().rev() {
+    for (index, node) in checked.nodes.iter().enumerate().rev() {
         if node.outputs.iter().any(|&output| needed[output]) {
             nodes.push(index);
             for &input in &node.inputs {
@@ -150,24 +150,24 @@ struct Gradients {
 }
 
 fn wants_gradient<T: Scalar>(
-    graph: &Graph<T>,
+    checked: &Checked<T>,
     nodes: &[usize],
     wanted: &[usize],
     record: Record,
 ) -> Gradients {
-    let count = graph.values.len();
+    let count = checked.values.len();
     let mut seeded = vec![false; count];
     let mut depends = vec![false; count];
     if record == Record::Nothing {
         return Gradients { seeded, kept: depends };
     }
     if record >= Record::WeightsAndInputs {
-        for (value, meta) in graph.values.iter().enumerate().take(graph.spec.inputs.len()) {
+        for (value, meta) in checked.values.iter().enumerate().take(checked.graph.inputs.len()) {
             depends[value] = meta.dtype == Dtype::Float32;
         }
     }
     for &index in nodes {
-        let node = &graph.nodes[index];
+        let node = &checked.nodes[index];
         for (output, &value) in node.outputs.iter().enumerate() {
             depends[value] = node.learns(record)
                 || node
@@ -181,7 +181,7 @@ fn wants_gradient<T: Scalar>(
         seeded[value] = true;
     }
     for &index in nodes.iter().rev() {
-        let node = &graph.nodes[index];
+        let node = &checked.nodes[index];
         for (input, &id) in node.inputs.iter().enumerate() {
             seeded[id] |= node
                 .outputs

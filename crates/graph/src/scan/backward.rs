@@ -1,14 +1,17 @@
 //! The backward pass of a scan.
 
-use super::body::Phase;
+use super::Scan;
+use super::body::Body;
 use super::layout::{Home, Locator, Region, Scope};
+use super::run::Scratch;
 use super::run::{Pass, with_frame};
+use super::units::Plan;
 use super::units::Unit;
-use super::{Body, Scan, Scratch};
 use crate::error::Result;
-use crate::executor::Record;
 use crate::gradients::Gradients;
-use crate::op::{Backward, Buffers, Frame, Place, StepOrder, ValueRef, scatter_add};
+use crate::ir::Phase;
+use crate::mode::Record;
+use crate::ops::{Backward, Buffers, Frame, Place, StepOrder, ValueRef, scatter_add};
 use crate::parallel::each_rows;
 use crate::tensor::StateGradient;
 use seqloom_kernels::Scalar;
@@ -18,7 +21,7 @@ impl<T: Scalar> Scan<T> {
         let Backward { frame, masks, gradients } = context;
         let (_, time) = self.grid_of(frame.inputs)?;
         let common = self.common_mask(frame.inputs).filter(|&mask| mask < masks.len());
-        let Self { body, layouts, scratch, counts, mask, state_names, state_gradients, .. } = self;
+        let Self { body, plan, layouts, scratch, counts, mask, state_names, state_gradients, .. } = self;
         let mask = common.map_or(&*mask, |mask| &masks[mask]);
         let packing = mask.packing()?;
         let layout = &layouts[1];
@@ -73,14 +76,14 @@ impl<T: Scalar> Scan<T> {
             for step in (0..steps).rev() {
                 frame.check_cancelled()?;
                 clear(&mut frame.buffers, &pass)?;
-                run_step(body, scratch, &pass, frame, gradients, Scope::Step(step))?;
+                run_step((body, plan), scratch, &pass, frame, gradients, Scope::Step(step))?;
             }
             let mut copied = None;
-            for (index, product) in body.products.iter().enumerate() {
+            for (index, product) in plan.products.iter().enumerate() {
                 frame.check_cancelled()?;
                 product.weight_gradients(index, &mut copied, body, &pass, &mut frame.buffers, gradients)?;
             }
-            for outer in &body.outers {
+            for outer in &plan.outers {
                 if scratch.live[body.nodes[outer.node].inputs[1]] {
                     frame.check_cancelled()?;
                     outer.run(body, &pass, &mut frame.buffers)?;
@@ -195,23 +198,20 @@ fn run_node<T: Scalar>(
 
 /// Runs one step of the loop in reverse.
 fn run_step<T: Scalar>(
-    body: &mut Body<T>,
+    (body, plan): (&mut Body<T>, &mut Plan<T>),
     scratch: &mut Scratch,
     pass: &Pass<'_, T>,
     frame: &mut Frame<'_, T>,
     gradients: &mut Gradients<T>,
     scope: Scope,
 ) -> Result<()> {
-    for unit in (0..body.units.len()).rev() {
-        match body.units[unit] {
+    for unit in (0..plan.units.len()).rev() {
+        match plan.units[unit] {
             Unit::Node(index) => run_node(body, scratch, pass, frame, gradients, (index, scope))?,
-            Unit::Chain(chain) => body.chains[chain].backward(body, pass, &mut frame.buffers, scope)?,
-            Unit::Product(index) => {
-                let mut products = std::mem::take(&mut body.products);
-                let result = products[index].backward(body, pass, &mut frame.buffers, scope);
-                body.products = products;
-                result?;
+            Unit::Chain(chain) => {
+                plan.chains[chain].backward((body, &plan.products), pass, &mut frame.buffers, scope)?
             }
+            Unit::Product(index) => plan.products[index].backward(body, pass, &mut frame.buffers, scope)?,
         }
     }
     Ok(())

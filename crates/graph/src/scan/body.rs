@@ -1,28 +1,14 @@
 //! The checked body of a scan, and when each of its operations runs.
 
-use super::fused::Fused;
-use super::outer::Outer;
-use super::product::Product;
+use super::sizes::proven_shapes;
 use super::spec::{Counts, ScanSpec};
-use super::units::{Cut, Unit};
 use crate::error::{Error, Result};
-use crate::plan::{Graph, Node};
-use crate::shape::{ANY, Meta, Shape};
-use crate::spec::{GraphSpec, NodeSpec};
+use crate::ir::{Call, Checked, Graph, Node, Phase, infer, phases};
+use crate::ops::Role;
+use crate::ops::elementwise::{Elementwise, Kind};
+use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
-
-/// When an operation runs, and so over which rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
-    /// Before everything, over one row for each sequence: it depends on constants and weights alone.
-    Once,
-    /// Before the loop, over the rows of all steps: it depends on the steps' inputs, but on no state.
-    Early,
-    /// In the loop, over the rows of a step.
-    Step,
-    /// Behind the loop, over the rows of all steps: no state depends on it.
-    Late,
-}
+use std::sync::Arc;
 
 /// What is known of a value of the body before shapes are.
 #[derive(Debug, Clone, Copy)]
@@ -42,14 +28,24 @@ pub(super) struct Value {
     pub(super) recomputed: bool,
 }
 
+/// A part of another value that is read in place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    pub(super) source: usize,
+    pub(super) axis: usize,
+    pub(super) start: usize,
+}
+
 /// One step of a scan as operations.
 pub(super) struct Body<T: Scalar> {
-    pub(super) nodes: Vec<Node<T>>,
+    pub(super) nodes: Vec<Call<T>>,
     /// By node.
     pub(super) phases: Vec<Phase>,
     /// Whether the backward pass visits the node.
     pub(super) visited: Vec<bool>,
     pub(super) values: Vec<Value>,
+    /// Shapes in which unknown sizes behind the batch are equal only where they are the same for every batch.
+    pub(super) proven: Vec<Shape>,
     /// Types and shapes as declared.
     declared: Vec<Meta>,
     /// Types and shapes for the present batch.
@@ -57,11 +53,10 @@ pub(super) struct Body<T: Scalar> {
     pub(super) counts: Counts,
     /// The values of the outputs of each step, then of the new states; no value twice.
     pub(super) outputs: Vec<usize>,
-    /// What runs in the loop, in order.
-    pub(super) units: Vec<Unit>,
-    pub(super) chains: Vec<Fused>,
-    pub(super) products: Vec<Product<T>>,
-    pub(super) outers: Vec<Outer>,
+    /// For each product in the loop, how many elements of its kernel's gradient each sequence has for itself.
+    pub(super) summed: Vec<usize>,
+    /// By node: whether the gradient of its second input comes behind the loop.
+    pub(super) later: Vec<bool>,
     /// By value: which part of which other value it is, where it need not be copied.
     pub(super) cuts: Vec<Option<Cut>>,
     /// By value: the one that it is in another shape, where it need not be copied.
@@ -76,36 +71,35 @@ pub(super) struct Body<T: Scalar> {
 impl<T: Scalar> Body<T> {
     /// Checks a body and plans it.
     pub(super) fn new(spec: &ScanSpec) -> Result<Self> {
-        let first = Graph::<T>::body(spec.body.clone())?;
+        let first = Checked::<T>::body(spec.body.clone())?;
         check(spec, &first)?;
         let original = first.nodes.len();
         let counts = spec.counts.clone();
-        let phases = phases(&first.nodes, &first.values, &counts, original, &spec.body.outputs);
+        let phases = plan_phases(&first.nodes, &first.values, &counts, original, &spec.body.outputs);
         let (described, pinned) = carried(spec, &first, &phases);
-        let graph = if described.nodes.len() == original { first } else { Graph::body(described)? };
-        let outputs = graph.spec.outputs.clone();
-        let phases = self::phases(&graph.nodes, &graph.values, &counts, pinned, &outputs);
+        let graph = if described.nodes.len() == original { first } else { Checked::body(described)? };
+        let outputs = graph.graph.outputs.clone();
+        let phases = plan_phases(&graph.nodes, &graph.values, &counts, pinned, &outputs);
+        let mut nodes = graph.nodes;
         let mut body = Self {
+            proven: proven_shapes(&mut nodes, &graph.values, counts.body_inputs()),
             visited: Vec::new(),
-            units: Vec::new(),
-            chains: Vec::new(),
-            products: Vec::new(),
-            outers: Vec::new(),
+            summed: Vec::new(),
+            later: vec![false; nodes.len()],
             cuts: Vec::new(),
             views: Vec::new(),
             shared: Vec::new(),
-            constants: constants(&graph.nodes, graph.values.len()),
-            values: values(&graph.nodes, &phases, &counts, graph.values.len()),
+            constants: constants(&nodes, graph.values.len()),
+            values: values(&nodes, &phases, &counts, graph.values.len()),
             metas: graph.values.clone(),
             declared: graph.values,
-            nodes: graph.nodes,
+            nodes,
             phases,
             counts,
             outputs,
             scratch: (Vec::new(), Vec::new()),
         };
         body.plan_gradients();
-        body.plan_units();
         Ok(body)
     }
 
@@ -134,24 +128,7 @@ impl<T: Scalar> Body<T> {
             })?;
         }
         let (inputs, outputs) = &mut self.scratch;
-        for node in &mut self.nodes {
-            inputs.clear();
-            inputs.extend(node.inputs.iter().map(|&value| self.metas[value]));
-            outputs.clear();
-            outputs.resize(node.outputs.len(), Meta::float(Shape::SCALAR));
-            let inferred = node.op.infer(inputs, outputs);
-            Meta::derive_batch(inputs, outputs);
-            inferred
-                .and_then(|()| {
-                    let mut known = outputs.iter().filter(|meta| !meta.shape.dims().contains(&ANY));
-                    known.try_for_each(|meta| meta.shape.elements().map(drop))
-                })
-                .map_err(|error| node.explain(error))?;
-            for (&value, &meta) in node.outputs.iter().zip(&*outputs) {
-                self.metas[value] = meta;
-            }
-        }
-        self.chains.iter().try_for_each(|chain| chain.check(self))?;
+        infer(&mut self.nodes, &mut self.metas, (inputs, outputs))?;
         for state in 0..self.counts.states {
             let (old, new) = (self.metas[self.counts.sequences + state], self.metas[self.new_state(state)]);
             if old.shape.unify(&new.shape).is_none() {
@@ -210,7 +187,7 @@ impl<T: Scalar> Body<T> {
     /// would not fit the caches.
     fn find_recomputed(&mut self) {
         for node in &self.nodes {
-            let (Some(_), &[output]) = (node.op.elementwise(), &node.outputs[..]) else { continue };
+            let (Some(_), &[output]) = (node.facts.role().elementwise(), &node.outputs[..]) else { continue };
             let small = |&value: &usize| {
                 self.constants[value].is_some()
                     || self.values[value].phase == Phase::Once
@@ -280,7 +257,7 @@ pub(super) fn repeats(shape: &Shape, from_end: usize) -> bool {
 }
 
 /// Checks what the graph alone does not: the kinds of the inputs and outputs.
-fn check<T: Scalar>(spec: &ScanSpec, graph: &Graph<T>) -> Result<()> {
+fn check<T: Scalar>(spec: &ScanSpec, graph: &Checked<T>) -> Result<()> {
     let counts = &spec.counts;
     for (value, input) in spec.body.inputs.iter().enumerate().take(counts.sequences + counts.states) {
         let meta = graph.values[value];
@@ -323,36 +300,23 @@ fn check<T: Scalar>(spec: &ScanSpec, graph: &Graph<T>) -> Result<()> {
 }
 
 /// When each node runs; nodes from `pinned` on run in the loop.
-fn phases<T: Scalar>(
-    nodes: &[Node<T>],
+fn plan_phases<T: Scalar>(
+    nodes: &[Call<T>],
     metas: &[Meta],
     counts: &Counts,
     pinned: usize,
     outputs: &[usize],
 ) -> Vec<Phase> {
-    let mut of_value = vec![Phase::Once; metas.len()];
-    of_value[..counts.sequences].fill(Phase::Early);
-    of_value[counts.sequences..counts.sequences + counts.states].fill(Phase::Step);
-    let mut phases = Vec::with_capacity(nodes.len());
-    for (index, node) in nodes.iter().enumerate() {
-        let mut inputs = node.inputs.iter().map(|&value| (of_value[value], metas[value].batched));
-        let latest = inputs.clone().map(|(phase, _)| phase).max().unwrap_or(Phase::Once);
-        // Rows of all steps cannot be paired with one row for each sequence.
-        let mixed = latest == Phase::Early && inputs.any(|(phase, batched)| phase == Phase::Once && batched);
-        let random = node.op.is_random();
-        let phase = if index >= pinned || mixed || random { Phase::Step } else { latest };
-        for &value in &node.outputs {
-            of_value[value] = phase;
-        }
-        phases.push(phase);
-    }
+    let sequences = std::iter::repeat_n(Phase::Early, counts.sequences);
+    let given = sequences.chain(std::iter::repeat_n(Phase::Step, counts.states)).collect();
+    let (mut phases, of_value) = phases(nodes, metas, given, pinned);
     postpone(nodes, metas, counts, outputs, &of_value, &mut phases);
     phases
 }
 
 /// Moves nodes behind the loop that no state depends on and that only read values of steps.
 fn postpone<T: Scalar>(
-    nodes: &[Node<T>],
+    nodes: &[Call<T>],
     metas: &[Meta],
     counts: &Counts,
     outputs: &[usize],
@@ -372,8 +336,8 @@ fn postpone<T: Scalar>(
             .all(|&value| !is_state(value) && (of_value[value] != Phase::Once || !metas[value].batched));
         let free = node.outputs.iter().all(|&value| !wanted_in_loop[value]);
         // A value that is merely handed on costs less than what it would take to put it off.
-        let worthwhile = node.op.elementwise() != Some(crate::op::elementwise::Kind::Identity);
-        if phases[index] == Phase::Step && free && by_rows && worthwhile && !node.op.is_random() {
+        let worthwhile = node.facts.role().elementwise() != Some(Kind::Identity);
+        if phases[index] == Phase::Step && free && by_rows && worthwhile && !node.facts.draws() {
             phases[index] = Phase::Late;
         } else if phases[index] == Phase::Step {
             for &value in &node.inputs {
@@ -385,7 +349,7 @@ fn postpone<T: Scalar>(
 
 /// The body with copies of results that are not the loop's own: states must be written in the loop, each to a place of its own,
 /// and so must outputs that have no row for each step. Returns also from which node on they are.
-fn carried<T: Scalar>(spec: &ScanSpec, graph: &Graph<T>, phases: &[Phase]) -> (GraphSpec, usize) {
+fn carried<T: Scalar>(spec: &ScanSpec, graph: &Checked<T>, phases: &[Phase]) -> (Graph, usize) {
     let mut body = spec.body.clone();
     let mut of_value: Vec<Option<Phase>> = vec![None; graph.values.len()];
     for (node, &phase) in graph.nodes.iter().zip(phases) {
@@ -407,13 +371,13 @@ fn carried<T: Scalar>(spec: &ScanSpec, graph: &Graph<T>, phases: &[Phase]) -> (G
             used[*output][state] = true;
             continue;
         }
-        body.nodes.push(NodeSpec {
+        body.nodes.push(Node {
             name: format!("output {index}"),
-            op: "elementwise".into(),
+            kind: "elementwise",
+            op: Arc::new(Elementwise::of(Kind::Identity)),
             inputs: vec![*output],
             weights: Vec::new(),
             outputs: vec![next],
-            attributes: serde_json::Map::from_iter([("kind".into(), "identity".into())]),
             stateful: false,
         });
         *output = next;
@@ -422,17 +386,17 @@ fn carried<T: Scalar>(spec: &ScanSpec, graph: &Graph<T>, phases: &[Phase]) -> (G
     (body, pinned)
 }
 
-fn constants<T: Scalar>(nodes: &[Node<T>], count: usize) -> Vec<Option<f64>> {
+fn constants<T: Scalar>(nodes: &[Call<T>], count: usize) -> Vec<Option<f64>> {
     let mut constants = vec![None; count];
     for node in nodes {
-        if let (Some(constant), &[value]) = (node.op.constant(), &node.outputs[..]) {
+        if let (Role::Constant(constant), &[value]) = (node.facts.role(), &node.outputs[..]) {
             constants[value] = Some(constant);
         }
     }
     constants
 }
 
-fn values<T: Scalar>(nodes: &[Node<T>], phases: &[Phase], counts: &Counts, count: usize) -> Vec<Value> {
+fn values<T: Scalar>(nodes: &[Call<T>], phases: &[Phase], counts: &Counts, count: usize) -> Vec<Value> {
     let value = |phase| Value {
         phase,
         wants_gradient: false,

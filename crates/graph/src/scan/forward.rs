@@ -1,12 +1,15 @@
 //! The forward pass of a scan.
 
-use super::body::Phase;
+use super::Scan;
+use super::body::Body;
 use super::layout::{Home, Locator, Scope};
+use super::run::Scratch;
 use super::run::{Pass, with_frame};
+use super::units::Plan;
 use super::units::Unit;
-use super::{Body, Scan, Scratch};
 use crate::error::Result;
-use crate::op::{Forward, Frame, Place, StepOrder, gather};
+use crate::ir::Phase;
+use crate::ops::{Forward, Frame, Place, StepOrder, gather};
 use seqloom_kernels::Scalar;
 
 impl<T: Scalar> Scan<T> {
@@ -19,7 +22,7 @@ impl<T: Scalar> Scan<T> {
             Some(mask) => masks[mask].pack()?,
             None => self.merge_masks(frame.inputs, masks, (batch, time))?,
         }
-        let Self { body, layouts, scratch, counts, mask, .. } = self;
+        let Self { body, plan, layouts, scratch, counts, mask, .. } = self;
         let mask = common.map_or(&*mask, |mask| &masks[mask]);
         let packing = mask.packing()?;
         let layout = &layouts[usize::from(recording)];
@@ -76,7 +79,7 @@ impl<T: Scalar> Scan<T> {
             run_phase(body, scratch, &pass, frame, (Phase::Early, Scope::Rows))?;
             for step in 0..steps {
                 frame.check_cancelled()?;
-                run_step(body, scratch, &pass, frame, Scope::Step(step))?;
+                run_step((body, plan), scratch, &pass, frame, Scope::Step(step))?;
             }
             run_phase(body, scratch, &pass, frame, (Phase::Late, Scope::Rows))?;
         }
@@ -146,22 +149,19 @@ fn run_node<T: Scalar>(
 
 /// Runs one step of the loop.
 fn run_step<T: Scalar>(
-    body: &mut Body<T>,
+    (body, plan): (&mut Body<T>, &mut Plan<T>),
     scratch: &mut Scratch,
     pass: &Pass<'_, T>,
     frame: &mut Frame<'_, T>,
     scope: Scope,
 ) -> Result<()> {
-    for unit in 0..body.units.len() {
-        match body.units[unit] {
+    for unit in 0..plan.units.len() {
+        match plan.units[unit] {
             Unit::Node(index) => run_node(body, scratch, pass, frame, index, scope)?,
-            Unit::Chain(chain) => body.chains[chain].forward(body, pass, &mut frame.buffers, scope)?,
-            Unit::Product(index) => {
-                let mut products = std::mem::take(&mut body.products);
-                let result = products[index].forward(body, pass, &mut frame.buffers, scope);
-                body.products = products;
-                result?;
+            Unit::Chain(chain) => {
+                plan.chains[chain].forward((body, &plan.products), pass, &mut frame.buffers, scope)?
             }
+            Unit::Product(index) => plan.products[index].forward(body, pass, &mut frame.buffers, scope)?,
         }
     }
     Ok(())

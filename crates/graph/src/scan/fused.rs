@@ -1,15 +1,17 @@
 //! Element-wise operations of the loop as one chain, forward and backward.
 
-use super::body::Body;
+use super::body::{Body, Cut};
 use super::layout::{Scope, with_rows};
+use super::product::Product;
 use super::run::Pass;
-use super::units::{Cut, MAX_OPERANDS};
 use crate::error::{Error, Result};
-use crate::op::elementwise::{Emitter, Extent, Kind, strides};
-use crate::op::{Buffers, Place};
+use crate::ops::elementwise::{Emitter, Extent, Kind, strides};
+use crate::ops::{Buffers, Place};
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::{Chain, ChainOperands, Function, MAX_DIMS, Output, Scalar, Source, View};
 
+/// The most values from elsewhere in one chain: the buffers that it touches are borrowed all at once.
+pub(super) const MAX_OPERANDS: usize = 12;
 /// The most buffers that a chain reads: operands, values and gradients of its operations.
 const READS: usize = 3 * MAX_OPERANDS;
 /// The same with the weights that results are multiplied with, which lie elsewhere.
@@ -49,6 +51,7 @@ struct Part {
 /// Collects a chain and its operands.
 struct Writer<'a, T: Scalar> {
     body: &'a Body<T>,
+    products: &'a [Product<T>],
     steps: Emitter,
     reads: Vec<Operand>,
     writes: Vec<Operand>,
@@ -64,8 +67,15 @@ fn position(list: &mut Vec<Operand>, operand: Operand) -> usize {
 }
 
 impl<'a, T: Scalar> Writer<'a, T> {
-    fn new(body: &'a Body<T>) -> Self {
-        Self { body, steps: Emitter::default(), reads: Vec::new(), writes: Vec::new(), known: Vec::new() }
+    fn new(body: &'a Body<T>, products: &'a [Product<T>]) -> Self {
+        Self {
+            body,
+            products,
+            steps: Emitter::default(),
+            reads: Vec::new(),
+            writes: Vec::new(),
+            known: Vec::new(),
+        }
     }
 
     fn read(&mut self, operand: Operand) -> Source {
@@ -91,7 +101,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
             return known;
         }
         let maker = self.body.maker(value).filter(|_| self.body.values[value].recomputed);
-        match maker.and_then(|node| Some((node, self.body.nodes[node].op.elementwise()?))) {
+        match maker.and_then(|node| Some((node, self.body.nodes[node].facts.role().elementwise()?))) {
             Some((node, kind)) => self.compute(node, kind),
             None => self.read(Operand::Value(value)),
         }
@@ -124,7 +134,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
 
     fn forward(mut self, nodes: &[usize], dots: &[usize], recording: bool) -> Part {
         for &node in nodes {
-            let Some(kind) = self.body.nodes[node].op.elementwise() else { continue };
+            let Some(kind) = self.body.nodes[node].facts.role().elementwise() else { continue };
             let output = self.body.nodes[node].outputs[0];
             let result = self.compute(node, kind);
             let value = self.body.values[output];
@@ -134,7 +144,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
             }
         }
         for &dot in dots {
-            let node = &self.body.nodes[self.body.products[dot].node];
+            let node = &self.body.nodes[self.products[dot].node];
             let factors = [self.value(node.inputs[0]), self.read(Operand::Kernel(dot))];
             let product = self.steps.push(Function::Multiply, factors);
             self.add(Operand::Value(node.outputs[0]), product);
@@ -148,7 +158,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
         let mut inner: Vec<(usize, Source)> = Vec::new();
         let mut outer: Vec<(usize, Source)> = Vec::new();
         for &dot in dots {
-            let index = body.products[dot].node;
+            let index = self.products[dot].node;
             let node = &body.nodes[index];
             if !body.visited[index] {
                 continue;
@@ -166,7 +176,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
             }
         }
         for &node in nodes.iter().rev() {
-            let Some(kind) = body.nodes[node].op.elementwise() else { continue };
+            let Some(kind) = body.nodes[node].facts.role().elementwise() else { continue };
             let output = body.nodes[node].outputs[0];
             let value = body.values[output];
             let collected = inner.iter().find(|known| known.0 == output).map(|known| known.1);
@@ -210,13 +220,19 @@ impl<'a, T: Scalar> Writer<'a, T> {
 }
 
 impl Fused {
-    pub(super) fn new<T: Scalar>(body: &Body<T>, nodes: Vec<usize>, dots: Vec<usize>) -> Self {
+    pub(super) fn new<T: Scalar>(
+        body: &Body<T>,
+        products: &[Product<T>],
+        nodes: Vec<usize>,
+        dots: Vec<usize>,
+    ) -> Self {
+        let writer = || Writer::new(body, products);
         let shape = body.nodes[nodes[0]].outputs[0];
         Self {
             shape,
-            plain: Writer::new(body).forward(&nodes, &dots, false),
-            recording: Writer::new(body).forward(&nodes, &dots, true),
-            backward: Writer::new(body).backward(&nodes, &dots),
+            plain: writer().forward(&nodes, &dots, false),
+            recording: writer().forward(&nodes, &dots, true),
+            backward: writer().backward(&nodes, &dots),
             nodes,
             dots,
         }
@@ -237,32 +253,32 @@ impl Fused {
 
     pub(super) fn forward<T: Scalar>(
         &self,
-        body: &Body<T>,
+        (body, products): (&Body<T>, &[Product<T>]),
         pass: &Pass<'_, T>,
         buffers: &mut Buffers<'_, T>,
         scope: Scope,
     ) -> Result<()> {
         let part = if pass.recording { &self.recording } else { &self.plain };
         for &dot in &self.dots {
-            body.products[dot].start(body, pass, buffers, scope)?;
+            products[dot].start(body, pass, buffers, scope)?;
         }
-        self.run(part, body, pass, buffers, scope)
+        self.run(part, (body, products), pass, buffers, scope)
     }
 
     pub(super) fn backward<T: Scalar>(
         &self,
-        body: &Body<T>,
+        (body, products): (&Body<T>, &[Product<T>]),
         pass: &Pass<'_, T>,
         buffers: &mut Buffers<'_, T>,
         scope: Scope,
     ) -> Result<()> {
-        self.run(&self.backward, body, pass, buffers, scope)
+        self.run(&self.backward, (body, products), pass, buffers, scope)
     }
 
     fn run<T: Scalar>(
         &self,
         part: &Part,
-        body: &Body<T>,
+        (body, products): (&Body<T>, &[Product<T>]),
         pass: &Pass<'_, T>,
         buffers: &mut Buffers<'_, T>,
         scope: Scope,
@@ -285,12 +301,12 @@ impl Fused {
                     Operand::Value(value) => pass.value(source(value), scope)?,
                     Operand::Gradient(value) => pass.gradient(source(value), scope)?,
                     Operand::Kernel(dot) => {
-                        kernels[weights] = body.products[dot].kernel(body, pass.params);
+                        kernels[weights] = products[dot].kernel(body, pass.params);
                         *view = show_row(&shape, kernels[weights].len(), 1, READS + weights);
                         weights += 1;
                         continue;
                     }
-                    Operand::KernelGradient(dot) => body.products[dot].summed(dot, pass)?,
+                    Operand::KernelGradient(dot) => products[dot].summed(dot, pass)?,
                 };
                 let buffer = places[..used].iter().position(|&known| known == place).unwrap_or(used);
                 if buffer == used {

@@ -1,9 +1,10 @@
 //! Where the values of a scan, their gradients and the operations' stashes lie.
 
-use super::body::{Body, Phase};
+use super::body::Body;
 use crate::error::{Error, Result};
+use crate::ir::Phase;
 use crate::mask::Packing;
-use crate::op::{Operands, Place, Sizes};
+use crate::ops::{Operands, Place, Sizes};
 use crate::params::SLOT_ALIGNMENT;
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
@@ -96,10 +97,11 @@ fn too_large() -> Error {
 }
 
 impl Layout {
-    /// Places everything for a batch.
+    /// Places everything for a batch, with room for a copy of `copied` elements.
     pub(super) fn plan<T: Scalar>(
         &mut self,
         body: &mut Body<T>,
+        copied: Option<usize>,
         extent: Extent,
         recording: bool,
     ) -> Result<()> {
@@ -129,10 +131,7 @@ impl Layout {
             .map(|&value| body.metas[value].shape.inner(1))
             .try_fold(0, |widest, width| width.map(|width| widest.max(width)))?;
         self.carried = self.take(Region::Backward, widest, Form::Whole)?.offset;
-        let of_products = body.products.iter().map(|product| product.copied(body, extent.rows));
-        let of_outers = body.outers.iter().map(|outer| outer.copied(body, extent.rows));
-        let mut copied = of_products.chain(of_outers);
-        let copied = copied.try_fold(0, |most, len| Some(most.max(len?))).ok_or_else(too_large)?;
+        let copied = copied.ok_or_else(too_large)?;
         self.rows = self.take(Region::Backward, copied, Form::Whole)?.offset;
         self.forward_scratch = self.take(Region::Forward, forward, Form::Whole)?.offset;
         self.backward_scratch = self.take(Region::Backward, backward, Form::Whole)?.offset;
@@ -199,8 +198,7 @@ impl Layout {
             }
             if !scratch {
                 self.kernels.clear();
-                for product in &body.products {
-                    let width = product.summed_width(body);
+                for &width in &body.summed {
                     let len = width.checked_mul(extent.batch).ok_or_else(too_large)?;
                     let form = Form::Sequences { width };
                     let slot = if len > 0 { Some(self.take(Region::Backward, len, form)?) } else { None };

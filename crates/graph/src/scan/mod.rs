@@ -11,25 +11,29 @@ mod layout;
 mod outer;
 mod product;
 mod run;
+mod sizes;
 mod spec;
 mod units;
 
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
-use crate::op::{Backward, Forward, MaskRule, Op, Operands, Site, Sizes, ValueRef};
+use crate::ops::{Backward, Described, Forward, MaskRule, Op, Operands, Sizes, ValueRef};
 use crate::shape::{ANY, Meta, Shape};
 use crate::tensor::StateGradient;
 use body::Body;
 use layout::{Extent, Layout};
+use run::Scratch;
 use seqloom_kernels::Scalar;
-pub(crate) use spec::BodySpec;
-use spec::{Counts, ScanSpec};
+use spec::Counts;
+pub(crate) use spec::ScanSpec;
+use units::Plan;
 
 /// The loop. Inputs: sequences `[batch, time, …]`, initial states `[batch, …]` (all or none), constants. Outputs: those of every
 /// step `[batch, time, …]`, then the last states. Weights: those of the body.
-pub(crate) struct Scan<T: Scalar> {
+struct Scan<T: Scalar> {
     body: Body<T>,
+    plan: Plan<T>,
     counts: Counts,
     state_shapes: Vec<Vec<usize>>,
     reversed: bool,
@@ -46,36 +50,22 @@ pub(crate) struct Scan<T: Scalar> {
     scratch: Scratch,
 }
 
-/// Lists that are filled anew for every node.
-#[derive(Debug, Default)]
-struct Scratch {
-    inputs: Vec<ValueRef>,
-    outputs: Vec<ValueRef>,
-    input_metas: Vec<Meta>,
-    output_metas: Vec<Meta>,
-    /// Which values' gradients are wanted by something outside of the scan or by a weight.
-    live: Vec<bool>,
-}
-
 impl<T: Scalar> Scan<T> {
-    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let spec = ScanSpec::new(site)?;
-        let mut body = Body::new(&spec)?;
+    fn new(spec: &ScanSpec) -> Result<Self> {
+        let mut body = Body::new(spec)?;
         for node in &mut body.nodes {
             for weight in &mut node.weights {
-                *weight = site.weight_index(*weight)?;
+                *weight = spec.weights[*weight];
             }
         }
+        let states = spec.body.inputs.iter().skip(spec.counts.sequences).take(spec.counts.states);
         Ok(Self {
+            plan: Plan::new(&mut body),
             body,
-            state_names: spec.body.inputs[spec.counts.sequences..]
-                .iter()
-                .take(spec.counts.states)
-                .map(|input| input.name.clone())
-                .collect(),
+            state_names: states.map(|input| input.name.clone()).collect(),
             state_gradients: Vec::new(),
-            counts: spec.counts,
-            state_shapes: spec.state_shapes,
+            counts: spec.counts.clone(),
+            state_shapes: spec.state_shapes.clone(),
             reversed: spec.reversed,
             output_reversed: spec.output_reversed,
             zero_output_for_mask: spec.zero_output_for_mask,
@@ -120,7 +110,7 @@ impl<T: Scalar> Scan<T> {
 impl<T: Scalar> Op<T> for Scan<T> {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         for meta in inputs {
-            crate::op::expect_float(meta)?;
+            crate::ops::expect_float(meta)?;
         }
         let (batch, time) = self.grid(inputs)?;
         let counts = &self.counts;
@@ -162,6 +152,7 @@ impl<T: Scalar> Op<T> for Scan<T> {
             shapes.push(meta.shape);
         }
         self.body.infer(shapes.into_iter())?;
+        self.plan.check(&self.body)?;
         for (index, output) in outputs.iter_mut().enumerate() {
             let shape = self.body.metas[self.body.outputs[index]].shape;
             let dims = shape.dims().get(1..).unwrap_or(&[]);
@@ -182,7 +173,9 @@ impl<T: Scalar> Op<T> for Scan<T> {
             Error::memory(format!("{batch} sequences of {time} steps are too large to address"))
         })?;
         let layout = &mut self.layouts[usize::from(operands.recording)];
-        layout.plan(&mut self.body, Extent { batch, rows }, operands.recording)?;
+        let copied = self.plan.copied(&self.body, rows);
+        let extent = Extent { batch, rows };
+        layout.plan(&mut self.body, copied, extent, operands.recording)?;
         let both = layout.kept.checked_add(layout.forward);
         Ok(if operands.recording {
             Sizes { stash: layout.kept, forward: layout.forward, backward: layout.backward }
@@ -203,10 +196,6 @@ impl<T: Scalar> Op<T> for Scan<T> {
 
     fn repeats_steps(&self) -> Option<bool> {
         Some(!self.zero_output_for_mask)
-    }
-
-    fn has_states(&self) -> bool {
-        true
     }
 
     fn take_state_gradients(&mut self) -> Vec<StateGradient<T>> {
@@ -239,7 +228,7 @@ impl<T: Scalar> Op<T> for Scan<T> {
         let states = (0..counts.states).map(|_| Form::Unknown);
         let constants = (0..counts.constants).map(|constant| form(counts.constant_input(constant)));
         let given = sequences.chain(states).chain(constants).collect();
-        let values = crate::form::forms(&self.body.nodes, &self.body.metas, given);
+        let values = crate::ir::forms(&self.body.nodes, &self.body.metas, given);
         values[self.body.outputs[output]]
     }
 }
@@ -247,5 +236,55 @@ impl<T: Scalar> Op<T> for Scan<T> {
 impl<T: Scalar> std::fmt::Debug for Scan<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Scan").field("counts", &self.counts).finish_non_exhaustive()
+    }
+}
+
+impl<T: Scalar> Scan<T> {
+    /// The index of the mask that all sequences have.
+    fn common_mask(&self, inputs: &[ValueRef]) -> Option<usize> {
+        let mut masks = inputs[..self.counts.sequences].iter().map(|input| input.mask);
+        let first = masks.next()??;
+        masks.all(|mask| mask == Some(first)).then_some(first)
+    }
+
+    /// Computes the intersection of the sequences' masks.
+    fn merge_masks(
+        &mut self,
+        inputs: &[ValueRef],
+        masks: &[SequenceMask],
+        (batch, time): (usize, usize),
+    ) -> Result<()> {
+        self.mask.reset(batch, time);
+        for mask in inputs[..self.counts.sequences].iter().filter_map(|input| input.mask) {
+            let mask =
+                masks.get(mask).ok_or_else(|| Error::native("A sequence has a mask that is missing"))?;
+            self.mask.intersect(mask)?;
+        }
+        self.mask.pack()
+    }
+
+    /// Batch and time of the inputs at hand.
+    fn grid_of(&self, inputs: &[ValueRef]) -> Result<(usize, usize)> {
+        let batch = self.body_batch()?;
+        let time = match self.steps {
+            Some(steps) => steps,
+            None => inputs.first().map_or(1, |input| input.shape.time()),
+        };
+        Ok((batch, time))
+    }
+
+    fn body_batch(&self) -> Result<usize> {
+        let output = self.body.outputs.first().ok_or_else(|| Error::native("A scan without outputs"))?;
+        Ok(self.body.metas[*output].shape.batch())
+    }
+}
+
+impl Described for ScanSpec {
+    fn single(&self) -> Result<Box<dyn Op<f32>>> {
+        Ok(Box::new(Scan::new(self)?))
+    }
+
+    fn double(&self) -> Result<Box<dyn Op<f64>>> {
+        Ok(Box::new(Scan::new(self)?))
     }
 }

@@ -1,11 +1,12 @@
 //! Products with a value that is one for all steps, such as a memory: the value's gradient is a product for each sequence behind the
 //! loop, over all of its steps, instead of a small one in each step.
 
-use super::body::{Body, Phase};
+use super::body::Body;
 use super::layout::{Region, Scope};
 use super::run::Pass;
 use crate::error::{Error, Result};
-use crate::op::{Buffers, Place};
+use crate::ir::Phase;
+use crate::ops::{Buffers, Place, Role};
 use crate::parallel::each_rows;
 use seqloom_kernels::{Matrix, MatrixMut, Scalar};
 
@@ -21,7 +22,7 @@ impl Outer {
     /// The one of a node, if it is such a product and the gradient is wanted.
     pub(super) fn new<T: Scalar>(body: &Body<T>, index: usize) -> Option<Self> {
         let node = &body.nodes[index];
-        let [false, transposed] = node.op.matmul()? else { return None };
+        let Role::Matmul([false, transposed]) = node.facts.role() else { return None };
         let (first, second) = (node.inputs[0], node.inputs[1]);
         let matrices = |value: usize| body.metas[value].batched && body.metas[value].shape.rank() == 3;
         let constant = body.values[second].phase == Phase::Once && body.values[first].phase != Phase::Once;

@@ -1,12 +1,13 @@
 //! Products of the loop's values with weights: packed once for all steps, and the weights' gradients summed in one product behind
 //! the loop.
 
-use super::body::{Body, Phase};
+use super::body::Body;
 use super::layout::{Home, Region, Scope};
 use super::run::Pass;
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
-use crate::op::{Buffers, Place, add_rows, thin};
+use crate::ir::Phase;
+use crate::ops::{Buffers, Place, Role, add_rows, thin};
 use crate::params::Parameters;
 use seqloom_kernels::{Matrix, MatrixMut, Scalar};
 
@@ -26,7 +27,7 @@ pub(super) struct Product<T: Scalar> {
 impl<T: Scalar> Product<T> {
     /// The product that a node is, if it is one of the loop.
     pub(super) fn new(body: &Body<T>, node: usize) -> Option<Self> {
-        let [inputs, units] = body.nodes[node].op.product()?;
+        let Role::Product([inputs, units]) = body.nodes[node].facts.role() else { return None };
         (body.values[body.nodes[node].inputs[0]].phase == Phase::Step).then_some(Self {
             node,
             inputs,

@@ -1,12 +1,12 @@
 //! What both passes of a scan do: find the mask, and run one operation.
 
+use super::body::Body;
 use super::layout::{Home, Layout, Locator, Region, Scope, node_sizes, with_rows};
-use super::{Scan, Scratch};
-use crate::error::{Error, Result};
-use crate::mask::SequenceMask;
-use crate::op::{Buffers, Frame, Moment, Place, ValueRef, Weights};
+use crate::error::Result;
+use crate::ops::{Buffers, Frame, Moment, Place, ValueRef, Weights};
 use crate::params::Parameters;
-use crate::spec::Dtype;
+use crate::shape::Meta;
+use crate::values::Dtype;
 use seqloom_kernels::Scalar;
 
 /// What does not change while a pass runs.
@@ -18,10 +18,21 @@ pub(super) struct Pass<'a, T: Scalar> {
     pub(super) inputs: &'a [ValueRef],
     pub(super) params: &'a Parameters<T>,
     pub(super) integers: &'a [Vec<i32>],
-    pub(super) run: &'a crate::executor::Run<'a>,
+    pub(super) run: &'a crate::mode::Run<'a>,
     /// The number of the scan in its graph.
     pub(super) node: usize,
     pub(super) recording: bool,
+}
+
+/// Lists that are filled anew for every node.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pub(super) inputs: Vec<ValueRef>,
+    pub(super) outputs: Vec<ValueRef>,
+    pub(super) input_metas: Vec<Meta>,
+    pub(super) output_metas: Vec<Meta>,
+    /// Which values' gradients are wanted by something outside of the scan or by a weight.
+    pub(super) live: Vec<bool>,
 }
 
 /// The key of the random numbers of a body's node: unlike that of any node of a graph.
@@ -46,17 +57,17 @@ impl<T: Scalar> Pass<'_, T> {
 
 /// Fills the lists of a node's operands and calls `body` with what it runs in.
 pub(super) fn with_frame<T: Scalar, R>(
-    body: &mut super::Body<T>,
+    body: &mut Body<T>,
     scratch: &mut Scratch,
     pass: &Pass<'_, T>,
     buffers: Buffers<'_, T>,
     (index, scope, backward): (usize, Scope, bool),
-    run: impl FnOnce(&mut crate::plan::Node<T>, Frame<'_, T>) -> Result<R>,
+    run: impl FnOnce(&mut crate::ir::Call<T>, Frame<'_, T>) -> Result<R>,
 ) -> Result<R> {
     let rows = pass.locator.rows(scope);
     let Scratch { inputs, outputs, input_metas, output_metas, live } = scratch;
     let sizes = node_sizes(body, index, rows, pass.recording, (input_metas, output_metas))?;
-    let super::Body { nodes, metas, shared, outers, .. } = body;
+    let Body { nodes, metas, shared, later, .. } = body;
     let node = &mut nodes[index];
     let operand = |value: usize, kept: bool, live: bool| -> Result<ValueRef> {
         Ok(ValueRef {
@@ -72,7 +83,7 @@ pub(super) fn with_frame<T: Scalar, R>(
     inputs.clear();
     for (position, &value) in node.inputs.iter().enumerate() {
         // A gradient that is shared is there already, and some come behind the loop.
-        let later = position == 1 && outers.iter().any(|outer| outer.node == index);
+        let later = position == 1 && later[index];
         let wanted = live.get(value).copied().unwrap_or(false) && shared[value].is_none() && !later;
         inputs.push(operand(value, !backward || node.op.keeps_input(position), wanted)?);
     }
@@ -111,44 +122,4 @@ pub(super) fn with_frame<T: Scalar, R>(
     let result = run(node, frame);
     node.weights = weights;
     result
-}
-
-impl<T: Scalar> Scan<T> {
-    /// The index of the mask that all sequences have.
-    pub(super) fn common_mask(&self, inputs: &[ValueRef]) -> Option<usize> {
-        let mut masks = inputs[..self.counts.sequences].iter().map(|input| input.mask);
-        let first = masks.next()??;
-        masks.all(|mask| mask == Some(first)).then_some(first)
-    }
-
-    /// Computes the intersection of the sequences' masks.
-    pub(super) fn merge_masks(
-        &mut self,
-        inputs: &[ValueRef],
-        masks: &[SequenceMask],
-        (batch, time): (usize, usize),
-    ) -> Result<()> {
-        self.mask.reset(batch, time);
-        for mask in inputs[..self.counts.sequences].iter().filter_map(|input| input.mask) {
-            let mask =
-                masks.get(mask).ok_or_else(|| Error::native("A sequence has a mask that is missing"))?;
-            self.mask.intersect(mask)?;
-        }
-        self.mask.pack()
-    }
-
-    /// Batch and time of the inputs at hand.
-    pub(super) fn grid_of(&self, inputs: &[ValueRef]) -> Result<(usize, usize)> {
-        let batch = self.body_batch()?;
-        let time = match self.steps {
-            Some(steps) => steps,
-            None => inputs.first().map_or(1, |input| input.shape.time()),
-        };
-        Ok((batch, time))
-    }
-
-    fn body_batch(&self) -> Result<usize> {
-        let output = self.body.outputs.first().ok_or_else(|| Error::native("A scan without outputs"))?;
-        Ok(self.body.metas[*output].shape.batch())
-    }
 }

@@ -1,10 +1,14 @@
 //! How a scan is described on the wire.
 
 use crate::error::{Error, Result};
-use crate::op::{Order, OutputOrder, Site};
-use crate::spec::{Dtype, GraphSpec, Initializer, InitializerKind, InputSpec, NodeSpec, VERSION, WeightSpec};
-use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use crate::ir::{Graph, Node};
+use crate::ops::{
+    Operation, Order, OutputOrder, Recurrence, Site, State, Streamed, TimeAxes, recurrent_axes,
+};
+use crate::values::{Dtype, InputSpec, WeightSpec};
+use crate::wire::NodeSpec;
+use serde::Deserialize;
+use std::sync::Arc;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -23,91 +27,38 @@ struct Attributes {
 }
 
 /// One step, as it stands on the wire.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct BodySpec {
+struct BodySpec {
     inputs: Vec<BodyInput>,
     weights: Vec<BodyWeight>,
     nodes: Vec<NodeSpec>,
     outputs: Vec<usize>,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct BodyInput {
     name: String,
     shape: Vec<Option<usize>>,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct BodyWeight {
     shape: Vec<usize>,
 }
 
-impl BodySpec {
-    /// The body of a scan.
-    ///
-    /// # Errors
-    /// `ERR_FORMAT` for a node without one.
-    pub(crate) fn of(node: &NodeSpec) -> Result<Self> {
-        let body = node.attributes.get("body").cloned().unwrap_or_default();
-        serde_json::from_value(body)
-            .map_err(|error| Error::format(format!("The body of layer '{}': {error}", node.name)))
-    }
-
-    /// As a scan's attribute.
-    ///
-    /// # Errors
-    /// `ERR_NATIVE` should it not become JSON.
-    pub(crate) fn to_value(&self) -> Result<serde_json::Value> {
-        serde_json::to_value(self)
-            .map_err(|error| Error::native(format!("A scan cannot be written: {error}")))
-    }
-
-    /// How many values it reads; they have the first ids.
-    pub(crate) fn input_count(&self) -> usize {
-        self.inputs.len()
-    }
-
-    /// Its operations.
-    pub(crate) fn nodes(&self) -> &[NodeSpec] {
-        &self.nodes
-    }
-
-    /// The ids of its results.
-    pub(crate) fn outputs(&self) -> &[usize] {
-        &self.outputs
-    }
-
-    /// Leaves out operations; values of theirs that are `read` become inputs behind the others, which [`Self::add_input`] adds.
-    pub(crate) fn replace(&mut self, read: &[usize], keep: impl Fn(&NodeSpec) -> bool) {
-        let mut ids: HashMap<usize, usize> = (0..self.inputs.len()).map(|id| (id, id)).collect();
-        ids.extend(read.iter().enumerate().map(|(index, &id)| (id, self.inputs.len() + index)));
-        let mut next = self.inputs.len() + read.len();
-        self.nodes.retain(keep);
-        for node in &mut self.nodes {
-            node.inputs.iter_mut().for_each(|id| *id = ids.get(id).copied().unwrap_or(usize::MAX));
-            for id in &mut node.outputs {
-                ids.insert(*id, next);
-                *id = next;
-                next += 1;
-            }
-        }
-        self.outputs.iter_mut().for_each(|id| *id = ids.get(id).copied().unwrap_or(usize::MAX));
-    }
-
-    /// Adds an input behind the others.
-    pub(crate) fn add_input(&mut self, name: String, shape: Vec<Option<usize>>) {
-        self.inputs.push(BodyInput { name, shape });
-    }
-}
+/// What reads the nodes of a body, given its weights.
+type ReadNodes = fn(Vec<NodeSpec>, &[WeightSpec], bool) -> Result<Vec<Node>>;
 
 /// A description whose counts and weights fit together.
-#[derive(Debug)]
-pub(super) struct ScanSpec {
+#[derive(Debug, Clone)]
+pub(crate) struct ScanSpec {
     /// One step: inputs are a step of each sequence, the states, the constants; outputs those of each step, then the new states.
-    pub(super) body: GraphSpec,
+    pub(super) body: Graph,
+    /// The number in the model of each of the body's weights.
+    pub(super) weights: Vec<usize>,
     pub(super) counts: Counts,
     pub(super) state_shapes: Vec<Vec<usize>>,
     pub(super) reversed: bool,
@@ -148,10 +99,7 @@ impl Counts {
 
 impl ScanSpec {
     /// Reads the attributes of a node and checks what can be checked without shapes.
-    pub(super) fn new(site: &Site<'_>) -> Result<Self> {
-        if site.in_body() {
-            return Err(Error::unsupported("a scan within a scan; unroll one of the two"));
-        }
+    pub(crate) fn new(site: &Site<'_>, read: ReadNodes) -> Result<Self> {
         let attributes: Attributes = site.attributes()?;
         let (sequences, states) = (attributes.sequences, attributes.state_shapes.len());
         let body = attributes.body;
@@ -199,7 +147,14 @@ impl ScanSpec {
         for (index, weight) in body.weights.iter().enumerate() {
             site.expect_weight(index, &format!("weight {index}"), &weight.shape)?;
         }
-        let weights = (0..body.weights.len()).map(|index| body_weight(site, index)).collect::<Result<_>>()?;
+        let mut weights = Vec::new();
+        let mut own = Vec::new();
+        for index in 0..body.weights.len() {
+            let weight = site.weight(index);
+            own.push(weight.cloned().ok_or_else(|| Error::native("A weight of a scan is missing"))?);
+            weights.push(site.weight_index(index)?);
+        }
+        let nodes = read(body.nodes, &own, true)?;
         let inputs = body
             .inputs
             .into_iter()
@@ -207,7 +162,8 @@ impl ScanSpec {
             .collect();
         let reversed = attributes.order == Order::Backward;
         Ok(Self {
-            body: GraphSpec { version: VERSION, inputs, weights, nodes: body.nodes, outputs: body.outputs },
+            body: Graph { inputs, weights: own, nodes, outputs: body.outputs },
+            weights,
             counts,
             state_shapes: attributes.state_shapes,
             reversed,
@@ -218,9 +174,42 @@ impl ScanSpec {
     }
 }
 
-/// The weight as the body sees it; what it begins with is the model's business.
-fn body_weight(site: &Site<'_>, index: usize) -> Result<WeightSpec> {
-    let weight = site.weight(index).ok_or_else(|| Error::native("A weight of a scan is missing"))?;
-    let initializer = Initializer { kind: InitializerKind::Zeros {}, seed: None };
-    Ok(WeightSpec { initializer, ..weight.clone() })
+impl ScanSpec {
+    /// One step.
+    pub(crate) fn body(&self) -> &Graph {
+        &self.body
+    }
+
+    /// The same with operations left out; values of theirs that are still read become constants behind the others.
+    pub(crate) fn without(&self, constants: Vec<(usize, InputSpec)>, leave: &[bool]) -> Self {
+        let body = &self.body;
+        let counts = Counts { constants: self.counts.constants + constants.len(), ..self.counts.clone() };
+        let kept = body.nodes.iter().zip(leave).filter(|(_, leave)| !**leave);
+        let nodes = kept.map(|(node, _)| node.clone()).collect();
+        let inputs = body.inputs.iter().cloned().enumerate().chain(constants).collect();
+        Self { body: body.assemble(inputs, nodes, &body.outputs), counts, ..self.clone() }
+    }
+}
+
+impl Operation for ScanSpec {
+    fn stream(&self, inputs: &[Streamed]) -> Option<TimeAxes> {
+        let (sequences, others) = inputs.split_at_checked(self.counts.sequences)?;
+        let steps = sequences.iter().all(|sequence| sequence.time == Some(1));
+        let fits = steps && others.iter().all(|other| !other.moves);
+        fits.then(|| recurrent_axes(self.counts.outputs, self.counts.states))
+    }
+
+    fn recurrence(&self) -> Option<Recurrence> {
+        let Counts { sequences, states, outputs, .. } = self.counts;
+        let mut given = self.clone();
+        given.counts.initial = (0..states).map(|state| Some(sequences + state)).collect();
+        let state = |(shape, &initial): (&Vec<usize>, _)| State { shape: shape.clone(), initial };
+        Some(Recurrence {
+            sequences,
+            outputs,
+            states: self.state_shapes.iter().zip(&self.counts.initial).map(state).collect(),
+            reversed: self.reversed,
+            given: Arc::new(given),
+        })
+    }
 }

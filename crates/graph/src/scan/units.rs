@@ -1,10 +1,13 @@
 //! What the loop runs: operations in an order in which element-wise ones come together to chains.
 
-use super::body::{Body, Phase, repeats};
-use super::fused::Fused;
+use super::body::{Body, Cut, repeats};
+use super::fused::{Fused, MAX_OPERANDS};
 use super::outer::Outer;
 use super::product::Product;
-use crate::op::elementwise::Kind;
+use crate::error::Result;
+use crate::ir::Phase;
+use crate::ops::Role;
+use crate::ops::elementwise::Kind;
 use crate::shape::ANY;
 use seqloom_kernels::Scalar;
 
@@ -19,35 +22,68 @@ pub(super) enum Unit {
     Chain(usize),
 }
 
-/// Operations, and values from elsewhere, in one chain at most: the buffers that it touches are borrowed all at once.
+/// Operations in one chain at most.
 const MAX_NODES: usize = 12;
-pub(super) const MAX_OPERANDS: usize = 12;
 
-/// A part of another value that is read in place.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Cut {
-    pub(super) source: usize,
-    pub(super) axis: usize,
-    pub(super) start: usize,
+/// What the loop runs.
+pub(super) struct Plan<T: Scalar> {
+    /// In order.
+    pub(super) units: Vec<Unit>,
+    pub(super) chains: Vec<Fused>,
+    pub(super) products: Vec<Product<T>>,
+    pub(super) outers: Vec<Outer>,
 }
 
-impl<T: Scalar> Body<T> {
+impl<T: Scalar> Plan<T> {
     /// Orders the loop's operations and fuses what can be fused.
-    pub(super) fn plan_units(&mut self) {
-        self.find_cuts();
-        self.find_views();
-        self.outers = (0..self.nodes.len()).filter_map(|node| Outer::new(self, node)).collect();
-        for outer in &self.outers {
-            self.values[self.nodes[outer.node].outputs[0]].gradient_tracked = true;
+    pub(super) fn new(body: &mut Body<T>) -> Self {
+        body.find_cuts();
+        body.find_views();
+        let outers: Vec<Outer> = (0..body.nodes.len()).filter_map(|node| Outer::new(body, node)).collect();
+        for outer in &outers {
+            body.later[outer.node] = true;
+            body.values[body.nodes[outer.node].outputs[0]].gradient_tracked = true;
         }
-        let mut left: Vec<usize> = (0..self.nodes.len())
+        let mut plan = Self { units: Vec::new(), chains: Vec::new(), products: Vec::new(), outers };
+        let (groups, dots) = plan.order(body);
+        body.summed = plan.products.iter().map(|product| product.summed_width(body)).collect();
+        let chain_of = body.find_inner(&groups, &plan.dot_nodes(&dots));
+        body.find_shared(&chain_of);
+        body.plan_tracks();
+        let chains = groups.into_iter().zip(dots);
+        let chains = chains.map(|(group, dots)| Fused::new(body, &plan.products, group, dots));
+        plan.chains = chains.collect();
+        plan
+    }
+
+    /// Checks that what has been fused has the same shapes for the batch at hand.
+    pub(super) fn check(&self, body: &Body<T>) -> Result<()> {
+        self.chains.iter().try_for_each(|chain| chain.check(body))
+    }
+
+    /// The most elements that a copy of all steps' rows takes.
+    pub(super) fn copied(&self, body: &Body<T>, rows: usize) -> Option<usize> {
+        let of_products = self.products.iter().map(|product| product.copied(body, rows));
+        let of_outers = self.outers.iter().map(|outer| outer.copied(body, rows));
+        of_products.chain(of_outers).try_fold(0, |most, len| Some(most.max(len?)))
+    }
+
+    /// The nodes of each chain's products.
+    fn dot_nodes(&self, dots: &[Vec<usize>]) -> Vec<Vec<usize>> {
+        let nodes = |dots: &Vec<usize>| dots.iter().map(|&dot| self.products[dot].node).collect();
+        dots.iter().map(nodes).collect()
+    }
+
+    /// Puts the loop's operations in order. Returns the nodes of each chain, and the products at its end.
+    fn order(&mut self, body: &mut Body<T>) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
+        let mut left: Vec<usize> = (0..body.nodes.len())
             .filter(|&node| {
-                self.phases[node] == Phase::Step && self.cuts[self.nodes[node].outputs[0]].is_none()
+                body.phases[node] == Phase::Step && body.cuts[body.nodes[node].outputs[0]].is_none()
             })
             .collect();
-        let mut done = vec![true; self.values.len()];
+        let mut done = vec![true; body.values.len()];
         for &node in &left {
-            self.nodes[node].outputs.iter().for_each(|&value| done[value] = false);
+            body.nodes[node].outputs.iter().for_each(|&value| done[value] = false);
         }
         let mut groups: Vec<Vec<usize>> = Vec::new();
         let mut dots: Vec<Vec<usize>> = Vec::new();
@@ -55,15 +91,15 @@ impl<T: Scalar> Body<T> {
             let before = left.len();
             let mut rest = Vec::new();
             for node in left {
-                if self.nodes[node].op.elementwise().is_some() || !self.is_ready(node, &done) {
+                if body.nodes[node].facts.role().elementwise().is_some() || !body.is_ready(node, &done) {
                     rest.push(node);
                     continue;
                 }
-                self.nodes[node].outputs.iter().for_each(|&value| done[value] = true);
-                match self.product(node) {
-                    _ if self.views[self.nodes[node].outputs[0]].is_some() => {}
+                body.nodes[node].outputs.iter().for_each(|&value| done[value] = true);
+                match self.product(body, node) {
+                    _ if body.views[body.nodes[node].outputs[0]].is_some() => {}
                     None => self.units.push(Unit::Node(node)),
-                    Some(index) => match self.chain_for(node, &groups, &dots) {
+                    Some(index) => match body.chain_for(node, &groups, &dots) {
                         Some(chain) => {
                             self.products[index].fused = true;
                             dots[chain].push(index);
@@ -76,29 +112,35 @@ impl<T: Scalar> Body<T> {
             if left.len() < before {
                 continue;
             }
-            let group = self.group(&left, &done);
+            let group = body.group(&left, &done);
             left.retain(|node| !group.contains(node));
             for &node in &group {
-                done[self.nodes[node].outputs[0]] = true;
+                done[body.nodes[node].outputs[0]] = true;
             }
             self.units.push(Unit::Chain(groups.len()));
             groups.push(group);
             dots.push(Vec::new());
         }
-        let chain_of = self.find_inner(&groups, &dots);
-        self.find_shared(&chain_of);
-        self.plan_tracks();
-        let chains = groups.into_iter().zip(dots);
-        self.chains = chains.map(|(group, dots)| Fused::new(self, group, dots)).collect();
+        (groups, dots)
     }
 
+    /// A product with weights of a value of the loop, as one of `products`.
+    fn product(&mut self, body: &mut Body<T>, node: usize) -> Option<usize> {
+        let product = Product::new(body, node)?;
+        body.values[body.nodes[node].outputs[0]].gradient_tracked = true;
+        self.products.push(product);
+        Some(self.products.len() - 1)
+    }
+}
+
+impl<T: Scalar> Body<T> {
     /// The chain that makes the input of a product with a vector, if it has room for the product.
     fn chain_for(&self, node: usize, groups: &[Vec<usize>], dots: &[Vec<usize>]) -> Option<usize> {
         let input = self.nodes[node].inputs[0];
         let makes = |group: &Vec<usize>| group.iter().any(|&node| self.nodes[node].outputs[0] == input);
         let chain = groups.iter().position(makes)?;
         let meta = self.metas[input];
-        let thin = self.nodes[node].op.product().is_some_and(|[_, units]| units == 1);
+        let thin = matches!(self.nodes[node].facts.role(), Role::Product([_, 1]));
         let mut operands = Vec::new();
         for value in groups[chain].iter().flat_map(|&node| &self.nodes[node].inputs) {
             operands.push(self.cuts[*value].map_or(*value, |cut| cut.source));
@@ -118,7 +160,7 @@ impl<T: Scalar> Body<T> {
     fn find_views(&mut self) {
         self.views = vec![None; self.values.len()];
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
-            if !node.op.is_view() || phase != Phase::Step {
+            if node.facts.role() != Role::View || phase != Phase::Step {
                 continue;
             }
             let (source, value) = (node.inputs[0], node.outputs[0]);
@@ -137,7 +179,7 @@ impl<T: Scalar> Body<T> {
         let made = |value: usize| value >= self.counts.body_inputs();
         self.shared = vec![None; self.values.len()];
         for (index, node) in self.nodes.iter().enumerate().rev() {
-            if !matches!(node.op.elementwise(), Some(Kind::Add | Kind::Identity)) {
+            if !matches!(node.facts.role().elementwise(), Some(Kind::Add | Kind::Identity)) {
                 continue;
             }
             let sum = node.outputs[0];
@@ -190,15 +232,15 @@ impl<T: Scalar> Body<T> {
             element_wise[value] = false;
         }
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
-            if phase != Phase::Step || node.op.elementwise().is_none() {
+            if phase != Phase::Step || node.facts.role().elementwise().is_none() {
                 node.inputs.iter().for_each(|&value| element_wise[value] = false);
             }
         }
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
-            let (Some((axis, start, _)), Phase::Step) = (node.op.slice(), phase) else { continue };
+            let (Role::Slice { axis, start }, Phase::Step) = (node.facts.role(), phase) else { continue };
             let (source, value) = (node.inputs[0], node.outputs[0]);
             if element_wise[value] && self.cuts[source].is_none() {
-                let axis = crate::op::axis_of(axis, self.metas[source].shape.rank());
+                let axis = crate::ops::axis_of(axis, self.metas[source].shape.rank());
                 self.cuts[value] = Some(Cut { source, axis, start });
             }
         }
@@ -210,12 +252,12 @@ impl<T: Scalar> Body<T> {
         let mut inside: Vec<usize> = Vec::new();
         let mut operands: Vec<usize> = Vec::new();
         for &node in left {
-            if self.nodes[node].op.elementwise().is_none() {
+            if self.nodes[node].facts.role().elementwise().is_none() {
                 continue;
             }
             let output = self.nodes[node].outputs[0];
-            let shape = self.metas[output].shape;
-            if group.first().is_some_and(|&first| self.metas[self.nodes[first].outputs[0]].shape != shape) {
+            let shape = self.proven[output];
+            if group.first().is_some_and(|&first| self.proven[self.nodes[first].outputs[0]] != shape) {
                 continue;
             }
             let source = |value: usize| self.cuts[value].map_or(value, |cut| cut.source);
@@ -248,8 +290,8 @@ impl<T: Scalar> Body<T> {
                 chain_of[node] = Some(chain);
                 self.values[self.nodes[node].outputs[0]].inner = true;
             }
-            for &dot in &dots[chain] {
-                chain_of[self.products[dot].node] = Some(chain);
+            for &node in &dots[chain] {
+                chain_of[node] = Some(chain);
             }
         }
         let mut maker = vec![None; self.values.len()];
@@ -266,13 +308,5 @@ impl<T: Scalar> Body<T> {
             self.values[value].inner = false;
         }
         chain_of
-    }
-
-    /// A product with weights of a value of the loop, as one of `products`.
-    fn product(&mut self, node: usize) -> Option<usize> {
-        let product = Product::new(self, node)?;
-        self.values[self.nodes[node].outputs[0]].gradient_tracked = true;
-        self.products.push(product);
-        Some(self.products.len() - 1)
     }
 }

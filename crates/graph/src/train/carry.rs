@@ -1,12 +1,12 @@
-//! States that go from batch to batch: a graph whose stateful layers take their first states as inputs and give their last ones
-//! as outputs, and the states between two batches.
+//! States that go from batch to batch.
 
 use crate::error::{Error, Result};
-use crate::executor::Executor;
+use crate::ir::Graph;
 use crate::memory;
 use crate::params::element_count;
-use crate::spec::{Dtype, GraphSpec, InputSpec, NodeSpec};
+use crate::run::Executor;
 use crate::tensor::{BatchData, BatchInput, BatchSequence};
+use crate::transform::carry;
 
 /// The states of a graph's stateful layers.
 #[derive(Debug, Default)]
@@ -27,40 +27,11 @@ impl Carry {
     /// Adds the states of stateful layers behind the inputs and outputs of a graph.
     ///
     /// # Errors
-    /// `ERR_UNSUPPORTED` for stateful layers with initial states or from the end of the sequence.
-    pub(super) fn new(spec: &GraphSpec) -> Result<(GraphSpec, Self)> {
-        let (inputs, outputs) = (spec.inputs.len(), spec.outputs.len());
-        let mut graph = spec.clone();
-        let mut widths: Vec<Vec<usize>> = Vec::new();
-        let mut last: Vec<usize> = Vec::new();
-        for node in graph.nodes.iter_mut().filter(|node| node.stateful) {
-            let Places { input, output, shapes } = places(node)?;
-            // Until everything is numbered anew, ids that cannot exist stand for the new inputs.
-            let ids = (0..shapes.len()).map(|state| usize::MAX - widths.len() - state);
-            node.inputs.splice(input..input, ids.collect::<Vec<_>>());
-            last.extend(node.outputs.iter().copied().skip(output).take(shapes.len()));
-            for (state, shape) in shapes.into_iter().enumerate() {
-                let rows = std::iter::once(None);
-                graph.inputs.push(InputSpec {
-                    name: format!("state {state} of {}", node.name),
-                    dtype: Dtype::Float32,
-                    shape: rows.chain(shape.iter().copied().map(Some)).collect(),
-                });
-                widths.push(shape);
-            }
-        }
+    /// Those of [`carry`].
+    pub(super) fn new(graph: &Graph) -> Result<(Graph, Self)> {
+        let (graph, widths) = carry(graph)?;
         let added = widths.len();
-        let moved = |id: &mut usize| {
-            if usize::MAX - *id < added {
-                *id = inputs + (usize::MAX - *id);
-            } else if *id >= inputs {
-                *id = id.saturating_add(added);
-            }
-        };
-        graph.outputs.extend(last);
-        let in_nodes =
-            graph.nodes.iter_mut().flat_map(|node| node.inputs.iter_mut().chain(&mut node.outputs));
-        in_nodes.chain(&mut graph.outputs).for_each(moved);
+        let (inputs, outputs) = (graph.inputs.len() - added, graph.outputs.len() - added);
         let shapes = widths.iter().map(|width| [&[0], &width[..]].concat()).collect();
         let (states, next) = (vec![Vec::new(); added], vec![Vec::new(); added]);
         Ok((graph, Self { inputs, outputs, widths, shapes, states, next }))
@@ -186,48 +157,4 @@ impl Carry {
     pub(super) fn advance(&mut self) {
         std::mem::swap(&mut self.states, &mut self.next);
     }
-}
-
-/// Where a recurrent node has its states: the first of its inputs and outputs, and the shapes of their rows.
-struct Places {
-    input: usize,
-    output: usize,
-    shapes: Vec<Vec<usize>>,
-}
-
-fn places(node: &NodeSpec) -> Result<Places> {
-    let malformed = || Error::format(format!("Layer '{}' is not a complete recurrent layer", node.name));
-    let number = |key: &str| {
-        node.attributes.get(key).and_then(|value| usize::try_from(value.as_u64()?).ok()).ok_or_else(malformed)
-    };
-    if node.attributes.get("order").and_then(|order| order.as_str()) != Some("forward") {
-        return Err(Error::unsupported(format!(
-            "Layer '{}' reads its sequence from the end, so it cannot be stateful",
-            node.name
-        )));
-    }
-    let fused = |states: usize| {
-        let shapes = vec![vec![number("units")?]; states];
-        Ok(Places { input: 1, output: 1, shapes })
-    };
-    let places = match node.op.as_str() {
-        "simpleRnn" | "gru" => fused(1)?,
-        "lstm" => fused(2)?,
-        _ => {
-            return Err(Error::unsupported(format!(
-                "Layer '{}' ({}) cannot be stateful",
-                node.name, node.op
-            )));
-        }
-    };
-    if node.inputs.len() != 1 {
-        return Err(Error::unsupported(format!(
-            "Layer '{}' has an initial state of its own, so it cannot be stateful",
-            node.name
-        )));
-    }
-    if node.outputs.len() != 1 + places.shapes.len() {
-        return Err(malformed());
-    }
-    Ok(places)
 }

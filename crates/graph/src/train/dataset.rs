@@ -3,8 +3,8 @@
 use super::batch::Batch;
 use crate::error::{Error, Result};
 use crate::params::element_count;
-use crate::spec::InputSpec;
 use crate::tensor::{HostTensor, Sequence};
+use crate::values::InputSpec;
 
 /// Tensors with the same rows, one for each input of a graph.
 ///

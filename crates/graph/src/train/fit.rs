@@ -3,9 +3,9 @@
 use super::dataset::Dataset;
 use super::event::{Control, Event, Logs};
 use super::norms::LayerNorms;
+use super::options::FitOptions;
 use super::order;
 use super::progress::Progress;
-use super::spec::FitOptions;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
 use crate::parallel::unless_cancelled;

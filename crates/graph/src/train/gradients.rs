@@ -5,14 +5,15 @@ use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::buffer::{Buffer, Exclusive};
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Record, Run, first_not_finite};
 use crate::gradients::{Gradients, OwnedGradient};
 use crate::mask::SequenceMask;
 use crate::memory;
+use crate::mode::{Record, Run};
 use crate::parallel::unless_cancelled;
 use crate::params::Slot;
-use crate::spec::Dtype;
+use crate::run::{Executor, first_not_finite};
 use crate::tensor::{HostTensor, Sequence, StateGradient, TensorData};
+use crate::values::Dtype;
 use std::sync::atomic::AtomicBool;
 
 /// What [`Trainer::loss_gradients`] and [`Trainer::output_gradients`] compute.
@@ -42,8 +43,8 @@ impl Trainer {
         states: bool,
         cancel: &AtomicBool,
     ) -> Result<GradientReport> {
-        let model_outputs = self.predictor.spec().outputs.len();
-        let model_inputs = self.predictor.spec().inputs.len();
+        let model_outputs = self.predictor.graph().outputs.len();
+        let model_inputs = self.predictor.graph().inputs.len();
         let compiled = self.compiled_mut()?;
         let data = Dataset::new(tensors, compiled.inputs())?.untrimmed();
         let mut gradients = compiled.executor.gradients()?;
@@ -86,7 +87,7 @@ impl Trainer {
         states: bool,
         cancel: &AtomicBool,
     ) -> Result<GradientReport> {
-        let count = self.predictor.spec().outputs.len();
+        let count = self.predictor.graph().outputs.len();
         if cotangents.len() != count {
             return Err(Error::data(format!(
                 "The model has {count} outputs; got {} cotangents",
@@ -113,7 +114,7 @@ impl Trainer {
                 }
             }
         }
-        let data = Dataset::new(tensors, &self.predictor.spec().inputs)?.untrimmed();
+        let data = Dataset::new(tensors, &self.predictor.graph().inputs)?.untrimmed();
         let mut gradients = self.predictor.gradients()?;
         self.with_batch(|trainer, batch| unless_cancelled(cancel, || {
             data.gather(0..data.rows(), batch)?;
@@ -193,7 +194,7 @@ fn weights(slots: &[Slot], gradients: Gradients<f32>) -> Result<Vec<Exclusive<f3
 fn inputs(executor: &Executor<f32>, tensors: &[HostTensor]) -> Result<Vec<Option<HostTensor>>> {
     tensors
         .iter()
-        .zip(&executor.spec().inputs)
+        .zip(&executor.graph().inputs)
         .enumerate()
         .map(|(index, (tensor, spec))| {
             let gradient = (spec.dtype == Dtype::Float32).then(|| executor.input_gradient(index)).flatten();

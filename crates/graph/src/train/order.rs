@@ -1,7 +1,7 @@
 //! The order in which an epoch visits its rows.
 
 use super::dataset::Dataset;
-use super::spec::FitOptions;
+use super::options::FitOptions;
 use crate::error::Result;
 use crate::memory;
 use crate::rng::{Key, domain, shuffle};
@@ -53,8 +53,8 @@ fn shuffle_batches(key: Key, order: &mut [usize], batch_size: usize) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::GraphSpec;
     use crate::tensor::{HostTensor, Sequence, TensorData};
+    use crate::wire::GraphSpec;
 
     #[test]
     fn batches_hold_similar_lengths_and_change_with_the_epoch() {

@@ -5,9 +5,10 @@ use super::dataset::Dataset;
 use super::trainer::Trainer;
 use crate::buffer::copy;
 use crate::error::{Error, Result};
-use crate::executor::{Executor, Run};
 use crate::memory;
+use crate::mode::Run;
 use crate::parallel::unless_cancelled;
+use crate::run::Executor;
 use crate::tensor::{HostTensor, Sequence, TensorData};
 use seqloom_kernels::AlignedVec;
 use std::sync::atomic::AtomicBool;
@@ -26,7 +27,7 @@ struct Assembly {
 impl Trainer {
     /// The model's outputs for all rows, computed `batch_size` rows at a time. Sequences have the padded time of the
     /// input. Steps that are not valid are zeros, or the last valid step again where the model's recurrences repeat it, whatever layers are
-    /// between: they do not depend on the other rows. `progress` hears how many rows are done.
+    /// between: they do not depend on the other rows.
     ///
     /// # Errors
     /// `ERR_DATA` and `ERR_SHAPE` for unsuitable data, `ERR_OPTION` for batches of no rows, `ERR_MEMORY`, `ABORTED`.
@@ -35,10 +36,9 @@ impl Trainer {
         tensors: &[HostTensor],
         batch_size: usize,
         cancel: &AtomicBool,
-        progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<HostTensor>> {
-        let all: Vec<usize> = (0..self.predictor.spec().outputs.len()).collect();
-        self.predict_some(tensors, batch_size, &all, cancel, progress)
+        let all: Vec<usize> = (0..self.predictor.graph().outputs.len()).collect();
+        self.predict_some(tensors, batch_size, &all, cancel)
     }
 
     /// The same for some of the outputs, by their numbers; what only the others need is not computed.
@@ -51,12 +51,11 @@ impl Trainer {
         batch_size: usize,
         wanted: &[usize],
         cancel: &AtomicBool,
-        progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<HostTensor>> {
         if batch_size == 0 {
             return Err(Error::option("The batch size must be at least 1"));
         }
-        let data = Dataset::new(tensors, &self.predictor.spec().inputs)?;
+        let data = Dataset::new(tensors, &self.predictor.graph().inputs)?;
         if let Some((_, carry)) = &mut self.stateful {
             carry.check_rows(data.rows(), batch_size)?;
             carry.reset();
@@ -89,7 +88,6 @@ impl Trainer {
                     }
                     Ok(())
                 })?;
-                progress(end);
             }
             Ok(())
         })?;

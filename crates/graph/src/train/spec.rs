@@ -1,10 +1,9 @@
 //! What training needs besides the graph, as it comes over the wire.
 
-use super::progress::Progress;
 use super::summary::Summary;
 use crate::error::{Error, Result};
-use crate::spec::GraphSpec;
-use serde::{Deserialize, Deserializer, de};
+use crate::wire::GraphSpec;
+use serde::Deserialize;
 
 /// A model's graph with targets, losses and metrics.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -55,11 +54,11 @@ impl TrainSpec {
     pub fn from_json(text: &str) -> Result<Self> {
         let spec: Self = serde_json::from_str(text)
             .map_err(|error| Error::format(format!("The training graph cannot be read: {error}")))?;
-        if spec.graph.version != crate::spec::VERSION {
+        if spec.graph.version != crate::wire::VERSION {
             return Err(Error::format(format!(
                 "The training graph has format version {}; this engine reads version {}",
                 spec.graph.version,
-                crate::spec::VERSION
+                crate::wire::VERSION
             )));
         }
         if spec.losses.is_empty() {
@@ -84,89 +83,5 @@ impl TrainSpec {
             }
         }
         Ok(spec)
-    }
-}
-
-/// Options of [`crate::train::Trainer::fit`].
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct FitOptions {
-    /// The number of the epoch to stop before; default 1.
-    #[serde(default = "one_epoch")]
-    pub epochs: usize,
-    /// Rows of a step; default 32. The last batch of an epoch holds what is left.
-    #[serde(default = "default_batch_size")]
-    pub batch_size: usize,
-    /// Whether every epoch has an order of its own; default true.
-    #[serde(default = "yes")]
-    pub shuffle: bool,
-    /// Whether batches hold rows of similar lengths, so that there is little padding; default false.
-    #[serde(default)]
-    pub bucket_by_length: bool,
-    /// The seed of that order; default 0.
-    #[serde(default)]
-    pub seed: u64,
-    /// The fraction of rows, from the end of the data as given, that validates instead of training; default 0.
-    #[serde(default)]
-    pub validation_split: f64,
-    /// Rows of a validation batch; default as for training.
-    #[serde(default)]
-    pub validation_batch_size: Option<usize>,
-    /// Whether logs have the norm of every layer's gradient, `gradient_norm/` with the layer's path: of a batch's step, or the mean over an
-    /// epoch's; default false.
-    #[serde(default)]
-    pub gradient_norms: bool,
-    /// The number of the first epoch; default 0.
-    #[serde(default)]
-    pub initial_epoch: usize,
-    /// Where to begin instead, the [`Progress`] of an interrupted training as text.
-    #[serde(default, deserialize_with = "progress")]
-    pub start: Option<Progress>,
-    /// Steps of the optimizer between two checkpoints; default none.
-    #[serde(default)]
-    pub checkpoint_steps: Option<u64>,
-    /// Seconds between two checkpoints; default none.
-    #[serde(default)]
-    pub checkpoint_seconds: Option<f64>,
-}
-
-fn one_epoch() -> usize {
-    1
-}
-
-fn default_batch_size() -> usize {
-    32
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn progress<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Progress>, D::Error> {
-    let text = Option::<String>::deserialize(source)?;
-    text.map(|text| Progress::from_text(&text).map_err(|error| de::Error::custom(error.message))).transpose()
-}
-
-impl FitOptions {
-    /// Reads and checks options.
-    ///
-    /// # Errors
-    /// `ERR_OPTION` naming the option.
-    pub fn from_json(text: &str) -> Result<Self> {
-        let options: Self =
-            serde_json::from_str(text).map_err(|error| Error::option(format!("fit: {error}")))?;
-        if options.batch_size == 0 || options.validation_batch_size == Some(0) {
-            return Err(Error::option("fit: batches must have at least one row"));
-        }
-        if !(0.0..1.0).contains(&options.validation_split) {
-            return Err(Error::option(format!(
-                "fit: validationSplit must be at least 0 and below 1, not {}",
-                options.validation_split
-            )));
-        }
-        if options.checkpoint_steps == Some(0) {
-            return Err(Error::option("fit: checkpoints must be at least one step apart"));
-        }
-        Ok(options)
     }
 }

@@ -5,7 +5,7 @@ use super::dataset::Dataset;
 use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
-use crate::executor::{Record, Run};
+use crate::mode::{Record, Run};
 use crate::parallel::unless_cancelled;
 use crate::params::Parameters;
 use crate::tensor::{BatchInput, HostTensor};

@@ -4,7 +4,7 @@ use super::event::Logs;
 use super::spec::{LossSpec, MetricSpec};
 use super::summary::Summary;
 use crate::error::Result;
-use crate::executor::Executor;
+use crate::run::Executor;
 
 /// Which outputs of the training graph are losses and metrics.
 #[derive(Debug)]

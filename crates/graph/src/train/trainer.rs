@@ -6,14 +6,17 @@ use super::progress::Progress;
 use super::spec::TrainSpec;
 use super::tally::Scores;
 use crate::error::{Error, Result};
-use crate::executor::Executor;
 use crate::form::Form;
 use crate::gradients::Gradients;
 use crate::init;
+use crate::ir::Graph;
 use crate::optim::{KeptStates, Optimizer, StateTensor};
 use crate::parallel::unless_cancelled;
 use crate::params::{Parameters, Slot};
-use crate::spec::{GraphSpec, InputSpec, WeightSpec};
+use crate::registry;
+use crate::run::Executor;
+use crate::values::{InputSpec, WeightSpec};
+use crate::wire::GraphSpec;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -70,12 +73,12 @@ impl Trainer {
     /// # Errors
     /// As [`Self::new`].
     pub fn undrawn(graph: &str, seed: u64) -> Result<Self> {
-        let spec = GraphSpec::from_json(graph)?;
-        let parameters = Arc::new(Parameters::zeros(&spec)?);
-        let (carried, carry) = Carry::new(&spec)?;
-        let stateful = if carry.is_empty() { None } else { Some((Executor::new(carried)?, carry)) };
-        let predictor = Executor::new(spec)?;
-        for weight in &predictor.spec().weights {
+        let graph = registry::read(GraphSpec::from_json(graph)?)?;
+        let parameters = Arc::new(Parameters::zeros(&graph)?);
+        let (carried, carry) = Carry::new(&graph)?;
+        let stateful = if carry.is_empty() { None } else { Some((Executor::of(carried)?, carry)) };
+        let predictor = Executor::of(graph)?;
+        for weight in &predictor.graph().weights {
             init::check(&weight.initializer, &weight.shape).map_err(|error| within(error, weight))?;
         }
         Ok(Self {
@@ -95,7 +98,7 @@ impl Trainer {
     /// # Errors
     /// `ERR_MEMORY`; `ABORTED` once `cancel` is set: what is left is drawn the next time.
     pub fn draw(&mut self, cancel: &AtomicBool) -> Result<()> {
-        for (index, weight) in self.predictor.spec().weights.iter().enumerate().skip(self.drawn) {
+        for (index, weight) in self.predictor.graph().weights.iter().enumerate().skip(self.drawn) {
             let Some(values) = Parameters::exclusive(&mut self.parameters)?.get_mut(index) else { continue };
             unless_cancelled(cancel, || {
                 init::fill(&weight.initializer, &weight.shape, self.seed, index, values)
@@ -124,10 +127,10 @@ impl Trainer {
         if !same {
             return Err(Error::shape("The weights of the training graph are not those of the model"));
         }
-        let (graph, carry) = Carry::new(&graph)?;
-        let executor = Executor::new(graph)?;
+        let (graph, carry) = Carry::new(&registry::read(graph)?)?;
+        let executor = Executor::of(graph)?;
         let mut slots = slots.to_vec();
-        for (slot, weight) in slots.iter_mut().zip(&executor.spec().weights) {
+        for (slot, weight) in slots.iter_mut().zip(&executor.graph().weights) {
             slot.trainable = weight.trainable;
         }
         let optimizer = Optimizer::from_json(optimizer, &slots)?;
@@ -145,8 +148,8 @@ impl Trainer {
     }
 
     /// The model's graph.
-    pub fn spec(&self) -> &GraphSpec {
-        self.predictor.spec()
+    pub fn graph(&self) -> &Graph {
+        self.predictor.graph()
     }
 
     /// What is known of the elements of every output when nothing is trained.
@@ -224,11 +227,6 @@ impl Trainer {
         weights.iter().enumerate().try_for_each(|(index, values)| parameters.set(index, values))
     }
 
-    /// Whether [`Self::compile`] has succeeded.
-    pub fn is_compiled(&self) -> bool {
-        self.compiled.is_some()
-    }
-
     /// The optimizer: its learning rate, its step count, its state.
     ///
     /// # Errors
@@ -301,7 +299,7 @@ impl Trainer {
 impl Compiled {
     /// The inputs, targets and sample weights that a batch has.
     pub(super) fn inputs(&self) -> &[InputSpec] {
-        let inputs = &self.executor.spec().inputs;
+        let inputs = &self.executor.graph().inputs;
         inputs.get(..self.carry.inputs).unwrap_or(inputs)
     }
 }

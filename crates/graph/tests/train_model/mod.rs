@@ -49,7 +49,7 @@ pub(crate) fn graph(targets: bool) -> Value {
     if targets {
         nodes.push(
             json!({ "name": "loss", "op": "loss", "inputs": [12, 1], "weights": [], "outputs": [13, 14],
-            "attributes": { "kind": "sparseCategoricalCrossentropy", "fromLogits": false, "weight": 1 } }),
+            "attributes": { "kind": "sparseCategoricalCrossentropy", "fromLogits": false } }),
         );
         nodes.push(
             json!({ "name": "accuracy", "op": "metric", "inputs": [12, 1], "weights": [], "outputs": [15, 16],

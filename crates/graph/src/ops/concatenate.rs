@@ -1,0 +1,146 @@
+//! `concatenate`: inputs side by side along a feature axis.
+
+use super::activation::expect_float;
+use super::axis::axis_of;
+use super::{Backward, Forward, Frame, MaskRule, Op, Operation, Site, Streamed, TimeAxes, ValueRef, stream};
+use crate::error::{Error, Result};
+use crate::form::{Form, Known};
+use crate::parallel::each_rows;
+use crate::shape::{ANY, Meta};
+use seqloom_kernels::Scalar;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attributes {
+    axis: i64,
+}
+
+/// Joins its inputs along one axis.
+#[derive(Debug, Clone)]
+pub(crate) struct Concatenate {
+    axis: i64,
+    in_body: bool,
+}
+
+impl Concatenate {
+    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
+        site.arity(1..=usize::MAX, 0..=0, 1)?;
+        Ok(Self { axis: site.attributes::<Attributes>()?.axis, in_body: site.in_body() })
+    }
+
+    /// The axis counted from the front.
+    fn axis(&self, rank: usize) -> Result<usize> {
+        let axis = if self.axis < 0 { self.axis.saturating_add(rank as i64) } else { self.axis };
+        match usize::try_from(axis) {
+            Ok(axis) if axis > 0 && axis < rank && (self.in_body || rank == 2 || axis > 1) => Ok(axis),
+            _ => Err(Error::option(format!(
+                "axis must be -1 or a feature axis (not batch or time) of inputs with {rank} dimensions; got {}",
+                self.axis
+            ))),
+        }
+    }
+}
+
+/// Calls `visit` with each input, the elements of one block of it, and where that block starts in a block of the output.
+fn for_each_input(
+    axis: usize,
+    inputs: &[ValueRef],
+    mut visit: impl FnMut(&ValueRef, usize, usize) -> Result<()>,
+) -> Result<()> {
+    let mut start = 0;
+    for input in inputs {
+        let width = input.shape.inner(axis)?;
+        visit(input, width, start)?;
+        start += width;
+    }
+    Ok(())
+}
+
+impl Operation for Concatenate {
+    fn stream(&self, inputs: &[Streamed]) -> Option<TimeAxes> {
+        // Steps that stand still cannot be joined to steps that come one by one.
+        let still = |input: &Streamed| input.time.is_none();
+        let moving = inputs.iter().any(|input| input.time.is_some());
+        if moving && inputs.iter().any(still) {
+            return None;
+        }
+        stream::along(inputs, &[axis_of(self.axis, inputs[0].rank())])
+    }
+}
+
+impl<T: Scalar> Op<T> for Concatenate {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        let axis = self.axis(inputs[0].shape.rank())?;
+        let mut shape = inputs[0].shape;
+        let mut total = Some(0_usize);
+        for meta in inputs {
+            expect_float(meta)?;
+            let mismatch = || {
+                Error::shape(format!(
+                    "inputs must have equal dimensions except axis {axis}; got {shape} and {}",
+                    meta.shape
+                ))
+            };
+            let mut other = meta.shape;
+            let width = std::mem::replace(other.dims_mut().get_mut(axis).ok_or_else(mismatch)?, ANY);
+            let mut unified = shape.unify(&other).ok_or_else(mismatch)?;
+            unified.dims_mut()[axis] = ANY;
+            shape = unified;
+            total = if width == ANY { None } else { total.and_then(|total| total.checked_add(width)) };
+        }
+        shape.dims_mut()[axis] = total.unwrap_or(ANY);
+        outputs[0] = Meta::float(shape);
+        Ok(())
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let Frame { inputs, outputs, buffers, .. } = &mut context.frame;
+        let axis = self.axis(outputs[0].shape.rank())?;
+        let total = outputs[0].shape.inner(axis)?;
+        for_each_input(axis, inputs, |input, width, start| {
+            let ([x], [y]) = buffers.carve([input.place], [outputs[0].place])?;
+            each_rows(y, total, x.len(), |first, y| {
+                for (x, y) in x[first * width..].chunks_exact(width).zip(y.chunks_exact_mut(total)) {
+                    y[start..start + width].copy_from_slice(x);
+                }
+            });
+            Ok(())
+        })
+    }
+
+    fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        let Frame { inputs, outputs, buffers, .. } = &mut context.frame;
+        let axis = self.axis(outputs[0].shape.rank())?;
+        let total = outputs[0].shape.inner(axis)?;
+        for_each_input(axis, inputs, |input, width, start| {
+            let ([dy], [dx]) = buffers.carve([outputs[0].gradient], [input.gradient])?;
+            let work = dx.len();
+            each_rows(dx, width, work, |first, dx| {
+                for (dx, dy) in dx.chunks_exact_mut(width).zip(dy[first * total..].chunks_exact(total)) {
+                    let dy = &dy[start..start + width];
+                    if input.fresh {
+                        dx.copy_from_slice(dy);
+                    } else {
+                        dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy);
+                    }
+                }
+            });
+            Ok(())
+        })
+    }
+
+    fn writes_gradient(&self, _index: usize) -> bool {
+        true
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        MaskRule::Merge
+    }
+
+    fn form(&self, known: &[Known], _output: usize) -> Form {
+        let form = Form::join(known.iter().map(|known| known.form));
+        let rank = known[0].meta.shape.rank();
+        if axis_of(self.axis, rank) + 1 == rank { form.in_parts() } else { form }
+    }
+}

@@ -1,0 +1,259 @@
+//! `counts`: what precision, recall, F1 and the area under the ROC curve are made of; sums over batches, unlike these, are right for all rows.
+
+use super::loss::{Positions, Targets, check_target, integer_targets};
+use super::metric::{largest, largest_target};
+use super::{Backward, Forward, Op, Operation, Site, Streamed, TimeAxes};
+use crate::error::{Error, Result};
+use crate::memory;
+use crate::shape::{Meta, Shape};
+use crate::values::Dtype;
+use seqloom_kernels::Scalar;
+use serde::Deserialize;
+
+/// Ranges of scores for a unit of asinh(logit), where one class is ranked and where more are; and the largest asinh that has one of its own.
+const FINE: f64 = 512.0;
+const COARSE: f64 = 128.0;
+const LARGEST: f64 = 14.0;
+
+/// The most classes that are ranked: their counters take memory at every step.
+const CLASSES: usize = 256;
+
+/// What targets are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Task {
+    /// One class of several: labels, or the largest target.
+    Classes,
+    /// Yes or no for every element of the prediction.
+    Elements,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind", deny_unknown_fields)]
+enum Attributes {
+    /// `[3 · classes]`: the right decisions for each class, all, and how many were due.
+    #[serde(rename_all = "camelCase")]
+    Decisions {
+        task: Task,
+        /// Predictions above it are decisions; without it, the largest `top` are.
+        #[serde(default)]
+        threshold: Option<f64>,
+        #[serde(default)]
+        top: Option<usize>,
+    },
+    /// `[2 · classes · ranges]`: how many positions of a class, and of none, have a score in each range.
+    #[serde(rename_all = "camelCase")]
+    Scores {
+        task: Task,
+        /// The one class that counts; all where there is none.
+        #[serde(default)]
+        class: Option<usize>,
+        /// What scores are: of probabilities, logits are made.
+        form: ScoreForm,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum ScoreForm {
+    Probabilities,
+    Logits,
+    /// Anything else: they are compared as they are.
+    Numbers,
+}
+
+/// Counts over valid positions. Inputs: prediction, targets.
+#[derive(Debug, Clone)]
+pub(crate) struct Counts {
+    task: Task,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Above(f64),
+    Top(usize),
+    Scores { class: Option<usize>, form: ScoreForm },
+}
+
+impl Counts {
+    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
+        site.arity(2..=2, 0..=0, 1)?;
+        Ok(match site.attributes()? {
+            Attributes::Decisions { task, threshold: Some(threshold), top: None } => {
+                if !threshold.is_finite() {
+                    return Err(Error::option(format!("threshold must be a finite number; got {threshold}")));
+                }
+                Self { task, what: What::Above(threshold) }
+            }
+            Attributes::Decisions { task: Task::Classes, threshold: None, top } => {
+                let top = top.unwrap_or(1);
+                if top == 0 {
+                    return Err(Error::option("top must be at least 1"));
+                }
+                Self { task: Task::Classes, what: What::Top(top) }
+            }
+            Attributes::Decisions { .. } => {
+                return Err(Error::option(
+                    "decisions are made by a threshold, or by the largest among classes",
+                ));
+            }
+            Attributes::Scores { task, class, form } => Self { task, what: What::Scores { class, form } },
+        })
+    }
+
+    /// How many classes are ranked, and the ranges of each.
+    fn ranges(&self, columns: usize) -> (usize, usize) {
+        let classes = match self.what {
+            What::Scores { class: Some(_), .. } => 1,
+            _ => columns,
+        };
+        (classes, 2 * half(classes) + 1)
+    }
+
+    /// Counts a position whose target has been checked.
+    fn count<T: Scalar>(
+        &self,
+        row: &[T],
+        due: impl Fn(usize) -> bool,
+        logit: &mut [f64],
+        counts: &mut [f64],
+    ) {
+        let columns = row.len();
+        let mut decide = |class: usize, decided: bool| {
+            let due = due(class);
+            counts[class] += f64::from(u8::from(decided && due));
+            counts[columns + class] += f64::from(u8::from(decided));
+            counts[2 * columns + class] += f64::from(u8::from(due));
+        };
+        match self.what {
+            What::Above(threshold) => {
+                (0..columns).for_each(|class| decide(class, row[class].to_f64() > threshold));
+            }
+            What::Top(1) => {
+                let top = largest(row);
+                (0..columns).for_each(|class| decide(class, class == top));
+            }
+            What::Top(top) => (0..columns).for_each(|class| decide(class, ranks_within(row, class, top))),
+            What::Scores { class, form } => {
+                self.logits(row, form, logit);
+                let (classes, ranges) = self.ranges(columns);
+                let middle = half(classes) as f64;
+                let step = if classes == 1 { FINE } else { COARSE };
+                for index in 0..classes {
+                    let class = class.unwrap_or(index);
+                    let range = (logit[class].asinh() * step).round().clamp(-middle, middle) + middle;
+                    let kind = if due(class) { 0 } else { classes };
+                    counts[(kind + index) * ranges + range as usize] += 1.0;
+                }
+            }
+        }
+    }
+
+    /// What a position's classes are ranked by.
+    fn logits<T: Scalar>(&self, row: &[T], form: ScoreForm, logits: &mut [f64]) {
+        for (logit, &x) in logits.iter_mut().zip(row) {
+            let x = x.to_f64();
+            *logit = if form == ScoreForm::Probabilities { (x / (1.0 - x).max(0.0)).ln() } else { x };
+            if logit.is_nan() {
+                *logit = f64::NEG_INFINITY;
+            }
+        }
+        if form != ScoreForm::Logits || self.task == Task::Elements {
+            return;
+        }
+        // Of one class against all others: what its softmax is the sigmoid of.
+        let x = |class: usize| row[class].to_f64();
+        let top = largest(row);
+        let sum = |but: usize| {
+            (0..row.len()).filter(|&class| class != but).map(|class| (x(class) - x(top)).exp()).sum::<f64>()
+        };
+        let others = sum(top);
+        for (class, logit) in logits.iter_mut().enumerate() {
+            let rest = if class == top { others } else { 1.0 + others - (x(class) - x(top)).exp() };
+            *logit = x(class) - x(top) - rest.max(0.0).ln();
+        }
+    }
+}
+
+/// Ranges on either side of a logit of 0.
+fn half(classes: usize) -> usize {
+    (LARGEST * if classes == 1 { FINE } else { COARSE }) as usize
+}
+
+/// Whether fewer than `top` values of a row are greater than one.
+pub(super) fn ranks_within<T: Scalar>(row: &[T], class: usize, top: usize) -> bool {
+    row[class].to_f64().is_finite() && row.iter().filter(|&&x| x > row[class]).count() < top
+}
+
+impl Operation for Counts {
+    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
+        // It adds up all steps.
+        None
+    }
+}
+
+impl<T: Scalar> Op<T> for Counts {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        let sparse = self.task == Task::Classes && inputs[1].dtype == Dtype::Int32;
+        check_target(sparse, &inputs[0], &inputs[1])?;
+        let columns = inputs[0].shape.last();
+        let (classes, ranges) = self.ranges(columns);
+        let size = match self.what {
+            What::Scores { class, .. } => {
+                if class.is_some_and(|class| class >= columns) {
+                    return Err(Error::option(format!("there is no class {class:?} among {columns}")));
+                }
+                if classes > CLASSES {
+                    return Err(Error::option(format!(
+                        "at most {CLASSES} classes are ranked, not {classes}; name one with classId"
+                    )));
+                }
+                2 * classes * ranges
+            }
+            _ => columns.checked_mul(3).ok_or_else(|| Error::memory("there are too many classes"))?,
+        };
+        outputs.fill(Meta::float(Shape::new(&[size])?));
+        Ok(())
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let Forward { frame, masks } = context;
+        let (prediction, target) = (frame.inputs[0], frame.inputs[1]);
+        let integers = integer_targets(frame)?;
+        let positions = Positions::new(masks, &prediction, &target)?;
+        let columns = prediction.shape.last();
+        let ([x, floats], [output]) =
+            frame.buffers.carve([prediction.place, target.place], [frame.outputs[0].place])?;
+        let targets = Targets::of(integers, floats);
+        let (mut counts, mut logits) = (Vec::new(), Vec::new());
+        memory::refill(&mut counts, output.len(), 0.0, "The counts of a metric")?;
+        memory::refill(&mut logits, columns, 0.0, "The scores of a metric")?;
+        for position in positions.valid() {
+            let span = position * columns..(position + 1) * columns;
+            let row = &x[span.clone()];
+            if self.task == Task::Elements {
+                let due = |class: usize| targets.value(span.start + class) > 0.5;
+                self.count(row, due, &mut logits, &mut counts);
+                continue;
+            }
+            let class = match integers {
+                Some(_) => targets.class(position, columns, &positions)?,
+                None => largest_target(targets.part(span)),
+            };
+            self.count(row, |other| other == class, &mut logits, &mut counts);
+        }
+        for (output, &count) in output.iter_mut().zip(&counts) {
+            *output = T::from_f64(count);
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, _context: &mut Backward<'_, T>) -> Result<()> {
+        Err(Error::native("Counts have no gradient"))
+    }
+
+    fn differentiable(&self, _input: usize, _output: usize) -> bool {
+        false
+    }
+}

@@ -1,0 +1,166 @@
+//! `dense`: y = x·kernel + bias over the last axis.
+
+use super::activation::expect_float;
+use super::{Backward, Forward, Op, Operands, Operation, Role, Site, Sizes, Streamed, TimeAxes, stream};
+use crate::error::{Error, Result};
+use crate::form::{Form, Known};
+use crate::parallel::each_rows;
+use crate::shape::{Meta, fits};
+use seqloom_kernels::simd::{Plain, vectorised};
+use seqloom_kernels::{Matrix, MatrixMut, Scalar};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attributes {
+    #[serde(default)]
+    transposed: bool,
+}
+
+/// A matrix product with the weights `kernel` `[inputs, units]`, or `transposed` `[units, inputs]`, and, if given, `bias` `[units]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Dense {
+    inputs: usize,
+    units: usize,
+    transposed: bool,
+    has_bias: bool,
+}
+
+impl Dense {
+    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
+        let Attributes { transposed } = site.attributes()?;
+        site.arity(1..=1, 1..=2, 1)?;
+        let [rows, columns] = site.matrix(0, "kernel")?;
+        let [inputs, units] = if transposed { [columns, rows] } else { [rows, columns] };
+        let has_bias = site.weight_count() == 2;
+        if has_bias {
+            site.expect_weight(1, "bias", &[units])?;
+        }
+        Ok(Self { inputs, units, transposed, has_bias })
+    }
+
+    /// The kernel, `[inputs, units]`.
+    fn kernel<'a, T>(&self, weights: &'a [T]) -> Matrix<'a, T> {
+        if self.transposed {
+            Matrix::new(weights, self.units, self.inputs).transposed()
+        } else {
+            Matrix::new(weights, self.inputs, self.units)
+        }
+    }
+}
+
+impl Operation for Dense {
+    fn stream(&self, inputs: &[Streamed]) -> Option<TimeAxes> {
+        stream::rows(inputs)
+    }
+
+    fn role(&self) -> Role {
+        if self.transposed { Role::Other } else { Role::Product([self.inputs, self.units]) }
+    }
+}
+
+impl<T: Scalar> Op<T> for Dense {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        expect_float(&inputs[0])?;
+        let shape = inputs[0].shape;
+        if shape.rank() < 2 || !fits(shape.last(), self.inputs) {
+            return Err(Error::shape(format!(
+                "the last dimension of the input must be {}; got shape {shape}",
+                self.inputs
+            )));
+        }
+        outputs[0] = Meta::float(shape.with_last(self.units));
+        Ok(())
+    }
+
+    fn sizes(&mut self, operands: Operands<'_>) -> Result<Sizes> {
+        operands.outputs[0].shape.elements()?;
+        Ok(Sizes::default())
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let frame = &mut context.frame;
+        let (kernel, bias) = (frame.weights.get(0), frame.weights.get(1));
+        let ([x], [y]) = frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place])?;
+        let rows = x.len() / self.inputs;
+        let (x, kernel) = (Matrix::new(x, rows, self.inputs), self.kernel(kernel));
+        let y = MatrixMut::new(y, rows, self.units);
+        if self.has_bias {
+            T::gemm_bias(x, kernel, bias, y);
+        } else {
+            T::gemm(x, kernel, y, false);
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        let Backward { frame, gradients, .. } = context;
+        let kernel = frame.weights.get(0);
+        let fresh = frame.inputs[0].fresh;
+        let [d_kernel, d_bias] = gradients.dense(frame.weights.indices([0, 1]))?;
+        let ([x, dy], [dx]) = frame
+            .buffers
+            .carve([frame.inputs[0].place, frame.outputs[0].gradient], [frame.inputs[0].gradient])?;
+        let rows = dy.len() / self.units;
+        let dy_matrix = Matrix::new(dy, rows, self.units);
+        if !dx.is_empty() {
+            T::gemm(
+                dy_matrix,
+                self.kernel(kernel).transposed(),
+                MatrixMut::new(dx, rows, self.inputs),
+                !fresh,
+            );
+        }
+        if !d_kernel.is_empty() {
+            let x = Matrix::new(x, rows, self.inputs);
+            if self.transposed {
+                T::gemm(dy_matrix.transposed(), x, MatrixMut::new(d_kernel, self.units, self.inputs), true);
+            } else {
+                T::gemm(x.transposed(), dy_matrix, MatrixMut::new(d_kernel, self.inputs, self.units), true);
+            }
+        }
+        if !d_bias.is_empty() {
+            add_rows(dy, d_bias);
+        }
+        Ok(())
+    }
+
+    fn keeps_input(&self, _index: usize) -> bool {
+        true
+    }
+
+    fn writes_gradient(&self, _index: usize) -> bool {
+        true
+    }
+
+    fn form(&self, _known: &[Known], _output: usize) -> Form {
+        Form::Real
+    }
+}
+
+/// Adds every row of `x` to `sum`, in their order.
+pub(crate) fn add_rows<T: Scalar>(x: &[T], sum: &mut [T]) {
+    let columns = sum.len().max(1);
+    each_rows(sum, 1, x.len(), |first, sum| vectorised(AddRows { x, columns, first, sum }));
+}
+
+/// Some columns, from `first` on, of the sum of rows.
+struct AddRows<'a, T> {
+    x: &'a [T],
+    columns: usize,
+    first: usize,
+    sum: &'a mut [T],
+}
+
+impl<T: Scalar> Plain for AddRows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for row in self.x.chunks_exact(self.columns) {
+            for (sum, &x) in self.sum.iter_mut().zip(&row[self.first..]) {
+                *sum += x;
+            }
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! `loss`: one number per position, averaged over the valid ones.
+
+mod categorical;
+mod elementwise;
+mod target;
+
+pub(super) use target::{Positions, Targets, check_target, integer_targets};
+
+use super::{
+    ActivationKind, Backward, Forward, Op, Operands, Operation, Place, Site, Sizes, Source, Streamed,
+    TimeAxes,
+};
+use crate::error::{Error, Result};
+use crate::memory;
+use crate::parallel::each_rows;
+use crate::shape::{Meta, Shape};
+use categorical::Distribution;
+use seqloom_kernels::{Activation, Scalar};
+use serde::Deserialize;
+
+/// Probabilities closer to 0 or 1 are clipped to this distance, as in Keras.
+const EPSILON: f64 = 1e-7;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Kind {
+    SparseCategoricalCrossentropy,
+    CategoricalCrossentropy,
+    BinaryCrossentropy,
+    MeanSquaredError,
+    MeanAbsoluteError,
+    Huber,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Attributes {
+    kind: Kind,
+    #[serde(default)]
+    from_logits: bool,
+    #[serde(default)]
+    delta: Option<f64>,
+    #[serde(default)]
+    label_smoothing: Option<f64>,
+    #[serde(default)]
+    class_weights: Vec<f64>,
+}
+
+/// Σ sampleWeight · classWeight · loss / (number of valid positions), and that number. Inputs: prediction, targets, sample
+/// weights `[batch]`. Weights of classes count in training only.
+#[derive(Debug, Clone)]
+pub(crate) struct Loss {
+    kind: Kind,
+    from_logits: bool,
+    delta: f64,
+    smoothing: f64,
+    /// The factor of each class's positions; empty for ones.
+    class_weights: Vec<f64>,
+    /// Whether they count, in the pass under way.
+    weighs_classes: bool,
+    /// The losses of all positions, for the other losses than the categorical ones.
+    losses: Vec<f64>,
+}
+
+impl Loss {
+    /// The loss that a node describes.
+    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
+        site.arity(2..=3, 0..=0, 2)?;
+        let attributes: Attributes = site.attributes()?;
+        let categorical =
+            matches!(attributes.kind, Kind::SparseCategoricalCrossentropy | Kind::CategoricalCrossentropy);
+        let crossentropy = categorical || attributes.kind == Kind::BinaryCrossentropy;
+        let delta = attributes.delta.unwrap_or(1.0);
+        let smoothing = attributes.label_smoothing.unwrap_or(0.0);
+        if !(delta > 0.0 && delta.is_finite()) {
+            return Err(Error::option(format!("delta must be above 0; got {delta}")));
+        }
+        if !(0.0..1.0).contains(&smoothing) || (smoothing != 0.0 && !crossentropy) {
+            return Err(Error::option(format!(
+                "labelSmoothing must be at least 0 and below 1, and 0 for losses other than cross-entropy; got {smoothing}"
+            )));
+        }
+        if let Some(weight) =
+            attributes.class_weights.iter().find(|&&weight| !((weight as f32).is_finite() && weight >= 0.0))
+        {
+            return Err(Error::option(format!("classWeights must be finite and at least 0; got {weight}")));
+        }
+        if !attributes.class_weights.is_empty() && !crossentropy {
+            return Err(Error::option("classWeights are for cross-entropy losses only"));
+        }
+        if attributes.from_logits && !crossentropy {
+            return Err(Error::option("fromLogits is for cross-entropy losses only"));
+        }
+        Ok(Self {
+            kind: attributes.kind,
+            from_logits: attributes.from_logits,
+            delta,
+            smoothing,
+            class_weights: attributes.class_weights,
+            weighs_classes: false,
+            losses: Vec::new(),
+        })
+    }
+
+    fn is_categorical(&self) -> bool {
+        matches!(self.kind, Kind::SparseCategoricalCrossentropy | Kind::CategoricalCrossentropy)
+    }
+
+    fn is_sparse(&self) -> bool {
+        self.kind == Kind::SparseCategoricalCrossentropy
+    }
+
+    /// The target distribution of a position.
+    fn distribution<'a, T: Scalar>(
+        &self,
+        targets: Targets<'a, T>,
+        positions: &Positions<'_>,
+        position: usize,
+        classes: usize,
+    ) -> Result<Distribution<impl Fn(usize) -> f64 + use<'a, T>>> {
+        let label = if self.is_sparse() { Some(targets.class(position, classes, positions)?) } else { None };
+        let values = move |class| targets.value(position * classes + class);
+        Ok(Distribution { label, values, smoothing: self.smoothing, classes })
+    }
+
+    /// The weight of a position's class: its label, the most probable class, or 1 for a binary target from 0.5 on.
+    fn class_weight<T: Scalar>(
+        &self,
+        targets: Targets<'_, T>,
+        positions: &Positions<'_>,
+        position: usize,
+        columns: usize,
+    ) -> Result<f64> {
+        if !self.weighs_classes {
+            return Ok(1.0);
+        }
+        let value = |class: usize| targets.value(position * columns + class);
+        let class = match self.kind {
+            Kind::SparseCategoricalCrossentropy => targets.class(position, columns, positions)?,
+            Kind::BinaryCrossentropy => usize::from(value(0) >= 0.5),
+            _ => (1..columns).fold(0, |best, class| if value(class) > value(best) { class } else { best }),
+        };
+        Ok(self.class_weights.get(class).copied().unwrap_or(1.0))
+    }
+
+    /// Targets of a binary loss are probabilities.
+    fn check_binary<T: Scalar>(
+        &self,
+        targets: Targets<'_, T>,
+        positions: &Positions<'_>,
+        columns: usize,
+    ) -> Result<()> {
+        if self.kind != Kind::BinaryCrossentropy {
+            return Ok(());
+        }
+        for position in positions.valid() {
+            let mut values = (position * columns..(position + 1) * columns).map(|index| targets.value(index));
+            if let Some(t) = values.find(|t| !(0.0..=1.0).contains(t)) {
+                let place = positions.describe(position);
+                let message = format!("the target at {place} is {t}, but must be 0 to 1");
+                return Err(Error::data(message).at_row(positions.row(position)));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Operation for Loss {
+    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
+        // It is the mean of all steps.
+        None
+    }
+}
+
+impl<T: Scalar> Op<T> for Loss {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        check_target(self.is_sparse(), &inputs[0], &inputs[1])?;
+        let classes = if self.is_categorical() { inputs[0].shape.last() } else { 2 };
+        let binary_columns = inputs[0].shape.last();
+        if !self.class_weights.is_empty()
+            && (self.class_weights.len() != classes || !(self.is_categorical() || binary_columns == 1))
+        {
+            return Err(Error::option(format!(
+                "classWeights has {} entries; an output of {binary_columns} values has {classes} classes",
+                self.class_weights.len()
+            )));
+        }
+        if let Some(weights) = inputs.get(2) {
+            super::activation::expect_float(weights)?;
+            let expected = Shape::new(&inputs[0].shape.dims()[..1])?;
+            if expected.unify(&weights.shape).is_none() {
+                return Err(Error::shape(format!(
+                    "the sample weights must have shape {expected}; got {}",
+                    weights.shape
+                )));
+            }
+        }
+        outputs.fill(Meta::float(Shape::SCALAR));
+        Ok(())
+    }
+
+    fn sizes(&mut self, operands: Operands<'_>) -> Result<Sizes> {
+        if !(self.is_categorical() && self.from_logits) {
+            return Ok(Sizes::default());
+        }
+        let shape = operands.inputs[0].shape;
+        let positions = shape.elements()? / shape.last().max(1);
+        // The statistics of the softmax, and scales for the backward pass.
+        let too_large = || Error::memory(format!("a prediction of shape {shape} is too large to address"));
+        let size = |each: usize| positions.checked_mul(each).ok_or_else(too_large);
+        Ok(if operands.recording {
+            Sizes { stash: size(2)?, backward: positions, ..Sizes::default() }
+        } else {
+            Sizes { forward: size(2)?, ..Sizes::default() }
+        })
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let Forward { frame, masks } = context;
+        self.weighs_classes = frame.run.training && !self.class_weights.is_empty();
+        let (prediction, target) = (frame.inputs[0], frame.inputs[1]);
+        let weights = frame.inputs.get(2).map_or(Place::None, |weights| weights.place);
+        let integers = integer_targets(frame)?;
+        let positions = Positions::new(masks, &prediction, &target)?;
+        let columns = prediction.shape.last();
+        let statistics_place = if frame.stash == Place::None { frame.workspace } else { frame.stash };
+        let ([x, floats, weights], [mean, count, statistics]) = frame.buffers.carve(
+            [prediction.place, target.place, weights],
+            [frame.outputs[0].place, frame.outputs[1].place, statistics_place],
+        )?;
+        let targets = Targets::of(integers, floats);
+        if self.is_categorical() && self.from_logits {
+            T::softmax_statistics(x, columns, statistics.as_chunks_mut().0);
+        } else if !self.is_categorical() {
+            self.check_binary(targets, &positions, columns)?;
+            let mut losses = std::mem::take(&mut self.losses);
+            memory::refill(&mut losses, x.len() / columns, 0.0, "The losses")?;
+            each_rows(&mut losses, 1, x.len(), |first, losses| {
+                for (position, loss) in
+                    (first..).zip(losses).filter(|&(position, _)| positions.is_valid(position))
+                {
+                    let span = position * columns..(position + 1) * columns;
+                    *loss = self.row_loss(&x[span.clone()], targets.part(span)) / columns as f64;
+                }
+            });
+            self.losses = losses;
+        }
+        let statistics = statistics.as_chunks().0;
+        let mut sum = 0.0;
+        for position in positions.valid() {
+            let span = position * columns..(position + 1) * columns;
+            let loss = if self.is_categorical() {
+                let target = self.distribution(targets, &positions, position, columns)?;
+                if self.from_logits {
+                    target.of_logits(&x[span], statistics[position])
+                } else {
+                    target.of_probabilities(&x[span])
+                }
+            } else {
+                self.losses[position]
+            };
+            sum += loss
+                * weights.get(positions.row(position)).map_or(1.0, |weight| weight.to_f64())
+                * self.class_weight(targets, &positions, position, columns)?;
+        }
+        let valid = positions.count();
+        if let Some(mean) = mean.first_mut() {
+            *mean = T::from_f64(if valid == 0 { 0.0 } else { sum / valid as f64 });
+        }
+        if let Some(count) = count.first_mut() {
+            *count = T::from_usize(valid);
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        let Backward { frame, masks, .. } = context;
+        let (prediction, target) = (frame.inputs[0], frame.inputs[1]);
+        let weights = frame.inputs.get(2).map_or(Place::None, |weights| weights.place);
+        let integers = integer_targets(frame)?;
+        let positions = Positions::new(masks, &prediction, &target)?;
+        let columns = prediction.shape.last();
+        let ([x, floats, weights, statistics, d_mean], [dx, scales]) = frame.buffers.carve(
+            [prediction.place, target.place, weights, frame.stash, frame.outputs[0].gradient],
+            [prediction.gradient, frame.workspace],
+        )?;
+        let targets = Targets::of(integers, floats);
+        let d_mean = d_mean.first().map_or(0.0, |gradient| gradient.to_f64());
+        let share = d_mean / positions.count().max(1) as f64;
+        let scale = |position: usize| {
+            share
+                * weights.get(positions.row(position)).map_or(1.0, |weight| weight.to_f64())
+                // The forward pass has refused labels that are no classes.
+                * self.class_weight(targets, &positions, position, columns).unwrap_or(1.0)
+        };
+        if !self.is_categorical() {
+            each_rows(dx, columns, x.len(), |first, dx| {
+                let rows = (first..).zip(dx.chunks_exact_mut(columns));
+                for (position, dx) in rows.filter(|&(position, _)| positions.is_valid(position)) {
+                    let span = position * columns..(position + 1) * columns;
+                    let scale = scale(position) / columns as f64;
+                    self.add_row_gradient(&x[span.clone()], targets.part(span), scale, dx);
+                }
+            });
+            return Ok(());
+        }
+        if !self.from_logits {
+            for position in positions.valid() {
+                let span = position * columns..(position + 1) * columns;
+                let target = self.distribution(targets, &positions, position, columns)?;
+                target.probabilities_gradient(&x[span.clone()], scale(position), &mut dx[span]);
+            }
+            return Ok(());
+        }
+        scales.fill(T::ZERO);
+        for position in positions.valid() {
+            let target = self.distribution(targets, &positions, position, columns)?;
+            scales[position] = T::from_f64(scale(position) * target.sum());
+        }
+        T::scaled_softmax_rows(x, columns, statistics.as_chunks().0, scales, !prediction.fresh, dx);
+        for position in positions.valid() {
+            let target = self.distribution(targets, &positions, position, columns)?;
+            target.subtract_targets(scale(position), &mut dx[position * columns..(position + 1) * columns]);
+        }
+        Ok(())
+    }
+
+    fn writes_gradient(&self, index: usize) -> bool {
+        index == 0 && self.is_categorical() && self.from_logits
+    }
+
+    fn keeps_input(&self, _index: usize) -> bool {
+        true
+    }
+
+    fn differentiable(&self, input: usize, output: usize) -> bool {
+        input == 0 && output == 0
+    }
+
+    fn absorb(&mut self, source: Source) -> bool {
+        let fits = match source {
+            Source::Activation(ActivationKind::Softmax) => self.is_categorical(),
+            Source::Activation(ActivationKind::Elementwise(Activation::Sigmoid)) => {
+                self.kind == Kind::BinaryCrossentropy
+            }
+            _ => false,
+        };
+        let fuse = fits && !self.from_logits;
+        self.from_logits |= fuse;
+        fuse
+    }
+}

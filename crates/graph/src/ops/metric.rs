@@ -1,0 +1,186 @@
+//! `metric`: one number per position, averaged over the valid ones, without a gradient.
+
+use super::counts::ranks_within;
+use super::loss::{Positions, Targets, check_target, integer_targets};
+use super::{Backward, Forward, Op, Operation, Site, Streamed, TimeAxes};
+use crate::error::{Error, Result};
+use crate::memory;
+use crate::parallel::each_rows;
+use crate::shape::{Meta, Shape};
+use crate::values::Dtype;
+use seqloom_kernels::Scalar;
+use seqloom_kernels::simd::{Plain, vectorised};
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Kind {
+    SparseCategoricalAccuracy,
+    CategoricalAccuracy,
+    BinaryAccuracy,
+    TopKAccuracy,
+    MeanSquaredError,
+    MeanAbsoluteError,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attributes {
+    kind: Kind,
+    #[serde(default)]
+    threshold: Option<f64>,
+    #[serde(default)]
+    k: Option<usize>,
+}
+
+/// The mean over valid positions, and their number. Inputs: prediction, targets.
+#[derive(Debug, Clone)]
+pub(crate) struct Metric {
+    kind: Kind,
+    threshold: f64,
+    /// Among how many of the largest predictions the target's is to be.
+    k: usize,
+    /// Whether targets are class labels.
+    sparse: bool,
+    /// The metric of every position.
+    scores: Vec<f64>,
+}
+
+impl Metric {
+    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
+        site.arity(2..=2, 0..=0, 2)?;
+        let Attributes { kind, threshold, k } = site.attributes()?;
+        if threshold.is_some_and(|threshold| kind != Kind::BinaryAccuracy || !threshold.is_finite()) {
+            return Err(Error::option("threshold must be a finite number and is for binaryAccuracy only"));
+        }
+        if (kind == Kind::TopKAccuracy) != k.is_some() || k == Some(0) {
+            return Err(Error::option("k must be at least 1 and is for topKAccuracy only"));
+        }
+        Ok(Self {
+            kind,
+            threshold: threshold.unwrap_or(0.5),
+            k: k.unwrap_or(1),
+            sparse: kind == Kind::SparseCategoricalAccuracy,
+            scores: Vec::new(),
+        })
+    }
+
+    /// The metric of one position, whose label (if that is its target) has been checked.
+    fn score<T: Scalar>(&self, x: &[T], targets: Targets<'_, T>, position: usize, columns: usize) -> f64 {
+        let span = position * columns..(position + 1) * columns;
+        let row = &x[span.clone()];
+        let x = |index: usize| row[index].to_f64();
+        let t = |index: usize| targets.value(span.start + index);
+        let mean_of = |term: &dyn Fn(usize) -> f64| (0..columns).map(term).sum::<f64>() / columns as f64;
+        let hit = |hit: bool| f64::from(u8::from(hit));
+        match self.kind {
+            Kind::SparseCategoricalAccuracy => hit(largest(row) as f64 == targets.value(position)),
+            Kind::CategoricalAccuracy => hit(largest(row) == largest_target(targets.part(span.clone()))),
+            Kind::TopKAccuracy => {
+                let class = if self.sparse {
+                    targets.value(position) as usize
+                } else {
+                    largest_target(targets.part(span.clone()))
+                };
+                hit(ranks_within(row, class, self.k))
+            }
+            Kind::BinaryAccuracy => mean_of(&|index| hit((x(index) > self.threshold) == (t(index) > 0.5))),
+            Kind::MeanSquaredError => mean_of(&|index| (x(index) - t(index)).powi(2)),
+            Kind::MeanAbsoluteError => mean_of(&|index| (x(index) - t(index)).abs()),
+        }
+    }
+}
+
+/// The index of the largest of some values, the first among equal ones.
+pub(super) fn largest<V: Copy + PartialOrd>(values: &[V]) -> usize {
+    vectorised(Largest(values))
+}
+
+struct Largest<'a, V>(&'a [V]);
+
+impl<V: Copy + PartialOrd> Plain for Largest<'_, V> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let larger = |a: V, b: V| if b > a { b } else { a };
+        let Some(&first) = self.0.first() else { return 0 };
+        let mut lanes = [first; 32];
+        let (chunks, rest) = self.0.as_chunks::<32>();
+        for chunk in chunks {
+            for (lane, &value) in lanes.iter_mut().zip(chunk) {
+                *lane = larger(*lane, value);
+            }
+        }
+        let top = lanes.iter().chain(rest).fold(first, |top, &value| larger(top, value));
+        self.0.iter().position(|&value| value == top).unwrap_or(0)
+    }
+}
+
+/// The same for targets of either type.
+pub(super) fn largest_target<T: Scalar>(targets: Targets<'_, T>) -> usize {
+    match targets {
+        Targets::Floats(values) => largest(values),
+        Targets::Ints(values) => largest(values),
+    }
+}
+
+impl Operation for Metric {
+    fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {
+        // It is the mean of all steps.
+        None
+    }
+}
+
+impl<T: Scalar> Op<T> for Metric {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        self.sparse |= self.kind == Kind::TopKAccuracy && inputs[1].dtype == Dtype::Int32;
+        check_target(self.sparse, &inputs[0], &inputs[1])?;
+        outputs.fill(Meta::float(Shape::SCALAR));
+        Ok(())
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let Forward { frame, masks } = context;
+        let (prediction, target) = (frame.inputs[0], frame.inputs[1]);
+        let integers = integer_targets(frame)?;
+        let positions = Positions::new(masks, &prediction, &target)?;
+        let columns = prediction.shape.last();
+        let ([x, floats], [mean, count]) = frame
+            .buffers
+            .carve([prediction.place, target.place], [frame.outputs[0].place, frame.outputs[1].place])?;
+        let targets = Targets::of(integers, floats);
+        if self.sparse {
+            positions
+                .valid()
+                .try_for_each(|position| targets.class(position, columns, &positions).map(drop))?;
+        }
+        let mut scores = std::mem::take(&mut self.scores);
+        memory::refill(&mut scores, x.len() / columns, 0.0, "The scores of a metric")?;
+        each_rows(&mut scores, 1, x.len(), |first, scores| {
+            for (position, score) in
+                (first..).zip(scores).filter(|&(position, _)| positions.is_valid(position))
+            {
+                *score = self.score(x, targets, position, columns);
+            }
+        });
+        let sum: f64 = scores.iter().sum();
+        self.scores = scores;
+        let valid = positions.count();
+        if let Some(mean) = mean.first_mut() {
+            *mean = T::from_f64(if valid == 0 { 0.0 } else { sum / valid as f64 });
+        }
+        if let Some(count) = count.first_mut() {
+            *count = T::from_usize(valid);
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, _context: &mut Backward<'_, T>) -> Result<()> {
+        Err(Error::native("A metric has no gradient"))
+    }
+
+    fn differentiable(&self, _input: usize, _output: usize) -> bool {
+        false
+    }
+}

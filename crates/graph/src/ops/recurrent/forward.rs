@@ -1,0 +1,122 @@
+//! The forward pass of the fused cells.
+
+use super::layout::{ForwardLayout, fault};
+use super::order::{StepOrder, gather, look_up};
+use super::{Recurrent, WEIGHTS};
+use crate::error::Result;
+use crate::memory;
+use crate::ops::{Forward, Place};
+use seqloom_kernels::{CellForward, CellInput, Scalar};
+
+impl<T: Scalar> Recurrent<T> {
+    pub(super) fn run_forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        let Forward { frame, masks } = context;
+        let recording = frame.stash != Place::None;
+        self.pack(frame.weights.params, WEIGHTS.map(|index| frame.weights.get(index)), recording)?;
+        let input = frame.inputs[0];
+        let mask = input.mask.and_then(|mask| masks.get_mut(mask)).ok_or_else(fault)?;
+        mask.pack()?;
+        let mask = &*mask;
+        let packing = mask.packing()?;
+        let time = input.shape.time();
+        let order =
+            StepOrder { packing, time, reversed: self.reversed, output_reversed: self.output_reversed };
+        let (rows, batch) = (order.source().len(), packing.order().len());
+        let (width, hidden) = (self.cell.input(), self.cell.hidden());
+        let input_plan = self.input_plan(&input.shape)?;
+        let table = self.lookup.and_then(|lookup| frame.weights.params.get(lookup.weight));
+        if let Some(lookup) = self.lookup {
+            memory::refill(&mut self.ids, rows, 0, "The tokens of a batch")?;
+            let tokens = frame.integers.get(lookup.tokens).ok_or_else(fault)?;
+            for (id, &index) in self.ids.iter_mut().zip(order.source()) {
+                // The embedding has checked the tokens.
+                *id = tokens[index] as u32;
+            }
+        }
+        let packed_cell = self.packed.as_ref().ok_or_else(fault)?;
+
+        let sizes = T::cell_sizes(&self.cell, rows, batch).ok_or_else(fault)?;
+        let states = frame.inputs.len() - 1;
+        let layout = ForwardLayout::new(&self.cell, rows, batch, states, recording, input_plan, &sizes)
+            .ok_or_else(fault)?;
+        let (kept, scratch) = if recording {
+            (frame.stash, frame.workspace)
+        } else {
+            (
+                frame.workspace.part(0, layout.kept_total)?,
+                frame.workspace.part(layout.kept_total, layout.scratch_total)?,
+            )
+        };
+        let [h0, c0] = [1, 2].map(|index| frame.inputs.get(index).map_or(Place::None, |state| state.place));
+        let [sequence, last_h, last_c] =
+            [0, 1, 2].map(|index| frame.outputs.get(index).map_or(Place::None, |output| output.place));
+        let wants_last_c = self.is_lstm() && last_c != Place::None;
+
+        let (
+            [x, h0, c0],
+            [packed_x, packed_y, packed_h0, packed_c0, stash, packed_c, workspace, sequence, last_h, last_c],
+        ) = frame.buffers.carve(
+            [input.place, h0, c0],
+            [
+                layout.x.of(kept)?,
+                layout.y.of(kept)?,
+                layout.h0.of(kept)?,
+                layout.c0.of(kept)?,
+                layout.stash.of(kept)?,
+                layout.c_last.when(wants_last_c).of(scratch)?,
+                layout.workspace.of(scratch)?,
+                sequence,
+                last_h,
+                last_c,
+            ],
+        )?;
+        match (table, input_plan.vocabulary) {
+            (None, _) => gather(x, order.source(), width, packed_x),
+            (Some(table), None) => look_up(table, &self.ids, width, packed_x),
+            (Some(_), Some(_)) => {}
+        }
+        gather(h0, packing.order(), hidden, packed_h0);
+        gather(c0, packing.order(), hidden, packed_c0);
+        if rows > 0 {
+            T::cell_forward(
+                &self.cell,
+                packed_cell,
+                CellForward {
+                    steps: packing.steps(),
+                    x: match (table, input_plan.vocabulary) {
+                        (Some(table), Some(_)) => CellInput::Tokens { table, ids: &self.ids },
+                        _ => CellInput::Rows(packed_x),
+                    },
+                    h0: (!h0.is_empty()).then_some(&*packed_h0),
+                    c0: (!c0.is_empty()).then_some(&*packed_c0),
+                    y: &mut *packed_y,
+                    c_last: wants_last_c.then_some(&mut *packed_c),
+                    stash: recording.then_some(stash),
+                    workspace,
+                    cancel: frame.run.cancel,
+                },
+            );
+        }
+        if !sequence.is_empty() {
+            order.scatter(packed_y, hidden, sequence);
+            if !self.zero_output_for_mask && !mask.is_full() {
+                order.repeat(|index| mask.is_valid(index / time, index % time), hidden, sequence);
+            }
+        }
+        // Rows without a valid step keep their initial state.
+        for (last, initial) in [(&mut *last_h, h0), (&mut *last_c, c0)] {
+            if last.len() == initial.len() { last.copy_from_slice(initial) } else { last.fill(T::ZERO) }
+        }
+        for (j, &row) in packing.order().iter().enumerate() {
+            let target = row * hidden..(row + 1) * hidden;
+            if let Some(last_h) = last_h.get_mut(target.clone()) {
+                let position = packing.last(j);
+                last_h.copy_from_slice(&packed_y[position * hidden..(position + 1) * hidden]);
+            }
+            if let Some(last_c) = last_c.get_mut(target) {
+                last_c.copy_from_slice(&packed_c[j * hidden..(j + 1) * hidden]);
+            }
+        }
+        frame.check_cancelled()
+    }
+}

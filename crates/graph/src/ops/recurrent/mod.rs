@@ -1,0 +1,332 @@
+//! `simpleRnn`, `lstm` and `gru`: fused cells over whole sequences.
+//!
+//! The valid steps of a batch are gathered into packed rows, the kernel runs over those, and its results are scattered back, so
+//! padding and holes cost no arithmetic and never reach a state.
+
+mod backward;
+mod forward;
+mod layout;
+mod order;
+mod states;
+
+use super::activation::{elementwise, expect_float};
+use super::{
+    Backward, Described, Forward, Lookup, Op, Operands, Operation, Recurrence, Role, Site, Sizes, Source,
+    State, Streamed, TimeAxes, recurrent_axes,
+};
+use crate::error::{Error, Result};
+use crate::params::Parameters;
+use crate::shape::{Meta, Shape, fits};
+use crate::tensor::StateGradient;
+use layout::{BackwardLayout, ForwardLayout, InputPlan, fault};
+pub(crate) use order::{StepOrder, gather, scatter_add};
+use seqloom_kernels::{Activation, CellKind, CellSpec, CellWeights, Scalar};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Which step is processed first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Order {
+    Forward,
+    Backward,
+}
+
+/// Which step is written first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum OutputOrder {
+    Time,
+    Processing,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Attributes {
+    units: usize,
+    activation: String,
+    #[serde(default)]
+    recurrent_activation: Option<String>,
+    #[serde(default)]
+    reset_after: Option<bool>,
+    order: Order,
+    output_order: OutputOrder,
+    zero_output_for_mask: bool,
+}
+
+/// A fused cell as it is described.
+#[derive(Debug, Clone)]
+pub(crate) struct Description {
+    cell: CellSpec,
+    has_bias: bool,
+    reversed: bool,
+    output_reversed: bool,
+    zero_output_for_mask: bool,
+    /// Whether the initial states are among its inputs.
+    states_given: bool,
+}
+
+/// A fused cell. Inputs: x [batch, time, features], then optionally the initial h (and c) [batch, units]. Weights: kernel,
+/// recurrent kernel, optionally bias. Outputs: every h [batch, time, units], the last h (and c) [batch, units].
+pub(super) struct Recurrent<T: Scalar> {
+    cell: CellSpec,
+    has_bias: bool,
+    reversed: bool,
+    output_reversed: bool,
+    zero_output_for_mask: bool,
+    /// Where the input is rows of a table.
+    lookup: Option<Lookup>,
+    /// The token of each packed row, from the last forward pass with a lookup.
+    ids: Vec<u32>,
+    packed: Option<T::PackedCell>,
+    /// The parameter version that `packed` was made from, and whether it serves the backward pass.
+    packed_for: Option<(u64, bool)>,
+    /// The gradient by h at every step, where the last backward pass was to keep it.
+    states: Option<StateGradient<T>>,
+}
+
+impl Description {
+    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
+        let attributes: Attributes = site.attributes()?;
+        let kind = cell_kind(site.op(), attributes.reset_after)?;
+        let activation = elementwise(&attributes.activation)?;
+        let recurrent_activation = match (kind, &attributes.recurrent_activation) {
+            (CellKind::Rnn, None) => Activation::Linear,
+            (CellKind::Rnn, Some(_)) => return Err(Error::option("simpleRnn has no recurrentActivation")),
+            (_, Some(name)) => elementwise(name)?,
+            (_, None) => return Err(Error::option("recurrentActivation is missing")),
+        };
+        let lstm = kind == CellKind::Lstm;
+        site.arity(1..=if lstm { 3 } else { 2 }, 2..=3, if lstm { 3 } else { 2 })?;
+        let [input, _] = site.matrix(0, "kernel")?;
+        let cell = CellSpec::new(kind, input, attributes.units, activation, recurrent_activation)
+            .map_err(|error| Error::unsupported(error.to_string()))?;
+        let gates = cell.gates() * cell.hidden();
+        site.expect_weight(0, "kernel", &[input, gates])?;
+        site.expect_weight(1, "recurrent kernel", &[cell.hidden(), gates])?;
+        let has_bias = site.weight_count() == 3;
+        if has_bias {
+            let both = [2, gates];
+            let reset_after = kind == CellKind::Gru { reset_after: true };
+            site.expect_weight(2, "bias", if reset_after { &both } else { &both[1..] })?;
+        }
+        let reversed = attributes.order == Order::Backward;
+        Ok(Self {
+            cell,
+            has_bias,
+            reversed,
+            output_reversed: reversed && attributes.output_order == OutputOrder::Processing,
+            zero_output_for_mask: attributes.zero_output_for_mask,
+            states_given: site.input_count() > 1,
+        })
+    }
+}
+
+impl Operation for Description {
+    fn stream(&self, inputs: &[Streamed]) -> Option<TimeAxes> {
+        let (sequence, states) = inputs.split_first()?;
+        let fits = sequence.time == Some(1) && states.iter().all(|state| !state.moves);
+        fits.then(|| recurrent_axes(1, self.state_count()))
+    }
+
+    fn recurrence(&self) -> Option<Recurrence> {
+        let state = |index: usize| State {
+            shape: vec![self.cell.hidden()],
+            initial: self.states_given.then_some(1 + index),
+        };
+        Some(Recurrence {
+            sequences: 1,
+            outputs: 1,
+            states: (0..self.state_count()).map(state).collect(),
+            reversed: self.reversed,
+            given: Arc::new(Self { states_given: true, ..self.clone() }),
+        })
+    }
+
+    fn role(&self) -> Role {
+        Role::Cell
+    }
+}
+
+impl Described for Description {
+    fn single(&self) -> Result<Box<dyn Op<f32>>> {
+        Ok(Box::new(Recurrent::new(self)))
+    }
+
+    fn double(&self) -> Result<Box<dyn Op<f64>>> {
+        Ok(Box::new(Recurrent::new(self)))
+    }
+}
+
+impl Description {
+    /// An LSTM has a cell state, too.
+    fn state_count(&self) -> usize {
+        if self.cell.kind() == CellKind::Lstm { 2 } else { 1 }
+    }
+}
+
+impl<T: Scalar> Recurrent<T> {
+    fn new(description: &Description) -> Self {
+        Self {
+            cell: description.cell,
+            has_bias: description.has_bias,
+            reversed: description.reversed,
+            output_reversed: description.output_reversed,
+            zero_output_for_mask: description.zero_output_for_mask,
+            lookup: None,
+            ids: Vec::new(),
+            packed: None,
+            packed_for: None,
+            states: None,
+        }
+    }
+
+    fn is_lstm(&self) -> bool {
+        self.cell.kind() == CellKind::Lstm
+    }
+
+    /// Whether the kernel looks tokens up itself; that depends on the padded shape alone, which is known when memory is planned.
+    fn input_plan(&self, shape: &Shape) -> Result<InputPlan> {
+        let steps = shape.batch().saturating_mul(shape.time());
+        match self.lookup {
+            Some(Lookup { vocabulary, .. }) if vocabulary <= steps / 2 => {
+                let workspace = T::token_workspace(&self.cell, vocabulary).ok_or_else(fault)?;
+                Ok(InputPlan { vocabulary: Some(vocabulary), workspace })
+            }
+            _ => Ok(InputPlan { vocabulary: None, workspace: 0 }),
+        }
+    }
+
+    /// Packs the weights unless that has been done since they last changed.
+    fn pack(&mut self, params: &Parameters<T>, weights: [&[T]; 3], backward: bool) -> Result<()> {
+        let version = params.version();
+        if self.packed.is_some()
+            && matches!(self.packed_for, Some((same, both)) if same == version && (both || !backward))
+        {
+            return Ok(());
+        }
+        self.packed_for = None;
+        let [kernel, recurrent, bias] = weights;
+        let weights = CellWeights { kernel, recurrent, bias: self.has_bias.then_some(bias) };
+        T::pack_cell(&self.cell, weights, backward, &mut self.packed)
+            .map_err(|error| Error::memory(format!("the packed weights do not fit: {error}")))?;
+        self.packed_for = Some((version, backward));
+        Ok(())
+    }
+}
+
+fn cell_kind(op: &str, reset_after: Option<bool>) -> Result<CellKind> {
+    match (op, reset_after) {
+        ("gru", Some(reset_after)) => Ok(CellKind::Gru { reset_after }),
+        ("gru", None) => Err(Error::option("resetAfter is missing")),
+        (_, Some(_)) => Err(Error::option("resetAfter is an option of gru only")),
+        ("lstm", None) => Ok(CellKind::Lstm),
+        _ => Ok(CellKind::Rnn),
+    }
+}
+
+impl<T: Scalar> Op<T> for Recurrent<T> {
+    fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
+        for meta in inputs {
+            expect_float(meta)?;
+        }
+        let shape = inputs[0].shape;
+        let &[batch, time, features] = shape.dims() else {
+            return Err(Error::shape(format!(
+                "the input must have shape [batch, time, features]; got {shape}"
+            )));
+        };
+        if !fits(features, self.cell.input()) {
+            return Err(Error::shape(format!(
+                "the input must have {} features per step; got shape {shape}",
+                self.cell.input()
+            )));
+        }
+        if self.is_lstm() && inputs.len() == 2 {
+            return Err(Error::format("an lstm takes both initial states or none"));
+        }
+        let state = Shape::new(&[batch, self.cell.hidden()])?;
+        for (meta, name) in inputs[1..].iter().zip(["h", "c"]) {
+            if state.unify(&meta.shape).is_none() {
+                return Err(Error::shape(format!(
+                    "the initial state {name} must have shape {state}; got {}",
+                    meta.shape
+                )));
+            }
+        }
+        outputs.fill(Meta::float(state));
+        outputs[0] = Meta::float(Shape::new(&[batch, time, self.cell.hidden()])?);
+        Ok(())
+    }
+
+    fn sizes(&mut self, operands: Operands<'_>) -> Result<Sizes> {
+        let shape = operands.inputs[0].shape;
+        let too_large = || Error::memory(format!("a batch of shape {shape} is too large to address"));
+        let rows = shape.batch().checked_mul(shape.time()).ok_or_else(too_large)?;
+        let cell = T::cell_sizes(&self.cell, rows, shape.batch()).ok_or_else(too_large)?;
+        let input = self.input_plan(&shape)?;
+        let forward = ForwardLayout::new(
+            &self.cell,
+            rows,
+            shape.batch(),
+            operands.inputs.len() - 1,
+            operands.recording,
+            input,
+            &cell,
+        )
+        .ok_or_else(too_large)?;
+        let backward =
+            BackwardLayout::new(&self.cell, rows, shape.batch(), input, &cell).ok_or_else(too_large)?;
+        Ok(if operands.recording {
+            Sizes { stash: forward.kept_total, forward: forward.scratch_total, backward: backward.total }
+        } else {
+            let both = forward.kept_total.checked_add(forward.scratch_total).ok_or_else(too_large)?;
+            Sizes { stash: 0, forward: both, backward: 0 }
+        })
+    }
+
+    fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
+        self.run_forward(context)
+    }
+
+    fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
+        self.run_backward(context)
+    }
+
+    fn absorb(&mut self, source: Source) -> bool {
+        if let Source::Lookup(lookup) = source {
+            self.lookup = Some(lookup);
+        }
+        self.lookup.is_some()
+    }
+
+    fn writes_gradient(&self, index: usize) -> bool {
+        index == 0
+    }
+
+    fn repeats_steps(&self) -> Option<bool> {
+        Some(!self.zero_output_for_mask)
+    }
+
+    fn memory(&self) -> usize {
+        let weights = (self.cell.kernel_len() + self.cell.recurrent_len()) * size_of::<T>();
+        // The backward pass has its own form of them.
+        self.packed_for.map_or(0, |(_, backward)| if backward { 2 * weights } else { weights })
+    }
+
+    fn take_state_gradients(&mut self) -> Vec<StateGradient<T>> {
+        self.states.take().into_iter().collect()
+    }
+}
+
+impl<T: Scalar> std::fmt::Debug for Recurrent<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recurrent")
+            .field("cell", &self.cell)
+            .field("reversed", &self.reversed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The indices of the weights in their node.
+const WEIGHTS: [usize; 3] = [0, 1, 2];

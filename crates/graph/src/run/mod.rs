@@ -1,0 +1,235 @@
+//! Runs a graph: binds a batch, computes values, differentiates.
+
+mod bind;
+mod execute;
+mod pass;
+
+pub(crate) use bind::first_not_finite;
+
+use crate::buffer::Buffer;
+use crate::error::{Error, Result};
+use crate::form::Form;
+use crate::gradients::Gradients;
+use crate::ir::{Checked, Graph};
+use crate::mask::SequenceMask;
+use crate::ops::{Place, ValueRef};
+use crate::plan::{Layout, Program};
+use crate::registry;
+use crate::shape::Meta;
+use crate::tensor::{StateGradient, TensorView};
+use crate::transform::fuse;
+use crate::wire::GraphSpec;
+use seqloom_kernels::{AlignedVec, Scalar};
+
+/// How far the current batch has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// There is no batch.
+    Unbound,
+    Bound,
+    /// The forward pass of a program has run.
+    Forward(usize),
+    /// Its backward pass has run too.
+    Backward(usize),
+}
+
+/// A program, where its buffers lie, and the batch shapes for which that was computed.
+#[derive(Debug)]
+struct Planned {
+    program: Program,
+    layout: Layout,
+    generation: u64,
+}
+
+/// A graph together with the memory to run it. Memory grows with the largest batch and is reused: a batch of sizes seen before
+/// allocates nothing.
+pub struct Executor<T: Scalar> {
+    checked: Checked<T>,
+    /// Types and shapes of all values for the bound batch.
+    metas: Vec<Meta>,
+    masks: Vec<SequenceMask>,
+    /// The floating-point inputs, by input: copies, or shared with whoever gave them.
+    floats: Vec<Buffer<T>>,
+    /// Copies of the int32 inputs, by input.
+    integers: Vec<Vec<i32>>,
+    /// Values, gradients, stashes and workspaces.
+    block: AlignedVec<T>,
+    plans: Vec<Planned>,
+    /// Counts the changes of shapes.
+    generation: u64,
+    progress: Progress,
+    scratch: Scratch,
+}
+
+/// Lists that are filled anew for every node.
+#[derive(Debug, Default)]
+struct Scratch {
+    inputs: Vec<ValueRef>,
+    outputs: Vec<ValueRef>,
+    input_metas: Vec<Meta>,
+    output_metas: Vec<Meta>,
+}
+
+impl<T: Scalar> Executor<T> {
+    /// Checks a graph and prepares to run it.
+    ///
+    /// # Errors
+    /// `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_DATA`, `ERR_MEMORY` or `ERR_UNSUPPORTED` naming the layer whose description is
+    /// wrong.
+    pub fn new(spec: GraphSpec) -> Result<Self> {
+        Self::of(registry::read(spec)?)
+    }
+
+    /// The same for a graph that has been read.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn of(graph: Graph) -> Result<Self> {
+        let mut checked = Checked::new(graph)?;
+        fuse(&mut checked);
+        checked.assign_masks();
+        let inputs = checked.graph.inputs.len();
+        Ok(Self {
+            metas: checked.values.clone(),
+            masks: (0..checked.mask_count).map(|_| SequenceMask::default()).collect(),
+            floats: (0..inputs).map(|_| Buffer::empty()).collect(),
+            integers: vec![Vec::new(); inputs],
+            block: AlignedVec::new(),
+            plans: Vec::new(),
+            generation: 0,
+            progress: Progress::Unbound,
+            scratch: Scratch::default(),
+            checked,
+        })
+    }
+
+    /// The graph that the executor was made from.
+    pub fn graph(&self) -> &Graph {
+        &self.checked.graph
+    }
+
+    /// Room for the gradients of this graph's weights.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY` when it cannot be allocated.
+    pub fn gradients(&self) -> Result<Gradients<T>> {
+        Gradients::new(&self.checked.graph.weights, &self.checked.row_gradients)
+    }
+
+    /// The same, for a caller that clears them before they are used, perhaps on another thread.
+    ///
+    /// # Errors
+    /// As [`Self::gradients`].
+    pub(crate) fn uncleared_gradients(&self) -> Result<Gradients<T>> {
+        Gradients::any(&self.checked.graph.weights, &self.checked.row_gradients)
+    }
+
+    /// The dimensions of graph output `output`, `None` for those that depend on the batch; `None` when there is no such output.
+    pub fn output_shape(&self, output: usize) -> Option<Vec<Option<usize>>> {
+        let meta = self.checked.values.get(*self.checked.graph.outputs.get(output)?)?;
+        Some(meta.shape.dims().iter().map(|&dim| (dim != crate::shape::ANY).then_some(dim)).collect())
+    }
+
+    /// The dimensions of graph output `output` for the bound batch; `None` when there is no such output or no batch.
+    pub fn bound_shape(&self, output: usize) -> Option<&[usize]> {
+        let value = *self.checked.graph.outputs.get(output)?;
+        let bound = self.progress != Progress::Unbound;
+        self.metas.get(value).filter(|_| bound).map(|meta| meta.shape.dims())
+    }
+
+    /// Lets go of inputs that are shared; the executor is without a batch then.
+    pub fn release(&mut self) {
+        self.progress = Progress::Unbound;
+        self.floats.iter_mut().for_each(Buffer::release);
+    }
+
+    /// Bytes that the executor holds for values, gradients, inputs and packed weights.
+    pub fn memory(&self) -> usize {
+        let floats: usize = self.floats.iter().map(Buffer::own_bytes).sum();
+        let integers: usize = self.integers.iter().map(Vec::capacity).sum();
+        let kept: usize = self.checked.nodes.iter().map(|node| node.op.memory()).sum();
+        self.block.len() * size_of::<T>() + floats + integers * size_of::<i32>() + kept
+    }
+
+    /// The elements of graph output `output` after a forward pass that computed it.
+    ///
+    /// # Errors
+    /// `ERR_STATE` when no forward pass has computed it.
+    pub fn value(&self, output: usize) -> Result<TensorView<'_, T>> {
+        let not_computed = || Error::state(format!("The output {output} has not been computed"));
+        let planned = self.planned().ok_or_else(not_computed)?;
+        if planned.program.outputs.binary_search(&output).is_err() {
+            return Err(not_computed());
+        }
+        let value = *self.checked.graph.outputs.get(output).ok_or_else(not_computed)?;
+        let places = planned.layout.values.get(value).ok_or_else(not_computed)?;
+        let data = self.at(places.value).ok_or_else(not_computed)?;
+        Ok(TensorView { data, shape: self.metas[value].shape.dims() })
+    }
+
+    /// Which steps of graph output `output` are valid; `None` when it has no time axis or all of them are.
+    pub fn output_mask(&self, output: usize) -> Option<&SequenceMask> {
+        self.planned()?;
+        let value = *self.checked.graph.outputs.get(output)?;
+        let mask = self.masks.get(self.checked.masks[value]?)?;
+        (!mask.is_full()).then_some(mask)
+    }
+
+    /// What is known of the elements of every output when nothing is trained.
+    pub fn output_forms(&self) -> Vec<Form> {
+        let forms = self.checked.forms();
+        let form = |&value: &usize| forms.get(value).copied().unwrap_or(Form::Unknown);
+        self.checked.graph.outputs.iter().map(form).collect()
+    }
+
+    /// Whether graph output `output` repeats the last valid step at masked ones, and is not zero there.
+    pub(crate) fn output_repeats(&self, output: usize) -> bool {
+        self.checked.graph.outputs.get(output).is_some_and(|&value| self.checked.repeats_steps(value))
+    }
+
+    /// The gradient of floating-point input `input` after a backward pass with [`Record::WeightsAndInputs`]; `None` otherwise and
+    /// where no output depends on the input.
+    pub fn input_gradient(&self, input: usize) -> Option<&[T]> {
+        let Progress::Backward(plan) = self.progress else { return None };
+        if input >= self.checked.graph.inputs.len() {
+            return None;
+        }
+        let gradient = self.plans.get(plan)?.layout.values.get(input)?.gradient;
+        if gradient == Place::None { None } else { self.at(gradient) }
+    }
+
+    /// The gradients by the states of recurrences after every step, for states that an output depends on. Only once after a backward
+    /// pass with [`Record::States`].
+    pub fn take_state_gradients(&mut self) -> Vec<StateGradient<T>> {
+        let mut all = Vec::new();
+        for (spec, node) in self.checked.graph.nodes.iter().zip(&mut self.checked.nodes) {
+            let own = node.op.take_state_gradients().into_iter();
+            all.extend(own.map(|one| StateGradient { name: format!("{}/{}", spec.name, one.name), ..one }));
+        }
+        all
+    }
+
+    fn planned(&self) -> Option<&Planned> {
+        match self.progress {
+            Progress::Forward(plan) | Progress::Backward(plan) => self.plans.get(plan),
+            Progress::Unbound | Progress::Bound => None,
+        }
+    }
+
+    fn at(&self, place: Place) -> Option<&[T]> {
+        match place {
+            Place::None => None,
+            Place::Block { start, len } => self.block.get(start..start.checked_add(len)?),
+            Place::Input { index, len } => self.floats.get(index)?.get(..len),
+        }
+    }
+}
+
+impl<T: Scalar> std::fmt::Debug for Executor<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Executor")
+            .field("nodes", &self.checked.nodes.len())
+            .field("progress", &self.progress)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,60 @@
+//! Rewrites of the graph that change how a result is computed, not what it is.
+
+use crate::ir::{Call, Checked};
+use crate::ops::{Lookup, Role, Source};
+use seqloom_kernels::Scalar;
+
+/// Applies all of them.
+pub(crate) fn fuse<T: Scalar>(checked: &mut Checked<T>) {
+    fuse_activations(checked);
+    fuse_lookups(checked);
+}
+
+/// A cross-entropy of softmax or sigmoid probabilities reads the logits behind them instead: exact where probabilities round to
+/// 0 or 1, and no step back through the activation. The activation itself stays for whoever else reads it.
+fn fuse_activations<T: Scalar>(Checked { nodes, values, .. }: &mut Checked<T>) {
+    let mut owners = vec![None; values.len()];
+    for index in 0..nodes.len() {
+        nodes[index].outputs.iter().for_each(|&value| owners[value] = Some(index));
+        let Some(owner) = nodes[index].inputs.first().and_then(|&prediction| owners[prediction]) else {
+            continue;
+        };
+        let (Role::Activation(activation), Some(&logits)) =
+            (nodes[owner].facts.role(), nodes[owner].inputs.first())
+        else {
+            continue;
+        };
+        if nodes[index].op.absorb(Source::Activation(activation)) {
+            nodes[index].inputs[0] = logits;
+        }
+    }
+}
+
+/// Recurrent layers that alone read an embedding look its rows up themselves: straight into their own order, or, where tokens are
+/// many and the vocabulary small, after multiplying the whole table with the kernel. The embedding's values then do not exist.
+fn fuse_lookups<T: Scalar>(Checked { graph, nodes, absent, .. }: &mut Checked<T>) {
+    for index in 0..nodes.len() {
+        let (&[tokens], &[output], &[weight]) =
+            (&*nodes[index].inputs, &*nodes[index].outputs, &*nodes[index].weights)
+        else {
+            continue;
+        };
+        let lookup = nodes[index].facts.role() == Role::Lookup;
+        if !lookup || tokens >= graph.inputs.len() || graph.outputs.contains(&output) {
+            continue;
+        }
+        let reads = |node: &&mut Call<T>| node.inputs.contains(&output);
+        let able = |node: &mut Call<T>| {
+            let alone = node.inputs[0] == output && !node.inputs[1..].contains(&output);
+            alone && node.facts.role() == Role::Cell
+        };
+        let all = nodes.iter_mut().filter(reads).all(able);
+        let (true, Some(&vocabulary)) = (all, graph.weights[weight].shape.first()) else { continue };
+        for node in nodes.iter_mut().filter(reads) {
+            absent[output] |= node.op.absorb(Source::Lookup(Lookup { tokens, weight, vocabulary }));
+        }
+        if absent[output] {
+            nodes[index].op.absorb(Source::LeftToReaders);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Rewrites of typed graphs.
+
+mod carry;
+mod fuse;
+mod hoist;
+mod states;
+mod stream;
+mod timing;
+
+pub(crate) use carry::carry;
+pub(crate) use fuse::fuse;
+pub(crate) use stream::Streaming;

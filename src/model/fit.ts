@@ -74,6 +74,7 @@ class FitLoop {
   #failure: { readonly error: unknown } | undefined
   #stop = false
   #ended = false
+  #saved: Promise<unknown> = Promise.resolve()
   #giveUp: () => void = () => undefined
 
   constructor(request: FitRequest, callbacks: readonly Callback[]) {
@@ -248,11 +249,16 @@ class FitLoop {
   /** Backs the training up as it is now, if that is asked for. */
   async #save(stopped: boolean): Promise<void> {
     const { model, native } = this.#request
-    await this.#backup?.save(model, {
-      progress: callNative(() => native.trainingProgress()),
-      stopped,
-      history: this.#history,
-    })
+    // An abort does not wait for the backup that it finds under way, but the last one does: both use the engine.
+    const saving = this.#saved.then(() =>
+      this.#backup?.save(model, {
+        progress: callNative(() => native.trainingProgress()),
+        stopped,
+        history: this.#history,
+      }),
+    )
+    this.#saved = saving.catch(() => undefined)
+    await saving
   }
 
   #record(epoch: number, logs: Logs): void {

@@ -94,10 +94,9 @@ export async function readForecaster(directory: string | URL): Promise<Forecaste
     if (!Array.isArray(listed) || listed.length === 0) throw damaged('groups must be a list')
     const groups = listed.map((group: unknown) => readGroup(group, settings, format))
     if (new Set(groups.map(({ group }) => group)).size < groups.length) throw damaged('a group stands there twice')
-    const { aheadWidth } = new Features(settings, format, calendar, groups.length, undefined)
-    const baselines = saved.baselines === undefined ? undefined : readBaselines(saved.baselines, settings, aheadWidth)
-    const calibration = baselines && readCalibration(saved.calibration, settings)
-    const { inputWidth } = new Features(settings, format, calendar, groups.length, baselines)
+    // Widths depend on whether there are linear forecasts, not on which.
+    const linear = saved.baselines === undefined ? undefined : []
+    const { aheadWidth, inputWidth } = new Features(settings, format, calendar, groups.length, linear)
     const outputs = quantileCount * settings.horizon * settings.variables.length
     const {
       inputs: [input],
@@ -108,6 +107,8 @@ export async function readForecaster(directory: string | URL): Promise<Forecaste
       const needed = `${inputWidth} inputs and ${outputs} outputs`
       throw damaged(`its model has ${reads} inputs and ${writes} outputs, a forecaster of these settings ${needed}`)
     }
+    const baselines = linear && readBaselines(saved.baselines, settings, aheadWidth)
+    const calibration = baselines && readCalibration(saved.calibration, settings)
     if (groups.every(({ track }) => !track)) throw damaged('a forecaster has a history')
     return { model: model as Model<Tensor>, settings, format, calendar, baselines, calibration, groups, unfinished }
   } catch (error) {

@@ -99,10 +99,11 @@ describe('stateful layers', () => {
   it('go on after an abort as they were', async () => {
     const whole = languageModel({ dropout: 0.3 })
     await whole.fit(x, y, { epochs: 3, batchSize })
-    const backup = callbacks.backupAndRestore({ backupDir: join(folder, 'backup'), saveFreq: 5 })
+    const backup = callbacks.backupAndRestore({ backupDir: join(folder, 'backup'), saveFreq: 4 })
     const controller = new AbortController()
-    // Epochs have six steps, so the last backup is of the middle of the second one.
-    const abort = { onEpochEnd: (epoch: number) => (epoch === 1 ? controller.abort() : undefined) }
+    const abort = {
+      onBatchEnd: (_: number, logs: callbacks.Logs) => (logs.epoch === 1 ? controller.abort() : undefined),
+    }
     const { signal } = controller
     const stopped = languageModel({ dropout: 0.3 }).fit(x, y, {
       epochs: 3,

@@ -10,7 +10,7 @@ use std::thread::Builder;
 const WORTH_A_THREAD: usize = 4 << 20;
 
 /// While more bytes wait than this, whoever drops more gives it back itself: memory is not to fill with what nobody needs.
-const MOST_WAITING: usize = 256 << 20;
+const MOST_WAITING: usize = 512 << 20;
 
 /// What waits to be dropped, with its bytes.
 struct Waiting {

@@ -40,7 +40,8 @@ pub(crate) trait Described: Operation + Any {
     /// What runs in single precision.
     fn single(&self) -> Result<Box<dyn Op<f32>>>;
 
-    /// What runs in double precision.
+    /// What runs in double precision: without the feature, no code of it is made.
+    #[cfg(feature = "double")]
     fn double(&self) -> Result<Box<dyn Op<f64>>>;
 }
 
@@ -50,6 +51,7 @@ impl<O: Operation + Op<f32> + Op<f64> + Clone + 'static> Described for O {
         Ok(Box::new(self.clone()))
     }
 
+    #[cfg(feature = "double")]
     fn double(&self) -> Result<Box<dyn Op<f64>>> {
         Ok(Box::new(self.clone()))
     }
@@ -61,10 +63,12 @@ pub(crate) fn instantiate<T: Scalar>(operation: &dyn Described) -> Result<Box<dy
     let any: &mut dyn Any = &mut made;
     if let Some(made) = any.downcast_mut::<Option<Box<dyn Op<f32>>>>() {
         *made = Some(operation.single()?);
-    } else if let Some(made) = any.downcast_mut::<Option<Box<dyn Op<f64>>>>() {
+    }
+    #[cfg(feature = "double")]
+    if let Some(made) = any.downcast_mut::<Option<Box<dyn Op<f64>>>>() {
         *made = Some(operation.double()?);
     }
-    made.ok_or_else(|| crate::Error::native("An operation runs in single or double precision"))
+    made.ok_or_else(|| crate::Error::native("Double precision needs the feature `double`"))
 }
 
 /// What a recurrence carries from step to step.

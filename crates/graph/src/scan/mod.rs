@@ -284,6 +284,7 @@ impl Described for ScanSpec {
         Ok(Box::new(Scan::new(self)?))
     }
 
+    #[cfg(feature = "double")]
     fn double(&self) -> Result<Box<dyn Op<f64>>> {
         Ok(Box::new(Scan::new(self)?))
     }

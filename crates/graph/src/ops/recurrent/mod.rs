@@ -153,6 +153,7 @@ impl Described for Description {
         Ok(Box::new(Recurrent::new(self)))
     }
 
+    #[cfg(feature = "double")]
     fn double(&self) -> Result<Box<dyn Op<f64>>> {
         Ok(Box::new(Recurrent::new(self)))
     }

@@ -132,7 +132,10 @@ describe('an abort does not wait', () => {
       inner = await m.evaluate(wide, target, { batchSize: 2048 }).catch((error: Error) => error.name)
     }
     await m.predict(rows(1, 2048))
-    const start = (signal: AbortSignal) => m.fit(rows(1, 2048), rows(1, 2048), { callbacks: { onEpochBegin }, signal })
+    const start = (signal: AbortSignal) => {
+      inner = undefined
+      return m.fit(rows(1, 2048), rows(1, 2048), { callbacks: { onEpochBegin }, signal })
+    }
     expect(await best(start, 400)).toBeLessThan(bound)
     for (let i = 0; i < 1000 && inner === undefined; i++) await sleep(10)
     expect(inner).toBe('AbortError')

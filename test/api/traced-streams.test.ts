@@ -116,12 +116,14 @@ describe('a cell with two memories', () => {
     },
   })
   const build = () => {
-    const [x, first, second] = ['x', 'first', 'second'].map((name) => input({ shape: [null, 2], name }))
+    const [x, first, second] = [
+      input({ shape: [null, 2], name: 'x' }),
+      input({ shape: [null, 2], name: 'first' }),
+      input({ shape: [null, 2], name: 'second' }),
+    ]
     const rnn = layers.rnn({ cell, returnSequences: true })
-    return model({
-      inputs: { x, first, second } as never,
-      outputs: rnn.apply(x as never, { constants: { first, second } } as never) as never,
-    })
+    const outputs = rnn.apply(x, { constants: { first, second } })
+    return model({ inputs: [x, first, second], outputs })
   }
 
   it('attends over memories of any lengths', async () => {
@@ -132,14 +134,11 @@ describe('a cell with two memories', () => {
       [4, 4],
       [1, 6],
     ] as const) {
-      const given = {
-        x: tensor(wave(6), [1, 3, 2]),
-        first: tensor(wave(a * 2, 1), [1, a, 2]),
-        second: tensor(wave(b * 2, 2), [1, b, 2]),
-      }
+      const x = tensor(wave(6), [1, 3, 2])
+      const first = tensor(wave(a * 2, 1), [1, a, 2])
+      const second = tensor(wave(b * 2, 2), [1, b, 2])
       // The two are treated alike, so they may change places.
-      const swapped = { ...given, first: given.second, second: given.first }
-      const results = [await m.predict(given as never), await m.predict(swapped as never)]
+      const results = [await m.predict([x, first, second]), await m.predict([x, second, first])]
       const [one, other] = results.map((result) => Array.from((result as { data: Float32Array }).data))
       for (const [i, value] of (one as number[]).entries()) {
         expect(Number.isFinite(value)).toBe(true)
@@ -152,7 +151,9 @@ describe('a cell with two memories', () => {
     const m = build()
     const constants = { first: tensor(wave(4, 1), [1, 2, 2]), second: tensor(wave(10, 2), [1, 5, 2]) }
     const x = wave(6)
-    const expected = (await m.predict({ x: tensor(x, [1, 3, 2]), ...constants } as never)) as { data: Float32Array }
+    const expected = (await m.predict([tensor(x, [1, 3, 2]), constants.first, constants.second])) as {
+      data: Float32Array
+    }
     using session = m.session({ constants })
     for (let step = 0; step < 3; step++) {
       const { data } = session.step([[x[2 * step] as number, x[2 * step + 1] as number]]) as { data: Float32Array }

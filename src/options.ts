@@ -60,6 +60,10 @@ export const dimensions: Check = {
   accepts: (v) => Array.isArray(v) && v.every((d) => d === null || (Number.isInteger(d) && d > 0 && d <= maxSize)),
 }
 
+/** Whether something is a function that can be called, as a class cannot. */
+export const isCallable = (value: unknown): boolean =>
+  typeof value === 'function' && !/^class\b/.test(Function.prototype.toString.call(value))
+
 /** A value that an arbitrary test accepts. */
 export function custom(expected: string, accepts: (value: unknown) => boolean): Check {
   return { expected, accepts }

@@ -1,6 +1,6 @@
 import { describe, SeqloomError } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
-import { type Check, checkOptions, flag, isRecord, number, positive } from '../options.js'
+import { type Check, checkOptions, flag, isCallable, isRecord, number, positive } from '../options.js'
 import { isTraced, type TracedFunction, type TracedMeasure, traceMeasure } from './traced.js'
 
 /** The kinds of losses. */
@@ -57,7 +57,7 @@ export type AnyLoss = Loss | TracedMeasure
 
 /** The loss that a name stands for with its defaults, or that an object or a function describes. `ERR_OPTION` for anything else. */
 export function resolveLoss(given: unknown, output: Shape): AnyLoss {
-  if (typeof given === 'function') return traceMeasure('loss', given as TracedFunction, output, output)
+  if (isCallable(given)) return traceMeasure('loss', given as TracedFunction, output, output)
   if (isTraced(given)) return given
   const name = isRecord(given) ? given.kind : given
   const kind = typeof name === 'string' && Object.hasOwn(short, name) ? short[name] : name

@@ -15,7 +15,7 @@ import {
 import { type Metric, type MetricName, type MetricNode, metricNode, resolveMetric } from '../metrics/metric.js'
 import type { Optimizer, OptimizerKind } from '../optimizers/optimizer.js'
 import { resolveOptimizer } from '../optimizers/resolve.js'
-import { checkOptions, custom, isRecord } from '../options.js'
+import { checkOptions, custom, isCallable, isRecord } from '../options.js'
 import { lower } from './lower.js'
 import { outputNames, type Topology } from './topology.js'
 
@@ -119,7 +119,7 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
     metricNames: [...perLoss, ...trained.flatMap((output) => output.metrics.map((metric) => metric.name))],
     saved: {
       optimizer,
-      loss: given.some(isFunction)
+      loss: given.some(isCallable)
         ? names.map((_, index) => trained.find((output) => output.index === index)?.loss ?? null)
         : options.loss,
       ...(options.metrics === undefined ? {} : { metrics: savedMetrics(options.metrics, metrics, trained) }),
@@ -211,17 +211,15 @@ export function trainSpec(
   return { graph: trainable ? { ...graph, weights: weightsOf(trainable) } : graph, losses, metrics }
 }
 
-const isFunction = (value: unknown): boolean => typeof value === 'function'
-
 /** The metrics as they are saved: functions as their operations. */
 function savedMetrics(
   given: CompileOptions['metrics'],
   perOutput: readonly (readonly unknown[])[],
   trained: readonly TrainedOutput[],
 ): unknown {
-  if (!perOutput.some((own) => own.some(isFunction))) return given
+  if (!perOutput.some((own) => own.some(isCallable))) return given
   const saved = trained.map(({ index, name, metrics }) => {
-    const own = (perOutput[index] ?? []).map((metric, at) => (isFunction(metric) ? metrics[at]?.measure : metric))
+    const own = (perOutput[index] ?? []).map((metric, at) => (isCallable(metric) ? metrics[at]?.measure : metric))
     return [name, own] as const
   })
   return Object.fromEntries(saved)
@@ -229,7 +227,7 @@ function savedMetrics(
 
 /** A metric for an output that is trained with a loss, and its own name. */
 function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): TrainedMetric {
-  if (typeof given === 'function') {
+  if (isCallable(given)) {
     const targets = loss.kind === 'sparseCategoricalCrossentropy' ? output.slice(0, -1) : output
     const measure = traceMeasure('metric', given as TracedFunction, output, targets)
     return { name: measure.name, measure }

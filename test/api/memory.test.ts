@@ -31,7 +31,7 @@ it.each([
 /** Where the address space can be limited. */
 const limits = process.platform === 'linux'
 
-it.runIf(limits).each(['predict', 'toBytes', 'save'])(
+it.runIf(limits).each(['predict', 'save'])(
   'near a memory limit %s is refused with ERR_MEMORY, and the process goes on',
   async (kind) => {
     const program = fileURLToPath(new URL('../helpers/programs/near-limit.mjs', import.meta.url))

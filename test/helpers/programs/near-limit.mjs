@@ -14,7 +14,6 @@ const x = { data: new Float32Array(1024 * 8), shape: [1024, 8] }
 
 const calls = {
   predict: () => m.predict(x),
-  toBytes: () => m.toBytes(),
   save: async () => {
     kept.push(await m.predict(x))
     await m.save(folder)

@@ -39,7 +39,7 @@ export async function longestTurn(work: () => Promise<unknown>): Promise<number>
  * The shortest of a few measurements, in milliseconds, stopping at the first within `bound`: other work on the machine may disturb one, and the best is
  * the program's own.
  */
-export async function best(bound: number, measure: () => Promise<number>, tries = 4): Promise<number> {
+export async function best(bound: number, measure: () => Promise<number>, tries = 6): Promise<number> {
   let least = Number.POSITIVE_INFINITY
   for (let i = 0; i < tries && least > bound; i++) least = Math.min(least, await measure())
   return least

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, SeqloomError } from './errors.js'
 
@@ -31,6 +32,11 @@ export function pathOf(where: string, given: unknown): string {
   if (path.includes('\0')) throw wrong('without NUL characters')
   return path
 }
+
+/**
+ * The same as an absolute path, for what is read or written later: the working folder may be another one by then. Errors as in {@link pathOf}.
+ */
+export const absolutePathOf = (where: string, given: unknown): string => resolve(pathOf(where, given))
 
 /** Whether {@link pathOf} takes a value. */
 export function isPath(value: unknown): value is string | URL {

@@ -1,6 +1,5 @@
-import { resolve } from 'node:path'
 import { checkOptions, custom, filePath, flag, integer, positive } from '../options.js'
-import { pathOf } from '../path.js'
+import { absolutePathOf } from '../path.js'
 import type { Callback } from './callback.js'
 
 /** Options of {@link backupAndRestore}. */
@@ -40,7 +39,7 @@ export class BackupAndRestore implements Callback {
       refused: { doubleCheckpoint: [false] },
     })
     const { backupDir, saveMinutes, saveFreq = saveMinutes === undefined ? 'epoch' : undefined } = options
-    this.folder = resolve(pathOf('callbacks.backupAndRestore: backupDir', backupDir))
+    this.folder = absolutePathOf('callbacks.backupAndRestore: backupDir', backupDir)
     this.everyEpoch = saveFreq === 'epoch'
     this.steps = typeof saveFreq === 'number' ? saveFreq : undefined
     this.seconds = saveMinutes === undefined ? undefined : saveMinutes * 60

@@ -1,8 +1,9 @@
-import { appendFile, mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SeqloomError } from '../errors.js'
+import { makeFolder } from '../files.js'
 import { checkOptions, filePath, flag, isRecord } from '../options.js'
-import { pathOf } from '../path.js'
+import { absolutePathOf } from '../path.js'
 import type { Callback, CallbackState, Logs } from './callback.js'
 
 /** Options of {@link csvLogger}. */
@@ -29,7 +30,7 @@ class CsvLogger implements Callback {
       required: ['file'],
       refused: { separator: [','] },
     })
-    this.#file = pathOf('callbacks.csvLogger: file', options.file)
+    this.#file = absolutePathOf('callbacks.csvLogger: file', options.file)
     this.#append = options.append ?? false
   }
 
@@ -81,7 +82,7 @@ class CsvLogger implements Callback {
     const header = columns.map(quoted).join(',')
     const bytes = await this.#read()
     if (bytes.length === 0 || !(this.#append || this.#resumed)) {
-      await mkdir(dirname(this.#file), { recursive: true })
+      await makeFolder(dirname(this.#file))
       await writeFile(this.#file, `${header}\n`)
       return columns
     }

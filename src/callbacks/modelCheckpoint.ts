@@ -1,8 +1,7 @@
-import { resolve } from 'node:path'
 import { checkReplaceable, saveFolder } from '../model/save.js'
 import { contentsIn } from '../model/writeFolder.js'
 import { checkOptions, filePath, flag, label, oneOf } from '../options.js'
-import { pathOf } from '../path.js'
+import { absolutePathOf } from '../path.js'
 import type { Callback } from './callback.js'
 import { Monitor, type MonitorMode } from './monitor.js'
 
@@ -37,7 +36,7 @@ export function modelCheckpoint(options: ModelCheckpointOptions): Callback {
     refused: { saveWeightsOnly: [false], saveFreq: ['epoch'], verbose: [0] },
   })
   const { saveBestOnly = false, monitor = 'val_loss', mode = 'auto', overwrite = false } = options
-  const path = resolve(pathOf('callbacks.modelCheckpoint: path', options.path))
+  const path = absolutePathOf('callbacks.modelCheckpoint: path', options.path)
   const best = new Monitor('callbacks.modelCheckpoint', monitor, mode, 0)
   return {
     onTrainBegin: async () => {

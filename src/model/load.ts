@@ -1,10 +1,9 @@
-import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { types } from 'node:util'
 import type { Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
-import { isPath, pathOf } from '../path.js'
+import { absolutePathOf, isPath } from '../path.js'
 import { openArchive } from './archive.js'
 import type { CompileOptions } from './compile.js'
 import { type Contents, contentsOf, type Kind, mistaken } from './contents.js'
@@ -77,7 +76,7 @@ async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | und
 function filesOf(saved: unknown): ModelFiles {
   if (types.isUint8Array(saved)) return openArchive(saved)
   if (types.isArrayBuffer(saved)) return openArchive(new Uint8Array(saved))
-  if (typeof saved === 'string' || isPath(saved)) return folderFiles(resolve(pathOf('load: the folder', saved)))
+  if (typeof saved === 'string' || isPath(saved)) return folderFiles(absolutePathOf('load: the folder', saved))
   throw new SeqloomError(
     'ERR_OPTION',
     `loadModel: expected the path of a model folder, or the bytes that toBytes gave, not ${describe(saved)}`,

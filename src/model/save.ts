@@ -1,10 +1,9 @@
-import { resolve } from 'node:path'
 import { runSliced, stageAll } from '../data/index.js'
 import type { NumericArray } from '../data/tensor.js'
 import { fromNative, SeqloomError } from '../errors.js'
 import { native } from '../native/index.js'
 import { checkOptions, flag } from '../options.js'
-import { pathOf } from '../path.js'
+import { absolutePathOf } from '../path.js'
 import { packArchive } from './archive.js'
 import { type Contents, wordsFor } from './contents.js'
 import { descriptionText, format, type NewFile, newFile } from './folder.js'
@@ -40,8 +39,7 @@ export async function saveFolder(
   options: SaveOptions = {},
 ): Promise<void> {
   checkOptions('save', options, { accepted: { overwrite: flag } })
-  // The working folder may be another one by the time that earlier saves have ended.
-  const path = resolve(pathOf('save: the folder', folder))
+  const path = absolutePathOf('save: the folder', folder)
   await writeFolder(path, pack(contents), (before, made) => {
     if (!options.overwrite) checkReplaceable(path, before, made)
   })

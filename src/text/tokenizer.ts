@@ -5,7 +5,7 @@ import { cannot } from '../files.js'
 import { cancellable } from '../model/cancel.js'
 import { type NativeTokenizer, native, type StagedTexts } from '../native/index.js'
 import { abortSignal, checkOptions, flag, integer } from '../options.js'
-import { pathOf } from '../path.js'
+import { absolutePathOf } from '../path.js'
 
 /** How a vocabulary is built. */
 export interface TokenizerOptions {
@@ -190,7 +190,7 @@ export class Tokenizer {
 
   /** Writes a Hugging Face `tokenizer.json`. Rejects with `ERR_IO`. */
   async save(path: string | URL): Promise<void> {
-    const file = pathOf('Tokenizer.save: the file', path)
+    const file = absolutePathOf('Tokenizer.save: the file', path)
     const json = await this.text()
     await writeFile(file, json).catch((cause: unknown) => {
       throw cannot('write', file, cause)

@@ -355,6 +355,38 @@ describe('paths', () => {
     }
   })
 
+  it('of logs and tokenizers do, too', async () => {
+    const before = process.cwd()
+    mkdirSync(path('one'))
+    mkdirSync(path('two'))
+    const tokenizer = await text.charTokenizer(['abc'])
+    try {
+      process.chdir(path('one'))
+      const log = callbacks.csvLogger({ file: 'logs/log.csv' })
+      const saving = tokenizer.save('tokenizer.json')
+      process.chdir(path('two'))
+      await saving
+      await tokenClassifier().fit(tokens, labels, { callbacks: log })
+    } finally {
+      process.chdir(before)
+    }
+    expect(readdirSync(path('two'))).toEqual([])
+    expect(readdirSync(path('one')).sort()).toEqual(['logs', 'tokenizer.json'])
+  })
+
+  it.runIf(process.platform === 'linux')(
+    'of a log where no folder can be made are refused',
+    async () => {
+      const log = callbacks.csvLogger({ file: '/proc/nope/log.csv' })
+      await expectCoded(
+        () => tokenClassifier().fit(tokens, labels, { callbacks: log }),
+        'ERR_IO',
+        /csvLogger: cannot write/,
+      )
+    },
+    10_000,
+  )
+
   it('may be file: URLs', async () => {
     const url = pathToFileURL(path('a model', 'ünï'))
     await tokenClassifier().save(url)

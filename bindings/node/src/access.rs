@@ -61,11 +61,7 @@ pub(crate) struct Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let trainer = self.trainer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(trainer) = trainer {
-            let bytes = trainer.memory();
-            discard(trainer, bytes);
-        }
+        discard(self.trainer.get_mut().unwrap_or_else(PoisonError::into_inner).take(), Trainer::memory);
     }
 }
 
@@ -330,10 +326,7 @@ impl Shared {
     }
 
     fn discard(&self, trainer: &mut Option<Trainer>) {
-        if let Some(trainer) = trainer.take() {
-            let bytes = trainer.memory();
-            discard(trainer, bytes);
-        }
+        discard(trainer.take(), Trainer::memory);
         self.memory.held.store(0, Ordering::Release);
     }
 

@@ -209,7 +209,7 @@ unsafe extern "C" fn release<T: Send + 'static>(_: sys::napi_env, _: *mut c_void
     // SAFETY: `external` made the box for this type, and this is called once.
     let Held { data, bytes } = *unsafe { Box::from_raw(held.cast::<Held<T>>()) };
     SHARED.fetch_sub(bytes, Ordering::Relaxed);
-    discard(data, bytes);
+    discard(Some(data), |_| bytes);
 }
 
 /// An `ArrayBuffer` of JavaScript's own memory with a copy of `data`.

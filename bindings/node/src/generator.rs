@@ -45,10 +45,7 @@ impl Holder for Content {
     fn let_go(&self, env: &Env) {
         // A call that still works has it.
         if let Ok(mut generator) = self.generator.try_lock() {
-            if let Some(generator) = generator.take() {
-                let bytes = generator.memory();
-                discard(generator, bytes);
-            }
+            discard(generator.take(), Generator::memory);
             self.report(env, 0);
         }
     }

@@ -38,10 +38,7 @@ struct Content {
 
 impl Holder for Content {
     fn let_go(&self, env: &Env) {
-        if let Some(session) = self.session.take() {
-            let bytes = session.memory();
-            discard(session, bytes);
-        }
+        discard(self.session.take(), Session::memory);
         self.report(env);
     }
 }

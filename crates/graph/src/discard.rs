@@ -28,8 +28,10 @@ fn waiting() -> MutexGuard<'static, Waiting> {
     WAITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Drops `value`, which holds about `bytes` bytes, on another thread if that takes long.
-pub fn discard(value: impl Send + 'static, bytes: usize) {
+/// Drops a value, if there is one, which holds about so many bytes, on another thread if that takes long.
+pub fn discard<T: Send + 'static>(value: Option<T>, bytes: impl FnOnce(&T) -> usize) {
+    let Some(value) = value else { return };
+    let bytes = bytes(&value);
     if bytes < WORTH_A_THREAD {
         return;
     }
@@ -90,10 +92,10 @@ mod tests {
     #[test]
     fn large_values_are_dropped_elsewhere_and_waited_for() {
         let (sender, dropped) = channel();
-        discard(Telling(sender.clone()), WORTH_A_THREAD - 1);
+        discard(Some(Telling(sender.clone())), |_| WORTH_A_THREAD - 1);
         assert_eq!(dropped.try_recv(), Ok(current().id()));
-        discard(Telling(sender.clone()), WORTH_A_THREAD);
-        discard(Telling(sender), 2 * MOST_WAITING);
+        discard(Some(Telling(sender.clone())), |_| WORTH_A_THREAD);
+        discard(Some(Telling(sender)), |_| 2 * MOST_WAITING);
         wait_for_discarded();
         let threads: Vec<ThreadId> = dropped.try_iter().collect();
         assert_eq!(threads.len(), 2);

@@ -10,11 +10,12 @@ const commands: Partial<Record<Kind, string>> = {
   textGenerator: 'generate',
 }
 
-/** Where a folder holds a model that another command takes, `ERR_FORMAT` that names it; `ERR_IO` and `ERR_FORMAT` where it holds none. */
-export async function expectTask(folder: string, wanted: Kind): Promise<void> {
+/** What a folder holds; `ERR_FORMAT` for a model that another command takes, naming that, and `ERR_IO` or `ERR_FORMAT` where it holds none. */
+export async function expectTask(folder: string, wanted: Kind): Promise<Kind> {
   const found = contentsOf(await readDescription(folder))
   const command = commands[found.kind]
   if (command !== undefined && command !== commands[wanted]) {
     throw mistaken(folder, wanted, found, `'seqloom ${command}' takes`)
   }
+  return found.kind
 }

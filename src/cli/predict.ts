@@ -2,7 +2,6 @@ import { streamTable, type TableOptions } from '../data/table.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { TextClassifier } from '../tasks/index.js'
-import { taskOf } from '../tasks/taskOf.js'
 import { expectTask } from './expectTask.js'
 import { interruptible } from './interrupt.js'
 import { oneLine, print, printJson } from './output.js'
@@ -33,14 +32,13 @@ export async function predict(texts: readonly string[], options: PredictOptions)
   }
   await interruptible(async (signal) => {
     const batches = source(texts, options, signal)
-    const task = await taskOf(options.model)
+    const task = await expectTask(options.model, 'classification')
     if (task === 'forecasting') {
       if (texts.length > 0)
         throw new SeqloomError('ERR_OPTION', `${options.model} is a forecaster, which takes no texts`)
       return await predictForecast({ ...options, signal })
     }
     if (options.known !== undefined) throw new SeqloomError('ERR_OPTION', '--known is for forecasters')
-    await expectTask(options.model, 'classification')
     const classifier = await TextClassifier.load(options.model)
     for await (const batch of batches) {
       const predictions = await classifier.predict(batch, { signal })

@@ -1,5 +1,5 @@
 import { describe, SeqloomError, visible } from '../errors.js'
-import { type CsvForm, csvRecords, firstRecord, lineEnds } from './csvRecords.js'
+import { type CsvForm, type CsvRecord, csvRecords, firstRecord, lineEnds } from './csvRecords.js'
 import { streamText } from './textFile.js'
 
 /** How a table is read from a file. */
@@ -52,12 +52,7 @@ export async function* streamCsv<Column extends string>(
     checkColumns(path, head, header, columns)
     found.delimiter = delimiter
     const places = columns.map((column) => names.indexOf(column))
-    const records = csvRecords(
-      path,
-      joined(head.slice(lead), pieces),
-      formOf(path, delimiter),
-      1 + lineEnds(head.slice(0, lead)),
-    )
+    const records = recordsFrom(path, { head, lead }, pieces, delimiter)
     let isHeader = true
     for await (const batch of records) {
       for (const { fields, line, blank } of batch) {
@@ -103,19 +98,33 @@ const formOf = (path: string, delimiter: string): CsvForm => ({ delimiter, quote
 
 const isTabbed = (path: string) => path.toLowerCase().endsWith('.tsv')
 
-/** A text that was read ahead, and the pieces that follow. */
-async function* joined(head: string, pieces: AsyncIterable<string>): AsyncGenerator<string> {
-  yield head
-  yield* pieces
+/** The beginning of a file that was read ahead, and how much of it comes before the header line. */
+interface Ahead {
+  readonly head: string
+  readonly lead: number
 }
 
-/** Reads as much of a file as its header line takes: what was read, how much of that comes before the header line, and that line. */
+/** The records of a file from its header line on. */
+function recordsFrom(
+  path: string,
+  { head, lead }: Ahead,
+  pieces: AsyncIterable<string>,
+  delimiter: string,
+): AsyncGenerator<CsvRecord[]> {
+  async function* text() {
+    yield head.slice(lead)
+    yield* pieces
+  }
+  return csvRecords(path, text(), formOf(path, delimiter), 1 + lineEnds(head.slice(0, lead)))
+}
+
+/** Reads as much of a file as its header line takes. */
 async function readHeader(
   path: string,
   pieces: AsyncGenerator<string>,
   columns: readonly string[],
   options: TableOptions,
-): Promise<{ head: string; lead: number; header: Header }> {
+): Promise<Ahead & { readonly header: Header }> {
   let head = ''
   let whole = false
   for (let enough = glance; ; enough *= 2) {
@@ -131,7 +140,7 @@ async function readHeader(
     if (header) return { head, lead, header }
     const { unended, quoted } = longestGlance
     if (!whole && enough < (/[\r\n]/.test(line) ? quoted : unended)) continue
-    throw await noHeader(path, head, lead, pieces, columns)
+    throw await noHeader(path, { head, lead }, pieces, columns)
   }
 }
 
@@ -172,8 +181,7 @@ async function findHeader(
 /** Why a file has no header line. */
 async function noHeader(
   path: string,
-  head: string,
-  lead: number,
+  { head, lead }: Ahead,
   pieces: AsyncIterable<string>,
   columns: readonly string[],
 ): Promise<SeqloomError> {
@@ -181,12 +189,7 @@ async function noHeader(
     return new SeqloomError('ERR_DATA', `${path} is empty; its first line must name the columns ${quoted(columns)}`)
   }
   if (json.test(head)) return new SeqloomError('ERR_DATA', `${path} is no CSV file${hint(head, [])}`)
-  const records = csvRecords(
-    path,
-    joined(head.slice(lead), pieces),
-    formOf(path, ','),
-    1 + lineEnds(head.slice(0, lead)),
-  )
+  const records = recordsFrom(path, { head, lead }, pieces, ',')
   // What is broken in it is the reason.
   for await (const [first] of records) {
     return new SeqloomError('ERR_DATA', `${path}: the header line, line ${first?.line}, is longer than can be read`)

@@ -1,27 +1,28 @@
 import { SeqloomError } from '../errors.js'
 import { Embedding } from '../layers/embedding.js'
+import { type Kind, nounFor } from '../model/contents.js'
 import type { Model } from '../model/index.js'
 
-/** What a saved model must fit, with the noun of what was saved in `folder`. */
+/** A saved model, and what was saved in `folder`, whose files it must fit. */
 export interface Saved {
   readonly folder: string
-  readonly noun: string
+  readonly kind: Kind
   readonly model: Model
 }
 
 /** `ERR_FORMAT`, naming both sizes, unless the last axis of an output has one place for each of `count` things. */
-export function checkWrites({ folder, noun, model }: Saved, output: number, count: number, what: string): void {
+export function checkWrites({ folder, kind, model }: Saved, output: number, count: number, what: string): void {
   const size = model.topology().outputs[output]?.shape.at(-1)
   if (size === count) return
   const given = size === undefined ? `no output ${output}` : `an output of size ${size}`
   throw new SeqloomError(
     'ERR_FORMAT',
-    `${folder} is no ${noun}: its model has ${given}, but there are ${count} ${what}`,
+    `${folder} is no ${nounFor(kind)}: its model has ${given}, but there are ${count} ${what}`,
   )
 }
 
 /** `ERR_FORMAT`, naming both sizes, unless the tables of embeddings, those of a name if one is given, have a row for each of `count` tokens. */
-export function checkReads({ folder, noun, model }: Saved, count: number, what: string, name?: string): void {
+export function checkReads({ folder, kind, model }: Saved, count: number, what: string, name?: string): void {
   const { layers, names } = model.topology()
   const tables = layers.filter(
     (layer) => layer instanceof Embedding && (name === undefined || names.get(layer) === name),
@@ -31,6 +32,6 @@ export function checkReads({ folder, noun, model }: Saved, count: number, what: 
   const given = sizes.length === 0 ? 'no embedding of them' : `an embedding of ${sizes.join(' and ')}`
   throw new SeqloomError(
     'ERR_FORMAT',
-    `${folder} is no ${noun}: there are ${count} ${what}, but its model has ${given}`,
+    `${folder} is no ${nounFor(kind)}: there are ${count} ${what}, but its model has ${given}`,
   )
 }

@@ -105,7 +105,7 @@ export class QuestionAnswerer implements Disposable {
     if (inputs.length !== 2 || outputs[0]?.shape.length !== 2) {
       throw new SeqloomError('ERR_FORMAT', `${folder} is no question answerer: its model is not of that form`)
     }
-    checkReads({ folder, noun: 'question answerer', model }, reader.size, `words in ${readerFile}`)
+    checkReads({ folder, kind: 'answering', model }, reader.size, `words in ${readerFile}`)
     const answerer = new QuestionAnswerer()
     answerer.#settings = readSettings(folder, metadata.settings, answererSettings)
     answerer.#served.load({ model: model as Model as Model<Tensor>, reader, unfinished })

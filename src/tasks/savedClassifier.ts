@@ -50,7 +50,7 @@ export async function readClassifier(
       `${folder} is no text classifier: its model does not give one class for a text`,
     )
   }
-  const saved = { folder, noun: 'text classifier', model }
+  const saved = { folder, kind: 'classification', model } as const
   checkReads(saved, tokenizer.vocabularySize, `tokens in ${tokenizerFile}`)
   checkWrites(saved, 0, labels.names.length, `labels in ${labelsFile}`)
   const settings = readSettings(folder, metadata.settings, classifierSettings)

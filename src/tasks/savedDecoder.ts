@@ -64,7 +64,7 @@ export async function readDecoder(directory: string | URL, task: Kind): Promise<
   const fits = (length: unknown): length is number => Number.isSafeInteger(length) && (length as number) >= 1
   if (!fits(maxLength) || !fits(longestTarget)) throw no('its model.json has no lengths')
   if (!(model instanceof Functional)) throw no('its model is not functional')
-  const saved = { folder, noun: nounFor(task), model }
+  const saved = { folder, kind: task, model }
   checkReads(saved, tokenCount(target), `tokens with those of ${targetFile}`, 'target_embedding')
   checkWrites(saved, outputs.words, tokenCount(target), `tokens with those of ${targetFile}`)
   return { parts: { model, target, maxLength, longestTarget, unfinished }, folder, metadata, vocabulary, no }

@@ -41,7 +41,7 @@ export async function readGenerator(
   const tokenizer = await Tokenizer.read(data, tokenizerFile)
   const size = tokenizer.vocabularySize
   if (!(model instanceof Sequential)) throw wrong('its model is not sequential')
-  const saved = { folder, noun: 'text generator', model }
+  const saved = { folder, kind: 'textGenerator', model } as const
   checkReads(saved, size, `tokens in ${tokenizerFile}`)
   checkWrites(saved, 0, size, `tokens in ${tokenizerFile}`)
   if (model.outputs[0]?.shape.length !== 3) throw wrong('its model does not foresee a token at each step')

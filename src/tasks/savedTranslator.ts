@@ -31,7 +31,7 @@ export async function readTranslator(
   const { parts, folder, metadata, vocabulary } = await readDecoder(directory, 'translation')
   const settings = readSettings(folder, metadata.settings, translatorSettings)
   const source = await vocabulary(sourceFile)
-  const saved = { folder, noun: 'translator', model: parts.model }
+  const saved = { folder, kind: 'translation', model: parts.model } as const
   checkReads(saved, source.size, `tokens in ${sourceFile}`, 'source_embedding')
   return { parts: { ...parts, source }, settings }
 }

@@ -114,7 +114,7 @@ export class SequenceTagger implements Disposable {
         `${folder} is no sequence tagger: its model does not give a tag for each token`,
       )
     }
-    const saved = { folder, noun: 'sequence tagger', model }
+    const saved = { folder, kind: 'tagging', model } as const
     checkReads(saved, vocabulary.size, `tokens in ${vocabularyFile}`)
     checkWrites(saved, 0, labels.names.length, `tags in ${tagsFile}`)
     const tagger = new SequenceTagger()

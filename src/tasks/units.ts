@@ -45,6 +45,9 @@ export interface Units {
   toJSON(): object
 }
 
+/** How a vocabulary writes texts. */
+const casing = (lowercase: boolean): ((text: string) => string) => (lowercase ? lowercased : (text) => text)
+
 /** The vocabulary of some texts, or of some lists of tokens. Rejects with `ERR_DATA` for a mixture of both, and with an AbortError. */
 export async function buildUnits(
   where: string,
@@ -58,8 +61,7 @@ export async function buildUnits(
   const texts = checkStrings(where, writings)
   const build = level === 'word' ? wordTokenizer : charTokenizer
   const tokenizer = await build(texts, { ...limits, lowercase, ...(signal && { signal }) })
-  const cased = (token: string) => (lowercase ? lowercased(token) : token)
-  const spacing = level === 'word' ? await runSliced(learnSpacing(texts, cased), signal) : undefined
+  const spacing = level === 'word' ? await runSliced(learnSpacing(texts, casing(lowercase)), signal) : undefined
   return new TokenizedUnits(tokenizer, level, lowercase, spacing)
 }
 
@@ -133,8 +135,8 @@ class TokenizedUnits implements Units {
     const tokens = this.level === 'character' ? [...writing] : words(writing)
     // A tokenizer that was given may cut otherwise, and long texts are cut short.
     const long = tokens.length === ids.length || (tokens.length > ids.length && this.spacing !== undefined)
-    const cased = (token = '') => (this.lowercase ? lowercased(token) : token)
-    const alike = long && ids.every((id, at) => id === this.unknownId || this.token(id) === cased(tokens[at]))
+    const cased = casing(this.lowercase)
+    const alike = long && ids.every((id, at) => id === this.unknownId || this.token(id) === cased(tokens[at] as string))
     return alike ? tokens.slice(0, ids.length) : undefined
   }
 
@@ -144,7 +146,7 @@ class TokenizedUnits implements Units {
 
   split(writing: Writing): string[] {
     const text = typeof writing === 'string' ? writing : writing.join(' ')
-    const cased = this.lowercase ? lowercased(text) : text
+    const cased = casing(this.lowercase)(text)
     if (this.level === 'character') return [...cased]
     return words(cased)
   }

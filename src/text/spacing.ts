@@ -76,17 +76,17 @@ interface Placed {
 export function* learnSpacing(texts: readonly string[], cased: (token: string) => string): Sliced<Spacing> {
   const all = new Map<string, Counts>()
   const pairs = new Map<string, Tally>()
-  let count = 0
+  let done = 0
   for (const text of texts) {
     const tokens: Placed[] = []
     let end = -1
     for (const { 0: token, index: start } of placedWords(legible(text))) {
-      if (++count % 1024 === 0) yield
+      if (++done % 1024 === 0) yield
       tokens.push({ token: cased(token), joined: start === end })
       end = start + token.length
     }
     for (const [at, { token }] of tokens.entries()) {
-      if (++count % 1024 === 0) yield
+      if (++done % 1024 === 0) yield
       if (!isWord(token)) countMark(all, pairs, tokens, at)
     }
   }

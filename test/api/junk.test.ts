@@ -14,22 +14,30 @@ async function isCoded(call: () => unknown): Promise<boolean> {
   }
 }
 
+/** Puts values of these kinds in places of the arguments, so many by chance. */
+async function expectCoded(
+  all: Awaited<ReturnType<typeof entries>>,
+  kinds: readonly string[],
+  numRuns: number,
+): Promise<void> {
+  const place = fc.constantFrom(...all.flatMap((entry) => places(entry.args).map((path) => ({ entry, path }))))
+  await fc.assert(
+    fc.asyncProperty(place, fc.constantFrom(...kinds), async ({ entry, path }, kind) => {
+      const args = replaced(entry.args, path, junk[kind]?.())
+      const coded = await isCoded(() => (entry.call as (...args: unknown[]) => unknown)(...args))
+      expect(coded, `${entry.name}: ${kind} at ${path.join('.')}`).toBe(true)
+    }),
+    { numRuns },
+  )
+}
+
 // A proxy or a getter that throws throws itself where a function takes values apart before it checks them.
 const throwing = /throws|revoked/
 
 describe('any value in any place of the arguments', () => {
   it('ends in a result or in an error with a code', async () => {
-    const all = await entries()
     const kinds = Object.keys(junk).filter((kind) => !throwing.test(kind))
-    const place = fc.constantFrom(...all.flatMap((entry) => places(entry.args).map((path) => ({ entry, path }))))
-    await fc.assert(
-      fc.asyncProperty(place, fc.constantFrom(...kinds), async ({ entry, path }, kind) => {
-        const args = replaced(entry.args, path, junk[kind]?.())
-        const coded = await isCoded(() => (entry.call as (...args: unknown[]) => unknown)(...args))
-        expect(coded, `${entry.name}: ${kind} at ${path.join('.')}`).toBe(true)
-      }),
-      { numRuns: 1500 },
-    )
+    await expectCoded(await entries(), kinds, 1500)
   }, 180_000)
 
   it('ends so for data and options that throw when they are read', async () => {
@@ -37,14 +45,6 @@ describe('any value in any place of the arguments', () => {
       /^(tensor|model\.(fit|predict|evaluate|trainOnBatch|testOnBatch)|text\.\w+Tokenizer|classifier|tagger|answerer|translator|captioner|forecaster|new )/
     const all = (await entries()).filter(({ name }) => guarded.test(name))
     const kinds = Object.keys(junk).filter((kind) => throwing.test(kind))
-    const place = fc.constantFrom(...all.flatMap((entry) => places(entry.args).map((path) => ({ entry, path }))))
-    await fc.assert(
-      fc.asyncProperty(place, fc.constantFrom(...kinds), async ({ entry, path }, kind) => {
-        const args = replaced(entry.args, path, junk[kind]?.())
-        const coded = await isCoded(() => (entry.call as (...args: unknown[]) => unknown)(...args))
-        expect(coded, `${entry.name}: ${kind} at ${path.join('.')}`).toBe(true)
-      }),
-      { numRuns: 600 },
-    )
+    await expectCoded(all, kinds, 600)
   }, 180_000)
 })

@@ -187,8 +187,8 @@ impl<T: Scalar> Executor<T> {
         self.checked.graph.outputs.get(output).is_some_and(|&value| self.checked.repeats_steps(value))
     }
 
-    /// The gradient of floating-point input `input` after a backward pass with [`Record::WeightsAndInputs`]; `None` otherwise and
-    /// where no output depends on the input.
+    /// The gradient of floating-point input `input` after a backward pass with
+    /// [`WeightsAndInputs`](crate::Record::WeightsAndInputs); `None` otherwise and where no output depends on the input.
     pub fn input_gradient(&self, input: usize) -> Option<&[T]> {
         let Progress::Backward(plan) = self.progress else { return None };
         if input >= self.checked.graph.inputs.len() {
@@ -199,7 +199,7 @@ impl<T: Scalar> Executor<T> {
     }
 
     /// The gradients by the states of recurrences after every step, for states that an output depends on. Only once after a backward
-    /// pass with [`Record::States`].
+    /// pass with [`States`](crate::Record::States).
     pub fn take_state_gradients(&mut self) -> Vec<StateGradient<T>> {
         let mut all = Vec::new();
         for (spec, node) in self.checked.graph.nodes.iter().zip(&mut self.checked.nodes) {

@@ -1,3 +1,4 @@
+import type { Shape } from '../graph/shape.js'
 import { traceFunction } from '../graph/trace/function.js'
 import type { Program } from '../graph/trace/program.js'
 import type { SymbolicValue } from '../graph/trace/symbolic.js'
@@ -95,8 +96,8 @@ abstract class AttentionLayer<Out extends Outputs> extends TracedLayer<Out> {
     this.#programs = [trace(false), trace(true)]
   }
 
-  protected override program(inputs: number): Program {
-    return this.#programs[inputs === 3 ? 1 : 0]
+  protected override program(inputs: readonly Shape[]): Program {
+    return this.#programs[inputs.length === 3 ? 1 : 0]
   }
 
   override config(): Record<string, unknown> {

@@ -17,6 +17,7 @@ import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from 
 import { GlobalAveragePooling1D, GlobalMaxPooling1D } from './pooling.js'
 import { Flatten, RepeatVector, Reshape } from './reshape.js'
 import { RNN } from './rnn.js'
+import { RootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
 import { SimpleRNN } from './simpleRnn.js'
 import { TimeDistributed } from './timeDistributed.js'
 
@@ -74,6 +75,7 @@ export {
   reshape,
 } from './reshape.js'
 export { type RNNOptions, rnn } from './rnn.js'
+export { type RootMeanSquareNormalizationOptions, rootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
 export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
 export { type StepwiseLayer, type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
 
@@ -106,6 +108,7 @@ const classes: readonly LayerClass[] = [
   RepeatVector,
   Reshape,
   RNN,
+  RootMeanSquareNormalization,
   SimpleRNN,
   Subtract,
   TimeDistributed,

@@ -3,6 +3,7 @@ import { readText } from '../data/textFile.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { kinds } from '../model/contents.js'
+import type { WrittenScores } from '../tasks/decoding/scores.js'
 import {
   Captioner,
   type ClassReport,
@@ -15,7 +16,6 @@ import {
   Translator,
 } from '../tasks/index.js'
 import { taskOf } from '../tasks/taskOf.js'
-import type { WrittenScores } from '../tasks/translationScores.js'
 import { interruptible } from './interrupt.js'
 import { print, printJson } from './output.js'
 import { readCaptions, readForecastData, readQuestions, readRows, readTagged, readTranslations } from './rows.js'

@@ -1,5 +1,5 @@
 import { SeqloomError } from '../errors.js'
-import type { Written } from '../tasks/decoder.js'
+import type { Written } from '../tasks/decoding/decoder.js'
 import { oneLine, print, printJson } from './output.js'
 
 /** The options of commands that write texts by beam search. */

@@ -5,7 +5,6 @@ import type { Tensor } from '../data/tensor.js'
 import { AbortError, describe, reading, SeqloomError } from '../errors.js'
 import type { Model, SaveOptions, Session } from '../model/index.js'
 import { abortSignal, checkOptions, custom, integer } from '../options.js'
-import { fitTask, throwIfAborted } from './fitTask.js'
 import { ForecastErrors, type ForecastMeasures } from './forecastErrors.js'
 import { calibrate, trusted, uncalibrated, widened } from './forecaster/calibration.js'
 import { normalReach } from './forecaster/quantile.js'
@@ -33,7 +32,8 @@ import {
 import { showTime, type TimeValue, writeTime } from './forecastTime.js'
 import { type ForecasterParts, type ForecastGroup, readForecaster, saveForecaster } from './savedForecaster.js'
 import { type Observation, readRow, readSeries, type Scaling, type Series } from './series.js'
-import { withoutAccuracy } from './taskReports.js'
+import { fitTask, throwIfAborted } from './shared/fitTask.js'
+import { withoutAccuracy } from './shared/taskReports.js'
 import { fillGaps, type GroupValue, joined, type Track } from './tracks.js'
 
 /** What a variable will be. */

@@ -5,7 +5,7 @@ import type { ForecasterSettings } from './forecasterOptions.js'
 import { type CalendarFeature, calendarValues, calendarWidth, stepped } from './forecastFrequency.js'
 import type { RowFormat } from './forecastRows.js'
 import type { Scaling } from './series.js'
-import { randomSource } from './split.js'
+import { randomSource } from './shared/split.js'
 import type { Track } from './tracks.js'
 
 /** Up to so many groups each has a number of its own; more share as many. */

@@ -6,7 +6,7 @@ import type { SymbolicTensor } from '../layers/layer.js'
 import type { TracedFunction } from '../losses/traced.js'
 import { type Model, model } from '../model/index.js'
 import type { Features } from './forecasterFeatures.js'
-import { recurrentStack } from './recurrentStack.js'
+import { recurrentStack } from './shared/recurrentStack.js'
 
 /** The quantiles that are forecast: the interval's lower end, the median and the upper end. */
 export const quantileCount = 3

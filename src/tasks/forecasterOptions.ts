@@ -13,9 +13,9 @@ import {
   oneOf,
   seed,
 } from '../options.js'
-import { callback } from './classifierOptions.js'
-import type { BackupSettings } from './keepBest.js'
-import type { TaskListeners } from './taskReports.js'
+import type { BackupSettings } from './shared/keepBest.js'
+import type { TaskListeners } from './shared/taskReports.js'
+import { callback } from './shared/training.js'
 
 /** The covariates of rows, by the names of their fields: numbers, truth values, or texts, of which each becomes a number of its own. */
 export interface Covariates {

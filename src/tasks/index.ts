@@ -1,16 +1,21 @@
-export type { AttentionMap } from './attentionMaps.js'
-export { type Caption, type CaptionEvaluation, Captioner } from './captioner.js'
-export type { CaptionerOptions, CaptionOptions, TrainCaptionerOptions } from './captionerOptions.js'
-export type { CaptionRow } from './captionRows.js'
 export type {
-  ClassifierEpoch,
-  ClassifierProgress,
-  PredictTextsOptions,
-  TextClassifierOptions,
-  TrainClassifierOptions,
-} from './classifierOptions.js'
-export type { LabelWeights } from './classWeights.js'
-export type { ClassMeasures, ClassReport, Evaluation, MeanMeasures } from './evaluation.js'
+  Answer,
+  AnswerEvaluation,
+  QuestionAnswererOptions,
+  TrainAnswererOptions,
+} from './answerer/index.js'
+export { QuestionAnswerer } from './answerer/index.js'
+export type { AnsweredQuestion, StoryQuestion } from './answerer/stories.js'
+export type { AttentionMap } from './captioner/attentionMaps.js'
+export type { Annotations, Image, Picture } from './captioner/images.js'
+export { type Caption, type CaptionEvaluation, Captioner } from './captioner/index.js'
+export type { CaptionerOptions, CaptionOptions, TrainCaptionerOptions } from './captioner/options.js'
+export type { PatchGrid } from './captioner/patches.js'
+export type { CaptionRow } from './captioner/rows.js'
+export type { Prediction } from './classifier/index.js'
+export { TextClassifier } from './classifier/index.js'
+export type { TranslationEvaluation } from './decoding/scores.js'
+export type { Writing } from './decoding/units.js'
 export type { ForecastMeasures, GroupMeasures } from './forecastErrors.js'
 export type { Forecast, ForecasterData, ForecastOptions, Forecasts } from './forecaster.js'
 export { Forecaster } from './forecaster.js'
@@ -21,6 +26,7 @@ export type {
 } from './forecasterOptions.js'
 export type { ForecastRow } from './forecastRows.js'
 export type { TimeValue } from './forecastTime.js'
+export { type GeneratorEvaluation, TextGenerator } from './generator/index.js'
 export type {
   GenerateTextOptions,
   GeneratorEpoch,
@@ -28,39 +34,33 @@ export type {
   TextGeneratorOptions,
   TokenUnit,
   TrainGeneratorOptions,
-} from './generatorOptions.js'
-export type { Annotations, Image, Picture } from './images.js'
-export type { PatchGrid } from './patches.js'
+} from './generator/options.js'
+export type { Observation, Series } from './series.js'
+export type { LabelWeights } from './shared/classWeights.js'
+export type { ClassMeasures, ClassReport, Evaluation, MeanMeasures } from './shared/evaluation.js'
+export type { LabelledText } from './shared/rows.js'
+export type { TaskEpoch, TaskListeners, TaskProgress } from './shared/taskReports.js'
 export type {
-  Answer,
-  AnswerEvaluation,
-  QuestionAnswererOptions,
-  TrainAnswererOptions,
-} from './questionAnswerer.js'
-export { QuestionAnswerer } from './questionAnswerer.js'
-export type { LabelledText } from './rows.js'
+  ClassifierEpoch,
+  ClassifierProgress,
+  PredictTextsOptions,
+  TextClassifierOptions,
+  TrainClassifierOptions,
+} from './shared/training.js'
 export type {
   SequenceTaggerOptions,
   TaggedTokens,
   TaggingEvaluation,
   TagPrediction,
-} from './sequenceTagger.js'
-export { SequenceTagger } from './sequenceTagger.js'
-export type { Observation, Series } from './series.js'
-export type { AnsweredQuestion, StoryQuestion } from './stories.js'
-export type { TaskEpoch, TaskListeners, TaskProgress } from './taskReports.js'
-export type { Prediction } from './textClassifier.js'
-export { TextClassifier } from './textClassifier.js'
-export { type GeneratorEvaluation, TextGenerator } from './textGenerator.js'
+} from './tagger/index.js'
+export { SequenceTagger } from './tagger/index.js'
 export type { GroupValue } from './tracks.js'
-export type { TranslationRow } from './translationRows.js'
-export type { TranslationEvaluation } from './translationScores.js'
-export { type Alignment, type Translation, Translator } from './translator.js'
+export { type Alignment, type Translation, Translator } from './translator/index.js'
 export type {
   TrainTranslatorOptions,
   TranslateOptions,
   TranslatorEpoch,
   TranslatorOptions,
   TranslatorProgress,
-} from './translatorOptions.js'
-export type { Writing } from './units.js'
+} from './translator/options.js'
+export type { TranslationRow } from './translator/rows.js'

@@ -2,7 +2,6 @@ import type { Tensor } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
 import { loadFolder, type Model, type SaveOptions, saveFolder } from '../model/index.js'
 import { isRecord } from '../options.js'
-import { readAsset } from './assets.js'
 import { areEncoders, widthOfAll } from './forecastCovariates.js'
 import { type Baseline, longestBack, Regressors, reachBack } from './forecaster/baseline.js'
 import type { Calibration } from './forecaster/calibration.js'
@@ -13,6 +12,7 @@ import { areCalendarFeatures, type CalendarFeature, isFrequency } from './foreca
 import type { RowFormat } from './forecastRows.js'
 import { isTimeForm } from './forecastTime.js'
 import { areTransforms, readSeries, Scaling } from './series.js'
+import { readAsset } from './shared/assets.js'
 import type { GroupValue, Track } from './tracks.js'
 
 /** A series that a forecaster knows. */

@@ -1,5 +1,6 @@
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
+import { saving } from '../tasks/captioner/saved.js'
 import { type Caption, Captioner } from '../tasks/index.js'
 import { expectTask } from './expectTask.js'
 import { interruptible } from './interrupt.js'
@@ -14,7 +15,7 @@ export async function caption(files: readonly string[], options: WritingOptions)
   await interruptible(async (signal) => {
     const settings = writing(options, files.length, 'image', signal)
     if (map !== undefined) await checkPicture(map, options.force)
-    await expectTask(model, 'captioning')
+    await expectTask(model, saving.kind)
     const captioner = await Captioner.load(model)
     const size = captioner.imageSize
     if (size?.channels !== 3) {

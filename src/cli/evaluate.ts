@@ -2,7 +2,6 @@ import { namingLines } from '../data/table.js'
 import { readText } from '../data/textFile.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
-import { kinds } from '../model/contents.js'
 import type { WrittenScores } from '../tasks/decoding/scores.js'
 import {
   Captioner,
@@ -45,12 +44,12 @@ export interface EvaluateOptions {
 /** Measures a saved model of any task on the rows of a file, a text generator on a text. */
 export async function evaluate(options: EvaluateOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const task = await taskOf(options.model)
-  if (task === 'model' || task === 'backup') {
+  const { name, words, task } = await taskOf(options.model)
+  if (task === undefined) {
     const cure = 'load it in a program and give its evaluate the inputs and targets'
-    throw new SeqloomError('ERR_UNSUPPORTED', `${options.model} holds ${kinds[task]} that is no task's; ${cure}`)
+    throw new SeqloomError('ERR_UNSUPPORTED', `${options.model} holds ${words} that is no task's; ${cure}`)
   }
-  await interruptible((signal) => evaluations[task](options, signal))
+  await interruptible((signal) => evaluations[name as keyof typeof evaluations](options, signal))
 }
 
 const evaluations = {

@@ -1,4 +1,5 @@
 import { configure } from '../engine.js'
+import { saving } from '../tasks/generator/saved.js'
 import { TextGenerator } from '../tasks/index.js'
 import { expectTask } from './expectTask.js'
 import { interruptible } from './interrupt.js'
@@ -23,7 +24,7 @@ export async function generate(prompt: string, options: GenerateOptions): Promis
   const { model, json, threads, ...settings } = options
   if (threads !== undefined) configure({ threads })
   await interruptible(async (signal) => {
-    await expectTask(model, 'textGenerator')
+    await expectTask(model, saving.kind)
     const generator = await TextGenerator.load(model)
     const pieces = generator.generate(prompt, { ...settings, signal })
     if (json) {

@@ -1,6 +1,7 @@
 import { streamTable, type TableOptions } from '../data/table.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
+import { saving } from '../tasks/classifier/saved.js'
 import { TextClassifier } from '../tasks/index.js'
 import { expectTask } from './expectTask.js'
 import { interruptible } from './interrupt.js'
@@ -32,8 +33,8 @@ export async function predict(texts: readonly string[], options: PredictOptions)
   }
   await interruptible(async (signal) => {
     const batches = source(texts, options, signal)
-    const task = await expectTask(options.model, 'classification')
-    if (task === 'forecasting') {
+    const task = await expectTask(options.model, saving.kind)
+    if (task.task === 'Forecaster') {
       if (texts.length > 0)
         throw new SeqloomError('ERR_OPTION', `${options.model} is a forecaster, which takes no texts`)
       return await predictForecast({ ...options, signal })

@@ -1,5 +1,6 @@
 import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
+import { saving } from '../tasks/captioner/saved.js'
 import { Captioner } from '../tasks/index.js'
 import { ifGiven } from './arguments.js'
 import { backupFolder } from './folder.js'
@@ -44,7 +45,7 @@ export interface TrainCaptionOptions {
 /** Trains a captioner and saves the best model; an interrupt saves the best so far, if it replaces no finished one, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainCaption(options: TrainCaptionOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const backupDir = await backupFolder(options, 'captioning')
+  const backupDir = await backupFolder(options, saving.kind)
   const { patchSize, patchStride = patchSize, frontLayers, annotationSize, units, embedding, dropout } = options
   const { attentionPenalty, tokenizer, lowercase, maxVocabulary, maxLength, seed } = options
   const captioner = new Captioner({

@@ -1,5 +1,6 @@
 import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
+import { saving } from '../tasks/classifier/saved.js'
 import { type ClassifierEpoch, type ClassifierProgress, type LabelWeights, TextClassifier } from '../tasks/index.js'
 import { ifGiven } from './arguments.js'
 import { backupFolder } from './folder.js'
@@ -55,7 +56,7 @@ export async function trainClassify(options: TrainClassifyOptions): Promise<void
     ...{ cell, bidirectional, layers, units, embedding, dropout, tokens, maxLength, seed },
     ...(maxVocabulary !== undefined && { maxVocabulary }),
   })
-  const backupDir = await backupFolder(options, 'classification')
+  const backupDir = await backupFolder(options, saving.kind)
   await interruptible(async (signal) => {
     const read = await readRows({ ...options, signal })
     const { epochs, batchSize, learningRate, validationSplit, classWeight } = options

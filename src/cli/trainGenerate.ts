@@ -1,5 +1,6 @@
 import { readText } from '../data/textFile.js'
 import { configure } from '../engine.js'
+import { saving } from '../tasks/generator/saved.js'
 import { TextGenerator, type TokenUnit } from '../tasks/index.js'
 import { ifGiven } from './arguments.js'
 import { backupFolder } from './folder.js'
@@ -41,7 +42,7 @@ export async function trainGenerate(options: TrainGenerateOptions): Promise<void
     ...{ tokens, cell, layers, units, embedding, dropout, tied, seed },
     ...(maxVocabulary === undefined ? {} : { maxVocabulary }),
   })
-  const backupDir = await backupFolder(options, 'textGenerator')
+  const backupDir = await backupFolder(options, saving.kind)
   await interruptible(async (signal) => {
     const text = await readText(data, { ...options, signal })
     const { epochs, batchSize, time, learningRate, validationSplit } = options

@@ -2,6 +2,7 @@ import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
 import { Translator } from '../tasks/index.js'
+import { saving } from '../tasks/translator/saved.js'
 import { ifGiven } from './arguments.js'
 import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
@@ -46,7 +47,7 @@ export async function trainTranslate(options: TrainTranslateOptions): Promise<vo
   if (options.resume && options.scheduledSampling > 0) {
     throw new SeqloomError('ERR_OPTION', '--resume does not go with --scheduled-sampling, which makes no backups')
   }
-  const backupDir = await backupFolder(options, 'translation')
+  const backupDir = await backupFolder(options, saving.kind)
   const { cell, attention, layers, units, embedding, dropout, maxVocabulary, maxLength, seed } = options
   const { sourceTokenizer, targetTokenizer, lowercase } = options
   const translator = new Translator({

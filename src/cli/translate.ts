@@ -1,5 +1,6 @@
 import { configure } from '../engine.js'
 import { Translator } from '../tasks/index.js'
+import { saving } from '../tasks/translator/saved.js'
 import { attentionMap } from './attentionMap.js'
 import { expectTask } from './expectTask.js'
 import { interruptible } from './interrupt.js'
@@ -14,7 +15,7 @@ export async function translate(texts: readonly string[], options: WritingOption
   await interruptible(async (signal) => {
     const settings = writing(options, texts.length, 'text', signal)
     if (map !== undefined) await checkPicture(map, options.force)
-    await expectTask(options.model, 'translation')
+    await expectTask(options.model, saving.kind)
     const translator = await Translator.load(options.model)
     for await (const batch of texts.length > 0 ? inBatches(texts) : lines(process.stdin, signal, options.encoding)) {
       const translations = await translator.translate(batch, settings)

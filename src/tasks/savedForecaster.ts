@@ -13,6 +13,7 @@ import type { RowFormat } from './forecastRows.js'
 import { isTimeForm } from './forecastTime.js'
 import { areTransforms, readSeries, Scaling } from './series.js'
 import { readAsset } from './shared/assets.js'
+import { taskKind } from './shared/saved.js'
 import type { GroupValue, Track } from './tracks.js'
 
 /** A series that a forecaster knows. */
@@ -45,6 +46,8 @@ export interface ForecasterParts {
 
 const forecasterFile = 'forecaster.json'
 
+export const kind = taskKind('forecasting', 'a forecaster', 'Forecaster', [forecasterFile])
+
 /** Saves a forecaster as a model folder with its settings, scalings and the last steps of its series. Rejects with `ERR_IO`. */
 export async function saveForecaster(
   folder: string | URL,
@@ -72,13 +75,13 @@ export async function saveForecaster(
     })),
   })
   const assets = { [forecasterFile]: saved }
-  const metadata = { task: 'forecasting' }
+  const metadata = { task: kind.name }
   await saveFolder(folder, { model, assets, metadata, withoutOptimizerState: restored, unfinished }, options)
 }
 
 /** Loads what {@link saveForecaster} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no forecaster. */
 export async function readForecaster(directory: string | URL): Promise<ForecasterParts> {
-  const { folder, model, assets, unfinished } = await loadFolder(directory, 'forecasting')
+  const { folder, model, assets, unfinished } = await loadFolder(directory, kind)
   const saved = readAsset(folder, 'forecaster', assets, forecasterFile)
   const damaged = (why: string) => new SeqloomError('ERR_FORMAT', `${folder}: ${forecasterFile}: ${why}`)
   if (!isRecord(saved)) throw damaged('expected an object')

@@ -1,31 +1,29 @@
-import '../../dispose.js'
 import type { History } from '../../callbacks/callback.js'
-import type { Tensor } from '../../data/tensor.js'
 import { SeqloomError } from '../../errors.js'
-import { loadFolder, type Model, type SaveOptions, saveFolder } from '../../model/index.js'
-import { checkOptions, given, integer, isRecord, number, seed } from '../../options.js'
-import { readAsset } from '../shared/assets.js'
 import { weightsOf } from '../shared/classWeights.js'
 import { divide } from '../shared/division.js'
 import { type ClassReport, Confusion, lossOf } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
-import { checkReads } from '../shared/fitting.js'
-import type { Trainee } from '../shared/keepBest.js'
-import { readSettings, savedSettings } from '../shared/savedSettings.js'
-import { Served, type Training } from '../shared/served.js'
+import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
-import { type TaskListeners, withoutAccuracy } from '../shared/taskReports.js'
+import { ServedTask } from '../shared/task.js'
+import { withoutAccuracy } from '../shared/taskReports.js'
 import {
   type PredictTextsOptions,
   predictionSettings,
-  type TrainClassifierOptions,
   type TrainingSettings,
   trainingSettings,
   usualEpochs,
 } from '../shared/training.js'
-import { Vocabulary } from '../shared/vocabulary.js'
 import { defaultEpochs } from '../shared/work.js'
 import { pointerLoss, readerModel } from './model.js'
+import {
+  type AnswererSettings,
+  answererSettings,
+  type QuestionAnswererOptions,
+  type TrainAnswererOptions,
+} from './options.js'
+import { type AnswererParts, saving } from './saved.js'
 import {
   type AnsweredQuestion,
   checkStories,
@@ -35,27 +33,8 @@ import {
   wordsOf,
 } from './stories.js'
 
-/** How a question answerer is built. */
-export interface QuestionAnswererOptions {
-  /** The size of a GRU's state, in each direction; default 64. */
-  readonly units?: number
-  /** The size of a word's vector; default 64. */
-  readonly embedding?: number
-  /** The rate of dropout after the embedding; default 0. */
-  readonly dropout?: number
-  /** How often the story is looked at; answers that follow from several facts need as many; default 1. */
-  readonly hops?: number
-  /** How often a word must occur in the training rows to be known; default 2. */
-  readonly minFrequency?: number
-  /** The seed of the first weights, of the split, of the words that are hidden in training and of its order; default 0. */
-  readonly seed?: number
-}
-
-const defaults = { units: 64, embedding: 64, dropout: 0, hops: 1, minFrequency: 2, seed: 0 } as const
-
-/** How a question answerer is trained: as a classifier, without an accuracy while it trains. */
-export type TrainAnswererOptions = Omit<TrainClassifierOptions<AnsweredQuestion>, 'onProgress' | 'onEpoch'> &
-  TaskListeners
+export type { QuestionAnswererOptions, TrainAnswererOptions } from './options.js'
+export type { AnsweredQuestion, StoryQuestion } from './stories.js'
 
 /** An answer, as predicted. */
 export interface Answer {
@@ -75,51 +54,19 @@ export interface AnswerEvaluation extends ClassReport {
   readonly count: number
 }
 
-interface AnswererParts extends Trainee {
-  readonly model: Model<Tensor>
-  readonly reader: StoryReader
-}
-
-const readerFile = 'reader.json'
-
 /**
  * Learns to answer questions about short texts with one of their words: recurrent networks read text and question, and attention points at the answer.
  * Answers that are in no text, such as yes and no, can be learned too. Names that were never seen before are followed through the text they are in.
  */
-export class QuestionAnswerer implements Disposable {
-  #settings: AnswererSettings
-  readonly #served = new Served<AnswererParts>('QuestionAnswerer')
-
+export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings> {
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: QuestionAnswererOptions = {}) {
-    this.#settings = answererSettings(options)
+    super(saving, answererSettings(options))
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string | URL): Promise<QuestionAnswerer> {
-    const { folder, model, assets, metadata, unfinished } = await loadFolder(directory, 'answering')
-    const saved = readAsset(folder, 'question answerer', assets, readerFile)
-    const { vocabulary, extras } = isRecord(saved) ? saved : {}
-    const reader = new StoryReader(Vocabulary.parse(vocabulary), Vocabulary.parse(extras).tokens)
-    const { inputs, outputs } = model.topology()
-    if (inputs.length !== 2 || outputs[0]?.shape.length !== 2) {
-      throw new SeqloomError('ERR_FORMAT', `${folder} is no question answerer: its model is not of that form`)
-    }
-    checkReads({ folder, kind: 'answering', model }, reader.size, `words in ${readerFile}`)
-    const answerer = new QuestionAnswerer()
-    answerer.#settings = readSettings(folder, metadata.settings, answererSettings)
-    answerer.#served.load({ model: model as Model as Model<Tensor>, reader, unfinished })
-    return answerer
-  }
-
-  /** Whether there is a model: the first training has begun and was not in vain, or the answerer was loaded. */
-  get ready(): boolean {
-    return this.#served.ready
-  }
-
-  /** The model itself, which is in training while {@link train} runs; `ERR_STATE` before training. */
-  get model(): Model<Tensor> {
-    return this.#served.parts('QuestionAnswerer.model').model
+  static load(directory: string | URL): Promise<QuestionAnswerer> {
+    return new QuestionAnswerer().restored(directory)
   }
 
   /**
@@ -130,16 +77,15 @@ export class QuestionAnswerer implements Disposable {
    * when the signal aborts.
    */
   async train(rows: readonly AnsweredQuestion[], options: TrainAnswererOptions = {}): Promise<History> {
-    const where = 'QuestionAnswerer.train'
+    const where = this.where('train')
     const settings = trainingSettings<AnsweredQuestion>(where, '{ story, question, answer }', options as never)
     const listened = { ...settings, ...withoutAccuracy(options) }
-    return await this.#served.train(where, settings.signal, (known) => this.#prepare(where, rows, listened, known))
+    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, listened, known))
   }
 
   /** Answers questions. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. */
   async predict(questions: readonly StoryQuestion[], options: PredictTextsOptions = {}): Promise<Answer[]> {
-    const where = 'QuestionAnswerer.predict'
-    return await this.#served.use(where, async (parts) => {
+    return await this.use('predict', async (parts, where) => {
       checkStories(where, questions, false)
       const found = await attend(where, parts, questions, options)
       return found.map((attention) => ({ ...best(byWord(attention)), attention }))
@@ -151,8 +97,7 @@ export class QuestionAnswerer implements Disposable {
    * with `ERR_DATA` for bad rows, naming the row.
    */
   async evaluate(rows: readonly AnsweredQuestion[], options: PredictTextsOptions = {}): Promise<AnswerEvaluation> {
-    const where = 'QuestionAnswerer.evaluate'
-    return await this.#served.use(where, async (parts) => {
+    return await this.use('evaluate', async (parts, where) => {
       checkStories(where, rows, true)
       let loss = 0
       const found = await attend(where, parts, rows, options)
@@ -172,32 +117,6 @@ export class QuestionAnswerer implements Disposable {
     })
   }
 
-  /** Saves model and vocabulary in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
-  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
-    await this.#served.use('QuestionAnswerer.save', async (parts) => {
-      const { model, reader, restored = false, unfinished = false } = parts
-      const saved = JSON.stringify({ vocabulary: reader.vocabulary.tokens, extras: reader.extras })
-      const contents = {
-        model: model as Model as never,
-        assets: { [readerFile]: saved },
-        metadata: { task: 'answering', settings: savedSettings(this.#settings) },
-        withoutOptimizerState: restored,
-        unfinished,
-      }
-      await saveFolder(directory, contents, options)
-    })
-  }
-
-  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
-  async dispose(): Promise<void> {
-    await this.#served.dispose()
-  }
-
-  /** As {@link dispose}, without waiting. */
-  [Symbol.dispose](): void {
-    void this.#served.dispose()
-  }
-
   async #prepare(
     where: string,
     rows: readonly AnsweredQuestion[],
@@ -205,7 +124,7 @@ export class QuestionAnswerer implements Disposable {
     known: AnswererParts | undefined,
   ): Promise<Training<AnswererParts, History>> {
     const { validationData: given, signal, batchSize } = settings
-    const { seed, minFrequency } = this.#settings
+    const { seed, minFrequency } = this.settings
     checkStories(where, rows, true)
     if (given) checkStories(`${where}: validationData`, given, true)
     throwIfAborted(signal)
@@ -213,7 +132,7 @@ export class QuestionAnswerer implements Disposable {
     const pick = (some: readonly number[]) => some.map((row) => rows[row] as AnsweredQuestion)
     const training = pick(division.training)
     const reader = known?.reader ?? StoryReader.of(training, minFrequency)
-    const parts = known ?? { model: readerModel(this.#settings, reader.size), reader }
+    const parts = known ?? { model: readerModel(this.settings, reader.size), reader }
     const { x, y } = examples(where, reader.readHidden(training, seed), training, division.training)
     const [held, place] = given ? [given, `${where}: validationData`] : [pick(division.validation), where]
     const numbers = given ? given.map((_, row) => row) : division.validation
@@ -227,22 +146,6 @@ export class QuestionAnswerer implements Disposable {
     const data = { x, y, validationData, rows: training.length, loss: pointerLoss, sampleWeight }
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
   }
-}
-
-type AnswererSettings = Required<QuestionAnswererOptions>
-
-function answererSettings(options: QuestionAnswererOptions): AnswererSettings {
-  checkOptions('QuestionAnswerer', options, {
-    accepted: {
-      units: integer(1),
-      embedding: integer(1),
-      dropout: number(0, 1),
-      hops: integer(1, 16),
-      minFrequency: integer(1),
-      seed,
-    },
-  })
-  return { ...defaults, ...given(options) }
 }
 
 const answerOf = ({ answer }: AnsweredQuestion): string => wordsOf(answer)[0] as string

@@ -1,10 +1,8 @@
-import '../../dispose.js'
 import type { History } from '../../callbacks/callback.js'
 import { allocate } from '../../data/elements.js'
 import { runSliced, type Sliced } from '../../data/slices.js'
 import { sizeOf, type TensorLike } from '../../data/tensor.js'
 import { SeqloomError } from '../../errors.js'
-import type { Functional, SaveOptions } from '../../model/index.js'
 import {
   type DecoderData,
   framed,
@@ -22,8 +20,9 @@ import { checkAlike, type Writing } from '../decoding/units.js'
 import { divide } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { checkList } from '../shared/rows.js'
-import { Served, type Training } from '../shared/served.js'
+import type { Training } from '../shared/served.js'
 import { rowsByKey, type SplitRow } from '../shared/split.js'
+import { ServedTask } from '../shared/task.js'
 import { type AttentionMap, attentionMap } from './attentionMaps.js'
 import { attentionPicture } from './attentionPicture.js'
 import { type Annotations, type Image, type Raw, readSeen, type Seen, transfer } from './images.js'
@@ -37,7 +36,13 @@ import {
 } from './options.js'
 import { type PatchGrid, patchGrid, tile, tiledShape } from './patches.js'
 import { type CaptionRow, type ReadRows, readCaptionRows } from './rows.js'
-import { type CaptionerParts, readCaptioner, saveCaptioner } from './saved.js'
+import { type CaptionerParts, saving } from './saved.js'
+
+export type { AttentionMap } from './attentionMaps.js'
+export type { Annotations, Image, Picture } from './images.js'
+export type { CaptionerOptions, CaptionOptions, TrainCaptionerOptions } from './options.js'
+export type { PatchGrid } from './patches.js'
+export type { CaptionRow } from './rows.js'
 
 /** An image's caption. */
 export interface Caption extends Written {
@@ -68,44 +73,27 @@ const together = 64
  * const [{ text, attention }] = await captioner.caption([image], { alignments: true })
  * ```
  */
-export class Captioner implements Disposable {
-  #settings: CaptionerSettings
-  readonly #served = new Served<CaptionerParts>('Captioner')
-
+export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: CaptionerOptions = {}) {
-    this.#settings = captionerSettings(options)
+    super(saving, captionerSettings(options))
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string | URL): Promise<Captioner> {
-    const captioner = new Captioner()
-    const { parts, settings } = await readCaptioner(directory)
-    captioner.#settings = settings
-    captioner.#served.load(parts)
-    return captioner
-  }
-
-  /** Whether there is a model: the first training has begun and was not in vain, or the captioner was loaded. */
-  get ready(): boolean {
-    return this.#served.ready
-  }
-
-  /** The model itself, which is in training while {@link train} runs; `ERR_STATE` before training. */
-  get model(): Functional {
-    return this.#served.parts('Captioner.model').model
+  static load(directory: string | URL): Promise<Captioner> {
+    return new Captioner().restored(directory)
   }
 
   /** The size of the images that it takes; undefined for annotations. `ERR_STATE` before training. */
   get imageSize(): { readonly height: number; readonly width: number; readonly channels: number } | undefined {
-    const { grid, shape } = this.#served.parts('Captioner.imageSize')
+    const { grid, shape } = this.parts('imageSize')
     const [height, width, channels] = shape as [number, number, number]
     return grid && { height, width, channels }
   }
 
   /** How images are cut into patches; undefined for annotations. `ERR_STATE` before training. */
   get patches(): PatchGrid | undefined {
-    return this.#served.parts('Captioner.patches').grid
+    return this.parts('patches').grid
   }
 
   /**
@@ -117,9 +105,8 @@ export class Captioner implements Disposable {
    * aborts.
    */
   async train(rows: readonly CaptionRow[], options: TrainCaptionerOptions = {}): Promise<History> {
-    const where = 'Captioner.train'
-    const settings = decoderTraining(where, '{ image, caption }', options)
-    return await this.#served.train(where, settings.signal, (known) => this.#prepare(where, rows, settings, known))
+    const settings = decoderTraining(this.where('train'), '{ image, caption }', options)
+    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
   }
 
   /**
@@ -127,8 +114,7 @@ export class Captioner implements Disposable {
    * is no image of the trained size, naming the place, and with `ERR_OPTION`.
    */
   async caption(images: readonly (Image | Annotations)[], options: CaptionOptions = {}): Promise<Caption[]> {
-    const where = 'Captioner.caption'
-    return await this.#served.use(where, async (parts) => {
+    return await this.use('caption', async (parts, where) => {
       const { kind, shape } = parts
       const settings = writeSettings(where, options)
       checkList(where, kind === 'image' ? 'images' : 'annotations', images)
@@ -151,8 +137,7 @@ export class Captioner implements Disposable {
     rows: readonly CaptionRow[],
     options: Omit<CaptionOptions, 'nBest' | 'alignments'> = {},
   ): Promise<CaptionEvaluation> {
-    const where = 'Captioner.evaluate'
-    return await this.#served.use(where, async (parts) => {
+    return await this.use('evaluate', async (parts, where) => {
       const settings = writeSettings(where, options)
       const read = await runSliced(readCaptionRows(where, rows, parts), settings.signal)
       const all = rows.map((_, row) => row)
@@ -177,8 +162,8 @@ export class Captioner implements Disposable {
    * picture.
    */
   async attentionPicture(image: Image, caption: Caption): Promise<string> {
-    const where = 'Captioner.attentionPicture'
-    const { grid, shape } = this.#served.parts(where)
+    const where = this.where('attentionPicture')
+    const { grid, shape } = this.parts('attentionPicture')
     if (!grid)
       throw new SeqloomError('ERR_UNSUPPORTED', `${where}: it was trained on annotations, which are no pictures`)
     const { attention } = caption
@@ -192,21 +177,6 @@ export class Captioner implements Disposable {
     return await attentionPicture(values, shape, grid, attention)
   }
 
-  /** Saves the model and the vocabulary in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
-  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
-    await this.#served.use('Captioner.save', (parts) => saveCaptioner(directory, parts, this.#settings, options))
-  }
-
-  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
-  async dispose(): Promise<void> {
-    await this.#served.dispose()
-  }
-
-  /** As {@link dispose}, without waiting. */
-  [Symbol.dispose](): void {
-    void this.#served.dispose()
-  }
-
   async #prepare(
     where: string,
     rows: readonly CaptionRow[],
@@ -214,7 +184,7 @@ export class Captioner implements Disposable {
     known: CaptionerParts | undefined,
   ): Promise<Training<CaptionerParts, History>> {
     const { signal, validationData } = settings
-    const { seed } = this.#settings
+    const { seed } = this.settings
     const read = await runSliced(readCaptionRows(where, rows, known), signal)
     checkAlike(`${where}: the caption of row`, read.captions, known?.target)
     const expected = { kind: read.kind, shape: read.seen.shape }
@@ -238,7 +208,7 @@ export class Captioner implements Disposable {
     training: readonly number[],
     signal: AbortSignal | undefined,
   ): Promise<CaptionerParts> {
-    const settings = this.#settings
+    const settings = this.settings
     const { lowercase, maxVocabulary, minFrequency, maxLength, patchSize, patchStride } = settings
     const limits = { lowercase, maxVocabulary, minFrequency, maxLength }
     const written = await targetUnits(

@@ -1,9 +1,8 @@
 import type { Sliced } from '../../data/slices.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
-import type { Writing } from '../decoding/units.js'
+import { isWriting, type Writing } from '../decoding/units.js'
 import { checkList } from '../shared/rows.js'
-import { isWriting } from '../translator/rows.js'
 import { type Annotations, type Image, readSeen, type Seen, type SeenShape } from './images.js'
 
 /** An image, or the annotation vectors of one, with its caption: a text, or an array of tokens. Several captions of an image are as many rows. */

@@ -1,6 +1,4 @@
-import '../../dispose.js'
 import type { History } from '../../callbacks/callback.js'
-import type { SaveOptions, Sequential } from '../../model/index.js'
 import { given } from '../../options.js'
 import { charTokenizer, subwordTokenizer, wordTokenizer } from '../../text/index.js'
 import { checkTexts, type Tokenizer } from '../../text/tokenizer.js'
@@ -8,17 +6,15 @@ import { weightsOf } from '../shared/classWeights.js'
 import { divide } from '../shared/division.js'
 import { type Evaluation, evaluation, largest } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
-import { classifierModel } from '../shared/labellingModel.js'
+import { labellingModel } from '../shared/labellingModel.js'
 import { Labels } from '../shared/labels.js'
-import { checkNotEmpty, checkRows, type LabelledText } from '../shared/rows.js'
-import { Served, type Training } from '../shared/served.js'
+import { checkNotEmpty } from '../shared/rows.js'
+import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
+import { ServedTask } from '../shared/task.js'
 import {
-  type ClassifierSettings,
-  classifierSettings,
   type PredictTextsOptions,
   predictionSettings,
-  type TextClassifierOptions,
   type TrainClassifierOptions,
   type TrainingSettings,
   trainingSettings,
@@ -26,7 +22,12 @@ import {
 } from '../shared/training.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
-import { type ClassifierParts, readClassifier, saveClassifier } from './saved.js'
+import { type ClassifierSettings, classifierSettings, type TextClassifierOptions } from './options.js'
+import { checkRows, type LabelledText } from './rows.js'
+import { type ClassifierParts, saving } from './saved.js'
+
+export type { TextClassifierOptions } from './options.js'
+export type { LabelledText } from './rows.js'
 
 /** A text's label, as predicted. */
 export interface Prediction {
@@ -42,42 +43,25 @@ export interface Prediction {
  * Learns to label texts: a vocabulary of the training rows' words, an embedding, recurrent layers over ragged batches, and a softmax over the
  * labels at the last step.
  */
-export class TextClassifier implements Disposable {
-  #settings: ClassifierSettings
-  readonly #served = new Served<ClassifierParts>('TextClassifier')
-
+export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettings> {
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TextClassifierOptions = {}) {
-    this.#settings = classifierSettings(options)
+    super(saving, classifierSettings(options))
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string | URL): Promise<TextClassifier> {
-    const classifier = new TextClassifier()
-    const { parts, settings } = await readClassifier(directory)
-    classifier.#settings = settings
-    classifier.#served.load(parts)
-    return classifier
-  }
-
-  /** Whether there is a model: the first training has begun and was not in vain, or the classifier was loaded. */
-  get ready(): boolean {
-    return this.#served.ready
+  static load(directory: string | URL): Promise<TextClassifier> {
+    return new TextClassifier().restored(directory)
   }
 
   /** The labels, in the order of the model's outputs; `ERR_STATE` before training. */
   get labels(): readonly string[] {
-    return this.#served.parts('TextClassifier.labels').labels.names
-  }
-
-  /** The model itself, which is in training while {@link train} runs; `ERR_STATE` before training. */
-  get model(): Sequential {
-    return this.#served.parts('TextClassifier.model').model
+    return this.parts('labels').labels.names
   }
 
   /** The tokenizer, with its vocabulary; `ERR_STATE` before training. */
   get tokenizer(): Tokenizer {
-    return this.#served.parts('TextClassifier.tokenizer').tokenizer
+    return this.parts('tokenizer').tokenizer
   }
 
   /**
@@ -89,15 +73,13 @@ export class TextClassifier implements Disposable {
    * when the signal aborts.
    */
   async train(rows: readonly LabelledText[], options: TrainClassifierOptions = {}): Promise<History> {
-    const where = 'TextClassifier.train'
-    const settings = trainingSettings(where, '{ text, label }', options)
-    return await this.#served.train(where, settings.signal, (known) => this.#prepare(where, rows, settings, known))
+    const settings = trainingSettings(this.where('train'), '{ text, label }', options)
+    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
   }
 
   /** Labels texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for what is not text, naming the place. */
   async predict(texts: readonly string[], options: PredictTextsOptions = {}): Promise<Prediction[]> {
-    const where = 'TextClassifier.predict'
-    return await this.#served.use(where, async (parts) => {
+    return await this.use('predict', async (parts, where) => {
       checkTexts(where, texts)
       checkNotEmpty(where, texts)
       const probabilities = await probabilitiesOf(where, parts, texts, options)
@@ -118,8 +100,7 @@ export class TextClassifier implements Disposable {
 
   /** Measures on labelled texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. */
   async evaluate(rows: readonly LabelledText[], options: PredictTextsOptions = {}): Promise<Evaluation> {
-    const where = 'TextClassifier.evaluate'
-    return await this.#served.use(where, async (parts) => {
+    return await this.use('evaluate', async (parts, where) => {
       checkRows(where, rows)
       const targets = targetsOf(where, parts.labels, rows)
       const texts = rows.map((row) => row.text)
@@ -127,25 +108,10 @@ export class TextClassifier implements Disposable {
     })
   }
 
-  /** Saves model, tokenizer and labels in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
-  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
-    await this.#served.use('TextClassifier.save', (parts) => saveClassifier(directory, parts, this.#settings, options))
-  }
-
-  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
-  async dispose(): Promise<void> {
-    await this.#served.dispose()
-  }
-
-  /** As {@link dispose}, without waiting. */
-  [Symbol.dispose](): void {
-    void this.#served.dispose()
-  }
-
   async #prepare(
     where: string,
     rows: readonly LabelledText[],
-    settings: TrainingSettings,
+    settings: TrainingSettings<LabelledText>,
     known: ClassifierParts | undefined,
   ): Promise<Training<ClassifierParts, History>> {
     const { validationData: given, signal, batchSize } = settings
@@ -154,7 +120,7 @@ export class TextClassifier implements Disposable {
     throwIfAborted(signal)
     const labels = known?.labels ?? Labels.of([...rows, ...(given ?? [])].map((row) => row.label))
     const targets = targetsOf(where, labels, rows)
-    const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, this.#settings.seed)
+    const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, this.settings.seed)
     const training = division.training.map((row) => rows[row] as LabelledText)
     const y = Int32Array.from(division.training, (row) => targets[row] as number)
     const classWeight = weightsOf(where, settings.classWeight, labels.names, y)
@@ -173,8 +139,12 @@ export class TextClassifier implements Disposable {
   }
 
   async #create(labels: Labels, training: readonly LabelledText[], signal?: AbortSignal): Promise<ClassifierParts> {
-    const tokenizer = await tokenizerFor(training, this.#settings, signal)
-    return { model: classifierModel(this.#settings, tokenizer.vocabularySize, labels.names.length), tokenizer, labels }
+    const tokenizer = await tokenizerFor(training, this.settings, signal)
+    return {
+      model: labellingModel(this.settings, tokenizer.vocabularySize, labels.names.length, false),
+      tokenizer,
+      labels,
+    }
   }
 }
 

@@ -1,6 +1,5 @@
 import { type Bleu, bleu } from '../../text/bleu.js'
-import type { Translated } from '../translator/rows.js'
-import type { Units } from './units.js'
+import type { Units, Writing } from './units.js'
 
 /** How texts that were written compare with those that were expected. */
 export interface WrittenScores {
@@ -22,17 +21,18 @@ export interface TranslationEvaluation extends WrittenScores {
   readonly perplexity: number
 }
 
+/** The texts expected of one source. */
+export interface References {
+  readonly targets: readonly Writing[]
+}
+
 /** Compares texts with those expected, by words, characters or tokens. */
-export function scores(
-  units: Units,
-  known: readonly Pick<Translated, 'targets'>[],
-  texts: readonly string[],
-): WrittenScores {
+export function scores(units: Units, known: readonly References[], texts: readonly string[]): WrittenScores {
   let [exact, errors, length] = [0, 0, 0]
   const references: string[][] = []
   const hypotheses = texts.map((text, index) => {
     const tokens = units.split(text)
-    const targets = (known[index] as Pick<Translated, 'targets'>).targets.map((target) => units.split(target))
+    const targets = (known[index] as References).targets.map((target) => units.split(target))
     const distances = targets.map((target) => editDistance(tokens, target))
     const nearest = distances.indexOf(Math.min(...distances))
     errors += distances[nearest] as number

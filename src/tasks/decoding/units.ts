@@ -9,6 +9,9 @@ import { lowercased, words } from '../../text/words.js'
 /** A text, or its tokens, such as phonemes. */
 export type Writing = string | readonly string[]
 
+/** Whether a value may be a text or an array of tokens. */
+export const isWriting = (value: unknown): boolean => typeof value === 'string' || Array.isArray(value)
+
 /** How texts are cut into tokens: words and punctuation, characters, or as a given tokenizer does. */
 export type Level = 'word' | 'character' | Tokenizer
 

@@ -1,8 +1,6 @@
-import '../../dispose.js'
 import type { History } from '../../callbacks/callback.js'
 import type { TensorLike } from '../../data/tensor.js'
 import { describe, SeqloomError } from '../../errors.js'
-import type { SaveOptions, Sequential } from '../../model/index.js'
 import { adam } from '../../optimizers/index.js'
 import { cosineDecay } from '../../optimizers/schedules.js'
 import { abortSignal, checkOptions } from '../../options.js'
@@ -12,7 +10,8 @@ import { type Tokenizer, wholeCharacters } from '../../text/tokenizer.js'
 import { defaultSplit, type Kept, keep } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
-import { Served, type Training } from '../shared/served.js'
+import type { Training } from '../shared/served.js'
+import { ServedTask } from '../shared/task.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
 import { generatorModel } from './model.js'
@@ -27,8 +26,17 @@ import {
   type TrainGeneratorOptions,
 } from './options.js'
 import { generatorReports, type ReportedTraining } from './reports.js'
-import { type GeneratorParts, readGenerator, saveGenerator } from './saved.js'
+import { type GeneratorParts, saving } from './saved.js'
 import { TextStream } from './textStream.js'
+
+export type {
+  GenerateTextOptions,
+  GeneratorEpoch,
+  GeneratorProgress,
+  TextGeneratorOptions,
+  TokenUnit,
+  TrainGeneratorOptions,
+} from './options.js'
 
 /** The steps and rows that a text is evaluated in. */
 const evaluation = { time: 100, rows: 16 }
@@ -54,37 +62,20 @@ export interface GeneratorEvaluation {
  * Learns to go on with a text: a vocabulary of its characters, words or subwords, an embedding, recurrent layers whose states go on from step to
  * step, and a softmax over the vocabulary.
  */
-export class TextGenerator implements Disposable {
-  #settings: GeneratorSettings
-  readonly #served = new Served<GeneratorParts>('TextGenerator')
-
+export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings> {
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TextGeneratorOptions = {}) {
-    this.#settings = generatorSettings(options)
+    super(saving, generatorSettings(options))
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string | URL): Promise<TextGenerator> {
-    const generator = new TextGenerator()
-    const { parts, settings } = await readGenerator(directory)
-    generator.#settings = settings
-    generator.#served.load(parts)
-    return generator
-  }
-
-  /** Whether there is a model: the first training has begun and was not in vain, or the generator was loaded. */
-  get ready(): boolean {
-    return this.#served.ready
-  }
-
-  /** The model itself, which is in training while {@link train} runs; `ERR_STATE` before training. */
-  get model(): Sequential {
-    return this.#served.parts('TextGenerator.model').model
+  static load(directory: string | URL): Promise<TextGenerator> {
+    return new TextGenerator().restored(directory)
   }
 
   /** The tokenizer, with its vocabulary; `ERR_STATE` before training. */
   get tokenizer(): Tokenizer {
-    return this.#served.parts('TextGenerator.tokenizer').tokenizer
+    return this.parts('tokenizer').tokenizer
   }
 
   /**
@@ -96,9 +87,8 @@ export class TextGenerator implements Disposable {
    * the signal aborts.
    */
   async train(text: string, options: TrainGeneratorOptions = {}): Promise<History> {
-    const where = 'TextGenerator.train'
     const settings = generatorTraining(options)
-    return await this.#served.train(where, settings.signal, (known) => this.#prepare(where, text, settings, known))
+    return await this.learn(settings.signal, (where, known) => this.#prepare(where, text, settings, known))
   }
 
   /**
@@ -106,10 +96,10 @@ export class TextGenerator implements Disposable {
    * begins as the training text does. Padding and unknown tokens are never drawn. Errors: `ERR_STATE` before training, `ERR_OPTION`, `ERR_DATA` for a prompt that is no text; an AbortError.
    */
   async *generate(prompt = '', options: GenerateTextOptions = {}): AsyncGenerator<string, void, void> {
-    const where = 'TextGenerator.generate'
+    const where = this.where('generate')
     const { stops, rest } = generateTextSettings(options)
     // The portions come from a copy of the weights, so that nothing need wait for their reader.
-    const { stream, portions } = await this.#served.alone(where, async ({ model, tokenizer, first }) => {
+    const { stream, portions } = await this.alone('generate', async ({ model, tokenizer, first }) => {
       if (typeof prompt !== 'string') {
         throw new SeqloomError('ERR_DATA', `${where}: the prompt must be a string, not ${describe(prompt)}`)
       }
@@ -134,9 +124,8 @@ export class TextGenerator implements Disposable {
    * tokens.
    */
   async evaluate(text: string, options: { readonly signal?: AbortSignal } = {}): Promise<GeneratorEvaluation> {
-    const where = 'TextGenerator.evaluate'
-    checkOptions(where, options, { accepted: { signal: abortSignal } })
-    return await this.#served.use(where, async ({ model, tokenizer }) => {
+    checkOptions(this.where('evaluate'), options, { accepted: { signal: abortSignal } })
+    return await this.use('evaluate', async ({ model, tokenizer }, where) => {
       checkText(where, text)
       const tokens = await encode(tokenizer, text, options.signal)
       if (tokens.length < 2) throw new SeqloomError('ERR_DATA', `${where}: the text must have at least 2 tokens`)
@@ -144,21 +133,6 @@ export class TextGenerator implements Disposable {
       const [loss, perplexity] = await model.evaluate(x, y, { batchSize, ...options })
       return { loss: loss as number, perplexity: perplexity as number, count: y.data.length }
     })
-  }
-
-  /** Saves model and tokenizer in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
-  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
-    await this.#served.use('TextGenerator.save', (parts) => saveGenerator(directory, parts, this.#settings, options))
-  }
-
-  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
-  async dispose(): Promise<void> {
-    await this.#served.dispose()
-  }
-
-  /** As {@link dispose}, without waiting. */
-  [Symbol.dispose](): void {
-    void this.#served.dispose()
   }
 
   async #prepare(
@@ -204,12 +178,12 @@ export class TextGenerator implements Disposable {
   }
 
   async #create(text: string, signal?: AbortSignal): Promise<GeneratorParts> {
-    const { tokens, maxVocabulary = tokens === 'subword' ? 8192 : 20_000 } = this.#settings
+    const { tokens, maxVocabulary = tokens === 'subword' ? 8192 : 20_000 } = this.settings
     const make = { character: charTokenizer, word: wordTokenizer, subword: subwordTokenizer }[tokens]
-    const tokenizer = this.#settings.tokenizer ?? (await make([text], { maxVocabulary, ...(signal && { signal }) }))
+    const tokenizer = this.settings.tokenizer ?? (await make([text], { maxVocabulary, ...(signal && { signal }) }))
     const [first] = await encode(tokenizer, text, signal)
     if (first === undefined) throw new SeqloomError('ERR_DATA', 'TextGenerator.train: the text has no tokens')
-    return { model: generatorModel(this.#settings, tokenizer.vocabularySize), tokenizer, first }
+    return { model: generatorModel(this.settings, tokenizer.vocabularySize), tokenizer, first }
   }
 }
 

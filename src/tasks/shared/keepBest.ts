@@ -20,11 +20,7 @@ export interface BackupSettings {
 /** What is trained. */
 export interface Trainee extends TaskParts {
   /** @internal */
-  readonly model: Pick<Model, 'compile' | 'fit' | 'copyWeights' | 'putWeights' | 'clone' | 'dispose'>
-  /** Whether the model got the weights of an earlier step back, to which its optimizer's state does not belong; default false. */
-  restored?: boolean
-  /** Whether its training has not come to its end; default false. */
-  unfinished?: boolean
+  readonly model: Pick<Model, 'compile' | 'fit' | 'copyWeights' | 'putWeights' | 'clone' | 'dispose' | 'summary'>
 }
 
 /** What becomes of the weights of a training's epochs. */

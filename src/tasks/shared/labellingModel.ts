@@ -1,16 +1,10 @@
 import { type AnyLayer, dense, dropout, embedding } from '../../layers/index.js'
 import { type Sequential, sequential } from '../../model/index.js'
-import { recurrentStack } from './recurrentStack.js'
-import type { ClassifierSettings } from './training.js'
-
-/** The model of a text classifier: embedding, recurrent layers, softmax over the classes at the last step's output. */
-export function classifierModel(settings: ClassifierSettings, vocabularySize: number, classes: number): Sequential {
-  return labellingModel(settings, vocabularySize, classes, false)
-}
+import { recurrentStack, type StackSettings } from './recurrentStack.js'
 
 /** Embedding, recurrent layers, softmax over the classes: at the last step, or with `sequences` at every step. */
 export function labellingModel(
-  settings: Pick<ClassifierSettings, 'cell' | 'units' | 'layers' | 'bidirectional' | 'embedding' | 'dropout' | 'seed'>,
+  settings: StackSettings & { readonly embedding: number; readonly dropout: number; readonly seed: number },
   vocabularySize: number,
   classes: number,
   sequences: boolean,

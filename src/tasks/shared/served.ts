@@ -3,9 +3,13 @@ import type { Model } from '../../model/index.js'
 
 /** What a task consists of once there is a model. */
 export interface TaskParts {
-  readonly model: Pick<Model, 'clone' | 'dispose'>
+  readonly model: Pick<Model, 'clone' | 'dispose' | 'summary'>
   /** Whether an epoch of the last training has ended. */
   learned?: boolean
+  /** Whether the model got the weights of an earlier step back, to which its optimizer's state does not belong; default false. */
+  restored?: boolean
+  /** Whether its training has not come to its end; default false. */
+  unfinished?: boolean
 }
 
 /** A training that is ready to begin. */

@@ -1,9 +1,6 @@
-import '../../dispose.js'
 import type { History } from '../../callbacks/callback.js'
 import { describe, SeqloomError } from '../../errors.js'
-import { loadFolder, type SaveOptions, Sequential, saveFolder } from '../../model/index.js'
-import { checkOptions, flag, given, integer, isRecord, number, oneOf, seed } from '../../options.js'
-import { readAsset } from '../shared/assets.js'
+import { isRecord } from '../../options.js'
 import { weightsOf } from '../shared/classWeights.js'
 import { divide } from '../shared/division.js'
 import {
@@ -15,18 +12,15 @@ import {
   type MeanMeasures,
 } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
-import { checkReads, checkWrites } from '../shared/fitting.js'
-import type { Trainee } from '../shared/keepBest.js'
 import { labellingModel } from '../shared/labellingModel.js'
 import { Labels } from '../shared/labels.js'
 import { checkList } from '../shared/rows.js'
-import { readSettings, savedSettings } from '../shared/savedSettings.js'
-import { Served, type Training } from '../shared/served.js'
+import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
+import { ServedTask } from '../shared/task.js'
 import {
   type PredictTextsOptions,
   predictionSettings,
-  type TextClassifierOptions,
   type TrainClassifierOptions,
   type TrainingSettings,
   trainingSettings,
@@ -35,32 +29,16 @@ import {
 import { Vocabulary } from '../shared/vocabulary.js'
 import { defaultEpochs } from '../shared/work.js'
 import { type EntityReport, entityReport, markEntities } from './entities.js'
+import { type SequenceTaggerOptions, type TaggerSettings, taggerSettings } from './options.js'
+import { saving, type TaggerParts } from './saved.js'
+
+export type { SequenceTaggerOptions } from './options.js'
 
 /** Tokens, each with its tag. */
 export interface TaggedTokens {
   readonly tokens: readonly string[]
   readonly tags: readonly string[]
 }
-
-/** How a tagger is built. */
-export interface SequenceTaggerOptions
-  extends Omit<TextClassifierOptions, 'tokens' | 'tokenizer' | 'maxVocabulary' | 'maxLength'> {
-  /**
-   * How often a token must occur in the training rows to be told apart from unknown ones; default 2, so that there are unknown ones to learn from, or 1
-   * where that would leave more than a quarter of the tokens unknown.
-   */
-  readonly minFrequency?: number
-}
-
-const defaults = {
-  cell: 'lstm',
-  bidirectional: true,
-  layers: 1,
-  units: 64,
-  embedding: 64,
-  dropout: 0,
-  seed: 0,
-} as const
 
 /** A token's tag, as predicted. */
 export interface TagPrediction {
@@ -90,59 +68,21 @@ export interface TaggingEvaluation extends ClassReport, Partial<EntityReport> {
   readonly entityTypes?: readonly ClassMeasures[]
 }
 
-interface TaggerParts extends Trainee {
-  readonly model: Sequential
-  readonly vocabulary: Vocabulary
-  readonly labels: Labels
-}
-
-const vocabularyFile = 'vocabulary.json'
-const tagsFile = 'tags.json'
-
 /** Learns to tag every token of a sequence: an embedding, recurrent layers in both directions over ragged batches, a softmax over the tags at every step. */
-export class SequenceTagger implements Disposable {
-  #settings: TaggerSettings
-  readonly #served = new Served<TaggerParts>('SequenceTagger')
-
+export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: SequenceTaggerOptions = {}) {
-    this.#settings = taggerSettings(options)
+    super(saving, taggerSettings(options))
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string | URL): Promise<SequenceTagger> {
-    const { folder, model, assets, metadata, unfinished } = await loadFolder(directory, 'tagging')
-    const read = (name: string) => readAsset(folder, 'sequence tagger', assets, name)
-    const vocabulary = Vocabulary.parse(read(vocabularyFile))
-    const labels = Labels.parse(JSON.stringify(read(tagsFile)))
-    if (!(model instanceof Sequential) || model.outputs[0]?.shape.length !== 3) {
-      throw new SeqloomError(
-        'ERR_FORMAT',
-        `${folder} is no sequence tagger: its model does not give a tag for each token`,
-      )
-    }
-    const saved = { folder, kind: 'tagging', model } as const
-    checkReads(saved, vocabulary.size, `tokens in ${vocabularyFile}`)
-    checkWrites(saved, 0, labels.names.length, `tags in ${tagsFile}`)
-    const tagger = new SequenceTagger()
-    tagger.#settings = readSettings(folder, metadata.settings, taggerSettings)
-    tagger.#served.load({ model, vocabulary, labels, unfinished })
-    return tagger
-  }
-
-  /** Whether there is a model: the first training has begun and was not in vain, or the tagger was loaded. */
-  get ready(): boolean {
-    return this.#served.ready
+  static load(directory: string | URL): Promise<SequenceTagger> {
+    return new SequenceTagger().restored(directory)
   }
 
   /** The tags, in the order of the model's outputs; `ERR_STATE` before training. */
   get tags(): readonly string[] {
-    return this.#served.parts('SequenceTagger.tags').labels.names
-  }
-
-  /** The model itself, which is in training while {@link train} runs; `ERR_STATE` before training. */
-  get model(): Sequential {
-    return this.#served.parts('SequenceTagger.model').model
+    return this.parts('tags').labels.names
   }
 
   /**
@@ -154,9 +94,8 @@ export class SequenceTagger implements Disposable {
    * when the signal aborts.
    */
   async train(rows: readonly TaggedTokens[], options: TrainClassifierOptions<TaggedTokens> = {}): Promise<History> {
-    const where = 'SequenceTagger.train'
-    const settings = trainingSettings(where, '{ tokens, tags }', options)
-    return await this.#served.train(where, settings.signal, (known) => this.#prepare(where, rows, settings, known))
+    const settings = trainingSettings(this.where('train'), '{ tokens, tags }', options)
+    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
   }
 
   /** Tags sequences of tokens. Rejects with `ERR_STATE` before training and with `ERR_DATA` for what are not tokens, naming the place. */
@@ -164,8 +103,7 @@ export class SequenceTagger implements Disposable {
     sequences: readonly (readonly string[])[],
     options: PredictTextsOptions = {},
   ): Promise<TagPrediction[][]> {
-    const where = 'SequenceTagger.predict'
-    return await this.#served.use(where, async (parts) => {
+    return await this.use('predict', async (parts, where) => {
       const { names } = parts.labels
       checkList(where, 'arrays of tokens', sequences)
       for (const [row, tokens] of sequences.entries()) checkStrings(`${where}: row ${row}`, 'tokens', tokens)
@@ -182,8 +120,7 @@ export class SequenceTagger implements Disposable {
 
   /** Measures on tagged sequences. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. */
   async evaluate(rows: readonly TaggedTokens[], options: PredictTextsOptions = {}): Promise<TaggingEvaluation> {
-    const where = 'SequenceTagger.evaluate'
-    return await this.#served.use(where, async (parts) => {
+    return await this.use('evaluate', async (parts, where) => {
       const { labels } = parts
       checkRows(where, rows)
       const targets = targetsOf(where, labels, rows)
@@ -215,27 +152,6 @@ export class SequenceTagger implements Disposable {
     })
   }
 
-  /** Saves model, vocabulary and tags in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
-  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
-    await this.#served.use('SequenceTagger.save', async (parts) => {
-      const { model, vocabulary, labels, restored = false, unfinished = false } = parts
-      const assets = { [vocabularyFile]: JSON.stringify(vocabulary.tokens), [tagsFile]: JSON.stringify(labels) }
-      const metadata = { task: 'tagging', settings: savedSettings(this.#settings) }
-      const contents = { model, assets, metadata, withoutOptimizerState: restored, unfinished }
-      await saveFolder(directory, contents, options)
-    })
-  }
-
-  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
-  async dispose(): Promise<void> {
-    await this.#served.dispose()
-  }
-
-  /** As {@link dispose}, without waiting. */
-  [Symbol.dispose](): void {
-    void this.#served.dispose()
-  }
-
   async #prepare(
     where: string,
     rows: readonly TaggedTokens[],
@@ -248,7 +164,7 @@ export class SequenceTagger implements Disposable {
     throwIfAborted(signal)
     const labels = known?.labels ?? Labels.of(tagsOf([...rows, ...(given ?? [])]))
     const targets = targetsOf(where, labels, rows)
-    const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, this.#settings.seed)
+    const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, this.settings.seed)
     const training = division.training.map((row) => rows[row] as TaggedTokens)
     const y = division.training.map((row) => targets[row] as Int32Array)
     const classWeight = weightsOf(where, settings.classWeight, labels.names, each(y))
@@ -264,31 +180,13 @@ export class SequenceTagger implements Disposable {
 
   #create(labels: Labels, training: readonly TaggedTokens[]): TaggerParts {
     const tokens = training.map((row) => row.tokens)
-    const { minFrequency } = this.#settings
+    const { minFrequency } = this.settings
     const frequent = Vocabulary.of(tokens, minFrequency ?? 2)
     const enough = minFrequency !== undefined || knownShare(frequent, tokens) >= 0.75
     const vocabulary = enough ? frequent : Vocabulary.of(tokens, 1)
-    const model = labellingModel(this.#settings, vocabulary.size, labels.names.length, true)
+    const model = labellingModel(this.settings, vocabulary.size, labels.names.length, true)
     return { model, vocabulary, labels }
   }
-}
-
-type TaggerSettings = SequenceTaggerOptions & Required<Pick<SequenceTaggerOptions, keyof typeof defaults>>
-
-function taggerSettings(options: SequenceTaggerOptions): TaggerSettings {
-  checkOptions('SequenceTagger', options, {
-    accepted: {
-      cell: oneOf(['lstm', 'gru', 'simpleRNN']),
-      bidirectional: flag,
-      layers: integer(1, 64),
-      units: integer(1),
-      embedding: integer(1),
-      dropout: number(0, 1),
-      minFrequency: integer(1),
-      seed,
-    },
-  })
-  return { ...defaults, ...given(options) }
 }
 
 const splitRow = ({ tokens, tags }: TaggedTokens): SplitRow => ({ key: tokens.join('\u0000'), classes: tags })

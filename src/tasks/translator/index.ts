@@ -1,8 +1,6 @@
-import '../../dispose.js'
 import type { History } from '../../callbacks/callback.js'
 import type { Tensor } from '../../data/tensor.js'
 import { describe, SeqloomError } from '../../errors.js'
-import type { Functional, SaveOptions } from '../../model/index.js'
 import { isOfUnspacedScript } from '../../text/words.js'
 import {
   type DecoderData,
@@ -21,7 +19,8 @@ import { buildUnits, checkAlike, type Units, type Writing } from '../decoding/un
 import { divide } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { checkNotEmpty } from '../shared/rows.js'
-import { Served, type Training } from '../shared/served.js'
+import type { Training } from '../shared/served.js'
+import { ServedTask } from '../shared/task.js'
 import { tellUnknown } from '../shared/unknown.js'
 import { translatorModel } from './model.js'
 import {
@@ -32,7 +31,16 @@ import {
   translatorSettings,
 } from './options.js'
 import { bySource, checkTranslationRows, splitRow, type TranslationRow } from './rows.js'
-import { readTranslator, saveTranslator, type TranslatorParts } from './saved.js'
+import { saving, type TranslatorParts } from './saved.js'
+
+export type {
+  TrainTranslatorOptions,
+  TranslateOptions,
+  TranslatorEpoch,
+  TranslatorOptions,
+  TranslatorProgress,
+} from './options.js'
+export type { TranslationRow } from './rows.js'
 
 /** What each token of a translation attends to. */
 export interface Alignment {
@@ -62,32 +70,15 @@ export interface Translation extends Written {
  * const [{ text }] = await translator.translate(['good evening'])
  * ```
  */
-export class Translator implements Disposable {
-  #settings: TranslatorSettings
-  readonly #served = new Served<TranslatorParts>('Translator')
-
+export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> {
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: TranslatorOptions = {}) {
-    this.#settings = translatorSettings(options)
+    super(saving, translatorSettings(options))
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
-  static async load(directory: string | URL): Promise<Translator> {
-    const translator = new Translator()
-    const { parts, settings } = await readTranslator(directory)
-    translator.#settings = settings
-    translator.#served.load(parts)
-    return translator
-  }
-
-  /** Whether there is a model: the first training has begun and was not in vain, or the translator was loaded. */
-  get ready(): boolean {
-    return this.#served.ready
-  }
-
-  /** The model itself, which is in training while {@link train} runs; `ERR_STATE` before training. */
-  get model(): Functional {
-    return this.#served.parts('Translator.model').model
+  static load(directory: string | URL): Promise<Translator> {
+    return new Translator().restored(directory)
   }
 
   /**
@@ -99,9 +90,8 @@ export class Translator implements Disposable {
    * when the signal aborts.
    */
   async train(rows: readonly TranslationRow[], options: TrainTranslatorOptions = {}): Promise<History> {
-    const where = 'Translator.train'
-    const settings = decoderTraining(where, '{ source, target }', options)
-    return await this.#served.train(where, settings.signal, (known) => this.#prepare(where, rows, settings, known))
+    const settings = decoderTraining(this.where('train'), '{ source, target }', options)
+    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
   }
 
   /**
@@ -110,8 +100,7 @@ export class Translator implements Disposable {
    * were arrays, not an array of tokens), naming the place, and with `ERR_OPTION`.
    */
   async translate(texts: readonly Writing[], options: TranslateOptions = {}): Promise<Translation[]> {
-    const where = 'Translator.translate'
-    return await this.#served.use(where, (parts) => translated(where, parts, texts, options))
+    return await this.use('translate', (parts, where) => translated(where, parts, texts, options))
   }
 
   /**
@@ -122,8 +111,7 @@ export class Translator implements Disposable {
     rows: readonly TranslationRow[],
     options: Omit<TranslateOptions, 'nBest' | 'alignments'> = {},
   ): Promise<TranslationEvaluation> {
-    const where = 'Translator.evaluate'
-    return await this.#served.use(where, async (parts) => {
+    return await this.use('evaluate', async (parts, where) => {
       checkTranslationRows(where, rows)
       const { signal } = writeSettings(where, options)
       const measured = await measureDecoder(parts.model, await encoded(where, parts, rows, signal), signal)
@@ -139,21 +127,6 @@ export class Translator implements Disposable {
     })
   }
 
-  /** Saves the model and both vocabularies in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
-  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
-    await this.#served.use('Translator.save', (parts) => saveTranslator(directory, parts, this.#settings, options))
-  }
-
-  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
-  async dispose(): Promise<void> {
-    await this.#served.dispose()
-  }
-
-  /** As {@link dispose}, without waiting. */
-  [Symbol.dispose](): void {
-    void this.#served.dispose()
-  }
-
   async #prepare(
     where: string,
     rows: readonly TranslationRow[],
@@ -161,7 +134,7 @@ export class Translator implements Disposable {
     known: TranslatorParts | undefined,
   ): Promise<Training<TranslatorParts, History>> {
     const { signal, validationData: given } = settings
-    const { seed } = this.#settings
+    const { seed } = this.settings
     checkTranslationRows(where, rows)
     checkAll(where, rows, known)
     if (given) checkTranslationRows(`${where}: validationData`, given)
@@ -184,7 +157,7 @@ export class Translator implements Disposable {
   }
 
   async #create(training: readonly TranslationRow[], signal: AbortSignal | undefined): Promise<TranslatorParts> {
-    const settings = this.#settings
+    const settings = this.settings
     const { lowercase, maxVocabulary, minFrequency, maxLength } = settings
     const limits = { lowercase, maxVocabulary, minFrequency }
     const source = await buildUnits(

@@ -1,6 +1,6 @@
 import { describe, SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
-import type { Writing } from '../decoding/units.js'
+import { isWriting, type Writing } from '../decoding/units.js'
 import { checkNotEmpty } from '../shared/rows.js'
 import { rowsByKey, type SplitRow } from '../shared/split.js'
 
@@ -26,9 +26,6 @@ export function checkTranslationRows(where: string, rows: readonly TranslationRo
     )
   })
 }
-
-/** Whether a value may be a text or an array of tokens. */
-export const isWriting = (value: unknown): boolean => typeof value === 'string' || Array.isArray(value)
 
 /** What tells one source from another. */
 const sourceKey = ({ source }: TranslationRow): string => (typeof source === 'string' ? source : source.join('\u0000'))

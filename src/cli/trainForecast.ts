@@ -1,8 +1,8 @@
 import { namingLines } from '../data/table.js'
 import { configure } from '../engine.js'
 import { SeqloomError } from '../errors.js'
+import { saving } from '../tasks/forecaster/saved.js'
 import { type Forecast, Forecaster, type ForecasterOptions } from '../tasks/index.js'
-import { kind } from '../tasks/savedForecaster.js'
 import { backupFolder } from './folder.js'
 import { interruptible } from './interrupt.js'
 import { oneLine, print, printJson } from './output.js'
@@ -35,7 +35,7 @@ export interface TrainForecastOptions
 /** Trains a forecaster on columns of a file and saves it; an interrupt saves the best so far, if it replaces no finished one, leaves a backup to go on from, and rejects with an AbortError. */
 export async function trainForecast(options: TrainForecastOptions): Promise<void> {
   if (options.threads !== undefined) configure({ threads: options.threads })
-  const backupDir = await backupFolder(options, kind)
+  const backupDir = await backupFolder(options, saving.kind)
   const { column: variables, time, group, covariates: known, past } = options
   const { horizon, interval, window, transform, calendar, fill, cell, layers, units, dropout, seed } = options
   const forecaster = new Forecaster<string, string, string>({

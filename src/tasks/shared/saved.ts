@@ -15,10 +15,10 @@ import type { TaskParts } from './served.js'
 export type TaskKind = Kind & { readonly task: string }
 
 /** How a task is saved. */
-export interface Saving<Parts extends TaskParts, Settings extends object> {
+export interface Saving<Parts extends TaskParts, Settings extends object | undefined = undefined> {
   readonly kind: TaskKind
-  /** Checks options and fills in the defaults; `ERR_OPTION`. */
-  readonly settings: (options: never) => Settings
+  /** Checks options and fills in the defaults, `ERR_OPTION`; missing where settings are part of the contents. */
+  readonly settings?: (options: never) => Settings
   /** What is saved besides the model and the settings: further files by name, and facts. */
   contents(parts: Parts): Promise<SavedContents> | SavedContents
   /** Makes parts of what was saved; `ERR_FORMAT` for what contradicts itself. */
@@ -37,7 +37,7 @@ export function taskKind(name: string, words: string, task: string, files: reado
 }
 
 /** Saves a task as a model folder. Rejects with `ERR_IO`. */
-export async function saveTask<Parts extends TaskParts, Settings extends object>(
+export async function saveTask<Parts extends TaskParts, Settings extends object | undefined>(
   saving: Saving<Parts, Settings>,
   directory: string | URL,
   parts: Parts,
@@ -49,7 +49,7 @@ export async function saveTask<Parts extends TaskParts, Settings extends object>
   const contents = {
     model: parts.model as Model as never,
     assets,
-    metadata: { task: saving.kind.name, ...metadata, settings: plain(settings) },
+    metadata: { task: saving.kind.name, ...metadata, ...(settings && { settings: plain(settings) }) },
     withoutOptimizerState: restored,
     unfinished,
   }
@@ -57,7 +57,7 @@ export async function saveTask<Parts extends TaskParts, Settings extends object>
 }
 
 /** Loads what {@link saveTask} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that holds something else or contradicts itself. */
-export async function readTask<Parts extends TaskParts, Settings extends object>(
+export async function readTask<Parts extends TaskParts, Settings extends object | undefined>(
   { kind, read, settings }: Saving<Parts, Settings>,
   directory: string | URL,
 ): Promise<{ readonly parts: Parts; readonly settings: Settings }> {
@@ -66,7 +66,7 @@ export async function readTask<Parts extends TaskParts, Settings extends object>
   const parts = { ...(await read(new SavedTask(loaded))), unfinished }
   try {
     // Folders that were saved before there were any have the defaults.
-    return { parts, settings: settings((metadata.settings ?? {}) as never) }
+    return { parts, settings: settings?.((metadata.settings ?? {}) as never) as Settings }
   } catch (error) {
     throw new SeqloomError('ERR_FORMAT', `${folder}: its settings: ${(error as Error).message}`, { cause: error })
   }
@@ -85,6 +85,11 @@ export class SavedTask {
     this.#loaded = loaded
   }
 
+  /** The path of the folder. */
+  get folder(): string {
+    return this.#loaded.folder
+  }
+
   get model(): Model {
     return this.#loaded.model
   }
@@ -96,7 +101,7 @@ export class SavedTask {
 
   /** The error of a folder that does not hold what it should. */
   no(why: string): SeqloomError {
-    return new SeqloomError('ERR_FORMAT', `${this.#loaded.folder} is no ${nounFor(this.#loaded.kind)}: ${why}`)
+    return new SeqloomError('ERR_FORMAT', `${this.folder} is no ${nounFor(this.#loaded.kind)}: ${why}`)
   }
 
   /** A file that was saved with the model; `ERR_FORMAT` if there is none. */
@@ -112,8 +117,7 @@ export class SavedTask {
     try {
       return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data))
     } catch (error) {
-      const { folder } = this.#loaded
-      throw new SeqloomError('ERR_FORMAT', `${folder}: ${name}: ${(error as Error).message}`, { cause: error })
+      throw new SeqloomError('ERR_FORMAT', `${this.folder}: ${name}: ${(error as Error).message}`, { cause: error })
     }
   }
 

@@ -33,6 +33,7 @@ import {
 import { bySource, checkTranslationRows, splitRow, type TranslationRow } from './rows.js'
 import { saving, type TranslatorParts } from './saved.js'
 
+export type { TranslationEvaluation } from '../decoding/scores.js'
 export type {
   TrainTranslatorOptions,
   TranslateOptions,

@@ -1,5 +1,6 @@
 import type { History } from '../../callbacks/callback.js'
 import { SeqloomError } from '../../errors.js'
+import type { PredictTextsOptions, QuestionAnswererOptions } from '../optionTypes.js'
 import { weightsOf } from '../shared/classWeights.js'
 import { divide } from '../shared/division.js'
 import { type ClassReport, Confusion, lossOf } from '../shared/evaluation.js'
@@ -8,21 +9,10 @@ import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
 import { ServedTask } from '../shared/task.js'
 import { withoutAccuracy } from '../shared/taskReports.js'
-import {
-  type PredictTextsOptions,
-  predictionSettings,
-  type TrainingSettings,
-  trainingSettings,
-  usualEpochs,
-} from '../shared/training.js'
+import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
 import { defaultEpochs } from '../shared/work.js'
 import { pointerLoss, readerModel } from './model.js'
-import {
-  type AnswererSettings,
-  answererSettings,
-  type QuestionAnswererOptions,
-  type TrainAnswererOptions,
-} from './options.js'
+import { type AnswererSettings, answererSettings, type TrainAnswererOptions } from './options.js'
 import { type AnswererParts, saving } from './saved.js'
 import {
   type AnsweredQuestion,
@@ -33,7 +23,7 @@ import {
   wordsOf,
 } from './stories.js'
 
-export type { QuestionAnswererOptions, TrainAnswererOptions } from './options.js'
+export type { TrainAnswererOptions } from './options.js'
 export type { AnsweredQuestion, StoryQuestion } from './stories.js'
 
 /** An answer, as predicted. */

@@ -17,6 +17,7 @@ import {
 import { type DecoderTraining, decoderTraining, writeSettings } from '../decoding/options.js'
 import { scores, type WrittenScores } from '../decoding/scores.js'
 import { checkAlike, type Writing } from '../decoding/units.js'
+import type { CaptionerOptions } from '../optionTypes.js'
 import { divide } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { checkList } from '../shared/rows.js'
@@ -28,7 +29,6 @@ import { attentionPicture } from './attentionPicture.js'
 import { type Annotations, type Image, type Raw, readSeen, type Seen, transfer } from './images.js'
 import { captionerModel } from './model.js'
 import {
-  type CaptionerOptions,
   type CaptionerSettings,
   type CaptionOptions,
   captionerSettings,
@@ -40,7 +40,7 @@ import { type CaptionerParts, saving } from './saved.js'
 
 export type { AttentionMap } from './attentionMaps.js'
 export type { Annotations, Image, Picture } from './images.js'
-export type { CaptionerOptions, CaptionOptions, TrainCaptionerOptions } from './options.js'
+export type { CaptionOptions, TrainCaptionerOptions } from './options.js'
 export type { PatchGrid } from './patches.js'
 export type { CaptionRow } from './rows.js'
 

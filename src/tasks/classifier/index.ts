@@ -2,6 +2,7 @@ import type { History } from '../../callbacks/callback.js'
 import { given } from '../../options.js'
 import { charTokenizer, subwordTokenizer, wordTokenizer } from '../../text/index.js'
 import { checkTexts, type Tokenizer } from '../../text/tokenizer.js'
+import type { PredictTextsOptions, TextClassifierOptions, TrainClassifierOptions } from '../optionTypes.js'
 import { weightsOf } from '../shared/classWeights.js'
 import { divide } from '../shared/division.js'
 import { type Evaluation, evaluation, largest } from '../shared/evaluation.js'
@@ -12,21 +13,13 @@ import { checkNotEmpty } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
 import { ServedTask } from '../shared/task.js'
-import {
-  type PredictTextsOptions,
-  predictionSettings,
-  type TrainClassifierOptions,
-  type TrainingSettings,
-  trainingSettings,
-  usualEpochs,
-} from '../shared/training.js'
+import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
-import { type ClassifierSettings, classifierSettings, type TextClassifierOptions } from './options.js'
+import { type ClassifierSettings, classifierSettings } from './options.js'
 import { checkRows, type LabelledText } from './rows.js'
 import { type ClassifierParts, saving } from './saved.js'
 
-export type { TextClassifierOptions } from './options.js'
 export type { LabelledText } from './rows.js'
 
 /** A text's label, as predicted. */

@@ -1,53 +1,78 @@
 import type { Callback } from '../../callbacks/callback.js'
 import { SeqloomError } from '../../errors.js'
-import { learningRate, type Schedule } from '../../optimizers/schedules.js'
-import { abortSignal, type Check, checkOptions, custom, filePath, flag, given, integer, number } from '../../options.js'
+import { custom } from '../../options.js'
 import { Tokenizer } from '../../text/tokenizer.js'
-import type { BackupSettings } from '../shared/keepBest.js'
-import type { TaskListeners } from '../shared/taskReports.js'
-import { callback } from '../shared/training.js'
+import type { TrainDecoderOptions, WriteOptions } from '../optionTypes.js'
+import { OptionTable, option, optional, type SettingsOf, type Values } from '../shared/option.js'
+import { backupOptions, listeners, rowsLike, trainingSignal, usualEpochs } from '../shared/training.js'
+import { flag, integer, number, rate, rows, share, signal } from '../shared/values.js'
+import type { Level } from './units.js'
 
-/** How a task that writes is trained on rows with their texts. Backups do not go with scheduled sampling. */
-export interface TrainDecoderOptions<Row> extends TaskListeners, BackupSettings {
-  /** Default 8, or as many as 400 training steps need. */
-  readonly epochs?: number
-  /** How many rows a training step takes; rows of similar lengths go together. Default 64. */
-  readonly batchSize?: number
-  /** Adam's step, or a schedule of it; by default 0.002, falling to 0 on half a cosine. Gradients are clipped to a norm of 1. */
-  readonly learningRate?: number | Schedule
-  /**
-   * The share of the decoder's inputs that are its own guesses instead of the true words in the last epoch; from 0 in the first it rises
-   * linearly (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses are made for all steps at once, from the true words before, as an epoch begins
-   * (Duckworth et al. 2019, arXiv 1906.04331). Default 0.
-   */
-  readonly scheduledSampling?: number
-  /**
-   * The share of what is written about (sources, images), drawn at random by the seed, that is kept apart to measure on, with all its rows; default 0.1,
-   * or 0 where that would be fewer than 20, which are too few to tell epochs apart.
-   */
-  readonly validationSplit?: number
-  /** Rows to measure on instead. */
-  readonly validationData?: readonly Row[]
-  /**
-   * Whether the weights of the epoch with the lowest validation loss (without validation, that of training) are put back in the end; default true, but
-   * where the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning.
-   */
-  readonly restoreBest?: boolean
-  /** Stops training: `train` rejects with an AbortError, and the task has the best weights so far. */
-  readonly signal?: AbortSignal
-  /** Further callbacks of `fit`, such as one that changes a learning rate that was given as a number. */
-  readonly callbacks?: Callback | readonly Callback[]
+/** What texts are cut into. */
+export const level: Values<Level> = {
+  ...custom(
+    "'word', 'character' or a tokenizer made by text.*",
+    (value) => value === 'word' || value === 'character' || value instanceof Tokenizer,
+  ),
+  type: 'Level',
+  from: ['Level', './decoding/units.js'],
+  flag: { name: '<unit>', choices: ['word', 'character'] },
 }
 
-const trainingDefaults = {
-  batchSize: 64,
-  scheduledSampling: 0,
-  callbacks: [] as readonly Callback[],
-} as const
+const callbacks: Values<Callback | readonly Callback[]> = {
+  ...custom('a callback or an array of them', () => true),
+  type: 'Callback | readonly Callback[]',
+  from: ['Callback', '../callbacks/callback.js'],
+}
+
+/** The options of `train` of tasks that write. */
+export const trainDecoderOptions = new OptionTable(
+  'TrainDecoderOptions<Row>',
+  'How a task that writes is trained on rows with their texts. Backups do not go with scheduled sampling.',
+  {
+    epochs: optional(
+      integer(1),
+      'How often all rows are passed',
+      `${usualEpochs}, or as many as 400 training steps need`,
+    ),
+    batchSize: option(integer(1), 64, 'How many rows a training step takes; rows of similar lengths go together'),
+    learningRate: optional(
+      rate,
+      "Adam's step, or a schedule of it. Gradients are clipped to a norm of 1.",
+      '0.002, falling to 0 on half a cosine',
+    ),
+    scheduledSampling: option(
+      share,
+      0,
+      "The share of the decoder's inputs that are its own guesses instead of the true words in the last epoch; from 0 in the first it rises linearly (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses are made for all steps at once, from the true words before, as an epoch begins (Duckworth et al. 2019, arXiv 1906.04331).",
+    ),
+    validationSplit: optional(
+      number(0, 1),
+      'The share of what is written about (sources, images), drawn at random by the seed, that is kept apart to measure on, with all its rows',
+      '0.1, or 0 where that would be fewer than 20, which are too few to tell epochs apart',
+    ),
+    validationData: optional(rows, 'Rows to measure on instead'),
+    restoreBest: optional(
+      flag,
+      'Whether the weights of the epoch with the lowest validation loss (without validation, that of training) are put back in the end',
+      "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning",
+    ),
+    ...backupOptions,
+    signal: trainingSignal('task'),
+    callbacks: {
+      ...option(
+        callbacks,
+        [],
+        'Further callbacks of `fit`, such as one that changes a learning rate that was given as a number',
+      ),
+      otherwise: 'none',
+    },
+    ...listeners('TaskProgress', 'TaskEpoch', './shared/taskReports.js'),
+  },
+)
 
 /** The training options, with their defaults where these do not depend on the rows. */
-export type DecoderTraining<Row = unknown> = TrainDecoderOptions<Row> &
-  Required<Pick<TrainDecoderOptions<Row>, keyof typeof trainingDefaults>>
+export type DecoderTraining<Row = unknown> = SettingsOf<TrainDecoderOptions<Row>, typeof trainDecoderOptions>
 
 /** Checks the options of a task's `train` on rows like `row` and fills in the defaults; `ERR_OPTION`. */
 export function decoderTraining<Row>(
@@ -55,68 +80,30 @@ export function decoderTraining<Row>(
   row: string,
   options: TrainDecoderOptions<Row>,
 ): DecoderTraining<Row> {
-  checkOptions(where, options, {
-    accepted: {
-      epochs: integer(1),
-      batchSize: integer(1),
-      learningRate,
-      scheduledSampling: custom('a number from 0 to 1', (v) => typeof v === 'number' && v >= 0 && v <= 1),
-      validationSplit: number(0, 1),
-      validationData: custom(`an array of ${row}`, Array.isArray),
-      restoreBest: flag,
-      backupDir: filePath,
-      resume: flag,
-      signal: abortSignal,
-      callbacks: custom('a callback or an array of them', () => true),
-      onProgress: callback,
-      onEpoch: callback,
-    },
-  })
-  const settings = { ...trainingDefaults, ...given(options) }
+  const settings = trainDecoderOptions.read(where, options, { validationData: rowsLike(row) })
   if (settings.backupDir !== undefined && settings.scheduledSampling > 0) {
     throw new SeqloomError('ERR_OPTION', `${where}: backupDir does not go with scheduledSampling`)
   }
   return settings
 }
 
-/** How texts are written by beam search. */
-export interface WriteOptions {
-  /** How many hypotheses go on side by side; 1 is greedy. Default 4. */
-  readonly beamWidth?: number
-  /** How many texts to return for each row, the others as `alternatives`; at most `beamWidth`, default 1. */
-  readonly nBest?: number
-  /** The exponent of the length normalisation, as in `beamSearch`; default 0.6. */
-  readonly lengthPenalty?: number
-  /** The most tokens of a text; default half as many again as the longest of the training. */
-  readonly maxLength?: number
-  /** Whether to return what each token attends to; default false. */
-  readonly alignments?: boolean
-  /** Stops the call, which rejects with an AbortError. */
-  readonly signal?: AbortSignal
-}
-
-const writingDefaults = { beamWidth: 4, nBest: 1, lengthPenalty: 0.6, alignments: false } as const
+/** The options of writing by beam search. */
+export const writeOptions = new OptionTable('WriteOptions', 'How texts are written by beam search.', {
+  beamWidth: option(integer(1, 1024), 4, 'How many hypotheses go on side by side; 1 is greedy', { name: 'beam' }),
+  nBest: option(
+    integer(1),
+    1,
+    'How many texts to return for each row, the others as `alternatives`; at most `beamWidth`',
+    { name: 'best' },
+  ),
+  lengthPenalty: option(number(0), 0.6, 'The exponent of the length normalisation, as in `beamSearch`'),
+  maxLength: optional(integer(1), 'The most tokens of a text', 'half as many again as the longest of the training'),
+  alignments: option(flag, false, 'Whether to return what each token attends to', false),
+  signal: optional(signal, 'Stops the call, which rejects with an AbortError'),
+})
 
 /** The options of writing with their defaults. */
-export type WriteSettings = WriteOptions & Required<Pick<WriteOptions, keyof typeof writingDefaults>>
+export type WriteSettings = SettingsOf<WriteOptions, typeof writeOptions>
 
 /** Checks the options of a task that writes and fills in the defaults; `ERR_OPTION`. */
-export function writeSettings(where: string, options: WriteOptions): WriteSettings {
-  checkOptions(where, options, {
-    accepted: {
-      beamWidth: integer(1, 1024),
-      nBest: integer(1),
-      lengthPenalty: number(0),
-      maxLength: integer(1),
-      alignments: flag,
-      signal: abortSignal,
-    },
-  })
-  return { ...writingDefaults, ...given(options) }
-}
-
-/** The check of what texts are cut into. */
-export const level: Check = custom(
-  "'word', 'character' or a tokenizer made by text.*",
-  (value) => value === 'word' || value === 'character' || value instanceof Tokenizer,
-)
+export const writeSettings = (where: string, options: WriteOptions): WriteSettings => writeOptions.read(where, options)

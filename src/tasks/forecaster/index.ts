@@ -4,6 +4,7 @@ import type { Tensor } from '../../data/tensor.js'
 import { AbortError, describe, reading, SeqloomError } from '../../errors.js'
 import type { Model, SaveOptions, Session } from '../../model/index.js'
 import { abortSignal, checkOptions, custom, integer } from '../../options.js'
+import type { ForecasterOptions, TrainForecasterOptions } from '../optionTypes.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import { readTask, saveTask } from '../shared/saved.js'
 import { Task } from '../shared/task.js'
@@ -13,13 +14,7 @@ import { Features, type Step, type Table } from './features.js'
 import { calendarFeatures, stepped } from './frequency.js'
 import { ForecastErrors, type ForecastMeasures } from './measures.js'
 import { forecasterModel, quantileCount, quantileLoss } from './model.js'
-import {
-  type ForecasterOptions,
-  type ForecasterSettings,
-  forecasterSettings,
-  forecasterTraining,
-  type TrainForecasterOptions,
-} from './options.js'
+import { type ForecasterSettings, forecasterSettings, forecasterTraining } from './options.js'
 import { heldOut, workOf } from './plan.js'
 import { normalReach } from './quantile.js'
 import { type ForecastRow, groupName, type RowFormat, readFirstRows, readKnownRows, readMoreRows } from './rows.js'
@@ -31,7 +26,7 @@ import { fillGaps, type GroupValue, joined, type Track } from './tracks.js'
 import { trainingSpans, validationSpans, type Windows, windows } from './windows.js'
 
 export type { ForecastMeasures, GroupMeasures } from './measures.js'
-export type { Covariates, ForecasterOptions, TrainForecasterOptions } from './options.js'
+export type { Covariates } from './options.js'
 export type { ForecastRow } from './rows.js'
 export type { Observation, Series } from './series.js'
 export type { TimeValue } from './time.js'

@@ -7,6 +7,7 @@ import { abortSignal, checkOptions } from '../../options.js'
 import { charTokenizer, languageModelBatches, subwordTokenizer, wordTokenizer } from '../../text/index.js'
 import type { LanguageModelBatches } from '../../text/languageModelBatches.js'
 import { type Tokenizer, wholeCharacters } from '../../text/tokenizer.js'
+import type { TextGeneratorOptions, TrainGeneratorOptions } from '../optionTypes.js'
 import { defaultSplit, type Kept, keep } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
@@ -22,28 +23,16 @@ import {
   generateTextSettings,
   generatorSettings,
   generatorTraining,
-  type TextGeneratorOptions,
-  type TrainGeneratorOptions,
+  usual,
 } from './options.js'
 import { generatorReports, type ReportedTraining } from './reports.js'
 import { type GeneratorParts, saving } from './saved.js'
 import { TextStream } from './textStream.js'
 
-export type {
-  GenerateTextOptions,
-  GeneratorEpoch,
-  GeneratorProgress,
-  TextGeneratorOptions,
-  TokenUnit,
-  TrainGeneratorOptions,
-} from './options.js'
+export type { GenerateTextOptions, GeneratorEpoch, GeneratorProgress, TokenUnit } from './options.js'
 
 /** The steps and rows that a text is evaluated in. */
 const evaluation = { time: 100, rows: 16 }
-
-/** The steps and rows of a training step, and the epochs, where there is enough text. */
-const usual = { time: 100, batchSize: 64 }
-const usualEpochs = 10
 
 /** The loss of a token spreads by a nat or two, so that the mean of 100 is known to about 0.15: too little to tell epochs apart with fewer. */
 const leastTokens = 100
@@ -170,7 +159,7 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
     const validation = held && measuredBatches(held, batchSize, time)
     throwIfAborted(signal)
     const rows = x.shape[0] as number
-    const epochs = settings.epochs ?? defaultEpochs(usualEpochs, rows, batchSize)
+    const epochs = settings.epochs ?? defaultEpochs(usual.epochs, rows, batchSize)
     return {
       parts,
       run: () => trainGenerator(parts, { x, y, validation }, { ...settings, epochs, batchSize, time, ...kept }),

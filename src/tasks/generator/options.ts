@@ -1,80 +1,37 @@
 import { type GenerateOptions, generateChecks } from '../../model/generate.js'
-import { learningRate, type Schedule } from '../../optimizers/schedules.js'
-import {
-  abortSignal,
-  checkOptions,
-  custom,
-  filePath,
-  flag,
-  given,
-  integer,
-  number,
-  oneOf,
-  seed,
-} from '../../options.js'
-import { Tokenizer } from '../../text/tokenizer.js'
-import type { BackupSettings } from '../shared/keepBest.js'
-import { callback } from '../shared/training.js'
+import { checkOptions, custom } from '../../options.js'
+import type { TextGeneratorOptions, TrainGeneratorOptions } from '../optionTypes.js'
+import { OptionTable, option, optional, type SettingsOf } from '../shared/option.js'
+import { backupOptions, listeners, maxUnknown, trainingSignal } from '../shared/training.js'
+import { flag, integer, number, oneOf, rate, seed, tokenizer } from '../shared/values.js'
 
 /** What a text is cut into. */
 export type TokenUnit = 'character' | 'word' | 'subword'
 
-/** How a text generator is built. */
-export interface TextGeneratorOptions {
-  /** What text is cut into; default `'character'`. */
-  readonly tokens?: TokenUnit
-  /** A ready tokenizer; by default a vocabulary is built from the training text. */
-  readonly tokenizer?: Tokenizer
-  /** The most tokens of a vocabulary built from the training text; default 20000, of subwords 8192. */
-  readonly maxVocabulary?: number
-  /** The recurrent cell; default `'lstm'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
-  /** The number of recurrent layers; default 2. */
-  readonly layers?: number
-  /** The size of a recurrent layer's state; default 256. */
-  readonly units?: number
-  /** The size of a token's vector; default 64. */
-  readonly embedding?: number
-  /** The rate of dropout between the recurrent layers; default 0.2. */
-  readonly dropout?: number
-  /** Whether the vectors of tokens serve at the output, too; default false. */
-  readonly tied?: boolean
-  /** The seed of the first weights and of dropout; default 0. */
-  readonly seed?: number
-}
-
-const defaults = {
-  tokens: 'character',
-  cell: 'lstm',
-  layers: 2,
-  units: 256,
-  embedding: 64,
-  dropout: 0.2,
-  tied: false,
-  seed: 0,
-} as const
+/** The options of `new TextGenerator`. */
+export const generatorOptions = new OptionTable('TextGeneratorOptions', 'How a text generator is built.', {
+  tokens: option(oneOf('character', 'word', 'subword'), 'character', 'What text is cut into'),
+  tokenizer: optional(tokenizer, 'A ready tokenizer; by default a vocabulary is built from the training text'),
+  maxVocabulary: optional(
+    integer(3),
+    'The most tokens of a vocabulary built from the training text',
+    '20000, of subwords 8192',
+  ),
+  cell: option(oneOf('lstm', 'gru', 'simpleRNN'), 'lstm', 'The recurrent cell'),
+  layers: option(integer(1, 64), 2, 'The number of recurrent layers'),
+  units: option(integer(1), 256, "The size of a recurrent layer's state"),
+  embedding: option(integer(1), 64, "The size of a token's vector"),
+  dropout: option(number(0, 1), 0.2, 'The rate of dropout between the recurrent layers'),
+  tied: option(flag, false, 'Whether the vectors of tokens serve at the output, too'),
+  seed: option(seed, 0, 'The seed of the first weights and of dropout'),
+})
 
 /** The options with their defaults. */
-export type GeneratorSettings = TextGeneratorOptions & Required<Pick<TextGeneratorOptions, keyof typeof defaults>>
+export type GeneratorSettings = SettingsOf<TextGeneratorOptions, typeof generatorOptions>
 
 /** Checks the options of `new TextGenerator` and fills in the defaults; `ERR_OPTION`. */
-export function generatorSettings(options: TextGeneratorOptions): GeneratorSettings {
-  checkOptions('TextGenerator', options, {
-    accepted: {
-      tokens: oneOf(['character', 'word', 'subword']),
-      tokenizer: custom('a tokenizer made by text.*', (value) => value instanceof Tokenizer),
-      maxVocabulary: integer(3),
-      cell: oneOf(['lstm', 'gru', 'simpleRNN']),
-      layers: integer(1, 64),
-      units: integer(1),
-      embedding: integer(1),
-      dropout: number(0, 1),
-      tied: flag,
-      seed,
-    },
-  })
-  return { ...defaults, ...given(options) }
-}
+export const generatorSettings = (options: TextGeneratorOptions): GeneratorSettings =>
+  generatorOptions.read('TextGenerator', options)
 
 /** Where training stands after a batch. */
 export interface GeneratorProgress {
@@ -106,65 +63,45 @@ export interface GeneratorEpoch {
   readonly best: number
 }
 
-/** How a text generator is trained. */
-export interface TrainGeneratorOptions extends BackupSettings {
-  /** Default 10, or as many as 400 training steps need. */
-  readonly epochs?: number
-  /** How many parts of the text are read side by side; default 64, or as many as a short text has. */
-  readonly batchSize?: number
-  /**
-   * How many tokens are read before each training step, through which errors go back; states go on from step to step. Default 100, or as many as a
-   * short text has.
-   */
-  readonly time?: number
-  /** Adam's first step, which falls to 0 on half a cosine, or a schedule; default 0.004. */
-  readonly learningRate?: number | Schedule
-  /**
-   * The share of the text, its end, that is kept apart to measure on; default 0.1, or 0 where that would be fewer than 100 tokens, which are too few to
-   * tell epochs apart.
-   */
-  readonly validationSplit?: number
-  /**
-   * Whether the weights of the epoch with the lowest loss (on the validation part, if there is one) are put back in the end; default true, but where
-   * the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning.
-   */
-  readonly restoreBest?: boolean
-  /** The share of tokens that the vocabulary of a model trained before may lack in the text of a further training; default 0.1. */
-  readonly maxUnknown?: number
-  /** Stops training: `train` rejects with an AbortError, and the generator has the best weights so far. */
-  readonly signal?: AbortSignal
-  /** Called as batches end; quick batches may be reported together. */
-  readonly onProgress?: (progress: GeneratorProgress) => void
-  /** Called, and awaited, as each epoch ends. */
-  readonly onEpoch?: (epoch: GeneratorEpoch) => void | Promise<void>
-}
+/** The steps and rows of a training step, and the epochs, where there is enough text. */
+export const usual = { time: 100, batchSize: 64, epochs: 10 }
 
-const trainingDefaults = { learningRate: 4e-3 } as const
+/** The options of `TextGenerator.train`. */
+export const trainGeneratorOptions = new OptionTable('TrainGeneratorOptions', 'How a text generator is trained.', {
+  epochs: optional(integer(1), 'How often the text is read', `${usual.epochs}, or as many as 400 training steps need`),
+  batchSize: optional(
+    integer(1),
+    'How many parts of the text are read side by side',
+    `${usual.batchSize}, or as many as a short text has`,
+  ),
+  time: optional(
+    integer(1),
+    'How many tokens are read before each training step, through which errors go back; states go on from step to step.',
+    `${usual.time}, or as many as a short text has`,
+  ),
+  learningRate: option(rate, 4e-3, "Adam's first step, which falls to 0 on half a cosine, or a schedule"),
+  validationSplit: optional(
+    number(0, 1),
+    'The share of the text, its end, that is kept apart to measure on',
+    '0.1, or 0 where that would be fewer than 100 tokens, which are too few to tell epochs apart',
+  ),
+  restoreBest: optional(
+    flag,
+    'Whether the weights of the epoch with the lowest loss (on the validation part, if there is one) are put back in the end',
+    "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning",
+  ),
+  ...backupOptions,
+  maxUnknown: maxUnknown('text'),
+  signal: trainingSignal('generator'),
+  ...listeners('GeneratorProgress', 'GeneratorEpoch', './generator/options.js'),
+})
 
 /** The training options, with their defaults where these do not depend on the text. */
-export type GeneratorTraining = TrainGeneratorOptions &
-  Required<Pick<TrainGeneratorOptions, keyof typeof trainingDefaults>>
+export type GeneratorTraining = SettingsOf<TrainGeneratorOptions, typeof trainGeneratorOptions>
 
 /** Checks the options of `TextGenerator.train` and fills in the defaults; `ERR_OPTION`. */
-export function generatorTraining(options: TrainGeneratorOptions): GeneratorTraining {
-  checkOptions('TextGenerator.train', options, {
-    accepted: {
-      epochs: integer(1),
-      batchSize: integer(1),
-      time: integer(1),
-      learningRate,
-      validationSplit: number(0, 1),
-      restoreBest: flag,
-      backupDir: filePath,
-      resume: flag,
-      maxUnknown: custom('a number from 0 to 1', (v) => typeof v === 'number' && v >= 0 && v <= 1),
-      signal: abortSignal,
-      onProgress: callback,
-      onEpoch: callback,
-    },
-  })
-  return { ...trainingDefaults, ...given(options) }
-}
+export const generatorTraining = (options: TrainGeneratorOptions): GeneratorTraining =>
+  trainGeneratorOptions.read('TextGenerator.train', options)
 
 /** How text is generated: as {@link GenerateOptions}, and where it ends. */
 export interface GenerateTextOptions extends Omit<GenerateOptions, 'output' | 'from'> {

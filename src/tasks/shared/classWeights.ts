@@ -7,7 +7,8 @@ import { type Check, custom, isRecord } from '../../options.js'
  */
 export type LabelWeights = 'balanced' | Readonly<Record<string, number>>
 
-const isFactor = (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value >= 0
+/** Whether a value is a factor of a loss. */
+export const isFactor = (value: unknown) => typeof value === 'number' && Number.isFinite(value) && value >= 0
 
 /** The check of {@link LabelWeights}. */
 export const labelWeights: Check = custom(

@@ -2,20 +2,10 @@ import { backupAndRestore } from '../../callbacks/backupAndRestore.js'
 import type { Callback, History } from '../../callbacks/callback.js'
 import type { Model } from '../../model/index.js'
 import { warn } from '../../warn.js'
+import type { TrainClassifierOptions } from '../optionTypes.js'
 import { BestWeights } from './bestWeights.js'
 import type { Kept } from './division.js'
 import type { TaskParts } from './served.js'
-
-/** Whether a training is backed up. */
-export interface BackupSettings {
-  /**
-   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. The backup is removed
-   * in the end, and nothing else that may be in the folder.
-   */
-  readonly backupDir?: string | URL
-  /** Whether to go on from a backup that is there; default true. Otherwise the training begins anew, and its first backup replaces the one that is there. */
-  readonly resume?: boolean
-}
 
 /** What is trained. */
 export interface Trainee extends TaskParts {
@@ -24,7 +14,7 @@ export interface Trainee extends TaskParts {
 }
 
 /** What becomes of the weights of a training's epochs. */
-export interface KeepSettings extends Partial<Kept>, BackupSettings {
+export interface KeepSettings extends Partial<Kept>, Pick<TrainClassifierOptions, 'backupDir' | 'resume'> {
   /** Whether the kept epoch's weights are put back; false leaves those of the last step. */
   readonly restoreBest?: boolean
 }

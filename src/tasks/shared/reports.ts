@@ -1,6 +1,7 @@
 import type { Callback, Logs } from '../../callbacks/callback.js'
+import type { TrainClassifierOptions } from '../optionTypes.js'
 import type { BestWeights } from './bestWeights.js'
-import type { ClassifierEpoch, TrainClassifierOptions } from './training.js'
+import type { ClassifierEpoch } from './training.js'
 
 /** What reports need to know of a training, and where they go. */
 export type ReportSettings = Pick<TrainClassifierOptions<never>, 'onProgress' | 'onEpoch'> & {

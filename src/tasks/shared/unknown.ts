@@ -2,9 +2,6 @@ import { SeqloomError } from '../../errors.js'
 import type { Tokenizer } from '../../text/tokenizer.js'
 import { warn } from '../../warn.js'
 
-/** The share of unknown tokens above which a vocabulary is not trained on further, unless that is asked for. */
-export const usualMaxUnknown = 0.1
-
 /** Shares of unknown tokens that are told of: in texts to train on further, and in texts to measure on. */
 const [telling, mostly] = [0.01, 0.5]
 
@@ -42,7 +39,7 @@ export function checkUnknown(
   where: string,
   tokenizer: Tokenizer,
   rows: readonly Int32Array[],
-  maxUnknown: number = usualMaxUnknown,
+  maxUnknown: number,
 ): void {
   const share = unknownShare(tokenizer, rows)
   const what = `${where}: ${percent(share)} of the tokens are not in the model's vocabulary and would all be learned as one unknown token`

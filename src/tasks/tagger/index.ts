@@ -1,6 +1,7 @@
 import type { History } from '../../callbacks/callback.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
+import type { PredictTextsOptions, SequenceTaggerOptions, TrainClassifierOptions } from '../optionTypes.js'
 import { weightsOf } from '../shared/classWeights.js'
 import { divide } from '../shared/division.js'
 import {
@@ -18,21 +19,12 @@ import { checkList } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
 import { ServedTask } from '../shared/task.js'
-import {
-  type PredictTextsOptions,
-  predictionSettings,
-  type TrainClassifierOptions,
-  type TrainingSettings,
-  trainingSettings,
-  usualEpochs,
-} from '../shared/training.js'
+import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
 import { Vocabulary } from '../shared/vocabulary.js'
 import { defaultEpochs } from '../shared/work.js'
 import { type EntityReport, entityReport, markEntities } from './entities.js'
-import { type SequenceTaggerOptions, type TaggerSettings, taggerSettings } from './options.js'
+import { type TaggerSettings, taggerSettings } from './options.js'
 import { saving, type TaggerParts } from './saved.js'
-
-export type { SequenceTaggerOptions } from './options.js'
 
 /** Tokens, each with its tag. */
 export interface TaggedTokens {

@@ -1,42 +1,24 @@
-import { checkOptions, flag, given, integer, number, oneOf, seed } from '../../options.js'
-import type { TextClassifierOptions } from '../classifier/options.js'
+import { classifierOptions } from '../classifier/options.js'
+import type { SequenceTaggerOptions } from '../optionTypes.js'
+import { OptionTable, optional, type SettingsOf } from '../shared/option.js'
+import { integer } from '../shared/values.js'
 
-/** How a tagger is built. */
-export interface SequenceTaggerOptions
-  extends Omit<TextClassifierOptions, 'tokens' | 'tokenizer' | 'maxVocabulary' | 'maxLength'> {
-  /**
-   * How often a token must occur in the training rows to be told apart from unknown ones; default 2, so that there are unknown ones to learn from, or 1
-   * where that would leave more than a quarter of the tokens unknown.
-   */
-  readonly minFrequency?: number
-}
+const { cell, bidirectional, layers, units, embedding, dropout, seed } = classifierOptions.all
 
-const defaults = {
-  cell: 'lstm',
-  bidirectional: true,
-  layers: 1,
-  units: 64,
-  embedding: 64,
-  dropout: 0,
-  seed: 0,
-} as const
+/** The options of `new SequenceTagger`. */
+export const taggerOptions = new OptionTable('SequenceTaggerOptions', 'How a tagger is built.', {
+  ...{ cell, bidirectional, layers, units, embedding, dropout },
+  minFrequency: optional(
+    integer(1),
+    'How often a token must occur in the training rows to be told apart from unknown ones',
+    '2, so that there are unknown ones to learn from, or 1 where that would leave more than a quarter of the tokens unknown',
+  ),
+  seed,
+})
 
 /** The options with their defaults. */
-export type TaggerSettings = SequenceTaggerOptions & Required<Pick<SequenceTaggerOptions, keyof typeof defaults>>
+export type TaggerSettings = SettingsOf<SequenceTaggerOptions, typeof taggerOptions>
 
 /** Checks the options of `new SequenceTagger` and fills in the defaults; `ERR_OPTION`. */
-export function taggerSettings(options: SequenceTaggerOptions): TaggerSettings {
-  checkOptions('SequenceTagger', options, {
-    accepted: {
-      cell: oneOf(['lstm', 'gru', 'simpleRNN']),
-      bidirectional: flag,
-      layers: integer(1, 64),
-      units: integer(1),
-      embedding: integer(1),
-      dropout: number(0, 1),
-      minFrequency: integer(1),
-      seed,
-    },
-  })
-  return { ...defaults, ...given(options) }
-}
+export const taggerSettings = (options: SequenceTaggerOptions): TaggerSettings =>
+  taggerOptions.read('SequenceTagger', options)

@@ -16,6 +16,7 @@ import {
 import { type DecoderTraining, decoderTraining, type WriteSettings, writeSettings } from '../decoding/options.js'
 import { scores, type TranslationEvaluation } from '../decoding/scores.js'
 import { buildUnits, checkAlike, type Units, type Writing } from '../decoding/units.js'
+import type { TranslatorOptions } from '../optionTypes.js'
 import { divide } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { checkNotEmpty } from '../shared/rows.js'
@@ -26,7 +27,6 @@ import { translatorModel } from './model.js'
 import {
   type TrainTranslatorOptions,
   type TranslateOptions,
-  type TranslatorOptions,
   type TranslatorSettings,
   translatorSettings,
 } from './options.js'
@@ -34,13 +34,7 @@ import { bySource, checkTranslationRows, splitRow, type TranslationRow } from '.
 import { saving, type TranslatorParts } from './saved.js'
 
 export type { TranslationEvaluation } from '../decoding/scores.js'
-export type {
-  TrainTranslatorOptions,
-  TranslateOptions,
-  TranslatorEpoch,
-  TranslatorOptions,
-  TranslatorProgress,
-} from './options.js'
+export type { TrainTranslatorOptions, TranslateOptions, TranslatorEpoch, TranslatorProgress } from './options.js'
 export type { TranslationRow } from './rows.js'
 
 /** What each token of a translation attends to. */

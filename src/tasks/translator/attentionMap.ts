@@ -1,5 +1,5 @@
-import type { Alignment } from '../tasks/index.js'
-import { escaped, round, svg } from '../tasks/shared/svg.js'
+import { escaped, round, svg } from '../shared/svg.js'
+import type { Alignment } from './index.js'
 
 const [cell, font] = [28, 13]
 

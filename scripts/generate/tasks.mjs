@@ -120,14 +120,14 @@ function page() {
     Object.entries(table.all).map(([name, option]) => {
       const { values, sentence, initial, otherwise } = option
       const normal = otherwise ?? (initial === undefined ? '' : code(words.defaultOf(option)))
-      return [code(name), code(values.type), normal, flagged.has(table) ? flagOf(name, option) : '', sentence]
+      return [code(name), values.expected, normal, flagged.has(table) ? flagOf(name, option) : '', sentence]
         .map((cell) => cell.replaceAll('|', '\\|'))
         .join(' | ')
     })
   const tables = Object.values(modules)
     .flatMap(tablesOf)
     .map((table) => {
-      const head = ['Option', 'Type', 'Default', 'Flag', 'Meaning']
+      const head = ['Option', 'Takes', 'Default', 'Flag', 'Meaning']
       return [
         `## ${table.name.replace(/<.*/, '')}\n\n${table.sentence}\n`,
         `| ${head.join(' | ')} |`,

@@ -98,7 +98,7 @@ export interface TextClassifierOptions {
   readonly seed?: number
 }
 
-/** How a task that writes is trained on rows with their texts. Backups do not go with scheduled sampling. */
+/** How a translator or a captioner is trained. Backups do not go with scheduled sampling. */
 export interface TrainDecoderOptions<Row> {
   /** How often all rows are passed; default 8, or as many as 400 training steps need. */
   readonly epochs?: number
@@ -339,7 +339,7 @@ export interface PredictTextsOptions {
   readonly signal?: AbortSignal
 }
 
-/** How a classifier is trained. */
+/** How a classifier is trained; a tagger and a question answerer likewise. */
 export interface TrainClassifierOptions<Row = LabelledText> {
   /** How often all rows are passed; default 8, or as many as 400 training steps need. */
   readonly epochs?: number

@@ -28,7 +28,7 @@ const callbacks: Values<Callback | readonly Callback[]> = {
 /** The options of `train` of tasks that write. */
 export const trainDecoderOptions = new OptionTable(
   'TrainDecoderOptions<Row>',
-  'How a task that writes is trained on rows with their texts. Backups do not go with scheduled sampling.',
+  'How a translator or a captioner is trained. Backups do not go with scheduled sampling.',
   {
     epochs: optional(
       integer(1),

@@ -84,7 +84,7 @@ export const listeners = (progress: string, epoch: string, from: string) => ({
 /** The options of `train` of a classifier, a tagger and a question answerer. */
 export const trainClassifierOptions = new OptionTable(
   'TrainClassifierOptions<Row = LabelledText>',
-  'How a classifier is trained.',
+  'How a classifier is trained; a tagger and a question answerer likewise.',
   {
     epochs: optional(
       integer(1),

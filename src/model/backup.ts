@@ -3,7 +3,7 @@ import type { BackupAndRestore } from '../callbacks/backupAndRestore.js'
 import type { Callback, History } from '../callbacks/callback.js'
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
-import { contentsOf, wordsFor } from './contents.js'
+import { backupKind, contentsOf, wordsFor } from './contents.js'
 import { descriptionName, folderFiles } from './folder.js'
 import type { Model } from './model.js'
 import { readTensors, restoreRest, restoreWeights } from './restore.js'
@@ -100,7 +100,7 @@ export class Backup {
     const description = await described(folder)
     if (description === undefined) return undefined
     const contents = contentsOf(description)
-    if (contents.kind !== 'backup') throw this.#other(`holds ${wordsFor(contents)}, not the backup of a training`)
+    if (contents.kind !== backupKind) throw this.#other(`holds ${wordsFor(contents)}, not the backup of a training`)
     if (!resumes) return undefined
     const saved = isRecord(description.metadata) ? description.metadata.backup : undefined
     if (!isSaved(saved)) throw new SeqloomError('ERR_FORMAT', `'${path}': metadata.backup is not what it should be`)
@@ -125,7 +125,7 @@ export class Backup {
 
   /** Removes the backup of a training that has ended, if that is asked for. */
   async end(): Promise<void> {
-    if (!this.stays) await removeFolder(this.#settings.folder, ({ kind }) => kind === 'backup')
+    if (!this.stays) await removeFolder(this.#settings.folder, ({ kind }) => kind === backupKind)
   }
 
   #compare(identity: Record<string, unknown>, description: Record<string, unknown>, model: Model): void {

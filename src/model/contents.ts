@@ -30,11 +30,11 @@ export const backupKind = defineKind({ name: 'backup', words: 'the backup of a t
 /** What a description says that its folder holds. */
 export interface Contents {
   readonly kind: Kind
-  /** Whether its training was interrupted, or goes on: something that ended may take its place. */
+  /** Whether its training was interrupted, or is still running: a finished model may replace it. */
   readonly unfinished: boolean
 }
 
-/** What a description of ours says that its folder holds. */
+/** What a description says that its folder holds. */
 export function contentsOf({ assets, metadata, unfinished }: Readonly<Record<string, unknown>>): Contents {
   const facts = isRecord(metadata) ? metadata : {}
   const files = isRecord(assets) ? assets : {}
@@ -57,7 +57,10 @@ export function wordsFor({ kind, unfinished }: Contents): string {
 /** What something is called without its article: `text classifier`. */
 export const nounFor = (kind: Kind): string => kind.words.replace(/^an? /, '')
 
-/** Says of a folder that it holds something else than what was wanted, what that is, and what loads it, or `takes` it otherwise. */
+/**
+ * Says that a folder holds something other than what was wanted, what it is, and what loads it (or else what `takes`
+ * it).
+ */
 export function mistaken(folder: string, wanted: Kind, found: Contents, takes?: string): SeqloomError {
   const { task } = found.kind
   const loads = task === undefined ? 'loadModel loads' : `tasks.${task}.load loads`

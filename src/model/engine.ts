@@ -20,18 +20,21 @@ interface Owner {
 
 const noFactors: LossFactors = { weighted: false, classWeights: [] }
 
-/** The native side of a model: made when it is first needed, with weights that other models may have too, and used by one call at a time. */
+/**
+ * The native side of a model: made when it is first needed, with weights that other models may have too, and used by
+ * one call at a time.
+ */
 export class Engine implements LayerUser {
   readonly #owner: Owner
   #ownTurns = new Turns()
-  /** Whether turns are taken together with the other models that have these layers. */
+  /** Whether the model shares its turns with the other models that have its layers. */
   #joined = false
   #native: NativeModel | undefined
   #weights: SharedWeights | undefined
   #graph: ReturnType<typeof ownedGraph> | undefined
   #plan: TrainPlan | undefined
   #factors: LossFactors = noFactors
-  /** Which weights train, in order: decided by compile, whatever becomes of the layers' flags afterwards. */
+  /** Which weights train, in order: decided by `compile`, even if the layers' flags change later. */
   #trained: readonly boolean[] | undefined
   #disposed = false
 
@@ -160,7 +163,9 @@ export class Engine implements LayerUser {
     this.#plan = made
   }
 
-  /** Compiles again when weights of rows are first given, or other ones of classes; the optimizer goes on where it was. */
+  /**
+   * Compiles again when sample weights are first given, or class weights change; the optimizer continues where it was.
+   */
   need(weighted: boolean, classWeights: readonly number[] = this.#factors.classWeights): void {
     const now = this.#factors
     if ((now.weighted || !weighted) && now.classWeights.join() === classWeights.join()) return
@@ -201,7 +206,7 @@ export class Engine implements LayerUser {
       this.#native?.free()
       this.#native = undefined
     }
-    // A model that has done nothing yet disturbs nobody.
+    // A model that has not done anything yet needs no turn.
     if (this.#joined) this.turns.last('dispose', free)
     else free()
     this.#disposed = true
@@ -212,9 +217,9 @@ export class Engine implements LayerUser {
     return this.#graph
   }
 
-  /** Makes the native side; weights that other models have already are theirs. */
+  /** Makes the native model; weights that other models already have are taken from them. */
   #make(graph: GraphSpec): NativeModel {
-    // What the environment asks of the engine, and it cannot do, is refused at its first use.
+    // Wrong environment variables of the engine are refused at its first use.
     callNative(() => native.backend())
     const made = callNative(() => new native.NativeModel(JSON.stringify(graph), this.#owner.seed))
     try {

@@ -9,7 +9,7 @@ export interface Snapshot {
   readonly weights: Uint8Array
   readonly training?: {
     readonly options: Readonly<Record<string, unknown>>
-    /** Which weights train, in order, where that is no longer what their layers say. */
+    /** Which weights train, in order, if that is no longer what their layers say. */
     readonly trained?: readonly boolean[]
     readonly learningRate: number
     readonly state?: Uint8Array

@@ -11,7 +11,7 @@ export const command = taskCommand({
   kind: saving.kind,
   load: SequenceTagger.load,
   columns: {
-    tokens: 'the column of tokens with spaces between (or a JSON array), for a tagger',
+    tokens: 'the column of tokens separated by spaces (or a JSON array), for a tagger',
     tags: 'the column of tags',
   },
   read: (file, _: SequenceTagger) =>

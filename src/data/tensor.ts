@@ -179,7 +179,7 @@ export function checkMask(where: string, mask: unknown, shape: readonly number[]
       checked[i] = Number(valid)
     }
   }
-  if (!checked.includes(1)) throw new SeqloomError('ERR_DATA', `${where}: the mask leaves no valid step in any row`)
+  if (!checked.includes(1)) throw new SeqloomError('ERR_DATA', `${where}: the mask leaves no step of any row`)
   return checked
 }
 

@@ -188,8 +188,10 @@ export async function measureDecoder(
   return { loss: Math.log(perplexity), perplexity }
 }
 
-/** Writes a text for each row of the inputs, the best one first, by beam search; `show` adds what is to be told of each alignment, and may put other
- * tokens in the places of those written. */
+/**
+ * Writes a text for each row of the inputs, the best one first, by beam search. `show` adds what is to be shown of each
+ * alignment, and may replace tokens.
+ */
 export async function write<Shown>(
   { model, target, longestTarget }: DecoderParts,
   inputs: DecoderData['inputs'],

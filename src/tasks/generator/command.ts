@@ -50,7 +50,7 @@ export const command = taskCommand({
         printJson({ event: 'done' })
         return
       }
-      // Nothing is printed before it is sure that the text can be gone on with.
+      // Nothing is printed before it is certain that the text can be continued.
       let text = prompt
       for await (const piece of pieces) {
         text += piece
@@ -64,7 +64,7 @@ export const command = taskCommand({
   },
 })
 
-/** Waits while whoever reads is slow, so that nothing piles up. */
+/** Waits while the reader is slow, so that nothing piles up. */
 async function write(text: string): Promise<void> {
   const written = process.stdout.write(shown(text.replaceAll('\r\n', '\n')))
   if (!written) await new Promise((resolve) => process.stdout.once('drain', resolve))

@@ -117,8 +117,8 @@ class BackupAndRestore implements Callback, Keeper {
   }
 
   /**
-   * Backs the training up as it is now; an end that was asked for between two batches is one of the epoch, so it is not
-   * `stopped`.
+   * Backs the training up as it is now. An end that was requested between two batches is one of the epoch, so the
+   * training is not `stopped` yet.
    */
   async #save(training: KeptTraining, stopped?: false): Promise<void> {
     // An abort does not wait for a backup in progress, but the last backup does: both use the engine.

@@ -1,21 +1,21 @@
 import { SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 
-/** A kind of what can lie in a folder: a task's model, one without a task, or the backup of a training. */
+/** A kind of folder contents: a task's model, a model without a task, or the backup of a training. */
 export interface Kind {
-  /** What descriptions call it. */
+  /** Its name in descriptions. */
   readonly name: string
-  /** What it is, with its article. */
+  /** What it is, with an article. */
   readonly words: string
-  /** The class of `tasks` that loads it. */
+  /** The class in `tasks` that loads it. */
   readonly task?: string
-  /** The files by which those are known that were saved before descriptions said what they are. */
+  /** The files that identify those that were saved before descriptions said what they are. */
   readonly files?: readonly string[]
 }
 
 const kinds: Kind[] = []
 
-/** A kind that is known from now on, so that who wants another one is told what was found. */
+/** Registers a kind, so that whoever wanted another one is told what was found. */
 export function defineKind<K extends Kind>(kind: K): K {
   kinds.push(kind)
   return kind
@@ -43,7 +43,7 @@ export function contentsOf({ assets, metadata, unfinished }: Readonly<Record<str
   return { kind, unfinished: unfinished === true || kind === backupKind }
 }
 
-/** The kind whose files these are; where there are several, the one with the most. */
+/** The kind that these files belong to; if there are several, the one with the most files. */
 function formerKind(files: object): Kind | undefined {
   const found = kinds.filter((kind) => kind.files?.every((name) => Object.hasOwn(files, name)))
   return found.sort((a, b) => (b.files?.length ?? 0) - (a.files?.length ?? 0))[0]
@@ -54,7 +54,7 @@ export function wordsFor({ kind, unfinished }: Contents): string {
   return unfinished && kind !== backupKind ? `${kind.words} whose training has not ended` : kind.words
 }
 
-/** What something is called without its article: `text classifier`. */
+/** The words for a kind without the article: `text classifier`. */
 export const nounFor = (kind: Kind): string => kind.words.replace(/^an? /, '')
 
 /**

@@ -12,7 +12,7 @@ import type { Topology } from './topology.js'
 import { Turns } from './turns.js'
 import { getWeights, setWeights, undrawn } from './weights.js'
 
-/** The model that an engine is of. */
+/** The model that an engine belongs to. */
 interface Owner {
   readonly seed: number
   topology(): Topology
@@ -21,7 +21,7 @@ interface Owner {
 const noFactors: LossFactors = { weighted: false, classWeights: [] }
 
 /**
- * The native side of a model: made when it is first needed, with weights that other models may have too, and used by
+ * The native side of a model. It is made when it is first needed, may share weights with other models, and is used by
  * one call at a time.
  */
 export class Engine implements LayerUser {
@@ -71,7 +71,7 @@ export class Engine implements LayerUser {
     return this.#trained
   }
 
-  /** Whether the loss takes weights of rows. */
+  /** Whether the loss takes sample weights. */
   get weighted(): boolean {
     return this.#factors.weighted
   }
@@ -104,19 +104,19 @@ export class Engine implements LayerUser {
     return await this.turns.queue(what, during, call, signal)
   }
 
-  /** A native call that the signal cancels; later calls wait for what of it outlives an abort. */
+  /** A native call that the signal cancels; later calls wait for work that outlives an abort. */
   cancellable<T>(signal: AbortSignal | undefined, call: (cancel: CancelFlag) => Promise<T>): Promise<T> {
     return cancellable(signal, call, (work) => this.turns.outlived(work))
   }
 
-  /** The native side with the newest weights; for whose turn it is. */
+  /** The native side with the newest weights; only call it during a turn. */
   ready(): NativeModel {
     this.#native ??= this.#make(this.#ownedGraph().graph)
     this.fetch()
     return this.#native
   }
 
-  /** Makes the native side of a model whose weights come from a file: drawing others would be wasted work. */
+  /** Makes the native side for weights that come from a file: drawing others would be wasted work. */
   prepareToRead(): void {
     this.#native ??= this.#make(undrawn(this.#ownedGraph().graph))
   }
@@ -133,12 +133,12 @@ export class Engine implements LayerUser {
     this.#weights?.pull()
   }
 
-  /** Tells the other models that weights were changed: all, or those marked. */
+  /** Tells the other models that weights have changed: all, or the marked ones. */
   tell(changed?: readonly boolean[]): void {
     this.#weights?.push(changed)
   }
 
-  /** Which weights are of a layer and the layers inside of it. */
+  /** The indices of the weights of a layer and the layers inside it. */
   indicesOf(layer: AnyLayer): readonly number[] {
     return this.#weights?.indicesOf(layer) ?? []
   }
@@ -197,7 +197,7 @@ export class Engine implements LayerUser {
     this.#plan = source.#plan
   }
 
-  /** Frees the native side, at once or when the calls before have ended. */
+  /** Frees the native side, at once or when earlier calls have ended. */
   dispose(): void {
     if (this.#disposed) return
     const free = () => {

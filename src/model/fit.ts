@@ -73,7 +73,7 @@ class FitLoop {
   #failure: { readonly error: unknown } | undefined
   #stop = false
   #ended = false
-  /** Where the native loop begins, if not at the beginning. */
+  /** Where the native loop starts, if not at the beginning. */
   #start: string | undefined
   #giveUp: () => void = () => undefined
 
@@ -254,7 +254,7 @@ class FitLoop {
     }
   }
 
-  /** Lets those that keep the training do so, behind what callbacks do at the moment. */
+  /** Runs the callbacks that back the training up, after the other callbacks of the moment. */
   async #keep(moment: KeptMoment): Promise<void> {
     for (const callback of this.#callbacks) await callback[keeper]?.at(moment, this.#kept)
   }

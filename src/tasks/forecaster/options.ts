@@ -5,7 +5,10 @@ import { OptionTable, option, optional, type Values } from '../shared/option.js'
 import { backupOptions, listeners, trainingSignal } from '../shared/training.js'
 import { between, flag, integer, number, oneOf, rate, seed } from '../shared/values.js'
 
-/** The covariates of rows, by the names of their fields: numbers, booleans, or texts, each of which becomes its own number. */
+/**
+ * The covariates of rows, by the names of their fields: numbers, booleans, or texts, each of which becomes its own
+ * number.
+ */
 export interface Covariates {
   /** Known ahead of time, such as promotions, prices and holidays; `forecast({ known })` needs them. Default none. */
   readonly known?: readonly string[]

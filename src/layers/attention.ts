@@ -1,3 +1,4 @@
+import { requireReadable } from '../errors.js'
 import { traceFunction } from '../graph/trace/function.js'
 import type { Program } from '../graph/trace/program.js'
 import type { SymbolicValue } from '../graph/trace/symbolic.js'
@@ -144,6 +145,7 @@ export function attention(
   options?: AttentionOptions & { readonly returnAttentionScores?: false },
 ): Attention<SymbolicTensor>
 export function attention(options: AttentionOptions = {}): Attention {
+  requireReadable('layers.attention', options)
   const { useScale = false, scoreMode = 'dot', dropout = 0 } = options ?? {}
   const one = { shape: [1], initializer: 'ones' }
   const concat = scoreMode === 'concat'
@@ -184,6 +186,7 @@ export function additiveAttention(
   options?: AdditiveAttentionOptions & { readonly returnAttentionScores?: false },
 ): Attention<SymbolicTensor>
 export function additiveAttention(options: AdditiveAttentionOptions = {}): Attention {
+  requireReadable('layers.additiveAttention', options)
   const { useScale = true, dropout = 0 } = options ?? {}
   return new Attention(
     {
@@ -219,6 +222,7 @@ export function multiHeadAttention(
 ): Attention<SymbolicTensor>
 export function multiHeadAttention(options: MultiHeadAttentionOptions): Attention {
   const checks = { numHeads: integer(1, 1024), keyDim: integer(1), valueDim: integer(1), useBias: flag }
+  requireReadable('layers.multiHeadAttention', options)
   const { dropout = 0, useBias = true } = options ?? {}
   // What is no number is refused by the layer.
   const [numHeads, keyDim] = [

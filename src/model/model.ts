@@ -335,7 +335,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /** Replaces all weights, or none if one does not fit, on this thread, as `getWeights` does. Errors: `ERR_SHAPE`, `ERR_DATA`, `ERR_STATE`. */
   setWeights(weights: readonly Data[]): void {
     this.#now('setWeights', 'callbacks', () => {
-      writeWeights(this.#engine(), this.#modelGraph().graph.weights, weights)
+      reading('ERR_DATA', 'setWeights', () => writeWeights(this.#engine(), this.#modelGraph().graph.weights, weights))
       this.#weights?.push()
     })
   }
@@ -354,7 +354,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
       const engine = this.#engine()
       const indices = this.#weights?.indicesOf(layer) ?? []
       const specs = this.#modelGraph().graph.weights
-      writeWeights(engine, specs, weights, indices)
+      reading('ERR_DATA', 'setWeights', () => writeWeights(engine, specs, weights, indices))
       this.#weights?.push(specs.map((_, index) => indices.includes(index)))
     })
   }

@@ -4,6 +4,7 @@ import { pathOf } from '../path.js'
 import { classWeight, delimiter, encoding, fraction, integer, nonNegative, positive, size } from './arguments.js'
 import { caption } from './caption.js'
 import { evaluate } from './evaluate.js'
+import { noteFlags } from './flags.js'
 import { generate } from './generate.js'
 import { info } from './info.js'
 import { shown } from './output.js'
@@ -23,6 +24,7 @@ export function program(): Command {
   seqloom.hook('preAction', (_, action) => {
     checkNeeded(action)
     readPaths(action)
+    noteFlags(action)
   })
   seqloom.addCommand(train())
   seqloom.addCommand(

@@ -53,7 +53,7 @@ export class BackupAndRestore implements Callback {
  * place in the epoch, history and the states of the other callbacks. A training that was killed at any moment and is resumed ends with the
  * bits of one that never stopped. An aborted `fit` makes a last backup. The folder holds a model that `loadModel` can read.
  *
- * Only the backup's own files are written, replaced and removed. Give `fit` the same data and options again. Errors: `ERR_OPTION`; `fit` rejects
+ * Only the backup's own files are written, replaced and removed. Give `fit` the same data and options again: a sample of the data is compared. Errors: `ERR_OPTION`; `fit` rejects
  * with `ERR_IO`, also for a `model.json` in the folder that is not ours, with `ERR_FORMAT` for a damaged backup, and with `ERR_STATE` for the backup of
  * another training or a saved model, which stays as it is.
  */

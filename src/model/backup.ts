@@ -130,9 +130,11 @@ export class Backup {
 
   #compare(identity: Record<string, unknown>, description: Record<string, unknown>, model: Model): void {
     for (const [name, value] of Object.entries(this.#identity)) {
-      if (identity[name] !== value) {
-        throw this.#other(`is of a training with ${name} ${describe(identity[name])}, not ${describe(value)}`)
-      }
+      if (identity[name] === value) continue
+      // Backups of earlier versions do not tell of their data.
+      if (name === 'data' && identity.data === undefined) continue
+      if (name === 'data') throw this.#other('is of a training on other data')
+      throw this.#other(`is of a training with ${name} ${describe(identity[name])}, not ${describe(value)}`)
     }
     const layers = (json: unknown) =>
       isRecord(json) && isRecord(json.config) ? JSON.stringify(json.config.layers) : ''

@@ -1,3 +1,4 @@
+import { requireReadable } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
 import { traceFunction } from '../graph/trace/function.js'
 import type { Program } from '../graph/trace/program.js'
@@ -128,6 +129,7 @@ function pairs({ query, key }: Read): SymbolicValue {
 const plainInputs = { query: 'size', value: 'values', key: 'size' } as const
 
 function byProducts(options: AttentionOptions): Kind {
+  requireReadable('layers.attention', options)
   const { useScale = false, scoreMode = 'dot', dropout = 0 } = options ?? {}
   const one = { shape: [1], initializer: 'ones' }
   const concat = scoreMode === 'concat'
@@ -175,6 +177,7 @@ export function attention(options: AttentionOptions = {}): Attention {
 }
 
 function bySums(options: AdditiveAttentionOptions): Kind {
+  requireReadable('layers.additiveAttention', options)
   const { useScale = true, dropout = 0 } = options ?? {}
   return {
     factory: 'additiveAttention',
@@ -217,6 +220,7 @@ export function additiveAttention(options: AdditiveAttentionOptions = {}): Addit
 
 function byHeads(options: MultiHeadAttentionOptions): Kind {
   const checks = { numHeads: integer(1, 1024), keyDim: integer(1), valueDim: integer(1), useBias: flag }
+  requireReadable('layers.multiHeadAttention', options)
   const { dropout = 0, useBias = true } = options ?? {}
   // What is no number is refused by the layer.
   const [numHeads, keyDim] = [

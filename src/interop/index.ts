@@ -1,0 +1,8 @@
+export type { FileOrBytes } from './format.js'
+export {
+  type LoadPyTorchOptions,
+  loadPyTorch,
+  type PyTorchMapping,
+  type ToPyTorchOptions,
+  toPyTorch,
+} from './pytorch.js'

@@ -47,6 +47,12 @@ export function ownersOf(layers: readonly AnyLayer[]): AnyLayer[] {
   return layers.flatMap((layer) => [layer, ...ownersOf(layer.innerLayers())])
 }
 
+/** Which of a model's weights are of one layer and the layers inside of it. */
+export function indicesOf(keys: readonly WeightKey[], layer: AnyLayer): number[] {
+  const owners = new Set<object>(ownersOf([layer]))
+  return keys.flatMap(({ owner }, index) => (owners.has(owner) ? [index] : []))
+}
+
 /** Notes that a model has layers, used or not: their weights outlive the other models that have them. */
 export function noteUser(user: LayerUser, layers: readonly AnyLayer[]): void {
   for (const owner of ownersOf(layers)) {
@@ -130,7 +136,7 @@ export class SharedWeights {
     const values = new Map<number, Float32Array>()
     for (const layer of ownersOf(layers)) {
       if (!layer.firstWeights) continue
-      const indices = this.indicesOf(layer)
+      const indices = indicesOf(this.#keys, layer)
       if (layer.firstWeights.length !== indices.length) {
         const names = indices.map((index) => weights[index]?.name).join(', ')
         throw new SeqloomError(
@@ -172,12 +178,6 @@ export class SharedWeights {
       entry.home = { native: this.#native, index }
       this.#seen[index] = entry.version
     }
-  }
-
-  /** Which weights are of one layer and the layers inside of it. */
-  indicesOf(layer: AnyLayer): number[] {
-    const owners = new Set<object>(ownersOf([layer]))
-    return this.#keys.flatMap(({ owner }, index) => (owners.has(owner) ? [index] : []))
   }
 
   /** Leaves the newest values to the other models, before this one's arena goes. */

@@ -197,9 +197,11 @@ class BackupAndRestore implements Callback, Keeper {
     model: Model,
   ): void {
     for (const [name, value] of Object.entries(own)) {
-      if (identity[name] !== value) {
-        throw this.#other(`is of a training with ${name} ${describe(identity[name])}, not ${describe(value)}`)
-      }
+      if (identity[name] === value) continue
+      // Backups of earlier versions do not tell of their data.
+      if (name === 'data' && identity.data === undefined) continue
+      if (name === 'data') throw this.#other('is of a training on other data')
+      throw this.#other(`is of a training with ${name} ${describe(identity[name])}, not ${describe(value)}`)
     }
     const layers = (json: unknown) =>
       isRecord(json) && isRecord(json.config) ? JSON.stringify(json.config.layers) : ''
@@ -226,7 +228,8 @@ class BackupAndRestore implements Callback, Keeper {
  * callbacks. A training that was killed at any moment and is resumed ends with the same bits as one that never stopped.
  * An aborted `fit` makes a last backup. The folder holds a model that `loadModel` can read.
  *
- * Only the backup's own files are written, replaced and removed. To resume, give `fit` the same data and options again.
+ * Only the backup's own files are written, replaced and removed. To resume, give `fit` the same data and options again:
+ * a sample of the data is compared.
  * Errors: `ERR_OPTION`; `fit` rejects with `ERR_IO`, also for a `model.json` in the folder that is not Seqloom's, with
  * `ERR_FORMAT` for a damaged backup, and with `ERR_STATE` for the backup of another training or a saved model, which
  * stays as it is.

@@ -1,4 +1,5 @@
 import { SeqloomError } from '../errors.js'
+import { withFlags } from './flagNames.js'
 import { note } from './output.js'
 
 /** The exit codes of the command. */
@@ -10,6 +11,6 @@ export function tell(error: unknown): number {
   if (error instanceof Error && error.name === 'AbortError') return exitCodes.interrupted
   const code = error instanceof SeqloomError ? error.code : 'ERR_NATIVE'
   const message = error instanceof Error ? error.message : String(error)
-  note(`seqloom: ${code}: ${message.replaceAll(/\s*\n\s*/g, ' ')}`)
+  note(`seqloom: ${code}: ${withFlags(message).replaceAll(/\s*\n\s*/g, ' ')}`)
   return code === 'ERR_OPTION' ? exitCodes.usage : exitCodes.failed
 }

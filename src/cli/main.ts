@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { tell } from './failure.js'
-import { watchOutput } from './output.js'
+import { withFlags } from './flagNames.js'
+import { note, watchOutput } from './output.js'
 
 watchOutput()
 
@@ -8,7 +9,7 @@ watchOutput()
 const others = process.listeners('warning')
 process.removeAllListeners('warning')
 process.on('warning', (warning) => {
-  if (warning.name === 'SeqloomWarning') process.stderr.write(`seqloom: warning: ${warning.message}\n`)
+  if (warning.name === 'SeqloomWarning') note(`seqloom: warning: ${withFlags(warning.message)}`)
   else for (const listener of others) listener(warning)
 })
 

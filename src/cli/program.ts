@@ -1,6 +1,7 @@
 import { Command, type Option } from 'commander'
 import { backend } from '../engine.js'
 import { type EvaluateFlags, evaluate } from './evaluate.js'
+import { noteFlags } from './flagNames.js'
 import * as flags from './flags.js'
 import { info } from './info.js'
 import { shown } from './output.js'
@@ -17,6 +18,7 @@ export function program(): Command {
   seqloom.hook('preAction', (_, action) => {
     flags.checkNeeded(action)
     flags.readPaths(action)
+    noteFlags(action)
   })
   seqloom.addCommand(trainings())
   for (const name of new Set(taskCommands.flatMap(({ use }) => use?.name ?? []))) seqloom.addCommand(using(name))

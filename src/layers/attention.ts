@@ -1,3 +1,4 @@
+import { requireReadable } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
 import { traceFunction } from '../graph/trace/function.js'
 import type { Program } from '../graph/trace/program.js'
@@ -131,6 +132,7 @@ function pairs({ query, key }: Read): SymbolicValue {
 const plainInputs = { query: 'size', value: 'values', key: 'size' } as const
 
 function byProducts(options: AttentionOptions): Kind {
+  requireReadable('layers.attention', options)
   const { useScale = false, scoreMode = 'dot', dropout = 0 } = options ?? {}
   const one = { shape: [1], initializer: 'ones' }
   const concat = scoreMode === 'concat'
@@ -179,6 +181,7 @@ export function attention(options: AttentionOptions = {}): Attention {
 }
 
 function bySums(options: AdditiveAttentionOptions): Kind {
+  requireReadable('layers.additiveAttention', options)
   const { useScale = true, dropout = 0 } = options ?? {}
   return {
     factory: 'additiveAttention',
@@ -223,6 +226,7 @@ export function additiveAttention(options: AdditiveAttentionOptions = {}): Addit
 
 function byHeads(options: MultiHeadAttentionOptions): Kind {
   const checks = { numHeads: integer(1, 1024), keyDim: integer(1), valueDim: integer(1), useBias: flag }
+  requireReadable('layers.multiHeadAttention', options)
   const { dropout = 0, useBias = true } = options ?? {}
   // The layer refuses values that are not numbers.
   const [numHeads, keyDim] = [

@@ -1,5 +1,5 @@
 import type { Data, Tensor } from '../data/tensor.js'
-import { describe, isInstance, SeqloomError } from '../errors.js'
+import { describe, isInstance, reading, SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type DType, type Shape, showShape, unifyShapes } from '../graph/shape.js'
 import { type Check, checkOptions, custom, dimensions, flag, isRecord, label, type OptionRules } from '../options.js'
@@ -187,7 +187,8 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
 
   /** Uses the layer on symbolic values; using it twice shares its weights. */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[], options: ApplyOptions = {}): Out {
-    checkOptions(`layer '${this.label}'.apply`, options, {
+    const where = `layer '${this.label}'.apply`
+    checkOptions(where, options, {
       accepted: {
         initialState: custom('a symbolic value or an array of them', isSymbolic),
         constants: custom('an object of symbolic values by name', isRecord),
@@ -195,7 +196,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     })
     const states = options.initialState
     const constants = this.#constants(options.constants)
-    const all = [...asList(inputs), ...(states === undefined ? [] : asList(states)), ...constants]
+    const all = [...asList(where, inputs), ...(states === undefined ? [] : asList(where, states)), ...constants]
     const symbolic = all.filter((value) => isInstance(value, SymbolicTensor))
     this.#applied = symbolic
     try {
@@ -419,8 +420,8 @@ interface TypedByUse {
   assumeType(dtype: DType): boolean
 }
 
-function asList(values: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {
-  return Array.isArray(values) ? values : [values as SymbolicTensor]
+function asList(where: string, values: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {
+  return reading('ERR_OPTION', where, () => (Array.isArray(values) ? [...values] : [values as SymbolicTensor]))
 }
 
 function isSymbolic(value: unknown): boolean {

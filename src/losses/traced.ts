@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 import type { GraphBuilder, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import { lowerProgram } from '../graph/trace/lower.js'
@@ -30,7 +30,7 @@ export function traceMeasure(
   output: Shape,
   targets: Shape,
 ): TracedMeasure {
-  const { name } = call
+  const name = reading('ERR_OPTION', what, () => call.name)
   const known = label.accepts(name) ? name : what
   const where = `${what} '${known}'`
   const trace = new Trace(where, [symbolicInput('yTrue', targets), symbolicInput('yPred', output)], [])

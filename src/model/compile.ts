@@ -1,5 +1,5 @@
 import type { Slot } from '../data/elements.js'
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, requireReadable, SeqloomError } from '../errors.js'
 import type { Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import type { TrainSpec, WireInput } from '../graph/wire.js'
@@ -72,6 +72,7 @@ export interface TrainPlan {
 
 /** Checks what `compile` was given against the model's outputs. */
 export function plan(topology: Topology, options: CompileOptions): TrainPlan {
+  requireReadable('compile', options)
   checkOptions('compile', options, {
     accepted: {
       optimizer: custom('a name or what optimizers.* returns', () => true),
@@ -88,9 +89,9 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
       autoScaleLoss: [],
     },
   })
-  const optimizer = resolveOptimizer(options.optimizer)
+  const optimizer = reading('ERR_OPTION', 'compile: optimizer', () => resolveOptimizer(options.optimizer))
   const names = outputNames(topology)
-  const given = spread(names, options.loss, isLoss, 'loss')
+  const given = reading('ERR_OPTION', 'compile: loss', () => spread(names, options.loss, isLoss, 'loss'))
   const weights = spread(names, options.lossWeights, (v) => v === undefined, 'lossWeights')
   const metrics = spreadMetrics(names, options.metrics)
   const trained: TrainedOutput[] = []
@@ -234,9 +235,11 @@ function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): TrainedMet
     const measure = traceMeasure('metric', given as TracedFunction, output, targets)
     return { name: measure.name, measure }
   }
-  if (isTraced(given)) return { name: given.name, measure: given }
-  const resolved = resolveMetric(given)
-  return { name: resolved.name, measure: metricNode(resolved, loss, output) }
+  return reading('ERR_OPTION', 'compile: metrics', () => {
+    if (isTraced(given)) return { name: given.name, measure: given }
+    const resolved = resolveMetric(given)
+    return { name: resolved.name, measure: metricNode(resolved, loss, output) }
+  })
 }
 
 function targetSlot({ name, shape, loss }: TrainedOutput): Slot {

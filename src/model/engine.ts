@@ -7,7 +7,7 @@ import { isRecord } from '../options.js'
 import { cancellable } from './cancel.js'
 import { type LossFactors, type TrainPlan, trainSpec } from './compile.js'
 import { ownedGraph } from './lower.js'
-import { haveWeights, joinTurns, type LayerUser, SharedWeights } from './ownership.js'
+import { haveWeights, indicesOf, joinTurns, type LayerUser, SharedWeights } from './ownership.js'
 import type { Topology } from './topology.js'
 import { Turns } from './turns.js'
 import { getWeights, setWeights, undrawn } from './weights.js'
@@ -140,7 +140,7 @@ export class Engine implements LayerUser {
 
   /** The indices of the weights of a layer and the layers inside it. */
   indicesOf(layer: AnyLayer): readonly number[] {
-    return this.#weights?.indicesOf(layer) ?? []
+    return indicesOf(this.#ownedGraph().keys, layer)
   }
 
   layerWeights(layer: AnyLayer): Tensor[] {

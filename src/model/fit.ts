@@ -10,7 +10,7 @@ import {
   type Training,
 } from '../callbacks/callback.js'
 import { shownProgress } from '../callbacks/shownProgress.js'
-import type { Staged } from '../data/index.js'
+import { fingerprint, type Staged } from '../data/index.js'
 import { AbortError, callNative, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeModel } from '../native/index.js'
 import { unlessAborted } from './cancel.js'
@@ -111,6 +111,7 @@ class FitLoop {
         ...identity,
         rows: rows(data),
         validationRows: rows(validation),
+        data: fingerprint([...data, ...(validation ?? [])]),
         classWeight: classWeights('fit', request.plan, options.classWeight).join(),
       },
       state: () => ({

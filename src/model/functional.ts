@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import type { Tensor } from '../data/tensor.js'
-import { SeqloomError } from '../errors.js'
+import { requireReadable, SeqloomError } from '../errors.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 import { checkOptions, custom, label, seed } from '../options.js'
 import { configOf, type ModelConfig } from './config.js'
@@ -61,6 +61,7 @@ export class Functional<Out extends Prediction = Prediction> extends Model<Out> 
 export function model(options: FunctionalOptions<SymbolicTensor>): Functional<Tensor>
 export function model(options: FunctionalOptions<readonly SymbolicTensor[]>): Functional<Tensor[]>
 export function model(options: FunctionalOptions): Functional {
+  requireReadable('model', options)
   const values = custom('a symbolic value or an array of them', (v) => typeof v === 'object' && v !== null)
   checkOptions('model', options, {
     accepted: { inputs: values, outputs: values, name: label, seed },

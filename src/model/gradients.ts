@@ -1,6 +1,6 @@
 import { convertOne, looksLikeTensor, runSliced, stage } from '../data/index.js'
 import { type Data, Tensor } from '../data/tensor.js'
-import { SeqloomError } from '../errors.js'
+import { reading, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
 import type { NativeModel, NativeTensor } from '../native/index.js'
 import { isRecord } from '../options.js'
@@ -43,7 +43,7 @@ export interface Cotangents {
 
 /** Whether gradients begin at the outputs and not at a loss. */
 export function isCotangents(value: unknown): value is Cotangents {
-  return isRecord(value) && 'cotangents' in value && !('data' in value)
+  return reading('ERR_DATA', 'gradients', () => isRecord(value) && 'cotangents' in value && !('data' in value))
 }
 
 /** The gradients that a backward pass begins with, one for each output. Errors: `ERR_DATA`, `ERR_SHAPE`. */
@@ -52,7 +52,9 @@ export async function convertCotangents(
   given: Cotangents['cotangents'],
 ): Promise<(NativeTensor | null)[]> {
   const slots = cotangentSlots(topology)
-  const list: readonly unknown[] = isListOf(slots.length, given) ? given : [given]
+  const list = reading('ERR_DATA', 'gradients: cotangents', (): unknown[] =>
+    isListOf(slots.length, given) ? [...given] : [given],
+  )
   if (list.length !== slots.length) {
     const names = outputNames(topology).join(', ')
     throw new SeqloomError(

@@ -48,6 +48,12 @@ export function ownersOf(layers: readonly AnyLayer[]): AnyLayer[] {
   return layers.flatMap((layer) => [layer, ...ownersOf(layer.innerLayers())])
 }
 
+/** The indices, among a model's weights, of those of one layer and the layers inside it. */
+export function indicesOf(keys: readonly WeightKey[], layer: AnyLayer): number[] {
+  const owners = new Set<object>(ownersOf([layer]))
+  return keys.flatMap(({ owner }, index) => (owners.has(owner) ? [index] : []))
+}
+
 /** Records that a model has layers, used or not: their weights outlive the other models that have them. */
 export function noteUser(user: LayerUser, layers: readonly AnyLayer[]): void {
   for (const owner of ownersOf(layers)) {
@@ -140,7 +146,7 @@ export class SharedWeights {
     const values = new Map<number, Float32Array>()
     for (const layer of ownersOf(layers)) {
       if (!layer.firstWeights) continue
-      const indices = this.indicesOf(layer)
+      const indices = indicesOf(this.#keys, layer)
       if (layer.firstWeights.length !== indices.length) {
         const names = indices.map((index) => weights[index]?.name).join(', ')
         throw new SeqloomError(
@@ -182,12 +188,6 @@ export class SharedWeights {
       entry.home = { native: this.#native, index }
       this.#seen[index] = entry.version
     }
-  }
-
-  /** The indices of the weights of a layer and the layers inside it. */
-  indicesOf(layer: AnyLayer): number[] {
-    const owners = new Set<object>(ownersOf([layer]))
-    return this.#keys.flatMap(({ owner }, index) => (owners.has(owner) ? [index] : []))
   }
 
   /** Leaves the newest values to the other models, before this model's arena is freed. */

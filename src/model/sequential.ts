@@ -1,5 +1,5 @@
 import type { Tensor } from '../data/tensor.js'
-import { describe, isInstance, SeqloomError } from '../errors.js'
+import { describe, isInstance, requireReadable, SeqloomError } from '../errors.js'
 import type { DType } from '../graph/shape.js'
 import { Bidirectional } from '../layers/bidirectional.js'
 import { Embedding } from '../layers/embedding.js'
@@ -139,11 +139,12 @@ export function sequential(
     | (SequentialOptions & { readonly layers?: readonly AnyLayer[] }),
   options: SequentialOptions = {},
 ): Sequential {
+  requireReadable('sequential', layers)
   const settings = layers === undefined || isList(layers) ? options : layers
-  const list = isList(layers) ? layers : layers?.layers
   checkOptions('sequential', settings, {
     accepted: { name: label, seed, ...(isList(layers) ? {} : { layers: custom('an array of layers', Array.isArray) }) },
   })
+  const list = isList(layers) ? layers : layers?.layers
   if (list?.length === 0) throw new SeqloomError('ERR_SHAPE', 'sequential: the array of layers is empty')
   const made = new Sequential(settings.name ?? 'sequential', settings.seed ?? randomSeed())
   for (const layer of list ?? []) made.add(layer)

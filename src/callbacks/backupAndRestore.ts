@@ -40,7 +40,7 @@ export interface BackupAndRestoreOptions {
   readonly resume?: boolean
 }
 
-/** What the description of a backup holds besides a model's. */
+/** What the description of a backup holds in addition to a model's. */
 interface SavedBackup {
   readonly identity: TrainingIdentity
   readonly progress: string
@@ -116,9 +116,12 @@ class BackupAndRestore implements Callback, Keeper {
     }
   }
 
-  /** Backs the training up as it is now; an end that was asked for between two batches is one of the epoch, so it is not `stopped`. */
+  /**
+   * Backs the training up as it is now. An end that was requested between two batches is one of the epoch, so the
+   * training is not `stopped` yet.
+   */
   async #save(training: KeptTraining, stopped?: false): Promise<void> {
-    // An abort does not wait for the backup that it finds under way, but the last one does: both use the engine.
+    // An abort does not wait for a backup in progress, but the last backup does: both use the engine.
     const saving = this.#saved.then(() =>
       this.#write(training, { ...training.state(), ...(stopped === false && { stopped }) }),
     )
@@ -149,7 +152,7 @@ class BackupAndRestore implements Callback, Keeper {
     })
   }
 
-  /** Puts model and callbacks back to where the backup was made, if there is one and that is asked for. */
+  /** Restores the model and the callbacks from the backup, if there is one and `resume` is set. */
   async #restore(training: KeptTraining): Promise<void> {
     const { model, callbacks } = training
     if (callbacks.filter((callback) => callback instanceof BackupAndRestore).length > 1) {
@@ -235,7 +238,7 @@ export function backupAndRestore(options: BackupAndRestoreOptions): Callback {
   return new BackupAndRestore(options)
 }
 
-/** JSON has no NaN and no infinities, which metrics may become. */
+/** JSON has no NaN and no infinities, but metrics may be one of them. */
 const writeNumber = (value: number): number | string => (Number.isFinite(value) ? value : String(value))
 
 /** A record with other values. */

@@ -45,7 +45,7 @@ export async function putWeights(engine: Engine, weights: readonly TensorLike[])
   })
 }
 
-/** A graph whose weights are zeros at first: for values that are known, drawing others would be wasted work. */
+/** A graph whose weights start as zeros: drawing others would be wasted work if the values are known. */
 export function undrawn(graph: GraphSpec): GraphSpec {
   return { ...graph, weights: graph.weights.map((weight) => ({ ...weight, initializer: { kind: 'zeros' } })) }
 }
@@ -63,7 +63,9 @@ function readWeights(
   })
 }
 
-/** Replaces the weights, or some of them, or, when one does not fit, none: `ERR_SHAPE` or `ERR_DATA`, naming the weight. */
+/**
+ * Replaces the weights, or some of them, or, when one does not fit, none: `ERR_SHAPE` or `ERR_DATA`, naming the weight.
+ */
 function writeWeights(
   native: NativeModel,
   weights: readonly WireWeight[],

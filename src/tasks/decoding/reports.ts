@@ -4,8 +4,8 @@ import type { TaskEpoch } from '../shared/taskReports.js'
 import type { DecoderTraining } from './options.js'
 
 /**
- * Reports the training of a decoder on `total` rows, and offers the weights of every epoch as the best. Losses are those of the tokens, without what
- * layers add.
+ * Reports the training of a decoder on `total` rows, and offers the weights of every epoch as the best. Losses are
+ * those of the tokens, without what layers add.
  */
 export function decoderReports(
   total: number,

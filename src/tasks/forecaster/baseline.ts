@@ -16,13 +16,16 @@ export interface BaselineShape {
   readonly known: boolean
 }
 
-/** A linear forecast of a variable, which the network starts from: how much the values to come differ from the last one. */
+/**
+ * A linear forecast of a variable, which the network starts from: how much the values to come differ from the last one.
+ */
 export interface Baseline extends BaselineShape {
   /** For each step ahead, a coefficient of everything that is read. */
   readonly coefficients: readonly ArrayLike<number>[]
   /**
-   * For each step ahead, the size of its errors on steps that came after those it was fitted to: the unit of the network's outputs. Intervals reach as many
-   * to either side as they would if errors were normal, until the network knows better.
+   * For each step ahead, the size of its errors on steps that came after those it was fitted to: the unit of the
+   * network's outputs. Intervals reach as many to either side as they would if errors were normal, until the network
+   * knows better.
    */
   readonly spread: readonly number[]
 }
@@ -48,11 +51,17 @@ export const longestBack = 2000
 /** How many steps back a linear forecast reads. */
 export const reachBack = ({ period, seasons }: BaselineShape): number => Math.max(means[1], period * seasons)
 
-/** The first of so many steps from which is learned: what lies before the beginning is made up, so only where there is little else, earlier. */
+/**
+ * The first of so many steps from which is learned: what lies before the beginning is made up, so only where there is
+ * little else, earlier.
+ */
 export const firstLearned = ({ period, seasons }: BaselineShape, steps: number): number =>
   Math.min(Math.max(means[0], period * seasons), Math.floor(steps / 3))
 
-/** Reads what a linear forecast of one variable needs: a constant, the present, what lies before it, and what was at the same place of earlier seasons. */
+/**
+ * Reads what a linear forecast of one variable needs: a constant, the present, what lies before it, and what was at the
+ * same place of earlier seasons.
+ */
 export class Regressors {
   readonly width: number
   readonly #shape: BaselineShape
@@ -108,7 +117,10 @@ export class Regressors {
     return (past.values[this.#place(at, lag)] as Float32Array)[this.#variable] as number
   }
 
-  /** Where a value so long ago stands; before the beginning, the first one, or the one at the same place of a later season. */
+  /**
+   * Where a value so long ago stands; before the beginning, the first one, or the one at the same place of a later
+   * season.
+   */
   #place(at: number, lag: number): number {
     const { period } = this.#shape
     const place = at - lag

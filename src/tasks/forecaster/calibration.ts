@@ -19,7 +19,10 @@ export interface Quantiles {
 /** With fewer held-out values of a step ahead, all steps are taken together. */
 const fewest = 100
 
-/** So many held-out steps count as much as the linear forecast's own errors, by which intervals are as wide as they should be. */
+/**
+ * So many held-out steps count as much as the linear forecast's own errors, by which intervals are as wide as they
+ * should be.
+ */
 const weight = 20
 
 /** What a network's three outputs say if it is trusted so far. Learned separately, quantiles may cross. */
@@ -36,8 +39,9 @@ export function widened({ lower, median, upper }: Quantiles, factor: number): Qu
 }
 
 /**
- * Finds on held-out values how far to trust a network, by least squares, and how wide intervals must be to hold the share that they are to (conformalized
- * quantile regression, Romano et al. 2019, with widths in place of distances, so that they grow with the steps ahead as the network's do).
+ * Finds on held-out values how far to trust a network, by least squares, and how wide intervals must be to hold the
+ * share that they are to (conformalized quantile regression, Romano et al. 2019, with widths in place of distances, so
+ * that they grow with the steps ahead as the network's do).
  */
 export function calibrate(
   predictions: TensorLike,

@@ -39,10 +39,11 @@ export interface Table {
 }
 
 /**
- * Turns steps into what the network reads. Of the step itself: the scaled values (where one is missing, the last that was there) as distances from their
- * mean over a window, so that a trend leads nowhere new, and how much they differ from their linear forecast; with `fill: 'mask'` a one for each that is
- * not missing, past covariates, what is known ahead of this step, and which group it is. Then, of each step to come, what is known ahead: covariates, what
- * the calendar says, and the linear forecast.
+ * Turns steps into what the network reads. Of the step itself: the scaled values (where one is missing, the last that
+ * was there) as distances from their mean over a window, so that a trend leads nowhere new, and how much they differ
+ * from their linear forecast; with `fill: 'mask'` a one for each that is not missing, past covariates, what is known
+ * ahead of this step, and which group it is. Then, of each step to come, what is known ahead: covariates, what the
+ * calendar says, and the linear forecast.
  */
 export class Features {
   readonly aheadWidth: number
@@ -193,7 +194,9 @@ export class Features {
   }
 }
 
-/** A code for each of several groups: ones among zeros, or of many groups random signs, which tell them apart as well. */
+/**
+ * A code for each of several groups: ones among zeros, or of many groups random signs, which tell them apart as well.
+ */
 function groupCodes(groups: number): Float32Array[] {
   if (groups < 2) return []
   const length = Math.min(groups, longestCode)

@@ -39,8 +39,8 @@ export interface Trial {
 }
 
 /**
- * By so much must the error of a forecast that reads more, or goes further, be smaller, for one independent error of a forecast to the horizon: chance alone
- * makes one of several better by the root of their number.
+ * By so much must the error of a forecast that reads more, or goes further, be smaller, for one independent error of a
+ * forecast to the horizon: chance alone makes one of several better by the root of their number.
  */
 const margin = 0.3
 
@@ -54,8 +54,9 @@ const leastSpread = 1e-3
 const budget = { trial: 1.5e7, final: 6e7 } as const
 
 /**
- * Fits the linear forecast of a variable. Which season it reads, whether what is known ahead, from which simple forecast it starts and how far it may go
- * from it is what does best on the last third of the training part, fitted to what comes before (forward validation).
+ * Fits the linear forecast of a variable. Which season it reads, whether what is known ahead, from which simple
+ * forecast it starts and how far it may go from it is what does best on the last third of the training part, fitted to
+ * what comes before (forward validation).
  */
 export function* fitBaseline(
   series: readonly Fitted[],
@@ -100,7 +101,10 @@ interface Tried extends Plan {
   readonly error: number
 }
 
-/** The simple forecasts: the last value, the mean, a recent mean, the season before, with or without what has changed since, and the mean of seasons. */
+/**
+ * The simple forecasts: the last value, the mean, a recent mean, the season before, with or without what has changed
+ * since, and the mean of seasons.
+ */
 function plans(shape: BaselineShape, width: number): Plan[] {
   const { seasons } = shape
   const vector = (entries: readonly (readonly [number, number])[]) => {

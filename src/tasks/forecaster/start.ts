@@ -8,7 +8,10 @@ import { groupName, type RowFormat } from './rows.js'
 import { Scaling, type Transform } from './series.js'
 import type { Track } from './tracks.js'
 
-/** What is fitted to the training parts of series before the network: how each is scaled, and the linear forecast of each variable. */
+/**
+ * What is fitted to the training parts of series before the network: how each is scaled, and the linear forecast of
+ * each variable.
+ */
 export interface Start {
   readonly scalings: readonly Scaling[]
   readonly baselines: readonly Baseline[]
@@ -17,7 +20,10 @@ export interface Start {
 /** So much better must forecasts of logarithms be, and with so many tried, to be taken by themselves. */
 const [logMargin, fewestTrials] = [0.98, 20]
 
-/** Fits scalings and linear forecasts to the first `ends` steps of tracks. `ERR_DATA` for a variable that is never there. */
+/**
+ * Fits scalings and linear forecasts to the first `ends` steps of tracks. `ERR_DATA` for a variable that is never
+ * there.
+ */
 export function* fitStart(
   where: string,
   tracks: readonly Track[],

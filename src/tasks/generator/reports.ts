@@ -2,10 +2,12 @@ import type { Callback, Logs } from '../../callbacks/callback.js'
 import type { BestWeights } from '../shared/bestWeights.js'
 import type { GeneratorTraining } from './options.js'
 
-/** What reports need to know of a training. */
+/** What reports need to know about a training. */
 export type ReportedTraining = GeneratorTraining & Required<Pick<GeneratorTraining, 'epochs' | 'batchSize' | 'time'>>
 
-/** Reports the training of a text generator on `rows` rows of steps, and offers the weights of every epoch as the best. */
+/**
+ * Reports the training of a text generator on `rows` rows of steps, and offers the weights of every epoch as the best.
+ */
 export function generatorReports(rows: number, settings: ReportedTraining, best: BestWeights): Callback {
   const { epochs, batchSize, time, onProgress, onEpoch } = settings
   return {

@@ -9,7 +9,10 @@ export type ReportSettings = Pick<TrainClassifierOptions<never>, 'onProgress' | 
   readonly batchSize: number
 }
 
-/** Reports the training of a task on `total` rows, and offers the weights of every epoch as the best; accuracies may be missing. */
+/**
+ * Reports the training of a task on `total` rows, and offers the weights of every epoch as the best; accuracies may be
+ * missing.
+ */
 export function reports(total: number, settings: ReportSettings, best: BestWeights): Callback {
   const { epochs, batchSize, onProgress, onEpoch } = settings
   return {

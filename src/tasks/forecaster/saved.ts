@@ -62,7 +62,11 @@ export async function saveForecaster(
     restored = false,
     unfinished = false,
   } = parts
-  const plain = baselines?.map((one) => ({ ...one, coefficients: one.coefficients.map((row) => Array.from(row)) }))
+  const plain = baselines?.map((one) => ({
+    ...one,
+    coefficients: plainRows(one.coefficients),
+    ...(one.effects && { effects: plainRows(one.effects) }),
+  }))
   const saved = JSON.stringify({
     ...{ settings, format, calendar, baselines: plain, calibration },
     groups: groups.map(({ group, scaling: { transforms, means, deviations, least }, track }) => ({
@@ -107,7 +111,7 @@ export async function readForecaster(directory: string | URL): Promise<Forecaste
       const needed = `${inputWidth} inputs and ${outputs} outputs`
       throw damaged(`its model has ${reads} inputs and ${writes} outputs, a forecaster of these settings ${needed}`)
     }
-    const baselines = linear && readBaselines(saved.baselines, settings, aheadWidth)
+    const baselines = linear && readBaselines(saved.baselines, settings, aheadWidth, groups.length)
     const calibration = baselines && readCalibration(saved.calibration, settings)
     if (groups.every(({ track }) => !track)) throw damaged('a forecaster has a history')
     return { model: model as Model<Tensor>, settings, format, calendar, baselines, calibration, groups, unfinished }
@@ -116,6 +120,8 @@ export async function readForecaster(directory: string | URL): Promise<Forecaste
     throw error
   }
 }
+
+const plainRows = (rows: readonly ArrayLike<number>[]) => rows.map((row) => Array.from(row))
 
 const wrong = (what: string): SeqloomError => new SeqloomError('ERR_DATA', what)
 
@@ -132,10 +138,15 @@ function readFormat(saved: unknown, { covariates }: ForecasterSettings): RowForm
 const areNumbers = (value: unknown, count: number, accepts: (x: number) => boolean = () => true): value is number[] =>
   Array.isArray(value) && value.length === count && value.every((x) => Number.isFinite(x) && accepts(x))
 
-function readBaselines(saved: unknown, { variables, horizon }: ForecasterSettings, aheadWidth: number): Baseline[] {
+function readBaselines(
+  saved: unknown,
+  { variables, horizon }: ForecasterSettings,
+  aheadWidth: number,
+  groups: number,
+): Baseline[] {
   if (!Array.isArray(saved) || saved.length !== variables.length) throw wrong('baselines must be one for each variable')
   return saved.map((one: unknown, variable): Baseline => {
-    const { period, seasons, known, coefficients, spread } = isRecord(one) ? one : {}
+    const { period, seasons, known, coefficients, effects, spread } = isRecord(one) ? one : {}
     const whole = [period, seasons].every(
       (x) => Number.isInteger(x) && (x as number) >= 0 && (x as number) <= longestBack,
     )
@@ -148,7 +159,12 @@ function readBaselines(saved: unknown, { variables, horizon }: ForecasterSetting
     if (!right || !coefficients.every((row) => areNumbers(row, width)) || !areNumbers(spread, horizon, (x) => x > 0)) {
       throw wrong(`a baseline must have ${width} coefficients and a spread for each of ${horizon} steps`)
     }
-    return { ...shape, coefficients, spread }
+    if (effects === undefined) return { ...shape, coefficients, spread }
+    const forEach = Array.isArray(effects) && effects.length === groups
+    if (!forEach || !effects.every((row) => areNumbers(row, aheadWidth))) {
+      throw wrong(`a baseline must have ${aheadWidth} effects for each of ${groups} series`)
+    }
+    return { ...shape, coefficients, effects, spread }
   })
 }
 

@@ -1,7 +1,8 @@
 import type { Sliced } from '../../data/slices.js'
 import type { Baseline } from './baseline.js'
 import { Features } from './features.js'
-import { type Candidate, type Fitted, fitBaseline } from './fitBaseline.js'
+import { type Candidate, fitBaseline } from './fitBaseline.js'
+import type { Fitted } from './fitted.js'
 import type { CalendarFeature } from './frequency.js'
 import type { ForecasterSettings } from './options.js'
 import { groupName, type RowFormat } from './rows.js'
@@ -78,7 +79,7 @@ function* fitted(
   for (const [index, track] of tracks.entries()) {
     const end = ends[index] as number
     const targets: Float32Array[] = []
-    let past: Fitted['past'] = { values: [], ahead: [] }
+    let past: Fitted['past'] = { values: [], rest: [], ahead: [] }
     for (const step of reader.read({ ...track, values: track.values.slice(0, end) }, 0, scalings[index] as Scaling)) {
       targets.push(step.scaled)
       past = step.past

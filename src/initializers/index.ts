@@ -44,12 +44,12 @@ export const lecunUniform = (options: Seeded = {}): Initializer => makeInitializ
 /** Truncated normal of variance 1 / fanIn (LeCun et al. 1998). */
 export const lecunNormal = (options: Seeded = {}): Initializer => makeInitializer('lecunNormal', options)
 
-/** Variance `scale / n` with n the fan-in (default), fan-out or their average; `distribution` defaults to `truncatedNormal`. */
+/** Variance `scale / n` with n the fan-in (default), fan-out or their average; `distribution` defaults to `truncatedNormal`, which `normal` means too. */
 export const varianceScaling = (
   options: {
     readonly scale?: number
     readonly mode?: 'fanIn' | 'fanOut' | 'fanAvg'
-    readonly distribution?: 'normal' | 'uniform' | 'truncatedNormal'
+    readonly distribution?: 'truncatedNormal' | 'untruncatedNormal' | 'uniform' | 'normal'
   } & Seeded = {},
 ): Initializer => makeInitializer('varianceScaling', options)
 

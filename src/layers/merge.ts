@@ -43,7 +43,7 @@ export class Merge extends Layer {
 
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [shape] = this.outputShapes(inputs.map((value) => value.shape)) as [Shape]
-    return [scope.node(kinds[this.className].op, inputs, [], shape)]
+    return [scope.node(kinds[this.className].op, inputs, [], shape, {})]
   }
 
   override config(): Record<string, unknown> {

@@ -94,7 +94,15 @@ const PYTORCH: [(&str, [f64; 4]); 15] = [
 ];
 
 #[test]
-fn formulas_of_pytorch() {
+fn every_optimizer_is_compared() {
+    for Entry { name, .. } in ENTRIES {
+        let kind = format!(r#""kind":"{name}""#);
+        assert!(PYTORCH.iter().any(|(json, _)| json.contains(&kind)), "{name} is compared with nothing");
+    }
+}
+
+#[test]
+fn formulas_of_other_implementations() {
     let spec = spec(&[("w", &[4], true)]);
     for (json, expected) in PYTORCH {
         let mut parameters = Parameters::zeros(&spec).unwrap();

@@ -1,14 +1,6 @@
 import { describe, isInstance, SeqloomError } from '../../errors.js'
 import { Location } from './location.js'
-import type {
-  AxisOptions,
-  CumulativeSumOptions,
-  MatmulOptions,
-  Operand,
-  Parts,
-  ReduceOptions,
-  SoftmaxOptions,
-} from './operands.js'
+import type { AxisOptions, MatmulOptions, Operand, Parts, ReduceOptions, SoftmaxOptions } from './operands.js'
 import type { Attributes, ElementwiseKind } from './operation.js'
 import { nameOf } from './program.js'
 import { hasBatch, isSize, type Size, show, type TracedShape } from './size.js'

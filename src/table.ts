@@ -134,6 +134,13 @@ export const operations = {
       form: { type: 'name', of: ['probabilities', 'logits', 'numbers'], optional: true },
     },
   },
+  cumulativeSum: {
+    inputs: [1, 2],
+    weights: [0, 0],
+    outputs: [2, 2],
+    shape: 'alongAxis',
+    settings: { axis: { type: 'axis' }, reverse: { type: 'flag', default: false } },
+  },
   dense: {
     inputs: [1, 1],
     weights: [1, 2],

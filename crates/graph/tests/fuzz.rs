@@ -91,6 +91,7 @@ fn attributes(op: &str, random: &mut Random, smooth: bool) -> Value {
             json!({ "kind": if smooth { pick(random, &kinds) } else { pick(random, &[&kinds[..], &others].concat()) } })
         }
         "argmax" | "softmax" => json!({ "axis": random.below(4) as i64 - 1 }),
+        "cumulativeSum" => json!({ "axis": random.below(4) as i64 - 1, "reverse": random.below(2) == 0 }),
         "normalize" => json!({ "axis": random.below(4) as i64 - 1, "epsilon": 1e-2 }),
         "reduce" => json!({
             "kind": pick(random, &["sum", "mean", "max"][..if smooth { 2 } else { 3 }]),
@@ -182,7 +183,7 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
             _ => 1,
         },
         "parameter" | "scalar" => 0,
-        "softmax" if random.below(4) == 0 => 2,
+        "softmax" | "cumulativeSum" if random.below(4) == 0 => 2,
         "lstm" => [1, 3][random.below(2)],
         "simpleRnn" | "gru" => 1 + random.below(2),
         _ => 1,
@@ -210,7 +211,7 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     };
     let outputs = match op {
         "lstm" => 3,
-        "simpleRnn" | "gru" | "loss" | "metric" | "meanOverSteps" | "scan" => 2,
+        "simpleRnn" | "gru" | "loss" | "metric" | "meanOverSteps" | "scan" | "cumulativeSum" => 2,
         _ => 1,
     };
     b.node(op, &operands, &weights, outputs, attributes);

@@ -53,6 +53,7 @@ fn every_operation() {
             }
             "activation" => vec![b.one(op, &[x], &[], json!({ "kind": "tanh" }))],
             "argmax" | "softmax" => vec![b.one(op, &[x], &[], json!({ "axis": 2 }))],
+            "cumulativeSum" => b.node(op, &[x], &[], 2, json!({ "axis": 2 })),
             "dense" => vec![b.dense(x, 4, 3)],
             "dropout" => vec![b.one(op, &[x], &[], json!({ "rate": 0.4, "shareSteps": false }))],
             "elementwise" => vec![b.elementwise("softsign", &[x])],
@@ -191,6 +192,25 @@ fn pooling_and_last_step_with_masks() {
             let y = b.one(op, &[x], &[], json!({}));
             check(&b, &[y], &[features(&mut random, 2).mask(&mask)]);
         }
+    }
+}
+
+#[test]
+fn cumulative_sums() {
+    let mut random = Random::new(15);
+    for (axis, reverse, mask, given) in
+        [(1, false, [1; 12], false), (1, true, HOLES, true), (1, false, HOLES, true), (2, true, HOLES, true)]
+    {
+        let mut b = Builder::default();
+        let x = b.float("x", json!([null, null, 2]));
+        let mut feeds = vec![features(&mut random, 2).mask(&mask)];
+        let mut inputs = vec![x];
+        if given {
+            inputs.push(b.float("first", json!([null, null])));
+            feeds.push(Feed::floats(&mut random, if axis == 1 { &[3, 2] } else { &[3, 4] }));
+        }
+        let outputs = b.node("cumulativeSum", &inputs, &[], 2, json!({ "axis": axis, "reverse": reverse }));
+        check(&b, &outputs, &feeds);
     }
 }
 

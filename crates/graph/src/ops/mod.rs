@@ -11,6 +11,7 @@ pub(crate) mod cast;
 pub(crate) mod concatenate;
 mod context;
 pub(crate) mod counts;
+mod cumulative_sum;
 pub(crate) mod dense;
 pub(crate) mod dropout;
 pub(crate) mod elementwise;
@@ -69,6 +70,7 @@ pub(crate) const OPERATIONS: &[&[Entry]] = &[
     cast::OPERATIONS,
     concatenate::OPERATIONS,
     counts::OPERATIONS,
+    cumulative_sum::OPERATIONS,
     dense::OPERATIONS,
     dropout::OPERATIONS,
     elementwise::OPERATIONS,

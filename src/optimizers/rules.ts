@@ -3,7 +3,7 @@
 import { makeOptimizer, type OptimizerOf, type OptimizerOptions } from './optimizer.js'
 
 /** The kinds of optimizers. */
-export type OptimizerKind = 'sgd' | 'adam' | 'adamw' | 'nadam' | 'adamax' | 'rmsprop' | 'adagrad' | 'adadelta'
+export type OptimizerKind = 'sgd' | 'adam' | 'adamw' | 'nadam' | 'adamax' | 'rmsprop' | 'adagrad' | 'adadelta' | 'lion'
 
 /** An optimizer as data: its kind and all its settings. */
 export type Optimizer = OptimizerOf<OptimizerKind>
@@ -228,6 +228,34 @@ export function adadelta(options: AdadeltaOptions = {}): Optimizer {
   })
 }
 
+/** Options of {@link lion}; `learningRate` defaults to 0.001. */
+export interface LionOptions extends OptimizerOptions {
+  /** How much of the mean is in the direction of a step; default 0.9. */
+  readonly beta1?: number
+  /** Decay of the mean; default 0.99. */
+  readonly beta2?: number
+  /** The share by which weights shrink, times the learning rate; default 0. */
+  readonly weightDecay?: number
+}
+
+/**
+ * Lion (Chen et al. 2023, Algorithm 2): steps of one size, in the direction of the sign of a moving mean:
+ *
+ * w ← w − rate · (sign(β₁ m + (1 − β₁) g) + weightDecay · w), then m ← β₂ m + (1 − β₂) g
+ *
+ * As in Keras, but for the decay, which Keras has as an option of all optimizers. Since every weight moves by the whole rate, this is to be three to
+ * ten times smaller than Adam's, and the decay as many times larger. It keeps half as much as Adam.
+ *
+ * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ */
+export function lion(options: LionOptions = {}): Optimizer {
+  return makeOptimizer('lion', options, 0.001, {
+    beta1: { type: 'number', least: 0, below: 1, default: 0.9 },
+    beta2: { type: 'number', least: 0, below: 1, default: 0.99 },
+    weightDecay: { type: 'number', least: 0, default: 0 },
+  })
+}
+
 /** @internal All of them by kind. */
 export const rules: Readonly<Record<OptimizerKind, (options?: object) => Optimizer>> = {
   sgd,
@@ -238,4 +266,5 @@ export const rules: Readonly<Record<OptimizerKind, (options?: object) => Optimiz
   rmsprop,
   adagrad,
   adadelta,
+  lion,
 }

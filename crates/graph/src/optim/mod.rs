@@ -9,6 +9,7 @@ mod adamax;
 mod adamw;
 mod apply;
 mod check;
+mod lion;
 mod nadam;
 mod norm;
 mod options;
@@ -76,6 +77,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     rmsprop::ENTRY,
     adagrad::ENTRY,
     adadelta::ENTRY,
+    lion::ENTRY,
 ];
 
 /// One state of one weight, for saving.

@@ -3,7 +3,17 @@
 import { makeOptimizer, type OptimizerOf, type OptimizerOptions } from './optimizer.js'
 
 /** The kinds of optimizers. */
-export type OptimizerKind = 'sgd' | 'adam' | 'adamw' | 'nadam' | 'adamax' | 'rmsprop' | 'adagrad' | 'adadelta' | 'lion'
+export type OptimizerKind =
+  | 'sgd'
+  | 'adam'
+  | 'adamw'
+  | 'nadam'
+  | 'adamax'
+  | 'rmsprop'
+  | 'adagrad'
+  | 'adadelta'
+  | 'lion'
+  | 'radam'
 
 /** An optimizer as data: its kind and all its settings. */
 export type Optimizer = OptimizerOf<OptimizerKind>
@@ -256,6 +266,35 @@ export function lion(options: LionOptions = {}): Optimizer {
   })
 }
 
+/** Options of {@link radam}; `learningRate` defaults to 0.001. */
+export interface RAdamOptions extends OptimizerOptions {
+  /** Decay of the first moment; default 0.9. */
+  readonly beta1?: number
+  /** Decay of the second moment; default 0.999. */
+  readonly beta2?: number
+  /** Added to the root of the second moment; default 1e-7. */
+  readonly epsilon?: number
+}
+
+/**
+ * Rectified Adam (Liu et al. 2020, Algorithm 2), at step t, with ρ∞ = 2 / (1 − β₂) − 1 and ρ = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ):
+ *
+ * m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g²,
+ * w ← w − rate · r · m / (1 − β₁ᵗ) · √(1 − β₂ᵗ) / (√v + ε), where r = √((ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ)); as long as ρ is at most 5,
+ * which with the defaults are five steps, w ← w − rate · m / (1 − β₁ᵗ)
+ *
+ * So the second moment counts as far as it is known, and the first steps need no warm-up. As in PyTorch, whose ε is 1e-8; the paper's bound is 4.
+ *
+ * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ */
+export function radam(options: RAdamOptions = {}): Optimizer {
+  return makeOptimizer('radam', options, 0.001, {
+    beta1: { type: 'number', least: 0, below: 1, default: 0.9 },
+    beta2: { type: 'number', least: 0, below: 1, default: 0.999 },
+    epsilon: { type: 'number', above: 0, default: 1e-7 },
+  })
+}
+
 /** @internal All of them by kind. */
 export const rules: Readonly<Record<OptimizerKind, (options?: object) => Optimizer>> = {
   sgd,
@@ -267,4 +306,5 @@ export const rules: Readonly<Record<OptimizerKind, (options?: object) => Optimiz
   adagrad,
   adadelta,
   lion,
+  radam,
 }

@@ -28,6 +28,27 @@ describe('lion', () => {
   })
 })
 
+describe('radam', () => {
+  it('begins with the mean of gradients and divides by the second moment once that is known', async () => {
+    let [w, m, v] = [1, 0, 0]
+    const most = 2 / (1 - 0.999) - 1
+    const quotients: number[] = []
+    for (let t = 1; t <= 12; t++) {
+      const g = 2 * w
+      m = 0.9 * m + 0.1 * g
+      v = 0.999 * v + 0.001 * g * g
+      const rho = most - (2 * t * 0.999 ** t) / (1 - 0.999 ** t)
+      const rectified = Math.sqrt(((rho - 4) * (rho - 2) * most) / ((most - 4) * (most - 2) * rho))
+      const adaptive = rho > 5 ? (rectified * Math.sqrt(1 - 0.999 ** t)) / (Math.sqrt(v) + 1e-7) : 1
+      quotients.push(adaptive)
+      w -= ((0.02 * m) / (1 - 0.9 ** t)) * adaptive
+    }
+    expect(quotients.slice(0, 5)).toEqual([1, 1, 1, 1, 1])
+    expect(quotients[5]).toBeLessThan(0.1)
+    expect(await trained(optimizers.radam({ learningRate: 0.02 }), 12)).toBeCloseTo(w, 5)
+  })
+})
+
 describe('every optimizer', () => {
   const kinds = Object.keys(rules) as OptimizerKind[]
 

@@ -14,6 +14,7 @@ mod nadam;
 mod norm;
 mod options;
 mod overflow;
+mod radam;
 mod rmsprop;
 mod rule;
 mod schedule;
@@ -78,6 +79,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
     adagrad::ENTRY,
     adadelta::ENTRY,
     lion::ENTRY,
+    radam::ENTRY,
 ];
 
 /// One state of one weight, for saving.

@@ -94,12 +94,17 @@ const PYTORCH: [(&str, [f64; 4]); 15] = [
 ];
 
 /// The same after nine steps, by the algorithms of the papers in double precision.
-const PAPERS: [(&str, [f64; 4]); 2] = [
+const PAPERS: [(&str, [f64; 4]); 4] = [
     (
         r#"{"kind":"lion","learningRate":0.01,"weightDecay":0.1}"#,
         [0.565318238, -0.237798819, 0.0342386508, 1.89243099],
     ),
     (r#"{"kind":"lion","learningRate":0.003,"beta1":0.5,"beta2":0.9}"#, [0.521, -0.247, 0.098, 1.973]),
+    (r#"{"kind":"radam","learningRate":0.01}"#, [0.504636051, -0.233217444, 0.112920756, 1.97771745]),
+    (
+        r#"{"kind":"radam","learningRate":0.05,"beta1":0.8,"beta2":0.9,"epsilon":0.01,"weightDecay":0.1}"#,
+        [0.566936116, -0.13989401, -0.00402695062, 1.76957727],
+    ),
 ];
 
 /// All descriptions with the number of steps and what the weights are then.

@@ -8,7 +8,7 @@ import { note } from './output.js'
 /** The longest line that is read, in characters: input without line ends, such as a device, would fill the memory. */
 const longestLine = 16 * 2 ** 20
 
-/** What is typed to end the input. */
+/** The keys that end the input. */
 const endOfInput = process.platform === 'win32' ? 'Ctrl-Z and Enter' : 'Ctrl-D'
 
 /** The most texts that are processed at once. */

@@ -13,7 +13,7 @@ import { type Found, match, type Wanted } from './match.js'
 import { type Part, partsOf } from './modules.js'
 import { safetensors } from './safetensors.js'
 
-/** The modules of layers, by the layers' names: `{ lstm: 'encoder.rnn', dense: 'head' }`. */
+/** Modules by the names of their layers: `{ lstm: 'encoder.rnn', dense: 'head' }`. */
 export type PyTorchMapping = Readonly<Record<string, string>>
 
 /** Options of {@link loadPyTorch}. */
@@ -21,17 +21,18 @@ export interface LoadPyTorchOptions {
   /** The model whose weights are replaced. */
   readonly model: Model
   /**
-   * The modules of layers whose shapes leave a choice, by the layers' names: a prefix of names in the file, such as `'encoder.rnn'`, for one of several stacked
-   * layers with its number, `'encoder.rnn.l1'`. With null a layer keeps the weights that it has.
+   * Modules by the names of their layers, for layers whose shapes fit more than one: a prefix of names in the file,
+   * such as `'encoder.rnn'`, with a number for one of several stacked layers: `'encoder.rnn.l1'`. With null, a layer
+   * keeps its weights.
    */
   readonly mapping?: Readonly<Record<string, string | null>>
-  /** Names, or prefixes of names, in the file that the model has no use for. */
+  /** Names in the file, or prefixes of them, that the model does not need. */
   readonly ignore?: readonly string[]
 }
 
 /** Options of {@link toPyTorch}. */
 export interface ToPyTorchOptions {
-  /** The modules' names by the layers' names, as `loadPyTorch` gives them; by default the layers' names. */
+  /** Modules by the names of their layers, as `loadPyTorch` returns them; by default, modules are named like layers. */
   readonly mapping?: PyTorchMapping
 }
 
@@ -44,15 +45,18 @@ const isList = custom(
 )
 
 /**
- * Loads weights that PyTorch has trained into a model of the same layers: a `.safetensors` file of a `state_dict`, as a path or as bytes.
+ * Loads weights trained with PyTorch into a model with the same layers: a `.safetensors` file of a `state_dict`, given
+ * as a path or as bytes.
  *
- * `nn.RNN`, `nn.LSTM`, `nn.GRU` (deep and bidirectional) and their cells, `nn.Embedding`, `nn.Linear`, `nn.LayerNorm` and `nn.RMSNorm` go to the layers with
- * weights of their shapes; where several have the same, to the layer of the same name, or in the order of their numbers. Gates are put in our order, and the
- * two biases of a recurrent module are added up where the layer has one. Types may be float32, float16, bfloat16 and float64.
+ * `nn.RNN`, `nn.LSTM`, `nn.GRU` (deep and bidirectional), their cells, `nn.Embedding`, `nn.Linear`, `nn.LayerNorm` and
+ * `nn.RMSNorm` go to the layers whose weights have their shapes; if several fit, to the layer of the same name, or in
+ * the order of their numbers. Gates are put in Seqloom's order. The two biases of a recurrent module are added up if
+ * the layer has one. Types may be float32, float16, bfloat16 and float64.
  *
- * Replaces all weights or none. Resolves to the mapping that was found, for {@link toPyTorch}. Rejects with `ERR_FORMAT`, which names everything that cannot be
- * mapped at once: tensors that belong to no layer, layers that get nothing, and those with more than one choice, to be told by `mapping`; `ERR_FORMAT` for a
- * damaged file; `ERR_UNSUPPORTED` for other types; `ERR_DATA` for values that are not finite; `ERR_OPTION`, `ERR_IO`, `ERR_STATE`.
+ * Replaces all weights or none. Resolves to the mapping found, for {@link toPyTorch}. Rejects with `ERR_FORMAT`,
+ * listing everything that cannot be mapped: tensors that belong to no layer, layers that get nothing, and layers that
+ * several modules fit (choose one with `mapping`); `ERR_FORMAT` for a damaged file; `ERR_UNSUPPORTED` for other types;
+ * `ERR_DATA` for values that are not finite; `ERR_OPTION`, `ERR_IO`, `ERR_STATE`.
  */
 export async function loadPyTorch(
   file: FileOrBytes,
@@ -93,10 +97,13 @@ export async function loadPyTorch(
 }
 
 /**
- * Writes a model's weights as a `.safetensors` file that PyTorch reads: `module.load_state_dict(safetensors.torch.load_file(path))`. The names are those of
- * the layers, `lstm.weight_ih_l0`, or of `mapping`. A bias that is one here is PyTorch's `bias_ih`, and its `bias_hh` is zero.
+ * Writes a model's weights as a `.safetensors` file for PyTorch:
+ * `module.load_state_dict(safetensors.torch.load_file(path))`. Names begin with the layer's name, as in
+ * `lstm.weight_ih_l0`, or with the module's name in `mapping`. Where a layer has one bias and PyTorch two, it becomes
+ * `bias_ih`, and `bias_hh` is zero.
  *
- * Rejects with `ERR_UNSUPPORTED`, which names all layers that have no such module; `ERR_OPTION`, `ERR_IO`, `ERR_STATE`.
+ * Rejects with `ERR_UNSUPPORTED`, naming all layers without a corresponding module; `ERR_OPTION`, `ERR_IO`,
+ * `ERR_STATE`.
  */
 export async function toPyTorch(model: Model, file: string | URL, options: ToPyTorchOptions = {}): Promise<void> {
   if (!isModel.accepts(model)) {
@@ -200,7 +207,7 @@ function nameOf(module: string, parameter: string): string {
   return `${own === '' ? '' : `${own}.`}${recurrent[1]}_l${layer}${recurrent[2] ?? ''}`
 }
 
-/** Reads what was found and replaces the weights by it; those of other layers stay. */
+/** Reads the modules found and replaces the layers' weights with them; other layers keep theirs. */
 async function put(model: Model, found: ReadonlyMap<Target, Unit>, layers: number): Promise<void> {
   if (found.size === layers) model.engine.prepareToRead()
   const weights = await model.copyWeights()
@@ -217,7 +224,7 @@ async function put(model: Model, found: ReadonlyMap<Target, Unit>, layers: numbe
   await model.putWeights(weights)
 }
 
-/** Writes a file at once: there is the one that was there before, or this one. */
+/** Writes a file atomically: the path holds the old file or the new one, never a part. */
 async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   const unfinished = `${path}.${randomUUID()}.tmp`
   try {

@@ -48,7 +48,7 @@ export function ownersOf(layers: readonly AnyLayer[]): AnyLayer[] {
   return layers.flatMap((layer) => [layer, ...ownersOf(layer.innerLayers())])
 }
 
-/** Which of a model's weights are of one layer and the layers inside of it. */
+/** The indices, among a model's weights, of those of one layer and the layers inside it. */
 export function indicesOf(keys: readonly WeightKey[], layer: AnyLayer): number[] {
   const owners = new Set<object>(ownersOf([layer]))
   return keys.flatMap(({ owner }, index) => (owners.has(owner) ? [index] : []))

@@ -16,13 +16,13 @@ import {
   readShortText,
 } from './folder.js'
 
-/** What a folder is to hold. */
+/** The contents to write to a folder. */
 export interface Packed {
   readonly files: readonly NewFile[]
   readonly description: Readonly<Record<string, unknown>>
 }
 
-/** Throws where something that is made must not take the place of what a folder holds. */
+/** Throws if new contents must not replace what the folder holds. */
 export type Admission = (before: Contents, made: Contents) => void
 
 /** The name under which a file is written before it gets its own. */
@@ -37,19 +37,19 @@ const previousName = temporary(`previous-${descriptionName}`)
 // Data files that killed processes were writing when descriptions were still written last.
 const formerTemporary = /^\.(weights|training-state|callbacks)-[0-9a-f]{16}\.safetensors\.tmp$/
 
-/** What every description begins with, so that half of one is known as ours. */
+/** The beginning of every description, by which an incomplete one is recognized as Seqloom's. */
 const head = descriptionText({}).slice(0, -'\n}\n'.length)
 
 /**
  * Writes a model's files. The new description is written first, beside the old one, then the data files, all synced;
- * then it takes the old one's place, and what that listed is removed. A crash at any moment leaves the old model or the
- * new one; the next write removes what it left. Only files that a description of ours lists are ever removed or
- * replaced. Writes to one folder follow each other, in all processes.
+ * then it takes the old one's place, and the files that only the old one listed are removed. A crash at any moment
+ * leaves the old model or the new one; the next write removes leftovers. Only files that a description by Seqloom lists
+ * are ever removed or replaced. Writes to one folder follow each other, in all processes.
  *
  * Errors: `ERR_IO`, naming the folder; what `admit` throws.
  */
 export async function writeFolder(folder: string, making: Promise<Packed>, admit: Admission): Promise<void> {
-  // It is awaited in its turn, and may fail before.
+  // It is awaited later and may fail before that.
   making.catch(() => undefined)
   await inTurn(folder, async () => {
     const { files, description: content } = await making
@@ -95,7 +95,7 @@ async function replace(
 
 /**
  * The description of a folder that is to be written, undefined where there is none. `ERR_IO` for a `model.json` that is
- * not ours or of a later version: it is nobody's to replace but the user's.
+ * not Seqloom's or of a later version: only the user may replace it.
  */
 export async function described(folder: string): Promise<Record<string, unknown> | undefined> {
   const path = join(folder, descriptionName)
@@ -120,8 +120,8 @@ export async function contentsIn(folder: string): Promise<Contents | undefined> 
 }
 
 /**
- * Removes what is no longer of use: the files that descriptions beside the one in force list and that itself does not,
- * as the last write or a killed process left them. `ERR_IO` for a file in the place of ours.
+ * Removes files no longer in use, which the last write or a killed process left: those that the temporary descriptions
+ * list and the current one does not. `ERR_IO` for a file that has taken the place of one of Seqloom's.
  */
 async function sweep(folder: string, listed: ReadonlyMap<string, FileEntry>, ours: boolean): Promise<void> {
   const left = ours ? (await readdir(folder)).filter((name) => formerTemporary.test(name)) : []
@@ -151,8 +151,7 @@ function parsedOrNothing(text: string): Record<string, unknown> {
 }
 
 /**
- * `ERR_IO` if something that no description of ours lists, and that holds something else, has a name that is to be
- * written.
+ * `ERR_IO` if a name to be written belongs to a file that no description by Seqloom lists and whose contents differ.
  */
 async function checkFree(folder: string, file: NewFile, listed: ReadonlyMap<string, FileEntry>): Promise<void> {
   const { name } = file
@@ -176,7 +175,7 @@ const isThere = async (path: string): Promise<boolean> =>
     },
   )
 
-/** Removes a file if it still is what a description of ours says of it. */
+/** Removes a file if it still is as the description says. */
 async function removeListed(folder: string, name: string, { bytes }: FileEntry): Promise<void> {
   const path = join(folder, name)
   const found = await lstat(path).catch(() => undefined)
@@ -189,8 +188,8 @@ async function removeRegular(path: string): Promise<void> {
 }
 
 /**
- * Removes what a description of ours lists, if it is one that `concerns` is true for, and the folder if that leaves it
- * empty. `ERR_IO`, naming the folder.
+ * Removes the files that a description by Seqloom lists, if `concerns` is true for its contents, and the folder if that
+ * leaves it empty. `ERR_IO`, naming the folder.
  */
 export async function removeFolder(folder: string, concerns: (contents: Contents) => boolean): Promise<void> {
   await inTurn(folder, async () => {

@@ -230,13 +230,19 @@ export interface ForecasterOptions<
 /** How a forecaster is trained. */
 export interface TrainForecasterOptions {
   /**
-   * How many passes over the windows to make; default 40, or 20 with covariates or a calendar; more if little data
-   * would give fewer than 600 training steps (700).
+   * How many passes over the windows to make; default 40, or as many as 600 training steps need; with covariates or a
+   * calendar, 20 and 700.
    */
   readonly epochs?: number
-  /** The number of windows in a training step; default 32 (16), or an eighth of all windows if that is less. */
+  /**
+   * The number of windows in a training step; default 32, or 16 with covariates or a calendar; an eighth of all windows
+   * if that is less.
+   */
   readonly batchSize?: number
-  /** Adam's learning rate, or a schedule of it; default 0.003 (0.005). */
+  /**
+   * Adam's learning rate, or a schedule of it; default 0.003, or 0.005 with covariates or a calendar, falling on half a
+   * cosine.
+   */
   readonly learningRate?: number | Schedule
   /**
    * The share of each series, from its end, that is held out for validation: at least the horizon, forecast from the

@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// Elements that no longer change, shared by whoever holds a clone; the memory is used again once all are dropped.
+/// Elements that no longer change, shared by all clones; the memory is reused once all are dropped.
 pub struct Buffer<T: Scalar> {
     block: Arc<AlignedVec<T>>,
     range: Range<usize>,
@@ -41,13 +41,14 @@ impl<T: Scalar> Buffer<T> {
         AlignedVec::new().into()
     }
 
-    /// `len` elements of any value to be written anew, in the same memory if nobody else uses it and it is large enough.
+    /// `len` elements of any value, to be overwritten, in the same memory if nobody else uses it and it is large
+    /// enough.
     ///
     /// # Errors
     /// `ERR_MEMORY`.
     pub(crate) fn renew(&mut self, len: usize, what: &str) -> Result<&mut [T]> {
         if Arc::get_mut(&mut self.block).is_none_or(|block| block.len() < len) {
-            // The old memory goes first: both together might not fit.
+            // The old memory is freed first: both together might not fit.
             *self = Self::empty();
             *self = memory::any(len, what)?.into();
         }
@@ -72,7 +73,7 @@ impl<T: Scalar> Buffer<T> {
         if Arc::strong_count(&self.block) > 1 { 0 } else { self.block.len() * size_of::<T>() }
     }
 
-    /// A part of the elements, which share the memory; empty where the range lies outside.
+    /// A part of the elements, sharing the memory; empty if the range lies outside.
     #[must_use]
     pub fn part(&self, range: Range<usize>) -> Self {
         let inside = range.start <= range.end && range.end <= self.range.len();
@@ -82,8 +83,8 @@ impl<T: Scalar> Buffer<T> {
     }
 }
 
-/// Elements with one owner: nobody else reads or writes them, so that whoever has them may let others write, as JavaScript does to
-/// its arrays.
+/// Elements with one owner: nobody else reads or writes them, so that the owner may let others write, as JavaScript
+/// does to its arrays.
 pub struct Exclusive<T: Scalar> {
     block: Arc<AlignedVec<T>>,
     /// No other owner's range in this block overlaps it, and no [`Buffer`] has the block.
@@ -94,7 +95,7 @@ impl<T: Scalar> Buffer<T> {
     /// The elements, if nobody else has them.
     ///
     /// # Errors
-    /// The buffer as it was, where its memory is shared.
+    /// The buffer as it was, if its memory is shared.
     pub fn exclusive(mut self) -> std::result::Result<Exclusive<T>, Self> {
         if Arc::get_mut(&mut self.block).is_none() {
             return Err(self);
@@ -104,8 +105,8 @@ impl<T: Scalar> Buffer<T> {
 }
 
 impl<T: Scalar> Exclusive<T> {
-    /// Parts of the elements, in their order, each with an owner of its own. A range that overlaps one before it, or lies outside, gives
-    /// no elements.
+    /// Parts of the elements, in order, each with its own owner. A range that overlaps an earlier one, or lies outside,
+    /// gives no elements.
     pub(crate) fn parts(self) -> impl FnMut(Range<usize>) -> Self {
         let mut taken = 0;
         move |range| {

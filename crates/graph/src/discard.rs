@@ -1,15 +1,16 @@
-//! Large memory that is given back on another thread: taking pages away takes the system time that grows with their number, which
-//! whoever drops a model or a result may not have.
+//! Large memory that is freed on another thread: unmapping pages takes time in proportion to their number, which the
+//! thread that drops a model or a result may not have.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
-/// Fewer bytes are given back at once, in a fraction of a millisecond.
+/// Fewer bytes are freed at once, in a fraction of a millisecond.
 const WORTH_A_THREAD: usize = 4 << 20;
 
-/// While more bytes wait than this, whoever drops more gives it back itself: memory is not to fill with what nobody needs.
+/// While more bytes than this are waiting, the caller frees further ones itself, so that memory does not fill with
+/// garbage.
 const MOST_WAITING: usize = 512 << 20;
 
 /// What waits to be dropped, with its bytes.
@@ -17,7 +18,7 @@ struct Waiting {
     values: VecDeque<(Box<dyn Send>, usize)>,
     /// Bytes of these and of what is being dropped.
     bytes: usize,
-    /// Whether a thread drops them.
+    /// Whether a thread is dropping them.
     active: bool,
 }
 
@@ -28,7 +29,7 @@ fn waiting() -> MutexGuard<'static, Waiting> {
     WAITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Drops a value, if there is one, which holds about so many bytes, on another thread if that takes long.
+/// Drops a value, if there is one, that holds about `bytes` bytes; on another thread if that takes long.
 pub fn discard<T: Send + 'static>(value: Option<T>, bytes: impl FnOnce(&T) -> usize) {
     let Some(value) = value else { return };
     let bytes = bytes(&value);
@@ -37,7 +38,7 @@ pub fn discard<T: Send + 'static>(value: Option<T>, bytes: impl FnOnce(&T) -> us
     }
     let mut waiting = waiting();
     if waiting.bytes > MOST_WAITING {
-        // The value is dropped once the lock is.
+        // The value is dropped after the lock.
         return drop(waiting);
     }
     waiting.values.push_back((Box::new(value), bytes));
@@ -51,7 +52,7 @@ pub fn discard<T: Send + 'static>(value: Option<T>, bytes: impl FnOnce(&T) -> us
     }
 }
 
-/// Waits until what was discarded is given back; whether there was anything.
+/// Waits until everything discarded is freed; returns whether there was anything.
 pub(crate) fn wait_for_discarded() -> bool {
     let mut waiting = waiting();
     let any = waiting.active;

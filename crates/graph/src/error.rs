@@ -65,7 +65,7 @@ pub struct Error {
     row: Option<NamedRow>,
 }
 
-/// A row's number inside a message, so that a row of a batch can be told as the row of the data it came from.
+/// A row's number inside a message, so that a row of a batch can be renamed to the row of the data it came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct NamedRow {
     row: usize,
@@ -137,7 +137,7 @@ impl Error {
         self
     }
 
-    /// Puts the place where it happened in front of the message.
+    /// Puts where it happened in front of the message.
     pub(crate) fn within(mut self, place: &str) -> Self {
         let place = format!("{place}: ");
         self.message.insert_str(0, &place);

@@ -19,7 +19,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// Its name on the other side of the binding.
+    /// Its name in JavaScript.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Distribution => "distribution",
@@ -30,7 +30,7 @@ impl Form {
         }
     }
 
-    /// The same for parts of rows, or of rows that are mixed with zeros: a distribution is none then.
+    /// The form of parts of rows, or of rows that are mixed with zeros: a distribution is no longer one.
     pub(crate) fn in_parts(self) -> Self {
         self.max(Self::UnitInterval)
     }
@@ -40,12 +40,12 @@ impl Form {
         self <= Self::NonNegative
     }
 
-    /// What all of some forms are: the elements are those of one or the other.
+    /// The form of elements that have one or another of some forms.
     pub(crate) fn join(forms: impl IntoIterator<Item = Self>) -> Self {
         forms.into_iter().max().unwrap_or(Self::Unknown)
     }
 
-    /// What an activation makes of values of this form.
+    /// The form of an activation's results for values of this form.
     pub(crate) fn activated(self, activation: Activation) -> Self {
         match activation {
             Activation::Linear => self,

@@ -12,9 +12,11 @@ import { kerasObject, type Origin } from './saved.js'
 import { assign, type SavedWeight } from './weights.js'
 
 /**
- * Loads a model that Keras saved: a `.keras` file, or a whole model as `.h5` of Keras 2 or 3. Layers, connections, masks and weights come over; what
- * only matters in training (regularizers, constraints, recurrent dropout) is left out with a warning. The model is not compiled. Nothing in the
- * file is executed. Rejects with `ERR_IO`, `ERR_FORMAT` for a damaged file, `ERR_UNSUPPORTED` naming everything that cannot be mapped, `ERR_OPTION`.
+ * Loads a model saved by Keras: a `.keras` file, or a whole model in an `.h5` file of Keras 2 or 3. Layers,
+ * connections, masks and weights are kept. Whatever matters only in training (regularizers, constraints, recurrent
+ * dropout) is left out with a warning, and the model is not compiled. Nothing in the file is executed. Rejects with
+ * `ERR_IO`, with `ERR_FORMAT` for a damaged file, with `ERR_UNSUPPORTED` naming everything that cannot be mapped, and
+ * with `ERR_OPTION`.
  */
 export async function loadKeras<Out extends Prediction = Tensor>(
   file: string | URL | Uint8Array | ArrayBuffer,
@@ -81,7 +83,10 @@ function groupAt(root: Group, path: readonly string[]): Group | undefined {
   return path.reduce<Group | undefined>((group, name) => group?.groups.get(name), root)
 }
 
-/** The variables of a layer in a Keras 3 file, `vars/0`, `vars/1`, …; without those of a generator of random numbers, which lie in a group below. */
+/**
+ * The variables of a layer in a Keras 3 file, `vars/0`, `vars/1`, …; without those of a generator of random numbers,
+ * which lie in a group below.
+ */
 function numbered(group: Group | undefined): SavedWeight[] {
   const variables = group?.groups.get('vars')?.datasets ?? new Map()
   return Array.from({ length: variables.size }, (_, index) => variables.get(String(index))).filter(

@@ -57,8 +57,8 @@ export function heldOut(
 }
 
 /**
- * How training goes unless it is said. Where covariates or the calendar are read ahead, a window holds many more
- * examples, and costs more.
+ * The defaults of training. If covariates or the calendar are read ahead, a window holds many more examples, and costs
+ * more.
  */
 const usual = {
   plain: { batchSize: 32, epochs: 40, steps: 600, learningRate: 3e-3 },
@@ -66,8 +66,8 @@ const usual = {
 } as const
 
 /**
- * How many windows a step of training takes, how many epochs there are and Adam's step, unless given: few data are read
- * more often, in smaller batches.
+ * The windows per training step, the epochs and Adam's learning rate, unless given: small data are read more often, in
+ * smaller batches.
  */
 export function workOf(
   windows: number,

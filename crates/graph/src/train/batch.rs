@@ -1,4 +1,4 @@
-//! One batch: buffers kept from batch to batch, or, where its rows are neighbours, a view of the data.
+//! One batch: buffers kept from batch to batch or, if its rows are contiguous, a view of the data.
 
 use super::dataset::{Column, Dataset};
 use crate::buffer::Buffer;
@@ -11,7 +11,7 @@ use std::ops::Range;
 #[derive(Debug, Default)]
 pub struct Batch {
     parts: Vec<Part>,
-    /// The number of each row in the data set.
+    /// The index of each row in the data set.
     numbers: Vec<usize>,
 }
 
@@ -28,7 +28,7 @@ enum Kind {
 struct Part {
     floats: Vec<f32>,
     integers: Vec<i32>,
-    /// The elements of the data that the rows are, instead of a copy of them; floating-point ones also as a buffer.
+    /// The range of the data that the rows are, instead of a copy; floating-point elements also as a buffer.
     direct: Option<Range<usize>>,
     shared: Option<Buffer<f32>>,
     shape: Vec<usize>,
@@ -43,12 +43,12 @@ impl Batch {
         self.numbers.len()
     }
 
-    /// Lets go of the data that the batch shares.
+    /// Releases the data that the batch shares.
     pub(super) fn release(&mut self) {
         self.parts.iter_mut().for_each(|part| part.shared = None);
     }
 
-    /// The number in the data set of a row of the batch.
+    /// The index in the data set of a row of the batch.
     pub(super) fn number(&self, row: usize) -> Option<usize> {
         self.numbers.get(row).copied()
     }

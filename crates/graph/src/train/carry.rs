@@ -1,4 +1,4 @@
-//! States that go from batch to batch.
+//! States that are carried from batch to batch.
 
 use crate::error::{Error, Result};
 use crate::ir::Graph;
@@ -19,12 +19,12 @@ pub(super) struct Carry {
     /// The same with rows; rows are 0 while there are no states.
     shapes: Vec<Vec<usize>>,
     states: Vec<Vec<f32>>,
-    /// Those that the batch under way has ended with.
+    /// The last states of the current batch.
     next: Vec<Vec<f32>>,
 }
 
 impl Carry {
-    /// Adds the states of stateful layers behind the inputs and outputs of a graph.
+    /// Adds the states of stateful layers after the inputs and outputs of a graph.
     ///
     /// # Errors
     /// Those of [`carry`].
@@ -51,12 +51,12 @@ impl Carry {
         self.shapes.first().map_or(0, |shape| shape[0])
     }
 
-    /// Begins anew: the next batch starts with states of zero.
+    /// Resets the states: the next batch starts with zeros.
     pub(super) fn reset(&mut self) {
         self.shapes.iter_mut().for_each(|shape| shape[0] = 0);
     }
 
-    /// Takes the states out, to be put back with [`Self::put`]; the next batch starts with zeros.
+    /// Takes the states out, to be restored with [`Self::put`]; the next batch starts with zeros.
     pub(super) fn take(&mut self) -> Vec<Vec<f32>> {
         let taken = if self.rows() == 0 { Vec::new() } else { std::mem::take(&mut self.states) };
         self.states.resize(self.widths.len(), Vec::new());
@@ -64,7 +64,7 @@ impl Carry {
         taken
     }
 
-    /// Puts states back; none for zeros.
+    /// Restores states; none for zeros.
     ///
     /// # Errors
     /// `ERR_FORMAT` if they are not the states of these layers.
@@ -143,7 +143,7 @@ impl Carry {
         })
     }
 
-    /// Notes the states that the forward pass has ended with.
+    /// Records the last states of the forward pass.
     pub(super) fn note(&mut self, executor: &Executor<f32>) -> Result<()> {
         for (output, next) in (self.outputs..).zip(&mut self.next) {
             let last = executor.value(output)?.data;
@@ -153,7 +153,7 @@ impl Carry {
         Ok(())
     }
 
-    /// Goes on from the states that were noted.
+    /// Continues from the recorded states.
     pub(super) fn advance(&mut self) {
         std::mem::swap(&mut self.states, &mut self.next);
     }

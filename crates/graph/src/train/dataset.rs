@@ -20,7 +20,7 @@ pub struct Dataset<'a> {
 #[derive(Debug)]
 pub(super) struct Column<'a> {
     pub(super) tensor: &'a HostTensor,
-    /// Elements of a row, or of one step of it where there are lengths.
+    /// Elements of a row, or of one step of it if there are lengths.
     pub(super) width: usize,
     /// The first step of each row of concatenated steps.
     pub(super) starts: Vec<usize>,
@@ -37,7 +37,7 @@ impl Column<'_> {
         }
     }
 
-    /// The size of the time axis, or whatever the second dimension is.
+    /// The size of the time axis, or of the second dimension in general.
     pub(super) fn time(&self) -> usize {
         self.tensor.shape.get(1).copied().unwrap_or(1)
     }
@@ -47,8 +47,8 @@ impl<'a> Dataset<'a> {
     /// Checks that there is one tensor for each of `inputs`, all with the same number of rows.
     ///
     /// # Errors
-    /// `ERR_DATA` for a wrong number of tensors, no rows, or rows that differ in number or are empty; `ERR_SHAPE` where
-    /// a tensor's parts contradict each other.
+    /// `ERR_DATA` for a wrong number of tensors, no rows, or rows that differ in number or are empty; `ERR_SHAPE` if a
+    /// tensor's parts contradict each other.
     pub fn new(tensors: &'a [HostTensor], inputs: &[InputSpec]) -> Result<Self> {
         if tensors.len() != inputs.len() {
             let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();

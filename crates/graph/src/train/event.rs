@@ -1,4 +1,4 @@
-//! What the training loop tells while it runs.
+//! The events that the training loop reports.
 
 /// Losses and metrics by name, `loss` first.
 pub type Logs = Vec<(String, f64)>;
@@ -26,7 +26,8 @@ pub enum Event {
         /// Seconds since the epoch began.
         seconds: f64,
     },
-    /// So many steps or seconds have passed since the last one: the time to save [`crate::train::Trainer::progress`] with weights and optimizer.
+    /// The set number of steps or seconds has passed since the last checkpoint: time to save
+    /// [`crate::train::Trainer::progress`] with the weights and the optimizer.
     Checkpoint {
         /// The epoch's number.
         epoch: usize,

@@ -17,9 +17,9 @@ use std::time::Instant;
 /// What one call of [`Trainer::fit`] works on.
 struct Plan<'a> {
     data: &'a Dataset<'a>,
-    /// Rows that train.
+    /// Rows to train on.
     rows: usize,
-    /// Rows that validate, of what data.
+    /// Rows to validate on, and of which data.
     validation: Option<(&'a Dataset<'a>, Range<usize>)>,
     options: &'a FitOptions,
     cancel: &'a AtomicBool,
@@ -28,18 +28,20 @@ struct Plan<'a> {
 type OnEvent<'a> = dyn FnMut(&mut Trainer, Event) -> Control + 'a;
 
 impl Trainer {
-    /// Trains for epochs `initial_epoch..epochs`, or from `start` of the options on. `tensors` and `validation` are model inputs, then targets, then sample
-    /// weights where the training graph has them; `validation` goes before the split of the options.
+    /// Trains for epochs `initial_epoch..epochs`, or from `start` of the options on. `tensors` and `validation` are
+    /// model inputs, then targets, then sample weights if the training graph has them; `validation` takes precedence
+    /// over the split of the options.
     ///
-    /// `on_event` hears of the beginning and end of epochs, of every batch and of checkpoints, and may use the model then.
+    /// `on_event` is called at the beginning and the end of epochs, after every batch and at checkpoints, and may use
+    /// the model.
     ///
-    /// Going on from the progress, weights and optimizer of a training that was interrupted gives the bits that it would have
-    /// given.
+    /// Continuing from the progress, weights and optimizer of an interrupted training gives the same bits as the
+    /// training would have given.
     ///
     /// # Errors
-    /// `ERR_STATE` before compiling; `ERR_DATA`, `ERR_SHAPE` and `ERR_OPTION` for unsuitable data and options; `ERR_NUMERIC` for
-    /// a loss or gradient that is not finite, naming epoch, batch and step; `ERR_MEMORY`; `ABORTED` once `cancel` is set.
-    /// The unfinished step is discarded: weights and optimizer are those of the step before.
+    /// `ERR_STATE` before compiling; `ERR_DATA`, `ERR_SHAPE` and `ERR_OPTION` for unsuitable data and options;
+    /// `ERR_NUMERIC` for a loss or gradient that is not finite, naming epoch, batch and step; `ERR_MEMORY`; `ABORTED`
+    /// once `cancel` is set. The unfinished step is discarded: weights and optimizer are those of the previous step.
     pub fn fit(
         &mut self,
         tensors: &[HostTensor],
@@ -108,7 +110,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// One pass over the training rows, or what is left of it: its logs, and whether it was stopped before its end.
+    /// One pass over the training rows, or the rest of one: its logs, and whether it was stopped before its end.
     fn epoch(
         &mut self,
         plan: &Plan<'_>,
@@ -167,12 +169,12 @@ impl Trainer {
     }
 }
 
-/// What ends the loop may have been an abort.
+/// The loop may have ended because of an abort.
 fn check_cancelled(cancel: &AtomicBool) -> Result<()> {
     if cancel.load(Ordering::Acquire) { Err(Error::aborted()) } else { Ok(()) }
 }
 
-/// The number of training rows: Keras's `floor(rows * (1 - fraction))`; the rest, behind them, validates.
+/// The number of training rows: Keras's `floor(rows * (1 - fraction))`; the rows after them are for validation.
 fn split(rows: usize, fraction: f64) -> Result<usize> {
     let training = (rows as f64 * (1.0 - fraction)).floor() as usize;
     if training == 0 || training >= rows {

@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 /// What [`Trainer::loss_gradients`] and [`Trainer::output_gradients`] compute.
 #[derive(Debug, PartialEq)]
 pub struct GradientReport {
-    /// The loss, where it was differentiated.
+    /// The loss, if it was differentiated.
     pub loss: Option<f64>,
     /// For each weight, all elements; zeros for frozen ones.
     pub weights: Vec<Exclusive<f32>>,
@@ -28,7 +28,7 @@ pub struct GradientReport {
     pub inputs: Vec<Option<HostTensor>>,
     /// The model's outputs.
     pub outputs: Vec<HostTensor>,
-    /// Where asked for, the gradients by the states of recurrent layers after every step.
+    /// If asked for, the gradients with respect to the states of recurrent layers after every step.
     pub states: Vec<StateGradient<f32>>,
 }
 
@@ -212,5 +212,5 @@ fn inputs(executor: &Executor<f32>, tensors: &[HostTensor]) -> Result<Vec<Option
         .collect()
 }
 
-/// What errors call the results.
+/// The name of the results in errors.
 const WHAT: &str = "The gradients";

@@ -21,7 +21,7 @@ fn named(layer: &str, norm: f64) -> (String, f64) {
 }
 
 impl LayerNorms {
-    /// Adds the step that the optimizer has just made, and gives its norms.
+    /// Adds the step that the optimizer has just made, and returns its norms.
     pub(super) fn add(&mut self, optimizer: &Optimizer) -> Logs {
         let mut squares: Vec<(&str, f64)> = Vec::new();
         for (weight, square) in optimizer.gradient_squares() {

@@ -8,13 +8,13 @@ use serde::{Deserialize, Deserializer, de};
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FitOptions {
-    /// The number of the epoch to stop before; default 1.
+    /// The number of the epoch before which to stop; default 1.
     #[serde(default = "one_epoch")]
     pub epochs: usize,
-    /// Rows of a step; default 32. The last batch of an epoch holds what is left.
+    /// Rows per step; default 32. The last batch of an epoch holds the rest.
     #[serde(default = "default_batch_size")]
     pub batch_size: usize,
-    /// Whether every epoch has an order of its own; default true.
+    /// Whether every epoch has its own order; default true.
     #[serde(default = "yes")]
     pub shuffle: bool,
     /// Whether batches hold rows of similar lengths, so that there is little padding; default false.
@@ -23,20 +23,20 @@ pub struct FitOptions {
     /// The seed of that order; default 0.
     #[serde(default)]
     pub seed: u64,
-    /// The fraction of rows, from the end of the data as given, that validates instead of training; default 0.
+    /// The fraction of rows, from the end of the data as given, to validate on instead of training; default 0.
     #[serde(default)]
     pub validation_split: f64,
     /// Rows of a validation batch; default as for training.
     #[serde(default)]
     pub validation_batch_size: Option<usize>,
-    /// Whether logs have the norm of every layer's gradient, `gradient_norm/` with the layer's path: of a batch's step, or the mean over an
-    /// epoch's; default false.
+    /// Whether logs have the norm of every layer's gradient, `gradient_norm/` with the layer's path: of a batch's step,
+    /// or the mean over an epoch's; default false.
     #[serde(default)]
     pub gradient_norms: bool,
     /// The number of the first epoch; default 0.
     #[serde(default)]
     pub initial_epoch: usize,
-    /// Where to begin instead, the [`Progress`] of an interrupted training as text.
+    /// Where to start instead: the [`Progress`] of an interrupted training, as text.
     #[serde(default, deserialize_with = "progress")]
     pub start: Option<Progress>,
     /// Steps of the optimizer between two checkpoints; default none.

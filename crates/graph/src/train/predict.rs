@@ -26,8 +26,8 @@ struct Assembly {
 
 impl Trainer {
     /// The model's outputs for all rows, computed `batch_size` rows at a time. Sequences have the padded time of the
-    /// input. Steps that are not valid are zeros, or the last valid step again where the model's recurrences repeat it, whatever layers are
-    /// between: they do not depend on the other rows.
+    /// input. Invalid steps are zeros or, if the model's recurrences repeat it, the last valid step, whatever layers
+    /// are in between: they do not depend on the other rows.
     ///
     /// # Errors
     /// `ERR_DATA` and `ERR_SHAPE` for unsuitable data, `ERR_OPTION` for batches of no rows, `ERR_MEMORY`, `ABORTED`.
@@ -41,7 +41,7 @@ impl Trainer {
         self.predict_some(tensors, batch_size, &all, cancel)
     }
 
-    /// The same for some of the outputs, by their numbers; what only the others need is not computed.
+    /// The same for some of the outputs, by their indices; what only the others need is not computed.
     ///
     /// # Errors
     /// As [`Self::predict`]; `ERR_STATE` for an output that does not exist.
@@ -154,7 +154,7 @@ impl Assembly {
         Ok(())
     }
 
-    /// Notes which of `time` steps of the next rows are valid. While all are (`plain`), nothing is written down.
+    /// Records which of `time` steps of the next rows are valid. While all are (`plain`), nothing is stored.
     fn note(
         &mut self,
         rows: usize,
@@ -168,7 +168,7 @@ impl Assembly {
         let no_memory = || Error::memory("No memory for the masks of the outputs");
         let total = (self.rows + rows).checked_mul(time).ok_or_else(no_memory)?;
         self.mask.try_reserve(total - self.mask.len()).map_err(|_| no_memory())?;
-        // The rows before, if they were plain.
+        // The earlier rows, if they were plain.
         self.mask.resize(self.rows * time, 1);
         for row in 0..rows {
             self.mask.extend((0..time).map(|step| u8::from(valid(row, step))));
@@ -176,7 +176,7 @@ impl Assembly {
         Ok(())
     }
 
-    /// The tensor, with lengths, or a mask where there are holes.
+    /// The tensor, with lengths, or with a mask if there are holes.
     fn finish(self, sequences: bool) -> HostTensor {
         let mut shape = vec![self.rows];
         shape.extend_from_slice(&self.shape);
@@ -194,7 +194,7 @@ impl Assembly {
     }
 }
 
-/// Makes the steps of a row that are not valid zeros, or what the last valid step before them is.
+/// Sets the invalid steps of a row to zeros, or to the last valid step before them.
 fn fill_masked(values: &mut [f32], width: usize, repeat: bool, valid: impl Fn(usize) -> bool) {
     let mut last = None;
     for step in 0..values.len() / width.max(1) {

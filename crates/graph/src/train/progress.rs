@@ -1,11 +1,11 @@
-//! Where a training is, for going on from there.
+//! The position of a training, from which it can be continued.
 
 use super::tally::Tally;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// All that going on needs besides weights, optimizer and carried states: the next batch, and the sums of those before it.
-/// As text it is exact, and for this engine only.
+/// All that continuing needs besides weights, optimizer and carried states: the next batch, and the sums over the
+/// earlier ones. As text it is exact, and only for this engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
@@ -21,7 +21,7 @@ impl Progress {
         Self { epoch, ..Self::default() }
     }
 
-    /// Notes that a batch is done.
+    /// Records that a batch is done.
     pub(super) fn advance(&mut self, tally: &Tally) {
         self.batch += 1;
         self.sums.resize(tally.sums.len(), Vec::new());
@@ -31,13 +31,13 @@ impl Progress {
         }
     }
 
-    /// The scores of the batches that are done.
+    /// The scores of the finished batches.
     pub(super) fn tally(&self) -> Tally {
         let numbers = |bits: &Vec<u64>| bits.iter().map(|&bits| f64::from_bits(bits)).collect();
         Tally { sums: self.sums.iter().map(numbers).collect() }
     }
 
-    /// Checks that it is of a training with so many batches in an epoch and so many losses and metrics.
+    /// Checks that it belongs to a training with these numbers of batches per epoch and of losses and metrics.
     pub(super) fn check(&self, batches: usize, scores: usize) -> Result<()> {
         if self.batch > batches || self.sums.len() != if self.batch == 0 { 0 } else { scores } {
             return Err(Error::format(

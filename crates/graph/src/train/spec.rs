@@ -1,4 +1,4 @@
-//! What training needs besides the graph, as it comes over the wire.
+//! What training needs besides the model's graph, in the wire format.
 
 use super::summary::Summary;
 use crate::error::{Error, Result};
@@ -9,8 +9,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TrainSpec {
-    /// The model's graph with target (and sample weight) inputs behind its own, and outputs for losses and metrics
-    /// behind its own: for each a mean, directly followed by the count that it is a mean of, or one vector of counts.
+    /// The model's graph with inputs for targets (and sample weights) after its own, and outputs for losses and metrics
+    /// after its own: for each a mean, directly followed by its count, or one vector of counts.
     pub graph: GraphSpec,
     /// The losses; their weighted sum is minimised.
     pub losses: Vec<LossSpec>,
@@ -35,7 +35,7 @@ pub struct LossSpec {
 pub struct MetricSpec {
     /// The key in logs.
     pub name: String,
-    /// The index in the graph's outputs of the mean, or of what is counted.
+    /// The index in the graph's outputs of the mean, or of the counts.
     pub output: usize,
     /// What is reported.
     #[serde(default)]

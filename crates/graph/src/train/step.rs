@@ -12,12 +12,12 @@ use crate::tensor::{BatchInput, HostTensor};
 use std::sync::atomic::AtomicBool;
 
 impl Trainer {
-    /// One step over these rows (model inputs, then targets, then sample weights where the training graph has them): the
+    /// One step over these rows (model inputs, then targets, then sample weights if the training graph has them): the
     /// loss, then each metric, before the step.
     ///
     /// # Errors
-    /// `ERR_STATE` before compiling, `ERR_DATA` and `ERR_SHAPE` for unsuitable data, `ERR_NUMERIC` for a loss or gradient
-    /// that is not finite, `ERR_MEMORY`, `ABORTED`. The weights and the optimizer are then as before.
+    /// `ERR_STATE` before compiling, `ERR_DATA` and `ERR_SHAPE` for unsuitable data, `ERR_NUMERIC` for a loss or
+    /// gradient that is not finite, `ERR_MEMORY`, `ABORTED`. The weights and the optimizer then stay as they were.
     pub fn train_on_batch(&mut self, tensors: &[HostTensor], cancel: &AtomicBool) -> Result<Vec<f64>> {
         self.whole_batch(tensors, cancel, |trainer, inputs, tally| trainer.train_step(inputs, cancel, tally))
     }
@@ -33,7 +33,7 @@ impl Trainer {
         })
     }
 
-    /// Runs `body` with states of zero; those that training carries are as before then.
+    /// Runs `body` with zero states; the states that training carries are restored afterwards.
     pub(super) fn with_zero_states<V>(&mut self, body: impl FnOnce(&mut Self) -> Result<V>) -> Result<V> {
         let carried = self.compiled_mut()?.carry.take();
         let result = body(self);
@@ -96,7 +96,7 @@ impl Trainer {
         Ok(tally)
     }
 
-    /// Lends the model's batch buffers, which keep their memory from call to call; data that they share is let go afterwards.
+    /// Lends the model's batch buffers, which keep their memory from call to call; shared data is released afterwards.
     pub(super) fn with_batch<V>(
         &mut self,
         body: impl FnOnce(&mut Self, &mut Batch) -> Result<V>,
@@ -147,7 +147,7 @@ impl Trainer {
             let cotangents = compiled.scores.cotangents();
             executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))
         })?;
-        // Once begun, the update is made to its end.
+        // Once begun, the update runs to its end.
         let parameters = Parameters::exclusive(&mut self.parameters)?;
         compiled.optimizer.apply(parameters, &mut compiled.gradients).map_err(|error| match error.code {
             Code::Numeric => Error::numeric(format!("At step {} {}", step.saturating_add(1), error.message)),

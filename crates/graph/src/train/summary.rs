@@ -1,4 +1,4 @@
-//! What a metric reports of the sums over all batches.
+//! What a metric reports from the sums over all batches.
 
 use serde::Deserialize;
 
@@ -11,7 +11,7 @@ pub enum Summary {
     Mean,
     /// e to the power of the mean: a perplexity, of a cross-entropy.
     Exponential,
-    /// A measure of decisions, from how many were right, made and due for each class.
+    /// A measure of decisions, from how many were right, made and expected for each class.
     Decisions {
         /// Of each class.
         measure: Measure,
@@ -21,7 +21,8 @@ pub enum Summary {
         #[serde(default)]
         class: Option<usize>,
     },
-    /// The area under the ROC curve, from how many positions of either kind have a score within each of many ranges; the mean over classes.
+    /// The area under the ROC curve, from how many positives and negatives have a score in each of many bins; the mean
+    /// over classes.
     Area {
         /// How many classes are ranked.
         classes: usize,
@@ -44,15 +45,15 @@ pub enum Measure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Average {
-    /// Each class counts the same; those that neither are due nor were decided for are left out.
+    /// Each class counts the same; those that are neither expected nor predicted are left out.
     Macro,
     /// Each position counts the same: the measure of the sums.
     Micro,
-    /// Each class counts as often as it is due.
+    /// Each class counts as often as it is expected.
     Weighted,
 }
 
-/// Decisions for a class: right ones, all, and how many were due.
+/// Decisions for a class: the right ones, all, and how many were expected.
 type Counts = [f64; 3];
 
 impl Summary {
@@ -98,8 +99,8 @@ fn mean(sums: &[f64]) -> f64 {
     }
 }
 
-/// Of all pairs of a positive and a negative position, the share in which the positive one has the greater score; equal ones count half. NaN
-/// where there are no pairs.
+/// The share of all pairs of a positive and a negative in which the positive one has the greater score; ties count
+/// half. NaN if there are no pairs.
 fn area(positives: &[f64], negatives: &[f64]) -> f64 {
     let mut below = 0.0;
     let mut won = 0.0;

@@ -1,4 +1,4 @@
-//! A model with everything that training it needs.
+//! A model with everything needed to train it.
 
 use super::batch::Batch;
 use super::carry::Carry;
@@ -25,12 +25,12 @@ use std::sync::atomic::AtomicBool;
 #[derive(Debug)]
 pub struct Trainer {
     pub(super) seed: u64,
-    /// How many weights, in their order, have got their first values.
+    /// How many weights, in order, have their initial values.
     drawn: usize,
     /// Shared with sessions, until they change here.
     pub(super) parameters: Arc<Parameters<f32>>,
     pub(super) predictor: Executor<f32>,
-    /// What predicts instead where states go from batch to batch.
+    /// The executor that predicts instead if states are carried from batch to batch.
     pub(super) stateful: Option<(Executor<f32>, Carry)>,
     pub(super) compiled: Option<Compiled>,
     pub(super) batch: Batch,
@@ -68,8 +68,8 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// The same but for the weights, which [`Self::draw`] or [`Self::set_weights`] gives their values before anything
-    /// else is done with them.
+    /// The same except for the weights, which must get their values from [`Self::draw`] or [`Self::set_weights`] before
+    /// anything else is done with them.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -97,7 +97,7 @@ impl Trainer {
     /// Draws the weights that have not been drawn yet.
     ///
     /// # Errors
-    /// `ERR_MEMORY`; `ABORTED` once `cancel` is set: what is left is drawn the next time.
+    /// `ERR_MEMORY`; `ABORTED` once `cancel` is set: the rest is drawn the next time.
     pub fn draw(&mut self, cancel: &AtomicBool) -> Result<()> {
         for (index, weight) in self.predictor.graph().weights.iter().enumerate().skip(self.drawn) {
             let Some(values) = Parameters::exclusive(&mut self.parameters)?.get_mut(index) else { continue };
@@ -163,21 +163,20 @@ impl Trainer {
         &self.parameters
     }
 
-    /// The weights as they are now, for whoever goes on with them: before they change here, this model takes a copy for
-    /// itself.
+    /// The current weights, to be used elsewhere: before they change here, this model makes its own copy.
     pub fn shared_parameters(&self) -> Arc<Parameters<f32>> {
         Arc::clone(&self.parameters)
     }
 
-    /// All that going on from here needs, the place in a training aside. Nothing is copied before it changes here or
-    /// there.
+    /// All that continuing from here needs, except the position in a training. Nothing is copied before it changes on
+    /// either side.
     pub fn snapshot(&self) -> Snapshot {
         let training = self.compiled.as_ref();
         let training = training.map(|compiled| (compiled.optimizer.kept(), compiled.carry.states().to_vec()));
         Snapshot { parameters: self.shared_parameters(), training }
     }
 
-    /// Takes over the weights of a model of the same layers and, where both are compiled, the optimizer's and the
+    /// Takes over the weights of a model with the same layers and, if both are compiled, the optimizer's and the
     /// carried states.
     ///
     /// # Errors
@@ -247,7 +246,7 @@ impl Trainer {
         Ok(&mut self.compiled_mut()?.optimizer)
     }
 
-    /// Puts back the state of the optimizer after `step` steps; dropout goes on from there too.
+    /// Restores the state of the optimizer after `step` steps; dropout continues from there, too.
     ///
     /// # Errors
     /// `ERR_STATE` before [`Self::compile`], `ERR_FORMAT` when the state is not this optimizer's.
@@ -272,7 +271,7 @@ impl Trainer {
         Ok((optimizer.state_parts()?.collect(), carry.states()))
     }
 
-    /// Puts back what [`Self::carried_states`] gave; none for zeros.
+    /// Restores what [`Self::carried_states`] returned; none for zeros.
     ///
     /// # Errors
     /// `ERR_STATE` before [`Self::compile`], `ERR_FORMAT` if they are not the states of the model's layers.
@@ -280,8 +279,8 @@ impl Trainer {
         self.compiled_mut()?.carry.put(states)
     }
 
-    /// How far the training is that runs or was the last to: what [`Self::fit`] goes on from, given weights and
-    /// optimizer.
+    /// The position of the current or last training: together with weights and optimizer, what [`Self::fit`] continues
+    /// from.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }

@@ -1,10 +1,10 @@
-//! A graph whose stateful layers take their first states as inputs and give their last ones as outputs.
+//! A graph whose stateful layers take their initial states as inputs and return their last ones as outputs.
 
 use super::states::take_states;
 use crate::error::{Error, Result};
 use crate::ir::Graph;
 
-/// Adds the states of stateful layers behind the inputs and outputs of a graph. Returns the shapes of their rows, too.
+/// Adds the states of stateful layers after the inputs and outputs of a graph. Returns the shapes of their rows, too.
 ///
 /// # Errors
 /// `ERR_UNSUPPORTED` for stateful layers with initial states, from the end of the sequence, or that have no states.
@@ -13,7 +13,7 @@ pub(crate) fn carry(graph: &Graph) -> Result<(Graph, Vec<Vec<usize>>)> {
     let mut nodes = graph.nodes.clone();
     let mut outputs = graph.outputs.clone();
     let mut shapes: Vec<Vec<usize>> = Vec::new();
-    // Ids behind all others stand for the states until everything is numbered anew.
+    // Ids after all others stand for the states until everything is renumbered.
     let defined = nodes.iter().flat_map(|node| &node.outputs).copied();
     let first = defined.chain(0..graph.inputs.len()).max().map_or(0, |last| last.saturating_add(1));
     for node in nodes.iter_mut().filter(|node| node.stateful) {

@@ -10,8 +10,9 @@ pub(crate) fn fuse<T: Scalar>(checked: &mut Checked<T>) {
     fuse_lookups(checked);
 }
 
-/// A cross-entropy of softmax or sigmoid probabilities reads the logits behind them instead: exact where probabilities round to
-/// 0 or 1, and no step back through the activation. The activation itself stays for whoever else reads it.
+/// A cross-entropy of softmax or sigmoid probabilities reads the logits before the activation instead. That is exact
+/// even where probabilities round to 0 or 1, and saves the backward pass through the activation, which stays for its
+/// other readers.
 fn fuse_activations<T: Scalar>(Checked { nodes, values, .. }: &mut Checked<T>) {
     let mut owners = vec![None; values.len()];
     for index in 0..nodes.len() {
@@ -30,8 +31,9 @@ fn fuse_activations<T: Scalar>(Checked { nodes, values, .. }: &mut Checked<T>) {
     }
 }
 
-/// Recurrent layers that alone read an embedding look its rows up themselves: straight into their own order, or, where tokens are
-/// many and the vocabulary small, after multiplying the whole table with the kernel. The embedding's values then do not exist.
+/// If only recurrent layers read an embedding, they look its rows up themselves: straight into their own order or, if
+/// there are many tokens and the vocabulary is small, after multiplying the whole table with the kernel. The
+/// embedding's values then do not exist.
 fn fuse_lookups<T: Scalar>(Checked { graph, nodes, absent, .. }: &mut Checked<T>) {
     for index in 0..nodes.len() {
         let (&[tokens], &[output], &[weight]) =

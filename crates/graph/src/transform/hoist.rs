@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// A scan whose work on constants has been taken out.
 struct Reduced<'a> {
-    /// Its place among the nodes.
+    /// Its index among the nodes.
     node: usize,
     scan: &'a ScanSpec,
     /// The operations of its body that have been taken out.
@@ -18,8 +18,8 @@ struct Reduced<'a> {
     read: Vec<(usize, usize)>,
 }
 
-/// Splits the graph of a step, whose inputs from `first_held` on are constants, into itself without that work, and the graph of the
-/// work: from those inputs to what the step then reads behind them.
+/// Splits the graph of a step, whose inputs from `first_held` on are constants, into the step without that work, and
+/// the graph of the work: from those inputs to what the step then reads as further inputs.
 pub(super) fn split(step: Graph, first_held: usize) -> Result<(Graph, Option<Graph>)> {
     let held: Vec<InputSpec> = step.inputs.get(first_held..).unwrap_or_default().to_vec();
     let mut work = Graph { inputs: held, nodes: Vec::new(), outputs: Vec::new(), ..step.clone() };
@@ -37,7 +37,7 @@ pub(super) fn split(step: Graph, first_held: usize) -> Result<(Graph, Option<Gra
     let metas = Checked::<f32>::new(work.clone())?.values;
     let mut inputs: Vec<(usize, InputSpec)> = step.inputs.iter().cloned().enumerate().collect();
     let mut nodes = step.nodes.clone();
-    // Ids behind all others stand for what is read anew.
+    // Ids after all others stand for the new inputs.
     let mut id = nodes.iter().flat_map(|node| &node.outputs).max().map_or(0, |last| last + 1);
     for Reduced { node, scan, moved, read } in reduced {
         let node = &mut nodes[node];
@@ -93,7 +93,7 @@ fn reduce<'a>(
             ..inner.clone()
         });
     }
-    // What depends on weights and numbers alone stays in the body, too.
+    // What depends only on weights and numbers stays in the body.
     let moved = |id: usize| of_value[id] == Phase::Once && checked.values[id].batched;
     let looped = body.nodes.iter().zip(&phases).filter(|(_, phase)| **phase == Phase::Step);
     let mut read: Vec<usize> = Vec::new();

@@ -1,4 +1,4 @@
-//! Cuts a model in two: what it computes once from its constants, and one step, whose states go in and come out.
+//! Splits a model in two: what it computes once from its constants, and one step, whose states go in and come out.
 
 use super::hoist;
 use super::states::{Taken, take_states};
@@ -8,14 +8,15 @@ use crate::ir::{Checked, Graph, Node, open_shape};
 use crate::shape::ANY;
 use crate::values::{Dtype, InputSpec};
 
-/// A model cut in two.
+/// A model split in two.
 #[derive(Debug, Clone)]
 pub(crate) struct Streaming {
-    /// From the constants to what steps read of them, then to initial states; none where the model has no constants.
+    /// From the constants to what steps read of them, then to initial states; none if the model has no constants.
     pub(crate) prelude: Option<Graph>,
-    /// From what steps read of the constants, masks left aside, to what the steps' scans make of it alone.
+    /// From what steps read of the constants (without masks) to what the steps' scans compute from it alone.
     pub(crate) hoisted: Option<Graph>,
-    /// One step. Inputs: the step's, the states, what is held (of the prelude, then hoisted). Outputs: the model's, then the states.
+    /// One step. Inputs: the step's, the states, what is held (of the prelude, then hoisted). Outputs: the model's,
+    /// then the states.
     pub(crate) step: Graph,
     /// The shape of each state's rows, and the output of the prelude that it begins with.
     pub(crate) states: Vec<(Vec<usize>, Option<usize>)>,
@@ -26,7 +27,7 @@ pub(crate) struct Streaming {
 }
 
 impl Streaming {
-    /// Cuts a model whose input `step` comes step by step, while all others are constants.
+    /// Splits a model whose input `step` comes step by step, while all others are constants.
     ///
     /// # Errors
     /// `ERR_UNSUPPORTED` naming what cannot run step by step.
@@ -50,7 +51,7 @@ impl Streaming {
                         node.name
                     )));
                 }
-                // Ids behind all others stand for the states until everything is numbered anew.
+                // Ids after all others stand for the states until everything is renumbered.
                 let inferred = |id: usize| {
                     let rows = metas.get(id)?.shape.dims().get(1..)?;
                     rows.iter().map(|&dim| (dim != ANY).then_some(dim)).collect()

@@ -33,7 +33,7 @@ impl<'a> Timing<'a> {
         self.values.get(id).is_some_and(|value| value.moves)
     }
 
-    /// Takes in the next node. True if it moves, so that it runs at every step.
+    /// Visits the next node. True if it moves, that is, runs at every step.
     ///
     /// # Errors
     /// `ERR_UNSUPPORTED` for one that needs the whole sequence.

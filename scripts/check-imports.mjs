@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 
 /** The folders and files of crates/graph/src, from the lowest to the highest; whatever is not named is below all of these. */
-const graphLayers = ['ops', 'ir', 'scan', 'registry', 'transform', 'plan', 'run', 'train', 'decode']
+const graphLayers = ['ops', 'ir', 'scan', 'registry', 'transform', 'plan', 'run', 'train', 'decode', 'table']
 
 const filesIn = (folder, ending) =>
   readdirSync(folder, { recursive: true })

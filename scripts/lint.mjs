@@ -6,6 +6,7 @@ const checks = [
   ['cargo', ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings']],
   ['cargo', ['doc', '--workspace', '--no-deps', '--document-private-items'], { RUSTDOCFLAGS: '-D warnings' }],
   ['node', ['scripts/check-imports.mjs']],
+  ['node', ['scripts/generate.mjs', '--check']],
   [tool('biome'), ['ci', '.']],
   [tool('tsc'), ['-p', 'tsconfig.json', '--noEmit']],
 ]

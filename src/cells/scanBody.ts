@@ -40,7 +40,8 @@ export function scanBody(
   )
   const sink: Sink = {
     stepwise: true,
-    node: (op, from, used, shape, attributes) => builder.node(op, op, from, used, [shape], attributes)[0] as Value,
+    node: (op, from, used, shape, attributes) =>
+      builder.node(op, op, from, used, [shape], attributes ?? {})[0] as Value,
     mask: (id) => masks.get(id) as Value,
   }
   const weights = program.weights.map((_, index) => index)

@@ -1,9 +1,10 @@
 import { SeqloomError } from '../errors.js'
 import type { Initializer } from '../initializers/initializer.js'
 import { Budget } from '../limits.js'
+import { operations } from '../table.js'
 import type { DType, Shape } from './shape.js'
 import { showShape } from './shape.js'
-import type { GraphSpec, WireInput, WireNode, WireWeight } from './wire.js'
+import type { GraphSpec, OperationName, SettingsOf, WireInput, WireNode, WireWeight } from './wire.js'
 
 /** A value of the graph that is being built: its id and its shape. */
 export interface Value {
@@ -96,24 +97,26 @@ export class GraphBuilder {
     return this.#losses
   }
 
-  /** Adds an operation and returns its outputs. */
-  node(
-    op: string,
+  /** Adds an operation and returns its outputs; those that it has besides the ones whose shapes are given have no reader. */
+  node<Op extends OperationName>(
+    op: Op,
     name: string,
     inputs: readonly Value[],
     weights: readonly number[],
     outputs: readonly Shape[],
-    attributes: Readonly<Record<string, unknown>> = {},
+    attributes: SettingsOf<Op>,
     stateful = false,
   ): Value[] {
     this.budget.take(outputs)
     const values = outputs.map((shape) => ({ id: this.#nextId++, shape }))
+    const ids = values.map(({ id }) => id)
+    while (ids.length < operations[op].outputs[0]) ids.push(this.#nextId++)
     this.#nodes.push({
       name: this.#uniqueName(name),
       op,
       inputs: inputs.map((value) => value.id),
       weights,
-      outputs: values.map((value) => value.id),
+      outputs: ids,
       attributes,
       ...(stateful ? { stateful } : {}),
     })
@@ -157,12 +160,12 @@ export class LayerScope {
   }
 
   /** Adds an operation with one output. */
-  node(
-    op: string,
+  node<Op extends OperationName>(
+    op: Op,
     inputs: readonly Value[],
     weights: readonly number[],
     shape: Shape,
-    attributes: Readonly<Record<string, unknown>> = {},
+    attributes: SettingsOf<Op>,
     part?: string,
   ): Value {
     const name = part ? `${this.path}/${part}` : this.path
@@ -170,12 +173,12 @@ export class LayerScope {
   }
 
   /** Adds an operation with several outputs. */
-  nodes(
-    op: string,
+  nodes<Op extends OperationName>(
+    op: Op,
     inputs: readonly Value[],
     weights: readonly number[],
     shapes: readonly Shape[],
-    attributes: Readonly<Record<string, unknown>>,
+    attributes: SettingsOf<Op>,
     stateful = false,
   ): Value[] {
     return this.builder.node(op, this.path, inputs, weights, shapes, attributes, stateful)

@@ -1,4 +1,6 @@
 import type { Initializer } from '../initializers/initializer.js'
+import type { GivenOf } from '../settings.js'
+import type { operations } from '../table.js'
 import type { DType, Shape } from './shape.js'
 
 /** An input of the graph. */
@@ -16,10 +18,16 @@ export interface WireWeight {
   readonly initializer: Initializer
 }
 
+/** The names of operations. */
+export type OperationName = keyof typeof operations
+
+/** The settings of an operation. */
+export type SettingsOf<Name extends OperationName> = GivenOf<(typeof operations)[Name]['settings']>
+
 /** One operation; `inputs` and `outputs` are value ids, `weights` are indices. */
 export interface WireNode {
   readonly name: string
-  readonly op: string
+  readonly op: OperationName
   readonly inputs: readonly number[]
   readonly weights: readonly number[]
   readonly outputs: readonly number[]

@@ -46,13 +46,13 @@ export const lecunNormal = (options: Seeded = {}): Initializer => makeInitialize
 
 /**
  * Variance `scale / n` with n the fan-in (default), fan-out or their average; `distribution` defaults to
- * `truncatedNormal`.
+ * `truncatedNormal`, which `normal` means too.
  */
 export const varianceScaling = (
   options: {
     readonly scale?: number
     readonly mode?: 'fanIn' | 'fanOut' | 'fanAvg'
-    readonly distribution?: 'normal' | 'uniform' | 'truncatedNormal'
+    readonly distribution?: 'truncatedNormal' | 'untruncatedNormal' | 'uniform' | 'normal'
   } & Seeded = {},
 ): Initializer => makeInitializer('varianceScaling', options)
 

@@ -18,7 +18,7 @@ export class LastStep extends Layer {
 
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
-    return [scope.node('lastStep', [x], [], [x.shape[0] ?? null, this.features(x.shape)])]
+    return [scope.node('lastStep', [x], [], [x.shape[0] ?? null, this.features(x.shape)], {})]
   }
 
   override config(): Record<string, unknown> {

@@ -1,24 +1,26 @@
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, unifyDim, unifyShapes } from '../graph/shape.js'
 import { custom } from '../options.js'
+import { operations } from '../table.js'
 import { Layer, type LayerClass, type LayerOptions } from './layer.js'
+
+type MergeOperation = 'add' | 'multiply' | 'average' | 'subtract' | 'maximum' | 'minimum'
 
 /** An element-wise merge of inputs with the same shape. */
 export abstract class Merge extends Layer {
   override readonly baseName: string
-  readonly #op: string
-  readonly #most: number
+  readonly #op: MergeOperation
 
-  constructor(op: string, most: number, options: LayerOptions) {
+  constructor(op: MergeOperation, options: LayerOptions) {
     super(`layers.${op}`, options, { accepted: {} })
     this.baseName = op
     this.#op = op
-    this.#most = most
   }
 
   override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
-    if (inputs.length < 2 || inputs.length > this.#most) {
-      throw this.shapeError(`expected ${this.#most === 2 ? 'two' : 'two or more'} inputs, got ${inputs.length}`)
+    const [, most] = operations[this.#op].inputs
+    if (inputs.length < 2 || inputs.length > most) {
+      throw this.shapeError(`expected ${most === 2 ? 'two' : 'two or more'} inputs, got ${inputs.length}`)
     }
     return [
       inputs.reduce((merged, shape) => {
@@ -31,7 +33,7 @@ export abstract class Merge extends Layer {
 
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [shape] = this.outputShapes(inputs.map((value) => value.shape)) as [Shape]
-    return [scope.node(this.#op, inputs, [], shape)]
+    return [scope.node(this.#op, inputs, [], shape, {})]
   }
 
   override config(): Record<string, unknown> {
@@ -39,17 +41,13 @@ export abstract class Merge extends Layer {
   }
 }
 
-/** A class of merges with at most a given number of inputs. */
-function merging(
-  className: string,
-  op: string,
-  most = Number.POSITIVE_INFINITY,
-): LayerClass & (new (options: LayerOptions) => Merge) {
+/** The class of the merges by an operation. */
+function merging(className: string, op: MergeOperation): LayerClass & (new (options: LayerOptions) => Merge) {
   return class extends Merge {
     static override readonly className = className
 
     constructor(options: LayerOptions) {
-      super(op, most, options)
+      super(op, options)
     }
   }
 }
@@ -57,7 +55,7 @@ function merging(
 export const Add = merging('Add', 'add')
 export const Multiply = merging('Multiply', 'multiply')
 export const Average = merging('Average', 'average')
-export const Subtract = merging('Subtract', 'subtract', 2)
+export const Subtract = merging('Subtract', 'subtract')
 export const Maximum = merging('Maximum', 'maximum')
 export const Minimum = merging('Minimum', 'minimum')
 

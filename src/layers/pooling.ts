@@ -25,7 +25,7 @@ abstract class Pooling extends Layer {
 
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
-    return [scope.node(this.op, [x], [], [x.shape[0] ?? null, this.features(x.shape)])]
+    return [scope.node(this.op, [x], [], [x.shape[0] ?? null, this.features(x.shape)], {})]
   }
 
   override config(): Record<string, unknown> {

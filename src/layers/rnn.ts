@@ -185,7 +185,7 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
         body,
         sequences: this.#cell.inputs.length,
         ...(this.#steps === undefined ? {} : { steps: this.#steps }),
-        stateShapes: rowShapes(finals),
+        stateShapes: rowShapes(finals) as number[][],
         outputs: stored.length,
         ...(given && carried.length > 0 ? { initial: finals.map((_, index) => index < this.stateCount) } : {}),
         ...direction,

@@ -1,16 +1,12 @@
 import { describe, reading, SeqloomError } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
-import { type Check, checkOptions, flag, isCallable, isRecord, number, positive } from '../options.js'
+import { isCallable, isRecord } from '../options.js'
+import { readSettings } from '../settings.js'
+import { losses } from '../table.js'
 import { isTraced, type TracedFunction, type TracedMeasure, traceMeasure } from './traced.js'
 
 /** The kinds of losses. */
-export type LossKind =
-  | 'sparseCategoricalCrossentropy'
-  | 'categoricalCrossentropy'
-  | 'binaryCrossentropy'
-  | 'meanSquaredError'
-  | 'meanAbsoluteError'
-  | 'huber'
+export type LossKind = keyof typeof losses
 
 /** A loss as data: its kind and its settings. */
 export interface Loss {
@@ -25,31 +21,10 @@ export type LossName = LossKind | 'mse' | 'mae'
 
 const short: Readonly<Record<string, LossKind>> = { mse: 'meanSquaredError', mae: 'meanAbsoluteError' }
 
-const smoothing: Check = number(0, 1)
-
-const settings: Readonly<Record<LossKind, Readonly<Record<string, readonly [Check, number | boolean]>>>> = {
-  sparseCategoricalCrossentropy: { fromLogits: [flag, false] },
-  categoricalCrossentropy: { fromLogits: [flag, false], labelSmoothing: [smoothing, 0] },
-  binaryCrossentropy: { fromLogits: [flag, false], labelSmoothing: [smoothing, 0] },
-  meanSquaredError: {},
-  meanAbsoluteError: {},
-  huber: { delta: [positive, 1] },
-}
-
 /** Makes a loss: checks the options and fills in the defaults. `ERR_OPTION` for wrong ones. */
 export function makeLoss(kind: LossKind, options: object): Loss {
-  const accepted: Record<string, Check> = {}
-  const made: Record<string, unknown> = { kind }
-  for (const [name, [check, fallback]] of Object.entries(settings[kind])) {
-    accepted[name] = check
-    made[name] = fallback
-  }
-  checkOptions(`losses.${kind}`, options, {
-    accepted,
-    refused: { reduction: ['sumOverBatchSize'], ignoreClass: [null], axis: [-1], dtype: [null], name: [] },
-  })
-  for (const [name, value] of Object.entries(options)) if (value !== undefined && name in accepted) made[name] = value
-  return made as unknown as Loss
+  const refused = { reduction: ['sumOverBatchSize'], ignoreClass: [null], axis: [-1], dtype: [null], name: [] }
+  return { kind, ...readSettings(`losses.${kind}`, options, losses[kind], { refused }) }
 }
 
 /** What trains an output. */
@@ -68,8 +43,8 @@ function describedLoss(given: unknown): AnyLoss {
   if (isTraced(given)) return given
   const name = isRecord(given) ? given.kind : given
   const kind = typeof name === 'string' && Object.hasOwn(short, name) ? short[name] : name
-  if (typeof kind !== 'string' || !Object.hasOwn(settings, kind)) {
-    const names = [...Object.keys(settings), ...Object.keys(short)].join("', '")
+  if (typeof kind !== 'string' || !Object.hasOwn(losses, kind)) {
+    const names = [...Object.keys(losses), ...Object.keys(short)].join("', '")
     throw new SeqloomError(
       'ERR_OPTION',
       `compile: loss must be one of '${names}', what losses.* returns, or a function, not ${describe(given)}`,

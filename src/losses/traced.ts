@@ -7,6 +7,7 @@ import { loadProgram, type SavedProgram, saveProgram } from '../graph/trace/save
 import { batch, hasBatch, show, type TracedShape } from '../graph/trace/size.js'
 import { SymbolicValue } from '../graph/trace/symbolic.js'
 import { Trace } from '../graph/trace/trace.js'
+import type { OperationName } from '../graph/wire.js'
 import { isRecord, label } from '../options.js'
 
 /**
@@ -59,7 +60,7 @@ export function lowerMeasure(
   values: readonly [yTrue: Value, yPred: Value],
   weights: readonly Value[],
 ): Value[] {
-  const node = (op: string, inputs: readonly Value[], shape: Shape, attributes = {}): Value =>
+  const node = (op: OperationName, inputs: readonly Value[], shape: Shape, attributes = {}): Value =>
     builder.node(op, `${name}/${op}`, inputs, [], [shape], attributes)[0] as Value
   const program = programOf(measure)
   const given = values.map(({ shape }): TracedShape => [batch, ...shape.slice(1)])

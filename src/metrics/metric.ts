@@ -1,5 +1,6 @@
 import { describe, SeqloomError } from '../errors.js'
 import { type Shape, showShape } from '../graph/shape.js'
+import type { SettingsOf } from '../graph/wire.js'
 import type { AnyLoss, LossKind } from '../losses/loss.js'
 import { type Check, checkOptions, flag, integer, isRecord, label, number, oneOf } from '../options.js'
 import { warn } from '../warn.js'
@@ -101,8 +102,8 @@ const accuracies: Readonly<Partial<Record<LossKind, MetricKind>>> = {
 
 /** What of a training graph a metric reads, and how: a node, and what is reported of its sums. */
 export type MetricNode =
-  | { readonly op: 'metric'; readonly attributes: Readonly<Record<string, unknown>> }
-  | { readonly op: 'counts'; readonly attributes: Readonly<Record<string, unknown>>; readonly summary: object }
+  | { readonly op: 'metric'; readonly attributes: SettingsOf<'metric'> }
+  | { readonly op: 'counts'; readonly attributes: SettingsOf<'counts'>; readonly summary: object }
   | { readonly op: 'perplexity' }
 
 /**

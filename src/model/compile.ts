@@ -13,8 +13,8 @@ import {
   traceMeasure,
 } from '../losses/traced.js'
 import { type Metric, type MetricName, type MetricNode, metricNode, resolveMetric } from '../metrics/metric.js'
-import type { Optimizer, OptimizerKind } from '../optimizers/optimizer.js'
 import { resolveOptimizer } from '../optimizers/resolve.js'
+import type { Optimizer, OptimizerKind } from '../optimizers/rules.js'
 import { checkOptions, custom, isCallable, isRecord } from '../options.js'
 import { lower } from './lower.js'
 import { outputNames, type Topology } from './topology.js'

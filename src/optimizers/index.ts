@@ -1,11 +1,9 @@
-export { type AdadeltaOptions, adadelta } from './adadelta.js'
-export { type AdagradOptions, adagrad } from './adagrad.js'
-export { type AdamOptions, adam, type MomentOptions } from './adam.js'
-export { adamax } from './adamax.js'
-export { type AdamWOptions, adamw } from './adamw.js'
-export { nadam } from './nadam.js'
-export type { Optimizer, OptimizerKind, OptimizerOptions } from './optimizer.js'
-export { type RmspropOptions, rmsprop } from './rmsprop.js'
+import type { AdamaxOptions } from './rules.js'
+
+export type { OptimizerOptions } from './optimizer.js'
+export * from './rules.js'
 export type { Schedule } from './schedules.js'
 export * as schedules from './schedules.js'
-export { type SgdOptions, sgd } from './sgd.js'
+
+/** Options of optimizers that keep two moments. */
+export type MomentOptions = AdamaxOptions

@@ -1,5 +1,6 @@
 import { SeqloomError } from '../errors.js'
-import { type Check, checkOptions, number, positive } from '../options.js'
+import { type Check, positive } from '../options.js'
+import { readSettings, type Settings } from '../settings.js'
 import { learningRate as rate, type Schedule } from './schedules.js'
 
 /** Options of every optimizer. */
@@ -14,21 +15,12 @@ export interface OptimizerOptions {
   readonly globalClipNorm?: number
 }
 
-/** The kinds of optimizers. */
-export type OptimizerKind = 'sgd' | 'adam' | 'adamw' | 'nadam' | 'adamax' | 'rmsprop' | 'adagrad' | 'adadelta'
-
-/** An optimizer as data: its kind and all its settings. */
-export interface Optimizer {
-  readonly kind: OptimizerKind
+/** An optimizer of some kind as data. */
+export interface OptimizerOf<Kind> {
+  readonly kind: Kind
   readonly learningRate: number | Schedule
-  readonly [setting: string]: number | boolean | string | Schedule
+  readonly [setting: string]: number | boolean | string | Schedule | Kind
 }
-
-/** An option's check and default value. */
-export type Setting = readonly [check: Check, fallback: number | boolean]
-
-/** A decay rate: from 0 to below 1. */
-export const decay: Check = number(0, 1)
 
 const common: Readonly<Record<string, Check>> = {
   learningRate: rate,
@@ -47,27 +39,17 @@ const refused: Readonly<Record<string, readonly unknown[]>> = {
 }
 
 /** Makes an optimizer: checks the options and fills in the defaults. `ERR_OPTION` for wrong ones. */
-export function makeOptimizer(
-  kind: OptimizerKind,
+export function makeOptimizer<Kind extends string>(
+  kind: Kind,
   options: OptimizerOptions,
   learningRate: number,
-  settings: Readonly<Record<string, Setting>> = {},
-): Optimizer {
-  const accepted: Record<string, Check> = { ...common }
-  const made: Record<string, Optimizer[string]> = { kind, learningRate }
-  for (const [name, [check, fallback]] of Object.entries(settings)) {
-    accepted[name] = check
-    made[name] = fallback
-  }
+  settings: Settings,
+): OptimizerOf<Kind> {
   const where = `optimizers.${kind}`
-  checkOptions(where, options, { accepted, refused })
-  for (const name of Object.keys(accepted)) {
-    const given = (options as Readonly<Record<string, Optimizer[string] | undefined>>)[name]
-    if (given !== undefined) made[name] = given
-  }
+  const made = readSettings(where, options, settings, { others: common, refused })
   const clips = ['clipValue', 'clipNorm', 'globalClipNorm'].filter((name) => made[name] !== undefined)
   if (clips.length > 1) {
     throw new SeqloomError('ERR_OPTION', `${where}: ${clips.join(' and ')} exclude each other; give one of them`)
   }
-  return made as unknown as Optimizer
+  return { kind, learningRate, ...made }
 }

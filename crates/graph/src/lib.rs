@@ -25,7 +25,10 @@ mod registry;
 pub mod rng;
 mod run;
 mod scan;
+mod setting;
 mod shape;
+#[cfg(test)]
+mod table;
 mod tensor;
 pub mod train;
 mod transform;
@@ -43,6 +46,7 @@ pub use memory::{available_bytes, bytes_for, room_for};
 pub use mode::{Record, Run};
 pub use parallel::unless_cancelled;
 pub use params::{Parameters, Slot};
+pub use registry::operation_names;
 pub use run::Executor;
 pub use tensor::{
     BatchData, BatchInput, BatchSequence, HostTensor, Sequence, StateGradient, TensorData, TensorView,

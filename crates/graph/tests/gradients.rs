@@ -3,12 +3,112 @@
 mod common;
 
 use common::{Builder, Feed, Random, check, check_run};
+use seqloom_graph::operation_names;
 use serde_json::{Value, json};
 
 const HOLES: [u8; 12] = [1, 0, 1, 1, /**/ 0, 1, 0, 1, /**/ 0, 0, 0, 0];
 
 fn features(random: &mut Random, width: usize) -> Feed {
     Feed::floats(random, &[3, 4, width])
+}
+
+/// One use of each operation; what depends on options and masks is in the tests behind it.
+#[test]
+fn every_operation() {
+    for op in operation_names() {
+        let mut random = Random::new(31);
+        let mut b = Builder::default();
+        let x = b.float("x", json!([null, null, 4]));
+        let mut feeds = vec![Feed::floats(&mut random, &[3, 4, 4])];
+        let mut second = |b: &mut Builder| {
+            feeds.push(Feed::floats(&mut random, &[3, 4, 4]));
+            b.float("z", json!([null, null, 4]))
+        };
+        let labels = Feed::ints(&[0, 2, 1, 3, 3, 0, 1, 2, 0, 0, 1, 1], &[3, 4]);
+        let outputs = match op {
+            "add" | "average" | "maximum" | "minimum" | "multiply" | "subtract" | "matmul" => {
+                let z = second(&mut b);
+                vec![b.one(op, &[x, z], &[], json!({}))]
+            }
+            "concatenate" => {
+                let z = second(&mut b);
+                vec![b.one(op, &[x, z], &[], json!({ "axis": -1 }))]
+            }
+            "loss" | "metric" | "counts" => {
+                feeds.push(labels);
+                let t = b.int("t", json!([null, null]));
+                let (outputs, attributes) = match op {
+                    "loss" => (2, json!({ "kind": "sparseCategoricalCrossentropy", "fromLogits": true })),
+                    "metric" => (2, json!({ "kind": "sparseCategoricalAccuracy" })),
+                    _ => (1, json!({ "kind": "decisions", "task": "classes", "top": 1 })),
+                };
+                b.node(op, &[x, t], &[], outputs, attributes)
+            }
+            "embedding" | "cast" => {
+                feeds.push(labels);
+                let t = b.int("t", json!([null, null]));
+                let weights = if op == "cast" { vec![] } else { vec![b.weight(&[5, 4])] };
+                let attributes = if op == "cast" { json!({}) } else { json!({ "maskZero": false }) };
+                vec![b.one(op, &[t], &weights, attributes), x]
+            }
+            "activation" => vec![b.one(op, &[x], &[], json!({ "kind": "tanh" }))],
+            "argmax" | "softmax" => vec![b.one(op, &[x], &[], json!({ "axis": 2 }))],
+            "cumulativeSum" => b.node(op, &[x], &[], 2, json!({ "axis": 2 })),
+            "dense" => vec![b.dense(x, 4, 3)],
+            "dropout" => vec![b.one(op, &[x], &[], json!({ "rate": 0.4, "shareSteps": false }))],
+            "elementwise" => vec![b.elementwise("softsign", &[x])],
+            "gather" => {
+                let table = b.parameter(&[4, 3]);
+                let best = b.one("argmax", &[x], &[], json!({ "axis": 2 }));
+                vec![b.one(op, &[table, best], &[], json!({}))]
+            }
+            "layerNorm" => {
+                let weights = [b.weight(&[4]), b.weight(&[4])];
+                vec![b.one(op, &[x], &weights, json!({ "epsilon": 1e-3, "center": true, "scale": true }))]
+            }
+            "lstm" | "gru" | "simpleRnn" => b.recurrent(op, &[x], 4, 3, &json!({})),
+            "masking" => vec![b.one(op, &[x], &[], json!({ "maskValue": 9.0 }))],
+            "meanOverSteps" => {
+                let means =
+                    b.one("reduce", &[x], &[], json!({ "kind": "mean", "axes": [2], "keepDims": false }));
+                b.node(op, &[means], &[], 2, json!({}))
+            }
+            "normalize" => vec![b.one(op, &[x], &[], json!({ "axis": 2, "epsilon": 1e-2 }))],
+            "parameter" => {
+                let w = b.parameter(&[4]);
+                vec![b.elementwise("multiply", &[x, w])]
+            }
+            "scalar" => {
+                let half = b.one(op, &[], &[], json!({ "value": 0.5 }));
+                vec![b.elementwise("multiply", &[x, half])]
+            }
+            "reduce" => vec![b.one(op, &[x], &[], json!({ "kind": "max", "axes": [1], "keepDims": true }))],
+            "lastStep" | "poolAverage" | "poolMax" | "sequenceMask" => vec![b.one(op, &[x], &[], json!({}))],
+            "repeatVector" => {
+                let last = b.one("lastStep", &[x], &[], json!({}));
+                vec![b.one(op, &[last], &[], json!({ "n": 3 }))]
+            }
+            "reshape" => vec![b.one(op, &[x], &[], json!({ "shape": [null, 2] }))],
+            "sample" => {
+                let last = b.one("lastStep", &[x], &[], json!({}));
+                vec![b.one(op, &[last], &[], json!({ "temperature": 1.0 }))]
+            }
+            "scan" => {
+                let mut body = Builder::default();
+                let [step, state] = ["x", "h"].map(|name| body.float(name, json!([null, 4])));
+                let sum = body.elementwise("add", &[step, state]);
+                let next = body.elementwise("tanh", &[sum]);
+                let counts = json!({ "sequences": 1, "stateShapes": [[4]], "outputs": 1 });
+                b.scan(&body, &[next, next], &[x], counts)
+            }
+            "slice" => vec![b.one(op, &[x], &[], json!({ "axis": 2, "start": 1, "end": 3 }))],
+            // A difference sees what it hides: see `no_gradient_through_stops`.
+            "stopGradient" => continue,
+            "transpose" => vec![b.one(op, &[x], &[], json!({ "permutation": [0, 2, 1] }))],
+            other => panic!("the gradient of '{other}' is not checked"),
+        };
+        check_run(&b, &outputs, &feeds, op == "dropout");
+    }
 }
 
 #[test]
@@ -92,6 +192,25 @@ fn pooling_and_last_step_with_masks() {
             let y = b.one(op, &[x], &[], json!({}));
             check(&b, &[y], &[features(&mut random, 2).mask(&mask)]);
         }
+    }
+}
+
+#[test]
+fn cumulative_sums() {
+    let mut random = Random::new(15);
+    for (axis, reverse, mask, given) in
+        [(1, false, [1; 12], false), (1, true, HOLES, true), (1, false, HOLES, true), (2, true, HOLES, true)]
+    {
+        let mut b = Builder::default();
+        let x = b.float("x", json!([null, null, 2]));
+        let mut feeds = vec![features(&mut random, 2).mask(&mask)];
+        let mut inputs = vec![x];
+        if given {
+            inputs.push(b.float("first", json!([null, null])));
+            feeds.push(Feed::floats(&mut random, if axis == 1 { &[3, 2] } else { &[3, 4] }));
+        }
+        let outputs = b.node("cumulativeSum", &inputs, &[], 2, json!({ "axis": axis, "reverse": reverse }));
+        check(&b, &outputs, &feeds);
     }
 }
 

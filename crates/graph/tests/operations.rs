@@ -358,3 +358,24 @@ fn random_steps_repeat_in_the_backward_pass() {
     let y = b.scan(&body, &[new, new], &[x], json!({ "sequences": 1, "stateShapes": [[3]], "outputs": 1 }));
     check_run(&b, &y, &[Feed::floats(&mut Random::new(10), &[2, 4, 3])], true);
 }
+
+#[test]
+fn sums_so_far() {
+    let sums = |axis: usize, reverse: bool, mask: &[u8]| {
+        let mut b = Builder::default();
+        let x = b.float("x", json!([null, null, 2]));
+        let attributes = json!({ "axis": axis, "reverse": reverse });
+        let y = b.node("cumulativeSum", &[x], &[], 2, attributes);
+        let feed = Feed {
+            floats: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            ..Feed::floats(&mut Random::new(1), &[1, 3, 2])
+        };
+        let spec = b.spec(&y);
+        common::forward::<f64>(&spec, &common::parameters(&spec, 1), &[feed.mask(mask)]).unwrap()
+    };
+    assert_eq!(sums(1, false, &[1; 3]), [vec![1.0, 2.0, 4.0, 6.0, 9.0, 12.0], vec![9.0, 12.0]]);
+    assert_eq!(sums(1, true, &[1; 3]), [vec![9.0, 12.0, 8.0, 10.0, 5.0, 6.0], vec![9.0, 12.0]]);
+    assert_eq!(sums(1, false, &[1, 0, 1]), [vec![1.0, 2.0, 0.0, 0.0, 6.0, 8.0], vec![6.0, 8.0]]);
+    assert_eq!(sums(2, false, &[1, 0, 1])[0][..2], [1.0, 3.0]);
+    assert_eq!(sums(2, true, &[1; 3]), [vec![3.0, 2.0, 7.0, 4.0, 11.0, 6.0], vec![3.0, 7.0, 11.0]]);
+}

@@ -203,7 +203,7 @@ fn an_abort_discards_the_unfinished_step() {
 #[test]
 fn numbers_that_are_not_finite_stop_before_the_step() {
     let tensors = data(64);
-    let mut trainer = trainer(3, r#"{"kind":"sgd","learningRate":1e38,"momentum":1}"#);
+    let mut trainer = trainer(3, r#"{"kind":"sgd","learningRate":1e38,"momentum":0.99}"#);
     let mut last = weights(&trainer);
     let run = options(json!({ "epochs": 100, "batchSize": 16 }));
     let error = trainer

@@ -259,3 +259,24 @@ fn a_scan_carries_its_states_from_batch_to_batch() {
     }
     assert!(same < 1e-6 && other > 1e-3, "{same} {other}");
 }
+
+#[test]
+fn cumulative_sums_stream() {
+    let mut graph = graph();
+    graph["nodes"][3] = json!({ "name": "sum", "op": "cumulativeSum", "inputs": [5], "outputs": [7, 8], "attributes": { "axis": 1 } });
+    let mut trainer = Trainer::new(&graph.to_string(), 9).unwrap();
+    let tokens =
+        HostTensor { data: TensorData::I32(TOKENS.concat()), shape: vec![2, 6], sequence: Sequence::Full };
+    let whole = trainer.predict(&[tokens], 2, &AtomicBool::new(false)).unwrap().remove(0);
+    let TensorData::F32(whole) = whole.data else { panic!("not float32") };
+    let mut session = open(&trainer, 2).unwrap();
+    for time in 0..6 {
+        for (index, got) in step(&mut session, time).iter().enumerate() {
+            let want = whole[(index / 3 * 6 + time) * 3 + index % 3];
+            assert!((got - want).abs() < 1e-6, "step {time}: {got} for {want}");
+        }
+    }
+    graph["nodes"][3]["attributes"]["reverse"] = json!(true);
+    let trainer = Trainer::new(&graph.to_string(), 9).unwrap();
+    assert_eq!(open(&trainer, 2).unwrap_err().code, Code::Unsupported);
+}

@@ -1,6 +1,7 @@
 import { SeqloomError } from '../../errors.js'
 import type { Value } from '../builder.js'
 import type { Shape } from '../shape.js'
+import type { OperationName } from '../wire.js'
 import type { Attributes } from './operation.js'
 import { located, type ProgramNode, type Resolved } from './program.js'
 import { hasBatch, show, type TracedShape, wireShape } from './size.js'
@@ -9,7 +10,7 @@ import { hasBatch, show, type TracedShape, wireShape } from './size.js'
 export interface Sink {
   /** Adds an operation with one output. */
   node(
-    op: string,
+    op: OperationName,
     inputs: readonly Value[],
     weights: readonly number[],
     shape: Shape,
@@ -54,7 +55,7 @@ export function lowerProgram(
     else {
       const operands = node.inputs.map(operand)
       const own = wireAttributes(resolved, node, sink)
-      values[id] = sink.node(op === 'split' ? 'slice' : op, operands, [], shape, own)
+      values[id] = sink.node(op === 'split' ? 'slice' : (op as OperationName), operands, [], shape, own)
     }
   })
   return program.outputs.map(operand)

@@ -1,7 +1,9 @@
 import { describe, SeqloomError } from '../../errors.js'
-import { type Check, custom, flag, integer, number, oneOf, positive } from '../../options.js'
+import { type Check, custom, flag, integer, number } from '../../options.js'
+import { checkOf, type Setting } from '../../settings.js'
+import { elementwise, operations as table } from '../../table.js'
 import * as shapes from './shapes.js'
-import { batch, hasBatch, isSize, show, type TracedShape } from './size.js'
+import { isSize, type TracedShape } from './size.js'
 
 /** The settings of an operation in a traced function. */
 export type Attributes = Readonly<Record<string, unknown>>
@@ -15,33 +17,12 @@ export interface Operation {
   readonly infer: (inputs: readonly TracedShape[], attributes: never) => TracedShape
 }
 
-/** Functions of one value, element by element. */
-export const unaryKinds = [
-  'neg',
-  'abs',
-  'square',
-  'sqrt',
-  'exp',
-  'log',
-  'sigmoid',
-  'tanh',
-  'relu',
-  'softplus',
-  'softsign',
-  'hardSigmoid',
-] as const
-
-/** Comparisons, which give 0 or 1. */
-export const comparisonKinds = ['less', 'lessEqual', 'greater', 'greaterEqual', 'equal', 'notEqual'] as const
-
-/** Functions of two values, element by element. */
-export const binaryKinds = ['add', 'subtract', 'multiply', 'divide', 'maximum', 'minimum', ...comparisonKinds] as const
-
 /** The kinds of element-wise operations. */
-export type ElementwiseKind = (typeof unaryKinds)[number] | (typeof binaryKinds)[number] | 'where'
+export type ElementwiseKind = keyof typeof elementwise
 
-/** How a value is reduced over dimensions. */
-export type ReduceKind = 'sum' | 'mean' | 'max'
+/** Whether an operation is a comparison, which gives 0 or 1. */
+export const isComparison = (kind: unknown): boolean =>
+  typeof kind === 'string' && Object.hasOwn(elementwise, kind) && !elementwise[kind as ElementwiseKind].gradient
 
 const axis = integer(0, 7)
 
@@ -55,71 +36,31 @@ const sizes = custom('an array of sizes, one of which may be null', (v) => {
   return v.every((dim) => dim === null || isSize(dim)) && v.filter((dim) => dim === null).length <= 1
 })
 
-/** All operations of traced functions by name. */
-export const operations: Readonly<Record<string, Operation>> = {
-  scalar: { least: 0, most: 0, attributes: { value: number() }, infer: () => [] },
-  elementwise: {
-    least: 1,
-    most: 3,
-    attributes: { kind: oneOf([...unaryKinds, ...binaryKinds, 'where']) },
-    infer: (inputs, { kind }: { kind: ElementwiseKind }) => {
-      const arity = kind === 'where' ? 3 : (unaryKinds as readonly string[]).includes(kind) ? 1 : 2
-      if (inputs.length !== arity) throw shapes.problem(`${kind} takes ${arity} values, got ${inputs.length}`)
-      return inputs.reduce(shapes.broadcast)
-    },
-  },
-  matmul: { least: 2, most: 2, attributes: { transposeA: flag, transposeB: flag }, infer: shapes.matmul },
-  softmax: { least: 1, most: 2, attributes: { axis }, infer: shapes.softmax },
-  normalize: { least: 1, most: 1, attributes: { axis, epsilon: positive }, infer: shapes.alongAxis },
-  concatenate: { least: 1, most: 1024, attributes: { axis }, infer: shapes.concatenate },
-  reshape: { least: 1, most: 1, attributes: { shape: sizes }, infer: shapes.reshape },
-  slice: { least: 1, most: 1, attributes: { axis, start: integer(0), end: integer(1) }, infer: shapes.slice },
+/** The check of a setting: what is written out here has named sizes too, or dimensions only. */
+function check(setting: Setting): Check {
+  if (setting.type !== 'list') return checkOf(setting)
+  return (setting.of as Setting).optional ? sizes : axes
+}
+
+/** What only traced functions have: these are lowered to other operations. */
+const own: Readonly<Record<string, Operation>> = {
   split: { least: 1, most: 1, attributes: { axis, parts: integer(1), part: integer(0) }, infer: shapes.split },
-  transpose: { least: 1, most: 1, attributes: { permutation: axes }, infer: shapes.transpose },
-  gather: { least: 2, most: 2, attributes: {}, infer: shapes.gather },
-  reduce: {
-    least: 1,
-    most: 1,
-    attributes: { kind: oneOf(['sum', 'mean', 'max']), axes, keepDims: flag },
-    infer: shapes.reduce,
-  },
-  argmax: {
-    least: 1,
-    most: 1,
-    attributes: { axis },
-    infer: ([x], { axis: at }: { axis: number }) => shapes.reduce([x as TracedShape], { axes: [at], keepDims: false }),
-  },
-  sample: {
-    least: 1,
-    most: 1,
-    attributes: { temperature: positive },
-    infer: ([x]) => {
-      if (x?.length !== 2 || !hasBatch(x))
-        throw shapes.problem(`expected logits of shape [batch, n], got ${show(x ?? [])}`)
-      return [batch]
-    },
-  },
-  dropout: {
-    least: 1,
-    most: 1,
-    attributes: { rate: number(0, 1), perStep: flag },
-    infer: ([x]) => {
-      if (!x || !hasBatch(x)) throw shapes.problem(`dropout is for values with a batch, got ${show(x ?? [])}`)
-      return x
-    },
-  },
-  stopGradient: { least: 1, most: 1, attributes: {}, infer: ([x]) => x as TracedShape },
-  mask: {
-    least: 1,
-    most: 1,
-    attributes: {},
-    infer: ([x]) => {
-      if (!x || x.length < 2 || !hasBatch(x)) {
-        throw shapes.problem(`expected a value with a time dimension, [batch, time, …], got ${show(x ?? [])}`)
-      }
-      return x.slice(0, 2)
-    },
-  },
+  dropout: { least: 1, most: 1, attributes: { rate: number(0, 1), perStep: flag }, infer: shapes.rows },
+  mask: { least: 1, most: 1, attributes: {}, infer: shapes.mask },
+}
+
+/** All operations of traced functions by name. */
+const operations: Readonly<Record<string, Operation>> = {
+  ...Object.fromEntries(
+    Object.entries(table).flatMap(([name, entry]) => {
+      if (!('shape' in entry)) return []
+      const attributes = Object.entries<Setting>(entry.settings).map(([each, setting]) => [each, check(setting)])
+      const [least, most] = entry.inputs
+      const infer: Operation['infer'] = shapes.rules[entry.shape]
+      return [[name, { least, most: Math.min(most, 1024), attributes: Object.fromEntries(attributes), infer }]]
+    }),
+  ),
+  ...own,
 }
 
 /** The operation of a name; `ERR_FORMAT` if there is none, since only files can hold other names. */

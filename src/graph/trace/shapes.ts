@@ -1,4 +1,5 @@
 import { SeqloomError } from '../../errors.js'
+import { elementwise as functions } from '../../table.js'
 import {
   batch,
   broadcastDim,
@@ -189,4 +190,62 @@ export function reduce(
   const x = only(inputs)
   for (const axis of axes) checkAxis(x, axis)
   return x.map((dim, at) => (axes.includes(at) ? 1 : dim)).filter((_, at) => keepDims || !axes.includes(at))
+}
+
+/** The shape after one dimension was removed. */
+export const withoutAxis = (inputs: Shapes, { axis }: { readonly axis: number }): TracedShape =>
+  reduce(inputs, { axes: [axis], keepDims: false })
+
+/** The shape of a number. */
+export const scalar = (): TracedShape => []
+
+/** The shape of a function of one to three values, element by element. */
+export function elementwise(inputs: Shapes, { kind }: { readonly kind: keyof typeof functions }): TracedShape {
+  const { inputs: count } = functions[kind]
+  if (inputs.length !== count) throw problem(`${kind} takes ${count} values, got ${inputs.length}`)
+  return inputs.reduce(broadcast)
+}
+
+/** The shape of one number for each row of logits. */
+export function sample(inputs: Shapes): TracedShape {
+  const x = only(inputs)
+  if (x.length !== 2 || !hasBatch(x)) throw problem(`expected logits of shape [batch, n], got ${show(x)}`)
+  return [batch]
+}
+
+/** The same shape. */
+export const same = (inputs: Shapes): TracedShape => only(inputs)
+
+/** The same shape, of values with a batch. */
+export function rows(inputs: Shapes): TracedShape {
+  if (!hasBatch(only(inputs))) throw problem(`dropout is for values with a batch, got ${show(only(inputs))}`)
+  return only(inputs)
+}
+
+/** The shape of the mask of a sequence. */
+export function mask(inputs: Shapes): TracedShape {
+  const x = only(inputs)
+  if (x.length < 2 || !hasBatch(x)) {
+    throw problem(`expected a value with a time dimension, [batch, time, …], got ${show(x)}`)
+  }
+  return x.slice(0, 2)
+}
+
+/** The rules that the table of operations names. */
+export const rules = {
+  alongAxis,
+  concatenate,
+  elementwise,
+  gather,
+  matmul,
+  reduce,
+  reshape,
+  rows,
+  same,
+  sample,
+  scalar,
+  slice,
+  softmax,
+  transpose,
+  withoutAxis,
 }

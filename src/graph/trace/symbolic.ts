@@ -309,6 +309,18 @@ export class SymbolicValue {
     return this.#reduce('max', options)
   }
 
+  /**
+   * The sum up to each place of a dimension, or with `reverse` from there to its end. In a layer, dimension 1 is the time:
+   * steps that are not valid add nothing, and have the sum 0.
+   */
+  cumulativeSum(options: AxisOptions & { readonly reverse?: boolean } = {}): SymbolicValue {
+    const { axis = -1, reverse = false } = this.#options('cumulativeSum', options, ['axis', 'reverse'])
+    if (typeof reverse !== 'boolean') {
+      throw this.#trace.error('ERR_OPTION', 'cumulativeSum', `reverse must be true or false, not ${describe(reverse)}`)
+    }
+    return this.#record('cumulativeSum', [this.#id], { axis: this.#axis('cumulativeSum', axis), reverse })
+  }
+
   /** The number of the largest element along a dimension, the first among equal ones; without a gradient. */
   argmax(options: AxisOptions = {}): SymbolicValue {
     const { axis = -1 } = this.#options('argmax', options, ['axis'])

@@ -1,7 +1,7 @@
 import { describe, SeqloomError } from '../../errors.js'
 import { limits } from '../../limits.js'
 import { Location } from './location.js'
-import { type Attributes, comparisonKinds } from './operation.js'
+import { type Attributes, isComparison } from './operation.js'
 import {
   inferAt,
   located,
@@ -103,7 +103,7 @@ export class Trace {
     }
     const read = new Set([...outputs, ...this.#nodes.flatMap(({ inputs }) => inputs)])
     this.#nodes.forEach(({ attributes: { kind }, at }, index) => {
-      if (read.has(first + index) || !(comparisonKinds as readonly unknown[]).includes(kind)) return
+      if (read.has(first + index) || !isComparison(kind)) return
       throw new SeqloomError(
         'ERR_OPTION',
         located(

@@ -12,6 +12,8 @@ import { type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
 export interface Entry {
   readonly layer: AnyLayer
   readonly name: string
+  /** The name of the layer of the whole model that it is, or is in. */
+  readonly owner: string
   readonly parts: readonly Part[]
 }
 
@@ -51,6 +53,7 @@ function readyOf(object: KerasObject, group: string, origin: Origin, depth: numb
     if (built === undefined) return undefined
     const entries = built.entries.map((entry) => ({
       ...entry,
+      owner: object.name,
       parts: entry.parts.map((part) => ({ ...part, path: [...path, ...part.path] })),
     }))
     const { model: inner } = built
@@ -64,7 +67,7 @@ function readyOf(object: KerasObject, group: string, origin: Origin, depth: numb
   const parts = mapped.parts.map((part) => ({ ...part, path: [...path, ...part.path] }))
   return {
     apply: (values, options) => mapped.layer.apply(values, options),
-    entries: [{ layer: mapped.layer, name: object.name, parts }],
+    entries: [{ layer: mapped.layer, name: object.name, owner: object.name, parts }],
   }
 }
 

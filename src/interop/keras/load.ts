@@ -25,10 +25,8 @@ export async function loadKeras<Out extends Prediction = Tensor>(
   if (isZip(bytes)) {
     const { config, weights } = await openKerasArchive(where, bytes)
     const root = readHdf5(weights, `${where}: model.weights.h5`)
-    return made(where, config, 'keras3', (entry) => (part) => {
-      void entry
-      return numbered(groupAt(root, part.path))
-    }) as Model<Prediction> as Model<Out>
+    const find: Finder = ({ parts }) => parts.flatMap((part) => numbered(groupAt(root, part.path)))
+    return made(where, config, 'keras3', find) as Model<Prediction> as Model<Out>
   }
   if (isHdf5(bytes)) {
     const root = readHdf5(bytes, where)
@@ -39,15 +37,14 @@ export async function loadKeras<Out extends Prediction = Tensor>(
     const version = root.texts('keras_version')?.[0] ?? '2'
     const program = Number.parseInt(version, 10) >= 3 ? 'keras3' : 'keras2'
     const weights = root.groups.get('model_weights') ?? root
-    return made(where, parsed(`${where}: model_config`, config), program, (entry) => {
-      const all = namedWeights(weights, entry.name, where)
-      // A layer's weights stand one after the other, whatever part they belong to.
-      const each = entry.parts.length === 0 ? 0 : all.length / entry.parts.length
-      return (part) => {
-        const at = entry.parts.indexOf(part) * each
-        return all.slice(at, at + each)
-      }
-    }) as Model<Prediction> as Model<Out>
+    // The weights of a model within the model stand one after the other.
+    const left = new Map<string, SavedWeight[]>()
+    const find: Finder = ({ owner }, count) => {
+      const all = left.get(owner) ?? namedWeights(weights, owner, where)
+      left.set(owner, all.slice(count))
+      return all.slice(0, count)
+    }
+    return made(where, parsed(`${where}: model_config`, config), program, find) as Model<Prediction> as Model<Out>
   }
   throw new SeqloomError('ERR_FORMAT', `${where} is neither a .keras nor an .h5 file`)
 }
@@ -65,16 +62,13 @@ async function bytesOf(file: unknown): Promise<[bytes: Uint8Array, where: string
   return [await readNamed(path), path]
 }
 
-/** Finds the weights of an entry's parts. */
-type Finder = (entry: Entry) => (part: Entry['parts'][number]) => readonly SavedWeight[]
+/** Finds the weights of an entry, of which ours has `count`. */
+type Finder = (entry: Entry, count: number) => readonly SavedWeight[]
 
 function made(where: string, config: unknown, hardSigmoid: Origin['hardSigmoid'], find: Finder): Model {
   const origin: Origin = { where, hardSigmoid, problems: [], leftOut: [] }
   const built = modelOf(kerasObject(where, config), origin)
-  if (built !== undefined && origin.problems.length === 0) {
-    const finders = new Map(built.entries.map((entry) => [entry, find(entry)]))
-    assign(built.entries, (entry, part) => finders.get(entry)?.(part) ?? [], origin)
-  }
+  if (built !== undefined) assign(built.entries, find, origin)
   if (built === undefined || origin.problems.length > 0) {
     built?.model.dispose()
     throw new SeqloomError('ERR_UNSUPPORTED', `${where}: cannot be mapped: ${[...new Set(origin.problems)].join('; ')}`)

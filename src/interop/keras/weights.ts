@@ -1,6 +1,5 @@
 import { type Tensor, tensor } from '../../data/tensor.js'
 import type { Entry } from './graph.js'
-import type { Part } from './layers.js'
 import type { Origin } from './saved.js'
 
 /** A weight of a file, before it is read. */
@@ -10,37 +9,33 @@ export interface SavedWeight {
   floats(): Float32Array
 }
 
-/** Gives each layer its weights; `of` names those of an entry's part, in order. Those that do not fit are noted in `origin.problems`. */
+/**
+ * Gives each layer its weights; `of` finds those of an entry, of which ours has `count`. Those that do not fit are noted in `origin.problems`, and none is
+ * given then.
+ */
 export function assign(
   entries: readonly Entry[],
-  of: (entry: Entry, part: Part) => readonly SavedWeight[],
+  of: (entry: Entry, count: number) => readonly SavedWeight[],
   origin: Origin,
 ): void {
   const ready: (() => void)[] = []
-  for (const entry of new Set(entries)) {
-    const own = entry.layer.getWeights()
-    const saved = entry.parts.flatMap((part) => of(entry, part).map((weight) => ({ weight, adapt: part.adapt })))
-    if (own.length !== saved.length) {
-      origin.problems.push(`'${entry.name}' has ${own.length} weights here, ${saved.length} in the file`)
-      continue
-    }
-    const wrong = own.find((each, index) => !fits(each, saved[index]?.weight.shape ?? []))
-    if (wrong !== undefined) {
+  for (const { layer, name, parts, owner } of entries) {
+    const own = layer.getWeights()
+    const saved = of({ layer, name, parts, owner }, own.length)
+    if (own.length !== saved.length || !own.every((each, index) => fits(each, saved[index]?.shape ?? []))) {
       const shapes = (all: readonly { readonly shape: readonly number[] }[]) =>
-        all.map(({ shape }) => `[${shape}]`).join(', ')
-      origin.problems.push(
-        `the weights of '${entry.name}' are ${shapes(own)} here, ${shapes(saved.map(({ weight }) => weight))} in the file`,
-      )
+        all.map(({ shape }) => `[${shape.join(', ')}]`).join(', ') || 'none'
+      origin.problems.push(`the weights of '${name}' are ${shapes(own)} here, ${shapes(saved)} in the file`)
       continue
     }
     if (own.length === 0) continue
     ready.push(() => {
-      const values = saved.map(({ weight, adapt }, index) => {
+      const values = saved.map((weight, index) => {
         const floats = weight.floats()
-        adapt?.(floats, weight.shape)
+        parts[Math.floor((index * parts.length) / saved.length)]?.adapt?.(floats, weight.shape)
         return tensor(floats, (own[index] as Tensor).shape)
       })
-      entry.layer.setWeights(values)
+      layer.setWeights(values)
     })
   }
   if (origin.problems.length === 0) for (const each of ready) each()

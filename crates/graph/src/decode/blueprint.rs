@@ -96,9 +96,9 @@ impl Blueprint {
             }
         }
         let batch = rows.checked_mul(repeat).ok_or_else(|| Error::memory("A session has too many rows"))?;
-        let states = self.streaming.states.iter().map(|state| {
-            let first = state.initial.and_then(|output| given.get(output)).map(|value| value.data.clone());
-            (state.shape.clone(), first)
+        let states = self.streaming.states.iter().map(|(shape, initial)| {
+            let first = initial.and_then(|output| given.get(output)).map(|value| value.data.clone());
+            (shape.clone(), first)
         });
         Session::assemble(Start {
             parameters: Arc::clone(&self.parameters),

@@ -30,7 +30,7 @@ pub(super) fn fill(
             random::uniform(-limit, limit, key, out)
         }
         Distribution::UntruncatedNormal => random::normal(0.0, variance.sqrt(), key, out),
-        Distribution::TruncatedNormal => {
+        Distribution::TruncatedNormal | Distribution::Normal => {
             random::truncated_normal(0.0, variance.sqrt() / TRUNCATED_STDDEV, key, out)
         }
     }

@@ -1,18 +1,20 @@
 //! `activation`: element-wise functions, softmax and log-softmax over the last axis.
 
-use super::{ActivationKind, Backward, Forward, Op, Operation, Role, Site, Streamed, TimeAxes, stream};
+use super::{
+    ActivationKind, Backward, Entry, Forward, Op, Operation, Role, Site, Streamed, TimeAxes, made, stream,
+};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::parallel::while_wanted;
+use crate::setting::settings;
 use crate::shape::Meta;
 use crate::values::Dtype;
 use seqloom_kernels::{Activation, Scalar};
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Attributes {
-    kind: String,
+settings! {
+    struct Attributes {
+        kind: String;
+    }
 }
 
 /// Applies an activation to every element or row.
@@ -21,34 +23,47 @@ pub(crate) struct ActivationOp {
     kind: ActivationKind,
 }
 
+/// All activations by name.
+pub(crate) const ACTIVATIONS: &[(&str, ActivationKind)] = &[
+    ("linear", ActivationKind::Elementwise(Activation::Linear)),
+    ("relu", ActivationKind::Elementwise(Activation::Relu)),
+    ("sigmoid", ActivationKind::Elementwise(Activation::Sigmoid)),
+    ("tanh", ActivationKind::Elementwise(Activation::Tanh)),
+    ("hardSigmoid", ActivationKind::Elementwise(Activation::HardSigmoid)),
+    ("softsign", ActivationKind::Elementwise(Activation::Softsign)),
+    ("softplus", ActivationKind::Elementwise(Activation::Softplus)),
+    ("elu", ActivationKind::Elementwise(Activation::Elu)),
+    ("selu", ActivationKind::Elementwise(Activation::Selu)),
+    ("gelu", ActivationKind::Elementwise(Activation::Gelu)),
+    ("silu", ActivationKind::Elementwise(Activation::Silu)),
+    ("exponential", ActivationKind::Elementwise(Activation::Exponential)),
+    ("softmax", ActivationKind::Softmax),
+    ("logSoftmax", ActivationKind::LogSoftmax),
+];
+
+fn activation(name: &str) -> Result<ActivationKind> {
+    let found = ACTIVATIONS.iter().find(|(known, _)| *known == name);
+    found
+        .map(|&(_, kind)| kind)
+        .ok_or_else(|| Error::unsupported(format!("there is no activation '{name}' here")))
+}
+
 /// The element-wise activation of a name on the wire.
 pub(super) fn elementwise(name: &str) -> Result<Activation> {
-    Ok(match name {
-        "linear" => Activation::Linear,
-        "relu" => Activation::Relu,
-        "sigmoid" => Activation::Sigmoid,
-        "tanh" => Activation::Tanh,
-        "hardSigmoid" => Activation::HardSigmoid,
-        "softsign" => Activation::Softsign,
-        "softplus" => Activation::Softplus,
-        "elu" => Activation::Elu,
-        "selu" => Activation::Selu,
-        "gelu" => Activation::Gelu,
-        "silu" => Activation::Silu,
-        "exponential" => Activation::Exponential,
-        _ => return Err(Error::unsupported(format!("there is no activation '{name}' here"))),
-    })
+    match activation(name)? {
+        ActivationKind::Elementwise(kind) => Ok(kind),
+        _ => Err(Error::unsupported(format!("there is no activation '{name}' here"))),
+    }
 }
+
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    settings: Attributes::SETTINGS,
+    ..Entry::of("activation", |site| made(ActivationOp::new(site)?))
+}];
 
 impl ActivationOp {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=1, 0..=0, 1)?;
-        let kind = match site.attributes::<Attributes>()?.kind.as_str() {
-            "softmax" => ActivationKind::Softmax,
-            "logSoftmax" => ActivationKind::LogSoftmax,
-            name => ActivationKind::Elementwise(elementwise(name)?),
-        };
-        Ok(Self { kind })
+        Ok(Self { kind: activation(&Attributes::read(site.attributes())?.kind)? })
     }
 }
 

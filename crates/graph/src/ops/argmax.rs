@@ -2,16 +2,16 @@
 
 use super::activation::expect_float;
 use super::axis::{Lines, axis_of, feature_axis, without};
-use super::{Backward, Forward, MaskRule, Op, Operation, Site, Streamed, TimeAxes, stream};
+use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Site, Streamed, TimeAxes, made, stream};
 use crate::error::Result;
+use crate::setting::settings;
 use crate::shape::Meta;
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    axis: i64,
+settings! {
+    struct Attributes {
+        axis: i64;
+    }
 }
 
 /// The index of the first largest element, without a gradient.
@@ -20,10 +20,15 @@ pub(crate) struct Argmax {
     axis: i64,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    settings: Attributes::SETTINGS,
+    traced: Some("withoutAxis"),
+    ..Entry::of("argmax", |site| made(Argmax::new(site)?))
+}];
+
 impl Argmax {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=1, 0..=0, 1)?;
-        Ok(Self { axis: site.attributes::<Attributes>()?.axis })
+        Ok(Self { axis: Attributes::read(site.attributes())?.axis })
     }
 }
 

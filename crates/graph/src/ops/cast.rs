@@ -1,17 +1,12 @@
 //! `cast`, `stopGradient` and `sequenceMask`: values that are as they are, but without a gradient.
 
 use super::context::mask_of;
-use super::{Backward, Forward, MaskRule, Op, Operation, Site, Streamed, TimeAxes, stream};
+use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Streamed, TimeAxes, made, stream};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::shape::{Meta, Shape};
 use crate::values::Dtype;
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -28,18 +23,11 @@ pub(crate) struct Cast {
     kind: Kind,
 }
 
-impl Cast {
-    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes {} = site.attributes()?;
-        site.arity(1..=1, 0..=0, 1)?;
-        let kind = match site.op() {
-            "cast" => Kind::Cast,
-            "stopGradient" => Kind::StopGradient,
-            _ => Kind::SequenceMask,
-        };
-        Ok(Self { kind })
-    }
-}
+pub(super) const OPERATIONS: &[Entry] = &[
+    Entry { in_body: false, ..Entry::of("cast", |_| made(Cast { kind: Kind::Cast })) },
+    Entry { in_body: false, ..Entry::of("sequenceMask", |_| made(Cast { kind: Kind::SequenceMask })) },
+    Entry { traced: Some("same"), ..Entry::of("stopGradient", |_| made(Cast { kind: Kind::StopGradient })) },
+];
 
 impl Operation for Cast {
     fn stream(&self, inputs: &[Streamed]) -> Option<TimeAxes> {

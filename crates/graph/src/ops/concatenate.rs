@@ -2,18 +2,21 @@
 
 use super::activation::expect_float;
 use super::axis::axis_of;
-use super::{Backward, Forward, Frame, MaskRule, Op, Operation, Site, Streamed, TimeAxes, ValueRef, stream};
+use super::{
+    Backward, Entry, Forward, Frame, MaskRule, Op, Operation, Site, Streamed, TimeAxes, ValueRef, made,
+    stream,
+};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::parallel::each_rows;
+use crate::setting::settings;
 use crate::shape::{ANY, Meta};
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    axis: i64,
+settings! {
+    struct Attributes {
+        axis: i64;
+    }
 }
 
 /// Joins its inputs along one axis.
@@ -23,10 +26,16 @@ pub(crate) struct Concatenate {
     in_body: bool,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    inputs: 1..=usize::MAX,
+    settings: Attributes::SETTINGS,
+    traced: Some("concatenate"),
+    ..Entry::of("concatenate", |site| made(Concatenate::new(site)?))
+}];
+
 impl Concatenate {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=usize::MAX, 0..=0, 1)?;
-        Ok(Self { axis: site.attributes::<Attributes>()?.axis, in_body: site.in_body() })
+        Ok(Self { axis: Attributes::read(site.attributes())?.axis, in_body: site.in_body() })
     }
 
     /// The axis counted from the front.

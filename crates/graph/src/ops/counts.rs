@@ -2,13 +2,13 @@
 
 use super::loss::{Positions, Targets, check_target, integer_targets};
 use super::metric::{largest, largest_target};
-use super::{Backward, Forward, Op, Operation, Site, Streamed, TimeAxes};
+use super::{Backward, Entry, Forward, Op, Operation, Site, Streamed, TimeAxes, made};
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::setting::{names, settings};
 use crate::shape::{Meta, Shape};
 use crate::values::Dtype;
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
 /// Ranges of scores for a unit of asinh(logit), where one class is ranked and where more are; and the largest asinh that has one of its own.
 const FINE: f64 = 512.0;
@@ -18,48 +18,48 @@ const LARGEST: f64 = 14.0;
 /// The most classes that are ranked: their counters take memory at every step.
 const CLASSES: usize = 256;
 
-/// What targets are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Task {
-    /// One class of several: labels, or the largest target.
-    Classes,
-    /// Yes or no for every element of the prediction.
-    Elements,
+names! {
+    /// What is counted.
+    enum Kind {
+        /// `[3 · classes]`: the right decisions for each class, all, and how many were due.
+        Decisions,
+        /// `[2 · classes · ranges]`: how many positions of a class, and of none, have a score in each range.
+        Scores,
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind", deny_unknown_fields)]
-enum Attributes {
-    /// `[3 · classes]`: the right decisions for each class, all, and how many were due.
-    #[serde(rename_all = "camelCase")]
-    Decisions {
-        task: Task,
-        /// Predictions above it are decisions; without it, the largest `top` are.
-        #[serde(default)]
-        threshold: Option<f64>,
-        #[serde(default)]
-        top: Option<usize>,
-    },
-    /// `[2 · classes · ranges]`: how many positions of a class, and of none, have a score in each range.
-    #[serde(rename_all = "camelCase")]
-    Scores {
-        task: Task,
-        /// The one class that counts; all where there is none.
-        #[serde(default)]
-        class: Option<usize>,
-        /// What scores are: of probabilities, logits are made.
-        form: ScoreForm,
-    },
+names! {
+    /// What targets are.
+    enum Task {
+        /// One class of several: labels, or the largest target.
+        Classes,
+        /// Yes or no for every element of the prediction.
+        Elements,
+    }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum ScoreForm {
-    Probabilities,
-    Logits,
-    /// Anything else: they are compared as they are.
-    Numbers,
+names! {
+    /// What scores are: of probabilities, logits are made.
+    enum ScoreForm {
+        Probabilities,
+        Logits,
+        /// Anything else: they are compared as they are.
+        Numbers,
+    }
+}
+
+settings! {
+    struct Attributes {
+        kind: Kind;
+        task: Task;
+        /// Predictions above it are decisions.
+        threshold: Option<f64> = null;
+        /// Or how many of the largest are.
+        top: Option<usize> [AT_LEAST_ONE] = null;
+        /// The one class whose scores count; all where there is none.
+        class: Option<usize> = null;
+        form: Option<ScoreForm> = null;
+    }
 }
 
 /// Counts over valid positions. Inputs: prediction, targets.
@@ -76,30 +76,27 @@ enum What {
     Scores { class: Option<usize>, form: ScoreForm },
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    inputs: 2..=2,
+    settings: Attributes::SETTINGS,
+    in_body: false,
+    ..Entry::of("counts", |site| made(Counts::new(site)?))
+}];
+
 impl Counts {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(2..=2, 0..=0, 1)?;
-        Ok(match site.attributes()? {
-            Attributes::Decisions { task, threshold: Some(threshold), top: None } => {
-                if !threshold.is_finite() {
-                    return Err(Error::option(format!("threshold must be a finite number; got {threshold}")));
-                }
-                Self { task, what: What::Above(threshold) }
-            }
-            Attributes::Decisions { task: Task::Classes, threshold: None, top } => {
-                let top = top.unwrap_or(1);
-                if top == 0 {
-                    return Err(Error::option("top must be at least 1"));
-                }
-                Self { task: Task::Classes, what: What::Top(top) }
-            }
-            Attributes::Decisions { .. } => {
+        let Attributes { kind, task, threshold, top, class, form } = Attributes::read(site.attributes())?;
+        let what = match (kind, task, threshold, top, form) {
+            (Kind::Decisions, _, Some(threshold), None, None) if class.is_none() => What::Above(threshold),
+            (Kind::Decisions, Task::Classes, None, Some(top), None) if class.is_none() => What::Top(top),
+            (Kind::Scores, _, None, None, Some(form)) => What::Scores { class, form },
+            _ => {
                 return Err(Error::option(
-                    "decisions are made by a threshold, or by the largest among classes",
+                    "decisions are made by a threshold, or by the largest among classes; scores have a form",
                 ));
             }
-            Attributes::Scores { task, class, form } => Self { task, what: What::Scores { class, form } },
-        })
+        };
+        Ok(Self { task, what })
     }
 
     /// How many classes are ranked, and the ranges of each.

@@ -1,20 +1,21 @@
 //! `dense`: y = x·kernel + bias over the last axis.
 
 use super::activation::expect_float;
-use super::{Backward, Forward, Op, Operands, Operation, Role, Site, Sizes, Streamed, TimeAxes, stream};
+use super::{
+    Backward, Entry, Forward, Op, Operands, Operation, Role, Site, Sizes, Streamed, TimeAxes, made, stream,
+};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::parallel::each_rows;
+use crate::setting::settings;
 use crate::shape::{Meta, fits};
 use seqloom_kernels::simd::{Plain, vectorised};
 use seqloom_kernels::{Matrix, MatrixMut, Scalar};
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    #[serde(default)]
-    transposed: bool,
+settings! {
+    struct Attributes {
+        transposed: bool = false;
+    }
 }
 
 /// A matrix product with the weights `kernel` `[inputs, units]`, or `transposed` `[units, inputs]`, and, if given, `bias` `[units]`.
@@ -26,10 +27,15 @@ pub(crate) struct Dense {
     has_bias: bool,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    weights: 1..=2,
+    settings: Attributes::SETTINGS,
+    ..Entry::of("dense", |site| made(Dense::new(site)?))
+}];
+
 impl Dense {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes { transposed } = site.attributes()?;
-        site.arity(1..=1, 1..=2, 1)?;
+        let Attributes { transposed } = Attributes::read(site.attributes())?;
         let [rows, columns] = site.matrix(0, "kernel")?;
         let [inputs, units] = if transposed { [columns, rows] } else { [rows, columns] };
         let has_bias = site.weight_count() == 2;

@@ -1,21 +1,22 @@
 //! `dropout`: in training, zeroes a random fraction of the elements and scales the others up (Srivastava et al. 2014).
 
 use super::activation::expect_float;
-use super::{Backward, Forward, Op, Operands, Operation, Place, Site, Sizes, Streamed, TimeAxes, stream};
+use super::{
+    Backward, Entry, Forward, Op, Operands, Operation, Place, Site, Sizes, Streamed, TimeAxes, made, stream,
+};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::parallel::while_wanted;
+use crate::setting::settings;
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Attributes {
-    rate: f64,
-    share_steps: bool,
-    #[serde(default)]
-    per_step: Option<bool>,
+settings! {
+    struct Attributes {
+        rate: f64 [SHARE];
+        share_steps: bool;
+        per_step: Option<bool> = null;
+    }
 }
 
 /// The number of bits that elements of one row have in the stream, so that a row's numbers do not depend on the padded length.
@@ -30,13 +31,15 @@ pub(crate) struct Dropout {
     per_step: bool,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    settings: Attributes::SETTINGS,
+    traced: Some("rows"),
+    ..Entry::of("dropout", |site| made(Dropout::new(site)?))
+}];
+
 impl Dropout {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=1, 0..=0, 1)?;
-        let Attributes { rate, share_steps, per_step } = site.attributes()?;
-        if !(0.0..1.0).contains(&rate) {
-            return Err(Error::option(format!("rate must be at least 0 and below 1; got {rate}")));
-        }
+        let Attributes { rate, share_steps, per_step } = Attributes::read(site.attributes())?;
         if per_step.is_some() && !site.in_body() {
             return Err(Error::option("perStep is for the steps of a scan"));
         }

@@ -1,20 +1,22 @@
 //! `embedding`: rows of a table, chosen by token ids.
 
 use super::context::mask_of;
-use super::{Backward, Forward, MaskRule, Op, Operation, Role, Site, Source, Streamed, TimeAxes, stream};
+use super::{
+    Backward, Entry, Forward, MaskRule, Op, Operation, Role, Site, Source, Streamed, TimeAxes, made, stream,
+};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
 use crate::parallel::while_wanted;
+use crate::setting::settings;
 use crate::shape::Meta;
 use crate::values::Dtype;
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Attributes {
-    mask_zero: bool,
+settings! {
+    struct Attributes {
+        mask_zero: bool;
+    }
 }
 
 /// Looks up rows of the weight `table` [vocabulary, width]; with `mask_zero` steps with token 0 become invalid.
@@ -27,14 +29,20 @@ pub(crate) struct Embedding {
     only_checks: bool,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    weights: 1..=1,
+    settings: Attributes::SETTINGS,
+    in_body: false,
+    ..Entry::of("embedding", |site| made(Embedding::new(site)?))
+}];
+
 impl Embedding {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=1, 1..=1, 1)?;
         let [vocabulary, width] = site.matrix(0, "table")?;
         Ok(Self {
             vocabulary,
             width,
-            mask_zero: site.attributes::<Attributes>()?.mask_zero,
+            mask_zero: Attributes::read(site.attributes())?.mask_zero,
             only_checks: false,
         })
     }

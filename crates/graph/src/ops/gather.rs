@@ -1,29 +1,19 @@
 //! `gather`: rows of a table by numbers that are computed.
 
 use super::activation::expect_float;
-use super::{Backward, Forward, MaskRule, Moment, Op, Operation, Site, Streamed, TimeAxes, stream};
+use super::{Backward, Entry, Forward, MaskRule, Moment, Op, Operation, Streamed, TimeAxes, made, stream};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::parallel::while_wanted;
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {}
 
 /// Inputs: a table `[rows, …]` without batch, indices of any shape, floating-point values that are whole numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct Gather;
 
-impl Gather {
-    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes {} = site.attributes()?;
-        site.arity(2..=2, 0..=0, 1)?;
-        Ok(Self)
-    }
-}
+pub(super) const OPERATIONS: &[Entry] =
+    &[Entry { inputs: 2..=2, traced: Some("gather"), ..Entry::of("gather", |_| made(Gather)) }];
 
 /// The row that an index names; `position` is its place among `inner` indices of each row of the batch.
 fn row_of<T: Scalar>(

@@ -2,29 +2,19 @@
 
 use super::activation::expect_float;
 use super::context::mask_of;
-use super::{Backward, Forward, Op, Operation, Site, Streamed, TimeAxes, ValueRef};
+use super::{Backward, Entry, Forward, Op, Operation, Streamed, TimeAxes, ValueRef, made};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {}
 
 /// `[batch, time, …]` to `[batch, …]`; zero for rows without a valid step.
 #[derive(Debug, Clone)]
 pub(crate) struct LastStep;
 
-impl LastStep {
-    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes {} = site.attributes()?;
-        site.arity(1..=1, 0..=0, 1)?;
-        Ok(Self)
-    }
-}
+pub(super) const OPERATIONS: &[Entry] =
+    &[Entry { in_body: false, ..Entry::of("lastStep", |_| made(LastStep)) }];
 
 /// The shape without its time axis.
 pub(super) fn without_time(meta: &Meta) -> Result<Meta> {

@@ -2,20 +2,22 @@
 
 use super::activation::expect_float;
 use super::moments::moments;
-use super::{Backward, Forward, Op, Operands, Operation, Place, Site, Sizes, Streamed, TimeAxes, stream};
+use super::{
+    Backward, Entry, Forward, Op, Operands, Operation, Place, Site, Sizes, Streamed, TimeAxes, made, stream,
+};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::parallel::while_wanted;
+use crate::setting::settings;
 use crate::shape::{Meta, fits};
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    epsilon: f64,
-    center: bool,
-    scale: bool,
+settings! {
+    struct Attributes {
+        epsilon: f64 [NON_NEGATIVE];
+        center: bool;
+        scale: bool;
+    }
 }
 
 /// y = (x − mean) / √(variance + epsilon) · gamma + beta, with the weights gamma (if `scale`) and beta (if `center`) `[features]`.
@@ -27,14 +29,17 @@ pub(crate) struct LayerNorm {
     features: Option<usize>,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    weights: 0..=2,
+    settings: Attributes::SETTINGS,
+    ..Entry::of("layerNorm", |site| made(LayerNorm::new(site)?))
+}];
+
 impl LayerNorm {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes { epsilon, center, scale } = site.attributes()?;
-        if !(epsilon >= 0.0 && epsilon.is_finite()) {
-            return Err(Error::option(format!("epsilon must be finite and at least 0; got {epsilon}")));
-        }
+        let Attributes { epsilon, center, scale } = Attributes::read(site.attributes())?;
         let count = usize::from(scale) + usize::from(center);
-        site.arity(1..=1, count..=count, 1)?;
+        site.expect_weights(count)?;
         let gamma = scale.then_some(0);
         let beta = center.then_some(usize::from(scale));
         let mut features = None;

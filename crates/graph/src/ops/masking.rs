@@ -2,18 +2,18 @@
 
 use super::activation::expect_float;
 use super::context::mask_of;
-use super::{Backward, Forward, MaskRule, Op, Operation, Site, Streamed, TimeAxes, stream};
+use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Site, Streamed, TimeAxes, made, stream};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::parallel::while_wanted;
+use crate::setting::settings;
 use crate::shape::Meta;
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Attributes {
-    mask_value: f64,
+settings! {
+    struct Attributes {
+        mask_value: f64;
+    }
 }
 
 /// Passes its input on with the masked steps set to zero.
@@ -22,10 +22,15 @@ pub(crate) struct Masking {
     value: f64,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    settings: Attributes::SETTINGS,
+    in_body: false,
+    ..Entry::of("masking", |site| made(Masking::new(site)?))
+}];
+
 impl Masking {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=1, 0..=0, 1)?;
-        Ok(Self { value: site.attributes::<Attributes>()?.mask_value })
+        Ok(Self { value: Attributes::read(site.attributes())?.mask_value })
     }
 }
 

@@ -2,21 +2,19 @@
 
 use super::activation::expect_float;
 use super::elementwise::{broadcast, repeated};
-use super::{Backward, Forward, MaskRule, Op, Operation, Role, Site, Streamed, TimeAxes, thin};
+use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Role, Site, Streamed, TimeAxes, made, thin};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::parallel::each_rows;
+use crate::setting::settings;
 use crate::shape::{Meta, Shape, fits};
 use seqloom_kernels::{Matrix, MatrixMut, Scalar};
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Attributes {
-    #[serde(default)]
-    transpose_a: bool,
-    #[serde(default)]
-    transpose_b: bool,
+settings! {
+    struct Attributes {
+        transpose_a: bool = false;
+        transpose_b: bool = false;
+    }
 }
 
 /// a·b over the last two axes; the axes before them broadcast.
@@ -61,10 +59,16 @@ impl Thin {
     }
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    inputs: 2..=2,
+    settings: Attributes::SETTINGS,
+    traced: Some("matmul"),
+    ..Entry::of("matmul", |site| made(Matmul::new(site)?))
+}];
+
 impl Matmul {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(2..=2, 0..=0, 1)?;
-        let Attributes { transpose_a, transpose_b } = site.attributes()?;
+        let Attributes { transpose_a, transpose_b } = Attributes::read(site.attributes())?;
         Ok(Self { transpose_a, transpose_b, in_body: site.in_body() })
     }
 

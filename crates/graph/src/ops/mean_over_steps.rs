@@ -2,29 +2,23 @@
 
 use super::activation::expect_float;
 use super::context::mask_of;
-use super::{Backward, Forward, Op, Operation, Place, Site, Streamed, TimeAxes};
+use super::{Backward, Entry, Forward, Op, Operation, Place, Streamed, TimeAxes, made};
 use crate::error::{Error, Result};
 use crate::mask::SequenceMask;
 use crate::shape::{Meta, Shape, fits};
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {}
 
 /// Inputs: a value `[batch]`, `[batch, time]` or of rank 0, and optionally sample weights `[batch]`. Outputs: Σ weight · value /
 /// (number of valid positions), and that number.
 #[derive(Debug, Clone)]
 pub(crate) struct MeanOverSteps;
 
-impl MeanOverSteps {
-    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes {} = site.attributes()?;
-        site.arity(1..=2, 0..=0, 2)?;
-        Ok(Self)
-    }
-}
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    inputs: 1..=2,
+    outputs: 2..=2,
+    in_body: false,
+    ..Entry::of("meanOverSteps", |_| made(MeanOverSteps))
+}];
 
 /// The positions that count.
 fn valid(mask: Option<&SequenceMask>, positions: usize, time: usize) -> impl Iterator<Item = usize> {

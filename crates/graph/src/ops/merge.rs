@@ -1,12 +1,13 @@
 //! `add`, `average`, `subtract`, `multiply`, `maximum`, `minimum`: several inputs of the same shape, element by element.
 
 use super::activation::expect_float;
-use super::{Backward, Forward, MaskRule, Op, Operands, Operation, Site, Sizes, Streamed, TimeAxes, stream};
+use super::{
+    Backward, Entry, Forward, MaskRule, Op, Operands, Operation, Sizes, Streamed, TimeAxes, made, stream,
+};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::shape::Meta;
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -24,25 +25,16 @@ pub(crate) struct Merge {
     kind: Kind,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {}
+pub(super) const OPERATIONS: &[Entry] = &[
+    Entry { inputs: 1..=usize::MAX, ..Entry::of("add", |_| made(Merge { kind: Kind::Add })) },
+    Entry { inputs: 1..=usize::MAX, ..Entry::of("average", |_| made(Merge { kind: Kind::Average })) },
+    Entry { inputs: 2..=2, ..Entry::of("subtract", |_| made(Merge { kind: Kind::Subtract })) },
+    Entry { inputs: 1..=usize::MAX, ..Entry::of("multiply", |_| made(Merge { kind: Kind::Multiply })) },
+    Entry { inputs: 1..=usize::MAX, ..Entry::of("maximum", |_| made(Merge { kind: Kind::Maximum })) },
+    Entry { inputs: 1..=usize::MAX, ..Entry::of("minimum", |_| made(Merge { kind: Kind::Minimum })) },
+];
 
 impl Merge {
-    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes {} = site.attributes()?;
-        let kind = match site.op() {
-            "add" => Kind::Add,
-            "average" => Kind::Average,
-            "subtract" => Kind::Subtract,
-            "multiply" => Kind::Multiply,
-            "maximum" => Kind::Maximum,
-            _ => Kind::Minimum,
-        };
-        site.arity(if kind == Kind::Subtract { 2..=2 } else { 1..=usize::MAX }, 0..=0, 1)?;
-        Ok(Self { kind })
-    }
-
     /// Whether `x` replaces `best` as the extreme value.
     fn beats<T: Scalar>(&self, x: T, best: T) -> bool {
         if self.kind == Kind::Maximum { x > best } else { x < best }

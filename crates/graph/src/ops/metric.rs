@@ -2,35 +2,33 @@
 
 use super::counts::ranks_within;
 use super::loss::{Positions, Targets, check_target, integer_targets};
-use super::{Backward, Forward, Op, Operation, Site, Streamed, TimeAxes};
+use super::{Backward, Entry, Forward, Op, Operation, Site, Streamed, TimeAxes, made};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::parallel::each_rows;
+use crate::setting::{names, settings};
 use crate::shape::{Meta, Shape};
 use crate::values::Dtype;
 use seqloom_kernels::Scalar;
 use seqloom_kernels::simd::{Plain, vectorised};
-use serde::Deserialize;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Kind {
-    SparseCategoricalAccuracy,
-    CategoricalAccuracy,
-    BinaryAccuracy,
-    TopKAccuracy,
-    MeanSquaredError,
-    MeanAbsoluteError,
+names! {
+    enum Kind {
+        SparseCategoricalAccuracy,
+        CategoricalAccuracy,
+        BinaryAccuracy,
+        TopKAccuracy,
+        MeanSquaredError,
+        MeanAbsoluteError,
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    kind: Kind,
-    #[serde(default)]
-    threshold: Option<f64>,
-    #[serde(default)]
-    k: Option<usize>,
+settings! {
+    struct Attributes {
+        kind: Kind;
+        threshold: Option<f64> = null;
+        k: Option<usize> [AT_LEAST_ONE] = null;
+    }
 }
 
 /// The mean over valid positions, and their number. Inputs: prediction, targets.
@@ -46,20 +44,27 @@ pub(crate) struct Metric {
     scores: Vec<f64>,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    inputs: 2..=2,
+    outputs: 2..=2,
+    settings: Attributes::SETTINGS,
+    in_body: false,
+    ..Entry::of("metric", |site| made(Metric::new(site)?))
+}];
+
 impl Metric {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(2..=2, 0..=0, 2)?;
-        let Attributes { kind, threshold, k } = site.attributes()?;
-        if threshold.is_some_and(|threshold| kind != Kind::BinaryAccuracy || !threshold.is_finite()) {
-            return Err(Error::option("threshold must be a finite number and is for binaryAccuracy only"));
+        let Attributes { kind, threshold, k } = Attributes::read(site.attributes())?;
+        if (kind == Kind::BinaryAccuracy) != threshold.is_some() {
+            return Err(Error::option("threshold is for binaryAccuracy, and for it alone"));
         }
-        if (kind == Kind::TopKAccuracy) != k.is_some() || k == Some(0) {
-            return Err(Error::option("k must be at least 1 and is for topKAccuracy only"));
+        if (kind == Kind::TopKAccuracy) != k.is_some() {
+            return Err(Error::option("k is for topKAccuracy, and for it alone"));
         }
         Ok(Self {
             kind,
-            threshold: threshold.unwrap_or(0.5),
-            k: k.unwrap_or(1),
+            threshold: threshold.unwrap_or_default(),
+            k: k.unwrap_or_default(),
             sparse: kind == Kind::SparseCategoricalAccuracy,
             scores: Vec::new(),
         })

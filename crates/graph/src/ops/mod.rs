@@ -1,6 +1,7 @@
 //! The operations, one file each: shape rule, forward, backward, the memory they need, and how they stream.
 //!
-//! A new operation is a file with a type that implements [`Operation`] and [`Op`], and a line in the [registry](crate::registry).
+//! A new operation is a file with a type that implements [`Operation`] and [`Op`] and its entries, its `mod` line, and its place in
+//! [`OPERATIONS`].
 
 pub(crate) mod activation;
 pub(crate) mod argmax;
@@ -10,10 +11,12 @@ pub(crate) mod cast;
 pub(crate) mod concatenate;
 mod context;
 pub(crate) mod counts;
+mod cumulative_sum;
 pub(crate) mod dense;
 pub(crate) mod dropout;
 pub(crate) mod elementwise;
 pub(crate) mod embedding;
+mod entry;
 pub(crate) mod gather;
 pub(crate) mod last_step;
 pub(crate) mod layer_norm;
@@ -46,6 +49,7 @@ pub(crate) use axis::axis_of;
 pub(crate) use buffers::{Buffers, Place};
 pub(crate) use context::{Backward, Forward, Frame, Moment, ValueRef, Weights, check_cancelled};
 pub(crate) use dense::add_rows;
+pub(crate) use entry::{Entry, made};
 pub(crate) use operation::{
     ActivationKind, Described, Operation, Recurrence, Role, Source, State, instantiate,
 };
@@ -58,6 +62,41 @@ use crate::form::{Form, Known};
 use crate::shape::Meta;
 use crate::tensor::StateGradient;
 use seqloom_kernels::Scalar;
+
+/// All operations but those that hold a graph of their own.
+pub(crate) const OPERATIONS: &[&[Entry]] = &[
+    activation::OPERATIONS,
+    argmax::OPERATIONS,
+    cast::OPERATIONS,
+    concatenate::OPERATIONS,
+    counts::OPERATIONS,
+    cumulative_sum::OPERATIONS,
+    dense::OPERATIONS,
+    dropout::OPERATIONS,
+    elementwise::OPERATIONS,
+    embedding::OPERATIONS,
+    gather::OPERATIONS,
+    last_step::OPERATIONS,
+    layer_norm::OPERATIONS,
+    loss::OPERATIONS,
+    masking::OPERATIONS,
+    matmul::OPERATIONS,
+    mean_over_steps::OPERATIONS,
+    merge::OPERATIONS,
+    metric::OPERATIONS,
+    normalize::OPERATIONS,
+    parameter::OPERATIONS,
+    pool::OPERATIONS,
+    recurrent::OPERATIONS,
+    reduce::OPERATIONS,
+    repeat_vector::OPERATIONS,
+    reshape::OPERATIONS,
+    sample::OPERATIONS,
+    scalar::OPERATIONS,
+    slice::OPERATIONS,
+    softmax::OPERATIONS,
+    transpose::OPERATIONS,
+];
 
 /// How an operation's outputs that have a time axis get their mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

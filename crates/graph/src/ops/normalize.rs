@@ -3,23 +3,21 @@
 use super::activation::expect_float;
 use super::axis::{Lines, axis_of, feature_axis};
 use super::moments::moments;
-use super::{Backward, Forward, MaskRule, Op, Operands, Operation, Site, Sizes, Streamed, TimeAxes, stream};
-use crate::error::{Error, Result};
+use super::{
+    Backward, Entry, Forward, MaskRule, Op, Operands, Operation, Site, Sizes, Streamed, TimeAxes, made,
+    stream,
+};
+use crate::error::Result;
 use crate::form::{Form, Known};
+use crate::setting::settings;
 use crate::shape::Meta;
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    #[serde(default = "last")]
-    axis: i64,
-    epsilon: f64,
-}
-
-fn last() -> i64 {
-    -1
+settings! {
+    struct Attributes {
+        axis: i64;
+        epsilon: f64 [POSITIVE];
+    }
 }
 
 /// y = (x − mean) / √(variance + epsilon) along an axis.
@@ -29,13 +27,15 @@ pub(crate) struct Normalize {
     epsilon: f64,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    settings: Attributes::SETTINGS,
+    traced: Some("alongAxis"),
+    ..Entry::of("normalize", |site| made(Normalize::new(site)?))
+}];
+
 impl Normalize {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=1, 0..=0, 1)?;
-        let Attributes { axis, epsilon } = site.attributes()?;
-        if !(epsilon >= 0.0 && epsilon.is_finite()) {
-            return Err(Error::option(format!("epsilon must be finite and at least 0; got {epsilon}")));
-        }
+        let Attributes { axis, epsilon } = Attributes::read(site.attributes())?;
         Ok(Self { axis, epsilon })
     }
 }

@@ -88,8 +88,8 @@ pub(crate) struct Recurrence {
 /// A state of a recurrence.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
-    /// The shape of its rows.
-    pub(crate) shape: Vec<usize>,
+    /// The shape of its rows; where that is not described, the one that the graph has inferred.
+    pub(crate) shape: Option<Vec<usize>>,
     /// The input that it begins with; zeros where there is none.
     pub(crate) initial: Option<usize>,
 }

@@ -1,15 +1,10 @@
 //! `parameter`: a weight as a value.
 
-use super::{Backward, Forward, MaskRule, Op, Operation, Site, Streamed, TimeAxes};
+use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Site, Streamed, TimeAxes, made};
 use crate::error::Result;
 use crate::form::{Form, Known};
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {}
 
 /// The weight itself, without a batch dimension.
 #[derive(Debug, Clone)]
@@ -17,10 +12,11 @@ pub(crate) struct Parameter {
     shape: Shape,
 }
 
+pub(super) const OPERATIONS: &[Entry] =
+    &[Entry { inputs: 0..=0, weights: 1..=1, ..Entry::of("parameter", |site| made(Parameter::new(site)?)) }];
+
 impl Parameter {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes {} = site.attributes()?;
-        site.arity(0..=0, 1..=1, 1)?;
         Ok(Self { shape: Shape::new(site.weight_shape(0))? })
     }
 }

@@ -2,17 +2,12 @@
 
 use super::context::mask_of;
 use super::last_step::without_time;
-use super::{Backward, Forward, Op, Operation, Site, Streamed, TimeAxes};
+use super::{Backward, Entry, Forward, Op, Operation, Streamed, TimeAxes, made};
 use crate::error::Result;
 use crate::form::{Form, Known};
 use crate::parallel::while_wanted;
 use crate::shape::Meta;
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {}
 
 /// `[batch, time, …]` to `[batch, …]`; zero for rows without a valid step.
 #[derive(Debug, Clone)]
@@ -20,13 +15,10 @@ pub(crate) struct Pool {
     maximum: bool,
 }
 
-impl Pool {
-    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes {} = site.attributes()?;
-        site.arity(1..=1, 0..=0, 1)?;
-        Ok(Self { maximum: site.op() == "poolMax" })
-    }
-}
+pub(super) const OPERATIONS: &[Entry] = &[
+    Entry { in_body: false, ..Entry::of("poolAverage", |_| made(Pool { maximum: false })) },
+    Entry { in_body: false, ..Entry::of("poolMax", |_| made(Pool { maximum: true })) },
+];
 
 impl Operation for Pool {
     fn stream(&self, _inputs: &[Streamed]) -> Option<TimeAxes> {

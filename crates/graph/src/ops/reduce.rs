@@ -5,30 +5,31 @@ use super::axis::without;
 use super::context::mask_of;
 use super::elementwise::strides;
 use super::{
-    Backward, Forward, MaskRule, Op, Operands, Operation, Site, Sizes, Streamed, TimeAxes, ValueRef, stream,
+    Backward, Entry, Forward, MaskRule, Op, Operands, Operation, Site, Sizes, Streamed, TimeAxes, ValueRef,
+    made, stream,
 };
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
 use crate::parallel::while_wanted;
+use crate::setting::{names, settings};
 use crate::shape::{MAX_RANK, Meta, Shape};
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Kind {
-    Sum,
-    Mean,
-    Max,
+names! {
+    enum Kind {
+        Sum,
+        Mean,
+        Max,
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Attributes {
-    kind: Kind,
-    axes: Vec<usize>,
-    keep_dims: bool,
+settings! {
+    struct Attributes {
+        kind: Kind;
+        axes: Vec<usize>;
+        keep_dims: bool;
+    }
 }
 
 /// Combines the elements of some axes; where no step is valid, gives 0. Equal maxima share the gradient.
@@ -40,10 +41,15 @@ pub(crate) struct Reduce {
     in_body: bool,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    settings: Attributes::SETTINGS,
+    traced: Some("reduce"),
+    ..Entry::of("reduce", |site| made(Reduce::new(site)?))
+}];
+
 impl Reduce {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=1, 0..=0, 1)?;
-        let Attributes { kind, mut axes, keep_dims } = site.attributes()?;
+        let Attributes { kind, mut axes, keep_dims } = Attributes::read(site.attributes())?;
         axes.sort_unstable();
         axes.dedup();
         if axes.is_empty() || axes.iter().any(|&axis| axis >= MAX_RANK) {

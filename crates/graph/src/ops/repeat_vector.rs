@@ -1,18 +1,18 @@
 //! `repeatVector`: the same features at every one of `n` time steps.
 
 use super::activation::expect_float;
-use super::{Backward, Forward, MaskRule, Op, Operation, Site, Streamed, TimeAxes};
+use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Site, Streamed, TimeAxes, made};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::parallel::while_wanted;
+use crate::setting::settings;
 use crate::shape::{ANY, Meta, Shape};
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    n: usize,
+settings! {
+    struct Attributes {
+        n: usize [AT_LEAST_ONE];
+    }
 }
 
 /// `[batch, features]` to `[batch, n, features]`.
@@ -21,12 +21,17 @@ pub(crate) struct RepeatVector {
     n: usize,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    settings: Attributes::SETTINGS,
+    in_body: false,
+    ..Entry::of("repeatVector", |site| made(RepeatVector::new(site)?))
+}];
+
 impl RepeatVector {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=1, 0..=0, 1)?;
-        let n = site.attributes::<Attributes>()?.n;
-        if n == 0 || n == ANY {
-            return Err(Error::option(format!("n must be at least 1; got {n}")));
+        let n = Attributes::read(site.attributes())?.n;
+        if n == ANY {
+            return Err(Error::option(format!("n must be below {ANY}")));
         }
         Ok(Self { n })
     }

@@ -1,17 +1,19 @@
 //! `reshape`: the same elements of each row under other dimensions.
 
 use super::activation::expect_float;
-use super::{Backward, Forward, MaskRule, Op, Operation, Role, Site, Streamed, TimeAxes, stream};
+use super::{
+    Backward, Entry, Forward, MaskRule, Op, Operation, Role, Site, Streamed, TimeAxes, made, stream,
+};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
+use crate::setting::settings;
 use crate::shape::{ANY, Meta, Shape, product};
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    shape: Vec<Option<usize>>,
+settings! {
+    struct Attributes {
+        shape: Vec<Option<usize>>;
+    }
 }
 
 /// `[batch, …]` to `[batch, shape…]`; one dimension of the target may be left open.
@@ -25,10 +27,15 @@ pub(crate) struct Reshape {
     known: usize,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    settings: Attributes::SETTINGS,
+    traced: Some("reshape"),
+    ..Entry::of("reshape", |site| made(Reshape::new(site)?))
+}];
+
 impl Reshape {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=1, 0..=0, 1)?;
-        let shape = site.attributes::<Attributes>()?.shape;
+        let shape = Attributes::read(site.attributes())?.shape;
         let mut open = None;
         let mut target = Shape::new(&[])?;
         let mut known = 1;

@@ -1,16 +1,18 @@
 //! `sample`: draws a class for every row.
 
 use super::activation::expect_float;
-use super::{Backward, Forward, Op, Operands, Operation, Site, Sizes, Streamed, TimeAxes, stream};
+use super::{
+    Backward, Entry, Forward, Op, Operands, Operation, Site, Sizes, Streamed, TimeAxes, made, stream,
+};
 use crate::error::{Error, Result};
+use crate::setting::settings;
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    temperature: f64,
+settings! {
+    struct Attributes {
+        temperature: f64 [POSITIVE];
+    }
 }
 
 /// Logits `[batch, classes]` to the number of a class drawn with probability softmax(logits / temperature).
@@ -19,13 +21,15 @@ pub(crate) struct Sample {
     temperature: f64,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    settings: Attributes::SETTINGS,
+    traced: Some("sample"),
+    ..Entry::of("sample", |site| made(Sample::new(site)?))
+}];
+
 impl Sample {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=1, 0..=0, 1)?;
-        let Attributes { temperature } = site.attributes()?;
-        if !(temperature > 0.0 && temperature.is_finite()) {
-            return Err(Error::option(format!("temperature must be above 0; got {temperature}")));
-        }
+        let Attributes { temperature } = Attributes::read(site.attributes())?;
         Ok(Self { temperature })
     }
 }

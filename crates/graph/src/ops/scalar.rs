@@ -1,16 +1,16 @@
 //! `scalar`: a number, the same for every row.
 
-use super::{Backward, Forward, MaskRule, Op, Operation, Role, Site, Streamed, TimeAxes};
-use crate::error::{Error, Result};
+use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Role, Site, Streamed, TimeAxes, made};
+use crate::error::Result;
 use crate::form::{Form, Known};
+use crate::setting::settings;
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    value: f64,
+settings! {
+    struct Attributes {
+        value: f64;
+    }
 }
 
 /// A constant of rank 0.
@@ -19,13 +19,16 @@ pub(crate) struct ScalarOp {
     value: f64,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    inputs: 0..=0,
+    settings: Attributes::SETTINGS,
+    traced: Some("scalar"),
+    ..Entry::of("scalar", |site| made(ScalarOp::new(site)?))
+}];
+
 impl ScalarOp {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(0..=0, 0..=0, 1)?;
-        let Attributes { value } = site.attributes()?;
-        if !(value as f32).is_finite() {
-            return Err(Error::option(format!("value must be a finite float32; got {value}")));
-        }
+        let Attributes { value } = Attributes::read(site.attributes())?;
         Ok(Self { value })
     }
 }

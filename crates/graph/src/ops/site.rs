@@ -1,10 +1,11 @@
 //! What an operation is built from: its node of the wire format, with checks that name the place.
 
+use super::Entry;
 use crate::error::{Error, Result};
+use crate::setting::{Reader, Settings};
 use crate::shape::product;
 use crate::values::WeightSpec;
 use crate::wire::NodeSpec;
-use serde::de::DeserializeOwned;
 use std::ops::RangeInclusive;
 
 /// A node of the wire format together with the weights it names.
@@ -26,37 +27,34 @@ impl<'a> Site<'a> {
         self.body
     }
 
-    pub(crate) fn op(&self) -> &'a str {
-        &self.node.op
-    }
-
-    /// The options, all of them and no others.
-    pub(crate) fn attributes<A: DeserializeOwned>(&self) -> Result<A> {
-        serde_json::from_value(serde_json::Value::Object(self.node.attributes.clone()))
-            .map_err(|error| Error::option(format!("wrong attributes: {error}")))
+    /// Its settings.
+    pub(crate) fn attributes(&self) -> &'a Settings {
+        &self.node.attributes
     }
 
     /// Checks how many inputs, weights and outputs the node has.
-    pub(crate) fn arity(
-        &self,
-        inputs: RangeInclusive<usize>,
-        weights: RangeInclusive<usize>,
-        outputs: usize,
-    ) -> Result<()> {
-        let check = |what: &str, range: RangeInclusive<usize>, got: usize| {
-            if range.contains(&got) {
-                return Ok(());
-            }
-            let expected = match (*range.start(), *range.end()) {
-                (from, to) if from == to => from.to_string(),
-                (from, usize::MAX) => format!("at least {from}"),
-                (from, to) => format!("{from} to {to}"),
-            };
-            Err(Error::format(format!("expected {expected} {what}, got {got}")))
-        };
-        check("inputs", inputs, self.node.inputs.len())?;
-        check("weights", weights, self.node.weights.len())?;
-        check("outputs", outputs..=outputs, self.node.outputs.len())
+    pub(crate) fn check(&self, entry: &Entry) -> Result<()> {
+        if entry.settings.is_empty() {
+            Reader::new(&[], &self.node.attributes)?;
+        }
+        expect("inputs", &entry.inputs, self.node.inputs.len())?;
+        expect("weights", &entry.weights, self.node.weights.len())?;
+        expect("outputs", &entry.outputs, self.node.outputs.len())
+    }
+
+    /// Checks the number of inputs where it depends on settings.
+    pub(crate) fn expect_inputs(&self, count: usize) -> Result<()> {
+        expect("inputs", &(count..=count), self.node.inputs.len())
+    }
+
+    /// Checks the number of weights where it depends on settings.
+    pub(crate) fn expect_weights(&self, count: usize) -> Result<()> {
+        expect("weights", &(count..=count), self.node.weights.len())
+    }
+
+    /// Checks the number of outputs where it depends on settings.
+    pub(crate) fn expect_outputs(&self, count: usize) -> Result<()> {
+        expect("outputs", &(count..=count), self.node.outputs.len())
     }
 
     pub(crate) fn input_count(&self) -> usize {
@@ -103,4 +101,16 @@ impl<'a> Site<'a> {
             ))),
         }
     }
+}
+
+fn expect(what: &str, range: &RangeInclusive<usize>, got: usize) -> Result<()> {
+    if range.contains(&got) {
+        return Ok(());
+    }
+    let expected = match (*range.start(), *range.end()) {
+        (from, to) if from == to => from.to_string(),
+        (from, usize::MAX) => format!("at least {from}"),
+        (from, to) => format!("{from} to {to}"),
+    };
+    Err(Error::format(format!("expected {expected} {what}, got {got}")))
 }

@@ -2,20 +2,22 @@
 
 use super::activation::expect_float;
 use super::axis::{Lines, axis_of, feature_axis};
-use super::{Backward, Forward, MaskRule, Op, Operation, Role, Site, Streamed, TimeAxes, stream};
+use super::{
+    Backward, Entry, Forward, MaskRule, Op, Operation, Role, Site, Streamed, TimeAxes, made, stream,
+};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::parallel::while_wanted;
+use crate::setting::settings;
 use crate::shape::{ANY, Meta};
 use seqloom_kernels::Scalar;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    axis: i64,
-    start: usize,
-    end: usize,
+settings! {
+    struct Attributes {
+        axis: i64;
+        start: usize;
+        end: usize [AT_LEAST_ONE];
+    }
 }
 
 /// Elements `start..end` of an axis.
@@ -27,10 +29,15 @@ pub(crate) struct Slice {
     in_body: bool,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    settings: Attributes::SETTINGS,
+    traced: Some("slice"),
+    ..Entry::of("slice", |site| made(Slice::new(site)?))
+}];
+
 impl Slice {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=1, 0..=0, 1)?;
-        let Attributes { axis, start, end } = site.attributes()?;
+        let Attributes { axis, start, end } = Attributes::read(site.attributes())?;
         if start >= end || end >= ANY / 16 {
             return Err(Error::option(format!("a slice from {start} to {end} is empty")));
         }

@@ -3,17 +3,17 @@
 use super::activation::expect_float;
 use super::axis::{Lines, axis_of, feature_axis};
 use super::elementwise::{broadcast, repeated};
-use super::{Backward, Forward, Op, Operation, Place, Site, Streamed, TimeAxes, stream};
+use super::{Backward, Entry, Forward, Op, Operation, Place, Site, Streamed, TimeAxes, made, stream};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
+use crate::setting::settings;
 use crate::shape::Meta;
 use seqloom_kernels::{Activation, Scalar};
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    axis: i64,
+settings! {
+    struct Attributes {
+        axis: i64;
+    }
 }
 
 /// Inputs: x, and a mask that broadcasts to it: where it is 0, the result is 0. Where everything is excluded, so is it all.
@@ -22,10 +22,16 @@ pub(crate) struct Softmax {
     axis: i64,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    inputs: 1..=2,
+    settings: Attributes::SETTINGS,
+    traced: Some("softmax"),
+    ..Entry::of("softmax", |site| made(Softmax::new(site)?))
+}];
+
 impl Softmax {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=2, 0..=0, 1)?;
-        Ok(Self { axis: site.attributes::<Attributes>()?.axis })
+        Ok(Self { axis: Attributes::read(site.attributes())?.axis })
     }
 }
 

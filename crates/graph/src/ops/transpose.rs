@@ -1,18 +1,18 @@
 //! `transpose`: the axes of a value in another order; the batch stays the first.
 
 use super::activation::expect_float;
-use super::{Backward, Forward, MaskRule, Op, Operation, Site, Streamed, TimeAxes, stream};
+use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Site, Streamed, TimeAxes, made, stream};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
+use crate::setting::settings;
 use crate::shape::{MAX_RANK, Meta, Shape};
 use seqloom_kernels::Scalar;
 use seqloom_kernels::pool::cancelled;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    permutation: Vec<usize>,
+settings! {
+    struct Attributes {
+        permutation: Vec<usize>;
+    }
 }
 
 /// Axis `i` of the result is axis `permutation[i]` of the input.
@@ -24,10 +24,15 @@ pub(crate) struct Transpose {
 /// Elements between two looks whether the result is still wanted.
 const POLL: usize = 1 << 12;
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    settings: Attributes::SETTINGS,
+    traced: Some("transpose"),
+    ..Entry::of("transpose", |site| made(Transpose::new(site)?))
+}];
+
 impl Transpose {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(1..=1, 0..=0, 1)?;
-        let Attributes { permutation } = site.attributes()?;
+        let Attributes { permutation } = Attributes::read(site.attributes())?;
         let mut sorted = permutation.clone();
         sorted.sort_unstable();
         if sorted.len() > MAX_RANK || !sorted.iter().copied().eq(0..sorted.len()) {

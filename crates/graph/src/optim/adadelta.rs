@@ -1,36 +1,23 @@
-//! Adadelta (Zeiler 2012); its epsilon is inside the roots, in the paper and in PyTorch.
+use super::rule::{Rule, Span, penalised};
+use super::{Entry, optimizer};
+use crate::setting::settings;
 
-use super::check;
-use super::rule::{Rest, Rule, Span, penalised, rest_unless};
-use crate::error::Result;
-use serde::Deserialize;
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub(super) struct Adadelta {
-    rho: f64,
-    epsilon: f64,
-    weight_decay: f64,
-    #[serde(skip)]
-    rate: f32,
-}
-
-impl Default for Adadelta {
-    fn default() -> Self {
-        Self { rho: 0.95, epsilon: 1e-7, weight_decay: 0.0, rate: 0.0 }
+settings! {
+    /// Adadelta (Zeiler 2012): s ← ρ s + (1 − ρ) g², δ = √(d + ε) / √(s + ε) · g, d ← ρ d + (1 − ρ) δ², w ← w − rate · δ.
+    ///
+    /// The same formula in PyTorch (rate 1 by default, ρ 0.9, ε 1e-6) and in Keras. The paper has no rate: 1.
+    pub(super) struct Adadelta {
+        /// Decay of both means of squares.
+        rho: f64 [SHARE] = 0.95;
+        /// Added to both means under their roots.
+        epsilon: f64 [POSITIVE] = 1e-7;
+    }
+    and {
+        rate: f32,
     }
 }
 
-impl Adadelta {
-    pub(super) const LEARNING_RATE: f64 = 0.001;
-
-    pub(super) fn checked(self) -> Result<Self> {
-        check::fraction("rho", self.rho)?;
-        check::positive("epsilon", self.epsilon)?;
-        check::non_negative("weightDecay", self.weight_decay)?;
-        Ok(self)
-    }
-}
+pub(super) const ENTRY: Entry = optimizer!("adadelta", Adadelta, 0.001);
 
 impl Rule for Adadelta {
     fn states(&self) -> &[(&'static str, f32)] {
@@ -44,7 +31,7 @@ impl Rule for Adadelta {
     #[inline(always)]
     fn formula(&self, span: Span<'_>) {
         let (rho, rest, epsilon) = (self.rho as f32, (1.0 - self.rho) as f32, self.epsilon as f32);
-        let (rate, scale, penalty) = (self.rate, span.scale, self.weight_decay as f32);
+        let (rate, scale, penalty) = (self.rate, span.scale, span.penalty);
         let [square, delta, _] = span.state;
         for (((w, &g), s), d) in span.weights.iter_mut().zip(span.gradient).zip(square).zip(delta) {
             let g = penalised(g, scale, penalty, *w);
@@ -53,9 +40,5 @@ impl Rule for Adadelta {
             *d = rho * *d + rest * (change * change);
             *w -= rate * change;
         }
-    }
-
-    fn rest(&self) -> Rest {
-        rest_unless(self.weight_decay)
     }
 }

@@ -1,49 +1,25 @@
-//! Adagrad (Duchi, Hazan, Singer 2011).
-
-use super::check;
-use super::rule::{Rest, Rule, Span, penalised, rest_unless};
+use super::rule::{Rest, Rule, Span, penalised};
+use super::{Entry, check, optimizer};
 use crate::error::Result;
-use serde::Deserialize;
+use crate::setting::settings;
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub(super) struct Adagrad {
-    initial_accumulator_value: f64,
-    epsilon: f64,
-    weight_decay: f64,
-    #[serde(skip)]
-    states: [(&'static str, f32); 1],
-    #[serde(skip)]
-    rate: f32,
-}
-
-impl Default for Adagrad {
-    fn default() -> Self {
-        Self {
-            initial_accumulator_value: 0.1,
-            epsilon: 1e-7,
-            weight_decay: 0.0,
-            states: [("accumulator", 0.0)],
-            rate: 0.0,
-        }
+settings! {
+    /// Adagrad (Duchi et al. 2011): s ← s + g², w ← w − rate · g / (√s + ε), where s begins with `initialAccumulatorValue`.
+    ///
+    /// As in PyTorch, whose rate is 0.01 by default, where s begins with 0 and ε is 1e-10. Keras has ε under the root: g / √(s + ε).
+    pub(super) struct Adagrad {
+        /// The first value of the sum of squares.
+        initial_accumulator_value: f64 [NON_NEGATIVE] = 0.1;
+        /// Added to the root.
+        epsilon: f64 [NON_NEGATIVE] = 1e-7;
+    }
+    and {
+        states: [(&'static str, f32); 1],
+        rate: f32,
     }
 }
 
-impl Adagrad {
-    pub(super) const LEARNING_RATE: f64 = 0.001;
-
-    pub(super) fn checked(mut self) -> Result<Self> {
-        check::non_negative("initialAccumulatorValue", self.initial_accumulator_value)?;
-        check::non_negative("epsilon", self.epsilon)?;
-        check::non_negative("weightDecay", self.weight_decay)?;
-        if self.initial_accumulator_value == 0.0 {
-            // Without either, an element that has never had a gradient would divide zero by zero.
-            check::positive("epsilon with an initialAccumulatorValue of 0", self.epsilon)?;
-        }
-        self.states = [("accumulator", self.initial_accumulator_value as f32)];
-        Ok(self)
-    }
-}
+pub(super) const ENTRY: Entry = optimizer!("adagrad", Adagrad, 0.001);
 
 impl Rule for Adagrad {
     fn states(&self) -> &[(&'static str, f32)] {
@@ -57,7 +33,7 @@ impl Rule for Adagrad {
     #[inline(always)]
     fn formula(&self, span: Span<'_>) {
         let (rate, epsilon) = (self.rate, self.epsilon as f32);
-        let (scale, penalty) = (span.scale, self.weight_decay as f32);
+        let (scale, penalty) = (span.scale, span.penalty);
         let [sum, ..] = span.state;
         for ((w, &g), s) in span.weights.iter_mut().zip(span.gradient).zip(sum) {
             let g = penalised(g, scale, penalty, *w);
@@ -67,9 +43,15 @@ impl Rule for Adagrad {
     }
 
     fn rest(&self) -> Rest {
-        match rest_unless(self.weight_decay) {
-            Rest::Untouched => Rest::All,
-            other => other,
+        Rest::All
+    }
+
+    fn check(&mut self) -> Result<()> {
+        self.states = [("accumulator", self.initial_accumulator_value as f32)];
+        if self.initial_accumulator_value > 0.0 {
+            return Ok(());
         }
+        // Without either, an element that has never had a gradient would divide zero by zero.
+        check::positive("epsilon with an initialAccumulatorValue of 0", self.epsilon)
     }
 }

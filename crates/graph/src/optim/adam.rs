@@ -1,27 +1,40 @@
-//! Adam (Kingma and Ba 2015) and AMSGrad (Reddi, Kale, Kumar 2018).
+use super::rule::{Rule, Span, penalised};
+use super::{Entry, optimizer};
+use crate::setting::settings;
 
-use super::check;
-use super::rule::{Rest, Rule, Span, penalised, rest_unless};
-use crate::error::Result;
-use serde::Deserialize;
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub(super) struct Adam {
-    beta1: f64,
-    beta2: f64,
-    epsilon: f64,
-    amsgrad: bool,
-    weight_decay: f64,
-    /// Whether the decay shrinks the weights itself (AdamW) or is a penalty in the gradient.
-    #[serde(skip)]
-    decoupled: bool,
-    #[serde(skip)]
-    now: Coefficients,
+settings! {
+    /// Adam (Kingma and Ba 2015, Algorithm 1), at step t:
+    ///
+    /// m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², w ← w − rate · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε); with `amsgrad` (Reddi et al. 2018), the
+    /// largest v so far in its place.
+    ///
+    /// As in PyTorch, whose ε is 1e-8. Keras adds ε to √v before the correction, which makes it larger by 1 / √(1 − β₂ᵗ) in the first steps: 32 times at
+    /// the first one.
+    pub(super) struct Adam {
+        /// Decay of the first moment.
+        beta1: f64 [SHARE] = 0.9;
+        /// Decay of the second moment.
+        beta2: f64 [SHARE] = 0.999;
+        /// Added to the root of the second moment.
+        epsilon: f64 [POSITIVE] = 1e-7;
+        /// Whether to divide by the largest second moment so far.
+        amsgrad: bool = false;
+    }
+    and {
+        now: Coefficients,
+    }
 }
 
+pub(super) const ENTRY: Entry = optimizer!("adam", Adam, 0.001);
+
+/// What a step needs beside the moments.
 #[derive(Debug, Default, Clone, Copy)]
-struct Coefficients {
+pub(super) struct Coefficients {
+    beta1: f32,
+    beta2: f32,
+    rest1: f32,
+    rest2: f32,
+    epsilon: f32,
     /// Learning rate over the first moment's bias correction.
     rate: f32,
     /// One over the root of the second moment's bias correction.
@@ -30,61 +43,44 @@ struct Coefficients {
     keep: f32,
 }
 
-impl Default for Adam {
-    fn default() -> Self {
+impl Coefficients {
+    /// Those of step `step`, with a share of the weights that decays apart from the gradient.
+    pub(super) fn new(
+        step: u64,
+        learning_rate: f64,
+        betas: [f64; 2],
+        epsilon: f64,
+        weight_decay: f64,
+    ) -> Self {
+        let [beta1, beta2] = betas;
+        let step = step as f64;
         Self {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-7,
-            amsgrad: false,
-            weight_decay: 0.0,
-            decoupled: false,
-            now: Coefficients::default(),
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            rest1: (1.0 - beta1) as f32,
+            rest2: (1.0 - beta2) as f32,
+            epsilon: epsilon as f32,
+            rate: (learning_rate / (1.0 - beta1.powf(step))) as f32,
+            correction: (1.0 / (1.0 - beta2.powf(step)).sqrt()) as f32,
+            keep: (1.0 - learning_rate * weight_decay) as f32,
         }
     }
-}
 
-impl Adam {
-    pub(super) const LEARNING_RATE: f64 = 0.001;
-
-    pub(super) fn with_decoupled_decay(self) -> Self {
-        Self { decoupled: true, ..self }
-    }
-
-    pub(super) fn checked(self) -> Result<Self> {
-        check::beta("beta1", self.beta1)?;
-        check::beta("beta2", self.beta2)?;
-        check::positive("epsilon", self.epsilon)?;
-        check::non_negative("weightDecay", self.weight_decay)?;
-        Ok(self)
-    }
-}
-
-impl Rule for Adam {
-    fn states(&self) -> &[(&'static str, f32)] {
-        const STATES: [(&str, f32); 3] = [("mean", 0.0), ("variance", 0.0), ("varianceMax", 0.0)];
-        if self.amsgrad { &STATES } else { &STATES[..2] }
-    }
-
-    fn prepare(&mut self, step: u64, learning_rate: f64) {
-        let step = step as f64;
-        self.now = Coefficients {
-            rate: (learning_rate / (1.0 - self.beta1.powf(step))) as f32,
-            correction: (1.0 / (1.0 - self.beta2.powf(step)).sqrt()) as f32,
-            keep: if self.decoupled { (1.0 - learning_rate * self.weight_decay) as f32 } else { 1.0 },
-        };
-    }
-
+    /// Applies the step, to the largest second moment so far where that is kept.
     #[inline(always)]
-    fn formula(&self, span: Span<'_>) {
-        let Coefficients { rate, correction, keep } = self.now;
-        let (beta1, beta2, epsilon) = (self.beta1 as f32, self.beta2 as f32, self.epsilon as f32);
-        let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
-        let penalty = if self.decoupled { 0.0 } else { self.weight_decay as f32 };
-        let scale = span.scale;
+    pub(super) fn apply(self, span: Span<'_>) {
+        let Self { beta1, beta2, rest1, rest2, epsilon, rate, correction, keep } = self;
+        let (scale, penalty) = (span.scale, span.penalty);
         let [mean, variance, largest] = span.state;
         let elements = span.weights.iter_mut().zip(span.gradient).zip(mean).zip(variance);
-        if self.amsgrad {
+        if largest.is_empty() {
+            for (((w, &g), m), v) in elements {
+                let g = penalised(g, scale, penalty, *w);
+                *m = beta1 * *m + rest1 * g;
+                *v = beta2 * *v + rest2 * (g * g);
+                *w = keep * *w - rate * (*m / (v.sqrt() * correction + epsilon));
+            }
+        } else {
             for ((((w, &g), m), v), top) in elements.zip(largest) {
                 let g = penalised(g, scale, penalty, *w);
                 *m = beta1 * *m + rest1 * g;
@@ -92,17 +88,27 @@ impl Rule for Adam {
                 *top = if *v > *top { *v } else { *top };
                 *w = keep * *w - rate * (*m / (top.sqrt() * correction + epsilon));
             }
-        } else {
-            for (((w, &g), m), v) in elements {
-                let g = penalised(g, scale, penalty, *w);
-                *m = beta1 * *m + rest1 * g;
-                *v = beta2 * *v + rest2 * (g * g);
-                *w = keep * *w - rate * (*m / (v.sqrt() * correction + epsilon));
-            }
         }
     }
+}
 
-    fn rest(&self) -> Rest {
-        rest_unless(self.weight_decay)
+/// The moments that are kept.
+pub(super) fn states(amsgrad: bool) -> &'static [(&'static str, f32)] {
+    const STATES: [(&str, f32); 3] = [("mean", 0.0), ("variance", 0.0), ("varianceMax", 0.0)];
+    if amsgrad { &STATES } else { &STATES[..2] }
+}
+
+impl Rule for Adam {
+    fn states(&self) -> &[(&'static str, f32)] {
+        states(self.amsgrad)
+    }
+
+    fn prepare(&mut self, step: u64, learning_rate: f64) {
+        self.now = Coefficients::new(step, learning_rate, [self.beta1, self.beta2], self.epsilon, 0.0);
+    }
+
+    #[inline(always)]
+    fn formula(&self, span: Span<'_>) {
+        self.now.apply(span);
     }
 }

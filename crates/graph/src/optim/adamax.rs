@@ -1,38 +1,27 @@
-//! Adamax: Adam with the infinity norm (Kingma and Ba 2015, section 7.1).
-
-use super::check;
 use super::rule::{Rest, Rule, Span, penalised};
-use crate::error::Result;
-use serde::Deserialize;
+use super::{Entry, optimizer};
+use crate::setting::settings;
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub(super) struct Adamax {
-    beta1: f64,
-    beta2: f64,
-    epsilon: f64,
-    weight_decay: f64,
-    #[serde(skip)]
-    rate: f32,
-}
-
-impl Default for Adamax {
-    fn default() -> Self {
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-7, weight_decay: 0.0, rate: 0.0 }
+settings! {
+    /// Adam with the infinity norm (Kingma and Ba 2015, section 7.1), at step t:
+    ///
+    /// m ← β₁ m + (1 − β₁) g, u ← max(β₂ u, |g| + ε), w ← w − rate / (1 − β₁ᵗ) · m / u
+    ///
+    /// As in PyTorch, whose rate is 0.002 by default and ε 1e-8. Keras adds ε behind the maximum: m / (u + ε) with u ← max(β₂ u, |g|).
+    pub(super) struct Adamax {
+        /// Decay of the first moment.
+        beta1: f64 [SHARE] = 0.9;
+        /// Decay of the infinity norm.
+        beta2: f64 [SHARE] = 0.999;
+        /// Added to the magnitude of the gradient.
+        epsilon: f64 [POSITIVE] = 1e-7;
+    }
+    and {
+        rate: f32,
     }
 }
 
-impl Adamax {
-    pub(super) const LEARNING_RATE: f64 = 0.001;
-
-    pub(super) fn checked(self) -> Result<Self> {
-        check::beta("beta1", self.beta1)?;
-        check::beta("beta2", self.beta2)?;
-        check::positive("epsilon", self.epsilon)?;
-        check::non_negative("weightDecay", self.weight_decay)?;
-        Ok(self)
-    }
-}
+pub(super) const ENTRY: Entry = optimizer!("adamax", Adamax, 0.001);
 
 impl Rule for Adamax {
     fn states(&self) -> &[(&'static str, f32)] {
@@ -47,7 +36,7 @@ impl Rule for Adamax {
     fn formula(&self, span: Span<'_>) {
         let (beta1, beta2, epsilon) = (self.beta1 as f32, self.beta2 as f32, self.epsilon as f32);
         let (rate, rest1) = (self.rate, (1.0 - self.beta1) as f32);
-        let (scale, penalty) = (span.scale, self.weight_decay as f32);
+        let (scale, penalty) = (span.scale, span.penalty);
         let [mean, norm, _] = span.state;
         for (((w, &g), m), u) in span.weights.iter_mut().zip(span.gradient).zip(mean).zip(norm) {
             let g = penalised(g, scale, penalty, *w);

@@ -29,9 +29,19 @@ pub(super) struct Kept<'a> {
     pub(super) bound: &'a Bound,
 }
 
-/// Applies the prepared step of `rule` to every trainable weight that has a gradient, and raises `bound` to what comes of it.
+/// A rule whose step is prepared, and what is said beside it.
+#[derive(Clone, Copy)]
+pub(super) struct Prepared<'a> {
+    pub(super) rule: &'a dyn Rule,
+    /// The share of each weight that is added to its gradient.
+    pub(super) penalty: f32,
+    /// What a gradient of zero leaves as it is.
+    pub(super) rest: Rest,
+}
+
+/// Applies a prepared step to every trainable weight that has a gradient, and raises `bound` to what comes of it.
 pub(super) fn sweep(
-    rule: &dyn Rule,
+    prepared: Prepared<'_>,
     slots: &[Slot],
     scales: &[f32],
     parameters: &mut Parameters<f32>,
@@ -39,6 +49,7 @@ pub(super) fn sweep(
     kept: Kept<'_>,
 ) {
     let Kept { states, touched, bound } = kept;
+    let Prepared { rule, penalty, rest } = prepared;
     let mut arenas: [&mut [f32]; MAX_STATES] = Default::default();
     for (arena, state) in arenas.iter_mut().zip(states) {
         *arena = state;
@@ -60,7 +71,7 @@ pub(super) fn sweep(
                     let gradient = &gradient[start..start + weights.len()];
                     let mut state = [first, second, third];
                     let span = state.each_mut().map(|state| &mut **state);
-                    rule.update(Span { weights: &mut *weights, gradient, scale, state: span });
+                    rule.update(Span { weights: &mut *weights, gradient, scale, penalty, state: span });
                     bound.raise(std::iter::once(&*weights).chain(state.iter().map(|state| &**state)));
                 });
             }
@@ -77,11 +88,13 @@ pub(super) fn sweep(
                         state: reborrowed,
                         list,
                         scale,
+                        penalty,
+                        rest,
                         touched,
                     });
                     let [one, two, three] = &state;
                     let parts = [&*weights, one, two, three];
-                    if rule.rest() == Rest::None {
+                    if rest == Rest::None {
                         bound.raise(parts.into_iter());
                         return;
                     }

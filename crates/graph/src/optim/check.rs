@@ -19,11 +19,6 @@ pub(super) fn positive(name: &str, value: f64) -> Result<()> {
     require((value as f32).is_normal() && value > 0.0, name, "a finite number above 0", value)
 }
 
-/// In `[0, 1)`: at 1 the bias correction would divide by zero.
-pub(super) fn beta(name: &str, value: f64) -> Result<()> {
-    require((0.0..1.0).contains(&value), name, "at least 0 and below 1", value)
-}
-
 /// In `[0, 1]`.
 pub(super) fn fraction(name: &str, value: f64) -> Result<()> {
     require((0.0..=1.0).contains(&value), name, "between 0 and 1", value)

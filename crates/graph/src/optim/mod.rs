@@ -1,4 +1,6 @@
 //! Optimizers over the flat arena of weights: Keras's default values, PyTorch's formulas.
+//!
+//! A new optimizer is a file with a type that implements [`Rule`], its `mod` line, and its place in [`ENTRIES`].
 
 mod adadelta;
 mod adagrad;
@@ -7,10 +9,12 @@ mod adamax;
 mod adamw;
 mod apply;
 mod check;
+mod lion;
 mod nadam;
 mod norm;
 mod options;
 mod overflow;
+mod radam;
 mod rmsprop;
 mod rule;
 mod schedule;
@@ -25,7 +29,8 @@ use crate::gradients::{Gradient, GradientMut, Gradients};
 use crate::memory;
 use crate::parallel::each_rows;
 use crate::params::{Parameters, Slot};
-use apply::Kept;
+use crate::setting::{Setting, Settings};
+use apply::{Kept, Prepared};
 use norm::Norms;
 use options::{Clip, Options};
 use overflow::{Before, Bound};
@@ -34,6 +39,48 @@ use schedule::Schedule;
 use seqloom_kernels::AlignedVec;
 use std::sync::Arc;
 use touched::Touched;
+
+/// An optimizer that there is.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    /// By default.
+    pub(crate) learning_rate: f64,
+    pub(crate) settings: &'static [Setting],
+    read: fn(&Settings) -> Result<Box<dyn Rule>>,
+    /// The name of its type, and what it is.
+    #[cfg(test)]
+    pub(crate) described: (&'static str, &'static str),
+}
+
+/// An [`Entry`]: the name on the wire, the type, the learning rate by default.
+macro_rules! optimizer {
+    ($name:literal, $rule:ident, $learning_rate:literal) => {
+        Entry {
+            name: $name,
+            learning_rate: $learning_rate,
+            settings: $rule::SETTINGS,
+            read: |settings| Ok(Box::new($rule::read(settings)?)),
+            #[cfg(test)]
+            described: (stringify!($rule), $rule::ABOUT),
+        }
+    };
+}
+use optimizer;
+
+/// All optimizers.
+pub(crate) const ENTRIES: &[Entry] = &[
+    sgd::ENTRY,
+    adam::ENTRY,
+    adamw::ENTRY,
+    nadam::ENTRY,
+    adamax::ENTRY,
+    rmsprop::ENTRY,
+    adagrad::ENTRY,
+    adadelta::ENTRY,
+    lion::ENTRY,
+    radam::ENTRY,
+];
 
 /// One state of one weight, for saving.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +101,7 @@ pub struct StateTensor {
 pub struct Optimizer {
     learning_rate: Schedule,
     clip: Option<Clip>,
-    weight_decay: f64,
+    penalty: f64,
     rule: Box<dyn Rule>,
     step: u64,
     slots: Vec<Slot>,
@@ -93,14 +140,13 @@ fn exclusive(states: &mut Arc<Vec<AlignedVec<f32>>>) -> Result<&mut Vec<AlignedV
 }
 
 impl Optimizer {
-    /// Makes the optimizer that `json` describes: `kind` (sgd, adam, adamw, nadam, adamax, rmsprop, adagrad, adadelta), the
-    /// kind's own options, `learningRate` (a number or a schedule), `weightDecay`, and at most one of `clipValue`, `clipNorm` (each weight) and
-    /// `globalClipNorm`. What is left out has Keras's default.
+    /// Makes the optimizer that `json` describes: `kind` (its name), the kind's own settings, `learningRate` (a number or a schedule),
+    /// `weightDecay`, and at most one of `clipValue`, `clipNorm` (each weight) and `globalClipNorm`. What is left out has its default.
     ///
     /// # Errors
     /// `ERR_OPTION` for unknown kinds, unknown fields and values out of range; `ERR_MEMORY` when the state does not fit.
     pub fn from_json(json: &str, slots: &[Slot]) -> Result<Self> {
-        let Options { learning_rate, clip, weight_decay, rule } = Options::from_json(json)?;
+        let Options { learning_rate, clip, penalty, rule } = Options::from_json(json)?;
         let len = slots
             .iter()
             .try_fold(0_usize, |sum, slot| sum.checked_add(state_len(slot)))
@@ -112,7 +158,7 @@ impl Optimizer {
         Ok(Self {
             learning_rate,
             clip,
-            weight_decay,
+            penalty,
             rule,
             step: 0,
             slots: slots.to_vec(),
@@ -225,10 +271,12 @@ impl Optimizer {
         } else {
             None
         };
-        let states = exclusive(&mut self.states)?;
         self.rule.prepare(self.step.saturating_add(1), rate);
+        let rest = self.rest();
+        let states = exclusive(&mut self.states)?;
+        let prepared = Prepared { rule: &*self.rule, penalty: self.penalty as f32, rest };
         apply::sweep(
-            &*self.rule,
+            prepared,
             &self.slots,
             &self.scales,
             parameters,
@@ -246,15 +294,25 @@ impl Optimizer {
         Ok(())
     }
 
+    /// What a gradient of zero leaves as it is.
+    fn rest(&self) -> Rest {
+        if self.decay() == 0.0 { self.rule.rest() } else { Rest::None }
+    }
+
+    /// The share of the weights that works against them, in the gradient or apart from it.
+    fn decay(&self) -> f64 {
+        self.penalty.max(self.rule.weight_decay())
+    }
+
     /// Whether the step may make a weight or a state infinite: not with ordinary numbers, so that nothing is copied for it.
     fn is_risky(&mut self, rate: f64, parameters: &Parameters<f32>) -> Result<bool> {
         let clipped = |(square, scale): (&f64, &f32)| square.sqrt() * f64::from(*scale);
         let gradient = self.norms.squares().iter().zip(&self.scales).map(clipped).fold(0.0, f64::max);
-        if self.bound.may_overflow(gradient, rate, self.weight_decay) {
+        if self.bound.may_overflow(gradient, rate, self.decay()) {
             // What was known may be of before.
             self.bound.measure(&self.slots, parameters, &self.states, self.rule.states())?;
         }
-        Ok(self.bound.may_overflow(gradient, rate, self.weight_decay))
+        Ok(self.bound.may_overflow(gradient, rate, self.decay()))
     }
 
     /// Checks the gradients, clips them by value and computes the factors that clip them by norm (PyTorch's
@@ -289,7 +347,7 @@ impl Optimizer {
 
     /// Notes which rows of tables have a gradient, for rules that leave all others as they are.
     fn touch(&mut self, gradients: &Gradients<f32>) -> Result<()> {
-        if self.rule.rest() != Rest::Untouched {
+        if self.rest() != Rest::Untouched {
             return Ok(());
         }
         let mut start = 0;

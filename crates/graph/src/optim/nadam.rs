@@ -1,25 +1,32 @@
-//! NAdam: Adam with Nesterov momentum (Dozat 2016), with the momentum schedule of its section 2.
-
-use super::check;
-use super::rule::{Rest, Rule, Span, penalised, rest_unless};
-use crate::error::Result;
-use serde::Deserialize;
+use super::rule::{Rule, Span, penalised};
+use super::{Entry, optimizer};
+use crate::setting::settings;
 
 /// The schedule's decay per step, as in the paper and PyTorch.
 const MOMENTUM_DECAY: f64 = 0.004;
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub(super) struct Nadam {
-    beta1: f64,
-    beta2: f64,
-    epsilon: f64,
-    weight_decay: f64,
-    #[serde(skip)]
-    schedule: Schedule,
-    #[serde(skip)]
-    now: Coefficients,
+settings! {
+    /// Adam with Nesterov momentum (Dozat 2016), at step t, with the momentum μₜ = β₁ (1 − ½ · 0.96^(0.004 t)):
+    ///
+    /// m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g²,
+    /// w ← w − rate · ((1 − μₜ) g / (1 − μ₁…μₜ) + μₜ₊₁ m / (1 − μ₁…μₜ₊₁)) / (√(v / (1 − β₂ᵗ)) + ε)
+    ///
+    /// As in PyTorch, whose rate is 0.002 by default and ε 1e-8. In Keras μ grows 250 times as fast: μₜ = β₁ (1 − ½ · 0.96ᵗ).
+    pub(super) struct Nadam {
+        /// Decay of the first moment.
+        beta1: f64 [SHARE] = 0.9;
+        /// Decay of the second moment.
+        beta2: f64 [SHARE] = 0.999;
+        /// Added to the root of the second moment.
+        epsilon: f64 [POSITIVE] = 1e-7;
+    }
+    and {
+        schedule: Schedule,
+        now: Coefficients,
+    }
 }
+
+pub(super) const ENTRY: Entry = optimizer!("nadam", Nadam, 0.001);
 
 /// The product of the momenta of all steps up to `step`.
 #[derive(Debug, Clone, Copy)]
@@ -41,30 +48,7 @@ impl Default for Schedule {
     }
 }
 
-impl Default for Nadam {
-    fn default() -> Self {
-        Self {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-7,
-            weight_decay: 0.0,
-            schedule: Schedule::default(),
-            now: Coefficients::default(),
-        }
-    }
-}
-
 impl Nadam {
-    pub(super) const LEARNING_RATE: f64 = 0.001;
-
-    pub(super) fn checked(self) -> Result<Self> {
-        check::beta("beta1", self.beta1)?;
-        check::beta("beta2", self.beta2)?;
-        check::positive("epsilon", self.epsilon)?;
-        check::non_negative("weightDecay", self.weight_decay)?;
-        Ok(self)
-    }
-
     fn momentum(&self, step: u64) -> f64 {
         self.beta1 * (1.0 - 0.5 * 0.96_f64.powf(step as f64 * MOMENTUM_DECAY))
     }
@@ -104,7 +88,7 @@ impl Rule for Nadam {
         let Coefficients { gradient_rate, mean_rate, correction } = self.now;
         let (beta1, beta2, epsilon) = (self.beta1 as f32, self.beta2 as f32, self.epsilon as f32);
         let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
-        let (scale, penalty) = (span.scale, self.weight_decay as f32);
+        let (scale, penalty) = (span.scale, span.penalty);
         let [mean, variance, _] = span.state;
         for (((w, &g), m), v) in span.weights.iter_mut().zip(span.gradient).zip(mean).zip(variance) {
             let g = penalised(g, scale, penalty, *w);
@@ -112,9 +96,5 @@ impl Rule for Nadam {
             *v = beta2 * *v + rest2 * (g * g);
             *w -= (gradient_rate * g + mean_rate * *m) / (v.sqrt() * correction + epsilon);
         }
-    }
-
-    fn rest(&self) -> Rest {
-        rest_unless(self.weight_decay)
     }
 }

@@ -1,41 +1,32 @@
-//! RMSprop (Tieleman and Hinton 2012), centered as in Graves 2013, with momentum as in PyTorch.
+use super::rule::{Rule, Span, penalised};
+use super::{Entry, optimizer};
+use crate::setting::settings;
 
-use super::check;
-use super::rule::{Rest, Rule, Span, penalised, rest_unless};
-use crate::error::Result;
-use serde::Deserialize;
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub(super) struct RmsProp {
-    rho: f64,
-    momentum: f64,
-    epsilon: f64,
-    centered: bool,
-    weight_decay: f64,
-    #[serde(skip)]
-    rate: f32,
-}
-
-impl Default for RmsProp {
-    fn default() -> Self {
-        Self { rho: 0.9, momentum: 0.0, epsilon: 1e-7, centered: false, weight_decay: 0.0, rate: 0.0 }
+settings! {
+    /// RMSprop (Tieleman and Hinton 2012): s ← ρ s + (1 − ρ) g², d = g / (√s + ε), w ← w − rate · d.
+    ///
+    /// With `centered` (Graves 2013), a ← ρ a + (1 − ρ) g and s − a² in place of s under the root; with momentum μ, b ← μ b + d and w ← w − rate · b.
+    ///
+    /// As in PyTorch, whose rate is 0.01 by default, ρ (there `alpha`) 0.99 and ε 1e-8. Keras has ε under the root, g / √(s + ε), which matters where
+    /// gradients are below 3e-4, and a momentum of steps that include the rate.
+    pub(super) struct Rmsprop {
+        /// Decay of the mean of squares.
+        rho: f64 [SHARE] = 0.9;
+        /// How much of the last step is repeated.
+        momentum: f64 [SHARE] = 0.0;
+        /// Added to the root.
+        epsilon: f64 [POSITIVE] = 1e-7;
+        /// Whether to divide by the variance instead of the mean of squares.
+        centered: bool = false;
+    }
+    and {
+        rate: f32,
     }
 }
 
-impl RmsProp {
-    pub(super) const LEARNING_RATE: f64 = 0.001;
+pub(super) const ENTRY: Entry = optimizer!("rmsprop", Rmsprop, 0.001);
 
-    pub(super) fn checked(self) -> Result<Self> {
-        check::fraction("rho", self.rho)?;
-        check::fraction("momentum", self.momentum)?;
-        check::positive("epsilon", self.epsilon)?;
-        check::non_negative("weightDecay", self.weight_decay)?;
-        Ok(self)
-    }
-}
-
-impl Rule for RmsProp {
+impl Rule for Rmsprop {
     fn states(&self) -> &[(&'static str, f32)] {
         match (self.momentum > 0.0, self.centered) {
             (false, false) => &[("square", 0.0)],
@@ -53,7 +44,7 @@ impl Rule for RmsProp {
     fn formula(&self, span: Span<'_>) {
         let (rho, rest, epsilon) = (self.rho as f32, (1.0 - self.rho) as f32, self.epsilon as f32);
         let (rate, momentum) = (self.rate, self.momentum as f32);
-        let (scale, penalty) = (span.scale, self.weight_decay as f32);
+        let (scale, penalty) = (span.scale, span.penalty);
         let normalise = |g: f32, square: &mut f32| {
             *square = rho * *square + rest * (g * g);
             g / (square.sqrt() + epsilon)
@@ -91,9 +82,5 @@ impl Rule for RmsProp {
                 }
             }
         }
-    }
-
-    fn rest(&self) -> Rest {
-        rest_unless(self.weight_decay)
     }
 }

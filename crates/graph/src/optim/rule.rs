@@ -1,5 +1,6 @@
 //! What an optimizer is to the loop that applies it.
 
+use crate::error::Result;
 use crate::gradients::RowGradient;
 use crate::params::{SLOT_ALIGNMENT, Slot};
 use seqloom_kernels::simd::{Plain, vectorised};
@@ -16,6 +17,8 @@ pub(super) struct Span<'a> {
     pub(super) gradient: &'a [f32],
     /// Factor on the gradient that clips it by norm; 1 where it does not.
     pub(super) scale: f32,
+    /// The share of each weight that is added to its gradient.
+    pub(super) penalty: f32,
     /// The rule's states in the order of [`Rule::states`].
     pub(super) state: [&'a mut [f32]; MAX_STATES],
 }
@@ -30,6 +33,8 @@ pub(super) struct Rows<'a> {
     /// Gradients of rows of the table; those that are not listed have a gradient of zero.
     pub(super) list: &'a RowGradient<f32>,
     pub(super) scale: f32,
+    pub(super) penalty: f32,
+    pub(super) rest: Rest,
     /// Which rows of the table have had a gradient; read where only those change.
     pub(super) touched: &'a [bool],
 }
@@ -58,8 +63,20 @@ pub(super) trait Rule: Send + Sync + std::fmt::Debug {
     /// Applies the prepared step: a loop that can be vectorised. Mark it `#[inline(always)]`.
     fn formula(&self, span: Span<'_>);
 
-    /// What can be left out where there is no gradient.
-    fn rest(&self) -> Rest;
+    /// What can be left out where there is no gradient, nor a penalty or a decay of weights.
+    fn rest(&self) -> Rest {
+        Rest::Untouched
+    }
+
+    /// By what share the formula itself shrinks weights, times the learning rate.
+    fn weight_decay(&self) -> f64 {
+        0.0
+    }
+
+    /// Checks settings that depend on each other.
+    fn check(&mut self) -> Result<()> {
+        Ok(())
+    }
 
     /// [`Self::formula`], compiled for the instruction set of the machine.
     fn update(&self, span: Span<'_>) {
@@ -99,9 +116,9 @@ impl<R: Rule + ?Sized> Plain for UpdateRows<'_, R> {
 
     #[inline(always)]
     fn run(self) {
-        let Self { rule, rows: Rows { first, weights, state: [one, two, three], list, scale, touched } } =
-            self;
-        let (width, rest) = (list.width, rule.rest());
+        let Self { rule, rows } = self;
+        let Rows { first, weights, state: [one, two, three], list, scale, penalty, rest, touched } = rows;
+        let width = list.width;
         let end = first + weights.len() / width;
         let mut next = list.rows.partition_point(|&listed| listed < first);
         let mut row = first;
@@ -128,7 +145,7 @@ impl<R: Rule + ?Sized> Plain for UpdateRows<'_, R> {
                 // States that the rule does not have are empty.
                 let state = [&mut *one, &mut *two, &mut *three]
                     .map(|all| all.get_mut(part.clone()).unwrap_or_default());
-                rule.formula(Span { weights, gradient, scale, state });
+                rule.formula(Span { weights, gradient, scale, penalty, state });
             }
             if row == listed {
                 next += 1;
@@ -148,15 +165,10 @@ fn stretch(entries: &[bool], value: bool) -> usize {
     entries.iter().position(|&entry| entry != value).unwrap_or(entries.len())
 }
 
-/// What rests under a rule that does so, unless weights decay, at least until the first gradient.
-pub(super) fn rest_unless(weight_decay: f64) -> Rest {
-    if weight_decay == 0.0 { Rest::Untouched } else { Rest::None }
-}
-
-/// The clipped gradient plus the L2 penalty's: `g * scale + decay * w`.
+/// The clipped gradient plus the L2 penalty's: `g * scale + penalty * w`.
 #[inline(always)]
-pub(super) fn penalised(gradient: f32, scale: f32, decay: f32, weight: f32) -> f32 {
-    gradient * scale + decay * weight
+pub(super) fn penalised(gradient: f32, scale: f32, penalty: f32, weight: f32) -> f32 {
+    gradient * scale + penalty * weight
 }
 
 /// Elements that a weight takes in the state arenas.

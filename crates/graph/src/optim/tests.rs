@@ -93,15 +93,43 @@ const PYTORCH: [(&str, [f64; 4]); 15] = [
     ),
 ];
 
+/// The same after nine steps, by the algorithms of the papers in double precision.
+const PAPERS: [(&str, [f64; 4]); 4] = [
+    (
+        r#"{"kind":"lion","learningRate":0.01,"weightDecay":0.1}"#,
+        [0.565318238, -0.237798819, 0.0342386508, 1.89243099],
+    ),
+    (r#"{"kind":"lion","learningRate":0.003,"beta1":0.5,"beta2":0.9}"#, [0.521, -0.247, 0.098, 1.973]),
+    (r#"{"kind":"radam","learningRate":0.01}"#, [0.504636051, -0.233217444, 0.112920756, 1.97771745]),
+    (
+        r#"{"kind":"radam","learningRate":0.05,"beta1":0.8,"beta2":0.9,"epsilon":0.01,"weightDecay":0.1}"#,
+        [0.566936116, -0.13989401, -0.00402695062, 1.76957727],
+    ),
+];
+
+/// All descriptions with the number of steps and what the weights are then.
+fn cases() -> impl Iterator<Item = (&'static str, usize, [f64; 4])> {
+    let pytorch = PYTORCH.iter().map(|&(json, expected)| (json, 5, expected));
+    pytorch.chain(PAPERS.iter().map(|&(json, expected)| (json, 9, expected)))
+}
+
 #[test]
-fn formulas_of_pytorch() {
+fn every_optimizer_is_compared() {
+    for Entry { name, .. } in ENTRIES {
+        let kind = format!(r#""kind":"{name}""#);
+        assert!(cases().any(|(json, ..)| json.contains(&kind)), "{name} is compared with nothing");
+    }
+}
+
+#[test]
+fn formulas_of_other_implementations() {
     let spec = spec(&[("w", &[4], true)]);
-    for (json, expected) in PYTORCH {
+    for (json, steps, expected) in cases() {
         let mut parameters = Parameters::zeros(&spec).unwrap();
         parameters.set(0, &[0.5, -0.25, 0.125, 2.0]).unwrap();
         let mut gradients = Gradients::new(&spec.weights, &[false]).unwrap();
         let mut optimizer = Optimizer::from_json(json, parameters.slots()).unwrap();
-        for t in 1..=5 {
+        for t in 1..=steps {
             set_dense(&mut gradients, 0, &gradient(t));
             optimizer.apply(&mut parameters, &mut gradients).unwrap();
         }
@@ -117,7 +145,7 @@ fn formulas_of_pytorch() {
 
 #[test]
 fn unused_rows_receive_the_dense_update() {
-    for ((json, _), [rows, width]) in PYTORCH.iter().flat_map(|rule| [(rule, [2100, 3]), (rule, [9, 2500])]) {
+    for ((json, ..), [rows, width]) in cases().flat_map(|rule| [(rule, [2100, 3]), (rule, [9, 2500])]) {
         let spec = spec(&[("frozen", &[5], false), ("table", &[rows, width], true), ("b", &[3], true)]);
         let run = |row_list: bool| {
             let mut parameters = Parameters::zeros(&spec).unwrap();
@@ -209,7 +237,7 @@ fn a_gradient_that_is_not_finite_changes_nothing() {
 #[test]
 fn restored_state_continues_exactly() {
     let spec = spec(&[("w", &[4], true), ("f", &[2], false)]);
-    for (json, _) in PYTORCH {
+    for (json, ..) in cases() {
         let mut parameters = Parameters::zeros(&spec).unwrap();
         let mut gradients = Gradients::new(&spec.weights, &[false, false]).unwrap();
         let mut first = Optimizer::from_json(json, parameters.slots()).unwrap();

@@ -26,7 +26,7 @@ use layout::{Extent, Layout};
 use run::Scratch;
 use seqloom_kernels::Scalar;
 use spec::Counts;
-pub(crate) use spec::ScanSpec;
+pub(crate) use spec::{ScanSpec, entry};
 use units::Plan;
 
 /// The loop. Inputs: sequences `[batch, time, …]`, initial states `[batch, …]` (all or none), constants. Outputs: those

@@ -3,27 +3,29 @@
 use crate::error::{Error, Result};
 use crate::ir::{Graph, Node};
 use crate::ops::{
-    Operation, Order, OutputOrder, Recurrence, Site, State, Streamed, TimeAxes, recurrent_axes,
+    Described, Entry, Operation, Order, OutputOrder, Recurrence, Site, State, Streamed, TimeAxes,
+    recurrent_axes,
 };
+#[cfg(test)]
+use crate::setting::Kind;
+use crate::setting::{Type, settings};
 use crate::values::{Dtype, InputSpec, WeightSpec};
 use crate::wire::NodeSpec;
 use serde::Deserialize;
 use std::sync::Arc;
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Attributes {
-    body: BodySpec,
-    sequences: usize,
-    state_shapes: Vec<Vec<usize>>,
-    outputs: usize,
-    order: Order,
-    output_order: OutputOrder,
-    zero_output_for_mask: bool,
-    #[serde(default)]
-    steps: Option<usize>,
-    #[serde(default)]
-    initial: Option<Vec<bool>>,
+settings! {
+    struct Attributes {
+        body: BodySpec;
+        sequences: usize;
+        state_shapes: Vec<Vec<usize>>;
+        outputs: usize;
+        order: Order;
+        output_order: OutputOrder;
+        zero_output_for_mask: bool;
+        steps: Option<usize> = null;
+        initial: Option<Vec<bool>> = null;
+    }
 }
 
 /// One step in the wire format.
@@ -49,8 +51,20 @@ struct BodyWeight {
     shape: Vec<usize>,
 }
 
+impl Type for BodySpec {
+    #[cfg(test)]
+    const KIND: Kind = Kind::Other;
+}
+
 /// A function that reads the nodes of a body, given its weights.
 type ReadNodes = fn(Vec<NodeSpec>, &[WeightSpec], bool) -> Result<Vec<Node>>;
+
+/// A scan as an operation, whose body is read by `read`.
+pub(crate) const fn entry(read: fn(&Site<'_>) -> Result<Arc<dyn Described>>) -> Entry {
+    const ANY: std::ops::RangeInclusive<usize> = 0..=usize::MAX;
+    let settings = Attributes::SETTINGS;
+    Entry { inputs: ANY, weights: ANY, outputs: ANY, settings, in_body: false, ..Entry::of("scan", read) }
+}
 
 /// A description whose counts and weights fit together.
 #[derive(Debug, Clone)]
@@ -101,7 +115,7 @@ impl Counts {
 impl ScanSpec {
     /// Reads the attributes of a node and checks what can be checked without shapes.
     pub(crate) fn new(site: &Site<'_>, read: ReadNodes) -> Result<Self> {
-        let attributes: Attributes = site.attributes()?;
+        let attributes = Attributes::read(site.attributes())?;
         let (sequences, states) = (attributes.sequences, attributes.state_shapes.len());
         let body = attributes.body;
         let known = sequences.checked_add(states);
@@ -136,7 +150,8 @@ impl ScanSpec {
                 body.outputs.len()
             ))
         })?;
-        site.arity(given..=given, body.weights.len()..=body.weights.len(), results)?;
+        site.expect_weights(body.weights.len())?;
+        site.expect_outputs(results)?;
         match (sequences, attributes.steps) {
             (0, Some(1..)) | (1.., None) => {}
             (0, _) => return Err(Error::option("steps must be at least 1 where there are no sequences")),
@@ -204,7 +219,7 @@ impl Operation for ScanSpec {
         let Counts { sequences, states, outputs, .. } = self.counts;
         let mut given = self.clone();
         given.counts.initial = (0..states).map(|state| Some(sequences + state)).collect();
-        let state = |(shape, &initial): (&Vec<usize>, _)| State { shape: shape.clone(), initial };
+        let state = |(shape, &initial): (&Vec<usize>, _)| State { shape: Some(shape.clone()), initial };
         Some(Recurrence {
             sequences,
             outputs,

@@ -28,7 +28,7 @@ pub(crate) fn carry(graph: &Graph) -> Result<(Graph, Vec<Vec<usize>>)> {
             return refuse(" has an initial state of its own, so it cannot be stateful");
         }
         let next = first + shapes.len();
-        for (state, id) in take_states(node, &recurrence, next)?.into_iter().zip(next..) {
+        for (state, id) in take_states(node, &recurrence, next, |_| None)?.into_iter().zip(next..) {
             inputs.push((id, state.input()));
             outputs.push(state.last);
             shapes.push(state.shape);

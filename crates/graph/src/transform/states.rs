@@ -26,22 +26,31 @@ impl Taken {
     }
 }
 
-/// Lets a recurrent node begin with the values from `first` on.
+/// Lets a recurrent node begin with the values from `first` on. `inferred` gives the shape of a value's rows.
 ///
 /// # Errors
-/// `ERR_FORMAT` for a node that has not the operands of its recurrence.
-pub(super) fn take_states(node: &mut Node, recurrence: &Recurrence, first: usize) -> Result<Vec<Taken>> {
+/// `ERR_FORMAT` for a node that has not the operands of its recurrence, `ERR_UNSUPPORTED` for a state whose shape nothing tells.
+pub(super) fn take_states(
+    node: &mut Node,
+    recurrence: &Recurrence,
+    first: usize,
+    inferred: impl Fn(usize) -> Option<Vec<usize>>,
+) -> Result<Vec<Taken>> {
     let malformed = || Error::format(format!("Layer '{}' is not a complete recurrent layer", node.name));
     let given = recurrence.states.iter().filter_map(|state| state.initial).count();
     let sequences = node.inputs.get(..recurrence.sequences).ok_or_else(malformed)?;
     let constants = node.inputs.get(recurrence.sequences + given..).ok_or_else(malformed)?;
     let taken = recurrence.states.iter().enumerate().map(|(index, state)| {
         let initial = state.initial.map(|input| node.inputs.get(input).copied().ok_or_else(malformed));
+        let last = *node.outputs.get(recurrence.outputs + index).ok_or_else(malformed)?;
+        let shape = state.shape.clone().or_else(|| inferred(last)).ok_or_else(|| {
+            Error::unsupported(format!("Layer '{}' ({}) has states of unknown shape", node.name, node.kind))
+        })?;
         Ok(Taken {
-            shape: state.shape.clone(),
+            shape,
             name: format!("state {index} of {}", node.name),
             initial: initial.transpose()?,
-            last: *node.outputs.get(recurrence.outputs + index).ok_or_else(malformed)?,
+            last,
         })
     });
     let taken = taken.collect::<Result<Vec<Taken>>>()?;

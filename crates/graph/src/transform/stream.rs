@@ -5,7 +5,7 @@ use super::states::{Taken, take_states};
 use super::timing::Timing;
 use crate::error::{Error, Result};
 use crate::ir::{Checked, Graph, Node, open_shape};
-use crate::ops::State;
+use crate::shape::ANY;
 use crate::values::{Dtype, InputSpec};
 
 /// A model split in two.
@@ -18,8 +18,8 @@ pub(crate) struct Streaming {
     /// One step. Inputs: the step's, the states, what is held (of the prelude, then hoisted). Outputs: the model's,
     /// then the states.
     pub(crate) step: Graph,
-    /// Their `initial` is the output of the prelude that they begin with.
-    pub(crate) states: Vec<State>,
+    /// The shape of each state's rows, and the output of the prelude that it begins with.
+    pub(crate) states: Vec<(Vec<usize>, Option<usize>)>,
     /// How many outputs of the prelude are held.
     pub(crate) held: usize,
     /// The time axis of each output of the model.
@@ -52,7 +52,11 @@ impl Streaming {
                     )));
                 }
                 // Ids after all others stand for the states until everything is renumbered.
-                states.extend(take_states(&mut node, &recurrence, metas.len() + states.len())?);
+                let inferred = |id: usize| {
+                    let rows = metas.get(id)?.shape.dims().get(1..)?;
+                    rows.iter().map(|&dim| (dim != ANY).then_some(dim)).collect()
+                };
+                states.extend(take_states(&mut node, &recurrence, metas.len() + states.len(), inferred)?);
             }
             moving.push(node);
         }
@@ -82,7 +86,7 @@ impl Streaming {
                     given.push(id);
                     given.len() - 1
                 });
-                State { shape: state.shape.clone(), initial }
+                (state.shape.clone(), initial)
             })
             .collect();
         let constants = (0..graph.inputs.len()).filter(|&id| id != step);

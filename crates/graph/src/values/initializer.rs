@@ -1,29 +1,36 @@
 //! How a weight gets its first values, as the wire format names it.
 
+use crate::error::{Error, Result};
+use crate::setting::{Reader, Setting, Settings, Type, names, settings};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-/// What the scale of a [`InitializerKind::VarianceScaling`] is divided by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum FanMode {
-    /// The number of input units.
-    FanIn,
-    /// The number of output units.
-    FanOut,
-    /// The mean of both.
-    FanAvg,
+names! {
+    /// What the scale of a [`InitializerKind::VarianceScaling`] is divided by.
+    #[derive(Serialize)]
+    pub enum FanMode {
+        /// The number of input units.
+        FanIn,
+        /// The number of output units.
+        FanOut,
+        /// The mean of both.
+        FanAvg,
+    }
 }
 
-/// The distribution that a [`InitializerKind::VarianceScaling`] draws from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Distribution {
-    /// Normal, values beyond two standard deviations drawn again.
-    TruncatedNormal,
-    /// Normal.
-    UntruncatedNormal,
-    /// Uniform with the same variance.
-    Uniform,
+names! {
+    /// The distribution that a [`InitializerKind::VarianceScaling`] draws from.
+    #[derive(Serialize)]
+    pub enum Distribution {
+        /// Normal, values beyond two standard deviations drawn again.
+        TruncatedNormal,
+        /// Normal.
+        UntruncatedNormal,
+        /// Uniform with the same variance.
+        Uniform,
+        /// What Keras called the truncated one before.
+        Normal,
+    }
 }
 
 /// An initializer and the seed of its own, if it has one.
@@ -35,93 +42,156 @@ pub struct Initializer {
     pub seed: Option<u64>,
 }
 
-/// The rules of Keras 3's initializers, with the names and meanings it gives their parameters.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
-pub enum InitializerKind {
+/// An initializer that there is: its variant, its settings, and whether it draws numbers.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) variant: &'static str,
+    pub(crate) settings: &'static [Setting],
+    #[cfg(test)]
+    pub(crate) draws: bool,
+}
+
+/// Makes the enumeration of initializers, how they are read, and their descriptions; `seeded` are those that draw numbers.
+macro_rules! initializers {
+    ($(
+        $(#[doc = $about:literal])*
+        $kind:ident $([$seeded:ident])?
+        { $($(#[doc = $doc:literal])* $field:ident: $type:ty $([$range:ident])? $(= $default:expr)?;)* }
+    )*) => {
+        /// The rules of Keras 3's initializers, with the names and meanings it gives their parameters.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(tag = "kind", rename_all = "camelCase")]
+        pub enum InitializerKind {
+            $($(#[doc = $about])* $kind { $($(#[doc = $doc])* $field: $type,)* },)*
+        }
+
+        impl InitializerKind {
+            /// All of them, in order.
+            pub(crate) const ENTRIES: &'static [Entry] = &[$(Entry {
+                variant: stringify!($kind),
+                settings: settings!(
+                    @list $($(#[doc = $doc])* $field: $type $([$range])? $(= $default)?;)*
+                ),
+                #[cfg(test)]
+                draws: !stringify!($($seeded)?).is_empty(),
+            }),*];
+
+            /// Weights check the values when they are filled, whoever has made the initializer.
+            fn read(kind: &Value, given: &Settings) -> Result<Self> {
+                let mut entries = Self::ENTRIES.iter().filter(|entry| kind.as_str().is_some_and(|kind| entry.is(kind)));
+                let Some(entry) = entries.next() else {
+                    return Err(Error::option(format!("there is no initializer {kind}")));
+                };
+                #[allow(unused_mut, reason = "Some have no settings")]
+                let mut reader = Reader::new(entry.settings, given)?.unchecked();
+                Ok(match entry.variant {
+                    $(stringify!($kind) => Self::$kind { $($field: reader.next()?,)* },)*
+                    _ => return Err(Error::native("An initializer is described, but not made")),
+                })
+            }
+        }
+    };
+}
+
+impl Entry {
+    /// Whether this is its name on the wire.
+    fn is(&self, name: &str) -> bool {
+        let decapitalised = |name: &str| {
+            name.char_indices()
+                .map(|(at, c)| if at == 0 { c.to_ascii_lowercase() } else { c })
+                .collect::<String>()
+        };
+        decapitalised(self.variant) == name
+    }
+}
+
+initializers! {
     /// All zeros.
-    Zeros {},
+    Zeros {}
     /// All ones.
-    Ones {},
+    Ones {}
     /// All the same value.
     Constant {
         /// The value.
-        value: f64,
-    },
+        value: f64 = 0.0;
+    }
     /// Uniform over `[minval, maxval)`.
-    RandomUniform {
+    RandomUniform [seeded] {
         /// Lower bound, included.
-        minval: f64,
+        minval: f64 = -0.05;
         /// Upper bound, excluded.
-        maxval: f64,
-    },
+        maxval: f64 = 0.05;
+    }
     /// Normal.
-    RandomNormal {
+    RandomNormal [seeded] {
         /// Mean.
-        mean: f64,
+        mean: f64 = 0.0;
         /// Standard deviation.
-        stddev: f64,
-    },
+        stddev: f64 [NON_NEGATIVE] = 0.05;
+    }
     /// Normal, values beyond two standard deviations drawn again.
-    TruncatedNormal {
+    TruncatedNormal [seeded] {
         /// Mean.
-        mean: f64,
+        mean: f64 = 0.0;
         /// Standard deviation before truncation.
-        stddev: f64,
-    },
+        stddev: f64 [NON_NEGATIVE] = 0.05;
+    }
     /// Uniform over ±√(6 / (fanIn + fanOut)).
-    GlorotUniform {},
+    GlorotUniform [seeded] {}
     /// Truncated normal of variance 2 / (fanIn + fanOut).
-    GlorotNormal {},
+    GlorotNormal [seeded] {}
     /// Uniform over ±√(6 / fanIn).
-    HeUniform {},
+    HeUniform [seeded] {}
     /// Truncated normal of variance 2 / fanIn.
-    HeNormal {},
+    HeNormal [seeded] {}
     /// Uniform over ±√(3 / fanIn).
-    LecunUniform {},
+    LecunUniform [seeded] {}
     /// Truncated normal of variance 1 / fanIn.
-    LecunNormal {},
+    LecunNormal [seeded] {}
     /// The rule behind the Glorot, He and LeCun initializers.
-    VarianceScaling {
+    VarianceScaling [seeded] {
         /// Numerator of the variance.
-        scale: f64,
+        scale: f64 [POSITIVE] = 1.0;
         /// What divides it.
-        mode: FanMode,
+        mode: FanMode = "fanIn";
         /// What is drawn from.
-        distribution: Distribution,
-    },
+        distribution: Distribution = "truncatedNormal";
+    }
     /// The sign-fixed Q of the QR decomposition of a normal matrix.
-    Orthogonal {
+    Orthogonal [seeded] {
         /// Factor applied to Q.
-        gain: f64,
-    },
+        gain: f64 = 1.0;
+    }
     /// The identity matrix.
     Identity {
         /// Factor applied to it.
-        gain: f64,
-    },
+        gain: f64 = 1.0;
+    }
     /// An LSTM bias: the forget gate's block one, the other blocks from `base` (zeros when absent).
     LstmBias {
         /// The initializer of the other blocks.
-        #[serde(default)]
-        base: Option<Box<Initializer>>,
-    },
+        base: Option<Box<Initializer>> = null;
+    }
+}
+
+impl Type for Box<Initializer> {
+    #[cfg(test)]
+    const KIND: crate::setting::Kind = crate::setting::Kind::Other;
 }
 
 impl<'de> Deserialize<'de> for Initializer {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error as _;
-        // An internally tagged enum with unknown fields denied cannot be flattened next to `seed`.
-        let mut fields = serde_json::Map::deserialize(deserializer)?;
+        let mut fields = Settings::deserialize(deserializer)?;
         let seed = match fields.remove("seed") {
-            None | Some(serde_json::Value::Null) => None,
+            None | Some(Value::Null) => None,
             Some(value) => Some(
                 value
                     .as_u64()
                     .ok_or_else(|| D::Error::custom("seed must be a whole number of at least 0"))?,
             ),
         };
-        let kind = serde_json::from_value(serde_json::Value::Object(fields)).map_err(D::Error::custom)?;
-        Ok(Self { kind, seed })
+        let kind = fields.remove("kind").unwrap_or_default();
+        Ok(Self { kind: InitializerKind::read(&kind, &fields).map_err(D::Error::custom)?, seed })
     }
 }

@@ -1,40 +1,40 @@
 //! The element-wise functions: names on the wire, values and derivatives as steps of a chain.
 
 use crate::form::Form;
+use crate::setting::names;
 use seqloom_kernels::{Activation, Function, Output, Source, Step};
-use serde::Deserialize;
 
-/// A function of one, two or three values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum Kind {
-    Identity,
-    Neg,
-    Abs,
-    Square,
-    Sqrt,
-    Exp,
-    Log,
-    Sigmoid,
-    Tanh,
-    Relu,
-    Softplus,
-    Softsign,
-    HardSigmoid,
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-    Maximum,
-    Minimum,
-    Less,
-    LessEqual,
-    Greater,
-    GreaterEqual,
-    Equal,
-    NotEqual,
-    /// b where a ≠ 0, else c.
-    Where,
+names! {
+    /// A function of one, two or three values.
+    pub(crate) enum Kind {
+        Identity,
+        Neg,
+        Abs,
+        Square,
+        Sqrt,
+        Exp,
+        Log,
+        Sigmoid,
+        Tanh,
+        Relu,
+        Softplus,
+        Softsign,
+        HardSigmoid,
+        Add,
+        Subtract,
+        Multiply,
+        Divide,
+        Maximum,
+        Minimum,
+        Less,
+        LessEqual,
+        Greater,
+        GreaterEqual,
+        Equal,
+        NotEqual,
+        /// b where a ≠ 0, else c.
+        Where,
+    }
 }
 
 /// What the derivatives of a function read.

@@ -8,18 +8,20 @@ pub(crate) use kind::{Emitter, Kind};
 
 use super::activation::expect_float;
 use super::context::mask_of;
-use super::{Backward, Forward, MaskRule, Op, Operation, Place, Role, Site, Streamed, TimeAxes, stream};
+use super::{
+    Backward, Entry, Forward, MaskRule, Op, Operation, Place, Role, Site, Streamed, TimeAxes, made, stream,
+};
 use crate::error::Result;
 use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
+use crate::setting::settings;
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::{Chain, ChainOperands, Output, Scalar, Source, View};
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Attributes {
-    kind: Kind,
+settings! {
+    struct Attributes {
+        kind: Kind;
+    }
 }
 
 /// Applies a function to every element.
@@ -36,10 +38,17 @@ const READS: [Source; 3] = [Source::Read(0), Source::Read(1), Source::Read(2)];
 const Y: usize = 3;
 const DY: usize = 4;
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    inputs: 1..=3,
+    settings: Attributes::SETTINGS,
+    traced: Some("elementwise"),
+    ..Entry::of("elementwise", |site| made(Elementwise::new(site)?))
+}];
+
 impl Elementwise {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes { kind } = site.attributes()?;
-        site.arity(kind.arity()..=kind.arity(), 0..=0, 1)?;
+        let Attributes { kind } = Attributes::read(site.attributes())?;
+        site.expect_inputs(kind.arity())?;
         Ok(Self::of(kind))
     }
 

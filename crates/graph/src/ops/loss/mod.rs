@@ -7,43 +7,59 @@ mod target;
 pub(super) use target::{Positions, Targets, check_target, integer_targets};
 
 use super::{
-    ActivationKind, Backward, Forward, Op, Operands, Operation, Place, Site, Sizes, Source, Streamed,
-    TimeAxes,
+    ActivationKind, Backward, Entry, Forward, Op, Operands, Operation, Place, Site, Sizes, Source, Streamed,
+    TimeAxes, made,
 };
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::parallel::each_rows;
+use crate::setting::{names, settings};
 use crate::shape::{Meta, Shape};
 use categorical::Distribution;
 use seqloom_kernels::{Activation, Scalar};
-use serde::Deserialize;
 
 /// Probabilities closer to 0 or 1 are clipped to this distance, as in Keras.
 const EPSILON: f64 = 1e-7;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Kind {
-    SparseCategoricalCrossentropy,
-    CategoricalCrossentropy,
-    BinaryCrossentropy,
-    MeanSquaredError,
-    MeanAbsoluteError,
-    Huber,
+names! {
+    pub(crate) enum Kind {
+        SparseCategoricalCrossentropy,
+        CategoricalCrossentropy,
+        BinaryCrossentropy,
+        MeanSquaredError,
+        MeanAbsoluteError,
+        Huber,
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Attributes {
-    kind: Kind,
-    #[serde(default)]
-    from_logits: bool,
-    #[serde(default)]
-    delta: Option<f64>,
-    #[serde(default)]
-    label_smoothing: Option<f64>,
-    #[serde(default)]
-    class_weights: Vec<f64>,
+settings! {
+    struct Attributes {
+        kind: Kind;
+        /// Whether predictions are logits, before softmax or sigmoid.
+        from_logits: bool = false;
+        /// Where squared differences become linear ones.
+        delta: f64 [POSITIVE] = 1.0;
+        /// The share of each target that is spread over all classes.
+        label_smoothing: f64 [SHARE] = 0.0;
+        class_weights: Vec<f64> [NON_NEGATIVE] = [];
+    }
+}
+
+/// All settings.
+#[cfg(test)]
+pub(crate) const SETTINGS: &[crate::setting::Setting] = Attributes::SETTINGS;
+
+impl Kind {
+    /// Which of the settings a user may choose.
+    #[cfg(test)]
+    pub(crate) fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::SparseCategoricalCrossentropy => &["from_logits"],
+            Self::CategoricalCrossentropy | Self::BinaryCrossentropy => &["from_logits", "label_smoothing"],
+            Self::Huber => &["delta"],
+            Self::MeanSquaredError | Self::MeanAbsoluteError => &[],
+        }
+    }
 }
 
 /// Σ sampleWeight · classWeight · loss / (number of valid positions), and that number. Inputs: prediction, targets, sample
@@ -62,28 +78,23 @@ pub(crate) struct Loss {
     losses: Vec<f64>,
 }
 
+pub(super) const OPERATIONS: &[Entry] = &[Entry {
+    inputs: 2..=3,
+    outputs: 2..=2,
+    settings: Attributes::SETTINGS,
+    in_body: false,
+    ..Entry::of("loss", |site| made(Loss::new(site)?))
+}];
+
 impl Loss {
     /// The loss that a node describes.
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        site.arity(2..=3, 0..=0, 2)?;
-        let attributes: Attributes = site.attributes()?;
+        let attributes = Attributes::read(site.attributes())?;
         let categorical =
             matches!(attributes.kind, Kind::SparseCategoricalCrossentropy | Kind::CategoricalCrossentropy);
         let crossentropy = categorical || attributes.kind == Kind::BinaryCrossentropy;
-        let delta = attributes.delta.unwrap_or(1.0);
-        let smoothing = attributes.label_smoothing.unwrap_or(0.0);
-        if !(delta > 0.0 && delta.is_finite()) {
-            return Err(Error::option(format!("delta must be above 0; got {delta}")));
-        }
-        if !(0.0..1.0).contains(&smoothing) || (smoothing != 0.0 && !crossentropy) {
-            return Err(Error::option(format!(
-                "labelSmoothing must be at least 0 and below 1, and 0 for losses other than cross-entropy; got {smoothing}"
-            )));
-        }
-        if let Some(weight) =
-            attributes.class_weights.iter().find(|&&weight| !((weight as f32).is_finite() && weight >= 0.0))
-        {
-            return Err(Error::option(format!("classWeights must be finite and at least 0; got {weight}")));
+        if attributes.label_smoothing != 0.0 && !crossentropy {
+            return Err(Error::option("labelSmoothing is for cross-entropy losses only"));
         }
         if !attributes.class_weights.is_empty() && !crossentropy {
             return Err(Error::option("classWeights are for cross-entropy losses only"));
@@ -94,8 +105,8 @@ impl Loss {
         Ok(Self {
             kind: attributes.kind,
             from_logits: attributes.from_logits,
-            delta,
-            smoothing,
+            delta: attributes.delta,
+            smoothing: attributes.label_smoothing,
             class_weights: attributes.class_weights,
             weighs_classes: false,
             losses: Vec::new(),

@@ -11,47 +11,45 @@ mod states;
 
 use super::activation::{elementwise, expect_float};
 use super::{
-    Backward, Described, Forward, Lookup, Op, Operands, Operation, Recurrence, Role, Site, Sizes, Source,
-    State, Streamed, TimeAxes, recurrent_axes,
+    Backward, Described, Entry, Forward, Lookup, Op, Operands, Operation, Recurrence, Role, Site, Sizes,
+    Source, State, Streamed, TimeAxes, made, recurrent_axes,
 };
 use crate::error::{Error, Result};
 use crate::params::Parameters;
+use crate::setting::{names, settings};
 use crate::shape::{Meta, Shape, fits};
 use crate::tensor::StateGradient;
 use layout::{BackwardLayout, ForwardLayout, InputPlan, fault};
 pub(crate) use order::{StepOrder, gather, scatter_add};
 use seqloom_kernels::{Activation, CellKind, CellSpec, CellWeights, Scalar};
-use serde::Deserialize;
 use std::sync::Arc;
 
-/// Which step is processed first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum Order {
-    Forward,
-    Backward,
+names! {
+    /// Which step is processed first.
+    pub(crate) enum Order {
+        Forward,
+        Backward,
+    }
 }
 
-/// Which step is written first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum OutputOrder {
-    Time,
-    Processing,
+names! {
+    /// Which step is written first.
+    pub(crate) enum OutputOrder {
+        Time,
+        Processing,
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Attributes {
-    units: usize,
-    activation: String,
-    #[serde(default)]
-    recurrent_activation: Option<String>,
-    #[serde(default)]
-    reset_after: Option<bool>,
-    order: Order,
-    output_order: OutputOrder,
-    zero_output_for_mask: bool,
+settings! {
+    struct Attributes {
+        units: usize;
+        activation: String;
+        recurrent_activation: Option<String> = null;
+        reset_after: Option<bool> = null;
+        order: Order;
+        output_order: OutputOrder;
+        zero_output_for_mask: bool;
+    }
 }
 
 /// A fused cell as it is described.
@@ -85,10 +83,37 @@ pub(super) struct Recurrent<T: Scalar> {
     states: Option<StateGradient<T>>,
 }
 
+/// A cell with so many states.
+const fn entry(
+    name: &'static str,
+    states: usize,
+    read: fn(&Site<'_>) -> Result<Arc<dyn Described>>,
+) -> Entry {
+    Entry {
+        inputs: 1..=1 + states,
+        weights: 2..=3,
+        outputs: 1 + states..=1 + states,
+        settings: Attributes::SETTINGS,
+        in_body: false,
+        ..Entry::of(name, read)
+    }
+}
+
+pub(super) const OPERATIONS: &[Entry] = &[
+    entry("simpleRnn", 1, |site| made(Description::new(CellKind::Rnn, site)?)),
+    entry("lstm", 2, |site| made(Description::new(CellKind::Lstm, site)?)),
+    entry("gru", 1, |site| made(Description::new(CellKind::Gru { reset_after: true }, site)?)),
+];
+
 impl Description {
-    pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let attributes: Attributes = site.attributes()?;
-        let kind = cell_kind(site.op(), attributes.reset_after)?;
+    fn new(kind: CellKind, site: &Site<'_>) -> Result<Self> {
+        let attributes = Attributes::read(site.attributes())?;
+        let kind = match (kind, attributes.reset_after) {
+            (CellKind::Gru { .. }, Some(reset_after)) => CellKind::Gru { reset_after },
+            (CellKind::Gru { .. }, None) => return Err(Error::option("resetAfter is missing")),
+            (_, Some(_)) => return Err(Error::option("resetAfter is an option of gru only")),
+            (kind, None) => kind,
+        };
         let activation = elementwise(&attributes.activation)?;
         let recurrent_activation = match (kind, &attributes.recurrent_activation) {
             (CellKind::Rnn, None) => Activation::Linear,
@@ -96,8 +121,6 @@ impl Description {
             (_, Some(name)) => elementwise(name)?,
             (_, None) => return Err(Error::option("recurrentActivation is missing")),
         };
-        let lstm = kind == CellKind::Lstm;
-        site.arity(1..=if lstm { 3 } else { 2 }, 2..=3, if lstm { 3 } else { 2 })?;
         let [input, _] = site.matrix(0, "kernel")?;
         let cell = CellSpec::new(kind, input, attributes.units, activation, recurrent_activation)
             .map_err(|error| Error::unsupported(error.to_string()))?;
@@ -131,7 +154,7 @@ impl Operation for Description {
 
     fn recurrence(&self) -> Option<Recurrence> {
         let state = |index: usize| State {
-            shape: vec![self.cell.hidden()],
+            shape: Some(vec![self.cell.hidden()]),
             initial: self.states_given.then_some(1 + index),
         };
         Some(Recurrence {
@@ -213,16 +236,6 @@ impl<T: Scalar> Recurrent<T> {
             .map_err(|error| Error::memory(format!("the packed weights do not fit: {error}")))?;
         self.packed_for = Some((version, backward));
         Ok(())
-    }
-}
-
-fn cell_kind(op: &str, reset_after: Option<bool>) -> Result<CellKind> {
-    match (op, reset_after) {
-        ("gru", Some(reset_after)) => Ok(CellKind::Gru { reset_after }),
-        ("gru", None) => Err(Error::option("resetAfter is missing")),
-        (_, Some(_)) => Err(Error::option("resetAfter is an option of gru only")),
-        ("lstm", None) => Ok(CellKind::Lstm),
-        _ => Ok(CellKind::Rnn),
     }
 }
 

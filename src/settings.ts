@@ -4,14 +4,14 @@ import { checkOptions, custom, flag, integer, number, oneOf, positive } from './
 /** A setting as `table.ts` describes it. */
 export interface Setting {
   readonly type: 'number' | 'integer' | 'axis' | 'flag' | 'text' | 'name' | 'list' | 'other'
-  /** The names it takes, or what a list holds. */
+  /** The allowed names, or the type of a list's elements. */
   readonly of?: readonly string[] | Setting
   readonly optional?: boolean
-  /** Bounds of numbers: the least, what they must be above, and what they must be below. */
+  /** Bounds of numbers: the least value, and exclusive lower and upper bounds. */
   readonly least?: number
   readonly above?: number
   readonly below?: number
-  /** What it is where it is not given; otherwise it must be. */
+  /** The default; without one, the setting is required unless it is optional. */
   readonly default?: number | boolean | string | readonly unknown[]
 }
 
@@ -32,12 +32,12 @@ type ValueOf<S> = S extends { readonly type: 'number' | 'integer' | 'axis' }
 
 type Free<S> = { [K in keyof S]: S[K] extends { optional: true } | { default: unknown } ? K : never }[keyof S]
 
-/** Values of settings, all of which are there but for the optional ones. */
+/** Values of settings, all present except optional ones. */
 export type ValuesOf<S> = {
   readonly [K in keyof S as S[K] extends { optional: true } ? never : K]: ValueOf<S[K]>
 } & { readonly [K in keyof S as S[K] extends { optional: true } ? K : never]?: ValueOf<S[K]> }
 
-/** Values of settings as they are given: what is optional or has a default may be left out. */
+/** Values of settings as given: optional ones and those with a default may be missing. */
 export type GivenOf<S> = { readonly [K in Exclude<keyof S, Free<S>>]: ValueOf<S[K]> } & {
   readonly [K in Free<S>]?: ValueOf<S[K]> | undefined
 }

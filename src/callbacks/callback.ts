@@ -47,11 +47,11 @@ export interface Callback {
   getState?(): CallbackState
   /** Receives what was saved, after `onTrainBegin`, when a training is resumed. */
   setState?(state: CallbackState): void
-  /** @internal What keeps the training, as `backupAndRestore` does. */
+  /** @internal Keeps the training for later, as `backupAndRestore` does. */
   readonly [keeper]?: Keeper
 }
 
-/** @internal Where a callback has its {@link Keeper}. */
+/** @internal The key of a callback's {@link Keeper}. */
 export const keeper: unique symbol = Symbol('keeper')
 
 /**

@@ -122,6 +122,37 @@ describe('seqloom train forecast, then predict', () => {
     )
   }, 60_000)
 
+  it.each([['--time', 'date'], []])(
+    'reads what other programs write where there is no number: %s',
+    async (...time) => {
+      const file = path('missing.csv')
+      const cells = ['NaN', 'NA', 'null', '', 'n/a', 'None']
+      const rows = Array.from({ length: 40 }, (_, t) => {
+        const day = new Date(Date.UTC(2024, 0, 1 + t)).toISOString().slice(0, 10)
+        return `${day},${t % 6 === 3 ? cells[((t - 3) / 6) % 6] : 10 + (t % 7)}`
+      })
+      writeFileSync(file, ['date,sales', ...rows].join('\n'))
+      const args = [
+        '--data',
+        file,
+        ...time,
+        '--column',
+        'sales',
+        '--epochs',
+        '1',
+        '--units',
+        '4',
+        '--out',
+        path('missing'),
+      ]
+      const filled = await seqloom(['train', 'forecast', ...args, '--fill', 'mask', '--force'])
+      expect(filled.code, filled.stderr).toBe(0)
+      const refused = await seqloom(['train', 'forecast', ...args, '--force'])
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/ERR_DATA: .*line 5: .*sales must be a/) })
+    },
+    60_000,
+  )
+
   it('tells what is wrong in one line', async () => {
     expect(await train('--column', 'day', '--out', path('never'))).toMatchObject({
       code: 1,

@@ -18,8 +18,8 @@ export async function readSeriesColumns(
   const values = rows.map((row, index) =>
     columns.map((column, at) => {
       const text = row[column] as string
-      const value = text.trim() === '' ? Number.NaN : (parsers[at] as (text: string) => number)(text.trim())
-      if (Number.isFinite(value) || (fill !== 'none' && isBlank(text))) return value
+      const value = isMissing(text) ? Number.NaN : (parsers[at] as (text: string) => number)(text.trim())
+      if (Number.isFinite(value) || (fill !== 'none' && isMissing(text))) return value
       const place = `${path}: line ${lines[index]}: row ${index}`
       throw new SeqloomError('ERR_DATA', `${place}: ${column} must be a number, not ${describe(text)}${cure(text)}`)
     }),
@@ -53,7 +53,7 @@ export async function readForecastRows(file: FileOptions, columns: ForecastColum
   const read: Record<string, unknown>[] = rows.map((row) => ({ ...row }))
   for (const name of [...variables, ...covariates.known, ...covariates.past]) {
     const parse = numberParser(rows, name, delimiter)
-    const numbers = rows.map((row) => (isBlank(row[name]) ? null : parse((row[name] as string).trim())))
+    const numbers = rows.map((row) => (isMissing(row[name]) ? null : parse((row[name] as string).trim())))
     const wrong = numbers.findIndex((value) => value !== null && !Number.isFinite(value))
     if (wrong >= 0 && variables.includes(name)) {
       const text = rows[wrong]?.[name] as string
@@ -71,6 +71,10 @@ export async function readForecastRows(file: FileOptions, columns: ForecastColum
   }
   return { rows: read, path, lines }
 }
+
+/** Whether there is no number: an empty cell, or what tables of other programs have instead. */
+const isMissing = (value: unknown): boolean =>
+  typeof value === 'string' && /^\s*(nan|n\/?a|null|none)?\s*$/i.test(value)
 
 const isBlank = (value: unknown): boolean => typeof value === 'string' && value.trim() === ''
 

@@ -26,7 +26,8 @@ export const captionerOptions = new OptionTable('CaptionerOptions', 'How a capti
   tokenizer: option(
     level,
     'word',
-    "How captions are cut into tokens: `'word'` (words and punctuation), `'character'`, or as a tokenizer does. Arrays are tokens already.",
+    "How captions are cut into tokens: `'word'` (words and punctuation), `'character'`, or as a tokenizer does. " +
+      'Arrays are tokens already.',
   ),
   lowercase: option(flag, false, 'Whether captions are lowercased by a tokenizer built from the rows'),
   maxVocabulary: option(integer(3), 20_000, 'The most tokens of a vocabulary built from the training rows'),

@@ -11,7 +11,8 @@ export const taggerOptions = new OptionTable('SequenceTaggerOptions', 'How a tag
   minFrequency: optional(
     integer(1),
     'How often a token must occur in the training rows to be told apart from unknown ones',
-    '2, so that there are unknown ones to learn from, or 1 where that would leave more than a quarter of the tokens unknown',
+    '2, so that there are unknown ones to learn from, or 1 where that would leave more than a quarter of the ' +
+      'tokens unknown',
   ),
   seed,
 })

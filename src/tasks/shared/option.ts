@@ -73,8 +73,8 @@ export type SettingsOf<Given, Table> =
   Table extends OptionTable<infer All> ? Given & Required<Pick<Given, Defaulted<All> & keyof Given>> : never
 
 /**
- * The options of a call, each declared once. The run-time check and the defaults, the flags of the command line, the interface that users see
- * (`optionTypes.ts`) and the tables of docs/options.md come from it.
+ * The options of a call, each declared once. The run-time check and the defaults, the flags of the command line, the
+ * interface that users see (`optionTypes.ts`) and the tables of docs/options.md come from it.
  */
 export class OptionTable<const All extends Options = Options> {
   /** The interface's name, and what it is. */

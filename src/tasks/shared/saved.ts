@@ -31,7 +31,10 @@ export interface SavedContents {
   readonly metadata?: Readonly<Record<string, unknown>>
 }
 
-/** The kind of a task: what folders call it, with its article what it is, its class, and files by which it was known before folders said what they are. */
+/**
+ * The kind of a task: what folders call it, what it is (with its article), its class, and the files by which it was known
+ * before folders said what they are.
+ */
 export function taskKind(name: string, words: string, task: string, files: readonly string[] = []): TaskKind {
   return defineKind({ name, words, task, ...(files.length > 0 && { files }) })
 }
@@ -56,7 +59,10 @@ export async function saveTask<Parts extends TaskParts, Settings extends object 
   await saveFolder(directory, contents, options)
 }
 
-/** Loads what {@link saveTask} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that holds something else or contradicts itself. */
+/**
+ * Loads what {@link saveTask} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that holds something else or
+ * contradicts itself.
+ */
 export async function readTask<Parts extends TaskParts, Settings extends object | undefined>(
   { kind, read, settings }: Saving<Parts, Settings>,
   directory: string | URL,

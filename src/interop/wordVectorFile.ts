@@ -1,4 +1,4 @@
-import { addAbortSignal } from 'node:stream'
+import { addAbortSignal, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { AbortError, SeqloomError, visible } from '../errors.js'
 import { cannot, openNamed } from '../files.js'
@@ -50,10 +50,18 @@ async function* piecesOf(path: string, signal: AbortSignal | undefined): AsyncGe
   const file = await openNamed(path)
   const plain = file.createReadStream({ highWaterMark: pieceSize })
   if (signal !== undefined) addAbortSignal(signal, plain)
-  const pieces = plain[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>
+  try {
+    yield* unpacked(path, plain)
+  } finally {
+    plain.destroy()
+  }
+}
+
+/** The bytes of a file, or those that it holds packed. */
+async function* unpacked(path: string, plain: Readable): AsyncGenerator<Buffer> {
+  const pieces: AsyncIterator<Buffer> = plain[Symbol.asyncIterator]()
   const first = await pieces.next()
   if (first.done) return
-  plain.unshift(first.value)
   const [a, b, c, d] = first.value
   if (a === 0x50 && b === 0x4b) throw new SeqloomError('ERR_FORMAT', `${path} is a zip archive: unpack it first`)
   if (a === 0xba && b === 0x16 && c === 0x4f && d === 0x2f) {
@@ -62,10 +70,15 @@ async function* piecesOf(path: string, signal: AbortSignal | undefined): AsyncGe
       `${path} is a model of fastText: give its .vec file, which holds the vectors`,
     )
   }
-  if (a !== 0x1f || b !== 0x8b) return yield* plain
-  const unpacked = createGunzip({ chunkSize: pieceSize })
-  plain.on('error', (error) => unpacked.destroy(error))
-  yield* plain.pipe(unpacked)
+  const all = (async function* () {
+    yield first.value
+    for (let next = await pieces.next(); !next.done; next = await pieces.next()) yield next.value
+  })()
+  if (a !== 0x1f || b !== 0x8b) return yield* all
+  const packed = Readable.from(all)
+  const gunzip = createGunzip({ chunkSize: pieceSize })
+  packed.on('error', (error) => gunzip.destroy(error))
+  yield* packed.pipe(gunzip)
 }
 
 class Reader {

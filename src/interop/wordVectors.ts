@@ -64,7 +64,7 @@ export async function loadWordVectors(file: string | URL, options: LoadWordVecto
     signal,
   )
   if (ids.size === 0) throw new SeqloomError('ERR_DATA', `${where}: none of the words is in ${path}`)
-  const base = (await wordTokenizer([], { lowercase: lowercase ?? !isCased })).toJSON()
+  const base = (await wordTokenizer(['a'], { lowercase: lowercase ?? !isCased })).toJSON()
   const json = await runSliced(tokenizerText(base, ids), signal)
   return { tokenizer: await Tokenizer.read(json, path), vectors: await runSliced(rows.table(own), signal) }
 }

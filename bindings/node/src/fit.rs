@@ -1,7 +1,7 @@
 //! Training: the loop on its own thread, its events on the JavaScript thread.
 
 use crate::access::{FitGuard, Shared};
-use crate::error::{Outcome, caught};
+use crate::error::Outcome;
 use crate::job;
 use napi::bindgen_prelude::{Function, JsObjectValue, Object, ToNapiValue, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -182,18 +182,13 @@ pub(crate) fn start<'env>(
     let events = Events::new(on_event, shared)?;
     let interrupted = Arc::clone(shared);
     let (settler, promise) = job::promise(env, Box::new(move || interrupted.interrupt()))?;
-    let (owner, cancel, thrown) =
-        (Arc::clone(shared), Arc::clone(cancel), Arc::clone(&events.trouble.thrown));
-    shared.enqueue_last(Box::new(move |granted| {
-        let outcome = granted.and_then(|()| {
-            caught(|| {
-                owner.wait(|trainer| {
-                    trainer.draw(&cancel)?;
-                    body(trainer, &cancel, &mut |trainer, event| events.handle(&fit, trainer, event))
-                })
-            })
-        });
-        drop((fit, events));
+    let (cancel, thrown) = (Arc::clone(cancel), Arc::clone(&events.trouble.thrown));
+    let run = move |trainer: &mut Trainer| {
+        trainer.draw(&cancel)?;
+        body(trainer, &cancel, &mut |trainer, event| events.handle(&fit, trainer, event))
+    };
+    let owner = Arc::clone(shared);
+    shared.run(run, move |outcome| {
         settler.settle(move |env| {
             owner.report(&env);
             match lock(&thrown).take() {
@@ -201,6 +196,6 @@ pub(crate) fn start<'env>(
                 None => job::verdict(outcome, env),
             }
         })
-    }));
+    });
     Ok(promise)
 }

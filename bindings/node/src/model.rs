@@ -51,8 +51,8 @@ pub struct NamedState {
 
 /// A model: a graph of operations with its weights, and after `compile` its training.
 ///
-/// Asynchronous calls run one after the other on threads of their own. While `fit` runs, every call fails with
-/// `ERR_STATE`, except between the call of an epoch's callback and `resume`.
+/// Asynchronous calls run one at a time on threads of their own; until they have settled or were cancelled, synchronous ones fail with
+/// `ERR_STATE`. While `fit` runs, every call does, except between the call of an epoch's callback and `resume`.
 #[napi(custom_finalize)]
 pub struct NativeModel {
     pub(crate) shared: Arc<Shared>,
@@ -302,15 +302,6 @@ impl NativeModel {
     pub fn interrupt(&self) -> Result<(), ErrorCode> {
         guard(|| {
             self.shared.interrupt();
-            Ok(())
-        })
-    }
-
-    /// Tells that nobody waits any longer for the call that was cancelled: until it has ended, synchronous calls wait for that.
-    #[napi(catch_unwind)]
-    pub fn forsake(&self) -> Result<(), ErrorCode> {
-        guard(|| {
-            self.shared.forsake();
             Ok(())
         })
     }

@@ -1,5 +1,6 @@
-// Writes what follows from the tasks' declarations: the interfaces of their options (src/tasks/optionTypes.ts), the tables of docs/options.md and
-// the list of their commands (src/cli/commands.ts). With `--check`, it fails if that would change anything.
+// Writes what follows from the tasks' declarations: the interfaces of their options (src/tasks/optionTypes.ts), the tables
+// of docs/options.md and the list of their commands (src/cli/commands.ts). With `--check`, fails where that would change
+// anything.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -137,7 +138,8 @@ function page() {
     })
   return `# Options of the tasks
 
-The options of each task, and the command-line flags of those that have one. \`scripts/generate/tasks.mjs\` writes this page from the tables that check the options.
+The options of each task, with their flags on the command line where there are some. Written by
+\`scripts/generate/tasks.mjs\` from the tables that check them.
 
 ${tables.join('\n\n')}
 `

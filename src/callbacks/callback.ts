@@ -89,7 +89,7 @@ export interface KeptTraining extends Training {
   goOn(from: TrainingState): void
 }
 
-/** @internal The names of the functions that `fit` calls when something happens. */
+/** The names of the functions that `fit` calls when something happens. @internal */
 export type Moment = Exclude<keyof Callback, 'gradientNorms' | 'getState' | 'setState' | typeof keeper>
 
 const moments: readonly Moment[] = ['onTrainBegin', 'onTrainEnd', 'onEpochBegin', 'onEpochEnd', 'onBatchEnd']

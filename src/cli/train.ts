@@ -12,8 +12,8 @@ import { trainAndSave } from './trainAndSave.js'
 export type TrainFlags = FileOptions & OutOptions & Flags & { readonly json: boolean; readonly threads?: number }
 
 /**
- * Trains a task and saves the best model. An interrupt saves the best one so far, unless that would replace a finished
- * one, leaves a backup to continue from, and rejects with an AbortError.
+ * Trains a task and saves the best model. An interrupt saves the best so far if it replaces no finished one, leaves a
+ * backup to go on from, and rejects with an AbortError.
  */
 export async function train({ kind, read, train }: Required<AnyTaskCommand>, flags: TrainFlags): Promise<void> {
   const { threads, resume } = flags

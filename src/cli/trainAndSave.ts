@@ -20,8 +20,8 @@ interface Listeners<P, E> {
 }
 
 /**
- * Trains while showing progress, saves the model and reports the result. An interrupt does the same and then rejects
- * with its AbortError, but it leaves an existing finished model as it is.
+ * Trains with progress shown, saves what was learned and tells what it came to. An interrupt does the same and then
+ * rejects with its AbortError, but leaves a finished model that is there as it is.
  */
 export async function trainAndSave<P extends Progress, E extends Epoch & { readonly best: number }>(
   learner: Learner,

@@ -8,8 +8,7 @@ import type { Level } from './decoding/units.js'
 import type { Covariates } from './forecaster/options.js'
 import type { GeneratorEpoch, GeneratorProgress } from './generator/options.js'
 import type { LabelWeights } from './shared/classWeights.js'
-import type { TaskEpoch, TaskProgress } from './shared/taskReports.js'
-import type { ClassifierEpoch, ClassifierProgress } from './shared/training.js'
+import type { ClassifierEpoch, ClassifierProgress, TaskEpoch, TaskProgress } from './shared/training.js'
 
 /** How a question answerer is built. */
 export interface QuestionAnswererOptions {

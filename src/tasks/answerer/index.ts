@@ -8,7 +8,6 @@ import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
 import { ServedTask } from '../shared/task.js'
-import { withoutAccuracy } from '../shared/taskReports.js'
 import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
 import { defaultEpochs } from '../shared/work.js'
 import { pointerLoss, readerModel } from './model.js'
@@ -69,10 +68,8 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
    * training runs, and an AbortError when the signal aborts.
    */
   async train(rows: readonly AnsweredQuestion[], options: TrainAnswererOptions = {}): Promise<History> {
-    const where = this.where('train')
-    const settings = trainingSettings<AnsweredQuestion>(where, '{ story, question, answer }', options as never)
-    const listened = { ...settings, ...withoutAccuracy(options) }
-    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, listened, known))
+    const settings = trainingSettings<AnsweredQuestion>(this.where('train'), '{ story, question, answer }', options)
+    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
   }
 
   /** Answers questions. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. */
@@ -112,7 +109,7 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
   async #prepare(
     where: string,
     rows: readonly AnsweredQuestion[],
-    settings: Omit<TrainingSettings<AnsweredQuestion>, 'onProgress' | 'onEpoch'>,
+    settings: TrainingSettings<AnsweredQuestion>,
     known: AnswererParts | undefined,
   ): Promise<Training<AnswererParts, History>> {
     const { validationData: given, signal, batchSize } = settings

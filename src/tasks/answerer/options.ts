@@ -1,6 +1,6 @@
 import type { QuestionAnswererOptions, TrainClassifierOptions } from '../optionTypes.js'
 import { OptionTable, option, type SettingsOf } from '../shared/option.js'
-import type { TaskListeners } from '../shared/taskReports.js'
+import type { TaskListeners } from '../shared/training.js'
 import { integer, number, seed } from '../shared/values.js'
 import type { AnsweredQuestion } from './stories.js'
 

@@ -26,7 +26,8 @@ export const captionerOptions = new OptionTable('CaptionerOptions', 'How a capti
   tokenizer: option(
     level,
     'word',
-    "How captions are cut into tokens: `'word'` (words and punctuation), `'character'`, or by a tokenizer. Arrays are already tokens.",
+    "How captions are cut into tokens: `'word'` (words and punctuation), `'character'`, or as a tokenizer does. " +
+      'Arrays are tokens already.',
   ),
   lowercase: option(flag, false, 'Whether a tokenizer built from the rows lowercases captions'),
   maxVocabulary: option(integer(3), 20_000, 'The most tokens of a vocabulary built from the training rows'),

@@ -6,11 +6,11 @@ import { adam } from '../../optimizers/index.js'
 import { cosineDecay } from '../../optimizers/schedules.js'
 import type { Kept } from '../shared/division.js'
 import { keepBest, type Trainee } from '../shared/keepBest.js'
+import { byLoss, type Measure, reports } from '../shared/reports.js'
 import { usualEpochs } from '../shared/training.js'
 import { tellUnknown } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
 import type { DecoderTraining, WriteSettings } from './options.js'
-import { decoderReports } from './reports.js'
 import { mixed } from './scheduledSampling.js'
 import { buildUnits, type Level, type Units, type Writing } from './units.js'
 
@@ -107,10 +107,13 @@ export function tellUnknownWritten(where: string, target: Units, what: string, {
   )
 }
 
-/**
- * Compiles a decoder with Adam, trains it with teacher forcing, and restores the kept epoch's weights, however the
- * training ends.
- */
+/** The loss of tokens, without what layers add. */
+const tokenLoss: Measure = (logs, part) => {
+  const perplexity = logs[`${part}words_perplexity`]
+  return perplexity === undefined ? undefined : { loss: Math.log(perplexity) }
+}
+
+/** Compiles a decoder with Adam, trains it, teacher forced, and puts the kept epoch's weights back, however the training ends. */
 export async function trainDecoder(
   parts: DecoderParts,
   data: DecoderData,
@@ -131,7 +134,7 @@ export async function trainDecoder(
   return await keepBest(
     parts,
     settings,
-    (best) => [decoderReports(data.words.length, settings, best), settings.callbacks].flat(),
+    (best) => [reports(data.words.length, settings, best, byLoss, tokenLoss), settings.callbacks].flat(),
     (callbacks) => runEpochs(model, data, held, { ...settings, callbacks }, seed),
   )
 }

@@ -44,18 +44,24 @@ export const trainDecoderOptions = new OptionTable(
     scheduledSampling: option(
       share,
       0,
-      "The share of the decoder's inputs in the last epoch that are its own guesses instead of the true words; it rises linearly from 0 in the first epoch (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses are made for all steps at once, from the preceding true words, at the beginning of an epoch (Duckworth et al. 2019, arXiv 1906.04331).",
+      "The share of the decoder's inputs that are its own guesses instead of the true words in the last epoch; " +
+        'from 0 in the first it rises linearly (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses ' +
+        'are made for all steps at once, from the true words before, as an epoch begins (Duckworth et al. 2019, ' +
+        'arXiv 1906.04331).',
     ),
     validationSplit: optional(
       number(0, 1),
-      'The share of sources or images that is held out for validation, with all their rows, drawn at random by the seed',
-      '0.1, or 0 if that would be fewer than 20, which are too few to tell epochs apart',
+      'The share of what is written about (sources, images), drawn at random by the seed, that is kept apart to ' +
+        'measure on, with all its rows',
+      '0.1, or 0 where that would be fewer than 20, which are too few to tell epochs apart',
     ),
     validationData: optional(rows, 'Rows to validate on instead'),
     restoreBest: optional(
       flag,
-      'Whether to restore the weights of the epoch with the lowest validation loss (without validation, training loss) in the end',
-      "true, but if the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning",
+      'Whether the weights of the epoch with the lowest validation loss (without validation, that of training) ' +
+        'are put back in the end',
+      "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
+        'with a warning',
     ),
     ...backupOptions,
     signal: trainingSignal('task'),
@@ -67,7 +73,7 @@ export const trainDecoderOptions = new OptionTable(
       ),
       otherwise: 'none',
     },
-    ...listeners('TaskProgress', 'TaskEpoch', './shared/taskReports.js'),
+    ...listeners('TaskProgress', 'TaskEpoch', './shared/training.js'),
   },
 )
 

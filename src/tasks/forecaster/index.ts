@@ -8,7 +8,6 @@ import type { ForecasterOptions, TrainForecasterOptions } from '../optionTypes.j
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import { readTask, saveTask } from '../shared/saved.js'
 import { Task } from '../shared/task.js'
-import { withoutAccuracy } from '../shared/taskReports.js'
 import { calibrate, trusted, uncalibrated, widened } from './calibration.js'
 import { Features, type Step, type Table } from './features.js'
 import { calendarFeatures, stepped } from './frequency.js'
@@ -329,7 +328,7 @@ export class Forecaster<
           ...{ x, y, rows: count, loss: quantileLoss(interval, reachOf(parts)) },
           validationData: validation && [validation.x, validation.y],
         },
-        { ...settings, ...work, ...held.kept, ...withoutAccuracy(settings) },
+        { ...settings, ...work, ...held.kept },
       )
       await this.#use(await calibrated(parts, validation, trust))
       return history

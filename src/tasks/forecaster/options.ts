@@ -54,22 +54,36 @@ export const forecasterOptions = new OptionTable(
     ),
     time: optional(
       field('Time'),
-      "The field with the time of a row: ISO dates (`'2024-01-31'`, `'2024-01'`, `'2024-Q1'`, with a time and a zone if need be), Dates, milliseconds since 1970, or plain numbers. Rows may come in any order; the interval between them (hours, days, business days, weeks, months, …) is found from the data. By default series are arrays in chronological order.",
+      "The field that says when a row was: ISO dates (`'2024-01-31'`, `'2024-01'`, `'2024-Q1'`, with a time and " +
+        'a zone if need be), Dates, milliseconds since 1970, or plain numbers. Rows may come in any order; how ' +
+        'they follow each other (hours, days, open weekdays, weeks, months, …) is found. By default series are ' +
+        'arrays in the order of time.',
     ),
     group: optional(
       field('Group'),
-      'The field that distinguishes several series; one model learns from all of them. Needs `time`; by default there is one series.',
+      'The field that tells series apart; one model learns from all of them. Needs `time`; by default there is ' +
+        'one series.',
     ),
     covariates: optional(covariates, 'Other fields that help to forecast. They need `time`.', 'none'),
     calendar: option(
       flag,
       true,
-      'Whether to use weekday, time of day, day of the year, month or quarter of dates, each if training spans it at least twice',
+      'Whether weekday, time of day, day of the year, month or quarter are read off dates, as far as training ' +
+        'spans them twice',
     ),
     fill: option(
       oneOf('none', 'linear', 'last', 'mask'),
       'none',
-      "What to do with missing steps and values (null or NaN): `'none'` refuses them, `'linear'` interpolates between their neighbours, `'last'` repeats the last value, `'mask'` tells the network that they are missing and does not learn them. Missing covariates repeat the last value.",
+      "What becomes of missing steps and values (null or NaN): `'none'` refuses them, `'linear'` puts them on " +
+        "the line between their neighbours, `'last'` repeats what was there last, `'mask'` tells the network that " +
+        'they are missing and does not learn them. Covariates are repeated.',
+    ),
+    horizon: option(integer(1, 10_000), 1, 'How many steps ahead are forecast'),
+    interval: option(between, 0.9, 'The share of values that intervals are to cover, between 0 and 1'),
+    window: option(
+      integer(2),
+      64,
+      'How many steps a training sequence has: what lies further back is not learned from',
     ),
     horizon: option(integer(1, 10_000), 1, 'How many steps ahead to forecast'),
     interval: option(between, 0.9, 'The share of values that intervals should cover, between 0 and 1'),
@@ -77,7 +91,10 @@ export const forecasterOptions = new OptionTable(
     transform: option(
       oneOf('auto', 'none', 'sqrt', 'log', 'log1p'),
       'auto',
-      "How values are transformed before learning: not at all, by their logarithm (for values above 0), or by their root or log(1 + value) (for values that are never negative). `'auto'` takes the logarithm of a variable if all its training values are above 0 and a linear forecast of the last third of them is better with it, else the values as they are; smaller values that come later are not an error.",
+      'What is learned from and forecast: values as they are, for values above 0 their logarithm, or for values ' +
+        "that are never negative their root or log(1 + value). `'auto'` takes for each variable the logarithm " +
+        'where all values trained on are above 0 and a linear forecast of the last third of them does better with ' +
+        'it, else values as they are; smaller ones that come later are no error.',
     ),
     cell: option(oneOf('lstm', 'gru', 'simpleRNN'), 'gru', 'The recurrent cell'),
     layers: option(integer(1, 64), 1, 'The number of recurrent layers'),
@@ -139,17 +156,20 @@ export const trainForecasterOptions = new OptionTable('TrainForecasterOptions', 
   ),
   validationSplit: optional(
     number(0, 1),
-    'The share of each series, from its end, that is held out for validation: at least the horizon, forecast from the values before it, as in use.',
-    '0.1; nothing from series that would be left with less than three times as much, or if it is too little to tell epochs apart',
+    'The share of each series, from its end, that is kept apart to measure on: at least the horizon, forecast ' +
+      'from what lies before as in use.',
+    '0.1, and nothing of series that would be left with less than three times as much, or if it is too little to ' +
+      'tell epochs apart',
   ),
   restoreBest: optional(
     flag,
-    'Whether to restore the weights of the epoch with the lowest validation loss (without validation, training loss) in the end',
+    'Whether the weights of the epoch with the lowest validation loss (without validation, training loss) are ' +
+      'put back in the end.',
     'true, but the last epoch is kept if fewer than 10 values were held out',
   ),
   ...backupOptions,
   signal: trainingSignal('forecaster'),
-  ...listeners('TaskProgress', 'TaskEpoch', './shared/taskReports.js'),
+  ...listeners('TaskProgress', 'TaskEpoch', './shared/training.js'),
 })
 
 /** Checks the options of `Forecaster.train`; `ERR_OPTION`. */

@@ -11,6 +11,7 @@ import type { TextGeneratorOptions, TrainGeneratorOptions } from '../optionTypes
 import { defaultSplit, type Kept, keep } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
+import { byLoss, reports } from '../shared/reports.js'
 import type { Training } from '../shared/served.js'
 import { ServedTask } from '../shared/task.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
@@ -25,7 +26,6 @@ import {
   generatorTraining,
   usual,
 } from './options.js'
-import { generatorReports, type ReportedTraining } from './reports.js'
 import { type GeneratorParts, saving } from './saved.js'
 import { TextStream } from './textStream.js'
 
@@ -190,10 +190,10 @@ interface GeneratorData {
 async function trainGenerator(
   parts: GeneratorParts,
   { x, y, validation }: GeneratorData,
-  settings: ReportedTraining & Kept,
+  settings: GeneratorTraining & Required<Pick<GeneratorTraining, 'epochs' | 'batchSize' | 'time'>> & Kept,
 ): Promise<History> {
   const { model } = parts
-  const { epochs, batchSize, learningRate, signal } = settings
+  const { epochs, batchSize, time, learningRate, signal } = settings
   const rows = x.shape[0] as number
   const decaySteps = (epochs * rows) / batchSize
   const rate =
@@ -206,7 +206,7 @@ async function trainGenerator(
   return await keepBest(
     parts,
     settings,
-    (best) => [generatorReports(rows, settings, best)],
+    (best) => [reports(rows * time, { ...settings, batchSize: batchSize * time }, best, byLoss)],
     (callbacks) =>
       model.fit(x, y, {
         ...{ epochs, batchSize, callbacks },

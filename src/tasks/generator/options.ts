@@ -91,8 +91,10 @@ export const trainGeneratorOptions = new OptionTable('TrainGeneratorOptions', 'H
   ),
   restoreBest: optional(
     flag,
-    'Whether to restore the weights of the epoch with the lowest loss (on the validation part, if there is one) in the end',
-    "true, but if the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning",
+    'Whether the weights of the epoch with the lowest loss (on the validation part, if there is one) are put ' +
+      'back in the end',
+    "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
+      'with a warning',
   ),
   ...backupOptions,
   maxUnknown: maxUnknown('text'),

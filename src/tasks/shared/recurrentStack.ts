@@ -12,6 +12,7 @@ export interface StackSettings {
 interface CellOptions {
   readonly units: number
   readonly returnSequences: boolean
+  readonly stateful?: boolean
 }
 
 const cells = {
@@ -20,11 +21,14 @@ const cells = {
   simpleRNN: (options: CellOptions) => simpleRNN(options),
 }
 
-/** Stacked recurrent layers; the last one returns its last step, or every step with `sequences`. */
+/** A recurrent layer. */
+export const recurrentLayer = (cell: StackSettings['cell'], options: CellOptions) => cells[cell](options)
+
+/** Recurrent layers above each other; the last one gives its last step, or with `sequences` every step. */
 export function recurrentStack(settings: StackSettings, sequences: boolean): AnyLayer[] {
   return Array.from({ length: settings.layers }, (_, index) => {
     const returnSequences = sequences || index + 1 < settings.layers
-    const layer = cells[settings.cell]({ units: settings.units, returnSequences })
+    const layer = recurrentLayer(settings.cell, { units: settings.units, returnSequences })
     return settings.bidirectional ? bidirectional({ layer }) : layer
   })
 }

@@ -1,7 +1,7 @@
 import type { Callback, Logs } from '../../callbacks/callback.js'
 import type { TrainClassifierOptions } from '../optionTypes.js'
 import type { BestWeights } from './bestWeights.js'
-import type { ClassifierEpoch } from './training.js'
+import type { ClassifierEpoch, ClassifierProgress } from './training.js'
 
 /** What reports need to know of a training, and where they go. */
 export type ReportSettings = Pick<TrainClassifierOptions<never>, 'onProgress' | 'onEpoch'> & {
@@ -9,38 +9,57 @@ export type ReportSettings = Pick<TrainClassifierOptions<never>, 'onProgress' | 
   readonly batchSize: number
 }
 
-/**
- * Reports the training of a task on `total` rows, and offers the weights of every epoch as the best; accuracies may be
- * missing.
- */
-export function reports(total: number, settings: ReportSettings, best: BestWeights): Callback {
-  const { epochs, batchSize, onProgress, onEpoch } = settings
+/** What a training part or a validation part is measured by. */
+export interface Measured {
+  readonly loss: number
+  readonly accuracy?: number
+}
+
+/** Finds the measures of a part in logs, where those of the validation part begin with `val_`; undefined if they are not there. */
+export type Measure = (logs: Logs, part: '' | 'val_') => Measured | undefined
+
+/** What epochs are told apart by: the lowest cost is the best, of equals the lowest next one. */
+export type Costs = (measured: Measured) => readonly number[]
+
+const lossAndAccuracy: Measure = (logs, part) => {
+  const [loss, accuracy] = [logs[`${part}loss`], logs[`${part}accuracy`]]
+  return loss === undefined ? undefined : { loss, ...(accuracy !== undefined && { accuracy }) }
+}
+
+/** The loss alone. */
+export const byLoss: Costs = ({ loss }) => [loss]
+
+const byAccuracy: Costs = ({ loss, accuracy = 0 }) => [-accuracy, loss]
+
+/** Reports the training of a task on `total` rows, and offers the weights of every epoch as the best. */
+export function reports(
+  total: number,
+  { epochs, batchSize, onProgress, onEpoch }: ReportSettings,
+  best: BestWeights,
+  costs: Costs = byAccuracy,
+  measure: Measure = lossAndAccuracy,
+): Callback {
+  const trained = (logs: Logs) => measure(logs, '') ?? { loss: Number.NaN }
   return {
     onBatchEnd(batch, logs) {
+      const { epoch = Number.NaN } = logs
       const done = Math.min((batch + 1) * batchSize, total)
-      onProgress?.({ epoch: value(logs, 'epoch') + 1, epochs, done, total, ...measured(logs) })
+      onProgress?.({ epoch: epoch + 1, epochs, done, total, ...trained(logs) } as ClassifierProgress)
     },
     async onEpochEnd(index, logs) {
-      const { val_loss: valLoss, val_accuracy: valAccuracy } = logs
       const epoch = index + 1
-      await best.offer(epoch, [-(valAccuracy ?? logs.accuracy ?? 0), valLoss ?? value(logs, 'loss')])
-      const ended: ClassifierEpoch = {
-        ...{ epoch, epochs, ...measured(logs) },
-        ...(valLoss !== undefined && { valLoss }),
-        ...(valAccuracy !== undefined && { valAccuracy }),
-        ...{ seconds: value(logs, 'seconds'), best: best.epoch ?? epoch },
+      const training = trained(logs)
+      const validation = measure(logs, 'val_')
+      await best.offer(epoch, costs(validation ?? training))
+      const ended = {
+        ...{ epoch, epochs, ...training },
+        ...(validation && { valLoss: validation.loss }),
+        ...(validation?.accuracy !== undefined && { valAccuracy: validation.accuracy }),
+        ...{ seconds: logs.seconds ?? Number.NaN, best: best.epoch ?? epoch },
       }
-      await onEpoch?.(ended)
+      await onEpoch?.(ended as ClassifierEpoch)
     },
     getState: () => best.getState(),
     setState: (state) => best.setState(state),
   }
-}
-
-function measured(logs: Logs): { loss: number; accuracy: number } {
-  return { loss: value(logs, 'loss'), accuracy: value(logs, 'accuracy') }
-}
-
-function value(logs: Logs, name: string): number {
-  return logs[name] ?? Number.NaN
 }

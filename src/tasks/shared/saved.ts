@@ -32,7 +32,7 @@ export interface SavedContents {
 }
 
 /**
- * The kind of a task: its name in folders, what it is (with its article), its class, and the files that identified it
+ * The kind of a task: what folders call it, what it is (with its article), its class, and the files by which it was known
  * before folders said what they are.
  */
 export function taskKind(name: string, words: string, task: string, files: readonly string[] = []): TaskKind {
@@ -60,8 +60,8 @@ export async function saveTask<Parts extends TaskParts, Settings extends object 
 }
 
 /**
- * Loads what {@link saveTask} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that holds something
- * else or contradicts itself.
+ * Loads what {@link saveTask} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that holds something else or
+ * contradicts itself.
  */
 export async function readTask<Parts extends TaskParts, Settings extends object | undefined>(
   { kind, read, settings }: Saving<Parts, Settings>,

@@ -19,8 +19,8 @@ export abstract class Task implements Disposable {
   abstract evaluate(data: never, options?: object): Promise<unknown>
 
   /**
-   * Saves the model, and what belongs to it, to a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`,
-   * also if the folder holds something else.
+   * Saves the model, and what belongs to it, in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`,
+   * also where the folder holds something else.
    */
   abstract save(directory: string | URL, options?: SaveOptions): Promise<void>
 

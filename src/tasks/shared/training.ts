@@ -40,6 +40,20 @@ export interface ClassifierEpoch {
   readonly best: number
 }
 
+/** Where the training of a task without an accuracy stands after a batch. */
+export type TaskProgress = Omit<ClassifierProgress, 'accuracy'>
+
+/** What an epoch of a task without an accuracy came to. */
+export type TaskEpoch = Omit<ClassifierEpoch, 'accuracy' | 'valAccuracy'>
+
+/** The listeners of a training without an accuracy. */
+export interface TaskListeners {
+  /** Called as batches end; quick batches may be reported together. */
+  readonly onProgress?: (progress: TaskProgress) => void
+  /** Called, and awaited, as each epoch ends. */
+  readonly onEpoch?: (epoch: TaskEpoch) => void | Promise<void>
+}
+
 /** The epochs of a training that has enough rows. */
 export const usualEpochs = 8
 
@@ -47,12 +61,14 @@ export const usualEpochs = 8
 export const backupOptions = {
   backupDir: optional(
     folder,
-    'A folder for a backup, which is written every minute and when the signal aborts. The same training started again continues from it, bit for bit. In the end the backup is removed, and nothing else that is in the folder.',
+    'A folder for a backup, every minute and when the signal aborts: the same training started again goes on ' +
+      'from it, bit for bit. The backup is removed in the end, and nothing else that may be in the folder.',
   ),
   resume: option(
     flag,
     true,
-    'Whether to continue from an existing backup. Otherwise the training starts over, and its first backup replaces the existing one.',
+    'Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup ' +
+      'replaces the one that is there.',
     false,
   ),
 }
@@ -95,19 +111,24 @@ export const trainClassifierOptions = new OptionTable(
     learningRate: option(rate, 1e-3, "Adam's learning rate, or a schedule of it"),
     validationSplit: optional(
       number(0, 1),
-      'The share of the rows that is held out for validation: drawn by the seed, from every class in proportion, copies of a row together; every class keeps a row to train on.',
-      '0.1, or 0 if that is too little to tell epochs apart: fewer than 20 different rows, or fewer than 5 labels per class',
+      'The share of the rows that is kept apart to measure on: drawn by the seed, from every class in ' +
+        'proportion, equal rows together; every class keeps a row to train on.',
+      '0.1, or 0 where that is too little to tell epochs apart: fewer than 20 different rows, or than 5 labels ' +
+        'for each class',
     ),
     validationData: optional(rows, 'Rows to validate on instead'),
     classWeight: optional(
       weights,
-      "Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'` to give all labels the same weight",
+      "Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'`, with which all labels " +
+        'weigh the same',
       '1',
     ),
     restoreBest: optional(
       flag,
-      'Whether to restore the weights of the best epoch in the end: the one with the best validation accuracy, among equals with the lowest loss; without validation, by accuracy and loss in training',
-      "true, but if the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning",
+      'Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without ' +
+        'validation, those of training) are put back in the end',
+      "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
+        'with a warning',
     ),
     ...backupOptions,
     maxUnknown: maxUnknown('rows'),

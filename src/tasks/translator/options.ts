@@ -1,7 +1,7 @@
 import { level } from '../decoding/options.js'
 import type { TrainDecoderOptions, TranslatorOptions, WriteOptions } from '../optionTypes.js'
 import { OptionTable, option, type SettingsOf } from '../shared/option.js'
-import type { TaskEpoch, TaskProgress } from '../shared/taskReports.js'
+import type { TaskEpoch, TaskProgress } from '../shared/training.js'
 import { flag, integer, number, oneOf, seed } from '../shared/values.js'
 import type { TranslationRow } from './rows.js'
 
@@ -15,7 +15,8 @@ export const translatorOptions = new OptionTable('TranslatorOptions', 'How a tra
   attention: option(
     oneOf('luong', 'bahdanau'),
     'bahdanau',
-    "Bahdanau's attention inside the decoder's recurrence, or Luong's after it, which takes less time per step but more steps",
+    "Bahdanau's attention inside of the decoder's recurrence, or Luong's after it, which takes less time a step " +
+      'but more steps',
   ),
   layers: option(integer(1, 16), 1, 'The number of recurrent layers of the encoder, and of the decoder'),
   units: option(integer(1), 256, "The size of a recurrent layer's state; in the encoder, in each direction"),
@@ -28,7 +29,8 @@ export const translatorOptions = new OptionTable('TranslatorOptions', 'How a tra
   sourceTokenizer: option(
     level,
     'word',
-    "How sources are cut into tokens: `'word'` (words and punctuation), `'character'`, or by a tokenizer, such as one of subwords",
+    "How sources are cut into tokens: `'word'` (words and punctuation), `'character'`, or as a tokenizer does, " +
+      'of subwords for example',
   ),
   targetTokenizer: option(level, 'word', 'How targets are cut into tokens. The elements of arrays are already tokens.'),
   lowercase: option(flag, false, 'Whether tokenizers built from the rows lowercase texts'),

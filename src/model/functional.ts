@@ -33,7 +33,7 @@ export class Functional<Out extends Prediction = Prediction> extends Model<Out> 
     super(name, modelSeed)
     this.#topology = topology
     this.#list = list
-    noteUser(this, topology.layers)
+    noteUser(this.engine, topology.layers)
   }
 
   /** @internal */

@@ -11,6 +11,7 @@ import { descriptionName, folderFiles, type ModelFiles, parseDescription } from 
 import { build } from './fromJson.js'
 import type { Model, Prediction } from './model.js'
 import { damaged, type Extras, formatChecked, restoreRest, restoreWeights } from './restore.js'
+import { compile } from './training.js'
 
 /** What was saved to a folder or to bytes. */
 export interface LoadedFolder extends Extras, Contents {
@@ -64,7 +65,7 @@ async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | und
     const { training } = description
     if (training !== undefined) {
       if (!isRecord(training)) throw damaged(path, 'training')
-      await formatChecked(path, () => model.compileAsSaved(training.options as CompileOptions, training.trained))
+      await formatChecked(path, () => compile(model.engine, training.options as CompileOptions, training.trained))
     }
     return { folder: files.name, model, ...contents, ...(await restoreRest(files, description, model)) }
   } catch (error) {

@@ -1,10 +1,13 @@
 import { runSliced, stageAll } from '../data/index.js'
 import type { TensorLike } from '../data/tensor.js'
 import { fromNative, SeqloomError } from '../errors.js'
+import type { WireWeight } from '../graph/wire.js'
 import { native } from '../native/index.js'
 import { isRecord } from '../options.js'
 import { descriptionName, listedFiles, type ModelFiles, readListed, stageListed } from './folder.js'
 import type { Model } from './model.js'
+import { putStateFile, putWeightsFile } from './snapshot.js'
+import { countValues } from './weights.js'
 
 /** What a folder holds besides a model. */
 export interface Extras {
@@ -24,14 +27,16 @@ export async function restoreWeights(
   await formatChecked(saved.path(String(description.weights)), async () => {
     const wanted = model.countParams()
     if (4 * wanted > bytes) {
-      const { name, shape } = model.largestWeight()
+      const [{ name, shape }] = model.engine.specs.toSorted((a, b) => countValues([b]) - countValues([a])) as [
+        WireWeight,
+      ]
       throw new SeqloomError(
         'ERR_FORMAT',
         `its ${bytes} bytes cannot hold the ${wanted} values of the model's weights, of which '${name}' [${shape.join(', ')}] is the largest`,
       )
     }
-    model.prepareToRead()
-    await model.readWeights(weights)
+    model.engine.prepareToRead()
+    await putWeightsFile(model.engine, weights)
   })
 }
 
@@ -71,9 +76,13 @@ async function restoreTraining(
   if (!isRecord(training)) throw damaged(path, 'training')
   if (training.state !== undefined) {
     const state = await stageListed(saved, files, training.state)
-    await formatChecked(saved.path(String(training.state)), () => model.readTraining(state))
+    await formatChecked(saved.path(String(training.state)), () => putStateFile(model.engine, state))
   }
-  await formatChecked(path, () => model.restoreLearningRate(training.learningRate as number))
+  await formatChecked(path, () => {
+    // A rate that follows a schedule is not part of what was saved.
+    if (isRecord(model.engine.compiled('loadModel').optimizer.learningRate)) return
+    model.learningRate = training.learningRate as number
+  })
 }
 
 /** The error for a part of a description that is not what it should be. */

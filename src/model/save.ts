@@ -8,6 +8,7 @@ import { packArchive } from './archive.js'
 import { type Contents, wordsFor } from './contents.js'
 import { descriptionText, format, type NewFile, newFile } from './folder.js'
 import type { Model } from './model.js'
+import { snapshot } from './snapshot.js'
 import { type Packed, writeFolder } from './writeFolder.js'
 
 /** What a folder is made of: a model and, from tasks, further files and facts. */
@@ -62,7 +63,7 @@ export function checkReplaceable(folder: string, before: Contents, made: Content
 
 async function pack(contents: FolderContents): Promise<Packed> {
   const { model, assets = {}, metadata, withoutOptimizerState = false, unfinished = false } = contents
-  const { weights, training } = await model.snapshot(!withoutOptimizerState)
+  const { weights, training } = await snapshot(model.engine, !withoutOptimizerState)
   const files: NewFile[] = []
   const add = async (name: string, data: Uint8Array): Promise<string> => {
     const file = await newFile(name, data)

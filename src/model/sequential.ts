@@ -37,7 +37,7 @@ export class Sequential extends Model<Tensor> {
     made.#topology = topology
     made.#input = topology.inputs[0]
     made.#output = topology.outputs[0]
-    noteUser(made, topology.layers)
+    noteUser(made.engine, topology.layers)
     return made
   }
 
@@ -46,7 +46,7 @@ export class Sequential extends Model<Tensor> {
    * layer does not fit, `ERR_OPTION` for what is no layer, `ERR_STATE` once the model is in use.
    */
   add(layer: AnyLayer | SymbolicTensor | Model): void {
-    if (this.built) {
+    if (this.engine.built) {
       throw new SeqloomError('ERR_STATE', 'add: the model has weights already; add all layers before you use it')
     }
     if (isInstance(layer, Model)) {
@@ -72,9 +72,9 @@ export class Sequential extends Model<Tensor> {
     }
     this.#input ??= source
     this.#output = result as SymbolicTensor
-    noteUser(this, [layer])
+    noteUser(this.engine, [layer])
     this.#topology = undefined
-    this.changed()
+    this.engine.changed()
   }
 
   #addModel(added: Model): void {
@@ -88,9 +88,9 @@ export class Sequential extends Model<Tensor> {
     const result = this.#output ? added.apply(this.#output) : outputs[0]
     this.#input ??= inputs[0]
     this.#output = (Array.isArray(result) ? result[0] : result) as SymbolicTensor
-    noteUser(this, added.layers)
+    noteUser(this.engine, added.layers)
     this.#topology = undefined
-    this.changed()
+    this.engine.changed()
   }
 
   /** @internal */

@@ -1,10 +1,10 @@
 import { AbortError, SeqloomError } from '../errors.js'
-import type { NativeModel } from '../native/index.js'
 import { unlessAborted } from './cancel.js'
 
 /**
- * Who may use a model's native side now, and those of models that share layers with it. Asynchronous calls queue; while `fit` runs all others are refused with `ERR_STATE`, except
- * inside an awaited callback, while the training loop is parked.
+ * Who may use a model's native side now, and those of models that share layers with it: the one place that decides. Asynchronous calls queue;
+ * while `fit` runs all others are refused with `ERR_STATE`, except inside an awaited callback, while the training loop is parked. The native
+ * side only holds a lock.
  */
 export class Turns {
   #fitting = false
@@ -101,8 +101,7 @@ export class Turns {
   }
 
   /** Lets later calls wait for native work that goes on although its call has ended. */
-  outlived(engine: NativeModel | undefined, work: Promise<unknown>): void {
-    engine?.forsake()
+  outlived(work: Promise<unknown>): void {
     const ended = work.catch(() => undefined)
     this.#tail = Promise.all([this.#tail, ended])
   }

@@ -37,8 +37,8 @@ export declare class NativeGenerator {
 /**
  * A model: a graph of operations with its weights, and after `compile` its training.
  *
- * Asynchronous calls run one after the other on threads of their own. While `fit` runs, every call fails with
- * `ERR_STATE`, except between the call of an epoch's callback and `resume`.
+ * Asynchronous calls run one at a time on threads of their own; until they have settled or were cancelled, synchronous ones fail with
+ * `ERR_STATE`. While `fit` runs, every call does, except between the call of an epoch's callback and `resume`.
  */
 export declare class NativeModel {
   /**
@@ -205,8 +205,6 @@ export declare class NativeModel {
   learningRate(): number
   /** Ends a `fit` that runs, also while it waits for `resume`: it rejects with `ABORTED`. */
   interrupt(): void
-  /** Tells that nobody waits any longer for the call that was cancelled: until it has ended, synchronous calls wait for that. */
-  forsake(): void
   /** Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is `ERR_STATE`. */
   free(): void
   /**

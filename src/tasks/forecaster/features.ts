@@ -1,5 +1,5 @@
 import type { Sliced } from '../../data/slices.js'
-import { randomSource } from '../split.js'
+import { randomSource } from '../shared/split.js'
 import { type Baseline, Baselines, firstLearned, type Past } from './baseline.js'
 import { widthOfAll } from './covariates.js'
 import { type CalendarFeature, calendarValues, calendarWidth, stepped } from './frequency.js'

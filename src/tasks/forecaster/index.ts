@@ -1,33 +1,36 @@
-import '../../dispose.js'
 import type { History } from '../../callbacks/callback.js'
 import { runSliced, type Sliced } from '../../data/slices.js'
 import type { Tensor } from '../../data/tensor.js'
 import { AbortError, describe, reading, SeqloomError } from '../../errors.js'
 import type { Model, SaveOptions, Session } from '../../model/index.js'
 import { abortSignal, checkOptions, custom, integer } from '../../options.js'
-import { fitTask, throwIfAborted } from '../fitTask.js'
-import { withoutAccuracy } from '../taskReports.js'
+import type { ForecasterOptions, TrainForecasterOptions } from '../optionTypes.js'
+import { fitTask, throwIfAborted } from '../shared/fitTask.js'
+import { readTask, saveTask } from '../shared/saved.js'
+import { Task } from '../shared/task.js'
+import { withoutAccuracy } from '../shared/taskReports.js'
 import { calibrate, trusted, uncalibrated, widened } from './calibration.js'
 import { Features, type Step, type Table } from './features.js'
 import { calendarFeatures, stepped } from './frequency.js'
 import { ForecastErrors, type ForecastMeasures } from './measures.js'
 import { forecasterModel, quantileCount, quantileLoss } from './model.js'
-import {
-  type ForecasterOptions,
-  type ForecasterSettings,
-  forecasterSettings,
-  forecasterTraining,
-  type TrainForecasterOptions,
-} from './options.js'
+import { type ForecasterSettings, forecasterSettings, forecasterTraining } from './options.js'
 import { heldOut, workOf } from './plan.js'
 import { normalReach } from './quantile.js'
 import { type ForecastRow, groupName, type RowFormat, readFirstRows, readKnownRows, readMoreRows } from './rows.js'
-import { type ForecasterParts, type ForecastGroup, readForecaster, saveForecaster } from './saved.js'
+import { type ForecasterParts, type ForecastGroup, saving } from './saved.js'
 import { type Observation, readRow, readSeries, type Scaling, type Series } from './series.js'
 import { fitStart } from './start.js'
 import { showTime, type TimeValue, writeTime } from './time.js'
 import { fillGaps, type GroupValue, joined, type Track } from './tracks.js'
 import { trainingSpans, validationSpans, type Windows, windows } from './windows.js'
+
+export type { ForecastMeasures, GroupMeasures } from './measures.js'
+export type { Covariates } from './options.js'
+export type { ForecastRow } from './rows.js'
+export type { Observation, Series } from './series.js'
+export type { TimeValue } from './time.js'
+export type { GroupValue } from './tracks.js'
 
 /** What a variable will be. */
 export interface Forecast {
@@ -78,8 +81,7 @@ export class Forecaster<
   const Name extends string = 'value',
   const Time extends string = never,
   const Group extends string = never,
-> implements Disposable
-{
+> extends Task {
   #settings: ForecasterSettings
   #parts: ForecasterParts | undefined
   #features: Features | undefined
@@ -90,6 +92,7 @@ export class Forecaster<
 
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: ForecasterOptions<Name, Time, Group> = {}) {
+    super()
     this.#settings = forecasterSettings(options)
   }
 
@@ -98,7 +101,8 @@ export class Forecaster<
     directory: string | URL,
   ): Promise<Forecaster<Name, Time, Group>> {
     const forecaster = new Forecaster<Name, Time, Group>()
-    await forecaster.#use(await readForecaster(directory))
+    const { parts } = await readTask(saving, directory)
+    await forecaster.#use(parts)
     return forecaster
   }
 
@@ -266,7 +270,6 @@ export class Forecaster<
     return await this.#busy(runSliced(this.#measure(tracks), options.signal))
   }
 
-  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
   async dispose(): Promise<void> {
     this.#disposed = true
     await Promise.allSettled(this.#running)
@@ -274,14 +277,9 @@ export class Forecaster<
     this.#parts = undefined
   }
 
-  /** As {@link dispose}, without waiting. */
-  [Symbol.dispose](): void {
-    void this.dispose()
-  }
-
   /** Saves the model, its scaling and the last steps that were read in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
   async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
-    await this.#busy(saveForecaster(directory, this.#existing(), options))
+    await this.#busy(saveTask(saving, directory, this.#existing(), undefined, options))
   }
 
   /** Trains new parts, or a copy of those that there are, and makes them the forecaster's own in the end. */

@@ -5,7 +5,7 @@ import { input } from '../../layers/input.js'
 import type { SymbolicTensor } from '../../layers/layer.js'
 import type { TracedFunction } from '../../losses/traced.js'
 import { type Model, model } from '../../model/index.js'
-import { recurrentStack } from '../recurrentStack.js'
+import { recurrentStack } from '../shared/recurrentStack.js'
 import type { Features } from './features.js'
 
 /** The quantiles that are forecast: the interval's lower end, the median and the upper end. */

@@ -1,7 +1,8 @@
 import { SeqloomError } from '../../errors.js'
 import { cosineDecay } from '../../optimizers/schedules.js'
-import { type Kept, keep } from '../division.js'
-import type { ForecasterSettings, TrainForecasterOptions } from './options.js'
+import type { TrainForecasterOptions } from '../optionTypes.js'
+import { type Kept, keep } from '../shared/division.js'
+import type { ForecasterSettings } from './options.js'
 
 /** How many steps at the end of each series are held out, and which epoch's weights are kept. */
 export interface HeldOut {

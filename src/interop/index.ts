@@ -1,0 +1,1 @@
+export { type LoadWordVectorsOptions, loadWordVectors, type WordVectors } from './wordVectors.js'

@@ -11,8 +11,9 @@ export interface ActivationOptions extends LayerOptions {
 
 /** The layer that {@link activation} makes. */
 export class Activation extends Layer {
-  override readonly className = 'Activation'
+  static override readonly className = 'Activation'
   override readonly baseName = 'activation'
+  override readonly stepwise = true
   readonly activation: ActivationName
 
   constructor(options: ActivationOptions) {

@@ -2,7 +2,15 @@ import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import { custom, oneOf } from '../options.js'
-import { type AnyLayer, Layer, type LayerOptions, type Outputs, type SymbolicTensor } from './layer.js'
+import {
+  type AnyLayer,
+  type InnerLayers,
+  Layer,
+  type LayerOptions,
+  type Outputs,
+  type SavedOptions,
+  type SymbolicTensor,
+} from './layer.js'
 import type { LSTM } from './lstm.js'
 import { Recurrence, type WithState, type WithStates } from './recurrence.js'
 import { layerConfig } from './serialize.js'
@@ -41,7 +49,7 @@ const recurrent = custom(
 
 /** The layer that {@link bidirectional} makes. */
 export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
-  override readonly className = 'Bidirectional'
+  static override readonly className = 'Bidirectional'
   override readonly baseName = 'bidirectional'
   readonly #forward: Recurrence
   readonly #backward: Recurrence
@@ -75,6 +83,16 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
       backward: this.#backward.givenName ?? `backward_${this.#backward.baseName}`,
     }
     this.#checkPair()
+  }
+
+  static override fromConfig(config: SavedOptions, inner: InnerLayers): Bidirectional {
+    const { layer, backwardLayer, ...others } = config
+    const backward = backwardLayer === undefined ? {} : { backwardLayer: inner(backwardLayer) }
+    return new Bidirectional({
+      ...others,
+      ...(layer === undefined ? {} : { layer: inner(layer) }),
+      ...backward,
+    } as never)
   }
 
   /** The input shape that the inner layer's options give. */

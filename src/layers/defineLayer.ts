@@ -5,7 +5,7 @@ import type { Program } from '../graph/trace/program.js'
 import { loadProgram, saveProgram } from '../graph/trace/saved.js'
 import type { SymbolicValue } from '../graph/trace/symbolic.js'
 import { checkOptions, custom, isRecord, label } from '../options.js'
-import type { LayerOptions, Outputs, SymbolicTensor } from './layer.js'
+import type { LayerOptions, Outputs, SavedOptions, SymbolicTensor } from './layer.js'
 import { TracedLayer } from './traced.js'
 
 /** What {@link defineLayer} takes. */
@@ -33,7 +33,7 @@ const record = custom('an object', isRecord)
 
 /** The layer of a function that was traced. */
 export class DefinedLayer<Out extends Outputs = Outputs> extends TracedLayer<Out> {
-  override readonly className = 'Traced'
+  static override readonly className = 'Traced'
   override readonly baseName: string
   readonly #program: Program
   protected override readonly outputCount: number
@@ -45,6 +45,18 @@ export class DefinedLayer<Out extends Outputs = Outputs> extends TracedLayer<Out
     this.outputCount = outputCount
   }
 
+  /** A defined layer of a saved model; nothing in it is executed. */
+  static override fromConfig({ kind, outputCount, program, ...others }: SavedOptions): DefinedLayer {
+    if (!label.accepts(kind)) throw new SeqloomError('ERR_FORMAT', 'a traced layer has no name')
+    const name = kind as string
+    const loaded = loadProgram(labelOf(name), program)
+    const count = outputCount as number
+    if (!Number.isInteger(count) || count < 1 || count > loaded.outputs.length) {
+      throw new SeqloomError('ERR_FORMAT', `${labelOf(name)} has no outputs`)
+    }
+    return new DefinedLayer(name, loaded, count, others)
+  }
+
   protected override program(): Program {
     return this.#program
   }
@@ -52,21 +64,6 @@ export class DefinedLayer<Out extends Outputs = Outputs> extends TracedLayer<Out
   override config(): Record<string, unknown> {
     return { kind: this.baseName, outputCount: this.outputCount, program: saveProgram(this.#program) }
   }
-}
-
-/** A defined layer of a saved model; nothing in it is executed. */
-export function definedFromConfig(options: Readonly<Record<string, unknown>>): DefinedLayer {
-  const { kind, outputCount, program, ...others } = options
-  if (!label.accepts(kind)) throw new SeqloomError('ERR_FORMAT', 'a traced layer has no name')
-  const loaded = loadProgram(labelOf(kind as string), program)
-  if (
-    !Number.isInteger(outputCount) ||
-    (outputCount as number) < 1 ||
-    (outputCount as number) > loaded.outputs.length
-  ) {
-    throw new SeqloomError('ERR_FORMAT', `${labelOf(kind as string)} has no outputs`)
-  }
-  return new DefinedLayer(kind as string, loaded, outputCount as number, others)
 }
 
 const labelOf = (name: string): string => `layer '${name}'`

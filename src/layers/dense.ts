@@ -32,8 +32,9 @@ export interface DenseOptions extends LayerOptions {
 
 /** The layer that {@link dense} makes. */
 export class Dense extends Layer {
-  override readonly className = 'Dense'
+  static override readonly className = 'Dense'
   override readonly baseName = 'dense'
+  override readonly stepwise = true
   readonly units: number
   readonly activation: ActivationName
   readonly #useBias: boolean

@@ -14,7 +14,7 @@ export interface DoublyStochasticPenaltyOptions extends LayerOptions {
 
 /** The layer that {@link doublyStochasticPenalty} makes. */
 export class DoublyStochasticPenalty extends TracedLayer<SymbolicTensor> {
-  override readonly className = 'DoublyStochasticPenalty'
+  static override readonly className = 'DoublyStochasticPenalty'
   override readonly baseName = 'doubly_stochastic_penalty'
   protected override readonly outputCount = 1
   readonly #weight: number

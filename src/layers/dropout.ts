@@ -18,8 +18,9 @@ const noiseShape = custom(
 
 /** The layer that {@link dropout} makes. */
 export class Dropout extends Layer {
-  override readonly className = 'Dropout'
+  static override readonly className = 'Dropout'
   override readonly baseName = 'dropout'
+  override readonly stepwise = true
   readonly rate: number
   readonly #shareSteps: boolean
 

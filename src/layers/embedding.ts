@@ -29,8 +29,9 @@ export interface EmbeddingOptions extends Omit<LayerOptions, 'weights'> {
 
 /** The layer that {@link embedding} makes. */
 export class Embedding extends Layer {
-  override readonly className = 'Embedding'
+  static override readonly className = 'Embedding'
   override readonly baseName = 'embedding'
+  override readonly stepwise = true
   readonly inputDim: number
   readonly outputDim: number
   readonly maskZero: boolean

@@ -23,7 +23,7 @@ const kind: CellKind = {
 
 /** The layer that {@link gru} makes. */
 export class GRU<Out extends SymbolicTensor | WithState = SymbolicTensor | WithState> extends RecurrentLayer<Out> {
-  override readonly className = 'GRU'
+  static override readonly className = 'GRU'
   override readonly baseName = 'gru'
   readonly #recurrentActivation: CellActivation
   readonly #resetAfter: boolean

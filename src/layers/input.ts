@@ -16,7 +16,7 @@ export interface InputOptions {
 
 /** The place where a model's data come in. */
 export class InputLayer extends Layer {
-  override readonly className = 'InputLayer'
+  static override readonly className = 'InputLayer'
   override readonly baseName = 'input_layer'
   readonly shape: Shape
   #dtype: DType | undefined

@@ -4,7 +4,7 @@ import { Layer, type LayerOptions } from './layer.js'
 
 /** The layer that {@link lastStep} makes. */
 export class LastStep extends Layer {
-  override readonly className = 'LastStep'
+  static override readonly className = 'LastStep'
   override readonly baseName = 'last_step'
 
   constructor(options: LayerOptions) {

@@ -82,12 +82,26 @@ export interface WeightHost {
   setLayerWeights(layer: AnyLayer, weights: readonly Data[]): void
 }
 
+/** The options of a layer as a file has them: constructors check them. */
+export type SavedOptions = Readonly<Record<string, unknown>>
+
+/** Makes a layer of what `layerConfig` gave, whatever that is. */
+export type InnerLayers = (saved: unknown) => AnyLayer
+
+/** A class of layers that saved models may hold. */
+export interface LayerClass {
+  readonly className: string
+  fromConfig(config: SavedOptions, inner: InnerLayers): AnyLayer
+}
+
 /** A layer: options, shape rule and lowering to operations. */
 export abstract class Layer<Out extends Outputs = SymbolicTensor> {
-  /** The layer's class in saved models, as in Keras. */
-  abstract readonly className: string
+  /** The class's name in saved models, as in Keras. */
+  static readonly className: string
   /** The stem of automatic names, as in Keras. */
   abstract readonly baseName: string
+  /** Whether the layer treats every step alike, so that `timeDistributed` takes it. */
+  readonly stepwise: boolean = false
   /** The name that was given, if any. */
   readonly givenName: string | undefined
   /** The input's shape without the batch, if the options give one. */
@@ -119,6 +133,16 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
       )
     }
     this.inputShape = inputShape ?? batchInputShape?.slice(1)
+  }
+
+  /** @internal A layer of this class from what `config` gave, whatever that is; `inner` makes the layers inside of it. */
+  static fromConfig(this: new (options: never) => AnyLayer, config: SavedOptions, _inner: InnerLayers): AnyLayer {
+    return new this(config as never)
+  }
+
+  /** The layer's class in saved models, as in Keras. */
+  get className(): string {
+    return (this.constructor as typeof Layer).className
   }
 
   /** The name for messages: the one given, or the one that a model of the layers so far would give. */

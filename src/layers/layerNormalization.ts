@@ -27,8 +27,9 @@ export interface LayerNormalizationOptions extends LayerOptions {
 
 /** The layer that {@link layerNormalization} makes. */
 export class LayerNormalization extends Layer {
-  override readonly className = 'LayerNormalization'
+  static override readonly className = 'LayerNormalization'
   override readonly baseName = 'layer_normalization'
+  override readonly stepwise = true
   readonly #attributes: { readonly epsilon: number; readonly center: boolean; readonly scale: boolean }
   readonly #beta: Initializer
   readonly #gamma: Initializer

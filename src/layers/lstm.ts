@@ -24,7 +24,7 @@ const kind: CellKind = {
 
 /** The layer that {@link lstm} makes. */
 export class LSTM<Out extends SymbolicTensor | WithStates = SymbolicTensor | WithStates> extends RecurrentLayer<Out> {
-  override readonly className = 'LSTM'
+  static override readonly className = 'LSTM'
   override readonly baseName = 'lstm'
   readonly #recurrentActivation: CellActivation
   readonly #unitForgetBias: boolean

@@ -11,7 +11,7 @@ export interface MaskingOptions extends LayerOptions {
 
 /** The layer that {@link masking} makes. */
 export class Masking extends Layer {
-  override readonly className = 'Masking'
+  static override readonly className = 'Masking'
   override readonly baseName = 'masking'
   readonly maskValue: number
 

@@ -17,7 +17,7 @@ const targetShape = custom('an array of positive integers, one of which may be -
 
 /** The layer that {@link reshape} makes. */
 export class Reshape extends Layer {
-  override readonly className = 'Reshape'
+  static override readonly className = 'Reshape'
   override readonly baseName = 'reshape'
   readonly #target: Shape
 
@@ -56,7 +56,7 @@ export function reshape(options: ReshapeOptions): Reshape {
 
 /** The layer that {@link flatten} makes. */
 export class Flatten extends Layer {
-  override readonly className = 'Flatten'
+  static override readonly className = 'Flatten'
   override readonly baseName = 'flatten'
 
   constructor(options: LayerOptions) {
@@ -95,7 +95,7 @@ export interface RepeatVectorOptions extends LayerOptions {
 
 /** The layer that {@link repeatVector} makes. */
 export class RepeatVector extends Layer {
-  override readonly className = 'RepeatVector'
+  static override readonly className = 'RepeatVector'
   override readonly baseName = 'repeat_vector'
   readonly n: number
 

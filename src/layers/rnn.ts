@@ -7,7 +7,7 @@ import { type Dim, type Shape, showShape, unifyDim } from '../graph/shape.js'
 import { type Resolved, resolve } from '../graph/trace/program.js'
 import { batch, type TracedShape, wireShape } from '../graph/trace/size.js'
 import { custom, flag, integer, isRecord } from '../options.js'
-import type { Outputs, SymbolicTensor } from './layer.js'
+import type { Outputs, SavedOptions, SymbolicTensor } from './layer.js'
 import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence.js'
 
 /** Options of {@link rnn}. */
@@ -60,7 +60,7 @@ const cell = custom(
 
 /** The layer that {@link rnn} makes. */
 export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
-  override readonly className = 'RNN'
+  static override readonly className = 'RNN'
   override readonly baseName = 'rnn'
   readonly returnSequences: boolean
   readonly returnState: boolean
@@ -110,6 +110,10 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     this.units = undefined
     this.stateCount = this.#cell.states.length
     this.outputCount = this.#cell.outputs.length
+  }
+
+  static override fromConfig(config: SavedOptions): RNN {
+    return new RNN({ ...config, cell: isRecord(config.cell) ? cellFromConfig(config.cell) : (config.cell as Cell) })
   }
 
   override get stateful(): boolean {
@@ -272,11 +276,6 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     const given = [...perStep, ...initial, ...rowValues(split.constants)]
     return { rows, time, resolved: this.inLayer(() => resolve(program, given)) }
   }
-}
-
-/** An RNN of a saved model. */
-export function rnnFromConfig(options: Readonly<Record<string, unknown>>): RNN {
-  return new RNN({ ...options, cell: isRecord(options.cell) ? cellFromConfig(options.cell) : (options.cell as Cell) })
 }
 
 /**

@@ -11,7 +11,7 @@ const kind: CellKind = { op: 'simpleRnn', factory: 'simpleRNN', gates: 1, states
 export class SimpleRNN<
   Out extends SymbolicTensor | WithState = SymbolicTensor | WithState,
 > extends RecurrentLayer<Out> {
-  override readonly className = 'SimpleRNN'
+  static override readonly className = 'SimpleRNN'
   override readonly baseName = 'simple_rnn'
 
   constructor(options: SimpleRNNOptions) {

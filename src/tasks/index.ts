@@ -11,16 +11,18 @@ export type {
 } from './classifierOptions.js'
 export type { LabelWeights } from './classWeights.js'
 export type { ClassMeasures, ClassReport, Evaluation, MeanMeasures } from './evaluation.js'
-export type { ForecastMeasures, GroupMeasures } from './forecastErrors.js'
-export type { Forecast, ForecasterData, ForecastOptions, Forecasts } from './forecaster.js'
-export { Forecaster } from './forecaster.js'
+export type { Forecast, ForecasterData, ForecastOptions, Forecasts } from './forecaster/index.js'
+export { Forecaster } from './forecaster/index.js'
+export type { ForecastMeasures, GroupMeasures } from './forecaster/measures.js'
 export type {
   Covariates,
   ForecasterOptions,
   TrainForecasterOptions,
-} from './forecasterOptions.js'
-export type { ForecastRow } from './forecastRows.js'
-export type { TimeValue } from './forecastTime.js'
+} from './forecaster/options.js'
+export type { ForecastRow } from './forecaster/rows.js'
+export type { Observation, Series } from './forecaster/series.js'
+export type { TimeValue } from './forecaster/time.js'
+export type { GroupValue } from './forecaster/tracks.js'
 export type {
   GenerateTextOptions,
   GeneratorEpoch,
@@ -46,13 +48,11 @@ export type {
   TagPrediction,
 } from './sequenceTagger.js'
 export { SequenceTagger } from './sequenceTagger.js'
-export type { Observation, Series } from './series.js'
 export type { AnsweredQuestion, StoryQuestion } from './stories.js'
 export type { TaskEpoch, TaskListeners, TaskProgress } from './taskReports.js'
 export type { Prediction } from './textClassifier.js'
 export { TextClassifier } from './textClassifier.js'
 export { type GeneratorEvaluation, TextGenerator } from './textGenerator.js'
-export type { GroupValue } from './tracks.js'
 export type { TranslationRow } from './translationRows.js'
 export type { TranslationEvaluation } from './translationScores.js'
 export { type Alignment, type Translation, Translator } from './translator.js'

@@ -15,14 +15,14 @@ const CHUNK_VALUES: usize = 1 << 18;
 /// - GRU: 0 the candidate, 1 z, 2 r, then their gradients; 3 for reset-after U_h·h' + b, then its gradient, and for
 ///   reset-before r·h'. Thus the input side is slots 0–2, and the recurrent side of reset-after is slots 1–3.
 #[derive(Clone, Copy)]
-pub(super) struct Layout {
+pub(super) struct PanelLayout {
     pub(super) spec: CellSpec,
     /// Units of a block: a panel's width.
     pub(super) width: usize,
     pub(super) blocks: usize,
 }
 
-impl Layout {
+impl PanelLayout {
     pub(super) fn new(spec: &CellSpec, level: Detected) -> Self {
         let width = 2 * lanes(level);
         Self { spec: *spec, width, blocks: spec.hidden().div_ceil(width) }
@@ -93,7 +93,7 @@ impl Layout {
 }
 
 /// The end of the chunk of time that starts at step `t`.
-pub(super) fn chunk_end(layout: &Layout, steps: &[usize], t: usize) -> usize {
+pub(super) fn chunk_end(layout: &PanelLayout, steps: &[usize], t: usize) -> usize {
     let last = steps[t].saturating_add(layout.chunk_rows());
     let mut end = t + 1;
     while end + 1 < steps.len() && steps[end + 1] <= last {
@@ -104,7 +104,7 @@ pub(super) fn chunk_end(layout: &Layout, steps: &[usize], t: usize) -> usize {
 
 /// The buffers that calls over `rows` packed rows of `batch` sequences need; `None` if a size overflows.
 pub(crate) fn cell_sizes(level: Detected, spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes> {
-    let layout = Layout::new(spec, level);
+    let layout = PanelLayout::new(spec, level);
     // Checked once for the largest product; the others are smaller or sums of a few such.
     let units = layout.state_row().checked_mul(8)?;
     let total =

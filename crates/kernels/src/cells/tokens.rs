@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::gradients::Gradients;
-use super::layout::Layout;
+use super::layout::PanelLayout;
 use super::pack::PackedCell;
-use super::part::Part;
+use super::share::MemberShare;
 use crate::gemm::{Block, Left, Out, Right};
 use crate::pool::{self, Team};
 use crate::simd::{Detected, Kernel, Promised, Simd, dispatch};
@@ -16,7 +16,7 @@ pub(crate) fn token_workspace(level: Detected, spec: &CellSpec, vocabulary: usiz
     if vocabulary == 0 {
         return Some(0);
     }
-    let layout = Layout::new(spec, level);
+    let layout = PanelLayout::new(spec, level);
     vocabulary.checked_add(1)?.checked_mul(spec.gates() * layout.blocks * layout.width * size_of::<f32>())?;
     Some(spec.gates() * layout.blocks * layout.plane(vocabulary))
 }
@@ -32,7 +32,7 @@ pub(super) struct Tokens<'a> {
 impl<'a> Tokens<'a> {
     /// Projects the table of an input by tokens into `planes`.
     pub(super) fn new(
-        layout: &Layout,
+        layout: &PanelLayout,
         packed: &PackedCell,
         input: CellInput<'a, f32>,
         planes: &'a mut [f32],
@@ -57,13 +57,13 @@ impl<'a> Tokens<'a> {
     pub(super) unsafe fn copy<S: Simd>(
         &self,
         s: S,
-        layout: &Layout,
+        layout: &PanelLayout,
         block: usize,
         rows: Range<usize>,
         into: *mut f32,
         gate: usize,
     ) {
-        let Layout { spec, width, blocks } = *layout;
+        let PanelLayout { spec, width, blocks } = *layout;
         for slot in 0..spec.gates() {
             let plane = &self.planes[(slot * blocks + block) * self.plane..][..self.plane];
             for (row, &id) in self.ids[rows.clone()].iter().enumerate() {
@@ -80,7 +80,7 @@ impl<'a> Tokens<'a> {
 }
 
 struct Projection<'a> {
-    layout: &'a Layout,
+    layout: &'a PanelLayout,
     packed: &'a PackedCell,
     table: &'a [f32],
     planes: *mut f32,
@@ -101,15 +101,15 @@ impl Kernel for ProjectionShare<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Projection { layout, packed, table, planes, plane } = *self.projection;
-        let Layout { spec, width, blocks } = *layout;
-        let part = Part::new(layout, self.team);
-        let rows = part.rows(table.len() / spec.input());
+        let PanelLayout { spec, width, blocks } = *layout;
+        let share = MemberShare::new(layout, self.team);
+        let rows = share.rows(table.len() / spec.input());
         if rows.is_empty() {
             return;
         }
         let panel = spec.input() * width;
-        for block in part.blocks.clone() {
-            // SAFETY: the rows are inside the table and the planes, and belong to this part; the panels are the block's.
+        for block in share.blocks.clone() {
+            // SAFETY: the rows are inside the table and the planes, and belong to this share; the panels are the block's.
             unsafe {
                 s.enter(Promised::new(Block {
                     left: Left::plain(table.as_ptr(), spec.input(), 1),

@@ -3,13 +3,13 @@
 
 mod compute;
 mod function;
-mod part;
+mod rectangle;
 mod run;
 #[cfg(test)]
 mod tests;
 
 pub use function::Function;
-pub(crate) use part::{Part, Split, split};
+pub(crate) use rectangle::{Rectangle, Split, split};
 pub(crate) use run::run;
 
 /// The most dimensions that a chain iterates over.

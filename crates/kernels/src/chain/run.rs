@@ -1,7 +1,9 @@
 //! Chains on vectors.
 
 use super::compute::{Numbers, Sum, Total, accumulate, accumulates, compute, in_vectors};
-use super::{Chain, ChainOperands, Function, MAX_DIMS, NONE, Output, Part, Source, Split, Step, View, split};
+use super::{
+    Chain, ChainOperands, Function, MAX_DIMS, NONE, Output, Rectangle, Source, Split, Step, View, split,
+};
 use crate::gemm::with_buffer;
 use crate::simd::{Detected, Kernel, Simd, dispatch};
 use crate::{pool, reference};
@@ -38,14 +40,14 @@ pub(crate) fn run(level: Detected, chain: &Chain, operands: ChainOperands<'_, '_
     let large = elements.saturating_mul(chain.steps.len()) >= PARALLEL;
     let how = if large { split(dims, writes) } else { Split::Nothing };
     pool::run_if(how != Split::Nothing, |team| {
-        let whole = Part { rows: 0..if outer > 0 { dims[0] } else { 1 }, columns: 0..dims[outer] };
-        let part = match how {
-            Split::Rows => Part { rows: team.split(dims[0], 1), ..whole },
-            Split::Columns => Part { columns: team.split(dims[outer], GRANULE), ..whole },
+        let whole = Rectangle { rows: 0..if outer > 0 { dims[0] } else { 1 }, columns: 0..dims[outer] };
+        let rectangle = match how {
+            Split::Rows => Rectangle { rows: team.split(dims[0], 1), ..whole },
+            Split::Columns => Rectangle { columns: team.split(dims[outer], GRANULE), ..whole },
             Split::Nothing => whole,
         };
-        if !part.rows.is_empty() && !part.columns.is_empty() {
-            dispatch(level, Share { job: &job, part });
+        if !rectangle.rows.is_empty() && !rectangle.columns.is_empty() {
+            dispatch(level, Share { job: &job, rectangle });
         }
     });
 }
@@ -71,7 +73,7 @@ unsafe impl Sync for Job<'_> {}
 /// What one thread computes.
 struct Share<'a> {
     job: &'a Job<'a>,
-    part: Part,
+    rectangle: Rectangle,
 }
 
 /// Where the views of a run begin, advanced from run to run.
@@ -80,7 +82,7 @@ struct Cursor {
 }
 
 impl Cursor {
-    /// At the first run of a part.
+    /// At the first run of a rectangle.
     fn new(first: usize) -> Self {
         let mut index = [0; MAX_DIMS];
         index[0] = first;
@@ -147,11 +149,11 @@ impl Kernel for Runs<'_> {
         let registers = registers.as_mut_ptr();
         // Where each view is at the beginning of a run.
         let (mut from, mut to) = ([std::ptr::null::<f32>(); READS], [std::ptr::null_mut::<f32>(); WRITES]);
-        let mut cursor = Cursor::new(share.part.rows.start);
+        let mut cursor = Cursor::new(share.rectangle.rows.start);
         loop {
-            let mut column = share.part.columns.start;
-            while column < share.part.columns.end {
-                let length = RUN.min(share.part.columns.end - column);
+            let mut column = share.rectangle.columns.start;
+            while column < share.rectangle.columns.end {
+                let length = RUN.min(share.rectangle.columns.end - column);
                 // SAFETY: the views were checked against their buffers.
                 unsafe {
                     for (pointer, view) in from.iter_mut().zip(&reads[..chain.reads]) {
@@ -218,7 +220,7 @@ impl Kernel for Runs<'_> {
                 }
                 column += length;
             }
-            if !cursor.advance(dims, share.part.rows.end) {
+            if !cursor.advance(dims, share.rectangle.rows.end) {
                 break;
             }
         }

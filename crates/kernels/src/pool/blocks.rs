@@ -3,10 +3,10 @@
 use super::{cancelled, run_if};
 
 /// Slices that several threads write to in disjoint blocks.
-struct Shared<T, const N: usize>([(*mut T, usize); N]);
+struct DisjointBlocks<T, const N: usize>([(*mut T, usize); N]);
 
 // SAFETY: every block is handed out once, see `each_block`.
-unsafe impl<T: Send, const N: usize> Sync for Shared<T, N> {}
+unsafe impl<T: Send, const N: usize> Sync for DisjointBlocks<T, N> {}
 
 /// Cuts slices of the same length (or empty ones, which stay empty) into blocks of `block` elements and calls
 /// `body(first element, blocks)` for each, on the whole team if `parallel`, else on the caller alone.
@@ -25,7 +25,7 @@ pub fn each_block<T: Send, const N: usize>(
     let length = slices.iter().map(|slice| slice.len()).max().unwrap_or(0);
     assert!(slices.iter().all(|slice| slice.is_empty() || slice.len() == length), "lengths of the slices");
     let block = block.max(1);
-    let shared = Shared(slices.map(|slice| (slice.as_mut_ptr(), slice.len())));
+    let shared = DisjointBlocks(slices.map(|slice| (slice.as_mut_ptr(), slice.len())));
     run_if(parallel && length > block, |team| {
         let shared = &shared;
         // Only elements without a size can be so many that these exceed a number.

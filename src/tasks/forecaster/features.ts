@@ -1,11 +1,11 @@
-import type { Sliced } from '../data/slices.js'
-import { widthOfAll } from './forecastCovariates.js'
-import { type Baseline, Baselines, firstLearned, type Past } from './forecaster/baseline.js'
-import type { ForecasterSettings } from './forecasterOptions.js'
-import { type CalendarFeature, calendarValues, calendarWidth, stepped } from './forecastFrequency.js'
-import type { RowFormat } from './forecastRows.js'
+import type { Sliced } from '../../data/slices.js'
+import { randomSource } from '../split.js'
+import { type Baseline, Baselines, firstLearned, type Past } from './baseline.js'
+import { widthOfAll } from './covariates.js'
+import { type CalendarFeature, calendarValues, calendarWidth, stepped } from './frequency.js'
+import type { ForecasterSettings } from './options.js'
+import type { RowFormat } from './rows.js'
 import type { Scaling } from './series.js'
-import { randomSource } from './split.js'
 import type { Track } from './tracks.js'
 
 /** Up to so many groups each has a number of its own; more share as many. */

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use super::View;
 
-/// A thread's share.
+/// The elements that one thread computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct Rectangle {
     /// Indices of the first dimension.
     pub(crate) rows: Range<usize>,
     /// Indices of the last dimension.

@@ -1,23 +1,23 @@
-//! A member's part of the units and the rows.
+//! A team member's share of the units and the rows.
 
 use std::ops::Range;
 
-use super::layout::Layout;
+use super::layout::PanelLayout;
 use crate::pool::{Team, split};
 
-/// Rows that a part is rounded to when rows are split: less would leave tiles too short.
+/// Rows that a share is rounded to when rows are split: less would leave tiles too short.
 const ROW_GRANULE: usize = 4;
 
-/// One cell of the grid of block ranges × row ranges that a team forms.
-pub(super) struct Part {
+/// One field of the grid of block ranges × row ranges that a team forms.
+pub(super) struct MemberShare {
     pub(super) blocks: Range<usize>,
     row_index: usize,
     row_parts: usize,
 }
 
-impl Part {
-    /// The blocks are split as long as they last, then the rows; members left over have no part.
-    pub(super) fn new(layout: &Layout, team: &Team<'_>) -> Self {
+impl MemberShare {
+    /// The blocks are split as long as they last, then the rows; members left over have no share.
+    pub(super) fn new(layout: &PanelLayout, team: &Team<'_>) -> Self {
         let columns = team.size().min(layout.blocks);
         let row_parts = team.size() / columns;
         let (column, row_index) = (team.index() % columns, team.index() / columns);
@@ -25,7 +25,7 @@ impl Part {
         Self { blocks, row_index: row_index.min(row_parts - 1), row_parts }
     }
 
-    /// This part's share of `count` rows.
+    /// Its share of `count` rows.
     pub(super) fn rows(&self, count: usize) -> Range<usize> {
         split(count, ROW_GRANULE, self.row_index, self.row_parts)
     }

@@ -1,40 +1,33 @@
-import '../dispose.js'
-import type { History } from '../callbacks/callback.js'
-import { runSliced, type Sliced } from '../data/slices.js'
-import type { Tensor } from '../data/tensor.js'
-import { AbortError, describe, reading, SeqloomError } from '../errors.js'
-import type { Model, SaveOptions, Session } from '../model/index.js'
-import { abortSignal, checkOptions, custom, integer } from '../options.js'
-import { fitTask, throwIfAborted } from './fitTask.js'
-import { ForecastErrors, type ForecastMeasures } from './forecastErrors.js'
-import { calibrate, trusted, uncalibrated, widened } from './forecaster/calibration.js'
-import { normalReach } from './forecaster/quantile.js'
-import { fitStart } from './forecaster/start.js'
-import { Features, type Step, type Table } from './forecasterFeatures.js'
-import { forecasterModel, quantileCount, quantileLoss } from './forecasterModel.js'
+import '../../dispose.js'
+import type { History } from '../../callbacks/callback.js'
+import { runSliced, type Sliced } from '../../data/slices.js'
+import type { Tensor } from '../../data/tensor.js'
+import { AbortError, describe, reading, SeqloomError } from '../../errors.js'
+import type { Model, SaveOptions, Session } from '../../model/index.js'
+import { abortSignal, checkOptions, custom, integer } from '../../options.js'
+import { fitTask, throwIfAborted } from '../fitTask.js'
+import { withoutAccuracy } from '../taskReports.js'
+import { calibrate, trusted, uncalibrated, widened } from './calibration.js'
+import { Features, type Step, type Table } from './features.js'
+import { calendarFeatures, stepped } from './frequency.js'
+import { ForecastErrors, type ForecastMeasures } from './measures.js'
+import { forecasterModel, quantileCount, quantileLoss } from './model.js'
 import {
   type ForecasterOptions,
   type ForecasterSettings,
   forecasterSettings,
   forecasterTraining,
   type TrainForecasterOptions,
-} from './forecasterOptions.js'
-import { heldOut, workOf } from './forecasterPlan.js'
-import { trainingSpans, validationSpans, type Windows, windows } from './forecasterWindows.js'
-import { calendarFeatures, stepped } from './forecastFrequency.js'
-import {
-  type ForecastRow,
-  groupName,
-  type RowFormat,
-  readFirstRows,
-  readKnownRows,
-  readMoreRows,
-} from './forecastRows.js'
-import { showTime, type TimeValue, writeTime } from './forecastTime.js'
-import { type ForecasterParts, type ForecastGroup, readForecaster, saveForecaster } from './savedForecaster.js'
+} from './options.js'
+import { heldOut, workOf } from './plan.js'
+import { normalReach } from './quantile.js'
+import { type ForecastRow, groupName, type RowFormat, readFirstRows, readKnownRows, readMoreRows } from './rows.js'
+import { type ForecasterParts, type ForecastGroup, readForecaster, saveForecaster } from './saved.js'
 import { type Observation, readRow, readSeries, type Scaling, type Series } from './series.js'
-import { withoutAccuracy } from './taskReports.js'
+import { fitStart } from './start.js'
+import { showTime, type TimeValue, writeTime } from './time.js'
 import { fillGaps, type GroupValue, joined, type Track } from './tracks.js'
+import { trainingSpans, validationSpans, type Windows, windows } from './windows.js'
 
 /** What a variable will be. */
 export interface Forecast {

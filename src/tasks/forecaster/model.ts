@@ -1,12 +1,12 @@
-import type { SymbolicValue } from '../graph/trace/symbolic.js'
-import { defineLayer } from '../layers/defineLayer.js'
-import { concatenate, dense, dropout } from '../layers/index.js'
-import { input } from '../layers/input.js'
-import type { SymbolicTensor } from '../layers/layer.js'
-import type { TracedFunction } from '../losses/traced.js'
-import { type Model, model } from '../model/index.js'
-import type { Features } from './forecasterFeatures.js'
-import { recurrentStack } from './recurrentStack.js'
+import type { SymbolicValue } from '../../graph/trace/symbolic.js'
+import { defineLayer } from '../../layers/defineLayer.js'
+import { concatenate, dense, dropout } from '../../layers/index.js'
+import { input } from '../../layers/input.js'
+import type { SymbolicTensor } from '../../layers/layer.js'
+import type { TracedFunction } from '../../losses/traced.js'
+import { type Model, model } from '../../model/index.js'
+import { recurrentStack } from '../recurrentStack.js'
+import type { Features } from './features.js'
 
 /** The quantiles that are forecast: the interval's lower end, the median and the upper end. */
 export const quantileCount = 3

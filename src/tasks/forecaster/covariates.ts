@@ -1,5 +1,5 @@
-import { describe, SeqloomError } from '../errors.js'
-import { isRecord } from '../options.js'
+import { describe, SeqloomError } from '../../errors.js'
+import { isRecord } from '../../options.js'
 
 /** How a covariate becomes numbers: scaled to mean 0 and deviation 1, or, if it has texts, a one among zeros. */
 export type CovariateEncoder =

@@ -1,17 +1,10 @@
-import { describe, SeqloomError } from '../errors.js'
-import { isRecord } from '../options.js'
-import {
-  type CovariateEncoder,
-  encodeCovariate,
-  fitCovariate,
-  isMissing,
-  widthOf,
-  widthOfAll,
-} from './forecastCovariates.js'
-import type { ForecasterSettings } from './forecasterOptions.js'
-import { type Frequency, inferFrequency, stepped, stepsBetween } from './forecastFrequency.js'
-import { isCalendar, readTimes, showTime, type TimeForm } from './forecastTime.js'
+import { describe, SeqloomError } from '../../errors.js'
+import { isRecord } from '../../options.js'
+import { type CovariateEncoder, encodeCovariate, fitCovariate, isMissing, widthOf, widthOfAll } from './covariates.js'
+import { type Frequency, inferFrequency, stepped, stepsBetween } from './frequency.js'
+import type { ForecasterSettings } from './options.js'
 import { readValue } from './series.js'
+import { isCalendar, readTimes, showTime, type TimeForm } from './time.js'
 import { fillGaps, type GroupValue, type Track } from './tracks.js'
 
 /** A row of a table: its fields by name. */

@@ -1,5 +1,5 @@
-import { isRecord } from '../options.js'
-import { daysInMonth, isCalendar, modulo, type TimeForm, utc } from './forecastTime.js'
+import { isRecord } from '../../options.js'
+import { daysInMonth, isCalendar, modulo, type TimeForm, utc } from './time.js'
 
 /** How steps of time follow each other. */
 export type Frequency =

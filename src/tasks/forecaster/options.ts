@@ -1,5 +1,5 @@
-import { SeqloomError } from '../errors.js'
-import { learningRate, type Schedule } from '../optimizers/schedules.js'
+import { SeqloomError } from '../../errors.js'
+import { learningRate, type Schedule } from '../../optimizers/schedules.js'
 import {
   abortSignal,
   checkOptions,
@@ -12,10 +12,10 @@ import {
   number,
   oneOf,
   seed,
-} from '../options.js'
-import { callback } from './classifierOptions.js'
-import type { BackupSettings } from './keepBest.js'
-import type { TaskListeners } from './taskReports.js'
+} from '../../options.js'
+import { callback } from '../classifierOptions.js'
+import type { BackupSettings } from '../keepBest.js'
+import type { TaskListeners } from '../taskReports.js'
 
 /** The covariates of rows, by the names of their fields: numbers, truth values, or texts, of which each becomes a number of its own. */
 export interface Covariates {

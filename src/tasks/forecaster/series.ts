@@ -1,6 +1,6 @@
-import { describe, SeqloomError } from '../errors.js'
-import { isMissing } from './forecastCovariates.js'
-import type { ForecasterSettings } from './forecasterOptions.js'
+import { describe, SeqloomError } from '../../errors.js'
+import { isMissing } from './covariates.js'
+import type { ForecasterSettings } from './options.js'
 
 /** Values in the order of time: numbers for one variable, or rows of as many numbers as there are variables; null or NaN where one is missing. */
 export type Series = readonly (number | null)[] | Float32Array | Float64Array | readonly (readonly (number | null)[])[]

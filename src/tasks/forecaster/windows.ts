@@ -1,7 +1,7 @@
-import type { Sliced } from '../data/slices.js'
-import { type TensorLike, tensor } from '../data/tensor.js'
-import type { Features, Table } from './forecasterFeatures.js'
-import { quantileCount } from './forecasterModel.js'
+import type { Sliced } from '../../data/slices.js'
+import { type TensorLike, tensor } from '../../data/tensor.js'
+import type { Features, Table } from './features.js'
+import { quantileCount } from './model.js'
 
 /** Rows of steps with what follows each of them, for training. */
 export interface Windows {

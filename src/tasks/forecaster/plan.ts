@@ -1,7 +1,7 @@
-import { SeqloomError } from '../errors.js'
-import { cosineDecay } from '../optimizers/schedules.js'
-import { type Kept, keep } from './division.js'
-import type { ForecasterSettings, TrainForecasterOptions } from './forecasterOptions.js'
+import { SeqloomError } from '../../errors.js'
+import { cosineDecay } from '../../optimizers/schedules.js'
+import { type Kept, keep } from '../division.js'
+import type { ForecasterSettings, TrainForecasterOptions } from './options.js'
 
 /** How many steps at the end of each series are held out, and which epoch's weights are kept. */
 export interface HeldOut {

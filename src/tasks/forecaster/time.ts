@@ -1,5 +1,5 @@
-import { describe, SeqloomError } from '../errors.js'
-import { isRecord } from '../options.js'
+import { describe, SeqloomError } from '../../errors.js'
+import { isRecord } from '../../options.js'
 
 /** A point in time as rows have it: an ISO date, with a time and a zone if need be, a Date, or a number. */
 export type TimeValue = string | number | Date

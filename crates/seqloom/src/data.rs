@@ -40,7 +40,13 @@ impl Input<'_> {
                 })?;
                 (TensorData::F32(copied), view.shape())
             }
-            Values::Int(view) => (TensorData::I32(view.iter().copied().collect()), view.shape()),
+            Values::Int(view) => {
+                let mut copied = Vec::new();
+                let no_memory = |_| Error::memory(format!("No memory for {} tokens or labels", view.len()));
+                copied.try_reserve_exact(view.len()).map_err(no_memory)?;
+                copied.extend(view);
+                (TensorData::I32(copied), view.shape())
+            }
         };
         Ok(HostTensor { data, shape: shape.to_vec(), sequence: self.sequence.clone() })
     }

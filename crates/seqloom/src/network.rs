@@ -16,6 +16,9 @@ enum Source {
     Output(usize),
 }
 
+/// More values than any operation gives.
+const MOST_OUTPUTS: usize = 1 << 10;
+
 /// A weight of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weight(usize);
@@ -63,7 +66,7 @@ impl Network {
         Value(Source::Input(self.inputs.len() - 1))
     }
 
-    /// A weight, trained unless it is frozen in the training of a model.
+    /// A weight that is trained; `name` is what [`Model::weights`](crate::Model::weights) calls it.
     pub fn weight(&mut self, name: &str, shape: &[usize], initializer: InitializerKind) -> Weight {
         let initializer = Initializer { kind: initializer, seed: None };
         self.weights.push(WeightSpec {
@@ -88,10 +91,13 @@ impl Network {
         outputs: usize,
         attributes: Json,
     ) -> Result<Vec<Value>> {
+        if outputs > MOST_OUTPUTS {
+            return Err(Error::option(format!(
+                "An operation gives at most {MOST_OUTPUTS} values, not {outputs}"
+            )));
+        }
         let name = self.name(op);
-        let outputs: Vec<Value> = (self.outputs..self.outputs.saturating_add(outputs))
-            .map(|at| Value(Source::Output(at)))
-            .collect();
+        let outputs: Vec<Value> = (0..outputs).map(|at| Value(Source::Output(self.outputs + at))).collect();
         let node = Node {
             name,
             op: op.into(),

@@ -51,7 +51,6 @@ impl Objective {
     pub(crate) fn loss_attributes(&self) -> Json {
         let mut attributes = self.attributes.clone();
         attributes.insert("kind".into(), json!(self.loss));
-        attributes.entry("fromLogits").or_insert(json!(false));
         Json::Object(attributes)
     }
 

@@ -194,6 +194,7 @@ fn networks_refuse_what_does_not_fit_and_stay_as_they_were() {
     assert_eq!(code(network.dropout(x, 1.5)), Some(Code::Option));
     assert_eq!(code(network.node("dnese", &[x], &[], 1, json!({}))), Some(Code::Unsupported));
     assert_eq!(code(network.node("reshape", &[x], &[], 1, json!([3]))), Some(Code::Format));
+    assert_eq!(code(network.node("lastStep", &[x], &[], usize::MAX, json!({}))), Some(Code::Option));
     assert!(network.gru(x, 0).is_err() && network.lstm(x, usize::MAX).is_err());
     assert!(network.embedding(x, 3, 2).is_err() && network.concatenate(&[]).is_err());
     let other = Network::new().input("far", &[Some(1)]);

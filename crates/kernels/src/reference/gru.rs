@@ -56,7 +56,7 @@ pub(super) fn backward_reset_before(cell: &PackedCell, h: &View<'_>, kept: &View
     let gates = concatenate![Axis(1), dz, dr, dg];
     Back {
         d_recurrent: concatenate![Axis(1), h.t().dot(&dz), h.t().dot(&dr), s.t().dot(&dg)],
-        dh: dh * &z + ds * &r + dz.dot(&uz.t()) + dr.dot(&ur.t()),
+        dh: dh * &z + ds * r + dz.dot(&uz.t()) + dr.dot(&ur.t()),
         recurrent: gates.clone(),
         input: gates,
     }

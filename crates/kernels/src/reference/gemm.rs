@@ -58,12 +58,22 @@ pub fn pack_matrix<T: Real>(b: Matrix<'_, T>) -> PackedMatrix<T> {
 }
 
 fn array<'a, T>(matrix: &Matrix<'a, T>) -> ArrayView2<'a, T> {
-    let strides = (matrix.row_stride, matrix.column_stride);
-    ArrayView2::from_shape((matrix.rows, matrix.columns).strides(strides), matrix.data)
-        .expect("the matrix was checked")
+    let (shape, strides) = ((matrix.rows, matrix.columns), (matrix.row_stride, matrix.column_stride));
+    // Strides of a matrix without elements may lead anywhere.
+    let view = if matrix.rows == 0 || matrix.columns == 0 {
+        ArrayView2::from_shape(shape, &[])
+    } else {
+        ArrayView2::from_shape(shape.strides(strides), matrix.data)
+    };
+    view.expect("the matrix was checked")
 }
 
 fn array_mut<'a, T>(matrix: &'a mut MatrixMut<'_, T>) -> ArrayViewMut2<'a, T> {
-    ArrayViewMut2::from_shape((matrix.rows, matrix.columns).strides((matrix.row_stride, 1)), matrix.data)
-        .expect("the matrix was checked")
+    let (shape, strides) = ((matrix.rows, matrix.columns), (matrix.row_stride, 1));
+    let view = if matrix.rows == 0 || matrix.columns == 0 {
+        ArrayViewMut2::from_shape(shape, &mut [])
+    } else {
+        ArrayViewMut2::from_shape(shape.strides(strides), matrix.data)
+    };
+    view.expect("the matrix was checked")
 }

@@ -109,7 +109,7 @@ impl Network {
         self.undone_on_error(|network| {
             network.outputs += outputs.len();
             network.nodes.push(node);
-            Executor::<f32>::new(network.graph(&outputs)?)
+            Executor::<f32>::new(network.graph(&[])?)
         })?;
         Ok(outputs)
     }
@@ -119,10 +119,8 @@ impl Network {
     /// # Errors
     /// `ERR_FORMAT` for a value of another network.
     pub fn shape(&self, value: Value) -> Result<Vec<Option<usize>>> {
-        if let Value(Source::Input(input)) = value {
-            return self.inputs.get(input).map(|input| input.shape.clone()).ok_or_else(foreign);
-        }
-        Executor::<f32>::new(self.graph(&[value])?)?.output_shape(0).ok_or_else(foreign)
+        let foreign = || Error::format("The value is of another network");
+        Executor::<f32>::new(self.graph(&[])?)?.value_shape(self.number(value)).ok_or_else(foreign)
     }
 
     /// A name for a new operation.
@@ -155,13 +153,17 @@ impl Network {
         }
     }
 
-    /// The graph that computes these values.
-    pub(crate) fn graph(&self, outputs: &[Value]) -> Result<GraphSpec> {
-        let number = |value: &Value| match value.0 {
+    /// The id of a value in the graph.
+    fn number(&self, value: Value) -> usize {
+        match value.0 {
             Source::Input(input) => input,
             Source::Output(output) => self.inputs.len() + output,
-        };
-        let numbers = |values: &[Value]| values.iter().map(number).collect::<Vec<_>>();
+        }
+    }
+
+    /// The graph that computes these values.
+    pub(crate) fn graph(&self, outputs: &[Value]) -> Result<GraphSpec> {
+        let numbers = |values: &[Value]| values.iter().map(|&value| self.number(value)).collect::<Vec<_>>();
         let node = |node: &Node| {
             let Json::Object(attributes) = node.attributes.clone() else {
                 return Err(Error::format(format!("The attributes of '{}' must be an object", node.name)));
@@ -184,8 +186,4 @@ impl Network {
             outputs: numbers(outputs),
         })
     }
-}
-
-fn foreign() -> Error {
-    Error::format("The value is of another network")
 }

@@ -190,7 +190,7 @@ fn networks_refuse_what_does_not_fit_and_stay_as_they_were() {
     let unknown = network.input("unknown", &[None, None]);
     assert_eq!(code(network.dense(unknown, 2)), Some(Code::Shape));
     assert_eq!(code(network.lstm(tokens, 2)), Some(Code::Shape));
-    assert_eq!(code(network.activation(x, "tahn")), Some(Code::Option));
+    assert_eq!(code(network.activation(x, "tahn")), Some(Code::Unsupported));
     assert_eq!(code(network.dropout(x, 1.5)), Some(Code::Option));
     assert_eq!(code(network.node("dnese", &[x], &[], 1, json!({}))), Some(Code::Unsupported));
     assert_eq!(code(network.node("reshape", &[x], &[], 1, json!([3]))), Some(Code::Format));

@@ -167,7 +167,7 @@ function circles(imports) {
 }
 
 const problems = []
-const sources = ['crates/kernels/src', 'crates/graph/src', 'crates/text/src', 'bindings/node/src']
+const sources = ['crates/kernels/src', 'crates/graph/src', 'crates/text/src', 'crates/seqloom/src', 'bindings/node/src']
 for (const root of sources) {
   const imports = rustImports(root)
   for (const members of circles(imports).filter((members) => members.length > 2)) {

@@ -92,7 +92,7 @@ impl NativeModel {
         guard(|| {
             let spec = argument::string(&spec_json, "specJson")?;
             let seed = argument::integer(&seed, "seed", 0)? as u64;
-            let shared = Shared::new(Trainer::undrawn(&spec, seed)?);
+            let shared = Shared::new(Trainer::undrawn(seqloom_graph::GraphSpec::from_json(&spec)?, seed)?);
             shared.report(env);
             let held = Rc::new(Held(Arc::clone(&shared)));
             holder::register(env, this.raw(), &held, shared.held())?;

@@ -24,14 +24,6 @@ impl<'a, T> CellInput<'a, T> {
         }
     }
 
-    /// The row of the matrix for packed row `row`.
-    pub(crate) fn source(&self, row: usize) -> usize {
-        match *self {
-            Self::Rows(_) => row,
-            Self::Tokens { ids, .. } => ids[row] as usize,
-        }
-    }
-
     /// Rows of the table; 0 without one.
     pub(crate) const fn vocabulary(&self, input: usize) -> usize {
         match *self {

@@ -106,3 +106,23 @@ fn fits(length: usize, rows: usize, columns: usize, row_stride: usize, column_st
         .and_then(|r| (columns - 1).checked_mul(column_stride).and_then(|c| r.checked_add(c)));
     last.is_some_and(|last| last < length)
 }
+
+/// Checks that c = a·b.
+///
+/// # Panics
+/// If the shapes do not match or a view exceeds its slice.
+pub(crate) fn check_shapes<T>(a: &Matrix<'_, T>, b: &Matrix<'_, T>, c: &MatrixMut<'_, T>) {
+    a.check();
+    b.check();
+    c.check();
+    assert!(
+        a.rows == c.rows && a.columns == b.rows && b.columns == c.columns,
+        "gemm of {} x {} by {} x {} into {} x {}",
+        a.rows,
+        a.columns,
+        b.rows,
+        b.columns,
+        c.rows,
+        c.columns
+    );
+}

@@ -45,8 +45,20 @@ pub(crate) trait Described: Operation + Any {
     fn double(&self) -> Result<Box<dyn Op<f64>>>;
 }
 
+/// What runs in every precision that there is.
+#[cfg(feature = "double")]
+pub(crate) trait Runs: Op<f32> + Op<f64> {}
+#[cfg(feature = "double")]
+impl<O: Op<f32> + Op<f64>> Runs for O {}
+
+/// What runs in every precision that there is.
+#[cfg(not(feature = "double"))]
+pub(crate) trait Runs: Op<f32> {}
+#[cfg(not(feature = "double"))]
+impl<O: Op<f32>> Runs for O {}
+
 /// An operation without memory of its own is what runs, too.
-impl<O: Operation + Op<f32> + Op<f64> + Clone + 'static> Described for O {
+impl<O: Operation + Runs + Clone + 'static> Described for O {
     fn single(&self) -> Result<Box<dyn Op<f32>>> {
         Ok(Box::new(self.clone()))
     }

@@ -127,7 +127,12 @@ impl<T: Scalar> Executor<T> {
     /// The dimensions of graph output `output`, `None` for those that depend on the batch; `None` when there is no such
     /// output.
     pub fn output_shape(&self, output: usize) -> Option<Vec<Option<usize>>> {
-        let meta = self.checked.values.get(*self.checked.graph.outputs.get(output)?)?;
+        self.value_shape(*self.checked.graph.outputs.get(output)?)
+    }
+
+    /// The same for any value of the graph, by its id.
+    pub fn value_shape(&self, value: usize) -> Option<Vec<Option<usize>>> {
+        let meta = self.checked.values.get(value)?;
         Some(meta.shape.dims().iter().map(|&dim| (dim != crate::shape::ANY).then_some(dim)).collect())
     }
 

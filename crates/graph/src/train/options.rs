@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de};
 
 /// Options of [`crate::train::Trainer::fit`].
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct FitOptions {
     /// The number of the epoch before which to stop; default 1.
     #[serde(default = "one_epoch")]
@@ -18,45 +18,46 @@ pub struct FitOptions {
     #[serde(default = "yes")]
     pub shuffle: bool,
     /// Whether batches hold rows of similar lengths, so that there is little padding; default false.
-    #[serde(default)]
     pub bucket_by_length: bool,
     /// The seed of that order; default 0.
-    #[serde(default)]
     pub seed: u64,
     /// The fraction of rows, from the end of the data as given, to validate on instead of training; default 0.
     #[serde(default)]
     pub validation_split: f64,
     /// Rows of a validation batch; default as for training.
-    #[serde(default)]
     pub validation_batch_size: Option<usize>,
     /// Whether logs have the norm of every layer's gradient, `gradient_norm/` with the layer's path: of a batch's step,
     /// or the mean over an epoch's; default false.
     #[serde(default)]
     pub gradient_norms: bool,
     /// The number of the first epoch; default 0.
-    #[serde(default)]
     pub initial_epoch: usize,
     /// Where to start instead: the [`Progress`] of an interrupted training, as text.
     #[serde(default, deserialize_with = "progress")]
     pub start: Option<Progress>,
     /// Steps of the optimizer between two checkpoints; default none.
-    #[serde(default)]
     pub checkpoint_steps: Option<u64>,
     /// Seconds between two checkpoints; default none.
-    #[serde(default)]
     pub checkpoint_seconds: Option<f64>,
 }
 
-fn one_epoch() -> usize {
-    1
-}
-
-fn default_batch_size() -> usize {
-    32
-}
-
-fn yes() -> bool {
-    true
+impl Default for FitOptions {
+    fn default() -> Self {
+        Self {
+            epochs: 1,
+            batch_size: 32,
+            shuffle: true,
+            bucket_by_length: false,
+            seed: 0,
+            validation_split: 0.0,
+            validation_batch_size: None,
+            gradient_norms: false,
+            initial_epoch: 0,
+            start: None,
+            checkpoint_steps: None,
+            checkpoint_seconds: None,
+        }
+    }
 }
 
 fn progress<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Progress>, D::Error> {

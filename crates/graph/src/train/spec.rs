@@ -47,24 +47,28 @@ fn one() -> f64 {
 }
 
 impl TrainSpec {
-    /// Reads and checks a description.
+    /// Reads a description.
     ///
     /// # Errors
-    /// `ERR_FORMAT` for malformed JSON and outputs that do not exist, `ERR_OPTION` for weights that are not finite.
+    /// `ERR_FORMAT` for malformed JSON.
     pub fn from_json(text: &str) -> Result<Self> {
-        let spec: Self = serde_json::from_str(text)
-            .map_err(|error| Error::format(format!("The training graph cannot be read: {error}")))?;
-        if spec.graph.version != crate::wire::VERSION {
+        serde_json::from_str(text)
+            .map_err(|error| Error::format(format!("The training graph cannot be read: {error}")))
+    }
+
+    /// The description, if its outputs exist and the weights of its losses are finite.
+    pub(super) fn checked(self) -> Result<Self> {
+        if self.graph.version != crate::wire::VERSION {
             return Err(Error::format(format!(
                 "The training graph has format version {}; this engine reads version {}",
-                spec.graph.version,
+                self.graph.version,
                 crate::wire::VERSION
             )));
         }
-        if spec.losses.is_empty() {
+        if self.losses.is_empty() {
             return Err(Error::format("Training needs at least one loss"));
         }
-        for loss in &spec.losses {
+        for loss in &self.losses {
             if !(loss.weight as f32).is_finite() {
                 return Err(Error::option(format!(
                     "A loss's weight must be a finite number, not {}",
@@ -72,16 +76,16 @@ impl TrainSpec {
                 )));
             }
         }
-        let losses = spec.losses.iter().map(|loss| (loss.output, 2));
-        let metrics = spec.metrics.iter().map(|metric| (metric.output, metric.summary.outputs()));
+        let losses = self.losses.iter().map(|loss| (loss.output, 2));
+        let metrics = self.metrics.iter().map(|metric| (metric.output, metric.summary.outputs()));
         for (output, outputs) in losses.chain(metrics) {
-            if output.checked_add(outputs).is_none_or(|end| end > spec.graph.outputs.len()) {
+            if output.checked_add(outputs).is_none_or(|end| end > self.graph.outputs.len()) {
                 return Err(Error::format(format!(
                     "A loss or metric is said to be output {output}, its count the next one; the graph has {} outputs",
-                    spec.graph.outputs.len()
+                    self.graph.outputs.len()
                 )));
             }
         }
-        Ok(spec)
+        Ok(self)
     }
 }

@@ -63,6 +63,14 @@ impl Trainer {
     /// # Errors
     /// `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION` or `ERR_UNSUPPORTED` naming what is wrong with the graph; `ERR_MEMORY`.
     pub fn new(graph: &str, seed: u64) -> Result<Self> {
+        Self::of(GraphSpec::from_json(graph)?, seed)
+    }
+
+    /// The same for a graph that need not be read.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of(graph: GraphSpec, seed: u64) -> Result<Self> {
         let mut trainer = Self::undrawn(graph, seed)?;
         trainer.draw(&AtomicBool::new(false))?;
         Ok(trainer)
@@ -73,8 +81,8 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn undrawn(graph: &str, seed: u64) -> Result<Self> {
-        let graph = registry::read(GraphSpec::from_json(graph)?)?;
+    pub fn undrawn(graph: GraphSpec, seed: u64) -> Result<Self> {
+        let graph = registry::read(graph)?;
         let parameters = Arc::new(Parameters::zeros(&graph)?);
         let (carried, carry) = Carry::new(&graph)?;
         let stateful = if carry.is_empty() { None } else { Some((Executor::of(carried)?, carry)) };
@@ -117,7 +125,15 @@ impl Trainer {
     /// Those of [`TrainSpec::from_json`], [`Executor::new`] and [`Optimizer::from_json`]; `ERR_SHAPE` when the weights
     /// are not the model's. What was compiled before then stays.
     pub fn compile(&mut self, train_spec: &str, optimizer: &str) -> Result<()> {
-        let TrainSpec { graph, losses, metrics } = TrainSpec::from_json(train_spec)?;
+        self.prepare(TrainSpec::from_json(train_spec)?, optimizer)
+    }
+
+    /// The same for a description that need not be read.
+    ///
+    /// # Errors
+    /// As [`Self::compile`].
+    pub fn prepare(&mut self, train_spec: TrainSpec, optimizer: &str) -> Result<()> {
+        let TrainSpec { graph, losses, metrics } = train_spec.checked()?;
         let slots = self.parameters.slots();
         let same = graph.weights.len() == slots.len()
             && graph

@@ -6,7 +6,7 @@ use super::block::{Block, Left, Out, Right};
 use super::pack::{pack_columns, with_buffer};
 use super::strips::Strips;
 use super::{DEPTH, ROWS};
-use crate::reference::check_shapes;
+use crate::matrix::check_shapes;
 use crate::simd::{Detected, Kernel, Promised, Simd, dispatch, lanes};
 use crate::{Matrix, MatrixMut, pool};
 

@@ -16,92 +16,43 @@ fn normal<T: Real>(x: T) -> T {
     T::from_f64(0.5) * (-x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erfc()
 }
 
-/// y = f(x).
+/// y = f(x), as [`Activation`] has the formulas.
 pub fn activate<T: Real>(kind: Activation, x: T) -> T {
-    let constant = T::from_f64;
+    let (zero, one, constant) = (T::ZERO, T::ONE, T::from_f64);
     match kind {
         Activation::Linear => x,
         // The comparison, unlike `max`, lets NaN through.
-        Activation::Relu => {
-            if x <= T::ZERO {
-                T::ZERO
-            } else {
-                x
-            }
-        }
+        Activation::Relu if x <= zero => zero,
+        Activation::Relu => x,
         Activation::Sigmoid => sigmoid(x),
         Activation::Tanh => x.tanh(),
-        Activation::HardSigmoid => {
-            if x <= constant(-3.0) {
-                T::ZERO
-            } else if x >= constant(3.0) {
-                T::ONE
-            } else {
-                (x + constant(3.0)) / constant(6.0)
-            }
-        }
-        Activation::Softsign => {
-            if x.abs() == T::INFINITY {
-                if x > T::ZERO { T::ONE } else { -T::ONE }
-            } else {
-                x / (T::ONE + x.abs())
-            }
-        }
-        Activation::Softplus => {
-            let positive = if x <= T::ZERO { T::ZERO } else { x };
-            positive + (-x.abs()).exp().ln_1p()
-        }
-        Activation::Elu => {
-            if x > T::ZERO {
-                x
-            } else {
-                x.exp_m1()
-            }
-        }
-        Activation::Selu => {
-            if x > T::ZERO {
-                constant(SELU_SCALE) * x
-            } else {
-                constant(SELU_SCALE * SELU_ALPHA) * x.exp_m1()
-            }
-        }
-        Activation::Gelu => {
-            if x == -T::INFINITY {
-                T::ZERO
-            } else {
-                x * normal(x)
-            }
-        }
-        Activation::Silu => {
-            if x == -T::INFINITY {
-                T::ZERO
-            } else {
-                x * sigmoid(x)
-            }
-        }
+        Activation::HardSigmoid if x <= constant(-3.0) => zero,
+        Activation::HardSigmoid if x >= constant(3.0) => one,
+        Activation::HardSigmoid => (x + constant(3.0)) / constant(6.0),
+        Activation::Softsign if x == T::INFINITY => one,
+        Activation::Softsign if x == -T::INFINITY => -one,
+        Activation::Softsign => x / (one + x.abs()),
+        Activation::Softplus => activate(Activation::Relu, x) + (-x.abs()).exp().ln_1p(),
+        Activation::Elu if x > zero => x,
+        Activation::Elu => x.exp_m1(),
+        Activation::Selu if x > zero => constant(SELU_SCALE) * x,
+        Activation::Selu => constant(SELU_SCALE * SELU_ALPHA) * x.exp_m1(),
+        Activation::Gelu | Activation::Silu if x == -T::INFINITY => zero,
+        Activation::Gelu => x * normal(x),
+        Activation::Silu => x * sigmoid(x),
         Activation::Exponential => x.exp(),
     }
 }
 
 /// f'(x), given x and y = f(x).
 pub fn derivative<T: Real>(kind: Activation, x: T, y: T) -> T {
-    let constant = T::from_f64;
+    let (one, constant) = (T::ONE, T::from_f64);
     match kind {
         Activation::Softplus => sigmoid(x),
-        Activation::Elu => {
-            if x > T::ZERO {
-                T::ONE
-            } else {
-                y + T::ONE
-            }
-        }
-        Activation::Selu => {
-            if x > T::ZERO {
-                constant(SELU_SCALE)
-            } else {
-                y + constant(SELU_SCALE * SELU_ALPHA)
-            }
-        }
+        Activation::Elu if x > T::ZERO => one,
+        Activation::Elu => y + one,
+        Activation::Selu if x > T::ZERO => constant(SELU_SCALE),
+        Activation::Selu => y + constant(SELU_SCALE * SELU_ALPHA),
         Activation::Gelu => {
             let density = (-x * x * constant(0.5)).exp()
                 * constant(0.5 * std::f64::consts::FRAC_2_SQRT_PI)
@@ -110,7 +61,7 @@ pub fn derivative<T: Real>(kind: Activation, x: T, y: T) -> T {
         }
         Activation::Silu => {
             let s = sigmoid(x);
-            s * (T::ONE + x * (T::ONE - s))
+            s * (one + x * (one - s))
         }
         Activation::Exponential => y,
         _ => derivative_from_output(kind, y),
@@ -122,26 +73,17 @@ pub fn derivative<T: Real>(kind: Activation, x: T, y: T) -> T {
 /// # Panics
 /// For any other activation.
 pub fn derivative_from_output<T: Real>(kind: Activation, y: T) -> T {
+    let (zero, one) = (T::ZERO, T::ONE);
     match kind {
-        Activation::Linear => T::ONE,
-        Activation::Relu => {
-            if y > T::ZERO {
-                T::ONE
-            } else {
-                T::ZERO
-            }
-        }
-        Activation::Sigmoid => y * (T::ONE - y),
-        Activation::Tanh => T::ONE - y * y,
-        Activation::HardSigmoid => {
-            if y > T::ZERO && y < T::ONE {
-                T::ONE / T::from_f64(6.0)
-            } else {
-                T::ZERO
-            }
-        }
+        Activation::Linear => one,
+        Activation::Relu if y > zero => one,
+        Activation::Relu => zero,
+        Activation::Sigmoid => y * (one - y),
+        Activation::Tanh => one - y * y,
+        Activation::HardSigmoid if y > zero && y < one => one / T::from_f64(6.0),
+        Activation::HardSigmoid => zero,
         Activation::Softsign => {
-            let d = T::ONE - y.abs();
+            let d = one - y.abs();
             d * d
         }
         _ => panic!("the derivative of {kind:?} is not a function of its output"),

@@ -1,70 +1,96 @@
-//! Packed weights and buffer sizes of the reference cells.
+//! What the equations of recurrent cells, in files of their own, have in common.
+//!
+//! Arrays are `[rows, features]`; the rows of a step are those sequences that still run. Weights are in Keras's layout: the gates of a
+//! cell lie side by side in the columns of W (the kernel), U (the recurrent kernel) and b (the bias). φ is the activation of the cell, σ that of
+//! its gates; primes of functions are derivatives, and other primes mark what is new.
 
-use crate::{AlignedVec, CellKind, CellSizes, CellSpec, CellWeights, OutOfMemory, Real};
+use ndarray::{Array2, ArrayRef2, ArrayView2, s};
 
-/// A cell's weights: a plain copy in Keras's layout.
-#[derive(Debug, Default)]
-pub struct PackedCell<T: Real> {
-    pub(super) kernel: AlignedVec<T>,
-    pub(super) recurrent: AlignedVec<T>,
-    /// [2, gates·hidden] (input bias, recurrent bias); the second half is zero but for the reset-after GRU.
-    pub(super) bias: AlignedVec<T>,
+use super::{activate, derivative_from_output};
+use crate::{CellSpec, CellWeights};
+
+/// The rows of a step.
+pub(super) type View<'a> = ArrayView2<'a, f64>;
+
+/// A cell's weights.
+#[derive(Debug)]
+pub struct PackedCell {
+    spec: CellSpec,
+    /// W
+    pub(super) kernel: Array2<f64>,
+    /// U
+    pub(super) recurrent: Array2<f64>,
+    /// `[2, gates·hidden]`: b, and what is added to h·U, which is zero but for the reset-after GRU.
+    pub(super) bias: Array2<f64>,
 }
 
-/// Copies a cell's weights, reusing the buffers of an earlier pack.
-///
-/// # Errors
-/// [`OutOfMemory`] if a buffer cannot be allocated.
+/// Copies a cell's weights.
 ///
 /// # Panics
 /// If a slice's length contradicts the cell.
-pub fn pack_cell<T: Real>(
-    spec: &CellSpec,
-    weights: CellWeights<'_, T>,
-    into: &mut Option<PackedCell<T>>,
-) -> Result<(), OutOfMemory> {
+pub fn pack_cell(spec: &CellSpec, weights: CellWeights<'_, f64>) -> PackedCell {
     weights.check(spec);
-    let fits =
-        |p: &PackedCell<T>| p.kernel.len() == spec.kernel_len() && p.recurrent.len() == spec.recurrent_len();
-    if !into.as_ref().is_some_and(fits) {
-        *into = None;
-        *into = Some(PackedCell {
-            kernel: AlignedVec::try_new(spec.kernel_len())?,
-            recurrent: AlignedVec::try_new(spec.recurrent_len())?,
-            bias: AlignedVec::try_new(2 * spec.gates() * spec.hidden())?,
-        });
+    let columns = spec.gates() * spec.hidden();
+    let mut bias = Array2::zeros((2, columns));
+    for (to, &from) in bias.iter_mut().zip(weights.bias.unwrap_or_default()) {
+        *to = from;
     }
-    if let Some(packed) = into {
-        packed.kernel.copy_from_slice(weights.kernel);
-        packed.recurrent.copy_from_slice(weights.recurrent);
-        packed.bias.fill(T::ZERO);
-        if let Some(bias) = weights.bias {
-            packed.bias[..bias.len()].copy_from_slice(bias);
-        }
-    }
-    Ok(())
-}
-
-/// Values that one unit of one row stashes: LSTM i, f, g, o, c; GRU z, r, candidate, and U_h·h' + b (reset after)
-/// or r·h' (reset before).
-pub(super) const fn stash_width(kind: CellKind) -> usize {
-    match kind {
-        CellKind::Rnn => 0,
-        CellKind::Lstm => 5,
-        CellKind::Gru { .. } => 4,
+    PackedCell {
+        spec: *spec,
+        kernel: view(weights.kernel, spec.input(), columns).to_owned(),
+        recurrent: view(weights.recurrent, spec.hidden(), columns).to_owned(),
+        bias,
     }
 }
 
-/// The buffers that calls over `rows` packed rows of `batch` sequences need; `None` if a size overflows.
-pub fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes> {
-    let stash = rows.checked_mul(stash_width(spec.kind()))?.checked_mul(spec.hidden())?;
-    let state = batch.checked_mul(spec.hidden())?;
-    rows.checked_mul(spec.input().max(spec.hidden()))?;
-    // Both sides' pre-activations of one row, a row of zeros, and one row's stash (forward) or two rows of dh.
-    let row = 2 * spec.gates() * spec.hidden() + 6 * spec.hidden();
-    Some(CellSizes {
-        stash,
-        forward_workspace: state.checked_add(row)?,
-        backward_workspace: state.checked_mul(2)?.checked_add(row)?,
-    })
+impl PackedCell {
+    /// φ(z)
+    pub(super) fn phi(&self, z: &ArrayRef2<f64>) -> Array2<f64> {
+        z.mapv(|z| activate(self.spec.activation(), z))
+    }
+
+    /// φ'(z), given y = φ(z)
+    pub(super) fn phi_slope(&self, y: &ArrayRef2<f64>) -> Array2<f64> {
+        y.mapv(|y| derivative_from_output(self.spec.activation(), y))
+    }
+
+    /// σ(z)
+    pub(super) fn sigma(&self, z: &ArrayRef2<f64>) -> Array2<f64> {
+        z.mapv(|z| activate(self.spec.recurrent_activation(), z))
+    }
+
+    /// σ'(z), given y = σ(z)
+    pub(super) fn sigma_slope(&self, y: &ArrayRef2<f64>) -> Array2<f64> {
+        y.mapv(|y| derivative_from_output(self.spec.recurrent_activation(), y))
+    }
+}
+
+/// The columns of each of `N` gates.
+pub(super) fn blocks<const N: usize>(gates: &ArrayRef2<f64>) -> [View<'_>; N] {
+    let n = gates.ncols() / N;
+    std::array::from_fn(|gate| gates.slice(s![.., gate * n..(gate + 1) * n]))
+}
+
+/// What a step back in time gives, the gradient of c aside.
+pub(super) struct Back {
+    /// Gradient of x·W + b.
+    pub(super) input: Array2<f64>,
+    /// Gradient of h·U and the bias that is added to it.
+    pub(super) recurrent: Array2<f64>,
+    /// Gradient of U.
+    pub(super) d_recurrent: Array2<f64>,
+    /// Gradient of h.
+    pub(super) dh: Array2<f64>,
+}
+
+impl Back {
+    /// Of gates that are functions of x·W + h·U + b, whose gradient is `d`.
+    pub(super) fn through(cell: &PackedCell, h: &View<'_>, d: Array2<f64>) -> Self {
+        Self { d_recurrent: h.t().dot(&d), dh: d.dot(&cell.recurrent.t()), recurrent: d.clone(), input: d }
+    }
+}
+
+/// A slice as a matrix.
+pub(super) fn view(data: &[f64], rows: usize, columns: usize) -> View<'_> {
+    ArrayView2::from_shape((rows, columns), data).expect("lengths were checked")
 }

@@ -1,86 +1,79 @@
 //! Matrix product.
 
-use crate::{AlignedVec, Matrix, MatrixMut, OutOfMemory, Real};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, LinalgScalar, ShapeBuilder, aview1};
+
+use crate::matrix::check_shapes;
+use crate::{Matrix, MatrixMut, Real};
 
 /// c = a·b, or c += a·b if `accumulate`.
 ///
 /// # Panics
 /// If the shapes do not match or a view exceeds its slice.
-pub fn gemm<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: MatrixMut<'_, T>, accumulate: bool) {
+pub fn gemm<T: Real + LinalgScalar>(
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    mut c: MatrixMut<'_, T>,
+    accumulate: bool,
+) {
     check_shapes(&a, &b, &c);
-    for row in 0..c.rows {
-        if c.columns == 0 {
-            break;
-        }
-        let out = &mut c.data[row * c.row_stride..][..c.columns];
-        if !accumulate {
-            out.fill(T::ZERO);
-        }
-        for k in 0..a.columns {
-            let factor = a.data[row * a.row_stride + k * a.column_stride];
-            for (column, out) in out.iter_mut().enumerate() {
-                *out += factor * b.data[k * b.row_stride + column * b.column_stride];
-            }
-        }
-    }
+    let kept = if accumulate { T::ONE } else { T::ZERO };
+    general_mat_mul(T::ONE, &array(&a), &array(&b), kept, &mut array_mut(&mut c));
 }
 
 /// c = a·b + bias.
 ///
 /// # Panics
 /// If the shapes do not match or a view exceeds its slice.
-pub fn gemm_bias<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, bias: &[T], mut c: MatrixMut<'_, T>) {
+pub fn gemm_bias<T: Real + LinalgScalar>(
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    bias: &[T],
+    mut c: MatrixMut<'_, T>,
+) {
     check_shapes(&a, &b, &c);
     assert_eq!(bias.len(), c.columns, "length of the bias");
-    c.rows_mut().for_each(|row| row.copy_from_slice(bias));
+    array_mut(&mut c).assign(&aview1(bias));
     gemm(a, b, c, true);
 }
 
 /// A matrix of its own.
 #[derive(Debug)]
-pub struct PackedMatrix<T> {
-    data: AlignedVec<T>,
-    rows: usize,
-    columns: usize,
-}
+pub struct PackedMatrix<T>(Array2<T>);
 
 impl<T> PackedMatrix<T> {
     /// The matrix.
     pub fn matrix(&self) -> Matrix<'_, T> {
-        Matrix::new(&self.data, self.rows, self.columns)
+        Matrix::new(self.0.as_slice().unwrap_or_default(), self.0.nrows(), self.0.ncols())
     }
 }
 
 /// Copies a matrix.
 ///
-/// # Errors
-/// [`OutOfMemory`] if it cannot be allocated.
-pub fn pack_matrix<T: Real>(b: Matrix<'_, T>, into: &mut Option<PackedMatrix<T>>) -> Result<(), OutOfMemory> {
+/// # Panics
+/// If the view exceeds its slice.
+pub fn pack_matrix<T: Real>(b: Matrix<'_, T>) -> PackedMatrix<T> {
     b.check();
-    let mut data = AlignedVec::try_new(b.rows.checked_mul(b.columns).ok_or(OutOfMemory { bytes: None })?)?;
-    for (row, to) in data.chunks_exact_mut(b.columns.max(1)).enumerate() {
-        for (column, to) in to.iter_mut().enumerate() {
-            *to = b.data[row * b.row_stride + column * b.column_stride];
-        }
-    }
-    *into = Some(PackedMatrix { data, rows: b.rows, columns: b.columns });
-    Ok(())
+    PackedMatrix(array(&b).as_standard_layout().into_owned())
 }
 
-/// # Panics
-/// If the shapes do not match or a view exceeds its slice.
-pub(crate) fn check_shapes<T>(a: &Matrix<'_, T>, b: &Matrix<'_, T>, c: &MatrixMut<'_, T>) {
-    a.check();
-    b.check();
-    c.check();
-    assert!(
-        a.rows == c.rows && a.columns == b.rows && b.columns == c.columns,
-        "gemm of {} x {} by {} x {} into {} x {}",
-        a.rows,
-        a.columns,
-        b.rows,
-        b.columns,
-        c.rows,
-        c.columns
-    );
+fn array<'a, T>(matrix: &Matrix<'a, T>) -> ArrayView2<'a, T> {
+    let (shape, strides) = ((matrix.rows, matrix.columns), (matrix.row_stride, matrix.column_stride));
+    // Strides of a matrix without elements may lead anywhere.
+    let view = if matrix.rows == 0 || matrix.columns == 0 {
+        ArrayView2::from_shape(shape, &[])
+    } else {
+        ArrayView2::from_shape(shape.strides(strides), matrix.data)
+    };
+    view.expect("the matrix was checked")
+}
+
+fn array_mut<'a, T>(matrix: &'a mut MatrixMut<'_, T>) -> ArrayViewMut2<'a, T> {
+    let (shape, strides) = ((matrix.rows, matrix.columns), (matrix.row_stride, 1));
+    let view = if matrix.rows == 0 || matrix.columns == 0 {
+        ArrayViewMut2::from_shape(shape, &mut [])
+    } else {
+        ArrayViewMut2::from_shape(shape.strides(strides), matrix.data)
+    };
+    view.expect("the matrix was checked")
 }

@@ -1,24 +1,37 @@
-//! The kernels as plain sequential code, generic over the scalar: the truth that every SIMD kernel is tested
-//! against, and what `f64` runs on.
+//! The kernels as plain sequential code: the truth that every SIMD kernel is tested against.
+//!
+//! Functions of single numbers, and what is made of them alone, also run where there are no vectors for them. Whatever works on matrices is
+//! written as the papers have it, over `ndarray`, and is what `f64` runs on; it needs the feature `double`.
 
 mod activation;
-mod backward;
-mod cell;
 mod chain;
-mod forward;
-mod gates;
+
+#[cfg(feature = "double")]
+mod cell;
+#[cfg(feature = "double")]
 mod gemm;
-#[cfg(test)]
+#[cfg(all(test, feature = "double"))]
 mod gradient_check;
+#[cfg(feature = "double")]
+mod gru;
+#[cfg(feature = "double")]
+mod lstm;
+#[cfg(feature = "double")]
+mod rnn;
+#[cfg(feature = "double")]
+mod sequence;
+#[cfg(feature = "double")]
 mod softmax;
 
 pub use activation::{
     activate, activation, activation_backward, activation_in_place, derivative, derivative_from_output,
 };
-pub use backward::cell_backward;
-pub use cell::{PackedCell, cell_sizes, pack_cell};
+#[cfg(feature = "double")]
+pub use cell::{PackedCell, pack_cell};
 pub use chain::{function, run_chain};
-pub use forward::cell_forward;
-pub(crate) use gemm::check_shapes;
+#[cfg(feature = "double")]
 pub use gemm::{PackedMatrix, gemm, gemm_bias, pack_matrix};
+#[cfg(feature = "double")]
+pub use sequence::{cell_backward, cell_forward, cell_sizes};
+#[cfg(feature = "double")]
 pub use softmax::{scaled_softmax_rows, softmax_rows, softmax_statistics};

@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Scalar for f64 {
-    type PackedCell = reference::PackedCell<Self>;
+    type PackedCell = reference::PackedCell;
     type PackedMatrix = reference::PackedMatrix<Self>;
 
     fn pack_cell(
@@ -16,7 +16,8 @@ impl Scalar for f64 {
         _backward: bool,
         into: &mut Option<Self::PackedCell>,
     ) -> Result<(), OutOfMemory> {
-        reference::pack_cell(spec, weights, into)
+        *into = Some(reference::pack_cell(spec, weights));
+        Ok(())
     }
 
     fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes> {
@@ -44,7 +45,8 @@ impl Scalar for f64 {
     }
 
     fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory> {
-        reference::pack_matrix(b, into)
+        *into = Some(reference::pack_matrix(b));
+        Ok(())
     }
 
     fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool) {

@@ -1,5 +1,6 @@
 //! The scalar types, and every kernel as a function of them.
 
+#[cfg(feature = "double")]
 mod double;
 mod real;
 mod single;
@@ -10,7 +11,7 @@ use crate::{
 };
 pub use real::Real;
 
-/// A number type with all kernels: `f32` on SIMD, `f64` on the plain code of [`mod@crate::reference`].
+/// A number type with all kernels: `f32` on SIMD, `f64` on the plain code of [`mod@crate::reference`], with the feature `double`.
 ///
 /// Slices whose lengths contradict each other are the caller's mistake: every function checks them and panics.
 pub trait Scalar: Real {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, SeqloomError } from '../errors.js'
-import { contentsOf, wordsFor } from '../model/contents.js'
+import { backupKind, contentsOf, wordsFor } from '../model/contents.js'
 import { descriptionName, folderFiles } from '../model/folder.js'
 import type { Model } from '../model/model.js'
 import { readTensors, restoreRest, restoreWeights } from '../model/restore.js'
@@ -20,15 +20,23 @@ import {
 
 /** Options of {@link backupAndRestore}. */
 export interface BackupAndRestoreOptions {
-  /** The folder of the backup; each one replaces the one before. */
+  /** The folder of the backup; each backup replaces the previous one. */
   readonly backupDir: string | URL
-  /** When to back up: after every epoch, or after so many steps. Default `'epoch'`, or nothing where `saveMinutes` is given. */
+  /**
+   * When to back up: after every epoch, or after this many steps. Default `'epoch'`, or never if `saveMinutes` is
+   * given.
+   */
   readonly saveFreq?: 'epoch' | number
-  /** Backs up when so many minutes have passed since the last backup. */
+  /** Backs up when this many minutes have passed since the last backup. */
   readonly saveMinutes?: number
-  /** Whether to remove the backup when the training has ended, and the folder if nothing else is in it; default true. */
+  /**
+   * Whether to remove the backup when the training has ended, and the folder if nothing else is in it; default true.
+   */
   readonly deleteCheckpoint?: boolean
-  /** Whether to go on from a backup that is there; default true. Otherwise the training begins anew, and its first backup replaces the one that is there. */
+  /**
+   * Whether to continue from an existing backup; default true. Otherwise the training starts over, and its first backup
+   * replaces the existing one.
+   */
   readonly resume?: boolean
 }
 
@@ -104,7 +112,7 @@ class BackupAndRestore implements Callback, Keeper {
         if (!this.#removes) await this.#save(training)
         break
       case 'end':
-        if (this.#removes) await removeFolder(this.#folder, ({ kind }) => kind === 'backup')
+        if (this.#removes) await removeFolder(this.#folder, ({ kind }) => kind === backupKind)
     }
   }
 
@@ -152,7 +160,7 @@ class BackupAndRestore implements Callback, Keeper {
     const description = await described(folder)
     if (description === undefined) return
     const contents = contentsOf(description)
-    if (contents.kind !== 'backup') throw this.#other(`holds ${wordsFor(contents)}, not the backup of a training`)
+    if (contents.kind !== backupKind) throw this.#other(`holds ${wordsFor(contents)}, not the backup of a training`)
     if (!this.#resumes) return
     const saved = isRecord(description.metadata) ? description.metadata.backup : undefined
     if (!isSaved(saved)) throw new SeqloomError('ERR_FORMAT', `'${path}': metadata.backup is not what it should be`)
@@ -210,13 +218,15 @@ class BackupAndRestore implements Callback, Keeper {
 }
 
 /**
- * Backs a training up and, when the same training is started again, goes on where the backup was made: weights, optimizer, random state,
- * place in the epoch, history and the states of the other callbacks. A training that was killed at any moment and is resumed ends with the
- * bits of one that never stopped. An aborted `fit` makes a last backup. The folder holds a model that `loadModel` can read.
+ * Backs a training up. When the same training is started again, it continues where the backup was made: with the
+ * weights, the optimizer, the random state, the position in the epoch, the history and the states of the other
+ * callbacks. A training that was killed at any moment and is resumed ends with the same bits as one that never stopped.
+ * An aborted `fit` makes a last backup. The folder holds a model that `loadModel` can read.
  *
- * Only the backup's own files are written, replaced and removed. Give `fit` the same data and options again. Errors: `ERR_OPTION`; `fit` rejects
- * with `ERR_IO`, also for a `model.json` in the folder that is not ours, with `ERR_FORMAT` for a damaged backup, and with `ERR_STATE` for the backup of
- * another training or a saved model, which stays as it is.
+ * Only the backup's own files are written, replaced and removed. To resume, give `fit` the same data and options again.
+ * Errors: `ERR_OPTION`; `fit` rejects with `ERR_IO`, also for a `model.json` in the folder that is not Seqloom's, with
+ * `ERR_FORMAT` for a damaged backup, and with `ERR_STATE` for the backup of another training or a saved model, which
+ * stays as it is.
  */
 export function backupAndRestore(options: BackupAndRestoreOptions): Callback {
   return new BackupAndRestore(options)

@@ -2,7 +2,7 @@ import { access, constants, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { SeqloomError } from '../errors.js'
 import { cannot, isThere, makeFolder } from '../files.js'
-import { type Kind, wordsFor } from '../model/contents.js'
+import { backupKind, type Kind, wordsFor } from '../model/contents.js'
 import { checkReplaceable } from '../model/save.js'
 import { contentsIn } from '../model/writeFolder.js'
 import { note } from './output.js'
@@ -26,7 +26,7 @@ export async function backupFolder({ out, resume, force }: OutOptions, task: Kin
   const folder = join(out, 'backup')
   await checkFolder(folder)
   const backup = await contentsIn(folder)
-  if (backup && backup.kind !== 'backup') {
+  if (backup && backup.kind !== backupKind) {
     throw new SeqloomError(
       'ERR_IO',
       `'${folder}' holds ${wordsFor(backup)}, and the training needs that folder for its backups; choose another --out`,

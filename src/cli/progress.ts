@@ -27,9 +27,16 @@ export interface View<P extends Progress, E extends Epoch> {
   epoch(epoch: E): Readonly<Record<string, number | undefined>>
 }
 
+/** What the training of a task shows. */
+export interface TaskView<P extends Progress, E extends Epoch> extends View<P, E> {
+  /** The number that decides which epoch is kept. */
+  readonly decides: string
+}
+
 /** Shows the loss alone. */
-export const lossView = (unit: string): View<TaskProgress, TaskEpoch> => ({
+export const lossView = (unit: string): TaskView<TaskProgress, TaskEpoch> => ({
   unit,
+  decides: 'loss',
   progress: ({ loss }) => ({ loss }),
   epoch: ({ loss, valLoss }) => ({ loss, val_loss: valLoss }),
 })

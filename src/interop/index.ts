@@ -6,3 +6,4 @@ export {
   type ToPyTorchOptions,
   toPyTorch,
 } from './pytorch.js'
+export { type LoadWordVectorsOptions, loadWordVectors, type WordVectors } from './wordVectors.js'

@@ -1,12 +1,12 @@
 import type { Sliced } from '../../data/slices.js'
-import { Features } from '../forecasterFeatures.js'
-import type { ForecasterSettings } from '../forecasterOptions.js'
-import type { CalendarFeature } from '../forecastFrequency.js'
-import { groupName, type RowFormat } from '../forecastRows.js'
-import { Scaling, type Transform } from '../series.js'
-import type { Track } from '../tracks.js'
 import type { Baseline } from './baseline.js'
+import { Features } from './features.js'
 import { type Candidate, type Fitted, fitBaseline } from './fitBaseline.js'
+import type { CalendarFeature } from './frequency.js'
+import type { ForecasterSettings } from './options.js'
+import { groupName, type RowFormat } from './rows.js'
+import { Scaling, type Transform } from './series.js'
+import type { Track } from './tracks.js'
 
 /** What is fitted to the training parts of series before the network: how each is scaled, and the linear forecast of each variable. */
 export interface Start {

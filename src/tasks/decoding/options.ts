@@ -1,0 +1,109 @@
+import type { Callback } from '../../callbacks/callback.js'
+import { SeqloomError } from '../../errors.js'
+import { custom } from '../../options.js'
+import { Tokenizer } from '../../text/tokenizer.js'
+import type { TrainDecoderOptions, WriteOptions } from '../optionTypes.js'
+import { OptionTable, option, optional, type SettingsOf, type Values } from '../shared/option.js'
+import { backupOptions, listeners, rowsLike, trainingSignal, usualEpochs } from '../shared/training.js'
+import { flag, integer, number, rate, rows, share, signal } from '../shared/values.js'
+import type { Level } from './units.js'
+
+/** What texts are cut into. */
+export const level: Values<Level> = {
+  ...custom(
+    "'word', 'character' or a tokenizer made by text.*",
+    (value) => value === 'word' || value === 'character' || value instanceof Tokenizer,
+  ),
+  type: 'Level',
+  from: ['Level', './decoding/units.js'],
+  flag: { name: '<unit>', choices: ['word', 'character'] },
+}
+
+const callbacks: Values<Callback | readonly Callback[]> = {
+  ...custom('a callback or an array of them', () => true),
+  type: 'Callback | readonly Callback[]',
+  from: ['Callback', '../callbacks/callback.js'],
+}
+
+/** The options of `train` of tasks that write. */
+export const trainDecoderOptions = new OptionTable(
+  'TrainDecoderOptions<Row>',
+  'How a translator or a captioner is trained. Backups do not go with scheduled sampling.',
+  {
+    epochs: optional(
+      integer(1),
+      'How often all rows are passed',
+      `${usualEpochs}, or as many as 400 training steps need`,
+    ),
+    batchSize: option(integer(1), 64, 'How many rows a training step takes; rows of similar lengths go together'),
+    learningRate: optional(
+      rate,
+      "Adam's step, or a schedule of it. Gradients are clipped to a norm of 1.",
+      '0.002, falling to 0 on half a cosine',
+    ),
+    scheduledSampling: option(
+      share,
+      0,
+      "The share of the decoder's inputs that are its own guesses instead of the true words in the last epoch; from 0 in the first it rises linearly (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses are made for all steps at once, from the true words before, as an epoch begins (Duckworth et al. 2019, arXiv 1906.04331).",
+    ),
+    validationSplit: optional(
+      number(0, 1),
+      'The share of what is written about (sources, images), drawn at random by the seed, that is kept apart to measure on, with all its rows',
+      '0.1, or 0 where that would be fewer than 20, which are too few to tell epochs apart',
+    ),
+    validationData: optional(rows, 'Rows to measure on instead'),
+    restoreBest: optional(
+      flag,
+      'Whether the weights of the epoch with the lowest validation loss (without validation, that of training) are put back in the end',
+      "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning",
+    ),
+    ...backupOptions,
+    signal: trainingSignal('task'),
+    callbacks: {
+      ...option(
+        callbacks,
+        [],
+        'Further callbacks of `fit`, such as one that changes a learning rate that was given as a number',
+      ),
+      otherwise: 'none',
+    },
+    ...listeners('TaskProgress', 'TaskEpoch', './shared/taskReports.js'),
+  },
+)
+
+/** The training options, with their defaults where these do not depend on the rows. */
+export type DecoderTraining<Row = unknown> = SettingsOf<TrainDecoderOptions<Row>, typeof trainDecoderOptions>
+
+/** Checks the options of a task's `train` on rows like `row` and fills in the defaults; `ERR_OPTION`. */
+export function decoderTraining<Row>(
+  where: string,
+  row: string,
+  options: TrainDecoderOptions<Row>,
+): DecoderTraining<Row> {
+  const settings = trainDecoderOptions.read(where, options, { validationData: rowsLike(row) })
+  if (settings.backupDir !== undefined && settings.scheduledSampling > 0) {
+    throw new SeqloomError('ERR_OPTION', `${where}: backupDir does not go with scheduledSampling`)
+  }
+  return settings
+}
+
+/** The options of writing by beam search. */
+export const writeOptions = new OptionTable('WriteOptions', 'How texts are written by beam search.', {
+  beamWidth: option(integer(1, 1024), 4, 'How many hypotheses go on side by side; 1 is greedy', { name: 'beam' }),
+  nBest: option(
+    integer(1),
+    1,
+    'How many texts to return for each row, the others as `alternatives`; at most `beamWidth`',
+    { name: 'best' },
+  ),
+  lengthPenalty: option(number(0), 0.6, 'The exponent of the length normalisation, as in `beamSearch`'),
+  maxLength: optional(integer(1), 'The most tokens of a text', 'half as many again as the longest of the training'),
+  alignments: option(flag, false, 'Whether to return what each token attends to', false),
+  signal: optional(signal, 'Stops the call, which rejects with an AbortError'),
+})
+
+/** The options of writing with their defaults. */
+export type WriteSettings = SettingsOf<WriteOptions, typeof writeOptions>
+
+/** Checks the options of a task that writes and fills in the defaults; `ERR_OPTION`. */
+export const writeSettings = (where: string, options: WriteOptions): WriteSettings => writeOptions.read(where, options)

@@ -1,0 +1,149 @@
+import { custom } from '../../options.js'
+import type { LabelledText } from '../classifier/rows.js'
+import type { PredictTextsOptions, TrainClassifierOptions } from '../optionTypes.js'
+import { OptionTable, option, optional, type SettingsOf } from './option.js'
+import { callback, flag, folder, integer, number, rate, rows, share, signal, weights } from './values.js'
+
+/** Where training stands after a batch. */
+export interface ClassifierProgress {
+  /** The epoch, from 1. */
+  readonly epoch: number
+  /** How many epochs there are. */
+  readonly epochs: number
+  /** How many texts this epoch has trained on. */
+  readonly done: number
+  /** How many texts an epoch trains on. */
+  readonly total: number
+  /** The mean loss over the epoch so far. */
+  readonly loss: number
+  /** The accuracy over the epoch so far. */
+  readonly accuracy: number
+}
+
+/** What an epoch came to. */
+export interface ClassifierEpoch {
+  /** The epoch, from 1. */
+  readonly epoch: number
+  /** How many epochs there are. */
+  readonly epochs: number
+  /** The mean training loss. */
+  readonly loss: number
+  /** The training accuracy. */
+  readonly accuracy: number
+  /** The loss on the validation rows, if there are any. */
+  readonly valLoss?: number
+  /** The accuracy on the validation rows, if there are any. */
+  readonly valAccuracy?: number
+  /** How long the epoch took, validation included. */
+  readonly seconds: number
+  /** The epoch, from 1, whose weights are kept so far: the best one, or the last where none can be told to be better. */
+  readonly best: number
+}
+
+/** The epochs of a training that has enough rows. */
+export const usualEpochs = 8
+
+/** The options of trainings that are backed up. */
+export const backupOptions = {
+  backupDir: optional(
+    folder,
+    'A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it, bit for bit. The backup is removed in the end, and nothing else that may be in the folder.',
+  ),
+  resume: option(
+    flag,
+    true,
+    'Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup replaces the one that is there.',
+    false,
+  ),
+}
+
+/** The option of trainings that stop. */
+export const trainingSignal = (task: string) =>
+  optional(signal, `Stops training: \`train\` rejects with an AbortError, and the ${task} has the best weights so far`)
+
+/** The share of unknown tokens with which a vocabulary is kept. */
+export const maxUnknown = (what: string) =>
+  option(
+    share,
+    0.1,
+    `The share of tokens that the vocabulary of a model trained before may lack in the ${what} of a further training`,
+  )
+
+/** The listeners of a training, which are told of batches and epochs by values of these types. */
+export const listeners = (progress: string, epoch: string, from: string) => ({
+  onProgress: optional(
+    callback(`(progress: ${progress}) => void`, [progress, from]),
+    'Called as batches end; quick batches may be reported together',
+  ),
+  onEpoch: optional(
+    callback(`(epoch: ${epoch}) => void | Promise<void>`, [epoch, from]),
+    'Called, and awaited, as each epoch ends',
+  ),
+})
+
+/** The options of `train` of a classifier, a tagger and a question answerer. */
+export const trainClassifierOptions = new OptionTable(
+  'TrainClassifierOptions<Row = LabelledText>',
+  'How a classifier is trained; a tagger and a question answerer likewise.',
+  {
+    epochs: optional(
+      integer(1),
+      'How often all rows are passed',
+      `${usualEpochs}, or as many as 400 training steps need`,
+    ),
+    batchSize: option(integer(1), 32, 'How many rows a training step takes'),
+    learningRate: option(rate, 1e-3, "Adam's step, or a schedule of it"),
+    validationSplit: optional(
+      number(0, 1),
+      'The share of the rows that is kept apart to measure on: drawn by the seed, from every class in proportion, equal rows together; every class keeps a row to train on.',
+      '0.1, or 0 where that is too little to tell epochs apart: fewer than 20 different rows, or than 5 labels for each class',
+    ),
+    validationData: optional(rows, 'Rows to measure on instead'),
+    classWeight: optional(
+      weights,
+      "Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'`, with which all labels weigh the same",
+      '1',
+    ),
+    restoreBest: optional(
+      flag,
+      'Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without validation, those of training) are put back in the end',
+      "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning",
+    ),
+    ...backupOptions,
+    maxUnknown: maxUnknown('rows'),
+    signal: trainingSignal('classifier'),
+    ...listeners('ClassifierProgress', 'ClassifierEpoch', './shared/training.js'),
+  },
+)
+
+/** The training options, with their defaults where these do not depend on the rows. */
+export type TrainingSettings<Row = LabelledText> = SettingsOf<
+  TrainClassifierOptions<Row>,
+  typeof trainClassifierOptions
+>
+
+/** Checks the options of a task's `train` on rows like `row` and fills in the defaults; `ERR_OPTION`. */
+export const trainingSettings = <Row>(
+  where: string,
+  row: string,
+  options: TrainClassifierOptions<Row>,
+): TrainingSettings<Row> => trainClassifierOptions.read(where, options, { validationData: rowsLike(row) })
+
+/** The check of rows that are all like one. */
+export const rowsLike = (row: string) => custom(`an array of ${row}`, Array.isArray)
+
+/** The options of `predict` and `evaluate`. */
+export const predictOptions = new OptionTable(
+  'PredictTextsOptions',
+  'How many texts are handled at once, and what stops it.',
+  {
+    batchSize: option(integer(1), 32, 'How many texts are handled at once'),
+    signal: optional(signal, 'Stops the call, which rejects with an AbortError'),
+  },
+)
+
+/** Checks the options of a task's `predict` and `evaluate` and fills in the defaults; `ERR_OPTION`. */
+export const predictionSettings = (
+  where: string,
+  options: PredictTextsOptions,
+): SettingsOf<PredictTextsOptions, typeof predictOptions> => predictOptions.read(where, options)

@@ -87,7 +87,7 @@ export interface KeptTraining extends Training {
 }
 
 /** The names of the functions that `fit` calls when something happens. */
-export type Moment = Exclude<keyof Callback, 'gradientNorms' | 'getState' | 'setState' | typeof keeper>
+export type Moment = Extract<keyof Callback, `on${string}`>
 
 const moments: readonly Moment[] = ['onTrainBegin', 'onTrainEnd', 'onEpochBegin', 'onEpochEnd', 'onBatchEnd']
 const unsupported: readonly string[] = ['onBatchBegin', 'onYield']

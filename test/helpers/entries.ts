@@ -6,6 +6,7 @@ import {
   defineLayer,
   initializers,
   input,
+  interop,
   layers,
   loadModel,
   losses,
@@ -20,6 +21,7 @@ import {
   tensor,
   text,
 } from 'seqloom'
+import { torchFile } from './torchFile.js'
 
 /** A public function or method with arguments that it takes. */
 export interface Entry {
@@ -173,6 +175,11 @@ export async function entries(): Promise<Entry[]> {
       defineLayer as Any,
     ),
     on('ops.add', [1, 2], ops.sub as Any),
+    on(
+      'interop.loadPyTorch',
+      [torchFile({ 'a.weight': { shape: [2, 2], data: [1, 2, 3, 4] } }), { mapping: { lstm: null }, ignore: ['b'] }],
+      (file: never, options: object) => interop.loadPyTorch(file, { model: m, ...options }),
+    ),
     ...makers('layers', layers, layerArgs()),
     ...makers('cells', cells, {
       ...{ gru: [{ units }], lstm: [{ units }], simpleRNN: [{ units }], luong: [{ units }], bahdanau: [{ units }] },

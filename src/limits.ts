@@ -43,7 +43,7 @@ export class Budget {
     if (this.#values > limits.rowValues) {
       throw new SeqloomError(
         'ERR_UNSUPPORTED',
-        `the results of a model's operations may have at most ${limits.rowValues} values a row together; its sizes need more`,
+        `the results of a model's operations may have at most ${limits.rowValues} values per row in total; its sizes need more`,
       )
     }
   }

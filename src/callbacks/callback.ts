@@ -47,10 +47,50 @@ export interface Callback {
   getState?(): CallbackState
   /** Receives what was saved, after `onTrainBegin`, when a training is resumed. */
   setState?(state: CallbackState): void
+  /** @internal What keeps the training, as `backupAndRestore` does. */
+  readonly [keeper]?: Keeper
+}
+
+/** @internal Where a callback has its {@link Keeper}. */
+export const keeper: unique symbol = Symbol('keeper')
+
+/**
+ * Moments at which a training is kept, each behind what all callbacks do then. At all but the end the training is
+ * parked.
+ */
+export type KeptMoment = 'begin' | 'checkpoint' | 'epochEnd' | 'abort' | 'trained' | 'end'
+
+/** What keeps a whole training, so that another one can go on where it was. */
+export interface Keeper {
+  /** When the loop stops between two steps for a checkpoint: after so many steps or seconds. */
+  readonly checkpoints: { readonly checkpointSteps?: number; readonly checkpointSeconds?: number }
+  at(moment: KeptMoment, training: KeptTraining): Promise<void>
+}
+
+/** What identifies a training, so that another run can continue it. */
+export type TrainingIdentity = Readonly<Record<string, number | boolean | string>>
+
+/** A training between two steps, besides the model's own state. */
+export interface TrainingState {
+  /** The native loop's state as text: the position in the epoch, and the sums of losses and metrics. */
+  readonly progress: string
+  /** Whether a callback has ended the training. */
+  readonly stopped: boolean
+  readonly history: History
+}
+
+/** A training as a {@link Keeper} sees it. */
+export interface KeptTraining extends Training {
+  readonly callbacks: readonly Callback[]
+  readonly identity: TrainingIdentity
+  /** Where the training is now. */
+  state(): TrainingState
+  /** Lets the training begin where another was. */
+  goOn(from: TrainingState): void
 }
 
 /** The names of the functions that `fit` calls when something happens. */
-export type Moment = Exclude<keyof Callback, 'gradientNorms' | 'getState' | 'setState'>
+export type Moment = Exclude<keyof Callback, 'gradientNorms' | 'getState' | 'setState' | typeof keeper>
 
 const moments: readonly Moment[] = ['onTrainBegin', 'onTrainEnd', 'onEpochBegin', 'onEpochEnd', 'onBatchEnd']
 const unsupported: readonly string[] = ['onBatchBegin', 'onYield']

@@ -73,7 +73,7 @@ class CsvLogger implements Callback {
     if (!this.#append && bytes.length > 0 && !isLog(bytes.toString())) {
       throw new SeqloomError(
         'ERR_IO',
-        `callbacks.csvLogger: '${this.#file}' is no log of a training, so it is left as it is; take another file`,
+        `callbacks.csvLogger: '${this.#file}' is not a training log, so it is left as it is; use another file`,
       )
     }
     return bytes
@@ -93,7 +93,7 @@ class CsvLogger implements Callback {
     if (first !== header) {
       throw new SeqloomError(
         'ERR_DATA',
-        `callbacks.csvLogger: '${this.#file}' begins with '${first}', the values of this training are '${header}'; take another file`,
+        `callbacks.csvLogger: '${this.#file}' begins with '${first}', but the values of this training are '${header}'; use another file`,
       )
     }
     if (this.#resumed && this.#lines !== undefined) await this.#takeBack(bytes, this.#lines, values.epoch)
@@ -117,7 +117,7 @@ class CsvLogger implements Callback {
     if (!isOurs) {
       throw new SeqloomError(
         'ERR_DATA',
-        `callbacks.csvLogger: '${this.#file}' has other lines behind the ${lines} that were written before the backup, so it is left as it is; take another file`,
+        `callbacks.csvLogger: '${this.#file}' has other lines behind the ${lines} that were written before the backup, so it is left as it is; use another file`,
       )
     }
     if (end < bytes.length) await truncate(this.#file, end)

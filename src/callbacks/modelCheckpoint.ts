@@ -1,3 +1,4 @@
+import { modelKind } from '../model/contents.js'
 import { checkReplaceable, saveFolder } from '../model/save.js'
 import { contentsIn } from '../model/writeFolder.js'
 import { checkOptions, filePath, flag, label, oneOf } from '../options.js'
@@ -42,7 +43,7 @@ export function modelCheckpoint(options: ModelCheckpointOptions): Callback {
     onTrainBegin: async () => {
       best.reset()
       const before = await contentsIn(path)
-      if (before && !overwrite) checkReplaceable(path, before, { kind: 'model', unfinished: true })
+      if (before && !overwrite) checkReplaceable(path, before, { kind: modelKind, unfinished: true })
     },
     onEpochEnd: async (_epoch, logs, { model }) => {
       if (!saveBestOnly || best.improves(logs)) await saveFolder(path, { model, unfinished: true }, { overwrite })

@@ -47,7 +47,7 @@ export class Monitor {
       this.#warned = true
       warn(
         'WARN_MONITOR',
-        `${this.#where}: ${describe(this.#name)} is NaN, which is never an improvement: its data do not say what it is, as the AUC where all are of one class`,
+        `${this.#where}: ${describe(this.#name)} is NaN, which is never an improvement: the data do not determine it, as with the AUC of a single class`,
       )
     }
     if (!(this.#sign * value < (this.best ?? Number.POSITIVE_INFINITY) - this.#minDelta)) return false

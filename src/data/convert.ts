@@ -40,7 +40,7 @@ export function requireSameRows(
   for (const [index, { shape }] of converted.entries()) {
     if (shape[0] !== rows) {
       const [a, b] = [slots[0]?.where, slots[index]?.where]
-      throw new SeqloomError('ERR_SHAPE', `${a} has ${rows} rows, ${b} has ${shape[0]}; they must have the same`)
+      throw new SeqloomError('ERR_SHAPE', `${a} has ${rows} rows, ${b} has ${shape[0]}; they must have the same number`)
     }
   }
 }

@@ -139,7 +139,7 @@ function explained(
 }
 
 const tooLong = (where: string, line: number) =>
-  new SeqloomError('ERR_DATA', `${where}: line ${line} is longer than ${longestRecord} bytes, the most of a record`)
+  new SeqloomError('ERR_DATA', `${where}: line ${line} is longer than ${longestRecord} bytes, the limit for records`)
 
 /** The number of line ends in a text. */
 export const lineEnds = (text: string): number => text.split(/\r\n|\n|\r/).length - 1

@@ -118,7 +118,7 @@ function rowLength(slot: Slot, value: ArrayLike<unknown>, row: number, first: nu
     throw new SeqloomError('ERR_SHAPE', `${slot.where}: row ${row} has ${length} ${unit}, ${compared}`)
   }
   if (length === 0) {
-    throw new SeqloomError('ERR_DATA', `${slot.where}: row ${row} is empty; a row needs one step at least`)
+    throw new SeqloomError('ERR_DATA', `${slot.where}: row ${row} is empty; a row needs at least one step`)
   }
   return length
 }

@@ -52,7 +52,7 @@ export class Tensor<Values extends NumericArray = Float32Array> {
     if (rows === undefined) throw new SeqloomError('ERR_SHAPE', 'row: a single number has no rows; take item()')
     if (!Number.isInteger(index) || index < -rows || index >= rows) {
       const range = rows === 0 ? 'there is none' : `rows are 0 to ${rows - 1}, or -1 to ${-rows} from the end`
-      throw new SeqloomError('ERR_OPTION', `row: ${describe(index)} is no row; ${range}`)
+      throw new SeqloomError('ERR_OPTION', `row: ${describe(index)} is not a row; ${range}`)
     }
     checkHeld('row', this)
     const at = index < 0 ? index + rows : index

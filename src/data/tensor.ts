@@ -142,7 +142,10 @@ export function checkLengths(where: string, lengths: unknown, shape: readonly nu
   const [batch, time] = sequenceShape(where, shape)
   const list = lengths as ArrayLike<unknown>
   if (!isList(lengths) || list.length !== batch) {
-    throw new SeqloomError('ERR_DATA', `${where}: expected ${batch} lengths, one a row, got ${list?.length ?? 'none'}`)
+    throw new SeqloomError(
+      'ERR_DATA',
+      `${where}: expected ${batch} lengths, one per row, got ${list?.length ?? 'none'}`,
+    )
   }
   const checked = new Uint32Array(batch)
   for (let row = 0; row < batch; row++) {

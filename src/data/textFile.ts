@@ -169,7 +169,7 @@ export async function readText(path: string, options: TextOptions = {}): Promise
   for await (const piece of streamText(path, options)) {
     length += piece.length
     if (length > longestText) {
-      throw new SeqloomError('ERR_MEMORY', `${path} is longer than ${longestText} characters, the most of a text`)
+      throw new SeqloomError('ERR_MEMORY', `${path} is longer than ${longestText} characters, the limit for texts`)
     }
     pieces.push(piece)
   }

@@ -3,7 +3,10 @@ import { type Check, custom, isRecord, seed } from '../options.js'
 import { readSettings, type Settings, type ValuesOf } from '../settings.js'
 import { initializers } from '../table.js'
 
-/** A number that makes the draw repeatable whatever the model's seed; by default draws are keyed by the model's seed and the weight. */
+/**
+ * A number that makes the draw repeatable whatever the model's seed; by default draws are keyed by the model's seed and
+ * the weight.
+ */
 export interface Seeded {
   readonly seed?: number
 }

@@ -100,7 +100,10 @@ function missing(target: string): SeqloomError {
     )
   }
   if (existsSync(join(ownFolder, '../bindings/node/Cargo.toml'))) {
-    return failure(`neither a build of it nor the package ${wanted} is there`, 'Build it with `npm run build`.')
+    return failure(
+      `it has not been built, and the package ${wanted} is not installed`,
+      'Build it with `npm run build`.',
+    )
   }
   if (!(targets as readonly string[]).includes(target)) {
     return failure(

@@ -2,7 +2,9 @@ import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { type Optimizer, type OptimizerKind, rules } from './rules.js'
 
-/** The optimizer that a name stands for with its defaults, or that an object describes. `ERR_OPTION` for anything else. */
+/**
+ * The optimizer that a name stands for with its defaults, or that an object describes. `ERR_OPTION` for anything else.
+ */
 export function resolveOptimizer(given: unknown): Optimizer {
   const kind = isRecord(given) ? given.kind : given
   if (typeof kind !== 'string' || !Object.hasOwn(rules, kind)) {

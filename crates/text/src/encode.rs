@@ -18,7 +18,7 @@ pub struct EncodeOptions {
     pub fill_empty: bool,
     /// The most threads to use; 0 (default) for as many as the process may run at once.
     pub threads: usize,
-    /// The most bytes to use for it; `None` (default) for as many as there are.
+    /// The most bytes to use; `None` (default) for as many as are available.
     pub memory: Option<u64>,
     /// Ends the work early.
     pub stop: Stop,
@@ -39,13 +39,13 @@ pub struct Encoded {
     pub lengths: Vec<u32>,
 }
 
-/// How long texts are cut for threads, and how often work looks whether to stop, in bytes.
+/// The bytes of the parts into which texts are cut for threads, and between two checks whether to stop.
 const PART: usize = 1 << 16;
 
-/// What a byte of a text takes at most while its words are looked for, if it cannot be cut.
+/// The most memory that a byte of a text takes while it is split into words, if the text cannot be cut.
 const BYTES_A_BYTE: u64 = 128;
 
-/// A part of a text, all of it if that is short.
+/// A part of a text, or all of it if it is short.
 struct Work<'a> {
     text: usize,
     part: &'a str,
@@ -55,7 +55,7 @@ impl Tokenizer {
     /// Encodes many texts at once, in parallel. The result does not depend on the number of threads.
     ///
     /// # Errors
-    /// `ERR_DATA` naming the first text that the tokenizer cannot encode, `ERR_MEMORY` for more than there is memory for.
+    /// `ERR_DATA` naming the first text that the tokenizer cannot encode, `ERR_MEMORY` if memory does not suffice.
     pub fn encode_batch<S: AsRef<str> + Sync>(
         &self,
         texts: &[S],
@@ -63,7 +63,7 @@ impl Tokenizer {
     ) -> Result<Encoded, Error> {
         let max_length = self.max_length();
         let room = max_length.map(|most| self.pipeline.room(most, options.special_tokens));
-        // What is cut to a length is read from its beginning, no further than it takes.
+        // A text that is truncated is read from its beginning, no further than needed.
         let whole = max_length.is_some();
         let mut work = Vec::with_capacity(texts.len());
         for (text, content) in texts.iter().enumerate() {

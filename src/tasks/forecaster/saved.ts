@@ -1,8 +1,9 @@
 import type { Tensor } from '../../data/tensor.js'
 import { SeqloomError } from '../../errors.js'
-import { loadFolder, type Model, type SaveOptions, saveFolder } from '../../model/index.js'
+import type { Model } from '../../model/index.js'
 import { isRecord } from '../../options.js'
-import { readAsset } from '../assets.js'
+import type { Trainee } from '../shared/keepBest.js'
+import { type Saving, taskKind } from '../shared/saved.js'
 import { type Baseline, longestBack, Regressors, reachBack } from './baseline.js'
 import type { Calibration } from './calibration.js'
 import { areEncoders, widthOfAll } from './covariates.js'
@@ -24,7 +25,7 @@ export interface ForecastGroup {
 }
 
 /** What a forecaster consists of once there is a model. */
-export interface ForecasterParts {
+export interface ForecasterParts extends Trainee {
   readonly model: Model<Tensor>
   readonly settings: ForecasterSettings
   /** What was learned about rows; undefined where series are arrays. */
@@ -35,87 +36,71 @@ export interface ForecasterParts {
   /** What was found on held-out values; undefined for forecasters of earlier versions. */
   readonly calibration?: Calibration | undefined
   readonly groups: readonly ForecastGroup[]
-  /** Whether the model got the weights of an earlier step back; default false. */
-  restored?: boolean
-  /** Whether an epoch of the last training has ended. */
-  learned?: boolean
-  /** Whether the training was interrupted; default false. */
-  unfinished?: boolean
 }
 
 const forecasterFile = 'forecaster.json'
 
-/** Saves a forecaster as a model folder with its settings, scalings and the last steps of its series. Rejects with `ERR_IO`. */
-export async function saveForecaster(
-  folder: string | URL,
-  parts: ForecasterParts,
-  options?: SaveOptions,
-): Promise<void> {
-  const {
-    model,
-    settings,
-    format,
-    calendar,
-    baselines,
-    calibration,
-    groups,
-    restored = false,
-    unfinished = false,
-  } = parts
-  const plain = baselines?.map((one) => ({ ...one, coefficients: one.coefficients.map((row) => Array.from(row)) }))
-  const saved = JSON.stringify({
-    ...{ settings, format, calendar, baselines: plain, calibration },
-    groups: groups.map(({ group, scaling: { transforms, means, deviations, least }, track }) => ({
-      group,
-      scaling: { transforms, means, deviations, least },
-      track,
-    })),
-  })
-  const assets = { [forecasterFile]: saved }
-  const metadata = { task: 'forecasting' }
-  await saveFolder(folder, { model, assets, metadata, withoutOptimizerState: restored, unfinished }, options)
+/** A forecaster is saved with its settings, its scalings and the last steps of its series. */
+export const saving: Saving<ForecasterParts> = {
+  kind: taskKind('forecasting', 'a forecaster', 'Forecaster', [forecasterFile]),
+  contents({ settings, format, calendar, baselines, calibration, groups }) {
+    const plain = baselines?.map((one) => ({
+      ...one,
+      coefficients: plainRows(one.coefficients),
+      ...(one.effects && { effects: plainRows(one.effects) }),
+    }))
+    const saved = {
+      ...{ settings, format, calendar, baselines: plain, calibration },
+      groups: groups.map(({ group, scaling: { transforms, means, deviations, least }, track }) => ({
+        group,
+        scaling: { transforms, means, deviations, least },
+        track,
+      })),
+    }
+    return { assets: { [forecasterFile]: JSON.stringify(saved) } }
+  },
+  read(saved) {
+    const { folder, model } = saved
+    const read = saved.json(forecasterFile)
+    const damaged = (why: string) => new SeqloomError('ERR_FORMAT', `${folder}: ${forecasterFile}: ${why}`)
+    if (!isRecord(read)) throw damaged('expected an object')
+    try {
+      const settings = forecasterSettings(read.settings as object)
+      const format = settings.time === undefined ? undefined : readFormat(read.format, settings)
+      const calendar = read.calendar ?? []
+      if (!areCalendarFeatures(calendar)) throw damaged('calendar must be a list of features')
+      // Before there were groups, a file held the one series.
+      const listed = read.groups ?? [
+        { scaling: read.scaling, track: { origin: 0, values: read.history, known: [], past: [] } },
+      ]
+      if (!Array.isArray(listed) || listed.length === 0) throw damaged('groups must be a list')
+      const groups = listed.map((group: unknown) => readGroup(group, settings, format))
+      if (new Set(groups.map(({ group }) => group)).size < groups.length) throw damaged('a group stands there twice')
+      // Widths depend on whether there are linear forecasts, not on which.
+      const linear = read.baselines === undefined ? undefined : []
+      const { aheadWidth, inputWidth } = new Features(settings, format, calendar, groups.length, linear)
+      const outputs = quantileCount * settings.horizon * settings.variables.length
+      const {
+        inputs: [input],
+        outputs: [output],
+      } = model.topology()
+      const [reads, writes] = [input?.shape.at(-1), output?.shape.at(-1)]
+      if (reads !== inputWidth || writes !== outputs) {
+        const needed = `${inputWidth} inputs and ${outputs} outputs`
+        throw damaged(`its model has ${reads} inputs and ${writes} outputs, a forecaster of these settings ${needed}`)
+      }
+      const baselines = linear && readBaselines(read.baselines, settings, aheadWidth, groups.length)
+      const calibration = baselines && readCalibration(read.calibration, settings)
+      if (groups.every(({ track }) => !track)) throw damaged('a forecaster has a history')
+      return { model: model as Model<Tensor>, settings, format, calendar, baselines, calibration, groups }
+    } catch (error) {
+      if (error instanceof SeqloomError && error.code !== 'ERR_FORMAT') throw damaged(error.message)
+      throw error
+    }
+  },
 }
 
-/** Loads what {@link saveForecaster} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that is no forecaster. */
-export async function readForecaster(directory: string | URL): Promise<ForecasterParts> {
-  const { folder, model, assets, unfinished } = await loadFolder(directory, 'forecasting')
-  const saved = readAsset(folder, 'forecaster', assets, forecasterFile)
-  const damaged = (why: string) => new SeqloomError('ERR_FORMAT', `${folder}: ${forecasterFile}: ${why}`)
-  if (!isRecord(saved)) throw damaged('expected an object')
-  try {
-    const settings = forecasterSettings(saved.settings as object)
-    const format = settings.time === undefined ? undefined : readFormat(saved.format, settings)
-    const calendar = saved.calendar ?? []
-    if (!areCalendarFeatures(calendar)) throw damaged('calendar must be a list of features')
-    // Before there were groups, a file held the one series.
-    const listed = saved.groups ?? [
-      { scaling: saved.scaling, track: { origin: 0, values: saved.history, known: [], past: [] } },
-    ]
-    if (!Array.isArray(listed) || listed.length === 0) throw damaged('groups must be a list')
-    const groups = listed.map((group: unknown) => readGroup(group, settings, format))
-    if (new Set(groups.map(({ group }) => group)).size < groups.length) throw damaged('a group stands there twice')
-    // Widths depend on whether there are linear forecasts, not on which.
-    const linear = saved.baselines === undefined ? undefined : []
-    const { aheadWidth, inputWidth } = new Features(settings, format, calendar, groups.length, linear)
-    const outputs = quantileCount * settings.horizon * settings.variables.length
-    const {
-      inputs: [input],
-      outputs: [output],
-    } = model.topology()
-    const [reads, writes] = [input?.shape.at(-1), output?.shape.at(-1)]
-    if (reads !== inputWidth || writes !== outputs) {
-      const needed = `${inputWidth} inputs and ${outputs} outputs`
-      throw damaged(`its model has ${reads} inputs and ${writes} outputs, a forecaster of these settings ${needed}`)
-    }
-    const baselines = linear && readBaselines(saved.baselines, settings, aheadWidth)
-    const calibration = baselines && readCalibration(saved.calibration, settings)
-    if (groups.every(({ track }) => !track)) throw damaged('a forecaster has a history')
-    return { model: model as Model<Tensor>, settings, format, calendar, baselines, calibration, groups, unfinished }
-  } catch (error) {
-    if (error instanceof SeqloomError && error.code !== 'ERR_FORMAT') throw damaged(error.message)
-    throw error
-  }
-}
+const plainRows = (rows: readonly ArrayLike<number>[]) => rows.map((row) => Array.from(row))
 
 const wrong = (what: string): SeqloomError => new SeqloomError('ERR_DATA', what)
 
@@ -132,10 +117,15 @@ function readFormat(saved: unknown, { covariates }: ForecasterSettings): RowForm
 const areNumbers = (value: unknown, count: number, accepts: (x: number) => boolean = () => true): value is number[] =>
   Array.isArray(value) && value.length === count && value.every((x) => Number.isFinite(x) && accepts(x))
 
-function readBaselines(saved: unknown, { variables, horizon }: ForecasterSettings, aheadWidth: number): Baseline[] {
+function readBaselines(
+  saved: unknown,
+  { variables, horizon }: ForecasterSettings,
+  aheadWidth: number,
+  groups: number,
+): Baseline[] {
   if (!Array.isArray(saved) || saved.length !== variables.length) throw wrong('baselines must be one for each variable')
   return saved.map((one: unknown, variable): Baseline => {
-    const { period, seasons, known, coefficients, spread } = isRecord(one) ? one : {}
+    const { period, seasons, known, coefficients, effects, spread } = isRecord(one) ? one : {}
     const whole = [period, seasons].every(
       (x) => Number.isInteger(x) && (x as number) >= 0 && (x as number) <= longestBack,
     )
@@ -148,7 +138,12 @@ function readBaselines(saved: unknown, { variables, horizon }: ForecasterSetting
     if (!right || !coefficients.every((row) => areNumbers(row, width)) || !areNumbers(spread, horizon, (x) => x > 0)) {
       throw wrong(`a baseline must have ${width} coefficients and a spread for each of ${horizon} steps`)
     }
-    return { ...shape, coefficients, spread }
+    if (effects === undefined) return { ...shape, coefficients, spread }
+    const forEach = Array.isArray(effects) && effects.length === groups
+    if (!forEach || !effects.every((row) => areNumbers(row, aheadWidth))) {
+      throw wrong(`a baseline must have ${aheadWidth} effects for each of ${groups} series`)
+    }
+    return { ...shape, coefficients, effects, spread }
   })
 }
 

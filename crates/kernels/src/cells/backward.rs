@@ -30,7 +30,7 @@ pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackwa
     };
     let (rows, batch) = check_steps(io.steps);
     if rows == 0 {
-        // A table has rows even then.
+        // Even without packed rows, a table has rows.
         io.dx.into_iter().for_each(|dx| dx.fill(0.0));
         return;
     }
@@ -99,12 +99,12 @@ struct Backward<'a> {
     dc_last: Option<&'a [f32]>,
     dh0: Option<*mut f32>,
     dc0: Option<*mut f32>,
-    /// By block [batch, width].
+    /// The carried gradient, by block [batch, width].
     carry: *mut f32,
     planes: *mut f32,
     plane: usize,
     cancel: Option<&'a AtomicBool>,
-    /// The first member's reading of `cancel`, so that all leave together.
+    /// What the first member read from `cancel`, so that all members leave together.
     stop: AtomicBool,
 }
 
@@ -142,7 +142,7 @@ impl<A: Activations> Kernel for Member<'_, A> {
                 }
                 let first = end.saturating_sub(length);
                 for t in (first..end).rev() {
-                    // SAFETY: the step exists, and those behind it are done.
+                    // SAFETY: the step exists, and the later ones are done.
                     unsafe { backward.step(s, activations, &share, team, t, buffer) };
                     team.barrier();
                 }
@@ -160,7 +160,7 @@ impl Backward<'_> {
         if t + 1 < self.steps.len() { self.steps[t + 1] - self.steps[t] } else { 0 }
     }
 
-    /// This share's rows of the carried gradient, with the place of each in an unpadded state.
+    /// Visits this share's rows of the carried gradient, each with its range in an unpadded state.
     ///
     /// # Safety
     /// The share is the calling member's.
@@ -270,12 +270,12 @@ impl Backward<'_> {
         }
     }
 
-    /// Computes a product block by block into the buffer, and hands each block's rows to `gates` with the place of
-    /// its product. Rows that the product's step does not have are zero.
+    /// Computes a product block by block into the buffer, and calls `gates` with each block's rows and its product.
+    /// Rows that the product's step does not have are zero.
     ///
     /// # Safety
-    /// The rows are the share's, which is the calling member's, the product is of the cell's weights and a step or the end, and the
-    /// buffer has [`buffer_len`].
+    /// The rows are the share's, which is the calling member's, the product is of the cell's weights and a step or the
+    /// end, and the buffer has [`buffer_len`].
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "a product, and what is done before and after it")]
     unsafe fn products<S: Simd>(
@@ -291,7 +291,7 @@ impl Backward<'_> {
         let PanelLayout { width, blocks, .. } = self.layout;
         let depth = product.slots * blocks * width;
         let count = self.count(product.step);
-        // Of a share whose rows the product's step lacks, this may lie behind the planes.
+        // If the product's step lacks the share's rows, this pointer may lie beyond the planes.
         let left = |row: usize| {
             let first = self.steps[product.step] + row;
             let planes = self.planes.wrapping_add(product.slot * blocks * self.plane + first * width);
@@ -348,7 +348,7 @@ impl Backward<'_> {
         }
     }
 
-    /// Asks for the lines of few rows of a block that its gates will read and write.
+    /// Prefetches the cache lines that the gates of few rows of a block will read and write.
     #[inline(always)]
     fn prefetch<S: Simd>(&self, s: S, t: usize, rows: Range<usize>, block: usize) {
         let PanelLayout { spec, width, blocks } = self.layout;

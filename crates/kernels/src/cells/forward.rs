@@ -79,7 +79,7 @@ struct Forward<'a> {
     c0: Option<&'a [f32]>,
     y: *mut f32,
     c_last: Option<*mut f32>,
-    /// Two padded states [batch, state_row] that take turns, and a third for r·h'.
+    /// Two padded states [batch, state_row] that alternate, and a third for r·h'.
     states: *mut f32,
     /// Running cell state, by block [batch, width].
     c: *mut f32,
@@ -87,7 +87,7 @@ struct Forward<'a> {
     plane: usize,
     keep: bool,
     cancel: Option<&'a AtomicBool>,
-    /// The first member's reading of `cancel`, so that all leave together.
+    /// What the first member read from `cancel`, so that all members leave together.
     stop: AtomicBool,
 }
 
@@ -290,19 +290,19 @@ impl Forward<'_> {
         }
     }
 
-    /// The state that holds r·h'; the first one where there is none.
+    /// The state that holds r·h'; the first one if there is none.
     fn reset(&self) -> *mut f32 {
         let third = if self.layout.resets_before() { 2 * self.batch * self.layout.state_row() } else { 0 };
         // SAFETY: a reset-before cell has three states.
         unsafe { self.states.add(third) }
     }
 
-    /// Computes a recurrent product block by block into the buffer, and hands each block's rows to `gates` with
-    /// the place of its product and the elements from gate to gate.
+    /// Computes a recurrent product block by block into the buffer, and calls `gates` with each block's rows, its
+    /// product and the elements from gate to gate.
     ///
     /// # Safety
-    /// The rows are the share's, which is the calling member's, the product is of the cell's weights and states, and the buffer has
-    /// [`buffer_len`].
+    /// The rows are the share's, which is the calling member's, the product is of the cell's weights and states, and
+    /// the buffer has [`buffer_len`].
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "a product, and what is done before and after it")]
     unsafe fn products<S: Simd>(
@@ -369,8 +369,8 @@ impl Forward<'_> {
         }
     }
 
-    /// Asks for the lines of few rows of a block that its gates will read and write: they were last used a step or a
-    /// chunk ago, and the weights that stream by have pushed them out of the near caches.
+    /// Prefetches the cache lines that the gates of few rows of a block will read and write: they were last used a step
+    /// or a chunk ago, and the weights streaming by have pushed them out of the near caches.
     #[inline(always)]
     fn prefetch<S: Simd>(&self, s: S, t: usize, plane_row: usize, rows: Range<usize>, block: usize) {
         let PanelLayout { spec, width, blocks } = self.layout;
@@ -422,7 +422,7 @@ impl Forward<'_> {
     }
 }
 
-/// A recurrent product: the state, and the panels of `gates` gates for each block.
+/// A recurrent product: the state, and the panels of `gates` gates per block.
 struct RecurrentProduct<'a> {
     left: *const f32,
     panels: &'a [f32],

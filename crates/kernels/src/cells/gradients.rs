@@ -1,4 +1,4 @@
-//! What ends the backward pass: products over all rows, from the planes of gate gradients.
+//! The end of the backward pass: products over all rows, from the planes of gate gradients.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,7 +19,7 @@ pub(super) struct Gradients<'a> {
     pub(super) y: &'a [f32],
     /// Rows of the planes.
     pub(super) rows: usize,
-    /// Gate gradients: the planes of the stash, or for the input side alone their sums by token.
+    /// Gate gradients: the planes of the stash or, for the input side only, their sums by token.
     pub(super) planes: &'a [f32],
     /// Transposed input panels.
     pub(super) transposed: &'a [f32],
@@ -31,7 +31,7 @@ impl Gradients<'_> {
         self.cancel.is_some_and(|c| c.load(Ordering::Relaxed))
     }
 
-    /// The biases of the input and of the recurrent side, where they exist.
+    /// The biases of the input side and of the recurrent side, if they exist.
     pub(super) fn biases<'b>(
         &self,
         bias: Option<&'b mut [f32]>,

@@ -5,10 +5,10 @@ use std::ops::Range;
 use super::layout::PanelLayout;
 use crate::pool::{Team, split};
 
-/// Rows that a share is rounded to when rows are split: less would leave tiles too short.
+/// When rows are split, shares are multiples of this many: fewer would make tiles too short.
 const ROW_GRANULE: usize = 4;
 
-/// One field of the grid of block ranges × row ranges that a team forms.
+/// A member's cell in the grid of block ranges × row ranges.
 pub(super) struct MemberShare {
     pub(super) blocks: Range<usize>,
     row_index: usize,
@@ -16,7 +16,8 @@ pub(super) struct MemberShare {
 }
 
 impl MemberShare {
-    /// The blocks are split as long as they last, then the rows; members left over have no share.
+    /// Splits the blocks among the members; if there are more members than blocks, splits the rows, too. Members left
+    /// over have no share.
     pub(super) fn new(layout: &PanelLayout, team: &Team<'_>) -> Self {
         let columns = team.size().min(layout.blocks);
         let row_parts = team.size() / columns;
@@ -31,10 +32,11 @@ impl MemberShare {
     }
 }
 
-/// Rows of a step that go through a small buffer together, which stays in the near cache.
+/// Rows of a step that share a small buffer, which stays in the near cache.
 pub(super) const BUFFER_ROWS: usize = 48;
 
-/// Numbers in the buffer that holds the products of a block for so many rows, or of four blocks for few rows.
+/// Numbers in the buffer, which holds the products of one block for [`BUFFER_ROWS`] rows, or of four blocks for few
+/// rows.
 pub(super) const fn buffer_len(width: usize) -> usize {
     4 * BUFFER_ROWS * width
 }

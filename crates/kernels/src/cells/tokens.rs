@@ -1,4 +1,4 @@
-//! Input by tokens: the projection of the table and its gradient.
+//! Input by tokens: the projection of the embedding table, and its gradient.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::pool::{self, Team};
 use crate::simd::{Detected, Kernel, Promised, Simd, dispatch};
 use crate::{CellInput, CellSpec};
 
-/// What both passes need besides [`super::cell_sizes`] for a table of `vocabulary` rows; `None` if that overflows.
+/// Elements that both passes need besides [`super::cell_sizes`] for a table of `vocabulary` rows; `None` on overflow.
 pub(crate) fn token_workspace(level: Detected, spec: &CellSpec, vocabulary: usize) -> Option<usize> {
     if vocabulary == 0 {
         return Some(0);
@@ -48,8 +48,8 @@ impl<'a> Tokens<'a> {
         Some(Self { ids, planes, plane })
     }
 
-    /// Copies the projections of packed rows `rows` for the gates of one block. The first gate's go to `into`, the next ones
-    /// `gate` elements further on each.
+    /// Copies the projections of packed rows `rows` for the gates of one block. The first gate goes to `into`, each
+    /// further gate `gate` elements after the one before.
     ///
     /// # Safety
     /// All gates are writable over the rows, and nobody else uses them.
@@ -109,7 +109,8 @@ impl Kernel for ProjectionShare<'_> {
         }
         let panel = spec.input() * width;
         for block in share.blocks.clone() {
-            // SAFETY: the rows are inside the table and the planes, and belong to this share; the panels are the block's.
+            // SAFETY: the rows are inside the table and the planes, and belong to this share; the panels are the
+            // block's.
             unsafe {
                 s.enter(Promised::new(Block {
                     left: Left::plain(table.as_ptr(), spec.input(), 1),
@@ -134,8 +135,8 @@ impl Kernel for ProjectionShare<'_> {
     }
 }
 
-/// Sums the planes of gate gradients over the packed rows of each token, in the order of the rows, into planes of `vocabulary`
-/// rows.
+/// Sums the planes of gate gradients over the packed rows of each token, in the order of the rows, into planes of
+/// `vocabulary` rows.
 pub(super) fn sum_by_token(gradients: &Gradients<'_>, ids: &[u32], vocabulary: usize, sums: &mut [f32]) {
     let layout = &gradients.layout;
     let (from, to) = (layout.plane(gradients.rows), layout.plane(vocabulary));

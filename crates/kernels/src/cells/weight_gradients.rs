@@ -107,12 +107,12 @@ struct TeamWork<'a> {
 unsafe impl Sync for TeamWork<'_> {}
 
 impl WeightGradient<'_> {
-    /// Columns of the left rows, and one more for the bias: a column of ones gives the sums of the gradients.
+    /// Columns of the left rows, plus one for the bias: a column of ones gives the sums of the gradients.
     const fn height(&self) -> usize {
         self.source.columns() + self.bias as usize
     }
 
-    /// Adds the product to its destination. When cancelled it leaves early.
+    /// Adds the product to its destination; returns early when cancelled.
     pub(super) fn run(&self, workspace: &mut [f32], destination: Destination<'_>) {
         let layout = &self.gradients.layout;
         let columns = layout.spec.gates() * layout.spec.hidden();
@@ -193,12 +193,12 @@ impl Kernel for Multiply<'_> {
         }
         let rows = product.gradients.rows;
         with_buffer(ROWS * DEPTH, |buffer| {
-            // Rows outside, so that the gradients are read from memory once, then from the caches.
+            // Rows in the outermost loop, so that the gradients are read from memory once, then from the caches.
             for first in (0..rows).step_by(DEPTH) {
                 if product.gradients.is_cancelled() {
                     return;
                 }
-                // Even pieces: a last short one would repeat all the reading for little work.
+                // Even pieces: a short last one would read everything again for little work.
                 let pieces = height.len().div_ceil(ROWS);
                 for piece in 0..pieces {
                     let piece = pool::split(height.len(), 1, piece, pieces);
@@ -214,7 +214,7 @@ impl Kernel for Multiply<'_> {
 }
 
 impl TeamWork<'_> {
-    /// Some rows' part in some columns of the source by some panels.
+    /// What some rows contribute to the product of some columns of the source and some panels.
     ///
     /// # Safety
     /// The rows exist, and the columns or the panels are the calling member's.

@@ -1,5 +1,5 @@
-//! How a chain is shared among threads: by the first dimension, by the columns, or not at all, so that no element is written by
-//! two threads and sums keep their order.
+//! How a chain is shared among threads: by the first dimension, by the columns, or not at all, so that no element is
+//! written by two threads and sums keep their order.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ pub(crate) struct Rectangle {
     pub(crate) columns: Range<usize>,
 }
 
-/// What may be shared.
+/// How work may be shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Split {
     Rows,
@@ -38,7 +38,7 @@ pub(crate) fn split(dims: &[usize], writes: &[View]) -> Split {
 /// Whether different indices of the last dimension reach different elements, whatever the other indices are.
 fn columns_are_apart(dims: &[usize], view: &View) -> bool {
     let last = dims.len() - 1;
-    // Where rows begin differs by multiples of this: by nothing, or by at least a row.
+    // The starts of rows differ by multiples of this: by nothing, or by at least a row.
     let unit = dims[..last]
         .iter()
         .zip(&view.strides)

@@ -8,7 +8,7 @@ use crate::gemm::with_buffer;
 use crate::simd::{Detected, Kernel, Simd, dispatch};
 use crate::{pool, reference};
 
-/// Elements that go through all steps before the next ones: a register is 2 KB, so that a dozen fit in the near cache.
+/// Elements that go through all steps together. A register is 2 KB, so that a dozen fit in the near cache.
 const RUN: usize = 512;
 /// Elements times steps below which a chain is not worth waking a thread for.
 const PARALLEL: usize = 1 << 15;
@@ -26,7 +26,7 @@ pub(crate) fn run(level: Detected, chain: &Chain, operands: ChainOperands<'_, '_
     let repeats =
         |step: &Step| matches!(step.output, Output::Store(view) if writes[view].strides[outer] == 0);
     if dims[outer] > 1 && chain.steps().iter().any(repeats) {
-        // Of all results for one element the last one stays; runs of elements have no place for the others.
+        // Of several results for one element the last one stays, which computing by runs cannot do.
         return reference::run_chain(chain, ChainOperands { dims, reads, writes, sources, targets });
     }
     let mut pointers = [std::ptr::null_mut(); BUFFERS];
@@ -76,7 +76,7 @@ struct Share<'a> {
     rectangle: Rectangle,
 }
 
-/// Where the views of a run begin, advanced from run to run.
+/// Where the views of the current run begin.
 struct Cursor {
     index: [usize; MAX_DIMS],
 }
@@ -99,7 +99,7 @@ impl Cursor {
         offset
     }
 
-    /// Goes on to the next run; false after the last one.
+    /// Advances to the next run; false after the last one.
     #[inline(always)]
     fn advance(&mut self, dims: &[usize], rows: usize) -> bool {
         let outer = dims.len() - 1;
@@ -121,7 +121,8 @@ impl Kernel for Share<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        // Registers of steps, then one for each operand of a step that is not in memory as it is needed, and one for a summand.
+        // Registers of steps, then one for each operand of a step that is not contiguous in memory, and one for a
+        // summand.
         let count = self.job.chain.register_count + 4;
         with_buffer(count * RUN, |buffer| {
             // Entered anew, since the closure is not compiled for the instruction set.
@@ -195,7 +196,8 @@ impl Kernel for Runs<'_> {
                         };
                     }
                     // SAFETY: operands and targets hold `length` numbers, see above; a target may be an operand, which
-                    // every function reads before it writes. The views were checked, and no other thread writes their elements.
+                    // every function reads before it writes. The views were checked, and no other thread writes their
+                    // elements.
                     unsafe {
                         let Output::Add(view) = step.output else {
                             compute(s, step.function, operands, place(index), length);

@@ -371,7 +371,7 @@ fn sums_so_far() {
             ..Feed::floats(&mut Random::new(1), &[1, 3, 2])
         };
         let spec = b.spec(&y);
-        common::forward::<f64>(&spec, &common::parameters(&spec, 1), &[feed.mask(mask)]).unwrap()
+        forward::<f64>(&spec, &parameters(&spec, 1), &[feed.mask(mask)]).unwrap()
     };
     assert_eq!(sums(1, false, &[1; 3]), [vec![1.0, 2.0, 4.0, 6.0, 9.0, 12.0], vec![9.0, 12.0]]);
     assert_eq!(sums(1, true, &[1; 3]), [vec![9.0, 12.0, 8.0, 10.0, 5.0, 6.0], vec![9.0, 12.0]]);

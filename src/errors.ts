@@ -84,6 +84,17 @@ export function reading<T>(code: ErrorCode, where: string, work: () => T): T {
   }
 }
 
+/** `ERR_OPTION` for options that throw when they are read, in what is within them too: objects, arrays and functions, not the instances of classes. */
+export function requireReadable(where: string, options: unknown): void {
+  reading('ERR_OPTION', where, () => readAll(options, 4))
+}
+
+function readAll(value: unknown, depth: number): void {
+  if (depth === 0 || (typeof value !== 'object' && typeof value !== 'function') || value === null) return
+  const plain = [Object.prototype, Array.prototype, Function.prototype, null].includes(Object.getPrototypeOf(value))
+  if (plain) for (const part of Object.values(value)) readAll(part, depth - 1)
+}
+
 const isOurs = (error: unknown): error is SeqloomError | AbortError =>
   isInstance(error, SeqloomError) || isInstance(error, AbortError)
 

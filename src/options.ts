@@ -117,7 +117,10 @@ function checkEach(where: string, given: unknown, rules: OptionRules): void {
   if (!isRecord(given)) {
     throw new SeqloomError('ERR_OPTION', `${where}: the options must be an object, not ${describe(given)}`)
   }
-  for (const [name, value] of Object.entries(given)) {
+  // Options may also come from a class that has getters for them.
+  const inherited = Object.keys(rules.accepted).filter((name) => name in given && !Object.hasOwn(given, name))
+  for (const name of [...Object.keys(given), ...inherited]) {
+    const value = given[name]
     if (value === undefined) continue
     const check = Object.hasOwn(rules.accepted, name) ? rules.accepted[name] : undefined
     if (check) {

@@ -1,6 +1,5 @@
-// Writes what follows from the tasks' declarations: the interfaces of their options (src/tasks/optionTypes.ts), the tables
-// of docs/options.md and the list of their commands (src/cli/commands.ts). With `--check`, fails where that would change
-// anything.
+// Writes what follows from the tasks' declarations: the interfaces of their options (src/tasks/optionTypes.ts), the tables of docs/options.md and
+// the list of their commands (src/cli/commands.ts). With `--check`, it fails if that would change anything.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -68,7 +67,7 @@ async function load() {
   }
 }
 
-/** Text in lines that are not too wide behind an indentation. */
+/** Splits text into lines that are not too wide after an indentation. */
 function lines(text, indent) {
   const found = ['']
   for (const word of text.split(' ')) {
@@ -138,8 +137,7 @@ function page() {
     })
   return `# Options of the tasks
 
-The options of each task, with their flags on the command line where there are some. Written by
-\`scripts/generate/tasks.mjs\` from the tables that check them.
+The options of each task, and the command-line flags of those that have one. \`scripts/generate/tasks.mjs\` writes this page from the tables that check the options.
 
 ${tables.join('\n\n')}
 `

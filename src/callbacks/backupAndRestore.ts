@@ -40,7 +40,7 @@ export interface BackupAndRestoreOptions {
   readonly resume?: boolean
 }
 
-/** What the description of a backup holds besides a model's. */
+/** What the description of a backup holds in addition to a model's. */
 interface SavedBackup {
   readonly identity: TrainingIdentity
   readonly progress: string
@@ -116,9 +116,12 @@ class BackupAndRestore implements Callback, Keeper {
     }
   }
 
-  /** Backs the training up as it is now; an end that was asked for between two batches is one of the epoch, so it is not `stopped`. */
+  /**
+   * Backs the training up as it is now. An end that was requested between two batches is one of the epoch, so the
+   * training is not `stopped` yet.
+   */
   async #save(training: KeptTraining, stopped?: false): Promise<void> {
-    // An abort does not wait for the backup that it finds under way, but the last one does: both use the engine.
+    // An abort does not wait for a backup in progress, but the last backup does: both use the engine.
     const saving = this.#saved.then(() =>
       this.#write(training, { ...training.state(), ...(stopped === false && { stopped }) }),
     )
@@ -149,7 +152,7 @@ class BackupAndRestore implements Callback, Keeper {
     })
   }
 
-  /** Puts model and callbacks back to where the backup was made, if there is one and that is asked for. */
+  /** Restores the model and the callbacks from the backup, if there is one and `resume` is set. */
   async #restore(training: KeptTraining): Promise<void> {
     const { model, callbacks } = training
     if (callbacks.filter((callback) => callback instanceof BackupAndRestore).length > 1) {
@@ -194,9 +197,11 @@ class BackupAndRestore implements Callback, Keeper {
     model: Model,
   ): void {
     for (const [name, value] of Object.entries(own)) {
-      if (identity[name] !== value) {
-        throw this.#other(`is of a training with ${name} ${describe(identity[name])}, not ${describe(value)}`)
-      }
+      if (identity[name] === value) continue
+      // Backups of earlier versions do not tell of their data.
+      if (name === 'data' && identity.data === undefined) continue
+      if (name === 'data') throw this.#other('is of a training on other data')
+      throw this.#other(`is of a training with ${name} ${describe(identity[name])}, not ${describe(value)}`)
     }
     const layers = (json: unknown) =>
       isRecord(json) && isRecord(json.config) ? JSON.stringify(json.config.layers) : ''
@@ -223,7 +228,8 @@ class BackupAndRestore implements Callback, Keeper {
  * callbacks. A training that was killed at any moment and is resumed ends with the same bits as one that never stopped.
  * An aborted `fit` makes a last backup. The folder holds a model that `loadModel` can read.
  *
- * Only the backup's own files are written, replaced and removed. To resume, give `fit` the same data and options again.
+ * Only the backup's own files are written, replaced and removed. To resume, give `fit` the same data and options again:
+ * a sample of the data is compared.
  * Errors: `ERR_OPTION`; `fit` rejects with `ERR_IO`, also for a `model.json` in the folder that is not Seqloom's, with
  * `ERR_FORMAT` for a damaged backup, and with `ERR_STATE` for the backup of another training or a saved model, which
  * stays as it is.
@@ -232,7 +238,7 @@ export function backupAndRestore(options: BackupAndRestoreOptions): Callback {
   return new BackupAndRestore(options)
 }
 
-/** JSON has no NaN and no infinities, which metrics may become. */
+/** JSON has no NaN and no infinities, but metrics may be one of them. */
 const writeNumber = (value: number): number | string => (Number.isFinite(value) ? value : String(value))
 
 /** A record with other values. */

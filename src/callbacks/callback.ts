@@ -54,7 +54,10 @@ export interface Callback {
 /** @internal Where a callback has its {@link Keeper}. */
 export const keeper: unique symbol = Symbol('keeper')
 
-/** Moments at which a training is kept, each behind what all callbacks do then. At all but the end the training is parked. */
+/**
+ * Moments at which a training is kept, each behind what all callbacks do then. At all but the end the training is
+ * parked.
+ */
 export type KeptMoment = 'begin' | 'checkpoint' | 'epochEnd' | 'abort' | 'trained' | 'end'
 
 /** What keeps a whole training, so that another one can go on where it was. */
@@ -64,12 +67,12 @@ export interface Keeper {
   at(moment: KeptMoment, training: KeptTraining): Promise<void>
 }
 
-/** What makes trainings the same, so that one can go on where the other was. */
+/** What identifies a training, so that another run can continue it. */
 export type TrainingIdentity = Readonly<Record<string, number | boolean | string>>
 
 /** A training between two steps, besides the model's own state. */
 export interface TrainingState {
-  /** The native loop's own text: the place in the epoch, and the sums of losses and metrics. */
+  /** The native loop's state as text: the position in the epoch, and the sums of losses and metrics. */
   readonly progress: string
   /** Whether a callback has ended the training. */
   readonly stopped: boolean

@@ -6,7 +6,7 @@ import type { FileOptions } from './rows.js'
 import type { Flags } from './taskCommand.js'
 import { commandOf } from './tasks.js'
 
-/** The flags of `seqloom evaluate`, columns of tasks besides. */
+/** The flags of `seqloom evaluate`, apart from the columns of tasks. */
 export type EvaluateFlags = FileOptions &
   Flags & { readonly model: string; readonly json: boolean; readonly threads?: number }
 

@@ -4,17 +4,20 @@ import { flagOf, helpOf, type OptionTable } from '../tasks/shared/option.js'
 import { delimiter, encoding, integer } from './arguments.js'
 import type { Flags } from './taskCommand.js'
 
-/** The options that must be given. Those that commander knows as mandatory are missed before an option that is misspelt is told of. */
+/**
+ * The required options. Commander would report a missing mandatory option before a misspelt one, so it does not know
+ * them as mandatory.
+ */
 const neededOptions = new WeakSet<Option>()
 
-/** An option that must be given. */
+/** A required option. */
 export function needed(flags: string, description: string): Option {
   const option = new Option(flags, description)
   neededOptions.add(option)
   return option
 }
 
-/** Ends with an error if an option that must be given was not. */
+/** Ends with an error if a required option is missing. */
 export function checkNeeded(action: Command): void {
   const missing = action.options.find(
     (option) => neededOptions.has(option) && action.getOptionValue(option.attributeName()) === undefined,
@@ -22,7 +25,7 @@ export function checkNeeded(action: Command): void {
   if (missing) action.error(`required option '${missing.flags}' not specified`)
 }
 
-/** Lets files and folders be given as `file:` URLs, too; `ERR_OPTION` for what can be none. */
+/** Accepts `file:` URLs for files and folders, too; `ERR_OPTION` for anything that cannot be a path. */
 export function readPaths(action: Command): void {
   for (const option of action.options) {
     const name = option.attributeName()
@@ -40,32 +43,32 @@ export const json = (what: string): Option => new Option('--json', `print ${what
 
 /** How many threads compute. */
 export const threads = (): Option =>
-  new Option('--threads <n>', 'threads to compute with; default: all that the process may use').argParser(integer(1))
+  new Option('--threads <n>', 'threads to compute with; default: as many as the process may use').argParser(integer(1))
 
-/** How a text's file is read. */
+/** How a text file is read. */
 export const text = (): Option =>
   new Option('--encoding <name>', 'the encoding of the texts, such as windows-1252; default: utf-8').argParser(encoding)
 
-/** How a table's file is read. */
+/** How a file with a table is read. */
 export const table = (): Option[] => [
   new Option(
     '--delimiter <character>',
-    "what stands between the columns of a CSV file, '\\t' for a tab; default: found from the header line",
+    "the character between the columns of a CSV file, '\\t' for a tab; default: found from the header line",
   ).argParser(delimiter),
   text(),
 ]
 
-/** A column of a table, by default of the same name. */
+/** The flag of a table's column, which by default has the same name. */
 export const column = (name: string, what: string): Option => new Option(`--${name} <column>`, what).default(name)
 
 /** The columns that a task reads. */
 export const columns = (all: Readonly<Record<string, string>> = {}): Option[] =>
   Object.entries(all).map(([name, what]) => column(name, what))
 
-/** Where a training's model goes. */
+/** Where a trained model is saved. */
 export const out = (): Option[] => [
   new Option('--out <folder>', 'where to save the model').default('model'),
-  new Option('--resume', 'go on with an interrupted training of the same options').default(false),
+  new Option('--resume', 'continue an interrupted training with the same options').default(false),
   new Option('--force', 'replace a model of another kind, or a finished one by an interrupted one').default(false),
 ]
 

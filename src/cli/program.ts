@@ -1,6 +1,7 @@
 import { Command, type Option } from 'commander'
 import { backend } from '../engine.js'
 import { type EvaluateFlags, evaluate } from './evaluate.js'
+import { noteFlags } from './flagNames.js'
 import * as flags from './flags.js'
 import { info } from './info.js'
 import { shown } from './output.js'
@@ -10,23 +11,27 @@ import { taskCommands, usedBy } from './tasks.js'
 import { type TrainFlags, train } from './train.js'
 import { use } from './use.js'
 
-/** The `seqloom` command with all its parts. */
+/** The `seqloom` command with all its subcommands. */
 export function program(): Command {
   const seqloom = command('seqloom').description('Trains and runs recurrent networks.')
   seqloom.version(backend().version)
   seqloom.hook('preAction', (_, action) => {
     flags.checkNeeded(action)
     flags.readPaths(action)
+    noteFlags(action)
   })
   seqloom.addCommand(trainings())
   for (const name of new Set(taskCommands.flatMap(({ use }) => use?.name ?? []))) seqloom.addCommand(using(name))
   seqloom.addCommand(
     withOptions(
       command('evaluate').description(
-        'Measures a saved model of any task on rows like those that train it, a text generator on a text.',
+        'Measures a saved model of any task on rows like those it was trained on; a text generator on a text.',
       ),
       flags.model(),
-      flags.needed('--data <file>', 'a file as for training; of a series, what follows what the forecaster has read'),
+      flags.needed(
+        '--data <file>',
+        'a file like the one for training; for a forecaster, what follows the series that it has read',
+      ),
       ...taskCommands.flatMap(({ columns }) => flags.columns(columns)),
       ...flags.table(),
       flags.json('JSON objects'),
@@ -38,7 +43,7 @@ export function program(): Command {
   )
   seqloom.addCommand(
     withOptions(
-      command('info').description('Prints the version and what the engine runs on.'),
+      command('info').description('Prints the version, the processor and how the engine runs on it.'),
       flags.json('one JSON object'),
     ).action(info),
   )
@@ -58,7 +63,7 @@ function trainings(): Command {
       ...flags.out(),
       ...own,
       ...options.flatMap(flags.optionFlags),
-      flags.json('one JSON object an epoch'),
+      flags.json('one JSON object per epoch'),
       flags.threads(),
     ).action((given: TrainFlags) => train(task, given))
   })
@@ -82,13 +87,13 @@ function using(name: string): Command {
   ).action((given: string | string[] | undefined, options: Flags) => use(name, [given ?? []].flat(), options))
 }
 
-/** Adds options; of several of one name the first. */
+/** Adds options; of several with the same name, only the first. */
 function withOptions(to: Command, ...options: readonly Option[]): Command {
   for (const option of options) if (!to.options.some(({ long }) => long === option.long)) to.addOption(option)
   return to
 }
 
-/** A command whose failures are thrown, and told in one line. */
+/** A command whose failures are thrown, and reported in one line. */
 function command(name: string): Command {
   return new Command(name)
     .exitOverride()

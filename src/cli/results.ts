@@ -3,7 +3,7 @@ import type { ClassReport } from '../tasks/index.js'
 import { print, printJson } from './output.js'
 import { confusionTable, reportTable } from './table.js'
 
-/** Prints how well classes are told apart. */
+/** Prints how well classes are recognized. */
 export function showReport(report: ClassReport & { readonly loss: number }, what: string, json: boolean): void {
   if (json) {
     printJson({ event: 'evaluation', ...report })

@@ -11,7 +11,7 @@ export interface FileOptions {
   readonly signal?: AbortSignal
 }
 
-/** What was read of a file: `rows`, and the file and line that each comes from, for `namingLines`. */
+/** What was read from a file: `rows`, and the file and line that each comes from, for `namingLines`. */
 export interface Read<Data> {
   readonly rows: Data
   readonly path: string
@@ -38,7 +38,7 @@ export async function readColumns<Name extends string, Row>(
   return { rows: rows.map((each) => row(named(each))), path, lines }
 }
 
-/** Waits for a table; what says that a column is missing says by which option it is named, too. */
+/** Waits for a table; an error about a missing column also gets the option that names the column. */
 export async function namingOptions<T>(columns: Readonly<Record<string, string>>, work: Promise<T>): Promise<T> {
   try {
     return await work

@@ -11,9 +11,9 @@ export type Flags = Readonly<Record<string, unknown>>
 /** What the command line does with a task. */
 export interface TaskCommand<T extends Task, Column extends string = never> {
   readonly kind: TaskKind
-  /** Loads a saved one. */
+  /** Loads a saved task. */
   readonly load: (folder: string) => Promise<T>
-  /** The columns of the tables that it learns from and is measured on, and what is in them. */
+  /** The columns of its tables, for training and measuring, and what is in them. */
   readonly columns?: Readonly<Record<Column, string>>
   /** Reads data to train or to measure on. */
   read(
@@ -32,7 +32,7 @@ export interface TaskCommand<T extends Task, Column extends string = never> {
 export interface TrainCommand<T extends Task> {
   readonly name: string
   readonly description: string
-  /** What `--data` names. */
+  /** What `--data` is. */
   readonly data: string
   /** The options of its constructor and of `train`. */
   readonly options: readonly [OptionTable, OptionTable]
@@ -41,7 +41,7 @@ export interface TrainCommand<T extends Task> {
   /** What progress shows. */
   readonly view: TaskView<never, never>
   create(options: object, flags: Flags): T
-  /** The flag with which no backups are made, if it is given. */
+  /** The given flag with which no backups are made, if there is one. */
   unsaved?(flags: Flags): string | undefined
 }
 
@@ -53,7 +53,7 @@ export interface UseCommand<T extends Task> {
   readonly argument: readonly [string, string]
   readonly options?: OptionTable
   readonly flags: readonly Option[]
-  /** `ERR_OPTION` for arguments and flags that do not go together, before anything is loaded. */
+  /** Throws `ERR_OPTION` for arguments and flags that cannot be combined, before anything is loaded. */
   check?(given: readonly string[], flags: Flags): void | Promise<void>
   run(task: T, given: readonly string[], flags: Flags, signal: AbortSignal): Promise<void>
 }

@@ -8,19 +8,19 @@ import type { FileOptions } from './rows.js'
 import type { AnyTaskCommand, Flags } from './taskCommand.js'
 import { trainAndSave } from './trainAndSave.js'
 
-/** The flags of every training, and those of its task. */
+/** The flags of every training, plus those of its task. */
 export type TrainFlags = FileOptions & OutOptions & Flags & { readonly json: boolean; readonly threads?: number }
 
 /**
- * Trains a task and saves the best model. An interrupt saves the best so far if it replaces no finished one, leaves a
- * backup to go on from, and rejects with an AbortError.
+ * Trains a task and saves the best model. An interrupt saves the best one so far, unless that would replace a finished
+ * one, leaves a backup to continue from, and rejects with an AbortError.
  */
 export async function train({ kind, read, train }: Required<AnyTaskCommand>, flags: TrainFlags): Promise<void> {
   const { threads, resume } = flags
   if (threads !== undefined) configure({ threads })
   const unsaved = train.unsaved?.(flags)
   if (resume && unsaved !== undefined) {
-    throw new SeqloomError('ERR_OPTION', `--resume does not go with ${unsaved}, which makes no backups`)
+    throw new SeqloomError('ERR_OPTION', `--resume cannot be combined with ${unsaved}, which makes no backups`)
   }
   const [options, training] = train.options
   const task = train.create(optionValues(options, flags), flags)

@@ -7,21 +7,21 @@ import { contentsIn } from '../model/writeFolder.js'
 import { goOnUnread, note, printJson } from './output.js'
 import { type Epoch, type Progress, reporter, type TaskView } from './progress.js'
 
-/** What learns and can be saved. */
+/** Something that can be trained and saved. */
 interface Learner {
   readonly ready: boolean
   save(folder: string, options: SaveOptions): Promise<void>
 }
 
-/** What hears of a training. */
+/** The listeners of a training. */
 interface Listeners<P, E> {
   readonly onProgress: (progress: P) => void
   readonly onEpoch: (epoch: E) => void
 }
 
 /**
- * Trains with progress shown, saves what was learned and tells what it came to. An interrupt does the same and then
- * rejects with its AbortError, but leaves a finished model that is there as it is.
+ * Trains while showing progress, saves the model and reports the result. An interrupt does the same and then rejects
+ * with its AbortError, but it leaves an existing finished model as it is.
  */
 export async function trainAndSave<P extends Progress, E extends Epoch & { readonly best: number }>(
   learner: Learner,
@@ -53,7 +53,7 @@ export async function trainAndSave<P extends Progress, E extends Epoch & { reado
     // The epoch whose model is saved, if it was of this run.
     const best = epochs.find(({ epoch }) => epoch === last?.best)
     const interrupted = interruption !== undefined
-    // Weights without an epoch behind them replace nothing, whatever was asked for.
+    // Weights from before the first epoch's end replace nothing, whatever was asked for.
     const overwrite = force && (!interrupted || last !== undefined)
     const before = interrupted && !overwrite ? await contentsIn(out) : undefined
     const saved = before?.unfinished ?? true
@@ -74,7 +74,7 @@ function measured(numbers: Readonly<Record<string, number | undefined>>, name: s
   return `${validation === undefined ? 'training' : 'validation'} ${name} ${(validation ?? numbers[name])?.toFixed(4)}`
 }
 
-/** Says which model was saved, if one was, and how to go on after an interrupt. */
+/** Says which model was saved, if any, and how to continue after an interrupt. */
 function noteSaved(
   last: { readonly best: number } | undefined,
   measured: string | undefined,

@@ -7,12 +7,12 @@ import { oneLine, print, printJson } from './output.js'
 import { checkPicture } from './pictures.js'
 import type { Flags } from './taskCommand.js'
 
-/** The flags of a command that writes about one `about` or more, and their check. */
+/** The flags of a command that writes about one or more `about`s, and their check. */
 export const writeCommand = (what: string, about: string) => ({
   options: writeOptions,
   flags: [
-    new Option('--attention-map <file>', `draw what each token of a ${what} attends to as SVG`),
-    new Option('--force', 'draw over a file that is no drawing of this kind').default(false),
+    new Option('--attention-map <file>', `draw what each token of a ${what} attends to, as SVG`),
+    new Option('--force', 'replace a file that is not such a drawing').default(false),
     text(),
   ],
   async check(given: readonly string[], { attentionMap: map, force }: Flags): Promise<void> {
@@ -24,7 +24,7 @@ export const writeCommand = (what: string, about: string) => ({
   },
 })
 
-/** The same flags as options of a task, and where a drawing goes. */
+/** The same flags as options of a task, and the file of a drawing. */
 export function writing(flags: Flags, signal: AbortSignal) {
   const { attentionMap, encoding, json } = flags
   const map = attentionMap as string | undefined
@@ -38,7 +38,10 @@ export function writing(flags: Flags, signal: AbortSignal) {
 export const unsaved = ({ scheduledSampling = 0 }: Flags): string | undefined =>
   (scheduledSampling as number) > 0 ? '--scheduled-sampling' : undefined
 
-/** Prints a text that was written, and its alternatives with their scores; as JSON under `name`, between what it is about and what is known besides. */
+/**
+ * Prints a written text, and its alternatives with their scores. As JSON, it is under `name`, between what it is about
+ * and what else is known.
+ */
 export function show(
   about: Readonly<Record<string, string>>,
   name: string,

@@ -3,10 +3,10 @@ import { createGunzip } from 'node:zlib'
 import { AbortError, SeqloomError, visible } from '../errors.js'
 import { cannot, openNamed } from '../files.js'
 
-/** Bytes that are read at once: some milliseconds of work between two turns of the event loop. */
+/** How many bytes are read at once: some milliseconds of work between two turns of the event loop. */
 const pieceSize = 1 << 18
 
-/** The longest line of a text, and thus the most bytes that wait for their end. */
+/** The longest line of a text file, and so the most bytes that are buffered. */
 const longestLine = 1 << 22
 
 /** The longest word, in bytes. */
@@ -14,22 +14,23 @@ const longestWord = 1 << 12
 
 const mostDimensions = 1 << 16
 
-/** What the beginning of a file says. */
+/** What the beginning of a file tells about it. */
 interface Form {
   readonly binary: boolean
   readonly dimensions: number
-  /** Words in the file, if a header says so. */
+  /** The number of words in the file, if a header says it. */
   readonly count?: number
   /** Where the first word begins. */
   readonly start: number
 }
 
-/** Called with each word and its vector, which lives until the call returns; false ends reading. */
+/** Called with each word and its vector, which is valid until the call returns; returning false ends reading. */
 export type Visit = (word: string, vector: Float32Array) => boolean
 
 /**
- * Reads GloVe's text, word2vec's text (as fastText writes it, too) or word2vec's binary form, gzipped or not, found by the file's beginning, and
- * visits its words in order. `ERR_IO`, `ERR_FORMAT` naming the line or the word, and an AbortError.
+ * Reads GloVe's text format, word2vec's text format (which fastText also writes) or word2vec's binary format, gzipped
+ * or not, recognized by the beginning of the file, and visits its words in order. `ERR_IO`, `ERR_FORMAT` naming the
+ * line or the word, and an AbortError.
  */
 export async function readWordVectors(path: string, visit: Visit, signal?: AbortSignal): Promise<void> {
   const reader = new Reader(path, visit)
@@ -57,7 +58,7 @@ async function* piecesOf(path: string, signal: AbortSignal | undefined): AsyncGe
   }
 }
 
-/** The bytes of a file, or those that it holds packed. */
+/** The bytes of a file, unpacked if it is gzipped. */
 async function* unpacked(path: string, plain: Readable): AsyncGenerator<Buffer> {
   const pieces: AsyncIterator<Buffer> = plain[Symbol.asyncIterator]()
   const first = await pieces.next()
@@ -93,7 +94,7 @@ class Reader {
     this.#visit = visit
   }
 
-  /** Takes more of the file; false once nothing more is wanted. */
+  /** Takes more of the file; returns false once nothing more is wanted. */
   push(bytes: Buffer): boolean {
     this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
     return this.#read(false)
@@ -116,7 +117,7 @@ class Reader {
     return this.#form.binary ? this.#readBinary(this.#form, whole) : this.#readText(this.#form, whole)
   }
 
-  /** What the first lines say; undefined while more is needed. */
+  /** The form of the file, from its first lines; undefined while more is needed. */
   #recognise(whole: boolean): Form | undefined {
     const bytes = this.#rest
     const end = bytes.indexOf(0x0a)
@@ -131,7 +132,7 @@ class Reader {
     }
     const [count, dimensions] = [Number(header[1]), this.#checked(Number(header[2]))]
     const space = bytes.indexOf(0x20, end + 1)
-    // As much as a binary vector takes tells numbers in digits from others.
+    // As many bytes as a binary vector takes are enough to tell decimal numbers from binary ones.
     if ((space < 0 || bytes.length < space + 1 + 4 * dimensions) && !whole) return this.#wait('the first word')
     const some = bytes.subarray(space + 1, space + 1 + 4 * dimensions)
     const line = some.indexOf(0x0a)
@@ -153,7 +154,7 @@ class Reader {
       start = end + 1
       if (line === '') continue
       this.#words += 1
-      // A word may hold spaces, as ". . ." of GloVe does.
+      // A word may contain spaces, such as GloVe's ". . .".
       const fields = line.split(' ')
       const first = fields.length - dimensions
       if (first < 1) throw this.#wrong(`${this.#place(count)} has ${fields.length - 1} numbers, not ${dimensions}`)
@@ -177,7 +178,7 @@ class Reader {
     let start = 0
     for (;;) {
       if (this.#words === count) return false
-      // Some programs end each vector with a new line.
+      // Some programs end each vector with a newline.
       while (bytes[start] === 0x0a) start++
       const space = bytes.indexOf(0x20, start)
       if (space < 0 ? bytes.length - start > longestWord : space - start > longestWord) {

@@ -8,11 +8,17 @@ import { readWordVectors } from './wordVectorFile.js'
 
 /** How word vectors are loaded. */
 export interface LoadWordVectorsOptions {
-  /** Words that are read at most, from the beginning; default all. Files begin with the most frequent words. */
+  /** The most words to read, from the beginning; default all. Files begin with the most frequent words. */
   readonly limit?: number
-  /** The only words to keep, such as those of the texts; default all. With `lowercase`, in lower case. */
+  /**
+   * The only words to keep, such as those that occur in the texts; default all. With `lowercase`, give them in lower
+   * case.
+   */
   readonly words?: Iterable<string>
-  /** Whether words and texts are lowercased; default true if no word that is kept has a capital letter. Of equal words the first one counts. */
+  /**
+   * Whether to lowercase words and texts; default true if no kept word has a capital letter. If words become equal, the
+   * first one counts.
+   */
   readonly lowercase?: boolean
   /** Stops the work, which rejects with an AbortError. */
   readonly signal?: AbortSignal
@@ -20,19 +26,26 @@ export interface LoadWordVectorsOptions {
 
 /** Words and their vectors. */
 export interface WordVectors {
-  /** Cuts texts into words as `text.wordTokenizer` does: id 0 pads, id 1 is the unknown word, then the file's words in order. */
+  /**
+   * Splits texts into words like `text.wordTokenizer`: id 0 is padding, id 1 the unknown word, then the file's words in
+   * order.
+   */
   readonly tokenizer: Tokenizer
-  /** [vocabulary, dimensions]: zeros for padding; for unknown words the vector of `<unk>` if the file has it, else the mean. */
+  /**
+   * `[vocabulary, dimensions]`: zeros for padding; for unknown words, the vector of `<unk>` if the file has it, else
+   * the mean.
+   */
   readonly vectors: Tensor
 }
 
-/** Names under which files keep the vector of unknown words. */
+/** Names under which files store the vector of unknown words. */
 const unknown = new Set(['<unk>', '<UNK>', '[UNK]'])
 
 /**
- * Reads word vectors as GloVe, word2vec (text and binary) and fastText (`.vec`) publish them, gzipped or not, as a stream: for
- * `layers.embedding({ weights: vectors, maskZero: true, trainable: false })`. Rejects with `ERR_IO`, with `ERR_FORMAT` naming the line, with `ERR_DATA`
- * if no word is left, `ERR_MEMORY` and an AbortError.
+ * Reads word vectors in the formats of GloVe, word2vec (text and binary) and fastText (`.vec`), gzipped or not, as a
+ * stream. Use them with `layers.embedding({ weights: vectors, maskZero: true, trainable: false })`. Rejects with
+ * `ERR_IO`, with `ERR_FORMAT` naming the line, with `ERR_DATA` if no word is left, with `ERR_MEMORY` and with an
+ * AbortError.
  */
 export async function loadWordVectors(file: string | URL, options: LoadWordVectorsOptions = {}): Promise<WordVectors> {
   const where = 'interop.loadWordVectors'
@@ -90,7 +103,7 @@ class Rows {
     this.#count += 1
   }
 
-  /** Zeros, the row of unknown words, then all rows. The blocks are given back as they are copied. */
+  /** Zeros, the row of unknown words, then all rows. The blocks are freed as they are copied. */
   *table(unknown: Float32Array | undefined): Sliced<Tensor> {
     const width = this.#sums.length
     const data = allocate((2 + this.#count) * width)
@@ -114,7 +127,7 @@ function allocate(length: number): Float32Array {
   }
 }
 
-/** The tokenizer's file with other words: written piece by piece, since there may be millions. */
+/** The tokenizer's file with other words, written piece by piece, since there may be millions. */
 function* tokenizerText(base: object, ids: ReadonlyMap<string, number>): Sliced<Uint8Array> {
   const rest = JSON.stringify({ ...base, model: undefined }).slice(0, -1)
   const pieces = [`${rest},"model":{"type":"WordLevel","unk_token":"[UNK]","vocab":{"[PAD]":0,"[UNK]":1`]

@@ -35,7 +35,10 @@ export class Activation extends Layer {
   }
 }
 
-/** Applies a function to every element, or to the last dimension for `softmax` and `logSoftmax`. Shapes stay. Errors: `ERR_OPTION`. */
+/**
+ * Applies a function to every element, or to the last dimension for `softmax` and `logSoftmax`. Shapes stay. Errors:
+ * `ERR_OPTION`.
+ */
 export function activation(options: ActivationOptions): Activation {
   return new Activation(options)
 }

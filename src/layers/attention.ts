@@ -1,3 +1,4 @@
+import { requireReadable } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
 import { traceFunction } from '../graph/trace/function.js'
 import type { Program } from '../graph/trace/program.js'
@@ -6,11 +7,11 @@ import { type Check, flag, integer, number, oneOf } from '../options.js'
 import type { LayerOptions, Outputs, SymbolicTensor } from './layer.js'
 import { TracedLayer } from './traced.js'
 
-/** Options of every layer of attention. */
+/** Options of every attention layer. */
 export interface AttentionBaseOptions extends LayerOptions {
-  /** The share of the weights of steps that training drops; from 0 to below 1, default 0. */
+  /** The share of the attention weights that training drops; from 0 to below 1, default 0. */
   readonly dropout?: number
-  /** Whether to return the weights of steps too, after the output; default false. */
+  /** Whether to return the attention weights, too, after the output; default false. */
   readonly returnAttentionScores?: boolean
 }
 
@@ -18,7 +19,10 @@ export interface AttentionBaseOptions extends LayerOptions {
 export interface AttentionOptions extends AttentionBaseOptions {
   /** Whether to multiply the scores by a learned number; default false. */
   readonly useScale?: boolean
-  /** `'dot'`, the product of query and key, or `'concat'`, the sum of tanh(query + key) times a learned number; default `'dot'`. */
+  /**
+   * `'dot'`, the product of query and key, or `'concat'`, the sum of tanh(query + key) times a learned number; default
+   * `'dot'`.
+   */
   readonly scoreMode?: 'dot' | 'concat'
 }
 
@@ -40,10 +44,10 @@ export interface MultiHeadAttentionOptions extends AttentionBaseOptions {
   readonly useBias?: boolean
 }
 
-/** What a layer of attention returns with `returnAttentionScores`. */
+/** What an attention layer returns with `returnAttentionScores`. */
 export type WithScores = readonly [output: SymbolicTensor, scores: SymbolicTensor]
 
-/** The values that a layer of attention reads. */
+/** The values that an attention layer reads. */
 interface Read {
   readonly query: SymbolicValue
   readonly value: SymbolicValue
@@ -57,14 +61,14 @@ interface Kind {
   readonly required?: readonly string[]
   readonly inputs: { readonly query: string; readonly value: string; readonly key: string }
   readonly weights: Readonly<Record<string, unknown>>
-  /** The output and the weights of steps. */
+  /** The output and the attention weights. */
   readonly call: (
     read: Read,
     weights: Readonly<Record<string, SymbolicValue>>,
   ) => readonly [SymbolicValue, SymbolicValue]
 }
 
-/** What the layers of attention have in common. */
+/** What the attention layers have in common. */
 abstract class AttentionLayer<Out extends Outputs> extends TracedLayer<Out> {
   protected override readonly outputCount: number
   readonly #programs: readonly [keyIsValue: Program, separateKey: Program]
@@ -105,12 +109,12 @@ abstract class AttentionLayer<Out extends Outputs> extends TracedLayer<Out> {
   }
 }
 
-/** Declarations of weights with one name of a size in the place of another. */
+/** Declarations of weights with one size name replaced by another. */
 function renamed(weights: Readonly<Record<string, unknown>>, from: string, to: string): Record<string, unknown> {
   return JSON.parse(JSON.stringify(weights).replaceAll(JSON.stringify(from), JSON.stringify(to)))
 }
 
-/** The output and the weights of steps from scores: steps of padding get no weight, queries of padding give zeros. */
+/** The output and the attention weights from scores: padded steps get no weight, padded queries give zeros. */
 function attend(
   scores: SymbolicValue,
   { query, value }: Read,
@@ -128,6 +132,7 @@ function pairs({ query, key }: Read): SymbolicValue {
 const plainInputs = { query: 'size', value: 'values', key: 'size' } as const
 
 function byProducts(options: AttentionOptions): Kind {
+  requireReadable('layers.attention', options)
   const { useScale = false, scoreMode = 'dot', dropout = 0 } = options ?? {}
   const one = { shape: [1], initializer: 'ones' }
   const concat = scoreMode === 'concat'
@@ -162,9 +167,10 @@ export class Attention<Out extends Outputs = Outputs> extends AttentionLayer<Out
 /**
  * Attention by products (Luong et al. 2015), as Keras's `Attention`.
  *
- * Inputs query `[batch, queries, size]`, value `[batch, steps, …]` and, if it differs from the value, key `[batch, steps, size]`; output
- * `[batch, queries, values]`, with `returnAttentionScores` also the weights `[batch, queries, steps]`. Padded steps of the value get no weight. Weights:
- * scale `[1]` with `useScale`, concat_score_weight `[1]` with `scoreMode: 'concat'`. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Inputs query `[batch, queries, size]`, value `[batch, steps, …]` and, if it differs from the value, key
+ * `[batch, steps, size]`; output `[batch, queries, values]`, with `returnAttentionScores` also the weights
+ * `[batch, queries, steps]`. Padded steps of the value get no weight. Weights: scale `[1]` with `useScale`,
+ * concat_score_weight `[1]` with `scoreMode: 'concat'`. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function attention(options: AttentionOptions & { readonly returnAttentionScores: true }): Attention<WithScores>
 export function attention(
@@ -175,6 +181,7 @@ export function attention(options: AttentionOptions = {}): Attention {
 }
 
 function bySums(options: AdditiveAttentionOptions): Kind {
+  requireReadable('layers.additiveAttention', options)
   const { useScale = true, dropout = 0 } = options ?? {}
   return {
     factory: 'additiveAttention',
@@ -199,11 +206,13 @@ export class AdditiveAttention<Out extends Outputs = Outputs> extends AttentionL
 }
 
 /**
- * Additive attention (Bahdanau et al. 2015), as Keras's `AdditiveAttention`: scores are the sum of scale·tanh(query + key).
+ * Additive attention (Bahdanau et al. 2015), as Keras's `AdditiveAttention`: scores are the sum of scale·tanh(query +
+ * key).
  *
- * Inputs query `[batch, queries, size]`, value `[batch, steps, …]` and, if it differs from the value, key `[batch, steps, size]`; output
- * `[batch, queries, values]`, with `returnAttentionScores` also the weights `[batch, queries, steps]`. Padded steps of the value get no weight. Weights:
- * scale `[size]` with `useScale`. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Inputs query `[batch, queries, size]`, value `[batch, steps, …]` and, if it differs from the value, key
+ * `[batch, steps, size]`; output `[batch, queries, values]`, with `returnAttentionScores` also the weights
+ * `[batch, queries, steps]`. Padded steps of the value get no weight. Weights: scale `[size]` with `useScale`. Errors:
+ * `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function additiveAttention(
   options: AdditiveAttentionOptions & { readonly returnAttentionScores: true },
@@ -217,8 +226,9 @@ export function additiveAttention(options: AdditiveAttentionOptions = {}): Addit
 
 function byHeads(options: MultiHeadAttentionOptions): Kind {
   const checks = { numHeads: integer(1, 1024), keyDim: integer(1), valueDim: integer(1), useBias: flag }
+  requireReadable('layers.multiHeadAttention', options)
   const { dropout = 0, useBias = true } = options ?? {}
-  // What is no number is refused by the layer.
+  // The layer refuses values that are not numbers.
   const [numHeads, keyDim] = [
     Number(checks.numHeads.accepts(options?.numHeads) && options.numHeads),
     Number(checks.keyDim.accepts(options?.keyDim) && options.keyDim),
@@ -272,13 +282,14 @@ export class MultiHeadAttention<Out extends Outputs = Outputs> extends Attention
 }
 
 /**
- * Multi-head attention (Vaswani et al. 2017), as Keras's `MultiHeadAttention`: projections of query, key and value are split into heads, each attends by
- * products scaled with 1/√keyDim, and the heads' results are projected to the query's size.
+ * Multi-head attention (Vaswani et al. 2017), as Keras's `MultiHeadAttention`: projections of query, key and value are
+ * split into heads, each attends by products scaled with 1/√keyDim, and the heads' results are projected to the query's
+ * size.
  *
- * Inputs query `[batch, queries, size]`, value `[batch, steps, …]` and, if it differs from the value, key; output `[batch, queries, size]`, with
- * `returnAttentionScores` also the weights `[batch, heads, queries, steps]`. Padded steps of the value get no weight. Weights: query_kernel
- * `[size, heads · keyDim]`, key_kernel, value_kernel, output_kernel `[heads · valueDim, size]`, each with a bias. Errors: `ERR_OPTION`, `ERR_SHAPE`,
- * `ERR_UNSUPPORTED`.
+ * Inputs query `[batch, queries, size]`, value `[batch, steps, …]` and, if it differs from the value, key; output
+ * `[batch, queries, size]`, with `returnAttentionScores` also the weights `[batch, heads, queries, steps]`. Padded
+ * steps of the value get no weight. Weights: query_kernel `[size, heads · keyDim]`, key_kernel, value_kernel,
+ * output_kernel `[heads · valueDim, size]`, each with a bias. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function multiHeadAttention(
   options: MultiHeadAttentionOptions & { readonly returnAttentionScores: true },

@@ -15,12 +15,12 @@ import type { LSTM } from './lstm.js'
 import { Recurrence, type WithState, type WithStates } from './recurrence.js'
 import { layerConfig } from './serialize.js'
 
-/** How the two directions' outputs are put together. */
+/** How the outputs of the two directions are merged. */
 export type MergeMode = 'concat' | 'sum' | 'ave' | 'mul'
 
 /** Options of {@link bidirectional}. */
 export interface BidirectionalOptions<Inner extends Recurrence = Recurrence> extends LayerOptions {
-  /** The forward layer; the backward one is made like it. */
+  /** The forward layer; the backward one is made with the same options. */
   readonly layer: Inner
   /** Default `'concat'`, along the features. */
   readonly mergeMode?: MergeMode
@@ -186,11 +186,12 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
 }
 
 /**
- * Runs a recurrent layer over the sequence in both directions and merges the outputs at each step's own place.
+ * Runs a recurrent layer over the sequence in both directions and merges the outputs of each step.
  *
- * Input `[batch, time, features]`; output `[batch, 2 units]` (last states), or `[batch, time, 2 units]` with the inner `returnSequences`;
- * half as wide for the merge modes other than `concat`. With the inner `returnState` the forward states follow, then the backward ones.
- * Source: Schuster and Paliwal 1997. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Input `[batch, time, features]`; output `[batch, 2 units]` (last states), or `[batch, time, 2 units]` with the inner
+ * `returnSequences`; half as wide for the merge modes other than `concat`. With the inner `returnState` the forward
+ * states follow, then the backward ones. Source: Schuster and Paliwal 1997. Errors: `ERR_OPTION`, `ERR_SHAPE`,
+ * `ERR_UNSUPPORTED`.
  */
 export function bidirectional(options: BidirectionalOptions<LSTM<WithStates>>): Bidirectional<BothWithStates>
 export function bidirectional(options: BidirectionalOptions<Recurrence<WithState>>): Bidirectional<BothWithState>

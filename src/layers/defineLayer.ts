@@ -16,22 +16,28 @@ export interface LayerDefinition<
 > {
   /** The layer's name, for messages and weights; default `'layer'`. */
   readonly name?: string
-  /** The inputs with their shapes without the batch; default `{ x: 'features' }`. For sequences: `{ x: ['time', 'features'] }`. */
+  /**
+   * The inputs with their shapes without the batch; default `{ x: 'features' }`. For sequences:
+   * `{ x: ['time', 'features'] }`.
+   */
   readonly inputs?: Inputs
-  /** The weights; a name is a size that is found when the layer is used. */
+  /** The weights; a name stands for a size that is known when the layer is used. */
   readonly weights?: Weights
-  /** The function, from symbolic values `[batch, …]` to the output, or an array of outputs. It is called once, at once. */
+  /**
+   * The function, from symbolic values `[batch, …]` to the output, or an array of outputs. It is called once,
+   * immediately.
+   */
   readonly call: (inputs: ValuesOf<Inputs>, weights: WeightsOf<Weights>, context: LayerContext) => Result
 }
 
-/** What a layer returns whose function returns this. */
+/** What a layer returns if its function returns this. */
 type Returned<Result> = Result extends readonly SymbolicValue[]
   ? { readonly [I in keyof Result]: SymbolicTensor }
   : SymbolicTensor
 
 const record = custom('an object', isRecord)
 
-/** The layer of a function that was traced. */
+/** A layer that runs a traced function. */
 export class DefinedLayer<Out extends Outputs = Outputs> extends TracedLayer<Out> {
   static override readonly className = 'Traced'
   override readonly baseName: string
@@ -69,7 +75,8 @@ export class DefinedLayer<Out extends Outputs = Outputs> extends TracedLayer<Out
 const labelOf = (name: string): string => `layer '${name}'`
 
 /**
- * Defines a layer by a function of symbolic values, as `defineCell` does for one step. Returns a function that makes layers:
+ * Defines a layer by a function of symbolic values, as `defineCell` does for one step. Returns a function that makes
+ * layers:
  *
  * ```ts
  * const highway = defineLayer({
@@ -83,8 +90,9 @@ const labelOf = (name: string): string => `layer '${name}'`
  * const y = highway({ name: 'first' }).apply(x)
  * ```
  *
- * Several inputs are given to `apply` as an array, in the order of `inputs`; tokens come as numbers. Errors name the line: `ERR_SHAPE` for shapes that
- * do not fit, `ERR_OPTION` for weights that are not declared and results that are none.
+ * Several inputs are given to `apply` as an array, in the order of `inputs`; tokens come as numbers. Errors name the
+ * line: `ERR_SHAPE` for shapes that do not fit, `ERR_OPTION` for weights that are not declared and for results that are
+ * not symbolic values.
  */
 export function defineLayer<
   const Weights extends WeightDeclarations = Readonly<Record<never, never>>,

@@ -1,4 +1,5 @@
-// The one list of layers: what makes them, for users, and their classes, for saved models. A layer is a file of its own and its lines here.
+// The one list of layers: their factories, for users, and their classes, for saved models. A layer is one file plus its
+// lines here.
 import { Activation } from './activation.js'
 import { AdditiveAttention, Attention, MultiHeadAttention } from './attention.js'
 import { Bidirectional } from './bidirectional.js'
@@ -79,7 +80,7 @@ export { type RootMeanSquareNormalizationOptions, rootMeanSquareNormalization } 
 export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
 export { type StepwiseLayer, type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
 
-/** The classes of layers that saved models may hold. */
+/** The classes of layers that saved models may contain. */
 const classes: readonly LayerClass[] = [
   Activation,
   Add,

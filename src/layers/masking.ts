@@ -35,8 +35,8 @@ export class Masking extends Layer {
 }
 
 /**
- * Makes the layers that follow skip the steps whose features all equal `maskValue`. Input and output `[batch, time, features]`.
- * Errors: `ERR_OPTION`, `ERR_SHAPE`.
+ * Makes the layers that follow skip the steps whose features all equal `maskValue`. Input and output
+ * `[batch, time, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`.
  */
 export function masking(options: MaskingOptions = {}): Masking {
   return new Masking(options)

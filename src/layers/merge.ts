@@ -3,7 +3,7 @@ import { type Dim, type Shape, showShape, unifyDim, unifyShapes } from '../graph
 import { custom } from '../options.js'
 import { Layer, type LayerClass, type LayerOptions } from './layer.js'
 
-/** An elementwise merge of inputs of one shape. */
+/** An element-wise merge of inputs with the same shape. */
 export abstract class Merge extends Layer {
   override readonly baseName: string
   readonly #op: string
@@ -39,7 +39,7 @@ export abstract class Merge extends Layer {
   }
 }
 
-/** A class of merges that take at most so many inputs. */
+/** A class of merges with at most a given number of inputs. */
 function merging(
   className: string,
   op: string,
@@ -61,27 +61,27 @@ export const Subtract = merging('Subtract', 'subtract', 2)
 export const Maximum = merging('Maximum', 'maximum')
 export const Minimum = merging('Minimum', 'minimum')
 
-/** The sum of inputs of one shape. Errors: `ERR_SHAPE`. */
+/** The sum of inputs with the same shape. Errors: `ERR_SHAPE`. */
 export const add = (options: LayerOptions = {}): Merge => new Add(options)
 
-/** The product of inputs of one shape, element by element. Errors: `ERR_SHAPE`. */
+/** The product of inputs with the same shape, element by element. Errors: `ERR_SHAPE`. */
 export const multiply = (options: LayerOptions = {}): Merge => new Multiply(options)
 
-/** The mean of inputs of one shape. Errors: `ERR_SHAPE`. */
+/** The mean of inputs with the same shape. Errors: `ERR_SHAPE`. */
 export const average = (options: LayerOptions = {}): Merge => new Average(options)
 
 /** The first input minus the second. Errors: `ERR_SHAPE`. */
 export const subtract = (options: LayerOptions = {}): Merge => new Subtract(options)
 
-/** The largest of inputs of one shape, element by element. Errors: `ERR_SHAPE`. */
+/** The largest of inputs with the same shape, element by element. Errors: `ERR_SHAPE`. */
 export const maximum = (options: LayerOptions = {}): Merge => new Maximum(options)
 
-/** The smallest of inputs of one shape, element by element. Errors: `ERR_SHAPE`. */
+/** The smallest of inputs with the same shape, element by element. Errors: `ERR_SHAPE`. */
 export const minimum = (options: LayerOptions = {}): Merge => new Minimum(options)
 
 /** Options of {@link concatenate}. */
 export interface ConcatenateOptions extends LayerOptions {
-  /** The dimension to join, batch included in the count; default -1, the last. Batch and time cannot be joined yet. */
+  /** The dimension to join, counting the batch; default -1, the last. Batch and time cannot be joined yet. */
   readonly axis?: number
 }
 

@@ -55,12 +55,17 @@ export class GlobalMaxPooling1D extends Pooling {
   }
 }
 
-/** The mean over the valid steps: `[batch, time, features]` to `[batch, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
+/**
+ * The mean over the valid steps: `[batch, time, features]` to `[batch, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`.
+ */
 export function globalAveragePooling1d(options: PoolingOptions = {}): GlobalAveragePooling1D {
   return new GlobalAveragePooling1D(options)
 }
 
-/** The largest value over the valid steps: `[batch, time, features]` to `[batch, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
+/**
+ * The largest value over the valid steps: `[batch, time, features]` to `[batch, features]`. Errors: `ERR_OPTION`,
+ * `ERR_SHAPE`.
+ */
 export function globalMaxPooling1d(options: PoolingOptions = {}): GlobalMaxPooling1D {
   return new GlobalMaxPooling1D(options)
 }

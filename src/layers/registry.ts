@@ -5,7 +5,7 @@ import classes from './list.js'
 
 const byName = new Map(classes.map((each) => [each.className, each]))
 
-/** Rebuilds a layer from its configuration; a class that is not one of ours is `ERR_FORMAT`, and nothing is ever executed. */
+/** Rebuilds a layer from its configuration; an unknown class is `ERR_FORMAT`, and nothing is ever executed. */
 export function layerFromConfig(saved: unknown): AnyLayer {
   const found = isRecord(saved) && typeof saved.className === 'string' ? byName.get(saved.className) : undefined
   if (!isRecord(saved) || !found) {

@@ -49,7 +49,7 @@ export class Reshape extends Layer {
   }
 }
 
-/** Gives each row another shape with the same elements in the same order. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
+/** Gives each row another shape; its elements stay in the same order. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
 export function reshape(options: ReshapeOptions): Reshape {
   return new Reshape(options)
 }
@@ -82,7 +82,7 @@ export class Flatten extends Layer {
   }
 }
 
-/** Joins all dimensions but the batch: `[batch, 4, 5]` to `[batch, 20]`; they must be known. Errors: `ERR_SHAPE`. */
+/** Joins all dimensions except the batch: `[batch, 4, 5]` to `[batch, 20]`; they must be known. Errors: `ERR_SHAPE`. */
 export function flatten(options: LayerOptions = {}): Flatten {
   return new Flatten(options)
 }
@@ -120,7 +120,10 @@ export class RepeatVector extends Layer {
   }
 }
 
-/** Repeats a vector as the steps of a sequence: `[batch, features]` to `[batch, n, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
+/**
+ * Repeats a vector as the steps of a sequence: `[batch, features]` to `[batch, n, features]`. Errors: `ERR_OPTION`,
+ * `ERR_SHAPE`.
+ */
 export function repeatVector(options: RepeatVectorOptions): RepeatVector {
   return new RepeatVector(options)
 }

@@ -41,7 +41,8 @@ export class RootMeanSquareNormalization extends TracedLayer<SymbolicTensor> {
       { x: [...sizes, 'features'] },
       { scale: { shape: ['features'], initializer: 'ones' } },
       ({ x }: { x: SymbolicValue }, { scale }: { scale: SymbolicValue }) => {
-        // The square of a large feature is no float32; what all are divided by makes no difference to the result.
+        // The square of a large feature overflows float32; dividing all features by the same number does not change the
+        // result.
         const size = x.abs().max({ keepDims: true }).maximum(1).stopGradient()
         const small = x.div(size)
         const meanSquare = small.square().mean({ keepDims: true })
@@ -58,10 +59,11 @@ export class RootMeanSquareNormalization extends TracedLayer<SymbolicTensor> {
 }
 
 /**
- * Divides the last dimension by its root mean square, then multiplies by a learned scale: y = x / √(mean(x²) + epsilon) · scale. Unlike
- * `layerNormalization` it keeps the mean. As Keras's `RMSNormalization`.
+ * Divides the last dimension by its root mean square, then multiplies by a learned scale: y = x / √(mean(x²) + epsilon)
+ * · scale. Unlike `layerNormalization` it keeps the mean. As Keras's `RMSNormalization`.
  *
- * Shapes stay. Weights: scale, `[features]`. Source: Zhang and Sennrich, arXiv 1910.07467. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Shapes stay. Weights: scale, `[features]`. Source: Zhang and Sennrich, arXiv 1910.07467. Errors: `ERR_OPTION`,
+ * `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function rootMeanSquareNormalization(
   options: RootMeanSquareNormalizationOptions = {},

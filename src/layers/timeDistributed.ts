@@ -5,7 +5,7 @@ import { custom } from '../options.js'
 import { type AnyLayer, type InnerLayers, Layer, type LayerOptions, type SavedOptions } from './layer.js'
 import { layerConfig } from './serialize.js'
 
-/** Layers that {@link timeDistributed} takes: those that treat every step alike. */
+/** Layers that {@link timeDistributed} accepts: those that treat every step alike. */
 export type StepwiseLayer = AnyLayer & { readonly stepwise: true }
 
 /** Options of {@link timeDistributed}. */

@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
 import { type Check, checkOptions, flag, isCallable, isRecord, number, positive } from '../options.js'
 import { isTraced, type TracedFunction, type TracedMeasure, traceMeasure } from './traced.js'
@@ -55,9 +55,16 @@ export function makeLoss(kind: LossKind, options: object): Loss {
 /** What trains an output. */
 export type AnyLoss = Loss | TracedMeasure
 
-/** The loss that a name stands for with its defaults, or that an object or a function describes. `ERR_OPTION` for anything else. */
+/**
+ * The loss that a name stands for with its defaults, or that an object or a function describes. `ERR_OPTION` for
+ * anything else.
+ */
 export function resolveLoss(given: unknown, output: Shape): AnyLoss {
   if (isCallable(given)) return traceMeasure('loss', given as TracedFunction, output, output)
+  return reading('ERR_OPTION', 'compile: loss', () => describedLoss(given))
+}
+
+function describedLoss(given: unknown): AnyLoss {
   if (isTraced(given)) return given
   const name = isRecord(given) ? given.kind : given
   const kind = typeof name === 'string' && Object.hasOwn(short, name) ? short[name] : name

@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 import type { GraphBuilder, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import { lowerProgram } from '../graph/trace/lower.js'
@@ -10,8 +10,9 @@ import { Trace } from '../graph/trace/trace.js'
 import { isRecord, label } from '../options.js'
 
 /**
- * A loss or metric of one's own: from the targets and the predictions, both of the output's shape `[batch, …]`, to a value for each element, each
- * step `[batch, time]`, or each row `[batch]`. What counts is its mean over valid steps. It is called once, on symbols.
+ * A loss or metric of your own: from the targets and the predictions, both with the output's shape `[batch, …]`, to a
+ * value for each element, each step `[batch, time]` or each row `[batch]`. Its mean over valid steps is what counts. It
+ * is called once, on symbolic values.
  */
 export type TracedFunction = (yTrue: SymbolicValue, yPred: SymbolicValue) => SymbolicValue
 
@@ -29,7 +30,7 @@ export function traceMeasure(
   output: Shape,
   targets: Shape,
 ): TracedMeasure {
-  const { name } = call
+  const name = reading('ERR_OPTION', what, () => call.name)
   const known = label.accepts(name) ? name : what
   const where = `${what} '${known}'`
   const trace = new Trace(where, [symbolicInput('yTrue', targets), symbolicInput('yPred', output)], [])

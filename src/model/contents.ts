@@ -1,21 +1,21 @@
 import { SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 
-/** A kind of what can lie in a folder: a task's model, one without a task, or the backup of a training. */
+/** A kind of folder contents: a task's model, a model without a task, or the backup of a training. */
 export interface Kind {
-  /** What descriptions call it. */
+  /** Its name in descriptions. */
   readonly name: string
-  /** What it is, with its article. */
+  /** What it is, with an article. */
   readonly words: string
-  /** The class of `tasks` that loads it. */
+  /** The class in `tasks` that loads it. */
   readonly task?: string
-  /** The files by which those are known that were saved before descriptions said what they are. */
+  /** The files that identify those that were saved before descriptions said what they are. */
   readonly files?: readonly string[]
 }
 
 const kinds: Kind[] = []
 
-/** A kind that is known from now on, so that who wants another one is told what was found. */
+/** Registers a kind, so that whoever wanted another one is told what was found. */
 export function defineKind<K extends Kind>(kind: K): K {
   kinds.push(kind)
   return kind
@@ -30,11 +30,11 @@ export const backupKind = defineKind({ name: 'backup', words: 'the backup of a t
 /** What a description says that its folder holds. */
 export interface Contents {
   readonly kind: Kind
-  /** Whether its training was interrupted, or goes on: something that ended may take its place. */
+  /** Whether its training was interrupted, or is still running: a finished model may replace it. */
   readonly unfinished: boolean
 }
 
-/** What a description of ours says that its folder holds. */
+/** What a description says that its folder holds. */
 export function contentsOf({ assets, metadata, unfinished }: Readonly<Record<string, unknown>>): Contents {
   const facts = isRecord(metadata) ? metadata : {}
   const files = isRecord(assets) ? assets : {}
@@ -43,7 +43,7 @@ export function contentsOf({ assets, metadata, unfinished }: Readonly<Record<str
   return { kind, unfinished: unfinished === true || kind === backupKind }
 }
 
-/** The kind whose files these are; where there are several, the one with the most. */
+/** The kind that these files belong to; if there are several, the one with the most files. */
 function formerKind(files: object): Kind | undefined {
   const found = kinds.filter((kind) => kind.files?.every((name) => Object.hasOwn(files, name)))
   return found.sort((a, b) => (b.files?.length ?? 0) - (a.files?.length ?? 0))[0]
@@ -54,10 +54,13 @@ export function wordsFor({ kind, unfinished }: Contents): string {
   return unfinished && kind !== backupKind ? `${kind.words} whose training has not ended` : kind.words
 }
 
-/** What something is called without its article: `text classifier`. */
+/** The words for a kind without the article: `text classifier`. */
 export const nounFor = (kind: Kind): string => kind.words.replace(/^an? /, '')
 
-/** Says of a folder that it holds something else than what was wanted, what that is, and what loads it, or `takes` it otherwise. */
+/**
+ * Says that a folder holds something other than what was wanted, what it is, and what loads it (or else what `takes`
+ * it).
+ */
 export function mistaken(folder: string, wanted: Kind, found: Contents, takes?: string): SeqloomError {
   const { task } = found.kind
   const loads = task === undefined ? 'loadModel loads' : `tasks.${task}.load loads`

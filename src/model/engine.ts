@@ -7,12 +7,12 @@ import { isRecord } from '../options.js'
 import { cancellable } from './cancel.js'
 import { type LossFactors, type TrainPlan, trainSpec } from './compile.js'
 import { ownedGraph } from './lower.js'
-import { haveWeights, joinTurns, type LayerUser, SharedWeights } from './ownership.js'
+import { haveWeights, indicesOf, joinTurns, type LayerUser, SharedWeights } from './ownership.js'
 import type { Topology } from './topology.js'
 import { Turns } from './turns.js'
 import { getWeights, setWeights, undrawn } from './weights.js'
 
-/** The model that an engine is of. */
+/** The model that an engine belongs to. */
 interface Owner {
   readonly seed: number
   topology(): Topology
@@ -20,18 +20,21 @@ interface Owner {
 
 const noFactors: LossFactors = { weighted: false, classWeights: [] }
 
-/** The native side of a model: made when it is first needed, with weights that other models may have too, and used by one call at a time. */
+/**
+ * The native side of a model. It is made when it is first needed, may share weights with other models, and is used by
+ * one call at a time.
+ */
 export class Engine implements LayerUser {
   readonly #owner: Owner
   #ownTurns = new Turns()
-  /** Whether turns are taken together with the other models that have these layers. */
+  /** Whether the model shares its turns with the other models that have its layers. */
   #joined = false
   #native: NativeModel | undefined
   #weights: SharedWeights | undefined
   #graph: ReturnType<typeof ownedGraph> | undefined
   #plan: TrainPlan | undefined
   #factors: LossFactors = noFactors
-  /** Which weights train, in order: decided by compile, whatever becomes of the layers' flags afterwards. */
+  /** Which weights train, in order: decided by `compile`, even if the layers' flags change later. */
   #trained: readonly boolean[] | undefined
   #disposed = false
 
@@ -68,7 +71,7 @@ export class Engine implements LayerUser {
     return this.#trained
   }
 
-  /** Whether the loss takes weights of rows. */
+  /** Whether the loss takes sample weights. */
   get weighted(): boolean {
     return this.#factors.weighted
   }
@@ -101,19 +104,19 @@ export class Engine implements LayerUser {
     return await this.turns.queue(what, during, call, signal)
   }
 
-  /** A native call that the signal cancels; later calls wait for what of it outlives an abort. */
+  /** A native call that the signal cancels; later calls wait for work that outlives an abort. */
   cancellable<T>(signal: AbortSignal | undefined, call: (cancel: CancelFlag) => Promise<T>): Promise<T> {
     return cancellable(signal, call, (work) => this.turns.outlived(work))
   }
 
-  /** The native side with the newest weights; for whose turn it is. */
+  /** The native side with the newest weights; only call it during a turn. */
   ready(): NativeModel {
     this.#native ??= this.#make(this.#ownedGraph().graph)
     this.fetch()
     return this.#native
   }
 
-  /** Makes the native side of a model whose weights come from a file: drawing others would be wasted work. */
+  /** Makes the native side for weights that come from a file: drawing others would be wasted work. */
   prepareToRead(): void {
     this.#native ??= this.#make(undrawn(this.#ownedGraph().graph))
   }
@@ -130,14 +133,14 @@ export class Engine implements LayerUser {
     this.#weights?.pull()
   }
 
-  /** Tells the other models that weights were changed: all, or those marked. */
+  /** Tells the other models that weights have changed: all, or the marked ones. */
   tell(changed?: readonly boolean[]): void {
     this.#weights?.push(changed)
   }
 
-  /** Which weights are of a layer and the layers inside of it. */
+  /** The indices of the weights of a layer and the layers inside it. */
   indicesOf(layer: AnyLayer): readonly number[] {
-    return this.#weights?.indicesOf(layer) ?? []
+    return indicesOf(this.#ownedGraph().keys, layer)
   }
 
   layerWeights(layer: AnyLayer): Tensor[] {
@@ -160,7 +163,9 @@ export class Engine implements LayerUser {
     this.#plan = made
   }
 
-  /** Compiles again when weights of rows are first given, or other ones of classes; the optimizer goes on where it was. */
+  /**
+   * Compiles again when sample weights are first given, or class weights change; the optimizer continues where it was.
+   */
   need(weighted: boolean, classWeights: readonly number[] = this.#factors.classWeights): void {
     const now = this.#factors
     if ((now.weighted || !weighted) && now.classWeights.join() === classWeights.join()) return
@@ -192,7 +197,7 @@ export class Engine implements LayerUser {
     this.#plan = source.#plan
   }
 
-  /** Frees the native side, at once or when the calls before have ended. */
+  /** Frees the native side, at once or when earlier calls have ended. */
   dispose(): void {
     if (this.#disposed) return
     const free = () => {
@@ -201,7 +206,7 @@ export class Engine implements LayerUser {
       this.#native?.free()
       this.#native = undefined
     }
-    // A model that has done nothing yet disturbs nobody.
+    // A model that has not done anything yet needs no turn.
     if (this.#joined) this.turns.last('dispose', free)
     else free()
     this.#disposed = true
@@ -212,9 +217,9 @@ export class Engine implements LayerUser {
     return this.#graph
   }
 
-  /** Makes the native side; weights that other models have already are theirs. */
+  /** Makes the native model; weights that other models already have are taken from them. */
   #make(graph: GraphSpec): NativeModel {
-    // What the environment asks of the engine, and it cannot do, is refused at its first use.
+    // Wrong environment variables of the engine are refused at its first use.
     callNative(() => native.backend())
     const made = callNative(() => new native.NativeModel(JSON.stringify(graph), this.#owner.seed))
     try {

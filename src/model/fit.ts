@@ -10,7 +10,7 @@ import {
   type Training,
 } from '../callbacks/callback.js'
 import { shownProgress } from '../callbacks/shownProgress.js'
-import type { Staged } from '../data/index.js'
+import { fingerprint, type Staged } from '../data/index.js'
 import { AbortError, callNative, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeModel } from '../native/index.js'
 import { unlessAborted } from './cancel.js'
@@ -20,7 +20,7 @@ import type { Engine } from './engine.js'
 import type { Model } from './model.js'
 import { defaultBatchSize, type FitOptions } from './runOptions.js'
 
-/** An event of the native loop: its kind, its place, and losses and metrics by name. */
+/** An event of the native loop: its kind, its position, and losses and metrics by name. */
 interface FitEvent {
   readonly type: 'epochBegin' | 'checkpoint' | 'epochEnd' | 'batchEnd' | 'overtaken'
   readonly epoch: number
@@ -73,7 +73,7 @@ class FitLoop {
   #failure: { readonly error: unknown } | undefined
   #stop = false
   #ended = false
-  /** Where the native loop begins, if not at the beginning. */
+  /** Where the native loop starts, if not at the beginning. */
   #start: string | undefined
   #giveUp: () => void = () => undefined
 
@@ -111,6 +111,7 @@ class FitLoop {
         ...identity,
         rows: rows(data),
         validationRows: rows(validation),
+        data: fingerprint([...data, ...(validation ?? [])]),
         classWeight: classWeights('fit', request.plan, options.classWeight).join(),
       },
       state: () => ({
@@ -159,7 +160,7 @@ class FitLoop {
       engine.tell(engine.trained)
       if (error instanceof AbortError && begun && !this.#failure)
         await this.#pause(undefined, () => this.#keep('abort'))
-      // A callback that throws cancels the loop; what it threw is the reason, not the cancellation.
+      // A callback that throws cancels the loop; `fit` then rejects with what it threw, not with the cancellation.
       if (!this.#failure) throw error
     } finally {
       this.#ended = true
@@ -219,7 +220,7 @@ class FitLoop {
     }
     // An abort does not wait for callbacks.
     if (this.#over) return
-    // Whoever asks for an end between two batches means the end of the epoch.
+    // Asking for an end between two batches means the end of the epoch.
     const stop = this.#failure !== undefined || (this.#stopped && event.type !== 'checkpoint')
     try {
       callNative(() => this.#request.native.resume(stop))
@@ -242,7 +243,7 @@ class FitLoop {
     }
   }
 
-  /** Lets callbacks use the model while `work` goes on, if there are any that it concerns. */
+  /** Lets callbacks use the model during `work`, if any callback takes part in the event. */
   async #pause(moment: Moment | undefined, work: () => Promise<void>): Promise<void> {
     const concerned = this.#callbacks.some((callback) => (moment && callback[moment]) || callback[keeper])
     if (concerned) await this.#request.engine.turns.park(work)
@@ -254,7 +255,7 @@ class FitLoop {
     }
   }
 
-  /** Lets those that keep the training do so, behind what callbacks do at the moment. */
+  /** Runs the callbacks that back the training up, after the other callbacks of the moment. */
   async #keep(moment: KeptMoment): Promise<void> {
     for (const callback of this.#callbacks) await callback[keeper]?.at(moment, this.#kept)
   }

@@ -1,15 +1,15 @@
 import { convertOne, looksLikeTensor, runSliced, stage } from '../data/index.js'
 import { type Data, Tensor } from '../data/tensor.js'
-import { SeqloomError } from '../errors.js'
+import { reading, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
 import type { NativeModel, NativeTensor } from '../native/index.js'
 import { isRecord } from '../options.js'
 import { asTensor, cotangentSlots } from './slots.js'
 import { outputNames, type Topology } from './topology.js'
 
-/** What `gradients` gives. */
+/** What `gradients` returns. */
 export interface Gradients {
-  /** The loss, where targets were given. */
+  /** The loss, if targets were given. */
   readonly loss?: number
   /** The gradient of every trainable weight, by its name. */
   readonly weights: Record<string, Tensor>
@@ -18,29 +18,32 @@ export interface Gradients {
   /** The outputs, in order. */
   readonly outputs: Tensor[]
   /**
-   * With `states`: the gradient by each state of the recurrent layers after every step, `[batch, time, …]`, zero at masked steps, by the layer's path
-   * and the state's name: `lstm/h`, `bidirectional/forward_gru/h`. Steps stand in the input's order. Fused layers have h, traced ones
-   * all their states. A state that the loss does not depend on is left out.
+   * With `states`: the gradient with respect to each state of the recurrent layers after every step,
+   * `[batch, time, …]`, zero at masked steps, by the layer's path and the state's name: `lstm/h`,
+   * `bidirectional/forward_gru/h`. Steps are in the order of the input. Fused layers have h, traced ones all their
+   * states. States that the loss does not depend on are left out.
    */
   readonly states?: Record<string, Tensor>
 }
 
 /** Options of {@link Model.gradients}. */
 export interface GradientOptions {
-  /** Whether to give the gradients by the states of recurrent layers at every step too; default false. */
+  /**
+   * Whether to return the gradients with respect to the states of recurrent layers at every step, too; default false.
+   */
   readonly states?: boolean
   /** Aborting it makes the call reject with an AbortError. */
   readonly signal?: AbortSignal
 }
 
-/** Where gradients begin: at the outputs, one for each (null for none). */
+/** Where gradients begin: one tensor per output (null for none). */
 export interface Cotangents {
   readonly cotangents: Data | readonly (Data | null)[]
 }
 
-/** Whether gradients begin at the outputs rather than at a loss. */
+/** Whether gradients begin at the outputs and not at a loss. */
 export function isCotangents(value: unknown): value is Cotangents {
-  return isRecord(value) && 'cotangents' in value && !('data' in value)
+  return reading('ERR_DATA', 'gradients', () => isRecord(value) && 'cotangents' in value && !('data' in value))
 }
 
 /** The gradients that a backward pass begins with, one for each output. Errors: `ERR_DATA`, `ERR_SHAPE`. */
@@ -49,7 +52,9 @@ export async function convertCotangents(
   given: Cotangents['cotangents'],
 ): Promise<(NativeTensor | null)[]> {
   const slots = cotangentSlots(topology)
-  const list: readonly unknown[] = isListOf(slots.length, given) ? given : [given]
+  const list = reading('ERR_DATA', 'gradients: cotangents', (): unknown[] =>
+    isListOf(slots.length, given) ? [...given] : [given],
+  )
   if (list.length !== slots.length) {
     const names = outputNames(topology).join(', ')
     throw new SeqloomError(

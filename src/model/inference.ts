@@ -15,7 +15,7 @@ import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch
 import { Session, type SessionOptions, sessionPlan } from './session.js'
 import { asTensor, inputSlots } from './slots.js'
 
-/** {@link Model.predict}: all outputs, or those with the given numbers; an array of them if it is a `list`. */
+/** {@link Model.predict}: all outputs, or those with the given indices; as an array if it is a `list`. */
 export async function predict<Out extends Tensor | Tensor[]>(
   engine: Engine,
   x: DataSet,
@@ -56,7 +56,7 @@ export function predictSync<Out extends Tensor | Tensor[]>(
   })
 }
 
-/** {@link Model.session}; `list` says whether a step gives an array of outputs. */
+/** {@link Model.session}; `list` says whether a step returns an array of outputs. */
 export function session<Out extends Tensor | Tensor[]>(
   engine: Engine,
   options: SessionOptions,
@@ -83,7 +83,7 @@ export async function beamSearch(engine: Engine, options: BeamSearchOptions): Pr
   )
 }
 
-/** {@link Model.generate}, the tokens in the portions in which they become ready. */
+/** {@link Model.generate}, with the tokens in portions as they become ready. */
 export function generate(
   engine: Engine,
   prompt: Int32Array | readonly number[],

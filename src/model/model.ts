@@ -37,16 +37,16 @@ import {
 } from './training.js'
 import { copyWeights, countValues, getWeights, putWeights, setWeights } from './weights.js'
 
-/** What `predict` gives: a tensor, or one for each output. */
+/** What `predict` returns: a tensor, or one per output. */
 export type Prediction = Tensor | Tensor[]
 
 /** A recurrent network: made by `sequential`, `model` or `loadModel`. */
 export abstract class Model<Out extends Prediction = Prediction> implements Disposable {
   /** The model's name. */
   readonly name: string
-  /** Decides the first weights, dropout and, unless `fit` is given another, the order of the rows. */
+  /** Determines the initial weights, dropout and, unless `fit` is given another seed, the order of the rows. */
   readonly seed: number
-  /** Set to true in a callback, it ends the training after this epoch. */
+  /** If a callback sets it to true, the training ends after this epoch. */
   stopTraining = false
   /** @internal What computes. */
   readonly engine: Engine = new Engine(this)
@@ -74,26 +74,30 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return this.topology().layers
   }
 
-  /** What the model reads, as `input` returned it. */
+  /** The model's inputs, as `input` returned them. */
   get inputs(): readonly SymbolicTensor[] {
     return this.topology().inputs
   }
 
-  /** What the model gives, as its layers returned it. */
+  /** The model's outputs, as its layers returned them. */
   get outputs(): readonly SymbolicTensor[] {
     return this.topology().outputs
   }
 
   /**
-   * Uses the model within another one: its layers on other values, with the same weights. Gives the outputs, an array where the model
-   * gives arrays. Errors: `ERR_OPTION` for another number of values, `ERR_SHAPE` for values that do not fit.
+   * Uses the model within another one: its layers are applied to other values, with the same weights. Returns the
+   * outputs, as an array if the model returns arrays. Errors: `ERR_OPTION` for a wrong number of values, `ERR_SHAPE`
+   * for values that do not fit.
    */
   apply(inputs: SymbolicTensor | readonly SymbolicTensor[]): SymbolicTensor | SymbolicTensor[] {
     const made = reapply(this.topology(), this.name, inputs)
     return this.returnsList() ? made : (made[0] as SymbolicTensor)
   }
 
-  /** The layer of this name; `ERR_OPTION` if there is none. For layers that return states, say so: `getLayer<WithStates>('lstm')`. */
+  /**
+   * The layer of this name; `ERR_OPTION` if there is none. For layers that return states, say so:
+   * `getLayer<WithStates>('lstm')`.
+   */
   getLayer<Out extends Outputs = SymbolicTensor>(name: string): Layer<Out> {
     const { names, layers } = this.topology()
     const found = layers.find((layer) => names.get(layer) === name)
@@ -107,23 +111,26 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /**
-   * Says how to train. A loss that reads an output as what it cannot be, such as logits as probabilities, is a `SeqloomWarning` of the process.
-   * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`, `ERR_STATE` during `fit`.
+   * Sets how to train. If a loss reads an output as something it cannot be, such as logits as probabilities, the
+   * process gets a `SeqloomWarning`. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`, `ERR_STATE` during `fit`.
    */
   compile(options: CompileOptions): void {
     compile(this.engine, options)
   }
 
   /**
-   * Trains on a native thread. Resolves to the values of every epoch. Errors: `ERR_STATE` before `compile` or during another `fit`,
-   * `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_NUMERIC` when the loss becomes NaN or infinite (the weights stay those of the step before),
-   * an AbortError, or what a callback throws.
+   * Trains on a native thread. Resolves to the values of every epoch. Errors: `ERR_STATE` before `compile` or during
+   * another `fit`, `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_NUMERIC` when the loss becomes NaN or infinite (the
+   * weights stay those of the step before), an AbortError, or what a callback throws.
    */
   fit(x: DataSet, y: DataSet, options: FitOptions = {}): Promise<History> {
     return train(this as Model, this.engine, x, y, options)
   }
 
-  /** The loss and then the metrics, averaged over all rows; with `returnDict` by name, such as `{ loss, accuracy }`. Errors as in `fit`. */
+  /**
+   * The loss and then the metrics, averaged over all rows; with `returnDict` by name, such as `{ loss, accuracy }`.
+   * Errors as in `fit`.
+   */
   evaluate(x: DataSet, y: DataSet, options: EvaluateOptions & { readonly returnDict: true }): Promise<Scores>
   evaluate(x: DataSet, y: DataSet, options?: EvaluateOptions & { readonly returnDict?: false }): Promise<number[]>
   evaluate(x: DataSet, y: DataSet, options?: EvaluateOptions): Promise<number[] | Scores>
@@ -131,7 +138,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return evaluate(this.engine, x, y, options)
   }
 
-  /** As `evaluate`, on this thread: for so few rows that waiting would cost more. */
+  /** Like `evaluate`, but on this thread: for so few rows that waiting would cost more. */
   evaluateSync(x: DataSet, y: DataSet, options: EvaluateSyncOptions & { readonly returnDict: true }): Scores
   evaluateSync(x: DataSet, y: DataSet, options?: EvaluateSyncOptions & { readonly returnDict?: false }): number[]
   evaluateSync(x: DataSet, y: DataSet, options?: EvaluateSyncOptions): number[] | Scores
@@ -139,17 +146,20 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return evaluateSync(this.engine, x, y, options)
   }
 
-  /** The outputs for inputs. Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_MEMORY`, `ERR_STATE` during `fit`, an AbortError. */
+  /**
+   * The outputs for inputs. Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_MEMORY`, `ERR_STATE` during `fit`, an
+   * AbortError.
+   */
   predict(x: DataSet, options: PredictOptions = {}): Promise<Out> {
     return predict<Out>(this.engine, x, options, this.returnsList())
   }
 
-  /** @internal As `predict`, for the outputs with these numbers alone. */
+  /** @internal Like `predict`, only for the outputs with these indices. */
   predictOutputs(x: DataSet, wanted: readonly number[], options: PredictOptions = {}): Promise<Tensor[]> {
     return predict<Tensor[]>(this.engine, x, options, true, wanted)
   }
 
-  /** As `predict`, on this thread: for inputs so small that waiting would cost more. */
+  /** Like `predict`, but on this thread: for inputs so small that waiting would cost more. */
   predictSync(x: DataSet, options: PredictSyncOptions = {}): Out {
     return predictSync<Out>(this.engine, x, options, this.returnsList())
   }
@@ -165,8 +175,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /**
-   * The gradients of the loss with targets, or of the sum of outputs times cotangents. For tests and research: nothing is trained.
-   * Errors: `ERR_STATE` for targets before `compile`, `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`.
+   * The gradients of the loss with targets, or of the sum of outputs times cotangents. For tests and research: nothing
+   * is trained. Errors: `ERR_STATE` for targets before `compile`, `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`.
    *
    * ```ts
    * const { states } = await m.gradients(x, y, { states: true })
@@ -183,12 +193,14 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return gradients(this.engine, x, target, options)
   }
 
-  /** Copies of all weights, in order, made on this thread: of 100 MB that takes some hundredths of a second. */
+  /** Copies of all weights, in order, made on this thread; 100 MB take some hundredths of a second. */
   getWeights(): Tensor[] {
     return getWeights(this.engine)
   }
 
-  /** Replaces all weights, or none if one does not fit, on this thread, as `getWeights` does. Errors: `ERR_SHAPE`, `ERR_DATA`, `ERR_STATE`. */
+  /**
+   * Replaces all weights, or none if one does not fit, on this thread. Errors: `ERR_SHAPE`, `ERR_DATA`, `ERR_STATE`.
+   */
   setWeights(weights: readonly Data[]): void {
     setWeights(this.engine, weights)
   }
@@ -198,7 +210,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return copyWeights(this.engine)
   }
 
-  /** @internal As `setWeights` for what {@link copyWeights} gave, without holding this thread. */
+  /** @internal Like `setWeights`, for what {@link copyWeights} returned, without blocking this thread. */
   putWeights(weights: readonly TensorLike[]): Promise<void> {
     return putWeights(this.engine, weights)
   }
@@ -215,8 +227,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /**
-   * The optimizer's step size of the next step. It may be changed between epochs, unless it follows a schedule: that is `ERR_STATE`. Errors:
-   * `ERR_STATE` before `compile`, `ERR_OPTION`.
+   * The learning rate of the next step. It may be changed between epochs, unless it follows a schedule (`ERR_STATE`).
+   * Errors: `ERR_STATE` before `compile`, `ERR_OPTION`.
    */
   get learningRate(): number {
     return learningRate(this.engine)
@@ -227,9 +239,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /**
-   * Lets stateful layers begin with states of zero at the next `trainOnBatch`, which otherwise goes on from the one before. `fit` does so by
-   * itself at every epoch; `evaluate`, `predict` and `testOnBatch` always begin so, and leave the states of training alone. Errors: `ERR_STATE`
-   * before `compile` and during `fit`.
+   * Makes stateful layers begin with zero states at the next `trainOnBatch`, which otherwise continues from the
+   * previous one. `fit` does this by itself at every epoch. `evaluate`, `predict` and `testOnBatch` always begin with
+   * zeros, and leave the states of training alone. Errors: `ERR_STATE` before `compile` and during `fit`.
    */
   resetStates(): void {
     resetStates(this.engine)
@@ -241,37 +253,40 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /**
-   * Runs the model one step at a time: `m.session({ batchSize: 1 })`, and for a model of several inputs, such as a decoder with attention,
-   * `m.session({ constants: { source } })` with all inputs but the one that comes step by step. Errors: `ERR_UNSUPPORTED` for models that cannot
-   * stream, such as bidirectional ones; `ERR_OPTION`, `ERR_DATA` and `ERR_SHAPE` for unsuitable constants.
+   * Runs the model one step at a time: `m.session({ batchSize: 1 })`. For a model with several inputs, such as a
+   * decoder with attention, use `m.session({ constants: { source } })` with all inputs except the one that comes step
+   * by step. Errors: `ERR_UNSUPPORTED` for models that cannot stream, such as bidirectional ones; `ERR_OPTION`,
+   * `ERR_DATA` and `ERR_SHAPE` for unsuitable constants.
    */
   session(options: SessionOptions = {}): Session<Out> {
     return session<Out>(this.engine, options, this.returnsList())
   }
 
   /**
-   * Writes the most probable sequences of tokens: for each row of the constants, such as an encoder's input, a decoder writes token after token, each of
-   * `beamWidth` hypotheses going on with the tokens its output finds most probable, until it ends. All of it runs natively, for all rows at once. The
-   * greedy hypothesis keeps a place in the beam, so that the best one never scores below it.
+   * Finds the most probable sequences of tokens. For each row of the constants, such as an encoder's input, a decoder
+   * writes token after token: each of `beamWidth` hypotheses continues with the most probable tokens until it ends. All
+   * of it runs natively, for all rows at once. The greedy hypothesis keeps a slot in the beam, so that the best one
+   * never scores below it.
    *
-   * Resolves to the `nBest` hypotheses of each row, the best one first. Rejects with `ERR_OPTION`, `ERR_DATA` or `ERR_SHAPE` for unsuitable options and
-   * constants, with `ERR_UNSUPPORTED` for models that cannot stream or whose output is not `[batch, time, tokens]`, with `ERR_STATE` during `fit`
-   * and with an AbortError.
+   * Resolves to the `nBest` hypotheses of each row, the best one first. Rejects with `ERR_OPTION`, `ERR_DATA` or
+   * `ERR_SHAPE` for unsuitable options and constants, with `ERR_UNSUPPORTED` for models that cannot stream or whose
+   * output is not `[batch, time, tokens]`, with `ERR_STATE` during `fit` and with an AbortError.
    */
   beamSearch(options: BeamSearchOptions): Promise<Hypothesis[][]> {
     return beamSearch(this.engine, options)
   }
 
   /**
-   * Goes on a sequence of tokens, natively and off this thread, one token after the other as the loop that reads them asks for more; who stops
-   * reading stops the work. The model takes tokens and gives the next one's probabilities, or logits, at each step. Errors: `ERR_DATA`;
-   * `ERR_OPTION`, also where it cannot be known which of the two an output is; `ERR_UNSUPPORTED` for models that cannot stream; an AbortError.
+   * Continues a sequence of tokens, natively and off this thread, one token after another as the consumer asks for
+   * more. Generation stops when the consumer stops reading. The model must take tokens and give the probabilities, or
+   * logits, of the next token at each step. Errors: `ERR_DATA`; `ERR_OPTION`, also if it cannot be known which of the
+   * two an output is; `ERR_UNSUPPORTED` for models that cannot stream; an AbortError.
    */
   generate(prompt: Int32Array | readonly number[], options: GenerateOptions = {}): AsyncGenerator<number, void, void> {
     return singly(this.generateInPortions(prompt, options))
   }
 
-  /** @internal As {@link generate}, the tokens in the portions in which they become ready. */
+  /** @internal Like {@link generate}, with the tokens in portions as they become ready. */
   generateInPortions(
     prompt: Int32Array | readonly number[],
     options: GenerateOptions = {},
@@ -280,26 +295,28 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /**
-   * Saves the model to a folder: layers, weights and, where it is compiled, how it trains and the optimizer's state. A crash at any moment
-   * leaves the model that was there before, or this one. It takes the place of whatever model of this library is there; other files stay as they are. Errors:
-   * `ERR_IO`, also for a `model.json` that is not ours; `ERR_OPTION` for what is no path.
+   * Saves the model to a folder: layers, weights and, if it is compiled, how it trains and the optimizer's state. A
+   * crash at any moment leaves the model that was there before, or this one. Any Seqloom model in the folder is
+   * replaced; other files stay as they are. Errors: `ERR_IO`, also for a `model.json` that is not Seqloom's;
+   * `ERR_OPTION` for anything but a path.
    */
   async save(folder: string | URL): Promise<void> {
     await saveFolder(folder, { model: this as Model }, { overwrite: true })
   }
 
   /**
-   * What `save` would write, as one array of bytes, for a database or the network; `loadModel` reads it. It is a tar archive of the model's
-   * folder. Errors: `ERR_MEMORY`, `ERR_STATE` during `fit`.
+   * What `save` would write, as one array of bytes, for a database or the network; `loadModel` reads it. It is a tar
+   * archive of the model's folder. Errors: `ERR_MEMORY`, `ERR_STATE` during `fit`.
    */
   async toBytes(): Promise<Uint8Array> {
     return await saveBytes({ model: this as Model })
   }
 
   /**
-   * A model of the same layers with the same weights, compiled as this one and with the optimizer's state: it goes on like this one would,
-   * and neither changes the other from then on. Weights are copied only where one of the two changes them first. In a callback of `fit` it
-   * keeps the model of an epoch. Errors: `ERR_STATE` while another call is running; `ERR_MEMORY`.
+   * A model with the same layers and weights, compiled like this one, with the optimizer's state. It continues as this
+   * one would, and neither changes the other from then on. Weights are copied only when one of the two changes them. In
+   * a callback of `fit` it keeps the model of an epoch. Errors: `ERR_STATE` while another call is running;
+   * `ERR_MEMORY`.
    */
   clone(): this {
     return this.engine.now('clone', 'callbacks', () => {
@@ -310,8 +327,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /**
-   * Frees the native side at once or, while calls are running or waiting, as soon as they have ended; every later call is `ERR_STATE`. So a server can
-   * exchange one model for another under load. Errors: `ERR_STATE` during `fit`, and in its callbacks.
+   * Frees the native memory at once or, if calls are running or waiting, as soon as they have ended; every later call
+   * is `ERR_STATE`. So a server can exchange one model for another under load. Errors: `ERR_STATE` during `fit`, and in
+   * its callbacks.
    */
   dispose(): void {
     this.engine.dispose()

@@ -16,7 +16,10 @@ export interface Extras {
   readonly metadata: Readonly<Record<string, unknown>>
 }
 
-/** Puts the saved weights into a model of the same layers; whether there are as many is seen first, before anything is made of their sizes. */
+/**
+ * Restores the saved weights of a model with the same layers. Their number is checked first, before anything is
+ * allocated by their sizes.
+ */
 export async function restoreWeights(
   saved: ModelFiles,
   description: Record<string, unknown>,
@@ -40,7 +43,7 @@ export async function restoreWeights(
   })
 }
 
-/** Puts the saved state of training into a model that has its weights; gives what else is there. */
+/** Restores the saved training state of a model that has its weights; returns what else was saved. */
 export async function restoreRest(
   saved: ModelFiles,
   description: Record<string, unknown>,
@@ -57,7 +60,7 @@ export async function restoreRest(
   return { assets, metadata: description.metadata ?? {} }
 }
 
-/** The tensors of a safetensors file of ours. Rejects with `ERR_FORMAT`. */
+/** The tensors of a safetensors file that Seqloom wrote. Rejects with `ERR_FORMAT`. */
 export async function readTensors(bytes: Uint8Array): Promise<(TensorLike & { readonly name: string })[]> {
   const staged = await runSliced(stageAll(bytes))
   const { tensors } = await native.decodeSafetensors(staged).catch((error: unknown) => {
@@ -89,7 +92,7 @@ async function restoreTraining(
 export const damaged = (path: string, part: string): SeqloomError =>
   new SeqloomError('ERR_FORMAT', `'${path}': ${part} is not what it should be`)
 
-/** Gives errors about a file's contents the file's name; whatever is wrong there is `ERR_FORMAT`, except a lack of memory. */
+/** Adds the file's name to errors about its contents; all of them become `ERR_FORMAT`, except a lack of memory. */
 export async function formatChecked<T>(path: string, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read()

@@ -1,5 +1,5 @@
 import type { Tensor } from '../data/tensor.js'
-import { describe, isInstance, SeqloomError } from '../errors.js'
+import { describe, isInstance, requireReadable, SeqloomError } from '../errors.js'
 import type { DType } from '../graph/shape.js'
 import { Bidirectional } from '../layers/bidirectional.js'
 import { Embedding } from '../layers/embedding.js'
@@ -16,7 +16,7 @@ import { connect, type Topology } from './topology.js'
 export interface SequentialOptions {
   /** Default `'sequential'`. */
   readonly name?: string
-  /** Decides the first weights, dropout and the order of the rows; default a random one. */
+  /** Determines the initial weights, dropout and the order of the rows; default: a random seed. */
   readonly seed?: number
 }
 
@@ -42,8 +42,9 @@ export class Sequential extends Model<Tensor> {
   }
 
   /**
-   * Adds a layer, or all layers of another model, at the end; the layers keep their weights and share them. The first one needs an `inputShape`, or is an embedding or the result of `input`. Errors: `ERR_SHAPE` when the
-   * layer does not fit, `ERR_OPTION` for what is no layer, `ERR_STATE` once the model is in use.
+   * Adds a layer, or all layers of another model, at the end; the layers keep their weights and share them. The first
+   * one needs an `inputShape`, or is an embedding or the result of `input`. Errors: `ERR_SHAPE` if the layer does not
+   * fit, `ERR_OPTION` for anything but a layer, `ERR_STATE` once the model is in use.
    */
   add(layer: AnyLayer | SymbolicTensor | Model): void {
     if (this.engine.built) {
@@ -128,8 +129,9 @@ function inputOf(layer: AnyLayer): SymbolicTensor {
 }
 
 /**
- * A model whose layers follow each other: `sequential([layers.lstm({ units: 8, inputShape: [null, 5] }), …], { seed: 7 })`, or layers
- * added one by one. Errors: `ERR_SHAPE` when a layer does not fit or the first has no input shape, `ERR_OPTION`.
+ * A model whose layers follow each other:
+ * `sequential([layers.lstm({ units: 8, inputShape: [null, 5] }), …], { seed: 7 })`, or layers added one by one. Errors:
+ * `ERR_SHAPE` when a layer does not fit or the first has no input shape, `ERR_OPTION`.
  */
 export function sequential(
   layers?:
@@ -137,11 +139,12 @@ export function sequential(
     | (SequentialOptions & { readonly layers?: readonly AnyLayer[] }),
   options: SequentialOptions = {},
 ): Sequential {
+  requireReadable('sequential', layers)
   const settings = layers === undefined || isList(layers) ? options : layers
-  const list = isList(layers) ? layers : layers?.layers
   checkOptions('sequential', settings, {
     accepted: { name: label, seed, ...(isList(layers) ? {} : { layers: custom('an array of layers', Array.isArray) }) },
   })
+  const list = isList(layers) ? layers : layers?.layers
   if (list?.length === 0) throw new SeqloomError('ERR_SHAPE', 'sequential: the array of layers is empty')
   const made = new Sequential(settings.name ?? 'sequential', settings.seed ?? randomSeed())
   for (const layer of list ?? []) made.add(layer)

@@ -9,14 +9,14 @@ export interface Snapshot {
   readonly weights: Uint8Array
   readonly training?: {
     readonly options: Readonly<Record<string, unknown>>
-    /** Which weights train, in order, where that is no longer what their layers say. */
+    /** Which weights train, in order, if that is no longer what their layers say. */
     readonly trained?: readonly boolean[]
     readonly learningRate: number
     readonly state?: Uint8Array
   }
 }
 
-/** The files of the weights and, if it is wanted, of the optimizer's state, made on another thread. */
+/** The files of the weights and, `withState`, of the optimizer's state, made on another thread. */
 export async function snapshot(engine: Engine, withState: boolean): Promise<Snapshot> {
   return await engine.queue('save', 'callbacks', async () => {
     const native = engine.ready()
@@ -38,13 +38,13 @@ export async function snapshot(engine: Engine, withState: boolean): Promise<Snap
   })
 }
 
-/** Replaces the weights by those of a file; `ERR_FORMAT` if they are not the model's. */
+/** Replaces the weights with those of a file; `ERR_FORMAT` if they are not the model's. */
 export async function putWeightsFile(engine: Engine, bytes: StagedArray): Promise<void> {
   await read(engine, (native) => native.readWeights(bytes))
   engine.tell()
 }
 
-/** Puts the optimizer's state of a file back; `ERR_FORMAT` if it is not this optimizer's. */
+/** Restores the optimizer's state from a file; `ERR_FORMAT` if it is not this optimizer's. */
 export async function putStateFile(engine: Engine, bytes: StagedArray): Promise<void> {
   await read(engine, (native) => native.readState(bytes))
 }

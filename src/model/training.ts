@@ -174,13 +174,13 @@ export async function gradients(
   )
 }
 
-/** The optimizer's step size of the next step. */
+/** The learning rate of the next step. */
 export function learningRate(engine: Engine): number {
   engine.compiled('learningRate')
   return engine.now('learningRate', 'callbacks', () => callNative(() => engine.ready().learningRate()))
 }
 
-/** Changes the optimizer's step size. */
+/** Changes the learning rate. */
 export function setLearningRate(engine: Engine, value: number): void {
   engine.compiled('learningRate')
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {

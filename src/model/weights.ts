@@ -1,6 +1,6 @@
 import { convertOne, runSliced, runSync, type Slot, stage } from '../data/index.js'
 import { type Data, Tensor, type TensorLike } from '../data/tensor.js'
-import { callNative, describe, SeqloomError } from '../errors.js'
+import { callNative, describe, reading, SeqloomError } from '../errors.js'
 import type { GraphSpec, WireWeight } from '../graph/wire.js'
 import type { AnyLayer } from '../layers/layer.js'
 import type { NativeModel, StagedArray } from '../native/index.js'
@@ -19,7 +19,7 @@ export function setWeights(engine: Engine, weights: readonly Data[], layer?: Any
   engine.now('setWeights', 'callbacks', () => {
     const native = engine.ready()
     const indices = layer && engine.indicesOf(layer)
-    writeWeights(native, engine.specs, weights, indices)
+    reading('ERR_DATA', 'setWeights', () => writeWeights(native, engine.specs, weights, indices))
     engine.tell(indices && engine.specs.map((_, index) => indices.includes(index)))
   })
 }
@@ -45,7 +45,7 @@ export async function putWeights(engine: Engine, weights: readonly TensorLike[])
   })
 }
 
-/** A graph whose weights are zeros at first: for values that are known, drawing others would be wasted work. */
+/** A graph whose weights start as zeros: drawing others would be wasted work if the values are known. */
 export function undrawn(graph: GraphSpec): GraphSpec {
   return { ...graph, weights: graph.weights.map((weight) => ({ ...weight, initializer: { kind: 'zeros' } })) }
 }
@@ -63,7 +63,9 @@ function readWeights(
   })
 }
 
-/** Replaces the weights, or some of them, or, when one does not fit, none: `ERR_SHAPE` or `ERR_DATA`, naming the weight. */
+/**
+ * Replaces the weights, or some of them, or, when one does not fit, none: `ERR_SHAPE` or `ERR_DATA`, naming the weight.
+ */
 function writeWeights(
   native: NativeModel,
   weights: readonly WireWeight[],

@@ -18,28 +18,29 @@ export interface QuestionAnswererOptions {
   readonly embedding?: number
   /** The rate of dropout after the embedding; default 0. */
   readonly dropout?: number
-  /** How often the story is looked at; answers that follow from several facts need as many; default 1. */
+  /** How often to look at the story; answers that follow from several facts need as many hops; default 1. */
   readonly hops?: number
   /** How often a word must occur in the training rows to be known; default 2. */
   readonly minFrequency?: number
   /**
-   * The seed of the first weights, of the split, of the words that are hidden in training and of its order; default 0.
+   * The seed of the initial weights, the split, the words that are hidden in training, and the order of training;
+   * default 0.
    */
   readonly seed?: number
 }
 
 /** How a captioner is built. */
 export interface CaptionerOptions {
-  /** The side of the square patches that images are cut into, in points; default 8. */
+  /** The side of the square patches that images are cut into, in pixels; default 8. */
   readonly patchSize?: number
   /**
-   * How far patches are apart, in points; less than `patchSize` lets them overlap, of which it must be a whole part.
-   * Default `patchSize`.
+   * The distance between patches, in pixels; if it is less than `patchSize`, which it must divide, patches overlap;
+   * default `patchSize`.
    */
   readonly patchStride?: number
-  /** The dense layers that a patch passes; default 2. */
+  /** The number of dense layers that a patch passes through; default 2. */
   readonly frontLayers?: number
-  /** The size of an annotation vector, which a patch becomes; default 128. */
+  /** The size of the annotation vector that a patch becomes; default 128. */
   readonly annotationSize?: number
   /** The size of the decoder's state and of its attention's hidden layer; default 256. */
   readonly units?: number
@@ -48,24 +49,24 @@ export interface CaptionerOptions {
   /** The rate of dropout after the embedding and before the choice of tokens; default 0.2. */
   readonly dropout?: number
   /**
-   * The factor λ of the doubly stochastic penalty, which makes a caption look at every place about once; 0 for none;
+   * The factor λ of the doubly stochastic penalty, which makes a caption look at every patch about once; 0 for none;
    * default 0.
    */
   readonly attentionPenalty?: number
   /**
-   * How captions are cut into tokens: `'word'` (words and punctuation), `'character'`, or as a tokenizer does. Arrays
-   * are tokens already. Default `'word'`.
+   * How captions are cut into tokens: `'word'` (words and punctuation), `'character'`, or by a tokenizer. Arrays are
+   * already tokens. Default `'word'`.
    */
   readonly tokenizer?: Level
-  /** Whether captions are lowercased by a tokenizer built from the rows; default false. */
+  /** Whether a tokenizer built from the rows lowercases captions; default false. */
   readonly lowercase?: boolean
   /** The most tokens of a vocabulary built from the training rows; default 20000. */
   readonly maxVocabulary?: number
   /** How often a token must occur in the training rows to be in the vocabulary; default 1. */
   readonly minFrequency?: number
-  /** The most tokens that are read of a caption, the first ones; default 100. */
+  /** The most tokens that are read of a caption; the rest is ignored; default 100. */
   readonly maxLength?: number
-  /** The seed of the first weights, of the split, of dropout and of the order of training; default 0. */
+  /** The seed of the initial weights, the split, dropout and the order of training; default 0. */
   readonly seed?: number
 }
 
@@ -83,63 +84,64 @@ export interface TextClassifierOptions {
   readonly embedding?: number
   /** The rate of dropout after the embedding and before the classification; default 0. */
   readonly dropout?: number
-  /** What text is cut into. Of characters and subwords none is ever unknown, or hardly any. Default `'word'`. */
+  /** The units that text is cut into. Characters and subwords are hardly ever unknown. Default `'word'`. */
   readonly tokens?: 'word' | 'character' | 'subword'
   /** A ready tokenizer; by default a vocabulary is built from the training rows. */
   readonly tokenizer?: Tokenizer
-  /** The most tokens of a vocabulary built from the training rows; default 20000, of subwords 8192. */
+  /** The most tokens of a vocabulary built from the training rows; default 20000, for subwords 8192. */
   readonly maxVocabulary?: number
-  /** How often a token must occur in the training rows to be in the vocabulary; default 1, of pairs of subwords 2. */
+  /** How often a token must occur in the training rows to be in the vocabulary; default 1, for pairs of subwords 2. */
   readonly minFrequency?: number
-  /** The most tokens that are read of a text, the first ones; default 300, or what a given tokenizer is set to. */
+  /** The most tokens that are read of a text; the rest is ignored; default 300, or the setting of a given tokenizer. */
   readonly maxLength?: number
-  /** The seed of the first weights, of the split and of the order of training; default 0. */
+  /** The seed of the initial weights, the split and the order of training; default 0. */
   readonly seed?: number
 }
 
-/** How a translator or a captioner is trained. Backups do not go with scheduled sampling. */
+/** How a translator or a captioner is trained. Backups cannot be combined with scheduled sampling. */
 export interface TrainDecoderOptions<Row> {
-  /** How often all rows are passed; default 8, or as many as 400 training steps need. */
+  /** How many passes over the rows to make; default 8, or as many as 400 training steps need. */
   readonly epochs?: number
-  /** How many rows a training step takes; rows of similar lengths go together; default 64. */
+  /** The number of rows in a training step; rows of similar lengths go together; default 64. */
   readonly batchSize?: number
   /**
-   * Adam's step, or a schedule of it. Gradients are clipped to a norm of 1. Default 0.002, falling to 0 on half a
-   * cosine.
+   * Adam's learning rate, or a schedule of it. Gradients are clipped to a norm of 1. Default 0.002, falling to 0 on
+   * half a cosine.
    */
   readonly learningRate?: number | Schedule
   /**
-   * The share of the decoder's inputs that are its own guesses instead of the true words in the last epoch; from 0 in
-   * the first it rises linearly (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses are made for all
-   * steps at once, from the true words before, as an epoch begins (Duckworth et al. 2019, arXiv 1906.04331). Default 0.
+   * The share of the decoder's inputs in the last epoch that are its own guesses instead of the true words; it rises
+   * linearly from 0 in the first epoch (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses are made for
+   * all steps at once, from the preceding true words, at the beginning of an epoch (Duckworth et al. 2019, arXiv
+   * 1906.04331). Default 0.
    */
   readonly scheduledSampling?: number
   /**
-   * The share of what is written about (sources, images), drawn at random by the seed, that is kept apart to measure
-   * on, with all its rows; default 0.1, or 0 where that would be fewer than 20, which are too few to tell epochs apart.
+   * The share of sources or images that is held out for validation, with all their rows, drawn at random by the seed;
+   * default 0.1, or 0 if that would be fewer than 20, which are too few to tell epochs apart.
    */
   readonly validationSplit?: number
-  /** Rows to measure on instead. */
+  /** Rows to validate on instead. */
   readonly validationData?: readonly Row[]
   /**
-   * Whether the weights of the epoch with the lowest validation loss (without validation, that of training) are put
-   * back in the end; default true, but where the validation part is too small to tell epochs apart, the last epoch's
-   * weights are kept, with a warning.
+   * Whether to restore the weights of the epoch with the lowest validation loss (without validation, training loss) in
+   * the end; default true, but if the validation part is too small to tell epochs apart, the last epoch's weights are
+   * kept, with a warning.
    */
   readonly restoreBest?: boolean
   /**
-   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
-   * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
+   * A folder for a backup, which is written every minute and when the signal aborts. The same training started again
+   * continues from it, bit for bit. In the end the backup is removed, and nothing else that is in the folder.
    */
   readonly backupDir?: string | URL
   /**
-   * Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup replaces the
-   * one that is there. Default true.
+   * Whether to continue from an existing backup. Otherwise the training starts over, and its first backup replaces the
+   * existing one. Default true.
    */
   readonly resume?: boolean
   /** Stops training: `train` rejects with an AbortError, and the task has the best weights so far. */
   readonly signal?: AbortSignal
-  /** Further callbacks of `fit`, such as one that changes a learning rate that was given as a number; default none. */
+  /** Further callbacks for `fit`, such as one that changes a learning rate that was given as a number; default none. */
   readonly callbacks?: Callback | readonly Callback[]
   /** Called as batches end; quick batches may be reported together. */
   readonly onProgress?: (progress: TaskProgress) => void
@@ -149,13 +151,13 @@ export interface TrainDecoderOptions<Row> {
 
 /** How texts are written by beam search. */
 export interface WriteOptions {
-  /** How many hypotheses go on side by side; 1 is greedy; default 4. */
+  /** How many hypotheses to keep; 1 is greedy search; default 4. */
   readonly beamWidth?: number
-  /** How many texts to return for each row, the others as `alternatives`; at most `beamWidth`; default 1. */
+  /** How many texts to return per row, at most `beamWidth`; all but the best one as `alternatives`; default 1. */
   readonly nBest?: number
   /** The exponent of the length normalisation, as in `beamSearch`; default 0.6. */
   readonly lengthPenalty?: number
-  /** The most tokens of a text; default half as many again as the longest of the training. */
+  /** The most tokens of a text; default one and a half times the longest in training. */
   readonly maxLength?: number
   /** Whether to return what each token attends to; default false. */
   readonly alignments?: boolean
@@ -169,42 +171,47 @@ export interface ForecasterOptions<
   Time extends string = string,
   Group extends string = string,
 > {
-  /** The names of the variables: the order of a row's values, or with `time` their fields; default `['value']`. */
+  /**
+   * The names of the variables to forecast: in the order of a row's values, or with `time` the names of their fields;
+   * default `['value']`.
+   */
   readonly variables?: readonly Name[]
   /**
-   * The field that says when a row was: ISO dates (`'2024-01-31'`, `'2024-01'`, `'2024-Q1'`, with a time and a zone if
-   * need be), Dates, milliseconds since 1970, or plain numbers. Rows may come in any order; how they follow each other
-   * (hours, days, open weekdays, weeks, months, …) is found. By default series are arrays in the order of time.
+   * The field with the time of a row: ISO dates (`'2024-01-31'`, `'2024-01'`, `'2024-Q1'`, with a time and a zone if
+   * need be), Dates, milliseconds since 1970, or plain numbers. Rows may come in any order; the interval between them
+   * (hours, days, business days, weeks, months, …) is found from the data. By default series are arrays in
+   * chronological order.
    */
   readonly time?: Time
   /**
-   * The field that tells series apart; one model learns from all of them. Needs `time`; by default there is one series.
+   * The field that distinguishes several series; one model learns from all of them. Needs `time`; by default there is
+   * one series.
    */
   readonly group?: Group
   /** Other fields that help to forecast. They need `time`. Default none. */
   readonly covariates?: Covariates
   /**
-   * Whether weekday, time of day, day of the year, month or quarter are read off dates, as far as training spans them
+   * Whether to use weekday, time of day, day of the year, month or quarter of dates, each if training spans it at least
    * twice; default true.
    */
   readonly calendar?: boolean
   /**
-   * What becomes of missing steps and values (null or NaN): `'none'` refuses them, `'linear'` puts them on the line
-   * between their neighbours, `'last'` repeats what was there last, `'mask'` tells the network that they are missing
-   * and does not learn them. Covariates are repeated. Default `'none'`.
+   * What to do with missing steps and values (null or NaN): `'none'` refuses them, `'linear'` interpolates between
+   * their neighbours, `'last'` repeats the last value, `'mask'` tells the network that they are missing and does not
+   * learn them. Missing covariates repeat the last value. Default `'none'`.
    */
   readonly fill?: 'none' | 'linear' | 'last' | 'mask'
-  /** How many steps ahead are forecast; default 1. */
+  /** How many steps ahead to forecast; default 1. */
   readonly horizon?: number
-  /** The share of values that intervals are to cover, between 0 and 1; default 0.9. */
+  /** The share of values that intervals should cover, between 0 and 1; default 0.9. */
   readonly interval?: number
-  /** How many steps a training sequence has: what lies further back is not learned from; default 64. */
+  /** How many steps a training sequence has: training looks no further back; default 64. */
   readonly window?: number
   /**
-   * What is learned from and forecast: values as they are, for values above 0 their logarithm, or for values that are
-   * never negative their root or log(1 + value). `'auto'` takes for each variable the logarithm where all values
-   * trained on are above 0 and a linear forecast of the last third of them does better with it, else values as they
-   * are; smaller ones that come later are no error. Default `'auto'`.
+   * How values are transformed before learning: not at all, by their logarithm (for values above 0), or by their root
+   * or log(1 + value) (for values that are never negative). `'auto'` takes the logarithm of a variable if all its
+   * training values are above 0 and a linear forecast of the last third of them is better with it, else the values as
+   * they are; smaller values that come later are not an error. Default `'auto'`.
    */
   readonly transform?: 'auto' | 'none' | 'sqrt' | 'log' | 'log1p'
   /** The recurrent cell; default `'gru'`. */
@@ -215,40 +222,40 @@ export interface ForecasterOptions<
   readonly units?: number
   /** The rate of dropout before the output; default 0. */
   readonly dropout?: number
-  /** The seed of the first weights and of the order of training; default 0. */
+  /** The seed of the initial weights and of the order of training; default 0. */
   readonly seed?: number
 }
 
 /** How a forecaster is trained. */
 export interface TrainForecasterOptions {
   /**
-   * How often all windows are passed; default 40, or with covariates or a calendar 20; as many more as few data need
-   * for 600 training steps (700).
+   * How many passes over the windows to make; default 40, or 20 with covariates or a calendar; more if little data
+   * would give fewer than 600 training steps (700).
    */
   readonly epochs?: number
-  /** How many windows a training step takes; default 32 (16), or an eighth of all of them if that is less. */
+  /** The number of windows in a training step; default 32 (16), or an eighth of all windows if that is less. */
   readonly batchSize?: number
-  /** Adam's step, or a schedule of it; default 0.003 (0.005). */
+  /** Adam's learning rate, or a schedule of it; default 0.003 (0.005). */
   readonly learningRate?: number | Schedule
   /**
-   * The share of each series, from its end, that is kept apart to measure on: at least the horizon, forecast from what
-   * lies before as in use. Default 0.1, and nothing of series that would be left with less than three times as much, or
-   * if it is too little to tell epochs apart.
+   * The share of each series, from its end, that is held out for validation: at least the horizon, forecast from the
+   * values before it, as in use. Default 0.1; nothing from series that would be left with less than three times as
+   * much, or if it is too little to tell epochs apart.
    */
   readonly validationSplit?: number
   /**
-   * Whether the weights of the epoch with the lowest validation loss (without validation, training loss) are put back
-   * in the end. Default true, but the last epoch is kept if fewer than 10 values were held out.
+   * Whether to restore the weights of the epoch with the lowest validation loss (without validation, training loss) in
+   * the end; default true, but the last epoch is kept if fewer than 10 values were held out.
    */
   readonly restoreBest?: boolean
   /**
-   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
-   * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
+   * A folder for a backup, which is written every minute and when the signal aborts. The same training started again
+   * continues from it, bit for bit. In the end the backup is removed, and nothing else that is in the folder.
    */
   readonly backupDir?: string | URL
   /**
-   * Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup replaces the
-   * one that is there. Default true.
+   * Whether to continue from an existing backup. Otherwise the training starts over, and its first backup replaces the
+   * existing one. Default true.
    */
   readonly resume?: boolean
   /** Stops training: `train` rejects with an AbortError, and the forecaster has the best weights so far. */
@@ -261,11 +268,11 @@ export interface TrainForecasterOptions {
 
 /** How a text generator is built. */
 export interface TextGeneratorOptions {
-  /** What text is cut into; default `'character'`. */
+  /** The units that text is cut into; default `'character'`. */
   readonly tokens?: 'character' | 'word' | 'subword'
   /** A ready tokenizer; by default a vocabulary is built from the training text. */
   readonly tokenizer?: Tokenizer
-  /** The most tokens of a vocabulary built from the training text; default 20000, of subwords 8192. */
+  /** The most tokens of a vocabulary built from the training text; default 20000, for subwords 8192. */
   readonly maxVocabulary?: number
   /** The recurrent cell; default `'lstm'`. */
   readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
@@ -277,50 +284,47 @@ export interface TextGeneratorOptions {
   readonly embedding?: number
   /** The rate of dropout between the recurrent layers; default 0.2. */
   readonly dropout?: number
-  /** Whether the vectors of tokens serve at the output, too; default false. */
+  /** Whether the output layer uses the vectors of the tokens, too; default false. */
   readonly tied?: boolean
-  /** The seed of the first weights and of dropout; default 0. */
+  /** The seed of the initial weights and of dropout; default 0. */
   readonly seed?: number
 }
 
 /** How a text generator is trained. */
 export interface TrainGeneratorOptions {
-  /** How often the text is read; default 10, or as many as 400 training steps need. */
+  /** How many passes over the text to make; default 10, or as many as 400 training steps need. */
   readonly epochs?: number
-  /** How many parts of the text are read side by side; default 64, or as many as a short text has. */
+  /** How many parts of the text are read side by side; default 64, or fewer for a short text. */
   readonly batchSize?: number
   /**
-   * How many tokens are read before each training step, through which errors go back; states go on from step to step.
-   * Default 100, or as many as a short text has.
+   * How many tokens are read before each training step, through which errors are propagated back; states are carried
+   * from step to step. Default 100, or fewer for a short text.
    */
   readonly time?: number
-  /** Adam's first step, which falls to 0 on half a cosine, or a schedule; default 0.004. */
+  /** Adam's initial learning rate, which falls to 0 on half a cosine, or a schedule; default 0.004. */
   readonly learningRate?: number | Schedule
   /**
-   * The share of the text, its end, that is kept apart to measure on; default 0.1, or 0 where that would be fewer than
+   * The share of the text, from its end, that is held out for validation; default 0.1, or 0 if that would be fewer than
    * 100 tokens, which are too few to tell epochs apart.
    */
   readonly validationSplit?: number
   /**
-   * Whether the weights of the epoch with the lowest loss (on the validation part, if there is one) are put back in the
-   * end; default true, but where the validation part is too small to tell epochs apart, the last epoch's weights are
-   * kept, with a warning.
+   * Whether to restore the weights of the epoch with the lowest loss (on the validation part, if there is one) in the
+   * end; default true, but if the validation part is too small to tell epochs apart, the last epoch's weights are kept,
+   * with a warning.
    */
   readonly restoreBest?: boolean
   /**
-   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
-   * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
+   * A folder for a backup, which is written every minute and when the signal aborts. The same training started again
+   * continues from it, bit for bit. In the end the backup is removed, and nothing else that is in the folder.
    */
   readonly backupDir?: string | URL
   /**
-   * Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup replaces the
-   * one that is there. Default true.
+   * Whether to continue from an existing backup. Otherwise the training starts over, and its first backup replaces the
+   * existing one. Default true.
    */
   readonly resume?: boolean
-  /**
-   * The share of tokens that the vocabulary of a model trained before may lack in the text of a further training;
-   * default 0.1.
-   */
+  /** When a model is trained further, the share of tokens in the new text that its vocabulary may lack; default 0.1. */
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the generator has the best weights so far. */
   readonly signal?: AbortSignal
@@ -330,55 +334,52 @@ export interface TrainGeneratorOptions {
   readonly onEpoch?: (epoch: GeneratorEpoch) => void | Promise<void>
 }
 
-/** How many texts are handled at once, and what stops it. */
+/** How many texts are processed at once, and what stops it. */
 export interface PredictTextsOptions {
-  /** How many texts are handled at once; default 32. */
+  /** The number of texts that are processed at once; default 32. */
   readonly batchSize?: number
   /** Stops the call, which rejects with an AbortError. */
   readonly signal?: AbortSignal
 }
 
-/** How a classifier is trained; a tagger and a question answerer likewise. */
+/** How a classifier, a tagger or a question answerer is trained. */
 export interface TrainClassifierOptions<Row = LabelledText> {
-  /** How often all rows are passed; default 8, or as many as 400 training steps need. */
+  /** How many passes over the rows to make; default 8, or as many as 400 training steps need. */
   readonly epochs?: number
-  /** How many rows a training step takes; default 32. */
+  /** The number of rows in a training step; default 32. */
   readonly batchSize?: number
-  /** Adam's step, or a schedule of it; default 0.001. */
+  /** Adam's learning rate, or a schedule of it; default 0.001. */
   readonly learningRate?: number | Schedule
   /**
-   * The share of the rows that is kept apart to measure on: drawn by the seed, from every class in proportion, equal
-   * rows together; every class keeps a row to train on. Default 0.1, or 0 where that is too little to tell epochs
-   * apart: fewer than 20 different rows, or than 5 labels for each class.
+   * The share of the rows that is held out for validation: drawn by the seed, from every class in proportion, copies of
+   * a row together; every class keeps a row to train on. Default 0.1, or 0 if that is too little to tell epochs apart:
+   * fewer than 20 different rows, or fewer than 5 labels per class.
    */
   readonly validationSplit?: number
-  /** Rows to measure on instead. */
+  /** Rows to validate on instead. */
   readonly validationData?: readonly Row[]
   /**
-   * Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'`, with which all labels weigh the
-   * same; default 1.
+   * Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'` to give all labels the same weight;
+   * default 1.
    */
   readonly classWeight?: LabelWeights
   /**
-   * Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without validation,
-   * those of training) are put back in the end; default true, but where the validation part is too small to tell epochs
-   * apart, the last epoch's weights are kept, with a warning.
+   * Whether to restore the weights of the best epoch in the end: the one with the best validation accuracy, among
+   * equals with the lowest loss; without validation, by accuracy and loss in training; default true, but if the
+   * validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning.
    */
   readonly restoreBest?: boolean
   /**
-   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
-   * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
+   * A folder for a backup, which is written every minute and when the signal aborts. The same training started again
+   * continues from it, bit for bit. In the end the backup is removed, and nothing else that is in the folder.
    */
   readonly backupDir?: string | URL
   /**
-   * Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup replaces the
-   * one that is there. Default true.
+   * Whether to continue from an existing backup. Otherwise the training starts over, and its first backup replaces the
+   * existing one. Default true.
    */
   readonly resume?: boolean
-  /**
-   * The share of tokens that the vocabulary of a model trained before may lack in the rows of a further training;
-   * default 0.1.
-   */
+  /** When a model is trained further, the share of tokens in the new rows that its vocabulary may lack; default 0.1. */
   readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the classifier has the best weights so far. */
   readonly signal?: AbortSignal
@@ -403,46 +404,49 @@ export interface SequenceTaggerOptions {
   /** The rate of dropout after the embedding and before the classification; default 0. */
   readonly dropout?: number
   /**
-   * How often a token must occur in the training rows to be told apart from unknown ones; default 2, so that there are
-   * unknown ones to learn from, or 1 where that would leave more than a quarter of the tokens unknown.
+   * How often a token must occur in the training rows to be known; default 2, so that there are unknown tokens to learn
+   * from, or 1 if 2 would leave more than a quarter of the tokens unknown.
    */
   readonly minFrequency?: number
-  /** The seed of the first weights, of the split and of the order of training; default 0. */
+  /** The seed of the initial weights, the split and the order of training; default 0. */
   readonly seed?: number
 }
 
 /** How a translator is built. */
 export interface TranslatorOptions {
-  /** The recurrent cell of the encoder, and of the decoder but for Bahdanau's, which has its own; default `'lstm'`. */
+  /**
+   * The recurrent cell of the encoder and, unless it is Bahdanau's, which has its own, of the decoder; default
+   * `'lstm'`.
+   */
   readonly cell?: 'lstm' | 'gru'
   /**
-   * Bahdanau's attention inside of the decoder's recurrence, or Luong's after it, which takes less time a step but more
+   * Bahdanau's attention inside the decoder's recurrence, or Luong's after it, which takes less time per step but more
    * steps; default `'bahdanau'`.
    */
   readonly attention?: 'luong' | 'bahdanau'
   /** The number of recurrent layers of the encoder, and of the decoder; default 1. */
   readonly layers?: number
-  /** The size of a recurrent layer's state, in the encoder in each direction; default 256. */
+  /** The size of a recurrent layer's state; in the encoder, in each direction; default 256. */
   readonly units?: number
   /** The size of a token's vector; default 128. */
   readonly embedding?: number
   /** The rate of dropout after embeddings, between layers and before the choice of tokens; default 0.2. */
   readonly dropout?: number
   /**
-   * How sources are cut into tokens: `'word'` (words and punctuation), `'character'`, or as a tokenizer does, of
-   * subwords for example; default `'word'`.
+   * How sources are cut into tokens: `'word'` (words and punctuation), `'character'`, or by a tokenizer, such as one of
+   * subwords; default `'word'`.
    */
   readonly sourceTokenizer?: Level
-  /** The same for targets. Rows that hold arrays are tokens already. Default `'word'`. */
+  /** How targets are cut into tokens. The elements of arrays are already tokens. Default `'word'`. */
   readonly targetTokenizer?: Level
-  /** Whether texts are lowercased by tokenizers built from the rows; default false. */
+  /** Whether tokenizers built from the rows lowercase texts; default false. */
   readonly lowercase?: boolean
   /** The most tokens of each vocabulary built from the training rows; default 20000. */
   readonly maxVocabulary?: number
   /** How often a token must occur in the training rows to be in the vocabulary; default 1. */
   readonly minFrequency?: number
-  /** The most tokens that are read of a text, the first ones; default 100. */
+  /** The most tokens that are read of a text; the rest is ignored; default 100. */
   readonly maxLength?: number
-  /** The seed of the first weights, of the split, of dropout and of the order of training; default 0. */
+  /** The seed of the initial weights, the split, dropout and the order of training; default 0. */
   readonly seed?: number
 }

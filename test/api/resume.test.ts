@@ -87,6 +87,48 @@ describe('callbacks.backupAndRestore', () => {
     expect(weightsOf(resumed)).toEqual(weightsOf(whole))
   })
 
+  it('refuses to go on with other data of the same size, but goes on from backups that do not tell of theirs', async () => {
+    const others = y.map((value) => value + 1)
+    const begin = async (backupDir: string) => {
+      const backup = callbacks.backupAndRestore({ backupDir })
+      await expect(build().fit(x, y, { ...options, callbacks: [backup, crash(3)] })).rejects.toThrow('killed')
+      return backup
+    }
+    const backup = await begin(fresh())
+    await expect(build().fit(x, others, { ...options, callbacks: backup })).rejects.toMatchObject({
+      code: 'ERR_STATE',
+      message: expect.stringMatching(/other data.*another folder/),
+    })
+    await build().fit(x, y, { ...options, callbacks: backup })
+
+    const backupDir = fresh()
+    const old = await begin(backupDir)
+    const file = join(backupDir, 'model.json')
+    const description = JSON.parse(readFileSync(file, 'utf8'))
+    delete description.metadata.backup.identity.data
+    writeFileSync(file, JSON.stringify(description))
+    const { epoch } = await build().fit(x, others, { ...options, callbacks: old })
+    expect(epoch).toHaveLength(6)
+  })
+
+  it('tells large data apart by values in the middle of them', async () => {
+    const build = () => {
+      const m = sequential([layers.dense({ units: 1, inputShape: [64] })], { seed: 1 })
+      m.compile({ optimizer: 'sgd', loss: 'mse' })
+      return m
+    }
+    const [rows, size] = [20_000, 64]
+    const inputs = (of: number) => tensor(new Float32Array(rows * size).fill(of, rows * 30, rows * 31), [rows, size])
+    const targets = new Float32Array(rows)
+    const backup = callbacks.backupAndRestore({ backupDir: fresh() })
+    const options = { epochs: 2, batchSize: 2000, callbacks: [backup, crash(1)] }
+    await expect(build().fit(inputs(0), targets, options)).rejects.toThrow('killed')
+    await expect(build().fit(inputs(1), targets, { ...options, callbacks: backup })).rejects.toMatchObject({
+      code: 'ERR_STATE',
+    })
+    await build().fit(inputs(0), targets, { ...options, callbacks: backup })
+  })
+
   describe('with metrics of all rows', () => {
     const classes = Array.from({ length: rows }, (_, i) => (i * 7) % 3)
     const flags = classes.map((value) => [value === 1 ? 1 : 0])

@@ -22,6 +22,11 @@ const refuses = (target: object) => {
   return new Proxy(target, handler)
 }
 
+class Throwing {}
+for (const name of ['length', 'shape', 'name', 'data', 'kind', 'units', 'toJSON', 'text', 'label']) {
+  Object.defineProperty(Throwing.prototype, name, { get: refuses(() => 1) as () => unknown })
+}
+
 const cyclic = () => {
   const list: unknown[] = [1]
   list.push(list)
@@ -92,6 +97,7 @@ export const junk: Readonly<Record<string, () => unknown>> = {
       throw new RangeError('mine')
     },
   }),
+  'instance that throws': () => new Throwing(),
   'array that throws': () => Object.defineProperty([1, 2], 0, { get: refuses(() => 1) as () => unknown }),
   'array of what throws': () => [refuses({}), refuses([])],
   'no text': () => ({ toString: null, valueOf: null, [Symbol.toPrimitive]: 1 }),

@@ -28,7 +28,7 @@ const all = [
 ]
 const kinds = values.kinds === '' ? all : values.kinds.split(',')
 /** A process is used for so many models, then a new one. */
-const mostUses = 200
+const mostUses = 500
 const root = mkdtempSync(join(tmpdir(), 'seqloom-hostile-'))
 process.on('exit', () => rmSync(root, { recursive: true, force: true }))
 
@@ -41,10 +41,15 @@ class Child {
   })
   #stderr = ''
   #settle = () => {}
-  ready
+
+  /** A process that waits for models. */
+  static async started() {
+    const child = new Child()
+    await child.#answer(60)
+    return child
+  }
 
   constructor() {
-    this.ready = this.#answer(60)
     this.#process.stderr.on('data', (text) => {
       this.#stderr = (this.#stderr + text).slice(-4000)
     })
@@ -55,7 +60,6 @@ class Child {
   }
 
   async ask(message, limit) {
-    await this.ready
     const answer = this.#answer(limit)
     this.#process.send(message)
     this.uses += 1
@@ -105,20 +109,30 @@ function memoryOf(pid) {
 
 const read = (folder) => new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]))
 
-let child = new Child()
+/** The alteration of a number, in files; it is made while the one before is tried. */
+function altered(index) {
+  const random = randomFrom(values.seed, index)
+  const kind = kinds[index % kinds.length]
+  const { files, what } = alter(random, originals.get(kind))
+  const folder = join(root, `altered-${index}`)
+  mkdirSync(folder)
+  for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes)
+  return { kind, what, folder }
+}
+
+let child = await Child.started()
 const made = await child.ask({ make: { root, names: kinds } }, 300)
 if (made.outcome !== 'made') throw new Error(`the originals could not be made: ${made.outcome} ${made.message}`)
 const originals = new Map(kinds.map((kind) => [kind, read(join(root, kind))]))
 const counts = {}
 const faults = []
+let spare = Child.started()
+let next = altered(first)
 for (let index = first; index < first + alterations; index++) {
-  const random = randomFrom(values.seed, index)
-  const kind = kinds[index % kinds.length]
-  const { files, what } = alter(random, originals.get(kind))
-  const folder = join(root, 'altered')
-  mkdirSync(folder)
-  for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes)
-  const answer = await child.ask({ kind, folder }, seconds)
+  const { kind, what, folder } = next
+  const asked = child.ask({ kind, folder }, seconds)
+  next = altered(index + 1)
+  const answer = await asked
   rmSync(folder, { recursive: true, force: true })
   counts[answer.outcome] = (counts[answer.outcome] ?? 0) + 1
   const fault = !['works', 'coded'].includes(answer.outcome)
@@ -128,10 +142,12 @@ for (let index = first; index < first + alterations; index++) {
   }
   if (['crash', 'hang', 'memory'].includes(answer.outcome) || child.uses >= mostUses) {
     child.kill()
-    child = new Child()
+    child = await spare
+    spare = Child.started()
   }
   if ((index + 1 - first) % 1000 === 0) process.stdout.write(`${index + 1 - first}: ${JSON.stringify(counts)}\n`)
 }
 child.kill()
+;(await spare).kill()
 process.stdout.write(`${alterations} alterations: ${JSON.stringify(counts)}\n`)
 process.exitCode = faults.length > 0 ? 1 : 0

@@ -308,22 +308,8 @@ impl NativeModel {
         })
     }
 
-<<<<<<< HEAD
-    /// Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is `ERR_STATE`.
-=======
-    /// Tells that nobody waits any longer for the call that was cancelled: until it has ended, synchronous calls wait
-    /// for that.
-    #[napi(catch_unwind)]
-    pub fn forsake(&self) -> Result<(), ErrorCode> {
-        guard(|| {
-            self.shared.forsake();
-            Ok(())
-        })
-    }
-
     /// Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is
     /// `ERR_STATE`.
->>>>>>> hub/prose
     #[napi(catch_unwind)]
     pub fn free(&self, env: &Env) -> Result<(), ErrorCode> {
         guard(|| {

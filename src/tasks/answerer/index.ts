@@ -31,11 +31,11 @@ export interface Answer {
   readonly answer: string
   /** Its probability. */
   readonly probability: number
-  /** The words that could be the answer in their order, mostly those of the story, and how much of the attention each place got. */
+  /** The words that could be the answer, in order, mostly those of the story, and how much attention each got. */
   readonly attention: readonly { readonly word: string; readonly weight: number }[]
 }
 
-/** How well questions are answered; classes are the answers that were expected or given, examples questions. */
+/** How well questions are answered; classes are the answers that were expected or given, and examples are questions. */
 export interface AnswerEvaluation extends ClassReport {
   /** The mean of −log of the right answer's probability. */
   readonly loss: number
@@ -44,8 +44,9 @@ export interface AnswerEvaluation extends ClassReport {
 }
 
 /**
- * Learns to answer questions about short texts with one of their words: recurrent networks read text and question, and attention points at the answer.
- * Answers that are in no text, such as yes and no, can be learned too. Names that were never seen before are followed through the text they are in.
+ * Learns to answer questions about short texts with one of their words: recurrent networks read the text and the
+ * question, and attention points at the answer. Answers that are in no text, such as yes and no, can be learned, too.
+ * Unseen names are followed through their text.
  */
 export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings> {
   /** `ERR_OPTION` for options that are unknown or out of range. */
@@ -59,11 +60,12 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
   }
 
   /**
-   * Trains on answered questions and returns the losses of the epochs. A question answerer that has a model already goes on from its weights; meanwhile
-   * a copy of what it was answers other calls, and a training that fails leaves it as it was.
+   * Trains on answered questions and returns the losses of the epochs. A question answerer that already has a model
+   * continues from its weights; meanwhile a copy of its earlier state answers other calls, and a training that fails
+   * leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError
-   * when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
+   * training runs, and an AbortError when the signal aborts.
    */
   async train(rows: readonly AnsweredQuestion[], options: TrainAnswererOptions = {}): Promise<History> {
     const settings = trainingSettings<AnsweredQuestion>(this.where('train'), '{ story, question, answer }', options)
@@ -80,8 +82,8 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
   }
 
   /**
-   * Measures on answered questions; an answer that cannot be given to a question is counted as wrong. Rejects with `ERR_STATE` before training and
-   * with `ERR_DATA` for bad rows, naming the row.
+   * Measures on answered questions; an expected answer that cannot be given counts as wrong. Rejects with `ERR_STATE`
+   * before training and with `ERR_DATA` for bad rows, naming the row.
    */
   async evaluate(rows: readonly AnsweredQuestion[], options: PredictTextsOptions = {}): Promise<AnswerEvaluation> {
     return await this.use('evaluate', async (parts, where) => {
@@ -137,7 +139,7 @@ export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings
 
 const answerOf = ({ answer }: AnsweredQuestion): string => wordsOf(answer)[0] as string
 
-/** Answers that their story does not hold must be in the training part to be learned. */
+/** Answers that are not in their story must be in the training part to be learned. */
 function splitRow(row: AnsweredQuestion): SplitRow {
   const answer = answerOf(row)
   return { key: `${row.story}\u0000${row.question}`, classes: wordsOf(row.story).includes(answer) ? [] : [answer] }
@@ -165,7 +167,7 @@ function byWord(attention: Answer['attention']): Map<string, number> {
   return sums
 }
 
-/** The word with the most attention; of equals, the first. */
+/** The word with the most attention; among equals, the first. */
 function best(words: ReadonlyMap<string, number>): { readonly answer: string; readonly probability: number } {
   const [answer, probability] = [...words].reduce((most, next) => (next[1] > most[1] ? next : most))
   return { answer, probability }
@@ -175,7 +177,10 @@ function inputsOf(stories: readonly ReadStory[]): [Int32Array[], Int32Array[]] {
   return [stories.map(({ story }) => story), stories.map(({ question }) => question)]
 }
 
-/** Stories with ones at the places of their answers; `ERR_DATA`, with the row's number, for an answer that cannot be given. */
+/**
+ * Stories with ones at the positions of their answers; `ERR_DATA`, with the row's number, for an answer that cannot be
+ * given.
+ */
 function examples(
   where: string,
   stories: readonly ReadStory[],

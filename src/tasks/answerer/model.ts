@@ -15,11 +15,13 @@ export interface ReaderSettings {
 }
 
 /**
- * The attention reader: a story's words and a question are read in both directions, and every word of the story gets a weight, the softmax of its
- * product with the question (the attention-sum reader of Kadlec et al. 2016, arXiv 1603.01547). With more hops, what was read becomes part of the
- * question that is asked next (Sukhbaatar et al. 2015, arXiv 1503.08895).
+ * The attention reader: a story's words and a question are read in both directions, and every word of the story gets a
+ * weight, the softmax of its product with the question (the attention-sum reader of Kadlec et al. 2016, arXiv
+ * 1603.01547). With more hops, what was read becomes part of the next question (Sukhbaatar et al. 2015, arXiv
+ * 1503.08895).
  *
- * Inputs: the ids of story and question, `[batch, time]` each; output: the weights of the story's words, `[batch, time]`.
+ * Inputs: the ids of story and question, `[batch, time]` each; output: the weights of the story's words,
+ * `[batch, time]`.
  */
 export function readerModel(settings: ReaderSettings, vocabularySize: number): Functional<Tensor> {
   const { units, hops, seed } = settings
@@ -49,6 +51,6 @@ export function readerModel(settings: ReaderSettings, vocabularySize: number): F
   return model({ inputs: [story, question], outputs: weights as never, seed }) as Functional<Tensor>
 }
 
-/** −log of the weight that lies on the places of the answer, which the targets mark by ones. */
+/** −log of the total weight at the positions of the answer, which the targets mark with ones. */
 export const pointerLoss = (yTrue: SymbolicValue, yPred: SymbolicValue): SymbolicValue =>
   yTrue.mul(yPred).sum().maximum(1e-7).log().neg()

@@ -12,13 +12,13 @@ export const answererOptions = new OptionTable('QuestionAnswererOptions', 'How a
   hops: option(
     integer(1, 16),
     1,
-    'How often the story is looked at; answers that follow from several facts need as many',
+    'How often to look at the story; answers that follow from several facts need as many hops',
   ),
   minFrequency: option(integer(1), 2, 'How often a word must occur in the training rows to be known'),
   seed: option(
     seed,
     0,
-    'The seed of the first weights, of the split, of the words that are hidden in training and of its order',
+    'The seed of the initial weights, the split, the words that are hidden in training, and the order of training',
   ),
 })
 

@@ -7,7 +7,7 @@ import { Vocabulary } from '../shared/vocabulary.js'
 import { type AnswererSettings, answererSettings } from './options.js'
 import { StoryReader } from './stories.js'
 
-/** What a question answerer consists of once there is a model. */
+/** The parts of a trained question answerer. */
 export interface AnswererParts extends Trainee {
   readonly model: Model<Tensor>
   readonly reader: StoryReader

@@ -16,7 +16,7 @@ export interface AnsweredQuestion extends StoryQuestion {
   readonly answer: string
 }
 
-/** How many unknown words of one story can be told apart. */
+/** How many unknown words of one story can be distinguished. */
 const placeholderCount = 24
 
 /** The words of a text, in lower case; every punctuation mark is a word. */
@@ -24,7 +24,9 @@ export function wordsOf(text: string): string[] {
   return compoundWords(text.toLowerCase())
 }
 
-/** `ERR_DATA`, naming the row, unless `rows` are stories with questions, and with answers where they are needed. */
+/**
+ * Throws `ERR_DATA`, naming the row, unless `rows` are stories with questions, and with answers if these are needed.
+ */
 export function checkStories(where: string, rows: readonly StoryQuestion[], answered: boolean): void {
   const fields = answered ? ['story', 'question', 'answer'] : ['story', 'question']
   const expected = `{ ${fields.join(', ')} }`
@@ -51,24 +53,25 @@ export function checkStories(where: string, rows: readonly StoryQuestion[], answ
 
 /** A story as a reader reads it. */
 export interface ReadStory {
-  /** The words that can be the answer: the answers that no story holds, then the story. */
+  /** The words that can be the answer: the answers that are in no story, then the story. */
   readonly words: readonly string[]
   readonly story: Int32Array
   readonly question: Int32Array
 }
 
 /**
- * Turns stories into ids. Words outside the vocabulary become placeholders, one for each word of a story, so that an unknown name can be followed
- * through its story and be the answer (after Hermann et al. 2015, arXiv 1506.03340). In training words are hidden behind placeholders at random.
+ * Turns stories into ids. Words outside the vocabulary become placeholders, one for each different word of a story, so
+ * that an unknown name can be followed through its story and be the answer (after Hermann et al. 2015, arXiv
+ * 1506.03340). In training, random words become placeholders.
  */
 export class StoryReader {
   constructor(
     readonly vocabulary: Vocabulary,
-    /** Answers that can be given though they are not in the story, such as yes and no. */
+    /** Answers that can be given even if they are not in the story, such as yes and no. */
     readonly extras: readonly string[],
   ) {}
 
-  /** The words of the training stories that occur often enough, and the answers that are in none of their stories. */
+  /** The words that occur often enough in the training stories, and the answers that are not in their stories. */
   static of(rows: readonly AnsweredQuestion[], minFrequency: number): StoryReader {
     const texts = rows.flatMap(({ story, question }) => [wordsOf(story), wordsOf(question)])
     const extras = new Set<string>()
@@ -79,7 +82,7 @@ export class StoryReader {
     return new StoryReader(Vocabulary.of([...texts, [...extras]], minFrequency), [...extras].sort())
   }
 
-  /** How many ids there are. */
+  /** The number of ids. */
   get size(): number {
     return this.vocabulary.size + placeholderCount
   }
@@ -95,7 +98,10 @@ export class StoryReader {
     )
   }
 
-  /** Reads rows with words hidden: in each story a share that is drawn for it, of the words that not every other story has. */
+  /**
+   * Reads rows with words hidden: in each story, a random share of those words that fewer than half of the stories
+   * have.
+   */
   readHidden(rows: readonly StoryQuestion[], seed: number): ReadStory[] {
     const counts = new Map<string, number>()
     for (const { story } of rows)

@@ -1,15 +1,18 @@
 import type { PatchGrid } from './patches.js'
 
-/** Where a captioner looks as it writes a token. */
+/** Where a captioner looks when it writes a token. */
 export interface AttentionMap {
   readonly token: string
-  /** `weights[i][j]`: the share of the attention that the patch in row i and column j gets; annotations are one row. */
+  /** `weights[i][j]`: the share of the attention for the patch in row i and column j; annotations are one row. */
   readonly weights: readonly (readonly number[])[]
-  /** The place with the largest share; of patches also its middle in the image, in points from the left and from above. */
+  /**
+   * The patch or annotation with the largest share; for patches also its centre in the image, in pixels from the left
+   * and the top.
+   */
   readonly peak: { readonly row: number; readonly column: number; readonly x?: number; readonly y?: number }
 }
 
-/** The map of shares, one for each patch or annotation vector. */
+/** Makes a map from shares, one per patch or annotation vector. */
 export function attentionMap(token: string, shares: Float32Array, grid: PatchGrid | undefined): AttentionMap {
   const { rows, columns } = grid ?? { rows: 1, columns: shares.length }
   const weights = Array.from({ length: rows }, (_, row) =>

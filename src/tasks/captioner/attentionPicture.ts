@@ -5,7 +5,10 @@ import type { PatchGrid } from './patches.js'
 
 const [frame, gap, font, mostInRow] = [144, 12, 14, 5]
 
-/** A picture (SVG) of an image, and once more for each token, veiled the more the less of the attention went to patches there. The values are the image's, row after row. */
+/**
+ * A picture (SVG) of an image, repeated for each token: the less attention went to a patch, the more it is veiled. The
+ * values are the image's, row by row.
+ */
 export async function attentionPicture(
   values: Float32Array,
   shape: SeenShape,
@@ -47,7 +50,7 @@ export async function attentionPicture(
   return svg(gap + across * stepX, gap + down * stepY, font, frames)
 }
 
-/** The shares of all patches that each tile belongs to, together. */
+/** For each tile, the sum of the shares of all patches that contain it. */
 function byTile(weights: AttentionMap['weights'], { size, stride, rows, columns }: PatchGrid): number[][] {
   const side = size / stride
   const tiles = Array.from({ length: rows - 1 + side }, () => new Array<number>(columns - 1 + side).fill(0))
@@ -61,7 +64,10 @@ function byTile(weights: AttentionMap['weights'], { size, stride, rows, columns 
   return tiles
 }
 
-/** An image as PNG: one channel is grey, three are colours, a fourth is opacity; of others the mean is grey. Values beyond 0 to 1 are brought into it. */
+/**
+ * An image as PNG: one channel is grey, three are colours, a fourth is opacity; for other numbers of channels the mean
+ * is grey. Values are clamped to 0 to 1.
+ */
 async function png(values: Float32Array, [height, width, channels]: SeenShape): Promise<Buffer> {
   const { PNG } = await import('pngjs')
   const [points, each] = [(height as number) * (width as number), channels as number]

@@ -19,7 +19,7 @@ export const command = taskCommand({
   kind: saving.kind,
   load: Captioner.load,
   columns: {
-    image: "the column of PNG files, named from the data file's folder, for a captioner",
+    image: "the column of PNG files, relative to the data file's folder, for a captioner",
     caption: 'the column of captions',
   },
   read: (file, captioner: Captioner) =>
@@ -28,10 +28,12 @@ export const command = taskCommand({
   train: {
     name: 'caption',
     description: 'Trains a captioner on image files and saves the model with the best validation loss.',
-    data: 'a CSV file, one with tabs (.tsv), or JSON objects line by line (.jsonl)',
+    data: 'a CSV file, a tab-separated one (.tsv), or one JSON object per line (.jsonl)',
     options: [captionerOptions, trainDecoderOptions],
     flags: [
-      new Option('--size <width>x<height>', 'bring images to this size; default: all are of one').argParser(size),
+      new Option('--size <width>x<height>', 'resize images to this size; default: all have the same size').argParser(
+        size,
+      ),
     ],
     view: lossView('images'),
     create: (options) => new Captioner(options),
@@ -39,8 +41,8 @@ export const command = taskCommand({
   },
   use: {
     name: 'caption',
-    description: 'Describes images: the PNG files given, or those that lines of standard input name.',
-    argument: ['[images...]', 'PNG files; they are brought to the size that the model was trained on'],
+    description: 'Describes images: the given PNG files, or those named by the lines of standard input.',
+    argument: ['[images...]', 'PNG files; they are resized to the size that the model was trained on'],
     ...writeCommand('caption', 'image'),
     async run(captioner, files, flags, signal) {
       const { encoding, json, settings, map } = writing(flags, signal)
@@ -67,7 +69,7 @@ function imageSize({ imageSize: size }: Captioner, model: unknown): Size {
   throw new SeqloomError('ERR_UNSUPPORTED', `${model} was trained on ${trained}; files hold red, green and blue`)
 }
 
-/** Reads captions, and the image files that they belong to, named from the folder of the data file. */
+/** Reads captions, and their image files, whose paths are relative to the folder of the data file. */
 async function readCaptions(
   file: FileOptions & { readonly image: string; readonly caption: string },
   size: Size | undefined,

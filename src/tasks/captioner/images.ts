@@ -5,21 +5,25 @@ import { describe, SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
 
 /**
- * A picture: `width * height * channels` numbers, row after row, the channels of each point together, as in a canvas's `ImageData`. Arrays of integers
- * (`Uint8Array`) hold 0 to 255, which are divided by 255; other numbers are taken as they are.
+ * A picture: `width * height * channels` numbers, row by row, with the channels of each pixel together, as in a
+ * canvas's `ImageData`. Arrays of integers (`Uint8Array`) hold 0 to 255 and are divided by 255; other numbers are taken
+ * as they are.
  */
 export interface Picture {
   readonly data: NumericArray | readonly number[]
   readonly width: number
   readonly height: number
-  /** Numbers of a point: 1 for grey, 3 for red, green and blue; default what the data's length says. */
+  /** Numbers per pixel: 1 for grey, 3 for red, green and blue; by default it follows from the length of the data. */
   readonly channels?: number
 }
 
-/** What is written about: a picture, also as a tensor `[height, width, channels]` or `[height, width]`. */
+/** An image: a picture, or a tensor `[height, width, channels]` or `[height, width]`. */
 export type Image = Picture | TensorLike | ForeignTensor
 
-/** The vectors of an image's places, such as the features of another network: a tensor or nested arrays `[places, size]`. */
+/**
+ * The annotation vectors of an image, such as the features of another network: a tensor or nested arrays
+ * `[places, size]`.
+ */
 export type Annotations = TensorLike | ForeignTensor | readonly (readonly number[] | NumericArray)[]
 
 /** `[height, width, channels]` of images, or `[places, size]` of annotations. */
@@ -33,17 +37,17 @@ export interface Raw {
   readonly bytes: boolean
 }
 
-/** Images or annotations that were looked through; their numbers stay where they are. */
+/** Images or annotations that were checked; their numbers are not copied. */
 export interface Seen {
   readonly shape: SeenShape
   readonly raws: readonly Raw[]
-  /** What tells one from another. */
+  /** Keys that tell whether two are the same. */
   readonly keys: readonly string[]
 }
 
 /**
- * Reads images or annotations of one shape, that of a trained model or of the first. `ERR_DATA`, naming the place, for what is none, for shapes that differ,
- * and for numbers that are not finite.
+ * Reads images or annotations of one shape: that of a trained model, or of the first one. `ERR_DATA`, naming the
+ * position, for anything else, for shapes that differ, and for numbers that are not finite.
  */
 export function* readSeen(
   where: string,
@@ -72,7 +76,7 @@ export function* readSeen(
   return { shape, raws, keys }
 }
 
-/** Writes the numbers of an image or of annotations, row after row, as the model takes them. */
+/** Writes the numbers of an image or of annotations, row by row, as the model takes them. */
 export function transfer({ data, bytes }: Raw, into: Float32Array): void {
   const scale = bytes ? 1 / 255 : 1
   for (let index = 0; index < into.length; index++) into[index] = (data[index] as number) * scale

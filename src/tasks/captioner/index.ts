@@ -44,9 +44,9 @@ export type { CaptionOptions, TrainCaptionerOptions } from './options.js'
 export type { PatchGrid } from './patches.js'
 export type { CaptionRow } from './rows.js'
 
-/** An image's caption. */
+/** The caption of an image. */
 export interface Caption extends Written {
-  /** With `alignments`: where the captioner looks, for each token. */
+  /** With `alignments`: where the captioner looked, for each token. */
   readonly attention?: readonly AttentionMap[]
   /** With `nBest` above 1: the next best captions. */
   readonly alternatives?: readonly Caption[]
@@ -54,18 +54,19 @@ export interface Caption extends Written {
 
 /** How well a captioner does on images with known captions. */
 export interface CaptionEvaluation extends WrittenScores {
-  /** The mean of −log of a caption token's probability, given the true tokens before it. */
+  /** The mean of −log of a caption token's probability, given the preceding true tokens. */
   readonly loss: number
   /** e to the loss. */
   readonly perplexity: number
 }
 
-/** Images that are written about at once: each takes memory for every hypothesis. */
+/** The number of images that are described at once: each takes memory for every hypothesis. */
 const together = 64
 
 /**
- * Learns to describe images (Show, Attend and Tell, arXiv 1502.03044): an image is cut into patches, each becomes an annotation vector, and a decoder looks
- * at some of them for every word. Annotation vectors of another network can be given instead of images.
+ * Learns to describe images (Show, Attend and Tell, arXiv 1502.03044). An image is cut into patches, each patch becomes
+ * an annotation vector, and a decoder looks at some of them for every word. Annotation vectors from another network can
+ * be given instead of images.
  *
  * ```ts
  * const captioner = new tasks.Captioner({ patchSize: 16 })
@@ -97,12 +98,13 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
   }
 
   /**
-   * Trains on images with captions, all of one size, teacher forced, and returns the losses of the epochs. The vocabulary is built from the training part only.
-   * A captioner that has a model already goes on from its weights and vocabulary; meanwhile a copy of what it was answers other calls, and a training that fails
-   * leaves it as it was.
+   * Trains on images with captions, all of one size, with teacher forcing, and returns the losses of the epochs. The
+   * vocabulary is built from the training part only. A captioner that already has a model continues from its weights
+   * and vocabulary; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as
+   * it was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal
-   * aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
+   * training runs, and an AbortError when the signal aborts.
    */
   async train(rows: readonly CaptionRow[], options: TrainCaptionerOptions = {}): Promise<History> {
     const settings = decoderTraining(this.where('train'), '{ image, caption }', options)
@@ -110,8 +112,9 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
   }
 
   /**
-   * Writes captions of images (or annotations, if it was trained on them) by beam search. Rejects with `ERR_STATE` before training, with `ERR_DATA` for what
-   * is no image of the trained size, naming the place, and with `ERR_OPTION`.
+   * Writes captions for images (or annotations, if it was trained on them) by beam search. Rejects with `ERR_STATE`
+   * before training, with `ERR_DATA` for anything but an image of the trained size, naming the position, and with
+   * `ERR_OPTION`.
    */
   async caption(images: readonly (Image | Annotations)[], options: CaptionOptions = {}): Promise<Caption[]> {
     return await this.use('caption', async (parts, where) => {
@@ -130,8 +133,8 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
   }
 
   /**
-   * Measures on images with known captions: the rows of one image are its references together. Rejects with `ERR_STATE` before training and with `ERR_DATA` for
-   * bad rows, naming the row.
+   * Measures on images with known captions: the rows of one image are its references together. Rejects with `ERR_STATE`
+   * before training and with `ERR_DATA` for bad rows, naming the row.
    */
   async evaluate(
     rows: readonly CaptionRow[],
@@ -157,9 +160,9 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
   }
 
   /**
-   * A picture (SVG) of where the captioner looked: the image, and once more for each token of its caption, veiled where it looked less. Rejects with
-   * `ERR_OPTION` for a caption that was written without `alignments`, `ERR_DATA` for an image of another size, and `ERR_UNSUPPORTED` for annotations, which have no
-   * picture.
+   * A picture (SVG) of where the captioner looked: the image, repeated for each token of its caption and veiled where
+   * it looked less. Rejects with `ERR_OPTION` for a caption that was written without `alignments`, `ERR_DATA` for an
+   * image of another size, and `ERR_UNSUPPORTED` for annotations, which have no picture.
    */
   async attentionPicture(image: Image, caption: Caption): Promise<string> {
     const where = this.where('attentionPicture')

@@ -10,7 +10,7 @@ import type { SeenShape } from './images.js'
 import type { CaptionerSettings } from './options.js'
 import { type PatchGrid, patchLayer, tiledShape } from './patches.js'
 
-/** Adds to each place's vector one that is learned for the place. */
+/** Adds a learned vector for its position to each annotation vector. */
 const placed = defineLayer({
   name: 'positions',
   inputs: { x: ['places', 'size'] },
@@ -19,9 +19,9 @@ const placed = defineLayer({
 })
 
 /**
- * The model of a captioner, for training with the true words before (`previous`) and for sessions: the decoder of Show, Attend and Tell (arXiv 1502.03044)
- * over annotation vectors. Those of images come from patches, each through dense layers, with a vector for its place added behind the first (as in
- * arXiv 2010.11929).
+ * The model of a captioner, for training with the preceding true words (`previous`) and for sessions: the decoder of
+ * Show, Attend and Tell (arXiv 1502.03044) over annotation vectors. For images these come from patches: each passes
+ * through dense layers, and a vector for its position is added after the first layer (as in arXiv 2010.11929).
  */
 export function captionerModel(
   settings: CaptionerSettings,

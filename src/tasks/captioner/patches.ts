@@ -4,19 +4,19 @@ import { defineLayer } from '../../layers/defineLayer.js'
 import type { AnyLayer } from '../../layers/layer.js'
 import type { SeenShape } from './images.js'
 
-/** How images are cut into square patches, row after row; what sticks out at the right and below is zero. */
+/** How images are cut into square patches, row by row; parts beyond the right and bottom edges are zero. */
 export interface PatchGrid {
-  /** The side of a patch, in points. */
+  /** The side of a patch, in pixels. */
   readonly size: number
-  /** How far patches are apart. */
+  /** The distance between patches. */
   readonly stride: number
-  /** How many patches are above each other. */
+  /** The number of rows of patches. */
   readonly rows: number
-  /** How many patches are side by side. */
+  /** The number of columns of patches. */
   readonly columns: number
 }
 
-/** `ERR_OPTION` unless patches of this size can be so far apart. */
+/** Throws `ERR_OPTION` unless patches of this size can have this stride. */
 export function checkPatches(where: string, patchSize: number, patchStride: number): void {
   if (patchSize % patchStride === 0) return
   const why = `patchSize ${patchSize} must be a multiple of patchStride ${patchStride}`
@@ -29,7 +29,7 @@ export function patchGrid([height, width]: SeenShape, size: number, stride: numb
   return { size, stride, rows: along(height), columns: along(width) }
 }
 
-/** How many tiles of the stride's size patches are made of: along a patch's side, above each other and side by side. */
+/** How many tiles of the stride's size there are: along a patch's side, in rows and in columns. */
 function tilesOf({ size, stride, rows, columns }: PatchGrid) {
   const side = size / stride
   return { side, down: rows - 1 + side, across: columns - 1 + side }
@@ -41,7 +41,7 @@ export function tiledShape(grid: PatchGrid, channels: number): [number, number] 
   return [down * across, grid.stride * grid.stride * channels]
 }
 
-/** Writes an image's numbers tile after tile. */
+/** Writes an image's numbers tile by tile. */
 export function tile(values: Float32Array, shape: SeenShape, grid: PatchGrid, into: Float32Array): void {
   const [height, width, channels] = shape as [number, number, number]
   const { stride } = grid
@@ -57,7 +57,10 @@ export function tile(values: Float32Array, shape: SeenShape, grid: PatchGrid, in
   }
 }
 
-/** The layer that makes patches `[batch, rows · columns, size · size · channels]` of tiles; a number's place in its patch is by tile. */
+/**
+ * The layer that makes patches `[batch, rows · columns, size · size · channels]` from tiles; within a patch, numbers
+ * are ordered by tile.
+ */
 export function patchLayer(grid: PatchGrid, channels: number): AnyLayer {
   const { side, down, across } = tilesOf(grid)
   const [tiles, length] = tiledShape(grid, channels)

@@ -5,12 +5,15 @@ import { isWriting, type Writing } from '../decoding/units.js'
 import { checkList } from '../shared/rows.js'
 import { type Annotations, type Image, readSeen, type Seen, type SeenShape } from './images.js'
 
-/** An image, or the annotation vectors of one, with its caption: a text, or an array of tokens. Several captions of an image are as many rows. */
+/**
+ * An image, or its annotation vectors, with a caption: a text, or an array of tokens. An image with several captions
+ * has one row for each.
+ */
 export type CaptionRow =
   | { readonly image: Image; readonly caption: Writing }
   | { readonly annotations: Annotations; readonly caption: Writing }
 
-/** What captions are written about. */
+/** What captions describe. */
 export type Kind = 'image' | 'annotations'
 
 /** Rows that were read. */

@@ -6,7 +6,7 @@ import { type CaptionerSettings, captionerSettings } from './options.js'
 import { type PatchGrid, patchGrid, tiledShape } from './patches.js'
 import type { Kind } from './rows.js'
 
-/** What a captioner consists of once there is a model. */
+/** The parts of a trained captioner. */
 export interface CaptionerParts extends DecoderParts {
   readonly kind: Kind
   /** `[height, width, channels]` of its images, or `[places, size]` of annotations. */
@@ -15,7 +15,7 @@ export interface CaptionerParts extends DecoderParts {
   readonly grid: PatchGrid | undefined
 }
 
-/** A captioner is saved with its vocabulary and with what it looks at. */
+/** How a captioner is saved: with its vocabulary and the shape of its images or annotations. */
 export const saving: Saving<CaptionerParts, CaptionerSettings> = {
   kind: taskKind('captioning', 'a captioner', 'Captioner', ['target.json']),
   settings: captionerSettings,

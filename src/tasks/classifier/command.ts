@@ -35,18 +35,18 @@ export const command = taskCommand({
     name: 'classify',
     description:
       'Trains a text classifier on a CSV file or JSON lines and saves the model with the best validation accuracy.',
-    data: 'a CSV file with a header line, or JSON objects line by line (.jsonl)',
+    data: 'a CSV file with a header line, or one JSON object per line (.jsonl)',
     options: [classifierOptions, trainClassifierOptions],
     view,
     create: (options) => new TextClassifier(options),
   },
   use: {
     name: 'predict',
-    description: 'Labels texts: those given, a column of a CSV file, or the lines of standard input.',
+    description: 'Labels texts: the given ones, a column of a CSV file, or the lines of standard input.',
     argument: ['[texts...]', 'texts to label'],
     flags: [
-      new Option('--data <file>', 'a CSV file (or .jsonl) of texts to label, or of a series to go on from'),
-      flags.column('text', 'its column of texts'),
+      new Option('--data <file>', 'a CSV file (or .jsonl) of texts to label, or of a series to continue from'),
+      flags.column('text', 'the column of texts'),
       ...flags.table(),
     ],
     check(texts, { data }) {

@@ -33,8 +33,8 @@ export interface Prediction {
 }
 
 /**
- * Learns to label texts: a vocabulary of the training rows' words, an embedding, recurrent layers over ragged batches, and a softmax over the
- * labels at the last step.
+ * Learns to label texts: a vocabulary of the training rows' words, an embedding, recurrent layers over ragged batches,
+ * and a softmax over the labels at the last step.
  */
 export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettings> {
   /** `ERR_OPTION` for options that are unknown or out of range. */
@@ -58,19 +58,22 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
   }
 
   /**
-   * Trains on labelled texts and returns the losses and accuracies of the epochs. The vocabulary is built from the training part only. A
-   * classifier that has a model already goes on from its weights, vocabulary and labels; meanwhile a copy of what it was answers other calls, and a
-   * training that fails leaves it as it was.
+   * Trains on labelled texts and returns the losses and accuracies of the epochs. The vocabulary is built from the
+   * training part only. A classifier that already has a model continues from its weights, vocabulary and labels;
+   * meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError
-   * when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
+   * training runs, and an AbortError when the signal aborts.
    */
   async train(rows: readonly LabelledText[], options: TrainClassifierOptions = {}): Promise<History> {
     const settings = trainingSettings(this.where('train'), '{ text, label }', options)
     return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
   }
 
-  /** Labels texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for what is not text, naming the place. */
+  /**
+   * Labels texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for anything but texts, naming the
+   * position.
+   */
   async predict(texts: readonly string[], options: PredictTextsOptions = {}): Promise<Prediction[]> {
     return await this.use('predict', async (parts, where) => {
       checkTexts(where, texts)
@@ -91,7 +94,10 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     })
   }
 
-  /** Measures on labelled texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. */
+  /**
+   * Measures on labelled texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the
+   * row.
+   */
   async evaluate(rows: readonly LabelledText[], options: PredictTextsOptions = {}): Promise<Evaluation> {
     return await this.use('evaluate', async (parts, where) => {
       checkRows(where, rows)
@@ -147,7 +153,7 @@ function targetsOf(where: string, labels: Labels, rows: readonly LabelledText[])
   return Int32Array.from(rows, (row, index) => labels.indexOf(`${where}: row ${index}`, row.label))
 }
 
-/** How many tokens are told apart, and how often one must occur, by default. */
+/** The default size of the vocabulary, and how often a token must occur by default. */
 const tokenLimits = {
   word: { maxVocabulary: 20_000, minFrequency: 1 },
   character: { maxVocabulary: 20_000, minFrequency: 1 },

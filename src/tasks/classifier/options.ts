@@ -13,25 +13,25 @@ export const classifierOptions = new OptionTable('TextClassifierOptions', 'How a
   tokens: option(
     oneOf('word', 'character', 'subword'),
     'word',
-    'What text is cut into. Of characters and subwords none is ever unknown, or hardly any.',
+    'The units that text is cut into. Characters and subwords are hardly ever unknown.',
   ),
   tokenizer: optional(tokenizer, 'A ready tokenizer; by default a vocabulary is built from the training rows'),
   maxVocabulary: optional(
     integer(3),
     'The most tokens of a vocabulary built from the training rows',
-    '20000, of subwords 8192',
+    '20000, for subwords 8192',
   ),
   minFrequency: optional(
     integer(1),
     'How often a token must occur in the training rows to be in the vocabulary',
-    '1, of pairs of subwords 2',
+    '1, for pairs of subwords 2',
   ),
   maxLength: optional(
     integer(1),
-    'The most tokens that are read of a text, the first ones',
-    '300, or what a given tokenizer is set to',
+    'The most tokens that are read of a text; the rest is ignored',
+    '300, or the setting of a given tokenizer',
   ),
-  seed: option(seed, 0, 'The seed of the first weights, of the split and of the order of training'),
+  seed: option(seed, 0, 'The seed of the initial weights, the split and the order of training'),
 })
 
 /** The options with their defaults. */

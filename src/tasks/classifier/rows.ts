@@ -8,7 +8,7 @@ export interface LabelledText {
   readonly label: string
 }
 
-/** `ERR_DATA`, naming the row, unless `rows` is an array of texts with labels that holds at least one. */
+/** Throws `ERR_DATA`, naming the row, unless `rows` is a non-empty array of texts with labels. */
 export function checkRows(where: string, rows: readonly LabelledText[]): void {
   checkList(where, '{ text, label }', rows)
   rows.forEach((row: unknown, index) => {

@@ -5,7 +5,7 @@ import { Labels } from '../shared/labels.js'
 import { type Saving, taskKind } from '../shared/saved.js'
 import { type ClassifierSettings, classifierSettings } from './options.js'
 
-/** What a classifier consists of once there is a model. */
+/** The parts of a trained classifier. */
 export interface ClassifierParts extends Trainee {
   readonly model: Sequential
   readonly tokenizer: Tokenizer
@@ -14,7 +14,7 @@ export interface ClassifierParts extends Trainee {
 
 const [tokenizerFile, labelsFile] = ['tokenizer.json', 'labels.json']
 
-/** A classifier is saved with tokenizer and labels. */
+/** How a classifier is saved: with its tokenizer and its labels. */
 export const saving: Saving<ClassifierParts, ClassifierSettings> = {
   kind: taskKind('classification', 'a text classifier', 'TextClassifier', [tokenizerFile, labelsFile]),
   settings: classifierSettings,

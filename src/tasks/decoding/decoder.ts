@@ -14,12 +14,12 @@ import type { DecoderTraining, WriteSettings } from './options.js'
 import { mixed } from './scheduledSampling.js'
 import { buildUnits, type Level, type Units, type Writing } from './units.js'
 
-/** The outputs of a model that writes, by name and number. */
+/** The outputs of a model that writes, by name and index. */
 export const outputs = { words: 0, alignment: 1, guess: 2 } as const
 
-/** What a task that writes consists of once there is a model. */
+/** The parts of a trained task that writes. */
 export interface DecoderParts extends Trainee {
-  /** It reads what it writes about and the word before (`previous`), and gives {@link outputs}. */
+  /** The model, which reads what it writes about and the preceding word (`previous`), and gives {@link outputs}. */
   readonly model: Functional
   /** The vocabulary that it writes in. */
   readonly target: Units
@@ -29,7 +29,7 @@ export interface DecoderParts extends Trainee {
   readonly longestTarget: number
 }
 
-/** Texts behind their start and before their end. */
+/** Texts with their start and their end. */
 export interface Framed {
   readonly previous: Int32Array[]
   readonly words: Int32Array[]
@@ -42,25 +42,27 @@ export interface DecoderData extends Framed {
 
 /** A text that was written. */
 export interface Written {
-  /** The text; tokens that were given as arrays, with spaces between. */
+  /** The text; tokens that were given as arrays are separated by spaces. */
   readonly text: string
   /** Its tokens. */
   readonly tokens: readonly string[]
-  /** The logarithm of its probability, that of its end included. */
+  /** The logarithm of its probability, including that of its end. */
   readonly logProbability: number
   /** The same divided by the length penalty. */
   readonly score: number
-  /** Whether it came to its end; false where it was cut at the greatest length. */
+  /** Whether it ended; false if it was cut at the maximum length. */
   readonly finished: boolean
 }
 
-/** The tokens that the vocabulary is followed by: one begins every text, one ends it. */
+/** The two tokens that follow the vocabulary: one begins every text, one ends it. */
 export const boundaries = ({ size }: Units) => ({ start: size, end: size + 1 })
 
-/** How many tokens a model over a vocabulary tells apart. */
+/** The number of tokens of a model over a vocabulary. */
 export const tokenCount = ({ size }: Units): number => size + 2
 
-/** The vocabulary of texts to learn to write, and the length of the longest. Rejects with `ERR_DATA`, naming the row. */
+/**
+ * The vocabulary of texts to learn to write, and the length of the longest. Rejects with `ERR_DATA`, naming the row.
+ */
 export async function targetUnits(
   where: string,
   writings: readonly Writing[],
@@ -94,7 +96,7 @@ function* inFrames(target: Units, ids: readonly Int32Array[]): Sliced<Framed> {
   return { previous, words }
 }
 
-/** Warns if texts to be written that a training measures on are mostly unknown tokens. */
+/** Warns if the target texts of a validation part are mostly unknown tokens. */
 export function tellUnknownWritten(where: string, target: Units, what: string, { words }: Framed): void {
   // Without their ends.
   tellUnknown(
@@ -111,7 +113,10 @@ const tokenLoss: Measure = (logs, part) => {
   return perplexity === undefined ? undefined : { loss: Math.log(perplexity) }
 }
 
-/** Compiles a decoder with Adam, trains it, teacher forced, and puts the kept epoch's weights back, however the training ends. */
+/**
+ * Compiles a decoder with Adam, trains it with teacher forcing, and restores the kept epoch's weights, however the
+ * training ends.
+ */
 export async function trainDecoder(
   parts: DecoderParts,
   data: DecoderData,
@@ -137,7 +142,7 @@ export async function trainDecoder(
   )
 }
 
-/** Trains; with scheduled sampling epoch by epoch, since each has other inputs. */
+/** Trains; with scheduled sampling epoch by epoch, since each epoch has different inputs. */
 async function runEpochs(
   model: Functional,
   { inputs, previous, words }: DecoderData,
@@ -175,13 +180,13 @@ async function runEpochs(
   return whole
 }
 
-/** The mean of −log of a token's probability given the true ones before it, and e to its power. */
+/** The mean of −log of a token's probability given the preceding true tokens, and e to the power of that. */
 export async function measureDecoder(
   model: Functional,
   { inputs, previous, words }: DecoderData,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly loss: number; readonly perplexity: number }> {
-  // The loss itself may hold what layers add to it.
+  // The loss itself may include what layers add to it.
   const [, perplexity = Number.NaN] = await model.evaluate({ ...inputs, previous }, words, {
     batchSize: 64,
     ...(signal && { signal }),
@@ -189,8 +194,10 @@ export async function measureDecoder(
   return { loss: Math.log(perplexity), perplexity }
 }
 
-/** Writes a text for each row of the inputs, the best one first, by beam search; `show` adds what is to be told of each alignment, and may put other
- * tokens in the places of those written. */
+/**
+ * Writes a text for each row of the inputs, the best one first, by beam search. `show` adds what is to be shown of each
+ * alignment, and may replace tokens.
+ */
 export async function write<Shown>(
   { model, target, longestTarget }: DecoderParts,
   inputs: DecoderData['inputs'],
@@ -209,7 +216,7 @@ export async function write<Shown>(
       const tokens = Array.from(ids, (id) => target.token(id))
       const before = tokens.join('\0')
       const shown = (weights ? show(row, tokens, weights) : {}) as Partial<Shown>
-      // What is shown may have put other tokens in.
+      // `show` may have replaced tokens.
       const text = tokens.join('\0') === before ? target.decode(ids) : target.join(tokens)
       const written: Written = { text, tokens, logProbability, score, finished }
       return { ...written, ...shown }

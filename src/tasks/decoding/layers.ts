@@ -3,7 +3,7 @@ import { defineLayer } from '../../layers/defineLayer.js'
 import { dense, dropout, embedding } from '../../layers/index.js'
 import type { SymbolicTensor } from '../../layers/layer.js'
 
-/** With vectors as small as Keras's, recurrent layers take long to tell tokens apart; PyTorch's are of this size. */
+/** With vectors as small as Keras's, recurrent layers take long to distinguish tokens; PyTorch's are of this size. */
 const embeddingsInitializer = randomNormal({ stddev: 1 })
 
 /** The index of the most probable token at each step. */
@@ -17,7 +17,7 @@ const mostProbable = defineLayer({
 export const dropped = (x: SymbolicTensor, rate: number): SymbolicTensor =>
   rate > 0 ? one(dropout({ rate }).apply(x)) : x
 
-/** The vectors of tokens, `inputDim` of which are told apart. */
+/** The vectors of `inputDim` different tokens. */
 export function embedded(
   tokens: SymbolicTensor,
   inputDim: number,
@@ -28,7 +28,7 @@ export function embedded(
   return dropped(one(table.apply(tokens)), settings.dropout)
 }
 
-/** What a decoder's states are made into: the probabilities of tokens, and the most probable one, at each step. */
+/** From a decoder's states to the probabilities of tokens, and the most probable token, at each step. */
 export function chosenWords(written: SymbolicTensor, units: number, rate: number): [SymbolicTensor, SymbolicTensor] {
   const projection = dense({ units, activation: 'softmax', name: 'words' })
   const words = one(projection.apply(dropped(written, rate)))

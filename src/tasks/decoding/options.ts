@@ -8,7 +8,7 @@ import { backupOptions, listeners, rowsLike, trainingSignal, usualEpochs } from 
 import { flag, integer, number, rate, rows, share, signal } from '../shared/values.js'
 import type { Level } from './units.js'
 
-/** What texts are cut into. */
+/** The units that texts are cut into. */
 export const level: Values<Level> = {
   ...custom(
     "'word', 'character' or a tokenizer made by text.*",
@@ -25,42 +25,42 @@ const callbacks: Values<Callback | readonly Callback[]> = {
   from: ['Callback', '../callbacks/callback.js'],
 }
 
-/** The options of `train` of tasks that write. */
+/** The options of `train` of tasks that write text. */
 export const trainDecoderOptions = new OptionTable(
   'TrainDecoderOptions<Row>',
-  'How a translator or a captioner is trained. Backups do not go with scheduled sampling.',
+  'How a translator or a captioner is trained. Backups cannot be combined with scheduled sampling.',
   {
     epochs: optional(
       integer(1),
-      'How often all rows are passed',
+      'How many passes over the rows to make',
       `${usualEpochs}, or as many as 400 training steps need`,
     ),
-    batchSize: option(integer(1), 64, 'How many rows a training step takes; rows of similar lengths go together'),
+    batchSize: option(integer(1), 64, 'The number of rows in a training step; rows of similar lengths go together'),
     learningRate: optional(
       rate,
-      "Adam's step, or a schedule of it. Gradients are clipped to a norm of 1.",
+      "Adam's learning rate, or a schedule of it. Gradients are clipped to a norm of 1.",
       '0.002, falling to 0 on half a cosine',
     ),
     scheduledSampling: option(
       share,
       0,
-      "The share of the decoder's inputs that are its own guesses instead of the true words in the last epoch; " +
-        'from 0 in the first it rises linearly (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses ' +
-        'are made for all steps at once, from the true words before, as an epoch begins (Duckworth et al. 2019, ' +
-        'arXiv 1906.04331).',
+      "The share of the decoder's inputs in the last epoch that are its own guesses instead of the true words; " +
+        'it rises linearly from 0 in the first epoch (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). ' +
+        'Guesses are made for all steps at once, from the preceding true words, at the beginning of an epoch ' +
+        '(Duckworth et al. 2019, arXiv 1906.04331).',
     ),
     validationSplit: optional(
       number(0, 1),
-      'The share of what is written about (sources, images), drawn at random by the seed, that is kept apart to ' +
-        'measure on, with all its rows',
-      '0.1, or 0 where that would be fewer than 20, which are too few to tell epochs apart',
+      'The share of sources or images that is held out for validation, with all their rows, drawn at random by ' +
+        'the seed',
+      '0.1, or 0 if that would be fewer than 20, which are too few to tell epochs apart',
     ),
-    validationData: optional(rows, 'Rows to measure on instead'),
+    validationData: optional(rows, 'Rows to validate on instead'),
     restoreBest: optional(
       flag,
-      'Whether the weights of the epoch with the lowest validation loss (without validation, that of training) ' +
-        'are put back in the end',
-      "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
+      'Whether to restore the weights of the epoch with the lowest validation loss (without validation, training ' +
+        'loss) in the end',
+      "true, but if the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
         'with a warning',
     ),
     ...backupOptions,
@@ -69,7 +69,7 @@ export const trainDecoderOptions = new OptionTable(
       ...option(
         callbacks,
         [],
-        'Further callbacks of `fit`, such as one that changes a learning rate that was given as a number',
+        'Further callbacks for `fit`, such as one that changes a learning rate that was given as a number',
       ),
       otherwise: 'none',
     },
@@ -93,17 +93,17 @@ export function decoderTraining<Row>(
   return settings
 }
 
-/** The options of writing by beam search. */
+/** The options of beam search. */
 export const writeOptions = new OptionTable('WriteOptions', 'How texts are written by beam search.', {
-  beamWidth: option(integer(1, 1024), 4, 'How many hypotheses go on side by side; 1 is greedy', { name: 'beam' }),
+  beamWidth: option(integer(1, 1024), 4, 'How many hypotheses to keep; 1 is greedy search', { name: 'beam' }),
   nBest: option(
     integer(1),
     1,
-    'How many texts to return for each row, the others as `alternatives`; at most `beamWidth`',
+    'How many texts to return per row, at most `beamWidth`; all but the best one as `alternatives`',
     { name: 'best' },
   ),
   lengthPenalty: option(number(0), 0.6, 'The exponent of the length normalisation, as in `beamSearch`'),
-  maxLength: optional(integer(1), 'The most tokens of a text', 'half as many again as the longest of the training'),
+  maxLength: optional(integer(1), 'The most tokens of a text', 'one and a half times the longest in training'),
   alignments: option(flag, false, 'Whether to return what each token attends to', false),
   signal: optional(signal, 'Stops the call, which rejects with an AbortError'),
 })

@@ -2,8 +2,9 @@ import type { Tensor } from '../../data/tensor.js'
 import { randomSource } from '../shared/split.js'
 
 /**
- * Puts guesses in the place of a share of the words that a decoder reads. `previous` are rows that begin with the start; `guesses` `[rows, time]` holds
- * what the decoder wrote at each step, so that the guess of one step is read at the next.
+ * Replaces a share of the words that a decoder reads with guesses. `previous` are rows that begin with the start;
+ * `guesses` `[rows, time]` holds what the decoder wrote at each step, so that the guess of one step is read at the
+ * next.
  */
 export function mixed(previous: readonly Int32Array[], guesses: Tensor, share: number, seed: number): Int32Array[] {
   const next = randomSource(seed)

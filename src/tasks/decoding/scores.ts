@@ -1,13 +1,16 @@
 import { type Bleu, bleu } from '../../text/bleu.js'
 import type { Units, Writing } from './units.js'
 
-/** How texts that were written compare with those that were expected. */
+/** How written texts compare with the expected ones. */
 export interface WrittenScores {
-  /** BLEU against all the texts expected of each, as sacreBLEU defines it; see `text.bleu`. */
+  /** BLEU against all expected texts, as sacreBLEU defines it; see `text.bleu`. */
   readonly bleu: Bleu
-  /** The share that is one of the texts expected. */
+  /** The share that equals one of the expected texts. */
   readonly exactMatch: number
-  /** Tokens to insert, delete or replace to come to the closest expected text, as a share of its tokens: a phoneme, character or word error rate. */
+  /**
+   * The tokens to insert, delete or replace to get the closest expected text, as a share of its tokens: a phoneme,
+   * character or word error rate.
+   */
   readonly errorRate: number
   /** The number of different sources or images. */
   readonly count: number
@@ -15,18 +18,18 @@ export interface WrittenScores {
 
 /** How well a translator does on rows with known translations. */
 export interface TranslationEvaluation extends WrittenScores {
-  /** The mean of −log of a target token's probability, given the true tokens before it. */
+  /** The mean of −log of a target token's probability, given the preceding true tokens. */
   readonly loss: number
   /** e to the loss. */
   readonly perplexity: number
 }
 
-/** The texts expected of one source. */
+/** The expected texts for one source. */
 export interface References {
   readonly targets: readonly Writing[]
 }
 
-/** Compares texts with those expected, by words, characters or tokens. */
+/** Compares texts with the expected ones, by words, characters or tokens. */
 export function scores(units: Units, known: readonly References[], texts: readonly string[]): WrittenScores {
   let [exact, errors, length] = [0, 0, 0]
   const references: string[][] = []

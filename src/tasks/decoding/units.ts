@@ -12,7 +12,7 @@ export type Writing = string | readonly string[]
 /** Whether a value may be a text or an array of tokens. */
 export const isWriting = (value: unknown): boolean => typeof value === 'string' || Array.isArray(value)
 
-/** How texts are cut into tokens: words and punctuation, characters, or as a given tokenizer does. */
+/** How texts are cut into tokens: into words and punctuation, into characters, or by a given tokenizer. */
 export type Level = 'word' | 'character' | Tokenizer
 
 /** How {@link Units} encode. */
@@ -28,21 +28,21 @@ export interface EncodeWritings {
 export interface Units {
   /** One more than the largest id. */
   readonly size: number
-  /** The id of what the vocabulary does not hold. */
+  /** The id of unknown tokens. */
   readonly unknownId: number | undefined
   /** Ids of each text. Rejects with `ERR_DATA`, naming the row, for texts of the wrong kind, and with an AbortError. */
   encode(where: string, writings: readonly Writing[], options: EncodeWritings): Promise<Int32Array[]>
-  /** Puts ids together as text; listed tokens with spaces between. */
+  /** Turns ids into text; listed tokens are separated by spaces. */
   decode(ids: Int32Array): string
-  /** Puts tokens together as {@link decode} does. */
+  /** Joins tokens as {@link decode} does. */
   join(tokens: readonly string[]): string
-  /** The tokens of a text as they are written in it, one for each id of it; undefined where that cannot be told. */
+  /** The tokens of a text as they are written in it, one per id; undefined if they cannot be determined. */
   written(writing: Writing, ids: Int32Array): readonly string[] | undefined
   /** The token of an id. */
   token(id: number): string
-  /** What stands between tokens where texts are compared. */
+  /** The separator of tokens when texts are compared. */
   readonly separator: string
-  /** What a text is compared by: its words and punctuation, characters or tokens. */
+  /** The units by which a text is compared: its words and punctuation, characters or tokens. */
   split(writing: Writing): string[]
   /** As JSON, which {@link unitsFrom} reads. */
   toJSON(): object
@@ -51,7 +51,10 @@ export interface Units {
 /** How a vocabulary writes texts. */
 const casing = (lowercase: boolean): ((text: string) => string) => (lowercase ? lowercased : (text) => text)
 
-/** The vocabulary of some texts, or of some lists of tokens. Rejects with `ERR_DATA` for a mixture of both, and with an AbortError. */
+/**
+ * The vocabulary of some texts, or of some lists of tokens. Rejects with `ERR_DATA` for a mixture of both, and with an
+ * AbortError.
+ */
 export async function buildUnits(
   where: string,
   writings: readonly Writing[],
@@ -68,7 +71,10 @@ export async function buildUnits(
   return new TokenizedUnits(tokenizer, level, lowercase, spacing)
 }
 
-/** `ERR_DATA`, naming the row, unless all are texts or all lists of tokens, as those of a vocabulary are, or else the first is. */
+/**
+ * Throws `ERR_DATA`, naming the row, unless all are texts, or all lists of tokens, like those of the vocabulary, or
+ * else like the first one.
+ */
 export function checkAlike(where: string, writings: readonly Writing[], units?: Units): void {
   const listed = units ? units instanceof ListedUnits : Array.isArray(writings[0])
   if (listed) checkLists(where, writings)
@@ -136,7 +142,7 @@ class TokenizedUnits implements Units {
   written(writing: Writing, ids: Int32Array): readonly string[] | undefined {
     if (typeof writing !== 'string') return undefined
     const tokens = this.level === 'character' ? [...writing] : words(writing)
-    // A tokenizer that was given may cut otherwise, and long texts are cut short.
+    // A given tokenizer may split differently, and long texts are truncated.
     const long = tokens.length === ids.length || (tokens.length > ids.length && this.spacing !== undefined)
     const cased = casing(this.lowercase)
     const alike = long && ids.every((id, at) => id === this.unknownId || this.token(id) === cased(tokens[at] as string))

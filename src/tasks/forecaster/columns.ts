@@ -3,7 +3,10 @@ import { readTable } from '../../data/table.js'
 import { describe, SeqloomError } from '../../errors.js'
 import type { ForecastRow } from './rows.js'
 
-/** Reads numbers from columns of a file, a row for each step, NaN for empty cells if values may be missing; `ERR_DATA` for what is no number, naming the line. */
+/**
+ * Reads numbers from columns of a file, a row for each step, NaN for empty cells if values may be missing; `ERR_DATA`
+ * for what is no number, naming the line.
+ */
 export async function readSeriesColumns(
   file: FileOptions,
   columns: readonly string[],
@@ -33,8 +36,8 @@ export interface ForecastColumns {
 }
 
 /**
- * Reads rows with a time: cells of variables are numbers, those of covariates numbers, truth values or texts, and empty ones null. `ERR_DATA` for a
- * variable that is no number, naming the line.
+ * Reads rows with a time: cells of variables are numbers, those of covariates numbers, truth values or texts, and empty
+ * ones null. `ERR_DATA` for a variable that is no number, naming the line.
  */
 export async function readForecastRows(file: FileOptions, columns: ForecastColumns): Promise<Read<ForecastRow[]>> {
   const { time, group, variables, covariates } = columns
@@ -71,7 +74,10 @@ export async function readForecastRows(file: FileOptions, columns: ForecastColum
 
 const isBlank = (value: unknown): boolean => typeof value === 'string' && value.trim() === ''
 
-/** How the numbers of a column are written: where semicolons are between columns, with decimal commas if any value has a comma. */
+/**
+ * How the numbers of a column are written: where semicolons are between columns, with decimal commas if any value has a
+ * comma.
+ */
 function numberParser(
   rows: readonly Readonly<Record<string, string>>[],
   column: string,

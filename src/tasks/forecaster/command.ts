@@ -24,11 +24,11 @@ export const command = taskCommand({
   train: {
     name: 'forecast',
     description:
-      'Trains a forecaster on columns of a CSV file and saves the best model. Without --time, rows are in the order of time.',
-    data: 'a CSV file with a header line, or JSON objects line by line (.jsonl)',
+      'Trains a forecaster on columns of a CSV file and saves the best model. Without --time, rows must be in chronological order.',
+    data: 'a CSV file with a header line, or one JSON object per line (.jsonl)',
     options: [forecasterOptions, trainForecasterOptions],
     flags: [
-      new Option('--covariates <columns...>', 'columns that are known ahead, as promotions are').default([]),
+      new Option('--covariates <columns...>', 'columns that are known ahead, such as promotions').default([]),
       new Option('--past <columns...>', 'columns that are known only afterwards').default([]),
     ],
     view: lossView('windows'),
@@ -37,11 +37,11 @@ export const command = taskCommand({
   },
   use: {
     name: 'predict',
-    description: 'A forecaster prints what comes next.',
+    description: 'A forecaster prints its forecast.',
     argument: ['[texts...]', 'texts to label'],
     flags: [
-      new Option('--data <file>', 'a CSV file (or .jsonl) of a series to go on from'),
-      new Option('--known <file>', 'for a forecaster: a CSV file of what is known of steps to come'),
+      new Option('--data <file>', 'a CSV file (or .jsonl) of a series to continue from'),
+      new Option('--known <file>', 'for a forecaster: a CSV file of covariates that are known ahead'),
       ...tableFlags(),
     ],
     async run(forecaster, texts, flags, signal) {

@@ -20,7 +20,10 @@ export const widthOfAll = (encoders: readonly CovariateEncoder[]): number =>
 export const isMissing = (value: unknown): boolean =>
   value === null || value === undefined || (typeof value === 'number' && Number.isNaN(value))
 
-/** Learns from the rows to train on how a covariate is encoded; `ERR_DATA`, naming the row, for what is neither number, truth value nor text. */
+/**
+ * Learns from the rows to train on how a covariate is encoded; `ERR_DATA`, naming the row, for what is neither number,
+ * truth value nor text.
+ */
 export function fitCovariate(where: string, name: string, values: readonly unknown[]): CovariateEncoder {
   for (const [row, value] of values.entries()) checkCovariate(`${where}: row ${row}: ${name}`, value)
   const present = values.filter((value) => !isMissing(value))
@@ -44,7 +47,10 @@ function checkCovariate(where: string, value: unknown): void {
   throw new SeqloomError('ERR_DATA', `${where} must be a number, true, false or a text, not ${describe(value)}`)
 }
 
-/** The numbers of a value that is not missing; `ERR_DATA` for a text that training had not, and for a text where it had numbers. */
+/**
+ * The numbers of a value that is not missing; `ERR_DATA` for a text that training had not, and for a text where it had
+ * numbers.
+ */
 export function encodeCovariate(where: string, encoder: CovariateEncoder, value: unknown): number[] {
   checkCovariate(`${where}: ${encoder.name}`, value)
   if ('categories' in encoder) {

@@ -25,6 +25,8 @@ export interface Step {
   /** What was read up to this step, which stands at `at`. */
   readonly past: Past
   readonly at: number
+  /** The place of its series. */
+  readonly group: number
 }
 
 /** What the network reads and learns of a track. */
@@ -39,10 +41,11 @@ export interface Table {
 }
 
 /**
- * Turns steps into what the network reads. Of the step itself: the scaled values (where one is missing, the last that was there) as distances from their
- * mean over a window, so that a trend leads nowhere new, and how much they differ from their linear forecast; with `fill: 'mask'` a one for each that is
- * not missing, past covariates, what is known ahead of this step, and which group it is. Then, of each step to come, what is known ahead: covariates, what
- * the calendar says, and the linear forecast.
+ * Turns steps into what the network reads. Of the step itself: the scaled values (where one is missing, the last that
+ * was there) as distances from their mean over a window, so that a trend leads nowhere new, and how much they differ
+ * from their linear forecast; with `fill: 'mask'` a one for each that is not missing, past covariates, what is known
+ * ahead of this step, and which group it is. Then, of each step to come, what is known ahead: covariates, what the
+ * calendar says, and the linear forecast.
  */
 export class Features {
   readonly aheadWidth: number
@@ -93,7 +96,7 @@ export class Features {
   ): Generator<Step & { scaled: Float32Array; ahead: Float32Array }> {
     const { variables, fill } = this.settings
     let anchor = last?.anchor ?? new Float32Array(variables.length)
-    const read: Past = last ? this.#tail(last) : { values: [], ahead: [] }
+    const read: Past = last ? this.#tail(last) : { values: [], rest: [], ahead: [] }
     for (const [step, row] of track.values.entries()) {
       const scaled = scaling.scale(row)
       const before = anchor
@@ -102,18 +105,19 @@ export class Features {
       const flags = fill === 'mask' ? Array.from(scaled, (value) => Number(!Number.isNaN(value))) : []
       const past = (track.past[step] ?? []).map((x) => (Number.isNaN(x) ? 0 : x))
       read.values.push(anchor)
+      read.rest.push(this.#baselines?.rest(anchor, ahead, group) ?? anchor)
       read.ahead.push(ahead)
       const at = read.values.length - 1
-      const values = this.#baselines ? this.#placed(this.#baselines, read, at, scaled) : anchor
+      const values = this.#baselines ? this.#placed(this.#baselines, read, at, scaled, group) : anchor
       const present = Float32Array.of(...values, ...flags, ...past, ...ahead, ...(this.#codes[group] ?? []))
-      yield { present, anchor, scaled, ahead, past: read, at }
+      yield { present, anchor, scaled, ahead, past: read, at, group }
     }
   }
 
   /** The linear forecasts `[steps ahead, variables]` after a step, scaled. */
-  bases({ past, at, anchor }: Step, ahead: (step: number) => Float32Array | undefined): Float32Array {
+  bases({ past, at, anchor, group }: Step, ahead: (step: number) => Float32Array | undefined): Float32Array {
     const { horizon } = this.settings
-    if (this.#baselines) return this.#baselines.after(past, at, horizon, ahead)
+    if (this.#baselines) return this.#baselines.after(past, at, horizon, ahead, group)
     return Float32Array.from({ length: horizon * anchor.length }, (_, i) => anchor[i % anchor.length] as number)
   }
 
@@ -130,13 +134,14 @@ export class Features {
 
   /** As much of what was read as is needed to go on. */
   #tail({ past, at }: Step): Past {
-    const kept = Math.max(this.#baselines?.reachBack ?? 0, longestLevel) + 1
-    const from = Math.max(0, at + 1 - kept)
-    return { values: past.values.slice(from, at + 1), ahead: past.ahead.slice(from, at + 1) }
+    const steps = Math.max(this.#baselines?.reachBack ?? 0, longestLevel) + 1
+    const from = Math.max(0, at + 1 - steps)
+    const kept = <T>(rows: T[]) => rows.slice(from, at + 1)
+    return { values: kept(past.values), rest: kept(past.rest), ahead: kept(past.ahead) }
   }
 
   /** The last values as distances from their recent mean, and from what was forecast of them. */
-  #placed(baselines: Baselines, past: Past, at: number, scaled: Float32Array): number[] {
+  #placed(baselines: Baselines, past: Past, at: number, scaled: Float32Array, group: number): number[] {
     const now = past.values[at] as Float32Array
     const span = Math.min(this.settings.window, longestLevel, at + 1)
     const sums = new Float64Array(now.length)
@@ -145,7 +150,7 @@ export class Features {
       for (const [variable, value] of row.entries()) sums[variable] = (sums[variable] as number) + value
     }
     const level = Array.from(now, (value, variable) => value - (sums[variable] as number) / span)
-    const forecast = at > 0 ? baselines.after(past, at - 1, 1, () => past.ahead[at]) : now
+    const forecast = at > 0 ? baselines.after(past, at - 1, 1, () => past.ahead[at], group) : now
     const innovation = Array.from(scaled, (value, variable) => {
       if (Number.isNaN(value)) return 0
       const error = (value - (forecast[variable] as number)) / this.spread(variable, 1)
@@ -193,7 +198,9 @@ export class Features {
   }
 }
 
-/** A code for each of several groups: ones among zeros, or of many groups random signs, which tell them apart as well. */
+/**
+ * A code for each of several groups: ones among zeros, or of many groups random signs, which tell them apart as well.
+ */
 function groupCodes(groups: number): Float32Array[] {
   if (groups < 2) return []
   const length = Math.min(groups, longestCode)

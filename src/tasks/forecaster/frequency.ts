@@ -53,8 +53,8 @@ function nearest(frequency: Frequency, origin: number, time: number): number {
 }
 
 /**
- * Finds how the times of some series follow each other, each in rising order without repetitions: what most neighbours are apart, months by the
- * calendar, days without those weekdays that never occur. Undefined if they are irregular.
+ * Finds how the times of some series follow each other, each in rising order without repetitions: what most neighbours
+ * are apart, months by the calendar, days without those weekdays that never occur. Undefined if they are irregular.
  */
 export function inferFrequency(series: readonly (readonly number[])[], form: TimeForm): Frequency | undefined {
   const apart = series.flatMap((times) => times.slice(1).map((time, index) => time - (times[index] as number)))
@@ -98,7 +98,10 @@ function greatestDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestDivisor(b, a % b)
 }
 
-/** Whether the weekdays that never occur were passed over often enough to be closed days: Saturday and Sunday once, others twice. */
+/**
+ * Whether the weekdays that never occur were passed over often enough to be closed days: Saturday and Sunday once,
+ * others twice.
+ */
 function closedDays(series: readonly (readonly number[])[], open: readonly number[]): boolean {
   if (open.length === 7) return false
   const passed = new Array<number>(7).fill(0)
@@ -124,7 +127,10 @@ const widths: Readonly<Record<CalendarFeature, number>> = {
 }
 const year = 365.2425 * day
 
-/** What the calendar can tell at this frequency: what comes again within the time from the first to the last step at least twice. */
+/**
+ * What the calendar can tell at this frequency: what comes again within the time from the first to the last step at
+ * least twice.
+ */
 export function calendarFeatures(frequency: Frequency, form: TimeForm, span: number): CalendarFeature[] {
   if (!isCalendar(form)) return []
   const repeated = (period: number) => span >= 1.9 * period

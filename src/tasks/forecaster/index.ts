@@ -31,9 +31,9 @@ export type { Observation, Series } from './series.js'
 export type { TimeValue } from './time.js'
 export type { GroupValue } from './tracks.js'
 
-/** What a variable will be. */
+/** The forecast of a variable. */
 export interface Forecast {
-  /** It will be above and below with equal probability. */
+  /** The value that is exceeded with probability one half. */
   readonly median: number
   /** The lower end of the interval. */
   readonly lower: number
@@ -41,40 +41,47 @@ export interface Forecast {
   readonly upper: number
 }
 
-/** The forecasts of one step: of each variable, and with `time` and `group` when and for which series. */
+/** The forecasts of one step for each variable; with `time` and `group` also its time and series. */
 export type Forecasts<Name extends string, Time extends string = never, Group extends string = never> = Readonly<
   Record<Name, Forecast> & Record<Time, TimeValue> & Record<Group, GroupValue>
 >
 
-/** What a forecaster reads: with `time`, rows of a table; else a series in the order of time. */
+/** What a forecaster reads: with `time`, rows of a table; else a series in chronological order. */
 export type ForecasterData<Time extends string> = [Time] extends [never] ? Series : readonly ForecastRow[]
 
-/** How far ahead is forecast, and what is known of that time. */
+/** How far ahead to forecast, and what is known of the steps to come. */
 export interface ForecastOptions {
-  /** Steps ahead; default and most are those that were trained. */
+  /** Steps ahead; by default, and at most, the trained horizon. */
   readonly horizon?: number
-  /** Rows of the steps to come, with time, group and the known covariates; rows of other times are passed over. Needed if there are known covariates. */
+  /**
+   * Rows of the steps to come, with time, group and the known covariates; rows with other times are ignored. Needed if
+   * there are known covariates.
+   */
   readonly known?: readonly ForecastRow[]
 }
 
-/** How many of the last steps are kept, at least: from them a loaded forecaster reads itself into the present. */
+/** At least this many of the last steps are kept, from which a loaded forecaster rebuilds its state. */
 const keptSteps = 2048
 
-/** So many windows before what is held out are read with it, as in use everything before is. */
+/** This many windows before the held-out part are read with it, since in use everything before is read. */
 const contextWindows = 8
 
-/** A group that is read to its end: the session has read all steps but the last one, which goes in with what is known ahead of it. */
+/**
+ * A group that has been read to its end. The session has read all steps except the last one, which is read together
+ * with what is known ahead of it.
+ */
 interface Reading {
   readonly session: Session<Tensor>
   last: Step
 }
 
 /**
- * Learns to forecast series of one or many variables: a recurrent network reads them once, step by step, and gives the median and an interval of
- * the next values, learned by the quantile loss. After training it knows all that it was given; {@link update} adds what happens next.
+ * Learns to forecast series of one or many variables. A recurrent network reads them once, step by step, and gives the
+ * median and an interval of the next values, learned with the quantile loss. After training it has read all its data;
+ * {@link update} adds what happens next.
  *
- * Data are arrays in the order of time, or, with the option `time`, rows of a table: then forecasts have dates, `group` tells several series
- * apart, and `covariates` help.
+ * Data are arrays in chronological order, or, with the option `time`, rows of a table. Then forecasts have dates,
+ * `group` distinguishes several series, and `covariates` can help.
  */
 export class Forecaster<
   const Name extends string = 'value',
@@ -95,7 +102,10 @@ export class Forecaster<
     this.#settings = forecasterSettings(options)
   }
 
-  /** Loads what {@link save} wrote, with the last 2,048 steps that it had read or more. Rejects with `ERR_IO` or `ERR_FORMAT`. */
+  /**
+   * Loads what {@link save} wrote, including at least the last 2,048 steps that it had read. Rejects with `ERR_IO` or
+   * `ERR_FORMAT`.
+   */
   static async load<Name extends string = string, Time extends string = never, Group extends string = never>(
     directory: string | URL,
   ): Promise<Forecaster<Name, Time, Group>> {
@@ -110,12 +120,12 @@ export class Forecaster<
     return this.#settings.variables as readonly Name[]
   }
 
-  /** The field that says when a row was; undefined where series are arrays. */
+  /** The field with the time of a row; undefined if series are arrays. */
   get time(): Time | undefined {
     return this.#settings.time as Time | undefined
   }
 
-  /** The field that tells series apart; undefined where there is one series. */
+  /** The field that distinguishes series; undefined if there is one series. */
   get group(): Group | undefined {
     return this.#settings.group as Group | undefined
   }
@@ -125,7 +135,7 @@ export class Forecaster<
     return this.#settings.covariates
   }
 
-  /** What becomes of missing steps and values. */
+  /** What is done with missing steps and values. */
   get fill(): 'none' | 'linear' | 'last' | 'mask' {
     return this.#settings.fill
   }
@@ -146,11 +156,11 @@ export class Forecaster<
   }
 
   /**
-   * Trains on series and reads them to their ends. Scaling is fitted, for each group by itself, to the part that is trained on, without what is held
-   * out at the end. A forecaster that has a model already goes on from its weights and scaling.
+   * Trains on series and reads them to their ends. Scaling is fitted for each group by itself, to the training part,
+   * without what is held out at the end. A forecaster that already has a model continues from its weights and scaling.
    *
-   * Rejects with `ERR_DATA` for values that are not finite (naming the step or row), times that are irregular, doubled or missing, and series that are
-   * too short, `ERR_OPTION`, `ERR_NUMERIC`, and an AbortError when the signal aborts.
+   * Rejects with `ERR_DATA` for values that are not finite (naming the step or row), times that are irregular, doubled
+   * or missing, and series that are too short, `ERR_OPTION`, `ERR_NUMERIC`, and an AbortError when the signal aborts.
    */
   async train(data: ForecasterData<Time>, options: TrainForecasterOptions = {}): Promise<History> {
     const settings = forecasterTraining(options)
@@ -167,9 +177,10 @@ export class Forecaster<
   }
 
   /**
-   * What comes after all that was read, one entry for each step ahead, and with `group` for each series: `(await …)[0].value.median` is the next value of a
-   * single variable. With `time`, entries have their dates. Errors: `ERR_STATE` before training, `ERR_OPTION` for a horizon beyond the one that was
-   * trained, `ERR_DATA` where known covariates of steps to come are missing, naming group and dates.
+   * Forecasts what comes after all that was read: one entry per step ahead and, with `group`, per series.
+   * `forecast()[0].value.median` is the next value of a single variable. With `time`, entries have dates. Errors:
+   * `ERR_STATE` before training, `ERR_OPTION` for a horizon beyond the trained one, `ERR_DATA` if known covariates of
+   * steps to come are missing, naming the group and the dates.
    */
   forecast(options: number | ForecastOptions = {}): Forecasts<Name, Time, Group>[] {
     const where = 'Forecaster.forecast'
@@ -182,9 +193,11 @@ export class Forecaster<
   }
 
   /**
-   * Reads what comes next, a step of a series or one row or more, and returns the forecasts after it, of the series that went on. It takes one step of
-   * the network however long the history is. Where covariates are known ahead, `options.known` gives them, else nothing is forecast. With `fill`, values
-   * may be missing; instead of drawing a line to what is not known yet, `'linear'` repeats the last value. Errors: `ERR_STATE` before training, `ERR_DATA`.
+   * Reads what comes next (a step of a series, or one or more rows) and returns the forecasts after it, for the series
+   * that continued. This takes one step of the network, however long the history is. If there are covariates that are
+   * known ahead, `options.known` gives them; without it nothing is forecast. With `fill`, values may be missing; here
+   * `'linear'` repeats the last value, since the next one is not known yet. Errors: `ERR_STATE` before training,
+   * `ERR_DATA`.
    */
   update(
     observation: [Time] extends [never] ? Observation : ForecastRow | readonly ForecastRow[],
@@ -223,8 +236,8 @@ export class Forecaster<
   }
 
   /**
-   * Forgets what was read and reads other series of the same kind instead. Rejects with `ERR_STATE` before training and with `ERR_DATA`, also for groups
-   * that were not trained on.
+   * Forgets what was read and reads other series of the same kind instead. Rejects with `ERR_STATE` before training and
+   * with `ERR_DATA`, also for groups that were not trained on.
    */
   async read(data: ForecasterData<Time>): Promise<void> {
     const parts = this.#existing()
@@ -243,9 +256,9 @@ export class Forecaster<
   }
 
   /**
-   * Measures on what comes after all that was read, forecasting at every step from all steps before; what was read stays as it was. One entry for
-   * each step ahead, over all groups, with each group's own measures. Rejects with `ERR_STATE` before training, `ERR_DATA`, and an AbortError when
-   * the signal aborts.
+   * Measures on what comes after all that was read, forecasting at every step from all steps before it; the
+   * forecaster's own state stays as it was. Gives one entry per step ahead, over all groups, with each group's own
+   * measures. Rejects with `ERR_STATE` before training, `ERR_DATA`, and an AbortError when the signal aborts.
    */
   async evaluate(
     data: ForecasterData<Time>,
@@ -276,7 +289,10 @@ export class Forecaster<
     this.#parts = undefined
   }
 
-  /** Saves the model, its scaling and the last steps that were read in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`, also where the folder holds something else. */
+  /**
+   * Saves the model, its scaling and the last steps that were read to a folder. Rejects with `ERR_STATE` before
+   * training and with `ERR_IO`, also if the folder holds something else.
+   */
   async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
     await this.#busy(saveTask(saving, directory, this.#existing(), undefined, options))
   }
@@ -317,7 +333,7 @@ export class Forecaster<
       await this.#use(await calibrated(parts, validation, trust))
       return history
     } catch (error) {
-      // An interrupted training leaves the best so far; one that failed, what there was before.
+      // An interrupted training leaves the best weights so far; a failed one leaves what was there before.
       if (parts.learned && (error instanceof AbortError || !known))
         await this.#use(await calibrated(parts, validation, trust))
       else parts.model.dispose()
@@ -361,7 +377,7 @@ export class Forecaster<
     return errors.measures()
   }
 
-  /** Makes parts the forecaster's own and reads their tracks to the end. */
+  /** Takes over new parts and reads their tracks to the end. */
   async #use(parts: ForecasterParts): Promise<void> {
     const features = featuresOf(parts)
     const readings = await runSliced(readTracks(parts, features))
@@ -401,7 +417,10 @@ export class Forecaster<
     })
   }
 
-  /** The parts to train on tracks, of which the first `ends` steps are trained on; those that there are already, with other tracks. */
+  /**
+   * The parts to train on tracks, of which the first `ends` steps are trained on; those that there are already, with
+   * other tracks.
+   */
   async #partsFor(
     tracks: readonly Track[],
     ends: readonly number[],
@@ -578,7 +597,10 @@ function inputOf(
   return into
 }
 
-/** The input of a step that is only read: what is known ahead of it would change the forecasts, which nobody asks for, and nothing that is remembered. */
+/**
+ * The input of a step that is only read: what is known ahead of it would change the forecasts, which nobody asks for,
+ * and nothing that is remembered.
+ */
 function presentOf(features: Features, step: Step): Float32Array {
   const none = () => undefined
   return inputOf(features, step, none, features.aheadWidth > 0 ? step.anchor : features.bases(step, none))
@@ -587,7 +609,9 @@ function presentOf(features: Features, step: Step): Float32Array {
 const featuresOf = ({ settings, format, calendar, groups, baselines }: ForecasterParts): Features =>
   new Features(settings, format, calendar, groups.length, baselines)
 
-/** How far intervals reach before the network says more, in units of its outputs; those of earlier versions said all. */
+/**
+ * How far intervals reach before the network says more, in units of its outputs; those of earlier versions said all.
+ */
 const reachOf = ({ baselines, settings }: ForecasterParts): number => (baselines ? normalReach(settings.interval) : 0)
 
 /** How far a network is trusted that nothing was held out from: the fewer steps it has learned from, the less. */

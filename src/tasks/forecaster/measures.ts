@@ -8,13 +8,16 @@ export interface ForecastMeasures {
   readonly rmse: number
   /** The mean absolute difference between median and value. */
   readonly mae: number
-  /** The weighted absolute percentage error: the sum of the absolute differences as a share of the sum of the absolute values. */
+  /**
+   * The weighted absolute percentage error: the sum of the absolute differences as a share of the sum of the absolute
+   * values.
+   */
   readonly wape: number
   /** The share of values inside their interval. */
   readonly coverage: number
   /** The mean width of the intervals. */
   readonly width: number
-  /** The root mean square error of the simplest forecast, that nothing changes. */
+  /** The root mean square error of the simplest forecast: that nothing changes. */
   readonly persistence: number
   /** With `group`: the same measures of each series, under its name. */
   readonly groups?: readonly GroupMeasures[]

@@ -16,11 +16,12 @@ function quantiles(interval: number): readonly number[] {
 }
 
 /**
- * The model of a forecaster: at every step of `[batch, time, features]`, the quantiles of how much the value 1 … horizon steps later will differ from
- * its linear forecast, in units of that one's errors. Before training, nothing. Outputs are ordered by quantile, then by steps ahead, then by variable.
+ * The model of a forecaster: at every step of `[batch, time, features]`, the quantiles of how much the value 1 …
+ * horizon steps later will differ from its linear forecast, in units of that one's errors. Before training, nothing.
+ * Outputs are ordered by quantile, then by steps ahead, then by variable.
  *
- * Where something is known of steps to come, a second network, the same for every step ahead, reads that beside the recurrent layers' summary for that
- * step (the forking sequences of Wen et al. 2017, arXiv 1711.11053).
+ * Where something is known of steps to come, a second network, the same for every step ahead, reads that beside the
+ * recurrent layers' summary for that step (the forking sequences of Wen et al. 2017, arXiv 1711.11053).
  */
 export function forecasterModel(features: Features): Model {
   const { settings, inputWidth } = features
@@ -85,9 +86,9 @@ function decoder({ settings, inputWidth, presentWidth, comingWidth }: Features) 
 }
 
 /**
- * The quantile loss (Koenker and Bassett 1978): an error above the forecast costs the quantile, one below costs 1 − the quantile. Targets are the
- * values, how much each counts, and zeros, each as many as there are steps ahead and variables. Of the lower and upper end, what is predicted is by how
- * much they differ from `reach` below and above.
+ * The quantile loss (Koenker and Bassett 1978): an error above the forecast costs the quantile, one below costs 1 − the
+ * quantile. Targets are the values, how much each counts, and zeros, each as many as there are steps ahead and
+ * variables. Of the lower and upper end, what is predicted is by how much they differ from `reach` below and above.
  */
 export function quantileLoss(interval: number, reach: number): TracedFunction {
   return (yTrue, yPred) => {

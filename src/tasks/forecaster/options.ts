@@ -5,9 +5,12 @@ import { OptionTable, option, optional, type Values } from '../shared/option.js'
 import { backupOptions, listeners, trainingSignal } from '../shared/training.js'
 import { between, flag, integer, number, oneOf, rate, seed } from '../shared/values.js'
 
-/** The covariates of rows, by the names of their fields: numbers, truth values, or texts, of which each becomes a number of its own. */
+/**
+ * The covariates of rows, by the names of their fields: numbers, booleans, or texts, each of which becomes its own
+ * number.
+ */
 export interface Covariates {
-  /** Known of steps to come, such as promotions, prices and holidays; `forecast({ known })` needs them. Default none. */
+  /** Known ahead of time, such as promotions, prices and holidays; `forecast({ known })` needs them. Default none. */
   readonly known?: readonly string[]
   /** Known only afterwards, such as the number of visitors. Default none. */
   readonly past?: readonly string[]
@@ -25,7 +28,7 @@ const someNames: Values<readonly string[]> = {
   flag: { name: '<names...>', read: listed },
 }
 
-/** The name of a field, for which types have a parameter. */
+/** The name of a field that has a type parameter. */
 const field = (type: string): Values<string> => ({
   ...custom('the name of a field', (v) => typeof v === 'string' && v !== ''),
   type,
@@ -45,56 +48,53 @@ export const forecasterOptions = new OptionTable(
   {
     variables: optional(
       someNames,
-      "The names of the variables: the order of a row's values, or with `time` their fields",
+      "The names of the variables to forecast: in the order of a row's values, or with `time` the names of their " +
+        'fields',
       "`['value']`",
       { name: 'column', needed: true },
     ),
     time: optional(
       field('Time'),
-      "The field that says when a row was: ISO dates (`'2024-01-31'`, `'2024-01'`, `'2024-Q1'`, with a time and " +
-        'a zone if need be), Dates, milliseconds since 1970, or plain numbers. Rows may come in any order; how ' +
-        'they follow each other (hours, days, open weekdays, weeks, months, …) is found. By default series are ' +
-        'arrays in the order of time.',
+      "The field with the time of a row: ISO dates (`'2024-01-31'`, `'2024-01'`, `'2024-Q1'`, with a time and a " +
+        'zone if need be), Dates, milliseconds since 1970, or plain numbers. Rows may come in any order; the ' +
+        'interval between them (hours, days, business days, weeks, months, …) is found from the data. By default ' +
+        'series are arrays in chronological order.',
     ),
     group: optional(
       field('Group'),
-      'The field that tells series apart; one model learns from all of them. Needs `time`; by default there is ' +
-        'one series.',
+      'The field that distinguishes several series; one model learns from all of them. Needs `time`; by default ' +
+        'there is one series.',
     ),
     covariates: optional(covariates, 'Other fields that help to forecast. They need `time`.', 'none'),
     calendar: option(
       flag,
       true,
-      'Whether weekday, time of day, day of the year, month or quarter are read off dates, as far as training ' +
-        'spans them twice',
+      'Whether to use weekday, time of day, day of the year, month or quarter of dates, each if training spans ' +
+        'it at least twice',
     ),
     fill: option(
       oneOf('none', 'linear', 'last', 'mask'),
       'none',
-      "What becomes of missing steps and values (null or NaN): `'none'` refuses them, `'linear'` puts them on " +
-        "the line between their neighbours, `'last'` repeats what was there last, `'mask'` tells the network that " +
-        'they are missing and does not learn them. Covariates are repeated.',
+      "What to do with missing steps and values (null or NaN): `'none'` refuses them, `'linear'` interpolates " +
+        "between their neighbours, `'last'` repeats the last value, `'mask'` tells the network that they are " +
+        'missing and does not learn them. Missing covariates repeat the last value.',
     ),
-    horizon: option(integer(1, 10_000), 1, 'How many steps ahead are forecast'),
-    interval: option(between, 0.9, 'The share of values that intervals are to cover, between 0 and 1'),
-    window: option(
-      integer(2),
-      64,
-      'How many steps a training sequence has: what lies further back is not learned from',
-    ),
+    horizon: option(integer(1, 10_000), 1, 'How many steps ahead to forecast'),
+    interval: option(between, 0.9, 'The share of values that intervals should cover, between 0 and 1'),
+    window: option(integer(2), 64, 'How many steps a training sequence has: training looks no further back'),
     transform: option(
       oneOf('auto', 'none', 'sqrt', 'log', 'log1p'),
       'auto',
-      'What is learned from and forecast: values as they are, for values above 0 their logarithm, or for values ' +
-        "that are never negative their root or log(1 + value). `'auto'` takes for each variable the logarithm " +
-        'where all values trained on are above 0 and a linear forecast of the last third of them does better with ' +
-        'it, else values as they are; smaller ones that come later are no error.',
+      'How values are transformed before learning: not at all, by their logarithm (for values above 0), or by ' +
+        "their root or log(1 + value) (for values that are never negative). `'auto'` takes the logarithm of a " +
+        'variable if all its training values are above 0 and a linear forecast of the last third of them is better ' +
+        'with it, else the values as they are; smaller values that come later are not an error.',
     ),
     cell: option(oneOf('lstm', 'gru', 'simpleRNN'), 'gru', 'The recurrent cell'),
     layers: option(integer(1, 64), 1, 'The number of recurrent layers'),
     units: option(integer(1), 32, "The size of a recurrent layer's state"),
     dropout: option(number(0, 1), 0, 'The rate of dropout before the output'),
-    seed: option(seed, 0, 'The seed of the first weights and of the order of training'),
+    seed: option(seed, 0, 'The seed of the initial weights and of the order of training'),
   },
 )
 
@@ -135,26 +135,26 @@ export function forecasterSettings(options: ForecasterOptions): ForecasterSettin
 export const trainForecasterOptions = new OptionTable('TrainForecasterOptions', 'How a forecaster is trained.', {
   epochs: optional(
     integer(1),
-    'How often all windows are passed',
-    '40, or with covariates or a calendar 20; as many more as few data need for 600 training steps (700)',
+    'How many passes over the windows to make',
+    '40, or 20 with covariates or a calendar; more if little data would give fewer than 600 training steps (700)',
   ),
   batchSize: optional(
     integer(1),
-    'How many windows a training step takes',
-    '32 (16), or an eighth of all of them if that is less',
+    'The number of windows in a training step',
+    '32 (16), or an eighth of all windows if that is less',
   ),
-  learningRate: optional(rate, "Adam's step, or a schedule of it", '0.003 (0.005)'),
+  learningRate: optional(rate, "Adam's learning rate, or a schedule of it", '0.003 (0.005)'),
   validationSplit: optional(
     number(0, 1),
-    'The share of each series, from its end, that is kept apart to measure on: at least the horizon, forecast ' +
-      'from what lies before as in use.',
-    '0.1, and nothing of series that would be left with less than three times as much, or if it is too little to ' +
+    'The share of each series, from its end, that is held out for validation: at least the horizon, forecast ' +
+      'from the values before it, as in use.',
+    '0.1; nothing from series that would be left with less than three times as much, or if it is too little to ' +
       'tell epochs apart',
   ),
   restoreBest: optional(
     flag,
-    'Whether the weights of the epoch with the lowest validation loss (without validation, training loss) are ' +
-      'put back in the end.',
+    'Whether to restore the weights of the epoch with the lowest validation loss (without validation, training ' +
+      'loss) in the end',
     'true, but the last epoch is kept if fewer than 10 values were held out',
   ),
   ...backupOptions,

@@ -14,8 +14,9 @@ export interface HeldOut {
 const fewestValues = 10
 
 /**
- * What is held out of series of these lengths: a share of each, and at least the horizon. Unless the share is given, a series of which less than three
- * times as much would be left is learned whole, and so are all if what is held out is too little to tell. `ERR_DATA` for series that are too short.
+ * What is held out of series of these lengths: a share of each, and at least the horizon. Unless the share is given, a
+ * series of which less than three times as much would be left is learned whole, and so are all if what is held out is
+ * too little to tell. `ERR_DATA` for series that are too short.
  */
 export function heldOut(
   lengths: readonly number[],
@@ -55,13 +56,19 @@ export function heldOut(
   return { steps: lacking && !onDemand ? lengths.map(() => 0) : steps, kept }
 }
 
-/** How training goes unless it is said. Where covariates or the calendar are read ahead, a window holds many more examples, and costs more. */
+/**
+ * How training goes unless it is said. Where covariates or the calendar are read ahead, a window holds many more
+ * examples, and costs more.
+ */
 const usual = {
   plain: { batchSize: 32, epochs: 40, steps: 600, learningRate: 3e-3 },
   ahead: { batchSize: 16, epochs: 20, steps: 700, learningRate: 5e-3 },
 } as const
 
-/** How many windows a step of training takes, how many epochs there are and Adam's step, unless given: few data are read more often, in smaller batches. */
+/**
+ * How many windows a step of training takes, how many epochs there are and Adam's step, unless given: few data are read
+ * more often, in smaller batches.
+ */
 export function workOf(
   windows: number,
   reads: keyof typeof usual,

@@ -25,7 +25,10 @@ interface Placed {
   readonly rows: { readonly index: number; readonly time: number }[]
 }
 
-/** Reads rows to train on: how their time goes on, how covariates are encoded, and a track for each group. `ERR_DATA`, naming rows. */
+/**
+ * Reads rows to train on: how their time goes on, how covariates are encoded, and a track for each group. `ERR_DATA`,
+ * naming rows.
+ */
 export function readFirstRows(
   where: string,
   rows: unknown,
@@ -106,7 +109,10 @@ const covariates = ({ covariates: { known, past } }: ForecasterSettings): string
 export const groupName = ({ group }: Pick<ForecasterSettings, 'group'>, value: unknown): string =>
   `${group ?? 'group'} ${describe(value)}`
 
-/** Checks that rows are objects with the fields, reads their times and sorts those of each group; the same time twice is `ERR_DATA`. */
+/**
+ * Checks that rows are objects with the fields, reads their times and sorts those of each group; the same time twice is
+ * `ERR_DATA`.
+ */
 function placeRows(
   where: string,
   rows: unknown,

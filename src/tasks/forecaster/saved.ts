@@ -44,7 +44,11 @@ const forecasterFile = 'forecaster.json'
 export const saving: Saving<ForecasterParts> = {
   kind: taskKind('forecasting', 'a forecaster', 'Forecaster', [forecasterFile]),
   contents({ settings, format, calendar, baselines, calibration, groups }) {
-    const plain = baselines?.map((one) => ({ ...one, coefficients: one.coefficients.map((row) => Array.from(row)) }))
+    const plain = baselines?.map((one) => ({
+      ...one,
+      coefficients: plainRows(one.coefficients),
+      ...(one.effects && { effects: plainRows(one.effects) }),
+    }))
     const saved = {
       ...{ settings, format, calendar, baselines: plain, calibration },
       groups: groups.map(({ group, scaling: { transforms, means, deviations, least }, track }) => ({
@@ -85,7 +89,7 @@ export const saving: Saving<ForecasterParts> = {
         const needed = `${inputWidth} inputs and ${outputs} outputs`
         throw damaged(`its model has ${reads} inputs and ${writes} outputs, a forecaster of these settings ${needed}`)
       }
-      const baselines = linear && readBaselines(read.baselines, settings, aheadWidth)
+      const baselines = linear && readBaselines(read.baselines, settings, aheadWidth, groups.length)
       const calibration = baselines && readCalibration(read.calibration, settings)
       if (groups.every(({ track }) => !track)) throw damaged('a forecaster has a history')
       return { model: model as Model<Tensor>, settings, format, calendar, baselines, calibration, groups }
@@ -95,6 +99,8 @@ export const saving: Saving<ForecasterParts> = {
     }
   },
 }
+
+const plainRows = (rows: readonly ArrayLike<number>[]) => rows.map((row) => Array.from(row))
 
 const wrong = (what: string): SeqloomError => new SeqloomError('ERR_DATA', what)
 
@@ -111,10 +117,15 @@ function readFormat(saved: unknown, { covariates }: ForecasterSettings): RowForm
 const areNumbers = (value: unknown, count: number, accepts: (x: number) => boolean = () => true): value is number[] =>
   Array.isArray(value) && value.length === count && value.every((x) => Number.isFinite(x) && accepts(x))
 
-function readBaselines(saved: unknown, { variables, horizon }: ForecasterSettings, aheadWidth: number): Baseline[] {
+function readBaselines(
+  saved: unknown,
+  { variables, horizon }: ForecasterSettings,
+  aheadWidth: number,
+  groups: number,
+): Baseline[] {
   if (!Array.isArray(saved) || saved.length !== variables.length) throw wrong('baselines must be one for each variable')
   return saved.map((one: unknown, variable): Baseline => {
-    const { period, seasons, known, coefficients, spread } = isRecord(one) ? one : {}
+    const { period, seasons, known, coefficients, effects, spread } = isRecord(one) ? one : {}
     const whole = [period, seasons].every(
       (x) => Number.isInteger(x) && (x as number) >= 0 && (x as number) <= longestBack,
     )
@@ -127,7 +138,12 @@ function readBaselines(saved: unknown, { variables, horizon }: ForecasterSetting
     if (!right || !coefficients.every((row) => areNumbers(row, width)) || !areNumbers(spread, horizon, (x) => x > 0)) {
       throw wrong(`a baseline must have ${width} coefficients and a spread for each of ${horizon} steps`)
     }
-    return { ...shape, coefficients, spread }
+    if (effects === undefined) return { ...shape, coefficients, spread }
+    const forEach = Array.isArray(effects) && effects.length === groups
+    if (!forEach || !effects.every((row) => areNumbers(row, aheadWidth))) {
+      throw wrong(`a baseline must have ${aheadWidth} effects for each of ${groups} series`)
+    }
+    return { ...shape, coefficients, effects, spread }
   })
 }
 

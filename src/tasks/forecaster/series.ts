@@ -2,7 +2,10 @@ import { describe, SeqloomError } from '../../errors.js'
 import { isMissing } from './covariates.js'
 import type { ForecasterSettings } from './options.js'
 
-/** Values in the order of time: numbers for one variable, or rows of as many numbers as there are variables; null or NaN where one is missing. */
+/**
+ * Values in the order of time: numbers for one variable, or rows of as many numbers as there are variables; null or NaN
+ * where one is missing.
+ */
 export type Series = readonly (number | null)[] | Float32Array | Float64Array | readonly (readonly (number | null)[])[]
 
 /** A step of a series: a number for one variable, or a row. */
@@ -10,7 +13,10 @@ export type Observation = number | null | readonly (number | null)[]
 
 type SeriesSettings = Pick<ForecasterSettings, 'variables' | 'transform' | 'fill'>
 
-/** The rows of a series, NaN where a value is missing; `ERR_DATA`, naming the step and the variable, for what is not a finite number that the transform takes. */
+/**
+ * The rows of a series, NaN where a value is missing; `ERR_DATA`, naming the step and the variable, for what is not a
+ * finite number that the transform takes.
+ */
 export function readSeries(where: string, series: Series, settings: SeriesSettings): number[][] {
   if (!Array.isArray(series) && !(series instanceof Float32Array) && !(series instanceof Float64Array)) {
     throw new SeqloomError('ERR_DATA', `${where}: expected an array of numbers or of rows, not ${describe(series)}`)
@@ -61,7 +67,9 @@ export type Transform = keyof typeof transforms
 export const areTransforms = (value: unknown, count: number): value is Transform[] =>
   Array.isArray(value) && value.length === count && value.every((name) => Object.hasOwn(transforms, name as string))
 
-/** Transforms values and scales them to mean 0 and deviation 1, by what was fitted to a part of the series, and back. */
+/**
+ * Transforms values and scales them to mean 0 and deviation 1, by what was fitted to a part of the series, and back.
+ */
 export class Scaling {
   /** `least`: with logarithms, what is smaller than a quarter of all that was fitted to is read as that; 0 for none. */
   constructor(
@@ -71,7 +79,10 @@ export class Scaling {
     readonly least: readonly number[] = means.map(() => 0),
   ) {}
 
-  /** Fits mean and standard deviation to what is there of every variable; one that never changes is only shifted. `ERR_DATA` for one that is never there. */
+  /**
+   * Fits mean and standard deviation to what is there of every variable; one that never changes is only shifted.
+   * `ERR_DATA` for one that is never there.
+   */
   static fit(
     where: string,
     rows: readonly (readonly number[])[],

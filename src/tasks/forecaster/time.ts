@@ -45,7 +45,9 @@ const day = 24 * 60 * minute
 /** Numbers from here on are milliseconds since 1970: this one is in 1973. */
 const leastMilliseconds = 1e11
 
-/** Reads the times of all rows; `ERR_DATA`, naming the row, for what is no time or of another kind than those before. */
+/**
+ * Reads the times of all rows; `ERR_DATA`, naming the row, for what is no time or of another kind than those before.
+ */
 export function readTimes(where: string, field: string, given: readonly unknown[]): Times {
   const moments = given.map((value, row) => readTime(`${where}: row ${row}: ${field}`, value))
   const forms = moments.map(({ form }) => form)
@@ -62,7 +64,8 @@ export function readTimes(where: string, field: string, given: readonly unknown[
   const walls = () => moments.map(({ wall }) => wall)
   if (offsets.size <= 1 && first.kind !== 'date') return { values: walls(), form: last }
   const instants = moments.map(({ wall, offset }) => wall - offset * minute)
-  // Days that begin at midnight of a clock that is put forward in summer are not of equal length; by that clock they are.
+  // Days that begin at midnight of a clock that is put forward in summer are not of equal length; by that clock they
+  // are.
   if (sameTimeOfDay(instants) || !sameTimeOfDay(walls())) {
     const form: TimeForm = last.kind === 'text' ? { ...last, zone: 'Z', offset: 0 } : last
     return { values: instants, form: form.kind === 'date' ? { kind: 'date', local: false } : form }

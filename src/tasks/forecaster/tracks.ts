@@ -25,7 +25,10 @@ export function joined(track: Track, next: Track): Track {
   }
 }
 
-/** Replaces what is missing by what was there last, or on the line to what comes next; at the beginning by what comes first. */
+/**
+ * Replaces what is missing by what was there last, or on the line to what comes next; at the beginning by what comes
+ * first.
+ */
 export function fillGaps(
   rows: readonly (readonly number[])[],
   fill: 'none' | 'linear' | 'last' | 'mask',

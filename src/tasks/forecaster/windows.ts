@@ -23,7 +23,10 @@ export interface Span {
 /** As many numbers as training sequences may be: with more, they overlap less. */
 const mostNumbers = 2 ** 26
 
-/** Windows over the first `ends` steps of some tables, each an eighth of its length after the one before, or more where there are very many. */
+/**
+ * Windows over the first `ends` steps of some tables, each an eighth of its length after the one before, or more where
+ * there are very many.
+ */
 export function trainingSpans(
   tables: readonly Table[],
   ends: readonly number[],
@@ -61,8 +64,9 @@ export function validationSpans(tables: readonly Table[], ends: readonly number[
 }
 
 /**
- * Lays spans out as inputs `[count, time, features]` and targets for the quantile loss: differences between what follows and its linear forecast, then
- * how much each counts, on average 1. Short spans are filled up with steps that do not count.
+ * Lays spans out as inputs `[count, time, features]` and targets for the quantile loss: differences between what
+ * follows and its linear forecast, then how much each counts, on average 1. Short spans are filled up with steps that
+ * do not count.
  */
 export function* windows(spans: readonly Span[], features: Features): Sliced<Windows> {
   const { horizon, variables } = features.settings

@@ -27,20 +27,21 @@ export const command = taskCommand({
   },
   use: {
     name: 'generate',
-    description: 'Goes on with a text and prints it as it is written.',
-    argument: ['[prompt]', 'the text to go on with'],
+    description: 'Continues a text and prints it as it is written.',
+    argument: ['[prompt]', 'the text to continue'],
     flags: [
-      new Option('--max-tokens <n>', 'most tokens to generate').argParser(integer(1)).default(500),
-      new Option('--temperature <x>', 'below 1: more probable tokens; 0: always the most probable')
+      new Option('--max-tokens <n>', 'the most tokens to generate').argParser(integer(1)).default(500),
+      new Option('--temperature <x>', 'below 1, prefer probable tokens; 0: always take the most probable one')
         .argParser(nonNegative)
         .default(1),
-      new Option('--top-k <n>', 'choose among so many of the most probable tokens').argParser(integer(1)),
-      new Option('--top-p <share>', 'choose among the most probable tokens of this probability together').argParser(
-        positive,
-      ),
-      new Option('--repetition-penalty <x>', 'above 1: tokens that were there become rarer').argParser(positive),
+      new Option('--top-k <n>', 'choose among this many of the most probable tokens').argParser(integer(1)),
+      new Option(
+        '--top-p <share>',
+        'choose among the most probable tokens that together have this probability',
+      ).argParser(positive),
+      new Option('--repetition-penalty <x>', 'above 1, tokens that have occurred become rarer').argParser(positive),
       new Option('--stop <text...>', 'end before this text'),
-      new Option('--seed <n>', 'makes a run repeatable').argParser(integer(0)),
+      new Option('--seed <n>', 'the seed, which makes runs reproducible').argParser(integer(0)),
     ],
     async run(generator, [prompt = ''], { json, model, threads, ...settings }, signal) {
       const pieces = generator.generate(prompt, { ...(settings as GenerateTextOptions), signal })
@@ -49,7 +50,7 @@ export const command = taskCommand({
         printJson({ event: 'done' })
         return
       }
-      // Nothing is printed before it is sure that the text can be gone on with.
+      // Nothing is printed before it is certain that the text can be continued.
       let text = prompt
       for await (const piece of pieces) {
         text += piece
@@ -63,7 +64,7 @@ export const command = taskCommand({
   },
 })
 
-/** Waits while whoever reads is slow, so that nothing piles up. */
+/** Waits while the reader is slow, so that nothing piles up. */
 async function write(text: string): Promise<void> {
   const written = process.stdout.write(shown(text.replaceAll('\r\n', '\n')))
   if (!written) await new Promise((resolve) => process.stdout.once('drain', resolve))

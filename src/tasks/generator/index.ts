@@ -34,22 +34,25 @@ export type { GenerateTextOptions, GeneratorEpoch, GeneratorProgress, TokenUnit 
 /** The steps and rows that a text is evaluated in. */
 const evaluation = { time: 100, rows: 16 }
 
-/** The loss of a token spreads by a nat or two, so that the mean of 100 is known to about 0.15: too little to tell epochs apart with fewer. */
+/**
+ * The loss of a token varies by a nat or two, so the mean over 100 is known to about 0.15; with fewer, epochs cannot be
+ * told apart.
+ */
 const leastTokens = 100
 
-/** How well a generator foresees a text. */
+/** How well a generator predicts a text. */
 export interface GeneratorEvaluation {
   /** The mean of −log of a token's probability, in nats. */
   readonly loss: number
   /** e to the loss. */
   readonly perplexity: number
-  /** The number of tokens that were foreseen. */
+  /** The number of predicted tokens. */
   readonly count: number
 }
 
 /**
- * Learns to go on with a text: a vocabulary of its characters, words or subwords, an embedding, recurrent layers whose states go on from step to
- * step, and a softmax over the vocabulary.
+ * Learns to continue a text: a vocabulary of its characters, words or subwords, an embedding, recurrent layers that
+ * carry their states from step to step, and a softmax over the vocabulary.
  */
 export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings> {
   /** `ERR_OPTION` for options that are unknown or out of range. */
@@ -68,12 +71,12 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
   }
 
   /**
-   * Trains on a text and returns the losses of the epochs, in nats a token, and perplexities. The vocabulary is built from the training part only.
-   * A generator that has a model already goes on from its weights and vocabulary; meanwhile a copy of what it was answers other calls, and a training
-   * that fails leaves it as it was.
+   * Trains on a text and returns the losses of the epochs, in nats per token, and perplexities. The vocabulary is built
+   * from the training part only. A generator that already has a model continues from its weights and vocabulary;
+   * meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for a text that is too short, `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when
-   * the signal aborts.
+   * Rejects with `ERR_DATA` for a text that is too short, `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
+   * training runs, and an AbortError when the signal aborts.
    */
   async train(text: string, options: TrainGeneratorOptions = {}): Promise<History> {
     const settings = generatorTraining(options)
@@ -81,13 +84,14 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
   }
 
   /**
-   * Goes on with a prompt, piece by piece as they become ready; the prompt itself is not repeated. Who stops reading stops the work. An empty prompt
-   * begins as the training text does. Padding and unknown tokens are never drawn. Errors: `ERR_STATE` before training, `ERR_OPTION`, `ERR_DATA` for a prompt that is no text; an AbortError.
+   * Continues a prompt, in pieces as they become ready; the prompt itself is not repeated. Generation stops when the
+   * consumer stops reading. An empty prompt begins like the training text. Padding and unknown tokens are never drawn.
+   * Errors: `ERR_STATE` before training, `ERR_OPTION`, `ERR_DATA` for a prompt that is not a text; an AbortError.
    */
   async *generate(prompt = '', options: GenerateTextOptions = {}): AsyncGenerator<string, void, void> {
     const where = this.where('generate')
     const { stops, rest } = generateTextSettings(options)
-    // The portions come from a copy of the weights, so that nothing need wait for their reader.
+    // The portions come from a copy of the weights, so that nothing has to wait for their reader.
     const { stream, portions } = await this.alone('generate', async ({ model, tokenizer, first }) => {
       if (typeof prompt !== 'string') {
         throw new SeqloomError('ERR_DATA', `${where}: the prompt must be a string, not ${describe(prompt)}`)
@@ -109,8 +113,8 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
   }
 
   /**
-   * The loss on another text in nats a token, and its perplexity. Rejects with `ERR_STATE` before training and with `ERR_DATA` for fewer than two
-   * tokens.
+   * The loss on another text, in nats per token, and its perplexity. Rejects with `ERR_STATE` before training and with
+   * `ERR_DATA` for fewer than two tokens.
    */
   async evaluate(text: string, options: { readonly signal?: AbortSignal } = {}): Promise<GeneratorEvaluation> {
     checkOptions(this.where('evaluate'), options, { accepted: { signal: abortSignal } })
@@ -182,7 +186,7 @@ interface GeneratorData {
   readonly validation: LanguageModelBatches | undefined
 }
 
-/** Compiles the model with Adam, trains it, and puts the kept epoch's weights back, however the training ends. */
+/** Compiles the model with Adam, trains it, and restores the kept epoch's weights, however the training ends. */
 async function trainGenerator(
   parts: GeneratorParts,
   { x, y, validation }: GeneratorData,
@@ -215,14 +219,14 @@ async function trainGenerator(
   )
 }
 
-/** A text without its end, and the end that is kept apart. */
+/** A text without its end, and the end, which is held out. */
 function divided(text: string, share: number): [string, string] {
-  // At least a character is left, so that what is too short is told of as such.
+  // At least one character is left, so that a text that is too short is reported as such.
   const end = wholeCharacters(text, Math.floor(text.length * (1 - share))) || wholeCharacters(text, 1) || 2
   return [text.slice(0, end), text.slice(end)]
 }
 
-/** How many rows of how many steps a training step reads; less than usual where the text is short, unless that was given. */
+/** How many rows of how many steps a training step reads; unless given, less than usual if the text is short. */
 function layOut(where: string, tokens: number, { batchSize, time }: GeneratorTraining) {
   const most = tokens - 1
   const steps = time ?? Math.max(1, Math.min(usual.time, Math.floor(most / (batchSize ?? 1))))
@@ -234,7 +238,7 @@ function layOut(where: string, tokens: number, { batchSize, time }: GeneratorTra
   return { batchSize: rows, time: steps }
 }
 
-/** As many rows as fit, at most those asked for, and shorter ones where the text is short. */
+/** As many rows as fit, up to the given number, and shorter ones if the text is short. */
 function measuredBatches(tokens: Int32Array, batchSize: number, time: number): LanguageModelBatches {
   const steps = Math.max(1, Math.min(time, tokens.length - 1))
   const rows = Math.max(1, Math.min(batchSize, Math.floor((tokens.length - 1) / steps)))
@@ -251,7 +255,7 @@ function checkText(where: string, text: unknown): asserts text is string {
   throw new SeqloomError('ERR_DATA', `${where}: expected a text that is not empty, got ${describe(text)}`)
 }
 
-/** Tokens that are never drawn: those that are no text, and those that are left out by wish. */
+/** Tokens that are never drawn: those that are not text, and those that the options exclude. */
 function unwritten({ paddingId, unknownId }: Tokenizer, exclude: GenerateTextOptions['exclude'] = []): number[] {
   return [...new Set([...exclude, ...[paddingId, unknownId].filter((id) => id !== undefined)])]
 }

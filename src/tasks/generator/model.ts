@@ -4,13 +4,17 @@ import { type Sequential, sequential } from '../../model/index.js'
 import { recurrentLayer } from '../shared/recurrentStack.js'
 import type { GeneratorSettings } from './options.js'
 
-/** The model of a text generator: embedding, recurrent layers that carry their states, softmax over the vocabulary at every step. */
+/**
+ * The model of a text generator: embedding, recurrent layers that carry their states, softmax over the vocabulary at
+ * every step.
+ */
 export function generatorModel(settings: GeneratorSettings, vocabularySize: number): Sequential {
   const { cell, units, tied } = settings
   const layers: AnyLayer[] = [
     embedding({
       ...{ inputDim: vocabularySize, outputDim: settings.embedding, name: 'tokens' },
-      // Recurrent layers tell vectors of unit variance apart sooner than Keras's small ones; as an output's weights they would be too large.
+      // Recurrent layers tell vectors of unit variance apart sooner than Keras's small ones; as an output's weights
+      // they would be too large.
       ...(tied ? {} : { embeddingsInitializer: randomNormal({ stddev: 1 }) }),
     }),
   ]

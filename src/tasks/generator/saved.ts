@@ -4,17 +4,17 @@ import type { Trainee } from '../shared/keepBest.js'
 import { type Saving, taskKind } from '../shared/saved.js'
 import { type GeneratorSettings, generatorSettings } from './options.js'
 
-/** What a text generator consists of once there is a model. */
+/** The parts of a trained text generator. */
 export interface GeneratorParts extends Trainee {
   readonly model: Sequential
   readonly tokenizer: Tokenizer
-  /** The first token of the training text, from which an empty prompt goes on. */
+  /** The first token of the training text, with which an empty prompt starts. */
   readonly first: number
 }
 
 const tokenizerFile = 'tokenizer.json'
 
-/** A text generator is saved with its tokenizer. */
+/** How a text generator is saved: with its tokenizer. */
 export const saving: Saving<GeneratorParts, GeneratorSettings> = {
   kind: taskKind('textGenerator', 'a text generator', 'TextGenerator'),
   settings: generatorSettings,

@@ -7,15 +7,15 @@ const unfinished = '\ufffd'
 export class TextStream {
   readonly #tokenizer: Tokenizer
   readonly #stops: readonly string[]
-  /** Tokens since a place from which decoding gives whole characters and right spaces. */
+  /** Tokens since a position from which decoding gives whole characters and the right spaces. */
   #tokens: number[]
-  /** How many of them are in the text that was given out. */
+  /** How many of them are in the text that was returned. */
   #given: number
-  /** Text that may be the beginning of a string to stop at. */
+  /** Text that may be the beginning of a stop string. */
   #held = ''
   #stopped = false
 
-  /** The text goes on after `prompt`. */
+  /** The text continues after `prompt`. */
   constructor(tokenizer: Tokenizer, prompt: Int32Array, stops: readonly string[]) {
     this.#tokenizer = tokenizer
     this.#stops = stops
@@ -23,7 +23,7 @@ export class TextStream {
     this.#given = this.#tokens.length
   }
 
-  /** Whether the text has ended before a string to stop at. */
+  /** Whether the text has ended before a stop string. */
   get stopped(): boolean {
     return this.#stopped
   }
@@ -40,7 +40,7 @@ export class TextStream {
     return this.#pass(now.slice(before.length))
   }
 
-  /** What is left at the end. */
+  /** The rest of the text, at the end. */
   end(): string {
     if (this.#stopped) return ''
     const before = this.#tokenizer.decode(this.#tokens.slice(0, this.#given))

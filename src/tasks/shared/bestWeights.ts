@@ -8,7 +8,10 @@ interface Weighted {
   putWeights(weights: readonly TensorLike[]): Promise<void>
 }
 
-/** Keeps the weights of the epoch with the lowest cost so far (of equals, the one with the lowest next cost), or of the last epoch that has ended. */
+/**
+ * Keeps the weights of the epoch with the lowest cost so far (among equals, with the lowest next cost), or of the last
+ * epoch that has ended.
+ */
 export class BestWeights {
   readonly #model: Weighted
   readonly #keep: Keep
@@ -42,7 +45,7 @@ export class BestWeights {
     return { values, ...(this.#weights && { tensors: this.#weights }) }
   }
 
-  /** Goes on from a backup. */
+  /** Continues from a backup. */
   setState({ values, tensors }: CallbackState): void {
     if (values === null) return
     const [epoch, ...costs] = values as [number, ...number[]]
@@ -51,7 +54,7 @@ export class BestWeights {
     this.#weights = tensors
   }
 
-  /** Puts the weights that are kept back into the model, if an epoch has ended; returns whether one has. */
+  /** Restores the kept weights in the model if an epoch has ended; returns whether one has. */
   async restore(): Promise<boolean> {
     if (this.#weights) await this.#model.putWeights(this.#weights)
     return this.#weights !== undefined

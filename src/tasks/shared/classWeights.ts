@@ -2,8 +2,9 @@ import { describe, SeqloomError } from '../../errors.js'
 import { type Check, custom, isRecord } from '../../options.js'
 
 /**
- * Factors of the loss by label, such as `{ spam: 5 }`, 1 for labels that are left out; or `'balanced'`: for each label the number of training examples
- * divided by its own number and by the number of labels, so that all labels weigh the same.
+ * Factors of the loss by label, such as `{ spam: 5 }`, 1 for labels that are left out. Or `'balanced'`: for each label,
+ * the number of training examples divided by the number of its own and by the number of labels, so that all labels have
+ * the same weight.
  */
 export type LabelWeights = 'balanced' | Readonly<Record<string, number>>
 
@@ -16,7 +17,9 @@ export const labelWeights: Check = custom(
   (value) => value === 'balanced' || (isRecord(value) && Object.values(value).every(isFactor)),
 )
 
-/** The factors of labels, in order; undefined where all are 1. `ERR_OPTION`, naming it, for a label that there is not. */
+/**
+ * The factors of labels, in order; undefined if all are 1. `ERR_OPTION`, naming it, for a label that does not exist.
+ */
 export function weightsOf(
   where: string,
   given: LabelWeights | undefined,

@@ -1,11 +1,12 @@
 import { type Split, type SplitRow, stratifiedSplit } from './split.js'
 
-/** The share of the rows that is kept apart to measure on, unless another one is given. */
+/** The default share of the rows that is held out for validation. */
 export const defaultSplit = 0.1
 
 /**
- * What a validation part needs to tell epochs apart. Over n independent rows an accuracy has a standard error of up to 1/(2√n), 0.11 for 20: with
- * fewer, even epochs that are 0.2 apart may be alike. With fewer than 5 labels for each class, most classes are measured as never or always right.
+ * What a validation part needs to tell epochs apart. Over n independent rows an accuracy has a standard error of up to
+ * 1/(2√n), 0.11 for 20: with fewer, even epochs that are 0.2 apart may be alike. With fewer than 5 labels for each
+ * class, most classes are measured as never or always right.
  */
 const least = { rows: 20, labelsPerClass: 5 } as const
 
@@ -18,7 +19,7 @@ export interface DivisionSettings {
   readonly restoreBest?: boolean
 }
 
-/** Which epoch a training ends with, and what its user is to be told of that when it begins. */
+/** Which epoch a training ends with, and what to tell the user about that when it begins. */
 export interface Kept {
   readonly keep: Keep
   readonly warning?: string
@@ -30,8 +31,8 @@ export interface Division extends Split {
 }
 
 /**
- * Divides rows, or takes what is `given` to measure on. A part that cannot tell epochs apart decides nothing, and is not even held out unless that
- * was asked for: all rows are trained on.
+ * Splits rows, or takes what is `given` for validation. A part that cannot tell epochs apart decides nothing, and is
+ * not even held out unless that was asked for: all rows are trained on.
  */
 export function divide(
   where: string,
@@ -52,10 +53,10 @@ export function divide(
   return { ...(onDemand || !lacking ? split : { training: all, validation: [] }), kept }
 }
 
-/** What decides which epoch is kept. */
+/** The facts that decide which epoch is kept. */
 export interface Weighing {
   readonly where: string
-  /** What there is to train on, with its verb. */
+  /** What there is to train on, with its verb, for messages. */
   readonly what: string
   /** What the validation part lacks to tell epochs apart, if anything. */
   readonly lacking: string | undefined
@@ -64,7 +65,7 @@ export interface Weighing {
   readonly restoreBest: boolean | undefined
 }
 
-/** Which epoch to keep, and a warning where a validation part is too small to decide. */
+/** Which epoch to keep, and a warning if a validation part is too small to decide. */
 export function keep({ where, what, lacking, onDemand, restoreBest }: Weighing): Kept {
   if (!lacking || (onDemand && restoreBest !== undefined)) return { keep: 'best' }
   const kept = restoreBest ? 'best' : 'last'

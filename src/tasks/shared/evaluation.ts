@@ -6,29 +6,32 @@ export interface ClassMeasures extends MeanMeasures {
   readonly support: number
 }
 
-/** Shares of what was recognized. */
+/** Precision, recall and F1. */
 export interface MeanMeasures {
-  /** The share of those taken for it that are right; 0 where nothing was taken for it. */
+  /** The share of its predictions that are right; 0 if it was never predicted. */
   readonly precision: number
-  /** The share of those that are right that were found; 0 where there are none. */
+  /** The share of its examples that were found; 0 if there are none. */
   readonly recall: number
-  /** The harmonic mean of both: 2 · precision · recall / (precision + recall), 0 where both are 0. */
+  /** The harmonic mean of both: 2 · precision · recall / (precision + recall), 0 if both are 0. */
   readonly f1: number
 }
 
-/** How well classes are told apart. */
+/** How well classes are recognized. */
 export interface ClassReport {
-  /** The share of examples whose class is predicted. */
+  /** The share of examples whose class is predicted correctly. */
   readonly accuracy: number
-  /** The classes, in the order of the table's rows and columns. */
+  /** The classes, in the order of the rows and columns of `confusion`. */
   readonly labels: readonly string[]
-  /** `confusion[i][j]`: how many examples of class i were taken for class j. Empty for more than 2,000 classes, whose table would be too large. */
+  /**
+   * `confusion[i][j]`: how many examples of class i were taken for class j. Empty for more than 2,000 classes, whose
+   * table would be too large.
+   */
   readonly confusion: readonly (readonly number[])[]
   /** Each class, in the order of `labels`. */
   readonly classes: readonly ClassMeasures[]
-  /** The means over the classes that have examples, each counting the same. */
+  /** The means over the classes that have examples, with equal weights. */
   readonly macro: MeanMeasures
-  /** The means over the classes, each counting by its examples. */
+  /** The means over the classes, weighted by their numbers of examples. */
   readonly weighted: MeanMeasures
 }
 
@@ -40,7 +43,7 @@ export interface Evaluation extends ClassReport {
   readonly count: number
 }
 
-/** The index of the largest of `classes` numbers from `offset` on; the first of equals. */
+/** The index of the largest of `classes` numbers from `offset` on; among equals, the first. */
 export function largest(probabilities: ArrayLike<number>, offset: number, classes: number): number {
   let best = 0
   for (let index = 1; index < classes; index++) {

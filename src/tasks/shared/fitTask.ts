@@ -9,7 +9,7 @@ import { type KeepSettings, keepBest, type Trainee } from './keepBest.js'
 import { type ReportSettings, reports } from './reports.js'
 import type { TrainingSettings } from './training.js'
 
-/** What a task trains on, and for what. */
+/** The data and the goal of a task's training. */
 export interface FitData {
   readonly x: DataSet
   readonly y: DataSet
@@ -28,7 +28,7 @@ export interface FitData {
 /** The settings of {@link fitTask}. */
 export type FitSettings = ReportSettings & KeepSettings & Pick<TrainingSettings<never>, 'learningRate' | 'signal'>
 
-/** Compiles a task's model with Adam, trains it, and puts the kept epoch's weights back, however the training ends. */
+/** Compiles a task's model with Adam, trains it, and restores the kept epoch's weights, however the training ends. */
 export async function fitTask(trainee: Trainee, data: FitData, settings: FitSettings): Promise<History> {
   const { model } = trainee
   const { x, y, validationData, rows, loss = 'sparseCategoricalCrossentropy', metrics = [] } = data

@@ -13,13 +13,16 @@ export interface Trainee extends TaskParts {
   readonly model: Pick<Model, 'compile' | 'fit' | 'copyWeights' | 'putWeights' | 'clone' | 'dispose' | 'summary'>
 }
 
-/** What becomes of the weights of a training's epochs. */
+/** What is done with the weights of a training's epochs. */
 export interface KeepSettings extends Partial<Kept>, Pick<TrainClassifierOptions, 'backupDir' | 'resume'> {
-  /** Whether the kept epoch's weights are put back; false leaves those of the last step. */
+  /** Whether the kept epoch's weights are restored; false leaves those of the last step. */
   readonly restoreBest?: boolean
 }
 
-/** Trains a compiled model with the callbacks that a task makes, and backups if asked for; puts the kept epoch's weights back, however the training ends. */
+/**
+ * Trains a compiled model with the callbacks that a task makes, and with backups if asked for; restores the kept
+ * epoch's weights, however the training ends.
+ */
 export async function keepBest(
   trainee: Trainee,
   { backupDir, resume = true, restoreBest = true, keep = 'best', warning }: KeepSettings,
@@ -39,7 +42,7 @@ export async function keepBest(
     return history
   } finally {
     trainee.learned = best.epoch !== undefined
-    // The last epoch's weights are those of a training that came to its end.
+    // The last epoch's weights belong to a training that ran to its end.
     if (restoreBest && !(ended && keep === 'last')) trainee.restored = await best.restore()
   }
 }

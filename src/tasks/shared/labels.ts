@@ -42,7 +42,7 @@ export class Labels {
     return { labels: this.names }
   }
 
-  /** The index of a label; `ERR_DATA`, naming its place, for one that is not a class. */
+  /** The index of a label; `ERR_DATA`, naming its position, for one that is not a class. */
   indexOf(place: string, label: string): number {
     const index = this.#indices.get(label)
     if (index !== undefined) return index

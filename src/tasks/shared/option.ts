@@ -1,30 +1,30 @@
 import { type Check, checkOptions, given } from '../../options.js'
 
-/** What an option takes: a check, and how types and the command line name what passes it. */
+/** The values that an option takes: a check, and how types and the command line name them. */
 export interface Values<T> extends Check {
-  /** As TypeScript writes it. */
+  /** The type in TypeScript. */
   readonly type: string
-  /** What `type` names and where it is declared, seen from `src/tasks`. */
+  /** The name in `type` that must be imported, and from where, relative to `src/tasks`. */
   readonly from?: readonly [name: string, file: string] | undefined
-  /** How a flag is read that gives it; programs alone give what has none. */
+  /** How a flag for it is read; if missing, only programs can give the option. */
   readonly flag?: FlagValues
-  /** Of no value: it keeps the type. */
+  /** Never set; it carries the type. */
   readonly of?: T
 }
 
 /** The value of a flag. */
 export interface FlagValues {
-  /** What help calls it, such as `<n>`; missing for what is true or false. */
+  /** Its name in help, such as `<n>`; missing for booleans. */
   readonly name?: string
-  /** Reads it, and what came before it where a flag is repeated; missing for texts as they are. */
+  /** Reads it, together with earlier values if a flag is repeated; missing for plain texts. */
   readonly read?: (text: string, before: unknown) => unknown
-  /** What it must be, if not what the option takes. */
+  /** The check of the value, if it is not that of the option. */
   readonly check?: Check
   /** The texts that it may be. */
   readonly choices?: readonly string[]
 }
 
-/** How an option is given on the command line if not by its own name, or that it must be; `false` for one that is not. */
+/** How an option is given on the command line: under another name, or as a required one; `false` if it is not. */
 export type Flag = false | { readonly name?: string; readonly needed?: boolean }
 
 /** An option: what it takes, its default, and a sentence that says what it is. */
@@ -68,7 +68,7 @@ type Defaulted<All extends Options> = {
   [Name in keyof All]: All[Name]['initial'] extends undefined ? never : Name
 }[keyof All]
 
-/** What is given for options, with the defaults. */
+/** Given options together with the defaults. */
 export type SettingsOf<Given, Table> =
   Table extends OptionTable<infer All> ? Given & Required<Pick<Given, Defaulted<All> & keyof Given>> : never
 
@@ -97,13 +97,13 @@ export class OptionTable<const All extends Options = Options> {
   }
 }
 
-/** The words for an option's default; nothing if it has none. */
+/** An option's default in words; nothing if it has none. */
 export function defaultOf({ initial, otherwise }: Option): string | undefined {
   if (otherwise !== undefined) return otherwise
   return initial === undefined ? undefined : typeof initial === 'string' ? `'${initial}'` : String(initial)
 }
 
-/** What help says of an option: its sentence to the first colon or full stop, and its default. */
+/** The help text of an option: its sentence up to the first colon or full stop, and its default. */
 export function helpOf(option: Option): string {
   const [first = ''] = option.sentence.split(/[:.](?= |$)/)
   const plain = /^\w+'s /.test(first) ? first : first.charAt(0).toLowerCase() + first.slice(1)
@@ -124,7 +124,7 @@ export function described(option: Option): string {
 export interface OptionFlag {
   /** The flag as help writes it, such as `--units <n>`. */
   readonly flags: string
-  /** The flag that says the opposite, of options that are not false by default. */
+  /** The flag for the opposite, for options that are not false by default. */
   readonly opposite?: string
   /** In camel case. */
   readonly name: string

@@ -24,7 +24,7 @@ const cells = {
 /** A recurrent layer. */
 export const recurrentLayer = (cell: StackSettings['cell'], options: CellOptions) => cells[cell](options)
 
-/** Recurrent layers above each other; the last one gives its last step, or with `sequences` every step. */
+/** Stacked recurrent layers; the last one returns its last step, or every step with `sequences`. */
 export function recurrentStack(settings: StackSettings, sequences: boolean): AnyLayer[] {
   return Array.from({ length: settings.layers }, (_, index) => {
     const returnSequences = sequences || index + 1 < settings.layers

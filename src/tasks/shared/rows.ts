@@ -1,6 +1,6 @@
 import { describe, SeqloomError } from '../../errors.js'
 
-/** `ERR_DATA` unless `list` is an array that holds at least one row. */
+/** Throws `ERR_DATA` unless `list` is a non-empty array. */
 export function checkList(where: string, what: string, list: readonly unknown[]): void {
   if (!Array.isArray(list)) {
     throw new SeqloomError('ERR_DATA', `${where}: expected an array of ${what}, not ${describe(list)}`)

@@ -19,20 +19,20 @@ export interface Saving<Parts extends TaskParts, Settings extends object | undef
   readonly kind: TaskKind
   /** Checks options and fills in the defaults, `ERR_OPTION`; missing where settings are part of the contents. */
   readonly settings?: (options: never) => Settings
-  /** What is saved besides the model and the settings: further files by name, and facts. */
+  /** What is saved in addition to the model and the settings: further files by name, and metadata. */
   contents(parts: Parts): Promise<SavedContents> | SavedContents
-  /** Makes parts of what was saved; `ERR_FORMAT` for what contradicts itself. */
+  /** Makes parts from what was saved; `ERR_FORMAT` if it contradicts itself. */
   read(saved: SavedTask): Promise<Parts> | Parts
 }
 
-/** What a task saves besides its model. */
+/** What a task saves in addition to its model. */
 export interface SavedContents {
   readonly assets: Readonly<Record<string, string>>
   readonly metadata?: Readonly<Record<string, unknown>>
 }
 
 /**
- * The kind of a task: what folders call it, what it is (with its article), its class, and the files by which it was known
+ * The kind of a task: its name in folders, what it is (with its article), its class, and the files that identified it
  * before folders said what they are.
  */
 export function taskKind(name: string, words: string, task: string, files: readonly string[] = []): TaskKind {
@@ -60,8 +60,8 @@ export async function saveTask<Parts extends TaskParts, Settings extends object 
 }
 
 /**
- * Loads what {@link saveTask} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that holds something else or
- * contradicts itself.
+ * Loads what {@link saveTask} wrote. Rejects with `ERR_IO`, and with `ERR_FORMAT` for a folder that holds something
+ * else or contradicts itself.
  */
 export async function readTask<Parts extends TaskParts, Settings extends object | undefined>(
   { kind, read, settings }: Saving<Parts, Settings>,
@@ -71,19 +71,19 @@ export async function readTask<Parts extends TaskParts, Settings extends object 
   const { folder, metadata, unfinished } = loaded
   const parts = { ...(await read(new SavedTask(loaded))), unfinished }
   try {
-    // Folders that were saved before there were any have the defaults.
+    // Folders that were saved before there were settings have the defaults.
     return { parts, settings: settings?.((metadata.settings ?? {}) as never) as Settings }
   } catch (error) {
     throw new SeqloomError('ERR_FORMAT', `${folder}: its settings: ${(error as Error).message}`, { cause: error })
   }
 }
 
-/** Settings without what has a file of its own, such as a tokenizer. */
+/** Settings without those that have their own file, such as a tokenizer. */
 function plain(settings: object): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => typeof value !== 'object'))
 }
 
-/** What lies in a task's folder. */
+/** The contents of a task's folder. */
 export class SavedTask {
   readonly #loaded: LoadedFolder
 
@@ -100,7 +100,7 @@ export class SavedTask {
     return this.#loaded.model
   }
 
-  /** The facts that were saved. */
+  /** The saved metadata. */
   get metadata(): Readonly<Record<string, unknown>> {
     return this.#loaded.metadata
   }
@@ -127,14 +127,16 @@ export class SavedTask {
     }
   }
 
-  /** The model, which must be sequential, with an output of so many axes; else `ERR_FORMAT` for this reason. */
+  /** The model, which must be sequential, with an output of this rank; else `ERR_FORMAT` for this reason. */
   sequential(axes: number, why: string): Sequential {
     const { model } = this
     if (model instanceof Sequential && model.outputs[0]?.shape.length === axes) return model
     throw this.no(why)
   }
 
-  /** `ERR_FORMAT`, naming both sizes, unless the last axis of an output has one place for each of `count` things. */
+  /**
+   * Throws `ERR_FORMAT`, naming both sizes, unless the last axis of an output has one entry for each of `count` things.
+   */
   checkWrites(output: number, count: number, what: string): void {
     const size = this.model.topology().outputs[output]?.shape.at(-1)
     if (size === count) return
@@ -142,7 +144,10 @@ export class SavedTask {
     throw this.no(`its model has ${given}, but there are ${count} ${what}`)
   }
 
-  /** `ERR_FORMAT`, naming both sizes, unless the tables of embeddings, those of a name if one is given, have a row for each of `count` tokens. */
+  /**
+   * Throws `ERR_FORMAT`, naming both sizes, unless the tables of embeddings (those with a given name) have a row for
+   * each of `count` tokens.
+   */
   checkReads(count: number, what: string, name?: string): void {
     const { layers, names } = this.model.topology()
     const tables = layers.filter(

@@ -1,42 +1,46 @@
 import { AbortError, SeqloomError, unreadable } from '../../errors.js'
 import type { Model } from '../../model/index.js'
 
-/** What a task consists of once there is a model. */
+/** The parts of a trained task. */
 export interface TaskParts {
   readonly model: Pick<Model, 'clone' | 'dispose' | 'summary'>
   /** Whether an epoch of the last training has ended. */
   learned?: boolean
-  /** Whether the model got the weights of an earlier step back, to which its optimizer's state does not belong; default false. */
+  /**
+   * Whether the weights of an earlier step were restored, so that the optimizer's state does not belong to them;
+   * default false.
+   */
   restored?: boolean
-  /** Whether its training has not come to its end; default false. */
+  /** Whether its training has not run to its end; default false. */
   unfinished?: boolean
 }
 
 /** A training that is ready to begin. */
 export interface Training<Parts, T> {
-  /** What it changes: the parts that there were, or new ones. */
+  /** The parts that it changes: the existing ones, or new ones. */
   readonly parts: Parts
   readonly run: () => Promise<T>
 }
 
 /**
- * Who may use a task's parts when. Calls are answered from the weights of the last training that has ended: while another one runs, by a copy. A training
- * that fails leaves the task as it was; one that is aborted, too, unless an epoch has ended.
+ * Decides who may use a task's parts, and when. Calls are answered from the weights of the last training that has
+ * ended; while another one runs, by a copy. A training that fails leaves the task as it was; so does an aborted one,
+ * unless an epoch has ended.
  */
 export class Served<Parts extends TaskParts> {
   readonly #task: string
   #parts: Parts | undefined
-  /** A copy of the parts as they were before the training that runs. */
+  /** A copy of the parts from before the current training. */
   #copy: Parts | undefined
   #training = false
   #calls = 0
   readonly #users = new Map<Parts, number>()
-  /** Whether new calls wait, so that those that use the parts come to an end. */
+  /** Whether new calls wait, so that those that use the parts can end. */
   #closed = false
   #disposal: Promise<void> | undefined
   #waiting: (() => void)[] = []
 
-  /** Of a task by the name of its class. */
+  /** Makes one for a task, named by its class. */
   constructor(task: string) {
     this.#task = task
   }
@@ -80,7 +84,7 @@ export class Served<Parts extends TaskParts> {
     }
   }
 
-  /** As {@link use}, while no other call uses the parts. */
+  /** Like {@link use}, while no other call uses the parts. */
   async alone<T>(where: string, call: (parts: Parts) => Promise<T>): Promise<T> {
     this.parts(where)
     this.#calls++
@@ -94,7 +98,7 @@ export class Served<Parts extends TaskParts> {
     }
   }
 
-  /** Prepares a training from the parts that there are, if any, and runs it. `ERR_STATE` while another one runs. */
+  /** Prepares a training from the existing parts, if any, and runs it. `ERR_STATE` while another one runs. */
   async train<T>(
     where: string,
     signal: AbortSignal | undefined,
@@ -113,7 +117,7 @@ export class Served<Parts extends TaskParts> {
       if (known) await this.#keep(known, parts, signal)
       begun = parts
       this.#parts = parts
-      // Without a break, so that no other call finds a new model before its training has begun.
+      // Without a pause, so that no other call finds a new model before its training has begun.
       return await run()
     } catch (error) {
       const keeps = begun?.learned && (error instanceof AbortError || !this.#copy)
@@ -150,7 +154,9 @@ export class Served<Parts extends TaskParts> {
     free(parts)
   }
 
-  /** Lets what there was answer while a training changes `parts`: by a copy, unless the training is of another model. */
+  /**
+   * Lets the earlier parts answer while a training changes `parts`: through a copy, unless another model is trained.
+   */
   async #keep(known: Parts, parts: Parts, signal: AbortSignal | undefined): Promise<void> {
     if (known.model !== parts.model) {
       this.#copy = known
@@ -161,7 +167,7 @@ export class Served<Parts extends TaskParts> {
     })
   }
 
-  /** Lets new calls wait until those that use the parts have ended and `then` was called. */
+  /** Makes new calls wait until those that use the parts have ended and `then` was called. */
   async #close<T>(signal: AbortSignal | undefined, then: () => Promise<T>): Promise<T> {
     while (this.#closed) await this.#change()
     this.#closed = true
@@ -187,7 +193,7 @@ export class Served<Parts extends TaskParts> {
     if (this.#disposal) throw new SeqloomError('ERR_STATE', `${where}: this ${this.#task} was disposed`)
   }
 
-  /** Says of a model that is trained for the first time, and so can answer in callbacks only, what the task's user has to do with it. */
+  /** Tells the user of a model that is trained for the first time, and so can answer only in callbacks, what to do. */
   #named(where: string, error: unknown): unknown {
     if (!this.#training || this.#copy || !(error instanceof SeqloomError) || error.code !== 'ERR_STATE') {
       return unreadable('ERR_DATA', where, error)
@@ -209,7 +215,10 @@ export class Served<Parts extends TaskParts> {
     for (const go of waiting) go()
   }
 
-  /** The next change of what the loops that call it wait for; they look again at once, so that nothing happens in between. */
+  /**
+   * The next change of what the loops that call it wait for; they look again at once, so that nothing happens in
+   * between.
+   */
   #change(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
@@ -219,6 +228,6 @@ function free({ model }: TaskParts): void {
   try {
     model.dispose()
   } catch {
-    // Somebody uses the model itself; the garbage collector frees it in the end.
+    // The user may hold the model itself; the garbage collector frees it in the end.
   }
 }

@@ -5,8 +5,8 @@ export interface Split {
 }
 
 /**
- * Draws `fraction` of `count` rows for validation, at random by `seed`; at least one row stays on each side when the fraction is above 0 and there
- * are two rows. The same count, fraction and seed always give the same split.
+ * Draws `fraction` of `count` rows for validation, at random by `seed`; at least one row stays on each side when the
+ * fraction is above 0 and there are two rows. The same count, fraction and seed always give the same split.
  */
 export function randomSplit(count: number, fraction: number, seed: number): Split {
   const order = Array.from({ length: count }, (_, index) => index)
@@ -21,17 +21,18 @@ export function randomSplit(count: number, fraction: number, seed: number): Spli
   return { training: order.slice(wanted), validation: order.slice(0, Math.max(wanted, 0)) }
 }
 
-/** What a row is divided by. */
+/** How rows are split. */
 export interface SplitRow {
-  /** Rows of one key stay together: a copy of what was trained on would tell too much. */
+  /** Rows with the same key stay together: a copy of a training row would reveal too much. */
   readonly key: string
   /** Its classes, if it has any. */
   readonly classes: readonly string[]
 }
 
 /**
- * Draws `fraction` of the different keys for validation, each with all its rows, at random by `seed` and from every class in proportion (of a row's
- * classes the rarest counts); every class keeps a row to train on, so that fewer may be held out than wanted. Both parts are in the order drawn.
+ * Draws `fraction` of the different keys for validation, each with all its rows, at random by `seed` and from every
+ * class in proportion (of a row's classes the rarest counts); every class keeps a row to train on, so that fewer may be
+ * held out than wanted. Both parts are in the order drawn.
  */
 export function stratifiedSplit(rows: readonly SplitRow[], fraction: number, seed: number): Split {
   const groups = rowsByKey(rows.map(({ key }) => key))
@@ -58,7 +59,7 @@ function heldGroups(classesOf: readonly (readonly string[])[], fraction: number,
     if (stratum) stratum.push(group)
     else strata.set(rarest, [group])
   }
-  // Largest remainders; of equals, what was drawn first.
+  // Largest remainders; among equals, what was drawn first.
   const shares = [...strata].map(([name, members]) => {
     const most = name === undefined ? members.length : members.length - 1
     const exact = (validation.length * members.length) / total

@@ -8,7 +8,7 @@ export function escaped(text: string): string {
 /** A length with one decimal. */
 export const round = (value: number): number => Math.round(value * 10) / 10
 
-/** By this a drawing of ours is known. */
+/** Marks our drawings. */
 export const mark = '<desc>Drawn by Seqloom</desc>'
 
 /** An SVG of parts on white. */

@@ -4,9 +4,9 @@ import type { SaveOptions } from '../../model/index.js'
 import { readTask, type Saving, saveTask } from './saved.js'
 import { Served, type TaskParts, type Training } from './served.js'
 
-/** A model with its handling of data, to train, use, save and load. */
+/** A model together with its data handling, to train, use, save and load. */
 export abstract class Task implements Disposable {
-  /** Whether there is a model: the first training has begun and was not in vain, or the task was loaded. */
+  /** Whether there is a model: the first training has begun and has not failed, or the task was loaded. */
   abstract get ready(): boolean
 
   /** The model itself, which is in training while `train` runs; `ERR_STATE` before training. */
@@ -15,25 +15,25 @@ export abstract class Task implements Disposable {
   /** Trains, and returns the losses of the epochs. */
   abstract train(data: never, options?: object): Promise<History>
 
-  /** Measures on data like those that train it. */
+  /** Measures on data like the training data. */
   abstract evaluate(data: never, options?: object): Promise<unknown>
 
   /**
-   * Saves the model, and what belongs to it, in a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`,
-   * also where the folder holds something else.
+   * Saves the model, and what belongs to it, to a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`,
+   * also if the folder holds something else.
    */
   abstract save(directory: string | URL, options?: SaveOptions): Promise<void>
 
   /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
   abstract dispose(): Promise<void>
 
-  /** As {@link dispose}, without waiting. */
+  /** Like {@link dispose}, without waiting. */
   [Symbol.dispose](): void {
     void this.dispose()
   }
 }
 
-/** A task that goes on answering, by a copy, while it is trained again. */
+/** A task that keeps answering, through a copy, while it is trained again. */
 export abstract class ServedTask<Parts extends TaskParts, Settings extends object> extends Task {
   readonly #saving: Saving<Parts, Settings>
   readonly #served: Served<Parts>
@@ -68,7 +68,7 @@ export abstract class ServedTask<Parts extends TaskParts, Settings extends objec
     return this.#settings
   }
 
-  /** @internal How errors name a method. */
+  /** @internal The name of a method in errors. */
   protected where(method: string): string {
     return `${this.#saving.kind.task}.${method}`
   }
@@ -92,13 +92,13 @@ export abstract class ServedTask<Parts extends TaskParts, Settings extends objec
     return await this.#served.use(where, (parts) => call(parts, where))
   }
 
-  /** @internal As {@link use}, while no other call uses the parts. */
+  /** @internal Like {@link use}, while no other call uses the parts. */
   protected async alone<T>(method: string, call: (parts: Parts, where: string) => Promise<T>): Promise<T> {
     const where = this.where(method)
     return await this.#served.alone(where, (parts) => call(parts, where))
   }
 
-  /** @internal Prepares a training from the parts that there are, if any, and runs it. `ERR_STATE` while another one runs. */
+  /** @internal Prepares a training from the existing parts, if any, and runs it. `ERR_STATE` while another one runs. */
   protected async learn<T>(
     signal: AbortSignal | undefined,
     prepare: (where: string, known: Parts | undefined) => Promise<Training<Parts, T>>,

@@ -4,7 +4,7 @@ import type { PredictTextsOptions, TrainClassifierOptions } from '../optionTypes
 import { OptionTable, option, optional, type SettingsOf } from './option.js'
 import { callback, flag, folder, integer, number, rate, rows, share, signal, weights } from './values.js'
 
-/** Where training stands after a batch. */
+/** How far training has come after a batch. */
 export interface ClassifierProgress {
   /** The epoch, from 1. */
   readonly epoch: number
@@ -20,7 +20,7 @@ export interface ClassifierProgress {
   readonly accuracy: number
 }
 
-/** What an epoch came to. */
+/** The results of an epoch. */
 export interface ClassifierEpoch {
   /** The epoch, from 1. */
   readonly epoch: number
@@ -36,7 +36,7 @@ export interface ClassifierEpoch {
   readonly valAccuracy?: number
   /** How long the epoch took, validation included. */
   readonly seconds: number
-  /** The epoch, from 1, whose weights are kept so far: the best one, or the last where none can be told to be better. */
+  /** The epoch, from 1, whose weights are kept so far: the best one, or the last if epochs cannot be told apart. */
   readonly best: number
 }
 
@@ -61,14 +61,15 @@ export const usualEpochs = 8
 export const backupOptions = {
   backupDir: optional(
     folder,
-    'A folder for a backup, every minute and when the signal aborts: the same training started again goes on ' +
-      'from it, bit for bit. The backup is removed in the end, and nothing else that may be in the folder.',
+    'A folder for a backup, which is written every minute and when the signal aborts. The same training started ' +
+      'again continues from it, bit for bit. In the end the backup is removed, and nothing else that is in the ' +
+      'folder.',
   ),
   resume: option(
     flag,
     true,
-    'Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup ' +
-      'replaces the one that is there.',
+    'Whether to continue from an existing backup. Otherwise the training starts over, and its first backup ' +
+      'replaces the existing one.',
     false,
   ),
 }
@@ -82,10 +83,10 @@ export const maxUnknown = (what: string) =>
   option(
     share,
     0.1,
-    `The share of tokens that the vocabulary of a model trained before may lack in the ${what} of a further training`,
+    `When a model is trained further, the share of tokens in the new ${what} that its vocabulary may lack`,
   )
 
-/** The listeners of a training, which are told of batches and epochs by values of these types. */
+/** The listeners of a training, which receive values of these types for batches and epochs. */
 export const listeners = (progress: string, epoch: string, from: string) => ({
   onProgress: optional(
     callback(`(progress: ${progress}) => void`, [progress, from]),
@@ -100,34 +101,34 @@ export const listeners = (progress: string, epoch: string, from: string) => ({
 /** The options of `train` of a classifier, a tagger and a question answerer. */
 export const trainClassifierOptions = new OptionTable(
   'TrainClassifierOptions<Row = LabelledText>',
-  'How a classifier is trained; a tagger and a question answerer likewise.',
+  'How a classifier, a tagger or a question answerer is trained.',
   {
     epochs: optional(
       integer(1),
-      'How often all rows are passed',
+      'How many passes over the rows to make',
       `${usualEpochs}, or as many as 400 training steps need`,
     ),
-    batchSize: option(integer(1), 32, 'How many rows a training step takes'),
-    learningRate: option(rate, 1e-3, "Adam's step, or a schedule of it"),
+    batchSize: option(integer(1), 32, 'The number of rows in a training step'),
+    learningRate: option(rate, 1e-3, "Adam's learning rate, or a schedule of it"),
     validationSplit: optional(
       number(0, 1),
-      'The share of the rows that is kept apart to measure on: drawn by the seed, from every class in ' +
-        'proportion, equal rows together; every class keeps a row to train on.',
-      '0.1, or 0 where that is too little to tell epochs apart: fewer than 20 different rows, or than 5 labels ' +
-        'for each class',
+      'The share of the rows that is held out for validation: drawn by the seed, from every class in proportion, ' +
+        'copies of a row together; every class keeps a row to train on.',
+      '0.1, or 0 if that is too little to tell epochs apart: fewer than 20 different rows, or fewer than 5 ' +
+        'labels per class',
     ),
-    validationData: optional(rows, 'Rows to measure on instead'),
+    validationData: optional(rows, 'Rows to validate on instead'),
     classWeight: optional(
       weights,
-      "Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'`, with which all labels " +
-        'weigh the same',
+      "Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'` to give all labels the " +
+        'same weight',
       '1',
     ),
     restoreBest: optional(
       flag,
-      'Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without ' +
-        'validation, those of training) are put back in the end',
-      "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
+      'Whether to restore the weights of the best epoch in the end: the one with the best validation accuracy, ' +
+        'among equals with the lowest loss; without validation, by accuracy and loss in training',
+      "true, but if the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
         'with a warning',
     ),
     ...backupOptions,
@@ -156,9 +157,9 @@ export const rowsLike = (row: string) => custom(`an array of ${row}`, Array.isAr
 /** The options of `predict` and `evaluate`. */
 export const predictOptions = new OptionTable(
   'PredictTextsOptions',
-  'How many texts are handled at once, and what stops it.',
+  'How many texts are processed at once, and what stops it.',
   {
-    batchSize: option(integer(1), 32, 'How many texts are handled at once'),
+    batchSize: option(integer(1), 32, 'The number of texts that are processed at once'),
     signal: optional(signal, 'Stops the call, which rejects with an AbortError'),
   },
 )

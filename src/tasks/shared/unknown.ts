@@ -32,8 +32,8 @@ export function tellUnknown(
 }
 
 /**
- * Checks texts that a model with a vocabulary is to be trained on further: `ERR_DATA` if a larger share of their tokens than `maxUnknown` is unknown, a warning
- * if some are.
+ * Checks texts that a model with a vocabulary is to be trained on further: `ERR_DATA` if a larger share of their tokens
+ * than `maxUnknown` is unknown, a warning if some are.
  */
 export function checkUnknown(
   where: string,

@@ -2,7 +2,10 @@ import { SeqloomError } from '../../errors.js'
 
 const reserved = 2
 
-/** The tokens that a task tells apart: id 0 is padding, id 1 stands for every other token, then tokens by falling frequency. */
+/**
+ * The tokens that a task tells apart: id 0 is padding, id 1 stands for every other token, then tokens by falling
+ * frequency.
+ */
 export class Vocabulary {
   readonly #ids: ReadonlyMap<string, number>
 

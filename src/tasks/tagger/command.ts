@@ -11,7 +11,7 @@ export const command = taskCommand({
   kind: saving.kind,
   load: SequenceTagger.load,
   columns: {
-    tokens: 'the column of tokens with spaces between (or a JSON array), for a tagger',
+    tokens: 'the column of tokens separated by spaces (or a JSON array), for a tagger',
     tags: 'the column of tags',
   },
   read: (file, _: SequenceTagger) =>
@@ -32,13 +32,13 @@ export const command = taskCommand({
   },
 })
 
-/** The strings of a JSON array, or what a text has between spaces. */
+/** The strings of a JSON array, or the parts of a text between spaces. */
 function listOf(text: string): string[] {
   try {
     const list: unknown = JSON.parse(text)
     if (Array.isArray(list)) return list as string[]
   } catch {
-    // Not everything that begins like JSON is.
+    // Not everything that begins like JSON is JSON.
   }
   return text.split(/\s+/).filter((part) => part !== '')
 }

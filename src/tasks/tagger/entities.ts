@@ -1,6 +1,6 @@
 import { type ClassMeasures, type MeanMeasures, measures } from '../shared/evaluation.js'
 
-/** How well entities are found: those whose type and both ends are right count. */
+/** How well entities are found; an entity is right if its type and both ends are. */
 export interface EntityReport {
   /** Over all entities. */
   readonly entities: MeanMeasures
@@ -8,18 +8,21 @@ export interface EntityReport {
   readonly entityTypes: readonly ClassMeasures[]
 }
 
-/** A tag of a scheme by its parts: where in an entity it stands, and the entity's type. */
+/** The parts of a scheme's tag: its position in an entity, and the entity's type. */
 interface Part {
   readonly place: string
   readonly type: string
 }
 
-/** Where a tag stands in an entity, by the letters of all schemes: BILOU's L and U and BMES's M are other names of E, S and I. */
+/**
+ * The position of a tag in an entity, by the letters of all schemes: BILOU's L and U and BMES's M are other names for
+ * E, S and I.
+ */
 const places: Readonly<Record<string, string>> = { B: 'B', I: 'I', M: 'I', E: 'E', L: 'E', S: 'S', U: 'S' }
 const untyped = '_'
 const outside: Part = { place: 'O', type: untyped }
 
-/** The part of an entity that a tag stands for; undefined for one of no scheme. */
+/** The part of an entity that a tag stands for; undefined for a tag of no scheme. */
 function partOf(tag: string): Part | undefined {
   if (tag === 'O') return outside
   const place = places[tag[0] ?? '']
@@ -27,17 +30,23 @@ function partOf(tag: string): Part | undefined {
   return { place, type: tag.slice(2) || untyped }
 }
 
-/** Whether tags mark entities by a scheme: BIO (also its first form, IOB), BIOES, BILOU or BMES, with types behind a hyphen or without. */
+/**
+ * Whether tags mark entities by a scheme: BIO (also its first form, IOB), BIOES, BILOU or BMES, with types after a
+ * hyphen or without.
+ */
 export function markEntities(tags: readonly string[]): boolean {
   const parts = tags.map(partOf)
   const inside = parts.some((part) => part !== undefined && part.place !== 'O')
-  // Single letters may be anything, such as grades, unless there is one for what is outside or inside of entities.
+  // Single letters may be anything, such as grades, unless one of them marks the outside or inside of entities.
   const typed = parts.some((part) => part !== undefined && part.type !== untyped)
   const known = typed || tags.includes('O') || (tags.includes('B') && (tags.includes('I') || tags.includes('E')))
   return inside && known && parts.every((part) => part !== undefined)
 }
 
-/** The entities of a sequence of tags, as `type start end`; what begins in the middle, such as I without B, is an entity too, as for conlleval. */
+/**
+ * The entities of a sequence of tags, as `type start end`; one that begins in the middle, such as I without B, counts,
+ * too, as in conlleval.
+ */
 function entitiesOf(tags: readonly string[]): string[] {
   const found: string[] = []
   let start = 0

@@ -41,7 +41,7 @@ export interface TagPrediction {
   readonly probability: number
 }
 
-/** How well a tagger does on tagged sequences; classes are its tags, examples tokens. */
+/** How well a tagger does on tagged sequences; classes are its tags, and examples are tokens. */
 export interface TaggingEvaluation extends ClassReport, Partial<EntityReport> {
   /** The share of sequences with every tag right. */
   readonly sequenceAccuracy: number
@@ -52,15 +52,18 @@ export interface TaggingEvaluation extends ClassReport, Partial<EntityReport> {
   /** The number of sequences. */
   readonly sequences: number
   /**
-   * Where the tags mark entities (BIO, IOB, BIOES, BILOU, BMES): precision, recall and F1 over entities whose type and both ends are right, as
-   * conlleval and seqeval count them.
+   * If the tags mark entities (BIO, IOB, BIOES, BILOU, BMES): precision, recall and F1 over entities, which are right
+   * if their type and both ends are, as in conlleval and seqeval.
    */
   readonly entities?: MeanMeasures
   /** The same for each type of entity. */
   readonly entityTypes?: readonly ClassMeasures[]
 }
 
-/** Learns to tag every token of a sequence: an embedding, recurrent layers in both directions over ragged batches, a softmax over the tags at every step. */
+/**
+ * Learns to tag every token of a sequence: an embedding, recurrent layers in both directions over ragged batches, and a
+ * softmax over the tags at every step.
+ */
 export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: SequenceTaggerOptions = {}) {
@@ -78,19 +81,22 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
   }
 
   /**
-   * Trains on tagged sequences and returns the losses and accuracies (over tokens) of the epochs. The vocabulary is built from the training part
-   * only. A tagger that has a model already goes on from its weights, vocabulary and tags; meanwhile a copy of what it was answers other calls, and a
-   * training that fails leaves it as it was.
+   * Trains on tagged sequences and returns the losses and accuracies (over tokens) of the epochs. The vocabulary is
+   * built from the training part only. A tagger that already has a model continues from its weights, vocabulary and
+   * tags; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError
-   * when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
+   * training runs, and an AbortError when the signal aborts.
    */
   async train(rows: readonly TaggedTokens[], options: TrainClassifierOptions<TaggedTokens> = {}): Promise<History> {
     const settings = trainingSettings(this.where('train'), '{ tokens, tags }', options)
     return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
   }
 
-  /** Tags sequences of tokens. Rejects with `ERR_STATE` before training and with `ERR_DATA` for what are not tokens, naming the place. */
+  /**
+   * Tags sequences of tokens. Rejects with `ERR_STATE` before training and with `ERR_DATA` for anything but tokens,
+   * naming the position.
+   */
   async predict(
     sequences: readonly (readonly string[])[],
     options: PredictTextsOptions = {},
@@ -110,7 +116,10 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
     })
   }
 
-  /** Measures on tagged sequences. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. */
+  /**
+   * Measures on tagged sequences. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the
+   * row.
+   */
   async evaluate(rows: readonly TaggedTokens[], options: PredictTextsOptions = {}): Promise<TaggingEvaluation> {
     return await this.use('evaluate', async (parts, where) => {
       const { labels } = parts

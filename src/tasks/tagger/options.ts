@@ -10,9 +10,9 @@ export const taggerOptions = new OptionTable('SequenceTaggerOptions', 'How a tag
   ...{ cell, bidirectional, layers, units, embedding, dropout },
   minFrequency: optional(
     integer(1),
-    'How often a token must occur in the training rows to be told apart from unknown ones',
-    '2, so that there are unknown ones to learn from, or 1 where that would leave more than a quarter of the ' +
-      'tokens unknown',
+    'How often a token must occur in the training rows to be known',
+    '2, so that there are unknown tokens to learn from, or 1 if 2 would leave more than a quarter of the tokens ' +
+      'unknown',
   ),
   seed,
 })

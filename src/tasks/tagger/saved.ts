@@ -5,7 +5,7 @@ import { type Saving, taskKind } from '../shared/saved.js'
 import { Vocabulary } from '../shared/vocabulary.js'
 import { type TaggerSettings, taggerSettings } from './options.js'
 
-/** What a tagger consists of once there is a model. */
+/** The parts of a trained tagger. */
 export interface TaggerParts extends Trainee {
   readonly model: Sequential
   readonly vocabulary: Vocabulary
@@ -14,7 +14,7 @@ export interface TaggerParts extends Trainee {
 
 const [vocabularyFile, tagsFile] = ['vocabulary.json', 'tags.json']
 
-/** A tagger is saved with vocabulary and tags. */
+/** How a tagger is saved: with its vocabulary and its tags. */
 export const saving: Saving<TaggerParts, TaggerSettings> = {
   kind: taskKind('tagging', 'a sequence tagger', 'SequenceTagger', [vocabularyFile, tagsFile]),
   settings: taggerSettings,

@@ -3,7 +3,10 @@ import type { Alignment } from './index.js'
 
 const [cell, font] = [28, 13]
 
-/** A picture (SVG) of what each token of a translation attends to: source tokens in columns, the translation's in rows, the darker the more. */
+/**
+ * A picture (SVG) of what each token of a translation attends to: source tokens in columns, the translation's in rows;
+ * darker is more.
+ */
 export function attentionMap({ source, target, weights }: Alignment): string {
   const left = 16 + 0.62 * font * longest(target)
   const top = 16 + 0.62 * font * longest(source) * Math.SQRT1_2 + font

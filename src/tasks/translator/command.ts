@@ -22,7 +22,7 @@ export const command = taskCommand({
     name: 'translate',
     description:
       'Trains a translator on a CSV or TSV file or JSON lines and saves the model with the best validation loss.',
-    data: 'a CSV file, one with tabs (.tsv), or JSON objects line by line (.jsonl)',
+    data: 'a CSV file, a tab-separated one (.tsv), or one JSON object per line (.jsonl)',
     options: [translatorOptions, trainDecoderOptions],
     view: lossView('sequences'),
     create: (options) => new Translator(options),
@@ -30,7 +30,7 @@ export const command = taskCommand({
   },
   use: {
     name: 'translate',
-    description: 'Translates texts: those given, or the lines of standard input.',
+    description: 'Translates texts: the given ones, or the lines of standard input.',
     argument: ['[texts...]', 'texts to translate'],
     ...writeCommand('translation', 'text'),
     async run(translator, texts, flags, signal) {

@@ -56,8 +56,8 @@ export interface Translation extends Written {
 }
 
 /**
- * Learns to translate: a bidirectional encoder, a decoder with attention, and beam search. Sources and targets are texts, cut into words, characters or
- * subwords, or arrays of tokens such as phonemes; batches are ragged.
+ * Learns to translate: a bidirectional encoder, a decoder with attention, and beam search. Sources and targets are
+ * texts, cut into words, characters or subwords, or arrays of tokens, such as phonemes. Batches are ragged.
  *
  * ```ts
  * const translator = new tasks.Translator({ units: 256 })
@@ -77,12 +77,13 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
   }
 
   /**
-   * Trains on texts with translations, teacher forced, and returns the losses of the epochs. Vocabularies are built from the training part only. A
-   * translator that has a model already goes on from its weights and vocabularies; meanwhile a copy of what it was answers other calls, and a training
-   * that fails leaves it as it was.
+   * Trains on texts with translations, with teacher forcing, and returns the losses of the epochs. Vocabularies are
+   * built from the training part only. A translator that already has a model continues from its weights and
+   * vocabularies; meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it
+   * was.
    *
-   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError
-   * when the signal aborts.
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
+   * training runs, and an AbortError when the signal aborts.
    */
   async train(rows: readonly TranslationRow[], options: TrainTranslatorOptions = {}): Promise<History> {
     const settings = decoderTraining(this.where('train'), '{ source, target }', options)
@@ -90,17 +91,18 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
   }
 
   /**
-   * Translates texts, all at once, by beam search. A word that the source's vocabulary does not hold is copied to where the translation attends to it most; a
-   * text without words is translated to nothing. Rejects with `ERR_STATE` before training, with `ERR_DATA` for what is not a text (or, where rows
-   * were arrays, not an array of tokens), naming the place, and with `ERR_OPTION`.
+   * Translates texts, all at once, by beam search. A word that is not in the source's vocabulary is copied to where the
+   * translation attends to it most. A text without words is translated to nothing. Rejects with `ERR_STATE` before
+   * training, with `ERR_DATA` for anything but a text (or, if rows had arrays, an array of tokens), naming the
+   * position, and with `ERR_OPTION`.
    */
   async translate(texts: readonly Writing[], options: TranslateOptions = {}): Promise<Translation[]> {
     return await this.use('translate', (parts, where) => translated(where, parts, texts, options))
   }
 
   /**
-   * Measures on rows with known translations: rows of one source are its references together. Rejects with `ERR_STATE` before training and with
-   * `ERR_DATA` for bad rows, naming the row.
+   * Measures on rows with known translations: rows of one source are its references together. Rejects with `ERR_STATE`
+   * before training and with `ERR_DATA` for bad rows, naming the row.
    */
   async evaluate(
     rows: readonly TranslationRow[],
@@ -172,7 +174,10 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
   }
 }
 
-/** `ERR_DATA`, naming the row, unless all sources are of one kind, and all targets; those of a vocabulary, if there is one. */
+/**
+ * Throws `ERR_DATA`, naming the row, unless all sources are of one kind, and all targets; if there is a vocabulary, of
+ * its kind.
+ */
 function checkAll(where: string, rows: readonly TranslationRow[], known: TranslatorParts | undefined): void {
   for (const side of ['source', 'target'] as const) {
     checkAlike(
@@ -225,7 +230,7 @@ function nothing({ nBest, alignments }: WriteSettings): Translation {
   }
 }
 
-/** The words of a source that its vocabulary does not hold, by their places. */
+/** The words of a source that are not in its vocabulary, by their positions. */
 function unknownWords(source: Units, writing: Writing, ids: Int32Array): ReadonlyMap<number, string> {
   const words = new Map<number, string>()
   if (source.unknownId === undefined || !ids.includes(source.unknownId)) return words
@@ -237,10 +242,16 @@ function unknownWords(source: Units, writing: Writing, ids: Int32Array): Readonl
   return words
 }
 
-/** The least attention by which a word is taken for the translation of an unknown one that another word of the source gets more of. */
+/**
+ * The least attention with which a word counts as the translation of an unknown word, if another word of the source
+ * gets more.
+ */
 const leastAttention = 0.2
 
-/** Puts unknown words of the source in the places of those words that attend to them most, each once (after Luong et al. 2015, arXiv 1410.8206). */
+/**
+ * Replaces the words that attend most to unknown words of the source with those words, each once (after Luong et al.
+ * 2015, arXiv 1410.8206).
+ */
 function copyUnknown(
   tokens: string[],
   unknown: ReadonlyMap<number, string>,
@@ -261,7 +272,10 @@ function copyUnknown(
   joinRuns(tokens, unknown, steps)
 }
 
-/** Adds to a copied character of a script without spaces the unknown ones next to it that have no place of their own: together they are one word. */
+/**
+ * Adds to a copied character of a script without spaces the unknown ones next to it that have no position of their own:
+ * together they are one word.
+ */
 function joinRuns(tokens: string[], unknown: ReadonlyMap<number, string>, steps: Map<number, number>): void {
   const places = [...unknown.keys()].filter((place) => isOfUnspacedScript(unknown.get(place) as string))
   const add = (place: number, beside: number, join: (at: string, word: string) => string) => {
@@ -274,7 +288,7 @@ function joinRuns(tokens: string[], unknown: ReadonlyMap<number, string>, steps:
   for (const place of places.reverse()) add(place, place + 1, (at, word) => word + at)
 }
 
-/** Sources, and targets behind their start and before their end. `ERR_DATA`, naming the row. */
+/** Sources, and targets with their start and end. `ERR_DATA`, naming the row. */
 async function encoded(
   where: string,
   parts: TranslatorParts,

@@ -7,9 +7,10 @@ import { chosenWords, dropped, embedded, list, one } from '../decoding/layers.js
 import type { TranslatorSettings } from './options.js'
 
 /**
- * The model of a translator, for training with the true words before (`previous`) and for sessions: a bidirectional encoder, a decoder that begins with
- * its last states and attends to its outputs, and a softmax over the target's tokens. With Luong's attention (arXiv 1508.04025, without input feeding)
- * the decoder's recurrence is fused and attention follows it, for all steps at once; with Bahdanau's (arXiv 1409.0473) it is part of the recurrence.
+ * The model of a translator, for training with the preceding true words (`previous`) and for sessions: a bidirectional
+ * encoder, a decoder that begins with its last states and attends to its outputs, and a softmax over the target's
+ * tokens. With Luong's attention (arXiv 1508.04025, without input feeding) the decoder's recurrence is fused and
+ * attention follows it, for all steps at once; with Bahdanau's (arXiv 1409.0473) it is part of the recurrence.
  */
 export function translatorModel(settings: TranslatorSettings, sourceSize: number, targetSize: number): Functional {
   const { units, seed } = settings
@@ -24,7 +25,7 @@ export function translatorModel(settings: TranslatorSettings, sourceSize: number
     memory = dropped(sequence as SymbolicTensor, settings.dropout)
     last = states
   }
-  // Forward states, then backward ones; what the decoder begins with is made of both.
+  // Forward states, then backward ones; the decoder's initial states are made from both.
   const half = last.length / 2
   const ends = last.slice(0, half).map((state, index) => joined([state, last[half + index] as SymbolicTensor]))
   const initialState = () => ends.map((end) => one(dense({ units, activation: 'tanh' }).apply(end)))
@@ -49,7 +50,8 @@ export function translatorModel(settings: TranslatorSettings, sourceSize: number
     alignment = read[1] as SymbolicTensor
     written = joined([written, read[0] as SymbolicTensor, before])
   }
-  // Vocabularies are large: what was written, read and said before is brought to `units` first (the papers' deep output and attentional state).
+  // Vocabularies are large, so the decoder's state, the context and the last word are first projected to `units` (the
+  // papers' deep output and attentional state).
   written = one(dense({ units, activation: 'tanh', name: 'attended' }).apply(written))
   const [words, guess] = chosenWords(written, targetSize, settings.dropout)
   return model({ inputs: [source, previous], outputs: [words, alignment as SymbolicTensor, guess], seed })

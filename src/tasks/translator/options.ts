@@ -10,16 +10,16 @@ export const translatorOptions = new OptionTable('TranslatorOptions', 'How a tra
   cell: option(
     oneOf('lstm', 'gru'),
     'lstm',
-    "The recurrent cell of the encoder, and of the decoder but for Bahdanau's, which has its own",
+    "The recurrent cell of the encoder and, unless it is Bahdanau's, which has its own, of the decoder",
   ),
   attention: option(
     oneOf('luong', 'bahdanau'),
     'bahdanau',
-    "Bahdanau's attention inside of the decoder's recurrence, or Luong's after it, which takes less time a step " +
+    "Bahdanau's attention inside the decoder's recurrence, or Luong's after it, which takes less time per step " +
       'but more steps',
   ),
   layers: option(integer(1, 16), 1, 'The number of recurrent layers of the encoder, and of the decoder'),
-  units: option(integer(1), 256, "The size of a recurrent layer's state, in the encoder in each direction"),
+  units: option(integer(1), 256, "The size of a recurrent layer's state; in the encoder, in each direction"),
   embedding: option(integer(1), 128, "The size of a token's vector"),
   dropout: option(
     number(0, 1),
@@ -29,15 +29,15 @@ export const translatorOptions = new OptionTable('TranslatorOptions', 'How a tra
   sourceTokenizer: option(
     level,
     'word',
-    "How sources are cut into tokens: `'word'` (words and punctuation), `'character'`, or as a tokenizer does, " +
-      'of subwords for example',
+    "How sources are cut into tokens: `'word'` (words and punctuation), `'character'`, or by a tokenizer, such " +
+      'as one of subwords',
   ),
-  targetTokenizer: option(level, 'word', 'The same for targets. Rows that hold arrays are tokens already.'),
-  lowercase: option(flag, false, 'Whether texts are lowercased by tokenizers built from the rows'),
+  targetTokenizer: option(level, 'word', 'How targets are cut into tokens. The elements of arrays are already tokens.'),
+  lowercase: option(flag, false, 'Whether tokenizers built from the rows lowercase texts'),
   maxVocabulary: option(integer(3), 20_000, 'The most tokens of each vocabulary built from the training rows'),
   minFrequency: option(integer(1), 1, 'How often a token must occur in the training rows to be in the vocabulary'),
-  maxLength: option(integer(1), 100, 'The most tokens that are read of a text, the first ones'),
-  seed: option(seed, 0, 'The seed of the first weights, of the split, of dropout and of the order of training'),
+  maxLength: option(integer(1), 100, 'The most tokens that are read of a text; the rest is ignored'),
+  seed: option(seed, 0, 'The seed of the initial weights, the split, dropout and the order of training'),
 })
 
 /** The options with their defaults. */
@@ -47,10 +47,10 @@ export type TranslatorSettings = SettingsOf<TranslatorOptions, typeof translator
 export const translatorSettings = (options: TranslatorOptions): TranslatorSettings =>
   translatorOptions.read('Translator', options)
 
-/** Where training stands after a batch. */
+/** How far training has come after a batch. */
 export type TranslatorProgress = TaskProgress
 
-/** What an epoch came to. */
+/** The results of an epoch. */
 export type TranslatorEpoch = TaskEpoch
 
 /** How a translator is trained. */

@@ -10,7 +10,7 @@ export interface TranslationRow {
   readonly target: Writing
 }
 
-/** `ERR_DATA`, naming the row, unless `rows` is an array of texts with translations that holds at least one. */
+/** Throws `ERR_DATA`, naming the row, unless `rows` is a non-empty array of texts with translations. */
 export function checkTranslationRows(where: string, rows: readonly TranslationRow[]): void {
   if (!Array.isArray(rows)) {
     throw new SeqloomError('ERR_DATA', `${where}: expected an array of { source, target }, not ${describe(rows)}`)
@@ -27,7 +27,7 @@ export function checkTranslationRows(where: string, rows: readonly TranslationRo
   })
 }
 
-/** What tells one source from another. */
+/** A key that tells whether two sources are the same. */
 const sourceKey = ({ source }: TranslationRow): string => (typeof source === 'string' ? source : source.join('\u0000'))
 
 /** A source with all its translations. */
@@ -44,5 +44,5 @@ export function bySource(rows: readonly TranslationRow[]): Translated[] {
   })
 }
 
-/** What a row is divided by: a translation of a source that was trained on would tell too much. */
+/** How rows are split: by source, since another translation of a training source would reveal too much. */
 export const splitRow = (row: TranslationRow): SplitRow => ({ key: sourceKey(row), classes: [] })

@@ -4,14 +4,14 @@ import type { Units } from '../decoding/units.js'
 import { type Saving, taskKind } from '../shared/saved.js'
 import { type TranslatorSettings, translatorSettings } from './options.js'
 
-/** What a translator consists of once there is a model. */
+/** The parts of a trained translator. */
 export interface TranslatorParts extends DecoderParts {
   readonly source: Units
 }
 
 const sourceFile = 'source.json'
 
-/** A translator is saved with both vocabularies. */
+/** How a translator is saved: with both vocabularies. */
 export const saving: Saving<TranslatorParts, TranslatorSettings> = {
   kind: taskKind('translation', 'a translator', 'Translator', [sourceFile, 'target.json']),
   settings: translatorSettings,

@@ -80,7 +80,8 @@ export const trainGeneratorOptions = new OptionTable('TrainGeneratorOptions', 'H
   ),
   time: optional(
     integer(1),
-    'How many tokens are read before each training step, through which errors are propagated back; states are carried from step to step.',
+    'How many tokens are read before each training step, through which errors are propagated back; states are ' +
+      'carried from step to step.',
     `${usual.time}, or fewer for a short text`,
   ),
   learningRate: option(rate, 4e-3, "Adam's initial learning rate, which falls to 0 on half a cosine, or a schedule"),

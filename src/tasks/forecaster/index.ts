@@ -218,11 +218,11 @@ export class Forecaster<
     })
     for (const track of tracks) {
       const group = this.#groupOf(where, track.group)
-      const reading = this.#readings.get(track.group)
-      if (!reading || !group.track) continue
-      for (const step of this.#featuresNow().read(track, parts.groups.indexOf(group), group.scaling, reading.last)) {
-        reading.session.step(presentOf(this.#featuresNow(), reading.last))
-        reading.last = step
+      const read = this.#readings.get(track.group)
+      if (!read || !group.track) continue
+      for (const step of this.#featuresNow().read(track, parts.groups.indexOf(group), group.scaling, read.last)) {
+        read.session.step(presentOf(this.#featuresNow(), read.last))
+        read.last = step
       }
       group.track = trimmed(joined(group.track, track), format)
     }
@@ -348,13 +348,13 @@ export class Forecaster<
     // What is read meanwhile, or by a training that ends, changes nothing here.
     const begun = tracks.map((track) => {
       const group = this.#groupOf('Forecaster.evaluate', track.group)
-      const reading = this.#readings.get(track.group)
-      if (!reading)
+      const read = this.#readings.get(track.group)
+      if (!read)
         throw new SeqloomError(
           'ERR_DATA',
           `Forecaster.evaluate: nothing was read of ${groupName(this.#settings, track.group)}`,
         )
-      return { track, group, last: reading.last, session: reading.session.clone() }
+      return { track, group, last: read.last, session: read.session.clone() }
     })
     try {
       for (const { track, group, last, session } of begun) {
@@ -473,20 +473,20 @@ export class Forecaster<
     const read = groups.map((group) => {
       const { track, scaling } = this.#groupOf(where, group)
       const { origin, values } = track as Track
-      return { group, origin, end: values.length, scaling, reading: this.#readings.get(group) as Reading }
+      return { group, origin, end: values.length, scaling, ...(this.#readings.get(group) as Reading) }
     })
     const aheadOf =
       format && settings.covariates.known.length > 0 ? this.#knownAhead(where, read, horizon, known, format) : []
-    return read.flatMap(({ group, origin, end, scaling, reading }, index) => {
+    return read.flatMap(({ group, origin, end, scaling, session: present, last }, index) => {
       const features = this.#featuresNow()
       const ahead = Array.from({ length: this.horizon }, (_, step) =>
         features.ahead(origin, end + step, aheadOf[index]?.[step]),
       )
-      const session = reading.session.clone()
+      const session = present.clone()
       try {
         const known = (step: number) => (step <= horizon ? ahead[step - 1] : undefined)
-        const bases = features.bases(reading.last, known)
-        const output = session.step(inputOf(features, reading.last, known, bases)).data
+        const bases = features.bases(last, known)
+        const output = session.step(inputOf(features, last, known, bases)).data
         const forecasts = this.#decode(scaling, bases, output as Float32Array).slice(0, horizon)
         if (!format) return forecasts as Forecasts<Name, Time, Group>[]
         return forecasts.map((forecast, step) => ({

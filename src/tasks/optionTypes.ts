@@ -139,6 +139,8 @@ export interface TrainDecoderOptions<Row> {
    * existing one. Default true.
    */
   readonly resume?: boolean
+  /** When a model is trained further, the share of tokens in the new rows that its vocabulary may lack; default 0.1. */
+  readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the task has the best weights so far. */
   readonly signal?: AbortSignal
   /** Further callbacks for `fit`, such as one that changes a learning rate that was given as a number; default none. */

@@ -8,7 +8,7 @@ import type { Kept } from '../shared/division.js'
 import { keepBest, type Trainee } from '../shared/keepBest.js'
 import { byLoss, type Measure, reports } from '../shared/reports.js'
 import { usualEpochs } from '../shared/training.js'
-import { tellUnknown } from '../shared/unknown.js'
+import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
 import type { DecoderTraining, WriteSettings } from './options.js'
 import { mixed } from './scheduledSampling.js'
@@ -96,15 +96,22 @@ function* inFrames(target: Units, ids: readonly Int32Array[]): Sliced<Framed> {
   return { previous, words }
 }
 
-/** Warns if the target texts of a validation part are mostly unknown tokens. */
+const withoutEnds = (rows: readonly Int32Array[]) => rows.map((row) => row.subarray(0, -1))
+
+/** Checks texts that a model is to learn further to write: `ERR_DATA` if more of their tokens are unknown than `maxUnknown` allows. */
+export function checkUnknownWritten(
+  where: string,
+  target: Units,
+  what: string,
+  { words }: Framed,
+  maxUnknown: number,
+): void {
+  checkUnknown(where, target, withoutEnds(words), maxUnknown, `tokens of ${what}`)
+}
+
+/** Warns if texts to be written that a training measures on are mostly unknown tokens. */
 export function tellUnknownWritten(where: string, target: Units, what: string, { words }: Framed): void {
-  // Without their ends.
-  tellUnknown(
-    where,
-    target,
-    words.map((row) => row.subarray(0, -1)),
-    `${what} of the validation part`,
-  )
+  tellUnknown(where, target, withoutEnds(words), `${what} of the validation part`)
 }
 
 /** The loss of tokens, without what layers add. */

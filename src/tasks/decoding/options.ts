@@ -4,7 +4,7 @@ import { custom } from '../../options.js'
 import { Tokenizer } from '../../text/tokenizer.js'
 import type { TrainDecoderOptions, WriteOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf, type Values } from '../shared/option.js'
-import { backupOptions, listeners, rowsLike, trainingSignal, usualEpochs } from '../shared/training.js'
+import { backupOptions, listeners, maxUnknown, rowsLike, trainingSignal, usualEpochs } from '../shared/training.js'
 import { flag, integer, number, rate, rows, share, signal } from '../shared/values.js'
 import type { Level } from './units.js'
 
@@ -64,6 +64,7 @@ export const trainDecoderOptions = new OptionTable(
         'with a warning',
     ),
     ...backupOptions,
+    maxUnknown: maxUnknown('rows'),
     signal: trainingSignal('task'),
     callbacks: {
       ...option(

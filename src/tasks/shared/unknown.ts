@@ -37,12 +37,13 @@ export function tellUnknown(
  */
 export function checkUnknown(
   where: string,
-  tokenizer: Tokenizer,
+  tokenizer: Pick<Tokenizer, 'unknownId'>,
   rows: readonly Int32Array[],
   maxUnknown: number,
+  tokens = 'tokens',
 ): void {
   const share = unknownShare(tokenizer, rows)
-  const what = `${where}: ${percent(share)} of the tokens are not in the model's vocabulary and would all be learned as one unknown token`
+  const what = `${where}: ${percent(share)} of the ${tokens} are not in the model's vocabulary and would all be learned as one unknown token`
   if (share > maxUnknown) {
     throw new SeqloomError(
       'ERR_DATA',

@@ -3,6 +3,7 @@ import type { Tensor } from '../../data/tensor.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { isOfUnspacedScript } from '../../text/words.js'
 import {
+  checkUnknownWritten,
   type DecoderData,
   framed,
   measureDecoder,
@@ -22,7 +23,7 @@ import { throwIfAborted } from '../shared/fitTask.js'
 import { checkNotEmpty } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import { ServedTask } from '../shared/task.js'
-import { tellUnknown } from '../shared/unknown.js'
+import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { translatorModel } from './model.js'
 import {
   type TrainTranslatorOptions,
@@ -142,6 +143,10 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
     const training = pick(division.training)
     const parts = known ?? (await this.#create(training, signal))
     const data = await encoded(where, parts, training, signal)
+    if (known) {
+      checkUnknown(where, parts.source, data.inputs.source, settings.maxUnknown, 'tokens of the sources')
+      checkUnknownWritten(where, parts.target, 'the targets', data, settings.maxUnknown)
+    }
     const validation = given ?? pick(division.validation)
     const held =
       validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation, signal) : undefined

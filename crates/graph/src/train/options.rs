@@ -9,31 +9,26 @@ use serde::{Deserialize, Deserializer, de};
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct FitOptions {
     /// The number of the epoch before which to stop; default 1.
-    #[serde(default = "one_epoch")]
     pub epochs: usize,
     /// Rows per step; default 32. The last batch of an epoch holds the rest.
-    #[serde(default = "default_batch_size")]
     pub batch_size: usize,
     /// Whether every epoch has its own order; default true.
-    #[serde(default = "yes")]
     pub shuffle: bool,
     /// Whether batches hold rows of similar lengths, so that there is little padding; default false.
     pub bucket_by_length: bool,
     /// The seed of that order; default 0.
     pub seed: u64,
     /// The fraction of rows, from the end of the data as given, to validate on instead of training; default 0.
-    #[serde(default)]
     pub validation_split: f64,
     /// Rows of a validation batch; default as for training.
     pub validation_batch_size: Option<usize>,
     /// Whether logs have the norm of every layer's gradient, `gradient_norm/` with the layer's path: of a batch's step,
     /// or the mean over an epoch's; default false.
-    #[serde(default)]
     pub gradient_norms: bool,
     /// The number of the first epoch; default 0.
     pub initial_epoch: usize,
     /// Where to start instead: the [`Progress`] of an interrupted training, as text.
-    #[serde(default, deserialize_with = "progress")]
+    #[serde(deserialize_with = "progress")]
     pub start: Option<Progress>,
     /// Steps of the optimizer between two checkpoints; default none.
     pub checkpoint_steps: Option<u64>,

@@ -1,5 +1,6 @@
 import { describe, SeqloomError } from '../errors.js'
 import { type DType, type Shape, showShape } from '../graph/shape.js'
+import { allocated } from './allocated.js'
 import type { NumericArray } from './tensor.js'
 
 /** What a model expects in one place: an input or a target. */
@@ -28,11 +29,7 @@ export interface Converted {
 
 /** A new array of a slot's element type. */
 export function allocate(slot: Pick<Slot, 'where' | 'dtype'>, size: number): Float32Array | Int32Array {
-  try {
-    return slot.dtype === 'int32' ? new Int32Array(size) : new Float32Array(size)
-  } catch (cause) {
-    throw new SeqloomError('ERR_MEMORY', `${slot.where}: ${size} elements do not fit in memory`, { cause })
-  }
+  return slot.dtype === 'int32' ? allocated(slot.where, Int32Array, size) : allocated(slot.where, Float32Array, size)
 }
 
 /**

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { allocated } from '../data/allocated.js'
 import { runSliced, type Sliced } from '../data/slices.js'
 import { SeqloomError } from '../errors.js'
 import { pieceSize } from '../files.js'
@@ -26,7 +27,7 @@ function* pack(files: readonly Pick<NewFile, 'name' | 'data'>[]): Sliced<Uint8Ar
     }
   }
   const size = files.reduce((sum, { data }) => sum + block + padded(data.byteLength), 2 * block)
-  const bytes = allocate(size)
+  const bytes = allocated('toBytes', Uint8Array, size)
   let at = 0
   for (const { name, data } of files) {
     bytes.set(header(name, data.byteLength), at)
@@ -38,14 +39,6 @@ function* pack(files: readonly Pick<NewFile, 'name' | 'data'>[]): Sliced<Uint8Ar
     at += padded(data.byteLength)
   }
   return bytes
-}
-
-function allocate(size: number): Uint8Array {
-  try {
-    return new Uint8Array(size)
-  } catch (cause) {
-    throw new SeqloomError('ERR_MEMORY', `toBytes: ${size} bytes cannot be allocated; save to a folder`, { cause })
-  }
 }
 
 function header(name: string, size: number): Buffer {

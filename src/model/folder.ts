@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
+import { allocated } from '../data/allocated.js'
 import { runSliced, type Sliced } from '../data/slices.js'
 import { callNative, describe, SeqloomError } from '../errors.js'
 import { cannot, openRegular, pieceSize } from '../files.js'
@@ -169,7 +170,7 @@ export async function readListed(saved: ModelFiles, files: unknown, name: unknow
   let data = new Uint8Array()
   let end = 0
   await copyListed(saved, files, name, (bytes) => {
-    data = new Uint8Array(bytes)
+    data = allocated(`'${saved.path(String(name))}'`, Uint8Array, bytes)
     return (piece) => {
       data.set(piece, end)
       end += piece.length
@@ -201,11 +202,7 @@ async function copyListed(saved: ModelFiles, files: unknown, name: unknown, room
   try {
     await saved.copy(name, entry, room)
   } catch (error) {
-    const path = saved.path(name)
-    if (error instanceof RangeError) {
-      throw new SeqloomError('ERR_MEMORY', `'${path}': its ${entry.bytes} bytes do not fit in memory`, { cause: error })
-    }
-    throw cannot('read', `'${path}'`, error)
+    throw cannot('read', `'${saved.path(name)}'`, error)
   }
 }
 

@@ -1,3 +1,4 @@
+import { allocated } from '../data/allocated.js'
 import { convertAll, convertOne, runSync, type Slot, type Staged } from '../data/index.js'
 import { type Data, isNumericArray, sizeOf, Tensor } from '../data/tensor.js'
 import { callNative, describe, fromNative, reading, SeqloomError } from '../errors.js'
@@ -98,7 +99,9 @@ export class Session<Out extends Prediction = Prediction> implements Disposable 
     // The native side checks the elements itself.
     const direct = ArrayBuffer.isView(input) && input instanceof this.#direct && input.length === this.#inputLength
     const data = direct ? input : reading('ERR_DATA', 'session.step', () => this.#convert(input))
-    const outputs = this.#shapes.map((shape) => new Tensor(new Float32Array(sizeOf(shape)), [...shape]))
+    const outputs = this.#shapes.map(
+      (shape) => new Tensor(allocated('session.step', Float32Array, sizeOf(shape)), [...shape]),
+    )
     try {
       outputs.forEach((output, index) => {
         if (index === 0) native.step(data, output.data)

@@ -523,6 +523,13 @@ export interface NativeTensor {
   ragged?: boolean
 }
 
+/**
+ * Asks for `bytes` that JavaScript is about to take for `what`, in the plural: their lack might end the process.
+ *
+ * Errors: `ERR_MEMORY`.
+ */
+export declare function roomFor(bytes: number, what: string): void
+
 /** One token of a vocabulary. */
 export interface VocabularyEntry {
   /** The token. */

@@ -1,6 +1,6 @@
 import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
-import { allocate } from '../data/elements.js'
+import { allocated } from '../data/allocated.js'
 import { runSliced, type Sliced } from '../data/slices.js'
 import { sizeOf, type TensorLike } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
@@ -17,6 +17,7 @@ import {
 } from './captionerOptions.js'
 import { type CaptionRow, type ReadRows, readCaptionRows } from './captionRows.js'
 import {
+  checkUnknownWritten,
   type DecoderData,
   framed,
   measureDecoder,
@@ -187,7 +188,7 @@ export class Captioner implements Disposable {
       throw new SeqloomError('ERR_OPTION', `${where}: give a caption that this captioner wrote with alignments: true`)
     }
     const { raws } = await runSliced(readSeen(`${where}: image`, 'image', [image], shape))
-    const values = new Float32Array(sizeOf(shape))
+    const values = allocated(where, Float32Array, sizeOf(shape))
     transfer(raws[0] as Raw, values)
     return await attentionPicture(values, shape, grid, attention)
   }
@@ -225,6 +226,7 @@ export class Captioner implements Disposable {
     const training = inOrder(division.training)
     const parts = known ?? (await this.#create(read, training, signal))
     const data = await examples(`${where}: the caption of row`, parts, read, training, signal)
+    if (known) checkUnknownWritten(where, parts.target, 'the captions', data, settings.maxUnknown)
     const [from, held] = apart ? [apart, apart.captions.map((_, row) => row)] : [read, inOrder(division.validation)]
     const place = `${where}: validationData: the caption of row`
     const measured = held.length > 0 ? await examples(place, parts, from, held, signal) : undefined
@@ -299,8 +301,8 @@ function* inputOf(
 ): Sliced<Record<string, TensorLike>> {
   const [places, size] = grid ? tiledShape(grid, shape[2] as number) : (shape as [number, number])
   const where = `Captioner: the ${kind === 'image' ? 'images' : 'annotations'}`
-  const data = allocate({ where, dtype: 'float32' }, rows.length * places * size) as Float32Array
-  const values = new Float32Array(sizeOf(shape))
+  const data = allocated(where, Float32Array, rows.length * places * size)
+  const values = allocated(where, Float32Array, sizeOf(shape))
   for (const [at, row] of rows.entries()) {
     const into = data.subarray(at * places * size, (at + 1) * places * size)
     transfer(raws[row] as Raw, grid ? values : into)

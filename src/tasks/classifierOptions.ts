@@ -4,6 +4,7 @@ import { Tokenizer } from '../text/tokenizer.js'
 import { type LabelWeights, labelWeights } from './classWeights.js'
 import type { BackupSettings } from './keepBest.js'
 import type { LabelledText } from './rows.js'
+import { shareOfTokens } from './unknown.js'
 
 /** How a text classifier is built. */
 export interface TextClassifierOptions {
@@ -165,7 +166,7 @@ export function trainingSettings<Row>(
       restoreBest: flag,
       backupDir: filePath,
       resume: flag,
-      maxUnknown: custom('a number from 0 to 1', (v) => typeof v === 'number' && v >= 0 && v <= 1),
+      maxUnknown: shareOfTokens,
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

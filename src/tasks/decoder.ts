@@ -11,7 +11,7 @@ import type { Kept } from './division.js'
 import { keepBest, type Trainee } from './keepBest.js'
 import { mixed } from './scheduledSampling.js'
 import { buildUnits, type Level, type Units, type Writing } from './units.js'
-import { tellUnknown } from './unknown.js'
+import { checkUnknown, tellUnknown } from './unknown.js'
 import { defaultEpochs } from './work.js'
 
 /** The outputs of a model that writes, by name and number. */
@@ -94,15 +94,22 @@ function* inFrames(target: Units, ids: readonly Int32Array[]): Sliced<Framed> {
   return { previous, words }
 }
 
+const withoutEnds = (rows: readonly Int32Array[]) => rows.map((row) => row.subarray(0, -1))
+
+/** Checks texts that a model is to learn further to write: `ERR_DATA` if more of their tokens are unknown than `maxUnknown` allows. */
+export function checkUnknownWritten(
+  where: string,
+  target: Units,
+  what: string,
+  { words }: Framed,
+  maxUnknown: number | undefined,
+): void {
+  checkUnknown(where, target, withoutEnds(words), maxUnknown, `tokens of ${what}`)
+}
+
 /** Warns if texts to be written that a training measures on are mostly unknown tokens. */
 export function tellUnknownWritten(where: string, target: Units, what: string, { words }: Framed): void {
-  // Without their ends.
-  tellUnknown(
-    where,
-    target,
-    words.map((row) => row.subarray(0, -1)),
-    `${what} of the validation part`,
-  )
+  tellUnknown(where, target, withoutEnds(words), `${what} of the validation part`)
 }
 
 /** Compiles a decoder with Adam, trains it, teacher forced, and puts the kept epoch's weights back, however the training ends. */

@@ -6,6 +6,7 @@ import { Tokenizer } from '../text/tokenizer.js'
 import { callback } from './classifierOptions.js'
 import type { BackupSettings } from './keepBest.js'
 import type { TaskListeners } from './taskReports.js'
+import { shareOfTokens } from './unknown.js'
 
 /** How a task that writes is trained on rows with their texts. Backups do not go with scheduled sampling. */
 export interface TrainDecoderOptions<Row> extends TaskListeners, BackupSettings {
@@ -33,6 +34,8 @@ export interface TrainDecoderOptions<Row> extends TaskListeners, BackupSettings 
    * where the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning.
    */
   readonly restoreBest?: boolean
+  /** The share of tokens, of either side, that the vocabularies of a model trained before may lack in the rows of a further training; default 0.1. */
+  readonly maxUnknown?: number
   /** Stops training: `train` rejects with an AbortError, and the task has the best weights so far. */
   readonly signal?: AbortSignal
   /** Further callbacks of `fit`, such as one that changes a learning rate that was given as a number. */
@@ -61,6 +64,7 @@ export function decoderTraining<Row>(
       batchSize: integer(1),
       learningRate,
       scheduledSampling: custom('a number from 0 to 1', (v) => typeof v === 'number' && v >= 0 && v <= 1),
+      maxUnknown: shareOfTokens,
       validationSplit: number(0, 1),
       validationData: custom(`an array of ${row}`, Array.isArray),
       restoreBest: flag,

@@ -1,3 +1,4 @@
+import { allocated } from '../data/allocated.js'
 import type { Sliced } from '../data/slices.js'
 import { type TensorLike, tensor } from '../data/tensor.js'
 import type { Features, Table } from './forecasterFeatures.js'
@@ -70,8 +71,9 @@ export function* windows(spans: readonly Span[], features: Features): Sliced<Win
   const [width, block] = [features.inputWidth, horizon * variables.length]
   const outputs = quantileCount * block
   const count = spans.length
-  const x = new Float32Array(count * time * width)
-  const y = new Float32Array(count * time * outputs)
+  const where = 'Forecaster: its windows'
+  const x = allocated(where, Float32Array, count * time * width)
+  const y = allocated(where, Float32Array, count * time * outputs)
   let counted = 0
   for (const [index, { table, start, steps, from, to }] of spans.entries()) {
     for (let step = 0; step < steps; step++) {

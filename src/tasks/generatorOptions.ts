@@ -4,6 +4,7 @@ import { abortSignal, checkOptions, custom, filePath, flag, given, integer, numb
 import { Tokenizer } from '../text/tokenizer.js'
 import { callback } from './classifierOptions.js'
 import type { BackupSettings } from './keepBest.js'
+import { shareOfTokens } from './unknown.js'
 
 /** What a text is cut into. */
 export type TokenUnit = 'character' | 'word' | 'subword'
@@ -146,7 +147,7 @@ export function generatorTraining(options: TrainGeneratorOptions): GeneratorTrai
       restoreBest: flag,
       backupDir: filePath,
       resume: flag,
-      maxUnknown: custom('a number from 0 to 1', (v) => typeof v === 'number' && v >= 0 && v <= 1),
+      maxUnknown: shareOfTokens,
       signal: abortSignal,
       onProgress: callback,
       onEpoch: callback,

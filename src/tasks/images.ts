@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { allocated } from '../data/allocated.js'
 import type { Sliced } from '../data/slices.js'
 import { type ForeignTensor, isNumericArray, type NumericArray, sizeOf, type TensorLike } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
@@ -53,7 +54,7 @@ export function* readSeen(
 ): Sliced<Seen> {
   const [raws, keys]: [Raw[], string[]] = [[], []]
   const shape = expected ?? rawOf(`${where} 0`, kind, given[0]).shape
-  const values = new Float32Array(sizeOf(shape))
+  const values = allocated(where, Float32Array, sizeOf(shape))
   for (const [index, value] of given.entries()) {
     const place = `${where} ${index}`
     const raw = rawOf(place, kind, value)

@@ -5,6 +5,7 @@ import { describe, SeqloomError } from '../errors.js'
 import type { Functional, SaveOptions } from '../model/index.js'
 import { isOfUnspacedScript } from '../text/words.js'
 import {
+  checkUnknownWritten,
   type DecoderData,
   framed,
   measureDecoder,
@@ -32,7 +33,7 @@ import {
   translatorSettings,
 } from './translatorOptions.js'
 import { buildUnits, checkAlike, type Units, type Writing } from './units.js'
-import { tellUnknown } from './unknown.js'
+import { checkUnknown, tellUnknown } from './unknown.js'
 
 /** What each token of a translation attends to. */
 export interface Alignment {
@@ -172,6 +173,10 @@ export class Translator implements Disposable {
     const training = pick(division.training)
     const parts = known ?? (await this.#create(training, signal))
     const data = await encoded(where, parts, training, signal)
+    if (known) {
+      checkUnknown(where, parts.source, data.inputs.source, settings.maxUnknown, 'tokens of the sources')
+      checkUnknownWritten(where, parts.target, 'the targets', data, settings.maxUnknown)
+    }
     const validation = given ?? pick(division.validation)
     const held =
       validation.length > 0 ? await encoded(`${where}: validationData`, parts, validation, signal) : undefined

@@ -5,6 +5,7 @@ import { charTokenizer, wordTokenizer } from '../text/index.js'
 import { isSpacing, joinWords, learnSpacing, type Spacing } from '../text/spacing.js'
 import { Tokenizer } from '../text/tokenizer.js'
 import { lowercased, words } from '../text/words.js'
+import { knownAs } from './vocabulary.js'
 
 /** A text, or its tokens, such as phonemes. */
 export type Writing = string | readonly string[]
@@ -132,11 +133,13 @@ class TokenizedUnits implements Units {
 
   written(writing: Writing, ids: Int32Array): readonly string[] | undefined {
     if (typeof writing !== 'string') return undefined
-    const tokens = this.level === 'character' ? [...writing] : words(writing)
+    const tokens = this.level === 'character' ? [...writing.normalize('NFC')] : words(writing)
     // A tokenizer that was given may cut otherwise, and long texts are cut short.
     const long = tokens.length === ids.length || (tokens.length > ids.length && this.spacing !== undefined)
     const cased = casing(this.lowercase)
-    const alike = long && ids.every((id, at) => id === this.unknownId || this.token(id) === cased(tokens[at] as string))
+    // A vocabulary that was saved before may hold letters apart from their marks.
+    const composed = (id: number) => this.token(id).normalize('NFC')
+    const alike = long && ids.every((id, at) => id === this.unknownId || composed(id) === cased(tokens[at] as string))
     return alike ? tokens.slice(0, ids.length) : undefined
   }
 
@@ -147,7 +150,7 @@ class TokenizedUnits implements Units {
   split(writing: Writing): string[] {
     const text = typeof writing === 'string' ? writing : writing.join(' ')
     const cased = casing(this.lowercase)(text)
-    if (this.level === 'character') return [...cased]
+    if (this.level === 'character') return [...cased.normalize('NFC')]
     return words(cased)
   }
 
@@ -176,7 +179,10 @@ class ListedUnits implements Units {
   ): Sliced<ListedUnits> {
     const counts = new Map<string, number>()
     for (const tokens of checkLists(where, writings)) {
-      for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1)
+      for (const token of tokens) {
+        const composed = token.normalize('NFC')
+        counts.set(composed, (counts.get(composed) ?? 0) + 1)
+      }
       yield
     }
     const known = [...counts].filter(([, count]) => count >= minFrequency)
@@ -194,7 +200,7 @@ class ListedUnits implements Units {
   ): Sliced<Int32Array[]> {
     const rows: Int32Array[] = []
     for (const tokens of lists) {
-      const ids = Int32Array.from(tokens.slice(0, maxLength), (token) => this.#ids.get(token) ?? 1)
+      const ids = Int32Array.from(tokens.slice(0, maxLength), (token) => knownAs(this.#ids, token) ?? 1)
       rows.push(ids.length === 0 && fillEmpty ? Int32Array.of(1) : ids)
       yield
     }

@@ -1,9 +1,13 @@
 import { SeqloomError } from '../errors.js'
+import { type Check, custom } from '../options.js'
 import type { Tokenizer } from '../text/tokenizer.js'
 import { warn } from '../warn.js'
 
 /** The share of unknown tokens above which a vocabulary is not trained on further, unless that is asked for. */
-export const usualMaxUnknown = 0.1
+const usualMaxUnknown = 0.1
+
+/** The check of an option `maxUnknown`. */
+export const shareOfTokens: Check = custom('a number from 0 to 1', (v) => typeof v === 'number' && v >= 0 && v <= 1)
 
 /** Shares of unknown tokens that are told of: in texts to train on further, and in texts to measure on. */
 const [telling, mostly] = [0.01, 0.5]
@@ -40,12 +44,13 @@ export function tellUnknown(
  */
 export function checkUnknown(
   where: string,
-  tokenizer: Tokenizer,
+  tokenizer: Pick<Tokenizer, 'unknownId'>,
   rows: readonly Int32Array[],
   maxUnknown: number = usualMaxUnknown,
+  tokens = 'tokens',
 ): void {
   const share = unknownShare(tokenizer, rows)
-  const what = `${where}: ${percent(share)} of the tokens are not in the model's vocabulary and would all be learned as one unknown token`
+  const what = `${where}: ${percent(share)} of the ${tokens} are not in the model's vocabulary and would all be learned as one unknown token`
   if (share > maxUnknown) {
     throw new SeqloomError(
       'ERR_DATA',

@@ -2,6 +2,10 @@ import { SeqloomError } from '../errors.js'
 
 const reserved = 2
 
+/** What is known of a token, also where its letters are written apart from their marks. Vocabularies that were saved before may hold them so. */
+export const knownAs = <T>(known: ReadonlyMap<string, T>, token: string): T | undefined =>
+  known.get(token) ?? known.get(token.normalize('NFC')) ?? known.get(token.normalize('NFD'))
+
 /** The tokens that a task tells apart: id 0 is padding, id 1 stands for every other token, then tokens by falling frequency. */
 export class Vocabulary {
   readonly #ids: ReadonlyMap<string, number>
@@ -13,7 +17,12 @@ export class Vocabulary {
   /** The tokens that occur at least `minFrequency` times; of equally frequent ones, by code unit. */
   static of(sequences: Iterable<readonly string[]>, minFrequency: number): Vocabulary {
     const counts = new Map<string, number>()
-    for (const tokens of sequences) for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1)
+    for (const tokens of sequences) {
+      for (const token of tokens) {
+        const composed = token.normalize('NFC')
+        counts.set(composed, (counts.get(composed) ?? 0) + 1)
+      }
+    }
     const kept = [...counts].filter(([, count]) => count >= minFrequency)
     kept.sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
     return new Vocabulary(kept.map(([token]) => token))
@@ -34,12 +43,12 @@ export class Vocabulary {
 
   /** Whether a token is known. */
   has(token: string): boolean {
-    return this.#ids.has(token)
+    return knownAs(this.#ids, token) !== undefined
   }
 
   /** The id of a token; 1 if it is unknown. */
   idOf(token: string): number {
-    return this.#ids.get(token) ?? 1
+    return knownAs(this.#ids, token) ?? 1
   }
 
   /** The ids of tokens. */

@@ -1,3 +1,4 @@
+import { allocated } from '../data/allocated.js'
 import { type TensorLike, tensor } from '../data/tensor.js'
 import { describe, reading, SeqloomError } from '../errors.js'
 import { checkOptions, integer } from '../options.js'
@@ -54,8 +55,8 @@ function batchesOf(
   }
   const all = tokens instanceof Int32Array ? tokens : integers(where, tokens)
   const rows = batches * batchSize
-  const x = new Int32Array(rows * time)
-  const y = new Int32Array(rows * time)
+  const x = allocated(where, Int32Array, rows * time)
+  const y = allocated(where, Int32Array, rows * time)
   for (let row = 0; row < rows; row++) {
     const start = (row % batchSize) * batches * time + Math.floor(row / batchSize) * time
     x.set(all.subarray(start, start + time), row * time)

@@ -8,14 +8,15 @@ const unspaced =
   '\\uA984-\\uA9B2\\uA9CF\\u1B05-\\u1B33\\u1B45-\\u1B4C'
 
 const variations = '\\uFE00-\\uFE0F\\u20E3\\u{1F3FB}-\\u{1F3FF}\\u{E0020}-\\u{E007F}'
-const letter = `(?![${unspaced}])[\\p{L}\\p{N}]`
+const keycap = '[0-9#*]\\uFE0F?\\u20E3'
+const letter = `(?!${keycap}|[${unspaced}])[\\p{L}\\p{N}]`
 const mark = '(?![\\uFE00-\\uFE0F\\u20E3\\u{E0020}-\\u{E007F}])\\p{M}'
 const symbol = '[^\\s\\p{L}\\p{N}\\p{M}\\p{Cc}\\p{Cf}]'
 
 /** Words and numbers of scripts with spaces. */
 const word = `(?:${letter}|${mark})(?:${letter}|${mark}|[\\u200C\\u200D])*`
 /** A flag, a keycap, or a letter of a script without spaces with its marks. */
-const single = `[\\u{1F1E6}-\\u{1F1FF}]{2}|[0-9#*]\\uFE0F?\\u20E3|[${unspaced}](?:${mark})*`
+const single = `[\\u{1F1E6}-\\u{1F1FF}]{2}|${keycap}|[${unspaced}](?:${mark})*`
 /** A mark or symbol with what changes its looks and with those joined to it. */
 const joined = `${symbol}(?:[${variations}]|\\u200D${symbol})*`
 
@@ -27,8 +28,8 @@ const invisible =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it finds.
   /[\0-\x08\x0E-\x1F\x7F-\x84\x86-\x9F\xAD\u061C\u200E\u200F\u202A-\u202E\u2060-\u2069\uFEFF\uFFFD\uD800-\uDFFF]/gu
 
-/** A text without what its words are read without. */
-export const legible = (text: string): string => text.replace(invisible, '')
+/** A text as its words are read: without what is invisible, and its letters composed with their marks. */
+export const legible = (text: string): string => text.replace(invisible, '').normalize('NFC')
 
 /** A text in lower case, letter by letter as the native tokenizer does it: a capital sigma at the end of a word is no exception. */
 export const lowercased = (text: string): string => Array.from(text, (character) => character.toLowerCase()).join('')

@@ -31,7 +31,12 @@ it.each([
 /** Where the address space can be limited. */
 const limits = process.platform === 'linux'
 
-it.runIf(limits).each(['predict', 'save'])(
+it
+  .runIf(limits)
+  .each([
+    ...['predict', 'predict for a row', 'predictSync for a row', 'step', 'save', 'toBytes'],
+    ...['encode words', 'encode characters', 'encode subwords', 'encodeSync words', 'encodeSync a few words'],
+  ])(
   'near a memory limit %s is refused with ERR_MEMORY, and the process goes on',
   async (kind) => {
     const program = fileURLToPath(new URL('../helpers/programs/near-limit.mjs', import.meta.url))

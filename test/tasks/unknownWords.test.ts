@@ -142,6 +142,37 @@ describe('TextClassifier', () => {
   })
 })
 
+describe('Translator and Captioner', () => {
+  const further = { epochs: 1, validationSplit: 0 }
+
+  it('refuse to learn one unknown token instead of texts', async () => {
+    const translator = new tasks.Translator({ units: 4, embedding: 4 })
+    await translator.train([{ source: 'one two', target: 'un deux' }], further)
+    const sources = [{ source: 'three four', target: 'un deux' }]
+    await expect(translator.train(sources, further)).rejects.toEqual(
+      coded('ERR_DATA', /^Translator\.train: 100 % of the tokens of the sources are not in .*maxUnknown/),
+    )
+    const targets = [{ source: 'one two', target: 'trois quatre' }]
+    await expect(translator.train(targets, further)).rejects.toEqual(
+      coded('ERR_DATA', /^Translator\.train: 100 % of the tokens of the targets are not in .*maxUnknown/),
+    )
+    await translator.train(targets, { ...further, maxUnknown: 1 })
+    const captioner = new tasks.Captioner({ units: 4, embedding: 4 })
+    await captioner.train([{ annotations: [[1, 2]], caption: 'a cat' }], further)
+    const others = [{ annotations: [[1, 2]], caption: 'some dogs' }]
+    await expect(captioner.train(others, further)).rejects.toEqual(
+      coded('ERR_DATA', /^Captioner\.train: 100 % of the tokens of the captions are not in .*maxUnknown/),
+    )
+    await captioner.train(others, { ...further, maxUnknown: 1 })
+  })
+
+  it('know listed tokens however their letters are composed', async () => {
+    const translator = new tasks.Translator({ units: 4, embedding: 4 })
+    await translator.train([{ source: ['é', 'a'], target: ['b'] }], further)
+    await translator.train([{ source: ['e\u0301', 'a'], target: ['b'] }], { ...further, maxUnknown: 0 })
+  })
+})
+
 describe('TextGenerator', () => {
   it('refuses to learn one unknown token instead of a text', async () => {
     const generator = new tasks.TextGenerator({ units: 8, embedding: 4, layers: 1 })

@@ -96,6 +96,18 @@ describe('saved tokenizers', () => {
   })
 })
 
+it('knows words however their letters are composed with their marks', async () => {
+  const tokenizer = await text.wordTokenizer(['Le café est là'])
+  const [composed, apart] = tokenizer.encodeSync(['café là', 'cafe\u0301 la\u0300'])
+  expect(apart).toEqual(composed)
+  expect([...(composed as Int32Array)]).not.toContain(tokenizer.unknownId)
+  // A tokenizer that was saved before does what its file says.
+  const saved = tokenizer.toJSON() as { normalizer: { normalizers: { type: string }[] } }
+  saved.normalizer.normalizers = saved.normalizer.normalizers.filter(({ type }) => type !== 'NFC')
+  const [, old] = text.fromJSON(saved).encodeSync(['café', 'cafe\u0301'])
+  expect([...(old as Int32Array)]).toEqual([tokenizer.unknownId])
+})
+
 describe('bad input', () => {
   const coded = (code: string, message = /./) =>
     expect.objectContaining({ name: 'SeqloomError', code, message: expect.stringMatching(message) })

@@ -1,6 +1,6 @@
 //! Results as typed arrays: over the engine's own memory where that is worth it, else copies in JavaScript's.
 
-use crate::error::{Failure, Outcome};
+use crate::error::Outcome;
 use napi::bindgen_prelude::{ToNapiValue, TypeName, TypedArrayType, ValueType};
 use napi::{Env, check_status, sys};
 use seqloom_graph::{Buffer, Exclusive, TensorData, discard, room_for};
@@ -23,6 +23,14 @@ const MOST_SHARED: usize = 256 << 20;
 
 /// Bytes of the engine's memory that JavaScript holds.
 static SHARED: AtomicUsize = AtomicUsize::new(0);
+
+/// What JavaScript takes for an array as such: the objects of the array and its buffer, and of what holds them.
+const ARRAY_BYTES: usize = 640;
+
+/// Asks for what JavaScript takes for so many arrays, of so many bytes together, in its own memory, whose lack ends the process.
+pub(crate) fn room_for_results(arrays: usize, bytes: usize) -> Outcome<()> {
+    Ok(room_for(bytes.saturating_add(arrays.saturating_mul(ARRAY_BYTES)), "The results")?)
+}
 
 /// Elements on their way to JavaScript as a typed array that nothing else reads or writes.
 pub struct Elements {
@@ -218,9 +226,7 @@ unsafe extern "C" fn release<T: Send + 'static>(_: sys::napi_env, _: *mut c_void
 /// `env` is the environment of the callback under way.
 unsafe fn copied<T: Copy>(env: sys::napi_env, data: &[T]) -> napi::Result<sys::napi_value> {
     let (mut value, mut target) = (null_mut(), null_mut());
-    // JavaScript's own memory ends the process where there is none.
-    room_for(size_of_val(data), "The results")
-        .map_err(|error| Failure::from(error).into_rejection(Env::from_raw(env)))?;
+    room_for_results(1, size_of_val(data)).map_err(|failure| failure.into_rejection(Env::from_raw(env)))?;
     // SAFETY: the out-pointers are valid for the call; the new memory has room for all of `data`, and nobody else has it.
     unsafe {
         let status = sys::napi_create_arraybuffer(env, size_of_val(data), &mut target, &mut value);

@@ -5,6 +5,7 @@ use crate::error::{ErrorCode, Failure, guard};
 use napi::Result;
 use napi::bindgen_prelude::Unknown;
 use napi_derive::napi;
+use seqloom_graph::room_for;
 use seqloom_kernels::{pool, simd};
 
 /// A description of the engine on this machine.
@@ -58,5 +59,16 @@ pub fn configure(options: Unknown<'_>) -> Result<(), ErrorCode> {
                 .map_err(|error| Failure::new(ErrorCode::OPTION, format!("threads: {error}")))?;
         }
         Ok(())
+    })
+}
+
+/// Asks for `bytes` that JavaScript is about to take for `what`, in the plural: their lack might end the process.
+///
+/// Errors: `ERR_MEMORY`.
+#[napi(catch_unwind, js_name = "roomFor", ts_args_type = "bytes: number, what: string")]
+pub fn room_for_bytes(bytes: Unknown<'_>, what: Unknown<'_>) -> Result<(), ErrorCode> {
+    guard(|| {
+        let what = argument::string(&what, "what")?;
+        Ok(room_for(argument::integer(&bytes, "bytes", 0)?, &what)?)
     })
 }

@@ -1,6 +1,7 @@
 //! Models that run one step at a time, for JavaScript.
 
 use crate::argument;
+use crate::array::room_for_results;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::holder::{self, Holder};
 use crate::tensor;
@@ -105,6 +106,7 @@ impl NativeSession {
     #[napi(catch_unwind, ts_args_type = "input: Float32Array | Int32Array, output: Float32Array")]
     pub fn step(&self, env: &Env, input: Unknown<'_>, output: Unknown<'_>) -> Result<(), ErrorCode> {
         guard(|| {
+            room_for_results(1, 0)?;
             self.read(&input)?;
             let scratch = self.input.borrow();
             let data = match &*scratch {
@@ -167,7 +169,11 @@ impl NativeSession {
     #[napi(catch_unwind)]
     pub fn get_state(&self) -> Result<Vec<Float32Array>, ErrorCode> {
         guard(|| {
-            self.with(|session| Ok(session.states().iter().map(Float32Array::with_data_copied).collect()))
+            self.with(|session| {
+                let states = session.states();
+                room_for_results(states.len(), states.iter().map(|state| size_of_val(&state[..])).sum())?;
+                Ok(states.iter().map(Float32Array::with_data_copied).collect())
+            })
         })
     }
 

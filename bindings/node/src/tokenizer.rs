@@ -1,6 +1,7 @@
 //! Tokenizers for JavaScript.
 
 use crate::argument;
+use crate::array::room_for_results;
 use crate::cancel;
 use crate::error::{ErrorCode, Failure, Outcome, caught, guard};
 use crate::job;
@@ -9,7 +10,7 @@ use napi::{Env, Result, ValueType};
 use napi_derive::napi;
 use seqloom_graph::{available_bytes, room_for};
 use seqloom_kernels::pool;
-use seqloom_text::{EncodeOptions, Encoded, Stop, Tokenizer, TrainOptions, Unit};
+use seqloom_text::{EncodeOptions, Encoded, Room, Stop, Tokenizer, TrainOptions, Unit};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,9 +27,11 @@ pub struct EncodedTexts {
     pub lengths: Uint32Array,
 }
 
-impl From<Encoded> for EncodedTexts {
-    fn from(encoded: Encoded) -> Self {
-        Self { ids: Int32Array::new(encoded.ids), lengths: Uint32Array::new(encoded.lengths) }
+impl EncodedTexts {
+    fn of(encoded: Encoded) -> Outcome<Self> {
+        // JavaScript makes an array of each text's ids.
+        room_for_results(encoded.lengths.len(), 0)?;
+        Ok(Self { ids: Int32Array::new(encoded.ids), lengths: Uint32Array::new(encoded.lengths) })
     }
 }
 
@@ -218,7 +221,7 @@ impl NativeTokenizer {
             let tokenizer = self.tokenizer.clone();
             let small = texts.iter().map(String::len).sum::<usize>() < SMALL;
             job::run_until(env, Arc::clone(&flag), move |_| {
-                let body = move || Ok(EncodedTexts::from(tokenizer.encode_batch(&texts, &options)?));
+                let body = move || EncodedTexts::of(tokenizer.encode_batch(&texts, &options)?);
                 if small { body() } else { abandonable(flag, body) }
             })
         })
@@ -237,7 +240,7 @@ impl NativeTokenizer {
         guard(|| {
             let texts = read_texts(&texts)?;
             let options = EncodeOptions { threads: 1, ..read_encode_options(&options)? };
-            Ok(EncodedTexts::from(self.tokenizer.encode_batch(&texts, &options)?))
+            EncodedTexts::of(self.tokenizer.encode_batch(&texts, &options)?)
         })
     }
 
@@ -363,8 +366,13 @@ fn threads() -> usize {
     pool::threads().unwrap_or(0)
 }
 
+/// Memory that the process may still use.
+fn room() -> Room {
+    Room::asked_of(|bytes| available_bytes().is_none_or(|left| bytes as u64 <= left))
+}
+
 fn read_train_options(unit: Unit, value: &Unknown<'_>) -> Outcome<TrainOptions> {
-    let mut options = TrainOptions { threads: threads(), ..TrainOptions::new(unit) };
+    let mut options = TrainOptions { threads: threads(), room: room(), ..TrainOptions::new(unit) };
     if argument::is_missing(value) {
         return Ok(options);
     }
@@ -382,8 +390,7 @@ fn read_train_options(unit: Unit, value: &Unknown<'_>) -> Outcome<TrainOptions> 
 }
 
 fn read_encode_options(value: &Unknown<'_>) -> Outcome<EncodeOptions> {
-    let memory = available_bytes();
-    let mut options = EncodeOptions { threads: threads(), memory, ..EncodeOptions::default() };
+    let mut options = EncodeOptions { threads: threads(), room: room(), ..EncodeOptions::default() };
     if argument::is_missing(value) {
         return Ok(options);
     }

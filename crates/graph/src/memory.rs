@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Requests below this many bytes are left to the allocator, until they are as many together.
-const UNCHECKED_BYTES: usize = 64 << 20;
+const UNCHECKED_BYTES: usize = 16 << 20;
 
 /// Bytes requested since the last check.
 static UNCHECKED: AtomicUsize = AtomicUsize::new(0);

@@ -8,7 +8,7 @@ use crate::words;
 /// Where texts may be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
-    /// Between any two characters.
+    /// Between any two characters, but before a mark that may be composed with the letter before it.
     Anywhere,
     /// Before white space that follows something else.
     BeforeSpace,
@@ -59,7 +59,8 @@ impl Cut {
     fn place(self, text: &str, size: usize) -> Option<usize> {
         let from = (size..text.len()).find(|&at| text.is_char_boundary(at))?;
         if self == Self::Anywhere {
-            return Some(from);
+            let apart = text[from..].char_indices().find(|&(_, character)| stands_apart(character));
+            return apart.map(|(at, _)| from + at);
         }
         let mut space = true;
         for (at, character) in text[from..].char_indices() {
@@ -71,6 +72,12 @@ impl Cut {
         }
         None
     }
+}
+
+/// Whether a character is surely never composed with the one before it.
+fn stands_apart(character: char) -> bool {
+    character.is_ascii()
+        || matches!(character, '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
 fn no_merges(model: &tokenizers::models::bpe::BPE) -> bool {
@@ -103,7 +110,10 @@ fn by_words(pre_tokenizer: &PreTokenizerWrapper) -> bool {
         | PreTokenizerWrapper::Whitespace(_)
         | PreTokenizerWrapper::WhitespaceSplit(_) => true,
         PreTokenizerWrapper::ByteLevel(bytes) => !bytes.add_prefix_space && bytes.use_regex,
-        PreTokenizerWrapper::Split(split) => words::pre_tokenizer().is_ok_and(|own| own == *split),
+        PreTokenizerWrapper::Split(split) => {
+            [words::keycaps(), words::words()].into_iter().flatten().any(|own| own == *split)
+        }
+        PreTokenizerWrapper::Sequence(steps) => steps.as_ref().iter().all(by_words),
         _ => false,
     }
 }

@@ -1,10 +1,9 @@
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::cut::Cut;
 use crate::error::{Code, Error};
 use crate::parallel::map_blocks;
 use crate::pipeline::{encode, keeps_end, signed};
+use crate::room::{Held, Room};
 use crate::stop::Stop;
 use crate::tokenizer::Tokenizer;
 
@@ -18,15 +17,21 @@ pub struct EncodeOptions {
     pub fill_empty: bool,
     /// The most threads to use; 0 (default) for as many as the process may run at once.
     pub threads: usize,
-    /// The most bytes to use for it; `None` (default) for as many as there are.
-    pub memory: Option<u64>,
+    /// Where memory is asked for; by default of the allocator.
+    pub room: Room,
     /// Ends the work early.
     pub stop: Stop,
 }
 
 impl Default for EncodeOptions {
     fn default() -> Self {
-        Self { special_tokens: true, fill_empty: false, threads: 0, memory: None, stop: Stop::default() }
+        Self {
+            special_tokens: true,
+            fill_empty: false,
+            threads: 0,
+            room: Room::default(),
+            stop: Stop::default(),
+        }
     }
 }
 
@@ -39,11 +44,11 @@ pub struct Encoded {
     pub lengths: Vec<u32>,
 }
 
-/// How long texts are cut for threads, and how often work looks whether to stop, in bytes.
-const PART: usize = 1 << 16;
+/// What a piece of work takes beside its text and its ids.
+const BYTES_A_PIECE: usize = 128;
 
-/// What a byte of a text takes at most while its words are looked for, if it cannot be cut.
-const BYTES_A_BYTE: u64 = 128;
+/// How long texts are cut for threads, and how often work looks whether to stop, in bytes.
+const PART: usize = 1 << 14;
 
 /// A part of a text, all of it if that is short.
 struct Work<'a> {
@@ -65,32 +70,23 @@ impl Tokenizer {
         let room = max_length.map(|most| self.pipeline.room(most, options.special_tokens));
         // What is cut to a length is read from its beginning, no further than it takes.
         let whole = max_length.is_some();
-        let mut work = Vec::with_capacity(texts.len());
+        let pieces: usize = texts.iter().map(|text| text.as_ref().len() / PART + 1).sum();
+        options.room.for_bytes(pieces * BYTES_A_PIECE, || format!("{} texts", texts.len()))?;
+        let mut work = Vec::with_capacity(pieces);
         for (text, content) in texts.iter().enumerate() {
             let content = content.as_ref();
-            if self.pipeline.cut == Cut::Never {
-                self.check_memory(text, content.len() as u64 * BYTES_A_BYTE, options)?;
-            }
             let parts = if whole { vec![content] } else { self.pipeline.cut.parts(content, PART) };
             work.extend(parts.into_iter().map(|part| Work { text, part }));
         }
         let blocks = blocks(&work);
-        let made = AtomicU64::new(0);
+        let held = Held::of(options.room);
         let encoded = map_blocks(&blocks, 1, options.threads, |_, block| {
             let mut ids = Vec::new();
             let mut counts = Vec::new();
             for work in block.iter().flat_map(|range| &work[range.clone()]) {
                 let before = ids.len();
-                self.encode_part(work.part, room, &options.stop, &mut ids).map_err(|error| {
-                    match error.code {
-                        Code::Aborted => error,
-                        code => Error::new(code, format!("text {}: {}", work.text, error.message)),
-                    }
-                })?;
+                self.encode_part(work, room, options, &held, &mut ids)?;
                 counts.push(ids.len() - before);
-                // Four bytes an id, here and in the result.
-                let bytes = 8 * made.fetch_add((ids.len() - before) as u64, Ordering::Relaxed);
-                self.check_memory(work.text, bytes, options)?;
             }
             Ok((ids, counts))
         })?;
@@ -119,19 +115,32 @@ impl Tokenizer {
     /// The ids of a part of a text.
     fn encode_part(
         &self,
-        text: &str,
+        work: &Work<'_>,
         room: Option<usize>,
-        stop: &Stop,
+        options: &EncodeOptions,
+        held: &Held,
         ids: &mut Vec<i32>,
     ) -> Result<(), Error> {
         let start = ids.len();
         let at_end = keeps_end(&self.inner);
-        for part in self.pipeline.cut.parts(text, PART) {
+        for part in self.pipeline.cut.parts(work.part, PART) {
             let left = room.filter(|_| !at_end).map(|room| room - (ids.len() - start).min(room));
             if left == Some(0) {
                 break;
             }
-            ids.extend(encode(&self.inner, part, left, stop)?);
+            let more = held.during(work.text, part, || {
+                encode(&self.inner, part, left, &options.stop).map_err(|error| match error.code {
+                    Code::Aborted => error,
+                    code => Error::new(code, format!("text {}: {}", work.text, error.message)),
+                })
+            })?;
+            // They are put together with the others in the end.
+            held.keep(more.len() * size_of::<i32>());
+            let count = ids.len() + more.len();
+            ids.try_reserve(more.len()).map_err(|_| {
+                Error::new(Code::Memory, format!("text {}: no memory for {count} ids", work.text))
+            })?;
+            ids.extend(more);
         }
         if let Some(room) = room.filter(|_| at_end) {
             ids.drain(start..start + (ids.len() - start).saturating_sub(room));
@@ -155,16 +164,6 @@ impl Tokenizer {
             .map_err(|_| Error::new(Code::Data, format!("text {text} is too long")))?;
         all.lengths.push(length);
         Ok(())
-    }
-
-    fn check_memory(&self, text: usize, bytes: u64, options: &EncodeOptions) -> Result<(), Error> {
-        match options.memory {
-            Some(most) if bytes > most => Err(Error::new(
-                Code::Memory,
-                format!("encoding text {text} takes about {bytes} bytes of memory, there are {most}"),
-            )),
-            _ => Ok(()),
-        }
     }
 }
 

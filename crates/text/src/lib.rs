@@ -10,6 +10,7 @@ mod encode;
 mod error;
 mod parallel;
 mod pipeline;
+mod room;
 mod stop;
 mod subword;
 mod tokenizer;
@@ -18,6 +19,7 @@ mod words;
 
 pub use encode::{EncodeOptions, Encoded};
 pub use error::{Code, Error};
+pub use room::Room;
 pub use stop::Stop;
 pub use tokenizer::{PADDING_TOKEN, Tokenizer, UNKNOWN_TOKEN};
 pub use train::{TrainOptions, Unit};

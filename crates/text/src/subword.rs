@@ -1,6 +1,7 @@
 //! Vocabularies of parts of words: byte-pair encoding over bytes (Sennrich et al. 2016, Radford et al. 2019).
 
 use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
 use tokenizers::normalizers::Lowercase;
@@ -13,6 +14,7 @@ use tokenizers::{
 use crate::cut::Cut;
 use crate::error::{Code, Error};
 use crate::parallel::guarded;
+use crate::room::Held;
 use crate::tokenizer::{PADDING_TOKEN, Tokenizer, UNKNOWN_TOKEN};
 use crate::train::TrainOptions;
 
@@ -54,11 +56,21 @@ pub(crate) fn train<S: AsRef<str> + Sync>(texts: &[S], options: &TrainOptions) -
         let bytes = ByteLevel::new(false, false, true);
         inner.with_pre_tokenizer(Some(bytes)).with_decoder(Some(bytes));
         // Long texts in parts, so that a stop is seen soon; what follows is work on different words only.
+        let (held, ended) = (Held::of(options.room), Mutex::new(Ok(())));
         let parts = texts
             .iter()
-            .flat_map(|text| Cut::BeforeSpace.parts(text.as_ref(), 1 << 16))
-            .take_while(|_| !options.stop.is_set());
+            .enumerate()
+            .flat_map(|(text, content)| {
+                Cut::BeforeSpace.parts(content.as_ref(), 1 << 16).into_iter().map(move |part| (text, part))
+            })
+            .map_while(|(text, part)| {
+                let go = options.stop.check().and_then(|()| held.during(text, part, || Ok(())));
+                let ends = go.is_err();
+                *ended.lock().unwrap_or_else(PoisonError::into_inner) = go;
+                (!ends).then_some(part)
+            });
         inner.train(&mut trainer, parts).map_err(failed)?;
+        ended.into_inner().unwrap_or_else(PoisonError::into_inner)?;
         options.stop.check()?;
         inner.with_padding(Some(PaddingParams::default()));
         Ok(Inner::from(inner))

@@ -4,17 +4,16 @@ use std::collections::HashMap;
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::models::bpe::BPE;
 use tokenizers::models::wordlevel::WordLevel;
-use tokenizers::normalizers::Lowercase;
-use tokenizers::pre_tokenizers::split::Split;
+use tokenizers::normalizers::{Lowercase, NFC, Sequence};
 use tokenizers::{
     NormalizedString, Normalizer, NormalizerWrapper, OffsetReferential, OffsetType, PaddingParams,
-    PreTokenizedString, PreTokenizer, Tokenizer as Inner,
+    PreTokenizedString, PreTokenizer, PreTokenizerWrapper, Tokenizer as Inner,
 };
 
 use crate::cut::Cut;
-
 use crate::error::{Code, Error};
 use crate::parallel::{guarded, map_blocks, thread_count};
+use crate::room::{Held, Room};
 use crate::stop::Stop;
 use crate::subword;
 use crate::tokenizer::{PADDING_TOKEN, Tokenizer, UNKNOWN_TOKEN};
@@ -23,7 +22,7 @@ use crate::words;
 /// What a trained vocabulary counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Every Unicode character, white space and line ends too; decoding gives the text back.
+    /// Every Unicode character, composed with its marks (NFC), white space and line ends too; decoding gives the text back.
     Character,
     /// Words and numbers; every punctuation mark, symbol and emoji (with its modifiers) by itself, and every character of scripts
     /// without spaces: Chinese, kana, Thai, Lao, Khmer, Burmese. White space separates and control characters vanish.
@@ -46,6 +45,8 @@ pub struct TrainOptions {
     pub max_length: Option<usize>,
     /// The most threads to count with; 0 (default) for as many as the process may run at once.
     pub threads: usize,
+    /// Where memory is asked for; by default of the allocator.
+    pub room: Room,
     /// Ends the work early.
     pub stop: Stop,
 }
@@ -59,6 +60,7 @@ impl TrainOptions {
             lowercase: unit == Unit::Word,
             max_length: None,
             threads: 0,
+            room: Room::default(),
             stop: Stop::default(),
         }
     }
@@ -118,7 +120,7 @@ impl Tokenizer {
 }
 
 /// How long a text is cut for the threads that count, in bytes.
-const PART: usize = 1 << 16;
+const PART: usize = 1 << 14;
 
 fn count<S: AsRef<str> + Sync>(
     unit: Unit,
@@ -135,17 +137,21 @@ fn count<S: AsRef<str> + Sync>(
             cut.parts(content.as_ref(), PART).into_iter().map(move |part| (text, part))
         })
         .collect();
+    let characters = character_normalizer(options.lowercase);
     let splitter = WordSplitter::new(options.lowercase).map_err(|error| failed(0, error))?;
     let block = parts.len().div_ceil(thread_count(options.threads)).max(1);
+    let held = Held::of(options.room);
     let counts = map_blocks(&parts, block, options.threads, |_, block| {
         let mut counts = HashMap::new();
         for &(text, part) in block {
             options.stop.check()?;
-            match unit {
-                Unit::Character => count_characters(part, options.lowercase, &mut counts),
-                Unit::Word | Unit::Subword => splitter.count(part, &mut counts),
-            }
-            .map_err(|error| failed(text, error))?;
+            held.during(text, part, || {
+                match unit {
+                    Unit::Character => count_characters(part, &characters, &mut counts),
+                    Unit::Word | Unit::Subword => splitter.count(part, &mut counts),
+                }
+                .map_err(|error| failed(text, error))
+            })?;
         }
         Ok(counts)
     })?;
@@ -160,15 +166,23 @@ fn count<S: AsRef<str> + Sync>(
         .unwrap_or_default())
 }
 
+/// Composes characters with their marks and lowercases on request.
+fn character_normalizer(lowercase: bool) -> NormalizerWrapper {
+    let composed = NormalizerWrapper::NFC(NFC);
+    if lowercase {
+        NormalizerWrapper::Sequence(Sequence::new(vec![composed, NormalizerWrapper::Lowercase(Lowercase)]))
+    } else {
+        composed
+    }
+}
+
 fn count_characters(
     text: &str,
-    lowercase: bool,
+    normalizer: &NormalizerWrapper,
     counts: &mut HashMap<String, u64>,
 ) -> tokenizers::Result<()> {
     let mut normalized = NormalizedString::from(text);
-    if lowercase {
-        Lowercase.normalize(&mut normalized)?;
-    }
+    normalizer.normalize(&mut normalized)?;
     let mut buffer = [0; 4];
     for character in normalized.get().chars() {
         add(character.encode_utf8(&mut buffer), counts);
@@ -179,7 +193,7 @@ fn count_characters(
 /// Cuts texts into words as the finished tokenizer will.
 struct WordSplitter {
     normalizer: NormalizerWrapper,
-    split: Split,
+    split: PreTokenizerWrapper,
 }
 
 impl WordSplitter {
@@ -225,9 +239,7 @@ fn assemble(unit: Unit, vocabulary: HashMap<String, u32>, lowercase: bool) -> Re
                     .build()
                     .map_err(failed)?;
                 let mut inner = Inner::new(model);
-                if lowercase {
-                    inner.with_normalizer(Some(Lowercase)).map_err(failed)?;
-                }
+                inner.with_normalizer(Some(character_normalizer(lowercase))).map_err(failed)?;
                 inner.with_decoder(Some(Fuse::new()));
                 inner
             }

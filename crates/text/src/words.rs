@@ -1,9 +1,10 @@
 //! What a word is, in the patterns of a `tokenizer.json` that other readers of such files understand, too.
 
 use tokenizers::normalizers::replace::ReplacePattern;
-use tokenizers::normalizers::{Lowercase, Replace, Sequence};
+use tokenizers::normalizers::{Lowercase, NFC, Replace, Sequence};
+use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{NormalizerWrapper, Result, SplitDelimiterBehavior};
+use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, Result, SplitDelimiterBehavior};
 
 /// Control characters and marks without width, which vanish: they are of no word.
 const INVISIBLE: &str = r"[\x{0}-\x{8}\x{E}-\x{1F}\x{7F}-\x{84}\x{86}-\x{9F}\x{AD}\x{61C}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}\x{FFFD}]";
@@ -26,6 +27,9 @@ const UNSPACED: &str = concat!(
 /// What changes how the character before it looks: variation selectors, the keycap, tones of skin, tags.
 const VARIATIONS: &str = r"\x{FE00}-\x{FE0F}\x{20E3}\x{1F3FB}-\x{1F3FF}\x{E0020}-\x{E007F}";
 
+/// A digit or sign in a box.
+const KEYCAP: &str = r"[0-9#*]\x{FE0F}?\x{20E3}";
+
 /// A token: a flag, a keycap, a letter of a script without spaces with its marks, a word or number, or one mark or symbol with
 /// what changes its looks and with those joined to it.
 pub(crate) fn pattern() -> String {
@@ -34,7 +38,7 @@ pub(crate) fn pattern() -> String {
     let symbol = r"[^\s\p{L}\p{N}\p{M}\p{Cc}\p{Cf}]";
     [
         r"[\x{1F1E6}-\x{1F1FF}]{2}".to_owned(),
-        r"[0-9#*]\x{FE0F}?\x{20E3}".to_owned(),
+        KEYCAP.to_owned(),
         format!(r"[{UNSPACED}]{mark}*"),
         format!(r"(?:{letter}|{mark})(?:{letter}|{mark}|[\x{{200C}}\x{{200D}}])*"),
         format!(r"{symbol}(?:[{VARIATIONS}]|\x{{200D}}{symbol})*"),
@@ -47,16 +51,27 @@ pub(crate) fn invisible() -> Result<Replace> {
     Replace::new(ReplacePattern::Regex(INVISIBLE.to_owned()), "")
 }
 
-/// Takes away what is invisible and lowercases on request.
+/// Takes away what is invisible, composes letters with their marks (texts may have been written either way) and lowercases on request.
 pub(crate) fn normalizer(lowercase: bool) -> Result<NormalizerWrapper> {
-    let mut steps = vec![NormalizerWrapper::Replace(invisible()?)];
+    let mut steps = vec![NormalizerWrapper::Replace(invisible()?), NormalizerWrapper::NFC(NFC)];
     if lowercase {
         steps.push(NormalizerWrapper::Lowercase(Lowercase));
     }
     Ok(NormalizerWrapper::Sequence(Sequence::new(steps)))
 }
 
+/// Cuts out keycaps first, since their digits would else be of the word before them.
+pub(crate) fn pre_tokenizer() -> Result<PreTokenizerWrapper> {
+    let steps = [keycaps()?, words()?].map(PreTokenizerWrapper::Split);
+    Ok(PreTokenizerWrapper::Sequence(PreTokenizers::new(steps.into())))
+}
+
+/// Cuts before and behind each keycap.
+pub(crate) fn keycaps() -> Result<Split> {
+    Split::new(SplitPattern::Regex(KEYCAP.to_owned()), SplitDelimiterBehavior::Isolated, false)
+}
+
 /// Keeps what the pattern finds and drops the rest, which is white space.
-pub(crate) fn pre_tokenizer() -> Result<Split> {
+pub(crate) fn words() -> Result<Split> {
     Split::new(SplitPattern::Regex(pattern()), SplitDelimiterBehavior::Removed, true)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use seqloom_text::{Code, EncodeOptions, Stop, Tokenizer, TrainOptions, Unit};
+use seqloom_text::{Code, EncodeOptions, Room, Stop, Tokenizer, TrainOptions, Unit};
 
 fn file(normalizer: &str, pre_tokenizer: &str, post_processor: &str, truncation: &str) -> String {
     format!(
@@ -104,7 +104,7 @@ fn encoding_ends_when_it_is_stopped() {
 #[test]
 fn more_than_there_is_memory_for_is_refused() {
     let tokenizer = Tokenizer::train(Unit::Character, &["ab"], &TrainOptions::new(Unit::Character)).unwrap();
-    let options = EncodeOptions { memory: Some(1 << 20), ..EncodeOptions::default() };
+    let options = EncodeOptions { room: Room::asked_of(|bytes| bytes < 1 << 20), ..EncodeOptions::default() };
     let error = tokenizer.encode_batch(&["ab".repeat(1 << 20)], &options).unwrap_err();
     assert_eq!(error.code, Code::Memory);
 }

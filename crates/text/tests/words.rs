@@ -18,6 +18,7 @@ fn emoji_are_words_with_what_changes_them() {
     assert_eq!(words("a👨‍👩‍👧‍👦b 🏳️‍🌈"), ["a", "👨‍👩‍👧‍👦", "b", "🏳️‍🌈"]);
     assert_eq!(words("🇫🇷🇩🇪 ❤️"), ["🇫🇷", "🇩🇪", "❤️"]);
     assert_eq!(words("1️⃣ and 2"), ["1️⃣", "and", "2"]);
+    assert_eq!(words("Step1️⃣ 12️⃣x #️⃣3"), ["Step", "1️⃣", "1", "2️⃣", "x", "#️⃣", "3"]);
     assert_eq!(words("😂😂😂"), ["😂", "😂", "😂"]);
     assert_eq!(words("5€ a→b ©2024"), ["5", "€", "a", "→", "b", "©", "2024"]);
 }
@@ -38,10 +39,33 @@ fn scripts_without_spaces_are_cut_by_character() {
 #[test]
 fn words_keep_their_marks() {
     assert_eq!(words("हिन्दी में, தமிழ்"), ["हिन्दी", "में", ",", "தமிழ்"]);
-    assert_eq!(words("e\u{301}te\u{301} naïve"), ["e\u{301}te\u{301}", "naïve"]);
+    assert_eq!(words("e\u{301}te\u{301} naïve"), ["été", "naïve"]);
     assert_eq!(words("한국어 텍스트"), ["한국어", "텍스트"]);
     assert_eq!(words("می\u{200c}خواهم عَرَبِيّ"), ["می\u{200c}خواهم", "عَرَبِيّ"]);
     assert_eq!(words("co\u{ad}op\u{feff} \u{200e}left"), ["coop", "left"]);
+}
+
+#[test]
+fn letters_and_their_marks_are_one_character_however_they_are_written() {
+    for unit in [Unit::Word, Unit::Character] {
+        let tokenizer = Tokenizer::train(unit, &["café 한"], &TrainOptions::new(unit)).unwrap();
+        let texts = ["café 한", "cafe\u{301} \u{1112}\u{1161}\u{11ab}"];
+        let encoded = tokenizer.encode_batch(&texts, &EncodeOptions::default()).unwrap();
+        let (composed, apart) = encoded.ids.split_at(encoded.lengths[0] as usize);
+        assert_eq!(composed, apart, "{unit:?}");
+        // Long texts are cut into parts, never between a letter and its marks.
+        for repeated in ["e\u{301}", "\u{1112}\u{1161}\u{11ab}", "が か\u{3099}"] {
+            let long = repeated.repeat(1 << 16);
+            let tokenizer = Tokenizer::train(unit, &[&long], &TrainOptions::new(unit)).unwrap();
+            let whole = tokenizer.encode_batch(&[&long], &EncodeOptions::default()).unwrap();
+            assert!(
+                tokenizer.vocabulary_size() <= 5,
+                "{unit:?} {repeated:?}: {}",
+                tokenizer.vocabulary_size()
+            );
+            assert!(!whole.ids.contains(&1), "{unit:?} {repeated:?}");
+        }
+    }
 }
 
 #[test]

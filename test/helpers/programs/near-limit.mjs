@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { layers, sequential } from 'seqloom'
+import { layers, sequential, text } from 'seqloom'
 
 const [, , kind, limit] = process.argv
 const folder = mkdtempSync(join(tmpdir(), 'seqloom-limit-'))
@@ -12,8 +12,25 @@ const m = sequential([layers.dense({ units: 1024, inputShape: [8] })])
 m.compile({ optimizer: 'adam', loss: 'mse' })
 const x = { data: new Float32Array(1024 * 8), shape: [1024, 8] }
 
+const row = { data: new Float32Array(8), shape: [1, 8] }
+const session = sequential([layers.gru({ units: 100, inputShape: [null, 8] })]).session({ batchSize: 1 })
+session.step(row.data)
+const words = await text.wordTokenizer(['abcd e'])
+const characters = await text.charTokenizer(['abcd e'])
+const subwords = await text.subwordTokenizer(['abcd e abcd'], { maxVocabulary: 300 })
+const long = 'abcd e '.repeat(1 << 18)
+
 const calls = {
   predict: () => m.predict(x),
+  'predict for a row': () => m.predict(row),
+  'predictSync for a row': () => m.predictSync(row),
+  step: () => session.step(row.data),
+  toBytes: () => m.toBytes(),
+  'encode words': () => words.encode([long]),
+  'encode characters': () => characters.encode([long]),
+  'encode subwords': () => subwords.encode([long]),
+  'encodeSync words': () => words.encodeSync([long]),
+  'encodeSync a few words': () => words.encodeSync(['abcd e']),
   save: async () => {
     kept.push(await m.predict(x))
     await m.save(folder)
@@ -24,7 +41,7 @@ const used = () => Number(/VmSize:\s+(\d+)/.exec(readFileSync('/proc/self/status
 let code
 try {
   while (Number(limit) - used() > 120_000) kept.push(new Float32Array(1 << 21))
-  for (let i = 0; i < 1000; i++) kept.push(await calls[kind]())
+  for (let i = 0; i < 1_000_000; i++) kept.push(await calls[kind]())
 } catch (error) {
   code = error.code ?? String(error)
 }

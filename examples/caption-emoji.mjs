@@ -1,5 +1,5 @@
-// Learns to describe emoji (Twitter's pictures, 32 x 32 points, named as in Slack) and is then shown known ones in a skin tone that it has not seen them
-// with: a fifth of the toned emoji is held out, for each one tone.
+// Learns to describe emoji (Twitter's pictures, 32 x 32 pixels, named as in Slack). It is then shown known emoji in a
+// skin tone that it has not seen them in: of a fifth of the emoji with tones, one tone each is held out.
 //
 //   node examples/caption-emoji.mjs [every] [epochs] [seed] [attention.svg]
 //
@@ -18,10 +18,10 @@ const tones = { '1F3FB': 'light', '1F3FC': 'medium light', '1F3FD': 'medium', '1
 
 const require = createRequire(import.meta.url)
 const emoji = require('emoji-datasource-twitter/emoji.json').filter(({ has_img_twitter }) => has_img_twitter)
-// All pictures are on one sheet, a point apart on each side.
+// All pictures are on one sheet, each with a margin of one pixel on every side.
 const sheet = PNG.sync.read(readFileSync(require.resolve('emoji-datasource-twitter/img/twitter/sheets/32.png')))
 
-/** Red, green and blue of a picture on the sheet, over white, moved by some points. */
+/** Red, green and blue of a picture on the sheet, over white, shifted by some pixels. */
 function pictureOf({ sheet_x, sheet_y }, [moveX, moveY] = [0, 0]) {
   const data = new Uint8Array(side * side * 3).fill(255)
   for (let y = Math.max(moveY, 0); y < side + Math.min(moveY, 0); y++) {

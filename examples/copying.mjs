@@ -1,10 +1,10 @@
-// A Grid LSTM beside a stacked LSTM with as many weights: both read symbols and then write them again from memory.
+// Compares a Grid LSTM with a stacked LSTM that has as many weights: both read symbols, then write them from memory.
 //
 //   node examples/copying.mjs [length] [epochs] [seeds] [file.svg]
 //
-// The task is the memorization of Kalchbrenner, Danihelka and Graves (arXiv 1507.01526, section 4.3) with 8 kinds of symbols: the network reads `length`
-// random symbols, then sees nothing but a mark for as many steps, in which it must write the symbols in their order. Symbols are independent of each
-// other, so every one of them has to be carried through the states.
+// The task is the memorization of Kalchbrenner, Danihelka and Graves (arXiv 1507.01526, section 4.3) with 8 kinds of
+// symbols. The network reads `length` random symbols, then sees only a mark for as many steps, in which it must write
+// the symbols in order. The symbols are independent, so the states have to carry every one of them.
 import { writeFileSync } from 'node:fs'
 import { cells, defineLayer, input, layers, model, optimizers, tensor } from 'seqloom'
 
@@ -12,17 +12,17 @@ const [length, epochs, seeds] = [20, 45, 3].map((standard, at) => Number(process
 const file = process.argv[5] ?? 'copying.svg'
 const [kinds, batchSize, rows] = [8, 32, 3200]
 const time = 2 * length
-/** The share of symbols right at which a training ends. */
+/** A training ends once this share of the symbols is right. */
 const enough = 0.995
 
 /**
- * A grid whose blocks share their weights, as in the paper, and a stack with as many weights. The grid has more memory for them, and
- * more arithmetic: four blocks of 64 units against two layers of 72.
+ * A grid whose blocks share their weights, as in the paper, and a stack with as many weights. For the same weights the
+ * grid has more memory cells and does more arithmetic: four blocks of 64 units against two layers of 72.
  */
 const grid = { units: 64, depth: 4, tied: true }
 const stack = { units: 72, depth: 2 }
 
-/** Repeatable random symbols from 0 to 7. */
+/** Reproducible random symbols from 0 to 7. */
 function symbols(seed) {
   let state = (seed * 2654435761) >>> 0
   return () => {

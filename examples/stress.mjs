@@ -2,7 +2,8 @@
 //
 //   node examples/stress.mjs [words] [epochs] [seed]
 //
-// `P AH T EY T OW` (potato) becomes `- 0 - 1 - 2`: consonants have none, vowels 0 (none), 1 (main stress) or 2 (secondary stress).
+// `P AH T EY T OW` (potato) becomes `- 0 - 1 - 2`: consonants have none, vowels 0 (none), 1 (main stress) or 2
+// (secondary stress).
 import { dictionary } from 'cmu-pronouncing-dictionary'
 import { tasks } from 'seqloom'
 
@@ -11,7 +12,7 @@ const epochs = Number(process.argv[3] ?? 6)
 const seed = Number(process.argv[4] ?? 1)
 
 const words = Object.entries(dictionary).filter(([word]) => /^[a-z]+$/.test(word))
-// Words in an order of its own, so that a part is no part of the alphabet; every tenth is held out.
+// The words are shuffled, so that the first ones are not just one part of the alphabet; every tenth is held out.
 const order = words.map(([word], index) => [(Math.imul(index + seed, 2654435761) >>> 0) / 2 ** 32, index, word])
 const rows = order
   .sort(([a], [b]) => a - b)

@@ -2,8 +2,8 @@
 //
 //   node examples/sunspots.mjs [monthly-sunspots.csv] [epochs]
 //
-// The last fifth of the months is held out; nothing is fitted to it. The forecasts have to beat the two that need no learning: that next month is
-// as this one, and as the same month a cycle of eleven years before.
+// The last fifth of the months is held out; nothing is fitted to it. The forecasts have to beat two that need no
+// learning: next month will be like this one, or like the same month one cycle of eleven years ago.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tasks } from 'seqloom'
@@ -20,12 +20,13 @@ const series = lines.map((line) => Number(line.split(',')[1]))
 const end = Math.floor(0.8 * series.length)
 const [training, heldOut] = [series.slice(0, end), series.slice(end)]
 
-// Counts vary the more the larger they are; their roots vary alike.
+// The larger counts are, the more they vary; their square roots vary about equally.
 const forecaster = new tasks.Forecaster({ window: 132, transform: 'sqrt', units: 64, dropout: 0.3, seed: 1 })
 const started = performance.now()
 await forecaster.train(training, {
   epochs,
-  // The size and the number of epochs were chosen by training on the first 1,805 months and measuring on the rest of the training part.
+  // The size and the number of epochs were chosen by training on the first 1,805 months and measuring on the rest of
+  // the training part.
   validationSplit: 0,
   restoreBest: false,
   onEpoch({ epoch, loss }) {
@@ -47,7 +48,7 @@ console.log(
 )
 console.log(`the intervals cover ${(100 * measured.coverage).toFixed(1)} %`)
 
-// Months come in one by one: each takes one step of the network.
+// Months arrive one by one; each takes one step of the network.
 console.log('\n      forecast   interval        came')
 for (const value of heldOut.slice(0, 6)) {
   const [{ value: next }] = forecaster.forecast()

@@ -1,10 +1,11 @@
-// Learns to translate English to French from sentences of the Tatoeba project (fra-eng.zip of manythings.org/anki): those of up to ten words, in lower case,
-// words and punctuation apart. A twentieth of the English sentences is held out, with all their translations.
+// Learns to translate English to French from sentences of the Tatoeba project (fra-eng.zip of manythings.org/anki):
+// those of up to ten words, in lower case, with spaces between words and punctuation. A twentieth of the English
+// sentences is held out, with all their translations.
 //
 //   node examples/translate.mjs fra-eng.zip [attention.svg] [every] [epochs]
 //
-// The file may be the unpacked fra.txt; without it, data/fra-eng.zip in the folder SEQLOOM_SHARED is read. `every` 20 uses only every 20th English
-// sentence, and a smaller model, for a quick try.
+// The file may be the unpacked fra.txt. Without a file, data/fra-eng.zip in the folder SEQLOOM_SHARED is read. For a
+// quick try, `every` 20 uses only every 20th English sentence and a smaller model.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { unzipSync } from 'fflate'
@@ -62,7 +63,7 @@ const shown = Array.from({ length: count }, (_, index) => sources[Math.floor((in
 const translations = await translator.translate(shown, { beamWidth: 5, alignments: true })
 for (const [index, source] of shown.entries()) console.log(`${source} → ${translations[index].text}`)
 
-/** What each French word attends to, the darker the more. */
+/** What each French word attends to; darker is more. */
 function draw({ source, target, weights }) {
   const [cell, left, top] = [30, 110, 90]
   const text = (content, place) => `<text ${place}>${content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</text>`

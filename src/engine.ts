@@ -11,11 +11,14 @@ export interface Backend extends ReturnType<typeof native.backend> {
 
 /** Settings of the process. */
 export interface Configuration {
-  /** How many threads compute; from 1 to 256. By default what the process may use, or `SEQLOOM_THREADS`. */
+  /** How many threads compute, from 1 to 256. Default: `SEQLOOM_THREADS`, else as many as the process may use. */
   readonly threads?: number
 }
 
-/** The engine's instruction set, threads and version. Errors: `ERR_OPTION` when `SEQLOOM_SIMD` or `SEQLOOM_THREADS` is wrong. */
+/**
+ * The engine's instruction set, threads and version. Errors: `ERR_OPTION` when `SEQLOOM_SIMD` or `SEQLOOM_THREADS` is
+ * wrong.
+ */
 export function backend(): Backend {
   const model = cpus()[0]?.model.trim()
   return { ...callNative(() => native.backend()), cpu: model ? `${model}, ${process.arch}` : process.arch }

@@ -15,7 +15,9 @@ export const errorCodes = [
 /** One of the stable error codes. */
 export type ErrorCode = (typeof errorCodes)[number]
 
-/** Every error of the package: a stable `code`, and a message that says what was wrong, where, and what would be right. */
+/**
+ * Every error of the package: a stable `code`, and a message that says what was wrong, where, and what would be right.
+ */
 export class SeqloomError extends Error {
   override readonly name = 'SeqloomError'
   readonly code: ErrorCode
@@ -26,7 +28,10 @@ export class SeqloomError extends Error {
   }
 }
 
-/** What an aborted call rejects with: `name` is `AbortError` and `cause` is the signal's reason, as in Node's own functions. */
+/**
+ * What an aborted call rejects with: `name` is `AbortError` and `cause` is the signal's reason, as in Node's own
+ * functions.
+ */
 export class AbortError extends Error {
   override readonly name = 'AbortError'
   readonly code = 'ABORT_ERR'
@@ -36,7 +41,7 @@ export class AbortError extends Error {
   }
 }
 
-/** Turns whatever the native side threw into a {@link SeqloomError} or an {@link AbortError}. */
+/** Turns whatever native code threw into a {@link SeqloomError} or an {@link AbortError}. */
 export function fromNative(error: unknown, signal?: AbortSignal): Error {
   if (error instanceof SeqloomError || error instanceof AbortError) return error
   const code = (error as { code?: unknown } | null)?.code
@@ -55,19 +60,22 @@ export function callNative<T>(call: () => T): T {
   }
 }
 
-/** What reading a value that was given has thrown, as an error of ours: it may be a proxy, or have getters that throw. Errors of ours stay as they are. */
+/**
+ * Turns what was thrown while reading a given value (it may be a proxy, or have getters that throw) into a
+ * {@link SeqloomError}. One that is already a SeqloomError stays as it is.
+ */
 export function unreadable(code: ErrorCode, where: string, error: unknown): Error {
   if (isOurs(error)) return error
   let reason = ''
   try {
     if (error instanceof Error) reason = `: ${visible(String(error.message))}`
   } catch {
-    // Even what was thrown may throw.
+    // Even reading what was thrown may throw.
   }
   return new SeqloomError(code, `${where}: what was given cannot be read${reason}`, { cause: error })
 }
 
-/** Runs what reads values that were given, with the errors of {@link unreadable}. */
+/** Runs work that reads given values; throws the errors of {@link unreadable}. */
 export function reading<T>(code: ErrorCode, where: string, work: () => T): T {
   try {
     return work()
@@ -90,7 +98,7 @@ function readAll(value: unknown, depth: number): void {
 const isOurs = (error: unknown): error is SeqloomError | AbortError =>
   isInstance(error, SeqloomError) || isInstance(error, AbortError)
 
-/** Whether a value is an instance of a class; not if it is a proxy that does not let itself be asked. */
+/** Whether a value is an instance of a class; false for a proxy that throws when asked. */
 export function isInstance<T>(
   value: unknown,
   type: { readonly prototype: T; [Symbol.hasInstance](value: unknown): boolean },
@@ -102,7 +110,7 @@ export function isInstance<T>(
   }
 }
 
-/** A text with its control characters, line ends and invisible marks written out, for messages. */
+/** A text with its control characters, line ends and invisible marks escaped, for messages. */
 export function visible(text: string): string {
   return text.replaceAll(invisible, (character) => {
     const named = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }[character]
@@ -110,7 +118,7 @@ export function visible(text: string): string {
   })
 }
 
-/** Control characters, line ends, marks of direction and of no width, and halves of characters. */
+/** Control characters, line ends, direction marks, marks without width, and unpaired surrogates. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it finds.
 const invisible = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
 
@@ -119,7 +127,7 @@ export function describe(value: unknown): string {
   try {
     return described(value)
   } catch {
-    // Of a proxy, or with getters that throw.
+    // A proxy, or getters that throw.
     return 'an object'
   }
 }
@@ -131,7 +139,7 @@ function described(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`
   if (Array.isArray(value)) {
-    // Arrays within arrays are described by their size alone, since one may hold itself.
+    // Nested arrays are described by their size alone, since an array may contain itself.
     const item = (each: unknown) => (Array.isArray(each) ? `an array of ${each.length}` : describe(each))
     return value.length > 8 ? `an array of ${value.length}` : `[${Array.from(value, item).join(', ')}]`
   }

@@ -4,21 +4,21 @@ import { dirname, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import { SeqloomError } from './errors.js'
 
-/** How many bytes are read, written or hashed before the event loop gets its turn. */
+/** How many bytes are read, written or hashed before the event loop gets a turn. */
 export const pieceSize = 1 << 20
 
-// Missing on Windows. Without O_NONBLOCK, opening a named pipe waits for who writes to it.
+// Missing on Windows. Without O_NONBLOCK, opening a named pipe waits for a writer.
 const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants> & { O_RDONLY: number }
 
 /**
- * Opens a file of a folder that may be a stranger's: a regular one, not a link to something outside, a pipe that nobody writes to or a device that never
- * ends. `ERR_IO` for those; for a missing file, Node's own error.
+ * Opens a file of a folder that may be a stranger's. It must be a regular file: a link may lead outside, a pipe may
+ * have no writer, and a device may never end; those are `ERR_IO`. A missing file gives Node's own error.
  */
 export async function openRegular(path: string): Promise<FileHandle> {
   checkRegular(path, await lstat(path))
   const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   try {
-    // It may have been another one a moment ago.
+    // It may have been replaced a moment ago.
     checkRegular(path, await file.stat())
     return file
   } catch (error) {
@@ -31,7 +31,7 @@ function checkRegular(path: string, found: Stats): void {
   if (!found.isFile()) throw new SeqloomError('ERR_IO', `'${path}' is ${kindOf(found)}, not a regular file`)
 }
 
-/** What there is under a name that is no regular file. */
+/** What a thing is that is not a regular file. */
 function kindOf(found: Stats): string {
   if (found.isDirectory()) return 'a folder'
   if (found.isSymbolicLink()) return 'a symbolic link'
@@ -40,8 +40,8 @@ function kindOf(found: Stats): string {
 }
 
 /**
- * Opens a file that the user named: links are followed and pipes are read, such as those of a shell; a folder is none, nor is a device, which may have no end,
- * other than a terminal. `ERR_IO`, naming the file.
+ * Opens a file that the user named. Links are followed, and pipes such as those of a shell are read. Folders are
+ * refused, and so are devices other than terminals, since they may never end. `ERR_IO`, naming the file.
  */
 export async function openNamed(path: string): Promise<FileHandle> {
   let file: FileHandle | undefined
@@ -78,8 +78,8 @@ export function cannot(what: 'read' | 'write' | 'write to' | 'save to', path: st
 }
 
 /**
- * Makes a folder and those that it lies in; gives those that were missing, the outermost first. Node's own `recursive` never ends where the system says that a
- * folder to make is not there, as below `/proc`. Throws what Node does.
+ * Makes a folder and its missing parents; returns the folders that it made, the outermost first. Node's own `recursive`
+ * never ends where the system claims that a folder to be made does not exist, as below `/proc`. Throws what Node does.
  */
 export async function makeFolder(folder: string): Promise<string[]> {
   const missing: string[] = []
@@ -90,7 +90,7 @@ export async function makeFolder(folder: string): Promise<string[]> {
   }
   for (const path of missing) {
     await mkdir(path).catch((error: NodeJS.ErrnoException) => {
-      // Somebody else may just have made it.
+      // Another process may just have made it.
       if (error.code !== 'EEXIST') throw error
     })
   }
@@ -98,7 +98,7 @@ export async function makeFolder(folder: string): Promise<string[]> {
   return missing
 }
 
-/** Whether there is anything of this name. */
+/** Whether anything of this name exists. */
 export async function isThere(path: string): Promise<boolean> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined

@@ -1,5 +1,5 @@
-// What the declarations of this package name and neither an older `lib` nor a program without Node.js's types declares. Where those are there, each
-// of these is a part of theirs.
+// Types that this package's declarations use, for programs with an older `lib` or without Node.js's types. Where those
+// are present, these declarations merge with theirs.
 
 /// <reference lib="es2022.error" />
 /// <reference lib="esnext.disposable" />

@@ -21,6 +21,7 @@ export type { AxisOptions, MatmulOptions, Operand, ReduceOptions, SoftmaxOptions
 export * as ops from './graph/trace/ops.js'
 export type { SymbolicValue } from './graph/trace/symbolic.js'
 export * as initializers from './initializers/index.js'
+export * as interop from './interop/index.js'
 export { defineLayer } from './layers/defineLayer.js'
 export * as layers from './layers/index.js'
 export { type InputOptions, input } from './layers/input.js'

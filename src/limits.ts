@@ -1,35 +1,35 @@
 import { SeqloomError } from './errors.js'
 
 /**
- * What a model may have at most, so that the work and the memory that it takes follow from what was written, and a small file cannot ask for
- * much. The guide states them.
+ * The most that a model may have, so that its work and memory follow from what was written, and a small file cannot ask
+ * for much. The guide lists these limits.
  */
 export const limits = {
   /** Uses of layers in a model, and operations in its graph, those of traced cells included. */
   operations: 20_000,
-  /** Operations of one traced function: more are taken for a loop that does not end. */
+  /** Operations of one traced function; more are taken to be an endless loop. */
   tracedOperations: 10_000,
-  /** Names in a sum that is a size of a traced function. */
+  /** Names in a sum that is a size in a traced function. */
   sizeTerms: 64,
-  /** Values of one row in all of a model's results together; of dimensions that are known only per call, one. */
+  /** Values per row in all of a model's results together; a dimension that is known only per call counts as one. */
   rowValues: 2 ** 26,
-  /** Arrays and objects within each other in a description. */
+  /** Levels of nested arrays and objects in a description. */
   depth: 32,
 } as const
 
-/** Counts operations and the values of their results; `ERR_UNSUPPORTED` for more than a model may have. */
+/** Counts operations and the values of their results; `ERR_UNSUPPORTED` if there are more than a model may have. */
 export class Budget {
   #operations = 0
   #values = 0
 
-  /** Takes an operation whose results have these shapes. */
+  /** Counts an operation whose results have these shapes. */
   take(shapes: readonly (readonly (number | null)[])[]): void {
     this.#operations += 1
     for (const shape of shapes) this.#values += shape.reduce<number>((count, dim) => count * (dim ?? 1), 1)
     this.#check()
   }
 
-  /** Takes all that another one has taken, as it is done so many `times`. */
+  /** Adds all that another budget has counted, `times` times. */
   takeAll(other: Budget, times: number): void {
     this.#operations += other.#operations
     this.#values += other.#values * times
@@ -43,13 +43,13 @@ export class Budget {
     if (this.#values > limits.rowValues) {
       throw new SeqloomError(
         'ERR_UNSUPPORTED',
-        `the results of a model's operations may have at most ${limits.rowValues} values a row together; its sizes need more`,
+        `the results of a model's operations may have at most ${limits.rowValues} values per row in total; its sizes need more`,
       )
     }
   }
 }
 
-/** Refuses data whose arrays and objects lie too deep within each other to be a description; never recurses. */
+/** Refuses data that are nested too deep to be a description; never recurses. */
 export function checkDepth(what: string, value: unknown): void {
   let level = new Set<unknown>([value])
   for (let depth = 0; depth <= limits.depth; depth++) {

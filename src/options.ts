@@ -38,8 +38,8 @@ export const flag: Check = { expected: 'true or false', accepts: (v) => typeof v
 export const filePath: Check = { expected: 'a path or a file: URL', accepts: isPath }
 
 /**
- * A name: a string that is not empty and has no slash, since slashes separate the parts of a weight's name, and nothing that cannot be written in a
- * file or read on a screen.
+ * A name: a non-empty string without slashes, which separate the parts of a weight's name, and without characters that
+ * cannot be written to a file or seen on a screen.
  */
 export const label: Check = {
   expected: "a non-empty string without '/' and control characters",
@@ -64,7 +64,7 @@ export const dimensions: Check = {
 export const isCallable = (value: unknown): boolean =>
   typeof value === 'function' && !/^class\b/.test(Function.prototype.toString.call(value))
 
-/** A value that an arbitrary test accepts. */
+/** A value that a given test accepts. */
 export function custom(expected: string, accepts: (value: unknown) => boolean): Check {
   return { expected, accepts }
 }
@@ -80,12 +80,12 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   try {
     return typeof value === 'object' && value !== null && !Array.isArray(value)
   } catch {
-    // Of a proxy that was revoked.
+    // A revoked proxy.
     return false
   }
 }
 
-/** What can abort a call. */
+/** An `AbortSignal`. */
 export const abortSignal: Check = custom(
   'an AbortSignal',
   (value) => isRecord(value) && 'aborted' in value && 'addEventListener' in value,
@@ -97,13 +97,17 @@ export interface OptionRules {
   readonly accepted: Readonly<Record<string, Check>>
   /** Names of the options that must be given. */
   readonly required?: readonly string[]
-  /** Options that Keras or tfjs has and this version has not, with the values that ask for nothing. */
+  /**
+   * Options that Keras or tfjs has but this version lacks, with the values that are accepted because they ask for
+   * nothing.
+   */
   readonly refused?: Readonly<Record<string, readonly unknown[]>>
 }
 
 /**
- * Checks options that may come from plain JavaScript or from a file: unknown names and wrong values are `ERR_OPTION` and name the place and
- * what is accepted; options that are known but not supported are `ERR_UNSUPPORTED` unless their value asks for nothing.
+ * Checks options that may come from plain JavaScript or from a file. Unknown names and wrong values are `ERR_OPTION`;
+ * the message says where and what is accepted. Options that are known but not supported are `ERR_UNSUPPORTED`, unless
+ * their value asks for nothing.
  */
 export function checkOptions(where: string, given: unknown, rules: OptionRules): void {
   reading('ERR_OPTION', where, () => checkEach(where, given, rules))
@@ -142,7 +146,7 @@ function checkEach(where: string, given: unknown, rules: OptionRules): void {
   }
 }
 
-/** The options that were given a value. */
+/** The options that have a value. */
 export function given<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 }

@@ -2,10 +2,10 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, SeqloomError } from './errors.js'
 
-// One letter before the colon is a drive.
+// A single letter before the colon is a drive.
 const scheme = /^[a-z][a-z\d+.-]+:/i
 
-// A colon may be part of a file's name, so only what is surely meant as a URL is one.
+// A file's name may contain a colon, so only what is surely meant as a URL counts as one.
 const remote = /^([a-z][a-z\d+.-]+:\/\/|(https?|wss?|ftp|s3|gs|data|blob|node):)/i
 
 /** Whether a value is a `URL`, of this realm or another. */
@@ -16,8 +16,8 @@ function isUrl(value: unknown): value is URL {
 }
 
 /**
- * A path of a file or folder, given as a path, as a `file:` URL or as the text of one. `ERR_OPTION` for other URLs and for what can be no path; `where` says
- * whose it is.
+ * The path of a file or folder that is given as a path, as a `file:` URL or as the text of one. `ERR_OPTION` for other
+ * URLs and for what cannot be a path; `where` names the option in messages.
  */
 export function pathOf(where: string, given: unknown): string {
   const wrong = (why: string) => new SeqloomError('ERR_OPTION', `${where} must be a path or a file: URL, ${why}`)
@@ -34,11 +34,12 @@ export function pathOf(where: string, given: unknown): string {
 }
 
 /**
- * The same as an absolute path, for what is read or written later: the working folder may be another one by then. Errors as in {@link pathOf}.
+ * The same as an absolute path, for files that are read or written later, when the working folder may have changed.
+ * Errors as in {@link pathOf}.
  */
 export const absolutePathOf = (where: string, given: unknown): string => resolve(pathOf(where, given))
 
-/** Whether {@link pathOf} takes a value. */
+/** Whether {@link pathOf} accepts a value. */
 export function isPath(value: unknown): value is string | URL {
   try {
     pathOf('', value)
@@ -49,7 +50,7 @@ export function isPath(value: unknown): value is string | URL {
 }
 
 function fromUrl(text: string, wrong: (why: string) => SeqloomError): string {
-  // `new URL` would take the name of a relative one as the root's.
+  // `new URL` would resolve a relative one against the root.
   if (!/^file:[/\\]/i.test(text))
     throw wrong(`and a file: URL an absolute one such as file:///home/me/model, not ${describe(text)}`)
   try {

@@ -1,6 +1,7 @@
 /**
- * Tells of something that works, but hardly as it is meant: a warning of Node's, which goes to stderr unless the program listens to
- * `process.on('warning')` or is run with `--no-warnings`. Its name is `SeqloomWarning`, its code begins with `WARN_`.
+ * Emits a Node warning about something that works but is probably not what the user wants. It goes to stderr, and to
+ * listeners of `process.on('warning')`; `--no-warnings` silences it. Its name is `SeqloomWarning`, its code begins with
+ * `WARN_`.
  */
 export function warn(code: `WARN_${string}`, message: string): void {
   process.emitWarning(message, { type: 'SeqloomWarning', code })

@@ -3,55 +3,102 @@ import { describe, reading, SeqloomError } from '../errors.js'
 import type { Model } from '../model/model.js'
 import { isRecord } from '../options.js'
 
-/** Values by name: `loss`, the metrics, both with `val_`, and what else the event has. */
+/** Values by name: `loss`, the metrics, both with `val_`, and whatever else the event has. */
 export interface Logs {
   readonly [name: string]: number
 }
 
 /** The training that a callback takes part in. */
 export interface Training {
-  /** The model. Inside epoch callbacks that are awaited it can predict, evaluate, save and read and set weights. */
+  /** The model. Inside awaited epoch callbacks it can predict, evaluate, save, and read and set weights. */
   readonly model: Model
   /** The number of the last epoch plus one. */
   readonly epochs: number
-  /** Ends the training after this epoch, as setting `model.stopTraining` does. */
+  /** Ends the training after this epoch, like setting `model.stopTraining`. */
   stop(): void
 }
 
-/** What a callback needs to go on in a training that is resumed. */
+/** What a callback needs to continue when a training is resumed. */
 export interface CallbackState {
-  /** Anything that is JSON. */
+  /** Any JSON value. */
   readonly values?: unknown
   readonly tensors?: readonly TensorLike[]
 }
 
 /**
- * Functions that `fit` calls. Those of epochs and of the training are awaited, while the training is parked; those of batches are not,
- * and may be left out when batches follow each other fast. One that throws makes `fit` reject with what it threw.
+ * Functions that `fit` calls. The training waits for those of epochs and of the whole training. It does not wait for
+ * those of batches, and skips some when batches follow each other fast. If one throws, `fit` rejects with what it
+ * threw.
  */
 export interface Callback {
-  /** Whether logs have the norm of every layer's gradient, as `callbacks.gradientNorms` asks for; default false. */
+  /** Whether logs include the norm of every layer's gradient, as with `callbacks.gradientNorms`; default false. */
   readonly gradientNorms?: boolean
   onTrainBegin?(logs: Logs, training: Training): void | Promise<void>
   onTrainEnd?(logs: Logs, training: Training): void | Promise<void>
   onEpochBegin?(epoch: number, logs: Logs, training: Training): void | Promise<void>
   /** Logs: `loss`, metrics, both with `val_`, and `seconds`. */
   onEpochEnd?(epoch: number, logs: Logs, training: Training): void | Promise<void>
-  /** Logs: `loss` and metrics so far in the epoch, `epoch`, `batch`, `batches`, `size` (the batch's rows) and `seconds` since the epoch began. */
+  /**
+   * Logs: `loss` and metrics so far in the epoch, `epoch`, `batch`, `batches`, `size` (the batch's rows) and `seconds`
+   * since the epoch began.
+   */
   onBatchEnd?(batch: number, logs: Logs, training: Training): void | Promise<void>
-  /** What `backupAndRestore` saves of the callback, between two of the calls above that are awaited. */
+  /** What `backupAndRestore` saves of the callback, between two awaited calls of the above. */
   getState?(): CallbackState
-  /** Gets what was saved, after `onTrainBegin`, when a training is resumed. */
+  /** Receives what was saved, after `onTrainBegin`, when a training is resumed. */
   setState?(state: CallbackState): void
+  /** @internal What keeps the training, as `backupAndRestore` does. */
+  readonly [keeper]?: Keeper
+}
+
+/** @internal Where a callback has its {@link Keeper}. */
+export const keeper: unique symbol = Symbol('keeper')
+
+/**
+ * Moments at which a training is kept, each behind what all callbacks do then. At all but the end the training is
+ * parked.
+ */
+export type KeptMoment = 'begin' | 'checkpoint' | 'epochEnd' | 'abort' | 'trained' | 'end'
+
+/** What keeps a whole training, so that another one can go on where it was. */
+export interface Keeper {
+  /** When the loop stops between two steps for a checkpoint: after so many steps or seconds. */
+  readonly checkpoints: { readonly checkpointSteps?: number; readonly checkpointSeconds?: number }
+  at(moment: KeptMoment, training: KeptTraining): Promise<void>
+}
+
+/** What identifies a training, so that another run can continue it. */
+export type TrainingIdentity = Readonly<Record<string, number | boolean | string>>
+
+/** A training between two steps, besides the model's own state. */
+export interface TrainingState {
+  /** The native loop's state as text: the position in the epoch, and the sums of losses and metrics. */
+  readonly progress: string
+  /** Whether a callback has ended the training. */
+  readonly stopped: boolean
+  readonly history: History
+}
+
+/** A training as a {@link Keeper} sees it. */
+export interface KeptTraining extends Training {
+  readonly callbacks: readonly Callback[]
+  readonly identity: TrainingIdentity
+  /** Where the training is now. */
+  state(): TrainingState
+  /** Lets the training begin where another was. */
+  goOn(from: TrainingState): void
 }
 
 /** The names of the functions that `fit` calls when something happens. */
-export type Moment = Exclude<keyof Callback, 'gradientNorms' | 'getState' | 'setState'>
+export type Moment = Exclude<keyof Callback, 'gradientNorms' | 'getState' | 'setState' | typeof keeper>
 
 const moments: readonly Moment[] = ['onTrainBegin', 'onTrainEnd', 'onEpochBegin', 'onEpochEnd', 'onBatchEnd']
 const unsupported: readonly string[] = ['onBatchBegin', 'onYield']
 
-/** The callbacks given to `fit`, checked: unknown functions are `ERR_OPTION`, those of tfjs that are not called `ERR_UNSUPPORTED`. */
+/**
+ * Checks the callbacks given to `fit`: unknown functions are `ERR_OPTION`; those that only tfjs calls are
+ * `ERR_UNSUPPORTED`.
+ */
 export function checkCallbacks(given: unknown): Callback[] {
   return reading('ERR_OPTION', 'fit: callbacks', () => checkEach(given))
 }

@@ -10,17 +10,20 @@ import type { Callback, CallbackState, Logs } from './callback.js'
 export interface CsvLoggerOptions {
   /** The file to write. */
   readonly file: string | URL
-  /** Whether to go on in a file that is there, instead of writing it anew; default false. A resumed training always goes on. */
+  /**
+   * Whether to continue an existing file instead of replacing it; default false. A resumed training always continues
+   * it.
+   */
   readonly append?: boolean
 }
 
-/** Writes a CSV file with a line for every epoch. */
+/** Writes a CSV file with one line per epoch. */
 class CsvLogger implements Callback {
   readonly #file: string
   readonly #append: boolean
-  /** The names of the values, once the header is there. */
+  /** The names of the values, once the header is written. */
   #columns: readonly string[] | undefined
-  /** How many lines of the file stand behind the header and stay. */
+  /** How many lines after the header stay. */
   #lines: number | undefined
   #resumed = false
 
@@ -59,24 +62,24 @@ class CsvLogger implements Callback {
 
   setState({ values }: CallbackState): void {
     this.#resumed = true
-    // Backups of earlier versions do not say.
+    // Backups of earlier versions do not have it.
     this.#lines = values === null ? undefined : linesIn(values)
   }
 
-  /** The bytes of the file; none if there is no file, or what is no regular file, such as a terminal. */
+  /** The bytes of the file; none if there is no file, or if it is not a regular file but, say, a terminal. */
   async #read(): Promise<Buffer> {
     const about = await stat(this.#file).catch(missing)
     const bytes = about?.isFile() ? await readFile(this.#file) : Buffer.alloc(0)
     if (!this.#append && bytes.length > 0 && !isLog(bytes.toString())) {
       throw new SeqloomError(
         'ERR_IO',
-        `callbacks.csvLogger: '${this.#file}' is no log of a training, so it is left as it is; take another file`,
+        `callbacks.csvLogger: '${this.#file}' is not a training log, so it is left as it is; use another file`,
       )
     }
     return bytes
   }
 
-  /** Writes the header, or checks the one that is there. */
+  /** Writes the header, or checks the existing one. */
   async #begin(values: { readonly epoch: number }): Promise<readonly string[]> {
     const columns = Object.keys(values)
     const header = columns.map(quoted).join(',')
@@ -90,16 +93,19 @@ class CsvLogger implements Callback {
     if (first !== header) {
       throw new SeqloomError(
         'ERR_DATA',
-        `callbacks.csvLogger: '${this.#file}' begins with '${first}', the values of this training are '${header}'; take another file`,
+        `callbacks.csvLogger: '${this.#file}' begins with '${first}', but the values of this training are '${header}'; use another file`,
       )
     }
     if (this.#resumed && this.#lines !== undefined) await this.#takeBack(bytes, this.#lines, values.epoch)
-    // A process that was killed while it wrote leaves half a line.
+    // A process that was killed while writing leaves half a line.
     else if (bytes.at(-1) !== lineFeed) await appendFile(this.#file, '\n')
     return columns
   }
 
-  /** Removes the lines of epochs that come again, from `epoch` on: they were written after the backup that the training goes on from. */
+  /**
+   * Removes the lines of epochs that are repeated, from `epoch` on: they were written after the backup from which the
+   * training continues.
+   */
   async #takeBack(bytes: Buffer, lines: number, epoch: number): Promise<void> {
     let end = 0
     for (let line = 0; line <= lines && end < bytes.length; line++) {
@@ -111,7 +117,7 @@ class CsvLogger implements Callback {
     if (!isOurs) {
       throw new SeqloomError(
         'ERR_DATA',
-        `callbacks.csvLogger: '${this.#file}' has other lines behind the ${lines} that were written before the backup, so it is left as it is; take another file`,
+        `callbacks.csvLogger: '${this.#file}' has other lines behind the ${lines} that were written before the backup, so it is left as it is; use another file`,
       )
     }
     if (end < bytes.length) await truncate(this.#file, end)
@@ -143,14 +149,14 @@ const isLog = (text: string): boolean => {
 const number = String.raw`(?:-?\d[\d.]*(?:e[+-]?\d+)?|-?Infinity|NaN)?`
 const row = new RegExp(`^\\d+(?:,${number})*$`)
 
-/** Whether all lines hold numbers, the last one maybe cut off. */
+/** Whether all lines hold numbers; the last one may be cut off. */
 function areRows(text: string): boolean {
   const lines = linesOf(text)
   const last = text.endsWith('\n') ? undefined : lines.pop()
   return lines.every((line) => row.test(line)) && (last === undefined || /^[-+\d.,eInfityNa]*$/.test(last))
 }
 
-/** Whether a line of `text` is of an epoch, or, cut off at the end, may be. */
+/** Whether a line of `text` belongs to an epoch, or may belong to it if it is cut off at the end. */
 function isPartOf(line: string, epoch: number, text: string): boolean {
   const [first = ''] = line.split(',', 1)
   return first === String(epoch) || (text.endsWith(line) && line === first && String(epoch).startsWith(first))
@@ -169,9 +175,10 @@ function missing(error: NodeJS.ErrnoException): undefined {
 }
 
 /**
- * Writes a CSV file with a line for every epoch: its number from 1, `loss`, metrics, both with `val_`, and `seconds`. The first line has the
- * names. A log that is there is written anew, or gone on in; in a resumed training, the lines of epochs that come again are taken back. Errors:
- * `ERR_OPTION`; `fit` rejects with `ERR_IO`, also for a file that is no such log, which stays as it is, and with `ERR_DATA` for a log of other columns.
+ * Writes a CSV file with one line per epoch: its number from 1, `loss`, metrics, both with `val_`, and `seconds`. The
+ * first line has the names. An existing log is replaced, or continued with `append`; when a training is resumed, the
+ * lines of repeated epochs are removed first. Errors: `ERR_OPTION`; `fit` rejects with `ERR_IO`, also for a file that
+ * is not such a log, which stays as it is, and with `ERR_DATA` for a log with other columns.
  */
 export function csvLogger(options: CsvLoggerOptions): Callback {
   return new CsvLogger(options)

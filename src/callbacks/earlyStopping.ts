@@ -9,7 +9,7 @@ export interface EarlyStoppingOptions {
   readonly monitor?: string
   /** How many epochs without improvement to allow; default 0. */
   readonly patience?: number
-  /** By how much a value must be better to count; default 0. */
+  /** The least improvement that counts; default 0. */
   readonly minDelta?: number
   /** Default `'auto'`: larger is better for accuracies, smaller for everything else. */
   readonly mode?: MonitorMode
@@ -76,8 +76,9 @@ class EarlyStopping implements Callback {
 }
 
 /**
- * Ends the training when a value has not improved for `patience` epochs. With `restoreBestWeights` the model ends with the weights of its
- * best epoch, whether the training was stopped or not. Errors: `ERR_OPTION`; `fit` rejects with it when there is no such value.
+ * Ends the training when a value has not improved for `patience` epochs. With `restoreBestWeights`, the model ends with
+ * the weights of its best epoch, whether or not the training was stopped early. Errors: `ERR_OPTION`; `fit` rejects
+ * with it if there is no such value.
  */
 export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   return new EarlyStopping(options)

@@ -10,7 +10,10 @@ export type { MonitorMode } from './monitor.js'
 export { type FitProgress, progress } from './progress.js'
 export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from './reduceLROnPlateau.js'
 
-/** A callback of your own functions: `lambda({ onEpochEnd: (epoch, logs) => … })`. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`. */
+/**
+ * A callback of your own functions: `lambda({ onEpochEnd: (epoch, logs) => … })`. Errors: `ERR_OPTION`,
+ * `ERR_UNSUPPORTED`.
+ */
 export function lambda(functions: Callback): Callback {
   checkCallbacks(functions)
   return functions

@@ -1,3 +1,4 @@
+import { modelKind } from '../model/contents.js'
 import { checkReplaceable, saveFolder } from '../model/save.js'
 import { contentsIn } from '../model/writeFolder.js'
 import { checkOptions, filePath, flag, label, oneOf } from '../options.js'
@@ -7,7 +8,7 @@ import { Monitor, type MonitorMode } from './monitor.js'
 
 /** Options of {@link modelCheckpoint}. */
 export interface ModelCheckpointOptions {
-  /** The folder to save to; each save replaces the one before. */
+  /** The folder to save to; each save replaces the previous one. */
   readonly path: string | URL
   /** Whether to save only when the monitored value has improved; default false. */
   readonly saveBestOnly?: boolean
@@ -15,13 +16,13 @@ export interface ModelCheckpointOptions {
   readonly monitor?: string
   /** Default `'auto'`: larger is better for accuracies, smaller for everything else. */
   readonly mode?: MonitorMode
-  /** Whether to replace a model there that was saved when its training had ended; default false. Earlier checkpoints always are. */
+  /** Whether to replace a finished model in the folder; default false. Earlier checkpoints are always replaced. */
   readonly overwrite?: boolean
 }
 
 /**
- * Saves the model after every epoch, or after those that are the best so far. Errors: `ERR_OPTION`; `fit` rejects with `ERR_IO`, before it trains where
- * the folder holds a finished model or files that are not ours.
+ * Saves the model after every epoch, or after each that is the best so far. Errors: `ERR_OPTION`; `fit` rejects with
+ * `ERR_IO`, before it trains if the folder holds a finished model or a `model.json` that is not Seqloom's.
  */
 export function modelCheckpoint(options: ModelCheckpointOptions): Callback {
   checkOptions('callbacks.modelCheckpoint', options, {
@@ -42,7 +43,7 @@ export function modelCheckpoint(options: ModelCheckpointOptions): Callback {
     onTrainBegin: async () => {
       best.reset()
       const before = await contentsIn(path)
-      if (before && !overwrite) checkReplaceable(path, before, { kind: 'model', unfinished: true })
+      if (before && !overwrite) checkReplaceable(path, before, { kind: modelKind, unfinished: true })
     },
     onEpochEnd: async (_epoch, logs, { model }) => {
       if (!saveBestOnly || best.improves(logs)) await saveFolder(path, { model, unfinished: true }, { overwrite })

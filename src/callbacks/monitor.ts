@@ -3,16 +3,19 @@ import { largerIsBetter } from '../metrics/metric.js'
 import { warn } from '../warn.js'
 import type { Logs } from './callback.js'
 
-/** Whether a smaller or a larger value is better; `auto` is `max` for accuracies, precision, recall, F1 and AUC, and `min` for everything else. */
+/**
+ * Whether a smaller or a larger value is better; `auto` is `max` for accuracies, precision, recall, F1 and AUC, and
+ * `min` for everything else.
+ */
 export type MonitorMode = 'auto' | 'min' | 'max'
 
-/** Follows one value over the epochs and tells improvements. */
+/** Follows one value over the epochs and recognizes improvements. */
 export class Monitor {
   readonly #where: string
   readonly #name: string
   readonly #sign: 1 | -1
   readonly #minDelta: number
-  /** The best value so far times the sign that makes smaller ones better; null before the first. */
+  /** The best value so far, with the sign that makes smaller better; null before the first. */
   best: number | null = null
   #warned = false
 
@@ -23,7 +26,7 @@ export class Monitor {
     this.#sign = mode === 'max' || (mode === 'auto' && largerIsBetter(name)) ? -1 : 1
   }
 
-  /** Forgets everything. */
+  /** Starts over. */
   reset(): void {
     this.best = null
     this.#warned = false
@@ -44,7 +47,7 @@ export class Monitor {
       this.#warned = true
       warn(
         'WARN_MONITOR',
-        `${this.#where}: ${describe(this.#name)} is NaN, which is never an improvement: its data do not say what it is, as the AUC where all are of one class`,
+        `${this.#where}: ${describe(this.#name)} is NaN, which is never an improvement: the data do not determine it, as with the AUC of a single class`,
       )
     }
     if (!(this.#sign * value < (this.best ?? Number.POSITIVE_INFINITY) - this.#minDelta)) return false

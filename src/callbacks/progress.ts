@@ -1,7 +1,7 @@
 import { describe, SeqloomError } from '../errors.js'
 import type { Callback, Logs } from './callback.js'
 
-/** Where a training stands; besides, `loss`, the metrics and, at the end of an epoch, both with `val_`. */
+/** How far a training has come, together with `loss`, the metrics and, at the end of an epoch, both with `val_`. */
 export interface FitProgress {
   /** The number of the epoch, from 1. */
   readonly epoch: number
@@ -13,14 +13,15 @@ export interface FitProgress {
   readonly batches: number
   /** Seconds since `fit` began. */
   readonly seconds: number
-  /** How many seconds the rest will take at the speed so far. */
+  /** Estimated seconds for the rest, at the speed so far. */
   readonly eta: number
   readonly [value: string]: number
 }
 
 /**
- * Calls a function as the training goes on: after batches, and at the end of every epoch, where it is awaited and `batch` is `batches`. Where batches
- * follow each other fast, the newest is reported. What it throws makes `fit` reject. Errors: `ERR_OPTION`.
+ * Calls a function after batches, and at the end of every epoch, where it is awaited and `batch` equals `batches`. When
+ * batches follow each other fast, only the newest is reported. If the function throws, `fit` rejects. Errors:
+ * `ERR_OPTION`.
  */
 export function progress(report: (progress: FitProgress) => void | Promise<void>): Callback {
   if (typeof report !== 'function') {

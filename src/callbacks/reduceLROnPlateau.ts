@@ -6,17 +6,17 @@ import { Monitor, type MonitorMode } from './monitor.js'
 export interface ReduceLROnPlateauOptions {
   /** The value to follow; default `'val_loss'`. */
   readonly monitor?: string
-  /** What the learning rate is multiplied with, below 1; default 0.1. */
+  /** The factor by which the learning rate is multiplied, below 1; default 0.1. */
   readonly factor?: number
   /** How many epochs without improvement to allow; default 10. */
   readonly patience?: number
   /** Default `'auto'`: larger is better for accuracies, smaller for everything else. */
   readonly mode?: MonitorMode
-  /** By how much a value must be better to count; default 1e-4. */
+  /** The least improvement that counts; default 1e-4. */
   readonly minDelta?: number
-  /** How many epochs after a reduction are not counted; default 0. */
+  /** How many epochs after a reduction do not count; default 0. */
   readonly cooldown?: number
-  /** The learning rate that it does not go below; default 0. */
+  /** The lowest learning rate; default 0. */
   readonly minLr?: number
 }
 
@@ -89,8 +89,8 @@ class ReduceLROnPlateau implements Callback {
 }
 
 /**
- * Multiplies the learning rate with `factor` when a value has not improved for `patience` epochs. Errors: `ERR_OPTION`; `fit` rejects with it
- * when there is no such value, and with `ERR_STATE` when the learning rate follows a schedule.
+ * Multiplies the learning rate by `factor` when a value has not improved for `patience` epochs. Errors: `ERR_OPTION`;
+ * `fit` rejects with it if there is no such value, and with `ERR_STATE` if the learning rate follows a schedule.
  */
 export function reduceLROnPlateau(options: ReduceLROnPlateauOptions = {}): Callback {
   return new ReduceLROnPlateau(options)

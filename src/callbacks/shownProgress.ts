@@ -1,14 +1,14 @@
 import type { Epoch, Progress } from '../cli/progress.js'
 import type { Callback, Logs } from './callback.js'
 
-/** Losses and metrics of logs, without what says where the training is. */
+/** The losses and metrics in logs, without the training's position. */
 function scores({ epoch, batch, batches, size, seconds, ...values }: Logs): Logs {
   return values
 }
 
 /**
- * Shows how a training goes, on stderr: with 1 as the command line does, a bar on a terminal and lines elsewhere; with 2 always lines, one for every
- * epoch. `close` leaves the terminal in order, however the training ends.
+ * Shows a training's progress on stderr. With 1, as the command line does: a bar on a terminal, lines elsewhere. With
+ * 2, always one line per epoch. `close` tidies up the terminal, however the training ends.
  */
 export async function shownProgress(
   verbose: 1 | 2,

@@ -1,6 +1,6 @@
 import type { SymbolicValue } from '../graph/trace/symbolic.js'
 
-/** What a step reads of a memory. */
+/** What a step reads from a memory. */
 export interface Attended {
   /** The weights of the memory's steps, which sum to one over the valid ones: `[batch, steps]`. */
   readonly alignment: SymbolicValue
@@ -8,7 +8,10 @@ export interface Attended {
   readonly context: SymbolicValue
 }
 
-/** Reads a memory `[batch, steps, size]` by scores `[batch, steps]`: their softmax over the valid steps, and the weighted sum. */
+/**
+ * Reads a memory `[batch, steps, size]` by scores `[batch, steps]`: their softmax over the valid steps, and the
+ * weighted sum.
+ */
 export function readMemory(scores: SymbolicValue, memory: SymbolicValue): Attended {
   const alignment = scores.softmax({ mask: memory.mask() })
   return { alignment, context: alignment.expandDims(1).matmul(memory).squeeze(1) }
@@ -26,7 +29,7 @@ export interface AdditiveWeights {
   readonly attention_v: SymbolicValue
 }
 
-/** Declarations of the weights of additive attention, with `memory` sizes a step and `attention` hidden units. */
+/** Declarations of the weights of additive attention, with `memory` features per step and `attention` hidden units. */
 export const additiveWeights = (units: number, memory: string, attention: number) =>
   ({
     attention_query: [units, attention],

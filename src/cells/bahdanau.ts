@@ -12,11 +12,12 @@ export interface BahdanauCellOptions {
 }
 
 /**
- * The decoder of Bahdanau, Cho and Bengio (arXiv 1409.0473): before each step it scores every step of the encoder's outputs by the last state,
- * reads their weighted sum, and feeds it to a gated recurrent unit together with the input.
+ * The decoder of Bahdanau, Cho and Bengio (arXiv 1409.0473): before each step it scores every step of the encoder's
+ * outputs by the last state, reads their weighted sum, and feeds it to a gated recurrent unit together with the input.
  *
- * Step: x `[batch, features]`, the state s `[batch, units]` and the constant memory `[batch, steps, size]`, whose padding is left out. Outputs: `output`
- * `[batch, units + features + size]`, which is s, x and the context, for the layer that makes words of them; `alignment` `[batch, steps]`.
+ * Step: x `[batch, features]`, the state s `[batch, units]` and the constant memory `[batch, steps, size]`, whose
+ * padding is left out. Outputs: `output` `[batch, units + features + size]`, which is s, x and the context, for a layer
+ * that predicts words from them; `alignment` `[batch, steps]`.
  *
  * ```ts
  * const decoder = layers.rnn({ cell: cells.bahdanau({ units: 64 }), returnSequences: true })

@@ -4,8 +4,8 @@ import { loadProgram, type SavedProgram, saveProgram } from '../graph/trace/save
 import { isRecord } from '../options.js'
 
 /**
- * One step of a recurrence, as operations: what `defineCell` and `cells.*` make and `layers.rnn` runs. The types say the names of its outputs
- * and how many states it has. A cell holds no weights; each layer that it is given to has its own.
+ * One step of a recurrence, as operations: what `defineCell` and `cells.*` make and `layers.rnn` runs. Its type carries
+ * the names of its outputs and the number of its states. A cell holds no weights; each layer that uses it has its own.
  */
 export class Cell<Outputs extends readonly string[] = readonly string[], States = unknown> {
   readonly name: string
@@ -32,14 +32,14 @@ export class Cell<Outputs extends readonly string[] = readonly string[], States 
     this.program = program
   }
 
-  /** @internal The cell as it stands in a saved model. */
+  /** @internal The cell as it is written to a saved model. */
   config(): SavedCell {
     const { name, inputs, states, constants, outputs } = this
     return { name, inputs, states, constants, outputs, program: saveProgram(this.program) }
   }
 }
 
-/** The names of what goes in and out. */
+/** The names of inputs, states, constants and outputs. */
 export interface CellNames<Outputs extends readonly string[] = readonly string[]> {
   readonly inputs: readonly string[]
   readonly states: readonly string[]
@@ -47,13 +47,13 @@ export interface CellNames<Outputs extends readonly string[] = readonly string[]
   readonly outputs: Outputs
 }
 
-/** A cell as it stands in a saved model: names and operations. */
+/** A cell in a saved model: names and operations. */
 export interface SavedCell extends CellNames {
   readonly name: string
   readonly program: SavedProgram
 }
 
-/** A cell of a saved model; nothing in it is executed. `ERR_FORMAT` for what is none. */
+/** Reads a cell from a saved model; nothing in it is executed. `ERR_FORMAT` for anything else. */
 export function cellFromConfig(saved: unknown): Cell {
   const malformed = (what: string) => new SeqloomError('ERR_FORMAT', `a saved cell has ${what}`)
   if (!isRecord(saved) || typeof saved.name !== 'string') throw malformed('no name')
@@ -79,5 +79,5 @@ export function cellFromConfig(saved: unknown): Cell {
   return new Cell(saved.name, { inputs, states, constants, outputs }, program)
 }
 
-/** What messages call a cell. */
+/** A cell's name in messages. */
 export const labelOf = (name: string): string => `cell '${name}'`

@@ -16,7 +16,7 @@ import { checkOptions, custom, isRecord, label } from '../options.js'
 import { Cell, labelOf } from './cell.js'
 import { maskedInputs } from './scanBody.js'
 
-/** Shapes of values of one row by name. */
+/** Shapes of values by name, without the batch. */
 export type RowShapes = Readonly<Record<string, RowShape>>
 
 /** What a step returns: every new state by name, and the outputs. */
@@ -35,17 +35,23 @@ export interface CellDefinition<
 > {
   /** The cell's name, for messages and weights; default `'cell'`. */
   readonly name?: string
-  /** What is carried from step to step, with its shape without the batch: `{ h: 64 }`. States are zero at first, unless the layer is given others. */
+  /**
+   * What is carried from step to step, with shapes without the batch: `{ h: 64 }`. States start at zero, unless the
+   * layer is given initial states.
+   */
   readonly states: States
-  /** The weights: `{ kernel: ['features', 64], bias: [64] }`. A name is a size that is found when the cell is used. */
+  /**
+   * The weights: `{ kernel: ['features', 64], bias: [64] }`. A name stands for a size that is known when the cell is
+   * used.
+   */
   readonly weights?: Weights
   /** What each step reads; default `{ x: 'features' }`, one value `[batch, features]`. */
   readonly inputs?: Inputs
   /** Values that are the same at every step, such as an encoder's outputs: `{ memory: ['steps', 'size'] }`. */
   readonly constants?: Constants
-  /** The names of the outputs, if there are others than one `output`; names of states are allowed. */
+  /** The names of the outputs, unless there is just one, `output`; names of states are allowed. */
   readonly outputs?: Outputs
-  /** One step, from symbolic values `[batch, …]` to the new states and the outputs. It is called once, at once. */
+  /** One step, from symbolic values `[batch, …]` to the new states and the outputs. It is called once, immediately. */
   readonly step: (
     values: ValuesOf<Inputs> & ValuesOf<States> & ValuesOf<Constants>,
     weights: WeightsOf<Weights>,
@@ -55,8 +61,8 @@ export interface CellDefinition<
 const record = custom('an object', isRecord)
 
 /**
- * Defines a recurrent cell by one step, written with symbolic values. The step is called once, here; its operations then run natively, forward
- * and backward through time, in `layers.rnn({ cell })`.
+ * Defines a recurrent cell by one step, written with symbolic values. The step is called once, here; its operations
+ * then run natively, forward and backward through time, in `layers.rnn({ cell })`.
  *
  * ```ts
  * const elman = defineCell({
@@ -66,9 +72,10 @@ const record = custom('an object', isRecord)
  * })
  * ```
  *
- * The step returns every new state by name. Without an `output` the first state is the output. Errors name the line in the step: `ERR_SHAPE` for
- * shapes that do not fit, `ERR_OPTION` for weights that are not declared, JavaScript operators or `if` on symbolic values, and results that are none.
- * Sizes that are names are checked again when the cell is used.
+ * The step returns every new state by name. Without an `output`, the first state is the output. Errors name the line in
+ * the step: `ERR_SHAPE` for shapes that do not fit; `ERR_OPTION` for weights that are not declared, for JavaScript
+ * operators or `if` on symbolic values, and for results that are not symbolic values. Named sizes are checked again
+ * when the cell is used.
  */
 export function defineCell<
   const States extends RowShapes,
@@ -139,7 +146,7 @@ export function defineCell<
   return new Cell<Outputs, States>(name, names, program)
 }
 
-/** The names of the outputs of a step's result, which must be an object of the states and these. */
+/** The names of the outputs in a step's result, which must be an object of the states and the outputs. */
 function outputNames(
   trace: Trace,
   declared: readonly string[] | undefined,

@@ -4,7 +4,7 @@ import { SymbolicValue } from '../graph/trace/symbolic.js'
 import { checkOptions, flag, integer, isRecord } from '../options.js'
 import { defineCell } from './defineCell.js'
 
-/** One side of a block: what it hides and what it remembers, `[batch, units]` each. */
+/** One side of a block: its hidden state h and its memory m, `[batch, units]` each. */
 export interface GridSide {
   readonly h: SymbolicValue
   readonly m: SymbolicValue
@@ -19,9 +19,9 @@ export interface GridWeights {
 }
 
 /**
- * One block of an N-dimensional Grid LSTM, for use in a cell's step: all incoming h together go through one LSTM for each dimension, with that
- * dimension's own memory. Gives the outgoing sides. Source: Kalchbrenner, Danihelka and Graves, arXiv 1507.01526, section 3.
- * Errors: `ERR_OPTION`, `ERR_SHAPE`.
+ * One block of an N-dimensional Grid LSTM, for use in a cell's step. All incoming h together go through one LSTM per
+ * dimension, with that dimension's own memory. Returns the outgoing sides. Source: Kalchbrenner, Danihelka and Graves,
+ * arXiv 1507.01526, section 3. Errors: `ERR_OPTION`, `ERR_SHAPE`.
  */
 export function gridBlock<const Sides extends readonly GridSide[]>(
   sides: Sides,
@@ -66,21 +66,23 @@ function areAll(list: unknown, ...names: readonly string[]): boolean {
 export interface GridLSTMCellOptions {
   /** The size of h and m along each dimension. */
   readonly units: number
-  /** How many blocks lie above each other. */
+  /** How many blocks are stacked. */
   readonly depth: number
   /** Whether the blocks share their weights; default false. */
   readonly tied?: boolean
-  /** Whether the biases of the forget gates start at one, so that memories last at first; default true. */
+  /** Whether the biases of the forget gates start at one, so that an untrained cell remembers; default true. */
   readonly unitForgetBias?: boolean
 }
 
 /**
- * A 2-D Grid LSTM over time and depth: at every step a column of blocks, in each of which an LSTM along time and one along depth read each other's
- * h. The input enters from below, projected to h and m; the output is the h that leaves at the top.
+ * A 2-D Grid LSTM over time and depth: at every step there is a column of blocks. In each, an LSTM along time and one
+ * along depth read each other's h. The input enters at the bottom, projected to h and m; the output is the h that
+ * leaves at the top.
  *
- * Step: x `[batch, features]`; states h and m of the time dimension `[batch, depth, units]`; output `[batch, units]`. Weights: project_h and project_m
- * `[features, units]`; time_kernel and depth_kernel `[2 units, 4 units]` and their biases `[4 units]`, gates in the order input, forget, output,
- * candidate, one of each for every block unless they are tied. Source: Kalchbrenner, Danihelka and Graves, arXiv 1507.01526. Errors: `ERR_OPTION`.
+ * Step: x `[batch, features]`; states h and m of the time dimension `[batch, depth, units]`; output `[batch, units]`.
+ * Weights: project_h and project_m `[features, units]`; time_kernel and depth_kernel `[2 units, 4 units]` and their
+ * biases `[4 units]`, gates in the order input, forget, output, candidate, one of each per block unless they are tied.
+ * Source: Kalchbrenner, Danihelka and Graves, arXiv 1507.01526. Errors: `ERR_OPTION`.
  */
 export function gridLSTM(options: GridLSTMCellOptions) {
   checkOptions('cells.gridLSTM', options, {

@@ -5,13 +5,15 @@ import { checkCell, type GatedCellOptions, gatedChecks } from './options.js'
 
 /** Options of {@link gru}. */
 export interface GRUCellOptions extends GatedCellOptions {
-  /** Whether the reset gate acts after the recurrent product (cuDNN, PyTorch) or before it (the paper); default true. */
+  /**
+   * Whether the reset gate acts after the recurrent product (cuDNN, PyTorch) or before it (the paper); default true.
+   */
   readonly resetAfter?: boolean
 }
 
 /**
- * A gated recurrent unit: z = σ(x·Wz + h·Uz + bz); r = σ(x·Wr + h·Ur + br); n = tanh(x·Wn + r·(h·Un + cn) + bn); h' = z·h + (1 - z)·n, or with
- * `resetAfter: false` n = tanh(x·Wn + (r·h)·Un + bn).
+ * A gated recurrent unit: z = σ(x·Wz + h·Uz + bz); r = σ(x·Wr + h·Ur + br); n = tanh(x·Wn + r·(h·Un + cn) + bn); h' =
+ * z·h + (1 - z)·n, or with `resetAfter: false` n = tanh(x·Wn + (r·h)·Un + bn).
  *
  * Step: x `[batch, features]`; state and output h `[batch, units]`. Weights and defaults are those of `layers.gru`.
  * Source: Cho et al. 2014. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.

@@ -11,9 +11,10 @@ export interface LayerNormLSTMCellOptions extends LSTMCellOptions {
 /**
  * An LSTM that normalises what comes from the input, what comes from the state, and the cell before it is read.
  *
- * Step: x `[batch, features]`; states h, which is the output, and c `[batch, units]`. Weights: those of `cells.lstm`, and the factors kernel_gamma and
- * recurrent_gamma `[4 units]` and cell_gamma `[units]` with the offset cell_beta `[units]`; the offsets of the gates are the bias.
- * Source: Ba, Kiros and Hinton, arXiv 1607.06450, equations 20 to 22. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ * Step: x `[batch, features]`; states h, which is the output, and c `[batch, units]`. Weights: those of `cells.lstm`,
+ * and the factors kernel_gamma and recurrent_gamma `[4 units]` and cell_gamma `[units]` with the offset cell_beta
+ * `[units]`; the offsets of the gates are the bias. Source: Ba, Kiros and Hinton, arXiv 1607.06450, equations 20 to 22.
+ * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
 export function layerNormLSTM(options: LayerNormLSTMCellOptions) {
   checkCell('layerNormLSTM', options, { ...lstmChecks, epsilon: positive })

@@ -5,8 +5,9 @@ import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks } from './options
  * A long short-term memory cell:
  * i, f, g, o = split(x·kernel + h·recurrent_kernel + bias); c' = σ(f)·c + σ(i)·tanh(g); h' = σ(o)·tanh(c').
  *
- * Step: x `[batch, features]`; states h, which is the output, and c `[batch, units]`. Weights and defaults are those of `layers.lstm`, which is
- * this recurrence in one hand-written kernel. Source: Hochreiter and Schmidhuber 1997; Gers et al. 2000. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ * Step: x `[batch, features]`; states h, which is the output, and c `[batch, units]`. Weights and defaults are those of
+ * `layers.lstm`, which is this recurrence in one hand-written kernel. Source: Hochreiter and Schmidhuber 1997; Gers et
+ * al. 2000. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
 export function lstm(options: LSTMCellOptions) {
   checkCell('lstm', options, lstmChecks)

@@ -6,18 +6,22 @@ import { defineCell } from './defineCell.js'
 export interface LuongCellOptions {
   /** The size of the LSTM's states and of the output. */
   readonly units: number
-  /** How a step of the memory is scored: by its product with h, `'dot'`, whose size must then be `units`, or with h through a matrix; default `'general'`. */
+  /**
+   * How a step of the memory is scored: by its product with h (`'dot'`; its size must then be `units`), or with h times
+   * a matrix (`'general'`, the default).
+   */
   readonly score?: 'dot' | 'general'
   /** Whether each step also reads the output of the one before; default true. */
   readonly inputFeeding?: boolean
 }
 
 /**
- * The decoder of Luong, Pham and Manning (arXiv 1508.04025) with global attention: an LSTM steps first, its new state scores the encoder's outputs, and the
- * output is tanh of a projection of the context and the state.
+ * The decoder of Luong, Pham and Manning (arXiv 1508.04025) with global attention: an LSTM steps first, its new state
+ * scores the encoder's outputs, and the output is tanh of a projection of the context and the state.
  *
- * Step: x `[batch, features]`, the states h and c `[batch, units]`, with input feeding also `attended` `[batch, units]`, and the constant memory
- * `[batch, steps, size]`, whose padding is left out. Outputs: `output` `[batch, units]`; `alignment` `[batch, steps]`. Errors: `ERR_OPTION`.
+ * Step: x `[batch, features]`, the states h and c `[batch, units]`, with input feeding also `attended`
+ * `[batch, units]`, and the constant memory `[batch, steps, size]`, whose padding is left out. Outputs: `output`
+ * `[batch, units]`; `alignment` `[batch, steps]`. Errors: `ERR_OPTION`.
  */
 export function luong(options: LuongCellOptions) {
   checkOptions('cells.luong', options, {

@@ -21,7 +21,7 @@ export const gatedChecks: Readonly<Record<string, Check>> = { recurrentActivatio
 /** The checks that LSTMs add. */
 export const lstmChecks: Readonly<Record<string, Check>> = { ...gatedChecks, unitForgetBias: flag }
 
-/** Options of tfjs's and Keras's cells that ask for nothing when they have these values. */
+/** Options of tfjs's and Keras's cells that are accepted with these values only, which ask for nothing. */
 const refused: Readonly<Record<string, readonly unknown[]>> = {
   recurrentDropout: [0],
   implementation: [1, 2],

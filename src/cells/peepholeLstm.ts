@@ -2,11 +2,11 @@ import { defineCell } from './defineCell.js'
 import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks } from './options.js'
 
 /**
- * An LSTM whose gates see the cell: i and f read c, o reads the new c, each through a weight for every unit.
+ * An LSTM whose gates see the cell: i and f read c, o reads the new c, each through one weight per unit.
  *
- * Step: x `[batch, features]`; states h, which is the output, and c `[batch, units]`. Weights: those of `cells.lstm`, and peephole_i, peephole_f,
- * peephole_o `[units]`, zero at first. Source: Gers and Schmidhuber, "Recurrent nets that time and count", 2000. Errors: `ERR_OPTION`,
- * `ERR_UNSUPPORTED`.
+ * Step: x `[batch, features]`; states h, which is the output, and c `[batch, units]`. Weights: those of `cells.lstm`,
+ * and peephole_i, peephole_f, peephole_o `[units]`, zero at first. Source: Gers and Schmidhuber, "Recurrent nets that
+ * time and count", 2000. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
 export function peepholeLSTM(options: LSTMCellOptions) {
   checkCell('peepholeLSTM', options, lstmChecks)

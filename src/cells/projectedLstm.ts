@@ -4,16 +4,17 @@ import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks } from './options
 
 /** Options of {@link projectedLSTM}. */
 export interface ProjectedLSTMCellOptions extends LSTMCellOptions {
-  /** The size of the output and of what the next step reads of it, mostly smaller than `units`. */
+  /** The size of the output, which the next step reads; usually smaller than `units`. */
   readonly projection: number
 }
 
 /**
- * An LSTM whose output is projected to fewer features before it is fed back, so that a large cell needs few weights: h' = (σ(o)·tanh(c'))·projection.
+ * An LSTM whose output is projected to fewer features before it is fed back, so that a large cell needs few weights: h'
+ * = (σ(o)·tanh(c'))·projection.
  *
- * Step: x `[batch, features]`; states h `[batch, projection]`, which is the output, and c `[batch, units]`. Weights: kernel `[features, 4 units]`,
- * recurrent_kernel `[projection, 4 units]`, projection `[units, projection]`, bias `[4 units]`.
- * Source: Sak, Senior and Beaufays, arXiv 1402.1128. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ * Step: x `[batch, features]`; states h `[batch, projection]`, which is the output, and c `[batch, units]`. Weights:
+ * kernel `[features, 4 units]`, recurrent_kernel `[projection, 4 units]`, projection `[units, projection]`, bias
+ * `[4 units]`. Source: Sak, Senior and Beaufays, arXiv 1402.1128. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
 export function projectedLSTM(options: ProjectedLSTMCellOptions) {
   checkCell('projectedLSTM', options, { ...lstmChecks, projection: integer(1) })

@@ -6,18 +6,18 @@ import { located, type Program, type ProgramNode, type Resolved } from '../graph
 import { wireShape } from '../graph/trace/size.js'
 import type { Budget } from '../limits.js'
 
-/** What one step of a scan is on the wire, and which masks it needs as further constants. */
+/** One step of a scan in the wire format, and the masks that it needs as further constants. */
 export interface ScanBody {
   readonly body: Readonly<Record<'inputs' | 'weights' | 'nodes' | 'outputs', unknown>>
-  /** The program's inputs, all of them constants, whose masks follow the constants. */
+  /** The inputs of the program, all of them constants, whose masks follow the constants. */
   readonly masked: readonly number[]
-  /** What one step takes. */
+  /** What one step adds to the limits. */
   readonly budget: Budget
 }
 
 /**
- * The body of a scan: a cell's program from its inputs, states, carried outputs, constants and masks to `outputs`. `firstConstant` is the number of
- * its inputs before the constants.
+ * The body of a scan: a cell's program from its inputs, states, carried outputs, constants and masks to `outputs`.
+ * `firstConstant` is the number of its inputs before the constants.
  */
 export function scanBody(
   { program, shapes }: Resolved,
@@ -58,7 +58,10 @@ export function scanBody(
   }
 }
 
-/** The constants of a cell whose masks it reads. `ERR_SHAPE`, naming the line, for the mask of anything else: within a step there is no time. */
+/**
+ * The constants of a cell whose masks it reads. `ERR_SHAPE`, naming the line, for the mask of anything else: a step has
+ * no time axis.
+ */
 export function maskedInputs(program: Program, firstConstant: number): number[] {
   const idOf = ({ inputs: [id = 0] }: ProgramNode): number => id
   const nodes = program.nodes.filter(({ op }) => op === 'mask')

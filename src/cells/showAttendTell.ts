@@ -11,13 +11,15 @@ export interface ShowAttendTellCellOptions {
 }
 
 /**
- * The captioning decoder of Xu et al. (arXiv 1502.03044) with soft attention: the last state scores an image's annotation vectors, their weighted sum
- * passes a gate β and goes into an LSTM with the word, and word, state and context are added for the deep output.
+ * The captioning decoder of Xu et al. (arXiv 1502.03044) with soft attention: the last state scores an image's
+ * annotation vectors; their weighted sum passes a gate β and enters an LSTM together with the word; word, state and
+ * context are added for the deep output.
  *
- * Step: x, the embedded word, `[batch, features]`; the states h and c `[batch, units]`, which the paper starts from the mean annotation
- * (`layers.globalAveragePooling1d` and two dense layers with tanh); the constant annotations `[batch, places, size]`. Outputs: `output`
- * `[batch, features]`, x + h·output_h + context·output_z, to which a dense layer gives the words' logits; `alignment` `[batch, places]`, for
- * `layers.doublyStochasticPenalty`. Errors: `ERR_OPTION`.
+ * Step: x, the embedded word, `[batch, features]`; the states h and c `[batch, units]`, which the paper starts from the
+ * mean annotation (`layers.globalAveragePooling1d` and two dense layers with tanh); the constant annotations
+ * `[batch, places, size]`. Outputs: `output` `[batch, features]`, x + h·output_h + context·output_z, to which a dense
+ * layer gives the words' logits; `alignment` `[batch, places]`, for `layers.doublyStochasticPenalty`. Errors:
+ * `ERR_OPTION`.
  */
 export function showAttendTell(options: ShowAttendTellCellOptions) {
   checkOptions('cells.showAttendTell', options, {

@@ -5,8 +5,8 @@ import { checkCell } from './options.js'
 /**
  * A simple (Elman) recurrent cell: h' = activation(x·kernel + h·recurrent_kernel + bias).
  *
- * Step: x `[batch, features]`; state and output h `[batch, units]`. Weights and defaults are those of `layers.simpleRNN`.
- * Source: Elman, "Finding structure in time", 1990. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ * Step: x `[batch, features]`; state and output h `[batch, units]`. Weights and defaults are those of
+ * `layers.simpleRNN`. Source: Elman, "Finding structure in time", 1990. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
 export function simpleRNN(options: CellOptions) {
   checkCell('simpleRNN', options)

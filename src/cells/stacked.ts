@@ -7,7 +7,7 @@ import { Cell, labelOf } from './cell.js'
 
 /** Options of {@link stackedRNNCells}. */
 export interface StackedCellsOptions<Last extends Cell = Cell> {
-  /** The cells, the first of which reads the input. */
+  /** The cells; the first one reads the input. */
   readonly cells: readonly [...Cell[], Last]
 }
 
@@ -22,9 +22,10 @@ const cellList = custom(
 type OutputsOf<C extends Cell> = C extends Cell<infer Outputs> ? Outputs : readonly string[]
 
 /**
- * One cell of several, each of which reads the output of the one before, step by step. Its states are theirs, in order; its outputs are the last
- * one's; constants of one name are shared. Weights are named `lstm/kernel`, `lstm_1/kernel`. Errors: `ERR_OPTION`; `ERR_SHAPE` where an output does
- * not fit the next cell; `ERR_UNSUPPORTED` for cells with several inputs.
+ * One cell made of several: at every step, each reads the output of the previous one. It has the states of all of them,
+ * in order, and the outputs of the last one; constants of the same name are shared. Weights are named `lstm/kernel`,
+ * `lstm_1/kernel`. Errors: `ERR_OPTION`; `ERR_SHAPE` if an output does not fit the next cell; `ERR_UNSUPPORTED` for
+ * cells with several inputs.
  */
 export function stackedRNNCells<const Last extends Cell>(
   options: StackedCellsOptions<Last>,

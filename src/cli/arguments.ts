@@ -1,7 +1,5 @@
 import { InvalidArgumentError } from 'commander'
 import { checkEncoding } from '../data/textFile.js'
-import { given } from '../options.js'
-import type { LabelWeights } from '../tasks/index.js'
 
 /** Reads an integer of at least `least`. */
 export function integer(least: number): (text: string) => number {
@@ -32,15 +30,6 @@ export function nonNegative(text: string): number {
   return value
 }
 
-/** Reads a number of at least 0 and below 1. */
-export function fraction(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !(value >= 0 && value < 1)) {
-    throw new InvalidArgumentError('It must be a number of at least 0 and below 1.')
-  }
-  return value
-}
-
 /** Reads a width and a height: `64x48`. */
 export function size(text: string): { width: number; height: number } {
   const found = /^(\d{1,4})x(\d{1,4})$/.exec(text)
@@ -65,20 +54,4 @@ export function encoding(text: string): string {
   } catch (error) {
     throw new InvalidArgumentError(`${(error as Error).message}.`)
   }
-}
-
-/** Reads factors by label, one after the other: `spam=5`; or `balanced`. */
-export function classWeight(text: string, before: LabelWeights | undefined): LabelWeights {
-  if (text === 'balanced' && before === undefined) return text
-  const found = /^(.+)=([^=]+)$/s.exec(text)
-  const factor = Number(found?.[2])
-  if (!found || before === 'balanced' || !Number.isFinite(factor) || factor < 0 || found[2]?.trim() === '') {
-    throw new InvalidArgumentError("It must be 'balanced', or labels with factors such as spam=5.")
-  }
-  return { ...before, [found[1] as string]: factor }
-}
-
-/** The options that were given, without those that are undefined. */
-export function ifGiven<T extends object>(options: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
-  return given(options)
 }

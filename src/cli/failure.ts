@@ -1,11 +1,11 @@
 import { SeqloomError } from '../errors.js'
-import { withFlags } from './flags.js'
+import { withFlags } from './flagNames.js'
 import { note } from './output.js'
 
 /** The exit codes of the command. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
 
-/** Tells a failure in one line on stderr and returns the exit code that goes with it. */
+/** Reports a failure in one line on stderr and returns its exit code. */
 export function tell(error: unknown): number {
   // Node's own AbortErrors count too: those of streams.
   if (error instanceof Error && error.name === 'AbortError') return exitCodes.interrupted

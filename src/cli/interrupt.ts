@@ -1,6 +1,6 @@
 /**
- * Runs `work` with a signal that the first Ctrl-C (or SIGTERM) aborts, so that the work can stop in order; the second one ends the process at once
- * with exit code 130.
+ * Runs `work` with a signal that the first Ctrl-C (or SIGTERM) aborts, so that the work can stop in order; the second
+ * one ends the process at once with exit code 130.
  */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController()

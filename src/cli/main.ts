@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 import { tell } from './failure.js'
-import { withFlags } from './flags.js'
+import { withFlags } from './flagNames.js'
 import { note, watchOutput } from './output.js'
 
 watchOutput()
 
-// Warnings of our own in one line; those of Node's as Node shows them.
+// Seqloom's warnings in one line; Node's own as Node shows them.
 const others = process.listeners('warning')
 process.removeAllListeners('warning')
 process.on('warning', (warning) => {
@@ -13,7 +13,7 @@ process.on('warning', (warning) => {
   else for (const listener of others) listener(warning)
 })
 
-// Imported here, so that an engine that cannot be loaded is told in one line too.
+// Imported here, so that an engine that cannot be loaded is reported in one line, too.
 import('./run.js')
   .then(({ run }) => run(process.argv.slice(2)))
   .catch(tell)

@@ -3,7 +3,7 @@ import { SeqloomError, visible } from '../errors.js'
 /** Whether the command is worth finishing when nobody reads what it prints. */
 let worthwhile = false
 
-/** Why standard output could not be written, other than that its reader went away. */
+/** Why standard output could not be written, other than because its reader went away. */
 let failure: Error | undefined
 
 /** Decides what happens when standard output or stderr cannot be written; to be called once, first of all. */
@@ -16,25 +16,28 @@ export function watchOutput(): void {
     if (!closed) note(`seqloom: ERR_IO: cannot write to standard output: ${visible(error.message)}`)
     process.exit(closed ? 0 : 1)
   })
-  // What is told there is no result.
+  // What goes there is not a result.
   process.stderr.on('error', () => undefined)
 }
 
-/** Lets the command go on to its end, though nobody may read what it prints: what it writes to files counts. */
+/** Lets the command run to its end even if nobody reads what it prints: what it writes to files counts. */
 export function goOnUnread(): void {
   worthwhile = true
 }
 
-/** `ERR_IO` if something that was to be printed is lost, other than to a reader that went away. */
+/** Throws `ERR_IO` if printed results are lost, other than to a reader that went away. */
 export function checkPrinted(): void {
   if (failure)
     throw new SeqloomError('ERR_IO', `cannot write to standard output: ${failure.message}`, { cause: failure })
 }
 
-/** What a terminal obeys: control characters other than line ends and tabs, and what changes the direction of text. What joins characters is part of texts. */
+/**
+ * What a terminal obeys: control characters other than line ends and tabs, and direction marks. Joiners are part of
+ * texts.
+ */
 const obeyed = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
 
-/** A text as a terminal may get it: with what it would obey written out. */
+/** A text that is safe for a terminal: characters that it would obey are escaped. */
 export function shown(text: string): string {
   return text.replace(obeyed, visible)
 }
@@ -46,14 +49,14 @@ export function print(lines: string): void {
 
 /** Prints one JSON object as a line on stdout. */
 export function printJson(row: object): void {
-  // JSON itself leaves those as they are that some terminals obey all the same.
+  // JSON does not escape these, but some terminals obey them.
   const text = JSON.stringify(row).replace(/[\x7F-\x9F\p{Bidi_Control}\u2028\u2029]/gu, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
   })
   process.stdout.write(`${text}\n`)
 }
 
-/** Prints lines on stderr, where everything goes that is not a result. */
+/** Prints lines on stderr, for everything that is not a result. */
 export function note(lines: string): void {
   process.stderr.write(`${shown(lines)}\n`)
 }

@@ -3,9 +3,9 @@ import { dirname, resolve } from 'node:path'
 import { SeqloomError } from '../errors.js'
 import { cannot, isThere, openRegular, readNamed } from '../files.js'
 import { pathOf } from '../path.js'
-import { mark } from '../tasks/svg.js'
+import { mark } from '../tasks/shared/svg.js'
 
-/** Most points of an image: half a gigabyte once it is read. */
+/** The most pixels of an image: half a gigabyte once it is read. */
 const mostPoints = 2 ** 27
 
 /** The width and height of images. */
@@ -14,12 +14,15 @@ export interface Size {
   readonly height: number
 }
 
-/** An image as it was read: red, green and blue of each point. */
+/** An image as it was read: red, green and blue of each pixel. */
 export interface FilePicture extends Size {
   readonly data: Uint8Array
 }
 
-/** Reads a PNG file, over white where it is transparent, and brings it to a size. Rejects with `ERR_IO` and, for what is no PNG, with `ERR_DATA`. */
+/**
+ * Reads a PNG file, with white behind transparent pixels, and resizes it. Rejects with `ERR_IO` and, for anything but a
+ * PNG, with `ERR_DATA`.
+ */
 export async function readPicture(given: string, size?: Size): Promise<FilePicture> {
   const path = pathOf('an image', given)
   const bytes = await readNamed(path)
@@ -35,7 +38,10 @@ export async function readPicture(given: string, size?: Size): Promise<FilePictu
   return size === undefined ? read : resized(read, size)
 }
 
-/** `ERR_DATA` for a PNG file that says that it is larger than any to learn from, before room is made for its points. */
+/**
+ * Throws `ERR_DATA` for a PNG file that claims to be larger than any to learn from, before memory for its pixels is
+ * allocated.
+ */
 function checkPoints(path: string, bytes: Buffer): void {
   if (bytes.length < 24) return
   const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)]
@@ -43,11 +49,14 @@ function checkPoints(path: string, bytes: Buffer): void {
   throw new SeqloomError('ERR_DATA', `${path} has ${width} by ${height} points; at most ${mostPoints} in all are read`)
 }
 
-/** `ERR_IO` for a file that is there and no picture of ours, unless it may be replaced, and where none can be made. */
+/**
+ * Throws `ERR_IO` for an existing file that is not one of our pictures, unless it may be replaced, and where no file
+ * can be made.
+ */
 export async function checkPicture(path: string, force: boolean): Promise<void> {
   try {
     if (!(await isThere(path))) {
-      if (!(await stat(dirname(resolve(path)))).isDirectory()) throw new Error(`${dirname(path)} is no folder`)
+      if (!(await stat(dirname(resolve(path)))).isDirectory()) throw new Error(`${dirname(path)} is not a folder`)
       return
     }
     const file = await openRegular(path)
@@ -77,7 +86,7 @@ function overWhite(rgba: Uint8Array): Uint8Array {
   return data
 }
 
-/** Each point is the mean of the points that it stands for. */
+/** Each pixel is the mean of the pixels that it replaces. */
 function resized({ width, height, data }: FilePicture, size: Size): FilePicture {
   if (size.width === width && size.height === height) return { width, height, data }
   const into = new Uint8Array(size.width * size.height * 3)

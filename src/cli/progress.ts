@@ -2,7 +2,7 @@ import cliProgress from 'cli-progress'
 import type { TaskEpoch, TaskProgress } from '../tasks/index.js'
 import { note, printJson } from './output.js'
 
-/** Where a training stands after a batch. */
+/** How far a training has come after a batch. */
 export interface Progress {
   readonly epoch: number
   readonly epochs: number
@@ -10,7 +10,7 @@ export interface Progress {
   readonly total: number
 }
 
-/** What an epoch came to. */
+/** The results of an epoch. */
 export interface Epoch {
   readonly epoch: number
   readonly epochs: number
@@ -23,26 +23,35 @@ export interface View<P extends Progress, E extends Epoch> {
   readonly unit: string
   /** The numbers of a progress by name. */
   progress(progress: P): Readonly<Record<string, number>>
-  /** The numbers of an epoch by name; those of parts that are not there are undefined. */
+  /** The numbers of an epoch by name; undefined for missing parts. */
   epoch(epoch: E): Readonly<Record<string, number | undefined>>
 }
 
+/** What the training of a task shows. */
+export interface TaskView<P extends Progress, E extends Epoch> extends View<P, E> {
+  /** The number that decides which epoch is kept. */
+  readonly decides: string
+}
+
 /** Shows the loss alone. */
-export const lossView = (unit: string): View<TaskProgress, TaskEpoch> => ({
+export const lossView = (unit: string): TaskView<TaskProgress, TaskEpoch> => ({
   unit,
+  decides: 'loss',
   progress: ({ loss }) => ({ loss }),
   epoch: ({ loss, valLoss }) => ({ loss, val_loss: valLoss }),
 })
 
-/** Shows how training goes. */
+/** Shows the progress of a training. */
 export interface Reporter<P extends Progress, E extends Epoch> {
   progress(progress: P): void
   epoch(epoch: E): void
-  /** Leaves the terminal in order; called however training ends. */
+  /** Tidies up the terminal; called however training ends. */
   close(): void
 }
 
-/** A bar on a terminal's stderr if one is wanted, plain lines otherwise; with `json`, one object an epoch on stdout. */
+/**
+ * A bar on a terminal's stderr if one is wanted, plain lines otherwise; with `json`, one object per epoch on stdout.
+ */
 export function reporter<P extends Progress, E extends Epoch>(
   json: boolean,
   view: View<P, E>,
@@ -71,7 +80,7 @@ function measured(numbers: Readonly<Record<string, number | undefined>>): string
   return known.map(([name, value]) => `${name} ${(value as number).toFixed(4)}`).join('  ')
 }
 
-/** How long a training is silent where there is no terminal, in milliseconds, if its epochs are longer. */
+/** The most milliseconds between two lines when there is no terminal and epochs are long. */
 const silence = 10_000
 
 class LineReporter<P extends Progress, E extends Epoch> implements Reporter<P, E> {
@@ -174,12 +183,12 @@ class BarReporter<P extends Progress, E extends Epoch> implements Reporter<P, E>
   }
 }
 
-/** How fast an epoch goes. */
+/** The speed of an epoch. */
 class Pace {
   #epoch: number | undefined
   #started = 0
 
-  /** What is done in a second, and how many seconds the training has left. */
+  /** How much is done per second, and how many seconds the training has left. */
   of({ epoch, epochs, done, total }: Progress): { readonly rate: number; readonly left: number } {
     if (this.#epoch !== epoch) {
       this.#epoch = epoch

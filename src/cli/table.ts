@@ -2,13 +2,13 @@ import stringWidth from 'string-width'
 import type { ClassReport } from '../tasks/index.js'
 import { shown as escaped, oneLine } from './output.js'
 
-/** The most classes whose confusion is shown as a table: of more, no line of a terminal would hold a row. */
+/** The most classes whose confusion is shown as a table; a row for more would not fit on a line of a terminal. */
 const mostColumns = 20
 
-/** The columns of a terminal that a name takes at most. */
+/** The most columns of a terminal that a name takes. */
 const widest = 32
 
-/** A table of text: the first column to the left, the others to the right. */
+/** A table as text: the first column is aligned left, the others right. */
 export function table(cells: readonly (readonly string[])[]): string {
   const rows = cells.map((row) => row.map((cell) => escaped(oneLine(cell))))
   const widths: number[] = []
@@ -32,7 +32,7 @@ function pad(cell: string, width: number, left: boolean): string {
   return left ? cell + space : space + cell
 }
 
-/** A name that is not too wide, and has no characters that a terminal obeys. */
+/** A name that is not too wide and has no characters that a terminal obeys. */
 function shown(name: string): string {
   const plain = escaped(oneLine(name))
   if (stringWidth(plain) <= widest) return plain
@@ -45,7 +45,10 @@ function shown(name: string): string {
   return `${text}…`
 }
 
-/** A confusion table: a row for each true label, a column for each predicted one; of many labels, those that are mistaken most often. */
+/**
+ * A confusion table: a row for each true label, a column for each predicted one. If there are many labels, it has the
+ * most frequent mistakes.
+ */
 export function confusionTable({ labels, confusion }: Pick<ClassReport, 'labels' | 'confusion'>): string {
   const names = labels.map(shown)
   if (labels.length > mostColumns) return mistakes(names, confusion)

@@ -5,13 +5,13 @@ import { TextDecoding } from '../data/textFile.js'
 import { SeqloomError } from '../errors.js'
 import { note } from './output.js'
 
-/** The longest line that is read, in characters: what has no line ends, such as a device, would fill the memory. */
+/** The longest line that is read, in characters: input without line ends, such as a device, would fill the memory. */
 const longestLine = 16 * 2 ** 20
 
 /** What is typed to end the input. */
 const endOfInput = process.platform === 'win32' ? 'Ctrl-Z and Enter' : 'Ctrl-D'
 
-/** The most texts that are handled at once. */
+/** The most texts that are processed at once. */
 export const most = 256
 
 /** Texts in batches. */
@@ -19,7 +19,10 @@ export function* inBatches(texts: readonly string[]): Generator<string[]> {
   for (let start = 0; start < texts.length; start += most) yield texts.slice(start, start + most)
 }
 
-/** The lines that have come in so far, at once, so that a slow source is answered line by line; `ERR_DATA` for bytes that are no text. */
+/**
+ * Batches of the lines that have arrived so far, so that a slow source is answered line by line; `ERR_DATA` for bytes
+ * that are not text.
+ */
 export async function* lines(
   input: NodeJS.ReadStream,
   signal: AbortSignal,

@@ -4,44 +4,30 @@ import { AbortError } from '../errors.js'
 import { descriptionName } from '../model/folder.js'
 import type { SaveOptions } from '../model/index.js'
 import { contentsIn } from '../model/writeFolder.js'
-import type { TaskEpoch } from '../tasks/index.js'
 import { goOnUnread, note, printJson } from './output.js'
-import { type Epoch, type Progress, reporter, type View } from './progress.js'
+import { type Epoch, type Progress, reporter, type TaskView } from './progress.js'
 
-/** What learns and can be saved. */
+/** Something that can be trained and saved. */
 interface Learner {
   readonly ready: boolean
   save(folder: string, options: SaveOptions): Promise<void>
 }
 
-/** What hears of a training. */
+/** The listeners of a training. */
 interface Listeners<P, E> {
   readonly onProgress: (progress: P) => void
   readonly onEpoch: (epoch: E) => void
 }
 
-/** What a training came to. */
-export interface Trained<E> {
-  /** The last epoch of this run. */
-  readonly last: E | undefined
-  /** The epoch whose model was saved, if it was of this run. */
-  readonly best: E | undefined
-  readonly interrupted: boolean
-  /** Whether the model was saved: not where an interrupted training would take a finished model's place. */
-  readonly saved: boolean
-  readonly seconds: number
-}
-
 /**
- * Trains with progress shown, saves what was learned and tells `finish`; an interrupt does the same and then rejects with its AbortError, but leaves a finished model
- * that is there as it is.
+ * Trains while showing progress, saves the model and reports the result. An interrupt does the same and then rejects
+ * with its AbortError, but it leaves an existing finished model as it is.
  */
 export async function trainAndSave<P extends Progress, E extends Epoch & { readonly best: number }>(
   learner: Learner,
   { out, json, force }: { readonly out: string; readonly json: boolean; readonly force: boolean },
-  view: View<P, E>,
+  view: TaskView<P, E>,
   train: (listeners: Listeners<P, E>) => Promise<unknown>,
-  finish: (trained: Trained<E>) => void,
 ): Promise<void> {
   const started = performance.now()
   goOnUnread()
@@ -64,37 +50,32 @@ export async function trainAndSave<P extends Progress, E extends Epoch & { reado
   }
   if (learner.ready) {
     const last = epochs.at(-1)
+    // The epoch whose model is saved, if it was of this run.
     const best = epochs.find(({ epoch }) => epoch === last?.best)
     const interrupted = interruption !== undefined
-    // Weights without an epoch behind them replace nothing, whatever was asked for.
+    // Weights from before the first epoch's end replace nothing, whatever was asked for.
     const overwrite = force && (!interrupted || last !== undefined)
     const before = interrupted && !overwrite ? await contentsIn(out) : undefined
     const saved = before?.unfinished ?? true
     if (saved) await learner.save(out, { overwrite })
-    finish({ last, best, interrupted, saved, seconds: (performance.now() - started) / 1000 })
+    const numbers = best && view.epoch(best)
+    if (json) {
+      const seconds = (performance.now() - started) / 1000
+      const facts = { event: 'done', model: out, epochs: last?.epoch ?? 0, best_epoch: last?.best }
+      printJson({ ...facts, ...numbers, interrupted, saved, seconds })
+    } else noteSaved(last, numbers && measured(numbers, view.decides), { interrupted, saved }, out)
   }
   if (interruption) throw interruption
 }
 
-/** Tells what the training of a task with one loss came to. */
-export function finishWithLoss(
-  { last, best, interrupted, saved, seconds }: Trained<TaskEpoch>,
-  { json, out }: { readonly json: boolean; readonly out: string },
-): void {
-  if (json) {
-    printJson({
-      ...{ event: 'done', model: out, epochs: last?.epoch ?? 0, best_epoch: last?.best },
-      ...{ loss: best?.loss, val_loss: best?.valLoss, interrupted, saved, seconds },
-    })
-    return
-  }
-  const kind = best?.valLoss === undefined ? 'training' : 'validation'
-  const measured = best && `${kind} loss ${(best.valLoss ?? best.loss).toFixed(4)}`
-  noteSaved(last, measured, { interrupted, saved }, out)
+/** The number that decides between epochs, on the validation part if there is one. */
+function measured(numbers: Readonly<Record<string, number | undefined>>, name: string): string {
+  const validation = numbers[`val_${name}`]
+  return `${validation === undefined ? 'training' : 'validation'} ${name} ${(validation ?? numbers[name])?.toFixed(4)}`
 }
 
-/** Says which model was saved, if one was, and how to go on after an interrupt. */
-export function noteSaved(
+/** Says which model was saved, if any, and how to continue after an interrupt. */
+function noteSaved(
   last: { readonly best: number } | undefined,
   measured: string | undefined,
   { interrupted, saved }: { readonly interrupted: boolean; readonly saved: boolean },

@@ -9,7 +9,10 @@ import { checkLengths, checkMask, type ForeignTensor, isNumericArray, type Numer
 
 const sliceElements = 16_384
 
-/** Converts everything given for some slots: the only one by itself, or several in order or by name; all must have the same rows. */
+/**
+ * Converts the data for some slots: for a single slot by itself, for several in order or by name. All must have the
+ * same number of rows.
+ */
 export function* convertAll(slots: readonly Slot[], given: unknown, what: string): Sliced<Staged[]> {
   try {
     return yield* convertEach(slots, given, what)
@@ -28,7 +31,7 @@ function* convertEach(slots: readonly Slot[], given: unknown, what: string): Sli
   return staged
 }
 
-/** `ERR_SHAPE` unless all have the same number of rows. */
+/** Throws `ERR_SHAPE` unless all have the same number of rows. */
 export function requireSameRows(
   slots: readonly { readonly where: string }[],
   converted: readonly { readonly shape: readonly number[] }[],
@@ -37,7 +40,7 @@ export function requireSameRows(
   for (const [index, { shape }] of converted.entries()) {
     if (shape[0] !== rows) {
       const [a, b] = [slots[0]?.where, slots[index]?.where]
-      throw new SeqloomError('ERR_SHAPE', `${a} has ${rows} rows, ${b} has ${shape[0]}; they must have the same`)
+      throw new SeqloomError('ERR_SHAPE', `${a} has ${rows} rows, ${b} has ${shape[0]}; they must have the same number`)
     }
   }
 }
@@ -83,7 +86,7 @@ function* convertGiven(slot: Slot, value: unknown): Sliced<Converted> {
   )
 }
 
-/** What the tensor of another library holds; `ERR_DATA` if it throws, as tfjs's do once they are disposed. */
+/** The data of another library's tensor; `ERR_DATA` if reading it throws, as with disposed tfjs tensors. */
 function foreignData(slot: Slot, value: ForeignTensor): unknown {
   try {
     return value.dataSync()
@@ -129,7 +132,7 @@ function* convertTensor(
   return converted
 }
 
-/** The slot as data of so many dimensions see it: with or without a last dimension of size 1, where the slot is loose. */
+/** The slot for data of a given rank: if its last dimension is loose, with or without a last dimension of size 1. */
 function seenAs(slot: Slot, rank: number): Slot {
   const { shape } = slot
   if (!slot.looseLast || rank === shape.length) return slot
@@ -138,7 +141,7 @@ function seenAs(slot: Slot, rank: number): Slot {
   return slot
 }
 
-/** Gives data that were read through {@link seenAs} the slot's own number of dimensions. */
+/** Gives data that were read through {@link seenAs} the slot's own rank. */
 function reshaped(slot: Slot, converted: Converted): Converted {
   const rank = slot.shape.length
   if (converted.shape.length === rank + 1) converted.shape.pop()
@@ -162,7 +165,7 @@ function checkShape(slot: Slot, shape: readonly number[]): void {
   }
 }
 
-/** How deep arrays are nested, following first elements; at most a few levels, since arrays may hold themselves. */
+/** How deep arrays are nested, following first elements; at most a few levels, since an array may contain itself. */
 function nestedRank(value: unknown): number {
   let rank = 0
   let element = value
@@ -173,7 +176,7 @@ function nestedRank(value: unknown): number {
   return rank
 }
 
-/** Whether a value is a tensor, ours or another library's, by its looks. */
+/** Whether a value looks like a tensor, ours or another library's. */
 export function looksLikeTensor(value: unknown): boolean {
   return isTensor(value) || isForeign(value)
 }

@@ -4,40 +4,51 @@ import { streamText } from './textFile.js'
 
 /** How a table is read from a file. */
 export interface TableOptions {
-  /** What stands between the columns of a CSV file: one character. Default: a comma, semicolon, tab or bar, whichever finds the columns asked for. */
+  /**
+   * The character that separates the columns of a CSV file. Default: comma, semicolon, tab or bar, whichever yields the
+   * columns asked for.
+   */
   readonly delimiter?: string
-  /** The encoding of the file, a label of the Encoding Standard such as `'windows-1252'`. Default: as its byte order mark says, else UTF-8. */
+  /**
+   * The file's encoding, a label of the Encoding Standard such as `'windows-1252'`. Default: what its byte order mark
+   * says, else UTF-8.
+   */
   readonly encoding?: string
-  /** Whether numbers and booleans of JSON lines are taken as they are written, and null as an empty text; default false. */
+  /**
+   * Whether JSON lines may hold numbers and booleans, read as they are written, and null, read as an empty text;
+   * default false.
+   */
   readonly plainValues?: boolean
-  /** Whether arrays of JSON lines are taken, as their JSON; default false. */
+  /** Whether JSON lines may hold arrays, read as their JSON; default false. */
   readonly lists?: boolean
   /** Ends reading with an `AbortError`. */
   readonly signal?: AbortSignal
 }
 
-/** What is found out about a file while it is read. */
+/** What reading a file finds out about it. */
 export interface Found {
-  /** The line, from 1, that each row begins on. */
+  /** The line on which each row begins, from 1. */
   readonly lines: number[]
-  /** What stands between columns; undefined for JSON lines. */
+  /** The character between columns; undefined for JSON lines. */
   delimiter?: string
 }
 
 const delimiters = { ',': 'commas', ';': 'semicolons', '\t': 'tabs', '|': 'bars' }
 
-/** How much of a file is looked at for its header line at first, in characters. */
+/** How many characters of a file are searched for its header line at first. */
 const glance = 2 ** 16
-/** How much at the most, if no line ends there, and if some do, which a quote may have swallowed. */
+/** The most characters to search: if no line ends in them, and if lines end but a quote may have swallowed them. */
 const longestGlance = { unended: 2 ** 24, quoted: 2 ** 20 }
 
 /**
- * Reads columns of a CSV file (RFC 4180, a header line first) as a stream, one object a record; `found` gets each row's line before the row is given.
- * Lines end with `\n`, `\r\n` or `\r`, in any mixture. Blank lines are rows where the file has one column, else they are skipped. Where the file's name ends
- * in `.tsv`, tabs are between columns and nothing is quoted. A first line `sep=;`, as spreadsheets write it, names the delimiter.
+ * Reads columns of a CSV file (RFC 4180, with a header line) as a stream, one object per record. `found` gets each
+ * row's line before the row is yielded. Lines end with `\n`, `\r\n` or `\r`, in any mixture. In a file with one column
+ * a blank line is a row; in others blank lines are skipped. If the file's name ends in `.tsv`, tabs separate columns
+ * and nothing is quoted. A first line `sep=;`, as spreadsheets write it, names the delimiter.
  *
- * Rejects with `ERR_IO` if the file cannot be read, `ERR_OPTION`, and `ERR_DATA` for an empty file, a column that is not there (naming those that are)
- * or is there twice, text that is not in the encoding, and records that are broken, naming the line.
+ * Rejects with `ERR_IO` if the file cannot be read, with `ERR_OPTION`, and with `ERR_DATA` for an empty file, a column
+ * that is missing (naming those that exist) or occurs twice, and, naming the line, for text that is not in the encoding
+ * and for broken records.
  */
 export async function* streamCsv<Column extends string>(
   path: string,
@@ -88,7 +99,7 @@ export async function readCsv<Column extends string>(
   return rows
 }
 
-/** The header line, and what stands between its columns. */
+/** The header line and its delimiter. */
 interface Header {
   readonly delimiter: string
   readonly names: readonly string[]
@@ -98,7 +109,7 @@ const formOf = (path: string, delimiter: string): CsvForm => ({ delimiter, quote
 
 const isTabbed = (path: string) => path.toLowerCase().endsWith('.tsv')
 
-/** The beginning of a file that was read ahead, and how much of it comes before the header line. */
+/** The part of a file that was read ahead, and how much of it precedes the header line. */
 interface Ahead {
   readonly head: string
   readonly lead: number
@@ -118,7 +129,7 @@ function recordsFrom(
   return csvRecords(path, text(), formOf(path, delimiter), 1 + lineEnds(head.slice(0, lead)))
 }
 
-/** Reads as much of a file as its header line takes. */
+/** Reads a file up to the end of its header line. */
 async function readHeader(
   path: string,
   pieces: AsyncGenerator<string>,
@@ -147,7 +158,7 @@ async function readHeader(
 /** The first line as spreadsheets write it, with the delimiter. */
 const separator = /^"?sep=([^"\r\n]?)"?(?:\r\n|\r|\n)/i
 
-/** How much of a text comes before its header line: `sep=;` and blank lines. */
+/** How much of a text precedes its header line: `sep=;` and blank lines. */
 function beforeHeader(head: string): number {
   const from = separator.exec(head)?.[0].length ?? 0
   const first = from + head.slice(from).search(/\S/)
@@ -155,7 +166,10 @@ function beforeHeader(head: string): number {
   return Math.max(from, head.lastIndexOf('\n', first) + 1, head.lastIndexOf('\r', first) + 1)
 }
 
-/** The header line that a text begins with, by the delimiter under which it names the columns; undefined if the text does not hold it whole or it is broken. */
+/**
+ * The header line at the beginning of a text, split by the delimiter that yields the columns; undefined if it is
+ * incomplete or broken.
+ */
 async function findHeader(
   path: string,
   text: string,
@@ -190,7 +204,7 @@ async function noHeader(
   }
   if (json.test(head)) return new SeqloomError('ERR_DATA', `${path} is no CSV file${hint(head, [])}`)
   const records = recordsFrom(path, { head, lead }, pieces, ',')
-  // What is broken in it is the reason.
+  // If the record is broken, that is the reason.
   for await (const [first] of records) {
     return new SeqloomError('ERR_DATA', `${path}: the header line, line ${first?.line}, is longer than can be read`)
   }
@@ -224,10 +238,10 @@ function checkColumns(path: string, head: string, { delimiter, names }: Header, 
   }
 }
 
-/** How JSON begins. */
+/** The beginning of JSON. */
 const json = /^\s*[{[]/
 
-/** What may be the reason that a column is missing. */
+/** The likely reason why a column is missing. */
 function hint(head: string, names: readonly string[]): string {
   if (json.test(head)) return '; it looks like JSON: objects line by line are read from files named .jsonl'
   if (head.includes('\0')) return '; it holds NUL characters, as UTF-16 does: name its encoding (utf-16le)'

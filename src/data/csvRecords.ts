@@ -2,27 +2,27 @@ import { pipeline } from 'node:stream'
 import type { CsvError, Options } from 'csv-parse'
 import { SeqloomError } from '../errors.js'
 
-/** The longest record that is read, in bytes of UTF-8: beyond it, a quote is all but certainly left open. */
+/** The longest record that is read, in bytes of UTF-8; a longer one almost certainly has an unclosed quote. */
 const longestRecord = 8 * 2 ** 20
 
 /** A record of a CSV file. */
 export interface CsvRecord {
   readonly fields: string[]
-  /** The line that it begins on, from 1. */
+  /** The line on which it begins, from 1. */
   readonly line: number
-  /** Whether it is a line with nothing but white space. */
+  /** Whether it is a line of white space only. */
   readonly blank: boolean
 }
 
-/** How records are cut. */
+/** How records are split. */
 export interface CsvForm {
-  /** What stands between fields, one character. */
+  /** The character between fields. */
   readonly delimiter: string
-  /** Whether fields may be quoted; otherwise quotes are characters like any other. */
+  /** Whether fields may be quoted; otherwise quotes are ordinary characters. */
   readonly quote: boolean
 }
 
-/** What `csv-parse` gives for a record: its fields and its text as it is written, with the first character of its line end. */
+/** What `csv-parse` gives for a record: its fields, and its raw text with the first character of its line end. */
 interface Raw {
   readonly record: string[]
   readonly raw: string
@@ -38,9 +38,9 @@ const optionsOf = ({ delimiter, quote }: CsvForm): Options => ({
 })
 
 /**
- * Cuts CSV (RFC 4180) into records, several at a time, as text comes in. Records end with `\n`, `\r\n` or `\r`, in any mixture; inside of quotes these are kept
- * as they are. `first` is the line that the text begins on. Broken quoting and records that are too long are `ERR_DATA`, naming the line; `where` is what
- * messages call the file.
+ * Splits CSV (RFC 4180) into records, several at a time, as text comes in. Records end with `\n`, `\r\n` or `\r`, in
+ * any mixture; inside quotes these are kept as they are. `first` is the line on which the text begins. Broken quoting
+ * and records that are too long are `ERR_DATA`, naming the line; `where` names the file in messages.
  */
 export async function* csvRecords(
   where: string,
@@ -49,7 +49,8 @@ export async function* csvRecords(
   first = 1,
 ): AsyncGenerator<CsvRecord[]> {
   const { Parser } = await import('csv-parse')
-  // The library counts the lines of mixed ends wrongly, and gives a broken record's place by the fields before it, of which the reader may have seen none.
+  // We count lines ourselves: the library miscounts mixed line ends, and it locates a broken record by the preceding
+  // fields, none of which the reader may have seen.
   let line = first
   let end = 0
   let size = 0
@@ -68,7 +69,7 @@ export async function* csvRecords(
     for await (const piece of pieces) {
       size += piece.length
       yield piece
-      // Fields without a character in them do not count for `max_record_size`.
+      // Empty fields do not count towards `max_record_size`.
       if (size > 2 * longestRecord + piece.length) throw tooLong(where, line)
     }
   }
@@ -77,7 +78,8 @@ export async function* csvRecords(
   try {
     for await (const record of parser as AsyncIterable<CsvRecord>) {
       const records = [record]
-      // All that a piece has completed at once: a turn for each would take longer than cutting it.
+      // All records that a piece completes at once: a turn of the event loop for each would take longer than splitting
+      // them.
       for (let next = parser.read(); next !== null; next = parser.read()) records.push(next)
       yield records
     }
@@ -87,7 +89,10 @@ export async function* csvRecords(
   }
 }
 
-/** The fields of the first record of a text, undefined if they are broken, or if the text breaks off in them: if it is not `whole`, a line must end there. */
+/**
+ * The fields of the first record of a text; undefined if the record is broken or incomplete. Unless the text is
+ * `whole`, a line end must follow the record.
+ */
 export async function firstRecord(text: string, form: CsvForm, whole: boolean): Promise<string[] | undefined> {
   if (!whole && !/[\r\n]/.test(text)) return undefined
   const { parse } = await import('csv-parse/sync')
@@ -102,7 +107,7 @@ export async function firstRecord(text: string, form: CsvForm, whole: boolean): 
 const isCsvError = (error: unknown): error is CsvError & { readonly raw: string; readonly bytes: number } =>
   error instanceof Error && 'code' in error && 'raw' in error && 'bytes' in error
 
-/** What is wrong in the record that begins on `line`, `end` bytes after the text's beginning. */
+/** What is wrong with the record that begins on `line`, `end` bytes after the beginning of the text. */
 function explained(
   where: string,
   { code, raw, bytes }: { readonly code: string; readonly raw: string; readonly bytes: number },
@@ -134,9 +139,9 @@ function explained(
 }
 
 const tooLong = (where: string, line: number) =>
-  new SeqloomError('ERR_DATA', `${where}: line ${line} is longer than ${longestRecord} bytes, the most of a record`)
+  new SeqloomError('ERR_DATA', `${where}: line ${line} is longer than ${longestRecord} bytes, the limit for records`)
 
-/** How many lines end in a text. */
+/** The number of line ends in a text. */
 export const lineEnds = (text: string): number => text.split(/\r\n|\n|\r/).length - 1
 
 const rule = 'a quote inside a field must be doubled and the field quoted'

@@ -3,22 +3,25 @@ import { type DType, type Shape, showShape } from '../graph/shape.js'
 import { allocated } from './allocated.js'
 import type { NumericArray } from './tensor.js'
 
-/** What a model expects in one place: an input or a target. */
+/** One input or target of a model, and what it expects. */
 export interface Slot {
-  /** What messages call it: `input 'x'`. */
+  /** Its name in messages: `input 'x'`. */
   readonly where: string
-  /** Its name, under which it can be given. */
+  /** The name by which data for it can be given. */
   readonly name: string
   readonly dtype: DType
   /** The expected shape; null dimensions are free. */
   readonly shape: Shape
-  /** Whether a last dimension of size 1 may be missing or be there in addition, as targets often have it. */
+  /** Whether data may lack a last dimension of size 1, or have an additional one, as targets often do. */
   readonly looseLast: boolean
-  /** Whether the native side looks for NaN and infinities itself, batch by batch, so that no float32 array is searched for them here. */
+  /**
+   * Whether native code checks for NaN and infinities itself, batch by batch, so that float32 arrays are not searched
+   * for them here.
+   */
   readonly checkedNatively?: boolean
 }
 
-/** Converted data as the native side takes them. */
+/** Converted data as native code takes them. */
 export interface Converted {
   data: Float32Array | Int32Array
   shape: number[]
@@ -33,8 +36,8 @@ export function allocate(slot: Pick<Slot, 'where' | 'dtype'>, size: number): Flo
 }
 
 /**
- * Checks elements `from` to `to` of a list and copies them to `target` at `offset`; without a target they are only checked. `place` names
- * an element's place from its index, for `ERR_DATA`.
+ * Checks elements `from` to `to` of a list and copies them to `target` at `offset`; without a target they are only
+ * checked. `place` names the position of an element from its index, for `ERR_DATA`.
  */
 export function transfer(
   slot: Slot,
@@ -48,7 +51,7 @@ export function transfer(
   const integers = slot.dtype === 'int32'
   for (let i = from; i < to; i++) {
     const value = source[i] as number
-    // For integers `| 0` changes everything that is not one of 32 bits; x - x is 0 for finite numbers only.
+    // `| 0` changes everything that is not a 32-bit integer; x - x is 0 for finite numbers only.
     if (typeof value !== 'number' || (integers ? (value | 0) !== value : value - value !== 0)) {
       throw wrongElement(slot, value, place(i))
     }
@@ -56,7 +59,7 @@ export function transfer(
   }
 }
 
-/** `ERR_DATA` or `ERR_SHAPE` for what stands where a number should. */
+/** `ERR_DATA` or `ERR_SHAPE` for something that is not the number that belongs there. */
 function wrongElement(slot: Slot, value: unknown, place: string): SeqloomError {
   if (typeof value === 'object' && value !== null && 'length' in value) {
     return new SeqloomError(
@@ -68,7 +71,7 @@ function wrongElement(slot: Slot, value: unknown, place: string): SeqloomError {
   return new SeqloomError('ERR_DATA', `${slot.where}: ${place} is ${describe(value)}, not ${wanted}`)
 }
 
-/** The name of an element's place in a row-major array: `row 3, step 2, value 1`. */
+/** The position of an element in a row-major array, in words: `row 3, step 2, value 1`. */
 export function placeOf(index: number, shape: readonly number[]): string {
   const indices: number[] = []
   let rest = index
@@ -80,18 +83,18 @@ export function placeOf(index: number, shape: readonly number[]): string {
   return placeAt(indices, shape.length)
 }
 
-/** The name of a place from its indices in an array of so many dimensions. */
+/** A position in words, from its indices in an array of a given rank. */
 export function placeAt(indices: readonly number[], rank: number): string {
   return indices.map((at, axis) => `${axisName(axis, rank)} ${at}`).join(', ')
 }
 
-/** What the places of an axis are called. */
+/** What the positions along an axis are called. */
 export function axisName(axis: number, rank: number): string {
   if (axis === 0) return 'row'
   return axis === 1 && rank > 2 ? 'step' : axis === 1 ? 'position' : 'value'
 }
 
-/** Whether a typed array lost its buffer. */
+/** Whether a typed array's buffer was detached. */
 export function isDetached(data: NumericArray, expected: number): boolean {
   return data.length === 0 && expected > 0 && data.buffer.byteLength === 0
 }

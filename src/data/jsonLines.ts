@@ -7,8 +7,9 @@ import { streamText, type TextOptions } from './textFile.js'
 const longestLine = 16 * 2 ** 20
 
 /**
- * Reads texts from a file with one JSON object a line, by their names, as a stream; empty lines are skipped. `found` gets each row's line before the row is
- * given. Rejects with `ERR_IO` if it cannot be read, and with `ERR_DATA`, naming the line, for what is no object or has no such text.
+ * Reads named texts from a file with one JSON object per line, as a stream; empty lines are skipped. `found` gets each
+ * row's line before the row is yielded. Rejects with `ERR_IO` if the file cannot be read, and with `ERR_DATA`, naming
+ * the line, if a line is not an object or lacks one of the texts.
  */
 export async function* streamJsonLines<Name extends string>(
   path: string,
@@ -26,7 +27,9 @@ export async function* streamJsonLines<Name extends string>(
   }
 }
 
-/** Reads texts from a file with one JSON object a line at once; see {@link streamJsonLines}. A file without objects is `ERR_DATA`. */
+/**
+ * Reads a whole file with one JSON object per line; see {@link streamJsonLines}. A file without objects is `ERR_DATA`.
+ */
 export async function readJsonLines<Name extends string>(
   path: string,
   names: readonly Name[],
@@ -39,7 +42,7 @@ export async function readJsonLines<Name extends string>(
   return rows
 }
 
-/** The lines of a file, whatever their ends. */
+/** The lines of a file, with any line ends. */
 async function* streamLines(path: string, options: TextOptions): AsyncGenerator<string> {
   const lines = new Lines()
   let count = 0
@@ -55,15 +58,15 @@ async function* streamLines(path: string, options: TextOptions): AsyncGenerator<
   yield* lines.end()
 }
 
-/** Cuts text into lines that end with `\n`, `\r\n` or `\r`, in any mixture, piece by piece as text comes in. */
+/** Splits text into lines that end with `\n`, `\r\n` or `\r`, in any mixture, as text comes in piece by piece. */
 export class Lines {
   #pieces: string[] = []
   /** Whether the last character was `\r`: a `\n` that follows belongs to it. */
   #return = false
-  /** How many characters the line that has not ended has so far. */
+  /** The length so far of the line that has not ended. */
   rest = 0
 
-  /** The lines that further text ends. */
+  /** Adds text; returns the lines that it completes. */
   push(text: string): string[] {
     const skip = this.#return && text.startsWith('\n') ? 1 : 0
     if (text !== '') this.#return = text.endsWith('\r')
@@ -79,7 +82,7 @@ export class Lines {
     return lines
   }
 
-  /** The last line, if it has no end. */
+  /** The last line, if it has no line end. */
   end(): string[] {
     return this.rest > 0 ? [this.#pieces.join('')] : []
   }

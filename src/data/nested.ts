@@ -7,7 +7,7 @@ import { isNumericArray } from './tensor.js'
 /** How many elements to convert between two chances for the event loop. */
 const sliceElements = 4096
 
-/** Converts nested arrays; where the steps' number is free, rows of different lengths make a ragged result. */
+/** Converts nested arrays. If the number of steps is free, rows of different lengths make a ragged result. */
 export function* convertNested(slot: Slot, value: ArrayLike<unknown>): Sliced<Converted> {
   const rank = slot.shape.length
   const rows = value.length
@@ -59,7 +59,7 @@ export function* convertNested(slot: Slot, value: ArrayLike<unknown>): Sliced<Co
     : { data, shape: [rows, longest, ...inner] }
 }
 
-/** Copies steps of rows one after the other. */
+/** Copies the steps of rows one after another. */
 class Filler {
   #offset = 0
   readonly #slot: Slot
@@ -108,7 +108,7 @@ function asArray(slot: Slot, value: unknown, path: readonly number[]): ArrayLike
   )
 }
 
-/** The length of a row, which must be the expected one where that is fixed. */
+/** The length of a row; if a length is expected, the row must have it. */
 function rowLength(slot: Slot, value: ArrayLike<unknown>, row: number, first: number): number {
   const { length } = asArray(slot, value[row], [row])
   const expected = slot.shape[1]
@@ -118,12 +118,15 @@ function rowLength(slot: Slot, value: ArrayLike<unknown>, row: number, first: nu
     throw new SeqloomError('ERR_SHAPE', `${slot.where}: row ${row} has ${length} ${unit}, ${compared}`)
   }
   if (length === 0) {
-    throw new SeqloomError('ERR_DATA', `${slot.where}: row ${row} is empty; a row needs one step at least`)
+    throw new SeqloomError('ERR_DATA', `${slot.where}: row ${row} is empty; a row needs at least one step`)
   }
   return length
 }
 
-/** The sizes of the dimensions after rows and steps: the expected ones or, where free, the first element's. */
+/**
+ * The sizes of the dimensions after rows and steps: the expected ones, or those of the first element where they are
+ * free.
+ */
 function innerShape(slot: Slot, value: ArrayLike<unknown>): number[] {
   let element = (value[0] as ArrayLike<unknown>)[0]
   return (slot.shape.slice(2) as Shape).map((dim, depth) => {

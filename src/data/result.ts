@@ -1,19 +1,22 @@
 import { describe, SeqloomError } from '../errors.js'
 import type { NumericArray } from './tensor.js'
 
-/** Numbers in arrays in arrays. */
+/** Nested arrays of numbers. */
 export type NestedNumbers = number | NestedNumbers[]
 
 /** How many elements a printed tensor shows. */
 const shown = 6
 
-/** Numbers in row-major order with their shape: what models give, and what `tensor` makes. Nothing else writes to a result's data. */
+/**
+ * Numbers in row-major order with their shape: what models return and `tensor` makes. Nothing else writes to a result's
+ * data.
+ */
 export class Tensor<Values extends NumericArray = Float32Array> {
   readonly data: Values
   readonly shape: number[]
-  /** How many leading steps of each row count, `[batch]`; absent where all do. */
+  /** How many leading steps of each row count, `[batch]`; absent if all do. */
   declare readonly lengths?: Uint32Array
-  /** Which steps count, 1 or 0 each, `[batch · time]`; absent where all do. */
+  /** Which steps count, 1 or 0 each, `[batch · time]`; absent if all do. */
   declare readonly mask?: Uint8Array
 
   /** @internal */
@@ -26,8 +29,8 @@ export class Tensor<Values extends NumericArray = Float32Array> {
   }
 
   /**
-   * The numbers as arrays in arrays, by the shape; a number for a shape without dimensions. With `lengths` each row ends where it does, as ragged
-   * arrays, which models take again; with a `mask` all steps are there.
+   * The numbers as nested arrays that follow the shape; a single number if there are no dimensions. With `lengths`,
+   * each row has its own length, which gives ragged arrays that models accept; with a `mask`, all steps are included.
    */
   array<Nested extends NestedNumbers = NestedNumbers>(): Nested {
     checkHeld('array', this)
@@ -40,15 +43,16 @@ export class Tensor<Values extends NumericArray = Float32Array> {
   }
 
   /**
-   * Row `index` of the first dimension, counted from the end if it is negative: a tensor of the other dimensions, over a part of the same memory. With
-   * `lengths` it ends where the row does. Errors: `ERR_SHAPE` for a tensor without dimensions, `ERR_OPTION` for a row that is not there.
+   * Row `index` of the first dimension, counted from the end if negative: a tensor of the other dimensions, over a part
+   * of the same memory. With `lengths`, it has only the row's own steps. Errors: `ERR_SHAPE` for a tensor without
+   * dimensions, `ERR_OPTION` for a row that does not exist.
    */
   row(index: number): Tensor<Values> {
     const [rows, ...row] = this.shape
     if (rows === undefined) throw new SeqloomError('ERR_SHAPE', 'row: a single number has no rows; take item()')
     if (!Number.isInteger(index) || index < -rows || index >= rows) {
       const range = rows === 0 ? 'there is none' : `rows are 0 to ${rows - 1}, or -1 to ${-rows} from the end`
-      throw new SeqloomError('ERR_OPTION', `row: ${describe(index)} is no row; ${range}`)
+      throw new SeqloomError('ERR_OPTION', `row: ${describe(index)} is not a row; ${range}`)
     }
     checkHeld('row', this)
     const at = index < 0 ? index + rows : index
@@ -58,9 +62,9 @@ export class Tensor<Values extends NumericArray = Float32Array> {
   }
 
   /**
-   * Where the last dimension is largest: an index for each place of the others, in row-major order, such as the most probable class of each row.
-   * The first of equals; NaN counts as largest, as in NumPy. Padded steps have an index, too. Errors: `ERR_SHAPE` without a last dimension, or where it
-   * is 0.
+   * The index of the largest value along the last dimension, such as the most probable class of each row: one index for
+   * each position of the other dimensions, in row-major order. Among equals the first wins; NaN counts as largest, as
+   * in NumPy. Padded steps have an index, too. Errors: `ERR_SHAPE` if there is no last dimension, or it is 0.
    */
   argMax(): Int32Array {
     const width = this.shape.at(-1) ?? 0
@@ -98,7 +102,7 @@ export class Tensor<Values extends NumericArray = Float32Array> {
   }
 }
 
-/** `ERR_DATA` for a tensor whose memory is another thread's now. */
+/** `ERR_DATA` for a tensor whose memory was transferred to another thread. */
 function checkHeld(what: string, { data, shape }: Tensor<NumericArray>): void {
   if (data.length === product(shape)) return
   throw new SeqloomError(

@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises'
 import { AbortError } from '../errors.js'
 
-/** Work in slices: a generator that yields between two of them and returns its result. */
+/** Work in slices: a generator that yields between slices and returns the result. */
 export type Sliced<T> = Generator<void, T, void>
 
-/** How long slices may follow each other before the event loop gets its turn, in milliseconds. */
+/** How many milliseconds slices may run before the event loop gets a turn. */
 const turn = 3
 
-/** Does sliced work in one go. */
+/** Does all slices at once. */
 export function runSync<T>(work: Sliced<T>): T {
   for (;;) {
     const step = work.next()
@@ -15,7 +15,10 @@ export function runSync<T>(work: Sliced<T>): T {
   }
 }
 
-/** Does sliced work while giving way to the event loop every few milliseconds; rejects with an AbortError when the signal is aborted. */
+/**
+ * Does sliced work, yielding to the event loop every few milliseconds; rejects with an AbortError when the signal is
+ * aborted.
+ */
 export async function runSliced<T>(work: Sliced<T>, signal?: AbortSignal): Promise<T> {
   let start = performance.now()
   for (;;) {

@@ -3,19 +3,19 @@ import { native, type StagedArray } from '../native/index.js'
 import type { Converted } from './elements.js'
 import type { Sliced } from './slices.js'
 
-/** Converted data as native calls take them: large arrays have been copied to native memory already. */
+/** Converted data as native calls take them: large arrays are already copied to native memory. */
 export interface Staged extends Omit<Converted, 'data'> {
   readonly data: Converted['data'] | StagedArray
   /** Some of the elements, where they are in native memory. */
   readonly sample?: Converted['data']
 }
 
-/** The native side copies smaller arrays in one piece, in about a millisecond. */
+/** Native code copies smaller arrays in one piece, in about a millisecond. */
 const largeBytes = 4 << 20
 /** How many bytes to copy between two chances for the event loop. */
 const sliceBytes = 1 << 20
 
-/** Copies a large array to native memory piece by piece, so that this does not hold the event loop. */
+/** Copies a large array to native memory piece by piece, so that copying does not block the event loop. */
 export function* stage(converted: Converted): Sliced<Staged> {
   const { data } = converted
   if (data.byteLength < largeBytes) return converted

@@ -4,7 +4,7 @@ import { readJsonLines, streamJsonLines } from './jsonLines.js'
 
 export type { TableOptions } from './csv.js'
 
-/** Rows of a file, and where they come from. */
+/** Rows of a file, and the lines they came from. */
 export interface Table<Column extends string> extends Found {
   readonly path: string
   readonly rows: readonly Record<Column, string>[]
@@ -12,7 +12,10 @@ export interface Table<Column extends string> extends Found {
 
 const isJson = (path: string) => /\.(jsonl|ndjson)$/i.test(path)
 
-/** Reads columns of a CSV file, of one with tabs (`.tsv`) or of JSON lines (`.jsonl`, `.ndjson`) at once; see `readCsv` and `readJsonLines`. */
+/**
+ * Reads all rows of a CSV, tab-separated (`.tsv`) or JSON lines (`.jsonl`, `.ndjson`) file; see `readCsv` and
+ * `readJsonLines`.
+ */
 export async function readTable<Column extends string>(
   path: string,
   columns: readonly Column[],
@@ -32,7 +35,10 @@ export function streamTable<Column extends string>(
   return (isJson(path) ? streamJsonLines : streamCsv)(path, columns, options)
 }
 
-/** Waits for work on a table's rows; `ERR_DATA` that names a row names its line in the file, too. */
+/**
+ * Waits for work on a table's rows. If it fails with an `ERR_DATA` that names a row, the message gets the row's line in
+ * the file.
+ */
 export async function namingLines<T>(
   { path, lines }: { readonly path: string; readonly lines: readonly number[] },
   work: Promise<T>,
@@ -48,7 +54,7 @@ export async function namingLines<T>(
       throw new SeqloomError('ERR_DATA', `${path}: lines ${first} and ${second}: ${what}`, { cause: error })
     }
     if (line === undefined) throw error
-    // 'row 3 has no label' becomes 'has no label', behind the line; 'row 3: …' stays.
+    // 'row 3 has no label' becomes 'has no label', after the line; 'row 3: …' stays.
     const what = error.message.replace(/^(?:validation |[\w.]+: (?=row \d))?(?:row \d+ )?/, '')
     throw new SeqloomError('ERR_DATA', `${path}: line ${line}: ${what}`, { cause: error })
   }

@@ -17,7 +17,7 @@ export type NumericArray =
   | Uint16Array
   | Uint32Array
 
-/** Numbers in row-major order with a shape; sequences may say how long each row is, or which steps count. */
+/** Numbers in row-major order with a shape; for sequences also how long each row is, or which steps count. */
 export interface TensorLike {
   readonly data: NumericArray
   readonly shape: readonly number[]
@@ -33,20 +33,20 @@ export interface ForeignTensor {
   dataSync(): unknown
 }
 
-/** Arrays of numbers in arrays. */
+/** Nested arrays of numbers. */
 export type NestedArray = readonly (number | NumericArray | NestedArray)[]
 
-/** One input or target: a tensor, nested or ragged arrays, or, for one number a row, a typed array. */
+/** One input or target: a tensor, nested or ragged arrays, or a typed array with one number per row. */
 export type Data = TensorLike | ForeignTensor | NestedArray | NumericArray
 
-/** Several inputs or targets, in the model's order or by name, or the only one by itself. */
+/** The inputs or targets of a model: several in the model's order or by name, or a single one by itself. */
 export type DataSet = Data | readonly Data[] | { readonly [name: string]: Data }
 
 /** What `tensor` takes besides data and shape. */
 export interface TensorOptions {
   /** How many leading steps of each row count (right padding); from 1 to the number of steps. */
   readonly lengths?: readonly number[] | Uint32Array | Int32Array | undefined
-  /** Which steps count, `[batch][time]` or all in one; a row may have none. */
+  /** Which steps count, `[batch][time]` or flat; a row may have none. */
   readonly mask?: readonly boolean[] | readonly (readonly boolean[])[] | Uint8Array | undefined
 }
 
@@ -62,12 +62,12 @@ const numericArrays = [
   Uint32Array,
 ]
 
-/** Whether a value is a typed array of numbers (not of 64-bit integers). */
+/** Whether a value is a typed array of numbers (not of BigInts). */
 export function isNumericArray(value: unknown): value is NumericArray {
   return ArrayBuffer.isView(value) && numericArrays.some((type) => value instanceof type)
 }
 
-/** The number of elements of a shape; NaN when it is not an array of non-negative integers whose product is exact. */
+/** The number of elements of a shape; NaN if it is not an array of non-negative integers with an exact product. */
 export function sizeOf(shape: unknown): number {
   if (!Array.isArray(shape) || !shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) return Number.NaN
   const size = shape.reduce((product: number, dim: number) => product * dim, 1)
@@ -77,8 +77,8 @@ export function sizeOf(shape: unknown): number {
 /**
  * Numbers with a shape, batch first: `tensor(data, [2, 3, 5], { lengths: [3, 1] })`. The data are not copied.
  *
- * Errors: `ERR_DATA` for data that are not numbers, a detached buffer, lengths outside 1 to the number of steps or a row without a step;
- * `ERR_SHAPE` when the shape is no shape or does not fit the data.
+ * Errors: `ERR_DATA` for data that are not numbers, a detached buffer, lengths outside 1 to the number of steps, or a
+ * mask without any valid step; `ERR_SHAPE` if the shape is not a shape or does not fit the data.
  */
 export function tensor<Values extends NumericArray>(
   data: Values,
@@ -137,12 +137,15 @@ function checked(
   })
 }
 
-/** Lengths as the native side takes them, each from 1 to the number of steps. */
+/** Lengths as native code takes them, each from 1 to the number of steps. */
 export function checkLengths(where: string, lengths: unknown, shape: readonly number[]): Uint32Array {
   const [batch, time] = sequenceShape(where, shape)
   const list = lengths as ArrayLike<unknown>
   if (!isList(lengths) || list.length !== batch) {
-    throw new SeqloomError('ERR_DATA', `${where}: expected ${batch} lengths, one a row, got ${list?.length ?? 'none'}`)
+    throw new SeqloomError(
+      'ERR_DATA',
+      `${where}: expected ${batch} lengths, one per row, got ${list?.length ?? 'none'}`,
+    )
   }
   const checked = new Uint32Array(batch)
   for (let row = 0; row < batch; row++) {
@@ -158,7 +161,7 @@ export function checkLengths(where: string, lengths: unknown, shape: readonly nu
   return checked
 }
 
-/** A mask as the native side takes it: one byte a step. A row may have no step, but not all of them. */
+/** A mask as native code takes it: one byte per step. A row may have no valid step, but not every row. */
 export function checkMask(where: string, mask: unknown, shape: readonly number[]): Uint8Array {
   const [batch, time] = sequenceShape(where, shape)
   const flat = Array.isArray(mask) && Array.isArray(mask[0]) ? (mask as unknown[][]).flat() : mask

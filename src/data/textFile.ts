@@ -2,14 +2,14 @@ import { addAbortSignal } from 'node:stream'
 import { AbortError, SeqloomError, visible } from '../errors.js'
 import { openNamed } from '../files.js'
 
-/** Bytes that begin a file and tell its encoding. */
+/** Byte order marks: bytes at the beginning of a file that tell its encoding. */
 const marks = [
   { bytes: [0xef, 0xbb, 0xbf], encoding: 'utf-8' },
   { bytes: [0xff, 0xfe], encoding: 'utf-16le' },
   { bytes: [0xfe, 0xff], encoding: 'utf-16be' },
 ]
 
-/** The name of an encoding that can be read, such as `'windows-1252'`; `ERR_OPTION` for any other. */
+/** The name of a supported encoding, such as `'windows-1252'`; `ERR_OPTION` for any other. */
 export function checkEncoding(encoding: string): string {
   try {
     return new TextDecoder(encoding).encoding
@@ -22,30 +22,30 @@ export function checkEncoding(encoding: string): string {
 }
 
 /**
- * Turns bytes into text, piece by piece: in the encoding given, else as the mark at its beginning says, else UTF-8. Bytes that are not text in it are
- * `ERR_DATA`, naming the line.
+ * Decodes text piece by piece: in the given encoding, else as the byte order mark says, else as UTF-8. Bytes that are
+ * invalid in the encoding are `ERR_DATA`, naming the line.
  */
 export class TextDecoding {
   readonly #where: string
   readonly #encoding: string | undefined
   #decoder: InstanceType<typeof TextDecoder> | undefined
-  /** Bytes that wait for the others of their character. */
+  /** Bytes of an incomplete character. */
   #rest: Uint8Array = new Uint8Array(0)
   #lines = new LineCount()
   #begun = false
 
-  /** `where` is what messages call the file. `ERR_OPTION` for an unknown encoding. */
+  /** `where` names the file in messages. `ERR_OPTION` for an unknown encoding. */
   constructor(where: string, encoding?: string) {
     this.#where = where
     this.#encoding = encoding === undefined ? undefined : checkEncoding(encoding)
   }
 
-  /** The text of further bytes, as far as characters are complete. */
+  /** Adds bytes; returns the text of all complete characters. */
   push(bytes: Uint8Array): string {
     return this.#decode(bytes, false)
   }
 
-  /** What is left at the end. */
+  /** The rest of the text, at the end. */
   end(): string {
     return this.#decode(new Uint8Array(0), true)
   }
@@ -94,9 +94,9 @@ export class TextDecoding {
   }
 }
 
-/** Counts lines, whatever their ends. */
+/** Counts lines, with any line ends. */
 class LineCount {
-  /** The line that the text has come to, from 1. */
+  /** The line that has been reached, from 1. */
   line = 1
   #return = false
 
@@ -112,7 +112,7 @@ class LineCount {
   }
 }
 
-/** How many bytes are left when the beginning of an unfinished character is taken off the end. */
+/** The number of bytes without an incomplete character at the end. */
 function wholeCharacters(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] as number
@@ -123,7 +123,7 @@ function wholeCharacters(bytes: Uint8Array): number {
   return bytes.length
 }
 
-/** The first byte that is no UTF-8, and the text before it. */
+/** The offset of the first byte that is not UTF-8, and the text before it. */
 function firstWrong(bytes: Uint8Array): { offset: number; before: string } | undefined {
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
   let [from, offset] = [0, 0]
@@ -137,13 +137,16 @@ function firstWrong(bytes: Uint8Array): { offset: number; before: string } | und
   return undefined
 }
 
-/** How a file of text is read: its encoding, and a signal that ends reading with an `AbortError`. */
+/** How a text file is read: its encoding, and a signal that ends reading with an `AbortError`. */
 export interface TextOptions {
   readonly encoding?: string
   readonly signal?: AbortSignal
 }
 
-/** Reads a file of text as a stream; see {@link TextDecoding}. Rejects with `ERR_IO` if it cannot be read, and with `ERR_DATA`. */
+/**
+ * Reads a text file as a stream; see {@link TextDecoding}. Rejects with `ERR_IO` if it cannot be read, and with
+ * `ERR_DATA`.
+ */
 export async function* streamText(path: string, { encoding, signal }: TextOptions = {}): AsyncGenerator<string> {
   const decoding = new TextDecoding(path, encoding)
   try {
@@ -159,19 +162,19 @@ export async function* streamText(path: string, { encoding, signal }: TextOption
   yield decoding.end()
 }
 
-/** Reads a file of text at once; see {@link streamText}. */
+/** Reads a whole text file; see {@link streamText}. */
 export async function readText(path: string, options: TextOptions = {}): Promise<string> {
   const pieces: string[] = []
   let length = 0
   for await (const piece of streamText(path, options)) {
     length += piece.length
     if (length > longestText) {
-      throw new SeqloomError('ERR_MEMORY', `${path} is longer than ${longestText} characters, the most of a text`)
+      throw new SeqloomError('ERR_MEMORY', `${path} is longer than ${longestText} characters, the limit for texts`)
     }
     pieces.push(piece)
   }
   return pieces.join('')
 }
 
-/** The most characters that a string of V8 holds. */
+/** The most characters that a V8 string can hold. */
 const longestText = 2 ** 29 - 25

@@ -20,7 +20,10 @@ export interface AddedLoss {
   readonly value: Value
 }
 
-/** Builds a graph for the native side: inputs first, then operations in an order in which every value exists before it is used. */
+/**
+ * Builds a graph for the native side: inputs first, then operations in an order in which every value exists before it
+ * is used.
+ */
 export class GraphBuilder {
   readonly #inputs: WireInput[] = []
   readonly #weights: WireWeight[] = []

@@ -37,7 +37,10 @@ export interface GraphSpec {
   readonly outputs: readonly number[]
 }
 
-/** A graph with losses and metrics; `output` is an index into the graph's outputs: of a mean, whose next one is the count, or of counts. */
+/**
+ * A graph with losses and metrics; `output` is an index into the graph's outputs: of a mean, whose next one is the
+ * count, or of counts.
+ */
 export interface TrainSpec {
   readonly graph: GraphSpec
   readonly losses: readonly { readonly output: number; readonly weight: number }[]

@@ -44,7 +44,10 @@ export const lecunUniform = (options: Seeded = {}): Initializer => makeInitializ
 /** Truncated normal of variance 1 / fanIn (LeCun et al. 1998). */
 export const lecunNormal = (options: Seeded = {}): Initializer => makeInitializer('lecunNormal', options)
 
-/** Variance `scale / n` with n the fan-in (default), fan-out or their average; `distribution` defaults to `truncatedNormal`. */
+/**
+ * Variance `scale / n` with n the fan-in (default), fan-out or their average; `distribution` defaults to
+ * `truncatedNormal`.
+ */
 export const varianceScaling = (
   options: {
     readonly scale?: number
@@ -61,8 +64,8 @@ export const orthogonal = (options: { readonly gain?: number } & Seeded = {}): I
 export const identity = (options: { readonly gain?: number } = {}): Initializer => makeInitializer('identity', options)
 
 /**
- * For a bias `[4 units]` of gates in the order input, forget, candidate, output: ones for the forget gate (Jozefowicz et al. 2015), `base`
- * (default zeros) for the others.
+ * For a bias `[4 units]` of gates in the order input, forget, candidate, output: ones for the forget gate (Jozefowicz
+ * et al. 2015), `base` (default zeros) for the others.
  */
 export const lstmBias = (options: { readonly base?: Initializer } = {}): Initializer =>
   makeInitializer('lstmBias', options)

@@ -2,7 +2,10 @@ import { SeqloomError } from '../errors.js'
 import type { Check } from '../options.js'
 import { checkOptions, custom, isRecord, number, oneOf, positive, seed } from '../options.js'
 
-/** A number that makes the draw repeatable whatever the model's seed; by default draws are keyed by the model's seed and the weight. */
+/**
+ * A number that makes the draw repeatable whatever the model's seed; by default draws are keyed by the model's seed and
+ * the weight.
+ */
 export interface Seeded {
   readonly seed?: number
 }

@@ -11,8 +11,9 @@ export interface ActivationOptions extends LayerOptions {
 
 /** The layer that {@link activation} makes. */
 export class Activation extends Layer {
-  override readonly className = 'Activation'
+  static override readonly className = 'Activation'
   override readonly baseName = 'activation'
+  override readonly stepwise = true
   readonly activation: ActivationName
 
   constructor(options: ActivationOptions) {
@@ -34,7 +35,10 @@ export class Activation extends Layer {
   }
 }
 
-/** Applies a function to every element, or to the last dimension for `softmax` and `logSoftmax`. Shapes stay. Errors: `ERR_OPTION`. */
+/**
+ * Applies a function to every element, or to the last dimension for `softmax` and `logSoftmax`. Shapes stay. Errors:
+ * `ERR_OPTION`.
+ */
 export function activation(options: ActivationOptions): Activation {
   return new Activation(options)
 }

@@ -1,4 +1,5 @@
 import { requireReadable } from '../errors.js'
+import type { Shape } from '../graph/shape.js'
 import { traceFunction } from '../graph/trace/function.js'
 import type { Program } from '../graph/trace/program.js'
 import type { SymbolicValue } from '../graph/trace/symbolic.js'
@@ -6,11 +7,11 @@ import { type Check, flag, integer, number, oneOf } from '../options.js'
 import type { LayerOptions, Outputs, SymbolicTensor } from './layer.js'
 import { TracedLayer } from './traced.js'
 
-/** Options of every layer of attention. */
+/** Options of every attention layer. */
 export interface AttentionBaseOptions extends LayerOptions {
-  /** The share of the weights of steps that training drops; from 0 to below 1, default 0. */
+  /** The share of the attention weights that training drops; from 0 to below 1, default 0. */
   readonly dropout?: number
-  /** Whether to return the weights of steps too, after the output; default false. */
+  /** Whether to return the attention weights, too, after the output; default false. */
   readonly returnAttentionScores?: boolean
 }
 
@@ -18,7 +19,10 @@ export interface AttentionBaseOptions extends LayerOptions {
 export interface AttentionOptions extends AttentionBaseOptions {
   /** Whether to multiply the scores by a learned number; default false. */
   readonly useScale?: boolean
-  /** `'dot'`, the product of query and key, or `'concat'`, the sum of tanh(query + key) times a learned number; default `'dot'`. */
+  /**
+   * `'dot'`, the product of query and key, or `'concat'`, the sum of tanh(query + key) times a learned number; default
+   * `'dot'`.
+   */
   readonly scoreMode?: 'dot' | 'concat'
 }
 
@@ -40,36 +44,32 @@ export interface MultiHeadAttentionOptions extends AttentionBaseOptions {
   readonly useBias?: boolean
 }
 
-/** What a layer of attention returns with `returnAttentionScores`. */
+/** What an attention layer returns with `returnAttentionScores`. */
 export type WithScores = readonly [output: SymbolicTensor, scores: SymbolicTensor]
 
-/** The values that a layer of attention reads. */
+/** The values that an attention layer reads. */
 interface Read {
   readonly query: SymbolicValue
   readonly value: SymbolicValue
   readonly key: SymbolicValue
 }
 
-/** A kind of attention: its names, its options and what it computes. */
+/** A kind of attention: its options and what it computes. */
 interface Kind {
-  readonly className: string
-  readonly baseName: string
   readonly factory: string
   readonly checks: Readonly<Record<string, Check>>
   readonly required?: readonly string[]
   readonly inputs: { readonly query: string; readonly value: string; readonly key: string }
   readonly weights: Readonly<Record<string, unknown>>
-  /** The output and the weights of steps. */
+  /** The output and the attention weights. */
   readonly call: (
     read: Read,
     weights: Readonly<Record<string, SymbolicValue>>,
   ) => readonly [SymbolicValue, SymbolicValue]
 }
 
-/** The layer that {@link attention}, {@link additiveAttention} and {@link multiHeadAttention} make. */
-export class Attention<Out extends Outputs = Outputs> extends TracedLayer<Out> {
-  override readonly className: string
-  override readonly baseName: string
+/** What the attention layers have in common. */
+abstract class AttentionLayer<Out extends Outputs> extends TracedLayer<Out> {
   protected override readonly outputCount: number
   readonly #programs: readonly [keyIsValue: Program, separateKey: Program]
   readonly #config: Record<string, unknown>
@@ -80,8 +80,6 @@ export class Attention<Out extends Outputs = Outputs> extends TracedLayer<Out> {
       required: kind.required ?? [],
       refused: { seed: [null], useCausalMask: [false], flashAttention: [null, false] },
     })
-    this.className = kind.className
-    this.baseName = kind.baseName
     this.outputCount = options.returnAttentionScores === true ? 2 : 1
     const { name, trainable, inputShape, batchInputShape, ...config } = options
     this.#config = config
@@ -102,8 +100,8 @@ export class Attention<Out extends Outputs = Outputs> extends TracedLayer<Out> {
     this.#programs = [trace(false), trace(true)]
   }
 
-  protected override program(inputs: number): Program {
-    return this.#programs[inputs === 3 ? 1 : 0]
+  protected override program(inputs: readonly Shape[]): Program {
+    return this.#programs[inputs.length === 3 ? 1 : 0]
   }
 
   override config(): Record<string, unknown> {
@@ -111,12 +109,12 @@ export class Attention<Out extends Outputs = Outputs> extends TracedLayer<Out> {
   }
 }
 
-/** Declarations of weights with one name of a size in the place of another. */
+/** Declarations of weights with one size name replaced by another. */
 function renamed(weights: Readonly<Record<string, unknown>>, from: string, to: string): Record<string, unknown> {
   return JSON.parse(JSON.stringify(weights).replaceAll(JSON.stringify(from), JSON.stringify(to)))
 }
 
-/** The output and the weights of steps from scores: steps of padding get no weight, queries of padding give zeros. */
+/** The output and the attention weights from scores: padded steps get no weight, padded queries give zeros. */
 function attend(
   scores: SymbolicValue,
   { query, value }: Read,
@@ -133,98 +131,104 @@ function pairs({ query, key }: Read): SymbolicValue {
 
 const plainInputs = { query: 'size', value: 'values', key: 'size' } as const
 
+function byProducts(options: AttentionOptions): Kind {
+  requireReadable('layers.attention', options)
+  const { useScale = false, scoreMode = 'dot', dropout = 0 } = options ?? {}
+  const one = { shape: [1], initializer: 'ones' }
+  const concat = scoreMode === 'concat'
+  return {
+    factory: 'attention',
+    checks: { useScale: flag, scoreMode: oneOf(['dot', 'concat']) },
+    inputs: plainInputs,
+    weights: { ...(useScale && { scale: one }), ...(concat && { concat_score_weight: one }) },
+    call: (read, w) => {
+      const scaled = (x: SymbolicValue) => (useScale ? x.mul(w.scale as SymbolicValue) : x)
+      const scores = concat
+        ? scaled(pairs(read))
+            .tanh()
+            .sum()
+            .mul(w.concat_score_weight as SymbolicValue)
+        : scaled(read.query.matmul(read.key, { transposeB: true }))
+      return attend(scores, read, dropout)
+    },
+  }
+}
+
+/** The layer that {@link attention} makes. */
+export class Attention<Out extends Outputs = Outputs> extends AttentionLayer<Out> {
+  static override readonly className = 'Attention'
+  override readonly baseName = 'attention'
+
+  constructor(options: AttentionOptions) {
+    super(byProducts(options), options)
+  }
+}
+
 /**
  * Attention by products (Luong et al. 2015), as Keras's `Attention`.
  *
- * Inputs query `[batch, queries, size]`, value `[batch, steps, …]` and, if it differs from the value, key `[batch, steps, size]`; output
- * `[batch, queries, values]`, with `returnAttentionScores` also the weights `[batch, queries, steps]`. Padded steps of the value get no weight. Weights:
- * scale `[1]` with `useScale`, concat_score_weight `[1]` with `scoreMode: 'concat'`. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Inputs query `[batch, queries, size]`, value `[batch, steps, …]` and, if it differs from the value, key
+ * `[batch, steps, size]`; output `[batch, queries, values]`, with `returnAttentionScores` also the weights
+ * `[batch, queries, steps]`. Padded steps of the value get no weight. Weights: scale `[1]` with `useScale`,
+ * concat_score_weight `[1]` with `scoreMode: 'concat'`. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function attention(options: AttentionOptions & { readonly returnAttentionScores: true }): Attention<WithScores>
 export function attention(
   options?: AttentionOptions & { readonly returnAttentionScores?: false },
 ): Attention<SymbolicTensor>
 export function attention(options: AttentionOptions = {}): Attention {
-  requireReadable('layers.attention', options)
-  const { useScale = false, scoreMode = 'dot', dropout = 0 } = options ?? {}
-  const one = { shape: [1], initializer: 'ones' }
-  const concat = scoreMode === 'concat'
-  return new Attention(
-    {
-      className: 'Attention',
-      baseName: 'attention',
-      factory: 'attention',
-      checks: { useScale: flag, scoreMode: oneOf(['dot', 'concat']) },
-      inputs: plainInputs,
-      weights: { ...(useScale && { scale: one }), ...(concat && { concat_score_weight: one }) },
-      call: (read, w) => {
-        const scaled = (x: SymbolicValue) => (useScale ? x.mul(w.scale as SymbolicValue) : x)
-        const scores = concat
-          ? scaled(pairs(read))
-              .tanh()
-              .sum()
-              .mul(w.concat_score_weight as SymbolicValue)
-          : scaled(read.query.matmul(read.key, { transposeB: true }))
-        return attend(scores, read, dropout)
-      },
+  return new Attention(options)
+}
+
+function bySums(options: AdditiveAttentionOptions): Kind {
+  requireReadable('layers.additiveAttention', options)
+  const { useScale = true, dropout = 0 } = options ?? {}
+  return {
+    factory: 'additiveAttention',
+    checks: { useScale: flag },
+    inputs: plainInputs,
+    weights: useScale ? { scale: { shape: ['size'], initializer: 'glorotUniform' } } : {},
+    call: (read, w) => {
+      const activated = pairs(read).tanh()
+      return attend((useScale ? activated.mul(w.scale as SymbolicValue) : activated).sum(), read, dropout)
     },
-    options,
-  )
+  }
+}
+
+/** The layer that {@link additiveAttention} makes. */
+export class AdditiveAttention<Out extends Outputs = Outputs> extends AttentionLayer<Out> {
+  static override readonly className = 'AdditiveAttention'
+  override readonly baseName = 'additive_attention'
+
+  constructor(options: AdditiveAttentionOptions) {
+    super(bySums(options), options)
+  }
 }
 
 /**
- * Additive attention (Bahdanau et al. 2015), as Keras's `AdditiveAttention`: scores are the sum of scale·tanh(query + key).
+ * Additive attention (Bahdanau et al. 2015), as Keras's `AdditiveAttention`: scores are the sum of scale·tanh(query +
+ * key).
  *
- * Inputs query `[batch, queries, size]`, value `[batch, steps, …]` and, if it differs from the value, key `[batch, steps, size]`; output
- * `[batch, queries, values]`, with `returnAttentionScores` also the weights `[batch, queries, steps]`. Padded steps of the value get no weight. Weights:
- * scale `[size]` with `useScale`. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Inputs query `[batch, queries, size]`, value `[batch, steps, …]` and, if it differs from the value, key
+ * `[batch, steps, size]`; output `[batch, queries, values]`, with `returnAttentionScores` also the weights
+ * `[batch, queries, steps]`. Padded steps of the value get no weight. Weights: scale `[size]` with `useScale`. Errors:
+ * `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function additiveAttention(
   options: AdditiveAttentionOptions & { readonly returnAttentionScores: true },
-): Attention<WithScores>
+): AdditiveAttention<WithScores>
 export function additiveAttention(
   options?: AdditiveAttentionOptions & { readonly returnAttentionScores?: false },
-): Attention<SymbolicTensor>
-export function additiveAttention(options: AdditiveAttentionOptions = {}): Attention {
-  requireReadable('layers.additiveAttention', options)
-  const { useScale = true, dropout = 0 } = options ?? {}
-  return new Attention(
-    {
-      className: 'AdditiveAttention',
-      baseName: 'additive_attention',
-      factory: 'additiveAttention',
-      checks: { useScale: flag },
-      inputs: plainInputs,
-      weights: useScale ? { scale: { shape: ['size'], initializer: 'glorotUniform' } } : {},
-      call: (read, w) => {
-        const activated = pairs(read).tanh()
-        return attend((useScale ? activated.mul(w.scale as SymbolicValue) : activated).sum(), read, dropout)
-      },
-    },
-    options,
-  )
+): AdditiveAttention<SymbolicTensor>
+export function additiveAttention(options: AdditiveAttentionOptions = {}): AdditiveAttention {
+  return new AdditiveAttention(options)
 }
 
-/**
- * Multi-head attention (Vaswani et al. 2017), as Keras's `MultiHeadAttention`: projections of query, key and value are split into heads, each attends by
- * products scaled with 1/√keyDim, and the heads' results are projected to the query's size.
- *
- * Inputs query `[batch, queries, size]`, value `[batch, steps, …]` and, if it differs from the value, key; output `[batch, queries, size]`, with
- * `returnAttentionScores` also the weights `[batch, heads, queries, steps]`. Padded steps of the value get no weight. Weights: query_kernel
- * `[size, heads · keyDim]`, key_kernel, value_kernel, output_kernel `[heads · valueDim, size]`, each with a bias. Errors: `ERR_OPTION`, `ERR_SHAPE`,
- * `ERR_UNSUPPORTED`.
- */
-export function multiHeadAttention(
-  options: MultiHeadAttentionOptions & { readonly returnAttentionScores: true },
-): Attention<WithScores>
-export function multiHeadAttention(
-  options: MultiHeadAttentionOptions & { readonly returnAttentionScores?: false },
-): Attention<SymbolicTensor>
-export function multiHeadAttention(options: MultiHeadAttentionOptions): Attention {
+function byHeads(options: MultiHeadAttentionOptions): Kind {
   const checks = { numHeads: integer(1, 1024), keyDim: integer(1), valueDim: integer(1), useBias: flag }
   requireReadable('layers.multiHeadAttention', options)
   const { dropout = 0, useBias = true } = options ?? {}
-  // What is no number is refused by the layer.
+  // The layer refuses values that are not numbers.
   const [numHeads, keyDim] = [
     Number(checks.numHeads.accepts(options?.numHeads) && options.numHeads),
     Number(checks.keyDim.accepts(options?.keyDim) && options.keyDim),
@@ -235,39 +239,64 @@ export function multiHeadAttention(options: MultiHeadAttentionOptions): Attentio
     [`${name}_kernel`]: [size, widths[name]],
     ...(useBias && { [`${name}_bias`]: [widths[name]] }),
   })
-  return new Attention(
-    {
-      className: 'MultiHeadAttention',
-      baseName: 'multi_head_attention',
-      factory: 'multiHeadAttention',
-      checks,
-      required: ['numHeads', 'keyDim'],
-      inputs: { query: 'size', value: 'values', key: 'keys' },
-      weights: {
-        ...projection('query', 'size'),
-        ...projection('key', 'keys'),
-        ...projection('value', 'values'),
-        output_kernel: [numHeads * valueDim, 'size'],
-        ...(useBias && { output_bias: ['size'] }),
-      },
-      call: (read, w) => {
-        const project = (x: SymbolicValue, name: string) => {
-          const projected = x.matmul(w[`${name}_kernel`] as SymbolicValue)
-          return useBias ? projected.add(w[`${name}_bias`] as SymbolicValue) : projected
-        }
-        const heads = (name: 'query' | 'key' | 'value') =>
-          project(read[name], name)
-            .reshape([null, numHeads, widths[name] / numHeads])
-            .transpose([0, 2, 1, 3])
-        const scores = heads('query')
-          .mul(1 / Math.sqrt(keyDim))
-          .matmul(heads('key'), { transposeB: true })
-        const mask = read.value.mask().expandDims(1).expandDims(1)
-        const weights = scores.softmax({ mask }).dropout(dropout)
-        const joined = weights.matmul(heads('value')).transpose([0, 2, 1, 3]).reshape([null, widths.value])
-        return [project(joined, 'output').mul(read.query.mask().expandDims(2)), weights]
-      },
+  return {
+    factory: 'multiHeadAttention',
+    checks,
+    required: ['numHeads', 'keyDim'],
+    inputs: { query: 'size', value: 'values', key: 'keys' },
+    weights: {
+      ...projection('query', 'size'),
+      ...projection('key', 'keys'),
+      ...projection('value', 'values'),
+      output_kernel: [numHeads * valueDim, 'size'],
+      ...(useBias && { output_bias: ['size'] }),
     },
-    options,
-  )
+    call: (read, w) => {
+      const project = (x: SymbolicValue, name: string) => {
+        const projected = x.matmul(w[`${name}_kernel`] as SymbolicValue)
+        return useBias ? projected.add(w[`${name}_bias`] as SymbolicValue) : projected
+      }
+      const heads = (name: 'query' | 'key' | 'value') =>
+        project(read[name], name)
+          .reshape([null, numHeads, widths[name] / numHeads])
+          .transpose([0, 2, 1, 3])
+      const scores = heads('query')
+        .mul(1 / Math.sqrt(keyDim))
+        .matmul(heads('key'), { transposeB: true })
+      const mask = read.value.mask().expandDims(1).expandDims(1)
+      const weights = scores.softmax({ mask }).dropout(dropout)
+      const joined = weights.matmul(heads('value')).transpose([0, 2, 1, 3]).reshape([null, widths.value])
+      return [project(joined, 'output').mul(read.query.mask().expandDims(2)), weights]
+    },
+  }
+}
+
+/** The layer that {@link multiHeadAttention} makes. */
+export class MultiHeadAttention<Out extends Outputs = Outputs> extends AttentionLayer<Out> {
+  static override readonly className = 'MultiHeadAttention'
+  override readonly baseName = 'multi_head_attention'
+
+  constructor(options: MultiHeadAttentionOptions) {
+    super(byHeads(options), options)
+  }
+}
+
+/**
+ * Multi-head attention (Vaswani et al. 2017), as Keras's `MultiHeadAttention`: projections of query, key and value are
+ * split into heads, each attends by products scaled with 1/√keyDim, and the heads' results are projected to the query's
+ * size.
+ *
+ * Inputs query `[batch, queries, size]`, value `[batch, steps, …]` and, if it differs from the value, key; output
+ * `[batch, queries, size]`, with `returnAttentionScores` also the weights `[batch, heads, queries, steps]`. Padded
+ * steps of the value get no weight. Weights: query_kernel `[size, heads · keyDim]`, key_kernel, value_kernel,
+ * output_kernel `[heads · valueDim, size]`, each with a bias. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ */
+export function multiHeadAttention(
+  options: MultiHeadAttentionOptions & { readonly returnAttentionScores: true },
+): MultiHeadAttention<WithScores>
+export function multiHeadAttention(
+  options: MultiHeadAttentionOptions & { readonly returnAttentionScores?: false },
+): MultiHeadAttention<SymbolicTensor>
+export function multiHeadAttention(options: MultiHeadAttentionOptions): MultiHeadAttention {
+  return new MultiHeadAttention(options)
 }

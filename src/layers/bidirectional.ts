@@ -2,17 +2,25 @@ import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import { custom, oneOf } from '../options.js'
-import { type AnyLayer, Layer, type LayerOptions, type Outputs, type SymbolicTensor } from './layer.js'
+import {
+  type AnyLayer,
+  type InnerLayers,
+  Layer,
+  type LayerOptions,
+  type Outputs,
+  type SavedOptions,
+  type SymbolicTensor,
+} from './layer.js'
 import type { LSTM } from './lstm.js'
 import { Recurrence, type WithState, type WithStates } from './recurrence.js'
 import { layerConfig } from './serialize.js'
 
-/** How the two directions' outputs are put together. */
+/** How the outputs of the two directions are merged. */
 export type MergeMode = 'concat' | 'sum' | 'ave' | 'mul'
 
 /** Options of {@link bidirectional}. */
 export interface BidirectionalOptions<Inner extends Recurrence = Recurrence> extends LayerOptions {
-  /** The forward layer; the backward one is made like it. */
+  /** The forward layer; the backward one is made with the same options. */
   readonly layer: Inner
   /** Default `'concat'`, along the features. */
   readonly mergeMode?: MergeMode
@@ -41,7 +49,7 @@ const recurrent = custom(
 
 /** The layer that {@link bidirectional} makes. */
 export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
-  override readonly className = 'Bidirectional'
+  static override readonly className = 'Bidirectional'
   override readonly baseName = 'bidirectional'
   readonly #forward: Recurrence
   readonly #backward: Recurrence
@@ -75,6 +83,16 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
       backward: this.#backward.givenName ?? `backward_${this.#backward.baseName}`,
     }
     this.#checkPair()
+  }
+
+  static override fromConfig(config: SavedOptions, inner: InnerLayers): Bidirectional {
+    const { layer, backwardLayer, ...others } = config
+    const backward = backwardLayer === undefined ? {} : { backwardLayer: inner(backwardLayer) }
+    return new Bidirectional({
+      ...others,
+      ...(layer === undefined ? {} : { layer: inner(layer) }),
+      ...backward,
+    } as never)
   }
 
   /** The input shape that the inner layer's options give. */
@@ -168,11 +186,12 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
 }
 
 /**
- * Runs a recurrent layer over the sequence in both directions and merges the outputs at each step's own place.
+ * Runs a recurrent layer over the sequence in both directions and merges the outputs of each step.
  *
- * Input `[batch, time, features]`; output `[batch, 2 units]` (last states), or `[batch, time, 2 units]` with the inner `returnSequences`;
- * half as wide for the merge modes other than `concat`. With the inner `returnState` the forward states follow, then the backward ones.
- * Source: Schuster and Paliwal 1997. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Input `[batch, time, features]`; output `[batch, 2 units]` (last states), or `[batch, time, 2 units]` with the inner
+ * `returnSequences`; half as wide for the merge modes other than `concat`. With the inner `returnState` the forward
+ * states follow, then the backward ones. Source: Schuster and Paliwal 1997. Errors: `ERR_OPTION`, `ERR_SHAPE`,
+ * `ERR_UNSUPPORTED`.
  */
 export function bidirectional(options: BidirectionalOptions<LSTM<WithStates>>): Bidirectional<BothWithStates>
 export function bidirectional(options: BidirectionalOptions<Recurrence<WithState>>): Bidirectional<BothWithState>

@@ -3,7 +3,7 @@ import { type Initializer, type InitializerName, initializerCheck } from '../ini
 import { type Check, flag, integer, number } from '../options.js'
 import { activationCheck, type CellActivation, cellActivationCheck } from './activations.js'
 
-/** Options that recurrent layers and most ready-made cells have. */
+/** Options of recurrent layers and of most ready-made cells. */
 export interface CellOptions {
   /** The size of the state, and of each step's output. */
   readonly units: number

@@ -5,7 +5,7 @@ import type { Program } from '../graph/trace/program.js'
 import { loadProgram, saveProgram } from '../graph/trace/saved.js'
 import type { SymbolicValue } from '../graph/trace/symbolic.js'
 import { checkOptions, custom, isRecord, label } from '../options.js'
-import type { LayerOptions, Outputs, SymbolicTensor } from './layer.js'
+import type { LayerOptions, Outputs, SavedOptions, SymbolicTensor } from './layer.js'
 import { TracedLayer } from './traced.js'
 
 /** What {@link defineLayer} takes. */
@@ -16,24 +16,30 @@ export interface LayerDefinition<
 > {
   /** The layer's name, for messages and weights; default `'layer'`. */
   readonly name?: string
-  /** The inputs with their shapes without the batch; default `{ x: 'features' }`. For sequences: `{ x: ['time', 'features'] }`. */
+  /**
+   * The inputs with their shapes without the batch; default `{ x: 'features' }`. For sequences:
+   * `{ x: ['time', 'features'] }`.
+   */
   readonly inputs?: Inputs
-  /** The weights; a name is a size that is found when the layer is used. */
+  /** The weights; a name stands for a size that is known when the layer is used. */
   readonly weights?: Weights
-  /** The function, from symbolic values `[batch, …]` to the output, or an array of outputs. It is called once, at once. */
+  /**
+   * The function, from symbolic values `[batch, …]` to the output, or an array of outputs. It is called once,
+   * immediately.
+   */
   readonly call: (inputs: ValuesOf<Inputs>, weights: WeightsOf<Weights>, context: LayerContext) => Result
 }
 
-/** What a layer returns whose function returns this. */
+/** What a layer returns if its function returns this. */
 type Returned<Result> = Result extends readonly SymbolicValue[]
   ? { readonly [I in keyof Result]: SymbolicTensor }
   : SymbolicTensor
 
 const record = custom('an object', isRecord)
 
-/** The layer of a function that was traced. */
+/** A layer that runs a traced function. */
 export class DefinedLayer<Out extends Outputs = Outputs> extends TracedLayer<Out> {
-  override readonly className = 'Traced'
+  static override readonly className = 'Traced'
   override readonly baseName: string
   readonly #program: Program
   protected override readonly outputCount: number
@@ -45,6 +51,18 @@ export class DefinedLayer<Out extends Outputs = Outputs> extends TracedLayer<Out
     this.outputCount = outputCount
   }
 
+  /** A defined layer of a saved model; nothing in it is executed. */
+  static override fromConfig({ kind, outputCount, program, ...others }: SavedOptions): DefinedLayer {
+    if (!label.accepts(kind)) throw new SeqloomError('ERR_FORMAT', 'a traced layer has no name')
+    const name = kind as string
+    const loaded = loadProgram(labelOf(name), program)
+    const count = outputCount as number
+    if (!Number.isInteger(count) || count < 1 || count > loaded.outputs.length) {
+      throw new SeqloomError('ERR_FORMAT', `${labelOf(name)} has no outputs`)
+    }
+    return new DefinedLayer(name, loaded, count, others)
+  }
+
   protected override program(): Program {
     return this.#program
   }
@@ -54,25 +72,11 @@ export class DefinedLayer<Out extends Outputs = Outputs> extends TracedLayer<Out
   }
 }
 
-/** A defined layer of a saved model; nothing in it is executed. */
-export function definedFromConfig(options: Readonly<Record<string, unknown>>): DefinedLayer {
-  const { kind, outputCount, program, ...others } = options
-  if (!label.accepts(kind)) throw new SeqloomError('ERR_FORMAT', 'a traced layer has no name')
-  const loaded = loadProgram(labelOf(kind as string), program)
-  if (
-    !Number.isInteger(outputCount) ||
-    (outputCount as number) < 1 ||
-    (outputCount as number) > loaded.outputs.length
-  ) {
-    throw new SeqloomError('ERR_FORMAT', `${labelOf(kind as string)} has no outputs`)
-  }
-  return new DefinedLayer(kind as string, loaded, outputCount as number, others)
-}
-
 const labelOf = (name: string): string => `layer '${name}'`
 
 /**
- * Defines a layer by a function of symbolic values, as `defineCell` does for one step. Returns a function that makes layers:
+ * Defines a layer by a function of symbolic values, as `defineCell` does for one step. Returns a function that makes
+ * layers:
  *
  * ```ts
  * const highway = defineLayer({
@@ -86,8 +90,9 @@ const labelOf = (name: string): string => `layer '${name}'`
  * const y = highway({ name: 'first' }).apply(x)
  * ```
  *
- * Several inputs are given to `apply` as an array, in the order of `inputs`; tokens come as numbers. Errors name the line: `ERR_SHAPE` for shapes that
- * do not fit, `ERR_OPTION` for weights that are not declared and results that are none.
+ * Several inputs are given to `apply` as an array, in the order of `inputs`; tokens come as numbers. Errors name the
+ * line: `ERR_SHAPE` for shapes that do not fit, `ERR_OPTION` for weights that are not declared and for results that are
+ * not symbolic values.
  */
 export function defineLayer<
   const Weights extends WeightDeclarations = Readonly<Record<never, never>>,

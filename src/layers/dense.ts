@@ -24,16 +24,18 @@ export interface DenseOptions extends LayerOptions {
   /** Default `'zeros'`. */
   readonly biasInitializer?: InitializerName | Initializer
   /**
-   * The name of an embedding layer before this one, whose table, transposed, is the kernel (Press and Wolf 2017): `units` is its
-   * `inputDim`, and the input's last dimension its `outputDim`. One weight then, which both uses train.
+   * The name of an earlier embedding layer whose table, transposed, is the kernel (Press and Wolf 2017). `units` must
+   * be its `inputDim`, and the input's last dimension its `outputDim`. There is then one weight, which both layers
+   * train.
    */
   readonly tiedTo?: string
 }
 
 /** The layer that {@link dense} makes. */
 export class Dense extends Layer {
-  override readonly className = 'Dense'
+  static override readonly className = 'Dense'
   override readonly baseName = 'dense'
+  override readonly stepwise = true
   readonly units: number
   readonly activation: ActivationName
   readonly #useBias: boolean
@@ -118,8 +120,8 @@ export class Dense extends Layer {
 /**
  * A fully connected layer on the last dimension: y = activation(x W + b).
  *
- * Input `[batch, …, features]`; output `[batch, …, units]`. Weights: kernel `[features, units]`, unless it is tied, and bias `[units]`.
- * Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Input `[batch, …, features]`; output `[batch, …, units]`. Weights: kernel `[features, units]`, unless it is tied, and
+ * bias `[units]`. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function dense(options: DenseOptions): Dense {
   return new Dense(options)

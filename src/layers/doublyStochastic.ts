@@ -14,7 +14,7 @@ export interface DoublyStochasticPenaltyOptions extends LayerOptions {
 
 /** The layer that {@link doublyStochasticPenalty} makes. */
 export class DoublyStochasticPenalty extends TracedLayer<SymbolicTensor> {
-  override readonly className = 'DoublyStochasticPenalty'
+  static override readonly className = 'DoublyStochasticPenalty'
   override readonly baseName = 'doubly_stochastic_penalty'
   protected override readonly outputCount = 1
   readonly #weight: number
@@ -46,8 +46,9 @@ export class DoublyStochasticPenalty extends TracedLayer<SymbolicTensor> {
 }
 
 /**
- * Passes the alignments of an attention decoder `[batch, time, places]` on and adds λ·Σ(1 - Σ alignment over time)², averaged over the rows, to the loss of
- * training: so that over a sequence each place is looked at about once. Source: Xu et al., arXiv 1502.03044, equation 14. Errors: `ERR_OPTION`, `ERR_SHAPE`.
+ * Passes the alignments of an attention decoder `[batch, time, places]` on and adds λ·Σ(1 - Σ alignment over time)²,
+ * averaged over the rows, to the loss of training: so that over a sequence each place is looked at about once. Source:
+ * Xu et al., arXiv 1502.03044, equation 14. Errors: `ERR_OPTION`, `ERR_SHAPE`.
  */
 export function doublyStochasticPenalty(options: DoublyStochasticPenaltyOptions = {}): DoublyStochasticPenalty {
   return new DoublyStochasticPenalty(options)

@@ -7,7 +7,10 @@ import { Layer, type LayerOptions } from './layer.js'
 export interface DropoutOptions extends LayerOptions {
   /** The share of elements that training sets to zero, from 0 to below 1; the others are scaled by 1 / (1 - rate). */
   readonly rate: number
-  /** `[null, 1, null]` drops the same features at every step of a sequence (Gal and Ghahramani 2016); by default each element is drawn alone. */
+  /**
+   * `[null, 1, null]` drops the same features at every step of a sequence (Gal and Ghahramani 2016); by default each
+   * element is drawn alone.
+   */
   readonly noiseShape?: readonly [null, 1, null]
 }
 
@@ -18,8 +21,9 @@ const noiseShape = custom(
 
 /** The layer that {@link dropout} makes. */
 export class Dropout extends Layer {
-  override readonly className = 'Dropout'
+  static override readonly className = 'Dropout'
   override readonly baseName = 'dropout'
+  override readonly stepwise = true
   readonly rate: number
   readonly #shareSteps: boolean
 
@@ -50,8 +54,9 @@ export class Dropout extends Layer {
 }
 
 /**
- * Sets random elements to zero while training and does nothing otherwise. Shapes stay. The draws depend on the model's seed, the step and
- * the element only. Source: Srivastava et al. 2014. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Sets random elements to zero while training and does nothing otherwise. Shapes stay. The draws depend on the model's
+ * seed, the step and the element only. Source: Srivastava et al. 2014. Errors: `ERR_OPTION`, `ERR_SHAPE`,
+ * `ERR_UNSUPPORTED`.
  */
 export function dropout(options: DropoutOptions): Dropout {
   return new Dropout(options)

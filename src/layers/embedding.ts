@@ -15,22 +15,26 @@ import { Layer, type LayerOptions } from './layer.js'
 export interface EmbeddingOptions extends Omit<LayerOptions, 'weights'> {
   /** The number of tokens: ids are from 0 to `inputDim` - 1. May be left out where `weights` say it. */
   readonly inputDim?: number
-  /** The size of each token's vector. May be left out where `weights` say it. */
+  /** The size of each token's vector. May be left out if `weights` imply it. */
   readonly outputDim?: number
-  /** The first vectors, such as pretrained ones, a row for each token: a tensor or nested arrays, alone or, as in Keras, in an array. */
+  /**
+   * Initial vectors, such as pretrained ones, one row per token: a tensor or nested arrays, alone or, as in Keras, in
+   * an array.
+   */
   readonly weights?: Data | readonly [Data]
   /** Whether token 0 is padding, to be skipped by the layers that follow; default false. */
   readonly maskZero?: boolean
-  /** Default `'randomUniform'`, which is within 0.05. */
+  /** Default `'randomUniform'`, between -0.05 and 0.05. */
   readonly embeddingsInitializer?: InitializerName | Initializer
-  /** The number of tokens of every sequence, where it is fixed. */
+  /** The number of tokens in every sequence, if it is fixed. */
   readonly inputLength?: number
 }
 
 /** The layer that {@link embedding} makes. */
 export class Embedding extends Layer {
-  override readonly className = 'Embedding'
+  static override readonly className = 'Embedding'
   override readonly baseName = 'embedding'
+  override readonly stepwise = true
   readonly inputDim: number
   readonly outputDim: number
   readonly maskZero: boolean
@@ -95,7 +99,8 @@ export class Embedding extends Layer {
 /** The options with the vectors in an array, and the sizes that follow from them. */
 function withVectors(options: EmbeddingOptions): Omit<EmbeddingOptions, 'weights'> & Pick<LayerOptions, 'weights'> {
   const { weights, ...others } = { ...options }
-  // Null is Keras's and tfjs's way to say that there are none; what is no object at all is refused with the other options.
+  // In Keras and tfjs, null means that there are none; anything that is not an object is refused with the other
+  // options.
   if (weights === undefined || weights === null) return isRecord(options) ? others : (options as never)
   const inArray = Array.isArray(weights) && weights.length === 1 && sizesOf(weights)?.length !== 2
   const [vectors] = (inArray ? weights : [weights]) as [Data]
@@ -118,7 +123,7 @@ function withVectors(options: EmbeddingOptions): Omit<EmbeddingOptions, 'weights
   return { ...others, inputDim, outputDim, weights: [vectors] }
 }
 
-/** The shape that a tensor says, or that nested arrays have where they begin. */
+/** The shape of a tensor, or of the first elements of nested arrays. */
 function sizesOf(data: unknown): readonly number[] | undefined {
   if (!Array.isArray(data) && !ArrayBuffer.isView(data)) return isRecord(data) ? (data.shape as number[]) : undefined
   const list = data as ArrayLike<unknown>
@@ -129,8 +134,9 @@ function sizesOf(data: unknown): readonly number[] | undefined {
 /**
  * Looks up a vector for each token.
  *
- * Pretrained vectors: `layers.embedding({ weights: vectors, trainable: false })`. Input int32 `[batch, time]`; output `[batch, time, outputDim]`. Weight: embeddings `[inputDim, outputDim]`. A token outside 0 to
- * `inputDim` - 1 is `ERR_DATA` when the model runs. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Pretrained vectors: `layers.embedding({ weights: vectors, trainable: false })`. Input int32 `[batch, time]`; output
+ * `[batch, time, outputDim]`. Weight: embeddings `[inputDim, outputDim]`. A token outside 0 to `inputDim` - 1 is
+ * `ERR_DATA` when the model runs. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function embedding(options: EmbeddingOptions): Embedding {
   return new Embedding(options)

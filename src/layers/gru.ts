@@ -9,7 +9,9 @@ import { type CellKind, RecurrentLayer, type RecurrentOptions } from './recurren
 export interface GRUOptions extends RecurrentOptions {
   /** The activation of the gates; default `'sigmoid'`. */
   readonly recurrentActivation?: CellActivation
-  /** Whether the reset gate acts after the recurrent product (cuDNN, PyTorch) or before it (the paper); default true. */
+  /**
+   * Whether the reset gate acts after the recurrent product (cuDNN, PyTorch) or before it (the paper); default true.
+   */
   readonly resetAfter?: boolean
 }
 
@@ -23,7 +25,7 @@ const kind: CellKind = {
 
 /** The layer that {@link gru} makes. */
 export class GRU<Out extends SymbolicTensor | WithState = SymbolicTensor | WithState> extends RecurrentLayer<Out> {
-  override readonly className = 'GRU'
+  static override readonly className = 'GRU'
   override readonly baseName = 'gru'
   readonly #recurrentActivation: CellActivation
   readonly #resetAfter: boolean
@@ -51,10 +53,10 @@ export class GRU<Out extends SymbolicTensor | WithState = SymbolicTensor | WithS
 /**
  * A gated recurrent unit layer.
  *
- * Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with `returnSequences`; with `returnState` also
- * h, `[batch, units]`. Weights: kernel `[features, 3 units]`, recurrent_kernel `[units, 3 units]`, bias `[2, 3 units]` (input, recurrent), or
- * `[3 units]` with `resetAfter: false`; gates in the order update, reset, candidate. Defaults are Keras 3's. Source: Cho et al. 2014.
- * Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with `returnSequences`; with
+ * `returnState` also h, `[batch, units]`. Weights: kernel `[features, 3 units]`, recurrent_kernel `[units, 3 units]`,
+ * bias `[2, 3 units]` (input, recurrent), or `[3 units]` with `resetAfter: false`; gates in the order update, reset,
+ * candidate. Defaults are Keras 3's. Source: Cho et al. 2014. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function gru(options: GRUOptions & { readonly returnState: true }): GRU<WithState>
 export function gru(options: GRUOptions & { readonly returnState?: false }): GRU<SymbolicTensor>

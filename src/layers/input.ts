@@ -14,9 +14,9 @@ export interface InputOptions {
   readonly name?: string
 }
 
-/** The place where a model's data come in. */
+/** An input of a model. */
 export class InputLayer extends Layer {
-  override readonly className = 'InputLayer'
+  static override readonly className = 'InputLayer'
   override readonly baseName = 'input_layer'
   readonly shape: Shape
   #dtype: DType | undefined
@@ -36,7 +36,7 @@ export class InputLayer extends Layer {
     this.used(call)
   }
 
-  /** Takes on a type when none was stated; false when one was. */
+  /** Sets the type if none was given; returns false if one was. */
   assumeType(dtype: DType): boolean {
     this.#dtype ??= dtype
     return this.#dtype === dtype
@@ -60,8 +60,8 @@ export class InputLayer extends Layer {
 }
 
 /**
- * An input of a functional model: `input({ shape: [null, 5] })` is a batch of sequences of any length with 5 features a step.
- * Errors: `ERR_OPTION` for a wrong shape, type or option.
+ * An input of a functional model: `input({ shape: [null, 5] })` is a batch of sequences of any length with 5 features
+ * per step. Errors: `ERR_OPTION` for a wrong shape, type or option.
  */
 export function input(options: InputOptions): SymbolicTensor {
   return new InputLayer(options).output

@@ -4,7 +4,7 @@ import { Layer, type LayerOptions } from './layer.js'
 
 /** The layer that {@link lastStep} makes. */
 export class LastStep extends Layer {
-  override readonly className = 'LastStep'
+  static override readonly className = 'LastStep'
   override readonly baseName = 'last_step'
 
   constructor(options: LayerOptions) {
@@ -27,9 +27,9 @@ export class LastStep extends Layer {
 }
 
 /**
- * Each row's last valid step: `[batch, time, features]` to `[batch, features]`. For a bidirectional layer that returns sequences this is
- * PyTorch's `y[:, -1]`, where the backward direction has read that step alone; it is not the layer's own output without `returnSequences`.
- * Errors: `ERR_OPTION`, `ERR_SHAPE`.
+ * Each row's last valid step: `[batch, time, features]` to `[batch, features]`. After a bidirectional layer that
+ * returns sequences, this is PyTorch's `y[:, -1]`, where the backward direction has read only that step. It differs
+ * from the layer's output without `returnSequences`. Errors: `ERR_OPTION`, `ERR_SHAPE`.
  */
 export function lastStep(options: LayerOptions = {}): LastStep {
   return new LastStep(options)

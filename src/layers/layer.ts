@@ -10,13 +10,13 @@ export class SymbolicTensor {
   constructor(
     /** The shape, batch first. */
     readonly shape: Shape,
-    /** The use of a layer that makes this value. */
+    /** The call of a layer that makes this value. */
     readonly call: Call,
-    /** Which of the call's outputs this is. */
+    /** The index of this value among the call's outputs. */
     readonly index: number,
   ) {}
 
-  /** The element type: what the input declares, float32 for everything computed. */
+  /** The element type: as the input declares it, and float32 for everything computed. */
   get dtype(): DType {
     return this.call.layer.outputType()
   }
@@ -37,7 +37,10 @@ export type AnyLayer = Layer<Outputs>
 
 /** What `apply` takes besides the input. */
 export interface ApplyOptions {
-  /** The first states of a recurrent layer: `[h]`, for an LSTM `[h, c]`; for bidirectional ones the forward layer's, then the backward layer's. */
+  /**
+   * The initial states of a recurrent layer: `[h]`, or `[h, c]` for an LSTM; for a bidirectional layer those of the
+   * forward, then of the backward layer.
+   */
   readonly initialState?: SymbolicTensor | readonly SymbolicTensor[]
   /** The constants of a traced cell by name: `{ memory: encoded }`. */
   readonly constants?: Readonly<Record<string, SymbolicTensor>>
@@ -51,11 +54,11 @@ export interface LayerOptions {
   readonly trainable?: boolean
   /** In a `sequential` model's first layer: the input's shape without the batch, null for a free number of steps. */
   readonly inputShape?: readonly (number | null)[]
-  /** As `inputShape`, with the batch size in front, which must be null. */
+  /** Like `inputShape`, preceded by the batch size, which must be null. */
   readonly batchInputShape?: readonly (number | null)[]
   /**
-   * The first values of the layer's weights, in the order of `getWeights`, instead of what the initializers draw. They are checked when a model
-   * first uses the layer, and saved as any weights are.
+   * Initial values of the layer's weights, in the order of `getWeights`, instead of what the initializers draw. They
+   * are checked when a model first uses the layer, and saved like any weights.
    */
   readonly weights?: readonly Data[]
 }
@@ -68,7 +71,7 @@ const commonChecks: Readonly<Record<string, Check>> = {
   weights: custom('an array of tensors, one for each weight', (value) => value === null || Array.isArray(value)),
 }
 
-/** Options of tfjs's layers that ask for nothing when they have these values. */
+/** Options of tfjs's layers that are accepted with these values only, which ask for nothing. */
 const commonRefused: Readonly<Record<string, readonly unknown[]>> = {
   batchSize: [null],
   updatable: [true],
@@ -76,23 +79,37 @@ const commonRefused: Readonly<Record<string, readonly unknown[]>> = {
   dtype: [null, 'float32'],
 }
 
-/** What keeps the weights of layers. */
+/** Keeps the weights of layers. */
 export interface WeightHost {
   layerWeights(layer: AnyLayer): Tensor[]
   setLayerWeights(layer: AnyLayer, weights: readonly Data[]): void
 }
 
+/** The options of a layer as read from a file; constructors check them. */
+export type SavedOptions = Readonly<Record<string, unknown>>
+
+/** Makes a layer from a saved configuration, whatever it holds. */
+export type InnerLayers = (saved: unknown) => AnyLayer
+
+/** A class of layers that saved models may contain. */
+export interface LayerClass {
+  readonly className: string
+  fromConfig(config: SavedOptions, inner: InnerLayers): AnyLayer
+}
+
 /** A layer: options, shape rule and lowering to operations. */
 export abstract class Layer<Out extends Outputs = SymbolicTensor> {
-  /** The layer's class in saved models, as in Keras. */
-  abstract readonly className: string
+  /** The class's name in saved models, as in Keras. */
+  static readonly className: string
   /** The stem of automatic names, as in Keras. */
   abstract readonly baseName: string
+  /** Whether the layer treats every step alike, so that `timeDistributed` accepts it. */
+  readonly stepwise: boolean = false
   /** The name that was given, if any. */
   readonly givenName: string | undefined
   /** The input's shape without the batch, if the options give one. */
   readonly inputShape: Shape | undefined
-  /** @internal The first values of the weights, where the options give them. */
+  /** @internal Initial values of the weights, if the options give them. */
   readonly firstWeights: readonly Data[] | undefined
   #call: Call | undefined
   /** What the layer is being applied to. */
@@ -121,18 +138,30 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     this.inputShape = inputShape ?? batchInputShape?.slice(1)
   }
 
-  /** The name for messages: the one given, or the one that a model of the layers so far would give. */
+  /**
+   * @internal Makes a layer of this class from a saved `config`, whatever it holds; `inner` makes the layers inside it.
+   */
+  static fromConfig(this: new (options: never) => AnyLayer, config: SavedOptions, _inner: InnerLayers): AnyLayer {
+    return new this(config as never)
+  }
+
+  /** The layer's class in saved models, as in Keras. */
+  get className(): string {
+    return (this.constructor as typeof Layer).className
+  }
+
+  /** The name in messages: the given one, or the one that a model of the layers so far would assign. */
   get label(): string {
     const inputs = this.#applied ?? this.#call?.inputs
     return this.givenName ?? (inputs && namesUpTo(this as AnyLayer, inputs).get(this as AnyLayer)) ?? this.baseName
   }
 
-  /** Whether the layer returns the last step alone, so that what follows sees no sequence. */
+  /** Whether the layer returns only the last step, so that later layers see no sequence. */
   get returnsLastStepAlone(): boolean {
     return false
   }
 
-  /** The shapes of the outputs for these inputs, or `ERR_SHAPE`, naming the layer, what came and what was expected. */
+  /** The shapes of the outputs for these inputs. `ERR_SHAPE` names the layer, the given and the expected shapes. */
   abstract outputShapes(inputs: readonly Shape[]): readonly Shape[]
 
   /** Adds the layer's operations to a graph. */
@@ -208,27 +237,31 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     return (this.returnsList() ? outputs : outputs[0]) as Outputs as Out
   }
 
-  /** The layers inside of this one. */
+  /** The layers inside this one. */
   innerLayers(): readonly AnyLayer[] {
     return []
   }
 
-  /** What the layer's first use in a model is applied to; several values for layers of several inputs. Errors: `ERR_STATE` before that. */
+  /**
+   * The input of the layer's first use in a model; several values for layers with several inputs. Errors: `ERR_STATE`
+   * before that use.
+   */
   get input(): Outputs {
     const { inputs } = this.#firstCall()
     return inputs.length === 1 ? (inputs[0] as SymbolicTensor) : inputs
   }
 
   /**
-   * What the layer's first use in a model gives, for further layers, or as the output of a model of its own that shares this layer and those
-   * before it: `model({ inputs: m.inputs, outputs: m.getLayer('code').output })`. Errors: `ERR_STATE` before that.
+   * The output of the layer's first use in a model, for further layers, or as the output of another model that shares
+   * this layer and the ones before it: `model({ inputs: m.inputs, outputs: m.getLayer('code').output })`. Errors:
+   * `ERR_STATE` before that use.
    */
   get output(): Out {
     const { outputs } = this.#firstCall()
     return (this.returnsList() ? outputs : outputs[0]) as Outputs as Out
   }
 
-  /** @internal The shape, without the batch, of what the layer is applied to elsewhere. */
+  /** @internal The shape, without the batch, of the layer's input elsewhere. */
   get usedInputShape(): Shape | undefined {
     return this.#call?.inputs[0]?.shape.slice(1)
   }
@@ -238,20 +271,23 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     throw new SeqloomError('ERR_STATE', `layer '${this.label}' is in no model yet, so it has no input and no output`)
   }
 
-  /** Copies of the layer's weights, kernels before biases, as all models have them that this layer is in. Errors: `ERR_STATE` for a layer in no model. */
+  /**
+   * Copies of the layer's weights, kernels before biases; they are the same in all of the layer's models. Errors:
+   * `ERR_STATE` for a layer in no model.
+   */
   getWeights(): Tensor[] {
     return this.#host('getWeights').layerWeights(this as AnyLayer)
   }
 
   /**
-   * Replaces the layer's weights, or none if one does not fit, in all models that this layer is in. Errors: `ERR_SHAPE`, `ERR_DATA`; `ERR_STATE`
-   * for a layer in no model, and while such a model is running.
+   * Replaces the layer's weights, or none if one does not fit, in all models that contain the layer. Errors:
+   * `ERR_SHAPE`, `ERR_DATA`; `ERR_STATE` for a layer in no model, and while one of its models is running.
    */
   setWeights(weights: readonly Data[]): void {
     this.#host('setWeights').setLayerWeights(this as AnyLayer, weights)
   }
 
-  /** @internal Says which model keeps the weights of a layer, if any has it. */
+  /** @internal The model that keeps the weights of a layer, if the layer is in any. */
   static host: (layer: AnyLayer) => WeightHost | undefined = () => undefined
 
   #host(what: string): WeightHost {
@@ -265,7 +301,9 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     return false
   }
 
-  /** An error about shapes with the name of this layer, and with the cure where a layer before returned its last step alone. */
+  /**
+   * An error about shapes with this layer's name, and with the remedy if an earlier layer returned only its last step.
+   */
   #explained(error: unknown, inputs: readonly SymbolicTensor[]): unknown {
     if (!(error instanceof SeqloomError) || error.code !== 'ERR_SHAPE') return error
     const own = `layer '${this.label}'`
@@ -295,7 +333,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     }
   }
 
-  /** Notes a use of the layer. */
+  /** Records a use of the layer. */
   protected used(call: Call): void {
     this.#call ??= call
   }
@@ -320,7 +358,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     return new SeqloomError('ERR_SHAPE', `layer '${this.label}' (${this.className}): ${message}`)
   }
 
-  /** What a traced function of the layer gives; the layer's name is put in front of an error. */
+  /** Runs a traced function of the layer; errors are prefixed with the layer's name. */
   protected inLayer<T>(work: () => T): T {
     try {
       return work()
@@ -369,7 +407,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     const wanted = this.inputType()
     if (this.acceptsType(value.dtype)) return
     const source = value.call.layer
-    // Like Keras and tfjs, an input of no stated type that feeds an embedding is one of integers.
+    // As in Keras and tfjs, an input without a stated type that feeds an embedding has integers.
     if (source instanceof Layer && 'assumeType' in source && (source as TypedByUse).assumeType(wanted)) return
     throw new SeqloomError(
       'ERR_SHAPE',

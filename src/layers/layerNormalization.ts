@@ -27,8 +27,9 @@ export interface LayerNormalizationOptions extends LayerOptions {
 
 /** The layer that {@link layerNormalization} makes. */
 export class LayerNormalization extends Layer {
-  override readonly className = 'LayerNormalization'
+  static override readonly className = 'LayerNormalization'
   override readonly baseName = 'layer_normalization'
+  override readonly stepwise = true
   readonly #attributes: { readonly epsilon: number; readonly center: boolean; readonly scale: boolean }
   readonly #beta: Initializer
   readonly #gamma: Initializer
@@ -83,7 +84,8 @@ export class LayerNormalization extends Layer {
 /**
  * Normalises the last dimension to mean 0 and variance 1, then scales by gamma and adds beta.
  *
- * Shapes stay. Weights: gamma and beta, `[features]` each. Source: Ba et al. 2016. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Shapes stay. Weights: gamma and beta, `[features]` each. Source: Ba et al. 2016. Errors: `ERR_OPTION`, `ERR_SHAPE`,
+ * `ERR_UNSUPPORTED`.
  */
 export function layerNormalization(options: LayerNormalizationOptions = {}): LayerNormalization {
   return new LayerNormalization(options)

@@ -24,7 +24,7 @@ const kind: CellKind = {
 
 /** The layer that {@link lstm} makes. */
 export class LSTM<Out extends SymbolicTensor | WithStates = SymbolicTensor | WithStates> extends RecurrentLayer<Out> {
-  override readonly className = 'LSTM'
+  static override readonly className = 'LSTM'
   override readonly baseName = 'lstm'
   readonly #recurrentActivation: CellActivation
   readonly #unitForgetBias: boolean
@@ -57,10 +57,10 @@ export class LSTM<Out extends SymbolicTensor | WithStates = SymbolicTensor | Wit
 /**
  * A long short-term memory layer.
  *
- * Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with `returnSequences`; with `returnState` also
- * h and c, `[batch, units]` each. Weights: kernel `[features, 4 units]`, recurrent_kernel `[units, 4 units]`, bias `[4 units]`, gates in the
- * order input, forget, candidate, output. Defaults are Keras 3's. Source: Hochreiter and Schmidhuber 1997; Gers et al. 2000.
- * Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with `returnSequences`; with
+ * `returnState` also h and c, `[batch, units]` each. Weights: kernel `[features, 4 units]`, recurrent_kernel
+ * `[units, 4 units]`, bias `[4 units]`, gates in the order input, forget, candidate, output. Defaults are Keras 3's.
+ * Source: Hochreiter and Schmidhuber 1997; Gers et al. 2000. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function lstm(options: LSTMOptions & { readonly returnState: true }): LSTM<WithStates>
 export function lstm(options: LSTMOptions & { readonly returnState?: false }): LSTM<SymbolicTensor>

@@ -11,7 +11,7 @@ export interface MaskingOptions extends LayerOptions {
 
 /** The layer that {@link masking} makes. */
 export class Masking extends Layer {
-  override readonly className = 'Masking'
+  static override readonly className = 'Masking'
   override readonly baseName = 'masking'
   readonly maskValue: number
 
@@ -35,8 +35,8 @@ export class Masking extends Layer {
 }
 
 /**
- * Makes the layers that follow skip the steps whose features all equal `maskValue`. Input and output `[batch, time, features]`.
- * Errors: `ERR_OPTION`, `ERR_SHAPE`.
+ * Makes the layers that follow skip the steps whose features all equal `maskValue`. Input and output
+ * `[batch, time, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`.
  */
 export function masking(options: MaskingOptions = {}): Masking {
   return new Masking(options)

@@ -1,36 +1,24 @@
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, unifyDim, unifyShapes } from '../graph/shape.js'
 import { custom } from '../options.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { Layer, type LayerClass, type LayerOptions } from './layer.js'
 
-/** Elementwise merges, by class name: the operation, the automatic name's stem and how many inputs it takes at most. */
-const kinds = {
-  Add: { op: 'add', most: Number.POSITIVE_INFINITY },
-  Multiply: { op: 'multiply', most: Number.POSITIVE_INFINITY },
-  Average: { op: 'average', most: Number.POSITIVE_INFINITY },
-  Subtract: { op: 'subtract', most: 2 },
-  Maximum: { op: 'maximum', most: Number.POSITIVE_INFINITY },
-  Minimum: { op: 'minimum', most: Number.POSITIVE_INFINITY },
-} as const
-
-/** The classes of the elementwise merges. */
-export type MergeKind = keyof typeof kinds
-
-/** An elementwise merge of inputs of one shape. */
-export class Merge extends Layer {
-  override readonly className: MergeKind
+/** An element-wise merge of inputs with the same shape. */
+export abstract class Merge extends Layer {
   override readonly baseName: string
+  readonly #op: string
+  readonly #most: number
 
-  constructor(kind: MergeKind, options: LayerOptions) {
-    super(`layers.${kinds[kind].op}`, options, { accepted: {} })
-    this.className = kind
-    this.baseName = kinds[kind].op
+  constructor(op: string, most: number, options: LayerOptions) {
+    super(`layers.${op}`, options, { accepted: {} })
+    this.baseName = op
+    this.#op = op
+    this.#most = most
   }
 
   override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
-    const { most } = kinds[this.className]
-    if (inputs.length < 2 || inputs.length > most) {
-      throw this.shapeError(`expected ${most === 2 ? 'two' : 'two or more'} inputs, got ${inputs.length}`)
+    if (inputs.length < 2 || inputs.length > this.#most) {
+      throw this.shapeError(`expected ${this.#most === 2 ? 'two' : 'two or more'} inputs, got ${inputs.length}`)
     }
     return [
       inputs.reduce((merged, shape) => {
@@ -43,7 +31,7 @@ export class Merge extends Layer {
 
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [shape] = this.outputShapes(inputs.map((value) => value.shape)) as [Shape]
-    return [scope.node(kinds[this.className].op, inputs, [], shape)]
+    return [scope.node(this.#op, inputs, [], shape)]
   }
 
   override config(): Record<string, unknown> {
@@ -51,33 +39,55 @@ export class Merge extends Layer {
   }
 }
 
-/** The sum of inputs of one shape. Errors: `ERR_SHAPE`. */
-export const add = (options: LayerOptions = {}): Merge => new Merge('Add', options)
+/** A class of merges with at most a given number of inputs. */
+function merging(
+  className: string,
+  op: string,
+  most = Number.POSITIVE_INFINITY,
+): LayerClass & (new (options: LayerOptions) => Merge) {
+  return class extends Merge {
+    static override readonly className = className
 
-/** The product of inputs of one shape, element by element. Errors: `ERR_SHAPE`. */
-export const multiply = (options: LayerOptions = {}): Merge => new Merge('Multiply', options)
+    constructor(options: LayerOptions) {
+      super(op, most, options)
+    }
+  }
+}
 
-/** The mean of inputs of one shape. Errors: `ERR_SHAPE`. */
-export const average = (options: LayerOptions = {}): Merge => new Merge('Average', options)
+export const Add = merging('Add', 'add')
+export const Multiply = merging('Multiply', 'multiply')
+export const Average = merging('Average', 'average')
+export const Subtract = merging('Subtract', 'subtract', 2)
+export const Maximum = merging('Maximum', 'maximum')
+export const Minimum = merging('Minimum', 'minimum')
+
+/** The sum of inputs with the same shape. Errors: `ERR_SHAPE`. */
+export const add = (options: LayerOptions = {}): Merge => new Add(options)
+
+/** The product of inputs with the same shape, element by element. Errors: `ERR_SHAPE`. */
+export const multiply = (options: LayerOptions = {}): Merge => new Multiply(options)
+
+/** The mean of inputs with the same shape. Errors: `ERR_SHAPE`. */
+export const average = (options: LayerOptions = {}): Merge => new Average(options)
 
 /** The first input minus the second. Errors: `ERR_SHAPE`. */
-export const subtract = (options: LayerOptions = {}): Merge => new Merge('Subtract', options)
+export const subtract = (options: LayerOptions = {}): Merge => new Subtract(options)
 
-/** The largest of inputs of one shape, element by element. Errors: `ERR_SHAPE`. */
-export const maximum = (options: LayerOptions = {}): Merge => new Merge('Maximum', options)
+/** The largest of inputs with the same shape, element by element. Errors: `ERR_SHAPE`. */
+export const maximum = (options: LayerOptions = {}): Merge => new Maximum(options)
 
-/** The smallest of inputs of one shape, element by element. Errors: `ERR_SHAPE`. */
-export const minimum = (options: LayerOptions = {}): Merge => new Merge('Minimum', options)
+/** The smallest of inputs with the same shape, element by element. Errors: `ERR_SHAPE`. */
+export const minimum = (options: LayerOptions = {}): Merge => new Minimum(options)
 
 /** Options of {@link concatenate}. */
 export interface ConcatenateOptions extends LayerOptions {
-  /** The dimension to join, batch included in the count; default -1, the last. Batch and time cannot be joined yet. */
+  /** The dimension to join, counting the batch; default -1, the last. Batch and time cannot be joined yet. */
   readonly axis?: number
 }
 
 /** The layer that {@link concatenate} makes. */
 export class Concatenate extends Layer {
-  override readonly className = 'Concatenate'
+  static override readonly className = 'Concatenate'
   override readonly baseName = 'concatenate'
   readonly axis: number
 

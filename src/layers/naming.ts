@@ -1,6 +1,6 @@
 import type { AnyLayer, Call, SymbolicTensor } from './layer.js'
 
-/** Names layers as Keras does: as they were given, else `lstm`, `lstm_1`, whatever is not taken. */
+/** Names layers as Keras does: by their given names, else `lstm`, `lstm_1`, and so on, whichever is free. */
 export function nameAutomatically(layers: Iterable<AnyLayer>): Map<AnyLayer, string> {
   const all = [...layers]
   const taken = new Set(all.flatMap(({ givenName }) => givenName ?? []))
@@ -19,7 +19,7 @@ export function nameAutomatically(layers: Iterable<AnyLayer>): Map<AnyLayer, str
   return names
 }
 
-/** The names of the layers that values come from, and of the layer that they go to, as a model of them would have them. */
+/** The names that a model would give to the layers that values come from, and to the layer that they go to. */
 export function namesUpTo(layer: AnyLayer, inputs: readonly SymbolicTensor[]): Map<AnyLayer, string> {
   const found = new Set<AnyLayer>()
   const entered = new Set<Call>()
@@ -37,7 +37,7 @@ export function namesUpTo(layer: AnyLayer, inputs: readonly SymbolicTensor[]): M
   return nameAutomatically(found.add(layer))
 }
 
-/** The recurrent layer that has dropped the steps of a value by returning the last one alone, if one has. */
+/** The recurrent layer that dropped the steps of a value by returning only the last one, if there is one. */
 export function stepsDroppedBy({ shape, call, index }: SymbolicTensor): AnyLayer | undefined {
   let [value, at] = [call, index]
   while (shape.length === 2) {

@@ -35,24 +35,37 @@ abstract class Pooling extends Layer {
 
 /** The layer that {@link globalAveragePooling1d} makes. */
 export class GlobalAveragePooling1D extends Pooling {
-  override readonly className = 'GlobalAveragePooling1D'
+  static override readonly className = 'GlobalAveragePooling1D'
   override readonly baseName = 'global_average_pooling1d'
   override readonly op = 'poolAverage'
+
+  constructor(options: PoolingOptions) {
+    super('layers.globalAveragePooling1d', options)
+  }
 }
 
 /** The layer that {@link globalMaxPooling1d} makes. */
 export class GlobalMaxPooling1D extends Pooling {
-  override readonly className = 'GlobalMaxPooling1D'
+  static override readonly className = 'GlobalMaxPooling1D'
   override readonly baseName = 'global_max_pooling1d'
   override readonly op = 'poolMax'
+
+  constructor(options: PoolingOptions) {
+    super('layers.globalMaxPooling1d', options)
+  }
 }
 
-/** The mean over the valid steps: `[batch, time, features]` to `[batch, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
+/**
+ * The mean over the valid steps: `[batch, time, features]` to `[batch, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`.
+ */
 export function globalAveragePooling1d(options: PoolingOptions = {}): GlobalAveragePooling1D {
-  return new GlobalAveragePooling1D('layers.globalAveragePooling1d', options)
+  return new GlobalAveragePooling1D(options)
 }
 
-/** The largest value over the valid steps: `[batch, time, features]` to `[batch, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
+/**
+ * The largest value over the valid steps: `[batch, time, features]` to `[batch, features]`. Errors: `ERR_OPTION`,
+ * `ERR_SHAPE`.
+ */
 export function globalMaxPooling1d(options: PoolingOptions = {}): GlobalMaxPooling1D {
-  return new GlobalMaxPooling1D('layers.globalMaxPooling1d', options)
+  return new GlobalMaxPooling1D(options)
 }

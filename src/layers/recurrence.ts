@@ -5,18 +5,19 @@ import { Layer, type LayerOptions, type Outputs, type SymbolicTensor } from './l
 export interface RecurrenceOptions extends LayerOptions {
   /** Whether to return every step's output instead of the last one's; default false. */
   readonly returnSequences?: boolean
-  /** Whether to return the last states too, after the output; default false. */
+  /** Whether to return the last states, too, after the output; default false. */
   readonly returnState?: boolean
   /**
-   * Whether to process the steps from last to first and return them in that order; default false. A row's outputs lie at its own valid steps: the first
-   * one is that of its last step, and the padding stays behind them (in Keras outputs move by the padding, but their mask does not).
+   * Whether to process the steps from last to first and return them in that order; default false. A row's outputs stay
+   * at its own valid steps: the first output is that of its last step, and the padding stays at the end (in Keras,
+   * outputs move by the padding, but their mask does not).
    */
   readonly goBackwards?: boolean
   /** Whether outputs at masked steps are zero; false repeats the last output there, as Keras does. Default true. */
   readonly zeroOutputForMask?: boolean
 }
 
-/** The direction of a recurrence and the order of its outputs, as operations know them. */
+/** The direction of a recurrence and the order of its outputs, as attributes of operations. */
 export interface Direction {
   readonly order: 'forward' | 'backward'
   readonly outputOrder: 'time' | 'processing'
@@ -27,7 +28,7 @@ export abstract class Recurrence<Out extends Outputs = Outputs> extends Layer<Ou
   abstract readonly returnSequences: boolean
   abstract readonly returnState: boolean
   abstract readonly goBackwards: boolean
-  /** The size of each step's output; undefined where it follows from the input. */
+  /** The size of each step's output; undefined if it follows from the input. */
   abstract readonly units: number | undefined
   /** How many states are carried. */
   abstract readonly stateCount: number

@@ -13,16 +13,16 @@ export interface RecurrentOptions extends RecurrenceOptions, CellOptions {
   /** Only 0 is supported. */
   readonly recurrentDropout?: 0
   /**
-   * Whether each row goes on from the last states of the same row of the batch before, so that a long stream can be learnt in parts
-   * (truncated back-propagation through time); default false. `fit` begins every epoch with zeros and keeps the rows in order; see
-   * `text.languageModelBatches`.
+   * Whether each row continues from the last states of the same row in the previous batch, so that a long stream can be
+   * learned in parts (truncated back-propagation through time); default false. `fit` begins every epoch with zeros and
+   * keeps the rows in order; see `text.languageModelBatches`.
    */
   readonly stateful?: boolean
   /** Only false is supported. */
   readonly unroll?: false
 }
 
-/** What tells the recurrent layers apart. */
+/** What distinguishes the recurrent layers. */
 export interface CellKind {
   readonly op: 'simpleRnn' | 'lstm' | 'gru'
   /** The factory's name, for messages. */
@@ -107,7 +107,7 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
     return this.#stateful
   }
 
-  /** The cell's own attributes on the wire, which are also its own options. */
+  /** The cell's own attributes in the wire format, which are also its own options. */
   protected abstract cellAttributes(): Record<string, unknown>
 
   /** The shape of the bias. */
@@ -115,7 +115,7 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
     return [this.#kind.gates * this.units]
   }
 
-  /** The initializer of the bias on the wire. */
+  /** The initializer of the bias in the wire format. */
   protected biasInitializer(base: Initializer): Initializer {
     return base
   }

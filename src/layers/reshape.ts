@@ -17,7 +17,7 @@ const targetShape = custom('an array of positive integers, one of which may be -
 
 /** The layer that {@link reshape} makes. */
 export class Reshape extends Layer {
-  override readonly className = 'Reshape'
+  static override readonly className = 'Reshape'
   override readonly baseName = 'reshape'
   readonly #target: Shape
 
@@ -49,14 +49,14 @@ export class Reshape extends Layer {
   }
 }
 
-/** Gives each row another shape with the same elements in the same order. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
+/** Gives each row another shape; its elements stay in the same order. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
 export function reshape(options: ReshapeOptions): Reshape {
   return new Reshape(options)
 }
 
 /** The layer that {@link flatten} makes. */
 export class Flatten extends Layer {
-  override readonly className = 'Flatten'
+  static override readonly className = 'Flatten'
   override readonly baseName = 'flatten'
 
   constructor(options: LayerOptions) {
@@ -82,7 +82,7 @@ export class Flatten extends Layer {
   }
 }
 
-/** Joins all dimensions but the batch: `[batch, 4, 5]` to `[batch, 20]`; they must be known. Errors: `ERR_SHAPE`. */
+/** Joins all dimensions except the batch: `[batch, 4, 5]` to `[batch, 20]`; they must be known. Errors: `ERR_SHAPE`. */
 export function flatten(options: LayerOptions = {}): Flatten {
   return new Flatten(options)
 }
@@ -95,7 +95,7 @@ export interface RepeatVectorOptions extends LayerOptions {
 
 /** The layer that {@link repeatVector} makes. */
 export class RepeatVector extends Layer {
-  override readonly className = 'RepeatVector'
+  static override readonly className = 'RepeatVector'
   override readonly baseName = 'repeat_vector'
   readonly n: number
 
@@ -120,7 +120,10 @@ export class RepeatVector extends Layer {
   }
 }
 
-/** Repeats a vector as the steps of a sequence: `[batch, features]` to `[batch, n, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
+/**
+ * Repeats a vector as the steps of a sequence: `[batch, features]` to `[batch, n, features]`. Errors: `ERR_OPTION`,
+ * `ERR_SHAPE`.
+ */
 export function repeatVector(options: RepeatVectorOptions): RepeatVector {
   return new RepeatVector(options)
 }

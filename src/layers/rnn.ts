@@ -7,7 +7,7 @@ import { type Dim, type Shape, showShape, unifyDim } from '../graph/shape.js'
 import { type Resolved, resolve } from '../graph/trace/program.js'
 import { batch, type TracedShape, wireShape } from '../graph/trace/size.js'
 import { custom, flag, integer, isRecord } from '../options.js'
-import type { Outputs, SymbolicTensor } from './layer.js'
+import type { Outputs, SavedOptions, SymbolicTensor } from './layer.js'
 import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence.js'
 
 /** Options of {@link rnn}. */
@@ -15,13 +15,13 @@ export interface RNNOptions<C extends Cell = Cell> extends RecurrenceOptions {
   /** What `defineCell`, `cells.*` or `layers.stackedRNNCells` made; an array of cells is stacked. */
   readonly cell: C | readonly [...Cell[], C]
   /**
-   * How often the cell runs, where it has no inputs (`inputs: {}`) and so no sequence to say it; it then begins with its initial states and
-   * constants alone.
+   * How many steps to run a cell without inputs (`inputs: {}`), which has no sequence to determine it. Such a cell
+   * starts from its initial states and constants.
    */
   readonly steps?: number
   /**
-   * Whether the states are carried from batch to batch: row i of a batch goes on where row i of the batch before has ended. Not with
-   * initial states, and not backwards. Default false.
+   * Whether the states are carried from batch to batch: row i of a batch continues where row i of the previous batch
+   * ended. Not with initial states, and not backwards. Default false.
    */
   readonly stateful?: boolean
 }
@@ -49,7 +49,7 @@ export type OutputsAndStates<C extends Cell> =
     ? readonly [...NamedValues<Names>, ...KeyedValues<keyof States & string>]
     : Outputs
 
-/** What an {@link rnn} returns: its output, or a list where the cell has several. */
+/** What an {@link rnn} returns: its output, or a list if the cell has several. */
 export type OutputsOf<C extends Cell> =
   C extends Cell<infer Names> ? (Names extends readonly [string] ? SymbolicTensor : NamedValues<Names>) : Outputs
 
@@ -60,7 +60,7 @@ const cell = custom(
 
 /** The layer that {@link rnn} makes. */
 export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
-  override readonly className = 'RNN'
+  static override readonly className = 'RNN'
   override readonly baseName = 'rnn'
   readonly returnSequences: boolean
   readonly returnState: boolean
@@ -112,6 +112,10 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     this.outputCount = this.#cell.outputs.length
   }
 
+  static override fromConfig(config: SavedOptions): RNN {
+    return new RNN({ ...config, cell: isRecord(config.cell) ? cellFromConfig(config.cell) : (config.cell as Cell) })
+  }
+
   override get stateful(): boolean {
     return this.#stateful
   }
@@ -147,7 +151,8 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     const { program, shapes } = resolved
     const idsOut = program.outputs.slice(0, this.outputCount)
     const idsState = program.outputs.slice(this.outputCount)
-    // A last output that is no state is carried as one: so it is right in any direction, and no sequence is stored for it.
+    // A last output that is not a state is carried as one: so it is right in any direction, and no sequence is stored
+    // for it.
     const carried = this.returnSequences ? [] : [...new Set(idsOut.filter((id) => !idsState.includes(id)))]
     const finals = [...idsState, ...carried]
     const firstConstant = this.#cell.inputs.length + this.stateCount
@@ -231,7 +236,7 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     }
   }
 
-  /** Checks the cell with the shapes that it is given. */
+  /** Checks the cell with the given shapes. */
   #resolve(inputs: readonly Shape[]): { readonly rows: Dim; readonly time: Dim; readonly resolved: Resolved } {
     const { inputs: steps, states, constants, program } = this.#cell
     const count = inputs.length - steps.length - constants.length
@@ -274,18 +279,14 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
   }
 }
 
-/** An RNN of a saved model. */
-export function rnnFromConfig(options: Readonly<Record<string, unknown>>): RNN {
-  return new RNN({ ...options, cell: isRecord(options.cell) ? cellFromConfig(options.cell) : (options.cell as Cell) })
-}
-
 /**
- * Runs a traced cell over sequences, or `steps` times where it has no inputs.
+ * Runs a traced cell over sequences, or for `steps` steps if it has no inputs.
  *
- * Input `[batch, time, …]`, or an array of sequences where the cell has several inputs; output `[batch, …]`, the last step's, or
- * `[batch, time, …]` with `returnSequences`; a list where the cell has several outputs; with `returnState` the last states follow. Initial states and
- * constants are given to `apply`: `rnn.apply(x, { initialState: [h], constants: { memory } })`. Weights have the names that the cell declares. Masked
- * steps are skipped as by the fused layers. Errors: `ERR_OPTION`; `ERR_SHAPE`, naming the line in the cell.
+ * Input `[batch, time, …]`, or an array of sequences if the cell has several inputs. Output `[batch, …]` of the last
+ * step, or `[batch, time, …]` with `returnSequences`; a list if the cell has several outputs. With `returnState` the
+ * last states follow. Give initial states and constants to `apply`:
+ * `rnn.apply(x, { initialState: [h], constants: { memory } })`. Weights have the names that the cell declares. Masked
+ * steps are skipped, as by the fused layers. Errors: `ERR_OPTION`; `ERR_SHAPE`, naming the line in the cell.
  */
 export function rnn<const C extends Cell>(
   options: RNNOptions<C> & { readonly returnState: true },

@@ -11,7 +11,7 @@ const kind: CellKind = { op: 'simpleRnn', factory: 'simpleRNN', gates: 1, states
 export class SimpleRNN<
   Out extends SymbolicTensor | WithState = SymbolicTensor | WithState,
 > extends RecurrentLayer<Out> {
-  override readonly className = 'SimpleRNN'
+  static override readonly className = 'SimpleRNN'
   override readonly baseName = 'simple_rnn'
 
   constructor(options: SimpleRNNOptions) {
@@ -30,8 +30,9 @@ export class SimpleRNN<
 /**
  * A simple (Elman) recurrent layer: h(t) = activation(x(t) W + h(t-1) U + b).
  *
- * Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with `returnSequences`. Defaults are Keras 3's.
- * Source: Elman, "Finding structure in time", 1990. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Input `[batch, time, features]`; output `[batch, units]`, or `[batch, time, units]` with `returnSequences`. Defaults
+ * are Keras 3's. Source: Elman, "Finding structure in time", 1990. Errors: `ERR_OPTION`, `ERR_SHAPE`,
+ * `ERR_UNSUPPORTED`.
  */
 export function simpleRNN(options: SimpleRNNOptions & { readonly returnState: true }): SimpleRNN<WithState>
 export function simpleRNN(options: SimpleRNNOptions & { readonly returnState?: false }): SimpleRNN<SymbolicTensor>

@@ -2,16 +2,11 @@ import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import type { DType, Shape } from '../graph/shape.js'
 import { custom } from '../options.js'
-import { Activation } from './activation.js'
-import { Dense } from './dense.js'
-import { Dropout } from './dropout.js'
-import { Embedding } from './embedding.js'
-import { type AnyLayer, Layer, type LayerOptions } from './layer.js'
-import { LayerNormalization } from './layerNormalization.js'
+import { type AnyLayer, type InnerLayers, Layer, type LayerOptions, type SavedOptions } from './layer.js'
 import { layerConfig } from './serialize.js'
 
-/** Layers that {@link timeDistributed} takes: those that treat every step alike. */
-export type StepwiseLayer = Dense | Activation | Dropout | LayerNormalization | Embedding
+/** Layers that {@link timeDistributed} accepts: those that treat every step alike. */
+export type StepwiseLayer = AnyLayer & { readonly stepwise: true }
 
 /** Options of {@link timeDistributed}. */
 export interface TimeDistributedOptions extends LayerOptions {
@@ -19,11 +14,9 @@ export interface TimeDistributedOptions extends LayerOptions {
   readonly layer: StepwiseLayer
 }
 
-const stepwise = [Dense, Activation, Dropout, LayerNormalization, Embedding]
-
 /** The layer that {@link timeDistributed} makes. */
 export class TimeDistributed extends Layer {
-  override readonly className = 'TimeDistributed'
+  static override readonly className = 'TimeDistributed'
   override readonly baseName = 'time_distributed'
   readonly #layer: AnyLayer
 
@@ -33,12 +26,16 @@ export class TimeDistributed extends Layer {
       required: ['layer'],
     })
     this.#layer = options.layer
-    if (!stepwise.some((type) => this.#layer instanceof type)) {
+    if (!this.#layer.stepwise) {
       throw new SeqloomError(
         'ERR_UNSUPPORTED',
-        `layers.timeDistributed: ${this.#layer.className} is not supported inside it; it takes dense, activation, dropout, layerNormalization and embedding`,
+        `layers.timeDistributed: ${this.#layer.className} is not supported inside it; it takes layers that treat every step alike, such as dense`,
       )
     }
+  }
+
+  static override fromConfig({ layer, ...others }: SavedOptions, inner: InnerLayers): TimeDistributed {
+    return new TimeDistributed({ ...others, ...(layer === undefined ? {} : { layer: inner(layer) }) } as never)
   }
 
   override innerLayers(): readonly AnyLayer[] {
@@ -68,8 +65,8 @@ export class TimeDistributed extends Layer {
 /**
  * Applies a layer to every step of a sequence with the same weights.
  *
- * Input `[batch, time, …]`; output `[batch, time, …]`. Takes dense, activation, dropout, layerNormalization and embedding;
- * others are `ERR_UNSUPPORTED`. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
+ * Input `[batch, time, …]`; output `[batch, time, …]`. Takes dense, activation, dropout, embedding and the
+ * normalisations; others are `ERR_UNSUPPORTED`. Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_UNSUPPORTED`.
  */
 export function timeDistributed(options: TimeDistributedOptions): TimeDistributed {
   return new TimeDistributed(options)

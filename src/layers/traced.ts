@@ -7,8 +7,8 @@ import { Layer, type Outputs } from './layer.js'
 
 /** A layer that is a traced function of its inputs. */
 export abstract class TracedLayer<Out extends Outputs = Outputs> extends Layer<Out> {
-  /** The function for so many inputs: its outputs, then what is added to the loss. */
-  protected abstract program(inputs: number): Program
+  /** The function for inputs of these shapes: its outputs, then what is added to the loss. */
+  protected abstract program(inputs: readonly Shape[]): Program
   /** How many of the program's outputs the layer returns. */
   protected abstract readonly outputCount: number
 
@@ -40,7 +40,7 @@ export abstract class TracedLayer<Out extends Outputs = Outputs> extends Layer<O
   }
 
   #resolve(inputs: readonly Shape[]): Resolved {
-    const program = this.program(inputs.length)
+    const program = this.program(inputs)
     if (inputs.length !== program.inputs.length) {
       const names = program.inputs.map(({ name }) => name).join(', ')
       throw this.shapeError(`takes ${program.inputs.length} inputs, ${names}; got ${inputs.length}`)

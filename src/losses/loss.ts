@@ -55,7 +55,10 @@ export function makeLoss(kind: LossKind, options: object): Loss {
 /** What trains an output. */
 export type AnyLoss = Loss | TracedMeasure
 
-/** The loss that a name stands for with its defaults, or that an object or a function describes. `ERR_OPTION` for anything else. */
+/**
+ * The loss that a name stands for with its defaults, or that an object or a function describes. `ERR_OPTION` for
+ * anything else.
+ */
 export function resolveLoss(given: unknown, output: Shape): AnyLoss {
   if (isCallable(given)) return traceMeasure('loss', given as TracedFunction, output, output)
   return reading('ERR_OPTION', 'compile: loss', () => describedLoss(given))

@@ -10,8 +10,9 @@ import { Trace } from '../graph/trace/trace.js'
 import { isRecord, label } from '../options.js'
 
 /**
- * A loss or metric of one's own: from the targets and the predictions, both of the output's shape `[batch, …]`, to a value for each element, each
- * step `[batch, time]`, or each row `[batch]`. What counts is its mean over valid steps. It is called once, on symbols.
+ * A loss or metric of your own: from the targets and the predictions, both with the output's shape `[batch, …]`, to a
+ * value for each element, each step `[batch, time]` or each row `[batch]`. Its mean over valid steps is what counts. It
+ * is called once, on symbolic values.
  */
 export type TracedFunction = (yTrue: SymbolicValue, yPred: SymbolicValue) => SymbolicValue
 

@@ -106,8 +106,8 @@ export type MetricNode =
   | { readonly op: 'perplexity' }
 
 /**
- * What measures an output trained with a loss: `accuracy` follows the loss, or else the output's last dimension. A metric that does not fit the loss or
- * the output is `ERR_OPTION`.
+ * What measures an output trained with a loss: `accuracy` follows the loss, or else the output's last dimension. A
+ * metric that does not fit the loss or the output is `ERR_OPTION`.
  */
 export function metricNode(metric: NamedMetric, loss: AnyLoss, output: Shape): MetricNode {
   const kind = kindFor(metric, loss, output)

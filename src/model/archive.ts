@@ -5,8 +5,8 @@ import { SeqloomError } from '../errors.js'
 import { pieceSize } from '../files.js'
 import { descriptionName, type ModelFiles, type NewFile, requireHash, requireSize, textOf } from './folder.js'
 
-// The files of a model folder one after the other in the tar format, which `tar` unpacks to such a folder. Only what we write is read: plain
-// files with short names (POSIX.1-1988 headers), the description first.
+// The files of a model folder, one after another in the tar format, which `tar` unpacks to such a folder. Only what
+// Seqloom writes is read: plain files with short names (POSIX.1-1988 headers), the description first.
 
 const block = 512
 const padded = (size: number): number => Math.ceil(size / block) * block
@@ -15,7 +15,10 @@ const padded = (size: number): number => Math.ceil(size / block) * block
 const longestName = 100
 const largestFile = 8 ** 11 - 1
 
-/** Puts a model's files and its description into one array of bytes, giving way to the event loop. Errors: `ERR_UNSUPPORTED` for a file above 8 GiB. */
+/**
+ * Packs a model's files and its description into one array of bytes, yielding to the event loop. Errors:
+ * `ERR_UNSUPPORTED` for a file above 8 GiB.
+ */
 export async function packArchive(files: readonly NewFile[], description: string): Promise<Uint8Array> {
   return await runSliced(pack([{ name: descriptionName, data: Buffer.from(description) }, ...files]))
 }
@@ -56,12 +59,15 @@ function header(name: string, size: number): Buffer {
   return made
 }
 
-/** The sum of a header's bytes, its own checksum taken as spaces. */
+/** The sum of a header's bytes, with spaces in place of its checksum. */
 function checksum(head: Uint8Array): number {
   return head.reduce((sum, byte, at) => sum + (at >= 148 && at < 156 ? 32 : byte), 0)
 }
 
-/** The files of an archive as the parts of its bytes: nothing is copied, and what does not lie within the bytes is `ERR_FORMAT`. */
+/**
+ * The files of an archive as parts of its bytes: nothing is copied, and a file that does not lie within the bytes is
+ * `ERR_FORMAT`.
+ */
 export function openArchive(bytes: Uint8Array): ModelFiles {
   const found = new Map<string, Uint8Array>()
   let at = 0
@@ -96,7 +102,7 @@ export function openArchive(bytes: Uint8Array): ModelFiles {
   }
 }
 
-/** Copies bytes, and gives the hash of what was copied: whoever has the archive may change it meanwhile. */
+/** Copies bytes, and returns the hash of the copy: the caller may change the archive meanwhile. */
 function* copyPieces(data: Uint8Array, take: (piece: Uint8Array) => void): Sliced<string> {
   const hash = createHash('sha256')
   for (let from = 0; from < data.byteLength; from += pieceSize) {

@@ -1,13 +1,13 @@
 import { AbortError, fromNative } from '../errors.js'
 import { type CancelFlag, native } from '../native/index.js'
 
-/** How long native work that was aborted may take to end before its call rejects without it, in milliseconds. */
+/** How many milliseconds aborted native work may take to end before its call rejects without waiting for it. */
 const grace = 100
 
 /**
- * Makes a native call that the signal cancels; errors get their public class. A signal that is aborted already rejects without a call,
- * and nothing stays attached to the signal afterwards. Work that cannot end at once, such as an update of the weights that has begun, is
- * handed to `outlives`, and the call rejects without waiting for it.
+ * Makes a native call that the signal cancels; errors get their public class. If the signal is already aborted, this
+ * rejects without a call. Nothing stays attached to the signal afterwards. Work that cannot end at once, such as a
+ * weight update that has begun, is passed to `outlives`, and the call rejects without waiting for it.
  */
 export async function cancellable<T>(
   signal: AbortSignal | undefined,
@@ -18,7 +18,7 @@ export async function cancellable<T>(
   const cancel = new native.CancelFlag()
   const abort = () => cancel.cancel()
   signal?.addEventListener('abort', abort, { once: true })
-  // Even what the call throws at once is its outcome.
+  // Even what the call throws synchronously is its outcome.
   const work = (async () => await call(cancel))()
   let settled = false
   const done = () => {
@@ -35,7 +35,10 @@ export async function cancellable<T>(
   }
 }
 
-/** Settles as the work does, or rejects with an AbortError if that has not happened `wait` milliseconds after the signal was aborted. */
+/**
+ * Settles as the work does, or rejects with an AbortError if that has not happened `wait` milliseconds after the signal
+ * was aborted.
+ */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, wait = 0): Promise<T> {
   if (!signal) return await work
   let timer: NodeJS.Timeout | undefined

@@ -2,12 +2,15 @@ import { describe, reading, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import type { TrainPlan } from './compile.js'
 
-/** A factor for the loss of every position by its class: `{ 0: 1, 1: 10 }`. Classes that are left out have 1. */
+/** A factor for the loss of every row or step by its class: `{ 0: 1, 1: 10 }`. Classes that are left out have 1. */
 export type ClassWeight = Readonly<Record<number, number>>
 
 const categorical: readonly string[] = ['sparseCategoricalCrossentropy', 'categoricalCrossentropy']
 
-/** The factors of all classes, in order; none where none were given. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED` for several outputs. */
+/**
+ * The factors of all classes, in order; none if none were given. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED` for several
+ * outputs.
+ */
 export function classWeights(where: string, { trained }: TrainPlan, given: unknown): readonly number[] {
   if (given === undefined || given === null) return []
   const [output] = trained

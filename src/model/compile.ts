@@ -22,7 +22,7 @@ import { outputNames, type Topology } from './topology.js'
 /** One thing for every output, or one for each: in order, or by the output's name. */
 export type PerOutput<T> = T | readonly (T | null)[] | { readonly [output: string]: T }
 
-/** A metric's name, what `metrics.*` returns, or a function of one's own. */
+/** A metric's name, what `metrics.*` returns, or a function of your own. */
 export type AnyMetric = MetricName | Metric | TracedFunction
 
 /** Options of {@link Model.compile}. */
@@ -30,11 +30,13 @@ export interface CompileOptions {
   /** A name with its default settings, or what `optimizers.*` returns. */
   readonly optimizer: OptimizerKind | Optimizer
   /**
-   * A name, what `losses.*` returns, or a function of one's own; for several outputs also an array or an object by output name, where outputs
-   * may be left out.
+   * A name, what `losses.*` returns, or a function of your own. For several outputs also an array, or an object by
+   * output name; outputs may be left out.
    */
   readonly loss: PerOutput<LossName | Loss | TracedFunction>
-  /** Metrics for every output, or an object of them by output name; functions of one's own go by their name. */
+  /**
+   * Metrics for every output, or an object of them by output name. Functions of your own are named after the function.
+   */
   readonly metrics?: readonly AnyMetric[] | { readonly [output: string]: AnyMetric | readonly AnyMetric[] }
   /** The factor of each output's loss in the total; default 1. */
   readonly lossWeights?: readonly number[] | { readonly [output: string]: number }
@@ -62,7 +64,7 @@ export interface TrainPlan {
   readonly trained: readonly TrainedOutput[]
   /** The targets, in the order of the trained outputs. */
   readonly targets: readonly Slot[]
-  /** Names of the values after the loss in evaluations and histories. */
+  /** The names of the values that follow the loss in evaluations and histories. */
   readonly metricNames: readonly string[]
   /** The options, for saving. */
   readonly saved: Readonly<Record<string, unknown>>
@@ -129,17 +131,17 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
   }
 }
 
-/** Factors of the loss that a training graph has room for. */
+/** The factors of the loss that a training graph takes. */
 export interface LossFactors {
-  /** Whether there is an input for weights of rows. */
+  /** Whether there is an input for sample weights. */
   readonly weighted: boolean
   /** A factor for each class; none for ones. */
   readonly classWeights: readonly number[]
 }
 
 /**
- * The graph with targets, losses and metrics, in the form that the native side reads; `trainable` says which weights train, by default those of
- * trainable layers.
+ * The graph with targets, losses and metrics, in the form that native code reads. `trainable` says which weights train;
+ * by default, those of trainable layers.
  */
 export function trainSpec(
   topology: Topology,
@@ -255,7 +257,7 @@ function isLoss(value: unknown): boolean {
   return !Array.isArray(value) && (!isRecord(value) || typeof value.kind === 'string')
 }
 
-/** One entry for each output from what was given for all, in order or by name. */
+/** One entry per output, from values given for all outputs, in order or by name. */
 function spread(names: readonly string[], given: unknown, forAll: (v: unknown) => boolean, what: string): unknown[] {
   if (forAll(given)) return names.map(() => given)
   if (Array.isArray(given)) {
@@ -280,7 +282,7 @@ function spread(names: readonly string[], given: unknown, forAll: (v: unknown) =
 
 function spreadMetrics(names: readonly string[], given: CompileOptions['metrics']): readonly (readonly unknown[])[] {
   if (given === undefined) return names.map(() => [])
-  // Copies: what an array leaves out is refused as undefined is.
+  // Copies, so that holes in an array are refused like undefined.
   if (Array.isArray(given)) return names.map(() => Array.from(given))
   return spread(names, given, () => false, 'metrics').map((own) =>
     own === undefined ? [] : Array.isArray(own) ? Array.from(own) : [own],

@@ -11,7 +11,7 @@ import { connect, type Topology } from './topology.js'
 /** Where a value comes from: a layer's name, which of its uses, and which of its outputs. */
 export type Source = readonly [layer: string, use: number, output: number]
 
-/** A layer of a saved model: its options, and for every use what it is applied to. */
+/** A layer of a saved model: its options, and the inputs of each of its uses. */
 export type SavedLayer = LayerConfig & { readonly inboundNodes: readonly (readonly Source[])[] }
 
 /** A model as JSON, in the manner of Keras. */
@@ -22,7 +22,7 @@ export interface ModelConfig {
     readonly seed: number
     readonly layers: readonly SavedLayer[]
     readonly inputLayers: readonly Source[]
-    /** One source where the model gives a tensor instead of an array. */
+    /** A single source if the model returns a tensor instead of an array. */
     readonly outputLayers: readonly Source[]
     readonly returnsList: boolean
   }
@@ -63,7 +63,10 @@ export function configOf(
 
 const malformed = (what: string): SeqloomError => new SeqloomError('ERR_FORMAT', `the model's description ${what}`)
 
-/** Rebuilds the layers and their connections. `ERR_FORMAT` for a description that is none of ours; nothing in it is executed. */
+/**
+ * Rebuilds the layers and their connections. `ERR_FORMAT` for a description that is not Seqloom's; nothing in it is
+ * executed.
+ */
 export function rebuild(saved: unknown): { readonly topology: Topology; readonly config: ModelConfig } {
   checkDepth("the model's description", saved)
   const config = checkConfig(saved)
@@ -96,7 +99,10 @@ interface BuiltLayer {
   readonly uses: SymbolicTensor[][]
 }
 
-/** Applies the layers. Uses can come in any order: each waits for the first thing that it lacks, and goes on once that is there. */
+/**
+ * Applies the layers. Uses can come in any order: each waits for the first thing that it lacks, and continues once that
+ * exists.
+ */
 function connectUses(
   layers: readonly SavedLayer[],
   built: ReadonlyMap<unknown, BuiltLayer>,
@@ -141,13 +147,13 @@ interface Use {
   /** Which use of its layer it is. */
   readonly use: number
   readonly sources: readonly Source[]
-  /** How many of the sources are known to be there. */
+  /** How many of the sources are known to exist. */
   next: number
 }
 
 const keyOf = (name: unknown, use: unknown): string => `${String(use)}/${String(name)}`
 
-/** The key of the first use that another one lacks: the one before of its own layer, or one that it is applied to. */
+/** The key of the first use that a use lacks: the previous use of its layer, or one of its inputs. */
 function lackOf(
   each: Use,
   built: ReadonlyMap<unknown, BuiltLayer>,

@@ -1,73 +1,69 @@
 import { SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 
-/** What can lie in a folder. */
-export const kinds = {
-  model: 'a model',
-  backup: 'the backup of a training',
-  classification: 'a text classifier',
-  tagging: 'a sequence tagger',
-  answering: 'a question answerer',
-  forecasting: 'a forecaster',
-  translation: 'a translator',
-  captioning: 'a captioner',
-  textGenerator: 'a text generator',
-} as const
-
-/** What lies in a folder: a task's model, one without a task, or the backup of a training. */
-export type Kind = keyof typeof kinds
-
-/** The class of `tasks` that loads what a task saved. */
-const classes: Partial<Record<Kind, string>> = {
-  classification: 'TextClassifier',
-  tagging: 'SequenceTagger',
-  answering: 'QuestionAnswerer',
-  forecasting: 'Forecaster',
-  translation: 'Translator',
-  captioning: 'Captioner',
-  textGenerator: 'TextGenerator',
+/** A kind of folder contents: a task's model, a model without a task, or the backup of a training. */
+export interface Kind {
+  /** Its name in descriptions. */
+  readonly name: string
+  /** What it is, with an article. */
+  readonly words: string
+  /** The class in `tasks` that loads it. */
+  readonly task?: string
+  /** The files that identify those that were saved before descriptions said what they are. */
+  readonly files?: readonly string[]
 }
 
-/** The files by which the models of some tasks are known that were saved before all said what they are. */
-const formerly: readonly (readonly [Kind, readonly string[]])[] = [
-  ['forecasting', ['forecaster.json']],
-  ['answering', ['reader.json']],
-  ['tagging', ['vocabulary.json', 'tags.json']],
-  ['classification', ['tokenizer.json', 'labels.json']],
-  ['translation', ['source.json', 'target.json']],
-  ['captioning', ['target.json']],
-]
+const kinds: Kind[] = []
+
+/** Registers a kind, so that whoever wanted another one is told what was found. */
+export function defineKind<K extends Kind>(kind: K): K {
+  kinds.push(kind)
+  return kind
+}
+
+/** The kind of models that are no task's. */
+export const modelKind = defineKind({ name: 'model', words: 'a model' })
+
+/** The kind of backups. */
+export const backupKind = defineKind({ name: 'backup', words: 'the backup of a training' })
 
 /** What a description says that its folder holds. */
 export interface Contents {
   readonly kind: Kind
-  /** Whether its training was interrupted, or goes on: something that ended may take its place. */
+  /** Whether its training was interrupted, or is still running: a finished model may replace it. */
   readonly unfinished: boolean
 }
 
-/** What a description of ours says that its folder holds. */
+/** What a description says that its folder holds. */
 export function contentsOf({ assets, metadata, unfinished }: Readonly<Record<string, unknown>>): Contents {
   const facts = isRecord(metadata) ? metadata : {}
   const files = isRecord(assets) ? assets : {}
-  const known = Object.keys(kinds).find((kind) => kind === facts.task) as Kind | undefined
-  const former = formerly.find(([, names]) => names.every((name) => Object.hasOwn(files, name)))
-  const kind = facts.backup !== undefined ? 'backup' : (known ?? former?.[0] ?? 'model')
-  return { kind, unfinished: unfinished === true || kind === 'backup' }
+  const known = kinds.find(({ name }) => name === facts.task)
+  const kind = facts.backup !== undefined ? backupKind : (known ?? formerKind(files) ?? modelKind)
+  return { kind, unfinished: unfinished === true || kind === backupKind }
+}
+
+/** The kind that these files belong to; if there are several, the one with the most files. */
+function formerKind(files: object): Kind | undefined {
+  const found = kinds.filter((kind) => kind.files?.every((name) => Object.hasOwn(files, name)))
+  return found.sort((a, b) => (b.files?.length ?? 0) - (a.files?.length ?? 0))[0]
 }
 
 /** Words for what a folder holds. */
 export function wordsFor({ kind, unfinished }: Contents): string {
-  const words: string = kinds[kind]
-  return unfinished && kind !== 'backup' ? `${words} whose training has not ended` : words
+  return unfinished && kind !== backupKind ? `${kind.words} whose training has not ended` : kind.words
 }
 
-/** What something is called without its article: `text classifier`. */
-export const nounFor = (kind: Kind): string => kinds[kind].replace(/^an? /, '')
+/** The words for a kind without the article: `text classifier`. */
+export const nounFor = (kind: Kind): string => kind.words.replace(/^an? /, '')
 
-/** Says of a folder that it holds something else than what was wanted, what that is, and what loads it, or `takes` it otherwise. */
+/**
+ * Says that a folder holds something other than what was wanted, what it is, and what loads it (or else what `takes`
+ * it).
+ */
 export function mistaken(folder: string, wanted: Kind, found: Contents, takes?: string): SeqloomError {
-  const name = classes[found.kind]
-  const loads = name === undefined ? 'loadModel loads' : `tasks.${name}.load loads`
+  const { task } = found.kind
+  const loads = task === undefined ? 'loadModel loads' : `tasks.${task}.load loads`
   return new SeqloomError(
     'ERR_FORMAT',
     `${folder} is no ${nounFor(wanted)}: it holds ${wordsFor(found)}, which ${takes ?? loads}`,

@@ -13,11 +13,11 @@ const patience = 600_000
 
 let arrivals: Promise<unknown> = Promise.resolve()
 
-/** When the last of those ends that write to a folder, or wait to. */
+/** For each folder, when the last write to it ends, including waiting ones. */
 const queues = new Map<string, Promise<void>>()
 
 /**
- * Does work on a folder after everything that was asked for before on the same one, however its path is spelled: what was asked for last is
+ * Does work on a folder after all earlier work on the same folder, however its path is spelled: the last request is
  * what remains.
  */
 export async function inTurn<T>(folder: string, work: () => Promise<T>): Promise<T> {
@@ -25,7 +25,7 @@ export async function inTurn<T>(folder: string, work: () => Promise<T>): Promise
   const ended = new Promise<void>((resolve) => {
     end = resolve
   })
-  // Finding out which folder a path means takes time; places in the queues are given in the order of the calls all the same.
+  // Finding out which folder a path means takes time, but the queues keep the order of the calls.
   const arrival = arrivals.then(async () => {
     const key = await identify(folder)
     const before = queues.get(key)
@@ -43,7 +43,7 @@ export async function inTurn<T>(folder: string, work: () => Promise<T>): Promise
   }
 }
 
-/** The same text for all paths of a folder, whether it is there or not. */
+/** The same text for all paths of a folder, whether or not it exists. */
 async function identify(folder: string): Promise<string> {
   let existing = resolve(folder)
   const missing: string[] = []
@@ -57,15 +57,15 @@ async function identify(folder: string): Promise<string> {
 }
 
 /**
- * Does work on a folder, which is made if need be, while no other process does. The lock is the system's: it ends with the process. `ERR_IO` if the folder
- * cannot be written, or stays locked.
+ * Does work on a folder, which is made if need be, while no other process does. The lock is the system's: it ends with
+ * the process. `ERR_IO` if the folder cannot be written, or stays locked.
  */
 export async function locked<T>(folder: string, work: () => Promise<T>): Promise<T> {
   const lock = await acquire(folder)
   try {
     return await work()
   } finally {
-    // Removed first: who finds it gone makes a new one.
+    // Removed first: whoever finds it gone makes a new one.
     await rm(join(folder, lockName), { force: true }).catch(() => undefined)
     callNative(() => lock.release())
   }
@@ -92,7 +92,10 @@ async function acquire(folder: string) {
   }
 }
 
-/** The lock, null where another process has it. `ERR_IO`, naming the file, where there can be none, as in what is read-only. */
+/**
+ * The lock; null if another process has it. `ERR_IO`, naming the file, if there can be none, such as in a read-only
+ * folder.
+ */
 function attempt(path: string) {
   try {
     return callNative(() => native.FileLock.attempt(path))

@@ -1,8 +1,10 @@
-import { BackupAndRestore } from '../callbacks/backupAndRestore.js'
 import {
   type Callback,
   checkCallbacks,
   type History,
+  type KeptMoment,
+  type KeptTraining,
+  keeper,
   type Logs,
   type Moment,
   type Training,
@@ -11,15 +13,14 @@ import { shownProgress } from '../callbacks/shownProgress.js'
 import { fingerprint, type Staged } from '../data/index.js'
 import { AbortError, callNative, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeModel } from '../native/index.js'
-import { Backup, mapValues } from './backup.js'
-import { cancellable, unlessAborted } from './cancel.js'
+import { unlessAborted } from './cancel.js'
 import { classWeights } from './classWeight.js'
 import type { TrainPlan } from './compile.js'
+import type { Engine } from './engine.js'
 import type { Model } from './model.js'
 import { defaultBatchSize, type FitOptions } from './runOptions.js'
-import type { Turns } from './turns.js'
 
-/** An event of the native loop: its kind, its place, and losses and metrics by name. */
+/** An event of the native loop: its kind, its position, and losses and metrics by name. */
 interface FitEvent {
   readonly type: 'epochBegin' | 'checkpoint' | 'epochEnd' | 'batchEnd' | 'overtaken'
   readonly epoch: number
@@ -29,10 +30,8 @@ interface FitEvent {
 /** What a training works with. */
 export interface FitRequest {
   readonly model: Model
+  readonly engine: Engine
   readonly native: NativeModel
-  readonly turns: Turns
-  /** The weights' other models: fetches what they have changed, and tells them that the training has changed them. */
-  readonly weights: { fetch(): void; tell(): void }
   readonly plan: TrainPlan
   readonly data: readonly Staged[]
   readonly validation: readonly Staged[] | undefined
@@ -67,14 +66,15 @@ class FitLoop {
   readonly #callbacks: readonly Callback[]
   #history: History = { history: {}, epoch: [] }
   readonly #settings: Readonly<Record<string, number | boolean>>
-  readonly #backup: Backup | undefined
   readonly #training: Training
+  readonly #kept: KeptTraining
   readonly #names: readonly string[]
   #last: Logs = {}
   #failure: { readonly error: unknown } | undefined
   #stop = false
   #ended = false
-  #saved: Promise<unknown> = Promise.resolve()
+  /** Where the native loop starts, if not at the beginning. */
+  #start: string | undefined
   #giveUp: () => void = () => undefined
 
   constructor(request: FitRequest, callbacks: readonly Callback[]) {
@@ -102,39 +102,48 @@ class FitLoop {
       initialEpoch: options.initialEpoch ?? 0,
       gradientNorms: callbacks.some((callback) => callback.gradientNorms),
     }
-    const [found, second] = callbacks.filter((callback) => callback instanceof BackupAndRestore)
-    if (second) throw new SeqloomError('ERR_OPTION', 'fit: callbacks.backupAndRestore is given twice')
     const rows = (tensors: readonly Staged[] | undefined) => tensors?.[0]?.shape[0] ?? 0
     const { epochs: _, ...identity } = this.#settings
-    this.#backup =
-      found &&
-      new Backup(found, callbacks, {
+    this.#kept = {
+      ...this.#training,
+      callbacks,
+      identity: {
         ...identity,
         rows: rows(data),
         validationRows: rows(validation),
         data: fingerprint([...data, ...(validation ?? [])]),
         classWeight: classWeights('fit', request.plan, options.classWeight).join(),
-      })
+      },
+      state: () => ({
+        progress: callNative(() => request.native.trainingProgress()),
+        stopped: this.#stopped,
+        history: this.#history,
+      }),
+      goOn: ({ progress, stopped, history }) => {
+        this.#start = progress
+        this.#stop = stopped
+        this.#history = history
+        this.#last = Object.fromEntries(
+          Object.entries(history.history).map(([name, values]) => [name, values.at(-1) ?? Number.NaN]),
+        )
+      },
+    }
   }
 
   async run(): Promise<History> {
-    const { model, native, turns, weights, data, validation, options } = this.#request
+    const { model, engine, native, data, validation, options } = this.#request
     model.stopTraining = false
     if (options.signal?.aborted) throw new AbortError(options.signal)
-    let start: string | undefined
     let begun = false
     const beginning = this.#pause('onTrainBegin', async () => {
       await this.#call('onTrainBegin', (callback) => callback.onTrainBegin?.({}, this.#training))
-      const resumed = await this.#backup?.restore(model)
-      if (!resumed) return
-      this.#history = resumed.history
-      this.#last = mapValues(resumed.history.history, (values) => values.at(-1) ?? Number.NaN)
-      this.#stop = resumed.stopped
-      start = resumed.progress
+      await this.#keep('begin')
     })
     await unlessAborted(beginning, options.signal)
-    weights.fetch()
-    const settings = { ...this.#settings, ...this.#backup?.options, ...(start === undefined ? {} : { start }) }
+    engine.fetch()
+    const checkpoints = this.#callbacks.map((callback) => callback[keeper]?.checkpoints)
+    const start = this.#start === undefined ? {} : { start: this.#start }
+    const settings = JSON.stringify(Object.assign({ ...this.#settings, ...start }, ...checkpoints))
     // The loop may be waiting for a callback.
     const wake = () => native.interrupt()
     options.signal?.addEventListener('abort', wake, { once: true })
@@ -143,29 +152,28 @@ class FitLoop {
       begun = true
       this.#giveUp = () => cancel.cancel()
       const onEvent = (event: FitEvent | undefined) => this.#receive(event)
-      await native.fit([...data], validation ? [...validation] : null, JSON.stringify(settings), cancel, onEvent)
+      await native.fit([...data], validation ? [...validation] : null, settings, cancel, onEvent)
     }
     try {
-      await cancellable(options.signal, training, (work) => turns.outlived(native, work))
+      await engine.cancellable(options.signal, training)
     } catch (error) {
-      weights.tell()
-      if (error instanceof AbortError && begun && !this.#failure && this.#backup) {
-        await turns.park(() => this.#save(false))
-      }
-      // A callback that throws cancels the loop; what it threw is the reason, not the cancellation.
+      engine.tell(engine.trained)
+      if (error instanceof AbortError && begun && !this.#failure)
+        await this.#pause(undefined, () => this.#keep('abort'))
+      // A callback that throws cancels the loop; `fit` then rejects with what it threw, not with the cancellation.
       if (!this.#failure) throw error
     } finally {
       this.#ended = true
       options.signal?.removeEventListener('abort', wake)
     }
-    weights.tell()
+    engine.tell(engine.trained)
     if (this.#failure) throw this.#failure.error
     const ending = this.#pause('onTrainEnd', async () => {
-      if (this.#backup?.stays) await this.#save(this.#stopped)
+      await this.#keep('trained')
       await this.#call('onTrainEnd', (callback) => callback.onTrainEnd?.(this.#last, this.#training))
     })
     await unlessAborted(ending, options.signal)
-    await this.#backup?.end()
+    await this.#keep('end')
     return this.#history
   }
 
@@ -190,29 +198,29 @@ class FitLoop {
 
   async #parked(event: FitEvent): Promise<void> {
     const { epoch } = event
-    const { weights } = this.#request
+    const { engine } = this.#request
     try {
-      weights.tell()
+      engine.tell(engine.trained)
       const moments = { epochBegin: 'onEpochBegin', epochEnd: 'onEpochEnd' } as const
       const moment = event.type === 'epochBegin' || event.type === 'epochEnd' ? moments[event.type] : undefined
       await this.#pause(moment, async () => {
         if (event.type === 'epochBegin') {
           await this.#call('onEpochBegin', (callback) => callback.onEpochBegin?.(epoch, {}, this.#training))
         } else if (event.type === 'checkpoint') {
-          await this.#save(false)
+          await this.#keep('checkpoint')
         } else {
           const shown = { ...this.#logsOf(event), seconds: Number(event.seconds) }
           await this.#call('onEpochEnd', (callback) => callback.onEpochEnd?.(epoch, shown, this.#training))
-          if (this.#backup?.everyEpoch) await this.#save(this.#stopped)
+          await this.#keep('epochEnd')
         }
       })
-      if (!this.#over) weights.fetch()
+      if (!this.#over) engine.fetch()
     } catch (error) {
       if (!this.#over) this.#fail(error)
     }
     // An abort does not wait for callbacks.
     if (this.#over) return
-    // Whoever asks for an end between two batches means the end of the epoch.
+    // Asking for an end between two batches means the end of the epoch.
     const stop = this.#failure !== undefined || (this.#stopped && event.type !== 'checkpoint')
     try {
       callNative(() => this.#request.native.resume(stop))
@@ -235,10 +243,10 @@ class FitLoop {
     }
   }
 
-  /** Lets callbacks use the model while `work` goes on, if there are any that it concerns. */
+  /** Lets callbacks use the model during `work`, if any callback takes part in the event. */
   async #pause(moment: Moment | undefined, work: () => Promise<void>): Promise<void> {
-    const concerned = this.#callbacks.some((callback) => moment && callback[moment])
-    if (concerned || this.#backup) await this.#request.turns.park(work)
+    const concerned = this.#callbacks.some((callback) => (moment && callback[moment]) || callback[keeper])
+    if (concerned) await this.#request.engine.turns.park(work)
   }
 
   async #call(moment: Moment, call: (callback: Callback) => unknown): Promise<void> {
@@ -247,19 +255,9 @@ class FitLoop {
     }
   }
 
-  /** Backs the training up as it is now, if that is asked for. */
-  async #save(stopped: boolean): Promise<void> {
-    const { model, native } = this.#request
-    // An abort does not wait for the backup that it finds under way, but the last one does: both use the engine.
-    const saving = this.#saved.then(() =>
-      this.#backup?.save(model, {
-        progress: callNative(() => native.trainingProgress()),
-        stopped,
-        history: this.#history,
-      }),
-    )
-    this.#saved = saving.catch(() => undefined)
-    await saving
+  /** Runs the callbacks that back the training up, after the other callbacks of the moment. */
+  async #keep(moment: KeptMoment): Promise<void> {
+    for (const callback of this.#callbacks) await callback[keeper]?.at(moment, this.#kept)
   }
 
   #record(epoch: number, logs: Logs): void {

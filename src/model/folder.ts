@@ -18,7 +18,7 @@ export const format = 'seqloom'
 /** The version of the format; older ones stay readable. */
 export const formatVersion = 1
 
-/** Most bytes of a description: far more than the layers of any model and the history of any training. */
+/** The most bytes of a description: far more than the layers of any model and the history of any training need. */
 const longestDescription = 64 * 2 ** 20
 
 /** What the description says of a file. */
@@ -29,7 +29,7 @@ export interface FileEntry {
 
 /** A file to be written. */
 export interface NewFile extends FileEntry {
-  /** Its name in the folder: what it is, with a part of its contents' hash. */
+  /** Its name in the folder: what it is, plus a part of the hash of its contents. */
   readonly name: string
   readonly data: Uint8Array
 }
@@ -59,7 +59,7 @@ export function descriptionText(content: Readonly<Record<string, unknown>>): str
   return `${JSON.stringify({ format, formatVersion, ...content }, undefined, 2)}\n`
 }
 
-/** The data files that a description lists, as far as it lists any as we do. */
+/** The data files that a description lists, as far as it has the form of ours. */
 export function listedFiles({ files }: Readonly<Record<string, unknown>>): ReadonlyMap<string, FileEntry> {
   const listed = new Map<string, FileEntry>()
   for (const [name, entry] of Object.entries(isRecord(files) ? files : {})) {
@@ -72,7 +72,7 @@ export function listedFiles({ files }: Readonly<Record<string, unknown>>): Reado
 const isEntry = (value: unknown): value is FileEntry =>
   isRecord(value) && typeof value.sha256 === 'string' && Number.isSafeInteger(value.bytes)
 
-/** The text of a folder's description. `ERR_FORMAT` where there is none, `ERR_IO` where it or the folder cannot be read. */
+/** The text of a folder's description. `ERR_FORMAT` if there is none, `ERR_IO` if it or the folder cannot be read. */
 export async function readDescriptionText(folder: string): Promise<string> {
   const path = join(folder, descriptionName)
   const found = await stat(folder).catch((cause: unknown) => {
@@ -89,7 +89,10 @@ export async function readDescriptionText(folder: string): Promise<string> {
   }
 }
 
-/** The text of a regular file that may be a description. `ERR_FORMAT` for what is no UTF-8 or too long; Node's own error for a missing file. */
+/**
+ * The text of a regular file that may be a description. `ERR_FORMAT` if it is not UTF-8 or too long; Node's own error
+ * for a missing file.
+ */
 export async function readShortText(path: string): Promise<string> {
   const file = await openRegular(path)
   try {
@@ -115,7 +118,7 @@ export function textOf(path: string, bytes: Uint8Array): string {
   }
 }
 
-/** Reads the text of a description. `ERR_FORMAT` when it is broken, not of ours or of a later version. */
+/** Parses the text of a description. `ERR_FORMAT` if it is broken, not Seqloom's or of a later version. */
 export function parseDescription(path: string, text: string): Record<string, unknown> {
   let description: unknown
   try {
@@ -137,23 +140,29 @@ export function parseDescription(path: string, text: string): Record<string, unk
   return description
 }
 
-/** Reads the description of a folder. `ERR_IO` when there is no folder, `ERR_FORMAT` when the file is missing, broken or of a later version. */
+/**
+ * Reads the description of a folder. `ERR_IO` when there is no folder, `ERR_FORMAT` when the file is missing, broken or
+ * of a later version.
+ */
 export async function readDescription(folder: string): Promise<Record<string, unknown>> {
   return parseDescription(join(folder, descriptionName), await readDescriptionText(folder))
 }
 
-/** Makes room for so many bytes, and gives what takes them piece by piece. */
+/** Makes room for a number of bytes, and returns a function that takes them piece by piece. */
 export type Room = (bytes: number) => (piece: Uint8Array) => void
 
-/** Where a saved model's files are. */
+/** The files of a saved model, wherever they are. */
 export interface ModelFiles {
-  /** What messages call all of it. */
+  /** Its name in messages. */
   readonly name: string
-  /** What messages call a file. */
+  /** The name of a file in messages. */
   path(name: string): string
   /** The text of the description. Errors: `ERR_IO`, `ERR_FORMAT`. */
   text(): Promise<string>
-  /** Copies a data file of this entry, checked against its size and hash, piece by piece. Errors: `ERR_FORMAT`, `ERR_IO`. */
+  /**
+   * Copies a data file of this entry, checked against its size and hash, piece by piece. Errors: `ERR_FORMAT`,
+   * `ERR_IO`.
+   */
   copy(name: string, entry: FileEntry, room: Room): Promise<void>
 }
 
@@ -165,7 +174,10 @@ export const folderFiles = (folder: string): ModelFiles => ({
   copy: (name, entry, room) => copyFile(join(folder, name), entry, room),
 })
 
-/** Reads a data file that the description names, checking its size and its SHA-256. Errors: `ERR_FORMAT`, `ERR_IO`, naming the file. */
+/**
+ * Reads a data file that the description names, checking its size and its SHA-256. Errors: `ERR_FORMAT`, `ERR_IO`,
+ * naming the file.
+ */
 export async function readListed(saved: ModelFiles, files: unknown, name: unknown): Promise<Uint8Array> {
   let data = new Uint8Array()
   let end = 0

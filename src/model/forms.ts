@@ -8,7 +8,10 @@ const predictions = {
   real: 'numbers of either sign, as a linear layer gives them',
 }
 
-/** Warns of losses that read predictions as what these cannot be; `forms` says for each output what is known of its values. */
+/**
+ * Warns of losses that read predictions as something they cannot be; `forms` says for each output what is known of its
+ * values.
+ */
 export function warnOfForms(trained: readonly TrainedOutput[], forms: readonly string[]): void {
   for (const { index, name, shape, loss } of trained) {
     const known = forms[index] as string
@@ -21,7 +24,7 @@ export function warnOfForms(trained: readonly TrainedOutput[], forms: readonly s
   }
 }
 
-/** What to do about a loss that does not fit what is known of an output of some columns. */
+/** What to do about a loss that does not fit what is known of an output's values. */
 function remedyFor(loss: TrainedOutput['loss'], known: string, columns: number): string | undefined {
   const categorical = loss.kind === 'sparseCategoricalCrossentropy' || loss.kind === 'categoricalCrossentropy'
   if (columns === 1 && (categorical || (known === 'distribution' && loss.kind !== 'traced'))) {

@@ -6,7 +6,7 @@ import { Functional } from './functional.js'
 import type { Model, Prediction } from './model.js'
 import { Sequential } from './sequential.js'
 
-/** A model of a configuration, which may be a stranger's; its weights are drawn anew. */
+/** A model from a configuration, which may be a stranger's; its weights are drawn anew. */
 export function build(saved: unknown): Model {
   const { topology, config } = rebuild(saved)
   const { name, seed, returnsList } = config.config
@@ -15,9 +15,9 @@ export function build(saved: unknown): Model {
 }
 
 /**
- * A model of the configuration that `toJSON` gave, as an object or as text: the same layers, with weights drawn anew by the same seed. It is
- * not compiled. Nothing in the configuration is executed. Errors: `ERR_FORMAT` for one that is none of ours or does not fit together,
- * `ERR_OPTION` for what is neither an object nor a string.
+ * A model from the configuration that `toJSON` returned, as an object or as text: the same layers, with new weights
+ * drawn by the same seed. It is not compiled. Nothing in the configuration is executed. Errors: `ERR_FORMAT` for a
+ * configuration that is not Seqloom's or contradicts itself, `ERR_OPTION` for anything but an object or a string.
  */
 export function modelFromJSON<Out extends Prediction = Tensor>(json: ModelConfig | object | string): Model<Out> {
   if (typeof json !== 'string' && !isRecord(json)) {
@@ -29,7 +29,7 @@ export function modelFromJSON<Out extends Prediction = Tensor>(json: ModelConfig
   const saved = readJson(json)
   try {
     const made = build(saved)
-    // Whatever does not fit together is found here, and not when the model is first used.
+    // Contradictions are found here, not when the model is first used.
     made.countParams()
     return made as Model<Prediction> as Model<Out>
   } catch (cause) {
@@ -38,7 +38,7 @@ export function modelFromJSON<Out extends Prediction = Tensor>(json: ModelConfig
   }
 }
 
-/** The configuration as plain data, so that nothing else that an object may hold has a meaning. */
+/** The configuration as plain data, so that anything else an object may hold is ignored. */
 function readJson(json: object | string): unknown {
   try {
     return JSON.parse(typeof json === 'string' ? json : JSON.stringify(json))

@@ -12,11 +12,11 @@ import { connect, type Topology } from './topology.js'
 export interface FunctionalOptions<Outputs = SymbolicTensor | readonly SymbolicTensor[]> {
   /** What `input` returned. */
   readonly inputs: SymbolicTensor | readonly SymbolicTensor[]
-  /** What layers returned: one value, and results are tensors; an array, and results are arrays. */
+  /** What layers returned. For a single value, results are tensors; for an array, results are arrays. */
   readonly outputs: Outputs
   /** Default `'model'`. */
   readonly name?: string
-  /** Decides the first weights, dropout and the order of the rows; default a random one. */
+  /** Determines the initial weights, dropout and the order of the rows; default: a random seed. */
   readonly seed?: number
 }
 
@@ -33,7 +33,7 @@ export class Functional<Out extends Prediction = Prediction> extends Model<Out> 
     super(name, modelSeed)
     this.#topology = topology
     this.#list = list
-    noteUser(this, topology.layers)
+    noteUser(this.engine, topology.layers)
   }
 
   /** @internal */
@@ -55,8 +55,8 @@ export class Functional<Out extends Prediction = Prediction> extends Model<Out> 
 }
 
 /**
- * A model of layers that were connected with `apply`. Errors: `ERR_OPTION` for inputs or outputs that are none, outputs that depend on an
- * input that is not listed, or two layers of one name.
+ * A model of layers that were connected with `apply`. Errors: `ERR_OPTION` for inputs or outputs that are not symbolic
+ * tensors, for outputs that depend on an input that is not listed, or for two layers with the same name.
  */
 export function model(options: FunctionalOptions<SymbolicTensor>): Functional<Tensor>
 export function model(options: FunctionalOptions<readonly SymbolicTensor[]>): Functional<Tensor[]>

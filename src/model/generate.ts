@@ -9,20 +9,25 @@ import type { Topology } from './topology.js'
 export interface GenerateOptions extends HeadOptions {
   /** The most tokens to generate; default 256. */
   readonly maxTokens?: number
-  /** What logits are divided by: below 1 bolder choices are rarer; 0 always takes the most probable token. Default 1. */
+  /**
+   * The number by which logits are divided: below 1, improbable tokens are rarer; 0 always takes the most probable
+   * token. Default 1.
+   */
   readonly temperature?: number
-  /** From how many of the most probable tokens one is chosen; default all. */
+  /** Choose among this many of the most probable tokens; default all. */
   readonly topK?: number
-  /** From the most probable tokens that together have this probability one is chosen (Holtzman et al. 2020); default 1, all. */
+  /**
+   * Choose among the most probable tokens that together have this probability (Holtzman et al. 2020); default 1, all.
+   */
   readonly topP?: number
   /**
-   * Makes tokens that were there already, in the prompt too, rarer: their logits are divided by it, or multiplied where they are negative (Keskar
-   * et al. 2019); default 1.
+   * Above 1, makes tokens that have occurred already, including in the prompt, rarer: positive logits are divided by
+   * it, negative ones multiplied (Keskar et al. 2019). Default 1.
    */
   readonly repetitionPenalty?: number
-  /** Tokens that are never chosen, such as those of padding and of unknown words; default none. */
+  /** Tokens that are never chosen, such as padding and unknown words; default none. */
   readonly exclude?: readonly number[] | Int32Array
-  /** Decides the choices: the same seed gives the same tokens. Default a random one. */
+  /** Determines the choices: the same seed gives the same tokens. Default: a random seed. */
   readonly seed?: number
   /** Aborting it makes the next token reject with an AbortError. */
   readonly signal?: AbortSignal
@@ -40,7 +45,10 @@ export const generateChecks = {
   signal: abortSignal,
 }
 
-/** Milliseconds of native work at a time: enough that the way there and back does not count, too few to be noticed by who waits. */
+/**
+ * Milliseconds of native work at a time: enough that the cost of a call does not matter, and too few for the reader to
+ * notice.
+ */
 const stretch = 15
 
 /** Checks options and puts them in the form that the native side reads. */
@@ -82,7 +90,7 @@ function tokensOf(prompt: unknown): Int32Array {
   return Int32Array.from(prompt)
 }
 
-/** The tokens in the portions in which they become ready. */
+/** The tokens, in portions as they become ready. */
 export async function* portionsOf(
   generator: NativeGenerator,
   given: AbortSignal | undefined,

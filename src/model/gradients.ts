@@ -7,9 +7,9 @@ import { isRecord } from '../options.js'
 import { asTensor, cotangentSlots } from './slots.js'
 import { outputNames, type Topology } from './topology.js'
 
-/** What `gradients` gives. */
+/** What `gradients` returns. */
 export interface Gradients {
-  /** The loss, where targets were given. */
+  /** The loss, if targets were given. */
   readonly loss?: number
   /** The gradient of every trainable weight, by its name. */
   readonly weights: Record<string, Tensor>
@@ -18,27 +18,30 @@ export interface Gradients {
   /** The outputs, in order. */
   readonly outputs: Tensor[]
   /**
-   * With `states`: the gradient by each state of the recurrent layers after every step, `[batch, time, …]`, zero at masked steps, by the layer's path
-   * and the state's name: `lstm/h`, `bidirectional/forward_gru/h`. Steps stand in the input's order. Fused layers have h, traced ones
-   * all their states. A state that the loss does not depend on is left out.
+   * With `states`: the gradient with respect to each state of the recurrent layers after every step,
+   * `[batch, time, …]`, zero at masked steps, by the layer's path and the state's name: `lstm/h`,
+   * `bidirectional/forward_gru/h`. Steps are in the order of the input. Fused layers have h, traced ones all their
+   * states. States that the loss does not depend on are left out.
    */
   readonly states?: Record<string, Tensor>
 }
 
 /** Options of {@link Model.gradients}. */
 export interface GradientOptions {
-  /** Whether to give the gradients by the states of recurrent layers at every step too; default false. */
+  /**
+   * Whether to return the gradients with respect to the states of recurrent layers at every step, too; default false.
+   */
   readonly states?: boolean
   /** Aborting it makes the call reject with an AbortError. */
   readonly signal?: AbortSignal
 }
 
-/** Where gradients begin: at the outputs, one for each (null for none). */
+/** Where gradients begin: one tensor per output (null for none). */
 export interface Cotangents {
   readonly cotangents: Data | readonly (Data | null)[]
 }
 
-/** Whether gradients begin at the outputs rather than at a loss. */
+/** Whether gradients begin at the outputs and not at a loss. */
 export function isCotangents(value: unknown): value is Cotangents {
   return reading('ERR_DATA', 'gradients', () => isRecord(value) && 'cotangents' in value && !('data' in value))
 }

@@ -2,23 +2,24 @@ import { describe, SeqloomError } from '../errors.js'
 import { custom, oneOf } from '../options.js'
 import { outputNames, type Topology } from './topology.js'
 
-/** Which output of a model says what token comes next, and how. */
+/** Which output of a model predicts the next token, and how. */
 export interface HeadOptions {
   /** Its name, or its number from 0; default the first. */
   readonly output?: string | number
   /**
-   * Whether that output is probabilities over the tokens or logits, of which softmax makes probabilities. By default what is known of its values: what
-   * a softmax gives are probabilities, also behind a dropout, inside a cell or as a mixture; what a linear dense layer gives are logits.
+   * Whether that output is probabilities over the tokens, or logits. By default it follows from what is known of its
+   * values: the output of a softmax is probabilities, even after a dropout, inside a cell or in a mixture; the output
+   * of a linear dense layer is logits.
    */
   readonly from?: 'probabilities' | 'logits'
 }
 
-/** Tokens, as options name them. */
+/** The check of options that list tokens. */
 export const tokenList = custom(
   'an array of tokens',
   (value) =>
     (Array.isArray(value) || value instanceof Int32Array || value instanceof Uint32Array) &&
-    // Of a copy: holes are values there.
+    // Of a copy, in which holes are values.
     Array.from<unknown>(value).every(
       (token) => Number.isInteger(token) && (token as number) >= 0 && (token as number) < 2 ** 31,
     ),
@@ -33,7 +34,7 @@ export const headChecks = {
   from: oneOf(['probabilities', 'logits']),
 }
 
-/** The number of the output that options name; `ERR_OPTION`. */
+/** The index of the output that options name; `ERR_OPTION`. */
 export function outputNumber(what: string, topology: Topology, output: string | number = 0): number {
   const names = outputNames(topology)
   const found = typeof output === 'string' ? names.indexOf(output) : output

@@ -11,6 +11,7 @@ import { descriptionName, folderFiles, type ModelFiles, parseDescription } from 
 import { build } from './fromJson.js'
 import type { Model, Prediction } from './model.js'
 import { damaged, type Extras, formatChecked, restoreRest, restoreWeights } from './restore.js'
+import { compile } from './training.js'
 
 /** What was saved to a folder or to bytes. */
 export interface LoadedFolder extends Extras, Contents {
@@ -19,13 +20,14 @@ export interface LoadedFolder extends Extras, Contents {
   readonly model: Model
 }
 
-/** How long a folder is read again and again that is written while it is read, in milliseconds. */
+/** For how many milliseconds a folder is read again if it is written while it is read. */
 const patience = 10_000
 
 /**
- * Loads a model that `save` wrote to a folder, or from the bytes that `toBytes` gave, compiled as it was. Every file is checked against its
- * SHA-256, and nothing in it is executed. A folder may be saved to meanwhile: what is loaded is the model before or after. Errors: `ERR_IO` for a folder that
- * cannot be read, `ERR_FORMAT` for what is damaged, both naming the file; `ERR_OPTION` for what is neither a path, a `file:` URL nor bytes.
+ * Loads a model from a folder that `save` wrote, or from the bytes that `toBytes` returned, compiled as it was. Every
+ * file is checked against its SHA-256, and nothing in it is executed. If the folder is saved to meanwhile, the model
+ * before or after that is loaded. Errors: `ERR_IO` for a folder that cannot be read, `ERR_FORMAT` for damaged files,
+ * both naming the file; `ERR_OPTION` for anything but a path, a `file:` URL or bytes.
  */
 export async function loadModel<Out extends Prediction = Tensor>(
   saved: string | URL | Uint8Array | ArrayBuffer,
@@ -35,8 +37,8 @@ export async function loadModel<Out extends Prediction = Tensor>(
 }
 
 /**
- * Loads a model with the further files and facts that were saved with it. Errors as in {@link loadModel}; `ERR_FORMAT` for a folder that holds another kind of
- * thing than what is wanted.
+ * Loads a model together with the files and metadata that were saved with it. Errors as in {@link loadModel};
+ * `ERR_FORMAT` for a folder that holds something of another kind.
  */
 export async function loadFolder(saved: string | URL | Uint8Array | ArrayBuffer, wanted?: Kind): Promise<LoadedFolder> {
   const files = filesOf(saved)
@@ -46,7 +48,7 @@ export async function loadFolder(saved: string | URL | Uint8Array | ArrayBuffer,
     try {
       return await loadDescribed(files, text, wanted)
     } catch (error) {
-      // Another save may have taken files away while they were read.
+      // Another save may have removed files while they were read.
       const now = await files.text().catch(() => text)
       if (now === text || performance.now() - start > patience) throw error
     }
@@ -64,7 +66,7 @@ async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | und
     const { training } = description
     if (training !== undefined) {
       if (!isRecord(training)) throw damaged(path, 'training')
-      await formatChecked(path, () => model.compileAsSaved(training.options as CompileOptions, training.trained))
+      await formatChecked(path, () => compile(model.engine, training.options as CompileOptions, training.trained))
     }
     return { folder: files.name, model, ...contents, ...(await restoreRest(files, description, model)) }
   } catch (error) {

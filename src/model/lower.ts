@@ -10,7 +10,7 @@ export interface Lowered {
   readonly builder: GraphBuilder
   /** The model's outputs. */
   readonly outputs: readonly Value[]
-  /** The further inputs that were asked for. */
+  /** The additional inputs that were asked for. */
   readonly extra: readonly Value[]
 }
 
@@ -42,7 +42,7 @@ export function modelGraph(topology: Topology): GraphSpec {
   return ownedGraph(topology).graph
 }
 
-/** The graph for predictions, and whose weights its weights are. */
+/** The graph for predictions, and the owners of its weights. */
 export function ownedGraph(topology: Topology): { readonly graph: GraphSpec; readonly keys: readonly WeightKey[] } {
   const { builder, outputs } = lower(topology)
   return { graph: builder.finish(outputs), keys: builder.weightKeys }

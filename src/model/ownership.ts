@@ -6,11 +6,12 @@ import type { NativeModel } from '../native/index.js'
 import type { Turns } from './turns.js'
 import { weightValues } from './weights.js'
 
-// Layers own weights, and several models may have a layer. Each model computes with a copy of its own in its native arena; which copy is the
-// newest is kept here, for every weight. A model fetches what others have changed before it runs and says what it has changed itself. Models that
-// share a layer take turns, so that no two of them run at the same time.
+// Layers own weights, and several models may have a layer. Each model computes with its own copy in its native arena.
+// For every weight, this module knows which copy is the newest. Before it runs, a model fetches what others have
+// changed; afterwards it says what it has changed itself. Models that share a layer take turns, so that no two of them
+// run at the same time.
 
-/** What a weight belongs to: a layer, or one inside of it, and the weight's name there. */
+/** What a weight belongs to: a layer, or a layer inside it, and the weight's name there. */
 export interface WeightKey {
   readonly owner: object
   readonly key: string
@@ -28,13 +29,13 @@ export interface LayerUser extends WeightHost {
 interface Entry {
   readonly name: string
   readonly shape: readonly number[]
-  /** Another one after every change. */
+  /** Changes with every change of the values. */
   version: number
-  /** In a model's arena, or, once the model was disposed, by themselves. */
+  /** In a model's arena or, once the model was disposed, on their own. */
   home: { readonly native: NativeModel; readonly index: number } | { readonly values: Float32Array }
 }
 
-/** A model that has a layer, as long as somebody else has it. */
+/** A reference to a model that has a layer, which does not keep the model alive. */
 type UserRef = Pick<WeakRef<LayerUser>, 'deref'>
 
 const entries = new WeakMap<object, Map<string, Entry>>()
@@ -42,12 +43,18 @@ const users = new WeakMap<object, Set<UserRef>>()
 const turns = new WeakMap<object, Turns>()
 let versions = 0
 
-/** The layers of a model and those inside of them: whatever may own weights. */
+/** The layers of a model and those inside them: everything that may own weights. */
 export function ownersOf(layers: readonly AnyLayer[]): AnyLayer[] {
   return layers.flatMap((layer) => [layer, ...ownersOf(layer.innerLayers())])
 }
 
-/** Notes that a model has layers, used or not: their weights outlive the other models that have them. */
+/** Which of a model's weights are of one layer and the layers inside of it. */
+export function indicesOf(keys: readonly WeightKey[], layer: AnyLayer): number[] {
+  const owners = new Set<object>(ownersOf([layer]))
+  return keys.flatMap(({ owner }, index) => (owners.has(owner) ? [index] : []))
+}
+
+/** Records that a model has layers, used or not: their weights outlive the other models that have them. */
 export function noteUser(user: LayerUser, layers: readonly AnyLayer[]): void {
   for (const owner of ownersOf(layers)) {
     const known = users.get(owner) ?? new Set()
@@ -55,8 +62,8 @@ export function noteUser(user: LayerUser, layers: readonly AnyLayer[]): void {
       const other = ref.deref()
       if (!other?.alive || other === user) known.delete(ref)
     }
-    // The first one lives as long as its layer, which goes with it. A weak reference would keep it for the rest of this turn of the event
-    // loop, however many were made and dropped meanwhile.
+    // The first one lives as long as its layer, and is collected with it. A weak reference would keep it for the rest
+    // of this turn of the event loop, however many were made and dropped meanwhile.
     known.add(known.size === 0 ? { deref: () => user } : new WeakRef(user))
     users.set(owner, known)
   }
@@ -64,20 +71,23 @@ export function noteUser(user: LayerUser, layers: readonly AnyLayer[]): void {
 
 Layer.host = (layer) => usersOf(layer)[0]
 
-/** The models that have a layer and were not disposed, those with weights first, else in the order in which they were made. */
+/**
+ * The models that have a layer and were not disposed, those with weights first, else in the order in which they were
+ * made.
+ */
 export function usersOf(owner: object): LayerUser[] {
   const alive = [...(users.get(owner) ?? [])].flatMap((ref) => ref.deref() ?? []).filter((user) => user.alive)
   return [...alive.filter(({ built }) => built), ...alive.filter(({ built }) => !built)]
 }
 
-/** Whether any of the layers has weights already, in a model or from its options. */
+/** Whether any of the layers already has weights, in a model or from its options. */
 export function haveWeights(layers: readonly AnyLayer[]): boolean {
   return ownersOf(layers).some((owner) => owner.firstWeights !== undefined || (entries.get(owner)?.size ?? 0) > 0)
 }
 
 /**
- * Lets all models that share these layers take turns with each other. Errors: `ERR_STATE` if it would join models of which more than one is
- * running.
+ * Makes all models that share these layers take turns with each other. Errors: `ERR_STATE` if that would join models of
+ * which more than one is running.
  */
 export function joinTurns(own: Turns, layers: readonly AnyLayer[]): Turns {
   const owners = ownersOf(layers)
@@ -97,10 +107,13 @@ export class SharedWeights {
   readonly #native: NativeModel
   readonly #keys: readonly WeightKey[]
   readonly #entries: Entry[] = []
-  /** The versions of the values in this model's arena; zero for none of ours. */
+  /** The versions of the values in this model's arena; zero if there are none yet. */
   readonly #seen: number[] = []
 
-  /** Takes part with the weights of a model; those that no other model has are new. Errors: `ERR_SHAPE` for layers with weights of other shapes. */
+  /**
+   * Joins with the weights of a model; those that no other model has are new. Errors: `ERR_SHAPE` for layers with
+   * weights of other shapes.
+   */
   constructor(native: NativeModel, keys: readonly WeightKey[], weights: readonly WireWeight[]) {
     this.#native = native
     this.#keys = keys
@@ -125,12 +138,15 @@ export class SharedWeights {
     }
   }
 
-  /** The first values that layers were given, for weights that no other model had before, by index. Errors: `ERR_SHAPE`, `ERR_DATA`. */
+  /**
+   * Initial values from the options of layers, for weights that no other model had before, by index. Errors:
+   * `ERR_SHAPE`, `ERR_DATA`.
+   */
   firstValues(layers: readonly AnyLayer[], weights: readonly WireWeight[]): Map<number, Float32Array> {
     const values = new Map<number, Float32Array>()
     for (const layer of ownersOf(layers)) {
       if (!layer.firstWeights) continue
-      const indices = this.indicesOf(layer)
+      const indices = indicesOf(this.#keys, layer)
       if (layer.firstWeights.length !== indices.length) {
         const names = indices.map((index) => weights[index]?.name).join(', ')
         throw new SeqloomError(
@@ -174,13 +190,7 @@ export class SharedWeights {
     }
   }
 
-  /** Which weights are of one layer and the layers inside of it. */
-  indicesOf(layer: AnyLayer): number[] {
-    const owners = new Set<object>(ownersOf([layer]))
-    return this.#keys.flatMap(({ owner }, index) => (owners.has(owner) ? [index] : []))
-  }
-
-  /** Leaves the newest values to the other models, before this one's arena goes. */
+  /** Leaves the newest values to the other models, before this model's arena is freed. */
   release(): void {
     for (const [index, { owner, key }] of this.#keys.entries()) {
       const entry = this.#entries[index] as Entry

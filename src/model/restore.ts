@@ -1,10 +1,13 @@
 import { runSliced, stageAll } from '../data/index.js'
 import type { TensorLike } from '../data/tensor.js'
 import { fromNative, SeqloomError } from '../errors.js'
+import type { WireWeight } from '../graph/wire.js'
 import { native } from '../native/index.js'
 import { isRecord } from '../options.js'
 import { descriptionName, listedFiles, type ModelFiles, readListed, stageListed } from './folder.js'
 import type { Model } from './model.js'
+import { putStateFile, putWeightsFile } from './snapshot.js'
+import { countValues } from './weights.js'
 
 /** What a folder holds besides a model. */
 export interface Extras {
@@ -13,7 +16,10 @@ export interface Extras {
   readonly metadata: Readonly<Record<string, unknown>>
 }
 
-/** Puts the saved weights into a model of the same layers; whether there are as many is seen first, before anything is made of their sizes. */
+/**
+ * Restores the saved weights of a model with the same layers. Their number is checked first, before anything is
+ * allocated by their sizes.
+ */
 export async function restoreWeights(
   saved: ModelFiles,
   description: Record<string, unknown>,
@@ -24,18 +30,20 @@ export async function restoreWeights(
   await formatChecked(saved.path(String(description.weights)), async () => {
     const wanted = model.countParams()
     if (4 * wanted > bytes) {
-      const { name, shape } = model.largestWeight()
+      const [{ name, shape }] = model.engine.specs.toSorted((a, b) => countValues([b]) - countValues([a])) as [
+        WireWeight,
+      ]
       throw new SeqloomError(
         'ERR_FORMAT',
         `its ${bytes} bytes cannot hold the ${wanted} values of the model's weights, of which '${name}' [${shape.join(', ')}] is the largest`,
       )
     }
-    model.prepareToRead()
-    await model.readWeights(weights)
+    model.engine.prepareToRead()
+    await putWeightsFile(model.engine, weights)
   })
 }
 
-/** Puts the saved state of training into a model that has its weights; gives what else is there. */
+/** Restores the saved training state of a model that has its weights; returns what else was saved. */
 export async function restoreRest(
   saved: ModelFiles,
   description: Record<string, unknown>,
@@ -52,7 +60,7 @@ export async function restoreRest(
   return { assets, metadata: description.metadata ?? {} }
 }
 
-/** The tensors of a safetensors file of ours. Rejects with `ERR_FORMAT`. */
+/** The tensors of a safetensors file that Seqloom wrote. Rejects with `ERR_FORMAT`. */
 export async function readTensors(bytes: Uint8Array): Promise<(TensorLike & { readonly name: string })[]> {
   const staged = await runSliced(stageAll(bytes))
   const { tensors } = await native.decodeSafetensors(staged).catch((error: unknown) => {
@@ -71,16 +79,20 @@ async function restoreTraining(
   if (!isRecord(training)) throw damaged(path, 'training')
   if (training.state !== undefined) {
     const state = await stageListed(saved, files, training.state)
-    await formatChecked(saved.path(String(training.state)), () => model.readTraining(state))
+    await formatChecked(saved.path(String(training.state)), () => putStateFile(model.engine, state))
   }
-  await formatChecked(path, () => model.restoreLearningRate(training.learningRate as number))
+  await formatChecked(path, () => {
+    // A rate that follows a schedule is not part of what was saved.
+    if (isRecord(model.engine.compiled('loadModel').optimizer.learningRate)) return
+    model.learningRate = training.learningRate as number
+  })
 }
 
 /** The error for a part of a description that is not what it should be. */
 export const damaged = (path: string, part: string): SeqloomError =>
   new SeqloomError('ERR_FORMAT', `'${path}': ${part} is not what it should be`)
 
-/** Gives errors about a file's contents the file's name; whatever is wrong there is `ERR_FORMAT`, except a lack of memory. */
+/** Adds the file's name to errors about its contents; all of them become `ERR_FORMAT`, except a lack of memory. */
 export async function formatChecked<T>(path: string, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read()

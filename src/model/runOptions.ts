@@ -19,14 +19,14 @@ export type PredictSyncOptions = Omit<PredictOptions, 'signal'>
 export interface EvaluateOptions extends PredictOptions {
   /** A factor for each row's loss. */
   readonly sampleWeight?: Data
-  /** Whether to give the values by name, as `{ loss, accuracy }`; default false: an array. */
+  /** Whether to return the values by name, as `{ loss, accuracy }`; default false: an array. */
   readonly returnDict?: boolean
 }
 
 /** Options of {@link Model.evaluateSync}. */
 export type EvaluateSyncOptions = Omit<EvaluateOptions, 'signal'>
 
-/** What an evaluation gives by name: the loss, and every metric under its name in histories. */
+/** The values of an evaluation by name: the loss, and every metric under its name in histories. */
 export interface Scores {
   readonly loss: number
   readonly [metric: string]: number
@@ -52,27 +52,37 @@ export interface FitOptions {
   readonly epochs?: number
   /** How many rows a step takes; the last step of an epoch may have fewer. Default 32. */
   readonly batchSize?: number
-  /** The share of rows, taken from the end before shuffling, that is not trained but evaluated after each epoch; default 0. */
+  /**
+   * The share of rows, taken from the end before shuffling, that is not trained on but evaluated after each epoch;
+   * default 0.
+   */
   readonly validationSplit?: number
-  /** Inputs and targets, perhaps with weights of rows, that are evaluated after each epoch. */
+  /** Inputs and targets, optionally with sample weights, that are evaluated after each epoch. */
   readonly validationData?: readonly [x: DataSet, y: DataSet, sampleWeight?: Data]
   /** How many rows the evaluation computes at once; default `batchSize`. */
   readonly validationBatchSize?: number
-  /** Whether every epoch has the rows in an order of its own; default true, and always false for models with stateful layers. */
+  /** Whether every epoch shuffles the rows anew; default true, and always false for models with stateful layers. */
   readonly shuffle?: boolean
-  /** Whether a batch holds rows of similar lengths, so that there is little padding; which rows these are still changes by epoch. Default false. */
+  /**
+   * Whether a batch holds rows of similar lengths, so that there is little padding; batches still differ between
+   * epochs. Default false.
+   */
   readonly bucketByLength?: boolean
-  /** Decides the order of the rows; default the model's seed. */
+  /** Determines the order of the rows; default the model's seed. */
   readonly seed?: number
-  /** The number of the first epoch, to go on from an earlier training; default 0. */
+  /** The number of the first epoch, to continue an earlier training; default 0. */
   readonly initialEpoch?: number
-  /** Whether stderr shows how the training goes: 1 (or true) by a bar on a terminal and lines elsewhere, 2 by a line for each epoch. Default 0. */
+  /**
+   * Whether to show progress on stderr: with 1 (or true), a bar on a terminal and lines elsewhere; with 2, one line per
+   * epoch. Default 0.
+   */
   readonly verbose?: 0 | 1 | 2 | boolean
   /** A factor for each row's loss. */
   readonly sampleWeight?: Data
   /**
-   * A factor for the loss of every row, or step, by its class: `{ 0: 1, 1: 10 }`; 1 for those left out. For training only: validation is
-   * not weighted. The class is the label, the most probable one, or 1 for a binary target from 0.5 on.
+   * A factor for the loss of every row, or step, by its class: `{ 0: 1, 1: 10 }`; 1 for classes left out. Only for
+   * training: validation is not weighted. The class is the label, the most probable class of a one-hot target, or 1 for
+   * a binary target of at least 0.5.
    */
   readonly classWeight?: ClassWeight
   /** One or more callbacks. */
@@ -81,7 +91,7 @@ export interface FitOptions {
   readonly signal?: AbortSignal
 }
 
-/** The rows that are computed at once unless options say otherwise, as in Keras. */
+/** The number of rows that are computed at once by default, as in Keras. */
 export const defaultBatchSize = 32
 
 const anything = custom('data', () => true)

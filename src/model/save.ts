@@ -8,31 +8,32 @@ import { packArchive } from './archive.js'
 import { type Contents, wordsFor } from './contents.js'
 import { descriptionText, format, type NewFile, newFile } from './folder.js'
 import type { Model } from './model.js'
+import { snapshot } from './snapshot.js'
 import { type Packed, writeFolder } from './writeFolder.js'
 
-/** What a folder is made of: a model and, from tasks, further files and facts. */
+/** The contents of a folder: a model and, from tasks, further files and metadata. */
 export interface FolderContents {
   readonly model: Model
   /** Further files by name, such as `tokenizer.json`. */
   readonly assets?: Readonly<Record<string, string | Uint8Array>>
-  /** Anything that is JSON; `task` says whose model it is. */
+  /** Any JSON values; `task` says which task's model it is. */
   readonly metadata?: Readonly<Record<string, unknown>>
-  /** Whether to leave the optimizer's state out, where it is of another step than the weights; default false. */
+  /** Whether to leave out the optimizer's state, if it belongs to another step than the weights; default false. */
   readonly withoutOptimizerState?: boolean
-  /** Whether the training was interrupted, or goes on; default false. */
+  /** Whether the training was interrupted, or is still running; default false. */
   readonly unfinished?: boolean
 }
 
 /** How a task is saved. */
 export interface SaveOptions {
   /**
-   * Whether to replace whatever model of this library the folder holds. Default false: only one of the same task, and one whose training was interrupted
-   * only where the other's was, too. Files that are not this library's are never replaced.
+   * Whether to replace any Seqloom model that the folder holds. Default false: only a model of the same task is
+   * replaced, and a finished model only by a finished one. Files that are not Seqloom's are never replaced.
    */
   readonly overwrite?: boolean
 }
 
-/** Saves a model with further files and facts to a folder. Errors: `ERR_IO`; `ERR_OPTION`. */
+/** Saves a model with further files and metadata to a folder. Errors: `ERR_IO`; `ERR_OPTION`. */
 export async function saveFolder(
   folder: string | URL,
   contents: FolderContents,
@@ -51,7 +52,7 @@ export async function saveBytes(contents: FolderContents): Promise<Uint8Array> {
   return await packArchive(files, descriptionText(description))
 }
 
-/** `ERR_IO` where one thing does not take another's place without being asked to. */
+/** Throws `ERR_IO` if one thing may not replace another without being asked to. */
 export function checkReplaceable(folder: string, before: Contents, made: Contents): void {
   if (before.kind === made.kind && (before.unfinished || !made.unfinished)) return
   throw new SeqloomError(
@@ -62,7 +63,7 @@ export function checkReplaceable(folder: string, before: Contents, made: Content
 
 async function pack(contents: FolderContents): Promise<Packed> {
   const { model, assets = {}, metadata, withoutOptimizerState = false, unfinished = false } = contents
-  const { weights, training } = await model.snapshot(!withoutOptimizerState)
+  const { weights, training } = await snapshot(model.engine, !withoutOptimizerState)
   const files: NewFile[] = []
   const add = async (name: string, data: Uint8Array): Promise<string> => {
     const file = await newFile(name, data)

@@ -11,29 +11,29 @@ import type { Topology } from './topology.js'
 
 /** Options of {@link Model.beamSearch}. */
 export interface BeamSearchOptions extends HeadOptions {
-  /** The values of all inputs but the one of tokens that comes step by step, by name; a sequence is written for each row. */
+  /** The values of all inputs except the tokens that come step by step, by name; a sequence is written for each row. */
   readonly constants: Readonly<Record<string, Data>>
   /** The token that begins every sequence and is not part of it. */
   readonly start: number
   /** The token that ends a sequence and is not part of it. */
   readonly end: number
   /**
-   * The most tokens of a sequence, or of each row's, its end included: where the end has not come by then, a sequence is cut after so many tokens; one
-   * that ends has at most one fewer.
+   * The most tokens of a sequence including its end, as one number or one per row. A sequence that has not ended by
+   * then is cut after this many tokens; one that ends has at most one fewer.
    */
   readonly maxLength: number | ArrayLike<number>
-  /** How many hypotheses of a sequence go on side by side; 1, greedy search, is the default. */
+  /** How many hypotheses of a sequence are kept side by side; default 1, greedy search. */
   readonly beamWidth?: number
-  /** How many hypotheses to return of each row, at most `beamWidth`; default 1. */
+  /** How many hypotheses to return per row, at most `beamWidth`; default 1. */
   readonly nBest?: number
   /**
-   * The exponent α of the length normalisation of Wu et al. 2016 (arXiv 1609.08144): hypotheses are ordered by log P(Y) / lp(Y) with
-   * lp(Y) = ((5 + |Y|) / 6)^α, where |Y| counts the end; 0 orders them by probability alone. Default 0.6.
+   * The exponent α of the length normalisation of Wu et al. 2016 (arXiv 1609.08144): hypotheses are ordered by log P(Y)
+   * / lp(Y) with lp(Y) = ((5 + |Y|) / 6)^α, where |Y| counts the end; 0 orders them by probability alone. Default 0.6.
    */
   readonly lengthPenalty?: number
-  /** Whether to return the first of the model's other outputs, the weights of what each step attends to; default false. */
+  /** Whether to return the first of the model's other outputs, the attention weights of each step; default false. */
   readonly alignments?: boolean
-  /** Tokens that are never written, such as that of unknown words; default none. */
+  /** Tokens that are never written, such as the unknown token; default none. */
   readonly exclude?: readonly number[] | Int32Array
   /** Aborting it makes the call reject with an AbortError. */
   readonly signal?: AbortSignal
@@ -41,15 +41,18 @@ export interface BeamSearchOptions extends HeadOptions {
 
 /** A sequence that {@link Model.beamSearch} found. */
 export interface Hypothesis {
-  /** Without start and end. */
+  /** The tokens, without start and end. */
   readonly tokens: Int32Array
-  /** The sum of the logarithms of the tokens' probabilities, the end's included. */
+  /** The sum of the logarithms of the tokens' probabilities, including that of the end. */
   readonly logProbability: number
   /** The same divided by the length penalty. */
   readonly score: number
-  /** Whether it came to its end; false where it was cut at the greatest length. */
+  /** Whether it ended; false if it was cut at the maximum length. */
   readonly finished: boolean
-  /** What each token, and then the end, attends to, `[tokens, steps]`; steps are those of the longest row searched for with it. */
+  /**
+   * What each token, and then the end, attends to, `[tokens, steps]`; steps are those of the longest row in the same
+   * search.
+   */
   readonly alignments?: Tensor
 }
 
@@ -123,7 +126,7 @@ export function checkBeamSearch(options: BeamSearchOptions): void {
   }
 }
 
-/** Cuts what lies one after the other into hypotheses. */
+/** Splits the concatenated results into hypotheses. */
 function hypotheses(found: NativeHypotheses): Hypothesis[][] {
   let [index, token, weight] = [0, 0, 0]
   return Array.from(found.counts, (count) =>

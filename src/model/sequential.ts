@@ -16,7 +16,7 @@ import { connect, type Topology } from './topology.js'
 export interface SequentialOptions {
   /** Default `'sequential'`. */
   readonly name?: string
-  /** Decides the first weights, dropout and the order of the rows; default a random one. */
+  /** Determines the initial weights, dropout and the order of the rows; default: a random seed. */
   readonly seed?: number
 }
 
@@ -37,16 +37,17 @@ export class Sequential extends Model<Tensor> {
     made.#topology = topology
     made.#input = topology.inputs[0]
     made.#output = topology.outputs[0]
-    noteUser(made, topology.layers)
+    noteUser(made.engine, topology.layers)
     return made
   }
 
   /**
-   * Adds a layer, or all layers of another model, at the end; the layers keep their weights and share them. The first one needs an `inputShape`, or is an embedding or the result of `input`. Errors: `ERR_SHAPE` when the
-   * layer does not fit, `ERR_OPTION` for what is no layer, `ERR_STATE` once the model is in use.
+   * Adds a layer, or all layers of another model, at the end; the layers keep their weights and share them. The first
+   * one needs an `inputShape`, or is an embedding or the result of `input`. Errors: `ERR_SHAPE` if the layer does not
+   * fit, `ERR_OPTION` for anything but a layer, `ERR_STATE` once the model is in use.
    */
   add(layer: AnyLayer | SymbolicTensor | Model): void {
-    if (this.built) {
+    if (this.engine.built) {
       throw new SeqloomError('ERR_STATE', 'add: the model has weights already; add all layers before you use it')
     }
     if (isInstance(layer, Model)) {
@@ -72,9 +73,9 @@ export class Sequential extends Model<Tensor> {
     }
     this.#input ??= source
     this.#output = result as SymbolicTensor
-    noteUser(this, [layer])
+    noteUser(this.engine, [layer])
     this.#topology = undefined
-    this.changed()
+    this.engine.changed()
   }
 
   #addModel(added: Model): void {
@@ -88,9 +89,9 @@ export class Sequential extends Model<Tensor> {
     const result = this.#output ? added.apply(this.#output) : outputs[0]
     this.#input ??= inputs[0]
     this.#output = (Array.isArray(result) ? result[0] : result) as SymbolicTensor
-    noteUser(this, added.layers)
+    noteUser(this.engine, added.layers)
     this.#topology = undefined
-    this.changed()
+    this.engine.changed()
   }
 
   /** @internal */
@@ -128,8 +129,9 @@ function inputOf(layer: AnyLayer): SymbolicTensor {
 }
 
 /**
- * A model whose layers follow each other: `sequential([layers.lstm({ units: 8, inputShape: [null, 5] }), …], { seed: 7 })`, or layers
- * added one by one. Errors: `ERR_SHAPE` when a layer does not fit or the first has no input shape, `ERR_OPTION`.
+ * A model whose layers follow each other:
+ * `sequential([layers.lstm({ units: 8, inputShape: [null, 5] }), …], { seed: 7 })`, or layers added one by one. Errors:
+ * `ERR_SHAPE` when a layer does not fit or the first has no input shape, `ERR_OPTION`.
  */
 export function sequential(
   layers?:

@@ -9,25 +9,29 @@ import type { Prediction } from './model.js'
 
 /** Options of {@link Model.session}. */
 export interface SessionOptions {
-  /** How many sequences go on side by side; default the number of rows of the constants, or 1. */
+  /** How many sequences run side by side; default the number of rows of the constants, or 1. */
   readonly batchSize?: number
   /**
-   * The values of all inputs but the one that comes step by step, by name, with a row for each sequence: what a decoder reads (an encoder's input, or
-   * its memory), and initial states. What depends on them alone is computed once. Default none.
+   * The values of all inputs except the one that comes step by step, by name, with a row for each sequence: what a
+   * decoder reads (an encoder's input, or its memory), and initial states. What depends only on them is computed once.
+   * Default none.
    */
   readonly constants?: Readonly<Record<string, Data>>
 }
 
-/** What a session is made of: which input comes step by step, and the values of the others. */
+/** What a session needs: which input comes step by step, and the values of the others. */
 export interface SessionPlan {
   readonly batchSize: number
-  /** The number of the step's input, and what one step of it is. */
+  /** The index of the input that comes step by step, and the slot of one step. */
   readonly step: number
   readonly slot: Slot
   readonly constants: readonly Staged[]
 }
 
-/** Checks the options of a session against a model's inputs. Errors: `ERR_OPTION`, `ERR_DATA`, `ERR_SHAPE`, `ERR_UNSUPPORTED`. */
+/**
+ * Checks the options of a session against a model's inputs. Errors: `ERR_OPTION`, `ERR_DATA`, `ERR_SHAPE`,
+ * `ERR_UNSUPPORTED`.
+ */
 export function sessionPlan(options: SessionOptions, inputs: readonly Slot[]): SessionPlan {
   const byName = custom('an object of values by input name', (value) => isRecord(value) && !Array.isArray(value))
   checkOptions('session', options, { accepted: { batchSize: integer(1), constants: byName } })
@@ -67,8 +71,8 @@ export function splitInputs(
 }
 
 /**
- * Runs a model one step at a time: the states stay inside. It uses the weights that the model had when the session was made.
- * Errors: `ERR_UNSUPPORTED` for models that cannot stream, `ERR_STATE` after it was disposed.
+ * Runs a model one step at a time: the states stay inside. It uses the weights that the model had when the session was
+ * made. Errors: `ERR_UNSUPPORTED` for models that cannot stream, `ERR_STATE` after it was disposed.
  */
 export class Session<Out extends Prediction = Prediction> implements Disposable {
   readonly batchSize: number
@@ -91,12 +95,13 @@ export class Session<Out extends Prediction = Prediction> implements Disposable 
   }
 
   /**
-   * Takes the next step of each sequence, `[batch, features]` or `[batch]` tokens (one row or one token alone for a batch of 1; typed
-   * arrays without a shape hold the rows one after the other). Gives the model's output for it, `[batch, …]`, or an array of outputs.
+   * Runs the next step of each sequence, `[batch, features]` or `[batch]` tokens (for a batch of 1 also a single row or
+   * token; typed arrays without a shape hold the rows one after another). Returns the model's output for it,
+   * `[batch, …]`, or an array of outputs.
    */
   step(input: Data | number): Out {
     const native = this.#alive('step')
-    // The native side checks the elements itself.
+    // Native code checks the elements itself.
     const direct = ArrayBuffer.isView(input) && input instanceof this.#direct && input.length === this.#inputLength
     const data = direct ? input : reading('ERR_DATA', 'session.step', () => this.#convert(input))
     const outputs = this.#shapes.map(
@@ -119,7 +124,7 @@ export class Session<Out extends Prediction = Prediction> implements Disposable 
     callNative(() => native.reset())
   }
 
-  /** Another session that goes on from the same states. */
+  /** Another session that continues from the same states. */
   clone(): Session<Out> {
     const native = this.#alive('clone')
     return new Session<Out>(
@@ -130,7 +135,7 @@ export class Session<Out extends Prediction = Prediction> implements Disposable 
     )
   }
 
-  /** Row i goes on from what was row `indices[i]`, constants included, as beam search needs it. */
+  /** Row i continues from what was row `indices[i]`, constants included, as beam search needs it. */
   reorder(indices: ArrayLike<number>): void {
     const native = this.#alive('reorder')
     const rows = reading('ERR_DATA', 'session.reorder', () => this.#rows(indices))
@@ -155,7 +160,7 @@ export class Session<Out extends Prediction = Prediction> implements Disposable 
     return rows
   }
 
-  /** Frees the native side at once. */
+  /** Frees the native memory at once. */
   dispose(): void {
     this.#native?.free()
     this.#native = undefined
@@ -179,7 +184,7 @@ export class Session<Out extends Prediction = Prediction> implements Disposable 
     )
   }
 
-  /** The step with a shape: flat typed arrays hold the rows one after the other, and a single row may come alone. */
+  /** The step with a shape: flat typed arrays hold the rows one after another, and a single row may come by itself. */
   #batched(input: unknown): unknown {
     if (this.batchSize === 1 && typeof input === 'number') return [input]
     if (this.#slot.shape.length === 1) return input

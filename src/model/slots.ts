@@ -4,7 +4,7 @@ import type { NativeTensor } from '../native/index.js'
 import type { TrainPlan } from './compile.js'
 import { outputNames, type Topology } from './topology.js'
 
-/** The places where a model's data go in. */
+/** The slots of a model's inputs. */
 export function inputSlots(topology: Topology): Slot[] {
   return topology.inputs.map(({ call, dtype, shape }) => {
     const name = topology.names.get(call.layer) as string
@@ -12,7 +12,7 @@ export function inputSlots(topology: Topology): Slot[] {
   })
 }
 
-/** The places where the gradients of a model's outputs go in. */
+/** The slots of the gradients of a model's outputs. */
 export function cotangentSlots(topology: Topology): Slot[] {
   const names = outputNames(topology)
   return topology.outputs.map(({ shape }, index) => {
@@ -29,17 +29,20 @@ const weightSlot: Slot = {
   looseLast: true,
 }
 
-/** What a training or evaluation is given. */
+/** The data of a training or evaluation. */
 export interface Examples {
   readonly x: DataSet
   readonly y: DataSet
   /** A factor for each row, or undefined for ones when the graph needs weights. */
   readonly sampleWeight: Data | undefined
-  /** Whether to search everything for NaN and infinities first, and not batch by batch: nothing is trained on a part of bad data then. */
+  /**
+   * Whether to search everything for NaN and infinities first, not batch by batch, so that nothing is trained on a part
+   * of bad data.
+   */
   readonly searched?: boolean
 }
 
-/** Converts inputs, targets and, where the graph takes them, weights of rows. */
+/** Converts inputs, targets and, if the graph takes them, sample weights. */
 export function* convertExamples(
   topology: Topology,
   plan: TrainPlan,
@@ -65,7 +68,7 @@ export function* convertExamples(
   return converted
 }
 
-/** A tensor of the engine's as users get it. */
+/** Turns a tensor of the engine into one for users. */
 export function asTensor({ data, shape, lengths, mask }: NativeTensor): Tensor {
   const steps = { ...(lengths && { lengths }), ...(mask && { mask }) }
   return new Tensor(data as Float32Array, [...shape], steps)

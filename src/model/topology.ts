@@ -9,7 +9,7 @@ import { limits } from '../limits.js'
 export interface Topology {
   readonly inputs: readonly SymbolicTensor[]
   readonly outputs: readonly SymbolicTensor[]
-  /** All uses of layers in an order in which they can run, the inputs first. */
+  /** All uses of layers, in an order in which they can run, inputs first. */
   readonly calls: readonly Call[]
   /** The layers, inputs included, in the order of their first use. */
   readonly layers: readonly AnyLayer[]
@@ -31,7 +31,8 @@ export function connect(inputs: readonly SymbolicTensor[], outputs: readonly Sym
   }
   const calls = new Set<Call>(declared)
   const visit = (wanted: Call): void => {
-    // Not by recursion, which a long chain of layers would exhaust: the calls under way, and how many inputs of each are done.
+    // Not recursive, since a long chain of layers would overflow the stack: the open calls, and how many inputs of each
+    // are done.
     const open: { readonly call: Call; done: number }[] = [{ call: wanted, done: 0 }]
     for (let top = open.at(-1); top; top = open.at(-1)) {
       const { call } = top
@@ -70,7 +71,7 @@ function checkUse({ layer }: Call, count: number): void {
   }
 }
 
-/** Uses all layers between a model's inputs and outputs again, on other values; gives what its outputs become. */
+/** Applies all layers between a model's inputs and outputs to other values; returns the new outputs. */
 export function reapply(
   { inputs, outputs, calls }: Topology,
   name: string,
@@ -120,7 +121,7 @@ function nameLayers(layers: readonly AnyLayer[]): Map<AnyLayer, string> {
   return nameAutomatically(layers)
 }
 
-/** The names of the outputs: their layers', with a number where a layer has several. */
+/** The names of the outputs: those of their layers, with a number if a layer has several. */
 export function outputNames(topology: Topology): string[] {
   const counts = new Map<string, number>()
   return topology.outputs.map(({ call }) => {

@@ -1,21 +1,21 @@
 import { AbortError, SeqloomError } from '../errors.js'
-import type { NativeModel } from '../native/index.js'
 import { unlessAborted } from './cancel.js'
 
 /**
- * Who may use a model's native side now, and those of models that share layers with it. Asynchronous calls queue; while `fit` runs all others are refused with `ERR_STATE`, except
- * inside an awaited callback, while the training loop is parked.
+ * The one place that decides who may use the native side of a model, and of the models that share layers with it.
+ * Asynchronous calls queue. While `fit` runs, all others are refused with `ERR_STATE`, except inside an awaited
+ * callback, while the training loop is parked. The native side only holds a lock.
  */
 export class Turns {
   #fitting = false
-  /** The callback that the training loop waits for and that may use the model. */
+  /** The callback that the training loop waits for; it may use the model. */
   #callback: object | undefined
   #waiting = 0
   #tail: Promise<unknown> = Promise.resolve()
   #joined: Turns | undefined
   #shared = false
 
-  /** Those whose turns these are: others', once models that share layers were joined. */
+  /** The turns that count: those of another model, once models that share layers were joined. */
   get root(): Turns {
     return this.#joined?.root ?? this
   }
@@ -31,7 +31,9 @@ export class Turns {
     root.#shared = true
   }
 
-  /** Refuses a call that the state does not allow. Calls that change what `fit` works on are refused in callbacks, too. */
+  /**
+   * Refuses a call that the state does not allow. Calls that change what `fit` works on are refused in callbacks, too.
+   */
   check(what: string, during: 'callbacks' | 'never'): void {
     if (!this.#fitting || (this.#callback && during === 'callbacks')) return
     throw new SeqloomError(
@@ -55,14 +57,17 @@ export class Turns {
     return call()
   }
 
-  /** Runs what ends a model, once the calls before it have ended; at once where there are none. */
+  /** Runs what ends a model, once earlier calls have ended; at once if there are none. */
   last(what: string, call: () => void): void {
     this.check(what, 'never')
     if (this.#waiting === 0) call()
     else void this.queue(what, 'never', async () => call())
   }
 
-  /** Runs an asynchronous call when those before it have ended; a signal that is aborted before its turn comes takes it out of the queue. */
+  /**
+   * Runs an asynchronous call when earlier ones have ended; aborting its signal before its turn removes it from the
+   * queue.
+   */
   async queue<T>(
     what: string,
     during: 'callbacks' | 'never',
@@ -87,7 +92,7 @@ export class Turns {
     }
   }
 
-  /** Runs `fit` when the calls before it have ended. */
+  /** Runs `fit` when earlier calls have ended. */
   async fit<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.check('fit', 'never')
     this.#fitting = true
@@ -100,21 +105,21 @@ export class Turns {
     }
   }
 
-  /** Lets later calls wait for native work that goes on although its call has ended. */
-  outlived(engine: NativeModel | undefined, work: Promise<unknown>): void {
-    engine?.forsake()
+  /** Makes later calls wait for native work that continues after its call has ended. */
+  outlived(work: Promise<unknown>): void {
     const ended = work.catch(() => undefined)
     this.#tail = Promise.all([this.#tail, ended])
   }
 
-  /** Lets a callback use the model, until it has ended and so have the calls that it began. */
+  /** Lets a callback use the model until it and the calls that it began have ended. */
   async park(callback: () => unknown): Promise<void> {
     const own = {}
     this.#callback = own
     try {
       await callback()
     } finally {
-      // Calls that the callback did not await could otherwise meet the training loop, unless that has ended without the callback.
+      // Calls that the callback did not await could otherwise run into the training loop, unless that has ended
+      // already.
       while (this.#callback === own && this.#waiting > 0) await this.#tail
       if (this.#callback === own) this.#callback = undefined
     }

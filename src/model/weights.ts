@@ -1,16 +1,57 @@
-import { convertOne, runSync, type Slot } from '../data/index.js'
-import { type Data, Tensor } from '../data/tensor.js'
-import { callNative, describe, SeqloomError } from '../errors.js'
+import { convertOne, runSliced, runSync, type Slot, stage } from '../data/index.js'
+import { type Data, Tensor, type TensorLike } from '../data/tensor.js'
+import { callNative, describe, reading, SeqloomError } from '../errors.js'
 import type { GraphSpec, WireWeight } from '../graph/wire.js'
-import type { NativeModel } from '../native/index.js'
+import type { AnyLayer } from '../layers/layer.js'
+import type { NativeModel, StagedArray } from '../native/index.js'
+import type { Engine } from './engine.js'
 
-/** A graph whose weights are zeros at first: for values that are known, drawing others would be wasted work. */
+/** {@link Model.getWeights}, of all layers or of one and those inside of it. */
+export function getWeights(engine: Engine, layer?: AnyLayer): Tensor[] {
+  return engine.now('getWeights', 'callbacks', () => {
+    const native = engine.ready()
+    return readWeights(native, engine.specs, layer && engine.indicesOf(layer))
+  })
+}
+
+/** {@link Model.setWeights}, of all layers or of one and those inside of it. */
+export function setWeights(engine: Engine, weights: readonly Data[], layer?: AnyLayer): void {
+  engine.now('setWeights', 'callbacks', () => {
+    const native = engine.ready()
+    const indices = layer && engine.indicesOf(layer)
+    reading('ERR_DATA', 'setWeights', () => writeWeights(native, engine.specs, weights, indices))
+    engine.tell(indices && engine.specs.map((_, index) => indices.includes(index)))
+  })
+}
+
+/** As {@link getWeights}, off this thread. */
+export async function copyWeights(engine: Engine): Promise<TensorLike[]> {
+  return await engine.queue('getWeights', 'callbacks', async () => {
+    const copies = await engine.cancellable(undefined, () => engine.ready().copyWeights())
+    return engine.specs.map(({ shape }, index) => ({ data: copies[index] as Float32Array, shape: [...shape] }))
+  })
+}
+
+/** As {@link setWeights} for what {@link copyWeights} gave, without holding this thread. */
+export async function putWeights(engine: Engine, weights: readonly TensorLike[]): Promise<void> {
+  await engine.queue('setWeights', 'callbacks', async () => {
+    const staged: (Float32Array | StagedArray)[] = []
+    for (const weight of weights) {
+      const { data, shape } = weight as { data: Float32Array; shape: number[] }
+      staged.push((await runSliced(stage({ data, shape }))).data as Float32Array | StagedArray)
+    }
+    await engine.cancellable(undefined, () => engine.ready().putWeights(staged))
+    engine.tell()
+  })
+}
+
+/** A graph whose weights start as zeros: drawing others would be wasted work if the values are known. */
 export function undrawn(graph: GraphSpec): GraphSpec {
   return { ...graph, weights: graph.weights.map((weight) => ({ ...weight, initializer: { kind: 'zeros' } })) }
 }
 
 /** Copies of the weights, in order, or of some of them. */
-export function readWeights(
+function readWeights(
   native: NativeModel,
   weights: readonly WireWeight[],
   indices: readonly number[] = [...weights.keys()],
@@ -22,8 +63,10 @@ export function readWeights(
   })
 }
 
-/** Replaces the weights, or some of them, or, when one does not fit, none: `ERR_SHAPE` or `ERR_DATA`, naming the weight. */
-export function writeWeights(
+/**
+ * Replaces the weights, or some of them, or, when one does not fit, none: `ERR_SHAPE` or `ERR_DATA`, naming the weight.
+ */
+function writeWeights(
   native: NativeModel,
   weights: readonly WireWeight[],
   given: readonly Data[],

@@ -28,7 +28,9 @@ export type Admission = (before: Contents, made: Contents) => void
 /** The name under which a file is written before it gets its own. */
 const temporary = (name: string): string => `.${name}.tmp`
 
-/** The description of a write under way, and the one that it replaces: they list what a killed process may have left. */
+/**
+ * The description of a write under way, and the one that it replaces: they list what a killed process may have left.
+ */
 const pendingName = temporary(descriptionName)
 const previousName = temporary(`previous-${descriptionName}`)
 
@@ -39,9 +41,10 @@ const formerTemporary = /^\.(weights|training-state|callbacks)-[0-9a-f]{16}\.saf
 const head = descriptionText({}).slice(0, -'\n}\n'.length)
 
 /**
- * Writes a model's files. The new description is written first, beside the old one, then the data files, all synced; then it takes the old one's
- * place, and what that listed is removed. A crash at any moment leaves the old model or the new one; the next write removes what it left. Only
- * files that a description of ours lists are ever removed or replaced. Writes to one folder follow each other, in all processes.
+ * Writes a model's files. The new description is written first, beside the old one, then the data files, all synced;
+ * then it takes the old one's place, and what that listed is removed. A crash at any moment leaves the old model or the
+ * new one; the next write removes what it left. Only files that a description of ours lists are ever removed or
+ * replaced. Writes to one folder follow each other, in all processes.
  *
  * Errors: `ERR_IO`, naming the folder; what `admit` throws.
  */
@@ -91,8 +94,8 @@ async function replace(
 }
 
 /**
- * The description of a folder that is to be written, undefined where there is none. `ERR_IO` for a `model.json` that is not ours or of a later version: it is
- * nobody's to replace but the user's.
+ * The description of a folder that is to be written, undefined where there is none. `ERR_IO` for a `model.json` that is
+ * not ours or of a later version: it is nobody's to replace but the user's.
  */
 export async function described(folder: string): Promise<Record<string, unknown> | undefined> {
   const path = join(folder, descriptionName)
@@ -117,8 +120,8 @@ export async function contentsIn(folder: string): Promise<Contents | undefined> 
 }
 
 /**
- * Removes what is no longer of use: the files that descriptions beside the one in force list and that itself does not, as the last write or a killed
- * process left them. `ERR_IO` for a file in the place of ours.
+ * Removes what is no longer of use: the files that descriptions beside the one in force list and that itself does not,
+ * as the last write or a killed process left them. `ERR_IO` for a file in the place of ours.
  */
 async function sweep(folder: string, listed: ReadonlyMap<string, FileEntry>, ours: boolean): Promise<void> {
   const left = ours ? (await readdir(folder)).filter((name) => formerTemporary.test(name)) : []
@@ -147,7 +150,10 @@ function parsedOrNothing(text: string): Record<string, unknown> {
   }
 }
 
-/** `ERR_IO` if something that no description of ours lists, and that holds something else, has a name that is to be written. */
+/**
+ * `ERR_IO` if something that no description of ours lists, and that holds something else, has a name that is to be
+ * written.
+ */
 async function checkFree(folder: string, file: NewFile, listed: ReadonlyMap<string, FileEntry>): Promise<void> {
   const { name } = file
   const written = join(folder, temporary(name))
@@ -183,7 +189,8 @@ async function removeRegular(path: string): Promise<void> {
 }
 
 /**
- * Removes what a description of ours lists, if it is one that `concerns` is true for, and the folder if that leaves it empty. `ERR_IO`, naming the folder.
+ * Removes what a description of ours lists, if it is one that `concerns` is true for, and the folder if that leaves it
+ * empty. `ERR_IO`, naming the folder.
  */
 export async function removeFolder(folder: string, concerns: (contents: Contents) => boolean): Promise<void> {
   await inTurn(folder, async () => {

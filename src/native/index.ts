@@ -22,7 +22,10 @@ export type {
 /** The native engine. */
 export const native: Native = loadNative()
 
-/** Describes the engine: instruction set, threads, version. Throws `ERR_OPTION` if `SEQLOOM_SIMD` or `SEQLOOM_THREADS` is invalid. */
+/**
+ * Describes the engine: instruction set, threads, version. Throws `ERR_OPTION` if `SEQLOOM_SIMD` or `SEQLOOM_THREADS`
+ * is invalid.
+ */
 export const backend: Native['backend'] = native.backend
 
 /** Changes settings of the process, such as the number of `threads`. Throws `ERR_OPTION` for a value out of range. */

@@ -7,29 +7,29 @@ import { describeMachine, targets, thisTarget } from './machine.js'
 import { ownFile, ownFolder } from './place.js'
 import { name, version } from './version.js'
 
-/** The addon as the generated declarations describe it. */
+/** The addon, as its generated declarations describe it. */
 export type Native = typeof import('./binding.cjs')
 
-/** What the loader reads in `package.json`, of this package and of the platform's. */
+/** What the loader reads from a platform package's `package.json`. */
 interface Manifest {
   readonly name: string
   readonly version: string
   readonly main: string
-  /** In a platform's package: of the engine's file, as it was packed. */
+  /** The hash of the engine's file, as it was packed. */
   readonly sha256?: string
 }
 
 const load = nodeModule.createRequire(ownFile)
 
 /**
- * The file from which the platforms' packages are looked for. It names them all, so that tools which trace what a program needs find them by way of
- * this expression.
+ * The file from which the platforms' packages are resolved. It names them all, so that tools which trace the files a
+ * program needs find the packages through this expression.
  */
 const platforms = typeof __dirname === 'string' ? `${__dirname}/../native/platforms.js` : ownFile
 
 /**
- * Loads the engine: the one that was built here or lies beside the bundle, or else the one of this machine's package. Throws `ERR_NATIVE`, which
- * says what to do.
+ * Loads the engine: the one that was built here or lies next to the bundle, else the one from this machine's package.
+ * Throws `ERR_NATIVE`, whose message says what to do.
  */
 export function loadNative(): Native {
   const target = thisTarget()
@@ -42,7 +42,7 @@ export function loadNative(): Native {
   throw failure(`it has version ${found}, but ${name} has ${version}`, remedy ?? reinstall(target))
 }
 
-/** The path of the engine in the platform's package, once that is known to be what was published. */
+/** The path of the engine in the platform's package, after checking that it is the published one. */
 function installed(target: string): string {
   const wanted = `${name}-${target}`
   const manifestPath = find(wanted)
@@ -55,7 +55,7 @@ function installed(target: string): string {
     )
   }
   const file = join(dirname(manifestPath), manifest.main)
-  // Mapping a file that is cut short or altered into memory may end the process instead of throwing.
+  // Mapping a truncated or altered file into memory may end the process instead of throwing.
   const sha256 = existsSync(file) ? createHash('sha256').update(readFileSync(file)).digest('hex') : 'none'
   if (sha256 !== manifest.sha256) {
     const state = sha256 === 'none' ? 'is missing' : 'is not the one that was published'
@@ -64,7 +64,10 @@ function installed(target: string): string {
   return file
 }
 
-/** The description of an installed package: seen from this code or, in a bundle that was put elsewhere, from the program or its working folder. */
+/**
+ * The path of an installed package's `package.json`, resolved from this code or, in a bundle that was moved, from the
+ * program or its working folder.
+ */
 function find(packageName: string): string | undefined {
   const places = ownFolder === undefined ? [ownFile, process.argv[1], join(process.cwd(), 'program.js')] : [platforms]
   for (const place of places) {
@@ -72,7 +75,7 @@ function find(packageName: string): string | undefined {
     try {
       return nodeModule.createRequire(place).resolve(`${packageName}/package.json`)
     } catch {
-      // Not from there.
+      // Not resolvable from there.
     }
   }
   return undefined
@@ -97,7 +100,10 @@ function missing(target: string): SeqloomError {
     )
   }
   if (existsSync(join(ownFolder, '../bindings/node/Cargo.toml'))) {
-    return failure(`neither a build of it nor the package ${wanted} is there`, 'Build it with `npm run build`.')
+    return failure(
+      `it has not been built, and the package ${wanted} is not installed`,
+      'Build it with `npm run build`.',
+    )
   }
   if (!(targets as readonly string[]).includes(target)) {
     return failure(
@@ -114,12 +120,15 @@ function missing(target: string): SeqloomError {
   )
 }
 
-/** Not saved: a dependency on one platform's package would refuse to install on the others. */
+/**
+ * The command that installs a package; it does not save it, since a dependency on one platform's package cannot be
+ * installed on the others.
+ */
 function install(target: string): string {
   return `npm install --no-save ${name}-${target}@${version}`
 }
 
-/** What mends an engine that was put beside this code. */
+/** How to fix an engine that lies next to this code. */
 function rebuild(target: string): string {
   return ownFolder === undefined
     ? `Copy it anew from the package ${name}-${target}@${version}.`

@@ -1,6 +1,6 @@
 import { familySync, versionSync } from 'detect-libc'
 
-/** Every machine for which an engine is built, by the ending of its package's name. */
+/** Every platform for which an engine is built, by the suffix of its package's name. */
 export const targets = [
   'linux-x64-gnu',
   'linux-arm64-gnu',
@@ -12,7 +12,7 @@ export const targets = [
   'win32-arm64-msvc',
 ] as const
 
-/** What this process needs, one of `targets` or what it would be called if it were one. */
+/** The platform of this process: one of `targets`, or the name that it would have if it were one. */
 export function thisTarget(): string {
   const { platform, arch } = process
   const abi = { linux: familySync() === 'musl' ? '-musl' : '-gnu', win32: '-msvc' }[platform as string] ?? ''

@@ -3,9 +3,9 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /**
- * The file that this code runs from: one of this package, or the bundle that somebody made of it; one of the working folder
- * where the code was read from no file. Read off the stack, since neither `__filename`
- * nor `import.meta.url` means the same in the bundles that different tools make.
+ * The file that this code runs from: a file of this package, or a bundle that contains it. Code that was not read from
+ * a file counts as a file in the working folder. Taken from the stack, since `__filename` and `import.meta.url` mean
+ * different things in the bundles of different tools.
  */
 export const ownFile: string = callingFile() ?? join(process.cwd(), 'seqloom.js')
 
@@ -22,7 +22,7 @@ function callingFile(): string | undefined {
     const file: unknown = new Error().stack
     if (typeof file !== 'string') return undefined
     const path = file.startsWith('file:') ? fileURLToPath(file) : file
-    // A bundle that is run as text, as in a worker that evaluates it, has a name such as `[worker eval]`.
+    // A bundle that is run as text, such as in a worker that evaluates it, has a name like `[worker eval]`.
     return isAbsolute(path) ? path : undefined
   } catch {
     return undefined

@@ -12,7 +12,8 @@ export interface AdadeltaOptions extends OptimizerOptions {
 /**
  * Adadelta (Zeiler 2012): s ← ρ s + (1 − ρ) g², δ = √(d + ε) / √(s + ε) · g, d ← ρ d + (1 − ρ) δ², w ← w − rate · δ.
  *
- * The same formula in PyTorch (rate 1 by default, ρ 0.9, ε 1e-6) and in Keras. The paper has no rate: 1. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ * The same formula in PyTorch (rate 1 by default, ρ 0.9, ε 1e-6) and in Keras. The paper has no rate: 1. Errors:
+ * `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
 export function adadelta(options: AdadeltaOptions = {}): Optimizer {
   return makeOptimizer('adadelta', options, 0.001, { rho: [decay, 0.95], epsilon: [number(0), 1e-7] })

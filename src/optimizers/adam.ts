@@ -23,10 +23,11 @@ export const moments = { beta1: [decay, 0.9], beta2: [decay, 0.999], epsilon: [n
 /**
  * Adam (Kingma and Ba 2015, Algorithm 1), at step t:
  *
- * m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², w ← w − rate · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε); with `amsgrad`, the largest v so far in its place.
+ * m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², w ← w − rate · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε); with `amsgrad`,
+ * the largest v so far in its place.
  *
- * As in PyTorch, whose ε is 1e-8. Keras adds ε to √v before the correction, which makes it larger by 1 / √(1 − β₂ᵗ) in the first steps: 32 times at the
- * first one. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ * As in PyTorch, whose ε is 1e-8. Keras adds ε to √v before the correction, which makes it larger by 1 / √(1 − β₂ᵗ) in
+ * the first steps: 32 times at the first one. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
 export function adam(options: AdamOptions = {}): Optimizer {
   return makeOptimizer('adam', options, 0.001, { ...moments, amsgrad: [flag, false] })

@@ -9,10 +9,11 @@ export interface AdamWOptions extends AdamOptions {
 }
 
 /**
- * Adam with decoupled weight decay (Loshchilov and Hutter 2019): w ← (1 − rate · weightDecay) · w, then the step of {@link adam}.
+ * Adam with decoupled weight decay (Loshchilov and Hutter 2019): w ← (1 − rate · weightDecay) · w, then the step of
+ * {@link adam}.
  *
- * As in PyTorch, whose decay is 0.01 by default and ε 1e-8. Keras has the same decay, and ε as its Adam. Biases and embeddings decay too.
- * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ * As in PyTorch, whose decay is 0.01 by default and ε 1e-8. Keras has the same decay, and ε as its Adam. Biases and
+ * embeddings decay too. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
 export function adamw(options: AdamWOptions = {}): Optimizer {
   return makeOptimizer('adamw', options, 0.001, {

@@ -4,7 +4,7 @@ import { learningRate as rate, type Schedule } from './schedules.js'
 
 /** Options of every optimizer. */
 export interface OptimizerOptions {
-  /** The step size, or what `schedules.*` returns; the default is Keras's for each optimizer. */
+  /** The step size, or a schedule from `schedules.*`; the default is Keras's for each optimizer. */
   readonly learningRate?: number | Schedule
   /** Limits every element of the gradient to this magnitude. */
   readonly clipValue?: number

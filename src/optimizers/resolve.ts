@@ -14,7 +14,9 @@ const factories: Readonly<Record<OptimizerKind, (options?: object) => Optimizer>
   adadelta: optimizers.adadelta,
 }
 
-/** The optimizer that a name stands for with its defaults, or that an object describes. `ERR_OPTION` for anything else. */
+/**
+ * The optimizer that a name stands for with its defaults, or that an object describes. `ERR_OPTION` for anything else.
+ */
 export function resolveOptimizer(given: unknown): Optimizer {
   const kind = isRecord(given) ? given.kind : given
   if (typeof kind !== 'string' || !Object.hasOwn(factories, kind)) {

@@ -16,10 +16,12 @@ export interface RmspropOptions extends OptimizerOptions {
 /**
  * RMSprop (Tieleman and Hinton 2012): s ← ρ s + (1 − ρ) g², d = g / (√s + ε), w ← w − rate · d.
  *
- * With `centered`, a ← ρ a + (1 − ρ) g and s − a² in place of s under the root; with momentum μ, b ← μ b + d and w ← w − rate · b.
+ * With `centered`, a ← ρ a + (1 − ρ) g and s − a² in place of s under the root; with momentum μ, b ← μ b + d and w ← w
+ * − rate · b.
  *
- * As in PyTorch, whose rate is 0.01 by default, ρ (there `alpha`) 0.99 and ε 1e-8. Keras has ε under the root, g / √(s + ε), which matters where gradients
- * are below 3e-4, and a momentum of steps that include the rate. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ * As in PyTorch, whose rate is 0.01 by default, ρ (there `alpha`) 0.99 and ε 1e-8. Keras has ε under the root, g / √(s
+ * + ε), which matters where gradients are below 3e-4, and a momentum of steps that include the rate. Errors:
+ * `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
 export function rmsprop(options: RmspropOptions = {}): Optimizer {
   return makeOptimizer('rmsprop', options, 0.001, {

@@ -12,8 +12,8 @@ export type ScheduleKind =
   | 'warmup'
 
 /**
- * A learning rate that follows the number of steps, as data: its kind and all its settings. It is computed natively from the optimizer's
- * step, so a training that is resumed goes on where it was.
+ * A learning rate that depends on the number of steps, as data: its kind and all its settings. It is computed natively
+ * from the optimizer's step, so a resumed training continues where it was.
  */
 export interface Schedule {
   readonly kind: ScheduleKind
@@ -70,9 +70,9 @@ export interface CosineDecayRestartsOptions {
   readonly initialLearningRate: number
   /** The steps of the first period. */
   readonly firstDecaySteps: number
-  /** How many times as long as the one before a period is; default 2. */
+  /** The length of each period relative to the previous one; default 2. */
   readonly tMul?: number
-  /** The height of a period as a share of the one before; default 1. */
+  /** The height of each period relative to the previous one; default 1. */
   readonly mMul?: number
   /** The least, as a share of the first rate; default 0. */
   readonly alpha?: number
@@ -186,17 +186,22 @@ export function piecewiseConstantDecay(options: PiecewiseConstantDecayOptions): 
   return made
 }
 
-/** `(initialLearningRate - endLearningRate) * (1 - step / decaySteps) ** power + endLearningRate`. Errors: `ERR_OPTION`. */
+/**
+ * `(initialLearningRate - endLearningRate) * (1 - step / decaySteps) ** power + endLearningRate`. Errors: `ERR_OPTION`.
+ */
 export function polynomialDecay(options: PolynomialDecayOptions): Schedule {
   return make('polynomialDecay', options)
 }
 
-/** Half a cosine from `initialLearningRate` down to `alpha` times that (Loshchilov and Hutter 2017). Errors: `ERR_OPTION`. */
+/**
+ * Half a cosine from `initialLearningRate` down to `alpha` times that (Loshchilov and Hutter 2017). Errors:
+ * `ERR_OPTION`.
+ */
 export function cosineDecay(options: CosineDecayOptions): Schedule {
   return make('cosineDecay', options)
 }
 
-/** {@link cosineDecay} again and again, each time longer and lower (Loshchilov and Hutter 2017). Errors: `ERR_OPTION`. */
+/** {@link cosineDecay} repeated, each period longer and lower (Loshchilov and Hutter 2017). Errors: `ERR_OPTION`. */
 export function cosineDecayRestarts(options: CosineDecayRestartsOptions): Schedule {
   return make('cosineDecayRestarts', options)
 }

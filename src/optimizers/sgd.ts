@@ -16,8 +16,8 @@ export interface SgdOptions extends OptimizerOptions {
  * - momentum μ: b ← μ b + g, w ← w − rate · b
  * - nesterov: b ← μ b + g, w ← w − rate · (g + μ b)
  *
- * As in PyTorch (with dampening 0). Keras keeps −rate · b instead of b: the same while the rate stays as it is; after a change of it, Keras's momentum goes
- * on at the old rate. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ * As in PyTorch (with dampening 0). Keras keeps −rate · b instead of b. That is the same while the rate is constant;
+ * after a change, Keras's momentum continues at the old rate. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
   return makeOptimizer('sgd', options, 0.01, { momentum: [decay, 0], nesterov: [flag, false] })

@@ -4,22 +4,23 @@ import { describe, reading, SeqloomError } from '../errors.js'
 export interface Bleu {
   /** From 0 to 100. */
   readonly score: number
-  /** The share of n-grams that the references have too, for n = 1 to 4, from 0 to 100; smoothed where there is none. */
+  /** The share of n-grams that occur in the references, for n = 1 to 4, from 0 to 100; smoothed where it would be 0. */
   readonly precisions: readonly number[]
-  /** What translations that are too short are multiplied by. */
+  /** The factor that lowers the score of translations that are too short. */
   readonly brevityPenalty: number
-  /** The tokens of all translations. */
+  /** The number of tokens in all translations. */
   readonly length: number
-  /** The tokens of all references that come closest in length. */
+  /** The number of tokens in the references that are closest in length. */
   readonly referenceLength: number
 }
 
 const longest = 4
 
 /**
- * BLEU (Papineni et al. 2002) of a corpus as sacreBLEU computes it by default (Post 2018; `nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp`): texts are
- * tokenized as mteval-v13a does, n-grams up to 4 are counted over all texts and clipped to the reference that has most of them, n-grams without a match
- * count 1/2, 1/4, … of one, and translations shorter than the references that are closest in length are penalised.
+ * BLEU (Papineni et al. 2002) of a corpus as sacreBLEU computes it by default (Post 2018;
+ * `nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp`). Texts are tokenized as by mteval-v13a. N-grams up to 4 are counted
+ * over all texts and clipped to the reference that has most of them; orders without a match count as 1/2, 1/4, … of
+ * one. Translations shorter than the references that are closest in length are penalised.
  *
  * `references` has one text, or several, for each hypothesis. Errors: `ERR_DATA`.
  */
@@ -51,7 +52,10 @@ export function bleu(hypotheses: readonly string[], references: readonly (string
   return { score: brevityPenalty * product ** (1 / longest), precisions, brevityPenalty, length, referenceLength }
 }
 
-/** White space as Python's `str.split()` knows it, which differs from JavaScript's: U+001C to U+001F and U+0085 are, U+FEFF is not. */
+/**
+ * White space as Python's `str.split()` knows it, which differs from JavaScript's: U+001C to U+001F and U+0085 are,
+ * U+FEFF is not.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: some are white space there.
 const whiteSpace = /[\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u
 

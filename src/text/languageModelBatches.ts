@@ -7,7 +7,7 @@ import { checkOptions, integer } from '../options.js'
 export interface LanguageModelBatchesOptions {
   /** How many parts of the text are read side by side: the rows of a batch. */
   readonly batchSize: number
-  /** Steps of a batch. */
+  /** The number of steps in a batch. */
   readonly time: number
 }
 
@@ -21,9 +21,9 @@ export interface LanguageModelBatches {
 }
 
 /**
- * Cuts a long text into `batchSize` streams that are read side by side, `time` tokens a batch: row i of a batch goes on where row i of the
- * batch before has ended, as stateful layers need it. What does not fill a last batch is left out: fewer than `batchSize` times
- * `time + 1` tokens. Errors: `ERR_DATA` for less than a batch, `ERR_OPTION`.
+ * Cuts a long text into `batchSize` streams that are read side by side, `time` tokens per batch: row i of each batch
+ * continues where row i of the previous batch ended, as stateful layers need it. Tokens that do not fill a last batch
+ * are left out: fewer than `batchSize` times `time + 1`. Errors: `ERR_DATA` for less than a batch, `ERR_OPTION`.
  */
 export function languageModelBatches(
   tokens: Int32Array | readonly number[],

@@ -3,26 +3,29 @@ import { isRecord } from '../options.js'
 import { isOfUnspacedScript, isWord, legible, placedWords } from './words.js'
 
 /**
- * Where marks stand without a space, by mark: `'<'` before which there is none (a comma), `'>'` behind which there is none (an opening bracket), `'<>'`
- * (a hyphen), `'='` which opens and closes in turn (a quote), `''` with spaces on both sides; and `numbers`, the marks that join digits.
+ * Where marks stand without a space, by mark: `'<'` for no space before it (a comma), `'>'` for no space after it (an
+ * opening bracket), `'<>'` for none on both sides (a hyphen), `'='` for a mark that opens and closes in turn (a quote),
+ * `''` for spaces on both sides; and `numbers`, the marks that join digits.
  */
 export interface Spacing {
   readonly marks: Readonly<Record<string, string>>
   readonly numbers: readonly string[]
-  /** Whether nothing is between two marks that follow each other, by both with a space between; of others, `marks` says it. */
+  /** Whether two marks are joined, by the two marks with a space between; for other pairs, `marks` decides. */
   readonly pairs?: Readonly<Record<string, boolean>>
-  /** Marks that join words at times, as apostrophes do which are quotes, too. */
+  /** Marks that sometimes join words, such as apostrophes that are also quotes. */
   readonly within?: Readonly<Record<string, Within>>
 }
 
-/** Whether a mark joins the words around it: `usually`, or the other way where one of these words is before or behind it. */
+/**
+ * Whether a mark joins the words around it: `usually`, or the opposite if one of these words precedes or follows it.
+ */
 export interface Within {
   readonly usually: boolean
   readonly before: readonly string[]
   readonly behind: readonly string[]
 }
 
-/** Whether a value that was read is a spacing; those saved before have neither pairs nor marks within words. */
+/** Whether a value that was read is a spacing; older ones have neither pairs nor marks within words. */
 export function isSpacing(value: unknown): value is Spacing {
   if (!isRecord(value)) return false
   const { marks, numbers, pairs = {}, within = {} } = value
@@ -40,7 +43,7 @@ export function isSpacing(value: unknown): value is Spacing {
   )
 }
 
-/** How often something was not so, and how often it was. */
+/** How often something was false, and how often it was true. */
 type Tally = [no: number, yes: number]
 
 const count = (all: Map<string, Tally>, name: string, is: boolean): void => {
@@ -52,7 +55,10 @@ const mostly = ([no, yes]: Tally): boolean => yes > no
 const names = (all: Map<string, Tally>, is: (tally: Tally) => boolean): string[] =>
   [...all].filter(([, tally]) => is(tally)).map(([name]) => name)
 
-/** How often a mark is joined to a word before and behind it, but where it joins both or is between digits; how often to a mark before it; and how often it does. */
+/**
+ * How often a mark is joined to the word before it and to the word after it (not counting where it joins both or is
+ * between digits), how often to a mark before it, and how often it joins two words.
+ */
 interface Counts {
   readonly before: Tally
   readonly afterMarks: Tally
@@ -63,16 +69,16 @@ interface Counts {
 
 const digit = /^\p{N}/u
 
-/** Marks that are as wide as a character of Chinese, and have their space within. */
+/** Full-width marks, which contain their own space. */
 const fullWidth = /^[\u3000-\u303f\uff00-\uff65]/
 
-/** A token, and whether nothing is between it and the one before. */
+/** A token, and whether it is joined to the one before. */
 interface Placed {
   readonly token: string
   readonly joined: boolean
 }
 
-/** Learns from texts how their marks are spaced; `cased` is how tokens are written in the vocabulary. */
+/** Learns from texts how their marks are spaced; `cased` gives tokens the case that they have in the vocabulary. */
 export function* learnSpacing(texts: readonly string[], cased: (token: string) => string): Sliced<Spacing> {
   const all = new Map<string, Counts>()
   const pairs = new Map<string, Tally>()
@@ -129,23 +135,23 @@ function countMark(all: Map<string, Counts>, pairs: Map<string, Tally>, tokens: 
   if (other !== undefined) counts.behind[right ? 1 : 0]++
 }
 
-/** Whether a mark comes in pairs: as often joined as not, on the one side when not on the other. */
+/** Whether a mark comes in pairs: joined about half of the time, on one side when not on the other. */
 const isPaired = ({ before, behind }: Counts): boolean =>
   [before, behind].every(([no, yes]) => yes / Math.max(no + yes, 1) > 0.2 && yes / Math.max(no + yes, 1) < 0.8)
 
-/** The sides on which a mark is joined to words: as most often seen, else where it only joins words, both. */
+/** The sides on which a mark is joined to words: those seen most often; both, if it was only seen joining words. */
 function sides(name: string, { before, afterMarks, behind, within }: Counts): string {
   const unseen = fullWidth.test(name) || (mostly(within.all) && within.all[0] === 0)
   const joins = (tally: Tally, other = unseen) => (tally[0] + tally[1] > 0 ? mostly(tally) : other)
   return `${joins(before, unseen || mostly(afterMarks)) ? '<' : ''}${joins(behind) ? '>' : ''}`
 }
 
-/** Puts words and marks together as the texts are written that the spacing was learned from. */
+/** Joins words and marks with the spacing of the texts from which it was learned. */
 export function joinWords(tokens: readonly string[], spacing: Spacing): string {
   const open = new Map<string, boolean>()
   const rule = (token: string) => (Object.hasOwn(spacing.marks, token) ? spacing.marks[token] : '') as string
   let text = ''
-  /** Whether the token before lets nothing stand between it and the next one. */
+  /** Whether the previous token is joined to the next one. */
   let joins = true
   for (const [index, token] of tokens.entries()) {
     const [before, next] = [tokens[index - 1], tokens[index + 1]]
@@ -171,7 +177,7 @@ export function joinWords(tokens: readonly string[], spacing: Spacing): string {
   return text
 }
 
-/** Whether a mark joins the numbers or words that it is between. */
+/** Whether a mark joins the numbers or words around it. */
 function joinsBoth(mark: string, before: string | undefined, next: string | undefined, spacing: Spacing): boolean {
   if (before === undefined || next === undefined || !isWord(before) || !isWord(next)) return false
   if (digit.test(before) && digit.test(next) && spacing.numbers.includes(mark)) return true

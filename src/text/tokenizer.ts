@@ -9,13 +9,16 @@ import { absolutePathOf } from '../path.js'
 
 /** How a vocabulary is built. */
 export interface TokenizerOptions {
-  /** The most tokens to keep, padding and unknown included: the most frequent; default all, of subwords 8192. */
+  /**
+   * How many tokens to keep at most, the most frequent ones, including padding and unknown; default all, for subwords
+   * 8192.
+   */
   readonly maxVocabulary?: number
-  /** How often a token must occur to be kept; default 1, of subwords 2. */
+  /** How often a token must occur to be kept; default 1, for subwords 2. */
   readonly minFrequency?: number
   /** Whether text is lowercased first; default true for words, else false. */
   readonly lowercase?: boolean
-  /** The most ids that a text is cut to; default all. */
+  /** Texts are truncated to this many ids; default: not at all. */
   readonly maxLength?: number
   /** Stops the work, which rejects with an AbortError. */
   readonly signal?: AbortSignal
@@ -25,11 +28,14 @@ export interface TokenizerOptions {
 export interface EncodeOptions {
   /** Whether the tokenizer's special tokens, such as `[CLS]`, are added; default true. */
   readonly specialTokens?: boolean
-  /** Whether a text without any token becomes one unknown token, since no model takes a sequence of length 0; default false. */
+  /**
+   * Whether a text without any token becomes one unknown token, since models refuse sequences of length 0; default
+   * false.
+   */
   readonly fillEmpty?: boolean
 }
 
-/** How many texts are encoded at once on other threads. */
+/** How texts are encoded on other threads. */
 export interface EncodeAsyncOptions extends EncodeOptions {
   /** Stops the work, which rejects with an AbortError. */
   readonly signal?: AbortSignal
@@ -41,7 +47,10 @@ export interface VocabularyToken {
   readonly id: number
 }
 
-/** Turns text into ids and back. Made by `text.charTokenizer`, `text.wordTokenizer`, `text.subwordTokenizer` and `text.loadTokenizer`; it never changes. */
+/**
+ * Turns text into ids and back. Made by `text.charTokenizer`, `text.wordTokenizer`, `text.subwordTokenizer` and
+ * `text.loadTokenizer`; it never changes.
+ */
 export class Tokenizer {
   readonly #native: NativeTokenizer
 
@@ -73,7 +82,10 @@ export class Tokenizer {
     )
   }
 
-  /** Reads the text of a Hugging Face `tokenizer.json`, or the object parsed from it; `ERR_FORMAT` if it is not such a file. */
+  /**
+   * Reads the text of a Hugging Face `tokenizer.json`, or the object parsed from it; `ERR_FORMAT` if it is not such a
+   * file.
+   */
   static fromJSON(json: string | object): Tokenizer {
     const text: unknown =
       typeof json === 'string' ? json : reading('ERR_FORMAT', 'tokenizer.json', () => JSON.stringify(json))
@@ -81,7 +93,7 @@ export class Tokenizer {
     throw new SeqloomError('ERR_FORMAT', `tokenizer.json: expected a text or an object, not ${describe(json)}`)
   }
 
-  /** @internal {@link fromJSON} of a text, with what messages call it. */
+  /** @internal {@link fromJSON} of a text; `where` names it in messages. */
   static parse(json: string, where: string): Tokenizer {
     try {
       return new Tokenizer(callNative(() => native.NativeTokenizer.fromJson(json)))
@@ -104,24 +116,24 @@ export class Tokenizer {
     return callNative(() => this.#native.vocabularySize())
   }
 
-  /** The id that pads: 0 in vocabularies built here; undefined if there is none. */
+  /** The id of padding: 0 in vocabularies built here; undefined if there is none. */
   get paddingId(): number | undefined {
     return callNative(() => this.#native.paddingId()) ?? undefined
   }
 
-  /** The id of what the vocabulary does not hold: 1 in vocabularies built here; undefined if there is none. */
+  /** The id of unknown tokens: 1 in vocabularies built here; undefined if there is none. */
   get unknownId(): number | undefined {
     return callNative(() => this.#native.unknownId()) ?? undefined
   }
 
-  /** The most ids that a text is cut to; undefined if texts are not cut. */
+  /** The number of ids to which texts are truncated; undefined if they are not. */
   get maxLength(): number | undefined {
     return callNative(() => this.#native.maxLength()) ?? undefined
   }
 
   /**
-   * Encodes texts, many at once on other threads: one array of ids a text, which a model takes as its (ragged) input as they are.
-   * Rejects with `ERR_DATA`, naming the text.
+   * Encodes texts on other threads, many at once. Gives one array of ids per text; a model takes these arrays as they
+   * are, as (ragged) input. Rejects with `ERR_DATA`, naming the text.
    */
   async encode(texts: readonly string[], options: EncodeAsyncOptions = {}): Promise<Int32Array[]> {
     checkOptions('encode', options, { accepted: { specialTokens: flag, fillEmpty: flag, signal: abortSignal } })
@@ -140,8 +152,9 @@ export class Tokenizer {
   }
 
   /**
-   * Puts ids back together as text: words with spaces between, characters without. Padding never shows; `skipSpecial` (default true) leaves out
-   * `[CLS]` and its like. `ERR_DATA` for an id outside the vocabulary, naming its position.
+   * Turns ids back into text: words with spaces between them, characters without. Padding is left out, and with
+   * `skipSpecial` (default true) so are `[CLS]` and the like. `ERR_DATA` for an id outside the vocabulary, naming its
+   * position.
    */
   decode(ids: Int32Array | readonly number[], options: { readonly skipSpecial?: boolean } = {}): string {
     checkOptions('decode', options, { accepted: { skipSpecial: flag } })
@@ -164,7 +177,10 @@ export class Tokenizer {
     return callNative(() => this.#native.idToToken(id)) ?? undefined
   }
 
-  /** The same tokenizer with another `maxLength`, special tokens included; without one, texts are not cut. `ERR_OPTION` if it leaves no room. */
+  /**
+   * The same tokenizer with another `maxLength`, special tokens included; without one, texts are not truncated.
+   * `ERR_OPTION` if it leaves no room.
+   */
   withMaxLength(maxLength?: number): Tokenizer {
     return new Tokenizer(callNative(() => this.#native.withMaxLength(maxLength)))
   }
@@ -203,7 +219,7 @@ function checkEncoding(texts: readonly string[], options: EncodeOptions): void {
   checkOptions('encode', options, { accepted: { specialTokens: flag, fillEmpty: flag } })
 }
 
-/** `ERR_DATA`, naming the place, unless `texts` is an array of strings. */
+/** Throws `ERR_DATA`, naming the position, unless `texts` is an array of strings. */
 export function checkTexts(where: string, texts: unknown): asserts texts is readonly string[] {
   reading('ERR_DATA', where, () => {
     if (!Array.isArray(texts)) {
@@ -226,7 +242,7 @@ function int32(ids: Int32Array | readonly number[]): Int32Array {
   return Int32Array.from(ids)
 }
 
-/** One view a text over the ids of all. */
+/** The ids of each text, as a view over the ids of all. */
 function* rows(ids: Int32Array, lengths: Uint32Array): Sliced<Int32Array[]> {
   const views: Int32Array[] = []
   let start = 0
@@ -238,10 +254,13 @@ function* rows(ids: Int32Array, lengths: Uint32Array): Sliced<Int32Array[]> {
   return views
 }
 
-/** How many texts, and characters of them, cross to the native side in one piece: about a millisecond of work. */
+/** How many texts, and how many characters, cross to native code in one piece: about a millisecond of work. */
 const slice = { texts: 1024, characters: 256 << 10 }
 
-/** Texts as native calls take them: many, or long ones, are copied piece by piece, so that this does not hold the event loop. */
+/**
+ * Texts as native calls take them: many or long ones are copied piece by piece, so that copying does not block the
+ * event loop.
+ */
 function* stageTexts(texts: readonly string[]): Sliced<string[] | StagedTexts> {
   let characters = 0
   for (const text of texts) characters += text.length
@@ -270,14 +289,14 @@ function* stageTexts(texts: readonly string[]): Sliced<string[] | StagedTexts> {
   return staged
 }
 
-/** Where a text is cut, at a place or one before it, so that no character is halved. */
+/** The position `at`, or the one before it if cutting at `at` would split a surrogate pair. */
 export function wholeCharacters(text: string, at: number): number {
   if (at >= text.length) return text.length
   const code = text.charCodeAt(at - 1)
   return code >= 0xd800 && code < 0xdc00 ? at - 1 : at
 }
 
-/** An error of reading a tokenizer, with what the file is called. */
+/** An error from reading a tokenizer, with the file's name. */
 function named(error: unknown, where: string): unknown {
   if (!(error instanceof SeqloomError)) return error
   const reason = error.message.replace(/^(tokenizer\.json: )+/, '')

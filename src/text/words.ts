@@ -1,4 +1,7 @@
-/** Letters of scripts that put no spaces between words, as the native word tokenizer knows them (`crates/text/src/words.rs`). */
+/**
+ * Letters of scripts that put no spaces between words, as the native word tokenizer knows them
+ * (`crates/text/src/words.rs`).
+ */
 const unspaced =
   '\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\u30FC\\uFF70\\u0E01-\\u0E30\\u0E32\\u0E33\\u0E40-\\u0E46' +
   '\\u0E81-\\u0EB0\\u0EB2\\u0EB3\\u0EBD\\u0EC0-\\u0EC6\\u0EDC-\\u0EDF\\u1780-\\u17B3\\u17D7\\u17DC\\u1000-\\u102A\\u103F\\u1050-\\u1055' +
@@ -23,7 +26,10 @@ const joined = `${symbol}(?:[${variations}]|\\u200D${symbol})*`
 const wordPattern = new RegExp(`${single}|${word}|${joined}`, 'gu')
 const compoundPattern = new RegExp(`${single}|${word}(?:['’-]${word})*|${joined}`, 'gu')
 
-/** Control characters, marks without width and halves of characters, which are of no word: soft hyphens, marks of direction, word joiners. */
+/**
+ * Characters that belong to no word: control characters, unpaired surrogates, and marks without width (soft hyphens,
+ * direction marks, word joiners).
+ */
 const invisible =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it finds.
   /[\0-\x08\x0E-\x1F\x7F-\x84\x86-\x9F\xAD\u061C\u200E\u200F\u202A-\u202E\u2060-\u2069\uFEFF\uFFFD\uD800-\uDFFF]/gu
@@ -31,13 +37,16 @@ const invisible =
 /** A text as its words are read: without what is invisible, and its letters composed with their marks. */
 export const legible = (text: string): string => text.replace(invisible, '').normalize('NFC')
 
-/** A text in lower case, letter by letter as the native tokenizer does it: a capital sigma at the end of a word is no exception. */
+/**
+ * A text in lower case, letter by letter as in the native tokenizer: a capital sigma at the end of a word is no
+ * exception.
+ */
 export const lowercased = (text: string): string => Array.from(text, (character) => character.toLowerCase()).join('')
 
-/** The words and marks of a text, as the native word tokenizer cuts them, but in the case that they are written in. */
+/** The words and marks of a text, split as by the native word tokenizer, but in their original case. */
 export const words = (text: string): string[] => legible(text).match(wordPattern) ?? []
 
-/** The {@link words} of a {@link legible} text with their places. */
+/** The {@link words} of a {@link legible} text with their positions. */
 export const placedWords = (text: string): IterableIterator<RegExpExecArray> => text.matchAll(wordPattern)
 
 /** The {@link words} of a text, with contractions and compounds as one word. */

@@ -121,6 +121,11 @@ describe('outputs at masked steps', () => {
     ],
     'a layer within timeDistributed': () => [lstm({ inputShape: shape }), layers.timeDistributed({ layer: biased(2) })],
     'layer normalization': () => [lstm({ inputShape: shape }), layers.layerNormalization(), biased(2)],
+    'root mean square normalization': () => [
+      lstm({ inputShape: shape }),
+      layers.rootMeanSquareNormalization(),
+      biased(2),
+    ],
     'both directions': () => [layers.bidirectional({ layer: lstm(), inputShape: shape }), biased(2)],
     'repeated outputs': () => [lstm({ inputShape: shape, zeroOutputForMask: false })],
     'repeated outputs behind a dense layer': () => [lstm({ inputShape: shape, zeroOutputForMask: false }), biased(2)],

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { layers, sequential, tasks } from 'seqloom'
 import { afterAll, describe, expect, it } from 'vitest'
 import { confusionTable, reportTable, table } from '../../src/cli/table.js'
-import { Confusion } from '../../src/tasks/evaluation.js'
+import { Confusion } from '../../src/tasks/shared/evaluation.js'
 import { seqloom } from '../helpers/cli.js'
 import { madeUpRows, toCsv } from '../helpers/reviews.js'
 

@@ -45,3 +45,32 @@ export function javascript(source: string): string {
   const { target, module } = { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext }
   return ts.transpileModule(source, { compilerOptions: { target, module } }).outputText
 }
+
+/** What an editor offers at an empty comment in a program: names, each with what it says of them. */
+export function editor(program: string): ReadonlyMap<string, string> {
+  const path = `${root}test/types/editor.ts`
+  const service = ts.createLanguageService({
+    getCompilationSettings: () => options,
+    getScriptFileNames: () => [path],
+    getScriptVersion: () => '1',
+    getScriptSnapshot(file) {
+      const text = file === path ? program : ts.sys.readFile(file)
+      return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text)
+    },
+    getCurrentDirectory: () => root,
+    getDefaultLibFileName: ts.getDefaultLibFilePath,
+    fileExists: (file) => file === path || ts.sys.fileExists(file),
+    readFile: ts.sys.readFile,
+    readDirectory: ts.sys.readDirectory,
+    directoryExists: ts.sys.directoryExists,
+    getDirectories: ts.sys.getDirectories,
+  })
+  const place = program.indexOf('/**/') + 4
+  const entries = service.getCompletionsAtPosition(path, place, {})?.entries ?? []
+  return new Map(
+    entries.map(({ name }) => {
+      const details = service.getCompletionEntryDetails(path, place, name, {}, undefined, undefined, undefined)
+      return [name, ts.displayPartsToString(details?.documentation)]
+    }),
+  )
+}

@@ -4,18 +4,7 @@ import { join } from 'node:path'
 import { tasks } from 'seqloom'
 import { describe, expect, it } from 'vitest'
 import { coded } from '../helpers/coded.js'
-
-/** Numbers from a normal distribution, by a seed (mulberry32 and the transform of Box and Muller). */
-function normals(seed: number): () => number {
-  let state = seed
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return (((t ^ (t >>> 14)) >>> 0) + 0.5) / 4_294_967_296
-  }
-  return () => Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next())
-}
+import { normals } from '../helpers/normals.js'
 
 const make = <T>(count: number, of: (t: number) => T): T[] => Array.from({ length: count }, (_, t) => of(t))
 const wave = (t: number, period: number) => Math.sin((2 * Math.PI * t) / period)
@@ -189,20 +178,35 @@ describe('saved', () => {
     }
   })
 
-  it('before there were linear forecasts, forecasts as it did', async () => {
+  it.each([
+    [
+      'linear forecasts',
+      'forecasterRows',
+      [
+        [122.52218, 117.45222, 122.57281],
+        [116.97158, 114.91224, 125.68542],
+        [269.38314, 220.26051, 280.83152],
+        [275.96861, 211.68562, 288.8144],
+      ],
+    ],
+    [
+      'effects of what is known',
+      'forecasterLinear',
+      [
+        [111.01885, 107.61066, 114.53498],
+        [116.95983, 114.73046, 119.23252],
+        [218.90628, 212.37399, 225.63951],
+        [236.00568, 231.63372, 240.46015],
+      ],
+    ],
+  ])('before there were %s, forecasts as it did', async (_, fixture, expected) => {
     const day = (n: number) => new Date(Date.UTC(2024, 0, 1 + n)).toISOString().slice(0, 10)
     const known = ['north', 'south'].flatMap((store) =>
       [80, 81].map((t) => ({ date: day(t), store, promotion: t % 9 < 2 })),
     )
     const forecaster = await tasks.Forecaster.load<'sales', 'date', 'store'>(
-      join(import.meta.dirname, '../fixtures/forecasterRows'),
+      join(import.meta.dirname, '../fixtures', fixture),
     )
-    const expected = [
-      [122.52218, 117.45222, 122.57281],
-      [116.97158, 114.91224, 125.68542],
-      [269.38314, 220.26051, 280.83152],
-      [275.96861, 211.68562, 288.8144],
-    ]
     for (const [i, { sales }] of forecaster.forecast({ known }).entries()) {
       const found = [sales.median, sales.lower, sales.upper]
       for (const [j, value] of found.entries()) expect(value).toBeCloseTo(expected[i]?.[j] as number, 2)

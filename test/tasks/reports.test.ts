@@ -1,7 +1,7 @@
 import { tasks } from 'seqloom'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { entityReport, markEntities } from '../../src/tasks/entities.js'
-import { Confusion } from '../../src/tasks/evaluation.js'
+import { Confusion } from '../../src/tasks/shared/evaluation.js'
+import { entityReport, markEntities } from '../../src/tasks/tagger/entities.js'
 import { coded } from '../helpers/coded.js'
 import { madeUpRows } from '../helpers/reviews.js'
 

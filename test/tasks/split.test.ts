@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { randomSplit, type SplitRow, stratifiedSplit } from '../../src/tasks/split.js'
+import { randomSplit, type SplitRow, stratifiedSplit } from '../../src/tasks/shared/split.js'
 
 describe('randomSplit', () => {
   it('draws every row once, and the wanted share', () => {

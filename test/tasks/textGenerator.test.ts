@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SeqloomError, tasks, text } from 'seqloom'
 import { afterAll, describe, expect, it } from 'vitest'
-import { TextStream } from '../../src/tasks/textStream.js'
+import { TextStream } from '../../src/tasks/generator/textStream.js'
 import { subwordTokenizer } from '../../src/text/index.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'seqloom-generator-'))

@@ -93,6 +93,8 @@ describe('options', () => {
     ],
     [wrong(layers.dropout, { rate: 1 }), 'ERR_OPTION', /rate/],
     [wrong(layers.layerNormalization, { axis: 1 }), 'ERR_UNSUPPORTED', /axis/],
+    [wrong(layers.rootMeanSquareNormalization, { axis: 1 }), 'ERR_UNSUPPORTED', /axis/],
+    [wrong(layers.rootMeanSquareNormalization, { epsilon: 0 }), 'ERR_OPTION', /epsilon/],
     [wrong(layers.dense, { units: 2, name: 'a/b' }), 'ERR_OPTION', /name/],
     [wrong(layers.dense, { units: 2, __proto__: null, constructor: 1 }), 'ERR_OPTION', /constructor/],
   ])('are checked at run time: %#', (make, code, message) => {
@@ -119,6 +121,7 @@ describe('configurations', () => {
     layers.timeDistributed({ layer: layers.dense({ units: 3, activation: 'relu' }) }),
     layers.dropout({ rate: 0.5, noiseShape: [null, 1, null] }),
     layers.layerNormalization({ epsilon: 1e-5, center: false }),
+    layers.rootMeanSquareNormalization({ epsilon: 1e-5 }),
     layers.masking({ maskValue: -1 }),
     layers.concatenate({ axis: 1 }),
     layers.maximum({ name: 'largest', trainable: false }),

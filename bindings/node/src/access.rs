@@ -1,5 +1,6 @@
-//! Who may use a model when: asynchronous calls queue up, synchronous ones need it idle, and while `fit` waits in an epoch
-//! callback the waiting loop itself serves them all.
+//! A model that JavaScript shares with the threads that work on it: one lock, and while `fit` waits in an epoch callback the waiting
+//! loop itself serves calls. Whose turn it is decides JavaScript (`src/model/turns.ts`), which lets calls wait for each other and says
+//! why one is refused; what comes out of turn nevertheless is refused here, so that neither memory nor a thread is ever at stake.
 
 use crate::error::{ErrorCode, Failure, Outcome, caught};
 use crate::job;
@@ -8,7 +9,6 @@ use napi::Env;
 use napi::bindgen_prelude::{Object, ToNapiValue};
 use seqloom_graph::discard;
 use seqloom_graph::train::Trainer;
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -22,34 +22,27 @@ enum Message {
     Resume { stop: bool },
 }
 
-/// Where `fit` is.
-enum Fitting {
-    No,
-    Running,
-    /// The loop waits for JavaScript; `open` once the callback has begun, so that only it and what it calls are served.
-    Parked {
-        sender: Sender<Message>,
-        open: bool,
-    },
+/// A `fit` under way.
+struct Fit {
+    cancel: Arc<AtomicBool>,
+    /// Set while the loop waits for JavaScript.
+    gate: Option<Gate>,
 }
 
-/// Part of a queue of calls. It is told why, if no thread can be had for it; then it only says so.
-pub(crate) type Work = Box<dyn FnOnce(Outcome<()>) -> Announcement + Send>;
+/// The way to a loop that waits.
+struct Gate {
+    sender: Sender<Message>,
+    /// Whether the callback has begun, so that only it and what it calls are served.
+    open: bool,
+}
 
+#[derive(Default)]
 struct Control {
-    fitting: Fitting,
-    /// Cancels the `fit` that runs.
-    cancel: Option<Arc<AtomicBool>>,
+    fit: Option<Fit>,
+    /// What cancels the asynchronous calls outside of `fit` and those that it serves, until their promises settle: to JavaScript, a call
+    /// lasts until then.
+    calls: Vec<Arc<AtomicBool>>,
     freed: bool,
-    waiting: VecDeque<Work>,
-    /// Whether a thread is working off what waits.
-    active: bool,
-    /// Promises of calls outside `fit` that have not settled: to JavaScript, a call lasts until then.
-    unsettled: usize,
-    /// Whether a call that was cancelled goes on although JavaScript no longer waits for it.
-    forsaken: bool,
-    /// Cancels the call that a parked `fit` serves last: it ends with the `fit`.
-    served: Option<Arc<AtomicBool>>,
 }
 
 /// A model shared by JavaScript and the threads that work on it.
@@ -73,14 +66,29 @@ struct Memory {
     closed: AtomicBool,
 }
 
+fn is_set(flag: &AtomicBool) -> bool {
+    flag.load(Ordering::Acquire)
+}
+
 impl Control {
+    /// Cancels the `fit` that runs and what it serves, and wakes it if it waits.
     fn interrupt(&self) {
-        for cancel in self.cancel.iter().chain(&self.served) {
+        let Some(Fit { cancel, gate }) = &self.fit else { return };
+        for cancel in self.calls.iter().chain([cancel]) {
             cancel.store(true, Ordering::Release);
         }
-        if let Fitting::Parked { sender, .. } = &self.fitting {
+        if let Some(Gate { sender, .. }) = gate {
             // A loop that is gone needs no message.
             let _ = sender.send(Message::Resume { stop: true });
+        }
+    }
+
+    /// The loop to which calls go, if one waits; none if no `fit` is under way.
+    fn server(&self) -> Outcome<Option<&Sender<Message>>> {
+        match &self.fit {
+            None => Ok(None),
+            Some(Fit { gate: Some(Gate { sender, open: true }), .. }) => Ok(Some(sender)),
+            Some(_) => Err(fitting()),
         }
     }
 }
@@ -98,67 +106,43 @@ fn fitting() -> Failure {
 
 impl Shared {
     pub(crate) fn new(trainer: Trainer) -> Arc<Self> {
-        let shared = Self {
-            trainer: Mutex::new(None),
-            control: Mutex::new(Control {
-                fitting: Fitting::No,
-                cancel: None,
-                freed: false,
-                waiting: VecDeque::new(),
-                active: false,
-                unsettled: 0,
-                forsaken: false,
-                served: None,
-            }),
-            memory: Memory::default(),
-        };
-        shared.memory.measure(&trainer);
-        *shared.trainer.lock().unwrap_or_else(PoisonError::into_inner) = Some(trainer);
-        Arc::new(shared)
+        let memory = Memory::default();
+        memory.measure(&trainer);
+        Arc::new(Self { trainer: Mutex::new(Some(trainer)), control: Mutex::default(), memory })
     }
 
     fn control(&self) -> MutexGuard<'_, Control> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Uses the model on the caller's thread.
+    /// Uses the model on the caller's thread. Work that was cancelled is waited for, since that does not take long.
     ///
     /// Fails with `ERR_STATE` if it was freed or works on something else.
     pub(crate) fn now<T: Send + 'static>(
         &self,
         body: impl FnOnce(&mut Trainer) -> Outcome<T> + Send + 'static,
     ) -> Outcome<T> {
-        let mut control = self.control();
-        while control.forsaken && (control.active || !matches!(control.fitting, Fitting::No)) {
-            drop(control);
-            // It was cancelled, so this does not take long.
-            drop(self.trainer.lock());
-            std::thread::yield_now();
-            control = self.control();
+        let control = self.control();
+        if control.freed {
+            return Err(freed());
         }
-        match &control.fitting {
-            _ if control.freed => Err(freed()),
-            Fitting::Running | Fitting::Parked { open: false, .. } => Err(fitting()),
-            Fitting::Parked { sender, open: true } => {
+        let ending = control.fit.as_ref().is_some_and(|fit| is_set(&fit.cancel));
+        match control.server() {
+            Ok(Some(sender)) => {
                 let (reply, result) = channel();
                 // The caller waits for the reply, so its receiver is there.
                 let request: Request = Box::new(move |trainer| drop(reply.send(caught(|| body(trainer)))));
                 let sent = sender.send(Message::Serve(request));
                 drop(control);
                 sent.map_err(|_| fitting())?;
-                result.recv().map_err(|_| fitting())?
+                return result.recv().map_err(|_| fitting())?;
             }
-            // What waits goes first, whether or not its thread has begun.
-            Fitting::No if control.active || (control.unsettled > 0 && !control.forsaken) => Err(busy()),
-            Fitting::No => {
-                drop(control);
-                match self.trainer.try_lock() {
-                    Ok(mut trainer) => self.with(&mut trainer, body),
-                    Err(TryLockError::Poisoned(_)) => Err(poisoned()),
-                    Err(TryLockError::WouldBlock) => Err(busy()),
-                }
-            }
+            Err(failure) if !ending => return Err(failure),
+            _ if control.calls.iter().any(|cancel| !is_set(cancel)) => return Err(busy()),
+            _ => control.interrupt(),
         }
+        drop(control);
+        self.wait(body)
     }
 
     /// [`Self::now`] for what reads the weights, which are drawn first if nothing has needed them before.
@@ -172,162 +156,116 @@ impl Shared {
         })
     }
 
-    fn with<T>(
-        &self,
-        trainer: &mut Option<Trainer>,
-        body: impl FnOnce(&mut Trainer) -> Outcome<T>,
-    ) -> Outcome<T> {
-        match trainer {
-            Some(trainer) if !self.control().freed => {
-                let outcome = body(trainer);
-                self.memory.measure(trainer);
-                outcome
-            }
-            _ => Err(freed()),
-        }
-    }
-
-    /// Uses the model, its weights drawn, on another thread, after the calls before; the promise settles with the result. `cancel`
-    /// is set if the environment ends first.
+    /// Uses the model, its weights drawn, on another thread; the promise settles with the result. `cancel` is set if the environment
+    /// ends first.
     pub(crate) fn later<'env, T: ToNapiValue + Send + 'static>(
         self: &Arc<Self>,
         env: &'env Env,
         cancel: Arc<AtomicBool>,
         body: impl FnOnce(&mut Trainer, &AtomicBool) -> Outcome<T> + Send + 'static,
     ) -> Outcome<Object<'env>> {
-        let body = |trainer: &mut Trainer, cancel: &AtomicBool| {
-            trainer.draw(cancel)?;
-            body(trainer, cancel)
-        };
         let mut control = self.control();
         if control.freed {
             return Err(freed());
         }
-        if matches!(control.fitting, Fitting::Running | Fitting::Parked { open: false, .. }) {
-            return Err(fitting());
-        }
+        let server = control.server()?.cloned();
         let stop = Arc::clone(&cancel);
         let (settler, promise) = job::promise(env, Box::new(move || stop.store(true, Ordering::Release)))?;
-        let parked = matches!(control.fitting, Fitting::Parked { .. });
-        let reporter = Arc::clone(self);
+        control.calls.push(Arc::clone(&cancel));
+        let (shared, call) = (Arc::clone(self), Arc::clone(&cancel));
         let settle = move |outcome| {
             settler.settle(move |env| {
-                if !parked {
-                    let mut control = reporter.control();
-                    control.unsettled -= 1;
-                    control.forsaken &= control.unsettled > 0;
-                }
-                reporter.report(&env);
+                shared.control().calls.retain(|other| !Arc::ptr_eq(other, &call));
+                shared.report(&env);
                 job::verdict(outcome, env)
             })
         };
-        if parked {
-            control.served = Some(Arc::clone(&cancel));
-        }
-        if let Fitting::Parked { sender, .. } = &control.fitting {
-            let request: Request = Box::new(move |trainer| settle(caught(|| body(trainer, &cancel)))());
-            sender.send(Message::Serve(request)).map_err(|_| fitting())?;
-            return Ok(promise);
-        }
-        control.unsettled += 1;
-        let shared = Arc::clone(self);
-        let work = move |granted: Outcome<()>| {
-            settle(granted.and_then(|()| caught(|| shared.wait(|trainer| body(trainer, &cancel)))))
+        let body = move |trainer: &mut Trainer| {
+            trainer.draw(&cancel)?;
+            body(trainer, &cancel)
         };
-        self.enqueue(control, Box::new(work));
+        match server {
+            Some(sender) => {
+                let request: Request = Box::new(move |trainer| settle(caught(|| body(trainer)))());
+                sender.send(Message::Serve(request)).map_err(|_| fitting())?;
+            }
+            None => {
+                drop(control);
+                self.run(body, settle);
+            }
+        }
         Ok(promise)
     }
 
-    /// Runs `work` on another thread, after what was asked for before.
-    pub(crate) fn enqueue_last(self: &Arc<Self>, work: Work) {
-        self.enqueue(self.control(), work);
-    }
-
-    /// Uses the model when it is there; only for threads of the engine.
-    pub(crate) fn wait<T>(&self, body: impl FnOnce(&mut Trainer) -> Outcome<T>) -> Outcome<T> {
-        let mut trainer = self.trainer.lock().map_err(|_| poisoned())?;
-        self.with(&mut trainer, body)
-    }
-
-    fn enqueue(self: &Arc<Self>, mut control: MutexGuard<'_, Control>, work: Work) {
-        if control.active {
-            control.waiting.push_back(work);
-            return;
-        }
-        let thread = Thread::take();
-        control.active = thread.is_ok();
-        // What the work holds may need `control` when it is dropped.
-        drop(control);
-        match thread {
+    /// Uses the model on another thread as soon as it is there; `settle` says how to make the result known.
+    pub(crate) fn run<T>(
+        self: &Arc<Self>,
+        body: impl FnOnce(&mut Trainer) -> Outcome<T> + Send + 'static,
+        settle: impl FnOnce(Outcome<T>) -> Announcement + Send + 'static,
+    ) {
+        match Thread::take() {
             Ok(thread) => {
                 let shared = Arc::clone(self);
-                thread.run(move || shared.work_off(work));
+                thread.run(move || settle(caught(|| shared.wait(body))));
             }
-            Err(failure) => work(Err(failure))(),
+            Err(failure) => settle(Err(failure))(),
         }
     }
 
-    fn work_off(&self, first: Work) -> Announcement {
-        let mut announce = first(Ok(()));
-        loop {
-            let next = {
-                let mut control = self.control();
-                control.active = !control.waiting.is_empty();
-                control.waiting.pop_front()
-            };
-            match next {
-                Some(work) => {
-                    announce();
-                    announce = work(Ok(()));
-                }
-                None => return announce,
+    /// Uses the model when it is there.
+    fn wait<T>(&self, body: impl FnOnce(&mut Trainer) -> Outcome<T>) -> Outcome<T> {
+        let mut trainer = self.trainer.lock().map_err(|_| poisoned())?;
+        let outcome = match &mut *trainer {
+            Some(trainer) if !self.control().freed => {
+                let outcome = body(trainer);
+                self.memory.measure(trainer);
+                outcome
             }
-        }
+            _ => Err(freed()),
+        };
+        drop(trainer);
+        self.sweep();
+        outcome
     }
 
     /// Drops the model: at once if it is idle, else as soon as what runs has ended; a `fit` is told to stop.
-    pub(crate) fn free(self: &Arc<Self>) {
+    pub(crate) fn free(&self) {
         let mut control = self.control();
         control.freed = true;
         control.interrupt();
-        match self.trainer.try_lock() {
-            Ok(mut trainer) => self.discard(&mut trainer),
-            Err(_) => {
-                let shared = Arc::clone(self);
-                let work = move |granted: Outcome<()>| {
-                    // Without a thread the memory is released with the JavaScript object.
-                    if granted.is_ok() {
-                        shared.discard(&mut shared.trainer.lock().unwrap_or_else(PoisonError::into_inner));
-                    }
-                    Box::new(|| {}) as Announcement
-                };
-                self.enqueue(control, Box::new(work));
-            }
-        }
+        drop(control);
+        self.sweep();
     }
 
     /// Drops the model if nothing is going on; for a model that nobody can use any more.
     pub(crate) fn let_go(&self, env: &Env) {
         let mut control = self.control();
-        if !matches!(control.fitting, Fitting::No) || control.active || control.unsettled > 0 {
+        if control.fit.is_some() || !control.calls.is_empty() {
             return;
         }
-        if let Ok(mut trainer) = self.trainer.try_lock() {
-            control.freed = true;
-            self.discard(&mut trainer);
-        }
+        control.freed = true;
         drop(control);
+        self.sweep();
         self.report(env);
+    }
+
+    /// Drops a model that was freed, unless somebody uses it, who does so afterwards.
+    fn sweep(&self) {
+        if !self.control().freed {
+            return;
+        }
+        let mut trainer = match self.trainer.try_lock() {
+            Ok(trainer) => trainer,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        discard(trainer.take(), Trainer::memory);
+        self.memory.held.store(0, Ordering::Release);
     }
 
     /// Bytes that the model holds.
     pub(crate) fn held(&self) -> usize {
         usize::try_from(self.memory.held.load(Ordering::Acquire)).unwrap_or(0)
-    }
-
-    fn discard(&self, trainer: &mut Option<Trainer>) {
-        discard(trainer.take(), Trainer::memory);
-        self.memory.held.store(0, Ordering::Release);
     }
 
     /// Marks the model as being trained until the result is dropped.
@@ -336,26 +274,24 @@ impl Shared {
         if control.freed {
             return Err(freed());
         }
-        if !matches!(control.fitting, Fitting::No) {
+        if control.fit.is_some() {
             return Err(fitting());
         }
-        control.fitting = Fitting::Running;
-        control.cancel = Some(Arc::clone(cancel));
-        drop(control);
+        control.fit = Some(Fit { cancel: Arc::clone(cancel), gate: None });
         Ok(FitGuard { shared: Arc::clone(self) })
     }
 
     /// Begins to serve calls for the loop that waits.
     pub(crate) fn open(&self) {
-        if let Fitting::Parked { open, .. } = &mut self.control().fitting {
-            *open = true;
+        if let Some(Fit { gate: Some(gate), .. }) = &mut self.control().fit {
+            gate.open = true;
         }
     }
 
     /// Lets the loop that waits go on, or end.
     pub(crate) fn resume(&self, stop: bool) -> Outcome<()> {
-        match &self.control().fitting {
-            Fitting::Parked { sender, open: true } => {
+        match self.control().server() {
+            Ok(Some(sender)) => {
                 // A loop that is gone needs no message.
                 let _ = sender.send(Message::Resume { stop });
                 Ok(())
@@ -367,11 +303,6 @@ impl Shared {
     /// Cancels the `fit` that runs, if any does, and wakes it if it waits.
     pub(crate) fn interrupt(&self) {
         self.control().interrupt();
-    }
-
-    /// Lets synchronous calls wait for the call that was cancelled instead of refusing them.
-    pub(crate) fn forsake(&self) {
-        self.control().forsaken = true;
     }
 
     /// Tells the garbage collector how much memory the model holds now.
@@ -399,7 +330,7 @@ fn poisoned() -> Failure {
     )
 }
 
-/// A `fit` under way.
+/// A `fit` under way, for its thread.
 pub(crate) struct FitGuard {
     shared: Arc<Shared>,
 }
@@ -409,22 +340,16 @@ impl FitGuard {
     /// cancelled: nobody may be left to wake it.
     pub(crate) fn park(&self) -> Option<Parked<'_>> {
         let mut control = self.shared.control();
-        if control.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Acquire)) {
-            return None;
-        }
+        let fit = control.fit.as_mut().filter(|fit| !is_set(&fit.cancel))?;
         let (sender, messages) = channel();
-        control.fitting = Fitting::Parked { sender, open: false };
+        fit.gate = Some(Gate { sender, open: false });
         Some(Parked { shared: &self.shared, messages })
     }
 }
 
 impl Drop for FitGuard {
     fn drop(&mut self) {
-        let mut control = self.shared.control();
-        control.fitting = Fitting::No;
-        control.cancel = None;
-        control.served = None;
-        control.forsaken &= control.unsettled > 0;
+        self.shared.control().fit = None;
     }
 }
 
@@ -452,10 +377,8 @@ impl Parked<'_> {
     /// Ends the waiting; what was asked before is answered.
     pub(crate) fn leave(self, trainer: &mut Trainer) {
         // Messages are sent with `control` locked: after this none can come.
-        {
-            let mut control = self.shared.control();
-            control.fitting = Fitting::Running;
-            control.served = None;
+        if let Some(fit) = &mut self.shared.control().fit {
+            fit.gate = None;
         }
         for message in self.messages.try_iter() {
             if let Message::Serve(request) = message {

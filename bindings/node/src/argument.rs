@@ -1,4 +1,4 @@
-//! Reading JavaScript arguments by hand, so that a wrong one is a coded error that names it.
+//! Reads JavaScript arguments by hand, so that a wrong one becomes a coded error that names it.
 
 use crate::error::{ErrorCode, Failure, Outcome};
 use napi::bindgen_prelude::{Array, Function, JsObjectValue, Object, TypedArray, TypedArrayType, Unknown};
@@ -175,7 +175,7 @@ pub(crate) fn typed_array<'env>(value: &Unknown<'env>) -> Outcome<Option<TypedAr
     Ok(Some(unsafe { value.cast::<TypedArray<'env>>() }?))
 }
 
-/// A copy of a typed array's elements; nothing that runs JavaScript lies between reading the pointer and copying.
+/// A copy of a typed array's elements; no JavaScript runs between reading the pointer and copying.
 pub(crate) fn elements<T: Element>(value: &Unknown<'_>, what: &str) -> Outcome<Vec<T>> {
     match typed_array(value)? {
         Some(array) if array.typed_array_type == T::KIND => copy(&array, what),
@@ -190,7 +190,7 @@ pub(crate) fn copy<T: Element>(array: &TypedArray<'_>, what: &str) -> Outcome<Ve
     Ok(copied)
 }
 
-/// [`copy`] to a list whose memory is kept.
+/// [`copy`] into a list, reusing its memory.
 pub(crate) fn copy_to<T: Element>(array: &TypedArray<'_>, what: &str, list: &mut Vec<T>) -> Outcome<()> {
     let source = Source::<T>::of(array, what)?;
     list.clear();
@@ -200,11 +200,11 @@ pub(crate) fn copy_to<T: Element>(array: &TypedArray<'_>, what: &str, list: &mut
     Ok(())
 }
 
-/// Writes `values` to a typed array of as many elements.
+/// Writes `values` to a typed array of the same length.
 pub(crate) fn write<T: Element>(value: &Unknown<'_>, what: &str, values: &[T]) -> Outcome<()> {
     let array = typed_array(value)?.filter(|array| array.typed_array_type == T::KIND);
     let Some(mut array) = array else { return Err(mistaken(what, T::NAME, value)) };
-    // SAFETY: nothing that runs JavaScript lies between reading the pointer and writing.
+    // SAFETY: no JavaScript runs between reading the pointer and writing.
     let bytes = unsafe { array.arraybuffer.as_mut() };
     if bytes.len() != size_of_val(values) {
         return Err(Failure::new(
@@ -238,11 +238,11 @@ impl<'a, T: Element> Source<'a, T> {
         self.bytes.len() / size_of::<T>()
     }
 
-    /// Copies as many elements as both have.
+    /// Copies elements up to the shorter length.
     pub(crate) fn copy_to(&self, target: &mut [T]) {
         let count = self.len().min(target.len());
-        // SAFETY: both have `count` elements and do not overlap, and any bit pattern is a value of every `Element`. Bytes
-        // are copied because other threads may write to a shared buffer.
+        // SAFETY: both have `count` elements and do not overlap, and any bit pattern is a value of every `Element`.
+        // Bytes are copied because other threads may write to a shared buffer.
         unsafe {
             std::ptr::copy_nonoverlapping(
                 self.bytes.as_ptr(),

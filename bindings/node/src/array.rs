@@ -1,4 +1,4 @@
-//! Results as typed arrays: over the engine's own memory where that is worth it, else copies in JavaScript's.
+//! Results as typed arrays: over the engine's own memory if that is worth it, else copies in JavaScript's memory.
 
 use crate::error::Outcome;
 use napi::bindgen_prelude::{ToNapiValue, TypeName, TypedArrayType, ValueType};
@@ -9,16 +9,18 @@ use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Copying fewer bytes into JavaScript's own memory, which the garbage collector uses again, costs less than the fresh pages
-/// that take the place of what it still holds, and than what it does for foreign memory: gradients of a simple RNN
-/// (16, 64, 64), 256 KiB each, take a sixth less time, those of 1 MiB some hundredths more.
+/// Fewer bytes are cheaper to copy into JavaScript's own memory, which the garbage collector reuses: sharing needs
+/// fresh pages in place of those that the collector still holds, and foreign memory costs it extra work. Gradients of a
+/// simple RNN (16, 64, 64), 256 KiB each, take a sixth less time as copies, those of 1 MiB a few percent more.
 const WORTH_SHARING: usize = 512 << 10;
 
-/// The same for a synchronous call: during a loop of them no memory comes back at all (70 to 100 µs a call at 256 KiB).
+/// The same for a synchronous call: during a loop of them, no memory comes back at all (70 to 100 µs per call at 256
+/// KiB).
 const WORTH_SHARING_AT_ONCE: usize = 2 << 20;
 
-/// Most bytes that JavaScript may hold of the engine's memory when a synchronous call adds to it. Node.js gives such memory back
-/// only between two turns of the event loop: without a bound, a loop of such calls would fill the machine with garbage.
+/// The most bytes of the engine's memory that JavaScript may hold when a synchronous call adds to them. Node.js gives
+/// such memory back only between two turns of the event loop: without a bound, a loop of such calls would fill the
+/// machine with garbage.
 const MOST_SHARED: usize = 256 << 20;
 
 /// Bytes of the engine's memory that JavaScript holds.
@@ -35,14 +37,14 @@ pub(crate) fn room_for_results(arrays: usize, bytes: usize) -> Outcome<()> {
 /// Elements on their way to JavaScript as a typed array that nothing else reads or writes.
 pub struct Elements {
     data: Data,
-    /// Fewer bytes are copied.
+    /// If there are fewer bytes, they are copied.
     worth_sharing: usize,
 }
 
 enum Data {
-    /// May become JavaScript's own, since nobody else has them.
+    /// Nobody else has them, so JavaScript may take them over.
     Floats(Exclusive<f32>),
-    /// Must be copied: the engine goes on reading them.
+    /// The engine keeps reading them, so they must be copied.
     Shared(Buffer<f32>),
     Integers(Vec<i32>),
 }
@@ -132,7 +134,8 @@ impl TypeName for Bytes {
 impl ToNapiValue for Bytes {
     unsafe fn to_napi_value(env: sys::napi_env, Self(bytes): Self) -> napi::Result<sys::napi_value> {
         let (pointer, count) = (bytes.pointer().as_ptr(), bytes.len());
-        // SAFETY: napi passes the environment of the callback under way; nobody else has the bytes, which do not move with their owner.
+        // SAFETY: napi passes the environment of the callback under way; nobody else has the bytes, which do not move
+        // with their owner.
         unsafe {
             let buffer = match external(env, pointer, count, bytes)? {
                 Ok(buffer) => buffer,
@@ -143,7 +146,7 @@ impl ToNapiValue for Bytes {
     }
 }
 
-/// An `ArrayBuffer` over the memory of `data`, which it keeps from being used again; `data` itself where a copy is better.
+/// An `ArrayBuffer` over the memory of `data`, which it keeps alive; `data` itself if a copy is better.
 ///
 /// # Safety
 /// `env` is the environment of the callback under way.
@@ -153,8 +156,8 @@ unsafe fn shared(
     worth_sharing: usize,
 ) -> napi::Result<Result<sys::napi_value, Exclusive<f32>>> {
     let bytes = bytes_of(&data);
-    // What is larger than all others together is not worth a second copy. Between the results of asynchronous calls the event loop
-    // turns.
+    // Anything larger than all others together is not worth a second copy. Asynchronous calls need no bound: the event
+    // loop turns between their results.
     let full = worth_sharing == WORTH_SHARING_AT_ONCE
         && bytes < MOST_SHARED
         && SHARED.load(Ordering::Relaxed) >= MOST_SHARED;
@@ -172,10 +175,12 @@ struct Held<T> {
     bytes: usize,
 }
 
-/// An `ArrayBuffer` over `bytes` bytes at `pointer`, which `data` keeps alive until it is collected; `data` itself where JavaScript takes none.
+/// An `ArrayBuffer` over `bytes` bytes at `pointer`, which `data` keeps alive until the buffer is collected; `data`
+/// itself if JavaScript refuses external memory.
 ///
 /// # Safety
-/// `env` is the environment of the callback under way. As long as `data` lives, wherever it is moved to, only JavaScript reads and writes these bytes.
+/// `env` is the environment of the callback under way. As long as `data` lives, wherever it is moved to, only
+/// JavaScript reads and writes these bytes.
 unsafe fn external<T: Send + 'static, E>(
     env: sys::napi_env,
     pointer: *mut E,
@@ -226,8 +231,10 @@ unsafe extern "C" fn release<T: Send + 'static>(_: sys::napi_env, _: *mut c_void
 /// `env` is the environment of the callback under way.
 unsafe fn copied<T: Copy>(env: sys::napi_env, data: &[T]) -> napi::Result<sys::napi_value> {
     let (mut value, mut target) = (null_mut(), null_mut());
+    // JavaScript's own allocator ends the process when memory runs out.
     room_for_results(1, size_of_val(data)).map_err(|failure| failure.into_rejection(Env::from_raw(env)))?;
-    // SAFETY: the out-pointers are valid for the call; the new memory has room for all of `data`, and nobody else has it.
+    // SAFETY: the out-pointers are valid for the call; the new memory has room for all of `data`, and nobody else has
+    // it.
     unsafe {
         let status = sys::napi_create_arraybuffer(env, size_of_val(data), &mut target, &mut value);
         check_status!(status, "an array of {} elements", data.len())?;

@@ -1,4 +1,4 @@
-//! What the engine runs on, and how many threads it may use.
+//! What the engine runs on, and how many threads it uses.
 
 use crate::argument;
 use crate::error::{ErrorCode, Failure, guard};

@@ -1,4 +1,4 @@
-//! The flag that stops running work.
+//! The flag that cancels running work.
 
 use crate::error::{ErrorCode, Failure, Outcome};
 use napi::ValueType;
@@ -7,7 +7,7 @@ use napi_derive::napi;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Cancels the work that it was given to; the work polls it in every chunk of time.
+/// Cancels the work that it was passed to, which polls it in every chunk of time.
 #[napi]
 pub struct CancelFlag {
     flag: Arc<AtomicBool>,
@@ -22,7 +22,7 @@ impl CancelFlag {
         Self { flag: Arc::new(AtomicBool::new(false)) }
     }
 
-    /// Sets the flag for good: the work stops soon and rejects with the code `ABORTED`.
+    /// Sets the flag permanently: the work stops soon and rejects with the code `ABORTED`.
     #[napi(catch_unwind)]
     pub fn cancel(&self) {
         self.flag.store(true, Ordering::Release);

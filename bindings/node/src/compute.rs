@@ -159,7 +159,8 @@ impl NativeModel {
     }
 
     /// Gradients of the loss (without cotangents; inputs are then followed by targets), or of the sum of the outputs
-    /// times cotangents, one per output, `null` for zero. With `states` also by the states of recurrences after every step.
+    /// times cotangents, one per output, `null` for zero. With `states` also by the states of recurrences after every
+    /// step.
     ///
     /// Errors: as `evaluate`.
     #[napi(
@@ -248,7 +249,7 @@ impl NativeModel {
         guard(|| self.shared.now(|trainer| Ok(trainer.progress().to_text()?)))
     }
 
-    /// Lets a `fit` that waits in an epoch's event go on, or stop there.
+    /// Lets a `fit` that waits in an epoch's event continue, or stop there.
     ///
     /// Errors: `ERR_STATE` if none waits.
     #[napi(catch_unwind, ts_args_type = "stop: boolean")]
@@ -256,11 +257,11 @@ impl NativeModel {
         guard(|| self.shared.resume(argument::boolean(&stop, "stop")?))
     }
 
-    /// Runs the model one step at a time, with its present weights, whatever becomes of them: input `step` comes step by step, `constants` are all
-    /// others, in order.
+    /// Runs the model one step at a time, with its present weights, whatever becomes of them: input `step` comes step
+    /// by step, `constants` are all others, in order.
     ///
-    /// Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_STATE` if the
-    /// model is busy.
+    /// Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants;
+    /// `ERR_STATE` if the model is busy.
     #[napi(
         catch_unwind,
         ts_args_type = "batchSize: number, step?: number, constants?: NativeTensor[]",
@@ -292,7 +293,8 @@ impl NativeModel {
 
 #[napi]
 impl NativeModel {
-    /// Goes on a sequence of tokens, with the model's present weights, whatever becomes of them. `optionsJson` says how tokens are chosen.
+    /// Goes on a sequence of tokens, with the model's present weights, whatever becomes of them. `optionsJson` says how
+    /// tokens are chosen.
     ///
     /// Errors: `ERR_UNSUPPORTED` for models that cannot stream or read no tokens; `ERR_DATA`; `ERR_OPTION`; `ERR_STATE`
     /// if the model is busy.

@@ -1,4 +1,4 @@
-//! Failures on their way to JavaScript: every one becomes an `Error` with a stable `code`.
+//! Failures on their way to JavaScript: each becomes an `Error` with a stable `code`.
 
 use napi::{Env, JsError, Status, bindgen_prelude::Unknown};
 use std::any::Any;
@@ -84,7 +84,7 @@ impl From<napi::Error> for Failure {
 
 /// Runs `body`; a panic in it becomes `ERR_NATIVE`.
 pub(crate) fn caught<T>(body: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
-    // What a panic may leave half-changed sits behind a mutex, whose poison is checked.
+    // Anything that a panic may leave half-changed is behind a mutex, whose poison is checked.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| Err(panicked(&*payload)))
 }
 

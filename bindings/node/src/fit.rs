@@ -1,7 +1,7 @@
 //! Training: the loop on its own thread, its events on the JavaScript thread.
 
 use crate::access::{FitGuard, Shared};
-use crate::error::{Outcome, caught};
+use crate::error::Outcome;
 use crate::job;
 use napi::bindgen_prelude::{Function, JsObjectValue, Object, ToNapiValue, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -10,20 +10,20 @@ use seqloom_graph::train::{Control, Event, Trainer};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// More than can ever wait: one event of a batch, and one of an epoch.
+/// More than can ever wait, which is one batch event and one epoch event.
 const QUEUE: usize = 8;
 
 type Callback = ThreadsafeFunction<Slot, Unknown<'static>, JsEvent, Status, false, true, QUEUE>;
 
-/// Where an event waits for JavaScript. Batches write over each other while it is busy; epochs never do, since the loop
-/// waits for their answer.
+/// Holds an event until JavaScript takes it. While JavaScript is busy, batch events overwrite each other; epoch events
+/// never do, since the loop waits for their answer.
 type Slot = Arc<Mutex<Option<Event>>>;
 
 fn lock<T>(slot: &Mutex<T>) -> MutexGuard<'_, T> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An event on its way to JavaScript; none where a later one has overtaken it.
+/// An event on its way to JavaScript; none if a later one has overtaken it.
 struct JsEvent {
     event: Option<Event>,
     trouble: Trouble,
@@ -33,7 +33,7 @@ impl ToNapiValue for JsEvent {
     unsafe fn to_napi_value(env: sys::napi_env, event: Self) -> napi::Result<sys::napi_value> {
         let Self { event, trouble } = event;
         let env = Env::from_raw(env);
-        // An error here would reach the process as an exception that nobody catches, and the loop would wait for ever.
+        // An error here would reach the process as an uncaught exception, and the loop would wait forever.
         let object = object_of(&env, event).or_else(|error| {
             trouble.report(error);
             object_of(&env, None)
@@ -47,7 +47,7 @@ impl ToNapiValue for JsEvent {
     }
 }
 
-/// An event as a JavaScript object: `type`, the numbers of its place, and every loss and metric by name.
+/// An event as a JavaScript object: `type`, its position in the training, and every loss and metric by name.
 fn object_of(env: &Env, event: Option<Event>) -> napi::Result<Object<'_>> {
     let mut object = Object::new(env)?;
     // Names are anything that a string can be; property names of Node-API end at a zero.
@@ -82,7 +82,7 @@ fn object_of(env: &Env, event: Option<Event>) -> napi::Result<Object<'_>> {
     Ok(object)
 }
 
-/// What went wrong on JavaScript's side of a `fit`, which ends it.
+/// What went wrong on the JavaScript side of a `fit`, which ends it.
 #[derive(Clone)]
 struct Trouble {
     thrown: Arc<Mutex<Option<napi::Error>>>,
@@ -97,7 +97,7 @@ impl Trouble {
     }
 }
 
-/// The way from the loop to JavaScript.
+/// The channel from the loop to JavaScript.
 struct Events {
     callback: Callback,
     latest_batch: Slot,
@@ -128,11 +128,11 @@ impl Events {
         Ok(Self { callback, latest_batch: Slot::default(), trouble })
     }
 
-    /// Passes an event on; at all but a batch's, waits for `resume` and serves calls meanwhile.
+    /// Passes an event on. For all events but those of batches, waits for `resume` and serves calls meanwhile.
     fn handle(&self, fit: &FitGuard, trainer: &mut Trainer, event: Event) -> Control {
         if matches!(event, Event::BatchEnd { .. }) {
             let waiting = lock(&self.latest_batch).replace(event).is_some();
-            // One that still waits will carry this one's numbers.
+            // An event that still waits will carry these numbers.
             if !waiting && !self.call(Arc::clone(&self.latest_batch)) {
                 lock(&self.latest_batch).take();
             }
@@ -143,7 +143,7 @@ impl Events {
         let stop = if self.call(Arc::new(Mutex::new(Some(event)))) {
             parked.serve(trainer)
         } else {
-            // The environment is going away: nobody is left to answer.
+            // The environment is shutting down: nobody is left to answer.
             parked.leave(trainer);
             self.trouble.shared.interrupt();
             true
@@ -167,8 +167,8 @@ impl Events {
     }
 }
 
-/// Runs `body`, which is the loop, on another thread. It hands every event to the function it gets; `on_event` gets them
-/// in JavaScript. The promise rejects with what `on_event` threw, if it did.
+/// Runs `body`, which is the loop, on another thread. `body` passes every event to the function that it gets; in
+/// JavaScript, `on_event` receives them. If `on_event` throws, the promise rejects with that.
 pub(crate) fn start<'env>(
     env: &'env Env,
     shared: &Arc<Shared>,
@@ -182,18 +182,13 @@ pub(crate) fn start<'env>(
     let events = Events::new(on_event, shared)?;
     let interrupted = Arc::clone(shared);
     let (settler, promise) = job::promise(env, Box::new(move || interrupted.interrupt()))?;
-    let (owner, cancel, thrown) =
-        (Arc::clone(shared), Arc::clone(cancel), Arc::clone(&events.trouble.thrown));
-    shared.enqueue_last(Box::new(move |granted| {
-        let outcome = granted.and_then(|()| {
-            caught(|| {
-                owner.wait(|trainer| {
-                    trainer.draw(&cancel)?;
-                    body(trainer, &cancel, &mut |trainer, event| events.handle(&fit, trainer, event))
-                })
-            })
-        });
-        drop((fit, events));
+    let (cancel, thrown) = (Arc::clone(cancel), Arc::clone(&events.trouble.thrown));
+    let run = move |trainer: &mut Trainer| {
+        trainer.draw(&cancel)?;
+        body(trainer, &cancel, &mut |trainer, event| events.handle(&fit, trainer, event))
+    };
+    let owner = Arc::clone(shared);
+    shared.run(run, move |outcome| {
         settler.settle(move |env| {
             owner.report(&env);
             match lock(&thrown).take() {
@@ -201,6 +196,6 @@ pub(crate) fn start<'env>(
                 None => job::verdict(outcome, env),
             }
         })
-    }));
+    });
     Ok(promise)
 }

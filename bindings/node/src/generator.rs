@@ -1,4 +1,4 @@
-//! Generation for JavaScript: each call works for a moment on another thread and gives the tokens that are ready.
+//! Generation for JavaScript: each call works for a moment on another thread and returns the tokens that are ready.
 
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::holder::{self, Holder};
@@ -13,22 +13,22 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Duration;
 
-/// The tokens of one stretch of work.
+/// The tokens from one call of `next`.
 #[napi(object, object_from_js = false)]
 pub struct GeneratedTokens {
-    /// In their order; perhaps none yet.
+    /// In order; perhaps none yet.
     pub tokens: Int32Array,
     /// Whether there will be no more.
     pub done: bool,
 }
 
-/// A sequence that a model goes on with. It works only while a call of `next` waits for it.
+/// A sequence that a model continues. It works only while a call of `next` waits for it.
 #[napi(custom_finalize)]
 pub struct NativeGenerator {
     content: Rc<Content>,
 }
 
-/// The generator and the bytes that the garbage collector was told of it.
+/// The generator, and its bytes as reported to the garbage collector.
 struct Content {
     generator: Arc<Mutex<Option<Generator>>>,
     reported: Cell<i64>,
@@ -43,7 +43,7 @@ impl ObjectFinalize for NativeGenerator {
 
 impl Holder for Content {
     fn let_go(&self, env: &Env) {
-        // A call that still works has it.
+        // A call that still works holds it.
         if let Ok(mut generator) = self.generator.try_lock() {
             discard(generator.take(), Generator::memory);
             self.report(env, 0);
@@ -68,7 +68,7 @@ impl Content {
     fn report(&self, env: &Env, held: i64) {
         let change = held - self.reported.replace(held);
         if change != 0 {
-            // An environment on its way out refuses, and has no use for the number.
+            // An environment that is shutting down refuses, and has no use for the number.
             let _ = env.adjust_external_memory(change);
         }
     }
@@ -76,9 +76,10 @@ impl Content {
 
 #[napi]
 impl NativeGenerator {
-    /// Works for about `milliseconds` on another thread; the tokens that are ready then.
+    /// Works for about `milliseconds` on another thread; resolves to the tokens that are ready then.
     ///
-    /// Errors: `ERR_STATE` while another call waits or after `free`; `ERR_DATA`, `ERR_NUMERIC`, `ERR_MEMORY`; `ABORTED`.
+    /// Errors: `ERR_STATE` while another call waits or after `free`; `ERR_DATA`, `ERR_NUMERIC`, `ERR_MEMORY`;
+    /// `ABORTED`.
     #[napi(
         catch_unwind,
         ts_args_type = "milliseconds: number, cancel?: CancelFlag",
@@ -110,7 +111,7 @@ impl NativeGenerator {
         })
     }
 
-    /// Frees the memory at once, or with the object where a call still works.
+    /// Frees the memory at once, or together with the object if a call still works.
     #[napi(catch_unwind)]
     pub fn free(&self, env: &Env) -> Result<(), ErrorCode> {
         guard(|| {

@@ -1,7 +1,8 @@
-//! Native memory that belongs to JavaScript objects, given back before their finalizers run.
+//! Native memory that belongs to JavaScript objects, freed before their finalizers run.
 //!
-//! Node.js runs finalizers only between two turns of the event loop: a loop that makes objects and drops them would fill the
-//! memory with what the garbage collector has long found dead. So whenever much has been added, the dead are looked for.
+//! Node.js runs finalizers only between two turns of the event loop. A loop that makes and drops objects would fill the
+//! memory with objects that the garbage collector has long found dead. So when much has been added, dead objects are
+//! looked for.
 
 use crate::error::Outcome;
 use napi::{Env, check_status, sys};
@@ -10,26 +11,26 @@ use std::collections::HashMap;
 use std::ptr::null_mut;
 use std::rc::{Rc, Weak};
 
-/// What holds memory for a JavaScript object.
+/// Something that holds memory for a JavaScript object.
 pub(crate) trait Holder {
-    /// Gives the memory back, and takes back what the garbage collector was told of it.
+    /// Frees the memory, and no longer reports it to the garbage collector.
     fn let_go(&self, env: &Env);
 }
 
 /// Bytes added after which dead objects are looked for.
 const MUCH: usize = 16 << 20;
 
-/// The same as a number of objects, at least.
+/// The least number of objects after which they are looked for, too.
 const MANY: usize = 64;
 
 /// The holders of one environment.
 #[derive(Default)]
 struct Holders {
-    /// With weak references to their objects, which are empty once these are dead.
+    /// Each with a weak reference to its object, which is empty once the object is dead.
     all: Vec<(sys::napi_ref, Weak<dyn Holder>)>,
-    /// Bytes added since the dead were looked for.
+    /// Bytes added since dead objects were last looked for.
     added: usize,
-    /// How many objects there may be before they are looked for again.
+    /// How many objects there may be before dead ones are looked for again.
     most: usize,
 }
 
@@ -38,7 +39,7 @@ thread_local! {
     static HOLDERS: RefCell<HashMap<usize, Holders>> = RefCell::default();
 }
 
-/// Notes that `object` lives as long as what `holder` holds, about `bytes`, is needed.
+/// Registers `holder`, which holds about `bytes` bytes that are needed as long as `object` lives.
 pub(crate) fn register(
     env: &Env,
     object: sys::napi_value,
@@ -71,7 +72,7 @@ pub(crate) fn register(
     Ok(())
 }
 
-/// Whether the object is gone; what it held is then given back, and the reference deleted.
+/// Whether the object is gone; if so, frees what it held and deletes the reference.
 fn is_dead(env: &Env, reference: sys::napi_ref, holder: &Weak<dyn Holder>) -> bool {
     let mut object = null_mut();
     // SAFETY: the reference is this environment's, and is deleted below only, when it is dropped from the list.

@@ -1,4 +1,4 @@
-//! Long work on its own thread as a promise, and what happens to it when its environment ends.
+//! Long work on its own thread, as a promise, and what happens to it when its environment ends.
 
 use crate::error::{Outcome, caught};
 use crate::thread::{Announcement, Thread};
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// What ends a running job early; must not block.
+/// Ends a running job early; must not block.
 pub(crate) type Stop = Box<dyn Fn() + Send>;
 
 /// The jobs of one Node.js environment (the main thread, or a worker).
@@ -32,7 +32,7 @@ thread_local! {
 }
 
 impl Environment {
-    /// The jobs of `env`; at its end they are stopped and waited for.
+    /// The jobs of `env`; when it ends, they are stopped and waited for.
     fn of(env: &Env) -> Outcome<Arc<Self>> {
         let key = env.raw() as usize;
         if let Some(known) = ENVIRONMENTS.with_borrow(|all| all.get(&key).cloned()) {
@@ -97,8 +97,8 @@ pub(crate) struct Settler<T: ToNapiValue + 'static> {
 type Resolver<T> = Box<dyn FnOnce(Env) -> napi::Result<T>>;
 
 impl<T: ToNapiValue + 'static> Settler<T> {
-    /// What settles the promise. JavaScript sees it some time after it was called; `finish` runs on its thread then, and
-    /// says what the promise settles with.
+    /// What settles the promise. JavaScript sees it some time after it was called; `finish` runs on its thread then,
+    /// and says what the promise settles with.
     pub(crate) fn settle(self, finish: impl FnOnce(Env) -> napi::Result<T> + Send + 'static) -> Announcement {
         Box::new(move || {
             self.deferred.resolve(Box::new(finish));

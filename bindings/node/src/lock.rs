@@ -1,4 +1,4 @@
-//! Locks on files: held by one thread of one process at a time, and gone with the process that holds them, however it ends.
+//! File locks: held by one thread of one process at a time, and released when that process ends, however it ends.
 
 use crate::argument;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
@@ -18,8 +18,8 @@ pub struct FileLock {
 
 #[napi]
 impl FileLock {
-    /// Locks a file, which is made where it is missing; `null` while somebody else holds the lock. Where the file system knows no
-    /// locks, everybody gets one.
+    /// Locks a file, which is created if it is missing; `null` while somebody else holds the lock. On a file system
+    /// without locks, everybody gets one.
     ///
     /// Errors: `ERR_IO` if the file cannot be opened.
     #[napi(catch_unwind, ts_args_type = "path: string", ts_return_type = "FileLock | null")]
@@ -30,7 +30,7 @@ impl FileLock {
         })
     }
 
-    /// Lets others have the lock.
+    /// Releases the lock.
     #[napi(catch_unwind)]
     pub fn release(&self) {
         drop(self.file.borrow_mut().take());
@@ -43,7 +43,7 @@ fn attempt(path: &Path) -> Outcome<Option<File>> {
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(None),
-        // Whoever held the lock before may have removed the file since it was opened: what others lock then is another one.
+        // The previous holder may have removed the file since it was opened; others then lock a new file.
         _ => Ok(is_at(&file, path).then_some(file)),
     }
 }

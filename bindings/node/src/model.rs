@@ -51,8 +51,8 @@ pub struct NamedState {
 
 /// A model: a graph of operations with its weights, and after `compile` its training.
 ///
-/// Asynchronous calls run one after the other on threads of their own. While `fit` runs, every call fails with
-/// `ERR_STATE`, except between the call of an epoch's callback and `resume`.
+/// Asynchronous calls run one at a time on threads of their own; until they have settled or were cancelled, synchronous ones fail with
+/// `ERR_STATE`. While `fit` runs, every call does, except between the call of an epoch's callback and `resume`.
 #[napi(custom_finalize)]
 pub struct NativeModel {
     pub(crate) shared: Arc<Shared>,
@@ -78,8 +78,8 @@ impl ObjectFinalize for NativeModel {
 
 #[napi]
 impl NativeModel {
-    /// Builds a model from the JSON of its graph; `seed` keys its weights and everything random. Weights get their first values when
-    /// they are first needed, on the thread that needs them.
+    /// Builds a model from the JSON of its graph; `seed` keys its weights and everything random. Weights get their
+    /// first values when they are first needed, on the thread that needs them.
     ///
     /// Errors: `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION` for a wrong graph, `ERR_MEMORY`.
     #[napi(constructor, catch_unwind, ts_args_type = "specJson: string, seed: number")]
@@ -129,8 +129,8 @@ impl NativeModel {
         })
     }
 
-    /// What is known of the values of each output: `distribution` (at least 0, their sum over the last axis is 1), `unitInterval`, `nonNegative`,
-    /// `real` (of either sign) or `unknown`.
+    /// What is known of the values of each output: `distribution` (at least 0, their sum over the last axis is 1),
+    /// `unitInterval`, `nonNegative`, `real` (of either sign) or `unknown`.
     ///
     /// Errors: `ERR_STATE` if the model is busy.
     #[napi(catch_unwind)]
@@ -222,7 +222,8 @@ impl NativeModel {
         })
     }
 
-    /// Takes over the weights of a model of the same layers and, where both are compiled, the optimizer's state, without copying any.
+    /// Takes over the weights of a model of the same layers and, where both are compiled, the optimizer's state,
+    /// without copying any.
     ///
     /// Errors: `ERR_SHAPE` and `ERR_FORMAT` if they do not fit; `ERR_STATE` if one of the models is busy.
     #[napi(catch_unwind, ts_args_type = "source: NativeModel")]
@@ -236,8 +237,9 @@ impl NativeModel {
         })
     }
 
-    /// Copies of the optimizer's state, for saving: one array per weight and state, and `step`, the steps done so far as
-    /// four digits of base 65536, the least first; then the states that stateful layers carry, `carried/0` and so on.
+    /// Copies of the optimizer's state, for saving: one array per weight and state, and `step`, the steps done so far
+    /// as four digits of base 65536, the least first; then the states that stateful layers carry, `carried/0` and so
+    /// on.
     ///
     /// Errors: `ERR_STATE` before `compile`, `ERR_MEMORY`.
     #[napi(catch_unwind)]
@@ -306,16 +308,8 @@ impl NativeModel {
         })
     }
 
-    /// Tells that nobody waits any longer for the call that was cancelled: until it has ended, synchronous calls wait for that.
-    #[napi(catch_unwind)]
-    pub fn forsake(&self) -> Result<(), ErrorCode> {
-        guard(|| {
-            self.shared.forsake();
-            Ok(())
-        })
-    }
-
-    /// Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is `ERR_STATE`.
+    /// Frees the memory: at once, or as soon as what runs has ended; a `fit` is stopped. Every later call is
+    /// `ERR_STATE`.
     #[napi(catch_unwind)]
     pub fn free(&self, env: &Env) -> Result<(), ErrorCode> {
         guard(|| {

@@ -1,4 +1,5 @@
-//! Weights as safetensors bytes, made and read on other threads. The `safetensors` crate checks every offset and size of what it reads.
+//! Weights as safetensors bytes, made and read on other threads. The `safetensors` crate checks every offset and size
+//! of what it reads.
 
 use crate::argument;
 use crate::array::Bytes;
@@ -81,7 +82,8 @@ impl Values<'_> {
     }
 }
 
-/// The bytes of a file with these tensors: their descriptions, sorted as the format's own library does, then their elements.
+/// The bytes of a file with these tensors: their descriptions, sorted as the format's own library does, then their
+/// elements.
 pub(crate) fn file(
     mut tensors: Vec<Written<'_>>,
     metadata: Option<HashMap<String, String>>,
@@ -166,7 +168,8 @@ pub(crate) fn read_metadata(value: &Unknown<'_>) -> Outcome<Option<HashMap<Strin
 
 /// Makes the bytes of a safetensors file of tensors, whose elements may be staged.
 ///
-/// Errors: `ERR_SHAPE` if a shape does not fit its data, `ERR_DATA` if a dtype does not fit or two tensors share a name, `ERR_MEMORY`.
+/// Errors: `ERR_SHAPE` if a shape does not fit its data, `ERR_DATA` if a dtype does not fit or two tensors share a
+/// name, `ERR_MEMORY`.
 #[napi(
     catch_unwind,
     ts_args_type = "tensors: Array<Omit<NamedTensor, 'data'> & { data: Float32Array | Int32Array | StagedArray }>, metadata?: Record<string, string>",

@@ -64,7 +64,8 @@ impl NativeModel {
 
     /// Replaces all weights by those of a safetensors file, or none.
     ///
-    /// Errors: `ERR_FORMAT` if they are not the model's, `ERR_DATA` for values that are not finite, `ERR_STATE`, `ERR_MEMORY`.
+    /// Errors: `ERR_FORMAT` if they are not the model's, `ERR_DATA` for values that are not finite, `ERR_STATE`,
+    /// `ERR_MEMORY`.
     #[napi(
         catch_unwind,
         ts_args_type = "bytes: Uint8Array | StagedArray",

@@ -36,8 +36,8 @@ pub struct NativeHypotheses {
 impl NativeModel {
     /// Searches for the most probable sequence of tokens for each row of the constants; input `step` is the decoder's.
     ///
-    /// Errors: `ERR_UNSUPPORTED` for models that cannot stream or have no such outputs; `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`;
-    /// `ERR_STATE` during `fit`; `ABORTED`.
+    /// Errors: `ERR_UNSUPPORTED` for models that cannot stream or have no such outputs; `ERR_DATA`, `ERR_SHAPE`,
+    /// `ERR_OPTION`; `ERR_STATE` during `fit`; `ABORTED`.
     #[napi(
         catch_unwind,
         ts_args_type = "step: number, constants: NativeTensor[], optionsJson: string, cancel?: CancelFlag",

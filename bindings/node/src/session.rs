@@ -15,7 +15,7 @@ use seqloom_graph::{BatchData, TensorData, discard};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// What a step reads.
+/// The input of a step.
 enum Input {
     Floats(Vec<f32>),
     Integers(Vec<i32>),
@@ -25,13 +25,13 @@ enum Input {
 #[napi(custom_finalize)]
 pub struct NativeSession {
     content: Rc<Content>,
-    /// The input of the last step, whose memory serves for the next one.
+    /// The input of the last step, whose memory is reused for the next one.
     input: RefCell<Input>,
-    /// Whether what the first step has allocated was reported.
+    /// Whether the memory that the first step allocates has been reported.
     settled: Cell<bool>,
 }
 
-/// The session and the bytes that the garbage collector was told of it.
+/// The session, and its bytes as reported to the garbage collector.
 struct Content {
     session: RefCell<Option<Session>>,
     reported: Cell<i64>,
@@ -50,7 +50,7 @@ impl Content {
         let held = i64::try_from(held).unwrap_or(i64::MAX);
         let change = held - self.reported.replace(held);
         if change != 0 {
-            // An environment on its way out refuses, and has no use for the number.
+            // An environment that is shutting down refuses, and has no use for the number.
             let _ = env.adjust_external_memory(change);
         }
     }
@@ -67,7 +67,7 @@ impl ObjectFinalize for NativeSession {
 impl NativeSession {
     /// The JavaScript object of a session.
     pub(crate) fn made<'env>(env: &'env Env, session: Session) -> Outcome<ClassInstance<'env, Self>> {
-        // The first step takes about as much again, for packed weights.
+        // The first step needs about as much again, for packed weights.
         let bytes = session.memory();
         let content = Rc::new(Content { session: RefCell::new(Some(session)), reported: Cell::new(0) });
         content.report(env);
@@ -99,10 +99,11 @@ impl NativeSession {
         })
     }
 
-    /// Takes the next step of each sequence, `[batch, features]` values or `[batch]` tokens, and writes the first output's rows
-    /// to `output`.
+    /// Takes the next step of each sequence, `[batch, features]` values or `[batch]` tokens, and writes the first
+    /// output's rows to `output`.
     ///
-    /// Errors: `ERR_SHAPE` for a wrong number of elements, `ERR_DATA` for a wrong type or a token outside the vocabulary.
+    /// Errors: `ERR_SHAPE` for a wrong number of elements, `ERR_DATA` for a wrong type or a token outside the
+    /// vocabulary.
     #[napi(catch_unwind, ts_args_type = "input: Float32Array | Int32Array, output: Float32Array")]
     pub fn step(&self, env: &Env, input: Unknown<'_>, output: Unknown<'_>) -> Result<(), ErrorCode> {
         guard(|| {
@@ -146,7 +147,7 @@ impl NativeSession {
         })
     }
 
-    /// Another session that goes on from the same states.
+    /// Another session that continues from the same states.
     ///
     /// Errors: `ERR_MEMORY`.
     #[napi(catch_unwind, ts_return_type = "NativeSession")]
@@ -154,7 +155,7 @@ impl NativeSession {
         guard(|| Self::made(env, self.with(|session| Ok(session.duplicate()?))?))
     }
 
-    /// Row i goes on from what was row `indices[i]`.
+    /// Row i continues from what was row `indices[i]`.
     ///
     /// Errors: `ERR_SHAPE` for a wrong number of indices, `ERR_DATA` for a row that does not exist.
     #[napi(catch_unwind, ts_args_type = "indices: Uint32Array")]
@@ -177,7 +178,7 @@ impl NativeSession {
         })
     }
 
-    /// Puts states back, all or none.
+    /// Restores states, all or none.
     ///
     /// Errors: `ERR_SHAPE` if they do not fit.
     #[napi(catch_unwind, ts_args_type = "state: Float32Array[]")]
@@ -199,7 +200,7 @@ impl NativeSession {
 }
 
 impl NativeSession {
-    /// Copies the input of a step to where the last one was.
+    /// Copies the input of a step over that of the last one.
     fn read(&self, input: &Unknown<'_>) -> Outcome<()> {
         let mut scratch = self.input.borrow_mut();
         let array = argument::typed_array(input)?;

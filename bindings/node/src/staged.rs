@@ -1,4 +1,5 @@
-//! Large inputs on their way to the engine: copied piece by piece, so that JavaScript's thread is never held for long.
+//! Large inputs on their way to the engine: copied piece by piece, so that JavaScript's thread is never blocked for
+//! long.
 
 use crate::argument::{self, Source};
 use crate::error::{ErrorCode, Failure, Outcome, guard};
@@ -8,18 +9,18 @@ use napi_derive::napi;
 use seqloom_graph::{Buffer, TensorData};
 use std::cell::RefCell;
 
-/// The elements of a tensor, handed over in pieces; stands for a typed array in a `NativeTensor`, once.
+/// The elements of a tensor, handed over in pieces; can replace a typed array in a `NativeTensor`, once.
 #[napi]
 pub struct StagedArray {
     content: RefCell<Option<Content>>,
 }
 
 enum Content {
-    /// The elements, of which so many have been written.
+    /// The elements, and how many of them have been written.
     Floats(Buffer<f32>, usize),
-    /// Room for so many elements.
+    /// The elements so far, and how many there will be.
     Integers(Vec<i32>, usize),
-    /// Room for so many bytes.
+    /// The bytes so far, and how many there will be.
     Bytes(Vec<u8>, usize),
 }
 

@@ -1,4 +1,4 @@
-//! Threads for long work, kept and used again: what the kernels hold per thread stays warm from step to step.
+//! Threads for long work, kept for reuse: what the kernels hold per thread stays warm from step to step.
 
 use crate::error::{ErrorCode, Failure, Outcome, caught};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 /// Idle threads beyond this many end.
 const MOST_IDLE: usize = 4;
 
-/// How long a thread offers its core to others before it sleeps: steps of a training loop follow each other within this
+/// How long a thread yields its core to others before it sleeps: steps of a training loop follow each other within this
 /// time, and waking a thread takes longer than a small model's step.
 const ATTENTIVE: Duration = Duration::from_micros(200);
 
 static IDLE: Mutex<Vec<Thread>> = Mutex::new(Vec::new());
 
-/// Work: does its part, then returns what makes the result known. In between the thread counts as idle again, so that a
+/// Work: does its part, then returns what announces the result. In between, the thread counts as idle again, so that a
 /// caller who reacts to the result at once gets the same thread.
 type Work = Box<dyn FnOnce() -> Announcement + Send>;
 
-/// Makes the result of some work known; must not take long.
+/// Announces the result of some work; must not take long.
 pub(crate) type Announcement = Box<dyn FnOnce()>;
 
 /// A thread that waits for work.
@@ -43,7 +43,7 @@ impl Thread {
         let body = move || {
             while let Some(work) = next(&receiver) {
                 let mut keep = false;
-                // What panics was already told to announce it; the thread itself goes on.
+                // Work that panics has already announced it; the thread itself goes on.
                 let _ = caught(|| {
                     let announce = work();
                     {
@@ -69,13 +69,13 @@ impl Thread {
 
     /// Hands the thread its work.
     pub(crate) fn run(self, work: impl FnOnce() -> Announcement + Send + 'static) {
-        // A thread that somebody has, or that is idle, listens; even if it did not, dropping the work would only leave its promise
+        // A thread that is in use or idle listens; even if it did not, dropping the work would only leave its promise
         // unsettled.
         let _ = self.work.send(Box::new(work));
     }
 }
 
-/// The next work, or nothing once nobody can send any.
+/// The next work, or nothing if nobody can send any more.
 fn next(work: &Receiver<Work>) -> Option<Work> {
     let start = Instant::now();
     while start.elapsed() < ATTENTIVE {

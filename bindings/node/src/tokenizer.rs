@@ -44,7 +44,8 @@ pub struct VocabularyEntry {
     pub id: u32,
 }
 
-/// Texts on their way to a tokenizer, handed over in pieces, so that JavaScript's thread is never held for long; used once.
+/// Texts on their way to a tokenizer, handed over in pieces, so that JavaScript's thread is never blocked for long;
+/// used once.
 #[napi]
 pub struct StagedTexts {
     texts: RefCell<Vec<String>>,
@@ -65,7 +66,7 @@ impl StagedTexts {
     #[napi(catch_unwind, ts_args_type = "texts: string[]")]
     pub fn add(&self, texts: Unknown<'_>) -> Result<(), ErrorCode> {
         guard(|| {
-            // What converts them ends the process where there is no memory.
+            // Converting them ends the process if memory runs out.
             room_for(PIECE, "The texts")?;
             let more = list(&texts)?;
             self.texts.borrow_mut().extend(more);
@@ -73,7 +74,7 @@ impl StagedTexts {
         })
     }
 
-    /// Goes on with the last text.
+    /// Appends to the last text.
     ///
     /// Errors: `ERR_MEMORY`.
     #[napi(catch_unwind, ts_args_type = "piece: string")]
@@ -244,7 +245,7 @@ impl NativeTokenizer {
         })
     }
 
-    /// Puts ids back together as text; `skipSpecial` (default true) leaves out `[CLS]` and its like.
+    /// Turns ids back into text; `skipSpecial` (default true) leaves out `[CLS]` and the like.
     ///
     /// Errors: `ERR_DATA` for an id outside the vocabulary.
     #[napi(catch_unwind, ts_args_type = "ids: Int32Array, skipSpecial?: boolean")]
@@ -283,30 +284,30 @@ impl NativeTokenizer {
         })
     }
 
-    /// The id that pads, `null` if there is none.
+    /// The id of padding, `null` if there is none.
     #[napi(catch_unwind)]
     pub fn padding_id(&self) -> Option<u32> {
         self.tokenizer.padding_id()
     }
 
-    /// The id of what the vocabulary does not hold, `null` if there is none.
+    /// The id of unknown tokens, `null` if there is none.
     #[napi(catch_unwind)]
     pub fn unknown_id(&self) -> Option<u32> {
         self.tokenizer.unknown_id()
     }
 
-    /// The most ids a text is cut to, `null` if texts are not cut.
+    /// The number of ids to which texts are truncated, `null` if they are not.
     #[napi(catch_unwind)]
     pub fn max_length(&self) -> Option<f64> {
         self.tokenizer.max_length().map(|most| most as f64)
     }
 }
 
-/// Texts of fewer bytes than this together take a moment.
+/// Texts with fewer bytes than this in total take only a moment.
 const SMALL: usize = 1 << 14;
 
-/// Runs `body` on a thread of its own, which is left to itself if it does not end soon after the flag was set: the library beneath
-/// cannot be stopped everywhere. What it then returns is dropped.
+/// Runs `body` on its own thread, which is abandoned if it does not end soon after the flag was set: the underlying
+/// library cannot be stopped everywhere. What it then returns is dropped.
 fn abandonable<T: Send + 'static>(
     flag: Arc<AtomicBool>,
     body: impl FnOnce() -> Outcome<T> + Send + 'static,
@@ -361,7 +362,7 @@ fn optional_boolean(value: &Unknown<'_>, what: &str) -> Outcome<Option<bool>> {
     if argument::is_missing(value) { Ok(None) } else { argument::boolean(value, what).map(Some) }
 }
 
-/// Threads of the process, since texts are counted and encoded in parallel; 0 lets the text crate choose.
+/// The number of threads of the process, since texts are counted and encoded in parallel; 0 lets the text crate choose.
 fn threads() -> usize {
     pool::threads().unwrap_or(0)
 }

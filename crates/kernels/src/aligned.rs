@@ -32,8 +32,8 @@ impl std::error::Error for OutOfMemory {}
 /// Plain numbers for which any bytes are a valid value.
 ///
 /// # Safety
-/// Implementors must be `Copy` types without padding for which every bit pattern is a valid value, zero bits being 0, and need no
-/// more alignment than a cache line.
+/// Implementors must be `Copy` types without padding for which every bit pattern is a valid value, zero bits being 0,
+/// and need no more alignment than a cache line.
 pub unsafe trait Zeroable: Copy + 'static {}
 
 macro_rules! zeroable {
@@ -44,13 +44,13 @@ macro_rules! zeroable {
 }
 zeroable!(f32, f64, u8, i8, u16, i16, u32, i32, u64, i64, usize, isize);
 
-/// A fixed-length buffer aligned to 64 bytes, zeroed when created unless asked otherwise.
+/// A fixed-length buffer aligned to 64 bytes, zeroed when created unless made by [`AlignedVec::try_any`].
 pub struct AlignedVec<T> {
     pointer: NonNull<T>,
     length: usize,
-    /// Bytes that were allocated; 0 if nothing was.
+    /// Allocated bytes; 0 if nothing was allocated.
     capacity: usize,
-    /// Whether the memory is to be used again.
+    /// Whether the memory is kept for reuse when the buffer is dropped.
     passing: bool,
 }
 
@@ -79,7 +79,7 @@ impl<T: Zeroable> AlignedVec<T> {
     }
 
     /// A buffer of `length` elements of any value, for callers that write all of them and do not keep it for long: its
-    /// memory is used again after it was dropped.
+    /// memory is reused after it is dropped.
     ///
     /// # Errors
     /// [`OutOfMemory`] when the allocator refuses or the size overflows.
@@ -99,7 +99,7 @@ impl<T: Zeroable> AlignedVec<T> {
     fn capacity(length: usize) -> Result<usize, OutOfMemory> {
         const { assert!(align_of::<T>() <= ALIGNMENT) };
         let bytes = length.checked_mul(size_of::<T>()).and_then(capacity_for);
-        // No slice may be larger than `isize` counts.
+        // No slice may have more than `isize::MAX` bytes.
         bytes.filter(|&bytes| isize::try_from(bytes).is_ok()).ok_or(OutOfMemory { bytes: None })
     }
 
@@ -126,7 +126,7 @@ impl<T> Drop for AlignedVec<T> {
     fn drop(&mut self) {
         let pointer = self.pointer.cast::<u8>();
         if self.passing && self.capacity >= recycle::LEAST {
-            // Kept blocks may serve other types: all bytes are initialised, and every bit pattern is a number.
+            // Kept blocks may be reused for other types: all bytes are initialised, and every bit pattern is a number.
             recycle::give(pointer, self.capacity, free);
         } else if self.capacity > 0 {
             free(pointer, self.capacity);
@@ -134,7 +134,7 @@ impl<T> Drop for AlignedVec<T> {
     }
 }
 
-/// Returns a block of [`AlignedVec`] to where it came from.
+/// Returns a block of an [`AlignedVec`] to the allocator or the system.
 fn free(pointer: NonNull<u8>, capacity: usize) {
     // SAFETY: the block was made here with this capacity, and nobody uses it any more.
     unsafe {
@@ -145,7 +145,8 @@ fn free(pointer: NonNull<u8>, capacity: usize) {
     }
 }
 
-/// The bytes to allocate for so many: such that blocks can serve again, and of whole huge pages if they are large.
+/// The bytes to allocate for `bytes`: rounded up so that blocks can be reused, and to whole huge pages if they are
+/// large.
 fn capacity_for(bytes: usize) -> Option<usize> {
     match bytes {
         ..recycle::LEAST => Some(bytes),
@@ -154,12 +155,12 @@ fn capacity_for(bytes: usize) -> Option<usize> {
     }
 }
 
-/// The layout of a block of such a capacity; `None` for large ones, which do not come from the allocator.
+/// The layout of a block with this capacity; `None` for large ones, which do not come from the allocator.
 fn layout(capacity: usize) -> Option<Layout> {
     (capacity < recycle::LEAST).then(|| Layout::from_size_align(capacity, ALIGNMENT).ok())?
 }
 
-/// A zeroed block of a capacity, more than zero.
+/// A zeroed block with this capacity, which is not zero.
 fn allocate_zeroed(capacity: usize) -> Option<NonNull<u8>> {
     match layout(capacity) {
         // SAFETY: the size is not zero.
@@ -169,13 +170,13 @@ fn allocate_zeroed(capacity: usize) -> Option<NonNull<u8>> {
 }
 
 impl<T> AlignedVec<T> {
-    /// The first element. The pointer may be written through while no reference to the elements in question is in use, whether or
-    /// not the buffer is borrowed as a whole.
+    /// A pointer to the first element. Elements may be written through it while no reference to them is in use, even if
+    /// the buffer as a whole is borrowed.
     pub const fn pointer(&self) -> NonNull<T> {
         self.pointer
     }
 
-    /// Some of the elements, without a reference to the others; empty where the range lies outside.
+    /// Some of the elements, without a reference to the others; empty if the range lies outside.
     pub fn part(&self, range: Range<usize>) -> &[T] {
         if range.start > range.end || range.end > self.length {
             return &[];

@@ -19,7 +19,8 @@ pub enum CellKind {
     },
 }
 
-/// A fused cell: its recurrence, sizes and activations. Made by [`CellSpec::new`] alone, so that no product of its sizes wraps:
+/// A fused cell: its recurrence, sizes and activations. Only [`CellSpec::new`] makes one, so that no product of its
+/// sizes overflows:
 ///
 /// ```compile_fail
 /// # use seqloom_kernels::{Activation, CellKind, CellSpec};
@@ -35,10 +36,10 @@ pub struct CellSpec {
     recurrent_activation: Activation,
 }
 
-/// Why a cell cannot be described as asked.
+/// Why there is no such cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpecError {
-    /// The fused cells need a derivative that is a function of the output.
+    /// The derivative of this activation is not a function of its output, which the fused cells need.
     Activation(Activation),
     /// A size is zero or too large for any machine.
     Size {
@@ -164,10 +165,10 @@ impl<T> CellWeights<'_, T> {
     }
 }
 
-/// Elements of the buffers that one call needs.
+/// Numbers of elements of the buffers that one call needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CellSizes {
-    /// What a training forward pass keeps for the backward pass.
+    /// What the forward pass of a training step keeps for the backward pass.
     pub stash: usize,
     /// Scratch of the forward pass, with or without a stash.
     pub forward_workspace: usize,
@@ -195,8 +196,8 @@ pub struct CellForward<'a, T> {
     pub c_last: Option<&'a mut [T]>,
     /// Kept for the backward pass, of [`CellSizes::stash`] elements; `None` in inference.
     pub stash: Option<&'a mut [T]>,
-    /// Scratch of [`CellSizes::forward_workspace`] elements, for tokens of [`crate::Scalar::token_workspace`] more, contents
-    /// irrelevant. Fastest when 64-byte aligned.
+    /// Scratch of [`CellSizes::forward_workspace`] elements, plus [`crate::Scalar::token_workspace`] for tokens, with
+    /// any contents. Fastest when 64-byte aligned.
     pub workspace: &'a mut [T],
     /// Polled once per chunk of time; when it is set the call returns early and all outputs are undefined.
     pub cancel: Option<&'a AtomicBool>,
@@ -217,11 +218,12 @@ pub struct CellBackward<'a, T> {
     pub y: &'a [T],
     /// The forward pass's stash; overwritten.
     pub stash: &'a mut [T],
-    /// Gradient of the output [rows, hidden], gradients of last states included.
+    /// Gradient of the output [rows, hidden], including the gradients of last states.
     pub dy: &'a [T],
     /// Gradient of the last cell states [batch, hidden] of an LSTM; `None` is zero.
     pub dc_last: Option<&'a [T]>,
-    /// Gradient of the input [rows, input] or of the table [vocabulary, input], overwritten; `None` if it is not needed.
+    /// Gradient of the input [rows, input] or of the table [vocabulary, input], overwritten; `None` if it is not
+    /// needed.
     pub dx: Option<&'a mut [T]>,
     /// Gradient of the initial state [batch, hidden], overwritten.
     pub dh0: Option<&'a mut [T]>,
@@ -233,14 +235,14 @@ pub struct CellBackward<'a, T> {
     pub d_recurrent: &'a mut [T],
     /// Gradient of the bias, added to.
     pub d_bias: Option<&'a mut [T]>,
-    /// Scratch of [`CellSizes::backward_workspace`] elements, for tokens of [`crate::Scalar::token_workspace`] more, contents
-    /// irrelevant. Fastest when 64-byte aligned.
+    /// Scratch of [`CellSizes::backward_workspace`] elements, plus [`crate::Scalar::token_workspace`] for tokens, with
+    /// any contents. Fastest when 64-byte aligned.
     pub workspace: &'a mut [T],
     /// Polled once per chunk of time; when it is set the call returns early and all outputs are undefined.
     pub cancel: Option<&'a AtomicBool>,
 }
 
-/// The rows and the batch of packed steps.
+/// The number of rows and the batch size of packed steps.
 ///
 /// # Panics
 /// If the steps do not start at 0, decrease, or a step has more rows than the one before.

@@ -5,18 +5,18 @@
 pub enum CellInput<'a, T> {
     /// Features [rows, input].
     Rows(&'a [T]),
-    /// Rows of a table. Its product with the kernel is computed once and its rows copied, and the gradients of the gates are
-    /// summed by token first: less work where the table has fewer rows than half of the packed rows.
+    /// Rows of a table. The product of the table and the kernel is computed once and its rows copied; the gradients of
+    /// the gates are summed by token first. This is less work if the table has fewer rows than half of the packed rows.
     Tokens {
         /// [vocabulary, input].
         table: &'a [T],
-        /// For each packed row its row of the table.
+        /// For each packed row, its row of the table.
         ids: &'a [u32],
     },
 }
 
 impl<'a, T> CellInput<'a, T> {
-    /// The matrix that the kernel multiplies, whose gradient `dx` is: the rows or the table.
+    /// The matrix that is multiplied with the kernel, and whose gradient is `dx`: the rows or the table.
     pub(crate) const fn matrix(&self) -> &'a [T] {
         match *self {
             Self::Rows(rows) => rows,
@@ -24,7 +24,7 @@ impl<'a, T> CellInput<'a, T> {
         }
     }
 
-    /// The row of the matrix that packed row `row` is.
+    /// The row of the matrix for packed row `row`.
     pub(crate) fn source(&self, row: usize) -> usize {
         match *self {
             Self::Rows(_) => row,

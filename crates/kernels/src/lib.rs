@@ -1,11 +1,10 @@
 //! Numbers in slices: the SIMD kernels of Seqloom, and the thread pool they run on.
 //!
-//! Everything works on plain slices and strides. [`Scalar`] is the entry: `f32` runs on the SIMD kernels chosen
-//! once at start-up (see [`simd`]), `f64` on the plain code of [`mod@reference`], which is also the truth that every
-//! kernel is tested against.
+//! Everything works on plain slices and strides. [`Scalar`] is the entry point: `f32` runs on the SIMD kernels chosen
+//! once at start-up (see [`simd`]), `f64` on the plain code of [`mod@reference`], which every kernel is tested against.
 //!
-//! Results are bit-identical for any number of threads, and a row's result depends neither on its place in the
-//! batch nor on the other rows: every output element is summed over K in one fixed order.
+//! Results are bit-identical for any number of threads, and a row's result depends neither on its position in the batch
+//! nor on the other rows: every output element is summed over K in one fixed order.
 
 mod activation;
 mod aligned;

@@ -88,7 +88,7 @@ impl<'a, T> MatrixMut<'a, T> {
 }
 
 impl MatrixMut<'_, f32> {
-    /// Whether a product over so much depth is done, as one over none is: it leaves or clears what is there.
+    /// Whether a product into this matrix needs no further work; for a depth of zero, clears it unless `accumulate`.
     pub(crate) fn is_settled(&mut self, depth: usize, accumulate: bool) -> bool {
         if depth == 0 && !accumulate {
             self.rows_mut().for_each(|row| row.fill(0.0));

@@ -1,15 +1,15 @@
-//! Memory for large buffers, straight from the system: it gets every one back, where an allocator would keep the holes
-//! that dropped models leave. In huge pages where the system has them.
+//! Memory for large buffers, straight from the system. Freed buffers go back to it, whereas an allocator would keep the
+//! holes that dropped models leave. In huge pages where the system has them.
 
 use std::ptr::NonNull;
 
-/// What buffers of at least half this size are aligned to and rounded up to, so that Linux can back all of them with
-/// huge pages: where weights stream through the caches at batch 1, small pages scattered over the cache's sets cost
-/// a tenth and make the speed of a process a matter of luck.
+/// Buffers of at least half this size are aligned and rounded up to it, so that Linux can back all of them with huge
+/// pages. When weights stream through the caches at batch 1, small pages scattered over the cache's sets cost a tenth
+/// and make the speed of a process a matter of luck.
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
-/// A zeroed block of `capacity` bytes, whole pages, aligned to a huge page if it holds one. None of it has been touched
-/// yet where the system zeroes pages at their first touch: zeroing here would cost as much as the copy that often follows.
+/// A zeroed block of `capacity` bytes (whole pages), aligned to a huge page if it holds one. The system zeroes pages
+/// when they are first touched; zeroing them here would cost as much as the copy that often follows.
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) fn allocate(capacity: usize) -> Option<NonNull<u8>> {
     let huge = capacity >= HUGE_PAGE;
@@ -27,8 +27,8 @@ pub(crate) fn allocate(capacity: usize) -> Option<NonNull<u8>> {
         return NonNull::new(mapped.cast());
     }
     let before = mapped.addr().wrapping_neg() % HUGE_PAGE;
-    // SAFETY: whole pages of the mapping before and behind the block, which nobody has; the block itself stays. Huge
-    // pages must be asked for before the first touch; where the system refuses, small ones do as well.
+    // SAFETY: whole pages of the mapping before and after the block, which nobody uses; the block itself stays. Huge
+    // pages must be requested before the first touch; if the system refuses, small ones work as well.
     unsafe {
         let block = mapped.byte_add(before);
         if before > 0 {

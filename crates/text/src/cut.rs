@@ -1,4 +1,4 @@
-//! Where a long text may be cut, so that its parts give the ids of the whole.
+//! Where a long text may be cut so that its parts give the same ids as the whole.
 
 use tokenizers::models::ModelWrapper;
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, Tokenizer as Inner};
@@ -12,12 +12,12 @@ pub(crate) enum Cut {
     Anywhere,
     /// Before white space that follows something else.
     BeforeSpace,
-    /// Nowhere: parts might depend on what is far away.
+    /// Nowhere: parts might depend on distant text.
     Never,
 }
 
 impl Cut {
-    /// What a tokenizer allows: decided by its parts, of which only those are trusted that look at characters or words by themselves.
+    /// What a tokenizer allows. Its parts decide; only those are trusted that look at single characters or words.
     pub(crate) fn of(inner: &Inner) -> Self {
         let added = inner.get_added_tokens_decoder();
         let separate = added.values().all(|token| {
@@ -81,7 +81,7 @@ fn stands_apart(character: char) -> bool {
 }
 
 fn no_merges(model: &tokenizers::models::bpe::BPE) -> bool {
-    // The field is private; what is written of it is not.
+    // The field is private, but its serialized form is not.
     serde_json::to_value(model).is_ok_and(|value| {
         value["merges"].as_array().is_some_and(Vec::is_empty)
             && value["byte_fallback"] != true

@@ -50,7 +50,7 @@ const BYTES_A_PIECE: usize = 128;
 /// How long texts are cut for threads, and how often work looks whether to stop, in bytes.
 const PART: usize = 1 << 14;
 
-/// A part of a text, all of it if that is short.
+/// A part of a text, or all of it if it is short.
 struct Work<'a> {
     text: usize,
     part: &'a str,
@@ -60,7 +60,7 @@ impl Tokenizer {
     /// Encodes many texts at once, in parallel. The result does not depend on the number of threads.
     ///
     /// # Errors
-    /// `ERR_DATA` naming the first text that the tokenizer cannot encode, `ERR_MEMORY` for more than there is memory for.
+    /// `ERR_DATA` naming the first text that the tokenizer cannot encode, `ERR_MEMORY` if memory does not suffice.
     pub fn encode_batch<S: AsRef<str> + Sync>(
         &self,
         texts: &[S],
@@ -68,7 +68,7 @@ impl Tokenizer {
     ) -> Result<Encoded, Error> {
         let max_length = self.max_length();
         let room = max_length.map(|most| self.pipeline.room(most, options.special_tokens));
-        // What is cut to a length is read from its beginning, no further than it takes.
+        // A text that is truncated is read from its beginning, no further than needed.
         let whole = max_length.is_some();
         let pieces: usize = texts.iter().map(|text| text.as_ref().len() / PART + 1).sum();
         options.room.for_bytes(pieces * BYTES_A_PIECE, || format!("{} texts", texts.len()))?;

@@ -1,8 +1,8 @@
 //! Tokenizers and vocabularies: text to token ids and back.
 //!
 //! A [`Tokenizer`] is trained here on characters or words ([`Tokenizer::train`]) or read from any Hugging Face
-//! `tokenizer.json` ([`Tokenizer::from_json`]); both are written back in that format. Ids are handed out ragged: the
-//! concatenation of every text's ids, and the length of each text.
+//! `tokenizer.json` ([`Tokenizer::from_json`]); both are written back in that format. Ids are ragged: the concatenated
+//! ids of all texts, and the length of each text.
 #![forbid(unsafe_code)]
 
 mod cut;

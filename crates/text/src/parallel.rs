@@ -9,11 +9,11 @@ use std::thread;
 use crate::error::{Code, Error};
 
 thread_local! {
-    /// Whether this thread is inside of [`guarded`], where panics are caught and told as errors.
+    /// Whether this thread is inside [`guarded`], where panics are caught and reported as errors.
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Keeps panics that are caught here from being printed; those of other threads are told as before.
+/// Keeps panics that are caught here from being printed; those of other threads are reported as before.
 fn silence() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -26,7 +26,7 @@ fn silence() {
     });
 }
 
-/// Runs `work`, turning a panic of the library beneath into `ERR_NATIVE`.
+/// Runs `work`, turning a panic of the underlying library into `ERR_NATIVE`.
 pub(crate) fn guarded<R>(what: &str, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
     silence();
     let outer = GUARDED.replace(true);
@@ -68,7 +68,7 @@ pub(crate) fn map_blocks<T: Sync, R: Send>(
     };
     thread::scope(|scope| {
         for _ in 1..thread_count(threads).min(count) {
-            // A machine that refuses another thread still has this one: the work is only slower.
+            // If the system refuses another thread, there is still this one: the work is only slower.
             if thread::Builder::new().name("seqloom-text".into()).spawn_scoped(scope, take).is_err() {
                 break;
             }

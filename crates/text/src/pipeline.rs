@@ -1,5 +1,5 @@
-//! A tokenizer's steps, taken one by one: what each makes of a text is bounded, whatever the file says, and work can be ended
-//! between any two of them.
+//! A tokenizer's steps, taken one by one, so that the result of each is bounded, whatever the file says, and work can
+//! be ended between any two of them.
 
 use std::cell::{Cell, RefCell};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use crate::cut::Cut;
 use crate::error::{Code, Error};
 use crate::stop::Stop;
 
-/// The bytes that a text may grow to by what a file does to it, as a multiple of its own and at least.
+/// How many times its own size a text may grow through the steps of a file; also the least bytes that it may grow to.
 const GROWTH: usize = 64;
 const LEAST_LIMIT: usize = 1 << 20;
 
@@ -24,17 +24,18 @@ const LEAST_LIMIT: usize = 1 << 20;
 const MOST_SPECIAL: usize = 1 << 16;
 const MOST_REPEATS: usize = 64;
 
-/// Words of more characters are unknown to a word-piece model: looking for their pieces takes time that grows with the cube.
+/// Words with more characters are unknown to a word-piece model: finding their pieces takes time that grows with the
+/// cube of the length.
 const LONGEST_PIECED_WORD: usize = 512;
 
-/// A part of what an encoded text consists of.
+/// A part of an encoded text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Text,
     Special(u32),
 }
 
-/// What a tokenizer puts around texts, and where texts may be cut.
+/// The special tokens that a tokenizer puts around texts, and where texts may be cut.
 #[derive(Clone, Debug)]
 pub(crate) struct Pipeline {
     with_special: Vec<Part>,
@@ -43,7 +44,7 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Looks at the parts of a tokenizer that was read from a file; says why they cannot be used.
+    /// Examines the parts of a tokenizer that was read from a file; says why they cannot be used.
     pub(crate) fn of(inner: &Inner) -> Result<Self, String> {
         let (with_special, without_special) = match inner.get_post_processor() {
             None => (vec![Part::Text], vec![Part::Text]),
@@ -69,7 +70,7 @@ impl Pipeline {
         Ok(Self { with_special, without_special, cut: Cut::of(inner) })
     }
 
-    /// How many ids a text may have of its own, if texts are cut to `max_length`.
+    /// How many ids of its own a text may have if texts are truncated to `max_length`.
     pub(crate) fn room(&self, max_length: usize, special: bool) -> usize {
         let around = self.parts(special).iter().filter(|part| matches!(part, Part::Special(_))).count();
         max_length.saturating_sub(around)
@@ -94,12 +95,12 @@ impl Pipeline {
                 Part::Text => runs.iter().for_each(|run| ids.extend_from_slice(run)),
             }
         }
-        // A file may repeat the text, which its truncation does not know of.
+        // A file may repeat the text, which its truncation does not take into account.
         ids.truncate(max_length.map_or(ids.len(), |most| ids.len().min(start + most)));
     }
 }
 
-/// How a word-piece model's longest word is bounded.
+/// Bounds the longest word of a word-piece model.
 pub(crate) fn bound_model(inner: &mut Inner) {
     if let ModelWrapper::WordPiece(model) = inner.get_model()
         && model.max_input_chars_per_word > LONGEST_PIECED_WORD
@@ -171,7 +172,7 @@ fn decoder_growth(decoder: &serde_json::Value) -> usize {
     }
 }
 
-/// A normalizer that gives up where a text grows beyond its limit; why it did is kept, since the library drops its errors.
+/// A normalizer that gives up when a text grows beyond its limit. It keeps the reason, since the library drops errors.
 struct Bounded<'a> {
     normalizer: Option<&'a NormalizerWrapper>,
     stop: &'a Stop,
@@ -233,7 +234,7 @@ fn growth(normalizer: &NormalizerWrapper) -> usize {
     }
 }
 
-/// What a step at most makes of a text, with its own places counted.
+/// The most bytes that a step can make of a text, counting the positions where it applies.
 fn grown(normalizer: &NormalizerWrapper, text: &NormalizedString) -> usize {
     let length = text.len();
     match normalizer {
@@ -253,7 +254,8 @@ fn grown(normalizer: &NormalizerWrapper, text: &NormalizedString) -> usize {
     }
 }
 
-/// The longest replacement of a precompiled character map, base64 of its trie's size, the trie, and strings that end with zeros.
+/// The longest replacement of a precompiled character map, which is the base64 of its trie's size, the trie, and
+/// zero-terminated strings.
 fn longest_replacement(base64: &str) -> usize {
     let mut bytes = Vec::with_capacity(base64.len() / 4 * 3);
     let (mut bits, mut count) = (0u32, 0);
@@ -278,7 +280,7 @@ fn longest_replacement(base64: &str) -> usize {
     strings.split(|&byte| byte == 0).map(<[u8]>::len).max().unwrap_or(0).max(1)
 }
 
-/// The ids of a text of its own, without special tokens, at most `room` of them from its beginning if there is one.
+/// The ids of a text without special tokens; if there is a `room`, at most that many, from the beginning.
 pub(crate) fn encode(inner: &Inner, text: &str, room: Option<usize>, stop: &Stop) -> Result<Vec<i32>, Error> {
     let limit = text.len().saturating_mul(GROWTH).max(LEAST_LIMIT);
     stop.check()?;
@@ -321,7 +323,7 @@ pub(crate) fn encode(inner: &Inner, text: &str, room: Option<usize>, stop: &Stop
     Ok(ids)
 }
 
-/// Cuts a text into words, step by step.
+/// Splits a text into words, step by step.
 fn pre_tokenize(
     pre_tokenizer: &PreTokenizerWrapper,
     text: &mut PreTokenizedString,
@@ -338,7 +340,7 @@ fn pre_tokenize(
     if length > limit { Err(too_long(limit)) } else { Ok(()) }
 }
 
-/// Whether the end of a text is kept where it is cut.
+/// Whether truncation keeps the end of a text.
 pub(crate) fn keeps_end(inner: &Inner) -> bool {
     inner.get_truncation().is_some_and(|truncation| truncation.direction == TruncationDirection::Left)
 }

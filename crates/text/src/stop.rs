@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Code, Error};
 
-/// A flag that ends work early; it is polled every few milliseconds of it.
+/// A flag that ends work early; work polls it every few milliseconds.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Option<Arc<AtomicBool>>);
 

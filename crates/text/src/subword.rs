@@ -21,14 +21,14 @@ use crate::train::TrainOptions;
 type Untrained =
     TokenizerImpl<BPE, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
 
-/// Tokens of a vocabulary of which no number was given.
+/// The size of a vocabulary for which no size was given.
 const VOCABULARY: usize = 8192;
 
 /// Padding, unknown and the 256 bytes.
 const LEAST: usize = 258;
 
-/// Builds a vocabulary: padding, unknown, the 256 bytes, then the most frequent pairs of tokens, again and again. No text is
-/// unknown to it, and decoding gives the text back.
+/// Builds a vocabulary: padding, unknown, the 256 bytes, then repeatedly the most frequent pair of tokens. No text is
+/// unknown to it, and decoding restores the text.
 ///
 /// # Errors
 /// `ERR_OPTION` for a `max_vocabulary` below 258; `ERR_NATIVE` if the library fails.

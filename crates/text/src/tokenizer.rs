@@ -10,14 +10,14 @@ use crate::pipeline::{Pipeline, bound_model};
 
 /// The token at id 0 of every vocabulary trained here: padding.
 pub const PADDING_TOKEN: &str = "[PAD]";
-/// The token at id 1 of every vocabulary trained here: what the vocabulary does not hold.
+/// The token at id 1 of every vocabulary trained here: the unknown token.
 pub const UNKNOWN_TOKEN: &str = "[UNK]";
 
 /// A tokenizer with its vocabulary. Immutable and cheap to clone: clones share one vocabulary.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
     pub(crate) inner: Arc<Inner>,
-    // Ids are handed out ragged, so the library must never pad; the file's settings are kept for `to_json`.
+    // Ids are ragged, so the library must never pad; the file's settings are kept for `to_json`.
     padding: Option<PaddingParams>,
     padding_id: Option<u32>,
     unknown_id: Option<u32>,
@@ -47,7 +47,7 @@ impl Tokenizer {
         let padding = inner.get_padding().cloned();
         inner.with_padding(None);
         if is_own_subword(&inner) {
-            // What users write is text, even where it looks like padding.
+            // What users write is text, even if it looks like a special token.
             inner.set_encode_special_tokens(true);
         }
         let pipeline = guarded("tokenizer.json", || {
@@ -85,7 +85,7 @@ impl Tokenizer {
     /// The tokenizer as a Hugging Face `tokenizer.json`, indented.
     ///
     /// # Errors
-    /// `ERR_NATIVE` if the library cannot write what it holds.
+    /// `ERR_NATIVE` if the library cannot serialize it.
     pub fn to_json(&self) -> Result<String, Error> {
         let failed = |error: String| Error::new(Code::Native, format!("writing tokenizer.json: {error}"));
         guarded("writing tokenizer.json", || {
@@ -110,7 +110,7 @@ impl Tokenizer {
         Ok(Self { inner: Arc::new(inner), ..self.clone() })
     }
 
-    /// The most ids a text is cut to, special tokens included; `None` if texts are not cut.
+    /// The number of ids to which texts are truncated, special tokens included; `None` if they are not.
     pub fn max_length(&self) -> Option<usize> {
         self.inner.get_truncation().map(|truncation| truncation.max_length)
     }
@@ -137,17 +137,17 @@ impl Tokenizer {
         self.inner.id_to_token(id)
     }
 
-    /// The id that pads (0 in vocabularies trained here), if there is one.
+    /// The id of padding (0 in vocabularies trained here), if there is one.
     pub fn padding_id(&self) -> Option<u32> {
         self.padding_id
     }
 
-    /// The id of what the vocabulary does not hold (1 in vocabularies trained here), if there is one.
+    /// The id of unknown tokens (1 in vocabularies trained here), if there is one.
     pub fn unknown_id(&self) -> Option<u32> {
         self.unknown_id
     }
 
-    /// Puts ids back together as text. Padding never shows; `skip_special` leaves out `[CLS]` and its like too.
+    /// Turns ids back into text. Padding is left out; `skip_special` also leaves out `[CLS]` and the like.
     ///
     /// # Errors
     /// `ERR_DATA` for an id outside the vocabulary, naming its position.
@@ -173,7 +173,7 @@ impl Tokenizer {
     }
 }
 
-/// Whether a tokenizer is one of subwords that was trained here: its only added tokens are padding and unknown.
+/// Whether a tokenizer is a subword tokenizer that was trained here: its only added tokens are padding and unknown.
 fn is_own_subword(inner: &Inner) -> bool {
     let added = inner.get_added_tokens_decoder();
     matches!(inner.get_model(), ModelWrapper::BPE(_))
@@ -183,7 +183,7 @@ fn is_own_subword(inner: &Inner) -> bool {
             .all(|(id, token)| added.get(id).is_some_and(|known| known.content == *token && known.special))
 }
 
-/// Says why a truncation cannot be used: the library subtracts and asserts where it should refuse.
+/// Says why a truncation cannot be used: the library subtracts and asserts instead of refusing it.
 fn check_truncation(inner: &Inner, truncation: &TruncationParams) -> Result<(), String> {
     let special = inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
     let length = truncation.max_length;

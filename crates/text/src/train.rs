@@ -19,29 +19,30 @@ use crate::subword;
 use crate::tokenizer::{PADDING_TOKEN, Tokenizer, UNKNOWN_TOKEN};
 use crate::words;
 
-/// What a trained vocabulary counts.
+/// The units of a trained vocabulary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Every Unicode character, composed with its marks (NFC), white space and line ends too; decoding gives the text back.
     Character,
-    /// Words and numbers; every punctuation mark, symbol and emoji (with its modifiers) by itself, and every character of scripts
-    /// without spaces: Chinese, kana, Thai, Lao, Khmer, Burmese. White space separates and control characters vanish.
+    /// Words and numbers; every punctuation mark, symbol and emoji (with its modifiers) by itself, and every character
+    /// of scripts without spaces: Chinese, kana, Thai, Lao, Khmer, Burmese. White space separates and control
+    /// characters vanish.
     Word,
-    /// Parts of words, of bytes; decoding gives the text back.
+    /// Parts of words, made of bytes; decoding restores the text.
     Subword,
 }
 
 /// How [`Tokenizer::train`] chooses the vocabulary.
 #[derive(Clone, Debug)]
 pub struct TrainOptions {
-    /// The most tokens to keep, padding and unknown included; the most frequent stay. `None` (default): all, of parts of
-    /// words 8192.
+    /// How many tokens to keep at most, the most frequent ones, including padding and unknown. `None` (default): all;
+    /// for subwords 8192.
     pub max_vocabulary: Option<usize>,
-    /// How often a token, or a pair of parts, must occur to be kept. Default 1, of parts of words 2.
+    /// How often a token, or a pair of parts, must occur to be kept. Default 1; for subwords 2.
     pub min_frequency: u64,
     /// Whether text is lowercased first.
     pub lowercase: bool,
-    /// The most ids a text is cut to when encoded. `None` (default): all.
+    /// Encoded texts are truncated to this many ids. `None` (default): not at all.
     pub max_length: Option<usize>,
     /// The most threads to count with; 0 (default) for as many as the process may run at once.
     pub threads: usize,
@@ -68,7 +69,8 @@ impl TrainOptions {
 
 impl Tokenizer {
     /// Builds a vocabulary from texts: padding at id 0, unknown at id 1, then the tokens by falling frequency (ties by
-    /// code point), so one set of texts always gives one vocabulary. Parts of words begin with the 256 bytes, by rank of their merge.
+    /// code point), so one set of texts always gives one vocabulary. Parts of words begin with the 256 bytes, by rank
+    /// of their merge.
     ///
     /// # Errors
     /// `ERR_OPTION` for a `max_vocabulary` below 3, a `min_frequency` or a `max_length` of 0; `ERR_DATA` if no token
@@ -190,7 +192,7 @@ fn count_characters(
     Ok(())
 }
 
-/// Cuts texts into words as the finished tokenizer will.
+/// Splits texts into words as the finished tokenizer will.
 struct WordSplitter {
     normalizer: NormalizerWrapper,
     split: PreTokenizerWrapper,
@@ -222,7 +224,7 @@ fn add(token: &str, counts: &mut HashMap<String, u64>) {
     }
 }
 
-/// The tokenizer over a finished vocabulary, of parts that every reader of `tokenizer.json` knows.
+/// The tokenizer for a finished vocabulary, made of parts that every reader of `tokenizer.json` knows.
 fn assemble(unit: Unit, vocabulary: HashMap<String, u32>, lowercase: bool) -> Result<Inner, Error> {
     let failed =
         |error: tokenizers::Error| Error::new(Code::Native, format!("assembling the tokenizer: {error}"));

@@ -1,4 +1,4 @@
-//! What a word is, in the patterns of a `tokenizer.json` that other readers of such files understand, too.
+//! What a word is, as patterns of a `tokenizer.json` that other readers of such files understand, too.
 
 use tokenizers::normalizers::replace::ReplacePattern;
 use tokenizers::normalizers::{Lowercase, NFC, Replace, Sequence};
@@ -6,11 +6,11 @@ use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper, Result, SplitDelimiterBehavior};
 
-/// Control characters and marks without width, which vanish: they are of no word.
+/// Control characters and marks without width, which are removed: they belong to no word.
 const INVISIBLE: &str = r"[\x{0}-\x{8}\x{E}-\x{1F}\x{7F}-\x{84}\x{86}-\x{9F}\x{AD}\x{61C}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}\x{FFFD}]";
 
-/// Letters of scripts that put no spaces between words: Chinese, kana, Bopomofo, Yi, Thai, Lao, Khmer, Burmese, Tai Le, New Tai Lue, Tai Tham, Tai Viet,
-/// Javanese, Balinese.
+/// Letters of scripts that put no spaces between words: Chinese, kana, Bopomofo, Yi, Thai, Lao, Khmer, Burmese, Tai Le,
+/// New Tai Lue, Tai Tham, Tai Viet, Javanese, Balinese.
 const UNSPACED: &str = concat!(
     r"\p{Han}\p{Hiragana}\p{Katakana}\x{30FC}\x{FF70}",
     r"\x{E01}-\x{E30}\x{E32}\x{E33}\x{E40}-\x{E46}",
@@ -24,7 +24,7 @@ const UNSPACED: &str = concat!(
     r"\x{A984}-\x{A9B2}\x{A9CF}\x{1B05}-\x{1B33}\x{1B45}-\x{1B4C}",
 );
 
-/// What changes how the character before it looks: variation selectors, the keycap, tones of skin, tags.
+/// Characters that change how the one before them looks: variation selectors, the keycap, skin tones, tags.
 const VARIATIONS: &str = r"\x{FE00}-\x{FE0F}\x{20E3}\x{1F3FB}-\x{1F3FF}\x{E0020}-\x{E007F}";
 
 /// A digit or sign in a box.
@@ -46,7 +46,7 @@ pub(crate) fn pattern() -> String {
     .join("|")
 }
 
-/// Takes away what is invisible.
+/// Removes invisible characters.
 pub(crate) fn invisible() -> Result<Replace> {
     Replace::new(ReplacePattern::Regex(INVISIBLE.to_owned()), "")
 }

@@ -7,7 +7,10 @@ import { Trace } from './trace.js'
 
 /** What a layer's function can do besides computing. */
 export interface LayerContext {
-  /** Adds the mean of a value, `[batch]`, `[batch, time]` (valid steps only) or a single number, to the loss of training. */
+  /**
+   * Adds the mean of a value, `[batch]`, `[batch, time]` (valid steps only) or a single number, to the loss of
+   * training.
+   */
   readonly addLoss: (value: SymbolicValue) => void
 }
 

@@ -21,7 +21,10 @@ export interface Sink {
   readonly stepwise: boolean
 }
 
-/** Adds a program's operations to a graph. `inputs` are its inputs, `weights` the indices of its weights there. Gives the outputs. */
+/**
+ * Adds a program's operations to a graph. `inputs` are its inputs, `weights` the indices of its weights there. Gives
+ * the outputs.
+ */
 export function lowerProgram(
   resolved: Resolved,
   sink: Sink,
@@ -57,7 +60,10 @@ export function lowerProgram(
   return program.outputs.map(operand)
 }
 
-/** Rows `[batch, k]` times a matrix that is computed: the native side has products of matrices alone, so each row is one. */
+/**
+ * Rows `[batch, k]` times a matrix that is computed: the native side has products of matrices alone, so each row is
+ * one.
+ */
 function rowsTimesMatrix(
   sink: Sink,
   rows: Value,

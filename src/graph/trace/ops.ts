@@ -4,7 +4,10 @@ import { SymbolicValue } from './symbolic.js'
 /** Values side by side along a dimension, by default the last. Errors: `ERR_SHAPE`. */
 export const concat = (values: readonly SymbolicValue[], axis = -1): SymbolicValue => SymbolicValue.concat(values, axis)
 
-/** Values of one shape along a new dimension, by default the first after the batch: n values `[batch, m]` give `[batch, n, m]`. Errors: `ERR_SHAPE`. */
+/**
+ * Values of one shape along a new dimension, by default the first after the batch: n values `[batch, m]` give
+ * `[batch, n, m]`. Errors: `ERR_SHAPE`.
+ */
 export const stack = (values: readonly SymbolicValue[], axis = 1): SymbolicValue => SymbolicValue.stack(values, axis)
 
 /** a - b, where one may be a number: `ops.sub(1, z)`. Errors: `ERR_SHAPE`. */

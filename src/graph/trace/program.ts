@@ -81,8 +81,8 @@ export function nameOf(op: string, { kind }: Attributes): string {
 }
 
 /**
- * Finds the sizes that the inputs' shapes stand for and checks every operation again with them. `ERR_SHAPE` names the input that does not
- * fit, or the user's line. Names that the inputs do not tell stay names.
+ * Finds the sizes that the inputs' shapes stand for and checks every operation again with them. `ERR_SHAPE` names the
+ * input that does not fit, or the user's line. Names that the inputs do not tell stay names.
  */
 export function bind(program: Program, given: readonly TracedShape[]): Resolved {
   const sizes = new Map<string, TracedDim>()

@@ -3,8 +3,8 @@ import { limits } from '../../limits.js'
 import type { Dim } from '../shape.js'
 
 /**
- * A size in a traced function: a number, or a name such as `'features'` for a size that is found when the function is used, or a sum of
- * both, `'features + 64'`.
+ * A size in a traced function: a number, or a name such as `'features'` for a size that is found when the function is
+ * used, or a sum of both, `'features + 64'`.
  */
 export type Size = number | string
 
@@ -79,7 +79,10 @@ export function substitute(dim: TracedDim, sizes: ReadonlyMap<string, TracedDim>
   return join(names, constant)
 }
 
-/** The dimension that both can be, or undefined when they contradict each other. Names may still turn out to be any number but the batch. */
+/**
+ * The dimension that both can be, or undefined when they contradict each other. Names may still turn out to be any
+ * number but the batch.
+ */
 export function unify(a: TracedDim, b: TracedDim): TracedDim | undefined {
   if (a === b) return a
   if (a === batch || b === batch) return undefined

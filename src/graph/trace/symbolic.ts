@@ -7,10 +7,10 @@ import { hasBatch, isSize, type Size, show, type TracedShape } from './size.js'
 import type { Trace } from './trace.js'
 
 /**
- * A value in a cell's step, a layer or a loss that is being traced: it has a shape and no numbers yet. Its methods record operations and give
- * new values. Shapes are those of one step: `[batch, …]`; weights have no batch. Two values of different shapes broadcast as in numpy, from
- * the last dimension on. All methods: `ERR_SHAPE` where shapes do not fit, `ERR_OPTION` for operands that are no values of this function; the
- * message names the line.
+ * A value in a cell's step, a layer or a loss that is being traced: it has a shape and no numbers yet. Its methods
+ * record operations and give new values. Shapes are those of one step: `[batch, …]`; weights have no batch. Two values
+ * of different shapes broadcast as in numpy, from the last dimension on. All methods: `ERR_SHAPE` where shapes do not
+ * fit, `ERR_OPTION` for operands that are no values of this function; the message names the line.
  */
 export class SymbolicValue {
   readonly #trace: Trace
@@ -22,12 +22,18 @@ export class SymbolicValue {
     this.#id = id
   }
 
-  /** The shape; `'batch'` and other names stand for sizes that are found when the function is used, null for what is not known. */
+  /**
+   * The shape; `'batch'` and other names stand for sizes that are found when the function is used, null for what is not
+   * known.
+   */
   get shape(): readonly (number | string | null)[] {
     return this.#trace.shapeOf(this.#id)
   }
 
-  /** The product of matrices: `[…, n, k]` times `[…, k, m]` gives `[…, n, m]`; `[batch, k]` times a weight `[k, m]` gives `[batch, m]`. */
+  /**
+   * The product of matrices: `[…, n, k]` times `[…, k, m]` gives `[…, n, m]`; `[batch, k]` times a weight `[k, m]`
+   * gives `[batch, m]`.
+   */
   matmul(other: SymbolicValue, options: MatmulOptions = {}): SymbolicValue {
     const { transposeA = false, transposeB = false } = this.#options('matmul', options, ['transposeA', 'transposeB'])
     return this.#record('matmul', [this.#id, this.#value('matmul', other)], { transposeA, transposeB })
@@ -174,7 +180,10 @@ export class SymbolicValue {
     return this.#record('softmax', inputs, { axis: this.#axis('softmax', axis) })
   }
 
-  /** (this - mean) / √(variance + epsilon) along a dimension; epsilon defaults to 1e-3. Multiply and add weights as you like (Ba et al. 2016). */
+  /**
+   * (this - mean) / √(variance + epsilon) along a dimension; epsilon defaults to 1e-3. Multiply and add weights as you
+   * like (Ba et al. 2016).
+   */
   layerNorm(options: AxisOptions & { readonly epsilon?: number } = {}): SymbolicValue {
     const { axis = -1, epsilon = 1e-3 } = this.#options('layerNorm', options, ['axis', 'epsilon'])
     if (!(Number.isFinite(epsilon) && epsilon > 0)) {
@@ -227,7 +236,10 @@ export class SymbolicValue {
     return this.split(size, axis).map((part) => part.squeeze(axis))
   }
 
-  /** The same elements of each row under another shape, given without the batch: numbers, names of sizes, and one null to be computed. */
+  /**
+   * The same elements of each row under another shape, given without the batch: numbers, names of sizes, and one null
+   * to be computed.
+   */
   reshape(shape: readonly (Size | null)[]): SymbolicValue {
     const open = Array.isArray(shape) ? shape.filter((dim) => dim === null).length : 2
     if (open > 1 || shape.length > 7 || !shape.every((dim) => dim === null || isSize(dim))) {
@@ -240,7 +252,10 @@ export class SymbolicValue {
     return this.#record('reshape', [this.#id], { shape })
   }
 
-  /** The same value with a dimension of size 1 before dimension `axis`: `expandDims(1)` makes `[batch, n]` to `[batch, 1, n]`. */
+  /**
+   * The same value with a dimension of size 1 before dimension `axis`: `expandDims(1)` makes `[batch, n]` to
+   * `[batch, 1, n]`.
+   */
   expandDims(axis: number): SymbolicValue {
     const shape = [...this.shape]
     const at = axis < 0 ? shape.length + 1 + axis : axis
@@ -300,15 +315,18 @@ export class SymbolicValue {
     return this.#record('argmax', [this.#id], { axis: this.#axis('argmax', axis) })
   }
 
-  /** For each row of logits `[batch, n]` a number below n, drawn with the probabilities softmax(logits / temperature); without a gradient. */
+  /**
+   * For each row of logits `[batch, n]` a number below n, drawn with the probabilities softmax(logits / temperature);
+   * without a gradient.
+   */
   sample(options: { readonly temperature?: number } = {}): SymbolicValue {
     const { temperature = 1 } = this.#options('sample', options, ['temperature'])
     return this.#record('sample', [this.#id], { temperature })
   }
 
   /**
-   * Sets a share of the elements to zero while training and scales the others up; nothing otherwise. In a cell, the same elements at every
-   * step (Gal and Ghahramani 2016), or with `perStep: true` others at each.
+   * Sets a share of the elements to zero while training and scales the others up; nothing otherwise. In a cell, the
+   * same elements at every step (Gal and Ghahramani 2016), or with `perStep: true` others at each.
    */
   dropout(rate: number, options: { readonly perStep?: boolean } = {}): SymbolicValue {
     const { perStep = false } = this.#options('dropout', options, ['perStep'])

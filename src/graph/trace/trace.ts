@@ -67,7 +67,10 @@ export class Trace {
     return this.#shapes.push(shape) - 1
   }
 
-  /** Adds the operations of another program to its inputs and weights, which are values of this trace; gives its outputs. */
+  /**
+   * Adds the operations of another program to its inputs and weights, which are values of this trace; gives its
+   * outputs.
+   */
   inline({ nodes, outputs }: Program, inputs: readonly number[], weights: readonly number[]): number[] {
     const ids = [...inputs, ...weights]
     const idOf = (id: number) => ids[id] as number

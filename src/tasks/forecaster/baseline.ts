@@ -2,6 +2,8 @@
 export interface Past {
   /** The scaled values, without gaps. */
   readonly values: Float32Array[]
+  /** The same without the effects of what was known ahead, which linear forecasts read. */
+  readonly rest: Float32Array[]
   /** What was known ahead of each step. */
   readonly ahead: Float32Array[]
 }
@@ -16,13 +18,18 @@ export interface BaselineShape {
   readonly known: boolean
 }
 
-/** A linear forecast of a variable, which the network starts from: how much the values to come differ from the last one. */
+/**
+ * A linear forecast of a variable, which the network starts from: how much the values to come differ from the last one.
+ */
 export interface Baseline extends BaselineShape {
   /** For each step ahead, a coefficient of everything that is read. */
   readonly coefficients: readonly ArrayLike<number>[]
+  /** For each series, by how much values change with each that is known of their step; undefined if that is left to the coefficients. */
+  readonly effects?: readonly ArrayLike<number>[]
   /**
-   * For each step ahead, the size of its errors on steps that came after those it was fitted to: the unit of the network's outputs. Intervals reach as many
-   * to either side as they would if errors were normal, until the network knows better.
+   * For each step ahead, the size of its errors on steps that came after those it was fitted to: the unit of the
+   * network's outputs. Intervals reach as many to either side as they would if errors were normal, until the network
+   * knows better.
    */
   readonly spread: readonly number[]
 }
@@ -48,11 +55,17 @@ export const longestBack = 2000
 /** How many steps back a linear forecast reads. */
 export const reachBack = ({ period, seasons }: BaselineShape): number => Math.max(means[1], period * seasons)
 
-/** The first of so many steps from which is learned: what lies before the beginning is made up, so only where there is little else, earlier. */
+/**
+ * The first of so many steps from which is learned: what lies before the beginning is made up, so only where there is
+ * little else, earlier.
+ */
 export const firstLearned = ({ period, seasons }: BaselineShape, steps: number): number =>
   Math.min(Math.max(means[0], period * seasons), Math.floor(steps / 3))
 
-/** Reads what a linear forecast of one variable needs: a constant, the present, what lies before it, and what was at the same place of earlier seasons. */
+/**
+ * Reads what a linear forecast of one variable needs: a constant, the present, what lies before it, and what was at the
+ * same place of earlier seasons.
+ */
 export class Regressors {
   readonly width: number
   readonly #shape: BaselineShape
@@ -105,10 +118,13 @@ export class Regressors {
   }
 
   #value(past: Past, at: number, lag: number): number {
-    return (past.values[this.#place(at, lag)] as Float32Array)[this.#variable] as number
+    return (past.rest[this.#place(at, lag)] as Float32Array)[this.#variable] as number
   }
 
-  /** Where a value so long ago stands; before the beginning, the first one, or the one at the same place of a later season. */
+  /**
+   * Where a value so long ago stands; before the beginning, the first one, or the one at the same place of a later
+   * season.
+   */
   #place(at: number, lag: number): number {
     const { period } = this.#shape
     const place = at - lag
@@ -136,20 +152,45 @@ export class Baselines {
     return this.baselines.reduce((most, baseline) => Math.max(most, reachBack(baseline)), 0)
   }
 
-  /** The forecasts `[steps ahead, variables]` after a step. */
-  after(past: Past, at: number, steps: number, known: (step: number) => Float32Array | undefined): Float32Array {
+  /** Values of a series without the effects of what was known ahead of their step. */
+  rest(values: Float32Array, known: Float32Array, group: number): Float32Array {
+    if (this.baselines.every(({ effects }) => effects === undefined)) return values
+    return values.map((value, variable) => value - this.#effect(variable, group, known))
+  }
+
+  /** The forecasts `[steps ahead, variables]` after a step of a series. */
+  after(
+    past: Past,
+    at: number,
+    steps: number,
+    known: (step: number) => Float32Array | undefined,
+    group: number,
+  ): Float32Array {
     const forecasts = new Float32Array(steps * this.#all.length)
     for (const [variable, { baseline, regressors, x }] of this.#all.entries()) {
-      const now = (past.values[at] as Float32Array)[variable] as number
+      const now = (past.rest[at] as Float32Array)[variable] as number
       regressors.writePresent(past, at, x)
       for (let step = 1; step <= steps; step++) {
-        regressors.writeAhead(past, at, step, known(step), x)
-        forecasts[(step - 1) * this.#all.length + variable] =
-          now + product(baseline.coefficients[step - 1] as ArrayLike<number>, x)
+        const ahead = known(step)
+        regressors.writeAhead(past, at, step, ahead, x)
+        const change = product(baseline.coefficients[step - 1] as ArrayLike<number>, x)
+        forecasts[(step - 1) * this.#all.length + variable] = now + change + this.#effect(variable, group, ahead)
       }
     }
     return forecasts
   }
+
+  #effect(variable: number, group: number, known: Float32Array | undefined): number {
+    const effects = this.baselines[variable]?.effects?.[group]
+    return effects && known ? effectOf(effects, known) : 0
+  }
+}
+
+/** The effect of what is known of a step. */
+export function effectOf(effects: ArrayLike<number>, known: Float32Array): number {
+  let sum = 0
+  for (let i = 0; i < known.length; i++) sum += (effects[i] as number) * (known[i] as number)
+  return sum
 }
 
 /** The sum of the products of coefficients and what was read. */

@@ -1,4 +1,5 @@
 import type { TensorLike } from '../../data/tensor.js'
+import { mostBlocks, standardError } from './blocks.js'
 import { upperQuantile } from './quantile.js'
 
 /** What was found on held-out values about a trained network, for each variable. */
@@ -19,8 +20,47 @@ export interface Quantiles {
 /** With fewer held-out values of a step ahead, all steps are taken together. */
 const fewest = 100
 
-/** So many held-out steps count as much as the linear forecast's own errors, by which intervals are as wide as they should be. */
+/**
+ * So many held-out steps count as much as the linear forecast's own errors, by which intervals are as wide as they
+ * should be.
+ */
 const weight = 20
+
+/** A forecast of a held-out value. */
+interface Row {
+  readonly variable: number
+  /** How many steps ahead it was, from 0. */
+  readonly step: number
+  readonly value: number
+  readonly outputs: readonly number[]
+  /** Of which sequence the value is, and where it stands in it. */
+  readonly sequence: number
+  readonly at: number
+}
+
+/**
+ * The share of a network's correction that errors are smallest with, less what may be chance: values of the same time, of which there are as many blocks as
+ * there are horizons, are forecast alike well. None if there are too few blocks to tell.
+ */
+function trustOf(rows: readonly Row[], horizon: number): number {
+  const [first, last] = rows.reduce(
+    ([a, b], { at }) => [Math.min(a, at), Math.max(b, at)],
+    [Number.POSITIVE_INFINITY, 0],
+  )
+  const count = Math.min(mostBlocks, Math.max(1, Math.floor((last - first + 1) / horizon)))
+  const products = new Map<number, number>()
+  let square = 0
+  for (const { value, outputs, sequence, at } of rows) {
+    const block = sequence * count + Math.floor((count * (at - first)) / (last - first + 1))
+    products.set(block, (products.get(block) ?? 0) + value * (outputs[1] as number))
+    square += (outputs[1] as number) ** 2
+  }
+  const sums = [...products.values()]
+  const error = standardError(sums)
+  if (error === undefined || square === 0) return 0
+  const sum = sums.reduce((a, b) => a + b)
+  return Math.min(1, Math.max(0, (sum - sums.length * error) / square))
+}
 
 /** What a network's three outputs say if it is trusted so far. Learned separately, quantiles may cross. */
 export function trusted(outputs: readonly number[], trust: number, reach: number): Quantiles {
@@ -36,8 +76,9 @@ export function widened({ lower, median, upper }: Quantiles, factor: number): Qu
 }
 
 /**
- * Finds on held-out values how far to trust a network, by least squares, and how wide intervals must be to hold the share that they are to (conformalized
- * quantile regression, Romano et al. 2019, with widths in place of distances, so that they grow with the steps ahead as the network's do).
+ * Finds on held-out values how far to trust a network, by least squares, and how wide intervals must be to hold the
+ * share that they are to (conformalized quantile regression, Romano et al. 2019, with widths in place of distances, so
+ * that they grow with the steps ahead as the network's do).
  */
 export function calibrate(
   predictions: TensorLike,
@@ -46,31 +87,23 @@ export function calibrate(
 ): Calibration {
   const block = horizon * variables
   const [found, expected] = [predictions.data as Float32Array, targets.data as Float32Array]
-  const rows: {
-    readonly variable: number
-    readonly step: number
-    readonly value: number
-    readonly outputs: number[]
-  }[] = []
-  for (let place = 0; place < expected.length; place += 3 * block) {
+  const time = targets.shape[1] as number
+  const rows: Row[] = []
+  for (let place = 0; place * 3 * block < expected.length; place++) {
+    const from = place * 3 * block
     for (let output = 0; output < block; output++) {
-      if (!((expected[place + block + output] as number) > 0)) continue
-      const outputs = [0, 1, 2].map((quantile) => found[place + quantile * block + output] as number)
-      const value = expected[place + output] as number
-      rows.push({ variable: output % variables, step: Math.floor(output / variables), value, outputs })
+      if (!((expected[from + block + output] as number) > 0)) continue
+      const step = Math.floor(output / variables)
+      rows.push({
+        ...{ variable: output % variables, step, value: expected[from + output] as number },
+        outputs: [0, 1, 2].map((quantile) => found[from + quantile * block + output] as number),
+        ...{ sequence: Math.floor(place / time), at: (place % time) + step },
+      })
     }
   }
   const all = Array.from({ length: variables }, (_, variable) => {
     const own = rows.filter((row) => row.variable === variable)
-    let [product, square, deviation] = [0, 0, 0]
-    for (const { value, outputs } of own) {
-      product += value * (outputs[1] as number)
-      square += (outputs[1] as number) ** 2
-      deviation += (value * (outputs[1] as number)) ** 2
-    }
-    // Forecasts of steps that overlap err alike: so many are as one.
-    const sure = product - Math.sqrt(horizon * deviation)
-    const trust = square > 0 ? Math.min(1, Math.max(0, sure / square)) : 0
+    const trust = trustOf(own, horizon)
     const scores = own.map(({ step, value, outputs }) => {
       const { lower, median, upper } = trusted(outputs, trust, reach)
       const width = value < median ? median - lower : upper - median

@@ -58,8 +58,8 @@ export class Moments {
 }
 
 /**
- * Ridge regression towards given coefficients: those that minimize the squared error plus, of each coefficient, its squared distance from the given one as
- * if so many (`weights`) more rows had said it. By Cholesky's decomposition.
+ * Ridge regression towards given coefficients: those that minimize the squared error plus, of each coefficient, its
+ * squared distance from the given one as if so many (`weights`) more rows had said it. By Cholesky's decomposition.
  */
 export function ridge(moments: Moments, towards: Float64Array, weights: Float64Array): Float64Array {
   const { width, products, targets, rows } = moments

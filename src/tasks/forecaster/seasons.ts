@@ -5,8 +5,8 @@ const longest = 700
 const leastCorrelation = 0.2
 
 /**
- * The periods that series may repeat themselves by, the most likely ones first: peaks of the autocorrelation, of the differences between neighbours and
- * of what a straight line leaves over.
+ * The periods that series may repeat themselves by, the most likely ones first: peaks of the autocorrelation, of the
+ * differences between neighbours and of what a straight line leaves over.
  */
 export function likelyPeriods(series: readonly Float64Array[]): number[] {
   const most = series.reduce((length, values) => Math.max(length, values.length), 0)

@@ -1,14 +1,18 @@
 import type { Sliced } from '../../data/slices.js'
-import { Features } from '../forecasterFeatures.js'
-import type { ForecasterSettings } from '../forecasterOptions.js'
-import type { CalendarFeature } from '../forecastFrequency.js'
-import { groupName, type RowFormat } from '../forecastRows.js'
-import { Scaling, type Transform } from '../series.js'
-import type { Track } from '../tracks.js'
 import type { Baseline } from './baseline.js'
-import { type Candidate, type Fitted, fitBaseline } from './fitBaseline.js'
+import { Features } from './features.js'
+import { type Candidate, fitBaseline } from './fitBaseline.js'
+import type { Fitted } from './fitted.js'
+import type { CalendarFeature } from './frequency.js'
+import type { ForecasterSettings } from './options.js'
+import { groupName, type RowFormat } from './rows.js'
+import { Scaling, type Transform } from './series.js'
+import type { Track } from './tracks.js'
 
-/** What is fitted to the training parts of series before the network: how each is scaled, and the linear forecast of each variable. */
+/**
+ * What is fitted to the training parts of series before the network: how each is scaled, and the linear forecast of
+ * each variable.
+ */
 export interface Start {
   readonly scalings: readonly Scaling[]
   readonly baselines: readonly Baseline[]
@@ -17,7 +21,10 @@ export interface Start {
 /** So much better must forecasts of logarithms be, and with so many tried, to be taken by themselves. */
 const [logMargin, fewestTrials] = [0.98, 20]
 
-/** Fits scalings and linear forecasts to the first `ends` steps of tracks. `ERR_DATA` for a variable that is never there. */
+/**
+ * Fits scalings and linear forecasts to the first `ends` steps of tracks. `ERR_DATA` for a variable that is never
+ * there.
+ */
 export function* fitStart(
   where: string,
   tracks: readonly Track[],
@@ -72,7 +79,7 @@ function* fitted(
   for (const [index, track] of tracks.entries()) {
     const end = ends[index] as number
     const targets: Float32Array[] = []
-    let past: Fitted['past'] = { values: [], ahead: [] }
+    let past: Fitted['past'] = { values: [], rest: [], ahead: [] }
     for (const step of reader.read({ ...track, values: track.values.slice(0, end) }, 0, scalings[index] as Scaling)) {
       targets.push(step.scaled)
       past = step.past

@@ -11,7 +11,8 @@ pub(super) struct Candidate {
     probability: f32,
 }
 
-/// The `each` most probable tokens of every row of `probabilities`, the most probable first, of equals the smaller token.
+/// The `each` most probable tokens of every row of `probabilities`, the most probable first; among equals, the smaller
+/// token.
 pub(super) fn best_tokens(
     probabilities: &[f32],
     vocabulary: usize,
@@ -50,13 +51,13 @@ struct Written {
     alignment: Vec<f32>,
 }
 
-/// A hypothesis that goes on.
+/// A hypothesis that continues.
 #[derive(Debug, Clone, Copy)]
 struct Live {
     /// Its last token.
     last: Option<usize>,
     log_probability: f64,
-    /// Which row of the beam it was before its last token.
+    /// Its row in the beam before its last token.
     parent: usize,
     /// Whether each of its tokens was the most probable one.
     greedy: bool,
@@ -73,7 +74,7 @@ struct Ended {
     alignment: Vec<f32>,
 }
 
-/// A way to go on.
+/// A possible continuation.
 #[derive(Debug, Clone, Copy)]
 struct Next {
     live: usize,
@@ -91,7 +92,7 @@ pub(super) struct Beam {
     written: Vec<Written>,
     live: Vec<Live>,
     ended: Vec<Ended>,
-    /// The best way to end that can still be beaten: for hypotheses that go on, their score can only fall to this penalty.
+    /// The penalty at the maximum length, which bounds the scores that continuing hypotheses can still reach.
     greatest_penalty: f64,
 }
 
@@ -132,12 +133,13 @@ impl Beam {
         tokens.extend((0..width).map(token));
     }
 
-    /// For each row, the row that it goes on from.
+    /// For each row, the row that it continues from.
     pub(super) fn parents(&self, width: usize) -> impl Iterator<Item = usize> {
         (0..width).map(|row| self.live.get(row).or(self.live.first()).map_or(row, |live| live.parent))
     }
 
-    /// Writes the next token of each hypothesis. `candidates` has `each` for every row, `alignments` the weights of every row.
+    /// Writes the next token of each hypothesis. `candidates` has `each` for every row, `alignments` the weights of
+    /// every row.
     pub(super) fn advance(
         &mut self,
         candidates: &[Candidate],
@@ -189,7 +191,7 @@ impl Beam {
                 });
             }
             if !room {
-                // The greedy hypothesis keeps a place.
+                // The greedy hypothesis keeps a slot.
                 going.pop();
             }
             going.push(Live {
@@ -212,7 +214,7 @@ impl Beam {
         }
     }
 
-    /// All ways in which hypotheses can go on.
+    /// All possible continuations of the hypotheses.
     fn ways(&self, candidates: &[Candidate], each: usize) -> Vec<Next> {
         let mut ways = Vec::with_capacity(self.live.len() * each);
         for (index, (live, candidates)) in self.live.iter().zip(candidates.chunks_exact(each)).enumerate() {

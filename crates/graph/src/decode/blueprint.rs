@@ -13,7 +13,7 @@ use crate::values::InputSpec;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// A model, with copies of its weights, of which one input comes step by step; the others are constants of a session.
+/// A model with shared weights, one input of which comes step by step; the others are constants of a session.
 #[derive(Debug)]
 pub struct Blueprint {
     parameters: Arc<Parameters<f32>>,
@@ -25,11 +25,11 @@ pub struct Blueprint {
 }
 
 impl Blueprint {
-    /// Prepares the model of `graph`, whose input `step` comes step by step, with weights that others may use, too.
+    /// Prepares the model of `graph`, whose input `step` comes step by step; others may use the weights, too.
     ///
     /// # Errors
-    /// `ERR_UNSUPPORTED` naming the layer that needs the whole sequence (reversed order, pooling over time); `ERR_OPTION` if there is no
-    /// such input; `ERR_MEMORY`.
+    /// `ERR_UNSUPPORTED` naming the layer that needs the whole sequence (reversed order, pooling over time);
+    /// `ERR_OPTION` if there is no such input; `ERR_MEMORY`.
     pub fn new(graph: &Graph, parameters: Arc<Parameters<f32>>, step: usize) -> Result<Self> {
         let streaming = Streaming::new(graph, step)?;
         let others = graph.inputs.iter().enumerate().filter(|&(index, _)| index != step);
@@ -42,8 +42,8 @@ impl Blueprint {
         })
     }
 
-    /// A session of `batch` sequences side by side, from the beginning; `constants` are the other inputs in order, a row for each
-    /// sequence.
+    /// A session of `batch` sequences side by side, from the beginning; `constants` are the other inputs in order, a
+    /// row for each sequence.
     ///
     /// # Errors
     /// `ERR_OPTION` for a batch of no rows; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_MEMORY`.

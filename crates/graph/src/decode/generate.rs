@@ -1,4 +1,4 @@
-//! Generation: a session that reads the tokens that were chosen from what it gave.
+//! Generation: a session that reads the tokens that were chosen from its own outputs.
 
 use super::blueprint::Blueprint;
 use super::head::Head;
@@ -13,16 +13,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// The tokens of one stretch of work.
+/// The tokens from one call of [`Generator::run`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generated {
-    /// In their order; none may be ready yet.
+    /// In order; none may be ready yet.
     pub tokens: Vec<i32>,
     /// Whether there will be no more.
     pub done: bool,
 }
 
-/// Goes on a sequence of tokens. What it gives depends neither on threads nor on how the work is cut into stretches.
+/// Continues a sequence of tokens. The result depends neither on threads nor on how the work is divided into calls.
 #[derive(Debug)]
 pub struct Generator {
     session: Session,
@@ -35,11 +35,11 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// Prepares to go on from `prompt`, for at most `most` tokens.
+    /// Prepares to continue `prompt` by at most `most` tokens.
     ///
     /// # Errors
-    /// `ERR_UNSUPPORTED` for models that cannot stream or do not read tokens; `ERR_DATA` for an empty prompt or tokens that the
-    /// model's output does not know; `ERR_OPTION`; `ERR_MEMORY`.
+    /// `ERR_UNSUPPORTED` for models that cannot stream or do not read tokens; `ERR_DATA` for an empty prompt or tokens
+    /// that the model's output does not know; `ERR_OPTION`; `ERR_MEMORY`.
     pub fn new(
         graph: &Graph,
         parameters: Arc<Parameters<f32>>,

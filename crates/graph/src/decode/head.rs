@@ -1,4 +1,4 @@
-//! What a model says of the next token: which output, and whether that is probabilities or logits.
+//! How a model predicts the next token: with which output, and whether that is probabilities or logits.
 
 use crate::error::{Error, Result};
 use crate::form::Form;
@@ -6,7 +6,7 @@ use crate::ir::{Checked, Graph};
 use crate::ops::{ActivationKind, Role};
 use serde::Deserialize;
 
-/// What an output is said to be.
+/// What the caller says an output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum From {
@@ -22,9 +22,9 @@ pub(super) enum Reading {
     Logits,
     /// Known to sum to 1.
     Probabilities,
-    /// Said to be probabilities: they are checked.
+    /// The caller says they are probabilities: they are checked.
     Said,
-    /// Nothing is known: they are taken for probabilities where they are a distribution, and refused otherwise.
+    /// Nothing is known: they count as probabilities if they are a distribution, and are refused otherwise.
     Measured,
 }
 
@@ -36,11 +36,11 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// The head of a model whose output `output` is read, said to be `from`. Where `logits_suit`, logits behind probabilities are read instead of
-    /// these: the choice is the same, and more exact.
+    /// The head of a model whose output `output` is read as `from`. If `logits_suit`, the logits before a softmax are
+    /// read instead of its probabilities: the choice is the same, and more exact.
     ///
     /// # Errors
-    /// `ERR_OPTION` for an output that is not there, or that is said to be logits and is the opposite; `ERR_UNSUPPORTED`.
+    /// `ERR_OPTION` for an output that does not exist, or that `from` contradicts; `ERR_UNSUPPORTED`.
     pub(super) fn new(
         graph: &Graph,
         output: usize,
@@ -78,7 +78,7 @@ impl Head {
     }
 }
 
-/// The logits whose softmax a value is, if it is one when nothing is trained.
+/// The logits of which a value is the softmax, if it is one, except in training.
 fn logits(graph: &Graph, mut value: usize) -> Option<usize> {
     loop {
         let node = graph.nodes.iter().find(|node| node.outputs.contains(&value))?;

@@ -12,19 +12,21 @@ use std::collections::HashSet;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SamplingOptions {
-    /// What logits are divided by; 0 always takes the largest. Default 1.
+    /// The number by which logits are divided; 0 always takes the largest. Default 1.
     #[serde(default = "one")]
     pub temperature: f64,
-    /// How many of the most probable tokens are left to choose from; default all.
+    /// Choose among this many of the most probable tokens; default all.
     #[serde(default)]
     pub top_k: Option<usize>,
-    /// The most probable tokens that together reach this probability are left to choose from (Holtzman et al. 2020); default 1, all.
+    /// Choose among the most probable tokens that together reach this probability (Holtzman et al. 2020); default 1,
+    /// all.
     #[serde(default = "one")]
     pub top_p: f64,
-    /// What the logits of tokens that were there already are divided by, or multiplied with below 0 (Keskar et al. 2019); default 1.
+    /// Positive logits of tokens that have occurred are divided by it, negative ones multiplied (Keskar et al. 2019);
+    /// default 1.
     #[serde(default = "one")]
     pub repetition_penalty: f64,
-    /// Decides the choices.
+    /// The seed of the choices.
     #[serde(default)]
     pub seed: u64,
     /// Tokens that are never chosen; default none.
@@ -33,7 +35,7 @@ pub struct SamplingOptions {
     /// Which output of the model is read; default the first.
     #[serde(default)]
     pub output: usize,
-    /// What that output is; by default what its values are known to be.
+    /// What that output is; by default as its values are known to be.
     #[serde(default)]
     pub from: Option<From>,
 }
@@ -77,17 +79,17 @@ impl SamplingOptions {
     }
 }
 
-/// Chooses tokens; what it chooses depends on the options, the tokens so far and their number only.
+/// Chooses tokens; the choices depend only on the options, the tokens so far and their number.
 #[derive(Debug)]
 pub(super) struct Sampler {
     options: SamplingOptions,
     reading: Reading,
-    /// The tokens that were there, each once.
+    /// The tokens that have occurred, each once.
     seen: Vec<usize>,
     is_seen: Vec<bool>,
     logits: Vec<f32>,
     weights: Vec<f32>,
-    /// Tokens left to choose from, where not all are.
+    /// The tokens to choose from, if not all.
     kept: Vec<usize>,
 }
 
@@ -119,7 +121,7 @@ impl Sampler {
         })
     }
 
-    /// Notes a token of the prompt or one that was chosen.
+    /// Records a token of the prompt, or a chosen one.
     pub(super) fn note(&mut self, token: usize) {
         if let Some(seen) = self.is_seen.get_mut(token).filter(|seen| !**seen) {
             *seen = true;
@@ -130,8 +132,8 @@ impl Sampler {
     /// The token at a position, from the model's output there.
     ///
     /// # Errors
-    /// `ERR_NUMERIC` for values that are not finite, or that leave no token to choose; `ERR_DATA` for values that are no probabilities, but said to
-    /// be; `ERR_OPTION` where what they are is not known; `ERR_MEMORY`.
+    /// `ERR_NUMERIC` for values that are not finite, or that leave no token to choose; `ERR_DATA` for values that
+    /// should be probabilities and are not; `ERR_OPTION` if it is not known what they are; `ERR_MEMORY`.
     pub(super) fn choose(&mut self, values: &[f32], position: u64) -> Result<usize> {
         let SamplingOptions { temperature, top_k, top_p, repetition_penalty, seed, .. } = self.options;
         if values.is_empty() || values.len() != self.is_seen.len() {
@@ -197,7 +199,7 @@ impl Sampler {
         Ok(())
     }
 
-    /// Leaves the most probable tokens, the most probable first.
+    /// Keeps the most probable tokens, the most probable first.
     fn keep(&mut self, k: Option<usize>, top_p: f64) {
         let Self { weights, kept, .. } = self;
         kept.clear();
@@ -224,7 +226,7 @@ fn largest(values: &[f32]) -> usize {
     (1..values.len()).fold(0, |best, at| if values[at] > values[best] { at } else { best })
 }
 
-/// The token at which the weights' sum passes the drawn share of it.
+/// The token at which the running sum of the weights passes the drawn share of the total.
 fn pick(weights: &[f32], tokens: impl Iterator<Item = usize> + Clone, drawn: f64) -> Option<usize> {
     let total: f64 = tokens.clone().map(|token| f64::from(weights[token])).sum();
     let mut left = drawn * total;

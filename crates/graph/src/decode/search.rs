@@ -15,7 +15,7 @@ use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Most rows that a step computes at once.
+/// The most rows that a step computes at once.
 const ROWS: usize = 256;
 
 /// How sequences are searched for.
@@ -28,20 +28,20 @@ pub struct SearchOptions {
     pub end: i32,
     /// Most tokens of each sequence, one for each row of the constants.
     pub max_lengths: Vec<usize>,
-    /// How many hypotheses of a sequence go on side by side; 1 is greedy search.
+    /// How many hypotheses of a sequence are kept; 1 is greedy search.
     pub width: usize,
     /// How many hypotheses are returned, at most `width`.
     pub best: usize,
     /// The exponent of the length normalisation.
     pub length_penalty: f64,
-    /// Whether the first of the other outputs, a step's weights of what it attends to, is collected.
+    /// Whether to collect the first of the other outputs, the attention weights of each step.
     pub alignments: bool,
     /// Tokens that are never written.
     pub exclude: Vec<i32>,
     /// Which output of the model is read for the next token; default the first.
     #[serde(default)]
     pub output: usize,
-    /// What that output is; by default what its values are known to be.
+    /// What that output is; by default as its values are known to be.
     #[serde(default)]
     pub from: Option<From>,
 }
@@ -55,19 +55,21 @@ pub struct Hypothesis {
     pub log_probability: f64,
     /// The same divided by the length penalty: what hypotheses are ordered by.
     pub score: f64,
-    /// Whether it came to its end, or to the greatest length.
+    /// Whether it ended; false if it was cut at the maximum length.
     pub finished: bool,
-    /// For each token, and the end, the weights of what the model attended to, `[steps, width]`; empty unless asked for.
+    /// The attention weights for each token, and for the end, `[steps, width]`; empty unless asked for.
     pub alignments: Vec<f32>,
 }
 
-/// Hypotheses are ordered by log P(Y) / lp(Y), lp(Y) = ((5 + |Y|) / 6)^α, where |Y| counts the end (Wu et al. 2016, arXiv 1609.08144).
+/// Hypotheses are ordered by log P(Y) / lp(Y), lp(Y) = ((5 + |Y|) / 6)^α, where |Y| counts the end (Wu et al. 2016,
+/// arXiv 1609.08144).
 pub(super) fn length_penalty(length: usize, exponent: f64) -> f64 {
     ((5.0 + length as f64) / 6.0).powf(exponent)
 }
 
-/// Writes a sequence for each row of the constants. The model's step reads one token of each sequence from its input `step`; one output is a
-/// distribution over the next one, or logits. The greedy hypothesis keeps a place in the beam, so that the best one never scores below it.
+/// Writes a sequence for each row of the constants. The model's step reads one token of each sequence from its input
+/// `step`; one output is a distribution over the next token, or logits. The greedy hypothesis keeps a slot in the beam,
+/// so that the best one never scores below it.
 ///
 /// Returns the `best` hypotheses of each row, the best one first. Results do not depend on the other rows.
 ///
@@ -160,7 +162,7 @@ struct Search<'a> {
     beams: Vec<Beam>,
     /// How many tokens there are.
     vocabulary: usize,
-    /// How many weights an alignment has; 0 where none is collected.
+    /// How many weights an alignment has; 0 if none is collected.
     attended: usize,
 }
 
@@ -200,7 +202,7 @@ impl<'a> Search<'a> {
 
     fn run(mut self, cancel: &AtomicBool, found: &mut [Vec<Hypothesis>]) -> Result<()> {
         let width = self.options.width;
-        // A row needs one token more than hypotheses go on: one of them may be the end.
+        // A row needs one more token than there are hypotheses: one of the tokens may be the end.
         let each = (width + 1).min(self.vocabulary);
         let mut tokens: Vec<i32> = Vec::new();
         let mut candidates: Vec<Candidate> = Vec::new();
@@ -236,7 +238,7 @@ impl<'a> Search<'a> {
             }
             let done = self.beams.iter().filter(|beam| beam.is_done()).count();
             if done * 2 >= self.beams.len() {
-                // What has ended leaves, so that it costs nothing more.
+                // Finished beams leave, so that they cost nothing more.
                 let going = |slot: usize| self.beams.get(slot).is_some_and(|beam| !beam.is_done());
                 let kept: Vec<u32> = parents
                     .iter()
@@ -262,7 +264,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Refuses what is no distribution, with which the search would give nonsense.
+/// Refuses values that are not distributions, since the search would give nonsense.
 fn check_distributions(values: &[f32], width: usize) -> Result<()> {
     if are_distributions(values, width) {
         return Ok(());

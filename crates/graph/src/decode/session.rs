@@ -15,8 +15,8 @@ use std::sync::atomic::AtomicBool;
 const STATES: &str = "The states of the session";
 const CONSTANTS: &str = "The constants of the session";
 
-/// A model that reads sequences step by step, several side by side, with the weights that it was made with. States start at zero, or
-/// at what the model's constants say.
+/// A model that reads sequences step by step, several side by side, with the weights that it was made with. States
+/// start at zero, or with what the model computes from its constants.
 #[derive(Debug)]
 pub struct Session {
     parameters: Arc<Parameters<f32>>,
@@ -27,7 +27,7 @@ pub struct Session {
     states: Vec<State>,
     held: Vec<Held>,
     time_axes: Vec<Option<usize>>,
-    /// The states as they are now, `[batch, …]` each.
+    /// The current states, `[batch, …]` each.
     now: Vec<Vec<f32>>,
     /// Whether the executor's shapes and constants are those of this session.
     bound: bool,
@@ -52,7 +52,7 @@ pub(super) struct Start {
 struct State {
     /// Batch first.
     shape: Vec<usize>,
-    /// What a sequence begins with; zeros where there is nothing.
+    /// The initial state of a sequence; zeros if there is none.
     first: Option<Buffer<f32>>,
 }
 
@@ -161,11 +161,12 @@ impl Session {
         shapes.collect::<Option<_>>().ok_or_else(|| Error::native("An output of the session has no shape"))
     }
 
-    /// Reads one step of every sequence, `[batch, features]` or `[batch]` tokens; then [`Self::output`] has the model's outputs for it.
+    /// Reads one step of every sequence, `[batch, features]` or `[batch]` tokens; then [`Self::output`] has the model's
+    /// outputs for it.
     ///
     /// # Errors
-    /// `ERR_SHAPE` for a wrong number of elements, `ERR_DATA` for a wrong type, tokens outside of the vocabulary and numbers
-    /// that are not finite, `ERR_MEMORY`. States are then as before.
+    /// `ERR_SHAPE` for a wrong number of elements, `ERR_DATA` for a wrong type, tokens outside of the vocabulary and
+    /// numbers that are not finite, `ERR_MEMORY`. States are then as before.
     pub fn step(&mut self, input: BatchData<'_, f32>) -> Result<()> {
         self.step_or_cancel(input, None)
     }
@@ -214,7 +215,7 @@ impl Session {
         self.time_axes.len()
     }
 
-    /// Hands the step and the states to the executor, with the constants where it does not have them.
+    /// Passes the step and the states to the executor, and the constants if it does not have them.
     fn bind(&mut self, input: BatchData<'_, f32>) -> Result<()> {
         let Self { executor, states, now, held, step_shape, .. } = self;
         let moving = 1 + states.len();
@@ -240,7 +241,7 @@ impl Session {
         Ok(())
     }
 
-    /// Goes back to the beginning of the sequences: states are as the session began with them, constants stay.
+    /// Goes back to the beginning of the sequences: the initial states are restored, constants stay.
     pub fn reset(&mut self) {
         for (now, state) in self.now.iter_mut().zip(&self.states) {
             match &state.first {
@@ -251,7 +252,7 @@ impl Session {
         self.position = 0;
     }
 
-    /// Another session that goes on from the same states; weights and constants are shared.
+    /// Another session that continues from the same states; weights and constants are shared.
     ///
     /// # Errors
     /// `ERR_MEMORY`.
@@ -275,7 +276,7 @@ impl Session {
         Ok(copy)
     }
 
-    /// Lets row `i` go on from what was row `indices[i]`, constants included.
+    /// Lets row `i` continue from what was row `indices[i]`, constants included.
     ///
     /// # Errors
     /// `ERR_SHAPE` unless there is one index for each row, `ERR_DATA` for an index that is no row, `ERR_MEMORY`.
@@ -300,7 +301,7 @@ impl Session {
         }
     }
 
-    /// Makes the rows those with these indices, as many as there are.
+    /// Replaces the rows by those with these indices.
     pub(super) fn select(&mut self, indices: &[u32]) -> Result<()> {
         self.check_rows(indices)?;
         for held in &mut self.held {
@@ -319,7 +320,7 @@ impl Session {
         Ok(())
     }
 
-    /// The same for states alone: right where all rows that are exchanged have the same constants.
+    /// The same for states alone, which is correct if all exchanged rows have the same constants.
     pub(super) fn select_states(&mut self, indices: &[u32]) -> Result<()> {
         self.check_rows(indices)?;
         for state in &mut self.now {
@@ -357,7 +358,7 @@ impl Session {
         Ok(())
     }
 
-    /// Bytes held by the session; weights that others share are not counted.
+    /// Bytes held by the session, without shared weights.
     pub fn memory(&self) -> usize {
         let states: usize = self.now.iter().map(Vec::len).sum();
         let held: usize = self.held.iter().map(|held| held.data.len()).sum();

@@ -80,7 +80,7 @@ impl SequenceMask {
 
     /// Makes every step valid.
     pub(crate) fn reset(&mut self, batch: usize, time: usize) {
-        // The packing of a full grid depends on its size alone and survives.
+        // The packing of a full grid depends only on its size and survives.
         self.packed &= self.full && self.batch == batch && self.time == time;
         self.batch = batch;
         self.time = time;

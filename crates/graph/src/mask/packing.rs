@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::memory::refill;
 
-/// The order in which a recurrent operation visits valid steps. Packed row `steps[s] + j` is the `s`-th valid step of batch
-/// row `order[j]`; rows are sorted by falling number of valid steps, rows without any are left out.
+/// The order in which a recurrent operation visits valid steps. Packed row `steps[s] + j` is the `s`-th valid step of
+/// batch row `order[j]`; rows are sorted by falling number of valid steps, rows without any are left out.
 #[derive(Debug, Default)]
 pub(crate) struct Packing {
     order: Vec<usize>,
@@ -24,7 +24,7 @@ impl Packing {
         &self.order
     }
 
-    /// The inverse of [`Self::order`]; of no meaning for rows without a valid step.
+    /// The inverse of [`Self::order`]; meaningless for rows without a valid step.
     pub(crate) fn rank(&self) -> &[usize] {
         &self.rank
     }

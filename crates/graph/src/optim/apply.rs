@@ -61,8 +61,7 @@ pub(super) fn sweep(
                     let mut state = [first, second, third];
                     let span = state.each_mut().map(|state| &mut **state);
                     rule.update(Span { weights: &mut *weights, gradient, scale, state: span });
-                    bound.raise(weights);
-                    state.iter().for_each(|state| bound.raise(state));
+                    bound.raise(std::iter::once(&*weights).chain(state.iter().map(|state| &**state)));
                 });
             }
             Some(Gradient::Rows(list)) if slot.trainable => {
@@ -81,17 +80,19 @@ pub(super) fn sweep(
                         touched,
                     });
                     let [one, two, three] = &state;
-                    for values in [&*weights, one, two, three] {
-                        if rule.rest() == Rest::None {
-                            bound.raise(values);
-                            continue;
-                        }
-                        // All others have at most become smaller.
-                        let here = list.rows.partition_point(|&row| row < first);
-                        let rows = list.rows[here..].iter().map(|row| (row - first) * list.width);
-                        rows.map_while(|row| values.get(row..row + list.width))
-                            .for_each(|row| bound.raise(row));
+                    let parts = [&*weights, one, two, three];
+                    if rule.rest() == Rest::None {
+                        bound.raise(parts.into_iter());
+                        return;
                     }
+                    // All others have at most become smaller.
+                    let last = first + weights.len() / list.width;
+                    let here = list.rows.partition_point(|&row| row < first);
+                    let rows = &list.rows[here..][..list.rows[here..].partition_point(|&row| row < last)];
+                    let places = rows.iter().map(|row| (row - first) * list.width);
+                    bound.raise(places.flat_map(|at| {
+                        parts.into_iter().filter_map(move |values| values.get(at..at + list.width))
+                    }));
                 });
             }
             _ => {}

@@ -28,10 +28,10 @@ impl Bound {
         f32::from_bits(self.0.load(Ordering::Relaxed))
     }
 
-    /// Raises it to the magnitude of some values.
-    pub(super) fn raise(&self, values: &[f32]) {
+    /// Raises it to the magnitude of all values of some parts: in one call, since a part may be one short row of a table.
+    pub(super) fn raise<'a>(&self, parts: impl Iterator<Item = &'a [f32]>) {
         // Without the sign, larger bits are larger numbers, infinity and NaN the largest.
-        self.0.fetch_max(vectorised(Magnitude(values)), Ordering::Relaxed);
+        self.0.fetch_max(vectorised(Magnitude(parts)), Ordering::Relaxed);
     }
 
     /// Whether a step may make something infinite: with gradients of norms up to `gradient`, a learning rate, a decay of weights.
@@ -57,7 +57,7 @@ impl Bound {
             let parts =
                 states.iter().zip(names).map(|(state, &(name, _))| (name, &state[start..start + slot.len]));
             for (name, values) in std::iter::once(("", weight)).chain(parts) {
-                self.raise(values);
+                self.raise(std::iter::once(values));
                 if !self.get().is_finite() {
                     let what = match name {
                         "" => format!("the weight '{}'", slot.name),
@@ -74,14 +74,18 @@ impl Bound {
     }
 }
 
-struct Magnitude<'a>(&'a [f32]);
+struct Magnitude<I>(I);
 
-impl Plain for Magnitude<'_> {
+impl<'a, I: Iterator<Item = &'a [f32]>> Plain for Magnitude<I> {
     type Output = u32;
 
     #[inline(always)]
     fn run(self) -> u32 {
-        self.0.iter().fold(0, |most, value| most.max(value.to_bits() & 0x7fff_ffff))
+        let mut most = 0;
+        for part in self.0 {
+            most = part.iter().fold(most, |most, value| most.max(value.to_bits() & 0x7fff_ffff));
+        }
+        most
     }
 }
 

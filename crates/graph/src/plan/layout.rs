@@ -1,4 +1,5 @@
-//! Where values, gradients, stashes and workspaces lie in the executor's block: those whose lives do not meet share memory.
+//! Where values, gradients, stashes and workspaces lie in the executor's block: those whose lifetimes do not overlap
+//! share memory.
 
 use super::Program;
 use super::program::Life;
@@ -125,11 +126,11 @@ impl Layout {
         Ok(())
     }
 
-    /// Largest first, each at the lowest offset that is free throughout its life (Pisarchyk and Lee, "Efficient memory
-    /// management for deep neural net inference", 2020: greedy by size).
+    /// Largest first, each at the lowest offset that is free throughout its lifetime (Pisarchyk and Lee, "Efficient
+    /// memory management for deep neural net inference", 2020: greedy by size).
     fn place(&mut self) -> Result<()> {
         let too_large = || Error::memory("The batch needs more memory than can be addressed");
-        // The order must not depend on how the sort treats equal sizes.
+        // The result must not depend on how the sort orders equal sizes.
         self.requests.sort_unstable_by_key(|request| {
             (std::cmp::Reverse(request.len), request.life.first, request.life.last)
         });

@@ -1,4 +1,4 @@
-//! What of a checked graph a run needs, and where its values lie.
+//! Which part of a checked graph a run needs, and where its values lie.
 
 mod layout;
 mod program;

@@ -1,4 +1,4 @@
-//! Takes a batch in: checks it, copies it, resolves shapes.
+//! Binds a batch: checks it, copies it, resolves shapes.
 
 use super::{Executor, Progress, Scratch};
 use crate::buffer::copy;
@@ -16,8 +16,8 @@ impl<T: Scalar> Executor<T> {
     /// Checks and takes in a batch, one entry for each input of the graph. Padding is replaced by zeros.
     ///
     /// # Errors
-    /// `ERR_SHAPE` for a wrong rank or dimension, `ERR_DATA` for empty, non-finite or wrongly typed data, wrong lengths or
-    /// masks, `ERR_MEMORY` for sizes that do not fit; each names the input. The executor is without a batch then.
+    /// `ERR_SHAPE` for a wrong rank or dimension, `ERR_DATA` for empty, non-finite or wrongly typed data, wrong lengths
+    /// or masks, `ERR_MEMORY` for sizes that do not fit; each names the input. The executor is without a batch then.
     pub fn bind(&mut self, inputs: &[BatchInput<'_, T>]) -> Result<()> {
         self.bind_each(inputs.len(), |index| inputs[index])
     }
@@ -48,7 +48,7 @@ impl<T: Scalar> Executor<T> {
                 _ => batch = Some((shape.batch(), &spec.name)),
             }
             if self.metas[index].shape != shape {
-                // Until everything has been resolved anew, no shape may look current.
+                // Until everything has been resolved again, no shape may look current.
                 self.generation = 0;
                 self.metas[index].shape = shape;
             }
@@ -64,8 +64,8 @@ impl<T: Scalar> Executor<T> {
         Ok(())
     }
 
-    /// Replaces the data of the first `count` inputs of the bound batch; the others stay as they are. False, with nothing changed, if
-    /// there is no batch or another shape is given.
+    /// Replaces the data of the first `count` inputs of the bound batch; the others stay as they are. False, with
+    /// nothing changed, if there is no batch or another shape is given.
     ///
     /// # Errors
     /// As [`Self::bind`]; the executor is without a batch then.
@@ -253,12 +253,12 @@ fn fill<V: Copy + Send + Sync>(
     Ok(())
 }
 
-/// Elements that are checked at once.
+/// The number of elements that are checked at once.
 const BLOCK: usize = 1024;
 
 /// The first element that is not finite.
 pub(crate) fn first_not_finite<T: Scalar>(data: &[T]) -> Option<usize> {
-    // Without an early exit inside of a block the comparison runs in vectors.
+    // Without an early exit inside a block, the comparison is vectorised.
     let finite = |block: &[T]| block.iter().fold(true, |all, value| all & value.is_finite());
     let block = find_block(data, BLOCK, |block| !finite(block))?;
     let within = data[block * BLOCK..].iter().position(|value| !value.is_finite())?;

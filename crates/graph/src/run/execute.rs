@@ -11,15 +11,15 @@ use crate::plan::{Layout, Program};
 use seqloom_kernels::Scalar;
 use std::sync::atomic::AtomicBool;
 
-/// Programs kept for repeated kinds of runs; a model has only a few.
+/// The most programs that are kept for repeated kinds of runs; a model has only a few.
 const MAX_PLANS: usize = 16;
 
 impl<T: Scalar> Executor<T> {
     /// Computes graph outputs for the bound batch.
     ///
     /// # Errors
-    /// `ERR_STATE` without a batch or with weights of another model, `ERR_MEMORY` when the values do not fit, `ERR_DATA` for tokens or
-    /// labels out of range, `ABORTED` when cancelled.
+    /// `ERR_STATE` without a batch or with weights of another model, `ERR_MEMORY` when the values do not fit,
+    /// `ERR_DATA` for tokens or labels out of range, `ABORTED` when cancelled.
     pub fn forward(&mut self, params: &Parameters<T>, run: &Run<'_>) -> Result<()> {
         if self.progress == Progress::Unbound {
             return Err(Error::state("No batch has been bound"));
@@ -40,12 +40,13 @@ impl<T: Scalar> Executor<T> {
         Ok(())
     }
 
-    /// Adds the gradients of the weights to `gradients`, given the gradients (`cotangents`) of some of the computed outputs; outputs
-    /// that are not named have none. Possible once after each recorded forward pass, with the same parameters.
+    /// Adds the gradients of the weights to `gradients`, given the gradients (`cotangents`) of some of the computed
+    /// outputs; outputs that are not named have none. Possible once after each recorded forward pass, with the same
+    /// parameters.
     ///
     /// # Errors
-    /// `ERR_STATE` without a recorded forward pass, `ERR_SHAPE` for a cotangent of the wrong size, `ABORTED` when cancelled, which
-    /// leaves `gradients` undefined.
+    /// `ERR_STATE` without a recorded forward pass, `ERR_SHAPE` for a cotangent of the wrong size, `ABORTED` when
+    /// cancelled, which leaves `gradients` undefined.
     pub fn backward(
         &mut self,
         params: &Parameters<T>,
@@ -64,7 +65,7 @@ impl<T: Scalar> Executor<T> {
         if !gradients.fits(&self.checked.graph.weights, &self.checked.row_gradients) {
             return Err(Error::state("The gradients belong to another model"));
         }
-        // Whatever happens now, stashes are used up.
+        // Whatever happens now, the stashes are used up.
         self.progress = Progress::Bound;
         let mut pass = self.pass(index, params);
         pass.seed(cotangents)?;

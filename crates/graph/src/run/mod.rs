@@ -41,14 +41,14 @@ struct Planned {
     generation: u64,
 }
 
-/// A graph together with the memory to run it. Memory grows with the largest batch and is reused: a batch of sizes seen before
-/// allocates nothing.
+/// A graph together with the memory to run it. Memory grows with the largest batch and is reused: a batch of sizes seen
+/// before allocates nothing.
 pub struct Executor<T: Scalar> {
     checked: Checked<T>,
     /// Types and shapes of all values for the bound batch.
     metas: Vec<Meta>,
     masks: Vec<SequenceMask>,
-    /// The floating-point inputs, by input: copies, or shared with whoever gave them.
+    /// The floating-point inputs, by input: copies, or shared with the caller.
     floats: Vec<Buffer<T>>,
     /// Copies of the int32 inputs, by input.
     integers: Vec<Vec<i32>>,
@@ -61,7 +61,7 @@ pub struct Executor<T: Scalar> {
     scratch: Scratch,
 }
 
-/// Lists that are filled anew for every node.
+/// Lists that are refilled for every node.
 #[derive(Debug, Default)]
 struct Scratch {
     inputs: Vec<ValueRef>,
@@ -74,8 +74,8 @@ impl<T: Scalar> Executor<T> {
     /// Checks a graph and prepares to run it.
     ///
     /// # Errors
-    /// `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_DATA`, `ERR_MEMORY` or `ERR_UNSUPPORTED` naming the layer whose description is
-    /// wrong.
+    /// `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_DATA`, `ERR_MEMORY` or `ERR_UNSUPPORTED` naming the layer whose
+    /// description is wrong.
     pub fn new(spec: GraphSpec) -> Result<Self> {
         Self::of(registry::read(spec)?)
     }
@@ -124,7 +124,8 @@ impl<T: Scalar> Executor<T> {
         Gradients::any(&self.checked.graph.weights, &self.checked.row_gradients)
     }
 
-    /// The dimensions of graph output `output`, `None` for those that depend on the batch; `None` when there is no such output.
+    /// The dimensions of graph output `output`, `None` for those that depend on the batch; `None` when there is no such
+    /// output.
     pub fn output_shape(&self, output: usize) -> Option<Vec<Option<usize>>> {
         let meta = self.checked.values.get(*self.checked.graph.outputs.get(output)?)?;
         Some(meta.shape.dims().iter().map(|&dim| (dim != crate::shape::ANY).then_some(dim)).collect())
@@ -137,7 +138,7 @@ impl<T: Scalar> Executor<T> {
         self.metas.get(value).filter(|_| bound).map(|meta| meta.shape.dims())
     }
 
-    /// Lets go of inputs that are shared; the executor is without a batch then.
+    /// Releases shared inputs; the executor is without a batch then.
     pub fn release(&mut self) {
         self.progress = Progress::Unbound;
         self.floats.iter_mut().for_each(Buffer::release);
@@ -175,7 +176,7 @@ impl<T: Scalar> Executor<T> {
         (!mask.is_full()).then_some(mask)
     }
 
-    /// What is known of the elements of every output when nothing is trained.
+    /// What is known of the elements of every output, except in training.
     pub fn output_forms(&self) -> Vec<Form> {
         let forms = self.checked.forms();
         let form = |&value: &usize| forms.get(value).copied().unwrap_or(Form::Unknown);
@@ -188,7 +189,8 @@ impl<T: Scalar> Executor<T> {
     }
 
     /// The gradient of floating-point input `input` after a backward pass with
-    /// [`WeightsAndInputs`](crate::Record::WeightsAndInputs); `None` otherwise and where no output depends on the input.
+    /// [`WeightsAndInputs`](crate::Record::WeightsAndInputs); `None` otherwise and where no output depends on the
+    /// input.
     pub fn input_gradient(&self, input: usize) -> Option<&[T]> {
         let Progress::Backward(plan) = self.progress else { return None };
         if input >= self.checked.graph.inputs.len() {
@@ -198,8 +200,8 @@ impl<T: Scalar> Executor<T> {
         if gradient == Place::None { None } else { self.at(gradient) }
     }
 
-    /// The gradients by the states of recurrences after every step, for states that an output depends on. Only once after a backward
-    /// pass with [`States`](crate::Record::States).
+    /// The gradients with respect to the states of recurrences after every step, for states that an output depends on.
+    /// Only once after each backward pass with [`States`](crate::Record::States).
     pub fn take_state_gradients(&mut self) -> Vec<StateGradient<T>> {
         let mut all = Vec::new();
         for (spec, node) in self.checked.graph.nodes.iter().zip(&mut self.checked.nodes) {

@@ -1,5 +1,5 @@
-//! The two passes over the nodes of a program. They know nothing of where a batch came from, so that whoever holds a graph can run
-//! it: the executor, or an operation that contains one.
+//! The two passes over the nodes of a program. They do not know where a batch came from, so that any holder of a graph
+//! can run it: the executor, or an operation that contains one.
 
 use super::Scratch;
 use crate::buffer::{Buffer, copy};
@@ -67,7 +67,7 @@ impl<T: Scalar> Pass<'_, T> {
     /// Sets the gradients of the outputs: the given ones, zero for all others.
     pub(super) fn seed(&mut self, cotangents: &[(usize, &[T])]) -> Result<()> {
         let outputs = &self.checked.graph.outputs;
-        // The only cotangent of a value is copied; several, of outputs that are the same value, are added to zeros.
+        // A single cotangent of a value is copied; several, for outputs that are the same value, are added to zeros.
         let count =
             |value| cotangents.iter().filter(|(output, _)| outputs.get(*output) == Some(&value)).count();
         for &output in &self.program.outputs {

@@ -97,7 +97,7 @@ impl<T: Scalar> Scan<T> {
         state_gradients.clear();
         if frame.run.record == Record::States {
             for (state, name) in state_names.iter().enumerate() {
-                // What is only carried to the end, for nobody to read on the way, is no state of the cell's.
+                // A value that is only carried to the end, and not read on the way, is not a state of the cell.
                 let (value, old) = (body.new_state(state), counts.sequences + state);
                 let read = body.nodes.iter().any(|node| node.inputs.contains(&old));
                 if !read || !body.values[value].wants_gradient {
@@ -142,7 +142,7 @@ impl<T: Scalar> Scan<T> {
                 }
             }
         }
-        // Rows without a valid step hand their initial state on.
+        // Rows without a valid step pass their initial state on.
         for state in 0..counts.states {
             let Some(input) = counts.initial_input(state) else { continue };
             let (last, target) =
@@ -160,7 +160,7 @@ impl<T: Scalar> Scan<T> {
     }
 }
 
-/// Visits the operations of a phase outside of the loop.
+/// Visits the operations of a phase outside the loop.
 fn run_phase<T: Scalar>(
     body: &mut Body<T>,
     scratch: &mut Scratch,
@@ -217,7 +217,7 @@ fn run_step<T: Scalar>(
     Ok(())
 }
 
-/// Makes the gradients of a single step zero.
+/// Clears the gradients of a single step.
 fn clear<T: Scalar>(buffers: &mut Buffers<'_, T>, pass: &Pass<'_, T>) -> Result<()> {
     let (start, end) = (pass.layout.summed, pass.layout.stepwise);
     let ([], [gradients]) = buffers.carve([], [pass.locator.part(Region::Backward, start, end - start)?])?;
@@ -230,14 +230,14 @@ fn make_zero<T: Scalar>(numbers: &mut [T]) {
     each_rows(numbers, 1, work, |_, numbers| numbers.fill(T::ZERO));
 }
 
-/// Finds the values whose gradients somebody wants: a weight, or an operand of the scan whose gradient is wanted.
+/// Finds the values whose gradients are needed: by a weight, or by an operand of the scan whose gradient is wanted.
 fn find_live<T: Scalar>(body: &Body<T>, inputs: &[ValueRef], live: &mut Vec<bool>) {
     let counts = &body.counts;
     live.clear();
     live.extend((0..counts.body_inputs()).map(|value| {
         let operand = match value.checked_sub(counts.sequences + counts.states) {
             Some(constant) => Some(counts.constant_input(constant)),
-            // The states' gradients are what the loop is about.
+            // The loop exists for the states' gradients.
             None if value >= counts.sequences => None,
             None => Some(value),
         };

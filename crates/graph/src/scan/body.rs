@@ -10,7 +10,7 @@ use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
 use std::sync::Arc;
 
-/// What is known of a value of the body before shapes are.
+/// What is known of a value of the body before its shape is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Value {
     pub(super) phase: Phase,
@@ -18,9 +18,9 @@ pub(super) struct Value {
     pub(super) wants_gradient: bool,
     /// Whether the operations' backward passes read it.
     pub(super) kept: bool,
-    /// Whether all steps' values are kept side by side: results, what runs behind the loop reads, and so on.
+    /// Whether the values of all steps are kept side by side: results, values read after the loop, and so on.
     pub(super) tracked: bool,
-    /// Whether all steps' gradients are kept side by side.
+    /// Whether the gradients of all steps are kept side by side.
     pub(super) gradient_tracked: bool,
     /// Whether only the chain that makes it uses it.
     pub(super) inner: bool,
@@ -28,7 +28,7 @@ pub(super) struct Value {
     pub(super) recomputed: bool,
 }
 
-/// A part of another value that is read in place.
+/// A slice of another value that is read in place.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cut {
     pub(super) source: usize,
@@ -44,26 +44,26 @@ pub(super) struct Body<T: Scalar> {
     /// Whether the backward pass visits the node.
     pub(super) visited: Vec<bool>,
     pub(super) values: Vec<Value>,
-    /// Shapes in which unknown sizes behind the batch are equal only where they are the same for every batch.
+    /// Shapes in which unknown sizes after the batch dimension are equal only if they are the same for every batch.
     pub(super) proven: Vec<Shape>,
     /// Types and shapes as declared.
     declared: Vec<Meta>,
-    /// Types and shapes for the present batch.
+    /// Types and shapes for the current batch.
     pub(super) metas: Vec<Meta>,
     pub(super) counts: Counts,
-    /// The values of the outputs of each step, then of the new states; no value twice.
+    /// The values of each step's outputs, then of the new states; no value occurs twice.
     pub(super) outputs: Vec<usize>,
-    /// For each product in the loop, how many elements of its kernel's gradient each sequence has for itself.
+    /// For each product in the loop, how many elements of its kernel's gradient are kept per sequence.
     pub(super) summed: Vec<usize>,
-    /// By node: whether the gradient of its second input comes behind the loop.
+    /// By node: whether the gradient of its second input is computed after the loop.
     pub(super) later: Vec<bool>,
-    /// By value: which part of which other value it is, where it need not be copied.
+    /// By value: the slice of another value that it is, if it need not be copied.
     pub(super) cuts: Vec<Option<Cut>>,
-    /// By value: the one that it is in another shape, where it need not be copied.
+    /// By value: the value of which it is a reshaped view, if it need not be copied.
     pub(super) views: Vec<Option<usize>>,
-    /// By value: the one whose gradient is also its own.
+    /// By value: the value whose gradient it shares.
     pub(super) shared: Vec<Option<usize>>,
-    /// By value: the number that it is.
+    /// By value: its number, if it is a constant.
     pub(super) constants: Vec<Option<f64>>,
     scratch: (Vec<Meta>, Vec<Meta>),
 }
@@ -108,7 +108,7 @@ impl<T: Scalar> Body<T> {
         self.outputs[self.counts.outputs + state]
     }
 
-    /// The state that value `value` is, if it is one.
+    /// The index of the state that value `value` is, if it is one.
     pub(super) fn state_of(&self, value: usize) -> Option<usize> {
         value.checked_sub(self.counts.sequences).filter(|&state| state < self.counts.states)
     }
@@ -118,7 +118,7 @@ impl<T: Scalar> Body<T> {
         self.nodes.iter().position(|node| node.outputs.contains(&value))
     }
 
-    /// Computes all shapes for inputs of these shapes, with the batch first where there is one.
+    /// Computes all shapes for inputs of these shapes, batch first if there is one.
     pub(super) fn infer(&mut self, inputs: impl Iterator<Item = Shape>) -> Result<()> {
         for (value, shape) in inputs.enumerate() {
             let declared = self.declared[value].shape;
@@ -182,9 +182,9 @@ impl<T: Scalar> Body<T> {
         }
     }
 
-    /// Values that never leave their chain and take more memory than what they are made of, such as the hidden units of an attention, which are
-    /// made of one row for the step and one for each row of the memory, are computed again by the backward pass: all of them, for all steps,
-    /// would not fit the caches.
+    /// Finds values that never leave their chain and are larger than their inputs, such as the hidden units of an
+    /// attention, which combine one row of the step with each row of the memory. The backward pass computes them again:
+    /// kept for all steps, they would not fit in the caches.
     fn find_recomputed(&mut self) {
         for node in &self.nodes {
             let (Some(_), &[output]) = (node.facts.role().elementwise(), &node.outputs[..]) else { continue };
@@ -198,7 +198,7 @@ impl<T: Scalar> Body<T> {
         }
     }
 
-    /// Keeps a value for the backward pass, or what it is computed from again.
+    /// Keeps a value for the backward pass or, if it is computed again, its inputs.
     fn keep(&mut self, value: usize) {
         if !self.values[value].recomputed {
             self.values[value].kept = true;
@@ -245,18 +245,18 @@ impl<T: Scalar> Body<T> {
     }
 }
 
-/// Whether a value has one row for several of the whole.
+/// Whether a value has a single row for several rows of the whole.
 fn is_repeated(shape: &Shape, whole: &Shape) -> bool {
     let mut dims = whole.dims().iter().rev().zip(1..);
     dims.any(|(&dim, from_end)| dim != 1 && repeats(shape, from_end))
 }
 
-/// Whether a value has one row for all along an axis, the last one being 1.
+/// Whether a value has a single entry along an axis, counted from the end: the last axis is 1.
 pub(super) fn repeats(shape: &Shape, from_end: usize) -> bool {
     shape.rank().checked_sub(from_end).is_none_or(|axis| shape.dims()[axis] == 1)
 }
 
-/// Checks what the graph alone does not: the kinds of the inputs and outputs.
+/// Checks what the graph alone does not check: the kinds of the inputs and outputs.
 fn check<T: Scalar>(spec: &ScanSpec, graph: &Checked<T>) -> Result<()> {
     let counts = &spec.counts;
     for (value, input) in spec.body.inputs.iter().enumerate().take(counts.sequences + counts.states) {
@@ -314,7 +314,7 @@ fn plan_phases<T: Scalar>(
     phases
 }
 
-/// Moves nodes behind the loop that no state depends on and that only read values of steps.
+/// Moves nodes after the loop if no state depends on them and they only read values of steps.
 fn postpone<T: Scalar>(
     nodes: &[Call<T>],
     metas: &[Meta],
@@ -335,7 +335,7 @@ fn postpone<T: Scalar>(
             .iter()
             .all(|&value| !is_state(value) && (of_value[value] != Phase::Once || !metas[value].batched));
         let free = node.outputs.iter().all(|&value| !wanted_in_loop[value]);
-        // A value that is merely handed on costs less than what it would take to put it off.
+        // Merely passing a value on costs less in the loop than after it.
         let worthwhile = node.facts.role().elementwise() != Some(Kind::Identity);
         if phases[index] == Phase::Step && free && by_rows && worthwhile && !node.facts.draws() {
             phases[index] = Phase::Late;
@@ -347,8 +347,9 @@ fn postpone<T: Scalar>(
     }
 }
 
-/// The body with copies of results that are not the loop's own: states must be written in the loop, each to a place of its own,
-/// and so must outputs that have no row for each step. Returns also from which node on they are.
+/// The body, with copies of results that the loop does not compute: states must be written in the loop, each to its own
+/// memory, and so must outputs that do not have a row for each step. Also returns the index of the first of these
+/// copies.
 fn carried<T: Scalar>(spec: &ScanSpec, graph: &Checked<T>, phases: &[Phase]) -> (Graph, usize) {
     let mut body = spec.body.clone();
     let mut of_value: Vec<Option<Phase>> = vec![None; graph.values.len()];

@@ -116,7 +116,7 @@ impl<T: Scalar> Scan<T> {
     }
 }
 
-/// Runs the operations of a phase outside of the loop.
+/// Runs the operations of a phase outside the loop.
 fn run_phase<T: Scalar>(
     body: &mut Body<T>,
     scratch: &mut Scratch,

@@ -10,28 +10,28 @@ use crate::ops::{Buffers, Place};
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::{Chain, ChainOperands, Function, MAX_DIMS, Output, Scalar, Source, View};
 
-/// The most values from elsewhere in one chain: the buffers that it touches are borrowed all at once.
+/// The most values from outside a chain that it reads: the buffers that it touches are borrowed all at once.
 pub(super) const MAX_OPERANDS: usize = 12;
 /// The most buffers that a chain reads: operands, values and gradients of its operations.
 const READS: usize = 3 * MAX_OPERANDS;
-/// The same with the weights that results are multiplied with, which lie elsewhere.
+/// The same, plus the weights that results are multiplied with, which lie elsewhere.
 const SOURCES: usize = READS + MAX_OPERANDS;
 
 /// The chains of some operations.
 #[derive(Debug)]
 pub(super) struct Fused {
     pub(super) nodes: Vec<usize>,
-    /// Products of results with a single vector of weights, which are summed up while the results are at hand.
+    /// Products of results with a single vector of weights, which are summed up while the results are in the cache.
     dots: Vec<usize>,
-    /// A value of the shape that everything has.
+    /// A value with the shape of the whole chain.
     shape: usize,
     plain: Part,
     recording: Part,
     backward: Part,
 }
 
-/// What a view shows: a value or its gradient, or a part of it, or of a product its vector of weights or the weights' gradient, one for
-/// each sequence.
+/// The target of a view: a value or its gradient (or a slice of it), or a product's vector of weights or the gradient
+/// of these weights, one per sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operand {
     Value(usize),
@@ -154,7 +154,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
 
     fn backward(mut self, nodes: &[usize], dots: &[usize]) -> Part {
         let body = self.body;
-        // Gradients that have been collected of results, and of values from elsewhere.
+        // The gradients collected so far: of results, and of values from outside.
         let mut inner: Vec<(usize, Source)> = Vec::new();
         let mut outer: Vec<(usize, Source)> = Vec::new();
         for &dot in dots {
@@ -238,7 +238,7 @@ impl Fused {
         }
     }
 
-    /// Checks that all results have the same shape, which dimensions that are not declared leave open.
+    /// Checks that all results have the same shape, which is open as long as dimensions are not declared.
     pub(super) fn check<T: Scalar>(&self, body: &Body<T>) -> Result<()> {
         let expected = body.metas[self.shape].shape;
         for &node in &self.nodes {
@@ -350,7 +350,7 @@ fn show_row(whole: &Shape, width: usize, rows: usize, buffer: usize) -> View {
     view
 }
 
-/// The view of a value, or of the part of another one that it is, repeated to `whole`.
+/// The view of a value, or of the slice of another one that it is, broadcast to `whole`.
 fn show(whole: &Shape, metas: &[Meta], value: usize, cut: Option<Cut>, buffer: usize, rows: usize) -> View {
     let shape = with_rows(&metas[value], rows);
     let mut view = View { buffer, offset: 0, strides: strides(whole, &shape) };

@@ -12,7 +12,7 @@ use seqloom_kernels::Scalar;
 /// Which memory a slot lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Region {
-    /// What the backward pass reads again; scratch where there is none.
+    /// What the backward pass reads again; scratch if there is no backward pass.
     Kept,
     /// Scratch of the forward pass.
     Forward,
@@ -23,7 +23,7 @@ pub(super) enum Region {
 /// How a slot is divided among the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// One for all.
+    /// One for all steps.
     Whole,
     /// A row of `width` elements for each sequence; a step has the first ones.
     Sequences { width: usize },
@@ -48,7 +48,7 @@ pub(super) enum Home {
     Slot(Slot),
     /// In an operand of the scan: a constant without batch.
     Operand(usize),
-    /// Where `value` lay one step before; before the first step in the slot.
+    /// Where `value` was one step before; before the first step, in the slot.
     Before {
         value: usize,
         initial: Slot,
@@ -77,15 +77,15 @@ pub(super) struct Layout {
     pub(super) kept: usize,
     pub(super) forward: usize,
     pub(super) backward: usize,
-    /// Elements at the beginning of the backward region whose sums run through all steps.
+    /// Elements at the beginning of the backward region that are summed over all steps.
     pub(super) summed: usize,
-    /// One past the gradients of a single step, which follow those.
+    /// The end of the gradients of a single step, which follow the summed ones.
     pub(super) stepwise: usize,
     /// A row of any result, in the backward region.
     pub(super) carried: usize,
     /// A copy of rows of all steps, in the backward region.
     pub(super) rows: usize,
-    /// Scratch of single operations, behind everything else in its region.
+    /// Scratch of single operations, after everything else in its region.
     pub(super) forward_scratch: usize,
     pub(super) backward_scratch: usize,
     inputs: Vec<Meta>,
@@ -175,7 +175,7 @@ impl Layout {
         if !recording {
             return Ok(());
         }
-        // First what is summed over steps, so that it is cleared in one piece.
+        // First the gradients that are summed over steps, so that they are cleared in one piece.
         for scratch in [false, true] {
             for (value, known) in body.values.iter().enumerate().filter(|(_, known)| known.wants_gradient) {
                 let meta = body.metas[value];
@@ -244,7 +244,7 @@ impl Layout {
 }
 
 impl Phase {
-    /// Rows that an operation of the phase runs over at once, at most.
+    /// The most rows that an operation of the phase runs over at once.
     fn count(self, extent: Extent) -> usize {
         match self {
             Self::Once | Self::Step => extent.batch,
@@ -272,7 +272,7 @@ pub(super) fn with_rows(meta: &Meta, rows: usize) -> Shape {
     shape
 }
 
-/// The memory that a node asks for over so many rows; the lists hold its operands' types and shapes afterwards.
+/// The memory that a node needs for a number of rows; afterwards, the lists hold its operands' types and shapes.
 pub(super) fn node_sizes<T: Scalar>(
     body: &mut Body<T>,
     index: usize,

@@ -1,7 +1,7 @@
 //! `scan`: runs a small graph once for every step of its sequences, carrying states from step to step.
 //!
-//! Like the fused cells it works on packed rows: step s has the rows that have more than s valid steps, longest sequences first,
-//! so that the rows of a step are always the first rows of the step before. Nothing is computed for padding.
+//! Like the fused cells, it works on packed rows: step s has the rows with more than s valid steps, longest sequences
+//! first, so that the rows of a step are always the first rows of the previous step. Nothing is computed for padding.
 
 mod backward;
 mod body;
@@ -29,8 +29,8 @@ use spec::Counts;
 pub(crate) use spec::ScanSpec;
 use units::Plan;
 
-/// The loop. Inputs: sequences `[batch, time, …]`, initial states `[batch, …]` (all or none), constants. Outputs: those of every
-/// step `[batch, time, …]`, then the last states. Weights: those of the body.
+/// The loop. Inputs: sequences `[batch, time, …]`, initial states `[batch, …]` (all or none), constants. Outputs: those
+/// of every step `[batch, time, …]`, then the last states. Weights: those of the body.
 struct Scan<T: Scalar> {
     body: Body<T>,
     plan: Plan<T>,
@@ -41,9 +41,9 @@ struct Scan<T: Scalar> {
     zero_output_for_mask: bool,
     steps: Option<usize>,
     state_names: Vec<String>,
-    /// The gradients by the states at every step, where the last backward pass was to keep them.
+    /// The gradients with respect to the states at every step, if the last backward pass kept them.
     state_gradients: Vec<StateGradient<T>>,
-    /// The steps that are valid in all sequences, where no single mask says that.
+    /// The steps that are valid in all sequences, if they do not share one mask.
     mask: SequenceMask,
     /// For passes that record and those that do not: the layout, and the batch that it is for.
     layouts: [Layout; 2],
@@ -263,7 +263,7 @@ impl<T: Scalar> Scan<T> {
         self.mask.pack()
     }
 
-    /// Batch and time of the inputs at hand.
+    /// Batch and time of the current inputs.
     fn grid_of(&self, inputs: &[ValueRef]) -> Result<(usize, usize)> {
         let batch = self.body_batch()?;
         let time = match self.steps {

@@ -1,5 +1,5 @@
-//! Products with a value that is one for all steps, such as a memory: the value's gradient is a product for each sequence behind the
-//! loop, over all of its steps, instead of a small one in each step.
+//! Products with a value that is the same at all steps, such as a memory: the value's gradient is one product per
+//! sequence after the loop, over all of its steps, instead of a small one in each step.
 
 use super::body::Body;
 use super::layout::{Region, Scope};
@@ -19,7 +19,7 @@ pub(super) struct Outer {
 }
 
 impl Outer {
-    /// The one of a node, if it is such a product and the gradient is wanted.
+    /// The gradient for a node, if the node is such a product and the gradient is wanted.
     pub(super) fn new<T: Scalar>(body: &Body<T>, index: usize) -> Option<Self> {
         let node = &body.nodes[index];
         let Role::Matmul([false, transposed]) = node.facts.role() else { return None };
@@ -38,7 +38,7 @@ impl Outer {
         Ok([width(node.inputs[0])?, width(node.outputs[0])?])
     }
 
-    /// Elements for copies of both, for so many rows.
+    /// Elements for copies of both, for a number of rows.
     pub(super) fn copied<T: Scalar>(&self, body: &Body<T>, rows: usize) -> Option<usize> {
         let [first, product] = self.widths(body).ok()?;
         first.checked_add(product)?.checked_mul(rows)

@@ -1,5 +1,5 @@
-//! Products of the loop's values with weights: packed once for all steps, and the weights' gradients summed in one product behind
-//! the loop.
+//! Products of the loop's values with weights. The weights are packed once for all steps, and their gradients are
+//! summed in one product after the loop.
 
 use super::body::Body;
 use super::layout::{Home, Region, Scope};
@@ -25,7 +25,7 @@ pub(super) struct Product<T: Scalar> {
 }
 
 impl<T: Scalar> Product<T> {
-    /// The product that a node is, if it is one of the loop.
+    /// The product of a node, if the node is a product in the loop.
     pub(super) fn new(body: &Body<T>, node: usize) -> Option<Self> {
         let Role::Product([inputs, units]) = body.nodes[node].facts.role() else { return None };
         (body.values[body.nodes[node].inputs[0]].phase == Phase::Step).then_some(Self {
@@ -48,7 +48,7 @@ impl<T: Scalar> Product<T> {
         body.nodes[self.node].weights.first().and_then(|&weight| params.get(weight)).unwrap_or(&[])
     }
 
-    /// For each sequence the gradient of the kernel, summed over the steps so far, of fused product `index`.
+    /// The kernel's gradient of fused product `index` for each sequence, summed over the steps so far.
     pub(super) fn summed(&self, index: usize, pass: &Pass<'_, T>) -> Result<Place> {
         match &pass.layout.kernels[index] {
             Some(slot) => pass.locator.slot(slot, Scope::Sequences),
@@ -56,13 +56,13 @@ impl<T: Scalar> Product<T> {
         }
     }
 
-    /// Elements of that for each sequence.
+    /// Elements of that per sequence.
     pub(super) fn summed_width(&self, body: &Body<T>) -> usize {
         let wanted = self.fused && body.visited[self.node] && body.nodes[self.node].trainable;
         if wanted { self.inputs } else { 0 }
     }
 
-    /// Makes the results of a step what the products are added to.
+    /// Prepares the results of a step for the product: fills them with the bias or, for a thin product, with zeros.
     pub(super) fn start(
         &self,
         body: &Body<T>,
@@ -153,8 +153,8 @@ impl<T: Scalar> Product<T> {
         Ok(())
     }
 
-    /// The gradients of the weights of product `index`, over the rows of all steps; `copied` is the state whose rows have been copied
-    /// together.
+    /// The gradients of the weights of product `index`, over the rows of all steps; `copied` is the state whose rows
+    /// have already been gathered.
     pub(super) fn weight_gradients(
         &self,
         index: usize,
@@ -190,7 +190,7 @@ impl<T: Scalar> Product<T> {
         Ok(())
     }
 
-    /// The input of all steps; that of a state is copied together first, since it begins one step earlier.
+    /// The input of all steps; if it is a state, its rows are gathered first, since it begins one step earlier.
     fn rows_of(
         &self,
         copied: &mut Option<usize>,
@@ -217,7 +217,7 @@ impl<T: Scalar> Product<T> {
         Ok(whole)
     }
 
-    /// Elements for the copy of a state's rows, for so many rows.
+    /// Elements for the copy of a state's rows, for a number of rows.
     pub(super) fn copied(&self, body: &Body<T>, rows: usize) -> Option<usize> {
         let value = body.nodes[self.node].inputs[0];
         if body.state_of(value).is_none() {

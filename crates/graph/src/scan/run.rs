@@ -1,4 +1,4 @@
-//! What both passes of a scan do: find the mask, and run one operation.
+//! What both passes of a scan share: finding the mask, and running one operation.
 
 use super::body::Body;
 use super::layout::{Home, Layout, Locator, Region, Scope, node_sizes, with_rows};
@@ -19,23 +19,23 @@ pub(super) struct Pass<'a, T: Scalar> {
     pub(super) params: &'a Parameters<T>,
     pub(super) integers: &'a [Vec<i32>],
     pub(super) run: &'a crate::mode::Run<'a>,
-    /// The number of the scan in its graph.
+    /// The index of the scan in its graph.
     pub(super) node: usize,
     pub(super) recording: bool,
 }
 
-/// Lists that are filled anew for every node.
+/// Lists that are refilled for every node.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) inputs: Vec<ValueRef>,
     pub(super) outputs: Vec<ValueRef>,
     pub(super) input_metas: Vec<Meta>,
     pub(super) output_metas: Vec<Meta>,
-    /// Which values' gradients are wanted by something outside of the scan or by a weight.
+    /// Which values' gradients are needed outside the scan or by a weight.
     pub(super) live: Vec<bool>,
 }
 
-/// The key of the random numbers of a body's node: unlike that of any node of a graph.
+/// The key of the random numbers of a body's node, which differs from that of any node of a graph.
 fn key(scan: usize, node: usize) -> usize {
     ((scan + 1) << 24) | node
 }
@@ -82,7 +82,7 @@ pub(super) fn with_frame<T: Scalar, R>(
     };
     inputs.clear();
     for (position, &value) in node.inputs.iter().enumerate() {
-        // A gradient that is shared is there already, and some come behind the loop.
+        // A shared gradient already exists, and some are computed after the loop.
         let later = position == 1 && later[index];
         let wanted = live.get(value).copied().unwrap_or(false) && shared[value].is_none() && !later;
         inputs.push(operand(value, !backward || node.op.keeps_input(position), wanted)?);
@@ -105,7 +105,7 @@ pub(super) fn with_frame<T: Scalar, R>(
     };
     let step = if let Scope::Step(step) = scope { Some(step) } else { None };
     let rows = (scope != Scope::Rows).then(|| pass.locator.packing.order());
-    // Lent to the frame, so that the node is free.
+    // Lent to the frame, so that the node can be borrowed.
     let weights = std::mem::take(&mut node.weights);
     let frame = Frame {
         inputs,

@@ -1,4 +1,4 @@
-//! Sizes of the step's values that are not known before a batch is: which of them must be equal.
+//! Sizes of the step's values that are not known before there is a batch: which of them must be equal.
 
 use crate::error::Result;
 use crate::ir::Call;
@@ -6,11 +6,12 @@ use crate::shape::{ANY, Meta, Shape};
 use seqloom_kernels::Scalar;
 use std::collections::HashSet;
 
-/// What stands for unknown sizes: numbers that no size is likely to be, nor a sum or product of a few.
+/// Stand-ins for unknown sizes: numbers that no size, nor a sum or product of a few, is likely to be.
 const STAND_INS: std::ops::RangeFrom<usize> = 10_007..;
 
-/// The shapes of all values, with a number for each unknown size behind the batch: equal ones are the same size for every batch, as far
-/// as the operations tell. An operation that takes only equal sizes makes them equal.
+/// The shapes of all values, with a stand-in for each unknown size after the batch dimension. Equal stand-ins are the
+/// same size for every batch, as far as the operations tell; an operation that accepts only equal sizes makes them
+/// equal.
 pub(super) fn proven_shapes<T: Scalar>(nodes: &mut [Call<T>], metas: &[Meta], inputs: usize) -> Vec<Shape> {
     let known: HashSet<usize> = metas.iter().flat_map(|meta| meta.shape.dims()).copied().collect();
     let mut numbers = STAND_INS.step_by(1009).filter(|number| !known.contains(number));
@@ -25,7 +26,7 @@ pub(super) fn proven_shapes<T: Scalar>(nodes: &mut [Call<T>], metas: &[Meta], in
             }
         }
     }
-    // Every round makes two sizes one, or ends.
+    // Every round unites two sizes, or is the last.
     loop {
         let mut all = metas.to_vec();
         all[..inputs].copy_from_slice(&given);
@@ -38,13 +39,13 @@ pub(super) fn proven_shapes<T: Scalar>(nodes: &mut [Call<T>], metas: &[Meta], in
                     }
                 }
             }
-            // What is not understood is as it was declared.
+            // Shapes that are not understood stay as declared.
             Err(None) => return metas.iter().map(|meta| meta.shape).collect(),
         }
     }
 }
 
-/// Infers what a node defines; if it does not take its inputs, says which stand-in must be which size for it to do so.
+/// Infers what a node defines; if it rejects its inputs, says which stand-in must be which size for it to accept them.
 fn infer<T: Scalar>(
     node: &mut Call<T>,
     all: &mut [Meta],

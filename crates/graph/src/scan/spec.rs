@@ -1,4 +1,4 @@
-//! How a scan is described on the wire.
+//! The description of a scan in the wire format.
 
 use crate::error::{Error, Result};
 use crate::ir::{Graph, Node};
@@ -26,7 +26,7 @@ struct Attributes {
     initial: Option<Vec<bool>>,
 }
 
-/// One step, as it stands on the wire.
+/// One step in the wire format.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct BodySpec {
@@ -49,26 +49,27 @@ struct BodyWeight {
     shape: Vec<usize>,
 }
 
-/// What reads the nodes of a body, given its weights.
+/// A function that reads the nodes of a body, given its weights.
 type ReadNodes = fn(Vec<NodeSpec>, &[WeightSpec], bool) -> Result<Vec<Node>>;
 
 /// A description whose counts and weights fit together.
 #[derive(Debug, Clone)]
 pub(crate) struct ScanSpec {
-    /// One step: inputs are a step of each sequence, the states, the constants; outputs those of each step, then the new states.
+    /// One step: inputs are a step of each sequence, the states, the constants; outputs those of each step, then the
+    /// new states.
     pub(super) body: Graph,
-    /// The number in the model of each of the body's weights.
+    /// For each of the body's weights, its index in the model.
     pub(super) weights: Vec<usize>,
     pub(super) counts: Counts,
     pub(super) state_shapes: Vec<Vec<usize>>,
     pub(super) reversed: bool,
     pub(super) output_reversed: bool,
     pub(super) zero_output_for_mask: bool,
-    /// The number of steps where there are no sequences.
+    /// The number of steps, if there are no sequences.
     pub(super) steps: Option<usize>,
 }
 
-/// How many there are of everything that goes into a scan and comes out of it.
+/// The numbers of inputs and outputs of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) sequences: usize,
@@ -76,7 +77,7 @@ pub(super) struct Counts {
     pub(super) constants: usize,
     /// Outputs of every step.
     pub(super) outputs: usize,
-    /// For each state, which input of the node it begins with; zero where there is none.
+    /// For each state, the input of the node that it begins with; zeros if there is none.
     pub(super) initial: Vec<Option<usize>>,
 }
 
@@ -180,7 +181,7 @@ impl ScanSpec {
         &self.body
     }
 
-    /// The same with operations left out; values of theirs that are still read become constants behind the others.
+    /// The same without some operations; their values that are still read become constants, after the others.
     pub(crate) fn without(&self, constants: Vec<(usize, InputSpec)>, leave: &[bool]) -> Self {
         let body = &self.body;
         let counts = Counts { constants: self.counts.constants + constants.len(), ..self.counts.clone() };

@@ -1,4 +1,4 @@
-//! What the loop runs: operations in an order in which element-wise ones come together to chains.
+//! What the loop runs: operations, ordered so that element-wise ones form chains.
 
 use super::body::{Body, Cut, repeats};
 use super::fused::{Fused, MAX_OPERANDS};
@@ -22,7 +22,7 @@ pub(super) enum Unit {
     Chain(usize),
 }
 
-/// Operations in one chain at most.
+/// The most operations in one chain.
 const MAX_NODES: usize = 12;
 
 /// What the loop runs.
@@ -56,7 +56,7 @@ impl<T: Scalar> Plan<T> {
         plan
     }
 
-    /// Checks that what has been fused has the same shapes for the batch at hand.
+    /// Checks that fused operations have the same shapes for the current batch.
     pub(super) fn check(&self, body: &Body<T>) -> Result<()> {
         self.chains.iter().try_for_each(|chain| chain.check(body))
     }
@@ -156,7 +156,7 @@ impl<T: Scalar> Body<T> {
         self.nodes[node].inputs.iter().all(|&value| done[self.cuts[value].map_or(value, |cut| cut.source)])
     }
 
-    /// Values of the loop that are others in another shape lie where those do, and so do their gradients.
+    /// Finds values of the loop that are reshaped views of others: they share the memory, and so do their gradients.
     fn find_views(&mut self) {
         self.views = vec![None; self.values.len()];
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
@@ -171,7 +171,7 @@ impl<T: Scalar> Body<T> {
         }
     }
 
-    /// A value that is only added to something has the sum's gradient, which need not be copied.
+    /// Finds values that are only added to something: their gradient is that of the sum, which need not be copied.
     fn find_shared(&mut self, chain_of: &[Option<usize>]) {
         let mut uses = vec![0; self.values.len()];
         self.outputs.iter().for_each(|&value| uses[value] += 1);
@@ -183,7 +183,7 @@ impl<T: Scalar> Body<T> {
                 continue;
             }
             let sum = node.outputs[0];
-            // What its own chain adds to a gradient never gets to memory.
+            // What its own chain adds to a gradient is never stored.
             let used_here = |other: usize| {
                 chain_of[other].is_some()
                     && chain_of[other] == chain_of[index]
@@ -213,7 +213,7 @@ impl<T: Scalar> Body<T> {
         }
     }
 
-    /// Whether a summand has the sum's shape, also where dimensions are not known yet.
+    /// Whether a summand has the sum's shape, even if dimensions are not known yet.
     fn is_whole(&self, value: usize, sum: usize, summands: &[usize]) -> bool {
         let (shape, whole) = (self.metas[value].shape, self.metas[sum].shape);
         shape == whole
@@ -224,7 +224,7 @@ impl<T: Scalar> Body<T> {
             })
     }
 
-    /// Parts of values that only element-wise operations read are read where they are.
+    /// Finds slices that only element-wise operations read: they are read in place.
     fn find_cuts(&mut self) {
         self.cuts = vec![None; self.values.len()];
         let mut element_wise = vec![true; self.values.len()];
@@ -282,7 +282,7 @@ impl<T: Scalar> Body<T> {
         group
     }
 
-    /// Finds the values that never leave their chain; gives the chain that each node is in.
+    /// Finds the values that never leave their chain; returns the chain of each node.
     fn find_inner(&mut self, groups: &[Vec<usize>], dots: &[Vec<usize>]) -> Vec<Option<usize>> {
         let mut chain_of = vec![None; self.nodes.len()];
         for (chain, group) in groups.iter().enumerate() {

@@ -68,7 +68,8 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// The same but for the weights, which [`Self::draw`] or [`Self::set_weights`] gives their values before anything else is done with them.
+    /// The same but for the weights, which [`Self::draw`] or [`Self::set_weights`] gives their values before anything
+    /// else is done with them.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -109,12 +110,12 @@ impl Trainer {
         Ok(())
     }
 
-    /// Prepares training with the graph, losses and metrics of `train_spec` (JSON of [`TrainSpec`]) and the optimizer of
-    /// `optimizer` (JSON, see [`Optimizer::from_json`]). Weights stay; an earlier optimizer's state is dropped.
+    /// Prepares training with the graph, losses and metrics of `train_spec` (JSON of [`TrainSpec`]) and the optimizer
+    /// of `optimizer` (JSON, see [`Optimizer::from_json`]). Weights stay; an earlier optimizer's state is dropped.
     ///
     /// # Errors
-    /// Those of [`TrainSpec::from_json`], [`Executor::new`] and [`Optimizer::from_json`]; `ERR_SHAPE` when the weights are
-    /// not the model's. What was compiled before then stays.
+    /// Those of [`TrainSpec::from_json`], [`Executor::new`] and [`Optimizer::from_json`]; `ERR_SHAPE` when the weights
+    /// are not the model's. What was compiled before then stays.
     pub fn compile(&mut self, train_spec: &str, optimizer: &str) -> Result<()> {
         let TrainSpec { graph, losses, metrics } = TrainSpec::from_json(train_spec)?;
         let slots = self.parameters.slots();
@@ -152,7 +153,7 @@ impl Trainer {
         self.predictor.graph()
     }
 
-    /// What is known of the elements of every output when nothing is trained.
+    /// What is known of the elements of every output, except in training.
     pub fn output_forms(&self) -> Vec<Form> {
         self.predictor.output_forms()
     }
@@ -162,19 +163,22 @@ impl Trainer {
         &self.parameters
     }
 
-    /// The weights as they are now, for whoever goes on with them: before they change here, this model takes a copy for itself.
+    /// The weights as they are now, for whoever goes on with them: before they change here, this model takes a copy for
+    /// itself.
     pub fn shared_parameters(&self) -> Arc<Parameters<f32>> {
         Arc::clone(&self.parameters)
     }
 
-    /// All that going on from here needs, the place in a training aside. Nothing is copied before it changes here or there.
+    /// All that going on from here needs, the place in a training aside. Nothing is copied before it changes here or
+    /// there.
     pub fn snapshot(&self) -> Snapshot {
         let training = self.compiled.as_ref();
         let training = training.map(|compiled| (compiled.optimizer.kept(), compiled.carry.states().to_vec()));
         Snapshot { parameters: self.shared_parameters(), training }
     }
 
-    /// Takes over the weights of a model of the same layers and, where both are compiled, the optimizer's and the carried states.
+    /// Takes over the weights of a model of the same layers and, where both are compiled, the optimizer's and the
+    /// carried states.
     ///
     /// # Errors
     /// `ERR_SHAPE` for the weights of other layers; `ERR_FORMAT` for the state of another optimizer.
@@ -276,7 +280,8 @@ impl Trainer {
         self.compiled_mut()?.carry.put(states)
     }
 
-    /// How far the training is that runs or was the last to: what [`Self::fit`] goes on from, given weights and optimizer.
+    /// How far the training is that runs or was the last to: what [`Self::fit`] goes on from, given weights and
+    /// optimizer.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }

@@ -1,4 +1,4 @@
-//! A cell's two activations, with a short way for the usual pair.
+//! A cell's two activations, with a fast path for the usual pair.
 
 use crate::simd::Simd;
 use crate::{Activation, CellSpec, math};
@@ -15,7 +15,7 @@ pub(super) trait Activations: Copy {
 #[derive(Clone, Copy)]
 pub(super) struct Standard;
 
-/// Any pair, told apart for every vector.
+/// Any pair, looked up for every vector.
 #[derive(Clone, Copy)]
 pub(super) struct General {
     gate: Activation,

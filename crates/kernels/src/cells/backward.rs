@@ -7,9 +7,9 @@ use super::activations::{Activations, General, Standard, is_standard};
 use super::backward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm, Rnn};
 use super::few_rows::FewRows;
 use super::gradients::Gradients;
-use super::layout::{Layout, cell_sizes, chunk_end};
+use super::layout::{PanelLayout, cell_sizes, chunk_end};
 use super::pack::{PackedCell, Transposed};
-use super::part::{Part, buffer_len, pieces};
+use super::share::{MemberShare, buffer_len, pieces};
 use super::tokens::{sum_by_token, token_workspace};
 use crate::cell::check_steps;
 use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
@@ -20,7 +20,7 @@ use crate::{CellBackward, CellInput, CellKind, CellSpec};
 /// Back-propagates through a whole sequence.
 pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackward<'_, f32>) {
     assert_eq!(*spec, packed.spec, "the cell that the weights were packed for");
-    let layout = Layout::new(spec, packed.level);
+    let layout = PanelLayout::new(spec, packed.level);
     let vocabulary = io.x.vocabulary(spec.input());
     let tokens =
         token_workspace(packed.level, spec, vocabulary).expect("the size of a projected table overflows");
@@ -30,7 +30,7 @@ pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackwa
     };
     let (rows, batch) = check_steps(io.steps);
     if rows == 0 {
-        // A table has rows even then.
+        // Even without packed rows, a table has rows.
         io.dx.into_iter().for_each(|dx| dx.fill(0.0));
         return;
     }
@@ -88,7 +88,7 @@ pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackwa
 
 /// Everything the members of the team share.
 struct Backward<'a> {
-    layout: Layout,
+    layout: PanelLayout,
     transposed: &'a Transposed,
     steps: &'a [usize],
     batch: usize,
@@ -99,17 +99,17 @@ struct Backward<'a> {
     dc_last: Option<&'a [f32]>,
     dh0: Option<*mut f32>,
     dc0: Option<*mut f32>,
-    /// By block [batch, width].
+    /// The carried gradient, by block [batch, width].
     carry: *mut f32,
     planes: *mut f32,
     plane: usize,
     cancel: Option<&'a AtomicBool>,
-    /// The first member's reading of `cancel`, so that all leave together.
+    /// What the first member read from `cancel`, so that all members leave together.
     stop: AtomicBool,
 }
 
 // SAFETY: the pointers come from exclusively borrowed slices that outlive the region. Members write only to the
-// rows and blocks of their part, and read what other members wrote only after a barrier.
+// rows and blocks of their share, and read what other members wrote only after a barrier.
 unsafe impl Sync for Backward<'_> {}
 
 struct Member<'a, A> {
@@ -124,9 +124,9 @@ impl<A: Activations> Kernel for Member<'_, A> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { backward, team, activations } = self;
-        let part = Part::new(&backward.layout, team);
-        // SAFETY: the part is this member's, here and below.
-        unsafe { backward.start(&part) };
+        let share = MemberShare::new(&backward.layout, team);
+        // SAFETY: the share is this member's, here and below.
+        unsafe { backward.start(&share) };
         with_buffer(buffer_len(backward.layout.width), |buffer| {
             let mut end = backward.steps.len() - 1;
             // Chunks are counted from the last step on; only how often `cancel` is polled depends on them.
@@ -142,14 +142,14 @@ impl<A: Activations> Kernel for Member<'_, A> {
                 }
                 let first = end.saturating_sub(length);
                 for t in (first..end).rev() {
-                    // SAFETY: the step exists, and those behind it are done.
-                    unsafe { backward.step(s, activations, &part, team, t, buffer) };
+                    // SAFETY: the step exists, and the later ones are done.
+                    unsafe { backward.step(s, activations, &share, team, t, buffer) };
                     team.barrier();
                 }
                 end = first;
             }
             // SAFETY: see above.
-            unsafe { backward.end(s, &part, buffer) };
+            unsafe { backward.end(s, &share, buffer) };
         });
     }
 }
@@ -160,15 +160,15 @@ impl Backward<'_> {
         if t + 1 < self.steps.len() { self.steps[t + 1] - self.steps[t] } else { 0 }
     }
 
-    /// This part's rows of the carried gradient, with the place of each in an unpadded state.
+    /// Visits this share's rows of the carried gradient, each with its range in an unpadded state.
     ///
     /// # Safety
-    /// The part is the calling member's.
-    unsafe fn carried(&self, part: &Part, mut visit: impl FnMut(&mut [f32], Range<usize>)) {
-        let Layout { spec, width, .. } = self.layout;
-        for block in part.blocks.clone() {
-            for row in part.rows(self.batch) {
-                // SAFETY: the row and the block are of this part.
+    /// The share is the calling member's.
+    unsafe fn carried(&self, share: &MemberShare, mut visit: impl FnMut(&mut [f32], Range<usize>)) {
+        let PanelLayout { spec, width, .. } = self.layout;
+        for block in share.blocks.clone() {
+            for row in share.rows(self.batch) {
+                // SAFETY: the row and the block are of this share.
                 let carry = unsafe {
                     std::slice::from_raw_parts_mut(self.carry.add((block * self.batch + row) * width), width)
                 };
@@ -179,8 +179,8 @@ impl Backward<'_> {
     }
 
     /// # Safety
-    /// The part is the calling member's.
-    unsafe fn start(&self, part: &Part) {
+    /// The share is the calling member's.
+    unsafe fn start(&self, share: &MemberShare) {
         let dc_last = self.dc_last.filter(|_| self.layout.spec.kind() == CellKind::Lstm);
         let start = |carry: &mut [f32], place: Range<usize>| {
             carry.fill(0.0);
@@ -189,32 +189,32 @@ impl Backward<'_> {
             }
         };
         // SAFETY: by the caller's promise.
-        unsafe { self.carried(part, start) };
+        unsafe { self.carried(share, start) };
     }
 
     /// The gradients of the initial states.
     ///
     /// # Safety
-    /// The part is the calling member's, and the buffer has [`buffer_len`].
+    /// The share is the calling member's, and the buffer has [`buffer_len`].
     #[inline(always)]
-    unsafe fn end<S: Simd>(&self, s: S, part: &Part, buffer: &mut [f32]) {
-        let Layout { spec, width, .. } = self.layout;
+    unsafe fn end<S: Simd>(&self, s: S, share: &MemberShare, buffer: &mut [f32]) {
+        let PanelLayout { spec, width, .. } = self.layout;
         if let Some(dc0) = self.dc0.filter(|_| spec.kind() == CellKind::Lstm) {
             let end = |carry: &mut [f32], place: Range<usize>| {
-                // SAFETY: the place is of this part and inside the state.
+                // SAFETY: the place is of this share and inside the state.
                 let into = unsafe { std::slice::from_raw_parts_mut(dc0.add(place.start), place.len()) };
                 into.copy_from_slice(&carry[..place.len()]);
             };
             // SAFETY: by the caller's promise.
-            unsafe { self.carried(part, end) };
+            unsafe { self.carried(share, end) };
         }
         let Some(dh0) = self.dh0 else { return };
         let carries = matches!(spec.kind(), CellKind::Gru { .. });
-        let (rows, product) = (part.rows(self.batch), self.state_product(0));
+        let (rows, product) = (share.rows(self.batch), self.state_product(0));
         let write = |rows: Range<usize>, block: usize, product: *const f32| {
             for (i, row) in rows.enumerate() {
                 for unit in 0..self.layout.units(block) {
-                    // SAFETY: inside the product, the carried gradient and dh0, in rows and blocks of this part.
+                    // SAFETY: inside the product, the carried gradient and dh0, in rows and blocks of this share.
                     unsafe {
                         let carry = *self.carry.add((block * self.batch + row) * width + unit);
                         let d = *product.add(i * width + unit) + if carries { carry } else { 0.0 };
@@ -223,38 +223,38 @@ impl Backward<'_> {
                 }
             }
         };
-        // SAFETY: by the caller's promise; the rows are the part's.
-        unsafe { self.products(s, part, rows, product, buffer, |_| (), write) };
+        // SAFETY: by the caller's promise; the rows are the share's.
+        unsafe { self.products(s, share, rows, product, buffer, |_| (), write) };
     }
 
     /// The product that gives step t − 1 its gradient of h from the gate gradients of step t.
-    fn state_product(&self, t: usize) -> Product<'_> {
+    fn state_product(&self, t: usize) -> GateProduct<'_> {
         let (slot, slots) = self.layout.recurrent_slots();
-        Product { step: t, slot, slots, panels: &self.transposed.recurrent }
+        GateProduct { step: t, slot, slots, panels: &self.transposed.recurrent }
     }
 
     /// # Safety
-    /// The part is the calling member's, the step exists, and the buffer has [`buffer_len`].
+    /// The share is the calling member's, the step exists, and the buffer has [`buffer_len`].
     #[inline(always)]
     unsafe fn step<S: Simd, A: Activations>(
         &self,
         s: S,
         a: A,
-        part: &Part,
+        share: &MemberShare,
         team: &Team<'_>,
         t: usize,
         buffer: &mut [f32],
     ) {
-        let rows = part.rows(self.count(t));
+        let rows = share.rows(self.count(t));
         macro_rules! with {
             ($product:expr, $gates:ident) => {{
                 let expect = |block| self.prefetch(s, t, rows.clone(), block);
                 let gates = |rows: Range<usize>, block: usize, product: *const f32| {
-                    // SAFETY: the rows and the block are of this part, and its product is in the buffer.
+                    // SAFETY: the rows and the block are of this share, and its product is in the buffer.
                     s.enter(unsafe { Promised::new($gates(a, self.gates(t, rows, block, product))) });
                 };
-                // SAFETY: by the caller's promise; the rows are the part's.
-                unsafe { self.products(s, part, rows.clone(), $product, buffer, expect, gates) }
+                // SAFETY: by the caller's promise; the rows are the share's.
+                unsafe { self.products(s, share, rows.clone(), $product, buffer, expect, gates) }
             }};
         }
         match self.layout.spec.kind() {
@@ -265,33 +265,33 @@ impl Backward<'_> {
                 with!(self.state_product(t + 1), GruBeforeBlend);
                 team.barrier();
                 let panels = &self.transposed.candidate;
-                with!(Product { step: t, slot: 0, slots: 1, panels }, GruBeforeReset);
+                with!(GateProduct { step: t, slot: 0, slots: 1, panels }, GruBeforeReset);
             }
         }
     }
 
-    /// Computes a product block by block into the buffer, and hands each block's rows to `gates` with the place of
-    /// its product. Rows that the product's step does not have are zero.
+    /// Computes a product block by block into the buffer, and calls `gates` with each block's rows and its product.
+    /// Rows that the product's step does not have are zero.
     ///
     /// # Safety
-    /// The rows are the part's, which is the calling member's, the product is of the cell's weights and a step or the end, and the
-    /// buffer has [`buffer_len`].
+    /// The rows are the share's, which is the calling member's, the product is of the cell's weights and a step or the
+    /// end, and the buffer has [`buffer_len`].
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "a product, and what is done before and after it")]
     unsafe fn products<S: Simd>(
         &self,
         s: S,
-        part: &Part,
+        share: &MemberShare,
         rows: Range<usize>,
-        product: Product<'_>,
+        product: GateProduct<'_>,
         buffer: &mut [f32],
         expect: impl Fn(usize),
         gates: impl Fn(Range<usize>, usize, *const f32),
     ) {
-        let Layout { width, blocks, .. } = self.layout;
+        let PanelLayout { width, blocks, .. } = self.layout;
         let depth = product.slots * blocks * width;
         let count = self.count(product.step);
-        // Of a part whose rows the product's step lacks, this may lie behind the planes.
+        // If the product's step lacks the share's rows, this pointer may lie beyond the planes.
         let left = |row: usize| {
             let first = self.steps[product.step] + row;
             let planes = self.planes.wrapping_add(product.slot * blocks * self.plane + first * width);
@@ -311,13 +311,13 @@ impl Backward<'_> {
             };
             // SAFETY: the present rows are in the planes, the panels are the cell's, and the buffer is long enough.
             unsafe {
-                few.run(s, part.blocks.clone(), buffer, expect, |block, product| {
+                few.run(s, share.blocks.clone(), buffer, expect, |block, product| {
                     gates(rows.clone(), block, product);
                 });
             }
             return;
         }
-        for block in part.blocks.clone() {
+        for block in share.blocks.clone() {
             for rows in pieces(rows.clone()) {
                 let panel = rows.len() * width;
                 let present = present(&rows);
@@ -348,10 +348,10 @@ impl Backward<'_> {
         }
     }
 
-    /// Asks for the lines of few rows of a block that its gates will read and write.
+    /// Prefetches the cache lines that the gates of few rows of a block will read and write.
     #[inline(always)]
     fn prefetch<S: Simd>(&self, s: S, t: usize, rows: Range<usize>, block: usize) {
-        let Layout { spec, width, blocks } = self.layout;
+        let PanelLayout { spec, width, blocks } = self.layout;
         for row in rows {
             let row = self.steps[t] + row;
             for slot in 0..self.layout.slots() {
@@ -364,10 +364,10 @@ impl Backward<'_> {
     }
 
     /// # Safety
-    /// `rows` and `block` are of the calling member's part.
+    /// `rows` and `block` are of the calling member's share.
     #[inline(always)]
     unsafe fn gates(&self, t: usize, rows: Range<usize>, block: usize, product: *const f32) -> Gates {
-        let Layout { spec, width, blocks } = self.layout;
+        let PanelLayout { spec, width, blocks } = self.layout;
         let row = self.steps[t] + rows.start;
         let place = |row: usize| row * spec.hidden() + block * width;
         let initial =
@@ -405,7 +405,7 @@ impl Backward<'_> {
 }
 
 /// A product of a step's gate gradients, from one slot on, with transposed recurrent weights.
-struct Product<'a> {
+struct GateProduct<'a> {
     step: usize,
     slot: usize,
     slots: usize,

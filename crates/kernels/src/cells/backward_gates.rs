@@ -3,7 +3,7 @@
 use super::activations::Activations;
 use crate::simd::{RawKernel, Simd};
 
-/// Where the values of some rows of one block are.
+/// Pointers to the values of some rows of one block.
 #[derive(Clone, Copy)]
 pub(super) struct Gates {
     pub(super) rows: usize,
@@ -11,7 +11,7 @@ pub(super) struct Gates {
     /// slot.
     pub(super) gates: *mut f32,
     pub(super) slot: usize,
-    /// What the step after gives: the gradient of h, or of r·h' in the second half of reset-before.
+    /// What comes from the next step: the gradient of h, or of r·h' in the second half of reset-before.
     pub(super) product: *const f32,
     /// Gradient of the output; and elements from row to row of this and of other unpadded states.
     pub(super) dy: *const f32,
@@ -25,7 +25,7 @@ pub(super) struct Gates {
     pub(super) c_before: *const f32,
     pub(super) c_row: usize,
     pub(super) c_units: usize,
-    /// What is carried to the step before other than through the gates: dc of the LSTM, part of dh of the GRU.
+    /// What goes to the previous step without passing through the gates: dc of the LSTM, part of dh of the GRU.
     pub(super) carry: *mut f32,
 }
 
@@ -51,7 +51,7 @@ impl Gates {
         unsafe { s.store(self.gates.add(slot * self.slot + at.plane), value) }
     }
 
-    /// The units that exist of a row of an unpadded state; zero for null.
+    /// The existing units of a row of an unpadded state; zero for a null pointer.
     #[inline(always)]
     unsafe fn unpadded<S: Simd>(&self, s: S, at: At, state: *const f32) -> S::Vector {
         if state.is_null() || self.units <= at.lane {
@@ -70,7 +70,7 @@ impl Gates {
         unsafe { s.load_up_to(self.c_before.add(at.row * self.c_row + at.lane), self.c_units - at.lane) }
     }
 
-    /// dy and what came from the step after.
+    /// dy plus what came from the next step.
     #[inline(always)]
     unsafe fn dh<S: Simd>(&self, s: S, at: At) -> S::Vector {
         // SAFETY: inside the output's gradient and the product, by the promise of the maker of `self`.
@@ -116,7 +116,7 @@ for_each_vector! {
 }
 
 for_each_vector! {
-    /// dc = dc' + dh·o·act'(act(c)), and from it and dh the gates.
+    /// dc = dc' + dh·o·act'(act(c)); the gates follow from dc and dh.
     Lstm(s, a, p, at) {
         let (i, f, g, o) = (p.slot(s, at, 0), p.slot(s, at, 1), p.slot(s, at, 2), p.slot(s, at, 3));
         let dh = p.dh(s, at);
@@ -131,7 +131,7 @@ for_each_vector! {
     }
 }
 
-/// Gradients of the candidate and of z, and z·dh, which goes to the state before.
+/// Gradients of the candidate and of z, and z·dh, which goes to the previous state.
 #[inline(always)]
 unsafe fn blend<S: Simd, A: Activations>(s: S, a: A, p: &Gates, at: At) -> S::Vector {
     // SAFETY: inside the planes, states and carry, by the promise of the maker of `p`.

@@ -1,36 +1,35 @@
-//! A step's recurrent product for few rows, where reading the weights takes the time.
+//! A step's recurrent product for few rows, where most of the time goes into reading the weights.
 
 use std::ops::Range;
 
 use crate::gemm::{Left, Out, Right, Stream};
 use crate::simd::{Promised, Simd};
 
-/// Blocks that are worked on together, so that a tile has several panels to choose from.
+/// Blocks that are worked on together, so that a tile can use several panels.
 const TOGETHER: usize = 4;
 
 /// A recurrent product of up to [`crate::gemm::FEW_ROWS`] rows.
 pub(super) struct FewRows<'a> {
     pub(super) left: Left,
-    /// Panels of all blocks, `gates` for each, and their depth and width.
+    /// Panels of all blocks, `gates` per block, and their depth and width.
     pub(super) panels: &'a [f32],
     pub(super) gates: usize,
     pub(super) depth: usize,
     pub(super) width: usize,
-    /// Rows of a block's product, and how many of them the left side has; the others are zero.
+    /// Rows of a block's product, and how many of them the left operand has; the others are zero.
     pub(super) rows: usize,
     pub(super) present: usize,
-    /// Whether the last blocks come first. When this alternates from step to step, what a step read last is still in
-    /// the cache for the next one; always in the same order, weights larger than the cache would never be.
+    /// Whether the last blocks come first. Alternating from step to step keeps what a step read last in the cache for
+    /// the next one; in a fixed order, weights larger than the cache would never be found there.
     pub(super) descending: bool,
 }
 
 impl FewRows<'_> {
-    /// Computes the product of some blocks into the buffer, a few at a time, and hands each to `done`; well before,
-    /// `expect` learns of it, to ask for what `done` will read and write (2–5% at hidden 128).
+    /// Computes the product of some blocks into the buffer, a few at a time, and passes each to `done`. Well before
+    /// that, it calls `expect`, which prefetches what `done` will read and write (2–5% at hidden 128).
     ///
     /// # Safety
-    /// The left side has the rows that are present, and the depth; the panels are the blocks'; the buffer holds
-    /// four blocks.
+    /// The left operand has the present rows and the depth; the panels are the blocks'; the buffer holds four blocks.
     #[inline(always)]
     pub(super) unsafe fn run<S: Simd>(
         &self,

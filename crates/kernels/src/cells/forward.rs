@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::activations::{Activations, General, Standard, is_standard};
 use super::few_rows::FewRows;
 use super::forward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm, Rnn};
-use super::layout::{Layout, cell_sizes, chunk_end};
+use super::layout::{PanelLayout, cell_sizes, chunk_end};
 use super::pack::PackedCell;
-use super::part::{Part, buffer_len, pieces};
+use super::share::{MemberShare, buffer_len, pieces};
 use super::tokens::{Tokens, token_workspace};
 use crate::cell::check_steps;
 use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
@@ -19,7 +19,7 @@ use crate::{CellForward, CellKind, CellSpec};
 /// Runs a whole sequence.
 pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward<'_, f32>) {
     assert_eq!(*spec, packed.spec, "the cell that the weights were packed for");
-    let layout = Layout::new(&packed.spec, packed.level);
+    let layout = PanelLayout::new(&packed.spec, packed.level);
     let vocabulary = io.x.vocabulary(spec.input());
     let tokens =
         token_workspace(packed.level, spec, vocabulary).expect("the size of a projected table overflows");
@@ -68,7 +68,7 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
 
 /// Everything the members of the team share.
 struct Forward<'a> {
-    layout: Layout,
+    layout: PanelLayout,
     packed: &'a PackedCell,
     steps: &'a [usize],
     batch: usize,
@@ -79,7 +79,7 @@ struct Forward<'a> {
     c0: Option<&'a [f32]>,
     y: *mut f32,
     c_last: Option<*mut f32>,
-    /// Two padded states [batch, state_row] that take turns, and a third for r·h'.
+    /// Two padded states [batch, state_row] that alternate, and a third for r·h'.
     states: *mut f32,
     /// Running cell state, by block [batch, width].
     c: *mut f32,
@@ -87,12 +87,12 @@ struct Forward<'a> {
     plane: usize,
     keep: bool,
     cancel: Option<&'a AtomicBool>,
-    /// The first member's reading of `cancel`, so that all leave together.
+    /// What the first member read from `cancel`, so that all members leave together.
     stop: AtomicBool,
 }
 
 // SAFETY: the pointers come from exclusively borrowed slices that outlive the region. Members write only to the
-// rows and blocks of their part, and read what other members wrote only after a barrier.
+// rows and blocks of their share, and read what other members wrote only after a barrier.
 unsafe impl Sync for Forward<'_> {}
 
 struct Member<'a, A> {
@@ -107,9 +107,9 @@ impl<A: Activations> Kernel for Member<'_, A> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { forward, team, activations } = self;
-        let part = Part::new(&forward.layout, team);
-        // SAFETY: the part is this member's, here and below.
-        unsafe { forward.start(&part) };
+        let share = MemberShare::new(&forward.layout, team);
+        // SAFETY: the share is this member's, here and below.
+        unsafe { forward.start(&share) };
         with_buffer(buffer_len(forward.layout.width), |buffer| {
             let time = forward.steps.len() - 1;
             let mut t = 0;
@@ -122,7 +122,7 @@ impl<A: Activations> Kernel for Member<'_, A> {
                 let first = forward.steps[t];
                 let planes = if forward.keep { first } else { 0 };
                 // SAFETY: the planes have room for all rows, or for those of a chunk from their first one on.
-                unsafe { forward.project(s, &part, first..forward.steps[end], planes) };
+                unsafe { forward.project(s, &share, first..forward.steps[end], planes) };
                 team.barrier();
                 if forward.stop.load(Ordering::Relaxed) {
                     return;
@@ -130,13 +130,13 @@ impl<A: Activations> Kernel for Member<'_, A> {
                 for t in t..end {
                     let row = planes + forward.steps[t] - first;
                     // SAFETY: the step's rows were projected to these planes.
-                    unsafe { forward.step(s, activations, &part, team, t, row, buffer) };
+                    unsafe { forward.step(s, activations, &share, team, t, row, buffer) };
                     team.barrier();
                 }
                 t = end;
             }
             // SAFETY: see above.
-            unsafe { forward.end(&part) };
+            unsafe { forward.end(&share) };
         });
     }
 }
@@ -148,17 +148,17 @@ impl Forward<'_> {
         unsafe { self.states.add(t % 2 * self.batch * self.layout.state_row()) }
     }
 
-    /// Fills this part of the initial states.
+    /// Fills this share of the initial states.
     ///
     /// # Safety
-    /// The part is the calling member's.
-    unsafe fn start(&self, part: &Part) {
-        let Layout { width, .. } = self.layout;
-        for block in part.blocks.clone() {
+    /// The share is the calling member's.
+    unsafe fn start(&self, share: &MemberShare) {
+        let PanelLayout { width, .. } = self.layout;
+        for block in share.blocks.clone() {
             let units = self.layout.units(block);
-            for row in part.rows(self.batch) {
+            for row in share.rows(self.batch) {
                 let from = row * self.layout.spec.hidden() + block * width;
-                // SAFETY: the row and the block are of this part, inside the states.
+                // SAFETY: the row and the block are of this share, inside the states.
                 let (h, c) = unsafe {
                     let h = self.state(0).add(row * self.layout.state_row() + block * width);
                     let c = self.c.add((block * self.batch + row) * width);
@@ -174,16 +174,16 @@ impl Forward<'_> {
         }
     }
 
-    /// Copies this part of the last cell state.
+    /// Copies this share of the last cell state.
     ///
     /// # Safety
-    /// The part is the calling member's.
-    unsafe fn end(&self, part: &Part) {
+    /// The share is the calling member's.
+    unsafe fn end(&self, share: &MemberShare) {
         let (CellKind::Lstm, Some(c_last)) = (self.layout.spec.kind(), self.c_last) else { return };
-        let Layout { width, .. } = self.layout;
-        for block in part.blocks.clone() {
-            for row in part.rows(self.batch) {
-                // SAFETY: the row and the block are of this part, inside both states.
+        let PanelLayout { width, .. } = self.layout;
+        for block in share.blocks.clone() {
+            for row in share.rows(self.batch) {
+                // SAFETY: the row and the block are of this share, inside both states.
                 unsafe {
                     let c = self.c.add((block * self.batch + row) * width);
                     let into = c_last.add(row * self.layout.spec.hidden() + block * width);
@@ -196,28 +196,28 @@ impl Forward<'_> {
     /// Input projection of a chunk's rows, into the planes from row `into` on.
     ///
     /// # Safety
-    /// The part is the calling member's, the rows are the input's, and the planes have room for them.
+    /// The share is the calling member's, the rows are the input's, and the planes have room for them.
     #[inline(always)]
-    unsafe fn project<S: Simd>(&self, s: S, part: &Part, rows: Range<usize>, into: usize) {
-        let Layout { spec, width, blocks } = self.layout;
-        let share = part.rows(rows.len());
-        if share.is_empty() {
+    unsafe fn project<S: Simd>(&self, s: S, share: &MemberShare, rows: Range<usize>, into: usize) {
+        let PanelLayout { spec, width, blocks } = self.layout;
+        let own = share.rows(rows.len());
+        if own.is_empty() {
             return;
         }
         if let Some(tokens) = &self.tokens {
-            let rows = rows.start + share.start..rows.start + share.end;
-            for block in part.blocks.clone() {
-                // SAFETY: the rows are inside the planes and belong to this part.
+            let rows = rows.start + own.start..rows.start + own.end;
+            for block in share.blocks.clone() {
+                // SAFETY: the rows are inside the planes and belong to this share.
                 unsafe {
-                    let planes = self.planes.add(block * self.plane + (into + share.start) * width);
+                    let planes = self.planes.add(block * self.plane + (into + own.start) * width);
                     tokens.copy(s, &self.layout, block, rows.clone(), planes, blocks * self.plane);
                 }
             }
             return;
         }
         let panel = spec.input() * width;
-        for block in part.blocks.clone() {
-            // SAFETY: the rows are inside x and the planes, and belong to this part; the panels are the block's.
+        for block in share.blocks.clone() {
+            // SAFETY: the rows are inside x and the planes, and belong to this share; the panels are the block's.
             unsafe {
                 s.enter(Promised::new(Block {
                     left: Left::plain(self.x.as_ptr().add(rows.start * spec.input()), spec.input(), 1),
@@ -232,7 +232,7 @@ impl Forward<'_> {
                         row: width,
                         columns: usize::MAX,
                     },
-                    rows: share.clone(),
+                    rows: own.clone(),
                     panels: 0..spec.gates(),
                     depth: spec.input(),
                     accumulate: false,
@@ -241,38 +241,39 @@ impl Forward<'_> {
         }
     }
 
-    /// One step of this part; its gates' planes start at row `plane_row`.
+    /// One step of this share; its gates' planes start at row `plane_row`.
     ///
     /// # Safety
-    /// The part is the calling member's, the step exists, the planes hold its rows, and the buffer has [`buffer_len`].
+    /// The share is the calling member's, the step exists, the planes hold its rows, and the buffer has [`buffer_len`].
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "a step's place has this many coordinates")]
     unsafe fn step<S: Simd, A: Activations>(
         &self,
         s: S,
         a: A,
-        part: &Part,
+        share: &MemberShare,
         team: &Team<'_>,
         t: usize,
         plane_row: usize,
         buffer: &mut [f32],
     ) {
-        let rows = part.rows(self.steps[t + 1] - self.steps[t]);
+        let rows = share.rows(self.steps[t + 1] - self.steps[t]);
         let (_, gates) = self.layout.recurrent_slots();
         let descending = t % 2 == 1;
-        let product = Product { left: self.state(t), panels: &self.packed.recurrent, gates, descending };
+        let product =
+            RecurrentProduct { left: self.state(t), panels: &self.packed.recurrent, gates, descending };
         macro_rules! with {
             ($product:expr, $gates:ident) => {{
                 let expect = |block| self.prefetch(s, t, plane_row, rows.clone(), block);
                 let gates = |rows: Range<usize>, block: usize, product: *const f32, gate: usize| {
-                    // SAFETY: the rows and the block are of this part, and its product is in the buffer.
+                    // SAFETY: the rows and the block are of this share, and its product is in the buffer.
                     s.enter(unsafe {
                         let gates = self.gates(t, plane_row, rows, block, product, gate);
                         Promised::new($gates(a, gates))
                     });
                 };
-                // SAFETY: by the caller's promise; the rows are the part's.
-                unsafe { self.products(s, part, rows.clone(), $product, buffer, expect, gates) }
+                // SAFETY: by the caller's promise; the rows are the share's.
+                unsafe { self.products(s, share, rows.clone(), $product, buffer, expect, gates) }
             }};
         }
         match self.layout.spec.kind() {
@@ -284,39 +285,39 @@ impl Forward<'_> {
                 team.barrier();
                 let left = self.reset();
                 let panels = &self.packed.candidate;
-                with!(Product { left, panels, gates: 1, descending: !descending }, GruBeforeBlend);
+                with!(RecurrentProduct { left, panels, gates: 1, descending: !descending }, GruBeforeBlend);
             }
         }
     }
 
-    /// The state that holds r·h'; the first one where there is none.
+    /// The state that holds r·h'; the first one if there is none.
     fn reset(&self) -> *mut f32 {
         let third = if self.layout.resets_before() { 2 * self.batch * self.layout.state_row() } else { 0 };
         // SAFETY: a reset-before cell has three states.
         unsafe { self.states.add(third) }
     }
 
-    /// Computes a recurrent product block by block into the buffer, and hands each block's rows to `gates` with
-    /// the place of its product and the elements from gate to gate.
+    /// Computes a recurrent product block by block into the buffer, and calls `gates` with each block's rows, its
+    /// product and the elements from gate to gate.
     ///
     /// # Safety
-    /// The rows are the part's, which is the calling member's, the product is of the cell's weights and states, and the buffer has
-    /// [`buffer_len`].
+    /// The rows are the share's, which is the calling member's, the product is of the cell's weights and states, and
+    /// the buffer has [`buffer_len`].
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "a product, and what is done before and after it")]
     unsafe fn products<S: Simd>(
         &self,
         s: S,
-        part: &Part,
+        share: &MemberShare,
         rows: Range<usize>,
-        product: Product<'_>,
+        product: RecurrentProduct<'_>,
         buffer: &mut [f32],
         expect: impl Fn(usize),
         gates: impl Fn(Range<usize>, usize, *const f32, usize),
     ) {
-        let Layout { spec, width, .. } = self.layout;
+        let PanelLayout { spec, width, .. } = self.layout;
         let state_row = self.layout.state_row();
-        // SAFETY: a part's rows are inside the state.
+        // SAFETY: a share's rows are inside the state.
         let left = |row: usize| Left::plain(unsafe { product.left.add(row * state_row) }, state_row, 1);
         if (1..=FEW_ROWS).contains(&rows.len()) {
             let few = FewRows {
@@ -331,14 +332,14 @@ impl Forward<'_> {
             };
             // SAFETY: the rows are inside the state, the panels are the cell's, and the buffer is long enough.
             unsafe {
-                few.run(s, part.blocks.clone(), buffer, expect, |block, product| {
+                few.run(s, share.blocks.clone(), buffer, expect, |block, product| {
                     gates(rows.clone(), block, product, rows.len() * width);
                 });
             }
             return;
         }
         let panel = spec.hidden() * width;
-        for block in part.blocks.clone() {
+        for block in share.blocks.clone() {
             for rows in pieces(rows.clone()) {
                 let gate = rows.len() * width;
                 // SAFETY: the rows are inside the state, the panels are the block's, and the buffer holds four gates
@@ -368,11 +369,11 @@ impl Forward<'_> {
         }
     }
 
-    /// Asks for the lines of few rows of a block that its gates will read and write: they were last used a step or a
-    /// chunk ago, and the weights that stream by have pushed them out of the near caches.
+    /// Prefetches the cache lines that the gates of few rows of a block will read and write: they were last used a step
+    /// or a chunk ago, and the weights streaming by have pushed them out of the near caches.
     #[inline(always)]
     fn prefetch<S: Simd>(&self, s: S, t: usize, plane_row: usize, rows: Range<usize>, block: usize) {
-        let Layout { spec, width, blocks } = self.layout;
+        let PanelLayout { spec, width, blocks } = self.layout;
         let slots = if self.keep { self.layout.slots() } else { spec.gates() };
         for row in rows {
             for slot in 0..slots {
@@ -384,7 +385,7 @@ impl Forward<'_> {
     }
 
     /// # Safety
-    /// `rows` and `block` are of the calling member's part.
+    /// `rows` and `block` are of the calling member's share.
     #[inline(always)]
     unsafe fn gates(
         &self,
@@ -395,7 +396,7 @@ impl Forward<'_> {
         recurrent: *const f32,
         gate: usize,
     ) -> Gates {
-        let Layout { spec, width, blocks } = self.layout;
+        let PanelLayout { spec, width, blocks } = self.layout;
         let state = rows.start * self.layout.state_row() + block * width;
         // SAFETY: all offsets are of existing rows and blocks.
         unsafe {
@@ -421,8 +422,8 @@ impl Forward<'_> {
     }
 }
 
-/// A recurrent product: the state, and the panels of `gates` gates for each block.
-struct Product<'a> {
+/// A recurrent product: the state, and the panels of `gates` gates per block.
+struct RecurrentProduct<'a> {
     left: *const f32,
     panels: &'a [f32],
     gates: usize,

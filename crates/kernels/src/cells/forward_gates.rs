@@ -3,7 +3,7 @@
 use super::activations::Activations;
 use crate::simd::{RawKernel, Simd};
 
-/// Where the values of some rows of one block are.
+/// Pointers to the values of some rows of one block.
 #[derive(Clone, Copy)]
 pub(super) struct Gates {
     pub(super) rows: usize,
@@ -23,7 +23,7 @@ pub(super) struct Gates {
     pub(super) state_row: usize,
     /// The LSTM's running cell state.
     pub(super) c: *mut f32,
-    /// Output at the first row and unit, elements from row to row, and units of the block that exist.
+    /// Output at the first row and unit; elements from row to row; existing units of the block.
     pub(super) y: *mut f32,
     pub(super) y_row: usize,
     pub(super) units: usize,
@@ -72,7 +72,7 @@ impl Gates {
         unsafe { s.store(self.gates.add(slot * self.slot + at.plane), value) }
     }
 
-    /// Writes the new state, and the part of it that exists to the output.
+    /// Writes the new state, and its existing units to the output.
     #[inline(always)]
     unsafe fn finish<S: Simd>(&self, s: S, at: At, h: S::Vector) {
         // SAFETY: inside the state and the output, by the promise of the maker of `self`.

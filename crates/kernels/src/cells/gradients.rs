@@ -1,9 +1,9 @@
-//! What ends the backward pass: products over all rows, from the planes of gate gradients.
+//! The end of the backward pass: products over all rows, from the planes of gate gradients.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::layout::Layout;
-use super::weight_gradients::{Destination, Source, WeightGradient};
+use super::layout::PanelLayout;
+use super::weight_gradients::{Destination, LeftRows, WeightGradient};
 use crate::CellKind;
 use crate::gemm::{Block, Left, Out, ROWS, Right};
 use crate::pool;
@@ -12,14 +12,14 @@ use crate::simd::{Detected, Kernel, Promised, Simd, dispatch};
 /// The operands of the products.
 #[derive(Clone, Copy)]
 pub(super) struct Gradients<'a> {
-    pub(super) layout: Layout,
+    pub(super) layout: PanelLayout,
     pub(super) level: Detected,
     pub(super) steps: &'a [usize],
     pub(super) h0: Option<&'a [f32]>,
     pub(super) y: &'a [f32],
     /// Rows of the planes.
     pub(super) rows: usize,
-    /// Gate gradients: the planes of the stash, or for the input side alone their sums by token.
+    /// Gate gradients: the planes of the stash or, for the input side only, their sums by token.
     pub(super) planes: &'a [f32],
     /// Transposed input panels.
     pub(super) transposed: &'a [f32],
@@ -31,7 +31,7 @@ impl Gradients<'_> {
         self.cancel.is_some_and(|c| c.load(Ordering::Relaxed))
     }
 
-    /// The biases of the input and of the recurrent side, where they exist.
+    /// The biases of the input side and of the recurrent side, if they exist.
     pub(super) fn biases<'b>(
         &self,
         bias: Option<&'b mut [f32]>,
@@ -58,27 +58,27 @@ impl Gradients<'_> {
                 dispatch(self.level, InputShare { input: &input, rows });
             });
         }
-        let x = Source::Rows { values: x, columns: spec.input() };
+        let x = LeftRows::Rows { values: x, columns: spec.input() };
         self.product(x, 0, spec.gates(), Destination { into: d_kernel, bias }, workspace);
     }
 
     /// Adds to the gradients of the recurrent kernel and its bias.
     pub(super) fn recurrent(&self, d_recurrent: &mut [f32], bias: Option<&mut [f32]>, workspace: &mut [f32]) {
         let spec = self.layout.spec;
-        let before = Source::Before { steps: self.steps, h0: self.h0, y: self.y, columns: spec.hidden() };
+        let before = LeftRows::Before { steps: self.steps, h0: self.h0, y: self.y, columns: spec.hidden() };
         let (slot, slots) = self.layout.recurrent_slots();
         self.product(before, slot, slots, Destination { into: &mut *d_recurrent, bias }, workspace);
         if spec.kind() == (CellKind::Gru { reset_after: false }) {
             let plane = self.layout.plane(self.rows);
             let planes = &self.planes[3 * self.layout.blocks * plane..];
-            let reset = Source::Planes { planes, plane, width: self.layout.width, columns: spec.hidden() };
+            let reset = LeftRows::Planes { planes, plane, width: self.layout.width, columns: spec.hidden() };
             self.product(reset, 0, 1, Destination { into: d_recurrent, bias: None }, workspace);
         }
     }
 
     fn product(
         &self,
-        source: Source<'_>,
+        source: LeftRows<'_>,
         first_slot: usize,
         slots: usize,
         into: Destination<'_>,
@@ -110,7 +110,7 @@ impl Kernel for InputShare<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Input { gradients, dx } = *self.input;
-        let Layout { spec, width, blocks } = gradients.layout;
+        let PanelLayout { spec, width, blocks } = gradients.layout;
         let depth = spec.gates() * blocks * width;
         for first in self.rows.clone().step_by(ROWS) {
             if gradients.is_cancelled() {

@@ -1,9 +1,9 @@
-//! Where gates, states and gradients lie.
+//! How gates, states and gradients are laid out in memory.
 
 use crate::simd::{Detected, lanes};
 use crate::{CellKind, CellSizes, CellSpec};
 
-/// Gate values that a chunk of time holds: a megabyte, which the caches of two cores keep until the steps read it.
+/// Gate values in a chunk of time: a megabyte, which the caches of two cores keep until the steps read it.
 const CHUNK_VALUES: usize = 1 << 18;
 
 /// The sizes that follow from a cell and a level.
@@ -15,14 +15,14 @@ const CHUNK_VALUES: usize = 1 << 18;
 /// - GRU: 0 the candidate, 1 z, 2 r, then their gradients; 3 for reset-after U_h·h' + b, then its gradient, and for
 ///   reset-before r·h'. Thus the input side is slots 0–2, and the recurrent side of reset-after is slots 1–3.
 #[derive(Clone, Copy)]
-pub(super) struct Layout {
+pub(super) struct PanelLayout {
     pub(super) spec: CellSpec,
     /// Units of a block: a panel's width.
     pub(super) width: usize,
     pub(super) blocks: usize,
 }
 
-impl Layout {
+impl PanelLayout {
     pub(super) fn new(spec: &CellSpec, level: Detected) -> Self {
         let width = 2 * lanes(level);
         Self { spec: *spec, width, blocks: spec.hidden().div_ceil(width) }
@@ -60,27 +60,27 @@ impl Layout {
         }
     }
 
-    /// Elements of a plane of so many rows: an odd number of lines, so that planes do not share cache sets.
+    /// Elements of a plane with this many rows: an odd number of lines, so that planes do not share cache sets.
     pub(super) const fn plane(&self, rows: usize) -> usize {
         (rows | 1) * self.width
     }
 
-    /// Elements from one row of a padded state to the next, likewise odd in blocks.
+    /// Elements from one row of a padded state to the next: likewise an odd number of blocks.
     pub(super) const fn state_row(&self) -> usize {
         (self.blocks | 1) * self.width
     }
 
-    /// Units of a block that exist.
+    /// The existing units of a block.
     pub(super) fn units(&self, block: usize) -> usize {
         (self.spec.hidden() - block * self.width).min(self.width)
     }
 
-    /// Rows of a chunk of time, but for a single step that has more.
+    /// The most rows of a chunk of time, unless a single step has more.
     pub(super) fn chunk_rows(&self) -> usize {
         (CHUNK_VALUES / (self.spec.gates() * self.blocks * self.width)).max(16)
     }
 
-    /// The rows that chunk planes need: a chunk ends before it would exceed this, or is one step.
+    /// The rows that the planes of a chunk need: a chunk ends before it would exceed them, or is a single step.
     pub(super) fn chunk_capacity(&self, rows: usize, batch: usize) -> usize {
         rows.min(self.chunk_rows().max(batch))
     }
@@ -93,7 +93,7 @@ impl Layout {
 }
 
 /// The end of the chunk of time that starts at step `t`.
-pub(super) fn chunk_end(layout: &Layout, steps: &[usize], t: usize) -> usize {
+pub(super) fn chunk_end(layout: &PanelLayout, steps: &[usize], t: usize) -> usize {
     let last = steps[t].saturating_add(layout.chunk_rows());
     let mut end = t + 1;
     while end + 1 < steps.len() && steps[end + 1] <= last {
@@ -104,8 +104,8 @@ pub(super) fn chunk_end(layout: &Layout, steps: &[usize], t: usize) -> usize {
 
 /// The buffers that calls over `rows` packed rows of `batch` sequences need; `None` if a size overflows.
 pub(crate) fn cell_sizes(level: Detected, spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes> {
-    let layout = Layout::new(spec, level);
-    // Checked once for the largest product; the others are smaller or sums of a few such.
+    let layout = PanelLayout::new(spec, level);
+    // Checked once for the largest product; the others are smaller, or sums of a few of these.
     let units = layout.state_row().checked_mul(8)?;
     let total =
         rows.checked_add(batch)?.checked_add(spec.input())?.checked_add(spec.hidden())?.checked_add(8)?;
@@ -122,7 +122,7 @@ pub(crate) fn cell_sizes(level: Detected, spec: &CellSpec, rows: usize, batch: u
         forward_workspace: states * batch * layout.state_row()
             + layout.blocks * batch * layout.width
             + planes * layout.plane(capacity),
-        // The carried gradient; then weight gradients by panel, one more row for each bias.
+        // The carried gradient; then weight gradients by panel, with one more row for each bias.
         backward_workspace: layout.blocks * batch * layout.width
             + planes * layout.width * (spec.input() + 1 + spec.hidden() + 1),
     })

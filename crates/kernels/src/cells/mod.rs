@@ -18,7 +18,8 @@ mod forward_gates;
 mod gradients;
 mod layout;
 mod pack;
-mod part;
+mod share;
+
 #[cfg(test)]
 mod tests;
 mod tokens;

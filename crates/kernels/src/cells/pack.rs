@@ -1,6 +1,6 @@
 //! Weights in panels.
 
-use super::layout::Layout;
+use super::layout::PanelLayout;
 use crate::simd::Detected;
 use crate::{AlignedVec, CellKind, CellSpec, CellWeights, OutOfMemory, pool};
 
@@ -74,7 +74,7 @@ pub(crate) fn pack_cell(
         backward: None,
     });
     packed.spec = *spec;
-    let layout = Layout::new(spec, level);
+    let layout = PanelLayout::new(spec, level);
     pack_forward(&layout, &weights, &mut packed)?;
     if backward {
         let transposed = packed.backward.get_or_insert_default();
@@ -87,11 +87,11 @@ pub(crate) fn pack_cell(
 }
 
 fn pack_forward(
-    layout: &Layout,
+    layout: &PanelLayout,
     weights: &CellWeights<'_, f32>,
     packed: &mut PackedCell,
 ) -> Result<(), OutOfMemory> {
-    let Layout { spec, width, blocks } = *layout;
+    let PanelLayout { spec, width, blocks } = *layout;
     let columns = spec.gates() * spec.hidden();
     // A panel: all rows of the matrix by the units of one block in one gate.
     let panel = |matrix: &[f32], block: usize, slot: usize, into: &mut [f32]| {
@@ -136,11 +136,11 @@ fn pack_forward(
 }
 
 fn pack_backward(
-    layout: &Layout,
+    layout: &PanelLayout,
     weights: &CellWeights<'_, f32>,
     transposed: &mut Transposed,
 ) -> Result<(), OutOfMemory> {
-    let Layout { spec, width, blocks } = *layout;
+    let PanelLayout { spec, width, blocks } = *layout;
     let columns = spec.gates() * spec.hidden();
     // A panel: the columns of the matrix, slot by slot in padded blocks, by `width` of its `rows`.
     let pack = |matrix: &[f32], rows: usize, (first, slots): (usize, usize), buffer: &mut AlignedVec<f32>| {

@@ -1,22 +1,22 @@
-//! Input by tokens: the projection of the table and its gradient.
+//! Input by tokens: the projection of the embedding table, and its gradient.
 
 use std::ops::Range;
 
 use super::gradients::Gradients;
-use super::layout::Layout;
+use super::layout::PanelLayout;
 use super::pack::PackedCell;
-use super::part::Part;
+use super::share::MemberShare;
 use crate::gemm::{Block, Left, Out, Right};
 use crate::pool::{self, Team};
 use crate::simd::{Detected, Kernel, Promised, Simd, dispatch};
 use crate::{CellInput, CellSpec};
 
-/// What both passes need besides [`super::cell_sizes`] for a table of `vocabulary` rows; `None` if that overflows.
+/// Elements that both passes need besides [`super::cell_sizes`] for a table of `vocabulary` rows; `None` on overflow.
 pub(crate) fn token_workspace(level: Detected, spec: &CellSpec, vocabulary: usize) -> Option<usize> {
     if vocabulary == 0 {
         return Some(0);
     }
-    let layout = Layout::new(spec, level);
+    let layout = PanelLayout::new(spec, level);
     vocabulary.checked_add(1)?.checked_mul(spec.gates() * layout.blocks * layout.width * size_of::<f32>())?;
     Some(spec.gates() * layout.blocks * layout.plane(vocabulary))
 }
@@ -32,7 +32,7 @@ pub(super) struct Tokens<'a> {
 impl<'a> Tokens<'a> {
     /// Projects the table of an input by tokens into `planes`.
     pub(super) fn new(
-        layout: &Layout,
+        layout: &PanelLayout,
         packed: &PackedCell,
         input: CellInput<'a, f32>,
         planes: &'a mut [f32],
@@ -48,8 +48,8 @@ impl<'a> Tokens<'a> {
         Some(Self { ids, planes, plane })
     }
 
-    /// Copies the projections of packed rows `rows` for the gates of one block. The first gate's go to `into`, the next ones
-    /// `gate` elements further on each.
+    /// Copies the projections of packed rows `rows` for the gates of one block. The first gate goes to `into`, each
+    /// further gate `gate` elements after the one before.
     ///
     /// # Safety
     /// All gates are writable over the rows, and nobody else uses them.
@@ -57,13 +57,13 @@ impl<'a> Tokens<'a> {
     pub(super) unsafe fn copy<S: Simd>(
         &self,
         s: S,
-        layout: &Layout,
+        layout: &PanelLayout,
         block: usize,
         rows: Range<usize>,
         into: *mut f32,
         gate: usize,
     ) {
-        let Layout { spec, width, blocks } = *layout;
+        let PanelLayout { spec, width, blocks } = *layout;
         for slot in 0..spec.gates() {
             let plane = &self.planes[(slot * blocks + block) * self.plane..][..self.plane];
             for (row, &id) in self.ids[rows.clone()].iter().enumerate() {
@@ -80,7 +80,7 @@ impl<'a> Tokens<'a> {
 }
 
 struct Projection<'a> {
-    layout: &'a Layout,
+    layout: &'a PanelLayout,
     packed: &'a PackedCell,
     table: &'a [f32],
     planes: *mut f32,
@@ -101,15 +101,16 @@ impl Kernel for ProjectionShare<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Projection { layout, packed, table, planes, plane } = *self.projection;
-        let Layout { spec, width, blocks } = *layout;
-        let part = Part::new(layout, self.team);
-        let rows = part.rows(table.len() / spec.input());
+        let PanelLayout { spec, width, blocks } = *layout;
+        let share = MemberShare::new(layout, self.team);
+        let rows = share.rows(table.len() / spec.input());
         if rows.is_empty() {
             return;
         }
         let panel = spec.input() * width;
-        for block in part.blocks.clone() {
-            // SAFETY: the rows are inside the table and the planes, and belong to this part; the panels are the block's.
+        for block in share.blocks.clone() {
+            // SAFETY: the rows are inside the table and the planes, and belong to this share; the panels are the
+            // block's.
             unsafe {
                 s.enter(Promised::new(Block {
                     left: Left::plain(table.as_ptr(), spec.input(), 1),
@@ -134,8 +135,8 @@ impl Kernel for ProjectionShare<'_> {
     }
 }
 
-/// Sums the planes of gate gradients over the packed rows of each token, in the order of the rows, into planes of `vocabulary`
-/// rows.
+/// Sums the planes of gate gradients over the packed rows of each token, in the order of the rows, into planes of
+/// `vocabulary` rows.
 pub(super) fn sum_by_token(gradients: &Gradients<'_>, ids: &[u32], vocabulary: usize, sums: &mut [f32]) {
     let layout = &gradients.layout;
     let (from, to) = (layout.plane(gradients.rows), layout.plane(vocabulary));

@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use super::gradients::Gradients;
-use super::layout::Layout;
+use super::layout::PanelLayout;
 use crate::gemm::{Block, DEPTH, Left, Out, ROWS, Right, Strips, with_buffer};
 use crate::pool::{self, Team};
 use crate::simd::{Kernel, Promised, Simd, dispatch};
 
 /// The rows whose transpose is multiplied.
 #[derive(Clone, Copy)]
-pub(super) enum Source<'a> {
+pub(super) enum LeftRows<'a> {
     /// A dense matrix.
     Rows { values: &'a [f32], columns: usize },
     /// For each packed row the state before it: a row of y of the step before, or of h0, or zero.
@@ -19,7 +19,7 @@ pub(super) enum Source<'a> {
     Planes { planes: &'a [f32], plane: usize, width: usize, columns: usize },
 }
 
-impl Source<'_> {
+impl LeftRows<'_> {
     const fn columns(&self) -> usize {
         match *self {
             Self::Rows { columns, .. } | Self::Before { columns, .. } | Self::Planes { columns, .. } => {
@@ -81,7 +81,7 @@ impl Source<'_> {
 /// sourceᵀ · (slots of the gate gradients), and with `bias` the sums of the gradients' rows.
 pub(super) struct WeightGradient<'a> {
     pub(super) gradients: &'a Gradients<'a>,
-    pub(super) source: Source<'a>,
+    pub(super) source: LeftRows<'a>,
     pub(super) first_slot: usize,
     pub(super) slots: usize,
     pub(super) bias: bool,
@@ -94,7 +94,7 @@ pub(super) struct Destination<'a> {
 }
 
 /// What the members of the team share.
-struct Shared<'a> {
+struct TeamWork<'a> {
     product: &'a WeightGradient<'a>,
     /// By panel [height, width]: the source's columns, then with `bias` one of ones.
     workspace: *mut f32,
@@ -104,15 +104,15 @@ struct Shared<'a> {
 
 // SAFETY: members write to disjoint panels or rows of the workspace, and after a barrier to disjoint rows of the
 // destination; all are borrowed exclusively for the region.
-unsafe impl Sync for Shared<'_> {}
+unsafe impl Sync for TeamWork<'_> {}
 
 impl WeightGradient<'_> {
-    /// Source columns, and one more for the bias: a column of ones gives the sums of the gradients.
+    /// Columns of the left rows, plus one for the bias: a column of ones gives the sums of the gradients.
     const fn height(&self) -> usize {
         self.source.columns() + self.bias as usize
     }
 
-    /// Adds the product to its destination. When cancelled it leaves early.
+    /// Adds the product to its destination; returns early when cancelled.
     pub(super) fn run(&self, workspace: &mut [f32], destination: Destination<'_>) {
         let layout = &self.gradients.layout;
         let columns = layout.spec.gates() * layout.spec.hidden();
@@ -121,7 +121,7 @@ impl WeightGradient<'_> {
         assert!(workspace.len() >= panels * layout.width * height);
         assert_eq!(destination.into.len(), self.source.columns() * columns);
         assert!(destination.bias.as_ref().map_or(!self.bias, |bias| bias.len() == columns));
-        let shared = Shared {
+        let shared = TeamWork {
             product: self,
             workspace: workspace.as_mut_ptr(),
             into: destination.into.as_mut_ptr(),
@@ -142,9 +142,9 @@ impl WeightGradient<'_> {
     ///
     /// # Safety
     /// `run` made what is shared, and the rows are the calling member's.
-    unsafe fn scatter(&self, shared: &Shared<'_>, rows: Range<usize>) {
+    unsafe fn scatter(&self, shared: &TeamWork<'_>, rows: Range<usize>) {
         let layout = &self.gradients.layout;
-        let Layout { spec, width, blocks } = *layout;
+        let PanelLayout { spec, width, blocks } = *layout;
         let (columns, height) = (spec.gates() * spec.hidden(), self.height());
         for row in rows {
             for panel in 0..self.slots * blocks {
@@ -169,7 +169,7 @@ impl WeightGradient<'_> {
 }
 
 struct Multiply<'a> {
-    shared: &'a Shared<'a>,
+    shared: &'a TeamWork<'a>,
     team: &'a Team<'a>,
 }
 
@@ -193,12 +193,12 @@ impl Kernel for Multiply<'_> {
         }
         let rows = product.gradients.rows;
         with_buffer(ROWS * DEPTH, |buffer| {
-            // Rows outside, so that the gradients are read from memory once, then from the caches.
+            // Rows in the outermost loop, so that the gradients are read from memory once, then from the caches.
             for first in (0..rows).step_by(DEPTH) {
                 if product.gradients.is_cancelled() {
                     return;
                 }
-                // Even pieces: a last short one would repeat all the reading for little work.
+                // Even pieces: a short last one would read everything again for little work.
                 let pieces = height.len().div_ceil(ROWS);
                 for piece in 0..pieces {
                     let piece = pool::split(height.len(), 1, piece, pieces);
@@ -213,8 +213,8 @@ impl Kernel for Multiply<'_> {
     }
 }
 
-impl Shared<'_> {
-    /// Some rows' part in some columns of the source by some panels.
+impl TeamWork<'_> {
+    /// What some rows contribute to the product of some columns of the source and some panels.
     ///
     /// # Safety
     /// The rows exist, and the columns or the panels are the calling member's.
@@ -229,7 +229,7 @@ impl Shared<'_> {
     ) {
         let product = self.product;
         let gradients = product.gradients;
-        let Layout { width, blocks, .. } = gradients.layout;
+        let PanelLayout { width, blocks, .. } = gradients.layout;
         let (height, count, depth) = (product.height(), columns.len(), rows.len());
         let plane = gradients.layout.plane(gradients.rows);
         let real = columns.start..columns.end.min(product.source.columns());

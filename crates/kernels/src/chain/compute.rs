@@ -1,11 +1,11 @@
-//! The functions of a chain on vectors, and what becomes of their results.
+//! The functions of a chain on vectors, and what is done with their results.
 
 use super::Function;
 use crate::math::{apply, is_vectorised, sigmoid, slope, tanh};
 use crate::simd::Simd;
 use crate::{Activation, reference};
 
-/// Numbers to read: the one after a number is `step` further, 0 where one vector of equal numbers stands for all.
+/// Numbers to read, `step` apart; a step of 0 reads one vector of equal numbers again and again.
 #[derive(Clone, Copy)]
 pub(super) struct Numbers {
     pub(super) pointer: *const f32,
@@ -18,7 +18,7 @@ impl Numbers {
     }
 }
 
-/// What becomes of the results of a step.
+/// What is done with the results of a step.
 pub(super) trait Sink<S: Simd> {
     /// Takes the lanes of a vector, which are those of the elements from `i` on.
     ///
@@ -69,9 +69,9 @@ impl<S: Simd> Sink<S> for Sum {
     }
 }
 
-/// Adds all up, in an order that depends on their count alone.
+/// Sums all numbers, in an order that depends only on their count.
 pub(super) struct Total<S: Simd> {
-    /// In turns, so that an addition need not wait for the one before.
+    /// Used alternately, so that an addition need not wait for the previous one.
     sums: [S::Vector; 2],
 }
 
@@ -102,7 +102,7 @@ impl<S: Simd> Sink<S> for Total<S> {
     }
 }
 
-/// Computes an expression for every vector of `length` elements; the names stand for vectors of the numbers.
+/// Computes an expression for every vector of `length` elements; the names stand for vectors of numbers.
 macro_rules! each {
     ($s:expr, $length:expr, $out:expr, $value:expr $(, $x:ident = $p:expr)*) => {{
         let whole = $length - $length % S::LANES;
@@ -120,7 +120,7 @@ macro_rules! each {
     }};
 }
 
-/// The same without vectors of its own, for functions that the compiler vectorises or that have no vector code.
+/// The same number by number, for functions that the compiler vectorises or that have no vector code.
 macro_rules! each_number {
     ($length:expr, $out:expr, $value:expr $(, $x:ident = $p:expr)*) => {{
         for i in 0..$length {
@@ -130,7 +130,7 @@ macro_rules! each_number {
     }};
 }
 
-/// Whether [`compute`] has vector code for a function, which can read one vector of equal numbers again and again.
+/// Whether [`compute`] has vector code for a function; such code can read one vector of equal numbers again and again.
 pub(super) const fn in_vectors(function: Function) -> bool {
     match function {
         Function::Activate(kind) => is_vectorised(kind),
@@ -147,7 +147,8 @@ pub(super) const fn in_vectors(function: Function) -> bool {
     }
 }
 
-/// Whether [`accumulate`] has a function: those that gradients mostly end with, since each takes its room once for every kind of sum.
+/// Whether [`accumulate`] has a function: only those that gradients usually end with, since each is compiled once per
+/// kind of sum.
 pub(super) const fn accumulates(function: Function) -> bool {
     matches!(function, Function::Copy | Function::Multiply)
 }
@@ -176,8 +177,8 @@ pub(super) unsafe fn accumulate<S: Simd>(
 /// Writes f(a, b, c) for `n` numbers to `out`.
 ///
 /// # Safety
-/// The operands that the function has are readable for `n` numbers, with steps of 1 unless the function is [`in_vectors`]; `out` is
-/// writable for as many, and may be one of the operands, but not overlap them otherwise.
+/// The operands that the function has are readable for `n` numbers, with steps of 1 unless the function is
+/// [`in_vectors`]; `out` is writable for as many, and may be one of the operands, but not overlap them otherwise.
 #[inline(always)]
 pub(super) unsafe fn compute<S: Simd>(
     s: S,

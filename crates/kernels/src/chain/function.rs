@@ -43,7 +43,7 @@ pub enum Function {
     Slope(Activation),
     /// a with its sign changed where b < 0, 0 where b = 0: the derivative of |b|.
     Signed,
-    /// a where b > c, half of it where b = c, else 0: the derivative of the larger one.
+    /// a where b > c, half of it where b = c, else 0: the derivative of the maximum.
     Winner,
 }
 

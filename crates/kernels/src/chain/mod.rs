@@ -1,21 +1,21 @@
-//! Chains of element-wise operations: every intermediate result of a short run of elements is computed before the next
-//! run is touched, so that what operations hand to each other stays in the near cache.
+//! Chains of element-wise operations: all operations run on a short run of elements before the next run is touched, so
+//! that intermediate results stay in the near cache.
 
 mod compute;
 mod function;
-mod part;
+mod rectangle;
 mod run;
 #[cfg(test)]
 mod tests;
 
 pub use function::Function;
-pub(crate) use part::{Part, Split, split};
+pub(crate) use rectangle::{Rectangle, Split, split};
 pub(crate) use run::run;
 
 /// The most dimensions that a chain iterates over.
 pub const MAX_DIMS: usize = 8;
 
-/// Where a step of a chain takes an operand from.
+/// The source of an operand of a chain's step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Source {
     /// A view to read.
@@ -26,14 +26,16 @@ pub enum Source {
     Constant(f64),
 }
 
-/// Where the result of a step goes, besides to later steps.
+/// Where the result of a step goes, other than to later steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     /// Nowhere.
     Nothing,
-    /// It replaces the elements of a view to write; where one element receives several, the last one in the order of iteration stays.
+    /// It replaces the elements of a view to write. If an element receives several results, the last one in the order
+    /// of iteration stays.
     Store(usize),
-    /// It is added to the elements of a view to write, in the order of iteration where one element receives several.
+    /// It is added to the elements of a view to write. If an element receives several results, they are added in the
+    /// order of iteration.
     Add(usize),
 }
 
@@ -48,8 +50,8 @@ pub struct Step {
     pub output: Output,
 }
 
-/// The elements of a buffer that a step reads or writes: element (i₀, i₁, …) is at `offset + Σ i·stride`. A stride of 0 repeats;
-/// that of the last dimension is 0 or 1.
+/// The elements of a buffer that a step reads or writes: element (i₀, i₁, …) is at `offset + Σ i·stride`. A stride of 0
+/// repeats; that of the last dimension is 0 or 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct View {
     /// Which of the buffers.
@@ -64,8 +66,8 @@ pub struct View {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chain {
     pub(crate) steps: Vec<Step>,
-    /// The register of each step; `usize::MAX` for those whose result stays in the view that it is stored to, or is added to one
-    /// and not used otherwise.
+    /// The register of each step; `usize::MAX` if the result stays in the view that it is stored to, or is only added
+    /// to a view.
     pub(crate) registers: Vec<usize>,
     pub(crate) register_count: usize,
     pub(crate) reads: usize,
@@ -134,7 +136,7 @@ impl Chain {
                     count - 1
                 });
             }
-            // A result may take the place of an operand that is used for the last time only from the next step on: adding up
+            // A result may reuse the register of an operand only from the step after the operand's last use: summing up
             // reads its register after it was written.
             for earlier in 0..=index {
                 let ends = if earlier == index {

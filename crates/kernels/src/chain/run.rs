@@ -1,12 +1,14 @@
 //! Chains on vectors.
 
 use super::compute::{Numbers, Sum, Total, accumulate, accumulates, compute, in_vectors};
-use super::{Chain, ChainOperands, Function, MAX_DIMS, NONE, Output, Part, Source, Split, Step, View, split};
+use super::{
+    Chain, ChainOperands, Function, MAX_DIMS, NONE, Output, Rectangle, Source, Split, Step, View, split,
+};
 use crate::gemm::with_buffer;
 use crate::simd::{Detected, Kernel, Simd, dispatch};
 use crate::{pool, reference};
 
-/// Elements that go through all steps before the next ones: a register is 2 KB, so that a dozen fit in the near cache.
+/// Elements that go through all steps together. A register is 2 KB, so that a dozen fit in the near cache.
 const RUN: usize = 512;
 /// Elements times steps below which a chain is not worth waking a thread for.
 const PARALLEL: usize = 1 << 15;
@@ -24,7 +26,7 @@ pub(crate) fn run(level: Detected, chain: &Chain, operands: ChainOperands<'_, '_
     let repeats =
         |step: &Step| matches!(step.output, Output::Store(view) if writes[view].strides[outer] == 0);
     if dims[outer] > 1 && chain.steps().iter().any(repeats) {
-        // Of all results for one element the last one stays; runs of elements have no place for the others.
+        // Of several results for one element the last one stays, which computing by runs cannot do.
         return reference::run_chain(chain, ChainOperands { dims, reads, writes, sources, targets });
     }
     let mut pointers = [std::ptr::null_mut(); BUFFERS];
@@ -38,14 +40,14 @@ pub(crate) fn run(level: Detected, chain: &Chain, operands: ChainOperands<'_, '_
     let large = elements.saturating_mul(chain.steps.len()) >= PARALLEL;
     let how = if large { split(dims, writes) } else { Split::Nothing };
     pool::run_if(how != Split::Nothing, |team| {
-        let whole = Part { rows: 0..if outer > 0 { dims[0] } else { 1 }, columns: 0..dims[outer] };
-        let part = match how {
-            Split::Rows => Part { rows: team.split(dims[0], 1), ..whole },
-            Split::Columns => Part { columns: team.split(dims[outer], GRANULE), ..whole },
+        let whole = Rectangle { rows: 0..if outer > 0 { dims[0] } else { 1 }, columns: 0..dims[outer] };
+        let rectangle = match how {
+            Split::Rows => Rectangle { rows: team.split(dims[0], 1), ..whole },
+            Split::Columns => Rectangle { columns: team.split(dims[outer], GRANULE), ..whole },
             Split::Nothing => whole,
         };
-        if !part.rows.is_empty() && !part.columns.is_empty() {
-            dispatch(level, Share { job: &job, part });
+        if !rectangle.rows.is_empty() && !rectangle.columns.is_empty() {
+            dispatch(level, Share { job: &job, rectangle });
         }
     });
 }
@@ -71,16 +73,16 @@ unsafe impl Sync for Job<'_> {}
 /// What one thread computes.
 struct Share<'a> {
     job: &'a Job<'a>,
-    part: Part,
+    rectangle: Rectangle,
 }
 
-/// Where the views of a run begin, advanced from run to run.
+/// Where the views of the current run begin.
 struct Cursor {
     index: [usize; MAX_DIMS],
 }
 
 impl Cursor {
-    /// At the first run of a part.
+    /// At the first run of a rectangle.
     fn new(first: usize) -> Self {
         let mut index = [0; MAX_DIMS];
         index[0] = first;
@@ -97,7 +99,7 @@ impl Cursor {
         offset
     }
 
-    /// Goes on to the next run; false after the last one.
+    /// Advances to the next run; false after the last one.
     #[inline(always)]
     fn advance(&mut self, dims: &[usize], rows: usize) -> bool {
         let outer = dims.len() - 1;
@@ -119,7 +121,8 @@ impl Kernel for Share<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        // Registers of steps, then one for each operand of a step that is not in memory as it is needed, and one for a summand.
+        // Registers of steps, then one for each operand of a step that is not contiguous in memory, and one for a
+        // summand.
         let count = self.job.chain.register_count + 4;
         with_buffer(count * RUN, |buffer| {
             // Entered anew, since the closure is not compiled for the instruction set.
@@ -147,11 +150,11 @@ impl Kernel for Runs<'_> {
         let registers = registers.as_mut_ptr();
         // Where each view is at the beginning of a run.
         let (mut from, mut to) = ([std::ptr::null::<f32>(); READS], [std::ptr::null_mut::<f32>(); WRITES]);
-        let mut cursor = Cursor::new(share.part.rows.start);
+        let mut cursor = Cursor::new(share.rectangle.rows.start);
         loop {
-            let mut column = share.part.columns.start;
-            while column < share.part.columns.end {
-                let length = RUN.min(share.part.columns.end - column);
+            let mut column = share.rectangle.columns.start;
+            while column < share.rectangle.columns.end {
+                let length = RUN.min(share.rectangle.columns.end - column);
                 // SAFETY: the views were checked against their buffers.
                 unsafe {
                     for (pointer, view) in from.iter_mut().zip(&reads[..chain.reads]) {
@@ -193,7 +196,8 @@ impl Kernel for Runs<'_> {
                         };
                     }
                     // SAFETY: operands and targets hold `length` numbers, see above; a target may be an operand, which
-                    // every function reads before it writes. The views were checked, and no other thread writes their elements.
+                    // every function reads before it writes. The views were checked, and no other thread writes their
+                    // elements.
                     unsafe {
                         let Output::Add(view) = step.output else {
                             compute(s, step.function, operands, place(index), length);
@@ -218,7 +222,7 @@ impl Kernel for Runs<'_> {
                 }
                 column += length;
             }
-            if !cursor.advance(dims, share.part.rows.end) {
+            if !cursor.advance(dims, share.rectangle.rows.end) {
                 break;
             }
         }

@@ -57,8 +57,8 @@ pub(crate) struct Out {
 
 /// out[rows, panels] = left·right, or += if `accumulate`, over a depth K.
 ///
-/// Its promise is about the rows, panels and depth: both operands are readable there, the output is writable, and nothing else
-/// touches that output meanwhile. Once the work is cancelled, the rest is left out.
+/// Its promise is about the rows, panels and depth: both operands are readable there, the output is writable, and
+/// nothing else touches that output meanwhile. Once the work is cancelled, the rest is left out.
 pub(crate) struct Block {
     pub(crate) left: Left,
     pub(crate) right: Right,
@@ -69,7 +69,7 @@ pub(crate) struct Block {
     pub(crate) accumulate: bool,
 }
 
-/// Panels between two looks whether the product is still wanted; a multiple of the panels that are worked on together.
+/// Panels between two checks for cancellation; a multiple of the panels that are worked on together.
 const POLL: usize = 64;
 
 impl RawKernel for Block {

@@ -14,7 +14,7 @@ use crate::{Matrix, MatrixMut, pool};
 const PARALLEL: usize = 1 << 17;
 /// Columns of the right matrix that are packed together.
 const COLUMNS: usize = 256;
-/// Up to this many rows a right matrix is read once or twice, and packing it first would not pay.
+/// With at most this many rows, the right matrix is read once or twice, so packing it first does not pay.
 const FEW_ROWS: usize = 12;
 
 /// c = a·b, or c += a·b if `accumulate`.
@@ -107,7 +107,7 @@ impl Kernel for Share<'_> {
         let whole = self.product.b.columns / width;
         let mut panels = self.panels.clone();
         if self.product.b.column_stride == 1 && self.rows.len() <= FEW_ROWS {
-            // The matrix is its own panels, but for a last one that is cut short.
+            // The matrix can serve as its own panels, except for an incomplete last one.
             let direct = panels.start..panels.end.min(whole);
             if !direct.is_empty() {
                 // SAFETY: the panels are this member's, here and below, and the block of K is the operands'.
@@ -187,8 +187,8 @@ impl Share<'_> {
     /// All rows of the share by some panels, over one block of K.
     ///
     /// # Safety
-    /// The right operand has these panels over the block of K, which is one of the matrices', and the panels of the output are the
-    /// share's.
+    /// The right operand has these panels over the block of K, which is one of the matrices', and the panels of the
+    /// output are the share's.
     #[inline(always)]
     unsafe fn multiply<S: Simd>(
         &self,

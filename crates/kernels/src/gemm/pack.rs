@@ -12,7 +12,7 @@ pub(crate) fn with_buffer<R>(length: usize, body: impl FnOnce(&mut [f32]) -> R) 
     }
     let mut buffer = BUFFER.take();
     if buffer.try_grow(length).is_err() {
-        // Less than a megabyte, whatever the input: as for any small allocation there is nothing left to do.
+        // Less than a megabyte, whatever the input: if even this fails, there is nothing left to do.
         std::alloc::handle_alloc_error(std::alloc::Layout::new::<[f32; super::DEPTH]>());
     }
     let result = body(&mut buffer[..length]);
@@ -52,7 +52,7 @@ pub(crate) unsafe fn pack_columns(
                     source.add(k * row).copy_to_nonoverlapping(into.as_mut_ptr(), here);
                 }
             } else {
-                // Eight rows at a time: each column is read in runs, and the lines written stay in the cache.
+                // Eight rows at a time: each column is read in runs, and the written lines stay in the cache.
                 for start in (0..depth).step_by(8) {
                     let end = depth.min(start + 8);
                     for c in 0..here {

@@ -1,5 +1,5 @@
-//! The product of a few rows with panels that stream through the caches: at so little work a byte the sweep over the
-//! panels is what takes the time.
+//! The product of a few rows with panels that stream through the caches: there is so little work per byte that reading
+//! the panels takes most of the time.
 
 use super::DEPTH;
 use super::block::{Left, Out, Right};
@@ -14,7 +14,7 @@ const TOGETHER: usize = 4;
 const LINE: usize = 16;
 
 impl Left {
-    /// Asks for some rows whose elements are next to one another.
+    /// Prefetches some contiguous rows.
     #[inline(always)]
     pub(crate) fn prefetch<S: Simd>(&self, s: S, rows: usize, depth: usize) {
         let segment = self.segment.min(depth);
@@ -32,8 +32,8 @@ impl Left {
 /// out[rows, panels] = left·right over a depth K, for up to [`FEW_ROWS`] rows, with the same bits as
 /// [`super::Block`].
 ///
-/// Panels are read from end to end, all K of some before the next. The output's columns are all written. Its promise is that of
-/// a [`super::Block`].
+/// Panels are read from end to end, all K of some before the next. The output's columns are all written. Its promise is
+/// that of a [`super::Block`].
 pub(crate) struct Stream {
     pub(crate) left: Left,
     pub(crate) right: Right,
@@ -54,7 +54,7 @@ impl RawKernel for Stream {
         for i in 0..tiles {
             let tile = if self.descending { tiles - 1 - i } else { i };
             let panels = crate::pool::split(self.panels, 1, tile, tiles);
-            // SAFETY: by the promise of whoever runs this: these are panels of it.
+            // SAFETY: by the promise of whoever runs this: these are its panels.
             unsafe {
                 match (self.rows, panels.len()) {
                     (1, 1) => self.tile::<S, 1, 1>(s, panels.start),

@@ -24,7 +24,7 @@ impl Tiles {
 /// A block of a left operand, at most [`super::ROWS`] rows by [`super::DEPTH`], of which each tile's rows are a strip
 /// of their own: element (m, k) of a tile of h rows that starts at row f is at f·depth + k·h + m − f.
 ///
-/// Against one strip of all rows a tile touches a third of the cache lines.
+/// Compared with one strip of all rows, a tile touches a third of the cache lines.
 pub(crate) struct Strips<'a> {
     into: &'a mut [f32],
     rows: usize,

@@ -14,7 +14,7 @@ const LN_2_LOW: f32 = -2.121_944_4e-4;
 /// greatest error, which in e^r is 2^-28.
 const COEFFICIENTS: [f32; 5] = [0.499_999_94, 0.166_665_21, 0.041_668_39, 8.368_716e-3, 1.381_460_2e-3];
 
-/// x, but no less than `low` and no more than `high`; NaN stays.
+/// x, clamped to `low` and `high`; NaN stays NaN.
 #[inline(always)]
 fn clamp<S: Simd>(s: S, x: S::Vector, low: f32, high: f32) -> S::Vector {
     s.min(s.splat(high), s.max(s.splat(low), x))
@@ -28,7 +28,7 @@ fn reduce<S: Simd>(s: S, x: S::Vector) -> (S::Vector, S::Vector) {
     let r = s.mul_add(n, s.splat(-LN_2_HIGH), x);
     let r = s.mul_add(n, s.splat(-LN_2_LOW), r);
     let [c0, c1, c2, c3, c4] = COEFFICIENTS;
-    // Not Horner's rule: a shorter chain of operations, for as many of them.
+    // Not Horner's rule: as many operations, but a shorter chain of dependent ones.
     let square = s.mul(r, r);
     let high = s.mul_add(s.splat(c4), square, s.mul_add(s.splat(c3), r, s.splat(c2)));
     let p = s.mul_add(high, square, s.mul_add(s.splat(c1), r, s.splat(c0)));

@@ -9,18 +9,18 @@ pub(super) const PARALLEL: usize = 1 << 15;
 /// Elements handed out together; a multiple of every vector.
 const GRANULE: usize = 1 << 10;
 
-/// Elements of a thread's share that are computed before it looks whether they are still wanted.
+/// Elements of a thread's share between two checks for cancellation.
 const PIECE: usize = 1 << 16;
 
 /// A slice that several threads write to in disjoint ranges.
 #[derive(Clone, Copy)]
-struct Shared(*mut f32);
+struct DisjointSlice(*mut f32);
 // SAFETY: threads only touch disjoint ranges, see `in_parts`.
-unsafe impl Sync for Shared {}
+unsafe impl Sync for DisjointSlice {}
 
-/// Calls `body(start, part)` for parts that cover `out`, at once on several threads if it is long.
+/// Calls `body(start, part)` for parts that cover `out`, on several threads at once if it is long.
 pub(super) fn in_parts(out: &mut [f32], granule: usize, body: impl Fn(usize, &mut [f32]) + Sync) {
-    let (length, shared) = (out.len(), Shared(out.as_mut_ptr()));
+    let (length, shared) = (out.len(), DisjointSlice(out.as_mut_ptr()));
     pool::run_if(length >= PARALLEL, |team| {
         let shared = &shared;
         let range = team.split(length, granule);

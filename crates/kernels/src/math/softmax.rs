@@ -1,5 +1,5 @@
-//! Softmax over rows, and what a cross-entropy of it needs: one pass over the logits forward and one backward, without the
-//! probabilities in between, since an exponential costs less than writing and reading a number.
+//! Softmax over rows, and what a cross-entropy of it needs: one forward and one backward pass over the logits, without
+//! storing the probabilities, since an exponential costs less than writing and reading a number.
 
 use super::exponential::exp;
 use super::slices::{PARALLEL, in_parts};

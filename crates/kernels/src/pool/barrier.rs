@@ -7,22 +7,23 @@ use std::time::{Duration, Instant};
 
 use super::placement;
 
-/// How long a thread only spins: longer than a member is usually behind.
+/// How long a thread only spins: longer than a member usually lags.
 const SPIN: Duration = Duration::from_micros(10);
-/// After that it offers its core to others between two looks, for this long, then it parks. Longer than a virtual machine
-/// takes to wake a thread: members that park in turn, each while the other wakes up, would go on so forever (a hundred steps
-/// of an LSTM took six times as long). Where other processes hold the cores, they get this one, and so may the awaited thread.
+/// How long it then yields its core to others between two checks, before it parks. This is longer than a virtual
+/// machine takes to wake a thread: otherwise members could park in turn, each while the other wakes up, and never
+/// recover (a hundred steps of an LSTM took six times as long). If other processes hold the cores, they get this one,
+/// and so may the awaited thread.
 const OFFER: Duration = Duration::from_micros(300);
 
 /// The payload with which members leave a barrier that another member's panic has poisoned.
 pub(super) struct Poisoned;
 
-/// Keeps a hot flag on a cache line of its own (two, as adjacent lines are prefetched together).
+/// Keeps a hot flag on its own cache line (two lines, since adjacent ones are prefetched together).
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(super) struct Padded<T>(pub(super) T);
 
-/// A place where threads wait for a condition over atomics that another thread makes true.
+/// Lets threads wait for a condition over atomics that another thread makes true.
 #[derive(Debug)]
 pub(super) struct Parking {
     sleepers: Padded<AtomicUsize>,
@@ -35,8 +36,8 @@ impl Parking {
         Self { sleepers: Padded(AtomicUsize::new(0)), lock: Mutex::new(()), wake: Condvar::new() }
     }
 
-    /// Returns once `ready()` holds; calls `late` if that takes long. Whoever makes it true with `SeqCst` stores must call
-    /// [`Parking::notify`].
+    /// Returns once `ready()` holds; calls `late` if that takes long. The thread that makes it true, with `SeqCst`
+    /// stores, must then call [`Parking::notify`].
     pub(super) fn wait_until(&self, ready: impl Fn() -> bool, late: impl FnOnce()) {
         let mut spins = 0u32;
         let mut start = None;
@@ -69,8 +70,8 @@ impl Parking {
         self.sleepers.0.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Wakes the parked threads, if any. The sleeper's count rises before it looks at the condition, and the
-    /// condition changes before this looks at the count, so one of the two sees the other.
+    /// Wakes the parked threads, if any. A sleeper raises the count before it checks the condition, and the condition
+    /// changes before this function checks the count, so at least one of them sees the other.
     pub(super) fn notify(&self) {
         if self.sleepers.0.load(Ordering::SeqCst) > 0 {
             drop(self.guard());

@@ -3,16 +3,16 @@
 use super::{cancelled, run_if};
 
 /// Slices that several threads write to in disjoint blocks.
-struct Shared<T, const N: usize>([(*mut T, usize); N]);
+struct DisjointBlocks<T, const N: usize>([(*mut T, usize); N]);
 
 // SAFETY: every block is handed out once, see `each_block`.
-unsafe impl<T: Send, const N: usize> Sync for Shared<T, N> {}
+unsafe impl<T: Send, const N: usize> Sync for DisjointBlocks<T, N> {}
 
 /// Cuts slices of the same length (or empty ones, which stay empty) into blocks of `block` elements and calls
 /// `body(first element, blocks)` for each, on the whole team if `parallel`, else on the caller alone.
 ///
-/// Members take blocks in turn, so that long stretches of little work do not fall to one of them. Once the work is
-/// [`cancelled`] the rest is left out.
+/// Members take blocks in turn, so that no member gets a long stretch of little work. Once the work is [`cancelled`],
+/// the rest is left out.
 ///
 /// # Panics
 /// If slices that are not empty differ in length.
@@ -25,10 +25,10 @@ pub fn each_block<T: Send, const N: usize>(
     let length = slices.iter().map(|slice| slice.len()).max().unwrap_or(0);
     assert!(slices.iter().all(|slice| slice.is_empty() || slice.len() == length), "lengths of the slices");
     let block = block.max(1);
-    let shared = Shared(slices.map(|slice| (slice.as_mut_ptr(), slice.len())));
+    let shared = DisjointBlocks(slices.map(|slice| (slice.as_mut_ptr(), slice.len())));
     run_if(parallel && length > block, |team| {
         let shared = &shared;
-        // Only elements without a size can be so many that these exceed a number.
+        // Only zero-sized elements can be so many that this overflows.
         let (first, stride) = (team.index().saturating_mul(block), team.size().saturating_mul(block));
         for start in (first..length).step_by(stride) {
             if cancelled() {

@@ -1,15 +1,15 @@
-//! Leaving work early: a flag that is polled between the pieces of whatever the thread computes.
+//! Ending work early: a flag that is polled between the pieces of whatever the thread computes.
 
 use std::cell::Cell;
 use std::ptr::null;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 thread_local! {
-    /// The flag of the innermost [`watch`] around what this thread computes, null where there is none.
+    /// The flag of the innermost [`watch`] around what this thread computes; null if there is none.
     static FLAG: Cell<*const AtomicBool> = const { Cell::new(null()) };
 }
 
-/// Puts the flag back that was watched before, even if the work panics.
+/// Restores the flag that was watched before, even if the work panics.
 struct Restore(*const AtomicBool);
 
 impl Drop for Restore {
@@ -18,10 +18,10 @@ impl Drop for Restore {
     }
 }
 
-/// Runs `body`, whose regions leave out what remains to be done once `flag` is set.
+/// Runs `body`; once `flag` is set, its regions leave out the rest of their work.
 ///
-/// Whatever `body` has computed is undefined then, so the caller drops it if the flag is set afterwards. Flags are never
-/// taken back, so who finds it clear afterwards has everything.
+/// What `body` has computed is then undefined, so the caller drops it if the flag is set afterwards. Flags are never
+/// cleared: if it is clear afterwards, the result is complete.
 pub fn watch<V>(flag: &AtomicBool, body: impl FnOnce() -> V) -> V {
     watch_pointer(flag, body)
 }
@@ -31,23 +31,23 @@ fn watch_pointer<V>(flag: *const AtomicBool, body: impl FnOnce() -> V) -> V {
     body()
 }
 
-/// Whether the work under way on this thread, or on the team that it is a member of, need not be finished.
+/// Whether the current work of this thread, or of its team, need not be finished.
 #[inline]
 pub fn cancelled() -> bool {
     let flag = FLAG.get();
-    // SAFETY: a flag is borrowed for as long as it is set here, by `watch`, or by `Watched::on_member` for a region that
-    // runs within it.
+    // SAFETY: a flag is borrowed for as long as it is stored here, by `watch`, or by `Watched::on_member` for a region
+    // that runs within it.
     !flag.is_null() && unsafe { (*flag).load(Ordering::Relaxed) }
 }
 
-/// What the caller of a region watches, for its members.
+/// The flag that the caller of a region watches, for the region's members.
 pub(super) struct Watched(*const AtomicBool);
 
 // SAFETY: the flag is borrowed by the caller of the region, which waits for all members.
 unsafe impl Sync for Watched {}
 
 impl Watched {
-    /// What this thread watches.
+    /// The flag that this thread watches.
     pub(super) fn here() -> Self {
         Self(FLAG.get())
     }

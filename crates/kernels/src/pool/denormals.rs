@@ -1,6 +1,6 @@
-//! Flush-to-zero for the time that a thread computes: denormals slow arithmetic down by an order of magnitude.
+//! Flush-to-zero while a thread computes: denormals slow arithmetic down by an order of magnitude.
 
-/// Flushes denormals on this thread until dropped, then restores what was set before.
+/// Flushes denormals on this thread until dropped, then restores the earlier setting.
 pub(super) struct FlushDenormals {
     saved: control::Word,
 }

@@ -42,7 +42,7 @@ impl Team<'_> {
 
     /// Waits until every member has arrived here. Writes made before it are visible to all members after it.
     ///
-    /// If another member panicked this unwinds, so that no member waits for ever.
+    /// If another member panicked, this unwinds, so that no member waits forever.
     pub fn barrier(&self) {
         if let Some(barrier) = self.barrier {
             barrier.wait(self.index);

@@ -1,13 +1,13 @@
 //! Members of a team that share a core while others are free.
 //!
-//! Linux may start a team's threads on one core, or wake them there, and takes up to some hundred milliseconds to part them:
-//! each then waits a time slice for the other at every barrier (eight times the time for an RNN (16, 64, 64), in half of all
-//! starts). So members say on which core they arrive at a barrier, and a worker that waits for long, or is woken, where
-//! another member was last leaves that core.
+//! Linux may start a team's threads on one core, or wake them there, and take some hundred milliseconds to part them.
+//! Until then, each waits a time slice for the other at every barrier (an RNN (16, 64, 64) took eight times as long, in
+//! half of all starts). So members record on which core they arrive at a barrier. A worker that waits long, or is
+//! woken, on a core where another member last was leaves that core.
 
 use std::ops::Range;
 
-/// Says on which core member `index` is.
+/// Records on which core member `index` is.
 #[cfg_attr(
     any(miri, not(target_os = "linux")),
     allow(unused_variables, reason = "cores are told apart on Linux alone")
@@ -18,7 +18,7 @@ pub(super) fn arrives(index: usize) {
     linux::arrives(index);
 }
 
-/// Moves member `index` to another core if it is a worker and on the core where one of `others` last was.
+/// Moves member `index` to another core if it is a worker on a core where one of `others` last was.
 #[cfg_attr(
     any(miri, not(target_os = "linux")),
     allow(unused_variables, reason = "cores are told apart on Linux alone")
@@ -37,7 +37,7 @@ mod linux {
     use super::super::MAX_THREADS;
     use super::super::barrier::Padded;
 
-    /// The core on which each member of the one running team last was, plus one; 0 where that is not known.
+    /// The core on which each member of the running team last was, plus one; 0 if unknown.
     static CORES: [Padded<AtomicI32>; MAX_THREADS] = [const { Padded(AtomicI32::new(0)) }; MAX_THREADS];
 
     pub(super) fn arrives(index: usize) {
@@ -70,11 +70,11 @@ mod linux {
         });
     }
 
-    /// Moves this thread to one of the cores that `choose` leaves of those that it may use, and allows all of these again at
-    /// once: only the move is wanted.
+    /// Moves this thread to one of the cores that `choose` leaves of its allowed ones, then allows all of them again:
+    /// only the move is wanted.
     pub(super) fn visit(choose: impl FnOnce(&mut libc::cpu_set_t)) {
         let size = size_of::<libc::cpu_set_t>();
-        // SAFETY: a set of bits, of which zeros are the empty one.
+        // SAFETY: a set of bits; all zeros are the empty set.
         let mut allowed: libc::cpu_set_t = unsafe { std::mem::zeroed() };
         // SAFETY: the set is as large as the call is told; 0 is this thread.
         if unsafe { libc::sched_getaffinity(0, size, &mut allowed) } != 0 {
@@ -105,7 +105,7 @@ mod tests {
             return;
         }
         set_threads(2).unwrap();
-        // Other threads of this machine may bring them together again, so not every try need succeed.
+        // Other threads of this machine may bring them together again, so not every attempt need succeed.
         let parted = (0..20).any(|_| {
             let cores = [const { AtomicI32::new(0) }; 2];
             run(|team| {

@@ -54,7 +54,7 @@ static CALLER: Parking = Parking::new();
 /// The workers. Locked by the thread whose region is running.
 static WORKERS: Mutex<Workers> = Mutex::new(Workers { running: Vec::new(), refused: None });
 
-/// How long not to ask again after the system has refused a thread: asking takes longer than many a region.
+/// How long to wait after the system has refused a thread before asking again: asking takes longer than many a region.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Workers, spawned when first needed and never ended.
@@ -76,7 +76,7 @@ pub fn run(body: impl Fn(&Team<'_>) + Sync) {
     run_if(true, body);
 }
 
-/// [`run`] if there is enough to do, else with the caller alone.
+/// [`run`] if `parallel`, else with the caller alone.
 pub(crate) fn run_if(parallel: bool, body: impl Fn(&Team<'_>) + Sync) {
     let _flush = FlushDenormals::new();
     let size = threads::team_size();
@@ -142,7 +142,8 @@ fn serve(worker: &Worker, index: usize) {
         worker.parking.wait_until(|| !worker.mailbox.0.load(Ordering::SeqCst).is_null(), || ());
         let region = worker.mailbox.0.swap(ptr::null_mut(), Ordering::SeqCst);
         placement::part(index, 0..1);
-        // SAFETY: the caller stored a live region and waits until PENDING is 0, which cannot be before the decrement below.
+        // SAFETY: the caller stored a live region and waits until PENDING is 0, which cannot be before the decrement
+        // below.
         unsafe { &*region }.member(index);
         if PENDING.0.fetch_sub(1, Ordering::SeqCst) == 1 {
             CALLER.notify();

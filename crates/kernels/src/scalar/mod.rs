@@ -14,9 +14,9 @@ pub use real::Real;
 ///
 /// Slices whose lengths contradict each other are the caller's mistake: every function checks them and panics.
 pub trait Scalar: Real {
-    /// A cell's weights as its kernels want them.
+    /// A cell's weights in the layout that its kernels read.
     type PackedCell: Send + Sync;
-    /// A right matrix as [`Scalar::gemm_packed`] wants it.
+    /// A right matrix in the layout that [`Scalar::gemm_packed`] reads.
     type PackedMatrix: Send + Sync;
 
     /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack.
@@ -33,11 +33,11 @@ pub trait Scalar: Real {
     /// The buffers that calls over `rows` packed rows of `batch` sequences need; `None` if a size overflows.
     fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes>;
 
-    /// Elements of scratch that either pass needs besides [`Scalar::cell_sizes`] where its input is tokens of a table with
+    /// Elements of scratch that each pass needs besides [`Scalar::cell_sizes`] if its input is tokens of a table with
     /// `vocabulary` rows; `None` if the size overflows.
     fn token_workspace(spec: &CellSpec, vocabulary: usize) -> Option<usize>;
 
-    /// Runs a whole sequence. With no rows it does nothing.
+    /// Runs a whole sequence. Without rows it does nothing.
     fn cell_forward(spec: &CellSpec, packed: &Self::PackedCell, io: CellForward<'_, Self>);
 
     /// Back-propagates through a whole sequence that [`Scalar::cell_forward`] ran with a stash.
@@ -58,7 +58,7 @@ pub trait Scalar: Real {
     /// [`OutOfMemory`] if the buffer cannot be allocated; `into` may then be empty.
     fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory>;
 
-    /// As [`Scalar::gemm`], bit for bit, with a packed right matrix and a row-major left one.
+    /// Like [`Scalar::gemm`], bit for bit, with a packed right matrix and a row-major left one.
     fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool);
 
     /// y = f(x), element by element.

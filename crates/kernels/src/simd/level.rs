@@ -20,7 +20,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// Every level there is, whatever the machine.
+    /// All levels, on whatever machine.
     pub const ALL: [Self; 4] = [Self::Scalar, Self::Avx2, Self::Avx512, Self::Neon];
 
     /// Its name: `scalar`, `avx2`, `avx512` or `neon`.
@@ -82,7 +82,7 @@ impl Detected {
         is_available(level).then_some(Self(level))
     }
 
-    /// Which one it is.
+    /// The detected level.
     pub(crate) const fn level(self) -> Level {
         self.0
     }
@@ -108,7 +108,7 @@ pub fn level() -> Result<Level, SelectError> {
     selected().clone().map(Detected::level)
 }
 
-/// The level that kernels run on, whatever the variable holds: a wrong one is reported by [`level`].
+/// The level that kernels run on, whatever the variable holds; [`level`] reports a wrong value.
 pub(crate) fn active() -> Detected {
     selected().clone().unwrap_or_else(|_| best())
 }

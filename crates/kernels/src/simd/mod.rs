@@ -1,8 +1,8 @@
 //! The instruction sets, one module each, and the choice among them, made once.
 //!
-//! A kernel is a `Kernel`: a struct of arguments whose body is generic over `Simd`. `dispatch` enters it
-//! through a function compiled for the level's features. Bodies and everything they call per vector are
-//! `#[inline(always)]`: what is not inlined into that function is compiled without the features.
+//! A kernel is a `Kernel`: a struct of arguments whose body is generic over `Simd`. `dispatch` enters it through a
+//! function compiled for the level's features. Bodies, and everything they call per vector, are `#[inline(always)]`:
+//! code that is not inlined into that function is compiled without the features.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -1,4 +1,4 @@
-//! What a kernel asks of an instruction set.
+//! What kernels need from an instruction set.
 
 /// A kernel: its arguments, and a body for any instruction set. Mark `run` `#[inline(always)]`.
 pub(crate) trait Kernel {
@@ -8,13 +8,13 @@ pub(crate) trait Kernel {
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
-/// A kernel that reaches memory by pointers. Mark `run` `#[inline(always)]`.
+/// A kernel that accesses memory through pointers. Mark `run` `#[inline(always)]`.
 pub(crate) trait RawKernel {
     /// The body.
     ///
     /// # Safety
-    /// What the kernel's fields point to is there as they say: what is read can be read, what is written can be written and is
-    /// used by nobody else meanwhile.
+    /// The kernel's fields point to memory as they say: what is read is readable; what is written is writable, and
+    /// nobody else uses it meanwhile.
     unsafe fn run<S: Simd>(self, simd: S);
 }
 
@@ -73,7 +73,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `count` numbers are writable at `pointer`.
     unsafe fn store_partial(self, pointer: *mut f32, x: Self::Vector, count: usize);
-    /// Asks for the cache line at `pointer`, any address.
+    /// Prefetches the cache line at `pointer`, which may be any address.
     fn prefetch(self, pointer: *const f32);
 
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;

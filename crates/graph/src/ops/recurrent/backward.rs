@@ -163,7 +163,7 @@ impl<T: Scalar> Recurrent<T> {
                 scatter_add(packed, packing.order(), hidden, gradient);
             }
         }
-        // Rows without a valid step hand their initial state on.
+        // Rows without a valid step pass their initial state on.
         let last = [1, 2].map(|index| frame.outputs.get(index).map_or(Place::None, |output| output.gradient));
         for (last, target) in last.into_iter().zip([d_h0, d_c0]) {
             let ([last], [gradient]) = frame.buffers.carve([last], [target])?;

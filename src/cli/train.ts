@@ -1,0 +1,36 @@
+import { namingLines } from '../data/table.js'
+import { configure } from '../engine.js'
+import { SeqloomError } from '../errors.js'
+import { optionValues } from './flags.js'
+import { backupFolder, type OutOptions } from './folder.js'
+import { interruptible } from './interrupt.js'
+import type { FileOptions } from './rows.js'
+import type { AnyTaskCommand, Flags } from './taskCommand.js'
+import { trainAndSave } from './trainAndSave.js'
+
+/** The flags of every training, plus those of its task. */
+export type TrainFlags = FileOptions & OutOptions & Flags & { readonly json: boolean; readonly threads?: number }
+
+/**
+ * Trains a task and saves the best model. An interrupt saves the best one so far, unless that would replace a finished
+ * one, leaves a backup to continue from, and rejects with an AbortError.
+ */
+export async function train({ kind, read, train }: Required<AnyTaskCommand>, flags: TrainFlags): Promise<void> {
+  const { threads, resume } = flags
+  if (threads !== undefined) configure({ threads })
+  const unsaved = train.unsaved?.(flags)
+  if (resume && unsaved !== undefined) {
+    throw new SeqloomError('ERR_OPTION', `--resume cannot be combined with ${unsaved}, which makes no backups`)
+  }
+  const [options, training] = train.options
+  const task = train.create(optionValues(options, flags), flags)
+  const backupDir = await backupFolder(flags, kind)
+  await interruptible(async (signal) => {
+    const data = await read({ ...flags, signal }, task)
+    const backup = unsaved === undefined ? { backupDir, resume } : {}
+    const settings = { ...optionValues(training, flags), ...backup, signal }
+    await trainAndSave(task, flags, train.view, (listeners) =>
+      namingLines(data, task.train(data.rows as never, { ...settings, ...listeners })),
+    )
+  })
+}

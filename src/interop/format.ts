@@ -1,0 +1,120 @@
+import type { FileHandle } from 'node:fs/promises'
+import { SeqloomError, visible } from '../errors.js'
+import { cannot, openNamed } from '../files.js'
+import { pathOf } from '../path.js'
+
+// The seam of file formats. A format is one file that says how it is recognised, read and written, and one line in `formats.ts`. What a framework's
+// names mean for our layers is said apart from that, as in `pytorch.ts`, which reads every format of named tensors.
+
+/** A tensor in a file, whose elements are read when they are asked for. */
+export interface StoredTensor {
+  readonly dtype: string
+  readonly shape: readonly number[]
+  /** The elements as float32, row by row. Rejects with `ERR_UNSUPPORTED` for a type that is no floating-point number. */
+  read(): Promise<Float32Array>
+}
+
+/** A tensor to be written. */
+export interface WrittenTensor {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly data: Float32Array
+}
+
+/** A file format of named tensors. */
+export interface Format {
+  /** What it is called, for messages. */
+  readonly name: string
+  /** Whether a file may be of this format, by its first bytes. */
+  recognises(head: Uint8Array): boolean
+  /** What the file holds, in its order. Rejects with `ERR_FORMAT` before anything is made of sizes that the file cannot have. */
+  read(source: Source): Promise<ReadonlyMap<string, StoredTensor>>
+  /** The bytes of a file. */
+  write(tensors: readonly WrittenTensor[]): Promise<Uint8Array>
+}
+
+/** A file, or its bytes. */
+export type FileOrBytes = string | URL | Uint8Array
+
+/** How many bytes are read at once. */
+const pieceBytes = 16 << 20
+
+/** What is read: a file of a known size. */
+export class Source {
+  /** For messages: the file's name in quotes. */
+  readonly where: string
+  readonly size: number
+  readonly #from: FileHandle | Uint8Array
+
+  private constructor(where: string, size: number, from: FileHandle | Uint8Array) {
+    this.where = where
+    this.size = size
+    this.#from = from
+  }
+
+  /** Opens a file or bytes; `what` says whose. Rejects with `ERR_OPTION` and `ERR_IO`. */
+  static async open(what: string, given: FileOrBytes): Promise<Source> {
+    if (given instanceof Uint8Array) return new Source('the file', given.length, given)
+    const path = pathOf(what, given)
+    const file = await openNamed(path)
+    const { size } = await file.stat()
+    return new Source(`'${path}'`, size, file)
+  }
+
+  /** Some of the bytes, as a copy. Rejects with `ERR_FORMAT` where the file has no such place, `ERR_MEMORY`, `ERR_IO`. */
+  async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (offset < 0 || length < 0 || offset + length > this.size) throw this.malformed('it ends too early')
+    const bytes = allocated(length)
+    if (this.#from instanceof Uint8Array) {
+      bytes.set(this.#from.subarray(offset, offset + length))
+      return bytes
+    }
+    for (let at = 0; at < length; ) {
+      const read = await this.#readInto(this.#from, bytes.subarray(at, at + pieceBytes), offset + at)
+      if (read === 0) throw this.malformed('it ends too early')
+      at += read
+    }
+    return bytes
+  }
+
+  async close(): Promise<void> {
+    if (!(this.#from instanceof Uint8Array)) await this.#from.close()
+  }
+
+  /** The error for contents that are not what they should be. */
+  malformed(why: string): SeqloomError {
+    return new SeqloomError('ERR_FORMAT', `${this.where}: ${visible(why)}`)
+  }
+
+  async #readInto(file: FileHandle, into: Uint8Array, position: number): Promise<number> {
+    try {
+      return (await file.read(into, 0, into.length, position)).bytesRead
+    } catch (cause) {
+      throw cannot('read', this.where, cause)
+    }
+  }
+}
+
+function allocated(length: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(length)
+  } catch (cause) {
+    throw new SeqloomError('ERR_MEMORY', `there is no memory for ${length} bytes of a file`, { cause })
+  }
+}
+
+/** What could not be mapped, all of it told at once. */
+export class Unmapped {
+  readonly #lines: string[] = []
+
+  add(line: string): void {
+    // Names from a file may hold anything.
+    this.#lines.push(visible(line))
+  }
+
+  /** `ERR_FORMAT` with everything that was added. */
+  check(heading: string): void {
+    if (this.#lines.length === 0) return
+    throw new SeqloomError('ERR_FORMAT', [`${heading}:`, ...this.#lines.map((line) => `- ${line}`)].join('\n'))
+  }
+}

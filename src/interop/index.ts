@@ -1,0 +1,10 @@
+export type { FileOrBytes } from './format.js'
+export { loadKeras } from './keras/load.js'
+export {
+  type LoadPyTorchOptions,
+  loadPyTorch,
+  type PyTorchMapping,
+  type ToPyTorchOptions,
+  toPyTorch,
+} from './pytorch.js'
+export { type LoadWordVectorsOptions, loadWordVectors, type WordVectors } from './wordVectors.js'

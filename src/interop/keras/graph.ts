@@ -1,0 +1,313 @@
+import { SeqloomError } from '../../errors.js'
+import { input } from '../../layers/input.js'
+import type { AnyLayer, SymbolicTensor } from '../../layers/layer.js'
+import { model } from '../../model/functional.js'
+import type { Model } from '../../model/model.js'
+import { isRecord } from '../../options.js'
+import { groupNames, layerOf, type Part } from './layers.js'
+import { normalizedAxis } from './options.js'
+import { type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
+
+/** A layer with weights, and the groups of a Keras 3 file that hold them. */
+export interface Entry {
+  readonly layer: AnyLayer
+  readonly name: string
+  readonly parts: readonly Part[]
+}
+
+/** A model of ours, and its layers in the saved model's order, those of models inside of it too. */
+export interface Built {
+  readonly model: Model
+  readonly entries: readonly Entry[]
+}
+
+/** Models within models, at most so deep. */
+const deepest = 16
+
+/** Nodes of a model at most: more than any model has that is described by hand. */
+const mostNodes = 20_000
+
+/** Makes a model of a saved one. What cannot be mapped is noted in `origin.problems`; undefined if nothing could be made then. */
+export function modelOf(object: KerasObject, origin: Origin, depth = 0): Built | undefined {
+  if (depth > deepest) throw new SeqloomError('ERR_FORMAT', `${origin.where}: models ${depth} deep`)
+  if (object.className === 'Sequential') return sequentialOf(object, origin, depth)
+  if (object.className === 'Functional' || object.className === 'Model') return functionalOf(object, origin, depth)
+  origin.problems.push(`a model of class ${object.className}`)
+  return undefined
+}
+
+const isModel = ({ className }: KerasObject) => ['Sequential', 'Functional', 'Model'].includes(className)
+
+/** A layer or a model, ready to be applied, with the entries below it. */
+interface Ready {
+  readonly apply: AnyLayer['apply']
+  readonly entries: readonly Entry[]
+}
+
+function readyOf(object: KerasObject, group: string, origin: Origin, depth: number, first = {}): Ready | undefined {
+  const path = ['layers', group]
+  if (isModel(object)) {
+    const built = modelOf(object, origin, depth + 1)
+    if (built === undefined) return undefined
+    const entries = built.entries.map((entry) => ({
+      ...entry,
+      parts: entry.parts.map((part) => ({ ...part, path: [...path, ...part.path] })),
+    }))
+    const { model: inner } = built
+    return {
+      apply: ((values: SymbolicTensor[]) => inner.apply(values)) as AnyLayer['apply'],
+      entries,
+    }
+  }
+  const mapped = layerOf(object, origin, first)
+  if (mapped === undefined) return undefined
+  const parts = mapped.parts.map((part) => ({ ...part, path: [...path, ...part.path] }))
+  return {
+    apply: (values, options) => mapped.layer.apply(values, options),
+    entries: [{ layer: mapped.layer, name: object.name, parts }],
+  }
+}
+
+const isEmbedding = (object: KerasObject): boolean => {
+  if (object.className === 'Embedding') return true
+  const [first] = isModel(object) && Array.isArray(object.config.layers) ? object.config.layers : []
+  return isRecord(first) && first.class_name === 'Embedding'
+}
+
+/** The shape of an input without its batch; undefined if a file does not say it. */
+function shapeOf(given: unknown): (number | null)[] | undefined {
+  if (!Array.isArray(given) || !given.every((size) => size === null || Number.isInteger(size))) return undefined
+  return given.slice(1) as (number | null)[]
+}
+
+const shapeIn = ({ config, beside }: KerasObject): (number | null)[] | undefined =>
+  shapeOf(config.batch_shape) ??
+  shapeOf(config.batch_input_shape) ??
+  (isRecord(beside.build_config) ? shapeOf(beside.build_config.input_shape) : undefined)
+
+function sequentialOf(object: KerasObject, origin: Origin, depth: number): Built | undefined {
+  const objects = listOf(origin.where, `the layers of '${object.name}'`, object.config.layers).map((each) =>
+    kerasObject(origin.where, each),
+  )
+  const groups = groupNames(objects)
+  const [first, second] = objects
+  if (first === undefined)
+    throw new SeqloomError('ERR_FORMAT', `${origin.where}: the model '${object.name}' has no layers`)
+  const isInput = first.className === 'InputLayer'
+  const consumer = isInput ? second : first
+  const tokens = consumer !== undefined && isEmbedding(consumer)
+  const shape = shapeIn(first) ?? shapeOf(object.config.build_input_shape) ?? (tokens ? [null] : undefined)
+  if (shape === undefined) {
+    origin.problems.push(`the model '${object.name}', which does not say the shape of its input`)
+    return undefined
+  }
+  const source = input({ shape, dtype: tokens ? 'int32' : 'float32', ...(isInput && { name: first.name }) })
+  let values: readonly SymbolicTensor[] | undefined = [source]
+  const entries: Entry[] = []
+  objects.forEach((each, index) => {
+    if (index === 0 && isInput) return
+    const ready = readyOf(each, groups[index] as string, origin, depth)
+    values = ready && values && applied(each, ready, values, [], origin)
+    if (ready) entries.push(...ready.entries)
+  })
+  const outputs: readonly SymbolicTensor[] | undefined = values
+  if (outputs === undefined || origin.problems.length > 0) return undefined
+  return { model: model({ inputs: source, outputs: outputs[0] as SymbolicTensor, name: object.name }), entries }
+}
+
+function applied(
+  object: KerasObject,
+  ready: Ready,
+  values: readonly SymbolicTensor[],
+  initialState: readonly SymbolicTensor[],
+  origin: Origin,
+): readonly SymbolicTensor[] | undefined {
+  const axis = normalizedAxis(object.config.axis) ?? -1
+  if (axis !== -1 && axis !== (values[0] as SymbolicTensor).shape.length - 1) {
+    origin.problems.push(`the axis ${axis} of the ${object.className} '${object.name}'`)
+    return undefined
+  }
+  try {
+    const given = values.length === 1 ? (values[0] as SymbolicTensor) : values
+    const outputs = ready.apply(given, initialState.length > 0 ? { initialState } : {})
+    return Array.isArray(outputs) ? outputs : [outputs as SymbolicTensor]
+  } catch (error) {
+    if (!(error instanceof SeqloomError)) throw error
+    origin.problems.push(`the ${object.className} '${object.name}': ${error.message}`)
+    return undefined
+  }
+}
+
+/** A use of a layer: what it reads, and how it is called. */
+interface Node {
+  readonly object: KerasObject
+  readonly index: number
+  readonly values: readonly string[]
+  readonly initialState: readonly string[]
+}
+
+const keyOf = (name: unknown, node: unknown, tensor: unknown): string =>
+  JSON.stringify([name, Number(node), Number(tensor)])
+
+function functionalOf(object: KerasObject, origin: Origin, depth: number): Built | undefined {
+  const { where } = origin
+  const objects = listOf(where, `the layers of '${object.name}'`, object.config.layers).map((each) =>
+    kerasObject(where, each),
+  )
+  const groups = groupNames(objects)
+  const nodes: Node[] = []
+  const flags = new Map<KerasObject, Record<string, unknown>>()
+  for (const each of objects) {
+    const all = each.beside.inbound_nodes ?? []
+    listOf(where, `the inbound_nodes of '${each.name}'`, all).forEach((given, index) => {
+      nodes.push(nodeOf(each, index, given, origin, flags))
+    })
+  }
+  if (nodes.length > mostNodes) throw new SeqloomError('ERR_FORMAT', `${where}: more than ${mostNodes} uses of layers`)
+  const tokens = new Set(nodes.filter((node) => isEmbedding(node.object)).flatMap(({ values }) => values))
+
+  const found = new Map<string, SymbolicTensor>()
+  const entries: Entry[] = []
+  const ready = new Map<KerasObject, Ready>()
+  objects.forEach((each, index) => {
+    if (each.className === 'InputLayer') {
+      const shape = shapeIn(each)
+      const key = keyOf(each.name, 0, 0)
+      const dtype = tokens.has(key) ? 'int32' : 'float32'
+      if (shape) found.set(key, input({ shape, dtype, name: each.name }))
+      else origin.problems.push(`the input '${each.name}', which does not say its shape`)
+      return
+    }
+    const made = readyOf(
+      { ...each, config: { ...each.config, ...flags.get(each) } },
+      groups[index] as string,
+      origin,
+      depth,
+    )
+    if (made === undefined) return
+    ready.set(each, made)
+    entries.push(...made.entries)
+  })
+  if (origin.problems.length > 0) return undefined
+  run(nodes, ready, found, origin)
+
+  const ends = (what: string) => {
+    const given = object.config[what]
+    const one = Array.isArray(given) && typeof given[0] === 'string'
+    const list = one ? [given] : listOf(where, `${what} of '${object.name}'`, given)
+    const values = list.map((each) => {
+      const [name, node, tensor] = listOf(where, `${what} of '${object.name}'`, each)
+      const value = found.get(keyOf(name, node, tensor))
+      if (value === undefined) origin.problems.push(`${JSON.stringify(name)} among ${what} of '${object.name}'`)
+      return value
+    })
+    return values as SymbolicTensor[]
+  }
+  const [inputs, outputs] = [ends('input_layers'), ends('output_layers')]
+  if (origin.problems.length > 0) return undefined
+  const one = outputs.length === 1
+  const options = { inputs, outputs: one ? (outputs[0] as SymbolicTensor) : outputs, name: object.name }
+  return { model: model(options as never) as unknown as Model, entries }
+}
+
+/** Applies all layers whose inputs are known, until none is left. */
+function run(
+  nodes: readonly Node[],
+  ready: ReadonlyMap<KerasObject, Ready>,
+  found: Map<string, SymbolicTensor>,
+  origin: Origin,
+): void {
+  // Each value's readers wait for it, so that every node is looked at as often as it has inputs.
+  const waiting = new Map<string, Node[]>()
+  const missing = new Map<Node, number>()
+  const able: Node[] = []
+  for (const node of nodes) {
+    const needed = new Set([...node.values, ...node.initialState].filter((key) => !found.has(key)))
+    missing.set(node, needed.size)
+    if (needed.size === 0) able.push(node)
+    for (const key of needed) waiting.set(key, [...(waiting.get(key) ?? []), node])
+  }
+  let done = 0
+  for (let node = able.shift(); node !== undefined; node = able.shift()) {
+    done += 1
+    const { object, index } = node
+    const of = (keys: readonly string[]) => keys.map((key) => found.get(key) as SymbolicTensor)
+    const outputs = applied(object, ready.get(object) as Ready, of(node.values), of(node.initialState), origin)
+    if (outputs === undefined) return
+    outputs.forEach((value, tensor) => {
+      const key = keyOf(object.name, index, tensor)
+      if (found.has(key)) return
+      found.set(key, value)
+      for (const reader of waiting.get(key) ?? []) {
+        const left = (missing.get(reader) as number) - 1
+        missing.set(reader, left)
+        if (left === 0) able.push(reader)
+      }
+    })
+  }
+  if (done < nodes.length) origin.problems.push('layers whose inputs no layer makes')
+}
+
+const recurrentClasses = ['LSTM', 'GRU', 'SimpleRNN', 'RNN', 'Bidirectional']
+
+/** Reads a use of a layer, of Keras 3 or of Keras 2 and tfjs. */
+function nodeOf(
+  object: KerasObject,
+  index: number,
+  given: unknown,
+  origin: Origin,
+  flags: Map<KerasObject, Record<string, unknown>>,
+): Node {
+  const [args, kwargs] = isRecord(given)
+    ? [given.args, isRecord(given.kwargs) ? given.kwargs : {}]
+    : [given, oldKwargs(given)]
+  const all = isRecord(given) ? tensorsIn(args) : oldTensors(origin.where, object, given)
+  const named: string[] = []
+  for (const [name, value] of Object.entries(kwargs)) {
+    if (name === 'initial_state') continue
+    const tensors = tensorsIn(value)
+    if (['query', 'value', 'key', 'inputs', 'sequences', 'sequence'].includes(name) && tensors.length > 0)
+      named.push(...tensors)
+    else if (name === 'return_attention_scores') flags.set(object, { return_attention_scores: value === true })
+    else if (value !== null && value !== false && name !== 'training') {
+      origin.problems.push(`the argument ${name} of the ${object.className} '${object.name}'`)
+    }
+  }
+  const values = [...all, ...named]
+  const states = tensorsIn(kwargs.initial_state)
+  // Keras 2 and tfjs list the first states among the inputs.
+  const isOld = !isRecord(given) && recurrentClasses.includes(object.className) && states.length === 0
+  return {
+    object,
+    index,
+    values: isOld ? values.slice(0, 1) : values,
+    initialState: isOld ? values.slice(1) : states,
+  }
+}
+
+/** All tensors that a value of Keras 3 holds, in order. */
+function tensorsIn(value: unknown, depth = 0): string[] {
+  if (depth > deepest) return []
+  if (Array.isArray(value)) return value.flatMap((each) => tensorsIn(each, depth + 1))
+  if (!isRecord(value)) return []
+  const history =
+    value.class_name === '__keras_tensor__' && isRecord(value.config) ? value.config.keras_history : undefined
+  return Array.isArray(history) ? [keyOf(history[0], history[1], history[2])] : []
+}
+
+function oldTensors(where: string, object: KerasObject, given: unknown): string[] {
+  const what = `the inbound_nodes of '${object.name}'`
+  const list = listOf(where, what, given)
+  const all = typeof list[0] === 'string' ? [list] : list
+  return all.map((each) => {
+    const [name, node, tensor] = listOf(where, what, each)
+    return keyOf(name, node, tensor)
+  })
+}
+
+/** The arguments that stand behind the first input of an old node. */
+function oldKwargs(given: unknown): Record<string, unknown> {
+  const [first] = Array.isArray(given) ? given : []
+  const kwargs = Array.isArray(first) ? first[3] : undefined
+  return isRecord(kwargs) ? kwargs : {}
+}

@@ -1,0 +1,109 @@
+import { types } from 'node:util'
+import type { Tensor } from '../../data/tensor.js'
+import { describe, SeqloomError } from '../../errors.js'
+import { readNamed } from '../../files.js'
+import type { Model, Prediction } from '../../model/index.js'
+import { isPath, pathOf } from '../../path.js'
+import { warn } from '../../warn.js'
+import { type Group, isHdf5, readHdf5 } from '../hdf5/index.js'
+import { isZip, openKerasArchive, parsed } from './archive.js'
+import { type Entry, modelOf } from './graph.js'
+import { kerasObject, type Origin } from './saved.js'
+import { assign, type SavedWeight } from './weights.js'
+
+/**
+ * Loads a model that Keras saved: a `.keras` file, or a whole model as `.h5` of Keras 2 or 3. Layers, connections, masks and weights come over; what
+ * only matters in training (regularizers, constraints, recurrent dropout) is left out with a warning. The model is not compiled. Nothing in the
+ * file is executed. Rejects with `ERR_IO`, `ERR_FORMAT` for a damaged file, `ERR_UNSUPPORTED` naming everything that cannot be mapped, `ERR_OPTION`.
+ */
+export async function loadKeras<Out extends Prediction = Tensor>(
+  file: string | URL | Uint8Array | ArrayBuffer,
+): Promise<Model<Out>> {
+  const [bytes, where] = await bytesOf(file)
+  if (isZip(bytes)) {
+    const { config, weights } = await openKerasArchive(where, bytes)
+    const root = readHdf5(weights, `${where}: model.weights.h5`)
+    return made(where, config, 'keras3', (entry) => (part) => {
+      void entry
+      return numbered(groupAt(root, part.path))
+    }) as Model<Prediction> as Model<Out>
+  }
+  if (isHdf5(bytes)) {
+    const root = readHdf5(bytes, where)
+    const [config] = root.texts('model_config') ?? []
+    if (config === undefined) {
+      throw new SeqloomError('ERR_FORMAT', `${where} holds weights without a model; save the whole model`)
+    }
+    const version = root.texts('keras_version')?.[0] ?? '2'
+    const program = Number.parseInt(version, 10) >= 3 ? 'keras3' : 'keras2'
+    const weights = root.groups.get('model_weights') ?? root
+    return made(where, parsed(`${where}: model_config`, config), program, (entry) => {
+      const all = namedWeights(weights, entry.name, where)
+      // A layer's weights stand one after the other, whatever part they belong to.
+      const each = entry.parts.length === 0 ? 0 : all.length / entry.parts.length
+      return (part) => {
+        const at = entry.parts.indexOf(part) * each
+        return all.slice(at, at + each)
+      }
+    }) as Model<Prediction> as Model<Out>
+  }
+  throw new SeqloomError('ERR_FORMAT', `${where} is neither a .keras nor an .h5 file`)
+}
+
+async function bytesOf(file: unknown): Promise<[bytes: Uint8Array, where: string]> {
+  if (types.isUint8Array(file)) return [file, 'the bytes']
+  if (types.isArrayBuffer(file)) return [new Uint8Array(file), 'the bytes']
+  if (!isPath(file) && typeof file !== 'string') {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `interop.loadKeras: expected the path of a file or its bytes, not ${describe(file)}`,
+    )
+  }
+  const path = pathOf('interop.loadKeras: the file', file)
+  return [await readNamed(path), path]
+}
+
+/** Finds the weights of an entry's parts. */
+type Finder = (entry: Entry) => (part: Entry['parts'][number]) => readonly SavedWeight[]
+
+function made(where: string, config: unknown, hardSigmoid: Origin['hardSigmoid'], find: Finder): Model {
+  const origin: Origin = { where, hardSigmoid, problems: [], leftOut: [] }
+  const built = modelOf(kerasObject(where, config), origin)
+  if (built !== undefined && origin.problems.length === 0) {
+    const finders = new Map(built.entries.map((entry) => [entry, find(entry)]))
+    assign(built.entries, (entry, part) => finders.get(entry)?.(part) ?? [], origin)
+  }
+  if (built === undefined || origin.problems.length > 0) {
+    built?.model.dispose()
+    throw new SeqloomError('ERR_UNSUPPORTED', `${where}: cannot be mapped: ${[...new Set(origin.problems)].join('; ')}`)
+  }
+  if (origin.leftOut.length > 0) {
+    warn('WARN_LEFT_OUT', `${where}: left out, since it only matters in training: ${origin.leftOut.join(', ')}`)
+  }
+  return built.model
+}
+
+function groupAt(root: Group, path: readonly string[]): Group | undefined {
+  return path.reduce<Group | undefined>((group, name) => group?.groups.get(name), root)
+}
+
+/** The variables of a layer in a Keras 3 file, `vars/0`, `vars/1`, …; without those of a generator of random numbers, which lie in a group below. */
+function numbered(group: Group | undefined): SavedWeight[] {
+  const variables = group?.groups.get('vars')?.datasets ?? new Map()
+  return Array.from({ length: variables.size }, (_, index) => variables.get(String(index))).filter(
+    (each): each is SavedWeight => each !== undefined,
+  )
+}
+
+/** The weights of a layer in an older file, in the order of its attribute `weight_names`. */
+function namedWeights(weights: Group, layer: string, where: string): SavedWeight[] {
+  const group = weights.groups.get(layer)
+  const names = group?.texts('weight_names') ?? []
+  return names.map((name) => {
+    const path = name.split('/')
+    const found = group && groupAt(group, path.slice(0, -1))?.datasets.get(path.at(-1) as string)
+    if (found === undefined)
+      throw new SeqloomError('ERR_FORMAT', `${where}: the weight '${name}' of '${layer}' is missing`)
+    return found
+  })
+}

@@ -1,0 +1,87 @@
+import { isRecord } from '../../options.js'
+import { camelCase, type KerasObject, type Origin } from './saved.js'
+
+/** Options that decide how weights begin or are trained, not what a trained layer computes. */
+const ofTraining = [
+  ...['kernel', 'recurrent', 'bias', 'embeddings', 'beta', 'gamma', 'activity'].flatMap((name) => [
+    `${name}_regularizer`,
+    `${name}_constraint`,
+  ]),
+  ...['recurrent_dropout', 'rms_scaling'],
+]
+
+/** Options that say nothing about a layer's results here. */
+const silent = new Set([
+  ...['name', 'trainable', 'dtype', 'batch_input_shape', 'batch_shape', 'input_shape', 'input_dtype', 'build_config'],
+  ...['kernel', 'recurrent', 'bias', 'embeddings', 'beta', 'gamma'].map((name) => `${name}_initializer`),
+  ...['unit_forget_bias', 'seed', 'implementation', 'unroll', 'use_cudnn', 'time_major', 'quantization_config'],
+  ...[
+    'input_length',
+    'noise_shape',
+    'supports_masking',
+    'lora_rank',
+    'lora_alpha',
+    'updatable',
+    'batch_size',
+    'sparse',
+  ],
+])
+
+/** Values of an option that ask for nothing. */
+const isNothing = (value: unknown): boolean =>
+  value === 'channels_last' ||
+  value === null ||
+  value === undefined ||
+  value === false ||
+  value === 0 ||
+  (Array.isArray(value) && value.length === 0)
+
+/** The options of ours for those of a saved layer that are `known`; others are noted, unless they say nothing. */
+export function optionsOf(object: KerasObject, known: readonly string[], origin: Origin): Record<string, unknown> {
+  const options: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(object.config)) {
+    if (known.includes(key)) {
+      options[camelCase(key)] = key.endsWith('activation') ? activationOf(object, value, origin) : plain(key, value)
+    } else if (ofTraining.includes(key)) {
+      if (!isNothing(value)) origin.leftOut.push(`${key} of '${object.name}'`)
+    } else if (!silent.has(key) && !isNothing(value)) {
+      origin.problems.push(`the option ${key} of the ${object.className} '${object.name}': ${JSON.stringify(value)}`)
+    }
+  }
+  return options
+}
+
+/** Words are written our way; where an axis is counted from the front, `graph.ts` compares it with the input. */
+const plain = (key: string, value: unknown): unknown => {
+  if (key === 'axis' && normalizedAxis(value) !== undefined) return -1
+  return typeof value === 'string' ? camelCase(value) : value
+}
+
+/** The only axis that a list of axes holds, as layers that normalize save it. */
+export const normalizedAxis = (value: unknown): number | undefined =>
+  Array.isArray(value) && value.length === 1 && Number.isInteger(value[0]) ? (value[0] as number) : undefined
+
+/** Activations by Keras's name. */
+const activations: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    [
+      ...['linear', 'relu', 'sigmoid', 'tanh', 'softsign', 'softplus', 'elu', 'selu', 'gelu', 'silu'],
+      ...['exponential', 'softmax', 'hard_sigmoid', 'log_softmax'],
+    ].map((name) => [name, camelCase(name)]),
+  ),
+  swish: 'silu',
+}
+
+function activationOf(object: KerasObject, value: unknown, origin: Origin): string {
+  if (value === null || value === undefined) return 'linear'
+  const name = isRecord(value)
+    ? ((isRecord(value.config) ? value.config.name : value.config) ?? value.class_name)
+    : value
+  const found = typeof name === 'string' ? activations[snakeName(name)] : undefined
+  if (found !== undefined) return found
+  origin.problems.push(`the activation ${JSON.stringify(name)} of the ${object.className} '${object.name}'`)
+  return 'linear'
+}
+
+/** tfjs writes `hardSigmoid`, Keras `hard_sigmoid`. */
+const snakeName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

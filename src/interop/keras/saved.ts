@@ -1,0 +1,57 @@
+import { describe, SeqloomError } from '../../errors.js'
+import { isRecord } from '../../options.js'
+
+/** A layer or a model as Keras and tfjs save it: its class and its options under Keras's names. */
+export interface KerasObject {
+  readonly className: string
+  readonly name: string
+  readonly config: Readonly<Record<string, unknown>>
+  /** What stands beside the config, such as the connections of a layer. */
+  readonly beside: Readonly<Record<string, unknown>>
+}
+
+/** What a file's options and weights mean: what they are called in messages, and which program wrote them. */
+export interface Origin {
+  readonly where: string
+  /** What `hard_sigmoid` is: Keras 3's relu6(x + 3) / 6, or that of Keras 2 and tfjs, 0.2·x + 0.5 between 0 and 1. */
+  readonly hardSigmoid: 'keras3' | 'keras2'
+  /** What cannot be mapped, in the order found. */
+  readonly problems: string[]
+  /** What was left out since it only matters in training. */
+  readonly leftOut: string[]
+}
+
+/** Reads an object with a class; `ERR_FORMAT` if it is none. */
+export function kerasObject(where: string, given: unknown): KerasObject {
+  const { class_name: className, config, name } = isRecord(given) ? given : {}
+  // Sequential models of old files list their layers without a config around.
+  const options = Array.isArray(config) ? { layers: config } : config
+  if (typeof className !== 'string' || !isRecord(options)) {
+    throw new SeqloomError(
+      'ERR_FORMAT',
+      `${where}: expected a layer with class_name and config, got ${describe(given)}`,
+    )
+  }
+  const own = options.name ?? name ?? className
+  if (typeof own !== 'string')
+    throw new SeqloomError('ERR_FORMAT', `${where}: the name of a ${className} is ${describe(own)}`)
+  return { className, name: own, config: options, beside: given as Record<string, unknown> }
+}
+
+/** A list in a config; `ERR_FORMAT` if it is none. */
+export function listOf(where: string, what: string, given: unknown): readonly unknown[] {
+  if (Array.isArray(given)) return given
+  throw new SeqloomError('ERR_FORMAT', `${where}: ${what} is ${describe(given)}, not a list`)
+}
+
+/** The name of an option as ours are written. */
+export const camelCase = (name: string): string =>
+  name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+
+/** The name of a class as Keras names groups after it. */
+export const snakeCase = (name: string): string =>
+  name
+    .replace(/\W+/g, '')
+    .replace(/(.)([A-Z][a-z]+)/g, '$1_$2')
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .toLowerCase()

@@ -1,0 +1,164 @@
+import { runSliced, type Sliced } from '../data/index.js'
+import { fromNative, SeqloomError } from '../errors.js'
+import { native } from '../native/index.js'
+import { isRecord } from '../options.js'
+import type { Format, Source, StoredTensor } from './format.js'
+
+/** Bytes of an element. */
+const sizes: ReadonlyMap<unknown, number> = new Map([
+  ...(['F64', 'I64', 'U64'] as const).map((dtype) => [dtype, 8] as const),
+  ...(['F32', 'I32', 'U32'] as const).map((dtype) => [dtype, 4] as const),
+  ...(['F16', 'BF16', 'I16', 'U16'] as const).map((dtype) => [dtype, 2] as const),
+  ...(['I8', 'U8', 'BOOL', 'F8_E4M3', 'F8_E5M2'] as const).map((dtype) => [dtype, 1] as const),
+])
+
+/** The longest header that is read, as in the format's own library. */
+const mostHeaderBytes = 100_000_000
+
+const lengthBytes = 8
+
+/**
+ * Tensors behind a description in JSON: its length as eight bytes, then names with types, shapes and places. Written by the engine, whose library checks
+ * what it writes; read here, since only what is asked for is then read, and converted from any floating-point type.
+ */
+export const safetensors: Format = {
+  name: 'safetensors',
+
+  recognises: (head) => head.length >= lengthBytes && lengthOf(head) <= mostHeaderBytes && head[lengthBytes] === 0x7b,
+
+  async read(source) {
+    const length = lengthOf(await source.read(0, lengthBytes))
+    const start = lengthBytes + length
+    if (length > mostHeaderBytes || start > source.size) throw source.malformed('its header is longer than the file')
+    const header = parsed(source, await source.read(lengthBytes, length))
+    const entries = Object.entries(header).filter(([name]) => name !== '__metadata__')
+    const places = entries.map(([name, entry]) => placeOf(source, name, entry))
+    let end = 0
+    for (const { name, from, to } of places.toSorted((a, b) => a.from - b.from || a.to - b.to)) {
+      if (from !== end) throw source.malformed(`the elements of '${name}' do not follow those before them`)
+      end = to
+    }
+    if (start + end !== source.size) {
+      throw source.malformed(`it has ${source.size - start} bytes of elements where its header tells of ${end}`)
+    }
+    return new Map(places.map((place): [string, StoredTensor] => [place.name, stored(source, start, place)]))
+  },
+
+  async write(tensors) {
+    try {
+      return await native.encodeSafetensors(
+        tensors.map(({ name, shape, data }) => ({ name, dtype: 'F32', shape: [...shape], data })),
+        { format: 'pt' },
+      )
+    } catch (error) {
+      throw fromNative(error)
+    }
+  },
+}
+
+/** Where a tensor's elements are among the bytes behind the header. */
+interface Place {
+  readonly name: string
+  readonly dtype: string
+  readonly shape: readonly number[]
+  readonly from: number
+  readonly to: number
+}
+
+function lengthOf(head: Uint8Array): number {
+  return Number(new DataView(head.buffer, head.byteOffset).getBigUint64(0, true))
+}
+
+function parsed(source: Source, bytes: Uint8Array): Record<string, unknown> {
+  try {
+    const header: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    if (isRecord(header)) return header
+  } catch {
+    // Told below.
+  }
+  throw source.malformed('its header is not a JSON object')
+}
+
+function placeOf(source: Source, name: string, entry: unknown): Place {
+  const { dtype, shape, data_offsets: offsets } = isRecord(entry) ? entry : {}
+  const isList = (value: unknown): value is number[] =>
+    Array.isArray(value) && value.every((each) => Number.isSafeInteger(each) && each >= 0)
+  if (typeof dtype !== 'string' || !isList(shape) || !isList(offsets) || offsets.length !== 2) {
+    throw source.malformed(`what its header says of '${name}' is not a type, a shape and a place`)
+  }
+  const [from, to] = offsets as [number, number]
+  const bytes = shape.reduce((product, size) => product * size, sizes.get(dtype) ?? Number.NaN)
+  if (from > to || (sizes.has(dtype) && bytes !== to - from)) {
+    throw source.malformed(`'${name}', ${dtype} [${shape.join(', ')}], does not fit its ${to - from} bytes`)
+  }
+  return { name, dtype, shape, from, to }
+}
+
+function stored(source: Source, start: number, { name, dtype, shape, from, to }: Place): StoredTensor {
+  return {
+    dtype,
+    shape,
+    async read() {
+      const convert = converters.get(dtype)
+      if (!convert) {
+        throw new SeqloomError(
+          'ERR_UNSUPPORTED',
+          `${source.where}: '${name}' has the type ${dtype}; weights are read from ${[...converters.keys()].join(', ')}`,
+        )
+      }
+      return await runSliced(convert(await source.read(start + from, to - from)))
+    },
+  }
+}
+
+const converters: ReadonlyMap<string, (bytes: Uint8Array<ArrayBuffer>) => Sliced<Float32Array>> = new Map([
+  ['F32', justSo],
+  ['F64', doubles],
+  ['F16', halves],
+  ['BF16', brains],
+])
+
+/** How many elements are converted between two chances for the event loop. */
+const slice = 1 << 16
+
+// biome-ignore lint/correctness/useYield: there is nothing to do in slices
+function* justSo(bytes: Uint8Array<ArrayBuffer>): Sliced<Float32Array> {
+  return new Float32Array(bytes.buffer)
+}
+
+function* doubles(bytes: Uint8Array<ArrayBuffer>): Sliced<Float32Array> {
+  return yield* each(new Float64Array(bytes.buffer), (value) => value)
+}
+
+function* brains(bytes: Uint8Array<ArrayBuffer>): Sliced<Float32Array> {
+  const words = new Uint32Array(bytes.length / 2)
+  const shifted = new Float32Array(words.buffer)
+  const given = new Uint16Array(bytes.buffer)
+  for (let from = 0; from < given.length; from += slice) {
+    for (let at = from; at < Math.min(from + slice, given.length); at++) words[at] = (given[at] as number) << 16
+    yield
+  }
+  return shifted
+}
+
+function* halves(bytes: Uint8Array<ArrayBuffer>): Sliced<Float32Array> {
+  return yield* each(new Uint16Array(bytes.buffer), halfOf)
+}
+
+/** A number of one bit sign, five bits exponent and ten bits fraction. */
+function halfOf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1
+  const exponent = (bits >> 10) & 31
+  const fraction = bits & 1023
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25))
+}
+
+function* each(given: Float64Array | Uint16Array, convert: (value: number) => number): Sliced<Float32Array> {
+  const values = new Float32Array(given.length)
+  for (let from = 0; from < given.length; from += slice) {
+    for (let at = from; at < Math.min(from + slice, given.length); at++) values[at] = convert(given[at] as number)
+    yield
+  }
+  return values
+}

@@ -1,0 +1,118 @@
+// The one list of layers: their factories, for users, and their classes, for saved models. A layer is one file plus its
+// lines here.
+import { Activation } from './activation.js'
+import { AdditiveAttention, Attention, MultiHeadAttention } from './attention.js'
+import { Bidirectional } from './bidirectional.js'
+import { DefinedLayer } from './defineLayer.js'
+import { Dense } from './dense.js'
+import { DoublyStochasticPenalty } from './doublyStochastic.js'
+import { Dropout } from './dropout.js'
+import { Embedding } from './embedding.js'
+import { GRU } from './gru.js'
+import { LastStep } from './lastStep.js'
+import type { LayerClass } from './layer.js'
+import { LayerNormalization } from './layerNormalization.js'
+import { LSTM } from './lstm.js'
+import { Masking } from './masking.js'
+import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js'
+import { GlobalAveragePooling1D, GlobalMaxPooling1D } from './pooling.js'
+import { Flatten, RepeatVector, Reshape } from './reshape.js'
+import { RNN } from './rnn.js'
+import { RootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
+import { SimpleRNN } from './simpleRnn.js'
+import { TimeDistributed } from './timeDistributed.js'
+
+export { gru as gruCell } from '../cells/gru.js'
+export { lstm as lstmCell } from '../cells/lstm.js'
+export { simpleRNN as simpleRNNCell } from '../cells/simpleRnn.js'
+export { type StackedCellsOptions, stackedRNNCells } from '../cells/stacked.js'
+export { type ActivationOptions, activation } from './activation.js'
+export type { ActivationName, CellActivation } from './activations.js'
+export {
+  type AdditiveAttentionOptions,
+  type AttentionBaseOptions,
+  type AttentionOptions,
+  additiveAttention,
+  attention,
+  type MultiHeadAttentionOptions,
+  multiHeadAttention,
+  type WithScores,
+} from './attention.js'
+export {
+  type BidirectionalOptions,
+  type BothWithState,
+  type BothWithStates,
+  bidirectional,
+  type MergeMode,
+} from './bidirectional.js'
+export { type DenseOptions, dense } from './dense.js'
+export { type DoublyStochasticPenaltyOptions, doublyStochasticPenalty } from './doublyStochastic.js'
+export { type DropoutOptions, dropout } from './dropout.js'
+export { type EmbeddingOptions, embedding } from './embedding.js'
+export { type GRUOptions, gru } from './gru.js'
+export { lastStep } from './lastStep.js'
+export type { AnyLayer, ApplyOptions, Layer, LayerOptions, SymbolicTensor } from './layer.js'
+export { type LayerNormalizationOptions, layerNormalization } from './layerNormalization.js'
+export { type LSTMOptions, lstm } from './lstm.js'
+export { type MaskingOptions, masking } from './masking.js'
+export {
+  add,
+  average,
+  type ConcatenateOptions,
+  concatenate,
+  maximum,
+  minimum,
+  multiply,
+  subtract,
+} from './merge.js'
+export { globalAveragePooling1d, globalMaxPooling1d, type PoolingOptions } from './pooling.js'
+export type { RecurrenceOptions, WithState, WithStates } from './recurrence.js'
+export type { RecurrentOptions } from './recurrent.js'
+export {
+  flatten,
+  type RepeatVectorOptions,
+  type ReshapeOptions,
+  repeatVector,
+  reshape,
+} from './reshape.js'
+export { type RNNOptions, rnn } from './rnn.js'
+export { type RootMeanSquareNormalizationOptions, rootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
+export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
+export { type StepwiseLayer, type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
+
+/** The classes of layers that saved models may contain. */
+const classes: readonly LayerClass[] = [
+  Activation,
+  Add,
+  AdditiveAttention,
+  Attention,
+  Average,
+  Bidirectional,
+  Concatenate,
+  DefinedLayer,
+  Dense,
+  DoublyStochasticPenalty,
+  Dropout,
+  Embedding,
+  Flatten,
+  GlobalAveragePooling1D,
+  GlobalMaxPooling1D,
+  GRU,
+  LastStep,
+  LayerNormalization,
+  LSTM,
+  Masking,
+  Maximum,
+  Minimum,
+  MultiHeadAttention,
+  Multiply,
+  RepeatVector,
+  Reshape,
+  RNN,
+  RootMeanSquareNormalization,
+  SimpleRNN,
+  Subtract,
+  TimeDistributed,
+]
+
+export default classes

@@ -1,0 +1,245 @@
+import type { Data, Tensor } from '../data/tensor.js'
+import { callNative, SeqloomError } from '../errors.js'
+import type { GraphSpec } from '../graph/wire.js'
+import type { AnyLayer } from '../layers/layer.js'
+import { type CancelFlag, type NativeModel, native } from '../native/index.js'
+import { isRecord } from '../options.js'
+import { cancellable } from './cancel.js'
+import { type LossFactors, type TrainPlan, trainSpec } from './compile.js'
+import { ownedGraph } from './lower.js'
+import { haveWeights, indicesOf, joinTurns, type LayerUser, SharedWeights } from './ownership.js'
+import type { Topology } from './topology.js'
+import { Turns } from './turns.js'
+import { getWeights, setWeights, undrawn } from './weights.js'
+
+/** The model that an engine belongs to. */
+interface Owner {
+  readonly seed: number
+  topology(): Topology
+}
+
+const noFactors: LossFactors = { weighted: false, classWeights: [] }
+
+/**
+ * The native side of a model. It is made when it is first needed, may share weights with other models, and is used by
+ * one call at a time.
+ */
+export class Engine implements LayerUser {
+  readonly #owner: Owner
+  #ownTurns = new Turns()
+  /** Whether the model shares its turns with the other models that have its layers. */
+  #joined = false
+  #native: NativeModel | undefined
+  #weights: SharedWeights | undefined
+  #graph: ReturnType<typeof ownedGraph> | undefined
+  #plan: TrainPlan | undefined
+  #factors: LossFactors = noFactors
+  /** Which weights train, in order: decided by `compile`, even if the layers' flags change later. */
+  #trained: readonly boolean[] | undefined
+  #disposed = false
+
+  constructor(owner: Owner) {
+    this.#owner = owner
+  }
+
+  get topology(): Topology {
+    return this.#owner.topology()
+  }
+
+  /** Whether it was not disposed. */
+  get alive(): boolean {
+    return !this.#disposed
+  }
+
+  /** Whether the native side exists, so that layers can no longer be added. */
+  get built(): boolean {
+    return this.#native !== undefined
+  }
+
+  /** The weights, in order. */
+  get specs(): GraphSpec['weights'] {
+    return this.#ownedGraph().graph.weights
+  }
+
+  /** How the model trains, if it was compiled. */
+  get plan(): TrainPlan | undefined {
+    return this.#plan
+  }
+
+  /** Which weights train, in order, if it was compiled. */
+  get trained(): readonly boolean[] | undefined {
+    return this.#trained
+  }
+
+  /** Whether the loss takes sample weights. */
+  get weighted(): boolean {
+    return this.#factors.weighted
+  }
+
+  get turns(): Turns {
+    if (!this.#joined) this.#ownTurns = joinTurns(this.#ownTurns, this.topology.layers)
+    this.#joined = true
+    return this.#ownTurns.root
+  }
+
+  /** `ERR_STATE` after {@link dispose}. */
+  checkAlive(what: string): void {
+    if (this.#disposed) throw new SeqloomError('ERR_STATE', `${what}: the model was disposed`)
+  }
+
+  /** {@link Turns.now} of a model that was not disposed. */
+  now<T>(what: string, during: 'callbacks' | 'never', call: () => T): T {
+    this.checkAlive(what)
+    return this.turns.now(what, during, call)
+  }
+
+  /** {@link Turns.queue} of a model that was not disposed. */
+  async queue<T>(
+    what: string,
+    during: 'callbacks' | 'never',
+    call: () => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    this.checkAlive(what)
+    return await this.turns.queue(what, during, call, signal)
+  }
+
+  /** A native call that the signal cancels; later calls wait for work that outlives an abort. */
+  cancellable<T>(signal: AbortSignal | undefined, call: (cancel: CancelFlag) => Promise<T>): Promise<T> {
+    return cancellable(signal, call, (work) => this.turns.outlived(work))
+  }
+
+  /** The native side with the newest weights; only call it during a turn. */
+  ready(): NativeModel {
+    this.#native ??= this.#make(this.#ownedGraph().graph)
+    this.fetch()
+    return this.#native
+  }
+
+  /** Makes the native side for weights that come from a file: drawing others would be wasted work. */
+  prepareToRead(): void {
+    this.#native ??= this.#make(undrawn(this.#ownedGraph().graph))
+  }
+
+  /** Forgets the graph after a layer was added. */
+  changed(): void {
+    this.#graph = undefined
+    this.#plan = undefined
+    this.#joined = false
+  }
+
+  /** Fetches the weights that other models have changed. */
+  fetch(): void {
+    this.#weights?.pull()
+  }
+
+  /** Tells the other models that weights have changed: all, or the marked ones. */
+  tell(changed?: readonly boolean[]): void {
+    this.#weights?.push(changed)
+  }
+
+  /** The indices of the weights of a layer and the layers inside it. */
+  indicesOf(layer: AnyLayer): readonly number[] {
+    return indicesOf(this.#ownedGraph().keys, layer)
+  }
+
+  layerWeights(layer: AnyLayer): Tensor[] {
+    return getWeights(this, layer)
+  }
+
+  setLayerWeights(layer: AnyLayer, weights: readonly Data[]): void {
+    setWeights(this, weights, layer)
+  }
+
+  /** How the model trains; `ERR_STATE` before {@link compile}. */
+  compiled(what: string): TrainPlan {
+    if (!this.#plan) throw new SeqloomError('ERR_STATE', `${what}: call compile first`)
+    return this.#plan
+  }
+
+  /** Compiles; `trained` says which weights train, by default those of trainable layers. */
+  compile(made: TrainPlan, trained?: readonly boolean[]): void {
+    this.#compile(this.ready(), made, noFactors, trained)
+    this.#plan = made
+  }
+
+  /**
+   * Compiles again when sample weights are first given, or class weights change; the optimizer continues where it was.
+   */
+  need(weighted: boolean, classWeights: readonly number[] = this.#factors.classWeights): void {
+    const now = this.#factors
+    if ((now.weighted || !weighted) && now.classWeights.join() === classWeights.join()) return
+    const engine = this.ready()
+    const state = callNative(() => engine.optimizerState())
+    const rate = callNative(() => engine.learningRate())
+    const compiled = this.compiled('fit')
+    this.#compile(engine, compiled, { weighted: now.weighted || weighted, classWeights }, this.#trained)
+    callNative(() => engine.setOptimizerState(state))
+    if (!isRecord(compiled.optimizer.learningRate)) callNative(() => engine.setLearningRate(rate))
+  }
+
+  /** Takes weights and training over from a model of the same layers, if it has any. */
+  takeOver(source: Engine): void {
+    if (!source.built && !haveWeights(source.topology.layers)) return
+    const engine = source.ready()
+    const copy = this.#make(undrawn(this.#ownedGraph().graph))
+    try {
+      if (source.#plan) this.#compile(copy, source.#plan, source.#factors, source.#trained)
+      callNative(() => copy.takeOver(engine))
+      if (source.#plan && !isRecord(source.#plan.optimizer.learningRate)) {
+        callNative(() => copy.setLearningRate(engine.learningRate()))
+      }
+    } catch (error) {
+      copy.free()
+      throw error
+    }
+    this.#native = copy
+    this.#plan = source.#plan
+  }
+
+  /** Frees the native side, at once or when earlier calls have ended. */
+  dispose(): void {
+    if (this.#disposed) return
+    const free = () => {
+      this.#weights?.release()
+      this.#weights = undefined
+      this.#native?.free()
+      this.#native = undefined
+    }
+    // A model that has not done anything yet needs no turn.
+    if (this.#joined) this.turns.last('dispose', free)
+    else free()
+    this.#disposed = true
+  }
+
+  #ownedGraph(): ReturnType<typeof ownedGraph> {
+    this.#graph ??= ownedGraph(this.topology)
+    return this.#graph
+  }
+
+  /** Makes the native model; weights that other models already have are taken from them. */
+  #make(graph: GraphSpec): NativeModel {
+    // Wrong environment variables of the engine are refused at its first use.
+    callNative(() => native.backend())
+    const made = callNative(() => new native.NativeModel(JSON.stringify(graph), this.#owner.seed))
+    try {
+      const weights = new SharedWeights(made, this.#ownedGraph().keys, graph.weights)
+      const first = weights.firstValues(this.topology.layers, graph.weights)
+      if (first.size > 0) {
+        callNative(() => made.setWeights(graph.weights.map((_, index) => first.get(index) ?? made.getWeight(index))))
+      }
+      this.#weights = weights
+    } catch (error) {
+      made.free()
+      throw error
+    }
+    return made
+  }
+
+  #compile(engine: NativeModel, made: TrainPlan, factors: LossFactors, trained?: readonly boolean[]): void {
+    const spec = trainSpec(this.topology, made, factors, trained)
+    callNative(() => engine.compile(JSON.stringify(spec), JSON.stringify(made.optimizer)))
+    this.#factors = factors
+    this.#trained = spec.graph.weights.map(({ trainable }) => trainable)
+  }
+}

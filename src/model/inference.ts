@@ -1,0 +1,103 @@
+import { convertAll, runSliced, runSync } from '../data/index.js'
+import type { DataSet, Tensor } from '../data/tensor.js'
+import { callNative } from '../errors.js'
+import type { NativeTensor } from '../native/index.js'
+import type { Engine } from './engine.js'
+import { checkPrompt, type GenerateOptions, generation, portionsOf } from './generate.js'
+import {
+  checkPredict,
+  checkPredictSync,
+  defaultBatchSize,
+  type PredictOptions,
+  type PredictSyncOptions,
+} from './runOptions.js'
+import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch } from './search.js'
+import { Session, type SessionOptions, sessionPlan } from './session.js'
+import { asTensor, inputSlots } from './slots.js'
+
+/** {@link Model.predict}: all outputs, or those with the given indices; as an array if it is a `list`. */
+export async function predict<Out extends Tensor | Tensor[]>(
+  engine: Engine,
+  x: DataSet,
+  options: PredictOptions,
+  list: boolean,
+  wanted?: readonly number[],
+): Promise<Out> {
+  checkPredict(options)
+  const { signal, batchSize = defaultBatchSize } = options
+  return await engine.queue(
+    'predict',
+    'callbacks',
+    async () => {
+      const native = engine.ready()
+      const data = await runSliced(convertAll(inputSlots(engine.topology), x, 'input'), signal)
+      const outputs = await engine.cancellable(signal, (cancel) =>
+        native.predict(data, batchSize, cancel, wanted && [...wanted]),
+      )
+      return results(outputs, list)
+    },
+    signal,
+  )
+}
+
+/** {@link Model.predictSync} */
+export function predictSync<Out extends Tensor | Tensor[]>(
+  engine: Engine,
+  x: DataSet,
+  options: PredictSyncOptions,
+  list: boolean,
+): Out {
+  checkPredictSync(options)
+  return engine.now('predictSync', 'callbacks', () => {
+    const native = engine.ready()
+    const data = runSync(convertAll(inputSlots(engine.topology), x, 'input'))
+    const outputs = callNative(() => native.predictSync(data, options.batchSize ?? defaultBatchSize))
+    return results(outputs, list)
+  })
+}
+
+/** {@link Model.session}; `list` says whether a step returns an array of outputs. */
+export function session<Out extends Tensor | Tensor[]>(
+  engine: Engine,
+  options: SessionOptions,
+  list: boolean,
+): Session<Out> {
+  const native = engine.now('session', 'callbacks', () => engine.ready())
+  const { batchSize, step, slot, constants } = sessionPlan(options, inputSlots(engine.topology))
+  return new Session<Out>(
+    callNative(() => native.session(batchSize, step, [...constants])),
+    batchSize,
+    slot,
+    list,
+  )
+}
+
+/** {@link Model.beamSearch} */
+export async function beamSearch(engine: Engine, options: BeamSearchOptions): Promise<Hypothesis[][]> {
+  checkBeamSearch(options)
+  return await engine.queue(
+    'beamSearch',
+    'callbacks',
+    () => runBeamSearch(engine.ready(), engine.topology, options),
+    options.signal,
+  )
+}
+
+/** {@link Model.generate}, with the tokens in portions as they become ready. */
+export function generate(
+  engine: Engine,
+  prompt: Int32Array | readonly number[],
+  options: GenerateOptions,
+): AsyncGenerator<Int32Array, void, void> {
+  const { maxTokens, sampling, signal } = generation(options, engine.topology)
+  const tokens = checkPrompt(prompt)
+  const generator = engine.now('generate', 'callbacks', () =>
+    callNative(() => engine.ready().generate(tokens, maxTokens, sampling)),
+  )
+  return portionsOf(generator, signal)
+}
+
+function results<Out extends Tensor | Tensor[]>(outputs: readonly NativeTensor[], list: boolean): Out {
+  const tensors = outputs.map(asTensor)
+  return (list ? tensors : tensors[0]) as Out
+}

@@ -1,0 +1,218 @@
+import type { History } from '../callbacks/callback.js'
+import { convertAll, runSliced, runSync } from '../data/index.js'
+import type { DataSet } from '../data/tensor.js'
+import { callNative, describe, reading, SeqloomError } from '../errors.js'
+import type { NativeTensor } from '../native/index.js'
+import { abortSignal, checkOptions, flag } from '../options.js'
+import { classWeights } from './classWeight.js'
+import { type CompileOptions, plan, type TrainPlan } from './compile.js'
+import type { Engine } from './engine.js'
+import { checkSplit, runFit } from './fit.js'
+import { warnOfForms } from './forms.js'
+import {
+  type Cotangents,
+  convertCotangents,
+  type GradientOptions,
+  type Gradients,
+  gradientsOf,
+  isCotangents,
+} from './gradients.js'
+import type { Model } from './model.js'
+import {
+  checkEvaluate,
+  checkEvaluateSync,
+  checkFit,
+  checkTestBatch,
+  checkTrainBatch,
+  defaultBatchSize,
+  type EvaluateOptions,
+  type EvaluateSyncOptions,
+  type FitOptions,
+  type Scores,
+  type TrainBatchOptions,
+} from './runOptions.js'
+import { convertExamples, type Examples, inputSlots } from './slots.js'
+
+/** {@link Model.compile}; `trained` says which weights train, by default those of trainable layers. */
+export function compile(engine: Engine, options: CompileOptions, trained?: unknown): void {
+  const isListed = Array.isArray(trained) && trained.every((flag) => typeof flag === 'boolean')
+  if (trained !== undefined && !(isListed && trained.length === engine.specs.length)) {
+    throw new SeqloomError('ERR_FORMAT', 'what is said of the trained weights does not fit the model')
+  }
+  const made = plan(engine.topology, options)
+  engine.now('compile', 'never', () => {
+    engine.compile(made, trained as readonly boolean[] | undefined)
+    warnOfForms(
+      made.trained,
+      callNative(() => engine.ready().outputForms()),
+    )
+  })
+}
+
+/** {@link Model.fit} */
+export async function train(
+  model: Model,
+  engine: Engine,
+  x: DataSet,
+  y: DataSet,
+  options: FitOptions,
+): Promise<History> {
+  checkFit(options)
+  if (options.shuffle === true && model.layers.some(({ stateful }) => stateful)) {
+    throw new SeqloomError('ERR_OPTION', 'fit: stateful layers need their rows in order, so shuffle must be false')
+  }
+  const compiled = engine.compiled('fit')
+  engine.checkAlive('fit')
+  return await engine.turns.fit(async () => {
+    const native = engine.ready()
+    const { signal, sampleWeight, validationData } = options
+    const weighted = sampleWeight !== undefined || validationData?.[2] !== undefined
+    engine.need(weighted, classWeights('fit', compiled, options.classWeight))
+    const data = await convert(engine, { x, y, sampleWeight, searched: true }, signal)
+    checkSplit(data[0]?.shape[0] ?? 0, options.validationSplit ?? 0)
+    const validation = validationData && (await convert(engine, validationExamples(validationData), signal))
+    return await runFit({ model, engine, native, plan: compiled, data, validation, options })
+  }, options.signal)
+}
+
+/** {@link Model.evaluate} */
+export async function evaluate(
+  engine: Engine,
+  x: DataSet,
+  y: DataSet,
+  options: EvaluateOptions,
+): Promise<number[] | Scores> {
+  checkEvaluate(options)
+  const compiled = engine.compiled('evaluate')
+  const { signal, sampleWeight, batchSize = defaultBatchSize } = options
+  return await engine.queue(
+    'evaluate',
+    'callbacks',
+    async () => {
+      const native = engine.ready()
+      if (sampleWeight !== undefined) needRowWeights(engine, 'evaluate')
+      const data = await convert(engine, { x, y, sampleWeight }, signal)
+      const scores = await engine.cancellable(signal, (cancel) => native.evaluate(data, batchSize, cancel))
+      return options.returnDict ? named(compiled, scores) : scores
+    },
+    signal,
+  )
+}
+
+/** {@link Model.evaluateSync} */
+export function evaluateSync(engine: Engine, x: DataSet, y: DataSet, options: EvaluateSyncOptions): number[] | Scores {
+  checkEvaluateSync(options)
+  const compiled = engine.compiled('evaluateSync')
+  const { sampleWeight, batchSize = defaultBatchSize } = options
+  return engine.now('evaluateSync', 'callbacks', () => {
+    const native = engine.ready()
+    if (sampleWeight !== undefined) needRowWeights(engine, 'evaluateSync')
+    const data = runSync(convertExamples(engine.topology, compiled, { x, y, sampleWeight }, engine.weighted))
+    const scores = callNative(() => native.evaluateSync(data, batchSize))
+    return options.returnDict ? named(compiled, scores) : scores
+  })
+}
+
+/** {@link Model.trainOnBatch} and {@link Model.testOnBatch} */
+export async function onBatch(
+  engine: Engine,
+  what: 'trainOnBatch' | 'testOnBatch',
+  x: DataSet,
+  y: DataSet,
+  options: TrainBatchOptions,
+): Promise<number[]> {
+  const trains = what === 'trainOnBatch'
+  if (trains) checkTrainBatch(options)
+  else checkTestBatch(options)
+  const compiled = engine.compiled(what)
+  const { sampleWeight, classWeight, signal } = options
+  return await engine.queue(
+    what,
+    trains ? 'never' : 'callbacks',
+    async () => {
+      const native = engine.ready()
+      if (sampleWeight !== undefined) needRowWeights(engine, what)
+      if (trains) engine.need(false, classWeights(what, compiled, classWeight))
+      const data = await convert(engine, { x, y, sampleWeight }, signal)
+      try {
+        return await engine.cancellable(signal, (cancel) => native[what](data, cancel))
+      } finally {
+        if (trains) engine.tell(engine.trained)
+      }
+    },
+    signal,
+  )
+}
+
+/** {@link Model.gradients} */
+export async function gradients(
+  engine: Engine,
+  x: DataSet,
+  target: DataSet | Cotangents,
+  options: GradientOptions,
+): Promise<Gradients> {
+  checkOptions('gradients', options, { accepted: { states: flag, signal: abortSignal } })
+  const { states = false, signal } = options
+  const cotangents = isCotangents(target) ? target.cotangents : undefined
+  if (cotangents === undefined) engine.compiled('gradients')
+  return await engine.queue(
+    'gradients',
+    'callbacks',
+    async () => {
+      const native = engine.ready()
+      const result = await engine.cancellable(signal, async (cancel) => {
+        if (cotangents === undefined) {
+          const examples = await convert(engine, { x, y: target as DataSet, sampleWeight: undefined }, signal)
+          return await native.gradients(examples, undefined, states, cancel)
+        }
+        const inputs = await runSliced(convertAll(inputSlots(engine.topology), x, 'input'), signal)
+        return await native.gradients(inputs, await convertCotangents(engine.topology, cotangents), states, cancel)
+      })
+      return gradientsOf(result, engine.specs, states)
+    },
+    signal,
+  )
+}
+
+/** The learning rate of the next step. */
+export function learningRate(engine: Engine): number {
+  engine.compiled('learningRate')
+  return engine.now('learningRate', 'callbacks', () => callNative(() => engine.ready().learningRate()))
+}
+
+/** Changes the learning rate. */
+export function setLearningRate(engine: Engine, value: number): void {
+  engine.compiled('learningRate')
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
+    throw new SeqloomError('ERR_OPTION', `learningRate must be a finite number of at least 0, not ${describe(value)}`)
+  }
+  engine.now('learningRate', 'callbacks', () => {
+    callNative(() => engine.ready().setLearningRate(value))
+  })
+}
+
+/** {@link Model.resetStates} */
+export function resetStates(engine: Engine): void {
+  engine.compiled('resetStates')
+  engine.now('resetStates', 'never', () => callNative(() => engine.ready().resetStates()))
+}
+
+function needRowWeights(engine: Engine, what: string): void {
+  if (!engine.weighted) engine.turns.check(`${what} with sampleWeight`, 'never')
+  engine.need(true)
+}
+
+async function convert(engine: Engine, examples: Examples, signal?: AbortSignal): Promise<NativeTensor[]> {
+  return await runSliced(convertExamples(engine.topology, engine.compiled('fit'), examples, engine.weighted), signal)
+}
+
+/** The loss and the metrics by name. */
+const named = ({ metricNames }: TrainPlan, [loss = Number.NaN, ...metrics]: readonly number[]): Scores => ({
+  loss,
+  ...Object.fromEntries(metricNames.map((name, index) => [name, metrics[index] as number])),
+})
+
+function validationExamples(given: NonNullable<FitOptions['validationData']>): Examples {
+  const [x, y, sampleWeight] = reading('ERR_DATA', 'fit: validationData', () => [...given])
+  return { x, y, sampleWeight, searched: true } as Examples
+}

@@ -1,0 +1,202 @@
+import type { History } from '../../callbacks/callback.js'
+import { SeqloomError } from '../../errors.js'
+import type { PredictTextsOptions, QuestionAnswererOptions } from '../optionTypes.js'
+import { weightsOf } from '../shared/classWeights.js'
+import { divide } from '../shared/division.js'
+import { type ClassReport, Confusion, lossOf } from '../shared/evaluation.js'
+import { fitTask, throwIfAborted } from '../shared/fitTask.js'
+import type { Training } from '../shared/served.js'
+import type { SplitRow } from '../shared/split.js'
+import { ServedTask } from '../shared/task.js'
+import { withoutAccuracy } from '../shared/taskReports.js'
+import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
+import { defaultEpochs } from '../shared/work.js'
+import { pointerLoss, readerModel } from './model.js'
+import { type AnswererSettings, answererSettings, type TrainAnswererOptions } from './options.js'
+import { type AnswererParts, saving } from './saved.js'
+import {
+  type AnsweredQuestion,
+  checkStories,
+  type ReadStory,
+  type StoryQuestion,
+  StoryReader,
+  wordsOf,
+} from './stories.js'
+
+export type { TrainAnswererOptions } from './options.js'
+export type { AnsweredQuestion, StoryQuestion } from './stories.js'
+
+/** An answer, as predicted. */
+export interface Answer {
+  /** The most probable word. */
+  readonly answer: string
+  /** Its probability. */
+  readonly probability: number
+  /** The words that could be the answer, in order, mostly those of the story, and how much attention each got. */
+  readonly attention: readonly { readonly word: string; readonly weight: number }[]
+}
+
+/** How well questions are answered; classes are the answers that were expected or given, and examples are questions. */
+export interface AnswerEvaluation extends ClassReport {
+  /** The mean of −log of the right answer's probability. */
+  readonly loss: number
+  /** The number of questions. */
+  readonly count: number
+}
+
+/**
+ * Learns to answer questions about short texts with one of their words: recurrent networks read the text and the
+ * question, and attention points at the answer. Answers that are in no text, such as yes and no, can be learned, too.
+ * Unseen names are followed through their text.
+ */
+export class QuestionAnswerer extends ServedTask<AnswererParts, AnswererSettings> {
+  /** `ERR_OPTION` for options that are unknown or out of range. */
+  constructor(options: QuestionAnswererOptions = {}) {
+    super(saving, answererSettings(options))
+  }
+
+  /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
+  static load(directory: string | URL): Promise<QuestionAnswerer> {
+    return new QuestionAnswerer().restored(directory)
+  }
+
+  /**
+   * Trains on answered questions and returns the losses of the epochs. A question answerer that already has a model
+   * continues from its weights; meanwhile a copy of its earlier state answers other calls, and a training that fails
+   * leaves it as it was.
+   *
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
+   * training runs, and an AbortError when the signal aborts.
+   */
+  async train(rows: readonly AnsweredQuestion[], options: TrainAnswererOptions = {}): Promise<History> {
+    const where = this.where('train')
+    const settings = trainingSettings<AnsweredQuestion>(where, '{ story, question, answer }', options as never)
+    const listened = { ...settings, ...withoutAccuracy(options) }
+    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, listened, known))
+  }
+
+  /** Answers questions. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the row. */
+  async predict(questions: readonly StoryQuestion[], options: PredictTextsOptions = {}): Promise<Answer[]> {
+    return await this.use('predict', async (parts, where) => {
+      checkStories(where, questions, false)
+      const found = await attend(where, parts, questions, options)
+      return found.map((attention) => ({ ...best(byWord(attention)), attention }))
+    })
+  }
+
+  /**
+   * Measures on answered questions; an expected answer that cannot be given counts as wrong. Rejects with `ERR_STATE`
+   * before training and with `ERR_DATA` for bad rows, naming the row.
+   */
+  async evaluate(rows: readonly AnsweredQuestion[], options: PredictTextsOptions = {}): Promise<AnswerEvaluation> {
+    return await this.use('evaluate', async (parts, where) => {
+      checkStories(where, rows, true)
+      let loss = 0
+      const found = await attend(where, parts, rows, options)
+      const pairs = found.map((attention, row) => {
+        const words = byWord(attention)
+        const answer = answerOf(rows[row] as AnsweredQuestion)
+        const probability = words.get(answer) ?? 0
+        loss += lossOf(probability)
+        const given = best(words)
+        return [answer, probability === given.probability ? answer : given.answer] as const
+      })
+      const labels = [...new Set(pairs.flat())].sort()
+      const indices = new Map(labels.map((label, index) => [label, index]))
+      const confusion = new Confusion(labels)
+      for (const pair of pairs) confusion.add(...(pair.map((word) => indices.get(word)) as [number, number]))
+      return { ...confusion.report(), loss: loss / rows.length, count: rows.length }
+    })
+  }
+
+  async #prepare(
+    where: string,
+    rows: readonly AnsweredQuestion[],
+    settings: Omit<TrainingSettings<AnsweredQuestion>, 'onProgress' | 'onEpoch'>,
+    known: AnswererParts | undefined,
+  ): Promise<Training<AnswererParts, History>> {
+    const { validationData: given, signal, batchSize } = settings
+    const { seed, minFrequency } = this.settings
+    checkStories(where, rows, true)
+    if (given) checkStories(`${where}: validationData`, given, true)
+    throwIfAborted(signal)
+    const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, seed)
+    const pick = (some: readonly number[]) => some.map((row) => rows[row] as AnsweredQuestion)
+    const training = pick(division.training)
+    const reader = known?.reader ?? StoryReader.of(training, minFrequency)
+    const parts = known ?? { model: readerModel(this.settings, reader.size), reader }
+    const { x, y } = examples(where, reader.readHidden(training, seed), training, division.training)
+    const [held, place] = given ? [given, `${where}: validationData`] : [pick(division.validation), where]
+    const numbers = given ? given.map((_, row) => row) : division.validation
+    const measured = held.length > 0 ? examples(place, reader.readHidden(held, seed + 1), held, numbers) : undefined
+    const answers = [...new Set(rows.map(answerOf))].sort()
+    const targets = training.map((row) => answers.indexOf(answerOf(row)))
+    const classWeight = weightsOf(where, settings.classWeight, answers, targets)
+    const sampleWeight = classWeight && Float32Array.from(targets, (target) => classWeight[target] as number)
+    const epochs = settings.epochs ?? defaultEpochs(usualEpochs, training.length, batchSize)
+    const validationData = measured && ([measured.x, measured.y] as const)
+    const data = { x, y, validationData, rows: training.length, loss: pointerLoss, sampleWeight }
+    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
+  }
+}
+
+const answerOf = ({ answer }: AnsweredQuestion): string => wordsOf(answer)[0] as string
+
+/** Answers that are not in their story must be in the training part to be learned. */
+function splitRow(row: AnsweredQuestion): SplitRow {
+  const answer = answerOf(row)
+  return { key: `${row.story}\u0000${row.question}`, classes: wordsOf(row.story).includes(answer) ? [] : [answer] }
+}
+
+async function attend(
+  where: string,
+  { model, reader }: AnswererParts,
+  rows: readonly StoryQuestion[],
+  options: PredictTextsOptions,
+): Promise<Answer['attention'][]> {
+  const settings = predictionSettings(where, options)
+  const stories = reader.read(rows)
+  const { data, shape } = await model.predict(inputsOf(stories), settings)
+  const steps = shape[1] as number
+  return stories.map(({ words }, row) =>
+    words.map((word, step) => ({ word, weight: data[row * steps + step] as number })),
+  )
+}
+
+/** The attention on every different word. */
+function byWord(attention: Answer['attention']): Map<string, number> {
+  const sums = new Map<string, number>()
+  for (const { word, weight } of attention) sums.set(word, (sums.get(word) ?? 0) + weight)
+  return sums
+}
+
+/** The word with the most attention; among equals, the first. */
+function best(words: ReadonlyMap<string, number>): { readonly answer: string; readonly probability: number } {
+  const [answer, probability] = [...words].reduce((most, next) => (next[1] > most[1] ? next : most))
+  return { answer, probability }
+}
+
+function inputsOf(stories: readonly ReadStory[]): [Int32Array[], Int32Array[]] {
+  return [stories.map(({ story }) => story), stories.map(({ question }) => question)]
+}
+
+/**
+ * Stories with ones at the positions of their answers; `ERR_DATA`, with the row's number, for an answer that cannot be
+ * given.
+ */
+function examples(
+  where: string,
+  stories: readonly ReadStory[],
+  rows: readonly AnsweredQuestion[],
+  numbers: readonly number[],
+) {
+  const y = stories.map(({ words }, row) => {
+    const answer = answerOf(rows[row] as AnsweredQuestion)
+    if (!words.includes(answer)) {
+      const place = `${where}: row ${numbers[row]}`
+      throw new SeqloomError('ERR_DATA', `${place}: the answer '${answer}' is not in the story`)
+    }
+    return Float32Array.from(words, (word) => Number(word === answer))
+  })
+  return { x: inputsOf(stories), y }
+}

@@ -1,0 +1,34 @@
+import type { QuestionAnswererOptions, TrainClassifierOptions } from '../optionTypes.js'
+import { OptionTable, option, type SettingsOf } from '../shared/option.js'
+import type { TaskListeners } from '../shared/taskReports.js'
+import { integer, number, seed } from '../shared/values.js'
+import type { AnsweredQuestion } from './stories.js'
+
+/** The options of `new QuestionAnswerer`. */
+export const answererOptions = new OptionTable('QuestionAnswererOptions', 'How a question answerer is built.', {
+  units: option(integer(1), 64, "The size of a GRU's state, in each direction"),
+  embedding: option(integer(1), 64, "The size of a word's vector"),
+  dropout: option(number(0, 1), 0, 'The rate of dropout after the embedding'),
+  hops: option(
+    integer(1, 16),
+    1,
+    'How often to look at the story; answers that follow from several facts need as many hops',
+  ),
+  minFrequency: option(integer(1), 2, 'How often a word must occur in the training rows to be known'),
+  seed: option(
+    seed,
+    0,
+    'The seed of the initial weights, the split, the words that are hidden in training, and the order of training',
+  ),
+})
+
+/** How a question answerer is trained: as a classifier, without an accuracy while it trains. */
+export type TrainAnswererOptions = Omit<TrainClassifierOptions<AnsweredQuestion>, 'onProgress' | 'onEpoch'> &
+  TaskListeners
+
+/** The options with their defaults. */
+export type AnswererSettings = SettingsOf<QuestionAnswererOptions, typeof answererOptions>
+
+/** Checks the options of `new QuestionAnswerer` and fills in the defaults; `ERR_OPTION`. */
+export const answererSettings = (options: QuestionAnswererOptions): AnswererSettings =>
+  answererOptions.read('QuestionAnswerer', options)

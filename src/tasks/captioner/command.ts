@@ -1,0 +1,89 @@
+import { dirname, resolve } from 'node:path'
+import { Option } from 'commander'
+import { size } from '../../cli/arguments.js'
+import { type FilePicture, readPicture, type Size, writePicture } from '../../cli/pictures.js'
+import { lossView } from '../../cli/progress.js'
+import { showScores } from '../../cli/results.js'
+import { type FileOptions, type Read, readColumns } from '../../cli/rows.js'
+import { taskCommand } from '../../cli/taskCommand.js'
+import { inBatches, lines } from '../../cli/texts.js'
+import { show, unsaved, writeCommand, writing } from '../../cli/written.js'
+import { AbortError, SeqloomError } from '../../errors.js'
+import { trainDecoderOptions } from '../decoding/options.js'
+import { type Caption, Captioner } from './index.js'
+import { captionerOptions } from './options.js'
+import { saving } from './saved.js'
+
+/** What the command line does with a captioner. */
+export const command = taskCommand({
+  kind: saving.kind,
+  load: Captioner.load,
+  columns: {
+    image: "the column of PNG files, relative to the data file's folder, for a captioner",
+    caption: 'the column of captions',
+  },
+  read: (file, captioner: Captioner) =>
+    readCaptions(file, captioner.ready ? imageSize(captioner, file.model) : (file.size as Size)),
+  show: (result, json) => showScores(result, 'images', json),
+  train: {
+    name: 'caption',
+    description: 'Trains a captioner on image files and saves the model with the best validation loss.',
+    data: 'a CSV file, a tab-separated one (.tsv), or one JSON object per line (.jsonl)',
+    options: [captionerOptions, trainDecoderOptions],
+    flags: [
+      new Option('--size <width>x<height>', 'resize images to this size; default: all have the same size').argParser(
+        size,
+      ),
+    ],
+    view: lossView('images'),
+    create: (options) => new Captioner(options),
+    unsaved,
+  },
+  use: {
+    name: 'caption',
+    description: 'Describes images: the given PNG files, or those named by the lines of standard input.',
+    argument: ['[images...]', 'PNG files; they are resized to the size that the model was trained on'],
+    ...writeCommand('caption', 'image'),
+    async run(captioner, files, flags, signal) {
+      const { encoding, json, settings, map } = writing(flags, signal)
+      const size = imageSize(captioner, flags.model)
+      for await (const batch of files.length > 0 ? inBatches(files) : lines(process.stdin, signal, encoding)) {
+        const images: FilePicture[] = []
+        for (const file of batch) images.push(await readPicture(file, size))
+        const captions = await captioner.caption(images, settings)
+        for (const [index, found] of captions.entries()) {
+          const { attention } = found
+          show({ image: batch[index] as string }, 'caption', found, attention ? { attention } : {}, json)
+        }
+        if (map === undefined) continue
+        await writePicture(map, await captioner.attentionPicture(images[0] as FilePicture, captions[0] as Caption))
+      }
+    },
+  },
+})
+
+/** The size of the images that a captioner takes; `ERR_UNSUPPORTED` if no files have such images. */
+function imageSize({ imageSize: size }: Captioner, model: unknown): Size {
+  if (size?.channels === 3) return size
+  const trained = size ? `images of ${size.channels} numbers a point` : 'annotations'
+  throw new SeqloomError('ERR_UNSUPPORTED', `${model} was trained on ${trained}; files hold red, green and blue`)
+}
+
+/** Reads captions, and their image files, whose paths are relative to the folder of the data file. */
+async function readCaptions(
+  file: FileOptions & { readonly image: string; readonly caption: string },
+  size: Size | undefined,
+): Promise<Read<{ image: FilePicture; caption: string }[]>> {
+  const { data, image, caption, signal } = file
+  const { rows, path, lines } = await readColumns(file, { image, caption }, (row) => row)
+  const pictures = new Map<string, FilePicture>()
+  const captions: { image: FilePicture; caption: string }[] = []
+  for (const row of rows) {
+    const from = resolve(dirname(data), row.image)
+    if (signal?.aborted) throw new AbortError(signal)
+    const picture = pictures.get(from) ?? (await readPicture(from, size))
+    pictures.set(from, picture)
+    captions.push({ image: picture, caption: row.caption })
+  }
+  return { rows: captions, path, lines }
+}

@@ -1,0 +1,199 @@
+import type { History } from '../../callbacks/callback.js'
+import { given } from '../../options.js'
+import { charTokenizer, subwordTokenizer, wordTokenizer } from '../../text/index.js'
+import { checkTexts, type Tokenizer } from '../../text/tokenizer.js'
+import type { PredictTextsOptions, TextClassifierOptions, TrainClassifierOptions } from '../optionTypes.js'
+import { weightsOf } from '../shared/classWeights.js'
+import { divide } from '../shared/division.js'
+import { type Evaluation, evaluation, largest } from '../shared/evaluation.js'
+import { fitTask, throwIfAborted } from '../shared/fitTask.js'
+import { labellingModel } from '../shared/labellingModel.js'
+import { Labels } from '../shared/labels.js'
+import { checkNotEmpty } from '../shared/rows.js'
+import type { Training } from '../shared/served.js'
+import type { SplitRow } from '../shared/split.js'
+import { ServedTask } from '../shared/task.js'
+import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
+import { checkUnknown, tellUnknown } from '../shared/unknown.js'
+import { defaultEpochs } from '../shared/work.js'
+import { type ClassifierSettings, classifierSettings } from './options.js'
+import { checkRows, type LabelledText } from './rows.js'
+import { type ClassifierParts, saving } from './saved.js'
+
+export type { LabelledText } from './rows.js'
+
+/** A text's label, as predicted. */
+export interface Prediction {
+  /** The most probable label. */
+  readonly label: string
+  /** Its probability. */
+  readonly probability: number
+  /** The probability of every label. */
+  readonly probabilities: Readonly<Record<string, number>>
+}
+
+/**
+ * Learns to label texts: a vocabulary of the training rows' words, an embedding, recurrent layers over ragged batches,
+ * and a softmax over the labels at the last step.
+ */
+export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettings> {
+  /** `ERR_OPTION` for options that are unknown or out of range. */
+  constructor(options: TextClassifierOptions = {}) {
+    super(saving, classifierSettings(options))
+  }
+
+  /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
+  static load(directory: string | URL): Promise<TextClassifier> {
+    return new TextClassifier().restored(directory)
+  }
+
+  /** The labels, in the order of the model's outputs; `ERR_STATE` before training. */
+  get labels(): readonly string[] {
+    return this.parts('labels').labels.names
+  }
+
+  /** The tokenizer, with its vocabulary; `ERR_STATE` before training. */
+  get tokenizer(): Tokenizer {
+    return this.parts('tokenizer').tokenizer
+  }
+
+  /**
+   * Trains on labelled texts and returns the losses and accuracies of the epochs. The vocabulary is built from the
+   * training part only. A classifier that already has a model continues from its weights, vocabulary and labels;
+   * meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
+   *
+   * Rejects with `ERR_DATA` for bad rows (naming the row), `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
+   * training runs, and an AbortError when the signal aborts.
+   */
+  async train(rows: readonly LabelledText[], options: TrainClassifierOptions = {}): Promise<History> {
+    const settings = trainingSettings(this.where('train'), '{ text, label }', options)
+    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
+  }
+
+  /**
+   * Labels texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for anything but texts, naming the
+   * position.
+   */
+  async predict(texts: readonly string[], options: PredictTextsOptions = {}): Promise<Prediction[]> {
+    return await this.use('predict', async (parts, where) => {
+      checkTexts(where, texts)
+      checkNotEmpty(where, texts)
+      const probabilities = await probabilitiesOf(where, parts, texts, options)
+      const { names } = parts.labels
+      return texts.map((_, row) => {
+        const offset = row * names.length
+        const best = largest(probabilities, offset, names.length)
+        return {
+          label: names[best] as string,
+          probability: probabilities[offset + best] as number,
+          probabilities: Object.fromEntries(
+            names.map((name, index) => [name, probabilities[offset + index] as number]),
+          ),
+        }
+      })
+    })
+  }
+
+  /**
+   * Measures on labelled texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming the
+   * row.
+   */
+  async evaluate(rows: readonly LabelledText[], options: PredictTextsOptions = {}): Promise<Evaluation> {
+    return await this.use('evaluate', async (parts, where) => {
+      checkRows(where, rows)
+      const targets = targetsOf(where, parts.labels, rows)
+      const texts = rows.map((row) => row.text)
+      return evaluation(parts.labels.names, targets, await probabilitiesOf(where, parts, texts, options))
+    })
+  }
+
+  async #prepare(
+    where: string,
+    rows: readonly LabelledText[],
+    settings: TrainingSettings<LabelledText>,
+    known: ClassifierParts | undefined,
+  ): Promise<Training<ClassifierParts, History>> {
+    const { validationData: given, signal, batchSize } = settings
+    checkRows(where, rows)
+    if (given) checkRows(`${where}: validationData`, given)
+    throwIfAborted(signal)
+    const labels = known?.labels ?? Labels.of([...rows, ...(given ?? [])].map((row) => row.label))
+    const targets = targetsOf(where, labels, rows)
+    const division = divide(where, rows.map(splitRow), given?.map(splitRow), settings, this.settings.seed)
+    const training = division.training.map((row) => rows[row] as LabelledText)
+    const y = Int32Array.from(division.training, (row) => targets[row] as number)
+    const classWeight = weightsOf(where, settings.classWeight, labels.names, y)
+    const held = given ?? division.validation.map((row) => rows[row] as LabelledText)
+    const heldTargets = targetsOf(`${where}: validationData`, labels, held)
+    const parts = known ?? (await this.#create(labels, training, signal))
+    const x = await encode(parts, training, signal)
+    if (known) checkUnknown(where, parts.tokenizer, x, settings.maxUnknown)
+    const heldIds = await encode(parts, held, signal)
+    tellUnknown(where, parts.tokenizer, heldIds)
+    const validationData = held.length > 0 ? ([heldIds, heldTargets] as const) : undefined
+    throwIfAborted(signal)
+    const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
+    const data = { x, y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const
+    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
+  }
+
+  async #create(labels: Labels, training: readonly LabelledText[], signal?: AbortSignal): Promise<ClassifierParts> {
+    const tokenizer = await tokenizerFor(training, this.settings, signal)
+    return {
+      model: labellingModel(this.settings, tokenizer.vocabularySize, labels.names.length, false),
+      tokenizer,
+      labels,
+    }
+  }
+}
+
+const splitRow = ({ text, label }: LabelledText): SplitRow => ({ key: text, classes: [label] })
+
+function targetsOf(where: string, labels: Labels, rows: readonly LabelledText[]): Int32Array {
+  return Int32Array.from(rows, (row, index) => labels.indexOf(`${where}: row ${index}`, row.label))
+}
+
+/** The default size of the vocabulary, and how often a token must occur by default. */
+const tokenLimits = {
+  word: { maxVocabulary: 20_000, minFrequency: 1 },
+  character: { maxVocabulary: 20_000, minFrequency: 1 },
+  subword: { maxVocabulary: 8192, minFrequency: 2 },
+}
+
+const tokenizers = { word: wordTokenizer, character: charTokenizer, subword: subwordTokenizer }
+
+function tokenizerFor(
+  rows: readonly LabelledText[],
+  settings: ClassifierSettings,
+  signal: AbortSignal | undefined,
+): Promise<Tokenizer> | Tokenizer {
+  const { tokenizer, tokens } = settings
+  const { maxVocabulary, minFrequency } = { ...tokenLimits[tokens], ...given(settings) }
+  const maxLength = settings.maxLength ?? tokenizer?.maxLength ?? 300
+  if (tokenizer) return tokenizer.withMaxLength(maxLength)
+  const texts = rows.map((row) => row.text)
+  return tokenizers[tokens](texts, { maxVocabulary, minFrequency, maxLength, ...(signal && { signal }) })
+}
+
+function encode(
+  { tokenizer }: ClassifierParts,
+  rows: readonly LabelledText[],
+  signal: AbortSignal | undefined,
+): Promise<Int32Array[]> {
+  return tokenizer.encode(
+    rows.map((row) => row.text),
+    { fillEmpty: true, ...(signal && { signal }) },
+  )
+}
+
+async function probabilitiesOf(
+  where: string,
+  { model, tokenizer }: ClassifierParts,
+  texts: readonly string[],
+  options: PredictTextsOptions,
+): Promise<Float32Array> {
+  const settings = predictionSettings(where, options)
+  const { signal } = settings
+  const ids = await tokenizer.encode(texts, { fillEmpty: true, ...(signal && { signal }) })
+  return (await model.predict(ids, settings)).data
+}

@@ -1,0 +1,110 @@
+import type { Callback } from '../../callbacks/callback.js'
+import { SeqloomError } from '../../errors.js'
+import { custom } from '../../options.js'
+import { Tokenizer } from '../../text/tokenizer.js'
+import type { TrainDecoderOptions, WriteOptions } from '../optionTypes.js'
+import { OptionTable, option, optional, type SettingsOf, type Values } from '../shared/option.js'
+import { backupOptions, listeners, maxUnknown, rowsLike, trainingSignal, usualEpochs } from '../shared/training.js'
+import { flag, integer, number, rate, rows, share, signal } from '../shared/values.js'
+import type { Level } from './units.js'
+
+/** The units that texts are cut into. */
+export const level: Values<Level> = {
+  ...custom(
+    "'word', 'character' or a tokenizer made by text.*",
+    (value) => value === 'word' || value === 'character' || value instanceof Tokenizer,
+  ),
+  type: 'Level',
+  from: ['Level', './decoding/units.js'],
+  flag: { name: '<unit>', choices: ['word', 'character'] },
+}
+
+const callbacks: Values<Callback | readonly Callback[]> = {
+  ...custom('a callback or an array of them', () => true),
+  type: 'Callback | readonly Callback[]',
+  from: ['Callback', '../callbacks/callback.js'],
+}
+
+/** The options of `train` of tasks that write text. */
+export const trainDecoderOptions = new OptionTable(
+  'TrainDecoderOptions<Row>',
+  'How a translator or a captioner is trained. Backups cannot be combined with scheduled sampling.',
+  {
+    epochs: optional(
+      integer(1),
+      'How many passes over the rows to make',
+      `${usualEpochs}, or as many as 400 training steps need`,
+    ),
+    batchSize: option(integer(1), 64, 'The number of rows in a training step; rows of similar lengths go together'),
+    learningRate: optional(
+      rate,
+      "Adam's learning rate, or a schedule of it. Gradients are clipped to a norm of 1.",
+      '0.002, falling to 0 on half a cosine',
+    ),
+    scheduledSampling: option(
+      share,
+      0,
+      "The share of the decoder's inputs in the last epoch that are its own guesses instead of the true words; it rises linearly from 0 in the first epoch (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses are made for all steps at once, from the preceding true words, at the beginning of an epoch (Duckworth et al. 2019, arXiv 1906.04331).",
+    ),
+    validationSplit: optional(
+      number(0, 1),
+      'The share of sources or images that is held out for validation, with all their rows, drawn at random by the seed',
+      '0.1, or 0 if that would be fewer than 20, which are too few to tell epochs apart',
+    ),
+    validationData: optional(rows, 'Rows to validate on instead'),
+    restoreBest: optional(
+      flag,
+      'Whether to restore the weights of the epoch with the lowest validation loss (without validation, training loss) in the end',
+      "true, but if the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning",
+    ),
+    ...backupOptions,
+    maxUnknown: maxUnknown('rows'),
+    signal: trainingSignal('task'),
+    callbacks: {
+      ...option(
+        callbacks,
+        [],
+        'Further callbacks for `fit`, such as one that changes a learning rate that was given as a number',
+      ),
+      otherwise: 'none',
+    },
+    ...listeners('TaskProgress', 'TaskEpoch', './shared/taskReports.js'),
+  },
+)
+
+/** The training options, with their defaults where these do not depend on the rows. */
+export type DecoderTraining<Row = unknown> = SettingsOf<TrainDecoderOptions<Row>, typeof trainDecoderOptions>
+
+/** Checks the options of a task's `train` on rows like `row` and fills in the defaults; `ERR_OPTION`. */
+export function decoderTraining<Row>(
+  where: string,
+  row: string,
+  options: TrainDecoderOptions<Row>,
+): DecoderTraining<Row> {
+  const settings = trainDecoderOptions.read(where, options, { validationData: rowsLike(row) })
+  if (settings.backupDir !== undefined && settings.scheduledSampling > 0) {
+    throw new SeqloomError('ERR_OPTION', `${where}: backupDir does not go with scheduledSampling`)
+  }
+  return settings
+}
+
+/** The options of beam search. */
+export const writeOptions = new OptionTable('WriteOptions', 'How texts are written by beam search.', {
+  beamWidth: option(integer(1, 1024), 4, 'How many hypotheses to keep; 1 is greedy search', { name: 'beam' }),
+  nBest: option(
+    integer(1),
+    1,
+    'How many texts to return per row, at most `beamWidth`; all but the best one as `alternatives`',
+    { name: 'best' },
+  ),
+  lengthPenalty: option(number(0), 0.6, 'The exponent of the length normalisation, as in `beamSearch`'),
+  maxLength: optional(integer(1), 'The most tokens of a text', 'one and a half times the longest in training'),
+  alignments: option(flag, false, 'Whether to return what each token attends to', false),
+  signal: optional(signal, 'Stops the call, which rejects with an AbortError'),
+})
+
+/** The options of writing with their defaults. */
+export type WriteSettings = SettingsOf<WriteOptions, typeof writeOptions>
+
+/** Checks the options of a task that writes and fills in the defaults; `ERR_OPTION`. */
+export const writeSettings = (where: string, options: WriteOptions): WriteSettings => writeOptions.read(where, options)

@@ -1,0 +1,126 @@
+import { Option } from 'commander'
+import { table as tableFlags } from '../../cli/flags.js'
+import { oneLine, print, printJson } from '../../cli/output.js'
+import { lossView } from '../../cli/progress.js'
+import type { FileOptions } from '../../cli/rows.js'
+import { table } from '../../cli/table.js'
+import { type Flags, taskCommand } from '../../cli/taskCommand.js'
+import { namingLines } from '../../data/table.js'
+import { SeqloomError } from '../../errors.js'
+import { readForecastData, readForecastRows } from './columns.js'
+import { type Forecast, Forecaster, type ForecastMeasures } from './index.js'
+import { forecasterOptions, trainForecasterOptions } from './options.js'
+import { saving } from './saved.js'
+
+/** A forecaster of whatever columns a table has. */
+type AnyForecaster = Forecaster<string, string, string>
+
+/** What the command line does with a forecaster. */
+export const command = taskCommand({
+  kind: saving.kind,
+  load: (folder: string): Promise<AnyForecaster> => Forecaster.load(folder),
+  read: async (file, forecaster: AnyForecaster) => (await readForecastData(file, forecaster)) as never,
+  show: showMeasures,
+  train: {
+    name: 'forecast',
+    description:
+      'Trains a forecaster on columns of a CSV file and saves the best model. Without --time, rows must be in chronological order.',
+    data: 'a CSV file with a header line, or one JSON object per line (.jsonl)',
+    options: [forecasterOptions, trainForecasterOptions],
+    flags: [
+      new Option('--covariates <columns...>', 'columns that are known ahead, such as promotions').default([]),
+      new Option('--past <columns...>', 'columns that are known only afterwards').default([]),
+    ],
+    view: lossView('windows'),
+    create: (options, { covariates: known, past }) =>
+      new Forecaster<string, string, string>({ ...options, covariates: { known, past } as object }),
+  },
+  use: {
+    name: 'predict',
+    description: 'A forecaster prints its forecast.',
+    argument: ['[texts...]', 'texts to label'],
+    flags: [
+      new Option('--data <file>', 'a CSV file (or .jsonl) of a series to continue from'),
+      new Option('--known <file>', 'for a forecaster: a CSV file of covariates that are known ahead'),
+      ...tableFlags(),
+    ],
+    async run(forecaster, texts, flags, signal) {
+      if (texts.length > 0) {
+        throw new SeqloomError('ERR_OPTION', `${flags.model} is a forecaster, which takes no texts`)
+      }
+      await predict(forecaster, { ...flags, signal })
+    },
+  },
+})
+
+/**
+ * Prints what a forecaster expects after the series that it has read, or after those of a file: with a time, rows of time and group with what is known of
+ * them from another file.
+ */
+async function predict(
+  forecaster: AnyForecaster,
+  flags: Flags & Partial<FileOptions> & { readonly known?: string },
+): Promise<void> {
+  const { data, known: ahead, json } = flags
+  const { time, group, variables, covariates } = forecaster
+  if (data !== undefined) {
+    const read = await readForecastData({ ...flags, data }, forecaster)
+    await namingLines(read, forecaster.read(read.rows as never))
+  }
+  if (ahead !== undefined && covariates.known.length === 0) {
+    throw new SeqloomError('ERR_OPTION', `${flags.model} was trained without covariates, so --known has no use`)
+  }
+  const columns = { time, group, variables: [], covariates: { known: covariates.known, past: [] } }
+  const known = ahead === undefined ? undefined : await readForecastRows({ ...flags, data: ahead }, columns)
+  const forecasts = known
+    ? await namingLines(
+        known,
+        Promise.resolve().then(() => forecaster.forecast({ known: known.rows })),
+      )
+    : forecaster.forecast()
+  const digits = (value: number) => Number(value.toPrecision(6))
+  for (const [index, row] of forecasts.entries()) {
+    const place =
+      time === undefined
+        ? { step: index + 1 }
+        : { [time]: row[time], ...(group !== undefined && { [group]: row[group] }) }
+    for (const variable of variables) {
+      const { median, lower, upper } = row[variable] as Forecast
+      if (json) printJson({ ...place, variable, median, lower, upper })
+      else {
+        const names = Object.values(place).map((value) => oneLine(String(value)))
+        print([...names, variable, digits(median), digits(lower), digits(upper)].join('\t'))
+      }
+    }
+  }
+}
+
+function showMeasures(
+  steps: readonly Readonly<Record<string, ForecastMeasures>>[],
+  json: boolean,
+  { group }: AnyForecaster,
+): void {
+  const rows = steps.flatMap((step, index) =>
+    Object.entries(step).flatMap(([variable, { groups = [], ...measures }]) => [
+      { step: index + 1, variable, ...measures },
+      ...groups.map(({ group, ...own }) => ({ step: index + 1, variable, group, ...own })),
+    ]),
+  )
+  if (json) {
+    for (const row of rows) printJson({ event: 'evaluation', ...row })
+    return
+  }
+  const digits = (value: number) => String(Number(value.toPrecision(6)))
+  const names = ['rmse', 'mae', 'coverage', 'width', 'persistence'] as const
+  // What a series alone is measured by; shares of sales say more where there are many of different size.
+  const shown = group === undefined ? names : ([...names, 'wape'] as const)
+  const whose = (row: object) => (group === undefined ? [] : ['group' in row ? String(row.group) : 'all'])
+  const body = rows.map((row) => [
+    row.variable,
+    String(row.step),
+    ...whose(row),
+    ...shown.map((name) => digits(row[name])),
+  ])
+  const head = ['variable', 'step', ...(group === undefined ? [] : [group]), ...shown]
+  print(table([head, ...body]))
+}

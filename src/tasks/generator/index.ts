@@ -1,0 +1,261 @@
+import type { History } from '../../callbacks/callback.js'
+import type { TensorLike } from '../../data/tensor.js'
+import { describe, SeqloomError } from '../../errors.js'
+import { adam } from '../../optimizers/index.js'
+import { cosineDecay } from '../../optimizers/schedules.js'
+import { abortSignal, checkOptions } from '../../options.js'
+import { charTokenizer, languageModelBatches, subwordTokenizer, wordTokenizer } from '../../text/index.js'
+import type { LanguageModelBatches } from '../../text/languageModelBatches.js'
+import { type Tokenizer, wholeCharacters } from '../../text/tokenizer.js'
+import type { TextGeneratorOptions, TrainGeneratorOptions } from '../optionTypes.js'
+import { defaultSplit, type Kept, keep } from '../shared/division.js'
+import { throwIfAborted } from '../shared/fitTask.js'
+import { keepBest } from '../shared/keepBest.js'
+import type { Training } from '../shared/served.js'
+import { ServedTask } from '../shared/task.js'
+import { checkUnknown, tellUnknown } from '../shared/unknown.js'
+import { defaultEpochs } from '../shared/work.js'
+import { generatorModel } from './model.js'
+import {
+  type GenerateTextOptions,
+  type GeneratorSettings,
+  type GeneratorTraining,
+  generateTextSettings,
+  generatorSettings,
+  generatorTraining,
+  usual,
+} from './options.js'
+import { generatorReports, type ReportedTraining } from './reports.js'
+import { type GeneratorParts, saving } from './saved.js'
+import { TextStream } from './textStream.js'
+
+export type { GenerateTextOptions, GeneratorEpoch, GeneratorProgress, TokenUnit } from './options.js'
+
+/** The steps and rows that a text is evaluated in. */
+const evaluation = { time: 100, rows: 16 }
+
+/**
+ * The loss of a token varies by a nat or two, so the mean over 100 is known to about 0.15; with fewer, epochs cannot be
+ * told apart.
+ */
+const leastTokens = 100
+
+/** How well a generator predicts a text. */
+export interface GeneratorEvaluation {
+  /** The mean of −log of a token's probability, in nats. */
+  readonly loss: number
+  /** e to the loss. */
+  readonly perplexity: number
+  /** The number of predicted tokens. */
+  readonly count: number
+}
+
+/**
+ * Learns to continue a text: a vocabulary of its characters, words or subwords, an embedding, recurrent layers that
+ * carry their states from step to step, and a softmax over the vocabulary.
+ */
+export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings> {
+  /** `ERR_OPTION` for options that are unknown or out of range. */
+  constructor(options: TextGeneratorOptions = {}) {
+    super(saving, generatorSettings(options))
+  }
+
+  /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
+  static load(directory: string | URL): Promise<TextGenerator> {
+    return new TextGenerator().restored(directory)
+  }
+
+  /** The tokenizer, with its vocabulary; `ERR_STATE` before training. */
+  get tokenizer(): Tokenizer {
+    return this.parts('tokenizer').tokenizer
+  }
+
+  /**
+   * Trains on a text and returns the losses of the epochs, in nats per token, and perplexities. The vocabulary is built
+   * from the training part only. A generator that already has a model continues from its weights and vocabulary;
+   * meanwhile a copy of its earlier state answers other calls, and a training that fails leaves it as it was.
+   *
+   * Rejects with `ERR_DATA` for a text that is too short, `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another
+   * training runs, and an AbortError when the signal aborts.
+   */
+  async train(text: string, options: TrainGeneratorOptions = {}): Promise<History> {
+    const settings = generatorTraining(options)
+    return await this.learn(settings.signal, (where, known) => this.#prepare(where, text, settings, known))
+  }
+
+  /**
+   * Continues a prompt, in pieces as they become ready; the prompt itself is not repeated. Generation stops when the
+   * consumer stops reading. An empty prompt begins like the training text. Padding and unknown tokens are never drawn.
+   * Errors: `ERR_STATE` before training, `ERR_OPTION`, `ERR_DATA` for a prompt that is not a text; an AbortError.
+   */
+  async *generate(prompt = '', options: GenerateTextOptions = {}): AsyncGenerator<string, void, void> {
+    const where = this.where('generate')
+    const { stops, rest } = generateTextSettings(options)
+    // The portions come from a copy of the weights, so that nothing has to wait for their reader.
+    const { stream, portions } = await this.alone('generate', async ({ model, tokenizer, first }) => {
+      if (typeof prompt !== 'string') {
+        throw new SeqloomError('ERR_DATA', `${where}: the prompt must be a string, not ${describe(prompt)}`)
+      }
+      const encoded = await encode(tokenizer, prompt, rest.signal)
+      const tokens = encoded.length > 0 ? encoded : Int32Array.of(first)
+      return {
+        stream: new TextStream(tokenizer, tokens, stops),
+        portions: model.generateInPortions(tokens, { ...rest, exclude: unwritten(tokenizer, rest.exclude) }),
+      }
+    })
+    for await (const portion of portions) {
+      const piece = stream.push(portion)
+      if (piece !== '') yield piece
+      if (stream.stopped) return
+    }
+    const last = stream.end()
+    if (last !== '') yield last
+  }
+
+  /**
+   * The loss on another text, in nats per token, and its perplexity. Rejects with `ERR_STATE` before training and with
+   * `ERR_DATA` for fewer than two tokens.
+   */
+  async evaluate(text: string, options: { readonly signal?: AbortSignal } = {}): Promise<GeneratorEvaluation> {
+    checkOptions(this.where('evaluate'), options, { accepted: { signal: abortSignal } })
+    return await this.use('evaluate', async ({ model, tokenizer }, where) => {
+      checkText(where, text)
+      const tokens = await encode(tokenizer, text, options.signal)
+      if (tokens.length < 2) throw new SeqloomError('ERR_DATA', `${where}: the text must have at least 2 tokens`)
+      const { x, y, batchSize } = measuredBatches(tokens, evaluation.rows, evaluation.time)
+      const [loss, perplexity] = await model.evaluate(x, y, { batchSize, ...options })
+      return { loss: loss as number, perplexity: perplexity as number, count: y.data.length }
+    })
+  }
+
+  async #prepare(
+    where: string,
+    text: string,
+    settings: GeneratorTraining,
+    known: GeneratorParts | undefined,
+  ): Promise<Training<GeneratorParts, History>> {
+    checkText(where, text)
+    const { signal, validationSplit, restoreBest } = settings
+    throwIfAborted(signal)
+    let [training, end] = divided(text, validationSplit ?? defaultSplit)
+    let parts = known ?? (await this.#create(training, signal))
+    let held = end === '' ? undefined : await encode(parts.tokenizer, end, signal)
+    let kept: Kept = { keep: 'best' }
+    if (validationSplit !== 0) {
+      const count = held?.length ?? 0
+      const lacking = count < leastTokens ? `${count} tokens of at least ${leastTokens}` : undefined
+      const onDemand = validationSplit !== undefined
+      if (lacking && !onDemand) {
+        ;[training, held] = [text, undefined]
+        parts = known ?? (await this.#create(training, signal))
+      }
+      kept = keep({ where, what: `${text.length} characters are`, lacking, onDemand, restoreBest })
+    }
+    const tokens = await encode(parts.tokenizer, training, signal)
+    if (known) checkUnknown(where, parts.tokenizer, [tokens], settings.maxUnknown)
+    if (held) tellUnknown(where, parts.tokenizer, [held])
+    const { time, batchSize } = layOut(where, tokens.length, settings)
+    const { x, y } = languageModelBatches(tokens, { batchSize, time })
+    if (held && held.length < 2) {
+      const needed = 'to measure on; 2 are needed'
+      throw new SeqloomError('ERR_DATA', `${where}: validationSplit ${validationSplit} leaves ${held.length} ${needed}`)
+    }
+    const validation = held && measuredBatches(held, batchSize, time)
+    throwIfAborted(signal)
+    const rows = x.shape[0] as number
+    const epochs = settings.epochs ?? defaultEpochs(usual.epochs, rows, batchSize)
+    return {
+      parts,
+      run: () => trainGenerator(parts, { x, y, validation }, { ...settings, epochs, batchSize, time, ...kept }),
+    }
+  }
+
+  async #create(text: string, signal?: AbortSignal): Promise<GeneratorParts> {
+    const { tokens, maxVocabulary = tokens === 'subword' ? 8192 : 20_000 } = this.settings
+    const make = { character: charTokenizer, word: wordTokenizer, subword: subwordTokenizer }[tokens]
+    const tokenizer = this.settings.tokenizer ?? (await make([text], { maxVocabulary, ...(signal && { signal }) }))
+    const [first] = await encode(tokenizer, text, signal)
+    if (first === undefined) throw new SeqloomError('ERR_DATA', 'TextGenerator.train: the text has no tokens')
+    return { model: generatorModel(this.settings, tokenizer.vocabularySize), tokenizer, first }
+  }
+}
+
+interface GeneratorData {
+  readonly x: TensorLike
+  readonly y: TensorLike
+  readonly validation: LanguageModelBatches | undefined
+}
+
+/** Compiles the model with Adam, trains it, and restores the kept epoch's weights, however the training ends. */
+async function trainGenerator(
+  parts: GeneratorParts,
+  { x, y, validation }: GeneratorData,
+  settings: ReportedTraining & Kept,
+): Promise<History> {
+  const { model } = parts
+  const { epochs, batchSize, learningRate, signal } = settings
+  const rows = x.shape[0] as number
+  const decaySteps = (epochs * rows) / batchSize
+  const rate =
+    typeof learningRate === 'number' ? cosineDecay({ initialLearningRate: learningRate, decaySteps }) : learningRate
+  model.compile({
+    optimizer: adam({ learningRate: rate }),
+    loss: 'sparseCategoricalCrossentropy',
+    metrics: ['perplexity'],
+  })
+  return await keepBest(
+    parts,
+    settings,
+    (best) => [generatorReports(rows, settings, best)],
+    (callbacks) =>
+      model.fit(x, y, {
+        ...{ epochs, batchSize, callbacks },
+        ...(validation && {
+          validationData: [validation.x, validation.y],
+          validationBatchSize: validation.batchSize,
+        }),
+        ...(signal && { signal }),
+      }),
+  )
+}
+
+/** A text without its end, and the end, which is held out. */
+function divided(text: string, share: number): [string, string] {
+  // At least one character is left, so that a text that is too short is reported as such.
+  const end = wholeCharacters(text, Math.floor(text.length * (1 - share))) || wholeCharacters(text, 1) || 2
+  return [text.slice(0, end), text.slice(end)]
+}
+
+/** How many rows of how many steps a training step reads; unless given, less than usual if the text is short. */
+function layOut(where: string, tokens: number, { batchSize, time }: GeneratorTraining) {
+  const most = tokens - 1
+  const steps = time ?? Math.max(1, Math.min(usual.time, Math.floor(most / (batchSize ?? 1))))
+  const rows = batchSize ?? Math.max(1, Math.min(usual.batchSize, Math.floor(most / steps)))
+  if (rows * steps > most) {
+    const needed = `a batchSize of ${rows} and a time of ${steps} need ${rows * steps + 1} tokens, the training part has ${tokens}`
+    throw new SeqloomError('ERR_DATA', `${where}: ${needed}; give a longer text or smaller ones`)
+  }
+  return { batchSize: rows, time: steps }
+}
+
+/** As many rows as fit, up to the given number, and shorter ones if the text is short. */
+function measuredBatches(tokens: Int32Array, batchSize: number, time: number): LanguageModelBatches {
+  const steps = Math.max(1, Math.min(time, tokens.length - 1))
+  const rows = Math.max(1, Math.min(batchSize, Math.floor((tokens.length - 1) / steps)))
+  return languageModelBatches(tokens, { batchSize: rows, time: steps })
+}
+
+async function encode(tokenizer: Tokenizer, text: string, signal: AbortSignal | undefined): Promise<Int32Array> {
+  const [tokens] = await tokenizer.encode([text], { specialTokens: false, ...(signal && { signal }) })
+  return tokens as Int32Array
+}
+
+function checkText(where: string, text: unknown): asserts text is string {
+  if (typeof text === 'string' && text.length > 0) return
+  throw new SeqloomError('ERR_DATA', `${where}: expected a text that is not empty, got ${describe(text)}`)
+}
+
+/** Tokens that are never drawn: those that are not text, and those that the options exclude. */
+function unwritten({ paddingId, unknownId }: Tokenizer, exclude: GenerateTextOptions['exclude'] = []): number[] {
+  return [...new Set([...exclude, ...[paddingId, unknownId].filter((id) => id !== undefined)])]
+}

@@ -1,0 +1,56 @@
+import type { History } from '../../callbacks/callback.js'
+import type { DataSet } from '../../data/tensor.js'
+import { AbortError } from '../../errors.js'
+import type { Loss, LossName } from '../../losses/loss.js'
+import type { TracedFunction } from '../../losses/traced.js'
+import type { AnyMetric } from '../../model/compile.js'
+import { adam } from '../../optimizers/index.js'
+import { type KeepSettings, keepBest, type Trainee } from './keepBest.js'
+import { type ReportSettings, reports } from './reports.js'
+import type { TrainingSettings } from './training.js'
+
+/** The data and the goal of a task's training. */
+export interface FitData {
+  readonly x: DataSet
+  readonly y: DataSet
+  readonly validationData: readonly [DataSet, DataSet] | undefined
+  /** How many rows there are to train on. */
+  readonly rows: number
+  /** Default `'sparseCategoricalCrossentropy'`. */
+  readonly loss?: LossName | Loss | TracedFunction
+  readonly metrics?: readonly AnyMetric[]
+  /** Factors of the loss by class, in order. */
+  readonly classWeight?: readonly number[] | undefined
+  /** Factors of the loss by row. */
+  readonly sampleWeight?: Float32Array | undefined
+}
+
+/** The settings of {@link fitTask}. */
+export type FitSettings = ReportSettings & KeepSettings & Pick<TrainingSettings<never>, 'learningRate' | 'signal'>
+
+/** Compiles a task's model with Adam, trains it, and restores the kept epoch's weights, however the training ends. */
+export async function fitTask(trainee: Trainee, data: FitData, settings: FitSettings): Promise<History> {
+  const { model } = trainee
+  const { x, y, validationData, rows, loss = 'sparseCategoricalCrossentropy', metrics = [] } = data
+  const { classWeight, sampleWeight } = data
+  const { epochs, batchSize, signal } = settings
+  model.compile({ optimizer: adam({ learningRate: settings.learningRate }), loss, metrics })
+  return await keepBest(
+    trainee,
+    settings,
+    (best) => [reports(rows, settings, best)],
+    (callbacks) =>
+      model.fit(x, y, {
+        ...{ epochs, batchSize, callbacks },
+        ...(validationData && { validationData }),
+        ...(classWeight && { classWeight: { ...classWeight } }),
+        ...(sampleWeight && { sampleWeight }),
+        ...(signal && { signal }),
+      }),
+  )
+}
+
+/** Throws an AbortError if the signal has aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AbortError(signal)
+}

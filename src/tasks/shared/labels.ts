@@ -1,0 +1,52 @@
+import { describe, SeqloomError } from '../../errors.js'
+
+/** The classes of a classifier, in the order of the model's outputs. */
+export class Labels {
+  readonly #indices: ReadonlyMap<string, number>
+
+  private constructor(readonly names: readonly string[]) {
+    this.#indices = new Map(names.map((name, index) => [name, index]))
+  }
+
+  /** The distinct labels, sorted by code unit; `ERR_DATA` for fewer than two. */
+  static of(labels: Iterable<string>): Labels {
+    const names = [...new Set(labels)].sort()
+    if (names.length < 2) {
+      const found = names.length === 0 ? 'there is none' : `there is only ${describe(names[0])}`
+      throw new SeqloomError('ERR_DATA', `at least two different labels are needed; ${found}`)
+    }
+    return new Labels(names)
+  }
+
+  /** Reads what {@link toJSON} wrote; `ERR_FORMAT` for anything else. */
+  static parse(json: string): Labels {
+    let parsed: unknown
+    try {
+      parsed = JSON.parse(json)
+    } catch (error) {
+      throw new SeqloomError('ERR_FORMAT', `labels.json: ${(error as Error).message}`, { cause: error })
+    }
+    const names = (parsed as { labels?: unknown } | null)?.labels
+    if (
+      !Array.isArray(names) ||
+      !names.every((name) => typeof name === 'string') ||
+      new Set(names).size !== names.length
+    ) {
+      throw new SeqloomError('ERR_FORMAT', 'labels.json: expected { "labels": [different strings] }')
+    }
+    return new Labels(names as string[])
+  }
+
+  /** What is saved. */
+  toJSON(): { labels: readonly string[] } {
+    return { labels: this.names }
+  }
+
+  /** The index of a label; `ERR_DATA`, naming its position, for one that is not a class. */
+  indexOf(place: string, label: string): number {
+    const index = this.#indices.get(label)
+    if (index !== undefined) return index
+    const known = this.names.slice(0, 20).map(describe).join(', ')
+    throw new SeqloomError('ERR_DATA', `${place}: ${describe(label)} is not one of the classifier's labels ${known}`)
+  }
+}

@@ -1,0 +1,109 @@
+import '../../dispose.js'
+import type { History } from '../../callbacks/callback.js'
+import type { SaveOptions } from '../../model/index.js'
+import { readTask, type Saving, saveTask } from './saved.js'
+import { Served, type TaskParts, type Training } from './served.js'
+
+/** A model together with its data handling, to train, use, save and load. */
+export abstract class Task implements Disposable {
+  /** Whether there is a model: the first training has begun and has not failed, or the task was loaded. */
+  abstract get ready(): boolean
+
+  /** The model itself, which is in training while `train` runs; `ERR_STATE` before training. */
+  abstract get model(): TaskParts['model']
+
+  /** Trains, and returns the losses of the epochs. */
+  abstract train(data: never, options?: object): Promise<History>
+
+  /** Measures on data like the training data. */
+  abstract evaluate(data: never, options?: object): Promise<unknown>
+
+  /**
+   * Saves the model, and what belongs to it, to a folder. Rejects with `ERR_STATE` before training and with `ERR_IO`,
+   * also if the folder holds something else.
+   */
+  abstract save(directory: string | URL, options?: SaveOptions): Promise<void>
+
+  /** Refuses further calls with `ERR_STATE`, waits for those that run, a training included, and frees the model. */
+  abstract dispose(): Promise<void>
+
+  /** Like {@link dispose}, without waiting. */
+  [Symbol.dispose](): void {
+    void this.dispose()
+  }
+}
+
+/** A task that keeps answering, through a copy, while it is trained again. */
+export abstract class ServedTask<Parts extends TaskParts, Settings extends object> extends Task {
+  readonly #saving: Saving<Parts, Settings>
+  readonly #served: Served<Parts>
+  #settings: Settings
+
+  /** @internal */
+  constructor(saving: Saving<Parts, Settings>, settings: Settings) {
+    super()
+    this.#saving = saving
+    this.#served = new Served(saving.kind.task)
+    this.#settings = settings
+  }
+
+  get ready(): boolean {
+    return this.#served.ready
+  }
+
+  get model(): Parts['model'] {
+    return this.parts('model').model
+  }
+
+  async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
+    await this.use('save', (parts) => saveTask(this.#saving, directory, parts, this.#settings, options))
+  }
+
+  async dispose(): Promise<void> {
+    await this.#served.dispose()
+  }
+
+  /** @internal The options with their defaults. */
+  protected get settings(): Settings {
+    return this.#settings
+  }
+
+  /** @internal The name of a method in errors. */
+  protected where(method: string): string {
+    return `${this.#saving.kind.task}.${method}`
+  }
+
+  /** @internal Takes what was saved. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
+  protected async restored(directory: string | URL): Promise<this> {
+    const { parts, settings } = await readTask(this.#saving, directory)
+    this.#settings = settings
+    this.#served.load(parts)
+    return this
+  }
+
+  /** @internal The parts, those in training included; `ERR_STATE` before training. */
+  protected parts(method: string): Parts {
+    return this.#served.parts(this.where(method))
+  }
+
+  /** @internal Answers a call with the parts of the last training that has ended. `ERR_STATE` before training. */
+  protected async use<T>(method: string, call: (parts: Parts, where: string) => Promise<T>): Promise<T> {
+    const where = this.where(method)
+    return await this.#served.use(where, (parts) => call(parts, where))
+  }
+
+  /** @internal Like {@link use}, while no other call uses the parts. */
+  protected async alone<T>(method: string, call: (parts: Parts, where: string) => Promise<T>): Promise<T> {
+    const where = this.where(method)
+    return await this.#served.alone(where, (parts) => call(parts, where))
+  }
+
+  /** @internal Prepares a training from the existing parts, if any, and runs it. `ERR_STATE` while another one runs. */
+  protected async learn<T>(
+    signal: AbortSignal | undefined,
+    prepare: (where: string, known: Parts | undefined) => Promise<Training<Parts, T>>,
+  ): Promise<T> {
+    const where = this.where('train')
+    return await this.#served.train(where, signal, (known) => prepare(where, known))
+  }
+}

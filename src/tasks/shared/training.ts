@@ -1,0 +1,149 @@
+import { custom } from '../../options.js'
+import type { LabelledText } from '../classifier/rows.js'
+import type { PredictTextsOptions, TrainClassifierOptions } from '../optionTypes.js'
+import { OptionTable, option, optional, type SettingsOf } from './option.js'
+import { callback, flag, folder, integer, number, rate, rows, share, signal, weights } from './values.js'
+
+/** How far training has come after a batch. */
+export interface ClassifierProgress {
+  /** The epoch, from 1. */
+  readonly epoch: number
+  /** How many epochs there are. */
+  readonly epochs: number
+  /** How many texts this epoch has trained on. */
+  readonly done: number
+  /** How many texts an epoch trains on. */
+  readonly total: number
+  /** The mean loss over the epoch so far. */
+  readonly loss: number
+  /** The accuracy over the epoch so far. */
+  readonly accuracy: number
+}
+
+/** The results of an epoch. */
+export interface ClassifierEpoch {
+  /** The epoch, from 1. */
+  readonly epoch: number
+  /** How many epochs there are. */
+  readonly epochs: number
+  /** The mean training loss. */
+  readonly loss: number
+  /** The training accuracy. */
+  readonly accuracy: number
+  /** The loss on the validation rows, if there are any. */
+  readonly valLoss?: number
+  /** The accuracy on the validation rows, if there are any. */
+  readonly valAccuracy?: number
+  /** How long the epoch took, validation included. */
+  readonly seconds: number
+  /** The epoch, from 1, whose weights are kept so far: the best one, or the last if epochs cannot be told apart. */
+  readonly best: number
+}
+
+/** The epochs of a training that has enough rows. */
+export const usualEpochs = 8
+
+/** The options of trainings that are backed up. */
+export const backupOptions = {
+  backupDir: optional(
+    folder,
+    'A folder for a backup, which is written every minute and when the signal aborts. The same training started again continues from it, bit for bit. In the end the backup is removed, and nothing else that is in the folder.',
+  ),
+  resume: option(
+    flag,
+    true,
+    'Whether to continue from an existing backup. Otherwise the training starts over, and its first backup replaces the existing one.',
+    false,
+  ),
+}
+
+/** The option of trainings that stop. */
+export const trainingSignal = (task: string) =>
+  optional(signal, `Stops training: \`train\` rejects with an AbortError, and the ${task} has the best weights so far`)
+
+/** The share of unknown tokens with which a vocabulary is kept. */
+export const maxUnknown = (what: string) =>
+  option(
+    share,
+    0.1,
+    `When a model is trained further, the share of tokens in the new ${what} that its vocabulary may lack`,
+  )
+
+/** The listeners of a training, which receive values of these types for batches and epochs. */
+export const listeners = (progress: string, epoch: string, from: string) => ({
+  onProgress: optional(
+    callback(`(progress: ${progress}) => void`, [progress, from]),
+    'Called as batches end; quick batches may be reported together',
+  ),
+  onEpoch: optional(
+    callback(`(epoch: ${epoch}) => void | Promise<void>`, [epoch, from]),
+    'Called, and awaited, as each epoch ends',
+  ),
+})
+
+/** The options of `train` of a classifier, a tagger and a question answerer. */
+export const trainClassifierOptions = new OptionTable(
+  'TrainClassifierOptions<Row = LabelledText>',
+  'How a classifier, a tagger or a question answerer is trained.',
+  {
+    epochs: optional(
+      integer(1),
+      'How many passes over the rows to make',
+      `${usualEpochs}, or as many as 400 training steps need`,
+    ),
+    batchSize: option(integer(1), 32, 'The number of rows in a training step'),
+    learningRate: option(rate, 1e-3, "Adam's learning rate, or a schedule of it"),
+    validationSplit: optional(
+      number(0, 1),
+      'The share of the rows that is held out for validation: drawn by the seed, from every class in proportion, copies of a row together; every class keeps a row to train on.',
+      '0.1, or 0 if that is too little to tell epochs apart: fewer than 20 different rows, or fewer than 5 labels per class',
+    ),
+    validationData: optional(rows, 'Rows to validate on instead'),
+    classWeight: optional(
+      weights,
+      "Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'` to give all labels the same weight",
+      '1',
+    ),
+    restoreBest: optional(
+      flag,
+      'Whether to restore the weights of the best epoch in the end: the one with the best validation accuracy, among equals with the lowest loss; without validation, by accuracy and loss in training',
+      "true, but if the validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning",
+    ),
+    ...backupOptions,
+    maxUnknown: maxUnknown('rows'),
+    signal: trainingSignal('classifier'),
+    ...listeners('ClassifierProgress', 'ClassifierEpoch', './shared/training.js'),
+  },
+)
+
+/** The training options, with their defaults where these do not depend on the rows. */
+export type TrainingSettings<Row = LabelledText> = SettingsOf<
+  TrainClassifierOptions<Row>,
+  typeof trainClassifierOptions
+>
+
+/** Checks the options of a task's `train` on rows like `row` and fills in the defaults; `ERR_OPTION`. */
+export const trainingSettings = <Row>(
+  where: string,
+  row: string,
+  options: TrainClassifierOptions<Row>,
+): TrainingSettings<Row> => trainClassifierOptions.read(where, options, { validationData: rowsLike(row) })
+
+/** The check of rows that are all like one. */
+export const rowsLike = (row: string) => custom(`an array of ${row}`, Array.isArray)
+
+/** The options of `predict` and `evaluate`. */
+export const predictOptions = new OptionTable(
+  'PredictTextsOptions',
+  'How many texts are processed at once, and what stops it.',
+  {
+    batchSize: option(integer(1), 32, 'The number of texts that are processed at once'),
+    signal: optional(signal, 'Stops the call, which rejects with an AbortError'),
+  },
+)
+
+/** Checks the options of a task's `predict` and `evaluate` and fills in the defaults; `ERR_OPTION`. */
+export const predictionSettings = (
+  where: string,
+  options: PredictTextsOptions,
+): SettingsOf<PredictTextsOptions, typeof predictOptions> => predictOptions.read(where, options)

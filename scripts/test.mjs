@@ -1,6 +1,6 @@
 // `npm test`: builds what is not built, runs the Rust and the TypeScript tests, and ends with `N passed, N failed`.
 // `npm test -- NAME…` hands its arguments to vitest and leaves the Rust tests out.
-import { run } from './run.mjs'
+import { cargoTest } from './cargo-test.mjs'
 import { setup } from './setup.mjs'
 import { finish, runVitest } from './vitest.mjs'
 
@@ -10,9 +10,7 @@ await setup()
 const total = { passed: 0, failed: 0, skipped: 0, broken: false }
 
 if (filters.length === 0) {
-  const rust = await run('cargo', ['test', '--workspace', '--exclude', 'seqloom-node', '--no-fail-fast'], {
-    capture: true,
-  })
+  const rust = await cargoTest(['--no-fail-fast'], { capture: true })
   for (const [, passed, failed, ignored] of rust.output.matchAll(
     /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm,
   )) {

@@ -71,9 +71,11 @@ function readyOf(object: KerasObject, group: string, origin: Origin, depth: numb
   }
 }
 
-const isEmbedding = (object: KerasObject): boolean => {
-  if (object.className === 'Embedding') return true
-  const [first] = isModel(object) && Array.isArray(object.config.layers) ? object.config.layers : []
+/** Whether a layer, or what stands first in a model, reads tokens. */
+function isEmbedding({ className, config }: Pick<KerasObject, 'className' | 'config'>): boolean {
+  if (className === 'Embedding') return true
+  const inner: readonly unknown[] = Array.isArray(config.layers) ? config.layers : []
+  const first = inner.find((each) => isRecord(each) && each.class_name !== 'InputLayer')
   return isRecord(first) && first.class_name === 'Embedding'
 }
 

@@ -16,8 +16,6 @@ const row = { data: new Float32Array(8), shape: [1, 8] }
 const session = sequential([layers.gru({ units: 100, inputShape: [null, 8] })]).session({ batchSize: 1 })
 session.step(row.data)
 const words = await text.wordTokenizer(['abcd e'])
-const characters = await text.charTokenizer(['abcd e'])
-const subwords = await text.subwordTokenizer(['abcd e abcd'], { maxVocabulary: 300 })
 const long = 'abcd e '.repeat(1 << 18)
 
 const calls = {
@@ -26,9 +24,6 @@ const calls = {
   'predictSync for a row': () => m.predictSync(row),
   step: () => session.step(row.data),
   toBytes: () => m.toBytes(),
-  'encode words': () => words.encode([long]),
-  'encode characters': () => characters.encode([long]),
-  'encode subwords': () => subwords.encode([long]),
   'encodeSync words': () => words.encodeSync([long]),
   'encodeSync a few words': () => words.encodeSync(['abcd e']),
   save: async () => {

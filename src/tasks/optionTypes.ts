@@ -54,8 +54,8 @@ export interface CaptionerOptions {
    */
   readonly attentionPenalty?: number
   /**
-   * How captions are cut into tokens: `'word'` (words and punctuation), `'character'`, or by a tokenizer. Arrays are
-   * already tokens. Default `'word'`.
+   * How captions are cut into tokens: `'word'` (words and punctuation), `'character'`, or as a tokenizer does. Arrays
+   * are tokens already. Default `'word'`.
    */
   readonly tokenizer?: Level
   /** Whether a tokenizer built from the rows lowercases captions; default false. */
@@ -110,33 +110,32 @@ export interface TrainDecoderOptions<Row> {
    */
   readonly learningRate?: number | Schedule
   /**
-   * The share of the decoder's inputs in the last epoch that are its own guesses instead of the true words; it rises
-   * linearly from 0 in the first epoch (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses are made for
-   * all steps at once, from the preceding true words, at the beginning of an epoch (Duckworth et al. 2019, arXiv
-   * 1906.04331). Default 0.
+   * The share of the decoder's inputs that are its own guesses instead of the true words in the last epoch; from 0 in
+   * the first it rises linearly (scheduled sampling, Bengio et al. 2015, arXiv 1506.03099). Guesses are made for all
+   * steps at once, from the true words before, as an epoch begins (Duckworth et al. 2019, arXiv 1906.04331). Default 0.
    */
   readonly scheduledSampling?: number
   /**
-   * The share of sources or images that is held out for validation, with all their rows, drawn at random by the seed;
-   * default 0.1, or 0 if that would be fewer than 20, which are too few to tell epochs apart.
+   * The share of what is written about (sources, images), drawn at random by the seed, that is kept apart to measure
+   * on, with all its rows; default 0.1, or 0 where that would be fewer than 20, which are too few to tell epochs apart.
    */
   readonly validationSplit?: number
   /** Rows to validate on instead. */
   readonly validationData?: readonly Row[]
   /**
-   * Whether to restore the weights of the epoch with the lowest validation loss (without validation, training loss) in
-   * the end; default true, but if the validation part is too small to tell epochs apart, the last epoch's weights are
-   * kept, with a warning.
+   * Whether the weights of the epoch with the lowest validation loss (without validation, that of training) are put
+   * back in the end; default true, but where the validation part is too small to tell epochs apart, the last epoch's
+   * weights are kept, with a warning.
    */
   readonly restoreBest?: boolean
   /**
-   * A folder for a backup, which is written every minute and when the signal aborts. The same training started again
-   * continues from it, bit for bit. In the end the backup is removed, and nothing else that is in the folder.
+   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
+   * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
    */
   readonly backupDir?: string | URL
   /**
-   * Whether to continue from an existing backup. Otherwise the training starts over, and its first backup replaces the
-   * existing one. Default true.
+   * Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup replaces the
+   * one that is there. Default true.
    */
   readonly resume?: boolean
   /** When a model is trained further, the share of tokens in the new rows that its vocabulary may lack; default 0.1. */
@@ -231,19 +230,13 @@ export interface ForecasterOptions<
 /** How a forecaster is trained. */
 export interface TrainForecasterOptions {
   /**
-   * How many passes over the windows to make; default 40, or as many as 600 training steps need; with covariates or a
-   * calendar, 20 and 700.
+   * How many passes over the windows to make; default 40, or 20 with covariates or a calendar; more if little data
+   * would give fewer than 600 training steps (700).
    */
   readonly epochs?: number
-  /**
-   * The number of windows in a training step; default 32, or 16 with covariates or a calendar; an eighth of all windows
-   * if that is less.
-   */
+  /** The number of windows in a training step; default 32 (16), or an eighth of all windows if that is less. */
   readonly batchSize?: number
-  /**
-   * Adam's learning rate, or a schedule of it; default 0.003, or 0.005 with covariates or a calendar, falling on half a
-   * cosine.
-   */
+  /** Adam's learning rate, or a schedule of it; default 0.003 (0.005). */
   readonly learningRate?: number | Schedule
   /**
    * The share of each series, from its end, that is held out for validation: at least the horizon, forecast from the
@@ -257,13 +250,13 @@ export interface TrainForecasterOptions {
    */
   readonly restoreBest?: boolean
   /**
-   * A folder for a backup, which is written every minute and when the signal aborts. The same training started again
-   * continues from it, bit for bit. In the end the backup is removed, and nothing else that is in the folder.
+   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
+   * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
    */
   readonly backupDir?: string | URL
   /**
-   * Whether to continue from an existing backup. Otherwise the training starts over, and its first backup replaces the
-   * existing one. Default true.
+   * Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup replaces the
+   * one that is there. Default true.
    */
   readonly resume?: boolean
   /** Stops training: `train` rejects with an AbortError, and the forecaster has the best weights so far. */
@@ -317,19 +310,19 @@ export interface TrainGeneratorOptions {
    */
   readonly validationSplit?: number
   /**
-   * Whether to restore the weights of the epoch with the lowest loss (on the validation part, if there is one) in the
-   * end; default true, but if the validation part is too small to tell epochs apart, the last epoch's weights are kept,
-   * with a warning.
+   * Whether the weights of the epoch with the lowest loss (on the validation part, if there is one) are put back in the
+   * end; default true, but where the validation part is too small to tell epochs apart, the last epoch's weights are
+   * kept, with a warning.
    */
   readonly restoreBest?: boolean
   /**
-   * A folder for a backup, which is written every minute and when the signal aborts. The same training started again
-   * continues from it, bit for bit. In the end the backup is removed, and nothing else that is in the folder.
+   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
+   * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
    */
   readonly backupDir?: string | URL
   /**
-   * Whether to continue from an existing backup. Otherwise the training starts over, and its first backup replaces the
-   * existing one. Default true.
+   * Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup replaces the
+   * one that is there. Default true.
    */
   readonly resume?: boolean
   /** When a model is trained further, the share of tokens in the new text that its vocabulary may lack; default 0.1. */
@@ -359,32 +352,32 @@ export interface TrainClassifierOptions<Row = LabelledText> {
   /** Adam's learning rate, or a schedule of it; default 0.001. */
   readonly learningRate?: number | Schedule
   /**
-   * The share of the rows that is held out for validation: drawn by the seed, from every class in proportion, copies of
-   * a row together; every class keeps a row to train on. Default 0.1, or 0 if that is too little to tell epochs apart:
-   * fewer than 20 different rows, or fewer than 5 labels per class.
+   * The share of the rows that is kept apart to measure on: drawn by the seed, from every class in proportion, equal
+   * rows together; every class keeps a row to train on. Default 0.1, or 0 where that is too little to tell epochs
+   * apart: fewer than 20 different rows, or than 5 labels for each class.
    */
   readonly validationSplit?: number
   /** Rows to validate on instead. */
   readonly validationData?: readonly Row[]
   /**
-   * Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'` to give all labels the same weight;
-   * default 1.
+   * Factors of the loss by label, in training only: `{ spam: 5 }`, or `'balanced'`, with which all labels weigh the
+   * same; default 1.
    */
   readonly classWeight?: LabelWeights
   /**
-   * Whether to restore the weights of the best epoch in the end: the one with the best validation accuracy, among
-   * equals with the lowest loss; without validation, by accuracy and loss in training; default true, but if the
-   * validation part is too small to tell epochs apart, the last epoch's weights are kept, with a warning.
+   * Whether the weights of the epoch with the best validation accuracy (of equals, the lowest loss; without validation,
+   * those of training) are put back in the end; default true, but where the validation part is too small to tell epochs
+   * apart, the last epoch's weights are kept, with a warning.
    */
   readonly restoreBest?: boolean
   /**
-   * A folder for a backup, which is written every minute and when the signal aborts. The same training started again
-   * continues from it, bit for bit. In the end the backup is removed, and nothing else that is in the folder.
+   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
+   * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
    */
   readonly backupDir?: string | URL
   /**
-   * Whether to continue from an existing backup. Otherwise the training starts over, and its first backup replaces the
-   * existing one. Default true.
+   * Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup replaces the
+   * one that is there. Default true.
    */
   readonly resume?: boolean
   /** When a model is trained further, the share of tokens in the new rows that its vocabulary may lack; default 0.1. */
@@ -412,8 +405,8 @@ export interface SequenceTaggerOptions {
   /** The rate of dropout after the embedding and before the classification; default 0. */
   readonly dropout?: number
   /**
-   * How often a token must occur in the training rows to be known; default 2, so that there are unknown tokens to learn
-   * from, or 1 if 2 would leave more than a quarter of the tokens unknown.
+   * How often a token must occur in the training rows to be told apart from unknown ones; default 2, so that there are
+   * unknown ones to learn from, or 1 where that would leave more than a quarter of the tokens unknown.
    */
   readonly minFrequency?: number
   /** The seed of the initial weights, the split and the order of training; default 0. */
@@ -428,7 +421,7 @@ export interface TranslatorOptions {
    */
   readonly cell?: 'lstm' | 'gru'
   /**
-   * Bahdanau's attention inside the decoder's recurrence, or Luong's after it, which takes less time per step but more
+   * Bahdanau's attention inside of the decoder's recurrence, or Luong's after it, which takes less time a step but more
    * steps; default `'bahdanau'`.
    */
   readonly attention?: 'luong' | 'bahdanau'
@@ -441,8 +434,8 @@ export interface TranslatorOptions {
   /** The rate of dropout after embeddings, between layers and before the choice of tokens; default 0.2. */
   readonly dropout?: number
   /**
-   * How sources are cut into tokens: `'word'` (words and punctuation), `'character'`, or by a tokenizer, such as one of
-   * subwords; default `'word'`.
+   * How sources are cut into tokens: `'word'` (words and punctuation), `'character'`, or as a tokenizer does, of
+   * subwords for example; default `'word'`.
    */
   readonly sourceTokenizer?: Level
   /** How targets are cut into tokens. The elements of arrays are already tokens. Default `'word'`. */

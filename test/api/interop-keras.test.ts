@@ -13,7 +13,7 @@ describe('interop.loadKeras', () => {
   it.each(['keras2-sequential', 'keras2-functional'])('predicts as Keras 2 does from %s.h5', async (name) => {
     const { inputs, outputs } = JSON.parse(readFileSync(fixture(`${name}.json`), 'utf8'))
     const m = await interop.loadKeras(fixture(`${name}.h5`))
-    const flat = (await m.predict(inputs.length === 1 ? inputs[0] : inputs)).array().flat(2) as number[]
+    const flat = [...(await m.predict(inputs.length === 1 ? inputs[0] : inputs)).data]
     const expected = outputs.flat(2) as number[]
     expect(flat.length).toBe(expected.length)
     for (const [at, value] of flat.entries()) expect(value).toBeCloseTo(expected[at] as number, 6)

@@ -2,7 +2,7 @@
 // value, the value one season before and the mean, and the share of values inside of 90 % intervals. All origins of the part that is held out count.
 //
 //   node measurements/series.mjs [seed] [part of a name]
-import { tasks } from 'seqloom'
+import { tasks } from '../../dist/index.js'
 
 const seed = Number(process.argv[2] ?? 1)
 const only = process.argv[3] ?? ''

@@ -2,7 +2,7 @@
 // written by hand, 14 days ahead, over the last 56 of 730 days.
 //
 //   node measurements/shops.mjs [seed]
-import { input, layers, model, optimizers, tasks } from 'seqloom'
+import { input, layers, model, optimizers, tasks } from '../../dist/index.js'
 
 const seed = Number(process.argv[2] ?? 1)
 const [days, horizon, held, window] = [730, 14, 56, 42]

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, SeqloomError } from './errors.js'
+import { describe, reading, SeqloomError } from './errors.js'
 
 // A single letter before the colon is a drive.
 const scheme = /^[a-z][a-z\d+.-]+:/i
@@ -21,8 +21,9 @@ function isUrl(value: unknown): value is URL {
  */
 export function pathOf(where: string, given: unknown): string {
   const wrong = (why: string) => new SeqloomError('ERR_OPTION', `${where} must be a path or a file: URL, ${why}`)
-  if (typeof given !== 'string' && !isUrl(given)) throw wrong(`not ${describe(given)}`)
-  const text = typeof given === 'string' ? given : given.href
+  const read = () => (isUrl(given) ? given.href : undefined)
+  const text = typeof given === 'string' ? given : reading('ERR_OPTION', where, read)
+  if (text === undefined) throw wrong(`not ${describe(given)}`)
   if (text === '') throw wrong('not an empty string')
   const isFile = /^file:/i.test(text)
   if (!isFile && (typeof given !== 'string' || remote.test(text))) {

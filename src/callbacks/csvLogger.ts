@@ -73,7 +73,7 @@ class CsvLogger implements Callback {
     if (!this.#append && bytes.length > 0 && !isLog(bytes.toString())) {
       throw new SeqloomError(
         'ERR_IO',
-        `callbacks.csvLogger: '${this.#file}' is not a training log, so it is left as it is; use another file`,
+        `callbacks.csvLogger: '${this.#file}' is no log of a training, so it is left as it is; use another file`,
       )
     }
     return bytes

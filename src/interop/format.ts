@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
+import { types } from 'node:util'
 import { SeqloomError, visible } from '../errors.js'
 import { cannot, openNamed } from '../files.js'
 import { pathOf } from '../path.js'
@@ -54,7 +55,7 @@ export class Source {
 
   /** Opens a file or bytes; `what` says whose. Rejects with `ERR_OPTION` and `ERR_IO`. */
   static async open(what: string, given: FileOrBytes): Promise<Source> {
-    if (given instanceof Uint8Array) return new Source('the file', given.length, given)
+    if (types.isUint8Array(given)) return new Source('the file', given.length, given)
     const path = pathOf(what, given)
     const file = await openNamed(path)
     const { size } = await file.stat()

@@ -1,6 +1,6 @@
 import { runSliced, type Sliced } from '../data/index.js'
 import { type Tensor, tensor } from '../data/tensor.js'
-import { SeqloomError } from '../errors.js'
+import { reading, SeqloomError } from '../errors.js'
 import { abortSignal, checkOptions, custom, flag, integer } from '../options.js'
 import { pathOf } from '../path.js'
 import { Tokenizer, wordTokenizer } from '../text/index.js'
@@ -54,7 +54,8 @@ export async function loadWordVectors(file: string | URL, options: LoadWordVecto
   })
   const path = pathOf(`${where}: the file`, file)
   const { limit = Number.POSITIVE_INFINITY, lowercase, signal } = options
-  const wanted = options.words === undefined ? undefined : new Set(options.words)
+  const words = options.words
+  const wanted = words && reading('ERR_OPTION', `${where}: words`, () => new Set(words))
   const ids = new Map<string, number>()
   const rows = new Rows()
   let [read, own, isCased] = [0, undefined as Float32Array | undefined, false]

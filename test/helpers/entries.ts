@@ -177,8 +177,17 @@ export async function entries(): Promise<Entry[]> {
     on('ops.add', [1, 2], ops.sub as Any),
     on(
       'interop.loadPyTorch',
-      [torchFile({ 'a.weight': { shape: [2, 2], data: [1, 2, 3, 4] } }), { mapping: { lstm: null }, ignore: ['b'] }],
-      (file: never, options: object) => interop.loadPyTorch(file, { model: m, ...options }),
+      [
+        torchFile({ 'a.weight': { shape: [2, 2], data: [1, 2, 3, 4] } }),
+        { model: m, mapping: { lstm: null }, ignore: ['b'] },
+      ],
+      interop.loadPyTorch as Any,
+    ),
+    on('interop.loadKeras', [new Uint8Array(100)], interop.loadKeras as Any),
+    on(
+      'interop.loadWordVectors',
+      ['/nowhere/vectors.txt', { limit: 5, words: ['a'], lowercase: true }],
+      interop.loadWordVectors as Any,
     ),
     ...makers('layers', layers, layerArgs()),
     ...makers('cells', cells, {

@@ -95,7 +95,7 @@ describe('words', () => {
     ['\u200fשלום\u200f, \u202bعالم\u202c! می\u200cخواهم', ['שלום', ',', 'عالم', '!', 'می\u200cخواهم']],
     ['a\u0000b\u001fc \ud800x\udc00 \ufffdy\ufeff', ['abc', 'x', 'y']],
     ['한국어 각 ﾊﾝ １２３ ②', ['한국어', '각', 'ﾊ', 'ﾝ', '１２３', '②']],
-    ['e\u0301té été', ['e\u0301té', 'été']],
+    ['e\u0301té été', ['été', 'été']],
     ['3,14 a@b.de https://x.org', ['3', ',', '14', 'a', '@', 'b', '.', 'de', 'https', ':', '/', '/', 'x', '.', 'org']],
   ])('are those of the native tokenizer: %s', async (given, expected) => {
     expect(words(given)).toEqual(expected)

@@ -53,7 +53,7 @@ pub(crate) enum OwnedGradient<T> {
 }
 
 #[derive(Debug)]
-enum Place {
+enum GradientPlace {
     /// The weight is frozen or not used.
     None,
     Dense(Range<usize>),
@@ -64,7 +64,7 @@ enum Place {
 #[derive(Debug)]
 pub struct Gradients<T: Scalar> {
     arena: AlignedVec<T>,
-    places: Vec<Place>,
+    places: Vec<GradientPlace>,
     rows: Vec<RowGradient<T>>,
 }
 
@@ -77,9 +77,9 @@ impl<T: Scalar> Gradients<T> {
         let mut end = 0_usize;
         for (index, weight) in weights.iter().enumerate() {
             if !weight.trainable {
-                places.push(Place::None);
+                places.push(GradientPlace::None);
             } else if row_lists.get(index).copied().unwrap_or(false) {
-                places.push(Place::Rows(rows.len()));
+                places.push(GradientPlace::Rows(rows.len()));
                 let width = weight.shape.get(1).copied().unwrap_or(1);
                 rows.push(RowGradient { width, ..RowGradient::default() });
             } else {
@@ -87,7 +87,7 @@ impl<T: Scalar> Gradients<T> {
                     || Error::memory(format!("The gradient of '{}' is too large to address", weight.name));
                 let len = element_count(&weight.shape).ok_or_else(too_large)?;
                 let stop = end.checked_add(len).ok_or_else(too_large)?;
-                places.push(Place::Dense(end..stop));
+                places.push(GradientPlace::Dense(end..stop));
                 end = stop.checked_next_multiple_of(SLOT_ALIGNMENT).ok_or_else(too_large)?;
             }
         }
@@ -108,11 +108,11 @@ impl<T: Scalar> Gradients<T> {
         let kinds = weights.iter().zip(row_lists);
         self.places.len() == weights.len()
             && self.places.iter().zip(kinds).all(|(place, (weight, &rows))| match place {
-                Place::None => !weight.trainable,
-                Place::Dense(range) => {
+                GradientPlace::None => !weight.trainable,
+                GradientPlace::Dense(range) => {
                     weight.trainable && !rows && Some(range.len()) == element_count(&weight.shape)
                 }
-                Place::Rows(list) => {
+                GradientPlace::Rows(list) => {
                     weight.trainable && rows && weight.shape.get(1) == Some(&self.rows[*list].width)
                 }
             })
@@ -131,18 +131,18 @@ impl<T: Scalar> Gradients<T> {
     /// The gradient of weight `index`; `None` for frozen weights and where there is no such weight.
     pub fn get(&self, index: usize) -> Option<Gradient<'_, T>> {
         match self.places.get(index)? {
-            Place::None => None,
-            Place::Dense(range) => self.arena.get(range.clone()).map(Gradient::Dense),
-            Place::Rows(list) => self.rows.get(*list).map(Gradient::Rows),
+            GradientPlace::None => None,
+            GradientPlace::Dense(range) => self.arena.get(range.clone()).map(Gradient::Dense),
+            GradientPlace::Rows(list) => self.rows.get(*list).map(Gradient::Rows),
         }
     }
 
     /// The same for writing.
     pub fn get_mut(&mut self, index: usize) -> Option<GradientMut<'_, T>> {
         match self.places.get(index)? {
-            Place::None => None,
-            Place::Dense(range) => self.arena.get_mut(range.clone()).map(GradientMut::Dense),
-            Place::Rows(list) => self.rows.get_mut(*list).map(GradientMut::Rows),
+            GradientPlace::None => None,
+            GradientPlace::Dense(range) => self.arena.get_mut(range.clone()).map(GradientMut::Dense),
+            GradientPlace::Rows(list) => self.rows.get_mut(*list).map(GradientMut::Rows),
         }
     }
 
@@ -150,9 +150,9 @@ impl<T: Scalar> Gradients<T> {
     pub(crate) fn into_arena(self) -> (Exclusive<T>, impl Iterator<Item = OwnedGradient<T>>) {
         let mut rows = self.rows;
         let places = self.places.into_iter().map(move |place| match place {
-            Place::None => OwnedGradient::None,
-            Place::Dense(range) => OwnedGradient::Dense(range),
-            Place::Rows(list) => {
+            GradientPlace::None => OwnedGradient::None,
+            GradientPlace::Dense(range) => OwnedGradient::Dense(range),
+            GradientPlace::Rows(list) => {
                 OwnedGradient::Rows(rows.get_mut(list).map(std::mem::take).unwrap_or_default())
             }
         });
@@ -182,7 +182,7 @@ impl<T: Scalar> Gradients<T> {
     /// The dense gradients of several different weights at once; frozen or absent ones are empty.
     pub(crate) fn dense<const N: usize>(&mut self, weights: [Option<usize>; N]) -> Result<[&mut [T]; N]> {
         let ranges = weights.map(|weight| match weight.and_then(|weight| self.places.get(weight)) {
-            Some(Place::Dense(range)) => range.clone(),
+            Some(GradientPlace::Dense(range)) => range.clone(),
             _ => 0..0,
         });
         self.arena
@@ -216,7 +216,7 @@ impl<T: Scalar> Gradients<T> {
     /// The row list of weight `index`, if its gradient is one.
     fn rows_mut(&mut self, index: usize) -> Option<&mut RowGradient<T>> {
         match self.places.get(index)? {
-            Place::Rows(list) => self.rows.get_mut(*list),
+            GradientPlace::Rows(list) => self.rows.get_mut(*list),
             _ => None,
         }
     }

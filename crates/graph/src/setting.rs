@@ -19,7 +19,7 @@ pub(crate) struct Setting {
     #[cfg(test)]
     pub(crate) doc: &'static str,
     #[cfg(test)]
-    pub(crate) kind: Kind,
+    pub(crate) kind: SettingKind,
 }
 
 /// The numbers that a setting takes, all of them finite in single precision.
@@ -91,7 +91,7 @@ fn camel_case(name: &str) -> String {
 /// What a setting is, for TypeScript.
 #[cfg(test)]
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum SettingKind {
     Number,
     Integer,
     Flag,
@@ -100,8 +100,8 @@ pub(crate) enum Kind {
     Axis,
     /// One of these variants of an enumeration.
     Name(&'static [&'static str]),
-    List(&'static Kind),
-    Optional(&'static Kind),
+    List(&'static SettingKind),
+    Optional(&'static SettingKind),
     /// An initializer, or something that TypeScript makes for one operation alone.
     Other,
 }
@@ -109,14 +109,14 @@ pub(crate) enum Kind {
 /// The type of a setting.
 pub(crate) trait Type: DeserializeOwned {
     #[cfg(test)]
-    const KIND: Kind;
+    const KIND: SettingKind;
 }
 
 macro_rules! types {
     ($($type:ty: $kind:ident),*) => {$(
         impl Type for $type {
             #[cfg(test)]
-            const KIND: Kind = Kind::$kind;
+            const KIND: SettingKind = SettingKind::$kind;
         }
     )*};
 }
@@ -124,12 +124,12 @@ types!(f64: Number, usize: Integer, u64: Integer, i64: Axis, bool: Flag, String:
 
 impl<T: Type> Type for Vec<T> {
     #[cfg(test)]
-    const KIND: Kind = Kind::List(&T::KIND);
+    const KIND: SettingKind = SettingKind::List(&T::KIND);
 }
 
 impl<T: Type> Type for Option<T> {
     #[cfg(test)]
-    const KIND: Kind = Kind::Optional(&T::KIND);
+    const KIND: SettingKind = SettingKind::Optional(&T::KIND);
 }
 
 /// Reads settings one after the other.
@@ -245,7 +245,7 @@ macro_rules! names {
 
         impl $crate::setting::Type for $name {
             #[cfg(test)]
-            const KIND: $crate::setting::Kind = $crate::setting::Kind::Name(&[$(stringify!($variant)),*]);
+            const KIND: $crate::setting::SettingKind = $crate::setting::SettingKind::Name(&[$(stringify!($variant)),*]);
         }
     };
 }

@@ -5,7 +5,7 @@ use crate::ops::activation::ACTIVATIONS;
 use crate::ops::{ActivationKind, Entry, elementwise, loss};
 use crate::optim;
 use crate::registry::operations;
-use crate::setting::{Kind, Setting};
+use crate::setting::{Setting, SettingKind};
 use crate::values::InitializerKind;
 use seqloom_kernels::{CellKind, CellSpec};
 use serde_json::Value;
@@ -46,20 +46,22 @@ fn default(json: &str) -> String {
 }
 
 /// What a setting is.
-fn kind(of: Kind) -> Vec<(&'static str, String)> {
+fn kind(of: SettingKind) -> Vec<(&'static str, String)> {
     match of {
-        Kind::Number => vec![("type", quoted("number"))],
-        Kind::Integer => vec![("type", quoted("integer"))],
-        Kind::Flag => vec![("type", quoted("flag"))],
-        Kind::Text => vec![("type", quoted("text"))],
-        Kind::Axis => vec![("type", quoted("axis"))],
-        Kind::Other => vec![("type", quoted("other"))],
-        Kind::Name(variants) => {
+        SettingKind::Number => vec![("type", quoted("number"))],
+        SettingKind::Integer => vec![("type", quoted("integer"))],
+        SettingKind::Flag => vec![("type", quoted("flag"))],
+        SettingKind::Text => vec![("type", quoted("text"))],
+        SettingKind::Axis => vec![("type", quoted("axis"))],
+        SettingKind::Other => vec![("type", quoted("other"))],
+        SettingKind::Name(variants) => {
             let names = list(variants.iter().map(|variant| quoted(wire_name(variant))));
             vec![("type", quoted("name")), ("of", names)]
         }
-        Kind::List(inner) => vec![("type", quoted("list")), ("of", object(kind(*inner)))],
-        Kind::Optional(inner) => kind(*inner).into_iter().chain([("optional", "true".to_owned())]).collect(),
+        SettingKind::List(inner) => vec![("type", quoted("list")), ("of", object(kind(*inner)))],
+        SettingKind::Optional(inner) => {
+            kind(*inner).into_iter().chain([("optional", "true".to_owned())]).collect()
+        }
     }
 }
 
@@ -107,12 +109,12 @@ fn table() -> String {
         let found = ACTIVATIONS.iter().filter(|&&(_, kind)| in_cells(kind) == cells);
         list(found.map(|(name, _)| quoted(name)))
     };
-    let functions = elementwise::Kind::ALL.iter().map(|kind| {
+    let functions = elementwise::ElementwiseKind::ALL.iter().map(|kind| {
         let smooth = (0..kind.arity()).any(|input| kind.differentiable(input));
         let name = wire_name(&format!("{kind:?}"));
         (name, object([("inputs", kind.arity().to_string()), ("gradient", smooth.to_string())]))
     });
-    let losses = loss::Kind::ALL.iter().map(|kind| {
+    let losses = loss::LossKind::ALL.iter().map(|kind| {
         let own = |setting: &&Setting| kind.options().contains(&setting.name);
         (wire_name(&format!("{kind:?}")), settings(loss::SETTINGS.iter().filter(own)))
     });
@@ -153,7 +155,7 @@ fn optimizer(entry: &optim::Entry) -> String {
     let fields = entry.settings.iter().map(|setting| {
         let fallback = default(setting.default.unwrap());
         let about = format!("{}; default {fallback}.", setting.doc.trim().trim_end_matches('.'));
-        let value = if setting.kind == Kind::Flag { "boolean" } else { "number" };
+        let value = if setting.kind == SettingKind::Flag { "boolean" } else { "number" };
         format!("{}  readonly {}?: {value}\n", comment("  ", &about), setting.wire_name())
     });
     let fields: String = fields.collect();

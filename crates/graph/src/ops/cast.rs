@@ -9,7 +9,7 @@ use crate::values::Dtype;
 use seqloom_kernels::Scalar;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum CastKind {
     /// Tokens or labels, or numbers, as numbers.
     Cast,
     StopGradient,
@@ -20,39 +20,42 @@ enum Kind {
 /// Passes on what it reads, or its mask.
 #[derive(Debug, Clone)]
 pub(crate) struct Cast {
-    kind: Kind,
+    kind: CastKind,
 }
 
 pub(super) const OPERATIONS: &[Entry] = &[
-    Entry { in_body: false, ..Entry::of("cast", |_| made(Cast { kind: Kind::Cast })) },
-    Entry { in_body: false, ..Entry::of("sequenceMask", |_| made(Cast { kind: Kind::SequenceMask })) },
-    Entry { traced: Some("same"), ..Entry::of("stopGradient", |_| made(Cast { kind: Kind::StopGradient })) },
+    Entry { in_body: false, ..Entry::of("cast", |_| made(Cast { kind: CastKind::Cast })) },
+    Entry { in_body: false, ..Entry::of("sequenceMask", |_| made(Cast { kind: CastKind::SequenceMask })) },
+    Entry {
+        traced: Some("same"),
+        ..Entry::of("stopGradient", |_| made(Cast { kind: CastKind::StopGradient }))
+    },
 ];
 
 impl Operation for Cast {
     fn stream(&self, inputs: &[Streamed]) -> Option<TimeAxes> {
         match self.kind {
-            Kind::Cast | Kind::StopGradient => stream::elements(inputs),
+            CastKind::Cast | CastKind::StopGradient => stream::elements(inputs),
             // A value whose time axis is not the first one has no mask.
-            Kind::SequenceMask => (inputs[0].time == Some(1)).then(|| vec![Some(1)]),
+            CastKind::SequenceMask => (inputs[0].time == Some(1)).then(|| vec![Some(1)]),
         }
     }
 
     fn is_identity_in_prediction(&self) -> bool {
-        self.kind == Kind::StopGradient
+        self.kind == CastKind::StopGradient
     }
 }
 
 impl<T: Scalar> Op<T> for Cast {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         let shape = inputs[0].shape;
-        if self.kind == Kind::StopGradient {
+        if self.kind == CastKind::StopGradient {
             super::activation::expect_float(&inputs[0])?;
         }
-        if self.kind == Kind::SequenceMask && (shape.rank() < 2 || !inputs[0].batched) {
+        if self.kind == CastKind::SequenceMask && (shape.rank() < 2 || !inputs[0].batched) {
             return Err(Error::shape(format!("the input must have shape [batch, time, …]; got {shape}")));
         }
-        let steps = self.kind == Kind::SequenceMask;
+        let steps = self.kind == CastKind::SequenceMask;
         outputs[0] = Meta::float(if steps { Shape::new(&shape.dims()[..2])? } else { shape });
         Ok(())
     }
@@ -60,7 +63,7 @@ impl<T: Scalar> Op<T> for Cast {
     fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
         let Forward { frame, masks } = context;
         let input = frame.inputs[0];
-        if self.kind == Kind::SequenceMask {
+        if self.kind == CastKind::SequenceMask {
             let mask = mask_of(masks, &input);
             let time = input.shape.time();
             let ([], [y]) = frame.buffers.carve([], [frame.outputs[0].place])?;
@@ -96,7 +99,7 @@ impl<T: Scalar> Op<T> for Cast {
     }
 
     fn takes_unbatched(&self) -> bool {
-        self.kind == Kind::StopGradient
+        self.kind == CastKind::StopGradient
     }
 
     fn differentiable(&self, _input: usize, _output: usize) -> bool {
@@ -105,8 +108,8 @@ impl<T: Scalar> Op<T> for Cast {
 
     fn form(&self, known: &[Known], _output: usize) -> Form {
         match self.kind {
-            Kind::SequenceMask => Form::UnitInterval,
-            Kind::Cast | Kind::StopGradient => known[0].form,
+            CastKind::SequenceMask => Form::UnitInterval,
+            CastKind::Cast | CastKind::StopGradient => known[0].form,
         }
     }
 }

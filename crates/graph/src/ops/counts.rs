@@ -20,7 +20,7 @@ const CLASSES: usize = 256;
 
 names! {
     /// What is counted.
-    enum Kind {
+    enum CountKind {
         /// `[3 · classes]`: the right decisions for each class, all, and how many were due.
         Decisions,
         /// `[2 · classes · ranges]`: how many positions of a class, and of none, have a score in each range.
@@ -50,7 +50,7 @@ names! {
 
 settings! {
     struct Attributes {
-        kind: Kind;
+        kind: CountKind;
         task: Task;
         /// Predictions above it are decisions.
         threshold: Option<f64> = null;
@@ -87,9 +87,11 @@ impl Counts {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
         let Attributes { kind, task, threshold, top, class, form } = Attributes::read(site.attributes())?;
         let what = match (kind, task, threshold, top, form) {
-            (Kind::Decisions, _, Some(threshold), None, None) if class.is_none() => What::Above(threshold),
-            (Kind::Decisions, Task::Classes, None, Some(top), None) if class.is_none() => What::Top(top),
-            (Kind::Scores, _, None, None, Some(form)) => What::Scores { class, form },
+            (CountKind::Decisions, _, Some(threshold), None, None) if class.is_none() => {
+                What::Above(threshold)
+            }
+            (CountKind::Decisions, Task::Classes, None, Some(top), None) if class.is_none() => What::Top(top),
+            (CountKind::Scores, _, None, None, Some(form)) => What::Scores { class, form },
             _ => {
                 return Err(Error::option(
                     "decisions are made by a threshold, or by the largest among classes; scores have a form",

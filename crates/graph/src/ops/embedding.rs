@@ -2,7 +2,7 @@
 
 use super::context::mask_of;
 use super::{
-    Backward, Entry, Forward, MaskRule, Op, Operation, Role, Site, Source, Streamed, TimeAxes, made, stream,
+    Absorbed, Backward, Entry, Forward, MaskRule, Op, Operation, Role, Site, Streamed, TimeAxes, made, stream,
 };
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
@@ -155,8 +155,8 @@ impl<T: Scalar> Op<T> for Embedding {
         false
     }
 
-    fn absorb(&mut self, source: Source) -> bool {
-        self.only_checks |= matches!(source, Source::LeftToReaders);
+    fn absorb(&mut self, source: Absorbed) -> bool {
+        self.only_checks |= matches!(source, Absorbed::LeftToReaders);
         self.only_checks
     }
 

@@ -27,7 +27,7 @@ pub(crate) struct Matmul {
 
 /// The sizes of a product.
 #[derive(Debug, Clone, Copy)]
-struct Product {
+struct MatmulSizes {
     rows: usize,
     depth: usize,
     columns: usize,
@@ -72,7 +72,7 @@ impl Matmul {
         Ok(Self { transpose_a, transpose_b, in_body: site.in_body() })
     }
 
-    fn product(&self, a: &Shape, b: &Shape) -> Result<Product> {
+    fn product(&self, a: &Shape, b: &Shape) -> Result<MatmulSizes> {
         let mismatch = || Error::shape(format!("values of shapes {a} and {b} cannot be multiplied"));
         let (&[.., rows, depth], &[.., other, columns]) = (a.dims(), b.dims()) else {
             return Err(mismatch());
@@ -82,13 +82,13 @@ impl Matmul {
         if !fits(depth, other) {
             return Err(mismatch());
         }
-        Ok(Product { rows, depth, columns })
+        Ok(MatmulSizes { rows, depth, columns })
     }
 
-    fn thin(&self, product: Product) -> Option<Thin> {
+    fn thin(&self, product: MatmulSizes) -> Option<Thin> {
         match product {
-            Product { rows: 1, .. } => Some(Thin { vector_first: true, combines: !self.transpose_b }),
-            Product { columns: 1, .. } => Some(Thin { vector_first: false, combines: self.transpose_a }),
+            MatmulSizes { rows: 1, .. } => Some(Thin { vector_first: true, combines: !self.transpose_b }),
+            MatmulSizes { columns: 1, .. } => Some(Thin { vector_first: false, combines: self.transpose_a }),
             _ => None,
         }
     }
@@ -186,7 +186,7 @@ impl<T: Scalar> Op<T> for Matmul {
         let frame = &mut context.frame;
         let (a, b, y) = (frame.inputs[0], frame.inputs[1], frame.outputs[0]);
         let product = self.product(&a.shape, &b.shape)?;
-        let Product { rows, depth, columns } = product;
+        let MatmulSizes { rows, depth, columns } = product;
         let (of_a, of_b) = (matrix_of(&y.shape, &a.shape), matrix_of(&y.shape, &b.shape));
         let ([a, b], [y]) = frame.buffers.carve([a.place, b.place], [y.place])?;
         let (thin, size) = (self.thin(product), rows * columns);
@@ -216,7 +216,7 @@ impl<T: Scalar> Op<T> for Matmul {
         let frame = &mut context.frame;
         let (a, b, y) = (frame.inputs[0], frame.inputs[1], frame.outputs[0]);
         let product = self.product(&a.shape, &b.shape)?;
-        let Product { rows, depth, columns } = product;
+        let MatmulSizes { rows, depth, columns } = product;
         let (of_a, of_b) = (matrix_of(&y.shape, &a.shape), matrix_of(&y.shape, &b.shape));
         let (thin, size) = (self.thin(product), rows * columns);
         // One operand at a time: they may be the same value.

@@ -10,7 +10,7 @@ use crate::shape::Meta;
 use seqloom_kernels::Scalar;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum MergeKind {
     Add,
     Average,
     Subtract,
@@ -22,22 +22,22 @@ enum Kind {
 /// Combines its inputs element by element.
 #[derive(Debug, Clone)]
 pub(crate) struct Merge {
-    kind: Kind,
+    kind: MergeKind,
 }
 
 pub(super) const OPERATIONS: &[Entry] = &[
-    Entry { inputs: 1..=usize::MAX, ..Entry::of("add", |_| made(Merge { kind: Kind::Add })) },
-    Entry { inputs: 1..=usize::MAX, ..Entry::of("average", |_| made(Merge { kind: Kind::Average })) },
-    Entry { inputs: 2..=2, ..Entry::of("subtract", |_| made(Merge { kind: Kind::Subtract })) },
-    Entry { inputs: 1..=usize::MAX, ..Entry::of("multiply", |_| made(Merge { kind: Kind::Multiply })) },
-    Entry { inputs: 1..=usize::MAX, ..Entry::of("maximum", |_| made(Merge { kind: Kind::Maximum })) },
-    Entry { inputs: 1..=usize::MAX, ..Entry::of("minimum", |_| made(Merge { kind: Kind::Minimum })) },
+    Entry { inputs: 1..=usize::MAX, ..Entry::of("add", |_| made(Merge { kind: MergeKind::Add })) },
+    Entry { inputs: 1..=usize::MAX, ..Entry::of("average", |_| made(Merge { kind: MergeKind::Average })) },
+    Entry { inputs: 2..=2, ..Entry::of("subtract", |_| made(Merge { kind: MergeKind::Subtract })) },
+    Entry { inputs: 1..=usize::MAX, ..Entry::of("multiply", |_| made(Merge { kind: MergeKind::Multiply })) },
+    Entry { inputs: 1..=usize::MAX, ..Entry::of("maximum", |_| made(Merge { kind: MergeKind::Maximum })) },
+    Entry { inputs: 1..=usize::MAX, ..Entry::of("minimum", |_| made(Merge { kind: MergeKind::Minimum })) },
 ];
 
 impl Merge {
     /// Whether `x` replaces `best` as the extreme value.
     fn beats<T: Scalar>(&self, x: T, best: T) -> bool {
-        if self.kind == Kind::Maximum { x > best } else { x < best }
+        if self.kind == MergeKind::Maximum { x > best } else { x < best }
     }
 }
 
@@ -62,7 +62,7 @@ impl<T: Scalar> Op<T> for Merge {
 
     fn sizes(&mut self, operands: Operands<'_>) -> Result<Sizes> {
         // The product of the other factors, or which elements have found their extreme.
-        let needed = !matches!(self.kind, Kind::Add | Kind::Average | Kind::Subtract);
+        let needed = !matches!(self.kind, MergeKind::Add | MergeKind::Average | MergeKind::Subtract);
         let backward = if needed { operands.outputs[0].shape.elements()? } else { 0 };
         Ok(Sizes { backward, ..Sizes::default() })
     }
@@ -78,10 +78,10 @@ impl<T: Scalar> Op<T> for Merge {
             }
             for (y, &x) in y.iter_mut().zip(x) {
                 match self.kind {
-                    Kind::Add | Kind::Average => *y += x,
-                    Kind::Subtract => *y -= x,
-                    Kind::Multiply => *y *= x,
-                    Kind::Maximum | Kind::Minimum => {
+                    MergeKind::Add | MergeKind::Average => *y += x,
+                    MergeKind::Subtract => *y -= x,
+                    MergeKind::Multiply => *y *= x,
+                    MergeKind::Maximum | MergeKind::Minimum => {
                         if self.beats(x, *y) {
                             *y = x;
                         }
@@ -89,7 +89,7 @@ impl<T: Scalar> Op<T> for Merge {
                 }
             }
         }
-        if self.kind == Kind::Average {
+        if self.kind == MergeKind::Average {
             let scale = T::from_f64(1.0 / frame.inputs.len() as f64);
             let ([], [y]) = frame.buffers.carve([], [output])?;
             for y in y {
@@ -103,24 +103,27 @@ impl<T: Scalar> Op<T> for Merge {
         let frame = &mut context.frame;
         let (output, workspace) = (frame.outputs[0], frame.workspace);
         let scale = match self.kind {
-            Kind::Average => 1.0 / frame.inputs.len() as f64,
+            MergeKind::Average => 1.0 / frame.inputs.len() as f64,
             _ => 1.0,
         };
-        if matches!(self.kind, Kind::Maximum | Kind::Minimum) {
+        if matches!(self.kind, MergeKind::Maximum | MergeKind::Minimum) {
             let ([], [taken]) = frame.buffers.carve([], [workspace])?;
             taken.fill(T::default());
         }
         for (index, input) in frame.inputs.iter().enumerate() {
             match self.kind {
-                Kind::Add | Kind::Average | Kind::Subtract => {
-                    let scale =
-                        T::from_f64(if self.kind == Kind::Subtract && index == 1 { -1.0 } else { scale });
+                MergeKind::Add | MergeKind::Average | MergeKind::Subtract => {
+                    let scale = T::from_f64(if self.kind == MergeKind::Subtract && index == 1 {
+                        -1.0
+                    } else {
+                        scale
+                    });
                     let ([dy], [dx]) = frame.buffers.carve([output.gradient], [input.gradient])?;
                     for (dx, &dy) in dx.iter_mut().zip(dy) {
                         *dx += dy * scale;
                     }
                 }
-                Kind::Multiply if input.gradient.is_some() => {
+                MergeKind::Multiply if input.gradient.is_some() => {
                     let ([dy], [product]) = frame.buffers.carve([output.gradient], [workspace])?;
                     product.copy_from_slice(dy);
                     for (_, other) in frame.inputs.iter().enumerate().filter(|&(other, _)| other != index) {
@@ -134,8 +137,8 @@ impl<T: Scalar> Op<T> for Merge {
                         *dx += product;
                     }
                 }
-                Kind::Multiply => {}
-                Kind::Maximum | Kind::Minimum => {
+                MergeKind::Multiply => {}
+                MergeKind::Maximum | MergeKind::Minimum => {
                     // Among equal inputs the first one gets the gradient.
                     let ([x, y, dy], [taken, dx]) = frame
                         .buffers
@@ -160,26 +163,26 @@ impl<T: Scalar> Op<T> for Merge {
     }
 
     fn keeps_input(&self, _index: usize) -> bool {
-        !matches!(self.kind, Kind::Add | Kind::Average | Kind::Subtract)
+        !matches!(self.kind, MergeKind::Add | MergeKind::Average | MergeKind::Subtract)
     }
 
     fn keeps_output(&self, _index: usize) -> bool {
-        matches!(self.kind, Kind::Maximum | Kind::Minimum)
+        matches!(self.kind, MergeKind::Maximum | MergeKind::Minimum)
     }
 
     fn form(&self, known: &[Known], _output: usize) -> Form {
         let forms: Vec<Form> = known.iter().map(|known| known.form).collect();
         match self.kind {
-            Kind::Add => Form::sum(&forms),
-            Kind::Average if forms.contains(&Form::Real) => Form::Real,
-            Kind::Average => Form::join(forms),
-            Kind::Subtract => Form::difference([forms[0], forms[1]]),
-            Kind::Multiply if known[1..].iter().any(|other| other.value == known[0].value) => {
+            MergeKind::Add => Form::sum(&forms),
+            MergeKind::Average if forms.contains(&Form::Real) => Form::Real,
+            MergeKind::Average => Form::join(forms),
+            MergeKind::Subtract => Form::difference([forms[0], forms[1]]),
+            MergeKind::Multiply if known[1..].iter().any(|other| other.value == known[0].value) => {
                 Form::NonNegative
             }
-            Kind::Multiply => Form::product(&forms),
-            Kind::Maximum => Form::larger(&forms),
-            Kind::Minimum => Form::smaller(&forms),
+            MergeKind::Multiply => Form::product(&forms),
+            MergeKind::Maximum => Form::larger(&forms),
+            MergeKind::Minimum => Form::smaller(&forms),
         }
     }
 }

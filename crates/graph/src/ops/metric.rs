@@ -13,7 +13,7 @@ use seqloom_kernels::Scalar;
 use seqloom_kernels::simd::{Plain, vectorised};
 
 names! {
-    enum Kind {
+    enum MetricKind {
         SparseCategoricalAccuracy,
         CategoricalAccuracy,
         BinaryAccuracy,
@@ -25,7 +25,7 @@ names! {
 
 settings! {
     struct Attributes {
-        kind: Kind;
+        kind: MetricKind;
         threshold: Option<f64> = null;
         k: Option<usize> [AT_LEAST_ONE] = null;
     }
@@ -34,7 +34,7 @@ settings! {
 /// The mean over valid positions, and their number. Inputs: prediction, targets.
 #[derive(Debug, Clone)]
 pub(crate) struct Metric {
-    kind: Kind,
+    kind: MetricKind,
     threshold: f64,
     /// Among how many of the largest predictions the target's is to be.
     k: usize,
@@ -55,17 +55,17 @@ pub(super) const OPERATIONS: &[Entry] = &[Entry {
 impl Metric {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
         let Attributes { kind, threshold, k } = Attributes::read(site.attributes())?;
-        if (kind == Kind::BinaryAccuracy) != threshold.is_some() {
+        if (kind == MetricKind::BinaryAccuracy) != threshold.is_some() {
             return Err(Error::option("threshold is for binaryAccuracy, and for it alone"));
         }
-        if (kind == Kind::TopKAccuracy) != k.is_some() {
+        if (kind == MetricKind::TopKAccuracy) != k.is_some() {
             return Err(Error::option("k is for topKAccuracy, and for it alone"));
         }
         Ok(Self {
             kind,
             threshold: threshold.unwrap_or_default(),
             k: k.unwrap_or_default(),
-            sparse: kind == Kind::SparseCategoricalAccuracy,
+            sparse: kind == MetricKind::SparseCategoricalAccuracy,
             scores: Vec::new(),
         })
     }
@@ -79,9 +79,11 @@ impl Metric {
         let mean_of = |term: &dyn Fn(usize) -> f64| (0..columns).map(term).sum::<f64>() / columns as f64;
         let hit = |hit: bool| f64::from(u8::from(hit));
         match self.kind {
-            Kind::SparseCategoricalAccuracy => hit(largest(row) as f64 == targets.value(position)),
-            Kind::CategoricalAccuracy => hit(largest(row) == largest_target(targets.part(span.clone()))),
-            Kind::TopKAccuracy => {
+            MetricKind::SparseCategoricalAccuracy => hit(largest(row) as f64 == targets.value(position)),
+            MetricKind::CategoricalAccuracy => {
+                hit(largest(row) == largest_target(targets.part(span.clone())))
+            }
+            MetricKind::TopKAccuracy => {
                 let class = if self.sparse {
                     targets.value(position) as usize
                 } else {
@@ -89,9 +91,11 @@ impl Metric {
                 };
                 hit(ranks_within(row, class, self.k))
             }
-            Kind::BinaryAccuracy => mean_of(&|index| hit((x(index) > self.threshold) == (t(index) > 0.5))),
-            Kind::MeanSquaredError => mean_of(&|index| (x(index) - t(index)).powi(2)),
-            Kind::MeanAbsoluteError => mean_of(&|index| (x(index) - t(index)).abs()),
+            MetricKind::BinaryAccuracy => {
+                mean_of(&|index| hit((x(index) > self.threshold) == (t(index) > 0.5)))
+            }
+            MetricKind::MeanSquaredError => mean_of(&|index| (x(index) - t(index)).powi(2)),
+            MetricKind::MeanAbsoluteError => mean_of(&|index| (x(index) - t(index)).abs()),
         }
     }
 }
@@ -139,7 +143,7 @@ impl Operation for Metric {
 
 impl<T: Scalar> Op<T> for Metric {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
-        self.sparse |= self.kind == Kind::TopKAccuracy && inputs[1].dtype == Dtype::Int32;
+        self.sparse |= self.kind == MetricKind::TopKAccuracy && inputs[1].dtype == Dtype::Int32;
         check_target(self.sparse, &inputs[0], &inputs[1])?;
         outputs.fill(Meta::float(Shape::SCALAR));
         Ok(())

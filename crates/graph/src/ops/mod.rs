@@ -51,7 +51,7 @@ pub(crate) use context::{Backward, Forward, Frame, Moment, ValueRef, Weights, ch
 pub(crate) use dense::add_rows;
 pub(crate) use entry::{Entry, made};
 pub(crate) use operation::{
-    ActivationKind, Described, Operation, Recurrence, Role, Source, State, instantiate,
+    Absorbed, ActivationKind, Described, Operation, Recurrence, Role, State, instantiate,
 };
 pub(crate) use recurrent::{Order, OutputOrder, StepOrder, gather, scatter_add};
 pub(crate) use site::Site;
@@ -209,7 +209,7 @@ pub(crate) trait Op<T: Scalar>: Send {
     }
 
     /// Offers to do itself what computes its first input, or leaves something to its readers; true if it does so from now on.
-    fn absorb(&mut self, _source: Source) -> bool {
+    fn absorb(&mut self, _source: Absorbed) -> bool {
         false
     }
 }

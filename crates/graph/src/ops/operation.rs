@@ -1,6 +1,6 @@
 //! What is known of an operation before it runs. Each file of this folder says it for its own.
 
-use super::elementwise::Kind;
+use super::elementwise::ElementwiseKind;
 use super::stream::{Streamed, TimeAxes};
 use super::{Lookup, Op};
 use crate::error::Result;
@@ -114,7 +114,7 @@ pub(crate) enum Role {
     /// A number.
     Constant(f64),
     /// A function of its inputs, element by element, so that it can be part of a chain.
-    Elementwise(Kind),
+    Elementwise(ElementwiseKind),
     /// A product with its first weight, of these dimensions, to which it adds its second.
     Product([usize; 2]),
     /// A product of its inputs as matrices: whether each of them is transposed.
@@ -133,7 +133,7 @@ pub(crate) enum Role {
 
 impl Role {
     /// The function that an element-wise operation computes.
-    pub(crate) fn elementwise(self) -> Option<Kind> {
+    pub(crate) fn elementwise(self) -> Option<ElementwiseKind> {
         if let Self::Elementwise(kind) = self { Some(kind) } else { None }
     }
 }
@@ -148,7 +148,7 @@ pub(crate) enum ActivationKind {
 
 /// What computes an operation's first input, offered to it so that it does that itself.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Source {
+pub(crate) enum Absorbed {
     /// An activation: its input is read instead of its result.
     Activation(ActivationKind),
     /// A lookup.

@@ -17,7 +17,7 @@ use crate::shape::{MAX_RANK, Meta, Shape};
 use seqloom_kernels::Scalar;
 
 names! {
-    enum Kind {
+    enum Reduction {
         Sum,
         Mean,
         Max,
@@ -26,7 +26,7 @@ names! {
 
 settings! {
     struct Attributes {
-        kind: Kind;
+        kind: Reduction;
         axes: Vec<usize>;
         keep_dims: bool;
     }
@@ -35,7 +35,7 @@ settings! {
 /// Combines the elements of some axes; where no step is valid, gives 0. Equal maxima share the gradient.
 #[derive(Debug, Clone)]
 pub(crate) struct Reduce {
-    kind: Kind,
+    kind: Reduction,
     axes: Vec<usize>,
     keep: bool,
     in_body: bool,
@@ -59,15 +59,15 @@ impl Reduce {
     }
 
     /// How elements map to results.
-    fn plan<'m>(&self, input: &ValueRef, masks: &'m [SequenceMask]) -> Result<Plan<'m>> {
+    fn plan<'m>(&self, input: &ValueRef, masks: &'m [SequenceMask]) -> Result<Walk<'m>> {
         let shape = input.shape;
         let kept = without(&shape, &self.axes, true)?;
         let mask = mask_of(masks, input).filter(|_| self.axes.contains(&1));
-        Ok(Plan { shape, strides: strides(&shape, &kept), mask, steps: shape.inner(2)? })
+        Ok(Walk { shape, strides: strides(&shape, &kept), mask, steps: shape.inner(2)? })
     }
 }
 
-struct Plan<'m> {
+struct Walk<'m> {
     shape: Shape,
     /// Of the results, along the dimensions of the elements.
     strides: [usize; MAX_RANK],
@@ -76,7 +76,7 @@ struct Plan<'m> {
     steps: usize,
 }
 
-impl Plan<'_> {
+impl Walk<'_> {
     /// Calls `visit(first element, first result, stride of the result)` for every run of the last axis that counts.
     fn for_each(&self, elements: usize, mut visit: impl FnMut(std::ops::Range<usize>, usize, usize)) {
         let dims = self.shape.dims();
@@ -133,8 +133,8 @@ impl<T: Scalar> Op<T> for Reduce {
     fn sizes(&mut self, operands: Operands<'_>) -> Result<Sizes> {
         let results = operands.outputs[0].shape.elements()?;
         // How many elements each result is made of.
-        let forward = if self.kind == Kind::Mean { results } else { 0 };
-        let backward = if self.kind == Kind::Sum { 0 } else { results };
+        let forward = if self.kind == Reduction::Mean { results } else { 0 };
+        let backward = if self.kind == Reduction::Sum { 0 } else { results };
         Ok(Sizes { stash: 0, forward, backward })
     }
 
@@ -145,8 +145,10 @@ impl<T: Scalar> Op<T> for Reduce {
             frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place, frame.workspace])?;
         y.fill(T::ZERO);
         match self.kind {
-            Kind::Sum | Kind::Mean => plan.for_each(x.len(), |from, to, stride| add(&x[from], y, to, stride)),
-            Kind::Max => {
+            Reduction::Sum | Reduction::Mean => {
+                plan.for_each(x.len(), |from, to, stride| add(&x[from], y, to, stride))
+            }
+            Reduction::Max => {
                 y.fill(-T::INFINITY);
                 plan.for_each(x.len(), |from, to, stride| {
                     for (k, &x) in x[from].iter().enumerate() {
@@ -159,7 +161,7 @@ impl<T: Scalar> Op<T> for Reduce {
                 }
             }
         }
-        if self.kind == Kind::Mean {
+        if self.kind == Reduction::Mean {
             count(&plan, x.len(), counts);
             for (y, &count) in y.iter_mut().zip(&*counts) {
                 *y /= count.max(T::ONE);
@@ -177,12 +179,12 @@ impl<T: Scalar> Op<T> for Reduce {
             .carve([input.place, output.place, output.gradient], [input.gradient, frame.workspace])?;
         let elements = dx.len();
         match self.kind {
-            Kind::Sum => plan.for_each(elements, |from, to, stride| {
+            Reduction::Sum => plan.for_each(elements, |from, to, stride| {
                 for (k, dx) in dx[from].iter_mut().enumerate() {
                     *dx += dy[to + k * stride];
                 }
             }),
-            Kind::Mean => {
+            Reduction::Mean => {
                 count(&plan, elements, counts);
                 plan.for_each(elements, |from, to, stride| {
                     for (k, dx) in dx[from].iter_mut().enumerate() {
@@ -190,7 +192,7 @@ impl<T: Scalar> Op<T> for Reduce {
                     }
                 });
             }
-            Kind::Max => {
+            Reduction::Max => {
                 counts.fill(T::ZERO);
                 plan.for_each(elements, |from, to, stride| {
                     for (k, &x) in x[from].iter().enumerate() {
@@ -222,20 +224,20 @@ impl<T: Scalar> Op<T> for Reduce {
     }
 
     fn keeps_input(&self, _index: usize) -> bool {
-        self.kind == Kind::Max
+        self.kind == Reduction::Max
     }
 
     fn keeps_output(&self, _index: usize) -> bool {
-        self.kind == Kind::Max
+        self.kind == Reduction::Max
     }
 
     fn form(&self, known: &[Known], _output: usize) -> Form {
         let last = known[0].meta.shape.rank().saturating_sub(1);
         match (self.kind, known[0].form) {
-            (Kind::Mean, form) if !self.axes.contains(&last) => form,
-            (Kind::Sum, form) => Form::sum(&[form]),
-            (Kind::Mean, form) => form.in_parts(),
-            (Kind::Max, form) => Form::smaller(&[form]),
+            (Reduction::Mean, form) if !self.axes.contains(&last) => form,
+            (Reduction::Sum, form) => Form::sum(&[form]),
+            (Reduction::Mean, form) => form.in_parts(),
+            (Reduction::Max, form) => Form::smaller(&[form]),
         }
     }
 }
@@ -252,7 +254,7 @@ fn add<T: Scalar>(x: &[T], y: &mut [T], to: usize, stride: usize) {
 }
 
 /// How many elements each result is made of.
-fn count<T: Scalar>(plan: &Plan<'_>, elements: usize, counts: &mut [T]) {
+fn count<T: Scalar>(plan: &Walk<'_>, elements: usize, counts: &mut [T]) {
     counts.fill(T::ZERO);
     plan.for_each(elements, |from, to, stride| {
         for k in 0..from.len() {

@@ -10,12 +10,12 @@ use std::f64::consts::PI;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Schedule {
     Constant(f64),
-    Following(Box<Kind>),
+    Following(Box<ScheduleKind>),
 }
 
 /// A schedule as it comes over the wire; the formulas are those of Keras's classes of the same names.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum ScheduleKind {
     ExponentialDecay {
         initial_learning_rate: f64,
         decay_steps: f64,
@@ -65,45 +65,45 @@ pub(super) enum Kind {
 struct Settings(Map<String, Value>);
 
 impl Settings {
-    fn read(mut self) -> std::result::Result<Kind, String> {
+    fn read(mut self) -> std::result::Result<ScheduleKind, String> {
         let kind: String = self.take("kind")?;
         let kind = match kind.as_str() {
-            "exponentialDecay" => Kind::ExponentialDecay {
+            "exponentialDecay" => ScheduleKind::ExponentialDecay {
                 initial_learning_rate: self.take("initialLearningRate")?,
                 decay_steps: self.take("decaySteps")?,
                 decay_rate: self.take("decayRate")?,
                 staircase: self.take("staircase")?,
             },
-            "inverseTimeDecay" => Kind::InverseTimeDecay {
+            "inverseTimeDecay" => ScheduleKind::InverseTimeDecay {
                 initial_learning_rate: self.take("initialLearningRate")?,
                 decay_steps: self.take("decaySteps")?,
                 decay_rate: self.take("decayRate")?,
                 staircase: self.take("staircase")?,
             },
-            "piecewiseConstantDecay" => Kind::PiecewiseConstantDecay {
+            "piecewiseConstantDecay" => ScheduleKind::PiecewiseConstantDecay {
                 boundaries: self.take("boundaries")?,
                 values: self.take("values")?,
             },
-            "polynomialDecay" => Kind::PolynomialDecay {
+            "polynomialDecay" => ScheduleKind::PolynomialDecay {
                 initial_learning_rate: self.take("initialLearningRate")?,
                 decay_steps: self.take("decaySteps")?,
                 end_learning_rate: self.take("endLearningRate")?,
                 power: self.take("power")?,
                 cycle: self.take("cycle")?,
             },
-            "cosineDecay" => Kind::CosineDecay {
+            "cosineDecay" => ScheduleKind::CosineDecay {
                 initial_learning_rate: self.take("initialLearningRate")?,
                 decay_steps: self.take("decaySteps")?,
                 alpha: self.take("alpha")?,
             },
-            "cosineDecayRestarts" => Kind::CosineDecayRestarts {
+            "cosineDecayRestarts" => ScheduleKind::CosineDecayRestarts {
                 initial_learning_rate: self.take("initialLearningRate")?,
                 first_decay_steps: self.take("firstDecaySteps")?,
                 t_mul: self.take("tMul")?,
                 m_mul: self.take("mMul")?,
                 alpha: self.take("alpha")?,
             },
-            "warmup" => Kind::Warmup {
+            "warmup" => ScheduleKind::Warmup {
                 learning_rate: self.take("learningRate")?,
                 warmup_steps: self.take("warmupSteps")?,
                 initial_learning_rate: self.take("initialLearningRate")?,
@@ -153,7 +153,7 @@ impl Schedule {
     }
 }
 
-impl Kind {
+impl ScheduleKind {
     fn check(&mut self) -> Result<()> {
         match self {
             Self::ExponentialDecay { initial_learning_rate, decay_steps, decay_rate, .. }

@@ -5,7 +5,7 @@ use super::body::Body;
 use super::layout::{Home, Locator, Region, Scope};
 use super::run::Scratch;
 use super::run::{Pass, with_frame};
-use super::units::Plan;
+use super::units::LoopPlan;
 use super::units::Unit;
 use crate::error::Result;
 use crate::gradients::Gradients;
@@ -198,7 +198,7 @@ fn run_node<T: Scalar>(
 
 /// Runs one step of the loop in reverse.
 fn run_step<T: Scalar>(
-    (body, plan): (&mut Body<T>, &mut Plan<T>),
+    (body, plan): (&mut Body<T>, &mut LoopPlan<T>),
     scratch: &mut Scratch,
     pass: &Pass<'_, T>,
     frame: &mut Frame<'_, T>,
@@ -211,7 +211,9 @@ fn run_step<T: Scalar>(
             Unit::Chain(chain) => {
                 plan.chains[chain].backward((body, &plan.products), pass, &mut frame.buffers, scope)?
             }
-            Unit::Product(index) => plan.products[index].backward(body, pass, &mut frame.buffers, scope)?,
+            Unit::Product(index) => {
+                plan.products[index].backward(body, pass, &mut frame.buffers, scope)?
+            }
         }
     }
     Ok(())

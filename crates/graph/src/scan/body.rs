@@ -5,7 +5,7 @@ use super::spec::{Counts, ScanSpec};
 use crate::error::{Error, Result};
 use crate::ir::{Call, Checked, Graph, Node, Phase, infer, phases};
 use crate::ops::Role;
-use crate::ops::elementwise::{Elementwise, Kind};
+use crate::ops::elementwise::{Elementwise, ElementwiseKind};
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
 use std::sync::Arc;
@@ -336,7 +336,7 @@ fn postpone<T: Scalar>(
             .all(|&value| !is_state(value) && (of_value[value] != Phase::Once || !metas[value].batched));
         let free = node.outputs.iter().all(|&value| !wanted_in_loop[value]);
         // Merely passing a value on costs less in the loop than after it.
-        let worthwhile = node.facts.role().elementwise() != Some(Kind::Identity);
+        let worthwhile = node.facts.role().elementwise() != Some(ElementwiseKind::Identity);
         if phases[index] == Phase::Step && free && by_rows && worthwhile && !node.facts.draws() {
             phases[index] = Phase::Late;
         } else if phases[index] == Phase::Step {
@@ -375,7 +375,7 @@ fn carried<T: Scalar>(spec: &ScanSpec, graph: &Checked<T>, phases: &[Phase]) -> 
         body.nodes.push(Node {
             name: format!("output {index}"),
             kind: "elementwise",
-            op: Arc::new(Elementwise::of(Kind::Identity)),
+            op: Arc::new(Elementwise::of(ElementwiseKind::Identity)),
             inputs: vec![*output],
             weights: Vec::new(),
             outputs: vec![next],

@@ -2,10 +2,10 @@
 
 use super::body::{Body, Cut};
 use super::layout::{Scope, with_rows};
-use super::product::Product;
+use super::product::LoopProduct;
 use super::run::Pass;
 use crate::error::{Error, Result};
-use crate::ops::elementwise::{Emitter, Extent, Kind, strides};
+use crate::ops::elementwise::{ElementwiseKind, Emitter, Extent, strides};
 use crate::ops::{Buffers, Place};
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::{Chain, ChainOperands, Function, MAX_DIMS, Output, Scalar, Source, View};
@@ -25,9 +25,9 @@ pub(super) struct Fused {
     dots: Vec<usize>,
     /// A value with the shape of the whole chain.
     shape: usize,
-    plain: Part,
-    recording: Part,
-    backward: Part,
+    plain: FusedChain,
+    recording: FusedChain,
+    backward: FusedChain,
 }
 
 /// The target of a view: a value or its gradient (or a slice of it), or a product's vector of weights or the gradient
@@ -42,7 +42,7 @@ enum Operand {
 
 /// A chain and what it works on.
 #[derive(Debug)]
-struct Part {
+struct FusedChain {
     chain: Chain,
     reads: Vec<Operand>,
     writes: Vec<Operand>,
@@ -51,7 +51,7 @@ struct Part {
 /// Collects a chain and its operands.
 struct Writer<'a, T: Scalar> {
     body: &'a Body<T>,
-    products: &'a [Product<T>],
+    products: &'a [LoopProduct<T>],
     steps: Emitter,
     reads: Vec<Operand>,
     writes: Vec<Operand>,
@@ -67,7 +67,7 @@ fn position(list: &mut Vec<Operand>, operand: Operand) -> usize {
 }
 
 impl<'a, T: Scalar> Writer<'a, T> {
-    fn new(body: &'a Body<T>, products: &'a [Product<T>]) -> Self {
+    fn new(body: &'a Body<T>, products: &'a [LoopProduct<T>]) -> Self {
         Self {
             body,
             products,
@@ -108,7 +108,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
     }
 
     /// The result of an operation, known from now on.
-    fn compute(&mut self, node: usize, kind: Kind) -> Source {
+    fn compute(&mut self, node: usize, kind: ElementwiseKind) -> Source {
         let sources = self.operands(node);
         let result = kind.value(sources, &mut self.steps);
         self.known.push((self.body.nodes[node].outputs[0], result));
@@ -132,7 +132,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
         sources
     }
 
-    fn forward(mut self, nodes: &[usize], dots: &[usize], recording: bool) -> Part {
+    fn forward(mut self, nodes: &[usize], dots: &[usize], recording: bool) -> FusedChain {
         for &node in nodes {
             let Some(kind) = self.body.nodes[node].facts.role().elementwise() else { continue };
             let output = self.body.nodes[node].outputs[0];
@@ -152,7 +152,7 @@ impl<'a, T: Scalar> Writer<'a, T> {
         self.finish()
     }
 
-    fn backward(mut self, nodes: &[usize], dots: &[usize]) -> Part {
+    fn backward(mut self, nodes: &[usize], dots: &[usize]) -> FusedChain {
         let body = self.body;
         // The gradients collected so far: of results, and of values from outside.
         let mut inner: Vec<(usize, Source)> = Vec::new();
@@ -214,15 +214,15 @@ impl<'a, T: Scalar> Writer<'a, T> {
         self.finish()
     }
 
-    fn finish(self) -> Part {
-        Part { chain: Chain::new(self.steps.steps), reads: self.reads, writes: self.writes }
+    fn finish(self) -> FusedChain {
+        FusedChain { chain: Chain::new(self.steps.steps), reads: self.reads, writes: self.writes }
     }
 }
 
 impl Fused {
     pub(super) fn new<T: Scalar>(
         body: &Body<T>,
-        products: &[Product<T>],
+        products: &[LoopProduct<T>],
         nodes: Vec<usize>,
         dots: Vec<usize>,
     ) -> Self {
@@ -253,7 +253,7 @@ impl Fused {
 
     pub(super) fn forward<T: Scalar>(
         &self,
-        (body, products): (&Body<T>, &[Product<T>]),
+        (body, products): (&Body<T>, &[LoopProduct<T>]),
         pass: &Pass<'_, T>,
         buffers: &mut Buffers<'_, T>,
         scope: Scope,
@@ -267,7 +267,7 @@ impl Fused {
 
     pub(super) fn backward<T: Scalar>(
         &self,
-        (body, products): (&Body<T>, &[Product<T>]),
+        (body, products): (&Body<T>, &[LoopProduct<T>]),
         pass: &Pass<'_, T>,
         buffers: &mut Buffers<'_, T>,
         scope: Scope,
@@ -277,8 +277,8 @@ impl Fused {
 
     fn run<T: Scalar>(
         &self,
-        part: &Part,
-        (body, products): (&Body<T>, &[Product<T>]),
+        part: &FusedChain,
+        (body, products): (&Body<T>, &[LoopProduct<T>]),
         pass: &Pass<'_, T>,
         buffers: &mut Buffers<'_, T>,
         scope: Scope,

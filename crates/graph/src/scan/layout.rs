@@ -66,7 +66,7 @@ pub(super) struct Extent {
 
 /// The slots for one batch size, valid for any mask.
 #[derive(Debug, Default)]
-pub(super) struct Layout {
+pub(super) struct ScanLayout {
     pub(super) values: Vec<Home>,
     pub(super) gradients: Vec<Home>,
     /// By product, for those in chains: the gradients of its kernel, one for each sequence.
@@ -96,7 +96,7 @@ fn too_large() -> Error {
     Error::memory("the steps of this batch are too large to address")
 }
 
-impl Layout {
+impl ScanLayout {
     /// Places everything for a batch, with room for a copy of `copied` elements.
     pub(super) fn plan<T: Scalar>(
         &mut self,

@@ -22,18 +22,18 @@ use crate::ops::{Backward, Described, Forward, MaskRule, Op, Operands, Sizes, Va
 use crate::shape::{ANY, Meta, Shape};
 use crate::tensor::StateGradient;
 use body::Body;
-use layout::{Extent, Layout};
+use layout::{Extent, ScanLayout};
 use run::Scratch;
 use seqloom_kernels::Scalar;
 use spec::Counts;
 pub(crate) use spec::{ScanSpec, entry};
-use units::Plan;
+use units::LoopPlan;
 
 /// The loop. Inputs: sequences `[batch, time, …]`, initial states `[batch, …]` (all or none), constants. Outputs: those
 /// of every step `[batch, time, …]`, then the last states. Weights: those of the body.
 struct Scan<T: Scalar> {
     body: Body<T>,
-    plan: Plan<T>,
+    plan: LoopPlan<T>,
     counts: Counts,
     state_shapes: Vec<Vec<usize>>,
     reversed: bool,
@@ -46,7 +46,7 @@ struct Scan<T: Scalar> {
     /// The steps that are valid in all sequences, if they do not share one mask.
     mask: SequenceMask,
     /// For passes that record and those that do not: the layout, and the batch that it is for.
-    layouts: [Layout; 2],
+    layouts: [ScanLayout; 2],
     scratch: Scratch,
 }
 
@@ -60,7 +60,7 @@ impl<T: Scalar> Scan<T> {
         }
         let states = spec.body.inputs.iter().skip(spec.counts.sequences).take(spec.counts.states);
         Ok(Self {
-            plan: Plan::new(&mut body),
+            plan: LoopPlan::new(&mut body),
             body,
             state_names: states.map(|input| input.name.clone()).collect(),
             state_gradients: Vec::new(),

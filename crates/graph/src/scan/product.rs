@@ -12,7 +12,7 @@ use crate::params::Parameters;
 use seqloom_kernels::{Matrix, MatrixMut, Scalar};
 
 /// x·kernel + bias in the loop.
-pub(super) struct Product<T: Scalar> {
+pub(super) struct LoopProduct<T: Scalar> {
     pub(super) node: usize,
     inputs: usize,
     units: usize,
@@ -24,7 +24,7 @@ pub(super) struct Product<T: Scalar> {
     pub(super) fused: bool,
 }
 
-impl<T: Scalar> Product<T> {
+impl<T: Scalar> LoopProduct<T> {
     /// The product of a node, if the node is a product in the loop.
     pub(super) fn new(body: &Body<T>, node: usize) -> Option<Self> {
         let Role::Product([inputs, units]) = body.nodes[node].facts.role() else { return None };
@@ -227,8 +227,8 @@ impl<T: Scalar> Product<T> {
     }
 }
 
-impl<T: Scalar> std::fmt::Debug for Product<T> {
+impl<T: Scalar> std::fmt::Debug for LoopProduct<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Product").field("node", &self.node).finish_non_exhaustive()
+        f.debug_struct("LoopProduct").field("node", &self.node).finish_non_exhaustive()
     }
 }

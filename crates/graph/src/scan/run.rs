@@ -1,7 +1,7 @@
 //! What both passes of a scan share: finding the mask, and running one operation.
 
 use super::body::Body;
-use super::layout::{Home, Layout, Locator, Region, Scope, node_sizes, with_rows};
+use super::layout::{Home, Locator, Region, ScanLayout, Scope, node_sizes, with_rows};
 use crate::error::Result;
 use crate::ops::{Buffers, Frame, Moment, Place, ValueRef, Weights};
 use crate::params::Parameters;
@@ -13,7 +13,7 @@ use seqloom_kernels::Scalar;
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a, T: Scalar> {
     pub(super) locator: Locator<'a>,
-    pub(super) layout: &'a Layout,
+    pub(super) layout: &'a ScanLayout,
     /// The operands of the scan.
     pub(super) inputs: &'a [ValueRef],
     pub(super) params: &'a Parameters<T>,

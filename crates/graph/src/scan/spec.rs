@@ -7,7 +7,7 @@ use crate::ops::{
     recurrent_axes,
 };
 #[cfg(test)]
-use crate::setting::Kind;
+use crate::setting::SettingKind;
 use crate::setting::{Type, settings};
 use crate::values::{Dtype, InputSpec, WeightSpec};
 use crate::wire::NodeSpec;
@@ -53,7 +53,7 @@ struct BodyWeight {
 
 impl Type for BodySpec {
     #[cfg(test)]
-    const KIND: Kind = Kind::Other;
+    const KIND: SettingKind = SettingKind::Other;
 }
 
 /// A function that reads the nodes of a body, given its weights.

@@ -3,11 +3,11 @@
 use super::body::{Body, Cut, repeats};
 use super::fused::{Fused, MAX_OPERANDS};
 use super::outer::Outer;
-use super::product::Product;
+use super::product::LoopProduct;
 use crate::error::Result;
 use crate::ir::Phase;
 use crate::ops::Role;
-use crate::ops::elementwise::Kind;
+use crate::ops::elementwise::ElementwiseKind;
 use crate::shape::ANY;
 use seqloom_kernels::Scalar;
 
@@ -26,15 +26,15 @@ pub(super) enum Unit {
 const MAX_NODES: usize = 12;
 
 /// What the loop runs.
-pub(super) struct Plan<T: Scalar> {
+pub(super) struct LoopPlan<T: Scalar> {
     /// In order.
     pub(super) units: Vec<Unit>,
     pub(super) chains: Vec<Fused>,
-    pub(super) products: Vec<Product<T>>,
+    pub(super) products: Vec<LoopProduct<T>>,
     pub(super) outers: Vec<Outer>,
 }
 
-impl<T: Scalar> Plan<T> {
+impl<T: Scalar> LoopPlan<T> {
     /// Orders the loop's operations and fuses what can be fused.
     pub(super) fn new(body: &mut Body<T>) -> Self {
         body.find_cuts();
@@ -126,7 +126,7 @@ impl<T: Scalar> Plan<T> {
 
     /// A product with weights of a value of the loop, as one of `products`.
     fn product(&mut self, body: &mut Body<T>, node: usize) -> Option<usize> {
-        let product = Product::new(body, node)?;
+        let product = LoopProduct::new(body, node)?;
         body.values[body.nodes[node].outputs[0]].gradient_tracked = true;
         self.products.push(product);
         Some(self.products.len() - 1)
@@ -179,7 +179,10 @@ impl<T: Scalar> Body<T> {
         let made = |value: usize| value >= self.counts.body_inputs();
         self.shared = vec![None; self.values.len()];
         for (index, node) in self.nodes.iter().enumerate().rev() {
-            if !matches!(node.facts.role().elementwise(), Some(Kind::Add | Kind::Identity)) {
+            if !matches!(
+                node.facts.role().elementwise(),
+                Some(ElementwiseKind::Add | ElementwiseKind::Identity)
+            ) {
                 continue;
             }
             let sum = node.outputs[0];

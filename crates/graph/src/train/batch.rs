@@ -10,13 +10,13 @@ use std::ops::Range;
 /// Rows copied out of a [`super::Dataset`].
 #[derive(Debug, Default)]
 pub struct Batch {
-    parts: Vec<Part>,
+    parts: Vec<Gathered>,
     /// The index of each row in the data set.
     numbers: Vec<usize>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ColumnKind {
     #[default]
     Full,
     Lengths,
@@ -25,14 +25,14 @@ enum Kind {
 }
 
 #[derive(Debug, Default)]
-struct Part {
+struct Gathered {
     floats: Vec<f32>,
     integers: Vec<i32>,
     /// The range of the data that the rows are, instead of a copy; floating-point elements also as a buffer.
     direct: Option<Range<usize>>,
     shared: Option<Buffer<f32>>,
     shape: Vec<usize>,
-    kind: Kind,
+    kind: ColumnKind,
     lengths: Vec<u32>,
     mask: Vec<u8>,
 }
@@ -62,10 +62,10 @@ impl Batch {
                 data: part.data(&column.tensor.data),
                 shape: &part.shape,
                 sequence: match part.kind {
-                    Kind::Full => BatchSequence::Full,
-                    Kind::Lengths => BatchSequence::Lengths(&part.lengths),
-                    Kind::Mask => BatchSequence::Mask(&part.mask),
-                    Kind::Ragged => BatchSequence::Ragged(&part.lengths),
+                    ColumnKind::Full => BatchSequence::Full,
+                    ColumnKind::Lengths => BatchSequence::Lengths(&part.lengths),
+                    ColumnKind::Mask => BatchSequence::Mask(&part.mask),
+                    ColumnKind::Ragged => BatchSequence::Ragged(&part.lengths),
                 },
             })
             .collect()
@@ -88,7 +88,7 @@ impl Batch {
         self.numbers.clear();
         reserve(&mut self.numbers, rows.clone().count())?;
         self.numbers.extend(rows.clone());
-        self.parts.resize_with(columns.len(), Part::default);
+        self.parts.resize_with(columns.len(), Gathered::default);
         for (part, column) in self.parts.iter_mut().zip(columns) {
             let time =
                 if column.trims { longest(columns, column.time(), rows.clone()) } else { column.time() };
@@ -108,7 +108,7 @@ fn longest(columns: &[Column<'_>], time: usize, rows: impl Iterator<Item = usize
         .unwrap_or(time)
 }
 
-impl Part {
+impl Gathered {
     fn data<'a>(&'a self, whole: &'a TensorData) -> BatchData<'a, f32> {
         match (whole, &self.shared, self.direct.clone()) {
             (TensorData::F32(_), Some(shared), _) => BatchData::Shared(shared),
@@ -138,14 +138,14 @@ impl Part {
         }
         let whole = column.time();
         self.kind = match &tensor.sequence {
-            Sequence::Full => Kind::Full,
-            Sequence::Lengths(_) => Kind::Lengths,
-            Sequence::Ragged(_) => Kind::Ragged,
+            Sequence::Full => ColumnKind::Full,
+            Sequence::Lengths(_) => ColumnKind::Lengths,
+            Sequence::Ragged(_) => ColumnKind::Ragged,
             Sequence::Mask(mask) => {
                 reserve(&mut self.mask, count.saturating_mul(whole))?;
                 rows.clone()
                     .for_each(|row| self.mask.extend_from_slice(&mask[row * whole..(row + 1) * whole]));
-                Kind::Mask
+                ColumnKind::Mask
             }
         };
         let width = column.width;
@@ -159,7 +159,8 @@ impl Part {
         };
         let first = rows.clone().next().unwrap_or(0);
         let neighbours = rows.clone().enumerate().all(|(index, row)| row == first + index);
-        self.direct = (neighbours && self.kind == Kind::Full).then(|| first * width..(first + count) * width);
+        self.direct =
+            (neighbours && self.kind == ColumnKind::Full).then(|| first * width..(first + count) * width);
         self.shared = match (&tensor.data, &self.direct) {
             (TensorData::F32(data), Some(range)) => Some(data.part(range.clone())),
             _ => None,

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// What one call of [`Trainer::fit`] works on.
-struct Plan<'a> {
+struct FitPlan<'a> {
     data: &'a Dataset<'a>,
     /// Rows to train on.
     rows: usize,
@@ -72,11 +72,11 @@ impl Trainer {
         let start = options.start.clone().unwrap_or_else(|| Progress::epoch(options.initial_epoch));
         start.check(rows.div_ceil(options.batch_size), self.compiled_mut()?.scores.len())?;
         self.progress = start;
-        let plan = Plan { data: &data, rows, validation, options, cancel };
+        let plan = FitPlan { data: &data, rows, validation, options, cancel };
         self.epochs(&plan, on_event)
     }
 
-    fn epochs(&mut self, plan: &Plan<'_>, on_event: &mut OnEvent<'_>) -> Result<()> {
+    fn epochs(&mut self, plan: &FitPlan<'_>, on_event: &mut OnEvent<'_>) -> Result<()> {
         let mut order = Vec::new();
         let mut saved = Instant::now();
         for epoch in self.progress.epoch..plan.options.epochs {
@@ -113,7 +113,7 @@ impl Trainer {
     /// One pass over the training rows, or the rest of one: its logs, and whether it was stopped before its end.
     fn epoch(
         &mut self,
-        plan: &Plan<'_>,
+        plan: &FitPlan<'_>,
         epoch: usize,
         order: &[usize],
         saved: &mut Instant,

@@ -1,7 +1,7 @@
 //! Rewrites of the graph that change how a result is computed, not what it is.
 
 use crate::ir::{Call, Checked};
-use crate::ops::{Lookup, Role, Source};
+use crate::ops::{Absorbed, Lookup, Role};
 use seqloom_kernels::Scalar;
 
 /// Applies all of them.
@@ -25,7 +25,7 @@ fn fuse_activations<T: Scalar>(Checked { nodes, values, .. }: &mut Checked<T>) {
         else {
             continue;
         };
-        if nodes[index].op.absorb(Source::Activation(activation)) {
+        if nodes[index].op.absorb(Absorbed::Activation(activation)) {
             nodes[index].inputs[0] = logits;
         }
     }
@@ -53,10 +53,10 @@ fn fuse_lookups<T: Scalar>(Checked { graph, nodes, absent, .. }: &mut Checked<T>
         let all = nodes.iter_mut().filter(reads).all(able);
         let (true, Some(&vocabulary)) = (all, graph.weights[weight].shape.first()) else { continue };
         for node in nodes.iter_mut().filter(reads) {
-            absent[output] |= node.op.absorb(Source::Lookup(Lookup { tokens, weight, vocabulary }));
+            absent[output] |= node.op.absorb(Absorbed::Lookup(Lookup { tokens, weight, vocabulary }));
         }
         if absent[output] {
-            nodes[index].op.absorb(Source::LeftToReaders);
+            nodes[index].op.absorb(Absorbed::LeftToReaders);
         }
     }
 }

@@ -176,7 +176,7 @@ initializers! {
 
 impl Type for Box<Initializer> {
     #[cfg(test)]
-    const KIND: crate::setting::Kind = crate::setting::Kind::Other;
+    const KIND: crate::setting::SettingKind = crate::setting::SettingKind::Other;
 }
 
 impl<'de> Deserialize<'de> for Initializer {

@@ -6,7 +6,7 @@ use seqloom_kernels::{Activation, Function, Output, Source, Step};
 
 names! {
     /// A function of one, two or three values.
-    pub(crate) enum Kind {
+    pub(crate) enum ElementwiseKind {
         Identity,
         Neg,
         Abs,
@@ -75,10 +75,10 @@ impl Emitter {
     }
 }
 
-impl Kind {
+impl ElementwiseKind {
     /// How many values it takes.
     pub(crate) fn arity(self) -> usize {
-        use Kind::*;
+        use ElementwiseKind::*;
         match self {
             Add | Subtract | Multiply | Divide | Maximum | Minimum | Less | LessEqual | Greater
             | GreaterEqual | Equal | NotEqual => 2,
@@ -89,7 +89,7 @@ impl Kind {
 
     /// Whether input `index` has a gradient.
     pub(crate) fn differentiable(self, index: usize) -> bool {
-        use Kind::*;
+        use ElementwiseKind::*;
         match self {
             Less | LessEqual | Greater | GreaterEqual | Equal | NotEqual => false,
             Where => index > 0,
@@ -99,7 +99,7 @@ impl Kind {
 
     /// What [`Self::derivative`] reads.
     pub(crate) fn needs(self) -> Needs {
-        use Kind::*;
+        use ElementwiseKind::*;
         let (inputs, output) = match self {
             Abs | Square | Log | Softplus | Where => ([true, false, false], false),
             Sqrt | Exp | Sigmoid | Tanh | Relu | Softsign | HardSigmoid => ([false; 3], true),
@@ -112,7 +112,7 @@ impl Kind {
 
     /// The form of its value; `itself` where it takes the same value twice.
     pub(crate) fn form(self, forms: &[Form], itself: bool) -> Form {
-        use Kind::*;
+        use ElementwiseKind::*;
         match self {
             Identity => forms[0],
             Neg if forms[0] == Form::Real => Form::Real,
@@ -155,7 +155,7 @@ impl Kind {
 
     /// Its value.
     pub(crate) fn value(self, [a, b, c]: [Source; 3], steps: &mut Emitter) -> Source {
-        use Kind::*;
+        use ElementwiseKind::*;
         if let Some(activation) = self.activation() {
             return steps.push(Function::Activate(activation), [a]);
         }
@@ -191,7 +191,7 @@ impl Kind {
         dy: Source,
         steps: &mut Emitter,
     ) -> Source {
-        use Kind::*;
+        use ElementwiseKind::*;
         let zero = Source::Constant(0.0);
         match (self, index) {
             (Neg, _) | (Subtract, 1) => steps.push(Function::Negate, [dy]),

@@ -4,7 +4,7 @@ mod broadcast;
 mod kind;
 
 pub(crate) use broadcast::{Extent, broadcast, repeated, strides};
-pub(crate) use kind::{Emitter, Kind};
+pub(crate) use kind::{ElementwiseKind, Emitter};
 
 use super::activation::expect_float;
 use super::context::mask_of;
@@ -20,14 +20,14 @@ use seqloom_kernels::{Chain, ChainOperands, Output, Scalar, Source, View};
 
 settings! {
     struct Attributes {
-        kind: Kind;
+        kind: ElementwiseKind;
     }
 }
 
 /// Applies a function to every element.
 #[derive(Debug, Clone)]
 pub(crate) struct Elementwise {
-    kind: Kind,
+    kind: ElementwiseKind,
     forward: Chain,
     /// For every set of inputs that want a gradient, as bits.
     backward: [Option<Chain>; 8],
@@ -53,7 +53,7 @@ impl Elementwise {
     }
 
     /// The operation for one function.
-    pub(crate) fn of(kind: Kind) -> Self {
+    pub(crate) fn of(kind: ElementwiseKind) -> Self {
         let mut steps = Emitter::default();
         let value = kind.value(READS, &mut steps);
         steps.output(value, Output::Store(0));
@@ -62,7 +62,7 @@ impl Elementwise {
 }
 
 /// The chain that adds the gradients of the `wanted` inputs, one view after another.
-fn backward_chain(kind: Kind, wanted: usize) -> Chain {
+fn backward_chain(kind: ElementwiseKind, wanted: usize) -> Chain {
     let mut steps = Emitter::default();
     for (view, index) in (0..kind.arity()).filter(|index| wanted >> index & 1 == 1).enumerate() {
         let gradient = kind.derivative(index, READS, Source::Read(Y), Source::Read(DY), &mut steps);

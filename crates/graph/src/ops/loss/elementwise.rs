@@ -1,6 +1,6 @@
 //! Losses of single elements: binary cross-entropy and the regression losses.
 
-use super::{EPSILON, Kind, Loss, Targets};
+use super::{EPSILON, Loss, LossKind, Targets};
 use seqloom_kernels::Scalar;
 
 /// The sum of `loss(prediction, target)` over a row.
@@ -42,16 +42,16 @@ impl Loss {
     /// The sum of the losses of a row of predictions `x`. The kind is matched here, so that the loops know it.
     pub(super) fn row_loss<T: Scalar>(&self, x: &[T], targets: Targets<'_, T>) -> f64 {
         match self.kind {
-            Kind::BinaryCrossentropy if self.from_logits => sum(x, targets, |x, t| {
+            LossKind::BinaryCrossentropy if self.from_logits => sum(x, targets, |x, t| {
                 // max(x, 0) − x·t + log(1 + exp(−|x|)) cannot overflow.
                 x.max(0.0) - x * self.smooth(t) + (-x.abs()).exp().ln_1p()
             }),
-            Kind::BinaryCrossentropy => sum(x, targets, |x, t| {
+            LossKind::BinaryCrossentropy => sum(x, targets, |x, t| {
                 let (p, t) = (x.clamp(EPSILON, 1.0 - EPSILON), self.smooth(t));
                 -(t * p.ln() + (1.0 - t) * (-p).ln_1p())
             }),
-            Kind::MeanAbsoluteError => sum(x, targets, |x, t| (x - t).abs()),
-            Kind::Huber => sum(x, targets, |x, t| {
+            LossKind::MeanAbsoluteError => sum(x, targets, |x, t| (x - t).abs()),
+            LossKind::Huber => sum(x, targets, |x, t| {
                 let distance = (x - t).abs();
                 if distance > self.delta {
                     self.delta * (distance - 0.5 * self.delta)
@@ -72,17 +72,17 @@ impl Loss {
         dx: &mut [T],
     ) {
         match self.kind {
-            Kind::BinaryCrossentropy if self.from_logits => add(x, targets, scale, dx, |x, t| {
+            LossKind::BinaryCrossentropy if self.from_logits => add(x, targets, scale, dx, |x, t| {
                 let small = (-x.abs()).exp();
                 let sigmoid = if x >= 0.0 { 1.0 / (1.0 + small) } else { small / (1.0 + small) };
                 sigmoid - self.smooth(t)
             }),
-            Kind::BinaryCrossentropy => add(x, targets, scale, dx, |x, t| {
+            LossKind::BinaryCrossentropy => add(x, targets, scale, dx, |x, t| {
                 let inside = (EPSILON..=1.0 - EPSILON).contains(&x);
                 if inside { (x - self.smooth(t)) / (x * (1.0 - x)) } else { 0.0 }
             }),
-            Kind::MeanAbsoluteError => add(x, targets, scale, dx, |x, t| sign(x - t)),
-            Kind::Huber => add(x, targets, scale, dx, |x, t| {
+            LossKind::MeanAbsoluteError => add(x, targets, scale, dx, |x, t| sign(x - t)),
+            LossKind::Huber => add(x, targets, scale, dx, |x, t| {
                 let difference = x - t;
                 if difference.abs() > self.delta { self.delta * sign(difference) } else { difference }
             }),

@@ -7,8 +7,8 @@ mod target;
 pub(super) use target::{Positions, Targets, check_target, integer_targets};
 
 use super::{
-    ActivationKind, Backward, Entry, Forward, Op, Operands, Operation, Place, Site, Sizes, Source, Streamed,
-    TimeAxes, made,
+    Absorbed, ActivationKind, Backward, Entry, Forward, Op, Operands, Operation, Place, Site, Sizes,
+    Streamed, TimeAxes, made,
 };
 use crate::error::{Error, Result};
 use crate::memory;
@@ -22,7 +22,7 @@ use seqloom_kernels::{Activation, Scalar};
 const EPSILON: f64 = 1e-7;
 
 names! {
-    pub(crate) enum Kind {
+    pub(crate) enum LossKind {
         SparseCategoricalCrossentropy,
         CategoricalCrossentropy,
         BinaryCrossentropy,
@@ -34,7 +34,7 @@ names! {
 
 settings! {
     struct Attributes {
-        kind: Kind;
+        kind: LossKind;
         /// Whether predictions are logits, before softmax or sigmoid.
         from_logits: bool = false;
         /// Where squared differences become linear ones.
@@ -49,7 +49,7 @@ settings! {
 #[cfg(test)]
 pub(crate) const SETTINGS: &[crate::setting::Setting] = Attributes::SETTINGS;
 
-impl Kind {
+impl LossKind {
     /// Which of the settings a user may choose.
     #[cfg(test)]
     pub(crate) fn options(self) -> &'static [&'static str] {
@@ -66,7 +66,7 @@ impl Kind {
 /// weights `[batch]`. Weights of classes count in training only.
 #[derive(Debug, Clone)]
 pub(crate) struct Loss {
-    kind: Kind,
+    kind: LossKind,
     from_logits: bool,
     delta: f64,
     smoothing: f64,
@@ -90,9 +90,11 @@ impl Loss {
     /// The loss that a node describes.
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
         let attributes = Attributes::read(site.attributes())?;
-        let categorical =
-            matches!(attributes.kind, Kind::SparseCategoricalCrossentropy | Kind::CategoricalCrossentropy);
-        let crossentropy = categorical || attributes.kind == Kind::BinaryCrossentropy;
+        let categorical = matches!(
+            attributes.kind,
+            LossKind::SparseCategoricalCrossentropy | LossKind::CategoricalCrossentropy
+        );
+        let crossentropy = categorical || attributes.kind == LossKind::BinaryCrossentropy;
         if attributes.label_smoothing != 0.0 && !crossentropy {
             return Err(Error::option("labelSmoothing is for cross-entropy losses only"));
         }
@@ -114,11 +116,11 @@ impl Loss {
     }
 
     fn is_categorical(&self) -> bool {
-        matches!(self.kind, Kind::SparseCategoricalCrossentropy | Kind::CategoricalCrossentropy)
+        matches!(self.kind, LossKind::SparseCategoricalCrossentropy | LossKind::CategoricalCrossentropy)
     }
 
     fn is_sparse(&self) -> bool {
-        self.kind == Kind::SparseCategoricalCrossentropy
+        self.kind == LossKind::SparseCategoricalCrossentropy
     }
 
     /// The target distribution of a position.
@@ -147,8 +149,8 @@ impl Loss {
         }
         let value = |class: usize| targets.value(position * columns + class);
         let class = match self.kind {
-            Kind::SparseCategoricalCrossentropy => targets.class(position, columns, positions)?,
-            Kind::BinaryCrossentropy => usize::from(value(0) >= 0.5),
+            LossKind::SparseCategoricalCrossentropy => targets.class(position, columns, positions)?,
+            LossKind::BinaryCrossentropy => usize::from(value(0) >= 0.5),
             _ => (1..columns).fold(0, |best, class| if value(class) > value(best) { class } else { best }),
         };
         Ok(self.class_weights.get(class).copied().unwrap_or(1.0))
@@ -161,7 +163,7 @@ impl Loss {
         positions: &Positions<'_>,
         columns: usize,
     ) -> Result<()> {
-        if self.kind != Kind::BinaryCrossentropy {
+        if self.kind != LossKind::BinaryCrossentropy {
             return Ok(());
         }
         for position in positions.valid() {
@@ -348,11 +350,11 @@ impl<T: Scalar> Op<T> for Loss {
         input == 0 && output == 0
     }
 
-    fn absorb(&mut self, source: Source) -> bool {
+    fn absorb(&mut self, source: Absorbed) -> bool {
         let fits = match source {
-            Source::Activation(ActivationKind::Softmax) => self.is_categorical(),
-            Source::Activation(ActivationKind::Elementwise(Activation::Sigmoid)) => {
-                self.kind == Kind::BinaryCrossentropy
+            Absorbed::Activation(ActivationKind::Softmax) => self.is_categorical(),
+            Absorbed::Activation(ActivationKind::Elementwise(Activation::Sigmoid)) => {
+                self.kind == LossKind::BinaryCrossentropy
             }
             _ => false,
         };

@@ -11,8 +11,8 @@ mod states;
 
 use super::activation::{elementwise, expect_float};
 use super::{
-    Backward, Described, Entry, Forward, Lookup, Op, Operands, Operation, Recurrence, Role, Site, Sizes,
-    Source, State, Streamed, TimeAxes, made, recurrent_axes,
+    Absorbed, Backward, Described, Entry, Forward, Lookup, Op, Operands, Operation, Recurrence, Role, Site,
+    Sizes, State, Streamed, TimeAxes, made, recurrent_axes,
 };
 use crate::error::{Error, Result};
 use crate::params::Parameters;
@@ -307,8 +307,8 @@ impl<T: Scalar> Op<T> for Recurrent<T> {
         self.run_backward(context)
     }
 
-    fn absorb(&mut self, source: Source) -> bool {
-        if let Source::Lookup(lookup) = source {
+    fn absorb(&mut self, source: Absorbed) -> bool {
+        if let Absorbed::Lookup(lookup) = source {
             self.lookup = Some(lookup);
         }
         self.lookup.is_some()

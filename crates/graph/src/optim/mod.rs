@@ -1,6 +1,6 @@
 //! Optimizers over the flat arena of weights: Keras's default values, PyTorch's formulas.
 //!
-//! A new optimizer is a file with a type that implements [`Rule`], its `mod` line, and its place in [`ENTRIES`].
+//! A new optimizer is a file with a type that implements `Rule`, its `mod` line, and its place in `ENTRIES`.
 
 mod adadelta;
 mod adagrad;

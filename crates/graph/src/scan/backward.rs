@@ -211,9 +211,7 @@ fn run_step<T: Scalar>(
             Unit::Chain(chain) => {
                 plan.chains[chain].backward((body, &plan.products), pass, &mut frame.buffers, scope)?
             }
-            Unit::Product(index) => {
-                plan.products[index].backward(body, pass, &mut frame.buffers, scope)?
-            }
+            Unit::Product(index) => plan.products[index].backward(body, pass, &mut frame.buffers, scope)?,
         }
     }
     Ok(())

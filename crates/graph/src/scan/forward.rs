@@ -161,9 +161,7 @@ fn run_step<T: Scalar>(
             Unit::Chain(chain) => {
                 plan.chains[chain].forward((body, &plan.products), pass, &mut frame.buffers, scope)?
             }
-            Unit::Product(index) => {
-                plan.products[index].forward(body, pass, &mut frame.buffers, scope)?
-            }
+            Unit::Product(index) => plan.products[index].forward(body, pass, &mut frame.buffers, scope)?,
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { types } from 'node:util'
-import { SeqloomError, visible } from '../errors.js'
+import { allocated } from '../data/allocated.js'
+import { type ErrorCode, SeqloomError, visible } from '../errors.js'
 import { cannot, openNamed } from '../files.js'
 import { pathOf } from '../path.js'
 
@@ -65,7 +66,7 @@ export class Source {
   /** Some of the bytes, as a copy. Rejects with `ERR_FORMAT` where the file has no such place, `ERR_MEMORY`, `ERR_IO`. */
   async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     if (offset < 0 || length < 0 || offset + length > this.size) throw this.malformed('it ends too early')
-    const bytes = allocated(length)
+    const bytes = allocated(this.where, Uint8Array, length)
     if (this.#from instanceof Uint8Array) {
       bytes.set(this.#from.subarray(offset, offset + length))
       return bytes
@@ -96,26 +97,22 @@ export class Source {
   }
 }
 
-function allocated(length: number): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(length)
-  } catch (cause) {
-    throw new SeqloomError('ERR_MEMORY', `there is no memory for ${length} bytes of a file`, { cause })
-  }
-}
-
 /** What could not be mapped, all of it told at once. */
 export class Unmapped {
-  readonly #lines: string[] = []
+  readonly #lines = new Set<string>()
+
+  get isEmpty(): boolean {
+    return this.#lines.size === 0
+  }
 
   add(line: string): void {
     // Names from a file may hold anything.
-    this.#lines.push(visible(line))
+    this.#lines.add(visible(line))
   }
 
-  /** `ERR_FORMAT` with everything that was added. */
-  check(heading: string): void {
-    if (this.#lines.length === 0) return
-    throw new SeqloomError('ERR_FORMAT', [`${heading}:`, ...this.#lines.map((line) => `- ${line}`)].join('\n'))
+  /** Throws everything that was added, if anything was. */
+  check(heading: string, code: ErrorCode = 'ERR_FORMAT'): void {
+    if (this.isEmpty) return
+    throw new SeqloomError(code, [`${heading}:`, ...Array.from(this.#lines, (line) => `- ${line}`)].join('\n'))
   }
 }

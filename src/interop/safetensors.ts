@@ -3,6 +3,7 @@ import { fromNative, SeqloomError } from '../errors.js'
 import { native } from '../native/index.js'
 import { isRecord } from '../options.js'
 import type { Format, Source, StoredTensor } from './format.js'
+import { halfOf } from './half.js'
 
 /** Bytes of an element. */
 const sizes: ReadonlyMap<unknown, number> = new Map([
@@ -143,15 +144,6 @@ function* brains(bytes: Uint8Array<ArrayBuffer>): Sliced<Float32Array> {
 
 function* halves(bytes: Uint8Array<ArrayBuffer>): Sliced<Float32Array> {
   return yield* each(new Uint16Array(bytes.buffer), halfOf)
-}
-
-/** A number of one bit sign, five bits exponent and ten bits fraction. */
-function halfOf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25))
 }
 
 function* each(given: Float64Array | Uint16Array, convert: (value: number) => number): Sliced<Float32Array> {

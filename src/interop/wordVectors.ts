@@ -1,3 +1,4 @@
+import { allocated } from '../data/allocated.js'
 import { runSliced, type Sliced } from '../data/index.js'
 import { type Tensor, tensor } from '../data/tensor.js'
 import { reading, SeqloomError } from '../errors.js'
@@ -38,6 +39,8 @@ export interface WordVectors {
   readonly vectors: Tensor
 }
 
+const where = 'interop.loadWordVectors'
+
 /** Names under which files store the vector of unknown words. */
 const unknown = new Set(['<unk>', '<UNK>', '[UNK]'])
 
@@ -48,7 +51,6 @@ const unknown = new Set(['<unk>', '<UNK>', '[UNK]'])
  * AbortError.
  */
 export async function loadWordVectors(file: string | URL, options: LoadWordVectorsOptions = {}): Promise<WordVectors> {
-  const where = 'interop.loadWordVectors'
   checkOptions(where, options, {
     accepted: { limit: integer(1), words: iterable, lowercase: flag, signal: abortSignal },
   })
@@ -97,7 +99,7 @@ class Rows {
 
   add(row: Float32Array): void {
     const at = this.#count % Rows.#inBlock
-    if (at === 0) this.#blocks.push(allocate(Rows.#inBlock * row.length))
+    if (at === 0) this.#blocks.push(allocated(where, Float32Array, Rows.#inBlock * row.length))
     if (this.#count === 0) this.#sums = new Float64Array(row.length)
     this.#blocks.at(-1)?.set(row, at * row.length)
     for (let i = 0; i < row.length; i++) this.#sums[i] = (this.#sums[i] as number) + (row[i] as number)
@@ -107,7 +109,7 @@ class Rows {
   /** Zeros, the row of unknown words, then all rows. The blocks are freed as they are copied. */
   *table(unknown: Float32Array | undefined): Sliced<Tensor> {
     const width = this.#sums.length
-    const data = allocate((2 + this.#count) * width)
+    const data = allocated(where, Float32Array, (2 + this.#count) * width)
     data.set(unknown ?? this.#sums.map((sum) => sum / this.#count), width)
     let at = 2 * width
     for (let block = this.#blocks.shift(); block !== undefined; block = this.#blocks.shift()) {
@@ -117,14 +119,6 @@ class Rows {
       yield
     }
     return tensor(data, [2 + this.#count, width])
-  }
-}
-
-function allocate(length: number): Float32Array {
-  try {
-    return new Float32Array(length)
-  } catch (cause) {
-    throw new SeqloomError('ERR_MEMORY', `the word vectors need ${4 * length} bytes more than there are`, { cause })
   }
 }
 

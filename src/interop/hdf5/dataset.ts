@@ -1,4 +1,5 @@
 import { inflateSync } from 'node:zlib'
+import { allocated } from '../../data/allocated.js'
 import { SeqloomError } from '../../errors.js'
 import type { Bytes } from './bytes.js'
 import { countOf, type Datatype } from './datatype.js'
@@ -10,16 +11,17 @@ const mostBytes = 2 ** 32
 /** Deflate packs at most so many bytes into one. */
 const mostPacked = 1032
 
-/** The elements of a dataset as its layout keeps them, as bytes. */
+/** The elements of a dataset as its layout keeps them, as bytes; `what` says whose they are. */
 export function elementsOf(
   bytes: Bytes,
+  what: string,
   datatype: Datatype,
   dimensions: readonly number[],
   layout: Message,
   filters: Message | undefined,
 ): Uint8Array {
   const length = countOf(bytes, dimensions) * datatype.size
-  if (length > mostBytes) throw new SeqloomError('ERR_MEMORY', `a dataset of HDF5 has ${length} bytes`)
+  if (length > mostBytes) throw new SeqloomError('ERR_MEMORY', `${what} has ${length} bytes`)
   const { at } = layout
   const version = bytes.u8(at)
   if (version !== 3) throw bytes.unsupported(`layout of version ${version}`)
@@ -27,7 +29,7 @@ export function elementsOf(
   if (kind === 0) return exactly(bytes, bytes.part(at + 4, bytes.u16(at + 2)), length)
   if (kind === 1) {
     // Where nothing was ever written there is no address.
-    if (isNowhere(bytes, at + 2)) return new Uint8Array(length)
+    if (isNowhere(bytes, at + 2)) return allocated(what, Uint8Array, length)
     return exactly(bytes, bytes.part(bytes.size(at + 2), bytes.size(at + 10)), length)
   }
   if (kind !== 2) throw bytes.unsupported(`layout of class ${kind}`)
@@ -38,7 +40,7 @@ export function elementsOf(
   if (countOf(bytes, sizes) * datatype.size > Math.max(mostPacked * bytes.length, 1 << 16) || sizes.includes(0)) {
     throw bytes.wrong(`chunks of ${sizes.join(' × ')} elements`)
   }
-  const out = new Uint8Array(length)
+  const out = allocated(what, Uint8Array, length)
   if (isNowhere(bytes, at + 3)) return out
   const chunkBytes = countOf(bytes, sizes) * datatype.size
   const steps = filters === undefined ? [] : filtersAt(bytes, filters.at)

@@ -134,7 +134,7 @@ function datasetOf(bytes: Bytes, messages: readonly Message[], path: string): Da
   const shape = dimensions ?? [0]
   countOf(bytes, shape)
   const floats = () =>
-    floatsOf(bytes, path, datatype, elementsOf(bytes, datatype, shape, layout, find(messageType.filters)))
+    floatsOf(bytes, path, datatype, elementsOf(bytes, path, datatype, shape, layout, find(messageType.filters)))
   return { path, shape, floats }
 }
 

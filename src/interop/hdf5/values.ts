@@ -1,3 +1,5 @@
+import { allocated } from '../../data/allocated.js'
+import { halfOf } from '../half.js'
 import type { Bytes } from './bytes.js'
 import type { Datatype } from './datatype.js'
 
@@ -9,7 +11,7 @@ export function floatsOf(bytes: Bytes, what: string, datatype: Datatype, element
   }
   const view = new DataView(elements.buffer, elements.byteOffset, elements.byteLength)
   const count = elements.length / size
-  const out = new Float32Array(count)
+  const out = allocated(what, Float32Array, count)
   if (kind === 'float' && size === 4) {
     new Uint8Array(out.buffer).set(elements)
     return out
@@ -20,19 +22,12 @@ export function floatsOf(bytes: Bytes, what: string, datatype: Datatype, element
 }
 
 function reader(view: DataView, kind: 'float' | 'signed' | 'unsigned', size: number): (at: number) => number {
-  if (kind === 'float') return size === 8 ? (at) => view.getFloat64(at, true) : (at) => half(view.getUint16(at, true))
+  if (kind === 'float') return size === 8 ? (at) => view.getFloat64(at, true) : (at) => halfOf(view.getUint16(at, true))
   const isSigned = kind === 'signed'
   if (size === 1) return isSigned ? (at) => view.getInt8(at) : (at) => view.getUint8(at)
   if (size === 2) return isSigned ? (at) => view.getInt16(at, true) : (at) => view.getUint16(at, true)
   if (size === 4) return isSigned ? (at) => view.getInt32(at, true) : (at) => view.getUint32(at, true)
   return isSigned ? (at) => Number(view.getBigInt64(at, true)) : (at) => Number(view.getBigUint64(at, true))
-}
-
-/** A number of half precision (IEEE 754 binary16). */
-function half(bits: number): number {
-  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023]
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
 /** Elements as texts, those of any length too; undefined if they are none. */

@@ -34,7 +34,7 @@ export function modelOf(object: KerasObject, origin: Origin, depth = 0): Built |
   if (depth > deepest) throw new SeqloomError('ERR_FORMAT', `${origin.where}: models ${depth} deep`)
   if (object.className === 'Sequential') return sequentialOf(object, origin, depth)
   if (object.className === 'Functional' || object.className === 'Model') return functionalOf(object, origin, depth)
-  origin.problems.push(`a model of class ${object.className}`)
+  origin.problems.add(`a model of class ${object.className}`)
   return undefined
 }
 
@@ -46,7 +46,7 @@ interface Ready {
   readonly entries: readonly Entry[]
 }
 
-function readyOf(object: KerasObject, group: string, origin: Origin, depth: number, first = {}): Ready | undefined {
+function readyOf(object: KerasObject, group: string, origin: Origin, depth: number): Ready | undefined {
   const path = ['layers', group]
   if (isModel(object)) {
     const built = modelOf(object, origin, depth + 1)
@@ -62,7 +62,7 @@ function readyOf(object: KerasObject, group: string, origin: Origin, depth: numb
       entries,
     }
   }
-  const mapped = layerOf(object, origin, first)
+  const mapped = layerOf(object, origin)
   if (mapped === undefined) return undefined
   const parts = mapped.parts.map((part) => ({ ...part, path: [...path, ...part.path] }))
   return {
@@ -103,7 +103,7 @@ function sequentialOf(object: KerasObject, origin: Origin, depth: number): Built
   const tokens = consumer !== undefined && isEmbedding(consumer)
   const shape = shapeIn(first) ?? shapeOf(object.config.build_input_shape) ?? (tokens ? [null] : undefined)
   if (shape === undefined) {
-    origin.problems.push(`the model '${object.name}', which does not say the shape of its input`)
+    origin.problems.add(`the model '${object.name}', which does not say the shape of its input`)
     return undefined
   }
   const source = input({ shape, dtype: tokens ? 'int32' : 'float32', ...(isInput && { name: first.name }) })
@@ -116,7 +116,7 @@ function sequentialOf(object: KerasObject, origin: Origin, depth: number): Built
     if (ready) entries.push(...ready.entries)
   })
   const outputs: readonly SymbolicTensor[] | undefined = values
-  if (outputs === undefined || origin.problems.length > 0) return undefined
+  if (outputs === undefined || !origin.problems.isEmpty) return undefined
   return { model: model({ inputs: source, outputs: outputs[0] as SymbolicTensor, name: object.name }), entries }
 }
 
@@ -129,7 +129,7 @@ function applied(
 ): readonly SymbolicTensor[] | undefined {
   const axis = normalizedAxis(object.config.axis) ?? -1
   if (axis !== -1 && axis !== (values[0] as SymbolicTensor).shape.length - 1) {
-    origin.problems.push(`the axis ${axis} of the ${object.className} '${object.name}'`)
+    origin.problems.add(`the axis ${axis} of the ${object.className} '${object.name}'`)
     return undefined
   }
   try {
@@ -138,7 +138,7 @@ function applied(
     return Array.isArray(outputs) ? outputs : [outputs as SymbolicTensor]
   } catch (error) {
     if (!(error instanceof SeqloomError)) throw error
-    origin.problems.push(`the ${object.className} '${object.name}': ${error.message}`)
+    origin.problems.add(`the ${object.className} '${object.name}': ${error.message}`)
     return undefined
   }
 }
@@ -180,7 +180,7 @@ function functionalOf(object: KerasObject, origin: Origin, depth: number): Built
       const key = keyOf(each.name, 0, 0)
       const dtype = tokens.has(key) ? 'int32' : 'float32'
       if (shape) found.set(key, input({ shape, dtype, name: each.name }))
-      else origin.problems.push(`the input '${each.name}', which does not say its shape`)
+      else origin.problems.add(`the input '${each.name}', which does not say its shape`)
       return
     }
     const made = readyOf(
@@ -193,7 +193,7 @@ function functionalOf(object: KerasObject, origin: Origin, depth: number): Built
     ready.set(each, made)
     entries.push(...made.entries)
   })
-  if (origin.problems.length > 0) return undefined
+  if (!origin.problems.isEmpty) return undefined
   run(nodes, ready, found, origin)
 
   const ends = (what: string) => {
@@ -203,13 +203,13 @@ function functionalOf(object: KerasObject, origin: Origin, depth: number): Built
     const values = list.map((each) => {
       const [name, node, tensor] = listOf(where, `${what} of '${object.name}'`, each)
       const value = found.get(keyOf(name, node, tensor))
-      if (value === undefined) origin.problems.push(`${JSON.stringify(name)} among ${what} of '${object.name}'`)
+      if (value === undefined) origin.problems.add(`${JSON.stringify(name)} among ${what} of '${object.name}'`)
       return value
     })
     return values as SymbolicTensor[]
   }
   const [inputs, outputs] = [ends('input_layers'), ends('output_layers')]
-  if (origin.problems.length > 0) return undefined
+  if (!origin.problems.isEmpty) return undefined
   const one = outputs.length === 1
   const options = { inputs, outputs: one ? (outputs[0] as SymbolicTensor) : outputs, name: object.name }
   return { model: model(options as never) as unknown as Model, entries }
@@ -250,7 +250,7 @@ function run(
       }
     })
   }
-  if (done < nodes.length) origin.problems.push('layers whose inputs no layer makes')
+  if (done < nodes.length) origin.problems.add('layers whose inputs no layer makes')
 }
 
 const recurrentClasses = ['LSTM', 'GRU', 'SimpleRNN', 'RNN', 'Bidirectional']
@@ -275,7 +275,7 @@ function nodeOf(
       named.push(...tensors)
     else if (name === 'return_attention_scores') flags.set(object, { return_attention_scores: value === true })
     else if (value !== null && value !== false && name !== 'training') {
-      origin.problems.push(`the argument ${name} of the ${object.className} '${object.name}'`)
+      origin.problems.add(`the argument ${name} of the ${object.className} '${object.name}'`)
     }
   }
   const values = [...all, ...named]

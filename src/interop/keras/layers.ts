@@ -5,6 +5,7 @@ import { simpleRNN as simpleRNNCell } from '../../cells/simpleRnn.js'
 import { SeqloomError } from '../../errors.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer } from '../../layers/layer.js'
+import { Unmapped } from '../format.js'
 import { optionsOf } from './options.js'
 import { type KerasObject, kerasObject, listOf, type Origin, snakeCase } from './saved.js'
 
@@ -71,26 +72,19 @@ const cellLayers: Readonly<
   SimpleRNNCell: [simpleRNNCell as never, ['units', 'activation', 'use_bias'], []],
 }
 
-/** Layers that change something in training alone. */
-const noise: Readonly<Record<string, Maker>> = {
-  SpatialDropout1D: layers.dropout as Maker,
-  GaussianDropout: layers.dropout as Maker,
-}
-
 /**
- * The layer of ours for a saved one, with `first` among its options. What is not there is noted in `origin.problems`, and undefined given.
+ * The layer of ours for a saved one. What is not there is noted in `origin.problems`, and undefined given.
  */
-export function layerOf(object: KerasObject, origin: Origin, first: Record<string, unknown> = {}): Mapped | undefined {
+export function layerOf(object: KerasObject, origin: Origin): Mapped | undefined {
   const { className, config, name } = object
-  const withName = (options: Record<string, unknown>) => ({ ...options, ...first, name }) as never
   const made = (make: Maker, options: Record<string, unknown>): AnyLayer | undefined => {
     try {
-      const layer = make(withName(options)) as AnyLayer
+      const layer = make({ ...options, name } as never) as AnyLayer
       layer.trainable = config.trainable !== false
       return layer
     } catch (error) {
       if (!(error instanceof SeqloomError)) throw error
-      origin.problems.push(`the ${className} '${name}': ${error.message}`)
+      origin.problems.add(`the ${className} '${name}': ${error.message}`)
       return undefined
     }
   }
@@ -99,7 +93,7 @@ export function layerOf(object: KerasObject, origin: Origin, first: Record<strin
   const plain = plainLayers[className]
   if (plain !== undefined && Object.hasOwn(plainLayers, className)) {
     const layer = made(plain[0], optionsOf(object, plain[1], origin))
-    return mapped(layer, [{ path: [], ...adaption(object, origin, 'activation', 1, [0]) }])
+    return mapped(layer, [{ path: [], ...adaption(object, origin) }])
   }
   if (Object.hasOwn(recurrentLayers, className)) {
     const [make, known, gates] = recurrentLayers[className] as (typeof recurrentLayers)[string]
@@ -120,16 +114,16 @@ export function layerOf(object: KerasObject, origin: Origin, first: Record<strin
     )
   }
   if (className === 'MultiHeadAttention') {
-    const options = optionsOf(
+    const known = ['num_heads', 'key_dim', 'value_dim', 'dropout', 'use_bias', 'return_attention_scores']
+    // The shapes of its inputs say nothing that these do not.
+    const others = ['output_shape', 'attention_axes', 'query_shape', 'key_shape', 'value_shape', 'flash_attention']
+    const { outputShape, attentionAxes, queryShape, keyShape, valueShape, flashAttention, ...options } = optionsOf(
       object,
-      ['num_heads', 'key_dim', 'value_dim', 'dropout', 'use_bias', 'return_attention_scores'],
-      {
-        ...origin,
-        problems: [],
-      },
+      [...known, ...others],
+      origin,
     )
-    if (!isDefault(config.output_shape) || !isDefault(config.attention_axes, [1])) {
-      origin.problems.push(`output_shape or attention_axes of the MultiHeadAttention '${name}'`)
+    if (!isDefault(outputShape) || !isDefault(attentionAxes, [1])) {
+      origin.problems.add(`output_shape or attention_axes of the MultiHeadAttention '${name}'`)
     }
     const layer = made(layers.multiHeadAttention as Maker, options)
     return mapped(
@@ -139,19 +133,18 @@ export function layerOf(object: KerasObject, origin: Origin, first: Record<strin
   }
   if (className === 'ReLU' || className === 'Softmax') {
     optionsOf(object, className === 'Softmax' ? ['axis'] : [], origin)
-    if (className === 'Softmax' && !isDefault(config.axis, -1)) origin.problems.push(`axis of the Softmax '${name}'`)
+    if (className === 'Softmax' && !isDefault(config.axis, -1)) origin.problems.add(`axis of the Softmax '${name}'`)
     return mapped(made(layers.activation as Maker, { activation: className.toLowerCase() }), [])
   }
-  const silenced = noise[className]
-  if (silenced !== undefined && Object.hasOwn(noise, className)) {
+  if (className === 'SpatialDropout1D' || className === 'GaussianDropout') {
     origin.leftOut.push(`what the ${className} '${name}' does beyond dropout`)
-    return mapped(made(silenced, { rate: config.rate }), [])
+    return mapped(made(layers.dropout as Maker, { rate: config.rate }), [])
   }
   if (className === 'GaussianNoise' || className === 'ActivityRegularization') {
     origin.leftOut.push(`the ${className} '${name}'`)
     return mapped(made(layers.activation as Maker, { activation: 'linear' }), [])
   }
-  origin.problems.push(`the ${className} '${name}'`)
+  origin.problems.add(`the ${className} '${name}'`)
   return undefined
 }
 
@@ -159,6 +152,12 @@ const isDefault = (value: unknown, usual: unknown = null): boolean =>
   value === undefined || value === null || JSON.stringify(value) === JSON.stringify(usual)
 
 type Make = (make: Maker, options: Record<string, unknown>) => AnyLayer | undefined
+
+/** What must be the same in both directions. */
+const decisiveOptions = [
+  ...['units', 'activation', 'recurrent_activation', 'use_bias', 'reset_after', 'return_sequences'],
+  'zero_output_for_mask',
+]
 
 function bidirectionalOf(object: KerasObject, origin: Origin, made: Make): Mapped | undefined {
   const { config, name } = object
@@ -171,24 +170,14 @@ function bidirectionalOf(object: KerasObject, origin: Origin, made: Make): Mappe
     const decisive = ({ className, config: options }: KerasObject) =>
       JSON.stringify([
         className,
-        optionsOf(
-          { className, name, config: { ...options, go_backwards: false }, beside: {} },
-          [
-            ...[
-              'units',
-              'activation',
-              'recurrent_activation',
-              'use_bias',
-              'reset_after',
-              'return_sequences',
-              'zero_output_for_mask',
-            ],
-          ],
-          { ...origin, problems: [], leftOut: [] },
-        ),
+        optionsOf({ className, name, config: { ...options, go_backwards: false }, beside: {} }, decisiveOptions, {
+          ...origin,
+          problems: new Unmapped(),
+          leftOut: [],
+        }),
       ])
     if (decisive(backward) !== decisive(forward)) {
-      origin.problems.push(`the Bidirectional '${name}': its layers differ in more than the direction`)
+      origin.problems.add(`the Bidirectional '${name}': its layers differ in more than the direction`)
     }
   }
   const mergeMode = config.merge_mode ?? null
@@ -212,7 +201,7 @@ function rnnOf(object: KerasObject, origin: Origin, made: Make): Mapped | undefi
   const cells: Cell[] = []
   const parts = objects.map((cell, index) => {
     const known = Object.hasOwn(cellLayers, cell.className) ? cellLayers[cell.className] : undefined
-    if (known === undefined) origin.problems.push(`the cell ${cell.className} in the RNN '${object.name}'`)
+    if (known === undefined) origin.problems.add(`the cell ${cell.className} in the RNN '${object.name}'`)
     else cells.push(known[0](optionsOf(cell, known[1], origin) as never))
     const path = isStacked ? ['cell', 'cells', names[index] as string] : ['cell']
     return { path, ...gateAdaption(cell, origin, known?.[2] ?? []) }
@@ -244,27 +233,19 @@ const isOldHardSigmoid = (value: unknown, origin: Origin): boolean =>
   origin.hardSigmoid === 'keras2' && /^hard_?sigmoid$/i.test(typeof value === 'string' ? value : '')
 
 function gateAdaption(object: KerasObject, origin: Origin, gates: readonly number[]): Pick<Part, 'adapt'> {
-  const ofGates = isOldHardSigmoid(object.config.recurrent_activation, origin) ? gates : []
   const count = object.className.startsWith('LSTM') ? 4 : object.className.startsWith('GRU') ? 3 : 1
-  const others = count === 1 ? [0] : Array.from({ length: count }, (_, i) => i).filter((i) => !gates.includes(i))
-  const ofOthers = isOldHardSigmoid(object.config.activation, origin)
-  if (ofOthers && count > 1) {
+  if (isOldHardSigmoid(object.config.activation, origin)) {
+    if (count === 1) return stretched([0], 1)
     // A state, or what a gate multiplies, goes through it too.
-    origin.problems.push(`hard_sigmoid of Keras 2 as the activation of '${object.name}'`)
+    origin.problems.add(`hard_sigmoid of Keras 2 as the activation of '${object.name}'`)
   }
-  return stretched([...ofGates, ...(ofOthers && count === 1 ? others : [])], count)
+  return stretched(isOldHardSigmoid(object.config.recurrent_activation, origin) ? gates : [], count)
 }
 
-function adaption(
-  object: KerasObject,
-  origin: Origin,
-  option: string,
-  count: number,
-  which: readonly number[],
-): Pick<Part, 'adapt'> {
-  if (!isOldHardSigmoid(object.config[option], origin)) return {}
-  if (object.className === 'Dense') return stretched(which, count)
-  origin.problems.push(`hard_sigmoid of Keras 2 in the ${object.className} '${object.name}'`)
+function adaption(object: KerasObject, origin: Origin): Pick<Part, 'adapt'> {
+  if (!isOldHardSigmoid(object.config.activation, origin)) return {}
+  if (object.className === 'Dense') return stretched([0], 1)
+  origin.problems.add(`hard_sigmoid of Keras 2 in the ${object.className} '${object.name}'`)
   return {}
 }
 

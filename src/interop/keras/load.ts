@@ -1,13 +1,14 @@
 import { types } from 'node:util'
 import type { Tensor } from '../../data/tensor.js'
-import { describe, SeqloomError } from '../../errors.js'
+import { describe, SeqloomError, visible } from '../../errors.js'
 import { readNamed } from '../../files.js'
 import type { Model, Prediction } from '../../model/index.js'
 import { isPath, pathOf } from '../../path.js'
 import { warn } from '../../warn.js'
+import { Unmapped } from '../format.js'
 import { type Group, isHdf5, readHdf5 } from '../hdf5/index.js'
 import { isZip, openKerasArchive, parsed } from './archive.js'
-import { type Entry, modelOf } from './graph.js'
+import { type Built, type Entry, modelOf } from './graph.js'
 import { kerasObject, type Origin } from './saved.js'
 import { assign, type SavedWeight } from './weights.js'
 
@@ -26,7 +27,7 @@ export async function loadKeras<Out extends Prediction = Tensor>(
     const { config, weights } = await openKerasArchive(where, bytes)
     const root = readHdf5(weights, `${where}: model.weights.h5`)
     const find: Finder = ({ parts }) => parts.flatMap((part) => numbered(groupAt(root, part.path)))
-    return made(where, config, 'keras3', find) as Model<Prediction> as Model<Out>
+    return (await made(where, config, 'keras3', find)) as Model<Prediction> as Model<Out>
   }
   if (isHdf5(bytes)) {
     const root = readHdf5(bytes, where)
@@ -44,7 +45,8 @@ export async function loadKeras<Out extends Prediction = Tensor>(
       left.set(owner, all.slice(count))
       return all.slice(0, count)
     }
-    return made(where, parsed(`${where}: model_config`, config), program, find) as Model<Prediction> as Model<Out>
+    const read = parsed(`${where}: model_config`, config)
+    return (await made(where, read, program, find)) as Model<Prediction> as Model<Out>
   }
   throw new SeqloomError('ERR_FORMAT', `${where} is neither a .keras nor an .h5 file`)
 }
@@ -65,18 +67,22 @@ async function bytesOf(file: unknown): Promise<[bytes: Uint8Array, where: string
 /** Finds the weights of an entry, of which ours has `count`. */
 type Finder = (entry: Entry, count: number) => readonly SavedWeight[]
 
-function made(where: string, config: unknown, hardSigmoid: Origin['hardSigmoid'], find: Finder): Model {
-  const origin: Origin = { where, hardSigmoid, problems: [], leftOut: [] }
+async function made(where: string, config: unknown, hardSigmoid: Origin['hardSigmoid'], find: Finder): Promise<Model> {
+  const origin: Origin = { where, hardSigmoid, problems: new Unmapped(), leftOut: [] }
   const built = modelOf(kerasObject(where, config), origin)
-  if (built !== undefined) assign(built.entries, find, origin)
-  if (built === undefined || origin.problems.length > 0) {
+  try {
+    if (built !== undefined) await assign(built, find, origin)
+    origin.problems.check(`${where}: cannot be mapped`, 'ERR_UNSUPPORTED')
+  } catch (error) {
     built?.model.dispose()
-    throw new SeqloomError('ERR_UNSUPPORTED', `${where}: cannot be mapped: ${[...new Set(origin.problems)].join('; ')}`)
+    throw error
   }
   if (origin.leftOut.length > 0) {
-    warn('WARN_LEFT_OUT', `${where}: left out, since it only matters in training: ${origin.leftOut.join(', ')}`)
+    const all = visible(origin.leftOut.join(', '))
+    warn('WARN_LEFT_OUT', `${where}: left out, since it only matters in training: ${all}`)
   }
-  return built.model
+  // Where there is no model, there are problems.
+  return (built as Built).model
 }
 
 function groupAt(root: Group, path: readonly string[]): Group | undefined {

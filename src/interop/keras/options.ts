@@ -45,7 +45,7 @@ export function optionsOf(object: KerasObject, known: readonly string[], origin:
     } else if (ofTraining.includes(key)) {
       if (!isNothing(value)) origin.leftOut.push(`${key} of '${object.name}'`)
     } else if (!silent.has(key) && !isNothing(value)) {
-      origin.problems.push(`the option ${key} of the ${object.className} '${object.name}': ${JSON.stringify(value)}`)
+      origin.problems.add(`the option ${key} of the ${object.className} '${object.name}': ${JSON.stringify(value)}`)
     }
   }
   return options
@@ -79,7 +79,7 @@ function activationOf(object: KerasObject, value: unknown, origin: Origin): stri
     : value
   const found = typeof name === 'string' ? activations[snakeName(name)] : undefined
   if (found !== undefined) return found
-  origin.problems.push(`the activation ${JSON.stringify(name)} of the ${object.className} '${object.name}'`)
+  origin.problems.add(`the activation ${JSON.stringify(name)} of the ${object.className} '${object.name}'`)
   return 'linear'
 }
 

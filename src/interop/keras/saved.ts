@@ -1,5 +1,6 @@
 import { describe, SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
+import type { Unmapped } from '../format.js'
 
 /** A layer or a model as Keras and tfjs save it: its class and its options under Keras's names. */
 export interface KerasObject {
@@ -15,8 +16,8 @@ export interface Origin {
   readonly where: string
   /** What `hard_sigmoid` is: Keras 3's relu6(x + 3) / 6, or that of Keras 2 and tfjs, 0.2·x + 0.5 between 0 and 1. */
   readonly hardSigmoid: 'keras3' | 'keras2'
-  /** What cannot be mapped, in the order found. */
-  readonly problems: string[]
+  /** What cannot be mapped. */
+  readonly problems: Unmapped
   /** What was left out since it only matters in training. */
   readonly leftOut: string[]
 }

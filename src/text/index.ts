@@ -13,8 +13,7 @@ export { Tokenizer } from './tokenizer.js'
 
 /**
  * Builds a vocabulary of every Unicode character in the texts, including white space: id 0 is padding, id 1 unknown,
- * then characters by falling frequency. Letters are composed with their marks (NFC). Decoding restores the text so
- * composed. Rejects with `ERR_OPTION` or `ERR_DATA`.
+ * then characters by falling frequency. Decoding restores the text. Rejects with `ERR_OPTION` or `ERR_DATA`.
  */
 export function charTokenizer(texts: readonly string[], options: TokenizerOptions = {}): Promise<Tokenizer> {
   return Tokenizer.train('character', texts, options)

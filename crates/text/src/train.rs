@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::models::bpe::BPE;
 use tokenizers::models::wordlevel::WordLevel;
-use tokenizers::normalizers::{Lowercase, NFC, Sequence};
+use tokenizers::normalizers::Lowercase;
 use tokenizers::{
     NormalizedString, Normalizer, NormalizerWrapper, OffsetReferential, OffsetType, PaddingParams,
     PreTokenizedString, PreTokenizer, PreTokenizerWrapper, Tokenizer as Inner,
@@ -22,7 +22,7 @@ use crate::words;
 /// The units of a trained vocabulary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Every Unicode character, composed with its marks (NFC), white space and line ends too; decoding gives the text back.
+    /// Every Unicode character, white space and line ends too; decoding gives the text back.
     Character,
     /// Words and numbers; every punctuation mark, symbol and emoji (with its modifiers) by itself, and every character
     /// of scripts without spaces: Chinese, kana, Thai, Lao, Khmer, Burmese. White space separates and control
@@ -139,7 +139,6 @@ fn count<S: AsRef<str> + Sync>(
             cut.parts(content.as_ref(), PART).into_iter().map(move |part| (text, part))
         })
         .collect();
-    let characters = character_normalizer(options.lowercase);
     let splitter = WordSplitter::new(options.lowercase).map_err(|error| failed(0, error))?;
     let block = parts.len().div_ceil(thread_count(options.threads)).max(1);
     let held = Held::of(options.room);
@@ -149,7 +148,7 @@ fn count<S: AsRef<str> + Sync>(
             options.stop.check()?;
             held.during(text, part, || {
                 match unit {
-                    Unit::Character => count_characters(part, &characters, &mut counts),
+                    Unit::Character => count_characters(part, options.lowercase, &mut counts),
                     Unit::Word | Unit::Subword => splitter.count(part, &mut counts),
                 }
                 .map_err(|error| failed(text, error))
@@ -168,23 +167,15 @@ fn count<S: AsRef<str> + Sync>(
         .unwrap_or_default())
 }
 
-/// Composes characters with their marks and lowercases on request.
-fn character_normalizer(lowercase: bool) -> NormalizerWrapper {
-    let composed = NormalizerWrapper::NFC(NFC);
-    if lowercase {
-        NormalizerWrapper::Sequence(Sequence::new(vec![composed, NormalizerWrapper::Lowercase(Lowercase)]))
-    } else {
-        composed
-    }
-}
-
 fn count_characters(
     text: &str,
-    normalizer: &NormalizerWrapper,
+    lowercase: bool,
     counts: &mut HashMap<String, u64>,
 ) -> tokenizers::Result<()> {
     let mut normalized = NormalizedString::from(text);
-    normalizer.normalize(&mut normalized)?;
+    if lowercase {
+        Lowercase.normalize(&mut normalized)?;
+    }
     let mut buffer = [0; 4];
     for character in normalized.get().chars() {
         add(character.encode_utf8(&mut buffer), counts);
@@ -241,7 +232,9 @@ fn assemble(unit: Unit, vocabulary: HashMap<String, u32>, lowercase: bool) -> Re
                     .build()
                     .map_err(failed)?;
                 let mut inner = Inner::new(model);
-                inner.with_normalizer(Some(character_normalizer(lowercase))).map_err(failed)?;
+                if lowercase {
+                    inner.with_normalizer(Some(Lowercase)).map_err(failed)?;
+                }
                 inner.with_decoder(Some(Fuse::new()));
                 inner
             }

@@ -204,10 +204,7 @@ proptest! {
                     tokenizer.decode(&ids, true).unwrap();
                     prop_assert!(texts.iter().all(|text| !encode(&tokenizer, text).contains(&1)));
                     if unit == Unit::Character {
-                        let mut composed = tokenizers::NormalizedString::from(texts[0].as_str());
-                        composed.nfc();
-                        let decoded = tokenizer.decode(&encode(&tokenizer, &texts[0]), true).unwrap();
-                        prop_assert_eq!(decoded.as_str(), composed.get());
+                        prop_assert_eq!(&tokenizer.decode(&encode(&tokenizer, &texts[0]), true).unwrap(), &texts[0]);
                     }
                     let again = Tokenizer::from_json(&tokenizer.to_json().unwrap()).unwrap();
                     prop_assert_eq!(encode(&again, &other), ids);

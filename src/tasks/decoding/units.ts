@@ -142,13 +142,13 @@ class TokenizedUnits implements Units {
 
   written(writing: Writing, ids: Int32Array): readonly string[] | undefined {
     if (typeof writing !== 'string') return undefined
-    const tokens = this.level === 'character' ? [...writing.normalize('NFC')] : words(writing)
+    const tokens = this.level === 'character' ? [...writing] : words(writing)
     // A tokenizer that was given may cut otherwise, and long texts are cut short.
     const long = tokens.length === ids.length || (tokens.length > ids.length && this.spacing !== undefined)
     const cased = casing(this.lowercase)
-    // A vocabulary that was saved before may hold letters apart from their marks.
-    const composed = (id: number) => this.token(id).normalize('NFC')
-    const alike = long && ids.every((id, at) => id === this.unknownId || composed(id) === cased(tokens[at] as string))
+    // A vocabulary of words that was saved before may hold letters apart from their marks.
+    const known = (id: number) => (this.level === 'character' ? this.token(id) : this.token(id).normalize('NFC'))
+    const alike = long && ids.every((id, at) => id === this.unknownId || known(id) === cased(tokens[at] as string))
     return alike ? tokens.slice(0, ids.length) : undefined
   }
 
@@ -159,7 +159,7 @@ class TokenizedUnits implements Units {
   split(writing: Writing): string[] {
     const text = typeof writing === 'string' ? writing : writing.join(' ')
     const cased = casing(this.lowercase)(text)
-    if (this.level === 'character') return [...cased.normalize('NFC')]
+    if (this.level === 'character') return [...cased]
     return words(cased)
   }
 

@@ -1,8 +1,10 @@
 import { SeqloomError } from '../../errors.js'
 import { input } from '../../layers/input.js'
 import type { AnyLayer, SymbolicTensor } from '../../layers/layer.js'
-import { model } from '../../model/functional.js'
+import { model, randomSeed } from '../../model/functional.js'
 import type { Model } from '../../model/model.js'
+import { Sequential } from '../../model/sequential.js'
+import { connect } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import { groupNames, layerOf, type Part } from './layers.js'
 import { normalizedAxis } from './options.js'
@@ -117,7 +119,8 @@ function sequentialOf(object: KerasObject, origin: Origin, depth: number): Built
   })
   const outputs: readonly SymbolicTensor[] | undefined = values
   if (outputs === undefined || !origin.problems.isEmpty) return undefined
-  return { model: model({ inputs: source, outputs: outputs[0] as SymbolicTensor, name: object.name }), entries }
+  const topology = connect([source], [outputs[0] as SymbolicTensor])
+  return { model: Sequential.from(topology, object.name, randomSeed()) as Model, entries }
 }
 
 function applied(
@@ -270,7 +273,7 @@ function nodeOf(
   const named: string[] = []
   for (const [name, value] of Object.entries(kwargs)) {
     if (name === 'initial_state') continue
-    const tensors = tensorsIn(value)
+    const tensors = isRecord(given) ? tensorsIn(value) : oldTensorsIn(value)
     if (['query', 'value', 'key', 'inputs', 'sequences', 'sequence'].includes(name) && tensors.length > 0)
       named.push(...tensors)
     else if (name === 'return_attention_scores') flags.set(object, { return_attention_scores: value === true })
@@ -308,6 +311,12 @@ function oldTensors(where: string, object: KerasObject, given: unknown): string[
     const [name, node, tensor] = listOf(where, what, each)
     return keyOf(name, node, tensor)
   })
+}
+
+/** The tensor that an argument of Keras 2 is, if it is one: a layer's name and two numbers. */
+function oldTensorsIn(value: unknown): string[] {
+  if (!Array.isArray(value) || value.length !== 3 || typeof value[0] !== 'string') return []
+  return [keyOf(value[0], value[1], value[2])]
 }
 
 /** The arguments that stand behind the first input of an old node. */

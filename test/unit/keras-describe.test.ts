@@ -15,8 +15,7 @@ const models = kerasModels(seqloom)
 async function readBack(model: Model, dialect: Dialect): Promise<{ model: Model; description: DescribedModel }> {
   const description = describeModel(model, dialect, 'test')
   const values = await describedValues(model, description)
-  const hardSigmoid = dialect === 'keras3' ? 'keras3' : 'keras2'
-  const origin: Origin = { where: 'test', hardSigmoid, problems: new Unmapped(), leftOut: [] }
+  const origin: Origin = { where: 'test', dialect, problems: new Unmapped(), leftOut: [] }
   const built = modelOf(kerasObject('test', JSON.parse(JSON.stringify(description.config))), origin)
   origin.problems.check('test')
   const { layers } = description

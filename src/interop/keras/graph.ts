@@ -1,4 +1,5 @@
 import { SeqloomError } from '../../errors.js'
+import * as layers from '../../layers/index.js'
 import { input } from '../../layers/input.js'
 import type { AnyLayer, SymbolicTensor } from '../../layers/layer.js'
 import { model, randomSeed } from '../../model/functional.js'
@@ -7,6 +8,7 @@ import { Sequential } from '../../model/sequential.js'
 import { connect } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import { groupNames, layerOf, type Part } from './layers.js'
+import { mayBeMasked } from './padding.js'
 import { normalizedAxis } from './options.js'
 import { type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
 
@@ -130,13 +132,22 @@ function applied(
   initialState: readonly SymbolicTensor[],
   origin: Origin,
 ): readonly SymbolicTensor[] | undefined {
+  if (isRecurrent(object) && object.config.go_backwards === true && object.config.return_sequences === true) {
+    if (mayBeMasked(values[0] as SymbolicTensor)) {
+      origin.problems.add(
+        `the ${object.className} '${object.name}', which goes backwards over padded sequences and returns them: its outputs stand at other steps there`,
+      )
+      return undefined
+    }
+  }
   const axis = normalizedAxis(object.config.axis) ?? -1
   if (axis !== -1 && axis !== (values[0] as SymbolicTensor).shape.length - 1) {
     origin.problems.add(`the axis ${axis} of the ${object.className} '${object.name}'`)
     return undefined
   }
   try {
-    const given = values.length === 1 ? (values[0] as SymbolicTensor) : values
+    const read = values.map((value) => (ignoresMask(object, origin) && mayBeMasked(value) ? unmasked(value) : value))
+    const given = read.length === 1 ? (read[0] as SymbolicTensor) : read
     const outputs = ready.apply(given, initialState.length > 0 ? { initialState } : {})
     return Array.isArray(outputs) ? outputs : [outputs as SymbolicTensor]
   } catch (error) {
@@ -145,6 +156,16 @@ function applied(
     return undefined
   }
 }
+
+const isRecurrent = ({ className }: KerasObject) => recurrentClasses.includes(className)
+
+/** Whether a layer treats padded steps like others, where ours does not: tfjs's poolings take no mask. */
+const ignoresMask = ({ className }: KerasObject, { dialect }: Origin) =>
+  dialect === 'tfjs' && /^Global(Average|Max)Pooling1D$/.test(className)
+
+/** The same values without a mask. */
+const unmasked = (value: SymbolicTensor): SymbolicTensor =>
+  layers.reshape({ targetShape: value.shape.slice(1) }).apply(value)
 
 /** A use of a layer: what it reads, and how it is called. */
 interface Node {

@@ -40,7 +40,8 @@ export interface Mapped {
 /**
  * The layer of ours for a saved one. What is not there is noted in `origin.problems`, and undefined given.
  */
-export function layerOf(object: KerasObject, origin: Origin): Mapped | undefined {
+export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined {
+  const object = withDefaults(given, origin)
   const { className, config, name } = object
   const made = (make: Maker, options: Record<string, unknown>): AnyLayer | undefined => {
     try {
@@ -63,7 +64,8 @@ export function layerOf(object: KerasObject, origin: Origin): Mapped | undefined
   const recurrent = classOf(recurrentLayers, className)
   if (recurrent !== undefined) {
     // Ours is true by default.
-    const layer = made(recurrent.make, { zeroOutputForMask: false, ...optionsOf(object, recurrent.options, origin) })
+    const options = optionsOf(object, recurrent.options, origin)
+    const layer = made(recurrent.make, { zeroOutputForMask: false, ...options })
     return mapped(layer, [
       { path: cellGroup, count: cellWeights(object), adapt: gateAdaption(object, origin, recurrent) },
     ])
@@ -169,7 +171,7 @@ function rnnOf(object: KerasObject, origin: Origin, made: Make): Mapped | undefi
   )
   if (isStacked) optionsOf(outer, ['cells'], origin)
   const given = isStacked ? listOf(origin.where, 'cells', outer.config.cells) : [outer]
-  const objects = given.map((each) => (isStacked ? kerasObject(origin.where, each) : outer))
+  const objects = given.map((each) => withDefaults(isStacked ? kerasObject(origin.where, each) : outer, origin))
   const names = groupNames(objects)
   const cells: Cell[] = []
   const parts = objects.map((cell, index) => {
@@ -200,10 +202,18 @@ export function groupNames(objects: readonly { readonly className: string }[]): 
 }
 
 const isOldHardSigmoid = (value: unknown, origin: Origin): boolean =>
-  origin.hardSigmoid === 'keras2' && /^hard_?sigmoid$/i.test(typeof value === 'string' ? value : '')
+  origin.dialect !== 'keras3' && /^hard_?sigmoid$/i.test(typeof value === 'string' ? value : '')
 
 /** Kernel, recurrent kernel and, usually, a bias. */
 const cellWeights = ({ config }: KerasObject): number => (config.use_bias === false ? 2 : 3)
+
+/** What tfjs takes for gates that a description does not mention; ours are those of Keras. */
+function withDefaults(object: KerasObject, { dialect }: Origin): KerasObject {
+  const [, kind] = /^(GRU|LSTM)(Cell)?$/.exec(object.className) ?? []
+  if (dialect !== 'tfjs' || kind === undefined) return object
+  const defaults = { recurrent_activation: 'hard_sigmoid', ...(kind === 'GRU' && { reset_after: false }) }
+  return { ...object, config: { ...defaults, ...object.config } }
+}
 
 function gateAdaption(object: KerasObject, origin: Origin, { gates, gated }: RecurrentClass): Adapt | undefined {
   if (isOldHardSigmoid(object.config.activation, origin)) {

@@ -8,6 +8,7 @@ import { warn } from '../../warn.js'
 import { Unmapped } from '../format.js'
 import { type Group, isHdf5, readHdf5 } from '../hdf5/index.js'
 import { isZip, openKerasArchive, parsed } from './archive.js'
+import type { Dialect } from './classes.js'
 import { type Built, type Entry, modelOf } from './graph.js'
 import { kerasObject, type Origin } from './saved.js'
 import { assign, type SavedWeight } from './weights.js'
@@ -65,10 +66,11 @@ async function bytesOf(file: unknown): Promise<[bytes: Uint8Array, where: string
 }
 
 /** Finds the weights of an entry, of which ours has `count`. */
-type Finder = (entry: Entry, count: number) => readonly SavedWeight[]
+export type Finder = (entry: Entry, count: number) => readonly SavedWeight[]
 
-async function made(where: string, config: unknown, hardSigmoid: Origin['hardSigmoid'], find: Finder): Promise<Model> {
-  const origin: Origin = { where, hardSigmoid, problems: new Unmapped(), leftOut: [] }
+/** The model that a description says, with the weights found. */
+export async function made(where: string, config: unknown, dialect: Dialect, find: Finder): Promise<Model> {
+  const origin: Origin = { where, dialect, problems: new Unmapped(), leftOut: [] }
   const built = modelOf(kerasObject(where, config), origin)
   try {
     if (built !== undefined) await assign(built, find, origin)

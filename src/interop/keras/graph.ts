@@ -1,8 +1,10 @@
 import { SeqloomError } from '../../errors.js'
 import { input } from '../../layers/input.js'
 import type { AnyLayer, SymbolicTensor } from '../../layers/layer.js'
-import { model } from '../../model/functional.js'
+import { model, randomSeed } from '../../model/functional.js'
 import type { Model } from '../../model/model.js'
+import { Sequential } from '../../model/sequential.js'
+import { connect } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import { groupNames, layerOf, type Part } from './layers.js'
 import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
@@ -118,7 +120,8 @@ function sequentialOf(object: KerasObject, origin: Origin, depth: number): Built
   })
   const outputs: readonly SymbolicTensor[] | undefined = values
   if (outputs === undefined || !origin.problems.isEmpty) return undefined
-  return { model: model({ inputs: source, outputs: outputs[0] as SymbolicTensor, name: object.name }), entries }
+  const topology = connect([source], [outputs[0] as SymbolicTensor])
+  return { model: Sequential.from(topology, object.name, randomSeed()) as Model, entries }
 }
 
 function applied(

@@ -1,4 +1,5 @@
 import { isRecord } from '../../options.js'
+import type { Dialect } from './classes.js'
 import { camelCase, type KerasObject, type Origin } from './saved.js'
 
 /** Options that decide how weights begin or are trained, not what a trained layer computes. */
@@ -70,6 +71,18 @@ const activations: Readonly<Record<string, string>> = {
     ].map((name) => [name, camelCase(name)]),
   ),
   swish: 'silu',
+}
+
+/** Activations of ours that another name stands for, or none, in some programs. */
+const differing: Readonly<Record<string, Partial<Record<Dialect, string | undefined>>>> = {
+  silu: { keras2: 'swish', tfjs: 'swish' },
+  exponential: { tfjs: undefined },
+}
+
+/** The name of an activation of ours; undefined if the program has none such. */
+export function kerasActivation(name: string, dialect: Dialect): string | undefined {
+  const other = differing[name]
+  return other !== undefined && dialect in other ? other[dialect] : snakeName(name)
 }
 
 function activationOf(object: KerasObject, value: unknown, origin: Origin): string {

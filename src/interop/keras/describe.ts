@@ -1,0 +1,225 @@
+import { visible } from '../../errors.js'
+import { Bidirectional } from '../../layers/bidirectional.js'
+import { InputLayer } from '../../layers/input.js'
+import type { AnyLayer, Call, SymbolicTensor } from '../../layers/layer.js'
+import { Recurrence } from '../../layers/recurrence.js'
+import type { Model } from '../../model/model.js'
+import { Sequential } from '../../model/sequential.js'
+import { warn } from '../../warn.js'
+import { Unmapped } from '../format.js'
+import type { Adapt, Dialect } from './classes.js'
+import { type DescribedPart, describeLayer } from './describeLayer.js'
+import { groupNames } from './layers.js'
+
+/** A weight as Keras keeps it. */
+export interface DescribedWeight {
+  /** Its name among all weights: `lstm/lstm_cell/kernel`, in tfjs `lstm/kernel`. */
+  readonly name: string
+  /** The groups of a Keras 3 weights file that lead to it: `layers`, `lstm`, `cell`; there it is a variable, numbered in order. */
+  readonly groups: readonly string[]
+  /** Its shape in Keras. */
+  readonly shape: readonly number[]
+  /** Which of the model's weights it is; their elements have the same order. */
+  readonly index: number
+  /** Changes a copy of our values into what Keras's mean. */
+  readonly adapt?: Adapt | undefined
+}
+
+/** A layer as Keras describes it. */
+export interface DescribedLayer {
+  readonly name: string
+  /** In Keras's order. */
+  readonly weights: readonly DescribedWeight[]
+}
+
+/** A model as Keras describes it. */
+export interface DescribedModel {
+  /** The object with `class_name` and `config`. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** All layers, those without weights too, in the order of the config. */
+  readonly layers: readonly DescribedLayer[]
+}
+
+/**
+ * Describes a model for Keras 3, Keras 2 or tfjs: its layers as they are configured and connected there, and where its weights go. What matters only in training
+ * is left out with a warning; initial values and how the model is compiled are not described. `where` is for messages. Throws `ERR_UNSUPPORTED`, naming all
+ * layers and options that the program has not.
+ */
+export function describeModel(model: Model, dialect: Dialect, where: string): DescribedModel {
+  const topology = model.topology()
+  const { layers, names, calls } = topology
+  const problems = new Unmapped()
+  const leftOut: string[] = []
+  const described = layers.map((layer) => {
+    const name = names.get(layer) as string
+    if (layer instanceof InputLayer)
+      return { name, className: layer.className, config: inputConfig(layer, name, dialect), parts: [] }
+    const given = describeLayer(layer, name, { dialect, problems, leftOut, engine: model.engine })
+    return given && { name, ...given }
+  })
+  problems.check(`${where}: what ${programs[dialect]} has not`, 'ERR_UNSUPPORTED')
+  if (leftOut.length > 0) {
+    warn('WARN_LEFT_OUT', `${where}: left out, since it only matters in training: ${visible(leftOut.join(', '))}`)
+  }
+  // Nothing is undefined where there are no problems.
+  const all = described as Described[]
+  const groups = groupNames(all)
+  const inSequence = model instanceof Sequential && isChain(calls)
+  const nodes = nodesOf(layers, calls, names, dialect)
+  const objects = all.map(({ name, className, config }, at) => ({
+    ...(dialect === 'keras3' && { module: 'keras.layers' }),
+    class_name: className,
+    config,
+    ...(dialect === 'keras3' && { registered_name: null }),
+    ...(!inSequence && { name, inbound_nodes: nodes.get(layers[at] as AnyLayer) }),
+  }))
+  const source = sourcesOf(calls, names)
+  const outputs = topology.outputs.map(source)
+  const [only] = outputs
+  // Keras 3 tells a model that returns one tensor from one that returns a list of one.
+  const isOne = dialect === 'keras3' && outputs.length === 1 && model.toJSON().config.returnsList === false
+  const config = inSequence
+    ? { name: model.name, layers: objects }
+    : {
+        name: model.name,
+        trainable: true,
+        layers: objects,
+        input_layers: topology.inputs.map(source),
+        output_layers: isOne ? only : outputs,
+      }
+  return {
+    config: { ...classes[dialect][inSequence ? 'sequential' : 'functional'], config },
+    layers: all.map(({ name, parts }, at) => ({
+      name,
+      weights: parts.flatMap(({ path, scope, weights }) =>
+        weights.map(({ name: own, ...weight }) => ({
+          ...weight,
+          name: [name, ...scope, own].join('/'),
+          groups: ['layers', groups[at] as string, ...path],
+        })),
+      ),
+    })),
+  }
+}
+
+interface Described {
+  readonly name: string
+  readonly className: string
+  readonly config: Readonly<Record<string, unknown>>
+  readonly parts: readonly DescribedPart[]
+}
+
+const programs: Readonly<Record<Dialect, string>> = { keras3: 'Keras 3', keras2: 'Keras 2', tfjs: 'TensorFlow.js' }
+
+const keras2Classes = { sequential: { class_name: 'Sequential' }, functional: { class_name: 'Functional' } }
+
+const classes = {
+  keras3: {
+    sequential: { module: 'keras', class_name: 'Sequential', registered_name: null },
+    functional: { module: 'keras.src.models.functional', class_name: 'Functional', registered_name: 'Functional' },
+  },
+  keras2: keras2Classes,
+  tfjs: { ...keras2Classes, functional: { class_name: 'Model' } },
+} as const
+
+function inputConfig(layer: InputLayer, name: string, dialect: Dialect): Record<string, unknown> {
+  const shape = dialect === 'keras3' ? { batch_shape: layer.shape } : { batch_input_shape: layer.shape }
+  return { ...shape, dtype: layer.outputType(), sparse: false, name }
+}
+
+/** Whether each layer reads what the one before it makes, and nothing else. */
+function isChain(calls: readonly Call[]): boolean {
+  const layers = new Set(calls.map(({ layer }) => layer))
+  return (
+    layers.size === calls.length &&
+    calls.every(({ inputs, outputs }, at) => {
+      const before = calls[at - 1]?.outputs
+      return outputs.length === 1 && inputs.length === (at === 0 ? 0 : 1) && inputs[0] === before?.[0]
+    })
+  )
+}
+
+type Source = readonly [layer: string, use: number, output: number]
+
+/** Where values come from, as Keras says it. */
+function sourcesOf(calls: readonly Call[], names: ReadonlyMap<AnyLayer, string>): (value: SymbolicTensor) => Source {
+  const uses = new Map<AnyLayer, number>()
+  const places = new Map<Call, number>()
+  for (const call of calls) {
+    const use = uses.get(call.layer) ?? 0
+    uses.set(call.layer, use + 1)
+    places.set(call, use)
+  }
+  return ({ call, index }) => [names.get(call.layer) as string, places.get(call) as number, index]
+}
+
+/** The uses of all layers. */
+function nodesOf(
+  layers: readonly AnyLayer[],
+  calls: readonly Call[],
+  names: ReadonlyMap<AnyLayer, string>,
+  dialect: Dialect,
+): Map<AnyLayer, unknown[]> {
+  const source = sourcesOf(calls, names)
+  const nodes = new Map<AnyLayer, unknown[]>(layers.map((layer) => [layer, []]))
+  for (const call of calls) {
+    if (call.inputs.length === 0) continue
+    nodes.get(call.layer)?.push(dialect === 'keras3' ? newNode(call, source) : oldNode(call, source))
+  }
+  return nodes
+}
+
+/** How a layer is called: the values that it reads first, those of the following arguments, by their names, and flags. */
+function argumentsOf({ layer, inputs }: Call) {
+  const flags = layer.config().returnAttentionScores === true ? { return_attention_scores: true } : {}
+  const [first, ...others] = inputs as [SymbolicTensor, ...SymbolicTensor[]]
+  if (layer instanceof Recurrence || layer instanceof Bidirectional) {
+    return { first: [first], named: {}, states: others, flags }
+  }
+  if (layer.className === 'MultiHeadAttention') {
+    const [value, key] = others as [SymbolicTensor, SymbolicTensor?]
+    return { first: [first], named: { value, ...(key && { key }) }, states: [], flags }
+  }
+  return { first: inputs, named: {}, states: [], flags }
+}
+
+function newNode(call: Call, source: (value: SymbolicTensor) => Source): Record<string, unknown> {
+  const { first, named, states, flags } = argumentsOf(call)
+  const tensor = (value: SymbolicTensor) => ({
+    class_name: '__keras_tensor__',
+    config: { shape: value.shape, dtype: value.dtype, keras_history: source(value) },
+  })
+  return {
+    args: [first.length === 1 ? tensor(first[0] as SymbolicTensor) : first.map(tensor)],
+    kwargs: {
+      ...Object.fromEntries(Object.entries(named).map(([name, value]) => [name, tensor(value)])),
+      ...(states.length > 0 && { initial_state: states.map(tensor) }),
+      ...flags,
+    },
+  }
+}
+
+function oldNode(call: Call, source: (value: SymbolicTensor) => Source): unknown[] {
+  const { first, named, states, flags } = argumentsOf(call)
+  const kwargs = {
+    ...Object.fromEntries(Object.entries(named).map(([name, value]) => [name, source(value)])),
+    ...flags,
+  }
+  // The first states stand among the inputs.
+  return [...first, ...states].map((value) => [...source(value), kwargs])
+}
+
+/** Copies of a model's weights as Keras means them. */
+export async function describedValues(
+  model: Model,
+  { layers }: DescribedModel,
+): Promise<ReadonlyMap<DescribedWeight, Float32Array>> {
+  const values = await model.copyWeights()
+  const found = new Map<DescribedWeight, Float32Array>()
+  for (const weight of layers.flatMap(({ weights }) => weights)) {
+    const data = values[weight.index]?.data as Float32Array
+    weight.adapt?.(data, weight.shape)
+    found.set(weight, data)
+  }
+  return found
+}

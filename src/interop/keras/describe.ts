@@ -2,6 +2,7 @@ import { visible } from '../../errors.js'
 import { Bidirectional } from '../../layers/bidirectional.js'
 import { InputLayer } from '../../layers/input.js'
 import type { AnyLayer, Call, SymbolicTensor } from '../../layers/layer.js'
+import { GlobalAveragePooling1D, GlobalMaxPooling1D } from '../../layers/pooling.js'
 import { Recurrence } from '../../layers/recurrence.js'
 import type { Model } from '../../model/model.js'
 import { Sequential } from '../../model/sequential.js'
@@ -10,6 +11,7 @@ import { Unmapped } from '../format.js'
 import type { Adapt, Dialect } from './classes.js'
 import { type DescribedPart, describeLayer } from './describeLayer.js'
 import { groupNames } from './layers.js'
+import { mayBeMasked } from './padding.js'
 
 /** A weight as Keras keeps it. */
 export interface DescribedWeight {
@@ -57,9 +59,19 @@ export function describeModel(model: Model, dialect: Dialect, where: string): De
     const given = describeLayer(layer, name, { dialect, problems, leftOut, engine: model.engine })
     return given && { name, ...given }
   })
+  const differsAtPadding = calls.filter(
+    (call) => !checkPadding(call, names.get(call.layer) as string, dialect, problems),
+  )
   problems.check(`${where}: what ${programs[dialect]} has not`, 'ERR_UNSUPPORTED')
   if (leftOut.length > 0) {
     warn('WARN_LEFT_OUT', `${where}: left out, since it only matters in training: ${visible(leftOut.join(', '))}`)
+  }
+  if (differsAtPadding.length > 0) {
+    const all = differsAtPadding.map(({ layer }) => names.get(layer)).join(', ')
+    warn(
+      'WARN_PADDING',
+      `${where}: at padded steps, where ours are zero, outputs repeat the last one there: ${visible(all)}`,
+    )
   }
   // Nothing is undefined where there are no problems.
   const all = described as Described[]
@@ -125,6 +137,26 @@ const classes = {
 function inputConfig(layer: InputLayer, name: string, dialect: Dialect): Record<string, unknown> {
   const shape = dialect === 'keras3' ? { batch_shape: layer.shape } : { batch_input_shape: layer.shape }
   return { ...shape, dtype: layer.outputType(), sparse: false, name }
+}
+
+/** Whether a use of a layer makes the same of padding in the other program; it is noted if other results depend on it. */
+function checkPadding({ layer, inputs }: Call, name: string, dialect: Dialect, problems: Unmapped): boolean {
+  const [first] = inputs
+  if (first === undefined || !mayBeMasked(first)) return true
+  const what = `'${name}' (${layer.className})`
+  if (layer instanceof Recurrence && layer.goBackwards && layer.returnSequences) {
+    problems.add(`${what}: going backwards over padded sequences, its outputs stand at other steps there`)
+  }
+  if (dialect !== 'tfjs') return true
+  if (layer instanceof GlobalAveragePooling1D || layer instanceof GlobalMaxPooling1D) {
+    problems.add(`${what}: padded steps count there`)
+  }
+  const recurrent = layer instanceof Bidirectional ? layer.innerLayers()[0] : layer
+  return !(
+    recurrent instanceof Recurrence &&
+    recurrent.returnSequences &&
+    recurrent.config().zeroOutputForMask === true
+  )
 }
 
 /** Whether each layer reads what the one before it makes, and nothing else. */

@@ -8,8 +8,9 @@ import { Sequential } from '../../model/sequential.js'
 import { connect } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import { groupNames, layerOf, type Part } from './layers.js'
-import { mayBeMasked } from './padding.js'
+import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
 import { normalizedAxis } from './options.js'
+import { mayBeMasked } from './padding.js'
 import { type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
 
 /** A layer with weights, and the groups of a Keras 3 file that hold them. */
@@ -173,6 +174,8 @@ interface Node {
   readonly index: number
   readonly values: readonly string[]
   readonly initialState: readonly string[]
+  /** Where the mask comes from that it is given, if it is given one. */
+  readonly masks: ReadonlySet<MaskOrigin>
 }
 
 const keyOf = (name: unknown, node: unknown, tensor: unknown): string =>
@@ -184,21 +187,27 @@ function functionalOf(object: KerasObject, origin: Origin, depth: number): Built
     kerasObject(where, each),
   )
   const groups = groupNames(objects)
-  const nodes: Node[] = []
+  let nodes: Node[] = []
   const flags = new Map<KerasObject, Record<string, unknown>>()
+  const masks = new WrittenMasks()
+  const operations = new Set<KerasObject>()
   for (const each of objects) {
     const all = each.beside.inbound_nodes ?? []
     listOf(where, `the inbound_nodes of '${each.name}'`, all).forEach((given, index) => {
-      nodes.push(nodeOf(each, index, given, origin, flags))
+      if (isRecord(given) && masks.take(each, keyOf(each.name, index, 0), given, tensorsIn(given.args))) {
+        operations.add(each)
+      } else nodes.push(nodeOf(each, index, given, origin, flags, masks))
     })
   }
   if (nodes.length > mostNodes) throw new SeqloomError('ERR_FORMAT', `${where}: more than ${mostNodes} uses of layers`)
+  nodes = countedFromOne(nodes, object)
   const tokens = new Set(nodes.filter((node) => isEmbedding(node.object)).flatMap(({ values }) => values))
 
   const found = new Map<string, SymbolicTensor>()
   const entries: Entry[] = []
   const ready = new Map<KerasObject, Ready>()
   objects.forEach((each, index) => {
+    if (operations.has(each)) return
     if (each.className === 'InputLayer') {
       const shape = shapeIn(each)
       const key = keyOf(each.name, 0, 0)
@@ -256,17 +265,27 @@ function run(
     if (needed.size === 0) able.push(node)
     for (const key of needed) waiting.set(key, [...(waiting.get(key) ?? []), node])
   }
+  const origins = new Map<string, ReadonlySet<MaskOrigin>>()
   let done = 0
   for (let node = able.shift(); node !== undefined; node = able.shift()) {
     done += 1
     const { object, index } = node
     const of = (keys: readonly string[]) => keys.map((key) => found.get(key) as SymbolicTensor)
+    const carried = originsOf(node, origins)
+    if (carried.size > mostMasks) {
+      origin.problems.add(`a model with more than ${mostMasks} masks`)
+      return
+    }
+    if (![...node.masks].every((mask) => carried.has(mask))) {
+      origin.problems.add(`the mask of the ${object.className} '${object.name}', which is not the one of its input`)
+    }
     const outputs = applied(object, ready.get(object) as Ready, of(node.values), of(node.initialState), origin)
     if (outputs === undefined) return
     outputs.forEach((value, tensor) => {
       const key = keyOf(object.name, index, tensor)
       if (found.has(key)) return
       found.set(key, value)
+      origins.set(key, carried)
       for (const reader of waiting.get(key) ?? []) {
         const left = (missing.get(reader) as number) - 1
         missing.set(reader, left)
@@ -275,6 +294,34 @@ function run(
     })
   }
   if (done < nodes.length) origin.problems.add('layers whose inputs no layer makes')
+}
+
+/** Where the masks come from that a node's inputs carry, and the one that it makes. */
+function originsOf({ object, values }: Node, origins: ReadonlyMap<string, ReadonlySet<MaskOrigin>>): Set<MaskOrigin> {
+  const { className, config } = object
+  const carried = new Set(values.flatMap((key) => [...(origins.get(key) ?? [])]))
+  if (className === 'Embedding' && config.mask_zero === true) carried.add(maskOrigin(values[0] as string, 0))
+  if (className === 'Masking') carried.add(maskOrigin(values[0] as string, config.mask_value ?? 0))
+  return carried
+}
+
+/** A model has a use of its own before those within another one, so files count the latter from one. */
+function countedFromOne(nodes: readonly Node[], model: KerasObject): Node[] {
+  const uses = new Map<string, number>()
+  for (const { object } of nodes) if (isModel(object)) uses.set(object.name, (uses.get(object.name) ?? 0) + 1)
+  const shifted = new Set<string>()
+  const note = (name: unknown, node: unknown) => {
+    if (typeof name === 'string' && uses.get(name) === node) shifted.add(name)
+  }
+  for (const { values, initialState } of nodes) {
+    for (const key of [...values, ...initialState]) {
+      const [name, node] = JSON.parse(key) as unknown[]
+      note(name, node)
+    }
+  }
+  const { output_layers: ends } = model.config
+  for (const each of Array.isArray(ends) ? [ends, ...ends] : []) if (Array.isArray(each)) note(each[0], each[1])
+  return nodes.map((node) => (shifted.has(node.object.name) ? { ...node, index: node.index + 1 } : node))
 }
 
 const recurrentClasses = ['LSTM', 'GRU', 'SimpleRNN', 'RNN', 'Bidirectional']
@@ -286,16 +333,20 @@ function nodeOf(
   given: unknown,
   origin: Origin,
   flags: Map<KerasObject, Record<string, unknown>>,
+  written: WrittenMasks,
 ): Node {
   const [args, kwargs] = isRecord(given)
     ? [given.args, isRecord(given.kwargs) ? given.kwargs : {}]
     : [given, oldKwargs(given)]
   const all = isRecord(given) ? tensorsIn(args) : oldTensors(origin.where, object, given)
   const named: string[] = []
+  let masks: ReadonlySet<MaskOrigin> = new Set()
   for (const [name, value] of Object.entries(kwargs)) {
     if (name === 'initial_state') continue
     const tensors = isRecord(given) ? tensorsIn(value) : oldTensorsIn(value)
-    if (['query', 'value', 'key', 'inputs', 'sequences', 'sequence'].includes(name) && tensors.length > 0)
+    const givenMask = name === 'mask' && tensors.length > 0 ? written.of(tensors) : undefined
+    if (givenMask !== undefined) masks = givenMask
+    else if (['query', 'value', 'key', 'inputs', 'sequences', 'sequence'].includes(name) && tensors.length > 0)
       named.push(...tensors)
     else if (name === 'return_attention_scores') flags.set(object, { return_attention_scores: value === true })
     else if (value !== null && value !== false && name !== 'training') {
@@ -311,6 +362,7 @@ function nodeOf(
     index,
     values: isOld ? values.slice(0, 1) : values,
     initialState: isOld ? values.slice(1) : states,
+    masks,
   }
 }
 
@@ -324,6 +376,14 @@ function tensorsIn(value: unknown, depth = 0): string[] {
   return Array.isArray(history) ? [keyOf(history[0], history[1], history[2])] : []
 }
 
+/** All tensors among an argument of Keras 2. */
+function oldTensorsIn(value: unknown, depth = 0): string[] {
+  if (depth > deepest || !Array.isArray(value)) return []
+  const [name, node, tensor] = value
+  if (typeof name === 'string' && Number.isInteger(node) && Number.isInteger(tensor)) return [keyOf(name, node, tensor)]
+  return value.flatMap((each) => oldTensorsIn(each, depth + 1))
+}
+
 function oldTensors(where: string, object: KerasObject, given: unknown): string[] {
   const what = `the inbound_nodes of '${object.name}'`
   const list = listOf(where, what, given)
@@ -332,12 +392,6 @@ function oldTensors(where: string, object: KerasObject, given: unknown): string[
     const [name, node, tensor] = listOf(where, what, each)
     return keyOf(name, node, tensor)
   })
-}
-
-/** The tensor that an argument of Keras 2 is, if it is one: a layer's name and two numbers. */
-function oldTensorsIn(value: unknown): string[] {
-  if (!Array.isArray(value) || value.length !== 3 || typeof value[0] !== 'string') return []
-  return [keyOf(value[0], value[1], value[2])]
 }
 
 /** The arguments that stand behind the first input of an old node. */

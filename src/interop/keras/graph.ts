@@ -9,7 +9,7 @@ import { connect } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import { groupNames, layerOf, type Part } from './layers.js'
 import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
-import { normalizedAxis } from './options.js'
+import { onlyAxis } from './options.js'
 import { mayBeMasked } from './padding.js'
 import { type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
 
@@ -71,8 +71,20 @@ function readyOf(object: KerasObject, group: string, origin: Origin, depth: numb
   if (mapped === undefined) return undefined
   const parts = mapped.parts.map((part) => ({ ...part, path: [...path, ...part.path] }))
   return {
-    apply: (values, options) => mapped.layer.apply(values, options),
+    apply: mapped.states ? reordered(mapped.layer, mapped.states) : mapped.layer.apply.bind(mapped.layer),
     entries: [{ layer: mapped.layer, name: object.name, owner: object.name, parts }],
+  }
+}
+
+/** Applies a layer to states that are in another order than ours: `order` says which of ours each is. */
+function reordered(layer: AnyLayer, order: readonly number[]): AnyLayer['apply'] {
+  return (values, options = {}) => {
+    const given = (options.initialState ?? []) as readonly SymbolicTensor[]
+    const initialState = order.map((_, ours) => given[order.indexOf(ours)] as SymbolicTensor)
+    const outputs = layer.apply(values, given.length === order.length ? { initialState } : options)
+    if (!Array.isArray(outputs)) return outputs
+    const [first, ...states] = outputs as SymbolicTensor[]
+    return [first as SymbolicTensor, ...order.map((ours) => states[ours] as SymbolicTensor)]
   }
 }
 
@@ -141,7 +153,7 @@ function applied(
       return undefined
     }
   }
-  const axis = normalizedAxis(object.config.axis) ?? -1
+  const axis = onlyAxis(object) ?? -1
   if (axis !== -1 && axis !== (values[0] as SymbolicTensor).shape.length - 1) {
     origin.problems.add(`the axis ${axis} of the ${object.className} '${object.name}'`)
     return undefined

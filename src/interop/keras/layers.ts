@@ -17,6 +17,7 @@ import {
   recurrenceOptions,
   recurrentLayers,
   stretched,
+  tfjsStates,
 } from './classes.js'
 import { optionsOf } from './options.js'
 import { type KerasObject, kerasObject, listOf, type Origin, snakeCase } from './saved.js'
@@ -35,6 +36,8 @@ export interface Part {
 export interface Mapped {
   readonly layer: AnyLayer
   readonly parts: readonly Part[]
+  /** Which of our states each of the file's is, if they are in another order. */
+  readonly states?: readonly number[] | undefined
 }
 
 /**
@@ -100,7 +103,6 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
   }
   if (className === 'ReLU' || className === 'Softmax') {
     optionsOf(object, className === 'Softmax' ? ['axis'] : [], origin)
-    if (className === 'Softmax' && !isDefault(config.axis, -1)) origin.problems.add(`axis of the Softmax '${name}'`)
     return mapped(made(layers.activation as Maker, { activation: className.toLowerCase() }), [])
   }
   if (className === 'SpatialDropout1D') {
@@ -187,7 +189,9 @@ function rnnOf(object: KerasObject, origin: Origin, made: Make): Mapped | undefi
     ...options,
     cell: cells.length === 1 ? cells[0] : cells,
   })
-  return layer && { layer, parts }
+  const isReversed = origin.dialect === 'tfjs' && cells.length > 1
+  const states = isReversed ? tfjsStates(cells.map((cell) => cell.states.length)) : undefined
+  return layer && { layer, parts, states }
 }
 
 /** The groups that Keras 3 keeps the weights of some objects in: their classes, numbered. */

@@ -134,6 +134,38 @@ describe('lastStep', () => {
   })
 })
 
+describe('bidirectional without merging', () => {
+  it('returns both outputs, which are those that are joined otherwise, also of layers of different sizes', async () => {
+    const a = input({ shape: [null, 3] })
+    const pair = () => ({
+      layer: layers.lstm({ units: 4, returnSequences: true, returnState: true }),
+      backwardLayer: layers.gru({ units: 2, returnSequences: true, returnState: true, goBackwards: true }),
+    })
+    const apart = layers.bidirectional({ ...pair(), mergeMode: null, name: 'both' })
+    const values = apart.apply(a)
+    expect(values.map(({ shape }) => shape)).toEqual([
+      [null, null, 4],
+      [null, null, 2],
+      ...[4, 4, 2].map((units) => [null, units]),
+    ])
+    const m = model({ inputs: a, outputs: values, seed: 5 })
+    const joined = layers.bidirectional({ ...pair(), name: 'both' }).apply(a) as unknown as readonly (typeof a)[]
+    const other = model({ inputs: a, outputs: joined, seed: 5 })
+    const [ahead, back, ...states] = await m.predict(x)
+    const [together, ...sameStates] = await other.predict(x)
+    const rows = Array.from({ length: 12 * 4 }, (_, at) => [
+      ...(ahead?.data.subarray(4 * at, 4 * at + 4) ?? []),
+      ...(back?.data.subarray(2 * at, 2 * at + 2) ?? []),
+    ])
+    expect(Float32Array.from(rows.flat())).toEqual(together?.data)
+    expect(states).toEqual(sameStates)
+    await m.save(folder)
+    const loaded = await loadModel<Awaited<ReturnType<typeof m.predict>>>(folder)
+    expect((await loaded.predict(x)).map(({ data }) => data)).toEqual((await m.predict(x)).map(({ data }) => data))
+    for (const each of [m, other, loaded]) each.dispose()
+  })
+})
+
 describe('sessions', () => {
   it('give step by step what predict gives at once', async () => {
     const m = sequential([

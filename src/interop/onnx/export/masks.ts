@@ -106,16 +106,25 @@ export function packed(place: Place, value: string, mask: Mask): string {
   return mask.lengths ? value : steps(place, value, order(place, mask))
 }
 
-/** Zeros in place of a value where a condition of fewer dimensions does not hold. */
+/** Zeros in place of a value `[batch, time, …]` where a mask `[batch, time]` has none. */
 export function keptWhere(
   { writer, constants }: Place,
   value: string,
   condition: string,
   rank: number,
-  of = 2,
+  zero = constants.float(0),
 ): string {
-  const axes = Array.from({ length: rank - of }, (_, index) => of + index)
+  const axes = Array.from({ length: rank - 2 }, (_, index) => 2 + index)
   const wide = axes.length > 0 ? writer.node('Unsqueeze', [condition, constants.ints(axes)], 'mask') : condition
+  return writer.node('Where', [wide, value, zero], 'masked')
+}
+
+/** Zeros in place of the rows of a value that have no valid step. */
+export function keptRows(place: Place, value: string, mask: Mask, rank: number): string {
+  const { writer, constants } = place
+  const any = anyValid(place, mask)
+  const axes = Array.from({ length: rank - 1 }, (_, index) => 1 + index)
+  const wide = axes.length > 0 ? writer.node('Unsqueeze', [any, constants.ints(axes)], 'mask') : any
   return writer.node('Where', [wide, value, constants.float(0)], 'masked')
 }
 
@@ -177,11 +186,11 @@ export function lastStep(place: Place, { name, shape, mask }: Value): string {
   const end = reduced(place, 'Max', valid, [1], true)
   const index = writer.node('Max', [writer.node('Sub', [end, constants.ints(1)], 'last'), constants.ints(0)], 'last')
   const found = writer.node('GatherND', [name, index], 'last', { batch_dims: { int: 1 } })
-  return keptWhere(place, found, anyValid(place, mask), shape.length - 1, 1)
+  return keptRows(place, found, mask, shape.length - 1)
 }
 
 /** Whether a row has a valid step, `[batch]`. */
-export function anyValid(place: Place, mask: Mask): string {
+function anyValid(place: Place, mask: Mask): string {
   const { writer, constants } = place
   return derive(mask, 'any', () => writer.node('Greater', [counts(place, mask), constants.ints(0)], 'any'))
 }

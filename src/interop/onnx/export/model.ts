@@ -3,7 +3,7 @@ import type { GraphSpec, WireInput, WireNode, WireWeight } from '../../../graph/
 import { version } from '../../../native/version.js'
 import type { Unmapped } from '../../format.js'
 import { elementTypes, type ModelProto, type ValueInfoProto } from '../proto/messages.js'
-import { laidOut, maskOfLengths } from './masks.js'
+import { keptWhere, laidOut, maskOfLengths } from './masks.js'
 import { obstacle } from './operations.js'
 import { partsOf, type Streamed } from './parts.js'
 import { neededFor, run } from './run.js'
@@ -121,7 +121,11 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
     if (!lengths || isStep || !isSequence(input)) continue
     const own = names.unique(`${name}_lengths`)
     inputs.push(typed(own, elementTypes.int32, ['batch']))
-    values.set(id, { ...value, mask: maskOfLengths(place, name, own) })
+    // Padding may hold anything.
+    const mask = maskOfLengths(place, name, own)
+    const rank = input.shape.length
+    const kept = keptWhere(place, name, mask.valid, rank, value.integers ? constants.int32(0) : constants.float(0))
+    values.set(id, { ...value, name: kept, mask })
   }
   if (isStep) {
     parts.between.forEach(({ id }, index) => {

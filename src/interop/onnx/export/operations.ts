@@ -27,11 +27,8 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
   argmax: (place, [x], settings) => {
     const axis = axisOf(settings.axis, x)
     const ids = place.writer.node('ArgMax', [x.name], 'argmax', { axis: { int: axis }, keepdims: { int: 0 } })
-    return timed(place, axis === 1 ? [] : [x], {
-      ...x,
-      name: toFloat(place, ids),
-      shape: without(x.shape, [axis], false),
-    })
+    const value = { name: toFloat(place, ids), shape: without(x.shape, [axis], false), batched: x.batched }
+    return axis === 1 ? timed(place, [], value) : timed(place, [x], value, true)
   },
   cast: (place, [x]) => ({ ...x, name: x.integers ? toFloat(place, x.name) : x.name, integers: false }),
   stopGradient: (_, [x]) => x,
@@ -97,13 +94,12 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
   embedding: (place, [x], { maskZero }, node) => {
     const { writer, constants } = place
     const table = place.weight(node.weights[0] as number)
-    // Padding may hold anything.
-    const zero = constants.int32(0)
-    const safe = x.mask ? writer.node('Where', [raised(place, x.mask, x), x.name, zero], 'tokens') : x.name
-    const name = writer.node('Gather', [table.whole(), safe], node.name, { axis: { int: 0 } })
-    const result: Value = { name, shape: [...x.shape, table.shape[1] as number], batched: true, mask: x.mask }
+    const found = writer.node('Gather', [table.whole(), x.name], node.name, { axis: { int: 0 } })
+    const shape = [...x.shape, table.shape[1] as number]
+    const name = x.mask ? masks.keptWhere(place, found, x.mask.valid, shape.length) : found
+    const result: Value = { name, shape, batched: true, mask: x.mask }
     if (!maskZero) return result
-    const valid = writer.node('Not', [writer.node('Equal', [x.name, zero], 'zeros')], 'mask')
+    const valid = writer.node('Not', [writer.node('Equal', [x.name, constants.int32(0)], 'zeros')], 'mask')
     const both = x.mask ? writer.node('And', [valid, x.mask.valid], 'mask') : valid
     return { ...result, mask: { valid: both, derived: new Map() } }
   },
@@ -353,7 +349,7 @@ function reduce(place: Place, x: Value, kind: 'sum' | 'mean' | 'max', axes: read
   if (kind === 'max') {
     const condition = rank > 2 ? raised(place, mask, x) : mask.valid
     const low = writer.node('Where', [condition, x.name, constants.float(-Infinity)], 'valid')
-    return result(masks.keptWhere(place, name(low), masks.anyValid(place, mask), shape.length, 1))
+    return result(masks.keptRows(place, name(low), mask, shape.length))
   }
   const sum = masks.reduced(place, 'Sum', masks.keptWhere(place, x.name, mask.valid, rank), axes, keep)
   if (kind === 'sum') return result(sum)

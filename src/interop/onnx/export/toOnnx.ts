@@ -47,11 +47,7 @@ export async function toOnnx(model: Model, file?: undefined, options?: ToOnnxOpt
  * these names, other cells `Scan`. Rejects with `ERR_UNSUPPORTED` for operations that ONNX has not, naming all of them,
  * and for models that cannot run step by step with `stateful`; `ERR_OPTION`, `ERR_STATE`, `ERR_IO`.
  */
-export async function toOnnx(
-  model: Model,
-  file?: string | URL,
-  options: ToOnnxOptions = {},
-): Promise<unknown> {
+export async function toOnnx(model: Model, file?: string | URL, options: ToOnnxOptions = {}): Promise<unknown> {
   const where = 'interop.toOnnx'
   if (!isInstance(model, Model)) {
     throw new SeqloomError('ERR_OPTION', `${where}: expected a model, not ${describe(model)}`)

@@ -1,3 +1,4 @@
+import type { Sliced } from '../../../data/index.js'
 import type { Dim, Shape } from '../../../graph/shape.js'
 import type { GraphSpec, WireInput, WireNode, WireWeight } from '../../../graph/wire.js'
 import { version } from '../../../native/version.js'
@@ -9,7 +10,7 @@ import { partsOf, type Streamed } from './parts.js'
 import { neededFor, run } from './run.js'
 import type { Body } from './scan.js'
 import type { Place, Value, Weight } from './values.js'
-import { Constants, GraphWriter, Names } from './writer.js'
+import { Constants, GraphWriter, Names, valueInfo } from './writer.js'
 
 /** What is written of a model. */
 export interface Plan {
@@ -77,7 +78,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
   const inputs: ValueInfoProto[] = []
   const outputs: ValueInfoProto[] = []
   const declare = (name: string, shape: Shape, integers: boolean, dims = shape.map(dimOf)): Value => {
-    inputs.push(typed(name, integers ? elementTypes.int32 : elementTypes.float32, dims))
+    inputs.push(valueInfo(name, integers ? elementTypes.int32 : elementTypes.float32, dims))
     return { name, shape, batched: true, integers }
   }
 
@@ -106,7 +107,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
       if (index < 0) return
       const name = nextNames[index] as string
       writer.named('Identity', [value], [name])
-      outputs.push(typed(name, elementTypes.float32, (stateInputs.get(index) as Value).shape.map(dimOf)))
+      outputs.push(valueInfo(name, elementTypes.float32, (stateInputs.get(index) as Value).shape.map(dimOf)))
     },
     inside: (weights) => insideOf(place, weights),
   }
@@ -120,7 +121,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
     values.set(id, value)
     if (!lengths || isStep || !isSequence(input)) continue
     const own = names.unique(`${name}_lengths`)
-    inputs.push(typed(own, elementTypes.int32, ['batch']))
+    inputs.push(valueInfo(own, elementTypes.int32, ['batch']))
     // Padding may hold anything.
     const mask = maskOfLengths(place, name, own)
     const rank = input.shape.length
@@ -150,7 +151,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
       last = laidOut(place, value.name, value.shape.length, mask, layout)
     }
     writer.named('Identity', [last], [name])
-    outputs.push(typed(name, value.integers ? elementTypes.int32 : elementTypes.float32, shape.map(dimOf)))
+    outputs.push(valueInfo(name, value.integers ? elementTypes.int32 : elementTypes.float32, shape.map(dimOf)))
   }
   if (streamed?.part === 'start') {
     const begun = parts.states.flatMap(({ initial }, index) =>
@@ -184,21 +185,18 @@ const dimName = (axis: number, prefix: string): string =>
 /** A size, or how an unknown one is shown: the batch by its name. */
 const dimOf = (dim: Dim, axis: number): number | string | null => dim ?? (axis === 0 ? 'batch' : null)
 
-function typed(name: string, elemType: number, dims: readonly (number | string | null)[]): ValueInfoProto {
-  const dim = dims.map((size) => {
-    if (size === null) return {}
-    return typeof size === 'string' ? { dimParam: size } : { dimValue: size }
-  })
-  return { name, type: { tensorType: { elemType, shape: { dim } } } }
-}
-
 function weightOf(written: Written, constants: Constants, index: number): Weight {
   const { name, shape } = written.graph.weights[index] as WireWeight
   return {
     shape,
-    whole: () => constants.late(name, shape, () => written.weight(index)),
+    whole: () => constants.late(name, shape, () => atOnce(() => written.weight(index))),
     as: (key, other, make) => constants.late(`${name}:${key}`, other, () => make(written.weight(index))),
   }
+}
+
+// biome-ignore lint/correctness/useYield: there is nothing to do in slices
+function* atOnce(make: () => Float32Array): Sliced<Float32Array> {
+  return make()
 }
 
 /** One step of a loop, in its own graph. */

@@ -121,7 +121,7 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
     const beta = center ? weights.at(-1) : undefined
     if (place.writer.opset >= 17) {
       const size = x.shape.at(-1) as number
-      const ones = () => place.constants.late(`ones ${size}`, [size], () => new Float32Array(size).fill(1))
+      const ones = () => place.constants.floats(1, size)
       const settings = { axis: { int: -1 }, epsilon: { float: epsilon } }
       const name = place.writer.node('LayerNormalization', [x.name, gamma ?? ones(), beta ?? ''], node.name, settings)
       return { ...kept(x), name }

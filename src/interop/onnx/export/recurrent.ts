@@ -1,3 +1,4 @@
+import type { Sliced } from '../../../data/index.js'
 import type { Dim } from '../../../graph/shape.js'
 import type { SettingsOf, WireNode } from '../../../graph/wire.js'
 import { cellActivations } from './activations.js'
@@ -71,24 +72,27 @@ function weights(place: Place, node: WireNode, gates: readonly number[], units: 
     { length: width },
     (_, row) => (gates[Math.floor(row / units)] as number) * units + (row % units),
   )
-  const transposed = (columns: number) => (data: Float32Array) => {
-    const result = new Float32Array(data.length)
-    for (const [row, ours] of rows.entries()) {
-      for (let column = 0; column < columns; column++) {
-        result[row * columns + column] = data[column * width + ours] as number
+  const transposed = (columns: number) =>
+    function* (data: Float32Array): Sliced<Float32Array> {
+      const result = new Float32Array(data.length)
+      for (const [row, ours] of rows.entries()) {
+        for (let column = 0; column < columns; column++) {
+          result[row * columns + column] = data[column * width + ours] as number
+        }
+        yield
       }
+      return result
     }
-    return result
-  }
   const matrix = (weight: typeof kernel) => {
     const columns = weight?.shape[0] as number
     return weight?.as('rows', [1, width, columns], transposed(columns)) ?? ''
   }
   // One bias is that of the input; that of the state is zero then.
-  const biases = bias?.as('both', [1, 2 * width], (data) => {
+  const biases = bias?.as('both', [1, 2 * width], function* (data) {
     const result = new Float32Array(2 * width)
     for (let side = 0; side < data.length / width; side++) {
       for (const [row, ours] of rows.entries()) result[side * width + row] = data[side * width + ours] as number
+      yield
     }
     return result
   })

@@ -1,10 +1,11 @@
 import type { Dim, Shape } from '../../../graph/shape.js'
 import type { SettingsOf, WireNode } from '../../../graph/wire.js'
-import { elementTypes, type ValueInfoProto } from '../proto/messages.js'
+import { elementTypes } from '../proto/messages.js'
 import { laidOut, mergedMask } from './masks.js'
 import { isUsed } from './parts.js'
 import { neededFor, run } from './run.js'
 import type { Place, Value } from './values.js'
+import { valueInfo } from './writer.js'
 
 /** One step as it is described. */
 export interface Body {
@@ -57,14 +58,16 @@ export function scan(place: Place, inputs: readonly Value[], settings: SettingsO
     return inner.writer.node('Where', [wide, name, state.name], name)
   })
   const clock = count === 0 ? [named('step')] : []
-  const stepInputs = [...perStep.map(({ name }) => name), ...clock]
   const graph = inner.writer.graph(
     node.name,
     [
-      ...[...states.map(({ name }) => name), ...stepInputs].map((name) => untyped(name)),
-      ...(valid ? [untyped(valid, elementTypes.bool)] : []),
+      ...[...states, ...perStep].map(({ name, shape }) =>
+        valueInfo(name, elementTypes.float32, [null, ...shape.slice(1)]),
+      ),
+      ...clock.map((name) => valueInfo(name, elementTypes.float32, [])),
+      ...(valid ? [valueInfo(valid, elementTypes.bool, [null])] : []),
     ],
-    [...ends.slice(stored), ...ends.slice(0, stored)].map((name) => untyped(name)),
+    [...ends.slice(stored), ...ends.slice(0, stored)].map((name) => valueInfo(name, elementTypes.float32)),
     [],
   )
 
@@ -76,7 +79,7 @@ export function scan(place: Place, inputs: readonly Value[], settings: SettingsO
     return value?.name ?? zeros(place, inputs.find(({ batched }) => batched) as Value, shape)
   })
   const ticks = steps ?? 0
-  const clocks = clock.map(() => constants.late(`steps ${ticks}`, [ticks], () => new Float32Array(ticks)))
+  const clocks = clock.map(() => constants.floats(0, ticks))
   const scanned = [...sequences.map(({ name }) => name), ...clocks, ...(mask ? [mask.valid] : [])]
   const axes = [...sequences.map(() => 1), ...clocks.map(() => 0), ...(mask ? [1] : [])]
   const reversed = backwards && outputOrder === 'processing'
@@ -121,8 +124,3 @@ function zeros({ writer, constants }: Place, rows: Value, shape: readonly number
   const sizes = writer.node('Concat', [batch, constants.ints(shape)], 'sizes', { axis: { int: 0 } })
   return writer.node('ConstantOfShape', [sizes], 'zeros')
 }
-
-const untyped = (name: string, elemType: number = elementTypes.float32): ValueInfoProto => ({
-  name,
-  type: { tensorType: { elemType } },
-})

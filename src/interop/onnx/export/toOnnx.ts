@@ -82,7 +82,7 @@ export async function toOnnx(model: Model, file?: string | URL, options: ToOnnxO
     weight: (index) => weights[index]?.data as Float32Array,
   }
   const pieces = await encodeModel(onnxModel(written, { opset, lengths, streamed }))
-  if (path === undefined) return joined(where, pieces)
+  if (path === undefined) return await joined(where, pieces)
   return await writePieces(path, pieces)
 }
 

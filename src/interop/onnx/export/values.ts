@@ -1,3 +1,4 @@
+import type { Sliced } from '../../../data/index.js'
 import type { Dim, Shape } from '../../../graph/shape.js'
 import type { WireNode } from '../../../graph/wire.js'
 import type { Constants, GraphWriter } from './writer.js'
@@ -51,7 +52,7 @@ export interface Weight {
   /** As it is. */
   whole(): string
   /** In another form, which `key` names. */
-  as(key: string, shape: readonly number[], make: (data: Float32Array) => Float32Array): string
+  as(key: string, shape: readonly number[], make: (data: Float32Array) => Sliced<Float32Array>): string
 }
 
 /** The shape of a result of values that are repeated where they have one element, as in numpy. */

@@ -9,12 +9,12 @@ import type { Piece } from '../proto/encode.js'
 const mostBytes = 2 ** 31 - 1
 
 /** All of a file in memory. `ERR_MEMORY`, `ERR_UNSUPPORTED`. */
-export function joined(where: string, pieces: readonly Piece[]): Uint8Array {
+export async function joined(where: string, pieces: readonly Piece[]): Promise<Uint8Array> {
   const size = sizeOf(pieces)
   const bytes = allocated(where, Uint8Array, size)
   let at = 0
   for (const piece of pieces) {
-    bytes.set(piece instanceof Uint8Array ? piece : piece.bytes(), at)
+    bytes.set(piece instanceof Uint8Array ? piece : await piece.bytes(), at)
     at += piece.length
   }
   return bytes
@@ -28,7 +28,7 @@ export async function writePieces(path: string, pieces: readonly Piece[]): Promi
     const file = await open(unfinished, 'wx')
     try {
       for (const piece of pieces) {
-        const bytes = piece instanceof Uint8Array ? piece : piece.bytes()
+        const bytes = piece instanceof Uint8Array ? piece : await piece.bytes()
         for (let at = 0; at < bytes.length; at += pieceSize) await file.writeFile(bytes.subarray(at, at + pieceSize))
       }
       await file.sync()

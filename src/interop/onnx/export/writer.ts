@@ -1,3 +1,4 @@
+import { runSliced, type Sliced } from '../../../data/index.js'
 import {
   type AttributeProto,
   attributeTypes,
@@ -46,10 +47,19 @@ export class Constants {
 
   constructor(readonly names: Names) {}
 
-  /** A tensor whose elements are made when they are written; asked for twice under one key, it is there once. */
-  late(key: string, shape: readonly number[], make: () => Float32Array): string {
+  /** A tensor whose elements are made when they are written, in slices; asked for twice under one key, it is there once. */
+  late(key: string, shape: readonly number[], make: () => Sliced<Float32Array>): string {
     const count = shape.reduce((product, size) => product * size, 1)
-    return this.#add(key, key, elementTypes.float32, shape, { length: 4 * count, bytes: () => bytesOf(make()) })
+    return this.#add(key, key, elementTypes.float32, shape, {
+      length: 4 * count,
+      bytes: async () => bytesOf(await runSliced(make())),
+    })
+  }
+
+  /** The same number so many times. */
+  floats(value: number, count: number): string {
+    const name = `numbers_${value}_${count}`
+    return this.#add(name, name, elementTypes.float32, [count], now(new Float32Array(count).fill(value)))
   }
 
   /** Numbers as int64: sizes, axes, places. A single one without brackets has rank 0. */
@@ -97,7 +107,7 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: Elements): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength)
 
 function now(elements: Elements): LateBytes {
-  return { length: elements.byteLength, bytes: () => bytesOf(elements) }
+  return { length: elements.byteLength, bytes: () => Promise.resolve(bytesOf(elements)) }
 }
 
 /** The nodes of a graph, in the order in which they are added. */
@@ -154,4 +164,13 @@ function attributeOf([name, setting]: [string, Settings[string]]): AttributeProt
   if ('strings' in setting) return { ...empty, type: attributeTypes.strings, strings: [...setting.strings] }
   if ('string' in setting) return { ...empty, type: attributeTypes.string, s: setting.string }
   return { ...empty, type: attributeTypes.graph, g: setting.graph }
+}
+
+/** What is said of an input or output: sizes, their names, or null for one that is open. */
+export function valueInfo(name: string, elemType: number, dims?: readonly (number | string | null)[]): ValueInfoProto {
+  const dim = dims?.map((size) => {
+    if (size === null) return {}
+    return typeof size === 'string' ? { dimParam: size } : { dimValue: size }
+  })
+  return { name, type: { tensorType: { elemType, ...(dim ? { shape: { dim } } : {}) } } }
 }

@@ -8,10 +8,9 @@ import { Model } from '../model/model.js'
 import { checkOptions, custom, isRecord } from '../options.js'
 import { pathOf } from '../path.js'
 import { type FileOrBytes, Source, type StoredTensor, Unmapped, type WrittenTensor } from './format.js'
-import { formatOf } from './formats.js'
+import { formatFor, formatOf } from './formats.js'
 import { type Found, match, type Wanted } from './match.js'
 import { type Part, partsOf } from './modules.js'
-import { safetensors } from './safetensors.js'
 
 /** Modules by the names of their layers: `{ lstm: 'encoder.rnn', dense: 'head' }`. */
 export type PyTorchMapping = Readonly<Record<string, string>>
@@ -28,6 +27,11 @@ export interface LoadPyTorchOptions {
   readonly mapping?: Readonly<Record<string, string | null>>
   /** Names in the file, or prefixes of them, that the model does not need. */
   readonly ignore?: readonly string[]
+  /**
+   * Where the state dict is in a `.pt` file that holds more, such as `'model_state_dict'` or `['nets', 'encoder']`. By
+   * default it is found; where there are several, the error names them.
+   */
+  readonly key?: string | readonly string[]
 }
 
 /** Options of {@link toPyTorch}. */
@@ -39,14 +43,19 @@ export interface ToPyTorchOptions {
 const isModel = custom('a model', (value) => isInstance(value, Model))
 const isNames = (accepted: (value: unknown) => boolean) =>
   custom('an object of modules by layer names', (value) => isRecord(value) && Object.values(value).every(accepted))
+const isKey = custom(
+  'a name or an array of names',
+  (value) => typeof value === 'string' || (Array.isArray(value) && value.every((name) => typeof name === 'string')),
+)
 const isList = custom(
   'an array of names',
   (value) => Array.isArray(value) && value.every((name) => typeof name === 'string'),
 )
 
 /**
- * Loads weights trained with PyTorch into a model with the same layers: a `.safetensors` file of a `state_dict`, given
- * as a path or as bytes.
+ * Loads weights trained with PyTorch into a model with the same layers, from a path or bytes: a `.safetensors` file, or
+ * a `.pt` or `.pth` file of `torch.save` (of any version since 0.1.10) that holds a `state_dict` or a checkpoint with
+ * one. Nothing in a file is executed.
  *
  * `nn.RNN`, `nn.LSTM`, `nn.GRU` (deep and bidirectional), their cells, `nn.Embedding`, `nn.Linear`, `nn.LayerNorm` and
  * `nn.RMSNorm` go to the layers whose weights have their shapes; if several fit, to the layer of the same name, or in
@@ -55,21 +64,27 @@ const isList = custom(
  *
  * Replaces all weights or none. Resolves to the mapping found, for {@link toPyTorch}. Rejects with `ERR_FORMAT`,
  * listing everything that cannot be mapped: tensors that belong to no layer, layers that get nothing, and layers that
- * several modules fit (choose one with `mapping`); `ERR_FORMAT` for a damaged file; `ERR_UNSUPPORTED` for other types;
- * `ERR_DATA` for values that are not finite; `ERR_OPTION`, `ERR_IO`, `ERR_STATE`.
+ * several modules fit (choose one with `mapping`); `ERR_FORMAT` for a damaged file; `ERR_UNSUPPORTED` for other types,
+ * and for whole modules and other objects in a `.pt` file; `ERR_OPTION` for a checkpoint with several state dicts
+ * (choose one with `key`); `ERR_DATA` for values that are not finite; `ERR_IO`, `ERR_STATE`.
  */
 export async function loadPyTorch(
   file: FileOrBytes,
   options: LoadPyTorchOptions,
 ): Promise<{ readonly mapping: PyTorchMapping }> {
   checkOptions('interop.loadPyTorch', options, {
-    accepted: { model: isModel, mapping: isNames((v) => v === null || typeof v === 'string'), ignore: isList },
+    accepted: {
+      model: isModel,
+      mapping: isNames((v) => v === null || typeof v === 'string'),
+      ignore: isList,
+      key: isKey,
+    },
     required: ['model'],
   })
-  const { model, mapping = {}, ignore = [] } = options
+  const { model, mapping = {}, ignore = [], key } = options
   const source = await Source.open('interop.loadPyTorch: the file', file)
   try {
-    const tensors = await (await formatOf(source)).read(source)
+    const tensors = await (await formatOf(source)).read(source, typeof key === 'string' ? [key] : key)
     const problems = new Unmapped()
     const { targets, unmapped } = targetsOf(model)
     for (const { name, shown, why } of unmapped) {
@@ -97,7 +112,8 @@ export async function loadPyTorch(
 }
 
 /**
- * Writes a model's weights as a `.safetensors` file for PyTorch:
+ * Writes a model's weights for PyTorch: as a `.pt` file if the path ends in `.pt` or `.pth`, for
+ * `module.load_state_dict(torch.load(path))`, else as `.safetensors`, for
  * `module.load_state_dict(safetensors.torch.load_file(path))`. Names begin with the layer's name, as in
  * `lstm.weight_ih_l0`, or with the module's name in `mapping`. Where a layer has one bias and PyTorch two, it becomes
  * `bias_ih`, and `bias_hh` is zero.
@@ -134,7 +150,7 @@ export async function toPyTorch(model: Model, file: string | URL, options: ToPyT
       }
     }
   }
-  await replaceFile(path, await safetensors.write(tensors))
+  await replaceFile(path, await formatFor(path).write(tensors))
 }
 
 /** A layer of ours and its parts. */

@@ -181,7 +181,7 @@ describe('interop.loadPyTorch', () => {
       [file, { model: m, mapping: { a: 'b' } }, 'ERR_FORMAT', /mapping: the file has no 'b'; it has 'a'/],
       [7, { model: m }, 'ERR_OPTION', /path/],
       ['/nowhere/at.all', { model: m }, 'ERR_IO', /at\.all/],
-      [Buffer.from('PK\u0003\u0004 and so on, a zip file'), { model: m }, 'ERR_FORMAT', /safetensors/],
+      [Buffer.from('PK\u0003\u0004 and so on, a zip file'), { model: m }, 'ERR_FORMAT', /archive/],
       [new Uint8Array(), { model: m }, 'ERR_FORMAT', /safetensors/],
       [
         torchFile({

@@ -104,7 +104,7 @@ export async function loadPyTorch(
       problems,
     )
     problems.check(`${source.where} does not fit the model`)
-    await put(model, found, targets.length + unmapped.length)
+    await put(source, model, found, targets.length + unmapped.length)
     return { mapping: Object.fromEntries([...found].map(([{ name }, unit]) => [name, unit.name])) }
   } finally {
     await source.close()
@@ -143,9 +143,11 @@ export async function toPyTorch(model: Model, file: string | URL, options: ToPyT
   const weights = await model.copyWeights()
   const tensors: WrittenTensor[] = []
   for (const { name, parts, indices } of targets) {
-    for (const [at, part] of parts.entries()) {
-      const written = await runSliced(part.toTheirs(weights[indices[at] as number]?.data as Float32Array))
-      for (const [parameter, data] of Object.entries(written)) {
+    let at = 0
+    for (const part of parts) {
+      const given = indices.slice(at, at + part.count).map((index) => weights[index]?.data as Float32Array)
+      at += part.count
+      for (const [parameter, data] of Object.entries(await runSliced(part.toTheirs(given)))) {
         tensors.push({ name: nameOf(mapping[name] ?? name, parameter), shape: part.shapes[parameter] ?? [], data })
       }
     }
@@ -167,8 +169,10 @@ function targetsOf(model: Model) {
   const targets: Target[] = []
   const unmapped: { readonly name: string; readonly shown: string; readonly why: string }[] = []
   for (const layer of layers) {
-    const indices = model.engine.indicesOf(layer)
-    if (indices.length === 0 && !layer.config().tiedTo) continue
+    const { tiedTo } = layer.config()
+    const tied = tiedTo === undefined ? [] : [specs.findIndex(({ name }) => name === `${tiedTo}/embeddings`)]
+    const indices = [...tied, ...model.engine.indicesOf(layer)]
+    if (indices.length === 0) continue
     const name = names.get(layer as AnyLayer) as string
     const parts = partsOf(
       layer,
@@ -189,14 +193,19 @@ interface Unit extends Found {
 }
 
 const recurrentName = /^(?:(.*)\.)?((?:weight|bias)_(?:ih|hh|hr))(?:_l(\d+)(_reverse)?)?$/s
+/** The last projection of an attention is a module of its own there. */
+const projectionName = /^(?:(.*)\.)?(out_proj\.(?:weight|bias))$/s
 const plainName = /^(?:(.*)\.)?([^.]*)$/s
 
 /** The modules of a file: one for each prefix, and for each layer of a stack of recurrent ones. */
 function unitsOf(tensors: readonly (readonly [string, StoredTensor])[]): Unit[] {
   const modules = new Map<string, Map<string, Map<string, StoredTensor>>>()
+  const attentions = new Set(tensors.flatMap(([name]) => /^(.*?)\.?(?:in|q)_proj_weight$/s.exec(name)?.[1] ?? []))
   for (const [name, tensor] of tensors) {
     const recurrent = recurrentName.exec(name)
-    const [, prefix = '', parameter = name, layer = '0', reverse = ''] = recurrent ?? plainName.exec(name) ?? []
+    const attention = projectionName.exec(name)
+    const plain = attention && attentions.has(attention[1] ?? '') ? attention : plainName.exec(name)
+    const [, prefix = '', parameter = name, layer = '0', reverse = ''] = recurrent ?? plain ?? []
     const stack = modules.get(prefix) ?? new Map<string, Map<string, StoredTensor>>()
     modules.set(prefix, stack)
     // A module of that prefix may have other parameters besides.
@@ -216,7 +225,7 @@ function unitsOf(tensors: readonly (readonly [string, StoredTensor])[]): Unit[] 
 
 /** The name of a parameter in a file: recurrent ones say which layer of a stack they are of. */
 function nameOf(module: string, parameter: string): string {
-  const recurrent = /^((?:weight|bias)_(?:ih|hh))(_reverse)?$/.exec(parameter)
+  const recurrent = /^((?:weight|bias)_(?:ih|hh|hr))(_reverse)?$/.exec(parameter)
   if (!recurrent) return module === '' ? parameter : `${module}.${parameter}`
   const [, prefix = module, layer = '0'] = /^(?:(.*)\.)?l(\d+)$/s.exec(module) ?? []
   const own = /^l\d+$/.test(module) ? '' : prefix
@@ -224,17 +233,30 @@ function nameOf(module: string, parameter: string): string {
 }
 
 /** Reads the modules found and replaces the layers' weights with them; other layers keep theirs. */
-async function put(model: Model, found: ReadonlyMap<Target, Unit>, layers: number): Promise<void> {
+async function put(source: Source, model: Model, found: ReadonlyMap<Target, Unit>, layers: number): Promise<void> {
   if (found.size === layers) model.engine.prepareToRead()
   const weights = await model.copyWeights()
+  const done = new Map<number, string>()
   for (const [{ parts, indices }, unit] of found) {
-    for (const [at, part] of parts.entries()) {
+    let at = 0
+    for (const part of parts) {
       const parameters: Record<string, Float32Array> = {}
       for (const name of Object.keys(part.shapes)) {
         parameters[name] = await (unit.tensors.get(name) as StoredTensor).read()
       }
-      const index = indices[at] as number
-      weights[index] = { data: await runSliced(part.toOurs(parameters)), shape: weights[index]?.shape ?? [] }
+      for (const data of await runSliced(part.toOurs(parameters))) {
+        const index = indices[at] as number
+        at += 1
+        const before = done.get(index)
+        const values = weights[index]?.data as Float32Array
+        if (before !== undefined && !data.every((value, place) => Object.is(value, values[place]))) {
+          throw source.malformed(
+            `'${before}' and '${unit.name}' differ, but the model has one weight for both; without tiedTo it has two`,
+          )
+        }
+        done.set(index, unit.name)
+        weights[index] = { data, shape: weights[index]?.shape ?? [] }
+      }
     }
   }
   await model.putWeights(weights)

@@ -2,15 +2,15 @@ import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { interop, layers, type Model, sequential } from 'seqloom'
+import { type AnyLayer, cells, input, interop, layers, type Model, model, sequential, type Tensor } from 'seqloom'
 import { describe, expect, it } from 'vitest'
 import { coded } from '../helpers/coded.js'
-import { readTorchFile } from '../helpers/torchFile.js'
+import { readTorchFile, torchFile } from '../helpers/torchFile.js'
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/pytorch/${name}`, import.meta.url))
 const expected = JSON.parse(await readFile(fixture('expected.json'), 'utf8'))
 
-const wrapped = (...between: Parameters<typeof sequential>[0] & object) =>
+const wrapped = (...between: AnyLayer[]) =>
   sequential([
     layers.embedding({ inputDim: 11, outputDim: 4 }),
     ...between,
@@ -21,7 +21,7 @@ const both = () => layers.bidirectional({ layer: layers.lstm({ units: 3, returnS
 const tagger = () => wrapped(both(), both())
 
 /** What PyTorch gave for the inputs of `name`, and what the model gives. */
-async function expectEqual(m: Model, name: string): Promise<void> {
+async function expectEqual(m: Model<Tensor>, name: string): Promise<void> {
   const { x, y } = expected[name]
   const { data, shape } = await m.predict(x)
   expect(shape, name).toEqual(y.shape)
@@ -72,6 +72,67 @@ describe('interop.loadPyTorch of what torch.save wrote', () => {
       await interop.loadPyTorch(fixture(`${name}.pt`), { model: m })
       await expectEqual(m, name)
     }
+  })
+
+  it('gives the outputs of projected modules, attention and tied layers, and writes what they were', async () => {
+    const projected = (options: object = {}) =>
+      layers.rnn({ cell: cells.projectedLSTM({ units: 3, projection: 2 }), returnSequences: true, ...options })
+    const query = input({ shape: [null, 6] })
+    const attended = layers.multiHeadAttention({ numHeads: 2, keyDim: 3 }).apply([query, query])
+    const models: Record<string, () => Model<Tensor>> = {
+      projected: () => wrapped(projected()),
+      projectedBoth: () =>
+        wrapped(layers.bidirectional({ layer: projected() }), layers.bidirectional({ layer: projected() })),
+      lstmCell: () =>
+        sequential([layers.rnn({ cell: cells.lstm({ units: 4 }), returnSequences: true, inputShape: [null, 3] })]),
+      gruCell: () =>
+        sequential([layers.rnn({ cell: cells.gru({ units: 4 }), returnSequences: true, inputShape: [null, 3] })]),
+      rnnCell: () =>
+        sequential([layers.rnn({ cell: cells.simpleRNN({ units: 4 }), returnSequences: true, inputShape: [null, 3] })]),
+      attending: () => model({ inputs: query, outputs: attended }),
+      tied: () =>
+        sequential([
+          layers.embedding({ inputDim: 9, outputDim: 4, name: 'encoder' }),
+          layers.lstm({ units: 4, returnSequences: true }),
+          layers.dense({ units: 9, tiedTo: 'encoder', name: 'decoder' }),
+        ]),
+    }
+    const folder = await mkdtemp(join(tmpdir(), 'seqloom-'))
+    for (const [name, make] of Object.entries(models)) {
+      const m = make()
+      const { mapping } = await interop.loadPyTorch(fixture(`${name}.pt`), { model: m })
+      await expectEqual(m, name)
+      const path = join(folder, `${name}.pt`)
+      await interop.toPyTorch(m, path, { mapping })
+      const again = make()
+      expect((await interop.loadPyTorch(path, { model: again })).mapping).toEqual(mapping)
+      expect(again.getWeights()).toEqual(m.getWeights())
+    }
+  })
+
+  it('says which cells and attentions PyTorch has not, and where tied weights differ', async () => {
+    const cell = cells.projectedLSTM({ units: 3, projection: 2, activation: 'relu' })
+    const other = sequential([layers.rnn({ cell, inputShape: [null, 4] })])
+    await expect(interop.toPyTorch(other, 'unused')).rejects.toEqual(
+      coded('ERR_UNSUPPORTED', /'rnn' \(RNN\): PyTorch has no module whose step is that of the cell 'projectedLSTM'/),
+    )
+    const x = input({ shape: [null, 6] })
+    const wide = layers.multiHeadAttention({ numHeads: 2, keyDim: 5 }).apply([x, x])
+    await expect(interop.toPyTorch(model({ inputs: x, outputs: wide }), 'unused')).rejects.toEqual(
+      coded('ERR_UNSUPPORTED', /heads have together the size of the query/),
+    )
+    const file = torchFile({
+      'encoder.weight': { shape: [3, 2], data: [1, 2, 3, 4, 5, 6] },
+      'decoder.weight': { shape: [3, 2], data: [1, 2, 3, 4, 5, 7] },
+      'decoder.bias': { shape: [3], data: [0, 0, 0] },
+    })
+    const tied = sequential([
+      layers.embedding({ inputDim: 3, outputDim: 2, name: 'encoder' }),
+      layers.dense({ units: 3, tiedTo: 'encoder' }),
+    ])
+    await expect(interop.loadPyTorch(file, { model: tied })).rejects.toEqual(
+      coded('ERR_FORMAT', /'encoder' and 'decoder' differ.*without tiedTo/),
+    )
   })
 
   it('finds the state dict of a checkpoint, and asks for a key where there are several', async () => {

@@ -29,6 +29,8 @@ export interface Format {
   readonly name: string
   /** How names of such files end. */
   readonly endings: readonly string[]
+  /** Whether tensors are in the order in which the module has them, rather than sorted. */
+  readonly keepsOrder: boolean
   /** Whether a file may be of this format, by its first bytes. */
   recognises(head: Uint8Array): boolean
   /**

@@ -3,8 +3,11 @@ export { loadKeras } from './keras/load.js'
 export {
   type LoadPyTorchOptions,
   loadPyTorch,
+  type PyTorchFileOptions,
   type PyTorchMapping,
+  type PyTorchStackOptions,
   type ToPyTorchOptions,
   toPyTorch,
 } from './pytorch.js'
+export type { StackOptions } from './pytorchStack.js'
 export { type LoadWordVectorsOptions, loadWordVectors, type WordVectors } from './wordVectors.js'

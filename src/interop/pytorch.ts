@@ -5,18 +5,32 @@ import { describe, isInstance, SeqloomError } from '../errors.js'
 import { cannot } from '../files.js'
 import type { AnyLayer } from '../layers/layer.js'
 import { Model } from '../model/model.js'
+import type { Sequential } from '../model/sequential.js'
 import { checkOptions, custom, isRecord } from '../options.js'
 import { pathOf } from '../path.js'
 import { type FileOrBytes, Source, type StoredTensor, Unmapped, type WrittenTensor } from './format.js'
 import { formatFor, formatOf } from './formats.js'
-import { type Found, match, type Wanted } from './match.js'
+import { match, type Wanted } from './match.js'
 import { type Part, partsOf } from './modules.js'
+import { type StackOptions, stackChecks, stackOf } from './pytorchStack.js'
+import { nameOf, type Unit, unitsOf } from './units.js'
 
 /** Modules by the names of their layers: `{ lstm: 'encoder.rnn', dense: 'head' }`. */
 export type PyTorchMapping = Readonly<Record<string, string>>
 
-/** Options of {@link loadPyTorch}. */
-export interface LoadPyTorchOptions {
+/** What part of a file {@link loadPyTorch} reads. */
+export interface PyTorchFileOptions {
+  /** Names in the file, or prefixes of them, that are not needed. */
+  readonly ignore?: readonly string[]
+  /**
+   * Where the state dict is in a `.pt` file that holds more, such as `'model_state_dict'` or `['nets', 'encoder']`. By
+   * default it is found; where there are several, the error names them.
+   */
+  readonly key?: string | readonly string[]
+}
+
+/** Options of {@link loadPyTorch} for a model that exists. */
+export interface LoadPyTorchOptions extends PyTorchFileOptions {
   /** The model whose weights are replaced. */
   readonly model: Model
   /**
@@ -25,13 +39,11 @@ export interface LoadPyTorchOptions {
    * keeps its weights.
    */
   readonly mapping?: Readonly<Record<string, string | null>>
-  /** Names in the file, or prefixes of them, that the model does not need. */
-  readonly ignore?: readonly string[]
-  /**
-   * Where the state dict is in a `.pt` file that holds more, such as `'model_state_dict'` or `['nets', 'encoder']`. By
-   * default it is found; where there are several, the error names them.
-   */
-  readonly key?: string | readonly string[]
+}
+
+/** Options of {@link loadPyTorch} for a model that is made from the file. */
+export interface PyTorchStackOptions extends PyTorchFileOptions, StackOptions {
+  readonly model?: undefined
 }
 
 /** Options of {@link toPyTorch}. */
@@ -43,6 +55,7 @@ export interface ToPyTorchOptions {
 const isModel = custom('a model', (value) => isInstance(value, Model))
 const isNames = (accepted: (value: unknown) => boolean) =>
   custom('an object of modules by layer names', (value) => isRecord(value) && Object.values(value).every(accepted))
+const isNothing = custom('left out', (value) => value === undefined)
 const isKey = custom(
   'a name or an array of names',
   (value) => typeof value === 'string' || (Array.isArray(value) && value.every((name) => typeof name === 'string')),
@@ -71,44 +84,76 @@ const isList = custom(
 export async function loadPyTorch(
   file: FileOrBytes,
   options: LoadPyTorchOptions,
-): Promise<{ readonly mapping: PyTorchMapping }> {
+): Promise<{ readonly mapping: PyTorchMapping }>
+/**
+ * Makes a model from a file whose modules follow each other: an embedding, recurrent modules, normalization and linear
+ * ones, in the order in which the file has them (`.safetensors` have none; there the order is the one in which the
+ * sizes fit). Layers are named like their modules.
+ *
+ * What a state dict does not say is in the options: activations, and what is done with the steps. Rejects with
+ * `ERR_UNSUPPORTED`, naming everything that belongs to no such stack, and with `ERR_OPTION` where several models are
+ * possible; else like the form with a model.
+ */
+export async function loadPyTorch(
+  file: FileOrBytes,
+  options?: PyTorchStackOptions,
+): Promise<{ readonly model: Sequential; readonly mapping: PyTorchMapping }>
+export async function loadPyTorch(
+  file: FileOrBytes,
+  options: LoadPyTorchOptions | PyTorchStackOptions = {},
+): Promise<{ readonly model?: Model; readonly mapping: PyTorchMapping }> {
+  const isGiven = isRecord(options) && options.model !== undefined
   checkOptions('interop.loadPyTorch', options, {
     accepted: {
-      model: isModel,
-      mapping: isNames((v) => v === null || typeof v === 'string'),
       ignore: isList,
       key: isKey,
+      ...(isGiven
+        ? { model: isModel, mapping: isNames((v) => v === null || typeof v === 'string') }
+        : { model: isNothing, ...stackChecks }),
     },
-    required: ['model'],
   })
-  const { model, mapping = {}, ignore = [], key } = options
+  const { ignore = [], key } = options
   const source = await Source.open('interop.loadPyTorch: the file', file)
   try {
-    const tensors = await (await formatOf(source)).read(source, typeof key === 'string' ? [key] : key)
-    const problems = new Unmapped()
-    const { targets, unmapped } = targetsOf(model)
-    for (const { name, shown, why } of unmapped) {
-      if (mapping[name] !== null) problems.add(`${shown}: ${why}; with mapping: { '${name}': null } it stays as it is`)
-    }
-    const known = [...targets, ...unmapped].map(({ name }) => name)
-    for (const name of Object.keys(mapping).filter((name) => !known.includes(name))) {
-      problems.add(`mapping: there is no layer '${name}' with weights; they are ${known.join(', ')}`)
-    }
-    const left = [...tensors].filter(
-      ([name]) => !ignore.some((prefix) => name === prefix || name.startsWith(`${prefix}.`)),
+    const format = await formatOf(source)
+    const tensors = await format.read(source, typeof key === 'string' ? [key] : key)
+    const units = unitsOf(
+      [...tensors].filter(([name]) => !ignore.some((prefix) => name === prefix || name.startsWith(`${prefix}.`))),
     )
-    const found = match(
-      targets.filter(({ name }) => mapping[name] !== null),
-      unitsOf(left),
-      mapping as PyTorchMapping,
-      problems,
-    )
-    problems.check(`${source.where} does not fit the model`)
-    await put(source, model, found, targets.length + unmapped.length)
-    return { mapping: Object.fromEntries([...found].map(([{ name }, unit]) => [name, unit.name])) }
+    if (options.model !== undefined) return { mapping: await fill(source, options.model, units, options.mapping) }
+    const { model, mapping } = stackOf(source.where, units, format.keepsOrder, options)
+    try {
+      return { model, mapping: await fill(source, model, units, mapping) }
+    } catch (error) {
+      model.dispose()
+      throw error
+    }
   } finally {
     await source.close()
   }
+}
+
+/** Puts modules into the layers of a model. Gives the module of each layer. */
+async function fill(
+  source: Source,
+  model: Model,
+  units: readonly Unit[],
+  mapping: LoadPyTorchOptions['mapping'] = {},
+): Promise<PyTorchMapping> {
+  const problems = new Unmapped()
+  const { targets, unmapped } = targetsOf(model)
+  for (const { name, shown, why } of unmapped) {
+    if (mapping[name] !== null) problems.add(`${shown}: ${why}; with mapping: { '${name}': null } it stays as it is`)
+  }
+  const known = [...targets, ...unmapped].map(({ name }) => name)
+  for (const name of Object.keys(mapping).filter((name) => !known.includes(name))) {
+    problems.add(`mapping: there is no layer '${name}' with weights; they are ${known.join(', ')}`)
+  }
+  const wanted = targets.filter(({ name }) => mapping[name] !== null)
+  const found = match(wanted, units, mapping as PyTorchMapping, problems)
+  problems.check(`${source.where} does not fit the model`)
+  await put(source, model, found, targets.length + unmapped.length)
+  return Object.fromEntries([...found].map(([{ name }, unit]) => [name, unit.name]))
 }
 
 /**
@@ -185,51 +230,6 @@ function targetsOf(model: Model) {
     }
   }
   return { targets, unmapped }
-}
-
-/** A module in a file. */
-interface Unit extends Found {
-  readonly tensors: ReadonlyMap<string, StoredTensor>
-}
-
-const recurrentName = /^(?:(.*)\.)?((?:weight|bias)_(?:ih|hh|hr))(?:_l(\d+)(_reverse)?)?$/s
-/** The last projection of an attention is a module of its own there. */
-const projectionName = /^(?:(.*)\.)?(out_proj\.(?:weight|bias))$/s
-const plainName = /^(?:(.*)\.)?([^.]*)$/s
-
-/** The modules of a file: one for each prefix, and for each layer of a stack of recurrent ones. */
-function unitsOf(tensors: readonly (readonly [string, StoredTensor])[]): Unit[] {
-  const modules = new Map<string, Map<string, Map<string, StoredTensor>>>()
-  const attentions = new Set(tensors.flatMap(([name]) => /^(.*?)\.?(?:in|q)_proj_weight$/s.exec(name)?.[1] ?? []))
-  for (const [name, tensor] of tensors) {
-    const recurrent = recurrentName.exec(name)
-    const attention = projectionName.exec(name)
-    const plain = attention && attentions.has(attention[1] ?? '') ? attention : plainName.exec(name)
-    const [, prefix = '', parameter = name, layer = '0', reverse = ''] = recurrent ?? plain ?? []
-    const stack = modules.get(prefix) ?? new Map<string, Map<string, StoredTensor>>()
-    modules.set(prefix, stack)
-    // A module of that prefix may have other parameters besides.
-    const key = recurrent ? layer : ''
-    const own = stack.get(key) ?? new Map<string, StoredTensor>()
-    stack.set(key, own)
-    own.set(parameter + reverse, tensor)
-  }
-  return [...modules].flatMap(([prefix, stack]) =>
-    [...stack].map(([layer, own]): Unit => {
-      const numbered = layer !== '' && (stack.size > 1 || prefix === '')
-      const name = numbered ? [...(prefix ? [prefix] : []), `l${layer}`].join('.') : prefix
-      return { name, shapes: Object.fromEntries([...own].map(([key, { shape }]) => [key, shape])), tensors: own }
-    }),
-  )
-}
-
-/** The name of a parameter in a file: recurrent ones say which layer of a stack they are of. */
-function nameOf(module: string, parameter: string): string {
-  const recurrent = /^((?:weight|bias)_(?:ih|hh|hr))(_reverse)?$/.exec(parameter)
-  if (!recurrent) return module === '' ? parameter : `${module}.${parameter}`
-  const [, prefix = module, layer = '0'] = /^(?:(.*)\.)?l(\d+)$/s.exec(module) ?? []
-  const own = /^l\d+$/.test(module) ? '' : prefix
-  return `${own === '' ? '' : `${own}.`}${recurrent[1]}_l${layer}${recurrent[2] ?? ''}`
 }
 
 /** Reads the modules found and replaces the layers' weights with them; other layers keep theirs. */

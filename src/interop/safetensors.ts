@@ -25,6 +25,7 @@ const lengthBytes = 8
 export const safetensors: Format = {
   name: 'safetensors',
   endings: ['.safetensors'],
+  keepsOrder: false,
 
   recognises: (head) => head.length >= lengthBytes && lengthOf(head) <= mostHeaderBytes && head[lengthBytes] === 0x7b,
 

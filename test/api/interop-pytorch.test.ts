@@ -173,7 +173,7 @@ describe('interop.loadPyTorch', () => {
     const file = torchFile(linear('a', 3, 3))
     const load = (given: unknown, options: object) => interop.loadPyTorch(given as Uint8Array, options as never)
     const cases: [unknown, object, string, RegExp][] = [
-      [file, {}, 'ERR_OPTION', /model is missing/],
+      [file, { mapping: {} }, 'ERR_OPTION', /mapping/],
       [file, { model: {} }, 'ERR_OPTION', /model must be a model/],
       [file, { model: m, mapping: { a: 5 } }, 'ERR_OPTION', /mapping/],
       [file, { model: m, ignore: 'a' }, 'ERR_OPTION', /ignore/],

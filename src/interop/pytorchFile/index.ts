@@ -20,6 +20,7 @@ const magic = 0x1950a86a20f9469cfc6cn
 export const pytorchFile: Format = {
   name: 'PyTorch (.pt, .pth)',
   endings: ['.pt', '.pth'],
+  keepsOrder: true,
 
   recognises: (head) => isArchive(head) || isPickle(head) || isTar(head),
 

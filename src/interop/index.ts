@@ -1,5 +1,6 @@
 export type { FileOrBytes } from './format.js'
-export { loadKeras } from './keras/load.js'
+export { type LoadKerasOptions, loadKeras } from './keras/load.js'
+export { type ToKerasOptions, toKeras } from './keras/save.js'
 export {
   type LoadPyTorchOptions,
   loadPyTorch,

@@ -57,3 +57,20 @@ export function parsed(where: string, text: string): unknown {
     throw new SeqloomError('ERR_FORMAT', `${where} is no JSON`, { cause })
   }
 }
+
+/** The bytes of a `.keras` file. Like Keras's, its files are not compressed. */
+export async function packKerasArchive(config: object, version: string, weights: Uint8Array): Promise<Uint8Array> {
+  const { zipSync } = await import('fflate')
+  const text = (value: unknown) => Buffer.from(JSON.stringify(value))
+  // A zip archive without extensions has lengths of four bytes.
+  if (weights.length > 2 ** 32 - 2 ** 27) throw new SeqloomError('ERR_UNSUPPORTED', 'a .keras file has at most 4 GiB')
+  const files = {
+    'metadata.json': text({ keras_version: version, date_saved: savedAt(new Date()) }),
+    'config.json': text(config),
+    'model.weights.h5': weights,
+  }
+  return zipSync(files, { level: 0 })
+}
+
+/** A moment as Keras writes it: `2026-01-31@12:34:56`. */
+const savedAt = (date: Date): string => date.toISOString().slice(0, 19).replace('T', '@')

@@ -1,6 +1,7 @@
 export type { FileOrBytes } from './format.js'
 export { type LoadKerasOptions, loadKeras } from './keras/load.js'
 export { type ToKerasOptions, toKeras } from './keras/save.js'
+export { type LoadKerasVocabularyOptions, loadKerasVocabulary } from './keras/vocabulary.js'
 export {
   type LoadPyTorchOptions,
   loadPyTorch,

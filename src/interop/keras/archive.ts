@@ -4,6 +4,8 @@ import { isRecord } from '../../options.js'
 /** The most bytes of a file's description, and of its weights: what a typed array holds. */
 const most = { 'config.json': 2 ** 26, 'metadata.json': 2 ** 20, 'model.weights.h5': 2 ** 32 } as const
 
+const mostVocabulary = 2 ** 26
+
 /** Numbers hardly pack; what unpacks to more than so many times its size is no model. */
 const mostPacked = 64
 
@@ -13,6 +15,8 @@ export interface KerasArchive {
   readonly weights: Uint8Array
   /** The version of Keras that wrote it, if it says. */
   readonly version: unknown
+  /** The text of a vocabulary in a file. */
+  assets(path: string): string | undefined
 }
 
 /** Whether bytes begin as a zip archive does. */
@@ -27,8 +31,10 @@ export async function openKerasArchive(where: string, file: Uint8Array): Promise
   try {
     files = unzipSync(file, {
       filter: ({ name, originalSize, size }) => {
-        if (!Object.hasOwn(most, name)) return false
-        const limit = Math.min(most[name as keyof typeof most], mostPacked * file.length)
+        const own = Object.hasOwn(most, name) ? most[name as keyof typeof most] : undefined
+        const bytes = own ?? (name.endsWith('/vocabulary.txt') ? mostVocabulary : undefined)
+        if (bytes === undefined) return false
+        const limit = Math.min(bytes, mostPacked * file.length)
         if (originalSize > limit || size > file.length) throw wrong(`${name} has ${originalSize} bytes`)
         return true
       },
@@ -46,6 +52,8 @@ export async function openKerasArchive(where: string, file: Uint8Array): Promise
     config: json('config.json', config),
     weights,
     version: isRecord(about) ? about.keras_version : undefined,
+    assets: (path) =>
+      Object.hasOwn(files, path) ? Buffer.from(files[path] as Uint8Array).toString('utf8') : undefined,
   }
 }
 

@@ -1,14 +1,12 @@
-import { types } from 'node:util'
 import type { Tensor } from '../../data/tensor.js'
-import { describe, isInstance, SeqloomError, visible } from '../../errors.js'
-import { readNamed } from '../../files.js'
+import { isInstance, SeqloomError, visible } from '../../errors.js'
 import { Model, type Prediction } from '../../model/model.js'
 import { checkOptions, custom } from '../../options.js'
-import { isPath, pathOf } from '../../path.js'
 import { warn } from '../../warn.js'
 import { Unmapped } from '../format.js'
 import { type Group, isHdf5, readHdf5 } from '../hdf5/index.js'
 import { isZip, openKerasArchive, parsed } from './archive.js'
+import { bytesOf } from './bytes.js'
 import { fill } from './existing.js'
 import { type Built, type Entry, modelOf } from './graph.js'
 import { kerasObject, type Origin } from './saved.js'
@@ -38,7 +36,7 @@ export async function loadKeras<Out extends Prediction = Tensor>(
   options: LoadKerasOptions<Out> = {},
 ): Promise<Model<Out>> {
   checkOptions('interop.loadKeras', options, { accepted: { model: custom('a model', (v) => isInstance(v, Model)) } })
-  const [bytes, where] = await bytesOf(file)
+  const [bytes, where] = await bytesOf('interop.loadKeras', file)
   const opened = await open(bytes, where)
   const origin: Origin = { where, hardSigmoid: opened.program, problems: new Unmapped(), leftOut: [] }
   if (options.model !== undefined) {
@@ -88,19 +86,6 @@ async function open(bytes: Uint8Array, where: string): Promise<Opened> {
 function programOf(version: unknown, unsaid: Origin['hardSigmoid']): Origin['hardSigmoid'] {
   if (typeof version !== 'string') return unsaid
   return Number.parseInt(version, 10) < 3 ? 'keras2' : 'keras3'
-}
-
-async function bytesOf(file: unknown): Promise<[bytes: Uint8Array, where: string]> {
-  if (types.isUint8Array(file)) return [file, 'the bytes']
-  if (types.isArrayBuffer(file)) return [new Uint8Array(file), 'the bytes']
-  if (!isPath(file) && typeof file !== 'string') {
-    throw new SeqloomError(
-      'ERR_OPTION',
-      `interop.loadKeras: expected the path of a file or its bytes, not ${describe(file)}`,
-    )
-  }
-  const path = pathOf('interop.loadKeras: the file', file)
-  return [await readNamed(path), path]
 }
 
 async function made({ config, weights, isNumbered }: Opened, origin: Origin): Promise<Model> {

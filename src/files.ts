@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, stat } from 'node:fs/promises'
+import { type FileHandle, lstat, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import { SeqloomError } from './errors.js'
@@ -75,6 +76,18 @@ export function cannot(what: 'read' | 'write' | 'write to' | 'save to', path: st
   if (cause instanceof SeqloomError) return cause
   const why = cause instanceof Error ? cause.message : String(cause)
   return new SeqloomError('ERR_IO', `cannot ${what} ${path}: ${why}`, { cause })
+}
+
+/** Writes a file atomically: the path holds the old file or the new one, never a part. `ERR_IO`. */
+export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  const unfinished = `${path}.${randomUUID()}.tmp`
+  try {
+    await writeFile(unfinished, bytes)
+    await rename(unfinished, path)
+  } catch (cause) {
+    await rm(unfinished, { force: true })
+    throw cannot('write', path, cause)
+  }
 }
 
 /**

@@ -1,5 +1,7 @@
 export type { FileOrBytes } from './format.js'
-export { loadKeras } from './keras/load.js'
+export { type LoadKerasOptions, loadKeras } from './keras/load.js'
+export { type ToKerasOptions, toKeras } from './keras/save.js'
+export { type LoadKerasVocabularyOptions, loadKerasVocabulary } from './keras/vocabulary.js'
 export { type ToOnnxOptions, toOnnx } from './onnx/export/toOnnx.js'
 export {
   type LoadPyTorchOptions,

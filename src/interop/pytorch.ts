@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { rename, rm, writeFile } from 'node:fs/promises'
 import { runSliced } from '../data/index.js'
 import { describe, isInstance, SeqloomError } from '../errors.js'
-import { cannot } from '../files.js'
+import { replaceFile } from '../files.js'
 import type { AnyLayer } from '../layers/layer.js'
 import { Model } from '../model/model.js'
 import type { Sequential } from '../model/sequential.js'
@@ -260,16 +258,4 @@ async function put(source: Source, model: Model, found: ReadonlyMap<Target, Unit
     }
   }
   await model.putWeights(weights)
-}
-
-/** Writes a file atomically: the path holds the old file or the new one, never a part. */
-async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const unfinished = `${path}.${randomUUID()}.tmp`
-  try {
-    await writeFile(unfinished, bytes)
-    await rename(unfinished, path)
-  } catch (cause) {
-    await rm(unfinished, { force: true })
-    throw cannot('write', path, cause)
-  }
 }

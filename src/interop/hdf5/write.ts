@@ -1,4 +1,5 @@
 import { allocated } from '../../data/allocated.js'
+import { SeqloomError } from '../../errors.js'
 
 /** A group to be written. */
 export class WrittenGroup {
@@ -24,8 +25,8 @@ export interface WrittenDataset {
   readonly data: Float32Array | Uint32Array
 }
 
-/** Texts past so many bytes do not fit in an attribute; h5py and Keras leave the rest to a header's other parts. */
-export const mostAttributeBytes = 64_512
+/** As many bytes of texts as Keras puts into one attribute; a message of a header has at most 65,535. */
+const mostAttributeBytes = 64_512
 
 const nowhere = 0xffffffffffffffffn
 /** Half of the entries of a node of names, and of a node of a tree: what the library uses by default. */
@@ -185,6 +186,8 @@ class Writer {
     const length = messages.reduce((sum, { data }) => sum + 8 + padded(data.length), 0)
     const header = new Block(16 + length).numbers(1, 1, 0).numbers(2, messages.length).numbers(4, 1, length, 0)
     for (const { type, data } of messages) {
+      if (padded(data.length) > 0xffff)
+        throw new SeqloomError('ERR_UNSUPPORTED', 'a name or a shape is too long for HDF5')
       header.numbers(2, type, padded(data.length)).numbers(4, 0).put(data, padded(data.length))
     }
     return this.#add(header.bytes)

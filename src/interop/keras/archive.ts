@@ -4,6 +4,8 @@ import { isRecord } from '../../options.js'
 /** The most bytes of a file's description, and of its weights: what a typed array holds. */
 const most = { 'config.json': 2 ** 26, 'metadata.json': 2 ** 20, 'model.weights.h5': 2 ** 32 } as const
 
+const mostVocabulary = 2 ** 26
+
 /** Numbers hardly pack; what unpacks to more than so many times its size is no model. */
 const mostPacked = 64
 
@@ -13,6 +15,8 @@ export interface KerasArchive {
   readonly weights: Uint8Array
   /** The version of Keras that wrote it, if it says. */
   readonly version: unknown
+  /** The text of a vocabulary in a file. */
+  assets(path: string): string | undefined
 }
 
 /** Whether bytes begin as a zip archive does. */
@@ -27,8 +31,10 @@ export async function openKerasArchive(where: string, file: Uint8Array): Promise
   try {
     files = unzipSync(file, {
       filter: ({ name, originalSize, size }) => {
-        if (!Object.hasOwn(most, name)) return false
-        const limit = Math.min(most[name as keyof typeof most], mostPacked * file.length)
+        const own = Object.hasOwn(most, name) ? most[name as keyof typeof most] : undefined
+        const bytes = own ?? (name.endsWith('/vocabulary.txt') ? mostVocabulary : undefined)
+        if (bytes === undefined) return false
+        const limit = Math.min(bytes, mostPacked * file.length)
         if (originalSize > limit || size > file.length) throw wrong(`${name} has ${originalSize} bytes`)
         return true
       },
@@ -46,6 +52,8 @@ export async function openKerasArchive(where: string, file: Uint8Array): Promise
     config: json('config.json', config),
     weights,
     version: isRecord(about) ? about.keras_version : undefined,
+    assets: (path) =>
+      Object.hasOwn(files, path) ? Buffer.from(files[path] as Uint8Array).toString('utf8') : undefined,
   }
 }
 
@@ -57,3 +65,20 @@ export function parsed(where: string, text: string): unknown {
     throw new SeqloomError('ERR_FORMAT', `${where} is no JSON`, { cause })
   }
 }
+
+/** The bytes of a `.keras` file. Like Keras's, its files are not compressed. */
+export async function packKerasArchive(config: object, version: string, weights: Uint8Array): Promise<Uint8Array> {
+  const { zipSync } = await import('fflate')
+  const text = (value: unknown) => Buffer.from(JSON.stringify(value))
+  // A zip archive without extensions has lengths of four bytes.
+  if (weights.length > 2 ** 32 - 2 ** 27) throw new SeqloomError('ERR_UNSUPPORTED', 'a .keras file has at most 4 GiB')
+  const files = {
+    'metadata.json': text({ keras_version: version, date_saved: savedAt(new Date()) }),
+    'config.json': text(config),
+    'model.weights.h5': weights,
+  }
+  return zipSync(files, { level: 0 })
+}
+
+/** A moment as Keras writes it: `2026-01-31@12:34:56`. */
+const savedAt = (date: Date): string => date.toISOString().slice(0, 19).replace('T', '@')

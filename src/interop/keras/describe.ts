@@ -12,6 +12,7 @@ import type { Adapt, Dialect } from './classes.js'
 import { nodesOf, sourcesOf } from './connections.js'
 import { type DescribedPart, describeLayer } from './describeLayer.js'
 import { groupNames } from './layers.js'
+import { kerasOrder } from './order.js'
 import { mayBeMasked } from './padding.js'
 
 /** A weight as Keras keeps it. */
@@ -31,6 +32,8 @@ export interface DescribedWeight {
 /** A layer as Keras describes it. */
 export interface DescribedLayer {
   readonly name: string
+  /** The groups of a Keras 3 weights file that are its own. */
+  readonly groups: readonly string[]
   /** In Keras's order. */
   readonly weights: readonly DescribedWeight[]
 }
@@ -50,7 +53,9 @@ export interface DescribedModel {
  */
 export function describeModel(model: Model, dialect: Dialect, where: string): DescribedModel {
   const topology = model.topology()
-  const { layers, names, calls } = topology
+  const { names, calls } = topology
+  const inSequence = model instanceof Sequential && isChain(calls)
+  const layers = inSequence ? topology.layers : kerasOrder(topology)
   const problems = new Unmapped()
   const leftOut: string[] = []
   const described = layers.map((layer) => {
@@ -77,7 +82,6 @@ export function describeModel(model: Model, dialect: Dialect, where: string): De
   // Nothing is undefined where there are no problems.
   const all = described as Described[]
   const groups = groupNames(all)
-  const inSequence = model instanceof Sequential && isChain(calls)
   const orders = new Map(all.flatMap(({ states }, at) => (states ? [[layers[at] as AnyLayer, states] as const] : [])))
   const source = sourcesOf(calls, names, orders)
   const nodes = nodesOf(calls, source, orders, dialect)
@@ -105,6 +109,7 @@ export function describeModel(model: Model, dialect: Dialect, where: string): De
     config: { ...classes[dialect][inSequence ? 'sequential' : 'functional'], config },
     layers: all.map(({ name, parts }, at) => ({
       name,
+      groups: ['layers', groups[at] as string],
       weights: parts.flatMap(({ path, scope, weights }) =>
         weights.map(({ name: own, ...weight }) => ({
           ...weight,

@@ -1,4 +1,4 @@
-import { SeqloomError } from '../../errors.js'
+import { SeqloomError, visible } from '../../errors.js'
 import * as layers from '../../layers/index.js'
 import { input } from '../../layers/input.js'
 import type { AnyLayer, SymbolicTensor } from '../../layers/layer.js'
@@ -7,11 +7,13 @@ import type { Model } from '../../model/model.js'
 import { Sequential } from '../../model/sequential.js'
 import { connect } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
+import { warn } from '../../warn.js'
 import { groupNames, layerOf, type Part } from './layers.js'
 import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
 import { onlyAxis } from './options.js'
 import { mayBeMasked } from './padding.js'
 import { type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
+import { isLookup } from './vocabulary.js'
 
 /** A layer with weights, and the groups of a Keras 3 file that hold them. */
 export interface Entry {
@@ -117,8 +119,13 @@ function sequentialOf(object: KerasObject, origin: Origin, depth: number): Built
     throw new SeqloomError('ERR_FORMAT', `${origin.where}: the model '${object.name}' has no layers`)
   const isInput = first.className === 'InputLayer'
   const consumer = isInput ? second : first
-  const tokens = consumer !== undefined && isEmbedding(consumer)
-  const shape = shapeIn(first) ?? shapeOf(object.config.build_input_shape) ?? (tokens ? [null] : undefined)
+  const texts = consumer !== undefined && isLookup(consumer) ? consumer : undefined
+  const tokens = consumer !== undefined && (isEmbedding(consumer) || texts !== undefined)
+  const shape =
+    (texts && idsOf(texts, origin)) ??
+    shapeIn(first) ??
+    shapeOf(object.config.build_input_shape) ??
+    (tokens ? [null] : undefined)
   if (shape === undefined) {
     origin.problems.add(`the model '${object.name}', which does not say the shape of its input`)
     return undefined
@@ -127,7 +134,7 @@ function sequentialOf(object: KerasObject, origin: Origin, depth: number): Built
   let values: readonly SymbolicTensor[] | undefined = [source]
   const entries: Entry[] = []
   objects.forEach((each, index) => {
-    if (index === 0 && isInput) return
+    if ((index === 0 && isInput) || each === texts) return
     const ready = readyOf(each, groups[index] as string, origin, depth)
     values = ready && values && applied(each, ready, values, [], origin)
     if (ready) entries.push(...ready.entries)
@@ -136,6 +143,15 @@ function sequentialOf(object: KerasObject, origin: Origin, depth: number): Built
   if (outputs === undefined || !origin.problems.isEmpty) return undefined
   const topology = connect([source], [outputs[0] as SymbolicTensor])
   return { model: Sequential.from(topology, object.name, randomSeed()) as Model, entries }
+}
+
+/** The shape of the ids that a layer makes of texts, which the model then reads in its place. */
+function idsOf({ name, config }: KerasObject, { where }: Origin): (number | null)[] {
+  warn(
+    'WARN_LEFT_OUT',
+    `${where}: the model reads ids where it read texts; interop.loadKerasVocabulary gives the tokenizer of '${visible(name)}'`,
+  )
+  return [Number.isInteger(config.output_sequence_length) ? (config.output_sequence_length as number) : null]
 }
 
 function applied(
@@ -213,6 +229,26 @@ function functionalOf(object: KerasObject, origin: Origin, depth: number): Built
   }
   if (nodes.length > mostNodes) throw new SeqloomError('ERR_FORMAT', `${where}: more than ${mostNodes} uses of layers`)
   nodes = countedFromOne(nodes, object)
+  // What turns an input's texts into ids is the input itself here.
+  const lookups = new Map<string, Node>()
+  const inputKeys = new Set(
+    objects.filter((each) => each.className === 'InputLayer').map(({ name }) => keyOf(name, 0, 0)),
+  )
+  nodes = nodes.filter((node) => {
+    const [from, ...others] = node.values
+    if (
+      !isLookup(node.object) ||
+      from === undefined ||
+      others.length > 0 ||
+      !inputKeys.has(from) ||
+      lookups.has(from)
+    ) {
+      return true
+    }
+    lookups.set(from, node)
+    operations.add(node.object)
+    return false
+  })
   const tokens = new Set(nodes.filter((node) => isEmbedding(node.object)).flatMap(({ values }) => values))
 
   const found = new Map<string, SymbolicTensor>()
@@ -221,11 +257,15 @@ function functionalOf(object: KerasObject, origin: Origin, depth: number): Built
   objects.forEach((each, index) => {
     if (operations.has(each)) return
     if (each.className === 'InputLayer') {
-      const shape = shapeIn(each)
       const key = keyOf(each.name, 0, 0)
-      const dtype = tokens.has(key) ? 'int32' : 'float32'
-      if (shape) found.set(key, input({ shape, dtype, name: each.name }))
-      else origin.problems.add(`the input '${each.name}', which does not say its shape`)
+      const texts = lookups.get(key)
+      const shape = texts ? idsOf(texts.object, origin) : shapeIn(each)
+      const dtype = tokens.has(key) || texts ? 'int32' : 'float32'
+      if (shape) {
+        const made = input({ shape, dtype, name: each.name })
+        found.set(key, made)
+        if (texts) found.set(keyOf(texts.object.name, texts.index, 0), made)
+      } else origin.problems.add(`the input '${each.name}', which does not say its shape`)
       return
     }
     const made = readyOf(

@@ -1,54 +1,91 @@
-import { types } from 'node:util'
 import type { Tensor } from '../../data/tensor.js'
-import { describe, SeqloomError, visible } from '../../errors.js'
-import { readNamed } from '../../files.js'
-import type { Model, Prediction } from '../../model/index.js'
-import { isPath, pathOf } from '../../path.js'
+import { isInstance, SeqloomError, visible } from '../../errors.js'
+import { Model, type Prediction } from '../../model/model.js'
+import { checkOptions, custom } from '../../options.js'
 import { warn } from '../../warn.js'
 import { Unmapped } from '../format.js'
 import { type Group, isHdf5, readHdf5 } from '../hdf5/index.js'
 import { isZip, openKerasArchive, parsed } from './archive.js'
+import { bytesOf } from './bytes.js'
 import type { Dialect } from './classes.js'
+import { fill } from './existing.js'
 import { type Built, type Entry, modelOf } from './graph.js'
 import { kerasObject, type Origin } from './saved.js'
+import { namedWeights, numberedWeights } from './stored.js'
 import { assign, type SavedWeight } from './weights.js'
+
+/** Options of {@link loadKeras}. */
+export interface LoadKerasOptions<Out extends Prediction = Tensor> {
+  /** A model whose weights are replaced by those of the file, instead of making one. */
+  readonly model?: Model<Out>
+}
 
 /**
  * Loads a model saved by Keras: a `.keras` file, or a whole model in an `.h5` file of Keras 2 or 3. Layers,
  * connections, masks and weights are kept. Whatever matters only in training (regularizers, constraints, recurrent
- * dropout) is left out with a warning, and the model is not compiled. Nothing in the file is executed. Rejects with
- * `ERR_IO`, with `ERR_FORMAT` for a damaged file, with `ERR_UNSUPPORTED` naming everything that cannot be mapped, and
- * with `ERR_OPTION`.
+ * dropout) is left out with a warning, and the model is not compiled. Nothing in the file is executed.
+ *
+ * With `model`, only the weights are read, also from files that hold nothing else (`.weights.h5`, and `.h5` of Keras
+ * 2's `save_weights`), and that model is returned. Layers get the weights of those with the same names if all names are
+ * the same, else in order, as in Keras; all weights are replaced or none.
+ *
+ * Rejects with `ERR_IO`, with `ERR_FORMAT` for a damaged file and for weights that do not fit, naming all of them, with
+ * `ERR_UNSUPPORTED` naming everything that cannot be mapped, and with `ERR_OPTION`.
  */
 export async function loadKeras<Out extends Prediction = Tensor>(
   file: string | URL | Uint8Array | ArrayBuffer,
+  options: LoadKerasOptions<Out> = {},
 ): Promise<Model<Out>> {
-  const [bytes, where] = await bytesOf(file)
+  checkOptions('interop.loadKeras', options, { accepted: { model: custom('a model', (v) => isInstance(v, Model)) } })
+  const [bytes, where] = await bytesOf('interop.loadKeras', file)
+  const opened = await open(bytes, where)
+  const origin: Origin = { where, dialect: opened.program, problems: new Unmapped(), leftOut: [] }
+  if (options.model !== undefined) {
+    await fill(options.model as Model<Prediction> as Model, opened.weights, origin)
+    origin.problems.check(`${where} does not fit the model`)
+    return options.model
+  }
+  if (opened.config === undefined) {
+    throw new SeqloomError(
+      'ERR_FORMAT',
+      `${where} holds weights without a model; give the model that they are of: interop.loadKeras(file, { model })`,
+    )
+  }
+  const { config, weights, isNumbered } = opened
+  const finder = (built: Built): Finder =>
+    isNumbered
+      ? ({ parts }) => numberedWeights(weights, parts)
+      : byOwner(built, weights.groups.get('model_weights') ?? weights, where)
+  return (await made(config, origin, finder)) as Model<Prediction> as Model<Out>
+}
+
+/** What a file holds. */
+interface Opened {
+  /** Undefined if it holds weights alone. */
+  readonly config: unknown
+  readonly program: Dialect
+  readonly weights: Group
+  /** Whether weights are kept by classes and numbers, not by name. */
+  readonly isNumbered: boolean
+}
+
+async function open(bytes: Uint8Array, where: string): Promise<Opened> {
   if (isZip(bytes)) {
     const { config, weights, version } = await openKerasArchive(where, bytes)
     const root = readHdf5(weights, `${where}: model.weights.h5`)
-    const find: Finder = ({ parts }) => parts.flatMap((part) => numbered(groupAt(root, part.path)))
-    return (await made(where, config, programOf(version, 'keras3'), find)) as Model<Prediction> as Model<Out>
+    return { config, program: programOf(version, 'keras3'), weights: root, isNumbered: true }
   }
-  if (isHdf5(bytes)) {
-    const root = readHdf5(bytes, where)
-    const [config] = root.texts('model_config') ?? []
-    if (config === undefined) {
-      throw new SeqloomError('ERR_FORMAT', `${where} holds weights without a model; save the whole model`)
-    }
-    const program = programOf(root.texts('keras_version')?.[0], 'keras2')
-    const weights = root.groups.get('model_weights') ?? root
-    // The weights of a model within the model stand one after the other.
-    const left = new Map<string, SavedWeight[]>()
-    const find: Finder = ({ owner }, count) => {
-      const all = left.get(owner) ?? namedWeights(weights, owner, where)
-      left.set(owner, all.slice(count))
-      return all.slice(0, count)
-    }
-    const read = parsed(`${where}: model_config`, config)
-    return (await made(where, read, program, find)) as Model<Prediction> as Model<Out>
+  if (!isHdf5(bytes)) throw new SeqloomError('ERR_FORMAT', `${where} is neither a .keras nor an .h5 file`)
+  const weights = readHdf5(bytes, where)
+  const [config] = weights.texts('model_config') ?? []
+  const version = weights.texts('keras_version')?.[0]
+  return {
+    config: config === undefined ? undefined : parsed(`${where}: model_config`, config),
+    // Files of weights by numbers do not say it.
+    program: programOf(version, config === undefined && !weights.texts('layer_names') ? 'keras3' : 'keras2'),
+    weights,
+    isNumbered: false,
   }
-  throw new SeqloomError('ERR_FORMAT', `${where} is neither a .keras nor an .h5 file`)
 }
 
 /** Which program a file is of, by the version that it says. */
@@ -57,78 +94,43 @@ function programOf(version: unknown, unsaid: Dialect): Dialect {
   return Number.parseInt(version, 10) < 3 ? 'keras2' : 'keras3'
 }
 
-async function bytesOf(file: unknown): Promise<[bytes: Uint8Array, where: string]> {
-  if (types.isUint8Array(file)) return [file, 'the bytes']
-  if (types.isArrayBuffer(file)) return [new Uint8Array(file), 'the bytes']
-  if (!isPath(file) && typeof file !== 'string') {
-    throw new SeqloomError(
-      'ERR_OPTION',
-      `interop.loadKeras: expected the path of a file or its bytes, not ${describe(file)}`,
-    )
-  }
-  const path = pathOf('interop.loadKeras: the file', file)
-  return [await readNamed(path), path]
-}
+/** Finds the weights of an entry. */
+export type Finder = (entry: Entry) => readonly SavedWeight[]
 
-/** Finds the weights of an entry, of which ours has `count`. */
-export type Finder = (entry: Entry, count: number) => readonly SavedWeight[]
-
-/** The model that a description says, with the weights found. */
-export async function made(where: string, config: unknown, dialect: Dialect, find: Finder): Promise<Model> {
-  const origin: Origin = { where, dialect, problems: new Unmapped(), leftOut: [] }
+/** The model that a description says, with the weights that `finder` gives for it. */
+export async function made(config: unknown, origin: Origin, finder: (built: Built) => Finder): Promise<Model> {
+  const { where, problems, leftOut } = origin
   const built = modelOf(kerasObject(where, config), origin)
   try {
-    if (built !== undefined) await assign(built, find, origin)
-    origin.problems.check(`${where}: cannot be mapped`, 'ERR_UNSUPPORTED')
+    if (built !== undefined) await assign(built, finder(built), origin)
+    problems.check(`${where}: cannot be mapped`, 'ERR_UNSUPPORTED')
   } catch (error) {
     built?.model.dispose()
     throw error
   }
-  if (origin.leftOut.length > 0) {
-    const all = visible(origin.leftOut.join(', '))
+  if (leftOut.length > 0) {
+    const all = visible(leftOut.join(', '))
     warn('WARN_LEFT_OUT', `${where}: left out, since it only matters in training: ${all}`)
   }
   // Where there is no model, there are problems.
   return (built as Built).model
 }
 
-function groupAt(root: Group, path: readonly string[]): Group | undefined {
-  // Keras 2 calls some of them private.
-  return path.reduce<Group | undefined>((group, name) => group?.groups.get(name) ?? group?.groups.get(`_${name}`), root)
-}
-
 /**
- * The variables of a layer in a Keras 3 file, `vars/0`, `vars/1`, …; without those of a generator of random numbers,
- * which lie in a group below.
+ * Finds weights by the names of layers. Those of a model within the model stand one after the other under its name, and behind them those of its layers that are
+ * not trained.
  */
-function numbered(group: Group | undefined): SavedWeight[] {
-  const variables = group?.groups.get('vars')?.datasets ?? new Map()
-  return Array.from({ length: variables.size }, (_, index) => variables.get(String(index))).filter(
-    (each): each is SavedWeight => each !== undefined,
-  )
-}
-
-/** The weights of a layer in an older file, in the order of its attribute `weight_names`. */
-function namedWeights(weights: Group, layer: string, where: string): SavedWeight[] {
-  const group = weights.groups.get(layer)
-  const names = group === undefined ? [] : listedTexts(group, 'weight_names')
-  return names.map((name) => {
-    const path = name.split('/')
-    const found = group && groupAt(group, path.slice(0, -1))?.datasets.get(path.at(-1) as string)
-    if (found === undefined)
-      throw new SeqloomError('ERR_FORMAT', `${where}: the weight '${name}' of '${layer}' is missing`)
-    return found
-  })
-}
-
-/** A list of texts; one too long for an attribute stands in several with numbers. */
-function listedTexts(group: Group, name: string): readonly string[] {
-  const whole = group.texts(name)
-  if (whole !== undefined) return whole
-  const texts: string[] = []
-  for (let part = 0; ; part++) {
-    const some = group.texts(`${name}${part}`)
-    if (some === undefined) return texts
-    for (const text of some) texts.push(text)
+function byOwner({ entries, model }: Built, weights: Group, where: string): Finder {
+  const places = new Map<Entry, readonly SavedWeight[]>()
+  const left = new Map<string, readonly SavedWeight[]>()
+  const owned = entries.toSorted((a, b) => Number(b.layer.trainable) - Number(a.layer.trainable))
+  const last = new Map(owned.map((entry) => [entry.owner, entry]))
+  for (const entry of owned) {
+    const all = left.get(entry.owner) ?? namedWeights(weights, entry.owner, where)
+    const count = model.engine.indicesOf(entry.layer).length
+    // Whatever is too much shows.
+    places.set(entry, entry === last.get(entry.owner) ? all : all.slice(0, count))
+    left.set(entry.owner, all.slice(count))
   }
+  return (entry) => places.get(entry) as readonly SavedWeight[]
 }

@@ -5,9 +5,10 @@ import { describe, SeqloomError } from '../../errors.js'
 import type { Model, Prediction } from '../../model/index.js'
 import { isRecord } from '../../options.js'
 import { isPath, pathOf } from '../../path.js'
-import { Source } from '../format.js'
+import { Source, Unmapped } from '../format.js'
 import { parsed } from '../keras/archive.js'
 import { type Finder, made } from '../keras/load.js'
+import type { Origin } from '../keras/saved.js'
 import { readArtifacts, readDescription, type TfjsSource } from './artifacts.js'
 import { bytesOf, bytesOfFiles } from './bytes.js'
 import { type TfjsWeight, weightsIn } from './weights.js'
@@ -32,7 +33,8 @@ export async function loadTfjs<Out extends Prediction = Tensor>(model: string | 
     // Some converters put the model's name in front.
     return own.length > 0 ? own : weights.filter((weight) => weight.name.includes(`/${name}/`))
   }
-  return (await made(where, topology, 'tfjs', find)) as Model<Prediction> as Model<Out>
+  const origin: Origin = { where, dialect: 'tfjs', problems: new Unmapped(), leftOut: [] }
+  return (await made(topology, origin, () => find)) as Model<Prediction> as Model<Out>
 }
 
 interface Opened {

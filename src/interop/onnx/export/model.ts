@@ -80,6 +80,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
   const values = new Map<number, Value>()
   const inputs: ValueInfoProto[] = []
   const outputs: ValueInfoProto[] = []
+  const nextStates: ValueInfoProto[] = []
   const declare = (name: string, shape: Shape, integers: boolean, dims = shape.map(dimOf)): Value => {
     inputs.push(valueInfo(name, integers ? elementTypes.int32 : elementTypes.float32, dims))
     return { name, shape, batched: true, integers }
@@ -110,7 +111,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
       if (index < 0) return
       const name = nextNames[index] as string
       writer.named('Identity', [value], [name])
-      outputs.push(valueInfo(name, elementTypes.float32, (stateInputs.get(index) as Value).shape.map(dimOf)))
+      nextStates.push(valueInfo(name, elementTypes.float32, (stateInputs.get(index) as Value).shape.map(dimOf)))
     },
     inside: (weights) => insideOf(place, weights),
   }
@@ -182,7 +183,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
     opsetImport: [{ domain: '', version: opset }],
     metadataProps: [],
     functions: [],
-    graph: writer.graph(written.name, inputs, outputs, constants.tensors),
+    graph: writer.graph(written.name, inputs, [...outputs, ...nextStates], constants.tensors),
   }
 }
 

@@ -5,7 +5,7 @@ import { version } from '../../../native/version.js'
 import type { Unmapped } from '../../format.js'
 import { elementTypes, type ModelProto, type ValueInfoProto } from '../proto/messages.js'
 import { keptWhere, laidOut, maskOfLengths } from './masks.js'
-import { obstacle } from './operations.js'
+import { obstacle, write } from './operations.js'
 import { partsOf, type Streamed } from './parts.js'
 import { neededFor, run } from './run.js'
 import type { Body } from './scan.js'
@@ -96,6 +96,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
     writer,
     constants,
     inBody: false,
+    write,
     keepsStates: isStep,
     weight: (index) => weightOf(written, constants, index),
     isRead: (id) => read.has(id),
@@ -217,6 +218,7 @@ function insideOf(place: Place, weights: readonly number[]): Place {
     writer: new GraphWriter(place.constants, place.writer.opset),
     constants: place.constants,
     inBody: true,
+    write,
     keepsStates: false,
     weight: (index) => place.weight(weights[index] as number),
     isRead: () => true,

@@ -5,10 +5,10 @@ import { version } from '../../../native/version.js'
 import type { Unmapped } from '../../format.js'
 import { elementTypes, type ModelProto, type ValueInfoProto } from '../proto/messages.js'
 import { keptWhere, laidOut, maskOfLengths } from './masks.js'
-import { type Body, neededFor } from './needed.js'
-import { obstacle } from './operations.js'
+import { obstacle, write } from './operations.js'
 import { partsOf, type Streamed } from './parts.js'
-import { run } from './run.js'
+import { neededFor, run } from './run.js'
+import type { Body } from './scan.js'
 import type { Place, Value, Weight } from './values.js'
 import { Constants, GraphWriter, Names, valueInfo } from './writer.js'
 
@@ -96,6 +96,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
     writer,
     constants,
     inBody: false,
+    write,
     keepsStates: isStep,
     weight: (index) => weightOf(written, constants, index),
     isRead: (id) => read.has(id),
@@ -113,7 +114,6 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
       writer.named('Identity', [value], [name])
       nextStates.push(valueInfo(name, elementTypes.float32, (stateInputs.get(index) as Value).shape.map(dimOf)))
     },
-    run: (nodes, values) => run(place, nodes, values),
     inside: (weights) => insideOf(place, weights),
   }
 
@@ -143,7 +143,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
       if (initial !== undefined && !values.has(initial)) values.set(initial, { name: '', shape: [null], batched: true })
     }
   }
-  place.run(parts.nodes, values)
+  run(place, parts.nodes, values)
 
   const repeats = repeating(graph.nodes)
   const finish = (id: number, name: string, shape: Shape) => {
@@ -218,12 +218,12 @@ function insideOf(place: Place, weights: readonly number[]): Place {
     writer: new GraphWriter(place.constants, place.writer.opset),
     constants: place.constants,
     inBody: true,
+    write,
     keepsStates: false,
     weight: (index) => place.weight(weights[index] as number),
     isRead: () => true,
     stateOf: (_, __, ___, given) => given,
     setState: () => {},
-    run: (nodes, values) => run(inner, nodes, values),
     inside: (own) => insideOf(inner, own),
   }
   return inner

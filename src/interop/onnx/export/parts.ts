@@ -1,5 +1,6 @@
 import type { GraphSpec, WireNode } from '../../../graph/wire.js'
-import { type Body, isUsed, neededFor } from './needed.js'
+import { neededFor } from './run.js'
+import type { Body } from './scan.js'
 
 /** Which input comes step by step, and whether the step is written or what is computed once before it. */
 export interface Streamed {
@@ -89,6 +90,10 @@ function namesOf({ op, attributes }: WireNode): readonly (string | undefined)[] 
       return []
   }
 }
+
+/** Whether a step reads one of its inputs: what is kept for the last step's output alone is no state. */
+export const isUsed = ({ nodes, outputs }: Body, id: number): boolean =>
+  outputs.includes(id) || nodes.some(({ inputs }) => inputs.includes(id))
 
 /** Which input of an operation a state begins with. */
 function initialPlace({ op, attributes, inputs }: WireNode, state: number): number | undefined {

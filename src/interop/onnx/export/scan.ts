@@ -1,10 +1,18 @@
-import type { Dim } from '../../../graph/shape.js'
+import type { Dim, Shape } from '../../../graph/shape.js'
 import type { SettingsOf, WireNode } from '../../../graph/wire.js'
 import { elementTypes } from '../proto/messages.js'
 import { laidOut, mergedMask } from './masks.js'
-import { type Body, isUsed, neededFor } from './needed.js'
+import { isUsed } from './parts.js'
+import { neededFor, run } from './run.js'
 import type { Place, Value } from './values.js'
 import { valueInfo } from './writer.js'
+
+/** One step as it is described. */
+export interface Body {
+  readonly inputs: readonly { readonly name: string; readonly shape: Shape }[]
+  readonly nodes: readonly WireNode[]
+  readonly outputs: readonly number[]
+}
 
 /** Writes a loop as `Scan`: one step is an inner graph, which sees weights and constants of the outer one. */
 export function scan(place: Place, inputs: readonly Value[], settings: SettingsOf<'scan'>, node: WireNode): Value[] {
@@ -39,7 +47,7 @@ export function scan(place: Place, inputs: readonly Value[], settings: SettingsO
     values.set(count + states.length + index, { name, shape, batched, ones: ones ?? false })
   })
   const valid = mask && named('valid')
-  inner.run(neededFor(body.nodes, body.outputs), values)
+  run(inner, neededFor(body.nodes, body.outputs), values)
   const results = body.outputs.map((id) => values.get(id) as Value)
   const ends = results.map(({ name, shape }, index) => {
     const state = states[index - stored]

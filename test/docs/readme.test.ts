@@ -21,6 +21,7 @@ describe('the programs of the documents', () => {
     ['README.md', 2],
     ['docs/guide.md', 10],
     ['docs/from-pytorch.md', 2],
+    ['docs/from-tfjs.md', 3],
   ])('in %s compile', (document, least) => {
     const programs = programsOf(document)
     expect(programs.length).toBeGreaterThanOrEqual(least)

@@ -11,7 +11,7 @@ export {
   toPyTorch,
 } from './pytorch.js'
 export type { StackOptions } from './pytorchStack.js'
-export type { TfjsArtifacts, TfjsWeightSpec } from './tfjs/artifacts.js'
+export type { TfjsArtifacts, TfjsSource, TfjsWeightSpec } from './tfjs/artifacts.js'
 export { loadTfjs } from './tfjs/load.js'
 export { toTfjs } from './tfjs/write.js'
 export { type LoadWordVectorsOptions, loadWordVectors, type WordVectors } from './wordVectors.js'

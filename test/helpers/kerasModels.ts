@@ -96,6 +96,11 @@ export function kerasModels({ input, layers, model, sequential, cells }: Library
       ]),
     ),
     'bidirectional with states': bothWithStates,
+    'bidirectional without merging': () => {
+      const x = input({ shape: [5, 3] })
+      const layer = layers.lstm({ units: 4, returnSequences: true, returnState: true })
+      return model({ inputs: x, outputs: layers.bidirectional({ layer, mergeMode: null }).apply(x) })
+    },
     'stacked cells': () =>
       sequential([
         layers.rnn({

@@ -152,7 +152,7 @@ function bidirectionalOf(object: KerasObject, origin: Origin, made: Make): Mappe
   if (isOwn && backward === undefined) return undefined
   const layer = made(layers.bidirectional as Maker, {
     layer: inner.layer,
-    mergeMode: config.merge_mode ?? null,
+    ...(config.merge_mode !== undefined && { mergeMode: config.merge_mode }),
     ...(backward && { backwardLayer: backward.layer }),
   })
   const parts = [inner, backward ?? inner].flatMap((side, at) =>

@@ -5,25 +5,30 @@ import { isRecord } from '../../options.js'
 
 /** A weight in a model of TensorFlow.js. */
 export interface TfjsWeightSpec {
-  readonly name: string
-  readonly shape: readonly number[]
-  readonly dtype: string
-  /** How floating-point numbers were made smaller: as `uint8` or `uint16`, value · scale + min, or as `float16`. */
-  readonly quantization?: { readonly dtype: string; readonly scale?: number; readonly min?: number }
+  name: string
+  shape: number[]
+  dtype: 'float32' | 'int32' | 'bool' | 'string' | 'complex64'
+  /** How its numbers were made smaller: as `uint8` or `uint16`, value · scale + min, or as `float16`. */
+  quantization?: { dtype: 'uint8' | 'uint16' | 'float16'; scale?: number; min?: number }
 }
 
-/**
- * A model of TensorFlow.js in memory: what the handler of `tf.io.withSaveHandler` is given, and what one for
- * `tf.loadLayersModel` loads.
- */
+/** A model of TensorFlow.js in memory, as a handler of `tf.loadLayersModel` gives it. */
 export interface TfjsArtifacts {
+  readonly format: string
+  readonly generatedBy: string
+  readonly convertedBy: null
   readonly modelTopology: object
   readonly weightSpecs: TfjsWeightSpec[]
   /** The elements of all weights, one after the other. */
-  readonly weightData: ArrayBuffer | ArrayBuffer[]
-  readonly format?: string
-  readonly generatedBy?: string
-  readonly convertedBy?: string | null
+  readonly weightData: ArrayBuffer
+}
+
+/** A model of TensorFlow.js in memory, as the handler of `tf.io.withSaveHandler` is given it. */
+export interface TfjsSource {
+  readonly modelTopology?: object | undefined
+  readonly weightSpecs?: readonly TfjsWeightSpec[] | undefined
+  /** The elements of all weights, one after the other, in one buffer or several. */
+  readonly weightData?: ArrayBuffer | readonly ArrayBuffer[] | undefined
 }
 
 /** A model's description, and its weights in groups that each stand in files of their own. */
@@ -33,9 +38,17 @@ export interface Description {
   readonly groups: readonly Group[]
 }
 
+/** What a description says of a weight, which may be of any type. */
+export interface SavedSpec {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly dtype: string
+  readonly quantization?: { readonly dtype: string; readonly scale: number; readonly min: number }
+}
+
 /** Weights that follow each other in some files. */
 export interface Group {
-  readonly specs: readonly TfjsWeightSpec[]
+  readonly specs: readonly SavedSpec[]
   /** The files, in order, relative to the description; none for what is in memory. */
   readonly paths: readonly string[]
 }
@@ -93,10 +106,10 @@ function topologyOf(where: string, { format, modelTopology }: Readonly<Record<st
 
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
-function readSpecs(where: string, given: unknown): TfjsWeightSpec[] {
+function readSpecs(where: string, given: unknown): SavedSpec[] {
   if (!Array.isArray(given))
     throw new SeqloomError('ERR_FORMAT', `${where}: its weights are ${describe(given)}, not a list`)
-  return given.map((spec: unknown): TfjsWeightSpec => {
+  return given.map((spec: unknown): SavedSpec => {
     const { name, shape, dtype, quantization } = isRecord(spec) ? spec : {}
     if (typeof name !== 'string' || typeof dtype !== 'string' || !Array.isArray(shape) || !shape.every(isSize)) {
       throw new SeqloomError('ERR_FORMAT', `${where}: a weight has no name, dtype and shape: ${describe(spec)}`)

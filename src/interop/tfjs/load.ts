@@ -8,7 +8,7 @@ import { isPath, pathOf } from '../../path.js'
 import { Source } from '../format.js'
 import { parsed } from '../keras/archive.js'
 import { type Finder, made } from '../keras/load.js'
-import { readArtifacts, readDescription, type TfjsArtifacts } from './artifacts.js'
+import { readArtifacts, readDescription, type TfjsSource } from './artifacts.js'
 import { bytesOf, bytesOfFiles } from './bytes.js'
 import { type TfjsWeight, weightsIn } from './weights.js'
 
@@ -25,9 +25,7 @@ const longestDescription = 64 * 2 ** 20
  * Rejects with `ERR_IO`, with `ERR_FORMAT` for damaged files and for files outside of the folder, with
  * `ERR_UNSUPPORTED` naming everything that cannot be mapped, and for graph models, and with `ERR_OPTION`.
  */
-export async function loadTfjs<Out extends Prediction = Tensor>(
-  model: string | URL | TfjsArtifacts,
-): Promise<Model<Out>> {
+export async function loadTfjs<Out extends Prediction = Tensor>(model: string | URL | TfjsSource): Promise<Model<Out>> {
   const { where, topology, weights } = await opened(model)
   const find: Finder = ({ name }) => {
     const own = weights.filter((weight) => weight.name.startsWith(`${name}/`))

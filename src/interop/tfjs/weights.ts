@@ -2,7 +2,7 @@ import { runSliced, type Sliced } from '../../data/index.js'
 import { SeqloomError, visible } from '../../errors.js'
 import { halfOf } from '../half.js'
 import type { SavedWeight } from '../keras/weights.js'
-import type { TfjsWeightSpec } from './artifacts.js'
+import type { SavedSpec } from './artifacts.js'
 import type { Bytes } from './bytes.js'
 
 /** A weight of a model of TensorFlow.js. */
@@ -31,7 +31,7 @@ const packings: Readonly<Record<string, readonly (keyof typeof stored)[]>> = {
  * The weights of a group, none read yet. `ERR_FORMAT` unless the bytes are as many as they take; `ERR_UNSUPPORTED` for
  * types that are no numbers.
  */
-export function weightsIn(where: string, specs: readonly TfjsWeightSpec[], bytes: Bytes): TfjsWeight[] {
+export function weightsIn(where: string, specs: readonly SavedSpec[], bytes: Bytes): TfjsWeight[] {
   let offset = 0
   const weights = specs.map((spec): TfjsWeight => {
     const { name, shape } = spec
@@ -61,7 +61,7 @@ export function weightsIn(where: string, specs: readonly TfjsWeightSpec[], bytes
   return weights
 }
 
-function storedType(where: string, { name, dtype, quantization }: TfjsWeightSpec): keyof typeof stored {
+function storedType(where: string, { name, dtype, quantization }: SavedSpec): keyof typeof stored {
   const packed = quantization?.dtype ?? dtype
   const found = Object.hasOwn(packings, dtype) ? packings[dtype]?.find((each) => each === packed) : undefined
   if (found !== undefined) return found
@@ -76,7 +76,7 @@ function storedType(where: string, { name, dtype, quantization }: TfjsWeightSpec
 const slice = 1 << 16
 
 function* unpacked(
-  { dtype, quantization }: TfjsWeightSpec,
+  { dtype, quantization }: SavedSpec,
   type: keyof typeof stored,
   bytes: Uint8Array<ArrayBuffer>,
 ): Sliced<Float32Array> {

@@ -3,7 +3,7 @@ import type { Operand } from '../../../graph/trace/operands.js'
 import type { SymbolicValue } from '../../../graph/trace/symbolic.js'
 import { defineLayer } from '../../../layers/defineLayer.js'
 import type { AnyLayer, Outputs, SymbolicTensor } from '../../../layers/layer.js'
-import type { Dim } from './dim.js'
+import { type Dim, same } from './dim.js'
 import { permuted } from './layout.js'
 import { type Argument, Segment, type SizeNames, type Weight } from './segment.js'
 import { type Atom, type Axes, type Computed, type Constant, type Elements, Ref, sizeOf } from './values.js'
@@ -42,6 +42,8 @@ export class Parts {
 /** Records operations, and makes layers of them. */
 export class Builder {
   segment = new Segment()
+  /** Values that are at hand besides those with names. */
+  nearby: readonly Computed[] = []
   /** The node that is being mapped, for messages. */
   where = ''
 
@@ -110,6 +112,14 @@ export class Builder {
   carrier(atom: Atom): Computed | undefined {
     for (const each of this.parts.inputs) if (!this.isStep && each.physical.flat().includes(atom)) return each
     for (const each of this.live()) if (each.physical.flat().includes(atom)) return each
+    for (const each of this.nearby) if (each.physical.flat().includes(atom)) return each
+    if (typeof atom.dim === 'number' || this.isStep) return undefined
+    // Another of the same size, which the engine checks, takes its place.
+    for (const each of this.parts.inputs) {
+      const other = each.physical.flat().find(({ dim, batch }) => !batch && same(dim, atom.dim))
+      if (other)
+        return { ...each, physical: each.physical.map((axis) => axis.map((own) => (own === other ? atom : own))) }
+    }
     return undefined
   }
 

@@ -103,12 +103,24 @@ export function arranged(
 /** The most copies that are put side by side. */
 const mostCopies = 1024
 
+/** Values one after the other. Of sequences, the engine does not join the steps, so they are moved to another axis for it. */
+export function sideBySide(isStep: boolean, values: readonly SymbolicValue[], axis: number): SymbolicValue {
+  const isTime = axis === 1 && !isStep && (values[0] as SymbolicValue).shape.length > 2
+  if (!isTime) return trace.concat(values, axis)
+  return trace
+    .concat(
+      values.map((each) => each.expandDims(1)),
+      2,
+    )
+    .squeeze(1)
+}
+
 function repeated(builder: Builder, ref: Ref, axis: number, atom: Atom): Ref {
   const dims = ref.dims.with(axis - 1, atom.dim)
   if (typeof atom.dim === 'number') {
     const copies = atom.dim
     if (copies > mostCopies) throw unsupported(`a value repeated ${copies} times`)
-    return builder.record([ref], dims, ([x]) => trace.concat(Array(copies).fill(value(x)), axis))
+    return builder.record([ref], dims, ([x]) => sideBySide(builder.isStep, Array(copies).fill(value(x)), axis))
   }
   // Zeros as long as a value that has this axis.
   const like = builder.carrier(atom)
@@ -185,6 +197,26 @@ export function unify(operands: readonly Operandish[], x: readonly Atom[], y: re
   }
   if ([...left, ...right].some((atom) => atom.dim !== 1 || atom.batch)) {
     throw unsupported(`axes of ${showDim(sizeOf(x))} and ${showDim(sizeOf(y))} that do not meet`)
+  }
+}
+
+/** Makes sure that no atom is an axis in one place of one operand and another place of another, as in `x + transposed(x)`. */
+export function setApart(operands: readonly Operandish[]): void {
+  const places = new Map<Atom, number>()
+  for (const operand of operands) {
+    const copies = new Map<Atom, Atom>()
+    for (const [axis, atoms] of operand.logical.entries()) {
+      const back = operand.logical.length - axis
+      for (const atom of atoms) {
+        const known = places.get(atom)
+        if (known === undefined || atom.batch) places.set(atom, back)
+        else if (known !== back) copies.set(atom, { ...atom })
+      }
+    }
+    for (const [atom, copy] of copies) {
+      operand.physical = replaced(operand.physical, atom, [copy])
+      operand.logical = replaced(operand.logical, atom, [copy])
+    }
   }
 }
 
@@ -273,6 +305,7 @@ export function elementwise(
     if (each.kind === 'computed') return { physical: each.physical, logical: each.logical, from: each }
     return { physical: [], logical: each.shape.map((size) => axisOf(size)), from: each }
   })
+  setApart(operands)
   const logical = met(operands)
   const sets = operands.map(
     ({ from, physical, logical: own }) => new Set(from.kind === 'computed' ? physical.flat() : own.flat()),

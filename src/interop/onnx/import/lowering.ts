@@ -11,7 +11,7 @@ import type { Unmapped } from '../../format.js'
 import { Builder, type Parts } from './builder.js'
 import { Call, first } from './call.js'
 import { add, type Dim, same, showDim } from './dim.js'
-import { arranged, type Operandish } from './layout.js'
+import { arranged, type Operandish, sameAlong, setApart, sideBySide } from './layout.js'
 import type { Graph, Node } from './node.js'
 import { operators } from './ops/index.js'
 import { metWith, rowsOf } from './ops/products.js'
@@ -283,9 +283,22 @@ export class Lowering {
   /** Computed values, and constants, one after the other along an axis. */
   concatenated(call: Call, data: readonly (Computed | Constant)[], axis: number): Computed {
     const { builder } = this
-    const all = data.map((each) => rowsOf(call, each))
-    const tails = all.map((each): Operandish => ({ physical: [], logical: [each.logical[axis] as readonly Atom[]] }))
-    const leads = all.map((each): Operandish => ({ physical: each.physical, logical: each.logical.toSpliced(axis, 1) }))
+    const batchAxis = data.flatMap((each) =>
+      each.kind === 'computed' ? [each.logical.findIndex((axis) => axis.some(({ batch }) => batch))] : [],
+    )[0] as number
+    const all = data.map((each) => {
+      if (each.kind === 'computed' || batchAxis < 0 || each.dims[batchAxis] === 1) return rowsOf(call, each)
+      const alike = sameAlong(each, batchAxis)
+      if (alike === undefined) throw unsupported('a constant that differs from row to row of the batch')
+      const rows = rowsOf(call, { ...alike, dims: each.dims.with(batchAxis, 1) })
+      return { ...rows, logical: rows.logical.with(batchAxis, builder.batch) }
+    })
+    const whole = all.map(({ physical, logical }): Operandish => ({ physical, logical }))
+    setApart(whole)
+    const tails = whole.map((each): Operandish => ({ physical: [], logical: [each.logical[axis] as readonly Atom[]] }))
+    const leads = whole.map(
+      (each): Operandish => ({ physical: each.physical, logical: each.logical.toSpliced(axis, 1) }),
+    )
     const lead = metWith(leads, tails)
     const along = tails.map(({ logical }) => logical[0] as readonly Atom[])
     if (along.some((atoms) => atoms.some(({ batch }) => batch))) throw unsupported('values are joined along the batch')
@@ -304,6 +317,7 @@ export class Lowering {
     const before = found < 0 ? rest.length : kept.slice(0, found + 1).filter((part) => part.length > 0).length
     // An axis that lies within another of ours goes behind it.
     const place = Math.min(before, rest.length)
+    builder.nearby = all.map((each, at) => ({ ...each, physical: (leads[at] as Operandish).physical }))
     const refs = all.map(({ ref }, at) =>
       arranged(
         builder,
@@ -312,11 +326,12 @@ export class Lowering {
         true,
       ),
     )
+    builder.nearby = []
     const size = along.map(sizeOf).reduce(add, 0)
     const joined = axisOf(size)
     const physical: Axes = [builder.batch, ...rest.toSpliced(place, 0, joined)]
     const ref = builder.record(refs, physical.slice(1).map(sizeOf), (values) =>
-      trace.concat(values as SymbolicValue[], place + 1),
+      sideBySide(builder.isStep, values as SymbolicValue[], place + 1),
     )
     return {
       kind: 'computed',

@@ -13,7 +13,6 @@ import {
   type Computed,
   type Constant,
   dimsOf,
-  isOne,
   known,
   malformed,
   type Ref,
@@ -57,20 +56,11 @@ function initialOf(call: Call, value: Value): Computed {
   const data = dataOf(value)
   if (data.kind === 'computed') return data
   const { batch } = call.builder.parts
-  let isFound = false
-  let constant: Constant = data
-  const logical = data.dims.map((dim, axis): readonly Atom[] => {
-    if (data.shape[axis] !== dim && !(typeof dim === 'number' && dim === batch.dim)) return call.lowering.axisNamed(dim)
-    const alike =
-      !isFound && data.dims.length > 1 && same(dim, batch.dim) && dim !== 1 ? sameAlong(constant, axis) : undefined
-    if (alike === undefined) return axisOf(dim)
-    isFound = true
-    constant = alike
-    return [batch]
-  })
-  const rows = rowsOf(call, { ...constant, dims: constant.shape })
-  // Where the constant has one element, the value has its axes without having them in memory.
-  return { ...rows, logical: rows.logical.map((axis, at) => (isOne(axis) ? (logical[at] as readonly Atom[]) : axis)) }
+  const axis = data.dims.findIndex((dim) => dim !== 1 && same(dim, batch.dim))
+  const alike = axis >= 0 && data.dims.length > 1 ? sameAlong(data, axis) : undefined
+  if (alike === undefined) return rowsOf(call, data)
+  const rows = rowsOf(call, { ...alike, dims: data.dims.with(axis, 1) })
+  return { ...rows, logical: rows.logical.with(axis, [batch]) }
 }
 
 function stateOf(call: Call, name: string, given: Value): State {

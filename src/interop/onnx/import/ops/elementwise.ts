@@ -216,6 +216,12 @@ function binary(op: string): Operator {
         result = { kind: 'sizes', scalar: sizes?.scalar as boolean, items: items as Dim[] }
         continue
       }
+      if (op === 'And' && (result.kind === 'below' || b.kind === 'below')) {
+        const other = result.kind === 'below' ? b : result
+        if (sizesIn(other)?.[0] !== 1) throw unsupported('of two conditions, one must be constant')
+        result = result.kind === 'below' ? result : b
+        continue
+      }
       const below = sizes?.pairs.length === 1 ? compared(op, ...(sizes.pairs[0] as readonly [Dim, Dim])) : undefined
       if (below) result = below
       else if (sizes && op === 'Equal') {

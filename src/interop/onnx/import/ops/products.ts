@@ -2,7 +2,7 @@ import * as trace from '../../../../graph/trace/ops.js'
 import type { SymbolicValue } from '../../../../graph/trace/symbolic.js'
 import { type Call, first, type Operator, rankOf } from '../call.js'
 import { showDim } from '../dim.js'
-import { arranged, met, numberOf, type Operandish, reshaped, splitBy, unify } from '../layout.js'
+import { arranged, met, numberOf, type Operandish, reshaped, setApart, sideBySide, splitBy, unify } from '../layout.js'
 import type { Argument } from '../segment.js'
 import {
   type Atom,
@@ -80,24 +80,22 @@ export function matmul(call: Call, left: Computed | Constant, right: Computed | 
 export function rowsOf(call: Call, x: Computed | Constant): Computed {
   if (x.kind === 'computed') return x
   const { builder } = call
-  const constant = writtenOut(x)
-  const logical = constant.shape.map((size) => axisOf(size))
-  const axes = logical.filter((axis) => axis.length > 0)
+  const logical = x.dims.map((dim, axis) => (x.shape[axis] === dim ? axisOf(dim) : call.lowering.axisNamed(dim)))
+  // Axes along which the constant repeats itself are not in memory.
+  const stored = logical.map((axis, at) => (x.shape[at] === 1 ? [] : axis))
+  const axes = stored.filter((axis) => axis.length > 0)
   const like = builder.isStep ? [...builder.live()][0] : builder.parts.inputs[0]
   if (like === undefined) throw unsupported('a constant where values of the batch are needed')
-  const zero = zeroOf(call, like)
-  const dims = axes.map(sizeOf)
-  const number = numberOf(constant)
-  const weight = number ?? builder.weight(constant, logical, axes)
-  const spread = reshaped(builder, zero, dims.length === 0 ? [1] : dims.map(() => 1))
-  const ref = builder.record([spread, weight], dims.length === 0 ? [1] : dims, ([v, w]) => symbolic(v).add(w as never))
-  return {
-    kind: 'computed',
-    ref,
-    physical: [builder.batch, ...(axes.length === 0 ? [[]] : axes)],
-    logical,
-    integer: x.integer,
-  }
+  const dims = axes.length === 0 ? [1] : axes.map(sizeOf)
+  const zero = reshaped(
+    builder,
+    zeroOf(call, like),
+    dims.map(() => 1),
+  )
+  const weight = numberOf(x) ?? builder.weight(x, stored, axes)
+  const ref = builder.record([zero, weight], dims, ([v, w]) => symbolic(v).add(w as never))
+  const physical = [builder.batch, ...(axes.length === 0 ? [[]] : axes)]
+  return { kind: 'computed', ref, physical, logical, integer: x.integer }
 }
 
 /** A zero for each row. */
@@ -119,6 +117,7 @@ function batchedProduct(call: Call, left: Computed, right: Computed): Value {
   const [row, column] = [left.logical.length === 1, right.logical.length === 1]
   const x: Operandish = { physical: left.physical, logical: row ? [[], ...left.logical] : left.logical }
   const y: Operandish = { physical: right.physical, logical: column ? [...right.logical, []] : right.logical }
+  setApart([x, y])
   unify([x, y], x.logical.at(-1) as Atom[], y.logical.at(-2) as Atom[])
   const leads = [x, y].map((each): Operandish & { rest: Axes } => ({
     physical: each.physical,
@@ -299,7 +298,7 @@ function windows(call: Call, x: Computed, at: Windows, filler: number): Computed
         const steps = Array.from({ length: places }, (_, place) =>
           v.slice(start + place * stride, start + place * stride + 1, 1),
         )
-        return steps.length === 1 ? (steps[0] as SymbolicValue) : trace.concat(steps, 1)
+        return steps.length === 1 ? (steps[0] as SymbolicValue) : sideBySide(builder.isStep, steps, 1)
       })
       return trace.stack(pieces, 2)
     }),

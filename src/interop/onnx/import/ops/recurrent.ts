@@ -250,7 +250,8 @@ function tracedOf(
     states: kind === 'LSTM' ? { h: hidden, c: hidden } : { h: hidden },
     weights: declared,
     step(values, w) {
-      const { x, h: before, c } = values as unknown as Record<'x' | 'h' | 'c', SymbolicValue>
+      const all = values as unknown as Record<'x' | 'h' | 'c', SymbolicValue>
+      const { x, h: before } = all
       const weight = w as unknown as Record<string, SymbolicValue>
       const has = (name: string) => (name in declared ? weight[name] : undefined)
       const input = plus(x.matmul(weight.kernel as SymbolicValue), has('bias'))
@@ -258,12 +259,12 @@ function tracedOf(
         const state = weight.recurrent_kernel as SymbolicValue
         const recurrentBias = has('recurrent_bias')
         if (resetAfter) {
-          const all = plus(before.matmul(state), recurrentBias)
-          const [z, r] = [0, 1].map((at) => f(clip(part(input, at).add(part(all, at))))) as [
+          const product = plus(before.matmul(state), recurrentBias)
+          const [z, r] = [0, 1].map((at) => f(clip(part(input, at).add(part(product, at))))) as [
             SymbolicValue,
             SymbolicValue,
           ]
-          const candidate = g(clip(part(input, 2).add(r.mul(part(all, 2)))))
+          const candidate = g(clip(part(input, 2).add(r.mul(part(product, 2)))))
           return { h: sub(1, z).mul(candidate).add(z.mul(before)) } as never
         }
         const both = part(input, 0, 2).add(before.matmul(state.slice(0, 2 * hidden)))
@@ -274,6 +275,7 @@ function tracedOf(
       }
       const sum = input.add(before.matmul(weight.recurrent_kernel as SymbolicValue))
       if (kind === 'RNN') return { h: f(clip(sum)) } as never
+      const { c } = all
       const peep = (x: SymbolicValue, gate: string, state: SymbolicValue) => {
         const p = has(`${gate}_peephole`)
         return p ? x.add(p.mul(state)) : x

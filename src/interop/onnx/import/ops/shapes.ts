@@ -15,6 +15,7 @@ import {
   isOne,
   known,
   malformed,
+  mostKnown,
   numbersIn,
   sizeOf,
   sizesIn,
@@ -502,7 +503,15 @@ function expand(call: Call): Value {
   const x = call.value(0)
   const target = sizesIn(call.value(1))
   if (target === undefined) throw unsupported('the shape must follow from constants and shapes')
+  if (x.kind === 'sizes' && x.items.length === 1 && target.length === 1)
+    return repeatedSize(x.items[0] as Dim, target[0] as Dim)
   return expanded(call, dataOf(x), target)
+}
+
+/** One size several times; how often does not matter to those that read it where that is known only per call. */
+function repeatedSize(item: Dim, times: Dim): Value {
+  const many = typeof times === 'number' && times <= mostKnown ? times : 1
+  return { kind: 'sizes', scalar: false, items: Array<Dim>(many).fill(item) }
 }
 
 function expanded(_call: Call, x: Computed | Constant, target: readonly Dim[]): Value {
@@ -524,6 +533,9 @@ function tile(call: Call): Value {
   const x = call.value(0)
   const repeats = sizesIn(call.value(1))
   if (repeats === undefined) throw unsupported('how often it repeats must follow from constants and shapes')
+  if (x.kind === 'sizes' && x.items.length === 1 && repeats.length === 1) {
+    return repeatedSize(x.items[0] as Dim, repeats[0] as Dim)
+  }
   const data = dataOf(x)
   const dims = dimsOf(data)
   const once = (at: number) => dims[at] === 1

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
 import { interop, loadModel, type Model, type Tensor, tensor } from 'seqloom'
 import { afterAll, describe, expect, it } from 'vitest'
 import { attributeTypes, type NodeProto, type TensorProto } from '../../src/interop/onnx/proto/messages.js'
@@ -11,7 +12,7 @@ import { bytesOf, float32, graphOf, initializer, ints, modelOf, nodeOf, value } 
 interface Stored {
   readonly shape: number[]
   readonly dtype: 'float32' | 'int32'
-  readonly data: number[]
+  readonly data: Float32Array
 }
 
 interface Case {
@@ -22,8 +23,10 @@ interface Case {
   readonly outputs: Stored[]
 }
 
-const fixture = fileURLToPath(new URL('../fixtures/onnx/import.json', import.meta.url))
-const cases = JSON.parse(readFileSync(fixture, 'utf8')) as Case[]
+const fixture = fileURLToPath(new URL('../fixtures/onnx/import.json.gz', import.meta.url))
+const cases = JSON.parse(gunzipSync(readFileSync(fixture)).toString(), (key, value) => {
+  return key === 'data' ? new Float32Array(new Uint8Array(Buffer.from(value, 'base64')).buffer) : value
+}) as Case[]
 const named = (name: string) => cases.find((each) => each.name === name) as Case
 const fileOf = ({ model }: Case): Uint8Array => Buffer.from(model, 'base64')
 
@@ -81,7 +84,7 @@ describe('a model from ONNX is a model as any other', () => {
     const x = given.inputs.map(asTensor)
     const y = given.outputs.map(({ data, shape }) =>
       tensor(
-        Float32Array.from(data, (each) => each + 1),
+        Float32Array.from(data, (each, k) => each + (k % 3)),
         shape,
       ),
     )
@@ -292,9 +295,8 @@ describe('files that lie', () => {
   it('about graphs within graphs are refused', async () => {
     let inner = graphOf([nodeOf('Identity', ['x'], ['y'])], [], ['y'])
     for (let depth = 0; depth < 24; depth++) {
-      const branch = (name: string) => ({ name, type: attributeTypes.graph, g: inner })
-      inner = graphOf([nodeOf('If', ['yes'], ['y'], 'if', [branch('then_branch'), branch('else_branch')])], [], ['y'])
-      if (depth > 3) inner = graphOf([nodeOf('If', ['yes'], ['y'], 'if', [branch('then_branch')])], [], ['y'])
+      const branch = { name: 'then_branch', type: attributeTypes.graph, g: inner }
+      inner = graphOf([nodeOf('If', ['yes'], ['y'], 'if', [branch])], [], ['y'])
     }
     const whole = graphOf(inner.node, [value('x', ['batch', 2])], ['y'], [initializer('yes', [], ints([1]))])
     await expect(interop.loadOnnx(await bytesOf(modelOf(whole, 17)))).rejects.toMatchObject({ code: 'ERR_FORMAT' })
@@ -313,7 +315,7 @@ describe('files that lie', () => {
     let state = 7
     const random = (below: number) => {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-      return state % below
+      return (state >>> 8) % below
     }
     for (let round = 0; round < Number(process.env.SEQLOOM_ONNX_MUTATIONS ?? 300); round++) {
       const file = Uint8Array.from(subjects[random(subjects.length)] as Uint8Array)

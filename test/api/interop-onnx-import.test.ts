@@ -7,7 +7,7 @@ import { interop, loadModel, type Model, type Tensor, tensor } from 'seqloom'
 import { afterAll, describe, expect, it } from 'vitest'
 import { attributeTypes, type NodeProto, type TensorProto } from '../../src/interop/onnx/proto/messages.js'
 import { expectClose, outputBound } from '../helpers/compare.js'
-import { bytesOf, float32, graphOf, initializer, ints, modelOf, nodeOf, value } from '../helpers/onnx.js'
+import { bytesOf, float32, graphOf, initializer, ints, modelOf, nodeOf, value } from '../helpers/onnxFiles.js'
 
 interface Stored {
   readonly shape: number[]

@@ -1,99 +1,101 @@
-import { encodeModel } from '../../src/interop/onnx/proto/encode.js'
-import {
-  type AttributeProto,
-  elementTypes,
-  type GraphProto,
-  type ModelProto,
-  type NodeProto,
-  type TensorProto,
-  type ValueInfoProto,
-} from '../../src/interop/onnx/proto/messages.js'
+import { interop, type Model, tensor } from 'seqloom'
+import { expectClose, outputBound, type Shaped } from './compare.js'
+import { wave } from './models.js'
 
-/** The bytes of an ONNX file. */
-export async function bytesOf(model: ModelProto): Promise<Uint8Array> {
-  const pieces = await encodeModel(model)
-  return Buffer.concat(pieces.map((piece) => (piece instanceof Uint8Array ? piece : piece.bytes())))
-}
+type Runtime = typeof import('onnxruntime-web')
+type Session = Awaited<ReturnType<Runtime['InferenceSession']['create']>>
 
-/** Elements with their type. */
-export interface Elements {
-  readonly type: number
-  readonly bytes: Uint8Array
-}
+/** What is given to a file: values by the names of its inputs. */
+export type Feeds = Readonly<
+  Record<string, { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] }>
+>
 
-export const float32 = (values: readonly number[]): Elements => ({
-  type: elementTypes.float32,
-  bytes: new Uint8Array(Float32Array.from(values).buffer),
-})
+/** A file that another runtime has opened. */
+export class OnnxFile {
+  readonly #ort: Runtime
+  readonly #session: Session
 
-export const ints = (values: readonly number[]): Elements => ({
-  type: elementTypes.int64,
-  bytes: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
-})
+  private constructor(ort: Runtime, session: Session) {
+    this.#ort = ort
+    this.#session = session
+  }
 
-export function initializer(name: string, dims: readonly number[], { type, bytes }: Elements): TensorProto {
-  return {
-    name,
-    dims: [...dims],
-    dataType: type,
-    rawData: { length: bytes.length, bytes: () => bytes },
-    floatData: [],
-    int32Data: [],
-    int64Data: [],
-    doubleData: [],
-    uint64Data: [],
-    stringData: [],
-    externalData: [],
+  static async open(bytes: Uint8Array): Promise<OnnxFile> {
+    const ort = await import('onnxruntime-web')
+    ort.env.wasm.numThreads = 1
+    ort.env.logLevel = 'error'
+    return new OnnxFile(ort, await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 }))
+  }
+
+  get inputs(): readonly string[] {
+    return this.#session.inputNames
+  }
+
+  get outputs(): readonly string[] {
+    return this.#session.outputNames
+  }
+
+  /** The results by name. */
+  async run(feeds: Feeds): Promise<Record<string, { data: Float32Array; shape: number[] }>> {
+    const tensors = Object.entries(feeds).map(([name, { data, shape }]) => {
+      const type = data instanceof Int32Array ? 'int32' : 'float32'
+      return [name, new this.#ort.Tensor(type as 'float32', data as Float32Array, [...shape])] as const
+    })
+    const results = await this.#session.run(Object.fromEntries(tensors))
+    return Object.fromEntries(
+      Object.entries(results).map(([name, { data, dims }]) => [name, { data: data as Float32Array, shape: [...dims] }]),
+    )
   }
 }
 
-/** An attribute that is a whole number, a number, a text, or a list of one kind. */
-export function attributeOf(
-  name: string,
-  given: number | string | readonly number[] | readonly string[],
-): AttributeProto {
-  const lists = { floats: [], ints: [], strings: [], tensors: [], graphs: [] }
-  if (typeof given === 'string') return { ...lists, name, type: 3, s: given }
-  if (typeof given === 'number') return { ...lists, name, type: 2, i: given }
-  return typeof given[0] === 'string'
-    ? { ...lists, name, type: 8, strings: [...(given as string[])] }
-    : { ...lists, name, type: 7, ints: [...(given as number[])] }
+/** Options of {@link expectSame}. */
+export interface SameOptions {
+  readonly opset?: number
+  /** The lengths of the rows of all sequences; none for full ones. */
+  readonly lengths?: readonly number[]
+  readonly rows?: number
+  readonly time?: number
+  /** The number of different tokens. */
+  readonly tokens?: number
 }
 
-export function nodeOf(
-  opType: string,
-  input: string[],
-  output: string[],
-  name = '',
-  attribute: readonly Partial<AttributeProto>[] = [],
-  domain = '',
-): NodeProto {
-  const lists = { floats: [], ints: [], strings: [], tensors: [], graphs: [] }
-  return { opType, input, output, name, domain, attribute: attribute.map((each) => ({ ...lists, ...each })) }
+/** Made-up values for all inputs of a model. */
+export function madeUp(model: Model, { rows = 3, time = 6, tokens = 4 }: SameOptions = {}) {
+  return model.inputs.map(({ shape, dtype }, index) => {
+    const sizes = [rows, ...shape.slice(1).map((size) => size ?? time)]
+    const values = wave(
+      sizes.reduce((product, size) => product * size),
+      index + 1,
+    )
+    const data = dtype === 'int32' ? Int32Array.from(values, (value) => Math.floor(((value + 1) / 2) * tokens)) : values
+    const isSequence = sizes.length >= 3 || (sizes.length === 2 && (shape[1] === null || dtype === 'int32'))
+    return { data, shape: sizes, isSequence }
+  })
 }
 
-/** A float32 input; names stand for sizes that are known only per call. */
-export function value(name: string, dims: readonly (number | string)[]): ValueInfoProto {
-  const dim = dims.map((each) => (typeof each === 'number' ? { dimValue: each } : { dimParam: each }))
-  return { name, type: { tensorType: { elemType: elementTypes.float32, shape: { dim } } } }
-}
-
-export function graphOf(
-  node: NodeProto[],
-  input: ValueInfoProto[],
-  outputs: readonly string[],
-  tensors: TensorProto[] = [],
-): GraphProto {
-  return {
-    name: 'graph',
-    node,
-    input,
-    output: outputs.map((name) => ({ name })),
-    initializer: tensors,
-    sparseInitializer: [],
+/** Asserts that a model and its file give the same for made-up values, everywhere. */
+export async function expectSame(model: Model, options: SameOptions = {}): Promise<OnnxFile> {
+  const { opset, lengths } = options
+  const inputs = madeUp(model, options)
+  const settings = { ...(opset === undefined ? {} : { opset }), ...(lengths ? { lengths: true } : {}) }
+  const file = await OnnxFile.open(await interop.toOnnx(model, undefined, settings))
+  const lengthsOf = (shape: readonly number[]) => (lengths ?? []).map((length) => Math.min(length, shape[1] as number))
+  const given = inputs.map(({ data, shape, isSequence }) =>
+    tensor(data, shape, lengths && isSequence ? { lengths: lengthsOf(shape) } : {}),
+  )
+  const expected: readonly Shaped[] = [await (model as Model<never>).predict(given as never)].flat()
+  const feeds: Record<string, Feeds[string]> = {}
+  const names = file.inputs.filter((name) => !name.endsWith('_lengths'))
+  for (const [index, { data, shape, isSequence }] of inputs.entries()) {
+    const name = names[index] as string
+    feeds[name] = { data, shape }
+    if (!lengths || !isSequence) continue
+    feeds[`${name}_lengths`] = { data: Int32Array.from(lengthsOf(shape)), shape: [lengths.length] }
   }
-}
-
-export function modelOf(graph: GraphProto, opset: number): ModelProto {
-  return { irVersion: 8, opsetImport: [{ domain: '', version: opset }], metadataProps: [], functions: [], graph }
+  const results = await file.run(feeds)
+  expected.forEach((value, index) => {
+    const name = file.outputs[index] as string
+    expectClose(results[name], value, outputBound, `${model.name}: ${name}`)
+  })
+  return file
 }

@@ -26,7 +26,7 @@ const weights: TensorProto = {
   name: 'weights',
   dataType: elementTypes.float32,
   dims: [2, 1],
-  rawData: { length: 8, bytes: () => new Uint8Array(Float32Array.of(1.5, -2).buffer) },
+  rawData: { length: 8, bytes: async () => new Uint8Array(Float32Array.of(1.5, -2).buffer) },
 }
 const emptyAttribute = { floats: [], ints: [], strings: [], tensors: [], graphs: [] }
 const node: NodeProto = {
@@ -70,7 +70,7 @@ function graphOf(nodes: NodeProto[]): GraphProto {
 
 async function bytesOf(given: ModelProto): Promise<Uint8Array> {
   const pieces = await encodeModel(given)
-  return Buffer.concat(pieces.map((piece) => (piece instanceof Uint8Array ? piece : piece.bytes())))
+  return Buffer.concat(await Promise.all(pieces.map((piece) => (piece instanceof Uint8Array ? piece : piece.bytes()))))
 }
 
 async function decoded(file: FileOrBytes): Promise<ModelProto> {

@@ -10,7 +10,7 @@ export interface Extent {
 /** Bytes to be written, made when their turn comes. */
 export interface LateBytes {
   readonly length: number
-  bytes(): Uint8Array
+  bytes(): Promise<Uint8Array>
 }
 
 export interface ModelProto {

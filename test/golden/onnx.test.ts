@@ -4,7 +4,17 @@ import { describe, it } from 'vitest'
 import { expectClose, outputBound } from '../helpers/compare.js'
 import { addBiases, at, biasOf, type CellName, kernelOf, onnxGates } from '../helpers/gates.js'
 import { goldenPath } from '../helpers/golden.js'
-import { attributeOf, bytesOf, float32, graphOf, initializer, ints, modelOf, nodeOf, value } from '../helpers/onnxFiles.js'
+import {
+  attributeOf,
+  bytesOf,
+  float32,
+  graphOf,
+  initializer,
+  ints,
+  modelOf,
+  nodeOf,
+  value,
+} from '../helpers/onnxFiles.js'
 import type { Values } from '../helpers/safetensors.js'
 import { asTensor, recurrentStack, statesOf } from '../helpers/stack.js'
 

@@ -12,7 +12,7 @@ import {
 /** The bytes of an ONNX file. */
 export async function bytesOf(model: ModelProto): Promise<Uint8Array> {
   const pieces = await encodeModel(model)
-  return Buffer.concat(pieces.map((piece) => (piece instanceof Uint8Array ? piece : piece.bytes())))
+  return Buffer.concat(await Promise.all(pieces.map((piece) => (piece instanceof Uint8Array ? piece : piece.bytes()))))
 }
 
 /** Elements with their type. */

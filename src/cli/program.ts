@@ -48,7 +48,7 @@ export function program(): Command {
     withOptions(
       command('convert')
         .description('Reads a model of another program, or of Seqloom, and writes it for another one.')
-        .argument('<from>', 'a file of Keras, PyTorch or tfjs, or the folder of a saved model')
+        .argument('<from>', 'a file of Keras, PyTorch, tfjs or ONNX, or the folder of a saved model')
         .argument(
           '<to>',
           'where to write; the ending says for whom: .pt, .safetensors, .onnx, model.json (tfjs); none is a folder of Seqloom',

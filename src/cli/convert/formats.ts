@@ -68,7 +68,9 @@ export const modelFormats: readonly ModelFormat[] = [
   {
     name: 'ONNX',
     endings: ['.onnx'],
+    // Its version comes first.
     recognises: (head) => begins(head, 8),
+    load: async (path) => ({ model: await interop.loadOnnx(path) }),
     save: (model, path) => interop.toOnnx(model, path),
     runtime: onnxruntime,
   },

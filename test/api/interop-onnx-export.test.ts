@@ -162,6 +162,44 @@ function reading(cell: unknown, constant = 'memory'): Model {
 
 const padded = { lengths: [6, 2, 4] }
 
+/** Asserts that a session and its file give the same for three steps of made-up values. */
+async function expectSteps(m: Model, step: string | undefined): Promise<void> {
+  const options = { stateful: true, ...(step === undefined ? {} : { step }) } as const
+  const file = await OnnxFile.open(await interop.toOnnx(m, undefined, options))
+  const inputs = madeUp(m, { rows: 2, time: 3, tokens: 3 })
+  const names = m.inputs.map(({ call }) => call.layer.label)
+  const moving = step === undefined ? 0 : names.indexOf(step)
+  const fixed = inputs.flatMap((each, index) => (index === moving ? [] : [[names[index] as string, each] as const]))
+  let kept: Record<string, never> = {}
+  if (fixed.length > 0) {
+    const before = await OnnxFile.open(await interop.toOnnx(m, undefined, { ...options, stateful: 'start' }))
+    kept = (await before.run(Object.fromEntries(fixed))) as never
+  }
+  for (const name of file.inputs.slice(1)) {
+    const size = file.sizeOf(name)
+    kept[name] ??= { data: new Float32Array(2 * size), shape: [2, size] } as never
+  }
+  const constants = Object.fromEntries(fixed.map(([name, { data, shape }]) => [name, tensor(data, shape)]))
+  const session = m.session({ batchSize: 2, constants } as never)
+  const { data, shape } = inputs[moving] as (typeof inputs)[number]
+  const rest = shape.slice(2)
+  const size = rest.reduce((product, each) => product * each, 1)
+  for (let at = 0; at < 3; at++) {
+    const rows = [0, 1].map((row) => data.slice((row * 3 + at) * size, (row * 3 + at + 1) * size))
+    const values =
+      data instanceof Int32Array
+        ? Int32Array.from(rows.flatMap((row) => [...row]))
+        : Float32Array.from(rows.flatMap((row) => [...row]))
+    const results = await file.run({ ...kept, [file.inputs[0] as string]: { data: values, shape: [2, 1, ...rest] } })
+    const expected = [session.step(values)].flat() as { data: Float32Array; shape: readonly number[] }[]
+    expected.forEach((value, index) => {
+      const result = results[file.outputs[index] as string]?.data as Float32Array
+      expectClose({ data: result, shape: value.shape }, value, outputBound, `step ${at}`)
+    })
+    for (const name of file.inputs) if (results[`${name}_next`]) kept[name] = results[`${name}_next`] as never
+  }
+}
+
 describe('toOnnx', () => {
   it('is tried with every layer and every cell', () => {
     const cellFactories = ['gruCell', 'lstmCell', 'simpleRNNCell', 'stackedRNNCells']
@@ -300,6 +338,7 @@ describe('toOnnx, stateful', () => {
     )
     const file = await OnnxFile.open(await interop.toOnnx(m, undefined, { stateful: true }))
     expect(file.inputs.slice(1)).toEqual(['first_h', 'first_c', 'second_h', 'third_h', 'third_c'])
+    expect(file.outputs.slice(0, 3)).toEqual(['head', 'first_h_next', 'first_c_next'])
     const session = m.session({ batchSize: 2 })
     const sizes: Record<string, number> = { first_h: 4, first_c: 4, second_h: 3, third_h: 3, third_c: 3 }
     let kept = Object.fromEntries(
@@ -354,6 +393,19 @@ describe('toOnnx, stateful', () => {
       )
       for (const name of states(file)) kept = { ...kept, [name]: results[`${name}_next`] as never }
     }
+  })
+
+  it('takes several steps at a time', async () => {
+    const m = stack(layers.gru({ units: 3, returnSequences: true, ...sequence, name: 'reader' }))
+    const file = await OnnxFile.open(await interop.toOnnx(m, undefined, { stateful: true }))
+    const [{ data, shape }] = madeUp(m, { rows: 1, time: 5 }) as [ReturnType<typeof madeUp>[number]]
+    const [name] = file.inputs as [string]
+    const zeros = { data: new Float32Array(3), shape: [1, 3] }
+    const first = await file.run({ [name]: { data: data.slice(0, 6), shape: [1, 2, 3] }, reader_h: zeros })
+    const rest = { [name]: { data: data.slice(6), shape: [1, 3, 3] }, reader_h: first.reader_h_next as never }
+    const second = await file.run(rest)
+    const both = [first, second].flatMap(({ reader }) => Array.from(reader?.data ?? []))
+    expectClose({ data: both, shape: [1, 5, 3] }, (await m.predict(tensor(data, shape))) as never, outputBound, 'steps')
   })
 
   it('refuses what cannot go step by step', async () => {
@@ -494,6 +546,14 @@ describe('toOnnx of the tasks', () => {
     },
   }
 
+  /** The input that comes step by step, for those whose network can. */
+  const streams: Record<string, string | undefined> = {
+    TextGenerator: undefined,
+    Forecaster: undefined,
+    Translator: 'previous',
+    Captioner: 'previous',
+  }
+
   it('is tried with every task', () => {
     expect(Object.keys(trained).sort()).toEqual(Object.keys(tasks).sort())
   })
@@ -503,6 +563,7 @@ describe('toOnnx of the tasks', () => {
       const { model: network } = (await train()) as { model: Model }
       await expectSame(network)
       await expectSame(network, ragged)
+      if (name in streams) await expectSteps(network, streams[name])
     })
   }
 })

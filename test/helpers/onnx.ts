@@ -35,6 +35,13 @@ export class OnnxFile {
     return this.#session.outputNames
   }
 
+  /** The last size of an input. */
+  sizeOf(name: string): number {
+    const found = this.#session.inputMetadata.find((each) => each.name === name)
+    if (!found?.isTensor) throw new Error(`${name} is no tensor`)
+    return Number(found.shape.at(-1))
+  }
+
   /** The results by name. */
   async run(feeds: Feeds): Promise<Record<string, { data: Float32Array; shape: number[] }>> {
     const tensors = Object.entries(feeds).map(([name, { data, shape }]) => {

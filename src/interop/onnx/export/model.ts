@@ -5,7 +5,7 @@ import { version } from '../../../native/version.js'
 import type { Unmapped } from '../../format.js'
 import { elementTypes, type ModelProto, type ValueInfoProto } from '../proto/messages.js'
 import { keptWhere, laidOut, maskOfLengths } from './masks.js'
-import { obstacle } from './operations.js'
+import { obstacle, write } from './operations.js'
 import { partsOf, type Streamed } from './parts.js'
 import { neededFor, run } from './run.js'
 import type { Body } from './scan.js'
@@ -80,6 +80,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
   const values = new Map<number, Value>()
   const inputs: ValueInfoProto[] = []
   const outputs: ValueInfoProto[] = []
+  const nextStates: ValueInfoProto[] = []
   const declare = (name: string, shape: Shape, integers: boolean, dims = shape.map(dimOf)): Value => {
     inputs.push(valueInfo(name, integers ? elementTypes.int32 : elementTypes.float32, dims))
     return { name, shape, batched: true, integers }
@@ -95,6 +96,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
     writer,
     constants,
     inBody: false,
+    write,
     keepsStates: isStep,
     weight: (index) => weightOf(written, constants, index),
     isRead: (id) => read.has(id),
@@ -110,7 +112,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
       if (index < 0) return
       const name = nextNames[index] as string
       writer.named('Identity', [value], [name])
-      outputs.push(valueInfo(name, elementTypes.float32, (stateInputs.get(index) as Value).shape.map(dimOf)))
+      nextStates.push(valueInfo(name, elementTypes.float32, (stateInputs.get(index) as Value).shape.map(dimOf)))
     },
     inside: (weights) => insideOf(place, weights),
   }
@@ -182,7 +184,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
     opsetImport: [{ domain: '', version: opset }],
     metadataProps: [],
     functions: [],
-    graph: writer.graph(written.name, inputs, outputs, constants.tensors),
+    graph: writer.graph(written.name, inputs, [...outputs, ...nextStates], constants.tensors),
   }
 }
 
@@ -216,6 +218,7 @@ function insideOf(place: Place, weights: readonly number[]): Place {
     writer: new GraphWriter(place.constants, place.writer.opset),
     constants: place.constants,
     inBody: true,
+    write,
     keepsStates: false,
     weight: (index) => place.weight(weights[index] as number),
     isRead: () => true,

@@ -1,5 +1,4 @@
 import type { WireNode } from '../../../graph/wire.js'
-import { write } from './operations.js'
 import type { Place, Value } from './values.js'
 
 /** Those operations that outputs are computed from. */
@@ -17,7 +16,7 @@ export function neededFor(nodes: readonly WireNode[], outputs: Iterable<number>)
 export function run(place: Place, nodes: readonly WireNode[], values: Map<number, Value>): void {
   for (const node of nodes) {
     const inputs = node.inputs.map((id) => values.get(id) as Value)
-    const results = write(place, node, inputs)
+    const results = place.write(place, node, inputs)
     results.forEach((value, index) => {
       values.set(node.outputs[index] as number, value)
     })

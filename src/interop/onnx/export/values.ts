@@ -42,6 +42,8 @@ export interface Place {
   stateOf(node: WireNode, state: number, shape: Shape, given: Value | undefined): Value | undefined
   /** In a graph with states as inputs: where a state goes. */
   setState(node: WireNode, state: number, value: string): void
+  /** Writes an operation; gives its outputs. */
+  write(place: Place, node: WireNode, inputs: readonly Value[]): readonly Value[]
   /** Writes one step of a scan in its own graph. */
   inside(weights: readonly number[]): Place
 }

@@ -48,9 +48,15 @@ export function program(): Command {
     withOptions(
       command('convert')
         .description('Reads a model of another program, or of Seqloom, and writes it for another one.')
-        .argument('<from>', 'a file of Keras or PyTorch, or the folder of a saved model')
-        .argument('<to>', 'where to write; the ending says for whom: none is a folder of Seqloom'),
-      new Option('--format <name>', 'the format of what is written, where its name does not say it'),
+        .argument('<from>', 'a file of Keras, PyTorch, tfjs or ONNX, or the folder of a saved model')
+        .argument(
+          '<to>',
+          'where to write; the ending says for whom: .pt, .safetensors, .onnx, model.json (tfjs); none is a folder of Seqloom',
+        ),
+      new Option(
+        '--format <name>',
+        'the format of what is written, where its name does not say it, such as tfjs for a folder',
+      ),
       new Option('--check <file>', 'inputs and outputs to compare with first, x and y: .json or .safetensors'),
       new Option('--tolerance <n>', 'the largest difference that --check accepts').default(1e-4).argParser(nonNegative),
       ...pytorchFlags(),

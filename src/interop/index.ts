@@ -3,6 +3,7 @@ export { type LoadKerasOptions, loadKeras } from './keras/load.js'
 export { type ToKerasOptions, toKeras } from './keras/save.js'
 export { type LoadKerasVocabularyOptions, loadKerasVocabulary } from './keras/vocabulary.js'
 export { type ToOnnxOptions, toOnnx } from './onnx/export/toOnnx.js'
+export { loadOnnx } from './onnx/import/load.js'
 export {
   type LoadPyTorchOptions,
   loadPyTorch,

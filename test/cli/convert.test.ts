@@ -51,6 +51,35 @@ describe('seqloom convert', () => {
     expect(hdf5).toMatchObject({ code: 0, stdout: expect.stringMatching(/^from Keras +layer/m) })
   })
 
+  it('goes to tfjs and back, and to ONNX, where another runtime is compared', async () => {
+    const tagger = fixture('pytorch/tagger.pt')
+    expect((await seqloom(['convert', tagger, path('web', 'model.json')])).code).toBe(0)
+    expect((await seqloom(['convert', tagger, path('web2'), '--format', 'tfjs'])).code).toBe(0)
+    const again = await seqloom(['convert', tagger, path('web2'), '--format', 'tfjs'])
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringMatching(/ERR_IO: .*web2' exists/) })
+    const other = await seqloom(['convert', tagger, path('web', 'other.json')])
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringMatching(/must be called model\.json/) })
+    for (const from of [path('web'), path('web2', 'model.json')]) {
+      const back = await seqloom(['convert', from, path('web.pt'), '--force'])
+      expect(back).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^from tfjs .*\n.*\nrnn\.l0 +Bidirectional/),
+      })
+    }
+    const onnx = await seqloom(['convert', tagger, path('tagger.onnx'), '--json'])
+    const { differences } = JSON.parse(onnx.stdout)
+    expect(differences.map(({ what }: { what: string }) => what)).toEqual([
+      `${path('tagger.onnx')}, read again`,
+      expect.stringMatching(/tagger\.onnx by onnxruntime-/),
+    ])
+    for (const { difference } of differences) expect(difference).toBeLessThan(1e-5)
+    const read = await seqloom(['convert', path('tagger.onnx'), path('fromOnnx')])
+    expect(read).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^largest difference from .*tagger\.onnx by onnxruntime-/m),
+    })
+  })
+
   it('puts weights of PyTorch into a saved model', async () => {
     const linear = { 'a.weight': { shape: [2, 2], data: wave(4) }, 'b.weight': { shape: [2, 2], data: wave(4, 1) } }
     writeFileSync(path('two.safetensors'), torchFile(linear))
@@ -141,7 +170,7 @@ describe('seqloom convert', () => {
       [
         [path('text.txt'), path('a')],
         1,
-        /ERR_FORMAT: .*no model of a format that is read: Seqloom \(a folder\), Keras/,
+        /ERR_FORMAT: .*no model of a format that is read: Seqloom \(a folder\), .*PyTorch/,
       ],
       [[path('missing.pt'), path('a')], 1, /ERR_IO: cannot read .*missing\.pt/],
       [[folder, path('a')], 1, /ERR_IO: cannot read .*model\.json/],

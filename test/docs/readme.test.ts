@@ -21,7 +21,7 @@ describe('the programs of the documents', () => {
     ['README.md', 2],
     ['docs/guide.md', 10],
     ['docs/from-tfjs.md', 3],
-    ['docs/onnx.md', 2],
+    ['docs/onnx.md', 3],
     ['docs/from-pytorch.md', 2],
   ])('in %s compile', (document, least) => {
     const programs = programsOf(document)

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { SeqloomError, visible } from '../../errors.js'
 import { cannot, openNamed } from '../../files.js'
 import * as interop from '../../interop/index.js'
@@ -7,6 +7,7 @@ import { loadFolder } from '../../model/index.js'
 import type { Model } from '../../model/model.js'
 import { note } from '../output.js'
 import { type PyTorchFlags, pytorchModel } from './pytorch.js'
+import { onnxruntime, type Runtime } from './sample.js'
 
 /** A model that was read, and what its layers are called in the file. */
 export interface Loaded {
@@ -27,6 +28,10 @@ export interface ModelFormat {
   save?(model: Model, path: string): Promise<void>
   /** Reads what `save` wrote; by default `load`. */
   again?(model: Model, path: string): Promise<Model>
+  /** The file that says whether something is there already; by default the path. */
+  place?(path: string): string
+  /** What else runs such files, if it is installed. */
+  runtime?(): Runtime | undefined
 }
 
 const begins = (head: Buffer, ...bytes: number[]) => bytes.every((byte, index) => head[index] === byte)
@@ -44,6 +49,30 @@ export const modelFormats: readonly ModelFormat[] = [
       return { model }
     },
     save: (model, path) => model.save(path),
+    place: (path) => join(path, 'model.json'),
+  },
+  {
+    name: 'tfjs',
+    endings: ['.json'],
+    recognises: (head) => begins(head, 0x7b) && head.includes('"modelTopology"'),
+    load: async (path) => ({ model: await interop.loadTfjs(path) }),
+    save(model, path) {
+      const isFile = path.toLowerCase().endsWith('.json')
+      if (isFile && basename(path) !== 'model.json') {
+        throw new SeqloomError('ERR_OPTION', `'${visible(path)}': for tfjs, it must be called model.json`)
+      }
+      return interop.toTfjs(model, isFile ? dirname(path) : path)
+    },
+    place: (path) => (path.toLowerCase().endsWith('.json') ? path : join(path, 'model.json')),
+  },
+  {
+    name: 'ONNX',
+    endings: ['.onnx'],
+    // Its version comes first.
+    recognises: (head) => begins(head, 8),
+    load: async (path) => ({ model: await interop.loadOnnx(path) }),
+    save: (model, path) => interop.toOnnx(model, path),
+    runtime: onnxruntime,
   },
   {
     name: 'Keras',

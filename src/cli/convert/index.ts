@@ -1,14 +1,13 @@
 import { configure } from '../../engine.js'
 import { SeqloomError, visible } from '../../errors.js'
 import { isThere } from '../../files.js'
-import { contentsIn } from '../../model/writeFolder.js'
 import { pathOf } from '../../path.js'
 import { note, print, printJson } from '../output.js'
 import { table } from '../table.js'
 import { pairsOf } from './check.js'
 import { formatFor, formatOf, type Loaded, type ModelFormat } from './formats.js'
 import type { PyTorchFlags } from './pytorch.js'
-import { difference, onnxruntime, outputsOf, type Runtime, sampleFor } from './sample.js'
+import { difference, outputsOf, sampleFor } from './sample.js'
 
 /** The flags of `seqloom convert`. */
 export interface ConvertFlags extends PyTorchFlags {
@@ -49,7 +48,8 @@ export async function convert(fromGiven: string, toGiven: string, flags: Convert
       (error) => note(`seqloom: ${what} was not compared: ${visible(String(error?.message ?? error))}`),
     )
   }
-  for (const runtime of runtimesOf(origin)) await compare(`${from} by ${runtime.name}`, runtime.run(from, sample))
+  const theirs = origin.runtime?.()
+  if (theirs) await compare(`${from} by ${theirs.name}`, theirs.run(from, sample))
   await (target.save as NonNullable<ModelFormat['save']>)(model, to)
   const again = target.again?.(model, to) ?? target.load?.(to, {}).then((loaded) => loaded.model)
   if (again)
@@ -57,20 +57,16 @@ export async function convert(fromGiven: string, toGiven: string, flags: Convert
       `${to}, read again`,
       again.then((read) => outputsOf(read, sample)),
     )
-  for (const runtime of runtimesOf(target)) await compare(`${to} by ${runtime.name}`, runtime.run(to, sample))
+  const other = target.runtime?.()
+  if (other) await compare(`${to} by ${other.name}`, other.run(to, sample))
   show({ from, to, origin, target, read, compared, checked }, flags.json)
 }
 
-/** What else runs files of a format. */
-function runtimesOf({ name }: ModelFormat): Runtime[] {
-  const runtime = name === 'ONNX' ? onnxruntime() : undefined
-  return runtime ? [runtime] : []
-}
-
 /** `ERR_IO` if something is there that would be replaced. A folder may hold the user's files beside a model. */
-async function checkFree(to: string, { endings }: ModelFormat, force: boolean): Promise<void> {
-  const isTaken = endings.length > 0 ? await isThere(to) : (await contentsIn(to)) !== undefined
-  if (isTaken && !force) throw new SeqloomError('ERR_IO', `'${visible(to)}' exists; --force replaces it`)
+async function checkFree(to: string, { place = (path) => path }: ModelFormat, force: boolean): Promise<void> {
+  if (!force && (await isThere(place(to)))) {
+    throw new SeqloomError('ERR_IO', `'${visible(to)}' exists; --force replaces it`)
+  }
 }
 
 /** The largest difference from the outputs of a file. `ERR_DATA` if it is larger than `tolerance`. */

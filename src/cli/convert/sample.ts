@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Tensor, tensor } from '../../data/tensor.js'
 import type { Model } from '../../model/model.js'
+import { isRecord } from '../../options.js'
 
 /** Inputs or outputs. */
 export type Values = Tensor<Int32Array> | Tensor<Float32Array>
@@ -48,11 +50,11 @@ export function difference(a: readonly Values[], b: readonly Pick<Values, 'data'
   return largest
 }
 
-/** What of `onnxruntime-node` is used. */
+/** What is used of `onnxruntime-node` and `onnxruntime-web`, which have the same interface. */
 interface Onnxruntime {
   readonly Tensor: new (type: string, data: unknown, shape: readonly number[]) => unknown
   readonly InferenceSession: {
-    create(path: string): Promise<{
+    create(model: Uint8Array): Promise<{
       readonly inputNames: readonly string[]
       readonly outputNames: readonly string[]
       run(feeds: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, { readonly data: Float32Array }>>>
@@ -60,14 +62,20 @@ interface Onnxruntime {
   }
 }
 
-/** A package of the user's, if it is installed where the command runs. */
-function installed(name: string): { readonly version: string; readonly loaded: unknown } | undefined {
+/** A package of the user's, with its version if it tells, if it is installed where the command runs. */
+function installed(name: string): { readonly title: string; readonly loaded: unknown } | undefined {
   const require = createRequire(join(process.cwd(), 'seqloom.js'))
-  try {
-    return { version: require(`${name}/package.json`).version, loaded: require(name) }
-  } catch {
-    return undefined
+  const tried = (path: string): unknown => {
+    try {
+      return require(path)
+    } catch {
+      return undefined
+    }
   }
+  const loaded = tried(name)
+  const about = tried(`${name}/package.json`)
+  if (loaded === undefined) return undefined
+  return { title: isRecord(about) ? `${name} ${about.version}` : name, loaded }
 }
 
 /** What another program computes from a file. */
@@ -76,13 +84,13 @@ export interface Runtime {
   run(path: string, inputs: readonly Values[]): Promise<Pick<Values, 'data'>[]>
 }
 
-/** ONNX Runtime, if `onnxruntime-node` is installed. */
+/** ONNX Runtime, if `onnxruntime-node` or `onnxruntime-web` is installed. */
 export function onnxruntime(): Runtime | undefined {
-  const found = installed('onnxruntime-node')
+  const found = installed('onnxruntime-node') ?? installed('onnxruntime-web')
   if (!found) return undefined
   const ort = found.loaded as Onnxruntime
   const run = async (path: string, inputs: readonly Values[], integers: 'int32' | 'int64') => {
-    const session = await ort.InferenceSession.create(path)
+    const session = await ort.InferenceSession.create(await readFile(path))
     const feeds = inputs.map(({ data, shape }, index) => {
       const tokens = data instanceof Int32Array
       const given = tokens && integers === 'int64' ? BigInt64Array.from(data, BigInt) : data
@@ -92,7 +100,7 @@ export function onnxruntime(): Runtime | undefined {
     return session.outputNames.map((name) => results[name] as { readonly data: Float32Array })
   }
   return {
-    name: `onnxruntime-node ${found.version}`,
+    name: found.title,
     // PyTorch's exports read tokens as int64, ours as int32; older versions do not tell the types.
     run: (path, inputs) => run(path, inputs, 'int32').catch(() => run(path, inputs, 'int64')),
   }

@@ -1,0 +1,311 @@
+import { allocated } from '../../../data/allocated.js'
+
+import { describe, SeqloomError, visible } from '../../../errors.js'
+import { input } from '../../../layers/input.js'
+import type { SymbolicTensor } from '../../../layers/layer.js'
+import { model } from '../../../model/functional.js'
+import type { Model, Prediction } from '../../../model/index.js'
+import { isPath, pathOf } from '../../../path.js'
+import { type FileOrBytes, Source, Unmapped } from '../../format.js'
+import { decodeModel } from '../proto/decode.js'
+import type { GraphProto, ModelProto, ValueInfoProto } from '../proto/messages.js'
+import { type Builder, type Entry, Parts } from './builder.js'
+import { first } from './call.js'
+import type { Dim } from './dim.js'
+import { arranged } from './layout.js'
+import { deepest, Lowering, OtherBatch, Scope, shown } from './lowering.js'
+import { type Graph, Node } from './node.js'
+import { operators } from './ops/index.js'
+import { SizeNames, type Weight } from './segment.js'
+import { constantOf, isFloat, Store, typeName } from './tensors.js'
+import { type Atom, type Axes, type Computed, count, malformed, type Ref, sizeOf, unsupported } from './values.js'
+
+/**
+ * Loads an ONNX model: a model of ours that predicts, trains, streams and is saved as any other.
+ *
+ * The batch comes first in all inputs and outputs, wherever it stands in the file; the other axes keep their order:
+ * X `[time, batch, features]` becomes `[batch, time, features]`. `RNN`, `GRU` and `LSTM` become layers, or traced cells
+ * where the layers do not have what they ask for (peepholes, clipping, other activations); `Scan` and `Loop` become
+ * traced cells; what lies between, traced layers. Initializers are weights that train. Rejects with `ERR_UNSUPPORTED`,
+ * naming everything that cannot be mapped with its operator, node and operator set; with `ERR_FORMAT` for a damaged
+ * file; `ERR_OPTION`, `ERR_IO`, `ERR_MEMORY`.
+ */
+export async function loadOnnx<Out extends Prediction = Prediction>(file: FileOrBytes): Promise<Model<Out>> {
+  const isBytes = file instanceof Uint8Array
+  if (!isBytes && !isPath(file)) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `interop.loadOnnx: expected the path of a file or its bytes, not ${describe(file)}`,
+    )
+  }
+  const source = await Source.open('interop.loadOnnx: the file', file)
+  const store = new Store(source, isBytes ? undefined : pathOf('interop.loadOnnx: the file', file))
+  try {
+    return (await loaded(store, await decodeModel(source))) as unknown as Model<Out>
+  } finally {
+    await store.close()
+  }
+}
+
+async function loaded(store: Store, proto: ModelProto): Promise<Model<Prediction>> {
+  const { where } = store.source
+  if (proto.graph === undefined) throw store.source.malformed('it has no graph')
+  const opset = proto.opsetImport.find(({ domain = '' }) => domain === '' || domain === 'ai.onnx')?.version ?? 1
+  const problems = new Unmapped()
+  const graph = await graphOf(store, proto.graph, opset, problems, 0)
+  const heading = `${where}: cannot be mapped`
+  const built = located(where, () => attempts(graph, opset, problems, heading))
+  try {
+    await assign(where, built)
+    return built.model
+  } catch (error) {
+    built.model.dispose()
+    throw error
+  }
+}
+
+/** Errors with the file's name. */
+function located<T>(where: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof SeqloomError) || error.message.startsWith(where)) throw error
+    throw new SeqloomError(error.code, `${where}: ${visible(error.message)}`, { cause: error })
+  }
+}
+
+/** A graph and those within it with their constants; operators that are not known are noted. */
+async function graphOf(
+  store: Store,
+  proto: GraphProto,
+  opset: number,
+  problems: Unmapped,
+  depth: number,
+): Promise<Graph> {
+  if (depth > deepest) throw store.source.malformed(`graphs ${depth} deep within each other`)
+  const constants = new Map<string, Awaited<ReturnType<typeof constantOf>>>()
+  for (const tensor of proto.initializer) constants.set(tensor.name ?? '', await constantOf(store, tensor, true))
+  for (const { values } of proto.sparseInitializer) problems.add(`the sparse initializer '${values?.name ?? ''}'`)
+  const outer = new Set<string>()
+  const own = new Set([...constants.keys(), ...proto.input.map(({ name = '' }) => name)])
+  const nodes: Node[] = []
+  for (const each of proto.node) {
+    const node = new Node(each)
+    nodes.push(node)
+    if (!operators.has(node.op) || node.domain !== '') problems.add(`${shown(node, opset)} is not supported`)
+    for (const name of node.inputs) if (name !== '' && !own.has(name)) outer.add(name)
+    for (const [name, { t, g }] of node.attributes) {
+      if (t) node.tensors.set(name, { ...(await constantOf(store, t, false)), name: node.outputs[0] ?? name })
+      if (!g) continue
+      const inner = await graphOf(store, g, opset, problems, depth + 1)
+      node.graphs.set(name, inner)
+      for (const read of inner.outer) if (!own.has(read)) outer.add(read)
+    }
+    for (const name of node.outputs) own.add(name)
+  }
+  for (const { name = '' } of proto.output) if (!own.has(name)) outer.add(name)
+  return { proto, nodes, constants, outer }
+}
+
+interface Built {
+  readonly model: Model<Prediction>
+  readonly entries: readonly Entry[]
+}
+
+/** Builds the model, again where it turns out that the batch of an input is another axis. */
+function attempts(graph: Graph, opset: number, problems: Unmapped, heading: string): Built {
+  problems.check(heading, 'ERR_UNSUPPORTED')
+  const batches = namedBatches(graph)
+  const attempt = (): Built => {
+    const noted = new Unmapped()
+    const built = build(graph, opset, noted, batches)
+    noted.check(heading, 'ERR_UNSUPPORTED')
+    return built as Built
+  }
+  const all = () => {
+    for (let left = 64; ; left--) {
+      try {
+        return attempt()
+      } catch (error) {
+        if (!(error instanceof OtherBatch)) throw error
+        if (left === 0 || batches.get(error.input) === error.axis)
+          throw unsupported(`${error.message}, and is another axis too`)
+        setBatch(graph, batches, error.input, error.axis)
+      }
+    }
+  }
+  const chosen = new Map(batches)
+  try {
+    return all()
+  } catch (error) {
+    if (!(error instanceof SeqloomError) || error.code !== 'ERR_UNSUPPORTED') throw error
+    // Nothing says where the batch is: sequences may have it behind the steps.
+    batches.clear()
+    for (const { name = '', type } of inputsOf(graph)) {
+      const rank = type?.tensorType?.shape?.dim.length ?? 0
+      batches.set(name, chosen.get(name) ?? (rank > 1 ? 1 : 0))
+    }
+    try {
+      return all()
+    } catch {
+      throw error
+    }
+  }
+}
+
+const inputsOf = ({ proto, constants }: Graph): readonly ValueInfoProto[] =>
+  proto.input.filter(({ name = '' }) => !constants.has(name))
+
+const dimsOfInput = ({ type }: ValueInfoProto) => type?.tensorType?.shape?.dim ?? []
+
+/** The axes that are called the batch. */
+function namedBatches(graph: Graph): Map<string, number> {
+  const batches = new Map<string, number>()
+  for (const info of inputsOf(graph)) {
+    const at = dimsOfInput(info).findIndex(({ dimParam = '' }) => /^(n|b|bs|.*batch.*)$/i.test(dimParam))
+    if (at >= 0) batches.set(info.name ?? '', at)
+  }
+  return batches
+}
+
+/** Notes the batch of an input, and of all others with a size of the same name. */
+function setBatch(graph: Graph, batches: Map<string, number>, name: string, axis: number): void {
+  batches.set(name, axis)
+  const param = dimsOfInput(inputsOf(graph).find((each) => each.name === name) ?? {})[axis]?.dimParam
+  if (!param) return
+  for (const info of inputsOf(graph)) {
+    const at = dimsOfInput(info).findIndex(({ dimParam }) => dimParam === param)
+    if (at >= 0) batches.set(info.name ?? '', at)
+  }
+}
+
+function build(
+  graph: Graph,
+  opset: number,
+  problems: Unmapped,
+  batches: ReadonlyMap<string, number>,
+): Built | undefined {
+  const sizes = new SizeNames()
+  const infos = inputsOf(graph)
+  const dimOf = ({ dimValue, dimParam }: { dimValue?: number; dimParam?: string }): Dim => {
+    if (dimValue !== undefined && dimValue > 0) return dimValue
+    return dimParam ? sizes.named(dimParam) : sizes.fresh()
+  }
+  const batchOf = (info: ValueInfoProto) => batches.get(info.name ?? '') ?? 0
+  const rows = infos.map((info) => dimsOfInput(info)[batchOf(info)]).find((dim) => dim !== undefined)
+  const parts = new Parts(sizes, { dim: dimOf(rows ?? {}), batch: true })
+  const scope = new Scope(graph, undefined)
+  const lowering = new Lowering(parts, opset, problems, scope, false)
+  const tensors: SymbolicTensor[] = []
+  for (const info of infos) {
+    const name = info.name ?? ''
+    const shape = info.type?.tensorType?.shape
+    if (shape === undefined || shape.dim.length === 0 || shape.dim.length > 8) {
+      problems.add(`the input '${name}': it must be a tensor of one to eight dimensions`)
+      continue
+    }
+    const type = typeName(info.type?.tensorType?.elemType, `the input '${name}'`)
+    const batchAxis = batchOf(info)
+    const logical = shape.dim.map((dim, axis): readonly Atom[] => {
+      if (axis === batchAxis) return [parts.batch]
+      return [{ dim: dimOf(dim), batch: false, origin: { input: name, axis } }]
+    })
+    const axes = logical.filter((_, axis) => axis !== batchAxis)
+    const dims = axes.map(sizeOf)
+    const given = visible(name).replaceAll('/', '_')
+    const tensor = input({
+      shape: dims.map((dim) => (typeof dim === 'number' ? dim : null)),
+      dtype: isFloat(type) ? 'float32' : 'int32',
+      ...(given === '' ? {} : { name: given }),
+    })
+    tensors.push(tensor)
+    const value = lowering.builder.computed(tensor, axes, logical, !isFloat(type))
+    // The batch of each input may turn out to be another of its axes.
+    parts.inputs.push(value)
+    scope.values.set(name, value)
+  }
+  if (parts.inputs.length === 0) problems.add('there is no input')
+  if (!problems.isEmpty) return undefined
+  lowering.run()
+  if (!problems.isEmpty) return undefined
+  const outputs = outputsOf(graph, lowering, problems)
+  if (!problems.isEmpty) return undefined
+  const one = outputs.length === 1
+  const name = visible(graph.proto.name ?? '').replaceAll('/', '_')
+  const made = model({
+    inputs: tensors,
+    outputs: one ? (outputs[0] as SymbolicTensor) : outputs,
+    ...(name === '' ? {} : { name }),
+  } as never)
+  return { model: made as unknown as Model<Prediction>, entries: parts.entries }
+}
+
+/** The outputs with the batch in front. Rows that the graph puts into one axis with others come apart again. */
+function outputsOf(graph: Graph, lowering: Lowering, problems: Unmapped): SymbolicTensor[] {
+  const { builder, scope } = lowering
+  const refs: Ref[] = []
+  for (const { name = '' } of graph.proto.output) {
+    const value = scope.find(name)
+    if (value === undefined) throw malformed(`nothing makes the output '${name}'`)
+    if (value.kind !== 'computed') {
+      if (value.kind !== 'unknown') problems.add(`the output '${name}' does not depend on an input`)
+      continue
+    }
+    builder.where = `the output '${name}'`
+    try {
+      refs.push(outputOf(builder, value))
+    } catch (error) {
+      if (!(error instanceof SeqloomError) || error.code !== 'ERR_UNSUPPORTED') throw error
+      problems.add(`the output '${name}': ${error.message}`)
+    }
+  }
+  return problems.isEmpty ? builder.tensors(refs) : []
+}
+
+function outputOf(builder: Builder, value: Computed): Ref {
+  const own = (axis: readonly Atom[]) => axis.filter(({ batch }) => !batch)
+  const axes = value.logical.filter((axis) => axis.length !== 1 || !(axis[0] as Atom).batch).map(own)
+  const target: Axes = [builder.batch, ...axes]
+  const ref = arranged(builder, value, target, true)
+  // An input as it is would be no output of a layer.
+  const isInput = builder.parts.inputs.some((each) => each.ref === ref)
+  return isInput
+    ? builder.record(
+        [ref],
+        ref.dims,
+        first((v) => v.add(0)),
+      )
+    : ref
+}
+
+/** Gives a model its weights, which are read one after the other. */
+async function assign(where: string, { model: made, entries }: Built): Promise<void> {
+  const { engine } = made
+  const values: { data: Float32Array; shape: readonly number[] }[] = []
+  for (const { layer, weights } of entries) {
+    const indices = engine.indicesOf(layer)
+    for (const [at, index] of indices.entries()) {
+      const spec = engine.specs[index] as { readonly name: string; readonly shape: readonly number[] }
+      const key = spec.name.slice(spec.name.lastIndexOf('/') + 1)
+      const weight = (
+        Array.isArray(weights) ? weights[at] : (weights as ReadonlyMap<string, Weight>).get(key)
+      ) as Weight
+      const elements = await weight.read()
+      if (elements.length !== count(spec.shape)) {
+        throw new SeqloomError(
+          'ERR_FORMAT',
+          `${where}: ${spec.name} has ${elements.length} values instead of ${count(spec.shape)}`,
+        )
+      }
+      values[index] = { data: elements instanceof Float32Array ? elements : floats(where, elements), shape: spec.shape }
+    }
+  }
+  engine.prepareToRead()
+  await made.putWeights(values as never)
+}
+
+function floats(where: string, elements: Float64Array): Float32Array {
+  const into = allocated(where, Float32Array, elements.length)
+  into.set(elements)
+  return into
+}

@@ -1,0 +1,152 @@
+import { SeqloomError } from '../../../errors.js'
+import type { Operand } from '../../../graph/trace/operands.js'
+import type { Size } from '../../../graph/trace/size.js'
+import type { SymbolicValue } from '../../../graph/trace/symbolic.js'
+import type { SymbolicTensor } from '../../../layers/layer.js'
+import { add, type Dim, symbol } from './dim.js'
+import { type Constant, type Elements, Ref, unsupported } from './values.js'
+
+/** A constant as a weight of a layer. */
+export interface Weight {
+  readonly name: string
+  readonly shape: readonly number[]
+  read(): Promise<Elements>
+}
+
+/** What an operation is recorded with. */
+export type Argument = Ref | Weight | number
+
+/** Names that traced functions give to sizes that are known only per call. */
+export class SizeNames {
+  readonly #names = new Map<string, string>()
+  #symbols = 0
+
+  /** A size that nothing is known of. */
+  fresh(): Dim {
+    return symbol(`n${this.#symbols++}`)
+  }
+
+  /** A size of a name in the graph. */
+  named(name: string): Dim {
+    const known = this.#names.get(`=${name}`) ?? `n${this.#symbols++}`
+    this.#names.set(`=${name}`, known)
+    return symbol(known)
+  }
+
+  of(dim: Dim): Size {
+    if (typeof dim === 'number') {
+      if (dim < 1) throw unsupported(`a size of ${dim}`)
+      return dim
+    }
+    const sum = [...dim.terms].every(([names, coefficient]) =>
+      names === '' ? coefficient > 0 : coefficient === 1 && !names.includes('*'),
+    )
+    if (sum) return dim.key.replaceAll('1*', '').replaceAll('+', ' + ')
+    const known = this.#names.get(dim.key) ?? `m${this.#symbols++}`
+    this.#names.set(dim.key, known)
+    return known
+  }
+}
+
+interface Step {
+  readonly args: readonly (Ref | Weight | number)[]
+  readonly run: (operands: readonly Operand[]) => SymbolicValue
+  readonly where: string
+}
+
+/** Plain operations one after the other, which become one traced function. */
+export class Segment {
+  /** What the function reads, and how it calls that. */
+  readonly inputs: { readonly name: string; readonly ref: Ref }[] = []
+  readonly weights: Weight[] = []
+  readonly #steps: Step[] = []
+  readonly #made = new Map<Constant, Map<string, Weight>>()
+  readonly #names = new Set<string>()
+  readonly #tensors = new Map<SymbolicTensor, Ref>()
+
+  get isEmpty(): boolean {
+    return this.#steps.length === 0
+  }
+
+  /** Declares an input that is no tensor of the model: what a step reads. */
+  declare(name: string, dims: readonly Dim[]): Ref {
+    const ref = new Ref(dims, undefined, this, -1 - this.inputs.length)
+    this.inputs.push({ name, ref })
+    return ref
+  }
+
+  record(
+    where: string,
+    args: readonly Argument[],
+    dims: readonly Dim[],
+    run: (operands: readonly Operand[]) => SymbolicValue,
+  ): Ref {
+    const own = args.map((arg) => (arg instanceof Ref ? this.#own(arg) : arg))
+    return new Ref(dims, undefined, this, this.#steps.push({ args: own, run, where }) - 1)
+  }
+
+  #own(ref: Ref): Ref {
+    if (ref.segment === this) return ref
+    const { tensor } = ref
+    if (tensor === undefined) throw new SeqloomError('ERR_UNSUPPORTED', 'a value from outside that is not computed yet')
+    const known = this.#tensors.get(tensor)
+    if (known) return known
+    this.inputs.push({ name: `c${this.inputs.length}`, ref })
+    this.#tensors.set(tensor, ref)
+    return ref
+  }
+
+  /** A constant as a weight; the same one in the same form is one weight. */
+  weight(constant: Constant, form: string, shape: readonly number[], read: () => Promise<Elements>): Weight {
+    const forms = this.#made.get(constant) ?? new Map<string, Weight>()
+    this.#made.set(constant, forms)
+    const known = forms.get(form)
+    if (known) return known
+    const weight: Weight = { name: this.#nameOf(constant.name), shape, read }
+    forms.set(form, weight)
+    this.weights.push(weight)
+    return weight
+  }
+
+  #nameOf(given: string): string {
+    const base = given
+      .replaceAll(/\W/g, '_')
+      .replace(/^(?=\d|$)/, 'w')
+      .slice(-60)
+    let name = base
+    for (let n = 1; this.#names.has(name); n++) name = `${base}_${n}`
+    this.#names.add(name)
+    return name
+  }
+
+  /** Records everything in a traced function, with its values for the inputs and weights; gives those of refs. */
+  replay(
+    inputs: Readonly<Record<string, SymbolicValue>>,
+    weights: Readonly<Record<string, SymbolicValue>>,
+    wanted: readonly Ref[],
+  ): SymbolicValue[] {
+    const given = new Map<Ref | Weight, SymbolicValue>()
+    for (const { name, ref } of this.inputs) given.set(ref, inputs[name] as SymbolicValue)
+    for (const weight of this.weights) given.set(weight, weights[weight.name] as SymbolicValue)
+    const results: SymbolicValue[] = []
+    const operandOf = (arg: Argument): Operand => {
+      if (typeof arg === 'number') return arg
+      return given.get(arg) ?? (results[(arg as Ref).id] as SymbolicValue)
+    }
+    for (const { args, run, where } of this.#steps) {
+      try {
+        results.push(run(args.map(operandOf)))
+      } catch (error) {
+        if (!(error instanceof SeqloomError)) throw error
+        throw new SeqloomError('ERR_UNSUPPORTED', `${where}: ${error.message}`, { cause: error })
+      }
+    }
+    return wanted.map((ref) => {
+      const known = given.get(ref.tensor ? (this.#tensors.get(ref.tensor) ?? ref) : ref)
+      return known ?? (results[ref.id] as SymbolicValue)
+    })
+  }
+}
+
+/** The sizes after one axis was put beside another. */
+export const joined = (dims: readonly Dim[]): Dim => dims.reduce(add, 0)

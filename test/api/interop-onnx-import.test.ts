@@ -1,0 +1,332 @@
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import { interop, loadModel, type Model, type Tensor, tensor } from 'seqloom'
+import { afterAll, describe, expect, it } from 'vitest'
+import { attributeTypes, type NodeProto, type TensorProto } from '../../src/interop/onnx/proto/messages.js'
+import { expectClose, outputBound } from '../helpers/compare.js'
+import { bytesOf, float32, graphOf, initializer, ints, modelOf, nodeOf, value } from '../helpers/onnxFiles.js'
+
+interface Stored {
+  readonly shape: number[]
+  readonly dtype: 'float32' | 'int32'
+  readonly data: Float32Array
+}
+
+interface Case {
+  readonly name: string
+  /** The file in base 64. */
+  readonly model: string
+  readonly inputs: Stored[]
+  readonly outputs: Stored[]
+}
+
+const fixture = fileURLToPath(new URL('../fixtures/onnx/import.json.gz', import.meta.url))
+const cases = JSON.parse(gunzipSync(readFileSync(fixture)).toString(), (key, value) => {
+  return key === 'data' ? new Float32Array(new Uint8Array(Buffer.from(value, 'base64')).buffer) : value
+}) as Case[]
+const named = (name: string) => cases.find((each) => each.name === name) as Case
+const fileOf = ({ model }: Case): Uint8Array => Buffer.from(model, 'base64')
+
+const asTensor = ({ data, shape, dtype }: Stored) =>
+  tensor(dtype === 'int32' ? Int32Array.from(data) : Float32Array.from(data), shape)
+
+async function outputsOf(m: Model, { inputs }: Case): Promise<Tensor[]> {
+  const [first, ...others] = inputs.map(asTensor)
+  const result = (await m.predict(others.length === 0 ? (first as never) : ([first, ...others] as never))) as unknown
+  return Array.isArray(result) ? (result as Tensor[]) : [result as Tensor]
+}
+
+function expectOutputs(actual: readonly Tensor[], { outputs, name }: Case): void {
+  expect(actual.length).toBe(outputs.length)
+  for (const [at, output] of outputs.entries()) expectClose(actual[at], output, outputBound, `${name}, output ${at}`)
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'seqloom-onnx-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('ONNX models give what onnxruntime gives', () => {
+  it.each(cases.map((each) => each.name))('%s', async (name) => {
+    const given = named(name)
+    const m = await interop.loadOnnx(fileOf(given))
+    expectOutputs(await outputsOf(m, given), given)
+    m.dispose()
+  })
+})
+
+describe('a model from ONNX is a model as any other', () => {
+  it.each(['torch_classifier', 'torch_packed_gru', 'lstm_peephole', 'scan_attention', 'loop_gather', 'op_Mask_causal'])(
+    '%s is saved, and loaded without the file',
+    async (name) => {
+      const given = named(name)
+      const path = join(folder, `${name}.onnx`)
+      writeFileSync(path, fileOf(given))
+      const m = await interop.loadOnnx(path)
+      rmSync(path)
+      await m.save(join(folder, name))
+      const again = await loadModel(join(folder, name))
+      expectOutputs(await outputsOf(again as Model, given), given)
+      m.dispose()
+      again.dispose()
+    },
+  )
+
+  it.each(['torch_classifier', 'torch_tagger', 'lstm_peephole', 'scan', 'tf_lstm'])('%s trains', async (name) => {
+    const given = named(name)
+    const m = (await interop.loadOnnx(fileOf(given))) as Model
+    const before = m.getWeights()
+    m.compile({
+      optimizer: 'sgd',
+      loss: given.outputs.length === 1 ? 'meanSquaredError' : given.outputs.map(() => 'meanSquaredError'),
+    } as never)
+    const x = given.inputs.map(asTensor)
+    const y = given.outputs.map(({ data, shape }) =>
+      tensor(
+        Float32Array.from(data, (each, k) => each + (k % 3)),
+        shape,
+      ),
+    )
+    const one = <T>(list: readonly T[]) => (list.length === 1 ? list[0] : list)
+    await m.fit(one(x) as never, one(y) as never, { epochs: 1, verbose: 0 } as never)
+    const changed = m.getWeights().filter((weight, at) => weight.data.some((each, k) => each !== before[at]?.data[k]))
+    expect(changed.length).toBe(before.length)
+    m.dispose()
+  })
+
+  it('streams', async () => {
+    const given = named('lstm_peephole')
+    const m = (await interop.loadOnnx(fileOf(given))) as Model
+    const [x] = given.inputs as [Stored]
+    const [rows, steps, features] = x.shape as [number, number, number]
+    const session = m.session({ batchSize: rows })
+    const whole = await outputsOf(m, given)
+    const [y] = whole as [Tensor]
+    const width = y.data.length / rows / steps
+    for (let step = 0; step < steps; step++) {
+      const part = Float32Array.from({ length: rows * features }, (_, at) => {
+        return x.data[(Math.floor(at / features) * steps + step) * features + (at % features)] as number
+      })
+      const [now] = session.step(tensor(part, [rows, features])) as unknown as [Tensor]
+      for (let row = 0; row < rows; row++) {
+        for (let k = 0; k < width; k++) {
+          expect(now.data[row * width + k]).toBeCloseTo(y.data[(row * steps + step) * width + k] as number, 5)
+        }
+      }
+    }
+    m.dispose()
+  })
+
+  it('uses the fused layers where they have what is asked for, and embeddings for tokens', async () => {
+    const classes = async (name: string) => {
+      const m = await interop.loadOnnx(fileOf(named(name)))
+      const found = m.layers.map((layer) => layer.className)
+      m.dispose()
+      return found
+    }
+    expect(await classes('torch_classifier')).toEqual(['InputLayer', 'Embedding', 'LSTM', 'LastStep', 'Traced'])
+    expect(await classes('lstm_forward')).toContain('LSTM')
+    expect(await classes('gru_bidirectional')).toContain('Bidirectional')
+    expect(await classes('lstm_peephole')).toContain('RNN')
+  })
+
+  it('names layers and weights as the file does', async () => {
+    const m = await interop.loadOnnx(fileOf(named('torch_classifier')))
+    expect(Object.keys(m.namedWeights())).toEqual([
+      'embedding_Gather/embeddings',
+      'lstm_LSTM/kernel',
+      'lstm_LSTM/recurrent_kernel',
+      'lstm_LSTM/bias',
+      'operations/fc_weight',
+      'operations/fc_bias',
+    ])
+    m.dispose()
+  })
+})
+
+describe('what cannot be mapped', () => {
+  const refused = async (model: Uint8Array) => {
+    try {
+      await interop.loadOnnx(model)
+    } catch (error) {
+      return error as Error & { code: string }
+    }
+    throw new Error('it was loaded')
+  }
+  const x = value('x', ['batch', 'time', 3])
+
+  it('is named all at once, with operator, node and operator set', async () => {
+    const nodes = [
+      nodeOf('Det', ['x'], ['a'], 'first'),
+      nodeOf('Relu', ['a'], ['b']),
+      nodeOf('StringNormalizer', ['b'], ['c'], 'second'),
+      nodeOf('Gelu', ['c'], ['y'], 'third', [], 'com.microsoft'),
+    ]
+    const error = await refused(await bytesOf(modelOf(graphOf(nodes, [x], ['y']), 17)))
+    expect(error.code).toBe('ERR_UNSUPPORTED')
+    expect(error.message.split('\n').slice(1)).toEqual([
+      "- Det 'first' (opset 17) is not supported",
+      "- StringNormalizer 'second' (opset 17) is not supported",
+      "- com.microsoft.Gelu 'third' (opset 17) is not supported",
+    ])
+  })
+
+  it('tells what a known operator does that is not supported', async () => {
+    const nodes = [
+      nodeOf('Floor', ['x'], ['a'], 'floor'),
+      nodeOf('ReduceSum', ['x', 'axes'], ['b'], 'sum'),
+      nodeOf('Add', ['a', 'b'], ['y']),
+    ]
+    const error = await refused(
+      await bytesOf(modelOf(graphOf(nodes, [x], ['y'], [initializer('axes', [1], ints([0]))]), 17)),
+    )
+    expect(error.code).toBe('ERR_UNSUPPORTED')
+    expect(error.message).toContain("Floor 'floor' (opset 17): it takes constants only")
+    expect(error.message).toContain("ReduceSum 'sum' (opset 17): it puts the rows of the batch together")
+  })
+
+  it('asks for values that nothing makes, in a file that is damaged', async () => {
+    const error = await refused(await bytesOf(modelOf(graphOf([nodeOf('Relu', ['z'], ['y'])], [x], ['y']), 17)))
+    expect(error).toMatchObject({
+      code: 'ERR_FORMAT',
+      message: expect.stringContaining("reads 'z', which nothing before it makes"),
+    })
+  })
+
+  it('is an option that is no file', async () => {
+    for (const wrong of [undefined, null, 7, {}, [], '']) {
+      await expect(interop.loadOnnx(wrong as never)).rejects.toMatchObject({ code: 'ERR_OPTION' })
+    }
+    await expect(interop.loadOnnx(join(folder, 'missing.onnx'))).rejects.toMatchObject({ code: 'ERR_IO' })
+    await expect(interop.loadOnnx(new Uint8Array(0))).rejects.toMatchObject({ code: 'ERR_FORMAT' })
+  })
+})
+
+describe('tensors in files beside the model', () => {
+  const weights = Float32Array.from([1, 2, 3, 4, 5, 6])
+  const model = async (location: string, more: Record<string, string> = {}) => {
+    const external: TensorProto = {
+      ...initializer('w', [3, 2], float32([])),
+      dataLocation: 1,
+      externalData: Object.entries({ location, ...more }).map(([key, value]) => ({ key, value })),
+    }
+    delete external.rawData
+    const nodes: NodeProto[] = [nodeOf('MatMul', ['x', 'w'], ['y'])]
+    return await bytesOf(modelOf(graphOf(nodes, [value('x', ['batch', 3])], ['y'], [external]), 17))
+  }
+  const saved = async (name: string, location: string, more: Record<string, string> = {}) => {
+    const path = join(folder, name)
+    writeFileSync(path, await model(location, more))
+    return path
+  }
+
+  it('are read, at their place', async () => {
+    const bytes = new Uint8Array(8 + weights.byteLength + 3)
+    bytes.set(new Uint8Array(weights.buffer), 8)
+    writeFileSync(join(folder, 'w.data'), bytes)
+    const m = await interop.loadOnnx<Tensor>(await saved('beside.onnx', 'w.data', { offset: '8', length: '24' }))
+    expect([
+      ...(
+        await m.predict([
+          [1, 0, 0],
+          [0, 0, 1],
+        ])
+      ).data,
+    ]).toEqual([1, 2, 5, 6])
+    m.dispose()
+  })
+
+  it('must be regular files in its folder, of the right size', async () => {
+    writeFileSync(join(folder, 'short.data'), new Uint8Array(23))
+    symlinkSync('/etc/passwd', join(folder, 'link.data'))
+    const away = ['../w.data', '/etc/passwd', 'a/../../w.data', 'link.data', '.', '', 'w\0.data', 'C:\\w.data\0']
+    for (const location of away) {
+      await expect(interop.loadOnnx(await saved('away.onnx', location))).rejects.toMatchObject({ code: 'ERR_FORMAT' })
+    }
+    await expect(interop.loadOnnx(await saved('short.onnx', 'short.data'))).rejects.toMatchObject({
+      code: 'ERR_FORMAT',
+    })
+    await expect(interop.loadOnnx(await saved('gone.onnx', 'gone.data'))).rejects.toMatchObject({ code: 'ERR_IO' })
+    for (const more of [
+      { offset: '9007199254740993' },
+      { offset: '-1' },
+      { length: '1e9' },
+      { offset: '99999999' },
+    ] as Record<string, string>[]) {
+      await expect(interop.loadOnnx(await saved('wrong.onnx', 'w.data', more))).rejects.toMatchObject({
+        code: 'ERR_FORMAT',
+      })
+    }
+    await expect(interop.loadOnnx(await model('w.data'))).rejects.toMatchObject({
+      code: 'ERR_FORMAT',
+      message: expect.stringContaining('give the path of the model'),
+    })
+  })
+})
+
+describe('files that lie', () => {
+  it('about sizes are refused before memory is taken', async () => {
+    const huge = { ...initializer('w', [2 ** 40, 2 ** 10], float32([1, 2])) }
+    const add = graphOf([nodeOf('Add', ['x', 'w'], ['y'])], [value('x', ['batch', 2])], ['y'], [huge])
+    await expect(interop.loadOnnx(await bytesOf(modelOf(add, 17)))).rejects.toMatchObject({ code: 'ERR_FORMAT' })
+    const shape = initializer('s', [2], ints([2 ** 40, 2 ** 40]))
+    const nodes = [
+      nodeOf('ConstantOfShape', ['s'], ['c']),
+      nodeOf('ReduceSum', ['c'], ['r']),
+      nodeOf('Add', ['x', 'r'], ['y']),
+    ]
+    const filled = graphOf(nodes, [value('x', ['batch', 2])], ['y'], [shape])
+    await expect(interop.loadOnnx(await bytesOf(modelOf(filled, 17)))).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+    })
+    const range = [nodeOf('Range', ['a', 'b', 'c'], ['r']), nodeOf('Add', ['x', 'r'], ['y'])]
+    const bounds = [
+      initializer('a', [], ints([0])),
+      initializer('b', [], ints([2 ** 50])),
+      initializer('c', [], ints([1])),
+    ]
+    const ranged = graphOf(range, [value('x', ['batch', 2])], ['y'], bounds)
+    await expect(interop.loadOnnx(await bytesOf(modelOf(ranged, 17)))).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+    })
+  })
+
+  it('about graphs within graphs are refused', async () => {
+    let inner = graphOf([nodeOf('Identity', ['x'], ['y'])], [], ['y'])
+    for (let depth = 0; depth < 24; depth++) {
+      const branch = { name: 'then_branch', type: attributeTypes.graph, g: inner }
+      inner = graphOf([nodeOf('If', ['yes'], ['y'], 'if', [branch])], [], ['y'])
+    }
+    const whole = graphOf(inner.node, [value('x', ['batch', 2])], ['y'], [initializer('yes', [], ints([1]))])
+    await expect(interop.loadOnnx(await bytesOf(modelOf(whole, 17)))).rejects.toMatchObject({ code: 'ERR_FORMAT' })
+  })
+
+  it('anywhere give an error with a code', async () => {
+    const codes = ['ERR_FORMAT', 'ERR_UNSUPPORTED', 'ERR_SHAPE', 'ERR_OPTION', 'ERR_DATA', 'ERR_MEMORY', 'ERR_IO']
+    const subjects = [
+      'torch_classifier',
+      'lstm_peephole',
+      'scan_attention',
+      'loop_while',
+      'torch_multihead',
+      'torch_tagger',
+    ].map((name) => fileOf(named(name)))
+    let state = 7
+    const random = (below: number) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+      return (state >>> 8) % below
+    }
+    for (let round = 0; round < Number(process.env.SEQLOOM_ONNX_MUTATIONS ?? 300); round++) {
+      const file = Uint8Array.from(subjects[random(subjects.length)] as Uint8Array)
+      for (let change = 0; change <= random(4); change++) file[random(file.length)] = random(256)
+      const cut = random(8) === 0 ? file.subarray(0, random(file.length)) : file
+      try {
+        const m = await interop.loadOnnx(cut)
+        m.dispose()
+      } catch (error) {
+        expect(codes, `round ${round}: ${(error as Error).stack}`).toContain((error as { code?: string }).code)
+      }
+    }
+  })
+})

@@ -5,8 +5,14 @@ export { loadOnnx } from './onnx/import/load.js'
 export {
   type LoadPyTorchOptions,
   loadPyTorch,
+  type PyTorchFileOptions,
   type PyTorchMapping,
+  type PyTorchStackOptions,
   type ToPyTorchOptions,
   toPyTorch,
 } from './pytorch.js'
+export type { StackOptions } from './pytorchStack.js'
+export type { TfjsArtifacts, TfjsSource, TfjsWeightSpec } from './tfjs/artifacts.js'
+export { loadTfjs } from './tfjs/load.js'
+export { toTfjs } from './tfjs/write.js'
 export { type LoadWordVectorsOptions, loadWordVectors, type WordVectors } from './wordVectors.js'

@@ -8,8 +8,10 @@ import {
   input,
   interop,
   layers,
+  losses,
   type Model,
   model,
+  type SymbolicValue,
   sequential,
   tasks,
   tensor,
@@ -367,6 +369,61 @@ describe('toOnnx, stateful', () => {
         { stateful: true },
       ),
     ).rejects.toThrow(/step must say/)
+  })
+})
+
+describe('toOnnx with the loss', () => {
+  const head = (units: number, activation?: string) =>
+    layers.dense({ units, ...(activation ? { activation } : {}) } as never)
+  const cases = {
+    classes: [head(3, 'softmax'), 'sparseCategoricalCrossentropy', 'labels'],
+    logits: [head(3), losses.sparseCategoricalCrossentropy({ fromLogits: true }), 'labels'],
+    distributions: [head(3, 'softmax'), losses.categoricalCrossentropy({ labelSmoothing: 0.1 }), 3],
+    binary: [head(2, 'sigmoid'), losses.binaryCrossentropy({ labelSmoothing: 0.2 }), 2],
+    'binary logits': [head(2), losses.binaryCrossentropy({ fromLogits: true }), 2],
+    squares: [head(2), 'meanSquaredError', 2],
+    distances: [head(2), 'meanAbsoluteError', 2],
+    huber: [head(2), losses.huber({ delta: 0.3 }), 2],
+    traced: [
+      head(2),
+      (yTrue: SymbolicValue, yPred: SymbolicValue) =>
+        yPred.sub(yTrue).square().mul(yTrue.abs().add(1)).mean({ axis: -1 }),
+      2,
+    ],
+  } as const
+  for (const [name, [last, loss, width]] of Object.entries(cases)) {
+    for (const returnSequences of [false, true]) {
+      it(`${name}, ${returnSequences ? 'of every step' : 'of the last step'}: another runtime finds what evaluate finds`, async () => {
+        const m = stack(layers.gru({ units: 4, returnSequences, ...sequence, name: 'reader' }), last)
+        m.compile({ optimizer: 'sgd', loss: loss as never })
+        const [x] = madeUp(m) as [ReturnType<typeof madeUp>[number]]
+        const positions = returnSequences ? [3, 6] : [3]
+        const count = positions.reduce((product, size) => product * size)
+        const labels = Int32Array.from({ length: count }, (_, at) => at % 3)
+        const shape = width === 'labels' ? positions : [...positions, width]
+        const y = width === 'labels' ? labels : wave(count * width, 5).map((value) => (value + 1) / 2)
+        const file = await OnnxFile.open(await interop.toOnnx(m, undefined, { loss: true, lengths: returnSequences }))
+        expect(file.outputs.at(-1)).toBe('loss')
+        const lengths = returnSequences ? { lengths: padded.lengths } : {}
+        const feeds: Record<string, { data: Float32Array | Int32Array; shape: readonly number[] }> = {}
+        for (const input of file.inputs) {
+          if (input.endsWith('_lengths')) feeds[input] = { data: Int32Array.from(padded.lengths), shape: [3] }
+          else feeds[input] = input.startsWith('target_') ? { data: y, shape } : x
+        }
+        const results = await file.run(feeds)
+        const expected = await m.evaluate(tensor(x.data, x.shape, lengths), tensor(y, shape, lengths))
+        const [value] = [expected].flat() as number[]
+        expect(results.loss?.data[0]).toBeCloseTo(value as number, 5)
+      })
+    }
+  }
+
+  it('needs a compiled model', async () => {
+    const m = stack(layers.gru({ units: 4, ...sequence }))
+    await expect(interop.toOnnx(m, undefined, { loss: true })).rejects.toMatchObject({ code: 'ERR_STATE' })
+    m.compile({ optimizer: 'sgd', loss: 'meanSquaredError' })
+    const both = interop.toOnnx(m, undefined, { loss: true, stateful: true })
+    await expect(both).rejects.toMatchObject({ code: 'ERR_OPTION' })
   })
 })
 

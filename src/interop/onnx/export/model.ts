@@ -26,6 +26,8 @@ export interface Written {
   readonly graph: GraphSpec
   readonly outputNames: readonly string[]
   readonly outputShapes: readonly Shape[]
+  /** The weights of the losses that follow the outputs in the graph. */
+  readonly losses: readonly number[]
   /** The shape of a value. */
   shapeOf(id: number): Shape
   /** A weight's elements, asked for when it is written. */
@@ -71,6 +73,7 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
   const ends = outputNames.map((name) => names.unique(name))
   const stateNames = parts.states.map(({ name }) => names.unique(name))
   const betweenNames = parts.between.map(({ name }) => names.unique(name))
+  const lossName = names.unique('loss')
   const nextNames = stateNames.map((name) => names.unique(`${name}_next`))
   const constants = new Constants(names)
   const writer = new GraphWriter(constants, opset)
@@ -160,9 +163,17 @@ export function onnxModel(written: Written, { opset, lengths, streamed }: Plan):
     const read = parts.between.map(({ id }, index) => ({ id, name: betweenNames[index] as string }))
     for (const { id, name } of [...read, ...begun]) finish(id, name, (values.get(id) as Value).shape)
   } else {
-    graph.outputs.forEach((id, index) => {
-      finish(id, ends[index] as string, outputShapes[index] as Shape)
-    })
+    for (const [index, name] of ends.entries()) {
+      finish(graph.outputs[index] as number, name, outputShapes[index] as Shape)
+    }
+    if (written.losses.length > 0) {
+      const weighed = written.losses.map((weight, index) => {
+        const mean = (values.get(graph.outputs[ends.length + index] as number) as Value).name
+        return writer.node('Mul', [mean, constants.float(weight)], 'loss_part')
+      })
+      writer.named('Sum', weighed, [lossName])
+      outputs.push(valueInfo(lossName, elementTypes.float32, []))
+    }
   }
   return {
     irVersion: irVersions[opset] as number,

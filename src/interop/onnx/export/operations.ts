@@ -1,6 +1,7 @@
 import type { Dim, Shape } from '../../../graph/shape.js'
 import type { OperationName, SettingsOf, WireNode } from '../../../graph/wire.js'
 import { activated } from './activations.js'
+import { loss, meanOverSteps } from './loss.js'
 import * as masks from './masks.js'
 import { cell } from './recurrent.js'
 import { scan } from './scan.js'
@@ -131,6 +132,8 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
     if (beta) name = place.writer.node('Add', [name, beta], node.name)
     return { ...kept(x), name }
   },
+  loss,
+  meanOverSteps: (place, [x]) => meanOverSteps(place, x),
   masking: (place, [x], { maskValue }) => {
     const { writer, constants } = place
     const equal = writer.node('Equal', [x.name, constants.float(maskValue)], 'equal')
@@ -203,8 +206,6 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
     return timed(place, permutation[1] === 1 ? [x] : [], { name, shape, batched: x.batched })
   },
   counts: 'it is part of a metric',
-  loss: 'it is part of a loss',
-  meanOverSteps: 'it is part of a loss',
   metric: 'it is part of a metric',
   sample: 'it draws random numbers, which ONNX does not define',
 }

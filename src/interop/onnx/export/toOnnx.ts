@@ -1,4 +1,5 @@
 import { describe, isInstance, SeqloomError } from '../../../errors.js'
+import { trainSpec } from '../../../model/compile.js'
 import { lower } from '../../../model/lower.js'
 import { Model } from '../../../model/model.js'
 import { outputNames } from '../../../model/topology.js'
@@ -29,6 +30,11 @@ export interface ToOnnxOptions {
   readonly stateful?: boolean | 'start'
   /** With `stateful`, the input that comes step by step; default the only one. */
   readonly step?: string
+  /**
+   * Whether to write the loss that the model was compiled with, too, as `evaluate` computes it: the targets are inputs,
+   * `target_<output>`, and the output `loss` follows the others. Default false.
+   */
+  readonly loss?: boolean
 }
 
 /** The operators' version by default: the first with layer normalization, and read by all runtimes of today. */
@@ -58,13 +64,19 @@ export async function toOnnx(model: Model, file?: string | URL, options: ToOnnxO
       lengths: flag,
       stateful: custom("true, false or 'start'", (v) => typeof v === 'boolean' || v === 'start'),
       step: label,
+      loss: flag,
     },
   })
   const path = file === undefined ? undefined : pathOf(`${where}: the file`, file)
   const { opset = defaultOpset, lengths = false, stateful = false } = options
   const topology = model.topology()
   const { builder, outputs } = lower(topology)
-  const graph = builder.finish(outputs)
+  if (options.loss && stateful) {
+    throw new SeqloomError('ERR_OPTION', `${where}: a loss is that of whole sequences; it is not written with stateful`)
+  }
+  const { graph, losses } = options.loss
+    ? withLosses(model, outputs.length)
+    : { graph: builder.finish(outputs), losses: [] }
   const problems = new Unmapped()
   noteObstacles(graph.nodes, graph.outputs, problems)
   problems.check(`${where}: there are operations that ONNX has not`, 'ERR_UNSUPPORTED')
@@ -78,12 +90,25 @@ export async function toOnnx(model: Model, file?: string | URL, options: ToOnnxO
     graph,
     outputNames: outputNames(topology),
     outputShapes: outputs.map(({ shape }) => shape),
+    losses,
     shapeOf: (id) => builder.shapes.get(id) ?? [],
     weight: (index) => weights[index]?.data as Float32Array,
   }
   const pieces = await encodeModel(onnxModel(written, { opset, lengths, streamed }))
   if (path === undefined) return await joined(where, pieces)
   return await writePieces(path, pieces)
+}
+
+/** The graph that `evaluate` runs, with its losses behind the model's outputs. `ERR_STATE` before `compile`. */
+function withLosses(model: Model, outputs: number): Pick<Written, 'graph' | 'losses'> {
+  const plan = model.engine.compiled('interop.toOnnx: the loss')
+  const { graph, losses } = trainSpec(model.topology(), plan, { weighted: false, classWeights: [] })
+  const means = losses.map(({ output }) => graph.outputs[output] as number)
+  const inputs = graph.inputs.map((input) => ({ ...input, name: input.name.replace(/^target /, 'target_') }))
+  return {
+    graph: { ...graph, inputs, outputs: [...graph.outputs.slice(0, outputs), ...means] },
+    losses: losses.map(({ weight }) => weight),
+  }
 }
 
 /** Which input comes step by step. `ERR_UNSUPPORTED` for a model that cannot run so. */

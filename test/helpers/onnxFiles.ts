@@ -36,7 +36,7 @@ export function initializer(name: string, dims: readonly number[], { type, bytes
     name,
     dims: [...dims],
     dataType: type,
-    rawData: { length: bytes.length, bytes: () => bytes },
+    rawData: { length: bytes.length, bytes: async () => bytes },
     floatData: [],
     int32Data: [],
     int64Data: [],

@@ -69,6 +69,10 @@ function located<T>(where: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError) {
+      // Attributes and shapes that contradict each other where no operator expects it.
+      throw new SeqloomError('ERR_FORMAT', `${where}: its nodes contradict each other`, { cause: error })
+    }
     if (!(error instanceof SeqloomError) || error.message.startsWith(where)) throw error
     throw new SeqloomError(error.code, `${where}: ${visible(error.message)}`, { cause: error })
   }

@@ -419,7 +419,7 @@ function conditional(call: Call): readonly (Value | undefined)[] {
 
 function reverseSequence(call: Call): Value {
   const x = call.computed(0)
-  const axis = call.node.int('time_axis', 0)
+  const axis = call.axis(call.node.int('time_axis', 0), rankOf(x))
   const size = dimsOf(x)[axis] as Dim
   if (!sizesIn(call.value(1))?.every((each) => same(each, size))) {
     throw unsupported('each row is turned round within another length')

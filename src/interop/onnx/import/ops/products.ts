@@ -12,6 +12,7 @@ import {
   type Computed,
   type Constant,
   hasBatch,
+  malformed,
   type Ref,
   sizeOf,
   unsupported,
@@ -57,6 +58,7 @@ function product2d(constant: Constant): Constant | undefined {
 }
 
 export function matmul(call: Call, left: Computed | Constant, right: Computed | Constant): Value {
+  if (rankOf(left) === 0 || rankOf(right) === 0) throw malformed('a product of a single number')
   if (left.kind === 'constant' && right.kind === 'constant') return constantProduct(left, right)
   if (right.kind === 'constant' && left.kind === 'computed') {
     const vector = right.shape.length === 1
@@ -322,6 +324,7 @@ function convolution(call: Call): Value {
   const x = call.computed(0)
   isSequence(x)
   const w = call.constant(1, 'the kernel')
+  if (w.shape.length !== 3) throw malformed(`a kernel of ${w.shape.length} dimensions`)
   const groups = call.node.int('group', 1)
   const [outputs, inner, kernel] = w.shape as [number, number, number]
   const at = windowsOf(call, kernel, sizeOf(x.logical[2] as Atom[]))

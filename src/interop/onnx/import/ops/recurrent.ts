@@ -295,7 +295,8 @@ function lengthsOf(call: Call, time: Dim): Ref | undefined {
   const given = call.given(4)
   if (given === undefined) return undefined
   if (given.kind === 'computed') {
-    if (given.logical.length === 1) call.lowering.requireBatch(given, 0)
+    if (given.logical.length !== 1) throw malformed(`sequence_lens of ${given.logical.length} dimensions`)
+    call.lowering.requireBatch(given, 0)
     return arranged(call.builder, given, [call.builder.batch])
   }
   const items = sizesIn(given) ?? (given.kind === 'constant' ? given.values && [...given.values] : undefined)
@@ -348,6 +349,7 @@ function initialStates(
   if (given.every(isZero)) return undefined
   const [axisOfDirections, batchAxis] = layout === 0 ? [0, 1] : [1, 0]
   const states = given.map((state) => {
+    if (state && dimsOf(state).length !== 3) throw malformed(`initial states of ${dimsOf(state).length} dimensions`)
     if (state?.kind === 'computed') {
       call.lowering.requireBatch(state, batchAxis)
       return state

@@ -183,6 +183,7 @@ export function squeezed(x: Value, axes: readonly number[] | undefined): Value {
   const data = dataOf(x)
   const dims = dimsOf(x)
   for (const axis of gone ?? []) {
+    if (dims[axis] === undefined) throw malformed(`there is no axis ${axis} among ${rank}`)
     if (dims[axis] !== 1)
       throw unsupported(`the axis ${axis} of ${showDims(dims)}, which is not of size 1, is squeezed`)
   }
@@ -194,6 +195,9 @@ export function squeezed(x: Value, axes: readonly number[] | undefined): Value {
 export function unsqueezed(x: Value, axes: readonly number[]): Value {
   const rank = rankOf(x) + axes.length
   const at = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)))
+  if (at.size !== axes.length || ![...at].every((axis) => Number.isInteger(axis) && axis >= 0 && axis < rank)) {
+    throw malformed(`the axes [${axes.join(', ')}] of ${rank}`)
+  }
   if (x.kind === 'sizes' && x.scalar && rank === 1) return { ...x, scalar: false }
   const data = dataOf(x)
   const put = <T>(list: readonly T[], one: T): T[] => {
@@ -290,10 +294,13 @@ function slice(call: Call): Value {
   const starts = call.opset >= 10 ? sizesIn(call.value(1)) : call.node.ints('starts')
   const ends = call.opset >= 10 ? sizesIn(call.value(2)) : call.node.ints('ends')
   if (!starts || !ends) throw unsupported('the range must be constant')
+  if (starts.length !== ends.length) throw malformed(`${starts.length} starts and ${ends.length} ends`)
   const rank = rankOf(x)
   const axes = call.numbers(3, 'axes') ?? starts.map((_, at) => at)
   const steps = call.given(4) ? numbersIn(call.given(4), 'steps') : starts.map(() => 1)
   let result = x
+  if (axes.length !== starts.length || steps.length !== starts.length)
+    throw malformed(`${axes.length} axes of ${starts.length} ranges`)
   for (const [at, given] of axes.entries()) {
     const axis = call.axis(given, rank)
     result = sliced(call, result, axis, starts[at] as Dim, ends[at] as Dim, steps[at] as number)
@@ -443,6 +450,9 @@ function lookedUp(call: Call, data: Constant, indices: Computed, axis: number): 
 export function concatenated(call: Call, given: readonly Value[], axis: number): Value {
   const all = given.filter((each) => each.kind !== 'constant' || !each.dims.includes(0))
   if (all.length === 1) return all[0] as Value
+  if (all.length === 0 || all.some((each) => rankOf(each) !== rankOf(all[0] as Value))) {
+    throw malformed('the values that are joined have different numbers of axes')
+  }
   const lists = all.map((each) => (rankOf(each) === 1 ? sizesIn(each) : undefined))
   if (all.some(({ kind }) => kind === 'sizes') && lists.every((each) => each !== undefined)) {
     return { kind: 'sizes', scalar: false, items: lists.flat() as Dim[] }
@@ -605,7 +615,7 @@ function pad(call: Call): Value {
   let result: Value = x
   for (const [at, given] of axes.entries()) {
     const axis = call.axis(given, rank)
-    const [before, after] = [pads[at] as number, pads[at + axes.length] as number]
+    const [before = -1, after = -1] = [pads[at], pads[at + axes.length]]
     if (before < 0 || after < 0) throw unsupported('padding that takes away')
     result = padded(call, result, axis, before, after, value)
   }

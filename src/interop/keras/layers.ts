@@ -161,6 +161,9 @@ function bidirectionalOf(object: KerasObject, origin: Origin, made: Make): Mappe
   return layer && { layer, parts }
 }
 
+/** Cells in a stack at most: far more than any network has. */
+const mostCells = 64
+
 function rnnOf(object: KerasObject, origin: Origin, made: Make): Mapped | undefined {
   const outer = kerasObject(origin.where, object.config.cell)
   const isStacked = outer.className === 'StackedRNNCells'
@@ -173,6 +176,10 @@ function rnnOf(object: KerasObject, origin: Origin, made: Make): Mapped | undefi
   )
   if (isStacked) optionsOf(outer, ['cells'], origin)
   const given = isStacked ? listOf(origin.where, 'cells', outer.config.cells) : [outer]
+  if (given.length > mostCells) {
+    origin.problems.add(`the RNN '${object.name}' with ${given.length} cells; there may be ${mostCells}`)
+    return undefined
+  }
   const objects = given.map((each) => withDefaults(isStacked ? kerasObject(origin.where, each) : outer, origin))
   const names = groupNames(objects)
   const cells: Cell[] = []

@@ -26,14 +26,16 @@ export function readyMade(cell: Cell): readonly ReadyMade[] | undefined {
     cell.name === 'stacked'
       ? stackedRNNCells({ cells: all.map((each) => each.cell) as [Cell] })
       : (all[0] as ReadyMade).cell
+  let done = 0
   for (const prefix of prefixes) {
     // A linear activation is no operation, so the candidate that does most is the one.
     const [next] = candidates(saved, prefix)
-      .map((candidate) => ({ candidate, program: saveProgram(made([...found, candidate]).program) }))
-      .filter(({ program }) => begins(saved, program))
-      .toSorted((a, b) => b.program.nodes.length - a.program.nodes.length)
+      .map((candidate) => ({ candidate, nodes: saveProgram(candidate.cell.program).nodes }))
+      .filter(({ nodes }) => follow(saved, done, nodes))
+      .toSorted((a, b) => b.nodes.length - a.nodes.length)
     if (next === undefined) return undefined
     found.push(next.candidate)
+    done += next.nodes.length
   }
   return found.length > 0 && isSame(saved, saveProgram(made(found).program)) ? found : undefined
 }
@@ -68,10 +70,10 @@ function candidates(saved: SavedProgram, prefix: string): ReadyMade[] {
   return all
 }
 
-/** Whether a program does at first what another does. */
-function begins(whole: SavedProgram, { nodes }: SavedProgram): boolean {
+/** Whether a program does something from one of its operations on, whatever with. */
+function follow({ nodes: all }: SavedProgram, from: number, nodes: SavedProgram['nodes']): boolean {
   return nodes.every(({ op, attributes }, at) => {
-    const node = whole.nodes[at]
+    const node = all[from + at]
     return node?.op === op && JSON.stringify(node.attributes) === JSON.stringify(attributes)
   })
 }

@@ -9,4 +9,7 @@ export {
   type ToPyTorchOptions,
   toPyTorch,
 } from './pytorch.js'
+export type { TfjsArtifacts, TfjsSource, TfjsWeightSpec } from './tfjs/artifacts.js'
+export { loadTfjs } from './tfjs/load.js'
+export { toTfjs } from './tfjs/write.js'
 export { type LoadWordVectorsOptions, loadWordVectors, type WordVectors } from './wordVectors.js'

@@ -30,6 +30,12 @@ export function kerasModels({ input, layers, model, sequential, cells }: Library
     const outputs = layers.bidirectional({ layer }).apply(x, { initialState: states })
     return model({ inputs: x, outputs: [...outputs] })
   }
+  const statesOfStack = () => {
+    const [x, ...initialState] = [input({ shape: [5, 3] }), ...[4, 4, 2].map((units) => input({ shape: [units] }))]
+    const cell = [cells.lstm({ units: 4 }), cells.gru({ units: 2, resetAfter: false })] as const
+    const outputs = layers.rnn({ cell, returnState: true }).apply(x as never, { initialState })
+    return model({ inputs: [x as never, ...initialState], outputs: outputs as never })
+  }
   const attention = (make: 'attention' | 'additiveAttention' | 'multiHeadAttention', options: object) => () => {
     const [q, v] = [input({ shape: [4, 6] }), input({ shape: [5, 6] })]
     const layer = (layers[make] as typeof layers.attention)(options)
@@ -90,6 +96,11 @@ export function kerasModels({ input, layers, model, sequential, cells }: Library
       ]),
     ),
     'bidirectional with states': bothWithStates,
+    'bidirectional without merging': () => {
+      const x = input({ shape: [5, 3] })
+      const layer = layers.lstm({ units: 4, returnSequences: true, returnState: true })
+      return model({ inputs: x, outputs: layers.bidirectional({ layer, mergeMode: null }).apply(x) })
+    },
     'stacked cells': () =>
       sequential([
         layers.rnn({
@@ -107,6 +118,7 @@ export function kerasModels({ input, layers, model, sequential, cells }: Library
       sequential([
         layers.rnn({ cell: [cells.lstm({ units: 3 }), cells.lstm({ units: 2, useBias: false })], ...steps }),
       ]),
+    'states of stacked cells': statesOfStack,
     'encoder and decoder': encoderDecoder,
     'shared layers': shared,
   }
@@ -157,4 +169,16 @@ export function sampleInputs(
     )
     return tensor(dtype === 'int32' ? Int32Array.from(values) : Float32Array.from(values), sizes)
   })
+}
+
+/** Gives a model weights that are nowhere zero, as biases are at first. */
+export function sampleWeights(model: seqloom.Model, tensor: typeof seqloom.tensor): void {
+  model.setWeights(
+    model.getWeights().map(({ data, shape }, at) =>
+      tensor(
+        data.map((_, i) => Math.sin(at + i * 1.3) / 2),
+        shape,
+      ),
+    ),
+  )
 }

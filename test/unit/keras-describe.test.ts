@@ -7,7 +7,7 @@ import { type DescribedModel, describedValues, describeModel } from '../../src/i
 import { type Built, modelOf } from '../../src/interop/keras/graph.js'
 import { kerasObject, type Origin } from '../../src/interop/keras/saved.js'
 import { assign } from '../../src/interop/keras/weights.js'
-import { kerasModels, sampleInputs } from '../helpers/kerasModels.js'
+import { kerasModels, sampleInputs, sampleWeights } from '../helpers/kerasModels.js'
 
 const models = kerasModels(seqloom)
 
@@ -15,8 +15,7 @@ const models = kerasModels(seqloom)
 async function readBack(model: Model, dialect: Dialect): Promise<{ model: Model; description: DescribedModel }> {
   const description = describeModel(model, dialect, 'test')
   const values = await describedValues(model, description)
-  const hardSigmoid = dialect === 'keras3' ? 'keras3' : 'keras2'
-  const origin: Origin = { where: 'test', hardSigmoid, problems: new Unmapped(), leftOut: [] }
+  const origin: Origin = { where: 'test', dialect, problems: new Unmapped(), leftOut: [] }
   const built = modelOf(kerasObject('test', JSON.parse(JSON.stringify(description.config))), origin)
   origin.problems.check('test')
   const { layers } = description
@@ -41,15 +40,7 @@ const outputsOf = async (model: Model): Promise<number[]> => {
 
 async function isSame(made: () => Model, dialect: Dialect): Promise<void> {
   const model = made()
-  // Biases and the like begin with zeros.
-  model.setWeights(
-    model.getWeights().map(({ data, shape }, at) =>
-      tensor(
-        data.map((_, i) => Math.sin(at + i * 1.3) / 2),
-        shape,
-      ),
-    ),
-  )
+  sampleWeights(model, tensor)
   const { model: back, description } = await readBack(model, dialect)
   const [expected, found] = [await outputsOf(model), await outputsOf(back)]
   expect(found.length).toBe(expected.length)

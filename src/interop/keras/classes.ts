@@ -123,6 +123,17 @@ export function classOf<Class>(table: Readonly<Record<string, Class>>, name: str
   return Object.hasOwn(table, name) ? table[name] : undefined
 }
 
+/**
+ * Which of our states each of tfjs's is, for a stack of cells with so many states each: tfjs lists those of the last cell first.
+ */
+export function tfjsStates(counts: readonly number[]): number[] {
+  let end = counts.reduce((sum, count) => sum + count, 0)
+  return counts.toReversed().flatMap((count) => {
+    end -= count
+    return Array.from({ length: count }, (_, at) => end + at)
+  })
+}
+
 /** The groups of a recurrent layer's weights. */
 export const cellGroup = ['cell'] as const
 

@@ -1,16 +1,19 @@
 import { visible } from '../../errors.js'
 import { Bidirectional } from '../../layers/bidirectional.js'
 import { InputLayer } from '../../layers/input.js'
-import type { AnyLayer, Call, SymbolicTensor } from '../../layers/layer.js'
+import type { AnyLayer, Call } from '../../layers/layer.js'
+import { GlobalAveragePooling1D, GlobalMaxPooling1D } from '../../layers/pooling.js'
 import { Recurrence } from '../../layers/recurrence.js'
 import type { Model } from '../../model/model.js'
 import { Sequential } from '../../model/sequential.js'
 import { warn } from '../../warn.js'
 import { Unmapped } from '../format.js'
 import type { Adapt, Dialect } from './classes.js'
+import { nodesOf, sourcesOf } from './connections.js'
 import { type DescribedPart, describeLayer } from './describeLayer.js'
 import { groupNames } from './layers.js'
 import { kerasOrder } from './order.js'
+import { mayBeMasked } from './padding.js'
 
 /** A weight as Keras keeps it. */
 export interface DescribedWeight {
@@ -62,14 +65,26 @@ export function describeModel(model: Model, dialect: Dialect, where: string): De
     const given = describeLayer(layer, name, { dialect, problems, leftOut, engine: model.engine })
     return given && { name, ...given }
   })
+  const differsAtPadding = calls.filter(
+    (call) => !checkPadding(call, names.get(call.layer) as string, dialect, problems),
+  )
   problems.check(`${where}: what ${programs[dialect]} has not`, 'ERR_UNSUPPORTED')
   if (leftOut.length > 0) {
     warn('WARN_LEFT_OUT', `${where}: left out, since it only matters in training: ${visible(leftOut.join(', '))}`)
   }
+  if (differsAtPadding.length > 0) {
+    const all = differsAtPadding.map(({ layer }) => names.get(layer)).join(', ')
+    warn(
+      'WARN_PADDING',
+      `${where}: at padded steps, where ours are zero, outputs repeat the last one there: ${visible(all)}`,
+    )
+  }
   // Nothing is undefined where there are no problems.
   const all = described as Described[]
   const groups = groupNames(all)
-  const nodes = nodesOf(layers, calls, names, dialect)
+  const orders = new Map(all.flatMap(({ states }, at) => (states ? [[layers[at] as AnyLayer, states] as const] : [])))
+  const source = sourcesOf(calls, names, orders)
+  const nodes = nodesOf(calls, source, orders, dialect)
   const objects = all.map(({ name, className, config }, at) => ({
     ...(dialect === 'keras3' && { module: 'keras.layers' }),
     class_name: className,
@@ -77,7 +92,6 @@ export function describeModel(model: Model, dialect: Dialect, where: string): De
     ...(dialect === 'keras3' && { registered_name: null }),
     ...(!inSequence && { name, inbound_nodes: nodes.get(layers[at] as AnyLayer) }),
   }))
-  const source = sourcesOf(calls, names)
   const outputs = topology.outputs.map(source)
   const [only] = outputs
   // Keras 3 tells a model that returns one tensor from one that returns a list of one.
@@ -112,6 +126,7 @@ interface Described {
   readonly className: string
   readonly config: Readonly<Record<string, unknown>>
   readonly parts: readonly DescribedPart[]
+  readonly states?: readonly number[] | undefined
 }
 
 const programs: Readonly<Record<Dialect, string>> = { keras3: 'Keras 3', keras2: 'Keras 2', tfjs: 'TensorFlow.js' }
@@ -132,6 +147,26 @@ function inputConfig(layer: InputLayer, name: string, dialect: Dialect): Record<
   return { ...shape, dtype: layer.outputType(), sparse: false, name }
 }
 
+/** Whether a use of a layer makes the same of padding in the other program; it is noted if other results depend on it. */
+function checkPadding({ layer, inputs }: Call, name: string, dialect: Dialect, problems: Unmapped): boolean {
+  const [first] = inputs
+  if (first === undefined || !mayBeMasked(first)) return true
+  const what = `'${name}' (${layer.className})`
+  if (layer instanceof Recurrence && layer.goBackwards && layer.returnSequences) {
+    problems.add(`${what}: going backwards over padded sequences, its outputs stand at other steps there`)
+  }
+  if (dialect !== 'tfjs') return true
+  if (layer instanceof GlobalAveragePooling1D || layer instanceof GlobalMaxPooling1D) {
+    problems.add(`${what}: padded steps count there`)
+  }
+  const recurrent = layer instanceof Bidirectional ? layer.innerLayers()[0] : layer
+  return !(
+    recurrent instanceof Recurrence &&
+    recurrent.returnSequences &&
+    recurrent.config().zeroOutputForMask === true
+  )
+}
+
 /** Whether each layer reads what the one before it makes, and nothing else. */
 function isChain(calls: readonly Call[]): boolean {
   const layers = new Set(calls.map(({ layer }) => layer))
@@ -142,76 +177,6 @@ function isChain(calls: readonly Call[]): boolean {
       return outputs.length === 1 && inputs.length === (at === 0 ? 0 : 1) && inputs[0] === before?.[0]
     })
   )
-}
-
-type Source = readonly [layer: string, use: number, output: number]
-
-/** Where values come from, as Keras says it. */
-function sourcesOf(calls: readonly Call[], names: ReadonlyMap<AnyLayer, string>): (value: SymbolicTensor) => Source {
-  const uses = new Map<AnyLayer, number>()
-  const places = new Map<Call, number>()
-  for (const call of calls) {
-    const use = uses.get(call.layer) ?? 0
-    uses.set(call.layer, use + 1)
-    places.set(call, use)
-  }
-  return ({ call, index }) => [names.get(call.layer) as string, places.get(call) as number, index]
-}
-
-/** The uses of all layers. */
-function nodesOf(
-  layers: readonly AnyLayer[],
-  calls: readonly Call[],
-  names: ReadonlyMap<AnyLayer, string>,
-  dialect: Dialect,
-): Map<AnyLayer, unknown[]> {
-  const source = sourcesOf(calls, names)
-  const nodes = new Map<AnyLayer, unknown[]>(layers.map((layer) => [layer, []]))
-  for (const call of calls) {
-    if (call.inputs.length === 0) continue
-    nodes.get(call.layer)?.push(dialect === 'keras3' ? newNode(call, source) : oldNode(call, source))
-  }
-  return nodes
-}
-
-/** How a layer is called: the values that it reads first, those of the following arguments, by their names, and flags. */
-function argumentsOf({ layer, inputs }: Call) {
-  const flags = layer.config().returnAttentionScores === true ? { return_attention_scores: true } : {}
-  const [first, ...others] = inputs as [SymbolicTensor, ...SymbolicTensor[]]
-  if (layer instanceof Recurrence || layer instanceof Bidirectional) {
-    return { first: [first], named: {}, states: others, flags }
-  }
-  if (layer.className === 'MultiHeadAttention') {
-    const [value, key] = others as [SymbolicTensor, SymbolicTensor?]
-    return { first: [first], named: { value, ...(key && { key }) }, states: [], flags }
-  }
-  return { first: inputs, named: {}, states: [], flags }
-}
-
-function newNode(call: Call, source: (value: SymbolicTensor) => Source): Record<string, unknown> {
-  const { first, named, states, flags } = argumentsOf(call)
-  const tensor = (value: SymbolicTensor) => ({
-    class_name: '__keras_tensor__',
-    config: { shape: value.shape, dtype: value.dtype, keras_history: source(value) },
-  })
-  return {
-    args: [first.length === 1 ? tensor(first[0] as SymbolicTensor) : first.map(tensor)],
-    kwargs: {
-      ...Object.fromEntries(Object.entries(named).map(([name, value]) => [name, tensor(value)])),
-      ...(states.length > 0 && { initial_state: states.map(tensor) }),
-      ...flags,
-    },
-  }
-}
-
-function oldNode(call: Call, source: (value: SymbolicTensor) => Source): unknown[] {
-  const { first, named, states, flags } = argumentsOf(call)
-  const kwargs = {
-    ...Object.fromEntries(Object.entries(named).map(([name, value]) => [name, source(value)])),
-    ...flags,
-  }
-  // The first states stand among the inputs.
-  return [...first, ...states].map((value) => [...source(value), kwargs])
 }
 
 /** Copies of a model's weights as Keras means them. */

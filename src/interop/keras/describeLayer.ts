@@ -17,6 +17,7 @@ import {
   recurrenceOptions,
   recurrentLayers,
   stretched,
+  tfjsStates,
 } from './classes.js'
 import { groupNames } from './layers.js'
 import { kerasActivation } from './options.js'
@@ -53,6 +54,8 @@ export interface LayerDescription {
   readonly className: string
   readonly config: Readonly<Record<string, unknown>>
   readonly parts: readonly DescribedPart[]
+  /** Which of our states each of the program's is, if they are in another order. */
+  readonly states?: readonly number[] | undefined
 }
 
 /** Describes a layer; undefined if the program has none such, which is noted in `to.problems`. */
@@ -217,6 +220,7 @@ function rnn(layer: AnyLayer, name: string, to: Describing): LayerDescription | 
       ...configOf(what, optionsFor(recurrenceOptions, to), options, to),
     },
     parts: described.map(({ part }) => part),
+    states: to.dialect === 'tfjs' && isStacked ? tfjsStates(made.map((each) => each.cell.states.length)) : undefined,
   }
 }
 

@@ -1,4 +1,5 @@
 import { SeqloomError, visible } from '../../errors.js'
+import * as layers from '../../layers/index.js'
 import { input } from '../../layers/input.js'
 import type { AnyLayer, SymbolicTensor } from '../../layers/layer.js'
 import { model, randomSeed } from '../../model/functional.js'
@@ -9,7 +10,8 @@ import { isRecord } from '../../options.js'
 import { warn } from '../../warn.js'
 import { groupNames, layerOf, type Part } from './layers.js'
 import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
-import { normalizedAxis } from './options.js'
+import { onlyAxis } from './options.js'
+import { mayBeMasked } from './padding.js'
 import { type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
 import { isLookup } from './vocabulary.js'
 
@@ -71,8 +73,20 @@ function readyOf(object: KerasObject, group: string, origin: Origin, depth: numb
   if (mapped === undefined) return undefined
   const parts = mapped.parts.map((part) => ({ ...part, path: [...path, ...part.path] }))
   return {
-    apply: (values, options) => mapped.layer.apply(values, options),
+    apply: mapped.states ? reordered(mapped.layer, mapped.states) : mapped.layer.apply.bind(mapped.layer),
     entries: [{ layer: mapped.layer, name: object.name, owner: object.name, parts }],
+  }
+}
+
+/** Applies a layer to states that are in another order than ours: `order` says which of ours each is. */
+function reordered(layer: AnyLayer, order: readonly number[]): AnyLayer['apply'] {
+  return (values, options = {}) => {
+    const given = (options.initialState ?? []) as readonly SymbolicTensor[]
+    const initialState = order.map((_, ours) => given[order.indexOf(ours)] as SymbolicTensor)
+    const outputs = layer.apply(values, given.length === order.length ? { initialState } : options)
+    if (!Array.isArray(outputs)) return outputs
+    const [first, ...states] = outputs as SymbolicTensor[]
+    return [first as SymbolicTensor, ...order.map((ours) => states[ours] as SymbolicTensor)]
   }
 }
 
@@ -147,13 +161,22 @@ function applied(
   initialState: readonly SymbolicTensor[],
   origin: Origin,
 ): readonly SymbolicTensor[] | undefined {
-  const axis = normalizedAxis(object.config.axis) ?? -1
+  if (isRecurrent(object) && object.config.go_backwards === true && object.config.return_sequences === true) {
+    if (mayBeMasked(values[0] as SymbolicTensor)) {
+      origin.problems.add(
+        `the ${object.className} '${object.name}', which goes backwards over padded sequences and returns them: its outputs stand at other steps there`,
+      )
+      return undefined
+    }
+  }
+  const axis = onlyAxis(object) ?? -1
   if (axis !== -1 && axis !== (values[0] as SymbolicTensor).shape.length - 1) {
     origin.problems.add(`the axis ${axis} of the ${object.className} '${object.name}'`)
     return undefined
   }
   try {
-    const given = values.length === 1 ? (values[0] as SymbolicTensor) : values
+    const read = values.map((value) => (ignoresMask(object, origin) && mayBeMasked(value) ? unmasked(value) : value))
+    const given = read.length === 1 ? (read[0] as SymbolicTensor) : read
     const outputs = ready.apply(given, initialState.length > 0 ? { initialState } : {})
     return Array.isArray(outputs) ? outputs : [outputs as SymbolicTensor]
   } catch (error) {
@@ -162,6 +185,16 @@ function applied(
     return undefined
   }
 }
+
+const isRecurrent = ({ className }: KerasObject) => recurrentClasses.includes(className)
+
+/** Whether a layer treats padded steps like others, where ours does not: tfjs's poolings take no mask. */
+const ignoresMask = ({ className }: KerasObject, { dialect }: Origin) =>
+  dialect === 'tfjs' && /^Global(Average|Max)Pooling1D$/.test(className)
+
+/** The same values without a mask. */
+const unmasked = (value: SymbolicTensor): SymbolicTensor =>
+  layers.reshape({ targetShape: value.shape.slice(1) }).apply(value)
 
 /** A use of a layer: what it reads, and how it is called. */
 interface Node {

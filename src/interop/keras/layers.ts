@@ -17,6 +17,7 @@ import {
   recurrenceOptions,
   recurrentLayers,
   stretched,
+  tfjsStates,
 } from './classes.js'
 import { optionsOf } from './options.js'
 import { type KerasObject, kerasObject, listOf, type Origin, snakeCase } from './saved.js'
@@ -35,12 +36,15 @@ export interface Part {
 export interface Mapped {
   readonly layer: AnyLayer
   readonly parts: readonly Part[]
+  /** Which of our states each of the file's is, if they are in another order. */
+  readonly states?: readonly number[] | undefined
 }
 
 /**
  * The layer of ours for a saved one. What is not there is noted in `origin.problems`, and undefined given.
  */
-export function layerOf(object: KerasObject, origin: Origin): Mapped | undefined {
+export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined {
+  const object = withDefaults(given, origin)
   const { className, config, name } = object
   const made = (make: Maker, options: Record<string, unknown>): AnyLayer | undefined => {
     try {
@@ -63,7 +67,8 @@ export function layerOf(object: KerasObject, origin: Origin): Mapped | undefined
   const recurrent = classOf(recurrentLayers, className)
   if (recurrent !== undefined) {
     // Ours is true by default.
-    const layer = made(recurrent.make, { zeroOutputForMask: false, ...optionsOf(object, recurrent.options, origin) })
+    const options = optionsOf(object, recurrent.options, origin)
+    const layer = made(recurrent.make, { zeroOutputForMask: false, ...options })
     return mapped(layer, [
       { path: cellGroup, count: cellWeights(object), adapt: gateAdaption(object, origin, recurrent) },
     ])
@@ -98,7 +103,6 @@ export function layerOf(object: KerasObject, origin: Origin): Mapped | undefined
   }
   if (className === 'ReLU' || className === 'Softmax') {
     optionsOf(object, className === 'Softmax' ? ['axis'] : [], origin)
-    if (className === 'Softmax' && !isDefault(config.axis, -1)) origin.problems.add(`axis of the Softmax '${name}'`)
     return mapped(made(layers.activation as Maker, { activation: className.toLowerCase() }), [])
   }
   if (className === 'SpatialDropout1D') {
@@ -148,7 +152,7 @@ function bidirectionalOf(object: KerasObject, origin: Origin, made: Make): Mappe
   if (isOwn && backward === undefined) return undefined
   const layer = made(layers.bidirectional as Maker, {
     layer: inner.layer,
-    mergeMode: config.merge_mode ?? null,
+    ...(config.merge_mode !== undefined && { mergeMode: config.merge_mode }),
     ...(backward && { backwardLayer: backward.layer }),
   })
   const parts = [inner, backward ?? inner].flatMap((side, at) =>
@@ -169,7 +173,7 @@ function rnnOf(object: KerasObject, origin: Origin, made: Make): Mapped | undefi
   )
   if (isStacked) optionsOf(outer, ['cells'], origin)
   const given = isStacked ? listOf(origin.where, 'cells', outer.config.cells) : [outer]
-  const objects = given.map((each) => (isStacked ? kerasObject(origin.where, each) : outer))
+  const objects = given.map((each) => withDefaults(isStacked ? kerasObject(origin.where, each) : outer, origin))
   const names = groupNames(objects)
   const cells: Cell[] = []
   const parts = objects.map((cell, index) => {
@@ -185,7 +189,9 @@ function rnnOf(object: KerasObject, origin: Origin, made: Make): Mapped | undefi
     ...options,
     cell: cells.length === 1 ? cells[0] : cells,
   })
-  return layer && { layer, parts }
+  const isReversed = origin.dialect === 'tfjs' && cells.length > 1
+  const states = isReversed ? tfjsStates(cells.map((cell) => cell.states.length)) : undefined
+  return layer && { layer, parts, states }
 }
 
 /** The groups that Keras 3 keeps the weights of some objects in: their classes, numbered. */
@@ -200,10 +206,18 @@ export function groupNames(objects: readonly { readonly className: string }[]): 
 }
 
 const isOldHardSigmoid = (value: unknown, origin: Origin): boolean =>
-  origin.hardSigmoid === 'keras2' && /^hard_?sigmoid$/i.test(typeof value === 'string' ? value : '')
+  origin.dialect !== 'keras3' && /^hard_?sigmoid$/i.test(typeof value === 'string' ? value : '')
 
 /** Kernel, recurrent kernel and, usually, a bias. */
 const cellWeights = ({ config }: KerasObject): number => (config.use_bias === false ? 2 : 3)
+
+/** What tfjs takes for gates that a description does not mention; ours are those of Keras. */
+function withDefaults(object: KerasObject, { dialect }: Origin): KerasObject {
+  const [, kind] = /^(GRU|LSTM)(Cell)?$/.exec(object.className) ?? []
+  if (dialect !== 'tfjs' || kind === undefined) return object
+  const defaults = { recurrent_activation: 'hard_sigmoid', ...(kind === 'GRU' && { reset_after: false }) }
+  return { ...object, config: { ...defaults, ...object.config } }
+}
 
 function gateAdaption(object: KerasObject, origin: Origin, { gates, gated }: RecurrentClass): Adapt | undefined {
   if (isOldHardSigmoid(object.config.activation, origin)) {

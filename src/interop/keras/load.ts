@@ -7,6 +7,7 @@ import { Unmapped } from '../format.js'
 import { type Group, isHdf5, readHdf5 } from '../hdf5/index.js'
 import { isZip, openKerasArchive, parsed } from './archive.js'
 import { bytesOf } from './bytes.js'
+import type { Dialect } from './classes.js'
 import { fill } from './existing.js'
 import { type Built, type Entry, modelOf } from './graph.js'
 import { kerasObject, type Origin } from './saved.js'
@@ -38,26 +39,31 @@ export async function loadKeras<Out extends Prediction = Tensor>(
   checkOptions('interop.loadKeras', options, { accepted: { model: custom('a model', (v) => isInstance(v, Model)) } })
   const [bytes, where] = await bytesOf('interop.loadKeras', file)
   const opened = await open(bytes, where)
-  const origin: Origin = { where, hardSigmoid: opened.program, problems: new Unmapped(), leftOut: [] }
+  const { config, program, weights, isNumbered } = opened
   if (options.model !== undefined) {
-    await fill(options.model as Model<Prediction> as Model, opened.weights, origin)
+    const origin: Origin = { where, dialect: program, problems: new Unmapped(), leftOut: [] }
+    await fill(options.model as Model<Prediction> as Model, weights, origin)
     origin.problems.check(`${where} does not fit the model`)
     return options.model
   }
-  if (opened.config === undefined) {
+  if (config === undefined) {
     throw new SeqloomError(
       'ERR_FORMAT',
       `${where} holds weights without a model; give the model that they are of: interop.loadKeras(file, { model })`,
     )
   }
-  return (await made(opened, origin)) as Model<Prediction> as Model<Out>
+  const find = (built: Built): Finder =>
+    isNumbered
+      ? ({ parts }) => numberedWeights(weights, parts)
+      : byOwner(built, weights.groups.get('model_weights') ?? weights, where)
+  return (await made(where, config, program, find)) as Model<Prediction> as Model<Out>
 }
 
 /** What a file holds. */
 interface Opened {
   /** Undefined if it holds weights alone. */
   readonly config: unknown
-  readonly program: Origin['hardSigmoid']
+  readonly program: Dialect
   readonly weights: Group
   /** Whether weights are kept by classes and numbers, not by name. */
   readonly isNumbered: boolean
@@ -83,21 +89,26 @@ async function open(bytes: Uint8Array, where: string): Promise<Opened> {
 }
 
 /** Which program a file is of, by the version that it says. */
-function programOf(version: unknown, unsaid: Origin['hardSigmoid']): Origin['hardSigmoid'] {
+function programOf(version: unknown, unsaid: Dialect): Dialect {
   if (typeof version !== 'string') return unsaid
   return Number.parseInt(version, 10) < 3 ? 'keras2' : 'keras3'
 }
 
-async function made({ config, weights, isNumbered }: Opened, origin: Origin): Promise<Model> {
-  const { where, problems, leftOut } = origin
+/** Finds the weights of an entry, of which ours has `count`. */
+export type Finder = (entry: Entry, count: number) => readonly SavedWeight[]
+
+/** The model that a description says, with the weights found; what finds them may ask which layers there are. */
+export async function made(
+  where: string,
+  config: unknown,
+  dialect: Dialect,
+  finderOf: (built: Built) => Finder,
+): Promise<Model> {
+  const origin: Origin = { where, dialect, problems: new Unmapped(), leftOut: [] }
+  const { problems, leftOut } = origin
   const built = modelOf(kerasObject(where, config), origin)
   try {
-    if (built !== undefined) {
-      const find = isNumbered
-        ? ({ parts }: Entry) => numberedWeights(weights, parts)
-        : byOwner(built, weights.groups.get('model_weights') ?? weights, where)
-      await assign(built, find, origin)
-    }
+    if (built !== undefined) await assign(built, finderOf(built), origin)
     problems.check(`${where}: cannot be mapped`, 'ERR_UNSUPPORTED')
   } catch (error) {
     built?.model.dispose()

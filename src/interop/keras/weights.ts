@@ -6,7 +6,7 @@ import type { Origin } from './saved.js'
 /** A weight of a file, before it is read. */
 export interface SavedWeight {
   readonly shape: readonly number[]
-  floats(): Float32Array
+  floats(): Float32Array | Promise<Float32Array>
 }
 
 /**
@@ -35,7 +35,7 @@ export async function assign(
     const partOf = parts.flatMap((part) => Array<Part>(part.count ?? saved.length).fill(part))
     for (const [at, { index, shape }] of own.entries()) {
       const weight = saved[at] as SavedWeight
-      const data = weight.floats()
+      const data = await weight.floats()
       partOf[at]?.adapt?.(data, weight.shape)
       values[index] = { data, shape }
     }

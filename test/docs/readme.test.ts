@@ -22,6 +22,8 @@ describe('the programs of the documents', () => {
     ['docs/guide.md', 10],
     ['docs/from-keras.md', 4],
     ['docs/from-tfjs.md', 3],
+    ['docs/onnx.md', 2],
+    ['docs/from-pytorch.md', 2],
   ])('in %s compile', (document, least) => {
     const programs = programsOf(document)
     expect(programs.length).toBeGreaterThanOrEqual(least)

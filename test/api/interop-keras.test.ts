@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { interop, SeqloomError, tensor } from '../../dist/index.js'
@@ -62,7 +63,17 @@ describe('interop.loadKeras', () => {
   })
 
   it('gives a model or a coded error for damaged files', async () => {
-    const files = ['lstm.keras', 'keras2-sequential.h5', 'keras2-functional.h5'].map(bytesOf)
+    const packed = [
+      'keras3-reader.keras',
+      'keras2-branches-by-name.h5',
+      'keras3-branches.weights.h5',
+      'keras3-texts.keras',
+    ]
+    const files = [
+      ...['lstm.keras', 'keras2-sequential.h5', 'keras2-functional.h5'].map(bytesOf),
+      ...packed.map((name) => new Uint8Array(gunzipSync(bytesOf(`${name}.gz`)))),
+    ]
+    const existing = await interop.loadKeras(gunzipSync(bytesOf('keras3-branches.keras.gz')))
     const damage = fc.record({
       of: fc.nat(files.length - 1),
       bytes: fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(255)), {
@@ -75,15 +86,22 @@ describe('interop.loadKeras', () => {
         const file = Uint8Array.from(files[of] as Uint8Array)
         // Squared, since most addresses and sizes stand in front.
         for (const [at, value] of bytes) file[Math.floor(at ** 2 * (file.length - 1))] = value
-        try {
-          const m = await interop.loadKeras(file)
-          m.dispose()
-        } catch (error) {
-          expect(error).toBeInstanceOf(SeqloomError)
+        const uses = [
+          async () => (await interop.loadKeras(file)).dispose(),
+          () => interop.loadKeras(file, { model: existing }),
+          () => interop.loadKerasVocabulary(file),
+        ]
+        for (const use of uses) {
+          try {
+            await use()
+          } catch (error) {
+            expect(error).toBeInstanceOf(SeqloomError)
+          }
         }
       }),
       { numRuns: 300 },
     )
+    existing.dispose()
   })
 
   it('warns of what is left out since it only matters in training', async () => {

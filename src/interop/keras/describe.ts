@@ -55,7 +55,8 @@ export function describeModel(model: Model, dialect: Dialect, where: string): De
   const topology = model.topology()
   const { names, calls } = topology
   const inSequence = model instanceof Sequential && isChain(calls)
-  const layers = inSequence ? topology.layers : kerasOrder(topology)
+  // tfjs finds weights by their names alone.
+  const layers = inSequence || dialect === 'tfjs' ? topology.layers : kerasOrder(topology)
   const problems = new Unmapped()
   const leftOut: string[] = []
   const described = layers.map((layer) => {

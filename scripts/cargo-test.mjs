@@ -1,5 +1,21 @@
-import { run } from './run.mjs'
+import { must, run } from './run.mjs'
 
-/** Runs tests of the crates; resolves as `run` does. All calls choose the same features, so that a later one compiles nothing again. */
-export const cargoTest = (args, options) =>
-  run('cargo', ['test', '--workspace', '--exclude', 'seqloom-node', ...args], options)
+/** What is built with every check that Rust has: the rest is what the addon of `npm run setup` needs too, and is compiled once for both. */
+const checked = ['seqloom', 'seqloom-graph', 'seqloom-kernels', 'seqloom-text']
+
+/** Runs tests of the crates; resolves as `run` does. The profile, the target and the features are those of the addon. */
+export async function cargoTest(args, options) {
+  const { output } = await must('rustc', ['-vV'], { capture: 'quiet' })
+  const [, host] = /^host: (.*)$/m.exec(output)
+  const checks = checked.flatMap((name) =>
+    ['debug-assertions', 'overflow-checks'].flatMap((check) => [
+      '--config',
+      `profile.quick.package.${name}.${check}=true`,
+    ]),
+  )
+  return await run(
+    'cargo',
+    ['test', '--workspace', '--profile', 'quick', '--target', host, ...checks, ...args],
+    options,
+  )
+}

@@ -1,5 +1,8 @@
-import { Command, type Option } from 'commander'
+import { Command, Option } from 'commander'
 import { backend } from '../engine.js'
+import { nonNegative } from './arguments.js'
+import { type ConvertFlags, convert } from './convert/index.js'
+import { pytorchFlags } from './convert/pytorch.js'
 import { type EvaluateFlags, evaluate } from './evaluate.js'
 import { noteFlags } from './flagNames.js'
 import * as flags from './flags.js'
@@ -40,6 +43,21 @@ export function program(): Command {
   )
   seqloom.addCommand(
     withOptions(command('summary').description('Prints the layers of a saved model.'), flags.model()).action(summary),
+  )
+  seqloom.addCommand(
+    withOptions(
+      command('convert')
+        .description('Reads a model of another program, or of Seqloom, and writes it for another one.')
+        .argument('<from>', 'a file of Keras or PyTorch, or the folder of a saved model')
+        .argument('<to>', 'where to write; the ending says for whom: none is a folder of Seqloom'),
+      new Option('--format <name>', 'the format of what is written, where its name does not say it'),
+      new Option('--check <file>', 'inputs and outputs to compare with first, x and y: .json or .safetensors'),
+      new Option('--tolerance <n>', 'the largest difference that --check accepts').default(1e-4).argParser(nonNegative),
+      ...pytorchFlags(),
+      new Option('--force', 'replace what is there').default(false),
+      flags.json('one JSON object'),
+      flags.threads(),
+    ).action((from: string, to: string, given: ConvertFlags) => convert(from, to, given)),
   )
   seqloom.addCommand(
     withOptions(

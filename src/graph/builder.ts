@@ -37,12 +37,16 @@ export class GraphBuilder {
   readonly #weightNames = new Map<string, number>()
   /** What the operations take; `ERR_UNSUPPORTED` for more than a model may have. */
   readonly budget = new Budget()
+  /** The shapes of values, by their ids; none for outputs without a reader. */
+  readonly shapes = new Map<number, Shape>()
   #nextId = 0
 
   /** Declares an input. All inputs come before the first operation. */
   input(input: WireInput): Value {
     this.#inputs.push(input)
-    return { id: this.#nextId++, shape: input.shape, dtype: input.dtype }
+    const id = this.#nextId++
+    this.shapes.set(id, input.shape)
+    return { id, shape: input.shape, dtype: input.dtype }
   }
 
   /** The index of an owner's weight; asking twice gives the same weight, so a layer that is applied twice shares it. */
@@ -104,6 +108,7 @@ export class GraphBuilder {
   ): Value[] {
     this.budget.take(outputs)
     const values = outputs.map((shape) => ({ id: this.#nextId++, shape }))
+    for (const { id, shape } of values) this.shapes.set(id, shape)
     const ids = values.map(({ id }) => id)
     while (ids.length < operations[op].outputs[0]) ids.push(this.#nextId++)
     this.#nodes.push({

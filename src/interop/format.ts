@@ -27,10 +27,17 @@ export interface WrittenTensor {
 export interface Format {
   /** What it is called, for messages. */
   readonly name: string
+  /** How names of such files end. */
+  readonly endings: readonly string[]
+  /** Whether tensors are in the order in which the module has them, rather than sorted. */
+  readonly keepsOrder: boolean
   /** Whether a file may be of this format, by its first bytes. */
   recognises(head: Uint8Array): boolean
-  /** What the file holds, in its order. Rejects with `ERR_FORMAT` before anything is made of sizes that the file cannot have. */
-  read(source: Source): Promise<ReadonlyMap<string, StoredTensor>>
+  /**
+   * What the file holds, in its order; in a format of nested dictionaries, what it holds below `key`. Rejects with `ERR_FORMAT` before anything is made of
+   * sizes that the file cannot have, and with `ERR_OPTION` for a key that it does not have.
+   */
+  read(source: Source, key?: readonly string[]): Promise<ReadonlyMap<string, StoredTensor>>
   /** The bytes of a file. */
   write(tensors: readonly WrittenTensor[]): Promise<Uint8Array>
 }
@@ -86,6 +93,11 @@ export class Source {
   /** The error for contents that are not what they should be. */
   malformed(why: string): SeqloomError {
     return new SeqloomError('ERR_FORMAT', `${this.where}: ${visible(why)}`)
+  }
+
+  /** The error for contents that are not read. */
+  unsupported(why: string): SeqloomError {
+    return new SeqloomError('ERR_UNSUPPORTED', `${this.where}: ${visible(why)}`)
   }
 
   async #readInto(file: FileHandle, into: Uint8Array, position: number): Promise<number> {

@@ -101,7 +101,8 @@ const isCalled = (module: Found, name: string): boolean => module.name === name 
 const areNumbered = (modules: readonly Found[]): boolean =>
   new Set(modules.map(({ name }) => name.replace(/\d+/g, '#'))).size === 1
 
-function byNumbers(a: Found, b: Found): number {
+/** Sorts modules whose names differ in numbers alone. */
+export function byNumbers(a: Found, b: Found): number {
   const numbers = ({ name }: Found) => [...name.matchAll(/\d+/g)].map(([digits]) => Number(digits))
   const [left, right] = [numbers(a), numbers(b)]
   const at = left.findIndex((number, index) => number !== right[index])

@@ -1,5 +1,8 @@
+import { cellFromConfig, type SavedCell } from '../cells/cell.js'
+import { gru, lstm, projectedLSTM, simpleRNN } from '../cells/index.js'
 import type { Sliced } from '../data/index.js'
 import type { AnyLayer } from '../layers/layer.js'
+import { isRecord } from '../options.js'
 
 // How PyTorch's modules hold what our layers hold. Its weights are [outputs, inputs], ours [inputs, outputs]; gates are stacked i, f, g, o (LSTM, the order of
 // ours) and r, z, n (GRU; ours is z, r, n); every recurrent module has two biases, which are added up where ours is one.
@@ -7,12 +10,36 @@ import type { AnyLayer } from '../layers/layer.js'
 /** Elements by the name of a parameter; recurrent ones without their `_l0`. */
 export type Parameters = Readonly<Record<string, Float32Array>>
 
-/** One weight of ours, and PyTorch's parameters that make it up. */
+/** Weights of ours that follow each other, usually one, and PyTorch's parameters that make them up. */
 export interface Part {
+  /** How many weights of ours they are. */
+  readonly count: number
   /** The shapes of the parameters. */
   readonly shapes: Readonly<Record<string, readonly number[]>>
+  toOurs(given: Parameters): Sliced<readonly Float32Array[]>
+  toTheirs(weights: readonly Float32Array[]): Sliced<Parameters>
+}
+
+/** A part that is one weight of ours. */
+function single({
+  shapes,
+  toOurs,
+  toTheirs,
+}: {
+  readonly shapes: Part['shapes']
   toOurs(given: Parameters): Sliced<Float32Array>
   toTheirs(weight: Float32Array): Sliced<Parameters>
+}): Part {
+  return {
+    count: 1,
+    shapes,
+    *toOurs(given) {
+      return [yield* toOurs(given)]
+    },
+    *toTheirs([weight]) {
+      return yield* toTheirs(weight as Float32Array)
+    },
+  }
 }
 
 /** The shapes of a layer's weights, in order. */
@@ -25,19 +52,22 @@ export function partsOf(layer: AnyLayer, shapes: Shapes): readonly Part[] | stri
     case 'SimpleRNN':
     case 'LSTM':
     case 'GRU':
-      return recurrent(layer, shapes, '')
+      return recurrent(layer.className, config, shapes, '')
+    case 'RNN':
+      return traced(config, shapes, '')
     case 'Bidirectional': {
       const [forward, backward] = layer.innerLayers() as [AnyLayer, AnyLayer]
-      const count = (forward.config().useBias === true ? 1 : 0) + 2
-      const ahead = recurrent(forward, shapes.slice(0, count), '')
-      const back = recurrent(backward, shapes.slice(count), '_reverse')
+      const count = shapes.length / 2
+      const ahead = direction(forward, shapes.slice(0, count), '')
+      const back = direction(backward, shapes.slice(count), '_reverse')
       if (typeof ahead === 'string' || typeof back === 'string') return typeof ahead === 'string' ? ahead : back
       return [...ahead, ...back]
     }
     case 'TimeDistributed':
       return partsOf(layer.innerLayers()[0] as AnyLayer, shapes)
     case 'Dense':
-      if (config.tiedTo !== undefined) return 'its kernel is tied to another layer, which is not mapped yet'
+      // The table that it is tied to comes first in `shapes`, and is as it is there.
+      if (config.tiedTo !== undefined) return shapes.map((shape, index) => as(index === 0 ? 'weight' : 'bias', shape))
       return [
         matrix('weight', shapes[0] as readonly number[], [0]),
         ...shapes.slice(1).map((shape) => as('bias', shape)),
@@ -49,19 +79,34 @@ export function partsOf(layer: AnyLayer, shapes: Shapes): readonly Part[] | stri
       const names = [...(config.scale === true ? ['weight'] : []), ...(config.center === true ? ['bias'] : [])]
       return names.map((name, index) => as(name, shapes[index] as readonly number[]))
     }
+    case 'MultiHeadAttention': {
+      const part = attention(shapes)
+      return typeof part === 'string' ? part : [part]
+    }
     default:
-      return 'there is no module that is mapped to it'
+      return noModule
   }
 }
+
+const noModule = 'there is no module that is mapped to it'
 
 /** Where each of our gates stands among PyTorch's. */
 const gates: Readonly<Record<string, readonly number[]>> = { SimpleRNN: [0], LSTM: [0, 1, 2, 3], GRU: [1, 0, 2] }
 
-function recurrent(layer: AnyLayer, shapes: Shapes, suffix: string): readonly Part[] | string {
-  const config = layer.config()
-  const order = gates[layer.className]
-  if (!order) return 'there is no module that is mapped to it'
-  const relu = layer.className === 'SimpleRNN' && config.activation === 'relu'
+const direction = (layer: AnyLayer, shapes: Shapes, suffix: string) =>
+  layer.className === 'RNN'
+    ? traced(layer.config(), shapes, suffix)
+    : recurrent(layer.className, layer.config(), shapes, suffix)
+
+function recurrent(
+  kind: string,
+  config: Readonly<Record<string, unknown>>,
+  shapes: Shapes,
+  suffix: string,
+): readonly Part[] | string {
+  const order = gates[kind]
+  if (!order) return noModule
+  const relu = kind === 'SimpleRNN' && config.activation === 'relu'
   if (config.activation !== 'tanh' && !relu)
     return `PyTorch has no such module with the activation ${config.activation}`
   if (config.recurrentActivation !== undefined && config.recurrentActivation !== 'sigmoid') {
@@ -73,18 +118,120 @@ function recurrent(layer: AnyLayer, shapes: Shapes, suffix: string): readonly Pa
     readonly number[],
     readonly number[] | undefined,
   ]
-  const name = (parameter: string) => parameter + suffix
-  const biases = [name('bias_ih'), name('bias_hh')] as const
   return [
-    matrix(name('weight_ih'), kernel, order),
-    matrix(name('weight_hh'), recurrentKernel, order),
-    ...(bias ? [bias.length === 2 ? both(biases, bias, order) : sum(biases, bias, order)] : []),
+    matrix(`weight_ih${suffix}`, kernel, order),
+    matrix(`weight_hh${suffix}`, recurrentKernel, order),
+    ...biases(bias, order, suffix),
   ]
+}
+
+function biases(shape: readonly number[] | undefined, order: readonly number[], suffix: string): readonly Part[] {
+  if (!shape) return []
+  const names = [`bias_ih${suffix}`, `bias_hh${suffix}`] as const
+  return [shape.length === 2 ? both(names, shape, order) : sum(names, shape, order)]
+}
+
+/** The ready-made cells that PyTorch has as modules, with what they are there. */
+const cells = { simpleRNN: 'SimpleRNN', lstm: 'LSTM', gru: 'GRU' } as const
+
+/** A layer that runs a cell: one whose step is that of a ready-made cell with PyTorch's activations. */
+function traced(config: Readonly<Record<string, unknown>>, shapes: Shapes, suffix: string): readonly Part[] | string {
+  if (!isRecord(config.cell)) return noModule
+  const saved = cellFromConfig(config.cell).config()
+  const useBias = shapes.length > (saved.name === 'projectedLSTM' ? 3 : 2)
+  const units = (shapes[0]?.[1] ?? 0) / (gates[cells[saved.name as keyof typeof cells] ?? 'LSTM']?.length ?? 1)
+  if (!Number.isInteger(units) || units === 0) return noModule
+  const projection = saved.name === 'projectedLSTM' ? (shapes[2]?.[1] ?? 0) : 0
+  if (projection > 0) {
+    if (!isSameStep(saved, projectedLSTM({ units, projection, useBias }).config())) return otherCell(saved)
+    const order = gates.LSTM as readonly number[]
+    const [kernel, recurrentKernel, projected, bias] = shapes as [
+      ...(readonly [readonly number[], readonly number[], readonly number[]]),
+      readonly number[] | undefined,
+    ]
+    return [
+      matrix(`weight_ih${suffix}`, kernel, order),
+      matrix(`weight_hh${suffix}`, recurrentKernel, order),
+      matrix(`weight_hr${suffix}`, projected, [0]),
+      ...biases(bias, order, suffix),
+    ]
+  }
+  const made = {
+    simpleRNN: ['tanh', 'relu'].map((activation) => simpleRNN({ units, useBias, activation: activation as 'tanh' })),
+    lstm: [lstm({ units, useBias })],
+    gru: [gru({ units, useBias })],
+  }
+  const kind = Object.hasOwn(cells, saved.name) ? (saved.name as keyof typeof cells) : undefined
+  if (!kind || !made[kind].some((cell) => isSameStep(saved, cell.config()))) return otherCell(saved)
+  return recurrent(cells[kind], { activation: 'tanh' }, shapes, suffix)
+}
+
+const otherCell = ({ name }: SavedCell) => `PyTorch has no module whose step is that of the cell '${name}'`
+
+/** Whether cells have the same states and operations, whatever their initial weights are. */
+const isSameStep = (a: SavedCell, b: SavedCell): boolean => {
+  const [one, other] = [a, b].map(({ program, ...names }) => {
+    const weights = program.weights.map(({ initializer, ...rest }) => rest)
+    return JSON.stringify({ ...names, program: { ...program, weights } })
+  })
+  return one === other
+}
+
+/** PyTorch's attention: kernels of query, key and value in one where all three have the same size. */
+function attention(shapes: Shapes): Part | string {
+  const useBias = shapes.length === 8
+  const step = useBias ? 2 : 1
+  const [query, key, value, output] = [0, 1, 2, 3].map((index) => shapes[index * step]) as [
+    ...[readonly number[], readonly number[], readonly number[], readonly number[]],
+  ]
+  const size = output[1] as number
+  if ([query, key, value].some((shape) => shape[1] !== size)) {
+    return 'in PyTorch the heads have together the size of the query: numHeads · keyDim, and numHeads · valueDim'
+  }
+  const isJoined = [query, key, value].every((shape) => shape[0] === size)
+  const names = ['q', 'k', 'v'].map((letter) => `${letter}_proj_weight`)
+  const kernels = [query, key, value].map((shape, index) => matrix(names[index] as string, shape, [0]))
+  const out = matrix('out_proj.weight', output, [0])
+  return {
+    count: shapes.length,
+    shapes: {
+      ...(isJoined ? { in_proj_weight: [3 * size, size] } : Object.assign({}, ...kernels.map((part) => part.shapes))),
+      ...(useBias && { in_proj_bias: [3 * size], 'out_proj.bias': [size] }),
+      ...out.shapes,
+    },
+    *toOurs(given) {
+      const ours: Float32Array[] = []
+      for (const [index, kernel] of kernels.entries()) {
+        const third = (name: string, length: number) =>
+          (given[name] as Float32Array).subarray(index * length, (index + 1) * length)
+        const theirs = isJoined ? { [names[index] as string]: third('in_proj_weight', size * size) } : given
+        ours.push(...(yield* kernel.toOurs(theirs)))
+        if (useBias) ours.push(third('in_proj_bias', size).slice())
+      }
+      ours.push(...(yield* out.toOurs(given)))
+      if (useBias) ours.push(given['out_proj.bias'] as Float32Array)
+      return ours
+    },
+    *toTheirs(weights) {
+      const theirs: Record<string, Float32Array> = {}
+      const [joined, bias] = [new Float32Array(isJoined ? 3 * size * size : 0), new Float32Array(3 * size)]
+      for (const [index, kernel] of kernels.entries()) {
+        const found = yield* kernel.toTheirs([weights[index * step] as Float32Array])
+        if (isJoined) joined.set(found[names[index] as string] as Float32Array, index * size * size)
+        else Object.assign(theirs, found)
+        if (useBias) bias.set(weights[index * step + 1] as Float32Array, index * size)
+      }
+      if (isJoined) theirs.in_proj_weight = joined
+      Object.assign(theirs, yield* out.toTheirs([weights[3 * step] as Float32Array]))
+      if (useBias) Object.assign(theirs, { in_proj_bias: bias, 'out_proj.bias': weights[7] })
+      return theirs
+    },
+  }
 }
 
 /** A weight that is the same there. */
 function as(name: string, shape: readonly number[]): Part {
-  return {
+  return single({
     shapes: { [name]: shape },
     *toOurs(given) {
       yield
@@ -94,14 +241,14 @@ function as(name: string, shape: readonly number[]): Part {
       yield
       return { [name]: weight }
     },
-  }
+  })
 }
 
 /** A weight of ours `[inputs, gates · units]` that is `[gates · units, inputs]` there, gates in another order. */
 function matrix(name: string, [inputs, outputs]: readonly number[], order: readonly number[]): Part {
   const [columns, rows] = [inputs as number, outputs as number]
   const permuted = rowsOf(rows, order)
-  return {
+  return single({
     shapes: { [name]: [rows, columns] },
     *toOurs(given) {
       const theirs = given[name] as Float32Array
@@ -124,13 +271,13 @@ function matrix(name: string, [inputs, outputs]: readonly number[], order: reado
       }
       return { [name]: theirs }
     },
-  }
+  })
 }
 
 /** Two biases of which we have the sum. What goes out has all of it in the first one. */
 function sum(names: readonly [string, string], [length]: readonly number[], order: readonly number[]): Part {
   const permuted = rowsOf(length as number, order)
-  return {
+  return single({
     shapes: { [names[0]]: [length as number], [names[1]]: [length as number] },
     *toOurs(given) {
       const [a, b] = names.map((name) => given[name]) as [Float32Array, Float32Array]
@@ -143,14 +290,14 @@ function sum(names: readonly [string, string], [length]: readonly number[], orde
       yield
       return { [names[0]]: first, [names[1]]: new Float32Array(ours.length) }
     },
-  }
+  })
 }
 
 /** Two biases that we have as well, `[2, gates · units]`. */
 function both(names: readonly [string, string], [, length]: readonly number[], order: readonly number[]): Part {
   const size = length as number
   const permuted = rowsOf(size, order)
-  return {
+  return single({
     shapes: { [names[0]]: [size], [names[1]]: [size] },
     *toOurs(given) {
       const ours = new Float32Array(2 * size)
@@ -171,7 +318,7 @@ function both(names: readonly [string, string], [, length]: readonly number[], o
       }
       return theirs
     },
-  }
+  })
 }
 
 /** Which of PyTorch's rows each of ours is. */

@@ -5,19 +5,32 @@ import { describe, isInstance, SeqloomError } from '../errors.js'
 import { cannot } from '../files.js'
 import type { AnyLayer } from '../layers/layer.js'
 import { Model } from '../model/model.js'
+import type { Sequential } from '../model/sequential.js'
 import { checkOptions, custom, isRecord } from '../options.js'
 import { pathOf } from '../path.js'
 import { type FileOrBytes, Source, type StoredTensor, Unmapped, type WrittenTensor } from './format.js'
-import { formatOf } from './formats.js'
-import { type Found, match, type Wanted } from './match.js'
+import { formatFor, formatOf } from './formats.js'
+import { match, type Wanted } from './match.js'
 import { type Part, partsOf } from './modules.js'
-import { safetensors } from './safetensors.js'
+import { type StackOptions, stackChecks, stackOf } from './pytorchStack.js'
+import { nameOf, type Unit, unitsOf } from './units.js'
 
 /** Modules by the names of their layers: `{ lstm: 'encoder.rnn', dense: 'head' }`. */
 export type PyTorchMapping = Readonly<Record<string, string>>
 
-/** Options of {@link loadPyTorch}. */
-export interface LoadPyTorchOptions {
+/** What part of a file {@link loadPyTorch} reads. */
+export interface PyTorchFileOptions {
+  /** Names in the file, or prefixes of them, that are not needed. */
+  readonly ignore?: readonly string[]
+  /**
+   * Where the state dict is in a `.pt` file that holds more, such as `'model_state_dict'` or `['nets', 'encoder']`. By
+   * default it is found; where there are several, the error names them.
+   */
+  readonly key?: string | readonly string[]
+}
+
+/** Options of {@link loadPyTorch} for a model that exists. */
+export interface LoadPyTorchOptions extends PyTorchFileOptions {
   /** The model whose weights are replaced. */
   readonly model: Model
   /**
@@ -26,8 +39,11 @@ export interface LoadPyTorchOptions {
    * keeps its weights.
    */
   readonly mapping?: Readonly<Record<string, string | null>>
-  /** Names in the file, or prefixes of them, that the model does not need. */
-  readonly ignore?: readonly string[]
+}
+
+/** Options of {@link loadPyTorch} for a model that is made from the file. */
+export interface PyTorchStackOptions extends PyTorchFileOptions, StackOptions {
+  readonly model?: undefined
 }
 
 /** Options of {@link toPyTorch}. */
@@ -39,14 +55,20 @@ export interface ToPyTorchOptions {
 const isModel = custom('a model', (value) => isInstance(value, Model))
 const isNames = (accepted: (value: unknown) => boolean) =>
   custom('an object of modules by layer names', (value) => isRecord(value) && Object.values(value).every(accepted))
+const isNothing = custom('left out', (value) => value === undefined)
+const isKey = custom(
+  'a name or an array of names',
+  (value) => typeof value === 'string' || (Array.isArray(value) && value.every((name) => typeof name === 'string')),
+)
 const isList = custom(
   'an array of names',
   (value) => Array.isArray(value) && value.every((name) => typeof name === 'string'),
 )
 
 /**
- * Loads weights trained with PyTorch into a model with the same layers: a `.safetensors` file of a `state_dict`, given
- * as a path or as bytes.
+ * Loads weights trained with PyTorch into a model with the same layers, from a path or bytes: a `.safetensors` file, or
+ * a `.pt` or `.pth` file of `torch.save` (of any version since 0.1.10) that holds a `state_dict` or a checkpoint with
+ * one. Nothing in a file is executed.
  *
  * `nn.RNN`, `nn.LSTM`, `nn.GRU` (deep and bidirectional), their cells, `nn.Embedding`, `nn.Linear`, `nn.LayerNorm` and
  * `nn.RMSNorm` go to the layers whose weights have their shapes; if several fit, to the layer of the same name, or in
@@ -55,49 +77,88 @@ const isList = custom(
  *
  * Replaces all weights or none. Resolves to the mapping found, for {@link toPyTorch}. Rejects with `ERR_FORMAT`,
  * listing everything that cannot be mapped: tensors that belong to no layer, layers that get nothing, and layers that
- * several modules fit (choose one with `mapping`); `ERR_FORMAT` for a damaged file; `ERR_UNSUPPORTED` for other types;
- * `ERR_DATA` for values that are not finite; `ERR_OPTION`, `ERR_IO`, `ERR_STATE`.
+ * several modules fit (choose one with `mapping`); `ERR_FORMAT` for a damaged file; `ERR_UNSUPPORTED` for other types,
+ * and for whole modules and other objects in a `.pt` file; `ERR_OPTION` for a checkpoint with several state dicts
+ * (choose one with `key`); `ERR_DATA` for values that are not finite; `ERR_IO`, `ERR_STATE`.
  */
 export async function loadPyTorch(
   file: FileOrBytes,
   options: LoadPyTorchOptions,
-): Promise<{ readonly mapping: PyTorchMapping }> {
+): Promise<{ readonly mapping: PyTorchMapping }>
+/**
+ * Makes a model from a file whose modules follow each other: an embedding, recurrent modules, normalization and linear
+ * ones, in the order in which the file has them (`.safetensors` have none; there the order is the one in which the
+ * sizes fit). Layers are named like their modules.
+ *
+ * What a state dict does not say is in the options: activations, and what is done with the steps. Rejects with
+ * `ERR_UNSUPPORTED`, naming everything that belongs to no such stack, and with `ERR_OPTION` where several models are
+ * possible; else like the form with a model.
+ */
+export async function loadPyTorch(
+  file: FileOrBytes,
+  options?: PyTorchStackOptions,
+): Promise<{ readonly model: Sequential; readonly mapping: PyTorchMapping }>
+export async function loadPyTorch(
+  file: FileOrBytes,
+  options: LoadPyTorchOptions | PyTorchStackOptions = {},
+): Promise<{ readonly model?: Model; readonly mapping: PyTorchMapping }> {
+  const isGiven = isRecord(options) && options.model !== undefined
   checkOptions('interop.loadPyTorch', options, {
-    accepted: { model: isModel, mapping: isNames((v) => v === null || typeof v === 'string'), ignore: isList },
-    required: ['model'],
+    accepted: {
+      ignore: isList,
+      key: isKey,
+      ...(isGiven
+        ? { model: isModel, mapping: isNames((v) => v === null || typeof v === 'string') }
+        : { model: isNothing, ...stackChecks }),
+    },
   })
-  const { model, mapping = {}, ignore = [] } = options
+  const { ignore = [], key } = options
   const source = await Source.open('interop.loadPyTorch: the file', file)
   try {
-    const tensors = await (await formatOf(source)).read(source)
-    const problems = new Unmapped()
-    const { targets, unmapped } = targetsOf(model)
-    for (const { name, shown, why } of unmapped) {
-      if (mapping[name] !== null) problems.add(`${shown}: ${why}; with mapping: { '${name}': null } it stays as it is`)
-    }
-    const known = [...targets, ...unmapped].map(({ name }) => name)
-    for (const name of Object.keys(mapping).filter((name) => !known.includes(name))) {
-      problems.add(`mapping: there is no layer '${name}' with weights; they are ${known.join(', ')}`)
-    }
-    const left = [...tensors].filter(
-      ([name]) => !ignore.some((prefix) => name === prefix || name.startsWith(`${prefix}.`)),
+    const format = await formatOf(source)
+    const tensors = await format.read(source, typeof key === 'string' ? [key] : key)
+    const units = unitsOf(
+      [...tensors].filter(([name]) => !ignore.some((prefix) => name === prefix || name.startsWith(`${prefix}.`))),
     )
-    const found = match(
-      targets.filter(({ name }) => mapping[name] !== null),
-      unitsOf(left),
-      mapping as PyTorchMapping,
-      problems,
-    )
-    problems.check(`${source.where} does not fit the model`)
-    await put(model, found, targets.length + unmapped.length)
-    return { mapping: Object.fromEntries([...found].map(([{ name }, unit]) => [name, unit.name])) }
+    if (options.model !== undefined) return { mapping: await fill(source, options.model, units, options.mapping) }
+    const { model, mapping } = stackOf(source.where, units, format.keepsOrder, options)
+    try {
+      return { model, mapping: await fill(source, model, units, mapping) }
+    } catch (error) {
+      model.dispose()
+      throw error
+    }
   } finally {
     await source.close()
   }
 }
 
+/** Puts modules into the layers of a model. Gives the module of each layer. */
+async function fill(
+  source: Source,
+  model: Model,
+  units: readonly Unit[],
+  mapping: LoadPyTorchOptions['mapping'] = {},
+): Promise<PyTorchMapping> {
+  const problems = new Unmapped()
+  const { targets, unmapped } = targetsOf(model)
+  for (const { name, shown, why } of unmapped) {
+    if (mapping[name] !== null) problems.add(`${shown}: ${why}; with mapping: { '${name}': null } it stays as it is`)
+  }
+  const known = [...targets, ...unmapped].map(({ name }) => name)
+  for (const name of Object.keys(mapping).filter((name) => !known.includes(name))) {
+    problems.add(`mapping: there is no layer '${name}' with weights; they are ${known.join(', ')}`)
+  }
+  const wanted = targets.filter(({ name }) => mapping[name] !== null)
+  const found = match(wanted, units, mapping as PyTorchMapping, problems)
+  problems.check(`${source.where} does not fit the model`)
+  await put(source, model, found, targets.length + unmapped.length)
+  return Object.fromEntries([...found].map(([{ name }, unit]) => [name, unit.name]))
+}
+
 /**
- * Writes a model's weights as a `.safetensors` file for PyTorch:
+ * Writes a model's weights for PyTorch: as a `.pt` file if the path ends in `.pt` or `.pth`, for
+ * `module.load_state_dict(torch.load(path))`, else as `.safetensors`, for
  * `module.load_state_dict(safetensors.torch.load_file(path))`. Names begin with the layer's name, as in
  * `lstm.weight_ih_l0`, or with the module's name in `mapping`. Where a layer has one bias and PyTorch two, it becomes
  * `bias_ih`, and `bias_hh` is zero.
@@ -127,14 +188,16 @@ export async function toPyTorch(model: Model, file: string | URL, options: ToPyT
   const weights = await model.copyWeights()
   const tensors: WrittenTensor[] = []
   for (const { name, parts, indices } of targets) {
-    for (const [at, part] of parts.entries()) {
-      const written = await runSliced(part.toTheirs(weights[indices[at] as number]?.data as Float32Array))
-      for (const [parameter, data] of Object.entries(written)) {
+    let at = 0
+    for (const part of parts) {
+      const given = indices.slice(at, at + part.count).map((index) => weights[index]?.data as Float32Array)
+      at += part.count
+      for (const [parameter, data] of Object.entries(await runSliced(part.toTheirs(given)))) {
         tensors.push({ name: nameOf(mapping[name] ?? name, parameter), shape: part.shapes[parameter] ?? [], data })
       }
     }
   }
-  await replaceFile(path, await safetensors.write(tensors))
+  await replaceFile(path, await formatFor(path).write(tensors))
 }
 
 /** A layer of ours and its parts. */
@@ -151,8 +214,10 @@ function targetsOf(model: Model) {
   const targets: Target[] = []
   const unmapped: { readonly name: string; readonly shown: string; readonly why: string }[] = []
   for (const layer of layers) {
-    const indices = model.engine.indicesOf(layer)
-    if (indices.length === 0 && !layer.config().tiedTo) continue
+    const { tiedTo } = layer.config()
+    const tied = tiedTo === undefined ? [] : [specs.findIndex(({ name }) => name === `${tiedTo}/embeddings`)]
+    const indices = [...tied, ...model.engine.indicesOf(layer)]
+    if (indices.length === 0) continue
     const name = names.get(layer as AnyLayer) as string
     const parts = partsOf(
       layer,
@@ -167,58 +232,31 @@ function targetsOf(model: Model) {
   return { targets, unmapped }
 }
 
-/** A module in a file. */
-interface Unit extends Found {
-  readonly tensors: ReadonlyMap<string, StoredTensor>
-}
-
-const recurrentName = /^(?:(.*)\.)?((?:weight|bias)_(?:ih|hh|hr))(?:_l(\d+)(_reverse)?)?$/s
-const plainName = /^(?:(.*)\.)?([^.]*)$/s
-
-/** The modules of a file: one for each prefix, and for each layer of a stack of recurrent ones. */
-function unitsOf(tensors: readonly (readonly [string, StoredTensor])[]): Unit[] {
-  const modules = new Map<string, Map<string, Map<string, StoredTensor>>>()
-  for (const [name, tensor] of tensors) {
-    const recurrent = recurrentName.exec(name)
-    const [, prefix = '', parameter = name, layer = '0', reverse = ''] = recurrent ?? plainName.exec(name) ?? []
-    const stack = modules.get(prefix) ?? new Map<string, Map<string, StoredTensor>>()
-    modules.set(prefix, stack)
-    // A module of that prefix may have other parameters besides.
-    const key = recurrent ? layer : ''
-    const own = stack.get(key) ?? new Map<string, StoredTensor>()
-    stack.set(key, own)
-    own.set(parameter + reverse, tensor)
-  }
-  return [...modules].flatMap(([prefix, stack]) =>
-    [...stack].map(([layer, own]): Unit => {
-      const numbered = layer !== '' && (stack.size > 1 || prefix === '')
-      const name = numbered ? [...(prefix ? [prefix] : []), `l${layer}`].join('.') : prefix
-      return { name, shapes: Object.fromEntries([...own].map(([key, { shape }]) => [key, shape])), tensors: own }
-    }),
-  )
-}
-
-/** The name of a parameter in a file: recurrent ones say which layer of a stack they are of. */
-function nameOf(module: string, parameter: string): string {
-  const recurrent = /^((?:weight|bias)_(?:ih|hh))(_reverse)?$/.exec(parameter)
-  if (!recurrent) return module === '' ? parameter : `${module}.${parameter}`
-  const [, prefix = module, layer = '0'] = /^(?:(.*)\.)?l(\d+)$/s.exec(module) ?? []
-  const own = /^l\d+$/.test(module) ? '' : prefix
-  return `${own === '' ? '' : `${own}.`}${recurrent[1]}_l${layer}${recurrent[2] ?? ''}`
-}
-
 /** Reads the modules found and replaces the layers' weights with them; other layers keep theirs. */
-async function put(model: Model, found: ReadonlyMap<Target, Unit>, layers: number): Promise<void> {
+async function put(source: Source, model: Model, found: ReadonlyMap<Target, Unit>, layers: number): Promise<void> {
   if (found.size === layers) model.engine.prepareToRead()
   const weights = await model.copyWeights()
+  const done = new Map<number, string>()
   for (const [{ parts, indices }, unit] of found) {
-    for (const [at, part] of parts.entries()) {
+    let at = 0
+    for (const part of parts) {
       const parameters: Record<string, Float32Array> = {}
       for (const name of Object.keys(part.shapes)) {
         parameters[name] = await (unit.tensors.get(name) as StoredTensor).read()
       }
-      const index = indices[at] as number
-      weights[index] = { data: await runSliced(part.toOurs(parameters)), shape: weights[index]?.shape ?? [] }
+      for (const data of await runSliced(part.toOurs(parameters))) {
+        const index = indices[at] as number
+        at += 1
+        const before = done.get(index)
+        const values = weights[index]?.data as Float32Array
+        if (before !== undefined && !data.every((value, place) => Object.is(value, values[place]))) {
+          throw source.malformed(
+            `'${before}' and '${unit.name}' differ, but the model has one weight for both; without tiedTo it has two`,
+          )
+        }
+        done.set(index, unit.name)
+        weights[index] = { data, shape: weights[index]?.shape ?? [] }
+      }
     }
   }
   await model.putWeights(weights)

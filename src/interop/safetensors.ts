@@ -1,9 +1,9 @@
-import { runSliced, type Sliced } from '../data/index.js'
+import { runSliced } from '../data/index.js'
 import { fromNative, SeqloomError } from '../errors.js'
 import { native } from '../native/index.js'
 import { isRecord } from '../options.js'
+import { floats } from './floats.js'
 import type { Format, Source, StoredTensor } from './format.js'
-import { halfOf } from './half.js'
 
 /** Bytes of an element. */
 const sizes: ReadonlyMap<unknown, number> = new Map([
@@ -24,10 +24,17 @@ const lengthBytes = 8
  */
 export const safetensors: Format = {
   name: 'safetensors',
+  endings: ['.safetensors'],
+  keepsOrder: false,
 
   recognises: (head) => head.length >= lengthBytes && lengthOf(head) <= mostHeaderBytes && head[lengthBytes] === 0x7b,
 
-  async read(source) {
+  async read(source, key) {
+    if (key)
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `${source.where}: key is for files of torch.save; safetensors have no dictionaries in others`,
+      )
     const length = lengthOf(await source.read(0, lengthBytes))
     const start = lengthBytes + length
     if (length > mostHeaderBytes || start > source.size) throw source.malformed('its header is longer than the file')
@@ -100,57 +107,13 @@ function stored(source: Source, start: number, { name, dtype, shape, from, to }:
     dtype,
     shape,
     async read() {
-      const convert = converters.get(dtype)
+      const convert = floats.get(dtype)
       if (!convert) {
-        throw new SeqloomError(
-          'ERR_UNSUPPORTED',
-          `${source.where}: '${name}' has the type ${dtype}; weights are read from ${[...converters.keys()].join(', ')}`,
+        throw source.unsupported(
+          `'${name}' has the type ${dtype}; weights are read from ${[...floats.keys()].join(', ')}`,
         )
       }
       return await runSliced(convert(await source.read(start + from, to - from)))
     },
   }
-}
-
-const converters: ReadonlyMap<string, (bytes: Uint8Array<ArrayBuffer>) => Sliced<Float32Array>> = new Map([
-  ['F32', justSo],
-  ['F64', doubles],
-  ['F16', halves],
-  ['BF16', brains],
-])
-
-/** How many elements are converted between two chances for the event loop. */
-const slice = 1 << 16
-
-// biome-ignore lint/correctness/useYield: there is nothing to do in slices
-function* justSo(bytes: Uint8Array<ArrayBuffer>): Sliced<Float32Array> {
-  return new Float32Array(bytes.buffer)
-}
-
-function* doubles(bytes: Uint8Array<ArrayBuffer>): Sliced<Float32Array> {
-  return yield* each(new Float64Array(bytes.buffer), (value) => value)
-}
-
-function* brains(bytes: Uint8Array<ArrayBuffer>): Sliced<Float32Array> {
-  const words = new Uint32Array(bytes.length / 2)
-  const shifted = new Float32Array(words.buffer)
-  const given = new Uint16Array(bytes.buffer)
-  for (let from = 0; from < given.length; from += slice) {
-    for (let at = from; at < Math.min(from + slice, given.length); at++) words[at] = (given[at] as number) << 16
-    yield
-  }
-  return shifted
-}
-
-function* halves(bytes: Uint8Array<ArrayBuffer>): Sliced<Float32Array> {
-  return yield* each(new Uint16Array(bytes.buffer), halfOf)
-}
-
-function* each(given: Float64Array | Uint16Array, convert: (value: number) => number): Sliced<Float32Array> {
-  const values = new Float32Array(given.length)
-  for (let from = 0; from < given.length; from += slice) {
-    for (let at = from; at < Math.min(from + slice, given.length); at++) values[at] = convert(given[at] as number)
-    yield
-  }
-  return values
 }

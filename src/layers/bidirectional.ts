@@ -22,8 +22,8 @@ export type MergeMode = 'concat' | 'sum' | 'ave' | 'mul'
 export interface BidirectionalOptions<Inner extends Recurrence = Recurrence> extends LayerOptions {
   /** The forward layer; the backward one is made with the same options. */
   readonly layer: Inner
-  /** Default `'concat'`, along the features. */
-  readonly mergeMode?: MergeMode
+  /** Default `'concat'`, along the features. With null, both outputs are returned, the forward layer's first. */
+  readonly mergeMode?: MergeMode | null
   /** Another layer for the backward direction, with `goBackwards: true`. */
   readonly backwardLayer?: Recurrence
 }
@@ -47,6 +47,10 @@ const recurrent = custom(
   (value) => value instanceof Recurrence,
 )
 
+const modes = oneOf(['concat', 'sum', 'ave', 'mul'])
+
+const mergeMode = custom(`${modes.expected}, or null`, (value) => value === null || modes.accepts(value))
+
 /** The layer that {@link bidirectional} makes. */
 export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
   static override readonly className = 'Bidirectional'
@@ -54,17 +58,16 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
   readonly #forward: Recurrence
   readonly #backward: Recurrence
   readonly #ownBackward: boolean
-  readonly #mergeMode: MergeMode
+  readonly #mergeMode: MergeMode | null
   readonly #names: { readonly forward: string; readonly backward: string }
 
   constructor(options: BidirectionalOptions) {
     super('layers.bidirectional', options, {
-      accepted: { layer: recurrent, backwardLayer: recurrent, mergeMode: oneOf(['concat', 'sum', 'ave', 'mul']) },
+      accepted: { layer: recurrent, backwardLayer: recurrent, mergeMode },
       required: ['layer'],
-      refused: { mergeMode: [null] },
     })
     this.#forward = options.layer
-    this.#mergeMode = options.mergeMode ?? 'concat'
+    this.#mergeMode = options.mergeMode === undefined ? 'concat' : options.mergeMode
     this.#ownBackward = options.backwardLayer !== undefined
     if (this.#forward.goBackwards) {
       throw new SeqloomError(
@@ -109,7 +112,7 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
   }
 
   override returnsList(): boolean {
-    return this.#forward.returnState
+    return this.#forward.returnState || this.#mergeMode === null
   }
 
   override takesStates(): boolean {
@@ -128,7 +131,7 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     const forwardStates = states.slice(0, this.#forward.stateCount)
     const [y, ...ahead] = this.#forward.outputShapes([...x, ...forwardStates])
     const [z, ...back] = this.#backward.outputShapes([...x, ...states.slice(forwardStates.length)])
-    return [this.#mergedShape(y as Shape, z as Shape), ...ahead, ...back]
+    return [...this.#mergedShapes(y as Shape, z as Shape), ...ahead, ...back]
   }
 
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
@@ -143,12 +146,15 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
       return layer.lowerIn(inner, [x, ...initial], { order, outputOrder: 'time' })
     }) as [Value[], Value[]]
     const pair = [ahead[0] as Value, back[0] as Value] as const
-    const shape = this.#mergedShape(pair[0].shape, pair[1].shape)
-    const merged =
-      this.#mergeMode === 'concat'
-        ? scope.node('concatenate', pair, [], shape, { axis: -1 }, 'merge')
-        : scope.node(mergeOps[this.#mergeMode], pair, [], shape, {}, 'merge')
-    return this.#forward.returnState ? [merged, ...ahead.slice(1), ...back.slice(1)] : [merged]
+    const outputs = this.#merge(scope, pair)
+    return this.#forward.returnState ? [...outputs, ...ahead.slice(1), ...back.slice(1)] : outputs
+  }
+
+  #merge(scope: LayerScope, pair: readonly [Value, Value]): readonly Value[] {
+    if (this.#mergeMode === null) return pair
+    const [shape] = this.#mergedShapes(pair[0].shape, pair[1].shape) as [Shape]
+    if (this.#mergeMode === 'concat') return [scope.node('concatenate', pair, [], shape, { axis: -1 }, 'merge')]
+    return [scope.node(mergeOps[this.#mergeMode], pair, [], shape, {}, 'merge')]
   }
 
   override config(): Record<string, unknown> {
@@ -159,10 +165,11 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     }
   }
 
-  #mergedShape(forward: Shape, backward: Shape): Shape {
+  #mergedShapes(forward: Shape, backward: Shape): readonly Shape[] {
+    if (this.#mergeMode === null) return [forward, backward]
     const [ahead, back] = [this.features(forward), this.features(backward)]
-    if (this.#mergeMode === 'concat') return [...forward.slice(0, -1), ahead + back]
-    if (ahead === back) return forward
+    if (this.#mergeMode === 'concat') return [[...forward.slice(0, -1), ahead + back]]
+    if (ahead === back) return [forward]
     throw this.shapeError(`mergeMode '${this.#mergeMode}' needs outputs of one size, got ${ahead} and ${back}`)
   }
 
@@ -170,7 +177,8 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     const [forward, backward] = [this.#forward, this.#backward]
     const own = this.#ownBackward
     const known = forward.units !== undefined && backward.units !== undefined
-    const different = this.#mergeMode !== 'concat' && known && forward.units !== backward.units
+    const isSeparate = this.#mergeMode === 'concat' || this.#mergeMode === null
+    const different = !isSeparate && known && forward.units !== backward.units
     const rules: readonly (readonly [broken: boolean, message: string])[] = [
       [own && !backward.goBackwards, 'backwardLayer must have goBackwards: true'],
       [forward === backward, 'backwardLayer must be another layer than layer'],
@@ -189,10 +197,13 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
  * Runs a recurrent layer over the sequence in both directions and merges the outputs of each step.
  *
  * Input `[batch, time, features]`; output `[batch, 2 units]` (last states), or `[batch, time, 2 units]` with the inner
- * `returnSequences`; half as wide for the merge modes other than `concat`. With the inner `returnState` the forward
- * states follow, then the backward ones. Source: Schuster and Paliwal 1997. Errors: `ERR_OPTION`, `ERR_SHAPE`,
+ * `returnSequences`; half as wide for the merge modes other than `concat`, and two such outputs for `mergeMode: null`.
+ * With the inner `returnState` the forward states follow, then the backward ones. Source: Schuster and Paliwal 1997. Errors: `ERR_OPTION`, `ERR_SHAPE`,
  * `ERR_UNSUPPORTED`.
  */
+export function bidirectional(
+  options: BidirectionalOptions & { readonly mergeMode: null },
+): Bidirectional<readonly SymbolicTensor[]>
 export function bidirectional(options: BidirectionalOptions<LSTM<WithStates>>): Bidirectional<BothWithStates>
 export function bidirectional(options: BidirectionalOptions<Recurrence<WithState>>): Bidirectional<BothWithState>
 export function bidirectional(options: BidirectionalOptions<Recurrence<SymbolicTensor>>): Bidirectional<SymbolicTensor>

@@ -173,7 +173,7 @@ describe('interop.loadPyTorch', () => {
     const file = torchFile(linear('a', 3, 3))
     const load = (given: unknown, options: object) => interop.loadPyTorch(given as Uint8Array, options as never)
     const cases: [unknown, object, string, RegExp][] = [
-      [file, {}, 'ERR_OPTION', /model is missing/],
+      [file, { mapping: {} }, 'ERR_OPTION', /mapping/],
       [file, { model: {} }, 'ERR_OPTION', /model must be a model/],
       [file, { model: m, mapping: { a: 5 } }, 'ERR_OPTION', /mapping/],
       [file, { model: m, ignore: 'a' }, 'ERR_OPTION', /ignore/],
@@ -181,7 +181,7 @@ describe('interop.loadPyTorch', () => {
       [file, { model: m, mapping: { a: 'b' } }, 'ERR_FORMAT', /mapping: the file has no 'b'; it has 'a'/],
       [7, { model: m }, 'ERR_OPTION', /path/],
       ['/nowhere/at.all', { model: m }, 'ERR_IO', /at\.all/],
-      [Buffer.from('PK\u0003\u0004 and so on, a zip file'), { model: m }, 'ERR_FORMAT', /safetensors/],
+      [Buffer.from('PK\u0003\u0004 and so on, a zip file'), { model: m }, 'ERR_FORMAT', /archive/],
       [new Uint8Array(), { model: m }, 'ERR_FORMAT', /safetensors/],
       [
         torchFile({

@@ -35,7 +35,7 @@ it
   .runIf(limits)
   .each([
     ...['predict', 'predict for a row', 'predictSync for a row', 'step', 'save', 'toBytes'],
-    ...['encodeSync words', 'encodeSync a few words'],
+    ...['encode words', 'encode a few words', 'encodeSync words', 'encodeSync a few words'],
   ])(
   'near a memory limit %s is refused with ERR_MEMORY, and the process goes on',
   async (kind) => {

@@ -20,6 +20,9 @@ describe('the programs of the documents', () => {
   it.each([
     ['README.md', 2],
     ['docs/guide.md', 10],
+    ['docs/from-tfjs.md', 3],
+    ['docs/onnx.md', 2],
+    ['docs/from-pytorch.md', 2],
   ])('in %s compile', (document, least) => {
     const programs = programsOf(document)
     expect(programs.length).toBeGreaterThanOrEqual(least)

@@ -23,7 +23,7 @@ const [alterations, first, seconds, megabytes] = ['alterations', 'first', 'secon
   Number(values[name]),
 )
 const all = [
-  ...['dense', 'lstm', 'bidirectional', 'tracedCell', 'attention', 'severalOutputs', 'backup'],
+  ...['dense', 'lstm', 'bidirectional', 'tracedCell', 'attention', 'severalOutputs', 'backup', 'tfjs'],
   ...['classifier', 'tagger', 'answerer', 'translator', 'generator', 'captioner', 'forecaster'],
 ]
 const kinds = values.kinds === '' ? all : values.kinds.split(',')

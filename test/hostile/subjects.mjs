@@ -1,7 +1,7 @@
 // Every kind of saved model and task: how a small one is made and saved, and how a loaded one is used.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { callbacks, cells, input, layers, loadModel, model, sequential, tasks, tensor } from 'seqloom'
+import { callbacks, cells, input, interop, layers, loadModel, model, sequential, tasks, tensor } from 'seqloom'
 
 const wave = (count) => Float32Array.from({ length: count }, (_, i) => Math.sin(i * 1.7))
 const quick = { epochs: 1, batchSize: 8 }
@@ -75,6 +75,23 @@ function severalOutputs() {
   const shared = layers.dense({ units: 2, name: 'shared' })
   const outputs = [shared.apply(both), layers.dense({ units: 3, activation: 'softmax' }).apply(both)]
   return model({ inputs: [tokens, features], outputs, seed: 1 })
+}
+
+function forTfjs() {
+  const [tokens, steps] = [
+    input({ shape: [null], dtype: 'int32', name: 'tokens' }),
+    input({ shape: [null, 3], name: 'steps' }),
+  ]
+  const embedded = layers.embedding({ inputDim: 6, outputDim: 3, maskZero: true }).apply(tokens)
+  const [, h] = layers.gru({ units: 4, resetAfter: false, returnState: true }).apply(embedded)
+  const cell = [cells.lstm({ units: 3 }), cells.simpleRNN({ units: 2 })]
+  const read = layers
+    .bidirectional({ layer: layers.simpleRNN({ units: 4, returnSequences: true }) })
+    .apply(layers.masking().apply(steps), { initialState: [h, h] })
+  const normal = layers.layerNormalization().apply(layers.rnn({ cell, returnSequences: true }).apply(read))
+  const shared = layers.timeDistributed({ layer: layers.dense({ units: 2, activation: 'relu' }) })
+  const sum = layers.add().apply([shared.apply(normal), layers.dense({ units: 2 }).apply(read)])
+  return model({ inputs: [tokens, steps], outputs: [sum, layers.dropout({ rate: 0.1 }).apply(h)], seed: 1 })
 }
 
 function attending() {
@@ -180,6 +197,24 @@ export const subjects = {
       [4, 5, 6],
     ],
   ]),
+  tfjs: {
+    make: async (folder) => {
+      const m = forTfjs()
+      await interop.toTfjs(m, folder)
+      m.dispose()
+    },
+    use: async (folder) => {
+      const m = await interop.loadTfjs(folder)
+      try {
+        m.summary()
+        await m.predict([tensor(Int32Array.of(1, 2, 0, 3, 4, 0), [2, 3]), sequences])
+        await interop.toTfjs(m)
+        return []
+      } finally {
+        m.dispose()
+      }
+    },
+  },
   backup: {
     make: async (folder) => {
       const m = compiled(

@@ -12,6 +12,7 @@ pub mod compute;
 pub mod error;
 mod fit;
 pub mod generator;
+mod heap;
 mod holder;
 mod job;
 pub mod lock;

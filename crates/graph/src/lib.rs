@@ -42,7 +42,7 @@ pub use form::Form;
 pub use gradients::{Gradient, GradientMut, Gradients, RowGradient};
 pub use ir::Graph;
 pub use mask::SequenceMask;
-pub use memory::{available_bytes, bytes_for, room_for};
+pub use memory::{address_limit, available_bytes, bytes_for, room_for};
 pub use mode::{Record, Run};
 pub use parallel::unless_cancelled;
 pub use params::{Parameters, Slot};

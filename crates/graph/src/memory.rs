@@ -26,11 +26,16 @@ pub fn available_bytes() -> Option<u64> {
     [system, group_bytes(), address_bytes()].into_iter().flatten().min()
 }
 
-/// What the limit of the address space leaves, if there is one.
-fn address_bytes() -> Option<u64> {
+/// The limit of the process's address space in bytes, if there is one.
+pub fn address_limit() -> Option<u64> {
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
-    let limit = line.split_whitespace().next()?.parse::<u64>().ok()?;
+    line.split_whitespace().next()?.parse::<u64>().ok()
+}
+
+/// What the limit of the address space leaves, if there is one.
+fn address_bytes() -> Option<u64> {
+    let limit = address_limit()?;
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmSize:"))?;
     let used = line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)?;

@@ -1,4 +1,5 @@
 import { SeqloomError } from '../../errors.js'
+import { isRecord } from '../../options.js'
 
 /** The most bytes of a file's description, and of its weights: what a typed array holds. */
 const most = { 'config.json': 2 ** 26, 'metadata.json': 2 ** 20, 'model.weights.h5': 2 ** 32 } as const
@@ -10,6 +11,8 @@ const mostPacked = 64
 export interface KerasArchive {
   readonly config: unknown
   readonly weights: Uint8Array
+  /** The version of Keras that wrote it, if it says. */
+  readonly version: unknown
 }
 
 /** Whether bytes begin as a zip archive does. */
@@ -37,7 +40,13 @@ export async function openKerasArchive(where: string, file: Uint8Array): Promise
   if (config === undefined || weights === undefined) {
     throw wrong(`it holds no ${config === undefined ? 'config.json' : 'model.weights.h5'}`)
   }
-  return { config: parsed(`${where}: config.json`, Buffer.from(config).toString('utf8')), weights }
+  const json = (name: string, bytes: Uint8Array) => parsed(`${where}: ${name}`, Buffer.from(bytes).toString('utf8'))
+  const about = files['metadata.json'] && json('metadata.json', files['metadata.json'])
+  return {
+    config: json('config.json', config),
+    weights,
+    version: isRecord(about) ? about.keras_version : undefined,
+  }
 }
 
 /** JSON of a file; `ERR_FORMAT`. Python writes infinities and NaN, which JSON has not. */

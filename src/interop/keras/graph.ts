@@ -1,11 +1,16 @@
 import { SeqloomError } from '../../errors.js'
+import * as layers from '../../layers/index.js'
 import { input } from '../../layers/input.js'
 import type { AnyLayer, SymbolicTensor } from '../../layers/layer.js'
-import { model } from '../../model/functional.js'
+import { model, randomSeed } from '../../model/functional.js'
 import type { Model } from '../../model/model.js'
+import { Sequential } from '../../model/sequential.js'
+import { connect } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import { groupNames, layerOf, type Part } from './layers.js'
-import { normalizedAxis } from './options.js'
+import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
+import { onlyAxis } from './options.js'
+import { mayBeMasked } from './padding.js'
 import { type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
 
 /** A layer with weights, and the groups of a Keras 3 file that hold them. */
@@ -66,8 +71,20 @@ function readyOf(object: KerasObject, group: string, origin: Origin, depth: numb
   if (mapped === undefined) return undefined
   const parts = mapped.parts.map((part) => ({ ...part, path: [...path, ...part.path] }))
   return {
-    apply: (values, options) => mapped.layer.apply(values, options),
+    apply: mapped.states ? reordered(mapped.layer, mapped.states) : mapped.layer.apply.bind(mapped.layer),
     entries: [{ layer: mapped.layer, name: object.name, owner: object.name, parts }],
+  }
+}
+
+/** Applies a layer to states that are in another order than ours: `order` says which of ours each is. */
+function reordered(layer: AnyLayer, order: readonly number[]): AnyLayer['apply'] {
+  return (values, options = {}) => {
+    const given = (options.initialState ?? []) as readonly SymbolicTensor[]
+    const initialState = order.map((_, ours) => given[order.indexOf(ours)] as SymbolicTensor)
+    const outputs = layer.apply(values, given.length === order.length ? { initialState } : options)
+    if (!Array.isArray(outputs)) return outputs
+    const [first, ...states] = outputs as SymbolicTensor[]
+    return [first as SymbolicTensor, ...order.map((ours) => states[ours] as SymbolicTensor)]
   }
 }
 
@@ -117,7 +134,8 @@ function sequentialOf(object: KerasObject, origin: Origin, depth: number): Built
   })
   const outputs: readonly SymbolicTensor[] | undefined = values
   if (outputs === undefined || !origin.problems.isEmpty) return undefined
-  return { model: model({ inputs: source, outputs: outputs[0] as SymbolicTensor, name: object.name }), entries }
+  const topology = connect([source], [outputs[0] as SymbolicTensor])
+  return { model: Sequential.from(topology, object.name, randomSeed()) as Model, entries }
 }
 
 function applied(
@@ -127,13 +145,22 @@ function applied(
   initialState: readonly SymbolicTensor[],
   origin: Origin,
 ): readonly SymbolicTensor[] | undefined {
-  const axis = normalizedAxis(object.config.axis) ?? -1
+  if (isRecurrent(object) && object.config.go_backwards === true && object.config.return_sequences === true) {
+    if (mayBeMasked(values[0] as SymbolicTensor)) {
+      origin.problems.add(
+        `the ${object.className} '${object.name}', which goes backwards over padded sequences and returns them: its outputs stand at other steps there`,
+      )
+      return undefined
+    }
+  }
+  const axis = onlyAxis(object) ?? -1
   if (axis !== -1 && axis !== (values[0] as SymbolicTensor).shape.length - 1) {
     origin.problems.add(`the axis ${axis} of the ${object.className} '${object.name}'`)
     return undefined
   }
   try {
-    const given = values.length === 1 ? (values[0] as SymbolicTensor) : values
+    const read = values.map((value) => (ignoresMask(object, origin) && mayBeMasked(value) ? unmasked(value) : value))
+    const given = read.length === 1 ? (read[0] as SymbolicTensor) : read
     const outputs = ready.apply(given, initialState.length > 0 ? { initialState } : {})
     return Array.isArray(outputs) ? outputs : [outputs as SymbolicTensor]
   } catch (error) {
@@ -143,12 +170,24 @@ function applied(
   }
 }
 
+const isRecurrent = ({ className }: KerasObject) => recurrentClasses.includes(className)
+
+/** Whether a layer treats padded steps like others, where ours does not: tfjs's poolings take no mask. */
+const ignoresMask = ({ className }: KerasObject, { dialect }: Origin) =>
+  dialect === 'tfjs' && /^Global(Average|Max)Pooling1D$/.test(className)
+
+/** The same values without a mask. */
+const unmasked = (value: SymbolicTensor): SymbolicTensor =>
+  layers.reshape({ targetShape: value.shape.slice(1) }).apply(value)
+
 /** A use of a layer: what it reads, and how it is called. */
 interface Node {
   readonly object: KerasObject
   readonly index: number
   readonly values: readonly string[]
   readonly initialState: readonly string[]
+  /** Where the mask comes from that it is given, if it is given one. */
+  readonly masks: ReadonlySet<MaskOrigin>
 }
 
 const keyOf = (name: unknown, node: unknown, tensor: unknown): string =>
@@ -160,21 +199,27 @@ function functionalOf(object: KerasObject, origin: Origin, depth: number): Built
     kerasObject(where, each),
   )
   const groups = groupNames(objects)
-  const nodes: Node[] = []
+  let nodes: Node[] = []
   const flags = new Map<KerasObject, Record<string, unknown>>()
+  const masks = new WrittenMasks()
+  const operations = new Set<KerasObject>()
   for (const each of objects) {
     const all = each.beside.inbound_nodes ?? []
     listOf(where, `the inbound_nodes of '${each.name}'`, all).forEach((given, index) => {
-      nodes.push(nodeOf(each, index, given, origin, flags))
+      if (isRecord(given) && masks.take(each, keyOf(each.name, index, 0), given, tensorsIn(given.args))) {
+        operations.add(each)
+      } else nodes.push(nodeOf(each, index, given, origin, flags, masks))
     })
   }
   if (nodes.length > mostNodes) throw new SeqloomError('ERR_FORMAT', `${where}: more than ${mostNodes} uses of layers`)
+  nodes = countedFromOne(nodes, object)
   const tokens = new Set(nodes.filter((node) => isEmbedding(node.object)).flatMap(({ values }) => values))
 
   const found = new Map<string, SymbolicTensor>()
   const entries: Entry[] = []
   const ready = new Map<KerasObject, Ready>()
   objects.forEach((each, index) => {
+    if (operations.has(each)) return
     if (each.className === 'InputLayer') {
       const shape = shapeIn(each)
       const key = keyOf(each.name, 0, 0)
@@ -232,17 +277,27 @@ function run(
     if (needed.size === 0) able.push(node)
     for (const key of needed) waiting.set(key, [...(waiting.get(key) ?? []), node])
   }
+  const origins = new Map<string, ReadonlySet<MaskOrigin>>()
   let done = 0
   for (let node = able.shift(); node !== undefined; node = able.shift()) {
     done += 1
     const { object, index } = node
     const of = (keys: readonly string[]) => keys.map((key) => found.get(key) as SymbolicTensor)
+    const carried = originsOf(node, origins)
+    if (carried.size > mostMasks) {
+      origin.problems.add(`a model with more than ${mostMasks} masks`)
+      return
+    }
+    if (![...node.masks].every((mask) => carried.has(mask))) {
+      origin.problems.add(`the mask of the ${object.className} '${object.name}', which is not the one of its input`)
+    }
     const outputs = applied(object, ready.get(object) as Ready, of(node.values), of(node.initialState), origin)
     if (outputs === undefined) return
     outputs.forEach((value, tensor) => {
       const key = keyOf(object.name, index, tensor)
       if (found.has(key)) return
       found.set(key, value)
+      origins.set(key, carried)
       for (const reader of waiting.get(key) ?? []) {
         const left = (missing.get(reader) as number) - 1
         missing.set(reader, left)
@@ -251,6 +306,34 @@ function run(
     })
   }
   if (done < nodes.length) origin.problems.add('layers whose inputs no layer makes')
+}
+
+/** Where the masks come from that a node's inputs carry, and the one that it makes. */
+function originsOf({ object, values }: Node, origins: ReadonlyMap<string, ReadonlySet<MaskOrigin>>): Set<MaskOrigin> {
+  const { className, config } = object
+  const carried = new Set(values.flatMap((key) => [...(origins.get(key) ?? [])]))
+  if (className === 'Embedding' && config.mask_zero === true) carried.add(maskOrigin(values[0] as string, 0))
+  if (className === 'Masking') carried.add(maskOrigin(values[0] as string, config.mask_value ?? 0))
+  return carried
+}
+
+/** A model has a use of its own before those within another one, so files count the latter from one. */
+function countedFromOne(nodes: readonly Node[], model: KerasObject): Node[] {
+  const uses = new Map<string, number>()
+  for (const { object } of nodes) if (isModel(object)) uses.set(object.name, (uses.get(object.name) ?? 0) + 1)
+  const shifted = new Set<string>()
+  const note = (name: unknown, node: unknown) => {
+    if (typeof name === 'string' && uses.get(name) === node) shifted.add(name)
+  }
+  for (const { values, initialState } of nodes) {
+    for (const key of [...values, ...initialState]) {
+      const [name, node] = JSON.parse(key) as unknown[]
+      note(name, node)
+    }
+  }
+  const { output_layers: ends } = model.config
+  for (const each of Array.isArray(ends) ? [ends, ...ends] : []) if (Array.isArray(each)) note(each[0], each[1])
+  return nodes.map((node) => (shifted.has(node.object.name) ? { ...node, index: node.index + 1 } : node))
 }
 
 const recurrentClasses = ['LSTM', 'GRU', 'SimpleRNN', 'RNN', 'Bidirectional']
@@ -262,16 +345,20 @@ function nodeOf(
   given: unknown,
   origin: Origin,
   flags: Map<KerasObject, Record<string, unknown>>,
+  written: WrittenMasks,
 ): Node {
   const [args, kwargs] = isRecord(given)
     ? [given.args, isRecord(given.kwargs) ? given.kwargs : {}]
     : [given, oldKwargs(given)]
   const all = isRecord(given) ? tensorsIn(args) : oldTensors(origin.where, object, given)
   const named: string[] = []
+  let masks: ReadonlySet<MaskOrigin> = new Set()
   for (const [name, value] of Object.entries(kwargs)) {
     if (name === 'initial_state') continue
-    const tensors = tensorsIn(value)
-    if (['query', 'value', 'key', 'inputs', 'sequences', 'sequence'].includes(name) && tensors.length > 0)
+    const tensors = isRecord(given) ? tensorsIn(value) : oldTensorsIn(value)
+    const givenMask = name === 'mask' && tensors.length > 0 ? written.of(tensors) : undefined
+    if (givenMask !== undefined) masks = givenMask
+    else if (['query', 'value', 'key', 'inputs', 'sequences', 'sequence'].includes(name) && tensors.length > 0)
       named.push(...tensors)
     else if (name === 'return_attention_scores') flags.set(object, { return_attention_scores: value === true })
     else if (value !== null && value !== false && name !== 'training') {
@@ -287,6 +374,7 @@ function nodeOf(
     index,
     values: isOld ? values.slice(0, 1) : values,
     initialState: isOld ? values.slice(1) : states,
+    masks,
   }
 }
 
@@ -298,6 +386,14 @@ function tensorsIn(value: unknown, depth = 0): string[] {
   const history =
     value.class_name === '__keras_tensor__' && isRecord(value.config) ? value.config.keras_history : undefined
   return Array.isArray(history) ? [keyOf(history[0], history[1], history[2])] : []
+}
+
+/** All tensors among an argument of Keras 2. */
+function oldTensorsIn(value: unknown, depth = 0): string[] {
+  if (depth > deepest || !Array.isArray(value)) return []
+  const [name, node, tensor] = value
+  if (typeof name === 'string' && Number.isInteger(node) && Number.isInteger(tensor)) return [keyOf(name, node, tensor)]
+  return value.flatMap((each) => oldTensorsIn(each, depth + 1))
 }
 
 function oldTensors(where: string, object: KerasObject, given: unknown): string[] {

@@ -8,6 +8,7 @@ import { warn } from '../../warn.js'
 import { Unmapped } from '../format.js'
 import { type Group, isHdf5, readHdf5 } from '../hdf5/index.js'
 import { isZip, openKerasArchive, parsed } from './archive.js'
+import type { Dialect } from './classes.js'
 import { type Built, type Entry, modelOf } from './graph.js'
 import { kerasObject, type Origin } from './saved.js'
 import { assign, type SavedWeight } from './weights.js'
@@ -24,10 +25,10 @@ export async function loadKeras<Out extends Prediction = Tensor>(
 ): Promise<Model<Out>> {
   const [bytes, where] = await bytesOf(file)
   if (isZip(bytes)) {
-    const { config, weights } = await openKerasArchive(where, bytes)
+    const { config, weights, version } = await openKerasArchive(where, bytes)
     const root = readHdf5(weights, `${where}: model.weights.h5`)
     const find: Finder = ({ parts }) => parts.flatMap((part) => numbered(groupAt(root, part.path)))
-    return (await made(where, config, 'keras3', find)) as Model<Prediction> as Model<Out>
+    return (await made(where, config, programOf(version, 'keras3'), find)) as Model<Prediction> as Model<Out>
   }
   if (isHdf5(bytes)) {
     const root = readHdf5(bytes, where)
@@ -35,8 +36,7 @@ export async function loadKeras<Out extends Prediction = Tensor>(
     if (config === undefined) {
       throw new SeqloomError('ERR_FORMAT', `${where} holds weights without a model; save the whole model`)
     }
-    const version = root.texts('keras_version')?.[0] ?? '2'
-    const program = Number.parseInt(version, 10) >= 3 ? 'keras3' : 'keras2'
+    const program = programOf(root.texts('keras_version')?.[0], 'keras2')
     const weights = root.groups.get('model_weights') ?? root
     // The weights of a model within the model stand one after the other.
     const left = new Map<string, SavedWeight[]>()
@@ -49,6 +49,12 @@ export async function loadKeras<Out extends Prediction = Tensor>(
     return (await made(where, read, program, find)) as Model<Prediction> as Model<Out>
   }
   throw new SeqloomError('ERR_FORMAT', `${where} is neither a .keras nor an .h5 file`)
+}
+
+/** Which program a file is of, by the version that it says. */
+function programOf(version: unknown, unsaid: Dialect): Dialect {
+  if (typeof version !== 'string') return unsaid
+  return Number.parseInt(version, 10) < 3 ? 'keras2' : 'keras3'
 }
 
 async function bytesOf(file: unknown): Promise<[bytes: Uint8Array, where: string]> {
@@ -65,10 +71,11 @@ async function bytesOf(file: unknown): Promise<[bytes: Uint8Array, where: string
 }
 
 /** Finds the weights of an entry, of which ours has `count`. */
-type Finder = (entry: Entry, count: number) => readonly SavedWeight[]
+export type Finder = (entry: Entry, count: number) => readonly SavedWeight[]
 
-async function made(where: string, config: unknown, hardSigmoid: Origin['hardSigmoid'], find: Finder): Promise<Model> {
-  const origin: Origin = { where, hardSigmoid, problems: new Unmapped(), leftOut: [] }
+/** The model that a description says, with the weights found. */
+export async function made(where: string, config: unknown, dialect: Dialect, find: Finder): Promise<Model> {
+  const origin: Origin = { where, dialect, problems: new Unmapped(), leftOut: [] }
   const built = modelOf(kerasObject(where, config), origin)
   try {
     if (built !== undefined) await assign(built, find, origin)
@@ -86,7 +93,8 @@ async function made(where: string, config: unknown, hardSigmoid: Origin['hardSig
 }
 
 function groupAt(root: Group, path: readonly string[]): Group | undefined {
-  return path.reduce<Group | undefined>((group, name) => group?.groups.get(name), root)
+  // Keras 2 calls some of them private.
+  return path.reduce<Group | undefined>((group, name) => group?.groups.get(name) ?? group?.groups.get(`_${name}`), root)
 }
 
 /**
@@ -103,7 +111,7 @@ function numbered(group: Group | undefined): SavedWeight[] {
 /** The weights of a layer in an older file, in the order of its attribute `weight_names`. */
 function namedWeights(weights: Group, layer: string, where: string): SavedWeight[] {
   const group = weights.groups.get(layer)
-  const names = group?.texts('weight_names') ?? []
+  const names = group === undefined ? [] : listedTexts(group, 'weight_names')
   return names.map((name) => {
     const path = name.split('/')
     const found = group && groupAt(group, path.slice(0, -1))?.datasets.get(path.at(-1) as string)
@@ -111,4 +119,16 @@ function namedWeights(weights: Group, layer: string, where: string): SavedWeight
       throw new SeqloomError('ERR_FORMAT', `${where}: the weight '${name}' of '${layer}' is missing`)
     return found
   })
+}
+
+/** A list of texts; one too long for an attribute stands in several with numbers. */
+function listedTexts(group: Group, name: string): readonly string[] {
+  const whole = group.texts(name)
+  if (whole !== undefined) return whole
+  const texts: string[] = []
+  for (let part = 0; ; part++) {
+    const some = group.texts(`${name}${part}`)
+    if (some === undefined) return texts
+    for (const text of some) texts.push(text)
+  }
 }

@@ -1,4 +1,5 @@
 import { isRecord } from '../../options.js'
+import type { Dialect } from './classes.js'
 import { camelCase, type KerasObject, type Origin } from './saved.js'
 
 /** Options that decide how weights begin or are trained, not what a trained layer computes. */
@@ -41,7 +42,9 @@ export function optionsOf(object: KerasObject, known: readonly string[], origin:
   const options: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(object.config)) {
     if (known.includes(key)) {
-      options[camelCase(key)] = key.endsWith('activation') ? activationOf(object, value, origin) : plain(key, value)
+      options[camelCase(key)] = key.endsWith('activation')
+        ? activationOf(object, value, origin)
+        : plain(object, key, value)
     } else if (ofTraining.includes(key)) {
       if (!isNothing(value)) origin.leftOut.push(`${key} of '${object.name}'`)
     } else if (!silent.has(key) && !isNothing(value)) {
@@ -52,14 +55,16 @@ export function optionsOf(object: KerasObject, known: readonly string[], origin:
 }
 
 /** Words are written our way; where an axis is counted from the front, `graph.ts` compares it with the input. */
-const plain = (key: string, value: unknown): unknown => {
-  if (key === 'axis' && normalizedAxis(value) !== undefined) return -1
+const plain = (object: KerasObject, key: string, value: unknown): unknown => {
+  if (key === 'axis' && onlyAxis(object) !== undefined) return -1
   return typeof value === 'string' ? camelCase(value) : value
 }
 
-/** The only axis that a list of axes holds, as layers that normalize save it. */
-export const normalizedAxis = (value: unknown): number | undefined =>
-  Array.isArray(value) && value.length === 1 && Number.isInteger(value[0]) ? (value[0] as number) : undefined
+/** The axis of a layer that has to be the last: a number, or, as layers that normalize save it, a list of one. */
+export function onlyAxis({ className, config: { axis } }: KerasObject): number | undefined {
+  const [only, ...others] = Array.isArray(axis) ? axis : [axis]
+  return className !== 'Concatenate' && others.length === 0 && Number.isInteger(only) ? (only as number) : undefined
+}
 
 /** Activations by Keras's name. */
 const activations: Readonly<Record<string, string>> = {
@@ -70,6 +75,18 @@ const activations: Readonly<Record<string, string>> = {
     ].map((name) => [name, camelCase(name)]),
   ),
   swish: 'silu',
+}
+
+/** Activations of ours that another name stands for, or none, in some programs. */
+const differing: Readonly<Record<string, Partial<Record<Dialect, string | undefined>>>> = {
+  silu: { keras2: 'swish', tfjs: 'swish' },
+  exponential: { tfjs: undefined },
+}
+
+/** The name of an activation of ours; undefined if the program has none such. */
+export function kerasActivation(name: string, dialect: Dialect): string | undefined {
+  const other = differing[name]
+  return other !== undefined && dialect in other ? other[dialect] : snakeName(name)
 }
 
 function activationOf(object: KerasObject, value: unknown, origin: Origin): string {

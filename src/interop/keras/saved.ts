@@ -1,6 +1,7 @@
 import { describe, SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
 import type { Unmapped } from '../format.js'
+import type { Dialect } from './classes.js'
 
 /** A layer or a model as Keras and tfjs save it: its class and its options under Keras's names. */
 export interface KerasObject {
@@ -14,8 +15,7 @@ export interface KerasObject {
 /** What a file's options and weights mean: what they are called in messages, and which program wrote them. */
 export interface Origin {
   readonly where: string
-  /** What `hard_sigmoid` is: Keras 3's relu6(x + 3) / 6, or that of Keras 2 and tfjs, 0.2·x + 0.5 between 0 and 1. */
-  readonly hardSigmoid: 'keras3' | 'keras2'
+  readonly dialect: Dialect
   /** What cannot be mapped. */
   readonly problems: Unmapped
   /** What was left out since it only matters in training. */

@@ -1,11 +1,12 @@
 import type { TensorLike } from '../../data/tensor.js'
 import type { Built, Entry } from './graph.js'
+import type { Part } from './layers.js'
 import type { Origin } from './saved.js'
 
 /** A weight of a file, before it is read. */
 export interface SavedWeight {
   readonly shape: readonly number[]
-  floats(): Float32Array
+  floats(): Float32Array | Promise<Float32Array>
 }
 
 /**
@@ -31,10 +32,11 @@ export async function assign(
   if (!origin.problems.isEmpty) return
   const values: TensorLike[] = []
   for (const { own, saved, parts } of found) {
+    const partOf = parts.flatMap((part) => Array<Part>(part.count ?? saved.length).fill(part))
     for (const [at, { index, shape }] of own.entries()) {
       const weight = saved[at] as SavedWeight
-      const data = weight.floats()
-      parts[Math.floor((at * parts.length) / saved.length)]?.adapt?.(data, weight.shape)
+      const data = await weight.floats()
+      partOf[at]?.adapt?.(data, weight.shape)
       values[index] = { data, shape }
     }
   }

@@ -1,45 +1,33 @@
 import type { History } from '../../callbacks/callback.js'
-import { runSliced, type Sliced } from '../../data/slices.js'
-import type { Tensor } from '../../data/tensor.js'
-import { AbortError, describe, reading, SeqloomError } from '../../errors.js'
-import type { Model, SaveOptions, Session } from '../../model/index.js'
+import { runSliced } from '../../data/slices.js'
+import { AbortError, reading, SeqloomError } from '../../errors.js'
+import type { Model, SaveOptions } from '../../model/index.js'
 import { abortSignal, checkOptions, custom, integer } from '../../options.js'
 import type { ForecasterOptions, TrainForecasterOptions } from '../optionTypes.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import { readTask, saveTask } from '../shared/saved.js'
 import { Task } from '../shared/task.js'
-import { calibrate, trusted, uncalibrated, widened } from './calibration.js'
-import { Features, type Step, type Table } from './features.js'
-import { calendarFeatures, stepped } from './frequency.js'
-import { ForecastErrors, type ForecastMeasures } from './measures.js'
-import { forecasterModel, quantileCount, quantileLoss } from './model.js'
+import type { Table } from './features.js'
+import type { ForecastMeasures } from './measures.js'
+import { quantileLoss } from './model.js'
 import { type ForecasterSettings, forecasterSettings, forecasterTraining } from './options.js'
+import { calibrated, featuresOf, groupOf, partsFor, reachOf, trustIn } from './parts.js'
 import { heldOut, workOf } from './plan.js'
-import { normalReach } from './quantile.js'
-import { type ForecastRow, groupName, type RowFormat, readFirstRows, readKnownRows, readMoreRows } from './rows.js'
+import { type Forecast, Reader } from './reader.js'
+import { type ForecastRow, type RowFormat, readFirstRows, readMoreRows } from './rows.js'
 import { type ForecasterParts, type ForecastGroup, saving } from './saved.js'
-import { type Observation, readRow, readSeries, type Scaling, type Series } from './series.js'
-import { fitStart } from './start.js'
-import { showTime, type TimeValue, writeTime } from './time.js'
-import { fillGaps, type GroupValue, joined, type Track } from './tracks.js'
-import { trainingSpans, validationSpans, type Windows, windows } from './windows.js'
+import { type Observation, readRow, readSeries, type Series } from './series.js'
+import type { TimeValue } from './time.js'
+import { fillGaps, type GroupValue, type Track } from './tracks.js'
+import { trainingSpans, validationSpans, windows } from './windows.js'
 
 export type { ForecastMeasures, GroupMeasures } from './measures.js'
 export type { Covariates } from './options.js'
+export type { Forecast } from './reader.js'
 export type { ForecastRow } from './rows.js'
 export type { Observation, Series } from './series.js'
 export type { TimeValue } from './time.js'
 export type { GroupValue } from './tracks.js'
-
-/** The forecast of a variable. */
-export interface Forecast {
-  /** The value that is exceeded with probability one half. */
-  readonly median: number
-  /** The lower end of the interval. */
-  readonly lower: number
-  /** The upper end of the interval. */
-  readonly upper: number
-}
 
 /** The forecasts of one step for each variable; with `time` and `group` also its time and series. */
 export type Forecasts<Name extends string, Time extends string = never, Group extends string = never> = Readonly<
@@ -60,20 +48,8 @@ export interface ForecastOptions {
   readonly known?: readonly ForecastRow[]
 }
 
-/** At least this many of the last steps are kept, from which a loaded forecaster rebuilds its state. */
-const keptSteps = 2048
-
 /** This many windows before the held-out part are read with it, since in use everything before is read. */
 const contextWindows = 8
-
-/**
- * A group that has been read to its end. The session has read all steps except the last one, which is read together
- * with what is known ahead of it.
- */
-interface Reading {
-  readonly session: Session<Tensor>
-  last: Step
-}
 
 /**
  * Learns to forecast series of one or many variables. A recurrent network reads them once, step by step, and gives the
@@ -89,9 +65,7 @@ export class Forecaster<
   const Group extends string = never,
 > extends Task {
   #settings: ForecasterSettings
-  #parts: ForecasterParts | undefined
-  #features: Features | undefined
-  #readings = new Map<GroupValue | undefined, Reading>()
+  #reader: Reader | undefined
   readonly #running = new Set<Promise<unknown>>()
   #training = false
   #disposed = false
@@ -147,12 +121,12 @@ export class Forecaster<
 
   /** Whether there is a model: training has begun, or the forecaster was loaded. */
   get ready(): boolean {
-    return this.#parts !== undefined
+    return this.#reader !== undefined
   }
 
   /** The model itself; `ERR_STATE` before training. */
   get model(): Model {
-    return this.#existing().model
+    return this.#existing().parts.model
   }
 
   /**
@@ -184,11 +158,11 @@ export class Forecaster<
    */
   forecast(options: number | ForecastOptions = {}): Forecasts<Name, Time, Group>[] {
     const where = 'Forecaster.forecast'
-    this.#existing()
+    const reader = this.#existing()
     return reading('ERR_DATA', where, () => {
       const { horizon = this.#settings.horizon, known } = typeof options === 'number' ? { horizon: options } : options
       this.#checkForecast(where, { horizon, known })
-      return this.#forecastOf(where, [...this.#readings.keys()], horizon, known)
+      return reader.forecast(where, reader.groups, horizon, known) as Forecasts<Name, Time, Group>[]
     })
   }
 
@@ -203,36 +177,23 @@ export class Forecaster<
     observation: [Time] extends [never] ? Observation : ForecastRow | readonly ForecastRow[],
     options: Omit<ForecastOptions, 'horizon'> = {},
   ): Forecasts<Name, Time, Group>[] {
-    const parts = this.#existing()
-    const { settings, format } = parts
+    const reader = this.#existing()
+    const { settings, format, groups } = reader.parts
     const where = 'Forecaster.update'
     this.#checkForecast(where, options)
     const tracks = reading('ERR_DATA', where, (): Track[] => {
       if (format) {
         const rows = Array.isArray(observation) ? observation : [observation]
-        return readMoreRows(where, rows, settings, format, (group) => this.#groupOf(where, group).track)
+        return readMoreRows(where, rows, settings, format, (group) => groupOf(where, reader.parts, group).track)
       }
-      const last = parts.groups[0]?.track?.values.at(-1)
+      const last = groups[0]?.track?.values.at(-1)
       const [row] = fillGaps([readRow(where, observation as Observation, settings)], settings.fill, last)
       return [{ group: undefined, origin: 0, values: [row as number[]], known: [], past: [] }]
     })
-    for (const track of tracks) {
-      const group = this.#groupOf(where, track.group)
-      const read = this.#readings.get(track.group)
-      if (!read || !group.track) continue
-      for (const step of this.#featuresNow().read(track, parts.groups.indexOf(group), group.scaling, read.last)) {
-        read.session.step(presentOf(this.#featuresNow(), read.last))
-        read.last = step
-      }
-      group.track = trimmed(joined(group.track, track), format)
-    }
+    reader.update(where, tracks)
     if (settings.covariates.known.length > 0 && options.known === undefined) return []
-    return this.#forecastOf(
-      where,
-      tracks.map(({ group }) => group),
-      this.horizon,
-      options.known,
-    )
+    const updated = tracks.map(({ group }) => group)
+    return reader.forecast(where, updated, this.horizon, options.known) as Forecasts<Name, Time, Group>[]
   }
 
   /**
@@ -240,12 +201,12 @@ export class Forecaster<
    * with `ERR_DATA`, also for groups that were not trained on.
    */
   async read(data: ForecasterData<Time>): Promise<void> {
-    const parts = this.#existing()
+    const { parts } = this.#existing()
     const { tracks } = this.#readAll('Forecaster.read', data)
     if (tracks.every(({ values }) => values.length === 0)) {
       throw new SeqloomError('ERR_DATA', 'Forecaster.read: the series has no steps')
     }
-    const places = tracks.map((track) => this.#groupOf('Forecaster.read', track.group))
+    const places = tracks.map((track) => groupOf('Forecaster.read', parts, track.group))
     await this.#use({
       ...parts,
       groups: parts.groups.map((group) => {
@@ -266,11 +227,12 @@ export class Forecaster<
   ): Promise<Readonly<Record<Name, ForecastMeasures>>[]> {
     const where = 'Forecaster.evaluate'
     checkOptions(where, options, { accepted: { signal: abortSignal } })
-    const { settings, format } = this.#existing()
+    const reader = this.#existing()
+    const { settings, format, groups } = reader.parts
     const tracks = reading('ERR_DATA', where, () =>
       format
-        ? readMoreRows(where, data, settings, format, (group) => this.#groupOf(where, group).track)
-        : [seriesTrack(where, data as Series, settings, this.#existing().groups[0]?.track)],
+        ? readMoreRows(where, data, settings, format, (group) => groupOf(where, reader.parts, group).track)
+        : [seriesTrack(where, data as Series, settings, groups[0]?.track)],
     )
     const longest = tracks.reduce((most, { values }) => Math.max(most, values.length), 0)
     if (longest < this.horizon) {
@@ -279,14 +241,15 @@ export class Forecaster<
         `${where}: the series has ${longest} steps; the horizon of ${this.horizon} needs as many`,
       )
     }
-    return await this.#busy(runSliced(this.#measure(tracks), options.signal))
+    const measured = runSliced(reader.measure(where, tracks), options.signal)
+    return (await this.#busy(measured)) as Readonly<Record<Name, ForecastMeasures>>[]
   }
 
   async dispose(): Promise<void> {
     this.#disposed = true
     await Promise.allSettled(this.#running)
-    this.#free()
-    this.#parts = undefined
+    this.#reader?.free()
+    this.#reader = undefined
   }
 
   /**
@@ -294,7 +257,7 @@ export class Forecaster<
    * training and with `ERR_IO`, also if the folder holds something else.
    */
   async save(directory: string | URL, options: SaveOptions = {}): Promise<void> {
-    await this.#busy(saveTask(saving, directory, this.#existing(), undefined, options))
+    await this.#busy(saveTask(saving, directory, this.#existing().parts, undefined, options))
   }
 
   /** Trains new parts, or a copy of those that there are, and makes them the forecaster's own in the end. */
@@ -305,8 +268,8 @@ export class Forecaster<
     const lengths = tracks.map(({ values }) => values.length)
     const held = heldOut(lengths, this.#settings, settings)
     const ends = lengths.map((length, index) => length - (held.steps[index] as number))
-    const known = this.#parts
-    const parts = await this.#partsFor(tracks, ends, format, signal)
+    const known = this.#reader?.parts
+    const parts = await partsFor(known, this.#settings, tracks, ends, format, signal)
     const features = featuresOf(parts)
     const tables: Table[] = []
     for (const track of tracks) {
@@ -341,58 +304,12 @@ export class Forecaster<
     }
   }
 
-  *#measure(tracks: readonly Track[]): Sliced<Readonly<Record<Name, ForecastMeasures>>[]> {
-    const { groups } = this.#existing()
-    const features = this.#featuresNow()
-    const errors = new ForecastErrors(this.variables, this.horizon)
-    // What is read meanwhile, or by a training that ends, changes nothing here.
-    const begun = tracks.map((track) => {
-      const group = this.#groupOf('Forecaster.evaluate', track.group)
-      const read = this.#readings.get(track.group)
-      if (!read)
-        throw new SeqloomError(
-          'ERR_DATA',
-          `Forecaster.evaluate: nothing was read of ${groupName(this.#settings, track.group)}`,
-        )
-      return { track, group, last: read.last, session: read.session.clone() }
-    })
-    try {
-      for (const { track, group, last, session } of begun) {
-        const steps = [...features.read(track, groups.indexOf(group), group.scaling, last)]
-        let now = last
-        for (const [step, next] of steps.entries()) {
-          const known = (ahead: number) => steps[step + ahead - 1]?.ahead
-          const bases = features.bases(now, known)
-          const input = inputOf(features, now, known, bases)
-          const output = session.step(input).data as Float32Array
-          const later = track.values.slice(step, step + this.horizon)
-          errors.add(track.group, this.#decode(group.scaling, bases, output), this.#unscaled(group.scaling, now), later)
-          now = next
-          yield
-        }
-      }
-    } finally {
-      for (const { session } of begun) session.dispose()
-    }
-    return errors.measures()
-  }
-
   /** Takes over new parts and reads their tracks to the end. */
   async #use(parts: ForecasterParts): Promise<void> {
-    const features = featuresOf(parts)
-    const readings = await runSliced(readTracks(parts, features))
-    this.#free(parts.model)
-    this.#parts = parts
+    const reader = await Reader.of(parts)
+    this.#reader?.free(parts.model)
+    this.#reader = reader
     this.#settings = parts.settings
-    this.#features = features
-    this.#readings = readings
-  }
-
-  /** Frees what was read and the model, unless it is the one that stays. */
-  #free(staying?: Model): void {
-    for (const { session } of this.#readings.values()) session.dispose()
-    this.#readings = new Map()
-    if (this.#parts && this.#parts.model !== staying) this.#parts.model.dispose()
   }
 
   /** Work that a disposal waits for. */
@@ -411,43 +328,10 @@ export class Forecaster<
       if (settings.time === undefined) {
         return { tracks: [seriesTrack(where, data as Series, settings)], format: undefined }
       }
-      const format = this.#parts?.format
+      const format = this.#reader?.parts.format
       if (format) return { tracks: readMoreRows(where, data, settings, format), format }
       return readFirstRows(where, data, settings)
     })
-  }
-
-  /**
-   * The parts to train on tracks, of which the first `ends` steps are trained on; those that there are already, with
-   * other tracks.
-   */
-  async #partsFor(
-    tracks: readonly Track[],
-    ends: readonly number[],
-    format: RowFormat | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<ForecasterParts> {
-    const settings = this.#settings
-    if (this.#parts) {
-      const places = tracks.map(({ group }) => this.#groupOf('Forecaster.train', group))
-      const groups = this.#parts.groups.map(({ group, scaling }, index) => {
-        const place = places.indexOf(this.#parts?.groups[index] as ForecastGroup)
-        return { group, scaling, track: tracks[place] }
-      })
-      return { ...this.#parts, model: this.#parts.model.clone() as Model<Tensor>, groups }
-    }
-    const span = tracks.reduce((longest, { origin }, index) => {
-      if (!format) return 0
-      return Math.max(longest, stepped(format.frequency, origin, (ends[index] as number) - 1) - origin)
-    }, 0)
-    const calendar = format && settings.calendar ? calendarFeatures(format.frequency, format.form, span) : []
-    const start = fitStart('Forecaster.train', tracks, ends, settings, format, calendar)
-    const { scalings, baselines } = await runSliced(start, signal)
-    const groups = tracks.map((track, index): ForecastGroup => {
-      return { group: track.group, scaling: scalings[index] as Scaling, track }
-    })
-    const features = new Features(settings, format, calendar, groups.length, baselines)
-    return { model: forecasterModel(features) as Model<Tensor>, settings, format, calendar, baselines, groups }
   }
 
   #checkForecast(where: string, options: object): void {
@@ -463,207 +347,19 @@ export class Forecaster<
     })
   }
 
-  #forecastOf(
-    where: string,
-    groups: readonly (GroupValue | undefined)[],
-    horizon: number,
-    known: readonly ForecastRow[] | undefined,
-  ): Forecasts<Name, Time, Group>[] {
-    const { format, settings } = this.#existing()
-    const read = groups.map((group) => {
-      const { track, scaling } = this.#groupOf(where, group)
-      const { origin, values } = track as Track
-      return { group, origin, end: values.length, scaling, ...(this.#readings.get(group) as Reading) }
-    })
-    const aheadOf =
-      format && settings.covariates.known.length > 0 ? this.#knownAhead(where, read, horizon, known, format) : []
-    return read.flatMap(({ group, origin, end, scaling, session: present, last }, index) => {
-      const features = this.#featuresNow()
-      const ahead = Array.from({ length: this.horizon }, (_, step) =>
-        features.ahead(origin, end + step, aheadOf[index]?.[step]),
-      )
-      const session = present.clone()
-      try {
-        const known = (step: number) => (step <= horizon ? ahead[step - 1] : undefined)
-        const bases = features.bases(last, known)
-        const output = session.step(inputOf(features, last, known, bases)).data
-        const forecasts = this.#decode(scaling, bases, output as Float32Array).slice(0, horizon)
-        if (!format) return forecasts as Forecasts<Name, Time, Group>[]
-        return forecasts.map((forecast, step) => ({
-          [settings.time as string]: writeTime(stepped(format.frequency, origin, end + step), format.form),
-          ...(settings.group !== undefined && { [settings.group]: group }),
-          ...forecast,
-        })) as Forecasts<Name, Time, Group>[]
-      } finally {
-        session.dispose()
-      }
-    })
-  }
-
-  /** What is known ahead, encoded; `ERR_DATA` naming what is not given. */
-  #knownAhead(
-    where: string,
-    groups: readonly { readonly group: GroupValue | undefined; readonly origin: number; readonly end: number }[],
-    horizon: number,
-    known: readonly ForecastRow[] | undefined,
-    format: RowFormat,
-  ): (number[] | undefined)[][] {
-    const { settings } = this.#existing()
-    const found = known === undefined ? groups.map(() => []) : readKnownRows(where, known, settings, format, groups)
-    const missing = groups.flatMap(({ group, origin, end }, index) => {
-      const steps = Array.from({ length: horizon }, (_, step) => step).filter(
-        (step) => found[index]?.[step] === undefined,
-      )
-      if (steps.length === 0) return []
-      const at = (step: number) => showTime(stepped(format.frequency, origin, end + step), format.form)
-      const whose = settings.group === undefined ? '' : `${groupName(settings, group)}: `
-      const [first, last] = [steps[0] as number, steps.at(-1) as number]
-      return [
-        `${whose}${first === last ? at(first) : `${at(first)} to ${at(last)}`} (${steps.length} ${steps.length === 1 ? 'step' : 'steps'})`,
-      ]
-    })
-    if (missing.length === 0) return found
-    const shown = missing.slice(0, 5).join('; ')
-    const more = missing.length > 5 ? `; and ${missing.length - 5} other groups` : ''
-    throw new SeqloomError(
-      'ERR_DATA',
-      `${where}: known needs rows with ${settings.covariates.known.join(', ')} for all steps to come; there are none of ${shown}${more}`,
-    )
-  }
-
-  #unscaled(scaling: Scaling, { anchor }: Step): number[] {
-    return Array.from(anchor, (value, variable) => scaling.unscale(value, variable))
-  }
-
-  /** Forecasts from the linear ones after a step and the model's outputs. */
-  #decode(scaling: Scaling, bases: Float32Array, output: Float32Array): Readonly<Record<Name, Forecast>>[] {
-    const { variables, horizon } = this.#settings
-    const parts = this.#existing()
-    const { calibration } = parts
-    const [features, reach] = [this.#featuresNow(), reachOf(parts)]
-    const block = horizon * variables.length
-    return Array.from({ length: horizon }, (_, ahead) => {
-      const entries = variables.map((name, variable) => {
-        const place = ahead * variables.length + variable
-        const found = Array.from({ length: quantileCount }, (_, q) => output[q * block + place] as number)
-        const said = trusted(found, calibration?.trust[variable] ?? 1, reach)
-        const changes = calibration ? widened(said, calibration.widths[variable]?.[ahead] as number) : said
-        const value = (change: number) =>
-          scaling.unscale((bases[place] as number) + change * features.spread(variable, ahead + 1), variable)
-        return [name, { median: value(changes.median), lower: value(changes.lower), upper: value(changes.upper) }]
-      })
-      return Object.fromEntries(entries)
-    })
-  }
-
-  /** The group that a value names, which must have been trained on. */
-  #groupOf(where: string, value: GroupValue | undefined): ForecastGroup {
-    const { groups, settings } = this.#existing()
-    const found = groups.find(({ group }) => group === value)
-    if (found) return found
-    const known = groups.slice(0, 10).map(({ group }) => describe(group))
-    const more = groups.length > 10 ? ` and ${groups.length - 10} more` : ''
-    throw new SeqloomError(
-      'ERR_DATA',
-      `${where}: ${groupName(settings, value)} was not among those trained on: ${known.join(', ')}${more}; train a forecaster with its rows, too`,
-    )
-  }
-
-  #featuresNow(): Features {
-    this.#existing()
-    return this.#features as Features
-  }
-
   #check(): void {
     if (this.#disposed) throw new SeqloomError('ERR_STATE', 'Forecaster: this forecaster was disposed')
   }
 
-  #existing(): ForecasterParts {
+  #existing(): Reader {
     this.#check()
-    if (this.#parts) return this.#parts
+    if (this.#reader) return this.#reader
     throw new SeqloomError('ERR_STATE', 'Forecaster: there is no model yet; call train or Forecaster.load first')
   }
-}
-
-/** The input of a step, with what is known ahead of it. */
-function inputOf(
-  features: Features,
-  step: Step,
-  ahead: (step: number) => Float32Array | undefined,
-  bases: Float32Array,
-): Float32Array {
-  const into = new Float32Array(features.inputWidth)
-  features.write(step, ahead, bases, into, 0)
-  return into
-}
-
-/**
- * The input of a step that is only read: what is known ahead of it would change the forecasts, which nobody asks for,
- * and nothing that is remembered.
- */
-function presentOf(features: Features, step: Step): Float32Array {
-  const none = () => undefined
-  return inputOf(features, step, none, features.aheadWidth > 0 ? step.anchor : features.bases(step, none))
-}
-
-const featuresOf = ({ settings, format, calendar, groups, baselines }: ForecasterParts): Features =>
-  new Features(settings, format, calendar, groups.length, baselines)
-
-/**
- * How far intervals reach before the network says more, in units of its outputs; those of earlier versions said all.
- */
-const reachOf = ({ baselines, settings }: ForecasterParts): number => (baselines ? normalReach(settings.interval) : 0)
-
-/** How far a network is trusted that nothing was held out from: the fewer steps it has learned from, the less. */
-const trustIn = (steps: number): number => steps / (steps + 200)
-
-/** Parts after training, with what held-out values say about their network. */
-async function calibrated(parts: ForecasterParts, held: Windows | undefined, trust: number): Promise<ForecasterParts> {
-  const { baselines, model, settings } = parts
-  if (!baselines) return parts
-  const { horizon, interval, variables } = settings
-  const shape = { horizon, interval, variables: variables.length, reach: reachOf(parts) }
-  const calibration = held
-    ? calibrate(await model.predict(held.x), held.y, shape)
-    : uncalibrated(trust, horizon, variables.length)
-  return { ...parts, calibration }
 }
 
 /** An array as the only track; with `before`, it goes on from there. */
 function seriesTrack(where: string, series: Series, settings: ForecasterSettings, before?: Track): Track {
   const values = fillGaps(readSeries(where, series, settings), settings.fill, before?.values.at(-1))
   return { group: undefined, origin: 0, values, known: [], past: [] }
-}
-
-/** Reads all steps of the tracks but the last, each in a session of its own. */
-function* readTracks(parts: ForecasterParts, features: Features): Sliced<Map<GroupValue | undefined, Reading>> {
-  const readings = new Map<GroupValue | undefined, Reading>()
-  for (const [index, { group, scaling, track }] of parts.groups.entries()) {
-    if (!track) continue
-    const session = parts.model.session()
-    let last: Step | undefined
-    for (const step of features.read(track, index, scaling)) {
-      if (last) {
-        session.step(presentOf(features, last))
-      }
-      last = step
-      yield
-    }
-    if (last) readings.set(group, { session, last })
-  }
-  return readings
-}
-
-/** A track's last steps, once there are twice as many as are kept. */
-function trimmed(track: Track, format: RowFormat | undefined): Track {
-  const { length } = track.values
-  if (length <= 2 * keptSteps) return track
-  const from = length - keptSteps
-  return {
-    ...track,
-    origin: format ? stepped(format.frequency, track.origin, from) : track.origin,
-    values: track.values.slice(from),
-    known: track.known.slice(from),
-    past: track.past.slice(from),
-  }
 }

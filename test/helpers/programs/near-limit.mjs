@@ -1,4 +1,4 @@
-// Fills the memory that a limited address space (argument 2, in kilobytes) leaves up to some 100 MB, then repeats a call (argument 1) that takes more until it
+// Fills the memory that a limited address space (argument 2, in kilobytes) leaves up to some 80 MB, then repeats a call (argument 1) that takes more until it
 // is refused, and prints the code as JSON.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,6 +24,8 @@ const calls = {
   'predictSync for a row': () => m.predictSync(row),
   step: () => session.step(row.data),
   toBytes: () => m.toBytes(),
+  'encode words': () => words.encode([long]),
+  'encode a few words': () => words.encode(['abcd e']),
   'encodeSync words': () => words.encodeSync([long]),
   'encodeSync a few words': () => words.encodeSync(['abcd e']),
   save: async () => {
@@ -35,7 +37,7 @@ const calls = {
 const used = () => Number(/VmSize:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'latin1'))[1])
 let code
 try {
-  while (Number(limit) - used() > 120_000) kept.push(new Float32Array(1 << 21))
+  while (Number(limit) - used() > 80_000) kept.push(new Float32Array(1 << 20))
   for (let i = 0; i < 1_000_000; i++) kept.push(await calls[kind]())
 } catch (error) {
   code = error.code ?? String(error)

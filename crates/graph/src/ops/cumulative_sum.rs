@@ -109,7 +109,9 @@ impl<T: Scalar> Op<T> for CumulativeSum {
         inputs.iter().try_for_each(expect_float)?;
         let axis = feature_axis(self.axis, &inputs[0])?;
         let last = without(&inputs[0].shape, &[axis], false)?;
-        if let Some(initial) = inputs.get(1).filter(|initial| initial.shape.unify(&last).is_none()) {
+        let differs =
+            |initial: &&Meta| initial.batched != inputs[0].batched || initial.shape.unify(&last).is_none();
+        if let Some(initial) = inputs.get(1).filter(differs) {
             return Err(Error::shape(format!(
                 "the first sums must have shape {last}; got {}",
                 initial.shape

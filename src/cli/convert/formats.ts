@@ -1,0 +1,119 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { SeqloomError, visible } from '../../errors.js'
+import { cannot, openNamed } from '../../files.js'
+import * as interop from '../../interop/index.js'
+import { loadFolder } from '../../model/index.js'
+import type { Model } from '../../model/model.js'
+import { note } from '../output.js'
+import { type PyTorchFlags, pytorchModel } from './pytorch.js'
+
+/** A model that was read, and what its layers are called in the file. */
+export interface Loaded {
+  readonly model: Model
+  /** Their names by ours; missing where both are the same. */
+  readonly names?: Readonly<Record<string, string>>
+}
+
+/** Files or folders that models come in. */
+export interface ModelFormat {
+  readonly name: string
+  /** How the names of such files end; the first one is shown in messages. None for folders. */
+  readonly endings: readonly string[]
+  /** Whether something with this beginning may be of the format, and whether it is a folder (with its `model.json`'s beginning). */
+  recognises(head: Buffer, isFolder: boolean): boolean
+  load?(path: string, flags: PyTorchFlags): Promise<Loaded>
+  /** Writes a model; layers keep their names. */
+  save?(model: Model, path: string): Promise<void>
+  /** Reads what `save` wrote; by default `load`. */
+  again?(model: Model, path: string): Promise<Model>
+}
+
+const begins = (head: Buffer, ...bytes: number[]) => bytes.every((byte, index) => head[index] === byte)
+const isZip = (head: Buffer) => begins(head, 0x50, 0x4b, 3, 4)
+
+/** All formats, each with what reads and writes it. The first one that recognises a file reads it. */
+export const modelFormats: readonly ModelFormat[] = [
+  {
+    name: 'Seqloom',
+    endings: [],
+    recognises: (head, isFolder) => isFolder && head.includes('"format": "seqloom"'),
+    async load(path) {
+      const { model, kind } = await loadFolder(path)
+      if (kind.name !== 'model') note(`${path} holds ${kind.words}; its network is read, without what surrounds it`)
+      return { model }
+    },
+    save: (model, path) => model.save(path),
+  },
+  {
+    name: 'Keras',
+    endings: ['.keras', '.h5', '.hdf5'],
+    // The names of a zip archive's first file are behind its header.
+    recognises: (head) =>
+      begins(head, 0x89, 0x48, 0x44, 0x46) ||
+      (isZip(head) && /^(metadata|config)\.json|^model\.w/.test(head.toString('latin1', 30))),
+    load: async (path) => ({ model: await interop.loadKeras(path) }),
+  },
+  {
+    name: 'PyTorch',
+    endings: ['.pt', '.pth', '.safetensors'],
+    recognises: (head) => isZip(head) || begins(head, 0x80) || head[8] === 0x7b,
+    load: pytorchModel,
+    save: (model, path) => interop.toPyTorch(model, path),
+    async again(model, path) {
+      const copy = model.clone()
+      await interop.loadPyTorch(path, { model: copy })
+      return copy
+    },
+  },
+]
+
+/** The format of a file or folder that exists, by its beginning. Rejects with `ERR_FORMAT` and `ERR_IO`. */
+export async function formatOf(path: string): Promise<ModelFormat> {
+  const found = await stat(path).catch((cause) => {
+    throw cannot('read', path, cause)
+  })
+  const isFolder = found.isDirectory()
+  const head = await headOf(isFolder ? join(path, 'model.json') : path)
+  const format = modelFormats.find((each) => each.recognises(head, isFolder) && each.load)
+  if (format) return format
+  throw new SeqloomError(
+    'ERR_FORMAT',
+    `${path} holds no model of a format that is read: ${listed(({ load }) => load !== undefined)}`,
+  )
+}
+
+/** The format that a path is to be written in: by its ending, or as `named`. `ERR_OPTION`. */
+export function formatFor(path: string, named: string | undefined): ModelFormat {
+  const lower = path.toLowerCase().replace(/[\\/]+$/, '')
+  const ending = /\.[a-z][a-z\d]*$/.exec(lower)?.[0]
+  const format = named
+    ? modelFormats.find(({ name }) => name.toLowerCase() === named.toLowerCase())
+    : modelFormats.find(({ endings }) => (ending ? endings.includes(ending) : endings.length === 0))
+  if (format?.save) return format
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `${named === undefined ? `'${visible(path)}'` : `--format ${visible(named)}`}: what is written is ${listed(({ save }) => save !== undefined)}`,
+  )
+}
+
+/** `Seqloom (a folder), PyTorch (.pt, .pth)` */
+const listed = (which: (format: ModelFormat) => boolean): string =>
+  modelFormats
+    .filter(which)
+    .map(({ name, endings }) => `${name} (${endings.join(', ') || 'a folder'})`)
+    .join(', ')
+
+/** The first bytes of a file. */
+async function headOf(path: string): Promise<Buffer> {
+  const file = await openNamed(path)
+  try {
+    const head = Buffer.alloc(1024)
+    const { bytesRead } = await file.read(head, 0, head.length, 0)
+    return head.subarray(0, bytesRead)
+  } catch (cause) {
+    throw cannot('read', path, cause)
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,123 @@
+import { configure } from '../../engine.js'
+import { SeqloomError, visible } from '../../errors.js'
+import { isThere } from '../../files.js'
+import { contentsIn } from '../../model/writeFolder.js'
+import { pathOf } from '../../path.js'
+import { note, print, printJson } from '../output.js'
+import { table } from '../table.js'
+import { pairsOf } from './check.js'
+import { formatFor, formatOf, type Loaded, type ModelFormat } from './formats.js'
+import type { PyTorchFlags } from './pytorch.js'
+import { difference, onnxruntime, outputsOf, type Runtime, sampleFor } from './sample.js'
+
+/** The flags of `seqloom convert`. */
+export interface ConvertFlags extends PyTorchFlags {
+  readonly format?: string
+  readonly check?: string
+  readonly tolerance: number
+  readonly force: boolean
+  readonly json: boolean
+  readonly threads?: number
+}
+
+/** A difference of outputs, and what was compared. */
+interface Compared {
+  readonly what: string
+  readonly difference: number
+}
+
+/**
+ * Reads a model of any format and writes it in another one. Prints what each layer is in both, and the largest
+ * difference on a sample: of the file that was written, read again, and of other runtimes where they are installed.
+ */
+export async function convert(fromGiven: string, toGiven: string, flags: ConvertFlags): Promise<void> {
+  if (flags.threads !== undefined) configure({ threads: flags.threads })
+  const [from, to] = [pathOf('FROM', fromGiven), pathOf('TO', toGiven)]
+  const target = formatFor(to, flags.format)
+  await checkFree(to, target, flags.force)
+  const origin = await formatOf(from)
+  const read = await (origin.load as NonNullable<ModelFormat['load']>)(from, flags)
+  const { model } = read
+  // Before anything is written, so that a wrong model replaces nothing.
+  const checked = flags.check === undefined ? undefined : await checkedBy(flags.check, model, flags.tolerance)
+  const sample = sampleFor(model)
+  const ours = await outputsOf(model, sample)
+  const compared: Compared[] = []
+  const compare = async (what: string, theirs: Promise<Parameters<typeof difference>[1]>) => {
+    await theirs.then(
+      (outputs) => compared.push({ what, difference: difference(ours, outputs) }),
+      (error) => note(`seqloom: ${what} was not compared: ${visible(String(error?.message ?? error))}`),
+    )
+  }
+  for (const runtime of runtimesOf(origin)) await compare(`${from} by ${runtime.name}`, runtime.run(from, sample))
+  await (target.save as NonNullable<ModelFormat['save']>)(model, to)
+  const again = target.again?.(model, to) ?? target.load?.(to, {}).then((loaded) => loaded.model)
+  if (again)
+    await compare(
+      `${to}, read again`,
+      again.then((read) => outputsOf(read, sample)),
+    )
+  for (const runtime of runtimesOf(target)) await compare(`${to} by ${runtime.name}`, runtime.run(to, sample))
+  show({ from, to, origin, target, read, compared, checked }, flags.json)
+}
+
+/** What else runs files of a format. */
+function runtimesOf({ name }: ModelFormat): Runtime[] {
+  const runtime = name === 'ONNX' ? onnxruntime() : undefined
+  return runtime ? [runtime] : []
+}
+
+/** `ERR_IO` if something is there that would be replaced. A folder may hold the user's files beside a model. */
+async function checkFree(to: string, { endings }: ModelFormat, force: boolean): Promise<void> {
+  const isTaken = endings.length > 0 ? await isThere(to) : (await contentsIn(to)) !== undefined
+  if (isTaken && !force) throw new SeqloomError('ERR_IO', `'${visible(to)}' exists; --force replaces it`)
+}
+
+/** The largest difference from the outputs of a file. `ERR_DATA` if it is larger than `tolerance`. */
+async function checkedBy(path: string, model: Loaded['model'], tolerance: number): Promise<Compared> {
+  const { inputs, outputs } = await pairsOf(path, model)
+  const found = difference(await outputsOf(model, inputs), outputs)
+  if (found <= tolerance) return { what: path, difference: found }
+  const difference_ = Number.isFinite(found) ? `differ by up to ${found.toPrecision(3)}` : 'have another size'
+  throw new SeqloomError(
+    'ERR_DATA',
+    `--check: the outputs ${difference_} from those of ${visible(path)}; nothing was written`,
+  )
+}
+
+interface Converted {
+  readonly from: string
+  readonly to: string
+  readonly origin: ModelFormat
+  readonly target: ModelFormat
+  readonly read: Loaded
+  readonly compared: readonly Compared[]
+  readonly checked: Compared | undefined
+}
+
+function show(done: Converted, json: boolean): void {
+  const { from, to, origin, target, read, compared, checked } = done
+  const { model } = read
+  const topology = model.topology()
+  const weights = Object.entries(model.namedWeights())
+  const layers = topology.layers
+    .filter(({ className }) => className !== 'InputLayer')
+    .map((layer) => {
+      const name = topology.names.get(layer) as string
+      const own = weights.filter(([each]) => each.startsWith(`${name}/`))
+      const parameters = own.reduce((sum, [, { data }]) => sum + data.length, 0)
+      return { from: read.names?.[name] ?? name, type: layer.className, parameters, to: name }
+    })
+  if (json) {
+    printJson({
+      ...{ from: { path: from, format: origin.name }, to: { path: to, format: target.name }, layers },
+      ...{ differences: compared, ...(checked && { check: checked }) },
+    })
+    return
+  }
+  const rows = layers.map(({ from, type, parameters, to }) => [from, type, parameters.toLocaleString('en-US'), to])
+  print(table([[`from ${origin.name}`, 'layer', 'parameters', `to ${target.name}`], ...rows]))
+  for (const { what, difference } of [...compared, ...(checked ? [checked] : [])]) {
+    print(`largest difference from ${what}: ${difference === 0 ? '0' : difference.toPrecision(3)}`)
+  }
+}

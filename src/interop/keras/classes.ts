@@ -1,0 +1,168 @@
+import type { Cell } from '../../cells/cell.js'
+import { gru as gruCell } from '../../cells/gru.js'
+import { lstm as lstmCell } from '../../cells/lstm.js'
+import { simpleRNN as simpleRNNCell } from '../../cells/simpleRnn.js'
+import * as layers from '../../layers/index.js'
+
+// What Keras calls our layers and their options, and where its files keep their weights. Both directions read this: `layers.ts` makes layers of ours from
+// saved ones, `describe.ts` describes ours for Keras.
+
+/** The programs whose descriptions differ: Keras 3, Keras 2, and TensorFlow.js, which follows Keras 2. */
+export type Dialect = 'keras3' | 'keras2' | 'tfjs'
+
+/** Makes a layer or a cell of ours of its options. */
+export type Maker<Made = unknown> = (options: never) => Made
+
+/** A class of Keras's. */
+export interface KerasClass<Made = unknown> {
+  readonly make: Maker<Made>
+  /** The options that decide what it computes, under Keras's names. Ours are the same in camelCase. */
+  readonly options: readonly string[]
+  /** Programs that have no such class. */
+  readonly lacking?: readonly Dialect[]
+}
+
+/** A recurrent layer or a cell. */
+export interface RecurrentClass<Made = unknown> extends KerasClass<Made> {
+  /** How many gates its weights hold side by side. */
+  readonly gates: number
+  /** Which of them go through the `recurrent_activation`. */
+  readonly gated: readonly number[]
+  /** The class of its cell. */
+  readonly cell: string
+}
+
+const attention = ['use_scale', 'dropout', 'return_attention_scores']
+
+/** Layers whose weights stand in one group, by their class, which is ours, too. */
+export const plainLayers: Readonly<Record<string, KerasClass>> = {
+  Activation: { make: layers.activation, options: ['activation'] },
+  Add: { make: layers.add, options: [] },
+  Average: { make: layers.average, options: [] },
+  Concatenate: { make: layers.concatenate, options: ['axis'] },
+  Dense: { make: layers.dense, options: ['units', 'activation', 'use_bias'] },
+  Dropout: { make: layers.dropout, options: ['rate'] },
+  Embedding: { make: layers.embedding, options: ['input_dim', 'output_dim', 'mask_zero'] },
+  Flatten: { make: layers.flatten, options: [] },
+  GlobalAveragePooling1D: { make: layers.globalAveragePooling1d, options: [] },
+  GlobalMaxPooling1D: { make: layers.globalMaxPooling1d, options: [] },
+  LayerNormalization: { make: layers.layerNormalization, options: ['axis', 'epsilon', 'center', 'scale'] },
+  Masking: { make: layers.masking, options: ['mask_value'] },
+  Maximum: { make: layers.maximum, options: [] },
+  Minimum: { make: layers.minimum, options: [] },
+  Multiply: { make: layers.multiply, options: [] },
+  RepeatVector: { make: layers.repeatVector, options: ['n'] },
+  Reshape: { make: layers.reshape, options: ['target_shape'] },
+  RMSNormalization: {
+    make: layers.rootMeanSquareNormalization,
+    options: ['axis', 'epsilon'],
+    lacking: ['keras2', 'tfjs'],
+  },
+  Subtract: { make: layers.subtract, options: [], lacking: ['tfjs'] },
+  AdditiveAttention: { make: layers.additiveAttention, options: attention, lacking: ['tfjs'] },
+  Attention: { make: layers.attention, options: [...attention, 'score_mode'], lacking: ['tfjs'] },
+}
+
+/** Its weights stand in a group for each of {@link attentionParts}. */
+export const multiHeadAttention: KerasClass = {
+  make: layers.multiHeadAttention,
+  options: ['num_heads', 'key_dim', 'value_dim', 'dropout', 'use_bias', 'return_attention_scores'],
+  lacking: ['tfjs'],
+}
+
+/** The projections of a multi-head attention, in the order of its weights. */
+export const attentionParts = ['query', 'key', 'value', 'output'] as const
+
+/** Options of every layer that runs a recurrence. */
+export const recurrenceOptions = [
+  'return_sequences',
+  'return_state',
+  'go_backwards',
+  'zero_output_for_mask',
+  'stateful',
+]
+
+const cellOptions = ['units', 'activation', 'use_bias', 'dropout']
+const gatedOptions = [...cellOptions, 'recurrent_activation']
+const resetOptions = [...gatedOptions, 'reset_after']
+
+/** Layers whose weights stand in the group of their cell. */
+export const recurrentLayers: Readonly<Record<string, RecurrentClass>> = {
+  GRU: { make: layers.gru, options: [...resetOptions, ...recurrenceOptions], gates: 3, gated: [0, 1], cell: 'GRUCell' },
+  LSTM: {
+    make: layers.lstm,
+    options: [...gatedOptions, ...recurrenceOptions],
+    gates: 4,
+    gated: [0, 1, 3],
+    cell: 'LSTMCell',
+  },
+  SimpleRNN: {
+    make: layers.simpleRNN,
+    options: [...cellOptions, ...recurrenceOptions],
+    gates: 1,
+    gated: [],
+    cell: 'SimpleRNNCell',
+  },
+}
+
+/** The cells that an `RNN` may run. */
+export const cells: Readonly<Record<string, RecurrentClass<Cell>>> = {
+  GRUCell: { make: gruCell as Maker<Cell>, options: resetOptions, gates: 3, gated: [0, 1], cell: 'GRUCell' },
+  LSTMCell: { make: lstmCell as Maker<Cell>, options: gatedOptions, gates: 4, gated: [0, 1, 3], cell: 'LSTMCell' },
+  SimpleRNNCell: {
+    make: simpleRNNCell as Maker<Cell>,
+    options: cellOptions,
+    gates: 1,
+    gated: [],
+    cell: 'SimpleRNNCell',
+  },
+}
+
+/** The class of a name, also for names that objects have of themselves. */
+export function classOf<Class>(table: Readonly<Record<string, Class>>, name: string): Class | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
+}
+
+/**
+ * Which of our states each of tfjs's is, for a stack of cells with so many states each: tfjs lists those of the last cell first.
+ */
+export function tfjsStates(counts: readonly number[]): number[] {
+  let end = counts.reduce((sum, count) => sum + count, 0)
+  return counts.toReversed().flatMap((count) => {
+    end -= count
+    return Array.from({ length: count }, (_, at) => end + at)
+  })
+}
+
+/** The groups of a recurrent layer's weights. */
+export const cellGroup = ['cell'] as const
+
+/** The groups of the two directions. */
+export const directionGroups = ['forward_layer', 'backward_layer'] as const
+
+/** Changes the values of a weight; its shape stays. */
+export type Adapt = (values: Float32Array, shape: readonly number[]) => void
+
+/**
+ * The `hard_sigmoid` of Keras 2 and tfjs is 0.2·x + 0.5 between 0 and 1; that of Keras 3, which is ours, relu6(x + 3) / 6. With weights 1.2 times as large, ours
+ * is theirs.
+ */
+const stretch = 1.2
+
+/** Makes the columns of some gates of many larger, from Keras 2's hard sigmoid to ours, or smaller, from ours to that. */
+export function stretched(
+  which: readonly number[],
+  gates: number,
+  direction: 'toOurs' | 'toTheirs',
+): Adapt | undefined {
+  if (which.length === 0) return undefined
+  return (values, shape) => {
+    const columns = shape.at(-1) ?? 1
+    const width = columns / gates
+    for (let i = 0; i < values.length; i++) {
+      if (!which.includes(Math.floor((i % columns) / width))) continue
+      const value = values[i] as number
+      values[i] = direction === 'toOurs' ? value * stretch : value / stretch
+    }
+  }
+}

@@ -1,0 +1,190 @@
+import { visible } from '../../errors.js'
+import { Bidirectional } from '../../layers/bidirectional.js'
+import { InputLayer } from '../../layers/input.js'
+import type { AnyLayer, Call } from '../../layers/layer.js'
+import { GlobalAveragePooling1D, GlobalMaxPooling1D } from '../../layers/pooling.js'
+import { Recurrence } from '../../layers/recurrence.js'
+import type { Model } from '../../model/model.js'
+import { Sequential } from '../../model/sequential.js'
+import { warn } from '../../warn.js'
+import { Unmapped } from '../format.js'
+import type { Adapt, Dialect } from './classes.js'
+import { nodesOf, sourcesOf } from './connections.js'
+import { type DescribedPart, describeLayer } from './describeLayer.js'
+import { groupNames } from './layers.js'
+import { mayBeMasked } from './padding.js'
+
+/** A weight as Keras keeps it. */
+export interface DescribedWeight {
+  /** Its name among all weights: `lstm/lstm_cell/kernel`, in tfjs `lstm/kernel`. */
+  readonly name: string
+  /** The groups of a Keras 3 weights file that lead to it: `layers`, `lstm`, `cell`; there it is a variable, numbered in order. */
+  readonly groups: readonly string[]
+  /** Its shape in Keras. */
+  readonly shape: readonly number[]
+  /** Which of the model's weights it is; their elements have the same order. */
+  readonly index: number
+  /** Changes a copy of our values into what Keras's mean. */
+  readonly adapt?: Adapt | undefined
+}
+
+/** A layer as Keras describes it. */
+export interface DescribedLayer {
+  readonly name: string
+  /** In Keras's order. */
+  readonly weights: readonly DescribedWeight[]
+}
+
+/** A model as Keras describes it. */
+export interface DescribedModel {
+  /** The object with `class_name` and `config`. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** All layers, those without weights too, in the order of the config. */
+  readonly layers: readonly DescribedLayer[]
+}
+
+/**
+ * Describes a model for Keras 3, Keras 2 or tfjs: its layers as they are configured and connected there, and where its weights go. What matters only in training
+ * is left out with a warning; initial values and how the model is compiled are not described. `where` is for messages. Throws `ERR_UNSUPPORTED`, naming all
+ * layers and options that the program has not.
+ */
+export function describeModel(model: Model, dialect: Dialect, where: string): DescribedModel {
+  const topology = model.topology()
+  const { layers, names, calls } = topology
+  const problems = new Unmapped()
+  const leftOut: string[] = []
+  const described = layers.map((layer) => {
+    const name = names.get(layer) as string
+    if (layer instanceof InputLayer)
+      return { name, className: layer.className, config: inputConfig(layer, name, dialect), parts: [] }
+    const given = describeLayer(layer, name, { dialect, problems, leftOut, engine: model.engine })
+    return given && { name, ...given }
+  })
+  const differsAtPadding = calls.filter(
+    (call) => !checkPadding(call, names.get(call.layer) as string, dialect, problems),
+  )
+  problems.check(`${where}: what ${programs[dialect]} has not`, 'ERR_UNSUPPORTED')
+  if (leftOut.length > 0) {
+    warn('WARN_LEFT_OUT', `${where}: left out, since it only matters in training: ${visible(leftOut.join(', '))}`)
+  }
+  if (differsAtPadding.length > 0) {
+    const all = differsAtPadding.map(({ layer }) => names.get(layer)).join(', ')
+    warn(
+      'WARN_PADDING',
+      `${where}: at padded steps, where ours are zero, outputs repeat the last one there: ${visible(all)}`,
+    )
+  }
+  // Nothing is undefined where there are no problems.
+  const all = described as Described[]
+  const groups = groupNames(all)
+  const inSequence = model instanceof Sequential && isChain(calls)
+  const orders = new Map(all.flatMap(({ states }, at) => (states ? [[layers[at] as AnyLayer, states] as const] : [])))
+  const source = sourcesOf(calls, names, orders)
+  const nodes = nodesOf(calls, source, orders, dialect)
+  const objects = all.map(({ name, className, config }, at) => ({
+    ...(dialect === 'keras3' && { module: 'keras.layers' }),
+    class_name: className,
+    config,
+    ...(dialect === 'keras3' && { registered_name: null }),
+    ...(!inSequence && { name, inbound_nodes: nodes.get(layers[at] as AnyLayer) }),
+  }))
+  const outputs = topology.outputs.map(source)
+  const [only] = outputs
+  // Keras 3 tells a model that returns one tensor from one that returns a list of one.
+  const isOne = dialect === 'keras3' && outputs.length === 1 && model.toJSON().config.returnsList === false
+  const config = inSequence
+    ? { name: model.name, layers: objects }
+    : {
+        name: model.name,
+        trainable: true,
+        layers: objects,
+        input_layers: topology.inputs.map(source),
+        output_layers: isOne ? only : outputs,
+      }
+  return {
+    config: { ...classes[dialect][inSequence ? 'sequential' : 'functional'], config },
+    layers: all.map(({ name, parts }, at) => ({
+      name,
+      weights: parts.flatMap(({ path, scope, weights }) =>
+        weights.map(({ name: own, ...weight }) => ({
+          ...weight,
+          name: [name, ...scope, own].join('/'),
+          groups: ['layers', groups[at] as string, ...path],
+        })),
+      ),
+    })),
+  }
+}
+
+interface Described {
+  readonly name: string
+  readonly className: string
+  readonly config: Readonly<Record<string, unknown>>
+  readonly parts: readonly DescribedPart[]
+  readonly states?: readonly number[] | undefined
+}
+
+const programs: Readonly<Record<Dialect, string>> = { keras3: 'Keras 3', keras2: 'Keras 2', tfjs: 'TensorFlow.js' }
+
+const keras2Classes = { sequential: { class_name: 'Sequential' }, functional: { class_name: 'Functional' } }
+
+const classes = {
+  keras3: {
+    sequential: { module: 'keras', class_name: 'Sequential', registered_name: null },
+    functional: { module: 'keras.src.models.functional', class_name: 'Functional', registered_name: 'Functional' },
+  },
+  keras2: keras2Classes,
+  tfjs: { ...keras2Classes, functional: { class_name: 'Model' } },
+} as const
+
+function inputConfig(layer: InputLayer, name: string, dialect: Dialect): Record<string, unknown> {
+  const shape = dialect === 'keras3' ? { batch_shape: layer.shape } : { batch_input_shape: layer.shape }
+  return { ...shape, dtype: layer.outputType(), sparse: false, name }
+}
+
+/** Whether a use of a layer makes the same of padding in the other program; it is noted if other results depend on it. */
+function checkPadding({ layer, inputs }: Call, name: string, dialect: Dialect, problems: Unmapped): boolean {
+  const [first] = inputs
+  if (first === undefined || !mayBeMasked(first)) return true
+  const what = `'${name}' (${layer.className})`
+  if (layer instanceof Recurrence && layer.goBackwards && layer.returnSequences) {
+    problems.add(`${what}: going backwards over padded sequences, its outputs stand at other steps there`)
+  }
+  if (dialect !== 'tfjs') return true
+  if (layer instanceof GlobalAveragePooling1D || layer instanceof GlobalMaxPooling1D) {
+    problems.add(`${what}: padded steps count there`)
+  }
+  const recurrent = layer instanceof Bidirectional ? layer.innerLayers()[0] : layer
+  return !(
+    recurrent instanceof Recurrence &&
+    recurrent.returnSequences &&
+    recurrent.config().zeroOutputForMask === true
+  )
+}
+
+/** Whether each layer reads what the one before it makes, and nothing else. */
+function isChain(calls: readonly Call[]): boolean {
+  const layers = new Set(calls.map(({ layer }) => layer))
+  return (
+    layers.size === calls.length &&
+    calls.every(({ inputs, outputs }, at) => {
+      const before = calls[at - 1]?.outputs
+      return outputs.length === 1 && inputs.length === (at === 0 ? 0 : 1) && inputs[0] === before?.[0]
+    })
+  )
+}
+
+/** Copies of a model's weights as Keras means them. */
+export async function describedValues(
+  model: Model,
+  { layers }: DescribedModel,
+): Promise<ReadonlyMap<DescribedWeight, Float32Array>> {
+  const values = await model.copyWeights()
+  const found = new Map<DescribedWeight, Float32Array>()
+  for (const weight of layers.flatMap(({ weights }) => weights)) {
+    const data = values[weight.index]?.data as Float32Array
+    weight.adapt?.(data, weight.shape)
+    found.set(weight, data)
+  }
+  return found
+}

@@ -1,0 +1,84 @@
+import type { Cell } from '../../cells/cell.js'
+import { stackedRNNCells } from '../../cells/stacked.js'
+import { type SavedProgram, saveProgram } from '../../graph/trace/saved.js'
+import { cellActivations } from '../../table.js'
+import { cells as classes } from './classes.js'
+
+/** A cell that Keras has, too. */
+export interface ReadyMade {
+  readonly className: string
+  /** Its options, under our names. */
+  readonly options: Readonly<Record<string, unknown>>
+  /** What the names of its weights begin with in a layer. */
+  readonly prefix: string
+  readonly cell: Cell
+}
+
+/**
+ * The ready-made cells that a cell is, or is a stack of; undefined for any other cell. A cell is its operations alone, so candidates are made and their
+ * operations compared.
+ */
+export function readyMade(cell: Cell): readonly ReadyMade[] | undefined {
+  const saved = saveProgram(cell.program)
+  const prefixes = [...new Set(saved.weights.map(({ name }) => name.slice(0, name.lastIndexOf('/') + 1)))]
+  const found: ReadyMade[] = []
+  const made = (all: readonly ReadyMade[]): Cell =>
+    cell.name === 'stacked'
+      ? stackedRNNCells({ cells: all.map((each) => each.cell) as [Cell] })
+      : (all[0] as ReadyMade).cell
+  for (const prefix of prefixes) {
+    // A linear activation is no operation, so the candidate that does most is the one.
+    const [next] = candidates(saved, prefix)
+      .map((candidate) => ({ candidate, program: saveProgram(made([...found, candidate]).program) }))
+      .filter(({ program }) => begins(saved, program))
+      .toSorted((a, b) => b.program.nodes.length - a.program.nodes.length)
+    if (next === undefined) return undefined
+    found.push(next.candidate)
+  }
+  return found.length > 0 && isSame(saved, saveProgram(made(found).program)) ? found : undefined
+}
+
+/** All cells that have weights of the shapes of those with a prefix. */
+function candidates(saved: SavedProgram, prefix: string): ReadyMade[] {
+  const shapeOf = (name: string) => saved.weights.find((weight) => weight.name === prefix + name)?.shape
+  const [units, columns] = shapeOf('recurrent_kernel') ?? []
+  if (typeof units !== 'number' || typeof columns !== 'number') return []
+  const bias = shapeOf('bias')
+  const rates = saved.nodes.flatMap(({ op, attributes }) => (op === 'dropout' ? [attributes.rate as number] : []))
+  const kinds = new Set(saved.nodes.map(({ attributes }) => attributes.kind))
+  const activations = cellActivations.filter((name) => name === 'linear' || kinds.has(name))
+  const all: ReadyMade[] = []
+  for (const [className, { make, options: known, gates }] of Object.entries(classes)) {
+    if (columns !== gates * units) continue
+    const resets = !known.includes('reset_after') ? [{}] : [{ resetAfter: true }, { resetAfter: false }]
+    const gateActivations = !known.includes('recurrent_activation')
+      ? [{}]
+      : activations.map((recurrentActivation) => ({ recurrentActivation }))
+    for (const reset of resets) {
+      for (const gate of gateActivations) {
+        for (const activation of activations) {
+          for (const dropout of new Set([0, ...rates])) {
+            const options = { units, activation, ...gate, ...reset, useBias: bias !== undefined, dropout }
+            all.push({ className, options, prefix, cell: make(options as never) })
+          }
+        }
+      }
+    }
+  }
+  return all
+}
+
+/** Whether a program does at first what another does. */
+function begins(whole: SavedProgram, { nodes }: SavedProgram): boolean {
+  return nodes.every(({ op, attributes }, at) => {
+    const node = whole.nodes[at]
+    return node?.op === op && JSON.stringify(node.attributes) === JSON.stringify(attributes)
+  })
+}
+
+/** Whether programs do the same with weights of the same names and shapes. */
+function isSame(a: SavedProgram, b: SavedProgram): boolean {
+  const compared = ({ inputs, weights, nodes, outputs }: SavedProgram) =>
+    JSON.stringify([inputs, weights.map(({ name, shape }) => [name, shape]), nodes, outputs])
+  return compared(a) === compared(b)
+}

@@ -1,0 +1,93 @@
+import { runSliced, type Sliced } from '../../data/index.js'
+import { floats } from '../floats.js'
+import type { Source, StoredTensor } from '../format.js'
+import { elementBytes, type Tensor } from './objects.js'
+
+/** Bytes of a file, the least significant one of an element first or last. */
+export interface Place {
+  readonly offset: number
+  readonly size: number
+  readonly isBigEndian: boolean
+}
+
+/** How many elements are put in order between two chances for the event loop. */
+const slice = 1 << 16
+
+/** A tensor whose elements are read when they are asked for. Throws `ERR_FORMAT` unless all of them are in their storage. */
+export function storedTensor(
+  source: Source,
+  name: string,
+  { dtype, storage, offset, shape, strides }: Tensor,
+  place: Place,
+): StoredTensor {
+  const count = shape.reduce((product, size) => product * size, 1)
+  const last = shape.reduce((sum, size, axis) => sum + (size - 1) * (strides[axis] as number), offset)
+  const bytes = elementBytes[dtype]
+  const unit = storage.dtype === undefined ? 1 : (elementBytes[storage.dtype] ?? Number.NaN)
+  const before = storage.skipped * unit
+  const isWhole = (storage.skipped + storage.count) * unit <= place.size
+  const isInside = count === 0 || bytes === undefined || (last + 1) * bytes <= storage.count * unit
+  if (!isWhole || !isInside || !Number.isSafeInteger(last)) {
+    throw source.malformed(`'${name}' has elements that are not in the file`)
+  }
+  return {
+    dtype,
+    shape,
+    async read() {
+      const convert = floats.get(dtype)
+      if (!convert || bytes === undefined) {
+        throw source.unsupported(
+          `'${name}' has the type ${dtype}; weights are read from ${[...floats.keys()].join(', ')}`,
+        )
+      }
+      if (count === 0) return new Float32Array(0)
+      const spanned = last + 1 - offset
+      if (count > spanned) throw source.unsupported(`'${name}' repeats its elements; in Python, store its contiguous()`)
+      const given = await source.read(place.offset + before + offset * bytes, spanned * bytes)
+      if (place.isBigEndian) swap(given, bytes)
+      const values = await runSliced(convert(given))
+      return isInOrder(shape, strides) ? values : await runSliced(inOrder(values, count, shape, strides))
+    },
+  }
+}
+
+/** Whether elements lie one after the other, row by row. */
+function isInOrder(shape: readonly number[], strides: readonly number[]): boolean {
+  let expected = 1
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (shape[axis] !== 1 && strides[axis] !== expected) return false
+    expected *= shape[axis] as number
+  }
+  return true
+}
+
+/** Elements row by row, of a tensor that was transposed or cut out of another. */
+function* inOrder(
+  values: Float32Array,
+  count: number,
+  shape: readonly number[],
+  strides: readonly number[],
+): Sliced<Float32Array> {
+  const ordered = new Float32Array(count)
+  const position = shape.map(() => 0)
+  let from = 0
+  for (let at = 0; at < count; at++) {
+    ordered[at] = values[from] as number
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis] as number
+      position[axis] = (position[axis] as number) + 1
+      if ((position[axis] as number) < (shape[axis] as number)) break
+      from -= (shape[axis] as number) * (strides[axis] as number)
+      position[axis] = 0
+    }
+    if (at % slice === 0) yield
+  }
+  return ordered
+}
+
+function swap(bytes: Uint8Array<ArrayBuffer>, size: number): void {
+  const view = Buffer.from(bytes.buffer)
+  if (size === 2) view.swap16()
+  if (size === 4) view.swap32()
+  if (size === 8) view.swap64()
+}

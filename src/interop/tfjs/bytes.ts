@@ -1,0 +1,95 @@
+import { isAbsolute, join } from 'node:path'
+import { allocated } from '../../data/allocated.js'
+import { describe, SeqloomError } from '../../errors.js'
+import { cannot, openRegular } from '../../files.js'
+
+/** The bytes of a group of weights, whatever they stand in. */
+export interface Bytes {
+  readonly size: number
+  /** Some of them, as a copy. */
+  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>
+}
+
+/** One of the pieces that follow each other. */
+interface Piece {
+  readonly size: number
+  /** Copies some bytes from an offset. */
+  copy(offset: number, into: Uint8Array): Promise<void>
+}
+
+/** Bytes in memory. */
+export const bytesOf = (where: string, data: readonly Uint8Array[]): Bytes =>
+  joined(
+    where,
+    data.map((piece) => ({
+      size: piece.length,
+      copy: async (offset, into) => into.set(piece.subarray(offset, offset + into.length)),
+    })),
+  )
+
+/**
+ * The bytes of files in a folder, which a stranger's description names: regular files in the folder or below it. Their
+ * sizes are read; nothing stays open. `ERR_FORMAT`, `ERR_IO`.
+ */
+export async function bytesOfFiles(where: string, folder: string, paths: readonly string[]): Promise<Bytes> {
+  const pieces: Piece[] = []
+  for (const path of paths) {
+    const inside = path !== '' && !isAbsolute(path) && !/^[a-z]+:|\\|\0/i.test(path)
+    if (!inside || path.split('/').some((part) => part === '..')) {
+      throw new SeqloomError('ERR_FORMAT', `${where} names the file ${describe(path)}, which is not in its folder`)
+    }
+    pieces.push(await pieceOf(join(folder, path)))
+  }
+  return joined(where, pieces)
+}
+
+async function pieceOf(path: string): Promise<Piece> {
+  const opened = async <T>(work: (file: Awaited<ReturnType<typeof openRegular>>) => Promise<T>): Promise<T> => {
+    try {
+      const file = await openRegular(path)
+      try {
+        return await work(file)
+      } finally {
+        await file.close()
+      }
+    } catch (cause) {
+      throw cannot('read', `'${path}'`, cause)
+    }
+  }
+  const { size } = await opened((file) => file.stat())
+  return {
+    size,
+    copy: (offset, into) =>
+      opened(async (file) => {
+        for (let at = 0; at < into.length; ) {
+          const { bytesRead } = await file.read(into, at, Math.min(pieceSize, into.length - at), offset + at)
+          if (bytesRead === 0) throw new SeqloomError('ERR_FORMAT', `'${path}' ends too early`)
+          at += bytesRead
+        }
+      }),
+  }
+}
+
+/** How many bytes are read at once. */
+const pieceSize = 16 << 20
+
+function joined(where: string, pieces: readonly Piece[]): Bytes {
+  const starts: number[] = []
+  let size = 0
+  for (const piece of pieces) {
+    starts.push(size)
+    size += piece.size
+  }
+  return {
+    size,
+    async read(offset, length) {
+      const bytes = allocated(where, Uint8Array, length)
+      for (const [index, piece] of pieces.entries()) {
+        const start = starts[index] as number
+        const [from, to] = [Math.max(offset, start), Math.min(offset + length, start + piece.size)]
+        if (from < to) await piece.copy(from - start, bytes.subarray(from - offset, to - offset))
+      }
+      return bytes
+    },
+  }
+}

@@ -1,0 +1,97 @@
+import { runSliced, type Sliced } from '../../data/index.js'
+import { SeqloomError, visible } from '../../errors.js'
+import { halfOf } from '../half.js'
+import type { SavedWeight } from '../keras/weights.js'
+import type { SavedSpec } from './artifacts.js'
+import type { Bytes } from './bytes.js'
+
+/** A weight of a model of TensorFlow.js. */
+export interface TfjsWeight extends SavedWeight {
+  readonly name: string
+}
+
+/** Elements as they are stored, by their type. */
+const stored = {
+  float32: Float32Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  float16: Uint16Array,
+} as const
+
+/** The types of a weight, and what each may be packed as. */
+const packings: Readonly<Record<string, readonly (keyof typeof stored)[]>> = {
+  float32: ['float32', 'uint8', 'uint16', 'float16'],
+  int32: ['int32', 'uint8', 'uint16'],
+  bool: ['bool'],
+}
+
+/**
+ * The weights of a group, none read yet. `ERR_FORMAT` unless the bytes are as many as they take; `ERR_UNSUPPORTED` for
+ * types that are no numbers.
+ */
+export function weightsIn(where: string, specs: readonly SavedSpec[], bytes: Bytes): TfjsWeight[] {
+  let offset = 0
+  const weights = specs.map((spec): TfjsWeight => {
+    const { name, shape } = spec
+    const type = storedType(where, spec)
+    const start = offset
+    const length = shape.reduce((product, size) => product * size, stored[type].BYTES_PER_ELEMENT)
+    offset += length
+    // Sums of sizes that no file has are not exact.
+    if (offset > bytes.size) {
+      throw new SeqloomError(
+        'ERR_FORMAT',
+        `${where}: '${visible(name)}' [${shape.join(', ')}] does not fit the ${bytes.size} bytes of its group of weights`,
+      )
+    }
+    return {
+      name,
+      shape,
+      floats: async () => await runSliced(unpacked(spec, type, await bytes.read(start, length))),
+    }
+  })
+  if (offset !== bytes.size) {
+    throw new SeqloomError(
+      'ERR_FORMAT',
+      `${where}: a group of weights has ${bytes.size} bytes where its description tells of ${offset}`,
+    )
+  }
+  return weights
+}
+
+function storedType(where: string, { name, dtype, quantization }: SavedSpec): keyof typeof stored {
+  const packed = quantization?.dtype ?? dtype
+  const found = Object.hasOwn(packings, dtype) ? packings[dtype]?.find((each) => each === packed) : undefined
+  if (found !== undefined) return found
+  const as = quantization === undefined ? '' : ` packed as ${quantization.dtype}`
+  throw new SeqloomError(
+    'ERR_UNSUPPORTED',
+    visible(`${where}: '${name}' is of the type ${dtype}${as}; weights are float32, int32 or bool`),
+  )
+}
+
+/** How many elements are converted between two chances for the event loop. */
+const slice = 1 << 16
+
+function* unpacked(
+  { dtype, quantization }: SavedSpec,
+  type: keyof typeof stored,
+  bytes: Uint8Array<ArrayBuffer>,
+): Sliced<Float32Array> {
+  const given = new stored[type](bytes.buffer)
+  if (given instanceof Float32Array) return given
+  const { scale = 1, min = 0 } = quantization ?? {}
+  const value = (packed: number): number => {
+    if (type === 'float16') return halfOf(packed)
+    if (quantization === undefined) return packed
+    return dtype === 'int32' ? Math.round(packed * scale + min) : packed * scale + min
+  }
+  const values = new Float32Array(given.length)
+  for (let from = 0; from < given.length; from += slice) {
+    for (let at = from; at < Math.min(from + slice, given.length); at++) values[at] = value(given[at] as number)
+    yield
+  }
+  return values
+}

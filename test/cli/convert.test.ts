@@ -1,0 +1,159 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { layers, loadModel, sequential } from 'seqloom'
+import { afterAll, describe, expect, it } from 'vitest'
+import { seqloom } from '../helpers/cli.js'
+import { wave } from '../helpers/models.js'
+import { torchFile } from '../helpers/torchFile.js'
+
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'seqloom-cli-convert-'))
+const path = (...names: string[]) => join(folder, ...names)
+const expected = JSON.parse(readFileSync(fixture('pytorch/expected.json'), 'utf8'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Values as nested arrays. */
+const nested = ({ shape, data }: { shape: number[]; data: number[] }): unknown[] => {
+  const [rows = 0, ...rest] = shape
+  const size = data.length / rows
+  return Array.from({ length: rows }, (_, row) => {
+    const part = data.slice(row * size, (row + 1) * size)
+    return rest.length > 0 ? nested({ shape: rest, data: part }) : part[0]
+  })
+}
+
+describe('seqloom convert', () => {
+  it('goes from PyTorch to a folder and back, and shows what became of each layer', async () => {
+    const there = await seqloom(['convert', fixture('pytorch/checkpoint.pt'), path('tagger')])
+    expect(there).toMatchObject({ code: 0, stderr: '' })
+    expect(there.stdout).toMatch(/^from PyTorch +layer +parameters +to Seqloom$/m)
+    expect(there.stdout).toMatch(/^module\.rnn\.l0 +Bidirectional +192 +module\.rnn\.l0$/m)
+    expect(there.stdout).toMatch(/^largest difference from .*tagger, read again: 0$/m)
+    const { x, y } = expected.checkpoint
+    const { data } = await (await loadModel(path('tagger'))).predict(x)
+    for (const [index, value] of y.data.entries()) expect(Math.abs((data[index] as number) - value)).toBeLessThan(3e-6)
+    for (const name of ['back.pt', 'back.safetensors']) {
+      const back = await seqloom(['convert', path('tagger'), path(name), '--json'])
+      expect(back).toMatchObject({ code: 0, stderr: '' })
+      const row = JSON.parse(back.stdout)
+      expect(row).toMatchObject({ from: { format: 'Seqloom' }, to: { path: path(name), format: 'PyTorch' } })
+      expect(row.layers[0]).toEqual({ from: 'module.tokens', type: 'Embedding', parameters: 44, to: 'module.tokens' })
+      expect(row.differences).toEqual([{ what: `${path(name)}, read again`, difference: 0 }])
+    }
+  })
+
+  it('goes from Keras to PyTorch', async () => {
+    const ran = await seqloom(['convert', fixture('keras/lstm.keras'), path('lstm.pt')])
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringMatching(/^lstm +LSTM +364 +lstm$/m) })
+    const hdf5 = await seqloom(['convert', fixture('keras/keras2-sequential.h5'), path('keras2')])
+    expect(hdf5).toMatchObject({ code: 0, stdout: expect.stringMatching(/^from Keras +layer/m) })
+  })
+
+  it('puts weights of PyTorch into a saved model', async () => {
+    const linear = { 'a.weight': { shape: [2, 2], data: wave(4) }, 'b.weight': { shape: [2, 2], data: wave(4, 1) } }
+    writeFileSync(path('two.safetensors'), torchFile(linear))
+    const m = sequential([
+      layers.dense({ units: 2, useBias: false, activation: 'tanh', name: 'one', inputShape: [2] }),
+      layers.dense({ units: 2, useBias: false, name: 'two' }),
+    ])
+    await m.save(path('empty'))
+    const convert = (...more: string[]) =>
+      seqloom(['convert', path('two.safetensors'), path('filled'), '--model', path('empty'), ...more])
+    expect(await convert()).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/ERR_FORMAT.*say which by mapping/),
+    })
+    const ran = await convert('--mapping', 'one=b', '--mapping', 'two=a')
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringMatching(/^b +Dense +4 +one\na +Dense +4 +two$/m) })
+    const unused = await convert('--mapping', 'one=b', '--pooling', 'mean', '--force')
+    expect(unused).toMatchObject({ code: 2, stderr: expect.stringMatching(/ERR_OPTION: .*pooling/) })
+  })
+
+  it('compares with given outputs before it writes', async () => {
+    const { x, y } = expected.tagger
+    const convert = (to: string, check: string, ...more: string[]) =>
+      seqloom(['convert', fixture('pytorch/tagger.pt'), path(to), '--check', path(check), ...more])
+    writeFileSync(path('right.json'), JSON.stringify({ x, y: nested(y) }))
+    const right = await convert('checked', 'right.json')
+    expect(right).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^largest difference from .*right\.json: [\d.]+e-7$/m),
+    })
+    const wrong = [...y.data]
+    wrong[7] += 0.01
+    writeFileSync(path('wrong.json'), JSON.stringify({ x, y: nested({ ...y, data: wrong }) }))
+    const refused = await convert('unwritten', 'wrong.json')
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/ERR_DATA: --check: the outputs differ by up to 0\.0100 .*nothing was written/),
+    })
+    expect(existsSync(path('unwritten'))).toBe(false)
+    expect((await convert('tolerated', 'wrong.json', '--tolerance', '0.1')).code).toBe(0)
+    writeFileSync(path('short.json'), JSON.stringify({ x, y: nested(y).slice(1) }))
+    expect((await convert('no', 'short.json')).stderr).toMatch(/ERR_DATA: --check: the outputs have another size/)
+    for (const [text, message] of [
+      ['{"x": [[1]]}', /has no output 'y'/],
+      ['[1]', /no object with x and y/],
+      ['{', /no JSON/],
+      ['{"x": [[1], [2, 3]], "y": 1}', /different lengths/],
+    ] as const) {
+      writeFileSync(path('odd.json'), text)
+      expect((await convert('no', 'odd.json')).stderr).toMatch(message)
+    }
+    const { x: steps, y: states } = expected.lstmCell
+    const tensors = { 'x.0': { shape: [2, 5, 3], data: steps.flat(2) }, 'y.0': states }
+    writeFileSync(path('check.safetensors'), torchFile(tensors))
+    const cell = [
+      'convert',
+      fixture('pytorch/lstmCell.pt'),
+      path('cell'),
+      '--check',
+      path('check.safetensors'),
+      '--json',
+    ]
+    expect(JSON.parse((await seqloom(cell)).stdout).check.difference).toBeLessThan(1e-6)
+  })
+
+  it('replaces nothing without --force', async () => {
+    writeFileSync(path('mine.pt'), 'mine')
+    const to = (name: string, ...more: string[]) => seqloom(['convert', fixture('pytorch/gru.pt'), path(name), ...more])
+    expect(await to('mine.pt')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/ERR_IO: .*mine\.pt' exists; --force/),
+    })
+    expect(readFileSync(path('mine.pt'), 'utf8')).toBe('mine')
+    expect((await to('mine.pt', '--force')).code).toBe(0)
+    expect((await to('gru')).code).toBe(0)
+    expect(await to('gru')).toMatchObject({ code: 1, stderr: expect.stringMatching(/ERR_IO: .*gru' exists/) })
+    expect((await to('gru', '--force')).code).toBe(0)
+    // A model.json of somebody else stays even then.
+    mkdirSync(path('theirs'))
+    writeFileSync(path('theirs', 'model.json'), '{"modelTopology": {}}')
+    expect((await to('theirs', '--force')).code).toBe(1)
+    expect(readFileSync(path('theirs', 'model.json'), 'utf8')).toBe('{"modelTopology": {}}')
+  })
+
+  it('says what it does not know', async () => {
+    writeFileSync(path('text.txt'), 'just a text that is no model')
+    const cases: [string[], number, RegExp][] = [
+      [
+        [path('text.txt'), path('a')],
+        1,
+        /ERR_FORMAT: .*no model of a format that is read: Seqloom \(a folder\), Keras/,
+      ],
+      [[path('missing.pt'), path('a')], 1, /ERR_IO: cannot read .*missing\.pt/],
+      [[folder, path('a')], 1, /ERR_IO: cannot read .*model\.json/],
+      [[fixture('pytorch/gru.pt'), path('a.xyz')], 2, /ERR_OPTION: .*a\.xyz': what is written is Seqloom/],
+      [[fixture('pytorch/gru.pt'), path('a'), '--format', 'caffe'], 2, /ERR_OPTION: --format caffe/],
+      [[fixture('pytorch/module.pt'), path('a')], 1, /ERR_UNSUPPORTED: .*__main__\.Tagger/],
+      [[fixture('pytorch/gru.pt'), path('a'), '--mapping', 'x'], 2, /ERR_OPTION/],
+      [[fixture('pytorch/gru.pt')], 2, /ERR_OPTION: missing required argument 'to'/],
+    ]
+    for (const [args, code, message] of cases) {
+      expect(await seqloom(['convert', ...args])).toMatchObject({ code, stderr: expect.stringMatching(message) })
+    }
+    expect(existsSync(path('a'))).toBe(false)
+  })
+})

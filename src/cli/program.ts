@@ -294,7 +294,9 @@ function forecast(): Command {
     .option('--interval <share>', 'share of values that intervals are to cover', fraction, 0.9)
     .option('--window <n>', 'steps of a training sequence', integer(2), 64)
     .addOption(
-      new Option('--transform <kind>', 'what to learn from').choices(['none', 'sqrt', 'log1p']).default('none'),
+      new Option('--transform <kind>', 'what to learn from')
+        .choices(['auto', 'none', 'sqrt', 'log', 'log1p'])
+        .default('auto'),
     )
     .addOption(new Option('--cell <cell>', 'the recurrent cell').choices(['lstm', 'gru', 'simpleRNN']).default('gru'))
     .option('--layers <n>', 'recurrent layers', integer(1), 1)

@@ -196,9 +196,13 @@ async function noHeader(
 
 function uneven(path: string, count: number, line: number, { delimiter, names }: Header): SeqloomError {
   const [fields, columns] = [count, names.length].map((n) => (n === 1 ? '1 field' : `${n} fields`))
+  const cure =
+    count > names.length
+      ? 'a field that holds the delimiter must be quoted'
+      : 'each column needs a field, which may be empty'
   return new SeqloomError(
     'ERR_DATA',
-    `${path}: line ${line} has ${fields} (between ${named(delimiter)}), the header line ${columns}; a field that holds the delimiter must be quoted`,
+    `${path}: line ${line} has ${fields} (between ${named(delimiter)}), the header line ${columns}; ${cure}`,
   )
 }
 

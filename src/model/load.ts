@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import { types } from 'node:util'
 import type { Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
@@ -19,8 +20,8 @@ export interface LoadedFolder extends Extras, Contents {
   readonly model: Model
 }
 
-/** How often a folder is read again that was written while it was read. */
-const attempts = 5
+/** How long a folder is read again and again that is written while it is read, in milliseconds. */
+const patience = 10_000
 
 /**
  * Loads a model that `save` wrote to a folder, or from the bytes that `toBytes` gave, compiled as it was. Every file is checked against its
@@ -40,14 +41,15 @@ export async function loadModel<Out extends Prediction = Tensor>(
  */
 export async function loadFolder(saved: string | URL | Uint8Array | ArrayBuffer, wanted?: Kind): Promise<LoadedFolder> {
   const files = filesOf(saved)
-  for (let attempt = 1; ; attempt++) {
+  const start = performance.now()
+  for (;;) {
     const text = await files.text()
     try {
       return await loadDescribed(files, text, wanted)
     } catch (error) {
       // Another save may have taken files away while they were read.
       const now = await files.text().catch(() => text)
-      if (attempt === attempts || now === text) throw error
+      if (now === text || performance.now() - start > patience) throw error
     }
   }
 }

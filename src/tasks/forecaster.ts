@@ -7,7 +7,10 @@ import type { Model, SaveOptions, Session } from '../model/index.js'
 import { abortSignal, checkOptions, custom, integer } from '../options.js'
 import { fitTask, throwIfAborted } from './fitTask.js'
 import { ForecastErrors, type ForecastMeasures } from './forecastErrors.js'
-import { Features, type Step } from './forecasterFeatures.js'
+import { calibrate, trusted, uncalibrated, widened } from './forecaster/calibration.js'
+import { normalReach } from './forecaster/quantile.js'
+import { fitStart } from './forecaster/start.js'
+import { Features, type Step, type Table } from './forecasterFeatures.js'
 import { forecasterModel, quantileCount, quantileLoss } from './forecasterModel.js'
 import {
   type ForecasterOptions,
@@ -17,7 +20,7 @@ import {
   type TrainForecasterOptions,
 } from './forecasterOptions.js'
 import { heldOut, workOf } from './forecasterPlan.js'
-import { trainingSpans, validationSpans, windows } from './forecasterWindows.js'
+import { trainingSpans, validationSpans, type Windows, windows } from './forecasterWindows.js'
 import { calendarFeatures, stepped } from './forecastFrequency.js'
 import {
   type ForecastRow,
@@ -29,7 +32,7 @@ import {
 } from './forecastRows.js'
 import { showTime, type TimeValue, writeTime } from './forecastTime.js'
 import { type ForecasterParts, type ForecastGroup, readForecaster, saveForecaster } from './savedForecaster.js'
-import { type Observation, readRow, readSeries, Scaling, type Series } from './series.js'
+import { type Observation, readRow, readSeries, type Scaling, type Series } from './series.js'
 import { withoutAccuracy } from './taskReports.js'
 import { fillGaps, type GroupValue, joined, type Track } from './tracks.js'
 
@@ -209,7 +212,7 @@ export class Forecaster<
       const reading = this.#readings.get(track.group)
       if (!reading || !group.track) continue
       for (const step of this.#featuresNow().read(track, parts.groups.indexOf(group), group.scaling, reading.last)) {
-        reading.session.step(inputOf(this.#featuresNow(), reading.last, () => undefined))
+        reading.session.step(presentOf(this.#featuresNow(), reading.last))
         reading.last = step
       }
       group.track = trimmed(joined(group.track, track), format)
@@ -297,33 +300,36 @@ export class Forecaster<
     const held = heldOut(lengths, this.#settings, settings)
     const ends = lengths.map((length, index) => length - (held.steps[index] as number))
     const known = this.#parts
-    const parts = this.#partsFor(tracks, ends, format)
+    const parts = await this.#partsFor(tracks, ends, format, signal)
     const features = featuresOf(parts)
-    const placed = tracks.map((track) => parts.groups.findIndex(({ group }) => group === track.group))
-    const tables = tracks.map((track, index) => {
-      const place = placed[index] as number
-      return features.table(track, place, (parts.groups[place] as ForecastGroup).scaling)
-    })
+    const tables: Table[] = []
+    for (const track of tracks) {
+      const place = parts.groups.findIndex(({ group }) => group === track.group)
+      const { scaling } = parts.groups[place] as ForecastGroup
+      tables.push(await runSliced(features.table(track, place, scaling), signal))
+    }
     const { window, interval } = this.#settings
     const spans = trainingSpans(tables, ends, window, features.inputWidth)
     const { x, y, count } = await runSliced(windows(spans, features), signal)
     const heldSpans = validationSpans(tables, ends, contextWindows * window)
     const validation = heldSpans.length > 0 ? await runSliced(windows(heldSpans, features), signal) : undefined
+    const trust = settings.validationSplit === 0 ? 1 : trustIn(ends.reduce((sum, end) => sum + end))
     const work = workOf(count, features.aheadWidth > 0 ? 'ahead' : 'plain', settings)
     try {
       const history = await fitTask(
         parts,
         {
-          ...{ x, y, rows: count, loss: quantileLoss(interval) },
+          ...{ x, y, rows: count, loss: quantileLoss(interval, reachOf(parts)) },
           validationData: validation && [validation.x, validation.y],
         },
         { ...settings, ...work, ...held.kept, ...withoutAccuracy(settings) },
       )
-      await this.#use(parts)
+      await this.#use(await calibrated(parts, validation, trust))
       return history
     } catch (error) {
       // An interrupted training leaves the best so far; one that failed, what there was before.
-      if (parts.learned && (error instanceof AbortError || !known)) await this.#use(parts)
+      if (parts.learned && (error instanceof AbortError || !known))
+        await this.#use(await calibrated(parts, validation, trust))
       else parts.model.dispose()
       throw error
     }
@@ -349,10 +355,12 @@ export class Forecaster<
         const steps = [...features.read(track, groups.indexOf(group), group.scaling, last)]
         let now = last
         for (const [step, next] of steps.entries()) {
-          const input = inputOf(features, now, (ahead) => steps[step + ahead - 1]?.ahead)
+          const known = (ahead: number) => steps[step + ahead - 1]?.ahead
+          const bases = features.bases(now, known)
+          const input = inputOf(features, now, known, bases)
           const output = session.step(input).data as Float32Array
           const later = track.values.slice(step, step + this.horizon)
-          errors.add(track.group, this.#decode(group.scaling, now, output), this.#unscaled(group.scaling, now), later)
+          errors.add(track.group, this.#decode(group.scaling, bases, output), this.#unscaled(group.scaling, now), later)
           now = next
           yield
         }
@@ -404,7 +412,12 @@ export class Forecaster<
   }
 
   /** The parts to train on tracks, of which the first `ends` steps are trained on; those that there are already, with other tracks. */
-  #partsFor(tracks: readonly Track[], ends: readonly number[], format: RowFormat | undefined): ForecasterParts {
+  async #partsFor(
+    tracks: readonly Track[],
+    ends: readonly number[],
+    format: RowFormat | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<ForecasterParts> {
     const settings = this.#settings
     if (this.#parts) {
       const places = tracks.map(({ group }) => this.#groupOf('Forecaster.train', group))
@@ -414,18 +427,18 @@ export class Forecaster<
       })
       return { ...this.#parts, model: this.#parts.model.clone() as Model<Tensor>, groups }
     }
-    const groups = tracks.map((track, index): ForecastGroup => {
-      const whose = settings.group === undefined ? 'the series' : groupName(settings, track.group)
-      const scaling = Scaling.fit(`Forecaster.train: ${whose}`, track.values.slice(0, ends[index]), settings)
-      return { group: track.group, scaling, track }
-    })
     const span = tracks.reduce((longest, { origin }, index) => {
       if (!format) return 0
       return Math.max(longest, stepped(format.frequency, origin, (ends[index] as number) - 1) - origin)
     }, 0)
     const calendar = format && settings.calendar ? calendarFeatures(format.frequency, format.form, span) : []
-    const model = forecasterModel(new Features(settings, format, calendar, groups.length)) as Model<Tensor>
-    return { model, settings, format, calendar, groups }
+    const start = fitStart('Forecaster.train', tracks, ends, settings, format, calendar)
+    const { scalings, baselines } = await runSliced(start, signal)
+    const groups = tracks.map((track, index): ForecastGroup => {
+      return { group: track.group, scaling: scalings[index] as Scaling, track }
+    })
+    const features = new Features(settings, format, calendar, groups.length, baselines)
+    return { model: forecasterModel(features) as Model<Tensor>, settings, format, calendar, baselines, groups }
   }
 
   #checkForecast(where: string, options: object): void {
@@ -462,10 +475,10 @@ export class Forecaster<
       )
       const session = reading.session.clone()
       try {
-        const output = session.step(
-          inputOf(features, reading.last, (step) => (step <= horizon ? ahead[step - 1] : undefined)),
-        ).data
-        const forecasts = this.#decode(scaling, reading.last, output as Float32Array).slice(0, horizon)
+        const known = (step: number) => (step <= horizon ? ahead[step - 1] : undefined)
+        const bases = features.bases(reading.last, known)
+        const output = session.step(inputOf(features, reading.last, known, bases)).data
+        const forecasts = this.#decode(scaling, bases, output as Float32Array).slice(0, horizon)
         if (!format) return forecasts as Forecasts<Name, Time, Group>[]
         return forecasts.map((forecast, step) => ({
           [settings.time as string]: writeTime(stepped(format.frequency, origin, end + step), format.form),
@@ -513,19 +526,22 @@ export class Forecaster<
     return Array.from(anchor, (value, variable) => scaling.unscale(value, variable))
   }
 
-  /** Forecasts from the model's outputs after a step. */
-  #decode(scaling: Scaling, { anchor }: Step, output: Float32Array): Readonly<Record<Name, Forecast>>[] {
+  /** Forecasts from the linear ones after a step and the model's outputs. */
+  #decode(scaling: Scaling, bases: Float32Array, output: Float32Array): Readonly<Record<Name, Forecast>>[] {
     const { variables, horizon } = this.#settings
+    const parts = this.#existing()
+    const { calibration } = parts
+    const [features, reach] = [this.#featuresNow(), reachOf(parts)]
     const block = horizon * variables.length
     return Array.from({ length: horizon }, (_, ahead) => {
       const entries = variables.map((name, variable) => {
         const place = ahead * variables.length + variable
         const found = Array.from({ length: quantileCount }, (_, q) => output[q * block + place] as number)
-        // Learned separately, quantiles may cross.
-        const [lower, median, upper] = found
-          .sort((a, b) => a - b)
-          .map((change) => scaling.unscale((anchor[variable] as number) + change, variable))
-        return [name, { median, lower, upper }]
+        const said = trusted(found, calibration?.trust[variable] ?? 1, reach)
+        const changes = calibration ? widened(said, calibration.widths[variable]?.[ahead] as number) : said
+        const value = (change: number) =>
+          scaling.unscale((bases[place] as number) + change * features.spread(variable, ahead + 1), variable)
+        return [name, { median: value(changes.median), lower: value(changes.lower), upper: value(changes.upper) }]
       })
       return Object.fromEntries(entries)
     })
@@ -561,14 +577,43 @@ export class Forecaster<
 }
 
 /** The input of a step, with what is known ahead of it. */
-function inputOf(features: Features, step: Step, ahead: (step: number) => Float32Array | undefined): Float32Array {
+function inputOf(
+  features: Features,
+  step: Step,
+  ahead: (step: number) => Float32Array | undefined,
+  bases: Float32Array,
+): Float32Array {
   const into = new Float32Array(features.inputWidth)
-  features.write(step, ahead, into, 0)
+  features.write(step, ahead, bases, into, 0)
   return into
 }
 
-const featuresOf = ({ settings, format, calendar, groups }: ForecasterParts): Features =>
-  new Features(settings, format, calendar, groups.length)
+/** The input of a step that is only read: what is known ahead of it would change the forecasts, which nobody asks for, and nothing that is remembered. */
+function presentOf(features: Features, step: Step): Float32Array {
+  const none = () => undefined
+  return inputOf(features, step, none, features.aheadWidth > 0 ? step.anchor : features.bases(step, none))
+}
+
+const featuresOf = ({ settings, format, calendar, groups, baselines }: ForecasterParts): Features =>
+  new Features(settings, format, calendar, groups.length, baselines)
+
+/** How far intervals reach before the network says more, in units of its outputs; those of earlier versions said all. */
+const reachOf = ({ baselines, settings }: ForecasterParts): number => (baselines ? normalReach(settings.interval) : 0)
+
+/** How far a network is trusted that nothing was held out from: the fewer steps it has learned from, the less. */
+const trustIn = (steps: number): number => steps / (steps + 200)
+
+/** Parts after training, with what held-out values say about their network. */
+async function calibrated(parts: ForecasterParts, held: Windows | undefined, trust: number): Promise<ForecasterParts> {
+  const { baselines, model, settings } = parts
+  if (!baselines) return parts
+  const { horizon, interval, variables } = settings
+  const shape = { horizon, interval, variables: variables.length, reach: reachOf(parts) }
+  const calibration = held
+    ? calibrate(await model.predict(held.x), held.y, shape)
+    : uncalibrated(trust, horizon, variables.length)
+  return { ...parts, calibration }
+}
 
 /** An array as the only track; with `before`, it goes on from there. */
 function seriesTrack(where: string, series: Series, settings: ForecasterSettings, before?: Track): Track {
@@ -579,15 +624,13 @@ function seriesTrack(where: string, series: Series, settings: ForecasterSettings
 /** Reads all steps of the tracks but the last, each in a session of its own. */
 function* readTracks(parts: ForecasterParts, features: Features): Sliced<Map<GroupValue | undefined, Reading>> {
   const readings = new Map<GroupValue | undefined, Reading>()
-  const input = new Float32Array(features.inputWidth)
   for (const [index, { group, scaling, track }] of parts.groups.entries()) {
     if (!track) continue
     const session = parts.model.session()
     let last: Step | undefined
     for (const step of features.read(track, index, scaling)) {
       if (last) {
-        features.write(last, () => undefined, input, 0)
-        session.step(input)
+        session.step(presentOf(features, last))
       }
       last = step
       yield

@@ -1,10 +1,10 @@
 import type { SymbolicValue } from '../graph/trace/symbolic.js'
 import { defineLayer } from '../layers/defineLayer.js'
-import { dense, dropout } from '../layers/index.js'
+import { concatenate, dense, dropout } from '../layers/index.js'
 import { input } from '../layers/input.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 import type { TracedFunction } from '../losses/traced.js'
-import { type Model, model, sequential } from '../model/index.js'
+import { type Model, model } from '../model/index.js'
 import type { Features } from './forecasterFeatures.js'
 import { recurrentStack } from './recurrentStack.js'
 
@@ -16,8 +16,8 @@ function quantiles(interval: number): readonly number[] {
 }
 
 /**
- * The model of a forecaster: at every step of `[batch, time, features]`, the quantiles of how much the value 1 … horizon steps later will differ
- * from this one's. Outputs are ordered by quantile, then by steps ahead, then by variable.
+ * The model of a forecaster: at every step of `[batch, time, features]`, the quantiles of how much the value 1 … horizon steps later will differ from
+ * its linear forecast, in units of that one's errors. Before training, nothing. Outputs are ordered by quantile, then by steps ahead, then by variable.
  *
  * Where something is known of steps to come, a second network, the same for every step ahead, reads that beside the recurrent layers' summary for that
  * step (the forking sequences of Wen et al. 2017, arXiv 1711.11053).
@@ -28,11 +28,15 @@ export function forecasterModel(features: Features): Model {
   const steps = input({ shape: [null, inputWidth] })
   const drop = settings.dropout > 0 ? [dropout({ rate: settings.dropout })] : []
   const outputs = quantileCount * horizon * variables.length
+  const recurrent = [...recurrentStack(settings, true), ...drop]
+  const summarized = (value: SymbolicTensor) =>
+    recurrent.reduce((state, layer) => layer.apply(state) as SymbolicTensor, value)
   if (features.aheadWidth === 0) {
-    return sequential([steps, ...recurrentStack(settings, true), ...drop, dense({ units: outputs })], { seed })
+    // The step itself is read once more beside the summary, so that linear forecasts can be undone.
+    const read = concatenate().apply([summarized(steps), steps])
+    return model({ inputs: [steps], outputs: dense({ units: outputs, kernelInitializer: 'zeros' }).apply(read), seed })
   }
-  let state = presentOf(features)().apply(steps) as SymbolicTensor
-  for (const layer of [...recurrentStack(settings, true), ...drop]) state = layer.apply(state) as SymbolicTensor
+  const state = summarized(presentOf(features)().apply(steps) as SymbolicTensor)
   return model({ inputs: [steps], outputs: decoder(features)().apply([state, steps]), seed })
 }
 
@@ -43,7 +47,7 @@ const presentOf = ({ inputWidth, presentWidth }: Features) =>
     call: ({ x }) => x.slice(0, presentWidth),
   })
 
-function decoder({ settings, inputWidth, presentWidth, aheadWidth }: Features) {
+function decoder({ settings, inputWidth, presentWidth, comingWidth }: Features) {
   const { horizon, variables, units } = settings
   const size = units
   return defineLayer({
@@ -53,18 +57,18 @@ function decoder({ settings, inputWidth, presentWidth, aheadWidth }: Features) {
       summary: ['units', horizon * size],
       summaryBias: [horizon * size],
       present: [presentWidth, size],
-      ahead: [aheadWidth, size],
+      ahead: [comingWidth, size],
       hidden: [size, size],
       hiddenBias: [size],
       quantiles: [
-        [size, variables.length],
-        [size, variables.length],
-        [size, variables.length],
+        { shape: [size, variables.length], initializer: 'zeros' },
+        { shape: [size, variables.length], initializer: 'zeros' },
+        { shape: [size, variables.length], initializer: 'zeros' },
       ],
       biases: [[variables.length], [variables.length], [variables.length]],
     },
     call({ state, x }, w) {
-      const ahead = x.slice(presentWidth, inputWidth).reshape([null, horizon, aheadWidth]).matmul(w.ahead)
+      const ahead = x.slice(presentWidth, inputWidth).reshape([null, horizon, comingWidth]).matmul(w.ahead)
       const present = x.slice(0, presentWidth).matmul(w.present).expandDims(2)
       const summary = state.matmul(w.summary).add(w.summaryBias).reshape([null, horizon, size])
       const seen = summary.add(ahead).add(present).relu()
@@ -82,14 +86,15 @@ function decoder({ settings, inputWidth, presentWidth, aheadWidth }: Features) {
 
 /**
  * The quantile loss (Koenker and Bassett 1978): an error above the forecast costs the quantile, one below costs 1 − the quantile. Targets are the
- * values, how much each counts, and zeros, each as many as there are steps ahead and variables.
+ * values, how much each counts, and zeros, each as many as there are steps ahead and variables. Of the lower and upper end, what is predicted is by how
+ * much they differ from `reach` below and above.
  */
-export function quantileLoss(interval: number): TracedFunction {
+export function quantileLoss(interval: number, reach: number): TracedFunction {
   return (yTrue, yPred) => {
     const [value, counts] = yTrue.split(quantileCount)
     const predictions = yPred.split(quantileCount)
     const [first, ...rest] = quantiles(interval).map((q, index) => {
-      const error = value.sub(predictions[index] as SymbolicValue)
+      const error = value.sub((predictions[index] as SymbolicValue).add((index - 1) * reach))
       return error.mul(q).maximum(error.mul(q - 1))
     }) as [SymbolicValue, ...SymbolicValue[]]
     return rest.reduce((sum, next) => sum.add(next), first).mul(counts)

@@ -56,8 +56,12 @@ export interface ForecasterOptions<
   readonly interval?: number
   /** How many steps a training sequence has: what lies further back is not learned from; default 64. */
   readonly window?: number
-  /** What is learned from and forecast: values as they are, or, for values that are never negative, their root or log(1 + value); default `'none'`. */
-  readonly transform?: 'none' | 'sqrt' | 'log1p'
+  /**
+   * What is learned from and forecast: values as they are, for values above 0 their logarithm, or for values that are never negative their root or
+   * log(1 + value). The default, `'auto'`, takes for each variable the logarithm where all values trained on are above 0 and a linear forecast of the
+   * last third of them does better with it, else values as they are; smaller ones that come later are no error.
+   */
+  readonly transform?: 'auto' | 'none' | 'sqrt' | 'log' | 'log1p'
   /** The recurrent cell; default `'gru'`. */
   readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
   /** The number of recurrent layers; default 1. */
@@ -74,7 +78,7 @@ const defaults = {
   horizon: 1,
   interval: 0.9,
   window: 64,
-  transform: 'none',
+  transform: 'auto',
   calendar: true,
   fill: 'none',
   cell: 'gru',
@@ -108,7 +112,7 @@ export function forecasterSettings(options: ForecasterOptions): ForecasterSettin
       horizon: integer(1, 10_000),
       interval: custom('a number between 0 and 1', (v) => typeof v === 'number' && v > 0 && v < 1),
       window: integer(2),
-      transform: oneOf(['none', 'sqrt', 'log1p']),
+      transform: oneOf(['auto', 'none', 'sqrt', 'log', 'log1p']),
       cell: oneOf(['lstm', 'gru', 'simpleRNN']),
       layers: integer(1, 64),
       units: integer(1),

@@ -1,4 +1,5 @@
 import { SeqloomError } from '../errors.js'
+import { cosineDecay } from '../optimizers/schedules.js'
 import { type Kept, keep } from './division.js'
 import type { ForecasterSettings, TrainForecasterOptions } from './forecasterOptions.js'
 
@@ -31,7 +32,9 @@ export function heldOut(
   const onDemand = validationSplit !== undefined
   const share = validationSplit ?? 0.1
   if (share === 0) return { steps: lengths.map(() => 0), kept: { keep: 'best' } }
-  const wanted = (length: number) => Math.max(horizon, Math.round(length * share))
+  // Of short series, more, so that it can tell.
+  const enough = onDemand ? 0 : Math.ceil(fewestValues / (variables.length * lengths.length))
+  const wanted = (length: number) => Math.max(horizon, enough, Math.round(length * share))
   const steps = lengths.map((length) => {
     const held = wanted(length)
     return length - held >= (onDemand ? least : Math.max(least, 3 * held)) ? held : 0
@@ -66,5 +69,7 @@ export function workOf(
   const { batchSize: most, epochs: least, steps, learningRate } = usual[reads]
   const batchSize = given.batchSize ?? Math.min(most, Math.max(1, Math.ceil(windows / 8)))
   const epochs = given.epochs ?? Math.max(least, Math.ceil(steps / Math.ceil(windows / batchSize)))
-  return { batchSize, epochs, learningRate: given.learningRate ?? learningRate }
+  const decaySteps = epochs * Math.ceil(windows / batchSize)
+  const decay = () => cosineDecay({ initialLearningRate: learningRate, decaySteps, alpha: 0.05 })
+  return { batchSize, epochs, learningRate: given.learningRate ?? decay() }
 }

@@ -61,7 +61,7 @@ export function validationSpans(tables: readonly Table[], ends: readonly number[
 }
 
 /**
- * Lays spans out as inputs `[count, time, features]` and targets for the quantile loss: differences between what follows and the step's value, then
+ * Lays spans out as inputs `[count, time, features]` and targets for the quantile loss: differences between what follows and its linear forecast, then
  * how much each counts, on average 1. Short spans are filled up with steps that do not count.
  */
 export function* windows(spans: readonly Span[], features: Features): Sliced<Windows> {
@@ -77,13 +77,15 @@ export function* windows(spans: readonly Span[], features: Features): Sliced<Win
     for (let step = 0; step < steps; step++) {
       const [now, place] = [start + step, index * time + step]
       const read = table.steps[now] as Table['steps'][number]
-      features.write(read, (ahead) => table.ahead[now + ahead], x, place * width)
+      const bases = table.bases[now] as Float32Array
+      features.write(read, (ahead) => table.ahead[now + ahead], bases, x, place * width)
       for (let ahead = Math.max(1, from - now); ahead <= horizon && now + ahead < to; ahead++) {
         const later = table.scaled[now + ahead] as Float32Array
         for (const [variable, value] of later.entries()) {
-          if (Number.isNaN(value)) continue
+          if (Number.isNaN(value) || now < features.firstLearned(variable, to)) continue
           const output = place * outputs + (ahead - 1) * later.length + variable
-          y[output] = value - (read.anchor[variable] as number)
+          const base = bases[(ahead - 1) * later.length + variable] as number
+          y[output] = (value - base) / features.spread(variable, ahead)
           y[output + block] = 1
           counted++
         }

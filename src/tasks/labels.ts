@@ -13,7 +13,7 @@ export class Labels {
     const names = [...new Set(labels)].sort()
     if (names.length < 2) {
       const found = names.length === 0 ? 'there is none' : `there is only ${describe(names[0])}`
-      throw new SeqloomError('ERR_DATA', `a classifier needs at least two different labels; ${found}`)
+      throw new SeqloomError('ERR_DATA', `at least two different labels are needed; ${found}`)
     }
     return new Labels(names)
   }

@@ -4,13 +4,15 @@ import { loadFolder, type Model, type SaveOptions, saveFolder } from '../model/i
 import { isRecord } from '../options.js'
 import { readAsset } from './assets.js'
 import { areEncoders, widthOfAll } from './forecastCovariates.js'
+import { type Baseline, longestBack, Regressors, reachBack } from './forecaster/baseline.js'
+import type { Calibration } from './forecaster/calibration.js'
 import { Features } from './forecasterFeatures.js'
 import { quantileCount } from './forecasterModel.js'
 import { type ForecasterSettings, forecasterSettings } from './forecasterOptions.js'
 import { areCalendarFeatures, type CalendarFeature, isFrequency } from './forecastFrequency.js'
 import type { RowFormat } from './forecastRows.js'
 import { isTimeForm } from './forecastTime.js'
-import { readSeries, Scaling } from './series.js'
+import { areTransforms, readSeries, Scaling } from './series.js'
 import type { GroupValue, Track } from './tracks.js'
 
 /** A series that a forecaster knows. */
@@ -28,6 +30,10 @@ export interface ForecasterParts {
   /** What was learned about rows; undefined where series are arrays. */
   readonly format: RowFormat | undefined
   readonly calendar: readonly CalendarFeature[]
+  /** The linear forecasts that the network corrects; undefined for forecasters of earlier versions. */
+  readonly baselines?: readonly Baseline[] | undefined
+  /** What was found on held-out values; undefined for forecasters of earlier versions. */
+  readonly calibration?: Calibration | undefined
   readonly groups: readonly ForecastGroup[]
   /** Whether the model got the weights of an earlier step back; default false. */
   restored?: boolean
@@ -45,12 +51,23 @@ export async function saveForecaster(
   parts: ForecasterParts,
   options?: SaveOptions,
 ): Promise<void> {
-  const { model, settings, format, calendar, groups, restored = false, unfinished = false } = parts
+  const {
+    model,
+    settings,
+    format,
+    calendar,
+    baselines,
+    calibration,
+    groups,
+    restored = false,
+    unfinished = false,
+  } = parts
+  const plain = baselines?.map((one) => ({ ...one, coefficients: one.coefficients.map((row) => Array.from(row)) }))
   const saved = JSON.stringify({
-    ...{ settings, format, calendar },
-    groups: groups.map(({ group, scaling: { means, deviations }, track }) => ({
+    ...{ settings, format, calendar, baselines: plain, calibration },
+    groups: groups.map(({ group, scaling: { transforms, means, deviations, least }, track }) => ({
       group,
-      scaling: { means, deviations },
+      scaling: { transforms, means, deviations, least },
       track,
     })),
   })
@@ -77,7 +94,10 @@ export async function readForecaster(directory: string | URL): Promise<Forecaste
     if (!Array.isArray(listed) || listed.length === 0) throw damaged('groups must be a list')
     const groups = listed.map((group: unknown) => readGroup(group, settings, format))
     if (new Set(groups.map(({ group }) => group)).size < groups.length) throw damaged('a group stands there twice')
-    const { inputWidth } = new Features(settings, format, calendar, groups.length)
+    const { aheadWidth } = new Features(settings, format, calendar, groups.length, undefined)
+    const baselines = saved.baselines === undefined ? undefined : readBaselines(saved.baselines, settings, aheadWidth)
+    const calibration = baselines && readCalibration(saved.calibration, settings)
+    const { inputWidth } = new Features(settings, format, calendar, groups.length, baselines)
     const outputs = quantileCount * settings.horizon * settings.variables.length
     const {
       inputs: [input],
@@ -89,7 +109,7 @@ export async function readForecaster(directory: string | URL): Promise<Forecaste
       throw damaged(`its model has ${reads} inputs and ${writes} outputs, a forecaster of these settings ${needed}`)
     }
     if (groups.every(({ track }) => !track)) throw damaged('a forecaster has a history')
-    return { model: model as Model<Tensor>, settings, format, calendar, groups, unfinished }
+    return { model: model as Model<Tensor>, settings, format, calendar, baselines, calibration, groups, unfinished }
   } catch (error) {
     if (error instanceof SeqloomError && error.code !== 'ERR_FORMAT') throw damaged(error.message)
     throw error
@@ -107,6 +127,41 @@ function readFormat(saved: unknown, { covariates }: ForecasterSettings): RowForm
   return { frequency, form, known, past }
 }
 
+/** Whether something is an array of so many finite numbers that are accepted. */
+const areNumbers = (value: unknown, count: number, accepts: (x: number) => boolean = () => true): value is number[] =>
+  Array.isArray(value) && value.length === count && value.every((x) => Number.isFinite(x) && accepts(x))
+
+function readBaselines(saved: unknown, { variables, horizon }: ForecasterSettings, aheadWidth: number): Baseline[] {
+  if (!Array.isArray(saved) || saved.length !== variables.length) throw wrong('baselines must be one for each variable')
+  return saved.map((one: unknown, variable): Baseline => {
+    const { period, seasons, known, coefficients, spread } = isRecord(one) ? one : {}
+    const whole = [period, seasons].every(
+      (x) => Number.isInteger(x) && (x as number) >= 0 && (x as number) <= longestBack,
+    )
+    const shape = { period: period as number, seasons: seasons as number, known: known === true }
+    if (!whole || (period === 0) !== (seasons === 0) || reachBack(shape) > longestBack) {
+      throw wrong('a baseline must have a period and a number of seasons')
+    }
+    const { width } = new Regressors(shape, variable, aheadWidth)
+    const right = Array.isArray(coefficients) && coefficients.length === horizon
+    if (!right || !coefficients.every((row) => areNumbers(row, width)) || !areNumbers(spread, horizon, (x) => x > 0)) {
+      throw wrong(`a baseline must have ${width} coefficients and a spread for each of ${horizon} steps`)
+    }
+    return { ...shape, coefficients, spread }
+  })
+}
+
+function readCalibration(saved: unknown, { variables, horizon }: ForecasterSettings): Calibration {
+  const { trust, widths } = isRecord(saved) ? saved : {}
+  const right =
+    areNumbers(trust, variables.length, (x) => x >= 0 && x <= 1) &&
+    Array.isArray(widths) &&
+    widths.length === variables.length &&
+    widths.every((row) => areNumbers(row, horizon, (x) => x >= 0))
+  if (!right) throw wrong('calibration must have trust and widths for each variable')
+  return { trust, widths }
+}
+
 function readGroup(saved: unknown, settings: ForecasterSettings, format: RowFormat | undefined): ForecastGroup {
   const { group, scaling, track } = isRecord(saved) ? saved : {}
   const named = typeof group === 'string' || typeof group === 'boolean' || Number.isFinite(group)
@@ -116,13 +171,18 @@ function readGroup(saved: unknown, settings: ForecasterSettings, format: RowForm
     if (!right) throw wrong('scaling must have a finite number for each variable')
     return value
   }
-  const { means, deviations } = isRecord(scaling) ? scaling : {}
+  const { means, deviations, transforms, least } = isRecord(scaling) ? scaling : {}
+  const { variables, transform } = settings
+  // Earlier versions had one transform for all variables.
+  const chosen = transforms ?? variables.map(() => (transform === 'auto' ? 'none' : transform))
+  if (!areTransforms(chosen, variables.length)) throw wrong('scaling must have a transform for each variable')
   return {
     group: group as GroupValue | undefined,
     scaling: new Scaling(
-      settings.transform,
+      chosen,
       numbers(means, Number.isFinite),
       numbers(deviations, (x) => Number.isFinite(x) && x > 0),
+      least === undefined ? undefined : numbers(least, (x) => Number.isFinite(x) && x >= 0),
     ),
     track: track === undefined ? undefined : readTrack(track, group as GroupValue | undefined, settings, format),
   }

@@ -39,11 +39,10 @@ export function readValue(where: string, name: string, value: unknown, { transfo
     const hint = isMissing(value) ? "; fill: 'linear', 'last' or 'mask' takes missing ones" : ''
     throw new SeqloomError('ERR_DATA', `${where}: ${name} must be a finite number, not ${describe(value)}${hint}`)
   }
-  if (transform !== 'none' && value < 0) {
-    throw new SeqloomError(
-      'ERR_DATA',
-      `${where}: ${name} is ${value}; the transform '${transform}' takes no negative values`,
-    )
+  const negative = value < 0 && (transform === 'sqrt' || transform === 'log1p')
+  if (negative || (value <= 0 && transform === 'log')) {
+    const takes = negative ? 'takes no negative values' : 'takes only values above 0'
+    throw new SeqloomError('ERR_DATA', `${where}: ${name} is ${value}; the transform '${transform}' ${takes}`)
   }
   return value
 }
@@ -51,33 +50,43 @@ export function readValue(where: string, name: string, value: unknown, { transfo
 const transforms = {
   none: { to: (x: number) => x, from: (z: number) => z },
   sqrt: { to: Math.sqrt, from: (z: number) => Math.max(z, 0) ** 2 },
-  log1p: { to: Math.log1p, from: (z: number) => Math.expm1(Math.max(z, 0)) },
+  log: { to: Math.log, from: (z: number) => Math.exp(Math.min(z, 700)) },
+  log1p: { to: Math.log1p, from: (z: number) => Math.expm1(Math.min(Math.max(z, 0), 700)) },
 }
+
+/** What is learned of a variable's values. */
+export type Transform = keyof typeof transforms
+
+/** Whether something read from a file is a list of transforms. */
+export const areTransforms = (value: unknown, count: number): value is Transform[] =>
+  Array.isArray(value) && value.length === count && value.every((name) => Object.hasOwn(transforms, name as string))
 
 /** Transforms values and scales them to mean 0 and deviation 1, by what was fitted to a part of the series, and back. */
 export class Scaling {
-  readonly #transform: (typeof transforms)[keyof typeof transforms]
-
+  /** `least`: with logarithms, what is smaller than a quarter of all that was fitted to is read as that; 0 for none. */
   constructor(
-    transform: ForecasterSettings['transform'],
+    readonly transforms: readonly Transform[],
     readonly means: readonly number[],
     readonly deviations: readonly number[],
-  ) {
-    this.#transform = transforms[transform]
-  }
+    readonly least: readonly number[] = means.map(() => 0),
+  ) {}
 
   /** Fits mean and standard deviation to what is there of every variable; one that never changes is only shifted. `ERR_DATA` for one that is never there. */
   static fit(
     where: string,
     rows: readonly (readonly number[])[],
-    { variables, transform }: Pick<ForecasterSettings, 'variables' | 'transform'>,
+    variables: readonly string[],
+    chosen: readonly Transform[],
   ): Scaling {
-    const { to } = transforms[transform]
-    const columns = variables.map((name, index) => {
-      const column = rows.map((row) => to(row[index] as number)).filter((value) => !Number.isNaN(value))
+    const read = variables.map((name, index) => {
+      const column = rows.map((row) => row[index] as number).filter((value) => !Number.isNaN(value))
       if (column.length > 0) return column
       throw new SeqloomError('ERR_DATA', `${where} has no value of ${name}`)
     })
+    const least = read.map((column, index) =>
+      chosen[index] === 'log' ? column.reduce((a, b) => Math.min(a, b)) / 4 : 0,
+    )
+    const columns = read.map((column, index) => column.map(transforms[chosen[index] as Transform].to))
     const means = columns.map((column) => column.reduce((sum, x) => sum + x / column.length, 0))
     const deviations = columns.map((column, index) => {
       const mean = means[index] as number
@@ -85,20 +94,25 @@ export class Scaling {
       // What is left of a constant is rounding.
       return deviation > 1e-9 * Math.abs(mean) ? deviation : 1
     })
-    return new Scaling(transform, means, deviations)
+    return new Scaling(chosen, means, deviations, least)
   }
 
   /** A row as the model reads it. */
   scale(row: readonly number[]): Float32Array {
-    const { means, deviations } = this
-    return Float32Array.from(
-      row,
-      (value, index) => (this.#transform.to(value) - (means[index] as number)) / (deviations[index] as number),
-    )
+    const { means, deviations, least } = this
+    return Float32Array.from(row, (value, index) => {
+      const floor = least[index] as number
+      const transformed = this.#of(index).to(floor > 0 && value < floor ? floor : value)
+      return (transformed - (means[index] as number)) / (deviations[index] as number)
+    })
   }
 
   /** A value of a variable in its own units. */
   unscale(value: number, variable: number): number {
-    return this.#transform.from(value * (this.deviations[variable] as number) + (this.means[variable] as number))
+    return this.#of(variable).from(value * (this.deviations[variable] as number) + (this.means[variable] as number))
+  }
+
+  #of(variable: number) {
+    return transforms[this.transforms[variable] as Transform]
   }
 }

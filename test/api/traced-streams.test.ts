@@ -119,7 +119,7 @@ describe('a cell with two memories', () => {
     const [x, first, second] = ['x', 'first', 'second'].map((name) => input({ shape: [null, 2], name }))
     const rnn = layers.rnn({ cell, returnSequences: true })
     return model({
-      inputs: { x, first, second } as never,
+      inputs: [x, first, second] as never,
       outputs: rnn.apply(x as never, { constants: { first, second } } as never) as never,
     })
   }

@@ -48,7 +48,7 @@ const loss = {
   inputs: [5, 1],
   weights: [],
   outputs: [6, 7],
-  attributes: { kind: 'meanSquaredError', fromLogits: false, weight: 1 },
+  attributes: { kind: 'meanSquaredError', fromLogits: false },
 }
 
 /** Its training graph as JSON. */

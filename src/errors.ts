@@ -1,5 +1,5 @@
 /** The stable codes of every error that the package raises. */
-export const errorCodes = [
+const errorCodes = [
   'ERR_SHAPE',
   'ERR_OPTION',
   'ERR_DATA',

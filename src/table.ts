@@ -138,7 +138,7 @@ export const operations = {
     inputs: [1, 2],
     weights: [0, 0],
     outputs: [2, 2],
-    shape: 'alongAxis',
+    shape: 'cumulativeSum',
     settings: { axis: { type: 'axis' }, reverse: { type: 'flag', default: false } },
   },
   dense: {

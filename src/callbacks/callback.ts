@@ -55,7 +55,7 @@ export interface Callback {
 export const keeper: unique symbol = Symbol('keeper')
 
 /**
- * Moments at which a training is kept, each behind what all callbacks do then. At all but the end the training is
+ * Moments at which a training is kept, each after what all callbacks do then. At all but the end the training is
  * parked.
  */
 export type KeptMoment = 'begin' | 'checkpoint' | 'epochEnd' | 'abort' | 'trained' | 'end'

@@ -81,11 +81,6 @@ export class GraphBuilder {
     return found && { index: index as number, shape: found.shape }
   }
 
-  /** The objects that own weights, in the order of their first weight. */
-  weightOwners(): object[] {
-    return [...this.#weightIndices.keys()]
-  }
-
   /** What each weight belongs to: its owner, and its name there. */
   get weightKeys(): readonly { readonly owner: object; readonly key: string }[] {
     return this.#weightKeys
@@ -101,7 +96,7 @@ export class GraphBuilder {
     return this.#losses
   }
 
-  /** Adds an operation and returns its outputs; those that it has besides the ones whose shapes are given have no reader. */
+  /** Adds an operation and returns the outputs whose shapes are given. If it has more, nothing reads those. */
   node<Op extends OperationName>(
     op: Op,
     name: string,

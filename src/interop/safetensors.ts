@@ -19,7 +19,7 @@ const mostHeaderBytes = 100_000_000
 const lengthBytes = 8
 
 /**
- * Tensors behind a description in JSON: its length as eight bytes, then names with types, shapes and places. Written by the engine, whose library checks
+ * Tensors after a description in JSON: its length as eight bytes, then names with types, shapes and places. Written by the engine, whose library checks
  * what it writes; read here, since only what is asked for is then read, and converted from any floating-point type.
  */
 export const safetensors: Format = {
@@ -64,7 +64,7 @@ export const safetensors: Format = {
   },
 }
 
-/** Where a tensor's elements are among the bytes behind the header. */
+/** Where a tensor's elements are among the bytes after the header. */
 interface Place {
   readonly name: string
   readonly dtype: string

@@ -51,7 +51,7 @@ export abstract class TracedLayer<Out extends Outputs = Outputs> extends Layer<O
 }
 
 /** Operations of a traced function in a model's own graph. */
-export function modelSink(scope: LayerScope): Sink {
+function modelSink(scope: LayerScope): Sink {
   const node: Sink['node'] = (op, inputs, weights, shape, attributes = {}) =>
     scope.node(op, inputs, weights, shape, attributes, op)
   return { stepwise: false, node, mask: (_, value) => node('sequenceMask', [value], [], value.shape.slice(0, 2)) }

@@ -73,7 +73,7 @@ const isEntry = (value: unknown): value is FileEntry =>
   isRecord(value) && typeof value.sha256 === 'string' && Number.isSafeInteger(value.bytes)
 
 /** The text of a folder's description. `ERR_FORMAT` if there is none, `ERR_IO` if it or the folder cannot be read. */
-export async function readDescriptionText(folder: string): Promise<string> {
+async function readDescriptionText(folder: string): Promise<string> {
   const path = join(folder, descriptionName)
   const found = await stat(folder).catch((cause: unknown) => {
     throw cannot('read', `the model folder '${folder}'`, cause)

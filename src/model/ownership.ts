@@ -44,7 +44,7 @@ const turns = new WeakMap<object, Turns>()
 let versions = 0
 
 /** The layers of a model and those inside them: everything that may own weights. */
-export function ownersOf(layers: readonly AnyLayer[]): AnyLayer[] {
+function ownersOf(layers: readonly AnyLayer[]): AnyLayer[] {
   return layers.flatMap((layer) => [layer, ...ownersOf(layer.innerLayers())])
 }
 
@@ -75,7 +75,7 @@ Layer.host = (layer) => usersOf(layer)[0]
  * The models that have a layer and were not disposed, those with weights first, else in the order in which they were
  * made.
  */
-export function usersOf(owner: object): LayerUser[] {
+function usersOf(owner: object): LayerUser[] {
   const alive = [...(users.get(owner) ?? [])].flatMap((ref) => ref.deref() ?? []).filter((user) => user.alive)
   return [...alive.filter(({ built }) => built), ...alive.filter(({ built }) => !built)]
 }

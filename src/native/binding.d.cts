@@ -134,8 +134,6 @@ export declare class NativeModel {
    * Errors: `ERR_FORMAT`, `ERR_SHAPE`, `ERR_OPTION`; `ERR_STATE` if the model is busy.
    */
   compile(trainSpecJson: string, optimizerJson: string): void
-  /** Names of the weights, in order. */
-  weightNames(): Array<string>
   /**
    * What is known of the values of each output: `distribution` (at least 0, their sum over the last axis is 1),
    * `unitInterval`, `nonNegative`, `real` (of either sign) or `unknown`.
@@ -143,8 +141,6 @@ export declare class NativeModel {
    * Errors: `ERR_STATE` if the model is busy.
    */
   outputForms(): Array<string>
-  /** Dimensions of the weights, in order. */
-  weightShapes(): Array<Array<number>>
   /**
    * A copy of weight `index`.
    *
@@ -483,7 +479,7 @@ export interface NamedTensor {
 export interface NativeGradients {
   /** The loss of the batch; absent if cotangents were given. */
   loss?: number
-  /** One array per weight, in the order of `weightNames()`. */
+  /** One array per weight, in the order of the graph's weights. */
   weights: Array<Float32Array>
   /** One tensor per input; `null` for token ids. */
   inputs: Array<NativeTensor | undefined | null>

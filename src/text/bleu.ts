@@ -60,7 +60,7 @@ export function bleu(hypotheses: readonly string[], references: readonly (string
 const whiteSpace = /[\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u
 
 /** The tokens of mteval-v13a; white space at the end is no part of the text, and a hyphen before it no divided word. */
-export function tokenize13a(text: string): string[] {
+function tokenize13a(text: string): string[] {
   let end = text.length
   while (end > 0 && whiteSpace.test(text[end - 1] as string)) end--
   const plain = text

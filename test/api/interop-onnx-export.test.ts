@@ -11,6 +11,7 @@ import {
   losses,
   type Model,
   model,
+  ops,
   type SymbolicValue,
   sequential,
   tasks,
@@ -278,6 +279,23 @@ describe('toOnnx', () => {
     })
     const read = layers.embedding({ inputDim: 4, outputDim: 3, maskZero: true })
     await expectSame(stack(read, both, layers.globalMaxPooling1d()), { time: 9, tokens: 3 })
+  })
+
+  it('joins sequences along the time, each with its own steps', async () => {
+    const join = defineLayer({
+      inputs: { a: ['first', 'features'], b: ['second', 'features'] },
+      call: ({ a, b }) => ops.concat([a, b.softsign()], 1),
+    })
+    const words = input({ shape: [null], dtype: 'int32' })
+    const x = layers.embedding({ inputDim: 4, outputDim: 3, maskZero: true }).apply(words)
+    for (const pair of [
+      [x, layers.simpleRNN({ units: 3, returnSequences: true, goBackwards: true }).apply(x)],
+      [steps(), steps()],
+    ]) {
+      const joined = join().apply(pair as never)
+      const inputs = pair[0] === x ? words : pair
+      await expectSame(functional(inputs, [joined, layers.gru({ units: 3 }).apply(joined)]), { time: 5, tokens: 3 })
+    }
   })
 
   it('takes rows that are masked as a whole', async () => {

@@ -119,3 +119,57 @@ describe('layers of one’s own', () => {
     }
   })
 })
+
+describe('a layer', () => {
+  it('stacks vectors, and reads the stack as a sequence', async () => {
+    const pair = defineLayer({
+      inputs: { a: 'features', b: 'features' },
+      call: ({ a, b }) => ops.stack([a, b, a.add(b)]),
+    })
+    const [a, b] = [input({ shape: [2] }), input({ shape: [2] })]
+    const stacked = pair().apply([a, b])
+    expect(stacked.shape).toEqual([null, 3, 2])
+    const m = model({ inputs: [a, b], outputs: [stacked, layers.lastStep().apply(stacked)] })
+    const data = [tensor(Float32Array.of(1, 2, 3, 4), [2, 2]), tensor(Float32Array.of(10, 20, 30, 40), [2, 2])]
+    const [all, last] = await m.predict(data as never)
+    expect(Array.from(all?.data ?? [])).toEqual([1, 2, 10, 20, 11, 22, 3, 4, 30, 40, 33, 44])
+    expect(Array.from(last?.data ?? [])).toEqual([11, 22, 33, 44])
+  })
+
+  it('joins sequences along the time, and each step stays as valid as it was', async () => {
+    const join = defineLayer({
+      inputs: { a: ['first', 'features'], b: ['second', 'features'] },
+      call: ({ a, b }) => ops.concat([a, b], 1),
+    })
+    const inputs = [input({ shape: [null, 1] }), input({ shape: [null, 1] })]
+    const m = model({ inputs, outputs: layers.globalAveragePooling1d().apply(join().apply(inputs as never)) })
+    const padding = 99
+    const first = tensor(Float32Array.of(1, 2, 3, padding), [2, 2, 1], { lengths: [2, 1] })
+    const second = tensor(Float32Array.of(6, padding, padding, 4, 5, 6), [2, 3, 1], { lengths: [1, 3] })
+    expect(Array.from((await m.predict([first, second])).data)).toEqual([3, 4.5])
+  })
+
+  it('multiplies and joins weights before anything of the batch meets them', async () => {
+    const factored = defineLayer({
+      inputs: { x: 'features' },
+      weights: { narrow: ['features', 1], wide: [1, 2], more: ['features', 1] },
+      call: ({ x }, w) => x.matmul(ops.concat([w.narrow.matmul(w.wide), w.more])),
+    })
+    const x = input({ shape: [2] })
+    const m = model({ inputs: x, outputs: factored().apply(x) })
+    m.setWeights([
+      tensor(Float32Array.of(1, 2), [2, 1]),
+      tensor(Float32Array.of(3, 4), [1, 2]),
+      tensor(Float32Array.of(5, 6), [2, 1]),
+    ])
+    const y = await m.predict(tensor(Float32Array.of(1, 10), [1, 2]))
+    expect(Array.from(y.data)).toEqual([63, 84, 65])
+  })
+
+  it('drops numbers of rows, too', async () => {
+    const dropped = defineLayer({ inputs: { x: 'features' }, call: ({ x }) => x.sum().dropout(0.5).expandDims(1) })
+    const x = input({ shape: [2] })
+    const m = model({ inputs: x, outputs: dropped().apply(x) })
+    expect(Array.from((await m.predict(tensor(Float32Array.of(1, 2, 3, 4), [2, 2]))).data)).toEqual([3, 7])
+  })
+})

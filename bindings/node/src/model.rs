@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub struct NativeGradients {
     /// The loss of the batch; absent if cotangents were given.
     pub loss: Option<f64>,
-    /// One array per weight, in the order of `weightNames()`.
+    /// One array per weight, in the order of the graph's weights.
     #[napi(ts_type = "Array<Float32Array>")]
     pub weights: Vec<Elements>,
     /// One tensor per input; `null` for token ids.
@@ -119,16 +119,6 @@ impl NativeModel {
         })
     }
 
-    /// Names of the weights, in order.
-    #[napi(catch_unwind)]
-    pub fn weight_names(&self) -> Result<Vec<String>, ErrorCode> {
-        guard(|| {
-            self.shared.now(|trainer| {
-                Ok(trainer.parameters().slots().iter().map(|slot| slot.name.clone()).collect())
-            })
-        })
-    }
-
     /// What is known of the values of each output: `distribution` (at least 0, their sum over the last axis is 1),
     /// `unitInterval`, `nonNegative`, `real` (of either sign) or `unknown`.
     ///
@@ -138,17 +128,6 @@ impl NativeModel {
         guard(|| {
             self.shared.now(|trainer| {
                 Ok(trainer.output_forms().into_iter().map(|form| form.as_str().to_owned()).collect())
-            })
-        })
-    }
-
-    /// Dimensions of the weights, in order.
-    #[napi(catch_unwind)]
-    pub fn weight_shapes(&self) -> Result<Vec<Vec<f64>>, ErrorCode> {
-        guard(|| {
-            self.shared.now(|trainer| {
-                let shape = |dims: &[usize]| dims.iter().map(|&dim| dim as f64).collect();
-                Ok(trainer.parameters().slots().iter().map(|slot| shape(&slot.shape)).collect())
             })
         })
     }

@@ -1,6 +1,8 @@
-//! Speed of traced cells beside the fused ones: `cargo run --release --example traced -p seqloom-graph [batch time units rounds]`.
+//! Speed of traced cells beside the fused ones:
+//! `cargo run --release --example traced -p seqloom-graph [batch time units rounds]`.
 //!
-//! Prints for each cell the best and the median time of a training step (forward, then backward to weights), taking turns.
+//! Prints for each cell the best and the median time of a training step (forward, then backward to weights), taking
+//! turns.
 #![allow(clippy::print_stdout, reason = "a program that prints what it measures")]
 
 use seqloom_graph::{BatchData, BatchInput, BatchSequence, Executor, GraphSpec, Parameters, Record, Run};

@@ -69,8 +69,8 @@ pub struct Gradients<T: Scalar> {
 }
 
 impl<T: Scalar> Gradients<T> {
-    /// Room for the weights of a graph; `row_lists[i]` tells whether weight `i` is a table whose gradient is a list of rows. Its elements
-    /// have any values until [`Self::clear`], which takes time that grows with them.
+    /// Room for the weights of a graph; `row_lists[i]` tells whether weight `i` is a table whose gradient is a list
+    /// of rows. Its elements have any values until [`Self::clear`], which takes time that grows with them.
     pub(crate) fn any(weights: &[WeightSpec], row_lists: &[bool]) -> Result<Self> {
         let mut places = Vec::with_capacity(weights.len());
         let mut rows = Vec::new();
@@ -190,8 +190,8 @@ impl<T: Scalar> Gradients<T> {
             .map_err(|_| Error::native("Gradients of different weights overlap or lie outside their arena"))
     }
 
-    /// Adds row `position` of `values` to row `ids(position)` of the table that weight `index` is, for every position that has an id,
-    /// in the order of positions.
+    /// Adds row `position` of `values` to row `ids(position)` of the table that weight `index` is, for every
+    /// position that has an id, in the order of positions.
     pub(crate) fn add_rows(
         &mut self,
         index: usize,

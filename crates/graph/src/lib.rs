@@ -1,8 +1,8 @@
 //! Models as graphs of operations: description, planning, execution, differentiation and training.
 //!
-//! A [`GraphSpec`] describes inputs, weights and operations. An [`Executor`] checks it once, then binds batches, runs them forward
-//! and differentiates them. Weights live in [`Parameters`], their gradients in [`Gradients`]; neither belongs to an executor, so
-//! a training graph and a prediction graph can share them.
+//! A [`GraphSpec`] describes inputs, weights and operations. An [`Executor`] checks it once, then binds batches,
+//! runs them forward and differentiates them. Weights live in [`Parameters`], their gradients in [`Gradients`];
+//! neither belongs to an executor, so a training graph and a prediction graph can share them.
 #![forbid(unsafe_code)]
 
 mod buffer;

@@ -12,11 +12,12 @@ const UNCHECKED_BYTES: usize = 16 << 20;
 /// Bytes requested since the last check.
 static UNCHECKED: AtomicUsize = AtomicUsize::new(0);
 
-/// Of a limited address space this much is left to what ends the process when it gets none, such as JavaScript's own heap.
+/// Of a limited address space this much is left to what ends the process when it gets none, such as JavaScript's
+/// own heap.
 const RESERVE: u64 = 32 << 20;
 
-/// Bytes that the process can still use: the system's available memory, or what the control group or the limit of its address space
-/// leaves, whichever is least. `None` where the system does not say.
+/// Bytes that the process can still use: the system's available memory, or what the control group or the limit of
+/// its address space leaves, whichever is least. `None` where the system does not say.
 pub fn available_bytes() -> Option<u64> {
     let system = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;

@@ -12,7 +12,8 @@ pub enum Record {
     Weights,
     /// What the gradients of trainable weights and of all floating-point inputs need.
     WeightsAndInputs,
-    /// The same, and the gradients by the states of recurrences at every step: [`crate::Executor::take_state_gradients`].
+    /// The same, and the gradients by the states of recurrences at every step:
+    /// [`crate::Executor::take_state_gradients`].
     States,
 }
 

@@ -24,8 +24,9 @@ pub(crate) fn while_wanted<I: Iterator>(items: I) -> impl Iterator<Item = I::Ite
     items.take_while(|_| !pool::cancelled())
 }
 
-/// Cuts `items`, rows of `width`, into contiguous parts of whole rows and runs `body(index of the first row, part)` on each: on
-/// all threads if `work` elements are many, else on the caller's alone. The rows must not depend on each other.
+/// Cuts `items`, rows of `width`, into contiguous parts of whole rows and runs `body(index of the first row, part)`
+/// on each: on all threads if `work` elements are many, else on the caller's alone. The rows must not depend on
+/// each other.
 pub(crate) fn each_rows<V: Send>(
     items: &mut [V],
     width: usize,

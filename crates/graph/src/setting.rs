@@ -1,5 +1,5 @@
-//! Settings of operations, optimizers and initializers, each declared once: what declares them makes the struct that holds them, reads and
-//! checks them, and describes them to TypeScript.
+//! Settings of operations, optimizers and initializers, each declared once: what declares them makes the struct
+//! that holds them, reads and checks them, and describes them to TypeScript.
 
 use crate::error::{Error, Result};
 use serde::de::DeserializeOwned;
@@ -176,8 +176,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Declares settings: a struct with a field for each, `name: type [range] = default;`, of which range and default may be left out, and in a
-/// second block fields that are computed, with default values at first. Defaults are literals of JSON.
+/// Declares settings: a struct with a field for each, `name: type [range] = default;`, of which range and default
+/// may be left out, and in a second block fields that are computed, with default values at first. Defaults are
+/// literals of JSON.
 macro_rules! settings {
     (@list $($(#[doc = $doc:literal])* $field:ident: $type:ty $([$range:ident])? $(= $default:expr)?;)*) => {
         &[$($crate::setting::Setting {

@@ -86,7 +86,7 @@ impl Shape {
         product(self.dims()).ok_or_else(|| self.too_large())
     }
 
-    /// Number of elements behind the first `axes` dimensions.
+    /// Number of elements of the dimensions after the first `axes`.
     pub(crate) fn inner(&self, axes: usize) -> Result<usize> {
         product(self.dims().get(axes..).unwrap_or(&[])).ok_or_else(|| self.too_large())
     }

@@ -1,5 +1,5 @@
-//! What TypeScript knows of operations, optimizers, losses, initializers and activations is written here from their Rust descriptions:
-//! `node scripts/generate.mjs` runs the test below so that it writes, all other runs compare.
+//! What TypeScript knows of operations, optimizers, losses, initializers and activations is written here from their
+//! Rust descriptions: `node scripts/generate.mjs` runs the test below so that it writes, all other runs compare.
 
 use crate::ops::activation::ACTIVATIONS;
 use crate::ops::{ActivationKind, Entry, elementwise, loss};

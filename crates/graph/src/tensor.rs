@@ -68,7 +68,7 @@ pub struct HostTensor {
 /// The gradient by a state of a recurrence after every step, in the order of its input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StateGradient<T: Scalar> {
-    /// The state's name behind its operation's: `lstm/h`.
+    /// The operation's name, then the state's: `lstm/h`.
     pub name: String,
     /// Elements, `[batch, time, …]`; zero for steps that are not valid.
     pub values: Buffer<T>,

@@ -301,8 +301,8 @@ fn run(seed: u64) -> usize {
     reached
 }
 
-/// Compares the derivative along a random direction, of all weights and float inputs at once, with a central difference.
-/// `None` when the random graph or batch is not sound.
+/// Compares the derivative along a random direction, of all weights and float inputs at once, with a central
+/// difference. `None` when the random graph or batch is not sound.
 fn slope(seed: u64) -> Option<(f64, f64)> {
     let mut random = Random::new(seed);
     let (b, values) = arbitrary_graph(&mut random, 16, true, true);

@@ -12,7 +12,7 @@ fn features(random: &mut Random, width: usize) -> Feed {
     Feed::floats(random, &[3, 4, width])
 }
 
-/// One use of each operation; what depends on options and masks is in the tests behind it.
+/// One use of each operation; what depends on options and masks is in the tests that follow.
 #[test]
 fn every_operation() {
     for op in operation_names() {

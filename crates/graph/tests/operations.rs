@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{Builder, Feed, Random, check, check_run, forward, parameters};
-use seqloom_graph::{Code, Executor, Sequence};
+use common::{Builder, Feed, Random, bind, check, check_run, forward, parameters};
+use seqloom_graph::{Code, Executor, Run, Sequence};
 use serde_json::{Value, json};
 
 /// An operation on a value `[batch, 2, 3]` and a batched value `[batch, 3, 2]`: in a model and in the step of a scan.
@@ -53,6 +53,26 @@ fn all_but_batch(op: &str, attributes: &Value) -> Value {
     };
     let axes: Vec<usize> = (1..3 - removed).collect();
     json!({ "kind": "sum", "axes": axes, "keepDims": true })
+}
+
+#[test]
+fn joined_steps_keep_their_masks() {
+    let mut random = Random::new(5);
+    let mut b = Builder::default();
+    let (x, z) = (b.float("x", json!([null, null, 2])), b.float("z", json!([null, null, 2])));
+    let joined = b.one("concatenate", &[x, z, x], &[], json!({ "axis": 1 }));
+    let last = b.one("lastStep", &[joined], &[], json!({}));
+    let mean = b.one("reduce", &[joined], &[], json!({ "kind": "mean", "axes": [1], "keepDims": false }));
+    let feeds = [
+        Feed::floats(&mut random, &[3, 2, 2]).mask(&[1, 1, /**/ 1, 0, /**/ 1, 0]),
+        Feed::floats(&mut random, &[3, 3, 2]).lengths(&[3, 2, 1]),
+    ];
+    check(&b, &[joined, last, mean], &feeds);
+    let mut executor = Executor::<f64>::new(b.spec(&[joined])).unwrap();
+    bind(&mut executor, &feeds).unwrap();
+    executor.forward(&parameters(&b.spec(&[joined]), 1), &Run::default()).unwrap();
+    let valid = executor.output_mask(0).unwrap().to_bytes();
+    assert_eq!(valid, [1, 1, 1, 1, 1, 1, 1, /**/ 1, 0, 1, 1, 0, 1, 0, /**/ 1, 0, 1, 0, 0, 1, 0]);
 }
 
 #[test]

@@ -208,8 +208,8 @@ fn dropout_in_the_loop() {
     }
 }
 
-/// What training holds for a row of a step, in bytes: the same however many there are. The body's inputs are x, states of `units` and,
-/// unless `memory` is 0, so many rows of a memory.
+/// What training holds for a row of a step, in bytes: the same however many there are. The body's inputs are x,
+/// states of `units` and, unless `memory` is 0, so many rows of a memory.
 fn bytes_per_step(
     (body, results): &(Builder, Vec<usize>),
     rows: usize,
@@ -242,7 +242,8 @@ fn bytes_per_step(
     more.zip([16, 32, 64]).map(|(more, steps)| more / (rows * steps)).collect()
 }
 
-/// Values that the backward pass reads again, gradients, and the input in the order of the steps; docs/guide.md gives the figure.
+/// Values that the backward pass reads again, gradients, and the input in the order of the steps; docs/guide.md
+/// gives the figure.
 #[test]
 fn memory_grows_linearly_with_the_steps() {
     for (rows, input, units) in [(8, 16, 32), (8, 32, 32), (16, 16, 64)] {

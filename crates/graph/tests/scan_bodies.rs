@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 const WIDTH: usize = 3;
 const MEMORY: usize = 2;
 
-/// A step over vectors `[batch, 3]` and, if wanted, a memory `[batch, 2, 3]`; the results are an output and the new states.
+/// A step over vectors `[batch, 3]` and, if wanted, a memory `[batch, 2, 3]`; the results are an output and the new
+/// states.
 fn arbitrary_body(
     random: &mut Random,
     sequences: usize,

@@ -357,7 +357,7 @@ fn training_goes_on_from_any_step() {
         });
         ends.collect()
     };
-    // Four batches an epoch: inside of epochs, at the end of one, and behind the last.
+    // Four batches an epoch: inside of epochs, at the end of one, and after the last.
     for after in [1, 3, 4, 6, 11, 12] {
         let (events, last) = interrupted(after, &run);
         let rest: Vec<_> = logs(&expected).into_iter().skip((after as usize - 1) / 4).collect();

@@ -92,7 +92,8 @@ fn steps_give_the_whole_sequence() {
     close(&output[3..], 0, 3);
 }
 
-/// The same model with its simple RNN as a scan: a constant without batch, a state of two axes, and the last output as a state.
+/// The same model with its simple RNN as a scan: a constant without batch, a state of two axes, and the last output
+/// as a state.
 fn scanned() -> Value {
     let mut graph = graph();
     let nodes = json!([

@@ -257,6 +257,20 @@ pub(crate) fn check_steps(steps: &[usize]) -> (usize, usize) {
     (steps[steps.len() - 1], steps.get(1).copied().unwrap_or(0))
 }
 
+/// Checks the number of rows of x and y; gives the sizes of buffers, and the length of a state.
+fn check_rows<T>(
+    spec: &CellSpec,
+    steps: &[usize],
+    (x, y): (&CellInput<'_, T>, &[T]),
+    sizes: impl FnOnce(usize, usize) -> Option<CellSizes>,
+) -> (CellSizes, Option<usize>) {
+    let (rows, batch) = check_steps(steps);
+    x.check(rows, spec.input);
+    assert_eq!(Some(y.len()), rows.checked_mul(spec.hidden), "length of y");
+    let sizes = sizes(rows, batch).expect("the sizes of a cell's buffers overflow");
+    (sizes, batch.checked_mul(spec.hidden))
+}
+
 fn is_len<T>(slice: Option<&[T]>, length: Option<usize>) -> bool {
     slice.is_none_or(|s| Some(s.len()) == length)
 }
@@ -270,11 +284,7 @@ impl<T> CellForward<'_, T> {
         tokens: usize,
         sizes: impl FnOnce(usize, usize) -> Option<CellSizes>,
     ) {
-        let (rows, batch) = check_steps(self.steps);
-        let state = batch.checked_mul(spec.hidden);
-        let sizes = sizes(rows, batch).expect("the sizes of a cell's buffers overflow");
-        self.x.check(rows, spec.input);
-        assert_eq!(Some(self.y.len()), rows.checked_mul(spec.hidden), "length of y");
+        let (sizes, state) = check_rows(spec, self.steps, (&self.x, &*self.y), sizes);
         assert!(is_len(self.h0, state), "length of h0");
         assert!(self.stash.as_ref().is_none_or(|s| s.len() >= sizes.stash), "length of the stash");
         assert!(self.workspace.len() >= sizes.forward_workspace + tokens, "length of the workspace");
@@ -294,11 +304,7 @@ impl<T> CellBackward<'_, T> {
         tokens: usize,
         sizes: impl FnOnce(usize, usize) -> Option<CellSizes>,
     ) {
-        let (rows, batch) = check_steps(self.steps);
-        let state = batch.checked_mul(spec.hidden);
-        let sizes = sizes(rows, batch).expect("the sizes of a cell's buffers overflow");
-        self.x.check(rows, spec.input);
-        assert_eq!(Some(self.y.len()), rows.checked_mul(spec.hidden), "length of y");
+        let (sizes, state) = check_rows(spec, self.steps, (&self.x, &*self.y), sizes);
         assert_eq!(self.dy.len(), self.y.len(), "length of dy");
         assert!(is_len(self.dx.as_deref(), Some(self.x.matrix().len())), "length of dx");
         assert!(is_len(self.h0, state) && is_len(self.dh0.as_deref(), state), "length of h0 or dh0");

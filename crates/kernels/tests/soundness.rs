@@ -1,5 +1,5 @@
-//! What safe code outside of the crate may ask for must touch nothing but what it was given. Best run by Miri, which sees what
-//! assertions cannot: `cargo +nightly miri test -p seqloom-kernels --test soundness`.
+//! What safe code outside of the crate may ask for must touch nothing but what it was given. Best run by Miri,
+//! which sees what assertions cannot: `cargo +nightly miri test -p seqloom-kernels --test soundness`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -264,7 +264,8 @@ fn cells_have_sizes_that_no_product_exceeds() {
     assert_eq!(f32::token_workspace(&spec, usize::MAX), None);
 }
 
-/// Few rows, split among more threads than there are blocks of units: the part of a member may lie behind the rows of a step.
+/// Few rows, split among more threads than there are blocks of units: the part of a member may lie beyond the rows
+/// of a step.
 #[test]
 fn cells_stay_inside_of_their_buffers() {
     let _serial = serial(2);

@@ -1,4 +1,5 @@
-//! Learns two waves, forecasts what it has not seen, and goes on by itself: `cargo run --release --example forecast -p seqloom`.
+//! Learns two waves, forecasts what it has not seen, and goes on by itself:
+//! `cargo run --release --example forecast -p seqloom`.
 #![allow(clippy::print_stdout, reason = "a program that prints what it does")]
 
 use ndarray::{Array, Array3, Axis, concatenate, s};

@@ -9,7 +9,8 @@ enum Values<'a> {
     Int(ArrayViewD<'a, i32>),
 }
 
-/// The rows of one input, or what an output is trained towards: a borrowed array, batch first, of `f32` values or of `i32` tokens or labels.
+/// The rows of one input, or what an output is trained towards: a borrowed array, batch first, of `f32` values or
+/// of `i32` tokens or labels.
 ///
 /// Steps of a sequence that are padding are named by [`Self::lengths`] or [`Self::mask`].
 #[derive(Debug, Clone)]

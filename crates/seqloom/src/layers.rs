@@ -10,7 +10,8 @@ use serde_json::{Value as Json, json};
 pub enum Cell {
     /// h' = tanh(x·W + h·U + b) (Elman 1990).
     SimpleRnn,
-    /// Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000); the bias of the forget gate starts at one.
+    /// Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000); the bias of the forget gate
+    /// starts at one.
     Lstm,
     /// Gated recurrent unit (Cho et al. 2014), its reset gate applied after the product, as cuDNN does.
     Gru,

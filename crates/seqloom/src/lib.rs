@@ -1,7 +1,8 @@
 //! Recurrent networks on [`ndarray`]: describe, train, predict and stream.
 //!
-//! A [`Network`] is built of layers, or of any operation of the engine. A [`Model`] gives it weights, trains them and predicts; arrays come
-//! in as views, batch first, and results are arrays. A [`Session`] reads sequences step by step and gives what the whole sequence would.
+//! A [`Network`] is built of layers, or of any operation of the engine. A [`Model`] gives it weights, trains them
+//! and predicts; arrays come in as views, batch first, and results are arrays. A [`Session`] reads sequences step
+//! by step and gives what the whole sequence would.
 //!
 //! ```
 //! use ndarray::{Array, s};
@@ -31,9 +32,9 @@
 //! # }
 //! ```
 //!
-//! `cargo run --release --example forecast -p seqloom` shows more. Whatever is wrong with a shape, an option or data is an [`Error`] with a
-//! [`Code`] and a sentence that says where and what would be right; nothing here panics over it. Results depend on shapes and seeds, never on
-//! the number of threads.
+//! `cargo run --release --example forecast -p seqloom` shows more. Whatever is wrong with a shape, an option or
+//! data is an [`Error`] with a [`Code`] and a sentence that says where and what would be right; nothing here panics
+//! over it. Results depend on shapes and seeds, never on the number of threads.
 #![forbid(unsafe_code)]
 
 mod data;

@@ -43,7 +43,8 @@ impl Model {
     /// Prepares training: an objective for each output, and an optimizer. Weights stay.
     ///
     /// # Errors
-    /// `ERR_OPTION` for unknown names and options and for a wrong number of objectives; `ERR_SHAPE` where a loss does not suit its output.
+    /// `ERR_OPTION` for unknown names and options and for a wrong number of objectives; `ERR_SHAPE` where a loss
+    /// does not suit its output.
     pub fn compile(&mut self, objectives: &[Objective], optimizer: &Optimizer) -> Result<()> {
         if objectives.len() != self.outputs.len() {
             return Err(Error::option(format!(
@@ -84,12 +85,14 @@ impl Model {
         Ok(())
     }
 
-    /// Trains, and gives the losses and metrics of every epoch. `inputs` has an array for each input of the network, `targets` one for
-    /// each output: values of the output's shape, or labels, which have its shape but for the last axis.
+    /// Trains, and gives the losses and metrics of every epoch. `inputs` has an array for each input of the
+    /// network, `targets` one for each output: values of the output's shape, or labels, which have its shape but
+    /// for the last axis.
     ///
     /// # Errors
-    /// `ERR_STATE` before [`Self::compile`]; `ERR_DATA`, `ERR_SHAPE` and `ERR_OPTION` for unsuitable data and options; `ERR_NUMERIC` for a
-    /// loss or a gradient that is not finite; `ERR_MEMORY`. The unfinished step is discarded.
+    /// `ERR_STATE` before [`Self::compile`]; `ERR_DATA`, `ERR_SHAPE` and `ERR_OPTION` for unsuitable data and
+    /// options; `ERR_NUMERIC` for a loss or a gradient that is not finite; `ERR_MEMORY`. The unfinished step is
+    /// discarded.
     pub fn fit<'a>(
         &mut self,
         inputs: impl Into<Inputs<'a>>,
@@ -153,11 +156,12 @@ impl Model {
         self.open(0, batch, &[])
     }
 
-    /// The same where there are several inputs: `step` comes step by step, the others, in their order, are the same at every step.
+    /// The same where there are several inputs: `step` comes step by step, the others, in their order, are the same
+    /// at every step.
     ///
     /// # Errors
-    /// `ERR_UNSUPPORTED` naming an operation that needs the whole sequence; `ERR_OPTION` for a batch of no rows or a value that is no input;
-    /// `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_MEMORY`.
+    /// `ERR_UNSUPPORTED` naming an operation that needs the whole sequence; `ERR_OPTION` for a batch of no rows or
+    /// a value that is no input; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants; `ERR_MEMORY`.
     pub fn session_over<'a>(
         &mut self,
         step: Value,

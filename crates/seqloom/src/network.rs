@@ -35,8 +35,8 @@ struct Node {
 
 /// A graph of operations under construction.
 ///
-/// The first dimension of every value is the batch. An operation is checked when it is added, so that an error stands where it was made; the
-/// network is then as before.
+/// The first dimension of every value is the batch. An operation is checked when it is added, so that an error
+/// stands where it was made; the network is then as before.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
     inputs: Vec<InputSpec>,
@@ -51,7 +51,8 @@ impl Network {
         Self::default()
     }
 
-    /// An input of `f32` values; `shape` is that of a row, `[time, features]` for sequences. `None` stands for any size.
+    /// An input of `f32` values; `shape` is that of a row, `[time, features]` for sequences. `None` stands for any
+    /// size.
     pub fn input(&mut self, name: &str, shape: &[Option<usize>]) -> Value {
         self.add_input(name, Dtype::Float32, [&[None], shape].concat())
     }
@@ -81,8 +82,8 @@ impl Network {
     /// Any operation of the engine, by its name, with its attributes. It gives `outputs` values.
     ///
     /// # Errors
-    /// `ERR_UNSUPPORTED` for an unknown name, `ERR_FORMAT`, `ERR_OPTION` or `ERR_SHAPE` where attributes, inputs or weights do not suit the
-    /// operation.
+    /// `ERR_UNSUPPORTED` for an unknown name, `ERR_FORMAT`, `ERR_OPTION` or `ERR_SHAPE` where attributes, inputs or
+    /// weights do not suit the operation.
     pub fn node(
         &mut self,
         op: &str,

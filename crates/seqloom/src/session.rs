@@ -17,11 +17,12 @@ impl Session {
         Ok(Self { shapes: session.output_shapes()?, session })
     }
 
-    /// Reads the next step of every sequence, `[batch, features]`, and gives each output of the model for it, `[batch, …]`.
+    /// Reads the next step of every sequence, `[batch, features]`, and gives each output of the model for it,
+    /// `[batch, …]`.
     ///
     /// # Errors
-    /// `ERR_SHAPE` for another shape, `ERR_DATA` for numbers that are not finite or where tokens are expected; `ERR_MEMORY`. States are then as
-    /// before.
+    /// `ERR_SHAPE` for another shape, `ERR_DATA` for numbers that are not finite or where tokens are expected;
+    /// `ERR_MEMORY`. States are then as before.
     pub fn step<D: Dimension>(&mut self, x: ArrayView<'_, f32, D>) -> Result<Vec<ArrayViewD<'_, f32>>> {
         self.check(x.shape())?;
         let x = x.as_standard_layout();

@@ -66,7 +66,7 @@ pub(crate) fn pre_tokenizer() -> Result<PreTokenizerWrapper> {
     Ok(PreTokenizerWrapper::Sequence(PreTokenizers::new(steps.into())))
 }
 
-/// Cuts before and behind each keycap.
+/// Cuts before and after each keycap.
 pub(crate) fn keycaps() -> Result<Split> {
     Split::new(SplitPattern::Regex(KEYCAP.to_owned()), SplitDelimiterBehavior::Isolated, false)
 }

@@ -8,7 +8,7 @@ import {
 import { isRecord } from '../../options.js'
 import type { Parts } from './operands.js'
 import type { ProgramInput, ProgramWeight } from './program.js'
-import { batch, canonical, isSize, type Size } from './size.js'
+import { batch, canonical, isSize, maxRank, type Size } from './size.js'
 import { SymbolicValue } from './symbolic.js'
 import type { Trace } from './trace.js'
 
@@ -49,7 +49,7 @@ export function declareInputs(where: string, what: string, given: unknown): Prog
   return Object.entries(given).map(([name, shape]) => {
     checkName(where, name)
     const sizes = Array.isArray(shape) ? shape : [shape]
-    if (sizes.length > 7 || !sizes.every((size) => isSize(size) && size !== batch)) {
+    if (sizes.length >= maxRank || !sizes.every((size) => isSize(size) && size !== batch)) {
       throw wrong(
         where,
         `the shape of '${name}' must be a size or an array of them, without the batch; a size is a positive integer or a name, not ${describe(shape)}`,
@@ -94,7 +94,7 @@ function declareWeight(where: string, name: string, declaration: unknown): Progr
   if (
     !Array.isArray(shape) ||
     shape.length === 0 ||
-    shape.length > 7 ||
+    shape.length >= maxRank ||
     !shape.every((size) => isSize(size) && size !== batch)
   ) {
     throw wrong(

@@ -47,9 +47,10 @@ export function lowerProgram(
     const { op, attributes } = node
     const [a, b] = node.inputs as [number, number]
     const kernel = op === 'matmul' ? weightOf(b) : undefined
+    const rows = shapes[a] as TracedShape
     const plain = kernel !== undefined && shapes[b]?.length === 2 && !attributes.transposeA && !attributes.transposeB
-    if (plain) values[id] = sink.node('dense', [operand(a)], [kernel], shape)
-    else if (op === 'matmul' && shapes[a]?.length === 2 && hasBatch(shapes[a])) {
+    if (plain && hasBatch(rows)) values[id] = sink.node('dense', [operand(a)], [kernel], shape)
+    else if (op === 'matmul' && rows.length === 2 && hasBatch(rows)) {
       values[id] = rowsTimesMatrix(sink, operand(a), operand(b), shape, attributes)
     } else if (op === 'mask') values[id] = sink.mask(a, operand(a))
     else {

@@ -3,7 +3,7 @@ import { type Check, custom, flag, integer, number } from '../../options.js'
 import { checkOf, type Setting } from '../../settings.js'
 import { elementwise, operations as table } from '../../table.js'
 import * as shapes from './shapes.js'
-import { isSize, type TracedShape } from './size.js'
+import { isSize, maxRank, type TracedShape } from './size.js'
 
 /** The settings of an operation in a traced function. */
 export type Attributes = Readonly<Record<string, unknown>>
@@ -24,7 +24,7 @@ export type ElementwiseKind = keyof typeof elementwise
 export const isComparison = (kind: unknown): boolean =>
   typeof kind === 'string' && Object.hasOwn(elementwise, kind) && !elementwise[kind as ElementwiseKind].gradient
 
-const axis = integer(0, 7)
+const axis = integer(0, maxRank - 1)
 
 const axes = custom(
   'an array of dimensions',
@@ -32,7 +32,7 @@ const axes = custom(
 )
 
 const sizes = custom('an array of sizes, one of which may be null', (v) => {
-  if (!Array.isArray(v) || v.length > 7) return false
+  if (!Array.isArray(v) || v.length >= maxRank) return false
   return v.every((dim) => dim === null || isSize(dim)) && v.filter((dim) => dim === null).length <= 1
 })
 

@@ -2,7 +2,8 @@ import { SeqloomError } from '../../errors.js'
 import type { Initializer } from '../../initializers/initializer.js'
 import type { Location } from './location.js'
 import { type Attributes, operation } from './operation.js'
-import { type Size, show, substitute, type TracedDim, type TracedShape, unify } from './size.js'
+import { problem } from './shapes.js'
+import { maxRank, type Size, show, substitute, type TracedDim, type TracedShape, unify } from './size.js'
 
 /** An input of a traced function: its name and its shape, the batch included where it has one. */
 export interface ProgramInput {
@@ -52,7 +53,10 @@ export function inferAt(
   at: Location,
 ): TracedShape {
   try {
-    return operation(op).infer(inputs, attributes as never)
+    const shape = operation(op).infer(inputs, attributes as never)
+    if (shape.length > maxRank)
+      throw problem(`values have at most ${maxRank} dimensions, this would have ${show(shape)}`)
+    return shape
   } catch (error) {
     if (!(error instanceof SeqloomError)) throw error
     throw new SeqloomError(error.code, located(label, nameOf(op, attributes), at, error.message))

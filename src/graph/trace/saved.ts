@@ -5,7 +5,7 @@ import { checkOptions, isRecord } from '../../options.js'
 import { Location } from './location.js'
 import { operation } from './operation.js'
 import { inferAt, type Program, type ProgramInput, type ProgramNode, type ProgramWeight } from './program.js'
-import { canonical, isSize, type Size, type TracedDim, type TracedShape } from './size.js'
+import { canonical, isSize, maxRank, type Size, type TracedDim, type TracedShape } from './size.js'
 
 /** A program as it stands in a saved model: its operations, nothing of the user's code. */
 export interface SavedProgram {
@@ -27,7 +27,10 @@ export function saveProgram({ inputs, weights, nodes, outputs }: Program): Saved
 
 const malformed = (label: string, what: string): SeqloomError => new SeqloomError('ERR_FORMAT', `${label}: its ${what}`)
 
-/** A saved program, every part of it checked. `ERR_FORMAT`, `ERR_OPTION` or `ERR_SHAPE` for anything that `saveProgram` did not write. */
+/**
+ * A saved program, every part of it checked. `ERR_FORMAT`, `ERR_OPTION` or `ERR_SHAPE` for anything that `saveProgram`
+ * did not write.
+ */
 export function loadProgram(label: string, saved: unknown): Program {
   if (!isRecord(saved)) throw malformed(label, 'operations are missing')
   const inputs = list(label, saved, 'inputs').map((entry): ProgramInput => {
@@ -84,7 +87,7 @@ function list(label: string, saved: Record<string, unknown>, name: string): read
 
 function shapeOf(label: string, shape: unknown, open: boolean): TracedDim[] {
   const fits = (dim: unknown) => isSize(dim) || (open && dim === null)
-  if (!Array.isArray(shape) || shape.length === 0 || shape.length > 8 || !shape.every(fits)) {
+  if (!Array.isArray(shape) || shape.length === 0 || shape.length > maxRank || !shape.every(fits)) {
     throw malformed(label, 'shapes are not what they should be')
   }
   return shape.map((dim) => (dim === null ? null : canonical(dim)))

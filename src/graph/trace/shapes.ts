@@ -22,7 +22,7 @@ type Shapes = readonly TracedShape[]
 const only = (inputs: Shapes): TracedShape => inputs[0] as TracedShape
 
 /** The shape of two values combined element by element: numpy's rule, from the last dimension on; rows never meet. */
-export function broadcast(a: TracedShape, b: TracedShape): TracedShape {
+function broadcast(a: TracedShape, b: TracedShape): TracedShape {
   const rank = Math.max(a.length, b.length)
   const result: TracedDim[] = []
   for (let back = rank; back >= 1; back--) {
@@ -87,12 +87,25 @@ export function alongAxis(inputs: Shapes, { axis }: { readonly axis: number }): 
   return only(inputs)
 }
 
+/** The shape of sums along one dimension, which may begin with given ones. */
+export function cumulativeSum(inputs: Shapes, attributes: { readonly axis: number }): TracedShape {
+  const [x, initial] = [alongAxis(inputs, attributes), inputs[1]]
+  if (initial && !fits(initial, withoutAxis(inputs, attributes))) {
+    throw problem(`the first sums ${show(initial)} do not fit ${show(x)}`)
+  }
+  return x
+}
+
+/** Whether two shapes can be the same. */
+const fits = (a: TracedShape, b: TracedShape): boolean =>
+  a.length === b.length && a.every((dim, at) => unify(dim, b[at] as TracedDim) !== undefined)
+
 /** The shape of a softmax, with a mask that broadcasts to the value. */
 export function softmax(inputs: Shapes, attributes: { readonly axis: number }): TracedShape {
   const x = alongAxis(inputs, attributes)
   const mask = inputs[1]
-  if (mask && broadcast(x, mask).length > x.length) {
-    throw problem(`the mask ${show(mask)} has more dimensions than the value ${show(x)}`)
+  if (mask && !fits(broadcast(x, mask), x)) {
+    throw problem(`the mask ${show(mask)} does not broadcast to the value ${show(x)}`)
   }
   return x
 }
@@ -235,6 +248,7 @@ export function mask(inputs: Shapes): TracedShape {
 export const rules = {
   alongAxis,
   concatenate,
+  cumulativeSum,
   elementwise,
   gather,
   matmul,

@@ -17,6 +17,9 @@ export type TracedShape = readonly TracedDim[]
 /** The dimension over rows, which no operation may mix. */
 export const batch = 'batch'
 
+/** The largest number of dimensions, the batch included. */
+export const maxRank = 8
+
 const maxSize = 2 ** 31 - 1
 
 const name = /^[A-Za-z_]\w*$/
@@ -100,11 +103,13 @@ export function unify(a: TracedDim, b: TracedDim): TracedDim | undefined {
 export function broadcastDim(a: TracedDim, b: TracedDim): TracedDim | undefined {
   if (a === 1) return b
   if (b === 1) return a
-  return unify(a, b)
+  const both = unify(a, b)
+  // Of two different names, either may stand for 1.
+  return both === undefined || typeof both === 'number' || a === b ? both : null
 }
 
 /** The dimension for the wire: unknown where it is no number. */
-export const wireDim = (dim: TracedDim): Dim => (typeof dim === 'number' ? dim : null)
+const wireDim = (dim: TracedDim): Dim => (typeof dim === 'number' ? dim : null)
 
 /** The shape for the wire. */
 export const wireShape = (shape: TracedShape): Dim[] => shape.map(wireDim)

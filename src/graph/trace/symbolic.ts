@@ -3,7 +3,7 @@ import { Location } from './location.js'
 import type { AxisOptions, MatmulOptions, Operand, Parts, ReduceOptions, SoftmaxOptions } from './operands.js'
 import type { Attributes, ElementwiseKind } from './operation.js'
 import { nameOf } from './program.js'
-import { hasBatch, isSize, type Size, show, type TracedShape } from './size.js'
+import { hasBatch, isSize, maxRank, type Size, show, type TracedShape } from './size.js'
 import type { Trace } from './trace.js'
 
 /**
@@ -242,7 +242,7 @@ export class SymbolicValue {
    */
   reshape(shape: readonly (Size | null)[]): SymbolicValue {
     const open = Array.isArray(shape) ? shape.filter((dim) => dim === null).length : 2
-    if (open > 1 || shape.length > 7 || !shape.every((dim) => dim === null || isSize(dim))) {
+    if (open > 1 || shape.length >= maxRank || !shape.every((dim) => dim === null || isSize(dim))) {
       throw this.#trace.error(
         'ERR_OPTION',
         'reshape',
@@ -310,8 +310,8 @@ export class SymbolicValue {
   }
 
   /**
-   * The sum up to each place of a dimension, or with `reverse` from there to its end. In a layer, dimension 1 is the time:
-   * steps that are not valid add nothing, and have the sum 0.
+   * The sum up to each place of a dimension, or with `reverse` from there to its end. In a layer, dimension 1 is the
+   * time: steps that are not valid add nothing, and have the sum 0.
    */
   cumulativeSum(options: AxisOptions & { readonly reverse?: boolean } = {}): SymbolicValue {
     const { axis = -1, reverse = false } = this.#options('cumulativeSum', options, ['axis', 'reverse'])

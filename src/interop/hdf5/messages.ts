@@ -54,7 +54,7 @@ function second(bytes: Bytes, at: number): Message[] {
   let isFirst = true
   for (const [block, whole] of blocks) {
     if (!isFirst) bytes.requireSignature(block, 'OCHK')
-    // Behind the first block and at the end of the others there is a checksum.
+    // After the first block and at the end of the others there is a checksum.
     const [from, to] = isFirst ? [block, block + whole] : [block + 4, block + whole - 4]
     isFirst = false
     bytes.part(from, Math.max(to - from, 0))

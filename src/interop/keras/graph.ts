@@ -446,7 +446,7 @@ function oldTensors(where: string, object: KerasObject, given: unknown): string[
   })
 }
 
-/** The arguments that stand behind the first input of an old node. */
+/** The arguments that follow the first input of an old node. */
 function oldKwargs(given: unknown): Record<string, unknown> {
   const [first] = Array.isArray(given) ? given : []
   const kwargs = Array.isArray(first) ? first[3] : undefined

@@ -10,7 +10,6 @@ import {
   measureDecoder,
   targetUnits,
   tellUnknownWritten,
-  tokenCount,
   trainDecoder,
   type Written,
   write,
@@ -224,7 +223,7 @@ export class Captioner extends ServedTask<CaptionerParts, CaptionerSettings> {
     )
     const { shape } = seen
     const grid = kind === 'image' ? patchGrid(shape, patchSize, patchStride) : undefined
-    const model = captionerModel(settings, shape, grid, tokenCount(written.target))
+    const model = captionerModel(settings, shape, grid, written.target)
     return { model, kind, shape, grid, maxLength, ...written }
   }
 }

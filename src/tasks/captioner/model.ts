@@ -5,7 +5,9 @@ import { dense, doublyStochasticPenalty, globalAveragePooling1d, rnn } from '../
 import { input } from '../../layers/input.js'
 import type { SymbolicTensor } from '../../layers/layer.js'
 import { type Functional, model } from '../../model/index.js'
+import { tokenCount } from '../decoding/decoder.js'
 import { chosenWords, embedded, list, one } from '../decoding/layers.js'
+import type { Units } from '../decoding/units.js'
 import type { SeenShape } from './images.js'
 import type { CaptionerSettings } from './options.js'
 import { type PatchGrid, patchLayer, tiledShape } from './patches.js'
@@ -27,9 +29,10 @@ export function captionerModel(
   settings: CaptionerSettings,
   shape: SeenShape,
   grid: PatchGrid | undefined,
-  targetSize: number,
+  target: Units,
 ): Functional {
   const { units, attentionPenalty, seed } = settings
+  const targetSize = tokenCount(target)
   const seen = grid
     ? input({ shape: tiledShape(grid, shape[2] as number), name: 'image' })
     : input({ shape: [...shape], name: 'annotations' })

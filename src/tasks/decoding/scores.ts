@@ -55,7 +55,7 @@ export function scores(units: Units, known: readonly References[], texts: readon
 const written = (tokens: readonly string[], units: Units): string => tokens.join(units.separator)
 
 /** The least number of insertions, deletions and replacements that turn one list into the other (Levenshtein 1966). */
-export function editDistance(a: readonly string[], b: readonly string[]): number {
+function editDistance(a: readonly string[], b: readonly string[]): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (const [i, token] of a.entries()) {
     const next = [i + 1]

@@ -9,7 +9,6 @@ import {
   measureDecoder,
   targetUnits,
   tellUnknownWritten,
-  tokenCount,
   trainDecoder,
   type Written,
   write,
@@ -174,7 +173,7 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
       { ...limits, maxLength, level: settings.targetTokenizer },
       signal,
     )
-    const model = translatorModel(settings, source.size, tokenCount(written.target))
+    const model = translatorModel(settings, source.size, written.target)
     return { model, source, maxLength, ...written }
   }
 }

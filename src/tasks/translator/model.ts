@@ -3,7 +3,9 @@ import { attention, bidirectional, concatenate, dense, gru, lstm, rnn } from '..
 import { input } from '../../layers/input.js'
 import type { SymbolicTensor } from '../../layers/layer.js'
 import { type Functional, model } from '../../model/index.js'
+import { tokenCount } from '../decoding/decoder.js'
 import { chosenWords, dropped, embedded, list, one } from '../decoding/layers.js'
+import type { Units } from '../decoding/units.js'
 import type { TranslatorSettings } from './options.js'
 
 /**
@@ -12,8 +14,9 @@ import type { TranslatorSettings } from './options.js'
  * tokens. With Luong's attention (arXiv 1508.04025, without input feeding) the decoder's recurrence is fused and
  * attention follows it, for all steps at once; with Bahdanau's (arXiv 1409.0473) it is part of the recurrence.
  */
-export function translatorModel(settings: TranslatorSettings, sourceSize: number, targetSize: number): Functional {
+export function translatorModel(settings: TranslatorSettings, sourceSize: number, target: Units): Functional {
   const { units, seed } = settings
+  const targetSize = tokenCount(target)
   const source = input({ shape: [null], dtype: 'int32', name: 'source' })
   const previous = input({ shape: [null], dtype: 'int32', name: 'previous' })
 

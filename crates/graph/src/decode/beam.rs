@@ -32,9 +32,9 @@ pub(super) fn best_tokens(
                     continue;
                 }
                 let place = best.partition_point(|other| other.probability >= probability);
-                if let Some(behind) = best.get_mut(place..) {
-                    behind.rotate_right(1);
-                    behind[0] = Candidate { token: token as i32, probability };
+                if let Some(worse) = best.get_mut(place..) {
+                    worse.rotate_right(1);
+                    worse[0] = Candidate { token: token as i32, probability };
                 }
                 least = best.last().map_or(-1.0, |last| last.probability);
             }

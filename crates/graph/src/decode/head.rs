@@ -66,14 +66,14 @@ impl Head {
             (Some(From::Probabilities), _) => Reading::Said,
             (None, _) => Reading::Measured,
         };
-        let behind =
+        let logits_of =
             (logits_suit && reading == Reading::Probabilities).then(|| logits(graph, value)).flatten();
         let outputs: Vec<usize> =
-            std::iter::once(behind.unwrap_or(value)).chain(others.iter().copied()).collect();
+            std::iter::once(logits_of.unwrap_or(value)).chain(others.iter().copied()).collect();
         let inputs = graph.inputs.iter().cloned().enumerate().collect();
         Ok(Self {
             graph: graph.extract(inputs, &graph.nodes, &outputs),
-            reading: if behind.is_some() { Reading::Logits } else { reading },
+            reading: if logits_of.is_some() { Reading::Logits } else { reading },
         })
     }
 }

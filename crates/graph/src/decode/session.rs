@@ -210,11 +210,6 @@ impl Session {
         Ok(self.executor.value(output)?.data)
     }
 
-    /// How many outputs the model has.
-    pub fn output_count(&self) -> usize {
-        self.time_axes.len()
-    }
-
     /// Passes the step and the states to the executor, and the constants if it does not have them.
     fn bind(&mut self, input: BatchData<'_, f32>) -> Result<()> {
         let Self { executor, states, now, held, step_shape, .. } = self;

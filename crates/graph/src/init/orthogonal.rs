@@ -14,8 +14,8 @@ const PANEL: usize = 32;
 const MOSTLY: f32 = 0.5;
 
 /// The Q of the QR decomposition of a tall normal matrix, with R's diagonal positive (Keras's sign fix), transposed
-/// where the weight is wide. Blocked Gram–Schmidt, panels twice where needed, which gives orthonormality to rounding (Giraud,
-/// Langou, Rozložník 2005).
+/// where the weight is wide. Blocked Gram–Schmidt, panels twice where needed, which gives orthonormality to
+/// rounding (Giraud, Langou, Rozložník 2005).
 pub(super) fn fill(gain: f64, shape: &[usize], key: Key, out: &mut [f32]) -> Result<()> {
     finite("gain", gain)?;
     let [leading @ .., cols] = shape else {

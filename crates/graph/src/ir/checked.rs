@@ -77,8 +77,8 @@ impl<T: Scalar> Checked<T> {
         Self::check(graph, false)
     }
 
-    /// Checks one step of a scan: weights have been checked by the graph around it, inputs whose first dimension is known have no
-    /// batch, and nothing has a mask.
+    /// Checks one step of a scan: weights have been checked by the graph around it, inputs whose first dimension is
+    /// known have no batch, and nothing has a mask.
     pub(crate) fn body(graph: Graph) -> Result<Self> {
         Self::check(graph, true)
     }

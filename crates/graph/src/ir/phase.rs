@@ -13,11 +13,12 @@ pub(crate) enum Phase {
     Early,
     /// In the loop, over the rows of a step.
     Step,
-    /// Behind the loop, over the rows of all steps: no state depends on it.
+    /// After the loop, over the rows of all steps: no state depends on it.
     Late,
 }
 
-/// The earliest phase of each operation and of each value, given those of the inputs; operations from `pinned` on run in the loop.
+/// The earliest phase of each operation and of each value, given those of the inputs; operations from `pinned` on
+/// run in the loop.
 pub(crate) fn phases<T: Scalar>(
     nodes: &[Call<T>],
     metas: &[Meta],

@@ -18,7 +18,7 @@ pub(super) fn feature_axis(axis: i64, meta: &Meta) -> Result<usize> {
     }
 }
 
-/// The same for a value at hand, whose description has been checked.
+/// The same without checks, for an axis that [`feature_axis`] has accepted.
 pub(crate) fn axis_of(axis: i64, rank: usize) -> usize {
     let counted = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
     usize::try_from(counted).unwrap_or(0).min(rank.saturating_sub(1))
@@ -37,12 +37,13 @@ impl Lines {
         Ok(Self { count, inner: shape.inner(axis + 1)? })
     }
 
-    /// Elements of all lines that lie between each other.
+    /// Elements of a block: of all lines whose elements alternate.
     pub(super) fn block(&self) -> usize {
         self.count * self.inner
     }
 
-    /// The lines of a value of `elements` elements, as the index of their first element; none any more once the work is cancelled.
+    /// The index of the first element of each line, in a value of `elements` elements. Stops early once the work is
+    /// cancelled.
     pub(super) fn starts(self, elements: usize) -> impl Iterator<Item = usize> {
         let blocks = elements / self.block().max(1);
         while_wanted(

@@ -51,13 +51,13 @@ impl<'a, T: Scalar> Buffers<'a, T> {
         Self { block, inputs }
     }
 
-    /// The same for a shorter time.
+    /// The same buffers, borrowed for a shorter time.
     pub(crate) fn reborrow(&mut self) -> Buffers<'_, T> {
         Buffers { block: self.block, inputs: self.inputs }
     }
 
-    /// Slices of several places at once: those to read may coincide, those to write may not overlap anything. Places that are
-    /// nowhere give empty slices.
+    /// Slices of several places at once: those to read may coincide, those to write may not overlap anything.
+    /// Places that are nowhere give empty slices.
     pub(crate) fn carve<const R: usize, const W: usize>(
         &mut self,
         reads: [Place; R],

@@ -1,13 +1,15 @@
-//! `concatenate`: inputs side by side along a feature axis.
+//! `concatenate`: inputs side by side along an axis.
 
 use super::activation::expect_float;
-use super::axis::axis_of;
+use super::axis::{axis_of, feature_axis};
+use super::context::mask_of;
 use super::{
     Backward, Entry, Forward, Frame, MaskRule, Op, Operation, Site, Streamed, TimeAxes, ValueRef, made,
     stream,
 };
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
+use crate::mask::SequenceMask;
 use crate::parallel::each_rows;
 use crate::setting::settings;
 use crate::shape::{ANY, Meta};
@@ -35,23 +37,33 @@ pub(super) const OPERATIONS: &[Entry] = &[Entry {
 
 impl Concatenate {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        Ok(Self { axis: Attributes::read(site.attributes())?.axis, in_body: site.in_body() })
+        let Attributes { axis } = Attributes::read(site.attributes())?;
+        if axis < -1 {
+            return Err(Error::option(format!("axis must be -1 or counted from the front; got {axis}")));
+        }
+        Ok(Self { axis, in_body: site.in_body() })
     }
 
-    /// The axis counted from the front.
-    fn axis(&self, rank: usize) -> Result<usize> {
-        let axis = if self.axis < 0 { self.axis.saturating_add(rank as i64) } else { self.axis };
-        match usize::try_from(axis) {
-            Ok(axis) if axis > 0 && axis < rank && (self.in_body || rank == 2 || axis > 1) => Ok(axis),
-            _ => Err(Error::option(format!(
-                "axis must be -1 or a feature axis (not batch or time) of inputs with {rank} dimensions; got {}",
-                self.axis
-            ))),
-        }
+    /// Whether it joins steps, so that its result has a mask of its own.
+    fn joins_steps(&self) -> bool {
+        self.axis == 1 && !self.in_body
     }
 }
 
-/// Calls `visit` with each input, the elements of one block of it, and where that block starts in a block of the output.
+/// Whether a step of the inputs, one after the other, is valid.
+fn is_valid(inputs: &[ValueRef], masks: &[SequenceMask], row: usize, mut step: usize) -> bool {
+    for input in inputs {
+        let steps = input.shape.time();
+        if step < steps {
+            return mask_of(masks, input).is_none_or(|mask| mask.is_valid(row, step));
+        }
+        step -= steps;
+    }
+    true
+}
+
+/// Calls `visit` with each input, the elements of one block of it, and where that block starts in a block of the
+/// output.
 fn for_each_input(
     axis: usize,
     inputs: &[ValueRef],
@@ -80,7 +92,7 @@ impl Operation for Concatenate {
 
 impl<T: Scalar> Op<T> for Concatenate {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
-        let axis = self.axis(inputs[0].shape.rank())?;
+        let axis = feature_axis(self.axis, &inputs[0])?;
         let mut shape = inputs[0].shape;
         let mut total = Some(0_usize);
         for meta in inputs {
@@ -91,6 +103,9 @@ impl<T: Scalar> Op<T> for Concatenate {
                     meta.shape
                 ))
             };
+            if meta.batched != inputs[0].batched {
+                return Err(mismatch());
+            }
             let mut other = meta.shape;
             let width = std::mem::replace(other.dims_mut().get_mut(axis).ok_or_else(mismatch)?, ANY);
             let mut unified = shape.unify(&other).ok_or_else(mismatch)?;
@@ -104,8 +119,16 @@ impl<T: Scalar> Op<T> for Concatenate {
     }
 
     fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
-        let Frame { inputs, outputs, buffers, .. } = &mut context.frame;
-        let axis = self.axis(outputs[0].shape.rank())?;
+        let Forward { frame: Frame { inputs, outputs, buffers, .. }, masks } = context;
+        let masked = |input: &ValueRef| mask_of(masks, input).is_some();
+        if let Some(index) = outputs[0].mask.filter(|_| self.joins_steps() && inputs.iter().any(masked)) {
+            let (batch, time) = (outputs[0].shape.batch(), outputs[0].shape.time());
+            let mut mask = std::mem::take(&mut masks[index]);
+            let result = mask.set(batch, time, |row, step| is_valid(inputs, masks, row, step));
+            masks[index] = mask;
+            result?;
+        }
+        let axis = axis_of(self.axis, outputs[0].shape.rank());
         let total = outputs[0].shape.inner(axis)?;
         for_each_input(axis, inputs, |input, width, start| {
             let ([x], [y]) = buffers.carve([input.place], [outputs[0].place])?;
@@ -120,7 +143,7 @@ impl<T: Scalar> Op<T> for Concatenate {
 
     fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
         let Frame { inputs, outputs, buffers, .. } = &mut context.frame;
-        let axis = self.axis(outputs[0].shape.rank())?;
+        let axis = axis_of(self.axis, outputs[0].shape.rank());
         let total = outputs[0].shape.inner(axis)?;
         for_each_input(axis, inputs, |input, width, start| {
             let ([dy], [dx]) = buffers.carve([outputs[0].gradient], [input.gradient])?;
@@ -144,7 +167,11 @@ impl<T: Scalar> Op<T> for Concatenate {
     }
 
     fn mask_rule(&self) -> MaskRule {
-        MaskRule::Merge
+        if self.joins_steps() { MaskRule::Own } else { MaskRule::Merge }
+    }
+
+    fn takes_unbatched(&self) -> bool {
+        true
     }
 
     fn form(&self, known: &[Known], _output: usize) -> Form {

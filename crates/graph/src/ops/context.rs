@@ -23,8 +23,8 @@ pub(crate) struct ValueRef {
     pub(crate) place: Place,
     /// Its gradient, [`Place::None`] when nobody wants or provides one.
     pub(crate) gradient: Place,
-    /// Whether its gradient holds nothing yet, so that it must be written, not added to; only where [`super::Op::writes_gradient`]
-    /// allows it.
+    /// Whether its gradient holds nothing yet, so that it must be written, not added to; only where
+    /// [`super::Op::writes_gradient`] allows it.
     pub(crate) fresh: bool,
     /// Index of its mask in `masks`.
     pub(crate) mask: Option<usize>,
@@ -76,7 +76,7 @@ pub(crate) struct Frame<'a, T: Scalar> {
 /// What a node inside of a scan has to know about the step: packed rows have another order than the batch.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Moment<'a> {
-    /// How many steps the rows have behind them; none outside of a loop.
+    /// How many steps came before; none outside of a loop.
     pub(crate) step: Option<usize>,
     /// The batch row of each row; the same when absent.
     pub(crate) rows: Option<&'a [usize]>,

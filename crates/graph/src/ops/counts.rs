@@ -1,4 +1,5 @@
-//! `counts`: what precision, recall, F1 and the area under the ROC curve are made of; sums over batches, unlike these, are right for all rows.
+//! `counts`: what precision, recall, F1 and the area under the ROC curve are made of; sums over batches, unlike
+//! these, are right for all rows.
 
 use super::loss::{Positions, Targets, check_target, integer_targets};
 use super::metric::{largest, largest_target};
@@ -10,7 +11,8 @@ use crate::shape::{Meta, Shape};
 use crate::values::Dtype;
 use seqloom_kernels::Scalar;
 
-/// Ranges of scores for a unit of asinh(logit), where one class is ranked and where more are; and the largest asinh that has one of its own.
+/// Ranges of scores for a unit of asinh(logit), where one class is ranked and where more are; and the largest asinh
+/// that has one of its own.
 const FINE: f64 = 512.0;
 const COARSE: f64 = 128.0;
 const LARGEST: f64 = 14.0;
@@ -21,7 +23,8 @@ const CLASSES: usize = 256;
 names! {
     /// What is counted.
     enum CountKind {
-        /// `[3 · classes]`: the right decisions for each class, all, and how many were due.
+        /// `[3 · classes]`: for each class, how many decisions were right, how many there were, and how many there
+        /// should have been.
         Decisions,
         /// `[2 · classes · ranges]`: how many positions of a class, and of none, have a score in each range.
         Scores,
@@ -52,9 +55,9 @@ settings! {
     struct Attributes {
         kind: CountKind;
         task: Task;
-        /// Predictions above it are decisions.
+        /// Predictions above it count as decisions.
         threshold: Option<f64> = null;
-        /// Or how many of the largest are.
+        /// Or how many of the largest predictions count as decisions.
         top: Option<usize> [AT_LEAST_ONE] = null;
         /// The one class whose scores count; all where there is none.
         class: Option<usize> = null;

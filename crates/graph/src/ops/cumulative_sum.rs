@@ -23,8 +23,8 @@ settings! {
     }
 }
 
-/// Inputs: x, and optionally what each line begins with, x without the axis. Outputs: the sums, in x's shape, and the last ones, without the axis.
-/// Along time, steps that are not valid are left out, and have the sum 0.
+/// Inputs: x, and optionally what each line begins with, x without the axis. Outputs: the sums, in x's shape, and
+/// the last ones, without the axis. Along time, steps that are not valid are left out, and have the sum 0.
 #[derive(Debug, Clone)]
 pub(crate) struct CumulativeSum {
     axis: i64,
@@ -38,7 +38,7 @@ pub(super) const OPERATIONS: &[Entry] = &[Entry {
     inputs: 1..=2,
     outputs: 2..=2,
     settings: Attributes::SETTINGS,
-    traced: Some("alongAxis"),
+    traced: Some("cumulativeSum"),
     ..Entry::of("cumulativeSum", |site| made(CumulativeSum::new(site)?))
 }];
 
@@ -69,7 +69,8 @@ struct Sums<'m> {
 }
 
 impl Sums<'_> {
-    /// Each line's number with the index of its elements, in order or against it, and whether they count.
+    /// The number of each line, with the indices of its elements, forwards or backwards, and whether each one
+    /// counts.
     fn each(&self, backwards: bool) -> impl Iterator<Item = (usize, impl Iterator<Item = (usize, bool)>)> {
         let Lines { count, inner } = self.lines;
         self.lines.starts(self.elements).enumerate().map(move |(line, start)| {
@@ -108,7 +109,9 @@ impl<T: Scalar> Op<T> for CumulativeSum {
         inputs.iter().try_for_each(expect_float)?;
         let axis = feature_axis(self.axis, &inputs[0])?;
         let last = without(&inputs[0].shape, &[axis], false)?;
-        if let Some(initial) = inputs.get(1).filter(|initial| initial.shape.unify(&last).is_none()) {
+        let differs =
+            |initial: &&Meta| initial.batched != inputs[0].batched || initial.shape.unify(&last).is_none();
+        if let Some(initial) = inputs.get(1).filter(differs) {
             return Err(Error::shape(format!(
                 "the first sums must have shape {last}; got {}",
                 initial.shape

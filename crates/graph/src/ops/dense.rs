@@ -18,7 +18,8 @@ settings! {
     }
 }
 
-/// A matrix product with the weights `kernel` `[inputs, units]`, or `transposed` `[units, inputs]`, and, if given, `bias` `[units]`.
+/// A matrix product with the weights `kernel` `[inputs, units]`, or `transposed` `[units, inputs]`, and, if given,
+/// `bias` `[units]`.
 #[derive(Debug, Clone)]
 pub(crate) struct Dense {
     inputs: usize,

@@ -19,11 +19,12 @@ settings! {
     }
 }
 
-/// The number of bits that elements of one row have in the stream, so that a row's numbers do not depend on the padded length.
+/// The number of bits that elements of one row have in the stream, so that a row's numbers do not depend on the
+/// padded length.
 const ROW_BITS: u32 = 40;
 
-/// Drops elements at `rate`; with `share_steps` the same ones at every time step. In the body of a scan, `per_step` says whether
-/// each step drops others.
+/// Drops elements at `rate`; with `share_steps` the same ones at every time step. In the body of a scan, `per_step`
+/// says whether each step drops others.
 #[derive(Debug, Clone)]
 pub(crate) struct Dropout {
     rate: f64,
@@ -89,12 +90,6 @@ impl Operation for Dropout {
 impl<T: Scalar> Op<T> for Dropout {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         expect_float(&inputs[0])?;
-        if inputs[0].shape.rank() < 2 {
-            return Err(Error::shape(format!(
-                "the input must have at least 2 dimensions; got shape {}",
-                inputs[0].shape
-            )));
-        }
         outputs[0] = inputs[0];
         Ok(())
     }

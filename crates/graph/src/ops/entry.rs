@@ -1,4 +1,4 @@
-//! How an operation is registered: what can be said of it before one is described.
+//! How an operation is registered: what is known of it before a graph uses it.
 
 use super::{Described, Site};
 use crate::error::Result;
@@ -9,18 +9,19 @@ use std::sync::Arc;
 /// What reads the description of an operation.
 type Read = fn(&Site<'_>) -> Result<Arc<dyn Described>>;
 
-/// An operation that there is.
+/// A registered operation.
 #[derive(Debug)]
 pub(crate) struct Entry {
     /// Its name on the wire.
     pub(crate) name: &'static str,
     pub(crate) read: Read,
-    /// How many it has of each.
+    /// How many inputs, weights and outputs it may have.
     pub(crate) inputs: RangeInclusive<usize>,
     pub(crate) weights: RangeInclusive<usize>,
     pub(crate) outputs: RangeInclusive<usize>,
     pub(crate) settings: &'static [Setting],
-    /// Whether the body of a scan may contain it, which sees one step's values alone; its stash must be proportional to the batch then.
+    /// Whether the body of a scan may contain it, which sees one step's values alone; its stash must be
+    /// proportional to the batch then.
     pub(crate) in_body: bool,
     /// The rule by which TypeScript finds its shape in traced functions, if it is one of their operations.
     #[cfg_attr(not(test), expect(dead_code, reason = "it is for the table that is written for TypeScript"))]
@@ -28,7 +29,8 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// An operation of one input, no weights, one output and no settings that may stand anywhere; whatever differs is said beside it.
+    /// An operation of one input, no weights, one output and no settings, which may stand anywhere. Entries override
+    /// what differs.
     pub(crate) const fn of(name: &'static str, read: Read) -> Self {
         Self {
             name,
@@ -43,7 +45,7 @@ impl Entry {
     }
 }
 
-/// What an [`Entry`] reads.
+/// An operation as [`Entry::read`] returns it.
 pub(crate) fn made(operation: impl Described) -> Result<Arc<dyn Described>> {
     Ok(Arc::new(operation))
 }

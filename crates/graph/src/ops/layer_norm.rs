@@ -20,7 +20,8 @@ settings! {
     }
 }
 
-/// y = (x − mean) / √(variance + epsilon) · gamma + beta, with the weights gamma (if `scale`) and beta (if `center`) `[features]`.
+/// y = (x − mean) / √(variance + epsilon) · gamma + beta, with the weights gamma (if `scale`) and beta (if
+/// `center`) `[features]`.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerNorm {
     epsilon: f64,

@@ -107,8 +107,8 @@ fn matrix_of(whole: &Shape, operand: &Shape) -> impl Fn(usize) -> usize + use<> 
     repeated(&lead(whole), &lead(operand))
 }
 
-/// Calls `body(number of the product, its matrix)` for the matrices of `size` elements in `target`, those that `at` gives for `count`
-/// products; on all threads where there are many and each is of one product.
+/// Calls `body(number of the product, its matrix)` for the matrices of `size` elements in `target`, those that `at`
+/// gives for `count` products; on all threads where there are many and each is of one product.
 fn for_each_matrix<T: Scalar>(
     target: &mut [T],
     (size, count): (usize, usize),
@@ -127,10 +127,10 @@ fn for_each_matrix<T: Scalar>(
     });
 }
 
-/// Products from which on they, and not the work in each, are shared among threads.
+/// From this many products on, threads share the products and not the work within each one.
 const MANY: usize = 8;
 
-/// Part `number` of consecutive ones of `size` elements.
+/// Part `number` of parts of `size` elements each.
 fn part<T>(data: &[T], number: usize, size: usize) -> &[T] {
     &data[number * size..(number + 1) * size]
 }

@@ -1,4 +1,5 @@
-//! `add`, `average`, `subtract`, `multiply`, `maximum`, `minimum`: several inputs of the same shape, element by element.
+//! `add`, `average`, `subtract`, `multiply`, `maximum`, `minimum`: several inputs of the same shape, element by
+//! element.
 
 use super::activation::expect_float;
 use super::{

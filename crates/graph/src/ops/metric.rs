@@ -36,7 +36,7 @@ settings! {
 pub(crate) struct Metric {
     kind: MetricKind,
     threshold: f64,
-    /// Among how many of the largest predictions the target's is to be.
+    /// How many of the largest predictions may be the target's.
     k: usize,
     /// Whether targets are class labels.
     sparse: bool,

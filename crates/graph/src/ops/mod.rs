@@ -1,7 +1,7 @@
 //! The operations, one file each: shape rule, forward, backward, the memory they need, and how they stream.
 //!
-//! A new operation is a file with a type that implements [`Operation`] and [`Op`] and its entries, its `mod` line, and its place in
-//! [`OPERATIONS`].
+//! A new operation is a file with a type that implements [`Operation`] and [`Op`] and its entries, its `mod` line,
+//! and its place in [`OPERATIONS`].
 
 pub(crate) mod activation;
 pub(crate) mod argmax;
@@ -105,7 +105,7 @@ pub(crate) enum MaskRule {
     First,
     /// The steps that are valid in every input.
     Merge,
-    /// The steps that are valid in each of the first inputs, so many.
+    /// The steps that are valid in each of the first inputs, of which there are this many.
     MergeFirst(usize),
     /// A mask of their own: all steps unless the operation's forward pass says otherwise.
     Own,
@@ -122,8 +122,8 @@ pub(crate) struct Sizes {
     pub(crate) backward: usize,
 }
 
-/// What a graph knows about the operands of an operation when it is planned, so that [`Op::sizes`] can leave out what is not
-/// wanted.
+/// What a graph knows about the operands of an operation when it is planned, so that [`Op::sizes`] can leave out
+/// what is not wanted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Operands<'a> {
     pub(crate) inputs: &'a [Meta],
@@ -132,13 +132,14 @@ pub(crate) struct Operands<'a> {
     pub(crate) recording: bool,
 }
 
-/// What runs of an operation, with whatever it caches between runs.
+/// The part of an operation that runs, with whatever it caches between runs.
 ///
-/// Errors need not name the layer; the caller adds it. `forward` and `backward` may rely on what `infer` has checked. Planning takes
-/// `&mut self` too, so that an operation can hold a graph of its own and plan it for the sizes it is given.
+/// Errors need not name the layer; the caller adds it. `forward` and `backward` may rely on what `infer` has
+/// checked. Planning takes `&mut self` too, so that an operation can hold a graph of its own and plan it for the
+/// sizes it is given.
 pub(crate) trait Op<T: Scalar>: Send {
-    /// Checks the inputs and computes types and shapes of the outputs. Runs once with unknown dimensions and again for every
-    /// new batch size with known ones.
+    /// Checks the inputs and computes types and shapes of the outputs. Runs once with unknown dimensions and again
+    /// for every new batch size with known ones.
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()>;
 
     /// Memory needed besides inputs and outputs, for known shapes.
@@ -182,13 +183,14 @@ pub(crate) trait Op<T: Scalar>: Send {
         true
     }
 
-    /// Whether the backward pass can write the whole gradient of input `index` instead of adding to it, which saves a pass
-    /// over zeros; it is told by [`ValueRef::fresh`].
+    /// Whether the backward pass can write the whole gradient of input `index` instead of adding to it, which saves
+    /// a pass over zeros; it is told by [`ValueRef::fresh`].
     fn writes_gradient(&self, _index: usize) -> bool {
         false
     }
 
-    /// If it writes outputs at masked steps on purpose: whether those repeat the last valid step, and are not zero.
+    /// For operations that write outputs at masked steps on purpose: whether these repeat the last valid step
+    /// instead of being zero.
     fn repeats_steps(&self) -> Option<bool> {
         None
     }
@@ -208,7 +210,8 @@ pub(crate) trait Op<T: Scalar>: Send {
         Form::Unknown
     }
 
-    /// Offers to do itself what computes its first input, or leaves something to its readers; true if it does so from now on.
+    /// Offers to do itself what computes its first input, or leaves something to its readers; true if it does so
+    /// from now on.
     fn absorb(&mut self, _source: Absorbed) -> bool {
         false
     }

@@ -1,9 +1,10 @@
-//! Mean and variance of the values that a normalization makes alike.
+//! Mean and variance, for normalizations.
 
 use seqloom_kernels::Scalar;
 
-/// The mean of `count` values and 1 / √(variance + epsilon). Where squares are too large for the scalar, as those of 1e20 are for
-/// float32, both come from float64; a deviation whose inverse is none gives NaN, never zeros that look like a result.
+/// The mean of `count` values and 1 / √(variance + epsilon). Where squares are too large for the scalar, as those of
+/// 1e20 are for float32, both are computed in float64. If the deviation has no finite inverse, the result is NaN,
+/// never zeros that look like a result.
 pub(super) fn moments<T: Scalar>(
     values: impl Iterator<Item = T> + Clone,
     count: usize,

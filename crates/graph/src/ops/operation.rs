@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 /// The facts of an operation that do not depend on the type of its numbers.
 pub(crate) trait Operation: Debug + Send + Sync {
-    /// Where its outputs have the time axis when what it reads comes one step at a time; `None` if it needs the whole sequence.
+    /// Where its outputs have the time axis when what it reads comes one step at a time; `None` if it needs the
+    /// whole sequence.
     fn stream(&self, inputs: &[Streamed]) -> Option<TimeAxes>;
 
     /// What it carries from step to step, if it is a recurrence.
@@ -35,7 +36,7 @@ pub(crate) trait Operation: Debug + Send + Sync {
     }
 }
 
-/// An operation of a graph: its description, from which what runs is made for each executor.
+/// An operation as a graph describes it. Each executor makes from it what it runs.
 pub(crate) trait Described: Operation + Any {
     /// What runs in single precision.
     fn single(&self) -> Result<Box<dyn Op<f32>>>;
@@ -57,7 +58,7 @@ pub(crate) trait Runs: Op<f32> {}
 #[cfg(not(feature = "double"))]
 impl<O: Op<f32>> Runs for O {}
 
-/// An operation without memory of its own is what runs, too.
+/// An operation without memory of its own runs as it is.
 impl<O: Operation + Runs + Clone + 'static> Described for O {
     fn single(&self) -> Result<Box<dyn Op<f32>>> {
         Ok(Box::new(self.clone()))
@@ -69,7 +70,7 @@ impl<O: Operation + Runs + Clone + 'static> Described for O {
     }
 }
 
-/// What runs of an operation, for one type of numbers.
+/// The part of an operation that runs, for one type of numbers.
 pub(crate) fn instantiate<T: Scalar>(operation: &dyn Described) -> Result<Box<dyn Op<T>>> {
     let mut made: Option<Box<dyn Op<T>>> = None;
     let any: &mut dyn Any = &mut made;
@@ -100,7 +101,7 @@ pub(crate) struct Recurrence {
 /// A state of a recurrence.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
-    /// The shape of its rows; where that is not described, the one that the graph has inferred.
+    /// The shape of its rows; `None` stands for the one that the graph has inferred.
     pub(crate) shape: Option<Vec<usize>>,
     /// The input that it begins with; zeros where there is none.
     pub(crate) initial: Option<usize>,

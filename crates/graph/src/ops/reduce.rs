@@ -122,7 +122,7 @@ impl<T: Scalar> Op<T> for Reduce {
         let wrong = self.axes.iter().any(|&axis| axis >= meta.shape.rank() || (axis == 0 && meta.batched));
         if wrong {
             return Err(Error::option(format!(
-                "{:?} are not axes behind the batch of a value of shape {}",
+                "{:?} are not axes after the batch of a value of shape {}",
                 self.axes, meta.shape
             )));
         }

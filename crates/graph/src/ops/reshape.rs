@@ -62,13 +62,13 @@ impl Reshape {
 impl Operation for Reshape {
     fn stream(&self, inputs: &[Streamed]) -> Option<TimeAxes> {
         let Some(time) = stream::common_time(inputs)? else { return Some(vec![None]) };
-        // The dimensions before and behind the time must keep their products.
+        // The dimensions before and after the time must keep their products.
         let known = |dims: &[usize]| if dims.contains(&ANY) { None } else { product(dims) };
         let (from, to) = (inputs[0].meta.shape, self.target.dims());
         let open = self.open?;
         let before = known(from.dims().get(1..time)?)? == known(&to[..open])?;
-        let behind = known(from.dims().get(time + 1..)?)? == known(&to[open + 1..])?;
-        (before && behind).then(|| vec![Some(open + 1)])
+        let after = known(from.dims().get(time + 1..)?)? == known(&to[open + 1..])?;
+        (before && after).then(|| vec![Some(open + 1)])
     }
 
     fn role(&self) -> Role {

@@ -75,7 +75,7 @@ impl<T: Scalar> Op<T> for Sample {
                 total += *weight;
             }
             let mut left = T::from_f32(stream.uniform(moment.row(row) as u64)) * total;
-            // Rounding may leave a rest behind the last class that is possible.
+            // Rounding may leave a rest after the last class that is possible.
             let mut class = weights.iter().rposition(|&weight| weight > T::ZERO).unwrap_or(0);
             for (index, &weight) in weights.iter().enumerate() {
                 if left < weight {

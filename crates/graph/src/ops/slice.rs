@@ -98,7 +98,8 @@ impl<T: Scalar> Op<T> for Slice {
     }
 
     fn mask_rule(&self) -> MaskRule {
-        // A part of the steps has other steps; negative axes of outer graphs are sent from the front.
+        // A range of the steps needs a mask of its own. In a model's graph, TypeScript counts this axis from the
+        // front.
         if self.axis == 1 && !self.in_body { MaskRule::Own } else { MaskRule::First }
     }
 

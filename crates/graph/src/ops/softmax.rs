@@ -16,7 +16,8 @@ settings! {
     }
 }
 
-/// Inputs: x, and a mask that broadcasts to it: where it is 0, the result is 0. Where everything is excluded, so is it all.
+/// Inputs: x, and a mask that broadcasts to it: where it is 0, the result is 0. Where the mask excludes everything,
+/// all results are 0.
 #[derive(Debug, Clone)]
 pub(crate) struct Softmax {
     axis: i64,

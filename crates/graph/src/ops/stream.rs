@@ -26,8 +26,8 @@ impl Streamed {
 /// The time axis of each output.
 pub(crate) type TimeAxes = Vec<Option<usize>>;
 
-/// The time axis that inputs share, if any has one; nothing if they contradict each other, or if one stands still that is not the
-/// same at every step.
+/// The time axis that inputs share, if any has one; nothing if they contradict each other, or if one stands still
+/// that is not the same at every step.
 pub(super) fn common_time(inputs: &[Streamed]) -> Option<Option<usize>> {
     let mut times = inputs.iter().filter_map(|input| input.time);
     let Some(time) = times.next() else { return Some(None) };

@@ -1,5 +1,5 @@
-//! Products of a vector and a matrix, for which packing the matrix would cost more than multiplying. All of them add to their results,
-//! and share large ones among threads so that every element is summed in one order.
+//! Products of a vector and a matrix, for which packing the matrix would cost more than multiplying. All of them
+//! add to their results, and share large ones among threads so that every element is summed in one order.
 
 use crate::parallel::each_rows;
 use seqloom_kernels::Scalar;

@@ -61,7 +61,7 @@ pub(super) fn sweep(
         end = slot.offset + slot.len;
         let value = take(&mut values, slot.len);
         let [mut first, mut second, mut third] = arenas.each_mut().map(|arena| take(arena, state_len(slot)));
-        // The padding behind the weight is cut off.
+        // The padding after the weight is left out.
         let parts =
             [value, take(&mut first, slot.len), take(&mut second, slot.len), take(&mut third, slot.len)];
         let (scale, parallel) = (scales[weight], slot.len >= PARALLEL);

@@ -5,8 +5,8 @@ use crate::mode::Record;
 use crate::values::Dtype;
 use seqloom_kernels::Scalar;
 
-/// The part of a graph that one kind of run needs. Times count the forward nodes `0..n`; the backward pass starts at `n`
-/// with the gradients it is given and visits the nodes in reverse until `2n`.
+/// The part of a graph that one kind of run needs. Times count the forward nodes `0..n`; the backward pass starts
+/// at `n` with the gradients it is given and visits the nodes in reverse until `2n`.
 #[derive(Debug)]
 pub(crate) struct Program {
     /// The graph outputs that are computed, ascending indices into the graph's `outputs`.

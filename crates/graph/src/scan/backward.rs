@@ -2,7 +2,7 @@
 
 use super::Scan;
 use super::body::Body;
-use super::layout::{Home, Locator, Region, Scope};
+use super::layout::{Location, Locator, Region, Scope};
 use super::run::Scratch;
 use super::run::{Pass, with_frame};
 use super::units::LoopPlan;
@@ -83,10 +83,10 @@ impl<T: Scalar> Scan<T> {
                 frame.check_cancelled()?;
                 product.weight_gradients(index, &mut copied, body, &pass, &mut frame.buffers, gradients)?;
             }
-            for outer in &plan.outers {
-                if scratch.live[body.nodes[outer.node].inputs[1]] {
+            for gradient in &plan.deferred {
+                if scratch.live[body.nodes[gradient.node].inputs[1]] {
                     frame.check_cancelled()?;
-                    outer.run(body, &pass, &mut frame.buffers)?;
+                    gradient.run(body, &pass, &mut frame.buffers)?;
                 }
             }
             run_phase(body, scratch, &pass, frame, gradients, (Phase::Early, Scope::Rows))?;
@@ -123,8 +123,10 @@ impl<T: Scalar> Scan<T> {
                 continue;
             }
             let (operand, slot) = match pass.layout.gradients[value] {
-                Home::Before { initial, .. } => (counts.initial_input(value - counts.sequences), initial),
-                Home::Slot(slot) => {
+                Location::PreviousStep { initial, .. } => {
+                    (counts.initial_input(value - counts.sequences), initial)
+                }
+                Location::Slot(slot) => {
                     (Some(counts.constant_input(value - counts.sequences - counts.states)), slot)
                 }
                 _ => continue,

@@ -30,7 +30,7 @@ pub(super) struct Value {
 
 /// A slice of another value that is read in place.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cut {
+pub(super) struct SliceView {
     pub(super) source: usize,
     pub(super) axis: usize,
     pub(super) start: usize,
@@ -56,9 +56,9 @@ pub(super) struct Body<T: Scalar> {
     /// For each product in the loop, how many elements of its kernel's gradient are kept per sequence.
     pub(super) summed: Vec<usize>,
     /// By node: whether the gradient of its second input is computed after the loop.
-    pub(super) later: Vec<bool>,
+    pub(super) deferred: Vec<bool>,
     /// By value: the slice of another value that it is, if it need not be copied.
-    pub(super) cuts: Vec<Option<Cut>>,
+    pub(super) slices: Vec<Option<SliceView>>,
     /// By value: the value of which it is a reshaped view, if it need not be copied.
     pub(super) views: Vec<Option<usize>>,
     /// By value: the value whose gradient it shares.
@@ -85,8 +85,8 @@ impl<T: Scalar> Body<T> {
             proven: proven_shapes(&mut nodes, &graph.values, counts.body_inputs()),
             visited: Vec::new(),
             summed: Vec::new(),
-            later: vec![false; nodes.len()],
-            cuts: Vec::new(),
+            deferred: vec![false; nodes.len()],
+            slices: Vec::new(),
             views: Vec::new(),
             shared: Vec::new(),
             constants: constants(&nodes, graph.values.len()),
@@ -228,9 +228,9 @@ impl<T: Scalar> Body<T> {
         for &value in &self.outputs {
             self.values[value].tracked = true;
         }
-        for (value, cut) in self.cuts.iter().enumerate() {
-            if let Some(cut) = cut {
-                self.values[cut.source].kept |= self.values[value].kept;
+        for (value, slice) in self.slices.iter().enumerate() {
+            if let Some(slice) = slice {
+                self.values[slice.source].kept |= self.values[value].kept;
             }
         }
         for value in (0..self.values.len()).rev() {

@@ -2,7 +2,7 @@
 
 use super::Scan;
 use super::body::Body;
-use super::layout::{Home, Locator, Scope};
+use super::layout::{Location, Locator, Scope};
 use super::run::Scratch;
 use super::run::{Pass, with_frame};
 use super::units::LoopPlan;
@@ -55,11 +55,11 @@ impl<T: Scalar> Scan<T> {
                 continue;
             }
             let (operand, to) = match pass.layout.values[value] {
-                Home::Before { initial, .. } => {
+                Location::PreviousStep { initial, .. } => {
                     let state = value - counts.sequences;
                     (counts.initial_input(state), pass.locator.slot(&initial, Scope::Sequences)?)
                 }
-                Home::Slot(slot) => {
+                Location::Slot(slot) => {
                     let constant = value - counts.sequences - counts.states;
                     (Some(counts.constant_input(constant)), pass.locator.slot(&slot, Scope::Sequences)?)
                 }

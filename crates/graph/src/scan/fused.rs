@@ -1,6 +1,6 @@
 //! Element-wise operations of the loop as one chain, forward and backward.
 
-use super::body::{Body, Cut};
+use super::body::{Body, SliceView};
 use super::layout::{Scope, with_rows};
 use super::product::LoopProduct;
 use super::run::Pass;
@@ -296,7 +296,7 @@ impl Fused {
         let mut locate = |operands: &[Operand], places: &mut [Place], views: &mut [View]| -> Result<()> {
             let (mut used, mut weights) = (0, 0);
             for (&operand, view) in operands.iter().zip(views) {
-                let source = |value: usize| body.cuts[value].map_or(value, |cut| cut.source);
+                let source = |value: usize| body.slices[value].map_or(value, |slice| slice.source);
                 let place = match operand {
                     Operand::Value(value) => pass.value(source(value), scope)?,
                     Operand::Gradient(value) => pass.gradient(source(value), scope)?,
@@ -315,7 +315,7 @@ impl Fused {
                 }
                 *view = match operand {
                     Operand::Value(value) | Operand::Gradient(value) => {
-                        show(&shape, &body.metas, value, body.cuts[value], buffer, rows)
+                        show(&shape, &body.metas, value, body.slices[value], buffer, rows)
                     }
                     Operand::Kernel(_) | Operand::KernelGradient(_) => {
                         show_row(&shape, shape.last(), rows, buffer)
@@ -351,17 +351,24 @@ fn show_row(whole: &Shape, width: usize, rows: usize, buffer: usize) -> View {
 }
 
 /// The view of a value, or of the slice of another one that it is, broadcast to `whole`.
-fn show(whole: &Shape, metas: &[Meta], value: usize, cut: Option<Cut>, buffer: usize, rows: usize) -> View {
+fn show(
+    whole: &Shape,
+    metas: &[Meta],
+    value: usize,
+    slice: Option<SliceView>,
+    buffer: usize,
+    rows: usize,
+) -> View {
     let shape = with_rows(&metas[value], rows);
     let mut view = View { buffer, offset: 0, strides: strides(whole, &shape) };
-    if let Some(cut) = cut {
-        let source = with_rows(&metas[cut.source], rows);
+    if let Some(slice) = slice {
+        let source = with_rows(&metas[slice.source], rows);
         let dims = source.dims();
         let offset = whole.rank() - shape.rank();
         let mut stride = 1;
         for axis in (0..dims.len()).rev() {
-            if axis == cut.axis {
-                view.offset = cut.start * stride;
+            if axis == slice.axis {
+                view.offset = slice.start * stride;
             }
             if view.strides[offset + axis] != 0 {
                 view.strides[offset + axis] = stride;

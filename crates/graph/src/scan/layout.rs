@@ -42,14 +42,14 @@ pub(super) struct Slot {
 
 /// Where a value or a gradient lies.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) enum Home {
+pub(super) enum Location {
     #[default]
     None,
     Slot(Slot),
     /// In an operand of the scan: a constant without batch.
     Operand(usize),
     /// Where `value` was one step before; before the first step, in the slot.
-    Before {
+    PreviousStep {
         value: usize,
         initial: Slot,
     },
@@ -67,8 +67,8 @@ pub(super) struct Extent {
 /// The slots for one batch size, valid for any mask.
 #[derive(Debug, Default)]
 pub(super) struct ScanLayout {
-    pub(super) values: Vec<Home>,
-    pub(super) gradients: Vec<Home>,
+    pub(super) values: Vec<Location>,
+    pub(super) gradients: Vec<Location>,
     /// By product, for those in chains: the gradients of its kernel, one for each sequence.
     pub(super) kernels: Vec<Option<Slot>>,
     /// By node; `Rows` and `Sequences` widths are elements for each row.
@@ -144,26 +144,26 @@ impl ScanLayout {
         self.gradients.clear();
         for (value, known) in body.values.iter().enumerate() {
             let meta = body.metas[value];
-            let nowhere = body.cuts[value].is_some()
+            let nowhere = body.slices[value].is_some()
                 || body.views[value].is_some()
                 || (known.inner && !(recording && known.kept));
-            let home = if nowhere {
-                Home::None
+            let location = if nowhere {
+                Location::None
             } else if let Some(state) = body.state_of(value) {
                 let initial = self.value_slot(&meta, Phase::Once, Region::Kept, extent)?;
-                Home::Before { value: body.new_state(state), initial }
+                Location::PreviousStep { value: body.new_state(state), initial }
             } else if !meta.batched && value < counts.body_inputs() {
-                Home::Operand(counts.constant_input(value - counts.sequences - counts.states))
+                Location::Operand(counts.constant_input(value - counts.sequences - counts.states))
             } else {
                 let phase = known.phase;
                 let scratch = phase == Phase::Step && !(known.tracked || (recording && known.kept));
-                Home::Slot(if scratch {
+                Location::Slot(if scratch {
                     self.value_slot(&meta, Phase::Once, Region::Forward, extent)?
                 } else {
                     self.value_slot(&meta, phase, Region::Kept, extent)?
                 })
             };
-            self.values.push(home);
+            self.values.push(location);
         }
         // Sources come first.
         for (value, source) in body.views.iter().enumerate() {
@@ -171,7 +171,7 @@ impl ScanLayout {
                 self.values[value] = self.values[source];
             }
         }
-        self.gradients.resize(body.values.len(), Home::None);
+        self.gradients.resize(body.values.len(), Location::None);
         if !recording {
             return Ok(());
         }
@@ -180,7 +180,7 @@ impl ScanLayout {
             for (value, known) in body.values.iter().enumerate().filter(|(_, known)| known.wants_gradient) {
                 let meta = body.metas[value];
                 let elsewhere = body.views[value].is_some() || body.shared[value].is_some();
-                if known.inner || body.cuts[value].is_some() || elsewhere {
+                if known.inner || body.slices[value].is_some() || elsewhere {
                     continue;
                 }
                 let tracked = known.tracked || known.gradient_tracked;
@@ -190,10 +190,10 @@ impl ScanLayout {
                 }
                 self.gradients[value] = if let Some(state) = body.state_of(value) {
                     let initial = self.value_slot(&meta, Phase::Once, Region::Backward, extent)?;
-                    Home::Before { value: body.new_state(state), initial }
+                    Location::PreviousStep { value: body.new_state(state), initial }
                 } else {
                     let phase = if scratch { Phase::Once } else { known.phase };
-                    Home::Slot(self.value_slot(&meta, phase, Region::Backward, extent)?)
+                    Location::Slot(self.value_slot(&meta, phase, Region::Backward, extent)?)
                 };
             }
             if !scratch {
@@ -351,16 +351,16 @@ impl Locator<'_> {
         self.part(slot.region, slot.offset + offset, len)
     }
 
-    /// The same for any home; values of operands are the caller's to find.
-    pub(super) fn home(&self, homes: &[Home], value: usize, scope: Scope) -> Result<Place> {
-        match homes[value] {
-            Home::None | Home::Operand(_) => Ok(Place::None),
-            Home::Slot(slot) => self.slot(&slot, scope),
-            Home::Before { value, initial } => {
+    /// The same for any location; values of operands are the caller's to find.
+    pub(super) fn place(&self, locations: &[Location], value: usize, scope: Scope) -> Result<Place> {
+        match locations[value] {
+            Location::None | Location::Operand(_) => Ok(Place::None),
+            Location::Slot(slot) => self.slot(&slot, scope),
+            Location::PreviousStep { value, initial } => {
                 let Scope::Step(step) = scope else {
                     return Err(Error::native("A state was used outside of the loop"));
                 };
-                let (Some(before), Home::Slot(slot)) = (step.checked_sub(1), homes[value]) else {
+                let (Some(before), Location::Slot(slot)) = (step.checked_sub(1), locations[value]) else {
                     return self.slot(&initial, scope);
                 };
                 let Form::Rows { width } = slot.form else {

@@ -5,10 +5,10 @@
 
 mod backward;
 mod body;
+mod deferred;
 mod forward;
 mod fused;
 mod layout;
-mod outer;
 mod product;
 mod run;
 mod sizes;

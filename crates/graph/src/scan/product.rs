@@ -2,7 +2,7 @@
 //! summed in one product after the loop.
 
 use super::body::Body;
-use super::layout::{Home, Region, Scope};
+use super::layout::{Location, Region, Scope};
 use super::run::Pass;
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
@@ -199,7 +199,7 @@ impl<T: Scalar> LoopProduct<T> {
         buffers: &mut Buffers<'_, T>,
     ) -> Result<Place> {
         let value = body.nodes[self.node].inputs[0];
-        if !matches!(pass.layout.values[value], Home::Before { .. }) {
+        if !matches!(pass.layout.values[value], Location::PreviousStep { .. }) {
             return pass.value(value, Scope::Rows);
         }
         let width = body.metas[value].shape.inner(1)?;

@@ -1,7 +1,7 @@
 //! What both passes of a scan share: finding the mask, and running one operation.
 
 use super::body::Body;
-use super::layout::{Home, Locator, Region, ScanLayout, Scope, node_sizes, with_rows};
+use super::layout::{Location, Locator, Region, ScanLayout, Scope, node_sizes, with_rows};
 use crate::error::Result;
 use crate::ops::{Buffers, Frame, Moment, Place, ValueRef, Weights};
 use crate::params::Parameters;
@@ -44,14 +44,14 @@ impl<T: Scalar> Pass<'_, T> {
     /// Where a value of the body lies.
     pub(super) fn value(&self, value: usize, scope: Scope) -> Result<Place> {
         match self.layout.values[value] {
-            Home::Operand(operand) => Ok(self.inputs[operand].place),
-            _ => self.locator.home(&self.layout.values, value, scope),
+            Location::Operand(operand) => Ok(self.inputs[operand].place),
+            _ => self.locator.place(&self.layout.values, value, scope),
         }
     }
 
     /// Where its gradient lies.
     pub(super) fn gradient(&self, value: usize, scope: Scope) -> Result<Place> {
-        self.locator.home(&self.layout.gradients, value, scope)
+        self.locator.place(&self.layout.gradients, value, scope)
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) fn with_frame<T: Scalar, R>(
     let rows = pass.locator.rows(scope);
     let Scratch { inputs, outputs, input_metas, output_metas, live } = scratch;
     let sizes = node_sizes(body, index, rows, pass.recording, (input_metas, output_metas))?;
-    let Body { nodes, metas, shared, later, .. } = body;
+    let Body { nodes, metas, shared, deferred, .. } = body;
     let node = &mut nodes[index];
     let operand = |value: usize, kept: bool, live: bool| -> Result<ValueRef> {
         Ok(ValueRef {
@@ -83,8 +83,8 @@ pub(super) fn with_frame<T: Scalar, R>(
     inputs.clear();
     for (position, &value) in node.inputs.iter().enumerate() {
         // A shared gradient already exists, and some are computed after the loop.
-        let later = position == 1 && later[index];
-        let wanted = live.get(value).copied().unwrap_or(false) && shared[value].is_none() && !later;
+        let deferred = position == 1 && deferred[index];
+        let wanted = live.get(value).copied().unwrap_or(false) && shared[value].is_none() && !deferred;
         inputs.push(operand(value, !backward || node.op.keeps_input(position), wanted)?);
     }
     outputs.clear();

@@ -1,8 +1,8 @@
 //! What the loop runs: operations, ordered so that element-wise ones form chains.
 
-use super::body::{Body, Cut, repeats};
+use super::body::{Body, SliceView, repeats};
+use super::deferred::DeferredGradient;
 use super::fused::{Fused, MAX_OPERANDS};
-use super::outer::Outer;
 use super::product::LoopProduct;
 use crate::error::Result;
 use crate::ir::Phase;
@@ -31,20 +31,21 @@ pub(super) struct LoopPlan<T: Scalar> {
     pub(super) units: Vec<Unit>,
     pub(super) chains: Vec<Fused>,
     pub(super) products: Vec<LoopProduct<T>>,
-    pub(super) outers: Vec<Outer>,
+    pub(super) deferred: Vec<DeferredGradient>,
 }
 
 impl<T: Scalar> LoopPlan<T> {
     /// Orders the loop's operations and fuses what can be fused.
     pub(super) fn new(body: &mut Body<T>) -> Self {
-        body.find_cuts();
+        body.find_slices();
         body.find_views();
-        let outers: Vec<Outer> = (0..body.nodes.len()).filter_map(|node| Outer::new(body, node)).collect();
-        for outer in &outers {
-            body.later[outer.node] = true;
-            body.values[body.nodes[outer.node].outputs[0]].gradient_tracked = true;
+        let deferred: Vec<DeferredGradient> =
+            (0..body.nodes.len()).filter_map(|node| DeferredGradient::new(body, node)).collect();
+        for gradient in &deferred {
+            body.deferred[gradient.node] = true;
+            body.values[body.nodes[gradient.node].outputs[0]].gradient_tracked = true;
         }
-        let mut plan = Self { units: Vec::new(), chains: Vec::new(), products: Vec::new(), outers };
+        let mut plan = Self { units: Vec::new(), chains: Vec::new(), products: Vec::new(), deferred };
         let (groups, dots) = plan.order(body);
         body.summed = plan.products.iter().map(|product| product.summed_width(body)).collect();
         let chain_of = body.find_inner(&groups, &plan.dot_nodes(&dots));
@@ -64,8 +65,8 @@ impl<T: Scalar> LoopPlan<T> {
     /// The most elements that a copy of all steps' rows takes.
     pub(super) fn copied(&self, body: &Body<T>, rows: usize) -> Option<usize> {
         let of_products = self.products.iter().map(|product| product.copied(body, rows));
-        let of_outers = self.outers.iter().map(|outer| outer.copied(body, rows));
-        of_products.chain(of_outers).try_fold(0, |most, len| Some(most.max(len?)))
+        let of_deferred = self.deferred.iter().map(|gradient| gradient.copied(body, rows));
+        of_products.chain(of_deferred).try_fold(0, |most, len| Some(most.max(len?)))
     }
 
     /// The nodes of each chain's products.
@@ -78,7 +79,7 @@ impl<T: Scalar> LoopPlan<T> {
     fn order(&mut self, body: &mut Body<T>) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
         let mut left: Vec<usize> = (0..body.nodes.len())
             .filter(|&node| {
-                body.phases[node] == Phase::Step && body.cuts[body.nodes[node].outputs[0]].is_none()
+                body.phases[node] == Phase::Step && body.slices[body.nodes[node].outputs[0]].is_none()
             })
             .collect();
         let mut done = vec![true; body.values.len()];
@@ -143,7 +144,7 @@ impl<T: Scalar> Body<T> {
         let thin = matches!(self.nodes[node].facts.role(), Role::Product([_, 1]));
         let mut operands = Vec::new();
         for value in groups[chain].iter().flat_map(|&node| &self.nodes[node].inputs) {
-            operands.push(self.cuts[*value].map_or(*value, |cut| cut.source));
+            operands.push(self.slices[*value].map_or(*value, |slice| slice.source));
         }
         operands.sort_unstable();
         operands.dedup();
@@ -153,7 +154,10 @@ impl<T: Scalar> Body<T> {
     }
 
     fn is_ready(&self, node: usize, done: &[bool]) -> bool {
-        self.nodes[node].inputs.iter().all(|&value| done[self.cuts[value].map_or(value, |cut| cut.source)])
+        self.nodes[node]
+            .inputs
+            .iter()
+            .all(|&value| done[self.slices[value].map_or(value, |slice| slice.source)])
     }
 
     /// Finds values of the loop that are reshaped views of others: they share the memory, and so do their gradients.
@@ -165,7 +169,7 @@ impl<T: Scalar> Body<T> {
             }
             let (source, value) = (node.inputs[0], node.outputs[0]);
             let of_loop = self.values[source].phase == Phase::Step && self.state_of(source).is_none();
-            if of_loop && self.cuts[source].is_none() && !self.outputs.contains(&value) {
+            if of_loop && self.slices[source].is_none() && !self.outputs.contains(&value) {
                 self.views[value] = Some(source);
             }
         }
@@ -206,7 +210,7 @@ impl<T: Scalar> Body<T> {
                 let whole = self.metas[value].batched
                     && once(value) == once(owner)
                     && self.is_whole(value, sum, &node.inputs);
-                if free && whole && self.cuts[value].is_none() && self.values[value].wants_gradient {
+                if free && whole && self.slices[value].is_none() && self.values[value].wants_gradient {
                     self.shared[value] = Some(owner);
                     let known = self.values[value];
                     let by_rows = known.tracked || known.gradient_tracked || known.phase != Phase::Step;
@@ -228,8 +232,8 @@ impl<T: Scalar> Body<T> {
     }
 
     /// Finds slices that only element-wise operations read: they are read in place.
-    fn find_cuts(&mut self) {
-        self.cuts = vec![None; self.values.len()];
+    fn find_slices(&mut self) {
+        self.slices = vec![None; self.values.len()];
         let mut element_wise = vec![true; self.values.len()];
         for &value in &self.outputs {
             element_wise[value] = false;
@@ -242,9 +246,9 @@ impl<T: Scalar> Body<T> {
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
             let (Role::Slice { axis, start }, Phase::Step) = (node.facts.role(), phase) else { continue };
             let (source, value) = (node.inputs[0], node.outputs[0]);
-            if element_wise[value] && self.cuts[source].is_none() {
+            if element_wise[value] && self.slices[source].is_none() {
                 let axis = crate::ops::axis_of(axis, self.metas[source].shape.rank());
-                self.cuts[value] = Some(Cut { source, axis, start });
+                self.slices[value] = Some(SliceView { source, axis, start });
             }
         }
     }
@@ -263,7 +267,7 @@ impl<T: Scalar> Body<T> {
             if group.first().is_some_and(|&first| self.proven[self.nodes[first].outputs[0]] != shape) {
                 continue;
             }
-            let source = |value: usize| self.cuts[value].map_or(value, |cut| cut.source);
+            let source = |value: usize| self.slices[value].map_or(value, |slice| slice.source);
             let inputs = &self.nodes[node].inputs;
             if !inputs.iter().all(|&value| inside.contains(&value) || done[source(value)]) {
                 continue;

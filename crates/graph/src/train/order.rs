@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::memory;
 use crate::rng::{Key, domain, shuffle};
 
-/// How many batches' rows are sorted together: enough for batches without padding, few enough to leave their composition to chance.
+/// How many batches' rows are sorted together: enough for batches without padding, few enough to leave their
+/// composition to chance.
 const WINDOW: usize = 128;
 
 /// Fills `order` with the rows `0..rows` as epoch `epoch` visits them.

@@ -29,7 +29,8 @@ impl Taken {
 /// Lets a recurrent node begin with the values from `first` on. `inferred` gives the shape of a value's rows.
 ///
 /// # Errors
-/// `ERR_FORMAT` for a node that has not the operands of its recurrence, `ERR_UNSUPPORTED` for a state whose shape nothing tells.
+/// `ERR_FORMAT` for a node that has not the operands of its recurrence, `ERR_UNSUPPORTED` for a state whose shape
+/// nothing tells.
 pub(super) fn take_states(
     node: &mut Node,
     recurrence: &Recurrence,

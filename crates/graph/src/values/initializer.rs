@@ -51,7 +51,8 @@ pub(crate) struct Entry {
     pub(crate) draws: bool,
 }
 
-/// Makes the enumeration of initializers, how they are read, and their descriptions; `seeded` are those that draw numbers.
+/// Makes the enumeration of initializers, how they are read, and their descriptions; `seeded` are those that draw
+/// numbers.
 macro_rules! initializers {
     ($(
         $(#[doc = $about:literal])*

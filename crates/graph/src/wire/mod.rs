@@ -1,4 +1,4 @@
-//! The wire format: what TypeScript sends to describe a graph. Everything behind `registry::read` is typed.
+//! The wire format: what TypeScript sends to describe a graph. Everything after `registry::read` is typed.
 
 use crate::error::{Error, Result};
 use crate::values::{InputSpec, WeightSpec};

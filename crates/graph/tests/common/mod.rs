@@ -133,8 +133,8 @@ impl Builder {
         self.node(op, inputs, &weights, if op == "lstm" { 3 } else { 2 }, attributes)
     }
 
-    /// A scan over `body`, whose weights become new ones; `attributes` has the counts, the shapes of the states and, where they
-    /// differ from the defaults, the orders.
+    /// A scan over `body`, whose weights become new ones; `attributes` has the counts, the shapes of the states
+    /// and, where they differ from the defaults, the orders.
     pub(crate) fn scan(
         &mut self,
         body: &Self,

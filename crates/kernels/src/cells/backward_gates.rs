@@ -1,6 +1,7 @@
 //! From the gradient of the state to the gradients of the gates: some rows of one block in one step.
 
 use super::activations::Activations;
+use super::each_vector::{At, for_each_vector};
 use crate::simd::{RawKernel, Simd};
 
 /// Pointers to the values of some rows of one block.
@@ -27,15 +28,6 @@ pub(super) struct Gates {
     pub(super) c_units: usize,
     /// What goes to the previous step without passing through the gates: dc of the LSTM, part of dh of the GRU.
     pub(super) carry: *mut f32,
-}
-
-/// One vector of one row.
-#[derive(Clone, Copy)]
-struct At {
-    plane: usize,
-    row: usize,
-    state: usize,
-    lane: usize,
 }
 
 impl Gates {
@@ -76,35 +68,6 @@ impl Gates {
         // SAFETY: inside the output's gradient and the product, by the promise of the maker of `self`.
         unsafe { s.add(self.unpadded(s, at, self.dy), s.load(self.product.add(at.plane))) }
     }
-}
-
-/// Defines a kernel over some rows of a block, whose body handles one vector of one row.
-///
-/// Its promise is that the pointers of its [`Gates`] reach the rows, and that no other thread uses what is written.
-macro_rules! for_each_vector {
-    ($(#[$doc:meta])* $name:ident($s:ident, $a:ident, $gates:ident, $at:ident) $body:block) => {
-        $(#[$doc])*
-        pub(super) struct $name<A>(pub(super) A, pub(super) Gates);
-
-        impl<A: Activations> RawKernel for $name<A> {
-            #[inline(always)]
-            unsafe fn run<S: Simd>(self, $s: S) {
-                let Self($a, $gates) = self;
-                for row in 0..$gates.rows {
-                    for lane in [0, S::LANES] {
-                        let $at = At {
-                            plane: row * 2 * S::LANES + lane,
-                            row,
-                            state: row * $gates.state_row + lane,
-                            lane,
-                        };
-                        // SAFETY: promised.
-                        unsafe { $body }
-                    }
-                }
-            }
-        }
-    };
 }
 
 for_each_vector! {

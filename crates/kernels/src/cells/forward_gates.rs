@@ -1,6 +1,7 @@
 //! From pre-activations to the new state: the gates of some rows of one block in one step.
 
 use super::activations::Activations;
+use super::each_vector::{At, for_each_vector};
 use crate::simd::{RawKernel, Simd};
 
 /// Pointers to the values of some rows of one block.
@@ -29,16 +30,6 @@ pub(super) struct Gates {
     pub(super) units: usize,
     /// Whether the backward pass will need the gates.
     pub(super) keep: bool,
-}
-
-/// One vector of one row.
-#[derive(Clone, Copy)]
-struct At {
-    /// Offset in planes, in the recurrent product and in c.
-    plane: usize,
-    state: usize,
-    y: usize,
-    lane: usize,
 }
 
 impl Gates {
@@ -79,39 +70,10 @@ impl Gates {
         unsafe {
             s.store(self.after.add(at.state), h);
             if self.units > at.lane {
-                s.store_up_to(self.y.add(at.y), h, self.units - at.lane);
+                s.store_up_to(self.y.add(at.row * self.y_row + at.lane), h, self.units - at.lane);
             }
         }
     }
-}
-
-/// Defines a kernel over some rows of a block, whose body handles one vector of one row.
-///
-/// Its promise is that the pointers of its [`Gates`] reach the rows, and that no other thread uses what is written.
-macro_rules! for_each_vector {
-    ($(#[$doc:meta])* $name:ident($s:ident, $a:ident, $gates:ident, $at:ident) $body:block) => {
-        $(#[$doc])*
-        pub(super) struct $name<A>(pub(super) A, pub(super) Gates);
-
-        impl<A: Activations> RawKernel for $name<A> {
-            #[inline(always)]
-            unsafe fn run<S: Simd>(self, $s: S) {
-                let Self($a, $gates) = self;
-                for row in 0..$gates.rows {
-                    for lane in [0, S::LANES] {
-                        let $at = At {
-                            plane: row * 2 * S::LANES + lane,
-                            state: row * $gates.state_row + lane,
-                            y: row * $gates.y_row + lane,
-                            lane,
-                        };
-                        // SAFETY: promised.
-                        unsafe { $body }
-                    }
-                }
-            }
-        }
-    };
 }
 
 for_each_vector! {

@@ -12,6 +12,7 @@
 mod activations;
 mod backward;
 mod backward_gates;
+mod each_vector;
 mod few_rows;
 mod forward;
 mod forward_gates;

@@ -26,6 +26,19 @@ export function mergedMask({ writer }: Place, inputs: readonly Value[], out: Sha
   }, first)
 }
 
+/** The steps that are valid in sequences one after the other. */
+export function joinedMask({ writer, constants }: Place, inputs: readonly Value[]): Mask | undefined {
+  if (!inputs.some(({ mask }) => mask)) return undefined
+  const parts = inputs.map(({ name, mask }) => {
+    if (mask) return mask.valid
+    const whole = writer.node('Shape', [name], 'shape')
+    const grid = writer.node('Slice', [whole, constants.ints([0]), constants.ints([2])], 'shape')
+    const zeros = writer.node('ConstantOfShape', [grid], 'zeros')
+    return writer.node('Not', [writer.node('Cast', [zeros], 'none', { to: { int: 9 } })], 'mask')
+  })
+  return { valid: writer.node('Concat', parts, 'mask', { axis: { int: 1 } }), derived: new Map() }
+}
+
 /** The mask of a value whose first steps are valid, as many as `lengths` (int32 `[batch]`) says. */
 export function maskOfLengths({ writer, constants }: Place, value: string, lengths: string): Mask {
   const steps = timeNumbers({ writer, constants } as Place, value)

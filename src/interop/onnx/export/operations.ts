@@ -55,7 +55,9 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
     const sizes = inputs.map(({ shape }) => shape[axis] as Dim)
     const size = sizes.reduce((sum, dim) => (sum === null || dim === null ? null : sum + dim))
     const shape = x.shape.map((dim, index) => (index === axis ? size : dim))
-    return timed(place, inputs, { name, shape, batched: inputs.some(({ batched }) => batched) })
+    const value = { name, shape, batched: x.batched }
+    if (axis !== 1 || shape.length < 3 || place.inBody) return timed(place, inputs, value)
+    return { ...value, ones: false, mask: masks.joinedMask(place, inputs) }
   },
   cumulativeSum: (place, [x, given], { axis: wanted, reverse = false }, node) => {
     const { writer, constants } = place

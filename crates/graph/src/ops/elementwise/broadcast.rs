@@ -6,7 +6,8 @@ use seqloom_kernels::{MAX_DIMS, View};
 
 const _: () = assert!(MAX_DIMS >= MAX_RANK);
 
-/// The shape of the result of an operation on these values. Batches are never repeated, and only a batch can be opposite a batch.
+/// The shape of the result of an operation on these values. Batches are never repeated, and only a batch can be
+/// opposite a batch.
 pub(crate) fn broadcast(inputs: &[Meta]) -> Result<Shape> {
     let rank = inputs.iter().map(|input| input.shape.rank()).max().unwrap_or(0);
     let batched = inputs.iter().any(|input| input.batched);

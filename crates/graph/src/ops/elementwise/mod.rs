@@ -34,7 +34,7 @@ pub(crate) struct Elementwise {
 }
 
 const READS: [Source; 3] = [Source::Read(0), Source::Read(1), Source::Read(2)];
-/// The views behind those of the inputs in the backward pass.
+/// The views that follow those of the inputs in the backward pass.
 const Y: usize = 3;
 const DY: usize = 4;
 
@@ -71,8 +71,8 @@ fn backward_chain(kind: ElementwiseKind, wanted: usize) -> Chain {
     Chain::new(steps.steps)
 }
 
-/// Calls `visit(shape of the part, row, step)` for everything at once or, where steps are missing, for each run of valid ones:
-/// what a function makes of padding could be infinite.
+/// Calls `visit(shape of the part, row, step)` for everything at once or, where steps are missing, for each run of
+/// valid ones: what a function makes of padding could be infinite.
 fn for_each_part(
     mask: Option<&SequenceMask>,
     shape: &Shape,

@@ -62,8 +62,8 @@ impl LossKind {
     }
 }
 
-/// Σ sampleWeight · classWeight · loss / (number of valid positions), and that number. Inputs: prediction, targets, sample
-/// weights `[batch]`. Weights of classes count in training only.
+/// Σ sampleWeight · classWeight · loss / (number of valid positions), and that number. Inputs: prediction, targets,
+/// sample weights `[batch]`. Weights of classes count in training only.
 #[derive(Debug, Clone)]
 pub(crate) struct Loss {
     kind: LossKind,

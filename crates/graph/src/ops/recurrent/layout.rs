@@ -55,8 +55,8 @@ impl InputPlan {
     }
 }
 
-/// The forward pass: what the backward pass needs again, and scratch. Without a backward pass both lie in the workspace, the
-/// kept pieces first.
+/// The forward pass: what the backward pass needs again, and scratch. Without a backward pass both lie in the
+/// workspace, the kept pieces first.
 pub(super) struct ForwardLayout {
     pub(super) x: Piece,
     pub(super) y: Piece,

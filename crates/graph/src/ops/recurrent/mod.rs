@@ -1,7 +1,7 @@
 //! `simpleRnn`, `lstm` and `gru`: fused cells over whole sequences.
 //!
-//! The valid steps of a batch are gathered into packed rows, the kernel runs over those, and its results are scattered back, so
-//! padding and holes cost no arithmetic and never reach a state.
+//! The valid steps of a batch are gathered into packed rows, the kernel runs over those, and its results are
+//! scattered back, so padding and holes cost no arithmetic and never reach a state.
 
 mod backward;
 mod forward;
@@ -64,8 +64,9 @@ pub(crate) struct Description {
     states_given: bool,
 }
 
-/// A fused cell. Inputs: x [batch, time, features], then optionally the initial h (and c) [batch, units]. Weights: kernel,
-/// recurrent kernel, optionally bias. Outputs: every h [batch, time, units], the last h (and c) [batch, units].
+/// A fused cell. Inputs: x [batch, time, features], then optionally the initial h (and c) [batch, units]. Weights:
+/// kernel, recurrent kernel, optionally bias. Outputs: every h [batch, time, units], the last h (and c)
+/// [batch, units].
 pub(super) struct Recurrent<T: Scalar> {
     cell: CellSpec,
     has_bias: bool,
@@ -209,7 +210,8 @@ impl<T: Scalar> Recurrent<T> {
         self.cell.kind() == CellKind::Lstm
     }
 
-    /// Whether the kernel looks tokens up itself; that depends on the padded shape alone, which is known when memory is planned.
+    /// Whether the kernel looks tokens up itself; that depends on the padded shape alone, which is known when
+    /// memory is planned.
     fn input_plan(&self, shape: &Shape) -> Result<InputPlan> {
         let steps = shape.batch().saturating_mul(shape.time());
         match self.lookup {

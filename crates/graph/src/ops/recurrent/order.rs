@@ -55,8 +55,8 @@ impl<'a> StepOrder<'a> {
         self.reversed && !self.output_reversed
     }
 
-    /// For each packed row the index `row * time + step` of the output. Outputs always lie at the valid steps of their own row, so
-    /// that the mask of the input is theirs, and how far a batch is padded moves none of them.
+    /// For each packed row the index `row * time + step` of the output. Outputs always lie at the valid steps of
+    /// their own row, so that the mask of the input is theirs, and how far a batch is padded moves none of them.
     fn target(&self) -> &'a [usize] {
         self.packing.source(self.writes_backwards())
     }
@@ -76,8 +76,8 @@ impl<'a> StepOrder<'a> {
         });
     }
 
-    /// Adds packed rows to the steps of the input sequence that they come from; with `fresh` copies them, and makes all other
-    /// steps zero.
+    /// Adds packed rows to the steps of the input sequence that they come from; with `fresh` copies them, and makes
+    /// all other steps zero.
     pub(crate) fn scatter_add<T: Scalar>(&self, packed: &[T], width: usize, fresh: bool, x: &mut [T]) {
         let size = self.time * width;
         self.each_sequence(size, x, |row, x| {
@@ -142,8 +142,8 @@ impl<'a> StepOrder<'a> {
         }
     }
 
-    /// Gathers the gradients of the output sequence into packed rows; with `valid`, gradients of repeated outputs are added to
-    /// the step that was repeated, `carried` being scratch for one step.
+    /// Gathers the gradients of the output sequence into packed rows; with `valid`, gradients of repeated outputs
+    /// are added to the step that was repeated, `carried` being scratch for one step.
     pub(crate) fn gather_gradient<T: Scalar>(
         &self,
         dy: &[T],

@@ -26,8 +26,8 @@ pub(super) struct Known<'a, T> {
 /// What errors call the memory.
 const WHAT: &str = "The gradients of the states";
 
-/// The gradient by h after each packed row, `[rows, hidden]`. Every step is run once more as a sequence of its own, whose initial state
-/// is the h that is asked for.
+/// The gradient by h after each packed row, `[rows, hidden]`. Every step is run once more as a sequence of its own,
+/// whose initial state is the h that is asked for.
 pub(super) fn state_gradients<T: Scalar>(
     cell: &CellSpec,
     packed: &T::PackedCell,
@@ -82,7 +82,7 @@ pub(super) fn state_gradients<T: Scalar>(
     let mut after = 0;
     for step in (1..steps).rev() {
         let rows = count(step);
-        // Sequences that end here begin with the gradient of their last c; the others go on with that of the step behind.
+        // Sequences that end here begin with the gradient of their last c; the others go on with that of the next step.
         if let Some(last) = known.dc_last.get(after * state..rows * state) {
             dc[after * state..rows * state].copy_from_slice(last);
         }

@@ -12,13 +12,13 @@ use seqloom_kernels::{Matrix, MatrixMut, Scalar};
 
 /// The gradient of the second factor of a product in the loop.
 #[derive(Debug)]
-pub(super) struct Outer {
+pub(super) struct DeferredGradient {
     pub(super) node: usize,
     /// Whether the factor is transposed.
     transposed: bool,
 }
 
-impl Outer {
+impl DeferredGradient {
     /// The gradient for a node, if the node is such a product and the gradient is wanted.
     pub(super) fn new<T: Scalar>(body: &Body<T>, index: usize) -> Option<Self> {
         let node = &body.nodes[index];

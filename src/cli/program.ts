@@ -51,7 +51,7 @@ export function program(): Command {
         .argument('<from>', 'a file of Keras, PyTorch, tfjs or ONNX, or the folder of a saved model')
         .argument(
           '<to>',
-          'where to write; the ending says for whom: .pt, .safetensors, .onnx, model.json (tfjs); none is a folder of Seqloom',
+          'where to write; the ending says for whom: .pt, .safetensors, .keras, .h5, .onnx, model.json (tfjs); none is a folder of Seqloom',
         ),
       new Option(
         '--format <name>',

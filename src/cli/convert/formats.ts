@@ -82,6 +82,7 @@ export const modelFormats: readonly ModelFormat[] = [
       begins(head, 0x89, 0x48, 0x44, 0x46) ||
       (isZip(head) && /^(metadata|config)\.json|^model\.w/.test(head.toString('latin1', 30))),
     load: async (path) => ({ model: await interop.loadKeras(path) }),
+    save: (model, path) => interop.toKeras(model, path),
   },
   {
     name: 'PyTorch',

@@ -199,7 +199,7 @@ function build(
   const rows = infos.map((info) => dimsOfInput(info)[batchOf(info)]).find((dim) => dim !== undefined)
   const parts = new Parts(sizes, { dim: dimOf(rows ?? {}), batch: true })
   const scope = new Scope(graph, undefined)
-  const lowering = new Lowering(parts, opset, problems, scope, false)
+  const lowering = new Lowering(operators, parts, opset, problems, scope, false)
   const tensors: SymbolicTensor[] = []
   for (const info of infos) {
     const name = info.name ?? ''

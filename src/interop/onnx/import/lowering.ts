@@ -9,11 +9,10 @@ import type { AnyLayer, SymbolicTensor } from '../../../layers/layer.js'
 import { rnn } from '../../../layers/rnn.js'
 import type { Unmapped } from '../../format.js'
 import { Builder, type Parts } from './builder.js'
-import { Call, first } from './call.js'
+import { Call, first, type Operator } from './call.js'
 import { add, type Dim, same, showDim } from './dim.js'
 import { arranged, type Operandish, sameAlong, setApart, sideBySide } from './layout.js'
 import type { Graph, Node } from './node.js'
-import { operators } from './ops/index.js'
 import { metWith, rowsOf } from './ops/products.js'
 import {
   type Atom,
@@ -101,6 +100,7 @@ export class Lowering {
   stepOf: ((data: Value, indices: Value, axis: number) => Value | undefined) | undefined
 
   constructor(
+    readonly operators: ReadonlyMap<string, Operator>,
     readonly parts: Parts,
     readonly opset: number,
     readonly problems: Unmapped,
@@ -155,7 +155,7 @@ export class Lowering {
       if (found) return found
       throw malformed(`${shown(node, this.opset)} reads '${name}', which nothing before it makes`)
     })
-    const operator = operators.get(node.op)
+    const operator = this.operators.get(node.op)
     const known = operator !== undefined && node.domain === ''
     // An operator that is not known was told of before.
     if (!known || inputs.some((value) => value?.kind === 'unknown')) {

@@ -78,6 +78,7 @@ class Step {
     const { lowering } = call
     this.scope = new Scope(call.node.graph(body), lowering.scope)
     this.lowering = new Lowering(
+      lowering.operators,
       lowering.parts,
       lowering.opset,
       lowering.problems,

@@ -154,7 +154,7 @@ export const trainingSettings = <Row>(
 export const rowsLike = (row: string) => custom(`an array of ${row}`, Array.isArray)
 
 /** The options of `predict` and `evaluate`. */
-const predictOptions = new OptionTable(
+export const predictOptions = new OptionTable(
   'PredictTextsOptions',
   'How many texts are processed at once, and what stops it.',
   {

@@ -1,12 +1,10 @@
-import { must, run } from './run.mjs'
+import { hostTarget, run } from './run.mjs'
 
 /** What is built with every check that Rust has: the rest is what the addon of `npm run setup` needs too, and is compiled once for both. */
 const checked = ['seqloom', 'seqloom-graph', 'seqloom-kernels', 'seqloom-text']
 
 /** Runs tests of the crates; resolves as `run` does. The profile, the target and the features are those of the addon. */
 export async function cargoTest(args, options) {
-  const { output } = await must('rustc', ['-vV'], { capture: 'quiet' })
-  const [, host] = /^host: (.*)$/m.exec(output)
   const checks = checked.flatMap((name) =>
     ['debug-assertions', 'overflow-checks'].flatMap((check) => [
       '--config',
@@ -15,7 +13,7 @@ export async function cargoTest(args, options) {
   )
   return await run(
     'cargo',
-    ['test', '--workspace', '--profile', 'quick', '--target', host, ...checks, ...args],
+    ['test', '--workspace', '--profile', 'quick', '--target', await hostTarget(), ...checks, ...args],
     options,
   )
 }

@@ -41,3 +41,9 @@ export async function must(command, args, options) {
   }
   return result
 }
+
+/** The target that Rust compiles for on this machine, such as `x86_64-unknown-linux-gnu`. */
+export async function hostTarget() {
+  const { output } = await must('rustc', ['-vV'], { capture: 'quiet' })
+  return /^host: (.*)$/m.exec(output)[1]
+}

@@ -3,7 +3,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { must, root, run } from './run.mjs'
+import { hostTarget, must, root, run } from './run.mjs'
 
 const time = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0)
 
@@ -17,12 +17,18 @@ export async function setup({ release = false } = {}) {
 
   const installed = join(root, 'node_modules', '.package-lock.json')
   if (time(installed) < time(join(root, 'package-lock.json'))) {
+    // What cargo compiles meanwhile, the build finds done; it also tells what is wrong.
+    const compiled = release ? undefined : compile()
     // Not `npm ci`: it refuses a lock file without the optional packages of other platforms, and a registry mirror may lack those.
     await must('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'])
+    await compiled
   }
   await must('npm', ['run', '--silent', 'build:native', ...(release ? [] : ['--', '--quick'])])
   await must('npm', ['run', '--silent', 'build:ts'])
 }
+
+const compile = async () =>
+  await run('cargo', ['build', '-p', 'seqloom-node', '--profile', 'quick', '--target', await hostTarget()])
 
 function fail(message) {
   console.error(message)

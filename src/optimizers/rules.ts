@@ -151,7 +151,7 @@ export interface AdamaxOptions extends OptimizerOptions {
  *
  * m ← β₁ m + (1 − β₁) g, u ← max(β₂ u, |g| + ε), w ← w − rate / (1 − β₁ᵗ) · m / u
  *
- * As in PyTorch, whose rate is 0.002 by default and ε 1e-8. Keras adds ε behind the maximum: m / (u + ε) with u ← max(β₂ u, |g|).
+ * As in PyTorch, whose rate is 0.002 by default and ε 1e-8. Keras adds ε after the maximum: m / (u + ε) with u ← max(β₂ u, |g|).
  *
  * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */

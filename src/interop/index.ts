@@ -4,6 +4,7 @@ export { type ToKerasOptions, toKeras } from './keras/save.js'
 export { type LoadKerasVocabularyOptions, loadKerasVocabulary } from './keras/vocabulary.js'
 export { type ToOnnxOptions, toOnnx } from './onnx/export/toOnnx.js'
 export { loadOnnx } from './onnx/import/load.js'
+export type { InputConstant, LoadOnnxOptions } from './onnx/import/options.js'
 export {
   type LoadPyTorchOptions,
   loadPyTorch,

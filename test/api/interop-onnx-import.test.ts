@@ -17,6 +17,7 @@ interface Stored {
 
 interface Case {
   readonly name: string
+  readonly options?: interop.LoadOnnxOptions
   /** The file in base 64. */
   readonly model: string
   readonly inputs: Stored[]
@@ -50,9 +51,93 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 describe('ONNX models give what onnxruntime gives', () => {
   it.each(cases.map((each) => each.name))('%s', async (name) => {
     const given = named(name)
-    const m = await interop.loadOnnx(fileOf(given))
+    const m = await interop.loadOnnx(fileOf(given), given.options)
     expectOutputs(await outputsOf(m, given), given)
     m.dispose()
+  })
+})
+
+describe('inputs that options fix', () => {
+  const given = named('detector_16k')
+  const load = (constants: unknown, inputShapes: unknown = { input: [null, 8] }) =>
+    interop.loadOnnx(fileOf(given), { constants, inputShapes } as never)
+
+  it.each([
+    ['a number', 16000],
+    ['a BigInt', 16000n],
+    ['a tensor', tensor([16000], [])],
+    ['a tensor of another library', { shape: [], dataSync: () => Int32Array.of(16000) }],
+  ])('are taken as %s', async (_, sr) => {
+    const m = await load({ sr })
+    expectOutputs(await outputsOf(m, given), given)
+    m.dispose()
+  })
+
+  it('may be arrays, and are no inputs of the model', async () => {
+    const inputs = [value('x', ['batch', 3]), value('c', [2, 3])]
+    const nodes = [nodeOf('ReduceSum', ['c', 'axes'], ['s']), nodeOf('Mul', ['x', 's'], ['y'])]
+    const file = await bytesOf(modelOf(graphOf(nodes, inputs, ['y'], [initializer('axes', [1], ints([0]))]), 17))
+    for (const c of [
+      [
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+      [Float32Array.of(1, 2, 3), [4, 5, 6]],
+      Float64Array.of(1, 2, 3, 4, 5, 6),
+      tensor([1, 2, 3, 4, 5, 6], [2, 3]),
+    ]) {
+      const m = await interop.loadOnnx<Tensor>(file, { constants: { c } })
+      expect([...(await m.predict(tensor(Float32Array.of(1, 1, 2), [1, 3]))).data]).toEqual([5, 7, 18])
+      m.dispose()
+    }
+  })
+
+  it('must be inputs, of their type and shape', async () => {
+    const refusals: readonly (readonly [unknown, string])[] = [
+      [{ rate: 16000 }, "constants: there is no input 'rate'; the inputs are 'input', 'state', 'sr'"],
+      [{ W: 1 }, "constants: there is no input 'W'"],
+      [{ sr: 0.5 }, "constants: 'sr' is int64 in the file, and 0.5 is none"],
+      [{ sr: [16000] }, "constants: 'sr' is [] in the file, and the value has the shape [1]"],
+      [{ sr: '16000' }, "constants: 'sr' must be a number"],
+      [{ sr: [[1], [1, 2]] }, 'not all equally long and deep'],
+      [
+        { state: [[[1, 2, 3]], [[1, 2, 3]]] },
+        "'state' is [2, batch, 2] in the file, and the value has the shape [2, 1, 3]",
+      ],
+      [7, 'constants must be an object'],
+    ]
+    for (const [constants, message] of refusals) {
+      await expect(load(constants)).rejects.toMatchObject({
+        code: 'ERR_OPTION',
+        message: expect.stringContaining(message),
+      })
+    }
+  })
+
+  it('have sizes that fit the file', async () => {
+    const refusals: readonly (readonly [unknown, string])[] = [
+      [{ x: [1, 2] }, "inputShapes: there is no input 'x'"],
+      [{ input: [8] }, "inputShapes: 'input' is [batch, sequence] in the file, not [8]"],
+      [{ state: [3, null, 2] }, "inputShapes: 'state' is [2, batch, 2] in the file, not [3, null, 2]"],
+      [{ input: [null, 0] }, 'inputShapes must be an object of shapes'],
+    ]
+    for (const [shapes, message] of refusals) {
+      await expect(load({ sr: 16000 }, shapes)).rejects.toMatchObject({
+        code: 'ERR_OPTION',
+        message: expect.stringContaining(message),
+      })
+    }
+  })
+
+  it('are named, with the option, where they are not given', async () => {
+    await expect(interop.loadOnnx(fileOf(given))).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringContaining("'sr' has no dimensions: fix it with the option constants: { 'sr': value }"),
+    })
+    await expect(interop.loadOnnx(fileOf(given), { constant: {} } as never)).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: expect.stringContaining("there is no option 'constant'"),
+    })
   })
 })
 
@@ -141,6 +226,16 @@ describe('a model from ONNX is a model as any other', () => {
       'operations/fc_weight',
       'operations/fc_bias',
     ])
+    m.dispose()
+  })
+
+  it('takes names that are long, and signs and digits of all kinds', async () => {
+    const name = `F0::block/${'12345.'.repeat(12)}`
+    const w = initializer(name, [3, 2], float32([1, 2, 3, 4, 5, 6]))
+    const nodes = [nodeOf('MatMul', ['x', name], ['y'])]
+    const file = await bytesOf(modelOf(graphOf(nodes, [value('x', ['batch', 3])], ['y'], [w]), 17))
+    const m = await interop.loadOnnx<Tensor>(file)
+    expect([...(await m.predict(tensor(Float32Array.of(1, 0, 1), [1, 3]))).data]).toEqual([6, 8])
     m.dispose()
   })
 })

@@ -4,7 +4,7 @@ import type { SymbolicValue } from '../../../graph/trace/symbolic.js'
 import { defineLayer } from '../../../layers/defineLayer.js'
 import type { AnyLayer, Outputs, SymbolicTensor } from '../../../layers/layer.js'
 import { type Dim, same } from './dim.js'
-import { permuted } from './layout.js'
+import { permuted, reshaped } from './layout.js'
 import { type Argument, Segment, type SizeNames, type Weight } from './segment.js'
 import { type Atom, type Axes, type Computed, type Constant, type Elements, Ref, sizeOf } from './values.js'
 
@@ -65,9 +65,9 @@ export class Builder {
 
   /**
    * A constant of an operation, its elements in the order of axes (without the batch): a weight, or a value that does
-   * not train.
+   * not train, unless `trains` says that it does.
    */
-  weight(constant: Constant, logical: Axes, axes: Axes): Argument {
+  weight(constant: Constant, logical: Axes, axes: Axes, trains = constant.trainable): Argument {
     const { shape, read } = permuted(constant, logical, axes)
     const first = shape.findIndex((size) => size !== 1)
     const trimmed = first < 0 ? [1] : shape.slice(first)
@@ -76,8 +76,9 @@ export class Builder {
       .map((atom) => logical.flat().indexOf(atom))
       .join()}`
     const source = () => read().read()
-    if (constant.trainable || this.isStep) return this.segment.weight(constant, form, trimmed, finite(source))
-    return this.#frozen(constant, form, trimmed, finite(source))
+    if (trains || this.isStep) return this.segment.weight(constant, form, trimmed, finite(source))
+    // Its rows are the batch's, so the axes in between must be there.
+    return reshaped(this, this.#frozen(constant, form, trimmed, finite(source)), shape)
   }
 
   readonly #frozenOnes = new Map<Constant, Map<string, Ref>>()

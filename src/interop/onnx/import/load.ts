@@ -8,7 +8,7 @@ import type { Model, Prediction } from '../../../model/index.js'
 import { isPath, pathOf } from '../../../path.js'
 import { type FileOrBytes, Source, Unmapped } from '../../format.js'
 import { decodeModel } from '../proto/decode.js'
-import type { GraphProto, ModelProto, ValueInfoProto } from '../proto/messages.js'
+import type { DimensionProto, GraphProto, ModelProto, ValueInfoProto } from '../proto/messages.js'
 import { type Builder, type Entry, Parts } from './builder.js'
 import { first } from './call.js'
 import type { Dim } from './dim.js'
@@ -16,6 +16,7 @@ import { arranged } from './layout.js'
 import { deepest, Lowering, OtherBatch, Scope, shown } from './lowering.js'
 import { type Graph, Node } from './node.js'
 import { operators } from './ops/index.js'
+import { checkLoadOptions, constantsOf, type LoadOnnxOptions, withShapes } from './options.js'
 import { SizeNames, type Weight } from './segment.js'
 import { constantOf, isFloat, Store, typeName } from './tensors.js'
 import { type Atom, type Axes, type Computed, count, malformed, type Ref, sizeOf, unsupported } from './values.js'
@@ -28,9 +29,12 @@ import { type Atom, type Axes, type Computed, count, malformed, type Ref, sizeOf
  * where the layers do not have what they ask for (peepholes, clipping, other activations); `Scan` and `Loop` become
  * traced cells; what lies between, traced layers. Initializers are weights that train. Rejects with `ERR_UNSUPPORTED`,
  * naming everything that cannot be mapped with its operator, node and operator set; with `ERR_FORMAT` for a damaged
- * file; `ERR_OPTION`, `ERR_IO`, `ERR_MEMORY`.
+ * file; `ERR_OPTION` for options that name no input or do not fit it; `ERR_IO`, `ERR_MEMORY`.
  */
-export async function loadOnnx<Out extends Prediction = Prediction>(file: FileOrBytes): Promise<Model<Out>> {
+export async function loadOnnx<Out extends Prediction = Prediction>(
+  file: FileOrBytes,
+  options: LoadOnnxOptions = {},
+): Promise<Model<Out>> {
   const isBytes = file instanceof Uint8Array
   if (!isBytes && !isPath(file)) {
     throw new SeqloomError(
@@ -38,21 +42,22 @@ export async function loadOnnx<Out extends Prediction = Prediction>(file: FileOr
       `interop.loadOnnx: expected the path of a file or its bytes, not ${describe(file)}`,
     )
   }
+  checkLoadOptions(options)
   const source = await Source.open('interop.loadOnnx: the file', file)
   const store = new Store(source, isBytes ? undefined : pathOf('interop.loadOnnx: the file', file))
   try {
-    return (await loaded(store, await decodeModel(source))) as unknown as Model<Out>
+    return (await loaded(store, await decodeModel(source), options)) as unknown as Model<Out>
   } finally {
     await store.close()
   }
 }
 
-async function loaded(store: Store, proto: ModelProto): Promise<Model<Prediction>> {
+async function loaded(store: Store, proto: ModelProto, options: LoadOnnxOptions): Promise<Model<Prediction>> {
   const { where } = store.source
   if (proto.graph === undefined) throw store.source.malformed('it has no graph')
   const opset = proto.opsetImport.find(({ domain = '' }) => domain === '' || domain === 'ai.onnx')?.version ?? 1
   const problems = new Unmapped()
-  const graph = await graphOf(store, proto.graph, opset, problems, 0)
+  const graph = withOptions(await graphOf(store, proto.graph, opset, problems, 0), options)
   const heading = `${where}: cannot be mapped`
   const built = located(where, () => attempts(graph, opset, problems, heading))
   try {
@@ -61,6 +66,16 @@ async function loaded(store: Store, proto: ModelProto): Promise<Model<Prediction
   } catch (error) {
     built.model.dispose()
     throw error
+  }
+}
+
+/** The graph with inputs that options fix as constants, and the sizes that they give. */
+function withOptions(graph: Graph, options: LoadOnnxOptions): Graph {
+  const infos = withShapes(inputsOf(graph), options)
+  return {
+    ...graph,
+    proto: { ...graph.proto, input: [...infos] },
+    constants: new Map([...graph.constants, ...constantsOf(infos, options)]),
   }
 }
 
@@ -165,9 +180,19 @@ const dimsOfInput = ({ type }: ValueInfoProto) => type?.tensorType?.shape?.dim ?
 /** The axes that are called the batch. */
 function namedBatches(graph: Graph): Map<string, number> {
   const batches = new Map<string, number>()
-  for (const info of inputsOf(graph)) {
+  const infos = inputsOf(graph)
+  for (const info of infos) {
     const at = dimsOfInput(info).findIndex(({ dimParam = '' }) => /^(n|b|bs|.*batch.*)$/i.test(dimParam))
     if (at >= 0) batches.set(info.name ?? '', at)
+  }
+  if (batches.size > 0) return batches
+  // The batch is the same for all: states `[layers, batch, units]` have it where their size is the first input's.
+  const [rows] = infos.map((info) => dimsOfInput(info)[0]).filter((dim) => dim !== undefined)
+  const fits = ({ dimValue = 0, dimParam = '' }: DimensionProto) =>
+    dimValue === (rows?.dimValue ?? 0) && (dimValue !== 0 || dimParam === (rows?.dimParam ?? ''))
+  for (const info of infos) {
+    const at = dimsOfInput(info).findIndex(fits)
+    if (at > 0) batches.set(info.name ?? '', at)
   }
   return batches
 }
@@ -204,7 +229,11 @@ function build(
   for (const info of infos) {
     const name = info.name ?? ''
     const shape = info.type?.tensorType?.shape
-    if (shape === undefined || shape.dim.length === 0 || shape.dim.length > 8) {
+    if (shape?.dim.length === 0) {
+      problems.add(`the input '${name}' has no dimensions: fix it with the option constants: { '${name}': value }`)
+      continue
+    }
+    if (shape === undefined || shape.dim.length > 8) {
       problems.add(`the input '${name}': it must be a tensor of one to eight dimensions`)
       continue
     }

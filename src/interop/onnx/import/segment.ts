@@ -111,8 +111,8 @@ export class Segment {
   #nameOf(given: string): string {
     const base = given
       .replaceAll(/\W/g, '_')
-      .replace(/^(?=\d|$)/, 'w')
       .slice(-60)
+      .replace(/^(?=\d|$)/, 'w')
     let name = base
     for (let n = 1; this.#names.has(name); n++) name = `${base}_${n}`
     this.#names.add(name)

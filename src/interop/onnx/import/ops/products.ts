@@ -27,7 +27,10 @@ const symbolic = (value: unknown): SymbolicValue => value as SymbolicValue
 const without = (axes: Axes, gone: readonly Atom[]): Axes =>
   axes.map((axis) => axis.filter((atom) => !gone.includes(atom))).filter((axis, at) => at === 0 || axis.length > 0)
 
-/** A value times a matrix of constants, over one axis: `[…, k, …]` times `[k, n]`; the new axis takes its place. */
+/**
+ * A value times a matrix of constants, over one axis: `[…, k, …]` times `[k, n]`; the new axis takes its place. Such a
+ * matrix is a weight, also where a file has its weights as constants of nodes.
+ */
 function timesMatrix(call: Call, x: Computed, axis: number, matrix: Constant, rows: number): Computed {
   const { builder } = call
   const inner = x.logical[axis] as readonly Atom[]
@@ -38,7 +41,7 @@ function timesMatrix(call: Call, x: Computed, axis: number, matrix: Constant, ro
   const rest = without(x.physical, inner)
   const ref = arranged(builder, x, [...rest, inner], true)
   const [a, b] = [atomOf(k), atomOf(n)]
-  const weight = builder.weight(matrix, rows === 0 ? [[a], [b]] : [[b], [a]], [[a], [b]])
+  const weight = builder.weight(matrix, rows === 0 ? [[a], [b]] : [[b], [a]], [[a], [b]], true)
   const output = axisOf(n)
   // A matrix of one row lost that dimension on its way to be a weight.
   const needsRows = k === 1
@@ -294,6 +297,13 @@ function windows(call: Call, x: Computed, at: Windows, filler: number): Computed
     [ref],
     [places, kernel, width],
     first((v) => {
+      if (dilation === 1 && places < kernel) {
+        // Few windows: each is cut out whole.
+        const cuts = Array.from({ length: places }, (_, place) =>
+          v.slice(place * stride, place * stride + kernel, 1).expandDims(1),
+        )
+        return cuts.length === 1 ? (cuts[0] as SymbolicValue) : trace.concat(cuts, 1)
+      }
       const pieces = Array.from({ length: kernel }, (_, k) => {
         const start = k * dilation
         if (stride === 1) return v.slice(start, start + places, 1)
@@ -335,7 +345,7 @@ function convolution(call: Call): Value {
   let result: Computed
   if (groups === 1) {
     const ref = arranged(builder, parts, [builder.batch, p, [...kk, ...channels]])
-    const weight = builder.weight(w, [[m], [c], [k]], [[k, c], [m]])
+    const weight = builder.weight(w, [[m], [c], [k]], [[k, c], [m]], true)
     const output = axisOf(outputs)
     const sum = builder.record([ref, weight], [sizeOf(p), outputs], ([v, kernels]) =>
       kernel * inner === 1 ? symbolic(v).mul(symbolic(kernels)) : symbolic(v).matmul(symbolic(kernels)),
@@ -350,7 +360,12 @@ function convolution(call: Call): Value {
     const grouped = parts.physical.map((axis) => axis.flatMap((atom) => (atom === channel ? [g, own] : [atom])))
     const value = { ...parts, physical: channels.length === 1 ? grouped : parts.physical }
     const ref = arranged(builder, value, [builder.batch, [g], p, [...kk, own]])
-    const weight = builder.weight(w, [[g, part], [own], [k]], [[g], [...(kk.length > 0 ? [k] : [k]), own], [part]])
+    const weight = builder.weight(
+      w,
+      [[g, part], [own], [k]],
+      [[g], [...(kk.length > 0 ? [k] : [k]), own], [part]],
+      true,
+    )
     const sum = builder.record([ref, weight], [groups, sizeOf(p), each], ([v, kernels]) =>
       symbolic(v).matmul(symbolic(kernels)),
     )

@@ -280,11 +280,14 @@ function fromEnd(call: Call, x: Computed, axis: number, back: number): Computed 
 
 /** One element of an axis, which stays with size 1. */
 export function element(call: Call, x: Computed, axis: number, index: number): Computed {
-  const size = sizeOf(x.logical[axis] as readonly Atom[])
+  const atoms = x.logical[axis] as readonly Atom[]
+  // How long it is when the model runs is not what the file says.
+  if (atoms.some(({ batch }) => batch)) throw unsupported(`it works along the batch (axis ${axis})`)
+  const size = sizeOf(atoms)
   if (typeof size === 'number') {
     const at = index < 0 ? index + size : index
     if (at < 0 || at >= size) throw malformed(`the index ${index} of ${size}`)
-    return size === 1 && isOne(x.logical[axis] as readonly Atom[]) ? x : cut(call, x, axis, at, at + 1)
+    return size === 1 && isOne(atoms) ? x : cut(call, x, axis, at, at + 1)
   }
   return index < 0 ? fromEnd(call, x, axis, -index) : cut(call, x, axis, index, index + 1)
 }
@@ -611,15 +614,62 @@ function pad(call: Call): Value {
   const pads = call.numbers(1, 'pads')
   const axes = call.given(3) ? numbersIn(call.given(3), 'axes') : Array.from({ length: rank }, (_, at) => at)
   const value = call.given(2) ? (numbersIn(call.given(2), 'the value')[0] as number) : node.float('value', 0)
-  if (pads === undefined || mode !== 'constant') throw unsupported(`the mode '${mode}'`)
+  if (pads === undefined) throw malformed('it has no pads')
+  const repeat = mode === 'constant' ? undefined : repeats.get(mode)
+  if (mode !== 'constant' && repeat === undefined) throw unsupported(`the mode '${mode}'`)
   let result: Value = x
   for (const [at, given] of axes.entries()) {
     const axis = call.axis(given, rank)
     const [before = -1, after = -1] = [pads[at], pads[at + axes.length]]
     if (before < 0 || after < 0) throw unsupported('padding that takes away')
-    result = padded(call, result, axis, before, after, value)
+    result = repeat
+      ? continued(call, result, axis, before, after, repeat)
+      : padded(call, result, axis, before, after, value)
   }
   return result
+}
+
+/** Which elements padding repeats: their places from the front, or negative from the end, by the distance from the edge. */
+interface Repeat {
+  readonly before: (distance: number) => number
+  readonly after: (distance: number) => number
+  /** How many elements an axis needs for some padding. */
+  readonly needs: (padding: number) => number
+}
+
+const repeats: ReadonlyMap<string, Repeat> = new Map<string, Repeat>([
+  ['edge', { before: () => 0, after: () => -1, needs: () => 1 }],
+  ['reflect', { before: (distance) => distance, after: (distance) => -1 - distance, needs: (padding) => padding + 1 }],
+  ['wrap', { before: (distance) => -distance, after: (distance) => distance - 1, needs: (padding) => padding }],
+])
+
+/** Elements that are put beside an axis one by one, at most. */
+const mostRepeated = 1024
+
+/** A value with elements of its own before and behind an axis. */
+function continued(call: Call, x: Value, axis: number, before: number, after: number, repeat: Repeat): Value {
+  if (before + after === 0) return x
+  const data = dataOf(x)
+  const size = dimsOf(data)[axis] as Dim
+  const needed = repeat.needs(Math.max(before, after))
+  if (typeof size === 'number' && size < needed) {
+    throw unsupported(`padding of ${Math.max(before, after)} with elements of an axis of ${size}`)
+  }
+  if (before + after > mostRepeated) throw unsupported(`padding of ${before + after} with elements of the axis`)
+  const front = Array.from({ length: before }, (_, k) => repeat.before(before - k))
+  const back = Array.from({ length: after }, (_, k) => repeat.after(k + 1))
+  if (data.kind === 'constant') {
+    const all = Array.from({ length: writtenOut(data).shape[axis] as number }, (_, k) => k)
+    return gathered(data, known([...front, ...all, ...back], [before + all.length + after]), axis)
+  }
+  // The same element again and again is cut out once.
+  const cutOut = new Map<number, Computed>()
+  const at = (place: number) => {
+    const found = cutOut.get(place) ?? element(call, data, axis, place)
+    cutOut.set(place, found)
+    return found
+  }
+  return concatenated(call, [...front.map(at), data, ...back.map(at)], axis)
 }
 
 /** A value with a number before and behind an axis. */

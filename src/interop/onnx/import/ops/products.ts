@@ -288,7 +288,7 @@ function windows(call: Call, x: Computed, at: Windows, filler: number): Computed
     if (lead.length > 0) throw unsupported('sequences, each of many rows, of a size that is known only per call')
     if (stride !== 1 || before + after !== reach || filler !== 0) {
       throw unsupported(
-        `windows over ${showDim(size)} steps, a number known only per call, unless padding with zeros keeps it`,
+        `windows over ${showDim(size)} steps, a number known only per call, unless padding with zeros keeps it: the option inputShapes gives it`,
       )
     }
     return call.lowering.neighbours(call, x, before, after, dilation)

@@ -13,7 +13,7 @@ import { type Builder, type Entry, Parts } from './builder.js'
 import { first } from './call.js'
 import type { Dim } from './dim.js'
 import { arranged } from './layout.js'
-import { deepest, Lowering, OtherBatch, Scope, shown } from './lowering.js'
+import { deepest, Lowering, NoBatch, OtherBatch, Scope, shown } from './lowering.js'
 import { type Graph, Node } from './node.js'
 import { operators } from './ops/index.js'
 import { checkLoadOptions, constantsOf, type LoadOnnxOptions, withShapes } from './options.js'
@@ -146,6 +146,10 @@ function attempts(graph: Graph, opset: number, problems: Unmapped, heading: stri
       try {
         return attempt()
       } catch (error) {
+        if (error instanceof NoBatch) {
+          if (!withoutBatch(graph, batches)) throw unsupported('what should be the batch is another axis too')
+          continue
+        }
         if (!(error instanceof OtherBatch)) throw error
         if (left === 0 || batches.get(error.input) === error.axis)
           throw unsupported(`${error.message}, and is another axis too`)
@@ -208,6 +212,16 @@ function setBatch(graph: Graph, batches: Map<string, number>, name: string, axis
   }
 }
 
+/** Lets inputs have no batch, if nodes have one row and the inputs more. Whether there are such. */
+function withoutBatch(graph: Graph, batches: Map<string, number>): boolean {
+  const found = inputsOf(graph).filter((info) => {
+    const dim = dimsOfInput(info)[batches.get(info.name ?? '') ?? 0]
+    return dim !== undefined && dim.dimValue !== 1
+  })
+  for (const { name = '' } of found) batches.set(name, -1)
+  return found.length > 0
+}
+
 function build(
   graph: Graph,
   opset: number,
@@ -222,7 +236,8 @@ function build(
   }
   const batchOf = (info: ValueInfoProto) => batches.get(info.name ?? '') ?? 0
   const rows = infos.map((info) => dimsOfInput(info)[batchOf(info)]).find((dim) => dim !== undefined)
-  const parts = new Parts(sizes, { dim: dimOf(rows ?? {}), batch: true })
+  // Where no input has a batch, the file is for one row.
+  const parts = new Parts(sizes, { dim: dimOf(rows ?? { dimValue: 1 }), batch: true })
   const scope = new Scope(graph, undefined)
   const lowering = new Lowering(operators, parts, opset, problems, scope, false)
   const tensors: SymbolicTensor[] = []

@@ -21,6 +21,7 @@ import {
   axisOf,
   type Computed,
   type Constant,
+  hasBatch,
   malformed,
   type Ref,
   sizeOf,
@@ -37,6 +38,9 @@ export class OtherBatch extends Error {
     super(`The batch of '${input}' is axis ${axis}`)
   }
 }
+
+/** What was taken for the batch is not it: nodes have one row, and another axis for what was taken. */
+export class NoBatch extends Error {}
 
 /** The names of a graph, and how often each is still read. */
 export class Scope {
@@ -184,7 +188,10 @@ export class Lowering {
     if (atoms.some(({ batch }) => batch)) return
     const origin = atoms.find((atom) => atom.origin)?.origin
     if (origin) throw new OtherBatch(origin.input, origin.axis)
-    if (atoms.length === 0) return
+    if (atoms.length === 0) {
+      if (hasBatch(x.logical)) throw new NoBatch()
+      return
+    }
     throw unsupported(
       `axis ${axis} of its input should be the batch, and is ${showDim(sizeOf(atoms))} of something else`,
     )

@@ -270,49 +270,58 @@ function windowsOf(call: Call, kernel: number, size: unknown): Windows {
   return { kernel, stride, dilation, before: auto === 'VALID' ? 0 : before, after: auto === 'VALID' ? 0 : after }
 }
 
-/** `[batch, channels, steps]` as `[batch, places, kernel, channels]`. */
+/** The rows of the first axis that are not the batch, as where the batch is a sequence of windows. */
+function leadOf(x: Computed): Axes {
+  const rows = (x.logical[0] as readonly Atom[]).filter(({ batch }) => !batch)
+  return rows.length > 0 ? [rows] : []
+}
+
+/** `[batch, channels, steps]` as `[batch, places, kernel, channels]`, the rows of the first axis behind the batch. */
 function windows(call: Call, x: Computed, at: Windows, filler: number): Computed {
   const { kernel, stride, dilation, before, after } = at
   const { builder } = call
   const [, , steps] = x.logical as [Atom[], Atom[], Atom[]]
   const size = sizeOf(steps)
   const reach = (kernel - 1) * dilation
+  const lead = leadOf(x)
   if (typeof size !== 'number') {
+    if (lead.length > 0) throw unsupported('sequences, each of many rows, of a size that is known only per call')
     if (stride !== 1 || before + after !== reach || filler !== 0) {
       throw unsupported(
-        `windows over ${showDim(size)} steps, a number known only per call, unless padding with zeros keeps it`,
+        `windows over ${showDim(size)} steps, a number known only per call, unless padding with zeros keeps it: the option inputShapes gives it`,
       )
     }
     return call.lowering.neighbours(call, x, before, after, dilation)
   }
   const whole = padded(call, x, 2, before, after, filler) as Computed
+  const place = 1 + lead.length
   const all = size + before + after
   const places = Math.floor((all - reach - 1) / stride) + 1
   if (places < 1) throw unsupported(`windows of ${reach + 1} over ${all} steps`)
   const [, channels, long] = whole.logical as [Atom[], Atom[], Atom[]]
-  const ref = arranged(builder, whole, [builder.batch, long, channels], true)
+  const ref = arranged(builder, whole, [builder.batch, ...lead, long, channels], true)
   const width = sizeOf(channels)
   const strided = Math.ceil(all / stride) * stride
   const parts = builder.record(
     [ref],
-    [places, kernel, width],
+    [...lead.map(sizeOf), places, kernel, width],
     first((v) => {
       if (dilation === 1 && places < kernel) {
         // Few windows: each is cut out whole.
-        const cuts = Array.from({ length: places }, (_, place) =>
-          v.slice(place * stride, place * stride + kernel, 1).expandDims(1),
+        const cuts = Array.from({ length: places }, (_, window) =>
+          v.slice(window * stride, window * stride + kernel, place).expandDims(place),
         )
-        return cuts.length === 1 ? (cuts[0] as SymbolicValue) : trace.concat(cuts, 1)
+        return cuts.length === 1 ? (cuts[0] as SymbolicValue) : trace.concat(cuts, place)
       }
       const pieces = Array.from({ length: kernel }, (_, k) => {
         const start = k * dilation
-        if (stride === 1) return v.slice(start, start + places, 1)
-        const steps = Array.from({ length: places }, (_, place) =>
-          v.slice(start + place * stride, start + place * stride + 1, 1),
+        if (stride === 1) return v.slice(start, start + places, place)
+        const steps = Array.from({ length: places }, (_, window) =>
+          v.slice(start + window * stride, start + window * stride + 1, place),
         )
-        return steps.length === 1 ? (steps[0] as SymbolicValue) : sideBySide(builder.isStep, steps, 1)
+        return steps.length === 1 ? (steps[0] as SymbolicValue) : sideBySide(builder.isStep, steps, place)
       })
-      return trace.stack(pieces, 2)
+      return trace.stack(pieces, place + 1)
     }),
   )
   if (stride !== 1 && places * kernel > 4096) throw unsupported(`strides over ${strided} steps`)
@@ -320,7 +329,7 @@ function windows(call: Call, x: Computed, at: Windows, filler: number): Computed
   return {
     ...x,
     ref: parts,
-    physical: [builder.batch, p, k, channels],
+    physical: [builder.batch, ...lead, p, k, channels],
     logical: [x.logical[0] as Atom[], p, k, channels],
   }
 }
@@ -339,18 +348,24 @@ function convolution(call: Call): Value {
   const [outputs, inner, kernel] = w.shape as [number, number, number]
   const at = windowsOf(call, kernel, sizeOf(x.logical[2] as Atom[]))
   const parts = windows(call, x, at, 0)
+  const lead = leadOf(x)
   const { builder } = call
   const [m, c, k] = [atomOf(outputs), atomOf(inner), atomOf(kernel)]
   const [, p, kk, channels] = parts.logical as [Atom[], Atom[], Atom[], Atom[]]
   let result: Computed
   if (groups === 1) {
-    const ref = arranged(builder, parts, [builder.batch, p, [...kk, ...channels]])
+    const ref = arranged(builder, parts, [builder.batch, ...lead, p, [...kk, ...channels]])
     const weight = builder.weight(w, [[m], [c], [k]], [[k, c], [m]], true)
     const output = axisOf(outputs)
-    const sum = builder.record([ref, weight], [sizeOf(p), outputs], ([v, kernels]) =>
+    const sum = builder.record([ref, weight], [...lead.map(sizeOf), sizeOf(p), outputs], ([v, kernels]) =>
       kernel * inner === 1 ? symbolic(v).mul(symbolic(kernels)) : symbolic(v).matmul(symbolic(kernels)),
     )
-    result = { ...x, ref: sum, physical: [builder.batch, p, output], logical: [x.logical[0] as Atom[], output, p] }
+    result = {
+      ...x,
+      ref: sum,
+      physical: [builder.batch, ...lead, p, output],
+      logical: [x.logical[0] as Atom[], output, p],
+    }
   } else {
     // Each group by itself: [groups, batch · places, kernel · channels] times [groups, …, outputs].
     if (outputs % groups !== 0) throw unsupported(`${outputs} outputs in ${groups} groups`)
@@ -359,20 +374,20 @@ function convolution(call: Call): Value {
     const [channel] = channels as [Atom]
     const grouped = parts.physical.map((axis) => axis.flatMap((atom) => (atom === channel ? [g, own] : [atom])))
     const value = { ...parts, physical: channels.length === 1 ? grouped : parts.physical }
-    const ref = arranged(builder, value, [builder.batch, [g], p, [...kk, own]])
+    const ref = arranged(builder, value, [builder.batch, ...lead, [g], p, [...kk, own]])
     const weight = builder.weight(
       w,
       [[g, part], [own], [k]],
       [[g], [...(kk.length > 0 ? [k] : [k]), own], [part]],
       true,
     )
-    const sum = builder.record([ref, weight], [groups, sizeOf(p), each], ([v, kernels]) =>
+    const sum = builder.record([ref, weight], [...lead.map(sizeOf), groups, sizeOf(p), each], ([v, kernels]) =>
       symbolic(v).matmul(symbolic(kernels)),
     )
     result = {
       ...x,
       ref: sum,
-      physical: [builder.batch, [g], p, [part]],
+      physical: [builder.batch, ...lead, [g], p, [part]],
       logical: [x.logical[0] as Atom[], [g, part], p],
     }
   }
@@ -395,16 +410,17 @@ const pooling =
       throw unsupported('an average that leaves out padding')
     const parts = windows(call, x, at, kind === 'max' ? -3.4028234663852886e38 : 0)
     const [, p, kk, channels] = parts.logical as [Atom[], Atom[], Atom[], Atom[]]
-    const ref = arranged(call.builder, parts, [call.builder.batch, p, kk, channels])
+    const lead = leadOf(x)
+    const ref = arranged(call.builder, parts, [call.builder.batch, ...lead, p, kk, channels])
     const result = call.builder.record(
       [ref],
-      [sizeOf(p), sizeOf(channels)],
-      first((v) => v[kind]({ axis: 2 })),
+      [...lead.map(sizeOf), sizeOf(p), sizeOf(channels)],
+      first((v) => v[kind]({ axis: 2 + lead.length })),
     )
     return {
       ...x,
       ref: result,
-      physical: [call.builder.batch, p, channels],
+      physical: [call.builder.batch, ...lead, p, channels],
       logical: [x.logical[0] as Atom[], channels, p],
     }
   }

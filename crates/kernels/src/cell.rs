@@ -304,7 +304,7 @@ impl<T> CellBackward<'_, T> {
         tokens: usize,
         sizes: impl FnOnce(usize, usize) -> Option<CellSizes>,
     ) {
-        let (sizes, state) = check_rows(spec, self.steps, (&self.x, &*self.y), sizes);
+        let (sizes, state) = check_rows(spec, self.steps, (&self.x, self.y), sizes);
         assert_eq!(self.dy.len(), self.y.len(), "length of dy");
         assert!(is_len(self.dx.as_deref(), Some(self.x.matrix().len())), "length of dx");
         assert!(is_len(self.h0, state) && is_len(self.dh0.as_deref(), state), "length of h0 or dh0");

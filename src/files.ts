@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import { SeqloomError } from './errors.js'
@@ -78,11 +78,23 @@ export function cannot(what: 'read' | 'write' | 'write to' | 'save to', path: st
   return new SeqloomError('ERR_IO', `cannot ${what} ${path}: ${why}`, { cause })
 }
 
-/** Writes a file atomically: the path holds the old file or the new one, never a part. `ERR_IO`. */
-export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+/**
+ * Writes a file atomically: the path holds the old file or the new one, never a part. Large contents are written piece
+ * by piece by a function. `ERR_IO`.
+ */
+export async function replaceFile(
+  path: string,
+  contents: Uint8Array | ((file: FileHandle) => Promise<void>),
+): Promise<void> {
   const unfinished = `${path}.${randomUUID()}.tmp`
   try {
-    await writeFile(unfinished, bytes)
+    const file = await open(unfinished, 'wx')
+    try {
+      await (typeof contents === 'function' ? contents(file) : file.writeFile(contents))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
     await rename(unfinished, path)
   } catch (cause) {
     await rm(unfinished, { force: true })

@@ -46,7 +46,7 @@ export interface Format {
 export type FileOrBytes = string | URL | Uint8Array
 
 /** How many bytes are read at once. */
-const pieceBytes = 16 << 20
+export const pieceBytes = 16 << 20
 
 /** What is read: a file of a known size. */
 export class Source {

@@ -23,9 +23,9 @@ export interface ModelFormat {
   readonly endings: readonly string[]
   /** Whether something with this beginning may be of the format, and whether it is a folder (with its `model.json`'s beginning). */
   recognises(head: Buffer, isFolder: boolean): boolean
-  load?(path: string, flags: PyTorchFlags): Promise<Loaded>
+  load(path: string, flags: PyTorchFlags): Promise<Loaded>
   /** Writes a model; layers keep their names. */
-  save?(model: Model, path: string): Promise<void>
+  save(model: Model, path: string): Promise<void>
   /** Reads what `save` wrote; by default `load`. */
   again?(model: Model, path: string): Promise<Model>
   /** The file that says whether something is there already; by default the path. */
@@ -105,12 +105,9 @@ export async function formatOf(path: string): Promise<ModelFormat> {
   })
   const isFolder = found.isDirectory()
   const head = await headOf(isFolder ? join(path, 'model.json') : path)
-  const format = modelFormats.find((each) => each.recognises(head, isFolder) && each.load)
+  const format = modelFormats.find((each) => each.recognises(head, isFolder))
   if (format) return format
-  throw new SeqloomError(
-    'ERR_FORMAT',
-    `${path} holds no model of a format that is read: ${listed(({ load }) => load !== undefined)}`,
-  )
+  throw new SeqloomError('ERR_FORMAT', `${path} holds no model of a format that is read: ${listed}`)
 }
 
 /** The format that a path is to be written in: by its ending, or as `named`. `ERR_OPTION`. */
@@ -120,19 +117,15 @@ export function formatFor(path: string, named: string | undefined): ModelFormat 
   const format = named
     ? modelFormats.find(({ name }) => name.toLowerCase() === named.toLowerCase())
     : modelFormats.find(({ endings }) => (ending ? endings.includes(ending) : endings.length === 0))
-  if (format?.save) return format
+  if (format) return format
   throw new SeqloomError(
     'ERR_OPTION',
-    `${named === undefined ? `'${visible(path)}'` : `--format ${visible(named)}`}: what is written is ${listed(({ save }) => save !== undefined)}`,
+    `${named === undefined ? `'${visible(path)}'` : `--format ${visible(named)}`}: what is written is ${listed}`,
   )
 }
 
 /** `Seqloom (a folder), PyTorch (.pt, .pth)` */
-const listed = (which: (format: ModelFormat) => boolean): string =>
-  modelFormats
-    .filter(which)
-    .map(({ name, endings }) => `${name} (${endings.join(', ') || 'a folder'})`)
-    .join(', ')
+const listed = modelFormats.map(({ name, endings }) => `${name} (${endings.join(', ') || 'a folder'})`).join(', ')
 
 /** The first bytes of a file. */
 async function headOf(path: string): Promise<Buffer> {

@@ -35,7 +35,7 @@ export async function convert(fromGiven: string, toGiven: string, flags: Convert
   const target = formatFor(to, flags.format)
   await checkFree(to, target, flags.force)
   const origin = await formatOf(from)
-  const read = await (origin.load as NonNullable<ModelFormat['load']>)(from, flags)
+  const read = await origin.load(from, flags)
   const { model } = read
   // Before anything is written, so that a wrong model replaces nothing.
   const checked = flags.check === undefined ? undefined : await checkedBy(flags.check, model, flags.tolerance)
@@ -50,13 +50,12 @@ export async function convert(fromGiven: string, toGiven: string, flags: Convert
   }
   const theirs = origin.runtime?.()
   if (theirs) await compare(`${from} by ${theirs.name}`, theirs.run(from, sample))
-  await (target.save as NonNullable<ModelFormat['save']>)(model, to)
-  const again = target.again?.(model, to) ?? target.load?.(to, {}).then((loaded) => loaded.model)
-  if (again)
-    await compare(
-      `${to}, read again`,
-      again.then((read) => outputsOf(read, sample)),
-    )
+  await target.save(model, to)
+  const again = target.again?.(model, to) ?? target.load(to, {}).then((loaded) => loaded.model)
+  await compare(
+    `${to}, read again`,
+    again.then((read) => outputsOf(read, sample)),
+  )
   const other = target.runtime?.()
   if (other) await compare(`${to} by ${other.name}`, other.run(to, sample))
   show({ from, to, origin, target, read, compared, checked }, flags.json)
@@ -74,11 +73,8 @@ async function checkedBy(path: string, model: Loaded['model'], tolerance: number
   const { inputs, outputs } = await pairsOf(path, model)
   const found = difference(await outputsOf(model, inputs), outputs)
   if (found <= tolerance) return { what: path, difference: found }
-  const difference_ = Number.isFinite(found) ? `differ by up to ${found.toPrecision(3)}` : 'have another size'
-  throw new SeqloomError(
-    'ERR_DATA',
-    `--check: the outputs ${difference_} from those of ${visible(path)}; nothing was written`,
-  )
+  const how = Number.isFinite(found) ? `differ by up to ${found.toPrecision(3)}` : 'have another size'
+  throw new SeqloomError('ERR_DATA', `--check: the outputs ${how} from those of ${visible(path)}; nothing was written`)
 }
 
 interface Converted {

@@ -12,7 +12,7 @@ import { fill } from './existing.js'
 import { type Built, type Entry, modelOf } from './graph.js'
 import { kerasObject, type Origin } from './saved.js'
 import { namedWeights, numberedWeights } from './stored.js'
-import { assign, type SavedWeight } from './weights.js'
+import { assign, type Finder, type SavedWeight } from './weights.js'
 
 /** Options of {@link loadKeras}. */
 export interface LoadKerasOptions<Out extends Prediction = Tensor> {
@@ -93,9 +93,6 @@ function programOf(version: unknown, unsaid: Dialect): Dialect {
   if (typeof version !== 'string') return unsaid
   return Number.parseInt(version, 10) < 3 ? 'keras2' : 'keras3'
 }
-
-/** Finds the weights of an entry. */
-export type Finder = (entry: Entry) => readonly SavedWeight[]
 
 /** The model that a description says, with the weights that `finder` gives for it. */
 export async function made(config: unknown, origin: Origin, finder: (built: Built) => Finder): Promise<Model> {

@@ -9,19 +9,18 @@ export interface SavedWeight {
   floats(): Float32Array | Promise<Float32Array>
 }
 
+/** Finds the weights of an entry. */
+export type Finder = (entry: Entry) => readonly SavedWeight[]
+
 /**
- * Gives a model its weights; `of` finds those of an entry, of which ours has `count`. Those that do not fit are noted
- * in `origin.problems`, and none is given then. No weights are drawn, and JavaScript's thread only converts.
+ * Gives a model its weights, which `of` finds. Those that do not fit are noted in `origin.problems`, and none is given
+ * then. No weights are drawn, and JavaScript's thread only converts.
  */
-export async function assign(
-  { model, entries }: Built,
-  of: (entry: Entry, count: number) => readonly SavedWeight[],
-  origin: Origin,
-): Promise<void> {
+export async function assign({ model, entries }: Built, of: Finder, origin: Origin): Promise<void> {
   const { engine } = model
   const found = entries.map((entry) => {
     const own = engine.indicesOf(entry.layer).map((index) => ({ index, shape: engine.specs[index]?.shape ?? [] }))
-    const saved = of(entry, own.length)
+    const saved = of(entry)
     if (own.length !== saved.length || !own.every(({ shape }, at) => fits(shape, saved[at]?.shape ?? []))) {
       const shapes = (all: readonly { readonly shape: readonly number[] }[]) =>
         all.map(({ shape }) => `[${shape.join(', ')}]`).join(', ') || 'none'

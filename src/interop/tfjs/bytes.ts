@@ -2,6 +2,7 @@ import { isAbsolute, join } from 'node:path'
 import { allocated } from '../../data/allocated.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { cannot, openRegular } from '../../files.js'
+import { pieceBytes } from '../format.js'
 
 /** The bytes of a group of weights, whatever they stand in. */
 export interface Bytes {
@@ -62,16 +63,13 @@ async function pieceOf(path: string): Promise<Piece> {
     copy: (offset, into) =>
       opened(async (file) => {
         for (let at = 0; at < into.length; ) {
-          const { bytesRead } = await file.read(into, at, Math.min(pieceSize, into.length - at), offset + at)
+          const { bytesRead } = await file.read(into, at, Math.min(pieceBytes, into.length - at), offset + at)
           if (bytesRead === 0) throw new SeqloomError('ERR_FORMAT', `'${path}' ends too early`)
           at += bytesRead
         }
       }),
   }
 }
-
-/** How many bytes are read at once. */
-const pieceSize = 16 << 20
 
 function joined(where: string, pieces: readonly Piece[]): Bytes {
   const starts: number[] = []

@@ -1,8 +1,8 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { lstat, open, rename, rm } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { lstat, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SeqloomError } from '../../errors.js'
-import { cannot, openRegular } from '../../files.js'
+import { cannot, openRegular, replaceFile } from '../../files.js'
 import { inTurn, locked } from '../../model/exclusive.js'
 import { descriptionName, type NewFile, readShortText } from '../../model/folder.js'
 import { isRecord } from '../../options.js'
@@ -86,24 +86,6 @@ async function checkFree(folder: string, { name, sha256 }: NewFile): Promise<voi
     }
   }
   throw new SeqloomError('ERR_IO', `'${path}' is in the way: it is not ours, and is not replaced`)
-}
-
-/** Writes a file atomically: the path holds the old file or the new one, never a part. */
-async function replaceFile(path: string, data: Uint8Array): Promise<void> {
-  const unfinished = `${path}.${randomUUID()}.tmp`
-  try {
-    const file = await open(unfinished, 'wx')
-    try {
-      await file.writeFile(data)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(unfinished, path)
-  } catch (error) {
-    await rm(unfinished, { force: true })
-    throw error
-  }
 }
 
 async function removeRegular(path: string): Promise<void> {

@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
 import { allocated } from '../../../data/allocated.js'
 import { SeqloomError } from '../../../errors.js'
-import { cannot, pieceSize } from '../../../files.js'
+import { pieceSize, replaceFile } from '../../../files.js'
 import type { Piece } from '../proto/encode.js'
 
 /** The largest message of the format that a file is. */
@@ -20,26 +18,15 @@ export async function joined(where: string, pieces: readonly Piece[]): Promise<U
   return bytes
 }
 
-/** Writes a file piece by piece and atomically: the path holds the old file or the new one, never a part. */
+/** Writes a file piece by piece and atomically. `ERR_IO`, `ERR_UNSUPPORTED`. */
 export async function writePieces(path: string, pieces: readonly Piece[]): Promise<void> {
   sizeOf(pieces)
-  const unfinished = `${path}.${randomUUID()}.tmp`
-  try {
-    const file = await open(unfinished, 'wx')
-    try {
-      for (const piece of pieces) {
-        const bytes = piece instanceof Uint8Array ? piece : await piece.bytes()
-        for (let at = 0; at < bytes.length; at += pieceSize) await file.writeFile(bytes.subarray(at, at + pieceSize))
-      }
-      await file.sync()
-    } finally {
-      await file.close()
+  await replaceFile(path, async (file) => {
+    for (const piece of pieces) {
+      const bytes = piece instanceof Uint8Array ? piece : await piece.bytes()
+      for (let at = 0; at < bytes.length; at += pieceSize) await file.writeFile(bytes.subarray(at, at + pieceSize))
     }
-    await rename(unfinished, path)
-  } catch (cause) {
-    await rm(unfinished, { force: true })
-    throw cannot('write', path, cause)
-  }
+  })
 }
 
 function sizeOf(pieces: readonly Piece[]): number {

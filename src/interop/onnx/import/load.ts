@@ -1,5 +1,4 @@
 import { allocated } from '../../../data/allocated.js'
-
 import { describe, SeqloomError, visible } from '../../../errors.js'
 import { input } from '../../../layers/input.js'
 import type { SymbolicTensor } from '../../../layers/layer.js'

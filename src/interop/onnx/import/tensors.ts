@@ -1,8 +1,10 @@
 import { realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { allocated } from '../../../data/allocated.js'
+import { runSliced } from '../../../data/index.js'
 import { SeqloomError, visible } from '../../../errors.js'
 import { cannot } from '../../../files.js'
+import { floats } from '../../floats.js'
 import { Source } from '../../format.js'
 import { halfOf } from '../../half.js'
 import { type Extent, elementTypes, type TensorProto } from '../proto/messages.js'
@@ -42,6 +44,11 @@ const raw: Readonly<Partial<Record<TypeName, readonly [bytes: number, read: (vie
     int64: [8, (view, at) => Number(view.getBigInt64(at, true))],
     uint64: [8, (view, at) => Number(view.getBigUint64(at, true))],
   }
+
+/** What {@link floats} calls the types that it converts. */
+const floatNames: Readonly<Partial<Record<TypeName, string>>> = {
+  ...{ float32: 'F32', float64: 'F64', float16: 'F16', bfloat16: 'BF16' },
+}
 
 const scratch = new DataView(new ArrayBuffer(4))
 
@@ -134,9 +141,10 @@ async function readerOf(
     if (!(offset >= 0 && offset + length <= source.size)) throw wrong('is behind the end of its file')
     return async () => {
       const data = await source.read(offset, length)
-      if (type === 'float32') return new Float32Array(data.buffer)
+      const converted = floats.get(floatNames[type] ?? '')
+      if (converted) return await runSliced(converted(data))
       const view = new DataView(data.buffer)
-      const all = roomFor(store, isFloat(type), size)
+      const all = allocated(store.source.where, Float64Array, size)
       for (let at = 0; at < size; at++) all[at] = element(view, at * bytes)
       return all
     }

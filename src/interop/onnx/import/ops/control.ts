@@ -22,7 +22,8 @@ import {
   type Value,
 } from '../values.js'
 import { rowsOf } from './products.js'
-import { cut, unsqueezed } from './shapes.js'
+import { unsqueezed } from './shapes.js'
+import { cut } from './slices.js'
 
 /** A value of which each step reads one part. */
 interface Sequence {

@@ -1,16 +1,24 @@
 import type { Operator } from '../call.js'
+import { constantOperators } from './constants.js'
 import { controlOperators } from './control.js'
 import { elementwiseOperators } from './elementwise.js'
+import { joinOperators } from './joins.js'
+import { paddingOperators } from './padding.js'
 import { productOperators } from './products.js'
 import { recurrentOperators } from './recurrent.js'
 import { reductionOperators } from './reductions.js'
 import { shapeOperators } from './shapes.js'
+import { sliceOperators } from './slices.js'
 
 /** The operators that are mapped, by their names. */
 export const operators: ReadonlyMap<string, Operator> = new Map(
   Object.entries({
     ...elementwiseOperators,
+    ...constantOperators,
     ...shapeOperators,
+    ...sliceOperators,
+    ...joinOperators,
+    ...paddingOperators,
     ...productOperators,
     ...reductionOperators,
     ...recurrentOperators,

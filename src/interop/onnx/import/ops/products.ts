@@ -20,7 +20,8 @@ import {
   writtenOut,
 } from '../values.js'
 import { foldedBy, plus, times } from './elementwise.js'
-import { padded, squeezed, transposed, unsqueezed } from './shapes.js'
+import { padded } from './padding.js'
+import { squeezed, transposed, unsqueezed } from './shapes.js'
 
 const symbolic = (value: unknown): SymbolicValue => value as SymbolicValue
 

@@ -32,7 +32,7 @@ import {
 } from '../values.js'
 import { parametric } from './elementwise.js'
 import { rowsOf } from './products.js'
-import { cut } from './shapes.js'
+import { cut } from './slices.js'
 
 type Kind = 'RNN' | 'GRU' | 'LSTM'
 

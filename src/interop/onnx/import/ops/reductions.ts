@@ -17,7 +17,8 @@ import {
   writtenOut,
 } from '../values.js'
 import { foldedBy, plus, times } from './elementwise.js'
-import { isolated, unsqueezed } from './shapes.js'
+import { unsqueezed } from './shapes.js'
+import { isolated } from './slices.js'
 
 interface Reduction {
   readonly run: (x: SymbolicValue, axis: readonly number[]) => SymbolicValue

@@ -248,13 +248,24 @@ export class Lowering {
     return { ...x, ...builder.computed(layer.apply(tensor) as SymbolicTensor, [steps, rest], x.logical, x.integer) }
   }
 
-  /** Each step beside those before and behind it, zeros where there is none: `[batch, steps, kernel, channels]`. */
-  neighbours(_call: Call, x: Computed, before: number, after: number, dilation: number): Computed {
+  /**
+   * Each step of an axis beside those before and behind it, zeros where there is none: they are a further, last axis.
+   * For an axis whose size is known only per call.
+   */
+  neighbours(x: Computed, axis: number, before: number, after: number, dilation: number): Computed {
     const { builder } = this
-    const [rows, channels, steps] = x.logical as [Atom[], Atom[], Atom[]]
-    const ref = arranged(builder, x, [builder.batch, steps, channels], true)
+    const steps = x.logical[axis] as readonly Atom[]
+    if (builder.isStep || steps.some(({ batch }) => batch)) throw unsupported('windows along the batch')
+    const rest = x.physical
+      .slice(1)
+      .flat()
+      .filter((atom) => !steps.includes(atom))
+    const width = sizeOf(rest)
+    if (typeof width !== 'number') {
+      throw unsupported(`windows over sizes that are both known only per call: the option inputShapes gives them`)
+    }
+    const ref = arranged(builder, x, [builder.batch, steps, rest], true)
     const [tensor] = builder.tensors([ref]) as [SymbolicTensor]
-    const width = sizeOf(channels) as number
     const kernel = (before + after) / dilation + 1
     const offsets = Array.from({ length: kernel }, (_, k) => k * dilation - before)
     // A line of steps that were read, the newest first.
@@ -284,7 +295,7 @@ export class Lowering {
           } as never).apply(tensor)
     ) as SymbolicTensor
     const k = axisOf(kernel)
-    return builder.computed(output, [steps, [...k, ...channels]], [rows, steps, k, channels])
+    return builder.computed(output, [steps, [...k, ...rest]], [...x.logical, k])
   }
 
   /** Computed values, and constants, one after the other along an axis. */

@@ -360,15 +360,20 @@ function where(call: Call): Value {
     const chosen = Array.from({ length }, (_, index) => (at(0, index) !== 0 ? at(1, index) : at(2, index)))
     return { kind: 'sizes', scalar: all.every((each) => dimsOf(each).length === 0), items: chosen }
   }
-  return applied(call, all, {
+  return chosenBy(call, ...(all as [Value, Value, Value]))
+}
+
+/** The first of two values where a condition holds, otherwise the second. */
+export function chosenBy(call: Call, given: Value, one: Value, other: Value): Computed | Constant {
+  return applied(call, [given, one, other], {
     fold: (condition, a, b) => (condition !== 0 ? (a as number) : (b as number)),
     run: (condition, a, b) => {
       if (isSymbolic(condition)) return condition.where(a as Operand, b as Operand)
-      const one = [a, b].find(isSymbolic) as Symbolic
+      const like = [a, b].find(isSymbolic) as Symbolic
       const chosen = condition !== 0 ? a : b
-      return isSymbolic(chosen) ? chosen.add(one.less(one)) : one.less(one).add(chosen as number)
+      return isSymbolic(chosen) ? chosen.add(like.less(like)) : like.less(like).add(chosen as number)
     },
-    ...(all.slice(1).every((each) => dataOf(each).integer) && { integer: 'always' as const }),
+    ...([one, other].every((each) => dataOf(each).integer) && { integer: 'always' as const }),
   })
 }
 
@@ -428,8 +433,13 @@ export const elementwiseOperators: Readonly<Record<string, Operator>> = {
   CastLike: ({ inputs }) => inputs[0] as Value,
 }
 
-/** Sums and products of values, for other operators. */
-export const plus = (call: Call, a: Value, b: Value): Computed | Constant =>
-  applied(call, [a, b], functions.Add as Function)
-export const times = (call: Call, a: Value, b: Value): Computed | Constant =>
-  applied(call, [a, b], functions.Mul as Function)
+const between =
+  (op: string) =>
+  (call: Call, a: Value, b: Value): Computed | Constant =>
+    applied(call, [a, b], functions[op] as Function)
+
+// For other operators.
+export const plus = between('Add')
+export const minus = between('Sub')
+export const times = between('Mul')
+export const equal = between('Equal')

@@ -63,12 +63,15 @@ function gatherElements(call: Call): Value {
   const fits = dims.every((dim, at) => at === axis || same(dim, wanted[at] as Dim))
   if (!fits) throw unsupported(`indices ${showDims(wanted)} into ${showDims(dims)}`)
   if (typeof count !== 'number' || count > mostChosen) throw unsupported(`indices ${showDims(wanted)}`)
-  const [places, fromEnd] = placesAlong(call, dims[axis] as Dim, axis, rank)
-  const parts = upTo(count).map((at) => {
-    const mask = chooses(call, element(call, indices, axis, at), places, fromEnd)
-    return reduced(call, chosenBy(call, mask, data, known([0], [])), [axis], true, reductions.ReduceSum)
-  })
+  const parts = upTo(count).map((at) => chosenAlong(call, data, element(call, indices, axis, at), axis))
   return parts.length === 1 ? (parts[0] as Value) : concatenated(call, parts, axis)
+}
+
+/** The element along an axis of which each row, or each of its parts, gives the place; the axis stays with size 1. */
+export function chosenAlong(call: Call, data: Computed | Constant, index: Value, axis: number): Value {
+  const [places, fromEnd] = placesAlong(call, dimsOf(data)[axis] as Dim, axis, rankOf(data))
+  const mask = chooses(call, index, places, fromEnd)
+  return reduced(call, chosenBy(call, mask, data, known([0], [])), [axis], true, reductions.ReduceSum)
 }
 
 /** The numbers of the places along an axis, from its beginning and from its end. */

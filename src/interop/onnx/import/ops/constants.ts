@@ -1,5 +1,5 @@
 import type { Call, Operator } from '../call.js'
-import { subtract } from '../dim.js'
+import { same, subtract } from '../dim.js'
 import {
   type Constant,
   count,
@@ -38,6 +38,7 @@ function range(call: Call): Value {
     )
   }
   if (delta !== 1) throw unsupported('steps that are known only per call')
+  if (start === 0 && same(limit, call.builder.parts.batch.dim)) return { kind: 'rows', count: limit }
   return call.lowering.counted(call, subtract(limit, start), start)
 }
 

@@ -10,6 +10,7 @@ import { paddingOperators } from './padding.js'
 import { productOperators } from './products.js'
 import { recurrentOperators } from './recurrent.js'
 import { reductionOperators } from './reductions.js'
+import { rowOperators } from './rows.js'
 import { shapeOperators } from './shapes.js'
 import { sliceOperators } from './slices.js'
 import { windowOperators } from './windows.js'
@@ -30,6 +31,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     ...reductionOperators,
     ...normalizationOperators,
     ...recurrentOperators,
+    ...rowOperators,
     ...controlOperators,
   }),
 )

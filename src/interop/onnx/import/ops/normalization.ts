@@ -50,6 +50,7 @@ export function along(
       first((v) => run(v, at)),
     ),
     integer: false,
+    whole: false,
   }
 }
 

@@ -48,13 +48,22 @@ function timesMatrix(call: Call, x: Computed, axis: number, matrix: Constant, ro
   const result = builder.record(args, dims, ([v, w]) =>
     needsRows ? symbolic(v).mul(symbolic(w)) : symbolic(v).matmul(symbolic(w)),
   )
-  return { ...x, ref: result, physical: [...rest, output], logical: x.logical.with(axis, output), integer: false }
+  return {
+    ...x,
+    ref: result,
+    physical: [...rest, output],
+    logical: x.logical.with(axis, output),
+    integer: false,
+    whole: false,
+  }
 }
 
 function product2d(constant: Constant): Constant | undefined {
   const { shape } = constant
   const lead = shape.slice(0, -2)
   if (shape.length < 2 || lead.some((size) => size !== 1)) return undefined
+  // As it is, since a constant that several nodes read is one weight.
+  if (lead.length === 0) return constant
   return { ...constant, shape: shape.slice(-2), dims: shape.slice(-2) }
 }
 

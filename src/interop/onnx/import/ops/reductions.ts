@@ -1,8 +1,10 @@
 import type { SymbolicValue } from '../../../../graph/trace/symbolic.js'
 import { type Call, first, type Operator, rankOf } from '../call.js'
+import { add, type Dim, product } from '../dim.js'
 import { arranged, elementwise, splitBy } from '../layout.js'
 import {
   type Atom,
+  type Computed,
   type Constant,
   count,
   folded,
@@ -20,20 +22,24 @@ import { isolated } from './slices.js'
 interface Reduction {
   readonly run: (x: SymbolicValue, axis: readonly number[]) => SymbolicValue
   readonly fold: (all: readonly number[]) => number
+  /** Whether whole numbers give such. */
+  readonly keepsWhole?: boolean
+  readonly ofSizes?: (all: readonly Dim[]) => Dim
 }
 
 const sum = (all: readonly number[]) => all.reduce((a, b) => a + b, 0)
 
 export const reductions = {
-  ReduceSum: { run: (x, axis) => x.sum({ axis }), fold: sum },
+  ReduceSum: { run: (x, axis) => x.sum({ axis }), fold: sum, keepsWhole: true, ofSizes: (all) => all.reduce(add, 0) },
   ReduceMean: { run: (x, axis) => x.mean({ axis }), fold: (all) => sum(all) / all.length },
-  ReduceMax: { run: (x, axis) => x.max({ axis }), fold: (all) => Math.max(...all) },
-  ReduceMin: { run: (x, axis) => x.neg().max({ axis }).neg(), fold: (all) => Math.min(...all) },
+  ReduceMax: { run: (x, axis) => x.max({ axis }), fold: (all) => Math.max(...all), keepsWhole: true },
+  ReduceMin: { run: (x, axis) => x.neg().max({ axis }).neg(), fold: (all) => Math.min(...all), keepsWhole: true },
   ReduceProd: {
     run: () => {
       throw unsupported('a product of values that are known only per call')
     },
     fold: (all) => all.reduce((a, b) => a * b, 1),
+    ofSizes: product,
   },
   ReduceL1: { run: (x, axis) => x.abs().sum({ axis }), fold: (all) => sum(all.map(Math.abs)) },
   ReduceL2: { run: (x, axis) => x.square().sum({ axis }).sqrt(), fold: (all) => Math.hypot(...all) },
@@ -53,7 +59,8 @@ export const reductions = {
 } satisfies Readonly<Record<string, Reduction>>
 
 /** Reduces axes to one element each, which stay with `keep`. */
-export function reduced(call: Call, x: Value, axes: readonly number[], keep: boolean, { run, fold }: Reduction): Value {
+export function reduced(call: Call, x: Value, axes: readonly number[], keep: boolean, given: Reduction): Value {
+  const { run, fold, keepsWhole = false } = given
   const data = x.kind === 'computed' || x.kind === 'constant' ? x : call.data(0)
   if (data.kind === 'constant') return reducedConstant(writtenOut(data), axes, keep, fold)
   const { builder } = call
@@ -84,7 +91,8 @@ export function reduced(call: Call, x: Value, axes: readonly number[], keep: boo
           rest.slice(1).map(sizeOf),
           first((v) => run(v.expandDims(v.shape.length), [v.shape.length])),
         )
-  return { kind: 'computed', ref: result, physical: rest, logical, integer: false }
+  const [integer, whole] = [keepsWhole && data.integer, keepsWhole && data.whole === true]
+  return { kind: 'computed', ref: result, physical: rest, logical, integer, whole }
 }
 
 function reducedConstant(x: Constant, axes: readonly number[], keep: boolean, fold: Reduction['fold']): Constant {
@@ -112,6 +120,10 @@ const reduction =
       listed && listed.length > 0
         ? listed.map((axis) => call.axis(axis, rank))
         : Array.from({ length: rank }, (_, at) => at)
+    if (x.kind === 'sizes' && axes.length === 1) {
+      const item = given.ofSizes?.(x.items) ?? (x.items.length === 1 ? x.items[0] : undefined)
+      if (item !== undefined) return { kind: 'sizes', scalar: call.node.int('keepdims', 1) === 0, items: [item] }
+    }
     return reduced(call, x, axes, call.node.int('keepdims', 1) === 1, given)
   }
 
@@ -138,22 +150,31 @@ function argMax(sign: 1 | -1): Operator {
     const x = call.computed(0)
     const axis = call.axis(call.node.int('axis', 0), rankOf(x))
     if (call.node.int('select_last_index', 0) !== 0) throw unsupported('select_last_index')
-    const { value, place } = isolated(call, x, axis)
-    const ref = call.builder.record(
-      [value.ref],
-      value.ref.dims.toSpliced(place - 1, 1),
-      first((v) => (sign > 0 ? v : v.neg()).argmax({ axis: place })),
-    )
-    const keep = call.node.int('keepdims', 1) === 1
-    return {
-      ...value,
-      ref,
-      physical: value.physical.toSpliced(place, 1),
-      logical: keep ? value.logical.with(axis, []) : value.logical.toSpliced(axis, 1),
-      integer: true,
-    }
+    return placeOfLargest(call, x, axis, sign, call.node.int('keepdims', 1) === 1)
   }
 }
+
+function placeOfLargest(call: Call, x: Computed, axis: number, sign: 1 | -1, keep: boolean): Computed {
+  const { value, place } = isolated(call, x, axis)
+  const ref = call.builder.record(
+    [value.ref],
+    value.ref.dims.toSpliced(place - 1, 1),
+    first((v) => (sign > 0 ? v : v.neg()).argmax({ axis: place })),
+  )
+  return {
+    ...value,
+    ref,
+    physical: value.physical.toSpliced(place, 1),
+    logical: keep ? value.logical.with(axis, []) : value.logical.toSpliced(axis, 1),
+    integer: true,
+  }
+}
+
+/** The largest element along an axis, or the smallest, and its place. */
+export const largest = (call: Call, x: Computed, axis: number, sign: 1 | -1): readonly Value[] => [
+  reduced(call, x, [axis], true, sign > 0 ? reductions.ReduceMax : reductions.ReduceMin),
+  placeOfLargest(call, x, axis, sign, true),
+]
 
 function cumulativeSum(call: Call): Value {
   const x = call.data(0)

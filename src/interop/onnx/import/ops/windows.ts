@@ -97,6 +97,10 @@ function unfolded(call: Call, x: Computed, axis: number, at: Windows, filler: nu
   const { builder } = call
   const size = sizeOf(x.logical[axis] as readonly Atom[])
   if (typeof size !== 'number') {
+    const inner = unpadded(call, x, axis, filler)
+    if (inner) {
+      return unfolded(call, inner.value, axis, { ...at, before: before + inner.before, after: after + inner.after }, 0)
+    }
     if (stride !== 1 || before + after !== reachOf(at) || filler !== 0) throw openSize(size, 'windows')
     return call.lowering.neighbours(x, axis, before, after, dilation)
   }
@@ -138,6 +142,21 @@ function unfolded(call: Call, x: Computed, axis: number, at: Windows, filler: nu
     physical: value.physical.toSpliced(place, 1, p, k),
     logical: [...value.logical.with(axis, p), k],
   }
+}
+
+/** The value of which an axis, of a size known only per call, is one with zeros before and behind it. */
+function unpadded(call: Call, x: Computed, axis: number, filler: number) {
+  const found = call.lowering.paddings.get(x.ref)
+  const [atom] = x.logical[axis] as readonly Atom[]
+  if (found === undefined || filler !== 0 || atom !== found.to.logical[found.axis]?.[0]) return undefined
+  // Since then, its axes may have been put into another order.
+  const before = new Map<Atom, readonly Atom[]>([[atom as Atom, found.from.logical[found.axis] as readonly Atom[]]])
+  for (const [at, atoms] of found.to.logical.entries()) {
+    const own = found.from.logical[at] as readonly Atom[]
+    if (at !== found.axis) for (const [k, each] of atoms.entries()) before.set(each, own[k] ? [own[k]] : [])
+  }
+  const logical = x.logical.map((atoms) => atoms.flatMap((each) => before.get(each) ?? [each]))
+  return { value: { ...found.from, logical }, before: found.before, after: found.after }
 }
 
 /** The rows of the first axis that are not the batch, as where the batch is a sequence of windows. */
@@ -192,6 +211,7 @@ function convolution(call: Call): Value {
       ...places,
     ],
     integer: false,
+    whole: false,
   })
   let sum: Computed
   if (groups === 1) {

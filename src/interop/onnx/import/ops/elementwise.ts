@@ -177,7 +177,8 @@ export function foldedBy(fold: (...numbers: number[]) => number, from: readonly 
 
 /** A function of values and constants, element by element. */
 export function applied(call: Call, values: readonly Value[], { fold, run, integer }: Function): Computed | Constant {
-  const data = values.map(dataOf)
+  const isComputed = values.some(({ kind }) => kind === 'computed')
+  const data = values.map((value) => (isComputed ? call.lowering.numberOf(value) : dataOf(value)))
   const whole = integer === 'always' || (integer === 'kept' && data.every((each) => each.integer))
   if (data.every((each) => each.kind === 'constant')) return foldedBy(fold, data, whole)
   if (run === undefined) throw unsupported('it takes constants only')
@@ -381,8 +382,13 @@ function cast(call: Call): Value {
   const data = dataOf(x)
   if (to === 9)
     return applied(call, [x], { fold: (v) => (v !== 0 ? 1 : 0), run: one((v) => v.notEqual(0)), integer: 'always' })
-  if (floats.includes(to)) return { ...data, integer: false }
+  const { wholes } = call.builder
+  if (floats.includes(to)) {
+    if (data.kind === 'computed' && data.integer) wholes.add(data.ref)
+    return { ...data, integer: false }
+  }
   if (data.integer) return data
+  if (data.kind === 'computed' && wholes.has(data.ref)) return { ...data, integer: true }
   if (data.kind === 'constant') return foldedBy(Math.trunc, [data], true)
   // Towards zero, without a gradient: how often 1 fits is no operation of the engine.
   throw unsupported('it rounds numbers')

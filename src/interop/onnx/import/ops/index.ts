@@ -1,4 +1,5 @@
 import type { Operator } from '../call.js'
+import { choiceOperators } from './choices.js'
 import { constantOperators } from './constants.js'
 import { controlOperators } from './control.js'
 import { elementwiseOperators } from './elementwise.js'
@@ -17,6 +18,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     ...constantOperators,
     ...shapeOperators,
     ...sliceOperators,
+    ...choiceOperators,
     ...joinOperators,
     ...paddingOperators,
     ...productOperators,

@@ -23,15 +23,25 @@ import { isolated } from './slices.js'
 interface Reduction {
   readonly run: (x: SymbolicValue, axis: readonly number[]) => SymbolicValue
   readonly fold: (all: readonly number[]) => number
+  /** Whether whole numbers give whole numbers. */
+  readonly keepsIntegers?: true
 }
 
 const sum = (all: readonly number[]) => all.reduce((a, b) => a + b, 0)
 
 const reductions: Readonly<Record<string, Reduction>> = {
-  ReduceSum: { run: (x, axis) => x.sum({ axis }), fold: sum },
+  ReduceSum: { run: (x, axis) => x.sum({ axis }), fold: sum, keepsIntegers: true },
   ReduceMean: { run: (x, axis) => x.mean({ axis }), fold: (all) => sum(all) / all.length },
-  ReduceMax: { run: (x, axis) => x.max({ axis }), fold: (all) => Math.max(...all) },
-  ReduceMin: { run: (x, axis) => x.neg().max({ axis }).neg(), fold: (all) => Math.min(...all) },
+  ReduceMax: {
+    run: (x, axis) => x.max({ axis }),
+    fold: (all) => all.reduce((a, b) => Math.max(a, b)),
+    keepsIntegers: true,
+  },
+  ReduceMin: {
+    run: (x, axis) => x.neg().max({ axis }).neg(),
+    fold: (all) => all.reduce((a, b) => Math.min(a, b)),
+    keepsIntegers: true,
+  },
   ReduceProd: {
     run: () => {
       throw unsupported('a product of values that are known only per call')
@@ -56,7 +66,8 @@ const reductions: Readonly<Record<string, Reduction>> = {
 }
 
 /** Reduces axes to one element each, which stay with `keep`. */
-function reduced(call: Call, x: Value, axes: readonly number[], keep: boolean, { run, fold }: Reduction): Value {
+function reduced(call: Call, x: Value, axes: readonly number[], keep: boolean, reduction: Reduction): Value {
+  const { run, fold, keepsIntegers = false } = reduction
   const data = x.kind === 'computed' || x.kind === 'constant' ? x : call.data(0)
   if (data.kind === 'constant') return reducedConstant(writtenOut(data), axes, keep, fold)
   const { builder } = call
@@ -87,7 +98,7 @@ function reduced(call: Call, x: Value, axes: readonly number[], keep: boolean, {
           rest.slice(1).map(sizeOf),
           first((v) => run(v.expandDims(v.shape.length), [v.shape.length])),
         )
-  return { kind: 'computed', ref: result, physical: rest, logical, integer: false }
+  return { kind: 'computed', ref: result, physical: rest, logical, integer: keepsIntegers && data.integer }
 }
 
 function reducedConstant(x: Constant, axes: readonly number[], keep: boolean, fold: Reduction['fold']): Constant {

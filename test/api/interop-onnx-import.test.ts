@@ -449,6 +449,18 @@ describe('files that lie', () => {
     })
   })
 
+  it('about who makes a value are refused', async () => {
+    const twice = ['a', 'a'].map((name) => nodeOf('Relu', ['x'], ['y'], name))
+    const onInput = [nodeOf('Relu', ['x'], ['x']), nodeOf('Relu', ['x'], ['y'])]
+    for (const nodes of [twice, onInput]) {
+      const file = bytesOf(modelOf(graphOf(nodes, [value('x', ['batch', 2])], ['y']), 17))
+      await expect(interop.loadOnnx(await file)).rejects.toMatchObject({
+        code: 'ERR_FORMAT',
+        message: expect.stringMatching(/Relu .* \(opset 17\) makes '[xy]' once more/),
+      })
+    }
+  })
+
   it('about graphs within graphs are refused', async () => {
     let inner = graphOf([nodeOf('Identity', ['x'], ['y'])], [], ['y'])
     for (let depth = 0; depth < 24; depth++) {

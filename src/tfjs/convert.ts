@@ -91,6 +91,10 @@ function storedValues(values: unknown, shape: readonly number[], dtype: DataType
   return target
 }
 
+/** The values of nested arrays, or of one value, as a tensor stores them. */
+export const makeTensorValues = (values: unknown, dtype: DataType): DataValues =>
+  storedValues(values, inferShape(values, dtype), dtype)
+
 const dtypes: readonly unknown[] = ['float32', 'int32', 'bool', 'string'] satisfies DataType[]
 
 /** A tensor of values for which `inferred` is the shape that they have by themselves. */
@@ -174,8 +178,7 @@ export function convertToTensorArray<T extends Tensor>(
 }
 
 function checkDtype(expected: Expected, actual: DataType, argument: string, where: string): void {
-  const fits =
-    expected === 'string_or_numeric' || (expected === 'numeric' ? actual !== 'string' : expected === actual)
+  const fits = expected === 'string_or_numeric' || (expected === 'numeric' ? actual !== 'string' : expected === actual)
   check(
     fits,
     'ERR_DATA',

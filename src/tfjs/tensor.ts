@@ -18,9 +18,8 @@ import type {
 
 /** A tensor's functions as its methods; `methods.ts` has the table of them. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: methods.ts attaches them to the prototype, from the same table.
-export interface Tensor<R extends Rank = Rank> extends TensorMethods {
-  readonly rankType: R
-}
+// biome-ignore lint/correctness/noUnusedVariables: the declarations that are merged must have the same parameters.
+export interface Tensor<R extends Rank = Rank> extends TensorMethods {}
 
 /**
  * Values with a shape and a dtype, in row-major order. Tensors do not change, and may share values: those of
@@ -31,6 +30,7 @@ export class Tensor<R extends Rank = Rank> {
   readonly id: number
   readonly shape: ShapeMap[R]
   readonly dtype: DataType
+  readonly rankType: R
   /** The number of elements. */
   readonly size: number
   /** How many elements lie between neighbours along each dimension but the last. */
@@ -346,7 +346,8 @@ export function castValues(values: DataValues, dtype: DataType): DataValues {
   return target
 }
 
-function toNestedArray(shape: readonly number[], values: ArrayLike<unknown>): unknown {
+/** Flat values as nested arrays. */
+export function toNestedArray(shape: readonly number[], values: ArrayLike<unknown>): unknown {
   if (shape.length === 0) return values[0]
   if (values.length === 0) return []
   let next = 0

@@ -63,11 +63,7 @@ const numbers = ['', 'one', 'two', 'three', 'four', 'five', 'six']
 function tensorOfRank(rank: number, values: unknown, shape: readonly number[] | null | undefined, dtype?: DataType) {
   const where = `tensor${rank}d()`
   checkGiven(values)
-  check(
-    !shape || shape.length === rank,
-    'ERR_SHAPE',
-    () => `${where} requires shape to have ${numbers[rank]} numbers`,
-  )
+  check(!shape || shape.length === rank, 'ERR_SHAPE', () => `${where} requires shape to have ${numbers[rank]} numbers`)
   const inferred = inferShape(values, dtype)
   check(
     inferred.length === rank || inferred.length === 1,
@@ -167,7 +163,12 @@ export function onesLike<T extends Tensor>(x: T | TensorLike): T {
 }
 
 /** The identity matrix, once for each place of `batchShape`. */
-export function eye(numRows: number, numColumns = numRows, batchShape?: number[], dtype: DataType = 'float32'): Tensor2D {
+export function eye(
+  numRows: number,
+  numColumns = numRows,
+  batchShape?: number[],
+  dtype: DataType = 'float32',
+): Tensor2D {
   const shape = [...(batchShape ?? []), numRows, numColumns]
   checkDimensions(shape)
   const values = allocateValues('eye', dtype, sizeFromShape(shape)) as Float32Array

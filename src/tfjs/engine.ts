@@ -28,7 +28,7 @@ export interface ProfileInfo {
 }
 
 /** Tensors in arrays and objects, as deep as one likes. */
-export type TensorContainer = void | Tensor | string | number | boolean | TensorContainerObject | TensorContainerArray
+export type TensorContainer = undefined | Tensor | string | number | boolean | TensorContainerObject | TensorContainerArray
 export interface TensorContainerObject {
   [name: string]: TensorContainer
 }

@@ -93,5 +93,5 @@ export const clipByValue: <T extends Tensor>(x: T | TensorLike, clipValueMin: nu
     'ERR_OPTION',
     () => `Error in clip: min (${clipValueMin}) must be less than or equal to max (${clipValueMax}).`,
   )
-  return mapped($x, (value) => (value > clipValueMax ? clipValueMax : value < clipValueMin ? clipValueMin : value))
+  return mapped($x, (value) => Math.min(Math.max(value, clipValueMin), clipValueMax))
 })

@@ -113,7 +113,8 @@ function metricOf(given: unknown, loss: unknown, shape: Shape, name: string): { 
   if (given === 'accuracy' || given === 'acc') {
     const isBinary = shape.at(-1) === 1 || lossName === 'binaryCrossentropy'
     const isSparse = lossName === 'sparseCategoricalCrossentropy'
-    const own = isSparse && shape.at(-1) !== 1 ? 'sparseCategoricalAccuracy' : isBinary ? 'binaryAccuracy' : 'categoricalAccuracy'
+    const own =
+      isSparse && shape.at(-1) !== 1 ? 'sparseCategoricalAccuracy' : isBinary ? 'binaryAccuracy' : 'categoricalAccuracy'
     return { label: 'acc', made: kind(own) }
   }
   if (given === 'crossentropy' || given === 'ce') {
@@ -123,8 +124,10 @@ function metricOf(given: unknown, loss: unknown, shape: Shape, name: string): { 
   const known = nameOf(given)
   const label = known ?? ((given as { name?: string })?.name || 'metric')
   if (known !== undefined && accuracies.includes(known)) return { label, made: kind(known) }
-  if (known === 'meanSquaredError' || known === 'mse' || known === 'MSE') return { label, made: kind('meanSquaredError') }
-  if (known === 'meanAbsoluteError' || known === 'mae' || known === 'MAE') return { label, made: kind('meanAbsoluteError') }
+  if (known === 'meanSquaredError' || known === 'mse' || known === 'MSE')
+    return { label, made: kind('meanSquaredError') }
+  if (known === 'meanAbsoluteError' || known === 'mae' || known === 'MAE')
+    return { label, made: kind('meanAbsoluteError') }
   return { label, made: named(measureOf(given), name) }
 }
 

@@ -74,7 +74,9 @@ export function lossOf(given: unknown): LossName | TracedFunction {
   if (full !== undefined && (native as readonly string[]).includes(full)) return full as LossName
   if (full !== undefined && Object.hasOwn(written, full)) return written[full] as TracedFunction
   if (typeof given === 'function') return recordedFunction('loss', given as LossOrMetricFn)
-  const hint = /softmaxcrossentropy/i.test(String(given)) ? ' Use "categoricalCrossentropy" as the string name for tf.losses.softmaxCrossEntropy' : ''
+  const hint = /softmaxcrossentropy/i.test(String(given))
+    ? ' Use "categoricalCrossentropy" as the string name for tf.losses.softmaxCrossEntropy'
+    : ''
   throw new SeqloomError('ERR_OPTION', `Unknown loss ${typeof given === 'string' ? given : describe(given)}.${hint}`)
 }
 
@@ -110,6 +112,10 @@ const measures: Readonly<Record<string, TracedFunction>> = {
   },
   binaryCrossentropy: (t, p) => {
     const share = clipped(p, epsilon, 1 - epsilon)
-    return t.mul(share.log()).add(ops.sub(1, t).mul(ops.sub(1, share).log())).mean().neg()
+    return t
+      .mul(share.log())
+      .add(ops.sub(1, t).mul(ops.sub(1, share).log()))
+      .mean()
+      .neg()
   },
 }

@@ -14,7 +14,9 @@ const renamed: Readonly<Record<string, string>> = {
 }
 
 /** Optimizers by tfjs's names, with the settings that tfjs takes by default. */
-const kinds: Readonly<Record<string, { readonly kind: OptimizerKind; readonly defaults: Readonly<Record<string, number>> }>> = {
+const kinds: Readonly<
+  Record<string, { readonly kind: OptimizerKind; readonly defaults: Readonly<Record<string, number>> }>
+> = {
   sgd: { kind: 'sgd', defaults: { learningRate: 0.01 } },
   momentum: { kind: 'sgd', defaults: { learningRate: 0.01, momentum: 0.9 } },
   adam: { kind: 'adam', defaults: { learningRate: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } },

@@ -30,12 +30,17 @@ abstract class Merge extends Layer {
   protected abstract merged(values: readonly Value[]): Value
 }
 
+interface MergeClass {
+  new (args?: LayerArgs): Layer
+  className: string
+}
+
 type Combine = (a: SymbolicValue, b: SymbolicValue) => SymbolicValue
 
 const sameShapes = (values: readonly Value[]) => values.every(({ shape }) => shape.join() === values[0]?.shape.join())
 
 /** A merge of elements; where shapes differ, they broadcast. */
-function merging(name: string, make: () => AnyLayer, combine: Combine) {
+function merging(name: string, make: () => AnyLayer, combine: Combine): MergeClass {
   return class extends Merge {
     static override className = name
 

@@ -4,6 +4,7 @@ import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import { model as coreModel, type Model } from '../../model/index.js'
 import { connect, reapply } from '../../model/topology.js'
 import type { History } from '../callbacks/index.js'
+import type { IOHandler, SaveConfig, SaveResult } from '../io/types.js'
 import { InputLayer } from '../layers/input.js'
 import { type ConfigDict, Layer, single, tensorOf, toList } from '../layers/layer.js'
 import { numbered } from '../layers/names.js'
@@ -13,6 +14,7 @@ import type { LayerVariable } from '../layers/variable.js'
 import { unmasked } from '../layers/wrappers.js'
 import type { NamedTensorMap, Scalar, Tensor } from '../tensor.js'
 import { Tensor as TensorClass } from '../tensor.js'
+import type { Optimizer } from '../train.js'
 import { type Compiled, compileModel, type ModelCompileArgs } from '../training/compile.js'
 import { rowsOf, type TensorOrArrayOrMap, tensorsFor } from '../training/data.js'
 import {
@@ -23,7 +25,6 @@ import {
   testDataset,
 } from '../training/dataset.js'
 import { fit, type ModelFitArgs, whileTraining } from '../training/fit.js'
-import type { OptimizerObject } from '../training/optimizer.js'
 import { checkBatchSize, predictRows, testRowsSync, trainRows } from '../training/step.js'
 import { type Graph, graphOf } from './graph.js'
 import { type PrintFn, printSummary } from './summary.js'
@@ -345,7 +346,7 @@ export class LayersModel extends Layer {
   }
 
   /** The optimizer that the model was compiled with. */
-  get optimizer(): OptimizerObject {
+  get optimizer(): Optimizer {
     return this.#training.optimizer
   }
 
@@ -425,6 +426,25 @@ export class LayersModel extends Layer {
     const other = new LayersModel({ inputs: this.#inputs, outputs: wanted, name: this.name })
     const values = toList(other.predict(inputs))
     return Array.isArray(outputs) ? values : (values[0] as Tensor)
+  }
+
+  /** Saves the model: `'file://folder'`, or by a handler of `tf.io`. */
+  save(handlerOrURL: IOHandler | string, config?: SaveConfig): Promise<SaveResult> {
+    return LayersModel.saving.save(this, handlerOrURL, config)
+  }
+
+  /** The description of the layers and their connections, as text; as an object if `returnString` is false. */
+  toJSON(unused?: unknown, returnString?: true): string
+  toJSON(unused: unknown, returnString: false): ConfigDict
+  toJSON(_unused?: unknown, returnString = true): string | ConfigDict {
+    const described = LayersModel.saving.describe(this)
+    return returnString ? JSON.stringify(described) : described
+  }
+
+  /** @internal How models are described and saved, which needs all kinds of models. */
+  static saving: {
+    save(model: LayersModel, to: IOHandler | string, config?: SaveConfig): Promise<SaveResult>
+    describe(model: LayersModel): ConfigDict
   }
 
   override get stateful(): boolean {

@@ -5,7 +5,8 @@ import { outputNames as coreOutputNames } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import type { Shape } from '../layers/symbolic.js'
 import { type LossOrMetricFn, lossOf, measureOf, nameOf } from './losses.js'
-import { coreOptimizer, type OptimizerObject, optimizerObject } from './optimizer.js'
+import type { Optimizer } from '../train.js'
+import { coreOptimizer, optimizerOf } from './optimizer.js'
 
 /** Options of `model.compile`. */
 export interface ModelCompileArgs {
@@ -22,7 +23,7 @@ export interface ModelCompileArgs {
 
 /** How a model trains. */
 export interface Compiled {
-  readonly optimizer: OptimizerObject
+  readonly optimizer: Optimizer
   /** The names of what a step returns, the loss first. */
   readonly metricsNames: readonly string[]
 }
@@ -39,7 +40,7 @@ export function compileModel(core: Model, { names, shapes }: CompiledOutputs, ar
   if (args.optimizer == null) throw new SeqloomError('ERR_OPTION', 'compile: optimizer must be given')
   const losses = perOutput(names, args.loss, 'loss')
   const metrics = metricsPerOutput(names, args.metrics)
-  const optimizer = coreOptimizer(args.optimizer)
+  const optimizer = optimizerOf(args.optimizer)
   const coreNames = coreOutputNames(core.topology())
   const metricsNames = ['loss', ...(names.length > 1 ? names.map((name) => `${name}_loss`) : [])]
   const coreMetrics: Record<string, AnyMetric[]> = {}
@@ -53,12 +54,12 @@ export function compileModel(core: Model, { names, shapes }: CompiledOutputs, ar
     })
   })
   const options = {
-    optimizer,
+    optimizer: coreOptimizer(optimizer),
     loss: names.length > 1 ? losses.map(lossOf) : lossOf(losses[0]),
     metrics: coreMetrics,
   }
   core.compile(options as CompileOptions)
-  return { optimizer: optimizerObject(args.optimizer, optimizer), metricsNames: deduplicated(metricsNames) }
+  return { optimizer, metricsNames: deduplicated(metricsNames) }
 }
 
 /** Names that occur twice get a number, as in tfjs. */
@@ -104,7 +105,11 @@ function metricsPerOutput(names: readonly string[], given: unknown): readonly (r
   )
 }
 
-const accuracies = ['binaryAccuracy', 'categoricalAccuracy', 'sparseCategoricalAccuracy', 'precision', 'recall']
+/** Metrics that ours have under the same name. */
+const native = [
+  ...['binaryAccuracy', 'categoricalAccuracy', 'sparseCategoricalAccuracy', 'precision', 'recall'],
+  ...['meanSquaredError', 'meanAbsoluteError'],
+]
 
 /** A metric of ours, and the name that histories have it under. */
 function metricOf(given: unknown, loss: unknown, shape: Shape, name: string): { label: string; made: AnyMetric } {
@@ -113,8 +118,7 @@ function metricOf(given: unknown, loss: unknown, shape: Shape, name: string): { 
   if (given === 'accuracy' || given === 'acc') {
     const isBinary = shape.at(-1) === 1 || lossName === 'binaryCrossentropy'
     const isSparse = lossName === 'sparseCategoricalCrossentropy'
-    const own =
-      isSparse && shape.at(-1) !== 1 ? 'sparseCategoricalAccuracy' : isBinary ? 'binaryAccuracy' : 'categoricalAccuracy'
+    const own = isSparse && shape.at(-1) !== 1 ? 'sparseCategoricalAccuracy' : isBinary ? 'binaryAccuracy' : 'categoricalAccuracy'
     return { label: 'acc', made: kind(own) }
   }
   if (given === 'crossentropy' || given === 'ce') {
@@ -122,12 +126,8 @@ function metricOf(given: unknown, loss: unknown, shape: Shape, name: string): { 
     return { label: 'ce', made: named(measureOf(isBinary ? 'binaryCrossentropy' : 'categoricalCrossentropy'), name) }
   }
   const known = nameOf(given)
-  const label = known ?? ((given as { name?: string })?.name || 'metric')
-  if (known !== undefined && accuracies.includes(known)) return { label, made: kind(known) }
-  if (known === 'meanSquaredError' || known === 'mse' || known === 'MSE')
-    return { label, made: kind('meanSquaredError') }
-  if (known === 'meanAbsoluteError' || known === 'mae' || known === 'MAE')
-    return { label, made: kind('meanAbsoluteError') }
+  const label = typeof given === 'string' ? given : (given as { name?: string })?.name || 'metric'
+  if (known !== undefined && native.includes(known)) return { label, made: kind(known) }
   return { label, made: named(measureOf(given), name) }
 }
 

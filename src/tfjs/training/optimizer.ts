@@ -1,51 +1,34 @@
 import { describe, SeqloomError } from '../../errors.js'
 import { type Optimizer as CoreOptimizer, type OptimizerKind, rules } from '../../optimizers/rules.js'
-import { described, givenOnly } from '../layers/options.js'
+import { unsupported } from '../failure.js'
+import { Optimizer, optimizerByName } from '../train.js'
 
-/** What a model's optimizer is to its program. */
-export interface OptimizerObject {
-  learningRate: number
+/** Optimizers of ours by tfjs's names, and what ours call the settings whose names differ. */
+const kinds: Readonly<Record<string, { readonly kind: OptimizerKind; readonly names: Readonly<Record<string, string>> }>> = {
+  SGD: { kind: 'sgd', names: {} },
+  Momentum: { kind: 'sgd', names: { useNesterov: 'nesterov' } },
+  Adam: { kind: 'adam', names: {} },
+  Adamax: { kind: 'adamax', names: {} },
+  RMSProp: { kind: 'rmsprop', names: { decay: 'rho' } },
+  Adagrad: { kind: 'adagrad', names: {} },
+  Adadelta: { kind: 'adadelta', names: {} },
 }
 
-/** What tfjs calls the settings of our optimizers, where names differ. */
-const renamed: Readonly<Record<string, string>> = {
-  useNesterov: 'nesterov',
-  decay: 'rho',
+/** The optimizer that a program names or gives. */
+export function optimizerOf(given: unknown): Optimizer {
+  if (given instanceof Optimizer) return given
+  if (typeof given === 'string') return optimizerByName(given)
+  throw new SeqloomError('ERR_OPTION', `compile: optimizer must be a name or what tf.train.* returns, not ${describe(given)}`)
 }
 
-/** Optimizers by tfjs's names, with the settings that tfjs takes by default. */
-const kinds: Readonly<
-  Record<string, { readonly kind: OptimizerKind; readonly defaults: Readonly<Record<string, number>> }>
-> = {
-  sgd: { kind: 'sgd', defaults: { learningRate: 0.01 } },
-  momentum: { kind: 'sgd', defaults: { learningRate: 0.01, momentum: 0.9 } },
-  adam: { kind: 'adam', defaults: { learningRate: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } },
-  adamax: { kind: 'adamax', defaults: { learningRate: 0.002, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } },
-  rmsprop: { kind: 'rmsprop', defaults: { learningRate: 0.001, rho: 0.9, momentum: 0, epsilon: 1e-7 } },
-  adagrad: { kind: 'adagrad', defaults: { learningRate: 0.01, initialAccumulatorValue: 0.1, epsilon: 1e-7 } },
-  adadelta: { kind: 'adadelta', defaults: { learningRate: 1, rho: 0.95, epsilon: 1e-7 } },
-}
-
-/** The optimizer of ours for a name or for what `tf.train.*` returns. */
-export function coreOptimizer(given: unknown): CoreOptimizer {
-  const { className, config } =
-    typeof given === 'string' ? { className: given, config: {} } : (described(given) ?? { className: '', config: {} })
-  const known = Object.hasOwn(kinds, className.toLowerCase()) ? kinds[className.toLowerCase()] : undefined
-  if (known === undefined) {
-    throw new SeqloomError(
-      'ERR_OPTION',
-      `Unknown Optimizer ${typeof given === 'string' ? given : describe(given)}; there are ${Object.keys(kinds).join(', ')}, and what tf.train.* returns`,
-    )
+/** The optimizer of ours for one of tfjs's. */
+export function coreOptimizer(given: Optimizer): CoreOptimizer {
+  const { kind, names } = kinds[given.getClassName()] ?? { kind: 'sgd', names: {} }
+  const { decay, ...others } = given.getConfig()
+  if (kind === 'adamax' && decay) {
+    throw unsupported('the decay of tf.train.adamax', 'set optimizer.learningRate between epochs')
   }
-  const settings = Object.entries(givenOnly(config)).flatMap(([name, value]) => {
-    const own = renamed[name] ?? name
-    return name === 'accumulator' ? [] : [[own, value]]
-  })
-  return rules[known.kind]({ ...known.defaults, ...Object.fromEntries(settings) })
-}
-
-/** The optimizer as an object with a learning rate that can be changed. */
-export function optimizerObject(given: unknown, core: CoreOptimizer): OptimizerObject {
-  if (typeof given === 'object' && given !== null) return given as OptimizerObject
-  return { learningRate: core.learningRate as number }
+  const config = kind === 'rmsprop' ? { ...others, decay } : others
+  const settings = Object.entries(config).map(([name, value]) => [names[name] ?? name, value])
+  return rules[kind](Object.fromEntries(settings))
 }

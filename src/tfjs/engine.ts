@@ -28,7 +28,14 @@ export interface ProfileInfo {
 }
 
 /** Tensors in arrays and objects, as deep as one likes. */
-export type TensorContainer = void | Tensor | string | number | boolean | TensorContainerObject | TensorContainerArray
+export type TensorContainer =
+  | undefined
+  | Tensor
+  | string
+  | number
+  | boolean
+  | TensorContainerObject
+  | TensorContainerArray
 export interface TensorContainerObject {
   [name: string]: TensorContainer
 }
@@ -41,14 +48,12 @@ const scopes: Scope[] = []
 const counts = { tensors: 0, storages: 0, bytes: 0, peakBytes: 0 }
 let lastId = 0
 
-/** Counts a new tensor, and puts it into the innermost scope. Returns its id. */
+/** Counts a new tensor, its bytes as often as tensors share them, and puts it into the innermost scope. Returns its id. */
 export function register(tensor: Tensor, storage: Storage): number {
   counts.tensors++
-  if (storage.users++ === 0) {
-    counts.storages++
-    counts.bytes += storage.bytes
-    counts.peakBytes = Math.max(counts.peakBytes, counts.bytes)
-  }
+  counts.bytes += storage.bytes
+  counts.peakBytes = Math.max(counts.peakBytes, counts.bytes)
+  if (storage.users++ === 0) counts.storages++
   scopes.at(-1)?.push(tensor)
   return lastId++
 }
@@ -56,10 +61,8 @@ export function register(tensor: Tensor, storage: Storage): number {
 /** Counts a tensor less. */
 export function release(storage: Storage): void {
   counts.tensors--
-  if (--storage.users === 0) {
-    counts.storages--
-    counts.bytes -= storage.bytes
-  }
+  counts.bytes -= storage.bytes
+  if (--storage.users === 0) counts.storages--
 }
 
 /** All tensors in a container, each once. */

@@ -17,7 +17,6 @@ import type {
 } from './types.js'
 
 /** A tensor's functions as its methods; `methods.ts` has the table of them. */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: methods.ts attaches them to the prototype, from the same table.
 // biome-ignore lint/correctness/noUnusedVariables: the declarations that are merged must have the same parameters.
 export interface Tensor<R extends Rank = Rank> extends TensorMethods {}
 

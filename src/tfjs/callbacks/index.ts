@@ -225,7 +225,10 @@ export function standardized(given: Callbacks | undefined, yieldEvery?: YieldEve
     .map((each) => {
       if (each instanceof BaseCallback) return each
       if (isRecord(each)) return new CustomCallback(each as CustomCallbackArgs, yieldEvery)
-      throw new SeqloomError('ERR_OPTION', `fit: a callback must be an object of functions or a tf.Callback, not ${typeof each}`)
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `fit: a callback must be an object of functions or a tf.Callback, not ${typeof each}`,
+      )
     })
 }
 

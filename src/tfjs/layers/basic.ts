@@ -119,7 +119,10 @@ export class Dropout extends StandardLayer<DropoutLayerArgs> {
     const [batch, steps, features] = this.args.noiseShape ?? []
     const byStep = (batch ?? null) === null && steps === 1 && (features ?? null) === null
     if (this.args.noiseShape !== undefined && !byStep) {
-      throw new SeqloomError('ERR_UNSUPPORTED', `${this.where}: noiseShape may be [null, 1, null], the same features at every step`)
+      throw new SeqloomError(
+        'ERR_UNSUPPORTED',
+        `${this.where}: noiseShape may be [null, 1, null], the same features at every step`,
+      )
     }
     return layers.dropout({
       name: coreName(this.name),
@@ -135,7 +138,11 @@ export class SpatialDropout1D extends StandardLayer<DropoutLayerArgs> {
   override supportsMasking = true
 
   protected override make(): AnyLayer {
-    return layers.dropout({ name: coreName(this.name), rate: this.args.rate ?? 0, noiseShape: [null, 1, null] }) as AnyLayer
+    return layers.dropout({
+      name: coreName(this.name),
+      rate: this.args.rate ?? 0,
+      noiseShape: [null, 1, null],
+    }) as AnyLayer
   }
 }
 
@@ -265,7 +272,10 @@ export class Permute extends StandardLayer<PermuteLayerArgs> {
     super(args)
     const { dims } = args ?? {}
     if (!Array.isArray(dims) || dims.toSorted((a, b) => a - b).some((dim, at) => dim !== at + 1)) {
-      throw new SeqloomError('ERR_OPTION', `Invalid permutation \`dims\`: ${dims}; \`dims\` must contain consecutive integers starting from 1.`)
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `Invalid permutation \`dims\`: ${dims}; \`dims\` must contain consecutive integers starting from 1.`,
+      )
     }
   }
 
@@ -331,4 +341,3 @@ export function requireGiven(where: string, name: string, value: unknown): void 
   if (value !== undefined && value !== null) return
   throw new SeqloomError('ERR_OPTION', `${where}: ${name} must be given`)
 }
-

@@ -32,7 +32,10 @@ export function recordCall(
   const weights = Object.fromEntries(
     declared.map(({ variable, initializer }, at) => {
       if (variable.shape.some((size) => size === null) || variable.shape.length === 0) {
-        throw new SeqloomError('ERR_SHAPE', `layer '${layer.name}': the weight '${variable.name}' must have a known shape of one dimension or more, not ${describe(variable.shape)}`)
+        throw new SeqloomError(
+          'ERR_SHAPE',
+          `layer '${layer.name}': the weight '${variable.name}' must have a known shape of one dimension or more, not ${describe(variable.shape)}`,
+        )
       }
       return [weightName(variable, at), { shape: variable.shape as number[], initializer }]
     }),

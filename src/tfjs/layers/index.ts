@@ -36,7 +36,8 @@ function factory<Class extends new (...args: any[]) => object>(made: Class): Mad
 
 /** The same for layers without options that must be given. */
 // biome-ignore lint/suspicious/noExplicitAny: any class of layers.
-const free = <Class extends new (...args: any[]) => object>(made: Class) => factory(made) as unknown as MadeFreely<Class>
+const free = <Class extends new (...args: any[]) => object>(made: Class) =>
+  factory(made) as unknown as MadeFreely<Class>
 
 export const inputLayer = factory(InputLayer)
 export const dense = factory(Dense)

@@ -23,7 +23,10 @@ export class InputLayer extends Layer {
   constructor(args: InputLayerArgs) {
     super({ ...args, name: args.name ?? numbered('input') } as LayerArgs)
     if (this.batchInputShape === undefined) {
-      throw new SeqloomError('ERR_OPTION', 'An InputLayer should be passed either a `batchInputShape` or an `inputShape`.')
+      throw new SeqloomError(
+        'ERR_OPTION',
+        'An InputLayer should be passed either a `batchInputShape` or an `inputShape`.',
+      )
     }
     this.sparse = args.sparse ?? false
     this.built = true
@@ -38,7 +41,10 @@ export class InputLayer extends Layer {
   }
 
   override lower(): readonly Value[] {
-    throw new SeqloomError('ERR_STATE', `Cannot pass any input to an InputLayer's apply() method. InputLayer name: ${this.name}`)
+    throw new SeqloomError(
+      'ERR_STATE',
+      `Cannot pass any input to an InputLayer's apply() method. InputLayer name: ${this.name}`,
+    )
   }
 
   override getConfig(): ConfigDict {
@@ -63,7 +69,10 @@ export interface InputConfig {
 /** An input of a model: `tf.input({ shape: [null, 5] })`. */
 export function input(config: InputConfig): SymbolicTensor {
   if (config?.batchShape == null && config?.shape == null) {
-    throw new SeqloomError('ERR_OPTION', 'Please provide to Input either a `shape` or a `batchShape` argument. Note that `shape` does not include the batch dimension.')
+    throw new SeqloomError(
+      'ERR_OPTION',
+      'Please provide to Input either a `shape` or a `batchShape` argument. Note that `shape` does not include the batch dimension.',
+    )
   }
   const batchInputShape = config.batchShape ?? [null, ...toList<number | null>(config.shape as Shape)]
   const layer = new InputLayer({

@@ -6,8 +6,8 @@ import type { Engine } from '../../model/engine.js'
 import { model as coreModel, type Model } from '../../model/index.js'
 import { Tensor, TracedTensor } from '../tensor.js'
 import type { DataType, DataValues } from '../types.js'
-import { numbered } from './names.js'
 import { type Declared, recordCall } from './custom.js'
+import { numbered } from './names.js'
 import { described, givenOnly, initializerOf } from './options.js'
 import { type Node, type Shape, SymbolicTensor } from './symbolic.js'
 import { LayerVariable, type VariableOwner } from './variable.js'
@@ -129,7 +129,9 @@ export class Layer implements VariableOwner {
     const before = inCall
     inCall = []
     try {
-      const inputs = values.map((value) => new SymbolicTensor([...value.shape], value.dtype, value, sourceNode(this), 0))
+      const inputs = values.map(
+        (value) => new SymbolicTensor([...value.shape], value.dtype, value, sourceNode(this), 0),
+      )
       const outputs = toList<unknown>(this.call(inputs as never, kwargs))
       for (const layer of inCall) if (!this.#inner.includes(layer)) this.#inner.push(layer)
       return outputs.map((output) => {
@@ -156,7 +158,10 @@ export class Layer implements VariableOwner {
       throw new SeqloomError('ERR_UNSUPPORTED', `${where} must be float32, not ${dtype}`)
     }
     if (regularizer != null || constraint != null) {
-      throw new SeqloomError('ERR_UNSUPPORTED', `${where}: regularizers and constraints are not there for layers of one's own`)
+      throw new SeqloomError(
+        'ERR_UNSUPPORTED',
+        `${where}: regularizers and constraints are not there for layers of one's own`,
+      )
     }
     const variable = new LayerVariable(`${this.name}/${name}`, [...shape], trainable, this, this.#declared.length)
     this.#declared.push({ variable, initializer: initializerOf(where, initializer ?? 'zeros') })
@@ -267,7 +272,10 @@ export class Layer implements VariableOwner {
     if (found) return found as Engine
     const [node] = this.inboundNodes
     if (node === undefined) {
-      throw new SeqloomError('ERR_STATE', `layer '${this.name}' has not been built: apply it, or add it to a model first`)
+      throw new SeqloomError(
+        'ERR_STATE',
+        `layer '${this.name}' has not been built: apply it, or add it to a model first`,
+      )
     }
     const outputs = node.outputs.map(({ value }) => value)
     this.#host = coreModel({ inputs: sourcesOf(outputs), outputs }) as unknown as Model
@@ -414,7 +422,10 @@ const sourceNode = (layer: Layer): Node => ({ layer, index: 0, inputs: [], outpu
 /** Thrown where a layer is applied while the `call` of another one is recorded. */
 export class LayerInCall extends SeqloomError {
   constructor(name: string) {
-    super('ERR_UNSUPPORTED', `layer '${name}' is applied in the call() of another layer to a value that was computed there; apply it to the layer's input, or describe both by tf.model`)
+    super(
+      'ERR_UNSUPPORTED',
+      `layer '${name}' is applied in the call() of another layer to a value that was computed there; apply it to the layer's input, or describe both by tf.model`,
+    )
   }
 }
 
@@ -478,8 +489,14 @@ export abstract class StandardLayer<Args extends LayerArgs = LayerArgs> extends 
   }
 
   override getConfig(): ConfigDict {
-    const { inputShape: _, batchInputShape: __, batchSize: ___, weights: ____, inputDType: _____, ...own } = this
-      .args as LayerArgs
+    const {
+      inputShape: _,
+      batchInputShape: __,
+      batchSize: ___,
+      weights: ____,
+      inputDType: _____,
+      ...own
+    } = this.args as LayerArgs
     return { ...super.getConfig(), ...(configured(own) as ConfigDict) }
   }
 }

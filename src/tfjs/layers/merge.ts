@@ -1,6 +1,6 @@
 import { SeqloomError } from '../../errors.js'
-import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import * as ops from '../../graph/trace/ops.js'
+import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import { type ConfigDict, Layer, type LayerArgs } from './layer.js'
@@ -19,7 +19,10 @@ abstract class Merge extends Layer {
 
   override lower(values: readonly Value[]): readonly Value[] {
     if (values.length < 2) {
-      throw new SeqloomError('ERR_SHAPE', `A merge layer should be called on an Array of at least 2 inputs. Got ${values.length} input(s): '${this.name}'.`)
+      throw new SeqloomError(
+        'ERR_SHAPE',
+        `A merge layer should be called on an Array of at least 2 inputs. Got ${values.length} input(s): '${this.name}'.`,
+      )
     }
     return [this.merged(values)]
   }
@@ -54,9 +57,21 @@ function merging(name: string, make: () => AnyLayer, combine: Combine): MergeCla
 const sum: Combine = (a, b) => a.add(b)
 export const Add = merging('Add', () => layers.add() as AnyLayer, sum)
 export const Average = merging('Average', () => layers.average() as AnyLayer, sum)
-export const Multiply = merging('Multiply', () => layers.multiply() as AnyLayer, (a, b) => a.mul(b))
-export const Maximum = merging('Maximum', () => layers.maximum() as AnyLayer, (a, b) => a.maximum(b))
-export const Minimum = merging('Minimum', () => layers.minimum() as AnyLayer, (a, b) => a.minimum(b))
+export const Multiply = merging(
+  'Multiply',
+  () => layers.multiply() as AnyLayer,
+  (a, b) => a.mul(b),
+)
+export const Maximum = merging(
+  'Maximum',
+  () => layers.maximum() as AnyLayer,
+  (a, b) => a.maximum(b),
+)
+export const Minimum = merging(
+  'Minimum',
+  () => layers.minimum() as AnyLayer,
+  (a, b) => a.minimum(b),
+)
 
 /** Options of `tf.layers.concatenate`. */
 export interface ConcatenateLayerArgs extends LayerArgs {
@@ -116,15 +131,29 @@ export class Dot extends Merge {
       return axis < 0 ? shape.length + axis : axis
     }) as [number, number]
     if (along.some((axis, at) => axis < 1 || axis >= (values[at]?.shape.length ?? 0))) {
-      throw new SeqloomError('ERR_OPTION', `layer '${this.name}': axes ${given} are not dimensions of inputs of shapes [${a.shape}] and [${b.shape}]`)
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `layer '${this.name}': axes ${given} are not dimensions of inputs of shapes [${a.shape}] and [${b.shape}]`,
+      )
     }
     if (a.shape[along[0]] !== b.shape[along[1]]) {
-      throw new SeqloomError('ERR_SHAPE', `Dimension incompatibility: ${a.shape[along[0]]} !== ${b.shape[along[1]]}: layer '${this.name}' of inputs of shapes [${a.shape}] and [${b.shape}] along ${given}`)
+      throw new SeqloomError(
+        'ERR_SHAPE',
+        `Dimension incompatibility: ${a.shape[along[0]]} !== ${b.shape[along[1]]}: layer '${this.name}' of inputs of shapes [${a.shape}] and [${b.shape}] along ${given}`,
+      )
     }
     return written('dot', [a, b], ([x, y]) => {
       const [left, right] = [x, y].map((value, at) => {
         const each = value as SymbolicValue
-        return this.normalize ? each.div(each.square().sum({ axis: along[at] as number, keepDims: true }).maximum(1e-12).sqrt()) : each
+        return this.normalize
+          ? each.div(
+              each
+                .square()
+                .sum({ axis: along[at] as number, keepDims: true })
+                .maximum(1e-12)
+                .sqrt(),
+            )
+          : each
       }) as [SymbolicValue, SymbolicValue]
       return product(left, right, along)
     })
@@ -139,7 +168,11 @@ export class Dot extends Merge {
 function product(x: SymbolicValue, y: SymbolicValue, [first, second]: readonly [number, number]): SymbolicValue {
   const [isVector, isOtherVector] = [x.shape.length === 2, y.shape.length === 2]
   if (isVector && isOtherVector) return x.mul(y).sum({ axis: 1, keepDims: true })
-  if (isVector) return x.expandDims(1).matmul(y, { transposeB: second === 2 }).squeeze(1)
+  if (isVector)
+    return x
+      .expandDims(1)
+      .matmul(y, { transposeB: second === 2 })
+      .squeeze(1)
   if (isOtherVector) return x.matmul(y.expandDims(2), { transposeA: first === 1 }).squeeze(2)
   return x.matmul(y, { transposeA: first === 1, transposeB: second === 2 })
 }

@@ -31,7 +31,10 @@ function regularizerOf(where: string, given: unknown): unknown {
     case 'l2':
       return { kind: 'l1l2', l1: 0, l2: l2 ?? 0.01 }
     default:
-      throw new SeqloomError('ERR_OPTION', `${where}: unknown regularizer ${describe(given)}; there are 'l1l2' and what tf.regularizers.* returns`)
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `${where}: unknown regularizer ${describe(given)}; there are 'l1l2' and what tf.regularizers.* returns`,
+      )
   }
 }
 
@@ -47,5 +50,8 @@ function constraintOf(where: string, given: unknown): unknown {
     typeof given === 'string' ? { className: given, config: {} } : (described(given) ?? { className: undefined })
   const kind = constraintKinds[(className ?? '').toLowerCase()]
   if (kind !== undefined) return { kind, ...givenOnly(config) }
-  throw new SeqloomError('ERR_OPTION', `${where}: unknown constraint ${describe(given)}; there are 'maxNorm', 'minMaxNorm', 'nonNeg', 'unitNorm' and what tf.constraints.* returns`)
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `${where}: unknown constraint ${describe(given)}; there are 'maxNorm', 'minMaxNorm', 'nonNeg', 'unitNorm' and what tf.constraints.* returns`,
+  )
 }

@@ -3,14 +3,14 @@ import * as ops from '../../graph/trace/ops.js'
 import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
-import { activationName, activationOf, initializerOf } from './options.js'
 import type { InitializerIdentifier } from './basic.js'
 import { requireGiven } from './basic.js'
 import { coreName } from './input.js'
 import { type ConfigDict, Layer, type LayerArgs, StandardLayer } from './layer.js'
+import { activationName, activationOf, initializerOf } from './options.js'
 import { type PenaltyOptions, penalties } from './penalties.js'
-import { activated, written, writtenLayer } from './written.js'
 import { unmasked } from './wrappers.js'
+import { activated, written, writtenLayer } from './written.js'
 
 /** Reduces the steps; as in tfjs, padded ones count. */
 abstract class GlobalPooling1D extends Layer {
@@ -55,7 +55,8 @@ export interface Pooling1DLayerArgs extends LayerArgs {
   padding?: 'valid' | 'same'
 }
 
-const numberOf = (given: number | readonly number[]): number => (typeof given === 'number' ? given : (given[0] as number))
+const numberOf = (given: number | readonly number[]): number =>
+  typeof given === 'number' ? given : (given[0] as number)
 
 /** The length of a sequence, which must be known. */
 function lengthOf(where: string, x: Value): number {
@@ -64,7 +65,10 @@ function lengthOf(where: string, x: Value): number {
     throw new SeqloomError('ERR_SHAPE', `${where}: expected sequences [batch, time, features], got [${x.shape}]`)
   }
   if (typeof steps === 'number') return steps
-  throw new SeqloomError('ERR_UNSUPPORTED', `${where}: the number of steps must be known, so give it in the input's shape`)
+  throw new SeqloomError(
+    'ERR_UNSUPPORTED',
+    `${where}: the number of steps must be known, so give it in the input's shape`,
+  )
 }
 
 /** Where windows begin, and how many steps of filling there must be on both sides. */
@@ -127,7 +131,10 @@ abstract class Pooling1D extends Layer {
       return Math.min(start + poolSize, steps) - Math.max(start, 0)
     })
     const pooled = written('pooling', [x as Value], ([given]) =>
-      this.reduced(places(filled(given as SymbolicValue, before, after, this.filling), poolSize, strides, count), sizes),
+      this.reduced(
+        places(filled(given as SymbolicValue, before, after, this.filling), poolSize, strides, count),
+        sizes,
+      ),
     )
     return [pooled]
   }
@@ -153,7 +160,10 @@ export class AveragePooling1D extends Pooling1D {
   protected override reduced(all: readonly SymbolicValue[], sizes: readonly number[]): SymbolicValue {
     const sum = all.reduce((a, b) => a.add(b))
     if (new Set(sizes).size === 1) return sum.div(sizes[0] as number)
-    return ops.concat(sizes.map((size, at) => sum.slice(at, at + 1, 1).div(size)), 1)
+    return ops.concat(
+      sizes.map((size, at) => sum.slice(at, at + 1, 1).div(size)),
+      1,
+    )
   }
 }
 
@@ -217,7 +227,10 @@ export class Conv1D extends StandardLayer<ConvLayerArgs> {
     if (count < 1) throw new SeqloomError('ERR_SHAPE', `${where}: ${steps} steps are fewer than the kernel's ${span}`)
     const shape = `${steps},${features}`
     if (this.#shape !== undefined && this.#shape !== shape) {
-      throw new SeqloomError('ERR_UNSUPPORTED', `${where}: applied to sequences of ${shape} after ${this.#shape} (steps, features)`)
+      throw new SeqloomError(
+        'ERR_UNSUPPORTED',
+        `${where}: applied to sequences of ${shape} after ${this.#shape} (steps, features)`,
+      )
     }
     this.#shape = shape
     if (Object.keys(penalties(where, args, ['kernel', 'bias'])).length > 0) {
@@ -244,7 +257,8 @@ export class Conv1D extends StandardLayer<ConvLayerArgs> {
     ) as AnyLayer
     const value = this.#conv.apply(x as Value) as Value
     const { fused, after: composed } = activationOf(this.activation)
-    const active = fused === 'linear' ? value : (layers.activation({ activation: fused as 'relu' }).apply(value) as Value)
+    const active =
+      fused === 'linear' ? value : (layers.activation({ activation: fused as 'relu' }).apply(value) as Value)
     return [activated(active, composed)]
   }
 
@@ -258,4 +272,3 @@ export class Conv1D extends StandardLayer<ConvLayerArgs> {
     }
   }
 }
-

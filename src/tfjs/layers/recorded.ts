@@ -64,7 +64,12 @@ const unary =
   }
 
 const binary =
-  (call: (a: SymbolicValue, b: Operand) => SymbolicValue, swapped: (a: number, b: SymbolicValue) => SymbolicValue, dtype: DataType = 'float32', isLinear = false): Recording =>
+  (
+    call: (a: SymbolicValue, b: Operand) => SymbolicValue,
+    swapped: (a: number, b: SymbolicValue) => SymbolicValue,
+    dtype: DataType = 'float32',
+    isLinear = false,
+  ): Recording =>
   (a, b) => {
     const [x, y] = [operand(a), operand(b)]
     const means = [a, b].filter((each) => isMean([each])).length
@@ -130,7 +135,10 @@ function gathered(given: unknown, indices: unknown, axis = 0): Recorded {
 function squeezed(given: unknown, axis?: number | readonly number[]): Recorded {
   const x = symbolicOf(given)
   const rank = x.shape.length
-  const axes = axis === undefined || axis === null ? x.shape.flatMap((size, at) => (size === 1 ? [at] : [])) : ([axis].flat() as number[])
+  const axes =
+    axis === undefined || axis === null
+      ? x.shape.flatMap((size, at) => (size === 1 ? [at] : []))
+      : ([axis].flat() as number[])
   return recorded(
     axes
       .map((each) => (each < 0 ? rank + each : each))
@@ -142,16 +150,42 @@ function squeezed(given: unknown, axis?: number | readonly number[]): Recorded {
 /** Recordings of functions, by their names. */
 const functions: Readonly<Record<string, Recording>> = {
   add: commuting((a, b) => a.add(b), 'float32', true),
-  sub: binary((a, b) => a.sub(b), (a, b) => ops.sub(a, b), 'float32', true),
+  sub: binary(
+    (a, b) => a.sub(b),
+    (a, b) => ops.sub(a, b),
+    'float32',
+    true,
+  ),
   mul: commuting((a, b) => a.mul(b), 'float32', true),
-  div: binary((a, b) => a.div(b), (a, b) => ops.div(a, b), 'float32', true),
+  div: binary(
+    (a, b) => a.div(b),
+    (a, b) => ops.div(a, b),
+    'float32',
+    true,
+  ),
   maximum: commuting((a, b) => a.maximum(b)),
   minimum: commuting((a, b) => a.minimum(b)),
   squaredDifference: commuting((a, b) => a.sub(b).square()),
-  less: binary((a, b) => a.less(b), (a, b) => b.greater(a), 'bool'),
-  lessEqual: binary((a, b) => a.lessEqual(b), (a, b) => b.greaterEqual(a), 'bool'),
-  greater: binary((a, b) => a.greater(b), (a, b) => b.less(a), 'bool'),
-  greaterEqual: binary((a, b) => a.greaterEqual(b), (a, b) => b.lessEqual(a), 'bool'),
+  less: binary(
+    (a, b) => a.less(b),
+    (a, b) => b.greater(a),
+    'bool',
+  ),
+  lessEqual: binary(
+    (a, b) => a.lessEqual(b),
+    (a, b) => b.greaterEqual(a),
+    'bool',
+  ),
+  greater: binary(
+    (a, b) => a.greater(b),
+    (a, b) => b.less(a),
+    'bool',
+  ),
+  greaterEqual: binary(
+    (a, b) => a.greaterEqual(b),
+    (a, b) => b.lessEqual(a),
+    'bool',
+  ),
   equal: commuting((a, b) => a.equal(b), 'bool'),
   notEqual: commuting((a, b) => a.notEqual(b), 'bool'),
   logicalAnd: commuting((a, b) => a.mul(b), 'bool'),
@@ -225,9 +259,15 @@ const functions: Readonly<Record<string, Recording>> = {
   gather: gathered,
   concat: (list, axis = 0) => recorded(ops.concat((list as unknown[]).map(symbolicOf), axis)),
   stack: (list, axis = 0) => recorded(ops.stack((list as unknown[]).map(symbolicOf), axis)),
-  unstack: (x, axis = 0) => symbolicOf(x).unstack(axis).map((value) => recorded(value)),
+  unstack: (x, axis = 0) =>
+    symbolicOf(x)
+      .unstack(axis)
+      .map((value) => recorded(value)),
   split: (x, parts, axis = 0) => {
-    if (typeof parts === 'number') return symbolicOf(x).split(parts, axis).map((value: SymbolicValue) => recorded(value))
+    if (typeof parts === 'number')
+      return symbolicOf(x)
+        .split(parts, axis)
+        .map((value: SymbolicValue) => recorded(value))
     let start = 0
     return (parts as number[]).map((size) => {
       start += size

@@ -63,7 +63,10 @@ const stateCounts: Readonly<Record<Kind, number>> = { SimpleRNN: 1, LSTM: 2, GRU
 function coreOf(kind: Kind, where: string, name: string, args: Partial<GatedCellLayerArgs>, how: Recurrence): AnyLayer {
   requireGiven(where, 'units', args.units)
   if (args.dropoutFunc !== undefined) {
-    throw new SeqloomError('ERR_UNSUPPORTED', `${where}: dropoutFunc is not there; write the cell with defineCell of 'seqloom'`)
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `${where}: dropoutFunc is not there; write the cell with defineCell of 'seqloom'`,
+    )
   }
   if (kind === 'GRU' && args.resetAfter) {
     throw new SeqloomError('ERR_UNSUPPORTED', `${where}: GRUCell does not support reset_after parameter set to true.`)
@@ -221,7 +224,10 @@ export abstract class RNNLayer extends Layer {
   override apply(inputs: Inputs, kwargs: Kwargs = {}): any {
     const { initialState, constants, ...others } = kwargs ?? {}
     if (constants != null) {
-      throw new SeqloomError('ERR_UNSUPPORTED', `layer '${this.name}': constants are not there; write the cell with defineCell of 'seqloom'`)
+      throw new SeqloomError(
+        'ERR_UNSUPPORTED',
+        `layer '${this.name}': constants are not there; write the cell with defineCell of 'seqloom'`,
+      )
     }
     const states = initialState == null ? [] : toList<Tensor>(initialState as Tensor[])
     return super.apply([...toList(inputs as Tensor[]), ...states], others)
@@ -232,8 +238,14 @@ export abstract class RNNLayer extends Layer {
   }
 
   override getConfig(): ConfigDict {
-    const { inputShape: _, batchInputShape: __, batchSize: ___, weights: ____, inputDim: _____, ...own } = this
-      .args as BaseRNNLayerArgs
+    const {
+      inputShape: _,
+      batchInputShape: __,
+      batchSize: ___,
+      weights: ____,
+      inputDim: _____,
+      ...own
+    } = this.args as BaseRNNLayerArgs
     return {
       ...super.getConfig(),
       ...(configured(own) as ConfigDict),
@@ -255,10 +267,16 @@ export function runCores(
 ): readonly Value[] {
   const wanted = counts.reduce((sum, count) => sum + count, 0)
   if (states.length > 0 && states.length !== wanted) {
-    throw new SeqloomError('ERR_SHAPE', `a recurrent layer with ${wanted} states was given ${states.length} initial states`)
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `a recurrent layer with ${wanted} states was given ${states.length} initial states`,
+    )
   }
   const left = [...states]
-  const initial = counts.toReversed().map((count) => left.splice(0, count)).toReversed()
+  const initial = counts
+    .toReversed()
+    .map((count) => left.splice(0, count))
+    .toReversed()
   const found: Value[][] = []
   let value = x
   cores.forEach((core, at) => {
@@ -375,4 +393,3 @@ export class RNN extends RNNLayer {
     return { ...super.getConfig(), cell: configured(this.cell) }
   }
 }
-

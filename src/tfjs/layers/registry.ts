@@ -17,7 +17,10 @@ const classes = new Map<string, SerializableClass>()
 export function registerClass<T extends SerializableClass>(cls: T, _packageName?: string, name?: string): T {
   const found = name ?? cls?.className
   if (typeof found !== 'string' || found === '') {
-    throw new SeqloomError('ERR_OPTION', 'registerClass: the class has no static className, which is what saved models call it')
+    throw new SeqloomError(
+      'ERR_OPTION',
+      'registerClass: the class has no static className, which is what saved models call it',
+    )
   }
   classes.set(found, cls)
   return cls

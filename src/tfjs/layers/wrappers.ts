@@ -4,7 +4,16 @@ import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import type { Tensor } from '../tensor.js'
 import { Activation, Dense, Dropout, Embedding, Flatten, LayerNormalization, Masking, Reshape } from './basic.js'
 import { coreName } from './input.js'
-import { type ConfigDict, configured, type Inputs, type Kwargs, Layer, type LayerArgs, StandardLayer, toList } from './layer.js'
+import {
+  type ConfigDict,
+  configured,
+  type Inputs,
+  type Kwargs,
+  Layer,
+  type LayerArgs,
+  StandardLayer,
+  toList,
+} from './layer.js'
 import { RNNLayer, runCores } from './recurrent.js'
 import type { Shape } from './symbolic.js'
 
@@ -34,7 +43,10 @@ export class Bidirectional extends StandardLayer<BidirectionalLayerArgs> {
     this.layer = args.layer
     this.mergeMode = args.mergeMode === undefined ? 'concat' : args.mergeMode
     if (!mergeModes.includes(this.mergeMode)) {
-      throw new SeqloomError('ERR_OPTION', `layer '${this.name}': mergeMode must be 'sum', 'mul', 'concat', 'ave' or null, not '${this.mergeMode}'`)
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `layer '${this.name}': mergeMode must be 'sum', 'mul', 'concat', 'ave' or null, not '${this.mergeMode}'`,
+      )
     }
     this.batchInputShape ??= args.layer.batchInputShape
   }
@@ -42,7 +54,10 @@ export class Bidirectional extends StandardLayer<BidirectionalLayerArgs> {
   protected override make(): AnyLayer {
     const [inner, ...others] = this.layer.remade(`forward_${this.layer.name}`, { goBackwards: false })
     if (others.length > 0) {
-      throw new SeqloomError('ERR_UNSUPPORTED', `layer '${this.name}': a stack of cells in both directions is not there; use one bidirectional layer for each cell`)
+      throw new SeqloomError(
+        'ERR_UNSUPPORTED',
+        `layer '${this.name}': a stack of cells in both directions is not there; use one bidirectional layer for each cell`,
+      )
     }
     if (this.layer.stateful) {
       throw new SeqloomError('ERR_UNSUPPORTED', `layer '${this.name}': its layer cannot be stateful`)
@@ -138,7 +153,10 @@ function byStep(layer: Layer, values: readonly Value[], kwargs: Kwargs, name: st
   const [, steps = null, ...row] = x.shape
   if (layer instanceof Flatten || layer instanceof Reshape) {
     if (row.includes(null)) {
-      throw new SeqloomError('ERR_SHAPE', `layer '${name}': every dimension after the steps must be known, got [${x.shape}]`)
+      throw new SeqloomError(
+        'ERR_SHAPE',
+        `layer '${name}': every dimension after the steps must be known, got [${x.shape}]`,
+      )
     }
     const size = (row as number[]).reduce((product, each) => product * each, 1)
     const target = layer instanceof Reshape ? layer.targetShape : [size]
@@ -159,4 +177,3 @@ function byStep(layer: Layer, values: readonly Value[], kwargs: Kwargs, name: st
 /** The same values without a mask. */
 export const unmasked = (value: Value): Value =>
   value.shape.length < 3 ? value : (layers.reshape({ targetShape: value.shape.slice(1) }).apply(value) as Value)
-

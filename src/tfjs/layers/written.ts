@@ -1,5 +1,5 @@
-import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import { traceFunction } from '../../graph/trace/function.js'
+import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import { DefinedLayer } from '../../layers/defineLayer.js'
 import type { SymbolicTensor as Value } from '../../layers/layer.js'
 import type { ComposedActivation } from './options.js'

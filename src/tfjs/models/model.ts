@@ -17,7 +17,13 @@ import { Tensor as TensorClass } from '../tensor.js'
 import type { Optimizer } from '../train.js'
 import { type Compiled, compileModel, type ModelCompileArgs } from '../training/compile.js'
 import { rowsOf, type TensorOrArrayOrMap, tensorsFor } from '../training/data.js'
-import { type Batches, type DatasetLike, fitDataset, type ModelFitDatasetArgs, testDataset } from '../training/dataset.js'
+import {
+  type Batches,
+  type DatasetLike,
+  fitDataset,
+  type ModelFitDatasetArgs,
+  testDataset,
+} from '../training/dataset.js'
 import { fit, type ModelFitArgs, whileTraining } from '../training/fit.js'
 import { checkBatchSize, predictRows, testRowsSync, trainRows } from '../training/step.js'
 import { type Graph, graphOf } from './graph.js'
@@ -76,12 +82,18 @@ export class LayersModel extends Layer {
     ] as const) {
       const wrong = all.find((each) => !(each instanceof SymbolicTensor))
       if (wrong !== undefined || all.length === 0) {
-        throw new SeqloomError('ERR_OPTION', `tf.model: ${what} must be what tf.input() or a layer's apply() returns, not ${describe(all.length === 0 ? [] : wrong)}`)
+        throw new SeqloomError(
+          'ERR_OPTION',
+          `tf.model: ${what} must be what tf.input() or a layer's apply() returns, not ${describe(all.length === 0 ? [] : wrong)}`,
+        )
       }
     }
     const computed = inputs.find(({ sourceLayer }) => !(sourceLayer instanceof InputLayer))
     if (computed) {
-      throw new SeqloomError('ERR_UNSUPPORTED', `tf.model: the input '${computed.name}' is computed by a layer; a model begins with what tf.input() returns`)
+      throw new SeqloomError(
+        'ERR_UNSUPPORTED',
+        `tf.model: the input '${computed.name}' is computed by a layer; a model begins with what tf.input() returns`,
+      )
     }
     this.#inputs = [...inputs]
     this.#outputs = [...outputs]
@@ -190,14 +202,20 @@ export class LayersModel extends Layer {
     if (at !== undefined) {
       const found = layers[at]
       if (found) return found
-      throw new SeqloomError('ERR_OPTION', `Was asked to retrieve layer at index ${at}, but model only has ${layers.length} layer(s).`)
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `Was asked to retrieve layer at index ${at}, but model only has ${layers.length} layer(s).`,
+      )
     }
     if (name === undefined || name === null) {
       throw new SeqloomError('ERR_OPTION', 'Provide either a layer name or layer index')
     }
     const found = layers.find((layer) => layer.name === name)
     if (found) return found
-    throw new SeqloomError('ERR_OPTION', `No such layer: ${name}; the layers are ${layers.map((layer) => layer.name).join(', ')}`)
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `No such layer: ${name}; the layers are ${layers.map((layer) => layer.name).join(', ')}`,
+    )
   }
 
   /** @internal */
@@ -231,7 +249,10 @@ export class LayersModel extends Layer {
     const parts = this.#parts().map(([layer]) => ({ layer, count: layer.specs().length }))
     const wanted = parts.reduce((sum, { count }) => sum + count, 0)
     if (weights.length !== wanted) {
-      throw new SeqloomError('ERR_SHAPE', `You called setWeights(weights) on model "${this.name}" with a weight list of length ${weights.length}, but the model was expecting ${wanted} weights.`)
+      throw new SeqloomError(
+        'ERR_SHAPE',
+        `You called setWeights(weights) on model "${this.name}" with a weight list of length ${weights.length}, but the model was expecting ${wanted} weights.`,
+      )
     }
     let next = 0
     for (const { layer, count } of parts) {
@@ -266,7 +287,10 @@ export class LayersModel extends Layer {
       return { layer, values: variables.map(take), variables }
     })
     if (strict && left.size > 0) {
-      throw new SeqloomError('ERR_FORMAT', `${left.size} of ${Object.keys(weights).length} weights are not set: ${[...left.keys()].join(', ')}`)
+      throw new SeqloomError(
+        'ERR_FORMAT',
+        `${left.size} of ${Object.keys(weights).length} weights are not set: ${[...left.keys()].join(', ')}`,
+      )
     }
     for (const { layer, values, variables } of given) {
       if (values.every((value) => value === undefined)) continue
@@ -367,7 +391,10 @@ export class LayersModel extends Layer {
   }
 
   /** The same over the batches of a data set. */
-  async evaluateDataset(dataset: DatasetLike | Batches, args: { batches?: number; verbose?: 0 | 1 } = {}): Promise<Scalar | Scalar[]> {
+  async evaluateDataset(
+    dataset: DatasetLike | Batches,
+    args: { batches?: number; verbose?: 0 | 1 } = {},
+  ): Promise<Scalar | Scalar[]> {
     this.#training
     const means = await testDataset(this, dataset, args?.batches)
     return single(this.metricsNames.map((name) => scalarOf(means[name] ?? Number.NaN)))
@@ -389,7 +416,10 @@ export class LayersModel extends Layer {
   }
 
   /** The values of outputs, or of what layers return, for inputs. */
-  execute(inputs: Tensor | Tensor[] | NamedTensorMap, outputs: string | SymbolicTensor | (string | SymbolicTensor)[]): Tensor | Tensor[] {
+  execute(
+    inputs: Tensor | Tensor[] | NamedTensorMap,
+    outputs: string | SymbolicTensor | (string | SymbolicTensor)[],
+  ): Tensor | Tensor[] {
     const wanted = toList<string | SymbolicTensor>(outputs).map((each) =>
       each instanceof SymbolicTensor ? each : (toList(this.getLayer(each).output)[0] as SymbolicTensor),
     )

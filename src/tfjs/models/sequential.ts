@@ -42,21 +42,30 @@ export class Sequential extends LayersModel {
     }
     if (layer.inboundNodes.length === 0) {
       if (layer.batchInputShape === undefined) {
-        throw new SeqloomError('ERR_SHAPE', 'The first layer in a Sequential model must get an `inputShape` or `batchInputShape` argument.')
+        throw new SeqloomError(
+          'ERR_SHAPE',
+          'The first layer in a Sequential model must get an `inputShape` or `batchInputShape` argument.',
+        )
       }
       const source = input({ batchShape: layer.batchInputShape, dtype: layer.dtype, name: `${layer.name}_input` })
       layer.apply(source)
     }
     const [node, ...others] = layer.inboundNodes
     if (node === undefined || others.length > 0) {
-      throw new SeqloomError('ERR_OPTION', `A layer added to a Sequential model must not already be connected somewhere else. LayersModel received layer ${layer.name} which has ${layer.inboundNodes.length} pre-existing inbound connections.`)
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `A layer added to a Sequential model must not already be connected somewhere else. LayersModel received layer ${layer.name} which has ${layer.inboundNodes.length} pre-existing inbound connections.`,
+      )
     }
     this.#append(layer, sourcesOf(node.outputs), node.outputs)
   }
 
   #append(layer: Layer, inputs: readonly SymbolicTensor[], outputs: readonly SymbolicTensor[]): void {
     if (outputs.length !== 1 || inputs.length !== 1) {
-      throw new SeqloomError('ERR_SHAPE', 'All layers in a Sequential model should have a single output tensor. For multi-output layers, use the functional API.')
+      throw new SeqloomError(
+        'ERR_SHAPE',
+        'All layers in a Sequential model should have a single output tensor. For multi-output layers, use the functional API.',
+      )
     }
     this.#layers.push(layer)
     this.setEnds(inputs, outputs)

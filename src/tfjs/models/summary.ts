@@ -50,7 +50,12 @@ function isSequence(layers: readonly Layer[], { nodesByDepth }: Graph): boolean 
   )
 }
 
-function printLayer(layer: Layer, columns: readonly number[], nodes: readonly Node[] | undefined, print: PrintFn): void {
+function printLayer(
+  layer: Layer,
+  columns: readonly number[],
+  nodes: readonly Node[] | undefined,
+  print: PrintFn,
+): void {
   const inputs = layer.inboundNodes.map((node) => JSON.stringify(node.inputs.map(({ shape }) => shape))).join(',')
   const [first] = layer.inboundNodes
   const shapes = first?.outputs.map(({ shape }) => shape) ?? []

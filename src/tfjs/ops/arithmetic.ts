@@ -37,6 +37,8 @@ export const mul: Binary = binary('mul', (out, o, a, i, si, b, j, sj, n) => {
   for (let k = 0; k < n; k++) out[o + k] = (a[i + k * si] as number) * (b[j + k * sj] as number)
 })
 
+const dividedOrZero = looped((a, b) => (b === 0 ? 0 : a / b))
+const flooredOrZero = looped((a, b) => (b === 0 ? 0 : Math.floor(a / b)))
 const floored = looped((a, b) => Math.floor(a / b))
 
 /** `a / b`; of two int32 tensors, rounded down. */
@@ -51,11 +53,11 @@ export const floorDiv: Binary = op<Binary>('floorDiv', (a, b) => {
   return combined($a, $b, floored, 'int32')
 })
 
-/** `a / b`, and 0 where `b` is 0. */
-export const divNoNan: Binary = binary(
-  'divNoNan',
-  looped((a, b) => (b === 0 ? 0 : a / b)),
-)
+/** `a / b`, and 0 where `b` is 0; of two int32 tensors, rounded down. */
+export const divNoNan: Binary = op<Binary>('divNoNan', (a, b) => {
+  const [$a, $b] = matched('divNoNan', a, b)
+  return combined($a, $b, $a.dtype === 'int32' ? flooredOrZero : dividedOrZero, $a.dtype)
+})
 
 /** The remainder of `a / b`, with the sign of `b`. */
 export const mod: Binary = binary(

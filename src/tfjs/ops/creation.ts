@@ -199,3 +199,35 @@ export function range(start: number, stop: number, step = 1, dtype: 'float32' | 
   for (let i = 0; i < size; i++) values[i] = start + i * turned
   return new Tensor([size], dtype, values) as Tensor as Tensor1D
 }
+
+/** The coordinates of a grid: for x in columns and y in rows ('xy'), or the other way round ('ij'). */
+export function meshgrid(
+  x?: Tensor | TensorLike,
+  y?: Tensor | TensorLike,
+  { indexing = 'xy' }: { indexing?: 'xy' | 'ij' } = {},
+): Tensor[] {
+  check(
+    indexing === 'xy' || indexing === 'ij',
+    'ERR_OPTION',
+    () => `${indexing} is not a valid third argument to meshgrid`,
+  )
+  if (x === undefined) return []
+  const $x = convertToTensor<Tensor>(x, 'x', 'meshgrid')
+  if (y === undefined) return [$x]
+  const $y = convertToTensor<Tensor>(y, 'y', 'meshgrid')
+  const shape = indexing === 'xy' ? [$y.size, $x.size] : [$x.size, $y.size]
+  const along = (axis: number) => (at: number) =>
+    axis === 0 ? Math.floor(at / (shape[1] as number)) : at % (shape[1] as number)
+  const grid = (from: Tensor, axis: number): Tensor => {
+    const values = allocateValues('meshgrid', from.dtype, sizeFromShape(shape)) as Float32Array
+    const place = along(axis)
+    for (let i = 0; i < values.length; i++) values[i] = from.values[place(i)] as number
+    return new Tensor(shape, from.dtype, values)
+  }
+  return indexing === 'xy' ? [grid($x, 1), grid($y, 0)] : [grid($x, 0), grid($y, 1)]
+}
+
+/** Prints a tensor to the console. */
+export function print(x: Tensor, verbose = false): void {
+  x.print(verbose)
+}

@@ -144,6 +144,7 @@ export async function setdiff1dAsync(x: Tensor | TensorLike, y: Tensor | TensorL
 
 /**
  * Where values would have to be inserted into ascending rows: before equal ones (`'left'`) or after them (`'right'`).
+ * The result has a row for each of theirs.
  */
 export const searchSorted: (
   sortedSequence: Tensor | TensorLike,
@@ -171,7 +172,7 @@ export const searchSorted: (
     }
     out[i] = low
   }
-  return new Tensor($values.shape, 'int32', out)
+  return new Tensor([$values.size / count, count], 'int32', out)
 })
 
 export const lowerBound = (sortedSequence: Tensor | TensorLike, values: Tensor | TensorLike): Tensor =>

@@ -204,16 +204,21 @@ export const reverse: <T extends Tensor>(x: T | TensorLike, axis?: number | numb
   },
 )
 
-const reverseOf = (rank: number, x: Tensor, axis?: number | number[]): Tensor => {
-  check(x.rank === rank, 'ERR_SHAPE', () => `Error in reverse${rank}D: x must be rank ${rank} but got rank ${x.rank}.`)
-  return reverse(x, axis)
+const reverseOf = (rank: number, x: Tensor | TensorLike, axis?: number | number[]): Tensor => {
+  const $x = convertToTensor<Tensor>(x, 'x', 'reverse')
+  check(
+    $x.rank === rank,
+    'ERR_SHAPE',
+    () => `Error in reverse${rank}D: x must be rank ${rank} but got rank ${$x.rank}.`,
+  )
+  return reverse($x, axis)
 }
-export const reverse1d = (x: Tensor1D): Tensor1D => reverseOf(1, x as Tensor, 0) as Tensor1D
-export const reverse2d = (x: Tensor2D, axis?: number | number[]): Tensor2D =>
+export const reverse1d = (x: Tensor1D | TensorLike): Tensor1D => reverseOf(1, x as Tensor, 0) as Tensor1D
+export const reverse2d = (x: Tensor2D | TensorLike, axis?: number | number[]): Tensor2D =>
   reverseOf(2, x as Tensor, axis) as Tensor2D
-export const reverse3d = (x: Tensor3D, axis?: number | number[]): Tensor3D =>
+export const reverse3d = (x: Tensor3D | TensorLike, axis?: number | number[]): Tensor3D =>
   reverseOf(3, x as Tensor, axis) as Tensor3D
-export const reverse4d = (x: Tensor4D, axis?: number | number[]): Tensor4D =>
+export const reverse4d = (x: Tensor4D | TensorLike, axis?: number | number[]): Tensor4D =>
   reverseOf(4, x as Tensor, axis) as Tensor4D
 
 function checkPaddings(name: string, x: Tensor, paddings: readonly (readonly number[])[]): void {

@@ -18,7 +18,7 @@ export const atanh: Unary = unary('atanh', Math.atanh)
 export const ceil: Unary = unary('ceil', Math.ceil, floats)
 export const cos: Unary = unary('cos', Math.cos, floats)
 export const cosh: Unary = unary('cosh', Math.cosh, floats)
-export const exp: Unary = unary('exp', Math.exp)
+export const exp: Unary = unary('exp', Math.exp, { dtype: 'float32' })
 export const expm1: Unary = unary('expm1', Math.expm1)
 export const floor: Unary = unary('floor', Math.floor, floats)
 export const log: Unary = unary('log', Math.log, floats)
@@ -93,5 +93,5 @@ export const clipByValue: <T extends Tensor>(x: T | TensorLike, clipValueMin: nu
     'ERR_OPTION',
     () => `Error in clip: min (${clipValueMin}) must be less than or equal to max (${clipValueMax}).`,
   )
-  return mapped($x, (value) => (value > clipValueMax ? clipValueMax : value < clipValueMin ? clipValueMin : value))
+  return mapped($x, (value) => Math.min(Math.max(value, clipValueMin), clipValueMax))
 })

@@ -35,15 +35,26 @@ const isDataset = (given: unknown): given is DatasetLike =>
   typeof (given as { iterator?: unknown } | null)?.iterator === 'function'
 
 /** Trains on the batches of a data set. */
-export async function fitDataset(model: LayersModel, dataset: DatasetLike, args: ModelFitDatasetArgs): Promise<History> {
-  if (args == null) throw new SeqloomError('ERR_OPTION', 'For fitDataset(), the 2nd argument (config) is required, but it is not provided in this call.')
+export async function fitDataset(
+  model: LayersModel,
+  dataset: DatasetLike,
+  args: ModelFitDatasetArgs,
+): Promise<History> {
+  if (args == null)
+    throw new SeqloomError(
+      'ERR_OPTION',
+      'For fitDataset(), the 2nd argument (config) is required, but it is not provided in this call.',
+    )
   if (!isDataset(dataset)) throw new SeqloomError('ERR_DATA', 'fitDataset: expected a data set, as tf.data.* makes it')
   const { epochs, batchesPerEpoch, initialEpoch = 0, validationData, validationBatchSize = 32 } = notNull(args)
   requirePositive('fitDataset(), config.epochs', epochs, true)
   requirePositive('fitDataset(), config.batchesPerEpoch', batchesPerEpoch)
   requirePositive('fitDataset(), config.validationBatches', args.validationBatches)
   if ((args as { validationSplit?: unknown }).validationSplit != null) {
-    throw new SeqloomError('ERR_OPTION', '`validationSplit` is not supported by `fitDataset()`. Use validationData instead.')
+    throw new SeqloomError(
+      'ERR_OPTION',
+      '`validationSplit` is not supported by `fitDataset()`. Use validationData instead.',
+    )
   }
   const names = model.metricsNames
   const size = dataset.size
@@ -80,7 +91,8 @@ export async function fitDataset(model: LayersModel, dataset: DatasetLike, args:
         batch++
       }
       if (done || batch === batchesPerEpoch) {
-        const scores = validationData && (await validated(model, validationData, validationBatchSize, args.validationBatches))
+        const scores =
+          validationData && (await validated(model, validationData, validationBatchSize, args.validationBatches))
         for (const [name, score] of Object.entries(scores ?? {})) epochLogs[`val_${name}`] = score
         break
       }
@@ -108,7 +120,11 @@ async function validated(
 }
 
 /** The loss and the metrics over the batches of a data set. */
-export async function testDataset(model: LayersModel, dataset: DatasetLike | Batches, most: number | undefined): Promise<Logs> {
+export async function testDataset(
+  model: LayersModel,
+  dataset: DatasetLike | Batches,
+  most: number | undefined,
+): Promise<Logs> {
   requirePositive('Test loop expects `batches`', most)
   const batches = isDataset(dataset) ? await dataset.iterator() : (dataset as Batches)
   const totals = new Totals(model.metricsNames)

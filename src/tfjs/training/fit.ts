@@ -1,10 +1,18 @@
 import { SeqloomError } from '../../errors.js'
-import { BaseCallback, CallbackList, type Callbacks, History, type Logs, standardized, type YieldEveryOptions } from '../callbacks/index.js'
+import {
+  type BaseCallback,
+  CallbackList,
+  type Callbacks,
+  History,
+  type Logs,
+  standardized,
+  type YieldEveryOptions,
+} from '../callbacks/index.js'
 import { unsupported } from '../failure.js'
 import type { LayersModel } from '../models/model.js'
 import { gatherRows, type Rows, rowsOf, sliceRows, type TensorOrArrayOrMap, tensorsFor } from './data.js'
 import { ProgressLines } from './progress.js'
-import { checkBatchSize, type ClassWeights, testRows, trainRows } from './step.js'
+import { type ClassWeights, checkBatchSize, testRows, trainRows } from './step.js'
 
 /** Options of `model.fit`. */
 export interface ModelFitArgs {
@@ -37,7 +45,8 @@ export async function fit(
 ): Promise<History> {
   const { batchSize = 32, epochs = 1, shuffle = true, initialEpoch = 0 } = notNull(args)
   checkBatchSize(batchSize)
-  if (args.sampleWeight != null) throw unsupported('fit with sampleWeight', "as in tfjs; model.fit of 'seqloom' takes it")
+  if (args.sampleWeight != null)
+    throw unsupported('fit with sampleWeight', "as in tfjs; model.fit of 'seqloom' takes it")
   if (args.stepsPerEpoch != null || args.validationSteps != null) {
     throw unsupported('fit with stepsPerEpoch or validationSteps', 'as in tfjs; use fitDataset with batchesPerEpoch')
   }

@@ -5,7 +5,10 @@ import type { LayersModel } from '../models/model.js'
 import type { Rows } from './data.js'
 
 /** A factor for each class; for several outputs in order or by name. */
-export type ClassWeights = { [classIndex: number]: number } | { [classIndex: number]: number }[] | { [output: string]: { [classIndex: number]: number } }
+export type ClassWeights =
+  | { [classIndex: number]: number }
+  | { [classIndex: number]: number }[]
+  | { [output: string]: { [classIndex: number]: number } }
 
 /** One for one, several for several. */
 const alone = (all: readonly Rows[]) => (all.length === 1 ? (all[0] as Rows) : all)

@@ -1,6 +1,8 @@
 import { SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
 import type { LayersModel } from '../models/model.js'
+import { dispose } from '../globals.js'
+import { scalar } from '../ops/creation.js'
 import type { Tensor } from '../tensor.js'
 
 /** Values by name: `loss`, the metrics, both with `val_`; for batches also `batch` and `size`. */
@@ -19,6 +21,8 @@ export type YieldEveryOptions = 'auto' | 'batch' | 'epoch' | 'never' | number
 
 /** What `fit` calls; all of it is awaited. */
 export abstract class BaseCallback {
+  /** @internal Whether logs are given to it as numbers; to a program's own classes they come as scalars, as in tfjs. */
+  static readonly takesNumbers: boolean = false
   validationData: Tensor | Tensor[] | null = null
   params: Params = {}
 
@@ -46,6 +50,7 @@ export abstract class Callback extends BaseCallback {
 
 /** The history of a training, which `fit` resolves to. */
 export class History extends BaseCallback {
+  static override readonly takesNumbers = true
   epoch: number[] = []
   history: { [name: string]: number[] } = {}
 
@@ -86,6 +91,7 @@ const autoYield = 125
 
 /** A callback of functions. */
 export class CustomCallback extends BaseCallback {
+  static override readonly takesNumbers = true
   readonly #args: CustomCallbackArgs
   readonly #yieldEvery: YieldEveryOptions
   #epoch = 0
@@ -142,6 +148,9 @@ export class CustomCallback extends BaseCallback {
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
+/** What every callback is told at a moment. */
+type LoggedMoment = 'onEpochBegin' | 'onEpochEnd' | 'onBatchBegin' | 'onBatchEnd'
+
 /** Several callbacks as one. */
 export class CallbackList {
   readonly callbacks: BaseCallback[]
@@ -163,19 +172,19 @@ export class CallbackList {
   }
 
   async onEpochBegin(epoch: number, logs: Logs = {}): Promise<void> {
-    for (const callback of this.callbacks) await callback.onEpochBegin(epoch, logs)
+    await this.#tell('onEpochBegin', epoch, logs)
   }
 
   async onEpochEnd(epoch: number, logs: Logs = {}): Promise<void> {
-    for (const callback of this.callbacks) await callback.onEpochEnd(epoch, logs)
+    await this.#tell('onEpochEnd', epoch, logs)
   }
 
   async onBatchBegin(batch: number, logs: Logs = {}): Promise<void> {
-    for (const callback of this.callbacks) await callback.onBatchBegin(batch, logs)
+    await this.#tell('onBatchBegin', batch, logs)
   }
 
   async onBatchEnd(batch: number, logs: Logs = {}): Promise<void> {
-    for (const callback of this.callbacks) await callback.onBatchEnd(batch, logs)
+    await this.#tell('onBatchEnd', batch, logs)
   }
 
   async onTrainBegin(logs: Logs = {}): Promise<void> {
@@ -185,7 +194,25 @@ export class CallbackList {
   async onTrainEnd(logs: Logs = {}): Promise<void> {
     for (const callback of this.callbacks) await callback.onTrainEnd(logs)
   }
+
+  async #tell(moment: LoggedMoment, at: number, logs: Logs): Promise<void> {
+    for (const callback of this.callbacks) {
+      if ((callback.constructor as typeof BaseCallback).takesNumbers) {
+        await callback[moment](at, logs)
+        continue
+      }
+      const scalars = scalarsOf(logs)
+      await callback[moment](at, scalars as Logs)
+      dispose(scalars)
+    }
+  }
 }
+
+/** Losses and metrics as scalars. */
+const scalarsOf = (logs: Logs): Record<string, number | Tensor> =>
+  Object.fromEntries(
+    Object.entries(logs).map(([name, value]) => [name, name === 'batch' || name === 'size' ? value : scalar(value)]),
+  )
 
 /** Callbacks as `fit` takes them: one or several, objects of functions or of classes. */
 export type Callbacks = BaseCallback | CustomCallbackArgs | (BaseCallback | CustomCallbackArgs)[] | null
@@ -220,6 +247,7 @@ export interface EarlyStoppingCallbackArgs {
 
 /** Stops a training that no longer improves. */
 export class EarlyStopping extends Callback {
+  static override readonly takesNumbers = true
   readonly #monitor: string
   readonly #minDelta: number
   readonly #patience: number

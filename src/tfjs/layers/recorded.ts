@@ -17,6 +17,8 @@ export class Recorded extends TracedTensor {
     this.meanOfRows = meanOfRows
   }
 
+  override throwIfDisposed(): void {}
+
   override record(name: string, args: readonly unknown[]): unknown {
     if (!Object.hasOwn(functions, name)) throw notRecorded(name)
     return (functions[name] as Recording)(...args)

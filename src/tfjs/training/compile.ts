@@ -4,7 +4,7 @@ import type { Model } from '../../model/index.js'
 import { outputNames as coreOutputNames } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import type { Shape } from '../layers/symbolic.js'
-import { type LossOrMetricFn, lossOf, measureOf, nameOf } from './losses.js'
+import { labelOf, type LossOrMetricFn, lossOf, measureOf, nameOf } from './losses.js'
 import type { Optimizer } from '../train.js'
 import { coreOptimizer, optimizerOf } from './optimizer.js'
 
@@ -126,7 +126,7 @@ function metricOf(given: unknown, loss: unknown, shape: Shape, name: string): { 
     return { label: 'ce', made: named(measureOf(isBinary ? 'binaryCrossentropy' : 'categoricalCrossentropy'), name) }
   }
   const known = nameOf(given)
-  const label = typeof given === 'string' ? given : (given as { name?: string })?.name || 'metric'
+  const label = labelOf(given)
   if (known !== undefined && native.includes(known)) return { label, made: kind(known) }
   return { label, made: named(measureOf(given), name) }
 }

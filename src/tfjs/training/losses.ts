@@ -49,6 +49,10 @@ export function nameOf(given: unknown): string | undefined {
   return name && (short[name] ?? name)
 }
 
+/** What logs and histories call a metric. */
+export const labelOf = (given: unknown): string =>
+  typeof given === 'string' ? given : (metricNames.get(given) ?? ((given as { name?: string } | null)?.name || 'metric'))
+
 /** The loss of ours for a name or a function. */
 export function lossOf(given: unknown): LossName | Loss | TracedFunction {
   const known = lossFunctions.get(given)

@@ -2,6 +2,7 @@ import { Callback, type Logs } from '../callbacks/index.js'
 
 /** Prints two lines for each epoch. */
 export class ProgressLines extends Callback {
+  static override readonly takesNumbers = true
   #began = 0
   #batches = 0
 

@@ -2,6 +2,7 @@
 import './methods.js'
 
 export * as constraints from './constraints.js'
+export * as data from './data/index.js'
 export type {
   MemoryInfo,
   ProfileInfo,

@@ -5,14 +5,13 @@ import { describe, expect, it } from 'vitest'
 
 // TensorFlow.js recorded what it answers to each of these calls; see test/fixtures/tfjs-ops/make.mjs.
 const folder = new URL('../fixtures/tfjs-ops/', import.meta.url)
-const { cases, nameOf, plain } = (await import(new URL('cases.mjs', folder).href)) as {
+const { cases, plain } = (await import(new URL('cases.mjs', folder).href)) as {
   cases: Record<string, ((given: typeof tf) => unknown)[]>
-  nameOf: (run: unknown) => string
   plain: (value: unknown, type: unknown) => unknown
 }
 const answers = JSON.parse(readFileSync(new URL('answers.json', folder), 'utf8')) as Record<
   string,
-  Record<string, { result?: unknown; error?: string }>
+  { call: string; result?: unknown; error?: string }[]
 >
 
 /** Whether values are the same, numbers within the precision of float32. */
@@ -26,18 +25,22 @@ function isClose(a: unknown, b: unknown): boolean {
 
 for (const [family, runs] of Object.entries(cases)) {
   describe(`functions of tensors answer as those of TensorFlow.js: ${family}`, () => {
-    for (const run of runs) {
-      const expected = answers[family]?.[nameOf(run)]
-      if (expected?.error !== undefined) {
-        it(`${nameOf(run)} fails`, async () => {
+    const expected = answers[family] ?? []
+    it('all of them are recorded', () => {
+      expect(expected).toHaveLength(runs.length)
+    })
+    expected.forEach(({ call, result, error }, i) => {
+      const run = runs[i] as (given: typeof tf) => unknown
+      if (error !== undefined) {
+        it(`${call} fails`, async () => {
           await expect((async () => run(tf))()).rejects.toThrow(SeqloomError)
         })
       } else {
-        it(nameOf(run), async () => {
-          const result = plain(await run(tf), tf.Tensor)
-          if (!isClose(result, expected?.result)) expect(result).toEqual(expected?.result)
+        it(call, async () => {
+          const found = plain(await run(tf), tf.Tensor)
+          if (!isClose(found, result)) expect(found).toEqual(result)
         })
       }
-    }
+    })
   })
 }

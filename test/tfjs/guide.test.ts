@@ -4,8 +4,8 @@ import { runSource } from '../helpers/process.js'
 import { complaints, javascript } from '../helpers/typescript.js'
 
 const text = readFileSync(new URL('../../docs/from-tfjs.md', import.meta.url), 'utf8')
-const programs = Array.from(text.matchAll(/^```ts\n(.*?)^```$/gms), ([, program]) => program as string).filter((program) =>
-  program.includes("from 'seqloom/tfjs'"),
+const programs = Array.from(text.matchAll(/^```ts\n(.*?)^```$/gms), ([, program]) => program as string).filter(
+  (program) => program.includes("from 'seqloom/tfjs'"),
 )
 
 describe('the programs of docs/from-tfjs.md that use seqloom/tfjs', () => {

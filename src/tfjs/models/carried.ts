@@ -51,7 +51,9 @@ export class CarriedPredictions {
     const cores = layer.remade(`${layer.name}.carried`, { returnState: true })
     const counts = layer.stateCounts()
     const units = cores.map((core) => (core as unknown as { units: number }).units)
-    const sizes = counts.toReversed().flatMap((count, at) => Array<number>(count).fill(units.toReversed()[at] as number))
+    const sizes = counts
+      .toReversed()
+      .flatMap((count, at) => Array<number>(count).fill(units.toReversed()[at] as number))
     const given = sizes.map((size) => coreInput({ shape: [size] }))
     const [output, ...last] = runCores(cores, counts, [x, ...given], true)
     states.push(...given)
@@ -60,7 +62,6 @@ export class CarriedPredictions {
     return layer.returnState ? [output as Value, ...last] : [output as Value]
   }
 
-
   /** The outputs for rows, so many at once. */
   predict(inputs: readonly Rows[], batchSize: number): Rows[] {
     for (const { layer, cores } of this.#carriers) {
@@ -68,7 +69,9 @@ export class CarriedPredictions {
       let next = 0
       for (const core of cores) {
         const count = weights.length / cores.length
-        core.setWeights(weights.slice(next, next + count).map(({ shape, values }) => ({ data: values as Float32Array, shape })))
+        core.setWeights(
+          weights.slice(next, next + count).map(({ shape, values }) => ({ data: values as Float32Array, shape })),
+        )
         next += count
       }
     }
@@ -85,7 +88,8 @@ export class CarriedPredictions {
     const states = this.#carriers.flatMap((carrier) => {
       const isKept = carrier.resets === carrier.layer.resets && carrier.states?.[0]?.shape[0] === rows
       carrier.resets = carrier.layer.resets
-      if (!isKept) carrier.states = carrier.sizes.map((size) => ({ data: new Float32Array(rows * size), shape: [rows, size] }))
+      if (!isKept)
+        carrier.states = carrier.sizes.map((size) => ({ data: new Float32Array(rows * size), shape: [rows, size] }))
       return carrier.states as Rows[]
     })
     const outputs = toList(this.#model.predictSync([...inputs, ...states], { batchSize: Math.max(1, rows) })) as Rows[]

@@ -24,7 +24,7 @@ import {
   type ModelFitDatasetArgs,
   testDataset,
 } from '../training/dataset.js'
-import { fit, type ModelFitArgs, whileTraining } from '../training/fit.js'
+import { fitTensors, type ModelFitArgs, whileTraining } from '../training/fit.js'
 import { checkBatchSize, predictRows, testRowsSync, trainRows } from '../training/step.js'
 import { CarriedPredictions } from './carried.js'
 import { type Graph, graphOf } from './graph.js'
@@ -367,7 +367,7 @@ export class LayersModel extends Layer {
   /** Trains; resolves to the history. */
   async fit(x: TensorOrArrayOrMap, y: TensorOrArrayOrMap, args: ModelFitArgs = {}): Promise<History> {
     this.#training
-    return await whileTraining(this, () => fit(this, x, y, args ?? {}))
+    return await whileTraining(this, () => fitTensors(this, x, y, args ?? {}))
   }
 
   /** Trains on the batches of a data set. */

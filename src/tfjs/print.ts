@@ -14,17 +14,29 @@ export function tensorToString(values: Values, shape: readonly number[], dtype: 
   return ['Tensor', ...head, body.map((line) => `    ${line}`).join('\n')].join('\n')
 }
 
-/** The width of each column, over all rows. */
+/** The width of each column: over all rows, or of a very large tensor over those that are shown. */
 function columnWidths(values: Values, shape: readonly number[], dtype: DataType): number[] {
   const columns = shape.length > 1 ? (shape.at(-1) as number) : 0
   const widths = new Array<number>(columns).fill(0)
   if (columns === 0) return widths
-  for (let i = 0; i < values.length; i++) {
-    const column = i % columns
-    widths[column] = Math.max(widths[column] as number, shown(values[i], dtype).length)
+  const isLarge = values.length > 100_000
+  const rows = isLarge ? shownRows(shape.slice(0, -1)) : range(0, values.length / columns)
+  for (const row of rows) {
+    for (const column of isLarge ? shownIndices(columns) : widths.keys()) {
+      const text = shown(values[row * columns + column], dtype)
+      widths[column] = Math.max(widths[column] as number, text.length)
+    }
   }
   return widths
 }
+
+/** Which entries of a dimension are shown. */
+const shownIndices = (size: number): number[] =>
+  size <= longest ? range(0, size) : [...range(0, shownAtEnds), ...range(size - shownAtEnds, size)]
+
+/** Which rows of a tensor are shown, from its shape without the last dimension. */
+const shownRows = (shape: readonly number[]): number[] =>
+  shape.reduce<number[]>((rows, size) => rows.flatMap((row) => shownIndices(size).map((i) => row * size + i)), [0])
 
 function shown(value: number | string | undefined, dtype: DataType): string {
   if (typeof value === 'string') return `'${value}'`
@@ -45,7 +57,7 @@ function lines(
   const [size = 0, ...inner] = shape
   if (shape.length === 0) return [dtype === 'bool' ? shown(values[0], dtype) : String(values[0])]
   const isShort = size <= longest
-  const indices = isShort ? range(0, size) : [...range(0, shownAtEnds), ...range(size - shownAtEnds, size)]
+  const indices = shownIndices(size)
   if (inner.length === 0) {
     const entries = indices.map((i) => shown(values[offset + i], dtype).padEnd(widths[i] ?? 0))
     if (!isShort) entries.splice(shownAtEnds, 0, '...')

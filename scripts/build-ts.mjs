@@ -74,7 +74,9 @@ for (const folder of ['', 'tfjs']) {
     "try {\n  exports.loaded = require('./index.js')\n} catch (error) {\n  exports.error = error\n}\n",
   )
   // Programs for TensorFlow.js may import it as a default, too.
-  const [whole, wholeType] = folder ? ['export default attempt.loaded\n', "export * as default from './index.js'\n"] : ['', '']
+  const [whole, wholeType] = folder
+    ? ['export default attempt.loaded\n', "export * as default from './index.js'\n"]
+    : ['', '']
   writeFileSync(
     at('index.mjs'),
     `import attempt from './loaded.js'\n\nif (attempt.error) throw attempt.error\nexport const { ${names.join(', ')} } = attempt.loaded\n${whole}`,

@@ -1,7 +1,7 @@
 import { SeqloomError } from '../../errors.js'
 import { isRecord } from '../../options.js'
-import type { LayersModel } from '../models/model.js'
 import { dispose } from '../globals.js'
+import type { LayersModel } from '../models/model.js'
 import { scalar } from '../ops/creation.js'
 import type { Tensor } from '../tensor.js'
 

@@ -16,7 +16,9 @@ const weightsFile = 'weights.bin'
 /** The path of a `file://` URL, which may be relative, as in tfjs: `file://./model`. */
 export function pathOfFileUrl(url: string): string {
   const rest = url.slice('file://'.length)
-  return rest.startsWith('/') ? fileURLToPath(new URL(encodeURI(url).replaceAll('#', '%23').replaceAll('?', '%3F'))) : rest
+  return rest.startsWith('/')
+    ? fileURLToPath(new URL(encodeURI(url).replaceAll('#', '%23').replaceAll('?', '%3F')))
+    : rest
 }
 
 /**
@@ -27,7 +29,10 @@ export function fileSystem(path: string | string[]): IOHandler {
   const [only, ...others] = Array.isArray(path) ? path : [path]
   if (typeof only !== 'string' || only === '') throw new SeqloomError('ERR_OPTION', 'fileSystem: a path must be given')
   if (others.length > 0) {
-    throw new SeqloomError('ERR_UNSUPPORTED', 'fileSystem: give the path of the model.json alone; it names the files of weights')
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      'fileSystem: give the path of the model.json alone; it names the files of weights',
+    )
   }
   return { save: (artifacts) => saveFolder(only, artifacts), load: () => loadFile(only) }
 }
@@ -79,4 +84,3 @@ export function artifactsOf(json: Readonly<Record<string, unknown>>, parts: read
   const weightData = parts.map((part) => part.buffer.slice(part.byteOffset, part.byteOffset + part.byteLength))
   return { ...about, weightSpecs: groups, weightData: joinedBuffer(weightData as ArrayBuffer[]) } as ModelArtifacts
 }
-

@@ -2,7 +2,15 @@ import { describe, SeqloomError } from '../../errors.js'
 import { checkDepth } from '../../limits.js'
 import { unsupported } from '../failure.js'
 import { artifactsOf, fileSystem, pathOfFileUrl } from './files.js'
-import type { IOHandler, IOHandlerSync, LoadOptions, ModelArtifacts, SaveResult, WeightData, WeightsManifestEntry } from './types.js'
+import type {
+  IOHandler,
+  IOHandlerSync,
+  LoadOptions,
+  ModelArtifacts,
+  SaveResult,
+  WeightData,
+  WeightsManifestEntry,
+} from './types.js'
 
 /** A handler that gives what is saved to a function. */
 export function withSaveHandler(saveHandler: (artifacts: ModelArtifacts) => Promise<SaveResult>): IOHandler {
@@ -60,10 +68,14 @@ async function loadFromServer(path: string, options: LoadOptions): Promise<Model
       throw new SeqloomError('ERR_IO', `Request to ${url} failed`, { cause })
     })
     if (answer.ok) return answer
-    throw new SeqloomError('ERR_IO', `Request to ${url} failed with status code ${answer.status}. Please verify this URL points to the model JSON of the model to load.`)
+    throw new SeqloomError(
+      'ERR_IO',
+      `Request to ${url} failed with status code ${answer.status}. Please verify this URL points to the model JSON of the model to load.`,
+    )
   }
   const text = await (await get(path)).text()
-  const wrong = (why: string, cause?: unknown) => new SeqloomError('ERR_FORMAT', `${path}: no model of TensorFlow.js: ${why}`, { cause })
+  const wrong = (why: string, cause?: unknown) =>
+    new SeqloomError('ERR_FORMAT', `${path}: no model of TensorFlow.js: ${why}`, { cause })
   if (text.length > longestDescription) throw wrong('its description is too long')
   let json: unknown
   try {
@@ -74,7 +86,9 @@ async function loadFromServer(path: string, options: LoadOptions): Promise<Model
   checkDepth(path, json)
   const manifest = (json as { weightsManifest?: unknown } | null)?.weightsManifest
   if (!Array.isArray(manifest)) throw wrong('it has no weightsManifest')
-  const names = manifest.flatMap((group: { paths?: unknown } | null): unknown[] => (Array.isArray(group?.paths) ? group.paths : []))
+  const names = manifest.flatMap((group: { paths?: unknown } | null): unknown[] =>
+    Array.isArray(group?.paths) ? group.paths : [],
+  )
   const [, folder = '', query = ''] = /^(.*\/)?[^/?]*(\?.*)?$/.exec(path) ?? []
   const parts: Uint8Array[] = []
   for (const [at, name] of names.entries()) {
@@ -99,7 +113,7 @@ export function handlerOf(given: unknown, purpose: 'save' | 'load', options: Loa
   if (given.startsWith('file://')) return fileSystem(pathOfFileUrl(given))
   if (/^https?:\/\//.test(given)) {
     if (purpose === 'load') return http(given, options)
-    throw unsupported('saving to a server', "save with tf.io.withSaveHandler and send what it is given")
+    throw unsupported('saving to a server', 'save with tf.io.withSaveHandler and send what it is given')
   }
   if (/^(localstorage|indexeddb|downloads):\/\//.test(given)) {
     throw unsupported(`'${given}'`, 'it is for browsers: save to file://folder')

@@ -66,4 +66,3 @@ export interface LoadOptions {
   fromTFHub?: boolean
   weightUrlConverter?: (weightFileName: string) => Promise<string>
 }
-

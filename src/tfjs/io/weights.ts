@@ -36,4 +36,3 @@ export async function weightsOf(artifacts: ModelArtifacts): Promise<NamedTensorM
 export function decodeWeights(data: WeightData, specs: WeightsManifestEntry[]): Promise<NamedTensorMap> {
   return weightsOf({ modelTopology: {}, weightData: data, weightSpecs: specs })
 }
-

@@ -181,6 +181,8 @@ export abstract class RNNLayer extends Layer {
   readonly returnSequences: boolean
   readonly returnState: boolean
   readonly goBackwards: boolean
+  /** @internal How often the states were set to zero. */
+  resets = 0
   #cores: readonly AnyLayer[] | undefined
   readonly #stateful: boolean
 
@@ -218,6 +220,10 @@ export abstract class RNNLayer extends Layer {
 
   override get stateful(): boolean {
     return this.#stateful
+  }
+
+  override resetStates(): void {
+    this.resets++
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: as in Layer.

@@ -3,7 +3,7 @@ import { snakeCase } from '../../interop/keras/saved.js'
 import { checkDepth } from '../../limits.js'
 import { isRecord } from '../../options.js'
 import { InputLayer } from '../layers/input.js'
-import { type ConfigDict, Layer, toList } from '../layers/layer.js'
+import { type ConfigDict, type Layer, toList } from '../layers/layer.js'
 import { camelCased } from '../layers/options.js'
 import { classNamed } from '../layers/registry.js'
 import type { SymbolicTensor } from '../layers/symbolic.js'
@@ -74,7 +74,11 @@ function configOf(model: LayersModel): ConfigDict {
       layer.inboundNodes.filter((node) => nodes.has(node)).map((node, index) => [node, index] as const),
     ),
   )
-  const source = ({ node, sourceLayer, tensorIndex }: SymbolicTensor) => [sourceLayer.name, places.get(node) ?? 0, tensorIndex]
+  const source = ({ node, sourceLayer, tensorIndex }: SymbolicTensor) => [
+    sourceLayer.name,
+    places.get(node) ?? 0,
+    tensorIndex,
+  ]
   return {
     name: model.name,
     layers: layers.map((layer) => ({
@@ -110,10 +114,15 @@ function deserialized(given: unknown, custom: CustomObjects, depth: number): Lay
   if (depth > deepest) throw new SeqloomError('ERR_FORMAT', `the model: models ${depth} deep`)
   const { class_name: className, config } = (isRecord(given) ? given : {}) as Record<string, unknown>
   if (typeof className !== 'string' || (!isRecord(config) && !Array.isArray(config))) {
-    throw new SeqloomError('ERR_FORMAT', `the model: expected a layer with class_name and config, got ${describe(given)}`)
+    throw new SeqloomError(
+      'ERR_FORMAT',
+      `the model: expected a layer with class_name and config, got ${describe(given)}`,
+    )
   }
   if (modelClasses.includes(className) && !Object.hasOwn(custom, className)) {
-    return className === 'Sequential' ? sequentialOf(config, custom, depth) : functionalOf(config as ConfigDict, custom, depth)
+    return className === 'Sequential'
+      ? sequentialOf(config, custom, depth)
+      : functionalOf(config as ConfigDict, custom, depth)
   }
   const made = classNamed(className, custom)
   const options = native(config) as ConfigDict
@@ -156,32 +165,36 @@ function functionalOf(config: ConfigDict, custom: CustomObjects, depth: number):
       continue
     }
     const nodes = (each as Record<string, unknown>).inbound_nodes
-    if (!Array.isArray(nodes)) throw new SeqloomError('ERR_FORMAT', `the model: the layer '${own}' has no inbound_nodes`)
+    if (!Array.isArray(nodes))
+      throw new SeqloomError('ERR_FORMAT', `the model: the layer '${own}' has no inbound_nodes`)
     nodes.forEach((node: unknown, index) => {
-      if (!Array.isArray(node)) throw new SeqloomError('ERR_FORMAT', `the model: an inbound node of '${own}' is no list`)
+      if (!Array.isArray(node))
+        throw new SeqloomError('ERR_FORMAT', `the model: an inbound node of '${own}' is no list`)
       waiting.push({ layer, index, node: typeof node[0] === 'string' ? [node] : node })
     })
   }
-  const valueOf = (given: unknown): SymbolicTensor | undefined => {
+  const sourceOf = (given: unknown): SymbolicTensor | undefined => {
     const [layer, index, at] = Array.isArray(given) ? given : []
     return values.get(keyOf(layer, index))?.[Number(at)]
   }
   const nameOf = new Map([...made].map(([own, layer]) => [layer, own]))
   for (let left = waiting; left.length > 0; ) {
-    const able = left.filter(({ node }) => node.every((each) => valueOf(each) !== undefined))
+    const able = left.filter(({ node }) => node.every((each) => sourceOf(each) !== undefined))
     if (able.length === 0) throw new SeqloomError('ERR_FORMAT', 'the model: layers read what no layer makes')
     for (const { layer, index, node } of able) {
       const [first] = node
       const kwargs = Array.isArray(first) && isRecord(first[3]) ? (native(first[3]) as ConfigDict) : {}
-      const read = node.map((each) => valueOf(each) as SymbolicTensor)
-      const result = layer.apply(read.length === 1 ? (read[0] as SymbolicTensor) : read, kwargs) as SymbolicTensor | SymbolicTensor[]
+      const read = node.map((each) => sourceOf(each) as SymbolicTensor)
+      const result = layer.apply(read.length === 1 ? (read[0] as SymbolicTensor) : read, kwargs) as
+        | SymbolicTensor
+        | SymbolicTensor[]
       values.set(keyOf(nameOf.get(layer), index), toList(result))
     }
     left = left.filter((each) => !able.includes(each))
   }
   const ends = (what: string, given: readonly unknown[]) =>
     (typeof given[0] === 'string' ? [given] : given).map((each) => {
-      const value = valueOf(each)
+      const value = sourceOf(each)
       if (value) return value
       throw new SeqloomError('ERR_FORMAT', `the model: ${describe(each)} among its ${what} is made by no layer`)
     })
@@ -191,4 +204,3 @@ function functionalOf(config: ConfigDict, custom: CustomObjects, depth: number):
     ...(typeof name === 'string' && { name }),
   })
 }
-

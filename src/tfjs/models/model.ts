@@ -24,8 +24,9 @@ import {
   type ModelFitDatasetArgs,
   testDataset,
 } from '../training/dataset.js'
-import { fit, type ModelFitArgs, whileTraining } from '../training/fit.js'
+import { fitTensors, type ModelFitArgs, whileTraining } from '../training/fit.js'
 import { checkBatchSize, predictRows, testRowsSync, trainRows } from '../training/step.js'
+import { CarriedPredictions } from './carried.js'
 import { type Graph, graphOf } from './graph.js'
 import { type PrintFn, printSummary } from './summary.js'
 
@@ -68,6 +69,9 @@ export class LayersModel extends Layer {
   #compiled: Compiled | undefined
   #rate: number | undefined
   #metadata: object | undefined
+  #carried: CarriedPredictions | undefined
+  /** How often states had been set to zero when training last began with zeros. */
+  #resetsSeen = 0
 
   constructor(args: ContainerArgs | { readonly name?: string | undefined }) {
     super({ name: args.name ?? numbered('model') })
@@ -99,6 +103,7 @@ export class LayersModel extends Layer {
     this.#outputs = [...outputs]
     this.#graph = graphOf(outputs)
     this.#core = undefined
+    this.#carried = undefined
     this.#compiled = undefined
     this.built = true
   }
@@ -342,6 +347,10 @@ export class LayersModel extends Layer {
       this.core.learningRate = rate
       this.#rate = rate
     }
+    if (this.stateful && this.#resets !== this.#resetsSeen) {
+      this.core.resetStates()
+      this.#resetsSeen = this.#resets
+    }
     return { core: this.core }
   }
 
@@ -358,7 +367,7 @@ export class LayersModel extends Layer {
   /** Trains; resolves to the history. */
   async fit(x: TensorOrArrayOrMap, y: TensorOrArrayOrMap, args: ModelFitArgs = {}): Promise<History> {
     this.#training
-    return await whileTraining(this, () => fit(this, x, y, args ?? {}))
+    return await whileTraining(this, () => fitTensors(this, x, y, args ?? {}))
   }
 
   /** Trains on the batches of a data set. */
@@ -406,7 +415,9 @@ export class LayersModel extends Layer {
     checkBatchSize(batchSize)
     const inputs = tensorsFor('input', this.inputNames, x)
     rowsOf(inputs, [])
-    return single(predictRows(this, inputs, batchSize).map(tensorOf))
+    if (!this.stateful) return single(predictRows(this, inputs, batchSize).map(tensorOf))
+    this.#carried ??= new CarriedPredictions(this.#inputs, this.#outputs, this.graph)
+    return single(this.#carried.predict(inputs, batchSize).map(tensorOf))
   }
 
   /** The outputs for inputs, all rows at once. */
@@ -453,7 +464,12 @@ export class LayersModel extends Layer {
 
   /** Makes stateful layers begin with zeros. */
   override resetStates(): void {
-    if (this.#compiled && this.stateful) this.core.resetStates()
+    for (const layer of this.layers) if (layer.stateful) layer.resetStates()
+  }
+
+  /** How often the states of the layers were set to zero. */
+  get #resets(): number {
+    return this.layers.reduce((sum, layer) => sum + ((layer as { readonly resets?: number }).resets ?? 0), 0)
   }
 
   /** Notes something beside the model, which is saved with it. */

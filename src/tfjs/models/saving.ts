@@ -56,7 +56,11 @@ export async function loadLayersModel(
   return await fromArtifacts(artifacts, options?.strict ?? true)
 }
 
-async function fromArtifacts(artifacts: ModelArtifacts, strict: boolean, custom: CustomObjects = {}): Promise<LayersModel> {
+async function fromArtifacts(
+  artifacts: ModelArtifacts,
+  strict: boolean,
+  custom: CustomObjects = {},
+): Promise<LayersModel> {
   // Checks the description, too; weights are read before anything is made.
   const weights = await weightsOf(artifacts)
   const model = modelFromDescription(artifacts.modelTopology, custom)
@@ -80,14 +84,10 @@ function renamed(model: LayersModel, weights: NamedTensorMap): NamedTensorMap {
 /** `tf.models`. */
 export const models = {
   /** A model of its description: what `model.toJSON()` returned, as text or as an object, without weights. */
-  async modelFromJSON(
-    modelAndWeightsConfig: string | object,
-    customObjects?: CustomObjects,
-  ): Promise<LayersModel> {
+  async modelFromJSON(modelAndWeightsConfig: string | object, customObjects?: CustomObjects): Promise<LayersModel> {
     const given: unknown =
       typeof modelAndWeightsConfig === 'string' ? JSON.parse(modelAndWeightsConfig) : modelAndWeightsConfig
     const topology = isRecord(given) ? (given.modelTopology ?? given) : given
     return modelFromDescription(topology, customObjects)
   },
 }
-

@@ -4,8 +4,8 @@ import type { Model } from '../../model/index.js'
 import { outputNames as coreOutputNames } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import type { Shape } from '../layers/symbolic.js'
-import { labelOf, type LossOrMetricFn, lossOf, measureOf, nameOf } from './losses.js'
 import type { Optimizer } from '../train.js'
+import { type LossOrMetricFn, labelOf, lossOf, measureOf, nameOf } from './losses.js'
 import { coreOptimizer, optimizerOf } from './optimizer.js'
 
 /** Options of `model.compile`. */
@@ -118,7 +118,8 @@ function metricOf(given: unknown, loss: unknown, shape: Shape, name: string): { 
   if (given === 'accuracy' || given === 'acc') {
     const isBinary = shape.at(-1) === 1 || lossName === 'binaryCrossentropy'
     const isSparse = lossName === 'sparseCategoricalCrossentropy'
-    const own = isSparse && shape.at(-1) !== 1 ? 'sparseCategoricalAccuracy' : isBinary ? 'binaryAccuracy' : 'categoricalAccuracy'
+    const own =
+      isSparse && shape.at(-1) !== 1 ? 'sparseCategoricalAccuracy' : isBinary ? 'binaryAccuracy' : 'categoricalAccuracy'
     return { label: 'acc', made: kind(own) }
   }
   if (given === 'crossentropy' || given === 'ce') {

@@ -37,7 +37,7 @@ export interface ModelFitArgs {
 }
 
 /** Trains a model batch by batch, as tfjs does: all that callbacks get and do is the same. */
-export async function fit(
+export async function fitTensors(
   model: LayersModel,
   x: TensorOrArrayOrMap,
   y: TensorOrArrayOrMap,

@@ -51,7 +51,9 @@ export function nameOf(given: unknown): string | undefined {
 
 /** What logs and histories call a metric. */
 export const labelOf = (given: unknown): string =>
-  typeof given === 'string' ? given : (metricNames.get(given) ?? ((given as { name?: string } | null)?.name || 'metric'))
+  typeof given === 'string'
+    ? given
+    : (metricNames.get(given) ?? ((given as { name?: string } | null)?.name || 'metric'))
 
 /** The loss of ours for a name or a function. */
 export function lossOf(given: unknown): LossName | Loss | TracedFunction {
@@ -84,7 +86,8 @@ export function recordedFunction(what: 'loss' | 'metric', given: LossOrMetricFn)
 /** A metric that is no accuracy, as a function of symbolic values. */
 export function measureOf(given: unknown): TracedFunction {
   const name = nameOf(given)
-  if (name !== undefined && Object.hasOwn(byName, name)) return recordedFunction('metric', byName[name] as LossOrMetricFn)
+  if (name !== undefined && Object.hasOwn(byName, name))
+    return recordedFunction('metric', byName[name] as LossOrMetricFn)
   if (typeof given === 'function') return recordedFunction('metric', given as LossOrMetricFn)
   throw new SeqloomError('ERR_OPTION', `Unknown metric ${typeof given === 'string' ? given : describe(given)}`)
 }

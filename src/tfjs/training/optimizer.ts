@@ -4,7 +4,9 @@ import { unsupported } from '../failure.js'
 import { Optimizer, optimizerByName } from '../train.js'
 
 /** Optimizers of ours by tfjs's names, and what ours call the settings whose names differ. */
-const kinds: Readonly<Record<string, { readonly kind: OptimizerKind; readonly names: Readonly<Record<string, string>> }>> = {
+const kinds: Readonly<
+  Record<string, { readonly kind: OptimizerKind; readonly names: Readonly<Record<string, string>> }>
+> = {
   SGD: { kind: 'sgd', names: {} },
   Momentum: { kind: 'sgd', names: { useNesterov: 'nesterov' } },
   Adam: { kind: 'adam', names: {} },
@@ -18,7 +20,10 @@ const kinds: Readonly<Record<string, { readonly kind: OptimizerKind; readonly na
 export function optimizerOf(given: unknown): Optimizer {
   if (given instanceof Optimizer) return given
   if (typeof given === 'string') return optimizerByName(given)
-  throw new SeqloomError('ERR_OPTION', `compile: optimizer must be a name or what tf.train.* returns, not ${describe(given)}`)
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `compile: optimizer must be a name or what tf.train.* returns, not ${describe(given)}`,
+  )
 }
 
 /** The optimizer of ours for one of tfjs's. */

@@ -48,17 +48,16 @@ function storedValues(values: unknown, shape: readonly number[], dtype: DataType
   const indices: number[] = []
   const at = () => indices.join('][')
   const store = (value: unknown): void => {
-    if (typeof value === 'object' && value !== null && dtype !== 'string') {
-      throw new SeqloomError(
-        'ERR_DATA',
-        `tensor: an element is ${describe(value)}, not a number${value instanceof Tensor ? '; tensors are joined by stack() or concat()' : ''}`,
-      )
+    if (dtype === 'string') {
+      ;(target as string[])[next++] = value instanceof Uint8Array ? new TextDecoder().decode(value) : String(value)
+      return
     }
+    if (typeof value !== 'number') checkNumber(value)
     if (dtype === 'bool') target[next++] = Math.round(Number(value)) === 0 || Number.isNaN(Number(value)) ? 0 : 1
     else (target as unknown[])[next++] = value
   }
   const read = (value: unknown, axis: number): void => {
-    if (!Array.isArray(value) && !isTypedArray(value)) {
+    if (!Array.isArray(value) && (!isTypedArray(value) || dtype === 'string')) {
       check(
         axis === shape.length,
         'ERR_SHAPE',
@@ -89,6 +88,13 @@ function storedValues(values: unknown, shape: readonly number[], dtype: DataType
   }
   read(values, 0)
   return target
+}
+
+/** `ERR_DATA` for what is no number and does not become one: booleans and texts do, and what is missing becomes NaN. */
+function checkNumber(value: unknown): void {
+  if (value === null || ['boolean', 'string', 'undefined'].includes(typeof value)) return
+  const hint = value instanceof Tensor ? '; tensors are joined by stack() or concat()' : ''
+  throw new SeqloomError('ERR_DATA', `tensor: an element is ${describe(value)}, not a number${hint}`)
 }
 
 /** The values of nested arrays, or of one value, as a tensor stores them. */

@@ -75,7 +75,7 @@ export const backend = (): { epsilon(): number; floatPrecision(): 32 } => ({
 export const findBackend = (_name: string): undefined => undefined
 export const removeBackend = (_name: string): void => {}
 export function registerBackend(): never {
-  throw unsupported('registerBackend', 'everything is computed by its own engine; backend() of seqloom tells which')
+  throw unsupported('tf.registerBackend', 'everything is computed by its own engine; backend() of seqloom tells which')
 }
 
 /** What programs ask of tfjs's engine: scopes and counts. */

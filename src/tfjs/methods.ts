@@ -14,6 +14,7 @@ import * as slice from './ops/slice.js'
 import * as unary from './ops/unary.js'
 import { Tensor } from './tensor.js'
 import type { DataType, TensorLike } from './types.js'
+import * as unsupported from './unsupported.js'
 
 /** Methods whose result has the shape, or at least the rank, of the tensor. */
 const alike = {
@@ -110,6 +111,27 @@ const others = {
   batchNorm: normalize.batchNorm,
 }
 
+/** Methods of tfjs that are refused, and say what to use in their place. */
+const refused = {
+  avgPool: unsupported.avgPool,
+  maxPool: unsupported.maxPool,
+  pool: unsupported.pool,
+  conv1d: unsupported.conv1d,
+  conv2d: unsupported.conv2d,
+  conv2dTranspose: unsupported.conv2dTranspose,
+  depthwiseConv2d: unsupported.depthwiseConv2d,
+  separableConv2d: unsupported.separableConv2d,
+  dilation2d: unsupported.dilation2d,
+  batchToSpaceND: unsupported.batchToSpaceND,
+  spaceToBatchND: unsupported.spaceToBatchND,
+  depthToSpace: unsupported.depthToSpace,
+  localResponseNormalization: unsupported.localResponseNormalization,
+  fft: unsupported.fft,
+  ifft: unsupported.ifft,
+  rfft: unsupported.rfft,
+  irfft: unsupported.irfft,
+}
+
 type Rest<F> = F extends (x: never, ...rest: infer A) => unknown ? A : never
 
 /** A function as a method that returns a tensor of the same kind. */
@@ -125,10 +147,12 @@ type Method<F> = F extends (...args: never) => infer R
 type AlikeMethods = { [K in keyof typeof alike]: AlikeMethod<(typeof alike)[K]> }
 type OtherMethods = { [K in keyof typeof others]: Method<(typeof others)[K]> }
 
-/** The functions of tensors that are their methods, too. */
-export interface TensorMethods extends AlikeMethods, OtherMethods {}
+type RefusedMethods = typeof refused
 
-for (const [name, run] of Object.entries({ ...alike, ...others })) {
+/** The functions of tensors that are their methods, too. */
+export interface TensorMethods extends AlikeMethods, OtherMethods, RefusedMethods {}
+
+for (const [name, run] of Object.entries({ ...alike, ...others, ...refused })) {
   const method = function (this: Tensor, ...rest: never[]): unknown {
     this.throwIfDisposed()
     return (run as (x: Tensor, ...rest: never[]) => unknown)(this, ...rest)

@@ -320,6 +320,7 @@ export function allocateValues<D extends DataType>(where: string, dtype: D, size
     case 'bool':
       return allocated(where, Uint8Array, size) as DataTypeMap[D]
     case 'string':
+      if (size > 2 ** 26) throw new SeqloomError('ERR_MEMORY', `${where}: ${size} texts do not fit in memory`)
       return new Array<string>(size) as unknown as DataTypeMap[D]
     default:
       throw unknownDtype(where, dtype)

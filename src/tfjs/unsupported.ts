@@ -16,6 +16,8 @@ const layer = (name: string) => `use the layer tf.layers.${name} in a model`
 const complex = 'complex numbers are not supported; compute with the real and the imaginary part'
 const images =
   'it is for sequences; decode and resize pictures with a package for images, and give their numbers to tf.tensor()'
+const flat =
+  'it is for sequences, which have one dimension to slide along: use tf.layers.conv1d, maxPooling1d or averagePooling1d in a model'
 const sparse = 'use tf.gather, tf.gatherND and tf.scatterND'
 
 export const grad: Refused = refused('grad', traced)
@@ -26,18 +28,18 @@ export const variableGrads: Refused = refused('variableGrads', traced)
 export const customGrad: Refused = refused('customGrad', traced)
 
 export const conv1d: Refused = refused('conv1d', layer('conv1d'))
-export const conv2d: Refused = refused('conv2d', layer('conv1d'))
-export const conv2dTranspose: Refused = refused('conv2dTranspose', layer('conv1d'))
-export const conv3d: Refused = refused('conv3d', layer('conv1d'))
-export const conv3dTranspose: Refused = refused('conv3dTranspose', layer('conv1d'))
-export const depthwiseConv2d: Refused = refused('depthwiseConv2d', layer('conv1d'))
-export const separableConv2d: Refused = refused('separableConv2d', layer('conv1d'))
+export const conv2d: Refused = refused('conv2d', flat)
+export const conv2dTranspose: Refused = refused('conv2dTranspose', flat)
+export const conv3d: Refused = refused('conv3d', flat)
+export const conv3dTranspose: Refused = refused('conv3dTranspose', flat)
+export const depthwiseConv2d: Refused = refused('depthwiseConv2d', flat)
+export const separableConv2d: Refused = refused('separableConv2d', flat)
 export const dilation2d: Refused = refused('dilation2d', images)
-export const avgPool: Refused = refused('avgPool', layer('averagePooling1d'))
-export const avgPool3d: Refused = refused('avgPool3d', layer('averagePooling1d'))
-export const maxPool: Refused = refused('maxPool', layer('maxPooling1d'))
-export const maxPool3d: Refused = refused('maxPool3d', layer('maxPooling1d'))
-export const maxPoolWithArgmax: Refused = refused('maxPoolWithArgmax', layer('maxPooling1d'))
+export const avgPool: Refused = refused('avgPool', flat)
+export const avgPool3d: Refused = refused('avgPool3d', flat)
+export const maxPool: Refused = refused('maxPool', flat)
+export const maxPool3d: Refused = refused('maxPool3d', flat)
+export const maxPoolWithArgmax: Refused = refused('maxPoolWithArgmax', flat)
 export const pool: Refused = refused('pool', layer('maxPooling1d'))
 export const localResponseNormalization: Refused = refused('localResponseNormalization', images)
 export const batchToSpaceND: Refused = refused('batchToSpaceND', 'use tf.reshape and tf.transpose')
@@ -75,6 +77,11 @@ const refusedFunctions = (name: string, instead: string): Readonly<Record<string
     { get: (_, key) => (typeof key === 'string' && key !== 'then' ? refused(`${name}.${key}`, instead) : undefined) },
   )
 
+/** What `@tensorflow/tfjs-node` adds. */
+export const node: Readonly<Record<string, Refused>> = refusedFunctions(
+  'node',
+  'use a callback of tf.callbacks or callbacks of seqloom for logs, and a package for pictures',
+)
 export const image: Readonly<Record<string, Refused>> = refusedFunctions('image', images)
 export const browser: Readonly<Record<string, Refused>> = refusedFunctions('browser', images)
 export const signal: Readonly<Record<string, Refused>> = refusedFunctions('signal', complex)

@@ -1,8 +1,8 @@
-import { fileURLToPath } from 'node:url'
 import { streamText } from '../../data/textFile.js'
 import { SeqloomError, visible } from '../../errors.js'
 import type { TensorContainer, TensorContainerObject } from '../engine.js'
 import { check } from '../failure.js'
+import { pathOfFileUrl } from '../io/files.js'
 import type { DataType } from '../types.js'
 import { Dataset } from './dataset.js'
 import { LazyIterator } from './lazyIterator.js'
@@ -37,7 +37,7 @@ export interface CSVConfig {
 /** The text of a file (`file://…`, or a path) or of an address (`http://…`), piece by piece. */
 async function* textOf(source: string): AsyncGenerator<string> {
   if (!/^https?:/i.test(source)) {
-    yield* streamText(pathOf(source), {})
+    yield* streamText(source.startsWith('file://') ? pathOfFileUrl(source) : source, {})
     return
   }
   let response: Response
@@ -54,12 +54,6 @@ async function* textOf(source: string): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   for await (const bytes of response.body) yield decoder.decode(bytes as Uint8Array, { stream: true })
   yield decoder.decode()
-}
-
-/** The path of a file's address. As in tfjs, `file://data.csv` is relative to the working directory. */
-function pathOf(source: string): string {
-  if (!source.startsWith('file://')) return source
-  return source.startsWith('file:///') ? fileURLToPath(source) : source.slice('file://'.length)
 }
 
 /** The lines of a text, without their ends. */

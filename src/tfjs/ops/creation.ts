@@ -181,7 +181,7 @@ export function eye(
 
 /** `num` numbers from `start` to `stop`, both included, evenly spaced. */
 export function linspace(start: number, stop: number, num: number): Tensor1D {
-  check(num > 0, 'ERR_OPTION', () => 'The number of values should be positive.')
+  check(Number.isInteger(num) && num > 0, 'ERR_OPTION', () => 'The number of values should be positive.')
   const values = allocateValues('linspace', 'float32', num)
   const step = (stop - start) / (num - 1)
   values[0] = start
@@ -195,6 +195,11 @@ export function range(start: number, stop: number, step = 1, dtype: 'float32' | 
   // Where the step points away from the end there is nothing, but for a default step, which turns round.
   const turned = stop < start && step === 1 ? -1 : step
   const size = Math.max(0, Math.ceil((stop - start) / turned))
+  check(
+    Number.isSafeInteger(size),
+    'ERR_OPTION',
+    () => `range: there are no numbers from ${start} to ${stop} by ${step}`,
+  )
   const values = allocateValues('range', dtype, size)
   for (let i = 0; i < size; i++) values[i] = start + i * turned
   return new Tensor([size], dtype, values) as Tensor as Tensor1D

@@ -229,7 +229,11 @@ export const oneHot: (
   offValue?: number,
   dtype?: DataType,
 ) => Tensor = op<typeof oneHot>('oneHot', (indices, depth, onValue = 1, offValue = 0, dtype = 'int32') => {
-  check(depth >= 2, 'ERR_OPTION', () => `Error in oneHot: depth must be >=2, but it is ${depth}`)
+  check(
+    Number.isInteger(depth) && depth >= 2,
+    'ERR_OPTION',
+    () => `Error in oneHot: depth must be >=2, but it is ${depth}`,
+  )
   const $indices = convertToTensor<Tensor>(indices, 'indices', 'oneHot', 'int32')
   const out = allocateValues('oneHot', dtype, $indices.size * depth) as Numbers
   if (offValue !== 0) out.fill(offValue)

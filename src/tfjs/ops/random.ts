@@ -174,6 +174,11 @@ export const multinomial: (
   const $logits = convertToTensor<Tensor>(logits as Tensor, 'logits', 'multinomial')
   const { size, rank } = $logits
   check(size >= 2, 'ERR_SHAPE', () => `Error in multinomial: you need at least 2 outcomes, but got ${size}.`)
+  check(
+    Number.isInteger(numSamples) && numSamples >= 0,
+    'ERR_OPTION',
+    () => `multinomial: numSamples must be an integer from 0, not ${numSamples}`,
+  )
   check(rank <= 2, 'ERR_SHAPE', () => `Rank of probabilities must be 1 or 2, but is ${rank}`)
   const outcomes = $logits.shape[rank - 1] as number
   const rows = size / outcomes

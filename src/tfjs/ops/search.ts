@@ -29,7 +29,7 @@ export const topk: <T extends Tensor>(x: T | TensorLike, k?: number, sorted?: bo
     const $x = convertToTensor<Tensor>(x, 'x', 'topk')
     check($x.rank > 0, 'ERR_SHAPE', () => 'topk() expects the input to be of rank 1 or higher')
     const width = $x.shape[$x.rank - 1] as number
-    check(k >= 0, 'ERR_OPTION', () => `'k' passed to topk() must be >= 0 but got ${k}`)
+    check(Number.isInteger(k) && k >= 0, 'ERR_OPTION', () => `'k' passed to topk() must be >= 0 but got ${k}`)
     check(k <= width, 'ERR_OPTION', () => `'k' passed to topk() must be <= the last dimension (${width}) but got ${k}`)
     const rows = width === 0 ? 0 : $x.size / width
     const values = allocateValues('topk', $x.dtype, rows * k) as Numbers

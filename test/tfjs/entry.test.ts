@@ -7,7 +7,7 @@ const said = async (source: string): Promise<string> => {
   return stdout.trim()
 }
 
-const requiring = "import { createRequire } from 'node:module'\nconst require = createRequire(`${process.cwd()}/`)\n"
+const requiring = "import { createRequire } from 'node:module'\nconst require = createRequire(process.cwd() + '/')\n"
 
 describe('the entry seqloom/tfjs', () => {
   it('is not loaded by the main one', async () => {

@@ -9,10 +9,10 @@ export class LazyIterator<T> {
     this.#elements = elements
   }
 
-  /** The next element; after the last, `done` is true and the value null. */
+  /** The next element; after the last, `done` is true and the value null, or what the source gave with its end. */
   async next(): Promise<IteratorResult<T, null>> {
     const { done, value } = await this.#elements.next()
-    return done ? { done: true, value: null } : { done: false, value: value as T }
+    return done ? { done: true, value: (value ?? null) as null } : { done: false, value: value as T }
   }
 
   /** Ends it: no more elements are asked for, and files are closed. */

@@ -1,3 +1,4 @@
+import '../dispose.js'
 import { allocated } from '../data/allocated.js'
 import { SeqloomError } from '../errors.js'
 import { register, release, type Storage } from './engine.js'

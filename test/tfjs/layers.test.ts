@@ -24,9 +24,9 @@ describe('layers have the defaults of TensorFlow.js', () => {
     const layer = tf.layers.gru({ units: 3 })
     layer.apply(tf.input({ shape: [4, 2] }))
     expect(layer.getWeights().map(({ shape }) => shape)).toEqual([[2, 9], [3, 9], [9]])
-    expect(() => tf.sequential({ layers: [tf.layers.gru({ units: 3, resetAfter: true, inputShape: [4, 2] })] })).toThrow(
-      'reset_after',
-    )
+    expect(() =>
+      tf.sequential({ layers: [tf.layers.gru({ units: 3, resetAfter: true, inputShape: [4, 2] })] }),
+    ).toThrow('reset_after')
   })
 
   it('names and weights are numbered as there', () => {
@@ -105,7 +105,9 @@ describe('layers are applied', () => {
     const inner = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [5] })] })
     const steps = tf.layers.timeDistributed({ layer: inner }).apply(x.reshape([8, 3, 5])) as tf.Tensor
     expect(steps.shape).toEqual([8, 3, 2])
-    expect(() => tf.layers.timeDistributed({ layer: tf.layers.lstm({ units: 2 }) }).apply(x)).toThrow('timeDistributed of a LSTM')
+    expect(() => tf.layers.timeDistributed({ layer: tf.layers.lstm({ units: 2 }) }).apply(x)).toThrow(
+      'timeDistributed of a LSTM',
+    )
   })
 })
 

@@ -18,19 +18,28 @@ const numbers = (shape: number[], seed = 0): tf.Tensor =>
 
 function small(): tf.Sequential {
   return tf.sequential({
-    layers: [
-      tf.layers.lstm({ units: 4, inputShape: [5, 3] }),
-      tf.layers.dense({ units: 2, activation: 'softmax' }),
-    ],
+    layers: [tf.layers.lstm({ units: 4, inputShape: [5, 3] }), tf.layers.dense({ units: 2, activation: 'softmax' })],
   })
 }
 
-const [x, y] = [numbers([12, 5, 3]), tf.oneHot(tf.tensor1d(Array.from({ length: 12 }, (_, i) => i % 2), 'int32'), 2)]
+const [x, y] = [
+  numbers([12, 5, 3]),
+  tf.oneHot(
+    tf.tensor1d(
+      Array.from({ length: 12 }, (_, i) => i % 2),
+      'int32',
+    ),
+    2,
+  ),
+]
 
 describe('a model', () => {
   it('prints its summary as there', () => {
     const model = tf.sequential({
-      layers: [tf.layers.lstm({ units: 4, inputShape: [5, 3], name: 'first' }), tf.layers.dense({ units: 2, name: 'last' })],
+      layers: [
+        tf.layers.lstm({ units: 4, inputShape: [5, 3], name: 'first' }),
+        tf.layers.dense({ units: 2, name: 'last' }),
+      ],
     })
     const lines: string[] = []
     model.summary(undefined, undefined, (line) => lines.push(line))
@@ -119,8 +128,16 @@ describe('a model', () => {
   })
 
   it.each([
-    'meanAbsolutePercentageError', 'meanSquaredLogarithmicError', 'squaredHinge', 'hinge', 'categoricalHinge', 'logcosh',
-    'kullbackLeiblerDivergence', 'poisson', 'cosineProximity', 'binaryCrossentropy',
+    'meanAbsolutePercentageError',
+    'meanSquaredLogarithmicError',
+    'squaredHinge',
+    'hinge',
+    'categoricalHinge',
+    'logcosh',
+    'kullbackLeiblerDivergence',
+    'poisson',
+    'cosineProximity',
+    'binaryCrossentropy',
   ])('trains with %s', async (loss) => {
     const model = small()
     model.compile({ optimizer: 'sgd', loss, metrics: [loss, 'mse'] })
@@ -149,7 +166,9 @@ describe('a model', () => {
     const running = model.fit(x, y, { epochs: 3 })
     await expect(model.fit(x, y)).rejects.toThrow(/another fit/)
     await running
-    await expect(model.fit(x, y, { callbacks: null, verbose: 0, validationSplit: null } as never)).resolves.toBeDefined()
+    await expect(
+      model.fit(x, y, { callbacks: null, verbose: 0, validationSplit: null } as never),
+    ).resolves.toBeDefined()
   })
 })
 
@@ -190,7 +209,14 @@ describe('callbacks', () => {
       callbacks: tf.callbacks.earlyStopping({ monitor: 'loss', patience: 3 }),
     })
     expect(still.epoch.length).toBeLessThan(20)
-    const history = await model.fit(x, y, { epochs: 9, callbacks: { onEpochEnd: (epoch) => { if (epoch === 1) model.stopTraining = true } } })
+    const history = await model.fit(x, y, {
+      epochs: 9,
+      callbacks: {
+        onEpochEnd: (epoch) => {
+          if (epoch === 1) model.stopTraining = true
+        },
+      },
+    })
     expect(history.epoch).toEqual([0, 1])
   })
 
@@ -269,7 +295,9 @@ describe('models are saved and loaded', () => {
     const [first, state] = shared.apply(a) as [tf.SymbolicTensor, tf.SymbolicTensor]
     const [second] = shared.apply(a, { initialState: [b] }) as tf.SymbolicTensor[]
     const inner = tf.sequential({ layers: [tf.layers.dense({ units: 2, activation: 'hardSigmoid', inputShape: [3] })] })
-    const joined = tf.layers.concatenate().apply([inner.apply(first), second, state, inner.apply(b)] as tf.SymbolicTensor[])
+    const joined = tf.layers
+      .concatenate()
+      .apply([inner.apply(first), second, state, inner.apply(b)] as tf.SymbolicTensor[])
     const model = tf.model({ inputs: [a, b], outputs: new Double({}).apply(joined) as tf.SymbolicTensor })
     const inputs = [numbers([2, 4, 2]), numbers([2, 3], 1)]
     const expected = (model.predict(inputs) as tf.Tensor).arraySync()
@@ -283,12 +311,14 @@ describe('models are saved and loaded', () => {
   })
 
   it('and say what is wrong', async () => {
-    await expect(tf.loadLayersModel(`file://${join(folder, 'none')}/model.json`)).rejects.toMatchObject({ code: 'ERR_IO' })
+    await expect(tf.loadLayersModel(`file://${join(folder, 'none')}/model.json`)).rejects.toMatchObject({
+      code: 'ERR_IO',
+    })
     await expect(tf.loadLayersModel(path)).rejects.toThrow(`file://${path}`)
     await expect(tf.loadLayersModel('indexeddb://model')).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' })
-    await expect(tf.loadLayersModel(tf.io.fromMemory({ modelTopology: { class_name: 'None', config: {} } }))).rejects.toThrow(
-      'Unknown layer: None',
-    )
+    await expect(
+      tf.loadLayersModel(tf.io.fromMemory({ modelTopology: { class_name: 'None', config: {} } })),
+    ).rejects.toThrow('Unknown layer: None')
     await expect(small().save(`localstorage://model`)).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' })
     const artifacts = { ...(await saved(small())), weightData: new ArrayBuffer(4) }
     await expect(tf.loadLayersModel(tf.io.fromMemory(artifacts))).rejects.toMatchObject({ code: 'ERR_FORMAT' })

@@ -184,8 +184,7 @@ describe('interop.loadTfjs', () => {
     ]
     for (const path of paths) {
       writeFileSync(join(at, 'model.json'), JSON.stringify({ ...rest, weightsManifest: [{ paths: [path], weights }] }))
-      const code = ['link.bin', '.'].includes(path) ? 'ERR_IO' : 'ERR_FORMAT'
-      await expect(interop.loadTfjs(at), path).rejects.toMatchObject({ code })
+      await expect(interop.loadTfjs(at), path).rejects.toMatchObject({ code: 'ERR_FORMAT' })
     }
   })
 

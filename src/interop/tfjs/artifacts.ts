@@ -1,4 +1,4 @@
-import { types } from 'node:util'
+import { bytesGiven } from '../../bytes.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { checkDepth } from '../../limits.js'
 import { isRecord } from '../../options.js'
@@ -82,7 +82,8 @@ export function readArtifacts(where: string, given: object): Description & { rea
   checkDepth(where, [modelTopology, weightSpecs])
   const topology = topologyOf(where, given as Record<string, unknown>)
   const data = (Array.isArray(weightData) ? weightData : [weightData]).map((each: unknown) => {
-    if (types.isArrayBuffer(each) || types.isSharedArrayBuffer(each)) return new Uint8Array(each)
+    const bytes = bytesGiven(each)
+    if (bytes) return bytes
     if (ArrayBuffer.isView(each)) return new Uint8Array(each.buffer, each.byteOffset, each.byteLength)
     throw wrong(`weightData is ${describe(each)}, not an ArrayBuffer or an array of them`)
   })

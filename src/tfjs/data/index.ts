@@ -21,8 +21,9 @@ async function* elementsOf<T>(iterator: Iterated<T>): AsyncGenerator<T> {
   }
   for (;;) {
     const { done, value } = await iterator.next()
+    // As in tfjs, what comes with the end counts, too.
+    if (value !== undefined && value !== null) yield value
     if (done) return
-    yield value
   }
 }
 

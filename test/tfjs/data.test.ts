@@ -85,6 +85,19 @@ describe('a data set', () => {
     ).rejects.toThrow('the source is empty')
   })
 
+  it('passes what comes with the end to who asks for it, and leaves it out of lists', async () => {
+    const dataset = tf.data.generator(() => {
+      let i = 0
+      return { next: () => ({ value: i++, done: i === 2 }) } as Iterator<number>
+    })
+    const iterator = await dataset.prefetch(4).iterator()
+    expect([await iterator.next(), await iterator.next()]).toEqual([
+      { value: 0, done: false },
+      { value: 1, done: true },
+    ])
+    expect(await dataset.toArray()).toEqual([0])
+  })
+
   it('refuses a function that returns no iterator', async () => {
     await expect(tf.data.generator((() => [1, 2]) as never).toArray()).rejects.toMatchObject({ code: 'ERR_DATA' })
   })

@@ -217,6 +217,19 @@ describe('interop.loadTfjs', () => {
     })
   })
 
+  it('rejects places of values that are none', async () => {
+    const { artifacts } = saved['shared layers'] as Saved
+    for (const place of [['__proto__'], [{}], [[]], {}, 1n, Symbol('x'), () => 0, Object.create(null), null]) {
+      for (const at of [0, 1, 2]) {
+        const topology = structuredClone(artifacts.modelTopology) as { config: { output_layers: unknown[][] } }
+        for (const output of topology.config.output_layers) output[at] = place
+        const error = interop.loadTfjs({ ...artifacts, modelTopology: topology })
+        const coded = { code: expect.stringMatching(/^ERR_(FORMAT|UNSUPPORTED)$/) }
+        await expect(error, `${typeof place} at ${at}`).rejects.toMatchObject(coded)
+      }
+    }
+  })
+
   it('gives a model or a coded error for damaged descriptions', async () => {
     const names = Object.keys(saved)
     const damage = fc.record({

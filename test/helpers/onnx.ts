@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { interop, type Model, tensor } from 'seqloom'
 import { afterAll } from 'vitest'
 import { expectClose, outputBound, relativeError, type Shaped } from './compare.js'
@@ -11,9 +11,7 @@ type Session = Awaited<ReturnType<Runtime['InferenceSession']['create']>>
 /** Another runtime with the same interface, such as `node_modules/onnxruntime-node`, by its path: it then tells the largest difference. */
 const chosen = process.env.SEQLOOM_ONNXRUNTIME
 const runtime = (): Promise<Runtime> =>
-  chosen === undefined
-    ? import('onnxruntime-web')
-    : Promise.resolve(createRequire(join(process.cwd(), 'x.js'))(join(process.cwd(), chosen)))
+  chosen === undefined ? import('onnxruntime-web') : Promise.resolve(createRequire(resolve('x.js'))(resolve(chosen)))
 
 /** The largest differences, relative to the largest magnitude, and how many values were compared. */
 const found = { files: 0, outputs: 0, runtime: 0, again: 0 }

@@ -121,7 +121,10 @@ async function graphOf(
       node.graphs.set(name, inner)
       for (const read of inner.outer) if (!own.has(read)) outer.add(read)
     }
-    for (const name of node.outputs) own.add(name)
+    for (const name of node.outputs) {
+      if (name !== '' && own.has(name)) throw store.source.malformed(`${shown(node, opset)} makes '${name}' once more`)
+      own.add(name)
+    }
   }
   for (const { name = '' } of proto.output) if (!own.has(name)) outer.add(name)
   return { proto, nodes, constants, outer }

@@ -12,7 +12,7 @@ export { array, Dataset, type DatasetContainer, zip } from './dataset.js'
 type Iterated<T> = Iterator<T> | AsyncIterator<T>
 
 /** Elements of an iterator. */
-async function* elementsOf<T>(iterator: Iterated<T>): AsyncGenerator<T, T | undefined> {
+async function* elementsOf<T>(iterator: Iterated<T>): AsyncGenerator<T, T | null | undefined> {
   if (typeof iterator?.next !== 'function') {
     throw new SeqloomError(
       'ERR_DATA',
@@ -21,8 +21,8 @@ async function* elementsOf<T>(iterator: Iterated<T>): AsyncGenerator<T, T | unde
   }
   for (;;) {
     const { done, value } = await iterator.next()
-    // What comes with the end is seen by whoever reads this iterator itself, as in tfjs.
-    if (done) return value as T | undefined
+    // As in tfjs, what comes with the end is passed on with it: training takes it for a batch.
+    if (done) return value
     yield value
   }
 }

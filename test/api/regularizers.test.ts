@@ -70,7 +70,7 @@ describe('what Keras trains with regularizers and constraints', () => {
       m.clone(),
     ]
     for (const other of others) {
-      expect((other as Model).toJSON().config).toEqual(m.toJSON().config)
+      expect((other as Model).toJSON().config).toEqual({ ...m.toJSON().config, seed: expect.anything() })
       await trains(other as Model)
       other.dispose()
     }

@@ -13,6 +13,7 @@ import {
   optimizers,
   regularizers,
   sequential,
+  type Tensor,
   tensor,
 } from '../../dist/index.js'
 
@@ -202,8 +203,8 @@ describe('regularizers', () => {
     const again = await loadModel(join(folder, 'cell'))
     for (const each of [m, again]) {
       await each.trainOnBatch(x, y)
-      const [trained] = each.getWeights() as [{ data: Float32Array }]
-      expect(Math.min(...trained.data)).toBeGreaterThanOrEqual(0)
+      const [trained] = each.getWeights()
+      expect(Math.min(...((trained as Tensor).data as Float32Array))).toBeGreaterThanOrEqual(0)
     }
     expect(again.getWeights()).toEqual(m.getWeights())
     for (const each of [m, again]) each.dispose()

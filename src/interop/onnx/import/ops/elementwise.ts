@@ -303,7 +303,10 @@ export const parametric: Readonly<
   HardSigmoid: {
     alpha: 0.2,
     beta: 0.5,
-    run: (x, a, b) => x.mul(a).add(b).maximum(0).minimum(1),
+    run: (x, a, b) => {
+      const own = ownHardSigmoid(a, b)
+      return own === undefined ? x.mul(a).add(b).maximum(0).minimum(1) : x.activation(own)
+    },
     fold: (x, a, b) => Math.min(Math.max(a * x + b, 0), 1),
   },
   Elu: {
@@ -317,6 +320,14 @@ export const parametric: Readonly<
     run: (x, a) => x.relu().add(x.minimum(0).div(a).exp().sub(1).mul(a)),
     fold: (x, a) => Math.max(x, 0) + a * Math.expm1(Math.min(x, 0) / a),
   },
+}
+
+/** The hard sigmoid of ours with a slope and an offset, if there is one. */
+export function ownHardSigmoid(alpha: number, beta: number): 'hardSigmoid' | 'hardSigmoidKeras2' | undefined {
+  if (beta !== 0.5) return undefined
+  const slope = Math.fround(alpha)
+  if (slope === Math.fround(1 / 6)) return 'hardSigmoid'
+  return slope === Math.fround(0.2) ? 'hardSigmoidKeras2' : undefined
 }
 
 const selu = { alpha: 1.6732632423543772, gamma: 1.0507009873554805 }

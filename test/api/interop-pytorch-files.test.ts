@@ -156,32 +156,6 @@ describe('interop.loadPyTorch of what torch.save wrote', () => {
     const safe = interop.loadPyTorch(join(tmpdir(), 'seqloom-key.safetensors'), { model: m, key: 'a' })
     await expect(safe).rejects.toEqual(coded('ERR_OPTION', /key/))
   })
-
-  it('gives a coded error or weights for altered files, and calls nothing', async () => {
-    const m = tagger()
-    const outcomes = new Map<string, number>()
-    let state = 7
-    const random = (below: number) => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-      return Math.floor((state / 2 ** 32) * below)
-    }
-    for (const name of ['tagger.pt', 'old.pt', 'protocol4.pth', 'checkpoint.pt']) {
-      const original = new Uint8Array(await readFile(fixture(name)))
-      for (let trial = 0; trial < 250; trial++) {
-        let altered = original.slice()
-        for (let change = random(3); change >= 0; change--) altered[random(altered.length)] = random(256)
-        if (trial % 5 === 0) altered = altered.slice(0, random(altered.length))
-        const outcome = await interop.loadPyTorch(altered, { model: m }).then(
-          () => 'loaded',
-          (error: { code?: string }) => error.code ?? String(error),
-        )
-        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-      }
-    }
-    const accepted = ['loaded', 'ERR_FORMAT', 'ERR_UNSUPPORTED', 'ERR_DATA', 'ERR_OPTION']
-    expect([...outcomes.keys()].filter((outcome) => !accepted.includes(outcome))).toEqual([])
-    expect(outcomes.get('ERR_FORMAT')).toBeGreaterThan(200)
-  })
 })
 
 describe('interop.loadPyTorchValues', () => {

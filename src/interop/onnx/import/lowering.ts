@@ -9,8 +9,8 @@ import type { AnyLayer, SymbolicTensor } from '../../../layers/layer.js'
 import { rnn } from '../../../layers/rnn.js'
 import type { Unmapped } from '../../format.js'
 import { Builder, type Parts } from './builder.js'
-import { Call, first, type Operator } from './call.js'
-import { add, type Dim, same, showDim } from './dim.js'
+import { Call, dataOf, first, type Operator } from './call.js'
+import { add, type Dim, same, showDim, subtract } from './dim.js'
 import { arranged, type Operandish, sameAlong, setApart, sideBySide } from './layout.js'
 import type { Graph, Node } from './node.js'
 import type { Padding } from './ops/padding.js'
@@ -383,8 +383,42 @@ export class Lowering {
     if (typeof dim === 'number') return axisOf(dim)
     const { batch } = this.parts
     if (same(batch.dim, dim)) return [batch]
-    const found = this.parts.inputs.flatMap(({ physical }) => physical.flat()).find((atom) => same(atom.dim, dim))
+    const found = [...this.#atoms()].find(([atom]) => same(atom.dim, dim))?.[0]
     return [found ?? atomOf(dim)]
+  }
+
+  /** The axes that values have in memory, besides the batch, each with such a value. */
+  *#atoms(): Generator<readonly [Atom, Computed]> {
+    const { parts, builder } = this
+    for (const each of [...parts.inputs, ...builder.live()]) {
+      for (const atom of each.physical.flat()) if (!atom.batch) yield [atom, each]
+    }
+  }
+
+  /** A value as numbers; a size that is known only per call is counted along a value that has as many elements. */
+  numberOf(value: Value): Computed | Constant {
+    if (value.kind !== 'sizes' || value.items.length !== 1 || typeof value.items[0] === 'number') return dataOf(value)
+    const [dim] = value.items as [Dim]
+    const { builder } = this
+    for (const [atom, like] of this.#atoms()) {
+      const more = subtract(dim, atom.dim)
+      if (typeof more !== 'number' || (builder.isStep && this.parts.inputs.includes(like))) continue
+      const rest = like.physical
+        .slice(1)
+        .flat()
+        .filter((each) => each !== atom)
+      const long = arranged(builder, like, [builder.batch, [atom], rest])
+      const ref = builder.record(
+        [long],
+        [1],
+        first((v) => {
+          const one = v.slice(0, 1, 2)
+          return one.less(one).add(1).sum({ axis: 1 }).add(more)
+        }),
+      )
+      return { kind: 'computed', ref, physical: [builder.batch, []], logical: value.scalar ? [] : [[]], integer: true }
+    }
+    return dataOf(value)
   }
 
   /** The numbers from `start` on, as many as a sequence has steps. */

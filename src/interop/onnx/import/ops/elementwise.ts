@@ -184,7 +184,8 @@ function isWhole(x: Computed | Constant): boolean {
 
 /** A function of values and constants, element by element. */
 export function applied(call: Call, values: readonly Value[], { fold, run, integer }: Function): Computed | Constant {
-  const data = values.map(dataOf)
+  const isComputed = values.some(({ kind }) => kind === 'computed')
+  const data = values.map((value) => (isComputed ? call.lowering.numberOf(value) : dataOf(value)))
   const keeps = (test: (each: Computed | Constant) => boolean) =>
     integer === 'always' || (integer === 'kept' && data.every(test))
   const isInteger = keeps((each) => each.integer)

@@ -6,6 +6,7 @@ import { einsumOperators } from './einsum.js'
 import { elementwiseOperators } from './elementwise.js'
 import { joinOperators } from './joins.js'
 import { normalizationOperators } from './normalization.js'
+import { oneHotOperators } from './oneHot.js'
 import { paddingOperators } from './padding.js'
 import { productOperators } from './products.js'
 import { recurrentOperators } from './recurrent.js'
@@ -23,6 +24,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     ...shapeOperators,
     ...sliceOperators,
     ...choiceOperators,
+    ...oneHotOperators,
     ...joinOperators,
     ...paddingOperators,
     ...productOperators,

@@ -32,8 +32,16 @@ const sum = (all: readonly number[]) => all.reduce((a, b) => a + b, 0)
 export const reductions = {
   ReduceSum: { run: (x, axis) => x.sum({ axis }), fold: sum, keepsWhole: true, ofSizes: (all) => all.reduce(add, 0) },
   ReduceMean: { run: (x, axis) => x.mean({ axis }), fold: (all) => sum(all) / all.length },
-  ReduceMax: { run: (x, axis) => x.max({ axis }), fold: (all) => Math.max(...all), keepsWhole: true },
-  ReduceMin: { run: (x, axis) => x.neg().max({ axis }).neg(), fold: (all) => Math.min(...all), keepsWhole: true },
+  ReduceMax: {
+    run: (x, axis) => x.max({ axis }),
+    fold: (all) => all.reduce((a, b) => Math.max(a, b)),
+    keepsWhole: true,
+  },
+  ReduceMin: {
+    run: (x, axis) => x.neg().max({ axis }).neg(),
+    fold: (all) => all.reduce((a, b) => Math.min(a, b)),
+    keepsWhole: true,
+  },
   ReduceProd: {
     run: () => {
       throw unsupported('a product of values that are known only per call')

@@ -11,8 +11,9 @@ import {
   unsupported,
   type Value,
 } from '../values.js'
-import { chosenAlong } from './choices.js'
+import { topElements } from './choices.js'
 import { plus } from './elementwise.js'
+import { chosenAlong } from './oneHot.js'
 import { largest } from './reductions.js'
 import { squeezed, unsqueezed } from './shapes.js'
 
@@ -68,8 +69,8 @@ export function rowsCombined(call: Call, op: string, a: Value, b: Value): Rows |
   return { ...rows, plus: rows.plus ? plus(call, rows.plus, data) : data }
 }
 
-/** The rows of the batch in the order of a number that each has, or the largest element along an axis. */
-function topK(call: Call): readonly Value[] {
+/** The rows of the batch in the order of a number that each has, or the largest elements along an axis. */
+function topK(call: Call): readonly (Value | undefined)[] {
   const x = call.value(0)
   const axis = call.axis(call.node.int('axis', -1), rankOf(x))
   const k = call.opset >= 10 ? sizesIn(call.value(1)) : [call.node.int('k', 1)]
@@ -91,8 +92,7 @@ function topK(call: Call): readonly Value[] {
     const rows: Rows = { kind: 'rows', count: call.builder.parts.batch.dim, order }
     return [rowsTaken(call, data, rows, axis), rows]
   }
-  if (k[0] !== 1) throw unsupported('elements are sorted')
-  return largest(call, data, axis, isLargest ? 1 : -1)
+  return k[0] === 1 ? largest(call, data, axis, isLargest ? 1 : -1) : topElements(call)
 }
 
 /** Where each row is in an order: its rows' numbers, put into the places that the order says. */

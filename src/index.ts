@@ -4,6 +4,7 @@ export * as callbacks from './callbacks/index.js'
 export type { Cell } from './cells/cell.js'
 export { defineCell } from './cells/defineCell.js'
 export * as cells from './cells/index.js'
+export * as constraints from './constraints/index.js'
 export type {
   Data,
   DataSet,
@@ -56,5 +57,6 @@ export type {
 } from './model/index.js'
 export { loadModel, model, modelFromJSON, sequential } from './model/index.js'
 export * as optimizers from './optimizers/index.js'
+export * as regularizers from './regularizers/index.js'
 export * as tasks from './tasks/index.js'
 export * as text from './text/index.js'

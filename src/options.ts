@@ -75,6 +75,12 @@ export const seed: Check = {
   accepts: (v) => Number.isSafeInteger(v) && (v as number) >= 0,
 }
 
+/** A seed, or null for none. */
+export const optionalSeed: Check = {
+  expected: `${seed.expected}, or null`,
+  accepts: (v) => v === null || seed.accepts(v),
+}
+
 /** Whether a value is an object that is neither null nor an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   try {

@@ -1,19 +1,23 @@
 // Written by scripts/generate.mjs from crates/graph; do not edit.
 
 /** Activations that recurrent cells compute inside their kernels. */
-export const cellActivations = ['linear', 'relu', 'sigmoid', 'tanh', 'hardSigmoid', 'softsign'] as const
-
-/** All other activations. */
-export const otherActivations = [
-  'softplus',
+export const cellActivations = [
+  'linear',
+  'relu',
+  'sigmoid',
+  'tanh',
+  'hardSigmoid',
+  'hardSigmoidKeras2',
+  'softsign',
   'elu',
   'selu',
-  'gelu',
-  'silu',
   'exponential',
-  'softmax',
-  'logSoftmax',
+  'relu6',
+  'leakyRelu',
 ] as const
+
+/** All other activations. */
+export const otherActivations = ['softplus', 'gelu', 'silu', 'swish', 'mish', 'softmax', 'logSoftmax'] as const
 
 /** Functions of the operation `elementwise`. */
 export const elementwise = {
@@ -30,6 +34,14 @@ export const elementwise = {
   softplus: { inputs: 1, gradient: true },
   softsign: { inputs: 1, gradient: true },
   hardSigmoid: { inputs: 1, gradient: true },
+  hardSigmoidKeras2: { inputs: 1, gradient: true },
+  relu6: { inputs: 1, gradient: true },
+  leakyRelu: { inputs: 1, gradient: true },
+  elu: { inputs: 1, gradient: true },
+  selu: { inputs: 1, gradient: true },
+  gelu: { inputs: 1, gradient: true },
+  silu: { inputs: 1, gradient: true },
+  mish: { inputs: 1, gradient: true },
   add: { inputs: 2, gradient: true },
   subtract: { inputs: 2, gradient: true },
   multiply: { inputs: 2, gradient: true },
@@ -156,6 +168,7 @@ export const operations = {
       rate: { type: 'number', least: 0, below: 1 },
       shareSteps: { type: 'flag' },
       perStep: { type: 'flag', optional: true },
+      seed: { type: 'integer', optional: true },
     },
   },
   elementwise: {
@@ -180,6 +193,14 @@ export const operations = {
           'softplus',
           'softsign',
           'hardSigmoid',
+          'hardSigmoidKeras2',
+          'relu6',
+          'leakyRelu',
+          'elu',
+          'selu',
+          'gelu',
+          'silu',
+          'mish',
           'add',
           'subtract',
           'multiply',

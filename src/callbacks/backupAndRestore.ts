@@ -6,6 +6,7 @@ import type { Model } from '../model/model.js'
 import { readTensors, restoreRest, restoreWeights } from '../model/restore.js'
 import { encodeTensors, saveFolder } from '../model/save.js'
 import { described, removeFolder } from '../model/writeFolder.js'
+import { upgraded } from '../optimizers/resolve.js'
 import { checkOptions, custom, filePath, flag, integer, isRecord, positive } from '../options.js'
 import { absolutePathOf } from '../path.js'
 import {
@@ -208,8 +209,15 @@ class BackupAndRestore implements Callback, Keeper {
     if (layers(description.model) !== layers(JSON.parse(JSON.stringify(model.toJSON())))) {
       throw this.#other('is of a model with other layers')
     }
-    const training = isRecord(description.training) ? description.training.options : undefined
-    if (JSON.stringify(training) !== JSON.stringify(model.engine.compiled('fit').saved)) {
+    const training = isRecord(description.training) ? upgraded(description.training.options) : undefined
+    const { saved } = model.engine.compiled('fit')
+    const [before, now] = [training, saved].map((options) => (isRecord(options) ? options.optimizer : undefined))
+    if (isRecord(before) && isRecord(now) && before.kind === now.kind && before.formula !== now.formula) {
+      throw this.#other(
+        `is of a training with optimizers.${now.kind}({ formula: ${describe(before.formula)} }), not ${describe(now.formula)}`,
+      )
+    }
+    if (JSON.stringify(training) !== JSON.stringify(saved)) {
       throw this.#other('is of a model that was compiled with another optimizer, loss or metrics')
     }
   }

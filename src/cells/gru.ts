@@ -1,7 +1,8 @@
 import { sub } from '../graph/trace/ops.js'
 import { flag } from '../options.js'
 import { defineCell } from './defineCell.js'
-import { checkCell, type GatedCellOptions, gatedChecks } from './options.js'
+import { checkCell, type GatedCellOptions, gatedChecks, rulesFor } from './options.js'
+import { dropoutOf, dropped, product } from './product.js'
 
 /** Options of {@link gru}. */
 export interface GRUCellOptions extends GatedCellOptions {
@@ -20,26 +21,37 @@ export interface GRUCellOptions extends GatedCellOptions {
  */
 export function gru(options: GRUCellOptions) {
   checkCell('gru', options, { ...gatedChecks, resetAfter: flag })
-  const { units, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true, dropout = 0 } = options
+  const { units, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true } = options
   const {
     kernelInitializer = 'glorotUniform',
     recurrentInitializer = 'orthogonal',
     biasInitializer = 'zeros',
   } = options
   const { resetAfter = true } = options
+  const dropout = dropoutOf(options)
   return defineCell({
     name: 'gru',
     states: { h: units },
     weights: {
-      kernel: { shape: ['features', 3 * units], initializer: kernelInitializer },
-      recurrent_kernel: { shape: [units, 3 * units], initializer: recurrentInitializer },
-      ...(useBias && { bias: { shape: resetAfter ? [2, 3 * units] : [3 * units], initializer: biasInitializer } }),
+      kernel: { shape: ['features', 3 * units], initializer: kernelInitializer, ...rulesFor(options, 'kernel') },
+      recurrent_kernel: {
+        shape: [units, 3 * units],
+        initializer: recurrentInitializer,
+        ...rulesFor(options, 'recurrent'),
+      },
+      ...(useBias && {
+        bias: {
+          shape: resetAfter ? [2, 3 * units] : [3 * units],
+          initializer: biasInitializer,
+          ...rulesFor(options, 'bias'),
+        },
+      }),
     },
     step({ x, h }, w) {
       const gate = recurrentActivation
-      const fromInput = x.dropout(dropout).matmul(w.kernel)
+      const fromInput = product(x, w.kernel, 3, dropout.input)
       if (resetAfter) {
-        const fromState = h.matmul(w.recurrent_kernel)
+        const fromState = product(h, w.recurrent_kernel, 3, dropout.state)
         const [inputBias, stateBias] = useBias && w.bias ? w.bias.split(2, 0) : [0, 0]
         const [xz, xr, xn] = (useBias ? fromInput.add(inputBias) : fromInput).split(3)
         const [hz, hr, hn] = (useBias ? fromState.add(stateBias) : fromState).split(3)
@@ -49,10 +61,11 @@ export function gru(options: GRUCellOptions) {
         return { h: z.mul(h).add(sub(1, z).mul(n)) }
       }
       const [xz, xr, xn] = (useBias && w.bias ? fromInput.add(w.bias) : fromInput).split(3)
-      const [hz, hr] = h.matmul(w.recurrent_kernel.slice(0, 2 * units)).split(2)
+      const [hz, hr] = product(h, w.recurrent_kernel.slice(0, 2 * units), 2, dropout.state).split(2)
       const z = xz.add(hz).activation(gate)
       const r = xr.add(hr).activation(gate)
-      const n = xn.add(r.mul(h).matmul(w.recurrent_kernel.slice(2 * units, 3 * units))).activation(activation)
+      const fromReset = r.mul(dropped(h, dropout.state)).matmul(w.recurrent_kernel.slice(2 * units, 3 * units))
+      const n = xn.add(fromReset).activation(activation)
       return { h: z.mul(h).add(sub(1, z).mul(n)) }
     },
   })

@@ -1,6 +1,7 @@
 import { positive } from '../options.js'
 import { defineCell } from './defineCell.js'
-import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks } from './options.js'
+import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks, rulesFor } from './options.js'
+import { dropoutOf, product } from './product.js'
 
 /** Options of {@link layerNormLSTM}. */
 export interface LayerNormLSTMCellOptions extends LSTMCellOptions {
@@ -18,23 +19,28 @@ export interface LayerNormLSTMCellOptions extends LSTMCellOptions {
  */
 export function layerNormLSTM(options: LayerNormLSTMCellOptions) {
   checkCell('layerNormLSTM', options, { ...lstmChecks, epsilon: positive })
-  const { units, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true, dropout = 0 } = options
+  const { units, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true } = options
   const { kernelInitializer = 'glorotUniform', recurrentInitializer = 'orthogonal', epsilon = 1e-3 } = options
+  const dropout = dropoutOf(options)
   return defineCell({
     name: 'layerNormLSTM',
     states: { h: units, c: units },
     weights: {
-      kernel: { shape: ['features', 4 * units], initializer: kernelInitializer },
-      recurrent_kernel: { shape: [units, 4 * units], initializer: recurrentInitializer },
+      kernel: { shape: ['features', 4 * units], initializer: kernelInitializer, ...rulesFor(options, 'kernel') },
+      recurrent_kernel: {
+        shape: [units, 4 * units],
+        initializer: recurrentInitializer,
+        ...rulesFor(options, 'recurrent'),
+      },
       kernel_gamma: { shape: [4 * units], initializer: 'ones' },
       recurrent_gamma: { shape: [4 * units], initializer: 'ones' },
       cell_gamma: { shape: [units], initializer: 'ones' },
       cell_beta: [units],
-      ...(useBias && { bias: { shape: [4 * units], initializer: lstmBias(options) } }),
+      ...(useBias && { bias: { shape: [4 * units], initializer: lstmBias(options), ...rulesFor(options, 'bias') } }),
     },
     step({ x, h, c }, w) {
-      const fromInput = x.dropout(dropout).matmul(w.kernel).layerNorm({ epsilon }).mul(w.kernel_gamma)
-      const fromState = h.matmul(w.recurrent_kernel).layerNorm({ epsilon }).mul(w.recurrent_gamma)
+      const fromInput = product(x, w.kernel, 4, dropout.input).layerNorm({ epsilon }).mul(w.kernel_gamma)
+      const fromState = product(h, w.recurrent_kernel, 4, dropout.state).layerNorm({ epsilon }).mul(w.recurrent_gamma)
       const sum = fromInput.add(fromState)
       const [i, f, g, o] = (useBias && w.bias ? sum.add(w.bias) : sum).split(4)
       const kept = f.activation(recurrentActivation).mul(c)

@@ -1,5 +1,6 @@
 import { defineCell } from './defineCell.js'
-import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks } from './options.js'
+import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks, rulesFor } from './options.js'
+import { dropoutOf, product } from './product.js'
 
 /**
  * A long short-term memory cell:
@@ -11,18 +12,23 @@ import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks } from './options
  */
 export function lstm(options: LSTMCellOptions) {
   checkCell('lstm', options, lstmChecks)
-  const { units, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true, dropout = 0 } = options
+  const { units, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true } = options
   const { kernelInitializer = 'glorotUniform', recurrentInitializer = 'orthogonal' } = options
+  const dropout = dropoutOf(options)
   return defineCell({
     name: 'lstm',
     states: { h: units, c: units },
     weights: {
-      kernel: { shape: ['features', 4 * units], initializer: kernelInitializer },
-      recurrent_kernel: { shape: [units, 4 * units], initializer: recurrentInitializer },
-      ...(useBias && { bias: { shape: [4 * units], initializer: lstmBias(options) } }),
+      kernel: { shape: ['features', 4 * units], initializer: kernelInitializer, ...rulesFor(options, 'kernel') },
+      recurrent_kernel: {
+        shape: [units, 4 * units],
+        initializer: recurrentInitializer,
+        ...rulesFor(options, 'recurrent'),
+      },
+      ...(useBias && { bias: { shape: [4 * units], initializer: lstmBias(options), ...rulesFor(options, 'bias') } }),
     },
     step({ x, h, c }, w) {
-      const sum = x.dropout(dropout).matmul(w.kernel).add(h.matmul(w.recurrent_kernel))
+      const sum = product(x, w.kernel, 4, dropout.input).add(product(h, w.recurrent_kernel, 4, dropout.state))
       const [i, f, g, o] = (useBias && w.bias ? sum.add(w.bias) : sum).split(4)
       const kept = f.activation(recurrentActivation).mul(c)
       const added = i.activation(recurrentActivation).mul(g.activation(activation))

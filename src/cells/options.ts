@@ -1,6 +1,8 @@
+import type { WeightRules } from '../graph/builder.js'
 import type { Initializer, InitializerName } from '../initializers/initializer.js'
 import { activationCheck, type CellActivation } from '../layers/activations.js'
 import { type CellOptions, cellChecks, requireCellActivation } from '../layers/cellOptions.js'
+import { ruleChecks, rulesOf } from '../layers/weightRules.js'
 import { type Check, checkOptions, flag } from '../options.js'
 
 /** Options of cells with gates. */
@@ -23,24 +25,24 @@ export const lstmChecks: Readonly<Record<string, Check>> = { ...gatedChecks, uni
 
 /** Options of tfjs's and Keras's cells that are accepted with these values only, which ask for nothing. */
 const refused: Readonly<Record<string, readonly unknown[]>> = {
-  recurrentDropout: [0],
   implementation: [1, 2],
-  seed: [null],
   name: [],
   dtype: [null, 'float32'],
-  kernelRegularizer: [null],
-  recurrentRegularizer: [null],
-  biasRegularizer: [null],
-  kernelConstraint: [null],
-  recurrentConstraint: [null],
-  biasConstraint: [null],
+}
+
+/** What options call the weights of cells. */
+const roles = ['kernel', 'recurrent', 'bias']
+
+/** What options ask of a cell's weight, for its declaration. */
+export function rulesFor(options: CellOptions, role: 'kernel' | 'recurrent' | 'bias'): WeightRules {
+  return rulesOf(roles, options).get(role) ?? {}
 }
 
 /** Checks the options of a ready-made cell: `ERR_OPTION`, `ERR_UNSUPPORTED` for what other packages have. */
 export function checkCell(name: string, options: CellOptions, own: Readonly<Record<string, Check>> = {}): void {
   const where = `cells.${name}`
   const required = ['units', ...Object.keys(own).filter((each) => each === 'projection')]
-  checkOptions(where, options, { accepted: { ...cellChecks, ...own }, required, refused })
+  checkOptions(where, options, { accepted: { ...cellChecks, ...ruleChecks(roles), ...own }, required, refused })
   for (const each of ['activation', 'recurrentActivation'] as const) {
     requireCellActivation(where, each, (options as GatedCellOptions)[each])
   }

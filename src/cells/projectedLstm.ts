@@ -1,6 +1,7 @@
 import { integer } from '../options.js'
 import { defineCell } from './defineCell.js'
-import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks } from './options.js'
+import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks, rulesFor } from './options.js'
+import { dropoutOf, product } from './product.js'
 
 /** Options of {@link projectedLSTM}. */
 export interface ProjectedLSTMCellOptions extends LSTMCellOptions {
@@ -18,26 +19,24 @@ export interface ProjectedLSTMCellOptions extends LSTMCellOptions {
  */
 export function projectedLSTM(options: ProjectedLSTMCellOptions) {
   checkCell('projectedLSTM', options, { ...lstmChecks, projection: integer(1) })
-  const {
-    units,
-    projection,
-    activation = 'tanh',
-    recurrentActivation = 'sigmoid',
-    useBias = true,
-    dropout = 0,
-  } = options
+  const { units, projection, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true } = options
   const { kernelInitializer = 'glorotUniform', recurrentInitializer = 'orthogonal' } = options
+  const dropout = dropoutOf(options)
   return defineCell({
     name: 'projectedLSTM',
     states: { h: projection, c: units },
     weights: {
-      kernel: { shape: ['features', 4 * units], initializer: kernelInitializer },
-      recurrent_kernel: { shape: [projection, 4 * units], initializer: recurrentInitializer },
+      kernel: { shape: ['features', 4 * units], initializer: kernelInitializer, ...rulesFor(options, 'kernel') },
+      recurrent_kernel: {
+        shape: [projection, 4 * units],
+        initializer: recurrentInitializer,
+        ...rulesFor(options, 'recurrent'),
+      },
       projection: { shape: [units, projection], initializer: kernelInitializer },
-      ...(useBias && { bias: { shape: [4 * units], initializer: lstmBias(options) } }),
+      ...(useBias && { bias: { shape: [4 * units], initializer: lstmBias(options), ...rulesFor(options, 'bias') } }),
     },
     step({ x, h, c }, w) {
-      const sum = x.dropout(dropout).matmul(w.kernel).add(h.matmul(w.recurrent_kernel))
+      const sum = product(x, w.kernel, 4, dropout.input).add(product(h, w.recurrent_kernel, 4, dropout.state))
       const [i, f, g, o] = (useBias && w.bias ? sum.add(w.bias) : sum).split(4)
       const kept = f.activation(recurrentActivation).mul(c)
       const newC = kept.add(i.activation(recurrentActivation).mul(g.activation(activation)))

@@ -1,6 +1,7 @@
 import type { CellOptions } from '../layers/cellOptions.js'
 import { defineCell } from './defineCell.js'
-import { checkCell } from './options.js'
+import { checkCell, rulesFor } from './options.js'
+import { dropoutOf, product } from './product.js'
 
 /**
  * A simple (Elman) recurrent cell: h' = activation(x·kernel + h·recurrent_kernel + bias).
@@ -10,22 +11,23 @@ import { checkCell } from './options.js'
  */
 export function simpleRNN(options: CellOptions) {
   checkCell('simpleRNN', options)
-  const { units, activation = 'tanh', useBias = true, dropout = 0 } = options
+  const { units, activation = 'tanh', useBias = true } = options
   const {
     kernelInitializer = 'glorotUniform',
     recurrentInitializer = 'orthogonal',
     biasInitializer = 'zeros',
   } = options
+  const dropout = dropoutOf(options)
   return defineCell({
     name: 'simpleRNN',
     states: { h: units },
     weights: {
-      kernel: { shape: ['features', units], initializer: kernelInitializer },
-      recurrent_kernel: { shape: [units, units], initializer: recurrentInitializer },
-      ...(useBias && { bias: { shape: [units], initializer: biasInitializer } }),
+      kernel: { shape: ['features', units], initializer: kernelInitializer, ...rulesFor(options, 'kernel') },
+      recurrent_kernel: { shape: [units, units], initializer: recurrentInitializer, ...rulesFor(options, 'recurrent') },
+      ...(useBias && { bias: { shape: [units], initializer: biasInitializer, ...rulesFor(options, 'bias') } }),
     },
     step({ x, h }, w) {
-      const sum = x.dropout(dropout).matmul(w.kernel).add(h.matmul(w.recurrent_kernel))
+      const sum = product(x, w.kernel, 1, dropout.input).add(product(h, w.recurrent_kernel, 1, dropout.state))
       const biased = useBias && w.bias ? sum.add(w.bias) : sum
       return { h: biased.activation(activation) }
     },

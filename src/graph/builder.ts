@@ -1,6 +1,8 @@
+import type { Constraint } from '../constraints/constraint.js'
 import { SeqloomError } from '../errors.js'
 import type { Initializer } from '../initializers/initializer.js'
 import { Budget } from '../limits.js'
+import type { Regularizer } from '../regularizers/regularizer.js'
 import { operations } from '../table.js'
 import type { DType, Shape } from './shape.js'
 import { showShape } from './shape.js'
@@ -12,6 +14,27 @@ export interface Value {
   readonly shape: Shape
   /** The element type of an input; computed values are float32. */
   readonly dtype?: DType
+}
+
+/** What is asked of a weight in training. */
+export interface WeightRules {
+  /** What it adds to the loss. */
+  readonly regularizer?: Regularizer
+  /** What it is made to fulfil after every step. */
+  readonly constraint?: Constraint
+}
+
+/** A weight of which something is asked, with its number in the graph. */
+export interface RuledWeight extends WeightRules {
+  readonly index: number
+  readonly weight: WireWeight
+}
+
+/** Whose weights they are. */
+export interface WeightOwner {
+  readonly trainable: boolean
+  /** What is asked of the owner's weight of a name. */
+  weightRules(name: string): WeightRules
 }
 
 /** A value whose mean a layer adds to the loss. */
@@ -26,12 +49,15 @@ export interface AddedLoss {
  * is used.
  */
 export class GraphBuilder {
+  /** Whether the graph is for training: layers may then do otherwise what they do faster in predictions. */
+  readonly training: boolean
   readonly #inputs: WireInput[] = []
   readonly #weights: WireWeight[] = []
   readonly #nodes: WireNode[] = []
   readonly #weightIndices = new Map<object, Map<string, number>>()
   readonly #weightKeys: { readonly owner: object; readonly key: string }[] = []
   readonly #losses: AddedLoss[] = []
+  readonly #ruled: RuledWeight[] = []
   /** The names of nodes, each with the number that its next namesake is tried with. */
   readonly #nodeNames = new Map<string, number>()
   readonly #weightNames = new Map<string, number>()
@@ -40,6 +66,10 @@ export class GraphBuilder {
   /** The shapes of values, by their ids; none for outputs without a reader. */
   readonly shapes = new Map<number, Shape>()
   #nextId = 0
+
+  constructor(training = false) {
+    this.training = training
+  }
 
   /** Declares an input. All inputs come before the first operation. */
   input(input: WireInput): Value {
@@ -50,7 +80,7 @@ export class GraphBuilder {
   }
 
   /** The index of an owner's weight; asking twice gives the same weight, so a layer that is applied twice shares it. */
-  weight(owner: object, key: string, weight: WireWeight): number {
+  weight(owner: object, key: string, weight: WireWeight, rules: WeightRules = {}): number {
     let indices = this.#weightIndices.get(owner)
     if (!indices) {
       indices = new Map()
@@ -70,8 +100,9 @@ export class GraphBuilder {
     indices.set(key, this.#weights.length)
     if (!this.#weightNames.has(weight.name)) this.#weightNames.set(weight.name, this.#weights.length)
     this.#weightKeys.push({ owner, key })
-    this.#weights.push(weight)
-    return this.#weights.length - 1
+    const index = this.#weights.push(weight) - 1
+    if (rules.regularizer || rules.constraint) this.#ruled.push({ ...rules, index, weight })
+    return index
   }
 
   /** The index and shape of the weight of this name, if there is one yet. */
@@ -94,6 +125,11 @@ export class GraphBuilder {
   /** What layers add to the loss. */
   get losses(): readonly AddedLoss[] {
     return this.#losses
+  }
+
+  /** The weights of which something is asked. */
+  get ruled(): readonly RuledWeight[] {
+    return this.#ruled
   }
 
   /** Adds an operation and returns the outputs whose shapes are given. If it has more, nothing reads those. */
@@ -149,14 +185,14 @@ export class LayerScope {
   constructor(
     readonly builder: GraphBuilder,
     readonly path: string,
-    readonly owner: object,
+    readonly owner: WeightOwner,
     readonly trainable: boolean,
   ) {}
 
-  /** The index of one of the layer's weights. */
-  weight(name: string, shape: readonly number[], initializer: Initializer): number {
+  /** The index of one of the layer's weights; what is asked of it, if the layer's options do not say so. */
+  weight(name: string, shape: readonly number[], initializer: Initializer, rules?: WeightRules): number {
     const wire = { name: `${this.path}/${name}`, shape, trainable: this.trainable, initializer }
-    return this.builder.weight(this.owner, name, wire)
+    return this.builder.weight(this.owner, name, wire, { ...this.owner.weightRules(name), ...rules })
   }
 
   /** Adds an operation with one output. */
@@ -185,7 +221,7 @@ export class LayerScope {
   }
 
   /** The scope of a layer inside this one. */
-  inside(part: string, owner: { readonly trainable: boolean }): LayerScope {
+  inside(part: string, owner: WeightOwner): LayerScope {
     return new LayerScope(this.builder, `${this.path}/${part}`, owner, this.trainable && owner.trainable)
   }
 }

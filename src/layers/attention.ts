@@ -3,14 +3,17 @@ import type { Shape } from '../graph/shape.js'
 import { traceFunction } from '../graph/trace/function.js'
 import type { Program } from '../graph/trace/program.js'
 import type { SymbolicValue } from '../graph/trace/symbolic.js'
-import { type Check, flag, integer, number, oneOf } from '../options.js'
+import { type Check, flag, integer, number, oneOf, optionalSeed } from '../options.js'
 import type { LayerOptions, Outputs, SymbolicTensor } from './layer.js'
 import { TracedLayer } from './traced.js'
+import type { RuleOptions } from './weightRules.js'
 
 /** Options of every attention layer. */
 export interface AttentionBaseOptions extends LayerOptions {
   /** The share of the attention weights that training drops; from 0 to below 1, default 0. */
   readonly dropout?: number
+  /** Makes what is dropped repeatable whatever the model's seed. */
+  readonly seed?: number | null
   /** Whether to return the attention weights, too, after the output; default false. */
   readonly returnAttentionScores?: boolean
 }
@@ -33,7 +36,7 @@ export interface AdditiveAttentionOptions extends AttentionBaseOptions {
 }
 
 /** Options of {@link multiHeadAttention}. */
-export interface MultiHeadAttentionOptions extends AttentionBaseOptions {
+export interface MultiHeadAttentionOptions extends AttentionBaseOptions, RuleOptions<'kernel' | 'bias'> {
   /** How many heads there are. */
   readonly numHeads: number
   /** The size of each head's queries and keys. */
@@ -59,6 +62,7 @@ interface Kind {
   readonly factory: string
   readonly checks: Readonly<Record<string, Check>>
   readonly required?: readonly string[]
+  readonly roles?: readonly string[]
   readonly inputs: { readonly query: string; readonly value: string; readonly key: string }
   readonly weights: Readonly<Record<string, unknown>>
   /** The output and the attention weights. */
@@ -76,12 +80,13 @@ abstract class AttentionLayer<Out extends Outputs> extends TracedLayer<Out> {
 
   constructor(kind: Kind, options: AttentionBaseOptions) {
     super(`layers.${kind.factory}`, options, {
-      accepted: { dropout: number(0, 1), returnAttentionScores: flag, ...kind.checks },
+      accepted: { dropout: number(0, 1), seed: optionalSeed, returnAttentionScores: flag, ...kind.checks },
       required: kind.required ?? [],
-      refused: { seed: [null], useCausalMask: [false], flashAttention: [null, false] },
+      roles: kind.roles ?? [],
+      refused: { useCausalMask: [false], flashAttention: [null, false] },
     })
     this.outputCount = options.returnAttentionScores === true ? 2 : 1
-    const { name, trainable, inputShape, batchInputShape, ...config } = options
+    const { name, trainable, inputShape, batchInputShape, weights: _, ...config } = options
     this.#config = config
     const { query, value, key } = kind.inputs
     const trace = (separate: boolean): Program => {
@@ -114,13 +119,17 @@ function renamed(weights: Readonly<Record<string, unknown>>, from: string, to: s
   return JSON.parse(JSON.stringify(weights).replaceAll(JSON.stringify(from), JSON.stringify(to)))
 }
 
+/** Attention weights, some of which training drops. */
+const dropped = (weights: SymbolicValue, { dropout = 0, seed }: AttentionBaseOptions): SymbolicValue =>
+  weights.dropout(dropout, typeof seed === 'number' ? { seed } : {})
+
 /** The output and the attention weights from scores: padded steps get no weight, padded queries give zeros. */
 function attend(
   scores: SymbolicValue,
   { query, value }: Read,
-  dropout: number,
+  options: AttentionBaseOptions,
 ): readonly [SymbolicValue, SymbolicValue] {
-  const weights = scores.softmax({ mask: value.mask().expandDims(1) }).dropout(dropout)
+  const weights = dropped(scores.softmax({ mask: value.mask().expandDims(1) }), options)
   return [weights.matmul(value).mul(query.mask().expandDims(2)), weights]
 }
 
@@ -133,7 +142,7 @@ const plainInputs = { query: 'size', value: 'values', key: 'size' } as const
 
 function byProducts(options: AttentionOptions): Kind {
   requireReadable('layers.attention', options)
-  const { useScale = false, scoreMode = 'dot', dropout = 0 } = options ?? {}
+  const { useScale = false, scoreMode = 'dot' } = options ?? {}
   const one = { shape: [1], initializer: 'ones' }
   const concat = scoreMode === 'concat'
   return {
@@ -149,7 +158,7 @@ function byProducts(options: AttentionOptions): Kind {
             .sum()
             .mul(w.concat_score_weight as SymbolicValue)
         : scaled(read.query.matmul(read.key, { transposeB: true }))
-      return attend(scores, read, dropout)
+      return attend(scores, read, options)
     },
   }
 }
@@ -182,7 +191,7 @@ export function attention(options: AttentionOptions = {}): Attention {
 
 function bySums(options: AdditiveAttentionOptions): Kind {
   requireReadable('layers.additiveAttention', options)
-  const { useScale = true, dropout = 0 } = options ?? {}
+  const { useScale = true } = options ?? {}
   return {
     factory: 'additiveAttention',
     checks: { useScale: flag },
@@ -190,7 +199,7 @@ function bySums(options: AdditiveAttentionOptions): Kind {
     weights: useScale ? { scale: { shape: ['size'], initializer: 'glorotUniform' } } : {},
     call: (read, w) => {
       const activated = pairs(read).tanh()
-      return attend((useScale ? activated.mul(w.scale as SymbolicValue) : activated).sum(), read, dropout)
+      return attend((useScale ? activated.mul(w.scale as SymbolicValue) : activated).sum(), read, options)
     },
   }
 }
@@ -227,7 +236,7 @@ export function additiveAttention(options: AdditiveAttentionOptions = {}): Addit
 function byHeads(options: MultiHeadAttentionOptions): Kind {
   const checks = { numHeads: integer(1, 1024), keyDim: integer(1), valueDim: integer(1), useBias: flag }
   requireReadable('layers.multiHeadAttention', options)
-  const { dropout = 0, useBias = true } = options ?? {}
+  const { useBias = true } = options ?? {}
   // The layer refuses values that are not numbers.
   const [numHeads, keyDim] = [
     Number(checks.numHeads.accepts(options?.numHeads) && options.numHeads),
@@ -243,6 +252,7 @@ function byHeads(options: MultiHeadAttentionOptions): Kind {
     factory: 'multiHeadAttention',
     checks,
     required: ['numHeads', 'keyDim'],
+    roles: ['kernel', 'bias'],
     inputs: { query: 'size', value: 'values', key: 'keys' },
     weights: {
       ...projection('query', 'size'),
@@ -264,7 +274,7 @@ function byHeads(options: MultiHeadAttentionOptions): Kind {
         .mul(1 / Math.sqrt(keyDim))
         .matmul(heads('key'), { transposeB: true })
       const mask = read.value.mask().expandDims(1).expandDims(1)
-      const weights = scores.softmax({ mask }).dropout(dropout)
+      const weights = dropped(scores.softmax({ mask }), options)
       const joined = weights.matmul(heads('value')).transpose([0, 2, 1, 3]).reshape([null, widths.value])
       return [project(joined, 'output').mul(read.query.mask().expandDims(2)), weights]
     },

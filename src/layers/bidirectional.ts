@@ -143,7 +143,9 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     ] as const
     const [ahead, back] = lowered.map(({ layer, order, states: initial }) => {
       const inner = scope.inside(this.#names[order], layer)
-      return layer.lowerIn(inner, [x, ...initial], { order, outputOrder: 'time' })
+      const outputs = layer.lowerIn(inner, [x, ...initial], { order, outputOrder: 'time' })
+      layer.penalise(inner, layer.returnState ? outputs : outputs.slice(0, layer.outputCount))
+      return outputs
     }) as [Value[], Value[]]
     const pair = [ahead[0] as Value, back[0] as Value] as const
     const outputs = this.#merge(scope, pair)

@@ -10,9 +10,10 @@ import {
 import { flag, integer, label } from '../options.js'
 import { type ActivationName, activationCheck } from './activations.js'
 import { Layer, type LayerOptions } from './layer.js'
+import type { RuleOptions } from './weightRules.js'
 
 /** Options of {@link dense}. */
-export interface DenseOptions extends LayerOptions {
+export interface DenseOptions extends LayerOptions, RuleOptions<'kernel' | 'bias'> {
   /** The size of the output's last dimension. */
   readonly units: number
   /** Default `'linear'`. */
@@ -54,16 +55,15 @@ export class Dense extends Layer {
         tiedTo: label,
       },
       required: ['units'],
-      refused: {
-        kernelRegularizer: [null],
-        biasRegularizer: [null],
-        activityRegularizer: [null],
-        kernelConstraint: [null],
-        biasConstraint: [null],
-        loraRank: [null],
-        inputDim: [null],
-      },
+      roles: ['kernel', 'bias'],
+      refused: { loraRank: [null], inputDim: [null] },
     })
+    if (options.tiedTo !== undefined && (options.kernelRegularizer || options.kernelConstraint)) {
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `layers.dense: the kernel is the table of '${options.tiedTo}'; give its regularizer or constraint to that layer`,
+      )
+    }
     this.units = options.units
     this.activation = options.activation ?? 'linear'
     this.#useBias = options.useBias ?? true

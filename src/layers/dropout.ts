@@ -1,6 +1,6 @@
 import type { LayerScope, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
-import { custom, number } from '../options.js'
+import { custom, number, optionalSeed } from '../options.js'
 import { Layer, type LayerOptions } from './layer.js'
 
 /** Options of {@link dropout}. */
@@ -12,12 +12,17 @@ export interface DropoutOptions extends LayerOptions {
    * element is drawn alone.
    */
   readonly noiseShape?: readonly [null, 1, null]
+  /** Makes what is dropped repeatable whatever the model's seed. */
+  readonly seed?: number | null
 }
 
 const noiseShape = custom(
   '[null, 1, null], the same features at every step',
   (v) => Array.isArray(v) && v.length === 3 && v[0] === null && v[1] === 1 && v[2] === null,
 )
+
+/** A seed among other settings, if there is one. */
+const seeded = (seed: number | undefined): { readonly seed?: number } => (seed === undefined ? {} : { seed })
 
 /** The layer that {@link dropout} makes. */
 export class Dropout extends Layer {
@@ -26,15 +31,16 @@ export class Dropout extends Layer {
   override readonly stepwise = true
   readonly rate: number
   readonly #shareSteps: boolean
+  readonly #seed: number | undefined
 
   constructor(options: DropoutOptions) {
     super('layers.dropout', options, {
-      accepted: { rate: number(0, 1), noiseShape },
+      accepted: { rate: number(0, 1), noiseShape, seed: optionalSeed },
       required: ['rate'],
-      refused: { seed: [null] },
     })
     this.rate = options.rate
     this.#shareSteps = options.noiseShape !== undefined
+    this.#seed = options.seed ?? undefined
   }
 
   override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
@@ -45,17 +51,18 @@ export class Dropout extends Layer {
 
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
-    return [scope.node('dropout', [x], [], x.shape, { rate: this.rate, shareSteps: this.#shareSteps })]
+    const attributes = { rate: this.rate, shareSteps: this.#shareSteps, ...seeded(this.#seed) }
+    return [scope.node('dropout', [x], [], x.shape, attributes)]
   }
 
   override config(): Record<string, unknown> {
-    return { rate: this.rate, ...(this.#shareSteps ? { noiseShape: [null, 1, null] } : {}) }
+    return { rate: this.rate, ...(this.#shareSteps ? { noiseShape: [null, 1, null] } : {}), ...seeded(this.#seed) }
   }
 }
 
 /**
  * Sets random elements to zero while training and does nothing otherwise. Shapes stay. The draws depend on the model's
- * seed, the step and the element only. Source: Srivastava et al. 2014. Errors: `ERR_OPTION`, `ERR_SHAPE`,
+ * seed or the layer's own, the step and the element only. Source: Srivastava et al. 2014. Errors: `ERR_OPTION`, `ERR_SHAPE`,
  * `ERR_UNSUPPORTED`.
  */
 export function dropout(options: DropoutOptions): Dropout {

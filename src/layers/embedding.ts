@@ -10,9 +10,10 @@ import {
 } from '../initializers/initializer.js'
 import { flag, integer, isRecord } from '../options.js'
 import { Layer, type LayerOptions } from './layer.js'
+import type { RuleOptions } from './weightRules.js'
 
 /** Options of {@link embedding}. */
-export interface EmbeddingOptions extends Omit<LayerOptions, 'weights'> {
+export interface EmbeddingOptions extends Omit<LayerOptions, 'weights'>, RuleOptions<'embeddings'> {
   /** The number of tokens: ids are from 0 to `inputDim` - 1. May be left out where `weights` say it. */
   readonly inputDim?: number
   /** The size of each token's vector. May be left out if `weights` imply it. */
@@ -52,12 +53,8 @@ export class Embedding extends Layer {
         inputLength: integer(1),
       },
       required: ['inputDim', 'outputDim'],
-      refused: {
-        embeddingsRegularizer: [null],
-        embeddingsConstraint: [null],
-        activityRegularizer: [null],
-        loraRank: [null],
-      },
+      roles: ['embeddings'],
+      refused: { loraRank: [null] },
     })
     this.inputDim = options.inputDim as number
     this.outputDim = options.outputDim as number

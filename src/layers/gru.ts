@@ -1,6 +1,8 @@
+import type { Cell } from '../cells/cell.js'
+import { gru as cell } from '../cells/gru.js'
 import { flag } from '../options.js'
 import { activationCheck, type CellActivation } from './activations.js'
-import { requireCellActivation } from './cellOptions.js'
+import { type CellOptions, requireCellActivation } from './cellOptions.js'
 import type { SymbolicTensor } from './layer.js'
 import type { Recurrence, WithState } from './recurrence.js'
 import { type CellKind, RecurrentLayer, type RecurrentOptions } from './recurrent.js'
@@ -35,6 +37,10 @@ export class GRU<Out extends SymbolicTensor | WithState = SymbolicTensor | WithS
     requireCellActivation('layers.gru', 'recurrentActivation', options.recurrentActivation)
     this.#recurrentActivation = options.recurrentActivation ?? 'sigmoid'
     this.#resetAfter = options.resetAfter ?? true
+  }
+
+  protected override cell(options: CellOptions): Cell {
+    return cell(options)
   }
 
   protected override remade(options: GRUOptions): Recurrence {

@@ -1,9 +1,13 @@
 import type { Data, Tensor } from '../data/tensor.js'
 import { describe, isInstance, reading, SeqloomError } from '../errors.js'
-import type { LayerScope, Value } from '../graph/builder.js'
+import type { LayerScope, Value, WeightRules } from '../graph/builder.js'
 import { type DType, type Shape, showShape, unifyShapes } from '../graph/shape.js'
+import { lowerOfValue } from '../graph/trace/expression.js'
 import { type Check, checkOptions, custom, dimensions, flag, isRecord, label, type OptionRules } from '../options.js'
+import { penalty } from '../regularizers/penalty.js'
+import { type Regularizer, regularizerCheck, resolveRegularizer } from '../regularizers/regularizer.js'
 import { namesUpTo, stepsDroppedBy } from './naming.js'
+import { type GivenRegularizer, roleOf, ruleChecks, ruleConfig, rulesOf } from './weightRules.js'
 
 /** A value that is known only by its shape: what `input` and `layer.apply` return. */
 export class SymbolicTensor {
@@ -54,6 +58,8 @@ export interface LayerOptions {
   readonly trainable?: boolean
   /** In a `sequential` model's first layer: the input's shape without the batch, null for a free number of steps. */
   readonly inputShape?: readonly (number | null)[]
+  /** What the layer's outputs add to the loss in training: the mean over the rows of what the regularizer gives for each. */
+  readonly activityRegularizer?: GivenRegularizer
   /** Like `inputShape`, preceded by the batch size, which must be null. */
   readonly batchInputShape?: readonly (number | null)[]
   /**
@@ -68,6 +74,7 @@ const commonChecks: Readonly<Record<string, Check>> = {
   trainable: flag,
   inputShape: dimensions,
   batchInputShape: dimensions,
+  activityRegularizer: regularizerCheck,
   weights: custom('an array of tensors, one for each weight', (value) => value === null || Array.isArray(value)),
 }
 
@@ -83,6 +90,12 @@ const commonRefused: Readonly<Record<string, readonly unknown[]>> = {
 export interface WeightHost {
   layerWeights(layer: AnyLayer): Tensor[]
   setLayerWeights(layer: AnyLayer, weights: readonly Data[]): void
+}
+
+/** What a layer's constructor checks its options by. */
+export interface LayerRules extends OptionRules {
+  /** What options call the layer's weights: `'kernel'` for `kernelRegularizer` and `kernelConstraint`. */
+  readonly roles?: readonly string[]
 }
 
 /** The options of a layer as read from a file; constructors check them. */
@@ -112,6 +125,8 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   /** @internal Initial values of the weights, if the options give them. */
   readonly firstWeights: readonly Data[] | undefined
   #call: Call | undefined
+  readonly #activityRegularizer: Regularizer | undefined
+  readonly #rules: ReadonlyMap<string, WeightRules>
   /** What the layer is being applied to. */
   #applied: readonly SymbolicTensor[] | undefined
   /** Whether training changes the layer's weights; a change takes effect when the model is compiled. */
@@ -119,15 +134,17 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   /** Marks the result's type; never set. */
   declare readonly result: Out
 
-  protected constructor(where: string, options: LayerOptions, rules: OptionRules) {
+  protected constructor(where: string, options: LayerOptions, { roles = [], ...rules }: LayerRules) {
     checkOptions(where, options, {
       ...rules,
-      accepted: { ...rules.accepted, ...commonChecks },
+      accepted: { ...rules.accepted, ...ruleChecks(roles), ...commonChecks },
       refused: { ...commonRefused, ...rules.refused },
     })
     this.givenName = options.name
     this.trainable = options.trainable ?? true
     this.firstWeights = options.weights ?? undefined
+    this.#activityRegularizer = resolveRegularizer(options.activityRegularizer)
+    this.#rules = rulesOf(roles, options)
     const { inputShape, batchInputShape } = options
     if (batchInputShape && (batchInputShape.length === 0 || batchInputShape[0] !== null)) {
       throw new SeqloomError(
@@ -169,6 +186,31 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
 
   /** The options that rebuild this layer, without name and trainable. */
   abstract config(): Record<string, unknown>
+
+  /** The options of every layer, apart from its name and whether it trains, that rebuild this one. */
+  ruleConfig(): Record<string, unknown> {
+    const activity = this.#activityRegularizer
+    return { ...ruleConfig(this.#rules), ...(activity && { activityRegularizer: activity }) }
+  }
+
+  /** @internal What the options ask of a weight. */
+  weightRules(name: string): WeightRules {
+    return this.#rules.get(roleOf(name)) ?? {}
+  }
+
+  /** @internal Adds what the regularizer of the outputs gives to the loss. */
+  penalise({ builder, path }: LayerScope, outputs: readonly Value[]): void {
+    const regularizer = this.#activityRegularizer
+    if (!regularizer || !builder.training) return
+    for (const output of outputs) {
+      const axes = output.shape.map((_, axis) => axis).slice(1)
+      const name = `${path}/activityRegularizer`
+      builder.addLoss(
+        path,
+        lowerOfValue(builder, name, output, (x) => penalty(x, regularizer, axes)),
+      )
+    }
+  }
 
   /** The element type of the layer's outputs. */
   outputType(): DType {

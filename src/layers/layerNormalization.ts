@@ -8,9 +8,10 @@ import {
 } from '../initializers/initializer.js'
 import { flag, number } from '../options.js'
 import { Layer, type LayerOptions } from './layer.js'
+import type { RuleOptions } from './weightRules.js'
 
 /** Options of {@link layerNormalization}. */
-export interface LayerNormalizationOptions extends LayerOptions {
+export interface LayerNormalizationOptions extends LayerOptions, RuleOptions<'gamma' | 'beta'> {
   /** Added to the variance; default 1e-3. */
   readonly epsilon?: number
   /** Whether to add a learned offset; default true. */
@@ -43,14 +44,8 @@ export class LayerNormalization extends Layer {
         betaInitializer: initializerCheck,
         gammaInitializer: initializerCheck,
       },
-      refused: {
-        axis: [-1],
-        rmsScaling: [false],
-        betaRegularizer: [null],
-        gammaRegularizer: [null],
-        betaConstraint: [null],
-        gammaConstraint: [null],
-      },
+      roles: ['gamma', 'beta'],
+      refused: { axis: [-1], rmsScaling: [false] },
     })
     this.#attributes = {
       epsilon: options.epsilon ?? 1e-3,

@@ -1,7 +1,9 @@
+import type { Cell } from '../cells/cell.js'
+import { lstm as cell } from '../cells/lstm.js'
 import type { Initializer } from '../initializers/initializer.js'
 import { flag } from '../options.js'
 import { activationCheck, type CellActivation } from './activations.js'
-import { requireCellActivation } from './cellOptions.js'
+import { type CellOptions, requireCellActivation } from './cellOptions.js'
 import type { SymbolicTensor } from './layer.js'
 import type { Recurrence, WithStates } from './recurrence.js'
 import { type CellKind, RecurrentLayer, type RecurrentOptions } from './recurrent.js'
@@ -34,6 +36,10 @@ export class LSTM<Out extends SymbolicTensor | WithStates = SymbolicTensor | Wit
     requireCellActivation('layers.lstm', 'recurrentActivation', options.recurrentActivation)
     this.#recurrentActivation = options.recurrentActivation ?? 'sigmoid'
     this.#unitForgetBias = options.unitForgetBias ?? true
+  }
+
+  protected override cell(options: CellOptions): Cell {
+    return cell(options)
   }
 
   protected override remade(options: LSTMOptions): Recurrence {

@@ -1,17 +1,17 @@
+import type { Cell } from '../cells/cell.js'
 import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, unifyShapes } from '../graph/shape.js'
 import { type Initializer, resolveInitializer } from '../initializers/initializer.js'
 import { type Check, flag } from '../options.js'
-import type { CellActivation } from './activations.js'
+import { type CellActivation, isFused } from './activations.js'
 import { type CellOptions, cellChecks, requireCellActivation } from './cellOptions.js'
 import type { Outputs } from './layer.js'
 import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence.js'
+import { RNN } from './rnn.js'
 
 /** Options of every recurrent layer. */
 export interface RecurrentOptions extends RecurrenceOptions, CellOptions {
-  /** Only 0 is supported. */
-  readonly recurrentDropout?: 0
   /**
    * Whether each row continues from the last states of the same row in the previous batch, so that a long stream can be
    * learned in parts (truncated back-propagation through time); default false. `fit` begins every epoch with zeros and
@@ -42,19 +42,10 @@ const recurrentChecks: Readonly<Record<string, Check>> = {
 }
 
 const recurrentRefused: Readonly<Record<string, readonly unknown[]>> = {
-  recurrentDropout: [0],
   unroll: [false],
   implementation: [],
   useCudnn: [],
   timeMajor: [false],
-  seed: [null],
-  kernelRegularizer: [null],
-  recurrentRegularizer: [null],
-  biasRegularizer: [null],
-  activityRegularizer: [null],
-  kernelConstraint: [null],
-  recurrentConstraint: [null],
-  biasConstraint: [null],
 }
 
 /** What simple RNN, LSTM and GRU have in common: input `[batch, time, features]`, states `[batch, units]`. */
@@ -72,6 +63,8 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
   readonly #zeroOutputForMask: boolean
   readonly #stateful: boolean
   readonly #dropout: number
+  readonly #recurrentDropout: number
+  readonly #seed: number | undefined
   readonly #initializers: { readonly kernel: Initializer; readonly recurrent: Initializer; readonly bias: Initializer }
 
   protected constructor(kind: CellKind, options: RecurrentOptions) {
@@ -79,6 +72,7 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
     super(where, options, {
       accepted: { ...recurrentChecks, ...kind.checks },
       required: ['units'],
+      roles: ['kernel', 'recurrent', 'bias'],
       refused: recurrentRefused,
     })
     requireCellActivation(where, 'activation', options.activation)
@@ -96,6 +90,8 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
       throw new SeqloomError('ERR_UNSUPPORTED', `${where}: a layer that goes backwards cannot be stateful`)
     }
     this.#dropout = options.dropout ?? 0
+    this.#recurrentDropout = options.recurrentDropout ?? 0
+    this.#seed = options.seed ?? undefined
     this.#initializers = {
       kernel: resolveInitializer(options.kernelInitializer ?? 'glorotUniform'),
       recurrent: resolveInitializer(options.recurrentInitializer ?? 'orthogonal'),
@@ -109,6 +105,9 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
 
   /** The cell's own attributes in the wire format, which are also its own options. */
   protected abstract cellAttributes(): Record<string, unknown>
+
+  /** The same recurrence as single steps, for what the kernels do not have. */
+  protected abstract cell(options: CellOptions): Cell
 
   /** The shape of the bias. */
   protected biasShape(): readonly number[] {
@@ -144,13 +143,12 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
 
   /** Adds the recurrence itself: the sequence of outputs, then the last states. */
   #lowerCell(scope: LayerScope, inputs: readonly Value[], direction: Direction): Value[] {
+    if (this.#isStepwise(scope)) return this.#traced().lowerIn(scope, inputs, direction)
     const [given, ...initial] = inputs as [Value, ...Value[]]
     const [batch, time] = given.shape as [Dim, Dim]
     const features = this.features(given.shape)
     const x =
-      this.#dropout > 0
-        ? scope.node('dropout', [given], [], given.shape, { rate: this.#dropout, shareSteps: true }, 'dropout')
-        : given
+      this.#dropout > 0 ? scope.node('dropout', [given], [], given.shape, this.#dropoutAttributes(), 'dropout') : given
     const width = this.#kind.gates * this.units
     const weights = [
       scope.weight('kernel', [features, width], this.#initializers.kernel),
@@ -171,15 +169,42 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
     return scope.nodes(this.#kind.op, [x, ...initial], weights, shapes, attributes, this.#stateful)
   }
 
+  /** Whether the kernels have not what the layer does: some activations, and dropout of the state while training. */
+  #isStepwise({ builder }: LayerScope): boolean {
+    const { recurrentActivation = 'linear' } = this.cellAttributes()
+    const isFusedCell = isFused(this.activation) && isFused(recurrentActivation)
+    return !isFusedCell || (this.#recurrentDropout > 0 && builder.training)
+  }
+
+  #dropoutAttributes() {
+    return { rate: this.#dropout, shareSteps: true, ...(this.#seed === undefined ? {} : { seed: this.#seed }) }
+  }
+
+  /** A layer that gives all outputs and the last states, as the kernels do. */
+  #traced(): RNN {
+    return new RNN({
+      cell: this.cell(this.#cellOptions()),
+      returnSequences: true,
+      zeroOutputForMask: this.#zeroOutputForMask,
+      stateful: this.#stateful,
+    })
+  }
+
   override reversed(name: string | undefined): Recurrence {
-    const options = { ...this.config(), units: this.units, goBackwards: true, trainable: this.trainable }
+    const options = {
+      ...this.config(),
+      ...this.ruleConfig(),
+      units: this.units,
+      goBackwards: true,
+      trainable: this.trainable,
+    }
     return this.remade(name === undefined ? options : { ...options, name })
   }
 
   /** Another layer of this class. */
   protected abstract remade(options: RecurrentOptions): Recurrence
 
-  override config(): Record<string, unknown> {
+  #cellOptions(): CellOptions {
     return {
       units: this.units,
       activation: this.activation,
@@ -189,6 +214,14 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
       recurrentInitializer: this.#initializers.recurrent,
       biasInitializer: this.#initializers.bias,
       dropout: this.#dropout,
+      ...(this.#recurrentDropout > 0 ? { recurrentDropout: this.#recurrentDropout } : {}),
+      ...(this.#seed === undefined ? {} : { seed: this.#seed }),
+    }
+  }
+
+  override config(): Record<string, unknown> {
+    return {
+      ...this.#cellOptions(),
       returnSequences: this.returnSequences,
       returnState: this.returnState,
       goBackwards: this.goBackwards,

@@ -161,8 +161,8 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
       ...finals,
     ])
     scope.builder.budget.takeAll(budget, this.#steps ?? 1)
-    const weights = program.weights.map(({ name, shape, initializer }) =>
-      scope.weight(name, shape as number[], initializer),
+    const weights = program.weights.map(({ name, shape, initializer, ...rules }) =>
+      scope.weight(name, shape as number[], initializer, rules),
     )
     const masks = masked.map((id) => {
       const value = split.constants[id - firstConstant] as Value
@@ -209,6 +209,7 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
       zeroOutputForMask: this.#zeroOutputForMask,
       ...(this.#steps === undefined ? {} : { steps: this.#steps }),
       trainable,
+      ...this.ruleConfig(),
       ...(name === undefined ? {} : { name }),
     })
   }

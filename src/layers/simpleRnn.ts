@@ -1,3 +1,6 @@
+import type { Cell } from '../cells/cell.js'
+import { simpleRNN as cell } from '../cells/simpleRnn.js'
+import type { CellOptions } from './cellOptions.js'
 import type { SymbolicTensor } from './layer.js'
 import type { Recurrence, WithState } from './recurrence.js'
 import { type CellKind, RecurrentLayer, type RecurrentOptions } from './recurrent.js'
@@ -20,6 +23,10 @@ export class SimpleRNN<
 
   protected override cellAttributes(): Record<string, unknown> {
     return {}
+  }
+
+  protected override cell(options: CellOptions): Cell {
+    return cell(options)
   }
 
   protected override remade(options: SimpleRNNOptions): Recurrence {

@@ -54,7 +54,9 @@ export class TimeDistributed extends Layer {
 
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const inner = scope.inside(this.#layer.givenName ?? this.#layer.baseName, this.#layer)
-    return this.#layer.lower(inner, inputs)
+    const outputs = this.#layer.lower(inner, inputs)
+    this.#layer.penalise(inner, outputs)
+    return outputs
   }
 
   override config(): Record<string, unknown> {

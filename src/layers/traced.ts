@@ -31,8 +31,8 @@ export abstract class TracedLayer<Out extends Outputs = Outputs> extends Layer<O
     const floats = inputs.map((value) =>
       value.dtype === 'int32' ? scope.node('cast', [value], [], value.shape, {}, 'cast') : value,
     )
-    const weights = resolved.program.weights.map(({ name, shape, initializer }) =>
-      scope.weight(name, shape as number[], initializer),
+    const weights = resolved.program.weights.map(({ name, shape, initializer, ...rules }) =>
+      scope.weight(name, shape as number[], initializer, rules),
     )
     const outputs = lowerProgram(resolved, modelSink(scope), floats, weights)
     for (const value of outputs.slice(this.outputCount)) scope.builder.addLoss(scope.path, value)

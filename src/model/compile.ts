@@ -1,7 +1,9 @@
+import { projection } from '../constraints/projection.js'
 import type { Slot } from '../data/elements.js'
 import { describe, reading, requireReadable, SeqloomError } from '../errors.js'
-import type { Value } from '../graph/builder.js'
+import type { RuledWeight, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
+import { lowerOfWeight } from '../graph/trace/expression.js'
 import type { TrainSpec, WireInput } from '../graph/wire.js'
 import { type AnyLoss, type Loss, type LossName, resolveLoss } from '../losses/loss.js'
 import {
@@ -16,6 +18,7 @@ import { type Metric, type MetricName, type MetricNode, metricNode, resolveMetri
 import { resolveOptimizer } from '../optimizers/resolve.js'
 import type { Optimizer, OptimizerKind } from '../optimizers/rules.js'
 import { checkOptions, custom, isCallable, isRecord } from '../options.js'
+import { penalty } from '../regularizers/penalty.js'
 import { lower } from './lower.js'
 import { outputNames, type Topology } from './topology.js'
 
@@ -173,6 +176,18 @@ export function trainSpec(
     losses.push({ output: all.length, weight: 1 })
     all.push(...lowerMean(builder, `${name}/addedLoss`, value, 2, []))
   }
+  const trains = ({ index, weight }: RuledWeight) => trainable?.[index] ?? weight.trainable
+  const ruled = builder.ruled.filter(trains)
+  for (const { index, weight, regularizer } of ruled) {
+    if (!regularizer) continue
+    const axes = weight.shape.map((_, axis) => axis)
+    const name = `${weight.name}/regularizer`
+    const value = lowerOfWeight(builder, name, { index, shape: weight.shape }, (w) => penalty(w, regularizer, axes))
+    // Over an epoch it is averaged as the loss is.
+    const count = all[(losses[0]?.output as number) + 1] as Value
+    losses.push({ output: all.length, weight: 1 })
+    all.push(value, count)
+  }
   const metrics: TrainSpec['metrics'][number][] =
     trained.length > 1
       ? losses.slice(0, trained.length).map(({ output }, at) => ({ name: `${trained[at]?.name}_loss`, output }))
@@ -208,10 +223,22 @@ export function trainSpec(
       all.push(...builder.node('loss', name, values, [], scalar, { kind, fromLogits }))
     }
   }
+  const constraints = ruled.flatMap(({ index, weight, constraint }) => {
+    if (!constraint) return []
+    const name = `${weight.name}/constraint`
+    const output = all.length
+    all.push(lowerOfWeight(builder, name, { index, shape: weight.shape }, (w) => projection(w, constraint)))
+    return [{ weight: index, output }]
+  })
   const graph = builder.finish(all)
   const weightsOf = (flags: readonly boolean[]) =>
     graph.weights.map((weight, index) => ({ ...weight, trainable: flags[index] ?? weight.trainable }))
-  return { graph: trainable ? { ...graph, weights: weightsOf(trainable) } : graph, losses, metrics }
+  return {
+    graph: trainable ? { ...graph, weights: weightsOf(trainable) } : graph,
+    losses,
+    metrics,
+    ...(constraints.length > 0 && { constraints }),
+  }
 }
 
 /** The metrics as they are saved: functions as their operations. */

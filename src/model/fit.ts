@@ -18,7 +18,7 @@ import { classWeights } from './classWeight.js'
 import type { TrainPlan } from './compile.js'
 import type { Engine } from './engine.js'
 import type { Model } from './model.js'
-import { defaultBatchSize, type FitOptions } from './runOptions.js'
+import { defaultBatchSize, type GivenFitOptions } from './runOptions.js'
 
 /** An event of the native loop: its kind, its position, and losses and metrics by name. */
 interface FitEvent {
@@ -35,7 +35,7 @@ export interface FitRequest {
   readonly plan: TrainPlan
   readonly data: readonly Staged[]
   readonly validation: readonly Staged[] | undefined
-  readonly options: FitOptions
+  readonly options: GivenFitOptions
 }
 
 /** Checks that a validation split leaves rows on both sides. */

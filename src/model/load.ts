@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { bytesGiven } from '../bytes.js'
 import type { Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
+import { upgraded } from '../optimizers/resolve.js'
 import { isRecord } from '../options.js'
 import { absolutePathOf, isPath } from '../path.js'
 import { openArchive } from './archive.js'
@@ -66,7 +67,9 @@ async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | und
     const { training } = description
     if (training !== undefined) {
       if (!isRecord(training)) throw damaged(path, 'training')
-      await formatChecked(path, () => compile(model.engine, training.options as CompileOptions, training.trained))
+      await formatChecked(path, () =>
+        compile(model.engine, upgraded(training.options) as CompileOptions, training.trained),
+      )
     }
     return { folder: files.name, model, ...contents, ...(await restoreRest(files, description, model)) }
   } catch (error) {

@@ -14,15 +14,15 @@ export interface Lowered {
   readonly extra: readonly Value[]
 }
 
-/** Lowers every use of a layer to operations; `extra` inputs come after the model's own. */
-export function lower(topology: Topology, extra: readonly WireInput[] = []): Lowered {
-  const builder = new GraphBuilder()
+/** Lowers every use of a layer to operations: for predictions or, with `extra` inputs after the model's own, for training. */
+export function lower(topology: Topology, extra?: readonly WireInput[]): Lowered {
+  const builder = new GraphBuilder(extra !== undefined)
   const values = new Map<SymbolicTensor, Value>()
   for (const value of topology.inputs) {
     const name = topology.names.get(value.call.layer) as string
     values.set(value, builder.input({ name, dtype: value.dtype, shape: value.shape }))
   }
-  const added = extra.map((input) => builder.input(input))
+  const added = (extra ?? []).map((input) => builder.input(input))
   for (const { layer, inputs, outputs } of topology.calls) {
     if (layer instanceof InputLayer) continue
     const scope = new LayerScope(builder, topology.names.get(layer) as string, layer, layer.trainable)
@@ -30,6 +30,7 @@ export function lower(topology: Topology, extra: readonly WireInput[] = []): Low
       scope,
       inputs.map((value) => values.get(value) as Value),
     )
+    layer.penalise(scope, lowered.slice(0, outputs.length))
     outputs.forEach((value, index) => {
       values.set(value, lowered[index] as Value)
     })

@@ -1,7 +1,17 @@
 import { type Callback, checkCallbacks } from '../callbacks/callback.js'
 import type { Data, DataSet } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
-import { abortSignal, checkOptions, custom, flag, integer, number, type OptionRules, seed } from '../options.js'
+import {
+  abortSignal,
+  checkOptions,
+  custom,
+  flag,
+  integer,
+  isRecord,
+  number,
+  type OptionRules,
+  seed,
+} from '../options.js'
 import type { ClassWeight } from './classWeight.js'
 
 /** Options of {@link Model.predict}. */
@@ -58,7 +68,7 @@ export interface FitOptions {
    */
   readonly validationSplit?: number
   /** Inputs and targets, optionally with sample weights, that are evaluated after each epoch. */
-  readonly validationData?: readonly [x: DataSet, y: DataSet, sampleWeight?: Data]
+  readonly validationData?: readonly [x: DataSet, y: DataSet, sampleWeight?: Data] | null
   /** How many rows the evaluation computes at once; default `batchSize`. */
   readonly validationBatchSize?: number
   /** Whether every epoch shuffles the rows anew; default true, and always false for models with stateful layers. */
@@ -78,17 +88,30 @@ export interface FitOptions {
    */
   readonly verbose?: 0 | 1 | 2 | boolean
   /** A factor for each row's loss. */
-  readonly sampleWeight?: Data
+  readonly sampleWeight?: Data | null
   /**
    * A factor for the loss of every row, or step, by its class: `{ 0: 1, 1: 10 }`; 1 for classes left out. Only for
    * training: validation is not weighted. The class is the label, the most probable class of a one-hot target, or 1 for
    * a binary target of at least 0.5.
    */
-  readonly classWeight?: ClassWeight
+  readonly classWeight?: ClassWeight | null
   /** One or more callbacks. */
-  readonly callbacks?: Callback | readonly Callback[]
+  readonly callbacks?: Callback | readonly Callback[] | null
   /** Aborting it makes the call reject with an AbortError; the unfinished step is discarded. */
   readonly signal?: AbortSignal
+}
+
+/** Options of `fit` without those that are null, which mean that they were left out, as in Keras. */
+export type GivenFitOptions = { readonly [Name in keyof FitOptions]: Exclude<FitOptions[Name], null> }
+
+/** Leaves out what is null where that means nothing. */
+export function givenFit(options: FitOptions): GivenFitOptions {
+  if (!isRecord(options)) return options as GivenFitOptions
+  const nothing = ['callbacks', 'validationData', 'sampleWeight', 'classWeight'].filter(
+    (name) => options[name as keyof FitOptions] === null,
+  )
+  if (nothing.length === 0) return options as GivenFitOptions
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !nothing.includes(name))) as GivenFitOptions
 }
 
 /** The number of rows that are computed at once by default, as in Keras. */
@@ -163,7 +186,7 @@ export const checkTrainBatch = (options: TrainBatchOptions): void =>
   })
 
 /** Checks the options of `fit`. */
-export function checkFit(options: FitOptions): void {
+export function checkFit(options: GivenFitOptions): void {
   checkOptions('fit', options, fitRules)
   checkCallbacks(options.callbacks)
   const { validationSplit = 0, validationData, initialEpoch = 0, epochs = 1 } = options

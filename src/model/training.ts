@@ -28,6 +28,8 @@ import {
   type EvaluateOptions,
   type EvaluateSyncOptions,
   type FitOptions,
+  type GivenFitOptions,
+  givenFit,
   type Scores,
   type TrainBatchOptions,
 } from './runOptions.js'
@@ -50,13 +52,8 @@ export function compile(engine: Engine, options: CompileOptions, trained?: unkno
 }
 
 /** {@link Model.fit} */
-export async function train(
-  model: Model,
-  engine: Engine,
-  x: DataSet,
-  y: DataSet,
-  options: FitOptions,
-): Promise<History> {
+export async function train(model: Model, engine: Engine, x: DataSet, y: DataSet, given: FitOptions): Promise<History> {
+  const options = givenFit(given)
   checkFit(options)
   if (options.shuffle === true && model.layers.some(({ stateful }) => stateful)) {
     throw new SeqloomError('ERR_OPTION', 'fit: stateful layers need their rows in order, so shuffle must be false')
@@ -212,7 +209,7 @@ const named = ({ metricNames }: TrainPlan, [loss = Number.NaN, ...metrics]: read
   ...Object.fromEntries(metricNames.map((name, index) => [name, metrics[index] as number])),
 })
 
-function validationExamples(given: NonNullable<FitOptions['validationData']>): Examples {
+function validationExamples(given: NonNullable<GivenFitOptions['validationData']>): Examples {
   const [x, y, sampleWeight] = reading('ERR_DATA', 'fit: validationData', () => [...given])
   return { x, y, sampleWeight, searched: true } as Examples
 }

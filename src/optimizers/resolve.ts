@@ -2,6 +2,16 @@ import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
 import { type Optimizer, type OptimizerKind, rules } from './rules.js'
 
+/** Kinds whose formula became a choice: those that were saved before have PyTorch's. */
+const chosenLater: readonly unknown[] = ['rmsprop', 'nadam'] satisfies OptimizerKind[]
+
+/** What is saved of how a model is compiled, with what earlier versions did not say of its optimizer. */
+export function upgraded(options: unknown): unknown {
+  const optimizer = isRecord(options) ? options.optimizer : undefined
+  if (!isRecord(optimizer) || !chosenLater.includes(optimizer.kind) || optimizer.formula !== undefined) return options
+  return { ...(options as object), optimizer: resolveOptimizer({ ...optimizer, formula: 'pytorch' }) }
+}
+
 /**
  * The optimizer that a name stands for with its defaults, or that an object describes. `ERR_OPTION` for anything else.
  */

@@ -116,15 +116,18 @@ export interface NadamOptions extends OptimizerOptions {
   readonly beta2?: number
   /** Added to the root of the second moment; default 1e-7. */
   readonly epsilon?: number
+  /** Whose formula it is; default 'keras'. */
+  readonly formula?: 'keras' | 'pytorch'
 }
 
 /**
- * Adam with Nesterov momentum (Dozat 2016), at step t, with the momentum μₜ = β₁ (1 − ½ · 0.96^(0.004 t)):
+ * Adam with Nesterov momentum (Dozat 2016), at step t, with the momentum μₜ = β₁ (1 − ½ · 0.96ᵗ):
  *
  * m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g²,
  * w ← w − rate · ((1 − μₜ) g / (1 − μ₁…μₜ) + μₜ₊₁ m / (1 − μ₁…μₜ₊₁)) / (√(v / (1 − β₂ᵗ)) + ε)
  *
- * As in PyTorch, whose rate is 0.002 by default and ε 1e-8. In Keras μ grows 250 times as fast: μₜ = β₁ (1 − ½ · 0.96ᵗ).
+ * With the formula of PyTorch, and of the paper, μ grows 250 times as slowly: μₜ = β₁ (1 − ½ · 0.96^(0.004 t)). There the rate is 0.002 by default and
+ * ε 1e-8.
  *
  * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
@@ -133,6 +136,7 @@ export function nadam(options: NadamOptions = {}): Optimizer {
     beta1: { type: 'number', least: 0, below: 1, default: 0.9 },
     beta2: { type: 'number', least: 0, below: 1, default: 0.999 },
     epsilon: { type: 'number', above: 0, default: 1e-7 },
+    formula: { type: 'name', of: ['keras', 'pytorch'], default: 'keras' },
   })
 }
 
@@ -169,19 +173,21 @@ export interface RmspropOptions extends OptimizerOptions {
   readonly rho?: number
   /** How much of the last step is repeated; default 0. */
   readonly momentum?: number
-  /** Added to the root; default 1e-7. */
+  /** Added under the root; to the root with the formula of PyTorch; default 1e-7. */
   readonly epsilon?: number
   /** Whether to divide by the variance instead of the mean of squares; default false. */
   readonly centered?: boolean
+  /** Whose formula it is; default 'keras'. */
+  readonly formula?: 'keras' | 'pytorch'
 }
 
 /**
- * RMSprop (Tieleman and Hinton 2012): s ← ρ s + (1 − ρ) g², d = g / (√s + ε), w ← w − rate · d.
+ * RMSprop (Tieleman and Hinton 2012): s ← ρ s + (1 − ρ) g², d = g / √(s + ε), w ← w − rate · d.
  *
- * With `centered` (Graves 2013), a ← ρ a + (1 − ρ) g and s − a² in place of s under the root; with momentum μ, b ← μ b + d and w ← w − rate · b.
+ * With `centered` (Graves 2013), a ← ρ a + (1 − ρ) g and s − a² in place of s under the root; with momentum μ, b ← μ b + rate · d and w ← w − b.
  *
- * As in PyTorch, whose rate is 0.01 by default, ρ (there `alpha`) 0.99 and ε 1e-8. Keras has ε under the root, g / √(s + ε), which matters where
- * gradients are below 3e-4, and a momentum of steps that include the rate.
+ * With the formula of PyTorch, d = g / (√s + ε), which is larger where gradients are below 3e-4; and b ← μ b + d, w ← w − rate · b, which only differs
+ * where the rate changes. There the rate is 0.01 by default, ρ (`alpha`) 0.99 and ε 1e-8.
  *
  * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
@@ -191,6 +197,7 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
     momentum: { type: 'number', least: 0, below: 1, default: 0 },
     epsilon: { type: 'number', above: 0, default: 1e-7 },
     centered: { type: 'flag', default: false },
+    formula: { type: 'name', of: ['keras', 'pytorch'], default: 'keras' },
   })
 }
 

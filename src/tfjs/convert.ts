@@ -86,7 +86,15 @@ function storedValues(values: unknown, shape: readonly number[], dtype: DataType
       indices.pop()
     }
   }
-  read(values, 0)
+  try {
+    read(values, 0)
+  } catch (error) {
+    // As in tfjs, uneven arrays are taken for flat ones where they hold as many values as their shape says.
+    const flat: unknown[] = (Array.isArray(values) ? values.flat(Number.POSITIVE_INFINITY) : []) as unknown[]
+    if (flat.length !== target.length || flat.some((value) => typeof value === 'object')) throw error
+    next = 0
+    flat.forEach(store)
+  }
   return target
 }
 

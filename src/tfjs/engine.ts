@@ -75,7 +75,10 @@ export function getTensorsInContainer(container: unknown, isTensor: (value: unkn
     if (isTensor(value)) found.add(value)
     else if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value) && !seen.has(value)) {
       seen.add(value)
-      for (const part of Object.values(value)) stack.push(part)
+      // Long lists of numbers are passed over without a copy.
+      for (const part of Array.isArray(value) ? value : Object.values(value)) {
+        if (typeof part === 'object' && part !== null) stack.push(part)
+      }
     }
   }
   return [...found]

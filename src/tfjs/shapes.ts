@@ -1,3 +1,4 @@
+import { describe } from '../errors.js'
 import { check } from './failure.js'
 
 /** The number of elements of a shape. */
@@ -41,6 +42,11 @@ export function checkDimensions(shape: readonly number[]): void {
 export function parseAxes(axis: number | readonly number[] | null | undefined, shape: readonly number[]): number[] {
   const rank = shape.length
   if (axis === null || axis === undefined) return shape.map((_, each) => each)
+  check(
+    typeof axis === 'number' || Array.isArray(axis),
+    'ERR_OPTION',
+    () => `The axis must be a number or an array of numbers, not ${describe(axis)}`,
+  )
   const axes = typeof axis === 'number' ? [axis] : [...axis]
   check(
     axes.every((each) => each >= -rank && each < rank),

@@ -1,3 +1,4 @@
+import '../dispose.js'
 import { allocated } from '../data/allocated.js'
 import { SeqloomError } from '../errors.js'
 import { register, release, type Storage } from './engine.js'
@@ -255,31 +256,30 @@ export class TensorBuffer<R extends Rank, D extends DataType = 'float32'> {
 
   /** Sets the value at a location. As in tfjs, the location is not checked beyond its rank. */
   set(value: SingleValueMap[D], ...locs: number[]): void {
-    const at = locs.length === 0 ? [0] : locs
-    check(
-      at.length === this.rank || (this.rank === 0 && at.length === 1),
-      'ERR_SHAPE',
-      () => `The number of provided coordinates (${at.length}) must match the rank (${this.rank})`,
-    )
-    ;(this.values as unknown[])[this.locToIndex(at)] = value
+    const { rank } = this
+    if (locs.length !== rank && Math.max(locs.length, 1) !== Math.max(rank, 1)) {
+      throw new SeqloomError(
+        'ERR_SHAPE',
+        `The number of provided coordinates (${locs.length || 1}) must match the rank (${rank})`,
+      )
+    }
+    ;(this.values as unknown[])[this.locToIndex(locs)] = value
   }
 
   /** The value at a location. */
   get(...locs: number[]): SingleValueMap[D] {
-    const at = locs.length === 0 ? [0] : locs
-    at.forEach((index, axis) => {
-      check(
-        !(index < 0 || index >= (this.shape[axis] as number)),
-        'ERR_SHAPE',
-        () => `Requested out of range element at ${at}.   Buffer shape=${this.shape}`,
-      )
-    })
-    return this.values[this.locToIndex(at)] as SingleValueMap[D]
+    for (let axis = 0; axis < locs.length; axis++) {
+      const at = locs[axis] as number
+      if (at < 0 || at >= (this.shape[axis] as number)) {
+        throw new SeqloomError('ERR_SHAPE', `Requested out of range element at ${locs}.   Buffer shape=${this.shape}`)
+      }
+    }
+    return this.values[this.locToIndex(locs)] as SingleValueMap[D]
   }
 
   /** The place of a location in `values`. */
   locToIndex(locs: readonly number[]): number {
-    if (this.rank === 0) return 0
+    if (this.rank === 0 || locs.length === 0) return 0
     let index = locs[locs.length - 1] as number
     for (let i = 0; i < locs.length - 1; i++) index += (this.strides[i] as number) * (locs[i] as number)
     return index

@@ -17,6 +17,14 @@ function build(learningRate = 0.01): Sequential {
 const weightsOf = (m: Sequential) => m.getWeights().map(({ data }) => [...data])
 
 describe('callbacks', () => {
+  it('and other options of fit may be null, which means that there are none', async () => {
+    const [plain, withNulls] = [build(), build()]
+    await plain.fit(x, y, { epochs: 2 })
+    const none = { callbacks: null, validationData: null, sampleWeight: null, classWeight: null }
+    await withNulls.fit(x, y, { epochs: 2, ...none })
+    expect(weightsOf(withNulls)).toEqual(weightsOf(plain))
+  })
+
   it('are called in order, with logs', async () => {
     const seen: string[] = []
     await build().fit(x, y, {

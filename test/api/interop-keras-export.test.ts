@@ -82,6 +82,36 @@ describe('interop.toKeras', () => {
     for (const each of [m, back]) each.dispose()
   })
 
+  it('writes the hard sigmoid of each Keras bit for bit, and with other weights that of the other one', async () => {
+    for (const [own, version] of [
+      ['hardSigmoid', 3],
+      ['hardSigmoidKeras2', 2],
+    ] as const) {
+      for (const activation of ['hardSigmoid', 'hardSigmoidKeras2'] as const) {
+        const m = filled(
+          seqloom.sequential([
+            seqloom.layers.lstm({
+              units: 3,
+              recurrentActivation: activation,
+              returnSequences: true,
+              inputShape: [4, 2],
+            }),
+            seqloom.layers.simpleRNN({ units: 3, activation }),
+            seqloom.layers.dense({ units: 2, activation }),
+          ]) as never,
+        )
+        const path = join(folder, 'hard.h5')
+        await interop.toKeras(m, path, { version })
+        const back = await interop.loadKeras(path)
+        if (activation === own) expect(bitsOf(back)).toEqual(bitsOf(m))
+        expect(JSON.stringify(back.toJSON())).toContain(`"recurrentActivation":"${own}"`)
+        const [expected, found] = [await outputsOf(m), await outputsOf(back)]
+        for (const [at, value] of expected.entries()) expect(found[at]).toBeCloseTo(value, 5)
+        for (const each of [m, back]) each.dispose()
+      }
+    }
+  })
+
   it('writes many layers with long names', async () => {
     const m = filled(
       seqloom.sequential([

@@ -132,12 +132,21 @@ describe('interop.loadKeras', () => {
     existing.dispose()
   })
 
+  it('reads recurrent dropout', async () => {
+    const text = Buffer.from(bytesOf('keras2-sequential.h5')).toString('latin1')
+    const m = await interop.loadKeras(
+      Buffer.from(text.replace('"recurrent_dropout": 0.0', '"recurrent_dropout": 0.3'), 'latin1'),
+    )
+    expect(JSON.stringify(m.toJSON())).toContain('"recurrentDropout":0.3')
+    m.dispose()
+  })
+
   it('warns of what is left out since it only matters in training', async () => {
     const file = Buffer.from(bytesOf('keras2-sequential.h5'))
-    const text = file.toString('latin1').replace('"recurrent_dropout": 0.0', '"recurrent_dropout": 0.3')
+    const text = file.toString('latin1').replace('"kernel_regularizer": null', '"bias_regularizer": "mine"')
     const { stderr } = await runSource(`
       import { interop } from 'seqloom'
       await interop.loadKeras(Buffer.from('${Buffer.from(text, 'latin1').toString('base64')}', 'base64'))`)
-    expect(stderr).toMatch(/SeqloomWarning: the bytes: left out.*recurrent_dropout of 'lstm'/s)
+    expect(stderr).toMatch(/SeqloomWarning: the bytes: left out.*bias_regularizer of 'lstm'/s)
   })
 })

@@ -33,7 +33,7 @@ const byLayer: Record<string, () => Model[]> = {
     (
       [
         ...['linear', 'relu', 'sigmoid', 'tanh', 'hardSigmoid', 'softsign', 'softplus', 'elu', 'selu', 'gelu', 'silu'],
-        ...['exponential', 'softmax', 'logSoftmax'],
+        ...['exponential', 'softmax', 'logSoftmax', 'hardSigmoidKeras2', 'swish', 'mish', 'relu6', 'leakyRelu'],
       ] as const
     ).map((kind) => stack(layers.activation({ activation: kind as 'tanh', ...sequence }))),
   dense: () => [
@@ -51,6 +51,9 @@ const byLayer: Record<string, () => Model[]> = {
     ...recurrent(layers.gru),
     stack(layers.gru({ units: 4, resetAfter: false, ...sequence, ...random })),
     stack(layers.gru({ units: 4, recurrentActivation: 'hardSigmoid', ...sequence, ...random })),
+    stack(
+      layers.gru({ units: 4, activation: 'elu', recurrentActivation: 'hardSigmoidKeras2', ...sequence, ...random }),
+    ),
   ],
   rnn: () => [stack(layers.rnn({ cell: cells.lstm({ units: 4 }), returnSequences: true, ...sequence }))],
   bidirectional: () =>
@@ -99,6 +102,9 @@ function recurrent(make: (options: never) => unknown): Model[] {
     { activation: 'hardSigmoid' },
     { activation: 'linear' },
     { activation: 'relu' },
+    { activation: 'elu' },
+    { activation: 'leakyRelu' },
+    { activation: 'mish' },
   ].map((options) => stack(make({ units: 4, ...sequence, ...random, ...options } as never)))
 }
 

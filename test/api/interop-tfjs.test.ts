@@ -306,9 +306,11 @@ describe('interop.toTfjs', () => {
     for (const each of [model, back]) each.dispose()
   })
 
-  it('loses no bit of what TensorFlow.js saved', async () => {
-    const { artifacts } = saved['lstm of Keras'] as Saved
+  it.each(['lstm of Keras', 'lstm', 'gru'])('loses no bit of what TensorFlow.js saved: %s', async (name) => {
+    const { artifacts } = saved[name] as Saved
     const model = await interop.loadTfjs(artifacts)
+    if (name !== 'lstm of Keras')
+      expect(JSON.stringify(model.toJSON())).toContain('"recurrentActivation":"hardSigmoidKeras2"')
     const back = await interop.toTfjs(model)
     expect(back.weightSpecs).toEqual(artifacts.weightSpecs)
     expect(back.weightData).toEqual(artifacts.weightData)

@@ -56,11 +56,11 @@ function optimizerOf({ optimizer, clip_norm }: TrainingCase) {
     case 'AdamW':
       return optimizers.adamw({ ...common, weightDecay: optimizer.weight_decay ?? 0.01 })
     case 'NAdam':
-      return optimizers.nadam(common)
+      return optimizers.nadam({ ...common, formula: 'pytorch' })
     case 'Adamax':
       return optimizers.adamax(common)
     case 'RMSprop':
-      return optimizers.rmsprop({ ...common, rho: optimizer.alpha ?? 0.99 })
+      return optimizers.rmsprop({ ...common, formula: 'pytorch', rho: optimizer.alpha ?? 0.99 })
     case 'Adagrad':
       return optimizers.adagrad({ ...common, epsilon: 1e-10, initialAccumulatorValue: 0 })
     case 'Adadelta':

@@ -155,6 +155,28 @@ describe('a tensor', () => {
     expect(() => tf.tensor([1], [1], 'complex64')).toThrow(expect.objectContaining({ code: 'ERR_UNSUPPORTED' }))
   })
 
+  it('refuses arguments of which nothing can be made', () => {
+    const wrong: (() => unknown)[] = [
+      () => tf.sum([1, 2], {} as never),
+      () => tf.slice([1, 2], {} as never),
+      () => tf.split([1, 2], undefined as never),
+      () => tf.tile([1, 2], undefined as never),
+      () => tf.transpose([[1]], 'x' as never),
+      () => tf.einsum(undefined as never),
+      () => tf.variable(3 as never),
+      () => tf.oneHot([0], 2.5),
+      () => tf.topk([1, 2], 1.5),
+      () => tf.multinomial([0.5, 0.5], undefined as never),
+      () => tf.truncatedNormal([2], 0, Number.NaN),
+      () => tf.truncatedNormal([2], 0, -1),
+      () => tf.range(0, Number.NaN),
+      () => tf.zeros([1e6, 1e6]),
+      () => tf.fill([1e6, 1e6], 'x'),
+      () => tf.tensor([1n] as never),
+    ]
+    for (const run of wrong) expect(run, String(run)).toThrow(SeqloomError)
+  })
+
   it('gives its values later, too', async () => {
     const x = tf.tensor([
       [1, 2],

@@ -26,8 +26,12 @@ layers.lstm({ units: 8, activation: 'tanhh' })
 layers.gru({ units: 8, recurrentActivation: 'softmax' })
 // @ts-expect-error wrong type
 layers.lstm({ units: 8, stateful: 'yes' })
-// @ts-expect-error not supported
-layers.gru({ units: 8, recurrentDropout: 0.5 })
+// @ts-expect-error wrong type
+layers.gru({ units: 8, recurrentDropout: '0.5' })
+// @ts-expect-error no regularizer
+layers.gru({ units: 8, recurrentRegularizer: 'l3' })
+// @ts-expect-error no such weight
+layers.dense({ units: 8, recurrentConstraint: 'maxNorm' })
 // @ts-expect-error only the GRU has it
 layers.lstm({ units: 8, resetAfter: true })
 // @ts-expect-error Python's spelling

@@ -49,8 +49,12 @@ impl Form {
     pub(crate) fn activated(self, activation: Activation) -> Self {
         match activation {
             Activation::Linear => self,
-            Activation::Relu | Activation::Softplus | Activation::Exponential => Self::NonNegative,
-            Activation::Sigmoid | Activation::HardSigmoid => Self::UnitInterval,
+            Activation::Relu | Activation::Relu6 | Activation::Softplus | Activation::Exponential => {
+                Self::NonNegative
+            }
+            Activation::Sigmoid | Activation::HardSigmoid | Activation::HardSigmoidKeras2 => {
+                Self::UnitInterval
+            }
             // Of what is not negative they are not negative either; no model ends so on purpose.
             _ if self.is_non_negative() => Self::Unknown,
             _ => Self::Real,

@@ -155,7 +155,13 @@ fn optimizer(entry: &optim::Entry) -> String {
     let fields = entry.settings.iter().map(|setting| {
         let fallback = default(setting.default.unwrap());
         let about = format!("{}; default {fallback}.", setting.doc.trim().trim_end_matches('.'));
-        let value = if setting.kind == SettingKind::Flag { "boolean" } else { "number" };
+        let value = match setting.kind {
+            SettingKind::Flag => "boolean".to_owned(),
+            SettingKind::Name(names) => {
+                names.iter().map(|name| quoted(wire_name(name))).collect::<Vec<_>>().join(" | ")
+            }
+            _ => "number".to_owned(),
+        };
         format!("{}  readonly {}?: {value}\n", comment("  ", &about), setting.wire_name())
     });
     let fields: String = fields.collect();

@@ -5,7 +5,7 @@ mod common;
 use common::{Builder, Feed, Random, check, forward, parameters};
 use serde_json::json;
 
-const UNARY: [&str; 13] = [
+const UNARY: [&str; 21] = [
     "identity",
     "neg",
     "abs",
@@ -19,6 +19,14 @@ const UNARY: [&str; 13] = [
     "softplus",
     "softsign",
     "hardSigmoid",
+    "hardSigmoidKeras2",
+    "relu6",
+    "leakyRelu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "mish",
 ];
 const BINARY: [&str; 6] = ["add", "subtract", "multiply", "divide", "maximum", "minimum"];
 

@@ -137,12 +137,17 @@ fn activations() {
         "sigmoid",
         "tanh",
         "hardSigmoid",
+        "hardSigmoidKeras2",
         "softsign",
         "softplus",
         "elu",
         "selu",
         "gelu",
         "silu",
+        "swish",
+        "mish",
+        "relu6",
+        "leakyRelu",
         "exponential",
         "softmax",
         "logSoftmax",
@@ -332,6 +337,9 @@ fn recurrent_cells() {
     recurrent("simpleRnn", &json!({ "activation": "relu" }));
     recurrent("gru", &json!({ "resetAfter": false }));
     recurrent("lstm", &json!({ "activation": "softsign", "recurrentActivation": "hardSigmoid" }));
+    recurrent("gru", &json!({ "recurrentActivation": "hardSigmoidKeras2" }));
+    recurrent("lstm", &json!({ "activation": "elu", "recurrentActivation": "leakyRelu" }));
+    recurrent("simpleRnn", &json!({ "activation": "selu" }));
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub enum Activation {
     Tanh,
     /// min(max(x + 3, 0), 6) / 6
     HardSigmoid,
+    /// min(max(0.2·x + 0.5, 0), 1), the hard sigmoid of Keras 2 and TensorFlow.js
+    HardSigmoidKeras2,
     /// x / (1 + |x|)
     Softsign,
     /// ln(1 + exp(x))
@@ -27,16 +29,23 @@ pub enum Activation {
     Silu,
     /// exp(x)
     Exponential,
+    /// min(max(x, 0), 6)
+    Relu6,
+    /// x for x > 0, 0.2·x below
+    LeakyRelu,
+    /// x·tanh(ln(1 + exp(x))) (Misra 2019)
+    Mish,
 }
 
 impl Activation {
     /// Every activation, for tables and tests.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Linear,
         Self::Relu,
         Self::Sigmoid,
         Self::Tanh,
         Self::HardSigmoid,
+        Self::HardSigmoidKeras2,
         Self::Softsign,
         Self::Softplus,
         Self::Elu,
@@ -44,13 +53,27 @@ impl Activation {
         Self::Gelu,
         Self::Silu,
         Self::Exponential,
+        Self::Relu6,
+        Self::LeakyRelu,
+        Self::Mish,
     ];
 
     /// Whether the derivative is a function of the output alone, which the fused cells need.
     pub const fn derives_from_output(self) -> bool {
         matches!(
             self,
-            Self::Linear | Self::Relu | Self::Sigmoid | Self::Tanh | Self::HardSigmoid | Self::Softsign
+            Self::Linear
+                | Self::Relu
+                | Self::Sigmoid
+                | Self::Tanh
+                | Self::HardSigmoid
+                | Self::HardSigmoidKeras2
+                | Self::Softsign
+                | Self::Elu
+                | Self::Selu
+                | Self::Exponential
+                | Self::Relu6
+                | Self::LeakyRelu
         )
     }
 }

@@ -56,7 +56,7 @@ impl fmt::Display for SpecError {
             Self::Activation(activation) => write!(
                 f,
                 "activation {activation:?} is not available in a fused recurrent cell; use Linear, Relu, Sigmoid, \
-                 Tanh, HardSigmoid or Softsign"
+                 Tanh, HardSigmoid, HardSigmoidKeras2, Softsign, Elu, Selu, Exponential, Relu6 or LeakyRelu"
             ),
             Self::Size { input, hidden } => {
                 write!(f, "a cell with {input} inputs and {hidden} units is empty or too large")

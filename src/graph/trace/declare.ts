@@ -1,3 +1,9 @@
+import {
+  type Constraint,
+  type ConstraintName,
+  constraintCheck,
+  resolveConstraint,
+} from '../../constraints/constraint.js'
 import { describe, SeqloomError } from '../../errors.js'
 import {
   type Initializer,
@@ -6,6 +12,13 @@ import {
   resolveInitializer,
 } from '../../initializers/initializer.js'
 import { isRecord } from '../../options.js'
+import {
+  type Regularizer,
+  type RegularizerName,
+  regularizerCheck,
+  resolveRegularizer,
+} from '../../regularizers/regularizer.js'
+import type { WeightRules } from '../builder.js'
 import type { Parts } from './operands.js'
 import type { ProgramInput, ProgramWeight } from './program.js'
 import { batch, canonical, isSize, maxRank, type Size } from './size.js'
@@ -21,6 +34,10 @@ export interface WeightOptions {
   readonly shape: readonly Size[]
   /** Default `'glorotUniform'`; `'zeros'` for vectors. */
   readonly initializer?: InitializerName | Initializer
+  /** What it adds to the loss in training. */
+  readonly regularizer?: Regularizer | RegularizerName | null
+  /** What it is made to fulfil after every step. */
+  readonly constraint?: Constraint | ConstraintName | null
 }
 
 /** A weight: its shape, or its shape with an initializer. */
@@ -83,14 +100,17 @@ export function declareWeights(where: string, given: unknown): DeclaredWeights {
 }
 
 function declareWeight(where: string, name: string, declaration: unknown): ProgramWeight {
-  const { shape, initializer, ...others } = Array.isArray(declaration)
+  const { shape, initializer, regularizer, constraint, ...others }: Record<string, unknown> = Array.isArray(declaration)
     ? { shape: declaration }
     : isRecord(declaration)
       ? declaration
       : { shape: undefined }
   const unknown = Object.keys(others)[0]
   if (unknown !== undefined)
-    throw wrong(where, `weight '${name}' has no option '${unknown}'; it has shape and initializer`)
+    throw wrong(
+      where,
+      `weight '${name}' has no option '${unknown}'; it has shape, initializer, regularizer and constraint`,
+    )
   if (
     !Array.isArray(shape) ||
     shape.length === 0 ||
@@ -113,7 +133,19 @@ function declareWeight(where: string, name: string, declaration: unknown): Progr
     name,
     shape: shape.map(canonical),
     initializer: resolveInitializer((initializer as InitializerName | Initializer | undefined) ?? standard),
+    ...declaredRules(`${where}: weight '${name}'`, { regularizer, constraint }),
   }
+}
+
+/** What a declaration, or a saved weight, asks of a weight. `ERR_OPTION`. */
+export function declaredRules(where: string, given: Readonly<Record<string, unknown>>): WeightRules {
+  for (const [name, check] of Object.entries({ regularizer: regularizerCheck, constraint: constraintCheck })) {
+    if (given[name] === undefined || check.accepts(given[name])) continue
+    throw wrong(where, `the ${name} must be ${check.expected}, not ${describe(given[name])}`)
+  }
+  const regularizer = resolveRegularizer(given.regularizer as Regularizer | null | undefined)
+  const constraint = resolveConstraint(given.constraint as Constraint | null | undefined)
+  return { ...(regularizer && { regularizer }), ...(constraint && { constraint }) }
 }
 
 const isList = (value: unknown): value is readonly unknown[] =>

@@ -101,7 +101,12 @@ function wireAttributes({ program, shapes }: Resolved, node: ProgramNode, sink: 
       return { shape }
     }
     case 'dropout':
-      return { rate: attributes.rate, shareSteps: false, ...(sink.stepwise ? { perStep: attributes.perStep } : {}) }
+      return {
+        rate: attributes.rate,
+        shareSteps: false,
+        ...(sink.stepwise ? { perStep: attributes.perStep } : {}),
+        ...(attributes.seed === undefined ? {} : { seed: attributes.seed }),
+      }
     default:
       return { ...attributes }
   }

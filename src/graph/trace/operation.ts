@@ -1,5 +1,5 @@
 import { describe, SeqloomError } from '../../errors.js'
-import { type Check, custom, flag, integer, number } from '../../options.js'
+import { type Check, custom, flag, integer, number, seed } from '../../options.js'
 import { checkOf, type Setting } from '../../settings.js'
 import { elementwise, operations as table } from '../../table.js'
 import * as shapes from './shapes.js'
@@ -13,6 +13,8 @@ export interface Operation {
   readonly least: number
   readonly most: number
   readonly attributes: Readonly<Record<string, Check>>
+  /** Settings that may be missing. */
+  readonly optional?: Readonly<Record<string, Check>>
   /** The result's shape; `ERR_SHAPE` with what does not fit, to which the caller adds where. */
   readonly infer: (inputs: readonly TracedShape[], attributes: never) => TracedShape
 }
@@ -45,7 +47,13 @@ function check(setting: Setting): Check {
 /** What only traced functions have: these are lowered to other operations. */
 const own: Readonly<Record<string, Operation>> = {
   split: { least: 1, most: 1, attributes: { axis, parts: integer(1), part: integer(0) }, infer: shapes.split },
-  dropout: { least: 1, most: 1, attributes: { rate: number(0, 1), perStep: flag }, infer: shapes.rows },
+  dropout: {
+    least: 1,
+    most: 1,
+    attributes: { rate: number(0, 1), perStep: flag },
+    optional: { seed },
+    infer: shapes.rows,
+  },
   mask: { least: 1, most: 1, attributes: {}, infer: shapes.mask },
 }
 

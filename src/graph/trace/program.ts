@@ -1,5 +1,6 @@
 import { SeqloomError } from '../../errors.js'
 import type { Initializer } from '../../initializers/initializer.js'
+import type { WeightRules } from '../builder.js'
 import type { Location } from './location.js'
 import { type Attributes, operation } from './operation.js'
 import { problem } from './shapes.js'
@@ -12,7 +13,7 @@ export interface ProgramInput {
 }
 
 /** A weight of a traced function. */
-export interface ProgramWeight {
+export interface ProgramWeight extends WeightRules {
   readonly name: string
   readonly shape: readonly Size[]
   readonly initializer: Initializer

@@ -2,6 +2,7 @@ import { SeqloomError } from '../../errors.js'
 import { initializerCheck, resolveInitializer } from '../../initializers/initializer.js'
 import { limits } from '../../limits.js'
 import { checkOptions, isRecord } from '../../options.js'
+import { declaredRules } from './declare.js'
 import { Location } from './location.js'
 import { operation } from './operation.js'
 import { inferAt, type Program, type ProgramInput, type ProgramNode, type ProgramWeight } from './program.js'
@@ -42,7 +43,8 @@ export function loadProgram(label: string, saved: unknown): Program {
       throw malformed(label, 'weights have no names or initializers')
     }
     const initializer = resolveInitializer(entry.initializer as never)
-    return { name: entry.name, shape: shapeOf(label, entry.shape, false) as Size[], initializer }
+    const rules = declaredRules(label, entry)
+    return { name: entry.name, shape: shapeOf(label, entry.shape, false) as Size[], initializer, ...rules }
   })
   const shapes: TracedShape[] = [...inputs.map(({ shape }) => shape), ...weights.map(({ shape }) => shape)]
   const ids = (entry: unknown): number[] => {
@@ -59,7 +61,7 @@ export function loadProgram(label: string, saved: unknown): Program {
     if (from.length < rules.least || from.length > rules.most)
       throw malformed(label, `operation ${index} has ${from.length} inputs`)
     checkOptions(`${label}: operation ${index}, ${op}`, attributes, {
-      accepted: rules.attributes,
+      accepted: { ...rules.attributes, ...rules.optional },
       required: Object.keys(rules.attributes),
     })
     const at = Location.of(`operation ${index}`)

@@ -1,10 +1,18 @@
 import { describe, isInstance, SeqloomError } from '../../errors.js'
+import { seed as seedCheck } from '../../options.js'
+import { cellActivations } from '../../table.js'
 import { Location } from './location.js'
 import type { AxisOptions, MatmulOptions, Operand, Parts, ReduceOptions, SoftmaxOptions } from './operands.js'
 import type { Attributes, ElementwiseKind } from './operation.js'
 import { nameOf } from './program.js'
 import { hasBatch, isSize, maxRank, type Size, show, type TracedShape } from './size.js'
 import type { Trace } from './trace.js'
+
+/** Activations by name that act on single elements. */
+const activations = [...cellActivations, 'softplus', 'gelu', 'silu', 'swish', 'mish'] as const
+
+/** What element-wise operations of another name compute. */
+const renamed: Readonly<Record<string, ElementwiseKind>> = { exponential: 'exp', swish: 'silu' }
 
 /**
  * A value in a cell's step, a layer or a loss that is being traced: it has a shape and no numbers yet. Its methods
@@ -164,13 +172,18 @@ export class SymbolicValue {
     return this.#elementwise('hardSigmoid', [this.#id])
   }
 
+  /** That of Keras 2 and TensorFlow.js: 0.2·this + 0.5, at least 0 and at most 1. */
+  hardSigmoidKeras2(): SymbolicValue {
+    return this.#elementwise('hardSigmoidKeras2', [this.#id])
+  }
+
   /** The activation of a name, as recurrent layers have them; `'linear'` is the value itself. */
-  activation(name: 'linear' | 'relu' | 'sigmoid' | 'tanh' | 'hardSigmoid' | 'softsign' | 'softplus'): SymbolicValue {
+  activation(name: (typeof activations)[number]): SymbolicValue {
     if (name === 'linear') return this
-    if (!['relu', 'sigmoid', 'tanh', 'hardSigmoid', 'softsign', 'softplus'].includes(name)) {
+    if (!activations.includes(name)) {
       throw this.#trace.error('ERR_OPTION', 'activation', `there is no activation ${describe(name)}`)
     }
-    return this.#elementwise(name, [this.#id])
+    return this.#elementwise(renamed[name] ?? (name as ElementwiseKind), [this.#id])
   }
 
   /** exp(this) over its sum along a dimension; where the mask is zero, the result is zero. */
@@ -338,10 +351,11 @@ export class SymbolicValue {
 
   /**
    * Sets a share of the elements to zero while training and scales the others up; nothing otherwise. In a cell, the
-   * same elements at every step (Gal and Ghahramani 2016), or with `perStep: true` others at each.
+   * same elements at every step (Gal and Ghahramani 2016), or with `perStep: true` others at each. With a `seed` they do
+   * not depend on the model's.
    */
-  dropout(rate: number, options: { readonly perStep?: boolean } = {}): SymbolicValue {
-    const { perStep = false } = this.#options('dropout', options, ['perStep'])
+  dropout(rate: number, options: { readonly perStep?: boolean; readonly seed?: number } = {}): SymbolicValue {
+    const { perStep = false, seed } = this.#options('dropout', options, ['perStep', 'seed'])
     if (!(rate >= 0 && rate < 1)) {
       throw this.#trace.error(
         'ERR_OPTION',
@@ -349,7 +363,11 @@ export class SymbolicValue {
         `the rate must be a number from 0 to below 1, not ${describe(rate)}`,
       )
     }
-    return rate === 0 ? this : this.#record('dropout', [this.#id], { rate, perStep })
+    if (seed !== undefined && !seedCheck.accepts(seed)) {
+      throw this.#trace.error('ERR_OPTION', 'dropout', `the seed must be ${seedCheck.expected}, not ${describe(seed)}`)
+    }
+    const own = seed === undefined ? {} : { seed }
+    return rate === 0 ? this : this.#record('dropout', [this.#id], { rate, perStep, ...own })
   }
 
   /** The same value, to which no gradient flows back. */

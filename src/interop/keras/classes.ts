@@ -82,7 +82,7 @@ export const recurrenceOptions = [
   'stateful',
 ]
 
-const cellOptions = ['units', 'activation', 'use_bias', 'dropout']
+const cellOptions = ['units', 'activation', 'use_bias', 'dropout', 'recurrent_dropout']
 const gatedOptions = [...cellOptions, 'recurrent_activation']
 const resetOptions = [...gatedOptions, 'reset_after']
 
@@ -142,27 +142,3 @@ export const directionGroups = ['forward_layer', 'backward_layer'] as const
 
 /** Changes the values of a weight; its shape stays. */
 export type Adapt = (values: Float32Array, shape: readonly number[]) => void
-
-/**
- * The `hard_sigmoid` of Keras 2 and tfjs is 0.2·x + 0.5 between 0 and 1; that of Keras 3, which is ours, relu6(x + 3) / 6. With weights 1.2 times as large, ours
- * is theirs.
- */
-const stretch = 1.2
-
-/** Makes the columns of some gates of many larger, from Keras 2's hard sigmoid to ours, or smaller, from ours to that. */
-export function stretched(
-  which: readonly number[],
-  gates: number,
-  direction: 'toOurs' | 'toTheirs',
-): Adapt | undefined {
-  if (which.length === 0) return undefined
-  return (values, shape) => {
-    const columns = shape.at(-1) ?? 1
-    const width = columns / gates
-    for (let i = 0; i < values.length; i++) {
-      if (!which.includes(Math.floor((i % columns) / width))) continue
-      const value = values[i] as number
-      values[i] = direction === 'toOurs' ? value * stretch : value / stretch
-    }
-  }
-}

@@ -16,12 +16,13 @@ import {
   type RecurrentClass,
   recurrenceOptions,
   recurrentLayers,
-  stretched,
   tfjsStates,
 } from './classes.js'
+import { isForeign, stretched } from './hardSigmoid.js'
 import { groupNames } from './layers.js'
 import { kerasActivation } from './options.js'
 import { readyMade } from './readyMade.js'
+import { savedCellRules, savedRules } from './rules.js'
 import { camelCase, snakeCase } from './saved.js'
 
 /** For whom a model is described, and what that showed. */
@@ -129,11 +130,16 @@ function plainLayer(layer: AnyLayer, name: string, known: KerasClass, to: Descri
     to.problems.add(`${what}: its kernel is tied to another layer`)
     return undefined
   }
-  const config = { name, trainable: layer.trainable, ...configOf(what, known.options, options, to) }
+  const config = {
+    name,
+    trainable: layer.trainable,
+    ...configOf(what, known.options, options, to),
+    ...savedRules(layer.ruleConfig(), to.dialect),
+  }
   let adapt: Adapt | undefined
-  if (options.activation === 'hardSigmoid' && to.dialect !== 'keras3') {
-    if (className === 'Dense') adapt = stretched([0], 1, 'toTheirs')
-    else to.problems.add(`${what}: its hardSigmoid is another one there`)
+  if (isForeign(options.activation, to.dialect)) {
+    if (className === 'Dense') adapt = stretched([0], 1, to.dialect)
+    else to.problems.add(`${what}: ${options.activation} is another one there`)
   }
   // Numbers alone have no dimension there.
   const isScalar = className === 'Attention'
@@ -146,7 +152,12 @@ function recurrentLayer(layer: AnyLayer, name: string, known: RecurrentClass, to
   const { className } = layer
   const options = layer.config()
   const what = `'${name}' (${className})`
-  const config = { name, trainable: layer.trainable, ...configOf(what, optionsFor(known.options, to), options, to) }
+  const config = {
+    name,
+    trainable: layer.trainable,
+    ...configOf(what, optionsFor(known.options, to), options, to),
+    ...savedRules(layer.ruleConfig(), to.dialect),
+  }
   const weights = plainWeights(layer, to, cellAdaption(what, known, options, to))
   return { className, config, parts: [{ path: cellGroup, scope: cellScope([snakeCase(known.cell)], to), weights }] }
 }
@@ -169,12 +180,12 @@ function cellAdaption(
   if (dialect === 'tfjs' && options.resetAfter === true) {
     problems.add(`${what}: the reset gate can only act before the product there (resetAfter: false)`)
   }
-  if (dialect === 'keras3') return undefined
-  if (options.activation === 'hardSigmoid') {
-    if (gates === 1) return stretched([0], 1, 'toTheirs')
-    problems.add(`${what}: its hardSigmoid is another one there`)
+  if (isForeign(options.activation, dialect)) {
+    if (gates === 1) return stretched([0], 1, dialect)
+    // A state, or what a gate multiplies, goes through it too.
+    problems.add(`${what}: ${options.activation} is another one there`)
   }
-  return stretched(options.recurrentActivation === 'hardSigmoid' ? gated : [], gates, 'toTheirs')
+  return stretched(isForeign(options.recurrentActivation, dialect) ? gated : [], gates, dialect)
 }
 
 function rnn(layer: AnyLayer, name: string, to: Describing): LayerDescription | undefined {
@@ -189,12 +200,27 @@ function rnn(layer: AnyLayer, name: string, to: Describing): LayerDescription | 
   const isStacked = cell.name === 'stacked'
   const names = groupNames(made)
   const all = weightsOf(layer, to)
+  const rulesBelow = (prefix: string) =>
+    new Map(
+      cell.program.weights
+        .filter((weight) => weight.name.startsWith(prefix))
+        .map((weight) => [weight.name.slice(prefix.length), weight] as const),
+    )
   const described = made.map(({ className, options: own, prefix }, at) => {
     const known = cellClasses[className] as RecurrentClass<Cell>
     const adapt = cellAdaption(what, known, own, to)
     const group = names[at] as string
     return {
-      object: object(className, { name: group, trainable: true, ...configOf(what, known.options, own, to) }, to),
+      object: object(
+        className,
+        {
+          name: group,
+          trainable: true,
+          ...configOf(what, known.options, own, to),
+          ...savedCellRules(rulesBelow(prefix), to.dialect),
+        },
+        to,
+      ),
       part: {
         path: isStacked ? [...cellGroup, 'cells', group] : cellGroup,
         scope:
@@ -218,6 +244,7 @@ function rnn(layer: AnyLayer, name: string, to: Describing): LayerDescription | 
       trainable: layer.trainable,
       cell: isStacked ? object('StackedRNNCells', stack, to) : first,
       ...configOf(what, optionsFor(recurrenceOptions, to), options, to),
+      ...savedRules(layer.ruleConfig(), to.dialect),
     },
     parts: described.map(({ part }) => part),
     states: to.dialect === 'tfjs' && isStacked ? tfjsStates(made.map((each) => each.cell.states.length)) : undefined,
@@ -284,7 +311,12 @@ function multiHead(layer: AnyLayer, name: string, to: Describing): LayerDescript
   const options = layer.config()
   const heads = options.numHeads as number
   const weights = plainWeights(layer, to)
-  const config = { name, trainable: layer.trainable, ...configOf(what, multiHeadAttention.options, options, to) }
+  const config = {
+    name,
+    trainable: layer.trainable,
+    ...configOf(what, multiHeadAttention.options, options, to),
+    ...savedRules(layer.ruleConfig(), to.dialect),
+  }
   const parts = attentionParts.map((part) => {
     const own = weights.filter((weight) => weight.name.startsWith(`${part}_`))
     return {

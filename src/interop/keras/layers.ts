@@ -4,7 +4,6 @@ import * as layers from '../../layers/index.js'
 import type { AnyLayer } from '../../layers/layer.js'
 import { Unmapped } from '../format.js'
 import {
-  type Adapt,
   attentionParts,
   cells as cellClasses,
   cellGroup,
@@ -13,10 +12,8 @@ import {
   type Maker,
   multiHeadAttention,
   plainLayers,
-  type RecurrentClass,
   recurrenceOptions,
   recurrentLayers,
-  stretched,
   tfjsStates,
 } from './classes.js'
 import { optionsOf } from './options.js'
@@ -28,8 +25,6 @@ export interface Part {
   readonly path: readonly string[]
   /** How many weights it has; all that are left, if it is not said. */
   readonly count?: number
-  /** Changes values into what ours mean; shapes stay. */
-  readonly adapt?: Adapt | undefined
 }
 
 /** A layer of ours, and where its weights are, in the order of ours. */
@@ -62,16 +57,14 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
   const plain = classOf(plainLayers, className)
   if (plain !== undefined) {
     const layer = made(plain.make, optionsOf(object, plain.options, origin))
-    return mapped(layer, [{ path: [], adapt: adaption(object, origin) }])
+    return mapped(layer, [{ path: [] }])
   }
   const recurrent = classOf(recurrentLayers, className)
   if (recurrent !== undefined) {
     // Ours is true by default.
     const options = optionsOf(object, recurrent.options, origin)
     const layer = made(recurrent.make, { zeroOutputForMask: false, ...options })
-    return mapped(layer, [
-      { path: cellGroup, count: cellWeights(object), adapt: gateAdaption(object, origin, recurrent) },
-    ])
+    return mapped(layer, [{ path: cellGroup, count: cellWeights(object) }])
   }
   if (className === 'RNN') return rnnOf(object, origin, made)
   if (className === 'Bidirectional') return bidirectionalOf(object, origin, made)
@@ -112,7 +105,11 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
     origin.leftOut.push(`what the ${className} '${name}' does beyond dropout`)
     return mapped(made(layers.dropout as Maker, { rate: config.rate }), [])
   }
-  if (className === 'GaussianNoise' || className === 'ActivityRegularization') {
+  if (className === 'ActivityRegularization') {
+    const activityRegularizer = { kind: 'l1l2', ...optionsOf(object, ['l1', 'l2'], origin) }
+    return mapped(made(layers.activation as Maker, { activation: 'linear', activityRegularizer }), [])
+  }
+  if (className === 'GaussianNoise') {
     origin.leftOut.push(`the ${className} '${name}'`)
     return mapped(made(layers.activation as Maker, { activation: 'linear' }), [])
   }
@@ -188,7 +185,7 @@ function rnnOf(object: KerasObject, origin: Origin, made: Make): Mapped | undefi
     if (known === undefined) origin.problems.add(`the cell ${cell.className} in the RNN '${object.name}'`)
     else cells.push(known.make(optionsOf(cell, known.options, origin) as never))
     const path = isStacked ? [...cellGroup, 'cells', names[index] as string] : cellGroup
-    return { path, count: cellWeights(cell), adapt: known && gateAdaption(cell, origin, known) }
+    return { path, count: cellWeights(cell) }
   })
   if (cells.length < objects.length) return undefined
   const layer = made(layers.rnn as Maker, {
@@ -212,9 +209,6 @@ export function groupNames(objects: readonly { readonly className: string }[]): 
   })
 }
 
-const isOldHardSigmoid = (value: unknown, origin: Origin): boolean =>
-  origin.dialect !== 'keras3' && /^hard_?sigmoid$/i.test(typeof value === 'string' ? value : '')
-
 /** Kernel, recurrent kernel and, usually, a bias. */
 const cellWeights = ({ config }: KerasObject): number => (config.use_bias === false ? 2 : 3)
 
@@ -224,20 +218,4 @@ function withDefaults(object: KerasObject, { dialect }: Origin): KerasObject {
   if (dialect !== 'tfjs' || kind === undefined) return object
   const defaults = { recurrent_activation: 'hard_sigmoid', ...(kind === 'GRU' && { reset_after: false }) }
   return { ...object, config: { ...defaults, ...object.config } }
-}
-
-function gateAdaption(object: KerasObject, origin: Origin, { gates, gated }: RecurrentClass): Adapt | undefined {
-  if (isOldHardSigmoid(object.config.activation, origin)) {
-    if (gates === 1) return stretched([0], 1, 'toOurs')
-    // A state, or what a gate multiplies, goes through it too.
-    origin.problems.add(`hard_sigmoid of Keras 2 as the activation of '${object.name}'`)
-  }
-  return stretched(isOldHardSigmoid(object.config.recurrent_activation, origin) ? gated : [], gates, 'toOurs')
-}
-
-function adaption(object: KerasObject, origin: Origin): Adapt | undefined {
-  if (!isOldHardSigmoid(object.config.activation, origin)) return undefined
-  if (object.className === 'Dense') return stretched([0], 1, 'toOurs')
-  origin.problems.add(`hard_sigmoid of Keras 2 in the ${object.className} '${object.name}'`)
-  return undefined
 }

@@ -1,15 +1,8 @@
 import { isRecord } from '../../options.js'
 import type { Dialect } from './classes.js'
+import { hardSigmoidOf } from './hardSigmoid.js'
+import { isRule, ruleOf } from './rules.js'
 import { camelCase, type KerasObject, type Origin } from './saved.js'
-
-/** Options that decide how weights begin or are trained, not what a trained layer computes. */
-const ofTraining = [
-  ...['kernel', 'recurrent', 'bias', 'embeddings', 'beta', 'gamma', 'activity'].flatMap((name) => [
-    `${name}_regularizer`,
-    `${name}_constraint`,
-  ]),
-  ...['recurrent_dropout', 'rms_scaling'],
-]
 
 /** Options that say nothing about a layer's results here. */
 const silent = new Set([
@@ -45,7 +38,12 @@ export function optionsOf(object: KerasObject, known: readonly string[], origin:
       options[camelCase(key)] = key.endsWith('activation')
         ? activationOf(object, value, origin)
         : plain(object, key, value)
-    } else if (ofTraining.includes(key)) {
+    } else if (isRule(key)) {
+      if (isNothing(value)) continue
+      const rule = ruleOf(value)
+      if (rule) options[camelCase(key)] = rule
+      else origin.leftOut.push(`${key} of '${object.name}'`)
+    } else if (key === 'rms_scaling') {
       if (!isNothing(value)) origin.leftOut.push(`${key} of '${object.name}'`)
     } else if (!silent.has(key) && !isNothing(value)) {
       origin.problems.add(`the option ${key} of the ${object.className} '${object.name}': ${JSON.stringify(value)}`)
@@ -71,7 +69,7 @@ const activations: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     [
       ...['linear', 'relu', 'sigmoid', 'tanh', 'softsign', 'softplus', 'elu', 'selu', 'gelu', 'silu'],
-      ...['exponential', 'softmax', 'hard_sigmoid', 'log_softmax'],
+      ...['exponential', 'softmax', 'hard_sigmoid', 'log_softmax', 'mish', 'relu6', 'leaky_relu'],
     ].map((name) => [name, camelCase(name)]),
   ),
   swish: 'silu',
@@ -81,12 +79,15 @@ const activations: Readonly<Record<string, string>> = {
 const differing: Readonly<Record<string, Partial<Record<Dialect, string | undefined>>>> = {
   silu: { keras2: 'swish', tfjs: 'swish' },
   exponential: { tfjs: undefined },
+  relu6: { keras2: undefined },
+  leakyRelu: { keras2: undefined, tfjs: undefined },
 }
 
 /** The name of an activation of ours; undefined if the program has none such. */
 export function kerasActivation(name: string, dialect: Dialect): string | undefined {
   const other = differing[name]
-  return other !== undefined && dialect in other ? other[dialect] : snakeName(name)
+  if (other !== undefined && dialect in other) return other[dialect]
+  return snakeName(name === 'hardSigmoidKeras2' ? 'hardSigmoid' : name)
 }
 
 function activationOf(object: KerasObject, value: unknown, origin: Origin): string {
@@ -95,6 +96,7 @@ function activationOf(object: KerasObject, value: unknown, origin: Origin): stri
     ? ((isRecord(value.config) ? value.config.name : value.config) ?? value.class_name)
     : value
   const found = typeof name === 'string' ? activations[snakeName(name)] : undefined
+  if (found === 'hardSigmoid') return hardSigmoidOf(origin.dialect)
   if (found !== undefined) return found
   origin.problems.add(`the activation ${JSON.stringify(name)} of the ${object.className} '${object.name}'`)
   return 'linear'

@@ -1,7 +1,7 @@
 import type { Cell } from '../../cells/cell.js'
 import { stackedRNNCells } from '../../cells/stacked.js'
 import { type SavedProgram, saveProgram } from '../../graph/trace/saved.js'
-import { cellActivations } from '../../table.js'
+import { activationNames } from '../../layers/activations.js'
 import { cells as classes } from './classes.js'
 
 /** A cell that Keras has, too. */
@@ -46,9 +46,13 @@ function candidates(saved: SavedProgram, prefix: string): ReadyMade[] {
   const [units, columns] = shapeOf('recurrent_kernel') ?? []
   if (typeof units !== 'number' || typeof columns !== 'number') return []
   const bias = shapeOf('bias')
-  const rates = saved.nodes.flatMap(({ op, attributes }) => (op === 'dropout' ? [attributes.rate as number] : []))
+  const drops = saved.nodes.flatMap(({ op, attributes }) => (op === 'dropout' ? [attributes] : []))
+  const rates = new Set([0, ...drops.map(({ rate }) => rate as number)])
+  const seed = drops[0]?.seed ?? null
   const kinds = new Set(saved.nodes.map(({ attributes }) => attributes.kind))
-  const activations = cellActivations.filter((name) => name === 'linear' || kinds.has(name))
+  const activations = activationNames.filter(
+    (name) => name === 'linear' || kinds.has(name === 'exponential' ? 'exp' : name),
+  )
   const all: ReadyMade[] = []
   for (const [className, { make, options: known, gates }] of Object.entries(classes)) {
     if (columns !== gates * units) continue
@@ -59,9 +63,12 @@ function candidates(saved: SavedProgram, prefix: string): ReadyMade[] {
     for (const reset of resets) {
       for (const gate of gateActivations) {
         for (const activation of activations) {
-          for (const dropout of new Set([0, ...rates])) {
-            const options = { units, activation, ...gate, ...reset, useBias: bias !== undefined, dropout }
-            all.push({ className, options, prefix, cell: make(options as never) })
+          for (const dropout of rates) {
+            for (const recurrentDropout of rates) {
+              const rest = { useBias: bias !== undefined, dropout, ...(recurrentDropout > 0 && { recurrentDropout }) }
+              const options = { units, activation, ...gate, ...reset, ...rest }
+              all.push({ className, options, prefix, cell: make({ ...options, seed } as never) })
+            }
           }
         }
       }

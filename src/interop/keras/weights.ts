@@ -1,6 +1,5 @@
 import type { TensorLike } from '../../data/tensor.js'
 import type { Built, Entry } from './graph.js'
-import type { Part } from './layers.js'
 import type { Origin } from './saved.js'
 
 /** A weight of a file, before it is read. */
@@ -26,16 +25,14 @@ export async function assign({ model, entries }: Built, of: Finder, origin: Orig
         all.map(({ shape }) => `[${shape.join(', ')}]`).join(', ') || 'none'
       origin.problems.add(`the weights of '${entry.name}' are ${shapes(own)} here, ${shapes(saved)} in the file`)
     }
-    return { own, saved, parts: entry.parts }
+    return { own, saved }
   })
   if (!origin.problems.isEmpty) return
   const values: TensorLike[] = []
-  for (const { own, saved, parts } of found) {
-    const partOf = parts.flatMap((part) => Array<Part>(part.count ?? saved.length).fill(part))
+  for (const { own, saved } of found) {
     for (const [at, { index, shape }] of own.entries()) {
       const weight = saved[at] as SavedWeight
       const data = await weight.floats()
-      partOf[at]?.adapt?.(data, weight.shape)
       values[index] = { data, shape }
     }
   }

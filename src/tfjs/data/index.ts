@@ -12,7 +12,7 @@ export { array, Dataset, type DatasetContainer, zip } from './dataset.js'
 type Iterated<T> = Iterator<T> | AsyncIterator<T>
 
 /** Elements of an iterator. */
-async function* elementsOf<T>(iterator: Iterated<T>): AsyncGenerator<T> {
+async function* elementsOf<T>(iterator: Iterated<T>): AsyncGenerator<T, T | null | undefined> {
   if (typeof iterator?.next !== 'function') {
     throw new SeqloomError(
       'ERR_DATA',
@@ -21,9 +21,9 @@ async function* elementsOf<T>(iterator: Iterated<T>): AsyncGenerator<T> {
   }
   for (;;) {
     const { done, value } = await iterator.next()
-    // As in tfjs, what comes with the end counts, too.
-    if (value !== undefined && value !== null) yield value
-    if (done) return
+    // As in tfjs, what comes with the end is passed on with it: training takes it for a batch.
+    if (done) return value
+    yield value
   }
 }
 

@@ -1,27 +1,30 @@
 import { alea } from '../ops/alea.js'
 import { tensorsIn, tidy } from '../ops/op.js'
 
+/** An element; or the end, with what came with it. */
+export type Next<T> = { done: false; value: T } | { done: true; value: T | null }
+
 /** The elements of a data set, one after the other, as they are asked for. */
 export class LazyIterator<T> {
-  readonly #elements: AsyncIterator<T>
+  readonly #elements: AsyncIterator<T, unknown>
 
-  constructor(elements: AsyncIterator<T>) {
+  constructor(elements: AsyncIterator<T, unknown>) {
     this.#elements = elements
   }
 
-  /** The next element; after the last, `done` is true and the value null. */
-  async next(): Promise<IteratorResult<T, null>> {
+  /** The next element; after the last, `done` is true and the value null, or what a generator gave with its end. */
+  async next(): Promise<Next<T>> {
     const { done, value } = await this.#elements.next()
-    return done ? { done: true, value: null } : { done: false, value: value as T }
+    return done ? { done: true, value: (value ?? null) as T | null } : { done: false, value: value as T }
   }
 
   /** Ends it: no more elements are asked for, and files are closed. */
-  async return(): Promise<IteratorResult<T, null>> {
+  async return(): Promise<Next<T>> {
     await this.#elements.return?.()
     return { done: true, value: null }
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<T, null> {
+  [Symbol.asyncIterator](): AsyncIterator<T, T | null> {
     return this
   }
 
@@ -90,9 +93,10 @@ export class LazyIterator<T> {
     return lazily(this, async function* (elements) {
       for (let i = 0; i < count; i++) {
         const next = await elements.next()
-        if (next.done) return
+        if (next.done) return next.value
         yield next.value
       }
+      return null
     })
   }
 
@@ -117,7 +121,7 @@ export class LazyIterator<T> {
   /** Asks for `size` elements ahead. */
   prefetch(size: number): LazyIterator<T> {
     return lazily(this, async function* (elements) {
-      const ahead: Promise<IteratorResult<T, null>>[] = []
+      const ahead: Promise<Next<T>>[] = []
       for (;;) {
         while (ahead.length < Math.max(size, 1)) {
           const next = elements.next()
@@ -125,8 +129,8 @@ export class LazyIterator<T> {
           next.catch(() => {})
           ahead.push(next)
         }
-        const { done, value } = await (ahead.shift() as Promise<IteratorResult<T, null>>)
-        if (done) return
+        const { done, value } = await (ahead.shift() as Promise<Next<T>>)
+        if (done) return value
         yield value as T
       }
     })
@@ -136,7 +140,7 @@ export class LazyIterator<T> {
   shuffle(size: number, seed: string): LazyIterator<T> {
     return lazily(this, async function* (elements) {
       const next = alea(seed)
-      const window: IteratorResult<T, null>[] = []
+      const window: Next<T>[] = []
       let isEnded = false
       const fill = async () => {
         while (window.length < size) {
@@ -150,8 +154,8 @@ export class LazyIterator<T> {
         if (!isExhausted) await fill()
         if (window.length === 0) return
         const place = Math.floor(next() * window.length)
-        const chosen = window[place] as IteratorResult<T, null>
-        const last = window.pop() as IteratorResult<T, null>
+        const chosen = window[place] as Next<T>
+        const last = window.pop() as Next<T>
         if (place < window.length) window[place] = last
         if (chosen.done) {
           isExhausted = true
@@ -164,16 +168,16 @@ export class LazyIterator<T> {
   }
 }
 
-const ended: IteratorResult<never, null> = { done: true, value: null }
+const ended: Next<never> = { done: true, value: null }
 
 /** An iterator over what a generator makes of another's elements. */
 const lazily = <T, O>(
   from: LazyIterator<T>,
-  generate: (elements: LazyIterator<T>) => AsyncGenerator<O>,
+  generate: (elements: LazyIterator<T>) => AsyncGenerator<O, unknown>,
 ): LazyIterator<O> => {
   const elements = async function* () {
     try {
-      yield* generate(from)
+      return yield* generate(from)
     } finally {
       await from.return()
     }

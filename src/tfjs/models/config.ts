@@ -68,10 +68,12 @@ function configOf(model: LayersModel): ConfigDict {
   if (model instanceof Sequential) return { name: model.name, layers: model.layers.map(describeLayer) }
   const { layers, graph } = model
   const nodes = new Set(graph.nodesByDepth.flat())
-  // Uses of the layers in other models do not count.
+  // Uses of the layers in other models do not count. A model has a use of its own before those as a layer.
   const places = new Map(
     layers.flatMap((layer) =>
-      layer.inboundNodes.filter((node) => nodes.has(node)).map((node, index) => [node, index] as const),
+      layer.inboundNodes
+        .filter((node) => nodes.has(node))
+        .map((node, index) => [node, index + firstUse(layer)] as const),
     ),
   )
   const source = ({ node, sourceLayer, tensorIndex }: SymbolicTensor) => [
@@ -93,10 +95,16 @@ function configOf(model: LayersModel): ConfigDict {
   }
 }
 
+/** Where files begin to count the uses of a layer. */
+const firstUse = (layer: Layer): number => (layer instanceof LayersModel ? 1 : 0)
+
 /** Classes of one's own by name. */
 export type CustomObjects = Readonly<Record<string, unknown>>
 
 const modelClasses = ['Sequential', 'Model', 'Functional']
+
+/** The ends of a model; one may stand alone. */
+const endsOf = (given: readonly unknown[]): readonly unknown[] => (typeof given[0] === 'string' ? [given] : given)
 
 /** Models within models at most. */
 const deepest = 16
@@ -173,6 +181,12 @@ function functionalOf(config: ConfigDict, custom: CustomObjects, depth: number):
       waiting.push({ layer, index, node: typeof node[0] === 'string' ? [node] : node })
     })
   }
+  // Some programs count the uses of models from zero.
+  const fromZero = new Set(
+    [...waiting.flatMap(({ node }) => node), ...endsOf(inputs), ...endsOf(outputs)].flatMap((each) =>
+      Array.isArray(each) && Number(each[1]) === 0 ? [String(each[0])] : [],
+    ),
+  )
   const sourceOf = (given: unknown): SymbolicTensor | undefined => {
     const [layer, index, at] = Array.isArray(given) ? given : []
     return values.get(keyOf(layer, index))?.[Number(at)]
@@ -188,12 +202,13 @@ function functionalOf(config: ConfigDict, custom: CustomObjects, depth: number):
       const result = layer.apply(read.length === 1 ? (read[0] as SymbolicTensor) : read, kwargs) as
         | SymbolicTensor
         | SymbolicTensor[]
-      values.set(keyOf(nameOf.get(layer), index), toList(result))
+      const own = nameOf.get(layer) as string
+      values.set(keyOf(own, index + (fromZero.has(own) ? 0 : firstUse(layer))), toList(result))
     }
     left = left.filter((each) => !able.includes(each))
   }
   const ends = (what: string, given: readonly unknown[]) =>
-    (typeof given[0] === 'string' ? [given] : given).map((each) => {
+    endsOf(given).map((each) => {
       const value = sourceOf(each)
       if (value) return value
       throw new SeqloomError('ERR_FORMAT', `the model: ${describe(each)} among its ${what} is made by no layer`)

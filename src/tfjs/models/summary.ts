@@ -1,5 +1,5 @@
 import type { Layer } from '../layers/layer.js'
-import type { Node } from '../layers/symbolic.js'
+import type { Node, SymbolicTensor } from '../layers/symbolic.js'
 import type { Graph } from './graph.js'
 
 /** Prints a line. */
@@ -56,7 +56,10 @@ function printLayer(
   nodes: readonly Node[] | undefined,
   print: PrintFn,
 ): void {
-  const inputs = layer.inboundNodes.map((node) => JSON.stringify(node.inputs.map(({ shape }) => shape))).join(',')
+  // A model has a use of its own; where values enter, the output is the input.
+  const own = (layer as { readonly inputs?: readonly SymbolicTensor[] }).inputs
+  const uses = layer.inboundNodes.map((node) => (node.inputs.length > 0 ? node.inputs : node.outputs))
+  const inputs = [...(own ? [own] : []), ...uses].map((all) => JSON.stringify(all.map(({ shape }) => shape))).join(',')
   const [first] = layer.inboundNodes
   const shapes = first?.outputs.map(({ shape }) => shape) ?? []
   const output = JSON.stringify(shapes.length === 1 ? shapes[0] : shapes)
@@ -68,7 +71,9 @@ function printLayer(
   const sources = layer.inboundNodes
     .filter((node) => nodes.length === 0 || nodes.includes(node))
     .flatMap((node) =>
-      node.inputs.map(({ sourceLayer, nodeIndex, tensorIndex }) => `${sourceLayer.name}[${nodeIndex}][${tensorIndex}]`),
+      node.inputs.map(({ sourceLayer, nodeIndex, tensorIndex }) => {
+        return `${sourceLayer.name}[${nodeIndex + ('inputs' in sourceLayer ? 1 : 0)}][${tensorIndex}]`
+      }),
     )
   printRow([...fields, sources[0] ?? ''], columns, print)
   for (const source of sources.slice(1)) printRow(['', '', '', '', source], columns, print)

@@ -1,3 +1,4 @@
+import { describe } from '../../errors.js'
 import { convertToTensor, inferDtype, inferShape, isTypedArray, makeTensor } from '../convert.js'
 import { check } from '../failure.js'
 import { checkDimensions, sizeFromShape } from '../shapes.js'
@@ -127,6 +128,11 @@ export function variable<R extends Rank>(
   name?: string,
   dtype?: DataType,
 ): Variable<R> {
+  check(
+    initialValue instanceof Tensor,
+    'ERR_DATA',
+    () => `variable: the initial value must be a tensor, not ${describe(initialValue)}`,
+  )
   return new Variable<R>(initialValue, trainable, name, dtype)
 }
 

@@ -96,6 +96,12 @@ function normal<R extends Rank>(
   seed?: number,
 ): Tensor<R> {
   if (dtype === 'bool') throw new SeqloomError('ERR_OPTION', `Unsupported data type ${dtype}`)
+  // No number would ever lie within such bounds.
+  check(
+    !isTruncated || (Number.isFinite(mean) && Number.isFinite(stdDev) && stdDev >= 0),
+    'ERR_OPTION',
+    () => `${name}: the mean must be finite and the standard deviation not negative, not ${mean} and ${stdDev}`,
+  )
   return filled(name, shape, dtype, gaussian(mean, stdDev, dtype !== 'float32', isTruncated, seed))
 }
 

@@ -1,5 +1,6 @@
 import { describe, SeqloomError } from '../../errors.js'
 import type { ClassWeight } from '../../model/classWeight.js'
+import { warn } from '../../warn.js'
 import { unsupported } from '../failure.js'
 import type { LayersModel } from '../models/model.js'
 import type { Rows } from './data.js'
@@ -9,6 +10,9 @@ export type ClassWeights =
   | { [classIndex: number]: number }
   | { [classIndex: number]: number }[]
   | { [output: string]: { [classIndex: number]: number } }
+
+/** The models whose losses were no numbers. */
+const warned = new WeakSet<LayersModel>()
 
 /** One for one, several for several. */
 const alone = (all: readonly Rows[]) => (all.length === 1 ? (all[0] as Rows) : all)
@@ -22,7 +26,15 @@ export async function trainRows(
 ): Promise<number[]> {
   const { core } = model.prepareTraining()
   const weights = classWeight == null ? undefined : classWeightOf(model, classWeight)
-  return await core.trainOnBatch(alone(inputs), alone(targets), weights ? { classWeight: weights } : {})
+  try {
+    return await core.trainOnBatch(alone(inputs), alone(targets), weights ? { classWeight: weights } : {})
+  } catch (error) {
+    if (!(error instanceof SeqloomError) || error.code !== 'ERR_NUMERIC') throw error
+    // tfjs goes on with losses that are no numbers.
+    if (!warned.has(model)) warn('WARN_NUMERIC', `${error.message}; such steps are left out, and their loss is NaN`)
+    warned.add(model)
+    return model.metricsNames.map(() => Number.NaN)
+  }
 }
 
 /** The loss and the metrics of rows. */

@@ -80,7 +80,23 @@ impl<T: Scalar> Checked<T> {
     /// Checks one step of a scan: weights have been checked by the graph around it, inputs whose first dimension is
     /// known have no batch, and nothing has a mask.
     pub(crate) fn body(graph: Graph) -> Result<Self> {
-        Self::check(graph, true)
+        let checked = Self::check(graph, true)?;
+        checked.expect_rows()?;
+        Ok(checked)
+    }
+
+    /// Checks that every output has a row for each row of the inputs, or is a number.
+    ///
+    /// # Errors
+    /// `ERR_UNSUPPORTED` naming an output that depends on no input.
+    pub(crate) fn expect_rows(&self) -> Result<()> {
+        let fixed = |&&output: &&usize| {
+            self.values.get(output).is_some_and(|meta| !meta.batched && meta.shape.rank() > 0)
+        };
+        match self.graph.outputs.iter().find(fixed) {
+            None => Ok(()),
+            Some(output) => Err(Error::unsupported(format!("The output {output} depends on no input"))),
+        }
     }
 
     fn check(graph: Graph, body: bool) -> Result<Self> {
@@ -94,11 +110,7 @@ impl<T: Scalar> Checked<T> {
         }
         for &output in &graph.outputs {
             match values.get(output) {
-                Some(meta) if meta.dtype == Dtype::Float32 => {
-                    if !meta.batched && meta.shape.rank() > 0 {
-                        return Err(Error::unsupported(format!("The output {output} depends on no input")));
-                    }
-                }
+                Some(meta) if meta.dtype == Dtype::Float32 => {}
                 Some(_) => return Err(Error::format(format!("The output {output} is an int32 input"))),
                 None => return Err(Error::format(format!("The output {output} is not defined"))),
             }

@@ -90,9 +90,10 @@ impl Moment<'_> {
 }
 
 impl<'a, T: Scalar> Frame<'a, T> {
-    /// The node's random numbers, the same at all steps or, with `every_step`, others at each.
-    pub(crate) fn stream(&self, every_step: bool) -> Stream {
-        let key = Key { seed: self.run.seed, step: self.run.step, op: self.node as u64 };
+    /// The node's random numbers, the same at all steps or, with `every_step`, others at each; of the model's seed, if
+    /// there is no other.
+    pub(crate) fn stream(&self, every_step: bool, seed: Option<u64>) -> Stream {
+        let key = Key { seed: seed.unwrap_or(self.run.seed), step: self.run.step, op: self.node as u64 };
         let stream = Stream::new(key);
         match self.moment.step.filter(|_| every_step) {
             Some(step) => Stream::new(Key { seed: stream.bits64(step as u64), ..key }),

@@ -16,6 +16,7 @@ settings! {
         rate: f64 [SHARE];
         share_steps: bool;
         per_step: Option<bool> = null;
+        seed: Option<u64> = null;
     }
 }
 
@@ -24,12 +25,13 @@ settings! {
 const ROW_BITS: u32 = 40;
 
 /// Drops elements at `rate`; with `share_steps` the same ones at every time step. In the body of a scan, `per_step`
-/// says whether each step drops others.
+/// says whether each step drops others. `seed` replaces the model's.
 #[derive(Debug, Clone)]
 pub(crate) struct Dropout {
     rate: f64,
     share_steps: bool,
     per_step: bool,
+    seed: Option<u64>,
 }
 
 pub(super) const OPERATIONS: &[Entry] = &[Entry {
@@ -40,11 +42,12 @@ pub(super) const OPERATIONS: &[Entry] = &[Entry {
 
 impl Dropout {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes { rate, share_steps, per_step } = Attributes::read(site.attributes())?;
+        let Attributes { rate, share_steps, per_step, seed } = Attributes::read(site.attributes())?;
         if per_step.is_some() && !site.in_body() {
             return Err(Error::option("perStep is for the steps of a scan"));
         }
-        Ok(Self { rate, share_steps: share_steps && !site.in_body(), per_step: per_step.unwrap_or(true) })
+        let share_steps = share_steps && !site.in_body();
+        Ok(Self { rate, share_steps, per_step: per_step.unwrap_or(true), seed })
     }
 
     /// How often a row's factors repeat, and how many there are.
@@ -108,7 +111,7 @@ impl<T: Scalar> Op<T> for Dropout {
     fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
         let frame = &mut context.frame;
         let shape = frame.inputs[0].shape;
-        let (stream, moment) = (frame.stream(self.per_step), frame.moment);
+        let (stream, moment) = (frame.stream(self.per_step, self.seed), frame.moment);
         let scale_place = if frame.stash == Place::None { frame.workspace } else { frame.stash };
         let ([x], [y, scale]) =
             frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place, scale_place])?;

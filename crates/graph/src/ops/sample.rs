@@ -61,7 +61,7 @@ impl<T: Scalar> Op<T> for Sample {
 
     fn forward(&mut self, context: &mut Forward<'_, T>) -> Result<()> {
         let frame = &mut context.frame;
-        let (stream, moment) = (frame.stream(true), frame.moment);
+        let (stream, moment) = (frame.stream(true, None), frame.moment);
         let classes = frame.inputs[0].shape.last();
         let ([x], [y, scaled]) =
             frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place, frame.workspace])?;

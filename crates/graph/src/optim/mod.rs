@@ -1,4 +1,4 @@
-//! Optimizers over the flat arena of weights: Keras's default values, PyTorch's formulas.
+//! Optimizers over the flat arena of weights: Keras's names and default values; each says whose formula it has.
 //!
 //! A new optimizer is a file with a type that implements `Rule`, its `mod` line, and its place in `ENTRIES`.
 
@@ -29,7 +29,7 @@ use crate::gradients::{Gradient, GradientMut, Gradients};
 use crate::memory;
 use crate::parallel::each_rows;
 use crate::params::{Parameters, Slot};
-use crate::setting::{Setting, Settings};
+use crate::setting::{Setting, Settings, names};
 use apply::{Kept, Prepared};
 use norm::Norms;
 use options::{Clip, Options};
@@ -67,6 +67,14 @@ macro_rules! optimizer {
     };
 }
 use optimizer;
+
+names! {
+    /// Whose formula an optimizer has that the makers of frameworks write differently.
+    pub(crate) enum Formula {
+        Keras,
+        Pytorch,
+    }
+}
 
 /// All optimizers.
 pub(crate) const ENTRIES: &[Entry] = &[
@@ -292,6 +300,11 @@ impl Optimizer {
         }
         self.step = self.step.saturating_add(1);
         Ok(())
+    }
+
+    /// Takes note of values that weights were given since the last step.
+    pub(crate) fn note(&self, values: &[f32]) {
+        self.bound.raise(std::iter::once(values));
     }
 
     /// What a gradient of zero leaves as it is.

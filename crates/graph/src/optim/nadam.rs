@@ -1,17 +1,15 @@
 use super::rule::{Rule, Span, penalised};
-use super::{Entry, optimizer};
+use super::{Entry, Formula, optimizer};
 use crate::setting::settings;
 
-/// The schedule's decay per step, as in the paper and PyTorch.
-const MOMENTUM_DECAY: f64 = 0.004;
-
 settings! {
-    /// Adam with Nesterov momentum (Dozat 2016), at step t, with the momentum μₜ = β₁ (1 − ½ · 0.96^(0.004 t)):
+    /// Adam with Nesterov momentum (Dozat 2016), at step t, with the momentum μₜ = β₁ (1 − ½ · 0.96ᵗ):
     ///
     /// m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g²,
     /// w ← w − rate · ((1 − μₜ) g / (1 − μ₁…μₜ) + μₜ₊₁ m / (1 − μ₁…μₜ₊₁)) / (√(v / (1 − β₂ᵗ)) + ε)
     ///
-    /// As in PyTorch, whose rate is 0.002 by default and ε 1e-8. In Keras μ grows 250 times as fast: μₜ = β₁ (1 − ½ · 0.96ᵗ).
+    /// With the formula of PyTorch, and of the paper, μ grows 250 times as slowly: μₜ = β₁ (1 − ½ · 0.96^(0.004 t)). There the rate is 0.002 by default and
+    /// ε 1e-8.
     pub(super) struct Nadam {
         /// Decay of the first moment.
         beta1: f64 [SHARE] = 0.9;
@@ -19,6 +17,8 @@ settings! {
         beta2: f64 [SHARE] = 0.999;
         /// Added to the root of the second moment.
         epsilon: f64 [POSITIVE] = 1e-7;
+        /// Whose formula it is.
+        formula: Formula = "keras";
     }
     and {
         schedule: Schedule,
@@ -50,7 +50,11 @@ impl Default for Schedule {
 
 impl Nadam {
     fn momentum(&self, step: u64) -> f64 {
-        self.beta1 * (1.0 - 0.5 * 0.96_f64.powf(step as f64 * MOMENTUM_DECAY))
+        let decay = match self.formula {
+            Formula::Keras => 1.0,
+            Formula::Pytorch => 0.004,
+        };
+        self.beta1 * (1.0 - 0.5 * 0.96_f64.powf(step as f64 * decay))
     }
 
     /// The product of the momenta of steps 1 to `step`, from the last one known if that is not later.

@@ -1,23 +1,25 @@
 use super::rule::{Rule, Span, penalised};
-use super::{Entry, optimizer};
+use super::{Entry, Formula, optimizer};
 use crate::setting::settings;
 
 settings! {
-    /// RMSprop (Tieleman and Hinton 2012): s ← ρ s + (1 − ρ) g², d = g / (√s + ε), w ← w − rate · d.
+    /// RMSprop (Tieleman and Hinton 2012): s ← ρ s + (1 − ρ) g², d = g / √(s + ε), w ← w − rate · d.
     ///
-    /// With `centered` (Graves 2013), a ← ρ a + (1 − ρ) g and s − a² in place of s under the root; with momentum μ, b ← μ b + d and w ← w − rate · b.
+    /// With `centered` (Graves 2013), a ← ρ a + (1 − ρ) g and s − a² in place of s under the root; with momentum μ, b ← μ b + rate · d and w ← w − b.
     ///
-    /// As in PyTorch, whose rate is 0.01 by default, ρ (there `alpha`) 0.99 and ε 1e-8. Keras has ε under the root, g / √(s + ε), which matters where
-    /// gradients are below 3e-4, and a momentum of steps that include the rate.
+    /// With the formula of PyTorch, d = g / (√s + ε), which is larger where gradients are below 3e-4; and b ← μ b + d, w ← w − rate · b, which only differs
+    /// where the rate changes. There the rate is 0.01 by default, ρ (`alpha`) 0.99 and ε 1e-8.
     pub(super) struct Rmsprop {
         /// Decay of the mean of squares.
         rho: f64 [SHARE] = 0.9;
         /// How much of the last step is repeated.
         momentum: f64 [SHARE] = 0.0;
-        /// Added to the root.
+        /// Added under the root; to the root with the formula of PyTorch.
         epsilon: f64 [POSITIVE] = 1e-7;
         /// Whether to divide by the variance instead of the mean of squares.
         centered: bool = false;
+        /// Whose formula it is.
+        formula: Formula = "keras";
     }
     and {
         rate: f32,
@@ -43,18 +45,24 @@ impl Rule for Rmsprop {
     #[inline(always)]
     fn formula(&self, span: Span<'_>) {
         let (rho, rest, epsilon) = (self.rho as f32, (1.0 - self.rho) as f32, self.epsilon as f32);
-        let (rate, momentum) = (self.rate, self.momentum as f32);
+        let momentum = self.momentum as f32;
+        // What is added under the root and to it; the rate of what goes into the momentum and of what comes out of it.
+        let (under, beside, into, out) = match self.formula {
+            Formula::Keras => (epsilon, 0.0, self.rate, 1.0),
+            Formula::Pytorch => (0.0, epsilon, 1.0, self.rate),
+        };
+        let rate = self.rate;
         let (scale, penalty) = (span.scale, span.penalty);
         let normalise = |g: f32, square: &mut f32| {
             *square = rho * *square + rest * (g * g);
-            g / (square.sqrt() + epsilon)
+            g / ((*square + under).sqrt() + beside)
         };
         let normalise_centered = |g: f32, square: &mut f32, mean: &mut f32| {
             *square = rho * *square + rest * (g * g);
             *mean = rho * *mean + rest * g;
             let variance = *square - *mean * *mean;
             // Rounding can make the difference of two nearly equal numbers negative.
-            g / ((if variance > 0.0 { variance } else { 0.0 }).sqrt() + epsilon)
+            g / (((if variance > 0.0 { variance } else { 0.0 }) + under).sqrt() + beside)
         };
         let [square, second, third] = span.state;
         let elements = span.weights.iter_mut().zip(span.gradient).zip(square);
@@ -66,8 +74,8 @@ impl Rule for Rmsprop {
             }
             (true, false) => {
                 for (((w, &g), s), b) in elements.zip(second) {
-                    *b = momentum * *b + normalise(penalised(g, scale, penalty, *w), s);
-                    *w -= rate * *b;
+                    *b = momentum * *b + into * normalise(penalised(g, scale, penalty, *w), s);
+                    *w -= out * *b;
                 }
             }
             (false, true) => {
@@ -77,8 +85,8 @@ impl Rule for Rmsprop {
             }
             (true, true) => {
                 for ((((w, &g), s), m), b) in elements.zip(second).zip(third) {
-                    *b = momentum * *b + normalise_centered(penalised(g, scale, penalty, *w), s, m);
-                    *w -= rate * *b;
+                    *b = momentum * *b + into * normalise_centered(penalised(g, scale, penalty, *w), s, m);
+                    *w -= out * *b;
                 }
             }
         }

@@ -56,7 +56,7 @@ const PYTORCH: [(&str, [f64; 4]); 15] = [
         [0.506480113, -0.223464689, 0.0760321026, 1.94654552],
     ),
     (
-        r#"{"kind":"nadam","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.02}"#,
+        r#"{"kind":"nadam","formula":"pytorch","learningRate":0.01,"epsilon":1e-8,"weightDecay":0.02}"#,
         [0.512630996, -0.231235711, 0.0753131888, 1.95058875],
     ),
     (
@@ -64,19 +64,19 @@ const PYTORCH: [(&str, [f64; 4]); 15] = [
         [0.500752012, -0.226549532, 0.087041769, 1.96175764],
     ),
     (
-        r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-8,"rho":0.99}"#,
+        r#"{"kind":"rmsprop","formula":"pytorch","learningRate":0.01,"epsilon":1e-8,"rho":0.99}"#,
         [0.596279949, -0.105820642, -0.283858261, 1.589117],
     ),
     (
-        r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-4,"rho":0.9,"momentum":0.9}"#,
+        r#"{"kind":"rmsprop","formula":"pytorch","learningRate":0.01,"epsilon":1e-4,"rho":0.9,"momentum":0.9}"#,
         [0.526219562, -0.113354548, -0.237923422, 1.63469636],
     ),
     (
-        r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-2,"rho":0.9,"centered":true}"#,
+        r#"{"kind":"rmsprop","formula":"pytorch","learningRate":0.01,"epsilon":1e-2,"rho":0.9,"centered":true}"#,
         [0.534125168, -0.20160713, -0.00694283174, 1.85991013],
     ),
     (
-        r#"{"kind":"rmsprop","learningRate":0.01,"epsilon":1e-2,"rho":0.9,"centered":true,"momentum":0.5,"weightDecay":0.1}"#,
+        r#"{"kind":"rmsprop","formula":"pytorch","learningRate":0.01,"epsilon":1e-2,"rho":0.9,"centered":true,"momentum":0.5,"weightDecay":0.1}"#,
         [0.525894041, -0.168867469, -0.0877527416, 1.77496389],
     ),
     (
@@ -296,6 +296,7 @@ fn wrong_options_are_refused() {
         r#"{"kind":"adamw","decoupled":false}"#,
         r#"{"kind":"adagrad","rate":1}"#,
         r#"{"kind":"rmsprop","rho":1.5}"#,
+        r#"{"kind":"rmsprop","formula":"paper"}"#,
         r#"{"kind":"adam","clipNorm":0}"#,
         r#"{"kind":"adam","clipNorm":1,"clipValue":1}"#,
         r#"{"kind":"adam","weightDecay":1e300}"#,

@@ -85,11 +85,24 @@ impl<T: Scalar> Executor<T> {
     /// # Errors
     /// As [`Self::new`].
     pub(crate) fn of(graph: Graph) -> Result<Self> {
-        let mut checked = Checked::new(graph)?;
+        let checked = Checked::new(graph)?;
+        checked.expect_rows()?;
+        Ok(Self::of_checked(checked))
+    }
+
+    /// The same for a graph that is trained, some outputs of which may be computed of weights alone.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn for_training(graph: Graph) -> Result<Self> {
+        Ok(Self::of_checked(Checked::new(graph)?))
+    }
+
+    fn of_checked(mut checked: Checked<T>) -> Self {
         fuse(&mut checked);
         checked.assign_masks();
         let inputs = checked.graph.inputs.len();
-        Ok(Self {
+        Self {
             metas: checked.values.clone(),
             masks: (0..checked.mask_count).map(|_| SequenceMask::default()).collect(),
             floats: (0..inputs).map(|_| Buffer::empty()).collect(),
@@ -100,7 +113,7 @@ impl<T: Scalar> Executor<T> {
             progress: Progress::Unbound,
             scratch: Scratch::default(),
             checked,
-        })
+        }
     }
 
     /// The graph that the executor was made from.

@@ -2,6 +2,7 @@
 
 mod batch;
 mod carry;
+mod constrain;
 mod dataset;
 mod event;
 mod fit;
@@ -23,6 +24,6 @@ pub use event::{Control, Event, Logs};
 pub use gradients::GradientReport;
 pub use options::FitOptions;
 pub use progress::Progress;
-pub use spec::{LossSpec, MetricSpec, TrainSpec};
+pub use spec::{ConstraintSpec, LossSpec, MetricSpec, TrainSpec};
 pub use summary::{Average, Measure, Summary};
 pub use trainer::{Snapshot, StateParts, Trainer};

@@ -16,6 +16,19 @@ pub struct TrainSpec {
     pub losses: Vec<LossSpec>,
     /// What is reported besides the loss, in order.
     pub metrics: Vec<MetricSpec>,
+    /// What weights become after every step.
+    #[serde(default)]
+    pub constraints: Vec<ConstraintSpec>,
+}
+
+/// What a weight becomes after every step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ConstraintSpec {
+    /// The index of the weight.
+    pub weight: usize,
+    /// The index in the graph's outputs of its new value, which is computed of weights alone.
+    pub output: usize,
 }
 
 /// One loss.
@@ -83,6 +96,15 @@ impl TrainSpec {
                 return Err(Error::format(format!(
                     "A loss or metric is said to be output {output}, its count the next one; the graph has {} outputs",
                     self.graph.outputs.len()
+                )));
+            }
+        }
+        for &ConstraintSpec { weight, output } in &self.constraints {
+            if weight >= self.graph.weights.len() || output >= self.graph.outputs.len() {
+                return Err(Error::format(format!(
+                    "Output {output} is said to replace weight {weight}; the graph has {} outputs and {} weights",
+                    self.graph.outputs.len(),
+                    self.graph.weights.len()
                 )));
             }
         }

@@ -153,6 +153,7 @@ impl Trainer {
             Code::Numeric => Error::numeric(format!("At step {} {}", step.saturating_add(1), error.message)),
             _ => error,
         })?;
+        compiled.constraints.apply(&mut compiled.executor, &mut self.parameters, &compiled.optimizer)?;
         compiled.carry.advance();
         *tally = with_this;
         Ok(())

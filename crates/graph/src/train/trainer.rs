@@ -2,6 +2,7 @@
 
 use super::batch::Batch;
 use super::carry::Carry;
+use super::constrain::Constraints;
 use super::progress::Progress;
 use super::spec::TrainSpec;
 use super::tally::Scores;
@@ -55,6 +56,7 @@ pub(super) struct Compiled {
     pub(super) gradients: Gradients<f32>,
     pub(super) optimizer: Optimizer,
     pub(super) scores: Scores,
+    pub(super) constraints: Constraints,
 }
 
 impl Trainer {
@@ -133,7 +135,7 @@ impl Trainer {
     /// # Errors
     /// As [`Self::compile`].
     pub fn prepare(&mut self, train_spec: TrainSpec, optimizer: &str) -> Result<()> {
-        let TrainSpec { graph, losses, metrics } = train_spec.checked()?;
+        let TrainSpec { graph, losses, metrics, constraints } = train_spec.checked()?;
         let slots = self.parameters.slots();
         let same = graph.weights.len() == slots.len()
             && graph
@@ -145,7 +147,7 @@ impl Trainer {
             return Err(Error::shape("The weights of the training graph are not those of the model"));
         }
         let (graph, carry) = Carry::new(&registry::read(graph)?)?;
-        let executor = Executor::of(graph)?;
+        let executor = Executor::for_training(graph)?;
         let mut slots = slots.to_vec();
         for (slot, weight) in slots.iter_mut().zip(&executor.graph().weights) {
             slot.trainable = weight.trainable;
@@ -155,7 +157,8 @@ impl Trainer {
         let gradients = executor.uncleared_gradients()?;
         let mut scores = Scores::new(&losses, &metrics);
         scores.outputs.extend(carry.state_outputs());
-        self.compiled = Some(Compiled { executor, carry, gradients, optimizer, scores });
+        let constraints = Constraints::new(constraints);
+        self.compiled = Some(Compiled { executor, carry, gradients, optimizer, scores, constraints });
         Ok(())
     }
 

@@ -278,9 +278,19 @@ fn other_activations_match_the_reference() {
     let _serial = serial();
     use Activation::*;
     for kind in KINDS {
-        for (state, gate) in
-            [(Relu, Sigmoid), (Tanh, HardSigmoid), (Softsign, Sigmoid), (Linear, Tanh), (HardSigmoid, Relu)]
-        {
+        for (state, gate) in [
+            (Relu, Sigmoid),
+            (Tanh, HardSigmoid),
+            (Tanh, HardSigmoidKeras2),
+            (Softsign, Sigmoid),
+            (Elu, Sigmoid),
+            (Selu, HardSigmoid),
+            (Relu6, Sigmoid),
+            (LeakyRelu, Tanh),
+            (Tanh, Exponential),
+            (Linear, Tanh),
+            (HardSigmoid, Relu),
+        ] {
             let spec = CellSpec::new(kind, 5, 19, state, gate).unwrap();
             Problem::new(spec, even(4, 6)).check();
         }

@@ -142,7 +142,8 @@ pub(super) const fn in_vectors(function: Function) -> bool {
         | Function::Equal
         | Function::NotEqual
         | Function::Select
-        | Function::Winner => false,
+        | Function::Winner
+        | Function::Derivative(_) => false,
         _ => true,
     }
 }
@@ -221,6 +222,9 @@ pub(super) unsafe fn compute<S: Simd>(
                 each!(s, n, out, s.mul(x, slope(s, Activation::Tanh, y)), x = a, y = b)
             }
             Function::Slope(kind) => each!(s, n, out, s.mul(x, slope(s, kind, y)), x = a, y = b),
+            Function::Derivative(kind) => {
+                each_number!(n, out, x * reference::derivative(kind, y, z), x = a, y = b, z = c)
+            }
             Function::Signed => {
                 each!(
                     s,

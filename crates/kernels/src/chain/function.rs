@@ -41,6 +41,8 @@ pub enum Function {
     Select,
     /// a·f'(x), where b = f(x); for activations where [`Activation::derives_from_output`] holds.
     Slope(Activation),
+    /// a·f'(b), where c = f(b)
+    Derivative(Activation),
     /// a with its sign changed where b < 0, 0 where b = 0: the derivative of |b|.
     Signed,
     /// a where b > c, half of it where b = c, else 0: the derivative of the maximum.
@@ -52,7 +54,7 @@ impl Function {
     pub const fn arity(self) -> usize {
         match self {
             Self::Copy | Self::Negate | Self::Abs | Self::Sqrt | Self::Log | Self::Activate(_) => 1,
-            Self::Select | Self::Winner => 3,
+            Self::Select | Self::Winner | Self::Derivative(_) => 3,
             _ => 2,
         }
     }

@@ -13,7 +13,7 @@ const UNARY: [Function; 9] = [
     Function::Slope(Activation::Tanh),
     Function::Slope(Activation::Softsign),
 ];
-const OTHERS: [Function; 11] = [
+const OTHERS: [Function; 14] = [
     Function::Add,
     Function::Subtract,
     Function::Multiply,
@@ -25,6 +25,9 @@ const OTHERS: [Function; 11] = [
     Function::Select,
     Function::Signed,
     Function::Winner,
+    Function::Slope(Activation::Selu),
+    Function::Derivative(Activation::Gelu),
+    Function::Derivative(Activation::Mish),
 ];
 
 /// Strides of a dense array.

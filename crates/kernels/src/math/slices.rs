@@ -63,12 +63,18 @@ pub(crate) fn activation_backward(
     in_parts(dx, GRANULE, |start, dx| {
         let range = start..start + dx.len();
         let (y, dy) = (&y[range.clone()], &dy[range.clone()]);
-        if kind.derives_from_output() {
+        if has_slope(kind) {
             dispatch(level, Backward { kind, y, dy, dx });
         } else {
             reference::activation_backward(kind, &x[range], y, dy, dx);
         }
     });
+}
+
+/// Whether [`slope`] is used: the derivatives of the others are rounded as they always were.
+const fn has_slope(kind: Activation) -> bool {
+    kind.derives_from_output()
+        && !matches!(kind, Activation::Elu | Activation::Selu | Activation::Exponential)
 }
 
 fn in_place(level: Detected, kind: Activation, x: &mut [f32]) {

@@ -29,6 +29,9 @@ pub fn activate<T: Real>(kind: Activation, x: T) -> T {
         Activation::HardSigmoid if x <= constant(-3.0) => zero,
         Activation::HardSigmoid if x >= constant(3.0) => one,
         Activation::HardSigmoid => (x + constant(3.0)) / constant(6.0),
+        Activation::HardSigmoidKeras2 if x <= constant(-2.5) => zero,
+        Activation::HardSigmoidKeras2 if x >= constant(2.5) => one,
+        Activation::HardSigmoidKeras2 => (x + constant(2.5)) / constant(5.0),
         Activation::Softsign if x == T::INFINITY => one,
         Activation::Softsign if x == -T::INFINITY => -one,
         Activation::Softsign => x / (one + x.abs()),
@@ -37,10 +40,16 @@ pub fn activate<T: Real>(kind: Activation, x: T) -> T {
         Activation::Elu => x.exp_m1(),
         Activation::Selu if x > zero => constant(SELU_SCALE) * x,
         Activation::Selu => constant(SELU_SCALE * SELU_ALPHA) * x.exp_m1(),
-        Activation::Gelu | Activation::Silu if x == -T::INFINITY => zero,
+        Activation::Gelu | Activation::Silu | Activation::Mish if x == -T::INFINITY => zero,
         Activation::Gelu => x * normal(x),
         Activation::Silu => x * sigmoid(x),
         Activation::Exponential => x.exp(),
+        Activation::Relu6 if x <= zero => zero,
+        Activation::Relu6 if x >= constant(6.0) => constant(6.0),
+        Activation::Relu6 => x,
+        Activation::LeakyRelu if x < zero => constant(0.2) * x,
+        Activation::LeakyRelu => x,
+        Activation::Mish => x * activate(Activation::Softplus, x).tanh(),
     }
 }
 
@@ -49,10 +58,6 @@ pub fn derivative<T: Real>(kind: Activation, x: T, y: T) -> T {
     let (one, constant) = (T::ONE, T::from_f64);
     match kind {
         Activation::Softplus => sigmoid(x),
-        Activation::Elu if x > T::ZERO => one,
-        Activation::Elu => y + one,
-        Activation::Selu if x > T::ZERO => constant(SELU_SCALE),
-        Activation::Selu => y + constant(SELU_SCALE * SELU_ALPHA),
         Activation::Gelu => {
             let density = (-x * x * constant(0.5)).exp()
                 * constant(0.5 * std::f64::consts::FRAC_2_SQRT_PI)
@@ -63,7 +68,10 @@ pub fn derivative<T: Real>(kind: Activation, x: T, y: T) -> T {
             let s = sigmoid(x);
             s * (one + x * (one - s))
         }
-        Activation::Exponential => y,
+        Activation::Mish => {
+            let t = activate(Activation::Softplus, x).tanh();
+            t + x * (one - t * t) * sigmoid(x)
+        }
         _ => derivative_from_output(kind, y),
     }
 }
@@ -81,11 +89,21 @@ pub fn derivative_from_output<T: Real>(kind: Activation, y: T) -> T {
         Activation::Sigmoid => y * (one - y),
         Activation::Tanh => one - y * y,
         Activation::HardSigmoid if y > zero && y < one => one / T::from_f64(6.0),
-        Activation::HardSigmoid => zero,
+        Activation::HardSigmoidKeras2 if y > zero && y < one => T::from_f64(0.2),
+        Activation::HardSigmoid | Activation::HardSigmoidKeras2 => zero,
         Activation::Softsign => {
             let d = one - y.abs();
             d * d
         }
+        Activation::Elu if y > zero => one,
+        Activation::Elu => y + one,
+        Activation::Selu if y > zero => T::from_f64(SELU_SCALE),
+        Activation::Selu => y + T::from_f64(SELU_SCALE * SELU_ALPHA),
+        Activation::Exponential => y,
+        Activation::Relu6 if y > zero && y < T::from_f64(6.0) => one,
+        Activation::Relu6 => zero,
+        Activation::LeakyRelu if y > zero => one,
+        Activation::LeakyRelu => T::from_f64(0.2),
         _ => panic!("the derivative of {kind:?} is not a function of its output"),
     }
 }
@@ -146,6 +164,7 @@ mod tests {
             (Sigmoid, 0.0, 1.0),
             (Tanh, -1.0, 1.0),
             (HardSigmoid, 0.0, 1.0),
+            (HardSigmoidKeras2, 0.0, 1.0),
             (Softsign, -1.0, 1.0),
             (Softplus, 0.0, f64::INFINITY),
             (Elu, -1.0, f64::INFINITY),
@@ -153,6 +172,9 @@ mod tests {
             (Gelu, 0.0, f64::INFINITY),
             (Silu, 0.0, f64::INFINITY),
             (Exponential, 0.0, f64::INFINITY),
+            (Relu6, 0.0, 6.0),
+            (LeakyRelu, f64::NEG_INFINITY, f64::INFINITY),
+            (Mish, 0.0, f64::INFINITY),
         ] {
             assert_eq!(activate(kind, f64::NEG_INFINITY), low, "{kind:?}");
             assert_eq!(activate(kind, f64::INFINITY), high, "{kind:?}");

@@ -1,6 +1,6 @@
 //! Chains of element-wise operations, element by element.
 
-use super::activation::{activate, derivative_from_output};
+use super::activation::{activate, derivative, derivative_from_output};
 use crate::Real;
 use crate::chain::{Chain, ChainOperands, Function, MAX_DIMS, Output, Source, View};
 
@@ -29,6 +29,7 @@ pub fn function<T: Real>(function: Function, a: T, b: T, c: T) -> T {
         Function::Select if a != T::ZERO => b,
         Function::Select => c,
         Function::Slope(kind) => a * derivative_from_output(kind, b),
+        Function::Derivative(kind) => a * derivative(kind, b, c),
         Function::Signed if b > T::ZERO => a,
         Function::Signed if b < T::ZERO => -a,
         Function::Signed => T::ZERO,

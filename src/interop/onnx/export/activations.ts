@@ -1,16 +1,23 @@
 import { SeqloomError } from '../../../errors.js'
 import type { Place } from './values.js'
 
+interface CellActivation {
+  readonly name: string
+  readonly alpha?: number
+  readonly beta?: number
+}
+
 /** Activations that recurrent operators of ONNX have: names, with their alpha and beta where they have them. */
-export const cellActivations: Readonly<
-  Record<string, { readonly name: string; readonly alpha?: number; readonly beta?: number }>
-> = {
+export const cellActivations: Readonly<Record<string, CellActivation>> = {
   linear: { name: 'Affine', alpha: 1, beta: 0 },
   relu: { name: 'Relu' },
   sigmoid: { name: 'Sigmoid' },
   tanh: { name: 'Tanh' },
   hardSigmoid: { name: 'HardSigmoid', alpha: 1 / 6, beta: 0.5 },
+  hardSigmoidKeras2: { name: 'HardSigmoid', alpha: 0.2, beta: 0.5 },
   softsign: { name: 'Softsign' },
+  elu: { name: 'Elu', alpha: 1 },
+  leakyRelu: { name: 'LeakyRelu', alpha: 0.2 },
 }
 
 const plain: Readonly<Record<string, string>> = {
@@ -32,9 +39,19 @@ export function activated({ writer, constants }: Place, kind: string, x: string)
     case 'linear':
       return x
     case 'hardSigmoid':
-      return writer.node('HardSigmoid', [x], kind, { alpha: { float: 1 / 6 }, beta: { float: 0.5 } })
+    case 'hardSigmoidKeras2': {
+      const { name, alpha, beta } = cellActivations[kind] as Required<CellActivation>
+      return writer.node(name, [x], kind, { alpha: { float: alpha }, beta: { float: beta } })
+    }
     case 'silu':
+    case 'swish':
       return writer.node('Mul', [x, writer.node('Sigmoid', [x], 'gate')], kind)
+    case 'mish':
+      return writer.node('Mul', [x, writer.node('Tanh', [writer.node('Softplus', [x], 'softplus')], 'gate')], kind)
+    case 'relu6':
+      return writer.node('Min', [writer.node('Relu', [x], 'positive'), constants.float(6)], kind)
+    case 'leakyRelu':
+      return writer.node('LeakyRelu', [x], kind, { alpha: { float: 0.2 } })
     case 'gelu': {
       const scaled = writer.node('Mul', [x, constants.float(Math.SQRT1_2)], 'scaled')
       const normal = writer.node('Add', [writer.node('Erf', [scaled], 'erf'), constants.float(1)], 'normal')

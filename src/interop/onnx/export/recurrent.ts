@@ -1,4 +1,5 @@
 import type { Sliced } from '../../../data/index.js'
+import { SeqloomError } from '../../../errors.js'
 import type { Dim } from '../../../graph/shape.js'
 import type { SettingsOf, WireNode } from '../../../graph/wire.js'
 import { cellActivations } from './activations.js'
@@ -102,8 +103,15 @@ function weights(place: Place, node: WireNode, gates: readonly number[], units: 
 function activations(op: WireNode['op'], { activation, recurrentActivation }: SettingsOf<'lstm'>) {
   const gate = recurrentActivation ?? 'sigmoid'
   const names = { simpleRnn: [activation], gru: [gate, activation], lstm: [gate, activation, activation] }
-  const all = names[op as keyof typeof names].map((name) => cellActivations[name] ?? { name })
-  const numbers = (of: 'alpha' | 'beta') => all.flatMap((each) => ('alpha' in each ? [each[of] ?? 0] : []))
+  const all = names[op as keyof typeof names].map((name) => {
+    const found = cellActivations[name]
+    if (found) return found
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `interop.toOnnx: ONNX has no recurrent layer with the activation '${name}'`,
+    )
+  })
+  const numbers = (of: 'alpha' | 'beta') => all.flatMap((each) => each[of] ?? [])
   const parameters = numbers('alpha')
   return {
     activations: { strings: all.map(({ name }) => name) },

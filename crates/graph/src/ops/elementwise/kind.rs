@@ -20,6 +20,14 @@ names! {
         Softplus,
         Softsign,
         HardSigmoid,
+        HardSigmoidKeras2,
+        Relu6,
+        LeakyRelu,
+        Elu,
+        Selu,
+        Gelu,
+        Silu,
+        Mish,
         Add,
         Subtract,
         Multiply,
@@ -102,7 +110,9 @@ impl ElementwiseKind {
         use ElementwiseKind::*;
         let (inputs, output) = match self {
             Abs | Square | Log | Softplus | Where => ([true, false, false], false),
-            Sqrt | Exp | Sigmoid | Tanh | Relu | Softsign | HardSigmoid => ([false; 3], true),
+            Sqrt | Exp | Sigmoid | Tanh | Relu | Softsign | HardSigmoid | HardSigmoidKeras2 | Relu6
+            | LeakyRelu | Elu | Selu => ([false; 3], true),
+            Gelu | Silu | Mish => ([true, false, false], true),
             Multiply | Maximum | Minimum => ([true, true, false], false),
             Divide => ([false, true, false], true),
             _ => ([false; 3], false),
@@ -119,7 +129,8 @@ impl ElementwiseKind {
             Neg => Form::Unknown,
             Abs | Square | Sqrt => Form::NonNegative,
             Log => Form::Real,
-            Exp | Sigmoid | Tanh | Relu | Softplus | Softsign | HardSigmoid => {
+            Exp | Sigmoid | Tanh | Relu | Softplus | Softsign | HardSigmoid | HardSigmoidKeras2 | Relu6
+            | LeakyRelu | Elu | Selu | Gelu | Silu | Mish => {
                 self.activation().map_or(Form::Unknown, |activation| forms[0].activated(activation))
             }
             Multiply if itself => Form::NonNegative,
@@ -149,6 +160,14 @@ impl ElementwiseKind {
             Self::Softplus => Activation::Softplus,
             Self::Softsign => Activation::Softsign,
             Self::HardSigmoid => Activation::HardSigmoid,
+            Self::HardSigmoidKeras2 => Activation::HardSigmoidKeras2,
+            Self::Relu6 => Activation::Relu6,
+            Self::LeakyRelu => Activation::LeakyRelu,
+            Self::Elu => Activation::Elu,
+            Self::Selu => Activation::Selu,
+            Self::Gelu => Activation::Gelu,
+            Self::Silu => Activation::Silu,
+            Self::Mish => Activation::Mish,
             _ => return None,
         })
     }
@@ -210,7 +229,15 @@ impl ElementwiseKind {
                 let slope = steps.push(Function::Activate(Activation::Sigmoid), [a]);
                 steps.push(Function::Multiply, [dy, slope])
             }
-            (Sigmoid | Tanh | Relu | Softsign | HardSigmoid, _) => {
+            (Gelu | Silu | Mish, _) => {
+                let activation = self.activation().unwrap_or(Activation::Linear);
+                steps.push(Function::Derivative(activation), [dy, a, y])
+            }
+            (
+                Sigmoid | Tanh | Relu | Softsign | HardSigmoid | HardSigmoidKeras2 | Relu6 | LeakyRelu | Elu
+                | Selu,
+                _,
+            ) => {
                 let activation = self.activation().unwrap_or(Activation::Linear);
                 steps.push(Function::Slope(activation), [dy, y])
             }

@@ -12,13 +12,13 @@ import {
   type Elements,
   folded,
   numbersIn,
+  type Rows,
   sizesIn,
   stridesTo,
   unsupported,
   type Value,
   walk,
 } from '../values.js'
-import { rowsCombined } from './rows.js'
 
 type Symbolic = SymbolicValue
 
@@ -219,6 +219,19 @@ function bothSizes(
 
 const truncated = (whole: boolean) => (a: number, b: number) => (whole ? Math.trunc(a / b) : a / b)
 
+/** What a product or sum is where an operand has the numbers of rows. */
+function rowsCombined(call: Call, op: string, a: Value, b: Value): Rows | undefined {
+  const [rows, other] = a.kind === 'rows' ? [a, b] : [b as Rows, a]
+  if (rows.kind !== 'rows' || rows.order !== undefined || other.kind === 'rows') return undefined
+  if (op === 'Mul' && rows.scale === undefined) {
+    const items = sizesIn(other)
+    return items?.length === 1 ? { ...rows, scale: multiply(items[0] as Dim, 1) } : undefined
+  }
+  if (op !== 'Add' || rows.scale === undefined || other.kind === 'unknown') return undefined
+  const data = dataOf(other)
+  return { ...rows, plus: rows.plus ? plus(call, rows.plus, data) : data }
+}
+
 function binary(op: string): Operator {
   const given = functions[op] as Function
   return (call) => {
@@ -290,7 +303,10 @@ export const parametric: Readonly<
   HardSigmoid: {
     alpha: 0.2,
     beta: 0.5,
-    run: (x, a, b) => x.mul(a).add(b).maximum(0).minimum(1),
+    run: (x, a, b) => {
+      const own = ownHardSigmoid(a, b)
+      return own === undefined ? x.mul(a).add(b).maximum(0).minimum(1) : x.activation(own)
+    },
     fold: (x, a, b) => Math.min(Math.max(a * x + b, 0), 1),
   },
   Elu: {
@@ -304,6 +320,14 @@ export const parametric: Readonly<
     run: (x, a) => x.relu().add(x.minimum(0).div(a).exp().sub(1).mul(a)),
     fold: (x, a) => Math.max(x, 0) + a * Math.expm1(Math.min(x, 0) / a),
   },
+}
+
+/** The hard sigmoid of ours with a slope and an offset, if there is one. */
+export function ownHardSigmoid(alpha: number, beta: number): 'hardSigmoid' | 'hardSigmoidKeras2' | undefined {
+  if (beta !== 0.5) return undefined
+  const slope = Math.fround(alpha)
+  if (slope === Math.fround(1 / 6)) return 'hardSigmoid'
+  return slope === Math.fround(0.2) ? 'hardSigmoidKeras2' : undefined
 }
 
 const selu = { alpha: 1.6732632423543772, gamma: 1.0507009873554805 }

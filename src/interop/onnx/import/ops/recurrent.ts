@@ -30,7 +30,7 @@ import {
   unsupported,
   type Value,
 } from '../values.js'
-import { parametric } from './elementwise.js'
+import { ownHardSigmoid, parametric } from './elementwise.js'
 import { rowsOf } from './products.js'
 import { cut } from './slices.js'
 
@@ -79,8 +79,7 @@ function activations(call: Call, kind: Kind, directions: number): Activation[] {
     const run = (x: SymbolicValue) => found.run(x, alpha, beta)
     const lower = name.toLowerCase()
     if (lower === 'affine' && alpha === 1 && beta === 0) return { run: (x) => x, fused: 'linear' }
-    const isOurs = lower === 'hardsigmoid' && Math.fround(alpha) === Math.fround(1 / 6) && beta === 0.5
-    return { run, fused: isOurs ? 'hardSigmoid' : undefined }
+    return { run, fused: lower === 'hardsigmoid' ? ownHardSigmoid(alpha, beta) : undefined }
   })
 }
 

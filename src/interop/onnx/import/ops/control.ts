@@ -6,6 +6,7 @@ import { type Call, dataOf, type Operator, rankOf } from '../call.js'
 import { add, type Dim, same, showDim, subtract } from '../dim.js'
 import { arranged, met, type Operandish, sameAlong } from '../layout.js'
 import { Lowering, Scope } from '../lowering.js'
+import type { Graph } from '../node.js'
 import {
   type Atom,
   type Axes,
@@ -272,17 +273,32 @@ function loop(call: Call): readonly (Value | undefined)[] {
   if (call.given(0) !== undefined && limit === undefined)
     throw unsupported('the number of steps must follow from constants and shapes')
   const initial = call.inputs.slice(2) as Value[]
+  const kept = handedOn(call.node.graph('body'))
   // Numbers that each step counts up; those that turn out to be something else are states.
   const counting = new Set(
     initial.flatMap((value, at) => {
-      const start = sizesIn(value)
+      const start = kept.has(at) ? undefined : sizesIn(value)
       return start?.length === 1 && (value.kind === 'sizes' || (value as Constant).integer) ? [at] : []
     }),
   )
   for (;;) {
-    const again = tried(call, lowering, initial, limit, counting)
+    const again = tried(call, lowering, initial, limit, counting, kept)
     if (again !== 'again') return again
   }
+}
+
+/** Which of the values that a loop carries its body hands on as they are, such as weights and numbers of steps. */
+function handedOn({ proto, nodes }: Graph): ReadonlySet<number> {
+  const copies = new Map(
+    nodes.flatMap(({ op, inputs, outputs }) => (op === 'Identity' ? [[outputs[0], inputs[0]]] : [])),
+  )
+  const sourceOf = (name: string | undefined) => {
+    let source = name
+    for (let left = copies.size; left > 0 && copies.has(source); left--) source = copies.get(source)
+    return source
+  }
+  const carried = proto.input.slice(2)
+  return new Set(carried.flatMap(({ name }, at) => (sourceOf(proto.output[1 + at]?.name) === name ? [at] : [])))
 }
 
 function tried(
@@ -291,10 +307,11 @@ function tried(
   initial: readonly Value[],
   limit: Dim | undefined,
   counting: Set<number>,
+  kept: ReadonlySet<number>,
 ): readonly (Value | undefined)[] | 'again' {
   const { builder } = call
   const carried = initial.flatMap((value, at) =>
-    counting.has(at) ? [] : [{ at, state: stateOf(call, `s${at}`, value) }],
+    counting.has(at) || kept.has(at) ? [] : [{ at, state: stateOf(call, `s${at}`, value) }],
   )
   builder.close(carried.map(({ state }) => state.initial))
   const step = new Step(call, 'body')
@@ -303,7 +320,8 @@ function tried(
   step.bind(1, known([1], []))
   for (const [at, value] of initial.entries()) {
     const state = carried.find((each) => each.at === at)?.state
-    if (state) step.bind(2 + at, step.declare(state.name, state.physical, state.logical))
+    if (kept.has(at)) step.bind(2 + at, value)
+    else if (state) step.bind(2 + at, step.declare(state.name, state.physical, state.logical))
     else {
       const start = (sizesIn(value) as readonly Dim[])[0] as Dim
       step.bind(2 + at, { kind: 'sizes', scalar: rankOf(value) === 0, items: [add(start, index)] })
@@ -370,6 +388,7 @@ function tried(
     count,
   )
   const last = initial.map((value, at): Value => {
+    if (kept.has(at)) return value
     const found = made.last[carried.findIndex((each) => each.at === at)]
     if (found) return builder.computed(found.tensor, found.state.physical.slice(1), found.state.logical)
     return {

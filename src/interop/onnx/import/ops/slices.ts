@@ -12,6 +12,7 @@ import {
   dimsOf,
   folded,
   isOne,
+  known,
   malformed,
   numbersIn,
   sizeOf,
@@ -274,6 +275,8 @@ function split(call: Call): Value[] {
   return sizes.map((part) => {
     const from = start
     start += part
+    // Nothing, which may be joined to something again.
+    if (part === 0 && x.kind !== 'sizes') return known([], Array<number>(rankOf(x)).fill(1).with(axis, 0))
     return sliced(call, x, axis, from, start, 1)
   })
 }

@@ -1,4 +1,5 @@
-import type { TensorLike } from '../../data/tensor.js'
+import { countOf, inOrder, type Pieces, renew } from '../../model/newWeights.js'
+import { wholeOf } from '../format.js'
 import type { Built, Entry } from './graph.js'
 import type { Part } from './layers.js'
 import type { Origin } from './saved.js'
@@ -7,6 +8,8 @@ import type { Origin } from './saved.js'
 export interface SavedWeight {
   readonly shape: readonly number[]
   floats(): Float32Array | Promise<Float32Array>
+  /** The same piece by piece, where the file has them as they are. */
+  readonly pieces?: Pieces | undefined
 }
 
 /** Finds the weights of an entry. */
@@ -14,9 +17,9 @@ export type Finder = (entry: Entry) => readonly SavedWeight[]
 
 /**
  * Gives a model its weights, which `of` finds. Those that do not fit are noted in `origin.problems`, and none is given
- * then. No weights are drawn, and JavaScript's thread only converts.
+ * then. A model that `isNew` has no weights before.
  */
-export async function assign({ model, entries }: Built, of: Finder, origin: Origin): Promise<void> {
+export async function assign({ model, entries }: Built, of: Finder, origin: Origin, isNew: boolean): Promise<void> {
   const { engine } = model
   const found = entries.map((entry) => {
     const own = engine.indicesOf(entry.layer).map((index) => ({ index, shape: engine.specs[index]?.shape ?? [] }))
@@ -29,18 +32,23 @@ export async function assign({ model, entries }: Built, of: Finder, origin: Orig
     return { own, saved, parts: entry.parts }
   })
   if (!origin.problems.isEmpty) return
-  const values: TensorLike[] = []
-  for (const { own, saved, parts } of found) {
-    const partOf = parts.flatMap((part) => Array<Part>(part.count ?? saved.length).fill(part))
-    for (const [at, { index, shape }] of own.entries()) {
-      const weight = saved[at] as SavedWeight
-      const data = await weight.floats()
-      partOf[at]?.adapt?.(data, weight.shape)
-      values[index] = { data, shape }
+  if (isNew) engine.prepareToLoad()
+  await renew(engine, async (fresh) => {
+    for (const { own, saved, parts } of found) {
+      const partOf = parts.flatMap((part) => Array<Part>(part.count ?? saved.length).fill(part))
+      for (const [at, { index }] of own.entries()) {
+        const { shape, pieces, floats } = saved[at] as SavedWeight
+        const adapt = partOf[at]?.adapt
+        if (pieces && !adapt) {
+          await fresh.move(index, pieces, [inOrder(countOf({ sizes: shape }))])
+          continue
+        }
+        const data = pieces ? await wholeOf(origin.where, { shape, pieces }) : await floats()
+        adapt?.(data, shape)
+        await fresh.put(index, data)
+      }
     }
-  }
-  engine.prepareToRead()
-  await model.putWeights(values)
+  })
 }
 
 /** Heads of an attention are a dimension of their own in Keras, and a single number has none. */

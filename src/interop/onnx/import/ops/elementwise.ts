@@ -309,6 +309,7 @@ const scalar = (value: number): Constant => ({
   trainable: false,
   values: Float64Array.of(value),
   read: async () => Float64Array.of(value),
+  stored: undefined,
 })
 
 function pow(call: Call): Value {

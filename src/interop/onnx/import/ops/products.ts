@@ -205,6 +205,7 @@ function constantProduct(a: Constant, b: Constant): Value {
     integer: false,
     values: source.values && sums(source.values, m, k, n),
     read: async () => sums(await source.read(), m, k, n),
+    stored: undefined,
   }
 }
 
@@ -239,6 +240,7 @@ const one: Constant = {
   trainable: false,
   values: Float64Array.of(1),
   read: async () => Float64Array.of(1),
+  stored: undefined,
 }
 
 /** Parts of a sequence that lie beside each other: for each place of the result, the elements that its window covers. */

@@ -14,6 +14,7 @@ import {
   isOne,
   malformed,
   numbersIn,
+  rearranged,
   sizeOf,
   sizesIn,
   stridesTo,
@@ -22,7 +23,7 @@ import {
   writtenOut,
 } from '../values.js'
 import { concatenated } from './joins.js'
-import { rearranged, renamed, reshapedTo, squeezed, transposed } from './shapes.js'
+import { renamed, reshapedTo, squeezed, transposed } from './shapes.js'
 
 /** The largest number that stands for the end of an axis, whatever its size is. */
 const farAway = 2 ** 31 - 1

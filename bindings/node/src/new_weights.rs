@@ -58,7 +58,8 @@ impl NativeNewWeights {
             let placement = Placement::new(start, &sizes, &strides).ok_or_else(|| {
                 Failure::new(ErrorCode::SHAPE, format!("sizes {sizes:?} and strides {strides:?} do not fit"))
             })?;
-            let (weight, from) = (argument::integer(&index, "index", 0)?, argument::integer(&from, "from", 0)?);
+            let (weight, from) =
+                (argument::integer(&index, "index", 0)?, argument::integer(&from, "from", 0)?);
             let clamps = argument::boolean(&clamps, "clamps")?;
             let array = argument::typed_array(&values)?;
             let Some(array) = array.filter(|array| array.typed_array_type == TypedArrayType::Float32) else {
@@ -109,7 +110,8 @@ impl NativeModel {
     pub fn new_weights<'env>(&self, env: &'env Env) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             self.shared.later_undrawn(env, Arc::default(), |trainer, _| {
-                let content = Content { weights: Some(trainer.new_weights()?), file: WeightsReader::default() };
+                let content =
+                    Content { weights: Some(trainer.new_weights()?), file: WeightsReader::default() };
                 Ok(NativeNewWeights { content: Mutex::new(content) })
             })
         })
@@ -118,11 +120,7 @@ impl NativeModel {
     /// Replaces the weights that were written, on another thread; the others keep their values.
     ///
     /// Errors: `ERR_SHAPE` if they are another model's, or one was written in part; `ERR_STATE`, `ERR_MEMORY`.
-    #[napi(
-        catch_unwind,
-        ts_args_type = "weights: NativeNewWeights",
-        ts_return_type = "Promise<undefined>"
-    )]
+    #[napi(catch_unwind, ts_args_type = "weights: NativeNewWeights", ts_return_type = "Promise<undefined>")]
     pub fn take_weights<'env>(
         &self,
         env: &'env Env,
@@ -133,8 +131,9 @@ impl NativeModel {
             let given = unsafe { weights.cast::<ClassInstance<'_, NativeNewWeights>>() }
                 .map_err(|_| Failure::new(ErrorCode::DATA, "weights: expected new weights"))?;
             let new = given.content().weights.take().ok_or_else(gone)?;
-            self.shared
-                .later_undrawn(env, Arc::default(), move |trainer, cancel| Ok(trainer.take_weights(new, cancel)?))
+            self.shared.later_undrawn(env, Arc::default(), move |trainer, cancel| {
+                Ok(trainer.take_weights(new, cancel)?)
+            })
         })
     }
 }

@@ -118,7 +118,12 @@ const MOST_HEADER_BYTES: u64 = 100_000_000;
 
 impl WeightsReader {
     /// Takes the next bytes of a file, which has `size` in all.
-    pub(crate) fn append(&mut self, next: &Source<'_, u8>, size: usize, into: &mut NewWeights) -> Outcome<()> {
+    pub(crate) fn append(
+        &mut self,
+        next: &Source<'_, u8>,
+        size: usize,
+        into: &mut NewWeights,
+    ) -> Outcome<()> {
         let before = self.bytes.len();
         self.bytes.try_reserve(next.len()).map_err(|_| Failure::memory("The file", next.len()))?;
         self.bytes.resize(before + next.len(), 0);
@@ -137,7 +142,8 @@ impl WeightsReader {
                 break;
             }
             let placement = Placement::new(0, &[length], &[1]).ok_or_else(|| malformed("a size"))?;
-            let piece = Piece { weight: index, placement, from: self.done, count: words.len(), clamps: false };
+            let piece =
+                Piece { weight: index, placement, from: self.done, count: words.len(), clamps: false };
             into.put(&piece, |target| {
                 target.iter_mut().zip(words).for_each(|(value, &word)| *value = f32::from_le_bytes(word));
             })?;

@@ -116,7 +116,9 @@ impl Trainer {
         let NewWeights { mut parameters, written, .. } = new;
         self.check_places(&parameters)?;
         for (index, (weight, &written)) in self.graph().weights.iter().zip(&written).enumerate() {
-            let Some(values) = parameters.get_mut(index).filter(|values| written < values.len()) else { continue };
+            let Some(values) = parameters.get_mut(index).filter(|values| written < values.len()) else {
+                continue;
+            };
             if written > 0 {
                 return Err(Error::shape(format!(
                     "The weight '{}' got {written} of its {} elements",

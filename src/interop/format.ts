@@ -150,7 +150,9 @@ export class Source {
    */
   async *pieces(offset: number, length: number, unit: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     this.#check(offset, length)
-    const most = Math.max(1, Math.floor(pieceBytes / unit)) * unit
+    // Large pieces take less time, and little memory where there is much to read.
+    const wanted = Math.min(Math.max(pieceBytes, length / 64), 4 * pieceBytes)
+    const most = Math.max(1, Math.floor(wanted / unit)) * unit
     const room = () => allocated(this.where, Uint8Array, Math.min(most, length))
     let [now, next] = [room(), length > most ? room() : undefined]
     const begin = (into: Uint8Array<ArrayBuffer>, at: number) => {

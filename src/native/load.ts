@@ -33,13 +33,22 @@ const platforms = typeof __dirname === 'string' ? `${__dirname}/../native/platfo
  */
 export function loadNative(): Native {
   const target = thisTarget()
-  const folder = ownFolder === undefined ? dirname(ownFile) : join(ownFolder, 'native')
-  const beside = join(folder, `${name}.${target}.node`)
-  const remedy = existsSync(beside) ? rebuild(target) : undefined
-  const native = open(remedy ? beside : installed(target), remedy ?? reinstall(target))
+  const beside = besideCode(`${name}.${target}.node`)
+  const remedy = beside === undefined ? reinstall(target) : rebuild(target)
+  const native = open(beside ?? installed(target), remedy)
   const found = native.addonVersion()
   if (found === version) return native
-  throw failure(`it has version ${found}, but ${name} has ${version}`, remedy ?? reinstall(target))
+  throw failure(`it has version ${found}, but ${name} has ${version}`, remedy)
+}
+
+/**
+ * The path of a file that lies next to this code; in a bundle, whose parts may be in folders of their own, also next to
+ * the program.
+ */
+function besideCode(file: string): string | undefined {
+  const places = ownFolder === undefined ? [ownFile, process.argv[1]] : [join(ownFolder, 'native', file)]
+  const paths = places.flatMap((place) => (place === undefined ? [] : [join(dirname(place), file)]))
+  return paths.find((path) => isAbsolute(path) && existsSync(path))
 }
 
 /** The path of the engine in the platform's package, after checking that it is the published one. */

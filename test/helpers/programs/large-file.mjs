@@ -33,10 +33,10 @@ const formats = {
   seqloom: { write: (model, folder) => model.save(folder), load: loadModel },
 }
 
-let outputs
+let parameters
 if (what === 'write') await formats[format].write(make(), path)
 if (what === 'load') {
   const model = await formats[format].load(path)
-  outputs = model.countParams()
+  parameters = model.countParams()
 }
-process.stdout.write(JSON.stringify({ bytes: process.resourceUsage().maxRSS * 1024, outputs }))
+process.stdout.write(JSON.stringify({ bytes: process.resourceUsage().maxRSS * 1024, parameters }))

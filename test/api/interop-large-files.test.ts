@@ -41,7 +41,7 @@ describe('a file of 64 MB', () => {
       const total = () => sizeOf(path) + (format === 'external' ? sizeOf(`${path}.data`) : 0)
       // What a small file needs is the code that reads it.
       await run('write', 1)
-      const [small, least] = [await run('load'), total()]
+      const [small, least] = [await run('load', 1), total()]
       rmSync(path, { recursive: true })
       await run('write')
       const size = total()

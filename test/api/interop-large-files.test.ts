@@ -50,7 +50,7 @@ describe('a file of 64 MB', () => {
       expect(4 * (loaded.parameters ?? 0)).toBeGreaterThan(megabytes * 2 ** 20)
       expect((loaded.bytes - small.bytes) / (size - least)).toBeLessThan(1.3)
       rmSync(path, { recursive: true })
-    })
+    }, 180_000)
   }
 })
 

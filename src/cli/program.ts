@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander'
 import { backend } from '../engine.js'
 import { nonNegative } from './arguments.js'
+import { modelFormats } from './convert/formats.js'
 import { type ConvertFlags, convert } from './convert/index.js'
-import { pytorchFlags } from './convert/pytorch.js'
 import { type EvaluateFlags, evaluate } from './evaluate.js'
 import { noteFlags } from './flagNames.js'
 import * as flags from './flags.js'
@@ -59,7 +59,7 @@ export function program(): Command {
       ),
       new Option('--check <file>', 'inputs and outputs to compare with first, x and y: .json or .safetensors'),
       new Option('--tolerance <n>', 'the largest difference that --check accepts').default(1e-4).argParser(nonNegative),
-      ...pytorchFlags(),
+      ...modelFormats.flatMap(({ flags }) => flags?.() ?? []),
       new Option('--force', 'replace what is there').default(false),
       flags.json('one JSON object'),
       flags.threads(),

@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { types } from 'node:util'
+import { bytesGiven } from '../bytes.js'
 import { allocated } from '../data/allocated.js'
 import { type ErrorCode, SeqloomError, visible } from '../errors.js'
 import { cannot, openNamed } from '../files.js'
@@ -50,7 +50,7 @@ export interface Format {
 }
 
 /** A file, or its bytes. */
-export type FileOrBytes = string | URL | Uint8Array
+export type FileOrBytes = string | URL | Uint8Array | ArrayBuffer
 
 /** How many bytes are read at once. */
 export const pieceBytes = 1 << 20
@@ -95,7 +95,8 @@ export class Source {
 
   /** Opens a file or bytes; `what` says whose. Rejects with `ERR_OPTION` and `ERR_IO`. */
   static async open(what: string, given: FileOrBytes): Promise<Source> {
-    if (types.isUint8Array(given)) return Source.of('the file', given)
+    const bytes = bytesGiven(given)
+    if (bytes) return Source.of('the file', bytes)
     const path = pathOf(what, given)
     const file = await openNamed(path)
     const where = `'${path}'`

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { types } from 'node:util'
+import { bytesGiven } from '../bytes.js'
 import type { Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
@@ -76,8 +76,8 @@ async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | und
 }
 
 function filesOf(saved: unknown): ModelFiles {
-  if (types.isUint8Array(saved)) return openArchive(saved)
-  if (types.isArrayBuffer(saved)) return openArchive(new Uint8Array(saved))
+  const bytes = bytesGiven(saved)
+  if (bytes) return openArchive(bytes)
   if (typeof saved === 'string' || isPath(saved)) return folderFiles(absolutePathOf('load: the folder', saved))
   throw new SeqloomError(
     'ERR_OPTION',

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
+import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate'
 import { describe, expect, it } from 'vitest'
 import { interop, SeqloomError, tensor } from '../../dist/index.js'
 import { runSource } from '../helpers/process.js'
@@ -59,6 +60,33 @@ describe('interop.loadKeras', () => {
         const cut = file.subarray(0, Math.floor(file.length * share))
         await expect(interop.loadKeras(cut), `${name}, ${share}`).rejects.toBeInstanceOf(SeqloomError)
       }
+    }
+  })
+
+  it('reads descriptions with numbers that JSON has not, long white space and deep nesting in little time', async () => {
+    const files = unzipSync(bytesOf('lstm.keras'))
+    const config = strFromU8(files['config.json'] as Uint8Array)
+    const load = async (text: string) => {
+      const m = await interop.loadKeras(zipSync({ ...files, 'config.json': strToU8(text) }, { level: 0 }))
+      const { name } = m
+      m.dispose()
+      return name
+    }
+    const named = (name: string) => config.replace(/(?<="config": \{"name": )"[^"]*"/, JSON.stringify(name))
+    // What is written in a text stays as it is.
+    expect(await load(named('a, NaN, b').replace('{', '{"clip": NaN, "low": [-Infinity, Infinity],'))).toBeTypeOf(
+      'string',
+    )
+    expect(await load(named('a, NaN, b'))).toBe('a, NaN, b')
+    expect(await load(config.replace('{', `{${' '.repeat(1 << 20)}`))).toBeTypeOf('string')
+    expect(await load(config.replace('{', `{"clip":${' '.repeat(1 << 18)}NaN,`))).toBeTypeOf('string')
+    await expect(load(config.replace('{', `{"clip":${' '.repeat(1 << 20)}x,`))).rejects.toMatchObject({
+      code: 'ERR_FORMAT',
+    })
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+    for (const key of ['"inbound_nodes"', '"return_sequences"', '"initializer"', '"keras_history"']) {
+      const error = load(config.replace('{', `{${key}: ${deep},`))
+      await expect(error).rejects.toMatchObject({ code: 'ERR_FORMAT', message: expect.stringMatching(/deep within/) })
     }
   })
 

@@ -18,9 +18,8 @@ import {
   tensor,
 } from 'seqloom'
 import { describe, expect, it } from 'vitest'
-import { expectClose, outputBound } from '../helpers/compare.js'
 import { wave } from '../helpers/models.js'
-import { expectSame, madeUp, OnnxFile } from '../helpers/onnx.js'
+import { expectResult, expectSame, madeUp, OnnxFile } from '../helpers/onnx.js'
 
 const random = { biasInitializer: 'randomNormal' } as const
 const steps = (features = 3) => input({ shape: [null, features] })
@@ -195,7 +194,7 @@ async function expectSteps(m: Model, step: string | undefined): Promise<void> {
     const expected = [session.step(values)].flat() as { data: Float32Array; shape: readonly number[] }[]
     expected.forEach((value, index) => {
       const result = results[file.outputs[index] as string]?.data as Float32Array
-      expectClose({ data: result, shape: value.shape }, value, outputBound, `step ${at}`)
+      expectResult({ data: result, shape: value.shape }, value, `step ${at}`)
     })
     for (const name of file.inputs) if (results[`${name}_next`]) kept[name] = results[`${name}_next`] as never
   }
@@ -306,7 +305,7 @@ describe('toOnnx', () => {
       const file = await OnnxFile.open(await interop.toOnnx(m))
       const results = await file.run({ [file.inputs[0] as string]: { data, shape: [2, 3] } })
       const expected = (await m.predict(tensor(data, [2, 3]))) as never
-      expectClose(results[file.outputs[0] as string], expected, outputBound, 'a masked row')
+      expectResult(results[file.outputs[0] as string], expected, 'a masked row')
     }
   })
 
@@ -369,7 +368,7 @@ describe('toOnnx, stateful', () => {
     ]) {
       const step = { data: Int32Array.from(tokens), shape: [2, 1] }
       const results = await file.run({ [file.inputs[0] as string]: step, ...kept })
-      expectClose(results.head, session.step(tokens) as never, outputBound, 'a step')
+      expectResult(results.head, session.step(tokens) as never, 'a step')
       kept = Object.fromEntries(states(file).map((name) => [name, results[`${name}_next`] as never]))
     }
   })
@@ -403,12 +402,7 @@ describe('toOnnx, stateful', () => {
     ]) {
       const results = await file.run({ ...kept, target: { data: Int32Array.from(tokens), shape: [2, 1] } })
       const [value] = [session.step(tokens)].flat() as never as [Float32Array & { data: Float32Array; shape: number[] }]
-      expectClose(
-        { data: results.head?.data as Float32Array, shape: [2, 6] },
-        { data: value.data, shape: [2, 6] },
-        outputBound,
-        'a step',
-      )
+      expectResult({ ...results.head, shape: [2, 6] } as never, { data: value.data, shape: [2, 6] }, 'a step')
       for (const name of states(file)) kept = { ...kept, [name]: results[`${name}_next`] as never }
     }
   })
@@ -423,7 +417,7 @@ describe('toOnnx, stateful', () => {
     const rest = { [name]: { data: data.slice(6), shape: [1, 3, 3] }, reader_h: first.reader_h_next as never }
     const second = await file.run(rest)
     const both = [first, second].flatMap(({ reader }) => Array.from(reader?.data ?? []))
-    expectClose({ data: both, shape: [1, 5, 3] }, (await m.predict(tensor(data, shape))) as never, outputBound, 'steps')
+    expectResult({ data: both, shape: [1, 5, 3] }, (await m.predict(tensor(data, shape))) as never, 'steps')
   })
 
   it('refuses what cannot go step by step', async () => {
@@ -472,7 +466,9 @@ describe('toOnnx with the loss', () => {
         const labels = Int32Array.from({ length: count }, (_, at) => at % 3)
         const shape = width === 'labels' ? positions : [...positions, width]
         const y = width === 'labels' ? labels : wave(count * width, 5).map((value) => (value + 1) / 2)
-        const file = await OnnxFile.open(await interop.toOnnx(m, undefined, { loss: true, lengths: returnSequences }))
+        const bytes = await interop.toOnnx(m, undefined, { loss: true, lengths: returnSequences })
+        // One number for all rows is no output of a model of ours.
+        const file = await OnnxFile.open(bytes, { readsBack: false })
         expect(file.outputs.at(-1)).toBe('loss')
         const lengths = returnSequences ? { lengths: padded.lengths } : {}
         const feeds: Record<string, { data: Float32Array | Int32Array; shape: readonly number[] }> = {}

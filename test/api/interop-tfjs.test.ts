@@ -184,8 +184,7 @@ describe('interop.loadTfjs', () => {
     ]
     for (const path of paths) {
       writeFileSync(join(at, 'model.json'), JSON.stringify({ ...rest, weightsManifest: [{ paths: [path], weights }] }))
-      const code = ['link.bin', '.'].includes(path) ? 'ERR_IO' : 'ERR_FORMAT'
-      await expect(interop.loadTfjs(at), path).rejects.toMatchObject({ code })
+      await expect(interop.loadTfjs(at), path).rejects.toMatchObject({ code: 'ERR_FORMAT' })
     }
   })
 
@@ -216,6 +215,19 @@ describe('interop.loadTfjs', () => {
     await expect(interop.loadTfjs({ ...artifacts, weightSpecs: strings })).rejects.toMatchObject({
       code: 'ERR_UNSUPPORTED',
     })
+  })
+
+  it('rejects places of values that are none', async () => {
+    const { artifacts } = saved['shared layers'] as Saved
+    for (const place of [['__proto__'], [{}], [[]], {}, 1n, Symbol('x'), () => 0, Object.create(null), null]) {
+      for (const at of [0, 1, 2]) {
+        const topology = structuredClone(artifacts.modelTopology) as { config: { output_layers: unknown[][] } }
+        for (const output of topology.config.output_layers) output[at] = place
+        const error = interop.loadTfjs({ ...artifacts, modelTopology: topology })
+        const coded = { code: expect.stringMatching(/^ERR_(FORMAT|UNSUPPORTED)$/) }
+        await expect(error, `${typeof place} at ${at}`).rejects.toMatchObject(coded)
+      }
+    }
   })
 
   it('gives a model or a coded error for damaged descriptions', async () => {

@@ -2,10 +2,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
 import { layers, loadModel, sequential } from 'seqloom'
 import { afterAll, describe, expect, it } from 'vitest'
 import { seqloom } from '../helpers/cli.js'
 import { wave } from '../helpers/models.js'
+import { bytesOf, graphOf, modelOf, nodeOf, value } from '../helpers/onnxFiles.js'
 import { torchFile } from '../helpers/torchFile.js'
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url))
@@ -143,6 +145,56 @@ describe('seqloom convert', () => {
       '--json',
     ]
     expect(JSON.parse((await seqloom(cell)).stdout).check.difference).toBeLessThan(1e-6)
+  })
+
+  it('fixes inputs of ONNX files, and sizes that they leave open', async () => {
+    const fixtures = JSON.parse(gunzipSync(readFileSync(fixture('onnx/import.json.gz'))).toString())
+    const { model } = fixtures.find(({ name }: { name: string }) => name === 'detector_16k')
+    writeFileSync(path('detector.onnx'), Buffer.from(model, 'base64'))
+    const convert = (...more: string[]) => seqloom(['convert', path('detector.onnx'), path('detector'), ...more])
+    expect(await convert('--input-shapes', 'input=null,8')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/ERR_UNSUPPORTED.*'sr' has no dimensions/),
+    })
+    const given = ['--constants', 'sr=16000', '--input-shapes', 'input=[null, 8]', '--input-shapes', 'state=2,null,2']
+    const ran = await convert(...given)
+    expect(ran.code).toBe(0)
+    const loaded = await loadModel(path('detector'))
+    expect(loaded.inputs.map(({ shape }) => shape)).toEqual([
+      [null, 8],
+      [null, 2, 2],
+    ])
+    const wrong: [string[], RegExp][] = [
+      [['--constants', 'sr'], /'--constants <input=value>' argument 'sr' is invalid.*sr=16000/],
+      [['--constants', 'sr="16k"'], /argument 'sr="16k"' is invalid/],
+      [['--constants', 'sr=0.5'], /ERR_OPTION.*'sr' is int64 in the file, and 0\.5 is none/],
+      [['--constants', 'rate=1'], /ERR_OPTION.*there is no input 'rate'/],
+      [['--input-shapes', 'input=null,0'], /argument 'input=null,0' is invalid.*x=null,576/],
+      [['--input-shapes', 'input=null;8'], /argument 'input=null;8' is invalid/],
+      [
+        ['--constants', 'sr=16000', '--input-shapes', 'input=8'],
+        /ERR_OPTION.*'input' is \[batch, sequence\] in the file/,
+      ],
+      [['--key', 'model'], /ERR_OPTION.*--key is for files of PyTorch; '.*detector\.onnx' is of ONNX/],
+    ]
+    for (const [more, message] of wrong) {
+      expect(await convert('--force', ...more)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) })
+    }
+    // The other runtime is given what was fixed.
+    const inputs = [value('factors', [2]), value('x', ['batch', 2]), value('scale', [])]
+    const nodes = [nodeOf('Mul', ['x', 'factors'], ['scaled']), nodeOf('Mul', ['scaled', 'scale'], ['y'])]
+    writeFileSync(path('scaled.onnx'), await bytesOf(modelOf(graphOf(nodes, inputs, ['y']), 17)))
+    const fixed = ['--constants', 'scale=0.5', '--constants', 'factors=[2, -3]']
+    const scaled = await seqloom(['convert', path('scaled.onnx'), path('scaled'), ...fixed])
+    expect(scaled).toMatchObject({
+      ...{ code: 0, stderr: '' },
+      stdout: expect.stringMatching(/^largest difference from .*scaled\.onnx by onnxruntime-.*: 0$/m),
+    })
+    const tagger = ['convert', fixture('pytorch/tagger.pt'), path('no'), '--constants', 'sr=16000']
+    expect(await seqloom(tagger)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/ERR_OPTION.*--constants is for files of ONNX; '.*tagger\.pt' is of PyTorch/),
+    })
   })
 
   it('replaces nothing without --force', async () => {

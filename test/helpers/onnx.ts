@@ -1,30 +1,53 @@
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 import { interop, type Model, tensor } from 'seqloom'
-import { expectClose, outputBound, type Shaped } from './compare.js'
+import { afterAll } from 'vitest'
+import { expectClose, outputBound, relativeError, type Shaped } from './compare.js'
 import { wave } from './models.js'
 
 type Runtime = typeof import('onnxruntime-web')
 type Session = Awaited<ReturnType<Runtime['InferenceSession']['create']>>
+
+/** Another runtime with the same interface, such as `node_modules/onnxruntime-node`, by its path: it then tells the largest difference. */
+const chosen = process.env.SEQLOOM_ONNXRUNTIME
+const runtime = (): Promise<Runtime> =>
+  chosen === undefined ? import('onnxruntime-web') : Promise.resolve(createRequire(resolve('x.js'))(resolve(chosen)))
+
+/** The largest differences, relative to the largest magnitude, and how many values were compared. */
+const found = { files: 0, outputs: 0, runtime: 0, again: 0 }
+if (chosen !== undefined) {
+  afterAll(() => {
+    const { files, outputs, runtime, again } = found
+    process.stdout.write(
+      `${chosen}: ${files} files, ${outputs} outputs, largest difference ${runtime}; read again by loadOnnx ${again}\n`,
+    )
+  })
+}
 
 /** What is given to a file: values by the names of its inputs. */
 export type Feeds = Readonly<
   Record<string, { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] }>
 >
 
-/** A file that another runtime has opened. */
+/** A file that another runtime has opened. Each result is compared with that of `loadOnnx`, unless a file is not meant for that. */
 export class OnnxFile {
   readonly #ort: Runtime
   readonly #session: Session
+  readonly #again: Model | undefined
 
-  private constructor(ort: Runtime, session: Session) {
+  private constructor(ort: Runtime, session: Session, again: Model | undefined) {
     this.#ort = ort
     this.#session = session
+    this.#again = again
   }
 
-  static async open(bytes: Uint8Array): Promise<OnnxFile> {
-    const ort = await import('onnxruntime-web')
+  static async open(bytes: Uint8Array, { readsBack = true } = {}): Promise<OnnxFile> {
+    const ort = await runtime()
     ort.env.wasm.numThreads = 1
     ort.env.logLevel = 'error'
-    return new OnnxFile(ort, await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 }))
+    const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 })
+    found.files += 1
+    return new OnnxFile(ort, session, readsBack ? ((await interop.loadOnnx(bytes)) as never) : undefined)
   }
 
   get inputs(): readonly string[] {
@@ -48,11 +71,35 @@ export class OnnxFile {
       const type = data instanceof Int32Array ? 'int32' : 'float32'
       return [name, new this.#ort.Tensor(type as 'float32', data as Float32Array, [...shape])] as const
     })
-    const results = await this.#session.run(Object.fromEntries(tensors))
-    return Object.fromEntries(
-      Object.entries(results).map(([name, { data, dims }]) => [name, { data: data as Float32Array, shape: [...dims] }]),
+    const ran = await this.#session.run(Object.fromEntries(tensors))
+    const results = Object.fromEntries(
+      Object.entries(ran).map(([name, { data, dims }]) => [name, { data: data as Float32Array, shape: [...dims] }]),
     )
+    if (this.#again) await this.#compare(this.#again, feeds, results)
+    return results
   }
+
+  /** Asserts that the file, read by us, gives the same. */
+  async #compare(again: Model, feeds: Feeds, results: Readonly<Record<string, Shaped>>): Promise<void> {
+    const given = this.inputs.map((name) => {
+      const { data, shape } = feeds[name] as Feeds[string]
+      return tensor(data, [...shape])
+    })
+    const ours = [await again.predict((given.length === 1 ? given[0] : given) as never)].flat() as Shaped[]
+    for (const [index, name] of this.outputs.entries()) {
+      expectClose(ours[index], results[name] as Shaped, outputBound, `${name}, read again`)
+      found.again = Math.max(found.again, relativeError((ours[index] as Shaped).data, (results[name] as Shaped).data))
+    }
+  }
+}
+
+/** Asserts that a result of a file is that of our model. */
+export function expectResult(result: Shaped | undefined, expected: Shaped, what: string): void {
+  if (result) {
+    found.outputs += 1
+    found.runtime = Math.max(found.runtime, relativeError(result.data, expected.data))
+  }
+  expectClose(result, expected, outputBound, what)
 }
 
 /** Options of {@link expectSame}. */
@@ -102,7 +149,7 @@ export async function expectSame(model: Model, options: SameOptions = {}): Promi
   const results = await file.run(feeds)
   expected.forEach((value, index) => {
     const name = file.outputs[index] as string
-    expectClose(results[name], value, outputBound, `${model.name}: ${name}`)
+    expectResult(results[name], value, `${model.name}: ${name}`)
   })
   return file
 }

@@ -1,153 +1,164 @@
-// Alters saved models by seed, makes their checksums right again, and loads and uses them in other processes:
-//   node test/hostile/run.mjs --alterations 100000 --seed 1 [--first 0] [--kinds dense,lstm] [--seconds 10] [--megabytes 1024]
-// Reports crashes, hangs, errors without a code and too much memory, each with the number that repeats it: `--first N --alterations 1`.
+// Alters files of every format by seed, and reads and uses them in other processes:
+//   node test/hostile/run.mjs [--readers pytorch,onnx] [--cases 200000] [--first 0] [--seed 1] [--seconds 10] [--megabytes 1024]
+// The corpus is made of the fixtures and by our own writers. Reports crashes, hangs, errors without a code, too much memory, models that were changed half
+// way and anything executed, each with the number that repeats it: `--readers NAME --seed S --case N`; with `--keep FOLDER` the altered files are kept there.
 import { fork } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { alter, randomFrom } from './alter.mjs'
 
 const { values } = parseArgs({
   options: {
-    alterations: { type: 'string', default: '1000' },
-    seed: { type: 'string', default: '1' },
+    readers: { type: 'string' },
+    cases: { type: 'string', default: '1000' },
     first: { type: 'string', default: '0' },
-    kinds: { type: 'string', default: '' },
+    case: { type: 'string' },
+    seed: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '10' },
     megabytes: { type: 'string', default: '1024' },
+    keep: { type: 'string' },
   },
 })
-const [alterations, first, seconds, megabytes] = ['alterations', 'first', 'seconds', 'megabytes'].map((name) =>
-  Number(values[name]),
-)
 const all = [
-  ...['dense', 'lstm', 'bidirectional', 'tracedCell', 'attention', 'severalOutputs', 'backup', 'tfjs'],
-  ...['classifier', 'tagger', 'answerer', 'translator', 'generator', 'captioner', 'forecaster'],
+  ...[
+    'safetensors',
+    'pytorch',
+    'pytorchOld',
+    'keras',
+    'h5',
+    'h5Weights',
+    'kerasVocabulary',
+    'tfjs',
+    'onnx',
+    'onnxBytes',
+  ],
+  ...['vectorsText', 'vectorsBinary', 'tokenizers', 'folders'],
 ]
-const kinds = values.kinds === '' ? all : values.kinds.split(',')
-/** A process is used for so many models, then a new one. */
-const mostUses = 500
+const names = values.readers === undefined ? all : values.readers.split(',')
+const first = Number(values.case ?? values.first)
+const end = first + (values.case === undefined ? Number(values.cases) : 1)
+const { seed } = values
+const [seconds, megabytes] = [Number(values.seconds), Number(values.megabytes)]
+/** A process is used for so many cases, then a new one. */
+const mostCases = 5000
+/** How long a corpus may take. */
+const mostSeconds = 300
 const root = mkdtempSync(join(tmpdir(), 'seqloom-hostile-'))
 process.on('exit', () => rmSync(root, { recursive: true, force: true }))
+const placeFile = join(root, 'place')
 
-/** A process that loads models; `ask` gives its answer, or how it ended. */
-class Child {
-  uses = 0
-  #process = fork(fileURLToPath(new URL('child.mjs', import.meta.url)), {
-    execArgv: ['--max-old-space-size=512'],
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  })
-  #stderr = ''
-  #settle = () => {}
-
-  /** A process that waits for models. */
-  static async started() {
-    const child = new Child()
-    await child.#answer(60)
-    return child
-  }
-
-  constructor() {
-    this.#process.stderr.on('data', (text) => {
-      this.#stderr = (this.#stderr + text).slice(-4000)
-    })
-    this.#process.on('message', (message) => this.#settle(message))
-    this.#process.on('exit', (code, signal) => {
-      this.#settle({ outcome: 'crash', message: `exit code ${code}, signal ${signal}\n${this.#stderr}` })
-    })
-  }
-
-  async ask(message, limit) {
-    const answer = this.#answer(limit)
-    this.#process.send(message)
-    this.uses += 1
-    const given = await answer
-    if (given.outcome !== 'crash' && this.#stderr !== '') {
-      const message = `wrote to stderr: ${this.#stderr}`
-      this.#stderr = ''
-      return { ...given, outcome: 'noise', message }
-    }
-    return given
-  }
-
-  #answer(limit) {
-    return new Promise((resolve) => {
-      const watch = setInterval(() => {
-        const rss = memoryOf(this.#process.pid)
-        if (rss > megabytes * 2 ** 20) end({ outcome: 'memory', message: `${Math.round(rss / 2 ** 20)} MB` })
-      }, 50)
-      const end = (answer) => {
-        clearInterval(watch)
-        clearTimeout(timer)
-        this.#settle = () => {}
-        if (['memory', 'hang'].includes(answer.outcome)) this.kill()
-        resolve(answer)
-      }
-      const timer = setTimeout(() => end({ outcome: 'hang', message: `no answer in ${limit} s` }), 1000 * limit)
-      this.#settle = (answer) => {
-        const tooMuch = answer.rss > megabytes * 2 ** 20
-        end(tooMuch ? { outcome: 'memory', message: `${Math.round(answer.rss / 2 ** 20)} MB` } : answer)
-      }
-    })
-  }
-
-  kill() {
-    this.#process.kill('SIGKILL')
-  }
+/** Where a process is: its case, how many ended how, and the slowest one. */
+function placeNow() {
+  const bytes = readFileSync(placeFile)
+  const [index, coded, works, slowest, slowestCase] = [0, 1, 2, 4, 5].map((at) => bytes.readDoubleLE(8 * at))
+  return { index, coded, works, slowest, slowestCase }
 }
 
-/** Resident bytes of a process; 0 where the system does not say. */
-function memoryOf(pid) {
+const child = fileURLToPath(new URL('child.mjs', import.meta.url))
+
+/** Runs a process until it has done what it is asked for, dies, hangs or takes too much; `onFault` is told what it finds. */
+function ask(message, { limit = mostSeconds, onFault = () => {} } = {}) {
+  return new Promise((done) => {
+    const running = fork(child, {
+      execArgv: ['--max-old-space-size=512', '--disallow-code-generation-from-strings'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    let stderr = ''
+    let [since, seen, peak] = [Date.now(), -1, 0]
+    const stop = (answer) => {
+      clearInterval(watch)
+      running.removeAllListeners()
+      if (running.connected) running.disconnect()
+      running.kill('SIGKILL')
+      done({ peak, ...answer })
+    }
+    const watch = setInterval(() => {
+      const { index } = placeNow()
+      if (index !== seen) [seen, since] = [index, Date.now()]
+      peak = Math.max(peak, peakOf(running.pid))
+      if (peak > megabytes) stop({ outcome: 'memory', message: `${peak} MB` })
+      else if (Date.now() - since > 1000 * (index < 0 ? mostSeconds : limit)) {
+        stop({ outcome: 'hang', message: `no answer in ${limit} s` })
+      }
+    }, 50)
+    running.stderr.on('data', (text) => {
+      stderr = (stderr + text).slice(-4000)
+    })
+    running.on('message', (answer) => {
+      if (answer.fault) onFault(answer.fault)
+      else if (answer.failed) stop({ outcome: 'failed', message: answer.failed })
+      else if (answer.done) stop(stderr === '' ? { outcome: 'done', ...answer } : { outcome: 'noise', message: stderr })
+    })
+    running.on('exit', (code, signal) =>
+      stop({ outcome: 'crash', message: `exit code ${code}, signal ${signal}\n${stderr}` }),
+    )
+    running.send(message)
+  })
+}
+
+/** The most megabytes that a process had in memory; 0 where the system does not say. */
+function peakOf(pid) {
   try {
-    return 1024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
+    return Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024)
   } catch {
     return 0
   }
 }
 
-const read = (folder) => new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]))
+const print = (text) => process.stdout.write(`${text}\n`)
 
-/** The alteration of a number, in files; it is made while the one before is tried. */
-function altered(index) {
-  const random = randomFrom(values.seed, index)
-  const kind = kinds[index % kinds.length]
-  const { files, what } = alter(random, originals.get(kind))
-  const folder = join(root, `altered-${index}`)
-  mkdirSync(folder)
-  for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes)
-  return { kind, what, folder }
+/** Reads altered files by one reader. Gives the number of faults. */
+async function tryReader(name) {
+  const corpus = join(root, `${name}-corpus`)
+  const counts = { coded: 0, works: 0 }
+  let [faults, peak, slowest, slowestCase] = [0, 0, 0, 0]
+  const began = Date.now()
+  const told = (index, { outcome, message, entry, what }) => {
+    faults += 1
+    counts[outcome] = (counts[outcome] ?? 0) + 1
+    print(`${name} ${index} (${entry}): ${outcome}, ${message}\n  ${String(what).slice(0, 500)}`)
+  }
+  for (let next = first; next < end; ) {
+    const folder = mkdtempSync(join(root, 'altered-'))
+    const until = Math.min(end, next + mostCases)
+    const common = { name, corpus, seed }
+    const attempt = (from, to, onFault) => {
+      writeFileSync(placeFile, new Uint8Array(Float64Array.of(-1, 0, 0, 0, 0, 0).buffer))
+      const cases = { ...common, first: from, end: to, folder, place: placeFile, megabytes }
+      return ask({ cases }, { limit: seconds, onFault })
+    }
+    const ended = await attempt(next, until, (fault) => told(fault.index, fault))
+    const place = placeNow()
+    counts.coded += place.coded
+    counts.works += place.works
+    peak = Math.max(peak, ended.peak)
+    if (place.slowest > slowest) [slowest, slowestCase] = [place.slowest, place.slowestCase]
+    rmSync(folder, { recursive: true, force: true })
+    if (ended.outcome === 'done') next = ended.last + 1
+    else {
+      if (ended.outcome === 'failed' || place.index < next)
+        throw new Error(`${name}: ${ended.outcome}, ${ended.message}`)
+      next = ended.outcome === 'noise' ? until : place.index + 1
+      // A machine that is busy with something else is slow by itself.
+      if (ended.outcome === 'hang' && (await attempt(place.index, next)).outcome === 'done') counts.works += 1
+      else told(place.index, { ...(await ask({ describe: { ...common, index: place.index } })), ...ended })
+    }
+  }
+  if (values.case !== undefined) {
+    const keep = values.keep && resolve(values.keep)
+    const { entry, what } = await ask({ describe: { name, corpus, seed, index: first, keep } })
+    print(`${name} ${first} (${entry}): ${what}`)
+  }
+  const spent = (Date.now() - began) / 1000
+  const rate = Math.round((end - first) / spent)
+  print(
+    `${name}: ${end - first} cases of seed ${seed}: ${JSON.stringify(counts)}; ${rate} a second, slowest ${Math.round(slowest)} ms (case ${slowestCase}), peak ${peak} MB`,
+  )
+  return faults
 }
 
-let child = await Child.started()
-const made = await child.ask({ make: { root, names: kinds } }, 300)
-if (made.outcome !== 'made') throw new Error(`the originals could not be made: ${made.outcome} ${made.message}`)
-const originals = new Map(kinds.map((kind) => [kind, read(join(root, kind))]))
-const counts = {}
-const faults = []
-let spare = Child.started()
-let next = altered(first)
-for (let index = first; index < first + alterations; index++) {
-  const { kind, what, folder } = next
-  const asked = child.ask({ kind, folder }, seconds)
-  next = altered(index + 1)
-  const answer = await asked
-  rmSync(folder, { recursive: true, force: true })
-  counts[answer.outcome] = (counts[answer.outcome] ?? 0) + 1
-  const fault = !['works', 'coded'].includes(answer.outcome)
-  if (fault) {
-    faults.push(index)
-    process.stdout.write(`${index} ${kind}: ${answer.outcome}, ${answer.message}\n  ${what.slice(0, 500)}\n`)
-  }
-  if (['crash', 'hang', 'memory'].includes(answer.outcome) || child.uses >= mostUses) {
-    child.kill()
-    child = await spare
-    spare = Child.started()
-  }
-  if ((index + 1 - first) % 1000 === 0) process.stdout.write(`${index + 1 - first}: ${JSON.stringify(counts)}\n`)
-}
-child.kill()
-;(await spare).kill()
-process.stdout.write(`${alterations} alterations: ${JSON.stringify(counts)}\n`)
-process.exitCode = faults.length > 0 ? 1 : 0
+let faults = 0
+for (const name of names) faults += await tryReader(name)
+process.exitCode = faults > 0 ? 1 : 0

@@ -1,12 +1,14 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { Option } from 'commander'
 import { SeqloomError, visible } from '../../errors.js'
 import { cannot, openNamed } from '../../files.js'
 import * as interop from '../../interop/index.js'
 import { loadFolder } from '../../model/index.js'
 import type { Model } from '../../model/model.js'
 import { note } from '../output.js'
-import { type PyTorchFlags, pytorchModel } from './pytorch.js'
+import { type OnnxFlags, onnxFlags, onnxModel } from './onnx.js'
+import { type PyTorchFlags, pytorchFlags, pytorchModel } from './pytorch.js'
 import { onnxruntime, type Runtime } from './sample.js'
 
 /** A model that was read, and what its layers are called in the file. */
@@ -16,6 +18,9 @@ export interface Loaded {
   readonly names?: Readonly<Record<string, string>>
 }
 
+/** What files of a format do not say. */
+export interface LoadFlags extends PyTorchFlags, OnnxFlags {}
+
 /** Files or folders that models come in. */
 export interface ModelFormat {
   readonly name: string
@@ -23,7 +28,9 @@ export interface ModelFormat {
   readonly endings: readonly string[]
   /** Whether something with this beginning may be of the format, and whether it is a folder (with its `model.json`'s beginning). */
   recognises(head: Buffer, isFolder: boolean): boolean
-  load(path: string, flags: PyTorchFlags): Promise<Loaded>
+  load(path: string, flags: LoadFlags): Promise<Loaded>
+  /** The flags that `load` reads. */
+  flags?(): Option[]
   /** Writes a model; layers keep their names. */
   save(model: Model, path: string): Promise<void>
   /** Reads what `save` wrote; by default `load`. */
@@ -70,7 +77,8 @@ export const modelFormats: readonly ModelFormat[] = [
     endings: ['.onnx'],
     // Its version comes first.
     recognises: (head) => begins(head, 8),
-    load: async (path) => ({ model: await interop.loadOnnx(path) }),
+    load: onnxModel,
+    flags: onnxFlags,
     save: (model, path) => interop.toOnnx(model, path),
     runtime: onnxruntime,
   },
@@ -89,6 +97,7 @@ export const modelFormats: readonly ModelFormat[] = [
     endings: ['.pt', '.pth', '.safetensors'],
     recognises: (head) => isZip(head) || begins(head, 0x80) || head[8] === 0x7b,
     load: pytorchModel,
+    flags: pytorchFlags,
     save: (model, path) => interop.toPyTorch(model, path),
     async again(model, path) {
       const copy = model.clone()
@@ -108,6 +117,18 @@ export async function formatOf(path: string): Promise<ModelFormat> {
   const format = modelFormats.find((each) => each.recognises(head, isFolder))
   if (format) return format
   throw new SeqloomError('ERR_FORMAT', `${path} holds no model of a format that is read: ${listed}`)
+}
+
+/** `ERR_OPTION` for a flag that is for files of another format than the one that is read. */
+export function checkFlags(path: string, origin: ModelFormat, given: LoadFlags): void {
+  for (const { name, flags } of modelFormats.filter((format) => format !== origin)) {
+    const wrong = flags?.().find((flag) => given[flag.attributeName() as keyof LoadFlags] !== undefined)
+    if (wrong === undefined) continue
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `${wrong.long} is for files of ${name}; '${visible(path)}' is of ${origin.name}`,
+    )
+  }
 }
 
 /** The format that a path is to be written in: by its ending, or as `named`. `ERR_OPTION`. */

@@ -5,12 +5,11 @@ import { pathOf } from '../../path.js'
 import { note, print, printJson } from '../output.js'
 import { table } from '../table.js'
 import { pairsOf } from './check.js'
-import { formatFor, formatOf, type Loaded, type ModelFormat } from './formats.js'
-import type { PyTorchFlags } from './pytorch.js'
+import { checkFlags, formatFor, formatOf, type Loaded, type LoadFlags, type ModelFormat } from './formats.js'
 import { difference, outputsOf, sampleFor } from './sample.js'
 
 /** The flags of `seqloom convert`. */
-export interface ConvertFlags extends PyTorchFlags {
+export interface ConvertFlags extends LoadFlags {
   readonly format?: string
   readonly check?: string
   readonly tolerance: number
@@ -35,6 +34,7 @@ export async function convert(fromGiven: string, toGiven: string, flags: Convert
   const target = formatFor(to, flags.format)
   await checkFree(to, target, flags.force)
   const origin = await formatOf(from)
+  checkFlags(from, origin, flags)
   const read = await origin.load(from, flags)
   const { model } = read
   // Before anything is written, so that a wrong model replaces nothing.
@@ -49,7 +49,7 @@ export async function convert(fromGiven: string, toGiven: string, flags: Convert
     )
   }
   const theirs = origin.runtime?.()
-  if (theirs) await compare(`${from} by ${theirs.name}`, theirs.run(from, sample))
+  if (theirs) await compare(`${from} by ${theirs.name}`, theirs.run(from, sample, flags.constants))
   await target.save(model, to)
   const again = target.again?.(model, to) ?? target.load(to, {}).then((loaded) => loaded.model)
   await compare(

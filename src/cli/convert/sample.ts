@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Tensor, tensor } from '../../data/tensor.js'
+import type { InputConstant } from '../../interop/index.js'
 import type { Model } from '../../model/model.js'
 import { isRecord } from '../../options.js'
 
@@ -57,6 +58,8 @@ interface Onnxruntime {
     create(model: Uint8Array): Promise<{
       readonly inputNames: readonly string[]
       readonly outputNames: readonly string[]
+      /** Missing in older versions. */
+      readonly inputMetadata?: readonly { readonly name: string; readonly type?: string }[]
       run(feeds: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, { readonly data: Float32Array }>>>
     }>
   }
@@ -78,10 +81,34 @@ function installed(name: string): { readonly title: string; readonly loaded: unk
   return { title: isRecord(about) ? `${name} ${about.version}` : name, loaded }
 }
 
+/** Nested arrays as elements, row by row, and their shape. */
+function flat(value: unknown): { readonly data: readonly number[]; readonly shape: readonly number[] } {
+  const shape: number[] = []
+  let level = [value]
+  while (level.length > 0 && level.every((each) => Array.isArray(each))) {
+    shape.push((level[0] as unknown[]).length)
+    level = level.flat()
+  }
+  return { data: level.map(Number), shape }
+}
+
+/** Elements as ONNX Runtime takes them for a type. */
+function elementsAs(type: string, data: readonly number[]): ArrayBufferView {
+  if (type === 'int64') return BigInt64Array.from(data, BigInt)
+  if (type === 'int32') return Int32Array.from(data)
+  if (type === 'bool') return Uint8Array.from(data)
+  return type === 'float64' ? Float64Array.from(data) : Float32Array.from(data)
+}
+
 /** What another program computes from a file. */
 export interface Runtime {
   readonly name: string
-  run(path: string, inputs: readonly Values[]): Promise<Pick<Values, 'data'>[]>
+  /** `constants` are inputs of the file that the model has no longer. */
+  run(
+    path: string,
+    inputs: readonly Values[],
+    constants?: Readonly<Record<string, InputConstant>>,
+  ): Promise<Pick<Values, 'data'>[]>
 }
 
 /** ONNX Runtime, if `onnxruntime-node` or `onnxruntime-web` is installed. */
@@ -89,19 +116,32 @@ export function onnxruntime(): Runtime | undefined {
   const found = installed('onnxruntime-node') ?? installed('onnxruntime-web')
   if (!found) return undefined
   const ort = found.loaded as Onnxruntime
-  const run = async (path: string, inputs: readonly Values[], integers: 'int32' | 'int64') => {
+  const run = async (
+    path: string,
+    inputs: readonly Values[],
+    constants: Readonly<Record<string, InputConstant>>,
+    integers: 'int32' | 'int64',
+  ) => {
     const session = await ort.InferenceSession.create(await readFile(path))
+    const open = session.inputNames.filter((name) => !Object.hasOwn(constants, name))
     const feeds = inputs.map(({ data, shape }, index) => {
       const tokens = data instanceof Int32Array
       const given = tokens && integers === 'int64' ? BigInt64Array.from(data, BigInt) : data
-      return [session.inputNames[index], new ort.Tensor(tokens ? integers : 'float32', given, shape)]
+      return [open[index], new ort.Tensor(tokens ? integers : 'float32', given, shape)]
     })
-    const results = await session.run(Object.fromEntries(feeds))
+    const fixed = Object.entries(constants).map(([name, value]) => {
+      const type = session.inputMetadata?.find((each) => each.name === name)?.type
+      const { data, shape } = flat(value)
+      const known = type ?? (data.every(Number.isInteger) ? 'int64' : 'float32')
+      return [name, new ort.Tensor(known, elementsAs(known, data), shape)]
+    })
+    const results = await session.run(Object.fromEntries([...feeds, ...fixed]))
     return session.outputNames.map((name) => results[name] as { readonly data: Float32Array })
   }
   return {
     name: found.title,
     // PyTorch's exports read tokens as int64, ours as int32; older versions do not tell the types.
-    run: (path, inputs) => run(path, inputs, 'int32').catch(() => run(path, inputs, 'int64')),
+    run: (path, inputs, constants = {}) =>
+      run(path, inputs, constants, 'int32').catch(() => run(path, inputs, constants, 'int64')),
   }
 }

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { inflateRaw } from 'node:zlib'
 import { SeqloomError, visible } from '../../errors.js'
+import { checkDepth } from '../../limits.js'
 import { isRecord } from '../../options.js'
 import { Source } from '../format.js'
 import { zipped } from '../writtenZip.js'
@@ -69,13 +70,22 @@ export async function openKerasArchive(file: Source): Promise<KerasArchive> {
   }
 }
 
-/** JSON of a file; `ERR_FORMAT`. Python writes infinities and NaN, which JSON has not. */
+/** What Python writes for numbers that JSON has not. Looks back at what stands before only where one was found: white space may be long. */
+const noNumbers = /(?:-?Infinity|NaN)(?<=[[:,]\s*(?:-?Infinity|NaN))(?=\s*[,\]}])/g
+
+/** JSON of a file; `ERR_FORMAT`, also for data that are nested too deep. Python writes infinities and NaN, which JSON has not. */
 export function parsed(where: string, text: string): unknown {
-  try {
-    return JSON.parse(text.replace(/(?<=[[:,]\s*)(-?Infinity|NaN)(?=\s*[,\]}])/g, 'null'))
-  } catch (cause) {
-    throw new SeqloomError('ERR_FORMAT', `${where} is no JSON`, { cause })
+  const tried = (json: string): { readonly value: unknown } | undefined => {
+    try {
+      return { value: JSON.parse(json) }
+    } catch {
+      return undefined
+    }
   }
+  const found = tried(text) ?? tried(text.replace(noNumbers, 'null'))
+  if (found === undefined) throw new SeqloomError('ERR_FORMAT', `${where} is no JSON`)
+  checkDepth(where, found.value)
+  return found.value
 }
 
 /** The bytes of a `.keras` file. Like Keras's, its files are not compressed. */

@@ -1,4 +1,4 @@
-import { types } from 'node:util'
+import { bytesGiven } from '../../bytes.js'
 import { describe, SeqloomError } from '../../errors.js'
 import { isPath } from '../../path.js'
 import { Source } from '../format.js'
@@ -9,12 +9,11 @@ export async function withFile<T>(
   file: unknown,
   use: (source: Source, head: Uint8Array) => Promise<T>,
 ): Promise<T> {
-  if (!types.isUint8Array(file) && !types.isArrayBuffer(file) && !isPath(file) && typeof file !== 'string') {
+  const bytes = bytesGiven(file)
+  if (bytes === undefined && !isPath(file) && typeof file !== 'string') {
     throw new SeqloomError('ERR_OPTION', `${what}: expected the path of a file or its bytes, not ${describe(file)}`)
   }
-  const bytes = types.isArrayBuffer(file) ? new Uint8Array(file) : file
-  const isBytes = types.isUint8Array(bytes)
-  const source = isBytes ? Source.of('the bytes', bytes) : await Source.open(`${what}: the file`, bytes)
+  const source = bytes ? Source.of('the bytes', bytes) : await Source.open(`${what}: the file`, file as string | URL)
   try {
     return await use(source, await source.read(0, Math.min(headBytes, source.size)))
   } finally {

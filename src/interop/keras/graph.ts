@@ -207,7 +207,11 @@ interface Node {
 }
 
 const keyOf = (name: unknown, node: unknown, tensor: unknown): string =>
-  JSON.stringify([name, Number(node), Number(tensor)])
+  // What is neither a name nor a number may be anything, and is the place of nothing.
+  JSON.stringify([
+    typeof name === 'string' ? name : null,
+    ...[node, tensor].map((at) => (typeof at === 'number' ? at : null)),
+  ])
 
 function functionalOf(object: KerasObject, origin: Origin, depth: number): Built | undefined {
   const { where } = origin

@@ -1,5 +1,5 @@
-import { types } from 'node:util'
-import { describe, SeqloomError } from '../../errors.js'
+import { bytesGiven } from '../../bytes.js'
+import { describe, reading, SeqloomError } from '../../errors.js'
 import { checkDepth } from '../../limits.js'
 import { isRecord } from '../../options.js'
 
@@ -78,11 +78,17 @@ export function readDescription(where: string, given: unknown): Description {
 /** Reads a model in memory. `ERR_FORMAT`; `ERR_UNSUPPORTED` for a graph model. */
 export function readArtifacts(where: string, given: object): Description & { readonly data: readonly Uint8Array[] } {
   const wrong = (why: string) => new SeqloomError('ERR_FORMAT', `${where}: no model of TensorFlow.js: ${why}`)
-  const { weightSpecs, weightData, modelTopology } = given as Record<string, unknown>
-  checkDepth(where, [modelTopology, weightSpecs])
-  const topology = topologyOf(where, given as Record<string, unknown>)
+  const { weightData, ...rest } = given as Record<string, unknown>
+  const described = { format: rest.format, modelTopology: rest.modelTopology, weightSpecs: rest.weightSpecs }
+  checkDepth(where, described)
+  // As it would stand in a file.
+  const { format, modelTopology, weightSpecs } = reading('ERR_FORMAT', where, () =>
+    JSON.parse(JSON.stringify(described)),
+  )
+  const topology = topologyOf(where, { format, modelTopology })
   const data = (Array.isArray(weightData) ? weightData : [weightData]).map((each: unknown) => {
-    if (types.isArrayBuffer(each) || types.isSharedArrayBuffer(each)) return new Uint8Array(each)
+    const bytes = bytesGiven(each)
+    if (bytes) return bytes
     if (ArrayBuffer.isView(each)) return new Uint8Array(each.buffer, each.byteOffset, each.byteLength)
     throw wrong(`weightData is ${describe(each)}, not an ArrayBuffer or an array of them`)
   })

@@ -1,7 +1,7 @@
-import { isAbsolute, join } from 'node:path'
 import { allocated } from '../../data/allocated.js'
-import { describe, SeqloomError } from '../../errors.js'
+import { SeqloomError, visible } from '../../errors.js'
 import { cannot, openRegular } from '../../files.js'
+import { fileBeside } from '../beside.js'
 import { pieceBytes } from '../format.js'
 
 /** The bytes of a group of weights, whatever they stand in. */
@@ -36,12 +36,12 @@ export const bytesOf = (where: string, data: readonly Uint8Array[]): Bytes =>
  */
 export async function bytesOfFiles(where: string, folder: string, paths: readonly string[]): Promise<Bytes> {
   const pieces: Piece[] = []
+  const named = new Set<string>()
   for (const path of paths) {
-    const inside = path !== '' && !isAbsolute(path) && !/^[a-z]+:|\\|\0/i.test(path)
-    if (!inside || path.split('/').some((part) => part === '..')) {
-      throw new SeqloomError('ERR_FORMAT', `${where} names the file ${describe(path)}, which is not in its folder`)
-    }
-    pieces.push(await pieceOf(join(folder, path)))
+    const file = await fileBeside(where, folder, path)
+    if (named.has(file)) throw new SeqloomError('ERR_FORMAT', `${where} names the file '${visible(path)}' twice`)
+    named.add(file)
+    pieces.push(await pieceOf(file))
   }
   return joined(where, pieces)
 }

@@ -5,7 +5,7 @@ import { defineLayer } from '../../../layers/defineLayer.js'
 import type { AnyLayer, Outputs, SymbolicTensor } from '../../../layers/layer.js'
 import { type Dim, same } from './dim.js'
 import { permuted, reshaped } from './layout.js'
-import { type Argument, Segment, type SizeNames, type Weight, weightOf } from './segment.js'
+import { type Argument, elementsOf, Segment, type SizeNames, type Weight } from './segment.js'
 import { type Atom, type Axes, type Computed, type Constant, Ref, sizeOf } from './values.js'
 
 /** A layer that was made, and its weights in the file: in the layer's order, or by their names in the layer. */
@@ -75,7 +75,7 @@ export class Builder {
       .flat()
       .map((atom) => logical.flat().indexOf(atom))
       .join()}`
-    if (trains || this.isStep) return this.segment.weight(constant, form, trimmed, own)
+    if (trains || this.isStep) return this.segment.weight(constant, form, trimmed, elementsOf(own))
     // Its rows are the batch's, so the axes in between must be there.
     return reshaped(this, this.#frozen(constant, form, trimmed, own), shape)
   }
@@ -103,7 +103,7 @@ export class Builder {
       },
     })({ trainable: false })
     const ref = new Ref(shape, layer.apply(tensor as SymbolicTensor) as SymbolicTensor)
-    const weight = weightOf('value', shape, own)
+    const weight = { name: 'value', shape, ...elementsOf(own) }
     this.parts.entries.push({ layer: layer as unknown as AnyLayer, weights: [weight] })
     forms.set(form, ref)
     return ref

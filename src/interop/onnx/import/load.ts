@@ -1,3 +1,4 @@
+import { bytesGiven } from '../../../bytes.js'
 import { allocated } from '../../../data/allocated.js'
 import { describe, SeqloomError, visible } from '../../../errors.js'
 import { input } from '../../../layers/input.js'
@@ -10,12 +11,13 @@ import { type FileOrBytes, Source, Unmapped } from '../../format.js'
 import { decodeModel } from '../proto/decode.js'
 import type { DimensionProto, GraphProto, ModelProto, ValueInfoProto } from '../proto/messages.js'
 import { type Builder, type Entry, Parts } from './builder.js'
-import { first } from './call.js'
-import type { Dim } from './dim.js'
+import { type Call, first } from './call.js'
+import { type Dim, same } from './dim.js'
 import { arranged } from './layout.js'
 import { deepest, Lowering, NoBatch, OtherBatch, Scope, shown } from './lowering.js'
 import { type Graph, Node } from './node.js'
 import { operators } from './ops/index.js'
+import { rowsOf } from './ops/products.js'
 import { checkLoadOptions, constantsOf, type LoadOnnxOptions, withShapes } from './options.js'
 import { SizeNames, type Weight } from './segment.js'
 import { constantOf, isFloat, Store, typeName } from './tensors.js'
@@ -35,7 +37,7 @@ export async function loadOnnx<Out extends Prediction = Prediction>(
   file: FileOrBytes,
   options: LoadOnnxOptions = {},
 ): Promise<Model<Out>> {
-  const isBytes = file instanceof Uint8Array
+  const isBytes = bytesGiven(file) !== undefined
   if (!isBytes && !isPath(file)) {
     throw new SeqloomError(
       'ERR_OPTION',
@@ -120,7 +122,10 @@ async function graphOf(
       node.graphs.set(name, inner)
       for (const read of inner.outer) if (!own.has(read)) outer.add(read)
     }
-    for (const name of node.outputs) own.add(name)
+    for (const name of node.outputs) {
+      if (name !== '' && own.has(name)) throw store.source.malformed(`${shown(node, opset)} makes '${name}' once more`)
+      own.add(name)
+    }
   }
   for (const { name = '' } of proto.output) if (!own.has(name)) outer.add(name)
   return { proto, nodes, constants, outer }
@@ -293,10 +298,18 @@ function outputsOf(graph: Graph, lowering: Lowering, problems: Unmapped): Symbol
   const { builder, scope } = lowering
   const refs: Ref[] = []
   for (const { name = '' } of graph.proto.output) {
-    const value = scope.find(name)
-    if (value === undefined) throw malformed(`nothing makes the output '${name}'`)
+    const found = scope.find(name)
+    if (found === undefined) throw malformed(`nothing makes the output '${name}'`)
+    // A constant that has as many rows as an input.
+    const { dim: rows } = lowering.parts.batch
+    const isOfRows = found.kind === 'constant' && typeof rows !== 'number' && found.dims.some((dim) => same(dim, rows))
+    const value = isOfRows ? rowsOf({ builder, lowering } as Call, found) : found
     if (value.kind !== 'computed') {
       if (value.kind !== 'unknown') problems.add(`the output '${name}' does not depend on an input`)
+      continue
+    }
+    if (lowering.orders.get(value) !== undefined) {
+      problems.add(`the output '${name}' has the rows of the batch in an order that is not undone`)
       continue
     }
     builder.where = `the output '${name}'`

@@ -9,10 +9,11 @@ import type { AnyLayer, SymbolicTensor } from '../../../layers/layer.js'
 import { rnn } from '../../../layers/rnn.js'
 import type { Unmapped } from '../../format.js'
 import { Builder, type Parts } from './builder.js'
-import { Call, first, type Operator } from './call.js'
-import { add, type Dim, same, showDim } from './dim.js'
+import { Call, dataOf, first, type Operator } from './call.js'
+import { add, type Dim, same, showDim, subtract } from './dim.js'
 import { arranged, type Operandish, sameAlong, setApart, sideBySide } from './layout.js'
 import type { Graph, Node } from './node.js'
+import type { Padding } from './ops/padding.js'
 import { metWith, rowsOf } from './ops/products.js'
 import {
   type Atom,
@@ -23,6 +24,7 @@ import {
   type Constant,
   hasBatch,
   malformed,
+  type Order,
   type Ref,
   sizeOf,
   unsupported,
@@ -100,6 +102,10 @@ export const deepest = 16
 export class Lowering {
   readonly builder: Builder
   readonly #scopes: Scope[]
+  /** What was padded with zeros, by the result. */
+  readonly paddings = new WeakMap<Ref, Padding>()
+  /** The orders that values' rows are in, where that is not the batch's own. */
+  readonly orders = new WeakMap<Value, Order | undefined>()
   /** In a loop: one step of a value from outside that the loop goes through, if that is what indices choose. */
   stepOf: ((data: Value, indices: Value, axis: number) => Value | undefined) | undefined
 
@@ -168,8 +174,11 @@ export class Lowering {
     }
     this.builder.where = shown(node, this.opset)
     try {
+      const order = this.#orderOf(node, inputs, scope)
       const result = operator(new Call(this, node, inputs))
-      put(Array.isArray(result) ? result : [result as Value])
+      const values: readonly (Value | undefined)[] = Array.isArray(result) ? result : [result as Value]
+      if (order) for (const each of values) if (each && !this.orders.has(each)) this.orders.set(each, order)
+      put(values)
     } catch (error) {
       if (!(error instanceof SeqloomError) || error.code === 'ERR_MEMORY' || error.code === 'ERR_IO') throw error
       const where = this.builder.where
@@ -178,6 +187,15 @@ export class Lowering {
       this.problems.add(message)
       put([])
     }
+  }
+
+  /** The order of the rows that a node reads, which must be the same for all. */
+  #orderOf(node: Node, inputs: readonly (Value | undefined)[], scope: Scope): Order | undefined {
+    const outer = [...node.graphs.values()].flatMap((graph) => [...graph.outer].map((name) => scope.find(name)))
+    const read = [...inputs, ...outer].filter((each) => each?.kind === 'computed' && hasBatch(each.logical))
+    const orders = new Set(read.map((each) => this.orders.get(each as Computed)))
+    if (orders.size > 1) throw unsupported('rows of the batch in two orders meet')
+    return [...orders][0]
   }
 
   // What operators do with layers of their own.
@@ -248,13 +266,24 @@ export class Lowering {
     return { ...x, ...builder.computed(layer.apply(tensor) as SymbolicTensor, [steps, rest], x.logical, x.integer) }
   }
 
-  /** Each step beside those before and behind it, zeros where there is none: `[batch, steps, kernel, channels]`. */
-  neighbours(_call: Call, x: Computed, before: number, after: number, dilation: number): Computed {
+  /**
+   * Each step of an axis beside those before and behind it, zeros where there is none: they are a further, last axis.
+   * For an axis whose size is known only per call.
+   */
+  neighbours(x: Computed, axis: number, before: number, after: number, dilation: number): Computed {
     const { builder } = this
-    const [rows, channels, steps] = x.logical as [Atom[], Atom[], Atom[]]
-    const ref = arranged(builder, x, [builder.batch, steps, channels], true)
+    const steps = x.logical[axis] as readonly Atom[]
+    if (builder.isStep || steps.some(({ batch }) => batch)) throw unsupported('windows along the batch')
+    const rest = x.physical
+      .slice(1)
+      .flat()
+      .filter((atom) => !steps.includes(atom))
+    const width = sizeOf(rest)
+    if (typeof width !== 'number') {
+      throw unsupported(`windows over sizes that are both known only per call: the option inputShapes gives them`)
+    }
+    const ref = arranged(builder, x, [builder.batch, steps, rest], true)
     const [tensor] = builder.tensors([ref]) as [SymbolicTensor]
-    const width = sizeOf(channels) as number
     const kernel = (before + after) / dilation + 1
     const offsets = Array.from({ length: kernel }, (_, k) => k * dilation - before)
     // A line of steps that were read, the newest first.
@@ -284,7 +313,7 @@ export class Lowering {
           } as never).apply(tensor)
     ) as SymbolicTensor
     const k = axisOf(kernel)
-    return builder.computed(output, [steps, [...k, ...channels]], [rows, steps, k, channels])
+    return builder.computed(output, [steps, [...k, ...rest]], [...x.logical, k])
   }
 
   /** Computed values, and constants, one after the other along an axis. */
@@ -354,8 +383,42 @@ export class Lowering {
     if (typeof dim === 'number') return axisOf(dim)
     const { batch } = this.parts
     if (same(batch.dim, dim)) return [batch]
-    const found = this.parts.inputs.flatMap(({ physical }) => physical.flat()).find((atom) => same(atom.dim, dim))
+    const found = [...this.#atoms()].find(([atom]) => same(atom.dim, dim))?.[0]
     return [found ?? atomOf(dim)]
+  }
+
+  /** The axes that values have in memory, besides the batch, each with such a value. */
+  *#atoms(): Generator<readonly [Atom, Computed]> {
+    const { parts, builder } = this
+    for (const each of [...parts.inputs, ...builder.live()]) {
+      for (const atom of each.physical.flat()) if (!atom.batch) yield [atom, each]
+    }
+  }
+
+  /** A value as numbers; a size that is known only per call is counted along a value that has as many elements. */
+  numberOf(value: Value): Computed | Constant {
+    if (value.kind !== 'sizes' || value.items.length !== 1 || typeof value.items[0] === 'number') return dataOf(value)
+    const [dim] = value.items as [Dim]
+    const { builder } = this
+    for (const [atom, like] of this.#atoms()) {
+      const more = subtract(dim, atom.dim)
+      if (typeof more !== 'number' || (builder.isStep && this.parts.inputs.includes(like))) continue
+      const rest = like.physical
+        .slice(1)
+        .flat()
+        .filter((each) => each !== atom)
+      const long = arranged(builder, like, [builder.batch, [atom], rest])
+      const ref = builder.record(
+        [long],
+        [1],
+        first((v) => {
+          const one = v.slice(0, 1, 2)
+          return one.less(one).add(1).sum({ axis: 1 }).add(more)
+        }),
+      )
+      return { kind: 'computed', ref, physical: [builder.batch, []], logical: value.scalar ? [] : [[]], integer: true }
+    }
+    return dataOf(value)
   }
 
   /** The numbers from `start` on, as many as a sequence has steps. */

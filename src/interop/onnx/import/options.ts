@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { type Data, isNumericArray, type NumericArray } from '../../../data/tensor.js'
 import { describe, reading, SeqloomError, visible } from '../../../errors.js'
 import { checkOptions, custom, dimensions, isRecord } from '../../../options.js'
@@ -158,4 +159,4 @@ const scalarOf = (value: unknown): number | undefined =>
   typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' ? Number(value) : undefined
 
 const typedOf = (value: unknown): NumericArray | BigInt64Array | BigUint64Array | undefined =>
-  isNumericArray(value) || value instanceof BigInt64Array || value instanceof BigUint64Array ? value : undefined
+  isNumericArray(value) || types.isBigInt64Array(value) || types.isBigUint64Array(value) ? value : undefined

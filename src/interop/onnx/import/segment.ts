@@ -17,9 +17,12 @@ export interface Weight {
   readonly clamps?: boolean
 }
 
-/** A constant of an operation as a weight. */
-export const weightOf = (name: string, shape: readonly number[], constant: Constant): Weight => ({
-  ...{ name, shape, stored: constant.stored, clamps: true },
+/** What a weight is, whatever it is called. */
+export type WeightElements = Omit<Weight, 'name' | 'shape'>
+
+/** The elements of a constant of an operation. */
+export const elementsOf = (constant: Constant): WeightElements => ({
+  ...{ stored: constant.stored, clamps: true },
   read: () => constant.read(),
 })
 
@@ -106,13 +109,13 @@ export class Segment {
     return ref
   }
 
-  /** A constant as a weight, whose elements are those of `own`; the same one in the same form is one weight. */
-  weight(constant: Constant, form: string, shape: readonly number[], own: Constant): Weight {
+  /** A constant as a weight, whose elements are `own`; the same one in the same form is one weight. */
+  weight(constant: Constant, form: string, shape: readonly number[], own: WeightElements): Weight {
     const forms = this.#made.get(constant) ?? new Map<string, Weight>()
     this.#made.set(constant, forms)
     const known = forms.get(form)
     if (known) return known
-    const weight = weightOf(this.#nameOf(constant.name), shape, own)
+    const weight: Weight = { name: this.#nameOf(constant.name), shape, ...own }
     forms.set(form, weight)
     this.weights.push(weight)
     return weight

@@ -1,8 +1,9 @@
-import { realpath, stat } from 'node:fs/promises'
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { allocated } from '../../../data/allocated.js'
 import { SeqloomError, visible } from '../../../errors.js'
 import { cannot } from '../../../files.js'
+import { fileBeside } from '../../beside.js'
 import { floatPieces } from '../../floats.js'
 import { Source, wholeOf } from '../../format.js'
 import { halfOf } from '../../half.js'
@@ -78,19 +79,7 @@ export class Store {
     const refused = (why: string) =>
       new SeqloomError('ERR_FORMAT', `${this.source.where}: the file '${visible(location)}' with its tensors ${why}`)
     if (this.path === undefined) throw refused('is needed: give the path of the model instead of its bytes')
-    const folder = resolve(dirname(this.path))
-    const isOutside = (path: string, from: string) => {
-      const way = relative(from, path)
-      return way === '' || way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)
-    }
-    if (location === '' || location.includes('\0') || isAbsolute(location)) throw refused('must be in its folder')
-    const path = join(folder, location)
-    if (isOutside(path, folder)) throw refused('must be in its folder')
-    const [real, realFolder] = await Promise.all([
-      realpath(path).catch(() => path),
-      realpath(folder).catch(() => folder),
-    ])
-    if (isOutside(real, realFolder)) throw refused('must be in its folder')
+    const real = await fileBeside(this.source.where, dirname(this.path), location)
     // A pipe may have no writer, and a device may never end.
     const found = await stat(real).catch((cause) => {
       throw cannot('read', real, cause)

@@ -217,12 +217,13 @@ function scan(call: Call): readonly (Value | undefined)[] {
   if (carried < 0 || reads < 1) throw malformed(`${reads} sequences among ${call.inputs.length} inputs`)
   const directions = node.ints('scan_input_directions') ?? []
   const axes = node.ints('scan_input_axes') ?? []
-  const states = call.inputs.slice(0, carried).map((value, at) => stateOf(call, `s${at}`, value as Value))
+  // What is turned round is a layer, so that only values that are read later outlast it: states come behind.
   const sequences = call.inputs.slice(carried).map((given, at): Sequence => {
     const value = rowsOf(call, dataOf(given as Value))
     const axis = call.axis(axes[at] ?? 0, rankOf(value))
     return { value: directions[at] === 1 ? lowering.flipped(value, axis) : value, axis }
   })
+  const states = call.inputs.slice(0, carried).map((value, at) => stateOf(call, `s${at}`, value as Value))
   const first = sequences.map((each) => stepsFirst(call, each))
   builder.tensors([...states.map(({ initial }) => initial), ...first.map(({ ref }) => ref)])
   const step = new Step(call, 'body')

@@ -1,7 +1,9 @@
-// Every kind of saved model and task: how a small one is made and saved, and how a loaded one is used.
-import { mkdir } from 'node:fs/promises'
+// Models and tasks that we have saved: how a small one of every kind is made, and how a loaded one is used.
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { callbacks, cells, input, interop, layers, loadModel, model, sequential, tasks, tensor } from 'seqloom'
+import { callbacks, layers, loadModel, sequential, tasks, tensor } from 'seqloom'
+import { alterFolder } from '../alter/folder.mjs'
+import { attending, severalOutputs, tracedCells } from './models.mjs'
 
 const wave = (count) => Float32Array.from({ length: count }, (_, i) => Math.sin(i * 1.7))
 const quick = { epochs: 1, batchSize: 8 }
@@ -63,48 +65,6 @@ const ofTask = (Task, settings, rows, use, training = quick) => ({
   },
 })
 
-function severalOutputs() {
-  const [tokens, features] = [
-    input({ shape: [null], dtype: 'int32', name: 'tokens' }),
-    input({ shape: [3], name: 'features' }),
-  ]
-  const read = layers
-    .gru({ units: 4 })
-    .apply(layers.embedding({ inputDim: 6, outputDim: 3, maskZero: true }).apply(tokens))
-  const both = layers.concatenate().apply([read, layers.layerNormalization().apply(features)])
-  const shared = layers.dense({ units: 2, name: 'shared' })
-  const outputs = [shared.apply(both), layers.dense({ units: 3, activation: 'softmax' }).apply(both)]
-  return model({ inputs: [tokens, features], outputs, seed: 1 })
-}
-
-function forTfjs() {
-  const [tokens, steps] = [
-    input({ shape: [null], dtype: 'int32', name: 'tokens' }),
-    input({ shape: [null, 3], name: 'steps' }),
-  ]
-  const embedded = layers.embedding({ inputDim: 6, outputDim: 3, maskZero: true }).apply(tokens)
-  const [, h] = layers.gru({ units: 4, resetAfter: false, returnState: true }).apply(embedded)
-  const cell = [cells.lstm({ units: 3 }), cells.simpleRNN({ units: 2 })]
-  const read = layers
-    .bidirectional({ layer: layers.simpleRNN({ units: 4, returnSequences: true }) })
-    .apply(layers.masking().apply(steps), { initialState: [h, h] })
-  const normal = layers.layerNormalization().apply(layers.rnn({ cell, returnSequences: true }).apply(read))
-  const shared = layers.timeDistributed({ layer: layers.dense({ units: 2, activation: 'relu' }) })
-  const sum = layers.add().apply([shared.apply(normal), layers.dense({ units: 2 }).apply(read)])
-  return model({ inputs: [tokens, steps], outputs: [sum, layers.dropout({ rate: 0.1 }).apply(h)], seed: 1 })
-}
-
-function attending() {
-  const x = input({ shape: [null, 3] })
-  const [y, h] = layers.lstm({ units: 4, returnSequences: true, returnState: true }).apply(x)
-  const looked = layers.additiveAttention().apply([y, y])
-  const attended = layers.multiHeadAttention({ numHeads: 2, keyDim: 2 }).apply([y, y])
-  const pooled = layers.globalAveragePooling1d().apply(layers.add().apply([y, attended, looked]))
-  return compiled(
-    model({ inputs: x, outputs: layers.dense({ units: 1 }).apply(layers.concatenate().apply([pooled, h])), seed: 1 }),
-  )
-}
-
 const numbers = ['one', 'two', 'three', 'four']
 const pairs = numbers.flatMap((a) => numbers.map((b) => ({ source: `${a} ${b}.`, target: `${b} ${a} !` })))
 const stories = numbers.map((name) => ({
@@ -129,7 +89,7 @@ async function readAll(pieces) {
 }
 
 /** All kinds, by name. */
-export const subjects = {
+const kinds = {
   dense: ofModel(
     () =>
       compiled(
@@ -175,21 +135,8 @@ export const subjects = {
     sequences,
     tensor(wave(2 * 4 * 2), [2, 4, 2]),
   ),
-  tracedCell: ofModel(
-    () =>
-      compiled(
-        sequential(
-          [
-            layers.rnn({ cell: [cells.layerNormLSTM({ units: 3 }), cells.gru({ units: 2 })], inputShape: [null, 3] }),
-            layers.dense({ units: 1 }),
-          ],
-          { seed: 1 },
-        ),
-      ),
-    sequences,
-    tensor(wave(2), [2, 1]),
-  ),
-  attention: ofModel(attending, sequences, tensor(wave(2), [2, 1])),
+  tracedCell: ofModel(() => compiled(tracedCells()), sequences, tensor(wave(2), [2, 1])),
+  attention: ofModel(() => compiled(attending()), sequences, tensor(wave(2), [2, 1])),
   severalOutputs: ofModel(severalOutputs, [
     [[1, 2, 3], [4]],
     [
@@ -197,24 +144,6 @@ export const subjects = {
       [4, 5, 6],
     ],
   ]),
-  tfjs: {
-    make: async (folder) => {
-      const m = forTfjs()
-      await interop.toTfjs(m, folder)
-      m.dispose()
-    },
-    use: async (folder) => {
-      const m = await interop.loadTfjs(folder)
-      try {
-        m.summary()
-        await m.predict([tensor(Int32Array.of(1, 2, 0, 3, 4, 0), [2, 3]), sequences])
-        await interop.toTfjs(m)
-        return []
-      } finally {
-        m.dispose()
-      }
-    },
-  },
   backup: {
     make: async (folder) => {
       const m = compiled(
@@ -290,10 +219,17 @@ export const subjects = {
   ),
 }
 
-/** Makes the originals in folders below one. */
-export async function makeAll(root, names) {
-  for (const name of names) {
-    await mkdir(join(root, name), { recursive: true })
-    await subjects[name].make(join(root, name))
-  }
+/** Folders, each with an archive of the same model or task. */
+export const folders = {
+  async make(folder) {
+    for (const [name, { make }] of Object.entries(kinds)) {
+      mkdirSync(join(folder, name))
+      await make(join(folder, name))
+    }
+  },
+  alter(random, { files }) {
+    const { what, files: altered } = alterFolder(random, files)
+    return [what, altered]
+  },
+  use: async ({ name, place }) => await kinds[name].use(place()),
 }

@@ -79,18 +79,20 @@ export function cannot(what: 'read' | 'write' | 'write to' | 'save to', path: st
 }
 
 /**
- * Writes a file atomically: the path holds the old file or the new one, never a part. Large contents are written piece
- * by piece by a function. `ERR_IO`.
+ * Writes a file atomically: the path holds the old file or the new one, never a part. Large contents may come piece by
+ * piece. `ERR_IO`.
  */
 export async function replaceFile(
   path: string,
-  contents: Uint8Array | ((file: FileHandle) => Promise<void>),
+  contents: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const unfinished = `${path}.${randomUUID()}.tmp`
   try {
     const file = await open(unfinished, 'wx')
     try {
-      await (typeof contents === 'function' ? contents(file) : file.writeFile(contents))
+      for await (const bytes of contents instanceof Uint8Array ? [contents] : contents) {
+        for (let at = 0; at < bytes.length; at += pieceSize) await file.writeFile(bytes.subarray(at, at + pieceSize))
+      }
       await file.sync()
     } finally {
       await file.close()

@@ -2,13 +2,18 @@ import { cellFromConfig, type SavedCell } from '../cells/cell.js'
 import { gru, lstm, projectedLSTM, simpleRNN } from '../cells/index.js'
 import type { Sliced } from '../data/index.js'
 import type { AnyLayer } from '../layers/layer.js'
+import { countOf, inOrder, type Move } from '../model/newWeights.js'
 import { isRecord } from '../options.js'
 
 // How PyTorch's modules hold what our layers hold. Its weights are [outputs, inputs], ours [inputs, outputs]; gates are stacked i, f, g, o (LSTM, the order of
 // ours) and r, z, n (GRU; ours is z, r, n); every recurrent module has two biases, which are added up where ours is one.
 
-/** Elements by the name of a parameter; recurrent ones without their `_l0`. */
-export type Parameters = Readonly<Record<string, Float32Array>>
+/** Elements of a parameter, and where they go. Names of recurrent ones are without their `_l0`. */
+export interface ParameterMove extends Move {
+  readonly parameter: string
+  /** Which of the part's weights they go to. */
+  readonly weight: number
+}
 
 /** Weights of ours that follow each other, usually one, and PyTorch's parameters that make them up. */
 export interface Part {
@@ -16,30 +21,32 @@ export interface Part {
   readonly count: number
   /** The shapes of the parameters. */
   readonly shapes: Readonly<Record<string, readonly number[]>>
-  toOurs(given: Parameters): Sliced<readonly Float32Array[]>
-  toTheirs(weights: readonly Float32Array[]): Sliced<Parameters>
+  /** What goes where: every element of the parameters once. */
+  readonly moves: readonly ParameterMove[]
+  /** The second of two biases whose sum we have: it goes where the first one goes, and is added up. */
+  readonly second?: readonly ParameterMove[]
 }
 
-/** A part that is one weight of ours. */
-function single({
-  shapes,
-  toOurs,
-  toTheirs,
-}: {
-  readonly shapes: Part['shapes']
-  toOurs(given: Parameters): Sliced<Float32Array>
-  toTheirs(weight: Float32Array): Sliced<Parameters>
-}): Part {
-  return {
-    count: 1,
-    shapes,
-    *toOurs(given) {
-      return [yield* toOurs(given)]
-    },
-    *toTheirs([weight]) {
-      return yield* toTheirs(weight as Float32Array)
-    },
+/** A parameter of weights of ours; where ours is the sum of two biases, both are given. */
+export function* toTheirs(part: Part, weights: readonly Float32Array[], parameter: string): Sliced<Float32Array> {
+  const theirs = new Float32Array(countOf({ sizes: part.shapes[parameter] ?? [] }))
+  const moves = [...part.moves, ...(part.second ?? []).map((move) => ({ ...move, weight: 1 }))]
+  for (const move of moves) {
+    if (move.parameter === parameter) yield* moveBack(move, weights[move.weight] as Float32Array, theirs)
   }
+  return theirs
+}
+
+/** Writes the elements that a move would write to `weight` back to where it takes them from. */
+function* moveBack({ from, sizes, strides, to }: Move, weight: Float32Array, into: Float32Array): Sliced<undefined> {
+  const [columns, step] = [sizes.at(-1) ?? 1, strides.at(-1) ?? 1]
+  const [rows, stride] = sizes.length > 1 ? [sizes[0] as number, strides[0] as number] : [1, 0]
+  for (let row = 0; row < rows; row++) {
+    const [start, place] = [from + row * columns, to + row * stride]
+    for (let column = 0; column < columns; column++) into[start + column] = weight[place + column * step] as number
+    if (row % 64 === 0) yield
+  }
+  return undefined
 }
 
 /** The shapes of a layer's weights, in order. */
@@ -192,6 +199,9 @@ function attention(shapes: Shapes): Part | string {
   const names = ['q', 'k', 'v'].map((letter) => `${letter}_proj_weight`)
   const kernels = [query, key, value].map((shape, index) => matrix(names[index] as string, shape, [0]))
   const out = matrix('out_proj.weight', output, [0])
+  const moved = (part: Part, weight: number, own: Partial<ParameterMove> = {}) =>
+    part.moves.map((move) => ({ ...move, weight, ...own }))
+  const joined = (index: number) => (isJoined ? { parameter: 'in_proj_weight', from: index * size * size } : {})
   return {
     count: shapes.length,
     shapes: {
@@ -199,130 +209,63 @@ function attention(shapes: Shapes): Part | string {
       ...(useBias && { in_proj_bias: [3 * size], 'out_proj.bias': [size] }),
       ...out.shapes,
     },
-    *toOurs(given) {
-      const ours: Float32Array[] = []
-      for (const [index, kernel] of kernels.entries()) {
-        const third = (name: string, length: number) =>
-          (given[name] as Float32Array).subarray(index * length, (index + 1) * length)
-        const theirs = isJoined ? { [names[index] as string]: third('in_proj_weight', size * size) } : given
-        ours.push(...(yield* kernel.toOurs(theirs)))
-        if (useBias) ours.push(third('in_proj_bias', size).slice())
-      }
-      ours.push(...(yield* out.toOurs(given)))
-      if (useBias) ours.push(given['out_proj.bias'] as Float32Array)
-      return ours
-    },
-    *toTheirs(weights) {
-      const theirs: Record<string, Float32Array> = {}
-      const [joined, bias] = [new Float32Array(isJoined ? 3 * size * size : 0), new Float32Array(3 * size)]
-      for (const [index, kernel] of kernels.entries()) {
-        const found = yield* kernel.toTheirs([weights[index * step] as Float32Array])
-        if (isJoined) joined.set(found[names[index] as string] as Float32Array, index * size * size)
-        else Object.assign(theirs, found)
-        if (useBias) bias.set(weights[index * step + 1] as Float32Array, index * size)
-      }
-      if (isJoined) theirs.in_proj_weight = joined
-      Object.assign(theirs, yield* out.toTheirs([weights[3 * step] as Float32Array]))
-      if (useBias) Object.assign(theirs, { in_proj_bias: bias, 'out_proj.bias': weights[7] })
-      return theirs
-    },
+    moves: [
+      ...kernels.flatMap((kernel, index) => [
+        ...moved(kernel, index * step, joined(index)),
+        ...(useBias ? moved(as('in_proj_bias', [size]), index * step + 1, { from: index * size }) : []),
+      ]),
+      ...moved(out, 3 * step),
+      ...(useBias ? moved(as('out_proj.bias', [size]), 3 * step + 1) : []),
+    ],
   }
 }
 
 /** A weight that is the same there. */
 function as(name: string, shape: readonly number[]): Part {
-  return single({
+  return {
+    count: 1,
     shapes: { [name]: shape },
-    *toOurs(given) {
-      yield
-      return given[name] as Float32Array
-    },
-    *toTheirs(weight) {
-      yield
-      return { [name]: weight }
-    },
-  })
+    moves: [{ ...inOrder(countOf({ sizes: shape })), parameter: name, weight: 0 }],
+  }
 }
 
 /** A weight of ours `[inputs, gates · units]` that is `[gates · units, inputs]` there, gates in another order. */
 function matrix(name: string, [inputs, outputs]: readonly number[], order: readonly number[]): Part {
   const [columns, rows] = [inputs as number, outputs as number]
-  const permuted = rowsOf(rows, order)
-  return single({
-    shapes: { [name]: [rows, columns] },
-    *toOurs(given) {
-      const theirs = given[name] as Float32Array
-      const ours = new Float32Array(theirs.length)
-      for (const [row, there] of permuted.entries()) {
-        for (let column = 0; column < columns; column++) {
-          ours[column * rows + row] = theirs[there * columns + column] as number
-        }
-        yield
-      }
-      return ours
-    },
-    *toTheirs(ours) {
-      const theirs = new Float32Array(ours.length)
-      for (const [row, there] of permuted.entries()) {
-        for (let column = 0; column < columns; column++) {
-          theirs[there * columns + column] = ours[column * rows + row] as number
-        }
-        yield
-      }
-      return { [name]: theirs }
-    },
-  })
+  const moves = runs(rows, order).map(
+    ({ ours, theirs, length }): ParameterMove => ({
+      ...{ parameter: name, weight: 0, from: theirs * columns, to: ours },
+      ...{ sizes: [length, columns], strides: [1, rows] },
+    }),
+  )
+  return { count: 1, shapes: { [name]: [rows, columns] }, moves }
+}
+
+/** A bias of which the places `at` on are those of a parameter. */
+function biasMoves(name: string, length: number, order: readonly number[], at = 0): ParameterMove[] {
+  return runs(length, order).map((run) => ({
+    ...{ parameter: name, weight: 0, from: run.theirs, to: at + run.ours },
+    ...{ sizes: [run.length], strides: [1] },
+  }))
 }
 
 /** Two biases of which we have the sum. What goes out has all of it in the first one. */
-function sum(names: readonly [string, string], [length]: readonly number[], order: readonly number[]): Part {
-  const permuted = rowsOf(length as number, order)
-  return single({
-    shapes: { [names[0]]: [length as number], [names[1]]: [length as number] },
-    *toOurs(given) {
-      const [a, b] = names.map((name) => given[name]) as [Float32Array, Float32Array]
-      yield
-      return Float32Array.from(permuted, (there) => (a[there] as number) + (b[there] as number))
-    },
-    *toTheirs(ours) {
-      const first = new Float32Array(ours.length)
-      for (const [row, there] of permuted.entries()) first[there] = ours[row] as number
-      yield
-      return { [names[0]]: first, [names[1]]: new Float32Array(ours.length) }
-    },
-  })
+function sum(names: readonly [string, string], [size]: readonly number[], order: readonly number[]): Part {
+  const length = size as number
+  const [moves, second] = names.map((name) => biasMoves(name, length, order)) as [ParameterMove[], ParameterMove[]]
+  return { count: 1, shapes: { [names[0]]: [length], [names[1]]: [length] }, moves, second }
 }
 
 /** Two biases that we have as well, `[2, gates · units]`. */
 function both(names: readonly [string, string], [, length]: readonly number[], order: readonly number[]): Part {
   const size = length as number
-  const permuted = rowsOf(size, order)
-  return single({
-    shapes: { [names[0]]: [size], [names[1]]: [size] },
-    *toOurs(given) {
-      const ours = new Float32Array(2 * size)
-      for (const [index, name] of names.entries()) {
-        const theirs = given[name] as Float32Array
-        for (const [row, there] of permuted.entries()) ours[index * size + row] = theirs[there] as number
-        yield
-      }
-      return ours
-    },
-    *toTheirs(ours) {
-      const theirs: Record<string, Float32Array> = {}
-      for (const [index, name] of names.entries()) {
-        const bias = new Float32Array(size)
-        for (const [row, there] of permuted.entries()) bias[there] = ours[index * size + row] as number
-        theirs[name] = bias
-        yield
-      }
-      return theirs
-    },
-  })
+  const moves = names.flatMap((name, index) => biasMoves(name, size, order, index * size))
+  return { count: 1, shapes: { [names[0]]: [size], [names[1]]: [size] }, moves }
 }
 
-/** Which of PyTorch's rows each of ours is. */
-function rowsOf(rows: number, order: readonly number[]): number[] {
+/** Rows of gates that lie together on both sides: where they begin in ours and in PyTorch's, and how many they are. */
+function runs(rows: number, order: readonly number[]): { ours: number; theirs: number; length: number }[] {
   const units = rows / order.length
-  return Array.from({ length: rows }, (_, row) => (order[Math.floor(row / units)] as number) * units + (row % units))
+  if (order.every((gate, at) => gate === at)) return [{ ours: 0, theirs: 0, length: rows }]
+  return order.map((gate, at) => ({ ours: at * units, theirs: gate * units, length: units }))
 }

@@ -3,13 +3,15 @@ import { describe, isInstance, SeqloomError } from '../errors.js'
 import { replaceFile } from '../files.js'
 import type { AnyLayer } from '../layers/layer.js'
 import { Model } from '../model/model.js'
+import { countOf, renew } from '../model/newWeights.js'
 import type { Sequential } from '../model/sequential.js'
 import { checkOptions, custom, isRecord } from '../options.js'
 import { pathOf } from '../path.js'
-import { type FileOrBytes, Source, type StoredTensor, Unmapped, type WrittenTensor } from './format.js'
+import { type Biases, biasesOf, keepBiases, sumOf } from './biases.js'
+import { type FileOrBytes, Source, type StoredTensor, Unmapped, type WrittenTensor, wholeOf } from './format.js'
 import { formatFor, formatOf } from './formats.js'
 import { match, type Wanted } from './match.js'
-import { type Part, partsOf } from './modules.js'
+import { type ParameterMove, type Part, partsOf, toTheirs } from './modules.js'
 import { type StackOptions, stackChecks, stackOf } from './pytorchStack.js'
 import { nameOf, type Unit, unitsOf } from './units.js'
 
@@ -71,9 +73,10 @@ const isList = custom(
  * `nn.RNN`, `nn.LSTM`, `nn.GRU` (deep and bidirectional), their cells, `nn.Embedding`, `nn.Linear`, `nn.LayerNorm` and
  * `nn.RMSNorm` go to the layers whose weights have their shapes; if several fit, to the layer of the same name, or in
  * the order of their numbers. Gates are put in Seqloom's order. The two biases of a recurrent module are added up if
- * the layer has one. Types may be float32, float16, bfloat16 and float64.
+ * the layer has one; both are remembered for {@link toPyTorch}. Types may be float32, float16, bfloat16 and float64.
  *
- * Replaces all weights or none. Resolves to the mapping found, for {@link toPyTorch}. Rejects with `ERR_FORMAT`,
+ * Replaces all weights or none: they are read into memory of their own, and the model keeps its weights until that is
+ * done, also if reading the file fails half way. Resolves to the mapping found, for {@link toPyTorch}. Rejects with `ERR_FORMAT`,
  * listing everything that cannot be mapped: tensors that belong to no layer, layers that get nothing, and layers that
  * several modules fit (choose one with `mapping`); `ERR_FORMAT` for a damaged file; `ERR_UNSUPPORTED` for other types,
  * and for whole modules and other objects in a `.pt` file; `ERR_OPTION` for a checkpoint with several state dicts
@@ -150,7 +153,7 @@ async function fill(
   const wanted = targets.filter(({ name }) => mapping[name] !== null)
   const found = match(wanted, units, mapping as PyTorchMapping, problems)
   problems.check(`${source.where} does not fit the model`)
-  await put(source, model, found, targets.length + unmapped.length)
+  await put(source, model, found)
   return Object.fromEntries([...found].map(([{ name }, unit]) => [name, unit.name]))
 }
 
@@ -158,8 +161,9 @@ async function fill(
  * Writes a model's weights for PyTorch: as a `.pt` file if the path ends in `.pt` or `.pth`, for
  * `module.load_state_dict(torch.load(path))`, else as `.safetensors`, for
  * `module.load_state_dict(safetensors.torch.load_file(path))`. Names begin with the layer's name, as in
- * `lstm.weight_ih_l0`, or with the module's name in `mapping`. Where a layer has one bias and PyTorch two, it becomes
- * `bias_ih`, and `bias_hh` is zero.
+ * `lstm.weight_ih_l0`, or with the module's name in `mapping`. Where a layer has one bias and PyTorch two, both are
+ * those that `loadPyTorch` read for this layer, to the bit, as long as their sum has not changed. Else, and for a model
+ * that was cloned or loaded from a folder, `bias_ih` has the whole bias, and `bias_hh` is zero.
  *
  * Rejects with `ERR_UNSUPPORTED`, naming all layers without a corresponding module; `ERR_OPTION`, `ERR_IO`,
  * `ERR_STATE`.
@@ -185,21 +189,25 @@ export async function toPyTorch(model: Model, file: string | URL, options: ToPyT
   }
   const weights = await model.copyWeights()
   const tensors: WrittenTensor[] = []
-  for (const { name, parts, indices } of targets) {
-    let at = 0
+  for (const { layer, name, parts, indices } of targets) {
+    let next = 0
     for (const part of parts) {
-      const given = indices.slice(at, at + part.count).map((index) => weights[index]?.data as Float32Array)
-      at += part.count
-      for (const [parameter, data] of Object.entries(await runSliced(part.toTheirs(given)))) {
-        tensors.push({ name: nameOf(mapping[name] ?? name, parameter), shape: part.shapes[parameter] ?? [], data })
+      const at = next
+      next += part.count
+      const given = indices.slice(at, next).map((index) => weights[index]?.data as Float32Array)
+      const both = part.second ? biasesOf(layer, at, given[0] as Float32Array) : given
+      for (const [parameter, shape] of Object.entries(part.shapes)) {
+        const data = () => runSliced(toTheirs(part, both, parameter))
+        tensors.push({ name: nameOf(mapping[name] ?? name, parameter), shape, data })
       }
     }
   }
-  await replaceFile(path, await formatFor(path).write(tensors))
+  await replaceFile(path, formatFor(path).write(tensors))
 }
 
 /** A layer of ours and its parts. */
 interface Target extends Wanted {
+  readonly layer: AnyLayer
   readonly parts: readonly Part[]
   /** Which of the model's weights the parts are. */
   readonly indices: readonly number[]
@@ -224,38 +232,87 @@ function targetsOf(model: Model) {
     if (typeof parts === 'string') unmapped.push({ name, shown: `'${name}' (${layer.className})`, why: parts })
     else {
       const shapes = Object.assign({}, ...parts.map((part) => part.shapes))
-      targets.push({ name, className: layer.className, isNamed: layer.givenName !== undefined, shapes, parts, indices })
+      targets.push({
+        layer,
+        name,
+        className: layer.className,
+        isNamed: layer.givenName !== undefined,
+        shapes,
+        parts,
+        indices,
+      })
     }
   }
   return { targets, unmapped }
 }
 
 /** Reads the modules found and replaces the layers' weights with them; other layers keep theirs. */
-async function put(source: Source, model: Model, found: ReadonlyMap<Target, Unit>, layers: number): Promise<void> {
-  if (found.size === layers) model.engine.prepareToRead()
-  const weights = await model.copyWeights()
-  const done = new Map<number, string>()
-  for (const [{ parts, indices }, unit] of found) {
-    let at = 0
-    for (const part of parts) {
-      const parameters: Record<string, Float32Array> = {}
-      for (const name of Object.keys(part.shapes)) {
-        parameters[name] = await (unit.tensors.get(name) as StoredTensor).read()
-      }
-      for (const data of await runSliced(part.toOurs(parameters))) {
+async function put(source: Source, model: Model, found: ReadonlyMap<Target, Unit>): Promise<void> {
+  const pairs: { readonly layer: AnyLayer; readonly at: number; readonly biases: Biases }[] = []
+  await renew(model.engine, async (weights) => {
+    const tables = new Map<number, Table>()
+    for (const [{ layer, parts, indices }, unit] of found) {
+      let next = 0
+      for (const part of parts) {
+        const at = next
+        next += part.count
         const index = indices[at] as number
-        at += 1
-        const before = done.get(index)
-        const values = weights[index]?.data as Float32Array
-        if (before !== undefined && !data.every((value, place) => Object.is(value, values[place]))) {
-          throw source.malformed(
-            `'${before}' and '${unit.name}' differ, but the model has one weight for both; without tiedTo it has two`,
-          )
+        const stored = (name: string) => unit.tensors.get(name) as StoredTensor
+        if (part.second) {
+          const [first, second] = [part.moves, part.second]
+          const biases = [await oursOf(source, first, stored), await oursOf(source, second, stored)] as const
+          pairs.push({ layer, at, biases })
+          await weights.put(index, sumOf(biases))
+          continue
         }
-        done.set(index, unit.name)
-        weights[index] = { data, shape: weights[index]?.shape ?? [] }
+        const [name] = Object.keys(part.shapes) as [string]
+        const table = { tensor: stored(name), unit: unit.name }
+        const before = tables.get(index)
+        tables.set(index, table)
+        if (before) await checkSame(source, before, table)
+        else {
+          for (const move of part.moves) {
+            await weights.move(indices[at + move.weight] as number, stored(move.parameter).pieces, [move])
+          }
+        }
       }
     }
+  })
+  for (const { layer, at, biases } of pairs) keepBiases(layer, at, biases)
+}
+
+/** A small weight of ours that is a parameter in another order. */
+async function oursOf(
+  source: Source,
+  moves: readonly ParameterMove[],
+  stored: (name: string) => StoredTensor,
+): Promise<Float32Array> {
+  const theirs = await wholeOf(source.where, stored((moves[0] as ParameterMove).parameter))
+  const ours = new Float32Array(theirs.length)
+  for (const { from, to, sizes } of moves) ours.set(theirs.subarray(from, from + (sizes[0] as number)), to)
+  return ours
+}
+
+/** The parameter that a weight was read from: of a table, which several modules may have. */
+interface Table {
+  readonly tensor: StoredTensor
+  readonly unit: string
+}
+
+/** `ERR_FORMAT` if two modules have different elements for one weight. */
+async function checkSame(source: Source, one: Table, other: Table): Promise<void> {
+  const count = countOf({ sizes: one.tensor.shape })
+  // Of both, pieces that another type may cut elsewhere.
+  const step = 1 << 18
+  for (let from = 0; from < count; from += step) {
+    const shape = [Math.min(step, count - from)]
+    const part = ({ tensor: { pieces } }: Table) =>
+      wholeOf(source.where, { shape, pieces: (at, length) => pieces(from + at, length) })
+    const [a, b] = [await part(one), await part(other)]
+    if (!a.every((value, place) => Object.is(value, b[place]))) {
+      throw source.malformed(
+        `'${one.unit}' and '${other.unit}' differ, but the model has one weight for both; without tiedTo it has two`,
+      )
+    }
   }
-  await model.putWeights(weights)
 }

@@ -1,9 +1,7 @@
-import { runSliced } from '../data/index.js'
-import { fromNative, SeqloomError } from '../errors.js'
-import { native } from '../native/index.js'
+import { SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
-import { floats } from './floats.js'
-import type { Format, Source, StoredTensor } from './format.js'
+import { floatPieces } from './floats.js'
+import { bytesOf, type Format, type Source, type StoredTensor } from './format.js'
 
 /** Bytes of an element. */
 const sizes: ReadonlyMap<unknown, number> = new Map([
@@ -19,8 +17,8 @@ const mostHeaderBytes = 100_000_000
 const lengthBytes = 8
 
 /**
- * Tensors after a description in JSON: its length as eight bytes, then names with types, shapes and places. Written by the engine, whose library checks
- * what it writes; read here, since only what is asked for is then read, and converted from any floating-point type.
+ * Tensors after a description in JSON: its length as eight bytes, then names with types, shapes and places. The engine's library wants whole files in memory;
+ * here only what is asked for is read, and converted from any floating-point type.
  */
 export const safetensors: Format = {
   name: 'safetensors',
@@ -52,15 +50,24 @@ export const safetensors: Format = {
     return new Map(places.map((place): [string, StoredTensor] => [place.name, stored(source, start, place)]))
   },
 
-  async write(tensors) {
-    try {
-      return await native.encodeSafetensors(
-        tensors.map(({ name, shape, data }) => ({ name, dtype: 'F32', shape: [...shape], data })),
-        { format: 'pt' },
-      )
-    } catch (error) {
-      throw fromNative(error)
+  async *write(tensors) {
+    // Sorted as the format's own library does it.
+    const sorted = tensors.toSorted(({ name: a }, { name: b }) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    const header: Record<string, unknown> = Object.assign(Object.create(null), { __metadata__: { format: 'pt' } })
+    let end = 0
+    for (const { name, shape } of sorted) {
+      const start = end
+      end += shape.reduce((product, size) => product * size, 4)
+      header[name] = { dtype: 'F32', shape, data_offsets: [start, end] }
     }
+    const text = Buffer.from(JSON.stringify(header))
+    const padded = Buffer.alloc(8 * Math.ceil(text.length / 8), ' ')
+    padded.set(text)
+    const length = Buffer.alloc(lengthBytes)
+    length.writeBigUInt64LE(BigInt(padded.length))
+    yield length
+    yield padded
+    for (const { data } of sorted) yield bytesOf(await data())
   },
 }
 
@@ -102,18 +109,6 @@ function placeOf(source: Source, name: string, entry: unknown): Place {
   return { name, dtype, shape, from, to }
 }
 
-function stored(source: Source, start: number, { name, dtype, shape, from, to }: Place): StoredTensor {
-  return {
-    dtype,
-    shape,
-    async read() {
-      const convert = floats.get(dtype)
-      if (!convert) {
-        throw source.unsupported(
-          `'${name}' has the type ${dtype}; weights are read from ${[...floats.keys()].join(', ')}`,
-        )
-      }
-      return await runSliced(convert(await source.read(start + from, to - from)))
-    },
-  }
+function stored(source: Source, start: number, { name, dtype, shape, from }: Place): StoredTensor {
+  return { dtype, shape, pieces: floatPieces(source, { name, dtype, offset: start + from }) }
 }

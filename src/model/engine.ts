@@ -116,8 +116,8 @@ export class Engine implements LayerUser {
     return this.#native
   }
 
-  /** Makes the native side for weights that come from a file: drawing others would be wasted work. */
-  prepareToRead(): void {
+  /** Makes the native side of a model that is loaded: no first values are drawn, nor are they looked at. */
+  prepareToLoad(): void {
     this.#native ??= this.#make(undrawn(this.#ownedGraph().graph))
   }
 

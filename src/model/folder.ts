@@ -202,7 +202,8 @@ export async function stageListed(saved: ModelFiles, files: unknown, name: unkno
   return staged as unknown as StagedArray
 }
 
-async function copyListed(saved: ModelFiles, files: unknown, name: unknown, room: Room): Promise<void> {
+/** Hands a data file that the description names to what `room` gives, piece by piece; see {@link readListed}. */
+export async function copyListed(saved: ModelFiles, files: unknown, name: unknown, room: Room): Promise<void> {
   const description = saved.path(descriptionName)
   if (typeof name !== 'string' || !hashedName.test(name)) {
     throw new SeqloomError('ERR_FORMAT', `'${description}' names the file ${describe(name)}, which is no name of ours`)

@@ -63,7 +63,7 @@ async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | und
   if (wanted !== undefined && contents.kind !== wanted) throw mistaken(files.name, wanted, contents)
   const model = await formatChecked(path, () => build(description.model))
   try {
-    await restoreWeights(files, description, model)
+    await restoreWeights(files, description, model, () => model.engine.prepareToLoad())
     const { training } = description
     if (training !== undefined) {
       if (!isRecord(training)) throw damaged(path, 'training')

@@ -4,9 +4,10 @@ import { fromNative, SeqloomError } from '../errors.js'
 import type { WireWeight } from '../graph/wire.js'
 import { native } from '../native/index.js'
 import { isRecord } from '../options.js'
-import { descriptionName, listedFiles, type ModelFiles, readListed, stageListed } from './folder.js'
+import { copyListed, descriptionName, listedFiles, type ModelFiles, readListed, stageListed } from './folder.js'
 import type { Model } from './model.js'
-import { putStateFile, putWeightsFile } from './snapshot.js'
+import { renew } from './newWeights.js'
+import { putStateFile } from './snapshot.js'
 import { countValues } from './weights.js'
 
 /** What a folder holds besides a model. */
@@ -18,28 +19,44 @@ export interface Extras {
 
 /**
  * Restores the saved weights of a model with the same layers. Their number is checked first, before anything is
- * allocated by their sizes.
+ * allocated by their sizes; the file goes to the new weights as it is read.
  */
 export async function restoreWeights(
   saved: ModelFiles,
   description: Record<string, unknown>,
   model: Model,
+  prepare?: () => void,
 ): Promise<void> {
-  const weights = await stageListed(saved, description.files, description.weights)
+  const path = saved.path(String(description.weights))
   const bytes = listedFiles(description).get(String(description.weights))?.bytes ?? 0
-  await formatChecked(saved.path(String(description.weights)), async () => {
+  await formatChecked(path, () => {
     const wanted = model.countParams()
-    if (4 * wanted > bytes) {
-      const [{ name, shape }] = model.engine.specs.toSorted((a, b) => countValues([b]) - countValues([a])) as [
-        WireWeight,
-      ]
-      throw new SeqloomError(
-        'ERR_FORMAT',
-        `its ${bytes} bytes cannot hold the ${wanted} values of the model's weights, of which '${name}' [${shape.join(', ')}] is the largest`,
-      )
+    if (4 * wanted <= bytes) return
+    const [{ name, shape }] = model.engine.specs.toSorted((a, b) => countValues([b]) - countValues([a])) as [WireWeight]
+    throw new SeqloomError(
+      'ERR_FORMAT',
+      `its ${bytes} bytes cannot hold the ${wanted} values of the model's weights, of which '${name}' [${shape.join(', ')}] is the largest`,
+    )
+  })
+  prepare?.()
+  await renew(model.engine, async (weights) => {
+    // That the file was altered says more than what is wrong in it.
+    let wrong: unknown
+    const take = (piece: Uint8Array, size: number) => {
+      if (wrong !== undefined) return
+      try {
+        weights.append(piece, size)
+      } catch (error) {
+        wrong = error
+      }
     }
-    model.engine.prepareToRead()
-    await putWeightsFile(model.engine, weights)
+    await copyListed(saved, description.files, description.weights, (size) => {
+      take(new Uint8Array(), size)
+      return (piece) => take(piece, size)
+    })
+    await formatChecked(path, () => {
+      if (wrong !== undefined) throw wrong
+    })
   })
 }
 

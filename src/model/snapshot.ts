@@ -38,12 +38,6 @@ export async function snapshot(engine: Engine, withState: boolean): Promise<Snap
   })
 }
 
-/** Replaces the weights with those of a file; `ERR_FORMAT` if they are not the model's. */
-export async function putWeightsFile(engine: Engine, bytes: StagedArray): Promise<void> {
-  await read(engine, (native) => native.readWeights(bytes))
-  engine.tell()
-}
-
 /** Restores the optimizer's state from a file; `ERR_FORMAT` if it is not this optimizer's. */
 export async function putStateFile(engine: Engine, bytes: StagedArray): Promise<void> {
   await read(engine, (native) => native.readState(bytes))

@@ -212,6 +212,18 @@ export declare class NativeModel {
    */
   free(): void
   /**
+   * Memory for new weights of this model.
+   *
+   * Errors: `ERR_STATE`, `ERR_MEMORY`.
+   */
+  newWeights(): Promise<NativeNewWeights>
+  /**
+   * Replaces the weights that were written, on another thread; the others keep their values.
+   *
+   * Errors: `ERR_SHAPE` if they are another model's, or one was written in part; `ERR_STATE`, `ERR_MEMORY`.
+   */
+  takeWeights(weights: NativeNewWeights): Promise<undefined>
+  /**
    * The weights as the bytes of a safetensors file.
    *
    * Errors: `ERR_STATE`, `ERR_MEMORY`.
@@ -223,13 +235,6 @@ export declare class NativeModel {
    * Errors: `ERR_STATE`, also before `compile`; `ERR_MEMORY`.
    */
   stateFile(metadata?: Record<string, string>): Promise<Uint8Array>
-  /**
-   * Replaces all weights by those of a safetensors file, or none.
-   *
-   * Errors: `ERR_FORMAT` if they are not the model's, `ERR_DATA` for values that are not finite, `ERR_STATE`,
-   * `ERR_MEMORY`.
-   */
-  readWeights(bytes: Uint8Array | StagedArray): Promise<undefined>
   /**
    * Puts the optimizer's state of a safetensors file back, all of it or none.
    *
@@ -243,6 +248,28 @@ export declare class NativeModel {
    * `ERR_OPTION`; `ERR_STATE` during `fit`; `ABORTED`.
    */
   search(step: number, constants: NativeTensor[], optionsJson: string, cancel?: CancelFlag): Promise<NativeHypotheses>
+}
+
+/** Memory for new weights of a model, which keeps its own until `takeWeights`. */
+export declare class NativeNewWeights {
+  /**
+   * Writes consecutive elements of a box, row by row, from `from` on, to their places in weight `index`: `start + Σ
+   * index[axis] · strides[axis]`. No element may be written twice. With `clamps`, infinities become the largest
+   * numbers.
+   *
+   * Errors: `ERR_SHAPE` if the weight has not all the places, `ERR_DATA` for values that are not finite, `ERR_STATE`
+   * after the weights were taken or freed.
+   */
+  put(index: number, start: number, sizes: readonly number[], strides: readonly number[], from: number, values: Float32Array, clamps: boolean): void
+  /**
+   * Takes the next bytes of a safetensors file of `size` bytes, with all weights by their names.
+   *
+   * Errors: `ERR_FORMAT` if it is not such a file, or its weights are not the model's; `ERR_DATA` for values that are
+   * not finite; `ERR_STATE`.
+   */
+  appendFile(bytes: Uint8Array, size: number): void
+  /** Frees the memory. */
+  free(): void
 }
 
 /** A model that runs one step at a time; the states stay inside. */

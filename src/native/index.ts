@@ -11,6 +11,7 @@ export type {
   NativeGradients,
   NativeHypotheses,
   NativeModel,
+  NativeNewWeights,
   NativeSession,
   NativeTensor,
   NativeTokenizer,

@@ -164,6 +164,19 @@ impl Shared {
         cancel: Arc<AtomicBool>,
         body: impl FnOnce(&mut Trainer, &AtomicBool) -> Outcome<T> + Send + 'static,
     ) -> Outcome<Object<'env>> {
+        self.later_undrawn(env, cancel, |trainer, cancel| {
+            trainer.draw(cancel)?;
+            body(trainer, cancel)
+        })
+    }
+
+    /// [`Self::later`] for what does not read the weights.
+    pub(crate) fn later_undrawn<'env, T: ToNapiValue + Send + 'static>(
+        self: &Arc<Self>,
+        env: &'env Env,
+        cancel: Arc<AtomicBool>,
+        body: impl FnOnce(&mut Trainer, &AtomicBool) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<Object<'env>> {
         let mut control = self.control();
         if control.freed {
             return Err(freed());
@@ -180,10 +193,7 @@ impl Shared {
                 job::verdict(outcome, env)
             })
         };
-        let body = move |trainer: &mut Trainer| {
-            trainer.draw(&cancel)?;
-            body(trainer, &cancel)
-        };
+        let body = move |trainer: &mut Trainer| body(trainer, &cancel);
         match server {
             Some(sender) => {
                 let request: Request = Box::new(move |trainer| settle(caught(|| body(trainer)))());

@@ -17,6 +17,7 @@ mod holder;
 mod job;
 pub mod lock;
 pub mod model;
+pub mod new_weights;
 pub mod safetensors;
 pub mod saved;
 pub mod search;

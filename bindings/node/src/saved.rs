@@ -1,16 +1,20 @@
 //! Models to and from the bytes of their files, on other threads.
 
+use crate::argument::Source;
 use crate::array::Bytes;
 use crate::error::{ErrorCode, Failure, Outcome, guard};
 use crate::model::{CARRIED, NativeModel, STEP, digits, put_state};
 use crate::safetensors::{Values, Written, file, floats, opened, read_metadata};
 use crate::staged;
 use ::safetensors::Dtype;
+use ::safetensors::tensor::{Metadata, TensorInfo};
 use napi::bindgen_prelude::{Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
+use seqloom_graph::Slot;
 use seqloom_graph::optim::StateTensor;
-use seqloom_graph::train::Trainer;
+use seqloom_graph::train::{NewWeights, Piece, Trainer};
+use seqloom_kernels::Placement;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -62,26 +66,6 @@ impl NativeModel {
         })
     }
 
-    /// Replaces all weights by those of a safetensors file, or none.
-    ///
-    /// Errors: `ERR_FORMAT` if they are not the model's, `ERR_DATA` for values that are not finite, `ERR_STATE`,
-    /// `ERR_MEMORY`.
-    #[napi(
-        catch_unwind,
-        ts_args_type = "bytes: Uint8Array | StagedArray",
-        ts_return_type = "Promise<undefined>"
-    )]
-    pub fn read_weights<'env>(
-        &self,
-        env: &'env Env,
-        bytes: Unknown<'env>,
-    ) -> Result<Object<'env>, ErrorCode> {
-        guard(|| {
-            let bytes = staged::bytes(&bytes, "bytes")?;
-            self.shared.later(env, Arc::default(), move |trainer, _| read_weights(trainer, &bytes))
-        })
-    }
-
     /// Puts the optimizer's state of a safetensors file back, all of it or none.
     ///
     /// Errors: `ERR_FORMAT` if it is not the state of this optimizer, `ERR_STATE`, also before `compile`; `ERR_MEMORY`.
@@ -114,24 +98,107 @@ fn state_file(trainer: &mut Trainer, metadata: Option<HashMap<String, String>>) 
     file(written.collect(), metadata)
 }
 
-fn read_weights(trainer: &mut Trainer, bytes: &[u8]) -> Outcome<()> {
-    let file = opened(bytes)?;
-    let slots = trainer.parameters().slots();
-    if file.len() != slots.len() {
-        let message = format!("it has {} weights, the model has {}", file.len(), slots.len());
+/// Reads weights of a safetensors file as its bytes come.
+#[derive(Default)]
+pub(crate) struct WeightsReader {
+    /// The bytes that were not used yet: those of the header, then less than an element.
+    bytes: Vec<u8>,
+    /// Which weights follow each other, with their numbers of elements, once the header has been read.
+    weights: Option<Vec<(usize, usize)>>,
+    /// The weight that is read, among them, and how many of its elements have been.
+    current: usize,
+    done: usize,
+}
+
+/// The header's length comes first, in so many bytes.
+const LENGTH_BYTES: usize = size_of::<u64>();
+
+/// The longest header, as in the format's own library.
+const MOST_HEADER_BYTES: u64 = 100_000_000;
+
+impl WeightsReader {
+    /// Takes the next bytes of a file, which has `size` in all.
+    pub(crate) fn append(
+        &mut self,
+        next: &Source<'_, u8>,
+        size: usize,
+        into: &mut NewWeights,
+    ) -> Outcome<()> {
+        let before = self.bytes.len();
+        self.bytes.try_reserve(next.len()).map_err(|_| Failure::memory("The file", next.len()))?;
+        self.bytes.resize(before + next.len(), 0);
+        next.copy_to(&mut self.bytes[before..]);
+        let mut used = 0;
+        if self.weights.is_none() {
+            let Some(end) = header_end(&self.bytes, size)? else { return Ok(()) };
+            let Some(header) = self.bytes.get(LENGTH_BYTES..end) else { return Ok(()) };
+            self.weights = Some(weights_in(header, size - end, into.slots())?);
+            used = end;
+        }
+        while let Some(&(index, length)) = self.weights.as_deref().unwrap_or_default().get(self.current) {
+            let words = self.bytes.get(used..).unwrap_or_default().as_chunks::<4>().0;
+            let words = &words[..words.len().min(length - self.done)];
+            if words.is_empty() && self.done < length {
+                break;
+            }
+            let placement = Placement::new(0, &[length], &[1]).ok_or_else(|| malformed("a size"))?;
+            let piece =
+                Piece { weight: index, placement, from: self.done, count: words.len(), clamps: false };
+            into.put(&piece, |target| {
+                target.iter_mut().zip(words).for_each(|(value, &word)| *value = f32::from_le_bytes(word));
+            })?;
+            used += size_of_val(words);
+            self.done += words.len();
+            if self.done == length {
+                (self.current, self.done) = (self.current + 1, 0);
+            }
+        }
+        self.bytes.drain(..used);
+        Ok(())
+    }
+}
+
+/// Where the header ends, once its length is there; it must be within the file.
+fn header_end(bytes: &[u8], size: usize) -> Outcome<Option<usize>> {
+    let length = bytes.first_chunk().map(|&length| u64::from_le_bytes(length));
+    if size < LENGTH_BYTES || length.is_some_and(|length| length > MOST_HEADER_BYTES) {
+        return Err(malformed("its header has no length that can be"));
+    }
+    let end = length.map(|length| LENGTH_BYTES + usize::try_from(length).unwrap_or(usize::MAX));
+    if end.is_some_and(|end| end > size) {
+        return Err(malformed("its header is longer than the file"));
+    }
+    Ok(end)
+}
+
+/// The weights of a header in the order of their elements, which must be all of the `size` bytes behind it.
+fn weights_in(header: &[u8], size: usize, slots: &[Slot]) -> Outcome<Vec<(usize, usize)>> {
+    let metadata: Metadata = serde_json::from_slice(header).map_err(|error| malformed(&error.to_string()))?;
+    let tensors = metadata.tensors();
+    if tensors.len() != slots.len() {
+        let message = format!("it has {} weights, the model has {}", tensors.len(), slots.len());
         return Err(Failure::new(ErrorCode::FORMAT, message));
     }
-    let weights = slots.iter().map(|slot| {
-        let found = file.tensor(&slot.name).ok();
-        let fitting = found.filter(|view| view.dtype() == Dtype::F32 && view.shape() == &slot.shape[..]);
-        let view = fitting.ok_or_else(|| {
+    let mut found = Vec::with_capacity(slots.len());
+    for (index, slot) in slots.iter().enumerate() {
+        let fits = |info: &&TensorInfo| info.dtype == Dtype::F32 && info.shape == slot.shape;
+        let info = tensors.get(&slot.name).copied().filter(fits).ok_or_else(|| {
             let message = format!("it has no weight '{}' of shape {:?}", slot.name, slot.shape);
             Failure::new(ErrorCode::FORMAT, message)
         })?;
-        floats(view.data(), &slot.name)
-    });
-    let weights: Vec<Vec<f32>> = weights.collect::<Outcome<_>>()?;
-    Ok(trainer.set_weights(&weights)?)
+        found.push((info.data_offsets, index, slot.len));
+    }
+    // That they follow each other without gaps, the library has checked.
+    found.sort_unstable();
+    let told = metadata.data_len();
+    if told != size {
+        return Err(malformed(&format!("it has {size} bytes of elements where its header tells of {told}")));
+    }
+    Ok(found.into_iter().map(|(_, index, length)| (index, length)).collect())
+}
+
+fn malformed(why: &str) -> Failure {
+    Failure::new(ErrorCode::FORMAT, format!("This is not an intact safetensors file: {why}"))
 }
 
 fn states_of(bytes: &[u8]) -> Outcome<Vec<StateTensor>> {

@@ -20,6 +20,7 @@ pub mod pool;
 mod recycle;
 pub mod reference;
 mod scalar;
+mod scatter;
 pub mod simd;
 
 pub use activation::Activation;
@@ -31,6 +32,7 @@ pub use gemm::PackedMatrix;
 pub use input::CellInput;
 pub use matrix::{Matrix, MatrixMut};
 pub use scalar::{Real, Scalar};
+pub use scatter::{Placement, first_not_finite, scatter};
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 import { tensor } from '../../data/tensor.js'
 import { SeqloomError, visible } from '../../errors.js'
 import { readNamed } from '../../files.js'
-import { Source } from '../../interop/format.js'
+import { Source, wholeOf } from '../../interop/format.js'
 import { formatOf } from '../../interop/formats.js'
 import type { Model } from '../../model/model.js'
 import { outputNames } from '../../model/topology.js'
@@ -79,7 +79,7 @@ async function fromTensors(path: string): Promise<Read> {
   try {
     const tensors = new Map<string, Values>()
     for (const [name, stored] of await (await formatOf(source)).read(source)) {
-      tensors.set(name, tensor(await stored.read(), stored.shape))
+      tensors.set(name, tensor(await wholeOf(source.where, stored), stored.shape))
     }
     return (_, name) => tensors.get(name)
   } finally {

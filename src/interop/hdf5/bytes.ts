@@ -1,48 +1,56 @@
 import { SeqloomError } from '../../errors.js'
+import type { Source } from '../format.js'
+
+/** How much of a file is read at once. */
+const windowBytes = 1 << 16
 
 /** A file's bytes, read by address; whatever lies outside of them is `ERR_FORMAT`. All numbers are little-endian. */
 export class Bytes {
-  readonly #view: DataView
   readonly #where: string
   /** Addresses that were followed, so that no circle is. */
   readonly #followed = new Set<number>()
+  /** The part of the file that was read last, and where it begins. */
+  #view: DataView = new DataView(new ArrayBuffer(0))
+  #start = 0
 
   constructor(
-    readonly all: Uint8Array,
+    readonly source: Source,
     where: string,
   ) {
-    this.#view = new DataView(all.buffer, all.byteOffset, all.byteLength)
     this.#where = where
   }
 
   get length(): number {
-    return this.all.length
+    return this.source.size
   }
 
   u8(at: number): number {
-    return this.#view.getUint8(this.#within(at, 1))
+    const near = this.#near(at, 1)
+    return this.#view.getUint8(near)
   }
 
   u16(at: number): number {
-    return this.#view.getUint16(this.#within(at, 2), true)
+    const near = this.#near(at, 2)
+    return this.#view.getUint16(near, true)
   }
 
   u32(at: number): number {
-    return this.#view.getUint32(this.#within(at, 4), true)
+    const near = this.#near(at, 4)
+    return this.#view.getUint32(near, true)
   }
 
   /** A number of up to eight bytes: an address, a length or a size; those past 2⁵³ lie outside of every file. */
   size(at: number, width = 8): number {
-    this.#within(at, width)
-    if (width === 8) return Number(this.#view.getBigUint64(at, true))
+    const near = this.#near(at, width)
+    if (width === 8) return Number(this.#view.getBigUint64(near, true))
     let value = 0
-    for (let i = width - 1; i >= 0; i--) value = value * 256 + this.#view.getUint8(at + i)
+    for (let i = width - 1; i >= 0; i--) value = value * 256 + this.#view.getUint8(near + i)
     return value
   }
 
   part(at: number, length: number): Uint8Array {
-    this.#within(at, length)
-    return this.all.subarray(at, at + length)
+    const near = this.#near(at, length)
+    return new Uint8Array(this.#view.buffer, this.#view.byteOffset + near, length)
   }
 
   text(at: number, length: number): string {
@@ -51,9 +59,10 @@ export class Bytes {
 
   /** A text that ends with a zero. */
   zeroTerminated(at: number): string {
-    this.#within(at, 1)
-    const end = this.all.indexOf(0, at)
-    return this.text(at, (end < 0 ? this.length : end) - at)
+    const all = this.part(at, Math.min(windowBytes, this.length - at))
+    const end = all.indexOf(0)
+    if (end < 0) throw this.wrong(`no end of the name at byte ${at}`)
+    return this.text(at, end)
   }
 
   requireSignature(at: number, signature: string): void {
@@ -75,8 +84,22 @@ export class Bytes {
     return new SeqloomError('ERR_UNSUPPORTED', `${this.#where}: HDF5 ${what} is not supported`)
   }
 
-  #within(at: number, length: number): number {
+  /** `ERR_FORMAT` unless these bytes are there. */
+  within(at: number, length: number): void {
     if (!(at >= 0 && length >= 0 && at + length <= this.length)) throw this.wrong(`it ends before byte ${at + length}`)
-    return at
+  }
+
+  /** Where these bytes are in the part that is at hand. */
+  #near(at: number, length: number): number {
+    this.within(at, length)
+    if (at < this.#start || at + length > this.#start + this.#view.byteLength) {
+      const { buffer, byteOffset, byteLength } = this.source.readNow(
+        at,
+        Math.min(Math.max(length, windowBytes), this.length - at),
+      )
+      this.#view = new DataView(buffer, byteOffset, byteLength)
+      this.#start = at
+    }
+    return at - this.#start
   }
 }

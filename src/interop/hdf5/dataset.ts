@@ -57,6 +57,21 @@ export function elementsOf(
   return out
 }
 
+/** Where the elements of a dataset begin if they lie in the file one after the other. */
+export function placeOf(
+  bytes: Bytes,
+  datatype: Datatype,
+  dimensions: readonly number[],
+  { at }: Message,
+): number | undefined {
+  if (bytes.u8(at) !== 3 || bytes.u8(at + 1) !== 1 || isNowhere(bytes, at + 2)) return undefined
+  const [offset, size] = [bytes.size(at + 2), bytes.size(at + 10)]
+  const length = countOf(bytes, dimensions) * datatype.size
+  bytes.within(offset, size)
+  if (size < length) throw bytes.wrong(`${size} bytes where ${length} belong`)
+  return offset
+}
+
 const isNowhere = (bytes: Bytes, at: number) => bytes.u32(at) === 0xffffffff && bytes.u32(at + 4) === 0xffffffff
 
 function exactly(bytes: Bytes, part: Uint8Array, length: number): Uint8Array {

@@ -1,5 +1,8 @@
+import type { Pieces } from '../../model/newWeights.js'
+import { floatPieces } from '../floats.js'
+import type { Source } from '../format.js'
 import { Bytes } from './bytes.js'
-import { elementsOf } from './dataset.js'
+import { elementsOf, placeOf } from './dataset.js'
 import { countOf, datatypeAt, dimensionsAt } from './datatype.js'
 import { type Message, messagesOf, messageType } from './messages.js'
 import { floatsOf, textsOf } from './values.js'
@@ -19,6 +22,8 @@ export interface Dataset {
   readonly shape: readonly number[]
   /** Its elements as float32. `ERR_FORMAT`, `ERR_UNSUPPORTED`, `ERR_MEMORY`. */
   floats(): Float32Array
+  /** The same piece by piece, where they lie in the file as they are. */
+  readonly pieces: Pieces | undefined
 }
 
 /** Groups and datasets that a file may have, and how deep they may lie: each costs more than the few bytes it may take there. */
@@ -30,7 +35,7 @@ const deepest = 64
  * contiguous, compact and chunked datasets with gzip and shuffle, attributes in headers. Elements are read when they are asked for. Every address,
  * size and count is checked before it is used. `ERR_FORMAT`, `ERR_UNSUPPORTED`.
  */
-export function readHdf5(file: Uint8Array, where: string): Group {
+export function readHdf5(file: Source, where: string): Group {
   const bytes = new Bytes(file, where)
   bytes.requireSignature(0, '\ufffdHDF\r\n\x1a\n')
   const version = bytes.u8(8)
@@ -126,6 +131,13 @@ function linkAt(bytes: Bytes, at: number): [name: string, at: number] | undefine
   return kind === 0 ? [name, bytes.size(place + width + length)] : undefined
 }
 
+/** What other files call floating-point numbers of so many bytes. */
+const floatNames: ReadonlyMap<number, string> = new Map([
+  [2, 'F16'],
+  [4, 'F32'],
+  [8, 'F64'],
+])
+
 function datasetOf(bytes: Bytes, messages: readonly Message[], path: string): Dataset {
   const find = (type: number) => messages.find((message) => message.type === type)
   const [space, type, layout] = [find(messageType.dataspace), find(messageType.datatype), find(messageType.layout)]
@@ -135,7 +147,17 @@ function datasetOf(bytes: Bytes, messages: readonly Message[], path: string): Da
   countOf(bytes, shape)
   const floats = () =>
     floatsOf(bytes, path, datatype, elementsOf(bytes, path, datatype, shape, layout, find(messageType.filters)))
-  return { path, shape, floats }
+  return {
+    path,
+    shape,
+    floats,
+    get pieces() {
+      const dtype = datatype.kind === 'float' ? floatNames.get(datatype.size) : undefined
+      if (dtype === undefined) return undefined
+      const offset = placeOf(bytes, datatype, shape, layout)
+      return offset === undefined ? undefined : floatPieces(bytes.source, { name: path, dtype, offset })
+    },
+  }
 }
 
 /** The texts of an attribute of an object. */

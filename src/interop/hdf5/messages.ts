@@ -33,7 +33,7 @@ function first(bytes: Bytes, at: number): Message[] {
   const messages: Message[] = []
   const blocks: [start: number, length: number][] = [[at + 16, bytes.u32(at + 8)]]
   for (const [start, length] of blocks) {
-    bytes.part(start, length)
+    bytes.within(start, length)
     for (let place = start; place + 8 <= start + length; ) {
       const [type, size] = [bytes.u16(place), bytes.u16(place + 2)]
       take(bytes, { type, at: place + 8, size }, messages, blocks)
@@ -57,7 +57,7 @@ function second(bytes: Bytes, at: number): Message[] {
     // After the first block and at the end of the others there is a checksum.
     const [from, to] = isFirst ? [block, block + whole] : [block + 4, block + whole - 4]
     isFirst = false
-    bytes.part(from, Math.max(to - from, 0))
+    bytes.within(from, Math.max(to - from, 0))
     const head = 4 + (flags & 4 ? 2 : 0)
     for (let place = from; place + head <= to; ) {
       const [type, size] = [bytes.u8(place), bytes.u16(place + 1)]
@@ -69,7 +69,7 @@ function second(bytes: Bytes, at: number): Message[] {
 }
 
 function take(bytes: Bytes, message: Message, messages: Message[], blocks: [number, number][]): void {
-  bytes.part(message.at, message.size)
+  bytes.within(message.at, message.size)
   if (message.type !== messageType.continuation) messages.push(message)
   else blocks.push([bytes.follow(bytes.size(message.at)), bytes.size(message.at + 8)])
 }

@@ -1,4 +1,3 @@
-import { allocated } from '../../data/allocated.js'
 import { SeqloomError } from '../../errors.js'
 
 /** A group to be written. */
@@ -36,12 +35,10 @@ const superblockBytes = 96
 const padded = (size: number): number => Math.ceil(size / 8) * 8
 
 /**
- * The bytes of an HDF5 file (File Format Specification, superblock of version 0, which all versions of the library read): groups by symbol tables, contiguous
+ * The bytes of an HDF5 file in order (File Format Specification, superblock of version 0, which all versions of the library read): groups by symbol tables, contiguous
  * datasets, attributes in headers; a single text lies in a heap, so that it may have any length, and a list of texts has texts of one length.
  */
-export function writeHdf5(root: WrittenGroup): Uint8Array {
-  return new Writer().file(root)
-}
+export const writeHdf5 = (root: WrittenGroup): Generator<Uint8Array> => new Writer().file(root)
 
 /** A part of a file, filled number by number. */
 class Block {
@@ -93,34 +90,30 @@ class Writer {
   readonly #pieces: Uint8Array[] = []
   #end = superblockBytes
 
-  file(root: WrittenGroup): Uint8Array {
-    const { header, tree, heap } = this.#group(root)
-    const file = allocated('the file', Uint8Array, this.#end)
-    file.set(
-      new Block(superblockBytes)
-        .put(Uint8Array.of(0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a))
-        .numbers(1, 0, 0, 0, 0, 0, 8, 8, 0)
-        .numbers(2, halfLeaf, halfTree)
-        .numbers(4, 0)
-        .sizes(0, nowhere, this.#end, nowhere)
-        .sizes(0, header)
-        .numbers(4, 1, 0)
-        .sizes(tree, heap).bytes,
-    )
-    let at = superblockBytes
-    for (const piece of this.#pieces) {
-      file.set(piece, at)
-      at += padded(piece.length)
-    }
-    return file
-  }
-
   /** Adds a part and gives its address. */
   #add(piece: Uint8Array): number {
     const at = this.#end
     this.#pieces.push(piece)
     this.#end += padded(piece.length)
     return at
+  }
+
+  *file(root: WrittenGroup): Generator<Uint8Array> {
+    const { header, tree, heap } = this.#group(root)
+    yield new Block(superblockBytes)
+      .put(Uint8Array.of(0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a))
+      .numbers(1, 0, 0, 0, 0, 0, 8, 8, 0)
+      .numbers(2, halfLeaf, halfTree)
+      .numbers(4, 0)
+      .sizes(0, nowhere, this.#end, nowhere)
+      .sizes(0, header)
+      .numbers(4, 1, 0)
+      .sizes(tree, heap).bytes
+    for (const piece of this.#pieces) {
+      yield piece
+      const rest = padded(piece.length) - piece.length
+      if (rest > 0) yield new Uint8Array(rest)
+    }
   }
 
   #group(group: WrittenGroup): { readonly header: number; readonly tree: number; readonly heap: number } {

@@ -1,11 +1,16 @@
-import { SeqloomError } from '../../errors.js'
+import { promisify } from 'node:util'
+import { inflateRaw } from 'node:zlib'
+import { SeqloomError, visible } from '../../errors.js'
 import { checkDepth } from '../../limits.js'
 import { isRecord } from '../../options.js'
+import { Source } from '../format.js'
+import { zipped } from '../writtenZip.js'
+import { contentsOf, directoryOf } from '../zip.js'
 
-/** The most bytes of a file's description, and of its weights: what a typed array holds. */
-const most = { 'config.json': 2 ** 26, 'metadata.json': 2 ** 20, 'model.weights.h5': 2 ** 32 } as const
+const inflated = promisify(inflateRaw)
 
-const mostVocabulary = 2 ** 26
+/** The most bytes of a file's descriptions, of its weights if they are packed, and of a vocabulary. */
+const most = { config: 2 ** 26, metadata: 2 ** 20, packedWeights: 2 ** 32, vocabulary: 2 ** 26 }
 
 /** Numbers hardly pack; what unpacks to more than so many times its size is no model. */
 const mostPacked = 64
@@ -13,48 +18,55 @@ const mostPacked = 64
 /** The files inside of a `.keras` file. */
 export interface KerasArchive {
   readonly config: unknown
-  readonly weights: Uint8Array
+  /** A part of the file, unless it is packed. */
+  readonly weights: Source
   /** The version of Keras that wrote it, if it says. */
   readonly version: unknown
   /** The text of a vocabulary in a file. */
-  assets(path: string): string | undefined
+  assets(path: string): Promise<string | undefined>
 }
 
 /** Whether bytes begin as a zip archive does. */
 export const isZip = (file: Uint8Array): boolean => file[0] === 0x50 && file[1] === 0x4b
 
-/** Unpacks a `.keras` file (a zip archive) as far as it is needed. `ERR_FORMAT`. */
-export async function openKerasArchive(where: string, file: Uint8Array): Promise<KerasArchive> {
-  const { unzipSync } = await import('fflate')
+/** Opens a `.keras` file (a zip archive). Files in it are unpacked as far as they are needed. `ERR_FORMAT`. */
+export async function openKerasArchive(file: Source): Promise<KerasArchive> {
+  const { where } = file
   const wrong = (why: string, cause?: unknown) =>
-    new SeqloomError('ERR_FORMAT', `${where}: no .keras file: ${why}`, { cause })
-  let files: Record<string, Uint8Array>
-  try {
-    files = unzipSync(file, {
-      filter: ({ name, originalSize, size }) => {
-        const own = Object.hasOwn(most, name) ? most[name as keyof typeof most] : undefined
-        const bytes = own ?? (name.endsWith('/vocabulary.txt') ? mostVocabulary : undefined)
-        if (bytes === undefined) return false
-        const limit = Math.min(bytes, mostPacked * file.length)
-        if (originalSize > limit || size > file.length) throw wrong(`${name} has ${originalSize} bytes`)
-        return true
+    new SeqloomError('ERR_FORMAT', `${where}: no .keras file: ${visible(why)}`, { cause })
+  const members = await directoryOf(file)
+  const open = async (name: string, limit: number): Promise<Source | undefined> => {
+    const member = members.get(name)
+    if (member === undefined) return undefined
+    const { method, packed, size } = member
+    const start = await contentsOf(file, member)
+    if (method === 'stored') return file.part(`${where}: ${name}`, start, size)
+    if (size > Math.min(limit, mostPacked * file.size)) throw wrong(`${name} has ${size} bytes`)
+    if (method === undefined) throw wrong(`${name} is encrypted, or packed in a way that is not known`)
+    const bytes = await inflated(await file.read(start, packed), { maxOutputLength: Math.max(size, 1) }).catch(
+      (cause) => {
+        throw wrong(`${name} cannot be unpacked`, cause)
       },
-    })
-  } catch (error) {
-    throw error instanceof SeqloomError ? error : wrong('it cannot be unpacked', error)
+    )
+    return Source.of(`${where}: ${name}`, bytes)
   }
-  const { 'config.json': config, 'model.weights.h5': weights } = files
+  const text = async (name: string, limit: number): Promise<string | undefined> => {
+    const source = await open(name, limit)
+    if (source && source.size > limit) throw wrong(`${name} has ${source.size} bytes`)
+    return source && Buffer.from(await source.read(0, source.size)).toString('utf8')
+  }
+  const config = await text('config.json', most.config)
+  const weights = await open('model.weights.h5', most.packedWeights)
   if (config === undefined || weights === undefined) {
     throw wrong(`it holds no ${config === undefined ? 'config.json' : 'model.weights.h5'}`)
   }
-  const json = (name: string, bytes: Uint8Array) => parsed(`${where}: ${name}`, Buffer.from(bytes).toString('utf8'))
-  const about = files['metadata.json'] && json('metadata.json', files['metadata.json'])
+  const metadata = await text('metadata.json', most.metadata)
+  const about = metadata && parsed(`${where}: metadata.json`, metadata)
   return {
-    config: json('config.json', config),
+    config: parsed(`${where}: config.json`, config),
     weights,
     version: isRecord(about) ? about.keras_version : undefined,
-    assets: (path) =>
-      Object.hasOwn(files, path) ? Buffer.from(files[path] as Uint8Array).toString('utf8') : undefined,
+    assets: (path) => text(path, most.vocabulary),
   }
 }
 
@@ -77,17 +89,17 @@ export function parsed(where: string, text: string): unknown {
 }
 
 /** The bytes of a `.keras` file. Like Keras's, its files are not compressed. */
-export async function packKerasArchive(config: object, version: string, weights: Uint8Array): Promise<Uint8Array> {
-  const { zipSync } = await import('fflate')
-  const text = (value: unknown) => Buffer.from(JSON.stringify(value))
-  // A zip archive without extensions has lengths of four bytes.
-  if (weights.length > 2 ** 32 - 2 ** 27) throw new SeqloomError('ERR_UNSUPPORTED', 'a .keras file has at most 4 GiB')
-  const files = {
-    'metadata.json': text({ keras_version: version, date_saved: savedAt(new Date()) }),
-    'config.json': text(config),
-    'model.weights.h5': weights,
-  }
-  return zipSync(files, { level: 0 })
+export function packKerasArchive(
+  config: object,
+  version: string,
+  weights: Iterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const text = (value: unknown) => [Buffer.from(JSON.stringify(value))]
+  return zipped([
+    { name: 'metadata.json', parts: () => text({ keras_version: version, date_saved: savedAt(new Date()) }) },
+    { name: 'config.json', parts: () => text(config) },
+    { name: 'model.weights.h5', parts: () => [...weights] },
+  ])
 }
 
 /** A moment as Keras writes it: `2026-01-31@12:34:56`. */

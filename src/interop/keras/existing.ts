@@ -20,7 +20,7 @@ export async function fill(model: Model, weights: Group, origin: Origin): Promis
   const names = new Set(entries.map(({ name }) => name))
   const found = matched(entries, storedLayers(weights, names, origin.where), origin)
   if (!origin.problems.isEmpty) return
-  await assign({ model, entries }, (entry) => (found.get(entry) as StoredLayer).weights(entry.parts), origin)
+  await assign({ model, entries }, (entry) => (found.get(entry) as StoredLayer).weights(entry.parts), origin, false)
 }
 
 /** The layers of a model that have weights, in Keras's order. */

@@ -3,12 +3,12 @@ import { isInstance, SeqloomError, visible } from '../../errors.js'
 import { Model, type Prediction } from '../../model/model.js'
 import { checkOptions, custom } from '../../options.js'
 import { warn } from '../../warn.js'
-import { Unmapped } from '../format.js'
+import { type Source, Unmapped } from '../format.js'
 import { type Group, isHdf5, readHdf5 } from '../hdf5/index.js'
 import { isZip, openKerasArchive, parsed } from './archive.js'
-import { bytesOf } from './bytes.js'
 import type { Dialect } from './classes.js'
 import { fill } from './existing.js'
+import { withFile } from './file.js'
 import { type Built, type Entry, modelOf } from './graph.js'
 import { kerasObject, type Origin } from './saved.js'
 import { namedWeights, numberedWeights } from './stored.js'
@@ -27,7 +27,7 @@ export interface LoadKerasOptions<Out extends Prediction = Tensor> {
  *
  * With `model`, only the weights are read, also from files that hold nothing else (`.weights.h5`, and `.h5` of Keras
  * 2's `save_weights`), and that model is returned. Layers get the weights of those with the same names if all names are
- * the same, else in order, as in Keras; all weights are replaced or none.
+ * the same, else in order, as in Keras; all weights are replaced or none, also if reading the file fails half way.
  *
  * Rejects with `ERR_IO`, with `ERR_FORMAT` for a damaged file and for weights that do not fit, naming all of them, with
  * `ERR_UNSUPPORTED` naming everything that cannot be mapped, and with `ERR_OPTION`.
@@ -37,13 +37,20 @@ export async function loadKeras<Out extends Prediction = Tensor>(
   options: LoadKerasOptions<Out> = {},
 ): Promise<Model<Out>> {
   checkOptions('interop.loadKeras', options, { accepted: { model: custom('a model', (v) => isInstance(v, Model)) } })
-  const [bytes, where] = await bytesOf('interop.loadKeras', file)
-  const opened = await open(bytes, where)
+  return await withFile('interop.loadKeras', file, async (source, head) => {
+    const loaded = await loadedFrom(source, head, options.model as Model<Prediction> | undefined)
+    return loaded as Model<Prediction> as Model<Out>
+  })
+}
+
+async function loadedFrom(source: Source, head: Uint8Array, model: Model<Prediction> | undefined): Promise<Model> {
+  const { where } = source
+  const opened = await open(source, head)
   const origin: Origin = { where, dialect: opened.program, problems: new Unmapped(), leftOut: [] }
-  if (options.model !== undefined) {
-    await fill(options.model as Model<Prediction> as Model, opened.weights, origin)
+  if (model !== undefined) {
+    await fill(model as Model, opened.weights, origin)
     origin.problems.check(`${where} does not fit the model`)
-    return options.model
+    return model as Model
   }
   if (opened.config === undefined) {
     throw new SeqloomError(
@@ -56,7 +63,7 @@ export async function loadKeras<Out extends Prediction = Tensor>(
     isNumbered
       ? ({ parts }) => numberedWeights(weights, parts)
       : byOwner(built, weights.groups.get('model_weights') ?? weights, where)
-  return (await made(config, origin, finder)) as Model<Prediction> as Model<Out>
+  return await made(config, origin, finder)
 }
 
 /** What a file holds. */
@@ -69,14 +76,15 @@ interface Opened {
   readonly isNumbered: boolean
 }
 
-async function open(bytes: Uint8Array, where: string): Promise<Opened> {
-  if (isZip(bytes)) {
-    const { config, weights, version } = await openKerasArchive(where, bytes)
-    const root = readHdf5(weights, `${where}: model.weights.h5`)
+async function open(source: Source, head: Uint8Array): Promise<Opened> {
+  const { where } = source
+  if (isZip(head)) {
+    const { config, weights, version } = await openKerasArchive(source)
+    const root = readHdf5(weights, weights.where)
     return { config, program: programOf(version, 'keras3'), weights: root, isNumbered: true }
   }
-  if (!isHdf5(bytes)) throw new SeqloomError('ERR_FORMAT', `${where} is neither a .keras nor an .h5 file`)
-  const weights = readHdf5(bytes, where)
+  if (!isHdf5(head)) throw new SeqloomError('ERR_FORMAT', `${where} is neither a .keras nor an .h5 file`)
+  const weights = readHdf5(source, where)
   const [config] = weights.texts('model_config') ?? []
   const version = weights.texts('keras_version')?.[0]
   return {
@@ -99,7 +107,7 @@ export async function made(config: unknown, origin: Origin, finder: (built: Buil
   const { where, problems, leftOut } = origin
   const built = modelOf(kerasObject(where, config), origin)
   try {
-    if (built !== undefined) await assign(built, finder(built), origin)
+    if (built !== undefined) await assign(built, finder(built), origin, true)
     problems.check(`${where}: cannot be mapped`, 'ERR_UNSUPPORTED')
   } catch (error) {
     built?.model.dispose()

@@ -44,7 +44,7 @@ export async function toKeras(model: Model, file: string | URL, options: ToKeras
   const values = await describedValues(model, described)
   const bytes =
     form === '.keras'
-      ? await packKerasArchive(described.config, versions[3], writeHdf5(numberedWeights(described, values)))
+      ? packKerasArchive(described.config, versions[3], writeHdf5(numberedWeights(described, values)))
       : writeHdf5(
           form === '.h5' ? wholeModel(described, values, versions[version]) : numberedWeights(described, values),
         )

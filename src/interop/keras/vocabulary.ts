@@ -1,10 +1,10 @@
 import { SeqloomError, visible } from '../../errors.js'
 import { checkOptions, label } from '../../options.js'
 import { Tokenizer } from '../../text/tokenizer.js'
-import { Unmapped } from '../format.js'
+import { type Source, Unmapped } from '../format.js'
 import { isHdf5, readHdf5 } from '../hdf5/index.js'
 import { isZip, openKerasArchive, parsed } from './archive.js'
-import { bytesOf } from './bytes.js'
+import { withFile } from './file.js'
 import { groupNames } from './layers.js'
 import { type KerasObject, kerasObject, listOf } from './saved.js'
 
@@ -31,8 +31,12 @@ export async function loadKerasVocabulary(
   options: LoadKerasVocabularyOptions = {},
 ): Promise<Tokenizer> {
   checkOptions('interop.loadKerasVocabulary', options, { accepted: { layer: label } })
-  const [bytes, where] = await bytesOf('interop.loadKerasVocabulary', file)
-  const { config, assets } = await contentsOf(bytes, where)
+  return await withFile('interop.loadKerasVocabulary', file, (source, head) => tokenizerIn(source, head, options))
+}
+
+async function tokenizerIn(source: Source, head: Uint8Array, options: LoadKerasVocabularyOptions): Promise<Tokenizer> {
+  const { where } = source
+  const { config, assets } = await contentsOf(source, head)
   const model = kerasObject(where, config)
   const objects = listOf(where, `the layers of '${model.name}'`, model.config.layers).map((each) =>
     kerasObject(where, each),
@@ -48,16 +52,17 @@ export async function loadKerasVocabulary(
     )
   }
   const { object, group } = found
-  const text = assets(`assets/layers/${group}/vocabulary.txt`)
+  const text = await assets(`assets/layers/${group}/vocabulary.txt`)
   return tokenizerOf(object, text, where)
 }
 
-async function contentsOf(bytes: Uint8Array, where: string) {
-  if (isZip(bytes)) return await openKerasArchive(where, bytes)
-  if (!isHdf5(bytes)) throw new SeqloomError('ERR_FORMAT', `${where} is neither a .keras nor an .h5 file`)
-  const [config] = readHdf5(bytes, where).texts('model_config') ?? []
+async function contentsOf(source: Source, head: Uint8Array) {
+  const { where } = source
+  if (isZip(head)) return await openKerasArchive(source)
+  if (!isHdf5(head)) throw new SeqloomError('ERR_FORMAT', `${where} is neither a .keras nor an .h5 file`)
+  const [config] = readHdf5(source, where).texts('model_config') ?? []
   if (config === undefined) throw new SeqloomError('ERR_FORMAT', `${where} holds no model`)
-  return { config: parsed(`${where}: model_config`, config), assets: () => undefined }
+  return { config: parsed(`${where}: model_config`, config), assets: async () => undefined }
 }
 
 function tokenizerOf({ className, name, config }: KerasObject, saved: string | undefined, where: string): Tokenizer {

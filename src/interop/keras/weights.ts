@@ -1,4 +1,4 @@
-import type { TensorLike } from '../../data/tensor.js'
+import { countOf, inOrder, type Pieces, renew } from '../../model/newWeights.js'
 import type { Built, Entry } from './graph.js'
 import type { Origin } from './saved.js'
 
@@ -6,6 +6,8 @@ import type { Origin } from './saved.js'
 export interface SavedWeight {
   readonly shape: readonly number[]
   floats(): Float32Array | Promise<Float32Array>
+  /** The same piece by piece, where the file has them as they are. */
+  readonly pieces?: Pieces | undefined
 }
 
 /** Finds the weights of an entry. */
@@ -13,9 +15,9 @@ export type Finder = (entry: Entry) => readonly SavedWeight[]
 
 /**
  * Gives a model its weights, which `of` finds. Those that do not fit are noted in `origin.problems`, and none is given
- * then. No weights are drawn, and JavaScript's thread only converts.
+ * then. A model that `isNew` has no weights before.
  */
-export async function assign({ model, entries }: Built, of: Finder, origin: Origin): Promise<void> {
+export async function assign({ model, entries }: Built, of: Finder, origin: Origin, isNew: boolean): Promise<void> {
   const { engine } = model
   const found = entries.map((entry) => {
     const own = engine.indicesOf(entry.layer).map((index) => ({ index, shape: engine.specs[index]?.shape ?? [] }))
@@ -28,16 +30,16 @@ export async function assign({ model, entries }: Built, of: Finder, origin: Orig
     return { own, saved }
   })
   if (!origin.problems.isEmpty) return
-  const values: TensorLike[] = []
-  for (const { own, saved } of found) {
-    for (const [at, { index, shape }] of own.entries()) {
-      const weight = saved[at] as SavedWeight
-      const data = await weight.floats()
-      values[index] = { data, shape }
+  if (isNew) engine.prepareToLoad()
+  await renew(engine, async (fresh) => {
+    for (const { own, saved } of found) {
+      for (const [at, { index }] of own.entries()) {
+        const { shape, pieces, floats } = saved[at] as SavedWeight
+        if (pieces) await fresh.move(index, pieces, [inOrder(countOf({ sizes: shape }))])
+        else await fresh.put(index, await floats())
+      }
     }
-  }
-  engine.prepareToRead()
-  await model.putWeights(values)
+  })
 }
 
 /** Heads of an attention are a dimension of their own in Keras, and a single number has none. */

@@ -1,6 +1,7 @@
 import { runSliced, type Sliced } from '../../data/index.js'
-import { floats } from '../floats.js'
-import type { Source, StoredTensor } from '../format.js'
+import { piecesOf } from '../../model/newWeights.js'
+import { floatPieces } from '../floats.js'
+import { type Source, type StoredTensor, wholeOf } from '../format.js'
 import { elementBytes, type Tensor } from './objects.js'
 
 /** Bytes of a file, the least significant one of an element first or last. */
@@ -30,23 +31,19 @@ export function storedTensor(
   if (!isWhole || !isInside || !Number.isSafeInteger(last)) {
     throw source.malformed(`'${name}' has elements that are not in the file`)
   }
+  const spanned = last + 1 - offset
+  const stored = floatPieces(source, {
+    ...{ name, dtype, isBigEndian: place.isBigEndian },
+    offset: place.offset + before + offset * (bytes ?? 1),
+  })
+  if (count === 0 || isInOrder(shape, strides)) return { dtype, shape, pieces: stored }
   return {
     dtype,
     shape,
-    async read() {
-      const convert = floats.get(dtype)
-      if (!convert || bytes === undefined) {
-        throw source.unsupported(
-          `'${name}' has the type ${dtype}; weights are read from ${[...floats.keys()].join(', ')}`,
-        )
-      }
-      if (count === 0) return new Float32Array(0)
-      const spanned = last + 1 - offset
+    async *pieces(from, length) {
       if (count > spanned) throw source.unsupported(`'${name}' repeats its elements; in Python, store its contiguous()`)
-      const given = await source.read(place.offset + before + offset * bytes, spanned * bytes)
-      if (place.isBigEndian) swap(given, bytes)
-      const values = await runSliced(convert(given))
-      return isInOrder(shape, strides) ? values : await runSliced(inOrder(values, count, shape, strides))
+      const values = await wholeOf(source.where, { shape: [spanned], pieces: stored })
+      yield* piecesOf(await runSliced(inOrder(values, count, shape, strides)))(from, length)
     },
   }
 }
@@ -83,11 +80,4 @@ function* inOrder(
     if (at % slice === 0) yield
   }
   return ordered
-}
-
-function swap(bytes: Uint8Array<ArrayBuffer>, size: number): void {
-  const view = Buffer.from(bytes.buffer)
-  if (size === 2) view.swap16()
-  if (size === 4) view.swap32()
-  if (size === 8) view.swap64()
 }

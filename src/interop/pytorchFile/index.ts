@@ -1,10 +1,10 @@
 import type { Format, Source, StoredTensor } from '../format.js'
+import { contentsOf, directoryOf, type Member } from '../zip.js'
 import { type Place, storedTensor } from './elements.js'
 import { elementBytes, environmentOf, type Storage, type Tensor } from './objects.js'
 import { Dict, PickleEnds, PickleError, unpickle } from './pickle.js'
 import { stateDictOf } from './stateDict.js'
 import { write } from './write.js'
-import { contentsOf, directoryOf, type Member } from './zip.js'
 
 /** The longest pickle that is read; it holds names and shapes, not elements. */
 const mostPickleBytes = 32 << 20
@@ -66,20 +66,26 @@ async function openArchive(source: Source): Promise<Opened> {
   if (pickle.size > mostPickleBytes) throw source.malformed(`its data.pkl has ${pickle.size} bytes`)
   const order = members.get(`${root}byteorder`)
   const isBigEndian = order !== undefined && order.size === 3 && (await textOf(source, order)) === 'big'
-  const bytes = await source.read(await contentsOf(source, pickle), pickle.size)
+  const bytes = await source.read(await plain(source, pickle), pickle.size)
   const { value } = run(source, () => unpickle(bytes, 0, environmentOf(source)))
   return {
     value,
     async placeOf({ key: file }) {
       const member = members.get(`${root}data/${file}`)
       if (!member) throw source.malformed(`its archive has no data/${file}`)
-      return { offset: await contentsOf(source, member), size: member.size, isBigEndian }
+      return { offset: await plain(source, member), size: member.size, isBigEndian }
     },
   }
 }
 
 const textOf = async (source: Source, member: Member) =>
-  Buffer.from(await source.read(await contentsOf(source, member), member.size)).toString('latin1')
+  Buffer.from(await source.read(await plain(source, member), member.size)).toString('latin1')
+
+/** Where the contents of a file begin, which must be neither compressed nor encrypted. */
+async function plain(source: Source, member: Member): Promise<number> {
+  if (member.method === 'stored') return await contentsOf(source, member)
+  throw source.unsupported('its archive is compressed or encrypted; torch.save and interop.toPyTorch write plain ones')
+}
 
 /** The form without an archive: a number that says so, a version, facts of the machine, the object, the storages' keys; then the storages. */
 async function openOld(source: Source): Promise<Opened> {

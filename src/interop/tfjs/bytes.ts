@@ -9,6 +9,8 @@ export interface Bytes {
   readonly size: number
   /** Some of them, as a copy. */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>
+  /** Copies some of them from an offset. */
+  copy(offset: number, into: Uint8Array): Promise<void>
 }
 
 /** One of the pieces that follow each other. */
@@ -78,15 +80,19 @@ function joined(where: string, pieces: readonly Piece[]): Bytes {
     starts.push(size)
     size += piece.size
   }
+  const copy = async (offset: number, into: Uint8Array) => {
+    for (const [index, piece] of pieces.entries()) {
+      const start = starts[index] as number
+      const [from, to] = [Math.max(offset, start), Math.min(offset + into.length, start + piece.size)]
+      if (from < to) await piece.copy(from - start, into.subarray(from - offset, to - offset))
+    }
+  }
   return {
     size,
+    copy,
     async read(offset, length) {
       const bytes = allocated(where, Uint8Array, length)
-      for (const [index, piece] of pieces.entries()) {
-        const start = starts[index] as number
-        const [from, to] = [Math.max(offset, start), Math.min(offset + length, start + piece.size)]
-        if (from < to) await piece.copy(from - start, bytes.subarray(from - offset, to - offset))
-      }
+      await copy(offset, bytes)
       return bytes
     },
   }

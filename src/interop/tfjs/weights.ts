@@ -1,5 +1,7 @@
 import { runSliced, type Sliced } from '../../data/index.js'
 import { SeqloomError, visible } from '../../errors.js'
+import type { Pieces } from '../../model/newWeights.js'
+import { pieceBytes } from '../format.js'
 import { halfOf } from '../half.js'
 import type { SavedWeight } from '../keras/weights.js'
 import type { SavedSpec } from './artifacts.js'
@@ -50,6 +52,7 @@ export function weightsIn(where: string, specs: readonly SavedSpec[], bytes: Byt
       name,
       shape,
       floats: async () => await runSliced(unpacked(spec, type, await bytes.read(start, length))),
+      pieces: piecesOf(spec, type, bytes, start),
     }
   })
   if (offset !== bytes.size) {
@@ -60,6 +63,18 @@ export function weightsIn(where: string, specs: readonly SavedSpec[], bytes: Byt
   }
   return weights
 }
+
+const piecesOf = (spec: SavedSpec, type: keyof typeof stored, bytes: Bytes, start: number): Pieces =>
+  async function* (from, count) {
+    const size = stored[type].BYTES_PER_ELEMENT
+    const [first, last] = [start + from * size, start + (from + count) * size]
+    const room = new Uint8Array(Math.min(pieceBytes, last - first))
+    for (let at = first; at < last; at += room.length) {
+      const piece = room.subarray(0, last - at)
+      await bytes.copy(at, piece)
+      yield await runSliced(unpacked(spec, type, piece))
+    }
+  }
 
 function storedType(where: string, { name, dtype, quantization }: SavedSpec): keyof typeof stored {
   const packed = quantization?.dtype ?? dtype
@@ -80,7 +95,7 @@ function* unpacked(
   type: keyof typeof stored,
   bytes: Uint8Array<ArrayBuffer>,
 ): Sliced<Float32Array> {
-  const given = new stored[type](bytes.buffer)
+  const given = new stored[type](bytes.buffer, bytes.byteOffset, bytes.length / stored[type].BYTES_PER_ELEMENT)
   if (given instanceof Float32Array) return given
   const { scale = 1, min = 0 } = quantization ?? {}
   const value = (packed: number): number => {

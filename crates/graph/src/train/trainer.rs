@@ -26,8 +26,8 @@ use std::sync::atomic::AtomicBool;
 #[derive(Debug)]
 pub struct Trainer {
     pub(super) seed: u64,
-    /// How many weights, in order, have their initial values.
-    drawn: usize,
+    /// How many weights, in order, have values.
+    pub(super) drawn: usize,
     /// Shared with sessions, until they change here.
     pub(super) parameters: Arc<Parameters<f32>>,
     pub(super) predictor: Executor<f32>,
@@ -201,16 +201,12 @@ impl Trainer {
     /// # Errors
     /// `ERR_SHAPE` for the weights of other layers; `ERR_FORMAT` for the state of another optimizer.
     pub fn take_over(&mut self, Snapshot { parameters, training }: Snapshot) -> Result<()> {
-        let place = |slot: &Slot| (slot.offset, slot.len);
-        if !parameters.slots().iter().map(place).eq(self.parameters.slots().iter().map(place)) {
-            return Err(Error::shape("The weights are those of another model"));
-        }
+        self.check_places(&parameters)?;
         if let (Some(compiled), Some((optimizer, carried))) = (&mut self.compiled, training) {
             compiled.optimizer.take_over(optimizer)?;
             compiled.carry.put(carried)?;
         }
-        self.drawn = parameters.slots().len();
-        self.parameters = parameters;
+        self.replace(parameters);
         Ok(())
     }
 
@@ -247,6 +243,21 @@ impl Trainer {
         let parameters = Parameters::exclusive(&mut self.parameters)?;
         self.drawn = weights.len();
         weights.iter().enumerate().try_for_each(|(index, values)| parameters.set(index, values))
+    }
+
+    /// Checks that weights have the sizes and places of the model's.
+    pub(super) fn check_places(&self, parameters: &Parameters<f32>) -> Result<()> {
+        let place = |slot: &Slot| (slot.offset, slot.len);
+        if parameters.slots().iter().map(place).eq(self.parameters.slots().iter().map(place)) {
+            return Ok(());
+        }
+        Err(Error::shape("The weights are those of another model"))
+    }
+
+    /// Replaces all weights by others in the same places.
+    pub(super) fn replace(&mut self, parameters: Arc<Parameters<f32>>) {
+        self.drawn = parameters.slots().len();
+        self.parameters = parameters;
     }
 
     /// The optimizer: its learning rate, its step count, its state.

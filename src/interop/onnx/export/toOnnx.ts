@@ -6,10 +6,9 @@ import { outputNames } from '../../../model/topology.js'
 import { checkOptions, custom, flag, integer, label } from '../../../options.js'
 import { pathOf } from '../../../path.js'
 import { Unmapped } from '../../format.js'
-import { encodeModel } from '../proto/encode.js'
 import { noteObstacles, onnxModel, type Written } from './model.js'
 import type { Streamed } from './parts.js'
-import { joined, writePieces } from './write.js'
+import { modelBytes, writeModel } from './write.js'
 
 /** Options of {@link toOnnx}. */
 export interface ToOnnxOptions {
@@ -35,6 +34,11 @@ export interface ToOnnxOptions {
    * `target_<output>`, and the output `loss` follows the others. Default false.
    */
   readonly loss?: boolean
+  /**
+   * Whether tensors of 1 KiB and more are written to a file beside the model, `<file>.data`, which must stay there: an
+   * ONNX file alone holds at most 2 GiB. Default: only if the model is larger than that.
+   */
+  readonly externalData?: boolean
 }
 
 /** The operators' version by default: the first with layer normalization, and read by all runtimes of today. */
@@ -65,10 +69,14 @@ export async function toOnnx(model: Model, file?: string | URL, options: ToOnnxO
       stateful: custom("true, false or 'start'", (v) => typeof v === 'boolean' || v === 'start'),
       step: label,
       loss: flag,
+      externalData: flag,
     },
   })
   const path = file === undefined ? undefined : pathOf(`${where}: the file`, file)
-  const { opset = defaultOpset, lengths = false, stateful = false } = options
+  const { opset = defaultOpset, lengths = false, stateful = false, externalData = false } = options
+  if (externalData && path === undefined) {
+    throw new SeqloomError('ERR_OPTION', `${where}: externalData is for models that are written to a file`)
+  }
   const topology = model.topology()
   const { builder, outputs } = lower(topology)
   if (options.loss && stateful) {
@@ -94,9 +102,9 @@ export async function toOnnx(model: Model, file?: string | URL, options: ToOnnxO
     shapeOf: (id) => builder.shapes.get(id) ?? [],
     weight: (index) => weights[index]?.data as Float32Array,
   }
-  const pieces = await encodeModel(onnxModel(written, { opset, lengths, streamed }))
-  if (path === undefined) return await joined(where, pieces)
-  return await writePieces(path, pieces)
+  const made = onnxModel(written, { opset, lengths, streamed })
+  if (path === undefined) return await modelBytes(where, made)
+  return await writeModel(path, made, externalData)
 }
 
 /** The graph that `evaluate` runs, with its losses behind the model's outputs. `ERR_STATE` before `compile`. */

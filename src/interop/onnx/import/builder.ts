@@ -5,8 +5,8 @@ import { defineLayer } from '../../../layers/defineLayer.js'
 import type { AnyLayer, Outputs, SymbolicTensor } from '../../../layers/layer.js'
 import { type Dim, same } from './dim.js'
 import { permuted, reshaped } from './layout.js'
-import { type Argument, Segment, type SizeNames, type Weight } from './segment.js'
-import { type Atom, type Axes, type Computed, type Constant, type Elements, Ref, sizeOf } from './values.js'
+import { type Argument, elementsOf, Segment, type SizeNames, type Weight } from './segment.js'
+import { type Atom, type Axes, type Computed, type Constant, Ref, sizeOf } from './values.js'
 
 /** A layer that was made, and its weights in the file: in the layer's order, or by their names in the layer. */
 export interface Entry {
@@ -68,23 +68,22 @@ export class Builder {
    * not train, unless `trains` says that it does.
    */
   weight(constant: Constant, logical: Axes, axes: Axes, trains = constant.trainable): Argument {
-    const { shape, read } = permuted(constant, logical, axes)
+    const { shape, constant: own } = permuted(constant, logical, axes)
     const first = shape.findIndex((size) => size !== 1)
     const trimmed = first < 0 ? [1] : shape.slice(first)
     const form = `${trimmed.join()}:${axes
       .flat()
       .map((atom) => logical.flat().indexOf(atom))
       .join()}`
-    const source = () => read().read()
-    if (trains || this.isStep) return this.segment.weight(constant, form, trimmed, finite(source))
+    if (trains || this.isStep) return this.segment.weight(constant, form, trimmed, elementsOf(own))
     // Its rows are the batch's, so the axes in between must be there.
-    return reshaped(this, this.#frozen(constant, form, trimmed, finite(source)), shape)
+    return reshaped(this, this.#frozen(constant, form, trimmed, own), shape)
   }
 
   readonly #frozenOnes = new Map<Constant, Map<string, Ref>>()
 
   /** A layer of its own, since training leaves whole layers alone. */
-  #frozen(constant: Constant, form: string, shape: readonly number[], read: () => Promise<Elements>): Ref {
+  #frozen(constant: Constant, form: string, shape: readonly number[], own: Constant): Ref {
     const forms = this.#frozenOnes.get(constant) ?? new Map<string, Ref>()
     this.#frozenOnes.set(constant, forms)
     const known = forms.get(form)
@@ -104,7 +103,8 @@ export class Builder {
       },
     })({ trainable: false })
     const ref = new Ref(shape, layer.apply(tensor as SymbolicTensor) as SymbolicTensor)
-    this.parts.entries.push({ layer: layer as unknown as AnyLayer, weights: [{ name: 'value', shape, read }] })
+    const weight = { name: 'value', shape, ...elementsOf(own) }
+    this.parts.entries.push({ layer: layer as unknown as AnyLayer, weights: [weight] })
     forms.set(form, ref)
     return ref
   }
@@ -161,15 +161,5 @@ export class Builder {
   computed(tensor: SymbolicTensor, axes: Axes, logical: Axes, integer = false): Computed {
     const physical = [this.batch, ...axes]
     return { kind: 'computed', ref: new Ref(axes.map(sizeOf), tensor), physical, logical, integer }
-  }
-}
-
-/** Elements with infinities replaced, which no weight may be: additive masks have them. */
-function finite(read: () => Promise<Elements>): () => Promise<Elements> {
-  return async () => {
-    const elements = await read()
-    if (elements.every((each) => Math.abs(each) < Number.POSITIVE_INFINITY || Number.isNaN(each))) return elements
-    const limit = 3.4028234663852886e38
-    return elements.map((each) => Math.min(Math.max(each, -limit), limit)) as Elements
   }
 }

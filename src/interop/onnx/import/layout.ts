@@ -16,6 +16,7 @@ import {
   hasBatch,
   isOne,
   type Ref,
+  rearranged,
   sizeOf,
   stridesTo,
   unsupported,
@@ -262,7 +263,7 @@ export function permuted(
   constant: Constant,
   logical: Axes,
   target: Axes,
-): { readonly shape: number[]; read: () => Constant } {
+): { readonly shape: number[]; readonly constant: Constant } {
   const atoms = logical.flat()
   const sizes = atoms.map(({ dim }) => dim as number)
   const strides = stridesTo(sizes, sizes)
@@ -272,15 +273,7 @@ export function permuted(
   const present = new Set(atoms)
   const shape = target.map((axis) => product(axis.filter((atom) => present.has(atom)).map(({ dim }) => dim)) as number)
   const inPlace = order.every((atom, at) => atom === atoms[at])
-  const read = () =>
-    inPlace
-      ? constant
-      : folded([constant], shape, ([x], into) => {
-          walk(moved, [from], (at, [place]) => {
-            into[at] = x?.[place as number] as number
-          })
-        })
-  return { shape, read }
+  return { shape, constant: inPlace ? constant : rearranged(constant, moved, from) }
 }
 
 const limit = 3.4028234663852886e38

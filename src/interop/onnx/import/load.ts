@@ -5,6 +5,7 @@ import { input } from '../../../layers/input.js'
 import type { SymbolicTensor } from '../../../layers/layer.js'
 import { model } from '../../../model/functional.js'
 import type { Model, Prediction } from '../../../model/index.js'
+import { countOf, renew } from '../../../model/newWeights.js'
 import { isPath, pathOf } from '../../../path.js'
 import { type FileOrBytes, Source, Unmapped } from '../../format.js'
 import { decodeModel } from '../proto/decode.js'
@@ -341,27 +342,31 @@ function outputOf(builder: Builder, value: Computed): Ref {
 /** Gives a model its weights, which are read one after the other. */
 async function assign(where: string, { model: made, entries }: Built): Promise<void> {
   const { engine } = made
-  const values: { data: Float32Array; shape: readonly number[] }[] = []
-  for (const { layer, weights } of entries) {
-    const indices = engine.indicesOf(layer)
-    for (const [at, index] of indices.entries()) {
-      const spec = engine.specs[index] as { readonly name: string; readonly shape: readonly number[] }
-      const key = spec.name.slice(spec.name.lastIndexOf('/') + 1)
-      const weight = (
-        Array.isArray(weights) ? weights[at] : (weights as ReadonlyMap<string, Weight>).get(key)
-      ) as Weight
-      const elements = await weight.read()
-      if (elements.length !== count(spec.shape)) {
-        throw new SeqloomError(
-          'ERR_FORMAT',
-          `${where}: ${spec.name} has ${elements.length} values instead of ${count(spec.shape)}`,
-        )
+  engine.prepareToLoad()
+  await renew(engine, async (fresh) => {
+    for (const { layer, weights } of entries) {
+      for (const [at, index] of engine.indicesOf(layer).entries()) {
+        const spec = engine.specs[index] as { readonly name: string; readonly shape: readonly number[] }
+        const key = spec.name.slice(spec.name.lastIndexOf('/') + 1)
+        const { stored, clamps, read } = (
+          Array.isArray(weights) ? weights[at] : (weights as ReadonlyMap<string, Weight>).get(key)
+        ) as Weight
+        const size = count(spec.shape)
+        const check = (found: number) => {
+          if (found === size) return
+          throw new SeqloomError('ERR_FORMAT', `${where}: ${spec.name} has ${found} values instead of ${size}`)
+        }
+        if (stored) {
+          check(stored.moves.reduce((sum, move) => sum + countOf(move), 0))
+          await fresh.move(index, stored.pieces, stored.moves, clamps)
+          continue
+        }
+        const elements = await read()
+        check(elements.length)
+        await fresh.put(index, elements instanceof Float32Array ? elements : floats(where, elements), clamps)
       }
-      values[index] = { data: elements instanceof Float32Array ? elements : floats(where, elements), shape: spec.shape }
     }
-  }
-  engine.prepareToRead()
-  await made.putWeights(values as never)
+  })
 }
 
 function floats(where: string, elements: Float64Array): Float32Array {

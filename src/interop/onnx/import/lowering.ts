@@ -233,7 +233,7 @@ export class Lowering {
       })
       layer = made as unknown as AnyLayer
       this.#embeddings.set(key, layer)
-      const weight = { name: 'embeddings', shape: table.shape, read: () => table.read() }
+      const weight = { name: 'embeddings', shape: table.shape, read: () => table.read(), stored: table.stored }
       this.parts.entries.push({ layer, weights: [weight] })
     }
     return layer.apply(tokens.tensor as SymbolicTensor) as SymbolicTensor

@@ -4,14 +4,27 @@ import type { Size } from '../../../graph/trace/size.js'
 import type { SymbolicValue } from '../../../graph/trace/symbolic.js'
 import type { SymbolicTensor } from '../../../layers/layer.js'
 import { add, type Dim, symbol } from './dim.js'
-import { type Constant, type Elements, Ref, unsupported } from './values.js'
+import { type Constant, type Elements, Ref, type Stored, unsupported } from './values.js'
 
 /** A constant as a weight of a layer. */
 export interface Weight {
   readonly name: string
   readonly shape: readonly number[]
   read(): Promise<Elements>
+  /** Where `read` takes them from, if the file has them as they are. */
+  readonly stored?: Stored | undefined
+  /** Whether infinities become the largest numbers: additive masks have them, and no weight may. */
+  readonly clamps?: boolean
 }
+
+/** What a weight is, whatever it is called. */
+export type WeightElements = Omit<Weight, 'name' | 'shape'>
+
+/** The elements of a constant of an operation. */
+export const elementsOf = (constant: Constant): WeightElements => ({
+  ...{ stored: constant.stored, clamps: true },
+  read: () => constant.read(),
+})
 
 /** What an operation is recorded with. */
 export type Argument = Ref | Weight | number
@@ -96,13 +109,13 @@ export class Segment {
     return ref
   }
 
-  /** A constant as a weight; the same one in the same form is one weight. */
-  weight(constant: Constant, form: string, shape: readonly number[], read: () => Promise<Elements>): Weight {
+  /** A constant as a weight, whose elements are `own`; the same one in the same form is one weight. */
+  weight(constant: Constant, form: string, shape: readonly number[], own: WeightElements): Weight {
     const forms = this.#made.get(constant) ?? new Map<string, Weight>()
     this.#made.set(constant, forms)
     const known = forms.get(form)
     if (known) return known
-    const weight: Weight = { name: this.#nameOf(constant.name), shape, read }
+    const weight: Weight = { name: this.#nameOf(constant.name), shape, ...own }
     forms.set(form, weight)
     this.weights.push(weight)
     return weight

@@ -1,15 +1,14 @@
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { allocated } from '../../../data/allocated.js'
-import { runSliced } from '../../../data/index.js'
 import { SeqloomError, visible } from '../../../errors.js'
 import { cannot } from '../../../files.js'
 import { fileBeside } from '../../beside.js'
-import { floats } from '../../floats.js'
-import { Source } from '../../format.js'
+import { floatPieces } from '../../floats.js'
+import { Source, wholeOf } from '../../format.js'
 import { halfOf } from '../../half.js'
 import { type Extent, elementTypes, type TensorProto } from '../proto/messages.js'
-import { type Constant, count, type Elements, mostKnown, unsupported } from './values.js'
+import { type Constant, count, type Elements, mostKnown, storedAs, unsupported } from './values.js'
 
 type TypeName = keyof typeof elementTypes
 
@@ -46,7 +45,7 @@ const raw: Readonly<Partial<Record<TypeName, readonly [bytes: number, read: (vie
     uint64: [8, (view, at) => Number(view.getBigUint64(at, true))],
   }
 
-/** What {@link floats} calls the types that it converts. */
+/** What files of weights call the types that are converted. */
 const floatNames: Readonly<Partial<Record<TypeName, string>>> = {
   ...{ float32: 'F32', float64: 'F64', float16: 'F16', bfloat16: 'BF16' },
 }
@@ -103,7 +102,7 @@ export async function constantOf(store: Store, tensor: TensorProto, trainable: b
     throw wrong('has no proper shape')
   const size = count(shape)
   if (!Number.isSafeInteger(size)) throw wrong('is larger than any file')
-  const read = await readerOf(store, tensor, type, size, wrong)
+  const { read, stored } = await readerOf(store, tensor, type, size, wrong)
   const elements = size <= mostKnown ? Float64Array.from(await read()) : undefined
   return {
     kind: 'constant',
@@ -114,6 +113,7 @@ export async function constantOf(store: Store, tensor: TensorProto, trainable: b
     trainable: trainable && isFloat(type),
     values: elements,
     read: elements ? async () => elements : read,
+    stored: elements ? undefined : stored,
   }
 }
 
@@ -123,20 +123,24 @@ async function readerOf(
   type: TypeName,
   size: number,
   wrong: (why: string) => SeqloomError,
-): Promise<() => Promise<Elements>> {
+): Promise<Pick<Constant, 'read' | 'stored'>> {
   const [bytes, element] = raw[type] as NonNullable<(typeof raw)[TypeName]>
   const place = async (source: Source, { offset, length }: Extent) => {
     if (length !== size * bytes) throw wrong(`has ${length} bytes, and ${size} elements of ${bytes}`)
     if (!(offset >= 0 && offset + length <= source.size)) throw wrong('is behind the end of its file')
-    return async () => {
-      const data = await source.read(offset, length)
-      const converted = floats.get(floatNames[type] ?? '')
-      if (converted) return await runSliced(converted(data))
-      const view = new DataView(data.buffer)
+    const dtype = floatNames[type]
+    if (dtype !== undefined) {
+      const pieces = floatPieces(source, { name: tensor.name ?? '', dtype, offset })
+      const read = () => wholeOf(store.source.where, { shape: tensor.dims, pieces })
+      return { read, stored: storedAs(pieces, size) }
+    }
+    const read = async () => {
+      const view = new DataView((await source.read(offset, length)).buffer)
       const all = allocated(store.source.where, Float64Array, size)
       for (let at = 0; at < size; at++) all[at] = element(view, at * bytes)
       return all
     }
+    return { read, stored: undefined }
   }
   if (tensor.dataLocation === 1) {
     const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]))
@@ -161,7 +165,10 @@ async function readerOf(
   const length = list.reduce((sum, each) => sum + each.length, 0)
   const fixed = type === 'float32' ? 4 : type === 'float64' ? 8 : undefined
   if (fixed === undefined ? length < size : length !== size * fixed) throw wrong(`has too few or too many elements`)
-  return async () => {
+  const [only] = list
+  // Packed numbers lie there as raw ones do.
+  if (fixed !== undefined && only && list.length === 1) return await place(store.source, only)
+  const read = async () => {
     const all = roomFor(store, isFloat(type), size)
     let at = 0
     for (const { offset, length: part } of list) {
@@ -180,6 +187,7 @@ async function readerOf(
     if (at !== size) throw wrong(`has ${at} elements of ${size}`)
     return all
   }
+  return { read, stored: undefined }
 }
 
 const roomFor = ({ source }: Store, float: boolean, size: number): Elements =>

@@ -1,6 +1,7 @@
 import { allocated } from '../../../data/allocated.js'
 import { SeqloomError } from '../../../errors.js'
 import type { SymbolicTensor } from '../../../layers/layer.js'
+import { inOrder, type Move, type Pieces } from '../../../model/newWeights.js'
 import { type Dim, multiply, product, showDims } from './dim.js'
 import type { Segment } from './segment.js'
 
@@ -61,6 +62,14 @@ export interface Constant {
   /** The elements, of small constants. */
   readonly values: Float64Array | undefined
   read(): Promise<Float32Array | Float64Array>
+  /** Where `read` takes them from: missing where they are computed, or the file does not have them as they are. */
+  readonly stored: Stored | undefined
+}
+
+/** Floating-point elements in a file, and their places in a constant or a weight. */
+export interface Stored {
+  readonly pieces: Pieces
+  readonly moves: readonly Move[]
 }
 
 /** Whole numbers that follow from shapes. */
@@ -147,6 +156,7 @@ export function known(values: ArrayLike<number>, shape: readonly number[], optio
     trainable: false,
     values: elements,
     read: async () => elements,
+    stored: undefined,
     ...options,
   }
 }
@@ -184,9 +194,50 @@ export function folded(
       compute(elements, into)
       return into
     },
+    stored: undefined,
     ...all,
   }
 }
+
+/** A constant whose elements are others' in another order: where `strides` lead to from `start`. */
+export function rearranged(x: Constant, shape: readonly number[], strides: readonly number[], start = 0): Constant {
+  return folded(
+    [x],
+    shape,
+    ([elements], into) => {
+      walk(shape, [strides], (at, [from]) => {
+        into[at] = elements?.[start + (from as number)] as number
+      })
+    },
+    { integer: x.integer, stored: storedIn(x, shape, strides, start) },
+  )
+}
+
+/** Where a file has the elements that strides lead to, if they are a box that lies there in one piece. */
+function storedIn(
+  { stored }: Constant,
+  shape: readonly number[],
+  strides: readonly number[],
+  start: number,
+): Stored | undefined {
+  const [whole, more] = stored?.moves ?? []
+  if (stored === undefined || whole?.sizes.length !== 1 || more) return undefined
+  const places = stridesTo(shape, shape)
+  const axes = shape
+    .map((size, axis) => ({ size, there: strides[axis] as number, here: places[axis] as number }))
+    .filter(({ size }) => size !== 1)
+    .sort((a, b) => b.there - a.there)
+  let inner = 1
+  for (const { size, there } of axes.toReversed()) {
+    if (there !== inner) return undefined
+    inner *= size
+  }
+  const [sizes, to] = [axes.map(({ size }) => size), axes.map(({ here }) => here)]
+  return { ...stored, moves: [{ from: whole.from + start, sizes, strides: to, to: 0 }] }
+}
+
+/** Where a file has so many elements one after the other. */
+export const storedAs = (pieces: Pieces, count: number): Stored => ({ pieces, moves: [inOrder(count)] })
 
 /** A constant with every repeated element written out. */
 export function writtenOut(constant: Constant): Constant {

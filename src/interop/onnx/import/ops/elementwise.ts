@@ -354,6 +354,7 @@ const scalar = (value: number): Constant => ({
   trainable: false,
   values: Float64Array.of(value),
   read: async () => Float64Array.of(value),
+  stored: undefined,
 })
 
 function pow(call: Call): Value {

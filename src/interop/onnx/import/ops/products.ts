@@ -211,6 +211,7 @@ function constantProduct(a: Constant, b: Constant): Value {
     integer: false,
     values: source.values && sums(source.values, m, k, n),
     read: async () => sums(await source.read(), m, k, n),
+    stored: undefined,
   }
 }
 
@@ -245,6 +246,7 @@ const one: Constant = {
   trainable: false,
   values: Float64Array.of(1),
   read: async () => Float64Array.of(1),
+  stored: undefined,
 }
 
 export const productOperators: Readonly<Record<string, Operator>> = {

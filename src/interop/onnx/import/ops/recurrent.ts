@@ -25,6 +25,7 @@ import {
   type Elements,
   malformed,
   type Ref,
+  type Stored,
   sizeOf,
   sizesIn,
   unsupported,
@@ -112,12 +113,13 @@ function kernelOf(
   order: readonly number[],
 ): Weight {
   const rows = order.length * hidden
+  const start = direction * rows * columns
   return {
     name,
     shape: [columns, rows],
+    stored: gatesIn(constant, start, columns, hidden, order),
     async read() {
       const all = await constant.read()
-      const start = direction * rows * columns
       const into = new Float32Array(rows * columns)
       for (const [ours, theirs] of order.entries()) {
         for (let unit = 0; unit < hidden; unit++) {
@@ -129,6 +131,23 @@ function kernelOf(
       return into
     },
   }
+}
+
+/** Where a file has the rows of gates. */
+function gatesIn(
+  { stored }: Constant,
+  start: number,
+  columns: number,
+  hidden: number,
+  order: readonly number[],
+): Stored | undefined {
+  const [whole, more] = stored?.moves ?? []
+  if (stored === undefined || whole?.sizes.length !== 1 || more) return undefined
+  const moves = order.map((theirs, ours) => ({
+    ...{ from: whole.from + start + theirs * hidden * columns, to: ours * hidden },
+    ...{ sizes: [hidden, columns], strides: [1, order.length * hidden] },
+  }))
+  return { ...stored, moves }
 }
 
 /** Parts of the biases of a direction in our order of gates: of the input, and of the state. */
@@ -319,9 +338,9 @@ function withinStep(
   const input = arranged(builder, x, [builder.batch, x.logical[2] as readonly Atom[]], true)
   const { weights, step } = stepOf(given)
   const sources = [call.constant(1, 'W'), call.constant(2, 'R'), call.constant(call.given(3) ? 3 : 1, 'B')]
-  const held = weights.map(({ name, shape, read }, at) => {
+  const held = weights.map(({ name, shape, ...own }, at) => {
     const source = { ...(sources[Math.min(at, 2)] as Constant), name: `${sources[0]?.name}_${name}` }
-    return builder.segment.weight(source, name, shape, read)
+    return builder.segment.weight(source, name, shape, own)
   })
   const results = (['h', 'c'] as const).slice(0, states.length).map((state) =>
     builder.record([input, ...states, ...held], [hidden], ([v, h, ...rest]) => {
@@ -430,6 +449,7 @@ const zeros = (dims: readonly number[]): Constant => {
     trainable: false,
     values,
     read: async () => values,
+    stored: undefined,
   }
 }
 

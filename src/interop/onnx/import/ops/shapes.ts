@@ -9,30 +9,15 @@ import {
   type Constant,
   count,
   dimsOf,
-  folded,
   malformed,
+  rearranged,
   sizeOf,
   sizesIn,
   stridesTo,
   unsupported,
   type Value,
-  walk,
   writtenOut,
 } from '../values.js'
-
-/** A constant whose elements are others' in another order. */
-export function rearranged(x: Constant, shape: readonly number[], strides: readonly number[], start = 0): Constant {
-  return folded(
-    [x],
-    shape,
-    ([elements], into) => {
-      walk(shape, [strides], (at, [from]) => {
-        into[at] = elements?.[start + (from as number)] as number
-      })
-    },
-    { integer: x.integer },
-  )
-}
 
 /** A constant of the same elements under another shape. */
 export const renamed = (x: Constant, shape: readonly number[], dims: readonly Dim[] = shape): Constant => ({

@@ -15,6 +15,7 @@ import {
   known,
   malformed,
   numbersIn,
+  rearranged,
   sizeOf,
   sizesIn,
   stridesTo,
@@ -25,7 +26,7 @@ import {
 import { isolated } from './isolated.js'
 import { concatenated } from './joins.js'
 import { rowsTaken } from './rows.js'
-import { rearranged, renamed, reshapedTo, squeezed, transposed } from './shapes.js'
+import { renamed, reshapedTo, squeezed, transposed } from './shapes.js'
 
 /** The largest number that stands for the end of an axis, whatever its size is. */
 const farAway = 2 ** 31 - 1

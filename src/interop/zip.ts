@@ -1,13 +1,22 @@
-import type { Source } from '../format.js'
+import type { Source } from './format.js'
 
 // A library that reads archives would want all of a file in memory; only what is asked for is read here, and nothing has to be unpacked.
 
-/** A file within an archive: where its header is, its size, and whether it is neither compressed nor encrypted. */
+/** A file within an archive. */
 export interface Member {
+  /** Where its header is. */
   readonly offset: number
   readonly size: number
-  readonly isPlain: boolean
+  /** How many bytes it takes in the archive. */
+  readonly packed: number
+  /** How it is packed; undefined if it is encrypted. */
+  readonly method: 'stored' | 'deflated' | undefined
 }
+
+const methods: ReadonlyMap<number, 'stored' | 'deflated'> = new Map([
+  [0, 'stored'],
+  [8, 'deflated'],
+])
 
 /** The longest directory that is read. */
 const mostDirectoryBytes = 64 << 20
@@ -39,30 +48,26 @@ export async function directoryOf(source: Source): Promise<ReadonlyMap<string, M
     if (next > length) throw source.malformed('the directory of its archive is damaged')
     const name = bytes.toString('utf8', at + entryBytes, at + entryBytes + nameLength)
     if (members.has(name)) throw source.malformed(`its archive has more than one '${name}'`)
-    const isPlain = (bytes.readUInt16LE(at + 8) & 1) === 0 && bytes.readUInt16LE(at + 10) === 0
+    const isEncrypted = (bytes.readUInt16LE(at + 8) & 1) !== 0
+    const method = isEncrypted ? undefined : methods.get(bytes.readUInt16LE(at + 10))
     const sizes = { packed: bytes.readUInt32LE(at + 20), size: bytes.readUInt32LE(at + 24) }
     const place = { ...sizes, offset: bytes.readUInt32LE(at + 42) }
     const extra = bytes.subarray(at + entryBytes + nameLength, at + entryBytes + nameLength + extraLength)
     const { packed, size, offset: header } = widened(place, extra)
-    if (header + headerBytes + packed > source.size || (isPlain && packed !== size)) {
+    if (header + headerBytes + packed > source.size || (method === 'stored' && packed !== size)) {
       throw source.malformed(`'${name}' does not fit the archive`)
     }
-    members.set(name, { offset: header, size, isPlain })
+    members.set(name, { offset: header, size, packed, method })
     at = next
   }
   return members
 }
 
-/** Where the contents of a file begin: behind a header of its own. Rejects with `ERR_FORMAT` and, for a file that is not plain, `ERR_UNSUPPORTED`. */
-export async function contentsOf(source: Source, { offset, size, isPlain }: Member): Promise<number> {
-  if (!isPlain) {
-    throw source.unsupported(
-      'its archive is compressed or encrypted; torch.save and interop.toPyTorch write plain ones',
-    )
-  }
+/** Where the contents of a file begin: behind a header of its own. Rejects with `ERR_FORMAT`. */
+export async function contentsOf(source: Source, { offset, packed }: Member): Promise<number> {
   const header = Buffer.from((await source.read(offset, headerBytes)).buffer)
   const start = offset + headerBytes + header.readUInt16LE(26) + header.readUInt16LE(28)
-  if (header.readUInt32LE(0) !== 0x04034b50 || start + size > source.size) {
+  if (header.readUInt32LE(0) !== 0x04034b50 || start + packed > source.size) {
     throw source.malformed('a file of its archive is damaged')
   }
   return start

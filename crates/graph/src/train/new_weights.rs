@@ -1,0 +1,230 @@
+//! New values for the weights of a model, collected piece by piece.
+
+use crate::error::{Error, Result};
+use crate::init;
+use crate::parallel::{each_rows, unless_cancelled};
+use crate::params::{Parameters, Slot};
+use crate::train::Trainer;
+use seqloom_kernels::{Placement, first_not_finite, scatter};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// How many elements of a page of memory are touched to have it: one.
+const PAGE: usize = 1024;
+
+/// New values for the weights of a model, which keeps its own until [`Trainer::take_weights`].
+#[derive(Debug)]
+pub struct NewWeights {
+    parameters: Parameters<f32>,
+    /// How many elements of each weight were written. Nobody writes one twice.
+    written: Vec<usize>,
+    /// What is put somewhere else than in its order.
+    piece: Vec<f32>,
+}
+
+/// Consecutive elements of a box that go to their places in a weight.
+#[derive(Debug)]
+pub struct Piece {
+    /// The weight's index.
+    pub weight: usize,
+    /// Where the elements of the box go.
+    pub placement: Placement,
+    /// The first element.
+    pub from: usize,
+    /// The number of elements.
+    pub count: usize,
+    /// Whether infinities become the largest numbers.
+    pub clamps: bool,
+}
+
+impl NewWeights {
+    /// Writes elements that `fill` gives.
+    ///
+    /// # Errors
+    /// `ERR_SHAPE` if the weight has not all the places; `ERR_DATA` for values that are not finite; `ERR_MEMORY`.
+    pub fn put(&mut self, piece: &Piece, fill: impl FnOnce(&mut [f32])) -> Result<()> {
+        let &Piece { weight, ref placement, from, count, clamps } = piece;
+        let Some(slot) = self.parameters.slots().get(weight) else {
+            return Err(Error::shape(format!("There is no weight {weight}")));
+        };
+        if placement.end() > slot.len || from.checked_add(count).is_none_or(|end| end > placement.count()) {
+            return Err(Error::shape(format!(
+                "The weight '{}' of shape {:?} has no place for elements {from} and {count} more",
+                slot.name, slot.shape
+            )));
+        }
+        let name = slot.name.clone();
+        let into = self.parameters.get_mut(weight).unwrap_or_default();
+        if let Some(target) = placement.contiguous(from, count, into) {
+            fill(target);
+            check(target, clamps, &name)?;
+        } else {
+            self.piece.clear();
+            self.piece.try_reserve(count).map_err(|_| Error::memory("no memory for a piece of a weight"))?;
+            self.piece.resize(count, 0.0);
+            fill(&mut self.piece);
+            check(&mut self.piece, clamps, &name)?;
+            scatter(&self.piece, from, placement, into);
+        }
+        if let Some(written) = self.written.get_mut(weight) {
+            *written += count;
+        }
+        Ok(())
+    }
+
+    /// Names, shapes and places of the weights.
+    pub fn slots(&self) -> &[Slot] {
+        self.parameters.slots()
+    }
+}
+
+fn check(values: &mut [f32], clamps: bool, name: &str) -> Result<()> {
+    let Some(mut at) = first_not_finite(values) else { return Ok(()) };
+    if clamps {
+        values.iter_mut().for_each(|value| *value = value.clamp(f32::MIN, f32::MAX));
+        match first_not_finite(values) {
+            Some(still) => at = still,
+            None => return Ok(()),
+        }
+    }
+    let value = values[at];
+    Err(Error::data(format!("An element of the weight '{name}' would be {value}; weights must be finite")))
+}
+
+impl Trainer {
+    /// Memory for new weights. It is had at once, on all threads, so that no piece has to wait for the system.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`.
+    pub fn new_weights(&self) -> Result<NewWeights> {
+        let mut parameters = Parameters::zeros(self.graph())?;
+        let arena = parameters.arena_mut();
+        let work = arena.len();
+        each_rows(arena, PAGE, work, |_, part| {
+            part.iter_mut().step_by(PAGE).for_each(|element| *element = 0.0);
+        });
+        let written = vec![0; parameters.slots().len()];
+        Ok(NewWeights { parameters, written, piece: Vec::new() })
+    }
+
+    /// Replaces the weights that were written as a whole; the others keep their values, or are drawn now.
+    ///
+    /// # Errors
+    /// `ERR_SHAPE` if they are those of another model, or a weight was written in part; `ERR_MEMORY`; `ABORTED`. The
+    /// model has its weights of before then.
+    pub fn take_weights(&mut self, new: NewWeights, cancel: &AtomicBool) -> Result<()> {
+        let NewWeights { mut parameters, written, .. } = new;
+        self.check_places(&parameters)?;
+        for (index, (weight, &written)) in self.graph().weights.iter().zip(&written).enumerate() {
+            let Some(values) = parameters.get_mut(index).filter(|values| written < values.len()) else {
+                continue;
+            };
+            if written > 0 {
+                return Err(Error::shape(format!(
+                    "The weight '{}' got {written} of its {} elements",
+                    weight.name,
+                    values.len()
+                )));
+            }
+            match self.parameters().get(index) {
+                Some(current) if index < self.drawn => values.copy_from_slice(current),
+                _ => unless_cancelled(cancel, || {
+                    init::fill(&weight.initializer, &weight.shape, self.seed(), index, values)
+                })?,
+            }
+        }
+        self.replace(Arc::new(parameters));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    const GRAPH: &str = r#"{ "version": 1,
+        "inputs": [{ "name": "x", "dtype": "float32", "shape": [null, 3] }],
+        "weights": [
+            { "name": "a", "shape": [3, 2], "trainable": true, "initializer": { "kind": "glorotUniform" } },
+            { "name": "b", "shape": [2], "trainable": true, "initializer": { "kind": "ones" } }
+        ],
+        "nodes": [
+            { "name": "d", "op": "dense", "inputs": [0], "weights": [0, 1], "outputs": [1], "attributes": {} }
+        ],
+        "outputs": [1] }"#;
+
+    fn trainer() -> Trainer {
+        Trainer::undrawn(crate::GraphSpec::from_json(GRAPH).unwrap(), 7).unwrap()
+    }
+
+    fn weights(trainer: &Trainer) -> [Vec<f32>; 2] {
+        [0, 1].map(|index| trainer.parameters().get(index).unwrap().to_vec())
+    }
+
+    fn piece(weight: usize, sizes: &[usize], strides: &[usize], from: usize, count: usize) -> Piece {
+        let placement = Placement::new(0, sizes, strides).unwrap();
+        Piece { weight, placement, from, count, clamps: false }
+    }
+
+    const TURNED: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+
+    #[test]
+    fn what_is_written_replaces_and_the_rest_is_drawn_or_kept() {
+        let mut drawn = trainer();
+        drawn.draw(&AtomicBool::new(false)).unwrap();
+        let [first, ones] = weights(&drawn);
+        for begin in [trainer as fn() -> Trainer, || {
+            let mut trainer = trainer();
+            trainer.draw(&AtomicBool::new(false)).unwrap();
+            trainer
+        }] {
+            let mut trainer = begin();
+            let mut new = trainer.new_weights().unwrap();
+            new.put(&piece(0, &[2, 3], &[1, 2], 0, 4), |into| into.copy_from_slice(&TURNED[..4])).unwrap();
+            new.put(&piece(0, &[2, 3], &[1, 2], 4, 2), |into| into.copy_from_slice(&TURNED[4..])).unwrap();
+            trainer.take_weights(new, &AtomicBool::new(false)).unwrap();
+            assert_eq!(weights(&trainer), [vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0], ones.clone()]);
+            let mut new = trainer.new_weights().unwrap();
+            new.put(&piece(1, &[2], &[1], 0, 2), |into| into.fill(5.0)).unwrap();
+            trainer.take_weights(new, &AtomicBool::new(false)).unwrap();
+            assert_eq!(weights(&trainer), [vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0], vec![5.0; 2]]);
+        }
+        let mut trainer = trainer();
+        let mut new = trainer.new_weights().unwrap();
+        new.put(&piece(1, &[2], &[1], 0, 2), |into| into.fill(5.0)).unwrap();
+        trainer.take_weights(new, &AtomicBool::new(false)).unwrap();
+        assert_eq!(weights(&trainer), [first, vec![5.0; 2]]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let mut trainer = trainer();
+        let mut new = trainer.new_weights().unwrap();
+        for wrong in [
+            piece(2, &[1], &[1], 0, 1),
+            piece(1, &[3], &[1], 0, 1),
+            piece(0, &[2, 3], &[1, 3], 0, 1),
+            piece(0, &[6], &[1], 5, 2),
+            piece(0, &[6], &[1], usize::MAX, 2),
+        ] {
+            assert_eq!(new.put(&wrong, |_| {}).unwrap_err().code, Code::Shape, "{wrong:?}");
+        }
+        for bad in [f32::NAN, f32::INFINITY] {
+            let error = new.put(&piece(1, &[2], &[1], 0, 2), |into| into.fill(bad)).unwrap_err();
+            assert_eq!(error.code, Code::Data);
+            assert!(error.message.contains("'b'"), "{}", error.message);
+        }
+        let clamped = Piece { clamps: true, ..piece(1, &[2], &[1], 0, 2) };
+        assert_eq!(new.put(&clamped, |into| into.fill(f32::NAN)).unwrap_err().code, Code::Data);
+        new.put(&clamped, |into| into.copy_from_slice(&[f32::NEG_INFINITY, 1.0])).unwrap();
+        new.put(&piece(0, &[6], &[1], 0, 2), |into| into.fill(1.0)).unwrap();
+        let error = trainer.take_weights(new, &AtomicBool::new(false)).unwrap_err();
+        assert_eq!(error.code, Code::Shape);
+        assert!(error.message.contains("'a'") && error.message.contains("2 of its 6"), "{}", error.message);
+        let mut new = trainer.new_weights().unwrap();
+        new.put(&clamped, |into| into.copy_from_slice(&[f32::NEG_INFINITY, 1.0])).unwrap();
+        trainer.take_weights(new, &AtomicBool::new(false)).unwrap();
+        assert_eq!(weights(&trainer)[1], [f32::MIN, 1.0]);
+    }
+}

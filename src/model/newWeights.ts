@@ -1,0 +1,107 @@
+import { setImmediate } from 'node:timers/promises'
+import { callNative } from '../errors.js'
+import type { NativeNewWeights } from '../native/index.js'
+import type { Engine } from './engine.js'
+
+/**
+ * Elements of an array that follow each other, and where they go in a weight. They are the box `sizes`, row by row; the
+ * strides say how far apart in the weight those of each axis are.
+ */
+export interface Move {
+  /** The first element. */
+  readonly from: number
+  readonly sizes: readonly number[]
+  readonly strides: readonly number[]
+  /** Its place in the weight. */
+  readonly to: number
+}
+
+/** Some elements of an array, in order; each piece is there until the next one is asked for. */
+export type Pieces = (from: number, count: number) => AsyncIterable<Float32Array>
+
+/** So many elements as they are. */
+export const inOrder = (count: number): Move => ({ from: 0, sizes: [count], strides: [1], to: 0 })
+
+/** The number of elements that are moved. */
+export const countOf = ({ sizes }: Pick<Move, 'sizes'>): number => sizes.reduce((product, size) => product * size, 1)
+
+/** How many elements of an array in memory are moved between two chances for the event loop. */
+const slice = 1 << 20
+
+/** The pieces of an array in memory. */
+export const piecesOf = (values: Float32Array): Pieces =>
+  async function* (from, count) {
+    for (let at = from; at < from + count; at += slice) {
+      yield values.subarray(at, Math.min(at + slice, from + count))
+      if (at + slice < from + count) await setImmediate()
+    }
+  }
+
+/**
+ * New weights of a model, written piece by piece, so that a large file needs no memory besides theirs. The model has its
+ * own until {@link take}: whatever goes wrong before leaves it as it was.
+ */
+export class NewWeights {
+  readonly #engine: Engine
+  readonly #native: NativeNewWeights
+
+  private constructor(engine: Engine, native: NativeNewWeights) {
+    this.#engine = engine
+    this.#native = native
+  }
+
+  /** Memory for them. Rejects with `ERR_MEMORY`, `ERR_STATE`. */
+  static async of(engine: Engine): Promise<NewWeights> {
+    const native = await engine.queue('setWeights', 'callbacks', () =>
+      engine.cancellable(undefined, () => engine.ready().newWeights()),
+    )
+    return new NewWeights(engine, native)
+  }
+
+  /** Writes elements of weight `index`. With `clamps`, infinities become the largest numbers. Rejects with `ERR_DATA`. */
+  async move(index: number, pieces: Pieces, moves: readonly Move[], clamps = false): Promise<void> {
+    for (const move of moves) {
+      const { from, sizes, strides, to } = move
+      let at = 0
+      for await (const piece of pieces(from, countOf(move))) {
+        callNative(() => this.#native.put(index, to, sizes, strides, at, piece, clamps))
+        at += piece.length
+      }
+    }
+  }
+
+  /** Writes all elements of weight `index`. Rejects with `ERR_DATA`. */
+  async put(index: number, values: Float32Array, clamps = false): Promise<void> {
+    await this.move(index, piecesOf(values), [inOrder(values.length)], clamps)
+  }
+
+  /** Takes the next bytes of a safetensors file of `size` bytes that has all weights. `ERR_FORMAT`, `ERR_DATA`. */
+  append(bytes: Uint8Array, size: number): void {
+    callNative(() => this.#native.appendFile(bytes, size))
+  }
+
+  /** Gives the model the weights that were written; it keeps the others. Rejects with `ERR_STATE`. */
+  async take(): Promise<void> {
+    const engine = this.#engine
+    await engine.queue('setWeights', 'callbacks', async () => {
+      await engine.cancellable(undefined, () => engine.ready().takeWeights(this.#native))
+      engine.tell()
+    })
+  }
+
+  /** Frees the memory unless the model has it. */
+  free(): void {
+    callNative(() => this.#native.free())
+  }
+}
+
+/** Has `write` write new weights of a model, which takes them once all is done, and else keeps its own. */
+export async function renew(engine: Engine, write: (weights: NewWeights) => Promise<void>): Promise<void> {
+  const weights = await NewWeights.of(engine)
+  try {
+    await write(weights)
+    await weights.take()
+  } finally {
+    weights.free()
+  }
+}

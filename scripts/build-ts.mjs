@@ -30,7 +30,7 @@ writeFileSync(declarations, `/// <reference path="./globals.d.ts" />\n${readFile
 writeFileSync(join(target, 'package.json'), '{ "type": "commonjs" }\n')
 
 const bundle = await rolldown({
-  input: { index: source('index.ts'), 'cli/main': source('cli/main.ts') },
+  input: { index: source('index.ts'), 'tfjs/index': source('tfjs/index.ts'), 'cli/main': source('cli/main.ts') },
   platform: 'node',
   // Packages stay what `dependencies` names.
   external: [/^[^./]/],
@@ -47,7 +47,7 @@ await bundle.close()
 
 // For bundlers, which cannot turn what CommonJS requires of Node.js into imports: modules, with the CommonJS packages that they use inside.
 const modules = await rolldown({
-  input: { index: source('index.ts') },
+  input: { index: source('index.ts'), tfjs: source('tfjs/index.ts') },
   platform: 'node',
   plugins: [esmExternalRequirePlugin({ external: [/^node:/, ...builtinModules] })],
 })
@@ -64,15 +64,22 @@ writeFileSync(join(target, 'esm', 'THIRD-PARTY-LICENSES.txt'), packageLicences(b
 const platforms = targets.map((target) => `require('${name}-${target}')`)
 writeFileSync(join(target, 'native', 'platforms.js'), `module.exports = () => [${platforms.join(', ')}]\n`)
 
-const names = output.find(({ fileName }) => fileName === 'index.js').exports
 // Node 20 ends the process if a CommonJS module that is imported throws, as ours does where the engine is missing: what it throws is caught and
 // thrown again. Bundlers can follow the import.
-writeFileSync(
-  join(target, 'loaded.js'),
-  "try {\n  exports.loaded = require('./index.js')\n} catch (error) {\n  exports.error = error\n}\n",
-)
-writeFileSync(
-  join(target, 'index.mjs'),
-  `import attempt from './loaded.js'\n\nif (attempt.error) throw attempt.error\nexport const { ${names.join(', ')} } = attempt.loaded\n`,
-)
-writeFileSync(join(target, 'index.d.mts'), "export * from './index.js'\n")
+for (const folder of ['', 'tfjs']) {
+  const at = (name) => join(target, folder, name)
+  const names = output.find(({ fileName }) => fileName === `${folder && `${folder}/`}index.js`).exports
+  writeFileSync(
+    at('loaded.js'),
+    "try {\n  exports.loaded = require('./index.js')\n} catch (error) {\n  exports.error = error\n}\n",
+  )
+  // Programs for TensorFlow.js may import it as a default, too.
+  const [whole, wholeType] = folder
+    ? ['export default attempt.loaded\n', "export * as default from './index.js'\n"]
+    : ['', '']
+  writeFileSync(
+    at('index.mjs'),
+    `import attempt from './loaded.js'\n\nif (attempt.error) throw attempt.error\nexport const { ${names.join(', ')} } = attempt.loaded\n${whole}`,
+  )
+  writeFileSync(at('index.d.mts'), `export * from './index.js'\n${wholeType}`)
+}

@@ -12,6 +12,7 @@ export type {
   ToPyTorchOptions,
 } from './pytorch.js'
 export type { StackOptions } from './pytorchStack.js'
+export { loadPyTorchValues, type PyTorchValue } from './pytorchValues.js'
 export type { TfjsArtifacts, TfjsSource, TfjsWeightSpec } from './tfjs/artifacts.js'
 export type { LoadWordVectorsOptions, WordVectors } from './wordVectors.js'
 

@@ -292,6 +292,25 @@ describe('what cannot be mapped', () => {
     expect(error.message).toContain("ReduceSum 'sum' (opset 17): it puts the rows of the batch together")
   })
 
+  it('has rows sorted and not put back', async () => {
+    const rows = value('x', ['batch', 3])
+    const sorted = [
+      nodeOf('ReduceSum', ['x', 'axes'], ['s'], '', [attributeOf('keepdims', 0)]),
+      nodeOf('Shape', ['s'], ['k']),
+      nodeOf('TopK', ['s', 'k'], ['values', 'places']),
+      nodeOf('Gather', ['x', 'places'], ['g']),
+    ]
+    const file = (nodes: NodeProto[]) =>
+      bytesOf(modelOf(graphOf([...sorted, ...nodes], [rows], ['y'], [initializer('axes', [1], ints([1]))]), 17))
+    const left = await refused(await file([nodeOf('Relu', ['g'], ['y'])]))
+    expect(left.message).toContain("the output 'y' has the rows of the batch in an order that is not undone")
+    const mixed = await refused(await file([nodeOf('Add', ['g', 'x'], ['y'])]))
+    expect(mixed.message).toContain('rows of the batch in two orders meet')
+    const twice = await refused(await file([nodeOf('Gather', ['g', 'places'], ['y'])]))
+    expect(twice.message).toContain('rows of the batch are put into an order that is not undone')
+    for (const error of [left, mixed, twice]) expect(error.code).toBe('ERR_UNSUPPORTED')
+  })
+
   it('asks for values that nothing makes, in a file that is damaged', async () => {
     const error = await refused(await bytesOf(modelOf(graphOf([nodeOf('Relu', ['z'], ['y'])], [x], ['y']), 17)))
     expect(error).toMatchObject({

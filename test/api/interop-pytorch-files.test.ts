@@ -158,6 +158,55 @@ describe('interop.loadPyTorch of what torch.save wrote', () => {
   })
 })
 
+describe('interop.loadPyTorchValues', () => {
+  it('gives what a checkpoint holds beside its tensors', async () => {
+    const checkpoint = await interop.loadPyTorchValues(fixture('checkpoint.pt'))
+    expect(checkpoint.get('epoch')).toBe(3)
+    expect(checkpoint.get('vocabulary')).toEqual(
+      new Map([
+        ['a', 0],
+        ['b', 1],
+      ]),
+    )
+    expect(checkpoint.get('shape')).toEqual([1, 2])
+    for (const key of ['best', 'accuracy', 'args', 'device', 'dtype']) expect(checkpoint.get(key), key).toBeNull()
+    const weights = checkpoint.get('model_state_dict') as ReadonlyMap<string, unknown>
+    expect([...weights.values()].every((value) => value === null)).toBe(true)
+    expect([...(await interop.loadPyTorchValues(fixture('old.pt'))).keys()]).toContain('rnn.weight_ih_l0')
+  })
+
+  /** A file of the form without an archive, with the pickle of an object. */
+  const saved = (pickle: string) =>
+    Buffer.from(
+      `\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02${pickle}\x80\x02].`,
+      'latin1',
+    )
+
+  it('keeps what is shared or contains itself, and takes any depth', async () => {
+    const cycle = await interop.loadPyTorchValues<readonly interop.PyTorchValue[]>(saved(']q\x00h\x00a.'))
+    expect(cycle[0]).toBe(cycle)
+    const depth = 100_000
+    let deep = await interop.loadPyTorchValues<readonly interop.PyTorchValue[]>(
+      saved(`${']'.repeat(depth)}${'a'.repeat(depth - 1)}.`),
+    )
+    let levels = 1
+    for (; deep.length > 0; levels++) deep = deep[0] as readonly interop.PyTorchValue[]
+    expect(levels).toBe(depth)
+    // 2 to the power of 64, and a text with a name that objects have of themselves.
+    const odd = await interop.loadPyTorchValues(saved('}(X\x09\x00\x00\x00__proto__\x8a\x09\0\0\0\0\0\0\0\0\x01u.'))
+    expect(odd).toEqual(new Map([['__proto__', 2n ** 64n]]))
+  })
+
+  it('refuses what it does not read', async () => {
+    const tensors = torchFile({ a: { shape: [1], data: [1] } })
+    await expect(interop.loadPyTorchValues(tensors)).rejects.toEqual(coded('ERR_UNSUPPORTED', /holds tensors alone/))
+    const calls = saved('cos\nsystem\nX\x02\x00\x00\x00ls\x85R.')
+    await expect(interop.loadPyTorchValues(calls)).rejects.toEqual(coded('ERR_UNSUPPORTED', /it needs 'os\.system'/))
+    const cutOff = new Uint8Array(await readFile(fixture('old.pt'))).slice(0, 300)
+    await expect(interop.loadPyTorchValues(cutOff)).rejects.toEqual(coded('ERR_FORMAT'))
+  })
+})
+
 describe('interop.toPyTorch', () => {
   it('writes a .pt file by its ending that loads again bit for bit, with the names it had', async () => {
     const m = tagger()

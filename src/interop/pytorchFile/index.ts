@@ -25,22 +25,34 @@ export const pytorchFile: Format = {
   recognises: (head) => isArchive(head) || isPickle(head) || isTar(head),
 
   async read(source, key) {
-    const head = await source.read(0, Math.min(4, source.size))
-    if (isArchive(head)) return await readArchive(source, key)
-    if (isPickle(head)) return await readOld(source, key)
-    throw source.unsupported(
-      'it is a tar archive as PyTorch wrote them before 0.1.10; in Python, torch.save(torch.load(path), path) writes what can be read',
-    )
+    const { value, placeOf } = await opened(source)
+    return await storedTensors(source, stateDictOf(source, value, key), placeOf)
   },
 
   write,
+}
+
+/** A saved object, and where the elements of its tensors are. */
+interface Opened {
+  readonly value: unknown
+  placeOf(storage: Storage): Promise<Place>
+}
+
+/** What is in a file, its tensors without their elements. */
+export async function opened(source: Source): Promise<Opened> {
+  const head = await source.read(0, Math.min(4, source.size))
+  if (isArchive(head)) return await openArchive(source)
+  if (isPickle(head)) return await openOld(source)
+  throw source.unsupported(
+    'it is a tar archive as PyTorch wrote them before 0.1.10; in Python, torch.save(torch.load(path), path) writes what can be read',
+  )
 }
 
 const isArchive = (head: Uint8Array) => head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4
 const isPickle = (head: Uint8Array) => head[0] === 0x80 && (head[1] as number) <= 5
 const isTar = (head: Uint8Array) => Buffer.from(head.subarray(257, 262)).toString('latin1') === 'ustar'
 
-async function readArchive(source: Source, key: readonly string[] | undefined): Promise<Map<string, StoredTensor>> {
+async function openArchive(source: Source): Promise<Opened> {
   const members = await directoryOf(source)
   const main = [...members.keys()].filter((name) => /^[^/]*\/data\.pkl$/.test(name))
   if (main.length !== 1) {
@@ -56,18 +68,21 @@ async function readArchive(source: Source, key: readonly string[] | undefined): 
   const isBigEndian = order !== undefined && order.size === 3 && (await textOf(source, order)) === 'big'
   const bytes = await source.read(await contentsOf(source, pickle), pickle.size)
   const { value } = run(source, () => unpickle(bytes, 0, environmentOf(source)))
-  return await storedTensors(source, stateDictOf(source, value, key), async ({ key: file }) => {
-    const member = members.get(`${root}data/${file}`)
-    if (!member) throw source.malformed(`its archive has no data/${file}`)
-    return { offset: await contentsOf(source, member), size: member.size, isBigEndian }
-  })
+  return {
+    value,
+    async placeOf({ key: file }) {
+      const member = members.get(`${root}data/${file}`)
+      if (!member) throw source.malformed(`its archive has no data/${file}`)
+      return { offset: await contentsOf(source, member), size: member.size, isBigEndian }
+    },
+  }
 }
 
 const textOf = async (source: Source, member: Member) =>
   Buffer.from(await source.read(await contentsOf(source, member), member.size)).toString('latin1')
 
 /** The form without an archive: a number that says so, a version, facts of the machine, the object, the storages' keys; then the storages. */
-async function readOld(source: Source, key: readonly string[] | undefined): Promise<Map<string, StoredTensor>> {
+async function openOld(source: Source): Promise<Opened> {
   const { facts, saved, keys, end, known } = await pickles(source)
   const isBigEndian = facts instanceof Dict && facts.get('little_endian') === false
   const places = new Map<string, Place>()
@@ -85,11 +100,14 @@ async function readOld(source: Source, key: readonly string[] | undefined): Prom
     places.set(storage.key, place)
     at = place.offset + place.size
   }
-  return await storedTensors(source, stateDictOf(source, saved, key), async (storage) => {
-    const place = places.get(storage.key)
-    if (!place) throw source.malformed('it has tensors whose elements are not in its list of storages')
-    return place
-  })
+  return {
+    value: saved,
+    async placeOf(storage) {
+      const place = places.get(storage.key)
+      if (!place) throw source.malformed('it has tensors whose elements are not in its list of storages')
+      return place
+    },
+  }
 }
 
 /** The pickles of a file of the old form, and the storages that they name. Nothing says how long they are, so more is read until they are whole. */

@@ -69,7 +69,8 @@ async function opened(given: unknown): Promise<Opened> {
   return { where: `'${file}'`, topology, weights }
 }
 
-async function jsonOf(file: string): Promise<unknown> {
+/** The JSON of a description. `ERR_IO`, `ERR_FORMAT`. */
+export async function jsonOf(file: string): Promise<unknown> {
   const source = await Source.open('interop.loadTfjs: the model', file)
   try {
     if (source.size > longestDescription)

@@ -44,8 +44,6 @@ export class Builder {
   segment = new Segment()
   /** Values that are at hand besides those with names. */
   nearby: readonly Computed[] = []
-  /** Values that were whole numbers before they became floating-point ones. */
-  readonly wholes = new WeakSet<Ref>()
   /** The node that is being mapped, for messages. */
   where = ''
 

@@ -307,6 +307,10 @@ function outputsOf(graph: Graph, lowering: Lowering, problems: Unmapped): Symbol
       if (value.kind !== 'unknown') problems.add(`the output '${name}' does not depend on an input`)
       continue
     }
+    if (lowering.orders.get(value) !== undefined) {
+      problems.add(`the output '${name}' has the rows of the batch in an order that is not undone`)
+      continue
+    }
     builder.where = `the output '${name}'`
     try {
       refs.push(outputOf(builder, value))

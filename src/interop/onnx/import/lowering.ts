@@ -13,6 +13,7 @@ import { Call, dataOf, first, type Operator } from './call.js'
 import { add, type Dim, same, showDim, subtract } from './dim.js'
 import { arranged, type Operandish, sameAlong, setApart, sideBySide } from './layout.js'
 import type { Graph, Node } from './node.js'
+import type { Padding } from './ops/padding.js'
 import { metWith, rowsOf } from './ops/products.js'
 import {
   type Atom,
@@ -23,6 +24,7 @@ import {
   type Constant,
   hasBatch,
   malformed,
+  type Order,
   type Ref,
   sizeOf,
   unsupported,
@@ -100,6 +102,10 @@ export const deepest = 16
 export class Lowering {
   readonly builder: Builder
   readonly #scopes: Scope[]
+  /** What was padded with zeros, by the result. */
+  readonly paddings = new WeakMap<Ref, Padding>()
+  /** The orders that values' rows are in, where that is not the batch's own. */
+  readonly orders = new WeakMap<Value, Order | undefined>()
   /** In a loop: one step of a value from outside that the loop goes through, if that is what indices choose. */
   stepOf: ((data: Value, indices: Value, axis: number) => Value | undefined) | undefined
 
@@ -168,8 +174,11 @@ export class Lowering {
     }
     this.builder.where = shown(node, this.opset)
     try {
+      const order = this.#orderOf(node, inputs, scope)
       const result = operator(new Call(this, node, inputs))
-      put(Array.isArray(result) ? result : [result as Value])
+      const values: readonly (Value | undefined)[] = Array.isArray(result) ? result : [result as Value]
+      if (order) for (const each of values) if (each && !this.orders.has(each)) this.orders.set(each, order)
+      put(values)
     } catch (error) {
       if (!(error instanceof SeqloomError) || error.code === 'ERR_MEMORY' || error.code === 'ERR_IO') throw error
       const where = this.builder.where
@@ -178,6 +187,15 @@ export class Lowering {
       this.problems.add(message)
       put([])
     }
+  }
+
+  /** The order of the rows that a node reads, which must be the same for all. */
+  #orderOf(node: Node, inputs: readonly (Value | undefined)[], scope: Scope): Order | undefined {
+    const outer = [...node.graphs.values()].flatMap((graph) => [...graph.outer].map((name) => scope.find(name)))
+    const read = [...inputs, ...outer].filter((each) => each?.kind === 'computed' && hasBatch(each.logical))
+    const orders = new Set(read.map((each) => this.orders.get(each as Computed)))
+    if (orders.size > 1) throw unsupported('rows of the batch in two orders meet')
+    return [...orders][0]
   }
 
   // What operators do with layers of their own.
@@ -248,13 +266,24 @@ export class Lowering {
     return { ...x, ...builder.computed(layer.apply(tensor) as SymbolicTensor, [steps, rest], x.logical, x.integer) }
   }
 
-  /** Each step beside those before and behind it, zeros where there is none: `[batch, steps, kernel, channels]`. */
-  neighbours(_call: Call, x: Computed, before: number, after: number, dilation: number): Computed {
+  /**
+   * Each step of an axis beside those before and behind it, zeros where there is none: they are a further, last axis.
+   * For an axis whose size is known only per call.
+   */
+  neighbours(x: Computed, axis: number, before: number, after: number, dilation: number): Computed {
     const { builder } = this
-    const [rows, channels, steps] = x.logical as [Atom[], Atom[], Atom[]]
-    const ref = arranged(builder, x, [builder.batch, steps, channels], true)
+    const steps = x.logical[axis] as readonly Atom[]
+    if (builder.isStep || steps.some(({ batch }) => batch)) throw unsupported('windows along the batch')
+    const rest = x.physical
+      .slice(1)
+      .flat()
+      .filter((atom) => !steps.includes(atom))
+    const width = sizeOf(rest)
+    if (typeof width !== 'number') {
+      throw unsupported(`windows over sizes that are both known only per call: the option inputShapes gives them`)
+    }
+    const ref = arranged(builder, x, [builder.batch, steps, rest], true)
     const [tensor] = builder.tensors([ref]) as [SymbolicTensor]
-    const width = sizeOf(channels) as number
     const kernel = (before + after) / dilation + 1
     const offsets = Array.from({ length: kernel }, (_, k) => k * dilation - before)
     // A line of steps that were read, the newest first.
@@ -284,7 +313,7 @@ export class Lowering {
           } as never).apply(tensor)
     ) as SymbolicTensor
     const k = axisOf(kernel)
-    return builder.computed(output, [steps, [...k, ...channels]], [rows, steps, k, channels])
+    return builder.computed(output, [steps, [...k, ...rest]], [...x.logical, k])
   }
 
   /** Computed values, and constants, one after the other along an axis. */

@@ -41,8 +41,10 @@ export interface Computed {
   readonly physical: Axes
   /** ONNX's axes. An atom of theirs that ours do not have: the value is the same all along it. */
   readonly logical: Axes
-  /** Whether all elements are whole numbers. */
+  /** Whether its type is one of whole numbers. */
   readonly integer: boolean
+  /** Whether all elements are whole numbers, though its type may have others. */
+  readonly whole?: boolean
 }
 
 /** A constant: an initializer, or what follows from such. */
@@ -76,12 +78,30 @@ export interface Below {
   readonly right: Dim
 }
 
+/** An order into which the rows of the batch are put, such as by their lengths. They stay where they are here. */
+export interface Order {
+  readonly name: string
+}
+
+/** The numbers of rows: of each row itself, or the rows of an order, or where each row is in it. */
+export interface Rows {
+  readonly kind: 'rows'
+  /** How many there are. */
+  readonly count: Dim
+  readonly order?: Order
+  /** Whether it says where each row is. */
+  readonly inverse?: boolean
+  /** Numbers of elements instead: of each row, which has so many, the one of a number. */
+  readonly scale?: Dim
+  readonly plus?: Computed | Constant
+}
+
 /** What could not be mapped, and what follows from that. */
 export interface Unknown {
   readonly kind: 'unknown'
 }
 
-export type Value = Computed | Constant | Sizes | Below | Unknown
+export type Value = Computed | Constant | Sizes | Below | Rows | Unknown
 
 export const unsupported = (message: string): SeqloomError => new SeqloomError('ERR_UNSUPPORTED', message)
 
@@ -103,6 +123,7 @@ export const axisOf = (dim: Dim): readonly Atom[] => (dim === 1 ? [] : [atomOf(d
 export function dimsOf(value: Value): readonly Dim[] {
   if (value.kind === 'computed') return value.logical.map(sizeOf)
   if (value.kind === 'constant') return value.dims
+  if (value.kind === 'rows') return [value.count]
   return value.kind === 'sizes' && !value.scalar ? [value.items.length] : []
 }
 

@@ -107,7 +107,8 @@ function ranks(v: SymbolicValue, largest: boolean): SymbolicValue {
   return isBefore.add(isEqual).sum({ axis: 3 })
 }
 
-function topK(call: Call): readonly (Value | undefined)[] {
+/** The largest or smallest elements along an axis, in order, and their places. */
+export function topElements(call: Call): readonly (Value | undefined)[] {
   const x = call.computed(0)
   const axis = call.axis(call.node.int('axis', -1), rankOf(x))
   const count = call.opset >= 10 ? sizesIn(call.value(1))?.[0] : call.node.int('k', 0)
@@ -156,5 +157,4 @@ function topK(call: Call): readonly (Value | undefined)[] {
 export const choiceOperators: Readonly<Record<string, Operator>> = {
   GatherND: gatherND,
   GatherElements: gatherElements,
-  TopK: topK,
 }

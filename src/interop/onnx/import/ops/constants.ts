@@ -1,6 +1,17 @@
 import type { Call, Operator } from '../call.js'
-import { subtract } from '../dim.js'
-import { folded, known, numbersIn, sizesIn, unsupported, type Value, writtenOut } from '../values.js'
+import { same, subtract } from '../dim.js'
+import {
+  type Constant,
+  count,
+  folded,
+  known,
+  numbersIn,
+  sizesIn,
+  unsupported,
+  type Value,
+  writtenOut,
+} from '../values.js'
+import { foldedBy } from './elementwise.js'
 import { renamed } from './shapes.js'
 
 function constantOfShape(call: Call): Value {
@@ -27,6 +38,7 @@ function range(call: Call): Value {
     )
   }
   if (delta !== 1) throw unsupported('steps that are known only per call')
+  if (start === 0 && same(limit, call.builder.parts.batch.dim)) return { kind: 'rows', count: limit }
   return call.lowering.counted(call, subtract(limit, start), start)
 }
 
@@ -62,9 +74,27 @@ function trilu(call: Call): Value {
   )
 }
 
+/** Weights that the file holds as whole numbers. */
+function dequantized(call: Call): Value {
+  const x = call.constant(0, 'what it takes (values computed in whole numbers are not supported)')
+  call.node.only('block_size', 0)
+  const axis = call.node.int('axis', 1)
+  const rank = x.shape.length
+  const spread = (given: Constant): Constant => {
+    if (given.shape.length === 0 || count(given.shape) === 1) return renamed(given, [])
+    const behind = rank - 1 - (axis < 0 ? axis + rank : axis)
+    return renamed(given, [...given.shape, ...Array<number>(Math.max(behind, 0)).fill(1)])
+  }
+  const [scale, zero] = [call.constant(1, 'the scale'), call.given(2) && call.constant(2, 'the zero point')]
+  const fold = (v: number, s: number, z = 0) => Math.fround(Math.fround(v - z) * s)
+  const all = foldedBy(fold, [x, spread(scale), ...(zero ? [spread(zero)] : [])])
+  return { ...all, name: x.name, trainable: true }
+}
+
 export const constantOperators: Readonly<Record<string, Operator>> = {
   ConstantOfShape: constantOfShape,
   Range: range,
   Constant: constant,
   Trilu: trilu,
+  DequantizeLinear: dequantized,
 }

@@ -18,6 +18,7 @@ import {
   type Value,
   walk,
 } from '../values.js'
+import { rowsCombined } from './rows.js'
 
 type Symbolic = SymbolicValue
 
@@ -175,14 +176,28 @@ export function foldedBy(fold: (...numbers: number[]) => number, from: readonly 
   return folded(from, shape, compute, { integer, dims })
 }
 
+/** Whether all elements are whole numbers, of whatever type. */
+function isWhole(x: Computed | Constant): boolean {
+  if (x.integer) return true
+  return x.kind === 'computed' ? x.whole === true : x.values?.every(Number.isInteger) === true
+}
+
 /** A function of values and constants, element by element. */
 export function applied(call: Call, values: readonly Value[], { fold, run, integer }: Function): Computed | Constant {
   const isComputed = values.some(({ kind }) => kind === 'computed')
   const data = values.map((value) => (isComputed ? call.lowering.numberOf(value) : dataOf(value)))
-  const whole = integer === 'always' || (integer === 'kept' && data.every((each) => each.integer))
-  if (data.every((each) => each.kind === 'constant')) return foldedBy(fold, data, whole)
-  if (run === undefined) throw unsupported('it takes constants only')
-  return elementwise(call.builder, data, (operands) => run(...operands), whole)
+  const keeps = (test: (each: Computed | Constant) => boolean) =>
+    integer === 'always' || (integer === 'kept' && data.every(test))
+  const isInteger = keeps((each) => each.integer)
+  if (data.every((each) => each.kind === 'constant')) return foldedBy(fold, data, isInteger)
+  if (run === undefined) {
+    const [x] = data as [Computed | Constant]
+    // Rounding what is whole.
+    if (data.length === 1 && integer === 'always' && isWhole(x)) return x
+    throw unsupported('it takes constants only')
+  }
+  const result = elementwise(call.builder, data, (operands) => run(...operands), isInteger)
+  return { ...result, whole: keeps(isWhole) }
 }
 
 /** Sizes of both operands, each written as often as the other has them. */
@@ -211,6 +226,11 @@ function binary(op: string): Operator {
     let result = a as Value
     if (others.length === 0 && given.fold.length < 2) return applied(call, [result], given)
     for (const b of others) {
+      const rows = rowsCombined(call, op, result, b)
+      if (rows) {
+        result = rows
+        continue
+      }
       const sizes = bothSizes(result, b)
       const items = given.sizes && sizes?.pairs.map(([x, y]) => given.sizes?.(x, y))
       if (items?.every((item) => item !== undefined)) {
@@ -361,15 +381,20 @@ function where(call: Call): Value {
     const chosen = Array.from({ length }, (_, index) => (at(0, index) !== 0 ? at(1, index) : at(2, index)))
     return { kind: 'sizes', scalar: all.every((each) => dimsOf(each).length === 0), items: chosen }
   }
-  return applied(call, all, {
+  return chosenBy(call, ...(all as [Value, Value, Value]))
+}
+
+/** The first of two values where a condition holds, otherwise the second. */
+export function chosenBy(call: Call, given: Value, one: Value, other: Value): Computed | Constant {
+  return applied(call, [given, one, other], {
     fold: (condition, a, b) => (condition !== 0 ? (a as number) : (b as number)),
     run: (condition, a, b) => {
       if (isSymbolic(condition)) return condition.where(a as Operand, b as Operand)
-      const one = [a, b].find(isSymbolic) as Symbolic
+      const like = [a, b].find(isSymbolic) as Symbolic
       const chosen = condition !== 0 ? a : b
-      return isSymbolic(chosen) ? chosen.add(one.less(one)) : one.less(one).add(chosen as number)
+      return isSymbolic(chosen) ? chosen.add(like.less(like)) : like.less(like).add(chosen as number)
     },
-    ...(all.slice(1).every((each) => dataOf(each).integer) && { integer: 'always' as const }),
+    ...([one, other].every((each) => dataOf(each).integer) && { integer: 'always' as const }),
   })
 }
 
@@ -378,17 +403,14 @@ const floats = [1, 10, 11, 16]
 function cast(call: Call): Value {
   const x = call.value(0)
   const to = call.node.int('to', 1)
-  if (x.kind === 'sizes' || x.kind === 'below') return x
+  if (x.kind === 'sizes' || x.kind === 'below' || x.kind === 'rows') return x
   const data = dataOf(x)
   if (to === 9)
     return applied(call, [x], { fold: (v) => (v !== 0 ? 1 : 0), run: one((v) => v.notEqual(0)), integer: 'always' })
-  const { wholes } = call.builder
   if (floats.includes(to)) {
-    if (data.kind === 'computed' && data.integer) wholes.add(data.ref)
-    return { ...data, integer: false }
+    return data.kind === 'computed' ? { ...data, integer: false, whole: isWhole(data) } : { ...data, integer: false }
   }
-  if (data.integer) return data
-  if (data.kind === 'computed' && wholes.has(data.ref)) return { ...data, integer: true }
+  if (isWhole(data)) return { ...data, integer: true }
   if (data.kind === 'constant') return foldedBy(Math.trunc, [data], true)
   // Towards zero, without a gradient: how often 1 fits is no operation of the engine.
   throw unsupported('it rounds numbers')
@@ -434,8 +456,13 @@ export const elementwiseOperators: Readonly<Record<string, Operator>> = {
   CastLike: ({ inputs }) => inputs[0] as Value,
 }
 
-/** Sums and products of values, for other operators. */
-export const plus = (call: Call, a: Value, b: Value): Computed | Constant =>
-  applied(call, [a, b], functions.Add as Function)
-export const times = (call: Call, a: Value, b: Value): Computed | Constant =>
-  applied(call, [a, b], functions.Mul as Function)
+const between =
+  (op: string) =>
+  (call: Call, a: Value, b: Value): Computed | Constant =>
+    applied(call, [a, b], functions[op] as Function)
+
+// For other operators.
+export const plus = between('Add')
+export const minus = between('Sub')
+export const times = between('Mul')
+export const equal = between('Equal')

@@ -2,14 +2,19 @@ import type { Operator } from '../call.js'
 import { choiceOperators } from './choices.js'
 import { constantOperators } from './constants.js'
 import { controlOperators } from './control.js'
+import { einsumOperators } from './einsum.js'
 import { elementwiseOperators } from './elementwise.js'
 import { joinOperators } from './joins.js'
+import { normalizationOperators } from './normalization.js'
+import { oneHotOperators } from './oneHot.js'
 import { paddingOperators } from './padding.js'
 import { productOperators } from './products.js'
 import { recurrentOperators } from './recurrent.js'
 import { reductionOperators } from './reductions.js'
+import { rowOperators } from './rows.js'
 import { shapeOperators } from './shapes.js'
 import { sliceOperators } from './slices.js'
+import { windowOperators } from './windows.js'
 
 /** The operators that are mapped, by their names. */
 export const operators: ReadonlyMap<string, Operator> = new Map(
@@ -19,11 +24,16 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     ...shapeOperators,
     ...sliceOperators,
     ...choiceOperators,
+    ...oneHotOperators,
     ...joinOperators,
     ...paddingOperators,
     ...productOperators,
+    ...windowOperators,
+    ...einsumOperators,
     ...reductionOperators,
+    ...normalizationOperators,
     ...recurrentOperators,
+    ...rowOperators,
     ...controlOperators,
   }),
 )

@@ -1,8 +1,6 @@
-import * as trace from '../../../../graph/trace/ops.js'
 import type { SymbolicValue } from '../../../../graph/trace/symbolic.js'
 import { type Call, first, type Operator, rankOf } from '../call.js'
-import { showDim } from '../dim.js'
-import { arranged, met, numberOf, type Operandish, reshaped, setApart, sideBySide, splitBy, unify } from '../layout.js'
+import { arranged, met, numberOf, type Operandish, reshaped, setApart, splitBy, unify } from '../layout.js'
 import type { Argument } from '../segment.js'
 import {
   type Atom,
@@ -20,8 +18,7 @@ import {
   writtenOut,
 } from '../values.js'
 import { foldedBy, plus, times } from './elementwise.js'
-import { padded } from './padding.js'
-import { squeezed, transposed, unsqueezed } from './shapes.js'
+import { squeezed, transposed } from './shapes.js'
 
 const symbolic = (value: unknown): SymbolicValue => value as SymbolicValue
 
@@ -51,13 +48,22 @@ function timesMatrix(call: Call, x: Computed, axis: number, matrix: Constant, ro
   const result = builder.record(args, dims, ([v, w]) =>
     needsRows ? symbolic(v).mul(symbolic(w)) : symbolic(v).matmul(symbolic(w)),
   )
-  return { ...x, ref: result, physical: [...rest, output], logical: x.logical.with(axis, output), integer: false }
+  return {
+    ...x,
+    ref: result,
+    physical: [...rest, output],
+    logical: x.logical.with(axis, output),
+    integer: false,
+    whole: false,
+  }
 }
 
 function product2d(constant: Constant): Constant | undefined {
   const { shape } = constant
   const lead = shape.slice(0, -2)
   if (shape.length < 2 || lead.some((size) => size !== 1)) return undefined
+  // As it is, since a constant that several nodes read is one weight.
+  if (lead.length === 0) return constant
   return { ...constant, shape: shape.slice(-2), dims: shape.slice(-2) }
 }
 
@@ -241,195 +247,7 @@ const one: Constant = {
   read: async () => Float64Array.of(1),
 }
 
-/** Parts of a sequence that lie beside each other: for each place of the result, the elements that its window covers. */
-interface Windows {
-  readonly kernel: number
-  readonly stride: number
-  readonly dilation: number
-  readonly before: number
-  readonly after: number
-}
-
-function windowsOf(call: Call, kernel: number, size: unknown): Windows {
-  const { node } = call
-  const stride = node.ints('strides')?.[0] ?? 1
-  const dilation = node.ints('dilations')?.[0] ?? 1
-  const reach = (kernel - 1) * dilation
-  const auto = node.text('auto_pad', 'NOTSET')
-  if (auto === 'SAME_UPPER' || auto === 'SAME_LOWER') {
-    if (stride !== 1 && typeof size !== 'number')
-      throw unsupported(`strides of ${stride} over a number of steps that is known only per call`)
-    const all =
-      stride === 1
-        ? reach
-        : Math.max(0, (Math.ceil((size as number) / stride) - 1) * stride + reach + 1 - (size as number))
-    const less = Math.floor(all / 2)
-    const [before, after] = auto === 'SAME_UPPER' ? [less, all - less] : [all - less, less]
-    return { kernel, stride, dilation, before, after }
-  }
-  const [before = 0, after = 0] = node.ints('pads') ?? []
-  return { kernel, stride, dilation, before: auto === 'VALID' ? 0 : before, after: auto === 'VALID' ? 0 : after }
-}
-
-/** The rows of the first axis that are not the batch, as where the batch is a sequence of windows. */
-function leadOf(x: Computed): Axes {
-  const rows = (x.logical[0] as readonly Atom[]).filter(({ batch }) => !batch)
-  return rows.length > 0 ? [rows] : []
-}
-
-/** `[batch, channels, steps]` as `[batch, places, kernel, channels]`, the rows of the first axis behind the batch. */
-function windows(call: Call, x: Computed, at: Windows, filler: number): Computed {
-  const { kernel, stride, dilation, before, after } = at
-  const { builder } = call
-  const [, , steps] = x.logical as [Atom[], Atom[], Atom[]]
-  const size = sizeOf(steps)
-  const reach = (kernel - 1) * dilation
-  const lead = leadOf(x)
-  if (typeof size !== 'number') {
-    if (lead.length > 0) throw unsupported('sequences, each of many rows, of a size that is known only per call')
-    if (stride !== 1 || before + after !== reach || filler !== 0) {
-      throw unsupported(
-        `windows over ${showDim(size)} steps, a number known only per call, unless padding with zeros keeps it: the option inputShapes gives it`,
-      )
-    }
-    return call.lowering.neighbours(call, x, before, after, dilation)
-  }
-  const whole = padded(call, x, 2, before, after, filler) as Computed
-  const place = 1 + lead.length
-  const all = size + before + after
-  const places = Math.floor((all - reach - 1) / stride) + 1
-  if (places < 1) throw unsupported(`windows of ${reach + 1} over ${all} steps`)
-  const [, channels, long] = whole.logical as [Atom[], Atom[], Atom[]]
-  const ref = arranged(builder, whole, [builder.batch, ...lead, long, channels], true)
-  const width = sizeOf(channels)
-  const strided = Math.ceil(all / stride) * stride
-  const parts = builder.record(
-    [ref],
-    [...lead.map(sizeOf), places, kernel, width],
-    first((v) => {
-      if (dilation === 1 && places < kernel) {
-        // Few windows: each is cut out whole.
-        const cuts = Array.from({ length: places }, (_, window) =>
-          v.slice(window * stride, window * stride + kernel, place).expandDims(place),
-        )
-        return cuts.length === 1 ? (cuts[0] as SymbolicValue) : trace.concat(cuts, place)
-      }
-      const pieces = Array.from({ length: kernel }, (_, k) => {
-        const start = k * dilation
-        if (stride === 1) return v.slice(start, start + places, place)
-        const steps = Array.from({ length: places }, (_, window) =>
-          v.slice(start + window * stride, start + window * stride + 1, place),
-        )
-        return steps.length === 1 ? (steps[0] as SymbolicValue) : sideBySide(builder.isStep, steps, place)
-      })
-      return trace.stack(pieces, place + 1)
-    }),
-  )
-  if (stride !== 1 && places * kernel > 4096) throw unsupported(`strides over ${strided} steps`)
-  const [p, k] = [axisOf(places), axisOf(kernel)]
-  return {
-    ...x,
-    ref: parts,
-    physical: [builder.batch, ...lead, p, k, channels],
-    logical: [x.logical[0] as Atom[], p, k, channels],
-  }
-}
-
-const isSequence = (x: Value): void => {
-  if (rankOf(x) !== 3)
-    throw unsupported(`${rankOf(x)} dimensions: only sequences, [batch, channels, steps], are supported`)
-}
-
-function convolution(call: Call): Value {
-  const x = call.computed(0)
-  isSequence(x)
-  const w = call.constant(1, 'the kernel')
-  if (w.shape.length !== 3) throw malformed(`a kernel of ${w.shape.length} dimensions`)
-  const groups = call.node.int('group', 1)
-  const [outputs, inner, kernel] = w.shape as [number, number, number]
-  const at = windowsOf(call, kernel, sizeOf(x.logical[2] as Atom[]))
-  const parts = windows(call, x, at, 0)
-  const lead = leadOf(x)
-  const { builder } = call
-  const [m, c, k] = [atomOf(outputs), atomOf(inner), atomOf(kernel)]
-  const [, p, kk, channels] = parts.logical as [Atom[], Atom[], Atom[], Atom[]]
-  let result: Computed
-  if (groups === 1) {
-    const ref = arranged(builder, parts, [builder.batch, ...lead, p, [...kk, ...channels]])
-    const weight = builder.weight(w, [[m], [c], [k]], [[k, c], [m]], true)
-    const output = axisOf(outputs)
-    const sum = builder.record([ref, weight], [...lead.map(sizeOf), sizeOf(p), outputs], ([v, kernels]) =>
-      kernel * inner === 1 ? symbolic(v).mul(symbolic(kernels)) : symbolic(v).matmul(symbolic(kernels)),
-    )
-    result = {
-      ...x,
-      ref: sum,
-      physical: [builder.batch, ...lead, p, output],
-      logical: [x.logical[0] as Atom[], output, p],
-    }
-  } else {
-    // Each group by itself: [groups, batch · places, kernel · channels] times [groups, …, outputs].
-    if (outputs % groups !== 0) throw unsupported(`${outputs} outputs in ${groups} groups`)
-    const each = outputs / groups
-    const [g, part, own] = [atomOf(groups), atomOf(each), atomOf(inner)]
-    const [channel] = channels as [Atom]
-    const grouped = parts.physical.map((axis) => axis.flatMap((atom) => (atom === channel ? [g, own] : [atom])))
-    const value = { ...parts, physical: channels.length === 1 ? grouped : parts.physical }
-    const ref = arranged(builder, value, [builder.batch, ...lead, [g], p, [...kk, own]])
-    const weight = builder.weight(
-      w,
-      [[g, part], [own], [k]],
-      [[g], [...(kk.length > 0 ? [k] : [k]), own], [part]],
-      true,
-    )
-    const sum = builder.record([ref, weight], [...lead.map(sizeOf), groups, sizeOf(p), each], ([v, kernels]) =>
-      symbolic(v).matmul(symbolic(kernels)),
-    )
-    result = {
-      ...x,
-      ref: sum,
-      physical: [builder.batch, ...lead, [g], p, [part]],
-      logical: [x.logical[0] as Atom[], [g, part], p],
-    }
-  }
-  const bias = call.given(2)
-  return bias ? plus(call, result, unsqueezed(bias, [1])) : result
-}
-
-const pooling =
-  (kind: 'max' | 'mean'): Operator =>
-  (call) => {
-    const x = call.computed(0)
-    isSequence(x)
-    const { node } = call
-    const kernel = node.ints('kernel_shape')?.[0] ?? 1
-    if (node.int('ceil_mode', 0) !== 0) throw unsupported('ceil_mode')
-    if (call.isUsed(1)) throw unsupported('the places of the largest elements')
-    const at = windowsOf(call, kernel, sizeOf(x.logical[2] as Atom[]))
-    const isPadded = at.before + at.after > 0
-    if (kind === 'mean' && isPadded && node.int('count_include_pad', 0) === 0)
-      throw unsupported('an average that leaves out padding')
-    const parts = windows(call, x, at, kind === 'max' ? -3.4028234663852886e38 : 0)
-    const [, p, kk, channels] = parts.logical as [Atom[], Atom[], Atom[], Atom[]]
-    const lead = leadOf(x)
-    const ref = arranged(call.builder, parts, [call.builder.batch, ...lead, p, kk, channels])
-    const result = call.builder.record(
-      [ref],
-      [...lead.map(sizeOf), sizeOf(p), sizeOf(channels)],
-      first((v) => v[kind]({ axis: 2 + lead.length })),
-    )
-    return {
-      ...x,
-      ref: result,
-      physical: [call.builder.batch, ...lead, p, channels],
-      logical: [x.logical[0] as Atom[], channels, p],
-    }
-  }
-
 export const productOperators: Readonly<Record<string, Operator>> = {
   MatMul: (call) => matmul(call, call.data(0), call.data(1)),
   Gemm: gemm,
-  Conv: convolution,
-  MaxPool: pooling('max'),
-  AveragePool: pooling('mean'),
 }

@@ -232,62 +232,113 @@ function layerOf(given: Direction, name: object): { readonly layer: Recurrence; 
   return { layer: gru({ ...options, ...both, resetAfter: given.resetAfter }), weights }
 }
 
-function tracedOf(
-  given: Direction,
-  common: { readonly returnSequences: boolean; readonly returnState: true; readonly goBackwards: boolean },
-) {
-  const { kind, hidden, features, kernel, recurrent, biases, peepholes, inputForget, resetAfter } = given
+/** The weights of a direction and one step of it, `x` and the states before given, the states after returned. */
+function stepOf(given: Direction) {
+  const { kind, hidden, kernel, recurrent, biases, peepholes, inputForget, resetAfter } = given
   const weights = [kernel, recurrent, ...biases, ...peepholes]
   const [f, g, h] = given.functions.map(({ run }) => run) as [Activation['run'], Activation['run'], Activation['run']]
   const bound = given.clip > 0 && Number.isFinite(given.clip) ? given.clip : undefined
   const clip = (x: SymbolicValue) => (bound === undefined ? x : x.minimum(bound).maximum(-bound))
   const plus = (x: SymbolicValue, bias: SymbolicValue | undefined) => (bias ? x.add(bias) : x)
-  const declared = Object.fromEntries(weights.map(({ name, shape }) => [name, shape]))
+  const declared = new Set(weights.map(({ name }) => name))
   const part = (x: SymbolicValue, at: number, count = 1) => x.slice(at * hidden, (at + count) * hidden)
+  const step = (
+    all: Readonly<Record<'x' | 'h' | 'c', SymbolicValue>>,
+    weight: Readonly<Record<string, SymbolicValue>>,
+  ): { readonly h: SymbolicValue; readonly c?: SymbolicValue } => {
+    const { x, h: before } = all
+    const has = (name: string) => (declared.has(name) ? weight[name] : undefined)
+    const input = plus(x.matmul(weight.kernel as SymbolicValue), has('bias'))
+    if (kind === 'GRU') {
+      const state = weight.recurrent_kernel as SymbolicValue
+      const recurrentBias = has('recurrent_bias')
+      if (resetAfter) {
+        const product = plus(before.matmul(state), recurrentBias)
+        const [z, r] = [0, 1].map((at) => f(clip(part(input, at).add(part(product, at))))) as [
+          SymbolicValue,
+          SymbolicValue,
+        ]
+        const candidate = g(clip(part(input, 2).add(r.mul(part(product, 2)))))
+        return { h: sub(1, z).mul(candidate).add(z.mul(before)) }
+      }
+      const both = part(input, 0, 2).add(before.matmul(state.slice(0, 2 * hidden)))
+      const [z, r] = [0, 1].map((at) => f(clip(part(both, at)))) as [SymbolicValue, SymbolicValue]
+      const product = r.mul(before).matmul(state.slice(2 * hidden, 3 * hidden))
+      const candidate = g(clip(part(input, 2).add(product)))
+      return { h: sub(1, z).mul(candidate).add(z.mul(before)) }
+    }
+    const sum = input.add(before.matmul(weight.recurrent_kernel as SymbolicValue))
+    if (kind === 'RNN') return { h: f(clip(sum)) }
+    const { c } = all
+    const peep = (x: SymbolicValue, gate: string, state: SymbolicValue) => {
+      const p = has(`${gate}_peephole`)
+      return p ? x.add(p.mul(state)) : x
+    }
+    const i = f(clip(peep(part(sum, 0), 'input', c)))
+    const forget = inputForget ? sub(1, i) : f(clip(peep(part(sum, 1), 'forget', c)))
+    const next = forget.mul(c).add(i.mul(g(clip(part(sum, 2)))))
+    const o = f(clip(peep(part(sum, 3), 'output', next)))
+    return { h: o.mul(h(next)), c: next }
+  }
+  return { weights, step }
+}
+
+function tracedOf(
+  given: Direction,
+  common: { readonly returnSequences: boolean; readonly returnState: true; readonly goBackwards: boolean },
+) {
+  const { kind, hidden, features } = given
+  const { weights, step } = stepOf(given)
   const cell = defineCell({
     name: kind.toLowerCase(),
     inputs: { x: features },
     states: kind === 'LSTM' ? { h: hidden, c: hidden } : { h: hidden },
-    weights: declared,
-    step(values, w) {
-      const all = values as unknown as Record<'x' | 'h' | 'c', SymbolicValue>
-      const { x, h: before } = all
-      const weight = w as unknown as Record<string, SymbolicValue>
-      const has = (name: string) => (name in declared ? weight[name] : undefined)
-      const input = plus(x.matmul(weight.kernel as SymbolicValue), has('bias'))
-      if (kind === 'GRU') {
-        const state = weight.recurrent_kernel as SymbolicValue
-        const recurrentBias = has('recurrent_bias')
-        if (resetAfter) {
-          const product = plus(before.matmul(state), recurrentBias)
-          const [z, r] = [0, 1].map((at) => f(clip(part(input, at).add(part(product, at))))) as [
-            SymbolicValue,
-            SymbolicValue,
-          ]
-          const candidate = g(clip(part(input, 2).add(r.mul(part(product, 2)))))
-          return { h: sub(1, z).mul(candidate).add(z.mul(before)) } as never
-        }
-        const both = part(input, 0, 2).add(before.matmul(state.slice(0, 2 * hidden)))
-        const [z, r] = [0, 1].map((at) => f(clip(part(both, at)))) as [SymbolicValue, SymbolicValue]
-        const product = r.mul(before).matmul(state.slice(2 * hidden, 3 * hidden))
-        const candidate = g(clip(part(input, 2).add(product)))
-        return { h: sub(1, z).mul(candidate).add(z.mul(before)) } as never
-      }
-      const sum = input.add(before.matmul(weight.recurrent_kernel as SymbolicValue))
-      if (kind === 'RNN') return { h: f(clip(sum)) } as never
-      const { c } = all
-      const peep = (x: SymbolicValue, gate: string, state: SymbolicValue) => {
-        const p = has(`${gate}_peephole`)
-        return p ? x.add(p.mul(state)) : x
-      }
-      const i = f(clip(peep(part(sum, 0), 'input', c)))
-      const forget = inputForget ? sub(1, i) : f(clip(peep(part(sum, 1), 'forget', c)))
-      const next = forget.mul(c).add(i.mul(g(clip(part(sum, 2)))))
-      const o = f(clip(peep(part(sum, 3), 'output', next)))
-      return { h: o.mul(h(next)), c: next } as never
-    },
+    weights: Object.fromEntries(weights.map(({ name, shape }) => [name, shape])),
+    step: (values, w) => step(values as never, w as never) as never,
   })
   return { layer: rnn({ ...common, cell }) as unknown as Recurrence, weights }
+}
+
+/** A recurrent operator in each step of a loop, over one step of its own, as exporters write cells. */
+function withinStep(
+  call: Call,
+  [only, other]: readonly Direction[],
+  x: Computed,
+  [timeAxis, batchAxis]: readonly [number, number],
+): readonly (Value | undefined)[] {
+  const { builder } = call
+  const given = only as Direction
+  const [kind, hidden] = [given.kind, given.hidden]
+  const time = sizeOf(x.logical[timeAxis] as readonly Atom[])
+  if (time !== 1 || other !== undefined || call.given(4) !== undefined) {
+    throw unsupported('a recurrent network over several steps in each step of another')
+  }
+  const layout = timeAxis === 0 ? 0 : 1
+  const [first] = initialStates(call, kind, layout, 1, hidden) ?? []
+  const zero = () => rowsOf(call, { ...zeros([hidden]), dims: [hidden] }).ref
+  const states = first ?? Array.from({ length: kind === 'LSTM' ? 2 : 1 }, zero)
+  const input = arranged(builder, x, [builder.batch, x.logical[2] as readonly Atom[]], true)
+  const { weights, step } = stepOf(given)
+  const sources = [call.constant(1, 'W'), call.constant(2, 'R'), call.constant(call.given(3) ? 3 : 1, 'B')]
+  const held = weights.map(({ name, shape, read }, at) => {
+    const source = { ...(sources[Math.min(at, 2)] as Constant), name: `${sources[0]?.name}_${name}` }
+    return builder.segment.weight(source, name, shape, read)
+  })
+  const results = (['h', 'c'] as const).slice(0, states.length).map((state) =>
+    builder.record([input, ...states, ...held], [hidden], ([v, h, ...rest]) => {
+      const [c, ...own] = (states.length === 2 ? rest : [undefined, ...rest]) as SymbolicValue[]
+      const named = Object.fromEntries(weights.map(({ name }, at) => [name, own[at] as SymbolicValue]))
+      return step({ x: v, h, c } as never, named)[state] as SymbolicValue
+    }),
+  )
+  const units = axisOf(hidden)
+  const value = (ref: Ref, isSequence: boolean): Computed => {
+    const axes: Axes = batchAxis === 0 ? [builder.batch, [], units] : [[], builder.batch, units]
+    const logical = isSequence ? axes.toSpliced(batchAxis === 0 ? 2 : 1, 0, []) : axes
+    return { kind: 'computed', ref, physical: [builder.batch, units], logical, integer: false }
+  }
+  const [h, c] = results as [Ref, Ref | undefined]
+  return [value(h, true), value(h, false), c && value(c, false)]
 }
 
 /** The lengths of sequences, unless all of them are full. */
@@ -393,7 +444,6 @@ const recurrent =
       throw malformed(`X of ${x.logical.length} dimensions, layout ${layout}`)
     const [timeAxis, batchAxis] = layout === 0 ? [0, 1] : [1, 0]
     lowering.requireBatch(x, batchAxis)
-    if (builder.isStep) throw unsupported('a recurrent network in each step of another')
     const text = node.text('direction', 'forward')
     if (!['forward', 'reverse', 'bidirectional'].includes(text)) throw malformed(`the direction '${text}'`)
     const directions = text === 'bidirectional' ? 2 : 1
@@ -405,6 +455,7 @@ const recurrent =
     const { hidden, features } = all[0] as Direction
     const [time, inner] = [x.logical[timeAxis] as readonly Atom[], x.logical[2] as readonly Atom[]]
     if (sizeOf(inner) !== features) throw malformed(`X is ${showDims(dimsOf(x))}, and W is for ${features} features`)
+    if (builder.isStep) return withinStep(call, all, x, [timeAxis, batchAxis])
     const lengths = lengthsOf(call, sizeOf(time))
     const states = initialStates(call, kind, layout, directions, hidden)
     const sequence = arranged(builder, x, [builder.batch, time, inner], true)

@@ -1,9 +1,9 @@
 import type { SymbolicValue } from '../../../../graph/trace/symbolic.js'
 import { type Call, first, type Operator, rankOf } from '../call.js'
+import { add, type Dim, product } from '../dim.js'
 import { arranged, elementwise, splitBy } from '../layout.js'
 import {
   type Atom,
-  type Axes,
   type Computed,
   type Constant,
   count,
@@ -16,37 +16,38 @@ import {
   walk,
   writtenOut,
 } from '../values.js'
-import { foldedBy, plus, times } from './elementwise.js'
-import { unsqueezed } from './shapes.js'
+import { along } from './normalization.js'
 import { isolated } from './slices.js'
 
 interface Reduction {
   readonly run: (x: SymbolicValue, axis: readonly number[]) => SymbolicValue
   readonly fold: (all: readonly number[]) => number
-  /** Whether whole numbers give whole numbers. */
-  readonly keepsIntegers?: true
+  /** Whether whole numbers give such. */
+  readonly keepsWhole?: boolean
+  readonly ofSizes?: (all: readonly Dim[]) => Dim
 }
 
 const sum = (all: readonly number[]) => all.reduce((a, b) => a + b, 0)
 
-const reductions: Readonly<Record<string, Reduction>> = {
-  ReduceSum: { run: (x, axis) => x.sum({ axis }), fold: sum, keepsIntegers: true },
+export const reductions = {
+  ReduceSum: { run: (x, axis) => x.sum({ axis }), fold: sum, keepsWhole: true, ofSizes: (all) => all.reduce(add, 0) },
   ReduceMean: { run: (x, axis) => x.mean({ axis }), fold: (all) => sum(all) / all.length },
   ReduceMax: {
     run: (x, axis) => x.max({ axis }),
     fold: (all) => all.reduce((a, b) => Math.max(a, b)),
-    keepsIntegers: true,
+    keepsWhole: true,
   },
   ReduceMin: {
     run: (x, axis) => x.neg().max({ axis }).neg(),
     fold: (all) => all.reduce((a, b) => Math.min(a, b)),
-    keepsIntegers: true,
+    keepsWhole: true,
   },
   ReduceProd: {
     run: () => {
       throw unsupported('a product of values that are known only per call')
     },
     fold: (all) => all.reduce((a, b) => a * b, 1),
+    ofSizes: product,
   },
   ReduceL1: { run: (x, axis) => x.abs().sum({ axis }), fold: (all) => sum(all.map(Math.abs)) },
   ReduceL2: { run: (x, axis) => x.square().sum({ axis }).sqrt(), fold: (all) => Math.hypot(...all) },
@@ -63,11 +64,11 @@ const reductions: Readonly<Record<string, Reduction>> = {
       return most + Math.log(sum(all.map((each) => Math.exp(each - most))))
     },
   },
-}
+} satisfies Readonly<Record<string, Reduction>>
 
 /** Reduces axes to one element each, which stay with `keep`. */
-function reduced(call: Call, x: Value, axes: readonly number[], keep: boolean, reduction: Reduction): Value {
-  const { run, fold, keepsIntegers = false } = reduction
+export function reduced(call: Call, x: Value, axes: readonly number[], keep: boolean, given: Reduction): Value {
+  const { run, fold, keepsWhole = false } = given
   const data = x.kind === 'computed' || x.kind === 'constant' ? x : call.data(0)
   if (data.kind === 'constant') return reducedConstant(writtenOut(data), axes, keep, fold)
   const { builder } = call
@@ -80,25 +81,26 @@ function reduced(call: Call, x: Value, axes: readonly number[], keep: boolean, r
     ...splitBy([...data.physical.slice(1), ...(missing.length > 0 ? [missing] : [])], [set]),
   ]
   const ref = arranged(builder, data, split, missing.length > 0)
-  const along = split.flatMap((axis, at) => (at > 0 && axis.some((atom) => set.has(atom)) ? [at] : []))
-  const rest = split.filter((_, at) => !along.includes(at))
+  const places = split.flatMap((axis, at) => (at > 0 && axis.some((atom) => set.has(atom)) ? [at] : []))
+  const rest = split.filter((_, at) => !places.includes(at))
   const logical = keep
     ? data.logical.map((axis, at) => (axes.includes(at) ? [] : axis))
     : data.logical.filter((_, at) => !axes.includes(at))
   // Along an axis of one element, what the function does to each is left.
   const result =
-    along.length > 0
+    places.length > 0
       ? builder.record(
           [ref],
           rest.slice(1).map(sizeOf),
-          first((v) => run(v, along)),
+          first((v) => run(v, places)),
         )
       : builder.record(
           [ref],
           rest.slice(1).map(sizeOf),
           first((v) => run(v.expandDims(v.shape.length), [v.shape.length])),
         )
-  return { kind: 'computed', ref: result, physical: rest, logical, integer: keepsIntegers && data.integer }
+  const [integer, whole] = [keepsWhole && data.integer, keepsWhole && data.whole === true]
+  return { kind: 'computed', ref: result, physical: rest, logical, integer, whole }
 }
 
 function reducedConstant(x: Constant, axes: readonly number[], keep: boolean, fold: Reduction['fold']): Constant {
@@ -126,63 +128,20 @@ const reduction =
       listed && listed.length > 0
         ? listed.map((axis) => call.axis(axis, rank))
         : Array.from({ length: rank }, (_, at) => at)
+    if (x.kind === 'sizes' && axes.length === 1) {
+      const item = given.ofSizes?.(x.items) ?? (x.items.length === 1 ? x.items[0] : undefined)
+      if (item !== undefined) return { kind: 'sizes', scalar: call.node.int('keepdims', 1) === 0, items: [item] }
+    }
     return reduced(call, x, axes, call.node.int('keepdims', 1) === 1, given)
   }
 
 const global =
-  (name: string): Operator =>
+  (given: Reduction): Operator =>
   (call) => {
     const rank = rankOf(call.value(0))
     const axes = Array.from({ length: rank - 2 }, (_, at) => at + 2)
-    return reduced(call, call.value(0), axes, true, reductions[name] as Reduction)
+    return reduced(call, call.value(0), axes, true, given)
   }
-
-/** Some axes as the last of ours, side by side, for what is done along all of them. */
-function gathered(call: Call, x: Computed, axes: readonly number[]): Computed {
-  const gone = axes.flatMap((axis) => x.logical[axis] as readonly Atom[])
-  if (gone.some(({ batch }) => batch)) throw unsupported('it works along the batch')
-  if (axes.length === 1) return isolated(call, x, axes[0] as number).value
-  const rest = x.physical
-    .map((axis) => axis.filter((atom) => !gone.includes(atom)))
-    .filter((axis, at) => at === 0 || axis.length > 0)
-  const physical: Axes = [...rest, gone]
-  return { ...x, ref: arranged(call.builder, x, physical, true), physical }
-}
-
-const placeOf = (x: Computed, atoms: readonly Atom[]): number =>
-  atoms.length === 0 ? x.physical.length - 1 : x.physical.findIndex((axis) => axis.includes(atoms[0] as Atom))
-
-function along(
-  call: Call,
-  x: Computed,
-  axes: readonly number[],
-  run: (v: SymbolicValue, axis: number) => SymbolicValue,
-): Computed {
-  const together = gathered(call, x, axes)
-  const atoms = axes.flatMap((axis) => x.logical[axis] as readonly Atom[])
-  const filled = together.physical.length > 1 && atoms.length > 0
-  const value = filled
-    ? together
-    : {
-        ...together,
-        physical: [...together.physical, []] as Axes,
-        ref: call.builder.record(
-          [together.ref],
-          [...together.ref.dims, 1],
-          first((v) => v.expandDims(v.shape.length)),
-        ),
-      }
-  const at = filled ? placeOf(value, atoms) : value.physical.length - 1
-  return {
-    ...value,
-    ref: call.builder.record(
-      [value.ref],
-      value.ref.dims,
-      first((v) => run(v, at)),
-    ),
-    integer: false,
-  }
-}
 
 const softmax =
   (run: (v: SymbolicValue, axis: number) => SymbolicValue): Operator =>
@@ -194,71 +153,36 @@ const softmax =
     return along(call, x, axes, run)
   }
 
-function layerNormalization(call: Call): Value {
-  const x = call.computed(0)
-  const rank = rankOf(x)
-  const from = call.axis(call.node.int('axis', -1), rank)
-  const epsilon = call.node.float('epsilon', 1e-5)
-  const axes = Array.from({ length: rank - from }, (_, at) => from + at)
-  if (call.isUsed(1) || call.isUsed(2)) throw unsupported('its mean and deviation as outputs')
-  const scaled = times(
-    call,
-    along(call, x, axes, (v, axis) => v.layerNorm({ axis, epsilon })),
-    call.value(1),
-  )
-  return call.given(2) ? plus(call, scaled, call.value(2)) : scaled
-}
-
-/** RMSNormalization, also as `SimplifiedLayerNormalization`. */
-function rmsNormalization(call: Call): Value {
-  const x = call.computed(0)
-  const rank = rankOf(x)
-  const from = call.axis(call.node.int('axis', -1), rank)
-  const epsilon = call.node.float('epsilon', 1e-5)
-  const axes = Array.from({ length: rank - from }, (_, at) => from + at)
-  const scaled = along(call, x, axes, (v, axis) => v.div(v.square().mean({ axis, keepDims: true }).add(epsilon).sqrt()))
-  return times(call, scaled, call.value(1))
-}
-
-/** As it is used after training: the statistics that the file holds. */
-function batchNormalization(call: Call): Value {
-  const [scale, bias, mean, variance] = [1, 2, 3, 4].map((index) => call.constant(index, 'all but the first input'))
-  if (call.node.int('training_mode', 0) !== 0) throw unsupported('training_mode')
-  const epsilon = call.node.float('epsilon', 1e-5)
-  const rank = rankOf(call.value(0))
-  const factor = foldedBy((s, v) => s / Math.sqrt(v + epsilon), [scale as Constant, variance as Constant])
-  const shift = foldedBy((b, m, f) => b - m * f, [bias as Constant, mean as Constant, factor])
-  const behind = Array.from({ length: rank - 2 }, (_, at) => at + 1)
-  const spread = (each: Constant) => (behind.length > 0 ? unsqueezed(each, behind) : each)
-  const named = (each: Constant, name: string) => spread({ ...each, name })
-  return plus(
-    call,
-    times(call, call.value(0), named(factor, (scale as Constant).name)),
-    named(shift, (bias as Constant).name),
-  )
-}
-
 function argMax(sign: 1 | -1): Operator {
   return (call) => {
     const x = call.computed(0)
     const axis = call.axis(call.node.int('axis', 0), rankOf(x))
     if (call.node.int('select_last_index', 0) !== 0) throw unsupported('select_last_index')
-    const { value, place } = isolated(call, x, axis)
-    const ref = call.builder.record(
-      [value.ref],
-      value.ref.dims.toSpliced(place - 1, 1),
-      first((v) => (sign > 0 ? v : v.neg()).argmax({ axis: place })),
-    )
-    const keep = call.node.int('keepdims', 1) === 1
-    return {
-      ...value,
-      ref,
-      physical: value.physical.toSpliced(place, 1),
-      logical: keep ? value.logical.with(axis, []) : value.logical.toSpliced(axis, 1),
-      integer: true,
-    }
+    return placeOfLargest(call, x, axis, sign, call.node.int('keepdims', 1) === 1)
   }
 }
+
+function placeOfLargest(call: Call, x: Computed, axis: number, sign: 1 | -1, keep: boolean): Computed {
+  const { value, place } = isolated(call, x, axis)
+  const ref = call.builder.record(
+    [value.ref],
+    value.ref.dims.toSpliced(place - 1, 1),
+    first((v) => (sign > 0 ? v : v.neg()).argmax({ axis: place })),
+  )
+  return {
+    ...value,
+    ref,
+    physical: value.physical.toSpliced(place, 1),
+    logical: keep ? value.logical.with(axis, []) : value.logical.toSpliced(axis, 1),
+    integer: true,
+  }
+}
+
+/** The largest element along an axis, or the smallest, and its place. */
+export const largest = (call: Call, x: Computed, axis: number, sign: 1 | -1): readonly Value[] => [
+  reduced(call, x, [axis], true, sign > 0 ? reductions.ReduceMax : reductions.ReduceMin),
+  placeOfLargest(call, x, axis, sign, true),
+]
 
 function cumulativeSum(call: Call): Value {
   const x = call.data(0)
@@ -317,17 +241,13 @@ function dropout(call: Call): readonly (Value | undefined)[] {
 
 export const reductionOperators: Readonly<Record<string, Operator>> = {
   ...Object.fromEntries(Object.entries(reductions).map(([name, each]) => [name, reduction(each)])),
-  GlobalAveragePool: global('ReduceMean'),
-  GlobalMaxPool: global('ReduceMax'),
+  GlobalAveragePool: global(reductions.ReduceMean),
+  GlobalMaxPool: global(reductions.ReduceMax),
   Softmax: softmax((v, axis) => v.softmax({ axis })),
   LogSoftmax: softmax((v, axis) => {
     const apart = v.sub(v.max({ axis, keepDims: true }).stopGradient())
     return apart.sub(apart.exp().sum({ axis, keepDims: true }).log())
   }),
-  LayerNormalization: layerNormalization,
-  RMSNormalization: rmsNormalization,
-  SimplifiedLayerNormalization: rmsNormalization,
-  BatchNormalization: batchNormalization,
   ArgMax: argMax(1),
   ArgMin: argMax(-1),
   CumSum: cumulativeSum,

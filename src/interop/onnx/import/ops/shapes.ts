@@ -55,8 +55,18 @@ export function transposed(x: Value, permutation: readonly number[]): Value {
   const shape = order(data.shape)
   const moved = data.shape.some((size, axis) => size !== 1 && permutation.indexOf(axis) !== axis)
   if (!moved) return renamed(data, shape, order(data.dims))
-  return { ...rearranged(data, shape, order(stridesTo(data.shape, data.shape))), dims: order(data.dims) }
+  // Made once, since a constant that several nodes read is one weight.
+  const made = turned.get(data) ?? new Map<string, Constant>()
+  turned.set(data, made)
+  const known = made.get(permutation.join())
+  if (known) return known
+  const result = { ...rearranged(data, shape, order(stridesTo(data.shape, data.shape))), dims: order(data.dims) }
+  made.set(permutation.join(), result)
+  return result
 }
+
+/** Constants with their axes in other orders. */
+const turned = new WeakMap<Constant, Map<string, Constant>>()
 
 /** The axes, after atoms were put together in memory where they must be to be divided otherwise. */
 function regrouped(call: Call, x: Computed, target: readonly Dim[]): Computed {

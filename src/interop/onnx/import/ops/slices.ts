@@ -22,6 +22,7 @@ import {
   writtenOut,
 } from '../values.js'
 import { concatenated } from './joins.js'
+import { rowsTaken } from './rows.js'
 import { rearranged, renamed, reshapedTo, squeezed, transposed } from './shapes.js'
 
 /** The largest number that stands for the end of an axis, whatever its size is. */
@@ -165,11 +166,23 @@ function sliced(call: Call, x: Value, axis: number, from: Dim, to: Dim, step: nu
       const length = typeof end === 'number' && typeof size === 'number' ? Math.min(end, size) : end
       return { ...data, dims: data.dims.with(axis, subtract(length, start)) }
     }
-    const length = Math.max(0, Math.ceil((Math.min(end as number, size as number) - (start as number)) / step))
+    if (typeof start !== 'number' || typeof end !== 'number') {
+      if (step !== 1) throw unsupported(`steps of ${step}`)
+      // As many rows as there are steps, such as of a table of positions.
+      const rank = data.shape.length
+      const first = [axis, ...Array.from({ length: rank }, (_, at) => at).filter((at) => at !== axis)]
+      const numbers = call.lowering.counted(call, subtract(end, start), start)
+      const found = lookedUp(call, transposed(data, first) as Constant, numbers, 0)
+      return transposed(
+        found,
+        first.map((_, at) => first.indexOf(at)),
+      )
+    }
+    const length = Math.max(0, Math.ceil((Math.min(end, size as number) - start) / step))
     const strides = stridesTo(data.shape, data.shape)
     const stride = strides[axis] as number
     const shape = data.shape.with(axis, length)
-    const cutOut = rearranged(data, shape, strides.with(axis, stride * step), stride * (start as number))
+    const cutOut = rearranged(data, shape, strides.with(axis, stride * step), stride * start)
     return { ...cutOut, dims: data.dims.with(axis, length) }
   }
   if (start === 0 && same(end, size) && step === 1) return data
@@ -198,6 +211,7 @@ function gather(call: Call): Value {
     if (at.includes(undefined)) throw malformed('an index behind the last size')
     return { kind: 'sizes', scalar: rankOf(indices) === 0, items: at as Dim[] }
   }
+  if (x.kind === 'computed' && indices.kind === 'rows') return rowsTaken(call, x, indices, axis)
   const data = dataOf(x)
   const step = call.lowering.stepOf?.(data, indices, axis)
   if (step) return step

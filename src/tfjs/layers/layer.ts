@@ -1,0 +1,514 @@
+import { SeqloomError } from '../../errors.js'
+import { snakeCase } from '../../interop/keras/saved.js'
+import { input as coreInput } from '../../layers/input.js'
+import { type AnyLayer, Layer as CoreLayer, type SymbolicTensor as Value } from '../../layers/layer.js'
+import type { Engine } from '../../model/engine.js'
+import { model as coreModel, type Model } from '../../model/index.js'
+import { Tensor, TracedTensor } from '../tensor.js'
+import type { DataType, DataValues } from '../types.js'
+import { type Declared, recordCall } from './custom.js'
+import { numbered } from './names.js'
+import { described, givenOnly, initializerOf } from './options.js'
+import { type Node, type Shape, SymbolicTensor } from './symbolic.js'
+import { LayerVariable, type VariableOwner } from './variable.js'
+
+/** Options of every layer. */
+export interface LayerArgs {
+  /** The shape of the first layer's input without the batch; a number for one dimension. */
+  inputShape?: Shape | number
+  /** The shape of the first layer's input, batch first. */
+  batchInputShape?: Shape
+  /** The batch's size, beside `inputShape`. */
+  batchSize?: number
+  dtype?: DataType
+  /** By default the layer's class with a number: `lstm_LSTM1`. */
+  name?: string
+  /** Whether training changes the weights; default true. */
+  trainable?: boolean
+  /** The first values of the weights. */
+  weights?: Tensor[]
+  /** @internal Of old programs. */
+  inputDType?: DataType
+}
+
+/** What `call` and `apply` get besides their inputs. */
+export interface Kwargs {
+  // biome-ignore lint/suspicious/noExplicitAny: as in tfjs, whatever a layer takes.
+  [key: string]: any
+}
+
+/** Options as saved models hold them. */
+export interface ConfigDict {
+  // biome-ignore lint/suspicious/noExplicitAny: as in tfjs, any value of JSON.
+  [key: string]: any
+}
+
+/** What a layer can be applied to. */
+export type Inputs = Tensor | Tensor[] | SymbolicTensor | SymbolicTensor[]
+
+/** One or several of a thing. */
+export const toList = <T>(given: T | readonly T[]): T[] => (Array.isArray(given) ? [...given] : [given as T])
+
+/** One thing alone, several in a list. */
+export const single = <T>(list: readonly T[]): T | T[] => (list.length === 1 ? (list[0] as T) : [...list])
+
+/** Tensors as our models take them. */
+export const coreTensor = (tensor: Tensor) => {
+  const { values, shape } = tensor
+  if (Array.isArray(values)) throw new SeqloomError('ERR_DATA', 'a model takes numbers, not a tensor of strings')
+  return { data: values, shape: shape as number[] }
+}
+
+/** A tensor of what our models return. */
+export const tensorOf = ({ data, shape }: { readonly data: unknown; readonly shape: readonly number[] }): Tensor =>
+  new Tensor(shape, 'float32', data as DataValues)
+
+/**
+ * A layer: what `tf.layers.*` makes. Programs extend it by `build`, `call` and `computeOutputShape`; then `call` is
+ * recorded once, when the layer is applied, and runs natively.
+ */
+export class Layer implements VariableOwner {
+  /** The class's name in saved models. */
+  static className: string
+  readonly id: number
+  name: string
+  dtype: DataType
+  batchInputShape: Shape | undefined
+  built = false
+  supportsMasking = false
+  initialWeights: Tensor[] | null
+  inboundNodes: Node[] = []
+  outboundNodes: Node[] = []
+  #trainable: boolean
+  readonly #onTensors = new Map<string, Model>()
+  #host: Model | undefined
+  /** What a layer of one's own has declared and recorded, and the layers that it applies. */
+  readonly #declared: Declared[] = []
+  readonly #inner: Layer[] = []
+  #recorded: AnyLayer | undefined
+  #recordedShape: string | undefined
+
+  constructor(args: LayerArgs = {}) {
+    this.id = nextId++
+    const options = args ?? {}
+    const className = this.getClassName()
+    this.name = options.name ?? `${snakeCase(className)}_${numbered(className)}`
+    this.dtype = options.dtype ?? options.inputDType ?? 'float32'
+    this.#trainable = options.trainable ?? true
+    this.initialWeights = options.weights ?? null
+    this.batchInputShape = inputShapeOf(options)
+  }
+
+  getClassName(): string {
+    return (this.constructor as typeof Layer).className
+  }
+
+  /** @internal The layers of ours that hold the weights. */
+  cores(): readonly AnyLayer[] {
+    return [...(this.#recorded ? [this.#recorded] : []), ...this.#inner.flatMap((layer) => layer.cores())]
+  }
+
+  /** @internal Applies the layers of ours; a layer of one's own is recorded. */
+  lower(values: readonly Value[], kwargs: Kwargs): readonly Value[] {
+    if (this.call === Layer.prototype.call) return values
+    const shape = JSON.stringify(values.map((value) => value.shape))
+    if (this.#recorded === undefined || (this.#recordedShape !== shape && this.#declared.length === 0)) {
+      try {
+        this.#recorded = recordCall(this, this.name.replaceAll('/', '.'), this.#declared, values, kwargs)
+      } catch (error) {
+        if (!(error instanceof LayerInCall) || this.#declared.length > 0) throw error
+        return this.#composed(values, kwargs)
+      }
+      this.#recordedShape = shape
+    }
+    return toList(this.#recorded.apply(values)) as Value[]
+  }
+
+  /** Calls a layer that only applies others, which become its own. */
+  #composed(values: readonly Value[], kwargs: Kwargs): readonly Value[] {
+    const before = inCall
+    inCall = []
+    try {
+      const inputs = values.map(
+        (value) => new SymbolicTensor([...value.shape], value.dtype, value, sourceNode(this), 0),
+      )
+      const outputs = toList<unknown>(this.call(inputs as never, kwargs))
+      for (const layer of inCall) if (!this.#inner.includes(layer)) this.#inner.push(layer)
+      return outputs.map((output) => {
+        if (output instanceof SymbolicTensor) return output.value
+        throw new LayerInCall(this.name)
+      })
+    } finally {
+      inCall = before
+    }
+  }
+
+  /** Declares a weight; layers of one's own call it in `build`. */
+  addWeight(
+    name: string,
+    shape: Shape,
+    dtype: DataType = 'float32',
+    initializer?: string | object,
+    regularizer?: string | object | null,
+    trainable = true,
+    constraint?: string | object | null,
+  ): LayerVariable {
+    const where = `layer '${this.name}': weight '${name}'`
+    if (dtype !== null && dtype !== 'float32') {
+      throw new SeqloomError('ERR_UNSUPPORTED', `${where} must be float32, not ${dtype}`)
+    }
+    if (regularizer != null || constraint != null) {
+      throw new SeqloomError(
+        'ERR_UNSUPPORTED',
+        `${where}: regularizers and constraints are not there for layers of one's own`,
+      )
+    }
+    const variable = new LayerVariable(`${this.name}/${name}`, [...shape], trainable, this, this.#declared.length)
+    this.#declared.push({ variable, initializer: initializerOf(where, initializer ?? 'zeros') })
+    return variable
+  }
+
+  /** @internal The element type that the layer reads. */
+  readsTokens(): boolean {
+    return false
+  }
+
+  get trainable(): boolean {
+    return this.#trainable
+  }
+
+  set trainable(value: boolean) {
+    this.#trainable = value
+    for (const core of this.cores()) core.trainable = value
+  }
+
+  /** Makes the weights; layers of one's own call `addWeight` here. */
+  build(_inputShape: Shape | Shape[]): void {
+    this.built = true
+  }
+
+  /** The layer's function; layers of one's own give it. */
+  call(inputs: Tensor | Tensor[], kwargs: Kwargs = {}): Tensor | Tensor[] {
+    return this.#applyToTensors(toList(inputs), kwargs)
+  }
+
+  /** Uses the layer on symbolic values, or at once on tensors. Using it twice shares its weights. */
+  // biome-ignore lint/suspicious/noExplicitAny: tfjs's result is a union that its users cast; what it is depends on the inputs.
+  apply(inputs: Inputs, kwargs: Kwargs = {}): any {
+    const list = toList<Tensor | SymbolicTensor>(inputs)
+    if (list.length > 0 && list.every((each) => each instanceof SymbolicTensor)) {
+      return this.applyToSymbols(list, kwargs ?? {})
+    }
+    if (list.some((each) => each instanceof TracedTensor)) throw new LayerInCall(this.name)
+    if (list.length > 0 && list.every((each) => each instanceof Tensor)) {
+      return this.#applyToTensors(list, kwargs ?? {})
+    }
+    throw new SeqloomError(
+      'ERR_DATA',
+      `Arguments to apply() of layer '${this.name}' must be all SymbolicTensors or all Tensors`,
+    )
+  }
+
+  /** @internal */
+  protected applyToSymbols(list: readonly SymbolicTensor[], kwargs: Kwargs): SymbolicTensor | SymbolicTensor[] {
+    const wasBuilt = this.built
+    this.prepare(list.map(({ shape }) => shape))
+    const values = this.lower(
+      list.map(({ value }) => value),
+      kwargs,
+    )
+    this.built = true
+    inCall?.push(this)
+    const outputs = this.connect(list, values)
+    if (!wasBuilt && this.initialWeights) this.setWeights(this.initialWeights)
+    return single(outputs)
+  }
+
+  /** @internal Records a use of the layer that made some values. */
+  protected connect(inputs: readonly SymbolicTensor[], values: readonly Value[]): SymbolicTensor[] {
+    const outputs: SymbolicTensor[] = []
+    const node: Node = { layer: this, index: this.inboundNodes.length, inputs, outputs }
+    this.inboundNodes.push(node)
+    const rows = inputs[0]?.shape[0] ?? null
+    values.forEach((value, index) => {
+      const shape = [value.shape[0] ?? rows, ...value.shape.slice(1)]
+      outputs.push(new SymbolicTensor(shape, value.dtype, value, node, index))
+    })
+    for (const each of inputs) each.sourceLayer.outboundNodes.push(node)
+    return outputs
+  }
+
+  /** @internal Builds the layer if it was not built. */
+  protected prepare(shapes: readonly Shape[]): void {
+    if (this.built) return
+    this.build(single(shapes))
+    this.built = true
+  }
+
+  #applyToTensors(tensors: readonly Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
+    if (this.call !== Layer.prototype.call) {
+      this.prepare(tensors.map(({ shape }) => [...shape]))
+      if (this.#declared.length === 0) return this.call(single(tensors), kwargs)
+    }
+    const key = JSON.stringify(tensors.map(({ shape }) => shape.slice(1)))
+    let model = this.#onTensors.get(key)
+    if (model === undefined) {
+      this.prepare(tensors.map(({ shape }) => [null, ...shape.slice(1)]))
+      const dtype = this.readsTokens() ? 'int32' : 'float32'
+      const inputs = tensors.map(({ shape }) => coreInput({ shape: shape.slice(1), dtype }))
+      model = coreModel({ inputs, outputs: [...this.lower(inputs, kwargs)] }) as unknown as Model
+      this.#onTensors.set(key, model)
+      if (this.inboundNodes.length === 0) this.#host ??= model
+      if (this.initialWeights) this.setWeights(this.initialWeights)
+      this.initialWeights = null
+    }
+    const outputs = model.predictSync(tensors.map(coreTensor), { batchSize: Math.max(1, tensors[0]?.shape[0] ?? 1) })
+    return single(toList(outputs).map(tensorOf))
+  }
+
+  /** @internal The engine that keeps the weights of a layer of ours. */
+  engineOf(core: AnyLayer): Engine {
+    const found = CoreLayer.host(core)
+    if (found) return found as Engine
+    const [node] = this.inboundNodes
+    if (node === undefined) {
+      throw new SeqloomError(
+        'ERR_STATE',
+        `layer '${this.name}' has not been built: apply it, or add it to a model first`,
+      )
+    }
+    const outputs = node.outputs.map(({ value }) => value)
+    this.#host = coreModel({ inputs: sourcesOf(outputs), outputs }) as unknown as Model
+    return CoreLayer.host(core) as Engine
+  }
+
+  /** @internal The names, shapes and places of the weights. */
+  specs(): readonly { readonly name: string; readonly shape: readonly number[]; readonly core: AnyLayer }[] {
+    if (this.inboundNodes.length === 0 && this.#host === undefined) return []
+    return this.cores().flatMap((core) => {
+      const engine = this.engineOf(core)
+      return engine.indicesOf(core).map((index) => {
+        const { name, shape } = engine.specs[index] as { name: string; shape: readonly number[] }
+        return { name: name.slice(name.lastIndexOf('/') + 1), shape, core }
+      })
+    })
+  }
+
+  /** @internal The names of the weights within the layer. */
+  protected weightNames(): string[] {
+    return this.specs().map(({ name }) => name)
+  }
+
+  /** The layer's weights as variables. */
+  get weights(): LayerVariable[] {
+    const names = this.weightNames()
+    return this.specs().map(({ shape }, index) => {
+      return new LayerVariable(`${this.name}/${names[index]}`, [...shape], this.trainable, this, index)
+    })
+  }
+
+  get trainableWeights(): LayerVariable[] {
+    return this.trainable ? this.weights : []
+  }
+
+  get nonTrainableWeights(): LayerVariable[] {
+    return this.trainable ? [] : this.weights
+  }
+
+  /** Copies of the layer's weights. */
+  getWeights(trainableOnly = false): Tensor[] {
+    if (trainableOnly && !this.trainable) return []
+    if (this.specs().length === 0) return []
+    return this.cores().flatMap((core) => {
+      this.engineOf(core)
+      return core.getWeights().map(tensorOf)
+    })
+  }
+
+  /** Replaces the layer's weights in all models that have the layer. */
+  setWeights(weights: Tensor[]): void {
+    const specs = this.specs()
+    if (specs.length !== weights.length) {
+      throw new SeqloomError(
+        'ERR_SHAPE',
+        `You called setWeights(weights) on layer "${this.name}" with a weight list of length ${weights.length}, but the layer was expecting ${specs.length} weights.`,
+      )
+    }
+    let next = 0
+    for (const core of this.cores()) {
+      const count = specs.filter((spec) => spec.core === core).length
+      if (count > 0) core.setWeights(weights.slice(next, next + count).map(coreTensor))
+      next += count
+    }
+  }
+
+  /** The number of values in the weights. */
+  countParams(): number {
+    return this.specs().reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
+  }
+
+  #firstNode(what: string): Node {
+    const [node] = this.inboundNodes
+    if (node) return node
+    throw new SeqloomError('ERR_STATE', `Layer ${this.name} is not connected, no ${what} to return.`)
+  }
+
+  /** The input of the layer's first use. */
+  get input(): SymbolicTensor | SymbolicTensor[] {
+    return single(this.#firstNode('input').inputs)
+  }
+
+  /** The output of the layer's first use. */
+  get output(): SymbolicTensor | SymbolicTensor[] {
+    return single(this.#firstNode('output').outputs)
+  }
+
+  getInputAt(index: number): SymbolicTensor | SymbolicTensor[] {
+    return single((this.inboundNodes[index] ?? this.#firstNode('input')).inputs)
+  }
+
+  getOutputAt(index: number): SymbolicTensor | SymbolicTensor[] {
+    return single((this.inboundNodes[index] ?? this.#firstNode('output')).outputs)
+  }
+
+  get inputShape(): Shape | Shape[] {
+    return single(this.#firstNode('input').inputs.map(({ shape }) => shape))
+  }
+
+  get outputShape(): Shape | Shape[] {
+    return single(this.#firstNode('output').outputs.map(({ shape }) => shape))
+  }
+
+  computeOutputShape(inputShape: Shape | Shape[]): Shape | Shape[] {
+    const shapes = (Array.isArray(inputShape[0]) ? inputShape : [inputShape]) as Shape[]
+    const values = shapes.map((shape) => coreInput({ shape: shape.slice(1) }))
+    const [rows = null] = shapes[0] as Shape
+    return single(this.lower(values, {}).map(({ shape }): Shape => [rows, ...shape.slice(1)]))
+  }
+
+  computeMask(_inputs: Tensor | Tensor[], mask?: Tensor | Tensor[]): Tensor | Tensor[] | null {
+    return this.supportsMasking ? (mask ?? null) : null
+  }
+
+  /** Whether the layer carries states from batch to batch. */
+  get stateful(): boolean {
+    return false
+  }
+
+  /** Makes a stateful layer begin with zeros. */
+  resetStates(): void {}
+
+  /** The options that rebuild the layer. */
+  getConfig(): ConfigDict {
+    const config: ConfigDict = { name: this.name, trainable: this.trainable }
+    if (this.batchInputShape) config.batchInputShape = this.batchInputShape
+    if (this.dtype) config.dtype = this.dtype
+    return config
+  }
+
+  /** Frees nothing: weights are freed with the models that have them. */
+  dispose(): { refCountAfterDispose: number; numDisposedVariables: number } {
+    return { refCountAfterDispose: 0, numDisposedVariables: 0 }
+  }
+}
+
+let nextId = 0
+/** The layers that are applied while the `call` of another one runs. */
+let inCall: Layer[] | undefined
+
+/** Where the input of a layer of one's own comes from, for the layers that it applies. */
+const sourceNode = (layer: Layer): Node => ({ layer, index: 0, inputs: [], outputs: [] })
+
+/** Thrown where a layer is applied while the `call` of another one is recorded. */
+export class LayerInCall extends SeqloomError {
+  constructor(name: string) {
+    super(
+      'ERR_UNSUPPORTED',
+      `layer '${name}' is applied in the call() of another layer to a value that was computed there; apply it to the layer's input, or describe both by tf.model`,
+    )
+  }
+}
+
+function inputShapeOf(args: LayerArgs): Shape | undefined {
+  if (args.batchInputShape) return [...args.batchInputShape]
+  if (args.inputShape === undefined || args.inputShape === null) return undefined
+  return [args.batchSize ?? null, ...toList<number | null>(args.inputShape)]
+}
+
+/** The inputs that values of ours are computed from. */
+export function sourcesOf(outputs: readonly Value[]): Value[] {
+  const sources: Value[] = []
+  const seen = new Set<Value>()
+  const pending = [...outputs].reverse()
+  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
+    if (seen.has(value)) continue
+    seen.add(value)
+    if (value.call.inputs.length === 0) sources.push(value)
+    else pending.push(...[...value.call.inputs].reverse())
+  }
+  return sources
+}
+
+/** A layer whose options say all of it, and that layers of ours compute. */
+export abstract class StandardLayer<Args extends LayerArgs = LayerArgs> extends Layer {
+  protected readonly args: Partial<Args>
+  #core: AnyLayer | undefined
+
+  constructor(args: Args) {
+    super(args)
+    this.args = givenOnly(args ?? ({} as Args))
+  }
+
+  /** Makes the layer of ours. */
+  protected abstract make(): AnyLayer
+
+  /** The layer of ours. */
+  get core(): AnyLayer {
+    if (this.#core === undefined) {
+      this.#core = this.make()
+      this.#core.trainable = this.trainable
+    }
+    return this.#core
+  }
+
+  override cores(): readonly AnyLayer[] {
+    return this.core === undefined ? [] : [this.core]
+  }
+
+  override lower(values: readonly Value[], kwargs: Kwargs): readonly Value[] {
+    return toList(this.core.apply(values, this.applyOptions(values, kwargs))) as Value[]
+  }
+
+  /** What the layer of ours is given besides values. */
+  protected applyOptions(_values: readonly Value[], _kwargs: Kwargs): Record<string, never> {
+    return {}
+  }
+
+  protected get where(): string {
+    return `layer '${this.name}'`
+  }
+
+  override getConfig(): ConfigDict {
+    const {
+      inputShape: _,
+      batchInputShape: __,
+      batchSize: ___,
+      weights: ____,
+      inputDType: _____,
+      ...own
+    } = this.args as LayerArgs
+    return { ...super.getConfig(), ...(configured(own) as ConfigDict) }
+  }
+}
+
+/** Options as JSON: value objects by their class and configuration. */
+export function configured(value: unknown): unknown {
+  if (value instanceof Layer) return { className: value.getClassName(), config: value.getConfig() }
+  const object = described(value)
+  if (object) return { className: object.className, config: object.config }
+  if (Array.isArray(value)) return value.map(configured)
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, configured(each)]))
+  }
+  return value
+}

@@ -1,0 +1,401 @@
+import { SeqloomError } from '../../errors.js'
+import * as layers from '../../layers/index.js'
+import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
+import type { Tensor } from '../tensor.js'
+import { type InitializerIdentifier, requireGiven } from './basic.js'
+import { coreName } from './input.js'
+import { type ConfigDict, configured, type Inputs, type Kwargs, Layer, type LayerArgs, toList } from './layer.js'
+import { activationName, cellActivationOf, givenOnly, initializerOf } from './options.js'
+import { type PenaltyOptions, penalties } from './penalties.js'
+
+/** Options of the cells. */
+export interface SimpleRNNCellLayerArgs extends LayerArgs, PenaltyOptions<'kernel' | 'recurrent' | 'bias'> {
+  units: number
+  activation?: string | null
+  useBias?: boolean
+  kernelInitializer?: InitializerIdentifier
+  recurrentInitializer?: InitializerIdentifier
+  biasInitializer?: InitializerIdentifier
+  /** The share of the input's features that training drops. */
+  dropout?: number
+  /** The share of the state's features that training drops. */
+  recurrentDropout?: number
+  /** Not there: what drops values is part of the engine. */
+  dropoutFunc?: unknown
+}
+
+/** Options of cells with gates. */
+export interface GatedCellLayerArgs extends SimpleRNNCellLayerArgs {
+  recurrentActivation?: string | null
+  /** Whether the forget gate's bias of an LSTM begins at one; default false. */
+  unitForgetBias?: boolean
+  /** Of a GRU; only false, as in tfjs. */
+  resetAfter?: boolean
+  /** Accepted: results are the same. */
+  implementation?: number
+}
+
+/** Options of every recurrent layer. */
+export interface BaseRNNLayerArgs extends LayerArgs {
+  returnSequences?: boolean
+  returnState?: boolean
+  goBackwards?: boolean
+  stateful?: boolean
+  /** Accepted: results are the same. */
+  unroll?: boolean
+  inputDim?: number
+  inputLength?: number
+}
+
+export type SimpleRNNLayerArgs = BaseRNNLayerArgs & SimpleRNNCellLayerArgs
+export type GatedRNNLayerArgs = BaseRNNLayerArgs & GatedCellLayerArgs
+
+/** What a recurrent layer does besides its cell. */
+type Recurrence = Pick<BaseRNNLayerArgs, 'returnSequences' | 'returnState' | 'goBackwards' | 'stateful'>
+
+/** The kinds of cells. */
+type Kind = 'SimpleRNN' | 'LSTM' | 'GRU'
+
+/** How many states a cell has. */
+const stateCounts: Readonly<Record<Kind, number>> = { SimpleRNN: 1, LSTM: 2, GRU: 1 }
+
+/** A recurrent layer of ours for a cell's options. */
+function coreOf(kind: Kind, where: string, name: string, args: Partial<GatedCellLayerArgs>, how: Recurrence): AnyLayer {
+  requireGiven(where, 'units', args.units)
+  if (args.dropoutFunc !== undefined) {
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `${where}: dropoutFunc is not there; write the cell with defineCell of 'seqloom'`,
+    )
+  }
+  if (kind === 'GRU' && args.resetAfter) {
+    throw new SeqloomError('ERR_UNSUPPORTED', `${where}: GRUCell does not support reset_after parameter set to true.`)
+  }
+  const activation = (option: 'activation' | 'recurrentActivation', standard: string) => {
+    const given = args[option]
+    return cellActivationOf(where, given === undefined ? standard : activationName(where, given))
+  }
+  const { dropout, recurrentDropout } = args
+  const options = {
+    name: coreName(name),
+    units: args.units,
+    activation: activation('activation', 'tanh'),
+    useBias: args.useBias ?? true,
+    kernelInitializer: initializerOf(where, args.kernelInitializer ?? 'glorotNormal'),
+    recurrentInitializer: initializerOf(where, args.recurrentInitializer ?? 'orthogonal'),
+    biasInitializer: initializerOf(where, args.biasInitializer ?? 'zeros'),
+    ...(dropout && { dropout: Math.max(0, dropout) }),
+    ...(recurrentDropout && { recurrentDropout: Math.max(0, recurrentDropout) }),
+    ...penalties(where, args, ['kernel', 'recurrent', 'bias']),
+    returnSequences: how.returnSequences ?? false,
+    returnState: how.returnState ?? false,
+    goBackwards: how.goBackwards ?? false,
+    ...(how.stateful && { stateful: true }),
+    // Padded steps repeat the last output.
+    zeroOutputForMask: false,
+    ...(kind !== 'SimpleRNN' && { recurrentActivation: activation('recurrentActivation', 'hardSigmoid') }),
+    ...(kind === 'LSTM' && { unitForgetBias: args.unitForgetBias ?? false }),
+    ...(kind === 'GRU' && { resetAfter: false }),
+  }
+  const makers = { SimpleRNN: layers.simpleRNN, LSTM: layers.lstm, GRU: layers.gru } as const
+  return (makers[kind] as (given: never) => unknown)(options as never) as AnyLayer
+}
+
+/** One step of a recurrent layer, for `tf.layers.rnn`. */
+export abstract class RNNCell extends Layer {
+  /** The sizes of the states. */
+  abstract readonly stateSize: number | number[]
+
+  override cores(): readonly AnyLayer[] {
+    return []
+  }
+
+  override lower(): readonly Value[] {
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `cell '${this.name}' (${this.getClassName()}): a cell is run by tf.layers.rnn; cells of one's own are written with defineCell of 'seqloom'`,
+    )
+  }
+}
+
+/** A cell that is there. */
+export abstract class StandardCell extends RNNCell {
+  abstract readonly kind: Kind
+  readonly args: Partial<GatedCellLayerArgs>
+  readonly units: number
+
+  constructor(args: GatedCellLayerArgs) {
+    super(args)
+    requireGiven(`cell '${this.name}'`, 'units', args?.units)
+    this.args = givenOnly(args)
+    this.units = args.units
+  }
+
+  override get stateSize(): number | number[] {
+    return stateCounts[this.kind] === 1 ? this.units : [this.units, this.units]
+  }
+
+  override getConfig(): ConfigDict {
+    return { ...super.getConfig(), ...(configured(this.args) as ConfigDict) }
+  }
+}
+
+export class SimpleRNNCell extends StandardCell {
+  static override className = 'SimpleRNNCell'
+  override readonly kind = 'SimpleRNN'
+}
+
+export class LSTMCell extends StandardCell {
+  static override className = 'LSTMCell'
+  override readonly kind = 'LSTM'
+}
+
+export class GRUCell extends StandardCell {
+  static override className = 'GRUCell'
+  override readonly kind = 'GRU'
+}
+
+/** Cells on top of each other. */
+export class StackedRNNCells extends RNNCell {
+  static override className = 'StackedRNNCells'
+  readonly cells: readonly RNNCell[]
+
+  constructor(args: LayerArgs & { cells: RNNCell[] }) {
+    super(args)
+    this.cells = args.cells
+  }
+
+  override get stateSize(): number[] {
+    return this.cells.toReversed().flatMap(({ stateSize }) => stateSize)
+  }
+
+  override getConfig(): ConfigDict {
+    return { ...super.getConfig(), cells: configured(this.cells) }
+  }
+}
+
+/** What simple RNN, LSTM, GRU and layers of cells have in common. */
+export abstract class RNNLayer extends Layer {
+  override supportsMasking = true
+  readonly args: Partial<BaseRNNLayerArgs>
+  readonly returnSequences: boolean
+  readonly returnState: boolean
+  readonly goBackwards: boolean
+  /** @internal How often the states were set to zero. */
+  resets = 0
+  #cores: readonly AnyLayer[] | undefined
+  readonly #stateful: boolean
+
+  constructor(args: BaseRNNLayerArgs) {
+    super(args)
+    this.args = givenOnly(args)
+    this.returnSequences = args.returnSequences ?? false
+    this.returnState = args.returnState ?? false
+    this.goBackwards = args.goBackwards ?? false
+    this.#stateful = args.stateful ?? false
+    if (this.batchInputShape === undefined && args.inputDim != null) {
+      this.batchInputShape = [args.batchSize ?? null, args.inputLength ?? null, args.inputDim]
+    }
+  }
+
+  /** The layers of ours, the first one's outputs going to the second and so on. */
+  abstract make(name: string, how: Recurrence): readonly AnyLayer[]
+
+  /** How many states each of them has. */
+  abstract stateCounts(): readonly number[]
+
+  /** Layers of ours like these, for a twin of this layer. */
+  remade(name: string, how: Recurrence): readonly AnyLayer[] {
+    const { returnSequences, returnState, goBackwards } = this
+    return this.make(name, { returnSequences, returnState, goBackwards, ...how })
+  }
+
+  override cores(): readonly AnyLayer[] {
+    if (this.#cores === undefined) {
+      this.#cores = this.remade(this.name, this.#stateful ? { stateful: true } : {})
+      for (const core of this.#cores) core.trainable = this.trainable
+    }
+    return this.#cores
+  }
+
+  override get stateful(): boolean {
+    return this.#stateful
+  }
+
+  override resetStates(): void {
+    this.resets++
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: as in Layer.
+  override apply(inputs: Inputs, kwargs: Kwargs = {}): any {
+    const { initialState, constants, ...others } = kwargs ?? {}
+    if (constants != null) {
+      throw new SeqloomError(
+        'ERR_UNSUPPORTED',
+        `layer '${this.name}': constants are not there; write the cell with defineCell of 'seqloom'`,
+      )
+    }
+    const states = initialState == null ? [] : toList<Tensor>(initialState as Tensor[])
+    return super.apply([...toList(inputs as Tensor[]), ...states], others)
+  }
+
+  override lower([x, ...states]: readonly Value[]): readonly Value[] {
+    return runCores(this.cores(), this.stateCounts(), [x as Value, ...states], this.returnState)
+  }
+
+  override getConfig(): ConfigDict {
+    const {
+      inputShape: _,
+      batchInputShape: __,
+      batchSize: ___,
+      weights: ____,
+      inputDim: _____,
+      ...own
+    } = this.args as BaseRNNLayerArgs
+    return {
+      ...super.getConfig(),
+      ...(configured(own) as ConfigDict),
+      returnSequences: this.returnSequences,
+      returnState: this.returnState,
+      goBackwards: this.goBackwards,
+      stateful: this.#stateful,
+      unroll: false,
+    }
+  }
+}
+
+/** Runs layers one after the other; states are those of the last layer first. */
+export function runCores(
+  cores: readonly AnyLayer[],
+  counts: readonly number[],
+  [x, ...states]: readonly [Value, ...Value[]],
+  returnState: boolean,
+): readonly Value[] {
+  const wanted = counts.reduce((sum, count) => sum + count, 0)
+  if (states.length > 0 && states.length !== wanted) {
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `a recurrent layer with ${wanted} states was given ${states.length} initial states`,
+    )
+  }
+  const left = [...states]
+  const initial = counts
+    .toReversed()
+    .map((count) => left.splice(0, count))
+    .toReversed()
+  const found: Value[][] = []
+  let value = x
+  cores.forEach((core, at) => {
+    const own = initial[at] as Value[]
+    const outputs = toList(core.apply(value, own.length > 0 ? { initialState: own } : {})) as Value[]
+    value = outputs[0] as Value
+    found.push(outputs.slice(1))
+  })
+  return returnState ? [value, ...found.toReversed().flat()] : [value]
+}
+
+/** A recurrent layer with a cell of its own. */
+abstract class FusedRNN extends RNNLayer {
+  abstract readonly kind: Kind
+
+  get units(): number {
+    return (this.args as GatedRNNLayerArgs).units
+  }
+
+  override make(name: string, how: Recurrence): readonly AnyLayer[] {
+    return [coreOf(this.kind, `layer '${this.name}'`, name, this.args as GatedRNNLayerArgs, how)]
+  }
+
+  override stateCounts(): readonly number[] {
+    return [stateCounts[this.kind]]
+  }
+}
+
+export class SimpleRNN extends FusedRNN {
+  static override className = 'SimpleRNN'
+  override readonly kind = 'SimpleRNN'
+
+  constructor(args: SimpleRNNLayerArgs) {
+    super(args)
+    requireGiven(`layer '${this.name}'`, 'units', args?.units)
+  }
+}
+
+export class LSTM extends FusedRNN {
+  static override className = 'LSTM'
+  override readonly kind = 'LSTM'
+
+  constructor(args: GatedRNNLayerArgs) {
+    super(args)
+    requireGiven(`layer '${this.name}'`, 'units', args?.units)
+  }
+}
+
+export class GRU extends FusedRNN {
+  static override className = 'GRU'
+  override readonly kind = 'GRU'
+
+  constructor(args: GatedRNNLayerArgs) {
+    super(args)
+    requireGiven(`layer '${this.name}'`, 'units', args?.units)
+  }
+}
+
+/** Options of `tf.layers.rnn`. */
+export interface RNNLayerArgs extends BaseRNNLayerArgs {
+  cell: RNNCell | RNNCell[]
+}
+
+/** Runs cells over sequences. */
+export class RNN extends RNNLayer {
+  static override className = 'RNN'
+  readonly cell: RNNCell
+
+  constructor(args: RNNLayerArgs) {
+    super(args)
+    if (args?.cell == null) {
+      throw new SeqloomError('ERR_OPTION', 'cell property is missing for the constructor of RNN.')
+    }
+    this.cell = Array.isArray(args.cell) ? new StackedRNNCells({ cells: args.cell }) : args.cell
+  }
+
+  /** The cells, the one that reads the input first. */
+  get cells(): readonly StandardCell[] {
+    const all = this.cell instanceof StackedRNNCells ? this.cell.cells : [this.cell]
+    for (const each of all) {
+      if (each instanceof StandardCell) continue
+      throw new SeqloomError(
+        'ERR_UNSUPPORTED',
+        `layer '${this.name}': its cell must be of tf.layers.simpleRNNCell, lstmCell or gruCell; cells of one's own are written with defineCell of 'seqloom'`,
+      )
+    }
+    return all as readonly StandardCell[]
+  }
+
+  override make(name: string, how: Recurrence): readonly AnyLayer[] {
+    const { cells } = this
+    return cells.map((cell, at) =>
+      coreOf(cell.kind, `cell '${cell.name}'`, cells.length === 1 ? name : `${name}.${at}`, cell.args, {
+        ...how,
+        returnSequences: how.returnSequences || at < cells.length - 1,
+        // The first layer has turned the steps around already.
+        goBackwards: at === 0 && (how.goBackwards ?? false),
+      }),
+    )
+  }
+
+  override stateCounts(): readonly number[] {
+    return this.cells.map(({ kind }) => stateCounts[kind])
+  }
+
+  protected override weightNames(): string[] {
+    const { cells } = this
+    if (cells.length === 1) return super.weightNames()
+    const cores = this.cores()
+    return this.specs().map(({ name, core }) => `RNNCell_${cores.indexOf(core)}/${name}`)
+  }
+
+  override getConfig(): ConfigDict {
+    return { ...super.getConfig(), cell: configured(this.cell) }
+  }
+}

@@ -1,0 +1,39 @@
+import { describe, SeqloomError } from '../../errors.js'
+import { type Optimizer as CoreOptimizer, type OptimizerKind, rules } from '../../optimizers/rules.js'
+import { unsupported } from '../failure.js'
+import { Optimizer, optimizerByName } from '../train.js'
+
+/** Optimizers of ours by tfjs's names, and what ours call the settings whose names differ. */
+const kinds: Readonly<
+  Record<string, { readonly kind: OptimizerKind; readonly names: Readonly<Record<string, string>> }>
+> = {
+  SGD: { kind: 'sgd', names: {} },
+  Momentum: { kind: 'sgd', names: { useNesterov: 'nesterov' } },
+  Adam: { kind: 'adam', names: {} },
+  Adamax: { kind: 'adamax', names: {} },
+  RMSProp: { kind: 'rmsprop', names: { decay: 'rho' } },
+  Adagrad: { kind: 'adagrad', names: {} },
+  Adadelta: { kind: 'adadelta', names: {} },
+}
+
+/** The optimizer that a program names or gives. */
+export function optimizerOf(given: unknown): Optimizer {
+  if (given instanceof Optimizer) return given
+  if (typeof given === 'string') return optimizerByName(given)
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `compile: optimizer must be a name or what tf.train.* returns, not ${describe(given)}`,
+  )
+}
+
+/** The optimizer of ours for one of tfjs's. */
+export function coreOptimizer(given: Optimizer): CoreOptimizer {
+  const { kind, names } = kinds[given.getClassName()] ?? { kind: 'sgd', names: {} }
+  const { decay, ...others } = given.getConfig()
+  if (kind === 'adamax' && decay) {
+    throw unsupported('the decay of tf.train.adamax', 'set optimizer.learningRate between epochs')
+  }
+  const config = kind === 'rmsprop' ? { ...others, decay } : others
+  const settings = Object.entries(config).map(([name, value]) => [names[name] ?? name, value])
+  return rules[kind](Object.fromEntries(settings))
+}

@@ -1,0 +1,99 @@
+// What tfjs has and this entry has not. Each says what to use in its place.
+import { unsupported } from './failure.js'
+
+type Refused = (...args: unknown[]) => never
+
+const refused =
+  (name: string, instead: string): Refused =>
+  () => {
+    throw unsupported(`tf.${name}`, instead)
+  }
+
+const traced =
+  'Seqloom differentiates when it builds a model: train with model.fit() or model.trainOnBatch(), with a loss of your own ' +
+  'written as a function of (yTrue, yPred), or a layer or cell of your own (defineLayer and defineCell of seqloom)'
+const layer = (name: string) => `use the layer tf.layers.${name} in a model`
+const complex = 'complex numbers are not supported; compute with the real and the imaginary part'
+const images =
+  'it is for sequences; decode and resize pictures with a package for images, and give their numbers to tf.tensor()'
+const flat =
+  'it is for sequences, which have one dimension to slide along: use tf.layers.conv1d, maxPooling1d or averagePooling1d in a model'
+const sparse = 'use tf.gather, tf.gatherND and tf.scatterND'
+
+export const grad: Refused = refused('grad', traced)
+export const grads: Refused = refused('grads', traced)
+export const valueAndGrad: Refused = refused('valueAndGrad', traced)
+export const valueAndGrads: Refused = refused('valueAndGrads', traced)
+export const variableGrads: Refused = refused('variableGrads', traced)
+export const customGrad: Refused = refused('customGrad', traced)
+
+export const conv1d: Refused = refused('conv1d', layer('conv1d'))
+export const conv2d: Refused = refused('conv2d', flat)
+export const conv2dTranspose: Refused = refused('conv2dTranspose', flat)
+export const conv3d: Refused = refused('conv3d', flat)
+export const conv3dTranspose: Refused = refused('conv3dTranspose', flat)
+export const depthwiseConv2d: Refused = refused('depthwiseConv2d', flat)
+export const separableConv2d: Refused = refused('separableConv2d', flat)
+export const dilation2d: Refused = refused('dilation2d', images)
+export const avgPool: Refused = refused('avgPool', flat)
+export const avgPool3d: Refused = refused('avgPool3d', flat)
+export const maxPool: Refused = refused('maxPool', flat)
+export const maxPool3d: Refused = refused('maxPool3d', flat)
+export const maxPoolWithArgmax: Refused = refused('maxPoolWithArgmax', flat)
+export const pool: Refused = refused('pool', layer('maxPooling1d'))
+export const localResponseNormalization: Refused = refused('localResponseNormalization', images)
+export const batchToSpaceND: Refused = refused('batchToSpaceND', 'use tf.reshape and tf.transpose')
+export const spaceToBatchND: Refused = refused('spaceToBatchND', 'use tf.reshape and tf.transpose')
+export const depthToSpace: Refused = refused('depthToSpace', 'use tf.reshape and tf.transpose')
+
+const complexNumbers: Refused = refused('complex', complex)
+export const real: Refused = refused('real', complex)
+export const imag: Refused = refused('imag', complex)
+export const fft: Refused = refused('fft', complex)
+export const ifft: Refused = refused('ifft', complex)
+export const rfft: Refused = refused('rfft', complex)
+export const irfft: Refused = refused('irfft', complex)
+
+export const raggedGather: Refused = refused(
+  'raggedGather',
+  'pad the rows, or give ragged arrays to a model of seqloom',
+)
+export const raggedRange: Refused = refused('raggedRange', 'pad the rows')
+export const raggedTensorToTensor: Refused = refused('raggedTensorToTensor', 'pad the rows')
+
+export const loadGraphModel: Refused = refused(
+  'loadGraphModel',
+  'only layers models can be read: tf.loadLayersModel(), or interop.loadOnnx() of seqloom for an ONNX file',
+)
+export const loadGraphModelSync: Refused = refused('loadGraphModelSync', 'use tf.loadLayersModel()')
+export const registerOp: Refused = refused('registerOp', 'graph models cannot be read')
+export const registerKernel: Refused = refused('registerKernel', 'its engine has kernels of its own')
+export const registerGradient: Refused = refused('registerGradient', traced)
+
+/** An object whose functions, whatever their names are, are refused. */
+const refusedFunctions = (name: string, instead: string): Readonly<Record<string, Refused>> =>
+  new Proxy<Record<string, Refused>>(
+    {},
+    { get: (_, key) => (typeof key === 'string' && key !== 'then' ? refused(`${name}.${key}`, instead) : undefined) },
+  )
+
+/** What `@tensorflow/tfjs-node` adds. */
+export const node: Readonly<Record<string, Refused>> = refusedFunctions(
+  'node',
+  'use a callback of tf.callbacks or callbacks of seqloom for logs, and a package for pictures',
+)
+export const image: Readonly<Record<string, Refused>> = refusedFunctions('image', images)
+export const browser: Readonly<Record<string, Refused>> = refusedFunctions('browser', images)
+export const signal: Readonly<Record<string, Refused>> = refusedFunctions('signal', complex)
+export const spectral: Readonly<Record<string, Refused>> = refusedFunctions('spectral', complex)
+const sparseFunctions: Readonly<Record<string, Refused>> = refusedFunctions('sparse', sparse)
+export const fused: Readonly<Record<string, Refused>> = refusedFunctions(
+  'fused',
+  'use tf.matMul, tf.add and an activation',
+)
+export const string: Readonly<Record<string, Refused>> = refusedFunctions(
+  'string',
+  "use JavaScript's own functions of strings, or text of seqloom",
+)
+
+export { complexNumbers as complex, sparseFunctions as sparse }

@@ -1,0 +1,217 @@
+import * as tf from 'seqloom/tfjs'
+import { describe, expect, it } from 'vitest'
+
+const numbers = (shape: number[], seed = 0): tf.Tensor =>
+  tf.tensor(
+    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 1.3 + seed)),
+    shape as never,
+  )
+
+describe('layers have the defaults of TensorFlow.js', () => {
+  it('gates are hard sigmoids and forget biases begin at zero', () => {
+    const layer = tf.layers.lstm({ units: 2, inputShape: [3, 1] })
+    tf.sequential({ layers: [layer] })
+    const [kernel, recurrent, bias] = layer.getWeights() as [tf.Tensor, tf.Tensor, tf.Tensor]
+    expect([kernel.shape, recurrent.shape, bias.shape]).toEqual([[1, 8], [2, 8], [8]])
+    expect([...bias.dataSync()]).toEqual(Array(8).fill(0))
+    layer.setWeights([tf.fill([1, 8], 10), tf.zeros([2, 8]), tf.zeros([8])])
+    // All gates are open at 1, exactly, and the candidate is tanh(10): c grows by one a step.
+    const output = tf.sequential({ layers: [layer] }).predict(tf.ones([1, 3, 1])) as tf.Tensor
+    expect(output.dataSync()[0]).toBeCloseTo(Math.tanh(3), 5)
+  })
+
+  it('a GRU resets before its product, with one bias', () => {
+    const layer = tf.layers.gru({ units: 3 })
+    layer.apply(tf.input({ shape: [4, 2] }))
+    expect(layer.getWeights().map(({ shape }) => shape)).toEqual([[2, 9], [3, 9], [9]])
+    expect(() =>
+      tf.sequential({ layers: [tf.layers.gru({ units: 3, resetAfter: true, inputShape: [4, 2] })] }),
+    ).toThrow('reset_after')
+  })
+
+  it('names and weights are numbered as there', () => {
+    const dense = tf.layers.dense({ units: 2 })
+    expect(dense.name).toMatch(/^dense_Dense\d+$/)
+    const named = tf.layers.bidirectional({ layer: tf.layers.lstm({ units: 2, name: 'own' }), name: 'both' })
+    named.apply(tf.input({ shape: [null, 3] }))
+    expect(named.weights.map(({ name }) => name)).toEqual(
+      ['forward', 'backward'].flatMap((side) =>
+        ['kernel', 'recurrent_kernel', 'bias'].map((weight) => `both/${side}_own/${weight}`),
+      ),
+    )
+    expect(named.outputShape).toEqual([null, 4])
+    expect(named.countParams()).toBe(2 * (3 * 8 + 2 * 8 + 8))
+  })
+})
+
+describe('layers are applied', () => {
+  it('to tensors at once, with weights that stay', () => {
+    const dense = tf.layers.dense({ units: 2, kernelInitializer: 'ones', biasInitializer: 'ones' })
+    const x = tf.tensor2d([[1, 2, 3]])
+    expect((dense.apply(x) as tf.Tensor).arraySync()).toEqual([[7, 7]])
+    dense.setWeights([tf.zeros([3, 2]), tf.tensor1d([1, 2])])
+    expect((dense.apply(x) as tf.Tensor).arraySync()).toEqual([[1, 2]])
+  })
+
+  it('to the last values of others, sharing weights', () => {
+    const shared = tf.layers.dense({ units: 2, useBias: false })
+    const [a, b] = [tf.input({ shape: [3] }), tf.input({ shape: [3] })]
+    const model = tf.model({ inputs: [a, b], outputs: [shared.apply(a), shared.apply(b)] as tf.SymbolicTensor[] })
+    const x = numbers([2, 3])
+    const [first, second] = model.predict([x, x]) as [tf.Tensor, tf.Tensor]
+    expect(first.arraySync()).toEqual(second.arraySync())
+    expect(model.getWeights().length).toBe(1)
+  })
+
+  it('with the first weights that were given', () => {
+    const table = numbers([5, 2])
+    const model = tf.sequential({ layers: [tf.layers.embedding({ inputDim: 5, outputDim: 2, weights: [table] })] })
+    const found = model.predict(tf.tensor2d([[4, 0]])) as tf.Tensor
+    expect([...found.dataSync()]).toEqual([...table.dataSync()].slice(8).concat([...table.dataSync()].slice(0, 2)))
+  })
+
+  const outputOf = (layer: { apply(x: tf.Tensor | tf.Tensor[]): unknown }, ...x: tf.Tensor[]) =>
+    (layer.apply(x.length === 1 ? (x[0] as tf.Tensor) : x) as tf.Tensor).arraySync()
+
+  it('and merge, broadcasting', () => {
+    const [a, b] = [tf.tensor2d([[1, 2]]), tf.tensor2d([[3]])]
+    expect(outputOf(tf.layers.add(), a, b)).toEqual([[4, 5]])
+    expect(outputOf(tf.layers.average(), a, a)).toEqual([[1, 2]])
+    expect(outputOf(tf.layers.maximum(), a, b)).toEqual([[3, 3]])
+    expect(outputOf(tf.layers.dot({ axes: 1 }), a, tf.tensor2d([[5, 7]]))).toEqual([[19]])
+    const time = tf.tensor3d([[[1], [2]]])
+    expect(outputOf(tf.layers.concatenate({ axis: 1 }), time, time)).toEqual([[[1], [2], [1], [2]]])
+  })
+
+  it('and reduce, permute, pool and convolve', () => {
+    const x = tf.tensor3d([[[1], [2], [3], [4]]])
+    expect(outputOf(tf.layers.globalAveragePooling1d(), x)).toEqual([[2.5]])
+    expect(outputOf(tf.layers.globalMaxPool1d(), x)).toEqual([[4]])
+    expect(outputOf(tf.layers.maxPooling1d({ poolSize: 2 }), x)).toEqual([[[2], [4]]])
+    expect(outputOf(tf.layers.averagePooling1d({ poolSize: 3, strides: 1, padding: 'same' }), x)).toEqual([
+      [[1.5], [2], [3], [3.5]],
+    ])
+    expect(outputOf(tf.layers.permute({ dims: [2, 1] }), x)).toEqual([[[1, 2, 3, 4]]])
+    const conv = tf.layers.conv1d({ filters: 1, kernelSize: 2, kernelInitializer: 'ones', padding: 'causal' })
+    expect(outputOf(conv, x)).toEqual([[[1], [3], [5], [7]]])
+    const strided = tf.layers.conv1d({ filters: 1, kernelSize: 2, strides: 2, kernelInitializer: 'ones' })
+    expect(outputOf(strided, x)).toEqual([[[3], [7]]])
+  })
+
+  it('by steps, whatever treats them alike', () => {
+    const x = numbers([2, 3, 4, 5])
+    const flat = tf.layers.timeDistributed({ layer: tf.layers.flatten() }).apply(tf.input({ shape: [3, 4, 5] }))
+    expect((flat as tf.SymbolicTensor).shape).toEqual([null, 3, 20])
+    const inner = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [5] })] })
+    const steps = tf.layers.timeDistributed({ layer: inner }).apply(x.reshape([8, 3, 5])) as tf.Tensor
+    expect(steps.shape).toEqual([8, 3, 2])
+    expect(() => tf.layers.timeDistributed({ layer: tf.layers.lstm({ units: 2 }) }).apply(x)).toThrow(
+      'timeDistributed of a LSTM',
+    )
+  })
+})
+
+describe('layers of one’s own', () => {
+  class Antirectifier extends tf.layers.Layer {
+    static override className = 'Antirectifier'
+
+    override computeOutputShape(shape: tf.Shape): tf.Shape {
+      return [...shape.slice(0, -1), 2 * (shape.at(-1) as number)]
+    }
+
+    override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+      const [input] = Array.isArray(inputs) ? inputs : [inputs]
+      return tf.tidy(() => {
+        const centred = tf.sub(input as tf.Tensor, tf.mean(input as tf.Tensor, -1, true))
+        return tf.concat([tf.relu(centred), tf.relu(tf.neg(centred))], -1)
+      })
+    }
+  }
+
+  class Scale extends tf.layers.Layer {
+    static override className = 'Scale'
+    factor: tf.LayerVariable | undefined
+
+    override build(shape: tf.Shape): void {
+      this.factor = this.addWeight('factor', [shape.at(-1) as number], 'float32', tf.initializers.ones())
+      super.build(shape)
+    }
+
+    override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+      const [input] = Array.isArray(inputs) ? inputs : [inputs]
+      return (input as tf.Tensor).mul((this.factor as tf.LayerVariable).read())
+    }
+  }
+
+  class Twice extends tf.layers.Layer {
+    static override className = 'Twice'
+    readonly inner = tf.layers.dense({ units: 3, kernelInitializer: 'ones' })
+
+    override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+      const once = this.inner.apply(Array.isArray(inputs) ? (inputs[0] as tf.Tensor) : inputs)
+      return this.inner.apply(once) as tf.Tensor
+    }
+  }
+
+  it('compute what call says', () => {
+    const model = tf.sequential({
+      layers: [tf.layers.inputLayer({ inputShape: [2] }), new Antirectifier({}), new Scale({ name: 'scale' })],
+    })
+    expect((model.predict(tf.tensor2d([[1, 3]])) as tf.Tensor).arraySync()).toEqual([[0, 1, 1, 0]])
+    expect(model.weights.map(({ name, shape }) => [name, shape])).toEqual([['scale/factor', [4]]])
+    model.setWeights([tf.tensor1d([1, 2, 3, 4])])
+    expect((model.predict(tf.tensor2d([[1, 3]])) as tf.Tensor).arraySync()).toEqual([[0, 2, 3, 0]])
+  })
+
+  it('train their weights', async () => {
+    const model = tf.sequential({ layers: [new Scale({ inputShape: [2], name: 'trained' })] })
+    model.compile({ optimizer: tf.train.sgd(0.5), loss: 'meanSquaredError' })
+    const x = tf.tensor2d([[1, 1]])
+    await model.fit(x, tf.tensor2d([[2, 0]]), { epochs: 50 })
+    const [factor] = model.getWeights() as [tf.Tensor]
+    expect(factor.dataSync()[0]).toBeCloseTo(2, 3)
+    expect(factor.dataSync()[1]).toBeCloseTo(0, 3)
+  })
+
+  it('apply other layers, whose weights become theirs', () => {
+    const layer = new Twice({})
+    const model = tf.sequential({ layers: [tf.layers.inputLayer({ inputShape: [3] }), layer] })
+    expect((model.predict(tf.ones([1, 3])) as tf.Tensor).arraySync()).toEqual([[9, 9, 9]])
+    expect(model.getWeights().length).toBe(2)
+  })
+
+  it('say what cannot be recorded', () => {
+    class Reads extends tf.layers.Layer {
+      static override className = 'Reads'
+
+      override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+        const [input] = Array.isArray(inputs) ? inputs : [inputs]
+        return tf.scalar((input as tf.Tensor).dataSync()[0] as number)
+      }
+    }
+    expect(() => new Reads({}).apply(tf.input({ shape: [2] }))).toThrow(/the function is recorded once/)
+  })
+})
+
+describe('what is not there', () => {
+  it.each([
+    ['batchNormalization', 'layerNormalization'],
+    ['conv2d', 'images'],
+    ['gaussianNoise', 'dropout'],
+  ] as const)('%s says so', (name, instead) => {
+    expect(() => (tf.layers[name] as (args: object) => unknown)({})).toThrow(instead)
+  })
+
+  it.each([
+    [() => tf.layers.dense({} as never), /units/],
+    [() => tf.layers.lstm({} as never), /units/],
+    [() => tf.layers.dense({ units: 2, activation: 'relú' }), /unknown activation/],
+    [() => tf.layers.rnn({} as never), /cell/],
+    [() => tf.layers.bidirectional({ layer: tf.layers.dense({ units: 1 }) as never }), /recurrent layer/],
+    [() => tf.sequential({ layers: [tf.layers.dense({ units: 2 })] }), /inputShape/],
+    [() => tf.model({ inputs: tf.input({ shape: [2] }), outputs: [] }), /outputs/],
+    [() => tf.layers.dense({ units: 1 }).apply(3 as never), /SymbolicTensors or all Tensors/],
+  ])('bad options are named: %#', (run, message) => {
+    expect(run).toThrow(message)
+  })
+})

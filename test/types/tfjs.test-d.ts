@@ -1,0 +1,110 @@
+// A program for TensorFlow.js that must compile with its import changed. It is checked by the compiler and never run.
+import * as tf from 'seqloom/tfjs'
+
+const vector: tf.Tensor1D = tf.tensor1d([1, 2, 3])
+const table: tf.Tensor2D = tf.tensor2d([
+  [1, 2],
+  [3, 4],
+])
+const cube: tf.Tensor3D = tf.tensor3d([1, 2, 3, 4], [2, 1, 2], 'int32')
+const any: tf.Tensor = table
+const ranked: tf.Tensor<tf.Rank.R2> = table
+const one: tf.Scalar = tf.scalar(3)
+
+// What a function returns is of the kind that is asked for, and of the same kind where the shape stays.
+const shifted: tf.Tensor2D = table.sub(vector)
+const same: tf.Tensor2D = table.square().relu().clipByValue(0, 1)
+const normal: tf.Tensor2D = tf.tidy(() => {
+  const { mean, variance } = tf.moments(table, 0)
+  return table.sub(mean).div(variance.sqrt())
+})
+const total: tf.Scalar = table.sum()
+const rows: tf.Tensor[] = tf.unstack(table)
+const [first, second] = tf.split(table, 2) as [tf.Tensor2D, tf.Tensor2D]
+const joined: tf.Tensor2D = tf.concat([first, second], 0)
+const stacked = tf.stack([vector, vector]) as tf.Tensor2D
+const reshaped = tf.reshape(cube, [-1, 2]) as tf.Tensor2D
+const flat: tf.Tensor1D = cube.flatten()
+const hot: tf.Tensor = tf.oneHot(tf.tensor1d([0, 1], 'int32'), 3)
+const best: number | undefined = table.argMax(-1).dataSync()[0]
+const picked: tf.Tensor2D = table.gather(tf.tensor1d([0], 'int32'))
+const { values, indices } = tf.topk(table, 1)
+const nested: number[][] = table.arraySync()
+const drawn = tf.multinomial(vector, 1, undefined, true).dataSync()[0] as number
+const data: Float32Array | Int32Array | Uint8Array = table.dataSync()
+const later: Promise<number[]> = vector.array()
+
+const buffer: tf.TensorBuffer<tf.Rank.R3> = tf.buffer([2, 3, 4])
+buffer.set(1, 0, 1, 2)
+const fromBuffer: tf.Tensor3D = buffer.toTensor()
+const own = new tf.TensorBuffer<tf.Rank.R2>([2, 2], 'float32')
+
+const state: tf.Variable<tf.Rank.R1> = tf.variable(vector)
+state.assign(tf.zeros([3]))
+
+function standardize(x: tf.Tensor2D, scale: tf.TensorLike = 1): { x: tf.Tensor2D; dtype: tf.DataType } {
+  return { x: x.mul(scale), dtype: x.dtype }
+}
+const named: tf.NamedTensorMap = { table, vector }
+const container: tf.TensorContainer = { xs: table, ys: [vector, 3] }
+const typed: tf.TypedArray = new Float32Array(3)
+
+interface Row extends tf.TensorContainerObject {
+  xs: tf.Tensor1D
+  ys: tf.Tensor1D
+}
+function* generate(): Generator<Row> {
+  yield { xs: vector, ys: vector }
+}
+const dataset: tf.data.Dataset<tf.TensorContainer> = tf.data.generator(generate).shuffle(10).batch(2).prefetch(1)
+const csv: tf.data.CSVDataset = tf.data.csv('file://x.csv', { columnConfigs: { label: { isLabel: true } } })
+const pairs = csv.map((value) => {
+  const { xs, ys } = value as { xs: { [name: string]: number }; ys: { [name: string]: number } }
+  return { xs: Object.values(xs), ys: Object.values(ys) }
+})
+
+const optimizer: tf.Optimizer = tf.train.adam(0.01)
+const loss = (yTrue: tf.Tensor, yPred: tf.Tensor): tf.Scalar => tf.losses.meanSquaredError(yTrue, yPred)
+const initializer = tf.initializers.glorotUniform({ seed: 1 })
+const regularizer = tf.regularizers.l2({ l2: 0.01 })
+const counts: number = tf.memory().numTensors
+tf.util.shuffle([1, 2, 3])
+tf.dispose([
+  any,
+  ranked,
+  one,
+  shifted,
+  same,
+  normal,
+  total,
+  joined,
+  stacked,
+  reshaped,
+  flat,
+  hot,
+  picked,
+  values,
+  indices,
+])
+
+export {
+  best,
+  container,
+  counts,
+  data,
+  dataset,
+  drawn,
+  fromBuffer,
+  initializer,
+  later,
+  loss,
+  named,
+  nested,
+  optimizer,
+  own,
+  pairs,
+  regularizer,
+  rows,
+  standardize,
+  typed,
+}

@@ -270,19 +270,6 @@ function binary(op: string): Operator {
   }
 }
 
-/** What a product or sum is where an operand has the numbers of rows. */
-function rowsCombined(call: Call, op: string, a: Value, b: Value): Rows | undefined {
-  const [rows, other] = a.kind === 'rows' ? [a, b] : [b as Rows, a]
-  if (rows.kind !== 'rows' || rows.order !== undefined || other.kind === 'rows') return undefined
-  if (op === 'Mul' && rows.scale === undefined) {
-    const items = sizesIn(other)
-    return items?.length === 1 ? { ...rows, scale: multiply(items[0] as Dim, 1) } : undefined
-  }
-  if (op !== 'Add' || rows.scale === undefined || other.kind === 'unknown') return undefined
-  const data = dataOf(other)
-  return { ...rows, plus: rows.plus ? plus(call, rows.plus, data) : data }
-}
-
 /** What is known, or asked, of two sizes of which one is below the other. */
 function compared(op: string, a: Dim, b: Dim): Value | undefined {
   if (typeof a === 'number' && typeof b === 'number') return undefined

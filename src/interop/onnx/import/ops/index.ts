@@ -4,7 +4,6 @@ import { constantOperators } from './constants.js'
 import { controlOperators } from './control.js'
 import { einsumOperators } from './einsum.js'
 import { elementwiseOperators } from './elementwise.js'
-import { gatherOperators } from './gather.js'
 import { joinOperators } from './joins.js'
 import { normalizationOperators } from './normalization.js'
 import { oneHotOperators } from './oneHot.js'
@@ -24,7 +23,6 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     ...constantOperators,
     ...shapeOperators,
     ...sliceOperators,
-    ...gatherOperators,
     ...choiceOperators,
     ...oneHotOperators,
     ...joinOperators,

@@ -23,7 +23,8 @@ import {
 } from '../values.js'
 import { isolated } from './isolated.js'
 import { concatenated } from './joins.js'
-import { rearranged, renamed, transposed } from './shapes.js'
+import { rowsTaken } from './rows.js'
+import { rearranged, renamed, reshapedTo, squeezed, transposed } from './shapes.js'
 
 /** The largest number that stands for the end of an axis, whatever its size is. */
 const farAway = 2 ** 31 - 1
@@ -179,6 +180,33 @@ function sliced(call: Call, x: Value, axis: number, from: Dim, to: Dim, step: nu
   )
 }
 
+function gather(call: Call): Value {
+  const [x, indices] = [call.value(0), call.value(1)]
+  const axis = call.axis(call.node.int('axis', 0), rankOf(x))
+  if (x.kind === 'sizes') {
+    const at = numbersIn(indices, 'the indices').map((index) => x.items[index < 0 ? index + x.items.length : index])
+    if (at.includes(undefined)) throw malformed('an index behind the last size')
+    return { kind: 'sizes', scalar: rankOf(indices) === 0, items: at as Dim[] }
+  }
+  if (x.kind === 'computed' && indices.kind === 'rows') return rowsTaken(call, x, indices, axis)
+  const data = dataOf(x)
+  const step = call.lowering.stepOf?.(data, indices, axis)
+  if (step) return step
+  const which = dataOf(indices)
+  if (data.kind === 'constant') {
+    if (which.kind === 'computed') return lookedUp(call, data, which, axis)
+    return gathered(data, which, axis)
+  }
+  if (which.kind === 'computed') throw unsupported('each row of the batch chooses other elements')
+  const list = numbersIn(which, 'the indices')
+  if (which.dims.length === 0) return squeezed(element(call, data, axis, list[0] as number), [axis])
+  const parts = list.map((index) => element(call, data, axis, index))
+  const joinedParts = parts.length === 1 ? (parts[0] as Computed) : (concatenated(call, parts, axis) as Computed)
+  if (which.dims.length === 1) return joinedParts
+  const dims = dimsOf(joinedParts)
+  return reshapedTo(call, joinedParts, [...dims.slice(0, axis), ...which.dims, ...dims.slice(axis + 1)], false)
+}
+
 /** Elements of a constant by constant indices. */
 export function gathered(data: Constant, indices: Constant, axis: number): Constant {
   const [x, which] = [writtenOut(data), writtenOut(indices)]
@@ -205,7 +233,7 @@ export function gathered(data: Constant, indices: Constant, axis: number): Const
 }
 
 /** Rows of a table: an embedding, if whole tokens of an input are looked up. */
-export function lookedUp(call: Call, data: Constant, indices: Computed, axis: number): Value {
+function lookedUp(call: Call, data: Constant, indices: Computed, axis: number): Value {
   const { builder } = call
   const table = writtenOut(
     transposed(data, [axis, ...data.dims.map((_, at) => at).filter((at) => at !== axis)]) as Constant,
@@ -252,5 +280,6 @@ function split(call: Call): Value[] {
 
 export const sliceOperators: Readonly<Record<string, Operator>> = {
   Slice: slice,
+  Gather: gather,
   Split: split,
 }

@@ -6,6 +6,7 @@ import { cancellable } from '../model/cancel.js'
 import { type NativeTokenizer, native, type StagedTexts } from '../native/index.js'
 import { abortSignal, checkOptions, flag, integer } from '../options.js'
 import { absolutePathOf } from '../path.js'
+import { checkIds } from './ids.js'
 
 /** How a vocabulary is built. */
 export interface TokenizerOptions {
@@ -95,6 +96,7 @@ export class Tokenizer {
 
   /** @internal {@link fromJSON} of a text; `where` names it in messages. */
   static parse(json: string, where: string): Tokenizer {
+    runSync(checkIds(where, Buffer.from(json)))
     try {
       return new Tokenizer(callNative(() => native.NativeTokenizer.fromJson(json)))
     } catch (error) {
@@ -104,6 +106,7 @@ export class Tokenizer {
 
   /** @internal {@link parse} of a file's bytes, on another thread. */
   static async read(bytes: Uint8Array, where: string): Promise<Tokenizer> {
+    await runSliced(checkIds(where, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)))
     try {
       return new Tokenizer(await cancellable(undefined, (cancel) => native.NativeTokenizer.read(bytes, cancel)))
     } catch (error) {

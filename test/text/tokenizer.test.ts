@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -131,6 +132,41 @@ describe('bad input', () => {
       expect(() => text.fromJSON(json)).toThrow(coded('ERR_FORMAT', /^tokenizer\.json: (?!tokenizer\.json)/))
     },
   )
+
+  it('is refused as a file with ids that make it huge, in little time', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'seqloom-ids-'))
+    for (const make of [text.charTokenizer, text.wordTokenizer, text.subwordTokenizer]) {
+      const saved = (await make(['a b', 'a b'])).toJSON() as { added_tokens: object[]; model: { vocab: object } }
+      const ids = [2 ** 24 + 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]
+      for (const id of ids) {
+        const vocab = { ...saved.model.vocab, '00000000': id }
+        const token = {
+          id,
+          content: '<x>',
+          special: true,
+          single_word: false,
+          lstrip: false,
+          rstrip: false,
+          normalized: false,
+        }
+        for (const file of [
+          { ...saved, model: { ...saved.model, vocab } },
+          { ...saved, added_tokens: [...saved.added_tokens, token] },
+        ]) {
+          const message = /^tokenizer\.json: the id \d+ is above the largest one, 16777216$/
+          expect(() => text.fromJSON(file)).toThrow(coded('ERR_FORMAT', message))
+          const path = join(folder, 'tokenizer.json')
+          // Long white space does not hide it.
+          await writeFile(path, JSON.stringify(file).replaceAll(`:${id}`, `:${' '.repeat(2 ** 20)}${id}`))
+          await expect(text.loadTokenizer(path)).rejects.toEqual(coded('ERR_FORMAT', /above the largest one/))
+        }
+      }
+      // Digits of a token are none of an id.
+      const vocab = { ...saved.model.vocab, '123456789': 300, ': 123456789': 301 }
+      expect(text.fromJSON({ ...saved, model: { ...saved.model, vocab } }).vocabularySize).toBe(302)
+    }
+    await rm(folder, { recursive: true })
+  })
 
   it('names a file that is not there', async () => {
     await expect(text.loadTokenizer('no/tokenizer.json')).rejects.toEqual(coded('ERR_IO', /no\/tokenizer\.json/))

@@ -90,7 +90,7 @@ describe.each(names)('activation %s', (activation) => {
     ] as const
     for (const [layer, cell, options] of both) {
       const own = { units: 5, ...options }
-      const fused = ready(sequential([layer({ ...own, inputShape: [null, 3] } as never)]))
+      const fused = ready(sequential([(layer as typeof layers.lstm)({ ...own, inputShape: [null, 3] } as never)]))
       const traced = ready(sequential([layers.rnn({ cell: cell(own as never) as never, inputShape: [null, 3] })]))
       const [found, expected] = await Promise.all(
         [fused, traced].map(async (m) => (await m.predict(x)) as { data: Float32Array }),

@@ -28,6 +28,7 @@ async function readBack(model: Model, dialect: Dialect): Promise<{ model: Model;
           weights.map((weight) => ({ shape: weight.shape, floats: () => values.get(weight) as Float32Array })),
         ),
     origin,
+    true,
   )
   origin.problems.check('test')
   return { model: (built as Built).model, description }

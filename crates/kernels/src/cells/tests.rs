@@ -287,13 +287,15 @@ fn other_activations_match_the_reference() {
             (Selu, HardSigmoid),
             (Relu6, Sigmoid),
             (LeakyRelu, Tanh),
-            (Tanh, Exponential),
             (Linear, Tanh),
             (HardSigmoid, Relu),
         ] {
             let spec = CellSpec::new(kind, 5, 19, state, gate).unwrap();
             Problem::new(spec, even(4, 6)).check();
         }
+        // Gates without a bound grow from step to step, soon beyond all single-precision numbers.
+        let spec = CellSpec::new(kind, 5, 19, Tanh, Exponential).unwrap();
+        Problem::new(spec, even(1, 6)).check();
     }
 }
 

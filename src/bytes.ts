@@ -5,8 +5,10 @@ import { types } from 'node:util'
  * this one over the same memory; undefined for anything else.
  */
 export function bytesGiven(value: unknown): Uint8Array | undefined {
-  if (value instanceof Uint8Array) return value
-  if (types.isUint8Array(value)) return over(value.buffer, value.byteOffset, value.byteLength)
+  if (types.isUint8Array(value)) {
+    const { buffer, byteOffset, byteLength } = value
+    return value instanceof Uint8Array ? value : over(buffer, byteOffset, byteLength)
+  }
   return types.isAnyArrayBuffer(value) ? over(value, 0, value.byteLength) : undefined
 }
 

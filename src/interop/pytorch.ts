@@ -1,5 +1,5 @@
 import { runSliced } from '../data/index.js'
-import { describe, isInstance, SeqloomError } from '../errors.js'
+import { describe, isInstance, reading, SeqloomError } from '../errors.js'
 import { replaceFile } from '../files.js'
 import type { AnyLayer } from '../layers/layer.js'
 import { Model } from '../model/model.js'
@@ -103,7 +103,8 @@ export async function loadPyTorch(
   file: FileOrBytes,
   options: LoadPyTorchOptions | PyTorchStackOptions = {},
 ): Promise<{ readonly model?: Model; readonly mapping: PyTorchMapping }> {
-  const isGiven = isRecord(options) && options.model !== undefined
+  const hasModel = () => isRecord(options) && options.model !== undefined
+  const isGiven = reading('ERR_OPTION', 'interop.loadPyTorch: the options', hasModel)
   checkOptions('interop.loadPyTorch', options, {
     accepted: {
       ignore: isList,

@@ -1,6 +1,6 @@
 import { type Callback, checkCallbacks } from '../callbacks/callback.js'
 import type { Data, DataSet } from '../data/tensor.js'
-import { SeqloomError } from '../errors.js'
+import { reading, SeqloomError } from '../errors.js'
 import {
   abortSignal,
   checkOptions,
@@ -107,11 +107,13 @@ export type GivenFitOptions = { readonly [Name in keyof FitOptions]: Exclude<Fit
 /** Leaves out what is null where that means nothing. */
 export function givenFit(options: FitOptions): GivenFitOptions {
   if (!isRecord(options)) return options as GivenFitOptions
-  const nothing = ['callbacks', 'validationData', 'sampleWeight', 'classWeight'].filter(
-    (name) => options[name as keyof FitOptions] === null,
-  )
-  if (nothing.length === 0) return options as GivenFitOptions
-  return Object.fromEntries(Object.entries(options).filter(([name]) => !nothing.includes(name))) as GivenFitOptions
+  return reading('ERR_OPTION', 'fit: the options', () => {
+    const nothing = ['callbacks', 'validationData', 'sampleWeight', 'classWeight'].filter(
+      (name) => options[name as keyof FitOptions] === null,
+    )
+    if (nothing.length === 0) return options as GivenFitOptions
+    return Object.fromEntries(Object.entries(options).filter(([name]) => !nothing.includes(name))) as GivenFitOptions
+  })
 }
 
 /** The number of rows that are computed at once by default, as in Keras. */

@@ -141,8 +141,7 @@ describe('an abort does not wait', () => {
     let inner: unknown
     await m.predict(rows(1, 2048))
     const start = (signal: AbortSignal) => {
-      inner = undefined
-      // However fast the machine is, the abort comes while the callback computes.
+      // However fast the machine is, the abort comes while the callback computes, but for once between two computations.
       const onEpochBegin = async () => {
         try {
           while (!signal.aborted) await m.evaluate(wide, target, { batchSize: 2048 })

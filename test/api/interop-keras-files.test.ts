@@ -36,10 +36,10 @@ const zeroed = (m: Model): Model => {
 }
 
 /** The model of `simple` in real.py, with names of its own or Keras's. */
-function branches(named: boolean) {
+function branches(named: boolean, recurrentActivation: 'hardSigmoid' | 'hardSigmoidKeras2' = 'hardSigmoid') {
   const name = (of: string) => (named ? { name: of } : {})
   const x = input({ shape: [null, 2] })
-  const short = layers.gru({ units: 2, recurrentActivation: 'hardSigmoid', ...name('short') }).apply(x)
+  const short = layers.gru({ units: 2, recurrentActivation, ...name('short') }).apply(x)
   const first = layers.gru({ units: 2, returnSequences: true, ...name('first') }).apply(x)
   const last = layers.gru({ units: 2, ...name('last') }).apply(layers.dropout({ rate: 0.5 }).apply(first))
   const out = layers.dense({ units: 1, ...name('out') }).apply(layers.concatenate().apply([short, last]))
@@ -53,10 +53,22 @@ describe('interop.loadKeras into a model', () => {
     ['keras2-branches-by-name.h5', 'keras2-branches'],
   ])('gives it the weights of %s, by names or in order', async (name, expected) => {
     for (const named of [true, false]) {
-      const m = branches(named)
+      const m = branches(named, expected.startsWith('keras2') ? 'hardSigmoidKeras2' : 'hardSigmoid')
       expect(await interop.loadKeras(file(name), { model: m })).toBe(m)
       await expectPredictions(m, expected)
       m.dispose()
+    }
+  })
+
+  it('refuses a layer whose hard sigmoid is not that of the file', async () => {
+    for (const [name, wrong, right] of [
+      ['keras2-branches-by-name.h5', 'hardSigmoid', 'hardSigmoidKeras2'],
+      ['keras3-branches.weights.h5', 'hardSigmoidKeras2', 'hardSigmoid'],
+    ] as const) {
+      await expect(interop.loadKeras(file(name), { model: branches(true, wrong) })).rejects.toMatchObject({
+        code: 'ERR_FORMAT',
+        message: expect.stringMatching(new RegExp(`'short' has another hard sigmoid.*'${right}'`)),
+      })
     }
   })
 

@@ -1,6 +1,7 @@
 import type { AnyLayer } from '../../layers/layer.js'
 import type { Model } from '../../model/model.js'
 import { Sequential } from '../../model/sequential.js'
+import { Unmapped } from '../format.js'
 import type { Group } from '../hdf5/index.js'
 import { describeLayer } from './describeLayer.js'
 import type { Entry } from './graph.js'
@@ -35,12 +36,23 @@ function entriesOf(model: Model, origin: Origin): Entry[] {
     const { problems } = origin
     const described = describeLayer(layer, name, { dialect: 'keras3', problems, leftOut: [], engine })
     if (described === undefined) return []
+    if (hasForeignHardSigmoid(layer, name, origin, model)) {
+      problems.add(
+        `'${name}' has another hard sigmoid than the file's program: that of Keras 3 is 'hardSigmoid', that of Keras 2 'hardSigmoidKeras2'`,
+      )
+    }
     const object = kerasObject(origin.where, { class_name: described.className, config: described.config })
     const mapped = layerOf(object, origin)
     const parts = mapped?.parts ?? []
     const path = ['layers', groups[at] as string]
     return [{ layer, name, owner: name, parts: parts.map((part) => ({ ...part, path: [...path, ...part.path] })) }]
   })
+}
+
+/** Whether a layer would need other weights in the program that wrote the file, whose hard sigmoid is not the layer's. */
+function hasForeignHardSigmoid(layer: AnyLayer, name: string, { dialect }: Origin, { engine }: Model): boolean {
+  const described = describeLayer(layer, name, { dialect, problems: new Unmapped(), leftOut: [], engine })
+  return described?.parts.some(({ weights }) => weights.some(({ adapt }) => adapt !== undefined)) === true
 }
 
 /** Which layer of the file belongs to which entry. */

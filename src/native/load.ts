@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import nodeModule from 'node:module'
 import { dirname, isAbsolute, join } from 'node:path'
+import { runInThisContext } from 'node:vm'
 import { SeqloomError } from '../errors.js'
 import { describeMachine, targets, thisTarget } from './machine.js'
 import { ownFile, ownFolder } from './place.js'
@@ -32,6 +33,20 @@ const platforms = typeof __dirname === 'string' ? `${__dirname}/../native/platfo
  * Throws `ERR_NATIVE`, whose message says what to do.
  */
 export function loadNative(): Native {
+  try {
+    return located()
+  } catch (error) {
+    return thrown(error)
+  }
+}
+
+/**
+ * Throws from code of its own. Of an error that ends the process, Node.js prints the line that threw it before the
+ * message. Of a minified bundle that line is the whole bundle, of which a pipe takes only the beginning.
+ */
+const thrown = runInThisContext('(error) => { throw error }', name) as (error: unknown) => never
+
+function located(): Native {
   const target = thisTarget()
   const beside = besideCode(`${name}.${target}.node`)
   const remedy = beside === undefined ? reinstall(target) : rebuild(target)
@@ -150,5 +165,12 @@ function reinstall(target: string): string {
 
 function failure(problem: string, remedy: string, cause?: unknown): SeqloomError {
   const message = `The native engine of ${name} ${version} could not be loaded: ${problem}. This is ${describeMachine()}. ${remedy}`
-  return new SeqloomError('ERR_NATIVE', message, cause === undefined ? undefined : { cause })
+  const { stackTraceLimit } = Error
+  // Where an error was made is a line to print, too, unless it is told as text.
+  Error.stackTraceLimit = 0
+  const error = new SeqloomError('ERR_NATIVE', message, cause === undefined ? undefined : { cause })
+  Error.stackTraceLimit = stackTraceLimit
+  const frames = String(new Error().stack).split('\n').slice(1)
+  error.stack = [`${error.name}: ${message}`, ...frames].join('\n')
+  return error
 }

@@ -21,11 +21,22 @@ export async function thirdPartyLicences(target) {
     }
   }
   return [
-    `Software that is part of this addon (${target}), besides Seqloom itself. The Rust standard library is used under MIT OR Apache-2.0.`,
-    crates.map(({ name, version, license, repository }) => `${name} ${version}: ${license}, ${repository}`).join('\n'),
+    `Software that is part of this addon (${target}), besides Seqloom itself. Its source is at https://crates.io. The Rust standard library is used under MIT OR Apache-2.0.`,
+    crates.map(({ name, version, license }) => `${name} ${version}: ${license}`).join('\n'),
     `${'-'.repeat(80)}\nThe MIT licence of:\n\n${holders.join('\n')}\n\n${permission()}`,
-    ...[...words].map(([text, names]) => `${'-'.repeat(80)}\n${names.join(', ')}\n\n${text}`),
+    ...[...words].map(([text, names]) => `${'-'.repeat(80)}\n${names.join(', ')}\n\n${abridged(text)}`),
   ].join('\n\n')
+}
+
+/** A text whose words of the Apache and MIT licences, which the package has in files of their own, are references. */
+function abridged(text) {
+  const apache =
+    /^ *Apache License\s+Version 2\.0, January 2004[\s\S]*?END OF TERMS AND CONDITIONS(\s+APPENDIX: How to apply[\s\S]*?limitations under the License\.)?/gm
+  const escaped = permission().replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  const mit = new RegExp(escaped.replaceAll(/\s+/g, '\\s+'), 'g')
+  return text
+    .replaceAll(apache, 'Apache License, Version 2.0: its words are in LICENSE-APACHE.')
+    .replaceAll(mit, 'The words of the MIT licence, as in LICENSE-MIT.')
 }
 
 /** The text of a file that names every npm package in these chunks, and its licence. */

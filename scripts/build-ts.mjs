@@ -41,7 +41,6 @@ const { output } = await bundle.write({
   entryFileNames: '[name].js',
   // One folder below dist, like src/native: paths to the addon and to package.json are relative to the module.
   chunkFileNames: 'chunks/[name].js',
-  sourcemap: true,
 })
 await bundle.close()
 

@@ -30,6 +30,9 @@ const kinds: Readonly<Record<ConstraintName, Readonly<Record<string, Setting>>>>
   unitNorm: {},
 }
 
+/** All constraints. */
+export const constraintNames = Object.keys(kinds) as readonly ConstraintName[]
+
 const isAxis = (value: unknown): boolean => Number.isInteger(value)
 
 const axis = custom(
@@ -53,9 +56,7 @@ export function makeConstraint(kind: ConstraintName, options: object = {}): Cons
 
 /** The option check of constraints: null for none, a name, or an object with a known kind. */
 export const constraintCheck: Check = custom(
-  `a constraint: one of ${Object.keys(kinds)
-    .map((name) => `'${name}'`)
-    .join(', ')}, what constraints.* returns, or null`,
+  `a constraint: one of ${constraintNames.map((name) => `'${name}'`).join(', ')}, what constraints.* returns, or null`,
   (value) => value === null || isKind(value) || (isRecord(value) && isKind(value.kind)),
 )
 

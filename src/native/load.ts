@@ -36,15 +36,11 @@ export function loadNative(): Native {
   try {
     return located()
   } catch (error) {
-    return thrown(error)
+    // Thrown by code of its own: of an error that ends the process, Node.js prints the line that threw it before the
+    // message. Of a minified bundle that line is the whole bundle, of which a pipe takes only the beginning.
+    return runInThisContext('(error) => { throw error }', name)(error)
   }
 }
-
-/**
- * Throws from code of its own. Of an error that ends the process, Node.js prints the line that threw it before the
- * message. Of a minified bundle that line is the whole bundle, of which a pipe takes only the beginning.
- */
-const thrown = runInThisContext('(error) => { throw error }', name) as (error: unknown) => never
 
 function located(): Native {
   const target = thisTarget()

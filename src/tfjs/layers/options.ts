@@ -1,4 +1,5 @@
 import { describe, SeqloomError } from '../../errors.js'
+import { camelCase } from '../../interop/keras/saved.js'
 import { isRecord } from '../../options.js'
 
 // What TensorFlow.js calls activations, initializers, regularizers and constraints, and what stands for them here.
@@ -20,6 +21,10 @@ export function described(given: unknown): Described | undefined {
   if (typeof className !== 'string') return undefined
   return { className, config: isRecord(given.config) ? given.config : {} }
 }
+
+/** A name, which stands for a class with its defaults, or what {@link described} finds. */
+export const named = (given: unknown): Described | undefined =>
+  typeof given === 'string' ? { className: given, config: {} } : described(given)
 
 /** Activations that our layers have under another name. */
 const activationNames: Readonly<Record<string, string>> = {
@@ -43,7 +48,7 @@ export type ComposedActivation = (typeof composedActivations)[number]
 export function activationName(where: string, given: unknown): string {
   if (given === undefined || given === null) return 'linear'
   const name = typeof given === 'string' ? given : described(given)?.className
-  const found = name === 'gelu_new' || name === 'geluNew' ? 'gelu_new' : name && camelCased(name)
+  const found = name === 'gelu_new' || name === 'geluNew' ? 'gelu_new' : name && camelCase(name)
   if (found !== undefined && (Object.hasOwn(activationNames, found) || isComposed(found))) return found
   throw new SeqloomError(
     'ERR_OPTION',
@@ -95,9 +100,9 @@ export function initializerOf(where: string, given: unknown): never {
       'ERR_OPTION',
       `${where}: unknown initializer ${describe(given)}; there are ${Object.keys(initializerKinds).map(uncapitalized).join(', ')}, and what tf.initializers.* returns`,
     )
-  const { className, config } = typeof given === 'string' ? { className: given, config: {} } : (described(given) ?? {})
+  const { className, config } = named(given) ?? {}
   if (className === undefined) throw unknown()
-  const kind = initializerKinds[capitalized(camelCased(className))] ?? initializerKinds[className]
+  const kind = initializerKinds[capitalized(camelCase(className))] ?? initializerKinds[className]
   if (kind === undefined) throw unknown()
   return { kind, ...initializerSettings(kind, config ?? {}) } as never
 }
@@ -117,20 +122,16 @@ function initializerSettings(kind: string, config: Readonly<Record<string, unkno
   for (const name of names[kind] ?? ['seed']) {
     const value = config[name]
     if (value === undefined || value === null) continue
-    settings[name] = typeof value === 'string' ? camelCased(value) : value
+    settings[name] = typeof value === 'string' ? camelCase(value) : value
   }
   return settings
 }
 
 /** Options that a program gave, without those that are undefined or null, which mean that they were left out. */
-export function givenOnly<T extends object>(options: T): Partial<T> {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== null)
-  return Object.fromEntries(given) as Partial<T>
+export function givenOnly<T extends object>(options: T | null | undefined): { [K in keyof T]: Exclude<T[K], null> } {
+  const given = Object.entries(options ?? {}).filter(([, value]) => value !== undefined && value !== null)
+  return Object.fromEntries(given) as never
 }
-
-/** `hard_sigmoid` as `hardSigmoid`. */
-export const camelCased = (name: string): string =>
-  name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 
 const capitalized = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1)
 const uncapitalized = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1)

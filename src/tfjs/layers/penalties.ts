@@ -1,5 +1,6 @@
+import { constraintNames } from '../../constraints/constraint.js'
 import { describe, SeqloomError } from '../../errors.js'
-import { described, givenOnly } from './options.js'
+import { givenOnly, named } from './options.js'
 
 /** Regularizers and constraints of some weights, as names or what `tf.regularizers.*` and `tf.constraints.*` return. */
 export type PenaltyOptions<Names extends string> = {
@@ -20,8 +21,7 @@ export function penalties(where: string, args: object, names: readonly string[])
 }
 
 function regularizerOf(where: string, given: unknown): unknown {
-  const { className, config = {} } =
-    typeof given === 'string' ? { className: given, config: {} } : (described(given) ?? { className: undefined })
+  const { className, config = {} } = named(given) ?? {}
   const { l1, l2 } = config as { l1?: number; l2?: number }
   switch (className?.toLowerCase()) {
     case 'l1l2':
@@ -38,20 +38,12 @@ function regularizerOf(where: string, given: unknown): unknown {
   }
 }
 
-const constraintKinds: Readonly<Record<string, string>> = {
-  maxnorm: 'maxNorm',
-  minmaxnorm: 'minMaxNorm',
-  nonneg: 'nonNeg',
-  unitnorm: 'unitNorm',
-}
-
 function constraintOf(where: string, given: unknown): unknown {
-  const { className, config = {} } =
-    typeof given === 'string' ? { className: given, config: {} } : (described(given) ?? { className: undefined })
-  const kind = constraintKinds[(className ?? '').toLowerCase()]
+  const { className, config = {} } = named(given) ?? {}
+  const kind = constraintNames.find((name) => name.toLowerCase() === className?.toLowerCase())
   if (kind !== undefined) return { kind, ...givenOnly(config) }
   throw new SeqloomError(
     'ERR_OPTION',
-    `${where}: unknown constraint ${describe(given)}; there are 'maxNorm', 'minMaxNorm', 'nonNeg', 'unitNorm' and what tf.constraints.* returns`,
+    `${where}: unknown constraint ${describe(given)}; there are ${constraintNames.map((name) => `'${name}'`).join(', ')} and what tf.constraints.* returns`,
   )
 }

@@ -1,10 +1,9 @@
 import { describe, SeqloomError } from '../../errors.js'
-import { snakeCase } from '../../interop/keras/saved.js'
+import { camelCase, snakeCase } from '../../interop/keras/saved.js'
 import { checkDepth } from '../../limits.js'
 import { isRecord } from '../../options.js'
 import { InputLayer } from '../layers/input.js'
 import { type ConfigDict, type Layer, toList } from '../layers/layer.js'
-import { camelCased } from '../layers/options.js'
 import { classNamed } from '../layers/registry.js'
 import type { SymbolicTensor } from '../layers/symbolic.js'
 import { LayersModel } from './model.js'
@@ -46,13 +45,13 @@ function native(value: unknown, key?: string): unknown {
   if (!isRecord(value)) return value
   return Object.fromEntries(
     Object.entries(value).map(([name, each]) => {
-      const own = camelCased(name)
+      const own = camelCase(name)
       return [own, own === 'className' || own === 'dtype' ? each : native(each, own)]
     }),
   )
 }
 
-const unworded = (value: string): string => (/^[a-z0-9]+(_[a-z0-9]+)+$/.test(value) ? camelCased(value) : value)
+const unworded = (value: string): string => (/^[a-z0-9]+(_[a-z0-9]+)+$/.test(value) ? camelCase(value) : value)
 
 /** The description of a model. */
 export function describeModel(model: LayersModel): Description {
@@ -135,7 +134,7 @@ function deserialized(given: unknown, custom: CustomObjects, depth: number): Lay
   const made = classNamed(className, custom)
   const options = native(config) as ConfigDict
   for (const [name, inner] of Object.entries(config as ConfigDict)) {
-    const own = camelCased(name)
+    const own = camelCase(name)
     if (own === 'layer' || own === 'cell') options[own] = deserialized(inner, custom, depth + 1)
     if (own === 'cells' && Array.isArray(inner)) {
       options[own] = inner.map((each: unknown) => deserialized(each, custom, depth + 1))

@@ -4,17 +4,15 @@ import { handlerOf } from '../io/handlers.js'
 import type { IOHandler, LoadOptions, ModelArtifacts, SaveConfig, SaveResult } from '../io/types.js'
 import { encodeWeights, weightsOf } from '../io/weights.js'
 import type { ConfigDict } from '../layers/layer.js'
+import { version_layers } from '../names.js'
 import type { NamedTensorMap } from '../tensor.js'
 import { type CustomObjects, describeModel, modelFromDescription } from './config.js'
 import { LayersModel } from './model.js'
 
-/** The version of tfjs whose formats and behaviour this entry follows. */
-const version = '4.22.0'
-
 /** The description of a model with what tfjs says beside it. */
 export const modelTopology = (model: LayersModel): ConfigDict => ({
   ...describeModel(model),
-  keras_version: `tfjs-layers ${version}`,
+  keras_version: `tfjs-layers ${version_layers}`,
   backend: 'tensor_flow.js',
 })
 
@@ -34,7 +32,7 @@ export async function saveModel(
   const artifacts: ModelArtifacts = {
     modelTopology: modelTopology(model),
     format: 'layers-model',
-    generatedBy: `TensorFlow.js tfjs-layers v${version}`,
+    generatedBy: `TensorFlow.js tfjs-layers v${version_layers}`,
     convertedBy: null,
     weightSpecs: specs,
     weightData: data,

@@ -1,8 +1,9 @@
 import { SeqloomError } from '../../errors.js'
 import type { Callbacks, History, Logs, YieldEveryOptions } from '../callbacks/index.js'
+import { givenOnly } from '../layers/options.js'
 import type { LayersModel } from '../models/model.js'
 import { type Rows, rowsOf, type TensorOrArrayOrMap, tensorsFor } from './data.js'
-import { callbackList, named, notNull, Totals } from './fit.js'
+import { callbackList, named, Totals } from './fit.js'
 import { type ClassWeights, testRows, trainRows } from './step.js'
 
 /** Batches of a data set, one after the other. */
@@ -46,7 +47,7 @@ export async function fitDataset(
       'For fitDataset(), the 2nd argument (config) is required, but it is not provided in this call.',
     )
   if (!isDataset(dataset)) throw new SeqloomError('ERR_DATA', 'fitDataset: expected a data set, as tf.data.* makes it')
-  const { epochs, batchesPerEpoch, initialEpoch = 0, validationData, validationBatchSize = 32 } = notNull(args)
+  const { epochs, batchesPerEpoch, initialEpoch = 0, validationData, validationBatchSize = 32 } = givenOnly(args)
   requirePositive('fitDataset(), config.epochs', epochs, true)
   requirePositive('fitDataset(), config.batchesPerEpoch', batchesPerEpoch)
   requirePositive('fitDataset(), config.validationBatches', args.validationBatches)

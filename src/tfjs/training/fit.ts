@@ -9,6 +9,7 @@ import {
   type YieldEveryOptions,
 } from '../callbacks/index.js'
 import { unsupported } from '../failure.js'
+import { givenOnly } from '../layers/options.js'
 import type { LayersModel } from '../models/model.js'
 import { gatherRows, type Rows, rowsOf, sliceRows, type TensorOrArrayOrMap, tensorsFor } from './data.js'
 import { ProgressLines } from './progress.js'
@@ -43,7 +44,7 @@ export async function fitTensors(
   y: TensorOrArrayOrMap,
   args: ModelFitArgs,
 ): Promise<History> {
-  const { batchSize = 32, epochs = 1, shuffle = true, initialEpoch = 0 } = notNull(args)
+  const { batchSize = 32, epochs = 1, shuffle = true, initialEpoch = 0 } = givenOnly(args)
   checkBatchSize(batchSize)
   if (args.sampleWeight != null)
     throw unsupported('fit with sampleWeight', "as in tfjs; model.fit of 'seqloom' takes it")
@@ -55,7 +56,7 @@ export async function fitTensors(
   let targets = tensorsFor('target', model.outputNames, y)
   const all = rowsOf(inputs, targets)
   let validation: { readonly inputs: Rows[]; readonly targets: Rows[] } | undefined
-  const { validationData, validationSplit } = notNull(args)
+  const { validationData, validationSplit } = givenOnly(args)
   if (validationData && validationData.length > 0) {
     if (validationData.length === 3) {
       throw unsupported('validationData with sample weights', "as in tfjs; model.fit of 'seqloom' takes it")
@@ -112,11 +113,6 @@ export async function fitTensors(
   }
   await list.onTrainEnd()
   return history
-}
-
-/** Options without those that are null, which mean that they were left out. */
-export function notNull<T extends object>(args: T): { [K in keyof T]: Exclude<T[K], null> } {
-  return Object.fromEntries(Object.entries(args ?? {}).filter(([, value]) => value !== null)) as never
 }
 
 /** Values by the names of the loss and the metrics. */

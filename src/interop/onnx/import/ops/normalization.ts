@@ -54,12 +54,17 @@ export function along(
   }
 }
 
-function layerNormalization(call: Call): Value {
+/** What is normalized, along which axes: one and all behind it. */
+function normalized(call: Call) {
   const x = call.computed(0)
   const rank = rankOf(x)
   const from = call.axis(call.node.int('axis', -1), rank)
-  const epsilon = call.node.float('epsilon', 1e-5)
   const axes = Array.from({ length: rank - from }, (_, at) => from + at)
+  return { x, axes, epsilon: call.node.float('epsilon', 1e-5) }
+}
+
+function layerNormalization(call: Call): Value {
+  const { x, axes, epsilon } = normalized(call)
   if (call.isUsed(1) || call.isUsed(2)) throw unsupported('its mean and deviation as outputs')
   const scaled = times(
     call,
@@ -71,11 +76,7 @@ function layerNormalization(call: Call): Value {
 
 /** RMSNormalization, also as `SimplifiedLayerNormalization`. */
 function rmsNormalization(call: Call): Value {
-  const x = call.computed(0)
-  const rank = rankOf(x)
-  const from = call.axis(call.node.int('axis', -1), rank)
-  const epsilon = call.node.float('epsilon', 1e-5)
-  const axes = Array.from({ length: rank - from }, (_, at) => from + at)
+  const { x, axes, epsilon } = normalized(call)
   const scaled = along(call, x, axes, (v, axis) => v.div(v.square().mean({ axis, keepDims: true }).add(epsilon).sqrt()))
   return times(call, scaled, call.value(1))
 }

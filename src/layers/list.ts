@@ -16,6 +16,12 @@ import { LSTM } from './lstm.js'
 import { Masking } from './masking.js'
 import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js'
 import { GlobalAveragePooling1D, GlobalMaxPooling1D } from './pooling.js'
+import { CategoryEncoding } from './preprocessing/categoryEncoding.js'
+import { Discretization } from './preprocessing/discretization.js'
+import { Hashing } from './preprocessing/hashing.js'
+import { IntegerLookup } from './preprocessing/integerLookup.js'
+import { StringLookup } from './preprocessing/stringLookup.js'
+import { TextVectorization } from './preprocessing/textVectorization.js'
 import { Flatten, RepeatVector, Reshape } from './reshape.js'
 import { RNN } from './rnn.js'
 import { RootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
@@ -66,6 +72,13 @@ export {
   subtract,
 } from './merge.js'
 export { globalAveragePooling1d, globalMaxPooling1d, type PoolingOptions } from './pooling.js'
+export { type CategoryEncodingOptions, categoryEncoding } from './preprocessing/categoryEncoding.js'
+export { type DiscretizationOptions, discretization } from './preprocessing/discretization.js'
+export { type HashingOptions, hashing } from './preprocessing/hashing.js'
+export { type IntegerLookupOptions, integerLookup } from './preprocessing/integerLookup.js'
+export type { LookupOptions } from './preprocessing/lookup.js'
+export { type StringLookupOptions, stringLookup } from './preprocessing/stringLookup.js'
+export { type TextVectorizationOptions, textVectorization } from './preprocessing/textVectorization.js'
 export type { RecurrenceOptions, WithState, WithStates } from './recurrence.js'
 export type { RecurrentOptions } from './recurrent.js'
 export {
@@ -78,7 +91,7 @@ export {
 export { type RNNOptions, rnn } from './rnn.js'
 export { type RootMeanSquareNormalizationOptions, rootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
 export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
-export { type StepwiseLayer, type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
+export { type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
 
 /** The classes of layers that saved models may contain. */
 const classes: readonly LayerClass[] = [
@@ -88,9 +101,11 @@ const classes: readonly LayerClass[] = [
   Attention,
   Average,
   Bidirectional,
+  CategoryEncoding,
   Concatenate,
   DefinedLayer,
   Dense,
+  Discretization,
   DoublyStochasticPenalty,
   Dropout,
   Embedding,
@@ -98,6 +113,8 @@ const classes: readonly LayerClass[] = [
   GlobalAveragePooling1D,
   GlobalMaxPooling1D,
   GRU,
+  Hashing,
+  IntegerLookup,
   LastStep,
   LayerNormalization,
   LSTM,
@@ -111,7 +128,9 @@ const classes: readonly LayerClass[] = [
   RNN,
   RootMeanSquareNormalization,
   SimpleRNN,
+  StringLookup,
   Subtract,
+  TextVectorization,
   TimeDistributed,
 ]
 

@@ -29,7 +29,10 @@ export function lower(topology: Topology, extra?: readonly WireInput[]): Lowered
   lowerCalls(calls, values, (layer) => {
     return new LayerScope(builder, topology.names.get(layer) as string, layer, layer.trainable)
   })
-  return { builder, outputs: topology.outputs.map((value) => values.get(value) as Value), extra: added }
+  // What a layer before the graph gives may be an output as it is, but outputs are float32.
+  const asOutput = (value: Value): Value =>
+    value.dtype === 'int32' ? (builder.node('cast', 'output', [value], [], [value.shape], {})[0] as Value) : value
+  return { builder, outputs: topology.outputs.map((value) => asOutput(values.get(value) as Value)), extra: added }
 }
 
 /** A shape for any number of rows. */

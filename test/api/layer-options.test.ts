@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { cells, defineLayer, input, layers, model, optimizers, sequential, tensor } from 'seqloom'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { cells, defineLayer, input, interop, layers, model, optimizers, sequential, tensor } from 'seqloom'
 import { describe, expect, it } from 'vitest'
 import { expectCoded } from '../helpers/errors.js'
 import { wave } from '../helpers/models.js'
@@ -163,6 +166,21 @@ const makers: Record<string, () => ReturnType<typeof layers.dense> | ReturnType<
   attention: () => layers.attention({ useScale: true, useCausalMask: true }) as never,
 }
 
+describe('concatenate', () => {
+  it('joins steps, as valid as they were', () => {
+    const [a, b] = [input({ shape: [null, 2] }), input({ shape: [null, 2] })]
+    const joined = layers.concatenate({ axis: 1 }).apply([a, b])
+    const m = model({ inputs: [a, b], outputs: layers.gru({ units: 2 }).apply(joined), seed: 1 })
+    const padded = tensor(Float32Array.of(1, 2, 3, 4, 9, 9), [1, 3, 2], { lengths: [2] })
+    const whole = tensor(Float32Array.of(5, 6), [1, 1, 2])
+    const alone = sequential([layers.gru({ units: 2, inputShape: [null, 2] })])
+    alone.setWeights(m.getWeights())
+    const wanted = alone.predictSync(tensor(Float32Array.of(1, 2, 3, 4, 5, 6), [1, 3, 2])).data
+    for (const [at, value] of m.predictSync([padded, whole]).data.entries())
+      expect(value).toBeCloseTo(wanted[at] as number, 6)
+  })
+})
+
 describe('layers with these options', () => {
   it.each(golden.layers as Layered[])('$name gives what Keras gives', ({ name, shape, weights, result, of }) => {
     const [, ...row] = shape
@@ -225,6 +243,33 @@ describe('timeDistributed', () => {
     const [wanted] = cut.predictSync(two).array() as number[][]
     for (const [at, value] of (wanted as number[]).entries()) expect(first?.[at]).toBeCloseTo(value, 5)
   })
+
+  it.each(['model.keras', 'model.h5', 'model.weights.h5'])(
+    'with a model goes to Keras and back as %s',
+    async (name) => {
+      const folder = await mkdtemp(join(tmpdir(), 'seqloom-inner-'))
+      try {
+        const make = (seed: number) => {
+          const sentence = sequential(
+            [layers.lstm({ units: 3, returnSequences: true, inputShape: [4, 2] }), layers.gru({ units: 2 })],
+            { name: 'sentence' },
+          )
+          return sequential(
+            [layers.timeDistributed({ layer: sentence, inputShape: [3, 4, 2] }), layers.dense({ units: 1 })],
+            { seed },
+          )
+        }
+        const [m, other] = [make(1), make(2)]
+        await interop.toKeras(m, join(folder, name))
+        const isWeights = name.includes('weights')
+        const back = await interop.loadKeras(join(folder, name), isWeights ? { model: other } : {})
+        const y = tensor(wave(48), [2, 3, 4, 2])
+        expect(back.predictSync(y).data).toEqual(m.predictSync(y).data)
+      } finally {
+        await rm(folder, { recursive: true })
+      }
+    },
+  )
 
   it('is saved with the model inside, and says what it cannot do', async () => {
     const m = sequential([layers.timeDistributed({ layer: inner, inputShape: [3, 4, 2] })], { seed: 1 })

@@ -18,7 +18,10 @@ const texts = ['the first text', 'a second one', 'and the last']
 /** Inputs for a model, the same each time: numbers for features, tokens of the smallest vocabulary, texts. */
 export function sampleFor(model: Model): Values[] {
   const { calls, inputs } = model.topology()
-  const sizes = calls.flatMap(({ layer }) => (layer.className === 'Embedding' ? [Number(layer.config().inputDim)] : []))
+  const sizes = calls.flatMap(({ layer }) => {
+    const size = { Embedding: 'inputDim', CategoryEncoding: 'numTokens' }[layer.className]
+    return size === undefined ? [] : [Number(layer.config()[size])]
+  })
   const vocabulary = Math.min(...sizes, 2 ** 15)
   return inputs.map(({ shape, dtype, call }, index) => {
     const full = shape.map((size, axis) => size ?? (axis === 0 ? rows : steps))

@@ -68,16 +68,7 @@ export function describeModel(
   const layers = inSequence || dialect === 'tfjs' ? topology.layers : kerasOrder(topology)
   const problems = new Unmapped()
   const leftOut: string[] = []
-  const innerModel = (inner: InnerModel): LayerDescription => {
-    const { config, layers: own } = describeModel(inner as Model, dialect, where, engine)
-    const parts = own.flatMap(({ weights }) =>
-      weights.map(({ name, groups, ...weight }) => {
-        const names = name.split('/')
-        return { path: groups, scope: names.slice(0, -1), weights: [{ ...weight, name: names.at(-1) as string }] }
-      }),
-    )
-    return { object: config, className: String(config.class_name), config: {}, parts }
-  }
+  const innerModel = (inner: InnerModel) => describeInner(inner, dialect, where, engine)
   const described = layers.map((layer) => {
     const name = names.get(layer) as string
     if (layer instanceof InputLayer)
@@ -140,6 +131,18 @@ export function describeModel(
       ),
     })),
   }
+}
+
+/** Describes a model within a layer of a model, whose engine has its weights. */
+export function describeInner(model: InnerModel, dialect: Dialect, where: string, engine: Engine): LayerDescription {
+  const { config, layers } = describeModel(model as Model, dialect, where, engine)
+  const parts = layers.flatMap(({ weights }) =>
+    weights.map(({ name, groups, ...weight }) => {
+      const names = name.split('/')
+      return { path: groups, scope: names.slice(0, -1), weights: [{ ...weight, name: names.at(-1) as string }] }
+    }),
+  )
+  return { object: config, className: String(config.class_name), config: {}, parts }
 }
 
 interface Described {

@@ -16,15 +16,21 @@ export interface Connections {
 /** A model within a layer, as far as the layer needs to know it. */
 export interface InnerModel {
   readonly name: string
-  topology(): Connections
+  readonly inputs: readonly SymbolicTensor[]
+  readonly outputs: readonly SymbolicTensor[]
+  readonly layers: readonly AnyLayer[]
   toJSON(): object
 }
+
+/** How a model's layers are connected. */
+export const connectionsOf = (model: InnerModel): Connections =>
+  (model as InnerModel & { topology(): Connections }).topology()
 
 /** Whether a value is a model. */
 export const isInnerModel = (value: unknown): value is InnerModel =>
   typeof value === 'object' &&
   value !== null &&
-  typeof (value as Partial<InnerModel>).topology === 'function' &&
+  typeof (value as { topology?: unknown }).topology === 'function' &&
   typeof (value as Partial<InnerModel>).toJSON === 'function'
 
 /** The shapes of a model's outputs for inputs of some shapes; undefined if these do not fit its inputs. */

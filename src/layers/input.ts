@@ -5,13 +5,27 @@ import { checkOptions, custom, dimensions, integer, label, oneOf, orNull } from 
 import { type Call, Layer, SymbolicTensor } from './layer.js'
 
 /** Options of {@link input}. */
-export interface InputOptions {
-  /** The shape without the batch; null for a free number of steps: `[null, 5]`. */
-  readonly shape?: readonly (number | null)[]
-  /** A fixed number of rows: it is the default of the option `batchSize` of all calls, and stateful models take no other. */
+export type InputOptions = InputSettings &
+  (
+    | {
+        /** The shape without the batch; null for a free number of steps: `[null, 5]`. */
+        readonly shape: readonly (number | null)[]
+        readonly batchShape?: null
+      }
+    | {
+        readonly shape?: undefined
+        /** In place of `shape` and `batchSize`: both together, `[2, null, 5]`. */
+        readonly batchShape: readonly (number | null)[]
+      }
+  )
+
+/** What {@link InputOptions} hold besides the shape. */
+export interface InputSettings {
+  /**
+   * A fixed number of rows. Stateful models compute so many rows at once, and take no other number; for others it shows
+   * in shapes alone, as in Keras.
+   */
   readonly batchSize?: number | null
-  /** In place of `shape` and `batchSize`: both together, `[2, null, 5]`. */
-  readonly batchShape?: readonly (number | null)[] | null
   /** `'int32'` for tokens, `'string'` for texts; default `'float32'`, or what the first layer reads. */
   readonly dtype?: ValueType
   /** The input's name; default `input_layer` with a number. */

@@ -82,7 +82,7 @@ export interface LayerOptions {
    * Initial values of the layer's weights, in the order of `getWeights`, instead of what the initializers draw. They
    * are checked when a model first uses the layer, and saved like any weights.
    */
-  readonly weights?: readonly Data[]
+  readonly weights?: readonly Data[] | null
 }
 
 const commonChecks: Readonly<Record<string, Check>> = {

@@ -2,8 +2,9 @@ import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, type ValueType } from '../graph/shape.js'
 import { custom } from '../options.js'
-import { type InnerModel, isInnerModel, lowerCalls, shapesThrough } from './inner.js'
+import { connectionsOf, type InnerModel, isInnerModel, lowerCalls, shapesThrough } from './inner.js'
 import { type AnyLayer, type InnerLayers, Layer, type LayerOptions, type SavedOptions } from './layer.js'
+import { Preprocessing } from './preprocessing/preprocessing.js'
 import { layerConfig } from './serialize.js'
 
 /** Options of {@link timeDistributed}. */
@@ -27,11 +28,13 @@ export class TimeDistributed extends Layer {
     this.layer = options.layer
     const refuse = (why: string) => new SeqloomError('ERR_UNSUPPORTED', `layers.timeDistributed: ${why}`)
     if (this.innerLayers().some(({ stateful }) => stateful)) throw refuse('what is inside it cannot be stateful')
+    const early = this.innerLayers().find((layer) => layer instanceof Preprocessing)
+    if (early) throw refuse(`'${early.label}' runs before the graph, so it cannot be inside it; apply it first`)
     if (this.layer instanceof Layer) {
       if (this.layer.returnsList()) throw refuse(`'${this.layer.label}' has several outputs; it takes layers with one`)
       return
     }
-    const { inputs, outputs } = this.layer.topology()
+    const { inputs, outputs } = connectionsOf(this.layer)
     if (inputs.length === 1 && outputs.length === 1) return
     throw refuse(
       `model '${this.layer.name}' has ${inputs.length} inputs and ${outputs.length} outputs; it takes models with one of each`,
@@ -43,7 +46,7 @@ export class TimeDistributed extends Layer {
   }
 
   override innerLayers(): readonly AnyLayer[] {
-    return this.layer instanceof Layer ? [this.layer as AnyLayer] : this.layer.topology().layers
+    return this.layer instanceof Layer ? [this.layer as AnyLayer] : connectionsOf(this.layer).layers
   }
 
   /** The input's shape that the options of the layer inside give. */
@@ -53,7 +56,9 @@ export class TimeDistributed extends Layer {
   }
 
   override inputType(): ValueType {
-    return this.layer instanceof Layer ? this.layer.inputType() : (this.layer.topology().inputs[0]?.dtype ?? 'float32')
+    return this.layer instanceof Layer
+      ? this.layer.inputType()
+      : (connectionsOf(this.layer).inputs[0]?.dtype ?? 'float32')
   }
 
   override acceptsType(dtype: ValueType): boolean {
@@ -77,7 +82,7 @@ export class TimeDistributed extends Layer {
 
   #rowShapes(inputs: Shape): readonly Shape[] {
     if (this.layer instanceof Layer) return this.layer.outputShapes([inputs])
-    const made = shapesThrough(this.layer.topology(), [inputs])
+    const made = shapesThrough(connectionsOf(this.layer), [inputs])
     if ('wrong' in made) throw this.shapeError(`a step of the input of model '${this.layer.name}' is ${made.wrong}`)
     return made
   }
@@ -122,7 +127,7 @@ export class TimeDistributed extends Layer {
   /** The layer, or the model, for one step. */
   #lowerRow(scope: LayerScope, row: Value): readonly Value[] {
     if (this.layer instanceof Layer) return this.#lowerLayer(scope, this.layer as AnyLayer, [row])
-    const { inputs, outputs, calls, names } = this.layer.topology()
+    const { inputs, outputs, calls, names } = connectionsOf(this.layer)
     const values = new Map([[inputs[0] as (typeof inputs)[number], row]])
     const { name } = this.layer
     lowerCalls(calls, values, (layer) => scope.inside(`${name}/${names.get(layer)}`, layer))

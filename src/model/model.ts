@@ -207,7 +207,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /**
-   * Sets how to train. If a loss reads an output as something it cannot be, such as logits as probabilities, the
+   * Sets how to train. The optimizer begins anew, unless it is the very one that the model was compiled with before
+   * (`m.optimizer`): then it goes on, for weights that train now or again. If a loss reads an output as something it cannot be, such as logits as probabilities, the
    * process gets a `SeqloomWarning`. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`, `ERR_STATE` during `fit`.
    */
   compile(options: CompileOptions): void {

@@ -236,6 +236,7 @@ describe('a model whose first layer reads texts', () => {
       ['ERR_SHAPE'],
     )
     const hashed = layers.hashing({ numBins: 3 })
+    await expectCoded(() => layers.timeDistributed({ layer: hashed }), ['ERR_UNSUPPORTED'])
     await expectCoded(() => hashed.apply(layers.dense({ units: 1 }).apply(input({ shape: [2] }))), ['ERR_UNSUPPORTED'])
   })
 

@@ -22,9 +22,9 @@ export async function setup({ release = false } = {}) {
     // Not `npm ci`: it refuses a lock file without the optional packages of other platforms, and a registry mirror may lack those.
     await must('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'])
   }
+  // It also writes the declarations that the TypeScript is compiled with; the compiled addon fits those that are committed.
   if (compiled === undefined) await must('npm', ['run', '--silent', 'build:native'])
-  else await place(await compiled)
-  await must('npm', ['run', '--silent', 'build:ts'])
+  await Promise.all([compiled?.then(place), must('npm', ['run', '--silent', 'build:ts'])])
 }
 
 /** Compiles the addon, without what `napi build` does beyond that; resolves to its file. */

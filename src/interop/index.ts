@@ -12,7 +12,7 @@ export type {
   ToPyTorchOptions,
 } from './pytorch.js'
 export type { StackOptions } from './pytorchStack.js'
-export { loadPyTorchValues, type PyTorchValue } from './pytorchValues.js'
+export type { PyTorchValue } from './pytorchValues.js'
 export type { TfjsArtifacts, TfjsSource, TfjsWeightSpec } from './tfjs/artifacts.js'
 export type { LoadWordVectorsOptions, WordVectors } from './wordVectors.js'
 
@@ -44,6 +44,9 @@ export const toOnnx = lazily('toOnnx', () => import('./onnx/export/toOnnx.js'))
 
 /** Loads weights of PyTorch into a model, or makes a model of them. */
 export const loadPyTorch = lazily('loadPyTorch', () => import('./pytorch.js'))
+
+/** Reads what a file of PyTorch holds beside its tensors. */
+export const loadPyTorchValues = lazily('loadPyTorchValues', () => import('./pytorchValues.js'))
 
 /** Writes a model's weights for PyTorch. */
 export const toPyTorch = lazily('toPyTorch', () => import('./pytorch.js'))

@@ -12,13 +12,13 @@ import {
   type Elements,
   folded,
   numbersIn,
+  type Rows,
   sizesIn,
   stridesTo,
   unsupported,
   type Value,
   walk,
 } from '../values.js'
-import { rowsCombined } from './rows.js'
 
 type Symbolic = SymbolicValue
 
@@ -218,6 +218,19 @@ function bothSizes(
 }
 
 const truncated = (whole: boolean) => (a: number, b: number) => (whole ? Math.trunc(a / b) : a / b)
+
+/** What a product or sum is where an operand has the numbers of rows. */
+function rowsCombined(call: Call, op: string, a: Value, b: Value): Rows | undefined {
+  const [rows, other] = a.kind === 'rows' ? [a, b] : [b as Rows, a]
+  if (rows.kind !== 'rows' || rows.order !== undefined || other.kind === 'rows') return undefined
+  if (op === 'Mul' && rows.scale === undefined) {
+    const items = sizesIn(other)
+    return items?.length === 1 ? { ...rows, scale: multiply(items[0] as Dim, 1) } : undefined
+  }
+  if (op !== 'Add' || rows.scale === undefined || other.kind === 'unknown') return undefined
+  const data = dataOf(other)
+  return { ...rows, plus: rows.plus ? plus(call, rows.plus, data) : data }
+}
 
 function binary(op: string): Operator {
   const given = functions[op] as Function

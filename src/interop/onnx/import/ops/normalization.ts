@@ -3,8 +3,8 @@ import { type Call, first, type Operator, rankOf } from '../call.js'
 import { arranged } from '../layout.js'
 import { type Atom, type Axes, type Computed, type Constant, dimsOf, unsupported, type Value } from '../values.js'
 import { foldedBy, plus, times } from './elementwise.js'
+import { isolated } from './isolated.js'
 import { reshapedTo, unsqueezed } from './shapes.js'
-import { isolated } from './slices.js'
 
 /** Some axes as the last of ours, side by side, for what is done along all of them. */
 function gathered(call: Call, x: Computed, axes: readonly number[]): Computed {

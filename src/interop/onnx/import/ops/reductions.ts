@@ -16,8 +16,8 @@ import {
   walk,
   writtenOut,
 } from '../values.js'
+import { isolated } from './isolated.js'
 import { along } from './normalization.js'
-import { isolated } from './slices.js'
 
 interface Reduction {
   readonly run: (x: SymbolicValue, axis: readonly number[]) => SymbolicValue

@@ -1,5 +1,5 @@
-import { type Call, dataOf, type Operator, rankOf } from '../call.js'
-import { type Dim, multiply, same } from '../dim.js'
+import { type Call, type Operator, rankOf } from '../call.js'
+import { type Dim, same } from '../dim.js'
 import {
   type Atom,
   type Computed,
@@ -12,7 +12,6 @@ import {
   type Value,
 } from '../values.js'
 import { topElements } from './choices.js'
-import { plus } from './elementwise.js'
 import { chosenAlong } from './oneHot.js'
 import { largest } from './reductions.js'
 import { squeezed, unsqueezed } from './shapes.js'
@@ -54,19 +53,6 @@ function elementsOfRows(call: Call, data: Computed, rows: Rows, axis: number): C
   const others = Array.from({ length: rank }, (_, at) => at).filter((at) => at !== axis && at !== axis + 1)
   const found = chosenAlong(call, apart, unsqueezed(index, others), axis + 1)
   return squeezed(found, [axis + 1]) as Computed
-}
-
-/** What a product or sum is where an operand has the numbers of rows. */
-export function rowsCombined(call: Call, op: string, a: Value, b: Value): Rows | undefined {
-  const [rows, other] = a.kind === 'rows' ? [a, b] : [b as Rows, a]
-  if (rows.kind !== 'rows' || rows.order !== undefined || other.kind === 'rows') return undefined
-  if (op === 'Mul' && rows.scale === undefined) {
-    const items = sizesIn(other)
-    return items?.length === 1 ? { ...rows, scale: multiply(items[0] as Dim, 1) } : undefined
-  }
-  if (op !== 'Add' || rows.scale === undefined || other.kind === 'unknown') return undefined
-  const data = dataOf(other)
-  return { ...rows, plus: rows.plus ? plus(call, rows.plus, data) : data }
 }
 
 /** The rows of the batch in the order of a number that each has, or the largest elements along an axis. */

@@ -18,9 +18,9 @@ import {
   type Value,
 } from '../values.js'
 import { plus, times } from './elementwise.js'
+import { isolated } from './isolated.js'
 import { padded } from './padding.js'
 import { unsqueezed } from './shapes.js'
-import { isolated } from './slices.js'
 
 // Convolutions and pooling: for each place of a result, the elements that a window covers.
 

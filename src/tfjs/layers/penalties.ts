@@ -22,9 +22,12 @@ export function penalties(where: string, args: object, names: readonly string[])
 
 /** The regularizer and the constraint of one weight that a layer declares. */
 export function rulesOf(where: string, args: object, name: string): { regularizer?: never; constraint?: never } {
-  const found = penalties(where, args, [name])
+  const found: Readonly<Record<string, unknown>> = penalties(where, args, [name])
   const [regularizer, constraint] = [found[`${name}Regularizer`], found[`${name}Constraint`]]
-  return { ...(regularizer && { regularizer }), ...(constraint && { constraint }) }
+  return {
+    ...(regularizer !== undefined && { regularizer: regularizer as never }),
+    ...(constraint !== undefined && { constraint: constraint as never }),
+  }
 }
 
 /** A regularizer as ours are. */

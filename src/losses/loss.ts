@@ -120,7 +120,7 @@ function describedLoss(given: unknown): AnyLoss {
 }
 
 function unknownLoss(given: unknown, name: unknown): SeqloomError {
-  const known = typeof name === 'string' ? missing[name] : undefined
+  const known = typeof name === 'string' && Object.hasOwn(missing, name) ? missing[name] : undefined
   if (known !== undefined)
     return new SeqloomError('ERR_UNSUPPORTED', `compile: loss '${name}' is not supported: ${known}`)
   const camel = typeof name === 'string' ? name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) : ''

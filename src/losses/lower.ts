@@ -54,10 +54,11 @@ export function lossMeasure(loss: Loss, output: Shape, targets: Shape): TracedMe
 function reduced(
   builder: GraphBuilder,
   name: string,
-  { reduction }: Loss,
+  loss: Loss,
   [mean, count]: readonly [Value, Value],
-  { prediction, weights }: LossInputs,
+  { prediction, target, weights }: LossInputs,
 ): Value[] {
+  const { reduction } = loss
   const of = (kind: 'multiply' | 'divide' | 'maximum', a: Value, b: Value): Value =>
     builder.node('elementwise', `${name}/${kind}`, [a, b], [], [scalar], { kind })[0] as Value
   if (reduction === 'sum') {
@@ -66,9 +67,11 @@ function reduced(
     return [of('multiply', mean, count), rows as Value]
   }
   if (reduction !== 'meanWithSampleWeight' || !weights) return [mean, count]
-  const [share] = lowerShare(builder, name, prediction, weights)
+  const counted = lowerProduct(builder, name, weights, lowerCounted(builder, name, loss, target)) as Value
+  const [share, positions] = lowerShare(builder, name, prediction, counted) as [Value, Value]
+  const all = of('multiply', share, positions)
   const least = builder.node('scalar', `${name}/least`, [], [], [scalar], { value: 1e-30 })[0] as Value
-  return [of('divide', mean, of('maximum', share as Value, least)), of('multiply', count, share as Value)]
+  return [of('divide', of('multiply', mean, count), of('maximum', all, least)), all]
 }
 
 /** Adds the mean of weights over valid positions of a prediction, and their number. */
@@ -77,4 +80,31 @@ export function lowerShare(builder: GraphBuilder, name: string, prediction: Valu
     kind: 'equal',
   })[0] as Value
   return lowerMean(builder, `${name}/weights`, ones, prediction.shape.length - 1, [weights])
+}
+
+/** Adds 1 for the positions that a loss does not ignore, 0 for others; undefined where it ignores none. */
+export function lowerCounted(builder: GraphBuilder, name: string, loss: AnyLoss, target: Value): Value | undefined {
+  const { ignoreClass } = loss as Loss
+  if (ignoreClass === undefined) return undefined
+  const node = (op: 'cast' | 'scalar' | 'elementwise', inputs: readonly Value[], shape: Shape, settings: object) =>
+    builder.node(op, `${name}/counted/${op}`, inputs, [], [shape], settings as never)[0] as Value
+  const ignored = node('scalar', [], [], { value: ignoreClass })
+  const labels = node('cast', [target], target.shape, {})
+  return node('elementwise', [labels, ignored], target.shape, { kind: 'notEqual' })
+}
+
+/** Adds the product of weights of rows or steps, and of those of positions. */
+export function lowerProduct(
+  builder: GraphBuilder,
+  name: string,
+  a: Value | undefined,
+  b: Value | undefined,
+): Value | undefined {
+  if (!a || !b) return a ?? b
+  const shape = b.shape.map((dim, axis) => (axis < a.shape.length ? dim : 1))
+  const wide =
+    a.shape.length === b.shape.length
+      ? a
+      : builder.node('reshape', `${name}/weights`, [a], [], [shape], { shape: shape.slice(1) })[0]
+  return builder.node('elementwise', `${name}/weights`, [wide as Value, b], [], [b.shape], { kind: 'multiply' })[0]
 }

@@ -1,12 +1,12 @@
 import { projection } from '../constraints/projection.js'
 import type { Slot } from '../data/elements.js'
 import { describe, reading, requireReadable, SeqloomError } from '../errors.js'
-import type { GraphBuilder, RuledWeight, Value } from '../graph/builder.js'
+import type { RuledWeight, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import { lowerOfWeight } from '../graph/trace/expression.js'
 import type { TrainSpec, WireInput } from '../graph/wire.js'
 import { type AnyLoss, hasLabels, type Loss, type LossName, resolveLoss } from '../losses/loss.js'
-import { lowerLoss } from '../losses/lower.js'
+import { lowerCounted, lowerLoss, lowerProduct } from '../losses/lower.js'
 import { isTraced, lowerMean, type TracedFunction, type TracedMeasure, traceMeasure } from '../losses/traced.js'
 import { lowerMetric } from '../metrics/lower.js'
 import { type Metric, type MetricName, resolveMetric } from '../metrics/metric.js'
@@ -262,33 +262,6 @@ export function trainSpec(
 /** Whether a loss is the mean that a metric of the same kind would be. */
 const isPlain = (loss: AnyLoss): loss is Loss =>
   loss.kind !== 'traced' && !loss.labelSmoothing && !['sum', 'meanWithSampleWeight'].includes(loss.reduction as string)
-
-/** Adds 1 for the positions that a loss does not ignore, 0 for others; undefined where it ignores none. */
-function lowerCounted(builder: GraphBuilder, name: string, loss: AnyLoss, target: Value): Value | undefined {
-  const { ignoreClass } = loss as Loss
-  if (ignoreClass === undefined) return undefined
-  const node = (op: 'cast' | 'scalar' | 'elementwise', inputs: readonly Value[], shape: Shape, settings: object) =>
-    builder.node(op, `${name}/counted/${op}`, inputs, [], [shape], settings as never)[0] as Value
-  const ignored = node('scalar', [], [], { value: ignoreClass })
-  const labels = node('cast', [target], target.shape, {})
-  return node('elementwise', [labels, ignored], target.shape, { kind: 'notEqual' })
-}
-
-/** Adds the product of weights of rows or steps, and of those of positions. */
-function lowerProduct(
-  builder: GraphBuilder,
-  name: string,
-  a: Value | undefined,
-  b: Value | undefined,
-): Value | undefined {
-  if (!a || !b) return a ?? b
-  const shape = b.shape.map((dim, axis) => (axis < a.shape.length ? dim : 1))
-  const wide =
-    a.shape.length === b.shape.length
-      ? a
-      : builder.node('reshape', `${name}/weights`, [a], [], [shape], { shape: shape.slice(1) })[0]
-  return builder.node('elementwise', `${name}/weights`, [wide as Value, b], [], [b.shape], { kind: 'multiply' })[0]
-}
 
 /** The inputs for sample weights of some ranks. */
 export const weightSlots = (trained: readonly TrainedOutput[], ranks: readonly number[]): WireInput[] =>

@@ -95,7 +95,8 @@ pub(super) const OPERATIONS: &[Entry] = &[Entry {
 
 impl Counts {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes { kind, task, threshold, top, class, form, thresholds, pooled } = Attributes::read(site.attributes())?;
+        let Attributes { kind, task, threshold, top, class, form, thresholds, pooled } =
+            Attributes::read(site.attributes())?;
         let what = match (kind, task, threshold, top, form) {
             (CountKind::Decisions, _, Some(threshold), None, None) if class.is_none() => {
                 What::Above(threshold)

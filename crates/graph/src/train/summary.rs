@@ -282,9 +282,8 @@ mod tests {
     fn decisions_of_three_classes() {
         // Targets 0 0 0 1 1 2, decisions 0 0 1 1 2 2, as scikit-learn counts them.
         let sums = [2.0, 1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 2.0, 1.0];
-        let value = |measure, average, class| {
-            Summary::Decisions { measure, average, beta: 1.0, class }.value(&sums)
-        };
+        let value =
+            |measure, average, class| Summary::Decisions { measure, average, beta: 1.0, class }.value(&sums);
         let close = |got: f64, want: f64| assert!((got - want).abs() < 1e-12, "{got} for {want}");
         close(value(Measure::Precision, Average::Macro, None), (1.0 + 0.5 + 0.5) / 3.0);
         close(value(Measure::Recall, Average::Macro, None), (2.0 / 3.0 + 0.5 + 1.0) / 3.0);
@@ -309,7 +308,8 @@ mod tests {
     fn curves() {
         let curve = |y, at, rule, sums: &[f64]| {
             let x = if y == Share::Precision { Share::Recall } else { Share::Fallout };
-            Summary::Curve { classes: 1, x: if at.is_none() { x } else { Share::Specificity }, y, at, rule }.value(sums)
+            Summary::Curve { classes: 1, x: if at.is_none() { x } else { Share::Specificity }, y, at, rule }
+                .value(sums)
         };
         // Scores 0.1 0.4 | 0.35 0.8 of negatives and positives, at thresholds 0, 0.3, 0.5, 1.
         let sums = [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0];

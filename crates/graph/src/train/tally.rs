@@ -50,7 +50,8 @@ impl Scores {
             |output| executor.value(output).map(|view| view.data.first().map_or(0.0, |&x| f64::from(x)));
         tally.sums.resize(self.len(), Vec::new());
         let losses = self.losses.iter().map(|loss| (loss.1, 2));
-        let scores = losses.chain(self.metrics.iter().map(|metric| (metric.output, metric.summary.outputs())));
+        let scores =
+            losses.chain(self.metrics.iter().map(|metric| (metric.output, metric.summary.outputs())));
         let mut finite = true;
         for (index, ((output, outputs), sums)) in scores.zip(&mut tally.sums).enumerate() {
             if outputs == 1 {

@@ -131,7 +131,7 @@ const byLayer: Record<string, () => Model[]> = {
     stack(layers.conv2d({ filters: 4, kernelSize: 2, groups: 2, strides: 2, inputShape: [5, 6, 2], ...random })),
   ],
   maxPooling2d: () => [stack(layers.maxPooling2d({ inputShape: [5, 6, 2] }))],
-  averagePooling2d: () => [stack(layers.averagePooling2d({ padding: 'same', inputShape: [5, 6, 2] }))],
+  averagePooling2d: () => [stack(layers.averagePooling2d({ padding: 'same', strides: 1, inputShape: [5, 6, 2] }))],
   globalAveragePooling2d: () => [stack(layers.globalAveragePooling2d({ inputShape: [5, 6, 2] }))],
   convLstm1d: () => [
     stack(

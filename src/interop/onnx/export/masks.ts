@@ -48,7 +48,7 @@ export function maskOfLengths({ writer, constants }: Place, value: string, lengt
 }
 
 /** 0, 1, 2 … for the steps of a value. */
-function timeNumbers({ writer, constants }: Place, value: string): string {
+export function timeNumbers({ writer, constants }: Place, value: string): string {
   const shape = writer.node('Shape', [value], 'shape')
   const time = writer.node('Gather', [shape, constants.ints(1)], 'time')
   return writer.node('Range', [constants.ints(0), time, constants.ints(1)], 'steps')

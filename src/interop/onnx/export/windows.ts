@@ -116,12 +116,15 @@ function padded(
 function validPlaces(place: Place, mask: Mask, result: string, settings: SettingsOf<'windows'>): Mask {
   const { writer, constants } = place
   const { stride, before, after } = settings
-  const int = constants.ints(stride)
   const length = masks.ends(place, mask)
-  const room = writer.node('Add', [length, constants.ints(before + after - reachOf(settings) - 1 + stride)], 'room')
-  const atLeast = writer.node('Max', [room, constants.ints(0)], 'room')
-  const places = writer.node('Div', [atLeast, int], 'places')
+  // The first elements of windows are below this; rows without elements have none.
+  const room = writer.node('Add', [length, constants.ints(before + after - reachOf(settings))], 'room')
   const some = writer.node('Greater', [length, constants.ints(0)], 'any')
-  const known = writer.node('Where', [some, places, constants.ints(0)], 'places')
-  return masks.maskOfLengths(place, result, writer.node('Cast', [known], 'lengths', { to: { int: 6 } }))
+  const bound = writer.node('Where', [some, writer.node('Max', [room, constants.ints(0)], 'room'), constants.ints(0)], 'room')
+  if (stride === 1) {
+    return masks.maskOfLengths(place, result, writer.node('Cast', [bound], 'lengths', { to: { int: 6 } }))
+  }
+  const starts = writer.node('Mul', [masks.timeNumbers(place, result), constants.ints(stride)], 'starts')
+  const column = writer.node('Unsqueeze', [bound, constants.ints([1])], 'room')
+  return { valid: writer.node('Less', [starts, column], 'mask'), derived: new Map() }
 }

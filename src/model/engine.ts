@@ -4,7 +4,7 @@ import type { GraphSpec } from '../graph/wire.js'
 import type { AnyLayer } from '../layers/layer.js'
 import { type CancelFlag, type NativeModel, native } from '../native/index.js'
 import { isRecord } from '../options.js'
-import { cancellable } from './cancel.js'
+import { cancellable, givingWay } from './cancel.js'
 import { type LossFactors, type TrainPlan, trainSpec } from './compile.js'
 import { ownedGraph } from './lower.js'
 import { haveWeights, indicesOf, joinTurns, type LayerUser, SharedWeights } from './ownership.js'
@@ -100,14 +100,23 @@ export class Engine implements LayerUser {
     during: 'callbacks' | 'never',
     call: () => Promise<T>,
     signal?: AbortSignal,
+    givesWay = false,
   ): Promise<T> {
     this.checkAlive(what)
-    return await this.turns.queue(what, during, call, signal)
+    return await this.turns.queue(what, during, call, signal, givesWay)
   }
 
   /** A native call that the signal cancels; later calls wait for work that outlives an abort. */
   cancellable<T>(signal: AbortSignal | undefined, call: (cancel: CancelFlag) => Promise<T>): Promise<T> {
     return cancellable(signal, call, (work) => this.turns.outlived(work))
+  }
+
+  /** A native call that synchronous calls may interrupt, after which it begins anew. It must change nothing until it ends. */
+  async givingWay<T>(call: (cancel: CancelFlag) => Promise<T>): Promise<T> {
+    return await givingWay(this.turns, (cancel) => {
+      this.fetch()
+      return call(cancel)
+    })
   }
 
   /** The native side with the newest weights; only call it during a turn. */

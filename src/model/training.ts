@@ -2,7 +2,7 @@ import type { History } from '../callbacks/callback.js'
 import { convertAll, runSliced, runSync } from '../data/index.js'
 import type { DataSet } from '../data/tensor.js'
 import { callNative, describe, reading, SeqloomError } from '../errors.js'
-import type { NativeTensor } from '../native/index.js'
+import type { CancelFlag, NativeTensor } from '../native/index.js'
 import { abortSignal, checkOptions, flag } from '../options.js'
 import { classWeights } from './classWeight.js'
 import { type CompileOptions, plan, type TrainPlan } from './compile.js'
@@ -76,12 +76,13 @@ export async function train(model: Model, engine: Engine, x: DataSet, y: DataSet
   }, options.signal)
 }
 
-/** {@link Model.evaluate} */
+/** {@link Model.evaluate}; one that `givesWay` lets synchronous calls in. */
 export async function evaluate(
   engine: Engine,
   x: DataSet,
   y: DataSet,
   options: EvaluateOptions,
+  givesWay = false,
 ): Promise<number[] | Scores> {
   checkEvaluate(options)
   const compiled = engine.compiled('evaluate')
@@ -93,10 +94,12 @@ export async function evaluate(
       const native = engine.ready()
       needWeights(engine, 'evaluate', sampleWeight)
       const data = await convert(engine, { x, y, sampleWeight }, signal)
-      const scores = await engine.cancellable(signal, (cancel) => native.evaluate(data, batchSize, cancel))
+      const run = (cancel: CancelFlag) => native.evaluate(data, batchSize, cancel)
+      const scores = await (givesWay ? engine.givingWay(run) : engine.cancellable(signal, run))
       return options.returnDict ? named(compiled, scores) : scores
     },
     signal,
+    givesWay,
   )
 }
 
@@ -114,13 +117,14 @@ export function evaluateSync(engine: Engine, x: DataSet, y: DataSet, options: Ev
   })
 }
 
-/** {@link Model.trainOnBatch} and {@link Model.testOnBatch} */
+/** {@link Model.trainOnBatch} and {@link Model.testOnBatch}; what `givesWay` lets synchronous calls in. */
 export async function onBatch(
   engine: Engine,
   what: 'trainOnBatch' | 'testOnBatch',
   x: DataSet,
   y: DataSet,
   options: TrainBatchOptions,
+  givesWay = false,
 ): Promise<number[]> {
   const trains = what === 'trainOnBatch'
   if (trains) checkTrainBatch(options)
@@ -137,12 +141,14 @@ export async function onBatch(
       if (trains) engine.need(read.factors ? classRanks(compiled.trained) : [], read.native)
       const data = await convert(engine, { x, y, sampleWeight, classFactors: read.factors?.() }, signal)
       try {
-        return await engine.cancellable(signal, (cancel) => native[what](data, cancel))
+        const run = (cancel: CancelFlag) => native[what](data, cancel)
+        return await (givesWay ? engine.givingWay(run) : engine.cancellable(signal, run))
       } finally {
         if (trains) engine.tell(engine.trained)
       }
     },
     signal,
+    givesWay,
   )
 }
 

@@ -8,7 +8,8 @@ import { requireGiven } from './basic.js'
 import { coreName } from './input.js'
 import { type ConfigDict, Layer, type LayerArgs, StandardLayer } from './layer.js'
 import { activationName, activationOf, initializerOf } from './options.js'
-import { type PenaltyOptions, penalties } from './penalties.js'
+import { type PenaltyOptions, rulesOf } from './penalties.js'
+import { larger, largest } from './ties.js'
 import { unmasked } from './wrappers.js'
 import { activated, written, writtenLayer } from './written.js'
 
@@ -22,26 +23,26 @@ abstract class GlobalPooling1D extends Layer {
     return []
   }
 
-  protected abstract pooling(): AnyLayer
+  protected abstract pooled(x: Value): Value
 
   override lower([x]: readonly Value[]): readonly Value[] {
-    return [this.pooling().apply(unmasked(x as Value)) as Value]
+    return [this.pooled(unmasked(x as Value))]
   }
 }
 
 export class GlobalAveragePooling1D extends GlobalPooling1D {
   static override className = 'GlobalAveragePooling1D'
 
-  protected override pooling(): AnyLayer {
-    return layers.globalAveragePooling1d() as AnyLayer
+  protected override pooled(x: Value): Value {
+    return layers.globalAveragePooling1d().apply(x) as Value
   }
 }
 
 export class GlobalMaxPooling1D extends GlobalPooling1D {
   static override className = 'GlobalMaxPooling1D'
 
-  protected override pooling(): AnyLayer {
-    return layers.globalMaxPooling1d() as AnyLayer
+  protected override pooled(x: Value): Value {
+    return written('global_max_pooling1d', [x], ([steps]) => largest(steps as SymbolicValue, 1))
   }
 }
 
@@ -149,7 +150,7 @@ export class MaxPooling1D extends Pooling1D {
   protected override readonly filling = -3.4e38
 
   protected override reduced(all: readonly SymbolicValue[]): SymbolicValue {
-    return all.reduce((a, b) => a.maximum(b))
+    return all.reduce(larger)
   }
 }
 
@@ -233,14 +234,16 @@ export class Conv1D extends StandardLayer<ConvLayerArgs> {
       )
     }
     this.#shape = shape
-    if (Object.keys(penalties(where, args, ['kernel', 'bias'])).length > 0) {
-      throw new SeqloomError('ERR_UNSUPPORTED', `${where}: regularizers and constraints of convolutions are not there`)
-    }
     const kernel = {
       shape: [kernelSize, features, this.filters],
       initializer: initializerOf(where, args.kernelInitializer ?? 'glorotNormal'),
+      ...rulesOf(where, args, 'kernel'),
     }
-    const bias = { shape: [this.filters], initializer: initializerOf(where, args.biasInitializer ?? 'zeros') }
+    const bias = {
+      shape: [this.filters],
+      initializer: initializerOf(where, args.biasInitializer ?? 'zeros'),
+      ...rulesOf(where, args, 'bias'),
+    }
     this.#conv ??= writtenLayer(
       'conv1d',
       [x as Value],
@@ -250,7 +253,7 @@ export class Conv1D extends StandardLayer<ConvLayerArgs> {
           each.matmul((weights.kernel as SymbolicValue).slice(at, at + 1, 0).sum({ axis: 0 })),
         )
         const sum = products.reduce((a, b) => a.add(b))
-        return weights.bias ? sum.add(weights.bias) : sum
+        return this.useBias ? sum.add(weights.bias as SymbolicValue) : sum
       },
       this.useBias ? { kernel, bias } : { kernel },
       { name: coreName(this.name), trainable: this.trainable },

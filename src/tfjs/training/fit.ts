@@ -11,7 +11,7 @@ import {
 import { unsupported } from '../failure.js'
 import { givenOnly } from '../layers/options.js'
 import type { LayersModel } from '../models/model.js'
-import { gatherRows, type Rows, rowsOf, sliceRows, type TensorOrArrayOrMap, tensorsFor } from './data.js'
+import { gatherRows, inputsFor, type Rows, rowsOf, sliceRows, type TensorOrArrayOrMap, tensorsFor } from './data.js'
 import { ProgressLines } from './progress.js'
 import { type ClassWeights, checkBatchSize, testRows, trainRows } from './step.js'
 
@@ -52,7 +52,7 @@ export async function fitTensors(
     throw unsupported('fit with stepsPerEpoch or validationSteps', 'as in tfjs; use fitDataset with batchesPerEpoch')
   }
   if (typeof shuffle === 'string') throw unsupported(`fit with shuffle '${shuffle}'`, 'as in tfjs; use true or false')
-  let inputs = tensorsFor('input', model.inputNames, x)
+  let inputs = inputsFor(model, x)
   let targets = tensorsFor('target', model.outputNames, y)
   const all = rowsOf(inputs, targets)
   let validation: { readonly inputs: Rows[]; readonly targets: Rows[] } | undefined
@@ -63,7 +63,7 @@ export async function fitTensors(
     }
     const [valX, valY] = validationData
     validation = {
-      inputs: tensorsFor('input', model.inputNames, valX),
+      inputs: inputsFor(model, valX),
       targets: tensorsFor('target', model.outputNames, valY),
     }
     rowsOf(validation.inputs, validation.targets)
@@ -79,7 +79,7 @@ export async function fitTensors(
     epochs,
     initialEpoch,
     samples: rows,
-    steps: Math.ceil(rows / batchSize),
+    steps: null,
     batchSize,
     doValidation: validation !== undefined,
   })

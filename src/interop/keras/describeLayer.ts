@@ -155,6 +155,7 @@ function plainLayer(layer: AnyLayer, name: string, known: KerasClass, to: Descri
     if (className === 'Dense') adapt = stretched([0], 1, to.dialect)
     else to.problems.add(`${what}: ${options.activation} is another one there`)
   }
+  if (to.dialect === 'tfjs' && className === 'Conv1D' && options.groups !== 1) to.problems.add(`${what}: groups`)
   // Numbers alone have no dimension there.
   const isScalar = className === 'Attention'
   const weights = plainWeights(layer, to, adapt).map((weight) => (isScalar ? { ...weight, shape: [] } : weight))
@@ -174,10 +175,16 @@ function storedFactors(factors: readonly number[]): Readonly<Record<string, Floa
   return { idf_weights: stored, '_lookup_layer/idf_weights': stored }
 }
 
-function recurrentLayer(layer: AnyLayer, name: string, known: RecurrentClass, to: Describing): LayerDescription {
+function recurrentLayer(
+  layer: AnyLayer,
+  name: string,
+  known: RecurrentClass,
+  to: Describing,
+): LayerDescription | undefined {
   const { className } = layer
   const options = layer.config()
   const what = `'${name}' (${className})`
+  if (isLacking(known, what, to)) return undefined
   const config = {
     name,
     trainable: layer.trainable,

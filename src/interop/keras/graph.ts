@@ -10,7 +10,7 @@ import { isRecord } from '../../options.js'
 import { groupNames, layerOf, type Part } from './layers.js'
 import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
 import { onlyAxis } from './options.js'
-import { mayBeMasked } from './padding.js'
+import { mayBeMasked, padsCount } from './padding.js'
 import { isModel, type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
 
 /** A layer with weights, and the groups of a Keras 3 file that hold them. */
@@ -196,9 +196,8 @@ function applied(
 
 const isRecurrent = ({ className }: KerasObject) => recurrentClasses.includes(className)
 
-/** Whether a layer treats padded steps like others, where ours does not: tfjs's poolings take no mask. */
-const ignoresMask = ({ className }: KerasObject, { dialect }: Origin) =>
-  dialect === 'tfjs' && /^Global(Average|Max)Pooling1D$/.test(className)
+/** Whether a layer treats padded steps like others, where ours does not. */
+const ignoresMask = ({ className }: KerasObject, { dialect }: Origin) => padsCount(className, dialect)
 
 /** The same values without a mask. */
 const unmasked = (value: SymbolicTensor): SymbolicTensor =>
@@ -363,7 +362,7 @@ function countedFromOne(nodes: readonly Node[], model: KerasObject): Node[] {
   return nodes.map((node) => (shifted.has(node.object.name) ? { ...node, index: node.index + 1 } : node))
 }
 
-const recurrentClasses = ['LSTM', 'GRU', 'SimpleRNN', 'RNN', 'Bidirectional']
+const recurrentClasses = ['LSTM', 'GRU', 'SimpleRNN', 'RNN', 'ConvLSTM1D', 'ConvLSTM2D', 'Bidirectional']
 
 /** Options of ours that Keras is given where a layer is called. */
 const callFlags = ['return_attention_scores', 'use_causal_mask']

@@ -22,25 +22,24 @@ const noiseShape = custom(
 )
 
 /** A seed among other settings, if there is one. */
-const seeded = (seed: number | undefined): { readonly seed?: number } => (seed === undefined ? {} : { seed })
+export const seeded = (seed: number | undefined): { readonly seed?: number } => (seed === undefined ? {} : { seed })
 
-/** The layer that {@link dropout} makes. */
-export class Dropout extends Layer {
-  static override readonly className = 'Dropout'
-  override readonly baseName = 'dropout'
-  override readonly stepwise = true
+/** What layers have in common that drop random elements. */
+export abstract class DropoutLayer extends Layer {
+  override readonly stepwise: boolean
   readonly rate: number
+  protected readonly seed: number | undefined
   readonly #shareSteps: boolean
-  readonly #seed: number | undefined
 
-  constructor(options: DropoutOptions) {
-    super('layers.dropout', options, {
-      accepted: { rate: number(0, 1), noiseShape, seed: optionalSeed },
+  protected constructor(where: string, options: DropoutOptions, shareSteps?: true) {
+    super(where, options, {
+      accepted: { rate: number(0, 1), seed: optionalSeed, ...(shareSteps ? {} : { noiseShape }) },
       required: ['rate'],
     })
     this.rate = options.rate
-    this.#shareSteps = options.noiseShape !== undefined
-    this.#seed = options.seed ?? undefined
+    this.seed = options.seed ?? undefined
+    this.#shareSteps = shareSteps ?? options.noiseShape !== undefined
+    this.stepwise = !shareSteps
   }
 
   override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
@@ -49,14 +48,28 @@ export class Dropout extends Layer {
     ]
   }
 
+  /** A value some elements of which are dropped. */
+  protected dropped(scope: LayerScope, x: Value, part?: string): Value {
+    const attributes = { rate: this.rate, shareSteps: this.#shareSteps, ...seeded(this.seed) }
+    return scope.node('dropout', [x], [], x.shape, attributes, part)
+  }
+
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
-    const [x] = inputs as [Value]
-    const attributes = { rate: this.rate, shareSteps: this.#shareSteps, ...seeded(this.#seed) }
-    return [scope.node('dropout', [x], [], x.shape, attributes)]
+    return [this.dropped(scope, inputs[0] as Value)]
   }
 
   override config(): Record<string, unknown> {
-    return { rate: this.rate, ...(this.#shareSteps ? { noiseShape: [null, 1, null] } : {}), ...seeded(this.#seed) }
+    return { rate: this.rate, ...(this.#shareSteps ? { noiseShape: [null, 1, null] } : {}), ...seeded(this.seed) }
+  }
+}
+
+/** The layer that {@link dropout} makes. */
+export class Dropout extends DropoutLayer {
+  static override readonly className = 'Dropout'
+  override readonly baseName = 'dropout'
+
+  constructor(options: DropoutOptions) {
+    super('layers.dropout', options)
   }
 }
 

@@ -122,8 +122,8 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   readonly givenName: string | undefined
   /** The input's shape without the batch, if the options give one. */
   readonly inputShape: Shape | undefined
-  /** @internal Initial values of the weights, if the options give them. */
-  readonly firstWeights: readonly Data[] | undefined
+  /** @internal Initial values of the weights, if the options give them, or what the layer was adapted to. */
+  firstWeights: readonly Data[] | undefined
   #call: Call | undefined
   readonly #activityRegularizer: Regularizer | undefined
   readonly #rules: ReadonlyMap<string, WeightRules>

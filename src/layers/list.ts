@@ -1,13 +1,18 @@
 // The one list of layers: their factories, for users, and their classes, for saved models. A layer is one file plus its
 // lines here.
 import { Activation } from './activation.js'
+import { AlphaDropout } from './alphaDropout.js'
 import { AdditiveAttention, Attention, MultiHeadAttention } from './attention.js'
+import { BatchNormalization } from './batchNormalization.js'
 import { Bidirectional } from './bidirectional.js'
 import { DefinedLayer } from './defineLayer.js'
 import { Dense } from './dense.js'
 import { DoublyStochasticPenalty } from './doublyStochastic.js'
 import { Dropout } from './dropout.js'
 import { Embedding } from './embedding.js'
+import { GaussianDropout } from './gaussianDropout.js'
+import { GaussianNoise } from './gaussianNoise.js'
+import { GroupNormalization } from './groupNormalization.js'
 import { GRU } from './gru.js'
 import { LastStep } from './lastStep.js'
 import type { LayerClass } from './layer.js'
@@ -15,12 +20,15 @@ import { LayerNormalization } from './layerNormalization.js'
 import { LSTM } from './lstm.js'
 import { Masking } from './masking.js'
 import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js'
+import { Normalization } from './normalization.js'
 import { GlobalAveragePooling1D, GlobalMaxPooling1D } from './pooling.js'
 import { Flatten, RepeatVector, Reshape } from './reshape.js'
 import { RNN } from './rnn.js'
 import { RootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
 import { SimpleRNN } from './simpleRnn.js'
+import { SpatialDropout1D } from './spatialDropout1d.js'
 import { TimeDistributed } from './timeDistributed.js'
+import { UnitNormalization } from './unitNormalization.js'
 
 export { gru as gruCell } from '../cells/gru.js'
 export { lstm as lstmCell } from '../cells/lstm.js'
@@ -28,6 +36,7 @@ export { simpleRNN as simpleRNNCell } from '../cells/simpleRnn.js'
 export { type StackedCellsOptions, stackedRNNCells } from '../cells/stacked.js'
 export { type ActivationOptions, activation } from './activation.js'
 export type { ActivationName, CellActivation } from './activations.js'
+export { alphaDropout } from './alphaDropout.js'
 export {
   type AdditiveAttentionOptions,
   type AttentionBaseOptions,
@@ -38,6 +47,7 @@ export {
   multiHeadAttention,
   type WithScores,
 } from './attention.js'
+export { type BatchNormalizationOptions, batchNormalization } from './batchNormalization.js'
 export {
   type BidirectionalOptions,
   type BothWithState,
@@ -49,6 +59,9 @@ export { type DenseOptions, dense } from './dense.js'
 export { type DoublyStochasticPenaltyOptions, doublyStochasticPenalty } from './doublyStochastic.js'
 export { type DropoutOptions, dropout } from './dropout.js'
 export { type EmbeddingOptions, embedding } from './embedding.js'
+export { type GaussianDropoutOptions, gaussianDropout } from './gaussianDropout.js'
+export { type GaussianNoiseOptions, gaussianNoise } from './gaussianNoise.js'
+export { type GroupNormalizationOptions, groupNormalization } from './groupNormalization.js'
 export { type GRUOptions, gru } from './gru.js'
 export { lastStep } from './lastStep.js'
 export type { AnyLayer, ApplyOptions, Layer, LayerOptions, SymbolicTensor } from './layer.js'
@@ -65,6 +78,7 @@ export {
   multiply,
   subtract,
 } from './merge.js'
+export { type NormalizationOptions, normalization } from './normalization.js'
 export { globalAveragePooling1d, globalMaxPooling1d, type PoolingOptions } from './pooling.js'
 export type { RecurrenceOptions, WithState, WithStates } from './recurrence.js'
 export type { RecurrentOptions } from './recurrent.js'
@@ -78,15 +92,19 @@ export {
 export { type RNNOptions, rnn } from './rnn.js'
 export { type RootMeanSquareNormalizationOptions, rootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
 export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
+export { type SpatialDropout1DOptions, spatialDropout1d } from './spatialDropout1d.js'
 export { type StepwiseLayer, type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
+export { type UnitNormalizationOptions, unitNormalization } from './unitNormalization.js'
 
 /** The classes of layers that saved models may contain. */
 const classes: readonly LayerClass[] = [
   Activation,
   Add,
   AdditiveAttention,
+  AlphaDropout,
   Attention,
   Average,
+  BatchNormalization,
   Bidirectional,
   Concatenate,
   DefinedLayer,
@@ -97,6 +115,9 @@ const classes: readonly LayerClass[] = [
   Flatten,
   GlobalAveragePooling1D,
   GlobalMaxPooling1D,
+  GaussianDropout,
+  GaussianNoise,
+  GroupNormalization,
   GRU,
   LastStep,
   LayerNormalization,
@@ -106,13 +127,16 @@ const classes: readonly LayerClass[] = [
   Minimum,
   MultiHeadAttention,
   Multiply,
+  Normalization,
   RepeatVector,
   Reshape,
   RNN,
   RootMeanSquareNormalization,
   SimpleRNN,
+  SpatialDropout1D,
   Subtract,
   TimeDistributed,
+  UnitNormalization,
 ]
 
 export default classes

@@ -34,7 +34,7 @@ export class Engine implements LayerUser {
   #graph: ReturnType<typeof ownedGraph> | undefined
   #plan: TrainPlan | undefined
   #factors: LossFactors = noFactors
-  /** Which weights train, in order: decided by `compile`, even if the layers' flags change later. */
+  /** Which weights training changes, in order: decided by `compile`, even if the layers' flags change later. */
   #trained: readonly boolean[] | undefined
   #disposed = false
 
@@ -66,7 +66,7 @@ export class Engine implements LayerUser {
     return this.#plan
   }
 
-  /** Which weights train, in order, if it was compiled. */
+  /** Which weights training changes, in order, if it was compiled. */
   get trained(): readonly boolean[] | undefined {
     return this.#trained
   }
@@ -157,7 +157,7 @@ export class Engine implements LayerUser {
     return this.#plan
   }
 
-  /** Compiles; `trained` says which weights train, by default those of trainable layers. */
+  /** Compiles; `trained` says which weights training changes, by default those of trainable layers. */
   compile(made: TrainPlan, trained?: readonly boolean[]): void {
     this.#compile(this.ready(), made, noFactors, trained)
     this.#plan = made
@@ -240,6 +240,7 @@ export class Engine implements LayerUser {
     const spec = trainSpec(this.topology, made, factors, trained)
     callNative(() => engine.compile(JSON.stringify(spec), JSON.stringify(made.optimizer)))
     this.#factors = factors
-    this.#trained = spec.graph.weights.map(({ trainable }) => trainable)
+    const updated = new Set(spec.updates?.map(({ weight }) => weight))
+    this.#trained = spec.graph.weights.map(({ trainable }, index) => trainable || updated.has(index))
   }
 }

@@ -1,5 +1,6 @@
 import { type Cell, cellFromConfig } from '../../cells/cell.js'
 import type { AnyLayer } from '../../layers/layer.js'
+import { Normalization } from '../../layers/normalization.js'
 import type { Engine } from '../../model/engine.js'
 import type { Unmapped } from '../format.js'
 import {
@@ -141,9 +142,13 @@ function plainLayer(layer: AnyLayer, name: string, known: KerasClass, to: Descri
     if (className === 'Dense') adapt = stretched([0], 1, to.dialect)
     else to.problems.add(`${what}: ${options.activation} is another one there`)
   }
-  // Numbers alone have no dimension there.
-  const isScalar = className === 'Attention'
-  const weights = plainWeights(layer, to, adapt).map((weight) => (isScalar ? { ...weight, shape: [] } : weight))
+  // Numbers alone have no dimension there, and what is given as options is not among the weights.
+  const isScalar = (weight: string) =>
+    className === 'Attention' || (className === 'Normalization' && (weight === 'count' || options.axis === null))
+  const given = layer instanceof Normalization && layer.isGiven
+  const weights = (given ? [] : plainWeights(layer, to, adapt)).map((weight) =>
+    isScalar(weight.name) ? { ...weight, shape: [] } : weight,
+  )
   const isShared = className === 'Dropout' && options.noiseShape !== undefined
   return { className: isShared ? 'SpatialDropout1D' : className, config, parts: [{ path: [], scope: [], weights }] }
 }
@@ -152,6 +157,7 @@ function recurrentLayer(layer: AnyLayer, name: string, known: RecurrentClass, to
   const { className } = layer
   const options = layer.config()
   const what = `'${name}' (${className})`
+  if (options.zoneout !== undefined) to.problems.add(`${what}: there is no zoneout`)
   const config = {
     name,
     trainable: layer.trainable,

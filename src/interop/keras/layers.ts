@@ -2,6 +2,7 @@ import type { Cell } from '../../cells/cell.js'
 import { SeqloomError } from '../../errors.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer } from '../../layers/layer.js'
+import { Normalization } from '../../layers/normalization.js'
 import { Unmapped } from '../format.js'
 import {
   attentionParts,
@@ -57,7 +58,8 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
   const plain = classOf(plainLayers, className)
   if (plain !== undefined) {
     const layer = made(plain.make, optionsOf(object, plain.options, origin))
-    return mapped(layer, [{ path: [] }])
+    // What is given as options is not among the weights there.
+    return mapped(layer, layer instanceof Normalization && layer.isGiven ? [] : [{ path: [] }])
   }
   const recurrent = classOf(recurrentLayers, className)
   if (recurrent !== undefined) {
@@ -98,20 +100,9 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
     optionsOf(object, className === 'Softmax' ? ['axis'] : [], origin)
     return mapped(made(layers.activation as Maker, { activation: className.toLowerCase() }), [])
   }
-  if (className === 'SpatialDropout1D') {
-    return mapped(made(layers.dropout, { rate: config.rate, noiseShape: [null, 1, null] }), [])
-  }
-  if (className === 'GaussianDropout') {
-    origin.leftOut.push(`what the ${className} '${name}' does beyond dropout`)
-    return mapped(made(layers.dropout as Maker, { rate: config.rate }), [])
-  }
   if (className === 'ActivityRegularization') {
     const activityRegularizer = { kind: 'l1l2', ...optionsOf(object, ['l1', 'l2'], origin) }
     return mapped(made(layers.activation as Maker, { activation: 'linear', activityRegularizer }), [])
-  }
-  if (className === 'GaussianNoise') {
-    origin.leftOut.push(`the ${className} '${name}'`)
-    return mapped(made(layers.activation as Maker, { activation: 'linear' }), [])
   }
   origin.problems.add(`the ${className} '${name}'`)
   return undefined

@@ -7,8 +7,19 @@ import { camelCase, type KerasObject, type Origin } from './saved.js'
 /** Options that say nothing about a layer's results here. */
 const silent = new Set([
   ...['name', 'trainable', 'dtype', 'batch_input_shape', 'batch_shape', 'input_shape', 'input_dtype', 'build_config'],
-  ...['kernel', 'recurrent', 'bias', 'embeddings', 'beta', 'gamma'].map((name) => `${name}_initializer`),
-  ...['unit_forget_bias', 'seed', 'implementation', 'unroll', 'use_cudnn', 'time_major', 'quantization_config'],
+  ...['kernel', 'recurrent', 'bias', 'embeddings', 'beta', 'gamma', 'moving_mean', 'moving_variance'].map(
+    (name) => `${name}_initializer`,
+  ),
+  ...[
+    'renorm_momentum',
+    'unit_forget_bias',
+    'seed',
+    'implementation',
+    'unroll',
+    'use_cudnn',
+    'time_major',
+    'quantization_config',
+  ],
   ...[
     'input_length',
     'noise_shape',
@@ -58,10 +69,16 @@ const plain = (object: KerasObject, key: string, value: unknown): unknown => {
   return typeof value === 'string' ? camelCase(value) : value
 }
 
+/** The layers that work along any axis. */
+const free = new Set([
+  ...['BatchNormalization', 'Concatenate', 'GroupNormalization', 'LayerNormalization', 'Normalization'],
+  'UnitNormalization',
+])
+
 /** The axis of a layer that has to be the last: a number, or, as layers that normalize save it, a list of one. */
 export function onlyAxis({ className, config: { axis } }: KerasObject): number | undefined {
   const [only, ...others] = Array.isArray(axis) ? axis : [axis]
-  return className !== 'Concatenate' && others.length === 0 && Number.isInteger(only) ? (only as number) : undefined
+  return !free.has(className) && others.length === 0 && Number.isInteger(only) ? (only as number) : undefined
 }
 
 /** Activations by Keras's name. */

@@ -99,7 +99,10 @@ export const initializers = {
 
 /** Losses, with the settings that a user may choose. */
 export const losses = {
-  sparseCategoricalCrossentropy: { fromLogits: { type: 'flag', default: false } },
+  sparseCategoricalCrossentropy: {
+    fromLogits: { type: 'flag', default: false },
+    ignoreClass: { type: 'number', optional: true },
+  },
   categoricalCrossentropy: {
     fromLogits: { type: 'flag', default: false },
     labelSmoothing: { type: 'number', least: 0, below: 1, default: 0 },
@@ -147,7 +150,7 @@ export const operations = {
     settings: { axis: { type: 'axis' } },
   },
   counts: {
-    inputs: [2, 2],
+    inputs: [2, 3],
     weights: [0, 0],
     outputs: [1, 1],
     settings: {
@@ -157,6 +160,8 @@ export const operations = {
       top: { type: 'integer', optional: true, least: 1 },
       class: { type: 'integer', optional: true },
       form: { type: 'name', of: ['probabilities', 'logits', 'numbers'], optional: true },
+      thresholds: { type: 'list', of: { type: 'number' }, default: [] },
+      pooled: { type: 'flag', default: false },
     },
   },
   cumulativeSum: {
@@ -260,6 +265,7 @@ export const operations = {
       delta: { type: 'number', above: 0, default: 1 },
       labelSmoothing: { type: 'number', least: 0, below: 1, default: 0 },
       classWeights: { type: 'list', of: { type: 'number' }, least: 0, default: [] },
+      ignoreClass: { type: 'number', optional: true },
     },
   },
   masking: { inputs: [1, 1], weights: [0, 0], outputs: [1, 1], settings: { maskValue: { type: 'number' } } },
@@ -278,7 +284,7 @@ export const operations = {
   maximum: { inputs: [1, Infinity], weights: [0, 0], outputs: [1, 1], settings: {} },
   minimum: { inputs: [1, Infinity], weights: [0, 0], outputs: [1, 1], settings: {} },
   metric: {
-    inputs: [2, 2],
+    inputs: [2, 3],
     weights: [0, 0],
     outputs: [2, 2],
     settings: {
@@ -396,6 +402,23 @@ export const operations = {
     outputs: [1, 1],
     shape: 'transpose',
     settings: { permutation: { type: 'list', of: { type: 'integer' } } },
+  },
+  windows: {
+    inputs: [1, 2],
+    weights: [0, 0],
+    outputs: [2, 2],
+    shape: 'windows',
+    settings: {
+      axis: { type: 'axis' },
+      size: { type: 'integer', least: 1 },
+      stride: { type: 'integer', least: 1 },
+      dilation: { type: 'integer', least: 1 },
+      before: { type: 'integer', least: -2147483648 },
+      after: { type: 'integer', least: -2147483648 },
+      same: { type: 'flag' },
+      filler: { type: 'number' },
+      flat: { type: 'flag' },
+    },
   },
   scan: {
     inputs: [0, Infinity],

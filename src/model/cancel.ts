@@ -35,6 +35,39 @@ export async function cancellable<T>(
   }
 }
 
+/** Who lets synchronous calls interrupt native work. */
+interface Interruptible {
+  interruptible<T>(work: Promise<T>, interrupt: () => void): Promise<T>
+}
+
+/** How many milliseconds a synchronous call waits at first for native work to end before it interrupts that. */
+const firstPatience = 20
+
+const never = new Int32Array(new SharedArrayBuffer(4))
+
+/**
+ * A native call to which synchronous ones need not wait for long: they wait as long as it lasted before, or else
+ * interrupt it, and it begins anew afterwards. Each time it is left longer in peace, so that it ends.
+ */
+export async function givingWay<T>(turns: Interruptible, call: (cancel: CancelFlag) => Promise<T>): Promise<T> {
+  for (let patience = firstPatience; ; patience *= 2) {
+    const cancel = new native.CancelFlag()
+    const end = performance.now() + patience
+    let isInterrupted = false
+    const interrupt = () => {
+      if (!isInterrupted) Atomics.wait(never, 0, 0, Math.max(0, end - performance.now()))
+      isInterrupted = true
+      cancel.cancel()
+    }
+    try {
+      return await turns.interruptible(call(cancel), interrupt)
+    } catch (error) {
+      const thrown = fromNative(error)
+      if (!isInterrupted || !(thrown instanceof AbortError)) throw thrown
+    }
+  }
+}
+
 /**
  * Settles as the work does, or rejects with an AbortError if that has not happened `wait` milliseconds after the signal
  * was aborted.

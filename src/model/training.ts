@@ -2,7 +2,7 @@ import type { History } from '../callbacks/callback.js'
 import { convertAll, runSliced, runSync } from '../data/index.js'
 import type { DataSet } from '../data/tensor.js'
 import { callNative, describe, reading, SeqloomError } from '../errors.js'
-import type { NativeTensor } from '../native/index.js'
+import type { CancelFlag, NativeTensor } from '../native/index.js'
 import { abortSignal, checkOptions, flag } from '../options.js'
 import { classWeights } from './classWeight.js'
 import { type CompileOptions, plan, type TrainPlan } from './compile.js'
@@ -33,6 +33,7 @@ import {
   type Scores,
   type TrainBatchOptions,
 } from './runOptions.js'
+import { classRanks, joinRanks, weightRanks } from './sampleWeight.js'
 import { convertExamples, type Examples, inputSlots } from './slots.js'
 
 /** {@link Model.compile}; `trained` says which weights train, by default those of trainable layers. */
@@ -63,21 +64,25 @@ export async function train(model: Model, engine: Engine, x: DataSet, y: DataSet
   return await engine.turns.fit(async () => {
     const native = engine.ready()
     const { signal, sampleWeight, validationData } = options
-    const weighted = sampleWeight !== undefined || validationData?.[2] !== undefined
-    engine.need(weighted, classWeights('fit', compiled, options.classWeight))
-    const data = await convert(engine, { x, y, sampleWeight, searched: true }, signal)
+    const { trained } = compiled
+    const classWeight = classWeights('fit', compiled, options.classWeight)
+    const ranks = joinRanks(weightRanks(trained, sampleWeight), weightRanks(trained, validationData?.[2]))
+    engine.need(classWeight.factors ? joinRanks(ranks, classRanks(trained)) : ranks, classWeight.native)
+    const classFactors = classWeight.factors?.(options.validationSplit ?? 0)
+    const data = await convert(engine, { x, y, sampleWeight, classFactors, searched: true }, signal)
     checkSplit(data[0]?.shape[0] ?? 0, options.validationSplit ?? 0)
     const validation = validationData && (await convert(engine, validationExamples(validationData), signal))
     return await runFit({ model, engine, native, plan: compiled, data, validation, options })
   }, options.signal)
 }
 
-/** {@link Model.evaluate} */
+/** {@link Model.evaluate}; one that `givesWay` lets synchronous calls in. */
 export async function evaluate(
   engine: Engine,
   x: DataSet,
   y: DataSet,
   options: EvaluateOptions,
+  givesWay = false,
 ): Promise<number[] | Scores> {
   checkEvaluate(options)
   const compiled = engine.compiled('evaluate')
@@ -87,12 +92,14 @@ export async function evaluate(
     'callbacks',
     async () => {
       const native = engine.ready()
-      if (sampleWeight !== undefined) needRowWeights(engine, 'evaluate')
+      needWeights(engine, 'evaluate', sampleWeight)
       const data = await convert(engine, { x, y, sampleWeight }, signal)
-      const scores = await engine.cancellable(signal, (cancel) => native.evaluate(data, batchSize, cancel))
+      const run = (cancel: CancelFlag) => native.evaluate(data, batchSize, cancel)
+      const scores = await (givesWay ? engine.givingWay(run) : engine.cancellable(signal, run))
       return options.returnDict ? named(compiled, scores) : scores
     },
     signal,
+    givesWay,
   )
 }
 
@@ -103,20 +110,21 @@ export function evaluateSync(engine: Engine, x: DataSet, y: DataSet, options: Ev
   const { sampleWeight, batchSize = defaultBatchSize } = options
   return engine.now('evaluateSync', 'callbacks', () => {
     const native = engine.ready()
-    if (sampleWeight !== undefined) needRowWeights(engine, 'evaluateSync')
+    needWeights(engine, 'evaluateSync', sampleWeight)
     const data = runSync(convertExamples(engine.topology, compiled, { x, y, sampleWeight }, engine.weighted))
     const scores = callNative(() => native.evaluateSync(data, batchSize))
     return options.returnDict ? named(compiled, scores) : scores
   })
 }
 
-/** {@link Model.trainOnBatch} and {@link Model.testOnBatch} */
+/** {@link Model.trainOnBatch} and {@link Model.testOnBatch}; what `givesWay` lets synchronous calls in. */
 export async function onBatch(
   engine: Engine,
   what: 'trainOnBatch' | 'testOnBatch',
   x: DataSet,
   y: DataSet,
   options: TrainBatchOptions,
+  givesWay = false,
 ): Promise<number[]> {
   const trains = what === 'trainOnBatch'
   if (trains) checkTrainBatch(options)
@@ -128,16 +136,19 @@ export async function onBatch(
     trains ? 'never' : 'callbacks',
     async () => {
       const native = engine.ready()
-      if (sampleWeight !== undefined) needRowWeights(engine, what)
-      if (trains) engine.need(false, classWeights(what, compiled, classWeight))
-      const data = await convert(engine, { x, y, sampleWeight }, signal)
+      needWeights(engine, what, sampleWeight)
+      const read = classWeights(what, compiled, classWeight)
+      if (trains) engine.need(read.factors ? classRanks(compiled.trained) : [], read.native)
+      const data = await convert(engine, { x, y, sampleWeight, classFactors: read.factors?.() }, signal)
       try {
-        return await engine.cancellable(signal, (cancel) => native[what](data, cancel))
+        const run = (cancel: CancelFlag) => native[what](data, cancel)
+        return await (givesWay ? engine.givingWay(run) : engine.cancellable(signal, run))
       } finally {
         if (trains) engine.tell(engine.trained)
       }
     },
     signal,
+    givesWay,
   )
 }
 
@@ -194,9 +205,11 @@ export function resetStates(engine: Engine): void {
   engine.now('resetStates', 'never', () => callNative(() => engine.ready().resetStates()))
 }
 
-function needRowWeights(engine: Engine, what: string): void {
-  if (!engine.weighted) engine.turns.check(`${what} with sampleWeight`, 'never')
-  engine.need(true)
+function needWeights(engine: Engine, what: string, sampleWeight: unknown): void {
+  const ranks = weightRanks(engine.compiled(what).trained, sampleWeight)
+  if (joinRanks(engine.weighted, ranks).join() === engine.weighted.join()) return
+  engine.turns.check(`${what} with sampleWeight`, 'never')
+  engine.need(ranks)
 }
 
 async function convert(engine: Engine, examples: Examples, signal?: AbortSignal): Promise<NativeTensor[]> {

@@ -11,6 +11,10 @@ export class Turns {
   /** The callback that the training loop waits for; it may use the model. */
   #callback: object | undefined
   #waiting = 0
+  /** How many of these give way to synchronous calls. */
+  #yielding = 0
+  /** Interrupts the native work that runs. */
+  #interrupt: (() => void) | undefined
   #tail: Promise<unknown> = Promise.resolve()
   #joined: Turns | undefined
   #shared = false
@@ -48,13 +52,24 @@ export class Turns {
     return this.#shared ? 'this model, or one that has layers of it,' : 'this model'
   }
 
-  /** Runs a synchronous call, refused while an asynchronous one is running. */
+  /** Runs a synchronous call, refused while an asynchronous one is running that does not give way. */
   now<T>(what: string, during: 'callbacks' | 'never', call: () => T): T {
     this.check(what, during)
-    if (this.#waiting > 0) {
+    if (this.#waiting > this.#yielding) {
       throw new SeqloomError('ERR_STATE', `${what}: another call on ${this.#who} is running; await it first`)
     }
+    this.#interrupt?.()
     return call()
+  }
+
+  /** While work runs in a call that gives way: what interrupts it, for a synchronous call. */
+  async interruptible<T>(work: Promise<T>, interrupt: () => void): Promise<T> {
+    this.#interrupt = interrupt
+    try {
+      return await work
+    } finally {
+      this.#interrupt = undefined
+    }
   }
 
   /** Runs what ends a model, once earlier calls have ended; at once if there are none. */
@@ -66,17 +81,19 @@ export class Turns {
 
   /**
    * Runs an asynchronous call when earlier ones have ended; aborting its signal before its turn removes it from the
-   * queue.
+   * queue. One that `givesWay` lets synchronous calls in.
    */
   async queue<T>(
     what: string,
     during: 'callbacks' | 'never',
     call: () => Promise<T>,
     signal?: AbortSignal,
+    givesWay = false,
   ): Promise<T> {
     this.check(what, during)
     if (signal?.aborted) throw new AbortError(signal)
     this.#waiting++
+    if (givesWay) this.#yielding++
     const turn = this.#tail
     const result = (async () => {
       await turn
@@ -89,6 +106,7 @@ export class Turns {
       return await result
     } finally {
       this.#waiting--
+      if (givesWay) this.#yielding--
     }
   }
 

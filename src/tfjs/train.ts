@@ -8,17 +8,23 @@ export interface OptimizerConfig {
   readonly [name: string]: number | boolean
 }
 
+/** Optimizers that keep their rate beside `learningRate`. */
+const setsByCall: readonly string[] = ['SGD', 'Momentum']
+
 const instead =
   'Seqloom differentiates when it builds a model: give the optimizer to model.compile() and call model.fit() or ' +
   'model.trainOnBatch(); write a loss of your own as a function of (yTrue, yPred)'
 
-/** An optimizer, to be given to `compile`. Setting `learningRate` takes effect from the next batch on. */
+/**
+ * An optimizer, to be given to `compile`. Setting `learningRate` takes effect from the next batch on; as in tfjs, that of
+ * `sgd` and `momentum` does so by `setLearningRate` alone.
+ */
 export class Optimizer {
   readonly #className: string
   readonly #config: OptimizerConfig
   #learningRate: number
-  /** @internal What a model that was compiled with it wants to be told. */
-  onLearningRate: ((rate: number) => void) | undefined
+  /** @internal The rate at which weights move. */
+  effectiveRate: number
 
   constructor(className: string, config: OptimizerConfig) {
     for (const [name, value] of Object.entries(config)) {
@@ -29,9 +35,9 @@ export class Optimizer {
     this.#className = className
     this.#config = config
     this.#learningRate = config.learningRate
+    this.effectiveRate = config.learningRate
   }
 
-  /** The rate at which weights move. */
   get learningRate(): number {
     return this.#learningRate
   }
@@ -41,11 +47,12 @@ export class Optimizer {
       throw new SeqloomError('ERR_OPTION', `tf.train: the learning rate must be a finite number, not ${describe(rate)}`)
     }
     this.#learningRate = rate
-    this.onLearningRate?.(rate)
+    if (!setsByCall.includes(this.#className)) this.effectiveRate = rate
   }
 
   setLearningRate(rate: number): void {
     this.learningRate = rate
+    this.effectiveRate = rate
   }
 
   getClassName(): string {

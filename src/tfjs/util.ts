@@ -139,6 +139,10 @@ export const bytesPerElement = (dtype: DataType): number => {
   return bytes
 }
 
+/** A value as the array of one that a tensor of it holds. */
+export const createScalarValue = (value: number | boolean | string, dtype: DataType): TypedArray | Uint8Array[] =>
+  dtype === 'string' ? [encodeString(value as string)] : toTypedArray([value] as TensorLike, dtype)
+
 /** Nested arrays as one typed array. */
 export const toTypedArray = (values: TensorLike, dtype: DataType): TypedArray =>
   makeTensorValues(values, dtype) as TypedArray

@@ -99,15 +99,65 @@ describe('a model', () => {
 
   it('follows a learning rate that is changed', async () => {
     const model = small()
-    const optimizer = tf.train.sgd(0.1)
-    model.compile({ optimizer, loss: 'categoricalCrossentropy' })
-    expect(model.optimizer).toBe(optimizer)
     const weights = () => model.getWeights().map((each) => [...each.dataSync()])
-    await model.trainOnBatch(x, y)
-    const before = weights()
-    optimizer.learningRate = 0
-    await model.trainOnBatch(x, y)
-    expect(weights()).toEqual(before)
+    const moves = async (): Promise<boolean> => {
+      const before = weights().join()
+      await model.trainOnBatch(x, y)
+      return weights().join() !== before
+    }
+    const adam = tf.train.adam(0.1)
+    model.compile({ optimizer: adam, loss: 'categoricalCrossentropy' })
+    expect(model.optimizer).toBe(adam)
+    expect(await moves()).toBe(true)
+    adam.learningRate = 0
+    expect(await moves()).toBe(false)
+    // sgd of TensorFlow.js keeps its rate beside the property, and hears of changes by the method alone.
+    const sgd = tf.train.sgd(0.1)
+    model.compile({ optimizer: sgd, loss: 'categoricalCrossentropy' })
+    sgd.learningRate = 0
+    expect(await moves()).toBe(true)
+    sgd.setLearningRate(0)
+    expect(await moves()).toBe(false)
+  })
+
+  it('gives way to predictions, evaluations and weights while a training that is not awaited runs', async () => {
+    const input = tf.input({ shape: [40, 8] })
+    const hidden = tf.layers.lstm({ units: 96, name: 'hidden' }).apply(input) as tf.SymbolicTensor
+    const outputs = tf.layers.dense({ units: 1 }).apply(hidden) as tf.SymbolicTensor
+    const [model, encoder] = [tf.model({ inputs: input, outputs }), tf.model({ inputs: input, outputs: hidden })]
+    const rows = tf.randomNormal([64, 40, 8], 0, 1, 'float32', 3)
+    const targets = tf.randomNormal([64, 1], 0, 1, 'float32', 4)
+    const runs: { losses: number[]; seen: number[] }[] = []
+    const first = model.getWeights().map((each) => each.clone())
+    for (const isUsed of [false, true]) {
+      model.setWeights(first)
+      model.compile({ optimizer: tf.train.sgd(0.01), loss: 'meanSquaredError' })
+      const losses: number[] = []
+      const seen: number[] = []
+      const training = model.fit(rows, targets, {
+        epochs: 3,
+        batchSize: 32,
+        shuffle: false,
+        validationSplit: 0.5,
+        callbacks: { onBatchEnd: (_batch, logs) => void losses.push(logs?.loss as number) },
+      })
+      const use = () => {
+        const row = rows.slice([0, 0, 0], [1, 40, 8])
+        for (const each of [model, encoder]) seen.push((each.predict(row) as tf.Tensor).dataSync()[0] as number)
+        seen.push((model.evaluate(rows, targets) as tf.Scalar).dataSync()[0] as number, model.getWeights().length)
+      }
+      if (isUsed) {
+        use()
+        const timer = setInterval(use, 1)
+        await training
+        clearInterval(timer)
+      }
+      await training
+      runs.push({ losses, seen })
+    }
+    expect(runs[1]?.losses).toEqual(runs[0]?.losses)
+    expect(runs[1]?.seen.length).toBeGreaterThan(4)
+    expect(runs[1]?.seen.every(Number.isFinite)).toBe(true)
   })
 
   it('takes losses as functions of tensors', async () => {

@@ -142,6 +142,7 @@ function plainLayer(layer: AnyLayer, name: string, known: KerasClass, to: Descri
     if (className === 'Dense') adapt = stretched([0], 1, to.dialect)
     else to.problems.add(`${what}: ${options.activation} is another one there`)
   }
+  if (to.dialect === 'tfjs' && className === 'Conv1D' && options.groups !== 1) to.problems.add(`${what}: groups`)
   // Numbers alone have no dimension there, and what is given as options is not among the weights.
   const isScalar = (weight: string) =>
     className === 'Attention' || (className === 'Normalization' && (weight === 'count' || options.axis === null))
@@ -153,11 +154,17 @@ function plainLayer(layer: AnyLayer, name: string, known: KerasClass, to: Descri
   return { className: isShared ? 'SpatialDropout1D' : className, config, parts: [{ path: [], scope: [], weights }] }
 }
 
-function recurrentLayer(layer: AnyLayer, name: string, known: RecurrentClass, to: Describing): LayerDescription {
+function recurrentLayer(
+  layer: AnyLayer,
+  name: string,
+  known: RecurrentClass,
+  to: Describing,
+): LayerDescription | undefined {
   const { className } = layer
   const options = layer.config()
   const what = `'${name}' (${className})`
   if (options.zoneout !== undefined) to.problems.add(`${what}: there is no zoneout`)
+  if (isLacking(known, what, to)) return undefined
   const config = {
     name,
     trainable: layer.trainable,

@@ -7,7 +7,7 @@ import { camelCase, type KerasObject, type Origin } from './saved.js'
 /** Options that say nothing about a layer's results here. */
 const silent = new Set([
   ...['name', 'trainable', 'dtype', 'batch_input_shape', 'batch_shape', 'input_shape', 'input_dtype', 'build_config'],
-  ...['kernel', 'recurrent', 'bias', 'embeddings', 'beta', 'gamma', 'moving_mean', 'moving_variance'].map(
+  ...['kernel', 'recurrent', 'depthwise', 'pointwise', 'bias', 'embeddings', 'beta', 'gamma', 'moving_mean', 'moving_variance'].map(
     (name) => `${name}_initializer`,
   ),
   ...[

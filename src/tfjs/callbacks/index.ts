@@ -21,7 +21,10 @@ export type YieldEveryOptions = 'auto' | 'batch' | 'epoch' | 'never' | number
 
 /** What `fit` calls; all of it is awaited. */
 export abstract class BaseCallback {
-  /** @internal Whether logs are given to it as numbers; to a program's own classes they come as scalars, as in tfjs. */
+  /**
+   * @internal Whether logs are given as numbers to it and to those after it; to a program's own classes they come as
+   * scalars otherwise, as in tfjs.
+   */
   static readonly takesNumbers: boolean = false
   validationData: Tensor | Tensor[] | null = null
   params: Params = {}
@@ -196,8 +199,11 @@ export class CallbackList {
   }
 
   async #tell(moment: LoggedMoment, at: number, logs: Logs): Promise<void> {
+    // As in tfjs, where a callback that reads numbers leaves them to those after it.
+    let areNumbers = false
     for (const callback of this.callbacks) {
-      if ((callback.constructor as typeof BaseCallback).takesNumbers) {
+      areNumbers ||= (callback.constructor as typeof BaseCallback).takesNumbers
+      if (areNumbers) {
         await callback[moment](at, logs)
         continue
       }

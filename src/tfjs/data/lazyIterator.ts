@@ -15,13 +15,13 @@ export class LazyIterator<T> {
   /** The next element; after the last, `done` is true and the value null, or what a generator gave with its end. */
   async next(): Promise<Next<T>> {
     const { done, value } = await this.#elements.next()
-    return done ? { done: true, value: (value ?? null) as T | null } : { done: false, value: value as T }
+    return done ? { value: (value ?? null) as T | null, done: true } : { value: value as T, done: false }
   }
 
   /** Ends it: no more elements are asked for, and files are closed. */
   async return(): Promise<Next<T>> {
     await this.#elements.return?.()
-    return { done: true, value: null }
+    return { value: null, done: true }
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T, T | null> {
@@ -123,7 +123,7 @@ export class LazyIterator<T> {
     return lazily(this, async function* (elements) {
       const ahead: Promise<Next<T>>[] = []
       for (;;) {
-        while (ahead.length < Math.max(size, 1)) {
+        while (ahead.length < Math.min(Math.max(size, 1), mostAhead)) {
           const next = elements.next()
           // An error is thrown when its turn comes.
           next.catch(() => {})
@@ -168,7 +168,10 @@ export class LazyIterator<T> {
   }
 }
 
-const ended: Next<never> = { done: true, value: null }
+/** How many elements are asked for ahead at most, however many a program names. */
+const mostAhead = 1024
+
+const ended: Next<never> = { value: null, done: true }
 
 /** An iterator over what a generator makes of another's elements. */
 const lazily = <T, O>(

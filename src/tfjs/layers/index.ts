@@ -1,5 +1,5 @@
 import { unsupported } from '../failure.js'
-import { ELU, LeakyReLU, ReLU, Rescaling, Softmax, ThresholdedReLU } from './activations.js'
+import { ELU, LeakyReLU, PReLU, ReLU, Rescaling, Softmax, ThresholdedReLU } from './activations.js'
 import {
   Activation,
   Dense,
@@ -83,6 +83,7 @@ export const conv1d = factory(Conv1D)
 
 export const reLU = free(ReLU)
 export const leakyReLU = free(LeakyReLU)
+export const prelu = free(PReLU)
 export const elu = free(ELU)
 export const thresholdedReLU = free(ThresholdedReLU)
 export const softmax = free(Softmax)
@@ -96,7 +97,6 @@ const missing = (name: string, instead: string) => (): never => {
 const images = 'it is for images, which recurrent networks here do not read'
 const noise = "use tf.layers.dropout, or addLoss in defineLayer of 'seqloom'"
 
-export const prelu = missing('prelu', 'use tf.layers.leakyReLU')
 export const batchNormalization = missing('batchNormalization', 'use tf.layers.layerNormalization')
 export const gaussianNoise = missing('gaussianNoise', noise)
 export const gaussianDropout = missing('gaussianDropout', noise)

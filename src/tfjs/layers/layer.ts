@@ -4,11 +4,13 @@ import { input as coreInput } from '../../layers/input.js'
 import { type AnyLayer, Layer as CoreLayer, type SymbolicTensor as Value } from '../../layers/layer.js'
 import type { Engine } from '../../model/engine.js'
 import { model as coreModel, type Model } from '../../model/index.js'
+import { unsupported } from '../failure.js'
 import { Tensor, TracedTensor } from '../tensor.js'
 import type { DataType, DataValues } from '../types.js'
 import { type Declared, recordCall } from './custom.js'
 import { numbered } from './names.js'
 import { described, givenOnly, initializerOf } from './options.js'
+import { constraintOf, regularizerOf } from './penalties.js'
 import { type Node, type Shape, SymbolicTensor } from './symbolic.js'
 import { LayerVariable, type VariableOwner } from './variable.js'
 
@@ -42,6 +44,9 @@ export interface ConfigDict {
   // biome-ignore lint/suspicious/noExplicitAny: as in tfjs, any value of JSON.
   [key: string]: any
 }
+
+/** A function that is called when a layer of one's own is. */
+export type CallHook = (inputs: Tensor | Tensor[], kwargs: Kwargs) => void
 
 /** What a layer can be applied to. */
 export type Inputs = Tensor | Tensor[] | SymbolicTensor | SymbolicTensor[]
@@ -87,6 +92,7 @@ export class Layer implements VariableOwner {
   readonly #inner: Layer[] = []
   #recorded: AnyLayer | undefined
   #recordedShape: string | undefined
+  #callHook: CallHook | undefined
 
   constructor(args: LayerArgs = {}) {
     this.id = nextId++
@@ -157,15 +163,19 @@ export class Layer implements VariableOwner {
     if (dtype !== null && dtype !== 'float32') {
       throw new SeqloomError('ERR_UNSUPPORTED', `${where} must be float32, not ${dtype}`)
     }
-    if (regularizer != null || constraint != null) {
-      throw new SeqloomError(
-        'ERR_UNSUPPORTED',
-        `${where}: regularizers and constraints are not there for layers of one's own`,
-      )
-    }
     const variable = new LayerVariable(`${this.name}/${name}`, [...shape], trainable, this, this.#declared.length)
-    this.#declared.push({ variable, initializer: initializerOf(where, initializer ?? 'zeros') })
+    this.#declared.push({
+      variable,
+      initializer: initializerOf(where, initializer ?? 'zeros'),
+      ...(regularizer != null && { regularizer: regularizerOf(where, regularizer) as never }),
+      ...(constraint != null && { constraint: constraintOf(where, constraint) as never }),
+    })
     return variable
+  }
+
+  /** @internal The weights that `build` has declared. */
+  get declared(): readonly Declared[] {
+    return this.#declared
   }
 
   /** @internal The element type that the layer reads. */
@@ -405,6 +415,28 @@ export class Layer implements VariableOwner {
     if (this.dtype) config.dtype = this.dtype
     return config
   }
+
+  /** Sets a function that {@link invokeCallHook} calls. */
+  setCallHook(hook: CallHook | null): void {
+    this.#callHook = hook ?? undefined
+  }
+
+  clearCallHook(): void {
+    this.#callHook = undefined
+  }
+
+  /** What `call` of a layer of one's own calls first. */
+  protected invokeCallHook(inputs: Tensor | Tensor[], kwargs: Kwargs): void {
+    this.#callHook?.(inputs, kwargs)
+  }
+
+  /** Not there: what a layer adds to the loss is written with defineLayer. */
+  addLoss(_losses: unknown): never {
+    throw unsupported('layer.addLoss', "use a regularizer, or addLoss in defineLayer of 'seqloom'")
+  }
+
+  /** Accepts every input: shapes are checked where layers are connected. */
+  protected assertInputCompatibility(_inputs: Inputs): void {}
 
   /** Frees nothing: weights are freed with the models that have them. */
   dispose(): { refCountAfterDispose: number; numDisposedVariables: number } {

@@ -4,6 +4,7 @@ import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import { type ConfigDict, Layer, type LayerArgs } from './layer.js'
+import { larger, smaller } from './ties.js'
 import { written } from './written.js'
 
 /** A layer of several inputs, without weights. */
@@ -39,13 +40,13 @@ type Combine = (a: SymbolicValue, b: SymbolicValue) => SymbolicValue
 
 const sameShapes = (values: readonly Value[]) => values.every(({ shape }) => shape.join() === values[0]?.shape.join())
 
-/** A merge of elements; where shapes differ, they broadcast. */
-function merging(name: string, make: () => AnyLayer, combine: Combine): MergeClass {
+/** A merge of elements, by a layer of ours if it has the same gradients; where shapes differ, they broadcast. */
+function merging(name: string, make: (() => AnyLayer) | undefined, combine: Combine): MergeClass {
   return class extends Merge {
     static override className = name
 
     protected override merged(values: readonly Value[]): Value {
-      if (sameShapes(values)) return make().apply(values) as Value
+      if (make && sameShapes(values)) return make().apply(values) as Value
       return written(name.toLowerCase(), values, (given) => {
         const all = given.reduce(combine)
         return name === 'Average' ? all.div(given.length) : all
@@ -62,16 +63,8 @@ export const Multiply = merging(
   () => layers.multiply() as AnyLayer,
   (a, b) => a.mul(b),
 )
-export const Maximum = merging(
-  'Maximum',
-  () => layers.maximum() as AnyLayer,
-  (a, b) => a.maximum(b),
-)
-export const Minimum = merging(
-  'Minimum',
-  () => layers.minimum() as AnyLayer,
-  (a, b) => a.minimum(b),
-)
+export const Maximum = merging('Maximum', undefined, larger)
+export const Minimum = merging('Minimum', undefined, smaller)
 
 /** Options of `tf.layers.concatenate`. */
 export interface ConcatenateLayerArgs extends LayerArgs {

@@ -29,17 +29,17 @@ export const named = (given: unknown): Described | undefined =>
 /** Activations that our layers have under another name. */
 const activationNames: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
-    ['elu', 'gelu', 'linear', 'relu', 'selu', 'sigmoid', 'softmax', 'softplus', 'softsign', 'tanh'].map((name) => [
-      name,
-      name,
-    ]),
+    [
+      ...['elu', 'gelu', 'linear', 'logSoftmax', 'mish', 'relu', 'relu6', 'selu', 'sigmoid', 'softmax', 'softplus'],
+      ...['softsign', 'tanh'],
+    ].map((name) => [name, name]),
   ),
   hardSigmoid: 'hardSigmoidKeras2',
   swish: 'silu',
 }
 
 /** Activations that are written out: they are no single operation here. */
-export const composedActivations = ['relu6', 'mish', 'gelu_new'] as const
+export const composedActivations = ['gelu_new'] as const
 
 /** An activation of {@link composedActivations}. */
 export type ComposedActivation = (typeof composedActivations)[number]

@@ -20,7 +20,18 @@ export function penalties(where: string, args: object, names: readonly string[])
   return found as Record<string, never>
 }
 
-function regularizerOf(where: string, given: unknown): unknown {
+/** The regularizer and the constraint of one weight that a layer declares. */
+export function rulesOf(where: string, args: object, name: string): { regularizer?: never; constraint?: never } {
+  const found: Readonly<Record<string, unknown>> = penalties(where, args, [name])
+  const [regularizer, constraint] = [found[`${name}Regularizer`], found[`${name}Constraint`]]
+  return {
+    ...(regularizer !== undefined && { regularizer: regularizer as never }),
+    ...(constraint !== undefined && { constraint: constraint as never }),
+  }
+}
+
+/** A regularizer as ours are. */
+export function regularizerOf(where: string, given: unknown): unknown {
   const { className, config = {} } = named(given) ?? {}
   const { l1, l2 } = config as { l1?: number; l2?: number }
   switch (className?.toLowerCase()) {
@@ -38,7 +49,8 @@ function regularizerOf(where: string, given: unknown): unknown {
   }
 }
 
-function constraintOf(where: string, given: unknown): unknown {
+/** A constraint as ours are. */
+export function constraintOf(where: string, given: unknown): unknown {
   const { className, config = {} } = named(given) ?? {}
   const kind = constraintNames.find((name) => name.toLowerCase() === className?.toLowerCase())
   if (kind !== undefined) return { kind, ...givenOnly(config) }

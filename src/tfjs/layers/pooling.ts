@@ -1,4 +1,4 @@
-import { SeqloomError } from '../../errors.js'
+import { describe, SeqloomError } from '../../errors.js'
 import * as ops from '../../graph/trace/ops.js'
 import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import * as layers from '../../layers/index.js'
@@ -8,7 +8,8 @@ import { requireGiven } from './basic.js'
 import { coreName } from './input.js'
 import { type ConfigDict, Layer, type LayerArgs, StandardLayer } from './layer.js'
 import { activationName, activationOf, initializerOf } from './options.js'
-import { type PenaltyOptions, penalties } from './penalties.js'
+import { type PenaltyOptions, rulesOf } from './penalties.js'
+import { larger, largest } from './ties.js'
 import { unmasked } from './wrappers.js'
 import { activated, written, writtenLayer } from './written.js'
 
@@ -22,26 +23,26 @@ abstract class GlobalPooling1D extends Layer {
     return []
   }
 
-  protected abstract pooling(): AnyLayer
+  protected abstract pooled(x: Value): Value
 
   override lower([x]: readonly Value[]): readonly Value[] {
-    return [this.pooling().apply(unmasked(x as Value)) as Value]
+    return [this.pooled(unmasked(x as Value))]
   }
 }
 
 export class GlobalAveragePooling1D extends GlobalPooling1D {
   static override className = 'GlobalAveragePooling1D'
 
-  protected override pooling(): AnyLayer {
-    return layers.globalAveragePooling1d() as AnyLayer
+  protected override pooled(x: Value): Value {
+    return layers.globalAveragePooling1d().apply(x) as Value
   }
 }
 
 export class GlobalMaxPooling1D extends GlobalPooling1D {
   static override className = 'GlobalMaxPooling1D'
 
-  protected override pooling(): AnyLayer {
-    return layers.globalMaxPooling1d() as AnyLayer
+  protected override pooled(x: Value): Value {
+    return written('global_max_pooling1d', [x], ([steps]) => largest(steps as SymbolicValue, 1))
   }
 }
 
@@ -55,8 +56,18 @@ export interface Pooling1DLayerArgs extends LayerArgs {
   padding?: 'valid' | 'same'
 }
 
-const numberOf = (given: number | readonly number[]): number =>
-  typeof given === 'number' ? given : (given[0] as number)
+/** How many steps a window may reach over: each is an operation of its own. */
+const longestWindow = 4096
+
+/** A size of windows. `ERR_OPTION` for what is none. */
+function windowSize(where: string, name: string, given: number | readonly number[]): number {
+  const size = Array.isArray(given) ? given[0] : given
+  if (Number.isInteger(size) && size > 0 && size <= longestWindow) return size
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `${where}: ${name} must be an integer from 1 to ${longestWindow}, not ${describe(given)}`,
+  )
+}
 
 /** The length of a sequence, which must be known. */
 function lengthOf(where: string, x: Value): number {
@@ -107,8 +118,9 @@ abstract class Pooling1D extends Layer {
 
   constructor(args: Pooling1DLayerArgs = {}) {
     super(args)
-    this.poolSize = numberOf(args?.poolSize ?? 2)
-    this.strides = numberOf(args?.strides ?? this.poolSize)
+    const where = `layer '${this.name}'`
+    this.poolSize = windowSize(where, 'poolSize', args?.poolSize ?? 2)
+    this.strides = windowSize(where, 'strides', args?.strides ?? this.poolSize)
     this.padding = args?.padding ?? 'valid'
   }
 
@@ -149,7 +161,7 @@ export class MaxPooling1D extends Pooling1D {
   protected override readonly filling = -3.4e38
 
   protected override reduced(all: readonly SymbolicValue[]): SymbolicValue {
-    return all.reduce((a, b) => a.maximum(b))
+    return all.reduce(larger)
   }
 }
 
@@ -199,10 +211,11 @@ export class Conv1D extends StandardLayer<ConvLayerArgs> {
     requireGiven(this.where, 'filters', args?.filters)
     requireGiven(this.where, 'kernelSize', args.kernelSize)
     this.filters = args.filters
-    this.kernelSize = numberOf(args.kernelSize)
-    this.strides = numberOf(args.strides ?? 1)
+    this.kernelSize = windowSize(this.where, 'kernelSize', args.kernelSize)
+    this.strides = windowSize(this.where, 'strides', args.strides ?? 1)
     this.padding = args.padding ?? 'valid'
-    this.dilationRate = numberOf(args.dilationRate ?? 1)
+    this.dilationRate = windowSize(this.where, 'dilationRate', args.dilationRate ?? 1)
+    windowSize(this.where, '(kernelSize - 1) · dilationRate + 1', (this.kernelSize - 1) * this.dilationRate + 1)
     this.activation = activationName(this.where, args.activation)
     this.useBias = args.useBias ?? true
     if (args.dataFormat === 'channelsFirst') {
@@ -233,14 +246,16 @@ export class Conv1D extends StandardLayer<ConvLayerArgs> {
       )
     }
     this.#shape = shape
-    if (Object.keys(penalties(where, args, ['kernel', 'bias'])).length > 0) {
-      throw new SeqloomError('ERR_UNSUPPORTED', `${where}: regularizers and constraints of convolutions are not there`)
-    }
     const kernel = {
       shape: [kernelSize, features, this.filters],
       initializer: initializerOf(where, args.kernelInitializer ?? 'glorotNormal'),
+      ...rulesOf(where, args, 'kernel'),
     }
-    const bias = { shape: [this.filters], initializer: initializerOf(where, args.biasInitializer ?? 'zeros') }
+    const bias = {
+      shape: [this.filters],
+      initializer: initializerOf(where, args.biasInitializer ?? 'zeros'),
+      ...rulesOf(where, args, 'bias'),
+    }
     this.#conv ??= writtenLayer(
       'conv1d',
       [x as Value],
@@ -250,7 +265,7 @@ export class Conv1D extends StandardLayer<ConvLayerArgs> {
           each.matmul((weights.kernel as SymbolicValue).slice(at, at + 1, 0).sum({ axis: 0 })),
         )
         const sum = products.reduce((a, b) => a.add(b))
-        return weights.bias ? sum.add(weights.bias) : sum
+        return this.useBias ? sum.add(weights.bias as SymbolicValue) : sum
       },
       this.useBias ? { kernel, bias } : { kernel },
       { name: coreName(this.name), trainable: this.trainable },

@@ -1,12 +1,14 @@
-import { SeqloomError } from '../../errors.js'
+import { describe, SeqloomError } from '../../errors.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import type { Tensor } from '../tensor.js'
 import { type InitializerIdentifier, requireGiven } from './basic.js'
+import { recordCell } from './custom.js'
 import { coreName } from './input.js'
 import { type ConfigDict, configured, type Inputs, type Kwargs, Layer, type LayerArgs, toList } from './layer.js'
 import { activationName, cellActivationOf, givenOnly, initializerOf } from './options.js'
 import { type PenaltyOptions, penalties } from './penalties.js'
+import type { Shape } from './symbolic.js'
 
 /** Options of the cells. */
 export interface SimpleRNNCellLayerArgs extends LayerArgs, PenaltyOptions<'kernel' | 'recurrent' | 'bias'> {
@@ -59,6 +61,17 @@ type Kind = 'SimpleRNN' | 'LSTM' | 'GRU'
 /** How many states a cell has. */
 const stateCounts: Readonly<Record<Kind, number>> = { SimpleRNN: 1, LSTM: 2, GRU: 1 }
 
+/** The options of cells as they are where none are given. */
+const standard = (kind: Kind): ConfigDict => ({
+  activation: 'tanh',
+  useBias: true,
+  dropout: 0,
+  recurrentDropout: 0,
+  ...(kind !== 'SimpleRNN' && { recurrentActivation: 'hardSigmoid', implementation: 1 }),
+  ...(kind === 'LSTM' && { unitForgetBias: false }),
+  ...(kind === 'GRU' && { resetAfter: false }),
+})
+
 /** A recurrent layer of ours for a cell's options. */
 function coreOf(kind: Kind, where: string, name: string, args: Partial<GatedCellLayerArgs>, how: Recurrence): AnyLayer {
   requireGiven(where, 'units', args.units)
@@ -101,7 +114,10 @@ function coreOf(kind: Kind, where: string, name: string, args: Partial<GatedCell
   return (makers[kind] as (given: never) => unknown)(options as never) as AnyLayer
 }
 
-/** One step of a recurrent layer, for `tf.layers.rnn`. */
+/**
+ * One step of a recurrent layer, for `tf.layers.rnn`. Programs extend it by `build`, `call` and `stateSize`; `call`, from
+ * the input and the states to the output and the new states, is recorded once.
+ */
 export abstract class RNNCell extends Layer {
   /** The sizes of the states. */
   abstract readonly stateSize: number | number[]
@@ -113,10 +129,22 @@ export abstract class RNNCell extends Layer {
   override lower(): readonly Value[] {
     throw new SeqloomError(
       'ERR_UNSUPPORTED',
-      `cell '${this.name}' (${this.getClassName()}): a cell is run by tf.layers.rnn; cells of one's own are written with defineCell of 'seqloom'`,
+      `cell '${this.name}' (${this.getClassName()}): a cell is run by tf.layers.rnn({ cell })`,
     )
   }
 }
+
+/** `ERR_OPTION` for what is no cell: a layer that says how large its states are. */
+function checkCell(name: string, cell: unknown): void {
+  const sizes = cell instanceof Layer ? [(cell as Layer & { readonly stateSize?: unknown }).stateSize].flat() : []
+  if (sizes.length > 0 && sizes.every((size) => Number.isInteger(size) && (size as number) > 0)) return
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `layer '${name}': a cell must be what tf.layers.*Cell returns, or a tf.layers.RNNCell of one's own whose stateSize is an integer or an array of them, not ${describe(cell)}`,
+  )
+}
+
+const sizesOf = ({ stateSize }: RNNCell): readonly number[] => [stateSize].flat()
 
 /** A cell that is there. */
 export abstract class StandardCell extends RNNCell {
@@ -136,7 +164,7 @@ export abstract class StandardCell extends RNNCell {
   }
 
   override getConfig(): ConfigDict {
-    return { ...super.getConfig(), ...(configured(this.args) as ConfigDict) }
+    return { ...super.getConfig(), ...standard(this.kind), ...(configured(this.args) as ConfigDict) }
   }
 }
 
@@ -201,8 +229,8 @@ export abstract class RNNLayer extends Layer {
   /** The layers of ours, the first one's outputs going to the second and so on. */
   abstract make(name: string, how: Recurrence): readonly AnyLayer[]
 
-  /** How many states each of them has. */
-  abstract stateCounts(): readonly number[]
+  /** The sizes of the states that each of them has. */
+  abstract stateSizes(): readonly (readonly number[])[]
 
   /** Layers of ours like these, for a twin of this layer. */
   remade(name: string, how: Recurrence): readonly AnyLayer[] {
@@ -240,7 +268,8 @@ export abstract class RNNLayer extends Layer {
   }
 
   override lower([x, ...states]: readonly Value[]): readonly Value[] {
-    return runCores(this.cores(), this.stateCounts(), [x as Value, ...states], this.returnState)
+    const counts = this.stateSizes().map(({ length }) => length)
+    return runCores(this.cores(), counts, [x as Value, ...states], this.returnState)
   }
 
   override getConfig(): ConfigDict {
@@ -306,8 +335,12 @@ abstract class FusedRNN extends RNNLayer {
     return [coreOf(this.kind, `layer '${this.name}'`, name, this.args as GatedRNNLayerArgs, how)]
   }
 
-  override stateCounts(): readonly number[] {
-    return [stateCounts[this.kind]]
+  override stateSizes(): readonly (readonly number[])[] {
+    return [Array<number>(stateCounts[this.kind]).fill(this.units)]
+  }
+
+  override getConfig(): ConfigDict {
+    return { ...standard(this.kind), ...super.getConfig() }
   }
 }
 
@@ -350,6 +383,8 @@ export interface RNNLayerArgs extends BaseRNNLayerArgs {
 export class RNN extends RNNLayer {
   static override className = 'RNN'
   readonly cell: RNNCell
+  /** The sizes of what each cell reads. */
+  readonly #features: (number | null)[] = []
 
   constructor(args: RNNLayerArgs) {
     super(args)
@@ -357,35 +392,52 @@ export class RNN extends RNNLayer {
       throw new SeqloomError('ERR_OPTION', 'cell property is missing for the constructor of RNN.')
     }
     this.cell = Array.isArray(args.cell) ? new StackedRNNCells({ cells: args.cell }) : args.cell
+    for (const cell of this.cells) checkCell(this.name, cell)
   }
 
   /** The cells, the one that reads the input first. */
-  get cells(): readonly StandardCell[] {
-    const all = this.cell instanceof StackedRNNCells ? this.cell.cells : [this.cell]
-    for (const each of all) {
-      if (each instanceof StandardCell) continue
-      throw new SeqloomError(
-        'ERR_UNSUPPORTED',
-        `layer '${this.name}': its cell must be of tf.layers.simpleRNNCell, lstmCell or gruCell; cells of one's own are written with defineCell of 'seqloom'`,
-      )
+  get cells(): readonly RNNCell[] {
+    return this.cell instanceof StackedRNNCells ? [...(this.cell.cells ?? [])] : [this.cell]
+  }
+
+  override build(inputShape: Shape | Shape[]): void {
+    const [rows = null, , features] = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as Shape
+    let size = features ?? null
+    for (const cell of this.cells) {
+      if (!cell.built && !(cell instanceof StandardCell)) cell.build([rows, size])
+      cell.built = true
+      this.#features.push(size)
+      size = sizesOf(cell)[0] ?? null
     }
-    return all as readonly StandardCell[]
+    super.build(inputShape)
   }
 
   override make(name: string, how: Recurrence): readonly AnyLayer[] {
     const { cells } = this
-    return cells.map((cell, at) =>
-      coreOf(cell.kind, `cell '${cell.name}'`, cells.length === 1 ? name : `${name}.${at}`, cell.args, {
+    return cells.map((cell, at) => {
+      const own = cells.length === 1 ? name : `${name}.${at}`
+      const recurrence = {
         ...how,
         returnSequences: how.returnSequences || at < cells.length - 1,
         // The first layer has turned the steps around already.
         goBackwards: at === 0 && (how.goBackwards ?? false),
-      }),
-    )
+      }
+      if (cell instanceof StandardCell) return coreOf(cell.kind, `cell '${cell.name}'`, own, cell.args, recurrence)
+      const features = this.#features[at] ?? null
+      if (features === null) {
+        throw new SeqloomError('ERR_SHAPE', `layer '${this.name}': the number of its input's features must be known`)
+      }
+      return layers.rnn({
+        name: coreName(own),
+        cell: recordCell(cell, cell.declared, features),
+        zeroOutputForMask: false,
+        ...recurrence,
+      }) as unknown as AnyLayer
+    })
   }
 
-  override stateCounts(): readonly number[] {
-    return this.cells.map(({ kind }) => stateCounts[kind])
+  override stateSizes(): readonly (readonly number[])[] {
+    return this.cells.map(sizesOf)
   }
 
   protected override weightNames(): string[] {

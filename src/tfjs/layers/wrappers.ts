@@ -51,6 +51,11 @@ export class Bidirectional extends StandardLayer<BidirectionalLayerArgs> {
     this.batchInputShape ??= args.layer.batchInputShape
   }
 
+  override build(inputShape: Shape | Shape[]): void {
+    if (!this.layer.built) this.layer.build(inputShape)
+    super.build(inputShape)
+  }
+
   protected override make(): AnyLayer {
     const [inner, ...others] = this.layer.remade(`forward_${this.layer.name}`, { goBackwards: false })
     if (others.length > 0) {

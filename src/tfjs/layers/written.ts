@@ -14,6 +14,8 @@ export type Written = (
 export interface WrittenWeight {
   readonly shape: readonly number[]
   readonly initializer: never
+  readonly regularizer?: never
+  readonly constraint?: never
 }
 
 /** A layer of ours that is a function of inputs of these shapes. */
@@ -45,8 +47,6 @@ export const written = (name: string, values: readonly Value[], call: Written): 
 
 /** Activations that are several operations here. */
 const composed: Readonly<Record<ComposedActivation, (x: SymbolicValue) => SymbolicValue>> = {
-  relu6: (x) => x.relu().minimum(6),
-  mish: (x) => x.mul(x.softplus().tanh()),
   gelu_new: (x) => {
     const inner = x.add(x.mul(x).mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI))
     return x.mul(0.5).mul(inner.tanh().add(1))

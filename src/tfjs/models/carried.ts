@@ -49,11 +49,9 @@ export class CarriedPredictions {
 
   #carry(layer: RNNLayer, x: Value, states: Value[], ends: Value[]): readonly Value[] {
     const cores = layer.remade(`${layer.name}.carried`, { returnState: true })
-    const counts = layer.stateCounts()
-    const units = cores.map((core) => (core as unknown as { units: number }).units)
-    const sizes = counts
-      .toReversed()
-      .flatMap((count, at) => Array<number>(count).fill(units.toReversed()[at] as number))
+    const each = layer.stateSizes()
+    const counts = each.map(({ length }) => length)
+    const sizes = each.toReversed().flat()
     const given = sizes.map((size) => coreInput({ shape: [size] }))
     const [output, ...last] = runCores(cores, counts, [x, ...given], true)
     states.push(...given)

@@ -16,7 +16,7 @@ import type { NamedTensorMap, Scalar, Tensor } from '../tensor.js'
 import { Tensor as TensorClass } from '../tensor.js'
 import type { Optimizer } from '../train.js'
 import { type Compiled, compileModel, type ModelCompileArgs } from '../training/compile.js'
-import { rowsOf, type TensorOrArrayOrMap, tensorsFor } from '../training/data.js'
+import { inputsFor, rowsOf, type TensorOrArrayOrMap, tensorsFor } from '../training/data.js'
 import {
   type Batches,
   type DatasetLike,
@@ -329,7 +329,7 @@ export class LayersModel extends Layer {
     const { outputNames: names } = this
     const shapes = this.#outputs.map(({ shape }) => shape)
     this.#compiled = compileModel(this.core, { names, shapes }, args)
-    this.#rate = this.#compiled.optimizer.learningRate
+    this.#rate = this.#compiled.optimizer.effectiveRate
     this.loss = args.loss
     this.metrics = args.metrics ?? []
   }
@@ -342,7 +342,7 @@ export class LayersModel extends Layer {
   /** @internal Applies a learning rate that the program has changed. */
   prepareTraining(): { readonly core: Model } {
     const { optimizer } = this.#training
-    const rate = optimizer.learningRate
+    const rate = optimizer.effectiveRate
     if (typeof rate === 'number' && rate !== this.#rate) {
       this.core.learningRate = rate
       this.#rate = rate
@@ -384,7 +384,7 @@ export class LayersModel extends Layer {
   }
 
   #examples(x: TensorOrArrayOrMap, y: TensorOrArrayOrMap) {
-    const inputs = tensorsFor('input', this.inputNames, x)
+    const inputs = inputsFor(this, x)
     const targets = tensorsFor('target', this.outputNames, y)
     rowsOf(inputs, targets)
     return [inputs, targets] as const
@@ -413,7 +413,7 @@ export class LayersModel extends Layer {
   predict(x: Tensor | Tensor[] | NamedTensorMap, args: ModelPredictArgs = {}): Tensor | Tensor[] {
     const batchSize = args?.batchSize ?? 32
     checkBatchSize(batchSize)
-    const inputs = tensorsFor('input', this.inputNames, x)
+    const inputs = inputsFor(this, x, '')
     rowsOf(inputs, [])
     if (!this.stateful) return single(predictRows(this, inputs, batchSize).map(tensorOf))
     this.#carried ??= new CarriedPredictions(this.#inputs, this.#outputs, this.graph)

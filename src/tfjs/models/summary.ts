@@ -60,8 +60,8 @@ function printLayer(
   const own = (layer as { readonly inputs?: readonly SymbolicTensor[] }).inputs
   const uses = layer.inboundNodes.map((node) => (node.inputs.length > 0 ? node.inputs : node.outputs))
   const inputs = [...(own ? [own] : []), ...uses].map((all) => JSON.stringify(all.map(({ shape }) => shape))).join(',')
-  const [first] = layer.inboundNodes
-  const shapes = first?.outputs.map(({ shape }) => shape) ?? []
+  const ends = (layer as { readonly outputs?: readonly SymbolicTensor[] }).outputs ?? layer.inboundNodes[0]?.outputs
+  const shapes = ends?.map(({ shape }) => shape) ?? []
   const output = JSON.stringify(shapes.length === 1 ? shapes[0] : shapes)
   const fields = [`${layer.name} (${layer.getClassName()})`, inputs, output, String(layer.countParams())]
   if (nodes === undefined) {

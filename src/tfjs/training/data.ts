@@ -13,6 +13,44 @@ export interface Rows {
   readonly shape: number[]
 }
 
+/** `ERR_SHAPE` for an input that does not have the shape of its place, in tfjs's words. */
+function checkInput(
+  where: 'input' | '',
+  name: string,
+  wanted: readonly (number | null)[],
+  shape: readonly number[],
+): void {
+  if (shape.length !== wanted.length) {
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `Error when checking ${where}: expected ${name} to have ${wanted.length} dimension(s). but got array with shape ${shape}`,
+    )
+  }
+  if (shape.every((size, axis) => axis === 0 || wanted[axis] === null || wanted[axis] === size)) return
+  const [own, row] = [wanted.slice(1), shape.slice(1)]
+  throw new SeqloomError(
+    'ERR_SHAPE',
+    where === ''
+      ? `Error when checking : expected ${name} to have shape [${wanted.map((size) => size ?? 'null')}] but got array with shape [${shape}].`
+      : `input expected a batch of elements where each example has shape [${own}] (i.e.,tensor shape [*,${own}]) but the input received an input with ${shape[0]} examples, each with shape [${row}] (tensor shape [${shape}])`,
+  )
+}
+
+/** Tensors for a model's inputs, in their order; `where` is empty for those of predictions, as in tfjs's messages. */
+export function inputsFor(model: ModelInputs, given: unknown, where: 'input' | '' = 'input'): Rows[] {
+  const inputs = tensorsFor('input', model.inputNames, given)
+  inputs.forEach(({ shape }, at) => {
+    checkInput(where, model.inputNames[at] as string, model.inputs[at]?.shape ?? [], shape)
+  })
+  return inputs
+}
+
+/** A model, as far as its inputs are concerned. */
+interface ModelInputs {
+  readonly inputNames: readonly string[]
+  readonly inputs: readonly { readonly shape: readonly (number | null)[] }[]
+}
+
 /** Tensors for a model's inputs or outputs, in their order. */
 export function tensorsFor(what: 'input' | 'target', names: readonly string[], given: unknown): Rows[] {
   const list = (): unknown[] => {

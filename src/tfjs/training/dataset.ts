@@ -2,9 +2,9 @@ import { SeqloomError } from '../../errors.js'
 import type { Callbacks, History, Logs, YieldEveryOptions } from '../callbacks/index.js'
 import { givenOnly } from '../layers/options.js'
 import type { LayersModel } from '../models/model.js'
-import { type Rows, rowsOf, type TensorOrArrayOrMap, tensorsFor } from './data.js'
+import { inputsFor, type Rows, rowsOf, type TensorOrArrayOrMap, tensorsFor } from './data.js'
 import { callbackList, named, Totals } from './fit.js'
-import { type ClassWeights, testRows, trainRows } from './step.js'
+import { type ClassWeights, checkInitialEpoch, testRows, trainRows } from './step.js'
 
 /** Batches of a data set, one after the other. */
 export interface Batches {
@@ -49,6 +49,7 @@ export async function fitDataset(
   if (!isDataset(dataset)) throw new SeqloomError('ERR_DATA', 'fitDataset: expected a data set, as tf.data.* makes it')
   const { epochs, batchesPerEpoch, initialEpoch = 0, validationData, validationBatchSize = 32 } = givenOnly(args)
   requirePositive('fitDataset(), config.epochs', epochs, true)
+  checkInitialEpoch(initialEpoch)
   requirePositive('fitDataset(), config.batchesPerEpoch', batchesPerEpoch)
   requirePositive('fitDataset(), config.validationBatches', args.validationBatches)
   if ((args as { validationSplit?: unknown }).validationSplit != null) {
@@ -114,7 +115,7 @@ async function validated(
 ): Promise<Logs> {
   if (isDataset(data)) return await testDataset(model, data, batches)
   const [x, y] = data
-  const inputs = tensorsFor('input', model.inputNames, x)
+  const inputs = inputsFor(model, x)
   const targets = tensorsFor('target', model.outputNames, y)
   rowsOf(inputs, targets)
   return named(model.metricsNames, await testRows(model, inputs, targets, batchSize))
@@ -154,7 +155,7 @@ function batchOf(model: LayersModel, value: unknown): { inputs: Rows[]; targets:
       'A Dataset iterator for fitDataset() is expected to generate objects of the form `{xs: xVal, ys: yVal}`, where the two values may be `tf.Tensor`, an array of Tensors, or a map of string to Tensor.',
     )
   }
-  const inputs = tensorsFor('input', model.inputNames, xs)
+  const inputs = inputsFor(model, xs)
   const targets = tensorsFor('target', model.outputNames, ys)
   return { inputs, targets, rows: rowsOf(inputs, targets) }
 }

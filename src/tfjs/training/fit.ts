@@ -11,9 +11,9 @@ import {
 import { unsupported } from '../failure.js'
 import { givenOnly } from '../layers/options.js'
 import type { LayersModel } from '../models/model.js'
-import { gatherRows, type Rows, rowsOf, sliceRows, type TensorOrArrayOrMap, tensorsFor } from './data.js'
+import { gatherRows, inputsFor, type Rows, rowsOf, sliceRows, type TensorOrArrayOrMap, tensorsFor } from './data.js'
 import { ProgressLines } from './progress.js'
-import { type ClassWeights, checkBatchSize, testRows, trainRows } from './step.js'
+import { type ClassWeights, checkBatchSize, checkInitialEpoch, testRows, trainRows } from './step.js'
 
 /** Options of `model.fit`. */
 export interface ModelFitArgs {
@@ -46,13 +46,14 @@ export async function fitTensors(
 ): Promise<History> {
   const { batchSize = 32, epochs = 1, shuffle = true, initialEpoch = 0 } = givenOnly(args)
   checkBatchSize(batchSize)
+  checkInitialEpoch(initialEpoch)
   if (args.sampleWeight != null)
     throw unsupported('fit with sampleWeight', "as in tfjs; model.fit of 'seqloom' takes it")
   if (args.stepsPerEpoch != null || args.validationSteps != null) {
     throw unsupported('fit with stepsPerEpoch or validationSteps', 'as in tfjs; use fitDataset with batchesPerEpoch')
   }
   if (typeof shuffle === 'string') throw unsupported(`fit with shuffle '${shuffle}'`, 'as in tfjs; use true or false')
-  let inputs = tensorsFor('input', model.inputNames, x)
+  let inputs = inputsFor(model, x)
   let targets = tensorsFor('target', model.outputNames, y)
   const all = rowsOf(inputs, targets)
   let validation: { readonly inputs: Rows[]; readonly targets: Rows[] } | undefined
@@ -63,7 +64,7 @@ export async function fitTensors(
     }
     const [valX, valY] = validationData
     validation = {
-      inputs: tensorsFor('input', model.inputNames, valX),
+      inputs: inputsFor(model, valX),
       targets: tensorsFor('target', model.outputNames, valY),
     }
     rowsOf(validation.inputs, validation.targets)
@@ -79,7 +80,7 @@ export async function fitTensors(
     epochs,
     initialEpoch,
     samples: rows,
-    steps: Math.ceil(rows / batchSize),
+    steps: null,
     batchSize,
     doValidation: validation !== undefined,
   })

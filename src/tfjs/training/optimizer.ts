@@ -34,6 +34,9 @@ export function coreOptimizer(given: Optimizer): CoreOptimizer {
     throw unsupported('the decay of tf.train.adamax', 'set optimizer.learningRate between epochs')
   }
   const config = kind === 'rmsprop' ? { ...others, decay } : others
-  const settings = Object.entries(config).map(([name, value]) => [names[name] ?? name, value])
+  const settings = Object.entries({ ...config, learningRate: given.effectiveRate }).map(([name, value]) => [
+    names[name] ?? name,
+    value,
+  ])
   return rules[kind](Object.fromEntries(settings))
 }

@@ -1,5 +1,6 @@
 import { describe, SeqloomError } from '../../errors.js'
 import type { ClassWeight } from '../../model/classWeight.js'
+import { evaluate, onBatch } from '../../model/training.js'
 import { warn } from '../../warn.js'
 import { unsupported } from '../failure.js'
 import type { LayersModel } from '../models/model.js'
@@ -17,7 +18,7 @@ const warned = new WeakSet<LayersModel>()
 /** One for one, several for several. */
 const alone = (all: readonly Rows[]) => (all.length === 1 ? (all[0] as Rows) : all)
 
-/** One step of training on rows; the loss and the metrics before it. */
+/** One step of training on rows, which a prediction may interrupt; the loss and the metrics before it. */
 export async function trainRows(
   model: LayersModel,
   inputs: readonly Rows[],
@@ -27,7 +28,8 @@ export async function trainRows(
   const { core } = model.prepareTraining()
   const weights = classWeight == null ? undefined : classWeightOf(model, classWeight)
   try {
-    return await core.trainOnBatch(alone(inputs), alone(targets), weights ? { classWeight: weights } : {})
+    const options = weights ? { classWeight: weights } : {}
+    return await onBatch(core.engine, 'trainOnBatch', alone(inputs), alone(targets), options, true)
   } catch (error) {
     if (!(error instanceof SeqloomError) || error.code !== 'ERR_NUMERIC') throw error
     // tfjs goes on with losses that are no numbers.
@@ -37,7 +39,7 @@ export async function trainRows(
   }
 }
 
-/** The loss and the metrics of rows. */
+/** The loss and the metrics of rows, which a prediction may interrupt. */
 export async function testRows(
   model: LayersModel,
   inputs: readonly Rows[],
@@ -45,7 +47,7 @@ export async function testRows(
   batchSize: number,
 ): Promise<number[]> {
   const { core } = model.prepareTraining()
-  return await core.evaluate(alone(inputs), alone(targets), { batchSize })
+  return (await evaluate(core.engine, alone(inputs), alone(targets), { batchSize }, true)) as number[]
 }
 
 /** The same on this thread. */
@@ -78,4 +80,10 @@ function classWeightOf(model: LayersModel, given: ClassWeights): ClassWeight {
 export function checkBatchSize(batchSize: unknown): void {
   if (Number.isInteger(batchSize) && (batchSize as number) > 0) return
   throw new SeqloomError('ERR_OPTION', `batchSize is required to be a positive integer, but got ${describe(batchSize)}`)
+}
+
+/** `ERR_OPTION` for a first epoch that is none. */
+export function checkInitialEpoch(initialEpoch: unknown): void {
+  if (Number.isInteger(initialEpoch) && (initialEpoch as number) >= 0) return
+  throw new SeqloomError('ERR_OPTION', `initialEpoch must be an integer of at least 0, not ${describe(initialEpoch)}`)
 }

@@ -1,0 +1,81 @@
+// Convolutions, pooling over windows and what cuts, fills and repeats steps.
+import { made } from '../describe.mjs'
+import { training } from './training.mjs'
+
+const odd = (random) => random.integer(1, 4)
+
+/** A layer over a sequence that is long enough for its windows. */
+const over =
+  (name, options, { trains = true, rank = 3 } = {}) =>
+  (random, peer) => {
+    const batch = random.pick([1, 2, 4])
+    const channels = random.pick([1, 2, 4])
+    const shape = [batch, random.integer(9, 14), ...(rank === 4 ? [random.integer(7, 9)] : []), channels]
+    const given = {
+      kind: 'model',
+      batch,
+      inputs: [{ tensor: random.tensor(shape) }],
+      nodes: [{ layer: made(`layers.${name}`, options(random, channels, peer)), from: ['in0'] }],
+      outputs: ['0'],
+    }
+    return trains && random.chance(0.3) ? { ...given, ...training(random, given, peer) } : given
+  }
+
+/** Strides and dilations exclude each other. */
+const strided = (random) =>
+  random.chance() ? { strides: random.integer(1, 3) } : { dilationRate: random.integer(1, 3) }
+
+const common = (random) => random.some({ useBias: () => false, activation: () => random.pick(['relu', 'tanh']) }, 0.3)
+
+const conv = (paddings) => (random, channels) => ({
+  filters: random.integer(1, 4) * channels,
+  kernelSize: odd(random),
+  ...strided(random),
+  ...random.some({ padding: () => random.pick(paddings) }, 0.7),
+  ...random.some({ groups: () => channels }, 0.2),
+  ...common(random),
+})
+
+const pool = (random) => ({
+  poolSize: random.integer(1, 4),
+  ...random.some({ strides: () => random.integer(1, 3), padding: () => random.pick(['valid', 'same']) }),
+})
+
+const depthwise = (random) => ({
+  kernelSize: odd(random),
+  ...random.some({ depthMultiplier: () => random.integer(1, 3), padding: () => random.pick(['valid', 'same']) }),
+  ...common(random),
+})
+
+const ends = (random) => random.pick([1, 2, [0, 3], [2, 1]])
+const without = {
+  pytorch: 'it has channels first; compared with Keras',
+  tfjs: 'compared with Keras, whose formulas it has',
+}
+const entry = (make) => ({ make, without })
+
+export default {
+  conv1d: entry(over('conv1d', conv(['valid', 'same', 'causal']))),
+  conv2d: entry(over('conv2d', conv(['valid', 'same']), { rank: 4 })),
+  conv1dTranspose: entry(
+    over('conv1dTranspose', (random) => ({
+      filters: random.integer(1, 4),
+      kernelSize: odd(random),
+      strides: random.integer(1, 3),
+      ...random.some({ padding: () => random.pick(['valid', 'same']) }),
+      ...common(random),
+    })),
+  ),
+  depthwiseConv1d: entry(over('depthwiseConv1d', depthwise)),
+  separableConv1d: entry(
+    over('separableConv1d', (random) => ({ filters: random.integer(1, 4), ...depthwise(random) })),
+  ),
+  averagePooling1d: entry(over('averagePooling1d', pool, { trains: false })),
+  averagePooling2d: entry(over('averagePooling2d', pool, { trains: false, rank: 4 })),
+  maxPooling1d: entry(over('maxPooling1d', pool, { trains: false })),
+  maxPooling2d: entry(over('maxPooling2d', pool, { trains: false, rank: 4 })),
+  cropping1d: entry(over('cropping1d', (random) => ({ cropping: ends(random) }), { trains: false })),
+  zeroPadding1d: entry(over('zeroPadding1d', (random) => ({ padding: ends(random) }), { trains: false })),
+  upSampling1d: entry(over('upSampling1d', (random) => ({ size: random.integer(1, 3) }), { trains: false })),
+  permute: entry(over('permute', () => ({ dims: [2, 1] }), { trains: false })),
+}

@@ -7,9 +7,18 @@ import { camelCase, type KerasObject, type Origin } from './saved.js'
 /** Options that say nothing about a layer's results here. */
 const silent = new Set([
   ...['name', 'trainable', 'dtype', 'batch_input_shape', 'batch_shape', 'input_shape', 'input_dtype', 'build_config'],
-  ...['kernel', 'recurrent', 'depthwise', 'pointwise', 'bias', 'embeddings', 'beta', 'gamma', 'moving_mean', 'moving_variance'].map(
-    (name) => `${name}_initializer`,
-  ),
+  ...[
+    'kernel',
+    'recurrent',
+    'depthwise',
+    'pointwise',
+    'bias',
+    'embeddings',
+    'beta',
+    'gamma',
+    'moving_mean',
+    'moving_variance',
+  ].map((name) => `${name}_initializer`),
   ...[
     'renorm_momentum',
     'unit_forget_bias',

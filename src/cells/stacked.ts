@@ -1,14 +1,22 @@
 import { SeqloomError } from '../errors.js'
 import { bind, type ProgramInput, type ProgramWeight } from '../graph/trace/program.js'
-import { batch, show, type TracedShape } from '../graph/trace/size.js'
+import { batch, type Size, show, type TracedShape } from '../graph/trace/size.js'
+import { SymbolicValue } from '../graph/trace/symbolic.js'
 import { Trace } from '../graph/trace/trace.js'
-import { checkOptions, custom, label, orNull } from '../options.js'
+import { checkOptions, custom, label, oneOf, orNull } from '../options.js'
 import { Cell, labelOf } from './cell.js'
 
 /** Options of {@link stackedRNNCells}. */
 export interface StackedCellsOptions<Last extends Cell = Cell> {
   /** The cells; the first one reads the input. */
   readonly cells: readonly [...Cell[], Last]
+  /**
+   * How what a cell reads reaches its output besides, for every cell but the first; the sizes must be the same. `'residual'` adds
+   * it: y + x (He et al., arXiv 1512.03385; in stacks of LSTMs Wu et al., arXiv 1609.08144). `'highway'` mixes both by a
+   * learned gate: t · y + (1 - t) · x with t = σ(x · gate_kernel + gate_bias), whose bias begins with -1 (Srivastava et
+   * al., arXiv 1505.00387). Default `'none'`.
+   */
+  readonly connections?: 'none' | 'residual' | 'highway'
 }
 
 const where = 'layers.stackedRNNCells'
@@ -30,8 +38,11 @@ type OutputsOf<C extends Cell> = C extends Cell<infer Outputs> ? Outputs : reado
 export function stackedRNNCells<const Last extends Cell>(
   options: StackedCellsOptions<Last>,
 ): Cell<OutputsOf<Last>, Readonly<Record<string, unknown>>> {
-  checkOptions(where, options, { accepted: { cells: cellList, name: orNull(label) }, required: ['cells'] })
-  const { cells } = options
+  checkOptions(where, options, {
+    accepted: { cells: cellList, connections: oneOf(['none', 'residual', 'highway']), name: orNull(label) },
+    required: ['cells'],
+  })
+  const { cells, connections = 'none' } = options
   const names = uniqueNames(cells)
   const states: ProgramInput[] = []
   const constants = new Map<string, ProgramInput>()
@@ -64,7 +75,17 @@ export function stackedRNNCells<const Last extends Cell>(
       constants.set(name, { name, shape })
     })
     weights.push(...program.weights.map((weight) => ({ ...weight, name: `${names[at]}/${weight.name}` })))
+    const read = output
     output = shapes[program.outputs[0] as number] ?? [batch]
+    if (connections !== 'none' && at > 0) {
+      if (show(read) !== show(output)) {
+        throw new SeqloomError(
+          'ERR_SHAPE',
+          `${where}: with ${connections} connections, cell '${cell.name}' must give what it reads, ${show(read)}, not ${show(output)}`,
+        )
+      }
+      if (connections === 'highway') weights.push(...gate(names[at] as string, output.at(-1) as Size))
+    }
     return program
   })
   const inputs = [input, ...states, ...constants.values()]
@@ -75,6 +96,13 @@ export function stackedRNNCells<const Last extends Cell>(
   let nextWeight = inputs.length
   let outputs: number[] = []
   const newStates: number[] = []
+  const connected = (read: SymbolicValue, made: SymbolicValue): SymbolicValue => {
+    if (connections === 'residual') return made.add(read)
+    const [kernel, bias] = [nextWeight++, nextWeight++].map((id) => new SymbolicValue(trace, id)) as [
+      ...[SymbolicValue, SymbolicValue],
+    ]
+    return read.add(read.matmul(kernel).add(bias).sigmoid().mul(made.sub(read)))
+  }
   cells.forEach((cell, at) => {
     const program = bound[at] as (typeof bound)[number]
     const own = cell.states.map(() => nextState++)
@@ -82,6 +110,12 @@ export function stackedRNNCells<const Last extends Cell>(
     const results = trace.inline(program, [x, ...own, ...cell.constants.map(constantId)], used)
     outputs = results.slice(0, cell.outputs.length)
     newStates.push(...results.slice(cell.outputs.length))
+    if (connections !== 'none' && at > 0) {
+      const [read, made] = [x, outputs[0] as number].map((id) => new SymbolicValue(trace, id)) as [
+        ...[SymbolicValue, SymbolicValue],
+      ]
+      outputs[0] = SymbolicValue.idIn(trace, connected(read, made), 'the output')
+    }
     x = outputs[0] as number
   })
   const last = cells.at(-1) as Last
@@ -96,6 +130,12 @@ export function stackedRNNCells<const Last extends Cell>(
     trace.finish([...outputs, ...newStates]),
   )
 }
+
+/** The weights of a highway's gate, which lets little through at first. */
+const gate = (name: string, size: Size): ProgramWeight[] => [
+  { name: `${name}/gate_kernel`, shape: [size, size], initializer: { kind: 'glorotUniform' } },
+  { name: `${name}/gate_bias`, shape: [size], initializer: { kind: 'constant', value: -1 } },
+]
 
 function uniqueNames(cells: readonly Cell[]): string[] {
   const counts = new Map<string, number>()

@@ -5,7 +5,15 @@ import { allocate, type Converted, isDetached, placeOf, type Slot, transfer } fr
 import { convertNested } from './nested.js'
 import type { Sliced } from './slices.js'
 import { type Staged, stage } from './stage.js'
-import { checkLengths, checkMask, type ForeignTensor, isNumericArray, type NumericArray, sizeOf } from './tensor.js'
+import {
+  checkLengths,
+  checkMask,
+  type ForeignTensor,
+  isNumericArray,
+  type NumericArray,
+  numericArray,
+  sizeOf,
+} from './tensor.js'
 
 const sliceElements = 16_384
 
@@ -66,18 +74,20 @@ export function* convertOne(slot: Slot, value: unknown): Sliced<Converted> {
 }
 
 function* convertGiven(slot: Slot, value: unknown): Sliced<Converted> {
-  if (isTensor(value)) return yield* convertTensor(slot, value.data, value)
+  if (isTensor(value)) return yield* convertTensor(slot, numericArray(value.data) as NumericArray, value)
   if (isForeign(value)) {
-    const data = foreignData(slot, value)
-    if (!isNumericArray(data)) {
+    const given = foreignData(slot, value)
+    const data = numericArray(given)
+    if (!data) {
       throw new SeqloomError(
         'ERR_DATA',
-        `${slot.where}: dataSync() gave ${describe(data)}, not a typed array of numbers`,
+        `${slot.where}: dataSync() gave ${describe(given)}, not a typed array of numbers`,
       )
     }
     return yield* convertTensor(slot, data, { shape: value.shape })
   }
-  if (isNumericArray(value)) {
+  const plain = numericArray(value)
+  if (plain) {
     const { shape } = seenAs(slot, 1)
     if (shape.length !== 1) {
       throw new SeqloomError(
@@ -85,7 +95,7 @@ function* convertGiven(slot: Slot, value: unknown): Sliced<Converted> {
         `${slot.where}: a typed array has no shape; give it one with tensor(data, shape), here ${showShape(slot.shape)}`,
       )
     }
-    return yield* convertTensor(slot, value, { shape: [value.length] })
+    return yield* convertTensor(slot, plain, { shape: [plain.length] })
   }
   if (Array.isArray(value)) {
     const fitted = seenAs(slot, nestedRank(value))

@@ -53,7 +53,7 @@ export interface TensorOptions {
   readonly mask?: readonly boolean[] | readonly (readonly boolean[])[] | Uint8Array | undefined
 }
 
-const numericArrays = [
+const numericArrays = {
   Float32Array,
   Float64Array,
   Int8Array,
@@ -63,11 +63,24 @@ const numericArrays = [
   Uint8ClampedArray,
   Uint16Array,
   Uint32Array,
-]
+}
+
+/** The class of a typed array, also of another realm, such as that of a test runner; undefined for anything else. */
+const classOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
+  ?.get as (this: unknown) => string | undefined
 
 /** Whether a value is a typed array of numbers (not of BigInts). */
 export function isNumericArray(value: unknown): value is NumericArray {
-  return ArrayBuffer.isView(value) && numericArrays.some((type) => value instanceof type)
+  return Object.hasOwn(numericArrays, classOf.call(value) ?? '')
+}
+
+/** A typed array of numbers as one of this realm, over the same memory; undefined for anything else. */
+export function numericArray(value: unknown): NumericArray | undefined {
+  if (!isNumericArray(value)) return undefined
+  const Own = numericArrays[classOf.call(value) as keyof typeof numericArrays]
+  if (value instanceof Own) return value
+  // Of memory that was given away there is nothing.
+  return value.length === 0 ? new Own(0) : new Own(value.buffer as ArrayBuffer, value.byteOffset, value.length)
 }
 
 /** The number of elements of a shape; NaN if it is not an array of non-negative integers with an exact product. */
@@ -110,8 +123,8 @@ function checked(
   checkOptions('tensor', options, {
     accepted: { lengths: custom('an array of integers', isList), mask: custom('an array of booleans', isList) },
   })
-  const values = Array.isArray(data) ? fromNumbers(data) : data
-  if (!isNumericArray(values)) {
+  const values = Array.isArray(data) ? fromNumbers(data) : numericArray(data)
+  if (!values) {
     throw new SeqloomError('ERR_DATA', `tensor: data must be a typed array of numbers, not ${describe(data)}`)
   }
   const size = sizeOf(shape)

@@ -58,6 +58,8 @@ export class GraphBuilder {
   readonly #weightKeys: { readonly owner: object; readonly key: string }[] = []
   readonly #losses: AddedLoss[] = []
   readonly #ruled: RuledWeight[] = []
+  readonly #statistics = new Map<number, { readonly changes: boolean; value?: Value }>()
+  readonly #decided: readonly boolean[] | undefined
   /** The names of nodes, each with the number that its next namesake is tried with. */
   readonly #nodeNames = new Map<string, number>()
   readonly #weightNames = new Map<string, number>()
@@ -67,8 +69,10 @@ export class GraphBuilder {
   readonly shapes = new Map<number, Shape>()
   #nextId = 0
 
-  constructor(training = false) {
+  /** `trained` says which weights training changes, where it is not what their owners say. */
+  constructor(training = false, trained?: readonly boolean[]) {
     this.training = training
+    this.#decided = trained
   }
 
   /** Declares an input. All inputs come before the first operation. */
@@ -97,12 +101,50 @@ export class GraphBuilder {
       }
       return known
     }
-    indices.set(key, this.#weights.length)
-    if (!this.#weightNames.has(weight.name)) this.#weightNames.set(weight.name, this.#weights.length)
+    const index = this.#weights.length
+    const added = { ...weight, trainable: this.#decided?.[index] ?? weight.trainable }
+    indices.set(key, index)
+    if (!this.#weightNames.has(weight.name)) this.#weightNames.set(weight.name, index)
     this.#weightKeys.push({ owner, key })
-    const index = this.#weights.push(weight) - 1
-    if (rules.regularizer || rules.constraint) this.#ruled.push({ ...rules, index, weight })
+    this.#weights.push(added)
+    if (rules.regularizer || rules.constraint) this.#ruled.push({ ...rules, index, weight: added })
     return index
+  }
+
+  /** As {@link weight}, for one without a gradient: while its owner trains, every step makes it what it is {@link replace}d by. */
+  statistic(owner: object, key: string, weight: WireWeight): number {
+    const index = this.weight(owner, key, weight)
+    if (this.#statistics.has(index)) return index
+    const { trainable: changes, ...rest } = this.#weights[index] as WireWeight
+    this.#statistics.set(index, { changes })
+    this.#weights[index] = { ...rest, trainable: false }
+    return index
+  }
+
+  /** Whether training changes a weight, by a gradient or as a statistic. */
+  changes(weight: number): boolean {
+    return this.#statistics.get(weight)?.changes ?? this.#weights[weight]?.trainable ?? false
+  }
+
+  /** Which weights training changes. */
+  get trained(): readonly boolean[] {
+    return this.#weights.map((_, index) => this.changes(index))
+  }
+
+  /** Makes a statistic a value after every step of training; of its owner's uses the last one decides. */
+  replace(statistic: number, value: Value): void {
+    const known = this.#statistics.get(statistic)
+    if (known) known.value = value
+  }
+
+  /** What a statistic becomes by an earlier use of its owner. */
+  replacement(statistic: number): Value | undefined {
+    return this.#statistics.get(statistic)?.value
+  }
+
+  /** What statistics become after every step. */
+  get replaced(): readonly { readonly weight: number; readonly value: Value }[] {
+    return [...this.#statistics].flatMap(([weight, { value }]) => (value ? [{ weight, value }] : []))
   }
 
   /** The index and shape of the weight of this name, if there is one yet. */
@@ -195,6 +237,12 @@ export class LayerScope {
     return this.builder.weight(this.owner, name, wire, { ...this.owner.weightRules(name), ...rules })
   }
 
+  /** The index of one of the layer's weights that is a {@link GraphBuilder.statistic}. */
+  statistic(name: string, shape: readonly number[], initializer: Initializer): number {
+    const wire = { name: `${this.path}/${name}`, shape, trainable: this.trainable, initializer }
+    return this.builder.statistic(this.owner, name, wire)
+  }
+
   /** Adds an operation with one output. */
   node<Op extends OperationName>(
     op: Op,
@@ -218,6 +266,11 @@ export class LayerScope {
     stateful = false,
   ): Value[] {
     return this.builder.node(op, this.path, inputs, weights, shapes, attributes, stateful)
+  }
+
+  /** The same scope for weights that training does not change. */
+  frozen(): LayerScope {
+    return new LayerScope(this.builder, this.path, this.owner, false)
   }
 
   /** The scope of a layer inside this one. */

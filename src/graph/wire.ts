@@ -54,6 +54,8 @@ export interface TrainSpec {
   readonly losses: readonly { readonly output: number; readonly weight: number }[]
   /** `summary` says what is reported, by default the mean. */
   readonly metrics: readonly { readonly name: string; readonly output: number; readonly summary?: object }[]
-  /** Outputs that replace weights after every step. */
+  /** Outputs that replace weights without a gradient after every step. */
+  readonly updates?: readonly { readonly weight: number; readonly output: number }[]
+  /** Outputs, of weights alone, that replace weights after every step. */
   readonly constraints?: readonly { readonly weight: number; readonly output: number }[]
 }

@@ -101,6 +101,11 @@ export function partsOf(layer: AnyLayer, shapes: Shapes): readonly Part[] | stri
       const names = [...(config.scale === true ? ['weight'] : []), ...(config.center === true ? ['bias'] : [])]
       return names.map((name, index) => as(name, shapes[index] as readonly number[]))
     }
+    case 'BatchNormalization': {
+      const learned = [...(config.scale === true ? ['weight'] : []), ...(config.center === true ? ['bias'] : [])]
+      const names = [...learned, 'running_mean', 'running_var']
+      return names.map((name, index) => as(name, shapes[index] as readonly number[]))
+    }
     case 'MultiHeadAttention': {
       const part = attention(shapes)
       return typeof part === 'string' ? part : [part]
@@ -134,6 +139,7 @@ function recurrent(
   if (config.recurrentActivation !== undefined && config.recurrentActivation !== 'sigmoid') {
     return `PyTorch has no such module with the recurrentActivation ${config.recurrentActivation}`
   }
+  if (config.zoneout !== undefined) return 'PyTorch has no zoneout'
   if (config.resetAfter === false) return 'in PyTorch the reset gate acts after the product (resetAfter: true)'
   const [kernel, recurrentKernel, bias] = shapes as [
     readonly number[],

@@ -70,8 +70,8 @@ const isList = custom(
  * a `.pt` or `.pth` file of `torch.save` (of any version since 0.1.10) that holds a `state_dict` or a checkpoint with
  * one. Nothing in a file is executed.
  *
- * `nn.RNN`, `nn.LSTM`, `nn.GRU` (deep and bidirectional), their cells, `nn.Embedding`, `nn.Linear`, `nn.LayerNorm` and
- * `nn.RMSNorm` go to the layers whose weights have their shapes; if several fit, to the layer of the same name, or in
+ * `nn.RNN`, `nn.LSTM`, `nn.GRU` (deep and bidirectional), their cells, `nn.Embedding`, `nn.Linear`, `nn.LayerNorm`,
+ * `nn.BatchNorm1d` and `nn.RMSNorm` go to the layers whose weights have their shapes; if several fit, to the layer of the same name, or in
  * the order of their numbers. Gates are put in Seqloom's order. The two biases of a recurrent module are added up if
  * the layer has one; both are remembered for {@link toPyTorch}. Types may be float32, float16, bfloat16 and float64.
  *

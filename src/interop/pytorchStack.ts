@@ -3,6 +3,7 @@ import { SeqloomError, visible } from '../errors.js'
 import { showShape } from '../graph/shape.js'
 import { type ActivationName, activationCheck } from '../layers/activations.js'
 import {
+  batchNormalization,
   bidirectional,
   dense,
   embedding,
@@ -36,7 +37,7 @@ export interface StackOptions {
   readonly outputActivation?: ActivationName
   /** The `nonlinearity` of `nn.RNN`; default `'tanh'`. */
   readonly rnnActivation?: 'tanh' | 'relu'
-  /** The `eps` of `nn.LayerNorm`; default 1e-5, which is PyTorch's. */
+  /** The `eps` of `nn.LayerNorm` and `nn.BatchNorm1d`; default 1e-5, which is PyTorch's. */
   readonly epsilon?: number
   /** The modules in the order in which they are used, such as `['tokens', 'rnn', 'head']`. */
   readonly order?: readonly string[]
@@ -203,11 +204,13 @@ function recurrentOf({ shapes }: Unit, { rnnActivation = 'tanh' }: StackOptions)
 
 /** What a module that is not recurrent may be. */
 function kindsOf({ shapes }: Unit, { epsilon = 1e-5 }: StackOptions): Kind[] {
-  const { weight, bias, ...others } = shapes
+  const { weight, bias, running_mean: mean, running_var: variance, ...others } = shapes
   if (!weight || Object.keys(others).length > 0) return []
   const [rows = 0, columns = 0] = weight
+  if (mean ? !variance || weight.length !== 1 : variance) return []
   if (weight.length === 1) {
-    const make = ({ returnSequences, activation, ...common }: Settings) => layerNormalization({ ...common, epsilon })
+    const normalization = mean ? batchNormalization : layerNormalization
+    const make = ({ returnSequences, activation, ...common }: Settings) => normalization({ ...common, epsilon })
     return bias ? [{ what: 'norm', reads: rows, gives: rows, make }] : []
   }
   if (weight.length !== 2) return []

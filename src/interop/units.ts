@@ -15,7 +15,10 @@ const plainName = /^(?:(.*)\.)?([^.]*)$/s
 export function unitsOf(tensors: readonly (readonly [string, StoredTensor])[]): Unit[] {
   const modules = new Map<string, Map<string, Map<string, StoredTensor>>>()
   const attentions = new Set(tensors.flatMap(([name]) => /^(.*?)\.?(?:in|q)_proj_weight$/s.exec(name)?.[1] ?? []))
+  const names = new Set(tensors.map(([name]) => name))
   for (const [name, tensor] of tensors) {
+    // How many batches a batch normalization has seen: it is no weight.
+    if (/(?:^|\.)num_batches_tracked$/.test(name) && names.has(name.replace(/[^.]*$/, 'running_mean'))) continue
     const recurrent = recurrentName.exec(name)
     const attention = projectionName.exec(name)
     const plain = attention && attentions.has(attention[1] ?? '') ? attention : plainName.exec(name)

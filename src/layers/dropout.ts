@@ -24,30 +24,32 @@ const noiseShape = custom(
 )
 
 /** A seed among other settings, if there is one. */
-const seeded = (seed: number | undefined): { readonly seed?: number } => (seed === undefined ? {} : { seed })
+export const seeded = (seed: number | undefined): { readonly seed?: number } => (seed === undefined ? {} : { seed })
 
 type DropoutSettings = { readonly rate: number; readonly shareSteps: boolean; readonly seed?: number }
 
-/** The layer that {@link dropout} makes. */
-export class Dropout extends Layer {
-  static override readonly className = 'Dropout'
-  override readonly baseName = 'dropout'
-  override readonly stepwise = true
+/** What layers have in common that drop random elements; `shareSteps` if always the same features at every step. */
+export abstract class DropoutLayer extends Layer {
+  override readonly stepwise: boolean
   readonly rate: number
+  protected readonly seed: number | undefined
   readonly #noiseShape: readonly (number | null)[] | null
-  readonly #seed: number | undefined
+  readonly #shareSteps: boolean
 
-  constructor(options: DropoutOptions) {
-    super('layers.dropout', options, {
-      accepted: { rate: number(0, 1), noiseShape, seed: optionalSeed },
+  protected constructor(where: string, options: DropoutOptions, shareSteps = false) {
+    super(where, options, {
+      accepted: { rate: number(0, 1), seed: optionalSeed, ...(shareSteps ? {} : { noiseShape }) },
       required: ['rate'],
     })
     this.rate = options.rate
+    this.seed = options.seed ?? undefined
     this.#noiseShape = options.noiseShape ?? null
-    this.#seed = options.seed ?? undefined
+    this.#shareSteps = shareSteps
+    this.stepwise = !shareSteps
   }
 
   override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
+    if (this.#shareSteps) return [this.single(inputs, '[batch, time, features]', 3)]
     const shape = this.single(inputs, '[batch, …]', 2, 8)
     const noise = this.#noiseShape
     if (noise === null) return [shape]
@@ -63,11 +65,15 @@ export class Dropout extends Layer {
   }
 
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
-    const [x] = inputs as [Value]
+    return [this.dropped(scope, inputs[0] as Value)]
+  }
+
+  /** A value some elements of which are dropped. */
+  protected dropped(scope: LayerScope, x: Value, part?: string): Value {
     const shared = this.#sharedAxes(x.shape)
-    const steps = x.shape.length === 3 && shared.join() === '1'
-    const attributes = { rate: this.rate, shareSteps: steps, ...seeded(this.#seed) }
-    if (steps || shared.length === 0) return [scope.node('dropout', [x], [], x.shape, attributes)]
+    const steps = this.#shareSteps || (x.shape.length === 3 && shared.join() === '1')
+    const attributes = { rate: this.rate, shareSteps: steps, ...seeded(this.seed) }
+    if (steps || shared.length === 0) return scope.node('dropout', [x], [], x.shape, attributes, part)
     return this.#drawnOnce(scope, x, shared, attributes)
   }
 
@@ -77,7 +83,7 @@ export class Dropout extends Layer {
   }
 
   /** Factors drawn for dimensions of 1, for all elements along these. */
-  #drawnOnce(scope: LayerScope, x: Value, shared: readonly number[], attributes: DropoutSettings): readonly Value[] {
+  #drawnOnce(scope: LayerScope, x: Value, shared: readonly number[], attributes: DropoutSettings): Value {
     if (shared.includes(0)) {
       throw new SeqloomError(
         'ERR_UNSUPPORTED',
@@ -88,11 +94,21 @@ export class Dropout extends Layer {
     const one = scope.node('reduce', [x], [], shape, { kind: 'max', axes: [...shared], keepDims: true }, 'noise')
     const ones = scope.node('elementwise', [one, one], [], shape, { kind: 'equal' }, 'noise')
     const noise = scope.node('dropout', [ones], [], shape, attributes)
-    return [scope.node('elementwise', [x, noise], [], x.shape, { kind: 'multiply' })]
+    return scope.node('elementwise', [x, noise], [], x.shape, { kind: 'multiply' })
   }
 
   override config(): Record<string, unknown> {
-    return { rate: this.rate, ...(this.#noiseShape && { noiseShape: this.#noiseShape }), ...seeded(this.#seed) }
+    return { rate: this.rate, ...(this.#noiseShape && { noiseShape: this.#noiseShape }), ...seeded(this.seed) }
+  }
+}
+
+/** The layer that {@link dropout} makes. */
+export class Dropout extends DropoutLayer {
+  static override readonly className = 'Dropout'
+  override readonly baseName = 'dropout'
+
+  constructor(options: DropoutOptions) {
+    super('layers.dropout', options)
   }
 }
 

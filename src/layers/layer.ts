@@ -168,7 +168,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   readonly inputShape: Shape | undefined
   /** @internal The number of rows that the options fix, if they do. */
   readonly batchSize: number | null
-  /** @internal Initial values of the weights, if the options give them. */
+  /** @internal Initial values of the weights, if the options give them, or what the layer was adapted to. */
   firstWeights: readonly Data[] | undefined
   #call: Call | undefined
   readonly #activityRegularizer: Regularizer | undefined

@@ -1,9 +1,11 @@
 // The one list of layers: their factories, for users, and their classes, for saved models. A layer is one file plus its
 // lines here.
 import { Activation } from './activation.js'
+import { AlphaDropout } from './alphaDropout.js'
 import { AdditiveAttention, Attention, MultiHeadAttention } from './attention.js'
 import { AveragePooling1D } from './averagePooling1d.js'
 import { AveragePooling2D } from './averagePooling2d.js'
+import { BatchNormalization } from './batchNormalization.js'
 import { Bidirectional } from './bidirectional.js'
 import { Conv1D } from './conv1d.js'
 import { Conv1DTranspose } from './conv1dTranspose.js'
@@ -18,7 +20,10 @@ import { Dot } from './dot.js'
 import { DoublyStochasticPenalty } from './doublyStochastic.js'
 import { Dropout } from './dropout.js'
 import { Embedding } from './embedding.js'
+import { GaussianDropout } from './gaussianDropout.js'
+import { GaussianNoise } from './gaussianNoise.js'
 import { GlobalAveragePooling2D } from './globalAveragePooling2d.js'
+import { GroupNormalization } from './groupNormalization.js'
 import { GRU } from './gru.js'
 import { Lambda } from './lambda.js'
 import { LastStep } from './lastStep.js'
@@ -29,6 +34,7 @@ import { Masking } from './masking.js'
 import { MaxPooling1D } from './maxPooling1d.js'
 import { MaxPooling2D } from './maxPooling2d.js'
 import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js'
+import { Normalization } from './normalization.js'
 import { Permute } from './permute.js'
 import { GlobalAveragePooling1D, GlobalMaxPooling1D } from './pooling.js'
 import { CategoryEncoding } from './preprocessing/categoryEncoding.js'
@@ -42,7 +48,9 @@ import { RNN } from './rnn.js'
 import { RootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
 import { SeparableConv1D } from './separableConv1d.js'
 import { SimpleRNN } from './simpleRnn.js'
+import { SpatialDropout1D } from './spatialDropout1d.js'
 import { TimeDistributed } from './timeDistributed.js'
+import { UnitNormalization } from './unitNormalization.js'
 import { UpSampling1D } from './upSampling1d.js'
 import { ZeroPadding1D } from './zeroPadding1d.js'
 
@@ -52,6 +60,7 @@ export { simpleRNN as simpleRNNCell } from '../cells/simpleRnn.js'
 export { type StackedCellsOptions, stackedRNNCells } from '../cells/stacked.js'
 export { type ActivationOptions, activation } from './activation.js'
 export type { ActivationName, CellActivation } from './activations.js'
+export { alphaDropout } from './alphaDropout.js'
 export {
   type AdditiveAttentionOptions,
   type AttentionBaseOptions,
@@ -64,6 +73,7 @@ export {
 } from './attention.js'
 export { averagePooling1d } from './averagePooling1d.js'
 export { averagePooling2d } from './averagePooling2d.js'
+export { type BatchNormalizationOptions, batchNormalization } from './batchNormalization.js'
 export {
   type BidirectionalOptions,
   type BothWithState,
@@ -86,7 +96,10 @@ export { type DotOptions, dot } from './dot.js'
 export { type DoublyStochasticPenaltyOptions, doublyStochasticPenalty } from './doublyStochastic.js'
 export { type DropoutOptions, dropout } from './dropout.js'
 export { type EmbeddingOptions, embedding } from './embedding.js'
+export { type GaussianDropoutOptions, gaussianDropout } from './gaussianDropout.js'
+export { type GaussianNoiseOptions, gaussianNoise } from './gaussianNoise.js'
 export { globalAveragePooling2d } from './globalAveragePooling2d.js'
+export { type GroupNormalizationOptions, groupNormalization } from './groupNormalization.js'
 export { type GRUOptions, gru } from './gru.js'
 export { type LambdaOptions, lambda } from './lambda.js'
 export { lastStep } from './lastStep.js'
@@ -106,6 +119,7 @@ export {
   multiply,
   subtract,
 } from './merge.js'
+export { type NormalizationOptions, normalization } from './normalization.js'
 export { type PermuteOptions, permute } from './permute.js'
 export { globalAveragePooling1d, globalMaxPooling1d, type PoolingOptions } from './pooling.js'
 export { type CategoryEncodingOptions, categoryEncoding } from './preprocessing/categoryEncoding.js'
@@ -128,7 +142,9 @@ export { type RNNOptions, rnn } from './rnn.js'
 export { type RootMeanSquareNormalizationOptions, rootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
 export { type SeparableConv1DOptions, separableConv1d } from './separableConv1d.js'
 export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
+export { type SpatialDropout1DOptions, spatialDropout1d } from './spatialDropout1d.js'
 export { type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
+export { type UnitNormalizationOptions, unitNormalization } from './unitNormalization.js'
 export { type UpSampling1DOptions, upSampling1d } from './upSampling1d.js'
 export type { WindowPoolingOptions } from './windowPooling.js'
 export { type ZeroPadding1DOptions, zeroPadding1d } from './zeroPadding1d.js'
@@ -138,8 +154,10 @@ const classes: readonly LayerClass[] = [
   Activation,
   Add,
   AdditiveAttention,
+  AlphaDropout,
   Attention,
   Average,
+  BatchNormalization,
   AveragePooling1D,
   AveragePooling2D,
   Bidirectional,
@@ -163,6 +181,9 @@ const classes: readonly LayerClass[] = [
   GlobalAveragePooling1D,
   GlobalAveragePooling2D,
   GlobalMaxPooling1D,
+  GaussianDropout,
+  GaussianNoise,
+  GroupNormalization,
   GRU,
   Hashing,
   IntegerLookup,
@@ -177,6 +198,7 @@ const classes: readonly LayerClass[] = [
   Minimum,
   MultiHeadAttention,
   Multiply,
+  Normalization,
   Permute,
   RepeatVector,
   Reshape,
@@ -185,9 +207,11 @@ const classes: readonly LayerClass[] = [
   SeparableConv1D,
   SimpleRNN,
   StringLookup,
+  SpatialDropout1D,
   Subtract,
   TextVectorization,
   TimeDistributed,
+  UnitNormalization,
   UpSampling1D,
   ZeroPadding1D,
 ]

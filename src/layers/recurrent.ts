@@ -1,4 +1,5 @@
 import type { Cell } from '../cells/cell.js'
+import { type ZoneoutRate, zoneout, zoneoutCheck, zoneoutRates } from '../cells/zoneout.js'
 import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, unifyShapes } from '../graph/shape.js'
@@ -24,6 +25,12 @@ export interface RecurrentOptions extends RecurrenceOptions, CellOptions, Sequen
   readonly implementation?: 0 | 1 | 2
   /** Changes no result. */
   readonly useCudnn?: 'auto' | boolean
+  /**
+   * The share of units of the states that keep their value at a step of training, others at every step; otherwise states are
+   * mixed by it (Krueger et al., arXiv 1606.01305): one for all states, or by name, `{ h: 0.05, c: 0.5 }`; from 0 to below 1,
+   * default 0. The layer then takes the cell's single steps, in predictions too.
+   */
+  readonly zoneout?: ZoneoutRate
 }
 
 /** What distinguishes the recurrent layers. */
@@ -43,6 +50,7 @@ const recurrentChecks: Readonly<Record<string, Check>> = {
   goBackwards: flag,
   zeroOutputForMask: flag,
   stateful: flag,
+  zoneout: zoneoutCheck,
 }
 
 const recurrentRefused: Readonly<Record<string, readonly unknown[]>> = {
@@ -69,6 +77,7 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
   readonly #stateful: boolean
   readonly #dropout: number
   readonly #recurrentDropout: number
+  readonly #zoneout: ZoneoutRate | undefined
   readonly #seed: number | undefined
   readonly #initializers: { readonly kernel: Initializer; readonly recurrent: Initializer; readonly bias: Initializer }
 
@@ -97,6 +106,8 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
     }
     this.#dropout = options.dropout ?? 0
     this.#recurrentDropout = options.recurrentDropout ?? 0
+    const rates = zoneoutRates(where, options.zoneout ?? 0, kind.states === 2 ? ['h', 'c'] : ['h'])
+    this.#zoneout = rates.some((rate) => rate > 0) ? options.zoneout : undefined
     this.#seed = options.seed ?? undefined
     this.#initializers = {
       kernel: resolveInitializer(options.kernelInitializer ?? 'glorotUniform'),
@@ -175,11 +186,11 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
     return scope.nodes(this.#kind.op, [x, ...initial], weights, shapes, attributes, this.#stateful)
   }
 
-  /** Whether the kernels have not what the layer does: some activations, and dropout of the state while training. */
+  /** Whether the kernels have not what the layer does: some activations, zoneout, and dropout of the state while training. */
   #isStepwise({ builder }: LayerScope): boolean {
     const { recurrentActivation = 'linear' } = this.cellAttributes()
     const isFusedCell = isFused(this.activation) && isFused(recurrentActivation)
-    return !isFusedCell || (this.#recurrentDropout > 0 && builder.training)
+    return !isFusedCell || this.#zoneout !== undefined || (this.#recurrentDropout > 0 && builder.training)
   }
 
   #dropoutAttributes() {
@@ -188,8 +199,10 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
 
   /** A layer that gives all outputs and the last states, as the kernels do. */
   #traced(): RNN {
+    const cell = this.cell(this.#cellOptions())
+    const seed = this.#seed === undefined ? {} : { seed: this.#seed }
     return new RNN({
-      cell: this.cell(this.#cellOptions()),
+      cell: this.#zoneout === undefined ? cell : zoneout({ cell, rate: this.#zoneout, ...seed }),
       returnSequences: true,
       zeroOutputForMask: this.#zeroOutputForMask,
       stateful: this.#stateful,
@@ -233,6 +246,7 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
       goBackwards: this.goBackwards,
       zeroOutputForMask: this.#zeroOutputForMask,
       ...(this.#stateful ? { stateful: true } : {}),
+      ...(this.#zoneout === undefined ? {} : { zoneout: this.#zoneout }),
     }
   }
 }

@@ -1,7 +1,7 @@
 import { projection } from '../constraints/projection.js'
 import type { Slot } from '../data/elements.js'
 import { describe, reading, requireReadable, SeqloomError } from '../errors.js'
-import type { RuledWeight, Value } from '../graph/builder.js'
+import type { Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import { lowerOfWeight } from '../graph/trace/expression.js'
 import type { TrainSpec, WireInput } from '../graph/wire.js'
@@ -182,18 +182,18 @@ export interface LossFactors {
 }
 
 /**
- * The graph with targets, losses and metrics, in the form that native code reads. `trainable` says which weights train;
- * by default, those of trainable layers.
+ * The graph with targets, losses and metrics, in the form that native code reads. `changed` says which weights training
+ * changes; by default, those of trainable layers.
  */
 export function trainSpec(
   topology: Topology,
   { trained, targets }: TrainPlan,
   { weighted, classWeights }: LossFactors,
-  trainable?: readonly boolean[],
+  changed?: readonly boolean[],
 ): TrainSpec {
   const extra: WireInput[] = targets.map(({ name, dtype, shape }) => ({ name: `target ${name}`, dtype, shape }))
   extra.push(...weightSlots(trained, weighted))
-  const { builder, outputs, extra: added } = lower(topology, extra)
+  const { builder, outputs, extra: added } = lower(topology, extra, changed)
   const weights = added.slice(targets.length)
   const all = [...outputs]
   const losses = trained.map(({ index, name, loss, weight }, at) => {
@@ -211,8 +211,7 @@ export function trainSpec(
     losses.push({ output: all.length, weight: 1 })
     all.push(...lowerMean(builder, `${name}/addedLoss`, value, 2, []))
   }
-  const trains = ({ index, weight }: RuledWeight) => trainable?.[index] ?? weight.trainable
-  const ruled = builder.ruled.filter(trains)
+  const ruled = builder.ruled.filter(({ weight }) => weight.trainable)
   for (const { index, weight, regularizer } of ruled) {
     if (!regularizer) continue
     const axes = weight.shape.map((_, axis) => axis)
@@ -244,6 +243,7 @@ export function trainSpec(
       if (first === all.length) all.push(...values())
     }
   }
+  const updates = builder.replaced.map(({ weight, value }) => ({ weight, output: all.push(value) - 1 }))
   const constraints = ruled.flatMap(({ index, weight, constraint }) => {
     if (!constraint) return []
     const name = `${weight.name}/constraint`
@@ -251,13 +251,11 @@ export function trainSpec(
     all.push(lowerOfWeight(builder, name, { index, shape: weight.shape }, (w) => projection(w, constraint)))
     return [{ weight: index, output }]
   })
-  const graph = builder.finish(all)
-  const weightsOf = (flags: readonly boolean[]) =>
-    graph.weights.map((weight, index) => ({ ...weight, trainable: flags[index] ?? weight.trainable }))
   return {
-    graph: trainable ? { ...graph, weights: weightsOf(trainable) } : graph,
+    graph: builder.finish(all),
     losses,
     metrics,
+    ...(updates.length > 0 && { updates }),
     ...(constraints.length > 0 && { constraints }),
   }
 }

@@ -36,7 +36,7 @@ export class Engine implements LayerUser {
   #graph: ReturnType<typeof ownedGraph> | undefined
   #plan: TrainPlan | undefined
   #factors: LossFactors = noFactors
-  /** Which weights train, in order: decided by `compile`, even if the layers' flags change later. */
+  /** Which weights training changes, in order: decided by `compile`, even if the layers' flags change later. */
   #trained: readonly boolean[] | undefined
   /** What stands for the optimizer that the model is compiled with. */
   #optimizers = new WeakSet<object>()
@@ -72,7 +72,7 @@ export class Engine implements LayerUser {
     return this.#plan
   }
 
-  /** Which weights train, in order, if it was compiled. */
+  /** Which weights training changes, in order, if it was compiled. */
   get trained(): readonly boolean[] | undefined {
     return this.#trained
   }
@@ -190,8 +190,8 @@ export class Engine implements LayerUser {
   }
 
   /**
-   * Compiles; `trained` says which weights train, by default those of trainable layers. With the very optimizer that it
-   * was compiled with before, the optimizer continues where it was.
+   * Compiles; `trained` says which weights training changes, by default those of trainable layers. With the very optimizer
+   * that it was compiled with before, the optimizer continues where it was.
    */
   compile(made: TrainPlan, trained?: readonly boolean[]): void {
     const engine = this.ready()
@@ -292,6 +292,7 @@ export class Engine implements LayerUser {
     const spec = trainSpec(this.topology, made, factors, trained)
     callNative(() => engine.compile(JSON.stringify(spec), JSON.stringify(made.optimizer)))
     this.#factors = factors
-    this.#trained = spec.graph.weights.map(({ trainable }) => trainable)
+    const updated = new Set(spec.updates?.map(({ weight }) => weight))
+    this.#trained = spec.graph.weights.map(({ trainable }, index) => trainable || updated.has(index))
   }
 }

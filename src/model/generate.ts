@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { describe, reading, SeqloomError } from '../errors.js'
 import type { NativeGenerator } from '../native/index.js'
 import { abortSignal, checkOptions, custom, integer, number, positive, seed } from '../options.js'
@@ -73,7 +74,7 @@ export function checkPrompt(prompt: unknown): Int32Array {
 }
 
 function tokensOf(prompt: unknown): Int32Array {
-  if (prompt instanceof Int32Array) return prompt
+  if (types.isInt32Array(prompt)) return prompt
   if (!Array.isArray(prompt)) {
     throw new SeqloomError(
       'ERR_DATA',

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { describe, SeqloomError } from '../errors.js'
 import { custom, oneOf } from '../options.js'
 import { outputNames, type Topology } from './topology.js'
@@ -18,7 +19,7 @@ export interface HeadOptions {
 export const tokenList = custom(
   'an array of tokens',
   (value) =>
-    (Array.isArray(value) || value instanceof Int32Array || value instanceof Uint32Array) &&
+    (Array.isArray(value) || types.isInt32Array(value) || types.isUint32Array(value)) &&
     // Of a copy, in which holes are values.
     Array.from<unknown>(value).every(
       (token) => Number.isInteger(token) && (token as number) >= 0 && (token as number) < 2 ** 31,

@@ -16,9 +16,12 @@ export interface Lowered {
   readonly extra: readonly Value[]
 }
 
-/** Lowers every use of a layer to operations: for predictions or, with `extra` inputs after the model's own, for training. */
-export function lower(topology: Topology, extra?: readonly WireInput[]): Lowered {
-  const builder = new GraphBuilder(extra !== undefined)
+/**
+ * Lowers every use of a layer to operations: for predictions or, with `extra` inputs after the model's own, for training.
+ * `trained` says which weights training changes, where that is not what their layers say.
+ */
+export function lower(topology: Topology, extra?: readonly WireInput[], trained?: readonly boolean[]): Lowered {
+  const builder = new GraphBuilder(extra !== undefined, trained)
   const values = new Map<SymbolicTensor, Value>()
   for (const value of topology.before.fed) {
     const name = topology.names.get(value.call.layer) as string
@@ -43,8 +46,12 @@ export function modelGraph(topology: Topology): GraphSpec {
   return ownedGraph(topology).graph
 }
 
-/** The graph for predictions, and the owners of its weights. */
-export function ownedGraph(topology: Topology): { readonly graph: GraphSpec; readonly keys: readonly WeightKey[] } {
+/** The graph for predictions, the owners of its weights, and which of them training changes if nothing else is decided. */
+export function ownedGraph(topology: Topology): {
+  readonly graph: GraphSpec
+  readonly keys: readonly WeightKey[]
+  readonly trained: readonly boolean[]
+} {
   const { builder, outputs } = lower(topology)
-  return { graph: builder.finish(outputs), keys: builder.weightKeys }
+  return { graph: builder.finish(outputs), keys: builder.weightKeys, trained: builder.trained }
 }

@@ -2,14 +2,14 @@ import { callNative, fromNative } from '../errors.js'
 import type { NativeModel, StagedArray } from '../native/index.js'
 import type { Engine } from './engine.js'
 import { format } from './folder.js'
-import { modelGraph } from './lower.js'
+import { ownedGraph } from './lower.js'
 
 /** What a model's files are made of. */
 export interface Snapshot {
   readonly weights: Uint8Array
   readonly training?: {
     readonly options: Readonly<Record<string, unknown>>
-    /** Which weights train, in order, if that is no longer what their layers say. */
+    /** Which weights training changes, in order, if that is no longer what their layers say. */
     readonly trained?: readonly boolean[]
     readonly learningRate: number
     readonly state?: Uint8Array
@@ -22,7 +22,7 @@ export async function snapshot(engine: Engine, withState: boolean): Promise<Snap
     const native = engine.ready()
     const header = { format }
     const { plan, trained, topology } = engine
-    const current = modelGraph(topology).weights.map(({ trainable }) => trainable)
+    const { trained: current } = ownedGraph(topology)
     const training = plan && {
       options: plan.saved,
       ...(String(trained) === String(current) ? {} : { trained: trained as readonly boolean[] }),

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { allocated } from '../data/allocated.js'
 import { type TensorLike, tensor } from '../data/tensor.js'
 import { describe, reading, SeqloomError } from '../errors.js'
@@ -42,7 +43,7 @@ function batchesOf(
   tokens: Int32Array | readonly number[],
   options: LanguageModelBatchesOptions,
 ): LanguageModelBatches {
-  if (!(tokens instanceof Int32Array) && !Array.isArray(tokens)) {
+  if (!types.isInt32Array(tokens) && !Array.isArray(tokens)) {
     throw new SeqloomError('ERR_DATA', `${where}: tokens must be an Int32Array or an array, not ${describe(tokens)}`)
   }
   const { batchSize, time } = options
@@ -53,7 +54,7 @@ function batchesOf(
       `${where}: ${batchSize} rows of ${time} steps need ${batchSize * time + 1} tokens, got ${tokens.length}`,
     )
   }
-  const all = tokens instanceof Int32Array ? tokens : integers(where, tokens)
+  const all = types.isInt32Array(tokens) ? tokens : integers(where, tokens)
   const rows = batches * batchSize
   const x = allocated(where, Int32Array, rows * time)
   const y = allocated(where, Int32Array, rows * time)

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { types } from 'node:util'
 import { runSliced, runSync, type Sliced } from '../data/slices.js'
 import { callNative, describe, fromNative, reading, SeqloomError } from '../errors.js'
 import { cannot } from '../files.js'
@@ -6,7 +7,6 @@ import { cancellable } from '../model/cancel.js'
 import { type NativeTokenizer, native, type StagedTexts } from '../native/index.js'
 import { abortSignal, checkOptions, flag, integer } from '../options.js'
 import { absolutePathOf } from '../path.js'
-import { checkIds } from './ids.js'
 
 /** How a vocabulary is built. */
 export interface TokenizerOptions {
@@ -96,7 +96,6 @@ export class Tokenizer {
 
   /** @internal {@link fromJSON} of a text; `where` names it in messages. */
   static parse(json: string, where: string): Tokenizer {
-    runSync(checkIds(where, Buffer.from(json)))
     try {
       return new Tokenizer(callNative(() => native.NativeTokenizer.fromJson(json)))
     } catch (error) {
@@ -106,7 +105,6 @@ export class Tokenizer {
 
   /** @internal {@link parse} of a file's bytes, on another thread. */
   static async read(bytes: Uint8Array, where: string): Promise<Tokenizer> {
-    await runSliced(checkIds(where, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)))
     try {
       return new Tokenizer(await cancellable(undefined, (cancel) => native.NativeTokenizer.read(bytes, cancel)))
     } catch (error) {
@@ -236,7 +234,7 @@ export function checkTexts(where: string, texts: unknown): asserts texts is read
 }
 
 function int32(ids: Int32Array | readonly number[]): Int32Array {
-  if (ids instanceof Int32Array) return ids
+  if (types.isInt32Array(ids)) return ids
   if (!Array.isArray(ids)) throw new SeqloomError('ERR_DATA', `decode: expected an array of ids, not ${describe(ids)}`)
   const wrong = ids.findIndex((id) => typeof id !== 'number' || (id | 0) !== id)
   if (wrong >= 0) {

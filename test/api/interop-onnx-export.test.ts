@@ -69,7 +69,27 @@ const byLayer: Record<string, () => Model[]> = {
     stack(layers.layerNormalization(sequence)),
     stack(layers.layerNormalization({ center: false, ...sequence })),
     stack(layers.layerNormalization({ scale: false, ...sequence })),
+    stack(layers.layerNormalization({ axis: [1, 2], inputShape: [4, 3], gammaInitializer: 'randomNormal' })),
   ],
+  batchNormalization: () => [
+    stack(layers.batchNormalization({ ...sequence, movingMeanInitializer: 'randomNormal' })),
+    stack(layers.batchNormalization({ center: false, inputShape: [3], betaInitializer: 'randomNormal' })),
+    stack(layers.batchNormalization({ axis: 1, scale: false, inputShape: [4, 3], epsilon: 0.5 })),
+    stack(layers.batchNormalization({ axis: 2, inputShape: [4, 2, 3], gammaInitializer: 'randomNormal' })),
+  ],
+  groupNormalization: () => [
+    stack(layers.groupNormalization({ groups: 3, ...sequence, gammaInitializer: 'randomNormal' })),
+    stack(layers.groupNormalization({ groups: 2, axis: 1, inputShape: [4, 3], betaInitializer: 'randomNormal' })),
+  ],
+  normalization: () => [
+    stack(layers.normalization({ mean: [1, 2, 3], variance: [1, 4, 9], ...sequence })),
+    stack(layers.normalization({ axis: null, mean: 2, variance: 4, invert: true, ...sequence })),
+  ],
+  unitNormalization: () => [stack(layers.unitNormalization(sequence))],
+  alphaDropout: () => [stack(layers.alphaDropout({ rate: 0.3, ...sequence }))],
+  gaussianDropout: () => [stack(layers.gaussianDropout({ rate: 0.3, ...sequence }))],
+  gaussianNoise: () => [stack(layers.gaussianNoise({ stddev: 0.3, ...sequence }))],
+  spatialDropout1d: () => [stack(layers.spatialDropout1d({ rate: 0.3, ...sequence }))],
   rootMeanSquareNormalization: () => [stack(layers.rootMeanSquareNormalization(sequence))],
   flatten: () => [stack(layers.flatten({ inputShape: [4, 3] }))],
   reshape: () => [stack(layers.reshape({ targetShape: [2, -1], inputShape: [4, 3] } as never))],
@@ -96,7 +116,9 @@ const byLayer: Record<string, () => Model[]> = {
       { padding: 'causal', dilationRate: 2 },
       { strides: 2 },
       { filters: 6, groups: 3, padding: 'same' },
-    ].map((options) => stack(layers.conv1d({ filters: 4, kernelSize: 2, ...sequence, ...random, ...options } as never))),
+    ].map((options) =>
+      stack(layers.conv1d({ filters: 4, kernelSize: 2, ...sequence, ...random, ...options } as never)),
+    ),
   depthwiseConv1d: () =>
     [1, 2].map((depthMultiplier) =>
       stack(layers.depthwiseConv1d({ kernelSize: 3, depthMultiplier, padding: 'same', ...sequence, ...random })),
@@ -134,9 +156,7 @@ const byLayer: Record<string, () => Model[]> = {
   averagePooling2d: () => [stack(layers.averagePooling2d({ padding: 'same', strides: 1, inputShape: [5, 6, 2] }))],
   globalAveragePooling2d: () => [stack(layers.globalAveragePooling2d({ inputShape: [5, 6, 2] }))],
   convLstm1d: () => [
-    stack(
-      layers.convLstm1d({ filters: 2, kernelSize: 3, returnSequences: true, inputShape: [null, 5, 2], ...random }),
-    ),
+    stack(layers.convLstm1d({ filters: 2, kernelSize: 3, returnSequences: true, inputShape: [null, 5, 2], ...random })),
   ],
   convLstm2d: () => [
     stack(layers.convLstm2d({ filters: 2, kernelSize: 2, padding: 'same', inputShape: [null, 4, 3, 2], ...random })),
@@ -177,6 +197,7 @@ const byCell: Record<string, () => Model[]> = {
   bahdanau: () => [reading(cells.bahdanau({ units: 4 }))],
   luong: () => [reading(cells.luong({ units: 4 })), reading(cells.luong({ units: 3, score: 'dot' } as never))],
   showAttendTell: () => [reading(cells.showAttendTell({ units: 4 }), 'annotations')],
+  zoneout: () => [celled(cells.zoneout({ cell: cells.gru({ units: 4 }), rate: 0.2 }))],
 }
 
 /** A cell of two sides that are no time. */

@@ -39,6 +39,28 @@ describe('interop.loadPyTorch without a model', () => {
     for (const [index, value] of y.data.entries()) expect(Math.abs((data[index] as number) - value)).toBeLessThan(3e-6)
   })
 
+  it('reads a batch normalization with its statistics', async () => {
+    const { model, mapping } = await interop.loadPyTorch(fixture('batchNorm.pt'), { hiddenActivation: 'linear' })
+    expect(mapping).toEqual({ 0: '0', 1: '1', 2: '2' })
+    const { x, y } = JSON.parse(await readFile(fixture('batchNorm.json'), 'utf8')) as Record<string, number[][]>
+    const { data } = await model.predict(x as number[][])
+    for (const [at, value] of (y as number[][]).flat().entries())
+      expect(Math.abs((data[at] as number) - value)).toBeLessThan(3e-6)
+    const path = join(await mkdtemp(join(tmpdir(), 'seqloom-')), 'back.safetensors')
+    await interop.toPyTorch(model, path, { mapping })
+    // PyTorch takes state dicts without num_batches_tracked, as those of its first versions.
+    expect(Object.keys(readTorchFile(await readFile(path))).sort()).toEqual([
+      '0.bias',
+      '0.weight',
+      '1.bias',
+      '1.running_mean',
+      '1.running_var',
+      '1.weight',
+      '2.bias',
+      '2.weight',
+    ])
+  })
+
   it('names layers like modules, so that what is written has the names that it had', async () => {
     const { model, mapping } = await interop.loadPyTorch(fixture('tagger.pt'))
     const names = ['tokens', 'rnn.l0', 'rnn.l1', 'norm', 'head']

@@ -1,6 +1,10 @@
-import { input, layers, loadModel, model, sequential, tensor } from 'seqloom'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { input, interop, layers, loadModel, model, sequential, tensor } from 'seqloom'
 import { describe, expect, it } from 'vitest'
 import { relativeError } from '../helpers/compare.js'
+import { expectCoded } from '../helpers/errors.js'
 import { wave } from '../helpers/models.js'
 
 const features = 5
@@ -82,5 +86,188 @@ describe('root mean square normalization', () => {
     const session = m.session({ batchSize: 1 })
     const steps = Array.from({ length: 6 }, (_, step) => session.step(data.data.slice(step * 3, step * 3 + 3)).data[0])
     expect(relativeError(steps as number[], y.slice(0, 6))).toBeLessThan(1e-5)
+  })
+})
+
+describe('layers.normalization', () => {
+  const data = [
+    [
+      [0, 7, 4],
+      [2, 9, 6],
+    ],
+    [
+      [0, 7, 4],
+      [2, 9, 6],
+    ],
+  ]
+  const one = tensor([1, 2, 3], [1, 1, 3])
+
+  it('has mean 0 and variance 1 for what it was adapted to, before and after it is in a model', () => {
+    const layer = layers.normalization({ inputShape: [null, 3] })
+    layer.adapt(data)
+    const m = sequential([layer])
+    // The example of Keras's documentation.
+    expect([...m.predictSync(one).data]).toEqual([0, -6, -2])
+    expect(layer.getWeights().map((each) => [...each.data])).toEqual([[1, 8, 5], [1, 1, 1], [4]])
+    layer.adapt(tensor([0, 0, 0, 4, 4, 4], [2, 1, 3]))
+    expect([...m.predictSync(one).data]).toEqual([-0.5, 0, 0.5])
+    expect(m.countParams()).toBe(7)
+    expect(m.summary()).toContain('Trainable params: 0')
+  })
+
+  it('does the opposite with invert', () => {
+    const layer = layers.normalization({ invert: true, inputShape: [3] })
+    layer.adapt(tensor([0, 7, 4, 2, 9, 6], [2, 3]))
+    expect([...sequential([layer]).predictSync(tensor([1, 2, 3], [1, 3])).data]).toEqual([2, 10, 8])
+  })
+
+  it('takes a mean and a variance, for everything or for each place', async () => {
+    const scalar = sequential([layers.normalization({ mean: 3, variance: 4, inputShape: [3] })])
+    expect([...scalar.predictSync(tensor([1, 3, 5], [1, 3])).data]).toEqual([-1, 0, 1])
+    const each = sequential([layers.normalization({ mean: [1, 2, 3], variance: [1, 4, 0], inputShape: [null, 3] })])
+    expect([...each.predictSync(tensor([2, 6, 3], [1, 1, 3])).data]).toEqual([1, 2, 0])
+    await expectCoded(() => layers.normalization({ mean: 3 }), 'ERR_OPTION', /together/)
+    await expectCoded(
+      () => layers.normalization({ mean: [1, 2], variance: [1] }),
+      'ERR_OPTION',
+      /2 means and 1 variances/,
+    )
+    await expectCoded(() => layers.normalization({ mean: 1, variance: -1 }), 'ERR_OPTION', /variance/)
+    const wrong = layers.normalization({ mean: [1, 2], variance: [1, 1], inputShape: [3] })
+    await expectCoded(() => sequential([wrong]), 'ERR_SHAPE', /2 means were given for 3 places/)
+    const given = layers.normalization({ mean: 1, variance: 1 })
+    await expectCoded(() => given.adapt([[1]]), 'ERR_STATE', /given as options/)
+  })
+
+  it('leaves out what is padded or masked, and takes batches of an iterable', () => {
+    const means = (adapted: unknown) => {
+      const layer = layers.normalization({ inputShape: [null, 1] })
+      layer.adapt(adapted as never)
+      sequential([layer])
+      const weights = sequential([layer]).getWeights()
+      return weights.slice(0, 2).map((weight) => weight.data[0] as number)
+    }
+    const expected = [3, 3.5]
+    const values = [1, 2, 3, 6]
+    for (const given of [
+      [[[1], [2], [3]], [[6]]],
+      tensor([1, 2, 3, 6, 99, 99], [2, 3, 1], { lengths: [3, 1] }),
+      tensor([1, 99, 2, 3, 99, 6], [2, 3, 1], {
+        mask: [
+          [true, false, true],
+          [true, false, true],
+        ],
+      }),
+      new Set(values.map((value) => [[[value]]])),
+    ]) {
+      expect(relativeError(means(given), expected), JSON.stringify(given)).toBeLessThan(1e-6)
+    }
+  })
+
+  it('keeps statistics of other dimensions, or of all', () => {
+    const x = tensor([0, 2, 4, 6, 8, 10, 12, 14], [2, 2, 2])
+    const weightsFor = (axis: number | number[] | null) => {
+      const layer = layers.normalization({ axis, inputShape: [2, 2] } as never)
+      layer.adapt(x)
+      const m = sequential([layer])
+      const y = m.predictSync(x).data
+      return [layer.getWeights()[0]?.shape, [...(layer.getWeights()[0]?.data ?? [])], y[0]] as const
+    }
+    expect(weightsFor(1)).toEqual([[2], [5, 9], expect.closeTo(-5 / Math.sqrt(17), 5)])
+    expect(weightsFor([1, 2])).toEqual([[2, 2], [4, 6, 8, 10], -1])
+    expect(weightsFor(null)).toEqual([[1], [7], expect.closeTo(-7 / Math.sqrt(21), 5)])
+  })
+
+  it('is not trained, is saved, and goes to Keras and back', async () => {
+    const build = (layer: ReturnType<typeof layers.normalization>) => {
+      const m = sequential([layer, layers.gru({ units: 2 }), layers.dense({ units: 1 })], { seed: 1 })
+      m.compile({ optimizer: 'adam', loss: 'mse' })
+      return m
+    }
+    const adapted = layers.normalization({ inputShape: [null, 3] })
+    adapted.adapt(data)
+    const folder = mkdtempSync(join(tmpdir(), 'seqloom-normalization-'))
+    const m = build(adapted)
+    const before = adapted.getWeights()
+    await m.fit(data, [1, 2], { epochs: 2 })
+    expect(adapted.getWeights()).toEqual(before)
+    for (const options of [
+      undefined,
+      { mean: [1, 2, 3], variance: [4, 1, 4] },
+      { mean: 2, variance: 4, invert: true },
+    ]) {
+      const layer = layers.normalization({ ...options, inputShape: [null, 3] })
+      if (!options) layer.adapt(data)
+      const built = build(layer)
+      const y = built.predictSync(data).data
+      expect(built.clone().predictSync(data).data).toEqual(y)
+      expect((await loadModel(await built.toBytes())).predictSync(data).data).toEqual(y)
+      for (const name of ['m.keras', 'm.h5']) {
+        await interop.toKeras(built, join(folder, name))
+        const back = await interop.loadKeras(join(folder, name))
+        expect(back.predictSync(data).data).toEqual(y)
+      }
+    }
+  })
+
+  it('refuses data that do not fit', async () => {
+    const layer = layers.normalization({ inputShape: [null, 3] })
+    await expectCoded(() => layer.adapt([[[1, 2]]]), ['ERR_SHAPE', 'ERR_DATA'], /adapt/)
+    await expectCoded(() => layer.adapt([]), 'ERR_DATA', /no rows/)
+    await expectCoded(() => layer.adapt(new Set()), 'ERR_DATA', /no batches/)
+    await expectCoded(() => layers.normalization().apply(input({ shape: [3, null] })), 'ERR_SHAPE', /must be known/)
+  })
+})
+
+describe('layers.groupNormalization', () => {
+  it('leaves out masked steps, however far a row is padded', async () => {
+    const m = sequential([layers.groupNormalization({ groups: 2, inputShape: [null, 4] })])
+    const values = wave(2 * 3 * 4).map((value) => value * 3 + 1)
+    const plain = m.predictSync(tensor(values, [2, 3, 4])).data
+    const padded = new Float32Array(2 * 5 * 4).fill(1e6)
+    for (const row of [0, 1]) padded.set(values.subarray(row * 12, row * 12 + 12), row * 20)
+    const y = m.predictSync(tensor(padded, [2, 5, 4], { lengths: [3, 3] })).data
+    for (const row of [0, 1]) {
+      expect(relativeError(y.subarray(row * 20, row * 20 + 12), plain.subarray(row * 12, row * 12 + 12))).toBeLessThan(
+        1e-6,
+      )
+    }
+    for (const channels of [0, 2]) {
+      const group = [...plain.subarray(0, 12)].filter((_, at) => Math.floor((at % 4) / 2) === channels / 2)
+      expect(Math.abs(group.reduce((sum, value) => sum + value) / 6)).toBeLessThan(1e-5)
+      expect(group.reduce((sum, value) => sum + value * value, 0) / 6).toBeCloseTo(1, 2)
+    }
+  })
+
+  it('is right where squares are no float32', () => {
+    const x = wave(12)
+    for (const make of [
+      () => layers.groupNormalization({ groups: 2, inputShape: [3, 4] }),
+      () => layers.layerNormalization({ axis: [1, 2], inputShape: [3, 4] }),
+      () => layers.unitNormalization({ axis: [1, 2], inputShape: [3, 4] }),
+    ]) {
+      const m = sequential([make() as never])
+      const [small, large] = [1e3, 1e25].map((by) =>
+        m.predictSync(
+          tensor(
+            x.map((value) => value * by),
+            [1, 3, 4],
+          ),
+        ),
+      )
+      expect(
+        relativeError((large as { data: Float32Array }).data, (small as { data: Float32Array }).data),
+      ).toBeLessThan(1e-4)
+    }
+  })
+
+  it('refuses groups that do not divide the channels, and streams', async () => {
+    await expectCoded(
+      () => sequential([layers.groupNormalization({ groups: 3, inputShape: [4] })]),
+      'ERR_SHAPE',
+      /4 channels do not divide into 3 groups/,
+    )
+    const m = sequential([layers.groupNormalization({ groups: 2, inputShape: [null, 4] })])
+    await expectCoded(() => m.session({ batchSize: 1 }), 'ERR_UNSUPPORTED')
   })
 })

@@ -96,7 +96,7 @@ describe('options', () => {
       /goBackwards/,
     ],
     [wrong(layers.dropout, { rate: 1 }), 'ERR_OPTION', /rate/],
-    [wrong(layers.layerNormalization, { axis: 0 }), 'ERR_OPTION', /axis/],
+    [wrong(layers.layerNormalization, { axis: 0 }), 'ERR_OPTION', /axis must be an integer that is not 0/],
     [wrong(layers.rootMeanSquareNormalization, { axis: 1 }), 'ERR_UNSUPPORTED', /axis/],
     [wrong(layers.rootMeanSquareNormalization, { epsilon: 0 }), 'ERR_OPTION', /epsilon/],
     [wrong(layers.dense, { units: 2, name: 'a/b' }), 'ERR_OPTION', /name/],

@@ -8,7 +8,7 @@ use seqloom_graph::values::{Dtype, InputSpec};
 use seqloom_graph::{Code, Executor, GraphSpec, Parameters, Record, Run, Sequence, operation_names};
 use serde_json::{Value, json};
 
-/// All operations, or those without kinks whose gradients can be compared with differences.
+/// All operations, or those without kinks whose gradients can be compared with differences. What a moving mean becomes has none.
 fn operations(smooth: bool) -> Vec<&'static str> {
     let kinked = |name: &str| {
         matches!(
@@ -22,7 +22,7 @@ fn operations(smooth: bool) -> Vec<&'static str> {
                 | "argmax"
                 | "sample"
                 | "gather"
-        ) || matches!(name, "cast" | "sequenceMask" | "stopGradient")
+        ) || matches!(name, "batchNorm" | "cast" | "sequenceMask" | "stopGradient")
     };
     operation_names().filter(|name| !smooth || !kinked(name)).collect()
 }
@@ -56,6 +56,10 @@ fn attributes(op: &str, random: &mut Random, smooth: bool) -> Value {
         "layerNorm" => {
             json!({ "epsilon": 1e-3, "center": random.below(2) == 0, "scale": random.below(2) == 0 })
         }
+        "batchNorm" => json!({
+            "axis": random.below(6) as i64 - 2, "epsilon": 1e-3, "momentum": 0.5, "frozen": random.below(2) == 0,
+            "center": random.below(2) == 0, "scale": random.below(2) == 0
+        }),
         "repeatVector" => json!({ "n": if random.below(9) == 0 { usize::MAX / 3 } else { random.below(4) } }),
         "reshape" => match random.below(4) {
             0 => json!({ "shape": [null, size] }),
@@ -212,10 +216,15 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
             vec![b.weight(&[3, gates]), b.frozen(&[units, gates], random.below(5) == 0)]
         }
         "layerNorm" if random.below(2) == 0 => vec![b.weight(&[3])],
+        "batchNorm" => {
+            let mut weights = vec![b.frozen(&[3], true), b.frozen(&[3], random.below(2) == 0)];
+            weights.extend((0..random.below(3)).map(|_| b.weight(&[3])));
+            weights
+        }
         _ => Vec::new(),
     };
     let outputs = match op {
-        "lstm" => 3,
+        "lstm" | "batchNorm" => 3,
         "simpleRnn" | "gru" | "loss" | "metric" | "meanOverSteps" | "scan" | "cumulativeSum" | "windows" => 2,
         _ => 1,
     };

@@ -66,6 +66,7 @@ fn every_operation() {
                 let weights = [b.weight(&[4]), b.weight(&[4])];
                 vec![b.one(op, &[x], &weights, json!({ "epsilon": 1e-3, "center": true, "scale": true }))]
             }
+            "batchNorm" => batch_norm(&mut b, x, 4, &json!({}))[..1].to_vec(),
             "lstm" | "gru" | "simpleRnn" => b.recurrent(op, &[x], 4, 3, &json!({})),
             "masking" => vec![b.one(op, &[x], &[], json!({ "maskValue": 9.0 }))],
             "meanOverSteps" => {
@@ -108,7 +109,18 @@ fn every_operation() {
             "windows" => b.node(op, &[x], &[], 2, windows(1, 2, 1, 1, [1, 0])),
             other => panic!("the gradient of '{other}' is not checked"),
         };
-        check_run(&b, &outputs, &feeds, op == "dropout");
+        check_run(&b, &outputs, &feeds, matches!(op, "dropout" | "batchNorm"));
+    }
+}
+
+#[test]
+fn noise() {
+    for noise in ["factor", "term"] {
+        let mut b = Builder::default();
+        let x = b.float("x", json!([null, null, 5]));
+        let attributes = json!({ "rate": 0, "shareSteps": false, "noise": noise, "deviation": 0.7 });
+        let y = b.one("dropout", &[x], &[], attributes);
+        check_run(&b, &[y], &[Feed::floats(&mut Random::new(2), &[2, 3, 5])], true);
     }
 }
 
@@ -283,6 +295,68 @@ fn layer_normalisation() {
         let attributes = json!({ "epsilon": 1e-3, "center": center, "scale": scale });
         let y = b.one("layerNorm", &[x], &weights, attributes);
         check(&b, &[y], &[Feed::floats(&mut Random::new(6), &[2, 2, 4])]);
+    }
+}
+
+fn batch_norm(b: &mut Builder, x: usize, channels: usize, options: &Value) -> Vec<usize> {
+    let mut attributes = json!({
+        "axis": -1, "epsilon": 1e-2, "momentum": 0.9, "center": true, "scale": true, "frozen": false
+    });
+    for (key, value) in options.as_object().into_iter().flatten() {
+        attributes[key] = value.clone();
+    }
+    let learned = ["scale", "center"].iter().filter(|&&key| attributes[key] == json!(true)).count();
+    let mut weights: Vec<usize> = (0..learned).map(|_| b.weight(&[channels])).collect();
+    weights.extend([b.frozen(&[channels], true), b.frozen(&[channels], true)]);
+    b.node("batchNorm", &[x], &weights, 3, attributes)
+}
+
+/// Through the statistics of the batch, along every axis, with steps that are left out of them and with none.
+#[test]
+fn batch_normalisation() {
+    for (center, scale) in [(true, true), (true, false), (false, true), (false, false)] {
+        for axis in [-1, 1, 2] {
+            for mask in [[1; 12], HOLES] {
+                let mut b = Builder::default();
+                let shape = if axis == 1 { json!([null, 4, 2]) } else { json!([null, null, 2]) };
+                let x = b.float("x", shape);
+                let options = json!({ "axis": axis, "center": center, "scale": scale });
+                let y = batch_norm(&mut b, x, if axis == 1 { 4 } else { 2 }, &options)[0];
+                let feeds = [features(&mut Random::new(6), 2).mask(&mask)];
+                check_run(&b, &[y], &feeds, true);
+            }
+        }
+    }
+    for (shape, axis) in
+        [(vec![3, 5], 1), (vec![2, 3, 2, 2], 1), (vec![2, 3, 2, 2], 2), (vec![2, 3, 2, 4], -1)]
+    {
+        let mut b = Builder::default();
+        let x = b.float(
+            "x",
+            json!(
+                std::iter::once(None)
+                    .chain(shape[1..].iter().map(|&size| Some(size)))
+                    .collect::<Vec<Option<usize>>>()
+            ),
+        );
+        let channels = if axis < 0 { 4 } else { shape[axis as usize] };
+        let y = batch_norm(&mut b, x, channels, &json!({ "axis": axis }))[0];
+        check_run(&b, &[y], &[Feed::floats(&mut Random::new(7), &shape)], true);
+    }
+}
+
+#[test]
+fn batch_normalisation_by_moving_statistics() {
+    for (training, frozen) in [(false, false), (false, true), (true, true)] {
+        let mut b = Builder::default();
+        let x = b.float("x", json!([null, null, 3]));
+        let positive = b.frozen(&[3], true);
+        let weights = [b.weight(&[3]), b.weight(&[3]), b.frozen(&[3], true), positive];
+        let attributes = json!({
+            "axis": 2, "epsilon": 2.0, "momentum": 0.9, "center": true, "scale": true, "frozen": frozen
+        });
+        let y = b.node("batchNorm", &[x], &weights, 3, attributes)[0];
+        check_run(&b, &[y], &[features(&mut Random::new(6), 3).lengths(&[4, 1, 2])], training);
     }
 }
 

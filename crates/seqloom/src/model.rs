@@ -79,7 +79,13 @@ impl Model {
         }
         let names = metrics.iter().map(|metric| metric.name.clone());
         let scores = std::iter::once("loss".to_owned()).chain(names).collect();
-        let spec = TrainSpec { graph: network.graph(&outputs)?, losses, metrics, constraints: Vec::new() };
+        let spec = TrainSpec {
+            graph: network.graph(&outputs)?,
+            losses,
+            metrics,
+            updates: Vec::new(),
+            constraints: Vec::new(),
+        };
         self.trainer.prepare(spec, &Json::Object(optimizer.0.clone()).to_string())?;
         self.scores = scores;
         Ok(())

@@ -26,6 +26,20 @@ fn template(repeats: usize) -> String {
 const CUT: &str = r#"{"direction":"Right","max_length":1,"strategy":"LongestFirst","stride":0}"#;
 
 #[test]
+fn ids_that_make_a_file_huge_are_refused_in_little_time() {
+    for id in ["16777217", "2147483647", "4294967295", "99999999999"] {
+        let large = file("null", "null", "null", "null").replace("\"b\":2", &format!("\"b\": {id}"));
+        let started = Instant::now();
+        let error = Tokenizer::from_json(&large).unwrap_err();
+        assert!(started.elapsed() < Duration::from_secs(1));
+        assert_eq!(error.code, Code::Format);
+        assert!(error.message.ends_with("is above the largest one, 16777216"), "{error}");
+    }
+    let digits = file("null", "null", "null", "null").replace("\"b\":2", "\": 123456789\":2");
+    assert!(Tokenizer::from_json(&digits).is_ok());
+}
+
+#[test]
 fn a_template_that_repeats_the_text_is_cut() {
     let tokenizer = Tokenizer::from_json(&file("null", "null", &template(8), CUT)).unwrap();
     let encoded = tokenizer.encode_batch(&["abababababab"], &EncodeOptions::default()).unwrap();

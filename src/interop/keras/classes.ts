@@ -54,6 +54,10 @@ export const plainLayers: Readonly<Record<string, KerasClass>> = {
   Activation: { make: layers.activation, options: ['activation'] },
   Add: { make: layers.add, options: [] },
   Average: { make: layers.average, options: [] },
+  BatchNormalization: {
+    make: layers.batchNormalization,
+    options: ['axis', 'momentum', 'epsilon', 'center', 'scale'],
+  },
   AveragePooling1D: { make: layers.averagePooling1d, options: pooled },
   AveragePooling2D: { make: layers.averagePooling2d, options: pooled },
   CategoryEncoding: { make: layers.categoryEncoding, options: ['num_tokens', 'output_mode'], lacking: ['tfjs'] },
@@ -82,6 +86,13 @@ export const plainLayers: Readonly<Record<string, KerasClass>> = {
   GlobalMaxPooling1D: { make: layers.globalMaxPooling1d, options: ['keepdims'] },
   Hashing: { make: layers.hashing, options: ['num_bins', 'mask_value', 'salt', 'output_mode'], lacking: ['tfjs'] },
   IntegerLookup: { make: layers.integerLookup, options: [...lookup, 'oov_method'], lacking: ['tfjs'] },
+  GaussianDropout: { make: layers.gaussianDropout, options: ['rate'] },
+  GaussianNoise: { make: layers.gaussianNoise, options: ['stddev'] },
+  GroupNormalization: {
+    make: layers.groupNormalization,
+    options: ['groups', 'axis', 'epsilon', 'center', 'scale'],
+    lacking: ['tfjs'],
+  },
   LayerNormalization: { make: layers.layerNormalization, options: ['axis', 'epsilon', 'center', 'scale'] },
   Masking: { make: layers.masking, options: ['mask_value'] },
   Maximum: { make: layers.maximum, options: [] },
@@ -89,6 +100,11 @@ export const plainLayers: Readonly<Record<string, KerasClass>> = {
   MaxPooling2D: { make: layers.maxPooling2d, options: pooled },
   Minimum: { make: layers.minimum, options: [] },
   Multiply: { make: layers.multiply, options: [] },
+  Normalization: {
+    make: layers.normalization,
+    options: ['axis', 'mean', 'variance', 'invert'],
+    lacking: ['tfjs'],
+  },
   Permute: { make: layers.permute, options: ['dims'] },
   RepeatVector: { make: layers.repeatVector, options: ['n'] },
   Reshape: { make: layers.reshape, options: ['target_shape'] },
@@ -107,7 +123,10 @@ export const plainLayers: Readonly<Record<string, KerasClass>> = {
   TextVectorization: { make: layers.textVectorization, options: vectorization, lacking: ['tfjs'] },
   UpSampling1D: { make: layers.upSampling1d, options: ['size'], lacking: ['tfjs'] },
   ZeroPadding1D: { make: layers.zeroPadding1d, options: ['padding'], lacking: ['tfjs'] },
+  SpatialDropout1D: { make: layers.spatialDropout1d, options: ['rate'] },
+  UnitNormalization: { make: layers.unitNormalization, options: ['axis'], lacking: ['tfjs'] },
   AdditiveAttention: { make: layers.additiveAttention, options: attention, lacking: ['tfjs'] },
+  AlphaDropout: { make: layers.alphaDropout, options: ['rate'] },
   Attention: { make: layers.attention, options: [...attention, 'score_mode'], lacking: ['tfjs'] },
 }
 

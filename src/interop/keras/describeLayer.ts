@@ -1,6 +1,7 @@
 import { type Cell, cellFromConfig } from '../../cells/cell.js'
 import { type InnerModel, isInnerModel } from '../../layers/inner.js'
 import type { AnyLayer } from '../../layers/layer.js'
+import { Normalization } from '../../layers/normalization.js'
 import type { TimeDistributed } from '../../layers/timeDistributed.js'
 import type { Engine } from '../../model/engine.js'
 import type { Unmapped } from '../format.js'
@@ -156,9 +157,13 @@ function plainLayer(layer: AnyLayer, name: string, known: KerasClass, to: Descri
     else to.problems.add(`${what}: ${options.activation} is another one there`)
   }
   if (to.dialect === 'tfjs' && className === 'Conv1D' && options.groups !== 1) to.problems.add(`${what}: groups`)
-  // Numbers alone have no dimension there.
-  const isScalar = className === 'Attention'
-  const weights = plainWeights(layer, to, adapt).map((weight) => (isScalar ? { ...weight, shape: [] } : weight))
+  // Numbers alone have no dimension there, and what is given as options is not among the weights.
+  const isScalar = (weight: string) =>
+    className === 'Attention' || (className === 'Normalization' && (weight === 'count' || options.axis === null))
+  const given = layer instanceof Normalization && layer.isGiven
+  const weights = (given ? [] : plainWeights(layer, to, adapt)).map((weight) =>
+    isScalar(weight.name) ? { ...weight, shape: [] } : weight,
+  )
   const isShared = className === 'Dropout' && JSON.stringify(options.noiseShape) === '[null,1,null]'
   const { noise_shape: noise, ...others } = config as Record<string, unknown>
   return {
@@ -184,6 +189,7 @@ function recurrentLayer(
   const { className } = layer
   const options = layer.config()
   const what = `'${name}' (${className})`
+  if (options.zoneout !== undefined) to.problems.add(`${what}: there is no zoneout`)
   if (isLacking(known, what, to)) return undefined
   const config = {
     name,

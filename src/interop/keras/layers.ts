@@ -2,6 +2,7 @@ import type { Cell } from '../../cells/cell.js'
 import { SeqloomError } from '../../errors.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer } from '../../layers/layer.js'
+import { Normalization } from '../../layers/normalization.js'
 import { Unmapped } from '../format.js'
 import {
   attentionParts,
@@ -52,7 +53,9 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
   const plain = classOf(plainLayers, className)
   if (plain !== undefined) {
     const layer = made(plain.make, optionsOf(object, plain.options, origin))
-    return mapped(layer, beforeGraph.has(className) ? [] : [{ path: [] }])
+    // What is given as options, or is known before the graph, is not among the weights there.
+    const isBare = beforeGraph.has(className) || (layer instanceof Normalization && layer.isGiven)
+    return mapped(layer, isBare ? [] : [{ path: [] }])
   }
   const recurrent = classOf(recurrentLayers, className)
   if (recurrent !== undefined) {
@@ -91,20 +94,9 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
     optionsOf(object, className === 'Softmax' ? ['axis'] : [], origin)
     return mapped(made(layers.activation as Maker, { activation: className.toLowerCase() }), [])
   }
-  if (className === 'SpatialDropout1D') {
-    return mapped(made(layers.dropout, { rate: config.rate, noiseShape: [null, 1, null] }), [])
-  }
-  if (className === 'GaussianDropout') {
-    origin.leftOut.push(`what the ${className} '${name}' does beyond dropout`)
-    return mapped(made(layers.dropout as Maker, { rate: config.rate }), [])
-  }
   if (className === 'ActivityRegularization') {
     const activityRegularizer = { kind: 'l1l2', ...optionsOf(object, ['l1', 'l2'], origin) }
     return mapped(made(layers.activation as Maker, { activation: 'linear', activityRegularizer }), [])
-  }
-  if (className === 'GaussianNoise') {
-    origin.leftOut.push(`the ${className} '${name}'`)
-    return mapped(made(layers.activation as Maker, { activation: 'linear' }), [])
   }
   origin.problems.add(`the ${className} '${name}'`)
   return undefined

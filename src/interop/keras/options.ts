@@ -7,10 +7,28 @@ import { camelCase, type KerasObject, type Origin } from './saved.js'
 /** Options that say nothing about a layer's results here. */
 const silent = new Set([
   ...['name', 'trainable', 'dtype', 'batch_input_shape', 'batch_shape', 'input_shape', 'input_dtype', 'build_config'],
-  ...['kernel', 'recurrent', 'depthwise', 'pointwise', 'bias', 'embeddings', 'beta', 'gamma'].map(
-    (name) => `${name}_initializer`,
-  ),
-  ...['unit_forget_bias', 'seed', 'implementation', 'unroll', 'use_cudnn', 'time_major', 'quantization_config'],
+  ...[
+    'kernel',
+    'recurrent',
+    'depthwise',
+    'pointwise',
+    'bias',
+    'embeddings',
+    'beta',
+    'gamma',
+    'moving_mean',
+    'moving_variance',
+  ].map((name) => `${name}_initializer`),
+  ...[
+    'renorm_momentum',
+    'unit_forget_bias',
+    'seed',
+    'implementation',
+    'unroll',
+    'use_cudnn',
+    'time_major',
+    'quantization_config',
+  ],
   ...[
     'input_length',
     'supports_masking',
@@ -65,16 +83,16 @@ const plain = (object: KerasObject, key: string, value: unknown): unknown => {
 
 /** Words that stand for others in older files. */
 const formerWords: Readonly<Record<string, string>> = { binary: 'multi_hot', 'tf-idf': 'tf_idf' }
+/** The layers that work along any axis. */
+const free = new Set([
+  ...['BatchNormalization', 'Concatenate', 'GroupNormalization', 'LayerNormalization', 'Normalization'],
+  'UnitNormalization',
+])
 
 /** The axis of a layer that has to be the last: a number, or, as layers that normalize save it, a list of one. */
-export function onlyAxis({ className, config: { axis }, beside }: KerasObject): number | undefined {
+export function onlyAxis({ className, config: { axis } }: KerasObject): number | undefined {
   const [only, ...others] = Array.isArray(axis) ? axis : [axis]
-  if (className === 'LayerNormalization' && isRecord(beside.build_config)) {
-    // It normalizes any axis; that it is the last is known where the file says the input's shape.
-    const shape = beside.build_config.input_shape
-    if (Array.isArray(shape) && only !== -1 && only !== shape.length - 1) return undefined
-  }
-  return className !== 'Concatenate' && others.length === 0 && Number.isInteger(only) ? (only as number) : undefined
+  return !free.has(className) && others.length === 0 && Number.isInteger(only) ? (only as number) : undefined
 }
 
 /** Activations by Keras's name. */

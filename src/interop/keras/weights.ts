@@ -19,16 +19,18 @@ export type Finder = (entry: Entry) => readonly SavedWeight[]
  */
 export async function assign({ model, entries }: Built, of: Finder, origin: Origin, isNew: boolean): Promise<void> {
   const { engine } = model
-  const found = entries.map((entry) => {
-    const own = engine.indicesOf(entry.layer).map((index) => ({ index, shape: engine.specs[index]?.shape ?? [] }))
-    const saved = of(entry)
-    if (own.length !== saved.length || !own.every(({ shape }, at) => fits(shape, saved[at]?.shape ?? []))) {
-      const shapes = (all: readonly { readonly shape: readonly number[] }[]) =>
-        all.map(({ shape }) => `[${shape.join(', ')}]`).join(', ') || 'none'
-      origin.problems.add(`the weights of '${entry.name}' are ${shapes(own)} here, ${shapes(saved)} in the file`)
-    }
-    return { own, saved }
-  })
+  const found = entries
+    .filter(({ parts }) => parts.length > 0)
+    .map((entry) => {
+      const own = engine.indicesOf(entry.layer).map((index) => ({ index, shape: engine.specs[index]?.shape ?? [] }))
+      const saved = of(entry)
+      if (own.length !== saved.length || !own.every(({ shape }, at) => fits(shape, saved[at]?.shape ?? []))) {
+        const shapes = (all: readonly { readonly shape: readonly number[] }[]) =>
+          all.map(({ shape }) => `[${shape.join(', ')}]`).join(', ') || 'none'
+        origin.problems.add(`the weights of '${entry.name}' are ${shapes(own)} here, ${shapes(saved)} in the file`)
+      }
+      return { own, saved }
+    })
   if (!origin.problems.isEmpty) return
   if (isNew) engine.prepareToLoad()
   await renew(engine, async (fresh) => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { types } from 'node:util'
 import { allocated } from '../../data/allocated.js'
 import type { Sliced } from '../../data/slices.js'
 import { type ForeignTensor, isNumericArray, type NumericArray, sizeOf, type TensorLike } from '../../data/tensor.js'
@@ -157,7 +158,7 @@ function check(place: string, { data, bytes }: Raw): void {
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1
 
 const isBytes = (data: unknown): boolean =>
-  !(Array.isArray(data) || data instanceof Float32Array || data instanceof Float64Array)
+  !(Array.isArray(data) || types.isFloat32Array(data) || types.isFloat64Array(data))
 
 const shown = (shape: SeenShape): string => `[${shape.join(', ')}]`
 

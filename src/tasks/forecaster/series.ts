@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { describe, SeqloomError } from '../../errors.js'
 import { isMissing } from './covariates.js'
 import type { ForecasterSettings } from './options.js'
@@ -18,7 +19,7 @@ type SeriesSettings = Pick<ForecasterSettings, 'variables' | 'transform' | 'fill
  * finite number that the transform takes.
  */
 export function readSeries(where: string, series: Series, settings: SeriesSettings): number[][] {
-  if (!Array.isArray(series) && !(series instanceof Float32Array) && !(series instanceof Float64Array)) {
+  if (!Array.isArray(series) && !types.isFloat32Array(series) && !types.isFloat64Array(series)) {
     throw new SeqloomError('ERR_DATA', `${where}: expected an array of numbers or of rows, not ${describe(series)}`)
   }
   return Array.from(series as ArrayLike<Observation>, (row, step) => readRow(`${where}: step ${step}`, row, settings))

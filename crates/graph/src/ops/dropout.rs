@@ -1,4 +1,5 @@
-//! `dropout`: in training, zeroes a random fraction of the elements and scales the others up (Srivastava et al. 2014).
+//! `dropout`: in training, zeroes a random fraction of the elements and scales the others up, or multiplies or adds
+//! normally distributed noise (Srivastava et al. 2014).
 
 use super::activation::expect_float;
 use super::{
@@ -7,7 +8,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::parallel::while_wanted;
-use crate::setting::settings;
+use crate::setting::{names, settings};
 use crate::shape::{Meta, Shape};
 use seqloom_kernels::Scalar;
 
@@ -17,6 +18,19 @@ settings! {
         share_steps: bool;
         per_step: Option<bool> = null;
         seed: Option<u64> = null;
+        /// Noise instead, with which standard deviation.
+        noise: Option<Noise> = null;
+        deviation: f64 [NON_NEGATIVE] = 0.0;
+    }
+}
+
+names! {
+    /// Normally distributed noise.
+    enum Noise {
+        /// Elements are multiplied by it; its mean is 1.
+        Factor,
+        /// It is added; its mean is 0.
+        Term,
     }
 }
 
@@ -29,6 +43,7 @@ const ROW_BITS: u32 = 40;
 #[derive(Debug, Clone)]
 pub(crate) struct Dropout {
     rate: f64,
+    noise: Option<(Noise, f64)>,
     share_steps: bool,
     per_step: bool,
     seed: Option<u64>,
@@ -42,12 +57,31 @@ pub(super) const OPERATIONS: &[Entry] = &[Entry {
 
 impl Dropout {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes { rate, share_steps, per_step, seed } = Attributes::read(site.attributes())?;
+        let Attributes { rate, share_steps, per_step, seed, noise, deviation } =
+            Attributes::read(site.attributes())?;
         if per_step.is_some() && !site.in_body() {
             return Err(Error::option("perStep is for the steps of a scan"));
         }
         let share_steps = share_steps && !site.in_body();
-        Ok(Self { rate, share_steps, per_step: per_step.unwrap_or(true), seed })
+        let noise = noise.map(|noise| (noise, deviation));
+        Ok(Self { rate, noise, share_steps, per_step: per_step.unwrap_or(true), seed })
+    }
+
+    /// Whether what is drawn is added.
+    fn adds(&self) -> bool {
+        matches!(self.noise, Some((Noise::Term, _)))
+    }
+
+    /// What is drawn for an element, from four bytes or a normal deviate of its own.
+    fn drawn<T: Scalar>(&self, bits: u32, normal: impl FnOnce() -> f32) -> T {
+        match self.noise {
+            Some((noise, deviation)) => {
+                let mean = if noise == Noise::Factor { 1.0 } else { 0.0 };
+                T::from_f64(mean + deviation * f64::from(normal()))
+            }
+            None if f64::from(bits) < self.rate * 4_294_967_296.0 => T::ZERO,
+            None => T::from_f64(1.0 / (1.0 - self.rate)),
+        }
     }
 
     /// How often a row's factors repeat, and how many there are.
@@ -115,24 +149,27 @@ impl<T: Scalar> Op<T> for Dropout {
         let scale_place = if frame.stash == Place::None { frame.workspace } else { frame.stash };
         let ([x], [y, scale]) =
             frame.buffers.carve([frame.inputs[0].place], [frame.outputs[0].place, scale_place])?;
-        if !frame.run.training || self.rate == 0.0 {
+        if !frame.run.training || (self.rate == 0.0 && self.noise.is_none()) {
             scale.fill(T::ONE);
             y.copy_from_slice(x);
             return Ok(());
         }
         let (repeats, width) = self.factors(&shape)?;
-        let kept = T::from_f64(1.0 / (1.0 - self.rate));
         for (row, scale) in while_wanted(scale.chunks_exact_mut(width)).enumerate() {
             let first = (moment.row(row) as u64) << ROW_BITS;
             for (block, scale) in scale.chunks_mut(4).enumerate() {
                 let bits = stream.block(first / 4 + block as u64);
-                for (scale, bits) in scale.iter_mut().zip(bits) {
-                    let dropped = f64::from(bits) < self.rate * 4_294_967_296.0;
-                    *scale = if dropped { T::ZERO } else { kept };
+                let element = first + 4 * block as u64;
+                for ((scale, bits), at) in scale.iter_mut().zip(bits).zip(element..) {
+                    *scale = self.drawn(bits, || stream.normal(at));
                 }
             }
         }
-        for_each(scale, (repeats, width), x, y, |y, x, scale| *y = x * scale);
+        if self.adds() {
+            for_each(scale, (repeats, width), x, y, |y, x, term| *y = x + term);
+        } else {
+            for_each(scale, (repeats, width), x, y, |y, x, scale| *y = x * scale);
+        }
         Ok(())
     }
 
@@ -141,7 +178,8 @@ impl<T: Scalar> Op<T> for Dropout {
         let factors = self.factors(&frame.inputs[0].shape)?;
         let ([scale, dy], [dx]) =
             frame.buffers.carve([frame.stash, frame.outputs[0].gradient], [frame.inputs[0].gradient])?;
-        for_each(scale, factors, dy, dx, |dx, dy, scale| *dx += dy * scale);
+        let adds = self.adds();
+        for_each(scale, factors, dy, dx, |dx, dy, scale| *dx += if adds { dy } else { dy * scale });
         Ok(())
     }
 

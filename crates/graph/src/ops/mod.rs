@@ -6,6 +6,7 @@
 pub(crate) mod activation;
 pub(crate) mod argmax;
 mod axis;
+pub(crate) mod batch_norm;
 mod buffers;
 pub(crate) mod cast;
 pub(crate) mod concatenate;
@@ -68,6 +69,7 @@ use seqloom_kernels::Scalar;
 pub(crate) const OPERATIONS: &[&[Entry]] = &[
     activation::OPERATIONS,
     argmax::OPERATIONS,
+    batch_norm::OPERATIONS,
     cast::OPERATIONS,
     concatenate::OPERATIONS,
     counts::OPERATIONS,

@@ -1,6 +1,6 @@
 //! Constraints of weights: after every step, outputs of the training graph replace them.
 
-use super::spec::ConstraintSpec;
+use super::spec::Replacement;
 use crate::error::{Error, Result};
 use crate::mode::Run;
 use crate::optim::Optimizer;
@@ -11,12 +11,12 @@ use std::sync::Arc;
 /// Which outputs of the training graph replace which weights.
 #[derive(Debug)]
 pub(super) struct Constraints {
-    all: Vec<ConstraintSpec>,
+    all: Vec<Replacement>,
     outputs: Vec<usize>,
 }
 
 impl Constraints {
-    pub(super) fn new(all: Vec<ConstraintSpec>) -> Self {
+    pub(super) fn new(all: Vec<Replacement>) -> Self {
         let outputs = all.iter().map(|constraint| constraint.output).collect();
         Self { all, outputs }
     }

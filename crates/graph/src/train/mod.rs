@@ -18,6 +18,7 @@ mod step;
 mod summary;
 mod tally;
 mod trainer;
+mod update;
 
 pub use batch::Batch;
 pub use dataset::Dataset;
@@ -26,6 +27,6 @@ pub use gradients::GradientReport;
 pub use new_weights::{NewWeights, Piece};
 pub use options::FitOptions;
 pub use progress::Progress;
-pub use spec::{ConstraintSpec, LossSpec, MetricSpec, TrainSpec};
+pub use spec::{LossSpec, MetricSpec, Replacement, TrainSpec};
 pub use summary::{Average, Measure, Share, Summary};
 pub use trainer::{Snapshot, StateParts, Trainer};

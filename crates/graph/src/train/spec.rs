@@ -16,18 +16,21 @@ pub struct TrainSpec {
     pub losses: Vec<LossSpec>,
     /// What is reported besides the loss, in order.
     pub metrics: Vec<MetricSpec>,
-    /// What weights become after every step.
+    /// What the forward pass of every step makes of weights that have no gradient, such as moving means.
     #[serde(default)]
-    pub constraints: Vec<ConstraintSpec>,
+    pub updates: Vec<Replacement>,
+    /// What weights become after every step, computed of weights alone.
+    #[serde(default)]
+    pub constraints: Vec<Replacement>,
 }
 
 /// What a weight becomes after every step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ConstraintSpec {
+pub struct Replacement {
     /// The index of the weight.
     pub weight: usize,
-    /// The index in the graph's outputs of its new value, which is computed of weights alone.
+    /// The index in the graph's outputs of its new value.
     pub output: usize,
 }
 
@@ -99,7 +102,7 @@ impl TrainSpec {
                 )));
             }
         }
-        for &ConstraintSpec { weight, output } in &self.constraints {
+        for &Replacement { weight, output } in self.updates.iter().chain(&self.constraints) {
             if weight >= self.graph.weights.len() || output >= self.graph.outputs.len() {
                 return Err(Error::format(format!(
                     "Output {output} is said to replace weight {weight}; the graph has {} outputs and {} weights",

@@ -134,6 +134,10 @@ impl Trainer {
             outputs: Some(&compiled.scores.outputs),
             cancel: Some(cancel),
         };
+        let at_step = |error: Error| match error.code {
+            Code::Numeric => Error::numeric(format!("At step {} {}", step.saturating_add(1), error.message)),
+            _ => error,
+        };
         let mut with_this = tally.clone();
         unless_cancelled(cancel, || {
             compiled.carry.bind(executor, inputs)?;
@@ -143,16 +147,15 @@ impl Trainer {
                 let message = format!("The loss is not finite at step {}", step.saturating_add(1));
                 return Err(Error::numeric(message));
             }
+            compiled.updates.note(executor, &self.parameters).map_err(at_step)?;
             compiled.gradients.clear();
             let cotangents = compiled.scores.cotangents();
             executor.backward(&self.parameters, &mut compiled.gradients, &cotangents, Some(cancel))
         })?;
         // Once begun, the update runs to its end.
         let parameters = Parameters::exclusive(&mut self.parameters)?;
-        compiled.optimizer.apply(parameters, &mut compiled.gradients).map_err(|error| match error.code {
-            Code::Numeric => Error::numeric(format!("At step {} {}", step.saturating_add(1), error.message)),
-            _ => error,
-        })?;
+        compiled.optimizer.apply(parameters, &mut compiled.gradients).map_err(at_step)?;
+        compiled.updates.apply(parameters);
         compiled.constraints.apply(&mut compiled.executor, &mut self.parameters, &compiled.optimizer)?;
         compiled.carry.advance();
         *tally = with_this;

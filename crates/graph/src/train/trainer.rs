@@ -6,6 +6,7 @@ use super::constrain::Constraints;
 use super::progress::Progress;
 use super::spec::TrainSpec;
 use super::tally::Scores;
+use super::update::Updates;
 use crate::error::{Error, Result};
 use crate::form::Form;
 use crate::gradients::Gradients;
@@ -56,6 +57,7 @@ pub(super) struct Compiled {
     pub(super) gradients: Gradients<f32>,
     pub(super) optimizer: Optimizer,
     pub(super) scores: Scores,
+    pub(super) updates: Updates,
     pub(super) constraints: Constraints,
 }
 
@@ -135,7 +137,7 @@ impl Trainer {
     /// # Errors
     /// As [`Self::compile`].
     pub fn prepare(&mut self, train_spec: TrainSpec, optimizer: &str) -> Result<()> {
-        let TrainSpec { graph, losses, metrics, constraints } = train_spec.checked()?;
+        let TrainSpec { graph, losses, metrics, updates, constraints } = train_spec.checked()?;
         let slots = self.parameters.slots();
         let same = graph.weights.len() == slots.len()
             && graph
@@ -156,9 +158,11 @@ impl Trainer {
         // A step clears them first. Here they are not touched: this may be JavaScript's thread.
         let gradients = executor.uncleared_gradients()?;
         let mut scores = Scores::new(&losses, &metrics);
-        scores.outputs.extend(carry.state_outputs());
+        let updates = Updates::new(updates);
+        scores.outputs.extend(carry.state_outputs().chain(updates.outputs()));
         let constraints = Constraints::new(constraints);
-        self.compiled = Some(Compiled { executor, carry, gradients, optimizer, scores, constraints });
+        self.compiled =
+            Some(Compiled { executor, carry, gradients, optimizer, scores, updates, constraints });
         Ok(())
     }
 

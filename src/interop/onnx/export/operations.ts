@@ -32,6 +32,24 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
     const value = { name: toFloat(place, ids), shape: without(x.shape, [axis], false), batched: x.batched }
     return axis === 1 ? timed(place, [], value) : timed(place, [x], value, true)
   },
+  batchNorm: (place, [x], { axis: wanted, epsilon, center, scale }, node) => {
+    const { writer, constants } = place
+    const weights = node.weights.map((index) => place.weight(index))
+    const [mean, variance] = weights.slice(-2) as [Weight, Weight]
+    const size = mean.shape[0] as number
+    const gamma = scale ? (weights[0] as Weight).whole() : constants.floats(1, size)
+    const beta = center ? (weights[scale ? 1 : 0] as Weight).whole() : constants.floats(0, size)
+    // There, channels follow the batch.
+    const axis = axisOf(wanted, x)
+    const moved = (name: string, from: number, to: number) => {
+      const order = [...x.shape.keys()]
+      order.splice(to, 0, ...order.splice(from, 1))
+      return from === to ? name : writer.node('Transpose', [name], 'channels', { perm: { ints: order } })
+    }
+    const given = [moved(x.name, axis, 1), gamma, beta, mean.whole(), variance.whole()]
+    const name = writer.node('BatchNormalization', given, node.name, { epsilon: { float: epsilon } })
+    return { ...kept(x), name: moved(name, 1, axis) }
+  },
   cast: (place, [x]) => ({ ...x, name: x.integers ? toFloat(place, x.name) : x.name, integers: false }),
   stopGradient: (_, [x]) => x,
   dropout: (_, [x]) => x,
@@ -90,9 +108,12 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
     const units = kernel.shape.at(-1) as number
     const inputs = kernel.shape.slice(0, -1).reduce((product, size) => product * size, 1)
     // biome-ignore lint/correctness/useYield: it is no work.
-    const matrix = kernel.shape.length === 2 ? kernel.whole() : kernel.as('matrix', [inputs, units], function* (data) {
-      return data
-    })
+    const matrix =
+      kernel.shape.length === 2
+        ? kernel.whole()
+        : kernel.as('matrix', [inputs, units], function* (data) {
+            return data
+          })
     const used = transposed ? writer.node('Transpose', [matrix], 'kernel', { perm: { ints: [1, 0] } }) : matrix
     const product = writer.node('MatMul', [x.name, used], node.name)
     const name = bias ? writer.node('Add', [product, bias.whole()], node.name) : product

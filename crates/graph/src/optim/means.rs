@@ -1,6 +1,5 @@
 //! What an optimizer keeps of weights and gradients beside the states of its rule.
 
-use super::options::{Average, Lookahead};
 use super::rule::state_len;
 use crate::error::Result;
 use crate::gradients::{Gradient, GradientMut, Gradients};
@@ -10,6 +9,21 @@ use seqloom_kernels::pool::each_block;
 
 /// Elements that one thread takes at a time.
 const BLOCK: usize = 1 << 13;
+
+/// The mean of the weights over the steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Average {
+    pub(super) momentum: f64,
+    /// After how many steps the weights become their mean.
+    pub(super) overwrite: Option<u64>,
+}
+
+/// Lookahead (Zhang et al. 2019): after every so many steps, weights go back to this share of the way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Lookahead {
+    pub(super) period: u64,
+    pub(super) share: f64,
+}
 
 /// Where the arena of each is among the states, if it is kept.
 #[derive(Debug, Default, Clone, Copy)]

@@ -1,5 +1,6 @@
 //! The description of an optimizer as it comes over the wire.
 
+use super::means::{Average, Lookahead};
 use super::rule::Rule;
 use super::schedule::Schedule;
 use super::{ENTRIES, check};
@@ -16,21 +17,6 @@ pub(super) enum Clip {
     Norm(f64),
     /// The norm of all gradients together.
     GlobalNorm(f64),
-}
-
-/// The mean of the weights over the steps.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Average {
-    pub(super) momentum: f64,
-    /// After how many steps the weights become their mean.
-    pub(super) overwrite: Option<u64>,
-}
-
-/// Lookahead (Zhang et al. 2019): after every so many steps, weights go back to this share of the way.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Lookahead {
-    pub(super) period: u64,
-    pub(super) share: f64,
 }
 
 /// A parsed and checked description.

@@ -42,6 +42,9 @@ export type GivenOf<S> = { readonly [K in Exclude<keyof S, Free<S>>]: ValueOf<S[
   readonly [K in Free<S>]?: ValueOf<S[K]> | undefined
 }
 
+/** What other parts of Seqloom make. */
+const unchecked = custom('as Seqloom writes it', () => true)
+
 /** The check of a setting. */
 export function checkOf(setting: Setting): Check {
   const { type, of, least, above, below } = setting
@@ -56,8 +59,13 @@ export function checkOf(setting: Setting): Check {
       return flag
     case 'name':
       return oneOf(of as readonly string[])
+    case 'list': {
+      const { type: each } = of as Setting
+      const texts = (value: unknown) => Array.isArray(value) && value.every((entry) => typeof entry === 'string')
+      return each === 'text' ? custom('an array of strings', texts) : unchecked
+    }
     default:
-      return custom('as Seqloom writes it', () => true)
+      return unchecked
   }
 }
 

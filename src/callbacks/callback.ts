@@ -5,7 +5,7 @@ import { isRecord } from '../options.js'
 
 /** Values by name: `loss`, the metrics, both with `val_`, and whatever else the event has. */
 export interface Logs {
-  readonly [name: string]: number
+  [name: string]: number
 }
 
 /** The training that a callback takes part in. */
@@ -25,15 +25,33 @@ export interface CallbackState {
   readonly tensors?: readonly TensorLike[]
 }
 
+/** What a callback is told of a training before it begins, as in Keras. */
+export interface TrainingParams {
+  readonly epochs: number
+  /** Batches of an epoch. */
+  readonly steps: number
+  readonly verbose: number
+}
+
 /**
- * Functions that `fit` calls. The training waits for those of epochs and of the whole training. It does not wait for
- * those of batches, and skips some when batches follow each other fast. If one throws, `fit` rejects with what it
- * threw.
+ * Functions that are called during `fit`, in Keras's order. The training waits for all of them but `onBatchEnd`, of
+ * which some are skipped when batches follow each other fast; a training whose callbacks have `onTrainBatchBegin`,
+ * `onTrainBatchEnd` or `onBatchBegin` waits twice for every batch. If one throws, `fit` rejects with what it threw.
+ * Numbers that `onEpochEnd` adds to its logs are part of the history.
  */
 export interface Callback {
   /** Whether logs include the norm of every layer's gradient, as with `callbacks.gradientNorms`; default false. */
   readonly gradientNorms?: boolean
+  /** What `callbacks.swapEmaWeights` asks for. */
+  readonly swapEmaWeights?: { readonly swapOnEpoch: boolean }
+  /** Whether a loss that is not finite ends the training instead of rejecting, as with `callbacks.terminateOnNaN`. */
+  readonly terminateOnNaN?: boolean
+  /** Called before all others. */
+  setModel?(model: Model): void
+  /** Called before all others. */
+  setParams?(params: TrainingParams): void
   onTrainBegin?(logs: Logs, training: Training): void | Promise<void>
+  /** Logs: those of the last epoch. */
   onTrainEnd?(logs: Logs, training: Training): void | Promise<void>
   onEpochBegin?(epoch: number, logs: Logs, training: Training): void | Promise<void>
   /** Logs: `loss`, metrics, both with `val_`, and `seconds`. */
@@ -43,6 +61,19 @@ export interface Callback {
    * since the epoch began.
    */
   onBatchEnd?(batch: number, logs: Logs, training: Training): void | Promise<void>
+  /** Another name of `onTrainBatchBegin`, as in Keras and tfjs. */
+  onBatchBegin?(batch: number, logs: Logs, training: Training): void | Promise<void>
+  /** Before each batch; logs: `batch` and `size`. */
+  onTrainBatchBegin?(batch: number, logs: Logs, training: Training): void | Promise<void>
+  /** After each batch; logs: `loss` and metrics so far in the epoch, `batch` and `size`. */
+  onTrainBatchEnd?(batch: number, logs: Logs, training: Training): void | Promise<void>
+  /** Before the validation of an epoch, and in `evaluate`. */
+  onTestBegin?(logs: Logs, training: Training): void | Promise<void>
+  /** Logs: `loss` and metrics, without `val_`. */
+  onTestEnd?(logs: Logs, training: Training): void | Promise<void>
+  onTestBatchBegin?(batch: number, logs: Logs, training: Training): void | Promise<void>
+  /** Logs: `loss` and metrics so far, `batch` and `size`. */
+  onTestBatchEnd?(batch: number, logs: Logs, training: Training): void | Promise<void>
   /** What `backupAndRestore` saves of the callback, between two awaited calls of the above. */
   getState?(): CallbackState
   /** Receives what was saved, after `onTrainBegin`, when a training is resumed. */
@@ -90,10 +121,25 @@ export interface KeptTraining extends Training {
 }
 
 /** The names of the functions that `fit` calls when something happens. @internal */
-export type Moment = Exclude<keyof Callback, 'gradientNorms' | 'getState' | 'setState' | typeof keeper>
+export type Moment = Extract<keyof Callback, `on${string}`>
 
-const moments: readonly Moment[] = ['onTrainBegin', 'onTrainEnd', 'onEpochBegin', 'onEpochEnd', 'onBatchEnd']
-const unsupported: readonly string[] = ['onBatchBegin', 'onYield']
+const moments: readonly Moment[] = [
+  'onTrainBegin',
+  'onTrainEnd',
+  'onEpochBegin',
+  'onEpochEnd',
+  'onBatchBegin',
+  'onBatchEnd',
+  'onTrainBatchBegin',
+  'onTrainBatchEnd',
+  'onTestBegin',
+  'onTestEnd',
+  'onTestBatchBegin',
+  'onTestBatchEnd',
+]
+/** Functions that fit never calls: those of predictions. A callback may have them for another maker's sake. */
+const uncalled: readonly string[] = ['onPredictBegin', 'onPredictEnd', 'onPredictBatchBegin', 'onPredictBatchEnd']
+const unsupported: readonly string[] = ['onYield']
 
 /**
  * Checks the callbacks given to `fit`: unknown functions are `ERR_OPTION`; those that only tfjs calls are
@@ -112,11 +158,11 @@ function checkEach(given: unknown): Callback[] {
     for (const name in callback) {
       if (!name.startsWith('on') || callback[name] === undefined) continue
       if (unsupported.includes(name)) throw new SeqloomError('ERR_UNSUPPORTED', `fit: callbacks have no ${name} yet`)
-      if (!moments.includes(name as Moment)) {
+      if (!moments.includes(name as Moment) && !uncalled.includes(name)) {
         throw new SeqloomError('ERR_OPTION', `fit: callbacks have no ${name}; they have ${moments.join(', ')}`)
       }
     }
-    for (const name of [...moments, 'getState', 'setState']) {
+    for (const name of [...moments, 'getState', 'setState', 'setModel', 'setParams']) {
       if (callback[name] !== undefined && typeof callback[name] !== 'function') {
         throw new SeqloomError('ERR_OPTION', `fit: ${name} must be a function, not ${describe(callback[name])}`)
       }

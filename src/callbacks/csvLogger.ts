@@ -46,8 +46,8 @@ class CsvLogger implements Callback {
     })
   }
 
-  async onEpochEnd(epoch: number, logs: Logs): Promise<void> {
-    const values = { epoch: epoch + 1, ...logs }
+  async onEpochEnd(epoch: number, { seconds, ...logs }: Logs): Promise<void> {
+    const values = { epoch: epoch + 1, ...logs, ...(seconds === undefined ? {} : { seconds }) }
     await this.#using(async () => {
       this.#columns ??= await this.#begin(values)
       const columns = this.#columns

@@ -1,5 +1,5 @@
 import type { TensorLike } from '../data/tensor.js'
-import { checkOptions, flag, integer, label, number, oneOf } from '../options.js'
+import { checkOptions, custom, flag, integer, label, number, oneOf } from '../options.js'
 import type { Callback, CallbackState, Logs, Training } from './callback.js'
 import { Monitor, type MonitorMode } from './monitor.js'
 
@@ -15,6 +15,12 @@ export interface EarlyStoppingOptions {
   readonly mode?: MonitorMode
   /** Whether to end with the weights of the best epoch; default false. */
   readonly restoreBestWeights?: boolean
+  /**
+   * A value to beat: until it is, improvements do not begin the patience anew. Default null: none.
+   */
+  readonly baseline?: number | null
+  /** The number of the first epoch that counts; default 0. */
+  readonly startFromEpoch?: number
 }
 
 /** Stops a training that no longer improves. */
@@ -22,6 +28,8 @@ class EarlyStopping implements Callback {
   readonly #monitor: Monitor
   readonly #patience: number
   readonly #restore: boolean
+  readonly #baseline: number | undefined
+  readonly #first: number
   #wait = 0
   #best: readonly TensorLike[] | undefined
 
@@ -33,13 +41,17 @@ class EarlyStopping implements Callback {
         minDelta: number(0),
         mode: oneOf(['auto', 'min', 'max']),
         restoreBestWeights: flag,
+        baseline: custom('a finite number, or null', (v) => v === null || number().accepts(v)),
+        startFromEpoch: integer(0),
       },
-      refused: { verbose: [0, false], baseline: [null], startFromEpoch: [0] },
+      refused: { verbose: [0, false] },
     })
     const { monitor = 'val_loss', mode = 'auto', minDelta = 0 } = options
     this.#monitor = new Monitor('callbacks.earlyStopping', monitor, mode, minDelta)
     this.#patience = options.patience ?? 0
     this.#restore = options.restoreBestWeights ?? false
+    this.#baseline = options.baseline ?? undefined
+    this.#first = options.startFromEpoch ?? 0
   }
 
   onTrainBegin(): void {
@@ -48,14 +60,16 @@ class EarlyStopping implements Callback {
     this.#best = undefined
   }
 
-  async onEpochEnd(_epoch: number, logs: Logs, training: Training): Promise<void> {
-    if (this.#monitor.improves(logs)) {
-      this.#wait = 0
-      if (this.#restore) this.#best = await training.model.copyWeights()
+  async onEpochEnd(epoch: number, logs: Logs, training: Training): Promise<void> {
+    if (epoch < this.#first) return
+    const improves = this.#monitor.improves(logs)
+    this.#wait++
+    if (!improves) {
+      if (this.#wait >= this.#patience && epoch > 0) training.stop()
       return
     }
-    this.#wait++
-    if (this.#wait >= this.#patience) training.stop()
+    if (this.#baseline === undefined || this.#monitor.beats(this.#baseline)) this.#wait = 0
+    if (this.#restore) this.#best = await training.model.copyWeights()
   }
 
   async onTrainEnd(_logs: Logs, training: Training): Promise<void> {

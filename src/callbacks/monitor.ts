@@ -26,10 +26,15 @@ export class Monitor {
     this.#sign = mode === 'max' || (mode === 'auto' && largerIsBetter(name)) ? -1 : 1
   }
 
-  /** Starts over. */
-  reset(): void {
-    this.best = null
+  /** Starts over; `threshold` is the value that the first one has to beat. */
+  reset(threshold?: number): void {
+    this.best = threshold === undefined ? null : this.#sign * threshold
     this.#warned = false
+  }
+
+  /** Whether the best value so far is better than another by more than `minDelta`. */
+  beats(value: number): boolean {
+    return this.best !== null && this.best < this.#sign * value - this.#minDelta
   }
 
   /** Whether this epoch's value is better than the best so far by more than `minDelta`. */

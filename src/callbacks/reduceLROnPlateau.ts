@@ -58,6 +58,7 @@ class ReduceLROnPlateau implements Callback {
   }
 
   onEpochEnd(_epoch: number, logs: Logs, { model }: Training): void {
+    logs.learning_rate = model.learningRate
     if (this.#cooling > 0) {
       this.#cooling--
       this.#wait = 0
@@ -89,8 +90,8 @@ class ReduceLROnPlateau implements Callback {
 }
 
 /**
- * Multiplies the learning rate by `factor` when a value has not improved for `patience` epochs. Errors: `ERR_OPTION`;
- * `fit` rejects with it if there is no such value, and with `ERR_STATE` if the learning rate follows a schedule.
+ * Multiplies the learning rate by `factor` when a value has not improved for `patience` epochs. Logs and the history get
+ * the epoch's rate as `learning_rate`. Errors: `ERR_OPTION`; `fit` rejects with it if there is no such value, and with `ERR_STATE` if the learning rate follows a schedule.
  */
 export function reduceLROnPlateau(options: ReduceLROnPlateauOptions = {}): Callback {
   return new ReduceLROnPlateau(options)

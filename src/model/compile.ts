@@ -11,6 +11,7 @@ import { isTraced, lowerMean, type TracedFunction, type TracedMeasure, traceMeas
 import { lowerMetric } from '../metrics/lower.js'
 import { type Metric, type MetricName, resolveMetric } from '../metrics/metric.js'
 import { type MetricNode, metricNode, plain } from '../metrics/node.js'
+import { writtenRate } from '../optimizers/optimizer.js'
 import { resolveOptimizer } from '../optimizers/resolve.js'
 import type { Optimizer, OptimizerKind } from '../optimizers/rules.js'
 import { checkOptions, custom, isCallable, isRecord } from '../options.js'
@@ -157,7 +158,7 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
     targets: trained.map(targetSlot),
     metricNames: [...perLoss, ...trained.flatMap((output) => output.metrics.map((metric) => metric.name))],
     saved: {
-      optimizer,
+      optimizer: written(optimizer),
       loss: given.some(isCallable)
         ? names.map((_, index) => trained.find((output) => output.index === index)?.loss ?? null)
         : options.loss,
@@ -169,6 +170,16 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
     },
   }
 }
+
+/** An optimizer as it is saved, and as native code is told of it. */
+const written = (optimizer: Optimizer) => ({ ...optimizer, learningRate: writtenRate(optimizer.learningRate) })
+
+/** A plan with another optimizer. */
+export const withOptimizer = (made: TrainPlan, optimizer: Optimizer): TrainPlan => ({
+  ...made,
+  optimizer,
+  saved: { ...made.saved, optimizer: written(optimizer) },
+})
 
 /** The factors of the loss that a training graph takes. */
 export interface LossFactors {

@@ -5,10 +5,13 @@ import type { AnyLayer } from '../layers/layer.js'
 import type { Weight } from '../layers/weight.js'
 import { type CancelFlag, type NativeModel, native } from '../native/index.js'
 import { isRecord } from '../options.js'
+import { writtenRate } from '../optimizers/optimizer.js'
+import type { LearningRate } from '../optimizers/schedules.js'
 import { cancellable, givingWay } from './cancel.js'
-import { type LossFactors, type TrainPlan, trainSpec } from './compile.js'
+import { type LossFactors, type TrainPlan, trainSpec, withOptimizer } from './compile.js'
 import { ownedGraph } from './lower.js'
 import { haveWeights, indicesOf, joinTurns, type LayerUser, SharedWeights } from './ownership.js'
+import { rateOf } from './rate.js'
 import { joinRanks } from './sampleWeight.js'
 import type { Topology } from './topology.js'
 import { Turns } from './turns.js'
@@ -227,7 +230,41 @@ export class Engine implements LayerUser {
     const state = callNative(() => engine.optimizerState()).map((each) => this.#states.get(each.name) ?? each)
     callNative(() => engine.setOptimizerState(state))
     for (const { name } of state) this.#states.delete(name)
-    if (!isRecord(made.optimizer.learningRate)) callNative(() => engine.setLearningRate(rate))
+    if (typeof made.optimizer.learningRate === 'number') callNative(() => engine.setLearningRate(rate))
+  }
+
+  /** How many steps the optimizer has made. */
+  steps(): number {
+    this.compiled('optimizer')
+    return callNative(() => this.ready().optimizerSteps())
+  }
+
+  /** The learning rate of the next step. */
+  learningRate(): number {
+    const { learningRate } = this.compiled('learningRate').optimizer
+    if (typeof learningRate === 'function') return rateOf(learningRate, this.steps())
+    return callNative(() => this.ready().learningRate())
+  }
+
+  /** Lets the learning rate be something else from the next step on. */
+  setLearningRate(rate: LearningRate): void {
+    const plan = this.compiled('learningRate')
+    if (typeof rate === 'number') {
+      callNative(() => this.ready().setLearningRate(rate))
+      return
+    }
+    callNative(() => this.ready().setSchedule(JSON.stringify(writtenRate(rate))))
+    this.#plan = withOptimizer(plan, { ...plan.optimizer, learningRate: rate })
+  }
+
+  /** Tells native code what a learning rate that is a function gives for the steps of so many batches. */
+  giveRates(batches: number): void {
+    const { learningRate, gradientAccumulationSteps: each = 1 } = this.compiled('fit').optimizer
+    if (typeof learningRate !== 'function') return
+    const first = this.steps()
+    const length = Math.ceil(batches / Number(each)) + 1
+    const rates = Array.from({ length }, (_, index) => rateOf(learningRate, first + index))
+    callNative(() => this.ready().setRates(rates))
   }
 
   /** Takes weights and training over from a model of the same layers, if it has any. */
@@ -238,7 +275,7 @@ export class Engine implements LayerUser {
     try {
       if (source.#plan) this.#compile(copy, source.#plan, source.#factors, source.#trained)
       callNative(() => copy.takeOver(engine))
-      if (source.#plan && !isRecord(source.#plan.optimizer.learningRate)) {
+      if (typeof source.#plan?.optimizer.learningRate === 'number') {
         callNative(() => copy.setLearningRate(engine.learningRate()))
       }
     } catch (error) {
@@ -290,7 +327,7 @@ export class Engine implements LayerUser {
 
   #compile(engine: NativeModel, made: TrainPlan, factors: LossFactors, trained?: readonly boolean[]): void {
     const spec = trainSpec(this.topology, made, factors, trained)
-    callNative(() => engine.compile(JSON.stringify(spec), JSON.stringify(made.optimizer)))
+    callNative(() => engine.compile(JSON.stringify(spec), JSON.stringify(made.saved.optimizer)))
     this.#factors = factors
     const updated = new Set(spec.updates?.map(({ weight }) => weight))
     this.#trained = spec.graph.weights.map(({ trainable }, index) => trainable || updated.has(index))

@@ -13,6 +13,7 @@ import { shownProgress } from '../callbacks/shownProgress.js'
 import { fingerprint, type Staged } from '../data/index.js'
 import { AbortError, callNative, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeModel } from '../native/index.js'
+import { warn } from '../warn.js'
 import { unlessAborted } from './cancel.js'
 import { classWeights } from './classWeight.js'
 import type { TrainPlan } from './compile.js'
@@ -20,12 +21,27 @@ import type { Engine } from './engine.js'
 import type { Model } from './model.js'
 import { defaultBatchSize, type GivenFitOptions } from './runOptions.js'
 
-/** An event of the native loop: its kind, its position, and losses and metrics by name. */
+/**
+ * An event of the native loop: its kind (`epochBegin`, `checkpoint`, `epochEnd`, `batchEnd`, `overtaken` or one of
+ * {@link awaited}), its position, and losses and metrics by name.
+ */
 interface FitEvent {
-  readonly type: 'epochBegin' | 'checkpoint' | 'epochEnd' | 'batchEnd' | 'overtaken'
+  readonly type: string
   readonly epoch: number
   readonly [value: string]: number | string
 }
+
+/** The events that the loop waits for only where a callback wants to know of them, and the functions that do. */
+const awaited = {
+  trainBatchBegin: ['onBatchBegin', 'onTrainBatchBegin'],
+  trainBatchEnd: ['onTrainBatchEnd'],
+  testBegin: ['onTestBegin'],
+  testBatchBegin: ['onTestBatchBegin'],
+  testBatchEnd: ['onTestBatchEnd'],
+  testEnd: ['onTestEnd'],
+} as const satisfies Record<string, readonly Moment[]>
+
+const isAwaited = (type: string): type is keyof typeof awaited => Object.hasOwn(awaited, type)
 
 /** What a training works with. */
 export interface FitRequest {
@@ -48,10 +64,12 @@ export function checkSplit(rows: number, split: number): void {
   }
 }
 
+const levelOf = ({ verbose = 0 }: GivenFitOptions): number => (verbose === 'auto' ? 1 : Number(verbose))
+
 /** Runs the native training loop and the callbacks around it. */
 export async function runFit(request: FitRequest): Promise<History> {
   const given = checkCallbacks(request.options.callbacks)
-  const verbose = Number(request.options.verbose ?? 0)
+  const verbose = levelOf(request.options)
   if (verbose === 0) return await new FitLoop(request, given).run()
   const { callback, close } = await shownProgress(verbose === 1 ? 1 : 2)
   try {
@@ -61,16 +79,27 @@ export async function runFit(request: FitRequest): Promise<History> {
   }
 }
 
+/** The functions of callbacks that an event is for. */
+function momentsOf(type: string): readonly Moment[] {
+  if (isAwaited(type)) return awaited[type]
+  if (type === 'epochBegin') return ['onEpochBegin']
+  return type === 'epochEnd' ? ['onEpochEnd'] : []
+}
+
 class FitLoop {
   readonly #request: FitRequest
   readonly #callbacks: readonly Callback[]
   #history: History = { history: {}, epoch: [] }
   readonly #settings: Readonly<Record<string, number | boolean>>
+  /** Batches of an epoch. */
+  readonly #steps: number
   readonly #training: Training
   readonly #kept: KeptTraining
   readonly #names: readonly string[]
   #last: Logs = {}
   #failure: { readonly error: unknown } | undefined
+  /** The names of the values of the last epoch that are in the history. */
+  #recorded: ReadonlySet<string> = new Set()
   #stop = false
   #ended = false
   /** Where the native loop starts, if not at the beginning. */
@@ -91,18 +120,27 @@ class FitLoop {
     }
     const { options, data, validation } = request
     const { batchSize = defaultBatchSize } = options
+    const swaps = callbacks.flatMap(({ swapEmaWeights }) => swapEmaWeights ?? [])
     this.#settings = {
       epochs: options.epochs ?? 1,
       batchSize,
-      shuffle: options.shuffle ?? !request.model.layers.some(({ stateful }) => stateful),
+      shuffle: Boolean(options.shuffle ?? !request.model.layers.some(({ stateful }) => stateful)),
+      ...(options.shuffle === 'batch' && { shuffleBatches: true }),
       bucketByLength: options.bucketByLength ?? false,
       seed: options.seed ?? request.model.seed,
       validationSplit: options.validationSplit ?? 0,
       validationBatchSize: options.validationBatchSize ?? batchSize,
       initialEpoch: options.initialEpoch ?? 0,
+      ...(options.stepsPerEpoch === undefined ? {} : { stepsPerEpoch: options.stepsPerEpoch }),
+      ...(options.validationSteps === undefined ? {} : { validationSteps: options.validationSteps }),
+      ...(options.validationFreq === undefined ? {} : { validationFreq: options.validationFreq }),
+      ...(swaps.length > 0 && { swapAverage: true }),
+      ...(swaps.some(({ swapOnEpoch }) => swapOnEpoch) && { swapOnEpoch: true }),
       gradientNorms: callbacks.some((callback) => callback.gradientNorms),
     }
     const rows = (tensors: readonly Staged[] | undefined) => tensors?.[0]?.shape[0] ?? 0
+    const trained = options.validationSplit ? Math.floor(rows(data) * (1 - options.validationSplit)) : rows(data)
+    this.#steps = options.stepsPerEpoch ?? Math.ceil(trained / batchSize)
     const { epochs: _, ...identity } = this.#settings
     this.#kept = {
       ...this.#training,
@@ -133,9 +171,14 @@ class FitLoop {
   async run(): Promise<History> {
     const { model, engine, native, data, validation, options } = this.#request
     model.stopTraining = false
+    const params = { epochs: this.#training.epochs, steps: this.#steps, verbose: levelOf(options) }
+    for (const callback of this.#callbacks) {
+      callback.setParams?.(params)
+      callback.setModel?.(model)
+    }
     if (options.signal?.aborted) throw new AbortError(options.signal)
     let begun = false
-    const beginning = this.#pause('onTrainBegin', async () => {
+    const beginning = this.#pause(['onTrainBegin'], async () => {
       await this.#call('onTrainBegin', (callback) => callback.onTrainBegin?.({}, this.#training))
       await this.#keep('begin')
     })
@@ -143,7 +186,13 @@ class FitLoop {
     engine.fetch()
     const checkpoints = this.#callbacks.map((callback) => callback[keeper]?.checkpoints)
     const start = this.#start === undefined ? {} : { start: this.#start }
-    const settings = JSON.stringify(Object.assign({ ...this.#settings, ...start }, ...checkpoints))
+    const wants = (...types: (keyof typeof awaited)[]) =>
+      types.some((type) => awaited[type].some((name) => this.#callbacks.some((callback) => callback[name])))
+    const waits = {
+      awaitBatches: wants('trainBatchBegin', 'trainBatchEnd'),
+      awaitTests: wants('testBegin', 'testBatchBegin', 'testBatchEnd', 'testEnd'),
+    }
+    const settings = JSON.stringify(Object.assign({ ...this.#settings, ...start, ...waits }, ...checkpoints))
     // The loop may be waiting for a callback.
     const wake = () => native.interrupt()
     options.signal?.addEventListener('abort', wake, { once: true })
@@ -158,23 +207,31 @@ class FitLoop {
       await engine.cancellable(options.signal, training)
     } catch (error) {
       engine.tell(engine.trained)
-      if (error instanceof AbortError && begun && !this.#failure)
-        await this.#pause(undefined, () => this.#keep('abort'))
+      if (error instanceof AbortError && begun && !this.#failure) await this.#pause([], () => this.#keep('abort'))
       // A callback that throws cancels the loop; `fit` then rejects with what it threw, not with the cancellation.
-      if (!this.#failure) throw error
+      if (!this.#failure && !this.#ends(error)) throw error
     } finally {
       this.#ended = true
       options.signal?.removeEventListener('abort', wake)
     }
     engine.tell(engine.trained)
     if (this.#failure) throw this.#failure.error
-    const ending = this.#pause('onTrainEnd', async () => {
+    const ending = this.#pause(['onTrainEnd'], async () => {
       await this.#keep('trained')
       await this.#call('onTrainEnd', (callback) => callback.onTrainEnd?.(this.#last, this.#training))
     })
     await unlessAborted(ending, options.signal)
     await this.#keep('end')
     return this.#history
+  }
+
+  /** Whether an error ends the training as a callback asks for, instead of making it fail. */
+  #ends(error: unknown): boolean {
+    const ends = error instanceof SeqloomError && error.code === 'ERR_NUMERIC'
+    if (!ends || !this.#callbacks.some(({ terminateOnNaN }) => terminateOnNaN)) return false
+    this.#request.model.stopTraining = true
+    warn('WARN_NAN', `fit: the training was ended: ${error.message}`)
+    return true
   }
 
   /** Whether the loop has ended, or is about to because of an abort. */
@@ -201,27 +258,30 @@ class FitLoop {
     const { engine } = this.#request
     try {
       engine.tell(engine.trained)
-      const moments = { epochBegin: 'onEpochBegin', epochEnd: 'onEpochEnd' } as const
-      const moment = event.type === 'epochBegin' || event.type === 'epochEnd' ? moments[event.type] : undefined
-      await this.#pause(moment, async () => {
-        if (event.type === 'epochBegin') {
+      await this.#pause(momentsOf(event.type), async () => {
+        if (isAwaited(event.type)) {
+          await this.#callAwaited(event, event.type)
+        } else if (event.type === 'epochBegin') {
           await this.#call('onEpochBegin', (callback) => callback.onEpochBegin?.(epoch, {}, this.#training))
         } else if (event.type === 'checkpoint') {
           await this.#keep('checkpoint')
         } else {
           const shown = { ...this.#logsOf(event), seconds: Number(event.seconds) }
           await this.#call('onEpochEnd', (callback) => callback.onEpochEnd?.(epoch, shown, this.#training))
+          this.#addLogs(shown)
           await this.#keep('epochEnd')
         }
       })
+      if (event.type === 'epochBegin' && !this.#over) engine.giveRates(this.#steps)
       if (!this.#over) engine.fetch()
     } catch (error) {
       if (!this.#over) this.#fail(error)
     }
     // An abort does not wait for callbacks.
     if (this.#over) return
-    // Asking for an end between two batches means the end of the epoch.
-    const stop = this.#failure !== undefined || (this.#stopped && event.type !== 'checkpoint')
+    // Asking for an end between two batches means the end of the epoch, unless the loop waits for each of them.
+    const ends = ['epochBegin', 'epochEnd', 'trainBatchEnd'].includes(event.type)
+    const stop = this.#failure !== undefined || (this.#stopped && ends)
     try {
       callNative(() => this.#request.native.resume(stop))
     } catch (error) {
@@ -243,9 +303,33 @@ class FitLoop {
     }
   }
 
+  /** Calls the functions of an event that the loop waits for. */
+  async #callAwaited(event: FitEvent, type: keyof typeof awaited): Promise<void> {
+    const [batch, size] = [Number(event.batch), Number(event.size)]
+    const ofBatch = type.includes('Batch')
+    const logs = { ...this.#logsOf(event), ...(ofBatch && { batch, size }) }
+    for (const callback of this.#callbacks) {
+      for (const name of awaited[type]) {
+        const call = callback[name] as ((...given: unknown[]) => unknown) | undefined
+        await call?.apply(callback, ofBatch ? [batch, logs, this.#training] : [logs, this.#training])
+      }
+    }
+  }
+
+  /** Adds what callbacks have put into the logs of an epoch to the history. */
+  #addLogs({ seconds: _, ...logs }: Logs): void {
+    this.#last = logs
+    for (const [name, value] of Object.entries(logs)) {
+      if (typeof value !== 'number') continue
+      const values = this.#valuesOf(name)
+      if (this.#recorded.has(name)) values[values.length - 1] = value
+      else values.push(value)
+    }
+  }
+
   /** Lets callbacks use the model during `work`, if any callback takes part in the event. */
-  async #pause(moment: Moment | undefined, work: () => Promise<void>): Promise<void> {
-    const concerned = this.#callbacks.some((callback) => (moment && callback[moment]) || callback[keeper])
+  async #pause(moments: readonly Moment[], work: () => Promise<void>): Promise<void> {
+    const concerned = this.#callbacks.some((callback) => moments.some((moment) => callback[moment]) || callback[keeper])
     if (concerned) await this.#request.engine.turns.park(work)
   }
 
@@ -263,10 +347,13 @@ class FitLoop {
   #record(epoch: number, logs: Logs): void {
     this.#last = logs
     this.#history.epoch.push(epoch)
-    for (const [name, value] of Object.entries(logs)) {
-      this.#history.history[name] ??= []
-      this.#history.history[name].push(value)
-    }
+    this.#recorded = new Set(Object.keys(logs))
+    for (const [name, value] of Object.entries(logs)) this.#valuesOf(name).push(value)
+  }
+
+  #valuesOf(name: string): number[] {
+    this.#history.history[name] ??= []
+    return this.#history.history[name]
   }
 
   #fail(error: unknown): void {

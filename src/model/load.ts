@@ -2,9 +2,11 @@ import { performance } from 'node:perf_hooks'
 import { bytesGiven } from '../bytes.js'
 import type { Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
+import { functionRate } from '../optimizers/optimizer.js'
 import { upgraded } from '../optimizers/resolve.js'
 import { isRecord } from '../options.js'
 import { absolutePathOf, isPath } from '../path.js'
+import { warn } from '../warn.js'
 import { openArchive } from './archive.js'
 import type { CompileOptions } from './compile.js'
 import { type Contents, contentsOf, type Kind, mistaken } from './contents.js'
@@ -68,7 +70,7 @@ async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | und
     if (training !== undefined) {
       if (!isRecord(training)) throw damaged(path, 'training')
       await formatChecked(path, () =>
-        compile(model.engine, upgraded(training.options) as CompileOptions, training.trained),
+        compile(model.engine, withoutFunction(files.name, training) as CompileOptions, training.trained),
       )
     }
     return { folder: files.name, model, ...contents, ...(await restoreRest(files, description, model)) }
@@ -76,6 +78,21 @@ async function loadDescribed(files: ModelFiles, text: string, wanted: Kind | und
     model.dispose()
     throw error
   }
+}
+
+/** How a saved model is compiled; a learning rate that was a function stays what it was when the model was saved. */
+function withoutFunction(name: string, training: Record<string, unknown>): unknown {
+  const options = upgraded(training.options)
+  const optimizer = isRecord(options) ? options.optimizer : undefined
+  if (!isRecord(optimizer) || !isRecord(optimizer.learningRate) || optimizer.learningRate.kind !== functionRate.kind) {
+    return options
+  }
+  const learningRate = training.learningRate ?? undefined
+  warn(
+    'WARN_LEARNING_RATE',
+    `loadModel: the learning rate of '${name}' was a function, which is not saved: it stays at ${learningRate}; give the function to optimizer.learningRate of the model to go on as before`,
+  )
+  return { ...(options as object), optimizer: { ...optimizer, learningRate } }
 }
 
 function filesOf(saved: unknown): ModelFiles {

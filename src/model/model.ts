@@ -11,6 +11,7 @@ import { Engine } from './engine.js'
 import { type GenerateOptions, singly } from './generate.js'
 import type { Cotangents, GradientOptions, Gradients } from './gradients.js'
 import { beamSearch, generate, predict, predictSync, session } from './inference.js'
+import { ModelOptimizer } from './optimizer.js'
 import type {
   BatchOptions,
   EvaluateOptions,
@@ -32,12 +33,15 @@ import {
   evaluateSync,
   gradients,
   learningRate,
-  onBatch,
   resetStates,
+  scoresOnBatch,
   setLearningRate,
   train,
 } from './training.js'
 import { copyWeights, countValues, getWeights, putWeights, setWeights } from './weights.js'
+
+/** The most rows that are computed at once. */
+const most = 2 ** 31 - 1
 
 /** What `predict` returns: a tensor, or one per output. */
 export type Prediction = Tensor | Tensor[]
@@ -263,14 +267,26 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /** One training step. Resolves to the loss, then the metrics, before the step. Errors as in `fit`. */
-  trainOnBatch(x: DataSet, y: DataSet, options: TrainBatchOptions = {}): Promise<number[]> {
-    return onBatch(this.engine, 'trainOnBatch', x, y, options)
+  trainOnBatch(x: DataSet, y: DataSet, options: TrainBatchOptions & { readonly returnDict: true }): Promise<Scores>
+  trainOnBatch(x: DataSet, y: DataSet, options?: TrainBatchOptions): Promise<number[]>
+  trainOnBatch(x: DataSet, y: DataSet, options: TrainBatchOptions = {}): Promise<number[] | Scores> {
+    return scoresOnBatch(this.engine, 'trainOnBatch', x, y, options)
   }
 
   /** The loss, then the metrics, of one batch. Errors as in `fit`. */
-  testOnBatch(x: DataSet, y: DataSet, options: BatchOptions = {}): Promise<number[]> {
-    return onBatch(this.engine, 'testOnBatch', x, y, options)
+  testOnBatch(x: DataSet, y: DataSet, options: BatchOptions & { readonly returnDict: true }): Promise<Scores>
+  testOnBatch(x: DataSet, y: DataSet, options?: BatchOptions): Promise<number[]>
+  testOnBatch(x: DataSet, y: DataSet, options: BatchOptions = {}): Promise<number[] | Scores> {
+    return scoresOnBatch(this.engine, 'testOnBatch', x, y, options)
   }
+
+  /** Predicts all rows at once. Errors as in `predict`. */
+  async predictOnBatch(x: DataSet): Promise<Out> {
+    return await predict<Out>(this.engine, x, { batchSize: most }, this.returnsList())
+  }
+
+  /** Does nothing: `trainOnBatch` and `testOnBatch` report their batch alone. In Keras, metrics go on from call to call. */
+  resetMetrics(): void {}
 
   /**
    * The gradients of the loss with targets, or of the sum of outputs times cotangents. For tests and research: nothing
@@ -334,6 +350,12 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   set learningRate(value: number) {
     setLearningRate(this.engine, value)
+  }
+
+  /** The optimizer: its kind, its steps so far, its learning rate. Errors: `ERR_STATE` before `compile`. */
+  get optimizer(): ModelOptimizer {
+    this.engine.compiled('optimizer')
+    return new ModelOptimizer(this.engine)
   }
 
   /**

@@ -100,7 +100,7 @@ async function restoreTraining(
   }
   await formatChecked(path, () => {
     // A rate that follows a schedule is not part of what was saved.
-    if (isRecord(model.engine.compiled('loadModel').optimizer.learningRate)) return
+    if (typeof model.engine.compiled('loadModel').optimizer.learningRate !== 'number') return
     model.learningRate = training.learningRate as number
   })
 }

@@ -15,12 +15,17 @@ import {
 import type { ClassWeights } from './classWeight.js'
 import type { SampleWeight } from './sampleWeight.js'
 
+/** How much is shown. */
+export type Verbose = 0 | 1 | 2 | boolean | 'auto'
+
 /** Options of {@link Model.predict}. */
 export interface PredictOptions {
   /** How many rows to compute at once; default 32. */
   readonly batchSize?: number
   /** Aborting it makes the call reject with an AbortError. */
   readonly signal?: AbortSignal
+  /** Accepted for the sake of Keras's programs: nothing is shown. */
+  readonly verbose?: Verbose
 }
 
 /** Options of {@link Model.predictSync}. */
@@ -47,6 +52,8 @@ export interface Scores {
 export interface BatchOptions {
   /** Factors of rows, or of the steps of sequences. */
   readonly sampleWeight?: SampleWeight
+  /** Whether to return the values by name, as `{ loss, accuracy }`; default false: an array. */
+  readonly returnDict?: boolean
   /** Aborting it makes the call reject with an AbortError; a step whose update has not begun is discarded. */
   readonly signal?: AbortSignal
 }
@@ -71,9 +78,24 @@ export interface FitOptions {
   /** Inputs and targets, optionally with sample weights, that are evaluated after each epoch. */
   readonly validationData?: readonly [x: DataSet, y: DataSet, sampleWeight?: SampleWeight] | null
   /** How many rows the evaluation computes at once; default `batchSize`. */
-  readonly validationBatchSize?: number
-  /** Whether every epoch shuffles the rows anew; default true, and always false for models with stateful layers. */
-  readonly shuffle?: boolean
+  readonly validationBatchSize?: number | null
+  /**
+   * How many batches are validated at most; default null: all. Only with `validationData` or `validationSplit`, like
+   * `validationFreq`.
+   */
+  readonly validationSteps?: number | null
+  /** How many epochs there are from one validation to the next; default 1. */
+  readonly validationFreq?: number
+  /**
+   * How many batches an epoch takes; default null: all. An epoch begins where the one before ended; where the rows run
+   * out, they are shuffled anew and gone through again.
+   */
+  readonly stepsPerEpoch?: number | null
+  /**
+   * Whether every pass over the rows has its own order; with `'batch'`, only the order of the batches changes. Default
+   * true, and always false for models with stateful layers.
+   */
+  readonly shuffle?: boolean | 'batch'
   /**
    * Whether a batch holds rows of similar lengths, so that there is little padding; batches still differ between
    * epochs. Default false.
@@ -85,9 +107,9 @@ export interface FitOptions {
   readonly initialEpoch?: number
   /**
    * Whether to show progress on stderr: with 1 (or true), a bar on a terminal and lines elsewhere; with 2, one line per
-   * epoch. Default 0.
+   * epoch. Default 0; `'auto'` is 1.
    */
-  readonly verbose?: 0 | 1 | 2 | boolean
+  readonly verbose?: Verbose
   /**
    * Factors of the losses: for each row `[rows]`, or for each step of sequences `[rows, time]`, ragged where the targets
    * are. A model with several trained outputs takes one for all, or one for each in order or by name.
@@ -109,15 +131,26 @@ export interface FitOptions {
 /** Options of `fit` without those that are null, which mean that they were left out, as in Keras. */
 export type GivenFitOptions = { readonly [Name in keyof FitOptions]: Exclude<FitOptions[Name], null> }
 
+/** Options that may be null. */
+const nullable: readonly (keyof FitOptions)[] = [
+  'callbacks',
+  'validationData',
+  'sampleWeight',
+  'classWeight',
+  'stepsPerEpoch',
+  'validationSteps',
+  'validationBatchSize',
+]
+
 /** Leaves out what is null where that means nothing. */
 export function givenFit(options: FitOptions): GivenFitOptions {
   if (!isRecord(options)) return options as GivenFitOptions
   return reading('ERR_OPTION', 'fit: the options', () => {
-    const nothing = ['callbacks', 'validationData', 'sampleWeight', 'classWeight'].filter(
-      (name) => options[name as keyof FitOptions] === null,
-    )
+    const nothing = nullable.filter((name) => options[name] === null)
     if (nothing.length === 0) return options as GivenFitOptions
-    return Object.fromEntries(Object.entries(options).filter(([name]) => !nothing.includes(name))) as GivenFitOptions
+    return Object.fromEntries(
+      Object.entries(options).filter(([name]) => !nothing.some((left) => left === name)),
+    ) as GivenFitOptions
   })
 }
 
@@ -127,14 +160,16 @@ export const defaultBatchSize = 32
 const anything = custom('data', () => true)
 const batchSize = integer(1)
 
+const verbose = custom("0, 1, 2, true, false or 'auto'", (v) => [0, 1, 2, true, false, 'auto'].includes(v as number))
+
 const predictRules: OptionRules = {
-  accepted: { batchSize, signal: abortSignal },
-  refused: { verbose: [0, false], steps: [null] },
+  accepted: { batchSize, signal: abortSignal, verbose },
+  refused: { steps: [null], callbacks: [null] },
 }
 
 const evaluateRules: OptionRules = {
-  accepted: { batchSize, signal: abortSignal, sampleWeight: anything, returnDict: flag },
-  refused: { verbose: [0, false], steps: [null] },
+  accepted: { batchSize, signal: abortSignal, sampleWeight: anything, returnDict: flag, verbose },
+  refused: { steps: [null], callbacks: [null] },
 }
 
 const fitRules: OptionRules = {
@@ -147,22 +182,20 @@ const fitRules: OptionRules = {
       (v) => Array.isArray(v) && (v.length === 2 || v.length === 3),
     ),
     validationBatchSize: batchSize,
-    shuffle: flag,
+    stepsPerEpoch: integer(1),
+    validationSteps: integer(1),
+    validationFreq: integer(1),
+    shuffle: custom("true, false or 'batch'", (v) => typeof v === 'boolean' || v === 'batch'),
     bucketByLength: flag,
     seed,
     initialEpoch: integer(0),
     sampleWeight: anything,
     classWeight: anything,
     callbacks: custom('a callback or an array of them', () => true),
-    verbose: custom('0, 1, 2, true or false', (v) => [0, 1, 2, true, false].includes(v as number)),
+    verbose,
     signal: abortSignal,
   },
-  refused: {
-    stepsPerEpoch: [null],
-    validationSteps: [null],
-    validationFreq: [1],
-    yieldEvery: [],
-  },
+  refused: { yieldEvery: [] },
 }
 
 /** Checks the options of `predict`. */
@@ -179,17 +212,17 @@ export const checkEvaluate = (options: EvaluateOptions): void => checkOptions('e
 export const checkEvaluateSync = (options: EvaluateSyncOptions): void =>
   checkOptions('evaluateSync', options, {
     ...evaluateRules,
-    accepted: { batchSize, sampleWeight: anything, returnDict: flag },
+    accepted: { batchSize, sampleWeight: anything, returnDict: flag, verbose },
   })
 
 /** Checks the options of `testOnBatch`. */
 export const checkTestBatch = (options: BatchOptions): void =>
-  checkOptions('testOnBatch', options, { accepted: { sampleWeight: anything, signal: abortSignal } })
+  checkOptions('testOnBatch', options, { accepted: { sampleWeight: anything, returnDict: flag, signal: abortSignal } })
 
 /** Checks the options of `trainOnBatch`. */
 export const checkTrainBatch = (options: TrainBatchOptions): void =>
   checkOptions('trainOnBatch', options, {
-    accepted: { sampleWeight: anything, classWeight: anything, signal: abortSignal },
+    accepted: { sampleWeight: anything, classWeight: anything, returnDict: flag, signal: abortSignal },
   })
 
 /** Checks the options of `fit`. */

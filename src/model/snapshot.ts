@@ -1,4 +1,4 @@
-import { callNative, fromNative } from '../errors.js'
+import { fromNative } from '../errors.js'
 import type { NativeModel, StagedArray } from '../native/index.js'
 import type { Engine } from './engine.js'
 import { format } from './folder.js'
@@ -26,7 +26,7 @@ export async function snapshot(engine: Engine, withState: boolean): Promise<Snap
     const training = plan && {
       options: plan.saved,
       ...(String(trained) === String(current) ? {} : { trained: trained as readonly boolean[] }),
-      learningRate: callNative(() => native.learningRate()),
+      learningRate: engine.learningRate(),
     }
     try {
       const weights = await native.weightsFile(header)

@@ -3,6 +3,7 @@ import { runSliced, runSync } from '../data/index.js'
 import type { DataSet } from '../data/tensor.js'
 import { callNative, describe, reading, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeTensor } from '../native/index.js'
+import { anyLearningRate, type LearningRate } from '../optimizers/schedules.js'
 import { abortSignal, checkOptions, flag } from '../options.js'
 import { classWeights } from './classWeight.js'
 import { type CompileOptions, plan, type TrainPlan } from './compile.js'
@@ -56,7 +57,7 @@ export function compile(engine: Engine, options: CompileOptions, trained?: unkno
 export async function train(model: Model, engine: Engine, x: DataSet, y: DataSet, given: FitOptions): Promise<History> {
   const options = givenFit(given)
   checkFit(options)
-  if (options.shuffle === true && model.layers.some(({ stateful }) => stateful)) {
+  if (options.shuffle && model.layers.some(({ stateful }) => stateful)) {
     throw new SeqloomError('ERR_OPTION', 'fit: stateful layers need their rows in order, so shuffle must be false')
   }
   const compiled = engine.compiled('fit')
@@ -156,6 +157,7 @@ export async function onBatch(
       if (trains) engine.need(read.factors ? classRanks(compiled.trained) : [], read.native)
       const data = await convert(engine, { x, y, sampleWeight, classFactors: read.factors?.() }, signal)
       checkRows(what, engine.topology, data[0]?.shape[0] ?? 0, true)
+      if (trains) engine.giveRates(1)
       try {
         const run = (cancel: CancelFlag) => native[what](data, cancel)
         return await (givesWay ? engine.givingWay(run) : engine.cancellable(signal, run))
@@ -166,6 +168,18 @@ export async function onBatch(
     signal,
     givesWay,
   )
+}
+
+/** The same, by name if the options say so. */
+export async function scoresOnBatch(
+  engine: Engine,
+  what: 'trainOnBatch' | 'testOnBatch',
+  x: DataSet,
+  y: DataSet,
+  options: TrainBatchOptions,
+): Promise<number[] | Scores> {
+  const scores = await onBatch(engine, what, x, y, options)
+  return options.returnDict ? named(engine.compiled(what), scores) : scores
 }
 
 /** {@link Model.gradients} */
@@ -201,18 +215,16 @@ export async function gradients(
 /** The learning rate of the next step. */
 export function learningRate(engine: Engine): number {
   engine.compiled('learningRate')
-  return engine.now('learningRate', 'callbacks', () => callNative(() => engine.ready().learningRate()))
+  return engine.now('learningRate', 'callbacks', () => engine.learningRate())
 }
 
 /** Changes the learning rate. */
-export function setLearningRate(engine: Engine, value: number): void {
+export function setLearningRate(engine: Engine, value: LearningRate): void {
   engine.compiled('learningRate')
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
-    throw new SeqloomError('ERR_OPTION', `learningRate must be a finite number of at least 0, not ${describe(value)}`)
+  if (!reading('ERR_OPTION', 'learningRate', () => anyLearningRate.accepts(value))) {
+    throw new SeqloomError('ERR_OPTION', `learningRate must be ${anyLearningRate.expected}, not ${describe(value)}`)
   }
-  engine.now('learningRate', 'callbacks', () => {
-    callNative(() => engine.ready().setLearningRate(value))
-  })
+  engine.now('learningRate', 'callbacks', () => engine.setLearningRate(value))
 }
 
 /** {@link Model.resetStates} */

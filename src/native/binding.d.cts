@@ -87,12 +87,12 @@ export declare class NativeModel {
    */
   gradients(inputs: NativeTensor[], cotangents: Array<NativeTensor | null> | undefined, states: boolean, cancel?: CancelFlag): Promise<NativeGradients>
   /**
-   * Trains. `data` is the model's inputs, then targets, then sample weights. At `epochBegin`, `checkpoint` and
-   * `epochEnd` the loop waits for `resume`; batches are reported without waiting, the newest where several are due.
+   * Trains. `data` is the model's inputs, then targets, then sample weights. At all events but `batchEnd`, the loop
+   * waits for `resume`; batches are reported without waiting, the newest where several are due.
    *
    * Errors: as `trainOnBatch`; `ERR_OPTION` for wrong options; what `onEvent` throws.
    */
-  fit(data: NativeTensor[], validation: NativeTensor[] | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: 'epochBegin' | 'checkpoint' | 'epochEnd' | 'batchEnd' | 'overtaken', readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<void>
+  fit(data: NativeTensor[], validation: NativeTensor[] | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<void>
   /**
    * How far the training is that runs or was the last to, as text for the option `start` of `fit`.
    *
@@ -198,6 +198,30 @@ export declare class NativeModel {
    * Errors: `ERR_STATE` before `compile`, `ERR_OPTION` for a value that is negative or not finite.
    */
   setLearningRate(value: number): void
+  /**
+   * Lets the learning rate be what a JSON value says, a number or a schedule.
+   *
+   * Errors: `ERR_STATE` before `compile`, `ERR_OPTION`.
+   */
+  setSchedule(json: string): void
+  /**
+   * Gives the learning rates of the next steps, where it is a function.
+   *
+   * Errors: `ERR_STATE` before `compile` and where it is something else.
+   */
+  setRates(rates: number[]): void
+  /**
+   * How many steps the optimizer has made.
+   *
+   * Errors: `ERR_STATE` before `compile`.
+   */
+  optimizerSteps(): number
+  /**
+   * Exchanges the weights and the optimizer's mean of them.
+   *
+   * Errors: `ERR_STATE` before `compile` and where it keeps none; `ERR_MEMORY`.
+   */
+  swapAverage(): void
   /**
    * The optimizer's step size.
    *

@@ -1,42 +1,93 @@
 import { SeqloomError } from '../errors.js'
-import { type Check, positive } from '../options.js'
+import { type Check, checkOptions, custom, flag, integer, isRecord, number, positive } from '../options.js'
 import { readSettings, type Settings } from '../settings.js'
-import { learningRate as rate, type Schedule } from './schedules.js'
+import { type LearningRate, anyLearningRate as rate, type Schedule } from './schedules.js'
 
-/** Options of every optimizer. */
+/** Options of every optimizer; those that are null are left out. */
 export interface OptimizerOptions {
-  /** The step size, or a schedule from `schedules.*`; the default is Keras's for each optimizer. */
-  readonly learningRate?: number | Schedule
+  /**
+   * The step size: a number, a schedule from `schedules.*`, or a function of the number of steps made so far. The
+   * default is Keras's for each optimizer. A function is not saved with a model.
+   */
+  readonly learningRate?: LearningRate
   /** Limits every element of the gradient to this magnitude. */
-  readonly clipValue?: number
+  readonly clipValue?: number | null
   /** Scales each weight's gradient down to this norm. */
-  readonly clipNorm?: number
+  readonly clipNorm?: number | null
   /** Scales all gradients down together to this norm. */
-  readonly globalClipNorm?: number
+  readonly globalClipNorm?: number | null
+  /**
+   * Decoupled decay (Loshchilov and Hutter 2019): before every step, w ← (1 − rate · weightDecay) · w. Default none,
+   * but for optimizers that have one of their own.
+   */
+  readonly weightDecay?: number | null
+  /** Parts of the names of weights that do not decay, such as `['bias', 'embeddings']`; default none. */
+  readonly excludeFromWeightDecay?: readonly string[]
+  /**
+   * Whether to keep a moving mean of the weights, which they become at the end of `fit`: a ← emaMomentum · a + (1 −
+   * emaMomentum) · w after every step, from w on. Default false.
+   */
+  readonly useEma?: boolean
+  /** The share of the mean that a step leaves; default 0.99. */
+  readonly emaMomentum?: number
+  /** After so many steps, the weights become their mean each time; default null: only at the end of `fit`. */
+  readonly emaOverwriteFrequency?: number | null
+  /**
+   * How many batches make up a step, whose gradient is the mean of theirs; clipping and decay are of steps. Where
+   * batches have different numbers of rows, each counts the same. An epoch's last batches are continued by the next
+   * one. Default null: every batch is a step.
+   */
+  readonly gradientAccumulationSteps?: number | null
+  /**
+   * Lookahead (Zhang et al. 2019): after every `syncPeriod` steps (default 6), slow weights follow by `slowStepSize`
+   * (default 0.5) of the way, and the weights go back to them. `true` for the defaults. Default null.
+   */
+  readonly lookahead?: LookaheadOptions | boolean | null
+}
+
+/** How an optimizer looks ahead. */
+export interface LookaheadOptions {
+  /** Steps until the slow weights follow; default 6. */
+  readonly syncPeriod?: number
+  /** The share of the way that they follow; default 0.5. */
+  readonly slowStepSize?: number
 }
 
 /** An optimizer of some kind as data. */
 export interface OptimizerOf<Kind> {
   readonly kind: Kind
-  readonly learningRate: number | Schedule
-  readonly [setting: string]: number | boolean | string | Schedule | Kind
+  readonly learningRate: LearningRate
+  readonly [setting: string]: unknown
 }
+
+const share: Check = custom('a number from 0 to 1', (v) => typeof v === 'number' && v >= 0 && v <= 1)
+const orNull = (check: Check): Check =>
+  custom(`${check.expected}, or null`, (value) => value === null || check.accepts(value))
 
 const common: Readonly<Record<string, Check>> = {
   learningRate: rate,
-  clipValue: positive,
-  clipNorm: positive,
-  globalClipNorm: positive,
+  clipValue: orNull(positive),
+  clipNorm: orNull(positive),
+  globalClipNorm: orNull(positive),
+  weightDecay: orNull(number(0)),
+  excludeFromWeightDecay: custom(
+    'an array of strings',
+    (v) => Array.isArray(v) && v.every((part) => typeof part === 'string'),
+  ),
+  useEma: flag,
+  emaMomentum: share,
+  emaOverwriteFrequency: orNull(integer(1)),
+  gradientAccumulationSteps: orNull(integer(1)),
+  lookahead: custom('an object, true or false', (v) => v === null || typeof v === 'boolean' || isRecord(v)),
 }
 
-const refused: Readonly<Record<string, readonly unknown[]>> = {
-  weightDecay: [null, 0],
-  useEma: [false],
-  emaMomentum: [],
-  emaOverwriteFrequency: [null],
-  lossScaleFactor: [null],
-  gradientAccumulationSteps: [null],
+/** Options that change nothing, here or in Keras. */
+const ignored: Readonly<Record<string, Check>> = {
+  name: custom('a string or null', (v) => v === null || typeof v === 'string'),
+  relativeStep: flag,
 }
+
+const refused: Readonly<Record<string, readonly unknown[]>> = { lossScaleFactor: [null, 1] }
 
 /** Makes an optimizer: checks the options and fills in the defaults. `ERR_OPTION` for wrong ones. */
 export function makeOptimizer<Kind extends string>(
@@ -46,10 +97,30 @@ export function makeOptimizer<Kind extends string>(
   settings: Settings,
 ): OptimizerOf<Kind> {
   const where = `optimizers.${kind}`
-  const made = readSettings(where, options, settings, { others: common, refused })
-  const clips = ['clipValue', 'clipNorm', 'globalClipNorm'].filter((name) => made[name] !== undefined)
+  const made = readSettings(where, options, settings, {
+    others: { ...common, ...(kind === 'adafactor' ? ignored : { name: ignored.name as Check }) },
+    refused,
+  })
+  const isLeftOut = ([name, value]: [string, unknown]): boolean =>
+    Object.hasOwn(ignored, name) || (Object.hasOwn(common, name) && (value === null || value === false))
+  const set = Object.fromEntries(Object.entries(made).filter((entry) => !isLeftOut(entry)))
+  const clips = ['clipValue', 'clipNorm', 'globalClipNorm'].filter((name) => set[name] !== undefined)
   if (clips.length > 1) {
     throw new SeqloomError('ERR_OPTION', `${where}: ${clips.join(' and ')} exclude each other; give one of them`)
   }
-  return { kind, learningRate, ...made }
+  if (set.lookahead !== undefined) set.lookahead = lookahead(where, set.lookahead === true ? {} : set.lookahead)
+  return { kind, learningRate, ...set }
 }
+
+function lookahead(where: string, given: unknown): Required<LookaheadOptions> {
+  checkOptions(`${where}: lookahead`, given, { accepted: { syncPeriod: integer(1), slowStepSize: share } })
+  const { syncPeriod = 6, slowStepSize = 0.5 } = given as LookaheadOptions
+  return { syncPeriod, slowStepSize }
+}
+
+/** What the engine and files are told of a learning rate: of a function, only that it is one. */
+export const writtenRate = (given: LearningRate): number | Schedule | typeof functionRate =>
+  typeof given === 'function' ? functionRate : given
+
+/** What stands for a function where functions cannot be. */
+export const functionRate = { kind: 'function' } as const

@@ -3,7 +3,15 @@ import { isRecord } from '../options.js'
 import { type Optimizer, type OptimizerKind, rules } from './rules.js'
 
 /** Kinds whose formula became a choice: those that were saved before have PyTorch's. */
-const chosenLater: readonly unknown[] = ['rmsprop', 'nadam'] satisfies OptimizerKind[]
+const chosenLater: readonly unknown[] = [
+  'rmsprop',
+  'nadam',
+  'sgd',
+  'adam',
+  'adamw',
+  'adamax',
+  'adagrad',
+] satisfies OptimizerKind[]
 
 /** What is saved of how a model is compiled, with what earlier versions did not say of its optimizer. */
 export function upgraded(options: unknown): unknown {

@@ -14,6 +14,10 @@ export type OptimizerKind =
   | 'adadelta'
   | 'lion'
   | 'radam'
+  | 'adafactor'
+  | 'ftrl'
+  | 'lamb'
+  | 'muon'
 
 /** An optimizer as data: its kind and all its settings. */
 export type Optimizer = OptimizerOf<OptimizerKind>
@@ -24,17 +28,19 @@ export interface SgdOptions extends OptimizerOptions {
   readonly momentum?: number
   /** Whether to look ahead (Nesterov 1983); default false. */
   readonly nesterov?: boolean
+  /** Whose formula it is; default 'keras'. */
+  readonly formula?: 'keras' | 'pytorch'
 }
 
 /**
  * Stochastic gradient descent, with momentum where asked (Polyak 1964; Sutskever et al. 2013):
  *
  * - without: w ← w − rate · g
- * - momentum μ: b ← μ b + g, w ← w − rate · b
- * - nesterov: b ← μ b + g, w ← w − rate · (g + μ b)
+ * - momentum μ: b ← μ b + rate · g, w ← w − b
+ * - nesterov: b ← μ b + rate · g, w ← w − (rate · g + μ b)
  *
- * As in PyTorch (with dampening 0). Keras keeps −rate · b instead of b: the same while the rate stays as it is; after a change of it, Keras's
- * momentum goes on at the old rate.
+ * With the formula of PyTorch (dampening 0), b ← μ b + g and w ← w − rate · b: the same while the rate stays as it is; after a change of it, the
+ * momentum goes on at the new rate instead of the old one.
  *
  * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
@@ -42,6 +48,7 @@ export function sgd(options: SgdOptions = {}): Optimizer {
   return makeOptimizer('sgd', options, 0.01, {
     momentum: { type: 'number', least: 0, below: 1, default: 0 },
     nesterov: { type: 'flag', default: false },
+    formula: { type: 'name', of: ['keras', 'pytorch'], default: 'keras' },
   })
 }
 
@@ -55,6 +62,8 @@ export interface AdamOptions extends OptimizerOptions {
   readonly epsilon?: number
   /** Whether to divide by the largest second moment so far; default false. */
   readonly amsgrad?: boolean
+  /** Whose formula it is; default 'pytorch'. */
+  readonly formula?: 'keras' | 'pytorch'
 }
 
 /**
@@ -63,8 +72,8 @@ export interface AdamOptions extends OptimizerOptions {
  * m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², w ← w − rate · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε); with `amsgrad` (Reddi et al. 2018), the
  * largest v so far in its place.
  *
- * As in PyTorch, whose ε is 1e-8. Keras adds ε to √v before the correction, which makes it larger by 1 / √(1 − β₂ᵗ) in the first steps: 32 times at
- * the first one.
+ * As in PyTorch, whose ε is 1e-8. With the formula of Keras, ε is added to √v before the correction, which makes it larger by 1 / √(1 − β₂ᵗ) in the
+ * first steps: 32 times at the first one.
  *
  * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
@@ -74,6 +83,7 @@ export function adam(options: AdamOptions = {}): Optimizer {
     beta2: { type: 'number', least: 0, below: 1, default: 0.999 },
     epsilon: { type: 'number', above: 0, default: 1e-7 },
     amsgrad: { type: 'flag', default: false },
+    formula: { type: 'name', of: ['keras', 'pytorch'], default: 'pytorch' },
   })
 }
 
@@ -87,6 +97,8 @@ export interface AdamWOptions extends OptimizerOptions {
   readonly epsilon?: number
   /** Whether to divide by the largest second moment so far; default false. */
   readonly amsgrad?: boolean
+  /** Whose formula it is; default 'pytorch'. */
+  readonly formula?: 'keras' | 'pytorch'
   /** The share by which weights shrink, times the learning rate; default 0.004. */
   readonly weightDecay?: number
 }
@@ -94,7 +106,8 @@ export interface AdamWOptions extends OptimizerOptions {
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter 2019): w ← (1 − rate · weightDecay) · w, then the step of `adam`.
  *
- * As in PyTorch, whose decay is 0.01 by default and ε 1e-8. Keras has the same decay, and ε as its Adam. Biases and embeddings decay too.
+ * As in PyTorch, whose decay is 0.01 by default and ε 1e-8. Keras has the same decay, and ε as its Adam. Biases and embeddings decay, too, unless
+ * `excludeFromWeightDecay` names them.
  *
  * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
@@ -104,6 +117,7 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
     beta2: { type: 'number', least: 0, below: 1, default: 0.999 },
     epsilon: { type: 'number', above: 0, default: 1e-7 },
     amsgrad: { type: 'flag', default: false },
+    formula: { type: 'name', of: ['keras', 'pytorch'], default: 'pytorch' },
     weightDecay: { type: 'number', least: 0, default: 0.004 },
   })
 }
@@ -146,16 +160,18 @@ export interface AdamaxOptions extends OptimizerOptions {
   readonly beta1?: number
   /** Decay of the infinity norm; default 0.999. */
   readonly beta2?: number
-  /** Added to the magnitude of the gradient; default 1e-7. */
+  /** Added to the norm; to the magnitude of the gradient with the formula of PyTorch; default 1e-7. */
   readonly epsilon?: number
+  /** Whose formula it is; default 'keras'. */
+  readonly formula?: 'keras' | 'pytorch'
 }
 
 /**
  * Adam with the infinity norm (Kingma and Ba 2015, section 7.1), at step t:
  *
- * m ← β₁ m + (1 − β₁) g, u ← max(β₂ u, |g| + ε), w ← w − rate / (1 − β₁ᵗ) · m / u
+ * m ← β₁ m + (1 − β₁) g, u ← max(β₂ u, |g|), w ← w − rate / (1 − β₁ᵗ) · m / (u + ε)
  *
- * As in PyTorch, whose rate is 0.002 by default and ε 1e-8. Keras adds ε after the maximum: m / (u + ε) with u ← max(β₂ u, |g|).
+ * With the formula of PyTorch, ε is added before the maximum: u ← max(β₂ u, |g| + ε). There the rate is 0.002 by default and ε 1e-8.
  *
  * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
@@ -164,6 +180,7 @@ export function adamax(options: AdamaxOptions = {}): Optimizer {
     beta1: { type: 'number', least: 0, below: 1, default: 0.9 },
     beta2: { type: 'number', least: 0, below: 1, default: 0.999 },
     epsilon: { type: 'number', above: 0, default: 1e-7 },
+    formula: { type: 'name', of: ['keras', 'pytorch'], default: 'keras' },
   })
 }
 
@@ -205,14 +222,16 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
 export interface AdagradOptions extends OptimizerOptions {
   /** The first value of the sum of squares; default 0.1. */
   readonly initialAccumulatorValue?: number
-  /** Added to the root; default 1e-7. */
+  /** Added under the root; to the root with the formula of PyTorch; default 1e-7. */
   readonly epsilon?: number
+  /** Whose formula it is; default 'keras'. */
+  readonly formula?: 'keras' | 'pytorch'
 }
 
 /**
- * Adagrad (Duchi et al. 2011): s ← s + g², w ← w − rate · g / (√s + ε), where s begins with `initialAccumulatorValue`.
+ * Adagrad (Duchi et al. 2011): s ← s + g², w ← w − rate · g / √(s + ε), where s begins with `initialAccumulatorValue`.
  *
- * As in PyTorch, whose rate is 0.01 by default, where s begins with 0 and ε is 1e-10. Keras has ε under the root: g / √(s + ε).
+ * With the formula of PyTorch, g / (√s + ε). There the rate is 0.01 by default, s begins with 0 and ε is 1e-10.
  *
  * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
@@ -220,6 +239,7 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
   return makeOptimizer('adagrad', options, 0.001, {
     initialAccumulatorValue: { type: 'number', least: 0, default: 0.1 },
     epsilon: { type: 'number', least: 0, default: 1e-7 },
+    formula: { type: 'name', of: ['keras', 'pytorch'], default: 'keras' },
   })
 }
 
@@ -260,7 +280,7 @@ export interface LionOptions extends OptimizerOptions {
  *
  * w ← w − rate · (sign(β₁ m + (1 − β₁) g) + weightDecay · w), then m ← β₂ m + (1 − β₂) g
  *
- * As in Keras, but for the decay, which Keras has as an option of all optimizers. Since every weight moves by the whole rate, this is to be three to
+ * As in Keras, for a decay before the step. Since every weight moves by the whole rate, this is to be three to
  * ten times smaller than Adam's, and the decay as many times larger. It keeps half as much as Adam.
  *
  * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
@@ -302,6 +322,171 @@ export function radam(options: RAdamOptions = {}): Optimizer {
   })
 }
 
+/** Options of {@link adafactor}; `learningRate` defaults to 0.001. */
+export interface AdafactorOptions extends OptimizerOptions {
+  /** The exponent of the step, below 0; default -0.8. */
+  readonly beta2Decay?: number
+  /** Added to squares of gradients; default 1e-30. */
+  readonly epsilon1?: number
+  /** The least that a weight's magnitude counts for; default 1e-3. */
+  readonly epsilon2?: number
+  /** The root of the mean of squares up to which a step is not made smaller; default 1. */
+  readonly clipThreshold?: number
+}
+
+/**
+ * Adafactor (Shazeer and Stern 2018, Algorithms 4 and 5): the second moment of a matrix is known by the means of its rows and columns. At step t,
+ * with β = 1 − t^`beta2Decay`:
+ *
+ * v ← β v + (1 − β) (g² + ε₁), for matrices r ← the same of the means of rows, c ← of columns, and v = r cᵀ / mean(r);
+ * u = g / √v, w ← w − max(ε₂, RMS(w)) · ρ · u / max(1, RMS(u) / `clipThreshold`), where ρ = min(rate, 1 / √t)
+ *
+ * As in Keras, where ρ is the same with and without `relative_step`. Of weights of more dimensions, the last two are those of the matrices. It has one
+ * state of the weight's size, in which means take the first places.
+ *
+ * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ */
+export function adafactor(options: AdafactorOptions = {}): Optimizer {
+  return makeOptimizer('adafactor', options, 0.001, {
+    beta2Decay: { type: 'number', default: -0.8 },
+    epsilon1: { type: 'number', above: 0, default: 1e-30 },
+    epsilon2: { type: 'number', least: 0, default: 1e-3 },
+    clipThreshold: { type: 'number', above: 0, default: 1 },
+  })
+}
+
+/** Options of {@link ftrl}; `learningRate` defaults to 0.001. */
+export interface FtrlOptions extends OptimizerOptions {
+  /** The exponent of the sum of squares, at most 0; at 0 the rate stays; default -0.5. */
+  readonly learningRatePower?: number
+  /** The first value of the sum of squares; default 0.1. */
+  readonly initialAccumulatorValue?: number
+  /** The magnitude of z up to which a weight is 0; default 0. */
+  readonly l1RegularizationStrength?: number
+  /** The penalty on squares of weights; default 0. */
+  readonly l2RegularizationStrength?: number
+  /** The penalty on squares of weights that only the gradient gets; default 0. */
+  readonly l2ShrinkageRegularizationStrength?: number
+  /** The β of the paper; default 0. */
+  readonly beta?: number
+}
+
+/**
+ * Follow the regularized leader (McMahan et al. 2013), with the exponent p = −`learningRatePower`:
+ *
+ * n′ = n + g², z ← z + g + 2 `l2Shrinkage` w − (n′ᵖ − nᵖ) / rate · w,
+ * w ← (clip(z, ±`l1`) − z) / ((n′ᵖ + β) / rate + 2 `l2`), n ← n′, where n begins with `initialAccumulatorValue`
+ *
+ * As in Keras. It computes weights anew from z, which begins with zeros: whatever they are at first, their first step goes from 0. It is for wide
+ * linear models with few inputs at a time; `l1RegularizationStrength` makes most of their weights exactly 0.
+ *
+ * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ */
+export function ftrl(options: FtrlOptions = {}): Optimizer {
+  return makeOptimizer('ftrl', options, 0.001, {
+    learningRatePower: { type: 'number', default: -0.5 },
+    initialAccumulatorValue: { type: 'number', least: 0, default: 0.1 },
+    l1RegularizationStrength: { type: 'number', least: 0, default: 0 },
+    l2RegularizationStrength: { type: 'number', least: 0, default: 0 },
+    l2ShrinkageRegularizationStrength: { type: 'number', least: 0, default: 0 },
+    beta: { type: 'number', least: 0, default: 0 },
+  })
+}
+
+/** Options of {@link lamb}; `learningRate` defaults to 0.001. */
+export interface LambOptions extends OptimizerOptions {
+  /** Decay of the first moment; default 0.9. */
+  readonly beta1?: number
+  /** Decay of the second moment; default 0.999. */
+  readonly beta2?: number
+  /** Added to the root of the second moment; default 1e-7. */
+  readonly epsilon?: number
+}
+
+/**
+ * LAMB (You et al. 2020, Algorithm 2): the step of `adam`, as long as the weight itself times the rate, for large batches. At step t:
+ *
+ * m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², u = m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε), w ← w − rate · ‖w‖ / ‖u‖ · u
+ *
+ * Norms are those of a whole weight; a factor of 1 stands for ‖w‖ / ‖u‖ if one of them is 0. As in Keras, where decay comes before the step; in the
+ * paper it is part of u.
+ *
+ * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ */
+export function lamb(options: LambOptions = {}): Optimizer {
+  return makeOptimizer('lamb', options, 0.001, {
+    beta1: { type: 'number', least: 0, below: 1, default: 0.9 },
+    beta2: { type: 'number', least: 0, below: 1, default: 0.999 },
+    epsilon: { type: 'number', above: 0, default: 1e-7 },
+  })
+}
+
+/** Options of {@link muon}; `learningRate` defaults to 0.001. */
+export interface MuonOptions extends OptimizerOptions {
+  /** How much of the last step is repeated; default 0.95. */
+  readonly momentum?: number
+  /** Whether to look ahead (Nesterov 1983); default true. */
+  readonly nesterov?: boolean
+  /** How often the iteration is repeated that brings singular values near 1; default 5. */
+  readonly nsSteps?: number
+  /** The root mean square of a step, as a share of the rate; 0 for that of O alone; default 0.2. */
+  readonly rmsRate?: number
+  /** The coefficient of x in the iteration; default 3.4445. */
+  readonly muonA?: number
+  /** The coefficient of y x; default -4.775. */
+  readonly muonB?: number
+  /** The coefficient of y² x; default 2.0315. */
+  readonly muonC?: number
+  /** Parts of the names of weights that are left to Adam; default []. */
+  readonly excludeLayers?: readonly string[]
+  /** Whether weights with `embedding` in their name are left to Adam; default true. */
+  readonly excludeEmbeddings?: boolean
+  /** The share by which matrices shrink, times the learning rate; default 0.004. */
+  readonly weightDecay?: number
+  /** Adam's rate, as a share of the learning rate; default 1. */
+  readonly adamLrRatio?: number
+  /** Adam's decay of the first moment; default 0.9. */
+  readonly adamBeta1?: number
+  /** Adam's decay of the second moment; default 0.999. */
+  readonly adamBeta2?: number
+  /** The share by which Adam's weights shrink, times the learning rate; default 0.004. */
+  readonly adamWeightDecay?: number
+  /** Added to the root of Adam's second moment; default 1e-7. */
+  readonly epsilon?: number
+}
+
+/**
+ * Muon (Jordan et al. 2024; Liu et al. 2025): momentum whose directions are made equally long.
+ *
+ * For matrices, with their momentum b ← μ b + g and u = g + μ b (without `nesterov`, b): w ← w − rate · `rmsRate` · √max(rows, columns) · O(u), where O
+ * brings all singular values near 1, by `nsSteps` times x ← a x + (b y + c y²) x with y = x xᵀ, from x = u / ‖u‖. All other weights have the step of
+ * `adam` with Keras's formula, at `adamLrRatio` times the rate.
+ *
+ * As in Keras. It is for the matrices between a network's first and last layer: tables of embeddings are left to Adam unless `excludeEmbeddings` is
+ * false, and the last layer is to be named in `excludeLayers`. Each step multiplies matrices a few times, which pays for large ones.
+ *
+ * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ */
+export function muon(options: MuonOptions = {}): Optimizer {
+  return makeOptimizer('muon', options, 0.001, {
+    momentum: { type: 'number', least: 0, below: 1, default: 0.95 },
+    nesterov: { type: 'flag', default: true },
+    nsSteps: { type: 'integer', default: 5 },
+    rmsRate: { type: 'number', least: 0, default: 0.2 },
+    muonA: { type: 'number', default: 3.4445 },
+    muonB: { type: 'number', default: -4.775 },
+    muonC: { type: 'number', default: 2.0315 },
+    excludeLayers: { type: 'list', of: { type: 'text' }, default: [] },
+    excludeEmbeddings: { type: 'flag', default: true },
+    weightDecay: { type: 'number', least: 0, default: 0.004 },
+    adamLrRatio: { type: 'number', least: 0, default: 1 },
+    adamBeta1: { type: 'number', least: 0, below: 1, default: 0.9 },
+    adamBeta2: { type: 'number', least: 0, below: 1, default: 0.999 },
+    adamWeightDecay: { type: 'number', least: 0, default: 0.004 },
+    epsilon: { type: 'number', above: 0, default: 1e-7 },
+  })
+}
+
 /** @internal All of them by kind. */
 export const rules: Readonly<Record<OptimizerKind, (options?: object) => Optimizer>> = {
   sgd,
@@ -314,4 +499,8 @@ export const rules: Readonly<Record<OptimizerKind, (options?: object) => Optimiz
   adadelta,
   lion,
   radam,
+  adafactor,
+  ftrl,
+  lamb,
+  muon,
 }

@@ -1,5 +1,16 @@
 import { describe, SeqloomError } from '../errors.js'
-import { type Check, checkOptions, custom, flag, integer, isRecord, number, positive } from '../options.js'
+import {
+  type Check,
+  checkOptions,
+  custom,
+  flag,
+  integer,
+  isCallable,
+  isRecord,
+  number,
+  oneOf,
+  positive,
+} from '../options.js'
 
 /** The kinds of schedules. */
 export type ScheduleKind =
@@ -9,6 +20,7 @@ export type ScheduleKind =
   | 'polynomialDecay'
   | 'cosineDecay'
   | 'cosineDecayRestarts'
+  | 'oneCycle'
   | 'warmup'
 
 /**
@@ -19,6 +31,9 @@ export interface Schedule {
   readonly kind: ScheduleKind
   readonly [setting: string]: unknown
 }
+
+/** A learning rate: a number, a schedule, or a function of the number of steps made so far. */
+export type LearningRate = number | Schedule | ((step: number) => number)
 
 /** Options of {@link exponentialDecay} and {@link inverseTimeDecay}. */
 export interface DecayOptions {
@@ -60,8 +75,15 @@ export interface CosineDecayOptions {
   readonly initialLearningRate: number
   /** The steps until the least is reached. */
   readonly decaySteps: number
-  /** The least, as a share of the first rate; default 0. */
+  /** The least, as a share of the first rate, or of `warmupTarget`; default 0. */
   readonly alpha?: number
+  /**
+   * The rate that a straight line from `initialLearningRate` reaches in `warmupSteps`, after which the decay begins
+   * from it. Default null: no warm-up.
+   */
+  readonly warmupTarget?: number | null
+  /** Default 0. */
+  readonly warmupSteps?: number
 }
 
 /** Options of {@link cosineDecayRestarts}. */
@@ -76,6 +98,24 @@ export interface CosineDecayRestartsOptions {
   readonly mMul?: number
   /** The least, as a share of the first rate; default 0. */
   readonly alpha?: number
+}
+
+/** Options of {@link oneCycle}. */
+export interface OneCycleOptions {
+  /** The highest learning rate. */
+  readonly maxLearningRate: number
+  /** The steps of the whole cycle; after it, the rate stays. */
+  readonly totalSteps: number
+  /** The share of the steps in which the rate rises; default 0.3. */
+  readonly pctStart?: number
+  /** The shape of its ways up and down: half a cosine, or a straight line. Default `'cos'`. */
+  readonly annealStrategy?: 'cos' | 'linear'
+  /** How many times the first rate the highest one is; default 25. */
+  readonly divFactor?: number
+  /** How many times the last rate the first one is; default 1e4. */
+  readonly finalDivFactor?: number
+  /** Whether it falls to the first rate as fast as it rose, and then to the last; default false. */
+  readonly threePhase?: boolean
 }
 
 /** Options of {@link warmup}. */
@@ -94,10 +134,16 @@ const share: Check = custom('a number from 0 to 1', (v) => typeof v === 'number'
 const listOf = (check: Check): Check =>
   custom(`an array, each entry ${check.expected}`, (v) => Array.isArray(v) && v.every(check.accepts))
 
-/** A learning rate: a number, or a schedule. */
+/** A learning rate that can be saved: a number, or a schedule. */
 export const learningRate: Check = custom(
   'a number of at least 0 or what optimizers.schedules.* returns',
   isLearningRate,
+)
+
+/** Any learning rate. */
+export const anyLearningRate: Check = custom(
+  'a number of at least 0, what optimizers.schedules.* returns, or a function of the step',
+  (value) => isCallable(value) || isLearningRate(value),
 )
 
 /** The settings of each kind: the check, and the default of those that may be left out. */
@@ -130,6 +176,15 @@ const settings: Readonly<Record<ScheduleKind, Readonly<Record<string, readonly [
     mMul: [rate, 1],
     alpha: [share, 0],
   },
+  oneCycle: {
+    maxLearningRate: [rate],
+    totalSteps: [steps],
+    pctStart: [share, 0.3],
+    annealStrategy: [oneOf(['cos', 'linear']), 'cos'],
+    divFactor: [positive, 25],
+    finalDivFactor: [positive, 1e4],
+    threePhase: [flag, false],
+  },
   warmup: {
     learningRate: [learningRate],
     warmupSteps: [steps],
@@ -151,7 +206,7 @@ function make(kind: ScheduleKind, options: object): Schedule {
   checkOptions(`optimizers.schedules.${kind}`, options, {
     accepted: Object.fromEntries(Object.entries(own).map(([name, [check]]) => [name, check])),
     required: Object.keys(own).filter((name) => own[name]?.length === 1),
-    refused: { name: [], warmupTarget: [null], warmupSteps: [0] },
+    refused: { name: [] },
   })
   const given = Object.entries(options).filter(([name, value]) => value !== undefined && Object.hasOwn(own, name))
   const defaults = Object.entries(own).filter(([, setting]) => setting.length === 2)
@@ -194,16 +249,36 @@ export function polynomialDecay(options: PolynomialDecayOptions): Schedule {
 }
 
 /**
- * Half a cosine from `initialLearningRate` down to `alpha` times that (Loshchilov and Hutter 2017). Errors:
- * `ERR_OPTION`.
+ * Half a cosine from `initialLearningRate` down to `alpha` times that (Loshchilov and Hutter 2017). With
+ * `warmupTarget`, {@link warmup} to that rate in front of it, as in Keras. Errors: `ERR_OPTION`.
  */
 export function cosineDecay(options: CosineDecayOptions): Schedule {
-  return make('cosineDecay', options)
+  if (!isRecord(options)) return make('cosineDecay', options)
+  const { warmupTarget = null, warmupSteps = 0, ...others } = options
+  if (warmupTarget !== null && !rate.accepts(warmupTarget)) {
+    const wanted = `${rate.expected}, or null, not ${describe(warmupTarget)}`
+    throw new SeqloomError('ERR_OPTION', `optimizers.schedules.cosineDecay: warmupTarget must be ${wanted}`)
+  }
+  if (warmupTarget === null) {
+    if (warmupSteps === 0) return make('cosineDecay', others)
+    throw new SeqloomError('ERR_OPTION', 'optimizers.schedules.cosineDecay: warmupSteps are given without warmupTarget')
+  }
+  const { initialLearningRate } = others
+  const decay = make('cosineDecay', { ...others, initialLearningRate: warmupTarget })
+  return warmupSteps === 0 ? decay : make('warmup', { learningRate: decay, warmupSteps, initialLearningRate })
 }
 
 /** {@link cosineDecay} repeated, each period longer and lower (Loshchilov and Hutter 2017). Errors: `ERR_OPTION`. */
 export function cosineDecayRestarts(options: CosineDecayRestartsOptions): Schedule {
   return make('cosineDecayRestarts', options)
+}
+
+/**
+ * Up from `maxLearningRate / divFactor` to `maxLearningRate`, and down to the first rate over `finalDivFactor` (Smith and
+ * Topin 2018), as PyTorch's `OneCycleLR`, which also changes the momentum. Errors: `ERR_OPTION`.
+ */
+export function oneCycle(options: OneCycleOptions): Schedule {
+  return make('oneCycle', options)
 }
 
 /** A straight line up to any learning rate or schedule, which begins after it. Errors: `ERR_OPTION`. */

@@ -1,4 +1,4 @@
-import { callbacks, layers, optimizers, type Sequential, sequential, tensor } from 'seqloom'
+import { type Callback, callbacks, type Logs, layers, optimizers, type Sequential, sequential, tensor } from 'seqloom'
 import { describe, expect, it } from 'vitest'
 
 const rows = 24
@@ -105,7 +105,166 @@ describe('callbacks', () => {
   it('that do not exist are refused', async () => {
     const training = (callback: object) => build().fit(x, y, { callbacks: callback as never })
     await expect(training({ onEpochStart: () => 0 })).rejects.toMatchObject({ code: 'ERR_OPTION' })
-    await expect(training({ onBatchBegin: () => 0 })).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' })
+    await expect(training({ onYield: () => 0 })).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' })
+  })
+})
+
+describe("all functions of Keras's callbacks", () => {
+  it('are called in its order, with its logs', async () => {
+    const seen: string[] = []
+    const m = build()
+    const named = (name: string, logs: Logs) => seen.push([name, ...Object.keys(logs)].join(' '))
+    const all = ['TrainBegin', 'TrainEnd', 'TestBegin', 'TestEnd'] as const
+    const batches = ['TrainBatchBegin', 'TrainBatchEnd', 'TestBatchBegin', 'TestBatchEnd', 'EpochBegin'] as const
+    const callback: Callback = {
+      setModel: (given) => void seen.push(given === m ? 'setModel' : 'another'),
+      setParams: (params) => void seen.push(JSON.stringify(params)),
+      onEpochEnd: (_, { seconds: _s, ...logs }) => void named('EpochEnd', logs),
+      ...Object.fromEntries(all.map((name) => [`on${name}`, (logs: Logs) => void named(name, logs)])),
+      ...Object.fromEntries(
+        batches.map((name) => [`on${name}`, (at: number, logs: Logs) => void named(`${name} ${at}`, logs)]),
+      ),
+    }
+    await m.fit(x, y, { batchSize: 9, validationSplit: 0.5, validationBatchSize: 8, callbacks: callback })
+    expect(seen).toEqual([
+      '{"epochs":1,"steps":2,"verbose":0}',
+      'setModel',
+      'TrainBegin',
+      'EpochBegin 0',
+      'TrainBatchBegin 0 batch size',
+      'TrainBatchEnd 0 loss mae batch size',
+      'TrainBatchBegin 1 batch size',
+      'TrainBatchEnd 1 loss mae batch size',
+      'TestBegin',
+      'TestBatchBegin 0 batch size',
+      'TestBatchEnd 0 loss mae batch size',
+      'TestBatchBegin 1 batch size',
+      'TestBatchEnd 1 loss mae batch size',
+      'TestEnd loss mae',
+      'EpochEnd loss mae val_loss val_mae',
+      'TrainEnd loss mae val_loss val_mae',
+    ])
+  })
+
+  it('see every batch, may use the model and end the epoch, and change nothing', async () => {
+    const [plain, watched] = [build(), build()]
+    const seen: number[] = []
+    const rates: number[] = []
+    await plain.fit(x, y, { epochs: 2, batchSize: 1, validationSplit: 0.25 })
+    const watch: Callback = {
+      onBatchBegin: (batch) => void seen.push(batch),
+      onTrainBatchEnd: async () => {
+        rates.push(watched.learningRate)
+        await watched.predict(x)
+      },
+      onTestBatchEnd: async () => void (await watched.predict(x)),
+    }
+    await watched.fit(x, y, { epochs: 2, batchSize: 1, validationSplit: 0.25, callbacks: watch })
+    expect(seen).toEqual([...Array(18).keys(), ...Array(18).keys()])
+    expect(rates).toHaveLength(36)
+    expect(weightsOf(watched)).toEqual(weightsOf(plain))
+    let batches = 0
+    const { epoch } = await watched.fit(x, y, {
+      epochs: 5,
+      batchSize: 4,
+      callbacks: {
+        onTrainBatchEnd: (batch) => {
+          batches++
+          if (batch === 2) watched.stopTraining = true
+        },
+      },
+    })
+    expect([batches, epoch]).toEqual([3, [0]])
+  })
+
+  it.each([
+    'onTrainBatchBegin',
+    'onTrainBatchEnd',
+    'onBatchBegin',
+    'onTestBegin',
+    'onTestBatchBegin',
+    'onTestBatchEnd',
+    'onTestEnd',
+  ])('that throw in %s make fit reject with what they threw', async (moment) => {
+    const m = build()
+    const error = new RangeError(moment)
+    const fail = () => Promise.reject(error)
+    await expect(m.fit(x, y, { validationSplit: 0.25, callbacks: { [moment]: fail } })).rejects.toBe(error)
+    await m.fit(x, y)
+  })
+
+  it('may add to the history', async () => {
+    const add = callbacks.lambdaCallback({
+      onEpochEnd: (epoch, logs) => {
+        logs.own = epoch * 10
+      },
+    })
+    const { history } = await build().fit(x, y, { epochs: 3, callbacks: [add] })
+    expect(history.own).toEqual([0, 10, 20])
+    expect(Object.keys(history)).toEqual(['loss', 'mae', 'own'])
+  })
+})
+
+describe('callbacks.terminateOnNaN', () => {
+  it('ends the training with the weights of before, and warns', async () => {
+    const bad = Float32Array.from(y)
+    const m = build()
+    const ended: string[] = []
+    const end: Callback = { onTrainEnd: () => void ended.push('end') }
+    // The squares of these are infinite.
+    bad.fill(3e38)
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+    const before = weightsOf(m)
+    const { epoch } = await m.fit(x, bad, { epochs: 3, callbacks: [callbacks.terminateOnNaN(), end] })
+    expect(epoch).toEqual([])
+    expect(ended).toEqual(['end'])
+    expect(weightsOf(m)).toEqual(before)
+    expect((await warned).message).toMatch(/not finite/)
+    const strict = callbacks.terminateOnNaN({ raiseError: true })
+    await expect(m.fit(x, bad, { callbacks: strict })).rejects.toMatchObject({ code: 'ERR_NUMERIC' })
+  })
+})
+
+describe('callbacks.swapEmaWeights', () => {
+  const averaged = () => {
+    const m = build()
+    m.compile({ optimizer: optimizers.sgd({ learningRate: 0.05, useEma: true, emaMomentum: 0.9 }), loss: 'mse' })
+    return m
+  }
+
+  it('validates with the mean of the weights, which fit ends with', async () => {
+    const [plain, swapped, epochs] = [averaged(), averaged(), averaged()]
+    const options = { epochs: 3, batchSize: 4, validationData: [x, y] as const }
+    const first = await plain.fit(x, y, options)
+    const means: number[][][] = []
+    const second = await swapped.fit(x, y, {
+      ...options,
+      callbacks: [callbacks.swapEmaWeights(), { onTestBegin: () => void means.push(weightsOf(swapped)) }],
+    })
+    expect(second.history.loss).toEqual(first.history.loss)
+    expect(second.history.val_loss).not.toEqual(first.history.val_loss)
+    expect(weightsOf(swapped)).toEqual(weightsOf(plain))
+    expect(weightsOf(plain)).toEqual(means[2])
+    expect((await plain.evaluate(x, y))[0]).toBeCloseTo(second.history.val_loss?.[2] as number, 6)
+    const atEnds: number[][][] = []
+    const third = await epochs.fit(x, y, {
+      ...options,
+      callbacks: [
+        callbacks.swapEmaWeights({ swapOnEpoch: true }),
+        { onEpochEnd: () => void atEnds.push(weightsOf(epochs)) },
+      ],
+    })
+    expect(third.history).toEqual(second.history)
+    expect(atEnds).toEqual(means)
+    expect(weightsOf(epochs)).toEqual(weightsOf(plain))
+  })
+
+  it('needs an optimizer that keeps the mean', async () => {
+    const swap = callbacks.swapEmaWeights()
+    await expect(build().fit(x, y, { validationSplit: 0.25, callbacks: swap })).rejects.toMatchObject({
+      code: 'ERR_STATE',
+      message: expect.stringMatching(/useEma/),
+    })
   })
 })
 
@@ -160,6 +319,32 @@ describe('early stopping', () => {
     const { epoch } = await m.fit(x, y, { epochs: 20, callbacks: [stop, worsen] })
     expect(epoch).toEqual([0, 1, 2])
     expect(weightsOf(m)).toEqual(before)
+  })
+
+  /** Validation losses as given, one an epoch; the epochs that were trained. */
+  const epochsWith = async (values: number[], options: callbacks.EarlyStoppingOptions) => {
+    const given = callbacks.lambda({
+      onEpochEnd: (epoch, logs) => {
+        logs.val_loss = values[epoch] as number
+      },
+    })
+    const stop = callbacks.earlyStopping(options)
+    const { history } = await build(0).fit(x, y, { epochs: values.length, callbacks: [given, stop] })
+    return history.val_loss
+  }
+
+  it('counts only improvements beyond the baseline, from an epoch on', async () => {
+    // As Keras 3 does with the same values.
+    const falling = [9, 8, 7, 6, 5, 4]
+    expect(await epochsWith(falling, { patience: 3 })).toEqual(falling)
+    expect(await epochsWith([9, 8, 7, 7, 5, 4], { patience: 3, baseline: 6.5 })).toEqual([9, 8, 7, 7])
+    expect(await epochsWith(falling, { patience: 3, baseline: 6.5 })).toEqual(falling)
+    expect(await epochsWith([1, 5, 5, 4, 4, 4, 4], { patience: 2, startFromEpoch: 2 })).toEqual([1, 5, 5, 4, 4, 4])
+    expect(await epochsWith([5, 4.9, 4.8, 4.7], { patience: 2, minDelta: 0.5 })).toEqual([5, 4.9, 4.8])
+    expect(await epochsWith([1, 2, 2, 2], { patience: 2, mode: 'max' })).toEqual([1, 2, 2, 2])
+    for (const wrong of [{ baseline: 'x' }, { startFromEpoch: -1 }]) {
+      expect(() => callbacks.earlyStopping(wrong as never)).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
+    }
   })
 
   it('names what there is when the value is missing', async () => {

@@ -60,10 +60,23 @@ describe('every optimizer', () => {
     const make = rules[kind]
     for (const [setting, value] of Object.entries(make())) {
       if (typeof value !== 'number' || setting === 'learningRate') continue
-      for (const wrong of [-1, Number.NaN, '1']) {
+      // Exponents and the coefficients of an iteration may be negative.
+      const signed = ['beta2Decay', 'learningRatePower', 'muonA', 'muonB', 'muonC'].includes(setting)
+      for (const wrong of [...(signed ? [] : [-1]), Number.NaN, '1']) {
         const refused = { code: 'ERR_OPTION', message: expect.stringMatching(`optimizers.${kind}: ${setting}`) }
         expect(() => make({ [setting]: wrong })).toThrow(expect.objectContaining(refused))
       }
     }
   })
+})
+
+it('refuses exponents that would let a rate grow', () => {
+  const m = sequential([layers.dense({ units: 1, inputShape: [1] })])
+  for (const optimizer of [
+    optimizers.adafactor({ beta2Decay: 0.5 }),
+    optimizers.ftrl({ learningRatePower: 0.5 }),
+    optimizers.muon({ nsSteps: 1000 }),
+  ]) {
+    expect(() => m.compile({ optimizer, loss: 'mse' })).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
+  }
 })

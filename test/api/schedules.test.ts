@@ -12,7 +12,7 @@ const x = tensor(
 )
 const y = Float32Array.from({ length: rows }, (_, i) => Math.cos(i))
 
-function build(learningRate: number | optimizers.Schedule): Sequential {
+function build(learningRate: optimizers.LearningRate): Sequential {
   const m = sequential([layers.gru({ units: 4, inputShape: [null, 2] }), layers.dense({ units: 1 })], { seed: 1 })
   m.compile({ optimizer: optimizers.sgd({ learningRate }), loss: 'mse' })
   return m
@@ -83,6 +83,116 @@ describe('optimizers.schedules', () => {
       () => optimizers.adam({ learningRate: { kind: 'cosineDecay', initialLearningRate: 1 } }),
     ]) {
       expect(wrong).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
+    }
+  })
+})
+
+describe('one cycle and a warm-up in front of a cosine', () => {
+  // 32 rows in batches of 8: four steps an epoch.
+  it("have PyTorch's and Keras's values", async () => {
+    const cycle = schedules.oneCycle({ maxLearningRate: 1, totalSteps: 10, finalDivFactor: 100 })
+    const rates = await ratesOf(build(cycle))
+    // At steps 0, 4, 8 and 12.
+    const cosine = (done: number) => 0.0004 + (1 - 0.0004) * 0.5 * (1 + Math.cos(Math.PI * done))
+    for (const [at, value] of [0.04, cosine(2 / 7), cosine(6 / 7), 0.0004].entries()) {
+      expect(rates[at]).toBeCloseTo(value, 12)
+    }
+    const warm = schedules.cosineDecay({ initialLearningRate: 0, warmupTarget: 0.1, warmupSteps: 4, decaySteps: 8 })
+    const found = await ratesOf(build(warm))
+    for (const [at, value] of [0, 0.1, 0.05, 0].entries()) expect(found[at]).toBeCloseTo(value, 12)
+    for (const wrong of [
+      () => schedules.oneCycle({ maxLearningRate: 1 } as never),
+      () => schedules.oneCycle({ maxLearningRate: 1, totalSteps: 9, annealStrategy: 'step' as never }),
+      () => schedules.oneCycle({ maxLearningRate: 1, totalSteps: 9, pctStart: 2 }),
+      () => schedules.cosineDecay({ initialLearningRate: 0, decaySteps: 9, warmupSteps: 3 }),
+      () => schedules.cosineDecay({ initialLearningRate: 0, decaySteps: 9, warmupTarget: 'x' as never }),
+      () => schedules.cosineDecay(undefined as never),
+    ]) {
+      expect(wrong).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
+    }
+  })
+})
+
+describe('a learning rate that is a function of the step', () => {
+  const halved = (step: number) => 0.1 / 2 ** step
+
+  it('trains like the schedule that it stands for, in fit and batch by batch', async () => {
+    const options = { initialLearningRate: 0.1, decaySteps: 1, decayRate: 0.5 }
+    const [schedule, own, stepwise, other] = [
+      build(schedules.exponentialDecay(options)),
+      build(halved),
+      build(halved),
+      build(schedules.exponentialDecay(options)),
+    ]
+    expect(await ratesOf(own)).toEqual(await ratesOf(schedule))
+    expect(own.getWeights()).toEqual(schedule.getWeights())
+    for (const m of [stepwise, other]) for (let step = 0; step < 3; step++) await m.trainOnBatch(x, y)
+    expect(stepwise.getWeights()).toEqual(other.getWeights())
+    expect(stepwise.optimizer.iterations).toBe(3)
+    expect(stepwise.clone().learningRate).toBe(halved(3))
+  })
+
+  it('is not saved: loading says so, and goes on as before once it is given again', async () => {
+    const m = build(halved)
+    await m.fit(x, y, { epochs: 1, batchSize: 8 })
+    const warnings: string[] = []
+    const listen = ({ message }: Error) => void warnings.push(message)
+    process.on('warning', listen)
+    const again = await loadModel(await m.toBytes())
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', listen)
+    expect(warnings).toEqual([expect.stringMatching(/learning rate .*was a function.*not saved/)])
+    expect(again.learningRate).toBe(halved(4))
+    again.optimizer.learningRate = halved
+    for (const each of [m, again]) await each.fit(x, y, { epochs: 2, batchSize: 8, initialEpoch: 1 })
+    expect(again.getWeights()).toEqual(m.getWeights())
+    expect(again.optimizer).toMatchObject({ kind: 'sgd', iterations: 8 })
+  })
+
+  it('is checked, and may throw', async () => {
+    const error = new RangeError('mine')
+    const throws = () => {
+      throw error
+    }
+    await expect(build(throws).fit(x, y)).rejects.toBe(error)
+    for (const wrong of [Number.NaN, -1, '0.1', Number.POSITIVE_INFINITY]) {
+      const m = build(() => wrong as number)
+      const refused = { code: 'ERR_OPTION', message: expect.stringMatching(/learningRate.*for step 0/) }
+      await expect(m.fit(x, y)).rejects.toMatchObject(refused)
+      await expect(m.trainOnBatch(x, y)).rejects.toMatchObject(refused)
+    }
+    const m = build(0.1)
+    expect(() => {
+      m.optimizer.learningRate = 'fast' as never
+    }).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
+    m.optimizer.learningRate = schedules.exponentialDecay({ initialLearningRate: 1, decaySteps: 1, decayRate: 0.5 })
+    await m.trainOnBatch(x, y)
+    expect(m.learningRate).toBe(0.5)
+    expect(() => {
+      m.optimizer.learningRate = 0.1
+    }).toThrow(expect.objectContaining({ code: 'ERR_STATE' }))
+  })
+})
+
+describe('callbacks.learningRateScheduler', () => {
+  it('sets the rate of every epoch, which logs and the history have', async () => {
+    const m = build(0.1)
+    const given: unknown[][] = []
+    const half = callbacks.learningRateScheduler((epoch, rate) => {
+      given.push([epoch, rate])
+      return rate / 2
+    })
+    const { history } = await m.fit(x, y, { epochs: 3, callbacks: half })
+    expect(history.learning_rate).toEqual([0.05, 0.025, 0.0125])
+    expect(given).toEqual([
+      [0, 0.1],
+      [1, 0.05],
+      [2, 0.025],
+    ])
+    expect(() => callbacks.learningRateScheduler(3 as never)).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }))
+    for (const rate of [undefined, Number.NaN, -1]) {
+      const wrong = callbacks.learningRateScheduler(() => rate as number)
+      await expect(m.fit(x, y, { callbacks: wrong })).rejects.toMatchObject({ code: 'ERR_OPTION' })
     }
   })
 })

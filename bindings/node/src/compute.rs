@@ -207,13 +207,13 @@ impl NativeModel {
         })
     }
 
-    /// Trains. `data` is the model's inputs, then targets, then sample weights. At `epochBegin`, `checkpoint` and
-    /// `epochEnd` the loop waits for `resume`; batches are reported without waiting, the newest where several are due.
+    /// Trains. `data` is the model's inputs, then targets, then sample weights. At all events but `batchEnd`, the loop
+    /// waits for `resume`; batches are reported without waiting, the newest where several are due.
     ///
     /// Errors: as `trainOnBatch`; `ERR_OPTION` for wrong options; what `onEvent` throws.
     #[napi(
         catch_unwind,
-        ts_args_type = "data: NativeTensor[], validation: NativeTensor[] | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: 'epochBegin' | 'checkpoint' | 'epochEnd' | 'batchEnd' | 'overtaken', readonly epoch: number, readonly [value: string]: number | string }) => void",
+        ts_args_type = "data: NativeTensor[], validation: NativeTensor[] | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void",
         ts_return_type = "Promise<void>"
     )]
     pub fn fit<'env>(

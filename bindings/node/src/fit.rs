@@ -74,6 +74,9 @@ fn object_of(env: &Env, event: Option<Event>) -> napi::Result<Object<'_>> {
             ],
             &logs,
         )?,
+        Some(Event::Moment { kind, epoch, batch, size, logs }) => {
+            set_all(kind, &[("epoch", epoch as f64), ("batch", batch as f64), ("size", size as f64)], &logs)?;
+        }
         Some(Event::Checkpoint { epoch }) => set_all("checkpoint", &[("epoch", epoch as f64)], &[])?,
         Some(Event::EpochEnd { epoch, seconds, logs }) => {
             set_all("epochEnd", &[("epoch", epoch as f64), ("seconds", seconds)], &logs)?;

@@ -270,6 +270,44 @@ impl NativeModel {
         })
     }
 
+    /// Lets the learning rate be what a JSON value says, a number or a schedule.
+    ///
+    /// Errors: `ERR_STATE` before `compile`, `ERR_OPTION`.
+    #[napi(catch_unwind, ts_args_type = "json: string")]
+    pub fn set_schedule(&self, json: Unknown<'_>) -> Result<(), ErrorCode> {
+        guard(|| {
+            let json = argument::string(&json, "json")?;
+            self.shared.now(move |trainer| Ok(trainer.optimizer_mut()?.set_schedule(&json)?))
+        })
+    }
+
+    /// Gives the learning rates of the next steps, where it is a function.
+    ///
+    /// Errors: `ERR_STATE` before `compile` and where it is something else.
+    #[napi(catch_unwind, ts_args_type = "rates: number[]")]
+    pub fn set_rates(&self, rates: Unknown<'_>) -> Result<(), ErrorCode> {
+        guard(|| {
+            let rates = argument::list(&rates, "rates", |rate, what| argument::number(&rate, what))?;
+            self.shared.now(move |trainer| Ok(trainer.optimizer_mut()?.set_rates(rates)?))
+        })
+    }
+
+    /// How many steps the optimizer has made.
+    ///
+    /// Errors: `ERR_STATE` before `compile`.
+    #[napi(catch_unwind)]
+    pub fn optimizer_steps(&self) -> Result<f64, ErrorCode> {
+        guard(|| self.shared.now(|trainer| Ok(trainer.optimizer()?.steps() as f64)))
+    }
+
+    /// Exchanges the weights and the optimizer's mean of them.
+    ///
+    /// Errors: `ERR_STATE` before `compile` and where it keeps none; `ERR_MEMORY`.
+    #[napi(catch_unwind)]
+    pub fn swap_average(&self) -> Result<(), ErrorCode> {
+        guard(|| self.shared.now(|trainer| Ok(trainer.swap_average()?)))
+    }
+
     /// The optimizer's step size.
     ///
     /// Errors: `ERR_STATE` before `compile`.

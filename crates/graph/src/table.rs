@@ -160,6 +160,7 @@ fn optimizer(entry: &optim::Entry) -> String {
             SettingKind::Name(names) => {
                 names.iter().map(|name| quoted(wire_name(name))).collect::<Vec<_>>().join(" | ")
             }
+            SettingKind::List(SettingKind::Text) => "readonly string[]".to_owned(),
             _ => "number".to_owned(),
         };
         format!("{}  readonly {}?: {value}\n", comment("  ", &about), setting.wire_name())

@@ -38,5 +38,7 @@ export function coreOptimizer(given: Optimizer): CoreOptimizer {
     names[name] ?? name,
     value,
   ])
-  return rules[kind](Object.fromEntries(settings))
+  // tfjs keeps momentum without the rate.
+  const formula = kind === 'sgd' ? { formula: 'pytorch' } : {}
+  return rules[kind]({ ...Object.fromEntries(settings), ...formula })
 }

@@ -59,19 +59,18 @@ export default {
   family: 'optimizers',
   names: () => namesOf('optimizers'),
   cases: {
-    // Keras's momentum goes on at the old rate when a schedule changes it (stated at optimizers.sgd).
     sgd: optimizer('sgd', (random) => ({ momentum: () => random.pick([0.5, 0.9]), nesterov: () => random.chance() }), {
-      scheduled: false,
+      forced: { pytorch: { formula: 'pytorch' }, tfjs: { formula: 'pytorch' } },
     }),
-    // Keras adds ε before the correction, Adamax's after the maximum, Adagrad's under the root (stated at each).
+    // Keras adds ε before the correction (stated at each).
     adam: optimizer('adam', (random) => amsgrad(random), { forced: { keras: placed, tfjs: { amsgrad: false } } }),
     adamw: optimizer('adamw', (random) => ({ ...amsgrad(random), weightDecay: () => random.pick([0, 0.01, 0.1]) }), {
       forced: { keras: placed },
       without: { tfjs: noTfjs },
     }),
-    adamax: optimizer('adamax', beta, { forced: { keras: placed, tfjs: placed } }),
+    adamax: optimizer('adamax', beta, { forced: { pytorch: { formula: 'pytorch' }, tfjs: placed } }),
     adagrad: optimizer('adagrad', (random) => ({ initialAccumulatorValue: () => random.pick([0, 0.1, 1]) }), {
-      forced: { keras: placed, tfjs: { ...placed, initialAccumulatorValue: 0.1 } },
+      forced: { pytorch: { formula: 'pytorch' }, tfjs: { ...placed, initialAccumulatorValue: 0.1 } },
     }),
     nadam: optimizer('nadam', beta, { forced: { pytorch: { formula: 'pytorch' } }, without: { tfjs: noTfjs } }),
     rmsprop: optimizer(

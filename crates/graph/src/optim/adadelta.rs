@@ -1,4 +1,4 @@
-use super::rule::{Rule, Span, penalised};
+use super::rule::{Rule, Span};
 use super::{Entry, optimizer};
 use crate::setting::settings;
 
@@ -31,10 +31,10 @@ impl Rule for Adadelta {
     #[inline(always)]
     fn formula(&self, span: Span<'_>) {
         let (rho, rest, epsilon) = (self.rho as f32, (1.0 - self.rho) as f32, self.epsilon as f32);
-        let (rate, scale, penalty) = (self.rate, span.scale, span.penalty);
+        let (rate, scale) = (self.rate, span.scale);
         let [square, delta, _] = span.state;
         for (((w, &g), s), d) in span.weights.iter_mut().zip(span.gradient).zip(square).zip(delta) {
-            let g = penalised(g, scale, penalty, *w);
+            let g = g * scale;
             *s = rho * *s + rest * (g * g);
             let change = (*d + epsilon).sqrt() / (*s + epsilon).sqrt() * g;
             *d = rho * *d + rest * (change * change);

@@ -1,17 +1,19 @@
-use super::rule::{Rest, Rule, Span, penalised};
-use super::{Entry, check, optimizer};
+use super::rule::{Rest, Rule, Span};
+use super::{Entry, Formula, check, optimizer};
 use crate::error::Result;
 use crate::setting::settings;
 
 settings! {
-    /// Adagrad (Duchi et al. 2011): s ← s + g², w ← w − rate · g / (√s + ε), where s begins with `initialAccumulatorValue`.
+    /// Adagrad (Duchi et al. 2011): s ← s + g², w ← w − rate · g / √(s + ε), where s begins with `initialAccumulatorValue`.
     ///
-    /// As in PyTorch, whose rate is 0.01 by default, where s begins with 0 and ε is 1e-10. Keras has ε under the root: g / √(s + ε).
+    /// With the formula of PyTorch, g / (√s + ε). There the rate is 0.01 by default, s begins with 0 and ε is 1e-10.
     pub(super) struct Adagrad {
         /// The first value of the sum of squares.
         initial_accumulator_value: f64 [NON_NEGATIVE] = 0.1;
-        /// Added to the root.
+        /// Added under the root; to the root with the formula of PyTorch.
         epsilon: f64 [NON_NEGATIVE] = 1e-7;
+        /// Whose formula it is.
+        formula: Formula = "keras";
     }
     and {
         states: [(&'static str, f32); 1],
@@ -33,12 +35,16 @@ impl Rule for Adagrad {
     #[inline(always)]
     fn formula(&self, span: Span<'_>) {
         let (rate, epsilon) = (self.rate, self.epsilon as f32);
-        let (scale, penalty) = (span.scale, span.penalty);
+        let scale = span.scale;
+        let (under, beside) = match self.formula {
+            Formula::Keras => (epsilon, 0.0),
+            Formula::Pytorch => (0.0, epsilon),
+        };
         let [sum, ..] = span.state;
         for ((w, &g), s) in span.weights.iter_mut().zip(span.gradient).zip(sum) {
-            let g = penalised(g, scale, penalty, *w);
+            let g = g * scale;
             *s += g * g;
-            *w -= rate * (g / (s.sqrt() + epsilon));
+            *w -= rate * (g / ((*s + under).sqrt() + beside));
         }
     }
 

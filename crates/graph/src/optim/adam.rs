@@ -1,5 +1,6 @@
-use super::rule::{Rule, Span, penalised};
-use super::{Entry, optimizer};
+use super::rule::{Rule, Span};
+use super::{Entry, Formula, optimizer};
+use crate::params::Slot;
 use crate::setting::settings;
 
 settings! {
@@ -8,8 +9,8 @@ settings! {
     /// m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², w ← w − rate · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε); with `amsgrad` (Reddi et al. 2018), the
     /// largest v so far in its place.
     ///
-    /// As in PyTorch, whose ε is 1e-8. Keras adds ε to √v before the correction, which makes it larger by 1 / √(1 − β₂ᵗ) in the first steps: 32 times at
-    /// the first one.
+    /// As in PyTorch, whose ε is 1e-8. With the formula of Keras, ε is added to √v before the correction, which makes it larger by 1 / √(1 − β₂ᵗ) in the
+    /// first steps: 32 times at the first one.
     pub(super) struct Adam {
         /// Decay of the first moment.
         beta1: f64 [SHARE] = 0.9;
@@ -19,9 +20,13 @@ settings! {
         epsilon: f64 [POSITIVE] = 1e-7;
         /// Whether to divide by the largest second moment so far.
         amsgrad: bool = false;
+        /// Whose formula it is.
+        formula: Formula = "pytorch";
     }
     and {
         now: Coefficients,
+        /// The setting of `adamw`.
+        weight_decay: f64,
     }
 }
 
@@ -39,21 +44,24 @@ pub(super) struct Coefficients {
     rate: f32,
     /// One over the root of the second moment's bias correction.
     correction: f32,
-    /// What decoupled decay leaves of a weight.
-    keep: f32,
 }
 
 impl Coefficients {
-    /// Those of step `step`, with a share of the weights that decays apart from the gradient.
+    /// Those of step `step`.
     pub(super) fn new(
         step: u64,
         learning_rate: f64,
         betas: [f64; 2],
         epsilon: f64,
-        weight_decay: f64,
+        formula: Formula,
     ) -> Self {
         let [beta1, beta2] = betas;
         let step = step as f64;
+        let correction = 1.0 / (1.0 - beta2.powf(step)).sqrt();
+        let epsilon = match formula {
+            Formula::Keras => epsilon * correction,
+            Formula::Pytorch => epsilon,
+        };
         Self {
             beta1: beta1 as f32,
             beta2: beta2 as f32,
@@ -61,54 +69,67 @@ impl Coefficients {
             rest2: (1.0 - beta2) as f32,
             epsilon: epsilon as f32,
             rate: (learning_rate / (1.0 - beta1.powf(step))) as f32,
-            correction: (1.0 / (1.0 - beta2.powf(step)).sqrt()) as f32,
-            keep: (1.0 - learning_rate * weight_decay) as f32,
+            correction: correction as f32,
         }
     }
 
     /// Applies the step, to the largest second moment so far where that is kept.
     #[inline(always)]
     pub(super) fn apply(self, span: Span<'_>) {
-        let Self { beta1, beta2, rest1, rest2, epsilon, rate, correction, keep } = self;
-        let (scale, penalty) = (span.scale, span.penalty);
+        let Self { beta1, beta2, rest1, rest2, epsilon, rate, correction } = self;
+        let scale = span.scale;
         let [mean, variance, largest] = span.state;
         let elements = span.weights.iter_mut().zip(span.gradient).zip(mean).zip(variance);
         if largest.is_empty() {
             for (((w, &g), m), v) in elements {
-                let g = penalised(g, scale, penalty, *w);
+                let g = g * scale;
                 *m = beta1 * *m + rest1 * g;
                 *v = beta2 * *v + rest2 * (g * g);
-                *w = keep * *w - rate * (*m / (v.sqrt() * correction + epsilon));
+                *w -= rate * (*m / (v.sqrt() * correction + epsilon));
             }
         } else {
             for ((((w, &g), m), v), top) in elements.zip(largest) {
-                let g = penalised(g, scale, penalty, *w);
+                let g = g * scale;
                 *m = beta1 * *m + rest1 * g;
                 *v = beta2 * *v + rest2 * (g * g);
                 *top = if *v > *top { *v } else { *top };
-                *w = keep * *w - rate * (*m / (top.sqrt() * correction + epsilon));
+                *w -= rate * (*m / (top.sqrt() * correction + epsilon));
             }
         }
     }
 }
 
-/// The moments that are kept.
-pub(super) fn states(amsgrad: bool) -> &'static [(&'static str, f32)] {
-    const STATES: [(&str, f32); 3] = [("mean", 0.0), ("variance", 0.0), ("varianceMax", 0.0)];
-    if amsgrad { &STATES } else { &STATES[..2] }
+impl Adam {
+    /// With the weight decay of `adamw`.
+    pub(super) fn decoupled(
+        betas: [f64; 2],
+        epsilon: f64,
+        amsgrad: bool,
+        formula: Formula,
+        weight_decay: f64,
+    ) -> Self {
+        let [beta1, beta2] = betas;
+        Self { beta1, beta2, epsilon, amsgrad, formula, now: Coefficients::default(), weight_decay }
+    }
 }
 
 impl Rule for Adam {
     fn states(&self) -> &[(&'static str, f32)] {
-        states(self.amsgrad)
+        const STATES: [(&str, f32); 3] = [("mean", 0.0), ("variance", 0.0), ("varianceMax", 0.0)];
+        if self.amsgrad { &STATES } else { &STATES[..2] }
     }
 
     fn prepare(&mut self, step: u64, learning_rate: f64) {
-        self.now = Coefficients::new(step, learning_rate, [self.beta1, self.beta2], self.epsilon, 0.0);
+        let betas = [self.beta1, self.beta2];
+        self.now = Coefficients::new(step, learning_rate, betas, self.epsilon, self.formula);
     }
 
     #[inline(always)]
     fn formula(&self, span: Span<'_>) {
         self.now.apply(span);
+    }
+
+    fn weight_decay(&self, _weight: &Slot) -> f64 {
+        self.weight_decay
     }
 }

@@ -1,20 +1,22 @@
-use super::rule::{Rest, Rule, Span, penalised};
-use super::{Entry, optimizer};
+use super::rule::{Rest, Rule, Span};
+use super::{Entry, Formula, optimizer};
 use crate::setting::settings;
 
 settings! {
     /// Adam with the infinity norm (Kingma and Ba 2015, section 7.1), at step t:
     ///
-    /// m ← β₁ m + (1 − β₁) g, u ← max(β₂ u, |g| + ε), w ← w − rate / (1 − β₁ᵗ) · m / u
+    /// m ← β₁ m + (1 − β₁) g, u ← max(β₂ u, |g|), w ← w − rate / (1 − β₁ᵗ) · m / (u + ε)
     ///
-    /// As in PyTorch, whose rate is 0.002 by default and ε 1e-8. Keras adds ε after the maximum: m / (u + ε) with u ← max(β₂ u, |g|).
+    /// With the formula of PyTorch, ε is added before the maximum: u ← max(β₂ u, |g| + ε). There the rate is 0.002 by default and ε 1e-8.
     pub(super) struct Adamax {
         /// Decay of the first moment.
         beta1: f64 [SHARE] = 0.9;
         /// Decay of the infinity norm.
         beta2: f64 [SHARE] = 0.999;
-        /// Added to the magnitude of the gradient.
+        /// Added to the norm; to the magnitude of the gradient with the formula of PyTorch.
         epsilon: f64 [POSITIVE] = 1e-7;
+        /// Whose formula it is.
+        formula: Formula = "keras";
     }
     and {
         rate: f32,
@@ -36,19 +38,26 @@ impl Rule for Adamax {
     fn formula(&self, span: Span<'_>) {
         let (beta1, beta2, epsilon) = (self.beta1 as f32, self.beta2 as f32, self.epsilon as f32);
         let (rate, rest1) = (self.rate, (1.0 - self.beta1) as f32);
-        let (scale, penalty) = (span.scale, span.penalty);
+        let scale = span.scale;
+        let (before, after) = match self.formula {
+            Formula::Keras => (0.0, epsilon),
+            Formula::Pytorch => (epsilon, 0.0),
+        };
         let [mean, norm, _] = span.state;
         for (((w, &g), m), u) in span.weights.iter_mut().zip(span.gradient).zip(mean).zip(norm) {
-            let g = penalised(g, scale, penalty, *w);
+            let g = g * scale;
             *m = beta1 * *m + rest1 * g;
-            let (old, new) = (beta2 * *u, g.abs() + epsilon);
+            let (old, new) = (beta2 * *u, g.abs() + before);
             *u = if old > new { old } else { new };
-            *w -= rate * (*m / *u);
+            *w -= rate * (*m / (*u + after));
         }
     }
 
     fn rest(&self) -> Rest {
-        // The norm becomes epsilon where there has been no gradient.
-        Rest::None
+        match self.formula {
+            Formula::Keras => Rest::Untouched,
+            // The norm becomes epsilon where there has been no gradient.
+            Formula::Pytorch => Rest::None,
+        }
     }
 }

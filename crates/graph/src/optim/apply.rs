@@ -1,7 +1,7 @@
 //! One step of a rule over all weights.
 
 use super::overflow::Bound;
-use super::rule::{MAX_STATES, Rest, Rows, Rule, Span, state_len};
+use super::rule::{MAX_STATES, Rest, Rows, Rule, Span, Tensor, state_len};
 use super::touched::Touched;
 use crate::gradients::{Gradient, Gradients};
 use crate::params::{Parameters, Slot};
@@ -27,16 +27,47 @@ pub(super) struct Kept<'a> {
     pub(super) states: &'a mut [AlignedVec<f32>],
     pub(super) touched: &'a [Touched],
     pub(super) bound: &'a Bound,
+    /// What a rule for whole weights needs to work with: for the largest one, and before that its gradient.
+    pub(super) scratch: &'a mut [f32],
 }
 
 /// A rule whose step is prepared, and what is said beside it.
 #[derive(Clone, Copy)]
 pub(super) struct Prepared<'a> {
     pub(super) rule: &'a dyn Rule,
-    /// The share of each weight that is added to its gradient.
-    pub(super) penalty: f32,
-    /// What a gradient of zero leaves as it is.
-    pub(super) rest: Rest,
+    /// By weight, what its decay leaves of it.
+    pub(super) keep: &'a [f32],
+}
+
+impl Prepared<'_> {
+    /// What a gradient of zero leaves as it is of a weight.
+    pub(super) fn rest(&self, weight: usize) -> Rest {
+        if self.keep[weight] == 1.0 { self.rule.rest() } else { Rest::None }
+    }
+}
+
+fn decay(weights: &mut [f32], keep: f32) {
+    if keep != 1.0 {
+        weights.iter_mut().for_each(|weight| *weight *= keep);
+    }
+}
+
+/// Writes all elements of a clipped gradient.
+fn densify(gradient: Gradient<'_, f32>, scale: f32, into: &mut [f32]) {
+    match gradient {
+        Gradient::Dense(values) => into.copy_from_slice(values),
+        Gradient::Rows(list) => {
+            into.fill(0.0);
+            for (&row, values) in list.rows.iter().zip(list.values.chunks_exact(list.width.max(1))) {
+                if let Some(target) = into.get_mut(row * list.width..(row + 1) * list.width) {
+                    target.copy_from_slice(values);
+                }
+            }
+        }
+    }
+    if scale != 1.0 {
+        into.iter_mut().for_each(|value| *value *= scale);
+    }
 }
 
 /// Applies a prepared step to every trainable weight that has a gradient, and raises `bound` to what comes of it.
@@ -48,8 +79,8 @@ pub(super) fn sweep(
     gradients: &Gradients<f32>,
     kept: Kept<'_>,
 ) {
-    let Kept { states, touched, bound } = kept;
-    let Prepared { rule, penalty, rest } = prepared;
+    let Kept { states, touched, bound, scratch } = kept;
+    let Prepared { rule, keep, .. } = prepared;
     let mut arenas: [&mut [f32]; MAX_STATES] = Default::default();
     for (arena, state) in arenas.iter_mut().zip(states) {
         *arena = state;
@@ -61,17 +92,37 @@ pub(super) fn sweep(
         end = slot.offset + slot.len;
         let value = take(&mut values, slot.len);
         let [mut first, mut second, mut third] = arenas.each_mut().map(|arena| take(arena, state_len(slot)));
+        if let (Some(whole), Some(gradient)) = (rule.whole(), gradients.get(weight)) {
+            if slot.trainable {
+                let (dense, scratch) = scratch.split_at_mut(slot.len);
+                densify(gradient, scales[weight], dense);
+                decay(value, keep[weight]);
+                let state = [&mut first, &mut second, &mut third].map(|state| take(state, slot.len));
+                let [one, two, three] = state;
+                whole.apply(Tensor {
+                    slot,
+                    weights: &mut *value,
+                    gradient: dense,
+                    state: [&mut *one, &mut *two, &mut *three],
+                    scratch,
+                });
+                bound.raise([&*value, one, two, three].into_iter());
+            }
+            continue;
+        }
         // The padding after the weight is left out.
         let parts =
             [value, take(&mut first, slot.len), take(&mut second, slot.len), take(&mut third, slot.len)];
         let (scale, parallel) = (scales[weight], slot.len >= PARALLEL);
+        let (rest, keep) = (prepared.rest(weight), keep[weight]);
         match gradients.get(weight) {
             Some(Gradient::Dense(gradient)) if slot.trainable => {
                 each_block(parts, BLOCK, parallel, |start, [weights, first, second, third]| {
                     let gradient = &gradient[start..start + weights.len()];
                     let mut state = [first, second, third];
                     let span = state.each_mut().map(|state| &mut **state);
-                    rule.update(Span { weights: &mut *weights, gradient, scale, penalty, state: span });
+                    decay(weights, keep);
+                    rule.update(Span { weights: &mut *weights, gradient, scale, state: span });
                     bound.raise(std::iter::once(&*weights).chain(state.iter().map(|state| &**state)));
                 });
             }
@@ -81,6 +132,7 @@ pub(super) fn sweep(
                     let first = start / list.width;
                     let (mut state, touched) = ([one, two, three], touched[weight].rows());
                     let reborrowed = state.each_mut().map(|state| &mut **state);
+                    decay(weights, keep);
                     let weights_too = &mut *weights;
                     rule.update_rows(Rows {
                         first,
@@ -88,7 +140,6 @@ pub(super) fn sweep(
                         state: reborrowed,
                         list,
                         scale,
-                        penalty,
                         rest,
                         touched,
                     });

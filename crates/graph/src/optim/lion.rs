@@ -1,5 +1,6 @@
-use super::rule::{Rule, Span, penalised};
+use super::rule::{Rule, Span};
 use super::{Entry, optimizer};
+use crate::params::Slot;
 use crate::setting::settings;
 
 settings! {
@@ -7,7 +8,7 @@ settings! {
     ///
     /// w ← w − rate · (sign(β₁ m + (1 − β₁) g) + weightDecay · w), then m ← β₂ m + (1 − β₂) g
     ///
-    /// As in Keras, but for the decay, which Keras has as an option of all optimizers. Since every weight moves by the whole rate, this is to be three to
+    /// As in Keras, for a decay before the step. Since every weight moves by the whole rate, this is to be three to
     /// ten times smaller than Adam's, and the decay as many times larger. It keeps half as much as Adam.
     pub(super) struct Lion {
         /// How much of the mean is in the direction of a step.
@@ -19,8 +20,6 @@ settings! {
     }
     and {
         rate: f32,
-        /// What the decay leaves of a weight.
-        keep: f32,
     }
 }
 
@@ -33,26 +32,25 @@ impl Rule for Lion {
 
     fn prepare(&mut self, _step: u64, learning_rate: f64) {
         self.rate = learning_rate as f32;
-        self.keep = (1.0 - learning_rate * self.weight_decay) as f32;
     }
 
     #[inline(always)]
     fn formula(&self, span: Span<'_>) {
         let (beta1, rest1) = (self.beta1 as f32, (1.0 - self.beta1) as f32);
         let (beta2, rest2) = (self.beta2 as f32, (1.0 - self.beta2) as f32);
-        let (rate, keep, scale, penalty) = (self.rate, self.keep, span.scale, span.penalty);
+        let (rate, scale) = (self.rate, span.scale);
         let [mean, ..] = span.state;
         for ((w, &g), m) in span.weights.iter_mut().zip(span.gradient).zip(mean) {
-            let g = penalised(g, scale, penalty, *w);
+            let g = g * scale;
             let direction = beta1 * *m + rest1 * g;
             // Nowhere if there is no direction.
             let step = if direction == 0.0 { 0.0 } else { rate.copysign(direction) };
             *m = beta2 * *m + rest2 * g;
-            *w = keep * *w - step;
+            *w -= step;
         }
     }
 
-    fn weight_decay(&self) -> f64 {
+    fn weight_decay(&self, _weight: &Slot) -> f64 {
         self.weight_decay
     }
 }

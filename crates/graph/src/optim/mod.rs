@@ -3,13 +3,18 @@
 //! A new optimizer is a file with a type that implements `Rule`, its `mod` line, and its place in `ENTRIES`.
 
 mod adadelta;
+mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
 mod adamw;
 mod apply;
 mod check;
+mod ftrl;
+mod lamb;
 mod lion;
+mod means;
+mod muon;
 mod nadam;
 mod norm;
 mod options;
@@ -31,6 +36,7 @@ use crate::parallel::each_rows;
 use crate::params::{Parameters, Slot};
 use crate::setting::{Setting, Settings, names};
 use apply::{Kept, Prepared};
+use means::Means;
 use norm::Norms;
 use options::{Clip, Options};
 use overflow::{Before, Bound};
@@ -53,14 +59,22 @@ pub(crate) struct Entry {
     pub(crate) described: (&'static str, &'static str),
 }
 
-/// An [`Entry`]: the name on the wire, the type, the learning rate by default.
+/// An [`Entry`]: the name on the wire, the type, the learning rate by default; `whole` for a rule for whole weights.
 macro_rules! optimizer {
+    (whole $name:literal, $rule:ident, $learning_rate:literal) => {
+        optimizer!(@ $name, $rule, $learning_rate, |settings| {
+            Ok(Box::new(OfWhole(Box::new($rule::read(settings)?))))
+        })
+    };
     ($name:literal, $rule:ident, $learning_rate:literal) => {
+        optimizer!(@ $name, $rule, $learning_rate, |settings| Ok(Box::new($rule::read(settings)?)))
+    };
+    (@ $name:literal, $rule:ident, $learning_rate:literal, $read:expr) => {
         Entry {
             name: $name,
             learning_rate: $learning_rate,
             settings: $rule::SETTINGS,
-            read: |settings| Ok(Box::new($rule::read(settings)?)),
+            read: $read,
             #[cfg(test)]
             described: (stringify!($rule), $rule::ABOUT),
         }
@@ -88,6 +102,10 @@ pub(crate) const ENTRIES: &[Entry] = &[
     adadelta::ENTRY,
     lion::ENTRY,
     radam::ENTRY,
+    adafactor::ENTRY,
+    ftrl::ENTRY,
+    lamb::ENTRY,
+    muon::ENTRY,
 ];
 
 /// One state of one weight, for saving.
@@ -109,9 +127,14 @@ pub struct StateTensor {
 pub struct Optimizer {
     learning_rate: Schedule,
     clip: Option<Clip>,
-    penalty: f64,
     rule: Box<dyn Rule>,
-    step: u64,
+    /// The batches so far. So many of them make up a step.
+    batch: u64,
+    batches: u64,
+    /// What is kept beside the rule's states.
+    means: Means,
+    /// The names of all states and their first values, those of the rule first.
+    kinds: Vec<(&'static str, f32)>,
     slots: Vec<Slot>,
     /// One arena for each state of the rule, holding the trainable weights in order; shared with models that went on from here, until they change.
     states: Arc<Vec<AlignedVec<f32>>>,
@@ -119,6 +142,11 @@ pub struct Optimizer {
     begun: bool,
     norms: Norms,
     scales: Vec<f32>,
+    /// By weight, the share by which it shrinks before a step, times the learning rate; and what that leaves of it.
+    decays: Vec<f64>,
+    keep: Vec<f32>,
+    /// What a rule for whole weights works with.
+    scratch: Vec<f32>,
     /// By weight, for those whose gradient is a list of rows.
     touched: Vec<Touched>,
     gradient_norm: f64,
@@ -131,7 +159,7 @@ pub struct Optimizer {
 pub(crate) struct KeptStates {
     states: Arc<Vec<AlignedVec<f32>>>,
     begun: bool,
-    step: u64,
+    batch: u64,
 }
 
 /// States for writing: from now on copies, where other optimizers have them, too.
@@ -149,31 +177,54 @@ fn exclusive(states: &mut Arc<Vec<AlignedVec<f32>>>) -> Result<&mut Vec<AlignedV
 
 impl Optimizer {
     /// Makes the optimizer that `json` describes: `kind` (its name), the kind's own settings, `learningRate` (a number or a schedule),
-    /// `weightDecay`, and at most one of `clipValue`, `clipNorm` (each weight) and `globalClipNorm`. What is left out has its default.
+    /// `weightDecay` (before every step, weights shrink by this share times the learning rate) and `excludeFromWeightDecay` (parts of the names of those
+    /// that do not), at most one of `clipValue`, `clipNorm` (each weight) and `globalClipNorm`, `gradientAccumulationSteps`, `useEma`, `emaMomentum`,
+    /// `emaOverwriteFrequency`, and `lookahead` (`syncPeriod`, `slowStepSize`). What is left out has its default.
     ///
     /// # Errors
     /// `ERR_OPTION` for unknown kinds, unknown fields and values out of range; `ERR_MEMORY` when the state does not fit.
     pub fn from_json(json: &str, slots: &[Slot]) -> Result<Self> {
-        let Options { learning_rate, clip, penalty, rule } = Options::from_json(json)?;
+        let Options { learning_rate, clip, decay, exclude, average, lookahead, batches, rule } =
+            Options::from_json(json)?;
+        let mut kinds = rule.states().to_vec();
+        let mut keep = |name| {
+            kinds.push((name, 0.0));
+            kinds.len() - 1
+        };
+        let means = Means {
+            gradient: (batches > 1).then(|| keep("gradient")),
+            average: average.map(|average| (keep("average"), average)),
+            slow: lookahead.map(|lookahead| (keep("slow"), lookahead)),
+        };
+        let decay_of = |slot: &Slot| {
+            let excluded = exclude.iter().any(|part| slot.name.contains(part.as_str()));
+            if excluded || !slot.trainable { 0.0 } else { decay.max(rule.weight_decay(slot)) }
+        };
+        let decays = slots.iter().map(decay_of).collect();
         let len = slots
             .iter()
             .try_fold(0_usize, |sum, slot| sum.checked_add(state_len(slot)))
             .ok_or_else(|| Error::memory("The state of the optimizer is too large to address"))?;
         let mut states = Vec::new();
-        for _ in rule.states() {
+        for _ in &kinds {
             states.push(memory::aligned(len, "The state arenas of the optimizer")?);
         }
         Ok(Self {
             learning_rate,
             clip,
-            penalty,
             rule,
-            step: 0,
+            batch: 0,
+            batches,
+            means,
+            kinds,
             slots: slots.to_vec(),
             states: Arc::new(states),
             begun: false,
             norms: Norms::default(),
             scales: Vec::new(),
+            decays,
+            keep: Vec::new(),
+            scratch: Vec::new(),
             touched: slots.iter().map(|_| Touched::default()).collect(),
             gradient_norm: 0.0,
             bound: Bound::unknown(),
@@ -185,8 +236,8 @@ impl Optimizer {
         if self.begun {
             return Ok(());
         }
-        if self.rule.states().iter().any(|&(_, first)| first != 0.0) {
-            for (arena, &(_, first)) in exclusive(&mut self.states)?.iter_mut().zip(self.rule.states()) {
+        if self.kinds.iter().any(|&(_, first)| first != 0.0) {
+            for (arena, &(_, first)) in exclusive(&mut self.states)?.iter_mut().zip(&self.kinds) {
                 let work = arena.len();
                 each_rows(&mut arena[..], 1, work, |_, part| part.fill(first));
             }
@@ -197,7 +248,7 @@ impl Optimizer {
 
     /// What going on from here needs, not copied.
     pub(crate) fn kept(&self) -> KeptStates {
-        KeptStates { states: Arc::clone(&self.states), begun: self.begun, step: self.step }
+        KeptStates { states: Arc::clone(&self.states), begun: self.begun, batch: self.batch }
     }
 
     /// Goes on from what another optimizer of this kind, for weights like these, has [kept](Self::kept).
@@ -209,7 +260,7 @@ impl Optimizer {
         if lengths(&kept.states) != lengths(&self.states) {
             return Err(Error::format("The state is that of another optimizer"));
         }
-        (self.states, self.begun, self.step) = (kept.states, kept.begun, kept.step);
+        (self.states, self.begun, self.batch) = (kept.states, kept.begun, kept.batch);
         self.touched.iter_mut().for_each(Touched::forget);
         self.bound = Bound::unknown();
         Ok(())
@@ -217,7 +268,7 @@ impl Optimizer {
 
     /// The learning rate of the next step.
     pub fn learning_rate(&self) -> f64 {
-        self.learning_rate.rate(self.step)
+        self.learning_rate.rate(self.steps())
     }
 
     /// Changes the learning rate from the next step on.
@@ -235,9 +286,65 @@ impl Optimizer {
         Ok(())
     }
 
-    /// The number of steps applied so far.
+    /// Changes to the learning rate or the schedule that a JSON value describes from the next step on.
+    ///
+    /// # Errors
+    /// `ERR_OPTION`.
+    pub fn set_schedule(&mut self, json: &str) -> Result<()> {
+        let value = serde_json::from_str(json)
+            .map_err(|error| Error::option(format!("the learning rate is not JSON: {error}")))?;
+        self.learning_rate = Schedule::from_value(value)?;
+        Ok(())
+    }
+
+    /// Gives a rate for each of the next steps; the last one stays. For a schedule of the kind `function` alone, which is a function that is not
+    /// known here.
+    ///
+    /// # Errors
+    /// `ERR_STATE` where the learning rate is something else.
+    pub fn set_rates(&mut self, rates: Vec<f64>) -> Result<()> {
+        let first = self.steps();
+        self.learning_rate.set_rates(first, rates)
+    }
+
+    /// The number of batches applied so far; without accumulation of gradients, that of steps.
     pub fn step_count(&self) -> u64 {
-        self.step
+        self.batch
+    }
+
+    /// How many steps there have been.
+    pub fn steps(&self) -> u64 {
+        self.batch / self.batches
+    }
+
+    /// Exchanges the weights and their mean over the steps; nothing before the first step.
+    ///
+    /// # Errors
+    /// `ERR_STATE` where no mean is kept.
+    pub fn swap_average(&mut self, parameters: &mut Parameters<f32>) -> Result<()> {
+        let Some((at, _)) = self.means.average else {
+            return Err(Error::state(
+                "The optimizer keeps no mean of the weights; compile with useEma: true",
+            ));
+        };
+        if self.batch > 0 {
+            means::swap(&self.slots, parameters.arena_mut(), &mut exclusive(&mut self.states)?[at]);
+        }
+        Ok(())
+    }
+
+    /// Ends a training: the weights become their mean over the steps, where that is kept.
+    ///
+    /// # Errors
+    /// `ERR_MEMORY`.
+    pub(crate) fn finish(&mut self, parameters: &mut Arc<Parameters<f32>>) -> Result<()> {
+        if let Some((at, _)) = self.means.average
+            && self.batch > 0
+        {
+            let weights = Parameters::exclusive(parameters)?.arena_mut();
+            means::overwrite(&self.slots, weights, &mut exclusive(&mut self.states)?[at]);
+        }
+        Ok(())
     }
 
     /// The norm of all gradients together at the last step, before clipping.
@@ -272,33 +379,69 @@ impl Optimizer {
             return Err(Error::numeric(format!("the schedule gives the learning rate {rate}")));
         }
         self.begin()?;
+        if self.batch == 0 {
+            self.means.begin(&self.slots, parameters, exclusive(&mut self.states)?);
+        }
+        let before = self.steps();
+        if (self.batch + 1).is_multiple_of(self.batches) {
+            self.means.combine(&self.slots, gradients, &self.states, self.batches)?;
+            self.step(parameters, gradients, rate)?;
+            let states = exclusive(&mut self.states)?;
+            self.means.stepped(&self.slots, parameters, states, before.saturating_add(1));
+        } else {
+            self.measure(gradients)?;
+            self.means.add(&self.slots, gradients, exclusive(&mut self.states)?);
+        }
+        let states = exclusive(&mut self.states)?;
+        self.means.follow(&self.slots, parameters, states, before == 0, before.saturating_add(1));
+        self.batch = self.batch.saturating_add(1);
+        Ok(())
+    }
+
+    /// One step of the rule.
+    fn step(
+        &mut self,
+        parameters: &mut Parameters<f32>,
+        gradients: &mut Gradients<f32>,
+        rate: f64,
+    ) -> Result<()> {
         self.clip(gradients)?;
+        memory::refill(&mut self.keep, self.slots.len(), 1.0, "What decays")?;
+        for (keep, decay) in self.keep.iter_mut().zip(&self.decays) {
+            *keep = (1.0 - rate * decay) as f32;
+        }
         self.touch(gradients)?;
+        if let Some(whole) = self.rule.whole() {
+            let trained = self.slots.iter().filter(|slot| slot.trainable);
+            let most = trained.map(|slot| slot.len.saturating_add(whole.scratch(slot))).max().unwrap_or(0);
+            memory::refill(&mut self.scratch, most, 0.0, "What the optimizer works with")?;
+        }
         let before = if self.is_risky(rate, parameters)? {
             Some(Before::copy(parameters, &self.states)?)
         } else {
             None
         };
-        self.rule.prepare(self.step.saturating_add(1), rate);
-        let rest = self.rest();
+        self.rule.prepare(self.steps().saturating_add(1), rate);
         let states = exclusive(&mut self.states)?;
-        let prepared = Prepared { rule: &*self.rule, penalty: self.penalty as f32, rest };
         apply::sweep(
-            prepared,
+            Prepared { rule: &*self.rule, keep: &self.keep },
             &self.slots,
             &self.scales,
             parameters,
             gradients,
-            Kept { states, touched: &self.touched, bound: &self.bound },
+            Kept {
+                states: states.get_mut(..self.rule.states().len()).unwrap_or_default(),
+                touched: &self.touched,
+                bound: &self.bound,
+                scratch: &mut self.scratch,
+            },
         );
-        if let Some(before) = before {
-            let names = self.rule.states();
-            if let Err(error) = self.bound.measure(&self.slots, parameters, &self.states, names) {
-                before.put_back(parameters, exclusive(&mut self.states)?);
-                return Err(error);
-            }
+        if let Some(before) = before
+            && let Err(error) = self.bound.measure(&self.slots, parameters, &self.states, &self.kinds)
+        {
+            before.put_back(parameters, exclusive(&mut self.states)?);
+            return Err(error);
         }
-        self.step = self.step.saturating_add(1);
         Ok(())
     }
 
@@ -307,34 +450,33 @@ impl Optimizer {
         self.bound.raise(std::iter::once(values));
     }
 
-    /// What a gradient of zero leaves as it is.
-    fn rest(&self) -> Rest {
-        if self.decay() == 0.0 { self.rule.rest() } else { Rest::None }
-    }
-
-    /// The share of the weights that works against them, in the gradient or apart from it.
-    fn decay(&self) -> f64 {
-        self.penalty.max(self.rule.weight_decay())
-    }
-
     /// Whether the step may make a weight or a state infinite: not with ordinary numbers, so that nothing is copied for it.
     fn is_risky(&mut self, rate: f64, parameters: &Parameters<f32>) -> Result<bool> {
         let clipped = |(square, scale): (&f64, &f32)| square.sqrt() * f64::from(*scale);
         let gradient = self.norms.squares().iter().zip(&self.scales).map(clipped).fold(0.0, f64::max);
-        if self.bound.may_overflow(gradient, rate, self.decay()) {
+        let decay = self.decays.iter().copied().fold(0.0, f64::max);
+        if self.bound.may_overflow(gradient, rate, decay) {
             // What was known may be of before.
-            self.bound.measure(&self.slots, parameters, &self.states, self.rule.states())?;
+            self.bound.measure(&self.slots, parameters, &self.states, &self.kinds)?;
         }
-        Ok(self.bound.may_overflow(gradient, rate, self.decay()))
+        Ok(self.bound.may_overflow(gradient, rate, decay))
     }
 
-    /// Checks the gradients, clips them by value and computes the factors that clip them by norm (PyTorch's
-    /// `max_norm / (norm + 1e-6)`, at most 1).
+    /// Measures the gradients.
+    ///
+    /// # Errors
+    /// `ERR_NUMERIC` for one that is not finite.
+    fn measure(&mut self, gradients: &Gradients<f32>) -> Result<()> {
+        self.gradient_norm = self.norms.measure(&self.slots, gradients)?.iter().sum::<f64>().sqrt();
+        Ok(())
+    }
+
+    /// Checks the gradients, clips them by value and computes the factors that clip them by norm (Keras's `limit / max(norm, limit)`).
     fn clip(&mut self, gradients: &mut Gradients<f32>) -> Result<()> {
-        let squares = self.norms.measure(&self.slots, gradients)?;
-        self.gradient_norm = squares.iter().sum::<f64>().sqrt();
+        self.measure(gradients)?;
+        let squares = self.norms.squares();
         memory::refill(&mut self.scales, squares.len(), 1.0, "The clipping factors")?;
-        let factor = |limit: f64, norm: f64| (limit / (norm + 1e-6)).min(1.0) as f32;
+        let factor = |limit: f64, norm: f64| (limit / norm.max(limit)) as f32;
         match self.clip {
             None => {}
             Some(Clip::GlobalNorm(limit)) => self.scales.fill(factor(limit, self.gradient_norm)),
@@ -360,13 +502,13 @@ impl Optimizer {
 
     /// Notes which rows of tables have a gradient, for rules that leave all others as they are.
     fn touch(&mut self, gradients: &Gradients<f32>) -> Result<()> {
-        if self.rest() != Rest::Untouched {
+        if self.rule.rest() != Rest::Untouched {
             return Ok(());
         }
         let mut start = 0;
         for (weight, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.trainable) {
             match gradients.get(weight) {
-                Some(Gradient::Rows(list)) => {
+                Some(Gradient::Rows(list)) if self.keep[weight] == 1.0 => {
                     let mut states = [(&[][..], 0.0); MAX_STATES];
                     let arenas = self.states.iter().zip(self.rule.states());
                     for (state, (arena, &(_, first))) in states.iter_mut().zip(arenas) {
@@ -387,7 +529,7 @@ impl Optimizer {
         self.slots.iter().filter(|slot| slot.trainable).flat_map(move |slot| {
             let start = end;
             end += state_len(slot);
-            let states = self.rule.states().iter().enumerate();
+            let states = self.kinds.iter().enumerate();
             states.map(move |(arena, (state, _))| (format!("{}/{state}", slot.name), slot, arena, start))
         })
     }
@@ -406,7 +548,7 @@ impl Optimizer {
                 if self.begun {
                     data.extend_from_slice(&self.states[arena][start..start + slot.len]);
                 } else {
-                    data.resize(slot.len, self.rule.states()[arena].1);
+                    data.resize(slot.len, self.kinds[arena].1);
                 }
                 Ok(StateTensor { name, shape: slot.shape.clone(), data })
             })
@@ -463,7 +605,7 @@ impl Optimizer {
         }
         self.touched.iter_mut().for_each(Touched::forget);
         self.bound = Bound::unknown();
-        self.step = step;
+        self.batch = step;
         Ok(())
     }
 }

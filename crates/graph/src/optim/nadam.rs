@@ -1,4 +1,4 @@
-use super::rule::{Rule, Span, penalised};
+use super::rule::{Rule, Span};
 use super::{Entry, Formula, optimizer};
 use crate::setting::settings;
 
@@ -92,10 +92,10 @@ impl Rule for Nadam {
         let Coefficients { gradient_rate, mean_rate, correction } = self.now;
         let (beta1, beta2, epsilon) = (self.beta1 as f32, self.beta2 as f32, self.epsilon as f32);
         let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
-        let (scale, penalty) = (span.scale, span.penalty);
+        let scale = span.scale;
         let [mean, variance, _] = span.state;
         for (((w, &g), m), v) in span.weights.iter_mut().zip(span.gradient).zip(mean).zip(variance) {
-            let g = penalised(g, scale, penalty, *w);
+            let g = g * scale;
             *m = beta1 * *m + rest1 * g;
             *v = beta2 * *v + rest2 * (g * g);
             *w -= (gradient_rate * g + mean_rate * *m) / (v.sqrt() * correction + epsilon);

@@ -69,6 +69,11 @@ impl Norms {
     }
 }
 
+/// The sum of squares of a weight's elements.
+pub(super) fn square(values: &[f32]) -> f64 {
+    values.chunks(BLOCK).map(|block| vectorised(Squares(block))).sum()
+}
+
 struct Squares<'a>(&'a [f32]);
 
 impl Plain for Squares<'_> {

@@ -1,5 +1,6 @@
 //! The description of an optimizer as it comes over the wire.
 
+use super::means::{Average, Lookahead};
 use super::rule::Rule;
 use super::schedule::Schedule;
 use super::{ENTRIES, check};
@@ -23,14 +24,19 @@ pub(super) enum Clip {
 pub(super) struct Options {
     pub(super) learning_rate: Schedule,
     pub(super) clip: Option<Clip>,
-    /// The share of each weight that is added to its gradient.
-    pub(super) penalty: f64,
+    /// The share by which weights shrink before a step, times the learning rate, unless the rule has its own.
+    pub(super) decay: f64,
+    /// Parts of the names of the weights that do not.
+    pub(super) exclude: Vec<String>,
+    pub(super) average: Option<Average>,
+    pub(super) lookahead: Option<Lookahead>,
+    /// How many batches make up a step.
+    pub(super) batches: u64,
     pub(super) rule: Box<dyn Rule>,
 }
 
 impl Options {
-    /// Reads `{"kind", "learningRate"?, "clipValue"?, "clipNorm"?, "globalClipNorm"?, …}`. `weightDecay` is a penalty in the gradient, unless it is a
-    /// setting of the optimizer's own.
+    /// Reads `{"kind", "learningRate"?, "clipValue"?, "clipNorm"?, "globalClipNorm"?, …}`.
     pub(super) fn from_json(text: &str) -> Result<Self> {
         let mut fields: Settings = serde_json::from_str(text)
             .map_err(|error| Error::option(format!("the optimizer is not a JSON object: {error}")))?;
@@ -43,13 +49,52 @@ impl Options {
         let rate = fields.remove("learningRate").filter(|rate| !rate.is_null());
         let clip = clip(&mut fields)?;
         let own = entry.settings.iter().any(|setting| setting.name == "weight_decay");
-        let penalty = if own { 0.0 } else { number(&mut fields, "weightDecay")?.unwrap_or(0.0) };
-        check::non_negative("weightDecay", penalty)?;
+        let decay = if own { 0.0 } else { number(&mut fields, "weightDecay")?.unwrap_or(0.0) };
+        check::non_negative("weightDecay", decay)?;
+        let exclude = fields.remove("excludeFromWeightDecay").map(serde_json::from_value).transpose();
+        let exclude = exclude
+            .map_err(|error| Error::option(format!("the optimizer's excludeFromWeightDecay: {error}")))?;
+        let average = average(&mut fields)?;
+        let lookahead = lookahead(&mut fields)?;
+        let batches = count(&mut fields, "gradientAccumulationSteps")?.unwrap_or(1);
         let mut rule = (entry.read)(&fields)
             .map_err(|error| error.within(&format!("the optimizer '{}'", entry.name)))?;
         rule.check()?;
         let learning_rate = rate.map_or(Ok(Schedule::Constant(entry.learning_rate)), Schedule::from_value)?;
-        Ok(Self { learning_rate, clip, penalty, rule })
+        let exclude = exclude.unwrap_or_default();
+        Ok(Self { learning_rate, clip, decay, exclude, average, lookahead, batches, rule })
+    }
+}
+
+/// An integer of at least 1.
+fn count(fields: &mut Map<String, Value>, name: &str) -> Result<Option<u64>> {
+    let Some(number) = number(fields, name)? else { return Ok(None) };
+    check::at_least_one(name, number)?;
+    Ok(Some(number as u64))
+}
+
+fn average(fields: &mut Map<String, Value>) -> Result<Option<Average>> {
+    let used = fields.remove("useEma").is_some_and(|used| used == true);
+    let momentum = number(fields, "emaMomentum")?.unwrap_or(0.99);
+    check::fraction("emaMomentum", momentum)?;
+    let overwrite = count(fields, "emaOverwriteFrequency")?;
+    Ok(used.then_some(Average { momentum, overwrite }))
+}
+
+fn lookahead(fields: &mut Map<String, Value>) -> Result<Option<Lookahead>> {
+    let mut given = match fields.remove("lookahead") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Object(given)) => given,
+        Some(other) => {
+            return Err(Error::option(format!("the optimizer's lookahead must be an object, not {other}")));
+        }
+    };
+    let period = count(&mut given, "syncPeriod")?.unwrap_or(6);
+    let share = number(&mut given, "slowStepSize")?.unwrap_or(0.5);
+    check::fraction("slowStepSize", share)?;
+    match given.keys().next() {
+        Some(name) => Err(Error::option(format!("the optimizer's lookahead has no '{name}'"))),
+        None => Ok(Some(Lookahead { period, share })),
     }
 }
 

@@ -1,4 +1,4 @@
-use super::rule::{Rule, Span, penalised};
+use super::rule::{Rule, Span};
 use super::{Entry, optimizer};
 use crate::setting::settings;
 
@@ -48,11 +48,11 @@ impl Rule for RAdam {
     fn formula(&self, span: Span<'_>) {
         let (beta1, beta2, epsilon) = (self.beta1 as f32, self.beta2 as f32, self.epsilon as f32);
         let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
-        let (rate, scale, penalty) = (self.rate, span.scale, span.penalty);
+        let (rate, scale) = (self.rate, span.scale);
         let [mean, variance, _] = span.state;
         let elements = span.weights.iter_mut().zip(span.gradient).zip(mean).zip(variance);
         for (((w, &g), m), v) in elements {
-            let g = penalised(g, scale, penalty, *w);
+            let g = g * scale;
             *m = beta1 * *m + rest1 * g;
             *v = beta2 * *v + rest2 * (g * g);
             let quotient = match self.rectified {

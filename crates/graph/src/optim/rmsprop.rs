@@ -1,4 +1,4 @@
-use super::rule::{Rule, Span, penalised};
+use super::rule::{Rule, Span};
 use super::{Entry, Formula, optimizer};
 use crate::setting::settings;
 
@@ -52,7 +52,7 @@ impl Rule for Rmsprop {
             Formula::Pytorch => (0.0, epsilon, 1.0, self.rate),
         };
         let rate = self.rate;
-        let (scale, penalty) = (span.scale, span.penalty);
+        let scale = span.scale;
         let normalise = |g: f32, square: &mut f32| {
             *square = rho * *square + rest * (g * g);
             g / ((*square + under).sqrt() + beside)
@@ -69,23 +69,23 @@ impl Rule for Rmsprop {
         match (self.momentum > 0.0, self.centered) {
             (false, false) => {
                 for ((w, &g), s) in elements {
-                    *w -= rate * normalise(penalised(g, scale, penalty, *w), s);
+                    *w -= rate * normalise(g * scale, s);
                 }
             }
             (true, false) => {
                 for (((w, &g), s), b) in elements.zip(second) {
-                    *b = momentum * *b + into * normalise(penalised(g, scale, penalty, *w), s);
+                    *b = momentum * *b + into * normalise(g * scale, s);
                     *w -= out * *b;
                 }
             }
             (false, true) => {
                 for (((w, &g), s), m) in elements.zip(second) {
-                    *w -= rate * normalise_centered(penalised(g, scale, penalty, *w), s, m);
+                    *w -= rate * normalise_centered(g * scale, s, m);
                 }
             }
             (true, true) => {
                 for ((((w, &g), s), m), b) in elements.zip(second).zip(third) {
-                    *b = momentum * *b + into * normalise_centered(penalised(g, scale, penalty, *w), s, m);
+                    *b = momentum * *b + into * normalise_centered(g * scale, s, m);
                     *w -= out * *b;
                 }
             }

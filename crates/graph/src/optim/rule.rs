@@ -17,8 +17,6 @@ pub(super) struct Span<'a> {
     pub(super) gradient: &'a [f32],
     /// Factor on the gradient that clips it by norm; 1 where it does not.
     pub(super) scale: f32,
-    /// The share of each weight that is added to its gradient.
-    pub(super) penalty: f32,
     /// The rule's states in the order of [`Rule::states`].
     pub(super) state: [&'a mut [f32]; MAX_STATES],
 }
@@ -33,7 +31,6 @@ pub(super) struct Rows<'a> {
     /// Gradients of rows of the table; those that are not listed have a gradient of zero.
     pub(super) list: &'a RowGradient<f32>,
     pub(super) scale: f32,
-    pub(super) penalty: f32,
     pub(super) rest: Rest,
     /// Which rows of the table have had a gradient; read where only those change.
     pub(super) touched: &'a [bool],
@@ -60,17 +57,22 @@ pub(super) trait Rule: Send + Sync + std::fmt::Debug {
     /// state has been restored.
     fn prepare(&mut self, step: u64, learning_rate: f64);
 
-    /// Applies the prepared step: a loop that can be vectorised. Mark it `#[inline(always)]`.
+    /// Applies the prepared step to weights that have decayed: a loop that can be vectorised. Mark it `#[inline(always)]`.
     fn formula(&self, span: Span<'_>);
 
-    /// What can be left out where there is no gradient, nor a penalty or a decay of weights.
+    /// What can be left out where there is no gradient, nor a decay of weights.
     fn rest(&self) -> Rest {
         Rest::Untouched
     }
 
-    /// By what share the formula itself shrinks weights, times the learning rate.
-    fn weight_decay(&self) -> f64 {
+    /// The share by which a weight shrinks before a step, times the learning rate, where the rule has a setting for it.
+    fn weight_decay(&self, _weight: &Slot) -> f64 {
         0.0
+    }
+
+    /// The rule itself, if it sees weights as a whole instead of element by element.
+    fn whole(&self) -> Option<&dyn Whole> {
+        None
     }
 
     /// Checks settings that depend on each other.
@@ -86,6 +88,80 @@ pub(super) trait Rule: Send + Sync + std::fmt::Debug {
     /// [`Self::update`] of all rows that change: in one call, since for a row alone the way there takes as long as the formula.
     fn update_rows(&self, rows: Rows<'_>) {
         vectorised(UpdateRows { rule: self, rows });
+    }
+}
+
+/// A weight with everything that belongs to it.
+pub(super) struct Tensor<'a> {
+    pub(super) slot: &'a Slot,
+    pub(super) weights: &'a mut [f32],
+    /// All elements of the clipped gradient.
+    pub(super) gradient: &'a [f32],
+    /// The rule's states in the order of [`Whole::states`].
+    pub(super) state: [&'a mut [f32]; MAX_STATES],
+    /// As much as [`Whole::scratch`] asks for, with any contents.
+    pub(super) scratch: &'a mut [f32],
+}
+
+/// The formula of an optimizer that needs more of a weight than one element at a time: norms, means over rows, products. It runs on one thread and is
+/// compiled once, which keeps the engine small.
+pub(super) trait Whole: Send + Sync + std::fmt::Debug {
+    /// As in [`Rule`].
+    fn states(&self) -> &[(&'static str, f32)];
+
+    /// As in [`Rule`].
+    fn prepare(&mut self, step: u64, learning_rate: f64);
+
+    /// How many elements [`Self::apply`] needs to work with for a weight.
+    fn scratch(&self, weight: &Slot) -> usize;
+
+    /// Applies the prepared step to a weight that has decayed.
+    fn apply(&self, tensor: Tensor<'_>);
+
+    /// As in [`Rule`].
+    fn weight_decay(&self, _weight: &Slot) -> f64 {
+        0.0
+    }
+
+    /// As in [`Rule`].
+    fn check(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A formula for whole weights among those for elements, of which it has none.
+#[derive(Debug)]
+pub(super) struct OfWhole(pub(super) Box<dyn Whole>);
+
+impl Rule for OfWhole {
+    fn states(&self) -> &[(&'static str, f32)] {
+        self.0.states()
+    }
+
+    fn prepare(&mut self, step: u64, learning_rate: f64) {
+        self.0.prepare(step, learning_rate);
+    }
+
+    fn formula(&self, _span: Span<'_>) {}
+
+    fn update(&self, _span: Span<'_>) {}
+
+    fn update_rows(&self, _rows: Rows<'_>) {}
+
+    fn rest(&self) -> Rest {
+        Rest::None
+    }
+
+    fn weight_decay(&self, weight: &Slot) -> f64 {
+        self.0.weight_decay(weight)
+    }
+
+    fn whole(&self) -> Option<&dyn Whole> {
+        Some(&*self.0)
+    }
+
+    fn check(&mut self) -> Result<()> {
+        self.0.check()
     }
 }
 
@@ -117,7 +193,7 @@ impl<R: Rule + ?Sized> Plain for UpdateRows<'_, R> {
     #[inline(always)]
     fn run(self) {
         let Self { rule, rows } = self;
-        let Rows { first, weights, state: [one, two, three], list, scale, penalty, rest, touched } = rows;
+        let Rows { first, weights, state: [one, two, three], list, scale, rest, touched } = rows;
         let width = list.width;
         let end = first + weights.len() / width;
         let mut next = list.rows.partition_point(|&listed| listed < first);
@@ -145,7 +221,7 @@ impl<R: Rule + ?Sized> Plain for UpdateRows<'_, R> {
                 // States that the rule does not have are empty.
                 let state = [&mut *one, &mut *two, &mut *three]
                     .map(|all| all.get_mut(part.clone()).unwrap_or_default());
-                rule.formula(Span { weights, gradient, scale, penalty, state });
+                rule.formula(Span { weights, gradient, scale, state });
             }
             if row == listed {
                 next += 1;
@@ -163,12 +239,6 @@ impl<R: Rule + ?Sized> Plain for UpdateRows<'_, R> {
 /// How many of the first entries are `value`.
 fn stretch(entries: &[bool], value: bool) -> usize {
     entries.iter().position(|&entry| entry != value).unwrap_or(entries.len())
-}
-
-/// The clipped gradient plus the L2 penalty's: `g * scale + penalty * w`.
-#[inline(always)]
-pub(super) fn penalised(gradient: f32, scale: f32, penalty: f32, weight: f32) -> f32 {
-    gradient * scale + penalty * weight
 }
 
 /// Elements that a weight takes in the state arenas.

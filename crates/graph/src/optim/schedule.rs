@@ -11,6 +11,11 @@ use std::f64::consts::PI;
 pub(super) enum Schedule {
     Constant(f64),
     Following(Box<ScheduleKind>),
+    /// A function that is not known here: what it gives for the steps from `first` on, of which the last one stays.
+    Listed {
+        first: u64,
+        rates: Vec<f64>,
+    },
 }
 
 /// A schedule as it comes over the wire; the formulas are those of Keras's classes of the same names.
@@ -50,6 +55,16 @@ pub(super) enum ScheduleKind {
         t_mul: f64,
         m_mul: f64,
         alpha: f64,
+    },
+    /// PyTorch's `OneCycleLR`.
+    OneCycle {
+        max_learning_rate: f64,
+        total_steps: f64,
+        pct_start: f64,
+        div_factor: f64,
+        final_div_factor: f64,
+        linear: bool,
+        three_phase: bool,
     },
     /// Linear from `initialLearningRate` to the first rate of `learningRate`, which begins after that.
     Warmup {
@@ -103,6 +118,15 @@ impl Settings {
                 m_mul: self.take("mMul")?,
                 alpha: self.take("alpha")?,
             },
+            "oneCycle" => ScheduleKind::OneCycle {
+                max_learning_rate: self.take("maxLearningRate")?,
+                total_steps: self.take("totalSteps")?,
+                pct_start: self.take("pctStart")?,
+                div_factor: self.take("divFactor")?,
+                final_div_factor: self.take("finalDivFactor")?,
+                linear: self.take::<String>("annealStrategy")? == "linear",
+                three_phase: self.take("threePhase")?,
+            },
             "warmup" => ScheduleKind::Warmup {
                 learning_rate: self.take("learningRate")?,
                 warmup_steps: self.take("warmupSteps")?,
@@ -137,6 +161,9 @@ impl Schedule {
             let message = format!("the optimizer's learningRate must be a number or a schedule, not {value}");
             return Err(Error::option(message));
         };
+        if settings.get("kind").is_some_and(|kind| kind == "function") {
+            return Ok(Self::Listed { first: 0, rates: Vec::new() });
+        }
         let mut kind = Settings(settings).read().map_err(|error| {
             Error::option(format!("the optimizer's learningRate is no schedule: {error}"))
         })?;
@@ -149,7 +176,23 @@ impl Schedule {
         match self {
             Self::Constant(rate) => *rate,
             Self::Following(kind) => kind.rate(step as f64),
+            Self::Listed { first, rates } => {
+                let known = usize::try_from(step.saturating_sub(*first)).ok().and_then(|at| rates.get(at));
+                known.or(rates.last()).copied().unwrap_or(f64::NAN)
+            }
         }
+    }
+
+    /// What a function gives for the steps from `from` on.
+    ///
+    /// # Errors
+    /// `ERR_STATE` for a learning rate that is none.
+    pub(super) fn set_rates(&mut self, from: u64, given: Vec<f64>) -> Result<()> {
+        let Self::Listed { first, rates } = self else {
+            return Err(Error::state("The learning rate is not a function"));
+        };
+        (*first, *rates) = (from, given);
+        Ok(())
     }
 }
 
@@ -194,6 +237,20 @@ impl ScheduleKind {
                 check::non_negative("mMul", *m_mul)?;
                 check::fraction("alpha", *alpha)
             }
+            Self::OneCycle {
+                max_learning_rate,
+                total_steps,
+                pct_start,
+                div_factor,
+                final_div_factor,
+                ..
+            } => {
+                check::non_negative("maxLearningRate", *max_learning_rate)?;
+                check::positive("totalSteps", *total_steps)?;
+                check::fraction("pctStart", *pct_start)?;
+                check::positive("divFactor", *div_factor)?;
+                check::positive("finalDivFactor", *final_div_factor)
+            }
             Self::Warmup { learning_rate, warmup_steps, initial_learning_rate, then } => {
                 check::non_negative("initialLearningRate", *initial_learning_rate)?;
                 check::positive("warmupSteps", *warmup_steps)?;
@@ -234,6 +291,33 @@ impl ScheduleKind {
                     (restarts, (completed - before) / t_mul.powf(restarts))
                 };
                 initial_learning_rate * cosine(fraction, m_mul.powf(restarts), alpha)
+            }
+            Self::OneCycle {
+                max_learning_rate: most,
+                total_steps,
+                pct_start,
+                div_factor,
+                final_div_factor,
+                linear,
+                three_phase,
+            } => {
+                let (first, peak, last) =
+                    (most / div_factor, pct_start * total_steps - 1.0, total_steps - 1.0);
+                let least = first / final_div_factor;
+                let back = if three_phase { peak * 2.0 } else { last };
+                let (from, to, start, end) = if step <= peak {
+                    (first, most, 0.0, peak)
+                } else if step <= back || !three_phase {
+                    (most, if three_phase { first } else { least }, peak, back)
+                } else {
+                    (first, least, back, last)
+                };
+                let done = if end > start { ((step - start) / (end - start)).min(1.0) } else { 1.0 };
+                if linear {
+                    from + (to - from) * done
+                } else {
+                    to + (from - to) * 0.5 * (1.0 + (PI * done).cos())
+                }
             }
             Self::Warmup { warmup_steps, initial_learning_rate, ref then, .. } => {
                 let rate = |step: u64| then.as_ref().map_or(0.0, |then| then.rate(step));
@@ -297,6 +381,18 @@ mod tests {
         let restarts = json!({"kind": "cosineDecayRestarts", "initialLearningRate": 1, "firstDecaySteps": 10, "tMul": 2, "mMul": 0.5,
             "alpha": 0});
         close(&rates(restarts, &[0, 5, 10, 20, 30]), &[1.0, 0.5, 0.5, 0.25, 0.25]);
+    }
+
+    /// PyTorch's at these steps.
+    #[test]
+    fn one_cycle() {
+        let cycle = |strategy: &str, three_phase: bool| {
+            json!({"kind": "oneCycle", "maxLearningRate": 1, "totalSteps": 10, "pctStart": 0.3, "divFactor": 25,
+                "finalDivFactor": 100, "annealStrategy": strategy, "threePhase": three_phase})
+        };
+        close(&rates(cycle("cos", false), &[0, 1, 2, 9, 99]), &[0.04, 0.52, 1.0, 0.0004, 0.0004]);
+        close(&rates(cycle("linear", false), &[0, 1, 2, 9]), &[0.04, 0.52, 1.0, 0.0004]);
+        close(&rates(cycle("linear", true), &[0, 2, 3, 4, 9]), &[0.04, 1.0, 0.52, 0.04, 0.0004]);
     }
 
     #[test]

@@ -1,21 +1,23 @@
-use super::rule::{Rest, Rule, Span, penalised};
-use super::{Entry, optimizer};
+use super::rule::{Rest, Rule, Span};
+use super::{Entry, Formula, optimizer};
 use crate::setting::settings;
 
 settings! {
     /// Stochastic gradient descent, with momentum where asked (Polyak 1964; Sutskever et al. 2013):
     ///
     /// - without: w ← w − rate · g
-    /// - momentum μ: b ← μ b + g, w ← w − rate · b
-    /// - nesterov: b ← μ b + g, w ← w − rate · (g + μ b)
+    /// - momentum μ: b ← μ b + rate · g, w ← w − b
+    /// - nesterov: b ← μ b + rate · g, w ← w − (rate · g + μ b)
     ///
-    /// As in PyTorch (with dampening 0). Keras keeps −rate · b instead of b: the same while the rate stays as it is; after a change of it, Keras's
-    /// momentum goes on at the old rate.
+    /// With the formula of PyTorch (dampening 0), b ← μ b + g and w ← w − rate · b: the same while the rate stays as it is; after a change of it, the
+    /// momentum goes on at the new rate instead of the old one.
     pub(super) struct Sgd {
         /// How much of the last step is repeated.
         momentum: f64 [SHARE] = 0.0;
         /// Whether to look ahead (Nesterov 1983).
         nesterov: bool = false;
+        /// Whose formula it is.
+        formula: Formula = "keras";
     }
     and {
         rate: f32,
@@ -35,23 +37,28 @@ impl Rule for Sgd {
 
     #[inline(always)]
     fn formula(&self, span: Span<'_>) {
-        let (rate, scale, penalty, momentum) = (self.rate, span.scale, span.penalty, self.momentum as f32);
+        let (rate, scale, momentum) = (self.rate, span.scale, self.momentum as f32);
+        // The rate of what goes into the momentum and of what comes out of it.
+        let (into, out) = match self.formula {
+            Formula::Keras => (rate, 1.0),
+            Formula::Pytorch => (1.0, rate),
+        };
         let [velocity, ..] = span.state;
         let elements = span.weights.iter_mut().zip(span.gradient);
         if velocity.is_empty() {
             for (w, &g) in elements {
-                *w -= rate * penalised(g, scale, penalty, *w);
+                *w -= rate * (g * scale);
             }
         } else if self.nesterov {
             for ((w, &g), b) in elements.zip(velocity) {
-                let g = penalised(g, scale, penalty, *w);
+                let g = into * (g * scale);
                 *b = momentum * *b + g;
-                *w -= rate * (g + momentum * *b);
+                *w -= out * (g + momentum * *b);
             }
         } else {
             for ((w, &g), b) in elements.zip(velocity) {
-                *b = momentum * *b + penalised(g, scale, penalty, *w);
-                *w -= rate * *b;
+                *b = momentum * *b + into * (g * scale);
+                *w -= out * *b;
             }
         }
     }

@@ -26,6 +26,19 @@ pub enum Event {
         /// Seconds since the epoch began.
         seconds: f64,
     },
+    /// Something that the loop waits for only if it is asked to.
+    Moment {
+        /// `trainBatchBegin`, `trainBatchEnd`, `testBegin`, `testBatchBegin`, `testBatchEnd` or `testEnd`.
+        kind: &'static str,
+        /// The epoch's number.
+        epoch: usize,
+        /// The batch's number, from 0; 0 where there is none.
+        batch: usize,
+        /// Rows of the batch.
+        size: usize,
+        /// Means so far.
+        logs: Logs,
+    },
     /// The set number of steps or seconds has passed since the last checkpoint: time to save
     /// [`crate::train::Trainer::progress`] with the weights and the optimizer.
     Checkpoint {

@@ -25,6 +25,24 @@ struct FitPlan<'a> {
     cancel: &'a AtomicBool,
 }
 
+impl FitPlan<'_> {
+    /// Batches of all rows.
+    fn pass(&self) -> usize {
+        self.rows.div_ceil(self.options.batch_size)
+    }
+
+    /// Batches of an epoch.
+    fn batches(&self) -> usize {
+        self.options.steps_per_epoch.filter(|_| self.rows > 0).unwrap_or_else(|| self.pass())
+    }
+
+    /// The pass over all rows that a batch of an epoch belongs to, and its number there.
+    fn place(&self, epoch: usize, batch: usize) -> (usize, usize) {
+        let before = epoch.saturating_mul(self.batches()).saturating_add(batch);
+        (before / self.pass(), before % self.pass())
+    }
+}
+
 type OnEvent<'a> = dyn FnMut(&mut Trainer, Event) -> Control + 'a;
 
 impl Trainer {
@@ -50,9 +68,7 @@ impl Trainer {
         cancel: &AtomicBool,
         on_event: &mut OnEvent<'_>,
     ) -> Result<()> {
-        if options.batch_size == 0 || options.validation_batch_size == Some(0) {
-            return Err(Error::option("fit: batches must have at least one row"));
-        }
+        options.check_counts()?;
         let inputs = self.compiled_mut()?.inputs().to_vec();
         let data = Dataset::new(tensors, &inputs)?;
         let separate = validation.map(|tensors| Dataset::new(tensors, &inputs)).transpose()?;
@@ -67,17 +83,22 @@ impl Trainer {
         let carry = &self.compiled_mut()?.carry;
         carry.check_rows(rows, options.batch_size)?;
         if let Some((_, rows)) = &validation {
-            carry.check_rows(rows.len(), options.validation_batch_size.unwrap_or(options.batch_size))?;
+            carry.check_rows(rows.len(), options.validation_rows())?;
         }
         let start = options.start.clone().unwrap_or_else(|| Progress::epoch(options.initial_epoch));
-        start.check(rows.div_ceil(options.batch_size), self.compiled_mut()?.scores.len())?;
-        self.progress = start;
         let plan = FitPlan { data: &data, rows, validation, options, cancel };
-        self.epochs(&plan, on_event)
+        start.check(plan.batches(), self.compiled_mut()?.scores.len())?;
+        if start.swapped {
+            self.swap_average()?;
+        }
+        self.progress = start;
+        self.progress.swapped = false;
+        self.epochs(&plan, on_event)?;
+        self.finish()
     }
 
     fn epochs(&mut self, plan: &FitPlan<'_>, on_event: &mut OnEvent<'_>) -> Result<()> {
-        let mut order = Vec::new();
+        let mut order = Order::default();
         let mut saved = Instant::now();
         for epoch in self.progress.epoch..plan.options.epochs {
             let stopped = on_event(self, Event::EpochBegin { epoch }) == Control::Stop;
@@ -85,47 +106,96 @@ impl Trainer {
             if stopped {
                 break;
             }
-            order::fill(&mut order, plan.rows, plan.data, plan.options, epoch)?;
             if self.progress.batch == 0 {
                 self.compiled_mut()?.carry.reset();
             }
             let started = Instant::now();
-            let (mut logs, stopped) = self.epoch(plan, epoch, &order, &mut saved, on_event)?;
+            let (mut logs, stopped) = self.epoch(plan, epoch, &mut order, &mut saved, on_event)?;
             check_cancelled(plan.cancel)?;
-            if let Some((data, rows)) = &plan.validation {
-                let batch_size = plan.options.validation_batch_size.unwrap_or(plan.options.batch_size);
-                let tally = self
-                    .evaluate_rows(data, rows.clone(), batch_size, plan.cancel)
-                    .map_err(|error| locate(error, &format!("In the validation of epoch {}", epoch + 1)))?;
-                logs.extend(self.compiled_mut()?.scores.logs(&tally, "val_"));
+            if (epoch + 1).is_multiple_of(plan.options.validation_freq) {
+                logs.extend(self.validate(plan, epoch, on_event)?);
             }
             self.progress = Progress::epoch(epoch + 1);
             let end = Event::EpochEnd { epoch, seconds: started.elapsed().as_secs_f64(), logs };
-            let ended = on_event(self, end) == Control::Stop;
+            let ended = self.swapped(plan.options.swap_on_epoch, |trainer| Ok(on_event(trainer, end)))?;
             check_cancelled(plan.cancel)?;
-            if ended || stopped {
+            if ended == Control::Stop || stopped {
                 break;
             }
         }
         Ok(())
     }
 
-    /// One pass over the training rows, or the rest of one: its logs, and whether it was stopped before its end.
+    /// Runs `body` with the optimizer's mean of the weights in their place, if `swaps`.
+    fn swapped<V>(&mut self, swaps: bool, body: impl FnOnce(&mut Self) -> Result<V>) -> Result<V> {
+        if !swaps {
+            return body(self);
+        }
+        self.swap_average()?;
+        self.progress.swapped = true;
+        let result = body(self);
+        self.progress.swapped = false;
+        self.swap_average()?;
+        result
+    }
+
+    /// The logs of the validation after an epoch, if there is one.
+    fn validate(&mut self, plan: &FitPlan<'_>, epoch: usize, on_event: &mut OnEvent<'_>) -> Result<Logs> {
+        let Some((data, rows)) = &plan.validation else { return Ok(Logs::new()) };
+        let size = plan.options.validation_rows();
+        let most = plan.options.validation_steps.map_or(rows.len(), |steps| steps.saturating_mul(size));
+        let rows = rows.start..rows.end.min(rows.start.saturating_add(most));
+        let waits = plan.options.await_tests;
+        let mut tell = |trainer: &mut Self, kind, batch, size, logs| {
+            if waits {
+                on_event(trainer, Event::Moment { kind, epoch, batch, size, logs });
+            }
+        };
+        self.swapped(plan.options.swap_average, |trainer| {
+            tell(trainer, "testBegin", 0, 0, Logs::new());
+            let tally = trainer.evaluate_rows(
+                data,
+                rows,
+                size,
+                plan.cancel,
+                &mut |trainer, kind, batch, size, tally| {
+                    if waits {
+                        let scores =
+                            trainer.compiled.as_ref().map(|compiled| compiled.scores.logs(tally, ""));
+                        let logs = scores.filter(|_| kind == "testBatchEnd").unwrap_or_default();
+                        tell(trainer, kind, batch, size, logs);
+                    }
+                },
+            )?;
+            let scores = &trainer.compiled_mut()?.scores;
+            let (logs, prefixed) = (scores.logs(&tally, ""), scores.logs(&tally, "val_"));
+            tell(trainer, "testEnd", 0, 0, logs);
+            Ok(prefixed)
+        })
+        .map_err(|error| locate(error, &format!("In the validation of epoch {}", epoch + 1)))
+    }
+
+    /// The batches of an epoch, or the rest of them: its logs, and whether it was stopped before its end.
     fn epoch(
         &mut self,
         plan: &FitPlan<'_>,
         epoch: usize,
-        order: &[usize],
+        order: &mut Order,
         saved: &mut Instant,
         on_event: &mut OnEvent<'_>,
     ) -> Result<(Logs, bool)> {
-        let batch_size = plan.options.batch_size;
-        let batches = order.len().div_ceil(batch_size);
+        let batches = plan.batches();
         let started = Instant::now();
         let mut tally = self.progress.tally();
         let mut norms = plan.options.gradient_norms.then(LayerNorms::default);
         let mut stopped = false;
-        for (index, rows) in order.chunks(batch_size).enumerate().skip(self.progress.batch) {
+        for index in self.progress.batch..batches {
+            let rows = order.rows(plan, epoch, index)?;
+            let moment = |kind, logs| Event::Moment { kind, epoch, batch: index, size: rows.len(), logs };
+            if plan.options.await_batches {
+                on_event(self, moment("trainBatchBegin", Logs::new()));
+                check_cancelled(plan.cancel)?;
+            }
             self.with_batch(|trainer, batch| {
                 unless_cancelled(plan.cancel, || plan.data.gather(rows.iter().copied(), batch))?;
                 trainer.train_step(&batch.inputs(plan.data), plan.cancel, &mut tally)
@@ -137,6 +207,11 @@ impl Trainer {
             let compiled = self.compiled_mut()?;
             let mut logs = compiled.scores.logs(&tally, "");
             logs.extend(norms.iter_mut().flat_map(|norms| norms.add(&compiled.optimizer)));
+            if plan.options.await_batches
+                && on_event(self, moment("trainBatchEnd", logs.clone())) == Control::Stop
+            {
+                stopped = true;
+            }
             let event = Event::BatchEnd {
                 epoch,
                 batch: index,
@@ -145,8 +220,8 @@ impl Trainer {
                 logs,
                 seconds: started.elapsed().as_secs_f64(),
             };
-            if on_event(self, event) == Control::Stop {
-                stopped = true;
+            stopped |= on_event(self, event) == Control::Stop;
+            if stopped {
                 break;
             }
             let step = self.optimizer()?.step_count();
@@ -166,6 +241,26 @@ impl Trainer {
         let mut logs = self.compiled_mut()?.scores.logs(&tally, "");
         logs.extend(norms.iter().flat_map(LayerNorms::means));
         Ok((logs, stopped))
+    }
+}
+
+/// The order in which the rows are gone through.
+#[derive(Debug, Default)]
+struct Order {
+    rows: Vec<usize>,
+    /// In which pass over them.
+    pass: Option<usize>,
+}
+
+impl Order {
+    /// The rows of a batch.
+    fn rows(&mut self, plan: &FitPlan<'_>, epoch: usize, batch: usize) -> Result<&[usize]> {
+        let (pass, at) = plan.place(epoch, batch);
+        if self.pass != Some(pass) {
+            order::fill(&mut self.rows, plan.rows, plan.data, plan.options, pass)?;
+            self.pass = Some(pass);
+        }
+        Ok(self.rows.chunks(plan.options.batch_size).nth(at).unwrap_or_default())
     }
 }
 

@@ -14,6 +14,8 @@ pub struct FitOptions {
     pub batch_size: usize,
     /// Whether every epoch has its own order; default true.
     pub shuffle: bool,
+    /// With `shuffle`, whether only the order of the batches changes, not their rows; default false.
+    pub shuffle_batches: bool,
     /// Whether batches hold rows of similar lengths, so that there is little padding; default false.
     pub bucket_by_length: bool,
     /// The seed of that order; default 0.
@@ -22,6 +24,20 @@ pub struct FitOptions {
     pub validation_split: f64,
     /// Rows of a validation batch; default as for training.
     pub validation_batch_size: Option<usize>,
+    /// Batches of an epoch; default all. Where the rows run out, they are gone through again, and an epoch begins where the one before ended.
+    pub steps_per_epoch: Option<usize>,
+    /// Batches of a validation at most; default all.
+    pub validation_steps: Option<usize>,
+    /// Epochs from one validation to the next; default 1.
+    pub validation_freq: usize,
+    /// Whether validations are of the optimizer's mean of the weights; default false.
+    pub swap_average: bool,
+    /// Whether at the end of an epoch the weights are the optimizer's mean of them; default false.
+    pub swap_on_epoch: bool,
+    /// Whether the loop waits before and after every batch of training; default false.
+    pub await_batches: bool,
+    /// Whether it waits before and after every validation and its batches; default false.
+    pub await_tests: bool,
     /// Whether logs have the norm of every layer's gradient, `gradient_norm/` with the layer's path: of a batch's step,
     /// or the mean over an epoch's; default false.
     pub gradient_norms: bool,
@@ -42,10 +58,18 @@ impl Default for FitOptions {
             epochs: 1,
             batch_size: 32,
             shuffle: true,
+            shuffle_batches: false,
             bucket_by_length: false,
             seed: 0,
             validation_split: 0.0,
             validation_batch_size: None,
+            steps_per_epoch: None,
+            validation_steps: None,
+            validation_freq: 1,
+            swap_average: false,
+            swap_on_epoch: false,
+            await_batches: false,
+            await_tests: false,
             gradient_norms: false,
             initial_epoch: 0,
             start: None,
@@ -61,6 +85,23 @@ fn progress<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Progress>, D:
 }
 
 impl FitOptions {
+    /// Checks what must be at least 1.
+    pub(super) fn check_counts(&self) -> Result<()> {
+        if self.batch_size == 0 || self.validation_batch_size == Some(0) {
+            return Err(Error::option("fit: batches must have at least one row"));
+        }
+        if self.steps_per_epoch == Some(0) || self.validation_steps == Some(0) || self.validation_freq == 0 {
+            let message = "fit: stepsPerEpoch, validationSteps and validationFreq must be at least 1";
+            return Err(Error::option(message));
+        }
+        Ok(())
+    }
+
+    /// Rows of a validation batch.
+    pub(super) fn validation_rows(&self) -> usize {
+        self.validation_batch_size.unwrap_or(self.batch_size)
+    }
+
     /// Reads and checks options.
     ///
     /// # Errors
@@ -68,9 +109,7 @@ impl FitOptions {
     pub fn from_json(text: &str) -> Result<Self> {
         let options: Self =
             serde_json::from_str(text).map_err(|error| Error::option(format!("fit: {error}")))?;
-        if options.batch_size == 0 || options.validation_batch_size == Some(0) {
-            return Err(Error::option("fit: batches must have at least one row"));
-        }
+        options.check_counts()?;
         if !(0.0..1.0).contains(&options.validation_split) {
             return Err(Error::option(format!(
                 "fit: validationSplit must be at least 0 and below 1, not {}",

@@ -21,7 +21,9 @@ pub(super) fn fill(
     memory::refill(order, rows, 0, "The order of the rows")?;
     order.iter_mut().enumerate().for_each(|(place, row)| *row = place);
     let key = Key { seed: options.seed, step: epoch as u64, op: domain::SHUFFLE };
-    if options.shuffle {
+    if options.shuffle && options.shuffle_batches {
+        shuffle_batches(key, order, options.batch_size)?;
+    } else if options.shuffle {
         shuffle(key, order);
     }
     if options.bucket_by_length {

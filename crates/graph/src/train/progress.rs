@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct Progress {
     pub(super) epoch: usize,
     pub(super) batch: usize,
+    /// Whether the weights and the optimizer's mean of them have changed places.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) swapped: bool,
     /// Bits of the sums of every loss and metric.
     sums: Vec<Vec<u64>>,
 }

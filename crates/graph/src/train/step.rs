@@ -67,16 +67,18 @@ impl Trainer {
         cancel: &AtomicBool,
     ) -> Result<Vec<f64>> {
         let data = Dataset::new(tensors, self.compiled_mut()?.inputs())?;
-        let tally = self.evaluate_rows(&data, 0..data.rows(), batch_size, cancel)?;
+        let tally = self.evaluate_rows(&data, 0..data.rows(), batch_size, cancel, &mut |_, _, _, _, _| {})?;
         Ok(self.compiled_mut()?.scores.values(&tally))
     }
 
+    /// Tells `on_moment` of every batch: its number and rows, and the scores so far.
     pub(super) fn evaluate_rows(
         &mut self,
         data: &Dataset<'_>,
         rows: std::ops::Range<usize>,
         batch_size: usize,
         cancel: &AtomicBool,
+        on_moment: &mut dyn FnMut(&mut Self, &'static str, usize, usize, &Tally),
     ) -> Result<Tally> {
         if batch_size == 0 {
             return Err(Error::option("The batch size must be at least 1"));
@@ -84,14 +86,16 @@ impl Trainer {
         self.compiled_mut()?.carry.check_rows(rows.len(), batch_size)?;
         let mut tally = Tally::default();
         self.with_zero_states(|trainer| {
-            trainer.with_batch(|trainer, batch| {
-                for start in rows.clone().step_by(batch_size) {
-                    let some = start..rows.end.min(start.saturating_add(batch_size));
-                    unless_cancelled(cancel, || data.gather(some, batch))?;
-                    trainer.score(&batch.inputs(data), cancel, &mut tally)?;
-                }
-                Ok(())
-            })
+            for (index, start) in rows.clone().step_by(batch_size).enumerate() {
+                let some = start..rows.end.min(start.saturating_add(batch_size));
+                on_moment(trainer, "testBatchBegin", index, some.len(), &tally);
+                trainer.with_batch(|trainer, batch| {
+                    unless_cancelled(cancel, || data.gather(some.clone(), batch))?;
+                    trainer.score(&batch.inputs(data), cancel, &mut tally)
+                })?;
+                on_moment(trainer, "testBatchEnd", index, some.len(), &tally);
+            }
+            Ok(())
         })?;
         Ok(tally)
     }

@@ -313,6 +313,21 @@ impl Trainer {
         self.compiled_mut()?.carry.put(states)
     }
 
+    /// Exchanges the weights and the optimizer's mean of them.
+    ///
+    /// # Errors
+    /// `ERR_STATE` before [`Self::compile`] and where no mean is kept; `ERR_MEMORY`.
+    pub fn swap_average(&mut self) -> Result<()> {
+        let compiled = self.compiled.as_mut().ok_or_else(not_compiled)?;
+        compiled.optimizer.swap_average(Parameters::exclusive(&mut self.parameters)?)
+    }
+
+    /// Ends a training: the weights become the optimizer's mean of them, where it keeps one.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        let compiled = self.compiled.as_mut().ok_or_else(not_compiled)?;
+        compiled.optimizer.finish(&mut self.parameters)
+    }
+
     /// The position of the current or last training: together with weights and optimizer, what [`Self::fit`] continues
     /// from.
     pub fn progress(&self) -> &Progress {

@@ -57,7 +57,10 @@ export function convLSTM(options: ConvLSTMCell): Cell {
 
 /** A value `[batch, …axes, channels]` convolved with a kernel `[…window, channels, filters]`. */
 function convolved(x: SymbolicValue, kernel: SymbolicValue, windows: readonly Windows[]): SymbolicValue {
-  const cut = windows.reduce((value, { size, ...window }, at) => value.windows(size, { ...window, axis: 1 + 2 * at }), x)
+  const cut = windows.reduce(
+    (value, { size, ...window }, at) => value.windows(size, { ...window, axis: 1 + 2 * at }),
+    x,
+  )
   const at = windows.map((_, axis) => 1 + 2 * axis)
   // The elements of a window come first, so that each of them has its own matrix.
   const inFront = cut.transpose([0, ...at.map((axis) => axis + 1), ...at, 1 + 2 * at.length])

@@ -78,7 +78,10 @@ export class Conv1DTranspose extends Windowed {
     const steps = apart.shape[1] === null ? null : (apart.shape[1] as number) + behind
     const parts = Array.from({ length: size }, (_, k) => {
       const range = { axis: 2, start: k * filters, end: (k + 1) * filters }
-      const [start, end] = [[batch, apart.shape[1] as Dim, filters], [batch, steps, filters]] as const
+      const [start, end] = [
+        [batch, apart.shape[1] as Dim, filters],
+        [batch, steps, filters],
+      ] as const
       const own = scope.node('slice', [apart], [], start, range, 'element')
       const before = k * dilation - front
       const settings = windowSettings(1, { size: 1, padding: [before, behind - before] }, true)

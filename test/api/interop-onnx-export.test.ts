@@ -96,7 +96,9 @@ const byLayer: Record<string, () => Model[]> = {
       { padding: 'causal', dilationRate: 2 },
       { strides: 2 },
       { filters: 6, groups: 3, padding: 'same' },
-    ].map((options) => stack(layers.conv1d({ filters: 4, kernelSize: 2, ...sequence, ...random, ...options } as never))),
+    ].map((options) =>
+      stack(layers.conv1d({ filters: 4, kernelSize: 2, ...sequence, ...random, ...options } as never)),
+    ),
   depthwiseConv1d: () =>
     [1, 2].map((depthMultiplier) =>
       stack(layers.depthwiseConv1d({ kernelSize: 3, depthMultiplier, padding: 'same', ...sequence, ...random })),
@@ -134,9 +136,7 @@ const byLayer: Record<string, () => Model[]> = {
   averagePooling2d: () => [stack(layers.averagePooling2d({ padding: 'same', strides: 1, inputShape: [5, 6, 2] }))],
   globalAveragePooling2d: () => [stack(layers.globalAveragePooling2d({ inputShape: [5, 6, 2] }))],
   convLstm1d: () => [
-    stack(
-      layers.convLstm1d({ filters: 2, kernelSize: 3, returnSequences: true, inputShape: [null, 5, 2], ...random }),
-    ),
+    stack(layers.convLstm1d({ filters: 2, kernelSize: 3, returnSequences: true, inputShape: [null, 5, 2], ...random })),
   ],
   convLstm2d: () => [
     stack(layers.convLstm2d({ filters: 2, kernelSize: 2, padding: 'same', inputShape: [null, 4, 3, 2], ...random })),

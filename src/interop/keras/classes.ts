@@ -113,10 +113,7 @@ const gatedOptions = [...cellOptions, 'recurrent_activation']
 const resetOptions = [...gatedOptions, 'reset_after']
 
 const convLstm = {
-  options: [
-    ...['filters', ...windowed, 'recurrent_activation', 'dropout', 'recurrent_dropout'],
-    ...recurrenceOptions,
-  ],
+  options: [...['filters', ...windowed, 'recurrent_activation', 'dropout', 'recurrent_dropout'], ...recurrenceOptions],
   gates: 4,
   gated: [0, 1, 3],
   cell: 'ConvLSTMCell',

@@ -139,7 +139,9 @@ impl Cutting<'_, '_> {
     fn source(&self, row: usize, length: usize, position: i64) -> Source {
         let reach = self.windows.reach() as i64;
         match usize::try_from(position) {
-            Ok(at) if at < length && self.mask.is_none_or(|mask| mask.is_valid(row, at)) => Source::Element(at),
+            Ok(at) if at < length && self.mask.is_none_or(|mask| mask.is_valid(row, at)) => {
+                Source::Element(at)
+            }
             Err(_) if position >= -reach => Source::Earlier((reach + position) as usize),
             _ => Source::Nowhere,
         }
@@ -154,7 +156,8 @@ impl Cutting<'_, '_> {
         for place in 0..own.min(self.places) {
             let start = (place * stride) as i64 - before;
             let whole = dilation == 1 && self.mask.is_none();
-            if let (true, Ok(first)) = (whole && start + size as i64 <= length as i64, usize::try_from(start)) {
+            if let (true, Ok(first)) = (whole && start + size as i64 <= length as i64, usize::try_from(start))
+            {
                 visit(place * size, size, Source::Element(first));
                 continue;
             }
@@ -219,9 +222,8 @@ impl<T: Scalar> Op<T> for Windows {
             shape = match at {
                 _ if at == axis && flat => shape.pushed(places)?,
                 _ if at == axis => shape.pushed(places)?.pushed(size)?,
-                _ if at == axis + 1 && flat && dim != ANY => {
-                    shape.pushed(product(&[dim, size]).ok_or_else(|| Error::memory("Windows are too large"))?)?
-                }
+                _ if at == axis + 1 && flat && dim != ANY => shape
+                    .pushed(product(&[dim, size]).ok_or_else(|| Error::memory("Windows are too large"))?)?,
                 _ => shape.pushed(dim)?,
             };
         }
@@ -231,7 +233,10 @@ impl<T: Scalar> Op<T> for Windows {
         let mut last = input;
         last.dims_mut()[axis] = self.reach().max(1);
         if let Some(earlier) = inputs.get(1).filter(|earlier| earlier.shape.unify(&last).is_none()) {
-            return Err(Error::shape(format!("what comes before must have shape {last}; got {}", earlier.shape)));
+            return Err(Error::shape(format!(
+                "what comes before must have shape {last}; got {}",
+                earlier.shape
+            )));
         }
         outputs[0] = Meta::float(shape);
         outputs[1] = Meta::float(last);
@@ -321,7 +326,11 @@ impl<T: Scalar> Op<T> for Windows {
         let work = dy.len().max(dx.len());
         each_rows(dx, width, work, |first, dx| {
             for (row, dx) in dx.chunks_exact_mut(width.max(1)).enumerate() {
-                row_of(first + row, dx, |source| if let Source::Element(at) = source { Some(at) } else { None });
+                row_of(
+                    first + row,
+                    dx,
+                    |source| if let Source::Element(at) = source { Some(at) } else { None },
+                );
             }
         });
         for (row, sums) in d_earlier.chunks_exact_mut(reach.max(1)).enumerate() {

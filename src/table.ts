@@ -99,7 +99,10 @@ export const initializers = {
 
 /** Losses, with the settings that a user may choose. */
 export const losses = {
-  sparseCategoricalCrossentropy: { fromLogits: { type: 'flag', default: false } },
+  sparseCategoricalCrossentropy: {
+    fromLogits: { type: 'flag', default: false },
+    ignoreClass: { type: 'number', optional: true },
+  },
   categoricalCrossentropy: {
     fromLogits: { type: 'flag', default: false },
     labelSmoothing: { type: 'number', least: 0, below: 1, default: 0 },
@@ -134,7 +137,7 @@ export const operations = {
     settings: { axis: { type: 'axis' } },
   },
   counts: {
-    inputs: [2, 2],
+    inputs: [2, 3],
     weights: [0, 0],
     outputs: [1, 1],
     settings: {
@@ -144,6 +147,8 @@ export const operations = {
       top: { type: 'integer', optional: true, least: 1 },
       class: { type: 'integer', optional: true },
       form: { type: 'name', of: ['probabilities', 'logits', 'numbers'], optional: true },
+      thresholds: { type: 'list', of: { type: 'number' }, default: [] },
+      pooled: { type: 'flag', default: false },
     },
   },
   cumulativeSum: {
@@ -247,6 +252,7 @@ export const operations = {
       delta: { type: 'number', above: 0, default: 1 },
       labelSmoothing: { type: 'number', least: 0, below: 1, default: 0 },
       classWeights: { type: 'list', of: { type: 'number' }, least: 0, default: [] },
+      ignoreClass: { type: 'number', optional: true },
     },
   },
   masking: { inputs: [1, 1], weights: [0, 0], outputs: [1, 1], settings: { maskValue: { type: 'number' } } },
@@ -265,7 +271,7 @@ export const operations = {
   maximum: { inputs: [1, Infinity], weights: [0, 0], outputs: [1, 1], settings: {} },
   minimum: { inputs: [1, Infinity], weights: [0, 0], outputs: [1, 1], settings: {} },
   metric: {
-    inputs: [2, 2],
+    inputs: [2, 3],
     weights: [0, 0],
     outputs: [2, 2],
     settings: {

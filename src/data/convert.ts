@@ -11,21 +11,32 @@ const sliceElements = 16_384
 
 /**
  * Converts the data for some slots: for a single slot by itself, for several in order or by name. All must have the
- * same number of rows.
+ * same number of rows. `look` sees them before large ones go to native memory.
  */
-export function* convertAll(slots: readonly Slot[], given: unknown, what: string): Sliced<Staged[]> {
+export function* convertAll(
+  slots: readonly Slot[],
+  given: unknown,
+  what: string,
+  look: (converted: readonly Converted[]) => void = () => {},
+): Sliced<Staged[]> {
   try {
-    return yield* convertEach(slots, given, what)
+    return yield* convertEach(slots, given, what, look)
   } catch (error) {
     throw unreadable('ERR_DATA', what, error)
   }
 }
 
-function* convertEach(slots: readonly Slot[], given: unknown, what: string): Sliced<Staged[]> {
+function* convertEach(
+  slots: readonly Slot[],
+  given: unknown,
+  what: string,
+  look: (converted: readonly Converted[]) => void,
+): Sliced<Staged[]> {
   const values = assign(slots, given, what)
   const converted: Converted[] = []
   for (const [index, slot] of slots.entries()) converted.push(yield* convertOne(slot, values[index]))
   requireSameRows(slots, converted)
+  look(converted)
   const staged: Staged[] = []
   for (const tensor of converted) staged.push(yield* stage(tensor))
   return staged
@@ -163,6 +174,15 @@ function checkShape(slot: Slot, shape: readonly number[]): void {
   if (shape.includes(0)) {
     throw new SeqloomError('ERR_DATA', `${slot.where}: the shape ${showShape(shape)} has a dimension of size 0`)
   }
+}
+
+/** The number of dimensions of data, as far as it is seen without converting them; a last one of size 1 does not count. */
+export function rankOf(value: unknown): number {
+  if (isTensor(value) || isForeign(value)) {
+    const { shape } = value
+    return Array.isArray(shape) ? shape.length - (shape.length > 1 && shape.at(-1) === 1 ? 1 : 0) : 1
+  }
+  return nestedRank(value)
 }
 
 /** How deep arrays are nested, following first elements; at most a few levels, since an array may contain itself. */

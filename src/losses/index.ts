@@ -1,10 +1,23 @@
-import { type Loss, makeLoss } from './loss.js'
+import { type Loss, makeLoss, type Reduction } from './loss.js'
 
-export type { Loss, LossKind, LossName } from './loss.js'
+export type { Loss, LossKind, LossName, Reduction } from './loss.js'
 export type { TracedFunction } from './traced.js'
 
+/** Options of every loss. */
+export interface LossOptions {
+  /**
+   * What becomes of the losses of a batch's positions (rows, or steps of sequences), each times its sample weight:
+   * `sumOverBatchSize` (default) and `mean` divide their sum by the number of positions that are not padding,
+   * `meanWithSampleWeight` by the sum of the weights; `sum` leaves the sum, which grows with the batch. As in Keras,
+   * `none` gives one number for each position, so that `compile` refuses it.
+   */
+  readonly reduction?: Reduction
+  /** Of no effect. */
+  readonly name?: string
+}
+
 /** Options of losses on probabilities or logits. */
-export interface LogitOptions {
+export interface LogitOptions extends LossOptions {
   /** Whether predictions are logits, before softmax or sigmoid; default false. */
   readonly fromLogits?: boolean
 }
@@ -15,9 +28,19 @@ export interface SmoothingOptions extends LogitOptions {
   readonly labelSmoothing?: number
 }
 
-/** -log p of the target class; predictions `[…, classes]`, integer targets `[…]` or `[…, 1]`. Errors: `ERR_OPTION`. */
-export const sparseCategoricalCrossentropy = (options: LogitOptions = {}): Loss =>
-  makeLoss('sparseCategoricalCrossentropy', options)
+/** Options of losses that give well-known positions less weight. */
+export interface FocalOptions extends SmoothingOptions {
+  /** The exponent of the share that is not found yet; 0 for the plain cross-entropy, default 2. */
+  readonly gamma?: number
+}
+
+/**
+ * -log p of the target class; predictions `[…, classes]`, integer targets `[…]` or `[…, 1]`. Positions whose target is
+ * `ignoreClass` count as little as padding, also in metrics of the output. Errors: `ERR_OPTION`.
+ */
+export const sparseCategoricalCrossentropy = (
+  options: LogitOptions & { readonly ignoreClass?: number | null } = {},
+): Loss => makeLoss('sparseCategoricalCrossentropy', options)
 
 /** The cross-entropy with a distribution; predictions and targets `[…, classes]`. Errors: `ERR_OPTION`. */
 export const categoricalCrossentropy = (options: SmoothingOptions = {}): Loss =>
@@ -26,13 +49,68 @@ export const categoricalCrossentropy = (options: SmoothingOptions = {}): Loss =>
 /** The mean cross-entropy of independent yes-no predictions; targets of the same shape. Errors: `ERR_OPTION`. */
 export const binaryCrossentropy = (options: SmoothingOptions = {}): Loss => makeLoss('binaryCrossentropy', options)
 
-/** The mean of squared differences. */
-export const meanSquaredError = (options: Readonly<Record<never, never>> = {}): Loss =>
-  makeLoss('meanSquaredError', options)
+/**
+ * The binary cross-entropy times (1 - p)^gamma, with p the probability of the right answer; with `applyClassBalancing`
+ * (default false) also times `alpha` (default 0.25) for targets of 1 and 1 - alpha for those of 0 (Lin et al. 2017).
+ * Errors: `ERR_OPTION`.
+ */
+export const binaryFocalCrossentropy = (
+  options: FocalOptions & { readonly applyClassBalancing?: boolean; readonly alpha?: number } = {},
+): Loss => makeLoss('binaryFocalCrossentropy', options)
 
-/** The mean of absolute differences. */
-export const meanAbsoluteError = (options: Readonly<Record<never, never>> = {}): Loss =>
-  makeLoss('meanAbsoluteError', options)
+/**
+ * Σ -alpha · (1 - p)^gamma · t · log p over the classes (Lin et al. 2017); `alpha` is a number (default 0.25) or an array
+ * of one for each class. Errors: `ERR_OPTION`.
+ */
+export const categoricalFocalCrossentropy = (
+  options: FocalOptions & { readonly alpha?: number | readonly number[] } = {},
+): Loss => makeLoss('categoricalFocalCrossentropy', options)
+
+/**
+ * (1 - p^q) / q with the probability p of the target class and `q` above 0 (default 0.5): from a cross-entropy (near 0)
+ * to an absolute error (1), which bears wrong labels (Zhang and Sabuncu 2018). Predictions `[…, classes]` are
+ * probabilities, targets integers `[…]`. Errors: `ERR_OPTION`.
+ */
+export const categoricalGeneralizedCrossEntropy = (options: LossOptions & { readonly q?: number } = {}): Loss =>
+  makeLoss('categoricalGeneralizedCrossEntropy', options)
+
+/** The mean of squared differences. Errors: `ERR_OPTION`. */
+export const meanSquaredError = (options: LossOptions = {}): Loss => makeLoss('meanSquaredError', options)
+
+/** The mean of absolute differences. Errors: `ERR_OPTION`. */
+export const meanAbsoluteError = (options: LossOptions = {}): Loss => makeLoss('meanAbsoluteError', options)
+
+/** The mean of 100 · |difference / target|; the target's magnitude counts as 1e-7 at least. Errors: `ERR_OPTION`. */
+export const meanAbsolutePercentageError = (options: LossOptions = {}): Loss =>
+  makeLoss('meanAbsolutePercentageError', options)
+
+/** The mean of (log(1 + prediction) - log(1 + target))², where both count as 1e-7 at least. Errors: `ERR_OPTION`. */
+export const meanSquaredLogarithmicError = (options: LossOptions = {}): Loss =>
+  makeLoss('meanSquaredLogarithmicError', options)
+
+/** The mean of log cosh(difference): squared for small ones, absolute for large ones. Errors: `ERR_OPTION`. */
+export const logCosh = (options: LossOptions = {}): Loss => makeLoss('logCosh', options)
 
 /** Squared below `delta` (default 1), linear above (Huber 1964). Errors: `ERR_OPTION`. */
-export const huber = (options: { readonly delta?: number } = {}): Loss => makeLoss('huber', options)
+export const huber = (options: LossOptions & { readonly delta?: number } = {}): Loss => makeLoss('huber', options)
+
+/** The mean of max(0, 1 - target · prediction); targets are -1 or 1, and 0 means -1. Errors: `ERR_OPTION`. */
+export const hinge = (options: LossOptions = {}): Loss => makeLoss('hinge', options)
+
+/** The mean of max(0, 1 - target · prediction)²; targets are -1 or 1, and 0 means -1. Errors: `ERR_OPTION`. */
+export const squaredHinge = (options: LossOptions = {}): Loss => makeLoss('squaredHinge', options)
+
+/**
+ * max(0, 1 + the largest prediction of another class - that of the target class); one-hot targets `[…, classes]`. Errors:
+ * `ERR_OPTION`.
+ */
+export const categoricalHinge = (options: LossOptions = {}): Loss => makeLoss('categoricalHinge', options)
+
+/** Σ t · log(t / p) over the last dimension, both clipped to 1e-7 … 1. Errors: `ERR_OPTION`. */
+export const klDivergence = (options: LossOptions = {}): Loss => makeLoss('klDivergence', options)
+
+/** The mean of prediction - target · log prediction: of counts (predictions are positive). Errors: `ERR_OPTION`. */
+export const poisson = (options: LossOptions = {}): Loss => makeLoss('poisson', options)
+
+/** Minus the cosine of the angle between target and prediction, along the last dimension. Errors: `ERR_OPTION`. */
+export const cosineSimilarity = (options: LossOptions = {}): Loss => makeLoss('cosineSimilarity', options)

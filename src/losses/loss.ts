@@ -1,12 +1,19 @@
 import { describe, reading, SeqloomError } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
-import { isCallable, isRecord } from '../options.js'
-import { readSettings } from '../settings.js'
+import { custom, isCallable, isRecord, label, oneOf } from '../options.js'
+import { readSettings, type Settings } from '../settings.js'
 import { losses } from '../table.js'
+import { type FormulaName, formulaOf, formulas } from './formulas.js'
 import { isTraced, type TracedFunction, type TracedMeasure, traceMeasure } from './traced.js'
 
+/** The losses that Rust computes. */
+export type NativeLoss = keyof typeof losses
+
 /** The kinds of losses. */
-export type LossKind = keyof typeof losses
+export type LossKind = NativeLoss | FormulaName
+
+/** What becomes of the losses of a batch's positions. */
+export type Reduction = 'sumOverBatchSize' | 'mean' | 'meanWithSampleWeight' | 'sum'
 
 /** A loss as data: its kind and its settings. */
 export interface Loss {
@@ -14,21 +21,80 @@ export interface Loss {
   readonly fromLogits?: boolean
   readonly labelSmoothing?: number
   readonly delta?: number
+  readonly ignoreClass?: number
+  readonly alpha?: number | readonly number[]
+  readonly gamma?: number
+  readonly applyClassBalancing?: boolean
+  readonly q?: number
+  readonly reduction?: Reduction
 }
 
-/** Names of losses: their kinds and Keras's short names. */
-export type LossName = LossKind | 'mse' | 'mae'
+const short = {
+  mse: 'meanSquaredError',
+  mae: 'meanAbsoluteError',
+  mape: 'meanAbsolutePercentageError',
+  msle: 'meanSquaredLogarithmicError',
+  bce: 'binaryCrossentropy',
+  kld: 'klDivergence',
+} as const satisfies Readonly<Record<string, LossKind>>
 
-const short: Readonly<Record<string, LossKind>> = { mse: 'meanSquaredError', mae: 'meanAbsoluteError' }
+type ShortName = keyof typeof short
+
+/** Names of losses: their kinds and Keras's short names. */
+export type LossName = LossKind | ShortName | Uppercase<ShortName>
+
+/** Keras's losses that are not here, and why. */
+const missing: Readonly<Record<string, string>> = {
+  dice: 'it compares the areas of images',
+  tversky: 'it compares the areas of images',
+  circle: 'it compares the rows of a batch with each other',
+  ctc: 'write it with defineLayer and addLoss',
+}
+
+/** The names of all losses. */
+export const lossNames: readonly string[] = [...Object.keys(losses), ...Object.keys(formulas)]
+
+/** The kind that a name stands for; undefined if there is none. */
+export function lossKind(name: unknown): LossKind | undefined {
+  if (typeof name !== 'string') return undefined
+  const lower = name === name.toUpperCase() ? name.toLowerCase() : name
+  const kind = Object.hasOwn(short, lower) ? short[lower as ShortName] : name
+  return lossNames.includes(kind) ? (kind as LossKind) : undefined
+}
 
 /** Makes a loss: checks the options and fills in the defaults. `ERR_OPTION` for wrong ones. */
 export function makeLoss(kind: LossKind, options: object): Loss {
-  const refused = { reduction: ['sumOverBatchSize'], ignoreClass: [null], axis: [-1], dtype: [null], name: [] }
-  return { kind, ...readSettings(`losses.${kind}`, options, losses[kind], { refused }) }
+  const formula = formulaOf(kind)
+  const { ignoreClass, ...settings }: Settings = formula?.settings ?? losses[kind as NativeLoss]
+  const others = { reduction, name: label, ...formula?.others, ...(ignoreClass && { ignoreClass: classOrNull }) }
+  const refused = { axis: [-1], dtype: [null, 'float32'], ignoreClass: [null] }
+  const { name: _, ...made } = readSettings(`losses.${kind}`, options, settings, { others, refused })
+  return { kind, ...Object.fromEntries(Object.entries(made).filter(([, value]) => value !== null)) }
 }
+
+const reduction = oneOf(['sumOverBatchSize', 'mean', 'meanWithSampleWeight', 'sum', 'none'])
+const classOrNull = custom('an integer, or null', (value) => value === null || Number.isInteger(value))
 
 /** What trains an output. */
 export type AnyLoss = Loss | TracedMeasure
+
+/** Whether a loss's targets are class numbers. */
+export const hasLabels = ({ kind }: AnyLoss): boolean =>
+  kind === 'sparseCategoricalCrossentropy' || formulaOf(kind)?.labels === true
+
+/** Whether a loss compares distributions over classes, of which one is right. */
+export const isCategorical = ({ kind }: AnyLoss): boolean => categorical.includes(kind)
+
+const categorical: readonly string[] = [
+  'sparseCategoricalCrossentropy',
+  'categoricalCrossentropy',
+  'categoricalFocalCrossentropy',
+  'categoricalGeneralizedCrossEntropy',
+] satisfies LossKind[]
+
+/** Whether a loss is of independent yes-no decisions. */
+export const isBinary = ({ kind }: AnyLoss): boolean =>
+  kind === 'binaryCrossentropy' || kind === 'binaryFocalCrossentropy'
 
 /**
  * The loss that a name stands for with its defaults, or that an object or a function describes. `ERR_OPTION` for
@@ -42,14 +108,26 @@ export function resolveLoss(given: unknown, output: Shape): AnyLoss {
 function describedLoss(given: unknown): AnyLoss {
   if (isTraced(given)) return given
   const name = isRecord(given) ? given.kind : given
-  const kind = typeof name === 'string' && Object.hasOwn(short, name) ? short[name] : name
-  if (typeof kind !== 'string' || !Object.hasOwn(losses, kind)) {
-    const names = [...Object.keys(losses), ...Object.keys(short)].join("', '")
-    throw new SeqloomError(
-      'ERR_OPTION',
-      `compile: loss must be one of '${names}', what losses.* returns, or a function, not ${describe(given)}`,
-    )
-  }
+  const kind = lossKind(name)
+  if (kind === undefined) throw unknownLoss(given, name)
   const { kind: _, ...options } = isRecord(given) ? given : { kind }
-  return makeLoss(kind as LossKind, options)
+  const loss = makeLoss(kind, options)
+  if ((loss.reduction as string | undefined) !== 'none') return loss
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `compile: loss: reduction 'none' gives no number that training could make smaller; take 'sumOverBatchSize', 'sum' or 'meanWithSampleWeight'`,
+  )
+}
+
+function unknownLoss(given: unknown, name: unknown): SeqloomError {
+  const known = typeof name === 'string' && Object.hasOwn(missing, name) ? missing[name] : undefined
+  if (known !== undefined)
+    return new SeqloomError('ERR_UNSUPPORTED', `compile: loss '${name}' is not supported: ${known}`)
+  const camel = typeof name === 'string' ? name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) : ''
+  const hint = camel !== name && lossKind(camel) ? `; here it is called '${camel}'` : ''
+  const all = [...lossNames, ...Object.keys(short)].join("', '")
+  return new SeqloomError(
+    'ERR_OPTION',
+    `compile: loss must be one of '${all}', what losses.* returns, or a function, not ${describe(given)}${hint}`,
+  )
 }

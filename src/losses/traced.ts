@@ -79,7 +79,10 @@ export function lowerMeasure(
   return lowerMean(builder, name, result as Value, values[1].shape.length - 1, weights)
 }
 
-/** The mean of a value over valid steps, after its own mean over the dimensions from `positions` on; and the count. */
+/**
+ * The mean of a value over valid steps, after its own mean over the dimensions from `positions` on, and over those after
+ * the steps; and the count.
+ */
 export function lowerMean(
   builder: GraphBuilder,
   name: string,
@@ -88,11 +91,12 @@ export function lowerMean(
   weights: readonly Value[],
 ): Value[] {
   const { shape } = value
-  const axes = shape.map((_, axis) => axis).filter((axis) => axis >= positions)
+  const kept = Math.min(positions, 2)
+  const axes = shape.map((_, axis) => axis).filter((axis) => axis >= kept)
   const [reduced] =
     axes.length === 0
       ? [value]
-      : builder.node('reduce', `${name}/mean`, [value], [], [shape.slice(0, positions)], {
+      : builder.node('reduce', `${name}/mean`, [value], [], [shape.slice(0, kept)], {
           kind: 'mean',
           axes,
           keepDims: false,

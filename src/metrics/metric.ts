@@ -1,12 +1,30 @@
 import { describe, SeqloomError } from '../errors.js'
-import { type Shape, showShape } from '../graph/shape.js'
-import type { SettingsOf } from '../graph/wire.js'
-import type { AnyLoss, LossKind } from '../losses/loss.js'
-import { type Check, checkOptions, flag, integer, isRecord, label, number, oneOf } from '../options.js'
-import { warn } from '../warn.js'
+import { type Loss, type LossKind, type LossName, lossKind, lossNames, makeLoss } from '../losses/loss.js'
+import {
+  type Check,
+  checkOptions,
+  custom,
+  flag,
+  integer,
+  isRecord,
+  label,
+  number,
+  oneOf,
+  positive,
+} from '../options.js'
 
-/** The kinds of metrics. */
-export type MetricKind =
+/** Metrics of yes-no decisions by thresholds: the largest one where another is at least a given number. */
+export type PointKind =
+  | 'sensitivityAtSpecificity'
+  | 'specificityAtSensitivity'
+  | 'precisionAtRecall'
+  | 'recallAtPrecision'
+
+/** Counts of yes-no decisions. */
+export type CountKind = 'truePositives' | 'trueNegatives' | 'falsePositives' | 'falseNegatives'
+
+/** The kinds of metrics that are no losses. */
+export type OwnKind =
   | 'sparseCategoricalAccuracy'
   | 'categoricalAccuracy'
   | 'binaryAccuracy'
@@ -14,34 +32,81 @@ export type MetricKind =
   | 'precision'
   | 'recall'
   | 'f1'
+  | 'fBetaScore'
   | 'auc'
-  | 'meanSquaredError'
-  | 'meanAbsoluteError'
+  | PointKind
+  | CountKind
+  | 'matthewsCorrelation'
+  | 'rootMeanSquaredError'
+  | 'r2Score'
+  | 'pearsonCorrelation'
+  | 'concordanceCorrelation'
   | 'perplexity'
+
+/** The kinds of metrics; each loss is one. */
+export type MetricKind = OwnKind | LossKind
 
 /** How classes are averaged. */
 export type Average = 'macro' | 'micro' | 'weighted'
 
 /** A metric as data: its kind, its settings and, where given, the name under which histories hold it. */
-export interface Metric {
-  readonly kind: MetricKind | 'accuracy'
+export interface Metric extends Omit<Loss, 'kind'> {
+  readonly kind: MetricKind | 'accuracy' | 'crossentropy'
   readonly name?: string
   readonly threshold?: number
-  readonly fromLogits?: boolean
+  readonly thresholds?: number | readonly number[]
   readonly average?: Average
   readonly classId?: number
   readonly topK?: number
   readonly k?: number
+  readonly beta?: number
+  readonly numThresholds?: number
+  readonly curve?: 'ROC' | 'PR'
+  readonly summationMethod?: 'interpolation' | 'minoring' | 'majoring'
+  readonly multiLabel?: boolean
+  readonly specificity?: number
+  readonly sensitivity?: number
+  readonly recall?: number
+  readonly precision?: number
+  readonly classAggregation?: 'uniformAverage' | 'varianceWeightedAverage'
 }
 
-/** Names of metrics; `accuracy` and `acc` are the accuracy that fits the loss. */
-export type MetricName = MetricKind | 'accuracy' | 'acc' | 'mse' | 'mae'
+const others = {
+  acc: 'accuracy',
+  ce: 'crossentropy',
+  f1Score: 'f1',
+  topKCategoricalAccuracy: 'topKAccuracy',
+  sparseTopKCategoricalAccuracy: 'topKAccuracy',
+  logCoshError: 'logCosh',
+  rmse: 'rootMeanSquaredError',
+  AUC: 'auc',
+} as const satisfies Readonly<Record<string, Metric['kind']>>
 
+/** Names of metrics; `accuracy` and `crossentropy` are those that fit the loss. */
+export type MetricName = Exclude<MetricKind, PointKind> | LossName | 'accuracy' | 'crossentropy' | keyof typeof others
+
+const within: Check = custom('a number from 0 to 1', (v) => typeof v === 'number' && v >= 0 && v <= 1)
+const oneThreshold = custom('a finite number; several thresholds would give several values', (v) =>
+  Number.isFinite(Array.isArray(v) && v.length === 1 ? v[0] : v),
+)
+const manyThresholds = custom(
+  'an array of numbers from 0 to 1',
+  (v) => Array.isArray(v) && v.length > 0 && v.every(within.accepts),
+)
 const decisions = { threshold: number(), fromLogits: flag }
-const classes = { ...decisions, average: oneOf(['macro', 'micro', 'weighted']), classId: integer(0), topK: integer(1) }
+const classes = {
+  ...decisions,
+  thresholds: oneThreshold,
+  average: oneOf(['macro', 'micro', 'weighted']),
+  classId: integer(0),
+  topK: integer(1),
+}
+const counted = { thresholds: oneThreshold, classId: integer(0), fromLogits: flag }
+const point = { numThresholds: integer(1), classId: integer(0), fromLogits: flag }
 
-const settings: Readonly<Record<Metric['kind'], Readonly<Record<string, Check>>>> = {
+const settings: Readonly<Record<OwnKind | 'accuracy' | 'crossentropy', Readonly<Record<string, Check>>>> = {
   accuracy: { fromLogits: flag },
+  crossentropy: { fromLogits: flag },
   sparseCategoricalAccuracy: {},
   categoricalAccuracy: {},
   binaryAccuracy: decisions,
@@ -49,143 +114,102 @@ const settings: Readonly<Record<Metric['kind'], Readonly<Record<string, Check>>>
   precision: classes,
   recall: classes,
   f1: classes,
-  auc: { classId: integer(0), fromLogits: flag },
-  meanSquaredError: {},
-  meanAbsoluteError: {},
+  fBetaScore: { ...classes, beta: positive },
+  auc: {
+    classId: integer(0),
+    fromLogits: flag,
+    numThresholds: integer(2),
+    thresholds: manyThresholds,
+    curve: oneOf(['ROC', 'PR']),
+    summationMethod: oneOf(['interpolation', 'minoring', 'majoring']),
+    multiLabel: flag,
+  },
+  sensitivityAtSpecificity: { specificity: within, ...point },
+  specificityAtSensitivity: { sensitivity: within, ...point },
+  precisionAtRecall: { recall: within, ...point },
+  recallAtPrecision: { precision: within, ...point },
+  truePositives: counted,
+  trueNegatives: counted,
+  falsePositives: counted,
+  falseNegatives: counted,
+  matthewsCorrelation: decisions,
+  rootMeanSquaredError: {},
+  r2Score: { classAggregation: oneOf(['uniformAverage', 'varianceWeightedAverage']) },
+  pearsonCorrelation: {},
+  concordanceCorrelation: {},
   perplexity: {},
 }
 
-const short: Readonly<Record<string, Metric['kind']>> = {
-  acc: 'accuracy',
-  mse: 'meanSquaredError',
-  mae: 'meanAbsoluteError',
+/** What must be given: the number that another measure has to reach. */
+const required: Readonly<Record<string, readonly string[]>> = {
+  sensitivityAtSpecificity: ['specificity'],
+  specificityAtSensitivity: ['sensitivity'],
+  precisionAtRecall: ['recall'],
+  recallAtPrecision: ['precision'],
 }
 
 /** Whether a larger value of the metric with this name is better. */
-export const largerIsBetter = (name: string): boolean => /(acc|accuracy|precision|recall|f1|auc)$/i.test(name)
+export const largerIsBetter = (name: string): boolean =>
+  /(acc|accuracy|precision|recall|specificity|sensitivity|f1|auc|(r2|f1|fBeta)Score|correlation|similarity|true(Positives|Negatives))$/i.test(
+    name,
+  )
 
 /** Makes a metric: checks the options. `ERR_OPTION` for wrong ones. */
 export function makeMetric(kind: Metric['kind'], options: object): Metric {
+  const isLoss = lossKind(kind) === kind
   checkOptions(`metrics.${kind}`, options, {
-    accepted: { name: label, ...settings[kind] },
-    refused: { dtype: [null], numThresholds: [200], curve: ['ROC'], summationMethod: ['interpolation'] },
+    accepted: { name: label, ...(isLoss ? lossOptions : settings[kind as OwnKind]) },
+    required: required[kind] ?? [],
+    refused: {
+      dtype: [null, 'float32'],
+      axis: [-1],
+      numRegressors: [0],
+      numLabels: [null],
+      labelWeights: [null],
+    },
   })
-  return { kind, ...options }
+  if (!isLoss) return { kind, ...options }
+  const { name, ...given } = options as Metric
+  return { ...makeLoss(kind as LossKind, given), ...(name === undefined ? {} : { name }) } as Metric
 }
+
+/** What losses take is checked where they are made. */
+const lossOptions = Object.fromEntries(
+  [
+    'fromLogits',
+    'labelSmoothing',
+    'delta',
+    'ignoreClass',
+    'alpha',
+    'gamma',
+    'applyClassBalancing',
+    'q',
+    'reduction',
+  ].map((name) => [name, custom('as the loss has it', () => true)]),
+)
 
 /** A metric with the name that histories use. */
 export type NamedMetric = Metric & { readonly name: string }
 
+function metricKind(name: unknown): Metric['kind'] | undefined {
+  if (typeof name !== 'string') return undefined
+  const known = Object.hasOwn(others, name) ? others[name as keyof typeof others] : name
+  return lossKind(known) ?? (Object.hasOwn(settings, known) ? (known as OwnKind) : undefined)
+}
+
 /** The metric that a name stands for, or that an object describes. `ERR_OPTION` for anything else. */
 export function resolveMetric(given: unknown): NamedMetric {
   const name = isRecord(given) ? given.kind : given
-  const kind = typeof name === 'string' && Object.hasOwn(short, name) ? short[name] : name
-  if (typeof kind !== 'string' || !Object.hasOwn(settings, kind)) {
-    const names = [...Object.keys(settings), ...Object.keys(short)].join("', '")
+  const kind = metricKind(name)
+  if (kind === undefined) {
+    const camel = typeof name === 'string' ? name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) : ''
+    const hint = camel !== name && metricKind(camel) ? `; here it is called '${camel}'` : ''
+    const names = [...Object.keys(settings), ...lossNames, ...Object.keys(others)].join("', '")
     throw new SeqloomError(
       'ERR_OPTION',
-      `compile: a metric must be one of '${names}', what metrics.* returns, or a function, not ${describe(given)}`,
+      `compile: a metric must be one of '${names}', what metrics.* or losses.* returns, or a function, not ${describe(given)}${hint}`,
     )
   }
-  const known = kind as Metric['kind']
-  if (!isRecord(given)) return { kind: known, name: name as string }
-  const { kind: _, ...options } = given
-  const made = makeMetric(known, options)
-  return { ...made, name: made.name ?? known }
-}
-
-const accuracies: Readonly<Partial<Record<LossKind, MetricKind>>> = {
-  sparseCategoricalCrossentropy: 'sparseCategoricalAccuracy',
-  categoricalCrossentropy: 'categoricalAccuracy',
-  binaryCrossentropy: 'binaryAccuracy',
-}
-
-/** What of a training graph a metric reads, and how: a node, and what is reported of its sums. */
-export type MetricNode =
-  | { readonly op: 'metric'; readonly attributes: SettingsOf<'metric'> }
-  | { readonly op: 'counts'; readonly attributes: SettingsOf<'counts'>; readonly summary: object }
-  | { readonly op: 'perplexity' }
-
-/**
- * What measures an output trained with a loss: `accuracy` follows the loss, or else the output's last dimension. A
- * metric that does not fit the loss or the output is `ERR_OPTION`.
- */
-export function metricNode(metric: NamedMetric, loss: AnyLoss, output: Shape): MetricNode {
-  const kind = kindFor(metric, loss, output)
-  const wrong = (why: string) => new SeqloomError('ERR_OPTION', `compile: metric '${metric.name}' ${why}`)
-  const columns = output.at(-1) ?? 1
-  const { classId, topK } = metric
-  const categorical = columns > 1 && loss.kind !== 'binaryCrossentropy'
-  if (classId !== undefined && classId >= columns) {
-    throw wrong(`is of class ${classId}, but the output has ${columns}: they are 0 to ${columns - 1}`)
-  }
-  const fromLogits = metric.fromLogits ?? (loss.kind !== 'traced' && loss.fromLogits === true)
-  const threshold = metric.threshold ?? (fromLogits ? 0 : 0.5)
-  const task = categorical ? 'classes' : 'elements'
-  // Of two classes, the second is the positive one.
-  const chosen = classId ?? (categorical && columns === 2 && metric.average === undefined ? 1 : undefined)
-  const only = chosen === undefined ? {} : { class: chosen }
-  switch (kind) {
-    case 'perplexity':
-      return { op: 'perplexity' }
-    case 'binaryAccuracy':
-      return { op: 'metric', attributes: { kind, threshold } }
-    case 'topKAccuracy':
-      if (!categorical) throw wrong(`is of several classes; the loss is ${loss.kind}, of an output of ${columns}`)
-      if ((metric.k ?? 5) >= columns) {
-        const why = `of ${columns} classes each is among the first ${metric.k ?? 5}; give metrics.topKAccuracy({ k }) a smaller one`
-        warn('WARN_METRIC', `compile: metric '${metric.name}' is always 1: ${why}`)
-      }
-      return { op: 'metric', attributes: { kind, k: metric.k ?? 5 } }
-    case 'precision':
-    case 'recall':
-    case 'f1': {
-      if (topK !== undefined && (!categorical || metric.threshold !== undefined)) {
-        throw wrong('has topK, which is for several classes and excludes a threshold')
-      }
-      const made = categorical && metric.threshold === undefined ? { top: topK ?? 1 } : { threshold }
-      return {
-        op: 'counts',
-        attributes: { kind: 'decisions', task, ...made },
-        summary: { kind: 'decisions', measure: kind, average: metric.average ?? 'macro', ...only },
-      }
-    }
-    case 'auc': {
-      const probabilities = loss.kind in accuracies
-      const form = fromLogits ? 'logits' : probabilities ? 'probabilities' : 'numbers'
-      return {
-        op: 'counts',
-        attributes: { kind: 'scores', task, form, ...only },
-        summary: { kind: 'area', classes: chosen === undefined ? columns : 1 },
-      }
-    }
-    default:
-      return { op: 'metric', attributes: { kind } }
-  }
-}
-
-function kindFor(metric: NamedMetric, loss: AnyLoss, output: Shape): MetricKind {
-  const kind =
-    metric.kind === 'accuracy'
-      ? ((loss.kind === 'traced' ? undefined : accuracies[loss.kind]) ??
-        (output.at(-1) === 1 ? 'binaryAccuracy' : 'categoricalAccuracy'))
-      : metric.kind
-  const sparse = loss.kind === 'sparseCategoricalCrossentropy'
-  if (kind === 'perplexity') {
-    if (sparse || loss.kind === 'categoricalCrossentropy') return kind
-    throw new SeqloomError(
-      'ERR_OPTION',
-      `compile: metric '${metric.name}' is e to the power of a categorical cross-entropy; the loss is ${loss.kind}`,
-    )
-  }
-  const either = ['precision', 'recall', 'f1', 'auc', 'topKAccuracy'].includes(kind)
-  if (!either && (kind === 'sparseCategoricalAccuracy') !== sparse) {
-    throw new SeqloomError(
-      'ERR_OPTION',
-      `compile: metric '${metric.name}' does not fit the loss ${loss.kind}, whose targets are ${
-        sparse ? 'class numbers' : `of the output's shape ${showShape(output)}`
-      }`,
-    )
-  }
-  return kind
+  const { kind: _, ...options } = isRecord(given) ? given : { kind }
+  return { name: isRecord(given) ? kind : (name as string), ...makeMetric(kind, options) }
 }

@@ -5,16 +5,12 @@ import type { RuledWeight, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import { lowerOfWeight } from '../graph/trace/expression.js'
 import type { TrainSpec, WireInput } from '../graph/wire.js'
-import { type AnyLoss, type Loss, type LossName, resolveLoss } from '../losses/loss.js'
-import {
-  isTraced,
-  lowerMean,
-  lowerMeasure,
-  type TracedFunction,
-  type TracedMeasure,
-  traceMeasure,
-} from '../losses/traced.js'
-import { type Metric, type MetricName, type MetricNode, metricNode, resolveMetric } from '../metrics/metric.js'
+import { type AnyLoss, hasLabels, type Loss, type LossName, resolveLoss } from '../losses/loss.js'
+import { lowerCounted, lowerLoss, lowerProduct } from '../losses/lower.js'
+import { isTraced, lowerMean, type TracedFunction, type TracedMeasure, traceMeasure } from '../losses/traced.js'
+import { lowerMetric } from '../metrics/lower.js'
+import { type Metric, type MetricName, resolveMetric } from '../metrics/metric.js'
+import { type MetricNode, metricNode, plain } from '../metrics/node.js'
 import { resolveOptimizer } from '../optimizers/resolve.js'
 import type { Optimizer, OptimizerKind } from '../optimizers/rules.js'
 import { checkOptions, custom, isCallable, isRecord } from '../options.js'
@@ -25,8 +21,18 @@ import { outputNames, type Topology } from './topology.js'
 /** One thing for every output, or one for each: in order, or by the output's name. */
 export type PerOutput<T> = T | readonly (T | null)[] | { readonly [output: string]: T }
 
-/** A metric's name, what `metrics.*` returns, or a function of your own. */
-export type AnyMetric = MetricName | Metric | TracedFunction
+/** A metric's name, what `metrics.*` or `losses.*` returns, or a function of your own. */
+export type AnyMetric = MetricName | Metric | Loss | TracedFunction
+
+/**
+ * Metrics for every output: one, or an array. Or those of each output, one or several: as an array of arrays in the
+ * order of outputs (null for none), or by output name.
+ */
+export type Metrics =
+  | AnyMetric
+  | readonly AnyMetric[]
+  | readonly (readonly AnyMetric[] | null)[]
+  | { readonly [output: string]: AnyMetric | readonly AnyMetric[] | null }
 
 /** Options of {@link Model.compile}. */
 export interface CompileOptions {
@@ -37,12 +43,19 @@ export interface CompileOptions {
    * output name; outputs may be left out.
    */
   readonly loss: PerOutput<LossName | Loss | TracedFunction>
+  /** What is measured besides the loss. Functions of your own are named after the function. */
+  readonly metrics?: Metrics | null
   /**
-   * Metrics for every output, or an object of them by output name. Functions of your own are named after the function.
+   * Metrics in which sample weights count: the sum of the weighted values by the sum of the weights. One that is also in
+   * `metrics` is called `weighted_…`.
    */
-  readonly metrics?: readonly AnyMetric[] | { readonly [output: string]: AnyMetric | readonly AnyMetric[] }
-  /** The factor of each output's loss in the total; default 1. */
-  readonly lossWeights?: readonly number[] | { readonly [output: string]: number }
+  readonly weightedMetrics?: Metrics | null
+  /** The factor of each output's loss in the total; default 1. A single output may have it as a number. */
+  readonly lossWeights?: readonly (number | null)[] | { readonly [output: string]: number } | number | null
+  /** Of no effect. */
+  readonly runEagerly?: boolean
+  /** Of no effect. */
+  readonly jitCompile?: boolean | 'auto'
 }
 
 /** An output that is trained. */
@@ -59,6 +72,8 @@ export interface TrainedOutput {
 interface TrainedMetric {
   readonly name: string
   readonly measure: TracedMeasure | MetricNode
+  /** Whether sample weights count. */
+  readonly weighted: boolean
 }
 
 /** What a compiled model trains on. */
@@ -80,23 +95,31 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
     accepted: {
       optimizer: custom('a name or what optimizers.* returns', () => true),
       loss: custom('a name, what losses.* returns, or one for each output', () => true),
-      metrics: custom('an array, or an object by output name', (v) => Array.isArray(v) || isRecord(v)),
-      lossWeights: custom('an array of numbers, or an object by output name', (v) => Array.isArray(v) || isRecord(v)),
+      metrics: someMetrics,
+      weightedMetrics: someMetrics,
+      lossWeights: custom(
+        'an array of numbers, an object by output name, or for a single output a number',
+        (v) => v === null || typeof v === 'number' || Array.isArray(v) || isRecord(v),
+      ),
     },
     required: ['optimizer', 'loss'],
     refused: {
-      weightedMetrics: [null],
-      runEagerly: [false],
-      stepsPerExecution: [1],
-      jitCompile: ['auto', false],
-      autoScaleLoss: [],
+      runEagerly: [true, false],
+      stepsPerExecution: [1, 'auto', null],
+      jitCompile: ['auto', true, false],
+      autoScaleLoss: [true, false],
     },
   })
   const optimizer = reading('ERR_OPTION', 'compile: optimizer', () => resolveOptimizer(options.optimizer))
   const names = outputNames(topology)
   const given = reading('ERR_OPTION', 'compile: loss', () => spread(names, options.loss, isLoss, 'loss'))
-  const weights = spread(names, options.lossWeights, (v) => v === undefined, 'lossWeights')
-  const metrics = spreadMetrics(names, options.metrics)
+  const one = (v: unknown) => v === undefined || v === null || (typeof v === 'number' && names.length === 1)
+  if (typeof options.lossWeights === 'number' && names.length > 1) {
+    throw new SeqloomError('ERR_OPTION', `compile: lossWeights must have a number for each of ${names.join(', ')}`)
+  }
+  const weights = spread(names, options.lossWeights, one, 'lossWeights')
+  const metrics = spreadMetrics(names, options.metrics, 'metrics')
+  const weightedMetrics = spreadMetrics(names, options.weightedMetrics, 'weightedMetrics')
   const trained: TrainedOutput[] = []
   for (const [index, name] of names.entries()) {
     if (given[index] === undefined || given[index] === null) continue
@@ -109,10 +132,17 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
         `compile: lossWeights of '${name}' must be a finite number, not ${describe(weight)}`,
       )
     }
-    const own = (metrics[index] ?? []).map((metric) => {
-      const { name: plain, measure } = trainedMetric(metric, loss, shape)
-      return { name: names.length > 1 ? `${name}_${plain}` : plain, measure }
-    })
+    const taken = new Set<string>()
+    const named = (metric: unknown, weighted: boolean): TrainedMetric => {
+      const { name: first, measure } = trainedMetric(metric, loss, shape)
+      const short = weighted && taken.has(first) ? `weighted_${first}` : first
+      taken.add(short)
+      return { name: names.length > 1 ? `${name}_${short}` : short, measure, weighted }
+    }
+    const own = [
+      ...(metrics[index] ?? []).map((metric) => named(metric, false)),
+      ...(weightedMetrics[index] ?? []).map((metric) => named(metric, true)),
+    ]
     requireUnique(own.map((metric) => metric.name))
     trained.push({ index, name, shape, loss, weight, metrics: own })
   }
@@ -128,16 +158,22 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
       loss: given.some(isCallable)
         ? names.map((_, index) => trained.find((output) => output.index === index)?.loss ?? null)
         : options.loss,
-      ...(options.metrics === undefined ? {} : { metrics: savedMetrics(options.metrics, metrics, trained) }),
-      ...(options.lossWeights === undefined ? {} : { lossWeights: options.lossWeights }),
+      ...(options.metrics == null ? {} : { metrics: savedMetrics(options.metrics, metrics, trained, false) }),
+      ...(options.weightedMetrics == null
+        ? {}
+        : { weightedMetrics: savedMetrics(options.weightedMetrics, weightedMetrics, trained, true) }),
+      ...(options.lossWeights == null ? {} : { lossWeights: options.lossWeights }),
     },
   }
 }
 
 /** The factors of the loss that a training graph takes. */
 export interface LossFactors {
-  /** Whether there is an input for sample weights. */
-  readonly weighted: boolean
+  /**
+   * The ranks of inputs for sample weights, 1 for a factor of each row and 2 for one of each step: none, one for all
+   * outputs, or one for each.
+   */
+  readonly weighted: readonly number[]
   /** A factor for each class; none for ones. */
   readonly classWeights: readonly number[]
 }
@@ -153,23 +189,19 @@ export function trainSpec(
   trainable?: readonly boolean[],
 ): TrainSpec {
   const extra: WireInput[] = targets.map(({ name, dtype, shape }) => ({ name: `target ${name}`, dtype, shape }))
-  if (weighted) extra.push({ name: 'sampleWeight', dtype: 'float32', shape: [null] })
+  extra.push(...weightSlots(trained, weighted))
   const { builder, outputs, extra: added } = lower(topology, extra)
-  const weights = weighted ? [added.at(-1) as Value] : []
+  const weights = added.slice(targets.length)
   const all = [...outputs]
-  const scalar: readonly Shape[] = [[], []]
   const losses = trained.map(({ index, name, loss, weight }, at) => {
-    const inputs = [outputs[index] as Value, added[at] as Value, ...weights]
-    const output = all.length
-    if (loss.kind === 'traced') {
-      const [prediction, target] = inputs as [Value, Value]
-      all.push(...lowerMeasure(builder, `${name}/loss`, loss, [target, prediction], weights))
-    } else {
-      const { fromLogits = false, ...settings } = loss
-      const factors = classWeights.length > 0 ? { classWeights } : {}
-      const attributes = { fromLogits, ...settings, ...factors }
-      all.push(...builder.node('loss', `${name}/loss`, inputs, [], scalar, attributes))
+    const inputs = {
+      prediction: outputs[index] as Value,
+      target: added[at] as Value,
+      weights: weights[at] ?? weights[0],
+      classWeights,
     }
+    const output = all.length
+    all.push(...lowerLoss(builder, `${name}/loss`, loss, inputs))
     return { output, weight }
   })
   for (const { name, value } of builder.losses) {
@@ -192,35 +224,21 @@ export function trainSpec(
     trained.length > 1
       ? losses.slice(0, trained.length).map(({ output }, at) => ({ name: `${trained[at]?.name}_loss`, output }))
       : []
-  for (const [at, { index, loss, metrics: own }] of trained.entries()) {
-    const values = [outputs[index] as Value, added[at] as Value] as const
-    const counted = new Map<string, number>()
-    for (const { name, measure } of own) {
-      if ('kind' in measure) {
-        metrics.push({ name, output: all.length })
-        all.push(...lowerMeasure(builder, name, measure, [values[1], values[0]], []))
-        continue
-      }
-      if (measure.op === 'metric') {
-        metrics.push({ name, output: all.length })
-        all.push(...builder.node('metric', name, values, [], scalar, measure.attributes))
-        continue
-      }
-      if (measure.op === 'counts') {
-        // Precision, recall and F1 of the same decisions read the same counts.
-        const key = JSON.stringify(measure.attributes)
-        const output = counted.get(key) ?? all.length
-        counted.set(key, output)
-        metrics.push({ name, output, summary: measure.summary })
-        if (output === all.length) all.push(...builder.node('counts', name, values, [], [[null]], measure.attributes))
-        continue
-      }
-      const plain = !weighted && classWeights.length === 0 && !(loss as Loss).labelSmoothing
-      const output = plain ? (losses[at]?.output as number) : all.length
-      metrics.push({ name, output, summary: { kind: 'exponential' } })
-      if (plain) continue
-      const { kind, fromLogits = false } = loss as Loss
-      all.push(...builder.node('loss', name, values, [], scalar, { kind, fromLogits }))
+  for (const [at, { index, name: output, loss, metrics: own }] of trained.entries()) {
+    const [prediction, target] = [outputs[index] as Value, added[at] as Value]
+    const factor = weights[at] ?? weights[0]
+    const known = new Map<string, number>()
+    if (!factor && classWeights.length === 0 && isPlain(loss)) {
+      known.set(JSON.stringify(plain(loss)), losses[at]?.output as number)
+    }
+    const counted = own.length > 0 ? lowerCounted(builder, output, loss, target) : undefined
+    for (const { name, measure, weighted: isWeighted } of own) {
+      const weights = lowerProduct(builder, output, isWeighted ? factor : undefined, counted)
+      const { key, summary, values } = lowerMetric(builder, name, measure, { prediction, target, weights })
+      const first = (key === undefined ? undefined : known.get(key)) ?? all.length
+      if (key !== undefined) known.set(key, first)
+      metrics.push({ name, output: first, ...(summary && { summary }) })
+      if (first === all.length) all.push(...values())
     }
   }
   const constraints = ruled.flatMap(({ index, weight, constraint }) => {
@@ -241,24 +259,38 @@ export function trainSpec(
   }
 }
 
+/** Whether a loss is the mean that a metric of the same kind would be. */
+const isPlain = (loss: AnyLoss): loss is Loss =>
+  loss.kind !== 'traced' && !loss.labelSmoothing && !['sum', 'meanWithSampleWeight'].includes(loss.reduction as string)
+
+/** The inputs for sample weights of some ranks. */
+export const weightSlots = (trained: readonly TrainedOutput[], ranks: readonly number[]): WireInput[] =>
+  ranks.map((rank, at) => ({
+    name: ranks.length > 1 ? `sampleWeight ${trained[at]?.name}` : 'sampleWeight',
+    dtype: 'float32',
+    shape: new Array<null>(rank).fill(null),
+  }))
+
 /** The metrics as they are saved: functions as their operations. */
 function savedMetrics(
-  given: CompileOptions['metrics'],
+  given: Metrics,
   perOutput: readonly (readonly unknown[])[],
   trained: readonly TrainedOutput[],
+  weighted: boolean,
 ): unknown {
   if (!perOutput.some((own) => own.some(isCallable))) return given
   const saved = trained.map(({ index, name, metrics }) => {
-    const own = (perOutput[index] ?? []).map((metric, at) => (isCallable(metric) ? metrics[at]?.measure : metric))
+    const made = metrics.filter((metric) => metric.weighted === weighted)
+    const own = (perOutput[index] ?? []).map((metric, at) => (isCallable(metric) ? made[at]?.measure : metric))
     return [name, own] as const
   })
   return Object.fromEntries(saved)
 }
 
 /** A metric for an output that is trained with a loss, and its own name. */
-function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): TrainedMetric {
+function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): Omit<TrainedMetric, 'weighted'> {
   if (isCallable(given)) {
-    const targets = loss.kind === 'sparseCategoricalCrossentropy' ? output.slice(0, -1) : output
+    const targets = hasLabels(loss) ? output.slice(0, -1) : output
     const measure = traceMeasure('metric', given as TracedFunction, output, targets)
     return { name: measure.name, measure }
   }
@@ -270,7 +302,7 @@ function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): TrainedMet
 }
 
 function targetSlot({ name, shape, loss }: TrainedOutput): Slot {
-  const sparse = loss.kind === 'sparseCategoricalCrossentropy'
+  const sparse = hasLabels(loss)
   return {
     where: `target '${name}'`,
     name,
@@ -307,13 +339,19 @@ function spread(names: readonly string[], given: unknown, forAll: (v: unknown) =
   return names.map((name) => (Object.hasOwn(byName, name) ? byName[name] : undefined))
 }
 
-function spreadMetrics(names: readonly string[], given: CompileOptions['metrics']): readonly (readonly unknown[])[] {
-  if (given === undefined) return names.map(() => [])
+const someMetrics = custom(
+  'a metric, an array of metrics, or an object of them by output name',
+  (v) => v === null || typeof v === 'string' || isCallable(v) || Array.isArray(v) || isRecord(v),
+)
+
+function spreadMetrics(names: readonly string[], given: unknown, what: string): readonly (readonly unknown[])[] {
+  const listed = (own: unknown): unknown[] => (own == null ? [] : Array.isArray(own) ? Array.from(own) : [own])
+  const single = !Array.isArray(given) && isLoss(given)
+  if (given === undefined || given === null || single) return names.map(() => listed(given))
   // Copies, so that holes in an array are refused like undefined.
-  if (Array.isArray(given)) return names.map(() => Array.from(given))
-  return spread(names, given, () => false, 'metrics').map((own) =>
-    own === undefined ? [] : Array.isArray(own) ? Array.from(own) : [own],
-  )
+  const perOutput = Array.isArray(given) && given.some(Array.isArray)
+  if (Array.isArray(given) && !perOutput) return names.map(() => Array.from(given))
+  return spread(names, given, () => false, what).map(listed)
 }
 
 /** Names that events use for other things. */

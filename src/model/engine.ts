@@ -8,6 +8,7 @@ import { cancellable, givingWay } from './cancel.js'
 import { type LossFactors, type TrainPlan, trainSpec } from './compile.js'
 import { ownedGraph } from './lower.js'
 import { haveWeights, indicesOf, joinTurns, type LayerUser, SharedWeights } from './ownership.js'
+import { joinRanks } from './sampleWeight.js'
 import type { Topology } from './topology.js'
 import { Turns } from './turns.js'
 import { getWeights, setWeights, undrawn } from './weights.js'
@@ -18,7 +19,7 @@ interface Owner {
   topology(): Topology
 }
 
-const noFactors: LossFactors = { weighted: false, classWeights: [] }
+const noFactors: LossFactors = { weighted: [], classWeights: [] }
 
 /**
  * The native side of a model. It is made when it is first needed, may share weights with other models, and is used by
@@ -71,8 +72,8 @@ export class Engine implements LayerUser {
     return this.#trained
   }
 
-  /** Whether the loss takes sample weights. */
-  get weighted(): boolean {
+  /** The ranks of the sample weights that the losses take. */
+  get weighted(): readonly number[] {
     return this.#factors.weighted
   }
 
@@ -173,16 +174,18 @@ export class Engine implements LayerUser {
   }
 
   /**
-   * Compiles again when sample weights are first given, or class weights change; the optimizer continues where it was.
+   * Compiles again when sample weights of these ranks are first given, or class weights change; the optimizer continues
+   * where it was.
    */
-  need(weighted: boolean, classWeights: readonly number[] = this.#factors.classWeights): void {
+  need(ranks: readonly number[], classWeights: readonly number[] = this.#factors.classWeights): void {
     const now = this.#factors
-    if ((now.weighted || !weighted) && now.classWeights.join() === classWeights.join()) return
+    const weighted = joinRanks(now.weighted, ranks)
+    if (weighted.join() === now.weighted.join() && now.classWeights.join() === classWeights.join()) return
     const engine = this.ready()
     const state = callNative(() => engine.optimizerState())
     const rate = callNative(() => engine.learningRate())
     const compiled = this.compiled('fit')
-    this.#compile(engine, compiled, { weighted: now.weighted || weighted, classWeights }, this.#trained)
+    this.#compile(engine, compiled, { weighted, classWeights }, this.#trained)
     callNative(() => engine.setOptimizerState(state))
     if (!isRecord(compiled.optimizer.learningRate)) callNative(() => engine.setLearningRate(rate))
   }

@@ -112,7 +112,7 @@ class FitLoop {
         rows: rows(data),
         validationRows: rows(validation),
         data: fingerprint([...data, ...(validation ?? [])]),
-        classWeight: classWeights('fit', request.plan, options.classWeight).join(),
+        classWeight: classWeights('fit', request.plan, options.classWeight).identity,
       },
       state: () => ({
         progress: callNative(() => request.native.trainingProgress()),

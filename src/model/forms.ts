@@ -1,3 +1,4 @@
+import { isBinary, isCategorical } from '../losses/loss.js'
 import { warn } from '../warn.js'
 import type { TrainedOutput } from './compile.js'
 
@@ -26,11 +27,11 @@ export function warnOfForms(trained: readonly TrainedOutput[], forms: readonly s
 
 /** What to do about a loss that does not fit what is known of an output's values. */
 function remedyFor(loss: TrainedOutput['loss'], known: string, columns: number): string | undefined {
-  const categorical = loss.kind === 'sparseCategoricalCrossentropy' || loss.kind === 'categoricalCrossentropy'
+  const categorical = isCategorical(loss)
   if (columns === 1 && (categorical || (known === 'distribution' && loss.kind !== 'traced'))) {
     return "softmax over one value is always 1, so that nothing is learned; for yes or no, use activation 'sigmoid' with binaryCrossentropy"
   }
-  if (!(categorical || loss.kind === 'binaryCrossentropy')) return undefined
+  if (!(categorical || isBinary(loss))) return undefined
   const activation = categorical ? "activation 'softmax'" : "activation 'sigmoid'"
   const { fromLogits = false } = loss as { readonly fromLogits?: boolean }
   if (fromLogits) {

@@ -1,5 +1,5 @@
 import { type Callback, checkCallbacks } from '../callbacks/callback.js'
-import type { Data, DataSet } from '../data/tensor.js'
+import type { DataSet } from '../data/tensor.js'
 import { reading, SeqloomError } from '../errors.js'
 import {
   abortSignal,
@@ -12,7 +12,8 @@ import {
   type OptionRules,
   seed,
 } from '../options.js'
-import type { ClassWeight } from './classWeight.js'
+import type { ClassWeights } from './classWeight.js'
+import type { SampleWeight } from './sampleWeight.js'
 
 /** Options of {@link Model.predict}. */
 export interface PredictOptions {
@@ -27,8 +28,8 @@ export type PredictSyncOptions = Omit<PredictOptions, 'signal'>
 
 /** Options of {@link Model.evaluate}. */
 export interface EvaluateOptions extends PredictOptions {
-  /** A factor for each row's loss. */
-  readonly sampleWeight?: Data
+  /** Factors of rows, or of the steps of sequences. */
+  readonly sampleWeight?: SampleWeight
   /** Whether to return the values by name, as `{ loss, accuracy }`; default false: an array. */
   readonly returnDict?: boolean
 }
@@ -44,8 +45,8 @@ export interface Scores {
 
 /** Options of {@link Model.testOnBatch}. */
 export interface BatchOptions {
-  /** A factor for each row's loss. */
-  readonly sampleWeight?: Data
+  /** Factors of rows, or of the steps of sequences. */
+  readonly sampleWeight?: SampleWeight
   /** Aborting it makes the call reject with an AbortError; a step whose update has not begun is discarded. */
   readonly signal?: AbortSignal
 }
@@ -53,7 +54,7 @@ export interface BatchOptions {
 /** Options of {@link Model.trainOnBatch}. */
 export interface TrainBatchOptions extends BatchOptions {
   /** As in {@link FitOptions}. */
-  readonly classWeight?: ClassWeight
+  readonly classWeight?: ClassWeights | null
 }
 
 /** Options of {@link Model.fit}. */
@@ -68,7 +69,7 @@ export interface FitOptions {
    */
   readonly validationSplit?: number
   /** Inputs and targets, optionally with sample weights, that are evaluated after each epoch. */
-  readonly validationData?: readonly [x: DataSet, y: DataSet, sampleWeight?: Data] | null
+  readonly validationData?: readonly [x: DataSet, y: DataSet, sampleWeight?: SampleWeight] | null
   /** How many rows the evaluation computes at once; default `batchSize`. */
   readonly validationBatchSize?: number
   /** Whether every epoch shuffles the rows anew; default true, and always false for models with stateful layers. */
@@ -87,14 +88,18 @@ export interface FitOptions {
    * epoch. Default 0.
    */
   readonly verbose?: 0 | 1 | 2 | boolean
-  /** A factor for each row's loss. */
-  readonly sampleWeight?: Data | null
+  /**
+   * Factors of the losses: for each row `[rows]`, or for each step of sequences `[rows, time]`, ragged where the targets
+   * are. A model with several trained outputs takes one for all, or one for each in order or by name.
+   */
+  readonly sampleWeight?: SampleWeight | null
   /**
    * A factor for the loss of every row, or step, by its class: `{ 0: 1, 1: 10 }`; 1 for classes left out. Only for
    * training: validation is not weighted. The class is the label, the most probable class of a one-hot target, or 1 for
-   * a binary target of at least 0.5.
+   * a binary target of at least 0.5. Several trained outputs have theirs in order (null for ones) or by name. In weighted
+   * metrics they count, too.
    */
-  readonly classWeight?: ClassWeight | null
+  readonly classWeight?: ClassWeights | null
   /** One or more callbacks. */
   readonly callbacks?: Callback | readonly Callback[] | null
   /** Aborting it makes the call reject with an AbortError; the unfinished step is discarded. */

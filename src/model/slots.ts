@@ -1,7 +1,9 @@
-import { convertAll, convertOne, requireSameRows, type Sliced, type Slot, type Staged } from '../data/index.js'
-import { type Data, type DataSet, Tensor } from '../data/tensor.js'
+import { convertAll, requireSameRows, type Sliced, type Slot, type Staged } from '../data/index.js'
+import { type DataSet, Tensor } from '../data/tensor.js'
 import type { NativeTensor } from '../native/index.js'
+import type { ClassFactors } from './classWeight.js'
 import type { TrainPlan } from './compile.js'
+import { convertWeights, type SampleWeight } from './sampleWeight.js'
 import { outputNames, type Topology } from './topology.js'
 
 /** The slots of a model's inputs. */
@@ -21,20 +23,14 @@ export function cotangentSlots(topology: Topology): Slot[] {
   })
 }
 
-const weightSlot: Slot = {
-  where: 'sampleWeight',
-  name: 'sampleWeight',
-  dtype: 'float32',
-  shape: [null],
-  looseLast: true,
-}
-
 /** The data of a training or evaluation. */
 export interface Examples {
   readonly x: DataSet
   readonly y: DataSet
-  /** A factor for each row, or undefined for ones when the graph needs weights. */
-  readonly sampleWeight: Data | undefined
+  /** Factors of rows or steps, or undefined for ones when the graph needs weights. */
+  readonly sampleWeight: SampleWeight | undefined
+  /** Factors of classes that become those of rows or steps. */
+  readonly classFactors?: ClassFactors | undefined
   /**
    * Whether to search everything for NaN and infinities first, not batch by batch, so that nothing is trained on a part
    * of bad data.
@@ -46,24 +42,22 @@ export interface Examples {
 export function* convertExamples(
   topology: Topology,
   plan: TrainPlan,
-  { x, y, sampleWeight, searched = false }: Examples,
-  weighted: boolean,
+  { x, y, sampleWeight, classFactors, searched = false }: Examples,
+  ranks: readonly number[],
 ): Sliced<Staged[]> {
   const suited = (slot: Slot): Slot => ({ ...slot, checkedNatively: !searched })
   const inputs = inputSlots(topology).map(suited)
   const targets = plan.targets.map(suited)
   const slots = [...inputs, ...targets]
   const converted = yield* convertAll(inputs, x, 'input')
-  converted.push(...(yield* convertAll(targets, y, 'target')))
-  if (weighted) {
-    const rows = converted[0]?.shape[0] ?? 0
-    slots.push(weightSlot)
-    converted.push(
-      sampleWeight === undefined
-        ? { data: new Float32Array(rows).fill(1), shape: [rows] }
-        : yield* convertOne(suited(weightSlot), sampleWeight),
-    )
-  }
+  let factors: readonly (Float32Array | undefined)[] = []
+  const goals = yield* convertAll(targets, y, 'target', (given) => {
+    factors = classFactors?.(given) ?? []
+  })
+  converted.push(...goals)
+  const weights = yield* convertWeights(plan.trained, goals, ranks, sampleWeight, factors)
+  slots.push(...weights.slots)
+  converted.push(...weights.converted)
   requireSameRows(slots, converted)
   return converted
 }

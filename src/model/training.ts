@@ -33,6 +33,7 @@ import {
   type Scores,
   type TrainBatchOptions,
 } from './runOptions.js'
+import { classRanks, joinRanks, weightRanks } from './sampleWeight.js'
 import { convertExamples, type Examples, inputSlots } from './slots.js'
 
 /** {@link Model.compile}; `trained` says which weights train, by default those of trainable layers. */
@@ -63,9 +64,12 @@ export async function train(model: Model, engine: Engine, x: DataSet, y: DataSet
   return await engine.turns.fit(async () => {
     const native = engine.ready()
     const { signal, sampleWeight, validationData } = options
-    const weighted = sampleWeight !== undefined || validationData?.[2] !== undefined
-    engine.need(weighted, classWeights('fit', compiled, options.classWeight))
-    const data = await convert(engine, { x, y, sampleWeight, searched: true }, signal)
+    const { trained } = compiled
+    const classWeight = classWeights('fit', compiled, options.classWeight)
+    const ranks = joinRanks(weightRanks(trained, sampleWeight), weightRanks(trained, validationData?.[2]))
+    engine.need(classWeight.factors ? joinRanks(ranks, classRanks(trained)) : ranks, classWeight.native)
+    const classFactors = classWeight.factors?.(options.validationSplit ?? 0)
+    const data = await convert(engine, { x, y, sampleWeight, classFactors, searched: true }, signal)
     checkSplit(data[0]?.shape[0] ?? 0, options.validationSplit ?? 0)
     const validation = validationData && (await convert(engine, validationExamples(validationData), signal))
     return await runFit({ model, engine, native, plan: compiled, data, validation, options })
@@ -88,7 +92,7 @@ export async function evaluate(
     'callbacks',
     async () => {
       const native = engine.ready()
-      if (sampleWeight !== undefined) needRowWeights(engine, 'evaluate')
+      needWeights(engine, 'evaluate', sampleWeight)
       const data = await convert(engine, { x, y, sampleWeight }, signal)
       const run = (cancel: CancelFlag) => native.evaluate(data, batchSize, cancel)
       const scores = await (givesWay ? engine.givingWay(run) : engine.cancellable(signal, run))
@@ -106,7 +110,7 @@ export function evaluateSync(engine: Engine, x: DataSet, y: DataSet, options: Ev
   const { sampleWeight, batchSize = defaultBatchSize } = options
   return engine.now('evaluateSync', 'callbacks', () => {
     const native = engine.ready()
-    if (sampleWeight !== undefined) needRowWeights(engine, 'evaluateSync')
+    needWeights(engine, 'evaluateSync', sampleWeight)
     const data = runSync(convertExamples(engine.topology, compiled, { x, y, sampleWeight }, engine.weighted))
     const scores = callNative(() => native.evaluateSync(data, batchSize))
     return options.returnDict ? named(compiled, scores) : scores
@@ -132,9 +136,10 @@ export async function onBatch(
     trains ? 'never' : 'callbacks',
     async () => {
       const native = engine.ready()
-      if (sampleWeight !== undefined) needRowWeights(engine, what)
-      if (trains) engine.need(false, classWeights(what, compiled, classWeight))
-      const data = await convert(engine, { x, y, sampleWeight }, signal)
+      needWeights(engine, what, sampleWeight)
+      const read = classWeights(what, compiled, classWeight)
+      if (trains) engine.need(read.factors ? classRanks(compiled.trained) : [], read.native)
+      const data = await convert(engine, { x, y, sampleWeight, classFactors: read.factors?.() }, signal)
       try {
         const run = (cancel: CancelFlag) => native[what](data, cancel)
         return await (givesWay ? engine.givingWay(run) : engine.cancellable(signal, run))
@@ -200,9 +205,11 @@ export function resetStates(engine: Engine): void {
   engine.now('resetStates', 'never', () => callNative(() => engine.ready().resetStates()))
 }
 
-function needRowWeights(engine: Engine, what: string): void {
-  if (!engine.weighted) engine.turns.check(`${what} with sampleWeight`, 'never')
-  engine.need(true)
+function needWeights(engine: Engine, what: string, sampleWeight: unknown): void {
+  const ranks = weightRanks(engine.compiled(what).trained, sampleWeight)
+  if (joinRanks(engine.weighted, ranks).join() === engine.weighted.join()) return
+  engine.turns.check(`${what} with sampleWeight`, 'never')
+  engine.need(ranks)
 }
 
 async function convert(engine: Engine, examples: Examples, signal?: AbortSignal): Promise<NativeTensor[]> {

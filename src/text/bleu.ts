@@ -1,4 +1,4 @@
-import { describe, reading, SeqloomError } from '../errors.js'
+import { checkPairs, ngrams, type References, referencesOf, whiteSpace } from './pairs.js'
 
 /** How close translations come to references; see {@link bleu}. */
 export interface Bleu {
@@ -24,15 +24,14 @@ const longest = 4
  *
  * `references` has one text, or several, for each hypothesis. Errors: `ERR_DATA`.
  */
-export function bleu(hypotheses: readonly string[], references: readonly (string | readonly string[])[]): Bleu {
-  reading('ERR_DATA', 'text.bleu', () => check(hypotheses, references))
+export function bleu(hypotheses: readonly string[], references: References): Bleu {
+  checkPairs('text.bleu', hypotheses, references)
   const correct = new Array<number>(longest).fill(0)
   const total = new Array<number>(longest).fill(0)
   let [length, referenceLength] = [0, 0]
   hypotheses.forEach((hypothesis, index) => {
     const tokens = tokenize13a(hypothesis)
-    const given = references[index] as string | readonly string[]
-    const others = (typeof given === 'string' ? [given] : given).map(tokenize13a)
+    const others = referencesOf(references, index).map(tokenize13a)
     length += tokens.length
     referenceLength += closest(tokens.length, others)
     for (let n = 1; n <= longest; n++) {
@@ -51,13 +50,6 @@ export function bleu(hypotheses: readonly string[], references: readonly (string
   const product = precisions.reduce((all, precision) => all * precision, 1)
   return { score: brevityPenalty * product ** (1 / longest), precisions, brevityPenalty, length, referenceLength }
 }
-
-/**
- * White space as Python's `str.split()` knows it, which differs from JavaScript's: U+001C to U+001F and U+0085 are,
- * U+FEFF is not.
- */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: some are white space there.
-const whiteSpace = /[\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u
 
 /** The tokens of mteval-v13a; white space at the end is no part of the text, and a hyphen before it no divided word. */
 function tokenize13a(text: string): string[] {
@@ -81,15 +73,6 @@ function tokenize13a(text: string): string[] {
     .filter((token) => token !== '')
 }
 
-function ngrams(tokens: readonly string[], n: number): Map<string, number> {
-  const counts = new Map<string, number>()
-  for (let start = 0; start + n <= tokens.length; start++) {
-    const gram = tokens.slice(start, start + n).join(' ')
-    counts.set(gram, (counts.get(gram) ?? 0) + 1)
-  }
-  return counts
-}
-
 /** The length of the reference that is closest in length; of two, the shorter. */
 function closest(length: number, references: readonly (readonly string[])[]): number {
   const lengths = references.map((reference) => reference.length)
@@ -110,26 +93,4 @@ function smoothed(correct: readonly number[], total: readonly number[]): number[
     factor *= 2
     return 100 / (factor * all)
   })
-}
-
-function check(hypotheses: readonly string[], references: readonly (string | readonly string[])[]): void {
-  if (!Array.isArray(hypotheses) || !Array.isArray(references) || hypotheses.length !== references.length) {
-    const [a, b] = [describe(hypotheses), describe(references)]
-    throw new SeqloomError('ERR_DATA', `text.bleu: expected as many references as hypotheses, got ${a} and ${b}`)
-  }
-  if (hypotheses.length === 0) throw new SeqloomError('ERR_DATA', 'text.bleu: there are no texts')
-  const isText = (value: unknown) => typeof value === 'string'
-  const wrong = Array.from(hypotheses).findIndex((hypothesis, index) => {
-    const given = references[index] as unknown
-    return (
-      !isText(hypothesis) ||
-      !(isText(given) || (Array.isArray(given) && given.length > 0 && Array.from(given).every(isText)))
-    )
-  })
-  if (wrong >= 0) {
-    throw new SeqloomError(
-      'ERR_DATA',
-      `text.bleu: text ${wrong} must be a string with a string, or several, as references`,
-    )
-  }
 }

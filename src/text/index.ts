@@ -3,11 +3,14 @@ import { pathOf } from '../path.js'
 import { Tokenizer, type TokenizerOptions } from './tokenizer.js'
 
 export { type Bleu, bleu } from './bleu.js'
+export { type ChrFOptions, chrF } from './chrF.js'
+export { characterErrorRate, editDistance, type Tokens, wordErrorRate } from './editDistance.js'
 export {
   type LanguageModelBatches,
   type LanguageModelBatchesOptions,
   languageModelBatches,
 } from './languageModelBatches.js'
+export type { References } from './pairs.js'
 export type { EncodeAsyncOptions, EncodeOptions, TokenizerOptions, VocabularyToken } from './tokenizer.js'
 export { Tokenizer } from './tokenizer.js'
 

@@ -3,7 +3,7 @@
 import { add, div, maximum, mul, sub } from './ops/arithmetic.js'
 import { oneHot } from './ops/gather.js'
 import { softmax } from './ops/normalize.js'
-import { tidy } from './ops/op.js'
+import { composed } from './ops/op.js'
 import { max, mean, sum } from './ops/reduce.js'
 import { cast, flatten, reshape } from './ops/shape.js'
 import { abs, clipByValue, exp, floor, log, log1p, neg, relu, softplus, sqrt, square } from './ops/unary.js'
@@ -18,34 +18,37 @@ const unbounded = 3.4e38
 export type LossFunction = (yTrue: Tensor, yPred: Tensor) => Tensor
 
 export const meanSquaredError = (yTrue: Tensor, yPred: Tensor): Tensor =>
-  tidy(() => mean(square(sub(yPred, yTrue)), -1))
+  composed('meanSquaredError', () => mean(square(sub(yPred, yTrue)), -1))
 
-export const meanAbsoluteError = (yTrue: Tensor, yPred: Tensor): Tensor => tidy(() => mean(abs(sub(yPred, yTrue)), -1))
+export const meanAbsoluteError = (yTrue: Tensor, yPred: Tensor): Tensor =>
+  composed('meanAbsoluteError', () => mean(abs(sub(yPred, yTrue)), -1))
 
 export const meanAbsolutePercentageError = (yTrue: Tensor, yPred: Tensor): Tensor =>
-  tidy(() => mul(100, mean(abs(div(sub(yTrue, yPred), clipByValue(abs(yTrue), epsilon, unbounded))), -1)))
+  composed('meanAbsolutePercentageError', () =>
+    mul(100, mean(abs(div(sub(yTrue, yPred), clipByValue(abs(yTrue), epsilon, unbounded))), -1)),
+  )
 
 export const meanSquaredLogarithmicError = (yTrue: Tensor, yPred: Tensor): Tensor =>
-  tidy(() => {
+  composed('meanSquaredLogarithmicError', () => {
     const logarithm = (x: Tensor) => log(add(1, clipByValue(x, epsilon, unbounded)))
     return mean(square(sub(logarithm(yPred), logarithm(yTrue))), -1)
   })
 
 export const squaredHinge = (yTrue: Tensor, yPred: Tensor): Tensor =>
-  tidy(() => mean(square(maximum(0, sub(1, mul(yTrue, yPred)))), -1))
+  composed('squaredHinge', () => mean(square(maximum(0, sub(1, mul(yTrue, yPred)))), -1))
 
 export const hinge = (yTrue: Tensor, yPred: Tensor): Tensor =>
-  tidy(() => mean(maximum(0, sub(1, mul(yTrue, yPred))), -1))
+  composed('hinge', () => mean(maximum(0, sub(1, mul(yTrue, yPred))), -1))
 
 export const categoricalHinge = (yTrue: Tensor, yPred: Tensor): Tensor =>
-  tidy(() => {
+  composed('categoricalHinge', () => {
     const right = sum(mul(yTrue, yPred), -1)
     const wrong = max(mul(sub(1, yTrue), yPred), -1)
     return maximum(0, add(1, sub(wrong, right)))
   })
 
 export const logcosh = (yTrue: Tensor, yPred: Tensor): Tensor =>
-  tidy(() => {
+  composed('logcosh', () => {
     const error = sub(yPred, yTrue)
     return mean(sub(add(error, softplus(mul(-2, error))), Math.log(2)), -1)
   })
@@ -53,20 +56,20 @@ export const logcosh = (yTrue: Tensor, yPred: Tensor): Tensor =>
 const clipped = (x: Tensor) => clipByValue(x, epsilon, 1 - epsilon)
 
 export const categoricalCrossentropy = (target: Tensor, output: Tensor, fromLogits = false): Tensor =>
-  tidy(() => {
+  composed('categoricalCrossentropy', () => {
     const probabilities = clipped(fromLogits ? softmax(output) : div(output, sum(output, -1, true)))
     return neg(sum(mul(cast(target, 'float32'), log(probabilities)), -1))
   })
 
 export const sparseCategoricalCrossentropy = (target: Tensor, output: Tensor, fromLogits = false): Tensor =>
-  tidy(() => {
+  composed('sparseCategoricalCrossentropy', () => {
     const classes = cast(floor(cast(flatten(target), 'float32')), 'int32')
     const hot = reshape(oneHot(classes, output.shape.at(-1) as number), output.shape) as Tensor
     return categoricalCrossentropy(hot, clipped(output), fromLogits)
   })
 
 export const binaryCrossentropy = (yTrue: Tensor, yPred: Tensor): Tensor =>
-  tidy(() => {
+  composed('binaryCrossentropy', () => {
     const probability = clipped(yPred)
     const logits = log(div(probability, sub(1, probability)))
     const losses = add(sub(relu(logits), mul(logits, yTrue)), log1p(exp(neg(abs(logits)))))
@@ -74,16 +77,16 @@ export const binaryCrossentropy = (yTrue: Tensor, yPred: Tensor): Tensor =>
   })
 
 export const kullbackLeiblerDivergence = (yTrue: Tensor, yPred: Tensor): Tensor =>
-  tidy(() => {
+  composed('kullbackLeiblerDivergence', () => {
     const ratio = div(clipByValue(yTrue, epsilon, 1), clipByValue(yPred, epsilon, 1))
     return sum(mul(yTrue, log(ratio)), -1)
   })
 
 export const poisson = (yTrue: Tensor, yPred: Tensor): Tensor =>
-  tidy(() => mean(sub(yPred, mul(yTrue, log(add(epsilon, yPred)))), -1))
+  composed('poisson', () => mean(sub(yPred, mul(yTrue, log(add(epsilon, yPred)))), -1))
 
 export const cosineProximity = (yTrue: Tensor, yPred: Tensor): Tensor =>
-  tidy(() => {
+  composed('cosineProximity', () => {
     const unit = (x: Tensor) => div(x, sqrt(maximum(sum(square(cast(x, 'float32')), -1, true), epsilon)))
     return neg(sum(mul(unit(yTrue), unit(yPred)), -1))
   })

@@ -1,11 +1,11 @@
 // tf.losses: functions of labels and predictions. They can be called with tensors, and given to compile().
-import { SeqloomError } from '../errors.js'
+import { describe, SeqloomError } from '../errors.js'
 import { convertToTensor } from './convert.js'
 import { check } from './failure.js'
 import { add, div, minimum, mul, squaredDifference, sub } from './ops/arithmetic.js'
 import { ones } from './ops/creation.js'
 import { notEqual } from './ops/logic.js'
-import { tidy } from './ops/op.js'
+import { composed } from './ops/op.js'
 import { logSumExp, mean, sum } from './ops/reduce.js'
 import { cast } from './ops/shape.js'
 import { abs, exp, log, log1p, neg, relu, square } from './ops/unary.js'
@@ -29,7 +29,7 @@ export function computeWeightedLoss<O extends Tensor>(
   weights?: Weights,
   reduction: Reduction = Reduction.SUM_BY_NONZERO_WEIGHTS,
 ): O {
-  return tidy(() => {
+  return composed('computeWeightedLoss', () => {
     const $losses = convertToTensor<Tensor>(losses, 'losses', 'computeWeightedLoss')
     if (weights === undefined || weights === null) {
       if (reduction === Reduction.NONE) return $losses as O
@@ -51,7 +51,7 @@ export function computeWeightedLoss<O extends Tensor>(
         }
       }
     }
-    throw new SeqloomError('ERR_OPTION', `Unknown reduction: ${reduction}`)
+    throw new SeqloomError('ERR_OPTION', `Unknown reduction: ${describe(reduction)}`)
   })
 }
 
@@ -75,7 +75,7 @@ export function absoluteDifference<O extends Tensor>(
   weights?: Weights,
   reduction?: Reduction,
 ): O {
-  return tidy(() => {
+  return composed('absoluteDifference', () => {
     const [$labels, $predictions] = matching('absoluteDifference', labels, predictions)
     return computeWeightedLoss<O>(abs(sub($labels, $predictions)), weights, reduction)
   })
@@ -88,7 +88,7 @@ export function meanSquaredError<O extends Tensor>(
   weights?: Weights,
   reduction?: Reduction,
 ): O {
-  return tidy(() => {
+  return composed('meanSquaredError', () => {
     const [$labels, $predictions] = matching('meanSquaredError', labels, predictions)
     return computeWeightedLoss<O>(squaredDifference($labels, $predictions), weights, reduction)
   })
@@ -102,7 +102,7 @@ export function cosineDistance<O extends Tensor>(
   weights?: Weights,
   reduction?: Reduction,
 ): O {
-  return tidy(() => {
+  return composed('cosineDistance', () => {
     const [$labels, $predictions] = matching('cosineDistance', labels, predictions)
     return computeWeightedLoss<O>(sub(1, sum(mul($labels, $predictions), axis, true)), weights, reduction)
   })
@@ -115,7 +115,7 @@ export function hingeLoss<O extends Tensor>(
   weights?: Weights,
   reduction?: Reduction,
 ): O {
-  return tidy(() => {
+  return composed('hingeLoss', () => {
     const [$labels, $predictions] = matching('hingeLoss', labels, predictions)
     const signs = sub(mul(2, $labels), 1)
     return computeWeightedLoss<O>(relu(sub(1, mul(signs, $predictions))), weights, reduction)
@@ -130,7 +130,7 @@ export function huberLoss<O extends Tensor>(
   delta = 1,
   reduction?: Reduction,
 ): O {
-  return tidy(() => {
+  return composed('huberLoss', () => {
     const [$labels, $predictions] = matching('huberLoss', labels, predictions)
     const error = abs(sub($predictions, $labels))
     const quadratic = minimum(error, delta)
@@ -147,7 +147,7 @@ export function logLoss<O extends Tensor>(
   epsilon = 1e-7,
   reduction?: Reduction,
 ): O {
-  return tidy(() => {
+  return composed('logLoss', () => {
     const [$labels, $predictions] = matching('logLoss', labels, predictions)
     const positive = neg(mul($labels, log(add($predictions, epsilon))))
     const negative = mul(sub(1, $labels), log(add(sub(1, $predictions), epsilon)))
@@ -163,7 +163,7 @@ export function sigmoidCrossEntropy<O extends Tensor>(
   labelSmoothing = 0,
   reduction?: Reduction,
 ): O {
-  return tidy(() => {
+  return composed('sigmoidCrossEntropy', () => {
     const [$given, $logits] = matching('sigmoidCrossEntropy', multiClassLabels, logits, 'multiClassLabels', 'logits')
     const $labels = labelSmoothing > 0 ? add(mul($given, 1 - labelSmoothing), 0.5 * labelSmoothing) : $given
     const losses = add(sub(relu($logits), mul($logits, $labels)), log1p(exp(neg(abs($logits)))))
@@ -179,7 +179,7 @@ export function softmaxCrossEntropy<O extends Tensor>(
   labelSmoothing = 0,
   reduction?: Reduction,
 ): O {
-  return tidy(() => {
+  return composed('softmaxCrossEntropy', () => {
     const [$given, $logits] = matching('softmaxCrossEntropy', onehotLabels, logits, 'onehotLabels', 'logits')
     const $labels =
       labelSmoothing > 0 ? add(mul($given, 1 - labelSmoothing), labelSmoothing / ($given.shape[1] as number)) : $given

@@ -2,7 +2,7 @@
 import * as losses from './layerLosses.js'
 import { add, div, sub } from './ops/arithmetic.js'
 import { equal, greater, logicalAnd, where } from './ops/logic.js'
-import { tidy } from './ops/op.js'
+import { composed } from './ops/op.js'
 import { argMax, mean, sum } from './ops/reduce.js'
 import { cast, squeeze } from './ops/shape.js'
 import { square } from './ops/unary.js'
@@ -10,7 +10,7 @@ import type { Tensor } from './tensor.js'
 
 /** The share of values that are right, with 0.5 as the border between 0 and 1. */
 export function binaryAccuracy(yTrue: Tensor, yPred: Tensor): Tensor {
-  return tidy(() => mean(equal(yTrue, cast(greater(yPred, 0.5), yTrue.dtype)), -1))
+  return composed('binaryAccuracy', () => mean(equal(yTrue, cast(greater(yPred, 0.5), yTrue.dtype)), -1))
 }
 
 export function binaryCrossentropy(yTrue: Tensor, yPred: Tensor): Tensor {
@@ -19,7 +19,7 @@ export function binaryCrossentropy(yTrue: Tensor, yPred: Tensor): Tensor {
 
 /** Whether the most probable class is the right one; classes are given as integers. */
 export function sparseCategoricalAccuracy(yTrue: Tensor, yPred: Tensor): Tensor {
-  return tidy(() => {
+  return composed('sparseCategoricalAccuracy', () => {
     const classes = yTrue.rank === yPred.rank ? squeeze(yTrue, [yTrue.rank - 1]) : yTrue
     return cast(equal(classes, cast(argMax(yPred, -1), classes.dtype)), 'float32')
   })
@@ -27,7 +27,7 @@ export function sparseCategoricalAccuracy(yTrue: Tensor, yPred: Tensor): Tensor 
 
 /** Whether the most probable class is the right one; classes are given as one-hot rows. */
 export function categoricalAccuracy(yTrue: Tensor, yPred: Tensor): Tensor {
-  return tidy(() => cast(equal(argMax(yTrue, -1), argMax(yPred, -1)), 'float32'))
+  return composed('categoricalAccuracy', () => cast(equal(argMax(yTrue, -1), argMax(yPred, -1)), 'float32'))
 }
 
 export function categoricalCrossentropy(yTrue: Tensor, yPred: Tensor): Tensor {
@@ -45,12 +45,12 @@ const share = (part: Tensor, rest: Tensor): Tensor => {
 
 /** The share of predicted ones that are right. */
 export function precision(yTrue: Tensor, yPred: Tensor): Tensor {
-  return tidy(() => share(count(yTrue, 1, yPred, 1), count(yTrue, 0, yPred, 1)))
+  return composed('precision', () => share(count(yTrue, 1, yPred, 1), count(yTrue, 0, yPred, 1)))
 }
 
 /** The share of ones that are predicted. */
 export function recall(yTrue: Tensor, yPred: Tensor): Tensor {
-  return tidy(() => share(count(yTrue, 1, yPred, 1), count(yTrue, 1, yPred, 0)))
+  return composed('recall', () => share(count(yTrue, 1, yPred, 1), count(yTrue, 1, yPred, 0)))
 }
 
 export function cosineProximity(yTrue: Tensor, yPred: Tensor): Tensor {
@@ -87,5 +87,5 @@ export function mse(yTrue: Tensor, yPred: Tensor): Tensor {
 
 /** How much of the variance of the labels the predictions explain: 1 for all of it. */
 export function r2Score(yTrue: Tensor, yPred: Tensor): Tensor {
-  return tidy(() => sub(1, div(sum(square(sub(yTrue, yPred))), sum(square(sub(yTrue, mean(yTrue)))))))
+  return composed('r2Score', () => sub(1, div(sum(square(sub(yTrue, yPred))), sum(square(sub(yTrue, mean(yTrue)))))))
 }

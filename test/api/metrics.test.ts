@@ -278,7 +278,12 @@ describe('metrics that cannot be', () => {
     await expectCoded(make(metrics.precision({ topK: 2 })), 'ERR_OPTION', /topK/)
     await expectCoded(() => metrics.f1({ average: 'mean' as 'macro' }), 'ERR_OPTION', /average/)
     await expectCoded(() => metrics.topKAccuracy({ k: 0 }), 'ERR_OPTION', /k/)
-    await expectCoded(() => metrics.auc({ numThresholds: 50 } as never), 'ERR_UNSUPPORTED', /numThresholds/)
+    await expectCoded(() => metrics.auc({ numThresholds: 1 }), 'ERR_OPTION', /numThresholds/)
+    await expectCoded(() => metrics.auc({ labelWeights: [1] } as never), 'ERR_UNSUPPORTED', /labelWeights/)
+    await expectCoded(() => metrics.precision({ thresholds: [0.2, 0.4] as never }), 'ERR_OPTION', /thresholds/)
+    await expectCoded(make('sensitivityAtSpecificity'), 'ERR_OPTION', /specificity is missing/)
+    await expectCoded(make('pearsonCorrelation', 'mse'), 'ERR_OPTION', /last dimension/)
+    await expectCoded(make('f1_score'), 'ERR_OPTION', /here it is called 'f1Score'/)
     await expectCoded(make('precison'), 'ERR_OPTION', /'precision', 'recall'/)
     for (const name of ['a\0b', 'a\nb', '\u001b[31m', '\ud800', '', 'a/b']) {
       await expectCoded(() => metrics.f1({ name }), 'ERR_OPTION', /name/)

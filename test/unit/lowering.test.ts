@@ -168,7 +168,7 @@ describe('compiling', () => {
 
   it('adds targets after the inputs, then losses and metrics', () => {
     const made = plan(topology, options)
-    const { graph, losses, metrics } = trainSpec(topology, made, { weighted: true, classWeights: [] })
+    const { graph, losses, metrics } = trainSpec(topology, made, { weighted: [1], classWeights: [] })
     expect(graph.inputs.map(({ name, dtype, shape }) => [name, dtype, shape])).toEqual([
       ['x', 'float32', [null, null, 3]],
       ['target steps', 'int32', [null, null]],

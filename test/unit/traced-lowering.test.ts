@@ -213,7 +213,7 @@ describe('lowering of traced functions', () => {
       ['elementwise', 'gated/elementwise:1'],
     ])
     const { graph, losses } = trainSpec(topology, plan(topology, { optimizer: 'sgd', loss: 'mse' }), {
-      weighted: false,
+      weighted: [],
       classWeights: [],
     })
     expect(losses).toHaveLength(2)
@@ -224,7 +224,7 @@ describe('lowering of traced functions', () => {
     const x = input({ shape: [null, 5] })
     const topology = connect([x], [gated().apply(x)])
     const made = plan(topology, { optimizer: 'sgd', loss: (yTrue, yPred) => yPred.sub(yTrue).abs() })
-    const { graph } = trainSpec(topology, made, { weighted: true, classWeights: [] })
+    const { graph } = trainSpec(topology, made, { weighted: [1], classWeights: [] })
     const last = graph.nodes.filter(({ name }) => name.startsWith('gated/loss')).map(({ op }) => op)
     expect(last).toEqual(expect.arrayContaining(['elementwise', 'elementwise', 'reduce', 'meanOverSteps']))
     expect(made.saved.loss).toMatchObject([{ kind: 'traced', program: { outputs: [3] } }])

@@ -1,10 +1,14 @@
 import { type Bleu, bleu } from '../../text/bleu.js'
+import { chrF } from '../../text/chrF.js'
+import { closest } from '../../text/editDistance.js'
 import type { Units, Writing } from './units.js'
 
 /** How written texts compare with the expected ones. */
 export interface WrittenScores {
   /** BLEU against all expected texts, as sacreBLEU defines it; see `text.bleu`. */
   readonly bleu: Bleu
+  /** chrF against all expected texts, from 0 to 100, as sacreBLEU defines it; see `text.chrF`. */
+  readonly chrF: number
   /** The share that equals one of the expected texts. */
   readonly exactMatch: number
   /**
@@ -36,16 +40,16 @@ export function scores(units: Units, known: readonly References[], texts: readon
   const hypotheses = texts.map((text, index) => {
     const tokens = units.split(text)
     const targets = (known[index] as References).targets.map((target) => units.split(target))
-    const distances = targets.map((target) => editDistance(tokens, target))
-    const nearest = distances.indexOf(Math.min(...distances))
-    errors += distances[nearest] as number
-    length += (targets[nearest] as string[]).length
-    if (distances[nearest] === 0) exact++
+    const { distance, reference } = closest(tokens, targets)
+    errors += distance
+    length += reference.length
+    if (distance === 0) exact++
     references.push(targets.map((target) => written(target, units)))
     return written(tokens, units)
   })
   return {
     bleu: bleu(hypotheses, references),
+    chrF: chrF(hypotheses, references),
     exactMatch: exact / known.length,
     errorRate: errors / Math.max(length, 1),
     count: known.length,
@@ -53,17 +57,3 @@ export function scores(units: Units, known: readonly References[], texts: readon
 }
 
 const written = (tokens: readonly string[], units: Units): string => tokens.join(units.separator)
-
-/** The least number of insertions, deletions and replacements that turn one list into the other (Levenshtein 1966). */
-function editDistance(a: readonly string[], b: readonly string[]): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (const [i, token] of a.entries()) {
-    const next = [i + 1]
-    for (const [j, other] of b.entries()) {
-      const replaced = (row[j] as number) + (token === other ? 0 : 1)
-      next.push(Math.min(replaced, (row[j + 1] as number) + 1, (next[j] as number) + 1))
-    }
-    row = next
-  }
-  return row[b.length] as number
-}

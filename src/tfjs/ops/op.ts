@@ -26,6 +26,9 @@ export function op<F extends AnyFunction>(name: string, run: (...args: Parameter
   return wrapped as unknown as F
 }
 
+/** {@link tidy} for a function that is made of others: what throws for wrong arguments is `ERR_DATA`. */
+export const composed = <T>(name: string, run: () => T): T => tidy(() => reading('ERR_DATA', name, run))
+
 /** All tensors in arrays and objects, each once. */
 export const tensorsIn = (container: unknown): Tensor[] =>
   container instanceof Tensor

@@ -11,14 +11,19 @@ import type { Tensor } from '../tensor.js'
 /** A loss or a metric: from the targets and the predictions to a value for each row. */
 export type LossOrMetricFn = (yTrue: Tensor, yPred: Tensor) => Tensor
 
-/** Losses that ours have under the same name. */
-const native: readonly string[] = [
-  'meanSquaredError',
-  'meanAbsoluteError',
-  'categoricalCrossentropy',
-  'sparseCategoricalCrossentropy',
-  'binaryCrossentropy',
-]
+/** Losses that are the same as ours, by tfjs's names. */
+const native: Readonly<Record<string, LossName>> = {
+  meanSquaredError: 'meanSquaredError',
+  meanAbsoluteError: 'meanAbsoluteError',
+  meanAbsolutePercentageError: 'meanAbsolutePercentageError',
+  meanSquaredLogarithmicError: 'meanSquaredLogarithmicError',
+  categoricalHinge: 'categoricalHinge',
+  logcosh: 'logCosh',
+  poisson: 'poisson',
+  categoricalCrossentropy: 'categoricalCrossentropy',
+  sparseCategoricalCrossentropy: 'sparseCategoricalCrossentropy',
+  binaryCrossentropy: 'binaryCrossentropy',
+}
 
 /** Other names of losses and metrics. */
 const short: Readonly<Record<string, string>> = {
@@ -60,7 +65,7 @@ export function lossOf(given: unknown): LossName | Loss | TracedFunction {
   const known = lossFunctions.get(given)
   if (known) return known
   const name = nameOf(given)
-  if (name !== undefined && native.includes(name)) return name as LossName
+  if (name !== undefined && Object.hasOwn(native, name)) return native[name] as LossName
   if (name !== undefined && Object.hasOwn(byName, name)) return recordedFunction('loss', byName[name] as LossOrMetricFn)
   if (typeof given === 'function') return recordedFunction('loss', given as LossOrMetricFn)
   const hint = /softmaxcrossentropy/i.test(String(given))

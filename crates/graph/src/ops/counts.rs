@@ -1,9 +1,9 @@
 //! `counts`: what precision, recall, F1 and the area under the ROC curve are made of; sums over batches, unlike
 //! these, are right for all rows.
 
-use super::loss::{Positions, Targets, check_target, integer_targets};
+use super::loss::{Positions, Targets, check_target, check_weights, integer_targets};
 use super::metric::{largest, largest_target};
-use super::{Backward, Entry, Forward, Op, Operation, Site, Streamed, TimeAxes, made};
+use super::{Backward, Entry, Forward, Op, Operation, Place, Site, Streamed, TimeAxes, made};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::setting::{names, settings};
@@ -62,14 +62,21 @@ settings! {
         /// The one class whose scores count; all where there is none.
         class: Option<usize> = null;
         form: Option<ScoreForm> = null;
+        /// The borders of the ranges of scores, rising; default those of asinh(logit).
+        thresholds: Vec<f64> = [];
+        /// Whether all classes have their scores in the same ranges.
+        pooled: bool = false;
     }
 }
 
-/// Counts over valid positions. Inputs: prediction, targets.
+/// Counts over valid positions, each times its weight. Inputs: prediction, targets, weights `[batch]` or more of the
+/// prediction's dimensions but the last; positions of weight 0 may have any target.
 #[derive(Debug, Clone)]
 pub(crate) struct Counts {
     task: Task,
     what: What,
+    thresholds: Vec<f64>,
+    pooled: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +87,7 @@ enum What {
 }
 
 pub(super) const OPERATIONS: &[Entry] = &[Entry {
-    inputs: 2..=2,
+    inputs: 2..=3,
     settings: Attributes::SETTINGS,
     in_body: false,
     ..Entry::of("counts", |site| made(Counts::new(site)?))
@@ -88,7 +95,8 @@ pub(super) const OPERATIONS: &[Entry] = &[Entry {
 
 impl Counts {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let Attributes { kind, task, threshold, top, class, form } = Attributes::read(site.attributes())?;
+        let Attributes { kind, task, threshold, top, class, form, thresholds, pooled } =
+            Attributes::read(site.attributes())?;
         let what = match (kind, task, threshold, top, form) {
             (CountKind::Decisions, _, Some(threshold), None, None) if class.is_none() => {
                 What::Above(threshold)
@@ -101,16 +109,17 @@ impl Counts {
                 ));
             }
         };
-        Ok(Self { task, what })
+        Ok(Self { task, what, thresholds, pooled })
     }
 
     /// How many classes are ranked, and the ranges of each.
     fn ranges(&self, columns: usize) -> (usize, usize) {
         let classes = match self.what {
-            What::Scores { class: Some(_), .. } => 1,
+            What::Scores { class, .. } if class.is_some() || self.pooled => 1,
             _ => columns,
         };
-        (classes, 2 * half(classes) + 1)
+        let bins = if self.thresholds.is_empty() { 2 * half(classes) } else { self.thresholds.len() };
+        (classes, bins + 1)
     }
 
     /// Counts a position whose target has been checked.
@@ -118,15 +127,21 @@ impl Counts {
         &self,
         row: &[T],
         due: impl Fn(usize) -> bool,
+        weight: f64,
         logit: &mut [f64],
         counts: &mut [f64],
     ) {
         let columns = row.len();
         let mut decide = |class: usize, decided: bool| {
             let due = due(class);
-            counts[class] += f64::from(u8::from(decided && due));
-            counts[columns + class] += f64::from(u8::from(decided));
-            counts[2 * columns + class] += f64::from(u8::from(due));
+            let mut add = |at: usize, holds: bool| {
+                if holds {
+                    counts[at * columns + class] += weight;
+                }
+            };
+            add(0, decided && due);
+            add(1, decided);
+            add(2, due);
         };
         match self.what {
             What::Above(threshold) => {
@@ -142,11 +157,16 @@ impl Counts {
                 let (classes, ranges) = self.ranges(columns);
                 let middle = half(classes) as f64;
                 let step = if classes == 1 { FINE } else { COARSE };
-                for index in 0..classes {
+                let all = if self.pooled && class.is_none() { columns } else { classes };
+                for index in 0..all {
                     let class = class.unwrap_or(index);
-                    let range = (logit[class].asinh() * step).round().clamp(-middle, middle) + middle;
+                    let range = if self.thresholds.is_empty() {
+                        ((logit[class].asinh() * step).round().clamp(-middle, middle) + middle) as usize
+                    } else {
+                        self.thresholds.partition_point(|&threshold| threshold < logit[class])
+                    };
                     let kind = if due(class) { 0 } else { classes };
-                    counts[(kind + index) * ranges + range as usize] += 1.0;
+                    counts[(kind + index.min(classes - 1)) * ranges + range] += weight;
                 }
             }
         }
@@ -199,6 +219,7 @@ impl<T: Scalar> Op<T> for Counts {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         let sparse = self.task == Task::Classes && inputs[1].dtype == Dtype::Int32;
         check_target(sparse, &inputs[0], &inputs[1])?;
+        check_weights(&inputs[0].shape, inputs.get(2))?;
         let columns = inputs[0].shape.last();
         let (classes, ranges) = self.ranges(columns);
         let size = match self.what {
@@ -225,25 +246,30 @@ impl<T: Scalar> Op<T> for Counts {
         let integers = integer_targets(frame)?;
         let positions = Positions::new(masks, &prediction, &target)?;
         let columns = prediction.shape.last();
-        let ([x, floats], [output]) =
-            frame.buffers.carve([prediction.place, target.place], [frame.outputs[0].place])?;
+        let weights = frame.inputs.get(2).map_or(Place::None, |weights| weights.place);
+        let ([x, floats, weights], [output]) =
+            frame.buffers.carve([prediction.place, target.place, weights], [frame.outputs[0].place])?;
         let targets = Targets::of(integers, floats);
         let (mut counts, mut logits) = (Vec::new(), Vec::new());
         memory::refill(&mut counts, output.len(), 0.0, "The counts of a metric")?;
         memory::refill(&mut logits, columns, 0.0, "The scores of a metric")?;
         for position in positions.valid() {
+            let weight = positions.weight(weights, position);
+            if weight == 0.0 {
+                continue;
+            }
             let span = position * columns..(position + 1) * columns;
             let row = &x[span.clone()];
             if self.task == Task::Elements {
                 let due = |class: usize| targets.value(span.start + class) > 0.5;
-                self.count(row, due, &mut logits, &mut counts);
+                self.count(row, due, weight, &mut logits, &mut counts);
                 continue;
             }
             let class = match integers {
                 Some(_) => targets.class(position, columns, &positions)?,
                 None => largest_target(targets.part(span)),
             };
-            self.count(row, |other| other == class, &mut logits, &mut counts);
+            self.count(row, |other| other == class, weight, &mut logits, &mut counts);
         }
         for (output, &count) in output.iter_mut().zip(&counts) {
             *output = T::from_f64(count);

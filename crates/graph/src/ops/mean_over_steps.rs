@@ -8,7 +8,7 @@ use crate::mask::SequenceMask;
 use crate::shape::{Meta, Shape, fits};
 use seqloom_kernels::Scalar;
 
-/// Inputs: a value `[batch]`, `[batch, time]` or of rank 0, and optionally sample weights `[batch]`. Outputs: Σ
+/// Inputs: a value `[batch]`, `[batch, time]` or of rank 0, and optionally sample weights `[batch]` or like it. Outputs: Σ
 /// weight · value / (number of valid positions), and that number.
 #[derive(Debug, Clone)]
 pub(crate) struct MeanOverSteps;
@@ -42,9 +42,9 @@ impl<T: Scalar> Op<T> for MeanOverSteps {
         }
         if let Some(weights) = inputs.get(1) {
             let rows = weights.shape.rank() == 1 && fits(weights.shape.batch(), shape.batch());
-            if !rows || shape.rank() == 0 {
+            if !(rows || weights.shape.unify(&shape).is_some()) || shape.rank() == 0 {
                 return Err(Error::shape(format!(
-                    "the sample weights of a value of shape {shape} must have shape [batch]; got {}",
+                    "the sample weights of a value of shape {shape} must have shape [batch] or its own; got {}",
                     weights.shape
                 )));
             }
@@ -62,8 +62,9 @@ impl<T: Scalar> Op<T> for MeanOverSteps {
         let ([x, weights], [mean, count]) =
             frame.buffers.carve([value.place, weights], [frame.outputs[0].place, frame.outputs[1].place])?;
         let (mut sum, mut number) = (0.0, 0);
+        let share = if weights.len() == x.len() { 1 } else { time };
         for at in valid(mask, x.len(), time) {
-            sum += x[at].to_f64() * weights.get(at / time).map_or(1.0, |weight| weight.to_f64());
+            sum += x[at].to_f64() * weights.get(at / share).map_or(1.0, |weight| weight.to_f64());
             number += 1;
         }
         if let Some(mean) = mean.first_mut() {
@@ -84,9 +85,10 @@ impl<T: Scalar> Op<T> for MeanOverSteps {
         let ([dy, weights], [dx]) =
             frame.buffers.carve([frame.outputs[0].gradient, weights], [value.gradient])?;
         let number = valid(mask, dx.len(), time).count().max(1);
+        let steps = if weights.len() == dx.len() { 1 } else { time };
         let share = dy.first().map_or(0.0, |dy| dy.to_f64()) / number as f64;
         for at in valid(mask, dx.len(), time) {
-            dx[at] += T::from_f64(share * weights.get(at / time).map_or(1.0, |weight| weight.to_f64()));
+            dx[at] += T::from_f64(share * weights.get(at / steps).map_or(1.0, |weight| weight.to_f64()));
         }
         Ok(())
     }

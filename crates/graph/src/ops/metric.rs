@@ -1,8 +1,8 @@
 //! `metric`: one number per position, averaged over the valid ones, without a gradient.
 
 use super::counts::ranks_within;
-use super::loss::{Positions, Targets, check_target, integer_targets};
-use super::{Backward, Entry, Forward, Op, Operation, Site, Streamed, TimeAxes, made};
+use super::loss::{Positions, Targets, check_target, check_weights, integer_targets};
+use super::{Backward, Entry, Forward, Op, Operation, Place, Site, Streamed, TimeAxes, made};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::parallel::each_rows;
@@ -31,7 +31,8 @@ settings! {
     }
 }
 
-/// The mean over valid positions, and their number. Inputs: prediction, targets.
+/// The mean over valid positions, and their number or the sum of their weights. Inputs: prediction, targets, weights
+/// `[batch]` or more of the prediction's dimensions but the last; positions of weight 0 may have any target.
 #[derive(Debug, Clone)]
 pub(crate) struct Metric {
     kind: MetricKind,
@@ -45,7 +46,7 @@ pub(crate) struct Metric {
 }
 
 pub(super) const OPERATIONS: &[Entry] = &[Entry {
-    inputs: 2..=2,
+    inputs: 2..=3,
     outputs: 2..=2,
     settings: Attributes::SETTINGS,
     in_body: false,
@@ -145,6 +146,7 @@ impl<T: Scalar> Op<T> for Metric {
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         self.sparse |= self.kind == MetricKind::TopKAccuracy && inputs[1].dtype == Dtype::Int32;
         check_target(self.sparse, &inputs[0], &inputs[1])?;
+        check_weights(&inputs[0].shape, inputs.get(2))?;
         outputs.fill(Meta::float(Shape::SCALAR));
         Ok(())
     }
@@ -155,13 +157,17 @@ impl<T: Scalar> Op<T> for Metric {
         let integers = integer_targets(frame)?;
         let positions = Positions::new(masks, &prediction, &target)?;
         let columns = prediction.shape.last();
-        let ([x, floats], [mean, count]) = frame
-            .buffers
-            .carve([prediction.place, target.place], [frame.outputs[0].place, frame.outputs[1].place])?;
+        let weights = frame.inputs.get(2).map_or(Place::None, |weights| weights.place);
+        let ([x, floats, weights], [mean, count]) = frame.buffers.carve(
+            [prediction.place, target.place, weights],
+            [frame.outputs[0].place, frame.outputs[1].place],
+        )?;
         let targets = Targets::of(integers, floats);
+        let weight = |position| positions.weight(weights, position);
         if self.sparse {
             positions
                 .valid()
+                .filter(|&position| weight(position) != 0.0)
                 .try_for_each(|position| targets.class(position, columns, &positions).map(drop))?;
         }
         let mut scores = std::mem::take(&mut self.scores);
@@ -170,17 +176,24 @@ impl<T: Scalar> Op<T> for Metric {
             for (position, score) in
                 (first..).zip(scores).filter(|&(position, _)| positions.is_valid(position))
             {
-                *score = self.score(x, targets, position, columns);
+                let weight = weight(position);
+                if weight != 0.0 {
+                    *score = weight * self.score(x, targets, position, columns);
+                }
             }
         });
         let sum: f64 = scores.iter().sum();
         self.scores = scores;
-        let valid = positions.count();
+        let valid = if weights.is_empty() {
+            positions.count() as f64
+        } else {
+            positions.valid().map(weight).sum::<f64>()
+        };
         if let Some(mean) = mean.first_mut() {
-            *mean = T::from_f64(if valid == 0 { 0.0 } else { sum / valid as f64 });
+            *mean = T::from_f64(if valid == 0.0 { 0.0 } else { sum / valid });
         }
         if let Some(count) = count.first_mut() {
-            *count = T::from_usize(valid);
+            *count = T::from_f64(valid);
         }
         Ok(())
     }

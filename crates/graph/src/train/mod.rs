@@ -27,5 +27,5 @@ pub use new_weights::{NewWeights, Piece};
 pub use options::FitOptions;
 pub use progress::Progress;
 pub use spec::{ConstraintSpec, LossSpec, MetricSpec, TrainSpec};
-pub use summary::{Average, Measure, Summary};
+pub use summary::{Average, Measure, Share, Summary};
 pub use trainer::{Snapshot, StateParts, Trainer};

@@ -49,22 +49,25 @@ impl Scores {
         let scalar =
             |output| executor.value(output).map(|view| view.data.first().map_or(0.0, |&x| f64::from(x)));
         tally.sums.resize(self.len(), Vec::new());
-        let losses = self.losses.iter().map(|loss| (loss.1, Summary::Mean));
-        let scores = losses.chain(self.metrics.iter().map(|metric| (metric.output, metric.summary)));
+        let losses = self.losses.iter().map(|loss| (loss.1, 2));
+        let scores =
+            losses.chain(self.metrics.iter().map(|metric| (metric.output, metric.summary.outputs())));
         let mut finite = true;
-        for (index, ((output, summary), sums)) in scores.zip(&mut tally.sums).enumerate() {
-            if summary.outputs() == 1 {
+        for (index, ((output, outputs), sums)) in scores.zip(&mut tally.sums).enumerate() {
+            if outputs == 1 {
                 let counts = executor.value(output)?.data;
                 sums.resize(counts.len(), 0.0);
                 sums.iter_mut().zip(counts).for_each(|(sum, &count)| *sum += f64::from(count));
                 continue;
             }
-            let (mean, count) = (scalar(output)?, scalar(output + 1)?);
-            finite &= index >= self.losses.len() || mean.is_finite();
-            sums.resize(2, 0.0);
-            if count > 0.0 {
-                sums[0] += mean * count;
-                sums[1] += count;
+            sums.resize(outputs, 0.0);
+            for (output, sums) in (output..).step_by(2).zip(sums.as_chunks_mut::<2>().0) {
+                let (mean, count) = (scalar(output)?, scalar(output + 1)?);
+                finite &= index >= self.losses.len() || mean.is_finite();
+                if count > 0.0 {
+                    sums[0] += mean * count;
+                    sums[1] += count;
+                }
             }
         }
         Ok(finite)

@@ -110,7 +110,7 @@ export async function toOnnx(model: Model, file?: string | URL, options: ToOnnxO
 /** The graph that `evaluate` runs, with its losses behind the model's outputs. `ERR_STATE` before `compile`. */
 function withLosses(model: Model, outputs: number): Pick<Written, 'graph' | 'losses'> {
   const plan = model.engine.compiled('interop.toOnnx: the loss')
-  const { graph, losses } = trainSpec(model.topology(), plan, { weighted: false, classWeights: [] })
+  const { graph, losses } = trainSpec(model.topology(), plan, { weighted: [], classWeights: [] })
   const means = losses.map(({ output }) => graph.outputs[output] as number)
   const inputs = graph.inputs.map((input) => ({ ...input, name: input.name.replace(/^target /, 'target_') }))
   return {

@@ -4,7 +4,7 @@ mod categorical;
 mod elementwise;
 mod target;
 
-pub(super) use target::{Positions, Targets, check_target, integer_targets};
+pub(super) use target::{Positions, Targets, check_target, check_weights, integer_targets};
 
 use super::{
     Absorbed, ActivationKind, Backward, Entry, Forward, Op, Operands, Operation, Place, Site, Sizes,
@@ -42,6 +42,8 @@ settings! {
         /// The share of each target that is spread over all classes.
         label_smoothing: f64 [SHARE] = 0.0;
         class_weights: Vec<f64> [NON_NEGATIVE] = [];
+        /// Positions with this label are left out, as if they were padding.
+        ignore_class: Option<f64> = null;
     }
 }
 
@@ -54,7 +56,7 @@ impl LossKind {
     #[cfg(test)]
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
-            Self::SparseCategoricalCrossentropy => &["from_logits"],
+            Self::SparseCategoricalCrossentropy => &["from_logits", "ignore_class"],
             Self::CategoricalCrossentropy | Self::BinaryCrossentropy => &["from_logits", "label_smoothing"],
             Self::Huber => &["delta"],
             Self::MeanSquaredError | Self::MeanAbsoluteError => &[],
@@ -63,7 +65,7 @@ impl LossKind {
 }
 
 /// Σ sampleWeight · classWeight · loss / (number of valid positions), and that number. Inputs: prediction, targets,
-/// sample weights `[batch]`. Weights of classes count in training only.
+/// sample weights `[batch]` or more of the prediction's dimensions but the last. Weights of classes count in training only.
 #[derive(Debug, Clone)]
 pub(crate) struct Loss {
     kind: LossKind,
@@ -74,6 +76,7 @@ pub(crate) struct Loss {
     class_weights: Vec<f64>,
     /// Whether they count, in the pass under way.
     weighs_classes: bool,
+    ignored: Option<f64>,
     /// The losses of all positions, for the other losses than the categorical ones.
     losses: Vec<f64>,
 }
@@ -101,6 +104,9 @@ impl Loss {
         if !attributes.class_weights.is_empty() && !crossentropy {
             return Err(Error::option("classWeights are for cross-entropy losses only"));
         }
+        if attributes.ignore_class.is_some() && attributes.kind != LossKind::SparseCategoricalCrossentropy {
+            return Err(Error::option("ignoreClass is for labels only"));
+        }
         if attributes.from_logits && !crossentropy {
             return Err(Error::option("fromLogits is for cross-entropy losses only"));
         }
@@ -111,6 +117,7 @@ impl Loss {
             smoothing: attributes.label_smoothing,
             class_weights: attributes.class_weights,
             weighs_classes: false,
+            ignored: attributes.ignore_class,
             losses: Vec::new(),
         })
     }
@@ -121,6 +128,19 @@ impl Loss {
 
     fn is_sparse(&self) -> bool {
         self.kind == LossKind::SparseCategoricalCrossentropy
+    }
+
+    /// The positions that count.
+    fn counted<'a, T: Scalar>(
+        &'a self,
+        targets: Targets<'a, T>,
+        positions: &'a Positions<'a>,
+    ) -> impl Iterator<Item = usize> + 'a {
+        positions.valid().filter(move |&at| self.ignored.is_none_or(|class| targets.value(at) != class))
+    }
+
+    fn count<T: Scalar>(&self, targets: Targets<'_, T>, positions: &Positions<'_>) -> usize {
+        if self.ignored.is_some() { self.counted(targets, positions).count() } else { positions.count() }
     }
 
     /// The target distribution of a position.
@@ -198,16 +218,7 @@ impl<T: Scalar> Op<T> for Loss {
                 self.class_weights.len()
             )));
         }
-        if let Some(weights) = inputs.get(2) {
-            super::activation::expect_float(weights)?;
-            let expected = Shape::new(&inputs[0].shape.dims()[..1])?;
-            if expected.unify(&weights.shape).is_none() {
-                return Err(Error::shape(format!(
-                    "the sample weights must have shape {expected}; got {}",
-                    weights.shape
-                )));
-            }
-        }
+        check_weights(&inputs[0].shape, inputs.get(2))?;
         outputs.fill(Meta::float(Shape::SCALAR));
         Ok(())
     }
@@ -260,7 +271,7 @@ impl<T: Scalar> Op<T> for Loss {
         }
         let statistics = statistics.as_chunks().0;
         let mut sum = 0.0;
-        for position in positions.valid() {
+        for position in self.counted(targets, &positions) {
             let span = position * columns..(position + 1) * columns;
             let loss = if self.is_categorical() {
                 let target = self.distribution(targets, &positions, position, columns)?;
@@ -273,10 +284,10 @@ impl<T: Scalar> Op<T> for Loss {
                 self.losses[position]
             };
             sum += loss
-                * weights.get(positions.row(position)).map_or(1.0, |weight| weight.to_f64())
+                * positions.weight(weights, position)
                 * self.class_weight(targets, &positions, position, columns)?;
         }
-        let valid = positions.count();
+        let valid = self.count(targets, &positions);
         if let Some(mean) = mean.first_mut() {
             *mean = T::from_f64(if valid == 0 { 0.0 } else { sum / valid as f64 });
         }
@@ -299,10 +310,10 @@ impl<T: Scalar> Op<T> for Loss {
         )?;
         let targets = Targets::of(integers, floats);
         let d_mean = d_mean.first().map_or(0.0, |gradient| gradient.to_f64());
-        let share = d_mean / positions.count().max(1) as f64;
+        let share = d_mean / self.count(targets, &positions).max(1) as f64;
         let scale = |position: usize| {
             share
-                * weights.get(positions.row(position)).map_or(1.0, |weight| weight.to_f64())
+                * positions.weight(weights, position)
                 // The forward pass has refused labels that are no classes.
                 * self.class_weight(targets, &positions, position, columns).unwrap_or(1.0)
         };
@@ -318,7 +329,7 @@ impl<T: Scalar> Op<T> for Loss {
             return Ok(());
         }
         if !self.from_logits {
-            for position in positions.valid() {
+            for position in self.counted(targets, &positions) {
                 let span = position * columns..(position + 1) * columns;
                 let target = self.distribution(targets, &positions, position, columns)?;
                 target.probabilities_gradient(&x[span.clone()], scale(position), &mut dx[span]);
@@ -326,12 +337,12 @@ impl<T: Scalar> Op<T> for Loss {
             return Ok(());
         }
         scales.fill(T::ZERO);
-        for position in positions.valid() {
+        for position in self.counted(targets, &positions) {
             let target = self.distribution(targets, &positions, position, columns)?;
             scales[position] = T::from_f64(scale(position) * target.sum());
         }
         T::scaled_softmax_rows(x, columns, statistics.as_chunks().0, scales, !prediction.fresh, dx);
-        for position in positions.valid() {
+        for position in self.counted(targets, &positions) {
             let target = self.distribution(targets, &positions, position, columns)?;
             target.subtract_targets(scale(position), &mut dx[position * columns..(position + 1) * columns]);
         }

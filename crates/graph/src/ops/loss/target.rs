@@ -136,11 +136,34 @@ impl<'a> Positions<'a> {
         self.mask.map_or(self.total, |mask| mask.valid_steps() * self.per_step)
     }
 
+    /// The weight of a position: its own, or that of its step or row, as `weights` has one for each; 1 without weights.
+    pub(in crate::ops) fn weight<T: Scalar>(&self, weights: &[T], position: usize) -> f64 {
+        match self.total.checked_div(weights.len()) {
+            Some(share) => weights.get(position / share.max(1)).map_or(1.0, |weight| weight.to_f64()),
+            None => 1.0,
+        }
+    }
+
     /// A position for messages.
     pub(in crate::ops) fn describe(&self, position: usize) -> String {
         let row = self.row(position);
         if self.has_time { format!("row {row}, step {}", self.step(position)) } else { format!("row {row}") }
     }
+}
+
+/// Checks weights of rows, of steps or of positions, if there are any.
+pub(in crate::ops) fn check_weights(prediction: &Shape, weights: Option<&Meta>) -> Result<()> {
+    let Some(weights) = weights else { return Ok(()) };
+    expect_float(weights)?;
+    let rank = weights.shape.rank();
+    let most = prediction.rank().max(2) - 1;
+    let positions = Shape::new(&prediction.dims()[..rank.min(prediction.rank())])?;
+    if (1..=most).contains(&rank) && positions.unify(&weights.shape).is_some() {
+        return Ok(());
+    }
+    let (rows, most) = (Shape::new(&prediction.dims()[..1])?, Shape::new(&prediction.dims()[..most])?);
+    let or = if most.rank() > 1 { format!(" or {most}") } else { String::new() };
+    Err(Error::shape(format!("the sample weights must have shape {rows}{or}; got {}", weights.shape)))
 }
 
 /// Checks the shapes of a prediction and of its targets: class labels (`sparse`) or values.

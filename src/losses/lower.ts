@@ -1,0 +1,110 @@
+import type { GraphBuilder, Value } from '../graph/builder.js'
+import type { Shape } from '../graph/shape.js'
+import type { SettingsOf } from '../graph/wire.js'
+import { formulaOf } from './formulas.js'
+import type { AnyLoss, Loss } from './loss.js'
+import { lowerMean, lowerMeasure, type TracedMeasure, traceMeasure } from './traced.js'
+
+/** What a loss reads. */
+export interface LossInputs {
+  readonly prediction: Value
+  readonly target: Value
+  /** Factors of rows, or of rows and steps. */
+  readonly weights?: Value | undefined
+  /** Factors of classes, for the losses of Rust. */
+  readonly classWeights?: readonly number[]
+}
+
+const scalar: Shape = []
+
+/** Adds a loss to a graph: its value, and the count of what it is a mean of over an epoch. */
+export function lowerLoss(builder: GraphBuilder, name: string, loss: AnyLoss, inputs: LossInputs): readonly Value[] {
+  const means = lowerPositions(builder, name, loss, inputs) as [Value, Value]
+  return loss.kind === 'traced' ? means : reduced(builder, name, loss, means, inputs)
+}
+
+/** Adds the mean of a loss over valid positions, each with its weight, and their number. */
+function lowerPositions(
+  builder: GraphBuilder,
+  name: string,
+  loss: AnyLoss,
+  { prediction, target, weights, classWeights = [] }: LossInputs,
+): Value[] {
+  const factors = weights ? [weights] : []
+  const measure = loss.kind === 'traced' ? loss : lossMeasure(loss, prediction.shape, target.shape)
+  if (measure) return lowerMeasure(builder, name, measure, [target, prediction], factors)
+  const { reduction: _, fromLogits = false, ...settings } = loss as Loss
+  const attributes = { fromLogits, ...settings, ...(classWeights.length > 0 && { classWeights }) }
+  const given = [prediction, target, ...factors]
+  return builder.node('loss', name, given, [], [scalar, scalar], attributes as SettingsOf<'loss'>)
+}
+
+/** A loss that is a formula, as its operations for an output; undefined for losses of Rust. */
+export function lossMeasure(loss: Loss, output: Shape, targets: Shape): TracedMeasure | undefined {
+  const formula = formulaOf(loss.kind)
+  if (!formula) return undefined
+  const { kind, ...settings } = loss
+  const call = {
+    [kind]: (...values: Parameters<typeof formula.compute>) => formula.compute(values[0], values[1], settings),
+  }
+  return traceMeasure('loss', call[kind] as never, output, targets)
+}
+
+/** What becomes of the mean and the count, as the loss says. */
+function reduced(
+  builder: GraphBuilder,
+  name: string,
+  loss: Loss,
+  [mean, count]: readonly [Value, Value],
+  { prediction, target, weights }: LossInputs,
+): Value[] {
+  const { reduction } = loss
+  const of = (kind: 'multiply' | 'divide' | 'maximum', a: Value, b: Value): Value =>
+    builder.node('elementwise', `${name}/${kind}`, [a, b], [], [scalar], { kind })[0] as Value
+  if (reduction === 'sum') {
+    // Over an epoch, sums of batches are averaged by their rows, as in Keras.
+    const [, rows] = lowerMean(builder, `${name}/rows`, prediction, 1, [])
+    return [of('multiply', mean, count), rows as Value]
+  }
+  if (reduction !== 'meanWithSampleWeight' || !weights) return [mean, count]
+  const counted = lowerProduct(builder, name, weights, lowerCounted(builder, name, loss, target)) as Value
+  const [share, positions] = lowerShare(builder, name, prediction, counted) as [Value, Value]
+  const all = of('multiply', share, positions)
+  const least = builder.node('scalar', `${name}/least`, [], [], [scalar], { value: 1e-30 })[0] as Value
+  return [of('divide', of('multiply', mean, count), of('maximum', all, least)), all]
+}
+
+/** Adds the mean of weights over valid positions of a prediction, and their number. */
+export function lowerShare(builder: GraphBuilder, name: string, prediction: Value, weights: Value): Value[] {
+  const ones = builder.node('elementwise', `${name}/ones`, [prediction, prediction], [], [prediction.shape], {
+    kind: 'equal',
+  })[0] as Value
+  return lowerMean(builder, `${name}/weights`, ones, prediction.shape.length - 1, [weights])
+}
+
+/** Adds 1 for the positions that a loss does not ignore, 0 for others; undefined where it ignores none. */
+export function lowerCounted(builder: GraphBuilder, name: string, loss: AnyLoss, target: Value): Value | undefined {
+  const { ignoreClass } = loss as Loss
+  if (ignoreClass === undefined) return undefined
+  const node = (op: 'cast' | 'scalar' | 'elementwise', inputs: readonly Value[], shape: Shape, settings: object) =>
+    builder.node(op, `${name}/counted/${op}`, inputs, [], [shape], settings as never)[0] as Value
+  const ignored = node('scalar', [], [], { value: ignoreClass })
+  const labels = node('cast', [target], target.shape, {})
+  return node('elementwise', [labels, ignored], target.shape, { kind: 'notEqual' })
+}
+
+/** Adds the product of weights of rows or steps, and of those of positions. */
+export function lowerProduct(
+  builder: GraphBuilder,
+  name: string,
+  a: Value | undefined,
+  b: Value | undefined,
+): Value | undefined {
+  if (!a || !b) return a ?? b
+  const shape = b.shape.map((dim, axis) => (axis < a.shape.length ? dim : 1))
+  const wide =
+    a.shape.length === b.shape.length
+      ? a
+      : builder.node('reshape', `${name}/weights`, [a], [], [shape], { shape: shape.slice(1) })[0]
+  return builder.node('elementwise', `${name}/weights`, [wide as Value, b], [], [b.shape], { kind: 'multiply' })[0]
+}

@@ -31,6 +31,12 @@ import { MaxPooling2D } from './maxPooling2d.js'
 import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js'
 import { Permute } from './permute.js'
 import { GlobalAveragePooling1D, GlobalMaxPooling1D } from './pooling.js'
+import { CategoryEncoding } from './preprocessing/categoryEncoding.js'
+import { Discretization } from './preprocessing/discretization.js'
+import { Hashing } from './preprocessing/hashing.js'
+import { IntegerLookup } from './preprocessing/integerLookup.js'
+import { StringLookup } from './preprocessing/stringLookup.js'
+import { TextVectorization } from './preprocessing/textVectorization.js'
 import { Flatten, RepeatVector, Reshape } from './reshape.js'
 import { RNN } from './rnn.js'
 import { RootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
@@ -102,6 +108,13 @@ export {
 } from './merge.js'
 export { type PermuteOptions, permute } from './permute.js'
 export { globalAveragePooling1d, globalMaxPooling1d, type PoolingOptions } from './pooling.js'
+export { type CategoryEncodingOptions, categoryEncoding } from './preprocessing/categoryEncoding.js'
+export { type DiscretizationOptions, discretization } from './preprocessing/discretization.js'
+export { type HashingOptions, hashing } from './preprocessing/hashing.js'
+export { type IntegerLookupOptions, integerLookup } from './preprocessing/integerLookup.js'
+export type { LookupOptions } from './preprocessing/lookup.js'
+export { type StringLookupOptions, stringLookup } from './preprocessing/stringLookup.js'
+export { type TextVectorizationOptions, textVectorization } from './preprocessing/textVectorization.js'
 export type { RecurrenceOptions, WithState, WithStates } from './recurrence.js'
 export type { RecurrentOptions } from './recurrent.js'
 export {
@@ -115,7 +128,7 @@ export { type RNNOptions, rnn } from './rnn.js'
 export { type RootMeanSquareNormalizationOptions, rootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
 export { type SeparableConv1DOptions, separableConv1d } from './separableConv1d.js'
 export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
-export { type StepwiseLayer, type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
+export { type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
 export { type UpSampling1DOptions, upSampling1d } from './upSampling1d.js'
 export type { WindowPoolingOptions } from './windowPooling.js'
 export { type ZeroPadding1DOptions, zeroPadding1d } from './zeroPadding1d.js'
@@ -130,6 +143,7 @@ const classes: readonly LayerClass[] = [
   AveragePooling1D,
   AveragePooling2D,
   Bidirectional,
+  CategoryEncoding,
   Concatenate,
   Conv1D,
   Conv1DTranspose,
@@ -140,6 +154,7 @@ const classes: readonly LayerClass[] = [
   DefinedLayer,
   Dense,
   DepthwiseConv1D,
+  Discretization,
   Dot,
   DoublyStochasticPenalty,
   Dropout,
@@ -149,6 +164,8 @@ const classes: readonly LayerClass[] = [
   GlobalAveragePooling2D,
   GlobalMaxPooling1D,
   GRU,
+  Hashing,
+  IntegerLookup,
   Lambda,
   LastStep,
   LayerNormalization,
@@ -167,7 +184,9 @@ const classes: readonly LayerClass[] = [
   RootMeanSquareNormalization,
   SeparableConv1D,
   SimpleRNN,
+  StringLookup,
   Subtract,
+  TextVectorization,
   TimeDistributed,
   UpSampling1D,
   ZeroPadding1D,

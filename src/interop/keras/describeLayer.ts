@@ -156,7 +156,11 @@ function plainLayer(layer: AnyLayer, name: string, known: KerasClass, to: Descri
     if (className === 'Dense') adapt = stretched([0], 1, to.dialect)
     else to.problems.add(`${what}: ${options.activation} is another one there`)
   }
-  if (to.dialect === 'tfjs' && className === 'Conv1D' && options.groups !== 1) to.problems.add(`${what}: groups`)
+  if (to.dialect === 'tfjs' && (className === 'Conv1D' || className === 'Conv2D')) {
+    if (options.groups !== 1) to.problems.add(`${what}: groups`)
+    if (options.padding === 'causal')
+      to.problems.add(`${what}: causal padding, which is declared there and not computed`)
+  }
   // Numbers alone have no dimension there, and what is given as options is not among the weights.
   const isScalar = (weight: string) =>
     className === 'Attention' || (className === 'Normalization' && (weight === 'count' || options.axis === null))

@@ -107,11 +107,11 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
     const [kernel, bias] = node.weights.map((index) => place.weight(index)) as [Weight, Weight?]
     const units = kernel.shape.at(-1) as number
     const inputs = kernel.shape.slice(0, -1).reduce((product, size) => product * size, 1)
-    // biome-ignore lint/correctness/useYield: it is no work.
     const matrix =
       kernel.shape.length === 2
         ? kernel.whole()
         : kernel.as('matrix', [inputs, units], function* (data) {
+            yield
             return data
           })
     const used = transposed ? writer.node('Transpose', [matrix], 'kernel', { perm: { ints: [1, 0] } }) : matrix

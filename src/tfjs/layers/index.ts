@@ -14,8 +14,8 @@ import {
   SpatialDropout1D,
 } from './basic.js'
 import { InputLayer } from './input.js'
-import { AlphaDropout, GaussianDropout, GaussianNoise } from './noise.js'
 import { Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply } from './merge.js'
+import { AlphaDropout, GaussianDropout, GaussianNoise } from './noise.js'
 import { AveragePooling1D, Conv1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D } from './pooling.js'
 import { GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNNCells } from './recurrent.js'
 import { registerClass } from './registry.js'

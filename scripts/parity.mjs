@@ -17,7 +17,9 @@ async function tried(title, item, call, shown) {
     const value = await call()
     return shown ? { status: String(value) } : { status: 'supported' }
   } catch (error) {
-    if (error?.code === 'ERR_UNSUPPORTED') return { status: 'refused', reason: firstSentence(error.message) }
+    // An addon that is older than the code knows no new operations: build it first.
+    const isOld = /There is no operation/.test(error?.message)
+    if (error?.code === 'ERR_UNSUPPORTED' && !isOld) return { status: 'refused', reason: firstSentence(error.message) }
     // A failure that is no refusal is none that a reason explains.
     const isRefusal = error instanceof Absent || /^ERR_(OPTION|DATA|SHAPE|STATE)$/.test(error?.code ?? '')
     const reason = isRefusal ? reasonFor(item, title) : undefined

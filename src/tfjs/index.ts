@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { type RNNLayer, RNN as RNNOfCells } from './layers/recurrent.js'
 import { registerClass } from './layers/registry.js'
 
 export {
@@ -18,7 +19,6 @@ export * from './core.js'
 export * as io from './io/index.js'
 export * as layers from './layers/index.js'
 export { input } from './layers/input.js'
-export { RNN } from './layers/recurrent.js'
 export { registerClass } from './layers/registry.js'
 export { type Shape, SymbolicTensor } from './layers/symbolic.js'
 export { LayerVariable } from './layers/variable.js'
@@ -28,6 +28,10 @@ export { model, Sequential, sequential } from './models/sequential.js'
 export type { ModelCompileArgs } from './training/compile.js'
 export type { ModelFitDatasetArgs } from './training/dataset.js'
 export type { ModelFitArgs } from './training/fit.js'
+
+export const RNN: typeof RNNOfCells = RNNOfCells
+/** Any recurrent layer: programs say `tf.layers.lstm(…) as tf.RNN`. */
+export type RNN = RNNLayer
 
 /** Lets saved models contain classes of one's own. */
 export const serialization = { registerClass }

@@ -1,3 +1,4 @@
+import { layers as native } from 'seqloom'
 import * as tf from 'seqloom/tfjs'
 import { describe, expect, it } from 'vitest'
 
@@ -193,11 +194,27 @@ describe('layers of one’s own', () => {
   })
 })
 
+describe('noise', () => {
+  const makers = {
+    gaussianNoise: () => tf.layers.gaussianNoise({ stddev: 0.5 }),
+    gaussianDropout: () => tf.layers.gaussianDropout({ rate: 0.5 }),
+    alphaDropout: () => tf.layers.alphaDropout({ rate: 0.5 }),
+  }
+  it.each(Object.entries(makers))('%s is that of the engine, which predictions leave out, or says so', (name, make) => {
+    if (!(name in native)) {
+      expect(make).toThrow(/dropout/)
+      return
+    }
+    const rows = tf.tensor2d([[1, 2, 3]])
+    expect((make().apply(rows) as tf.Tensor).arraySync()).toEqual(rows.arraySync())
+  })
+})
+
 describe('what is not there', () => {
   it.each([
     ['batchNormalization', 'layerNormalization'],
     ['conv2d', 'images'],
-    ['gaussianNoise', 'dropout'],
+    ['convLstm2d', 'images'],
   ] as const)('%s says so', (name, instead) => {
     expect(() => (tf.layers[name] as (args: object) => unknown)({})).toThrow(instead)
   })

@@ -15,6 +15,7 @@ import {
 } from './basic.js'
 import { InputLayer } from './input.js'
 import { Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply } from './merge.js'
+import { AlphaDropout, GaussianDropout, GaussianNoise } from './noise.js'
 import { AveragePooling1D, Conv1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D } from './pooling.js'
 import { GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNNCells } from './recurrent.js'
 import { registerClass } from './registry.js'
@@ -44,6 +45,9 @@ export const dense = factory(Dense)
 export const activation = factory(Activation)
 export const dropout = factory(Dropout)
 export const spatialDropout1d = factory(SpatialDropout1D)
+export const gaussianNoise = factory(GaussianNoise)
+export const gaussianDropout = factory(GaussianDropout)
+export const alphaDropout = factory(AlphaDropout)
 export const embedding = factory(Embedding)
 export const masking = free(Masking)
 export const flatten = free(Flatten)
@@ -95,12 +99,8 @@ const missing = (name: string, instead: string) => (): never => {
 }
 
 const images = 'it is for images, which recurrent networks here do not read'
-const noise = "use tf.layers.dropout, or addLoss in defineLayer of 'seqloom'"
 
 export const batchNormalization = missing('batchNormalization', 'use tf.layers.layerNormalization')
-export const gaussianNoise = missing('gaussianNoise', noise)
-export const gaussianDropout = missing('gaussianDropout', noise)
-export const alphaDropout = missing('alphaDropout', noise)
 export const categoryEncoding = missing('categoryEncoding', 'encode the data by tf.oneHot')
 export const conv2d = missing('conv2d', images)
 export const conv2dTranspose = missing('conv2dTranspose', images)

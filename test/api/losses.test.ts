@@ -2,7 +2,6 @@ import {
   type CompileOptions,
   type Data,
   input,
-  type Loss,
   layers,
   loadModel,
   losses,
@@ -85,7 +84,7 @@ describe('names of losses', () => {
   })
 
   it('that are not here tell why, or what is meant', async () => {
-    const make = (loss: unknown) => () => passing([2], { loss: loss as Loss })
+    const make = (loss: unknown) => () => passing([2], { loss: loss as losses.Loss })
     await expectCoded(make('dice'), 'ERR_UNSUPPORTED', /images/)
     await expectCoded(make('circle'), 'ERR_UNSUPPORTED', /rows of a batch/)
     await expectCoded(make('mean_squared_error'), 'ERR_OPTION', /here it is called 'meanSquaredError'/)
@@ -94,7 +93,7 @@ describe('names of losses', () => {
   })
 
   it('take options that are in range', async () => {
-    const refused: [() => Loss, RegExp][] = [
+    const refused: [() => losses.Loss, RegExp][] = [
       [() => losses.binaryFocalCrossentropy({ gamma: -1 }), /gamma/],
       [() => losses.categoricalFocalCrossentropy({ alpha: [1, -1] }), /alpha/],
       [() => losses.categoricalGeneralizedCrossEntropy({ q: 0 }), /q/],

@@ -2,6 +2,7 @@ import {
   type CompileOptions,
   type Data,
   input,
+  interop,
   layers,
   loadModel,
   losses,
@@ -307,5 +308,20 @@ describe('compile', () => {
     expect(await again.evaluate(x, y, options)).toEqual(got)
     const { own: mean, weighted_mae, r2Score } = got as unknown as Record<string, number>
     close([mean, weighted_mae, r2Score], [0.8, 0.8, 1 - 4 / (20 - 36 / 5)])
+  })
+})
+
+describe('a loss in an ONNX file', () => {
+  it('is refused where it depends on how many positions count', async () => {
+    for (const loss of [
+      losses.sparseCategoricalCrossentropy({ ignoreClass: 0 }),
+      losses.sparseCategoricalCrossentropy({ reduction: 'sum' }),
+    ]) {
+      await expectCoded(
+        () => interop.toOnnx(passing([3], { loss }), undefined, { loss: true }),
+        'ERR_UNSUPPORTED',
+        /ignoreClass/,
+      )
+    }
   })
 })

@@ -90,9 +90,12 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
     const units = kernel.shape.at(-1) as number
     const inputs = kernel.shape.slice(0, -1).reduce((product, size) => product * size, 1)
     // biome-ignore lint/correctness/useYield: it is no work.
-    const matrix = kernel.shape.length === 2 ? kernel.whole() : kernel.as('matrix', [inputs, units], function* (data) {
-      return data
-    })
+    const matrix =
+      kernel.shape.length === 2
+        ? kernel.whole()
+        : kernel.as('matrix', [inputs, units], function* (data) {
+            return data
+          })
     const used = transposed ? writer.node('Transpose', [matrix], 'kernel', { perm: { ints: [1, 0] } }) : matrix
     const product = writer.node('MatMul', [x.name, used], node.name)
     const name = bias ? writer.node('Add', [product, bias.whole()], node.name) : product

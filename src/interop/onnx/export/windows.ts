@@ -120,7 +120,11 @@ function validPlaces(place: Place, mask: Mask, result: string, settings: Setting
   // The first elements of windows are below this; rows without elements have none.
   const room = writer.node('Add', [length, constants.ints(before + after - reachOf(settings))], 'room')
   const some = writer.node('Greater', [length, constants.ints(0)], 'any')
-  const bound = writer.node('Where', [some, writer.node('Max', [room, constants.ints(0)], 'room'), constants.ints(0)], 'room')
+  const bound = writer.node(
+    'Where',
+    [some, writer.node('Max', [room, constants.ints(0)], 'room'), constants.ints(0)],
+    'room',
+  )
   if (stride === 1) {
     return masks.maskOfLengths(place, result, writer.node('Cast', [bound], 'lengths', { to: { int: 6 } }))
   }

@@ -2,7 +2,7 @@ import {
   type CompileOptions,
   type Data,
   input,
-  type Loss,
+  interop,
   layers,
   loadModel,
   losses,
@@ -85,7 +85,7 @@ describe('names of losses', () => {
   })
 
   it('that are not here tell why, or what is meant', async () => {
-    const make = (loss: unknown) => () => passing([2], { loss: loss as Loss })
+    const make = (loss: unknown) => () => passing([2], { loss: loss as losses.Loss })
     await expectCoded(make('dice'), 'ERR_UNSUPPORTED', /images/)
     await expectCoded(make('circle'), 'ERR_UNSUPPORTED', /rows of a batch/)
     await expectCoded(make('mean_squared_error'), 'ERR_OPTION', /here it is called 'meanSquaredError'/)
@@ -94,7 +94,7 @@ describe('names of losses', () => {
   })
 
   it('take options that are in range', async () => {
-    const refused: [() => Loss, RegExp][] = [
+    const refused: [() => losses.Loss, RegExp][] = [
       [() => losses.binaryFocalCrossentropy({ gamma: -1 }), /gamma/],
       [() => losses.categoricalFocalCrossentropy({ alpha: [1, -1] }), /alpha/],
       [() => losses.categoricalGeneralizedCrossEntropy({ q: 0 }), /q/],
@@ -308,5 +308,20 @@ describe('compile', () => {
     expect(await again.evaluate(x, y, options)).toEqual(got)
     const { own: mean, weighted_mae, r2Score } = got as unknown as Record<string, number>
     close([mean, weighted_mae, r2Score], [0.8, 0.8, 1 - 4 / (20 - 36 / 5)])
+  })
+})
+
+describe('a loss in an ONNX file', () => {
+  it('is refused where it depends on how many positions count', async () => {
+    for (const loss of [
+      losses.sparseCategoricalCrossentropy({ ignoreClass: 0 }),
+      losses.sparseCategoricalCrossentropy({ reduction: 'sum' }),
+    ]) {
+      await expectCoded(
+        () => interop.toOnnx(passing([3], { loss }), undefined, { loss: true }),
+        'ERR_UNSUPPORTED',
+        /ignoreClass/,
+      )
+    }
   })
 })

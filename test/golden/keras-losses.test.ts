@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import {
   type CompileOptions,
   type Data,
-  type Loss,
   layers,
   loadModel,
   losses,
@@ -66,7 +65,7 @@ const near = (got: number, want: number) => Math.abs(got - want) <= 2e-5 * Math.
 const open = (shape: readonly number[]) => shape.map((dim, axis) => (axis === shape.length - 1 ? dim : null))
 const title = ({ kind, options }: Case) => `${kind} ${JSON.stringify(options)}`
 
-type Maker = (options: object) => Loss
+type Maker = (options: object) => losses.Loss
 
 describe('losses are those of Keras', () => {
   it.each(

@@ -385,3 +385,44 @@ async function saved(model: tf.LayersModel): Promise<tf.io.ModelArtifacts> {
   )
   return found
 }
+
+describe('classWeight of several outputs', () => {
+  it('is given in order or by name, and trains as it does for each alone', async () => {
+    const made = () => {
+      const input = tf.input({ shape: [2] })
+      const dense = (name: string, units: number) =>
+        tf.layers
+          .dense({ units, activation: units > 1 ? 'softmax' : 'sigmoid', kernelInitializer: 'ones', name })
+          .apply(input) as tf.SymbolicTensor
+      const model = tf.model({ inputs: input, outputs: [dense('many', 3), dense('one', 1)] })
+      model.compile({ optimizer: tf.train.sgd(0.1), loss: ['categoricalCrossentropy', 'binaryCrossentropy'] })
+      return model
+    }
+    const x = tf.tensor2d([
+      [1, 2],
+      [3, -1],
+    ])
+    const y = [
+      tf.tensor2d([
+        [1, 0, 0],
+        [0, 0, 1],
+      ]),
+      tf.tensor2d([[1], [0]]),
+    ]
+    const weights = async (classWeight: object) => {
+      const model = made()
+      await model.fit(x, y, { epochs: 2, shuffle: false, classWeight: classWeight as never })
+      return model.getWeights().map((each) => [...each.dataSync()])
+    }
+    const [many, one] = [{ 0: 3 }, { 0: 5 }]
+    const both = await weights({ many, one })
+    expect(await weights([many, one])).toEqual(both)
+    const [first, second] = [await weights({ many }), await weights([{}, one])]
+    expect(both).toEqual([...first.slice(0, 2), ...second.slice(2)])
+    expect(both).not.toEqual(first)
+    await expect(weights({ 0: 3 })).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: expect.stringMatching(/multiple \(2\) outputs/),
+    })
+  })
+})

@@ -1,8 +1,8 @@
 import { describe, SeqloomError } from '../../errors.js'
-import type { ClassWeight } from '../../model/classWeight.js'
+import type { ClassWeights as CoreClassWeights } from '../../model/classWeight.js'
 import { evaluate, onBatch } from '../../model/training.js'
+import { isRecord } from '../../options.js'
 import { warn } from '../../warn.js'
-import { unsupported } from '../failure.js'
 import type { LayersModel } from '../models/model.js'
 import type { Rows } from './data.js'
 
@@ -67,13 +67,23 @@ export function predictRows(model: LayersModel, inputs: readonly Rows[], batchSi
   return Array.isArray(outputs) ? outputs : [outputs]
 }
 
-function classWeightOf(model: LayersModel, given: ClassWeights): ClassWeight {
-  const [name, ...others] = model.outputNames
-  if (others.length > 0) {
-    throw unsupported('classWeight for several outputs', "weight the rows: model.fit of 'seqloom' takes sampleWeight")
+/** Factors of the only output, or those of each output in order. */
+function classWeightOf(model: LayersModel, given: ClassWeights): CoreClassWeights {
+  const names = model.outputNames
+  if (names.length === 1) {
+    const byName = given as Record<string, unknown>
+    return (Array.isArray(given) ? given[0] : (byName[names[0] as string] ?? given)) as CoreClassWeights
   }
-  const own: unknown = Array.isArray(given) ? given[0] : ((given as Record<string, unknown>)[name as string] ?? given)
-  return own as ClassWeight
+  if (Array.isArray(given)) return given
+  const unknown = isRecord(given) ? Object.keys(given).find((name) => !names.includes(name)) : undefined
+  if (!isRecord(given) || unknown !== undefined) {
+    const got = unknown === undefined ? describe(given) : `the key ${describe(unknown)}`
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `The model has multiple (${names.length}) outputs, so classWeight must be an array of ${names.length} elements or an object with ${names} keys, not ${got}`,
+    )
+  }
+  return names.map((name) => (given as Record<string, never>)[name] ?? null)
 }
 
 /** `ERR_OPTION` for a batch size that is none. */

@@ -112,9 +112,21 @@ export async function toOnnx(model: Model, file?: string | URL, options: ToOnnxO
   return await writeModel(path, made, externalData)
 }
 
-/** The graph that `evaluate` runs, with its losses behind the model's outputs. `ERR_STATE` before `compile`. */
+/**
+ * The graph that `evaluate` runs, with its losses behind the model's outputs. `ERR_STATE` before `compile`,
+ * `ERR_UNSUPPORTED` for losses that depend on how many positions count.
+ */
 function withLosses(model: Model, outputs: number): Pick<Written, 'graph' | 'losses'> {
   const plan = model.engine.compiled('interop.toOnnx: the loss')
+  const counting = plan.trained.find(
+    ({ loss }) => loss.kind !== 'traced' && (loss.ignoreClass !== undefined || loss.reduction === 'sum'),
+  )
+  if (counting) {
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `interop.toOnnx: the loss of '${counting.name}' has ignoreClass or reduction 'sum', which the file cannot tell; compile it without them`,
+    )
+  }
   const { graph, losses } = trainSpec(model.topology(), plan, { weighted: [], classWeights: [] })
   const means = losses.map(({ output }) => graph.outputs[output] as number)
   const inputs = graph.inputs.map((input) => ({ ...input, name: input.name.replace(/^target /, 'target_') }))

@@ -74,7 +74,8 @@ try {
         wrong += 1
         if (wrong <= 5) print(`${entry.family} ${entry.name} ${index}: ${found.slice(0, 4).join('\n  ')}`)
         if (values.case !== undefined) print(JSON.stringify(given))
-      } else if (values.record && !theirs.drawn) recorded.push({ family: entry.family, name: entry.name, given, theirs })
+      } else if (values.record && !theirs.drawn)
+        recorded.push({ family: entry.family, name: entry.name, given, theirs })
     }
     print(`${entry.family} ${entry.name}: ${end - first} cases, ${wrong} differ`)
     faults += wrong

@@ -87,9 +87,8 @@ try {
 }
 if (values.record) {
   const lines = recorded.map((each) => JSON.stringify(each, shortened))
-  writeFileSync(
-    new URL(`../fixtures/differential/${values.peer}.json`, import.meta.url),
-    `[\n${lines.join(',\n')}\n]\n`,
-  )
+  const folder = new URL('../fixtures/differential/', import.meta.url)
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(new URL(`${values.peer}.json`, folder), `[\n${lines.join(',\n')}\n]\n`)
 }
 if (faults > 0) process.exitCode ??= 1

@@ -111,12 +111,13 @@ const attention = (name, options) => (random) => {
   const mask = (time) =>
     random.chance(0.4) ? { mask: random.mask(batch, time, random.pick(['ragged', 'holes'])) } : {}
   const value = mask(steps)
+  const scores = random.chance(0.3)
   const inputs = [
-    { tensor: random.tensor([batch, queries, features]), ...mask(queries) },
+    // The scores of a padded query mean nothing.
+    { tensor: random.tensor([batch, queries, features]), ...(scores ? {} : mask(queries)) },
     { tensor: random.tensor([batch, steps, width]), ...value },
     ...(separate ? [{ tensor: random.tensor([batch, steps, features]), ...value }] : []),
   ]
-  const scores = random.chance(0.3)
   const layer = made(`layers.${name}`, { ...options(random), ...(scores && { returnAttentionScores: true }) })
   return {
     kind: 'model',

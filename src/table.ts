@@ -390,6 +390,23 @@ export const operations = {
     shape: 'transpose',
     settings: { permutation: { type: 'list', of: { type: 'integer' } } },
   },
+  windows: {
+    inputs: [1, 2],
+    weights: [0, 0],
+    outputs: [2, 2],
+    shape: 'windows',
+    settings: {
+      axis: { type: 'axis' },
+      size: { type: 'integer', least: 1 },
+      stride: { type: 'integer', least: 1 },
+      dilation: { type: 'integer', least: 1 },
+      before: { type: 'integer', least: -2147483648 },
+      after: { type: 'integer', least: -2147483648 },
+      same: { type: 'flag' },
+      filler: { type: 'number' },
+      flat: { type: 'flag' },
+    },
+  },
   scan: {
     inputs: [0, Infinity],
     weights: [0, Infinity],

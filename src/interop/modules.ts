@@ -40,9 +40,16 @@ export function* toTheirs(part: Part, weights: readonly Float32Array[], paramete
 /** Writes the elements that a move would write to `weight` back to where it takes them from. */
 function* moveBack({ from, sizes, strides, to }: Move, weight: Float32Array, into: Float32Array): Sliced<undefined> {
   const [columns, step] = [sizes.at(-1) ?? 1, strides.at(-1) ?? 1]
-  const [rows, stride] = sizes.length > 1 ? [sizes[0] as number, strides[0] as number] : [1, 0]
+  const outer = sizes.slice(0, -1)
+  const rows = countOf({ sizes: outer })
   for (let row = 0; row < rows; row++) {
-    const [start, place] = [from + row * columns, to + row * stride]
+    let [place, rest] = [to, row]
+    for (let axis = outer.length - 1; axis >= 0; axis--) {
+      const size = outer[axis] as number
+      place += (rest % size) * (strides[axis] as number)
+      rest = Math.floor(rest / size)
+    }
+    const start = from + row * columns
     for (let column = 0; column < columns; column++) into[start + column] = weight[place + column * step] as number
     if (row % 64 === 0) yield
   }
@@ -77,6 +84,14 @@ export function partsOf(layer: AnyLayer, shapes: Shapes): readonly Part[] | stri
       if (config.tiedTo !== undefined) return shapes.map((shape, index) => as(index === 0 ? 'weight' : 'bias', shape))
       return [
         matrix('weight', shapes[0] as readonly number[], [0]),
+        ...shapes.slice(1).map((shape) => as('bias', shape)),
+      ]
+    case 'Conv1D':
+    case 'Conv2D':
+    case 'Conv1DTranspose':
+    case 'DepthwiseConv1D':
+      return [
+        kernelOf(layer.className, shapes[0] as readonly number[]),
         ...shapes.slice(1).map((shape) => as('bias', shape)),
       ]
     case 'Embedding':
@@ -227,6 +242,20 @@ function as(name: string, shape: readonly number[]): Part {
     shapes: { [name]: shape },
     moves: [{ ...inOrder(countOf({ sizes: shape })), parameter: name, weight: 0 }],
   }
+}
+
+/** The kernel of a convolution: channels first there, and windows last. */
+function kernelOf(className: string, ours: readonly number[]): Part {
+  const [a, b] = ours.slice(-2) as [number, number]
+  const window = ours.slice(0, -2)
+  // Of each element of a window to the next.
+  const steps = window.map((_, axis) => window.slice(axis + 1).reduce((product, size) => product * size, a * b))
+  // Each channel by itself: all of them are outputs there.
+  const isDepthwise = className === 'DepthwiseConv1D'
+  const channels = isDepthwise ? [a * b, 1] : [b, a]
+  const sizes = [...channels, ...window]
+  const move = { parameter: 'weight', weight: 0, from: 0, to: 0, sizes, strides: [1, isDepthwise ? 1 : b, ...steps] }
+  return { count: 1, shapes: { weight: sizes }, moves: [move] }
 }
 
 /** A weight of ours `[inputs, gates · units]` that is `[gates · units, inputs]` there, gates in another order. */

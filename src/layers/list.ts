@@ -1,6 +1,24 @@
 // The one list of layers: their factories, for users, and their classes, for saved models. A layer is one file plus its
 // lines here.
 import { Activation } from './activation.js'
+import { AveragePooling1D } from './averagePooling1d.js'
+import { AveragePooling2D } from './averagePooling2d.js'
+import { ConvLSTM1D } from './convLstm1d.js'
+import { ConvLSTM2D } from './convLstm2d.js'
+import { GlobalAveragePooling2D } from './globalAveragePooling2d.js'
+import { Conv1D } from './conv1d.js'
+import { Conv1DTranspose } from './conv1dTranspose.js'
+import { Conv2D } from './conv2d.js'
+import { Cropping1D } from './cropping1d.js'
+import { DepthwiseConv1D } from './depthwiseConv1d.js'
+import { Dot } from './dot.js'
+import { Lambda } from './lambda.js'
+import { MaxPooling1D } from './maxPooling1d.js'
+import { MaxPooling2D } from './maxPooling2d.js'
+import { Permute } from './permute.js'
+import { SeparableConv1D } from './separableConv1d.js'
+import { UpSampling1D } from './upSampling1d.js'
+import { ZeroPadding1D } from './zeroPadding1d.js'
 import { AdditiveAttention, Attention, MultiHeadAttention } from './attention.js'
 import { Bidirectional } from './bidirectional.js'
 import { DefinedLayer } from './defineLayer.js'
@@ -27,6 +45,28 @@ export { lstm as lstmCell } from '../cells/lstm.js'
 export { simpleRNN as simpleRNNCell } from '../cells/simpleRnn.js'
 export { type StackedCellsOptions, stackedRNNCells } from '../cells/stacked.js'
 export { type ActivationOptions, activation } from './activation.js'
+export type { BothEnds } from './cropping1d.js'
+export type { ConvLSTMOptions } from './convLstm.js'
+export { convLstm1d } from './convLstm1d.js'
+export { convLstm2d } from './convLstm2d.js'
+export { globalAveragePooling2d } from './globalAveragePooling2d.js'
+export type { ConvolutionOptions } from './convolution.js'
+export type { WindowPoolingOptions } from './windowPooling.js'
+export { averagePooling1d } from './averagePooling1d.js'
+export { averagePooling2d } from './averagePooling2d.js'
+export { conv1d } from './conv1d.js'
+export { type Conv1DTransposeOptions, conv1dTranspose } from './conv1dTranspose.js'
+export { type Conv2DOptions, conv2d } from './conv2d.js'
+export { type Cropping1DOptions, cropping1d } from './cropping1d.js'
+export { type DepthwiseConv1DOptions, depthwiseConv1d } from './depthwiseConv1d.js'
+export { type DotOptions, dot } from './dot.js'
+export { type LambdaOptions, lambda } from './lambda.js'
+export { maxPooling1d } from './maxPooling1d.js'
+export { maxPooling2d } from './maxPooling2d.js'
+export { type PermuteOptions, permute } from './permute.js'
+export { type SeparableConv1DOptions, separableConv1d } from './separableConv1d.js'
+export { type UpSampling1DOptions, upSampling1d } from './upSampling1d.js'
+export { type ZeroPadding1DOptions, zeroPadding1d } from './zeroPadding1d.js'
 export type { ActivationName, CellActivation } from './activations.js'
 export {
   type AdditiveAttentionOptions,
@@ -87,32 +127,50 @@ const classes: readonly LayerClass[] = [
   AdditiveAttention,
   Attention,
   Average,
+  AveragePooling1D,
+  AveragePooling2D,
   Bidirectional,
   Concatenate,
+  Conv1D,
+  Conv1DTranspose,
+  Conv2D,
+  ConvLSTM1D,
+  ConvLSTM2D,
+  Cropping1D,
   DefinedLayer,
   Dense,
+  DepthwiseConv1D,
+  Dot,
   DoublyStochasticPenalty,
   Dropout,
   Embedding,
   Flatten,
   GlobalAveragePooling1D,
+  GlobalAveragePooling2D,
   GlobalMaxPooling1D,
   GRU,
+  Lambda,
   LastStep,
   LayerNormalization,
   LSTM,
   Masking,
   Maximum,
+  MaxPooling1D,
+  MaxPooling2D,
   Minimum,
   MultiHeadAttention,
   Multiply,
+  Permute,
   RepeatVector,
   Reshape,
   RNN,
   RootMeanSquareNormalization,
+  SeparableConv1D,
   SimpleRNN,
   Subtract,
   TimeDistributed,
+  UpSampling1D,
+  ZeroPadding1D,
 ]
 
 export default classes

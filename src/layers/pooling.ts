@@ -1,35 +1,41 @@
 import type { LayerScope, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
+import { flag } from '../options.js'
 import { Layer, type LayerOptions } from './layer.js'
 
 /** Options of the pooling layers. */
 export interface PoolingOptions extends LayerOptions {
   /** Only the default, `'channelsLast'`, is supported. */
-  readonly dataFormat?: 'channelsLast'
-  /** Only false is supported. */
-  readonly keepdims?: false
+  readonly dataFormat?: 'channelsLast' | null
+  /** Whether the time stays as a dimension of size 1; default false. */
+  readonly keepdims?: boolean
 }
 
 /** What the pooling layers have in common: they reduce time. */
 abstract class Pooling extends Layer {
   abstract readonly op: 'poolAverage' | 'poolMax'
+  readonly #keepdims: boolean
 
   constructor(where: string, options: PoolingOptions) {
-    super(where, options, { accepted: {}, refused: { dataFormat: ['channelsLast'], keepdims: [false] } })
+    super(where, options, { accepted: { keepdims: flag }, refused: { dataFormat: ['channelsLast', null] } })
+    this.#keepdims = options.keepdims ?? false
   }
 
   override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
     const shape = this.single(inputs, '[batch, time, features]', 3)
-    return [[shape[0] ?? null, this.features(shape)]]
+    return [[shape[0] ?? null, ...(this.#keepdims ? [1] : []), this.features(shape)]]
   }
 
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [x] = inputs as [Value]
-    return [scope.node(this.op, [x], [], [x.shape[0] ?? null, this.features(x.shape)], {})]
+    const [batch = null, width] = [x.shape[0], this.features(x.shape)]
+    const pooled = scope.node(this.op, [x], [], [batch, width], {})
+    if (!this.#keepdims) return [pooled]
+    return [scope.node('reshape', [pooled], [], [batch, 1, width], { shape: [1, width] }, 'keepdims')]
   }
 
   override config(): Record<string, unknown> {
-    return {}
+    return this.#keepdims ? { keepdims: true } : {}
   }
 }
 
@@ -56,14 +62,14 @@ export class GlobalMaxPooling1D extends Pooling {
 }
 
 /**
- * The mean over the valid steps: `[batch, time, features]` to `[batch, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`.
+ * The mean over the valid steps: `[batch, time, features]` to `[batch, features]`, with `keepdims` `[batch, 1, features]`. Errors: `ERR_OPTION`, `ERR_SHAPE`.
  */
 export function globalAveragePooling1d(options: PoolingOptions = {}): GlobalAveragePooling1D {
   return new GlobalAveragePooling1D(options)
 }
 
 /**
- * The largest value over the valid steps: `[batch, time, features]` to `[batch, features]`. Errors: `ERR_OPTION`,
+ * The largest value over the valid steps: `[batch, time, features]` to `[batch, features]`, with `keepdims` `[batch, 1, features]`. Errors: `ERR_OPTION`,
  * `ERR_SHAPE`.
  */
 export function globalMaxPooling1d(options: PoolingOptions = {}): GlobalMaxPooling1D {

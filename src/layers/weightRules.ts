@@ -58,4 +58,4 @@ export function ruleConfig(rules: ReadonlyMap<string, WeightRules>): Record<stri
 
 /** What options call a weight: `'recurrent'` the recurrent_kernel, `'kernel'` the query_kernel. */
 export const roleOf = (weight: string): string =>
-  weight === 'recurrent_kernel' ? 'recurrent' : weight.slice(weight.lastIndexOf('_') + 1)
+  /^(recurrent|depthwise|pointwise)_kernel$/.exec(weight)?.[1] ?? weight.slice(weight.lastIndexOf('_') + 1)

@@ -1,5 +1,6 @@
 // tf.constraints: what weights are held to after each batch. Layers take these values.
 import { Described, type Settings } from './described.js'
+import { argsOf } from './failure.js'
 import { epsilon } from './layerLosses.js'
 import { add, div, mul } from './ops/arithmetic.js'
 import { tidy } from './ops/op.js'
@@ -43,6 +44,7 @@ const scaled = (weights: Tensor, norms: Tensor, wanted: Tensor): Tensor =>
 
 /** Norms along an axis (0) of at most `maxValue` (2). */
 export function maxNorm(args: MaxNormArgs = {}): Constraint {
+  argsOf('constraints.maxNorm', args)
   const { maxValue, axis } = { maxValue: args.maxValue ?? 2, axis: args.axis ?? 0 }
   return new Constraint('MaxNorm', { maxValue, axis }, (weights) => {
     const norms = normsOf(weights, axis)
@@ -52,6 +54,7 @@ export function maxNorm(args: MaxNormArgs = {}): Constraint {
 
 /** Norms along an axis (0) of 1. */
 export function unitNorm(args: UnitNormArgs = {}): Constraint {
+  argsOf('constraints.unitNorm', args)
   const axis = args.axis ?? 0
   return new Constraint('UnitNorm', { axis }, (weights) => div(weights, add(epsilon, normsOf(weights, axis))))
 }
@@ -61,6 +64,7 @@ export const nonNeg = (): Constraint => new Constraint('NonNeg', {}, (weights) =
 
 /** Norms along an axis (0) moved by `rate` (1) into the range from `minValue` (0) to `maxValue` (1). */
 export function minMaxNorm(config: MinMaxNormArgs = {}): Constraint {
+  argsOf('constraints.minMaxNorm', config)
   const { minValue, maxValue, rate, axis } = {
     minValue: config.minValue ?? 0,
     maxValue: config.maxValue ?? 1,

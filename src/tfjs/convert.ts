@@ -126,7 +126,7 @@ export function makeTensor(
     () =>
       `values passed to tensor(values) must be a number/boolean/string or an array of numbers/booleans/strings, or a TypedArray, not ${describe(values)}`,
   )
-  if (shape) checkShape(shape, inferred)
+  if (shape !== undefined && shape !== null) checkShape(shape, inferred)
   return new Tensor(shape ?? inferred, type, storedValues(values, inferred, type))
 }
 

@@ -1,7 +1,7 @@
 // tf.initializers: how weights begin. Layers take these values; `apply` makes a tensor of one.
 import { describe, SeqloomError } from '../errors.js'
 import { Described, type Settings } from './described.js'
-import { check } from './failure.js'
+import { argsOf, check } from './failure.js'
 import { qr } from './linalg.js'
 import { mul } from './ops/arithmetic.js'
 import { eye, fill, ones, zeros } from './ops/creation.js'
@@ -72,6 +72,7 @@ export function constant(args: ConstantArgs): Initializer {
 
 /** Evenly distributed values; from -0.05 to 0.05 by default. */
 export function randomUniformInitializer(args: RandomUniformArgs = {}): Initializer {
+  argsOf('initializers.randomUniform', args)
   const { minval, maxval, seed } = { minval: args.minval || -0.05, maxval: args.maxval || 0.05, seed: args.seed }
   return new Initializer('RandomUniform', { minval, maxval, seed }, (shape, dtype) =>
     randomUniform(shape, minval, maxval, dtype, seed),
@@ -89,6 +90,7 @@ const floatOrInteger = (dtype: DataType = 'float32'): 'float32' | 'int32' => {
 
 /** Normally distributed values; with a standard deviation of 0.05 by default. */
 export function randomNormalInitializer(args: RandomNormalArgs = {}): Initializer {
+  argsOf('initializers.randomNormal', args)
   const { mean, stddev, seed } = { mean: args.mean || 0, stddev: args.stddev || 0.05, seed: args.seed }
   return new Initializer('RandomNormal', { mean, stddev, seed }, (shape, dtype) =>
     randomNormal(shape, mean, stddev, floatOrInteger(dtype), seed),
@@ -97,6 +99,7 @@ export function randomNormalInitializer(args: RandomNormalArgs = {}): Initialize
 
 /** Normally distributed values within two standard deviations. */
 export function truncatedNormalInitializer(args: RandomNormalArgs = {}): Initializer {
+  argsOf('initializers.truncatedNormal', args)
   const { mean, stddev, seed } = { mean: args.mean || 0, stddev: args.stddev || 0.05, seed: args.seed }
   return new Initializer('TruncatedNormal', { mean, stddev, seed }, (shape, dtype) =>
     truncatedNormal(shape, mean, stddev, floatOrInteger(dtype), seed),
@@ -110,6 +113,7 @@ export {
 
 /** The identity matrix times `gain` (1). */
 export function identity(args: IdentityArgs = {}): Initializer {
+  argsOf('initializers.identity', args)
   const gain = args.gain ?? 1
   return new Initializer('Identity', { gain }, (shape) => {
     check(
@@ -132,6 +136,7 @@ function fans(shape: readonly number[]): [number, number] {
 
 /** Values whose variance is `scale` by the number of inputs, outputs, or the mean of both. */
 export function varianceScaling(args: VarianceScalingArgs = {}): Initializer {
+  argsOf('initializers.varianceScaling', args)
   const { scale, mode, distribution, seed } = {
     scale: args.scale ?? 1,
     mode: args.mode ?? 'fanIn',
@@ -173,6 +178,7 @@ export const leCunUniform = scaling(1, 'fanIn', 'uniform')
 
 /** A matrix with orthogonal rows or columns, times `gain` (1). */
 export function orthogonal(args: OrthogonalArgs = {}): Initializer {
+  argsOf('initializers.orthogonal', args)
   const { gain, seed } = { gain: args.gain ?? 1, seed: args.seed }
   return new Initializer('Orthogonal', { gain, seed }, (shape, dtype) => {
     check(shape.length >= 2, 'ERR_SHAPE', () => 'Shape must be at least 2D.')

@@ -1,4 +1,5 @@
 // tf.regularizers: what large weights cost. Layers take these values.
+import { describe } from '../errors.js'
 import { Described } from './described.js'
 import { check } from './failure.js'
 import { add, mul } from './ops/arithmetic.js'
@@ -45,7 +46,7 @@ function checkArgs(args: unknown): void {
   check(
     args === undefined || typeof args === 'object',
     'ERR_OPTION',
-    () => `Argument to L1L2 regularizer's constructor is expected to be an object, but received: ${args}`,
+    () => `Argument to L1L2 regularizer's constructor is expected to be an object, but received: ${describe(args)}`,
   )
 }
 

@@ -90,6 +90,57 @@ const byLayer: Record<string, () => Model[]> = {
     merging((all) => layers.multiHeadAttention({ numHeads: 2, keyDim: 3 }).apply(all as never), 2),
   ],
   doublyStochasticPenalty: () => [stack(layers.doublyStochasticPenalty(sequence as never))],
+  conv1d: () =>
+    [
+      { padding: 'same', activation: 'relu' },
+      { padding: 'causal', dilationRate: 2 },
+      { strides: 2 },
+      { filters: 6, groups: 3, padding: 'same' },
+    ].map((options) => stack(layers.conv1d({ filters: 4, kernelSize: 2, ...sequence, ...random, ...options } as never))),
+  depthwiseConv1d: () =>
+    [1, 2].map((depthMultiplier) =>
+      stack(layers.depthwiseConv1d({ kernelSize: 3, depthMultiplier, padding: 'same', ...sequence, ...random })),
+    ),
+  separableConv1d: () => [
+    stack(layers.separableConv1d({ filters: 4, kernelSize: 2, padding: 'causal', ...sequence, ...random })),
+  ],
+  conv1dTranspose: () =>
+    [
+      { padding: 'same', strides: 2 },
+      { padding: 'valid', strides: 3 },
+      { padding: 'same', strides: 1 },
+    ].map((options) =>
+      stack(layers.conv1dTranspose({ filters: 4, kernelSize: 3, ...sequence, ...random, ...options } as never)),
+    ),
+  maxPooling1d: () => [
+    stack(layers.maxPooling1d(sequence)),
+    stack(layers.maxPooling1d({ poolSize: 3, strides: 1, padding: 'same', ...sequence })),
+  ],
+  averagePooling1d: () => [
+    stack(layers.averagePooling1d(sequence)),
+    stack(layers.averagePooling1d({ poolSize: 3, strides: 1, padding: 'same', ...sequence })),
+  ],
+  cropping1d: () => [stack(layers.cropping1d({ cropping: [1, 0], ...sequence }))],
+  zeroPadding1d: () => [stack(layers.zeroPadding1d({ padding: [2, 1], ...sequence }))],
+  upSampling1d: () => [stack(layers.upSampling1d(sequence))],
+  permute: () => [stack(layers.permute({ dims: [2, 1], inputShape: [4, 3] }))],
+  dot: () => [merging((all) => layers.dot({ axes: 2, normalize: true }).apply(all as never), 2)],
+  lambda: () => [stack(layers.lambda({ function: (x) => x.mul(0.5).add(1), ...sequence }))],
+  conv2d: () => [
+    stack(layers.conv2d({ filters: 4, kernelSize: [2, 3], padding: 'same', inputShape: [5, 6, 2], ...random })),
+    stack(layers.conv2d({ filters: 4, kernelSize: 2, groups: 2, strides: 2, inputShape: [5, 6, 2], ...random })),
+  ],
+  maxPooling2d: () => [stack(layers.maxPooling2d({ inputShape: [5, 6, 2] }))],
+  averagePooling2d: () => [stack(layers.averagePooling2d({ padding: 'same', strides: 1, inputShape: [5, 6, 2] }))],
+  globalAveragePooling2d: () => [stack(layers.globalAveragePooling2d({ inputShape: [5, 6, 2] }))],
+  convLstm1d: () => [
+    stack(
+      layers.convLstm1d({ filters: 2, kernelSize: 3, returnSequences: true, inputShape: [null, 5, 2], ...random }),
+    ),
+  ],
+  convLstm2d: () => [
+    stack(layers.convLstm2d({ filters: 2, kernelSize: 2, padding: 'same', inputShape: [null, 4, 3, 2], ...random })),
+  ],
 }
 
 function recurrent(make: (options: never) => unknown): Model[] {

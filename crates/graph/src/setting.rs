@@ -37,6 +37,8 @@ impl Range {
     /// Also as a float32 that is not flushed to 0.
     pub(crate) const POSITIVE: Self = Self { above: true, ..Self::NON_NEGATIVE };
     pub(crate) const AT_LEAST_ONE: Self = Self { least: 1.0, ..Self::ANY };
+    /// Whole numbers of 32 bits, with a sign.
+    pub(crate) const SIGNED: Self = Self { least: -2_147_483_648.0, ..Self::ANY };
     /// From 0 to below 1.
     pub(crate) const SHARE: Self = Self { below: 1.0, ..Self::NON_NEGATIVE };
 
@@ -120,7 +122,7 @@ macro_rules! types {
         }
     )*};
 }
-types!(f64: Number, usize: Integer, u64: Integer, i64: Axis, bool: Flag, String: Text);
+types!(f64: Number, usize: Integer, u64: Integer, i32: Integer, i64: Axis, bool: Flag, String: Text);
 
 impl<T: Type> Type for Vec<T> {
     #[cfg(test)]

@@ -100,6 +100,11 @@ fn attributes(op: &str, random: &mut Random, smooth: bool) -> Value {
         "slice" => {
             json!({ "axis": 1 + random.below(2), "start": random.below(2), "end": 1 + random.below(3) })
         }
+        "windows" => json!({
+            "axis": 1 + random.below(2), "size": size, "stride": 1 + random.below(2), "dilation": 1 + random.below(2),
+            "before": random.below(4) as i64 - 1, "after": random.below(4) as i64 - 1, "same": random.below(3) == 0,
+            "filler": 0.0, "flat": random.below(2) == 0
+        }),
         "transpose" => match random.below(3) {
             0 => json!({ "permutation": [0, 1] }),
             1 => json!({ "permutation": [0, 2, 1] }),
@@ -183,7 +188,7 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
             _ => 1,
         },
         "parameter" | "scalar" => 0,
-        "softmax" | "cumulativeSum" if random.below(4) == 0 => 2,
+        "softmax" | "cumulativeSum" | "windows" if random.below(4) == 0 => 2,
         "lstm" => [1, 3][random.below(2)],
         "simpleRnn" | "gru" => 1 + random.below(2),
         _ => 1,
@@ -211,7 +216,7 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     };
     let outputs = match op {
         "lstm" => 3,
-        "simpleRnn" | "gru" | "loss" | "metric" | "meanOverSteps" | "scan" | "cumulativeSum" => 2,
+        "simpleRnn" | "gru" | "loss" | "metric" | "meanOverSteps" | "scan" | "cumulativeSum" | "windows" => 2,
         _ => 1,
     };
     b.node(op, &operands, &weights, outputs, attributes);

@@ -105,9 +105,63 @@ fn every_operation() {
             // A difference sees what it hides: see `no_gradient_through_stops`.
             "stopGradient" => continue,
             "transpose" => vec![b.one(op, &[x], &[], json!({ "permutation": [0, 2, 1] }))],
+            "windows" => b.node(op, &[x], &[], 2, windows(1, 2, 1, 1, [1, 0])),
             other => panic!("the gradient of '{other}' is not checked"),
         };
         check_run(&b, &outputs, &feeds, op == "dropout");
+    }
+}
+
+/// The settings of windows along an axis.
+fn windows(axis: usize, size: usize, stride: usize, dilation: usize, padding: [i64; 2]) -> Value {
+    json!({
+        "axis": axis, "size": size, "stride": stride, "dilation": dilation, "before": padding[0], "after": padding[1],
+        "same": false, "filler": 0.0, "flat": false
+    })
+}
+
+#[test]
+fn windows_of_any_kind() {
+    let mut random = Random::new(5);
+    let cuts = [
+        windows(1, 3, 1, 1, [0, 0]),
+        windows(1, 2, 2, 1, [1, 1]),
+        windows(1, 2, 1, 2, [2, 0]),
+        windows(1, 1, 1, 1, [-1, -1]),
+        windows(2, 2, 1, 1, [0, 1]),
+    ];
+    for mut attributes in cuts {
+        for variant in 0..4 {
+            attributes["same"] = json!(variant == 1);
+            attributes["flat"] = json!(variant == 2 && attributes["axis"] == 1);
+            let mut b = Builder::default();
+            let x = b.float("x", json!([null, null, 4]));
+            let y = b.node("windows", &[x], &[], 2, attributes.clone());
+            let x = features(&mut random, 4);
+            for feed in [x.clone(), x.clone().lengths(&[4, 2, 3]), x.mask(&HOLES)] {
+                check(&b, &y[..1], &[feed]);
+            }
+        }
+    }
+    // What comes before, and what is left for later.
+    let mut b = Builder::default();
+    let [x, earlier] = [b.float("x", json!([null, null, 4])), b.float("e", json!([null, 4, 4]))];
+    let y = b.node("windows", &[x, earlier], &[], 2, windows(1, 3, 1, 2, [4, 0]));
+    let earlier = Feed::floats(&mut random, &[3, 4, 4]);
+    for lengths in [[4, 4, 4], [4, 1, 2]] {
+        check(&b, &y, &[features(&mut random, 4).lengths(&lengths), earlier.clone()]);
+    }
+}
+
+#[test]
+fn dense_of_a_kernel_with_windows() {
+    let mut random = Random::new(6);
+    for transposed in [false, true] {
+        let mut b = Builder::default();
+        let x = b.float("x", json!([null, null, 6]));
+        let kernel = if transposed { b.weight(&[2, 2, 6]) } else { b.weight(&[2, 3, 5]) };
+        let y = b.one("dense", &[x], &[kernel], json!({ "transposed": transposed }));
+        check(&b, &[y], &[features(&mut random, 6)]);
     }
 }
 

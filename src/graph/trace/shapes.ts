@@ -1,5 +1,6 @@
 import { SeqloomError } from '../../errors.js'
 import { elementwise as functions } from '../../table.js'
+import type { SettingsOf } from '../wire.js'
 import {
   batch,
   broadcastDim,
@@ -13,6 +14,7 @@ import {
   type TracedShape,
   unify,
 } from './size.js'
+import { placesOf, reachOf } from './windows.js'
 
 /** `ERR_SHAPE` with what does not fit; whoever catches it adds where. */
 export const problem = (message: string): SeqloomError => new SeqloomError('ERR_SHAPE', message)
@@ -209,6 +211,31 @@ export function reduce(
 export const withoutAxis = (inputs: Shapes, { axis }: { readonly axis: number }): TracedShape =>
   reduce(inputs, { axes: [axis], keepDims: false })
 
+/** The shape of windows along a dimension: their places and their elements, or these joined to the next dimension. */
+export function windows(inputs: Shapes, settings: SettingsOf<'windows'>): TracedShape {
+  const { axis, size, stride, dilation, flat } = settings
+  const x = rows(inputs)
+  checkAxis(x, axis)
+  const reach = reachOf(settings)
+  if (Math.max(size, stride, dilation, size * dilation) > maxReach) throw problem('windows reach too far')
+  const places = placesOf(x[axis] as TracedDim, settings)
+  if (places === 0) {
+    throw problem(`windows over ${reach + 1} elements do not fit into dimension ${axis} of ${show(x)}`)
+  }
+  if (flat && axis + 1 === x.length) throw problem(`there is no dimension behind ${axis} in ${show(x)}`)
+  const earlier = inputs[1]
+  const last = x.map((dim, at) => (at === axis ? Math.max(reach, 1) : dim))
+  if (earlier && !fits(earlier, last)) throw problem(`what comes before must be ${show(last)}, got ${show(earlier)}`)
+  return x.flatMap((dim, at): TracedDim[] => {
+    if (at === axis) return flat ? [places] : [places, size]
+    if (at !== axis + 1 || !flat) return [dim]
+    return [typeof dim === 'number' ? dim * size : size === 1 ? dim : null]
+  })
+}
+
+/** Elements that windows may reach over. */
+const maxReach = 2 ** 31
+
 /** The shape of a number. */
 export const scalar = (): TracedShape => []
 
@@ -231,7 +258,7 @@ export const same = (inputs: Shapes): TracedShape => only(inputs)
 
 /** The same shape, of values with a batch. */
 export function rows(inputs: Shapes): TracedShape {
-  if (!hasBatch(only(inputs))) throw problem(`dropout is for values with a batch, got ${show(only(inputs))}`)
+  if (!hasBatch(only(inputs))) throw problem(`expected a value with a batch, got ${show(only(inputs))}`)
   return only(inputs)
 }
 
@@ -261,5 +288,6 @@ export const rules = {
   slice,
   softmax,
   transpose,
+  windows,
   withoutAxis,
 }

@@ -7,6 +7,7 @@ import type { Attributes, ElementwiseKind } from './operation.js'
 import { nameOf } from './program.js'
 import { hasBatch, isSize, maxRank, type Size, show, type TracedShape } from './size.js'
 import type { Trace } from './trace.js'
+import { type Windows, windowSettings } from './windows.js'
 
 /** Activations by name that act on single elements. */
 const activations = [...cellActivations, 'softplus', 'gelu', 'silu', 'swish', 'mish'] as const
@@ -222,6 +223,29 @@ export class SymbolicValue {
       }
     }
     return this.#record('slice', [this.#id], { axis: this.#axis('slice', axis), start, end })
+  }
+
+  /**
+   * For each place along a dimension, by default 1, the elements that a window of `size` covers there:
+   * `[batch, n, m]` becomes `[batch, places, size, m]`. Along the time of a layer's input, rows of different lengths are
+   * cut each by itself.
+   */
+  windows(size: number, options: Omit<Windows, 'size'> & AxisOptions = {}): SymbolicValue {
+    const names = ['axis', 'stride', 'dilation', 'padding', 'filler'] as const
+    const { axis = 1, padding = 'valid', filler = 0, ...others } = this.#options('windows', options, names)
+    const whole = (value: unknown, least: number) => Number.isInteger(value) && (value as number) >= least
+    const isPair = Array.isArray(padding) && padding.length === 2 && padding.every((each) => whole(each, -(2 ** 31)))
+    const problem = [size, ...Object.values(others)].every((each) => whole(each, 1))
+      ? !isPair && !['valid', 'same', 'causal'].includes(padding as string)
+        ? `padding must be 'valid', 'same', 'causal' or two numbers of elements, not ${describe(padding)}`
+        : Number.isFinite(filler)
+          ? undefined
+          : `filler must be a finite number, not ${describe(filler)}`
+      : `size, stride and dilation must be integers of at least 1, not ${describe([size, ...Object.values(others)])}`
+    if (problem !== undefined) throw this.#trace.error('ERR_OPTION', 'windows', problem)
+    return this.#record('windows', [this.#id], {
+      ...windowSettings(this.#axis('windows', axis), { size, ...others, padding, filler }),
+    })
   }
 
   /** Equal parts along a dimension: `const [i, f, g, o] = gates.split(4)`. */

@@ -32,6 +32,9 @@ export interface RecurrentClass<Made = unknown> extends KerasClass<Made> {
   readonly cell: string
 }
 
+const windowed = ['kernel_size', 'strides', 'padding', 'dilation_rate', 'activation', 'use_bias']
+const pooled = ['pool_size', 'strides', 'padding']
+
 const attention = ['use_scale', 'dropout', 'return_attention_scores']
 
 /** Layers whose weights stand in one group, by their class, which is ours, too. */
@@ -39,18 +42,34 @@ export const plainLayers: Readonly<Record<string, KerasClass>> = {
   Activation: { make: layers.activation, options: ['activation'] },
   Add: { make: layers.add, options: [] },
   Average: { make: layers.average, options: [] },
+  AveragePooling1D: { make: layers.averagePooling1d, options: pooled },
+  AveragePooling2D: { make: layers.averagePooling2d, options: pooled },
   Concatenate: { make: layers.concatenate, options: ['axis'] },
+  Conv1D: { make: layers.conv1d, options: ['filters', 'groups', ...windowed] },
+  Conv1DTranspose: { make: layers.conv1dTranspose, options: ['filters', ...windowed], lacking: ['tfjs'] },
+  Conv2D: { make: layers.conv2d, options: ['filters', 'groups', ...windowed] },
+  Cropping1D: { make: layers.cropping1d, options: ['cropping'], lacking: ['tfjs'] },
   Dense: { make: layers.dense, options: ['units', 'activation', 'use_bias'] },
+  DepthwiseConv1D: {
+    make: layers.depthwiseConv1d,
+    options: ['depth_multiplier', ...windowed],
+    lacking: ['tfjs'],
+  },
+  Dot: { make: layers.dot, options: ['axes', 'normalize'] },
   Dropout: { make: layers.dropout, options: ['rate'] },
   Embedding: { make: layers.embedding, options: ['input_dim', 'output_dim', 'mask_zero'] },
   Flatten: { make: layers.flatten, options: [] },
-  GlobalAveragePooling1D: { make: layers.globalAveragePooling1d, options: [] },
-  GlobalMaxPooling1D: { make: layers.globalMaxPooling1d, options: [] },
+  GlobalAveragePooling1D: { make: layers.globalAveragePooling1d, options: ['keepdims'] },
+  GlobalAveragePooling2D: { make: layers.globalAveragePooling2d, options: ['keepdims'] },
+  GlobalMaxPooling1D: { make: layers.globalMaxPooling1d, options: ['keepdims'] },
   LayerNormalization: { make: layers.layerNormalization, options: ['axis', 'epsilon', 'center', 'scale'] },
   Masking: { make: layers.masking, options: ['mask_value'] },
   Maximum: { make: layers.maximum, options: [] },
+  MaxPooling1D: { make: layers.maxPooling1d, options: pooled },
+  MaxPooling2D: { make: layers.maxPooling2d, options: pooled },
   Minimum: { make: layers.minimum, options: [] },
   Multiply: { make: layers.multiply, options: [] },
+  Permute: { make: layers.permute, options: ['dims'] },
   RepeatVector: { make: layers.repeatVector, options: ['n'] },
   Reshape: { make: layers.reshape, options: ['target_shape'] },
   RMSNormalization: {
@@ -58,7 +77,14 @@ export const plainLayers: Readonly<Record<string, KerasClass>> = {
     options: ['axis', 'epsilon'],
     lacking: ['keras2', 'tfjs'],
   },
+  SeparableConv1D: {
+    make: layers.separableConv1d,
+    options: ['filters', 'depth_multiplier', ...windowed],
+    lacking: ['tfjs'],
+  },
   Subtract: { make: layers.subtract, options: [], lacking: ['tfjs'] },
+  UpSampling1D: { make: layers.upSampling1d, options: ['size'], lacking: ['tfjs'] },
+  ZeroPadding1D: { make: layers.zeroPadding1d, options: ['padding'], lacking: ['tfjs'] },
   AdditiveAttention: { make: layers.additiveAttention, options: attention, lacking: ['tfjs'] },
   Attention: { make: layers.attention, options: [...attention, 'score_mode'], lacking: ['tfjs'] },
 }
@@ -86,8 +112,20 @@ const cellOptions = ['units', 'activation', 'use_bias', 'dropout', 'recurrent_dr
 const gatedOptions = [...cellOptions, 'recurrent_activation']
 const resetOptions = [...gatedOptions, 'reset_after']
 
+const convLstm = {
+  options: [
+    ...['filters', ...windowed, 'recurrent_activation', 'dropout', 'recurrent_dropout'],
+    ...recurrenceOptions,
+  ],
+  gates: 4,
+  gated: [0, 1, 3],
+  cell: 'ConvLSTMCell',
+}
+
 /** Layers whose weights stand in the group of their cell. */
 export const recurrentLayers: Readonly<Record<string, RecurrentClass>> = {
+  ConvLSTM1D: { make: layers.convLstm1d, ...convLstm, lacking: ['tfjs'] },
+  ConvLSTM2D: { make: layers.convLstm2d, ...convLstm },
   GRU: { make: layers.gru, options: [...resetOptions, ...recurrenceOptions], gates: 3, gated: [0, 1], cell: 'GRUCell' },
   LSTM: {
     make: layers.lstm,

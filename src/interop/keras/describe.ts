@@ -2,7 +2,6 @@ import { visible } from '../../errors.js'
 import { Bidirectional } from '../../layers/bidirectional.js'
 import { InputLayer } from '../../layers/input.js'
 import type { AnyLayer, Call } from '../../layers/layer.js'
-import { GlobalAveragePooling1D, GlobalMaxPooling1D } from '../../layers/pooling.js'
 import { Recurrence } from '../../layers/recurrence.js'
 import type { Model } from '../../model/model.js'
 import { Sequential } from '../../model/sequential.js'
@@ -13,7 +12,7 @@ import { nodesOf, sourcesOf } from './connections.js'
 import { type DescribedPart, describeLayer } from './describeLayer.js'
 import { groupNames } from './layers.js'
 import { kerasOrder } from './order.js'
-import { mayBeMasked } from './padding.js'
+import { mayBeMasked, padsCount } from './padding.js'
 
 /** A weight as Keras keeps it. */
 export interface DescribedWeight {
@@ -156,10 +155,8 @@ function checkPadding({ layer, inputs }: Call, name: string, dialect: Dialect, p
   if (layer instanceof Recurrence && layer.goBackwards && layer.returnSequences) {
     problems.add(`${what}: going backwards over padded sequences, its outputs stand at other steps there`)
   }
+  if (padsCount(layer.className, dialect)) problems.add(`${what}: padded steps count there`)
   if (dialect !== 'tfjs') return true
-  if (layer instanceof GlobalAveragePooling1D || layer instanceof GlobalMaxPooling1D) {
-    problems.add(`${what}: padded steps count there`)
-  }
   const recurrent = layer instanceof Bidirectional ? layer.innerLayers()[0] : layer
   return !(
     recurrent instanceof Recurrence &&

@@ -141,6 +141,7 @@ function plainLayer(layer: AnyLayer, name: string, known: KerasClass, to: Descri
     if (className === 'Dense') adapt = stretched([0], 1, to.dialect)
     else to.problems.add(`${what}: ${options.activation} is another one there`)
   }
+  if (to.dialect === 'tfjs' && className === 'Conv1D' && options.groups !== 1) to.problems.add(`${what}: groups`)
   // Numbers alone have no dimension there.
   const isScalar = className === 'Attention'
   const weights = plainWeights(layer, to, adapt).map((weight) => (isScalar ? { ...weight, shape: [] } : weight))
@@ -148,10 +149,16 @@ function plainLayer(layer: AnyLayer, name: string, known: KerasClass, to: Descri
   return { className: isShared ? 'SpatialDropout1D' : className, config, parts: [{ path: [], scope: [], weights }] }
 }
 
-function recurrentLayer(layer: AnyLayer, name: string, known: RecurrentClass, to: Describing): LayerDescription {
+function recurrentLayer(
+  layer: AnyLayer,
+  name: string,
+  known: RecurrentClass,
+  to: Describing,
+): LayerDescription | undefined {
   const { className } = layer
   const options = layer.config()
   const what = `'${name}' (${className})`
+  if (isLacking(known, what, to)) return undefined
   const config = {
     name,
     trainable: layer.trainable,

@@ -11,7 +11,7 @@ import { warn } from '../../warn.js'
 import { groupNames, layerOf, type Part } from './layers.js'
 import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
 import { onlyAxis } from './options.js'
-import { mayBeMasked } from './padding.js'
+import { mayBeMasked, padsCount } from './padding.js'
 import { type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
 import { isLookup } from './vocabulary.js'
 
@@ -188,9 +188,8 @@ function applied(
 
 const isRecurrent = ({ className }: KerasObject) => recurrentClasses.includes(className)
 
-/** Whether a layer treats padded steps like others, where ours does not: tfjs's poolings take no mask. */
-const ignoresMask = ({ className }: KerasObject, { dialect }: Origin) =>
-  dialect === 'tfjs' && /^Global(Average|Max)Pooling1D$/.test(className)
+/** Whether a layer treats padded steps like others, where ours does not. */
+const ignoresMask = ({ className }: KerasObject, { dialect }: Origin) => padsCount(className, dialect)
 
 /** The same values without a mask. */
 const unmasked = (value: SymbolicTensor): SymbolicTensor =>
@@ -380,7 +379,7 @@ function countedFromOne(nodes: readonly Node[], model: KerasObject): Node[] {
   return nodes.map((node) => (shifted.has(node.object.name) ? { ...node, index: node.index + 1 } : node))
 }
 
-const recurrentClasses = ['LSTM', 'GRU', 'SimpleRNN', 'RNN', 'Bidirectional']
+const recurrentClasses = ['LSTM', 'GRU', 'SimpleRNN', 'RNN', 'ConvLSTM1D', 'ConvLSTM2D', 'Bidirectional']
 
 /** Reads a use of a layer, of Keras 3 or of Keras 2 and tfjs. */
 function nodeOf(

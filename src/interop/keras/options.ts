@@ -7,7 +7,7 @@ import { camelCase, type KerasObject, type Origin } from './saved.js'
 /** Options that say nothing about a layer's results here. */
 const silent = new Set([
   ...['name', 'trainable', 'dtype', 'batch_input_shape', 'batch_shape', 'input_shape', 'input_dtype', 'build_config'],
-  ...['kernel', 'recurrent', 'bias', 'embeddings', 'beta', 'gamma'].map((name) => `${name}_initializer`),
+  ...['kernel', 'recurrent', 'depthwise', 'pointwise', 'bias', 'embeddings', 'beta', 'gamma'].map((name) => `${name}_initializer`),
   ...['unit_forget_bias', 'seed', 'implementation', 'unroll', 'use_cudnn', 'time_major', 'quantization_config'],
   ...[
     'input_length',

@@ -1,10 +1,20 @@
 import { Embedding } from '../../layers/embedding.js'
 import type { SymbolicTensor } from '../../layers/layer.js'
 import { Masking } from '../../layers/masking.js'
+import type { Dialect } from './classes.js'
+
+/** Layers of Keras that take no mask: padded steps count like others there, and what they make has no mask. */
+const unaware =
+  /^(Conv1D(Transpose)?|(Depthwise|Separable)Conv1D|Conv2D|(Average|Max)Pooling[12]D|Cropping1D|ZeroPadding1D|UpSampling1D|GlobalMaxPooling1D|Permute|Dot)$/
+
+/** Whether a layer treats padded steps like others in a program, where ours does not. */
+export const padsCount = (className: string, dialect: Dialect): boolean =>
+  unaware.test(className) || (dialect === 'tfjs' && className === 'GlobalAveragePooling1D')
 
 /** Layers whose output has no mask, or no steps. */
 const without = new Set([
   ...['Flatten', 'Reshape', 'RepeatVector', 'LastStep', 'GlobalAveragePooling1D', 'GlobalMaxPooling1D'],
+  ...['UpSampling1D', 'Conv2D', 'AveragePooling2D', 'MaxPooling2D'],
 ])
 
 /** Layers whose output has the mask of their first input. */
@@ -13,6 +23,8 @@ const ofFirst = new Set([
   'LSTM',
   'GRU',
   'RNN',
+  'ConvLSTM1D',
+  'ConvLSTM2D',
   'Bidirectional',
   'AdditiveAttention',
   'Attention',

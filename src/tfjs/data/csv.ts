@@ -1,7 +1,7 @@
 import { streamText } from '../../data/textFile.js'
-import { SeqloomError, visible } from '../../errors.js'
+import { describe, SeqloomError, visible } from '../../errors.js'
 import type { TensorContainer, TensorContainerObject } from '../engine.js'
-import { check } from '../failure.js'
+import { argsOf, check } from '../failure.js'
 import { pathOfFileUrl } from '../io/files.js'
 import type { DataType } from '../types.js'
 import { Dataset } from './dataset.js'
@@ -134,6 +134,7 @@ export class CSVDataset extends Dataset<TensorContainer> {
 
   constructor(source: string, config: CSVConfig = {}) {
     super()
+    argsOf('data.csv', config)
     check(
       !config.delimWhitespace || config.delimiter === undefined || config.delimiter === null,
       'ERR_OPTION',
@@ -143,9 +144,9 @@ export class CSVDataset extends Dataset<TensorContainer> {
     this.#config = config
     this.#delimiter = config.delimWhitespace ? ' ' : config.delimiter || ','
     check(
-      this.#delimiter.length === 1,
+      typeof this.#delimiter === 'string' && this.#delimiter.length === 1,
       'ERR_OPTION',
-      () => `data.csv: the delimiter must be one character, not '${visible(this.#delimiter)}'`,
+      () => `data.csv: the delimiter must be one character, not ${describe(this.#delimiter)}`,
     )
   }
 

@@ -130,12 +130,20 @@ export abstract class Dataset<T = TensorContainer> {
   }
 }
 
+/** How many elements a buffer may have: their places take memory before there are elements. */
+const mostBuffered = 2 ** 24
+
 function requireSize(name: string, size: number, count: number | null = null): void {
   const hint = count === null ? '' : `; consider the dataset size (${count} elements)`
   check(
-    typeof size === 'number' && size >= 0 && size < 2 ** 32,
+    typeof size === 'number' && size >= 0,
     'ERR_OPTION',
     () => `\`Dataset.${name}()\` requires bufferSize to be specified${hint}.`,
+  )
+  check(
+    size <= mostBuffered,
+    'ERR_OPTION',
+    () => `Dataset.${name}(): bufferSize must be at most ${mostBuffered}, not ${size}${hint}`,
   )
 }
 

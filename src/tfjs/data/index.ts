@@ -1,5 +1,6 @@
 // tf.data: data sets that are read as they are needed.
 import { describe, SeqloomError } from '../../errors.js'
+import { isRecord } from '../../options.js'
 import type { TensorContainer } from '../engine.js'
 import { unsupported } from '../failure.js'
 import { type CSVConfig, CSVDataset } from './csv.js'
@@ -45,7 +46,13 @@ export function func<T extends TensorContainer>(f: () => IteratorResult<T> | Pro
  * Errors, when it is read: `ERR_IO` if it cannot be, `ERR_DATA` for rows that do not fit, `ERR_OPTION`.
  */
 export function csv(source: string | { readonly url: string } | URL, csvConfig: CSVConfig = {}): CSVDataset {
-  const address = typeof source === 'string' ? source : 'url' in source ? source.url : String(source)
+  const address = source instanceof URL ? source.href : isRecord(source) ? source.url : source
+  if (typeof address !== 'string') {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `data.csv: the source must be a file:// or http:// address, not ${describe(source)}`,
+    )
+  }
   return new CSVDataset(address, csvConfig)
 }
 

@@ -123,7 +123,7 @@ export class LazyIterator<T> {
     return lazily(this, async function* (elements) {
       const ahead: Promise<Next<T>>[] = []
       for (;;) {
-        while (ahead.length < Math.max(size, 1)) {
+        while (ahead.length < Math.min(Math.max(size, 1), mostAhead)) {
           const next = elements.next()
           // An error is thrown when its turn comes.
           next.catch(() => {})
@@ -167,6 +167,9 @@ export class LazyIterator<T> {
     })
   }
 }
+
+/** How many elements are asked for ahead at most, however many a program names. */
+const mostAhead = 1024
 
 const ended: Next<never> = { value: null, done: true }
 

@@ -1,4 +1,4 @@
-import { SeqloomError } from '../../errors.js'
+import { describe, SeqloomError } from '../../errors.js'
 import * as ops from '../../graph/trace/ops.js'
 import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import * as layers from '../../layers/index.js'
@@ -56,8 +56,18 @@ export interface Pooling1DLayerArgs extends LayerArgs {
   padding?: 'valid' | 'same'
 }
 
-const numberOf = (given: number | readonly number[]): number =>
-  typeof given === 'number' ? given : (given[0] as number)
+/** How many steps a window may reach over: each is an operation of its own. */
+const longestWindow = 4096
+
+/** A size of windows. `ERR_OPTION` for what is none. */
+function windowSize(where: string, name: string, given: number | readonly number[]): number {
+  const size = Array.isArray(given) ? given[0] : given
+  if (Number.isInteger(size) && size > 0 && size <= longestWindow) return size
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `${where}: ${name} must be an integer from 1 to ${longestWindow}, not ${describe(given)}`,
+  )
+}
 
 /** The length of a sequence, which must be known. */
 function lengthOf(where: string, x: Value): number {
@@ -108,8 +118,9 @@ abstract class Pooling1D extends Layer {
 
   constructor(args: Pooling1DLayerArgs = {}) {
     super(args)
-    this.poolSize = numberOf(args?.poolSize ?? 2)
-    this.strides = numberOf(args?.strides ?? this.poolSize)
+    const where = `layer '${this.name}'`
+    this.poolSize = windowSize(where, 'poolSize', args?.poolSize ?? 2)
+    this.strides = windowSize(where, 'strides', args?.strides ?? this.poolSize)
     this.padding = args?.padding ?? 'valid'
   }
 
@@ -200,10 +211,11 @@ export class Conv1D extends StandardLayer<ConvLayerArgs> {
     requireGiven(this.where, 'filters', args?.filters)
     requireGiven(this.where, 'kernelSize', args.kernelSize)
     this.filters = args.filters
-    this.kernelSize = numberOf(args.kernelSize)
-    this.strides = numberOf(args.strides ?? 1)
+    this.kernelSize = windowSize(this.where, 'kernelSize', args.kernelSize)
+    this.strides = windowSize(this.where, 'strides', args.strides ?? 1)
     this.padding = args.padding ?? 'valid'
-    this.dilationRate = numberOf(args.dilationRate ?? 1)
+    this.dilationRate = windowSize(this.where, 'dilationRate', args.dilationRate ?? 1)
+    windowSize(this.where, '(kernelSize - 1) · dilationRate + 1', (this.kernelSize - 1) * this.dilationRate + 1)
     this.activation = activationName(this.where, args.activation)
     this.useBias = args.useBias ?? true
     if (args.dataFormat === 'channelsFirst') {

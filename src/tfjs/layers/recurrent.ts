@@ -1,4 +1,4 @@
-import { SeqloomError } from '../../errors.js'
+import { describe, SeqloomError } from '../../errors.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import type { Tensor } from '../tensor.js'
@@ -132,6 +132,16 @@ export abstract class RNNCell extends Layer {
       `cell '${this.name}' (${this.getClassName()}): a cell is run by tf.layers.rnn({ cell })`,
     )
   }
+}
+
+/** `ERR_OPTION` for what is no cell: a layer that says how large its states are. */
+function checkCell(name: string, cell: unknown): void {
+  const sizes = cell instanceof Layer ? [(cell as Layer & { readonly stateSize?: unknown }).stateSize].flat() : []
+  if (sizes.length > 0 && sizes.every((size) => Number.isInteger(size) && (size as number) > 0)) return
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `layer '${name}': a cell must be what tf.layers.*Cell returns, or a tf.layers.RNNCell of one's own whose stateSize is an integer or an array of them, not ${describe(cell)}`,
+  )
 }
 
 const sizesOf = ({ stateSize }: RNNCell): readonly number[] => [stateSize].flat()
@@ -382,11 +392,12 @@ export class RNN extends RNNLayer {
       throw new SeqloomError('ERR_OPTION', 'cell property is missing for the constructor of RNN.')
     }
     this.cell = Array.isArray(args.cell) ? new StackedRNNCells({ cells: args.cell }) : args.cell
+    for (const cell of this.cells) checkCell(this.name, cell)
   }
 
   /** The cells, the one that reads the input first. */
   get cells(): readonly RNNCell[] {
-    return this.cell instanceof StackedRNNCells ? this.cell.cells : [this.cell]
+    return this.cell instanceof StackedRNNCells ? [...(this.cell.cells ?? [])] : [this.cell]
   }
 
   override build(inputShape: Shape | Shape[]): void {

@@ -4,7 +4,7 @@ import { givenOnly } from '../layers/options.js'
 import type { LayersModel } from '../models/model.js'
 import { inputsFor, type Rows, rowsOf, type TensorOrArrayOrMap, tensorsFor } from './data.js'
 import { callbackList, named, Totals } from './fit.js'
-import { type ClassWeights, testRows, trainRows } from './step.js'
+import { type ClassWeights, checkInitialEpoch, testRows, trainRows } from './step.js'
 
 /** Batches of a data set, one after the other. */
 export interface Batches {
@@ -49,6 +49,7 @@ export async function fitDataset(
   if (!isDataset(dataset)) throw new SeqloomError('ERR_DATA', 'fitDataset: expected a data set, as tf.data.* makes it')
   const { epochs, batchesPerEpoch, initialEpoch = 0, validationData, validationBatchSize = 32 } = givenOnly(args)
   requirePositive('fitDataset(), config.epochs', epochs, true)
+  checkInitialEpoch(initialEpoch)
   requirePositive('fitDataset(), config.batchesPerEpoch', batchesPerEpoch)
   requirePositive('fitDataset(), config.validationBatches', args.validationBatches)
   if ((args as { validationSplit?: unknown }).validationSplit != null) {

@@ -13,7 +13,7 @@ import { givenOnly } from '../layers/options.js'
 import type { LayersModel } from '../models/model.js'
 import { gatherRows, inputsFor, type Rows, rowsOf, sliceRows, type TensorOrArrayOrMap, tensorsFor } from './data.js'
 import { ProgressLines } from './progress.js'
-import { type ClassWeights, checkBatchSize, testRows, trainRows } from './step.js'
+import { type ClassWeights, checkBatchSize, checkInitialEpoch, testRows, trainRows } from './step.js'
 
 /** Options of `model.fit`. */
 export interface ModelFitArgs {
@@ -46,6 +46,7 @@ export async function fitTensors(
 ): Promise<History> {
   const { batchSize = 32, epochs = 1, shuffle = true, initialEpoch = 0 } = givenOnly(args)
   checkBatchSize(batchSize)
+  checkInitialEpoch(initialEpoch)
   if (args.sampleWeight != null)
     throw unsupported('fit with sampleWeight', "as in tfjs; model.fit of 'seqloom' takes it")
   if (args.stepsPerEpoch != null || args.validationSteps != null) {

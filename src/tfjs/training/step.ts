@@ -81,3 +81,9 @@ export function checkBatchSize(batchSize: unknown): void {
   if (Number.isInteger(batchSize) && (batchSize as number) > 0) return
   throw new SeqloomError('ERR_OPTION', `batchSize is required to be a positive integer, but got ${describe(batchSize)}`)
 }
+
+/** `ERR_OPTION` for a first epoch that is none. */
+export function checkInitialEpoch(initialEpoch: unknown): void {
+  if (Number.isInteger(initialEpoch) && (initialEpoch as number) >= 0) return
+  throw new SeqloomError('ERR_OPTION', `initialEpoch must be an integer of at least 0, not ${describe(initialEpoch)}`)
+}

@@ -19,7 +19,7 @@ settings! {
 }
 
 /// A matrix product with the weights `kernel` `[inputs, units]`, or `transposed` `[units, inputs]`, and, if given,
-/// `bias` `[units]`.
+/// `bias` `[units]`. The kernel of a convolution has more dimensions, of which the first ones are rows.
 #[derive(Debug, Clone)]
 pub(crate) struct Dense {
     inputs: usize,
@@ -37,7 +37,7 @@ pub(super) const OPERATIONS: &[Entry] = &[Entry {
 impl Dense {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
         let Attributes { transposed } = Attributes::read(site.attributes())?;
-        let [rows, columns] = site.matrix(0, "kernel")?;
+        let [rows, columns] = site.rows(0, "kernel")?;
         let [inputs, units] = if transposed { [columns, rows] } else { [rows, columns] };
         let has_bias = site.weight_count() == 2;
         if has_bias {

@@ -43,6 +43,7 @@ pub(crate) mod softmax;
 mod stream;
 pub(crate) mod thin;
 pub(crate) mod transpose;
+mod windows;
 
 pub(crate) use activation::expect_float;
 pub(crate) use axis::axis_of;
@@ -96,6 +97,7 @@ pub(crate) const OPERATIONS: &[&[Entry]] = &[
     slice::OPERATIONS,
     softmax::OPERATIONS,
     transpose::OPERATIONS,
+    windows::OPERATIONS,
 ];
 
 /// How an operation's outputs that have a time axis get their mask.

@@ -90,6 +90,20 @@ impl<'a> Site<'a> {
         Err(Error::shape(format!("the {role} must have shape {expected:?}; got {got:?}")))
     }
 
+    /// The dimensions of weight `index`, whose leading dimensions are taken together as the rows of a matrix.
+    pub(crate) fn rows(&self, index: usize, role: &str) -> Result<[usize; 2]> {
+        match *self.weight_shape(index) {
+            [ref window @ .., inputs, columns] if !window.is_empty() => {
+                let rows = product(window).and_then(|window| product(&[window, inputs]));
+                match rows.filter(|&rows| rows > 0 && columns > 0 && product(&[rows, columns]).is_some()) {
+                    Some(rows) => Ok([rows, columns]),
+                    None => Err(Error::shape(format!("the {role} must not have empty dimensions"))),
+                }
+            }
+            _ => self.matrix(index, role),
+        }
+    }
+
     /// The dimensions of weight `index`, a matrix that messages call `role`.
     pub(crate) fn matrix(&self, index: usize, role: &str) -> Result<[usize; 2]> {
         match *self.weight_shape(index) {

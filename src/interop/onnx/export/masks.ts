@@ -48,7 +48,7 @@ export function maskOfLengths({ writer, constants }: Place, value: string, lengt
 }
 
 /** 0, 1, 2 … for the steps of a value. */
-function timeNumbers({ writer, constants }: Place, value: string): string {
+export function timeNumbers({ writer, constants }: Place, value: string): string {
   const shape = writer.node('Shape', [value], 'shape')
   const time = writer.node('Gather', [shape, constants.ints(1)], 'time')
   return writer.node('Range', [constants.ints(0), time, constants.ints(1)], 'steps')
@@ -190,13 +190,22 @@ function turned({ writer, constants }: Place, value: string): string {
   return writer.node('Slice', [value, ...ends], 'turned')
 }
 
+/** How many steps of each row there are up to the last valid one, int64 `[batch]`. */
+export function ends(place: Place, mask: Mask): string {
+  if (mask.lengths) return counts(place, mask)
+  const { writer, constants } = place
+  return derive(mask, 'ends', () => {
+    const number = writer.node('Add', [timeNumbers(place, mask.valid), constants.ints(1)], 'numbers')
+    const valid = writer.node('Mul', [number, wholeNumbers(place, mask)], 'numbers')
+    return reduced(place, 'Max', valid, [1], false)
+  })
+}
+
 /** The last valid step of a value, zeros where there is none. */
 export function lastStep(place: Place, { name, shape, mask }: Value): string {
   const { writer, constants } = place
   if (!mask) return writer.node('Gather', [name, constants.ints(-1)], 'last', { axis: { int: 1 } })
-  const number = writer.node('Add', [timeNumbers(place, mask.valid), constants.ints(1)], 'numbers')
-  const valid = writer.node('Mul', [number, wholeNumbers(place, mask)], 'numbers')
-  const end = reduced(place, 'Max', valid, [1], true)
+  const end = column(place, ends(place, mask))
   const index = writer.node('Max', [writer.node('Sub', [end, constants.ints(1)], 'last'), constants.ints(0)], 'last')
   const found = writer.node('GatherND', [name, index], 'last', { batch_dims: { int: 1 } })
   return keptRows(place, found, mask, shape.length - 1)

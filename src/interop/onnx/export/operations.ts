@@ -6,6 +6,7 @@ import * as masks from './masks.js'
 import { cell } from './recurrent.js'
 import { scan } from './scan.js'
 import { axisOf, broadcast, type Mask, type Place, type Value, type Weight } from './values.js'
+import { windows } from './windows.js'
 
 /** Writes an operation; gives its outputs. */
 type Write<Op extends OperationName> = (
@@ -86,8 +87,12 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
   dense: (place, [x], { transposed }, node) => {
     const { writer } = place
     const [kernel, bias] = node.weights.map((index) => place.weight(index)) as [Weight, Weight?]
-    const [inputs, units] = kernel.shape as readonly [number, number]
-    const matrix = kernel.whole()
+    const units = kernel.shape.at(-1) as number
+    const inputs = kernel.shape.slice(0, -1).reduce((product, size) => product * size, 1)
+    // biome-ignore lint/correctness/useYield: it is no work.
+    const matrix = kernel.shape.length === 2 ? kernel.whole() : kernel.as('matrix', [inputs, units], function* (data) {
+      return data
+    })
     const used = transposed ? writer.node('Transpose', [matrix], 'kernel', { perm: { ints: [1, 0] } }) : matrix
     const product = writer.node('MatMul', [x.name, used], node.name)
     const name = bias ? writer.node('Add', [product, bias.whole()], node.name) : product
@@ -207,6 +212,7 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
     const shape = permutation.map((axis) => x.shape[axis] as Dim)
     return timed(place, permutation[1] === 1 ? [x] : [], { name, shape, batched: x.batched })
   },
+  windows: (place, [x, earlier], settings, node) => windows(place, x, earlier, settings, node),
   counts: 'it is part of a metric',
   metric: 'it is part of a metric',
   sample: 'it draws random numbers, which ONNX does not define',

@@ -1,8 +1,6 @@
 import { defineCell } from '../../../cells/defineCell.js'
 import { SeqloomError } from '../../../errors.js'
-import * as trace from '../../../graph/trace/ops.js'
 import type { SymbolicValue } from '../../../graph/trace/symbolic.js'
-import { bidirectional } from '../../../layers/bidirectional.js'
 import { embedding } from '../../../layers/embedding.js'
 import { lastStep } from '../../../layers/lastStep.js'
 import type { AnyLayer, SymbolicTensor } from '../../../layers/layer.js'
@@ -13,7 +11,6 @@ import { Call, dataOf, first, type Operator } from './call.js'
 import { add, type Dim, same, showDim, subtract } from './dim.js'
 import { arranged, type Operandish, sameAlong, setApart, sideBySide } from './layout.js'
 import type { Graph, Node } from './node.js'
-import type { Padding } from './ops/padding.js'
 import { metWith, rowsOf } from './ops/products.js'
 import {
   type Atom,
@@ -102,8 +99,6 @@ export const deepest = 16
 export class Lowering {
   readonly builder: Builder
   readonly #scopes: Scope[]
-  /** What was padded with zeros, by the result. */
-  readonly paddings = new WeakMap<Ref, Padding>()
   /** The orders that values' rows are in, where that is not the batch's own. */
   readonly orders = new WeakMap<Value, Order | undefined>()
   /** In a loop: one step of a value from outside that the loop goes through, if that is what indices choose. */
@@ -264,56 +259,6 @@ export class Lowering {
     })
     const layer = rnn({ cell: same, goBackwards: true, returnSequences: true })
     return { ...x, ...builder.computed(layer.apply(tensor) as SymbolicTensor, [steps, rest], x.logical, x.integer) }
-  }
-
-  /**
-   * Each step of an axis beside those before and behind it, zeros where there is none: they are a further, last axis.
-   * For an axis whose size is known only per call.
-   */
-  neighbours(x: Computed, axis: number, before: number, after: number, dilation: number): Computed {
-    const { builder } = this
-    const steps = x.logical[axis] as readonly Atom[]
-    if (builder.isStep || steps.some(({ batch }) => batch)) throw unsupported('windows along the batch')
-    const rest = x.physical
-      .slice(1)
-      .flat()
-      .filter((atom) => !steps.includes(atom))
-    const width = sizeOf(rest)
-    if (typeof width !== 'number') {
-      throw unsupported(`windows over sizes that are both known only per call: the option inputShapes gives them`)
-    }
-    const ref = arranged(builder, x, [builder.batch, steps, rest], true)
-    const [tensor] = builder.tensors([ref]) as [SymbolicTensor]
-    const kernel = (before + after) / dilation + 1
-    const offsets = Array.from({ length: kernel }, (_, k) => k * dilation - before)
-    // A line of steps that were read, the newest first.
-    const line = (length: number, places: readonly number[]) => {
-      const names = Array.from({ length: Math.max(length, 1) }, (_, at) => `s${at}`)
-      return defineCell({
-        name: 'window',
-        inputs: { x: width },
-        states: Object.fromEntries(names.map((name) => [name, width])),
-        step(values) {
-          const all = values as unknown as Record<string, SymbolicValue>
-          const seen = [all.x, ...names.map((name) => all[name])] as SymbolicValue[]
-          const next = Object.fromEntries(names.map((name, at) => [name, seen[at] as SymbolicValue]))
-          return { ...next, output: trace.concat(places.map((place) => seen[place] as SymbolicValue)) } as never
-        },
-      })
-    }
-    const back = offsets.filter((offset) => offset <= 0).map((offset) => -offset)
-    const ahead = offsets.filter((offset) => offset > 0)
-    const forward = rnn({ cell: line(before, back), returnSequences: true })
-    const output = (
-      ahead.length === 0
-        ? forward.apply(tensor)
-        : bidirectional({
-            layer: forward,
-            backwardLayer: rnn({ cell: line(after, ahead), returnSequences: true, goBackwards: true }),
-          } as never).apply(tensor)
-    ) as SymbolicTensor
-    const k = axisOf(kernel)
-    return builder.computed(output, [steps, [...k, ...rest]], [...x.logical, k])
   }
 
   /** Computed values, and constants, one after the other along an axis. */

@@ -17,32 +17,15 @@ function pad(call: Call): Value {
   const repeat = mode === 'constant' ? undefined : repeats.get(mode)
   if (mode !== 'constant' && repeat === undefined) throw unsupported(`the mode '${mode}'`)
   let result: Value = x
-  const changed: number[] = []
   for (const [at, given] of axes.entries()) {
     const axis = call.axis(given, rank)
     const [before = -1, after = -1] = [pads[at], pads[at + axes.length]]
     if (before < 0 || after < 0) throw unsupported('padding that takes away')
-    if (before + after > 0) changed.push(at)
     result = repeat
       ? continued(call, result, axis, before, after, repeat)
       : padded(call, result, axis, before, after, value)
   }
-  const [only] = changed
-  if (x.kind === 'computed' && result.kind === 'computed' && changed.length === 1 && !repeat && value === 0) {
-    const [at, axis] = [only as number, call.axis(axes[only as number] as number, rank)]
-    const [before, after] = [pads[at] as number, pads[at + axes.length] as number]
-    call.lowering.paddings.set(result.ref, { from: x, to: result, axis, before, after })
-  }
   return result
-}
-
-/** One axis of a value with zeros before and behind it. */
-export interface Padding {
-  readonly from: Computed
-  readonly to: Computed
-  readonly axis: number
-  readonly before: number
-  readonly after: number
 }
 
 /** Which elements padding repeats: their places from the front, or negative from the end, by the distance from the edge. */

@@ -27,6 +27,7 @@ import { isolated } from './isolated.js'
 import { concatenated } from './joins.js'
 import { rowsTaken } from './rows.js'
 import { renamed, reshapedTo, squeezed, transposed } from './shapes.js'
+import { unfolded } from './windows.js'
 
 /** The largest number that stands for the end of an axis, whatever its size is. */
 const farAway = 2 ** 31 - 1
@@ -177,6 +178,13 @@ function sliced(call: Call, x: Value, axis: number, from: Dim, to: Dim, step: nu
     )
   }
   if (same(end, size) && same(start, subtract(size, 1)) && step === 1) return fromEnd(call, data, axis, 1)
+  const left = subtract(end, size)
+  if (typeof start === 'number' && typeof left === 'number') {
+    // Windows of one element each, without those at the ends.
+    const at = { kernel: 1, stride: step, dilation: 1, before: -start, after: left }
+    const single = unfolded(call, data, axis, at, 0)
+    return { ...single, logical: single.logical.slice(0, -1) }
+  }
   throw unsupported(
     `the range from ${showDim(start)} to ${showDim(end)} of ${showDim(size)} steps, a number that is known only per call`,
   )

@@ -1,8 +1,7 @@
-import * as trace from '../../../../graph/trace/ops.js'
 import type { SymbolicValue } from '../../../../graph/trace/symbolic.js'
 import { type Call, first, type Operator, rankOf } from '../call.js'
-import { type Dim, showDim } from '../dim.js'
-import { arranged, sideBySide } from '../layout.js'
+import { add, type Dim, showDim } from '../dim.js'
+import { arranged } from '../layout.js'
 import type { Argument } from '../segment.js'
 import {
   type Atom,
@@ -19,7 +18,6 @@ import {
 } from '../values.js'
 import { plus, times } from './elementwise.js'
 import { isolated } from './isolated.js'
-import { padded } from './padding.js'
 import { unsqueezed } from './shapes.js'
 
 // Convolutions and pooling: for each place of a result, the elements that a window covers.
@@ -33,6 +31,8 @@ interface Windows {
   readonly dilation: number
   readonly before: number
   readonly after: number
+  /** Whether there is one for each stride, and what is added follows from that: in place of `before` and `after`. */
+  readonly same?: boolean
 }
 
 /** The most elements of a window along one axis. */
@@ -46,6 +46,13 @@ const placesOf = (size: number, at: Windows): number =>
 /** Whether the windows are the elements themselves. */
 const isPlain = ({ kernel, stride, before, after }: Windows): boolean =>
   kernel === 1 && stride === 1 && before === 0 && after === 0
+
+/** The places of windows along an axis. */
+function placesAlong(call: Call, size: Dim, at: Windows): Dim {
+  if (typeof size === 'number') return placesOf(size, at)
+  if (at.stride === 1) return add(size, at.before + at.after - reachOf(at))
+  return call.builder.parts.sizes.fresh()
+}
 
 /** The windows of an operator along its axes behind the channels. */
 function windowsOf(call: Call, kernels: readonly number[], sizes: readonly Dim[]): Windows[] {
@@ -74,7 +81,10 @@ function windowsOf(call: Call, kernels: readonly number[], sizes: readonly Dim[]
       return { ...plain, before, after }
     }
     const reach = (kernel - 1) * dilation
-    if (stride !== 1 && typeof size !== 'number') throw openSize(size, `strides of ${stride}`)
+    if (stride !== 1 && typeof size !== 'number') {
+      if (auto === 'SAME_LOWER') throw openSize(size, `strides of ${stride}`)
+      return { ...plain, before: 0, after: 0, same: true }
+    }
     const all =
       stride === 1
         ? reach
@@ -91,49 +101,21 @@ const openSize = (size: Dim, what: string) =>
   )
 
 /** A value with the elements of windows along an axis: its places there, and the elements of each as a further, last axis. */
-function unfolded(call: Call, x: Computed, axis: number, at: Windows, filler: number): Computed {
+export function unfolded(call: Call, x: Computed, axis: number, at: Windows, filler: number): Computed {
   if (isPlain(at)) return { ...x, logical: [...x.logical, []] }
-  const { kernel, stride, dilation, before, after } = at
-  const { builder } = call
+  const { kernel, stride, dilation, before, after, same } = at
   const size = sizeOf(x.logical[axis] as readonly Atom[])
-  if (typeof size !== 'number') {
-    const inner = unpadded(call, x, axis, filler)
-    if (inner) {
-      return unfolded(call, inner.value, axis, { ...at, before: before + inner.before, after: after + inner.after }, 0)
-    }
-    if (stride !== 1 || before + after !== reachOf(at) || filler !== 0) throw openSize(size, 'windows')
-    return call.lowering.neighbours(x, axis, before, after, dilation)
+  const places = placesAlong(call, size, at)
+  if (typeof places === 'number' && places < 1) {
+    throw unsupported(`windows of ${reachOf(at) + 1} over ${showDim(add(size, before + after))} steps`)
   }
-  const places = placesOf(size, at)
-  if (places < 1) throw unsupported(`windows of ${reachOf(at) + 1} over ${size + before + after} steps`)
-  // Whole strides, so that elements that lie one stride apart can be cut out together; nothing reads what is added.
-  const whole = Math.ceil((size + before + after) / stride) * stride
-  const long = padded(call, x, axis, before, whole - size - before, filler) as Computed
-  const { value, place } = isolated(call, long, axis)
-  const dims = value.ref.dims
-  const around = (inner: readonly Dim[]) => [...dims.slice(0, place - 1), ...inner, ...dims.slice(place)]
-  const strided = stride === 1 ? undefined : around([whole / stride, stride])
-  const ref = builder.record(
+  const { value, place } = isolated(call, x, axis)
+  const { dims } = value.ref
+  const padding = same ? 'same' : ([before, after] as const)
+  const ref = call.builder.record(
     [value.ref],
-    around([places, kernel]),
-    first((v) => {
-      if (dilation === 1 && places < kernel) {
-        // Few windows: each is cut out whole.
-        const cuts = Array.from({ length: places }, (_, window) =>
-          v.slice(window * stride, window * stride + kernel, place).expandDims(place),
-        )
-        return cuts.length === 1 ? symbolic(cuts[0]) : sideBySide(builder.isStep, cuts, place)
-      }
-      const blocks = strided && v.reshape(strided.map((dim) => (typeof dim === 'number' ? dim : null)))
-      const taps = Array.from({ length: kernel }, (_, k) => {
-        const start = k * dilation
-        if (blocks === undefined) return v.slice(start, start + places, place).expandDims(place + 1)
-        const from = Math.floor(start / stride)
-        const rows = blocks.slice(from, from + places, place)
-        return rows.slice(start % stride, (start % stride) + 1, place + 1)
-      })
-      return taps.length === 1 ? symbolic(taps[0]) : trace.concat(taps, place + 1)
-    }),
+    [...dims.slice(0, place - 1), places, kernel, ...dims.slice(place)],
+    first((v) => v.windows(kernel, { axis: place, stride, dilation, padding, filler })),
   )
   const [p, k] = [axisOf(places), axisOf(kernel)]
   return {
@@ -142,21 +124,6 @@ function unfolded(call: Call, x: Computed, axis: number, at: Windows, filler: nu
     physical: value.physical.toSpliced(place, 1, p, k),
     logical: [...value.logical.with(axis, p), k],
   }
-}
-
-/** The value of which an axis, of a size known only per call, is one with zeros before and behind it. */
-function unpadded(call: Call, x: Computed, axis: number, filler: number) {
-  const found = call.lowering.paddings.get(x.ref)
-  const [atom] = x.logical[axis] as readonly Atom[]
-  if (found === undefined || filler !== 0 || atom !== found.to.logical[found.axis]?.[0]) return undefined
-  // Since then, its axes may have been put into another order.
-  const before = new Map<Atom, readonly Atom[]>([[atom as Atom, found.from.logical[found.axis] as readonly Atom[]]])
-  for (const [at, atoms] of found.to.logical.entries()) {
-    const own = found.from.logical[at] as readonly Atom[]
-    if (at !== found.axis) for (const [k, each] of atoms.entries()) before.set(each, own[k] ? [own[k]] : [])
-  }
-  const logical = x.logical.map((atoms) => atoms.flatMap((each) => before.get(each) ?? [each]))
-  return { value: { ...found.from, logical }, before: found.before, after: found.after }
 }
 
 /** The rows of the first axis that are not the batch, as where the batch is a sequence of windows. */

@@ -81,6 +81,10 @@ export const optionalSeed: Check = {
   accepts: (v) => v === null || seed.accepts(v),
 }
 
+/** A value that a check accepts, or null, which many programs write for what is left out. */
+export const orNull = (check: Check): Check =>
+  custom(`${check.expected}, or null`, (value) => value === null || check.accepts(value))
+
 /** Whether a value is an object that is neither null nor an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   try {
@@ -108,6 +112,22 @@ export interface OptionRules {
    * nothing.
    */
   readonly refused?: Readonly<Record<string, readonly unknown[]>>
+}
+
+/** Why some options are refused, and what to do instead. */
+const reasons: Readonly<Record<string, string>> = {
+  loraRank: 'low-rank adaptation is not there; freeze the layer (trainable: false) and train the ones after it',
+  loraAlpha: 'low-rank adaptation is not there; freeze the layer (trainable: false) and train the ones after it',
+  quantizationConfig: 'weights are float32',
+  dtype: 'everything is computed in float32',
+  inputDType: 'everything is computed in float32; tokens are int32 by themselves',
+  timeMajor: 'sequences are [batch, time, features]; transpose the data',
+  dropoutFunc: 'dropout is that of the option dropout',
+  ragged: 'rows are filled up, and their lengths go with them',
+  sparse: 'results are dense',
+  encoding: 'texts of JavaScript are read as UTF-8',
+  useGate: 'attention with gates is not there',
+  slidingWindow: 'attention within a window is not there',
 }
 
 /**
@@ -141,7 +161,8 @@ function checkEach(where: string, given: unknown, rules: OptionRules): void {
       throw new SeqloomError('ERR_OPTION', `${where}: there is no option '${name}'; the options are ${names}`)
     }
     if (!neutral.includes(value)) {
-      throw new SeqloomError('ERR_UNSUPPORTED', `${where}: ${name} ${describe(value)} is not supported yet`)
+      const reason = Object.hasOwn(reasons, name) ? `: ${reasons[name]}` : ' yet'
+      throw new SeqloomError('ERR_UNSUPPORTED', `${where}: ${name} ${describe(value)} is not supported${reason}`)
     }
   }
   for (const name of rules.required ?? []) {

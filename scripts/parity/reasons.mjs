@@ -22,16 +22,11 @@ const items = [
   [/`layers\.einsumDense`/i, 'use dense, or matmul in defineLayer'],
   [/`layers\.reversibleEmbedding`/i, 'use an embedding and dense({ tiedTo })'],
   [/`layers\.hashedCrossing`/i, 'join the values and use hashing'],
-  [/`layers\.integerLookup`/i, 'use an embedding, or stringLookup of their texts'],
   [/`layers\.spectralNormalization`/i, 'it is for adversarial networks of images'],
   [/`layers\.(elu|reLU|softmax|identity)`/i, 'use activation({ activation })'],
   // Options of layers.
   [/lora|quantizationConfig/, 'low-rank adaptation and quantised training are not there'],
-  [/flashAttention|useGate|slidingWindow|attentionAxes/, 'attention is computed in one way'],
-  [
-    /Attention` `(outputShape|\w+Initializer|\w+Regularizer|\w+Constraint)/,
-    'its weights are those of its four dense layers',
-  ],
+  [/flashAttention/, 'attention is computed in one way'],
   [/`dropoutFunc`/, 'dropout is part of the engine'],
   [/Cell` `(activityRegularizer|trainable|dtype|name)/, 'the layer that runs the cell has it'],
   [/`additiveAttention` `scoreMode`/i, 'it has one score'],

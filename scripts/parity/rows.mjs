@@ -52,7 +52,12 @@ export function rowsOf(sq, tf) {
     const isMade = given[0] === 'none'
     const shapes = isToken ? given.slice(1) : given.length > 0 ? given : [[5, 3]]
     const make = of(api.layers, className, 'layers')
-    const options = { ...args, ...(option && option !== 'weights' && { [option]: value }) }
+    // Factors of tokens are for a vocabulary and one way to give results.
+    const needed = option === 'idfWeights' && {
+      outputMode: 'tfIdf',
+      vocabulary: className === 'IntegerLookup' ? [1, 2] : ['a', 'b'],
+    }
+    const options = { ...args, ...needed, ...(option && option !== 'weights' && { [option]: value }) }
     if (isMade) return make(options)
     const first = shapes[0]
     const fixed = option === 'stateful' && end === 'tfjs'

@@ -1,7 +1,7 @@
 import { sub } from '../graph/trace/ops.js'
 import { flag } from '../options.js'
 import { defineCell } from './defineCell.js'
-import { checkCell, type GatedCellOptions, gatedChecks, rulesFor } from './options.js'
+import { activationsOf, checkCell, type GatedCellOptions, gatedChecks, rulesFor } from './options.js'
 import { dropoutOf, dropped, product } from './product.js'
 
 /** Options of {@link gru}. */
@@ -21,7 +21,8 @@ export interface GRUCellOptions extends GatedCellOptions {
  */
 export function gru(options: GRUCellOptions) {
   checkCell('gru', options, { ...gatedChecks, resetAfter: flag })
-  const { units, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true } = options
+  const { units, useBias = true } = options
+  const { activation, recurrentActivation } = activationsOf(options)
   const {
     kernelInitializer = 'glorotUniform',
     recurrentInitializer = 'orthogonal',

@@ -1,6 +1,6 @@
 import { positive } from '../options.js'
 import { defineCell } from './defineCell.js'
-import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks, rulesFor } from './options.js'
+import { activationsOf, checkCell, type LSTMCellOptions, lstmBias, lstmChecks, rulesFor } from './options.js'
 import { dropoutOf, product } from './product.js'
 
 /** Options of {@link layerNormLSTM}. */
@@ -19,7 +19,8 @@ export interface LayerNormLSTMCellOptions extends LSTMCellOptions {
  */
 export function layerNormLSTM(options: LayerNormLSTMCellOptions) {
   checkCell('layerNormLSTM', options, { ...lstmChecks, epsilon: positive })
-  const { units, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true } = options
+  const { units, useBias = true } = options
+  const { activation, recurrentActivation } = activationsOf(options)
   const { kernelInitializer = 'glorotUniform', recurrentInitializer = 'orthogonal', epsilon = 1e-3 } = options
   const dropout = dropoutOf(options)
   return defineCell({

@@ -1,5 +1,5 @@
 import { defineCell } from './defineCell.js'
-import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks, rulesFor } from './options.js'
+import { activationsOf, checkCell, type LSTMCellOptions, lstmBias, lstmChecks, rulesFor } from './options.js'
 import { dropoutOf, product } from './product.js'
 
 /**
@@ -12,7 +12,8 @@ import { dropoutOf, product } from './product.js'
  */
 export function lstm(options: LSTMCellOptions) {
   checkCell('lstm', options, lstmChecks)
-  const { units, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true } = options
+  const { units, useBias = true } = options
+  const { activation, recurrentActivation } = activationsOf(options)
   const { kernelInitializer = 'glorotUniform', recurrentInitializer = 'orthogonal' } = options
   const dropout = dropoutOf(options)
   return defineCell({

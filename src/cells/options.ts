@@ -3,12 +3,12 @@ import type { Initializer, InitializerName } from '../initializers/initializer.j
 import { activationCheck, type CellActivation } from '../layers/activations.js'
 import { type CellOptions, cellChecks, requireCellActivation } from '../layers/cellOptions.js'
 import { ruleChecks, rulesOf } from '../layers/weightRules.js'
-import { type Check, checkOptions, flag } from '../options.js'
+import { type Check, checkOptions, flag, label, orNull } from '../options.js'
 
 /** Options of cells with gates. */
 export interface GatedCellOptions extends CellOptions {
-  /** The activation of the gates; default `'sigmoid'`. */
-  readonly recurrentActivation?: CellActivation
+  /** The activation of the gates; default `'sigmoid'`, and null is `'linear'`. */
+  readonly recurrentActivation?: CellActivation | null
 }
 
 /** Options of cells that are LSTMs. */
@@ -18,15 +18,15 @@ export interface LSTMCellOptions extends GatedCellOptions {
 }
 
 /** The checks that cells with gates add. */
-export const gatedChecks: Readonly<Record<string, Check>> = { recurrentActivation: activationCheck }
+export const gatedChecks: Readonly<Record<string, Check>> = { recurrentActivation: orNull(activationCheck) }
 
 /** The checks that LSTMs add. */
 export const lstmChecks: Readonly<Record<string, Check>> = { ...gatedChecks, unitForgetBias: flag }
 
 /** Options of tfjs's and Keras's cells that are accepted with these values only, which ask for nothing. */
 const refused: Readonly<Record<string, readonly unknown[]>> = {
-  implementation: [1, 2],
-  name: [],
+  implementation: [0, 1, 2],
+  dropoutFunc: [null],
   dtype: [null, 'float32'],
 }
 
@@ -42,10 +42,23 @@ export function rulesFor(options: CellOptions, role: 'kernel' | 'recurrent' | 'b
 export function checkCell(name: string, options: CellOptions, own: Readonly<Record<string, Check>> = {}): void {
   const where = `cells.${name}`
   const required = ['units', ...Object.keys(own).filter((each) => each === 'projection')]
-  checkOptions(where, options, { accepted: { ...cellChecks, ...ruleChecks(roles), ...own }, required, refused })
+  checkOptions(where, options, {
+    accepted: { ...cellChecks, ...ruleChecks(roles), ...own, name: orNull(label), trainable: flag },
+    required,
+    refused,
+  })
   for (const each of ['activation', 'recurrentActivation'] as const) {
     requireCellActivation(where, each, (options as GatedCellOptions)[each])
   }
+}
+
+/** The activations that options name: null is none. */
+export function activationsOf(options: GatedCellOptions): {
+  readonly activation: CellActivation
+  readonly recurrentActivation: CellActivation
+} {
+  const { activation = 'tanh', recurrentActivation = 'sigmoid' } = options
+  return { activation: activation ?? 'linear', recurrentActivation: recurrentActivation ?? 'linear' }
 }
 
 /** The initializer of an LSTM's bias. */

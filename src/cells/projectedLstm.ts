@@ -1,6 +1,6 @@
 import { integer } from '../options.js'
 import { defineCell } from './defineCell.js'
-import { checkCell, type LSTMCellOptions, lstmBias, lstmChecks, rulesFor } from './options.js'
+import { activationsOf, checkCell, type LSTMCellOptions, lstmBias, lstmChecks, rulesFor } from './options.js'
 import { dropoutOf, product } from './product.js'
 
 /** Options of {@link projectedLSTM}. */
@@ -19,7 +19,8 @@ export interface ProjectedLSTMCellOptions extends LSTMCellOptions {
  */
 export function projectedLSTM(options: ProjectedLSTMCellOptions) {
   checkCell('projectedLSTM', options, { ...lstmChecks, projection: integer(1) })
-  const { units, projection, activation = 'tanh', recurrentActivation = 'sigmoid', useBias = true } = options
+  const { units, projection, useBias = true } = options
+  const { activation, recurrentActivation } = activationsOf(options)
   const { kernelInitializer = 'glorotUniform', recurrentInitializer = 'orthogonal' } = options
   const dropout = dropoutOf(options)
   return defineCell({

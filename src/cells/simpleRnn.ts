@@ -1,6 +1,6 @@
 import type { CellOptions } from '../layers/cellOptions.js'
 import { defineCell } from './defineCell.js'
-import { checkCell, rulesFor } from './options.js'
+import { activationsOf, checkCell, rulesFor } from './options.js'
 import { dropoutOf, product } from './product.js'
 
 /**
@@ -11,7 +11,8 @@ import { dropoutOf, product } from './product.js'
  */
 export function simpleRNN(options: CellOptions) {
   checkCell('simpleRNN', options)
-  const { units, activation = 'tanh', useBias = true } = options
+  const { units, useBias = true } = options
+  const { activation } = activationsOf(options)
   const {
     kernelInitializer = 'glorotUniform',
     recurrentInitializer = 'orthogonal',

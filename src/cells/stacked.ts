@@ -2,7 +2,7 @@ import { SeqloomError } from '../errors.js'
 import { bind, type ProgramInput, type ProgramWeight } from '../graph/trace/program.js'
 import { batch, show, type TracedShape } from '../graph/trace/size.js'
 import { Trace } from '../graph/trace/trace.js'
-import { checkOptions, custom } from '../options.js'
+import { checkOptions, custom, label, orNull } from '../options.js'
 import { Cell, labelOf } from './cell.js'
 
 /** Options of {@link stackedRNNCells}. */
@@ -30,7 +30,7 @@ type OutputsOf<C extends Cell> = C extends Cell<infer Outputs> ? Outputs : reado
 export function stackedRNNCells<const Last extends Cell>(
   options: StackedCellsOptions<Last>,
 ): Cell<OutputsOf<Last>, Readonly<Record<string, unknown>>> {
-  checkOptions(where, options, { accepted: { cells: cellList }, required: ['cells'], refused: { name: [] } })
+  checkOptions(where, options, { accepted: { cells: cellList, name: orNull(label) }, required: ['cells'] })
   const { cells } = options
   const names = uniqueNames(cells)
   const states: ProgramInput[] = []

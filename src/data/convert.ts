@@ -211,7 +211,8 @@ function isForeign(value: unknown): value is ForeignTensor {
   return isRecord(value) && typeof value.dataSync === 'function' && 'shape' in value
 }
 
-function assign(slots: readonly Slot[], given: unknown, what: string): unknown[] {
+/** What was given for each slot: in order or by name. `ERR_DATA`. */
+export function assign(slots: readonly Pick<Slot, 'where' | 'name'>[], given: unknown, what: string): unknown[] {
   const single = slots.length === 1
   const names = slots.map((slot) => slot.name)
   if (isRecord(given) && !looksLikeTensor(given) && !isNumericArray(given)) {

@@ -39,8 +39,11 @@ export type NestedArray = readonly (number | NumericArray | NestedArray)[]
 /** One input or target: a tensor, nested or ragged arrays, or a typed array with one number per row. */
 export type Data = TensorLike | ForeignTensor | NestedArray | NumericArray
 
+/** A text, or nested arrays of texts, for inputs of texts. */
+export type Texts = string | readonly Texts[]
+
 /** The inputs or targets of a model: several in the model's order or by name, or a single one by itself. */
-export type DataSet = Data | readonly Data[] | { readonly [name: string]: Data }
+export type DataSet = Data | Texts | readonly (Data | Texts)[] | { readonly [name: string]: Data | Texts }
 
 /** What `tensor` takes besides data and shape. */
 export interface TensorOptions {

@@ -1,12 +1,13 @@
 import type { LayerScope, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
+import { orNull } from '../options.js'
 import { type ActivationName, activationCheck } from './activations.js'
 import { Layer, type LayerOptions } from './layer.js'
 
 /** Options of {@link activation}. */
 export interface ActivationOptions extends LayerOptions {
-  /** The function. */
-  readonly activation: ActivationName
+  /** The function; null is `'linear'`. */
+  readonly activation: ActivationName | null
 }
 
 /** The layer that {@link activation} makes. */
@@ -17,8 +18,8 @@ export class Activation extends Layer {
   readonly activation: ActivationName
 
   constructor(options: ActivationOptions) {
-    super('layers.activation', options, { accepted: { activation: activationCheck }, required: ['activation'] })
-    this.activation = options.activation
+    super('layers.activation', options, { accepted: { activation: orNull(activationCheck) }, required: ['activation'] })
+    this.activation = options.activation ?? 'linear'
   }
 
   override outputShapes(inputs: readonly Shape[]): readonly Shape[] {

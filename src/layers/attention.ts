@@ -1,9 +1,10 @@
-import { requireReadable } from '../errors.js'
+import { requireReadable, SeqloomError } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
 import { traceFunction } from '../graph/trace/function.js'
 import type { Program } from '../graph/trace/program.js'
 import type { SymbolicValue } from '../graph/trace/symbolic.js'
-import { type Check, flag, integer, number, oneOf, optionalSeed } from '../options.js'
+import { type Initializer, type InitializerName, initializerCheck } from '../initializers/initializer.js'
+import { type Check, custom, flag, integer, number, oneOf, optionalSeed, orNull } from '../options.js'
 import type { LayerOptions, Outputs, SymbolicTensor } from './layer.js'
 import { TracedLayer } from './traced.js'
 import type { RuleOptions } from './weightRules.js'
@@ -16,6 +17,8 @@ export interface AttentionBaseOptions extends LayerOptions {
   readonly seed?: number | null
   /** Whether to return the attention weights, too, after the output; default false. */
   readonly returnAttentionScores?: boolean
+  /** Whether a query reads only the steps up to its own, as decoders do; default false. */
+  readonly useCausalMask?: boolean
 }
 
 /** Options of {@link attention}. */
@@ -42,9 +45,17 @@ export interface MultiHeadAttentionOptions extends AttentionBaseOptions, RuleOpt
   /** The size of each head's queries and keys. */
   readonly keyDim: number
   /** The size of each head's values; default `keyDim`. */
-  readonly valueDim?: number
+  readonly valueDim?: number | null
   /** Whether the projections have biases; default true. */
   readonly useBias?: boolean
+  /** The size of the output, default the query's; as in Keras also in an array. */
+  readonly outputShape?: number | readonly [number] | null
+  /** The axes that attend to each other: only steps do, `[1]`. */
+  readonly attentionAxes?: readonly [1] | 1 | null
+  /** Default `'glorotUniform'`. */
+  readonly kernelInitializer?: InitializerName | Initializer
+  /** Default `'zeros'`. */
+  readonly biasInitializer?: InitializerName | Initializer
 }
 
 /** What an attention layer returns with `returnAttentionScores`. */
@@ -80,13 +91,19 @@ abstract class AttentionLayer<Out extends Outputs> extends TracedLayer<Out> {
 
   constructor(kind: Kind, options: AttentionBaseOptions) {
     super(`layers.${kind.factory}`, options, {
-      accepted: { dropout: number(0, 1), seed: optionalSeed, returnAttentionScores: flag, ...kind.checks },
+      accepted: {
+        dropout: number(0, 1),
+        seed: optionalSeed,
+        returnAttentionScores: flag,
+        useCausalMask: flag,
+        ...kind.checks,
+      },
       required: kind.required ?? [],
       roles: kind.roles ?? [],
-      refused: { useCausalMask: [false], flashAttention: [null, false] },
+      refused: { flashAttention: [null, false], useGate: [false], slidingWindow: [null] },
     })
     this.outputCount = options.returnAttentionScores === true ? 2 : 1
-    const { name, trainable, inputShape, batchInputShape, weights: _, ...config } = options
+    const { name, trainable, inputShape, batchInputShape, batchSize, dtype, weights: _, ...config } = options
     this.#config = config
     const { query, value, key } = kind.inputs
     const trace = (separate: boolean): Program => {
@@ -120,7 +137,7 @@ function renamed(weights: Readonly<Record<string, unknown>>, from: string, to: s
 }
 
 /** Attention weights, some of which training drops. */
-const dropped = (weights: SymbolicValue, { dropout = 0, seed }: AttentionBaseOptions): SymbolicValue =>
+const dropped = (weights: SymbolicValue, { dropout = 0, seed }: AttentionBaseOptions = {}): SymbolicValue =>
   weights.dropout(dropout, typeof seed === 'number' ? { seed } : {})
 
 /** The output and the attention weights from scores: padded steps get no weight, padded queries give zeros. */
@@ -129,8 +146,21 @@ function attend(
   { query, value }: Read,
   options: AttentionBaseOptions,
 ): readonly [SymbolicValue, SymbolicValue] {
-  const weights = dropped(scores.softmax({ mask: value.mask().expandDims(1) }), options)
+  const mask = value.mask().expandDims(1)
+  const weights = dropped(
+    scores.softmax({ mask: options?.useCausalMask ? mask.mul(causal(query, value)) : mask }),
+    options,
+  )
   return [weights.matmul(value).mul(query.mask().expandDims(2)), weights]
+}
+
+/** One where a step of the value is not after the query's, `[batch, queries, steps]`. */
+function causal(query: SymbolicValue, value: SymbolicValue): SymbolicValue {
+  const numbers = (x: SymbolicValue): SymbolicValue => {
+    const first = x.slice(0, 1).stopGradient()
+    return first.notEqual(first).add(1).cumulativeSum({ axis: 1 })
+  }
+  return numbers(value).transpose([0, 2, 1]).lessEqual(numbers(query))
 }
 
 /** tanh(factor · (query + key)) for every pair of steps, `[batch, queries, steps, size]`. */
@@ -234,19 +264,42 @@ export function additiveAttention(options: AdditiveAttentionOptions = {}): Addit
 }
 
 function byHeads(options: MultiHeadAttentionOptions): Kind {
-  const checks = { numHeads: integer(1, 1024), keyDim: integer(1), valueDim: integer(1), useBias: flag }
+  const checks = {
+    numHeads: integer(1, 1024),
+    keyDim: integer(1),
+    valueDim: orNull(integer(1)),
+    useBias: flag,
+    outputShape: custom('a size, or an array of one', (value) => value === null || isSize(sizeOf(value))),
+    attentionAxes: custom(
+      'an axis or an array of axes',
+      (value) => value === null || axesOf(value).every(Number.isInteger),
+    ),
+    kernelInitializer: initializerCheck,
+    biasInitializer: initializerCheck,
+  }
   requireReadable('layers.multiHeadAttention', options)
-  const { useBias = true } = options ?? {}
+  const { useBias = true, kernelInitializer = 'glorotUniform', biasInitializer = 'zeros' } = options ?? {}
+  const axes = axesOf(options?.attentionAxes ?? 1)
+  if (axes.length !== 1 || axes[0] !== 1) {
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `layers.multiHeadAttention: attentionAxes [${axes.join(', ')}] is not supported: steps attend to steps, [1]`,
+    )
+  }
+  const given = options?.outputShape ?? null
+  const size = given !== null && isSize(sizeOf(given)) ? (sizeOf(given) as number) : 'size'
   // The layer refuses values that are not numbers.
   const [numHeads, keyDim] = [
     Number(checks.numHeads.accepts(options?.numHeads) && options.numHeads),
     Number(checks.keyDim.accepts(options?.keyDim) && options.keyDim),
   ]
-  const valueDim = checks.valueDim.accepts(options?.valueDim) ? Number(options.valueDim) : keyDim
+  const valueDim = integer(1).accepts(options?.valueDim) ? Number(options.valueDim) : keyDim
   const widths = { query: numHeads * keyDim, key: numHeads * keyDim, value: numHeads * valueDim }
-  const projection = (name: 'query' | 'key' | 'value', size: string) => ({
-    [`${name}_kernel`]: [size, widths[name]],
-    ...(useBias && { [`${name}_bias`]: [widths[name]] }),
+  const kernel = (shape: readonly (number | string)[]) => ({ shape, initializer: kernelInitializer })
+  const bias = (width: number | string) => ({ shape: [width], initializer: biasInitializer })
+  const projection = (name: 'query' | 'key' | 'value', from: string) => ({
+    [`${name}_kernel`]: kernel([from, widths[name]]),
+    ...(useBias && { [`${name}_bias`]: bias(widths[name]) }),
   })
   return {
     factory: 'multiHeadAttention',
@@ -258,8 +311,8 @@ function byHeads(options: MultiHeadAttentionOptions): Kind {
       ...projection('query', 'size'),
       ...projection('key', 'keys'),
       ...projection('value', 'values'),
-      output_kernel: [numHeads * valueDim, 'size'],
-      ...(useBias && { output_bias: ['size'] }),
+      output_kernel: kernel([numHeads * valueDim, size]),
+      ...(useBias && { output_bias: bias(size) }),
     },
     call: (read, w) => {
       const project = (x: SymbolicValue, name: string) => {
@@ -273,13 +326,18 @@ function byHeads(options: MultiHeadAttentionOptions): Kind {
       const scores = heads('query')
         .mul(1 / Math.sqrt(keyDim))
         .matmul(heads('key'), { transposeB: true })
-      const mask = read.value.mask().expandDims(1).expandDims(1)
+      const valid = read.value.mask().expandDims(1).expandDims(1)
+      const mask = options?.useCausalMask ? valid.mul(causal(read.query, read.value).expandDims(1)) : valid
       const weights = dropped(scores.softmax({ mask }), options)
       const joined = weights.matmul(heads('value')).transpose([0, 2, 1, 3]).reshape([null, widths.value])
       return [project(joined, 'output').mul(read.query.mask().expandDims(2)), weights]
     },
   }
 }
+
+const sizeOf = (given: unknown): unknown => (Array.isArray(given) && given.length === 1 ? given[0] : given)
+const isSize = (value: unknown): boolean => integer(1).accepts(value)
+const axesOf = (given: unknown): readonly unknown[] => (Array.isArray(given) ? given : [given])
 
 /** The layer that {@link multiHeadAttention} makes. */
 export class MultiHeadAttention<Out extends Outputs = Outputs> extends AttentionLayer<Out> {

@@ -98,6 +98,16 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
     } as never)
   }
 
+  /** The layer that reads forwards. */
+  get forwardLayer(): Recurrence {
+    return this.#forward
+  }
+
+  /** The layer that reads backwards. */
+  get backwardLayer(): Recurrence {
+    return this.#backward
+  }
+
   /** The input shape that the inner layer's options give. */
   get innerInputShape(): Shape | undefined {
     return this.#forward.inputShape

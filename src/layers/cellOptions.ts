@@ -1,6 +1,6 @@
 import { SeqloomError } from '../errors.js'
 import { type Initializer, type InitializerName, initializerCheck } from '../initializers/initializer.js'
-import { type Check, flag, integer, number, optionalSeed } from '../options.js'
+import { type Check, flag, integer, number, optionalSeed, orNull } from '../options.js'
 import { activationCheck, type CellActivation, cellActivationCheck } from './activations.js'
 import type { RuleOptions } from './weightRules.js'
 
@@ -8,8 +8,8 @@ import type { RuleOptions } from './weightRules.js'
 export interface CellOptions extends RuleOptions<'kernel' | 'recurrent' | 'bias'> {
   /** The size of the state, and of each step's output. */
   readonly units: number
-  /** The activation of the candidate and the output; default `'tanh'`. */
-  readonly activation?: CellActivation
+  /** The activation of the candidate and the output; default `'tanh'`, and null is `'linear'`. */
+  readonly activation?: CellActivation | null
   /** Whether there is a bias; default true. */
   readonly useBias?: boolean
   /** Default `'glorotUniform'`. */
@@ -32,7 +32,7 @@ export interface CellOptions extends RuleOptions<'kernel' | 'recurrent' | 'bias'
 /** The checks of {@link CellOptions}. */
 export const cellChecks: Readonly<Record<string, Check>> = {
   units: integer(1),
-  activation: activationCheck,
+  activation: orNull(activationCheck),
   useBias: flag,
   kernelInitializer: initializerCheck,
   recurrentInitializer: initializerCheck,
@@ -43,8 +43,8 @@ export const cellChecks: Readonly<Record<string, Check>> = {
 }
 
 /** Refuses with `ERR_UNSUPPORTED` an activation that layers know and recurrent kernels do not. */
-export function requireCellActivation(where: string, name: string, value: string | undefined): void {
-  if (value !== undefined && !cellActivationCheck.accepts(value)) {
+export function requireCellActivation(where: string, name: string, value: string | null | undefined): void {
+  if (value !== undefined && value !== null && !cellActivationCheck.accepts(value)) {
     throw new SeqloomError(
       'ERR_UNSUPPORTED',
       `${where}: ${name} '${value}' is not supported; it must be ${cellActivationCheck.expected}`,

@@ -7,17 +7,17 @@ import {
   initializerCheck,
   resolveInitializer,
 } from '../initializers/initializer.js'
-import { flag, integer, label } from '../options.js'
+import { flag, integer, label, orNull } from '../options.js'
 import { type ActivationName, activationCheck } from './activations.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { Layer, type LayerOptions, type SizeOptions } from './layer.js'
 import type { RuleOptions } from './weightRules.js'
 
 /** Options of {@link dense}. */
-export interface DenseOptions extends LayerOptions, RuleOptions<'kernel' | 'bias'> {
+export interface DenseOptions extends LayerOptions, SizeOptions, RuleOptions<'kernel' | 'bias'> {
   /** The size of the output's last dimension. */
   readonly units: number
-  /** Default `'linear'`. */
-  readonly activation?: ActivationName
+  /** Default `'linear'`, which is also null. */
+  readonly activation?: ActivationName | null
   /** Whether there is a bias; default true. */
   readonly useBias?: boolean
   /** Default `'glorotUniform'`. */
@@ -48,7 +48,7 @@ export class Dense extends Layer {
     super('layers.dense', options, {
       accepted: {
         units: integer(1),
-        activation: activationCheck,
+        activation: orNull(activationCheck),
         useBias: flag,
         kernelInitializer: initializerCheck,
         biasInitializer: initializerCheck,
@@ -56,7 +56,8 @@ export class Dense extends Layer {
       },
       required: ['units'],
       roles: ['kernel', 'bias'],
-      refused: { loraRank: [null], inputDim: [null] },
+      reads: 'features',
+      refused: { loraRank: [null], loraAlpha: [null] },
     })
     if (options.tiedTo !== undefined && (options.kernelRegularizer || options.kernelConstraint)) {
       throw new SeqloomError(

@@ -1,14 +1,14 @@
 import type { Data } from '../data/tensor.js'
 import { describe, reading, SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
-import type { DType, Shape } from '../graph/shape.js'
+import type { Shape, ValueType } from '../graph/shape.js'
 import {
   type Initializer,
   type InitializerName,
   initializerCheck,
   resolveInitializer,
 } from '../initializers/initializer.js'
-import { flag, integer, isRecord } from '../options.js'
+import { flag, integer, isRecord, orNull } from '../options.js'
 import { Layer, type LayerOptions } from './layer.js'
 import type { RuleOptions } from './weightRules.js'
 
@@ -28,7 +28,7 @@ export interface EmbeddingOptions extends Omit<LayerOptions, 'weights'>, RuleOpt
   /** Default `'randomUniform'`, between -0.05 and 0.05. */
   readonly embeddingsInitializer?: InitializerName | Initializer
   /** The number of tokens in every sequence, if it is fixed. */
-  readonly inputLength?: number
+  readonly inputLength?: number | null
 }
 
 /** The layer that {@link embedding} makes. */
@@ -50,20 +50,20 @@ export class Embedding extends Layer {
         outputDim: integer(1),
         maskZero: flag,
         embeddingsInitializer: initializerCheck,
-        inputLength: integer(1),
+        inputLength: orNull(integer(1)),
       },
       required: ['inputDim', 'outputDim'],
       roles: ['embeddings'],
-      refused: { loraRank: [null] },
+      refused: { loraRank: [null], loraAlpha: [null] },
     })
     this.inputDim = options.inputDim as number
     this.outputDim = options.outputDim as number
     this.maskZero = options.maskZero ?? false
-    this.inputLength = options.inputLength
+    this.inputLength = options.inputLength ?? undefined
     this.#initializer = resolveInitializer(options.embeddingsInitializer ?? 'randomUniform')
   }
 
-  override inputType(): DType {
+  override inputType(): ValueType {
     return 'int32'
   }
 
@@ -79,7 +79,21 @@ export class Embedding extends Layer {
   override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
     const [tokens] = inputs as [Value]
     const table = scope.weight('embeddings', [this.inputDim, this.outputDim], this.#initializer)
+    if (tokens.dtype !== 'int32') return [this.#lookUp(scope, tokens, table)]
     return [scope.node('embedding', [tokens], [table], [...tokens.shape, this.outputDim], { maskZero: this.maskZero })]
+  }
+
+  /** The same for tokens that are numbers already, as the steps of others are. */
+  #lookUp(scope: LayerScope, tokens: Value, weight: number): Value {
+    const shape = [...tokens.shape, this.outputDim]
+    const table = scope.node('parameter', [], [weight], [this.inputDim, this.outputDim], {}, 'table')
+    const vectors = scope.node('gather', [table, tokens], [], shape, {})
+    if (!this.maskZero || tokens.shape.length !== 2) return vectors
+    const ones: Shape = [...tokens.shape, 1]
+    const single = scope.node('reshape', [tokens], [], ones, { shape: ones.slice(1) }, 'mask')
+    const padding = scope.node('masking', [single], [], ones, { maskValue: 0 }, 'mask')
+    const zeros = scope.node('elementwise', [padding, padding], [], ones, { kind: 'less' }, 'mask')
+    return scope.node('elementwise', [vectors, zeros], [], shape, { kind: 'add' }, 'masked')
   }
 
   override config(): Record<string, unknown> {

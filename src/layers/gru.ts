@@ -1,6 +1,6 @@
 import type { Cell } from '../cells/cell.js'
 import { gru as cell } from '../cells/gru.js'
-import { flag } from '../options.js'
+import { flag, orNull } from '../options.js'
 import { activationCheck, type CellActivation } from './activations.js'
 import { type CellOptions, requireCellActivation } from './cellOptions.js'
 import type { SymbolicTensor } from './layer.js'
@@ -9,8 +9,8 @@ import { type CellKind, RecurrentLayer, type RecurrentOptions } from './recurren
 
 /** Options of {@link gru}. */
 export interface GRUOptions extends RecurrentOptions {
-  /** The activation of the gates; default `'sigmoid'`. */
-  readonly recurrentActivation?: CellActivation
+  /** The activation of the gates; default `'sigmoid'`, and null is `'linear'`. */
+  readonly recurrentActivation?: CellActivation | null
   /**
    * Whether the reset gate acts after the recurrent product (cuDNN, PyTorch) or before it (the paper); default true.
    */
@@ -22,7 +22,7 @@ const kind: CellKind = {
   factory: 'gru',
   gates: 3,
   states: 1,
-  checks: { recurrentActivation: activationCheck, resetAfter: flag },
+  checks: { recurrentActivation: orNull(activationCheck), resetAfter: flag },
 }
 
 /** The layer that {@link gru} makes. */
@@ -35,7 +35,8 @@ export class GRU<Out extends SymbolicTensor | WithState = SymbolicTensor | WithS
   constructor(options: GRUOptions) {
     super(kind, options)
     requireCellActivation('layers.gru', 'recurrentActivation', options.recurrentActivation)
-    this.#recurrentActivation = options.recurrentActivation ?? 'sigmoid'
+    const { recurrentActivation } = options
+    this.#recurrentActivation = recurrentActivation === undefined ? 'sigmoid' : (recurrentActivation ?? 'linear')
     this.#resetAfter = options.resetAfter ?? true
   }
 

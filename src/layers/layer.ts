@@ -1,12 +1,24 @@
 import type { Data, Tensor } from '../data/tensor.js'
 import { describe, isInstance, reading, SeqloomError } from '../errors.js'
 import type { LayerScope, Value, WeightRules } from '../graph/builder.js'
-import { type DType, type Shape, showShape, unifyShapes } from '../graph/shape.js'
+import { type Shape, showShape, unifyShapes, type ValueType } from '../graph/shape.js'
 import { lowerOfValue } from '../graph/trace/expression.js'
-import { type Check, checkOptions, custom, dimensions, flag, isRecord, label, type OptionRules } from '../options.js'
+import {
+  type Check,
+  checkOptions,
+  custom,
+  dimensions,
+  flag,
+  integer,
+  isRecord,
+  label,
+  type OptionRules,
+  orNull,
+} from '../options.js'
 import { penalty } from '../regularizers/penalty.js'
 import { type Regularizer, regularizerCheck, resolveRegularizer } from '../regularizers/regularizer.js'
 import { namesUpTo, stepsDroppedBy } from './naming.js'
+import type { Weight } from './weight.js'
 import { type GivenRegularizer, roleOf, ruleChecks, ruleConfig, rulesOf } from './weightRules.js'
 
 /** A value that is known only by its shape: what `input` and `layer.apply` return. */
@@ -21,7 +33,7 @@ export class SymbolicTensor {
   ) {}
 
   /** The element type: as the input declares it, and float32 for everything computed. */
-  get dtype(): DType {
+  get dtype(): ValueType {
     return this.call.layer.outputType()
   }
 }
@@ -53,42 +65,72 @@ export interface ApplyOptions {
 /** Options of every layer. */
 export interface LayerOptions {
   /** The layer's name, unique in its model; by default the layer's kind with a number. */
-  readonly name?: string
+  readonly name?: string | null
   /** Whether training changes the layer's weights; default true. */
   readonly trainable?: boolean
   /** In a `sequential` model's first layer: the input's shape without the batch, null for a free number of steps. */
-  readonly inputShape?: readonly (number | null)[]
+  readonly inputShape?: readonly (number | null)[] | null
   /** What the layer's outputs add to the loss in training: the mean over the rows of what the regularizer gives for each. */
   readonly activityRegularizer?: GivenRegularizer
-  /** Like `inputShape`, preceded by the batch size, which must be null. */
-  readonly batchInputShape?: readonly (number | null)[]
+  /** Like `inputShape`, preceded by the batch size: null, or a fixed number of rows (see `input`). */
+  readonly batchInputShape?: readonly (number | null)[] | null
+  /** With `inputShape`: a fixed number of rows (see `input`). */
+  readonly batchSize?: number | null
+  /** Everything is computed in float32. */
+  readonly dtype?: 'float32' | null
   /**
    * Initial values of the layer's weights, in the order of `getWeights`, instead of what the initializers draw. They
    * are checked when a model first uses the layer, and saved like any weights.
    */
-  readonly weights?: readonly Data[]
+  readonly weights?: readonly Data[] | null
 }
 
 const commonChecks: Readonly<Record<string, Check>> = {
-  name: label,
+  name: orNull(label),
   trainable: flag,
-  inputShape: dimensions,
-  batchInputShape: dimensions,
+  inputShape: orNull(dimensions),
+  batchInputShape: orNull(dimensions),
+  batchSize: orNull(integer(1)),
   activityRegularizer: regularizerCheck,
   weights: custom('an array of tensors, one for each weight', (value) => value === null || Array.isArray(value)),
 }
 
 /** Options of tfjs's layers that are accepted with these values only, which ask for nothing. */
 const commonRefused: Readonly<Record<string, readonly unknown[]>> = {
-  batchSize: [null],
   updatable: [true],
-  inputDType: [null],
+  inputDType: [null, 'float32'],
   dtype: [null, 'float32'],
+  autocast: [true, false],
+  quantizationConfig: [null],
+}
+
+/** Options that say what a first layer reads by its sizes. */
+export interface SizeOptions {
+  /** As the first layer of a `sequential` model: the number of features, in place of `inputShape`. */
+  readonly inputDim?: number | null
+}
+
+/** The same for layers that read sequences. */
+export interface SequenceSizeOptions extends SizeOptions {
+  /** Beside `inputDim`: the number of steps, if it is fixed. */
+  readonly inputLength?: number | null
+}
+
+const sizeChecks = (reads: 'features' | 'steps'): Readonly<Record<string, Check>> => ({
+  inputDim: orNull(integer(1)),
+  ...(reads === 'steps' && { inputLength: orNull(integer(1)) }),
+})
+
+function sizesOf(options: SequenceSizeOptions, reads: 'features' | 'steps'): Shape | undefined {
+  const { inputDim, inputLength = null } = options
+  if (inputDim === undefined || inputDim === null) return undefined
+  return reads === 'steps' ? [inputLength, inputDim] : [inputDim]
 }
 
 /** Keeps the weights of layers. */
 export interface WeightHost {
   layerWeights(layer: AnyLayer): Tensor[]
+  weightsOf(layer: AnyLayer): readonly Weight[]
   setLayerWeights(layer: AnyLayer, weights: readonly Data[]): void
 }
 
@@ -96,6 +138,8 @@ export interface WeightHost {
 export interface LayerRules extends OptionRules {
   /** What options call the layer's weights: `'kernel'` for `kernelRegularizer` and `kernelConstraint`. */
   readonly roles?: readonly string[]
+  /** Whether the options `inputDim` and `inputLength` may say what is read: features, or steps of them. */
+  readonly reads?: 'features' | 'steps'
 }
 
 /** The options of a layer as read from a file; constructors check them. */
@@ -122,8 +166,10 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   readonly givenName: string | undefined
   /** The input's shape without the batch, if the options give one. */
   readonly inputShape: Shape | undefined
+  /** @internal The number of rows that the options fix, if they do. */
+  readonly batchSize: number | null
   /** @internal Initial values of the weights, if the options give them. */
-  readonly firstWeights: readonly Data[] | undefined
+  firstWeights: readonly Data[] | undefined
   #call: Call | undefined
   readonly #activityRegularizer: Regularizer | undefined
   readonly #rules: ReadonlyMap<string, WeightRules>
@@ -134,25 +180,24 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   /** Marks the result's type; never set. */
   declare readonly result: Out
 
-  protected constructor(where: string, options: LayerOptions, { roles = [], ...rules }: LayerRules) {
+  protected constructor(where: string, options: LayerOptions, { roles = [], reads, ...rules }: LayerRules) {
     checkOptions(where, options, {
       ...rules,
-      accepted: { ...rules.accepted, ...ruleChecks(roles), ...commonChecks },
+      accepted: { ...rules.accepted, ...ruleChecks(roles), ...(reads && sizeChecks(reads)), ...commonChecks },
       refused: { ...commonRefused, ...rules.refused },
     })
-    this.givenName = options.name
+    this.givenName = options.name ?? undefined
     this.trainable = options.trainable ?? true
     this.firstWeights = options.weights ?? undefined
     this.#activityRegularizer = resolveRegularizer(options.activityRegularizer)
     this.#rules = rulesOf(roles, options)
     const { inputShape, batchInputShape } = options
-    if (batchInputShape && (batchInputShape.length === 0 || batchInputShape[0] !== null)) {
-      throw new SeqloomError(
-        'ERR_UNSUPPORTED',
-        `${where}: batchInputShape must begin with null; a fixed batch size is not supported yet`,
-      )
+    if (batchInputShape?.length === 0) {
+      throw new SeqloomError('ERR_OPTION', `${where}: batchInputShape must begin with the batch size, or null`)
     }
-    this.inputShape = inputShape ?? batchInputShape?.slice(1)
+    this.inputShape =
+      inputShape ?? batchInputShape?.slice(1) ?? (reads && sizesOf(options as SequenceSizeOptions, reads))
+    this.batchSize = options.batchSize ?? batchInputShape?.[0] ?? null
   }
 
   /**
@@ -213,17 +258,17 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
   }
 
   /** The element type of the layer's outputs. */
-  outputType(): DType {
+  outputType(): ValueType {
     return 'float32'
   }
 
   /** The element type that the layer reads. */
-  inputType(): DType {
+  inputType(): ValueType {
     return 'float32'
   }
 
   /** Whether the layer reads values of a type. */
-  acceptsType(dtype: DType): boolean {
+  acceptsType(dtype: ValueType): boolean {
     return dtype === this.inputType()
   }
 
@@ -327,6 +372,55 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
    */
   setWeights(weights: readonly Data[]): void {
     this.#host('setWeights').setLayerWeights(this as AnyLayer, weights)
+  }
+
+  /** The weights of the layer and of those inside it; none for a layer in no model. */
+  get weights(): readonly Weight[] {
+    return Layer.host(this as AnyLayer)?.weightsOf(this as AnyLayer) ?? []
+  }
+
+  /** The weights that training changes. */
+  get trainableWeights(): readonly Weight[] {
+    return this.weights.filter(({ trainable }) => trainable)
+  }
+
+  /** The weights that training leaves alone. */
+  get nonTrainableWeights(): readonly Weight[] {
+    return this.weights.filter(({ trainable }) => !trainable)
+  }
+
+  /** The number of values in the layer's weights. Errors: `ERR_STATE` for a layer in no model. */
+  countParams(): number {
+    const all = this.#host('countParams').weightsOf(this as AnyLayer)
+    return all.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
+  }
+
+  /** The layer's name: the given one, or the one that a model of the layers so far assigns. */
+  get name(): string {
+    return this.label
+  }
+
+  /** The shape of the output of the layer's first use in a model, batch first; several for several outputs. */
+  get outputShape(): Shape | readonly Shape[] {
+    const shapes = this.#firstCall().outputs.map(({ shape }) => shape)
+    return this.returnsList() ? shapes : (shapes[0] as Shape)
+  }
+
+  /** The shape of the output for an input of a shape, batch first; several for several outputs. Errors: `ERR_SHAPE`. */
+  computeOutputShape(inputShape: Shape | readonly Shape[]): Shape | readonly Shape[] {
+    const isList = Array.isArray(inputShape[0])
+    const shapes = this.outputShapes(isList ? (inputShape as readonly Shape[]) : [inputShape as Shape])
+    return this.returnsList() ? shapes : (shapes[0] as Shape)
+  }
+
+  /** The options that rebuild the layer, its name among them; {@link fromConfig} of its class reads them. */
+  getConfig(): Record<string, unknown> {
+    return { name: this.label, trainable: this.trainable, ...this.config(), ...this.ruleConfig() }
+  }
+
+  /** The class's name, as in Keras. */
+  getClassName(): string {
+    return this.className
   }
 
   /** @internal The model that keeps the weights of a layer, if the layer is in any. */
@@ -459,7 +553,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
 }
 
 interface TypedByUse {
-  assumeType(dtype: DType): boolean
+  assumeType(dtype: ValueType): boolean
 }
 
 function asList(where: string, values: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {

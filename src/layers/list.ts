@@ -1,72 +1,56 @@
 // The one list of layers: their factories, for users, and their classes, for saved models. A layer is one file plus its
 // lines here.
 import { Activation } from './activation.js'
+import { AdditiveAttention, Attention, MultiHeadAttention } from './attention.js'
 import { AveragePooling1D } from './averagePooling1d.js'
 import { AveragePooling2D } from './averagePooling2d.js'
-import { ConvLSTM1D } from './convLstm1d.js'
-import { ConvLSTM2D } from './convLstm2d.js'
-import { GlobalAveragePooling2D } from './globalAveragePooling2d.js'
+import { Bidirectional } from './bidirectional.js'
 import { Conv1D } from './conv1d.js'
 import { Conv1DTranspose } from './conv1dTranspose.js'
 import { Conv2D } from './conv2d.js'
+import { ConvLSTM1D } from './convLstm1d.js'
+import { ConvLSTM2D } from './convLstm2d.js'
 import { Cropping1D } from './cropping1d.js'
-import { DepthwiseConv1D } from './depthwiseConv1d.js'
-import { Dot } from './dot.js'
-import { Lambda } from './lambda.js'
-import { MaxPooling1D } from './maxPooling1d.js'
-import { MaxPooling2D } from './maxPooling2d.js'
-import { Permute } from './permute.js'
-import { SeparableConv1D } from './separableConv1d.js'
-import { UpSampling1D } from './upSampling1d.js'
-import { ZeroPadding1D } from './zeroPadding1d.js'
-import { AdditiveAttention, Attention, MultiHeadAttention } from './attention.js'
-import { Bidirectional } from './bidirectional.js'
 import { DefinedLayer } from './defineLayer.js'
 import { Dense } from './dense.js'
+import { DepthwiseConv1D } from './depthwiseConv1d.js'
+import { Dot } from './dot.js'
 import { DoublyStochasticPenalty } from './doublyStochastic.js'
 import { Dropout } from './dropout.js'
 import { Embedding } from './embedding.js'
+import { GlobalAveragePooling2D } from './globalAveragePooling2d.js'
 import { GRU } from './gru.js'
+import { Lambda } from './lambda.js'
 import { LastStep } from './lastStep.js'
 import type { LayerClass } from './layer.js'
 import { LayerNormalization } from './layerNormalization.js'
 import { LSTM } from './lstm.js'
 import { Masking } from './masking.js'
+import { MaxPooling1D } from './maxPooling1d.js'
+import { MaxPooling2D } from './maxPooling2d.js'
 import { Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract } from './merge.js'
+import { Permute } from './permute.js'
 import { GlobalAveragePooling1D, GlobalMaxPooling1D } from './pooling.js'
+import { CategoryEncoding } from './preprocessing/categoryEncoding.js'
+import { Discretization } from './preprocessing/discretization.js'
+import { Hashing } from './preprocessing/hashing.js'
+import { IntegerLookup } from './preprocessing/integerLookup.js'
+import { StringLookup } from './preprocessing/stringLookup.js'
+import { TextVectorization } from './preprocessing/textVectorization.js'
 import { Flatten, RepeatVector, Reshape } from './reshape.js'
 import { RNN } from './rnn.js'
 import { RootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
+import { SeparableConv1D } from './separableConv1d.js'
 import { SimpleRNN } from './simpleRnn.js'
 import { TimeDistributed } from './timeDistributed.js'
+import { UpSampling1D } from './upSampling1d.js'
+import { ZeroPadding1D } from './zeroPadding1d.js'
 
 export { gru as gruCell } from '../cells/gru.js'
 export { lstm as lstmCell } from '../cells/lstm.js'
 export { simpleRNN as simpleRNNCell } from '../cells/simpleRnn.js'
 export { type StackedCellsOptions, stackedRNNCells } from '../cells/stacked.js'
 export { type ActivationOptions, activation } from './activation.js'
-export type { BothEnds } from './cropping1d.js'
-export type { ConvLSTMOptions } from './convLstm.js'
-export { convLstm1d } from './convLstm1d.js'
-export { convLstm2d } from './convLstm2d.js'
-export { globalAveragePooling2d } from './globalAveragePooling2d.js'
-export type { ConvolutionOptions } from './convolution.js'
-export type { WindowPoolingOptions } from './windowPooling.js'
-export { averagePooling1d } from './averagePooling1d.js'
-export { averagePooling2d } from './averagePooling2d.js'
-export { conv1d } from './conv1d.js'
-export { type Conv1DTransposeOptions, conv1dTranspose } from './conv1dTranspose.js'
-export { type Conv2DOptions, conv2d } from './conv2d.js'
-export { type Cropping1DOptions, cropping1d } from './cropping1d.js'
-export { type DepthwiseConv1DOptions, depthwiseConv1d } from './depthwiseConv1d.js'
-export { type DotOptions, dot } from './dot.js'
-export { type LambdaOptions, lambda } from './lambda.js'
-export { maxPooling1d } from './maxPooling1d.js'
-export { maxPooling2d } from './maxPooling2d.js'
-export { type PermuteOptions, permute } from './permute.js'
-export { type SeparableConv1DOptions, separableConv1d } from './separableConv1d.js'
-export { type UpSampling1DOptions, upSampling1d } from './upSampling1d.js'
-export { type ZeroPadding1DOptions, zeroPadding1d } from './zeroPadding1d.js'
 export type { ActivationName, CellActivation } from './activations.js'
 export {
   type AdditiveAttentionOptions,
@@ -78,6 +62,8 @@ export {
   multiHeadAttention,
   type WithScores,
 } from './attention.js'
+export { averagePooling1d } from './averagePooling1d.js'
+export { averagePooling2d } from './averagePooling2d.js'
 export {
   type BidirectionalOptions,
   type BothWithState,
@@ -85,16 +71,31 @@ export {
   bidirectional,
   type MergeMode,
 } from './bidirectional.js'
+export { conv1d } from './conv1d.js'
+export { type Conv1DTransposeOptions, conv1dTranspose } from './conv1dTranspose.js'
+export { type Conv2DOptions, conv2d } from './conv2d.js'
+export type { ConvLSTMOptions } from './convLstm.js'
+export { convLstm1d } from './convLstm1d.js'
+export { convLstm2d } from './convLstm2d.js'
+export type { ConvolutionOptions } from './convolution.js'
+export type { BothEnds } from './cropping1d.js'
+export { type Cropping1DOptions, cropping1d } from './cropping1d.js'
 export { type DenseOptions, dense } from './dense.js'
+export { type DepthwiseConv1DOptions, depthwiseConv1d } from './depthwiseConv1d.js'
+export { type DotOptions, dot } from './dot.js'
 export { type DoublyStochasticPenaltyOptions, doublyStochasticPenalty } from './doublyStochastic.js'
 export { type DropoutOptions, dropout } from './dropout.js'
 export { type EmbeddingOptions, embedding } from './embedding.js'
+export { globalAveragePooling2d } from './globalAveragePooling2d.js'
 export { type GRUOptions, gru } from './gru.js'
+export { type LambdaOptions, lambda } from './lambda.js'
 export { lastStep } from './lastStep.js'
 export type { AnyLayer, ApplyOptions, Layer, LayerOptions, SymbolicTensor } from './layer.js'
 export { type LayerNormalizationOptions, layerNormalization } from './layerNormalization.js'
 export { type LSTMOptions, lstm } from './lstm.js'
 export { type MaskingOptions, masking } from './masking.js'
+export { maxPooling1d } from './maxPooling1d.js'
+export { maxPooling2d } from './maxPooling2d.js'
 export {
   add,
   average,
@@ -105,7 +106,15 @@ export {
   multiply,
   subtract,
 } from './merge.js'
+export { type PermuteOptions, permute } from './permute.js'
 export { globalAveragePooling1d, globalMaxPooling1d, type PoolingOptions } from './pooling.js'
+export { type CategoryEncodingOptions, categoryEncoding } from './preprocessing/categoryEncoding.js'
+export { type DiscretizationOptions, discretization } from './preprocessing/discretization.js'
+export { type HashingOptions, hashing } from './preprocessing/hashing.js'
+export { type IntegerLookupOptions, integerLookup } from './preprocessing/integerLookup.js'
+export type { LookupOptions } from './preprocessing/lookup.js'
+export { type StringLookupOptions, stringLookup } from './preprocessing/stringLookup.js'
+export { type TextVectorizationOptions, textVectorization } from './preprocessing/textVectorization.js'
 export type { RecurrenceOptions, WithState, WithStates } from './recurrence.js'
 export type { RecurrentOptions } from './recurrent.js'
 export {
@@ -117,8 +126,12 @@ export {
 } from './reshape.js'
 export { type RNNOptions, rnn } from './rnn.js'
 export { type RootMeanSquareNormalizationOptions, rootMeanSquareNormalization } from './rootMeanSquareNormalization.js'
+export { type SeparableConv1DOptions, separableConv1d } from './separableConv1d.js'
 export { type SimpleRNNOptions, simpleRNN } from './simpleRnn.js'
-export { type StepwiseLayer, type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
+export { type TimeDistributedOptions, timeDistributed } from './timeDistributed.js'
+export { type UpSampling1DOptions, upSampling1d } from './upSampling1d.js'
+export type { WindowPoolingOptions } from './windowPooling.js'
+export { type ZeroPadding1DOptions, zeroPadding1d } from './zeroPadding1d.js'
 
 /** The classes of layers that saved models may contain. */
 const classes: readonly LayerClass[] = [
@@ -130,6 +143,7 @@ const classes: readonly LayerClass[] = [
   AveragePooling1D,
   AveragePooling2D,
   Bidirectional,
+  CategoryEncoding,
   Concatenate,
   Conv1D,
   Conv1DTranspose,
@@ -140,6 +154,7 @@ const classes: readonly LayerClass[] = [
   DefinedLayer,
   Dense,
   DepthwiseConv1D,
+  Discretization,
   Dot,
   DoublyStochasticPenalty,
   Dropout,
@@ -149,6 +164,8 @@ const classes: readonly LayerClass[] = [
   GlobalAveragePooling2D,
   GlobalMaxPooling1D,
   GRU,
+  Hashing,
+  IntegerLookup,
   Lambda,
   LastStep,
   LayerNormalization,
@@ -167,7 +184,9 @@ const classes: readonly LayerClass[] = [
   RootMeanSquareNormalization,
   SeparableConv1D,
   SimpleRNN,
+  StringLookup,
   Subtract,
+  TextVectorization,
   TimeDistributed,
   UpSampling1D,
   ZeroPadding1D,

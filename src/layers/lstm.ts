@@ -1,7 +1,7 @@
 import type { Cell } from '../cells/cell.js'
 import { lstm as cell } from '../cells/lstm.js'
 import type { Initializer } from '../initializers/initializer.js'
-import { flag } from '../options.js'
+import { flag, orNull } from '../options.js'
 import { activationCheck, type CellActivation } from './activations.js'
 import { type CellOptions, requireCellActivation } from './cellOptions.js'
 import type { SymbolicTensor } from './layer.js'
@@ -10,8 +10,8 @@ import { type CellKind, RecurrentLayer, type RecurrentOptions } from './recurren
 
 /** Options of {@link lstm}. */
 export interface LSTMOptions extends RecurrentOptions {
-  /** The activation of the gates; default `'sigmoid'`. */
-  readonly recurrentActivation?: CellActivation
+  /** The activation of the gates; default `'sigmoid'`, and null is `'linear'`. */
+  readonly recurrentActivation?: CellActivation | null
   /** Whether the forget gate's bias starts at one (Jozefowicz et al. 2015); default true. */
   readonly unitForgetBias?: boolean
 }
@@ -21,7 +21,7 @@ const kind: CellKind = {
   factory: 'lstm',
   gates: 4,
   states: 2,
-  checks: { recurrentActivation: activationCheck, unitForgetBias: flag },
+  checks: { recurrentActivation: orNull(activationCheck), unitForgetBias: flag },
 }
 
 /** The layer that {@link lstm} makes. */
@@ -34,7 +34,8 @@ export class LSTM<Out extends SymbolicTensor | WithStates = SymbolicTensor | Wit
   constructor(options: LSTMOptions) {
     super(kind, options)
     requireCellActivation('layers.lstm', 'recurrentActivation', options.recurrentActivation)
-    this.#recurrentActivation = options.recurrentActivation ?? 'sigmoid'
+    const { recurrentActivation } = options
+    this.#recurrentActivation = recurrentActivation === undefined ? 'sigmoid' : (recurrentActivation ?? 'linear')
     this.#unitForgetBias = options.unitForgetBias ?? true
   }
 

@@ -79,7 +79,7 @@ export const minimum = (options: LayerOptions = {}): Merge => new Minimum(option
 
 /** Options of {@link concatenate}. */
 export interface ConcatenateOptions extends LayerOptions {
-  /** The dimension to join, counting the batch; default -1, the last. Batch and time cannot be joined yet. */
+  /** The dimension to join, counting the batch, which cannot be joined; default -1, the last. With 1, steps are joined, as valid as they were. */
   readonly axis?: number
 }
 
@@ -119,9 +119,8 @@ export class Concatenate extends Layer {
 
   #position(rank: number): number {
     const position = this.axis < 0 ? rank + this.axis : this.axis
-    const firstFeature = rank > 2 ? 2 : 1
-    if (position < firstFeature || position >= rank) {
-      throw this.shapeError(`axis ${this.axis} is not a feature dimension of inputs with ${rank} dimensions`)
+    if (position < 1 || position >= rank) {
+      throw this.shapeError(`axis ${this.axis} is no dimension of inputs with ${rank} dimensions that can be joined`)
     }
     return position
   }
@@ -134,8 +133,9 @@ export class Concatenate extends Layer {
     for (let i = 0; i < a.length; i++) {
       const [x, y] = [a[i] as Dim, b[i] as Dim]
       if (i === axis) {
-        if (x === null || y === null) throw this.shapeError(`axis ${this.axis} must be of known size`)
-        joined.push(x + y)
+        const isTime = axis === 1 && a.length > 2
+        if (!isTime && (x === null || y === null)) throw this.shapeError(`axis ${this.axis} must be of known size`)
+        joined.push(x === null || y === null ? null : x + y)
         continue
       }
       const dim = unifyDim(x, y)
@@ -146,7 +146,7 @@ export class Concatenate extends Layer {
   }
 }
 
-/** Joins inputs along a feature dimension; all other dimensions must agree. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
+/** Joins inputs along a dimension; all others must agree. Errors: `ERR_OPTION`, `ERR_SHAPE`. */
 export function concatenate(options: ConcatenateOptions = {}): Concatenate {
   return new Concatenate(options)
 }

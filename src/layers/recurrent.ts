@@ -6,20 +6,24 @@ import { type Initializer, resolveInitializer } from '../initializers/initialize
 import { type Check, flag } from '../options.js'
 import { type CellActivation, isFused } from './activations.js'
 import { type CellOptions, cellChecks, requireCellActivation } from './cellOptions.js'
-import type { Outputs } from './layer.js'
+import type { Outputs, SequenceSizeOptions } from './layer.js'
 import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence.js'
 import { RNN } from './rnn.js'
 
 /** Options of every recurrent layer. */
-export interface RecurrentOptions extends RecurrenceOptions, CellOptions {
+export interface RecurrentOptions extends RecurrenceOptions, CellOptions, SequenceSizeOptions {
   /**
    * Whether each row continues from the last states of the same row in the previous batch, so that a long stream can be
    * learned in parts (truncated back-propagation through time); default false. `fit` begins every epoch with zeros and
    * keeps the rows in order; see `text.languageModelBatches`.
    */
   readonly stateful?: boolean
-  /** Only false is supported. */
-  readonly unroll?: false
+  /** Changes no result. */
+  readonly unroll?: boolean
+  /** Changes no result. */
+  readonly implementation?: 0 | 1 | 2
+  /** Changes no result. */
+  readonly useCudnn?: 'auto' | boolean
 }
 
 /** What distinguishes the recurrent layers. */
@@ -42,10 +46,11 @@ const recurrentChecks: Readonly<Record<string, Check>> = {
 }
 
 const recurrentRefused: Readonly<Record<string, readonly unknown[]>> = {
-  unroll: [false],
-  implementation: [],
-  useCudnn: [],
+  unroll: [false, true],
+  implementation: [0, 1, 2],
+  useCudnn: ['auto', false, true],
   timeMajor: [false],
+  dropoutFunc: [null],
 }
 
 /** What simple RNN, LSTM and GRU have in common: input `[batch, time, features]`, states `[batch, units]`. */
@@ -73,13 +78,14 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
       accepted: { ...recurrentChecks, ...kind.checks },
       required: ['units'],
       roles: ['kernel', 'recurrent', 'bias'],
+      reads: 'steps',
       refused: recurrentRefused,
     })
     requireCellActivation(where, 'activation', options.activation)
     this.#kind = kind
     this.units = options.units
     this.stateCount = kind.states
-    this.activation = options.activation ?? 'tanh'
+    this.activation = options.activation === undefined ? 'tanh' : (options.activation ?? 'linear')
     this.useBias = options.useBias ?? true
     this.returnSequences = options.returnSequences ?? false
     this.returnState = options.returnState ?? false

@@ -3,15 +3,15 @@ import { scanBody } from '../cells/scanBody.js'
 import { stackedRNNCells } from '../cells/stacked.js'
 import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
-import { type Dim, type Shape, showShape, unifyDim } from '../graph/shape.js'
+import { type Dim, type Shape, showShape, unifyDim, type ValueType } from '../graph/shape.js'
 import { type Resolved, resolve } from '../graph/trace/program.js'
 import { batch, type TracedShape, wireShape } from '../graph/trace/size.js'
 import { custom, flag, integer, isRecord } from '../options.js'
-import type { Outputs, SavedOptions, SymbolicTensor } from './layer.js'
+import type { Outputs, SavedOptions, SequenceSizeOptions, SymbolicTensor } from './layer.js'
 import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence.js'
 
 /** Options of {@link rnn}. */
-export interface RNNOptions<C extends Cell = Cell> extends RecurrenceOptions {
+export interface RNNOptions<C extends Cell = Cell> extends RecurrenceOptions, SequenceSizeOptions {
   /** What `defineCell`, `cells.*` or `layers.stackedRNNCells` made; an array of cells is stacked. */
   readonly cell: C | readonly [...Cell[], C]
   /**
@@ -85,7 +85,8 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
         zeroOutputForMask: flag,
       },
       required: ['cell'],
-      refused: { unroll: [false], timeMajor: [false] },
+      reads: 'steps',
+      refused: { unroll: [false, true], timeMajor: [false] },
     })
     this.#cell = options.cell instanceof Cell ? options.cell : stackedRNNCells({ cells: options.cell })
     this.#steps = options.steps
@@ -112,6 +113,11 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     this.outputCount = this.#cell.outputs.length
   }
 
+  /** What it runs at every step. */
+  get cell(): Cell {
+    return this.#cell
+  }
+
   static override fromConfig(config: SavedOptions): RNN {
     return new RNN({ ...config, cell: isRecord(config.cell) ? cellFromConfig(config.cell) : (config.cell as Cell) })
   }
@@ -121,8 +127,8 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
   }
 
   /** Tokens too: they come as numbers. */
-  override acceptsType(): boolean {
-    return true
+  override acceptsType(dtype: ValueType): boolean {
+    return dtype !== 'string'
   }
 
   override constantNames(): readonly string[] {

@@ -1,5 +1,5 @@
 import type { LayerScope, Value } from '../graph/builder.js'
-import type { Shape } from '../graph/shape.js'
+import type { Shape, ValueType } from '../graph/shape.js'
 import { lowerProgram, type Sink } from '../graph/trace/lower.js'
 import { type Program, type Resolved, resolve } from '../graph/trace/program.js'
 import { batch, type TracedShape, wireShape } from '../graph/trace/size.js'
@@ -17,8 +17,8 @@ export abstract class TracedLayer<Out extends Outputs = Outputs> extends Layer<O
   }
 
   /** Tokens too: they come as numbers. */
-  override acceptsType(): boolean {
-    return true
+  override acceptsType(dtype: ValueType): boolean {
+    return dtype !== 'string'
   }
 
   override outputShapes(inputs: readonly Shape[]): readonly Shape[] {

@@ -79,6 +79,8 @@ interface TrainedMetric {
 /** What a compiled model trains on. */
 export interface TrainPlan {
   readonly optimizer: Optimizer
+  /** The optimizer as it was given. */
+  readonly given: CompileOptions['optimizer']
   readonly trained: readonly TrainedOutput[]
   /** The targets, in the order of the trained outputs. */
   readonly targets: readonly Slot[]
@@ -150,6 +152,7 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
   const perLoss = trained.length > 1 ? trained.map(({ name }) => `${name}_loss`) : []
   return {
     optimizer,
+    given: options.optimizer,
     trained,
     targets: trained.map(targetSlot),
     metricNames: [...perLoss, ...trained.flatMap((output) => output.metrics.map((metric) => metric.name))],

@@ -1,5 +1,5 @@
 import { describe, SeqloomError } from '../errors.js'
-import type { DType } from '../graph/shape.js'
+import type { ValueType } from '../graph/shape.js'
 import { InputLayer } from '../layers/input.js'
 import type { AnyLayer, Call, SymbolicTensor } from '../layers/layer.js'
 import { layerFromConfig } from '../layers/registry.js'
@@ -168,8 +168,13 @@ function lackOf(
 }
 
 function savedInput({ config }: SavedLayer): InputLayer {
-  const { name, shape, dtype } = config
-  return new InputLayer({ name: name as string, shape: shape as (number | null)[], dtype: dtype as DType })
+  const { name, shape, dtype, batchSize = null } = config
+  return new InputLayer({
+    name: name as string,
+    shape: shape as (number | null)[],
+    dtype: dtype as ValueType,
+    batchSize: batchSize as number | null,
+  })
 }
 
 function checkConfig(saved: unknown): ModelConfig {

@@ -2,6 +2,7 @@ import type { Data, Tensor } from '../data/tensor.js'
 import { callNative, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
 import type { AnyLayer } from '../layers/layer.js'
+import type { Weight } from '../layers/weight.js'
 import { type CancelFlag, type NativeModel, native } from '../native/index.js'
 import { isRecord } from '../options.js'
 import { cancellable, givingWay } from './cancel.js'
@@ -37,6 +38,10 @@ export class Engine implements LayerUser {
   #factors: LossFactors = noFactors
   /** Which weights train, in order: decided by `compile`, even if the layers' flags change later. */
   #trained: readonly boolean[] | undefined
+  /** What stands for the optimizer that the model is compiled with. */
+  #optimizers = new WeakSet<object>()
+  /** The optimizer's state of weights that were trained before and are frozen now. */
+  readonly #states = new Map<string, ReturnType<NativeModel['optimizerState']>[number]>()
   #disposed = false
 
   constructor(owner: Owner) {
@@ -153,12 +158,29 @@ export class Engine implements LayerUser {
     return indicesOf(this.#ownedGraph().keys, layer)
   }
 
+  weightsOf(layer: AnyLayer): readonly Weight[] {
+    const wanted = this.indicesOf(layer)
+    return this.weights.filter((_, index) => wanted.includes(index))
+  }
+
+  /** The weights, in order, for users. */
+  get weights(): readonly Weight[] {
+    // Lowered anew, since what is trainable may have changed.
+    return ownedGraph(this.topology).graph.weights.map(({ name, shape, trainable }, index) => ({
+      name,
+      shape,
+      trainable,
+      read: () => getWeights(this, [index])[0] as Tensor,
+      assign: (values: Data) => setWeights(this, [values], [index]),
+    }))
+  }
+
   layerWeights(layer: AnyLayer): Tensor[] {
-    return getWeights(this, layer)
+    return getWeights(this, this.indicesOf(layer))
   }
 
   setLayerWeights(layer: AnyLayer, weights: readonly Data[]): void {
-    setWeights(this, weights, layer)
+    setWeights(this, weights, this.indicesOf(layer))
   }
 
   /** How the model trains; `ERR_STATE` before {@link compile}. */
@@ -167,9 +189,20 @@ export class Engine implements LayerUser {
     return this.#plan
   }
 
-  /** Compiles; `trained` says which weights train, by default those of trainable layers. */
+  /**
+   * Compiles; `trained` says which weights train, by default those of trainable layers. With the very optimizer that it
+   * was compiled with before, the optimizer continues where it was.
+   */
   compile(made: TrainPlan, trained?: readonly boolean[]): void {
-    this.#compile(this.ready(), made, noFactors, trained)
+    const engine = this.ready()
+    if (this.#plan && this.#optimizers.has(made.given as object)) {
+      this.#recompile(engine, made, noFactors, trained)
+    } else {
+      this.#compile(engine, made, noFactors, trained)
+      this.#optimizers = new WeakSet()
+      this.#states.clear()
+    }
+    for (const each of [made.given, made.optimizer]) if (isRecord(each)) this.#optimizers.add(each)
     this.#plan = made
   }
 
@@ -181,13 +214,20 @@ export class Engine implements LayerUser {
     const now = this.#factors
     const weighted = joinRanks(now.weighted, ranks)
     if (weighted.join() === now.weighted.join() && now.classWeights.join() === classWeights.join()) return
-    const engine = this.ready()
-    const state = callNative(() => engine.optimizerState())
+    this.#recompile(this.ready(), this.compiled('fit'), { weighted, classWeights }, this.#trained)
+  }
+
+  /** Compiles again, so that the optimizer continues where it was. */
+  #recompile(engine: NativeModel, made: TrainPlan, factors: LossFactors, trained?: readonly boolean[]): void {
+    const former = callNative(() => engine.optimizerState())
     const rate = callNative(() => engine.learningRate())
-    const compiled = this.compiled('fit')
-    this.#compile(engine, compiled, { weighted, classWeights }, this.#trained)
+    this.#compile(engine, made, factors, trained)
+    // There is state for the weights that train; that of frozen ones waits until they are thawed.
+    for (const each of former) this.#states.set(each.name, each)
+    const state = callNative(() => engine.optimizerState()).map((each) => this.#states.get(each.name) ?? each)
     callNative(() => engine.setOptimizerState(state))
-    if (!isRecord(compiled.optimizer.learningRate)) callNative(() => engine.setLearningRate(rate))
+    for (const { name } of state) this.#states.delete(name)
+    if (!isRecord(made.optimizer.learningRate)) callNative(() => engine.setLearningRate(rate))
   }
 
   /** Takes weights and training over from a model of the same layers, if it has any. */

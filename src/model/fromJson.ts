@@ -1,5 +1,6 @@
 import type { Tensor } from '../data/tensor.js'
 import { describe, SeqloomError } from '../errors.js'
+import { rebuildModelsBy } from '../layers/registry.js'
 import { isRecord } from '../options.js'
 import { type ModelConfig, rebuild } from './config.js'
 import { Functional } from './functional.js'
@@ -13,6 +14,8 @@ export function build(saved: unknown): Model {
   if (config.className === 'Sequential') return Sequential.from(topology, name, seed) as Model
   return new Functional(topology, name, seed, returnsList === true)
 }
+
+rebuildModelsBy(build)
 
 /**
  * A model from the configuration that `toJSON` returned, as an object or as text: the same layers, with new weights

@@ -1,19 +1,14 @@
-import { convertAll, runSliced, runSync } from '../data/index.js'
+import { runSliced, runSync } from '../data/index.js'
 import type { DataSet, Tensor } from '../data/tensor.js'
 import { callNative } from '../errors.js'
 import type { NativeTensor } from '../native/index.js'
 import type { Engine } from './engine.js'
+import { batchSizeFor, checkRows } from './fixedBatch.js'
 import { checkPrompt, type GenerateOptions, generation, portionsOf } from './generate.js'
-import {
-  checkPredict,
-  checkPredictSync,
-  defaultBatchSize,
-  type PredictOptions,
-  type PredictSyncOptions,
-} from './runOptions.js'
+import { checkPredict, checkPredictSync, type PredictOptions, type PredictSyncOptions } from './runOptions.js'
 import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch } from './search.js'
 import { Session, type SessionOptions, sessionPlan } from './session.js'
-import { asTensor, inputSlots } from './slots.js'
+import { asTensor, convertInputs, inputSlots } from './slots.js'
 
 /** {@link Model.predict}: all outputs, or those with the given indices; as an array if it is a `list`. */
 export async function predict<Out extends Tensor | Tensor[]>(
@@ -24,13 +19,15 @@ export async function predict<Out extends Tensor | Tensor[]>(
   wanted?: readonly number[],
 ): Promise<Out> {
   checkPredict(options)
-  const { signal, batchSize = defaultBatchSize } = options
+  const { signal } = options
+  const batchSize = batchSizeFor('predict', engine.topology, options.batchSize)
   return await engine.queue(
     'predict',
     'callbacks',
     async () => {
       const native = engine.ready()
-      const data = await runSliced(convertAll(inputSlots(engine.topology), x, 'input'), signal)
+      const data = await runSliced(convertInputs(engine.topology, x), signal)
+      checkRows('predict', engine.topology, data[0]?.shape[0] ?? 0)
       const outputs = await engine.cancellable(signal, (cancel) =>
         native.predict(data, batchSize, cancel, wanted && [...wanted]),
       )
@@ -50,8 +47,10 @@ export function predictSync<Out extends Tensor | Tensor[]>(
   checkPredictSync(options)
   return engine.now('predictSync', 'callbacks', () => {
     const native = engine.ready()
-    const data = runSync(convertAll(inputSlots(engine.topology), x, 'input'))
-    const outputs = callNative(() => native.predictSync(data, options.batchSize ?? defaultBatchSize))
+    const batchSize = batchSizeFor('predictSync', engine.topology, options.batchSize)
+    const data = runSync(convertInputs(engine.topology, x))
+    checkRows('predictSync', engine.topology, data[0]?.shape[0] ?? 0)
+    const outputs = callNative(() => native.predictSync(data, batchSize))
     return results(outputs, list)
   })
 }

@@ -1,7 +1,9 @@
 import { GraphBuilder, LayerScope, type Value } from '../graph/builder.js'
+import type { DType, Shape } from '../graph/shape.js'
 import type { GraphSpec, WireInput } from '../graph/wire.js'
-import { InputLayer } from '../layers/input.js'
+import { lowerCalls } from '../layers/inner.js'
 import type { SymbolicTensor } from '../layers/layer.js'
+import { Preprocessing } from '../layers/preprocessing/preprocessing.js'
 import type { WeightKey } from './ownership.js'
 import type { Topology } from './topology.js'
 
@@ -18,25 +20,23 @@ export interface Lowered {
 export function lower(topology: Topology, extra?: readonly WireInput[]): Lowered {
   const builder = new GraphBuilder(extra !== undefined)
   const values = new Map<SymbolicTensor, Value>()
-  for (const value of topology.inputs) {
+  for (const value of topology.before.fed) {
     const name = topology.names.get(value.call.layer) as string
-    values.set(value, builder.input({ name, dtype: value.dtype, shape: value.shape }))
+    values.set(value, builder.input({ name, dtype: value.dtype as DType, shape: anyBatch(value.shape) }))
   }
   const added = (extra ?? []).map((input) => builder.input(input))
-  for (const { layer, inputs, outputs } of topology.calls) {
-    if (layer instanceof InputLayer) continue
-    const scope = new LayerScope(builder, topology.names.get(layer) as string, layer, layer.trainable)
-    const lowered = layer.lower(
-      scope,
-      inputs.map((value) => values.get(value) as Value),
-    )
-    layer.penalise(scope, lowered.slice(0, outputs.length))
-    outputs.forEach((value, index) => {
-      values.set(value, lowered[index] as Value)
-    })
-  }
-  return { builder, outputs: topology.outputs.map((value) => values.get(value) as Value), extra: added }
+  const calls = topology.calls.filter(({ layer }) => !(layer instanceof Preprocessing))
+  lowerCalls(calls, values, (layer) => {
+    return new LayerScope(builder, topology.names.get(layer) as string, layer, layer.trainable)
+  })
+  // What a layer before the graph gives may be an output as it is, but outputs are float32.
+  const asOutput = (value: Value): Value =>
+    value.dtype === 'int32' ? (builder.node('cast', 'output', [value], [], [value.shape], {})[0] as Value) : value
+  return { builder, outputs: topology.outputs.map((value) => asOutput(values.get(value) as Value)), extra: added }
 }
+
+/** A shape for any number of rows. */
+const anyBatch = ([, ...row]: Shape): Shape => [null, ...row]
 
 /** The graph for predictions. */
 export function modelGraph(topology: Topology): GraphSpec {

@@ -2,7 +2,9 @@ import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import type { Data, DataSet, Tensor, TensorLike } from '../data/tensor.js'
 import { SeqloomError } from '../errors.js'
+import type { Shape } from '../graph/shape.js'
 import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.js'
+import type { Weight } from '../layers/weight.js'
 import type { CompileOptions } from './compile.js'
 import { type ModelConfig, rebuild } from './config.js'
 import { Engine } from './engine.js'
@@ -23,7 +25,7 @@ import { saveBytes, saveFolder } from './save.js'
 import type { BeamSearchOptions, Hypothesis } from './search.js'
 import type { Session, SessionOptions } from './session.js'
 import { summarize } from './summary.js'
-import { reapply, type Topology } from './topology.js'
+import { outputNames, reapply, type Topology } from './topology.js'
 import {
   compile,
   evaluate,
@@ -49,7 +51,8 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /** If a callback sets it to true, the training ends after this epoch. */
   stopTraining = false
   /** @internal What computes. */
-  readonly engine: Engine = new Engine(this)
+  engine: Engine = new Engine(this)
+  #history: History | undefined
 
   /** @internal */
   protected constructor(name: string, seed: number) {
@@ -69,6 +72,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /** The configuration from which the model can be rebuilt, without weights. */
   abstract toJSON(): ModelConfig
 
+  /** The configuration alone, without the class: `modelFromJSON({ className, config })` rebuilds the model. */
+  getConfig(): ModelConfig['config'] {
+    return this.toJSON().config
+  }
+
   /** The layers, inputs included, in the order of their use. */
   get layers(): readonly AnyLayer[] {
     return this.topology().layers
@@ -84,6 +92,94 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return this.topology().outputs
   }
 
+  /** The only input; an array if there are several. */
+  get input(): SymbolicTensor | readonly SymbolicTensor[] {
+    return singleOf(this.inputs)
+  }
+
+  /** The only output; an array if there are several. */
+  get output(): SymbolicTensor | readonly SymbolicTensor[] {
+    return singleOf(this.outputs)
+  }
+
+  /** The shape of the only input, batch first; an array of shapes if there are several. */
+  get inputShape(): Shape | readonly Shape[] {
+    return singleOf(this.inputs.map(({ shape }) => shape))
+  }
+
+  /** The shape of the only output, batch first; an array of shapes if there are several. */
+  get outputShape(): Shape | readonly Shape[] {
+    return singleOf(this.outputs.map(({ shape }) => shape))
+  }
+
+  /** The names of the inputs, by which data can be given. */
+  get inputNames(): readonly string[] {
+    const { inputs, names } = this.topology()
+    return inputs.map(({ call }) => names.get(call.layer) as string)
+  }
+
+  /** The names of the outputs, by which targets can be given. */
+  get outputNames(): readonly string[] {
+    return outputNames(this.topology())
+  }
+
+  /** All weights, in the order of `getWeights`. */
+  get weights(): readonly Weight[] {
+    return this.engine.weights
+  }
+
+  /** The weights of layers that train. */
+  get trainableWeights(): readonly Weight[] {
+    return this.weights.filter(({ trainable }) => trainable)
+  }
+
+  /** The weights of frozen layers. */
+  get nonTrainableWeights(): readonly Weight[] {
+    return this.weights.filter(({ trainable }) => !trainable)
+  }
+
+  /** Whether any layer trains. Setting it freezes or thaws all layers, those inside others too, from the next `compile` on. */
+  get trainable(): boolean {
+    return this.layers.some(({ trainable }) => trainable)
+  }
+
+  set trainable(value: boolean) {
+    if (typeof value !== 'boolean') throw new SeqloomError('ERR_OPTION', 'trainable must be true or false')
+    const set = (layers: readonly AnyLayer[]): void => {
+      for (const layer of layers) {
+        layer.trainable = value
+        set(layer.innerLayers())
+      }
+    }
+    set(this.layers)
+  }
+
+  /** Whether any layer carries states from batch to batch. */
+  get stateful(): boolean {
+    return this.layers.some(({ stateful }) => stateful)
+  }
+
+  /** The optimizer that the model was compiled with; given to `compile` again, it continues where it was. Undefined before `compile`. */
+  get optimizer(): CompileOptions['optimizer'] | undefined {
+    return this.engine.plan?.optimizer
+  }
+
+  /** The loss that the model was compiled with. Undefined before `compile`. */
+  get loss(): CompileOptions['loss'] | undefined {
+    return this.engine.plan?.saved.loss as CompileOptions['loss'] | undefined
+  }
+
+  /** The names of what `evaluate` returns: the loss, then the metrics. Empty before `compile`. */
+  get metricsNames(): readonly string[] {
+    const { plan } = this.engine
+    return plan ? ['loss', ...plan.metricNames] : []
+  }
+
+  /** What the last `fit` resolved to. */
+  get history(): History | undefined {
+    return this.#history
+  }
+
   /**
    * Uses the model within another one: its layers are applied to other values, with the same weights. Returns the
    * outputs, as an array if the model returns arrays. Errors: `ERR_OPTION` for a wrong number of values, `ERR_SHAPE`
@@ -95,23 +191,24 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /**
-   * The layer of this name; `ERR_OPTION` if there is none. For layers that return states, say so:
-   * `getLayer<WithStates>('lstm')`.
+   * The layer of this name, or with this number among `layers`; `ERR_OPTION` if there is none. For layers that return
+   * states, say so: `getLayer<WithStates>('lstm')`.
    */
-  getLayer<Out extends Outputs = SymbolicTensor>(name: string): Layer<Out> {
+  getLayer<Out extends Outputs = SymbolicTensor>(name: string | number): Layer<Out> {
     const { names, layers } = this.topology()
-    const found = layers.find((layer) => names.get(layer) === name)
+    const found = typeof name === 'number' ? layers.at(name) : layers.find((layer) => names.get(layer) === name)
     if (!found) {
       throw new SeqloomError(
         'ERR_OPTION',
-        `there is no layer '${name}'; the layers are ${[...names.values()].join(', ')}`,
+        `there is no layer ${typeof name === 'number' ? name : `'${name}'`}; the layers are ${[...names.values()].join(', ')}`,
       )
     }
     return found as Layer<Outputs> as Layer<Out>
   }
 
   /**
-   * Sets how to train. If a loss reads an output as something it cannot be, such as logits as probabilities, the
+   * Sets how to train. The optimizer begins anew, unless it is the very one that the model was compiled with before
+   * (`m.optimizer`): then it goes on, for weights that train now or again. If a loss reads an output as something it cannot be, such as logits as probabilities, the
    * process gets a `SeqloomWarning`. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`, `ERR_STATE` during `fit`.
    */
   compile(options: CompileOptions): void {
@@ -123,8 +220,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    * another `fit`, `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_NUMERIC` when the loss becomes NaN or infinite (the
    * weights stay those of the step before), an AbortError, or what a callback throws.
    */
-  fit(x: DataSet, y: DataSet, options: FitOptions = {}): Promise<History> {
-    return train(this as Model, this.engine, x, y, options)
+  async fit(x: DataSet, y: DataSet, options: FitOptions = {}): Promise<History> {
+    this.#history = await train(this as Model, this.engine, x, y, options)
+    return this.#history
   }
 
   /**
@@ -339,3 +437,5 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     this.dispose()
   }
 }
+
+const singleOf = <T>(values: readonly T[]): T | readonly T[] => (values.length === 1 ? (values[0] as T) : values)

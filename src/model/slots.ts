@@ -1,17 +1,29 @@
 import { convertAll, requireSameRows, type Sliced, type Slot, type Staged } from '../data/index.js'
 import { type DataSet, Tensor } from '../data/tensor.js'
+import type { DType } from '../graph/shape.js'
 import type { NativeTensor } from '../native/index.js'
 import type { ClassFactors } from './classWeight.js'
 import type { TrainPlan } from './compile.js'
+import { preprocessed } from './preprocessed.js'
 import { convertWeights, type SampleWeight } from './sampleWeight.js'
 import { outputNames, type Topology } from './topology.js'
 
-/** The slots of a model's inputs. */
+/** The slots of what a model's graph reads: its inputs, or what layers before the graph make of them. */
 export function inputSlots(topology: Topology): Slot[] {
-  return topology.inputs.map(({ call, dtype, shape }) => {
+  return topology.before.fed.map(({ call, dtype, shape }) => {
     const name = topology.names.get(call.layer) as string
-    return { where: `input '${name}'`, name, dtype, shape, looseLast: false, checkedNatively: true }
+    return { where: `input '${name}'`, name, dtype: dtype as DType, shape, looseLast: false, checkedNatively: true }
   })
+}
+
+/** Converts a model's inputs to what its graph reads, as `slots` say; layers before the graph run here. */
+export function* convertInputs(
+  topology: Topology,
+  x: DataSet,
+  slots: readonly Slot[] = inputSlots(topology),
+): Sliced<Staged[]> {
+  const read = topology.before.calls.length === 0 ? x : yield* preprocessed(topology, x)
+  return yield* convertAll(slots, read, 'input')
 }
 
 /** The slots of the gradients of a model's outputs. */
@@ -49,7 +61,7 @@ export function* convertExamples(
   const inputs = inputSlots(topology).map(suited)
   const targets = plan.targets.map(suited)
   const slots = [...inputs, ...targets]
-  const converted = yield* convertAll(inputs, x, 'input')
+  const converted = yield* convertInputs(topology, x, inputs)
   let factors: readonly (Float32Array | undefined)[] = []
   const goals = yield* convertAll(targets, y, 'target', (given) => {
     factors = classFactors?.(given) ?? []

@@ -3,6 +3,7 @@ import { showShape, unifyShapes } from '../graph/shape.js'
 import { InputLayer } from '../layers/input.js'
 import { type AnyLayer, type Call, SymbolicTensor } from '../layers/layer.js'
 import { nameAutomatically } from '../layers/naming.js'
+import { type Before, beforeGraph } from '../layers/preprocessing/preprocessing.js'
 import { limits } from '../limits.js'
 
 /** A model's layers and how they are connected. */
@@ -15,6 +16,8 @@ export interface Topology {
   readonly layers: readonly AnyLayer[]
   /** Every layer's name in this model. */
   readonly names: ReadonlyMap<AnyLayer, string>
+  /** What runs before the graph, and what the graph then reads: the inputs, where nothing does. */
+  readonly before: Before
 }
 
 /** Finds the layers between inputs and outputs and names those without a name as Keras does: `lstm`, `lstm_1`. */
@@ -56,7 +59,8 @@ export function connect(inputs: readonly SymbolicTensor[], outputs: readonly Sym
     visit(value.call)
   }
   const layers = [...new Set([...calls].map((call) => call.layer))]
-  return { inputs, outputs, calls: [...calls], layers, names: nameLayers(layers) }
+  const all = [...calls]
+  return { inputs, outputs, calls: all, layers, names: nameLayers(layers), before: beforeGraph(inputs, all, outputs) }
 }
 
 function checkUse({ layer }: Call, count: number): void {

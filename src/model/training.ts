@@ -1,5 +1,5 @@
 import type { History } from '../callbacks/callback.js'
-import { convertAll, runSliced, runSync } from '../data/index.js'
+import { runSliced, runSync } from '../data/index.js'
 import type { DataSet } from '../data/tensor.js'
 import { callNative, describe, reading, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeTensor } from '../native/index.js'
@@ -8,6 +8,7 @@ import { classWeights } from './classWeight.js'
 import { type CompileOptions, plan, type TrainPlan } from './compile.js'
 import type { Engine } from './engine.js'
 import { checkSplit, runFit } from './fit.js'
+import { batchSizeFor, checkRows, fixedBatchSize } from './fixedBatch.js'
 import { warnOfForms } from './forms.js'
 import {
   type Cotangents,
@@ -24,7 +25,6 @@ import {
   checkFit,
   checkTestBatch,
   checkTrainBatch,
-  defaultBatchSize,
   type EvaluateOptions,
   type EvaluateSyncOptions,
   type FitOptions,
@@ -34,7 +34,7 @@ import {
   type TrainBatchOptions,
 } from './runOptions.js'
 import { classRanks, joinRanks, weightRanks } from './sampleWeight.js'
-import { convertExamples, type Examples, inputSlots } from './slots.js'
+import { convertExamples, convertInputs, type Examples } from './slots.js'
 
 /** {@link Model.compile}; `trained` says which weights train, by default those of trainable layers. */
 export function compile(engine: Engine, options: CompileOptions, trained?: unknown): void {
@@ -72,7 +72,18 @@ export async function train(model: Model, engine: Engine, x: DataSet, y: DataSet
     const data = await convert(engine, { x, y, sampleWeight, classFactors, searched: true }, signal)
     checkSplit(data[0]?.shape[0] ?? 0, options.validationSplit ?? 0)
     const validation = validationData && (await convert(engine, validationExamples(validationData), signal))
-    return await runFit({ model, engine, native, plan: compiled, data, validation, options })
+    const batches = fixedBatchSize(engine.topology) !== undefined && {
+      batchSize: batchSizeFor('fit', engine.topology, options.batchSize),
+    }
+    return await runFit({
+      model,
+      engine,
+      native,
+      plan: compiled,
+      data,
+      validation,
+      options: { ...options, ...batches },
+    })
   }, options.signal)
 }
 
@@ -86,7 +97,8 @@ export async function evaluate(
 ): Promise<number[] | Scores> {
   checkEvaluate(options)
   const compiled = engine.compiled('evaluate')
-  const { signal, sampleWeight, batchSize = defaultBatchSize } = options
+  const { signal, sampleWeight } = options
+  const batchSize = batchSizeFor('evaluate', engine.topology, options.batchSize)
   return await engine.queue(
     'evaluate',
     'callbacks',
@@ -94,6 +106,7 @@ export async function evaluate(
       const native = engine.ready()
       needWeights(engine, 'evaluate', sampleWeight)
       const data = await convert(engine, { x, y, sampleWeight }, signal)
+      checkRows('evaluate', engine.topology, data[0]?.shape[0] ?? 0)
       const run = (cancel: CancelFlag) => native.evaluate(data, batchSize, cancel)
       const scores = await (givesWay ? engine.givingWay(run) : engine.cancellable(signal, run))
       return options.returnDict ? named(compiled, scores) : scores
@@ -107,11 +120,13 @@ export async function evaluate(
 export function evaluateSync(engine: Engine, x: DataSet, y: DataSet, options: EvaluateSyncOptions): number[] | Scores {
   checkEvaluateSync(options)
   const compiled = engine.compiled('evaluateSync')
-  const { sampleWeight, batchSize = defaultBatchSize } = options
+  const { sampleWeight } = options
+  const batchSize = batchSizeFor('evaluateSync', engine.topology, options.batchSize)
   return engine.now('evaluateSync', 'callbacks', () => {
     const native = engine.ready()
     needWeights(engine, 'evaluateSync', sampleWeight)
     const data = runSync(convertExamples(engine.topology, compiled, { x, y, sampleWeight }, engine.weighted))
+    checkRows('evaluateSync', engine.topology, data[0]?.shape[0] ?? 0)
     const scores = callNative(() => native.evaluateSync(data, batchSize))
     return options.returnDict ? named(compiled, scores) : scores
   })
@@ -140,6 +155,7 @@ export async function onBatch(
       const read = classWeights(what, compiled, classWeight)
       if (trains) engine.need(read.factors ? classRanks(compiled.trained) : [], read.native)
       const data = await convert(engine, { x, y, sampleWeight, classFactors: read.factors?.() }, signal)
+      checkRows(what, engine.topology, data[0]?.shape[0] ?? 0, true)
       try {
         const run = (cancel: CancelFlag) => native[what](data, cancel)
         return await (givesWay ? engine.givingWay(run) : engine.cancellable(signal, run))
@@ -173,7 +189,7 @@ export async function gradients(
           const examples = await convert(engine, { x, y: target as DataSet, sampleWeight: undefined }, signal)
           return await native.gradients(examples, undefined, states, cancel)
         }
-        const inputs = await runSliced(convertAll(inputSlots(engine.topology), x, 'input'), signal)
+        const inputs = await runSliced(convertInputs(engine.topology, x), signal)
         return await native.gradients(inputs, await convertCotangents(engine.topology, cotangents), states, cancel)
       })
       return gradientsOf(result, engine.specs, states)

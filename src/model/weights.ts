@@ -2,23 +2,18 @@ import { convertOne, runSliced, runSync, type Slot, stage } from '../data/index.
 import { type Data, Tensor, type TensorLike } from '../data/tensor.js'
 import { callNative, describe, reading, SeqloomError } from '../errors.js'
 import type { GraphSpec, WireWeight } from '../graph/wire.js'
-import type { AnyLayer } from '../layers/layer.js'
 import type { NativeModel, StagedArray } from '../native/index.js'
 import type { Engine } from './engine.js'
 
-/** {@link Model.getWeights}, of all layers or of one and those inside of it. */
-export function getWeights(engine: Engine, layer?: AnyLayer): Tensor[] {
-  return engine.now('getWeights', 'callbacks', () => {
-    const native = engine.ready()
-    return readWeights(native, engine.specs, layer && engine.indicesOf(layer))
-  })
+/** {@link Model.getWeights}, of all or of some. */
+export function getWeights(engine: Engine, indices?: readonly number[]): Tensor[] {
+  return engine.now('getWeights', 'callbacks', () => readWeights(engine.ready(), engine.specs, indices))
 }
 
-/** {@link Model.setWeights}, of all layers or of one and those inside of it. */
-export function setWeights(engine: Engine, weights: readonly Data[], layer?: AnyLayer): void {
+/** {@link Model.setWeights}, of all or of some. */
+export function setWeights(engine: Engine, weights: readonly Data[], indices?: readonly number[]): void {
   engine.now('setWeights', 'callbacks', () => {
     const native = engine.ready()
-    const indices = layer && engine.indicesOf(layer)
     reading('ERR_DATA', 'setWeights', () => writeWeights(native, engine.specs, weights, indices))
     engine.tell(indices && engine.specs.map((_, index) => indices.includes(index)))
   })

@@ -140,3 +140,16 @@ m.compile({
   loss: (yTrue, yPred) => yPred.sub(yTrue).abs(),
   metrics: ['mse', (yTrue: SymbolicValue, yPred: SymbolicValue) => yPred.sub(yTrue).square()],
 })
+const vectorize = layers.textVectorization({ outputSequenceLength: 4, vocabulary: ['a'] })
+const sentences = sequential([vectorize, layers.embedding({ inputDim: 3, outputDim: 2 }), layers.gru({ units: 1 })])
+void sentences.fit(['a', 'b'], [[1], [0]])
+void sentences.predict([['a']])
+export const texts = [
+  vectorize.call(['a']).shape,
+  model({
+    inputs: input({ batchShape: [2, 3] }),
+    outputs: layers.dense({ units: 1, activation: null }).apply(input({ shape: [3], batchSize: 2 })),
+  }).weights,
+  layers.timeDistributed({ layer: sentences }),
+  layers.timeDistributed({ layer: layers.lstm({ units: 3, unroll: true, implementation: 2 }) }),
+]

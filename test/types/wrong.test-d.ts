@@ -44,8 +44,8 @@ layers.conv1d({ filters: 3 })
 layers.bidirectional({ layer: layers.dense({ units: 3 }) })
 // @ts-expect-error unknown merge mode
 layers.bidirectional({ layer: layers.lstm({ units: 3 }), mergeMode: 'max' })
-// @ts-expect-error not a layer that treats steps alike
-layers.timeDistributed({ layer: layers.lstm({ units: 3 }) })
+// @ts-expect-error not a layer
+layers.timeDistributed({ layer: 'lstm' })
 // @ts-expect-error rate is missing
 layers.dropout({})
 // @ts-expect-error unknown option
@@ -92,8 +92,8 @@ void m.fit([[1]], [1], { epoch: 3 })
 void m.fit([[1]], [1], { verbose: 3 })
 // @ts-expect-error unknown callback function
 void m.fit([[1]], [1], { callbacks: { onEpochStart: () => undefined } })
-// @ts-expect-error strings are no data
-void m.predict([['a']])
+// @ts-expect-error symbols are no data
+void m.predict([[Symbol('a')]])
 // @ts-expect-error unknown option
 m.predictSync([[1]], { signal: new AbortController().signal })
 // @ts-expect-error outputs are missing

@@ -84,7 +84,11 @@ describe('options', () => {
     [wrong(layers.gru, { units: 3, activation: 'softmax' }), 'ERR_UNSUPPORTED', /softmax/],
     [wrong(layers.gru, { units: 3, activation: 'nothing' }), 'ERR_OPTION', /nothing/],
     [wrong(layers.dense, { units: 3, kernelInitializer: 'magic' }), 'ERR_OPTION', /kernelInitializer/],
-    [wrong(layers.timeDistributed, { layer: layers.lstm({ units: 2 }) }), 'ERR_UNSUPPORTED', /LSTM/],
+    [
+      wrong(layers.timeDistributed, { layer: layers.lstm({ units: 2, returnState: true }) }),
+      'ERR_UNSUPPORTED',
+      /outputs/,
+    ],
     [wrong(layers.bidirectional, { layer: layers.dense({ units: 2 }) }), 'ERR_OPTION', /layers\.lstm/],
     [
       wrong(layers.bidirectional, { layer: layers.lstm({ units: 2, goBackwards: true }) }),
@@ -92,7 +96,7 @@ describe('options', () => {
       /goBackwards/,
     ],
     [wrong(layers.dropout, { rate: 1 }), 'ERR_OPTION', /rate/],
-    [wrong(layers.layerNormalization, { axis: 1 }), 'ERR_UNSUPPORTED', /axis/],
+    [wrong(layers.layerNormalization, { axis: 0 }), 'ERR_OPTION', /axis/],
     [wrong(layers.rootMeanSquareNormalization, { axis: 1 }), 'ERR_UNSUPPORTED', /axis/],
     [wrong(layers.rootMeanSquareNormalization, { epsilon: 0 }), 'ERR_OPTION', /epsilon/],
     [wrong(layers.dense, { units: 2, name: 'a/b' }), 'ERR_OPTION', /name/],

@@ -12,14 +12,25 @@ export type Values = Tensor<Int32Array> | Tensor<Float32Array>
 /** The sizes of a sample's open dimensions: rows, and steps. */
 const [rows, steps] = [3, 6]
 
-/** Inputs for a model, the same each time: numbers for features, tokens of the smallest vocabulary. */
+/** Texts of a sample. */
+const texts = ['the first text', 'a second one', 'and the last']
+
+/** Inputs for a model, the same each time: numbers for features, tokens of the smallest vocabulary, texts. */
 export function sampleFor(model: Model): Values[] {
   const { calls, inputs } = model.topology()
-  const sizes = calls.flatMap(({ layer }) => (layer.className === 'Embedding' ? [Number(layer.config().inputDim)] : []))
+  const sizes = calls.flatMap(({ layer }) => {
+    const size = { Embedding: 'inputDim', CategoryEncoding: 'numTokens' }[layer.className]
+    return size === undefined ? [] : [Number(layer.config()[size])]
+  })
   const vocabulary = Math.min(...sizes, 2 ** 15)
   return inputs.map(({ shape, dtype, call }, index) => {
     const full = shape.map((size, axis) => size ?? (axis === 0 ? rows : steps))
     const count = full.reduce((product, size) => product * size, 1)
+    // Layers before the graph read tensors of texts, too.
+    if (dtype === 'string') {
+      const data = Array.from({ length: count }, (_, at) => texts[at % texts.length])
+      return { data, shape: full } as unknown as Values
+    }
     const reads = calls.some(({ layer, inputs }) => layer.className === 'Embedding' && inputs[0]?.call === call)
     const number = (at: number) => Math.sin(1.7 * at + index)
     const token = (at: number) => 1 + ((at * 7 + index) % Math.max(1, vocabulary - 1))

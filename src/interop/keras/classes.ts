@@ -35,7 +35,19 @@ export interface RecurrentClass<Made = unknown> extends KerasClass<Made> {
 const windowed = ['kernel_size', 'strides', 'padding', 'dilation_rate', 'activation', 'use_bias']
 const pooled = ['pool_size', 'strides', 'padding']
 
-const attention = ['use_scale', 'dropout', 'return_attention_scores']
+const attention = ['use_scale', 'dropout', 'return_attention_scores', 'use_causal_mask']
+
+const vocabulary = ['max_tokens', 'output_mode', 'pad_to_max_tokens', 'vocabulary', 'idf_weights']
+const lookup = [...vocabulary, 'num_oov_indices', 'mask_token', 'oov_token', 'invert', 'salt']
+const vectorization = [...vocabulary, 'standardize', 'split', 'ngrams', 'output_sequence_length']
+
+/** Options whose values are words of Keras's, or lists of them. */
+export const worded: ReadonlySet<string> = new Set(['output_mode', 'standardize', 'split', 'oov_method', 'score_mode'])
+
+/** Layers that run before the graph; they have no weights. */
+export const beforeGraph: ReadonlySet<string> = new Set([
+  ...['TextVectorization', 'StringLookup', 'IntegerLookup', 'Hashing', 'Discretization', 'CategoryEncoding'],
+])
 
 /** Layers whose weights stand in one group, by their class, which is ours, too. */
 export const plainLayers: Readonly<Record<string, KerasClass>> = {
@@ -44,6 +56,7 @@ export const plainLayers: Readonly<Record<string, KerasClass>> = {
   Average: { make: layers.average, options: [] },
   AveragePooling1D: { make: layers.averagePooling1d, options: pooled },
   AveragePooling2D: { make: layers.averagePooling2d, options: pooled },
+  CategoryEncoding: { make: layers.categoryEncoding, options: ['num_tokens', 'output_mode'], lacking: ['tfjs'] },
   Concatenate: { make: layers.concatenate, options: ['axis'] },
   Conv1D: { make: layers.conv1d, options: ['filters', 'groups', ...windowed] },
   Conv1DTranspose: { make: layers.conv1dTranspose, options: ['filters', ...windowed], lacking: ['tfjs'] },
@@ -55,13 +68,20 @@ export const plainLayers: Readonly<Record<string, KerasClass>> = {
     options: ['depth_multiplier', ...windowed],
     lacking: ['tfjs'],
   },
+  Discretization: {
+    make: layers.discretization,
+    options: ['bin_boundaries', 'num_bins', 'epsilon', 'output_mode'],
+    lacking: ['tfjs'],
+  },
   Dot: { make: layers.dot, options: ['axes', 'normalize'] },
-  Dropout: { make: layers.dropout, options: ['rate'] },
+  Dropout: { make: layers.dropout, options: ['rate', 'noise_shape'] },
   Embedding: { make: layers.embedding, options: ['input_dim', 'output_dim', 'mask_zero'] },
   Flatten: { make: layers.flatten, options: [] },
   GlobalAveragePooling1D: { make: layers.globalAveragePooling1d, options: ['keepdims'] },
   GlobalAveragePooling2D: { make: layers.globalAveragePooling2d, options: ['keepdims'] },
   GlobalMaxPooling1D: { make: layers.globalMaxPooling1d, options: ['keepdims'] },
+  Hashing: { make: layers.hashing, options: ['num_bins', 'mask_value', 'salt', 'output_mode'], lacking: ['tfjs'] },
+  IntegerLookup: { make: layers.integerLookup, options: [...lookup, 'oov_method'], lacking: ['tfjs'] },
   LayerNormalization: { make: layers.layerNormalization, options: ['axis', 'epsilon', 'center', 'scale'] },
   Masking: { make: layers.masking, options: ['mask_value'] },
   Maximum: { make: layers.maximum, options: [] },
@@ -82,7 +102,9 @@ export const plainLayers: Readonly<Record<string, KerasClass>> = {
     options: ['filters', 'depth_multiplier', ...windowed],
     lacking: ['tfjs'],
   },
+  StringLookup: { make: layers.stringLookup, options: [...lookup, 'oov_method'], lacking: ['tfjs'] },
   Subtract: { make: layers.subtract, options: [], lacking: ['tfjs'] },
+  TextVectorization: { make: layers.textVectorization, options: vectorization, lacking: ['tfjs'] },
   UpSampling1D: { make: layers.upSampling1d, options: ['size'], lacking: ['tfjs'] },
   ZeroPadding1D: { make: layers.zeroPadding1d, options: ['padding'], lacking: ['tfjs'] },
   AdditiveAttention: { make: layers.additiveAttention, options: attention, lacking: ['tfjs'] },
@@ -92,7 +114,10 @@ export const plainLayers: Readonly<Record<string, KerasClass>> = {
 /** Its weights stand in a group for each of {@link attentionParts}. */
 export const multiHeadAttention: KerasClass = {
   make: layers.multiHeadAttention,
-  options: ['num_heads', 'key_dim', 'value_dim', 'dropout', 'use_bias', 'return_attention_scores'],
+  options: [
+    ...['num_heads', 'key_dim', 'value_dim', 'dropout', 'use_bias', 'output_shape', 'attention_axes'],
+    ...['return_attention_scores', 'use_causal_mask'],
+  ],
   lacking: ['tfjs'],
 }
 
@@ -113,10 +138,7 @@ const gatedOptions = [...cellOptions, 'recurrent_activation']
 const resetOptions = [...gatedOptions, 'reset_after']
 
 const convLstm = {
-  options: [
-    ...['filters', ...windowed, 'recurrent_activation', 'dropout', 'recurrent_dropout'],
-    ...recurrenceOptions,
-  ],
+  options: [...['filters', ...windowed, 'recurrent_activation', 'dropout', 'recurrent_dropout'], ...recurrenceOptions],
   gates: 4,
   gated: [0, 1, 3],
   cell: 'ConvLSTMCell',

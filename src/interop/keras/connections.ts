@@ -57,7 +57,11 @@ interface Arguments {
 }
 
 function argumentsOf({ layer, inputs }: Call, orders: StateOrders): Arguments {
-  const flags = layer.config().returnAttentionScores === true ? { return_attention_scores: true } : {}
+  const { returnAttentionScores, useCausalMask } = layer.className.endsWith('Attention') ? layer.config() : {}
+  const flags = {
+    ...(returnAttentionScores === true && { return_attention_scores: true }),
+    ...(useCausalMask === true && { use_causal_mask: true }),
+  }
   const [first, ...others] = inputs as [SymbolicTensor, ...SymbolicTensor[]]
   if (layer instanceof Recurrence || layer instanceof Bidirectional) {
     const order = others.length > 0 ? orders.get(layer) : undefined

@@ -1,15 +1,17 @@
 import { visible } from '../../errors.js'
 import { Bidirectional } from '../../layers/bidirectional.js'
+import type { InnerModel } from '../../layers/inner.js'
 import { InputLayer } from '../../layers/input.js'
 import type { AnyLayer, Call } from '../../layers/layer.js'
 import { Recurrence } from '../../layers/recurrence.js'
+import type { Engine } from '../../model/engine.js'
 import type { Model } from '../../model/model.js'
 import { Sequential } from '../../model/sequential.js'
 import { warn } from '../../warn.js'
 import { Unmapped } from '../format.js'
 import type { Adapt, Dialect } from './classes.js'
 import { nodesOf, sourcesOf } from './connections.js'
-import { type DescribedPart, describeLayer } from './describeLayer.js'
+import { type DescribedPart, describeLayer, type LayerDescription } from './describeLayer.js'
 import { groupNames } from './layers.js'
 import { kerasOrder } from './order.js'
 import { mayBeMasked, padsCount } from './padding.js'
@@ -35,6 +37,8 @@ export interface DescribedLayer {
   readonly groups: readonly string[]
   /** In Keras's order. */
   readonly weights: readonly DescribedWeight[]
+  /** What a Keras 3 file keeps by name beside the weights. */
+  readonly variables?: Readonly<Record<string, Float32Array>>
 }
 
 /** A model as Keras describes it. */
@@ -50,7 +54,12 @@ export interface DescribedModel {
  * is left out with a warning; initial values and how the model is compiled are not described. `where` is for messages. Throws `ERR_UNSUPPORTED`, naming all
  * layers and options that the program has not.
  */
-export function describeModel(model: Model, dialect: Dialect, where: string): DescribedModel {
+export function describeModel(
+  model: Model,
+  dialect: Dialect,
+  where: string,
+  engine: Engine = model.engine,
+): DescribedModel {
   const topology = model.topology()
   const { names, calls } = topology
   const inSequence = model instanceof Sequential && isChain(calls)
@@ -58,11 +67,12 @@ export function describeModel(model: Model, dialect: Dialect, where: string): De
   const layers = inSequence || dialect === 'tfjs' ? topology.layers : kerasOrder(topology)
   const problems = new Unmapped()
   const leftOut: string[] = []
+  const innerModel = (inner: InnerModel) => describeInner(inner, dialect, where, engine)
   const described = layers.map((layer) => {
     const name = names.get(layer) as string
     if (layer instanceof InputLayer)
       return { name, className: layer.className, config: inputConfig(layer, name, dialect), parts: [] }
-    const given = describeLayer(layer, name, { dialect, problems, leftOut, engine: model.engine })
+    const given = describeLayer(layer, name, { dialect, problems, leftOut, engine, innerModel })
     return given && { name, ...given }
   })
   const differsAtPadding = calls.filter(
@@ -107,8 +117,9 @@ export function describeModel(model: Model, dialect: Dialect, where: string): De
       }
   return {
     config: { ...classes[dialect][inSequence ? 'sequential' : 'functional'], config },
-    layers: all.map(({ name, parts }, at) => ({
+    layers: all.map(({ name, parts, variables }, at) => ({
       name,
+      ...(variables && { variables }),
       groups: ['layers', groups[at] as string],
       weights: parts.flatMap(({ path, scope, weights }) =>
         weights.map(({ name: own, ...weight }) => ({
@@ -121,12 +132,25 @@ export function describeModel(model: Model, dialect: Dialect, where: string): De
   }
 }
 
+/** Describes a model within a layer of a model, whose engine has its weights. */
+export function describeInner(model: InnerModel, dialect: Dialect, where: string, engine: Engine): LayerDescription {
+  const { config, layers } = describeModel(model as Model, dialect, where, engine)
+  const parts = layers.flatMap(({ weights }) =>
+    weights.map(({ name, groups, ...weight }) => {
+      const names = name.split('/')
+      return { path: groups, scope: names.slice(0, -1), weights: [{ ...weight, name: names.at(-1) as string }] }
+    }),
+  )
+  return { object: config, className: String(config.class_name), config: {}, parts }
+}
+
 interface Described {
   readonly name: string
   readonly className: string
   readonly config: Readonly<Record<string, unknown>>
   readonly parts: readonly DescribedPart[]
   readonly states?: readonly number[] | undefined
+  readonly variables?: Readonly<Record<string, Float32Array>>
 }
 
 const programs: Readonly<Record<Dialect, string>> = { keras3: 'Keras 3', keras2: 'Keras 2', tfjs: 'TensorFlow.js' }

@@ -1,10 +1,13 @@
 import { type Cell, cellFromConfig } from '../../cells/cell.js'
+import { type InnerModel, isInnerModel } from '../../layers/inner.js'
 import type { AnyLayer } from '../../layers/layer.js'
+import type { TimeDistributed } from '../../layers/timeDistributed.js'
 import type { Engine } from '../../model/engine.js'
 import type { Unmapped } from '../format.js'
 import {
   type Adapt,
   attentionParts,
+  beforeGraph,
   cells as cellClasses,
   cellGroup,
   classOf,
@@ -17,6 +20,7 @@ import {
   recurrenceOptions,
   recurrentLayers,
   tfjsStates,
+  worded,
 } from './classes.js'
 import { isForeign, stretched } from './hardSigmoid.js'
 import { groupNames } from './layers.js'
@@ -34,6 +38,8 @@ export interface Describing {
   readonly leftOut: string[]
   /** Whose weights they are. */
   readonly engine: Engine
+  /** Describes a model within a layer. */
+  readonly innerModel: (model: InnerModel) => LayerDescription
 }
 
 /** Weights of a layer that stand together. */
@@ -52,7 +58,11 @@ export interface DescribedPart {
 
 /** A layer as Keras describes it, without its connections. */
 export interface LayerDescription {
+  /** What stands for a model within a layer, instead of what follows. */
+  readonly object?: Readonly<Record<string, unknown>>
   readonly className: string
+  /** What a Keras 3 file keeps beside the weights, by names and groups below the layer's own. */
+  readonly variables?: Readonly<Record<string, Float32Array>>
   readonly config: Readonly<Record<string, unknown>>
   readonly parts: readonly DescribedPart[]
   /** Which of our states each of the program's is, if they are in another order. */
@@ -98,8 +108,9 @@ function configOf(
       config[key] = written
     } else if (key === 'stateful') to.leftOut.push(`stateful of ${what}`)
     else if (key === 'target_shape') config[key] = (value as (number | null)[]).map((size) => size ?? -1)
-    // In Keras it is said where the layer is called.
-    else if (key !== 'return_attention_scores') config[key] = value
+    else if (worded.has(key)) config[key] = typeof value === 'string' ? snakeCase(value) : value
+    // In Keras they are said where the layer is called.
+    else if (key !== 'return_attention_scores' && key !== 'use_causal_mask') config[key] = value
   }
   return config
 }
@@ -130,9 +141,12 @@ function plainLayer(layer: AnyLayer, name: string, known: KerasClass, to: Descri
     to.problems.add(`${what}: its kernel is tied to another layer`)
     return undefined
   }
+  const isBefore = beforeGraph.has(className)
   const config = {
     name,
-    trainable: layer.trainable,
+    // One class of these does not take it.
+    ...(!isBefore && { trainable: layer.trainable }),
+    ...(className === 'TextVectorization' && { ngrams: null }),
     ...configOf(what, known.options, options, to),
     ...savedRules(layer.ruleConfig(), to.dialect),
   }
@@ -145,8 +159,20 @@ function plainLayer(layer: AnyLayer, name: string, known: KerasClass, to: Descri
   // Numbers alone have no dimension there.
   const isScalar = className === 'Attention'
   const weights = plainWeights(layer, to, adapt).map((weight) => (isScalar ? { ...weight, shape: [] } : weight))
-  const isShared = className === 'Dropout' && options.noiseShape !== undefined
-  return { className: isShared ? 'SpatialDropout1D' : className, config, parts: [{ path: [], scope: [], weights }] }
+  const isShared = className === 'Dropout' && JSON.stringify(options.noiseShape) === '[null,1,null]'
+  const { noise_shape: noise, ...others } = config as Record<string, unknown>
+  return {
+    className: isShared ? 'SpatialDropout1D' : className,
+    config: isShared || noise === undefined ? others : config,
+    parts: [{ path: [], scope: [], weights }],
+    ...(options.idfWeights !== undefined && { variables: storedFactors(options.idfWeights as number[]) }),
+  }
+}
+
+/** Factors of tokens as a layer keeps them, and as the lookup does that Keras has inside of some layers. */
+function storedFactors(factors: readonly number[]): Readonly<Record<string, Float32Array>> {
+  const stored = Float32Array.from(factors)
+  return { idf_weights: stored, '_lookup_layer/idf_weights': stored }
 }
 
 function recurrentLayer(
@@ -301,12 +327,18 @@ const decisive = ({ className, config }: LayerDescription): string =>
   JSON.stringify([className, { ...config, name: '', go_backwards: false }])
 
 function timeDistributed(layer: AnyLayer, name: string, to: Describing): LayerDescription | undefined {
-  const inner = layer.innerLayers()[0] as AnyLayer
-  const described = describeLayer(inner, inner.givenName ?? inner.baseName, to)
+  const { layer: inner } = layer as TimeDistributed
+  const described = isInnerModel(inner)
+    ? to.innerModel(inner)
+    : describeLayer(inner, inner.givenName ?? inner.baseName, to)
   return (
     described && {
       className: 'TimeDistributed',
-      config: { name, trainable: layer.trainable, layer: object(described.className, described.config, to) },
+      config: {
+        name,
+        trainable: layer.trainable,
+        layer: described.object ?? object(described.className, described.config, to),
+      },
       parts: described.parts.map((part) => ({ ...part, path: ['layer', ...part.path] })),
     }
   )

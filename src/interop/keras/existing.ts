@@ -1,13 +1,18 @@
+import { isInnerModel } from '../../layers/inner.js'
 import type { AnyLayer } from '../../layers/layer.js'
+import { TimeDistributed } from '../../layers/timeDistributed.js'
+import type { Engine } from '../../model/engine.js'
 import type { Model } from '../../model/model.js'
 import { Sequential } from '../../model/sequential.js'
 import { Unmapped } from '../format.js'
 import type { Group } from '../hdf5/index.js'
-import { describeLayer } from './describeLayer.js'
+import type { Dialect } from './classes.js'
+import { describeInner } from './describe.js'
+import { type Describing, describeLayer, type LayerDescription } from './describeLayer.js'
 import type { Entry } from './graph.js'
 import { groupNames, layerOf } from './layers.js'
 import { kerasOrder } from './order.js'
-import { kerasObject, type Origin } from './saved.js'
+import { kerasObject, type Origin, type Part } from './saved.js'
 import { type StoredLayer, type StoredWeights, storedLayers } from './stored.js'
 import { assign } from './weights.js'
 
@@ -34,7 +39,7 @@ function entriesOf(model: Model, origin: Origin): Entry[] {
     if (engine.indicesOf(layer).length === 0) return []
     const name = topology.names.get(layer) as string
     const { problems } = origin
-    const described = describeLayer(layer, name, { dialect: 'keras3', problems, leftOut: [], engine })
+    const described = describeLayer(layer, name, describing('keras3', problems, origin, engine))
     if (described === undefined) return []
     if (hasForeignHardSigmoid(layer, name, origin, model)) {
       problems.add(
@@ -42,16 +47,31 @@ function entriesOf(model: Model, origin: Origin): Entry[] {
       )
     }
     const object = kerasObject(origin.where, { class_name: described.className, config: described.config })
-    const mapped = layerOf(object, origin)
-    const parts = mapped?.parts ?? []
+    const hasModel = layer instanceof TimeDistributed && isInnerModel(layer.layer)
+    const parts = hasModel ? partsOf(described) : (layerOf(object, origin)?.parts ?? [])
     const path = ['layers', groups[at] as string]
     return [{ layer, name, owner: name, parts: parts.map((part) => ({ ...part, path: [...path, ...part.path] })) }]
   })
 }
 
+/** For what a layer is described; what is left out does not matter. */
+const describing = (dialect: Dialect, problems: Unmapped, { where }: Origin, engine: Engine): Describing => ({
+  dialect,
+  problems,
+  leftOut: [],
+  engine,
+  innerModel: (model) => describeInner(model, dialect, where, engine),
+})
+
+/** The groups of a layer's weights, each once. */
+const partsOf = ({ parts }: LayerDescription): Part[] => [
+  ...new Map(parts.map(({ path }) => [path.join('/'), { path }])).values(),
+]
+
 /** Whether a layer would need other weights in the program that wrote the file, whose hard sigmoid is not the layer's. */
-function hasForeignHardSigmoid(layer: AnyLayer, name: string, { dialect }: Origin, { engine }: Model): boolean {
-  const described = describeLayer(layer, name, { dialect, problems: new Unmapped(), leftOut: [], engine })
+function hasForeignHardSigmoid(layer: AnyLayer, name: string, origin: Origin, { engine }: Model): boolean {
+  const { dialect } = origin
+  const described = describeLayer(layer, name, describing(dialect, new Unmapped(), origin, engine))
   return described?.parts.some(({ weights }) => weights.some(({ adapt }) => adapt !== undefined)) === true
 }
 

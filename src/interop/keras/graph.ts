@@ -1,4 +1,4 @@
-import { SeqloomError, visible } from '../../errors.js'
+import { SeqloomError } from '../../errors.js'
 import * as layers from '../../layers/index.js'
 import { input } from '../../layers/input.js'
 import type { AnyLayer, SymbolicTensor } from '../../layers/layer.js'
@@ -7,13 +7,11 @@ import type { Model } from '../../model/model.js'
 import { Sequential } from '../../model/sequential.js'
 import { connect } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
-import { warn } from '../../warn.js'
 import { groupNames, layerOf, type Part } from './layers.js'
 import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
 import { onlyAxis } from './options.js'
 import { mayBeMasked, padsCount } from './padding.js'
-import { type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
-import { isLookup } from './vocabulary.js'
+import { isModel, type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
 
 /** A layer with weights, and the groups of a Keras 3 file that hold them. */
 export interface Entry {
@@ -45,8 +43,6 @@ export function modelOf(object: KerasObject, origin: Origin, depth = 0): Built |
   return undefined
 }
 
-const isModel = ({ className }: KerasObject) => ['Sequential', 'Functional', 'Model'].includes(className)
-
 /** A layer or a model, ready to be applied, with the entries below it. */
 interface Ready {
   readonly apply: AnyLayer['apply']
@@ -69,7 +65,15 @@ function readyOf(object: KerasObject, group: string, origin: Origin, depth: numb
       entries,
     }
   }
-  const mapped = layerOf(object, origin)
+  const innerModel: Origin['innerModel'] = (each) => {
+    const built = modelOf(each, origin, depth + 1)
+    if (built === undefined) return undefined
+    // Our weights stand in the order in which layers are used.
+    const order = built.model.topology().layers
+    const entries = built.entries.toSorted((a, b) => order.indexOf(a.layer) - order.indexOf(b.layer))
+    return { model: built.model, parts: entries.flatMap(({ parts }) => parts) }
+  }
+  const mapped = layerOf(object, { ...origin, innerModel })
   if (mapped === undefined) return undefined
   const parts = mapped.parts.map((part) => ({ ...part, path: [...path, ...part.path] }))
   return {
@@ -119,22 +123,20 @@ function sequentialOf(object: KerasObject, origin: Origin, depth: number): Built
     throw new SeqloomError('ERR_FORMAT', `${origin.where}: the model '${object.name}' has no layers`)
   const isInput = first.className === 'InputLayer'
   const consumer = isInput ? second : first
-  const texts = consumer !== undefined && isLookup(consumer) ? consumer : undefined
-  const tokens = consumer !== undefined && (isEmbedding(consumer) || texts !== undefined)
+  const dtype = typeRead(isInput ? first : undefined, consumer ? [consumer] : [])
   const shape =
-    (texts && idsOf(texts, origin)) ??
     shapeIn(first) ??
     shapeOf(object.config.build_input_shape) ??
-    (tokens ? [null] : undefined)
+    (dtype === 'string' ? [1] : dtype === 'int32' ? [null] : undefined)
   if (shape === undefined) {
     origin.problems.add(`the model '${object.name}', which does not say the shape of its input`)
     return undefined
   }
-  const source = input({ shape, dtype: tokens ? 'int32' : 'float32', ...(isInput && { name: first.name }) })
+  const source = input({ shape, dtype, ...(isInput && { name: first.name }) })
   let values: readonly SymbolicTensor[] | undefined = [source]
   const entries: Entry[] = []
   objects.forEach((each, index) => {
-    if ((index === 0 && isInput) || each === texts) return
+    if (index === 0 && isInput) return
     const ready = readyOf(each, groups[index] as string, origin, depth)
     values = ready && values && applied(each, ready, values, [], origin)
     if (ready) entries.push(...ready.entries)
@@ -145,13 +147,19 @@ function sequentialOf(object: KerasObject, origin: Origin, depth: number): Built
   return { model: Sequential.from(topology, object.name, randomSeed()) as Model, entries }
 }
 
-/** The shape of the ids that a layer makes of texts, which the model then reads in its place. */
-function idsOf({ name, config }: KerasObject, { where }: Origin): (number | null)[] {
-  warn(
-    'WARN_LEFT_OUT',
-    `${where}: the model reads ids where it read texts; interop.loadKerasVocabulary gives the tokenizer of '${visible(name)}'`,
-  )
-  return [Number.isInteger(config.output_sequence_length) ? (config.output_sequence_length as number) : null]
+/** What an input holds: what it says itself, or what its readers read. */
+function typeRead(given: KerasObject | undefined, readers: readonly KerasObject[]): 'float32' | 'int32' | 'string' {
+  const said = given?.config.dtype
+  if (said === 'string') return 'string'
+  if (readers.some(isEmbedding)) return 'int32'
+  for (const { className, config } of readers) {
+    if (className === 'TextVectorization') return 'string'
+    if (className === 'StringLookup') return config.invert === true ? 'int32' : 'string'
+    if (className === 'IntegerLookup' || className === 'CategoryEncoding') return 'int32'
+    if (className === 'Hashing')
+      return typeof said === 'string' && said.startsWith('int') ? 'int32' : said === undefined ? 'string' : 'float32'
+  }
+  return 'float32'
 }
 
 function applied(
@@ -232,27 +240,7 @@ function functionalOf(object: KerasObject, origin: Origin, depth: number): Built
   }
   if (nodes.length > mostNodes) throw new SeqloomError('ERR_FORMAT', `${where}: more than ${mostNodes} uses of layers`)
   nodes = countedFromOne(nodes, object)
-  // What turns an input's texts into ids is the input itself here.
-  const lookups = new Map<string, Node>()
-  const inputKeys = new Set(
-    objects.filter((each) => each.className === 'InputLayer').map(({ name }) => keyOf(name, 0, 0)),
-  )
-  nodes = nodes.filter((node) => {
-    const [from, ...others] = node.values
-    if (
-      !isLookup(node.object) ||
-      from === undefined ||
-      others.length > 0 ||
-      !inputKeys.has(from) ||
-      lookups.has(from)
-    ) {
-      return true
-    }
-    lookups.set(from, node)
-    operations.add(node.object)
-    return false
-  })
-  const tokens = new Set(nodes.filter((node) => isEmbedding(node.object)).flatMap(({ values }) => values))
+  const readersOf = (key: string) => nodes.filter(({ values }) => values.includes(key)).map((node) => node.object)
 
   const found = new Map<string, SymbolicTensor>()
   const entries: Entry[] = []
@@ -261,14 +249,9 @@ function functionalOf(object: KerasObject, origin: Origin, depth: number): Built
     if (operations.has(each)) return
     if (each.className === 'InputLayer') {
       const key = keyOf(each.name, 0, 0)
-      const texts = lookups.get(key)
-      const shape = texts ? idsOf(texts.object, origin) : shapeIn(each)
-      const dtype = tokens.has(key) || texts ? 'int32' : 'float32'
-      if (shape) {
-        const made = input({ shape, dtype, name: each.name })
-        found.set(key, made)
-        if (texts) found.set(keyOf(texts.object.name, texts.index, 0), made)
-      } else origin.problems.add(`the input '${each.name}', which does not say its shape`)
+      const shape = shapeIn(each)
+      if (shape) found.set(key, input({ shape, dtype: typeRead(each, readersOf(key)), name: each.name }))
+      else origin.problems.add(`the input '${each.name}', which does not say its shape`)
       return
     }
     const made = readyOf(
@@ -381,6 +364,9 @@ function countedFromOne(nodes: readonly Node[], model: KerasObject): Node[] {
 
 const recurrentClasses = ['LSTM', 'GRU', 'SimpleRNN', 'RNN', 'ConvLSTM1D', 'ConvLSTM2D', 'Bidirectional']
 
+/** Options of ours that Keras is given where a layer is called. */
+const callFlags = ['return_attention_scores', 'use_causal_mask']
+
 /** Reads a use of a layer, of Keras 3 or of Keras 2 and tfjs. */
 function nodeOf(
   object: KerasObject,
@@ -403,7 +389,7 @@ function nodeOf(
     if (givenMask !== undefined) masks = givenMask
     else if (['query', 'value', 'key', 'inputs', 'sequences', 'sequence'].includes(name) && tensors.length > 0)
       named.push(...tensors)
-    else if (name === 'return_attention_scores') flags.set(object, { return_attention_scores: value === true })
+    else if (callFlags.includes(name)) flags.set(object, { ...flags.get(object), [name]: value === true })
     else if (value !== null && value !== false && name !== 'training') {
       origin.problems.add(`the argument ${name} of the ${object.className} '${object.name}'`)
     }

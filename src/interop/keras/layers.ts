@@ -5,6 +5,7 @@ import type { AnyLayer } from '../../layers/layer.js'
 import { Unmapped } from '../format.js'
 import {
   attentionParts,
+  beforeGraph,
   cells as cellClasses,
   cellGroup,
   classOf,
@@ -17,15 +18,9 @@ import {
   tfjsStates,
 } from './classes.js'
 import { optionsOf } from './options.js'
-import { type KerasObject, kerasObject, listOf, type Origin, snakeCase } from './saved.js'
+import { isModel, type KerasObject, kerasObject, listOf, type Origin, type Part, snakeCase } from './saved.js'
 
-/** A part of a layer's weights, as one group of a file holds them. */
-export interface Part {
-  /** The groups below the layer's own. */
-  readonly path: readonly string[]
-  /** How many weights it has; all that are left, if it is not said. */
-  readonly count?: number
-}
+export type { Part } from './saved.js'
 
 /** A layer of ours, and where its weights are, in the order of ours. */
 export interface Mapped {
@@ -57,7 +52,7 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
   const plain = classOf(plainLayers, className)
   if (plain !== undefined) {
     const layer = made(plain.make, optionsOf(object, plain.options, origin))
-    return mapped(layer, [{ path: [] }])
+    return mapped(layer, beforeGraph.has(className) ? [] : [{ path: [] }])
   }
   const recurrent = classOf(recurrentLayers, className)
   if (recurrent !== undefined) {
@@ -70,9 +65,10 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
   if (className === 'Bidirectional') return bidirectionalOf(object, origin, made)
   if (className === 'TimeDistributed') {
     optionsOf(object, ['layer'], origin)
-    const inner = layerOf(kerasObject(origin.where, config.layer), origin)
+    const wrapped = kerasObject(origin.where, config.layer)
+    const inner = isModel(wrapped) ? origin.innerModel?.(wrapped) : layerOf(wrapped, origin)
     if (inner === undefined) return undefined
-    const layer = made(layers.timeDistributed as Maker, { layer: inner.layer })
+    const layer = made(layers.timeDistributed as Maker, { layer: 'model' in inner ? inner.model : inner.layer })
     return mapped(
       layer,
       inner.parts.map((part) => ({ ...part, path: ['layer', ...part.path] })),
@@ -80,15 +76,12 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
   }
   if (className === 'MultiHeadAttention') {
     // The shapes of its inputs say nothing that these do not.
-    const others = ['output_shape', 'attention_axes', 'query_shape', 'key_shape', 'value_shape', 'flash_attention']
-    const { outputShape, attentionAxes, queryShape, keyShape, valueShape, flashAttention, ...options } = optionsOf(
+    const others = ['query_shape', 'key_shape', 'value_shape', 'flash_attention']
+    const { queryShape, keyShape, valueShape, flashAttention, ...options } = optionsOf(
       object,
       [...multiHeadAttention.options, ...others],
       origin,
     )
-    if (!isDefault(outputShape) || !isDefault(attentionAxes, [1])) {
-      origin.problems.add(`output_shape or attention_axes of the MultiHeadAttention '${name}'`)
-    }
     return mapped(
       made(multiHeadAttention.make, options),
       attentionParts.map((each) => ({ path: [`${each}_dense`], count: config.use_bias === false ? 1 : 2 })),

@@ -12,6 +12,7 @@ import { withFile } from './file.js'
 import { type Built, type Entry, modelOf } from './graph.js'
 import { kerasObject, type Origin } from './saved.js'
 import { namedWeights, numberedWeights } from './stored.js'
+import { withVocabularies } from './vocabularies.js'
 import { assign, type Finder, type SavedWeight } from './weights.js'
 
 /** Options of {@link loadKeras}. */
@@ -79,8 +80,10 @@ interface Opened {
 async function open(source: Source, head: Uint8Array): Promise<Opened> {
   const { where } = source
   if (isZip(head)) {
-    const { config, weights, version } = await openKerasArchive(source)
+    const archive = await openKerasArchive(source)
+    const { weights, version } = archive
     const root = readHdf5(weights, weights.where)
+    const config = await withVocabularies(archive.config, root, archive.assets)
     return { config, program: programOf(version, 'keras3'), weights: root, isNumbered: true }
   }
   if (!isHdf5(head)) throw new SeqloomError('ERR_FORMAT', `${where} is neither a .keras nor an .h5 file`)

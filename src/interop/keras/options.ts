@@ -1,5 +1,5 @@
 import { isRecord } from '../../options.js'
-import type { Dialect } from './classes.js'
+import { beforeGraph, type Dialect, worded } from './classes.js'
 import { hardSigmoidOf } from './hardSigmoid.js'
 import { isRule, ruleOf } from './rules.js'
 import { camelCase, type KerasObject, type Origin } from './saved.js'
@@ -7,17 +7,21 @@ import { camelCase, type KerasObject, type Origin } from './saved.js'
 /** Options that say nothing about a layer's results here. */
 const silent = new Set([
   ...['name', 'trainable', 'dtype', 'batch_input_shape', 'batch_shape', 'input_shape', 'input_dtype', 'build_config'],
-  ...['kernel', 'recurrent', 'depthwise', 'pointwise', 'bias', 'embeddings', 'beta', 'gamma'].map((name) => `${name}_initializer`),
+  ...['kernel', 'recurrent', 'depthwise', 'pointwise', 'bias', 'embeddings', 'beta', 'gamma'].map(
+    (name) => `${name}_initializer`,
+  ),
   ...['unit_forget_bias', 'seed', 'implementation', 'unroll', 'use_cudnn', 'time_major', 'quantization_config'],
   ...[
     'input_length',
-    'noise_shape',
     'supports_masking',
     'lora_rank',
     'lora_alpha',
     'updatable',
     'batch_size',
     'sparse',
+    'vocabulary_size',
+    'vocabulary_dtype',
+    'has_input_vocabulary',
   ],
 ])
 
@@ -45,7 +49,7 @@ export function optionsOf(object: KerasObject, known: readonly string[], origin:
       else origin.leftOut.push(`${key} of '${object.name}'`)
     } else if (key === 'rms_scaling') {
       if (!isNothing(value)) origin.leftOut.push(`${key} of '${object.name}'`)
-    } else if (!silent.has(key) && !isNothing(value)) {
+    } else if (!silent.has(key) && !isNothing(value) && !(key === 'encoding' && value === 'utf-8')) {
       origin.problems.add(`the option ${key} of the ${object.className} '${object.name}': ${JSON.stringify(value)}`)
     }
   }
@@ -55,12 +59,21 @@ export function optionsOf(object: KerasObject, known: readonly string[], origin:
 /** Words are written our way; where an axis is counted from the front, `graph.ts` compares it with the input. */
 const plain = (object: KerasObject, key: string, value: unknown): unknown => {
   if (key === 'axis' && onlyAxis(object) !== undefined) return -1
-  return typeof value === 'string' ? camelCase(value) : value
+  if (!worded.has(key) && beforeGraph.has(object.className)) return value
+  return typeof value === 'string' ? camelCase(formerWords[value] ?? value) : value
 }
 
+/** Words that stand for others in older files. */
+const formerWords: Readonly<Record<string, string>> = { binary: 'multi_hot', 'tf-idf': 'tf_idf' }
+
 /** The axis of a layer that has to be the last: a number, or, as layers that normalize save it, a list of one. */
-export function onlyAxis({ className, config: { axis } }: KerasObject): number | undefined {
+export function onlyAxis({ className, config: { axis }, beside }: KerasObject): number | undefined {
   const [only, ...others] = Array.isArray(axis) ? axis : [axis]
+  if (className === 'LayerNormalization' && isRecord(beside.build_config)) {
+    // It normalizes any axis; that it is the last is known where the file says the input's shape.
+    const shape = beside.build_config.input_shape
+    if (Array.isArray(shape) && only !== -1 && only !== shape.length - 1) return undefined
+  }
   return className !== 'Concatenate' && others.length === 0 && Number.isInteger(only) ? (only as number) : undefined
 }
 

@@ -63,8 +63,13 @@ function numberedWeights({ layers }: DescribedModel, values: Values): WrittenGro
   const root = new WrittenGroup()
   root.at(['layers'])
   root.at(['vars'])
-  for (const { name, groups, weights } of layers) {
-    root.at([...groups, 'vars']).attributes.set('name', name)
+  for (const { name, groups, weights, variables = {} } of layers) {
+    const own = root.at([...groups, 'vars'])
+    own.attributes.set('name', name)
+    for (const [path, data] of Object.entries(variables)) {
+      const [key, ...folders] = path.split('/').reverse() as [string, ...string[]]
+      root.at([...groups, ...folders, 'vars']).datasets.set(key, { shape: [data.length], data })
+    }
     for (const weight of weights) {
       const { datasets } = root.at([...weight.groups, 'vars'])
       datasets.set(String(datasets.size), datasetOf(weight, values))

@@ -1,4 +1,5 @@
 import { describe, SeqloomError } from '../../errors.js'
+import type { Model } from '../../model/model.js'
 import { isRecord } from '../../options.js'
 import type { Unmapped } from '../format.js'
 import type { Dialect } from './classes.js'
@@ -20,7 +21,21 @@ export interface Origin {
   readonly problems: Unmapped
   /** What was left out since it only matters in training. */
   readonly leftOut: string[]
+  /** Makes a model within a layer, and says where its weights are, in the order of ours. */
+  readonly innerModel?: (object: KerasObject) => { readonly model: Model; readonly parts: readonly Part[] } | undefined
 }
+
+/** A part of a layer's weights, as one group of a file holds them. */
+export interface Part {
+  /** The groups below the layer's own. */
+  readonly path: readonly string[]
+  /** How many weights it has; all that are left, if it is not said. */
+  readonly count?: number
+}
+
+/** Classes of models. */
+export const isModel = ({ className }: Pick<KerasObject, 'className'>): boolean =>
+  ['Sequential', 'Functional', 'Model'].includes(className)
 
 /** Reads an object with a class; `ERR_FORMAT` if it is none. */
 export function kerasObject(where: string, given: unknown): KerasObject {

@@ -15,7 +15,7 @@ export interface LoadKerasVocabularyOptions {
 }
 
 /** Layers that turn texts into ids. */
-export const isLookup = ({ className }: Pick<KerasObject, 'className'>): boolean =>
+const isLookup = ({ className }: Pick<KerasObject, 'className'>): boolean =>
   className === 'TextVectorization' || className === 'StringLookup'
 
 /**

@@ -1,10 +1,11 @@
-import { describe, isInstance, SeqloomError } from '../../../errors.js'
+import { describe, isInstance, SeqloomError, visible } from '../../../errors.js'
 import { trainSpec } from '../../../model/compile.js'
 import { lower } from '../../../model/lower.js'
 import { Model } from '../../../model/model.js'
 import { outputNames } from '../../../model/topology.js'
 import { checkOptions, custom, flag, integer, label } from '../../../options.js'
 import { pathOf } from '../../../path.js'
+import { warn } from '../../../warn.js'
 import { Unmapped } from '../../format.js'
 import { noteObstacles, onnxModel, type Written } from './model.js'
 import type { Streamed } from './parts.js'
@@ -78,6 +79,10 @@ export async function toOnnx(model: Model, file?: string | URL, options: ToOnnxO
     throw new SeqloomError('ERR_OPTION', `${where}: externalData is for models that are written to a file`)
   }
   const topology = model.topology()
+  if (topology.before.calls.length > 0) {
+    const all = topology.before.calls.map(({ layer }) => `'${topology.names.get(layer)}'`).join(', ')
+    warn('WARN_LEFT_OUT', `${where}: the file reads what these layers make of texts and categories: ${visible(all)}`)
+  }
   const { builder, outputs } = lower(topology)
   if (options.loss && stateful) {
     throw new SeqloomError('ERR_OPTION', `${where}: a loss is that of whole sequences; it is not written with stateful`)
@@ -122,7 +127,8 @@ function withLosses(model: Model, outputs: number): Pick<Written, 'graph' | 'los
 /** Which input comes step by step. `ERR_UNSUPPORTED` for a model that cannot run so. */
 function streamedOf(model: Model, part: Streamed['part'], step: string | undefined): Streamed {
   const where = 'interop.toOnnx'
-  const { inputs, names } = model.topology()
+  const { before, names } = model.topology()
+  const inputs = before.fed
   const labels = inputs.map(({ call }) => names.get(call.layer) as string)
   const input = step === undefined ? 0 : labels.indexOf(step)
   if (input < 0) {

@@ -107,37 +107,47 @@ describe('loss, metrics and gradients', () => {
 })
 
 describe('outputs at masked steps', () => {
-  const shape = [null, features] as (number | null)[]
+  type Shape = (number | null)[]
+  const [free, fixed]: Shape[] = [
+    [null, features],
+    [6, features],
+  ]
   const lstm = (options: object = {}) => layers.lstm({ units: 3, returnSequences: true, ...options })
   const biased = (units: number, activation?: 'softmax') =>
     layers.dense({ units, biasInitializer: 'ones', ...(activation && { activation }) })
-  const stacks: Record<string, () => Parameters<typeof sequential>[0]> = {
-    'a dense layer with bias': () => [lstm({ inputShape: shape }), biased(2)],
-    'a dense layer alone': () => [layers.dense({ units: 2, biasInitializer: 'ones', inputShape: shape })],
-    softmax: () => [lstm({ inputShape: shape }), biased(4, 'softmax')],
-    'an activation that is not zero at zero': () => [
+  const stacks: Record<string, (shape: Shape) => Parameters<typeof sequential>[0]> = {
+    'a dense layer with bias': (shape) => [lstm({ inputShape: shape }), biased(2)],
+    'a dense layer alone': (shape) => [layers.dense({ units: 2, biasInitializer: 'ones', inputShape: shape })],
+    softmax: (shape) => [lstm({ inputShape: shape }), biased(4, 'softmax')],
+    'an activation that is not zero at zero': (shape) => [
       lstm({ inputShape: shape }),
       layers.activation({ activation: 'sigmoid' }),
     ],
-    'a layer within timeDistributed': () => [lstm({ inputShape: shape }), layers.timeDistributed({ layer: biased(2) })],
-    'layer normalization': () => [lstm({ inputShape: shape }), layers.layerNormalization(), biased(2)],
-    'root mean square normalization': () => [
+    'a layer within timeDistributed': (shape) => [
+      lstm({ inputShape: shape }),
+      layers.timeDistributed({ layer: biased(2) }),
+    ],
+    'layer normalization': (shape) => [lstm({ inputShape: shape }), layers.layerNormalization(), biased(2)],
+    'root mean square normalization': (shape) => [
       lstm({ inputShape: shape }),
       layers.rootMeanSquareNormalization(),
       biased(2),
     ],
-    'both directions': () => [layers.bidirectional({ layer: lstm(), inputShape: shape }), biased(2)],
-    'repeated outputs': () => [lstm({ inputShape: shape, zeroOutputForMask: false })],
-    'repeated outputs behind a dense layer': () => [lstm({ inputShape: shape, zeroOutputForMask: false }), biased(2)],
-    'repeated outputs of both directions': () => [
+    'both directions': (shape) => [layers.bidirectional({ layer: lstm(), inputShape: shape }), biased(2)],
+    'repeated outputs': (shape) => [lstm({ inputShape: shape, zeroOutputForMask: false })],
+    'repeated outputs behind a dense layer': (shape) => [
+      lstm({ inputShape: shape, zeroOutputForMask: false }),
+      biased(2),
+    ],
+    'repeated outputs of both directions': (shape) => [
       layers.bidirectional({ layer: lstm({ zeroOutputForMask: false }), inputShape: shape }),
       biased(2),
     ],
-    'masked values': () => [layers.masking({ inputShape: shape }), lstm(), biased(2)],
+    'masked values': (shape) => [layers.masking({ inputShape: shape }), lstm(), biased(2)],
   }
   for (const [name, make] of Object.entries(stacks)) {
     it(`are the same whatever else is in the batch: ${name}`, async () => {
-      const m = sequential(make(), { seed: 5 })
+      const m = sequential(make(free), { seed: 5 })
       const x = padded(6, 9)
       const together = await m.predict(x)
       const [, time, width] = together.shape as [number, number, number]
@@ -154,10 +164,41 @@ describe('outputs at masked steps', () => {
         for (let at = length; at < time; at++) expect(step(at), `row ${row}, step ${at}`).toEqual(last)
       })
     })
+
+    it(`are the same where the number of steps is fixed, and in what gradients gives: ${name}`, async () => {
+      const [any, m] = [sequential(make(free), { seed: 5 }), sequential(make(fixed), { seed: 5 })]
+      const x = padded(6, 9)
+      const expected = await any.predict(x)
+      const cotangents = tensor(wave(expected.data.length, 4), expected.shape)
+      const gradients = await any.gradients(x, { cotangents })
+      for (const batchSize of [1, 2, 5]) {
+        const made = await m.predict(x, { batchSize })
+        expect([...made.data]).toEqual([...expected.data])
+        expect(made.lengths).toEqual(expected.lengths)
+      }
+      for (const each of [gradients, await m.gradients(x, { cotangents })]) {
+        expect([...(each.outputs[0] as Tensor).data]).toEqual([...expected.data])
+        expect(each.weights).toEqual(gradients.weights)
+      }
+    })
   }
 
+  it('take no gradient', async () => {
+    for (const inputShape of [free, fixed]) {
+      const m = sequential([layers.dense({ units: 2, inputShape, name: 'dense' })], { seed: 5 })
+      const cotangents = wave(5 * 6 * 2, 4)
+      const { weights } = await m.gradients(padded(6, 9), { cotangents: tensor(cotangents, [5, 6, 2]) })
+      const sum = [0, 0]
+      for (const [row, length] of lengths.entries()) {
+        for (let at = 0; at < 2 * length; at++)
+          sum[at % 2] = (sum[at % 2] as number) + (cotangents[row * 12 + at] as number)
+      }
+      expect(relativeError(weights['dense/bias']?.data ?? [], sum)).toBeLessThan(1e-5)
+    }
+  })
+
   it('are zeros in the holes of a mask', async () => {
-    const m = sequential([lstm({ inputShape: shape }), biased(2)], { seed: 5 })
+    const m = sequential([lstm({ inputShape: free }), biased(2)], { seed: 5 })
     const x = wave(2 * 4 * features, 1)
     const mask = [true, false, true, false, true, true, true, true]
     const { data } = await m.predict(tensor(x, [2, 4, features], { mask: Uint8Array.from(mask, Number) }))

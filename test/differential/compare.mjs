@@ -7,7 +7,8 @@
 const bounds = {
   forward: { relative: 1e-5, floor: 0.1 },
   gradient: { relative: 1e-4, floor: 0.01 },
-  trajectory: { relative: 1e-4, floor: 0.01 },
+  /** Twenty steps of weights near 1, each rounded to float32, may be 20 · 6e-8 off. */
+  trajectory: { relative: 1e-4, floor: 0.02 },
   /** In standard errors. */
   moment: { relative: 6, floor: 1 },
 }

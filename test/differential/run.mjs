@@ -39,6 +39,8 @@ if (chosen.length === 0 && uncovered.length === 0) {
 const first = Number(values.case ?? 0)
 const end = values.case === undefined ? Number(values.cases) : first + 1
 const recorded = []
+/** How many cases of each name are recorded: the shortest ones. */
+const mostRecorded = 1
 let faults = uncovered.length
 
 /** As many digits as float32 has. */
@@ -68,14 +70,18 @@ try {
   const peer = await (await import(`./peers/${values.peer}.mjs`)).start()
   for (const entry of chosen) {
     let wrong = 0
+    const right = []
     for (let index = first; index < end; index++) {
       const { given, theirs, found } = await compare(peer, entry, index)
       if (found.length > 0) {
         wrong += 1
         if (wrong <= 5) print(`${entry.family} ${entry.name} ${index}: ${found.slice(0, 4).join('\n  ')}`)
         if (values.case !== undefined) print(JSON.stringify(given))
-      } else if (values.record && !theirs.drawn) recorded.push({ family: entry.family, name: entry.name, given, theirs })
+      } else if (values.record && !theirs.drawn) {
+        right.push(JSON.stringify({ family: entry.family, name: entry.name, given, theirs }, shortened))
+      }
     }
+    recorded.push(...right.sort((a, b) => a.length - b.length).slice(0, mostRecorded))
     print(`${entry.family} ${entry.name}: ${end - first} cases, ${wrong} differ`)
     faults += wrong
   }
@@ -85,10 +91,8 @@ try {
   process.exitCode = 2
 }
 if (values.record) {
-  const lines = recorded.map((each) => JSON.stringify(each, shortened))
-  writeFileSync(
-    new URL(`../fixtures/differential/${values.peer}.json`, import.meta.url),
-    `[\n${lines.join(',\n')}\n]\n`,
-  )
+  const folder = new URL('../fixtures/differential/', import.meta.url)
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(new URL(`${values.peer}.json`, folder), `[\n${recorded.join(',\n')}\n]\n`)
 }
 if (faults > 0) process.exitCode ??= 1

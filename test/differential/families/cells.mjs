@@ -52,6 +52,7 @@ export default {
     peepholeLSTM: paper,
     projectedLSTM: paper,
     showAttendTell: paper,
+    zoneout: 'ours alone: outside of training it is the cell that it wraps',
     simpleRNN: { make: cell('simpleRNN'), without },
   },
 }

@@ -10,7 +10,7 @@ const over =
   (random, peer) => {
     const batch = random.pick([1, 2, 4])
     const channels = random.pick([1, 2, 4])
-    const shape = [batch, random.integer(9, 14), ...(rank === 4 ? [random.integer(7, 9)] : []), channels]
+    const shape = [batch, random.integer(9, 14), ...Array(rank - 3).fill(random.integer(7, 9)), channels]
     const given = {
       kind: 'model',
       batch,
@@ -47,6 +47,17 @@ const depthwise = (random) => ({
   ...common(random),
 })
 
+const convLstm = (random) => ({
+  filters: random.integer(1, 3),
+  kernelSize: odd(random),
+  ...random.some({
+    padding: () => random.pick(['valid', 'same']),
+    returnSequences: () => true,
+    goBackwards: () => true,
+    recurrentActivation: () => 'hardSigmoid',
+  }),
+})
+
 const ends = (random) => random.pick([1, 2, [0, 3], [2, 1]])
 const without = {
   pytorch: 'it has channels first; compared with Keras',
@@ -78,4 +89,7 @@ export default {
   zeroPadding1d: entry(over('zeroPadding1d', (random) => ({ padding: ends(random) }), { trains: false })),
   upSampling1d: entry(over('upSampling1d', (random) => ({ size: random.integer(1, 3) }), { trains: false })),
   permute: entry(over('permute', () => ({ dims: [2, 1] }), { trains: false })),
+  globalAveragePooling2d: entry(over('globalAveragePooling2d', () => ({}), { trains: false, rank: 4 })),
+  convLstm1d: entry(over('convLstm1d', convLstm, { trains: false, rank: 4 })),
+  convLstm2d: entry(over('convLstm2d', convLstm, { trains: false, rank: 5 })),
 }

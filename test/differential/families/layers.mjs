@@ -111,12 +111,13 @@ const attention = (name, options) => (random) => {
   const mask = (time) =>
     random.chance(0.4) ? { mask: random.mask(batch, time, random.pick(['ragged', 'holes'])) } : {}
   const value = mask(steps)
+  const scores = random.chance(0.3)
   const inputs = [
-    { tensor: random.tensor([batch, queries, features]), ...mask(queries) },
+    // The scores of a padded query mean nothing.
+    { tensor: random.tensor([batch, queries, features]), ...(scores ? {} : mask(queries)) },
     { tensor: random.tensor([batch, steps, width]), ...value },
     ...(separate ? [{ tensor: random.tensor([batch, steps, features]), ...value }] : []),
   ]
-  const scores = random.chance(0.3)
   const layer = made(`layers.${name}`, { ...options(random), ...(scores && { returnAttentionScores: true }) })
   return {
     kind: 'model',
@@ -197,8 +198,15 @@ function dot(random) {
   }
 }
 
+const preprocessing =
+  'it makes numbers of texts and categories, before the model; it is compared with Keras in tests of its own'
+
 const cases = {
   ...convolutions,
+  alphaDropout: {
+    make: (random, peer) => single(random, peer, made('layers.alphaDropout', { rate: 0 }), { trains: false }),
+    without: { pytorch: noTorch },
+  },
   activation: 'compared under each activation',
   add: { make: merge('add', true) },
   additiveAttention: {
@@ -225,6 +233,12 @@ const cases = {
     },
   },
   bidirectional: 'compared with each recurrent layer inside',
+  categoryEncoding: preprocessing,
+  discretization: preprocessing,
+  hashing: preprocessing,
+  integerLookup: preprocessing,
+  stringLookup: preprocessing,
+  textVectorization: preprocessing,
   concatenate: { make: merge('concatenate', true) },
   dense: { make: dense },
   dot: { make: dot, without: { pytorch: noTorch, tfjs: 'its axes count otherwise' } },
@@ -267,6 +281,7 @@ const cases = {
   },
   gru: { make: recurrent('gru') },
   gruCell: 'compared under the cells',
+  lambda: 'a function of the user’s own; what it may compute is compared under the layers',
   lastStep: 'ours alone: y[:, -1] of the valid steps, with its values in test/api',
   layerNormalization: {
     make: normalization('layerNormalization', (random) => ({
@@ -282,6 +297,8 @@ const cases = {
   minimum: { make: merge('minimum', true) },
   multiHeadAttention: { make: attention('multiHeadAttention', heads), without: { pytorch: noTorch, tfjs: noTfjs } },
   multiply: { make: merge('multiply', true) },
+  normalization:
+    'it takes means and variances of data, and Keras those of its own; its values are in test/fixtures/normalization',
   repeatVector: {
     make: (random, peer) =>
       single(random, peer, made('layers.repeatVector', { n: random.integer(1, 5) }), { rank: 2, trains: false }),
@@ -310,8 +327,17 @@ const cases = {
   },
   simpleRNN: { make: recurrent('simpleRNN') },
   simpleRNNCell: 'compared under the cells',
+  spatialDropout1d: {
+    make: (random, peer) =>
+      single(random, peer, made('layers.spatialDropout1d', { rate: 0 }), { rank: 3, trains: false }),
+    without: { pytorch: noTorch, tfjs: noTfjs },
+  },
   stackedRNNCells: 'compared under the cells',
   subtract: { make: merge('subtract', false), without: { tfjs: noTfjs } },
+  unitNormalization: {
+    make: (random, peer) => single(random, peer, made('layers.unitNormalization'), { trains: false }),
+    without: { pytorch: noTorch, tfjs: noTfjs },
+  },
   timeDistributed: { make: timeDistributed, without: { pytorch: noTorch } },
 }
 

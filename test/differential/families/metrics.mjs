@@ -13,6 +13,19 @@ const kinds = {
     yPred: random.tensor(shape, { least: -2, most: 2 }),
     yTrue: random.tensor(shape, { least: -2, most: 2 }),
   }),
+  positive: (random, shape) => ({
+    loss: made('losses.meanSquaredError'),
+    yPred: random.tensor(shape, { least: 0.05, most: 3 }),
+    yTrue: random.tensor(shape, { least: 0.05, most: 3 }),
+  }),
+  signs: (random, shape) => {
+    const yTrue = random.tensor(shape, { least: 0, most: 1, dtype: 'int32' })
+    return {
+      loss: made('losses.meanSquaredError'),
+      yPred: random.tensor(shape, { least: -2, most: 2 }),
+      yTrue: { ...yTrue, dtype: 'float32', data: yTrue.data.map((value) => 2 * value - 1) },
+    }
+  },
   classes: (random, shape) => ({
     loss: made('losses.sparseCategoricalCrossentropy'),
     yPred: random.probabilities(shape),
@@ -59,6 +72,7 @@ export const metric = (
 })
 
 const topK = (random, width) => ({ k: random.integer(1, Math.max(1, width - 1)) })
+const at = (name) => (random) => ({ [name]: random.number(0.2, 0.9) })
 const threshold = (random) => random.some({ threshold: () => random.number(0.2, 0.8) })
 
 export default {
@@ -93,6 +107,45 @@ export default {
       steps: false,
       masks: false,
     }),
+    f1Score: 'another name of f1',
+    fBetaScore: metric('fBetaScore', 'decisions', {
+      everyClass: true,
+      options: (random) => ({
+        average: random.pick(['macro', 'micro', 'weighted']),
+        beta: random.number(0.5, 2),
+        threshold: random.number(0.2, 0.8),
+      }),
+      steps: false,
+      masks: false,
+    }),
+    topKCategoricalAccuracy: metric('topKCategoricalAccuracy', 'oneHot', { options: topK, least: 3 }),
+    sparseTopKCategoricalAccuracy: metric('sparseTopKCategoricalAccuracy', 'classes', { options: topK, least: 3 }),
+    truePositives: metric('truePositives', 'decisions'),
+    trueNegatives: metric('trueNegatives', 'decisions'),
+    falsePositives: metric('falsePositives', 'decisions'),
+    falseNegatives: metric('falseNegatives', 'decisions'),
+    matthewsCorrelation: 'Keras and PyTorch have none',
+    sensitivityAtSpecificity: metric('sensitivityAtSpecificity', 'decisions', { options: at('specificity') }),
+    specificityAtSensitivity: metric('specificityAtSensitivity', 'decisions', { options: at('sensitivity') }),
+    precisionAtRecall: metric('precisionAtRecall', 'decisions', { options: at('recall') }),
+    recallAtPrecision: metric('recallAtPrecision', 'decisions', { options: at('precision') }),
+    rootMeanSquaredError: metric('rootMeanSquaredError', 'numbers'),
+    r2Score: metric('r2Score', 'numbers', { steps: false }),
+    pearsonCorrelation: metric('pearsonCorrelation', 'numbers', { least: 3 }),
+    concordanceCorrelation: metric('concordanceCorrelation', 'numbers', { least: 3 }),
+    cosineSimilarity: metric('cosineSimilarity', 'numbers'),
+    meanAbsolutePercentageError: metric('meanAbsolutePercentageError', 'positive'),
+    meanSquaredLogarithmicError: metric('meanSquaredLogarithmicError', 'positive'),
+    logCoshError: metric('logCoshError', 'numbers'),
+    hinge: metric('hinge', 'signs'),
+    squaredHinge: metric('squaredHinge', 'signs'),
+    categoricalHinge: metric('categoricalHinge', 'oneHot'),
+    klDivergence: metric('klDivergence', 'oneHot'),
+    poisson: metric('poisson', 'positive'),
+    crossentropy: 'stands for one of the cross-entropies below, by the loss',
+    binaryCrossentropy: metric('binaryCrossentropy', 'decisions'),
+    categoricalCrossentropy: metric('categoricalCrossentropy', 'oneHot'),
+    sparseCategoricalCrossentropy: metric('sparseCategoricalCrossentropy', 'classes'),
     auc: 'by bins of logits, finer than the 200 thresholds of Keras; compared with exact areas in test/api/metrics.test.ts',
     meanSquaredError: metric('meanSquaredError', 'numbers'),
     meanAbsoluteError: metric('meanAbsoluteError', 'numbers'),

@@ -150,6 +150,13 @@ def weights_of(own):
     return [np.array(w) for layer in own for w in layer.weights if "seed" not in w.path]
 
 
+def of_rows(case, rank):
+    """Weights of rows for a loss of outputs of a rank: Keras spreads those of one dimension over the steps instead."""
+    if not case.get("sampleWeight"):
+        return None
+    return array(case["sampleWeight"]).reshape(-1, *[1] * (rank - 2))
+
+
 def class_weights(training, y):
     """Options for weights of classes; Keras refuses them beside those of rows, and for steps."""
     if not training.get("classWeight"):
@@ -167,7 +174,8 @@ def train(model, own, data, training):
     model.compile(optimizer=make(training["optimizer"]), loss=make(training["loss"]), run_eagerly=True)
     targets = [array(t) for t in training["targets"]]
     y = targets if len(targets) > 1 else targets[0]
-    options = {"sample_weight": array(training["sampleWeight"])} if training.get("sampleWeight") else {}
+    weight = of_rows(training, len(model.outputs[0].shape))
+    options = {} if weight is None else {"sample_weight": weight}
     weighted = {**options, **class_weights(training, y)}
     begin, losses, answer = weights_of(own), [], {}
     reset(own)
@@ -194,7 +202,7 @@ def masked(values, mask):
 
 def run_loss(case):
     loss, y, x = make(case["loss"]), array(case["yTrue"]), tf.constant(array(case["yPred"]))
-    weight = array(case["sampleWeight"]) if case.get("sampleWeight") else None
+    weight = of_rows(case, len(x.shape))
     value = loss(y, masked(x, case.get("mask")), sample_weight=weight)
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -207,7 +215,7 @@ def run_metric(case):
     x = array(case["yPred"]).astype("float32")  # The kernel of top k takes nothing else.
     mask = np.array(case["mask"], dtype="float64") if case.get("mask") else None
     size, loss, total = case["batchSize"], make(case["loss"]), keras.metrics.Mean()
-    weight = array(case["sampleWeight"]) if case.get("sampleWeight") else None
+    weight = of_rows(case, x.ndim)
     for at in range(0, len(x), size):
         rows = slice(at, at + size)
         # compile(metrics=...) counts padding; with us it never counts.

@@ -1,6 +1,7 @@
 //! Gradients for inspection: of the loss, or of the outputs weighted by cotangents.
 
 use super::dataset::Dataset;
+use super::predict::fill_masked;
 use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::buffer::{Buffer, Exclusive};
@@ -14,6 +15,7 @@ use crate::params::Slot;
 use crate::run::{Executor, first_not_finite};
 use crate::tensor::{HostTensor, Sequence, StateGradient, TensorData};
 use crate::values::Dtype;
+use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 
 /// What [`Trainer::loss_gradients`] and [`Trainer::output_gradients`] compute.
@@ -131,6 +133,11 @@ impl Trainer {
                 }
             }
             let outputs = outputs(executor, count)?;
+            let seeds = seeds
+                .iter()
+                .map(|&(index, data)| Ok((index, valid_only(executor, index, data)?)))
+                .collect::<Result<Vec<_>>>()?;
+            let seeds: Vec<(usize, &[f32])> = seeds.iter().map(|(index, data)| (*index, &**data)).collect();
             executor.backward(parameters, &mut gradients, &seeds, Some(cancel))?;
             Ok(GradientReport {
                 loss: None,
@@ -161,13 +168,29 @@ fn outputs(executor: &Executor<f32>, count: usize) -> Result<Vec<HostTensor>> {
         .map(|output| {
             let view = executor.value(output)?;
             let sequence = executor.output_mask(output).map_or(Sequence::Full, SequenceMask::sequence);
+            let data = valid_only(executor, output, view.data)?;
             Ok(HostTensor {
-                data: TensorData::F32(Buffer::copied(view.data, "The outputs")?),
+                data: TensorData::F32(Buffer::copied(&data, "The outputs")?),
                 shape: view.shape.to_vec(),
                 sequence,
             })
         })
         .collect()
+}
+
+/// The values of an output, or its cotangents, with zeros at padding; where recurrences repeat their last output instead, padding counts.
+fn valid_only<'a>(executor: &Executor<f32>, output: usize, values: &'a [f32]) -> Result<Cow<'a, [f32]>> {
+    let Some(mask) = executor.output_mask(output).filter(|_| !executor.output_repeats(output)) else {
+        return Ok(Cow::Borrowed(values));
+    };
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(values.len()).map_err(|_| Error::memory("No memory for the outputs"))?;
+    copy.extend_from_slice(values);
+    let row = values.len() / mask.batch().max(1);
+    for (at, values) in copy.chunks_exact_mut(row.max(1)).enumerate() {
+        fill_masked(values, row / mask.time().max(1), false, |step| mask.is_valid(at, step));
+    }
+    Ok(Cow::Owned(copy))
 }
 
 /// The gradients of all weights; dense ones share the memory that they were computed in.

@@ -108,10 +108,13 @@ impl Assembly {
         batch: &Batch,
     ) -> Result<()> {
         let view = executor.value(output)?;
-        let timed = matches!(executor.output_shape(output).as_deref(), Some([_, None, ..]));
+        let mask = executor.output_mask(output).filter(|mask| !mask.is_full());
+        let free = matches!(executor.output_shape(output).as_deref(), Some([_, None, ..]));
+        // Also a fixed number of steps may have padding.
+        let timed = free || mask.is_some() || !self.mask.is_empty();
         let (rows, rest) = view.shape.split_first().map_or((1, view.shape), |(&rows, rest)| (rows, rest));
         let time = if timed { rest.first().copied().unwrap_or(1) } else { 1 };
-        let padded = if timed { data.padded_time(batch, time) } else { 1 };
+        let padded = if free { data.padded_time(batch, time) } else { time };
         if self.rows == 0 {
             self.shape = rest.to_vec();
             if timed {
@@ -137,7 +140,6 @@ impl Assembly {
             }
         }
         if timed {
-            let mask = executor.output_mask(output).filter(|mask| !mask.is_full());
             if mask.is_some() || time < padded {
                 let valid = |row, step| step < time && mask.is_none_or(|mask| mask.is_valid(row, step));
                 let repeat = executor.output_repeats(output);
@@ -195,7 +197,7 @@ impl Assembly {
 }
 
 /// Sets the invalid steps of a row to zeros, or to the last valid step before them.
-fn fill_masked(values: &mut [f32], width: usize, repeat: bool, valid: impl Fn(usize) -> bool) {
+pub(super) fn fill_masked(values: &mut [f32], width: usize, repeat: bool, valid: impl Fn(usize) -> bool) {
     let mut last = None;
     for step in 0..values.len() / width.max(1) {
         let here = step * width..(step + 1) * width;

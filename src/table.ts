@@ -131,7 +131,7 @@ export const operations = {
     weights: [2, 4],
     outputs: [3, 3],
     settings: {
-      axis: { type: 'integer' },
+      axis: { type: 'axis' },
       epsilon: { type: 'number', least: 0 },
       momentum: { type: 'number', least: 0 },
       center: { type: 'flag' },
@@ -187,6 +187,8 @@ export const operations = {
       shareSteps: { type: 'flag' },
       perStep: { type: 'flag', optional: true },
       seed: { type: 'integer', optional: true },
+      noise: { type: 'name', of: ['factor', 'term'], optional: true },
+      deviation: { type: 'number', least: 0, default: 0 },
     },
   },
   elementwise: {

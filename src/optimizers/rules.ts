@@ -326,9 +326,9 @@ export function radam(options: RAdamOptions = {}): Optimizer {
 export interface AdafactorOptions extends OptimizerOptions {
   /** The exponent of the step, below 0; default -0.8. */
   readonly beta2Decay?: number
-  /** Added to squares of gradients; default 1e-30. */
+  /** Added to squares of gradients; default 9.999999999999999e-31. */
   readonly epsilon1?: number
-  /** The least that a weight's magnitude counts for; default 1e-3. */
+  /** The least that a weight's magnitude counts for; default 0.001. */
   readonly epsilon2?: number
   /** The root of the mean of squares up to which a step is not made smaller; default 1. */
   readonly clipThreshold?: number
@@ -349,8 +349,8 @@ export interface AdafactorOptions extends OptimizerOptions {
 export function adafactor(options: AdafactorOptions = {}): Optimizer {
   return makeOptimizer('adafactor', options, 0.001, {
     beta2Decay: { type: 'number', default: -0.8 },
-    epsilon1: { type: 'number', above: 0, default: 1e-30 },
-    epsilon2: { type: 'number', least: 0, default: 1e-3 },
+    epsilon1: { type: 'number', above: 0, default: 9.999999999999999e-31 },
+    epsilon2: { type: 'number', least: 0, default: 0.001 },
     clipThreshold: { type: 'number', above: 0, default: 1 },
   })
 }

@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn curves() {
-        let curve = |y, at, rule, sums: &[f64]| {
+        let curve = |y, at: Option<f64>, rule, sums: &[f64]| {
             let x = if y == Share::Precision { Share::Recall } else { Share::Fallout };
             Summary::Curve { classes: 1, x: if at.is_none() { x } else { Share::Specificity }, y, at, rule }
                 .value(sums)

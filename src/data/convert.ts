@@ -101,10 +101,26 @@ function* convertGiven(slot: Slot, value: unknown): Sliced<Converted> {
     const fitted = seenAs(slot, nestedRank(value))
     return reshaped(slot, yield* convertNested(fitted, value))
   }
+  if (isSource(value)) {
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `${slot.where}: data that come one by one are not read yet: collect them first, as in Array.fromAsync, or call trainOnBatch for each batch`,
+    )
+  }
   throw new SeqloomError(
     'ERR_DATA',
     `${slot.where}: expected nested arrays or a tensor of shape ${showShape(slot.shape)}, got ${describe(value)}`,
   )
+}
+
+/** Whether a value gives others one by one, as generators, streams and data sets do. */
+function isSource(value: unknown): boolean {
+  try {
+    return isRecord(value) && (Symbol.asyncIterator in value || 'forEachAsync' in value || 'next' in value)
+  } catch {
+    // A proxy that throws.
+    return false
+  }
 }
 
 /** The data of another library's tensor; `ERR_DATA` if reading it throws, as with disposed tfjs tensors. */

@@ -1,7 +1,7 @@
 import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
 import type { Data, DataSet, Tensor, TensorLike } from '../data/tensor.js'
-import { SeqloomError } from '../errors.js'
+import { reading, SeqloomError } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
 import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.js'
 import type { Weight } from '../layers/weight.js'
@@ -163,11 +163,6 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     return this.layers.some(({ stateful }) => stateful)
   }
 
-  /** The optimizer that the model was compiled with; given to `compile` again, it continues where it was. Undefined before `compile`. */
-  get optimizer(): CompileOptions['optimizer'] | undefined {
-    return this.engine.plan?.optimizer
-  }
-
   /** The loss that the model was compiled with. Undefined before `compile`. */
   get loss(): CompileOptions['loss'] | undefined {
     return this.engine.plan?.saved.loss as CompileOptions['loss'] | undefined
@@ -215,8 +210,14 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    * (`m.optimizer`): then it goes on, for weights that train now or again. If a loss reads an output as something it cannot be, such as logits as probabilities, the
    * process gets a `SeqloomWarning`. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`, `ERR_STATE` during `fit`.
    */
-  compile(options: CompileOptions): void {
-    compile(this.engine, options)
+  compile(
+    options: Omit<CompileOptions, 'optimizer'> & { readonly optimizer: CompileOptions['optimizer'] | ModelOptimizer },
+  ): void {
+    const given = reading('ERR_OPTION', 'compile: optimizer', () => options?.optimizer)
+    compile(
+      this.engine,
+      given instanceof ModelOptimizer ? { ...options, optimizer: given.settings } : (options as CompileOptions),
+    )
   }
 
   /**
@@ -352,7 +353,10 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
     setLearningRate(this.engine, value)
   }
 
-  /** The optimizer: its kind, its steps so far, its learning rate. Errors: `ERR_STATE` before `compile`. */
+  /**
+   * The optimizer: its kind, its steps so far, its learning rate. Given to `compile` again, it continues where it was.
+   * Errors: `ERR_STATE` before `compile`.
+   */
   get optimizer(): ModelOptimizer {
     this.engine.compiled('optimizer')
     return new ModelOptimizer(this.engine)

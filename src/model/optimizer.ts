@@ -1,4 +1,5 @@
 import type { LearningRate } from '../optimizers/schedules.js'
+import type { TrainPlan } from './compile.js'
 import type { Engine } from './engine.js'
 import { learningRate, setLearningRate } from './training.js'
 
@@ -13,6 +14,11 @@ export class ModelOptimizer {
   /** Its name: `'adam'`. */
   get kind(): string {
     return this.#engine.compiled('optimizer').optimizer.kind
+  }
+
+  /** @internal What it was made from. */
+  get settings(): TrainPlan['optimizer'] {
+    return this.#engine.compiled('optimizer').optimizer
   }
 
   /** How many steps it has made; learning-rate schedules go by them. */

@@ -108,10 +108,8 @@ describe('loss, metrics and gradients', () => {
 
 describe('outputs at masked steps', () => {
   type Shape = (number | null)[]
-  const [free, fixed]: Shape[] = [
-    [null, features],
-    [6, features],
-  ]
+  const free: Shape = [null, features]
+  const fixed: Shape = [6, features]
   const lstm = (options: object = {}) => layers.lstm({ units: 3, returnSequences: true, ...options })
   const biased = (units: number, activation?: 'softmax') =>
     layers.dense({ units, biasInitializer: 'ones', ...(activation && { activation }) })

@@ -312,7 +312,7 @@ describe('optimizers', () => {
     const [m, straight, anew] = [make(), make(), make()]
     await m.fit(data, targets, { epochs: 3 })
     await straight.fit(data, targets, { epochs: 3 })
-    m.compile({ optimizer: m.optimizer as never, loss: 'mse' })
+    m.compile({ optimizer: m.optimizer, loss: 'mse' })
     await m.fit(data, targets, { epochs: 1 })
     await straight.fit(data, targets, { epochs: 1 })
     expect(m.getWeights()).toEqual(straight.getWeights())
@@ -323,13 +323,13 @@ describe('optimizers', () => {
     expect(anew.getWeights()).not.toEqual(straight.getWeights())
     // Frozen, the layer keeps its weights; the other goes on.
     m.getLayer('a').trainable = false
-    m.compile({ optimizer: m.optimizer as never, loss: 'mse' })
+    m.compile({ optimizer: m.optimizer, loss: 'mse' })
     const [a, b] = [m.getLayer('a').getWeights(), m.getLayer('b').getWeights()]
     await m.fit(data, targets)
     expect(m.getLayer('a').getWeights()).toEqual(a)
     expect(m.getLayer('b').getWeights()).not.toEqual(b)
     m.getLayer('a').trainable = true
-    m.compile({ optimizer: m.optimizer as never, loss: 'mse' })
+    m.compile({ optimizer: m.optimizer, loss: 'mse' })
     await m.fit(data, targets)
     expect(m.getLayer('a').getWeights()).not.toEqual(a)
   })

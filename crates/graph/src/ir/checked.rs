@@ -27,8 +27,8 @@ pub(crate) struct Call<T: Scalar> {
     pub(crate) weights: Vec<usize>,
     /// Whether any of its weights is trainable.
     pub(crate) trainable: bool,
-    /// The mask that it makes and the masks that it is the intersection of.
-    pub(crate) own_mask: Option<OwnMask>,
+    /// The masks that it makes.
+    pub(crate) own_masks: Vec<OwnMask>,
 }
 
 impl<T: Scalar> Call<T> {
@@ -167,12 +167,23 @@ impl<T: Scalar> Checked<T> {
             let has_time = |output: usize| {
                 let meta = self.values[node.outputs[output]];
                 let rank = meta.shape.rank();
-                meta.batched && (rank >= 3 || (rank == 2 && any && node.op.keeps_time(output)))
+                !node.op.is_state(output)
+                    && meta.batched
+                    && (rank >= 3 || (rank == 2 && any && node.op.keeps_time(output)))
             };
             let timed_outputs: Vec<usize> = (0..node.outputs.len())
                 .filter(|&output| has_time(output))
                 .map(|output| node.outputs[output])
                 .collect();
+            // What lies behind the batch in a state is no time, so that all of it is valid.
+            for (output, &value) in node.outputs.iter().enumerate() {
+                let meta = self.values[value];
+                if node.op.is_state(output) && meta.batched && meta.shape.rank() >= 3 {
+                    let index = fresh();
+                    node.own_masks.push(OwnMask { index, value, sources: Vec::new() });
+                    self.masks[value] = Some(index);
+                }
+            }
             let Some(&timed) = timed_outputs.first() else { continue };
             // A value that is repeated along the time axis has no steps of its own.
             let time = self.values[timed].shape.time();
@@ -185,7 +196,7 @@ impl<T: Scalar> Checked<T> {
                 [only] => only,
                 _ => {
                     let index = fresh();
-                    node.own_mask = Some(OwnMask { index, value: timed, sources });
+                    node.own_masks.push(OwnMask { index, value: timed, sources });
                     index
                 }
             };
@@ -289,7 +300,7 @@ fn build<T: Scalar>(node: &Node, graph: &Graph, values: &mut Vec<Meta>, body: bo
         outputs: node.outputs.clone(),
         trainable: node.weights.iter().any(|&weight| graph.weights[weight].trainable),
         weights: node.weights.clone(),
-        own_mask: None,
+        own_masks: Vec::new(),
         label,
     })
 }

@@ -267,6 +267,10 @@ impl<T: Scalar> Op<T> for BatchNorm {
 
     fn backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
         let Backward { frame, gradients, masks } = context;
+        // Only the statistics are used, which have no gradient.
+        if frame.outputs[0].gradient == Place::None {
+            return Ok(());
+        }
         let channels = Channels::new(&frame.inputs[0].shape, self.axis, mask_of(masks, &frame.inputs[0]))?;
         let gamma = self.gamma.map(|index| frame.weights.get(index));
         let weight = |index: Option<usize>| index.and_then(|index| frame.weights.index(index));

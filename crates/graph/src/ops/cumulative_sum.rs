@@ -173,6 +173,10 @@ impl<T: Scalar> Op<T> for CumulativeSum {
         true
     }
 
+    fn is_state(&self, output: usize) -> bool {
+        output == 1
+    }
+
     fn keeps_time(&self, output: usize) -> bool {
         output == 0
     }

@@ -2,7 +2,7 @@
 
 use super::activation::expect_float;
 use super::context::mask_of;
-use super::{Backward, Entry, Forward, Op, Operation, Streamed, TimeAxes, ValueRef, made};
+use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Streamed, TimeAxes, ValueRef, made};
 use crate::error::{Error, Result};
 use crate::form::{Form, Known};
 use crate::mask::SequenceMask;
@@ -86,6 +86,11 @@ impl<T: Scalar> Op<T> for LastStep {
             }
         }
         Ok(())
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        // The steps are gone; what comes after the batch is another dimension.
+        MaskRule::Own
     }
 
     fn form(&self, known: &[Known], _output: usize) -> Form {

@@ -177,6 +177,11 @@ pub(crate) trait Op<T: Scalar>: Send {
         false
     }
 
+    /// Whether output `output` is what is left after the last step, without a time axis.
+    fn is_state(&self, _output: usize) -> bool {
+        false
+    }
+
     /// Whether its inputs may be parameters and scalars, which have no batch dimension.
     fn takes_unbatched(&self) -> bool {
         false

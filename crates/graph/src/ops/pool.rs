@@ -2,7 +2,7 @@
 
 use super::context::mask_of;
 use super::last_step::without_time;
-use super::{Backward, Entry, Forward, Op, Operation, Streamed, TimeAxes, made};
+use super::{Backward, Entry, Forward, MaskRule, Op, Operation, Streamed, TimeAxes, made};
 use crate::error::Result;
 use crate::form::{Form, Known};
 use crate::parallel::while_wanted;
@@ -108,6 +108,11 @@ impl<T: Scalar> Op<T> for Pool {
 
     fn keeps_output(&self, _index: usize) -> bool {
         self.maximum
+    }
+
+    fn mask_rule(&self) -> MaskRule {
+        // The steps are gone; what comes after the batch is another dimension.
+        MaskRule::Own
     }
 
     fn form(&self, known: &[Known], _output: usize) -> Form {

@@ -295,48 +295,49 @@ impl<T: Scalar> Op<T> for Windows {
         let Backward { frame, masks, .. } = context;
         let cutting = self.cutting(&frame.inputs[0].shape, mask_of(masks, &frame.inputs[0]))?;
         let inner = cutting.lines.inner;
-        let earlier = frame.inputs.get(1).map_or(Place::None, |earlier| earlier.gradient);
-        let ([dy, d_last], [dx, d_earlier]) = frame.buffers.carve(
-            [frame.outputs[0].gradient, frame.outputs[1].gradient],
-            [frame.inputs[0].gradient, earlier],
-        )?;
         let (block, reach, width) = (cutting.block(), self.reach() * inner, cutting.lines.block());
         let add = |sums: &mut [T], from: usize, values: &[T]| {
             if let Some(sums) = sums.get_mut(from * inner..).and_then(|sums| sums.get_mut(..values.len())) {
                 sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += value);
             }
         };
-        // What goes to one row of an input's gradient: that of its elements, or of those before.
-        let row_of = |row: usize, sums: &mut [T], wanted: fn(Source) -> Option<usize>| {
-            if let Some(dy) = dy.get(row * block..(row + 1) * block) {
-                cutting.each(row, |at, count, source| {
-                    if let Some(from) = wanted(source) {
-                        add(sums, from, &dy[at * inner..(at + count) * inner]);
+        let element: fn(Source) -> Option<usize> =
+            |source| if let Source::Element(at) = source { Some(at) } else { None };
+        let before: fn(Source) -> Option<usize> =
+            |source| if let Source::Earlier(at) = source { Some(at) } else { None };
+        let earlier = frame.inputs.get(1).map_or(Place::None, |earlier| earlier.gradient);
+        // One after the other: both inputs may be one value.
+        for (gradient, width, wanted) in
+            [(frame.inputs[0].gradient, width, element), (earlier, reach, before)]
+        {
+            let grads = [frame.outputs[0].gradient, frame.outputs[1].gradient];
+            let ([dy, d_last], [sums]) = frame.buffers.carve(grads, [gradient])?;
+            let work = dy.len().max(sums.len());
+            each_rows(sums, width, work, |first, sums| {
+                for (row, sums) in sums.chunks_exact_mut(width.max(1)).enumerate() {
+                    let row = first + row;
+                    if let Some(dy) = dy.get(row * block..(row + 1) * block) {
+                        cutting.each(row, |at, count, source| {
+                            if let Some(from) = wanted(source) {
+                                add(sums, from, &dy[at * inner..(at + count) * inner]);
+                            }
+                        });
                     }
-                });
-            }
-            if let Some(d_last) = d_last.get(row * reach..(row + 1) * reach) {
-                cutting.each_last(row, |at, source| {
-                    if let Some(from) = wanted(source) {
-                        add(sums, from, &d_last[at * inner..(at + 1) * inner]);
+                    if let Some(d_last) = d_last.get(row * reach..(row + 1) * reach) {
+                        cutting.each_last(row, |at, source| {
+                            if let Some(from) = wanted(source) {
+                                add(sums, from, &d_last[at * inner..(at + 1) * inner]);
+                            }
+                        });
                     }
-                });
-            }
-        };
-        let work = dy.len().max(dx.len());
-        each_rows(dx, width, work, |first, dx| {
-            for (row, dx) in dx.chunks_exact_mut(width.max(1)).enumerate() {
-                row_of(
-                    first + row,
-                    dx,
-                    |source| if let Source::Element(at) = source { Some(at) } else { None },
-                );
-            }
-        });
-        for (row, sums) in d_earlier.chunks_exact_mut(reach.max(1)).enumerate() {
-            row_of(row, sums, |source| if let Source::Earlier(at) = source { Some(at) } else { None });
+                }
+            });
         }
         Ok(())
+    }
+
+    fn is_state(&self, output: usize) -> bool {
+        output == 1
     }
 
     fn mask_rule(&self) -> MaskRule {

@@ -383,7 +383,7 @@ impl Optimizer {
             self.means.begin(&self.slots, parameters, exclusive(&mut self.states)?);
         }
         let before = self.steps();
-        if (self.batch + 1).is_multiple_of(self.batches) {
+        if self.batch.saturating_add(1).is_multiple_of(self.batches) {
             self.means.combine(&self.slots, gradients, &self.states, self.batches)?;
             self.step(parameters, gradients, rate)?;
             let states = exclusive(&mut self.states)?;

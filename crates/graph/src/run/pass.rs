@@ -37,7 +37,7 @@ impl<T: Scalar> Pass<'_, T> {
         for (position, &index) in self.program.nodes.iter().enumerate() {
             check_cancelled(run)?;
             let node = &mut self.checked.nodes[index];
-            if let Some(own) = &node.own_mask {
+            for own in &node.own_masks {
                 let shape = self.metas[own.value].shape;
                 combine(self.masks, own.index, &own.sources, shape.batch(), shape.time())?;
             }

@@ -210,6 +210,10 @@ impl<T: Scalar> Op<T> for Scan<T> {
         output < self.counts.outputs
     }
 
+    fn is_state(&self, output: usize) -> bool {
+        output >= self.counts.outputs
+    }
+
     fn takes_unbatched(&self) -> bool {
         true
     }

@@ -755,7 +755,7 @@ export function rowsOf(sq, tf) {
   const fitSamples = {
     batchSize: 2,
     epochs: 2,
-    verbose: 1,
+    verbose: 0,
     callbacks: [],
     validationSplit: 0.5,
     shuffle: false,

@@ -77,7 +77,7 @@ const shared = (api) => ({
   useCudnn: 'auto',
   useEma: true,
   useScale: true,
-  verbose: 1,
+  verbose: 0,
   weightDecay: 0.01,
   weights: 'those of another layer',
   zeroOutputForMask: false,

@@ -18,8 +18,9 @@ export abstract class Ends extends Layer {
   protected readonly ends: readonly [start: number, end: number]
   readonly #window: Windows
 
-  protected constructor(where: string, name: string, options: LayerOptions, given: BothEnds, sign: 1 | -1) {
+  protected constructor(where: string, name: string, options: LayerOptions, fallback: BothEnds, sign: 1 | -1) {
     super(where, options, { accepted: { [name]: bothEnds }, refused: { dataFormat: ['channelsLast', null] } })
+    const given = (options as Readonly<Record<string, BothEnds | undefined>>)[name] ?? fallback
     this.ends = typeof given === 'number' ? [given, given] : given
     this.#window = { size: 1, padding: [sign * this.ends[0], sign * this.ends[1]] }
   }
@@ -48,7 +49,7 @@ export class Cropping1D extends Ends {
   override readonly baseName = 'cropping1d'
 
   constructor(options: Cropping1DOptions) {
-    super('layers.cropping1d', 'cropping', options, options.cropping ?? [1, 1], -1)
+    super('layers.cropping1d', 'cropping', options, [1, 1], -1)
   }
 
   override config(): Record<string, unknown> {

@@ -1,4 +1,4 @@
-import { SeqloomError } from '../errors.js'
+import { reading, SeqloomError } from '../errors.js'
 import type { Value } from '../graph/builder.js'
 import type { Shape, ValueType } from '../graph/shape.js'
 import { checkOptions, custom, dimensions, integer, label, oneOf, orNull } from '../options.js'
@@ -53,7 +53,7 @@ export class InputLayer extends Layer {
         dtype: oneOf(['float32', 'int32', 'string']),
         name: orNull(label),
       },
-      required: options?.batchShape ? [] : ['shape'],
+      required: reading('ERR_OPTION', 'input', () => options?.batchShape) ? [] : ['shape'],
       refused: { sparse: [false], ragged: [false] },
     })
     const { batchSize = null, batchShape } = options

@@ -15,7 +15,7 @@ export class ZeroPadding1D extends Ends {
   override readonly baseName = 'zero_padding1d'
 
   constructor(options: ZeroPadding1DOptions) {
-    super('layers.zeroPadding1d', 'padding', options, options.padding ?? 1, 1)
+    super('layers.zeroPadding1d', 'padding', options, 1, 1)
   }
 
   override config(): Record<string, unknown> {

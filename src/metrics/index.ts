@@ -1,3 +1,4 @@
+import { reading } from '../errors.js'
 import { type Average, type Metric, makeMetric } from './metric.js'
 
 export type { Average, Metric, MetricKind, MetricName } from './metric.js'
@@ -84,13 +85,17 @@ export const binaryAccuracy = (options: DecisionOptions = {}): Metric => makeMet
 export const topKAccuracy = (options: MetricOptions & { readonly k?: number } = {}): Metric =>
   makeMetric('topKAccuracy', options)
 
+/** Options with a name, where they give no other. */
+const namedBy = <O extends object>(name: string, options: O): O & { readonly name: string } =>
+  reading('ERR_OPTION', `metrics.${name}`, () => ({ name, ...options }))
+
 /** {@link topKAccuracy} by Keras's name for one-hot targets. */
 export const topKCategoricalAccuracy = (options: MetricOptions & { readonly k?: number } = {}): Metric =>
-  topKAccuracy({ name: 'topKCategoricalAccuracy', ...options })
+  makeMetric('topKAccuracy', namedBy('topKCategoricalAccuracy', options))
 
 /** {@link topKAccuracy} by Keras's name for integer targets. */
 export const sparseTopKCategoricalAccuracy = (options: MetricOptions & { readonly k?: number } = {}): Metric =>
-  topKAccuracy({ name: 'sparseTopKCategoricalAccuracy', ...options })
+  makeMetric('topKAccuracy', namedBy('sparseTopKCategoricalAccuracy', options))
 
 /**
  * The share of positive decisions that are right: true positives / (true + false positives), 0 if there are none. With
@@ -116,7 +121,7 @@ export const recall = (options: ClassOptions = {}): Metric => makeMetric('recall
 export const f1 = (options: ClassOptions = {}): Metric => makeMetric('f1', options)
 
 /** {@link f1} by Keras's name. */
-export const f1Score = (options: ClassOptions = {}): Metric => f1({ name: 'f1Score', ...options })
+export const f1Score = (options: ClassOptions = {}): Metric => f1(namedBy('f1Score', options))
 
 /**
  * (1 + beta²) TP / ((1 + beta²) TP + FP + beta² FN), 0 if there are none: F with `beta` (default 1) times as much weight on
@@ -222,7 +227,7 @@ export const meanSquaredLogarithmicError = (options: MetricOptions = {}): Metric
 
 /** The loss {@link losses.logCosh}. */
 export const logCoshError = (options: MetricOptions = {}): Metric =>
-  makeMetric('logCosh', { name: 'logCoshError', ...options })
+  makeMetric('logCosh', namedBy('logCoshError', options))
 
 /** The loss {@link losses.hinge}. */
 export const hinge = (options: MetricOptions = {}): Metric => makeMetric('hinge', options)

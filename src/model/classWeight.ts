@@ -44,7 +44,11 @@ export function classWeights(where: string, { trained }: TrainPlan, given: unkno
 
 /** Whether factors are given as those of the output with this name. */
 const isByName = (given: unknown, name: string): boolean =>
-  isRecord(given) && isRecord(given[name]) && Object.keys(given).length === 1
+  reading(
+    'ERR_OPTION',
+    'classWeight',
+    () => isRecord(given) && isRecord(given[name]) && Object.keys(given).length === 1,
+  )
 
 /** The factors of each trained output; none for ones. */
 function perOutput(where: string, trained: readonly TrainedOutput[], given: unknown): (readonly number[])[] {

@@ -325,7 +325,11 @@ function targetSlot({ name, shape, loss }: TrainedOutput): Slot {
 }
 
 function isLoss(value: unknown): boolean {
-  return !Array.isArray(value) && (!isRecord(value) || typeof value.kind === 'string')
+  return reading(
+    'ERR_OPTION',
+    'compile',
+    () => !Array.isArray(value) && (!isRecord(value) || typeof value.kind === 'string'),
+  )
 }
 
 /** One entry per output, from values given for all outputs, in order or by name. */

@@ -213,11 +213,11 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   compile(
     options: Omit<CompileOptions, 'optimizer'> & { readonly optimizer: CompileOptions['optimizer'] | ModelOptimizer },
   ): void {
-    const given = reading('ERR_OPTION', 'compile: optimizer', () => options?.optimizer)
-    compile(
-      this.engine,
-      given instanceof ModelOptimizer ? { ...options, optimizer: given.settings } : (options as CompileOptions),
-    )
+    const own = reading('ERR_OPTION', 'compile: optimizer', () => {
+      const given = options?.optimizer
+      return given instanceof ModelOptimizer ? given : undefined
+    })
+    compile(this.engine, own ? { ...options, optimizer: own.settings } : (options as CompileOptions))
   }
 
   /**

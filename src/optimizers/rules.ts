@@ -222,16 +222,16 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
 export interface AdagradOptions extends OptimizerOptions {
   /** The first value of the sum of squares; default 0.1. */
   readonly initialAccumulatorValue?: number
-  /** Added under the root; to the root with the formula of PyTorch; default 1e-7. */
+  /** Added to the root; under it with the formula of Keras; default 1e-7. */
   readonly epsilon?: number
-  /** Whose formula it is; default 'keras'. */
+  /** Whose formula it is; default 'pytorch'. */
   readonly formula?: 'keras' | 'pytorch'
 }
 
 /**
- * Adagrad (Duchi et al. 2011): s ← s + g², w ← w − rate · g / √(s + ε), where s begins with `initialAccumulatorValue`.
+ * Adagrad (Duchi et al. 2011): s ← s + g², w ← w − rate · g / (√s + ε), where s begins with `initialAccumulatorValue`.
  *
- * With the formula of PyTorch, g / (√s + ε). There the rate is 0.01 by default, s begins with 0 and ε is 1e-10.
+ * As in PyTorch, where the rate is 0.01 by default, s begins with 0 and ε is 1e-10. With the formula of Keras, g / √(s + ε).
  *
  * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
@@ -239,7 +239,7 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
   return makeOptimizer('adagrad', options, 0.001, {
     initialAccumulatorValue: { type: 'number', least: 0, default: 0.1 },
     epsilon: { type: 'number', least: 0, default: 1e-7 },
-    formula: { type: 'name', of: ['keras', 'pytorch'], default: 'keras' },
+    formula: { type: 'name', of: ['keras', 'pytorch'], default: 'pytorch' },
   })
 }
 

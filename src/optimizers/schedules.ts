@@ -1,4 +1,4 @@
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 import {
   type Check,
   checkOptions,
@@ -254,7 +254,10 @@ export function polynomialDecay(options: PolynomialDecayOptions): Schedule {
  */
 export function cosineDecay(options: CosineDecayOptions): Schedule {
   if (!isRecord(options)) return make('cosineDecay', options)
-  const { warmupTarget = null, warmupSteps = 0, ...others } = options
+  const { warmupTarget, warmupSteps, ...others } = reading('ERR_OPTION', 'optimizers.schedules.cosineDecay', () => {
+    const { warmupTarget = null, warmupSteps = 0, ...others } = options
+    return { warmupTarget, warmupSteps, ...others }
+  })
   if (warmupTarget !== null && !rate.accepts(warmupTarget)) {
     const wanted = `${rate.expected}, or null, not ${describe(warmupTarget)}`
     throw new SeqloomError('ERR_OPTION', `optimizers.schedules.cosineDecay: warmupTarget must be ${wanted}`)

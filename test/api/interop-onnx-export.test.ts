@@ -281,9 +281,18 @@ async function expectSteps(m: Model, step: string | undefined): Promise<void> {
 describe('toOnnx', () => {
   it('is tried with every layer and every cell', () => {
     const cellFactories = ['gruCell', 'lstmCell', 'simpleRNNCell', 'stackedRNNCells']
+    // What runs before the graph is not in its file.
+    const encoders = [
+      'hashing',
+      'discretization',
+      'categoryEncoding',
+      'stringLookup',
+      'integerLookup',
+      'textVectorization',
+    ]
     expect(Object.keys(byLayer).sort()).toEqual(
       Object.keys(layers)
-        .filter((name) => !cellFactories.includes(name))
+        .filter((name) => ![...cellFactories, ...encoders].includes(name))
         .sort(),
     )
     expect(Object.keys(byCell).sort()).toEqual(Object.keys(cells).sort())

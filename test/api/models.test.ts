@@ -106,10 +106,10 @@ describe('saving and loading', () => {
   it('never makes a layer of an unknown class', async () => {
     await everyLayer().save(folder)
     const path = join(folder, 'model.json')
-    writeFileSync(path, readFileSync(path, 'utf8').replace('"Masking"', '"Lambda"'))
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"Masking"', '"Mystery"'))
     await expect(loadModel(folder)).rejects.toMatchObject({
       code: 'ERR_FORMAT',
-      message: expect.stringMatching(/Lambda/),
+      message: expect.stringMatching(/Mystery/),
     })
   })
 

@@ -60,10 +60,6 @@ describe('noise in training', () => {
     const spatial = only(layers.spatialDropout1d({ rate: 0.4, ...sequence }))
     const dropout = only(layers.dropout({ rate: 0.4, noiseShape: [null, 1, null], ...sequence }))
     expect(await trained(spatial, gauss, filled(0))).toBe(await trained(dropout, gauss, filled(0)))
-    await expectCoded(
-      () => layers.timeDistributed({ layer: layers.spatialDropout1d({ rate: 0.4 }) as never }),
-      'ERR_UNSUPPORTED',
-    )
   })
 
   const makers = {

@@ -157,7 +157,7 @@ describe.each([
     const stopped = ours()
     await expect(resume(stopped, crash)).rejects.toThrow('killed')
     asBefore(backupDir)
-    const other = kernelOf(3, optimizers[kind](options))
+    const other = kernelOf(3, optimizers[kind]({ ...options, formula: 'keras' }))
     await expect(resume(other)).rejects.toMatchObject({
       code: 'ERR_STATE',
       message: expect.stringMatching(new RegExp(`optimizers.${kind}\\(\\{ formula: 'pytorch' \\}\\), not 'keras'`)),

@@ -150,7 +150,7 @@ describe('configurations', () => {
     expect(configOf('Functional', 'm', 3, again.topology, true)).toEqual(saved)
   })
 
-  it.each(['Lambda', 'constructor', '__proto__', '', 7])('refuse the class %s', (className) => {
+  it.each(['Mystery', 'constructor', '__proto__', '', 7])('refuse the class %s', (className) => {
     expect(() => layerFromConfig({ className, config: {} })).toThrow(coded('ERR_FORMAT', /unknown layer class/))
   })
 })

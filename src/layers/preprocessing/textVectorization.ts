@@ -1,4 +1,4 @@
-import { SeqloomError } from '../../errors.js'
+import { reading, SeqloomError } from '../../errors.js'
 import type { Dim, Shape, ValueType } from '../../graph/shape.js'
 import { custom, integer, oneOf, orNull } from '../../options.js'
 import type { LayerOptions } from '../layer.js'
@@ -49,7 +49,7 @@ export class TextVectorization extends Lookup<string> {
   constructor(options: TextVectorizationOptions = {}) {
     const where = 'layers.textVectorization'
     for (const name of ['standardize', 'split'] as const) {
-      if (typeof options?.[name] !== 'function') continue
+      if (typeof reading('ERR_OPTION', where, () => options?.[name]) !== 'function') continue
       throw new SeqloomError(
         'ERR_UNSUPPORTED',
         `${where}: ${name} cannot be a function, which no saved model could hold; apply it to the texts first`,

@@ -38,7 +38,8 @@ export function coreOptimizer(given: Optimizer): CoreOptimizer {
     names[name] ?? name,
     value,
   ])
-  // tfjs keeps momentum without the rate.
-  const formula = kind === 'sgd' ? { formula: 'pytorch' } : {}
-  return rules[kind]({ ...Object.fromEntries(settings), ...formula })
+  // tfjs keeps momentum without the rate, and adds epsilon under the root.
+  const formulas: Readonly<Partial<Record<OptimizerKind, string>>> = { sgd: 'pytorch', adagrad: 'keras' }
+  const formula = formulas[kind]
+  return rules[kind]({ ...Object.fromEntries(settings), ...(formula && { formula }) })
 }

@@ -70,7 +70,7 @@ export default {
     }),
     adamax: optimizer('adamax', beta, { forced: { pytorch: { formula: 'pytorch' }, tfjs: placed } }),
     adagrad: optimizer('adagrad', (random) => ({ initialAccumulatorValue: () => random.pick([0, 0.1, 1]) }), {
-      forced: { pytorch: { formula: 'pytorch' }, tfjs: { ...placed, initialAccumulatorValue: 0.1 } },
+      forced: { keras: { formula: 'keras' }, tfjs: { ...placed, initialAccumulatorValue: 0.1 } },
     }),
     nadam: optimizer('nadam', beta, { forced: { pytorch: { formula: 'pytorch' } }, without: { tfjs: noTfjs } }),
     rmsprop: optimizer(

@@ -4,16 +4,16 @@ use crate::error::Result;
 use crate::setting::settings;
 
 settings! {
-    /// Adagrad (Duchi et al. 2011): s ← s + g², w ← w − rate · g / √(s + ε), where s begins with `initialAccumulatorValue`.
+    /// Adagrad (Duchi et al. 2011): s ← s + g², w ← w − rate · g / (√s + ε), where s begins with `initialAccumulatorValue`.
     ///
-    /// With the formula of PyTorch, g / (√s + ε). There the rate is 0.01 by default, s begins with 0 and ε is 1e-10.
+    /// As in PyTorch, where the rate is 0.01 by default, s begins with 0 and ε is 1e-10. With the formula of Keras, g / √(s + ε).
     pub(super) struct Adagrad {
         /// The first value of the sum of squares.
         initial_accumulator_value: f64 [NON_NEGATIVE] = 0.1;
-        /// Added under the root; to the root with the formula of PyTorch.
+        /// Added to the root; under it with the formula of Keras.
         epsilon: f64 [NON_NEGATIVE] = 1e-7;
         /// Whose formula it is.
-        formula: Formula = "keras";
+        formula: Formula = "pytorch";
     }
     and {
         states: [(&'static str, f32); 1],

@@ -135,7 +135,11 @@ impl Trainer {
             let outputs = outputs(executor, count)?;
             let seeds = seeds
                 .iter()
-                .map(|&(index, data)| Ok((index, valid_only(executor, index, data)?)))
+                .map(|&(index, data)| {
+                    // Where recurrences repeat their last output, padding counts.
+                    let counts = executor.output_repeats(index);
+                    Ok((index, if counts { Cow::Borrowed(data) } else { filled(executor, index, data)? }))
+                })
                 .collect::<Result<Vec<_>>>()?;
             let seeds: Vec<(usize, &[f32])> = seeds.iter().map(|(index, data)| (*index, &**data)).collect();
             executor.backward(parameters, &mut gradients, &seeds, Some(cancel))?;
@@ -168,7 +172,7 @@ fn outputs(executor: &Executor<f32>, count: usize) -> Result<Vec<HostTensor>> {
         .map(|output| {
             let view = executor.value(output)?;
             let sequence = executor.output_mask(output).map_or(Sequence::Full, SequenceMask::sequence);
-            let data = valid_only(executor, output, view.data)?;
+            let data = filled(executor, output, view.data)?;
             Ok(HostTensor {
                 data: TensorData::F32(Buffer::copied(&data, "The outputs")?),
                 shape: view.shape.to_vec(),
@@ -178,17 +182,18 @@ fn outputs(executor: &Executor<f32>, count: usize) -> Result<Vec<HostTensor>> {
         .collect()
 }
 
-/// The values of an output, or its cotangents, with zeros at padding; where recurrences repeat their last output instead, padding counts.
-fn valid_only<'a>(executor: &Executor<f32>, output: usize, values: &'a [f32]) -> Result<Cow<'a, [f32]>> {
-    let Some(mask) = executor.output_mask(output).filter(|_| !executor.output_repeats(output)) else {
+/// The values of an output, or its cotangents, with what predictions have at padding: zeros, or the last valid step.
+fn filled<'a>(executor: &Executor<f32>, output: usize, values: &'a [f32]) -> Result<Cow<'a, [f32]>> {
+    let Some(mask) = executor.output_mask(output) else {
         return Ok(Cow::Borrowed(values));
     };
     let mut copy = Vec::new();
     copy.try_reserve_exact(values.len()).map_err(|_| Error::memory("No memory for the outputs"))?;
     copy.extend_from_slice(values);
     let row = values.len() / mask.batch().max(1);
+    let repeats = executor.output_repeats(output);
     for (at, values) in copy.chunks_exact_mut(row.max(1)).enumerate() {
-        fill_masked(values, row / mask.time().max(1), false, |step| mask.is_valid(at, step));
+        fill_masked(values, row / mask.time().max(1), repeats, |step| mask.is_valid(at, step));
     }
     Ok(Cow::Owned(copy))
 }

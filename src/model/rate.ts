@@ -1,8 +1,8 @@
-import { describe, SeqloomError } from '../errors.js'
+import { describe, reading, SeqloomError } from '../errors.js'
 
-/** What a function of the user's gives for a step. `ERR_OPTION` unless it is a rate. */
+/** What a function of the user's gives for a step. `ERR_OPTION` unless it is a rate, and with what it throws as the cause. */
 export function rateOf(rate: (step: number) => number, step: number): number {
-  const value: unknown = rate(step)
+  const value: unknown = reading('ERR_OPTION', `the optimizer's learningRate for step ${step}`, () => rate(step))
   if (typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY) return value
   throw new SeqloomError(
     'ERR_OPTION',

@@ -154,7 +154,7 @@ describe('a learning rate that is a function of the step', () => {
     const throws = () => {
       throw error
     }
-    await expect(build(throws).fit(x, y)).rejects.toBe(error)
+    await expect(build(throws).fit(x, y)).rejects.toMatchObject({ code: 'ERR_OPTION', cause: error })
     for (const wrong of [Number.NaN, -1, '0.1', Number.POSITIVE_INFINITY]) {
       const m = build(() => wrong as number)
       const refused = { code: 'ERR_OPTION', message: expect.stringMatching(/learningRate.*for step 0/) }

@@ -41,7 +41,7 @@ export class Engine implements LayerUser {
   #factors: LossFactors = noFactors
   /** Which weights training changes, in order: decided by `compile`, even if the layers' flags change later. */
   #trained: readonly boolean[] | undefined
-  /** What stands for the optimizer that the model is compiled with. */
+  /** What the program gave for the optimizer that the model is compiled with. */
   #optimizers = new WeakSet<object>()
   /** The optimizer's state of weights that were trained before and are frozen now. */
   readonly #states = new Map<string, ReturnType<NativeModel['optimizerState']>[number]>()
@@ -198,14 +198,15 @@ export class Engine implements LayerUser {
    */
   compile(made: TrainPlan, trained?: readonly boolean[]): void {
     const engine = this.ready()
-    if (this.#plan && this.#optimizers.has(made.given as object)) {
+    const isOwn = made.given === this.#plan?.optimizer || this.#optimizers.has(made.given as object)
+    if (this.#plan && isOwn) {
       this.#recompile(engine, made, noFactors, trained)
     } else {
       this.#compile(engine, made, noFactors, trained)
       this.#optimizers = new WeakSet()
       this.#states.clear()
     }
-    for (const each of [made.given, made.optimizer]) if (isRecord(each)) this.#optimizers.add(each)
+    if (isRecord(made.given)) this.#optimizers.add(made.given)
     this.#plan = made
   }
 

@@ -333,4 +333,23 @@ describe('optimizers', () => {
     await m.fit(data, targets)
     expect(m.getLayer('a').getWeights()).not.toEqual(a)
   })
+
+  it('continue in a clone, and where the rate has become a schedule', async () => {
+    const data = tensor(wave(24), [8, 3])
+    const targets = tensor(wave(8), [8, 1])
+    const m = sequential([layers.dense({ units: 1, inputShape: [3] })], { seed: 1 })
+    m.compile({ optimizer: 'adam', loss: 'mse' })
+    await m.fit(data, targets, { epochs: 3 })
+    const schedule = optimizers.schedules.exponentialDecay({ initialLearningRate: 0.1, decaySteps: 2, decayRate: 0.5 })
+    m.optimizer.learningRate = schedule
+    const copy = m.clone()
+    for (const each of [m, copy]) {
+      const straight = each.clone()
+      const steps = each.optimizer.iterations
+      each.compile({ optimizer: each.optimizer, loss: 'mse' })
+      expect(each.optimizer.iterations).toBe(steps)
+      for (const one of [each, straight]) await one.fit(data, targets, { epochs: 2 })
+      expect(each.getWeights()).toEqual(straight.getWeights())
+    }
+  })
 })

@@ -17,19 +17,19 @@ export async function setup({ release = false } = {}) {
 
   const installed = join(root, 'node_modules', '.package-lock.json')
   // What takes longest begins at once; cargo skips what is up to date.
-  const compiled = release ? undefined : compile()
+  const target = await hostTarget()
+  const compiled = release ? undefined : compile(target)
   if (time(installed) < time(join(root, 'package-lock.json'))) {
     // Not `npm ci`: it refuses a lock file without the optional packages of other platforms, and a registry mirror may lack those.
     await must('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'])
   }
   // It also writes the declarations that the TypeScript is compiled with; the compiled addon fits those that are committed.
   if (compiled === undefined) await must('npm', ['run', '--silent', 'build:native'])
-  await Promise.all([compiled?.then(place), must('npm', ['run', '--silent', 'build:ts'])])
+  await Promise.all([compiled?.then((addon) => place(addon, target)), must('npm', ['run', '--silent', 'build:ts'])])
 }
 
-/** Compiles the addon, without what `napi build` does beyond that; resolves to its file. */
-async function compile() {
-  const target = await hostTarget()
+/** Compiles the addon for a target, without what `napi build` does beyond that; resolves to its file. */
+async function compile(target) {
   const cargo = ['build', '-p', 'seqloom-node', '--profile', 'quick', '--target', target]
   // An addon is a library for a program that has the C library already.
   const flags = [process.env.RUSTFLAGS, target.endsWith('musl') && '-C target-feature=-crt-static'].filter(Boolean)
@@ -44,9 +44,9 @@ async function compile() {
 }
 
 /** Copies the addon to where it is loaded from, under the name of this platform. */
-async function place(addon) {
+async function place(addon, target) {
   const { parseTriple } = await import('@napi-rs/cli')
-  const name = `seqloom.${parseTriple(await hostTarget()).platformArchABI}.node`
+  const name = `seqloom.${parseTriple(target).platformArchABI}.node`
   for (const folder of ['src', 'dist'].map((top) => join(root, top, 'native'))) {
     mkdirSync(folder, { recursive: true })
     // A program that runs meanwhile keeps the file that it loaded.

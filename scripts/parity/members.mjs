@@ -6,6 +6,28 @@ import { Absent, keras, tfjs } from './rows.mjs'
 
 const hidden = /^(_|constructor$)/
 
+/** Functions of two tensors that are their methods, too. */
+const binary = [
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'divNoNan',
+  'floorDiv',
+  'mod',
+  'pow',
+  'maximum',
+  'minimum',
+  'squaredDifference',
+  'atan2',
+  'equal',
+  'notEqual',
+  'less',
+  'lessEqual',
+  'greater',
+  'greaterEqual',
+]
+
 export function memberRows(sq, tf, { problem, both, union, quiet, row, section, of }) {
   const data = (api, values, shape) =>
     api.Tensor ? api.tensor(values, shape) : { data: Float32Array.from(values), shape }
@@ -209,26 +231,6 @@ export function memberRows(sq, tf, { problem, both, union, quiet, row, section, 
     variable: (x) => x.variable().dispose(),
     isFinite: (x) => x.isFinite(),
   }
-  const binary = [
-    'add',
-    'sub',
-    'mul',
-    'div',
-    'divNoNan',
-    'floorDiv',
-    'mod',
-    'pow',
-    'maximum',
-    'minimum',
-    'squaredDifference',
-    'atan2',
-    'equal',
-    'notEqual',
-    'less',
-    'lessEqual',
-    'greater',
-    'greaterEqual',
-  ]
   section(
     'Methods and properties of tensors',
     tfjs.tensor.map((name) =>
@@ -363,30 +365,8 @@ const internal =
 function functionCalls(tf, two) {
   const one = () => tf.tensor1d([1, 2])
   const yes = () => tf.tensor1d([true, false], 'bool')
-  const binary = [
-    'add',
-    'sub',
-    'mul',
-    'div',
-    'divNoNan',
-    'floorDiv',
-    'mod',
-    'pow',
-    'maximum',
-    'minimum',
-    'squaredDifference',
-    'atan2',
-    'equal',
-    'notEqual',
-    'less',
-    'lessEqual',
-    'greater',
-    'greaterEqual',
-    'matMul',
-    'dot',
-  ]
   return {
-    ...Object.fromEntries(binary.map((name) => [name, () => tf[name](two(), two())])),
+    ...Object.fromEntries([...binary, 'matMul', 'dot'].map((name) => [name, () => tf[name](two(), two())])),
     addN: () => tf.addN([one(), one()]),
     all: () => tf.all(yes()),
     any: () => tf.any(yes()),

@@ -15,7 +15,6 @@ use crate::params::Slot;
 use crate::run::{Executor, first_not_finite};
 use crate::tensor::{HostTensor, Sequence, StateGradient, TensorData};
 use crate::values::Dtype;
-use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 
 /// What [`Trainer::loss_gradients`] and [`Trainer::output_gradients`] compute.
@@ -133,15 +132,16 @@ impl Trainer {
                 }
             }
             let outputs = outputs(executor, count)?;
-            let seeds = seeds
+            let valid = seeds
                 .iter()
                 .map(|&(index, data)| {
                     // Where recurrences repeat their last output, padding counts.
-                    let counts = executor.output_repeats(index);
-                    Ok((index, if counts { Cow::Borrowed(data) } else { filled(executor, index, data)? }))
+                    let padded = executor.output_mask(index).is_some() && !executor.output_repeats(index);
+                    padded.then(|| filled(executor, index, data, "The cotangents")).transpose()
                 })
                 .collect::<Result<Vec<_>>>()?;
-            let seeds: Vec<(usize, &[f32])> = seeds.iter().map(|(index, data)| (*index, &**data)).collect();
+            let seeds: Vec<(usize, &[f32])> =
+                seeds.iter().zip(&valid).map(|(&(index, data), valid)| (index, valid.as_deref().unwrap_or(data))).collect();
             executor.backward(parameters, &mut gradients, &seeds, Some(cancel))?;
             Ok(GradientReport {
                 loss: None,
@@ -172,9 +172,8 @@ fn outputs(executor: &Executor<f32>, count: usize) -> Result<Vec<HostTensor>> {
         .map(|output| {
             let view = executor.value(output)?;
             let sequence = executor.output_mask(output).map_or(Sequence::Full, SequenceMask::sequence);
-            let data = filled(executor, output, view.data)?;
             Ok(HostTensor {
-                data: TensorData::F32(Buffer::copied(&data, "The outputs")?),
+                data: TensorData::F32(filled(executor, output, view.data, "The outputs")?),
                 shape: view.shape.to_vec(),
                 sequence,
             })
@@ -182,20 +181,17 @@ fn outputs(executor: &Executor<f32>, count: usize) -> Result<Vec<HostTensor>> {
         .collect()
 }
 
-/// The values of an output, or its cotangents, with what predictions have at padding: zeros, or the last valid step.
-fn filled<'a>(executor: &Executor<f32>, output: usize, values: &'a [f32]) -> Result<Cow<'a, [f32]>> {
-    let Some(mask) = executor.output_mask(output) else {
-        return Ok(Cow::Borrowed(values));
-    };
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(values.len()).map_err(|_| Error::memory("No memory for the outputs"))?;
-    copy.extend_from_slice(values);
-    let row = values.len() / mask.batch().max(1);
-    let repeats = executor.output_repeats(output);
-    for (at, values) in copy.chunks_exact_mut(row.max(1)).enumerate() {
-        fill_masked(values, row / mask.time().max(1), repeats, |step| mask.is_valid(at, step));
+/// A copy of an output's values, or of its cotangents, with what predictions have at padding: zeros, or the last valid step.
+fn filled(executor: &Executor<f32>, output: usize, values: &[f32], what: &str) -> Result<Buffer<f32>> {
+    let mut copy = Buffer::copied(values, what)?;
+    if let (Some(mask), Some(copy)) = (executor.output_mask(output), copy.get_mut()) {
+        let row = copy.len() / mask.batch().max(1);
+        let repeats = executor.output_repeats(output);
+        for (at, values) in copy.chunks_exact_mut(row.max(1)).enumerate() {
+            fill_masked(values, row / mask.time().max(1), repeats, |step| mask.is_valid(at, step));
+        }
     }
-    Ok(Cow::Owned(copy))
+    Ok(copy)
 }
 
 /// The gradients of all weights; dense ones share the memory that they were computed in.

@@ -169,9 +169,13 @@ function attempts(graph: Graph, opset: number, problems: Unmapped, heading: stri
     if (!(error instanceof SeqloomError) || error.code !== 'ERR_UNSUPPORTED') throw error
     // Nothing says where the batch is: sequences may have it behind the steps.
     batches.clear()
-    for (const { name = '', type } of inputsOf(graph)) {
-      const rank = type?.tensorType?.shape?.dim.length ?? 0
-      batches.set(name, chosen.get(name) ?? (rank > 1 ? 1 : 0))
+    const infos = inputsOf(graph)
+    const [rows] = infos.map((info) => dimsOfInput(info)[1]).filter((dim) => dim !== undefined)
+    for (const info of infos) {
+      const { name = '' } = info
+      const dims = dimsOfInput(info)
+      const at = dims[1] && isSameSize(dims[1], rows) ? 1 : dims.findIndex((dim) => isSameSize(dim, rows))
+      batches.set(name, chosen.get(name) ?? (at >= 0 ? at : dims.length > 1 ? 1 : 0))
     }
     try {
       return all()
@@ -197,14 +201,15 @@ function namedBatches(graph: Graph): Map<string, number> {
   if (batches.size > 0) return batches
   // The batch is the same for all: states `[layers, batch, units]` have it where their size is the first input's.
   const [rows] = infos.map((info) => dimsOfInput(info)[0]).filter((dim) => dim !== undefined)
-  const fits = ({ dimValue = 0, dimParam = '' }: DimensionProto) =>
-    dimValue === (rows?.dimValue ?? 0) && (dimValue !== 0 || dimParam === (rows?.dimParam ?? ''))
   for (const info of infos) {
-    const at = dimsOfInput(info).findIndex(fits)
+    const at = dimsOfInput(info).findIndex((dim) => isSameSize(dim, rows))
     if (at > 0) batches.set(info.name ?? '', at)
   }
   return batches
 }
+
+const isSameSize = ({ dimValue = 0, dimParam = '' }: DimensionProto, other: DimensionProto | undefined): boolean =>
+  dimValue === (other?.dimValue ?? 0) && (dimValue !== 0 || dimParam === (other?.dimParam ?? ''))
 
 /** Notes the batch of an input, and of all others with a size of the same name. */
 function setBatch(graph: Graph, batches: Map<string, number>, name: string, axis: number): void {

@@ -113,7 +113,8 @@ async function graphOf(
   for (const each of proto.node) {
     const node = new Node(each)
     nodes.push(node)
-    if (!operators.has(node.op) || node.domain !== '') problems.add(`${shown(node, opset)} is not supported`)
+    if (!operators.has(node.op) || node.domain !== '')
+      problems.add(`${shown(node, opset)} is not supported${hintFor(node)}`)
     for (const name of node.inputs) if (name !== '' && !own.has(name)) outer.add(name)
     for (const [name, { t, g }] of node.attributes) {
       if (t) node.tensors.set(name, { ...(await constantOf(store, t, false)), name: node.outputs[0] ?? name })
@@ -130,6 +131,12 @@ async function graphOf(
   for (const { name = '' } of proto.output) if (!own.has(name)) outer.add(name)
   return { proto, nodes, constants, outer }
 }
+
+/** Operators that compute in whole numbers of 8 bits, with scales that depend on all rows at once. */
+const quantized = /^(DynamicQuantize|QLinear|QuantizeLinear|MatMulInteger|ConvInteger|QAttention|QGemm)/
+
+const hintFor = ({ op }: Node): string =>
+  quantized.test(op) ? ': it computes in whole numbers of 8 bits; load the file from before it was quantized' : ''
 
 interface Built {
   readonly model: Model<Prediction>

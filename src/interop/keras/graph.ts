@@ -9,6 +9,7 @@ import { connect } from '../../model/topology.js'
 import { isRecord } from '../../options.js'
 import { groupNames, layerOf, type Part } from './layers.js'
 import { type MaskOrigin, maskOrigin, mostMasks, WrittenMasks } from './masks.js'
+import { isOperation } from './operations.js'
 import { onlyAxis } from './options.js'
 import { mayBeMasked, padsCount } from './padding.js'
 import { isModel, type KerasObject, kerasObject, listOf, type Origin } from './saved.js'
@@ -389,7 +390,10 @@ function nodeOf(
     const tensors = isRecord(given) ? tensorsIn(value) : oldTensorsIn(value)
     const givenMask = name === 'mask' && tensors.length > 0 ? written.of(tensors) : undefined
     if (givenMask !== undefined) masks = givenMask
-    else if (['query', 'value', 'key', 'inputs', 'sequences', 'sequence'].includes(name) && tensors.length > 0)
+    else if (isOperation(object) && name === 'y' && (tensors.length > 0 || typeof value === 'number')) {
+      if (tensors.length > 0) named.push(...tensors)
+      else flags.set(object, { ...flags.get(object), y: value })
+    } else if (['query', 'value', 'key', 'inputs', 'sequences', 'sequence'].includes(name) && tensors.length > 0)
       named.push(...tensors)
     else if (callFlags.includes(name)) flags.set(object, { ...flags.get(object), [name]: value === true })
     else if (value !== null && value !== false && name !== 'training') {
@@ -439,7 +443,7 @@ function oldTensors(where: string, object: KerasObject, given: unknown): string[
 
 /** The arguments that follow the first input of an old node. */
 function oldKwargs(given: unknown): Record<string, unknown> {
-  const [first] = Array.isArray(given) ? given : []
+  const [first] = Array.isArray(given) ? (typeof given[0] === 'string' ? [given] : given) : []
   const kwargs = Array.isArray(first) ? first[3] : undefined
   return isRecord(kwargs) ? kwargs : {}
 }

@@ -19,6 +19,7 @@ import {
   tfjsStates,
 } from './classes.js'
 import { functionLayer, functionLayers } from './functions.js'
+import { isOperation, operation } from './operations.js'
 import { optionsOf } from './options.js'
 import { isModel, type KerasObject, kerasObject, listOf, type Origin, type Part, snakeCase } from './saved.js'
 
@@ -94,6 +95,10 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
   if (className === 'Softmax') {
     optionsOf(object, ['axis'], origin)
     return mapped(made(layers.activation as Maker, { activation: 'softmax' }), [])
+  }
+  if (isOperation(object)) {
+    const known = operation(object)
+    if (known) return mapped(made(...known), [])
   }
   const settings = classOf(functionLayers, className)
   if (settings !== undefined) {

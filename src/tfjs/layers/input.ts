@@ -1,6 +1,7 @@
 import { SeqloomError } from '../../errors.js'
 import { input as coreInput } from '../../layers/input.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
+import { coreName } from './coreName.js'
 import { type ConfigDict, Layer, type LayerArgs, toList } from './layer.js'
 import { numbered } from './names.js'
 import type { Shape, SymbolicTensor } from './symbolic.js'
@@ -51,9 +52,6 @@ export class InputLayer extends Layer {
     return { batchInputShape: this.batchInputShape, dtype: this.dtype, sparse: this.sparse, name: this.name }
   }
 }
-
-/** Names as ours are: without slashes, which separate the parts of a weight's name. */
-export const coreName = (name: string): string => name.replaceAll('/', '.')
 
 /** Options of `tf.input`. */
 export interface InputConfig {

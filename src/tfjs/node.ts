@@ -13,8 +13,15 @@ const present = {
     new SummaryFileWriter(logdir, suffix),
 }
 
-const missing = refusedFunctions('node', 'use a package for pictures and sounds, and interop of seqloom for models of others')
+const missing = refusedFunctions(
+  'node',
+  'use a package for pictures and sounds, and interop of seqloom for models of others',
+)
 
-export const node: typeof present & Readonly<Record<string, (...args: unknown[]) => never>> = new Proxy(present as never, {
-  get: (target: object, name) => (Object.hasOwn(target, name) ? Reflect.get(target, name) : Reflect.get(missing, name)),
-})
+export const node: typeof present & Readonly<Record<string, (...args: unknown[]) => never>> = new Proxy(
+  present as never,
+  {
+    get: (target: object, name) =>
+      Object.hasOwn(target, name) ? Reflect.get(target, name) : Reflect.get(missing, name),
+  },
+)

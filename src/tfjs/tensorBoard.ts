@@ -3,9 +3,9 @@
 import { appendFile, mkdir, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { describe, SeqloomError } from '../errors.js'
 import { cannot } from '../files.js'
 import { BaseCallback, type Logs } from './callbacks/index.js'
-import { describe, SeqloomError } from '../errors.js'
 
 /** The remainders of CRC-32C (Castagnoli) by byte. */
 const remainders = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -130,7 +130,10 @@ export class TensorBoardCallback extends BaseCallback {
     super()
     const { updateFreq = 'epoch' } = args ?? {}
     if (updateFreq !== 'epoch' && updateFreq !== 'batch') {
-      throw new SeqloomError('ERR_OPTION', `Expected updateFreq to be 'batch' or 'epoch', but got ${describe(updateFreq)}`)
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `Expected updateFreq to be 'batch' or 'epoch', but got ${describe(updateFreq)}`,
+      )
     }
     this.#folder = logdir
     this.#isOfBatches = updateFreq === 'batch'

@@ -47,7 +47,18 @@ describe('losses and metrics of the whole batch', () => {
     ])
     const mean = (_: SymbolicValue, yPred: SymbolicValue) => yPred.mul(0).add(3).sum().batchSum()
     m.compile({ optimizer: 'sgd', loss: mean })
-    expect(await m.evaluate([[[1], [2]], [[1], [0]]], [[[0], [0]], [[0], [0]]])).toBeCloseTo(9, 5)
+    expect(
+      await m.evaluate(
+        [
+          [[1], [2]],
+          [[1], [0]],
+        ],
+        [
+          [[0], [0]],
+          [[0], [0]],
+        ],
+      ),
+    ).toBeCloseTo(9, 5)
   })
 
   it('are not there in layers, where rows are independent', () => {

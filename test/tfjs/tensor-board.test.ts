@@ -39,7 +39,11 @@ function eventsIn(path: string): { name: string; value: number; step: number }[]
     expect([record[0], record[9], record[11], record[13], record[15]]).toEqual([0x09, 0x10, 0x2a, 0x0a, 0x0a])
     const size = record[16] as number
     expect(record[17 + size]).toBe(0x15)
-    return { name: record.toString('utf8', 17, 17 + size), value: record.readFloatLE(18 + size), step: record[10] as number }
+    return {
+      name: record.toString('utf8', 17, 17 + size),
+      value: record.readFloatLE(18 + size),
+      step: record[10] as number,
+    }
   })
 }
 
@@ -87,6 +91,8 @@ describe('tf.node', () => {
     await expect(wrong.flush()).rejects.toMatchObject({ code: 'ERR_IO' })
     expect(() => writer.scalar('rate', 'x' as never, 1)).toThrow(/a name, a number and a step/)
     expect(() => tf.node.tensorBoard(folder, { updateFreq: 'week' as never })).toThrow(/'batch' or 'epoch'/)
-    expect(() => (tf.node.decodeImage as (bytes: Uint8Array) => unknown)(new Uint8Array(1))).toThrow(/package for pictures/)
+    expect(() => (tf.node.decodeImage as (bytes: Uint8Array) => unknown)(new Uint8Array(1))).toThrow(
+      /package for pictures/,
+    )
   })
 })

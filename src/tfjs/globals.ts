@@ -103,7 +103,7 @@ const flags = new Map<string, Flag>()
 /** Flags that programs set and read; none of them changes anything here. */
 class Environment {
   get(name: string): Flag {
-    return flags.get(name) ?? false
+    return flags.get(name) ?? name === 'IS_NODE'
   }
   async getAsync(name: string): Promise<Flag> {
     return this.get(name)

@@ -18,10 +18,8 @@ const missing = refusedFunctions(
   'use a package for pictures and sounds, and interop of seqloom for models of others',
 )
 
-export const node: typeof present & Readonly<Record<string, (...args: unknown[]) => never>> = new Proxy(
-  present as never,
-  {
-    get: (target: object, name) =>
-      Object.hasOwn(target, name) ? Reflect.get(target, name) : Reflect.get(missing, name),
-  },
-)
+type NodeFunctions = typeof present & Readonly<Record<string, (...args: unknown[]) => never>>
+
+export const node: NodeFunctions = new Proxy(present as unknown as NodeFunctions, {
+  get: (target, name) => (Object.hasOwn(target, name) ? Reflect.get(target, name) : Reflect.get(missing, name)),
+})

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { describe, SeqloomError } from '../errors.js'
 import { cannot } from '../files.js'
 import { BaseCallback, type Logs } from './callbacks/index.js'
+import { Tensor } from './tensor.js'
 
 /** The remainders of CRC-32C (Castagnoli) by byte. */
 const remainders = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -78,8 +79,8 @@ export class SummaryFileWriter {
   }
 
   /** Notes a number; `flush` waits until it is written. */
-  scalar(name: string, value: number | { dataSync(): ArrayLike<number> }, step: number): void {
-    const number = typeof value === 'number' ? value : value.dataSync()[0]
+  scalar(name: string, value: number | Tensor, step: number): void {
+    const number: unknown = value instanceof Tensor ? value.dataSync()[0] : value
     if (typeof name !== 'string' || name.length > longestName || typeof number !== 'number' || !(step >= 0)) {
       throw new SeqloomError(
         'ERR_OPTION',

@@ -34,7 +34,9 @@ export class InputLayer extends Layer {
     // What the values are, numbers or tokens, follows from the first layer that reads them.
     this.connect([], [coreInput({ shape: this.batchInputShape.slice(1), name: coreName(this.name) })])
     const [output] = this.inboundNodes[0]?.outputs ?? []
-    if (output) output.shape[0] = this.batchInputShape[0] ?? null
+    if (output === undefined) return
+    output.shape[0] = this.batchInputShape[0] ?? null
+    output.dtype = this.dtype
   }
 
   override cores(): readonly AnyLayer[] {

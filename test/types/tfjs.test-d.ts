@@ -69,7 +69,7 @@ const initializer = tf.initializers.glorotUniform({ seed: 1 })
 const regularizer = tf.regularizers.l2({ l2: 0.01 })
 const counts: number = tf.memory().numTensors
 class Noisy extends tf.layers.Layer {
-  static get className(): string {
+  static override get className(): string {
     return 'Noisy'
   }
   private kernel: tf.LayerVariable | null = null

@@ -112,5 +112,16 @@ export const klDivergence = (options: LossOptions = {}): Loss => makeLoss('klDiv
 /** The mean of prediction - target · log prediction: of counts (predictions are positive). Errors: `ERR_OPTION`. */
 export const poisson = (options: LossOptions = {}): Loss => makeLoss('poisson', options)
 
+/**
+ * -log of the probability that `layers.crf`, which makes the output, gives to a row's true tags: the log of the sum of
+ * exp(score) over all sequences of tags, less the score of the true one (Lafferty et al. 2001). The mean over the rows.
+ * Targets are the tags' numbers `[batch, time]`, and sample weights `[batch]`.
+ *
+ * True tags that the layer's constraints forbid are `ERR_DATA`, naming the row; with `zeroInfinity` (default false) such
+ * rows have a loss of 0 and no gradient. Metrics compare tags: those of yes-no decisions, such as `accuracy` and `f1`;
+ * functions of your own get the predicted tags as ones among zeros, `[batch, time, tags]`. Errors: `ERR_OPTION`.
+ */
+export const crf = (options: LossOptions & { readonly zeroInfinity?: boolean } = {}): Loss => makeLoss('crf', options)
+
 /** Minus the cosine of the angle between target and prediction, along the last dimension. Errors: `ERR_OPTION`. */
 export const cosineSimilarity = (options: LossOptions = {}): Loss => makeLoss('cosineSimilarity', options)

@@ -27,6 +27,9 @@ const counts = ['falseNegatives', 'truePositives', 'trueNegatives', 'falsePositi
 
 const byDecisions = ['precision', 'recall', 'f1', 'fBetaScore']
 
+/** What measures an output of tags. */
+const ofTags = ['sparseCategoricalAccuracy', ...byDecisions, 'matthewsCorrelation', 'crf']
+
 /**
  * What measures an output trained with a loss: `accuracy` and `crossentropy` follow the loss, or else the output's last
  * dimension. A metric that does not fit the loss or the output is `ERR_OPTION`.
@@ -184,6 +187,12 @@ function kindFor(metric: NamedMetric, loss: AnyLoss, output: Shape): MetricKind 
     throw new SeqloomError(
       'ERR_OPTION',
       `compile: metric '${metric.name}' is e to the power of a categorical cross-entropy; the loss is ${loss.kind}`,
+    )
+  }
+  if (loss.kind === 'crf' && !ofTags.includes(kind)) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `compile: metric '${metric.name}' does not fit an output of tags, not of probabilities; what fits is accuracy, ${ofTags.join(', ')}`,
     )
   }
   const either =

@@ -405,6 +405,24 @@ export interface SequenceTaggerOptions {
   /** The rate of dropout after the embedding and before the classification; default 0. */
   readonly dropout?: number
   /**
+   * Whether a conditional random field learns which tag follows which, so that sequences of tags are predicted as a
+   * whole. If the tags mark entities by a scheme (BIO, IOB, BIOES, BILOU, BMES) and all training rows keep to it, so do
+   * all predictions. Default false.
+   */
+  readonly crf?: boolean
+  /** Whether a small network reads each token's characters, so that unknown tokens are not all alike; default false. */
+  readonly characters?: boolean
+  /**
+   * What else is given of every token: `features` of a row has an array under each of these names, of texts, booleans
+   * or numbers; default none.
+   */
+  readonly features?: readonly string[]
+  /**
+   * A file of pretrained word vectors, which `interop.loadWordVectors` reads, too; they are trained further. Its first
+   * 100,000 words are known besides those of the training rows, and `embedding` is as large as its vectors.
+   */
+  readonly wordVectors?: string | URL
+  /**
    * How often a token must occur in the training rows to be told apart from unknown ones; default 2, so that there are
    * unknown ones to learn from, or 1 where that would leave more than a quarter of the tokens unknown.
    */

@@ -22,6 +22,7 @@ fn operations(smooth: bool) -> Vec<&'static str> {
                 | "argmax"
                 | "sample"
                 | "gather"
+                | "crf"
         ) || matches!(name, "batchNorm" | "cast" | "sequenceMask" | "stopGradient")
     };
     operation_names().filter(|name| !smooth || !kinked(name)).collect()
@@ -94,6 +95,8 @@ fn attributes(op: &str, random: &mut Random, smooth: bool) -> Value {
                 ["abs", "sqrt", "exp", "log", "relu", "divide", "maximum", "less", "where", "identity"];
             json!({ "kind": if smooth { pick(random, &kinds) } else { pick(random, &[&kinds[..], &others].concat()) } })
         }
+        "crf" => json!({ "nBest": size, "forbidden": [random.below(9)] }),
+        "crfLoss" => json!({ "zeroInfinity": true, "forbidden": [random.below(9)] }),
         "argmax" | "softmax" => json!({ "axis": random.below(4) as i64 - 1 }),
         "cumulativeSum" => json!({ "axis": random.below(4) as i64 - 1, "reverse": random.below(2) == 0 }),
         "normalize" => json!({ "axis": random.below(4) as i64 - 1, "epsilon": 1e-2 }),
@@ -184,8 +187,8 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     let op = operations[random.below(operations.len())];
     let attributes = attributes(op, random, smooth);
     let count = match op {
-        "loss" | "metric" | "counts" | "add" | "multiply" | "subtract" | "average" | "maximum"
-        | "minimum" | "concatenate" | "matmul" | "gather" => 2,
+        "loss" | "metric" | "counts" | "crfLoss" | "add" | "multiply" | "subtract" | "average"
+        | "maximum" | "minimum" | "concatenate" | "matmul" | "gather" => 2,
         "elementwise" => match attributes["kind"].as_str() {
             Some("add" | "subtract" | "multiply" | "divide" | "maximum" | "less") => 2,
             Some("where") => 3,
@@ -199,7 +202,7 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     };
     let mut operands: Vec<usize> =
         (0..count).map(|_| values - 1 - random.below((values - TARGETS).min(6))).collect();
-    if matches!(op, "loss" | "metric" | "counts") {
+    if matches!(op, "loss" | "metric" | "counts" | "crfLoss") {
         operands[1] = random.below(TARGETS);
     }
     let units = attributes["units"].as_u64().unwrap_or(3) as usize;
@@ -211,6 +214,7 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     let weights = match op {
         "embedding" => vec![b.weight(&[4, 3])],
         "parameter" => vec![b.weight(if random.below(2) == 0 { &[3] } else { &[3, 3] })],
+        "crf" | "crfLoss" => vec![b.weight(&[3]), b.weight(&[3]), b.weight(&[3, 3])],
         "dense" => vec![b.weight(&[3, 3]), b.frozen(&[3], random.below(2) == 0)],
         "simpleRnn" | "lstm" | "gru" => {
             vec![b.weight(&[3, gates]), b.frozen(&[units, gates], random.below(5) == 0)]
@@ -224,8 +228,10 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
         _ => Vec::new(),
     };
     let outputs = match op {
+        "crf" => 5,
         "lstm" | "batchNorm" => 3,
-        "simpleRnn" | "gru" | "loss" | "metric" | "meanOverSteps" | "scan" | "cumulativeSum" | "windows" => 2,
+        "simpleRnn" | "gru" | "loss" | "crfLoss" | "metric" | "meanOverSteps" | "scan" | "cumulativeSum"
+        | "windows" => 2,
         _ => 1,
     };
     b.node(op, &operands, &weights, outputs, attributes);

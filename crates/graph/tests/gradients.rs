@@ -53,6 +53,17 @@ fn every_operation() {
             }
             "activation" => vec![b.one(op, &[x], &[], json!({ "kind": "tanh" }))],
             "argmax" | "softmax" => vec![b.one(op, &[x], &[], json!({ "axis": 2 }))],
+            // The probabilities of tags have no gradient.
+            "crf" => {
+                let weights = [b.weight(&[4]), b.weight(&[4]), b.weight(&[4, 4])];
+                b.node(op, &[x], &weights, 5, json!({ "nBest": 2 }))[..1].to_vec()
+            }
+            "crfLoss" => {
+                feeds.push(labels);
+                let t = b.int("t", json!([null, null]));
+                let weights = [b.weight(&[4]), b.weight(&[4]), b.weight(&[4, 4])];
+                b.node(op, &[x, t], &weights, 2, json!({ "forbidden": [1, 14] }))
+            }
             "cumulativeSum" => b.node(op, &[x], &[], 2, json!({ "axis": 2 })),
             "dense" => vec![b.dense(x, 4, 3)],
             "dropout" => vec![b.one(op, &[x], &[], json!({ "rate": 0.4, "shareSteps": false }))],

@@ -236,6 +236,8 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
   windows: (place, [x, earlier], settings, node) => windows(place, x, earlier, settings, node),
   counts: 'it is part of a metric',
   metric: 'it is part of a metric',
+  crf: 'it searches paths of tags; convert the logits before it, and decode them outside',
+  crfLoss: 'it is part of a loss',
   sample: 'it draws random numbers, which ONNX does not define',
 }
 

@@ -31,14 +31,14 @@ export class Characters {
     return this.all.length + 2
   }
 
-  /** The ids of a token's characters. */
+  /** The ids of a token's characters, between one without a character before and at least one after them. */
   encode(token: string): Int32Array {
     const characters = [...token]
     const half = longestToken / 2
     const read =
       characters.length > longestToken ? [...characters.slice(0, half), ...characters.slice(-half)] : characters
-    const ids = new Int32Array(longestToken)
-    for (const [at, character] of read.entries()) ids[at] = this.#ids.get(character) ?? 1
+    const ids = new Int32Array(longestToken + 2)
+    for (const [at, character] of read.entries()) ids[at + 1] = this.#ids.get(character) ?? 1
     return ids
   }
 }

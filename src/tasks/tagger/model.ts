@@ -1,22 +1,13 @@
 import { tensor } from '../../data/tensor.js'
-import {
-  concatenate,
-  conv2d,
-  crf,
-  dense,
-  dropout,
-  embedding,
-  maxPooling2d,
-  reshape,
-  type SymbolicTensor,
-} from '../../layers/index.js'
+import type { SymbolicValue } from '../../graph/trace/symbolic.js'
+import { concatenate, crf, dense, dropout, embedding, lambda, type SymbolicTensor } from '../../layers/index.js'
 import { input } from '../../layers/input.js'
 import type { AnyLayer } from '../../layers/layer.js'
 import type { TagScheme } from '../../layers/tagScheme.js'
 import { type Model, model } from '../../model/index.js'
 import { labellingModel } from '../shared/labellingModel.js'
 import { recurrentStack } from '../shared/recurrentStack.js'
-import { longestToken } from './characters.js'
+import { type Characters, longestToken } from './characters.js'
 import type { Feature } from './features.js'
 import type { TaggerSettings } from './options.js'
 import { type Reading, readsWords } from './reading.js'
@@ -29,8 +20,8 @@ export interface Tagged {
   readonly scheme: TagScheme | undefined
 }
 
-/** The sizes of the character network: a character's vector, and the features that are found in windows of three. */
-const [characterSize, characterFilters] = [25, 30] as const
+/** How many features of characters are found, and the most values of a given category's vector. */
+const [characterFilters, categorySize] = [30, 25] as const
 
 /**
  * Embedded tokens, recurrent layers, and at every step a softmax over the tags, or a CRF over all steps. With characters,
@@ -55,16 +46,9 @@ export function taggerModel(
   const inputs = [tokens]
   const read = [table.apply(tokens)]
   if (characters) {
-    const letters = input({ shape: [null, longestToken], dtype: 'int32', name: 'characters' })
+    const letters = input({ shape: [null, longestToken + 2], dtype: 'int32', name: 'characters' })
     inputs.push(letters)
-    read.push(
-      through(letters, [
-        embedding({ inputDim: characters.size, outputDim: characterSize, name: 'letters' }),
-        conv2d({ filters: characterFilters, kernelSize: [1, 3], padding: 'same', activation: 'relu' }),
-        maxPooling2d({ poolSize: [1, longestToken] }),
-        reshape({ targetShape: [null, characterFilters] }),
-      ]),
-    )
+    read.push(characterVectors(letters, characters))
   }
   for (const [at, feature] of features.entries()) {
     const [given, value] = featureInput(feature, at)
@@ -83,6 +67,22 @@ export function taggerModel(
   return model({ inputs, outputs: tags, seed })
 }
 
+/**
+ * A vector of each token: the largest values of a convolution over its characters, in windows of three. As characters are
+ * one of many, its kernel is three tables: what a character adds to the window after, around and before it.
+ */
+function characterVectors(letters: SymbolicTensor, { size }: Characters): SymbolicTensor {
+  const tables = ['before', 'letters', 'after'].map((name) =>
+    embedding({ inputDim: size, outputDim: characterFilters, embeddingsInitializer: 'glorotUniform', name }).apply(
+      letters,
+    ),
+  )
+  const part = (x: SymbolicValue, start: number) => x.slice(start, start + longestToken, 2)
+  const largest = ([before, at, after]: [SymbolicValue, SymbolicValue, SymbolicValue]) =>
+    part(before, 0).add(part(at, 1)).add(part(after, 2)).relu().max({ axis: 2 })
+  return lambda({ function: largest, name: 'token' }).apply(tables)
+}
+
 /** A feature's input, and what stands beside the tokens' vectors: a number as it is, a category as a vector of its own. */
 function featureInput(feature: Feature, at: number): [SymbolicTensor, SymbolicTensor] {
   const name = `feature_${at}`
@@ -92,7 +92,7 @@ function featureInput(feature: Feature, at: number): [SymbolicTensor, SymbolicTe
   }
   const given = input({ shape: [null], dtype: 'int32', name })
   const count = feature.categories.length + 1
-  const size = Math.min(characterSize, Math.ceil(count / 2) + 1)
+  const size = Math.min(categorySize, Math.ceil(count / 2) + 1)
   return [given, embedding({ inputDim: count, outputDim: size, name: `${name}_vectors` }).apply(given)]
 }
 

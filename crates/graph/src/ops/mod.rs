@@ -12,6 +12,7 @@ pub(crate) mod cast;
 pub(crate) mod concatenate;
 mod context;
 pub(crate) mod counts;
+mod ctc;
 mod cumulative_sum;
 pub(crate) mod dense;
 pub(crate) mod dropout;
@@ -73,6 +74,7 @@ pub(crate) const OPERATIONS: &[&[Entry]] = &[
     cast::OPERATIONS,
     concatenate::OPERATIONS,
     counts::OPERATIONS,
+    ctc::OPERATIONS,
     cumulative_sum::OPERATIONS,
     dense::OPERATIONS,
     dropout::OPERATIONS,

@@ -235,6 +235,7 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
   },
   windows: (place, [x, earlier], settings, node) => windows(place, x, earlier, settings, node),
   counts: 'it is part of a metric',
+  ctc: 'ONNX has no loss of sequences without alignment',
   metric: 'it is part of a metric',
   sample: 'it draws random numbers, which ONNX does not define',
 }

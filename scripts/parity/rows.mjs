@@ -437,7 +437,16 @@ export function rowsOf(sq, tf) {
   const compileUnaligned = (loss, extra) => {
     const model = sq.sequential([sq.layers.dense({ units: 3, inputShape: [null, 2] })])
     model.compile({ optimizer: 'sgd', loss, ...extra })
-    return model.fit([[[1, 0], [0, 1]]], [[1]], { epochs: 1, verbose: 0 })
+    return model.fit(
+      [
+        [
+          [1, 0],
+          [0, 1],
+        ],
+      ],
+      [[1]],
+      { epochs: 1, verbose: 0 },
+    )
   }
   const compileWith = (end, loss, extra = {}) => {
     if (/ctc/i.test(String(loss?.kind ?? loss))) return compileUnaligned(loss, extra)

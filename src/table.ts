@@ -183,6 +183,12 @@ export const operations = {
       forbidden: { type: 'list', of: { type: 'integer' }, default: [] },
     },
   },
+  ctc: {
+    inputs: [2, 3],
+    weights: [0, 0],
+    outputs: [2, 2],
+    settings: { blank: { type: 'integer', default: 0 }, zeroInfinity: { type: 'flag', default: false } },
+  },
   cumulativeSum: {
     inputs: [1, 2],
     weights: [0, 0],

@@ -48,7 +48,6 @@ const items = [
     /(focal|dice|tversky|circle|GeneralizedCrossEntropy)/i,
     'it is for classes of images; write it as a function of (yTrue, yPred)',
   ],
-  [/'ctc'|losses\.ctc/i, "write it with defineCell; loss functions see each output's own row"],
   [/IoU/, 'it is for masks of images'],
   [/'r2Score'/, 'it needs all rows at once; r2Score of seqloom is a metric'],
   [/losses\.\w+` `(axis|name|dtype)`/i, 'the classes are the last dimension, and losses have no names'],

@@ -2,7 +2,17 @@ import { SeqloomError } from '../errors.js'
 import { type Shape, showShape } from '../graph/shape.js'
 import type { SettingsOf } from '../graph/wire.js'
 import { cosine, formulaOf } from '../losses/formulas.js'
-import { type AnyLoss, hasLabels, isBinary, isCategorical, type Loss, lossKind, makeLoss } from '../losses/loss.js'
+import {
+  type AnyLoss,
+  hasLabels,
+  isBinary,
+  isCategorical,
+  isUnaligned,
+  type Loss,
+  type LossKind,
+  lossKind,
+  makeLoss,
+} from '../losses/loss.js'
 import type { TracedFunction } from '../losses/traced.js'
 import { warn } from '../warn.js'
 import { curveOf, logit, thresholdsOf } from './curve.js'
@@ -199,6 +209,9 @@ function kindFor(metric: NamedMetric, loss: AnyLoss, output: Shape): MetricKind 
     [...byDecisions, ...counts, 'auc', 'topKAccuracy', 'matthewsCorrelation'].includes(kind) ||
     curveOf({ ...metric, kind }) !== undefined
   const measure = lossKind(kind)
+  if (isUnaligned({ kind: kind as LossKind })) {
+    throw new SeqloomError('ERR_UNSUPPORTED', `compile: metric '${metric.name}' is a loss only`)
+  }
   const readsLabels = kind === 'sparseCategoricalAccuracy' || (measure !== undefined && hasLabels({ kind: measure }))
   if (!either && readsLabels !== labels) {
     throw new SeqloomError(

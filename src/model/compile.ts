@@ -7,7 +7,7 @@ import { lowerOfWeight } from '../graph/trace/expression.js'
 import type { TrainSpec, WireInput } from '../graph/wire.js'
 import { CRF } from '../layers/crf.js'
 import type { SymbolicTensor } from '../layers/layer.js'
-import { type AnyLoss, hasLabels, type Loss, type LossName, resolveLoss } from '../losses/loss.js'
+import { type AnyLoss, hasLabels, isUnaligned, type Loss, type LossName, resolveLoss } from '../losses/loss.js'
 import { lowerCounted, lowerLoss, lowerProduct } from '../losses/lower.js'
 import { isTraced, lowerMean, type TracedFunction, type TracedMeasure, traceMeasure } from '../losses/traced.js'
 import { lowerMetric } from '../metrics/lower.js'
@@ -335,6 +335,12 @@ function savedMetrics(
 
 /** A metric for an output that is trained with a loss, and its own name. */
 function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): Omit<TrainedMetric, 'weighted'> {
+  if (isUnaligned(loss)) {
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `compile: metrics compare steps, but targets of the loss ${loss.kind} have none: decode predictions (text.ctcDecode) and measure with text.characterErrorRate`,
+    )
+  }
   if (isCallable(given)) {
     const targets = hasLabels(loss) ? output.slice(0, -1) : output
     const measure = traceMeasure('metric', given as TracedFunction, output, targets)
@@ -349,8 +355,10 @@ function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): Omit<Train
 
 function targetSlot({ name, shape, loss }: TrainedOutput): Slot {
   const sparse = hasLabels(loss)
+  const where = `target '${name}'`
+  if (isUnaligned(loss)) return { where, name, dtype: 'int32', shape: [null, null], looseLast: false, filler: -1 }
   return {
-    where: `target '${name}'`,
+    where,
     name,
     dtype: sparse ? 'int32' : 'float32',
     shape: sparse && loss.kind !== 'crf' ? shape.slice(0, -1) : shape,

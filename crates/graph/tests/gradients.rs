@@ -44,6 +44,11 @@ fn every_operation() {
                 };
                 b.node(op, &[x, t], &[], outputs, attributes)
             }
+            "ctc" => {
+                feeds.push(Feed::ints(&[1, -1, 0, 0, 2, 2, 1, -1, 3, 1, 3, 2], &[3, 4]));
+                let t = b.int("t", json!([null, null]));
+                b.node(op, &[x, t], &[], 2, json!({ "zeroInfinity": true }))
+            }
             "embedding" | "cast" => {
                 feeds.push(labels);
                 let t = b.int("t", json!([null, null]));

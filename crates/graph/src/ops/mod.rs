@@ -13,6 +13,7 @@ pub(crate) mod concatenate;
 mod context;
 pub(crate) mod counts;
 mod crf;
+mod ctc;
 mod cumulative_sum;
 pub(crate) mod dense;
 pub(crate) mod dropout;
@@ -75,6 +76,7 @@ pub(crate) const OPERATIONS: &[&[Entry]] = &[
     concatenate::OPERATIONS,
     counts::OPERATIONS,
     crf::OPERATIONS,
+    ctc::OPERATIONS,
     cumulative_sum::OPERATIONS,
     dense::OPERATIONS,
     dropout::OPERATIONS,

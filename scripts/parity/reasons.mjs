@@ -99,7 +99,7 @@ const items = [
   [/`tensor\.(dataToGPU|resize\w+)`/, images],
   [/`tf\.\w*(gpu|webgl|gpgpu|HalfFloat)\w*`/i, 'it is for browsers'],
   [
-    /`tf\.(GPGPUContext|MathBackend\w+|KernelBackend|DataStorage|GraphModel|InputSpec|OptimizerConstructors|Environment)`/,
+    /`tf\.(GPGPUContext|MathBackend\w+|KernelBackend|DataStorage|GraphModel|OptimizerConstructors|Environment)`/,
     backends,
   ],
   [/`tf\.(\w+)Optimizer`/, 'use tf.train.*'],

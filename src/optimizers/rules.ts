@@ -486,21 +486,3 @@ export function muon(options: MuonOptions = {}): Optimizer {
     epsilon: { type: 'number', above: 0, default: 1e-7 },
   })
 }
-
-/** @internal All of them by kind. */
-export const rules: Readonly<Record<OptimizerKind, (options?: object) => Optimizer>> = {
-  sgd,
-  adam,
-  adamw,
-  nadam,
-  adamax,
-  rmsprop,
-  adagrad,
-  adadelta,
-  lion,
-  radam,
-  adafactor,
-  ftrl,
-  lamb,
-  muon,
-}

@@ -34,11 +34,12 @@ export function lowerMetric(
     case 'metric':
       return { values: () => builder.node('metric', name, given, [], [scalar, scalar], measure.attributes) }
     case 'counts':
+    case 'sequenceCounts':
       return {
         // Precision, recall and F1 of the same decisions read the same counts.
-        key: weighed + JSON.stringify(measure.attributes),
+        key: `${weighed}${measure.op} ${JSON.stringify(measure.attributes)}`,
         summary: measure.summary,
-        values: () => builder.node('counts', name, given, [], [[null]], measure.attributes),
+        values: () => builder.node(measure.op, name, given, [], [[null]], measure.attributes as never),
       }
     default: {
       const { parts } = measure

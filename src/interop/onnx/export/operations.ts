@@ -236,6 +236,7 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
   windows: (place, [x, earlier], settings, node) => windows(place, x, earlier, settings, node),
   counts: 'it is part of a metric',
   metric: 'it is part of a metric',
+  sequenceCounts: 'it is part of a metric',
   sample: 'it draws random numbers, which ONNX does not define',
 }
 

@@ -14,6 +14,8 @@ export interface Training {
   readonly model: Model
   /** The number of the last epoch plus one. */
   readonly epochs: number
+  /** How many epochs there are from one validation to the next. */
+  readonly validationFreq: number
   /** Ends the training after this epoch, like setting `model.stopTraining`. */
   stop(): void
 }

@@ -93,6 +93,7 @@ class FitLoop {
     this.#training = {
       model: request.model,
       epochs: request.options.epochs ?? 1,
+      validationFreq: request.options.validationFreq ?? 1,
       stop: () => {
         this.#stop = true
       },

@@ -30,6 +30,7 @@ export async function toldRun<T>(
   const training: Training = {
     model,
     epochs: 1,
+    validationFreq: 1,
     stop: () => {
       stopped = true
     },

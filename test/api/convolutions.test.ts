@@ -25,6 +25,19 @@ const ragged = (lengths: readonly number[], width: number): number[][][] =>
     Array.from({ length }, (_, step) => Array.from({ length: width }, (_, at) => Math.sin(row + step * 1.3 + at))),
   )
 
+it('convolutional LSTMs work without a bias', async () => {
+  for (const [make, inputShape] of [
+    [layers.convLstm1d, [null, 4, 1]],
+    [layers.convLstm2d, [null, 4, 3, 1]],
+  ] as const) {
+    const options = { filters: 2, kernelSize: 2, inputShape, unitForgetBias: false, activation: null }
+    const [plain, without] = [true, false].map((useBias) => sequential([make({ ...options, useBias } as never)], { seed: 1 }))
+    const x = waves([2, 3, ...inputShape.slice(1)] as number[])
+    expect(without?.getWeights()).toHaveLength(2)
+    expect(await without?.predict(x)).toEqual(await plain?.predict(x))
+  }
+})
+
 const coded = (code: string, message: RegExp) =>
   expect.objectContaining({ code, message: expect.stringMatching(message) })
 

@@ -164,6 +164,25 @@ describe('layers.normalization', () => {
     }
   })
 
+  it.each([
+    ['groupNormalization', { groups: 2 }],
+    ['layerNormalization', {}],
+    ['layerNormalization', { axis: [1, 2] }],
+    ['batchNormalization', {}],
+  ] as const)('%s %j works without offset, without factor and without both', (name, options) => {
+    const make = (more: object) =>
+      sequential([layers[name]({ inputShape: [2, 4], ...options, ...more } as never)]).predictSync([
+        [
+          [1, 2, 3, 4],
+          [2, 3, 5, 9],
+        ],
+      ])
+    const plain = make({})
+    for (const more of [{ center: false }, { scale: false }, { center: false, scale: false }]) {
+      expect([...make(more).data]).toEqual([...plain.data].map((value) => expect.closeTo(value, 5)))
+    }
+  })
+
   it('takes batches that come later, and nothing of them where one fails', async () => {
     const later = async function* (batches: readonly number[][]) {
       for (const batch of batches) {

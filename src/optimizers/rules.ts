@@ -341,8 +341,8 @@ export interface AdafactorOptions extends OptimizerOptions {
  * v ← β v + (1 − β) (g² + ε₁), for matrices r ← the same of the means of rows, c ← of columns, and v = r cᵀ / mean(r);
  * u = g / √v, w ← w − max(ε₂, RMS(w)) · ρ · u / max(1, RMS(u) / `clipThreshold`), where ρ = min(rate, 1 / √t)
  *
- * As in Keras, where ρ is the same with and without `relative_step`. Of weights of more dimensions, the last two are those of the matrices. It has one
- * state of the weight's size, in which means take the first places.
+ * As in Keras, where ρ is the same with and without `relative_step`. Of weights of more dimensions, the last two are those of the matrices. Of a matrix it
+ * keeps the means alone: rows + columns numbers.
  *
  * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */

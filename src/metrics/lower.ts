@@ -1,5 +1,6 @@
 import type { GraphBuilder, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
+import { formulaOf } from '../losses/formulas.js'
 import { type LossInputs, lowerLoss, lowerShare } from '../losses/lower.js'
 import { lowerMeasure, type TracedMeasure, traceMeasure } from '../losses/traced.js'
 import type { MetricNode } from './node.js'
@@ -13,6 +14,12 @@ export interface LoweredMetric {
   /** Adds what is reported: means, each followed by its count, or one vector of counts. */
   values(): readonly Value[]
 }
+
+/** Whether a metric is made of operations that have gradients of their own. */
+export const isFormula = (measure: TracedMeasure | MetricNode): boolean =>
+  'kind' in measure ||
+  (measure.op === 'means' &&
+    measure.parts.some((part) => typeof part === 'function' || formulaOf(part.kind) !== undefined))
 
 /** How a metric becomes a part of a graph. */
 export function lowerMetric(

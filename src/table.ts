@@ -415,6 +415,17 @@ export const operations = {
     shape: 'scalar',
     settings: { value: { type: 'number' } },
   },
+  sequenceCounts: {
+    inputs: [2, 3],
+    weights: [0, 0],
+    outputs: [1, 1],
+    settings: {
+      order: { type: 'integer', optional: true, least: 1 },
+      end: { type: 'integer', optional: true },
+      ignored: { type: 'list', of: { type: 'integer' }, default: [] },
+      paired: { type: 'flag', default: false },
+    },
+  },
   slice: {
     inputs: [1, 1],
     weights: [0, 0],

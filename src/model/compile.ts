@@ -10,7 +10,7 @@ import type { SymbolicTensor } from '../layers/layer.js'
 import { type AnyLoss, hasLabels, isUnaligned, type Loss, type LossName, resolveLoss } from '../losses/loss.js'
 import { lowerCounted, lowerLoss, lowerProduct } from '../losses/lower.js'
 import { isTraced, lowerMean, type TracedFunction, type TracedMeasure, traceMeasure } from '../losses/traced.js'
-import { lowerMetric } from '../metrics/lower.js'
+import { isFormula, lowerMetric } from '../metrics/lower.js'
 import { type Metric, type MetricName, resolveMetric } from '../metrics/metric.js'
 import { type MetricNode, metricNode, plain } from '../metrics/node.js'
 import { writtenRate } from '../optimizers/optimizer.js'
@@ -255,9 +255,19 @@ export function trainSpec(
       known.set(JSON.stringify(plain(loss)), losses[at]?.output as number)
     }
     const counted = own.length > 0 ? lowerCounted(builder, output, loss, target) : undefined
+    // What a metric gives, be it no number, must not get into the gradients: nothing times zero is NaN, too.
+    let apart: Value | undefined
+    const untrained = () => {
+      apart ??= builder.node('stopGradient', `${output}/measured`, [prediction], [], [prediction.shape], {})[0] as Value
+      return apart
+    }
     for (const { name, measure, weighted: isWeighted } of own) {
       const weights = lowerProduct(builder, output, isWeighted ? factor : undefined, counted)
-      const { key, summary, values } = lowerMetric(builder, name, measure, { prediction, target, weights })
+      const { key, summary, values } = lowerMetric(builder, name, measure, {
+        prediction: isFormula(measure) ? untrained() : prediction,
+        target,
+        weights,
+      })
       const first = (key === undefined ? undefined : known.get(key)) ?? all.length
       if (key !== undefined) known.set(key, first)
       metrics.push({ name, output: first, ...(summary && { summary }) })

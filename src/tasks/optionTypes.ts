@@ -1,7 +1,7 @@
 // Written by scripts/generate/tasks.mjs from the tables of options.
 
 import type { Callback } from '../callbacks/callback.js'
-import type { Schedule } from '../optimizers/schedules.js'
+import type { Schedule } from '../optimizers/schedule.js'
 import type { Tokenizer } from '../text/tokenizer.js'
 import type { LabelledText } from './classifier/rows.js'
 import type { Level } from './decoding/units.js'

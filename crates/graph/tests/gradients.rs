@@ -34,13 +34,14 @@ fn every_operation() {
                 let z = second(&mut b);
                 vec![b.one(op, &[x, z], &[], json!({ "axis": -1 }))]
             }
-            "loss" | "metric" | "counts" => {
+            "loss" | "metric" | "counts" | "sequenceCounts" => {
                 feeds.push(labels);
                 let t = b.int("t", json!([null, null]));
                 let (outputs, attributes) = match op {
                     "loss" => (2, json!({ "kind": "sparseCategoricalCrossentropy", "fromLogits": true })),
                     "metric" => (2, json!({ "kind": "sparseCategoricalAccuracy" })),
-                    _ => (1, json!({ "kind": "decisions", "task": "classes", "top": 1 })),
+                    "counts" => (1, json!({ "kind": "decisions", "task": "classes", "top": 1 })),
+                    _ => (1, json!({ "order": 2 })),
                 };
                 b.node(op, &[x, t], &[], outputs, attributes)
             }

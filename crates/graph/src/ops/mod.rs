@@ -40,6 +40,7 @@ pub(crate) mod repeat_vector;
 pub(crate) mod reshape;
 pub(crate) mod sample;
 pub(crate) mod scalar;
+mod sequence_counts;
 mod site;
 pub(crate) mod slice;
 pub(crate) mod softmax;
@@ -100,6 +101,7 @@ pub(crate) const OPERATIONS: &[&[Entry]] = &[
     reshape::OPERATIONS,
     sample::OPERATIONS,
     scalar::OPERATIONS,
+    sequence_counts::OPERATIONS,
     slice::OPERATIONS,
     softmax::OPERATIONS,
     transpose::OPERATIONS,

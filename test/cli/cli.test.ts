@@ -148,7 +148,7 @@ describe('failures', () => {
     ['no model', () => seqloom(['predict', '--model', path('nothing'), 'text']), 1, /ERR_IO: .*nothing/],
     ['an unknown option', () => train(data, '--epoch', '3'), 2, /ERR_OPTION: unknown option '--epoch'.*--epochs/],
     ['a bad value', () => train(data, '--units', '0'), 2, /ERR_OPTION: .*--units.*at least 1/],
-    ['an unknown cell', () => train(data, '--cell', 'mamba'), 2, /ERR_OPTION: .*lstm, gru, simpleRNN/],
+    ['an unknown cell', () => train(data, '--cell', 'transformer'), 2, /ERR_OPTION: .*lstm, gru, simpleRNN/],
     ['a missing option', () => seqloom(['predict', 'text']), 2, /ERR_OPTION: .*--model/],
     ['an unknown command', () => seqloom(['trian']), 2, /ERR_OPTION: unknown command 'trian'/],
     [

@@ -1,0 +1,77 @@
+import { Cell, cellFromConfig } from '../../cells/cell.js'
+import * as cells from '../../cells/index.js'
+import { custom, isRecord, oneOf } from '../../options.js'
+import type { Values } from './option.js'
+
+/** Ready-made cells that need to know nothing but their size, by their names in `cells`. */
+const ready = {
+  peepholeLSTM: (units: number) => cells.peepholeLSTM({ units }),
+  layerNormLSTM: (units: number) => cells.layerNormLSTM({ units }),
+  minGRU: (units: number) => cells.minGRU({ units }),
+  minLSTM: (units: number) => cells.minLSTM({ units }),
+  indRNN: (units: number) => cells.indRNN({ units }),
+  sru: (units: number) => cells.sru({ units }),
+  qrnn: (units: number) => cells.qrnn({ units }),
+  sLSTM: (units: number) => cells.sLSTM({ units }),
+  mLSTM: (units: number) => cells.mLSTM({ units }),
+  lru: (units: number) => cells.lru({ units }),
+  s4d: (units: number) => cells.s4d({ units }),
+  s5: (units: number) => cells.s5({ units }),
+  mamba: (units: number) => cells.mamba({ units }),
+  rwkv: (units: number) => cells.rwkv({ units }),
+  gatedDeltaNet: (units: number) => cells.gatedDeltaNet({ units }),
+  coRNN: (units: number) => cells.coRNN({ units }),
+} as const
+
+/** The cells that are layers of their own. */
+export type FusedCell = 'lstm' | 'gru' | 'simpleRNN'
+
+/** A cell's name. */
+export type CellName = FusedCell | keyof typeof ready
+
+/** A recurrent cell: its name, or what `cells.*`, `defineCell` or `layers.stackedRNNCells` makes, which reads one value at each step. */
+export type TaskCell = CellName | Cell
+
+/** Recurrent cells, of which `fused` are those with kernels of their own. */
+const cellValues = (fused: readonly FusedCell[]): Values<TaskCell> => {
+  const names = [...fused, ...Object.keys(ready)]
+  const named = oneOf(names)
+  return {
+    ...custom(
+      `${named.expected}, or a cell with one input and no constants, made by cells.* or defineCell`,
+      (value) =>
+        named.accepts(value) || (value instanceof Cell && value.inputs.length === 1 && value.constants.length === 0),
+    ),
+    type: 'TaskCell',
+    from: ['TaskCell', './shared/cell.js'],
+    flag: { name: '<kind>', choices: names, check: named },
+  }
+}
+
+/** What the option of a cell is. */
+export const cellSentence =
+  'The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are its own'
+
+/** The cells of most tasks. */
+export const anyCell = cellValues(['lstm', 'gru', 'simpleRNN'])
+
+/** Those of a task without the simple one. */
+export const gatedCell = cellValues(['lstm', 'gru'])
+
+/** The cell that a name stands for, unless it is a layer of its own, or the cell that was given. */
+export function tracedCell(cell: TaskCell, units: number): Cell | undefined {
+  if (cell instanceof Cell) return cell
+  return Object.hasOwn(ready, cell) ? ready[cell as keyof typeof ready](units) : undefined
+}
+
+/** Settings as they are saved: a cell as its operations. */
+export function savedSettings<T extends object>(settings: T): T {
+  const { cell } = settings as { readonly cell?: unknown }
+  return cell instanceof Cell ? { ...settings, cell: cell.config() } : settings
+}
+
+/** Settings as they were before {@link savedSettings}; `ERR_FORMAT` for a cell that is none. */
+export function restoredSettings(saved: unknown): object {
+  if (!isRecord(saved)) return saved as object
+  return isRecord(saved.cell) ? { ...saved, cell: cellFromConfig(saved.cell) } : saved
+}

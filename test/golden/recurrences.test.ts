@@ -209,7 +209,7 @@ describe('cells of today', () => {
   it.each(lone)('%s: learns in stacks and in both directions', async (_, each) => {
     const features = each.features ?? 3
     const x = input({ shape: [null, features] })
-    const stack = [each.cell(), each.cell()]
+    const stack = layers.stackedRNNCells({ cells: [each.cell(), each.cell()], connections: 'highway' })
     const both = layers.bidirectional({ layer: layers.rnn({ cell: stack as never }) }).apply(x)
     const m = model({ inputs: x, outputs: layers.dense({ units: 1 }).apply(both as never) })
     m.compile({ optimizer: { kind: 'adam', learningRate: 0.01 } as never, loss: 'mse' })

@@ -135,7 +135,8 @@ export function stackedRNNCells<const Last extends Cell>(
 function gate(cell: string, size: Size, own: readonly ProgramWeight[]): ProgramWeight[] {
   let name = 'gate'
   // A cell may have a gate of its own.
-  while (own.some((weight) => weight.name === `${name}_kernel` || weight.name === `${name}_bias`)) name = `highway_${name}`
+  while (own.some((weight) => weight.name === `${name}_kernel` || weight.name === `${name}_bias`))
+    name = `highway_${name}`
   return [
     { name: `${cell}/${name}_kernel`, shape: [size, size], initializer: { kind: 'glorotUniform' } },
     { name: `${cell}/${name}_bias`, shape: [size], initializer: { kind: 'constant', value: -1 } },

@@ -63,6 +63,14 @@ describe('seqloom train classify, then the rest', () => {
     expect(row.accuracy).toBeGreaterThan(0.95)
   })
 
+  it('any ready-made cell is trained by its name, and loaded', async () => {
+    const args = ['train', 'classify', '--data', data, '--out', path('other-cell'), '--epochs', '3', '--cell', 'minGRU']
+    expect((await seqloom([...args, ...small])).code).toBe(0)
+    const { stdout } = await seqloom(['predict', '--model', path('other-cell'), 'a splendid film'])
+    expect(stdout).toMatch(/^good\t/)
+    expect((await seqloom(['train', 'classify', '--help'])).stdout).toMatch(/minGRU/)
+  })
+
   it('summary and info print what there is', async () => {
     expect((await seqloom(['summary', '--model', path('model')])).stdout).toMatch(
       /embedding[\s\S]*bidirectional[\s\S]*dense/,

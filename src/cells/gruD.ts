@@ -15,7 +15,7 @@ export interface GRUDCellOptions {
  * z, r = σ(x̂·W + ĥ·U + m·V + b); n = tanh(x̂·Wn + (r·ĥ)·Un + m·Vn + bn); h' = (1 - z)·ĥ + z·n.
  *
  * Step: x `[batch, features]`; present `[batch, features]`, the m, 1 where a value was observed and 0 where it is missing,
- * whatever x is there, also NaN; deltas `[batch, 1]`, the time since the step before. States: h `[batch, units]`, which is the output;
+ * whatever number x is there; deltas `[batch, 1]`, the time since the step before. States: h `[batch, units]`, which is the output;
  * last and since `[batch, features]`, each value's last observation and the time since then. Weights: decay and
  * decay_bias `[features]`, decay from 0 to 0.1 at first; state_decay `[features, units]` and state_decay_bias `[units]`; kernel and present_kernel
  * `[features, 3 units]`, recurrent_kernel `[units, 3 units]` and bias `[3 units]` in the order z, r, n. Source: Che et al.,

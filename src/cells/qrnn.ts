@@ -1,4 +1,4 @@
-import { stack, sub } from '../graph/trace/ops.js'
+import { sub } from '../graph/trace/ops.js'
 import type { SymbolicValue } from '../graph/trace/symbolic.js'
 import { type Initializer, type InitializerName, initializerCheck } from '../initializers/initializer.js'
 import { checkOptions, integer, oneOf } from '../options.js'
@@ -24,8 +24,8 @@ export interface QRNNCellOptions {
  * only pooled over time: c' = f·c + (1 - f)·z; h = o·c', with z = tanh(Wz ∗ x), f = σ(Wf ∗ x), o = σ(Wo ∗ x).
  *
  * Step: x `[batch, features]`; output `[batch, units]`; states c `[batch, units]`, and for a window of several steps
- * `past` `[batch, window - 1, gates · units]`: what the steps before give to the convolutions of those to come, so that
- * no product depends on a state. Weights: kernels `[features, gates · units]`, one for each step of the window, the
+ * past_1, past_2, … `[batch, gates · units]`: what the steps so far give to the convolutions of the steps to come, so
+ * that no product depends on a state. Weights: kernels `[features, gates · units]`, one for each step of the window, the
  * current one first; bias `[gates · units]`; in the order candidate, forget, output, input. Source: Bradbury et al.,
  * "Quasi-recurrent neural networks", arXiv 1611.01576, equations 1 to 5. Errors: `ERR_OPTION`.
  */
@@ -42,25 +42,24 @@ export function qrnn(options: QRNNCellOptions) {
   const { units, window = 2, pooling = 'fo', kernelInitializer = 'glorotUniform' } = options
   const gates = pooling.length + 1
   const kernel = { shape: ['features', gates * units] as const, initializer: kernelInitializer }
+  const places = Array.from({ length: window - 1 }, (_, ahead) => `past_${ahead + 1}`)
   return defineCell({
     name: 'qrnn',
-    states: { c: units, ...(window > 1 && { past: [window - 1, gates * units] as const }) },
+    states: { c: units, ...Object.fromEntries(places.map((place) => [place, gates * units])) },
     weights: { kernels: Array.from({ length: window }, () => kernel), bias: [gates * units] },
-    step({ x, c, ...carried }, w) {
-      const [current, ...others] = w.kernels.map((each) => x.matmul(each))
-      const past = carried.past?.unstack() ?? []
-      const sum = [...past.slice(0, 1), w.bias].reduce((all, each) => all.add(each), current as SymbolicValue)
+    step({ x, c, ...others }, w) {
+      const [current, ...ahead] = w.kernels.map((each) => x.matmul(each)) as [SymbolicValue, ...SymbolicValue[]]
+      const past: Readonly<Record<string, SymbolicValue>> = others
+      const [before] = places.map((place) => past[place] as SymbolicValue)
+      const sum = (before ? current.add(before) : current).add(w.bias)
       const [z, f, o, i] = sum.split(gates) as [SymbolicValue, SymbolicValue, ...SymbolicValue[]]
       const forget = f.sigmoid()
       const next = forget.mul(c).add((i ? i.sigmoid() : sub(1, forget)).mul(z.tanh()))
-      const coming = others.map((product, at) => {
-        const before = past[at + 1]
-        return before ? product.add(before) : product
+      const coming = ahead.map((product, at) => {
+        const later = past[`past_${at + 2}`]
+        return [places[at] as string, later ? product.add(later) : product] as const
       })
-      return {
-        ...{ c: next, output: o ? o.sigmoid().mul(next) : next },
-        ...(window > 1 && { past: stack(coming) }),
-      }
+      return { c: next, output: o ? o.sigmoid().mul(next) : next, ...Object.fromEntries(coming) }
     },
   })
 }

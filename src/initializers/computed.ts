@@ -116,7 +116,10 @@ const formulas: Formulas = {
     optional: ['seed'],
     from: ({ seed }) => uniform(0, 1, seed),
     fill(drawn, shape, { minRadius, maxRadius, maxPhase }) {
-      const size = shape.at(-1) as number
+      const [rows, size] = shape as readonly [number, number]
+      if (shape.length !== 2 || rows !== 3) {
+        throw new SeqloomError('ERR_SHAPE', `eigenvalues on a ring need a weight [3, n], not [${shape.join(', ')}]`)
+      }
       for (let at = 0; at < size; at++) {
         const share = drawn[at] as number
         const square = share * (maxRadius ** 2 - minRadius ** 2) + minRadius ** 2

@@ -248,6 +248,16 @@ describe('cells of today', () => {
   })
 })
 
+it('gruD ignores what stands where a value is missing', async () => {
+  const { m, data, values } = prepare(cases.gruD as Case)
+  const holes = (values[0] as number[][][]).map((row, r) =>
+    row.map((step, t) => step.map((value, i) => (values[1]?.[r]?.[t]?.[i] === 0 ? 1e30 : value))),
+  )
+  const expected = await m.predict(data as never)
+  const found = await m.predict([tensor(holes.flat(2), [rows, steps, 3]), ...data.slice(1)] as never)
+  expect(Array.from(found.data)).toEqual(Array.from(expected.data))
+})
+
 describe('extreme gates', () => {
   const run = (cell: Cell, scale: number) => {
     const x = input({ shape: [null, 2] })

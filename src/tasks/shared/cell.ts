@@ -1,5 +1,7 @@
-import { Cell, cellFromConfig } from '../../cells/cell.js'
+import { Cell, cellFromConfig, labelOf } from '../../cells/cell.js'
 import * as cells from '../../cells/index.js'
+import { SymbolicValue } from '../../graph/trace/symbolic.js'
+import { Trace } from '../../graph/trace/trace.js'
 import { custom, isRecord, oneOf } from '../../options.js'
 import type { Values } from './option.js'
 
@@ -21,6 +23,8 @@ const ready = {
   rwkv: (units: number) => cells.rwkv({ units }),
   gatedDeltaNet: (units: number) => cells.gatedDeltaNet({ units }),
   coRNN: (units: number) => cells.coRNN({ units }),
+  cfc: (units: number) => cells.cfc({ units }),
+  gruD: (units: number) => cells.gruD({ units }),
 } as const
 
 /** The cells that are layers of their own. */
@@ -29,7 +33,10 @@ export type FusedCell = 'lstm' | 'gru' | 'simpleRNN'
 /** A cell's name. */
 export type CellName = FusedCell | keyof typeof ready
 
-/** A recurrent cell: its name, or what `cells.*`, `defineCell` or `layers.stackedRNNCells` makes, which reads one value at each step. */
+/**
+ * A recurrent cell: its name, or what `cells.*`, `defineCell` or `layers.stackedRNNCells` makes, which reads one value at each
+ * step. It may also ask for the time since the step before (`deltas`), which is 1 here, and for what is `present`: all.
+ */
 export type TaskCell = CellName | Cell
 
 /** Recurrent cells, of which `fused` are those with kernels of their own. */
@@ -38,9 +45,9 @@ const cellValues = (fused: readonly FusedCell[]): Values<TaskCell> => {
   const named = oneOf(names)
   return {
     ...custom(
-      `${named.expected}, or a cell with one input and no constants, made by cells.* or defineCell`,
+      `${named.expected}, or a cell with one input (besides deltas and present) and no constants, made by cells.* or defineCell`,
       (value) =>
-        named.accepts(value) || (value instanceof Cell && value.inputs.length === 1 && value.constants.length === 0),
+        named.accepts(value) || (value instanceof Cell && readOf(value).length === 1 && value.constants.length === 0),
     ),
     type: 'TaskCell',
     from: ['TaskCell', './shared/cell.js'],
@@ -58,10 +65,32 @@ export const anyCell = cellValues(['lstm', 'gru', 'simpleRNN'])
 /** Those of a task without the simple one. */
 export const gatedCell = cellValues(['lstm', 'gru'])
 
+/** The inputs of a cell that are what the task reads. */
+const readOf = ({ inputs }: Cell): readonly string[] => inputs.filter((name) => name !== 'deltas' && name !== 'present')
+
 /** The cell that a name stands for, unless it is a layer of its own, or the cell that was given. */
 export function tracedCell(cell: TaskCell, units: number): Cell | undefined {
-  if (cell instanceof Cell) return cell
-  return Object.hasOwn(ready, cell) ? ready[cell as keyof typeof ready](units) : undefined
+  if (cell instanceof Cell) return regular(cell)
+  return Object.hasOwn(ready, cell) ? regular(ready[cell as keyof typeof ready](units)) : undefined
+}
+
+/** A cell for steps that are one apart and complete. */
+function regular(cell: Cell): Cell {
+  const { name, inputs, states, outputs, program } = cell
+  if (inputs.length === 1) return cell
+  const [read] = readOf(cell)
+  const kept = program.inputs.filter((each, at) => at >= inputs.length || each.name === read)
+  const trace = new Trace(labelOf(name), kept, program.weights)
+  const x = new SymbolicValue(trace, 0)
+  const ones = x.equal(x)
+  const given = inputs.map((each) => {
+    const value = each === read ? x : each === 'deltas' ? ones.slice(0, 1) : ones
+    return SymbolicValue.idIn(trace, value, each)
+  })
+  const own = kept.slice(1).map((_, at) => 1 + at)
+  const weights = program.weights.map((_, at) => kept.length + at)
+  const results = trace.inline(program, [...given, ...own], weights)
+  return new Cell(name, { inputs: [read as string], states, constants: [], outputs }, trace.finish(results))
 }
 
 /** Settings as they are saved: a cell as its operations. */

@@ -14,16 +14,17 @@ export interface CfCCellOptions {
 }
 
 /**
- * A closed-form continuous-time cell, for steps at irregular times: the solution of a differential equation between two
- * observations, without a solver. With b = backbone([x, h]) it goes from one candidate to another as time passes:
+ * A closed-form continuous-time cell, for steps at irregular times: the solution of a differential equation between
+ * two observations, without a solver. With b = backbone([x, h]) it goes from one candidate to another as time passes:
  * t = σ((b·Wa + ba)·delta + b·Wb + bb); h' = (1 - t)·tanh(b·Wg + bg) + t·tanh(b·Wh + bh). The backbone's activation is
  * 1.7159·tanh(⅔·x).
  *
- * Step: x `[batch, features]` and deltas `[batch, 1]`, the time since the step before; state and output h
- * `[batch, units]`. Weights: backbone_kernels, the first `[features, backboneUnits]` and the others
- * `[backboneUnits, backboneUnits]`, and backbone_biases, of each layer; backbone_recurrent `[units, backboneUnits]`; kernel `[backboneUnits, 4 units]` and bias
- * `[4 units]` in the order g, h, a, b. Source: Hasani et al., "Closed-form continuous-time neural networks", arXiv
- * 2106.13898, equation 10 and the authors' implementation. Errors: `ERR_OPTION`.
+ * Step: x `[batch, features]` and deltas `[batch, 1]`, the time since the step before; state and output h `[batch,
+ * units]`. Weights: backbone_kernels, the first `[features, backboneUnits]` and the others `[backboneUnits,
+ * backboneUnits]`, and backbone_biases, of each layer; backbone_recurrent `[units, backboneUnits]`; kernel
+ * `[backboneUnits, 4 units]` and bias `[4 units]` in the order g, h, a, b. Source: Hasani et al., "Closed-form
+ * continuous-time neural networks", arXiv 2106.13898, equation 10 and the authors' implementation. Errors:
+ * `ERR_OPTION`.
  */
 export function cfc(options: CfCCellOptions) {
   checkOptions('cells.cfc', options, {

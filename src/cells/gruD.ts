@@ -11,16 +11,16 @@ export interface GRUDCellOptions {
 /**
  * A GRU for sequences with missing values at irregular times. A value that is missing fades from its last observation
  * towards the mean, which is 0: standardise the data. The state fades with the time since values were observed, too.
- * γx = exp(-max(0, wx·δ + bx)); x̂ = m·x + (1 - m)·γx·last; γh = exp(-max(0, δ·Wh + bh)); ĥ = γh·h; then
- * z, r = σ(x̂·W + ĥ·U + m·V + b); n = tanh(x̂·Wn + (r·ĥ)·Un + m·Vn + bn); h' = (1 - z)·ĥ + z·n.
+ * γx = exp(-max(0, wx·δ + bx)); x̂ = m·x + (1 - m)·γx·last; γh = exp(-max(0, δ·Wh + bh)); ĥ = γh·h; then z, r = σ(x̂·W
+ * + ĥ·U + m·V + b); n = tanh(x̂·Wn + (r·ĥ)·Un + m·Vn + bn); h' = (1 - z)·ĥ + z·n.
  *
- * Step: x `[batch, features]`; present `[batch, features]`, the m, 1 where a value was observed and 0 where it is missing,
- * whatever number x is there; deltas `[batch, 1]`, the time since the step before. States: h `[batch, units]`, which is the output;
- * last and since `[batch, features]`, each value's last observation and the time since then. Weights: decay and
- * decay_bias `[features]`, decay from 0 to 0.1 at first; state_decay `[features, units]` and state_decay_bias `[units]`; kernel and present_kernel
- * `[features, 3 units]`, recurrent_kernel `[units, 3 units]` and bias `[3 units]` in the order z, r, n. Source: Che et al.,
- * "Recurrent neural networks for multivariate time series with missing values", arXiv 1606.01865, equations 10 to 16.
- * Errors: `ERR_OPTION`.
+ * Step: x `[batch, features]`; present `[batch, features]`, the m, 1 where a value was observed and 0 where it is
+ * missing, whatever number x is there; deltas `[batch, 1]`, the time since the step before. States: h `[batch,
+ * units]`, which is the output; last and since `[batch, features]`, each value's last observation and the time since
+ * then. Weights: decay and decay_bias `[features]`, decay from 0 to 0.1 at first; state_decay `[features, units]` and
+ * state_decay_bias `[units]`; kernel and present_kernel `[features, 3 units]`, recurrent_kernel `[units, 3 units]` and
+ * bias `[3 units]` in the order z, r, n. Source: Che et al., "Recurrent neural networks for multivariate time series
+ * with missing values", arXiv 1606.01865, equations 10 to 16. Errors: `ERR_OPTION`.
  */
 export function gruD(options: GRUDCellOptions) {
   checkOptions('cells.gruD', options, { accepted: { units: integer(1) }, required: ['units'] })

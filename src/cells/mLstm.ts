@@ -15,16 +15,16 @@ export interface MLSTMCellOptions {
 }
 
 /**
- * The matrix memory of xLSTM: each head keeps values v under keys k, C' = f·C + i·v·kᵀ and n' = f·n + i·k, and reads them
- * by a query q: h = σ(o)·C'q / max(|n'·q|, 1), with i = exp(ĩ) and f = σ(f̃) or exp(f̃). A state m keeps both from overflow:
- * m' = max(log f + m, ĩ); i, f and the 1 are divided by exp(m'), which changes no output.
+ * The matrix memory of xLSTM: each head keeps values v under keys k, C' = f·C + i·v·kᵀ and n' = f·n + i·k, and reads
+ * them by a query q: h = σ(o)·C'q / max(|n'·q|, 1), with i = exp(ĩ) and f = σ(f̃) or exp(f̃). A state m keeps both
+ * from overflow: m' = max(log f + m, ĩ); i, f and the 1 are divided by exp(m'), which changes no output.
  *
- * Step: x `[batch, features]`; output `[batch, units]`; states c `[batch, heads, size, size]`, n `[batch, heads, size]` and
- * m `[batch, heads]`, where size is units / heads. Weights: q_kernel, k_kernel, v_kernel and output_kernel
- * `[features, units]` with biases `[units]`, keys are scaled by 1/√size; gate_kernel `[features, 2 heads]`, input before
- * forget; input_bias `[heads]`, and forget_bias `[heads]`: from 3 to 6 at first, or 0 if the gate is
- * exponential. Source: Beck et al., "xLSTM: extended long
- * short-term memory", arXiv 2405.04517, equations 19 to 27 and appendix A. Errors: `ERR_OPTION`.
+ * Step: x `[batch, features]`; output `[batch, units]`; states c `[batch, heads, size, size]`, n `[batch, heads,
+ * size]` and m `[batch, heads]`, where size is units / heads. Weights: q_kernel, k_kernel, v_kernel and output_kernel
+ * `[features, units]` with biases `[units]`, keys are scaled by 1/√size; gate_kernel `[features, 2 heads]`, input
+ * before forget; input_bias `[heads]`, and forget_bias `[heads]`: from 3 to 6 at first, or 0 if the gate is
+ * exponential. Source: Beck et al., "xLSTM: extended long short-term memory", arXiv 2405.04517, equations 19 to 27 and
+ * appendix A. Errors: `ERR_OPTION`.
  */
 export function mLSTM(options: MLSTMCellOptions) {
   checkOptions('cells.mLSTM', options, {

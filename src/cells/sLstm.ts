@@ -17,14 +17,14 @@ export interface SLSTMCellOptions {
 
 /**
  * The scalar memory of xLSTM: an LSTM whose input gate is exponential, and whose cell is divided by what was let in:
- * c' = f·c + i·tanh(z); n' = f·n + i; h' = σ(o)·c'/n', with i = exp(ĩ) and f = σ(f̃) or exp(f̃). A state m keeps both from
- * overflow: m' = max(log f + m, ĩ), i and f are divided by exp(m') and exp(m' - m), which changes no output.
+ * c' = f·c + i·tanh(z); n' = f·n + i; h' = σ(o)·c'/n', with i = exp(ĩ) and f = σ(f̃) or exp(f̃). A state m keeps both
+ * from overflow: m' = max(log f + m, ĩ), i and f are divided by exp(m') and exp(m' - m), which changes no output.
  *
- * Step: x `[batch, features]`; states h, which is the output, c, n and m `[batch, units]`. Weights: kernel
- * `[features, 4 units]`, recurrent_kernel `[heads, units / heads, 4 units / heads]` and bias `[3 units]` in the order input,
+ * Step: x `[batch, features]`; states h, which is the output, c, n and m `[batch, units]`. Weights: kernel `[features,
+ * 4 units]`, recurrent_kernel `[heads, units / heads, 4 units / heads]` and bias `[3 units]` in the order input,
  * forget, candidate, output, where forget_bias `[units]` is on its own: from 3 to 6 at first, or 0 if the gate is
- * exponential. Source: Beck et al., "xLSTM:
- * extended long short-term memory", arXiv 2405.04517, equations 8 to 18 and appendix A. Errors: `ERR_OPTION`.
+ * exponential. Source: Beck et al., "xLSTM: extended long short-term memory", arXiv 2405.04517, equations 8 to 18 and
+ * appendix A. Errors: `ERR_OPTION`.
  */
 export function sLSTM(options: SLSTMCellOptions) {
   checkOptions('cells.sLSTM', options, {

@@ -23,7 +23,7 @@ export interface CfCCellOptions {
  * units]`. Weights: backbone_kernels, the first `[features, backboneUnits]` and the others `[backboneUnits,
  * backboneUnits]`, and backbone_biases, of each layer; backbone_recurrent `[units, backboneUnits]`; kernel
  * `[backboneUnits, 4 units]` and bias `[4 units]` in the order g, h, a, b. Source: Hasani et al., "Closed-form
- * continuous-time neural networks", arXiv 2106.13898, equation 10 and the authors' implementation. Errors:
+ * continuous-time neural networks", arXiv 2106.13898, and the authors' implementation. Errors:
  * `ERR_OPTION`.
  */
 export function cfc(options: CfCCellOptions) {

@@ -21,7 +21,7 @@ export interface CoRNNCellOptions {
  * Step: x `[batch, features]`; states y, which is the output, and z `[batch, units]`. Weights: kernel
  * `[features, units]`, recurrent_kernel and velocity_kernel `[units, units]`, bias `[units]`. Defaults are those of the
  * authors for sequential MNIST. Source: Rusch and Mishra, "Coupled oscillatory recurrent neural network (coRNN)", arXiv
- * 2010.00951, equation 3 with n̄ = n - 1. Errors: `ERR_OPTION`.
+ * 2010.00951, with n̄ = n - 1. Errors: `ERR_OPTION`.
  */
 export function coRNN(options: CoRNNCellOptions) {
   checkOptions('cells.coRNN', options, {

@@ -27,7 +27,7 @@ export interface GatedDeltaNetCellOptions {
  * and k_kernel `[features, heads · keySize]`; v_kernel and gate_kernel `[features, units]`; alpha_kernel and beta_kernel
  * `[features, heads]`; log_decay, of uniform numbers up to 16 at first, and time_bias `[heads]`; gamma `[units / heads]`,
  * ones; output_kernel `[units, units]`. The block's short convolutions are layers of their own, such as `depthwiseConv1d`.
- * Source: Yang, Kautz and Hatamizadeh, "Gated delta networks", arXiv 2412.06464, equation 10 and section 3.4. Errors:
+ * Source: Yang, Kautz and Hatamizadeh, "Gated delta networks", arXiv 2412.06464. Errors:
  * `ERR_OPTION`.
  */
 export function gatedDeltaNet(options: GatedDeltaNetCellOptions) {

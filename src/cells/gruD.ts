@@ -20,7 +20,7 @@ export interface GRUDCellOptions {
  * then. Weights: decay and decay_bias `[features]`, decay from 0 to 0.1 at first; state_decay `[features, units]` and
  * state_decay_bias `[units]`; kernel and present_kernel `[features, 3 units]`, recurrent_kernel `[units, 3 units]` and
  * bias `[3 units]` in the order z, r, n. Source: Che et al., "Recurrent neural networks for multivariate time series
- * with missing values", arXiv 1606.01865, equations 10 to 16. Errors: `ERR_OPTION`.
+ * with missing values", arXiv 1606.01865. Errors: `ERR_OPTION`.
  */
 export function gruD(options: GRUDCellOptions) {
   checkOptions('cells.gruD', options, { accepted: { units: integer(1) }, required: ['units'] })

@@ -1,7 +1,7 @@
 /**
  * The imaginary parts of the eigenvalues of the normal part of the HiPPO-LegS matrix of an even size N, the N/2 above
  * zero in ascending order; their real parts are -½. Off its diagonal that part is skew-symmetric, √(n + ½)·√(k + ½) for
- * n < k and its negative for n > k (Gu et al., arXiv 2206.11893, equation 7).
+ * n < k and its negative for n > k (Gu et al., arXiv 2206.11893).
  */
 export function hippoFrequencies(size: number): number[] {
   const scale = Array.from({ length: size }, (_, n) => Math.sqrt(n + 0.5))

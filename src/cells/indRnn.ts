@@ -25,7 +25,7 @@ export interface IndRNNCellOptions {
  *
  * Step: x `[batch, features]`; state and output h `[batch, units]`. Weights: kernel `[features, units]`, recurrent and
  * bias `[units]`; recurrent is uniform between 0 and 1, or 2^(1/steps), at first. Source: Li et al., "Independently
- * recurrent neural network (IndRNN)", arXiv 1803.04831, equation 4 and section 3.1. Errors: `ERR_OPTION`,
+ * recurrent neural network (IndRNN)", arXiv 1803.04831. Errors: `ERR_OPTION`,
  * `ERR_UNSUPPORTED`.
  */
 export function indRNN(options: IndRNNCellOptions) {

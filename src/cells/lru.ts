@@ -32,7 +32,7 @@ const radius = custom('a number above 0 and up to 1', (v) => typeof v === 'numbe
  * `[3, stateSize]`, whose rows are ν, θ and log γ; input_re and input_im `[features, stateSize]`; output_re and output_im
  * `[stateSize, units]`; skip `[features, units]`, the paper's D, as a matrix, since features and units may differ. They
  * begin as in the paper: λ uniform on the ring between the radii, γ = √(1 - |λ|²), B and C normal. Source: Orvieto et
- * al., "Resurrecting recurrent neural networks for long sequences", arXiv 2303.06349, section 3 and appendix A. Errors:
+ * al., "Resurrecting recurrent neural networks for long sequences", arXiv 2303.06349. Errors:
  * `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
 export function lru(options: LRUCellOptions) {

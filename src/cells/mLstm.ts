@@ -23,8 +23,7 @@ export interface MLSTMCellOptions {
  * size]` and m `[batch, heads]`, where size is units / heads. Weights: q_kernel, k_kernel, v_kernel and output_kernel
  * `[features, units]` with biases `[units]`, keys are scaled by 1/√size; gate_kernel `[features, 2 heads]`, input
  * before forget; input_bias `[heads]`, and forget_bias `[heads]`: from 3 to 6 at first, or 0 if the gate is
- * exponential. Source: Beck et al., "xLSTM: extended long short-term memory", arXiv 2405.04517, equations 19 to 27 and
- * appendix A. Errors: `ERR_OPTION`.
+ * exponential. Source: Beck et al., "xLSTM: extended long short-term memory", arXiv 2405.04517. Errors: `ERR_OPTION`.
  */
 export function mLSTM(options: MLSTMCellOptions) {
   checkOptions('cells.mLSTM', options, {

@@ -26,7 +26,7 @@ export interface MambaCellOptions {
  * between the bounds; b_kernel and c_kernel `[units, N]`; log_decay `[units, N]`, A = -exp(log_decay), which begins with
  * -1, -2, …, -N; skip `[units]`, ones. The block's causal convolution and its last projection are layers of their own:
  * `depthwiseConv1d` before, `dense` behind. Source: Gu and Dao, "Mamba: linear-time sequence modeling with selective state
- * spaces", arXiv 2312.00752, algorithm 2 and sections 3.4 and 3.6. Errors: `ERR_OPTION`.
+ * spaces", arXiv 2312.00752, algorithm 2. Errors: `ERR_OPTION`.
  */
 export function mamba(options: MambaCellOptions) {
   checkOptions('cells.mamba', options, {

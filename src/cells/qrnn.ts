@@ -27,7 +27,7 @@ export interface QRNNCellOptions {
  * past_1, past_2, … `[batch, gates · units]`: what the steps so far give to the convolutions of the steps to come, so
  * that no product depends on a state. Weights: kernels `[features, gates · units]`, one for each step of the window,
  * the current one first; bias `[gates · units]`; in the order candidate, forget, output, input. Source: Bradbury et
- * al., "Quasi-recurrent neural networks", arXiv 1611.01576, equations 1 to 5. Errors: `ERR_OPTION`.
+ * al., "Quasi-recurrent neural networks", arXiv 1611.01576. Errors: `ERR_OPTION`.
  */
 export function qrnn(options: QRNNCellOptions) {
   checkOptions('cells.qrnn', options, {

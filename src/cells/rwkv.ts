@@ -19,7 +19,7 @@ export interface RWKVCellOptions {
  * gives to r, k and v. Weights: mix_r, mix_k and mix_v `[features]`; r_kernel, k_kernel and v_kernel
  * `[features, units]`; log_decay, w = exp(log_decay), and bonus `[units]`; output_kernel `[units, units]`. Mixes, decays and
  * bonus begin as in the paper's first layer. Source: Peng et al., "RWKV: reinventing RNNs for the transformer era", arXiv
- * 2305.13048, equations 11 to 17 and appendices D and E. Errors: `ERR_OPTION`.
+ * 2305.13048. Errors: `ERR_OPTION`.
  */
 export function rwkv(options: RWKVCellOptions) {
   checkOptions('cells.rwkv', options, { accepted: { units: integer(1) }, required: ['units'] })

@@ -29,7 +29,7 @@ export interface S4DCellOptions {
  * Step: x `[batch, features]`; states re and im `[batch, units, N/2]`; output `[batch, units]`. Weights: kernel
  * `[features, units]`; log_step `[units, 1]`; log_decay, which begins with log ½, frequency, output_re and output_im
  * `[units, N/2]`, C normal with variance ½ for each part; skip `[units]`, normal. Source: Gu et al., "On the
- * parameterization and initialization of diagonal state space models", arXiv 2206.11893, sections 3 and 4. Errors:
+ * parameterization and initialization of diagonal state space models", arXiv 2206.11893. Errors:
  * `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
 export function s4d(options: S4DCellOptions) {

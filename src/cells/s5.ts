@@ -32,7 +32,7 @@ export interface S5CellOptions {
  * eigenvalue_im, those of the normal part of the HiPPO-LegS matrix at first, and log_step `[P/2]`; input_re and input_im
  * `[features, P/2]`; output_re and output_im `[P/2, units]`; skip `[features, units]`, the paper's D, as a matrix, since
  * features and units may differ. Source: Smith, Warrington and Linderman, "Simplified state space layers for sequence
- * modeling", arXiv 2208.04933, section 3 and appendix B. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
+ * modeling", arXiv 2208.04933. Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
 export function s5(options: S5CellOptions) {
   checkOptions('cells.s5', options, {

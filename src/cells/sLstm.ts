@@ -23,8 +23,7 @@ export interface SLSTMCellOptions {
  * Step: x `[batch, features]`; states h, which is the output, c, n and m `[batch, units]`. Weights: kernel `[features,
  * 4 units]`, recurrent_kernel `[heads, units / heads, 4 units / heads]` and bias `[3 units]` in the order input,
  * forget, candidate, output, where forget_bias `[units]` is on its own: from 3 to 6 at first, or 0 if the gate is
- * exponential. Source: Beck et al., "xLSTM: extended long short-term memory", arXiv 2405.04517, equations 8 to 18 and
- * appendix A. Errors: `ERR_OPTION`.
+ * exponential. Source: Beck et al., "xLSTM: extended long short-term memory", arXiv 2405.04517. Errors: `ERR_OPTION`.
  */
 export function sLSTM(options: SLSTMCellOptions) {
   checkOptions('cells.sLSTM', options, {

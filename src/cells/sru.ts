@@ -27,8 +27,7 @@ export interface SRUCellOptions {
  * Step: x `[batch, features]`; state c and output `[batch, units]`. Weights: kernel `[features, 3 units]`, or 4 with a
  * projection, in the order candidate, forget, reset, projection, uniform within √(3 / features); bias `[2 units]`; with
  * state gates `state` `[2 units]`, zero at first. The identity is scaled by √(1 + 2·exp(highwayBias)), so that outputs
- * vary as inputs do. Source: Lei et al., "Simple recurrent units for highly parallelizable recurrence", arXiv 1709.02755,
- * equations 1 to 4 and section 3. Errors: `ERR_OPTION`.
+ * vary as inputs do. Source: Lei et al., "Simple recurrent units for highly parallelizable recurrence", arXiv 1709.02755. Errors: `ERR_OPTION`.
  */
 export function sru(options: SRUCellOptions) {
   checkOptions('cells.sru', options, {

@@ -23,7 +23,7 @@ export type ComputedInitializer =
   | { readonly kind: 'timeSteps'; readonly minval: number; readonly maxval: number; readonly seed?: number }
   /**
    * Three rows, of eigenvalues λ uniform on a part of a ring: log(-log |λ|), the logarithm of the angle, and log √(1 - |λ|²)
-   * (Orvieto et al., arXiv 2303.06349, section 3.3 and appendix A).
+   * (Orvieto et al., arXiv 2303.06349).
    */
   | {
       readonly kind: 'ring'

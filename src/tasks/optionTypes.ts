@@ -7,6 +7,7 @@ import type { LabelledText } from './classifier/rows.js'
 import type { Level } from './decoding/units.js'
 import type { Covariates } from './forecaster/options.js'
 import type { GeneratorEpoch, GeneratorProgress } from './generator/options.js'
+import type { TaskCell } from './shared/cell.js'
 import type { LabelWeights } from './shared/classWeights.js'
 import type { ClassifierEpoch, ClassifierProgress, TaskEpoch, TaskProgress } from './shared/training.js'
 import type { LanguageModel } from './transcriber/options.js'
@@ -73,8 +74,11 @@ export interface CaptionerOptions {
 
 /** How a text classifier is built. */
 export interface TextClassifierOptions {
-  /** The recurrent cell; default `'lstm'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'lstm'`.
+   */
+  readonly cell?: TaskCell
   /** Whether every recurrent layer reads in both directions; default true. */
   readonly bidirectional?: boolean
   /** The number of recurrent layers; default 1. */
@@ -216,8 +220,11 @@ export interface ForecasterOptions<
    * they are; smaller values that come later are not an error. Default `'auto'`.
    */
   readonly transform?: 'auto' | 'none' | 'sqrt' | 'log' | 'log1p'
-  /** The recurrent cell; default `'gru'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'gru'`.
+   */
+  readonly cell?: TaskCell
   /** The number of recurrent layers; default 1. */
   readonly layers?: number
   /** The size of a recurrent layer's state; default 32. */
@@ -276,8 +283,11 @@ export interface TextGeneratorOptions {
   readonly tokenizer?: Tokenizer
   /** The most tokens of a vocabulary built from the training text; default 20000, for subwords 8192. */
   readonly maxVocabulary?: number
-  /** The recurrent cell; default `'lstm'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'lstm'`.
+   */
+  readonly cell?: TaskCell
   /** The number of recurrent layers; default 2. */
   readonly layers?: number
   /** The size of a recurrent layer's state; default 256. */
@@ -393,8 +403,11 @@ export interface TrainClassifierOptions<Row = LabelledText> {
 
 /** How a tagger is built. */
 export interface SequenceTaggerOptions {
-  /** The recurrent cell; default `'lstm'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'lstm'`.
+   */
+  readonly cell?: TaskCell
   /** Whether every recurrent layer reads in both directions; default true. */
   readonly bidirectional?: boolean
   /** The number of recurrent layers; default 1. */
@@ -533,10 +546,10 @@ export interface TranscriberOptions {
 /** How a translator is built. */
 export interface TranslatorOptions {
   /**
-   * The recurrent cell of the encoder and, unless it is Bahdanau's, which has its own, of the decoder; default
-   * `'lstm'`.
+   * The recurrent cell of the encoder and, unless it is Bahdanau's, which has its own, of the decoder: by its name in
+   * `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are its own; default `'lstm'`.
    */
-  readonly cell?: 'lstm' | 'gru'
+  readonly cell?: TaskCell
   /**
    * Bahdanau's attention inside of the decoder's recurrence, or Luong's after it, which takes less time a step but more
    * steps; default `'bahdanau'`.

@@ -556,7 +556,8 @@ interface TypedByUse {
   assumeType(dtype: ValueType): boolean
 }
 
-function asList(where: string, values: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {
+/** One value or several as a list. `ERR_OPTION` where reading them fails. */
+export function asList(where: string, values: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {
   return reading('ERR_OPTION', where, () => (Array.isArray(values) ? [...values] : [values as SymbolicTensor]))
 }
 

@@ -62,11 +62,11 @@ export function session<Out extends Tensor | Tensor[]>(
   list: boolean,
 ): Session<Out> {
   const native = engine.now('session', 'callbacks', () => engine.ready())
-  const { batchSize, step, slot, constants } = sessionPlan(options, inputSlots(engine.topology))
+  const { batchSize, steps, slots, constants } = sessionPlan(options, inputSlots(engine.topology))
   return new Session<Out>(
-    callNative(() => native.session(batchSize, step, [...constants])),
+    callNative(() => native.session(batchSize, [...steps], [...constants])),
     batchSize,
-    slot,
+    slots,
     list,
   )
 }

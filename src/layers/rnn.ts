@@ -369,7 +369,7 @@ function elapsed(scope: LayerScope, given: Value, others: readonly Value[], { or
     stateShapes: [[1]],
     outputs: 1,
     order,
-    outputOrder: 'time',
+    outputOrder: 'time' as const,
     zeroOutputForMask: true,
   }
   return scope.nodes('scan', [times, ...others], [], [shape, [rows, 1]], attributes)[0] as Value

@@ -277,6 +277,12 @@ impl<T: Scalar> Body<T> {
                 self.values[value].local = false;
             }
         }
+        // Views come after what they show.
+        for (value, source) in self.views.iter().enumerate().rev() {
+            if let Some(source) = *source {
+                self.values[source].local &= self.values[value].local;
+            }
+        }
     }
 
     /// How many rows a chunk of time has at most: at least those of a step.

@@ -177,16 +177,21 @@ impl<T: Scalar> Body<T> {
             .all(|&value| done[self.slices[value].map_or(value, |slice| slice.source)])
     }
 
-    /// Finds values of the loop that are reshaped views of others: they share the memory, and so do their gradients.
+    /// Whether the element-wise operations of a phase form chains.
+    fn is_chained(&self, phase: Phase) -> bool {
+        phase == Phase::Step || (phase == Phase::Early && !self.cycles.is_empty())
+    }
+
+    /// Finds values that are reshaped views of others: they share the memory, and so do their gradients.
     fn find_views(&mut self) {
         self.views = vec![None; self.values.len()];
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
-            if node.facts.role() != Role::View || phase != Phase::Step {
+            if node.facts.role() != Role::View || !self.is_chained(phase) {
                 continue;
             }
             let (source, value) = (node.inputs[0], node.outputs[0]);
-            let of_loop = self.values[source].phase == Phase::Step && self.state_of(source).is_none();
-            if of_loop && self.slices[source].is_none() && !self.outputs.contains(&value) {
+            let same = self.values[source].phase == phase && self.state_of(source).is_none();
+            if same && self.slices[source].is_none() && !self.outputs.contains(&value) {
                 self.views[value] = Some(source);
             }
         }
@@ -255,15 +260,16 @@ impl<T: Scalar> Body<T> {
         for &value in &self.outputs {
             element_wise[value] = false;
         }
-        let chained = |phase| phase == Phase::Step || (phase == Phase::Early && !self.cycles.is_empty());
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
-            let chain = chained(phase) && node.facts.role().elementwise().is_some();
+            let chain = self.is_chained(phase) && node.facts.role().elementwise().is_some();
             for &value in node.inputs.iter().filter(|&&value| !chain || self.values[value].phase != phase) {
                 element_wise[value] = false;
             }
         }
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
-            let (Role::Slice { axis, start }, true) = (node.facts.role(), chained(phase)) else { continue };
+            let (Role::Slice { axis, start }, true) = (node.facts.role(), self.is_chained(phase)) else {
+                continue;
+            };
             let (source, value) = (node.inputs[0], node.outputs[0]);
             if element_wise[value] && self.slices[source].is_none() {
                 let axis = crate::ops::axis_of(axis, self.metas[source].shape.rank());

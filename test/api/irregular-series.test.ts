@@ -68,7 +68,7 @@ describe('layers.rnn with times between steps', () => {
     const m = timed(layers.rnn({ cell: fading(), returnSequences: true }))
     const lengths = [3, 2]
     const padded = { x: tensor(x.flat(2), [2, 3, 2], { lengths }), deltas: tensor(deltas.flat(), [2, 3], { lengths }) }
-    const shorter = [expected[0], [...(expected[1] as number[][]).slice(0, 2), [0, 0]]]
+    const shorter = [expected[0], (expected[1] as number[][]).slice(0, 2)]
     expectClose((await m.predict(padded)).array(), shorter)
   })
 
@@ -85,7 +85,7 @@ describe('layers.rnn with times between steps', () => {
     const [first, second] = (await m.predict({ x: ragged, deltas })).array() as number[][][]
     expectClose(first, backwards[0])
     const [a, b] = x[1] as number[][]
-    expectClose(second, [...faded([b as number[], a as number[]], [0, deltas[1]?.[1] as number]), [0, 0]])
+    expectClose(second, faded([b as number[], a as number[]], [0, deltas[1]?.[1] as number]))
   })
 
   it('takes values and deltas step by step in sessions', async () => {
@@ -121,8 +121,8 @@ describe('layers.rnn with times between steps', () => {
       expectClose((await (await loadModel(folder)).predict({ x, deltas })).array(), expected)
       // d h₂ / d delta₂ = -exp(-delta₂)·h₁
       const cotangents = [tensor([0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], [2, 3, 2])]
-      const { inputs } = m.gradients({ x, deltas }, { cotangents })
-      expectClose(inputs.deltas?.array(), [
+      const { inputs } = await m.gradients({ x, deltas }, { cotangents })
+      expectClose(inputs[1]?.array(), [
         [0, -Math.exp(-1), 0],
         [0, 0, 0],
       ])

@@ -149,6 +149,10 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     return dtype !== 'string'
   }
 
+  override sequenceCount(): number {
+    return this.#cell.inputs.length
+  }
+
   override constantNames(): readonly string[] {
     return this.#cell.constants
   }

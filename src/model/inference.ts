@@ -8,7 +8,7 @@ import { checkPrompt, type GenerateOptions, generation, portionsOf } from './gen
 import { checkPredict, checkPredictSync, type PredictOptions, type PredictSyncOptions } from './runOptions.js'
 import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch } from './search.js'
 import { Session, type SessionOptions, sessionPlan } from './session.js'
-import { asTensor, convertInputs, inputSlots } from './slots.js'
+import { asTensor, convertInputs } from './slots.js'
 
 /** {@link Model.predict}: all outputs, or those with the given indices; as an array if it is a `list`. */
 export async function predict<Out extends Tensor | Tensor[]>(
@@ -62,7 +62,7 @@ export function session<Out extends Tensor | Tensor[]>(
   list: boolean,
 ): Session<Out> {
   const native = engine.now('session', 'callbacks', () => engine.ready())
-  const { batchSize, steps, slots, constants } = sessionPlan(options, inputSlots(engine.topology))
+  const { batchSize, steps, slots, constants } = sessionPlan(options, engine.topology)
   return new Session<Out>(
     callNative(() => native.session(batchSize, [...steps], [...constants])),
     batchSize,

@@ -3,9 +3,12 @@ import { convertAll, convertOne, runSync, type Slot, type Staged } from '../data
 import { type Data, isNumericArray, sizeOf, Tensor } from '../data/tensor.js'
 import { callNative, describe, fromNative, reading, SeqloomError } from '../errors.js'
 import { showShape } from '../graph/shape.js'
+import type { SymbolicTensor } from '../layers/layer.js'
 import type { NativeSession } from '../native/index.js'
 import { checkOptions, custom, integer, isRecord } from '../options.js'
 import type { Prediction } from './model.js'
+import { inputSlots } from './slots.js'
+import type { Topology } from './topology.js'
 
 /** Options of {@link Model.session}. */
 export interface SessionOptions {
@@ -32,22 +35,30 @@ export interface SessionPlan {
  * Checks the options of a session against a model's inputs. Errors: `ERR_OPTION`, `ERR_DATA`, `ERR_SHAPE`,
  * `ERR_UNSUPPORTED`.
  */
-export function sessionPlan(options: SessionOptions, inputs: readonly Slot[]): SessionPlan {
+export function sessionPlan(options: SessionOptions, topology: Topology): SessionPlan {
   const byName = custom('an object of values by input name', (value) => isRecord(value) && !Array.isArray(value))
   checkOptions('session', options, { accepted: { batchSize: integer(1), constants: byName } })
   const given = options.constants ?? {}
-  const { steps, slots, others } = movingInputs(Object.keys(given), inputs)
+  const { steps, slots, others } = movingInputs(Object.keys(given), topology)
   const constants = others.length > 0 ? runSync(convertAll(others, { ...given }, 'constant')) : []
   const batchSize = options.batchSize ?? constants[0]?.shape[0] ?? 1
   return { batchSize, steps, slots, constants }
 }
 
-/** The inputs that come step by step: the one that is not among the named constants, or several sequences of numbers. */
-function movingInputs(named: readonly string[], inputs: readonly Slot[]) {
+/**
+ * The inputs that come step by step: the one that is not among the named constants, or those that a layer reads side by
+ * side, such as values and the times between them.
+ */
+function movingInputs(named: readonly string[], topology: Topology) {
+  const inputs = inputSlots(topology)
+  const together = new Set(topology.calls.flatMap(({ layer, inputs: read }) => read.slice(0, layer.sequenceCount())))
+  const beside = new Set(inputs.filter((_, at) => together.has(topology.before.fed[at] as SymbolicTensor)))
   const moving = inputs.filter(({ name }) => !named.includes(name))
-  const sides = ({ dtype, shape }: Slot) =>
-    dtype === 'float32' && (shape.length === 2 || (shape.length === 3 && typeof shape[2] === 'number'))
-  if (moving.length < 2 || !moving.every(sides)) {
+  if (
+    moving.length < 2 ||
+    !moving.some((slot) => beside.has(slot)) ||
+    moving.filter((slot) => !beside.has(slot)).length > 1
+  ) {
     const { step, slot, others } = splitInputs('session', named, inputs)
     return { steps: [step], slots: [slot], others }
   }

@@ -3,6 +3,7 @@
 use super::body::{Body, SliceView};
 use super::layout::{Scope, with_rows};
 use super::product::LoopProduct;
+use super::recurrences::MAX_OPERANDS;
 use super::run::Pass;
 use crate::error::{Error, Result};
 use crate::ops::elementwise::{ElementwiseKind, Emitter, Extent, strides};
@@ -12,8 +13,6 @@ use seqloom_kernels::{
     Chain, ChainOperands, Function, MAX_DIMS, Motion, Output, Scalar, Source, Sweep, View,
 };
 
-/// The most values from outside a chain that it reads: the buffers that it touches are borrowed all at once.
-pub(super) const MAX_OPERANDS: usize = 12;
 /// The most operations of a pass over time.
 pub(super) const MAX_SWEPT: usize = 24;
 /// The most buffers that it reads: operands, what states begin with, values and gradients of its operations.

@@ -1,12 +1,13 @@
 //! Recurrences of single elements: states of which the step makes the new ones element by element. All that depends on
 //! no other state then runs over all steps at once, and such a recurrence as one pass over time.
 
-use super::fused::MAX_OPERANDS;
 use super::spec::Counts;
 use crate::ir::Call;
 use crate::shape::{ANY, Meta};
 use seqloom_kernels::Scalar;
 
+/// The most values from outside that a chain reads: the buffers that it touches are borrowed all at once.
+pub(super) const MAX_OPERANDS: usize = 12;
 /// The most operations of a recurrence: its pass has room for others.
 const MAX_NODES: usize = 16;
 

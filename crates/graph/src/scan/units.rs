@@ -3,8 +3,9 @@
 
 use super::body::{Body, SliceView, repeats};
 use super::deferred::DeferredGradient;
-use super::fused::{Fused, MAX_OPERANDS, MAX_SWEPT};
+use super::fused::{Fused, MAX_SWEPT};
 use super::product::LoopProduct;
+use super::recurrences::MAX_OPERANDS;
 use crate::error::{Error, Result};
 use crate::ir::Phase;
 use crate::ops::Role;

@@ -142,13 +142,13 @@ export declare class NativeModel {
    */
   resume(stop: boolean): void
   /**
-   * Runs the model one step at a time, with its present weights, whatever becomes of them: input `step` comes step
-   * by step, `constants` are all others, in order.
+   * Runs the model one step at a time, with its present weights, whatever becomes of them: the inputs `steps` come
+   * step by step, their features side by side, `constants` are all others, in order.
    *
    * Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants;
    * `ERR_STATE` if the model is busy.
    */
-  session(batchSize: number, step?: number, constants?: NativeTensor[]): NativeSession
+  session(batchSize: number, steps?: number[], constants?: NativeTensor[]): NativeSession
   /**
    * Goes on a sequence of tokens, with the model's present weights, whatever becomes of them. `optionsJson` says how
    * tokens are chosen.

@@ -48,7 +48,7 @@ export async function testRows(
   batchSize: number,
 ): Promise<number[]> {
   const { core } = model.prepareTraining()
-  return (await evaluate(core.engine, alone(inputs), alone(targets), { batchSize }, true)) as number[]
+  return (await evaluate(core, core.engine, alone(inputs), alone(targets), { batchSize }, true)) as number[]
 }
 
 /** The same on this thread. */

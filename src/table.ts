@@ -183,6 +183,12 @@ export const operations = {
       forbidden: { type: 'list', of: { type: 'integer' }, default: [] },
     },
   },
+  ctc: {
+    inputs: [2, 3],
+    weights: [0, 0],
+    outputs: [2, 2],
+    settings: { blank: { type: 'integer', default: 0 }, zeroInfinity: { type: 'flag', default: false } },
+  },
   cumulativeSum: {
     inputs: [1, 2],
     weights: [0, 0],
@@ -408,6 +414,17 @@ export const operations = {
     outputs: [1, 1],
     shape: 'scalar',
     settings: { value: { type: 'number' } },
+  },
+  sequenceCounts: {
+    inputs: [2, 3],
+    weights: [0, 0],
+    outputs: [1, 1],
+    settings: {
+      order: { type: 'integer', optional: true, least: 1 },
+      end: { type: 'integer', optional: true },
+      ignored: { type: 'list', of: { type: 'integer' }, default: [] },
+      paired: { type: 'flag', default: false },
+    },
   },
   slice: {
     inputs: [1, 1],

@@ -28,11 +28,15 @@ export interface Part {
 }
 
 /** A parameter of weights of ours; where ours is the sum of two biases, both are given. */
-export function* toTheirs(part: Part, weights: readonly Float32Array[], parameter: string): Sliced<Float32Array> {
+export function* toTheirs(
+  part: Part,
+  weightOf: (index: number) => Float32Array,
+  parameter: string,
+): Sliced<Float32Array> {
   const theirs = new Float32Array(countOf({ sizes: part.shapes[parameter] ?? [] }))
   const moves = [...part.moves, ...(part.second ?? []).map((move) => ({ ...move, weight: 1 }))]
   for (const move of moves) {
-    if (move.parameter === parameter) yield* moveBack(move, weights[move.weight] as Float32Array, theirs)
+    if (move.parameter === parameter) yield* moveBack(move, weightOf(move.weight), theirs)
   }
   return theirs
 }

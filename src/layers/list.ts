@@ -40,6 +40,7 @@ import { Permute } from './permute.js'
 import { GlobalAveragePooling1D, GlobalMaxPooling1D } from './pooling.js'
 import { CategoryEncoding } from './preprocessing/categoryEncoding.js'
 import { Discretization } from './preprocessing/discretization.js'
+import { HashedCrossing } from './preprocessing/hashedCrossing.js'
 import { Hashing } from './preprocessing/hashing.js'
 import { IntegerLookup } from './preprocessing/integerLookup.js'
 import { StringLookup } from './preprocessing/stringLookup.js'
@@ -126,6 +127,7 @@ export { type PermuteOptions, permute } from './permute.js'
 export { globalAveragePooling1d, globalMaxPooling1d, type PoolingOptions } from './pooling.js'
 export { type CategoryEncodingOptions, categoryEncoding } from './preprocessing/categoryEncoding.js'
 export { type DiscretizationOptions, discretization } from './preprocessing/discretization.js'
+export { type HashedCrossingOptions, hashedCrossing } from './preprocessing/hashedCrossing.js'
 export { type HashingOptions, hashing } from './preprocessing/hashing.js'
 export { type IntegerLookupOptions, integerLookup } from './preprocessing/integerLookup.js'
 export type { LookupOptions } from './preprocessing/lookup.js'
@@ -188,6 +190,7 @@ const classes: readonly LayerClass[] = [
   GaussianNoise,
   GroupNormalization,
   GRU,
+  HashedCrossing,
   Hashing,
   IntegerLookup,
   Lambda,

@@ -123,5 +123,22 @@ export const poisson = (options: LossOptions = {}): Loss => makeLoss('poisson', 
  */
 export const crf = (options: LossOptions & { readonly zeroInfinity?: boolean } = {}): Loss => makeLoss('crf', options)
 
+/**
+ * Connectionist temporal classification (Graves et al. 2006): -log of the probability of all alignments that write a
+ * row's target, for labelling without alignment. Every step has one of the symbols; what is written is left without
+ * repetitions and then without blanks. The mean over the rows; for PyTorch's, give each row the weight 1 / its target's
+ * length.
+ *
+ * Predictions are logits `[batch, time, symbols]`, or log-probabilities, which are logits too: the output has no
+ * softmax. Targets are arrays of symbols, each of its own length and also empty; or `[batch, length]`, filled up with
+ * negative numbers or blanks. `blank` (default 0) is the symbol that writes nothing. `text.ctcDecode` reads predictions.
+ *
+ * A target that needs more steps than its row has (its length, and one more between equal neighbours) has an infinite
+ * loss: `ERR_DATA`, or with `zeroInfinity` (default false) 0 without a gradient, as in PyTorch. Errors: `ERR_OPTION`; in
+ * training `ERR_DATA`, naming the row.
+ */
+export const ctc = (options: LossOptions & { readonly blank?: number; readonly zeroInfinity?: boolean } = {}): Loss =>
+  makeLoss('ctc', options)
+
 /** Minus the cosine of the angle between target and prediction, along the last dimension. Errors: `ERR_OPTION`. */
 export const cosineSimilarity = (options: LossOptions = {}): Loss => makeLoss('cosineSimilarity', options)

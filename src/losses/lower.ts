@@ -3,7 +3,7 @@ import type { GraphBuilder, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import type { SettingsOf } from '../graph/wire.js'
 import { formulaOf } from './formulas.js'
-import type { AnyLoss, Loss } from './loss.js'
+import { type AnyLoss, isUnaligned, type Loss } from './loss.js'
 import { lowerMean, lowerMeasure, type TracedMeasure, traceMeasure } from './traced.js'
 
 /** What a loss reads. */
@@ -37,6 +37,17 @@ function lowerPositions(
   if (loss.kind === 'crf') return lowerChain(builder, name, loss, [prediction, target, ...factors], tags)
   const measure = loss.kind === 'traced' ? loss : lossMeasure(loss, prediction.shape, target.shape)
   if (measure) return lowerMeasure(builder, name, measure, [target, prediction], factors)
+  if (isUnaligned(loss)) {
+    const { kind: _, reduction: __, ...settings } = loss as Loss
+    return builder.node(
+      'ctc',
+      name,
+      [prediction, target, ...factors],
+      [],
+      [scalar, scalar],
+      settings as SettingsOf<'ctc'>,
+    )
+  }
   const { reduction: _, fromLogits = false, ...settings } = loss as Loss
   const attributes = { fromLogits, ...settings, ...(classWeights.length > 0 && { classWeights }) }
   const given = [prediction, target, ...factors]
@@ -91,18 +102,27 @@ function reduced(
   }
   if (reduction !== 'meanWithSampleWeight' || !weights) return [mean, count]
   const counted = lowerProduct(builder, name, weights, lowerCounted(builder, name, loss, target)) as Value
-  const [share, positions] = lowerShare(builder, name, prediction, counted) as [Value, Value]
+  const [share, positions] = lowerShare(builder, name, prediction, counted, isUnaligned(loss) ? 1 : undefined) as [
+    Value,
+    Value,
+  ]
   const all = of('multiply', share, positions)
   const least = builder.node('scalar', `${name}/least`, [], [], [scalar], { value: 1e-30 })[0] as Value
   return [of('divide', of('multiply', mean, count), of('maximum', all, least)), all]
 }
 
-/** Adds the mean of weights over valid positions of a prediction, and their number. */
-export function lowerShare(builder: GraphBuilder, name: string, prediction: Value, weights: Value): Value[] {
+/** Adds the mean of weights over valid positions of a prediction, and their number; positions are its first dimensions. */
+export function lowerShare(
+  builder: GraphBuilder,
+  name: string,
+  prediction: Value,
+  weights: Value,
+  positions = prediction.shape.length - 1,
+): Value[] {
   const ones = builder.node('elementwise', `${name}/ones`, [prediction, prediction], [], [prediction.shape], {
     kind: 'equal',
   })[0] as Value
-  return lowerMean(builder, `${name}/weights`, ones, prediction.shape.length - 1, [weights])
+  return lowerMean(builder, `${name}/weights`, ones, positions, [weights])
 }
 
 /** Adds 1 for the positions that a loss does not ignore, 0 for others; undefined where it ignores none. */

@@ -7,10 +7,10 @@ import { lowerOfWeight } from '../graph/trace/expression.js'
 import type { TrainSpec, WireInput } from '../graph/wire.js'
 import { CRF } from '../layers/crf.js'
 import type { SymbolicTensor } from '../layers/layer.js'
-import { type AnyLoss, hasLabels, type Loss, type LossName, resolveLoss } from '../losses/loss.js'
+import { type AnyLoss, hasLabels, isUnaligned, type Loss, type LossName, resolveLoss } from '../losses/loss.js'
 import { lowerCounted, lowerLoss, lowerProduct } from '../losses/lower.js'
 import { isTraced, lowerMean, type TracedFunction, type TracedMeasure, traceMeasure } from '../losses/traced.js'
-import { lowerMetric } from '../metrics/lower.js'
+import { isFormula, lowerMetric } from '../metrics/lower.js'
 import { type Metric, type MetricName, resolveMetric } from '../metrics/metric.js'
 import { type MetricNode, metricNode, plain } from '../metrics/node.js'
 import { writtenRate } from '../optimizers/optimizer.js'
@@ -255,9 +255,19 @@ export function trainSpec(
       known.set(JSON.stringify(plain(loss)), losses[at]?.output as number)
     }
     const counted = own.length > 0 ? lowerCounted(builder, output, loss, target) : undefined
+    // What a metric gives, be it no number, must not get into the gradients: nothing times zero is NaN, too.
+    let apart: Value | undefined
+    const untrained = () => {
+      apart ??= builder.node('stopGradient', `${output}/measured`, [prediction], [], [prediction.shape], {})[0] as Value
+      return apart
+    }
     for (const { name, measure, weighted: isWeighted } of own) {
       const weights = lowerProduct(builder, output, isWeighted ? factor : undefined, counted)
-      const { key, summary, values } = lowerMetric(builder, name, measure, { prediction, target, weights })
+      const { key, summary, values } = lowerMetric(builder, name, measure, {
+        prediction: isFormula(measure) ? untrained() : prediction,
+        target,
+        weights,
+      })
       const first = (key === undefined ? undefined : known.get(key)) ?? all.length
       if (key !== undefined) known.set(key, first)
       metrics.push({ name, output: first, ...(summary && { summary }) })
@@ -335,6 +345,12 @@ function savedMetrics(
 
 /** A metric for an output that is trained with a loss, and its own name. */
 function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): Omit<TrainedMetric, 'weighted'> {
+  if (isUnaligned(loss)) {
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `compile: metrics compare steps, but targets of the loss ${loss.kind} have none: decode predictions (text.ctcDecode) and measure with text.characterErrorRate`,
+    )
+  }
   if (isCallable(given)) {
     const targets = hasLabels(loss) ? output.slice(0, -1) : output
     const measure = traceMeasure('metric', given as TracedFunction, output, targets)
@@ -349,8 +365,10 @@ function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): Omit<Train
 
 function targetSlot({ name, shape, loss }: TrainedOutput): Slot {
   const sparse = hasLabels(loss)
+  const where = `target '${name}'`
+  if (isUnaligned(loss)) return { where, name, dtype: 'int32', shape: [null, null], looseLast: false, filler: -1 }
   return {
-    where: `target '${name}'`,
+    where,
     name,
     dtype: sparse ? 'int32' : 'float32',
     shape: sparse && loss.kind !== 'crf' ? shape.slice(0, -1) : shape,

@@ -19,6 +19,7 @@ fn operations(smooth: bool) -> Vec<&'static str> {
                 | "masking"
                 | "metric"
                 | "counts"
+                | "sequenceCounts"
                 | "argmax"
                 | "sample"
                 | "gather"
@@ -79,6 +80,7 @@ fn attributes(op: &str, random: &mut Random, smooth: bool) -> Value {
             let logits = kind != "meanSquaredError" && (smooth || random.below(2) == 0);
             json!({ "kind": kind, "fromLogits": logits })
         }
+        "ctc" => json!({ "blank": random.below(5), "zeroInfinity": random.below(4) > 0 }),
         "metric" => match random.below(3) {
             0 => json!({ "kind": "binaryAccuracy", "threshold": 0.5 }),
             1 => json!({ "kind": "topKAccuracy", "k": size }),
@@ -88,6 +90,11 @@ fn attributes(op: &str, random: &mut Random, smooth: bool) -> Value {
             0 => json!({ "kind": "decisions", "task": "elements", "threshold": 0.5 }),
             1 => json!({ "kind": "decisions", "task": "classes", "top": 1 }),
             _ => json!({ "kind": "scores", "task": "classes", "form": "numbers" }),
+        },
+        "sequenceCounts" => match random.below(3) {
+            0 => json!({ "ignored": [0] }),
+            1 => json!({ "order": size, "paired": true }),
+            _ => json!({ "order": 2, "end": 1 }),
         },
         "elementwise" => {
             let kinds = ["neg", "sigmoid", "tanh", "softplus", "add", "subtract", "multiply"];
@@ -187,7 +194,7 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     let op = operations[random.below(operations.len())];
     let attributes = attributes(op, random, smooth);
     let count = match op {
-        "loss" | "metric" | "counts" | "crfLoss" | "add" | "multiply" | "subtract" | "average"
+        "loss" | "ctc" | "metric" | "counts" | "sequenceCounts" | "crfLoss" | "add" | "multiply" | "subtract" | "average"
         | "maximum" | "minimum" | "concatenate" | "matmul" | "gather" => 2,
         "elementwise" => match attributes["kind"].as_str() {
             Some("add" | "subtract" | "multiply" | "divide" | "maximum" | "less") => 2,
@@ -202,7 +209,7 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     };
     let mut operands: Vec<usize> =
         (0..count).map(|_| values - 1 - random.below((values - TARGETS).min(6))).collect();
-    if matches!(op, "loss" | "metric" | "counts" | "crfLoss") {
+    if matches!(op, "loss" | "ctc" | "metric" | "counts" | "sequenceCounts" | "crfLoss") {
         operands[1] = random.below(TARGETS);
     }
     let units = attributes["units"].as_u64().unwrap_or(3) as usize;
@@ -230,7 +237,7 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     let outputs = match op {
         "crf" => 5,
         "lstm" | "batchNorm" => 3,
-        "simpleRnn" | "gru" | "loss" | "crfLoss" | "metric" | "meanOverSteps" | "scan" | "cumulativeSum"
+        "simpleRnn" | "gru" | "loss" | "ctc" | "crfLoss" | "metric" | "meanOverSteps" | "scan" | "cumulativeSum"
         | "windows" => 2,
         _ => 1,
     };

@@ -34,15 +34,21 @@ fn every_operation() {
                 let z = second(&mut b);
                 vec![b.one(op, &[x, z], &[], json!({ "axis": -1 }))]
             }
-            "loss" | "metric" | "counts" => {
+            "loss" | "metric" | "counts" | "sequenceCounts" => {
                 feeds.push(labels);
                 let t = b.int("t", json!([null, null]));
                 let (outputs, attributes) = match op {
                     "loss" => (2, json!({ "kind": "sparseCategoricalCrossentropy", "fromLogits": true })),
                     "metric" => (2, json!({ "kind": "sparseCategoricalAccuracy" })),
-                    _ => (1, json!({ "kind": "decisions", "task": "classes", "top": 1 })),
+                    "counts" => (1, json!({ "kind": "decisions", "task": "classes", "top": 1 })),
+                    _ => (1, json!({ "order": 2 })),
                 };
                 b.node(op, &[x, t], &[], outputs, attributes)
+            }
+            "ctc" => {
+                feeds.push(Feed::ints(&[1, -1, 0, 0, 2, 2, 1, -1, 3, 1, 3, 2], &[3, 4]));
+                let t = b.int("t", json!([null, null]));
+                b.node(op, &[x, t], &[], 2, json!({ "zeroInfinity": true }))
             }
             "embedding" | "cast" => {
                 feeds.push(labels);

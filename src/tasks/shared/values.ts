@@ -1,4 +1,4 @@
-import { learningRate } from '../../optimizers/schedules.js'
+import { learningRate } from '../../optimizers/schedule.js'
 import * as checks from '../../options.js'
 import { Tokenizer } from '../../text/tokenizer.js'
 import { isFactor, type LabelWeights, labelWeights } from './classWeights.js'
@@ -63,7 +63,7 @@ export const tokenizer: Values<Tokenizer> = {
 export const rate: Values<number> = {
   ...learningRate,
   type: 'number | Schedule',
-  from: ['Schedule', '../optimizers/schedules.js'],
+  from: ['Schedule', '../optimizers/schedule.js'],
   flag: { ...numberFlag('<x>'), check: checks.positive },
 }
 

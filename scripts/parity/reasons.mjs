@@ -21,7 +21,6 @@ const items = [
   [/`layers\.group(ed)?QueryAttention`/i, 'use multiHeadAttention'],
   [/`layers\.einsumDense`/i, 'use dense, or matmul in defineLayer'],
   [/`layers\.reversibleEmbedding`/i, 'use an embedding and dense({ tiedTo })'],
-  [/`layers\.hashedCrossing`/i, 'join the values and use hashing'],
   [/`layers\.spectralNormalization`/i, 'it is for adversarial networks of images'],
   [/`layers\.(elu|reLU|softmax|identity)`/i, 'use activation({ activation })'],
   // Options of layers.
@@ -63,7 +62,7 @@ const items = [
     'fit has verbose, and resolves to the history; callbacks are objects of hooks',
   ],
   [/callbacks\.orbax/i, 'it belongs to JAX; use backupAndRestore'],
-  [/`filepath`|callbacks\.csvLogger` `separator`/, 'the option is called path or file; a comma separates values'],
+  [/`filepath`/, 'the option is called path or file'],
   [/reduceLROnPlateau` `(baseline|\w+)`/i, 'it has no such option'],
   [
     /`doubleCheckpoint`|`initialValueThreshold`|`saveWeightsOnly`/,
@@ -99,7 +98,7 @@ const items = [
   [/`tensor\.(dataToGPU|resize\w+)`/, images],
   [/`tf\.\w*(gpu|webgl|gpgpu|HalfFloat)\w*`/i, 'it is for browsers'],
   [
-    /`tf\.(GPGPUContext|MathBackend\w+|KernelBackend|DataStorage|GraphModel|InputSpec|OptimizerConstructors|Environment)`/,
+    /`tf\.(GPGPUContext|MathBackend\w+|KernelBackend|DataStorage|GraphModel|OptimizerConstructors|Environment)`/,
     backends,
   ],
   [/`tf\.(\w+)Optimizer`/, 'use tf.train.*'],

@@ -275,7 +275,11 @@ export function rowsOf(sq, tf) {
           const canonical =
             Object.keys(keras.layers).find(
               (each) =>
-                each.toLowerCase() === name.toLowerCase().replace('pool1d', 'pooling1d').replace('avg', 'average'),
+                each.toLowerCase() ===
+                name
+                  .toLowerCase()
+                  .replace(/pool(?=\dd)/, 'pooling')
+                  .replace('avg', 'average'),
             ) ?? name
           return useLayer(end, canonical in mainLayers ? canonical : name)
         },

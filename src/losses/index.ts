@@ -113,6 +113,17 @@ export const klDivergence = (options: LossOptions = {}): Loss => makeLoss('klDiv
 export const poisson = (options: LossOptions = {}): Loss => makeLoss('poisson', options)
 
 /**
+ * -log of the probability that `layers.crf`, which makes the output, gives to a row's true tags: the log of the sum of
+ * exp(score) over all sequences of tags, less the score of the true one (Lafferty et al. 2001). The mean over the rows.
+ * Targets are the tags' numbers `[batch, time]`, and sample weights `[batch]`.
+ *
+ * True tags that the layer's constraints forbid are `ERR_DATA`, naming the row; with `zeroInfinity` (default false) such
+ * rows have a loss of 0 and no gradient. Metrics compare tags: those of yes-no decisions, such as `accuracy` and `f1`;
+ * functions of your own get the predicted tags as ones among zeros, `[batch, time, tags]`. Errors: `ERR_OPTION`.
+ */
+export const crf = (options: LossOptions & { readonly zeroInfinity?: boolean } = {}): Loss => makeLoss('crf', options)
+
+/**
  * Connectionist temporal classification (Graves et al. 2006): -log of the probability of all alignments that write a
  * row's target, for labelling without alignment. Every step has one of the symbols; what is written is left without
  * repetitions and then without blanks. The mean over the rows; for PyTorch's, give each row the weight 1 / its target's

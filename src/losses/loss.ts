@@ -9,11 +9,14 @@ import { isTraced, type TracedFunction, type TracedMeasure, traceMeasure } from 
 /** The losses that Rust computes. */
 export type NativeLoss = keyof typeof losses
 
+/** Losses that read how their output was made. */
+export type StructuredLoss = 'crf'
+
 /** Losses of targets that are sequences of their own lengths, whose symbols have no step. */
 export type UnalignedLoss = 'ctc'
 
 /** The kinds of losses. */
-export type LossKind = NativeLoss | FormulaName | UnalignedLoss
+export type LossKind = NativeLoss | FormulaName | StructuredLoss | UnalignedLoss
 
 /** What becomes of the losses of a batch's positions. */
 export type Reduction = 'sumOverBatchSize' | 'mean' | 'meanWithSampleWeight' | 'sum'
@@ -55,6 +58,11 @@ const missing: Readonly<Record<string, string>> = {
   circle: 'it compares the rows of a batch with each other',
 }
 
+/** The settings of losses that read how their output was made. */
+const structured: Readonly<Record<StructuredLoss, Settings>> = {
+  crf: { zeroInfinity: operations.crfLoss.settings.zeroInfinity },
+}
+
 /** The settings of losses that are operations of their own. */
 const unaligned: Readonly<Record<UnalignedLoss, Settings>> = { ctc: operations.ctc.settings }
 
@@ -62,6 +70,7 @@ const unaligned: Readonly<Record<UnalignedLoss, Settings>> = { ctc: operations.c
 export const lossNames: readonly string[] = [
   ...Object.keys(losses),
   ...Object.keys(formulas),
+  ...Object.keys(structured),
   ...Object.keys(unaligned),
 ]
 
@@ -76,7 +85,8 @@ export function lossKind(name: unknown): LossKind | undefined {
 /** Makes a loss: checks the options and fills in the defaults. `ERR_OPTION` for wrong ones. */
 export function makeLoss(kind: LossKind, options: object): Loss {
   const formula = formulaOf(kind)
-  const { ignoreClass, ...settings }: Settings = formula?.settings ?? { ...losses, ...unaligned }[kind as NativeLoss]
+  const native: Readonly<Record<NativeLoss | StructuredLoss | UnalignedLoss, Settings>> = { ...losses, ...structured, ...unaligned }
+  const { ignoreClass, ...settings }: Settings = formula?.settings ?? native[kind as NativeLoss]
   const others = { reduction, name: label, ...formula?.others, ...(ignoreClass && { ignoreClass: classOrNull }) }
   const refused = { axis: [-1], dtype: [null, 'float32'], ignoreClass: [null] }
   const { name: _, ...made } = readSettings(`losses.${kind}`, options, settings, { others, refused })
@@ -91,7 +101,7 @@ export type AnyLoss = Loss | TracedMeasure
 
 /** Whether a loss's targets are class numbers. */
 export const hasLabels = ({ kind }: AnyLoss): boolean =>
-  kind === 'sparseCategoricalCrossentropy' || formulaOf(kind)?.labels === true
+  kind === 'sparseCategoricalCrossentropy' || kind === 'crf' || formulaOf(kind)?.labels === true
 
 /** Whether a loss's targets are sequences of their own lengths, `[batch, length]`. */
 export const isUnaligned = ({ kind }: Pick<AnyLoss, 'kind'>): boolean => Object.hasOwn(unaligned, kind)

@@ -1,3 +1,4 @@
+import { SeqloomError } from '../errors.js'
 import type { GraphBuilder, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import type { SettingsOf } from '../graph/wire.js'
@@ -13,6 +14,8 @@ export interface LossInputs {
   readonly weights?: Value | undefined
   /** Factors of classes, for the losses of Rust. */
   readonly classWeights?: readonly number[]
+  /** The names of the tags that `layers.crf` predicts, for messages. */
+  readonly tags?: readonly string[] | undefined
 }
 
 const scalar: Shape = []
@@ -28,9 +31,10 @@ function lowerPositions(
   builder: GraphBuilder,
   name: string,
   loss: AnyLoss,
-  { prediction, target, weights, classWeights = [] }: LossInputs,
+  { prediction, target, weights, classWeights = [], tags = [] }: LossInputs,
 ): Value[] {
   const factors = weights ? [weights] : []
+  if (loss.kind === 'crf') return lowerChain(builder, name, loss, [prediction, target, ...factors], tags)
   const measure = loss.kind === 'traced' ? loss : lossMeasure(loss, prediction.shape, target.shape)
   if (measure) return lowerMeasure(builder, name, measure, [target, prediction], factors)
   if (isUnaligned(loss)) {
@@ -48,6 +52,25 @@ function lowerPositions(
   const attributes = { fromLogits, ...settings, ...(classWeights.length > 0 && { classWeights }) }
   const given = [prediction, target, ...factors]
   return builder.node('loss', name, given, [], [scalar, scalar], attributes as SettingsOf<'loss'>)
+}
+
+/** Adds the loss of `layers.crf`, which reads what the layer read, and its weights. */
+function lowerChain(
+  builder: GraphBuilder,
+  name: string,
+  { zeroInfinity = false }: Loss,
+  [prediction, ...others]: readonly Value[],
+  names: readonly string[],
+): Value[] {
+  const layer = builder.maker(prediction as Value)
+  if (layer?.op !== 'crf') {
+    throw new SeqloomError('ERR_OPTION', "compile: the loss 'crf' is of an output that layers.crf makes")
+  }
+  const [scores] = layer.inputs as [number]
+  const { forbidden } = layer.attributes as SettingsOf<'crf'>
+  const given = [{ id: scores, shape: builder.shapes.get(scores) as Shape }, ...others]
+  const attributes = { zeroInfinity, names, ...(forbidden && { forbidden }) }
+  return builder.node('crfLoss', name, given, layer.weights, [scalar, scalar], attributes)
 }
 
 /** A loss that is a formula, as its operations for an output; undefined for losses of Rust. */

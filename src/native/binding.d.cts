@@ -81,25 +81,27 @@ export declare class NativeModel {
    *
    * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` if the model is busy.
    */
-  predictSync(inputs: NativeTensor[], batchSize: number): Array<NativeTensor>
+  predictSync(inputs: NativeTensor[], batchSize: number, steps?: number): Array<NativeTensor>
   /**
-   * The outputs for inputs, in batches; of all outputs or of those with the given numbers.
+   * The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with the
+   * given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`.
    *
-   * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`.
+   * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`; what `onEvent` throws.
    */
-  predict(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[]): Promise<NativeTensor[]>
+  predict(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[], steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<NativeTensor[]>
   /**
-   * The total loss, then each metric, averaged over all rows. Inputs are the model's, then targets, then weights.
+   * The total loss, then each metric, averaged over all rows, or over those of the first so many `steps`, which are
+   * batches. Inputs are the model's, then targets, then weights. `onEvent` as in `predict`.
    *
    * Errors: as `predict`; `ERR_STATE` before `compile`.
    */
-  evaluate(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag): Promise<number[]>
+  evaluate(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<number[]>
   /**
    * `evaluate` on the caller's thread, for small work.
    *
    * Errors: as `evaluate`; `ERR_STATE` if the model is busy.
    */
-  evaluateSync(inputs: NativeTensor[], batchSize: number): Array<number>
+  evaluateSync(inputs: NativeTensor[], batchSize: number, steps?: number): Array<number>
   /**
    * One training step; the total loss, then each metric, before it.
    *
@@ -140,13 +142,13 @@ export declare class NativeModel {
    */
   resume(stop: boolean): void
   /**
-   * Runs the model one step at a time, with its present weights, whatever becomes of them: input `step` comes step
-   * by step, `constants` are all others, in order.
+   * Runs the model one step at a time, with its present weights, whatever becomes of them: the inputs `steps` come
+   * step by step, their features side by side, `constants` are all others, in order.
    *
    * Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants;
    * `ERR_STATE` if the model is busy.
    */
-  session(batchSize: number, step?: number, constants?: NativeTensor[]): NativeSession
+  session(batchSize: number, steps?: number[], constants?: NativeTensor[]): NativeSession
   /**
    * Goes on a sequence of tokens, with the model's present weights, whatever becomes of them. `optionsJson` says how
    * tokens are chosen.

@@ -1,12 +1,13 @@
 // Written by scripts/generate/tasks.mjs from the tables of options.
 
 import type { Callback } from '../callbacks/callback.js'
-import type { Schedule } from '../optimizers/schedules.js'
+import type { Schedule } from '../optimizers/schedule.js'
 import type { Tokenizer } from '../text/tokenizer.js'
 import type { LabelledText } from './classifier/rows.js'
 import type { Level } from './decoding/units.js'
 import type { Covariates } from './forecaster/options.js'
 import type { GeneratorEpoch, GeneratorProgress } from './generator/options.js'
+import type { TaskCell } from './shared/cell.js'
 import type { LabelWeights } from './shared/classWeights.js'
 import type { ClassifierEpoch, ClassifierProgress, TaskEpoch, TaskProgress } from './shared/training.js'
 import type { LanguageModel } from './transcriber/options.js'
@@ -73,8 +74,11 @@ export interface CaptionerOptions {
 
 /** How a text classifier is built. */
 export interface TextClassifierOptions {
-  /** The recurrent cell; default `'lstm'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'lstm'`.
+   */
+  readonly cell?: TaskCell
   /** Whether every recurrent layer reads in both directions; default true. */
   readonly bidirectional?: boolean
   /** The number of recurrent layers; default 1. */
@@ -216,8 +220,11 @@ export interface ForecasterOptions<
    * they are; smaller values that come later are not an error. Default `'auto'`.
    */
   readonly transform?: 'auto' | 'none' | 'sqrt' | 'log' | 'log1p'
-  /** The recurrent cell; default `'gru'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'gru'`.
+   */
+  readonly cell?: TaskCell
   /** The number of recurrent layers; default 1. */
   readonly layers?: number
   /** The size of a recurrent layer's state; default 32. */
@@ -276,8 +283,11 @@ export interface TextGeneratorOptions {
   readonly tokenizer?: Tokenizer
   /** The most tokens of a vocabulary built from the training text; default 20000, for subwords 8192. */
   readonly maxVocabulary?: number
-  /** The recurrent cell; default `'lstm'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'lstm'`.
+   */
+  readonly cell?: TaskCell
   /** The number of recurrent layers; default 2. */
   readonly layers?: number
   /** The size of a recurrent layer's state; default 256. */
@@ -393,8 +403,11 @@ export interface TrainClassifierOptions<Row = LabelledText> {
 
 /** How a tagger is built. */
 export interface SequenceTaggerOptions {
-  /** The recurrent cell; default `'lstm'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'lstm'`.
+   */
+  readonly cell?: TaskCell
   /** Whether every recurrent layer reads in both directions; default true. */
   readonly bidirectional?: boolean
   /** The number of recurrent layers; default 1. */
@@ -405,6 +418,24 @@ export interface SequenceTaggerOptions {
   readonly embedding?: number
   /** The rate of dropout after the embedding and before the classification; default 0. */
   readonly dropout?: number
+  /**
+   * Whether a conditional random field learns which tag follows which, so that sequences of tags are predicted as a
+   * whole. If the tags mark entities by a scheme (BIO, IOB, BIOES, BILOU, BMES) and all training rows keep to it, so do
+   * all predictions. Default false.
+   */
+  readonly crf?: boolean
+  /** Whether a small network reads each token's characters, so that unknown tokens are not all alike; default false. */
+  readonly characters?: boolean
+  /**
+   * What else is given of every token: `features` of a row has an array under each of these names, of texts, booleans
+   * or numbers; default none.
+   */
+  readonly features?: readonly string[]
+  /**
+   * A file of pretrained word vectors, which `interop.loadWordVectors` reads, too; they are trained further. Its first
+   * 100,000 words are known besides those of the training rows, and `embedding` is as large as its vectors.
+   */
+  readonly wordVectors?: string | URL
   /**
    * How often a token must occur in the training rows to be told apart from unknown ones; default 2, so that there are
    * unknown ones to learn from, or 1 where that would leave more than a quarter of the tokens unknown.
@@ -487,8 +518,11 @@ export interface TranscriberOptions {
    * more tokens than there are steps; default 1.
    */
   readonly stackFrames?: number
-  /** The recurrent cell; default `'lstm'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'lstm'`.
+   */
+  readonly cell?: TaskCell
   /** Whether every recurrent layer reads in both directions; false for `stream`; default true. */
   readonly bidirectional?: boolean
   /** The number of recurrent layers; default 2. */
@@ -515,10 +549,10 @@ export interface TranscriberOptions {
 /** How a translator is built. */
 export interface TranslatorOptions {
   /**
-   * The recurrent cell of the encoder and, unless it is Bahdanau's, which has its own, of the decoder; default
-   * `'lstm'`.
+   * The recurrent cell of the encoder and, unless it is Bahdanau's, which has its own, of the decoder: by its name in
+   * `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are its own; default `'lstm'`.
    */
-  readonly cell?: 'lstm' | 'gru'
+  readonly cell?: TaskCell
   /**
    * Bahdanau's attention inside of the decoder's recurrence, or Luong's after it, which takes less time a step but more
    * steps; default `'bahdanau'`.

@@ -140,5 +140,6 @@ export default {
       (random) => ({ q: () => random.number(0.1, 0.9) }),
       { without: { ...noTorch, ...noTfjs } },
     ),
+    crf: 'no peer has it; compared with all paths enumerated, in test/api',
   },
 }

@@ -47,7 +47,6 @@ const items = [
     /(focal|dice|tversky|circle|GeneralizedCrossEntropy)/i,
     'it is for classes of images; write it as a function of (yTrue, yPred)',
   ],
-  [/'ctc'|losses\.ctc/i, "write it with defineCell; loss functions see each output's own row"],
   [/IoU/, 'it is for masks of images'],
   [/'r2Score'/, 'it needs all rows at once; r2Score of seqloom is a metric'],
   [/losses\.\w+` `(axis|name|dtype)`/i, 'the classes are the last dimension, and losses have no names'],
@@ -99,7 +98,7 @@ const items = [
   [/`tensor\.(dataToGPU|resize\w+)`/, images],
   [/`tf\.\w*(gpu|webgl|gpgpu|HalfFloat)\w*`/i, 'it is for browsers'],
   [
-    /`tf\.(GPGPUContext|MathBackend\w+|KernelBackend|DataStorage|GraphModel|InputSpec|OptimizerConstructors|Environment)`/,
+    /`tf\.(GPGPUContext|MathBackend\w+|KernelBackend|DataStorage|GraphModel|OptimizerConstructors|Environment)`/,
     backends,
   ],
   [/`tf\.(\w+)Optimizer`/, 'use tf.train.*'],

@@ -12,6 +12,7 @@ import { Conv1DTranspose } from './conv1dTranspose.js'
 import { Conv2D } from './conv2d.js'
 import { ConvLSTM1D } from './convLstm1d.js'
 import { ConvLSTM2D } from './convLstm2d.js'
+import { CRF } from './crf.js'
 import { Cropping1D } from './cropping1d.js'
 import { DefinedLayer } from './defineLayer.js'
 import { Dense } from './dense.js'
@@ -89,6 +90,7 @@ export type { ConvLSTMOptions } from './convLstm.js'
 export { convLstm1d } from './convLstm1d.js'
 export { convLstm2d } from './convLstm2d.js'
 export type { ConvolutionOptions } from './convolution.js'
+export { type CRFOptions, crf, type TagOrEdge, type WithPaths } from './crf.js'
 export type { BothEnds } from './cropping1d.js'
 export { type Cropping1DOptions, cropping1d } from './cropping1d.js'
 export { type DenseOptions, dense } from './dense.js'
@@ -170,6 +172,7 @@ const classes: readonly LayerClass[] = [
   Conv2D,
   ConvLSTM1D,
   ConvLSTM2D,
+  CRF,
   Cropping1D,
   DefinedLayer,
   Dense,

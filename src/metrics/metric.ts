@@ -201,6 +201,7 @@ const lossOptions = Object.fromEntries(
     'gamma',
     'applyClassBalancing',
     'q',
+    'zeroInfinity',
     'reduction',
   ].map((name) => [name, custom('as the loss has it', () => true)]),
 )

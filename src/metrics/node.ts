@@ -2,7 +2,17 @@ import { SeqloomError } from '../errors.js'
 import { type Shape, showShape } from '../graph/shape.js'
 import type { SettingsOf } from '../graph/wire.js'
 import { cosine, formulaOf } from '../losses/formulas.js'
-import { type AnyLoss, hasLabels, isBinary, isCategorical, type Loss, lossKind, makeLoss } from '../losses/loss.js'
+import {
+  type AnyLoss,
+  hasLabels,
+  isBinary,
+  isCategorical,
+  isUnaligned,
+  type Loss,
+  type LossKind,
+  lossKind,
+  makeLoss,
+} from '../losses/loss.js'
 import type { TracedFunction } from '../losses/traced.js'
 import { warn } from '../warn.js'
 import { curveOf, logit, thresholdsOf } from './curve.js'
@@ -45,6 +55,9 @@ const mostColumns = 256
 const counts = ['falseNegatives', 'truePositives', 'trueNegatives', 'falsePositives']
 
 const byDecisions = ['precision', 'recall', 'f1', 'fBetaScore']
+
+/** What measures an output of tags. */
+const ofTags = ['sparseCategoricalAccuracy', ...byDecisions, 'matthewsCorrelation', 'crf']
 
 /**
  * What measures an output trained with a loss: `accuracy` and `crossentropy` follow the loss, or else the output's last
@@ -213,10 +226,19 @@ function kindFor(metric: NamedMetric, loss: AnyLoss, output: Shape): MetricKind 
       `compile: metric '${metric.name}' is e to the power of a categorical cross-entropy; the loss is ${loss.kind}`,
     )
   }
+  if (loss.kind === 'crf' && !ofTags.includes(kind)) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `compile: metric '${metric.name}' does not fit an output of tags, not of probabilities; what fits is accuracy, ${ofTags.join(', ')}`,
+    )
+  }
   const either =
     [...byDecisions, ...counts, ...ofSequences, 'auc', 'topKAccuracy', 'matthewsCorrelation'].includes(kind) ||
     curveOf({ ...metric, kind }) !== undefined
   const measure = lossKind(kind)
+  if (isUnaligned({ kind: kind as LossKind })) {
+    throw new SeqloomError('ERR_UNSUPPORTED', `compile: metric '${metric.name}' is a loss only`)
+  }
   const readsLabels = kind === 'sparseCategoricalAccuracy' || (measure !== undefined && hasLabels({ kind: measure }))
   if (!either && readsLabels !== labels) {
     throw new SeqloomError(

@@ -1,6 +1,7 @@
 import type { Data, Tensor } from '../data/tensor.js'
 import { callNative, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
+import type { ComputedInitializer } from '../initializers/computed.js'
 import type { AnyLayer } from '../layers/layer.js'
 import type { Weight } from '../layers/weight.js'
 import { type CancelFlag, type NativeModel, native } from '../native/index.js'
@@ -135,7 +136,7 @@ export class Engine implements LayerUser {
 
   /** The native side with the newest weights; only call it during a turn. */
   ready(): NativeModel {
-    this.#native ??= this.#make(this.#ownedGraph().graph)
+    this.#native ??= this.#make(this.#ownedGraph().graph, this.#ownedGraph().computed)
     this.fetch()
     return this.#native
   }
@@ -314,13 +315,13 @@ export class Engine implements LayerUser {
   }
 
   /** Makes the native model; weights that other models already have are taken from them. */
-  #make(graph: GraphSpec): NativeModel {
+  #make(graph: GraphSpec, computed: ReadonlyMap<number, ComputedInitializer> = new Map()): NativeModel {
     // Wrong environment variables of the engine are refused at its first use.
     callNative(() => native.backend())
     const made = callNative(() => new native.NativeModel(JSON.stringify(graph), this.#owner.seed))
     try {
       const weights = new SharedWeights(made, this.#ownedGraph().keys, graph.weights)
-      const first = weights.firstValues(this.topology.layers, graph.weights)
+      const first = weights.firstValues(this.topology.layers, graph.weights, computed)
       if (first.size > 0) {
         callNative(() => made.setWeights(graph.weights.map((_, index) => first.get(index) ?? made.getWeight(index))))
       }

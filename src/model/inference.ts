@@ -11,7 +11,7 @@ import type { Model } from './model.js'
 import { checkPredict, checkPredictSync, type PredictOptions, type PredictSyncOptions } from './runOptions.js'
 import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch } from './search.js'
 import { Session, type SessionOptions, sessionPlan } from './session.js'
-import { asTensor, convertInputs, inputSlots } from './slots.js'
+import { asTensor, convertInputs } from './slots.js'
 import { toldRun } from './told.js'
 
 /** {@link Model.predict}: all outputs, or those with the given indices; as an array if it is a `list`. */
@@ -69,11 +69,11 @@ export function session<Out extends Tensor | Tensor[]>(
   list: boolean,
 ): Session<Out> {
   const native = engine.now('session', 'callbacks', () => engine.ready())
-  const { batchSize, step, slot, constants } = sessionPlan(options, inputSlots(engine.topology))
+  const { batchSize, steps, slots, constants } = sessionPlan(options, engine.topology)
   return new Session<Out>(
-    callNative(() => native.session(batchSize, step, [...constants])),
+    callNative(() => native.session(batchSize, [...steps], [...constants])),
     batchSize,
-    slot,
+    slots,
     list,
   )
 }

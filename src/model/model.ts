@@ -381,7 +381,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /**
    * Runs the model one step at a time: `m.session({ batchSize: 1 })`. For a model with several inputs, such as a
    * decoder with attention, use `m.session({ constants: { source } })` with all inputs except the one that comes step
-   * by step. Errors: `ERR_UNSUPPORTED` for models that cannot stream, such as bidirectional ones; `ERR_OPTION`,
+   * by step. Sequences that a cell reads side by side come step by step together: `session.step({ x, deltas })`. Errors: `ERR_UNSUPPORTED` for models that cannot stream, such as bidirectional ones; `ERR_OPTION`,
    * `ERR_DATA` and `ERR_SHAPE` for unsuitable constants.
    */
   session(options: SessionOptions = {}): Session<Out> {

@@ -270,33 +270,36 @@ impl NativeModel {
         guard(|| self.shared.resume(argument::boolean(&stop, "stop")?))
     }
 
-    /// Runs the model one step at a time, with its present weights, whatever becomes of them: input `step` comes step
-    /// by step, `constants` are all others, in order.
+    /// Runs the model one step at a time, with its present weights, whatever becomes of them: the inputs `steps` come
+    /// step by step, their features side by side, `constants` are all others, in order.
     ///
     /// Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants;
     /// `ERR_STATE` if the model is busy.
     #[napi(
         catch_unwind,
-        ts_args_type = "batchSize: number, step?: number, constants?: NativeTensor[]",
+        ts_args_type = "batchSize: number, steps?: number[], constants?: NativeTensor[]",
         ts_return_type = "NativeSession"
     )]
     pub fn session<'env>(
         &self,
         env: &'env Env,
         batch_size: Unknown<'env>,
-        step: Unknown<'env>,
+        steps: Unknown<'env>,
         constants: Unknown<'env>,
     ) -> Result<ClassInstance<'env, NativeSession>, ErrorCode> {
         guard(|| {
+            let index = |value: Unknown<'env>, what: &str| argument::integer(&value, what, 0);
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
-            let step = if argument::is_missing(&step) { 0 } else { argument::integer(&step, "step", 0)? };
+            let steps =
+                if argument::is_missing(&steps) { vec![0] } else { argument::list(&steps, "steps", index)? };
             let constants = if argument::is_missing(&constants) {
                 Vec::new()
             } else {
                 tensor::read_list(&constants, "constants")?
             };
             let session = self.shared.now_drawn(move |trainer| {
-                let mut blueprint = Blueprint::new(trainer.graph(), trainer.shared_parameters(), step)?;
+                let mut blueprint =
+                    Blueprint::of_several(trainer.graph(), trainer.shared_parameters(), &steps)?;
                 Ok(blueprint.session(batch_size, &constants)?)
             })?;
             NativeSession::made(env, session)

@@ -85,6 +85,9 @@ export const weights: Values<LabelWeights> = {
   },
 }
 
+/** A file to read. */
+export const file: Values<string | URL> = { ...checks.filePath, type: 'string | URL', flag: { name: '<file>' } }
+
 /** Where something lies. */
 export const folder: Values<string | URL> = { ...checks.filePath, type: 'string | URL' }
 

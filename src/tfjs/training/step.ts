@@ -6,11 +6,12 @@ import { warn } from '../../warn.js'
 import type { LayersModel } from '../models/model.js'
 import type { Rows } from './data.js'
 
+/** A factor for each class. */
+export type ClassWeight = { [classIndex: number]: number }
+/** The same for each output by name. */
+export type ClassWeightMap = { [output: string]: ClassWeight }
 /** A factor for each class; for several outputs in order or by name. */
-export type ClassWeights =
-  | { [classIndex: number]: number }
-  | { [classIndex: number]: number }[]
-  | { [output: string]: { [classIndex: number]: number } }
+export type ClassWeights = ClassWeight | ClassWeight[] | ClassWeightMap
 
 /** The models whose losses were no numbers. */
 const warned = new WeakSet<LayersModel>()

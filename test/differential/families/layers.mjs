@@ -243,6 +243,7 @@ const cases = {
   textVectorization: preprocessing,
   concatenate: { make: merge('concatenate', true) },
   dense: { make: dense },
+  crf: 'no peer has it; compared with all paths enumerated, in test/api',
   dot: { make: dot, without: { pytorch: noTorch, tfjs: 'its axes count otherwise' } },
   doublyStochasticPenalty: 'ours alone: a term of the loss from a paper, with its values in test/golden',
   dropout: {

@@ -12,6 +12,8 @@ pub(crate) mod cast;
 pub(crate) mod concatenate;
 mod context;
 pub(crate) mod counts;
+mod crf;
+mod ctc;
 mod cumulative_sum;
 pub(crate) mod dense;
 pub(crate) mod dropout;
@@ -74,6 +76,8 @@ pub(crate) const OPERATIONS: &[&[Entry]] = &[
     cast::OPERATIONS,
     concatenate::OPERATIONS,
     counts::OPERATIONS,
+    crf::OPERATIONS,
+    ctc::OPERATIONS,
     cumulative_sum::OPERATIONS,
     dense::OPERATIONS,
     dropout::OPERATIONS,

@@ -93,7 +93,7 @@ export function stackedRNNCells<const Last extends Cell>(
           `${where}: with ${connections} connections, cell '${cell.name}' must give what it reads, ${show(read)}, not ${show(output)}`,
         )
       }
-      if (connections === 'highway') weights.push(...gate(names[at] as string, output.at(-1) as Size))
+      if (connections === 'highway') weights.push(...gate(names[at] as string, output.at(-1) as Size, program.weights))
     }
     return program
   })
@@ -142,10 +142,16 @@ export function stackedRNNCells<const Last extends Cell>(
 }
 
 /** The weights of a highway's gate, which lets little through at first. */
-const gate = (name: string, size: Size): ProgramWeight[] => [
-  { name: `${name}/gate_kernel`, shape: [size, size], initializer: { kind: 'glorotUniform' } },
-  { name: `${name}/gate_bias`, shape: [size], initializer: { kind: 'constant', value: -1 } },
-]
+function gate(cell: string, size: Size, own: readonly ProgramWeight[]): ProgramWeight[] {
+  let name = 'gate'
+  // A cell may have a gate of its own.
+  while (own.some((weight) => weight.name === `${name}_kernel` || weight.name === `${name}_bias`))
+    name = `highway_${name}`
+  return [
+    { name: `${cell}/${name}_kernel`, shape: [size, size], initializer: { kind: 'glorotUniform' } },
+    { name: `${cell}/${name}_bias`, shape: [size], initializer: { kind: 'constant', value: -1 } },
+  ]
+}
 
 function uniqueNames(cells: readonly Cell[]): string[] {
   const counts = new Map<string, number>()

@@ -109,9 +109,6 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     this.#cell = options.cell instanceof Cell ? options.cell : stackedRNNCells({ cells: options.cell })
     this.#steps = options.steps
     this.#stateful = options.stateful ?? false
-    if (this.#stateful && options.goBackwards) {
-      throw new SeqloomError('ERR_UNSUPPORTED', 'layers.rnn: a layer that goes backwards cannot be stateful')
-    }
     if ((this.#cell.inputs.length === 0) !== (options.steps !== undefined)) {
       throw new SeqloomError(
         'ERR_OPTION',
@@ -278,6 +275,7 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
       goBackwards: true,
       zeroOutputForMask: this.#zeroOutputForMask,
       ...(this.#steps === undefined ? {} : { steps: this.#steps }),
+      stateful: this.#stateful,
       trainable,
       ...this.ruleConfig(),
       ...(name === undefined ? {} : { name }),

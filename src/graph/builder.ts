@@ -214,6 +214,11 @@ export class GraphBuilder {
     return values
   }
 
+  /** The operation that makes a value; undefined for inputs. */
+  maker(value: Value): WireNode | undefined {
+    return this.#nodes.findLast(({ outputs }) => outputs.includes(value.id))
+  }
+
   /** The finished graph. */
   finish(outputs: readonly Value[]): GraphSpec {
     return {

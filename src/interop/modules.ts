@@ -28,11 +28,15 @@ export interface Part {
 }
 
 /** A parameter of weights of ours; where ours is the sum of two biases, both are given. */
-export function* toTheirs(part: Part, weights: readonly Float32Array[], parameter: string): Sliced<Float32Array> {
+export function* toTheirs(
+  part: Part,
+  weightOf: (index: number) => Float32Array,
+  parameter: string,
+): Sliced<Float32Array> {
   const theirs = new Float32Array(countOf({ sizes: part.shapes[parameter] ?? [] }))
   const moves = [...part.moves, ...(part.second ?? []).map((move) => ({ ...move, weight: 1 }))]
   for (const move of moves) {
-    if (move.parameter === parameter) yield* moveBack(move, weights[move.weight] as Float32Array, theirs)
+    if (move.parameter === parameter) yield* moveBack(move, weightOf(move.weight), theirs)
   }
   return theirs
 }
@@ -94,6 +98,11 @@ export function partsOf(layer: AnyLayer, shapes: Shapes): readonly Part[] | stri
         kernelOf(layer.className, shapes[0] as readonly number[]),
         ...shapes.slice(1).map((shape) => as('bias', shape)),
       ]
+    case 'CRF':
+      // As the package pytorch-crf has it.
+      return ['start_transitions', 'end_transitions', 'transitions'].map((name, index) =>
+        as(name, shapes[index] as readonly number[]),
+      )
     case 'Embedding':
     case 'RMSNormalization':
       return [as('weight', shapes[0] as readonly number[])]

@@ -5,6 +5,7 @@ import type { AnyLayer } from '../layers/layer.js'
 import { Model } from '../model/model.js'
 import { countOf, renew } from '../model/newWeights.js'
 import type { Sequential } from '../model/sequential.js'
+import { readingWeights } from '../model/weights.js'
 import { checkOptions, custom, isRecord } from '../options.js'
 import { pathOf } from '../path.js'
 import { type Biases, biasesOf, keepBiases, sumOf } from './biases.js'
@@ -188,22 +189,40 @@ export async function toPyTorch(model: Model, file: string | URL, options: ToPyT
       ['interop.toPyTorch: there are layers that cannot be written:', ...lines].join('\n'),
     )
   }
-  const weights = await model.copyWeights()
+  await readingWeights(model.engine, async (weight) => {
+    await replaceFile(path, formatFor(path).write(written(targets, mapping, weight)))
+  })
+}
+
+/** The tensors of layers, each made when its turn comes. */
+function written(
+  targets: readonly Target[],
+  mapping: Readonly<Record<string, string>>,
+  weight: (index: number) => Float32Array,
+): WrittenTensor[] {
   const tensors: WrittenTensor[] = []
   for (const { layer, name, parts, indices } of targets) {
     let next = 0
     for (const part of parts) {
       const at = next
       next += part.count
-      const given = indices.slice(at, next).map((index) => weights[index]?.data as Float32Array)
-      const both = part.second ? biasesOf(layer, at, given[0] as Float32Array) : given
+      const own = indices.slice(at, next)
       for (const [parameter, shape] of Object.entries(part.shapes)) {
-        const data = () => runSliced(toTheirs(part, both, parameter))
+        const data = () => {
+          const read = new Map<number, Float32Array>()
+          const given = (index: number): Float32Array => {
+            const values = read.get(index) ?? weight(own[index] as number)
+            read.set(index, values)
+            return values
+          }
+          const both = part.second && biasesOf(layer, at, given(0))
+          return runSliced(toTheirs(part, both ? (index) => both[index] as Float32Array : given, parameter))
+        }
         tensors.push({ name: nameOf(mapping[name] ?? name, parameter), shape, data })
       }
     }
   }
-  await replaceFile(path, formatFor(path).write(tensors))
+  return tensors
 }
 
 /** A layer of ours and its parts. */

@@ -20,7 +20,7 @@ export type PyTorchValue =
  *
  * Dictionaries are maps, in their order; lists, tuples and sets are arrays; integers that are no safe numbers are
  * BigInt. Tensors, and objects of classes, are null. Nothing in the file is executed. Rejects with `ERR_UNSUPPORTED`
- * for `.safetensors`, which hold tensors alone, and where the file needs classes or functions; with `ERR_FORMAT` for a
+ * for `.safetensors`, which hold tensors alone, and where the file calls functions; with `ERR_FORMAT` for a
  * damaged file, `ERR_IO`.
  */
 export async function loadPyTorchValues<Value extends PyTorchValue = ReadonlyMap<string, PyTorchValue>>(

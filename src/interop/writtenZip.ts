@@ -6,8 +6,8 @@ import { pieceSize } from '../files.js'
 /** A file to be put into an archive. */
 export interface ZipFile {
   readonly name: string
-  /** Its contents in any number of parts, made when their turn comes. */
-  parts(): Promise<readonly Uint8Array[]> | readonly Uint8Array[]
+  /** Its contents in any number of parts, made when their turn comes. They are made once more to be written, unless they are an array. */
+  parts(): Promise<readonly Uint8Array[]> | Iterable<Uint8Array>
 }
 
 interface Options {
@@ -29,8 +29,7 @@ export async function* zipped(files: Iterable<ZipFile>, options: Options = {}): 
   for (const file of files) {
     const name = Buffer.from(file.name)
     const parts = await file.parts()
-    const size = parts.reduce((sum, { length }) => sum + length, 0)
-    const checksum = await crc32(parts)
+    const { size, checksum } = await measured(parts)
     const offset = at
     const isLarge = size >= most
     const sizes = isLarge ? field(1, size, size) : Buffer.alloc(0)
@@ -41,7 +40,7 @@ export async function* zipped(files: Iterable<ZipFile>, options: Options = {}): 
     const about = described(checksum, isLarge ? none : size, name.length)
     yield Buffer.concat([numbers([4, 0x04034b50]), about, numbers([2, extra.length]), name, extra])
     at += 30 + name.length + extra.length
-    yield* parts
+    yield* Array.isArray(parts) ? parts : await file.parts()
     at += size
     const far = [...(isLarge ? [size, size] : []), ...(offset >= most ? [offset] : [])]
     const more = far.length > 0 ? field(1, ...far) : Buffer.alloc(0)
@@ -93,10 +92,11 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value
 })
 
-/** The checksum of a file. Node.js has it since version 20.15 only. */
-async function crc32(parts: readonly Uint8Array[]): Promise<number> {
-  let sum = none
+/** The size of a file and its checksum, which Node.js has since version 20.15 only. */
+async function measured(parts: Iterable<Uint8Array>): Promise<{ readonly size: number; readonly checksum: number }> {
+  let [size, sum] = [0, none]
   for (const bytes of parts) {
+    size += bytes.length
     for (let from = 0; from < bytes.length; from += pieceSize) {
       const piece = bytes.subarray(from, from + pieceSize)
       for (let at = 0; at < piece.length; at++) {
@@ -105,5 +105,5 @@ async function crc32(parts: readonly Uint8Array[]): Promise<number> {
       if (piece.length === pieceSize) await setImmediate()
     }
   }
-  return ~sum >>> 0
+  return { size, checksum: ~sum >>> 0 }
 }

@@ -6,7 +6,7 @@ import type { AnyLayer } from '../layers/layer.js'
 import type { Weight } from '../layers/weight.js'
 import { type CancelFlag, type NativeModel, native } from '../native/index.js'
 import { writtenRate } from '../optimizers/optimizer.js'
-import type { LearningRate } from '../optimizers/schedules.js'
+import type { LearningRate } from '../optimizers/schedule.js'
 import { isRecord } from '../options.js'
 import { cancellable, givingWay } from './cancel.js'
 import { type LossFactors, type TrainPlan, trainSpec, withOptimizer } from './compile.js'
@@ -113,6 +113,12 @@ export class Engine implements LayerUser {
   ): Promise<T> {
     this.checkAlive(what)
     return await this.turns.queue(what, during, call, signal, givesWay)
+  }
+
+  /** {@link Turns.fit} of a model that was not disposed: for a loop that waits for callbacks. */
+  async alone<T>(what: string, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    this.checkAlive(what)
+    return await this.turns.fit(what, call, signal)
   }
 
   /** A native call that the signal cancels; later calls wait for work that outlives an abort. */

@@ -19,6 +19,17 @@ export function setWeights(engine: Engine, weights: readonly Data[], indices?: r
   })
 }
 
+/** Has `use` read weights one by one, each as a copy of its own, while nothing changes them. */
+export async function readingWeights<T>(
+  engine: Engine,
+  use: (weight: (index: number) => Float32Array) => Promise<T>,
+): Promise<T> {
+  return await engine.queue('getWeights', 'callbacks', async () => {
+    const native = engine.ready()
+    return await use((index) => callNative(() => native.getWeight(index)))
+  })
+}
+
 /** As {@link getWeights}, off this thread. */
 export async function copyWeights(engine: Engine): Promise<TensorLike[]> {
   return await engine.queue('getWeights', 'callbacks', async () => {

@@ -20,19 +20,20 @@ const sizeOf = (path: string): number =>
     ? readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).size, 0)
     : statSync(path).size
 
+const files = {
+  safetensors: 'a.safetensors',
+  pt: 'a.pt',
+  existing: 'b.safetensors',
+  onnx: 'a.onnx',
+  external: 'b.onnx',
+  keras: 'a.keras',
+  h5: 'a.h5',
+  tfjs: 'tfjs',
+  seqloom: 'seqloom',
+}
+
 describe('a file of 64 MB', () => {
   const megabytes = 64
-  const files = {
-    safetensors: 'a.safetensors',
-    pt: 'a.pt',
-    existing: 'b.safetensors',
-    onnx: 'a.onnx',
-    external: 'b.onnx',
-    keras: 'a.keras',
-    h5: 'a.h5',
-    tfjs: 'tfjs',
-    seqloom: 'seqloom',
-  }
   for (const [format, name] of Object.entries(files)) {
     it(`needs little more memory than the model: ${format}`, async () => {
       const path = join(folder, name)
@@ -50,6 +51,18 @@ describe('a file of 64 MB', () => {
       expect(4 * (loaded.parameters ?? 0)).toBeGreaterThan(megabytes * 2 ** 20)
       expect((loaded.bytes - small.bytes) / (size - least)).toBeLessThan(1.3)
       rmSync(path, { recursive: true })
+    }, 180_000)
+  }
+})
+
+describe('a model of 64 MB in many weights', () => {
+  for (const format of ['safetensors', 'pt', 'onnx', 'keras', 'h5', 'tfjs'] as const) {
+    it(`is written with little more memory than its own: ${format}`, async () => {
+      const path = join(folder, `stack-${files[format]}`)
+      const run = (mb: number) => runProgram<Needed>('large-file.mjs', ['stack', format, path, String(mb)])
+      const [small, large] = [await run(8), await run(72)]
+      rmSync(path, { recursive: true })
+      expect((large.bytes - small.bytes) / 2 ** 20 / 64).toBeLessThan(1.6)
     }, 180_000)
   }
 })

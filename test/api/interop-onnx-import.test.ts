@@ -152,6 +152,27 @@ describe('inputs that options fix', () => {
   })
 })
 
+describe('a quantized model', () => {
+  it('is refused with each of its operators, and with what to load instead', async () => {
+    const lstm = { ...nodeOf('DynamicQuantizeLSTM', ['x'], ['y']), domain: 'com.microsoft' }
+    const nodes = [
+      nodeOf('DynamicQuantizeLinear', ['x'], ['q', 's', 'z']),
+      nodeOf('MatMulInteger', ['q', 'q'], ['m']),
+      lstm,
+    ]
+    const file = await bytesOf(modelOf(graphOf(nodes, [value('x', ['batch', 3])], ['y'], []), 13))
+    const message = ['DynamicQuantizeLinear', 'MatMulInteger', 'com.microsoft.DynamicQuantizeLSTM']
+      .map(
+        (op) => `${op.replaceAll('.', '\\.')} .* \\(opset 13\\) is not supported: .*8 bits; load the file from before`,
+      )
+      .join('[^]*')
+    await expect(interop.loadOnnx(file)).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(new RegExp(message)),
+    })
+  })
+})
+
 describe('a model from ONNX is a model as any other', () => {
   it.each(['torch_classifier', 'torch_packed_gru', 'lstm_peephole', 'scan_attention', 'loop_gather', 'op_Mask_causal'])(
     '%s is saved, and loaded without the file',

@@ -158,6 +158,26 @@ describe('interop.loadPyTorch of what torch.save wrote', () => {
   })
 })
 
+describe('a checkpoint with objects of classes beside the weights', () => {
+  it.each(['objects.pt', 'objects-old.pt'])('gives its weights: %s', async (name) => {
+    const m = sequential([
+      layers.lstm({ units: 4, returnSequences: true, inputShape: [null, 3] }),
+      layers.dense({ units: 2 }),
+    ])
+    const { mapping } = await interop.loadPyTorch(fixture(name), { model: m })
+    expect(mapping).toEqual({ lstm: 'module.rnn', dense: 'module.head' })
+    const values = await interop.loadPyTorchValues(fixture(name))
+    expect(values.get('tag_names')).toEqual(['B', 'I'])
+    for (const object of ['vocabulary', 'labels', 'settings', 'class_weights']) expect(values.get(object)).toBeNull()
+  })
+
+  it('is refused where the weights are in such an object', async () => {
+    await expect(interop.loadPyTorch(fixture('module-old.pt'))).rejects.toEqual(
+      coded('ERR_UNSUPPORTED', /it needs '__main__\.Tagger'.*torch\.save\(model\.state_dict\(\), path\)/),
+    )
+  })
+})
+
 describe('interop.loadPyTorchValues', () => {
   it('gives what a checkpoint holds beside its tensors', async () => {
     const checkpoint = await interop.loadPyTorchValues(fixture('checkpoint.pt'))

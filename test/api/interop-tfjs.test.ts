@@ -142,6 +142,28 @@ describe('interop.loadTfjs', () => {
     model.dispose()
   })
 
+  it("passes over an optimizer's state, and takes weights in any order", async () => {
+    const { artifacts, ...pairs } = saved.lstm as Saved
+    const bytes = new Uint8Array(artifacts.weightData)
+    const parts: { spec: object; data: Uint8Array }[] = []
+    let offset = 0
+    for (const spec of artifacts.weightSpecs) {
+      const end = offset + 4 * spec.shape.reduce((product, size) => product * size, 1)
+      const data = bytes.slice(offset, end)
+      // As tf.train.adam names what it keeps.
+      parts.unshift(
+        { spec, data },
+        { spec: { ...spec, name: `${spec.name}/m`, group: 'optimizer' }, data: new Uint8Array(data.length) },
+      )
+      offset = end
+    }
+    const weightData = new Uint8Array(Buffer.concat(parts.map(({ data }) => data))).buffer
+    const given = { ...artifacts, weightSpecs: parts.map(({ spec }) => spec) as interop.TfjsWeightSpec[], weightData }
+    const model = await interop.loadTfjs(given)
+    await expectPredictions(model, pairs)
+    model.dispose()
+  })
+
   it('names everything that cannot be mapped, at once', async () => {
     const { artifacts } = saved.lstm as Saved
     const text = JSON.stringify(artifacts.modelTopology).replace('"LSTM"', '"ConvLSTM2D"').replace('"LSTM"', '"PReLU"')

@@ -3,7 +3,12 @@ import * as seqloom from '../../src/index.js'
 import { type Model, tensor } from '../../src/index.js'
 import { Unmapped } from '../../src/interop/format.js'
 import type { Dialect } from '../../src/interop/keras/classes.js'
-import { type DescribedModel, describedValues, describeModel } from '../../src/interop/keras/describe.js'
+import {
+  type DescribedModel,
+  type DescribedWeight,
+  describeModel,
+  readingValues,
+} from '../../src/interop/keras/describe.js'
 import { type Built, modelOf } from '../../src/interop/keras/graph.js'
 import { kerasObject, type Origin } from '../../src/interop/keras/saved.js'
 import { assign } from '../../src/interop/keras/weights.js'
@@ -14,7 +19,10 @@ const models = kerasModels(seqloom)
 /** The model that a reader makes of a description. */
 async function readBack(model: Model, dialect: Dialect): Promise<{ model: Model; description: DescribedModel }> {
   const description = describeModel(model, dialect, 'test')
-  const values = await describedValues(model, description)
+  const values = new Map<DescribedWeight, Float32Array>()
+  await readingValues(model, async (valuesOf) => {
+    for (const weight of description.layers.flatMap(({ weights }) => weights)) values.set(weight, valuesOf(weight))
+  })
   const origin: Origin = { where: 'test', dialect, problems: new Unmapped(), leftOut: [] }
   const built = modelOf(kerasObject('test', JSON.parse(JSON.stringify(description.config))), origin)
   origin.problems.check('test')

@@ -3,9 +3,10 @@ import { basename, dirname, join } from 'node:path'
 import type { Option } from 'commander'
 import { SeqloomError, visible } from '../../errors.js'
 import { cannot, openNamed } from '../../files.js'
+import { refuseLite, refuseSavedModel } from '../../interop/foreign.js'
 import * as interop from '../../interop/index.js'
-import { loadFolder } from '../../model/index.js'
-import type { Model } from '../../model/model.js'
+import { loadFolder, modelFromJSON } from '../../model/index.js'
+import type { Model, Prediction } from '../../model/model.js'
 import { note } from '../output.js'
 import { type OnnxFlags, onnxFlags, onnxModel } from './onnx.js'
 import { type PyTorchFlags, pytorchFlags, pytorchModel } from './pytorch.js'
@@ -33,8 +34,8 @@ export interface ModelFormat {
   flags?(): Option[]
   /** Writes a model; layers keep their names. */
   save(model: Model, path: string): Promise<void>
-  /** Reads what `save` wrote; by default `load`. */
-  again?(model: Model, path: string): Promise<Model>
+  /** For a model that is written: what reads the file again, when the model is there no longer; by default `load`. */
+  again?(model: Model): (path: string) => Promise<Model>
   /** The file that says whether something is there already; by default the path. */
   place?(path: string): string
   /** What else runs such files, if it is installed. */
@@ -99,10 +100,12 @@ export const modelFormats: readonly ModelFormat[] = [
     load: pytorchModel,
     flags: pytorchFlags,
     save: (model, path) => interop.toPyTorch(model, path),
-    async again(model, path) {
-      const copy = model.clone()
-      await interop.loadPyTorch(path, { model: copy })
-      return copy
+    again(model) {
+      const copy = modelFromJSON<Prediction>(model.toJSON())
+      return async (path) => {
+        await interop.loadPyTorch(path, { model: copy })
+        return copy as Model
+      }
     },
   },
 ]
@@ -113,7 +116,9 @@ export async function formatOf(path: string): Promise<ModelFormat> {
     throw cannot('read', path, cause)
   })
   const isFolder = found.isDirectory()
+  await refuseSavedModel(path)
   const head = await headOf(isFolder ? join(path, 'model.json') : path)
+  refuseLite(`'${visible(path)}'`, head)
   const format = modelFormats.find((each) => each.recognises(head, isFolder))
   if (format) return format
   throw new SeqloomError('ERR_FORMAT', `${path} holds no model of a format that is read: ${listed}`)

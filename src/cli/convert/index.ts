@@ -1,6 +1,7 @@
 import { configure } from '../../engine.js'
 import { SeqloomError, visible } from '../../errors.js'
 import { isThere } from '../../files.js'
+import { countValues } from '../../model/weights.js'
 import { pathOf } from '../../path.js'
 import { note, print, printJson } from '../output.js'
 import { table } from '../table.js'
@@ -51,14 +52,21 @@ export async function convert(fromGiven: string, toGiven: string, flags: Convert
   const theirs = origin.runtime?.()
   if (theirs) await compare(`${from} by ${theirs.name}`, theirs.run(from, sample, flags.constants))
   await target.save(model, to)
-  const again = target.again?.(model, to) ?? target.load(to, {}).then((loaded) => loaded.model)
+  const layers = layersOf(read)
+  const again = target.again?.(model) ?? (async (path: string) => (await target.load(path, {})).model)
+  // Large models are there once.
+  model.dispose()
   await compare(
     `${to}, read again`,
-    again.then((read) => outputsOf(read, sample)),
+    again(to).then(async (written) => {
+      const outputs = await outputsOf(written, sample)
+      written.dispose()
+      return outputs
+    }),
   )
   const other = target.runtime?.()
   if (other) await compare(`${to} by ${other.name}`, other.run(to, sample))
-  show({ from, to, origin, target, read, compared, checked }, flags.json)
+  show({ from, to, origin, target, layers, compared, checked }, flags.json)
 }
 
 /** `ERR_IO` if something is there that would be replaced. A folder may hold the user's files beside a model. */
@@ -82,24 +90,33 @@ interface Converted {
   readonly to: string
   readonly origin: ModelFormat
   readonly target: ModelFormat
-  readonly read: Loaded
+  readonly layers: readonly ConvertedLayer[]
   readonly compared: readonly Compared[]
   readonly checked: Compared | undefined
 }
 
-function show(done: Converted, json: boolean): void {
-  const { from, to, origin, target, read, compared, checked } = done
-  const { model } = read
+/** A layer with its names in both files. */
+interface ConvertedLayer {
+  readonly from: string
+  readonly type: string
+  readonly parameters: number
+  readonly to: string
+}
+
+function layersOf({ model, names = {} }: Loaded): ConvertedLayer[] {
   const topology = model.topology()
-  const weights = Object.entries(model.namedWeights())
-  const layers = topology.layers
+  const { specs } = model.engine
+  return topology.layers
     .filter(({ className }) => className !== 'InputLayer')
     .map((layer) => {
       const name = topology.names.get(layer) as string
-      const own = weights.filter(([each]) => each.startsWith(`${name}/`))
-      const parameters = own.reduce((sum, [, { data }]) => sum + data.length, 0)
-      return { from: read.names?.[name] ?? name, type: layer.className, parameters, to: name }
+      const own = specs.filter((each) => each.name.startsWith(`${name}/`))
+      return { from: names[name] ?? name, type: layer.className, parameters: countValues(own), to: name }
     })
+}
+
+function show(done: Converted, json: boolean): void {
+  const { from, to, origin, target, layers, compared, checked } = done
   if (json) {
     printJson({
       ...{ from: { path: from, format: origin.name }, to: { path: to, format: target.name }, layers },

@@ -1,4 +1,5 @@
 import { SeqloomError } from '../../errors.js'
+import { bytesOf } from '../format.js'
 
 /** A group to be written. */
 export class WrittenGroup {
@@ -21,7 +22,8 @@ export class WrittenGroup {
 /** A dataset to be written. */
 export interface WrittenDataset {
   readonly shape: readonly number[]
-  readonly data: Float32Array | Uint32Array
+  /** Its elements; large ones are made when their turn comes, which takes float32. */
+  readonly data: Float32Array | Uint32Array | (() => Float32Array)
 }
 
 /** As many bytes of texts as Keras puts into one attribute; a message of a header has at most 65,535. */
@@ -86,12 +88,15 @@ interface Message {
   readonly data: Uint8Array
 }
 
+/** A part of a file: its bytes, or what makes so many of them. */
+type Piece = Uint8Array | { readonly length: number; make(): Uint8Array }
+
 class Writer {
-  readonly #pieces: Uint8Array[] = []
+  readonly #pieces: Piece[] = []
   #end = superblockBytes
 
   /** Adds a part and gives its address. */
-  #add(piece: Uint8Array): number {
+  #add(piece: Piece): number {
     const at = this.#end
     this.#pieces.push(piece)
     this.#end += padded(piece.length)
@@ -110,7 +115,7 @@ class Writer {
       .numbers(4, 1, 0)
       .sizes(tree, heap).bytes
     for (const piece of this.#pieces) {
-      yield piece
+      yield piece instanceof Uint8Array ? piece : piece.make()
       const rest = padded(piece.length) - piece.length
       if (rest > 0) yield new Uint8Array(rest)
     }
@@ -187,12 +192,15 @@ class Writer {
   }
 
   #dataset({ shape, data }: WrittenDataset): number {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    const at = bytes.length === 0 ? nowhere : this.#add(bytes)
-    const layout = new Block(18).numbers(1, 3, 1).sizes(at, bytes.length)
+    const piece =
+      typeof data === 'function'
+        ? { length: shape.reduce((product, size) => product * size, 4), make: () => bytesOf(data()) }
+        : bytesOf(data)
+    const at = piece.length === 0 ? nowhere : this.#add(piece)
+    const layout = new Block(18).numbers(1, 3, 1).sizes(at, piece.length)
     return this.#header([
       { type: 0x01, data: dataspace(shape) },
-      { type: 0x03, data: data instanceof Float32Array ? float32 : uint32 },
+      { type: 0x03, data: data instanceof Uint32Array ? uint32 : float32 },
       // Its places are allocated late, and filled only where a value is said.
       { type: 0x05, data: Uint8Array.of(2, 2, 2, 0) },
       { type: 0x08, data: layout.bytes },

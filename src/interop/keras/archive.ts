@@ -92,13 +92,13 @@ export function parsed(where: string, text: string): unknown {
 export function packKerasArchive(
   config: object,
   version: string,
-  weights: Iterable<Uint8Array>,
+  weights: () => Iterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   const text = (value: unknown) => [Buffer.from(JSON.stringify(value))]
   return zipped([
     { name: 'metadata.json', parts: () => text({ keras_version: version, date_saved: savedAt(new Date()) }) },
     { name: 'config.json', parts: () => text(config) },
-    { name: 'model.weights.h5', parts: () => [...weights] },
+    { name: 'model.weights.h5', parts: weights },
   ])
 }
 

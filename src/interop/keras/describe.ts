@@ -7,6 +7,7 @@ import { Recurrence } from '../../layers/recurrence.js'
 import type { Engine } from '../../model/engine.js'
 import type { Model } from '../../model/model.js'
 import { Sequential } from '../../model/sequential.js'
+import { readingWeights } from '../../model/weights.js'
 import { warn } from '../../warn.js'
 import { Unmapped } from '../format.js'
 import type { Adapt, Dialect } from './classes.js'
@@ -201,17 +202,16 @@ function isChain(calls: readonly Call[]): boolean {
   )
 }
 
-/** Copies of a model's weights as Keras means them. */
-export async function describedValues(
+/** Has `use` read a model's weights as Keras means them, one by one, each as a copy of its own. */
+export async function readingValues<T>(
   model: Model,
-  { layers }: DescribedModel,
-): Promise<ReadonlyMap<DescribedWeight, Float32Array>> {
-  const values = await model.copyWeights()
-  const found = new Map<DescribedWeight, Float32Array>()
-  for (const weight of layers.flatMap(({ weights }) => weights)) {
-    const data = values[weight.index]?.data as Float32Array
-    weight.adapt?.(data, weight.shape)
-    found.set(weight, data)
-  }
-  return found
+  use: (valuesOf: (weight: DescribedWeight) => Float32Array) => Promise<T>,
+): Promise<T> {
+  return await readingWeights(model.engine, (weight) =>
+    use(({ index, adapt, shape }) => {
+      const data = weight(index)
+      adapt?.(data, shape)
+      return data
+    }),
+  )
 }

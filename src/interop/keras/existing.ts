@@ -41,7 +41,7 @@ function entriesOf(model: Model, origin: Origin): Entry[] {
     const { problems } = origin
     const described = describeLayer(layer, name, describing('keras3', problems, origin, engine))
     if (described === undefined) return []
-    if (hasForeignHardSigmoid(layer, name, origin, model)) {
+    if (origin.isLikely !== true && hasForeignHardSigmoid(layer, name, origin, model)) {
       problems.add(
         `'${name}' has another hard sigmoid than the file's program: that of Keras 3 is 'hardSigmoid', that of Keras 2 'hardSigmoidKeras2'`,
       )

@@ -1,6 +1,7 @@
 import { bytesGiven } from '../../bytes.js'
 import { describe, SeqloomError } from '../../errors.js'
-import { isPath } from '../../path.js'
+import { isPath, pathOf } from '../../path.js'
+import { refuseLite, refuseSavedModel } from '../foreign.js'
 import { Source } from '../format.js'
 
 /** Opens a file of Keras or its bytes, which `use` reads; `what` is the function in messages. */
@@ -13,9 +14,12 @@ export async function withFile<T>(
   if (bytes === undefined && !isPath(file) && typeof file !== 'string') {
     throw new SeqloomError('ERR_OPTION', `${what}: expected the path of a file or its bytes, not ${describe(file)}`)
   }
+  if (!bytes) await refuseSavedModel(pathOf(`${what}: the file`, file))
   const source = bytes ? Source.of('the bytes', bytes) : await Source.open(`${what}: the file`, file as string | URL)
   try {
-    return await use(source, await source.read(0, Math.min(headBytes, source.size)))
+    const head = await source.read(0, Math.min(headBytes, source.size))
+    refuseLite(source.where, head)
+    return await use(source, head)
   } finally {
     await source.close()
   }

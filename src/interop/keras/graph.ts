@@ -156,7 +156,7 @@ function typeRead(given: KerasObject | undefined, readers: readonly KerasObject[
     if (className === 'TextVectorization') return 'string'
     if (className === 'StringLookup') return config.invert === true ? 'int32' : 'string'
     if (className === 'IntegerLookup' || className === 'CategoryEncoding') return 'int32'
-    if (className === 'Hashing')
+    if (className === 'Hashing' || className === 'HashedCrossing')
       return typeof said === 'string' && said.startsWith('int') ? 'int32' : said === undefined ? 'string' : 'float32'
   }
   return 'float32'
@@ -270,7 +270,9 @@ function functionalOf(object: KerasObject, origin: Origin, depth: number): Built
   const ends = (what: string) => {
     const given = object.config[what]
     const one = Array.isArray(given) && typeof given[0] === 'string'
-    const list = one ? [given] : listOf(where, `${what} of '${object.name}'`, given)
+    // Inputs and outputs may be given by names, too; ours are lists.
+    const many = isRecord(given) ? Object.values(given) : given
+    const list = one ? [given] : listOf(where, `${what} of '${object.name}'`, many)
     const values = list.map((each) => {
       const [name, node, tensor] = listOf(where, `${what} of '${object.name}'`, each)
       const value = found.get(keyOf(name, node, tensor))
@@ -395,7 +397,7 @@ function nodeOf(
     }
   }
   const values = [...all, ...named]
-  const states = tensorsIn(kwargs.initial_state)
+  const states = isRecord(given) ? tensorsIn(kwargs.initial_state) : oldTensorsIn(kwargs.initial_state)
   // Keras 2 and tfjs list the first states among the inputs.
   const isOld = !isRecord(given) && recurrentClasses.includes(object.className) && states.length === 0
   return {

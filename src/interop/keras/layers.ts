@@ -18,6 +18,7 @@ import {
   recurrentLayers,
   tfjsStates,
 } from './classes.js'
+import { functionLayer, functionLayers } from './functions.js'
 import { optionsOf } from './options.js'
 import { isModel, type KerasObject, kerasObject, listOf, type Origin, type Part, snakeCase } from './saved.js'
 
@@ -90,9 +91,18 @@ export function layerOf(given: KerasObject, origin: Origin): Mapped | undefined 
       attentionParts.map((each) => ({ path: [`${each}_dense`], count: config.use_bias === false ? 1 : 2 })),
     )
   }
-  if (className === 'ReLU' || className === 'Softmax') {
-    optionsOf(object, className === 'Softmax' ? ['axis'] : [], origin)
-    return mapped(made(layers.activation as Maker, { activation: className.toLowerCase() }), [])
+  if (className === 'Softmax') {
+    optionsOf(object, ['axis'], origin)
+    return mapped(made(layers.activation as Maker, { activation: 'softmax' }), [])
+  }
+  const settings = classOf(functionLayers, className)
+  if (settings !== undefined) {
+    if (className === 'Rescaling' && [config.scale, config.offset].some(Array.isArray)) {
+      origin.problems.add(`the Rescaling '${name}' by several numbers`)
+      return undefined
+    }
+    const [make, options] = functionLayer(className, optionsOf(object, settings, origin))
+    return mapped(made(make, options), [])
   }
   if (className === 'ActivityRegularization') {
     const activityRegularizer = { kind: 'l1l2', ...optionsOf(object, ['l1', 'l2'], origin) }
@@ -116,10 +126,16 @@ const decisiveOptions = [
 function bidirectionalOf(object: KerasObject, origin: Origin, made: Make): Mapped | undefined {
   const { config, name } = object
   optionsOf(object, ['layer', 'merge_mode', 'backward_layer'], origin)
-  const forward = kerasObject(origin.where, config.layer)
+  const direction = (saved: unknown): KerasObject => {
+    const given = kerasObject(origin.where, saved)
+    // Whatever the layer says, Keras gives zeros at padded steps here.
+    const isZero = origin.dialect !== 'tfjs' && given.config.return_sequences === true
+    return isZero ? { ...given, config: { ...given.config, zero_output_for_mask: true } } : given
+  }
+  const forward = direction(config.layer)
   const inner = layerOf(forward, origin)
   if (inner === undefined) return undefined
-  const given = isDefault(config.backward_layer) ? undefined : kerasObject(origin.where, config.backward_layer)
+  const given = isDefault(config.backward_layer) ? undefined : direction(config.backward_layer)
   const decisive = ({ className, config: options }: KerasObject) =>
     JSON.stringify([
       className,
@@ -197,10 +213,19 @@ export function groupNames(objects: readonly { readonly className: string }[]): 
 /** Kernel, recurrent kernel and, usually, a bias. */
 const cellWeights = ({ config }: KerasObject): number => (config.use_bias === false ? 2 : 3)
 
-/** What tfjs takes for gates that a description does not mention; ours are those of Keras. */
+/** What tfjs and early versions of Keras 2 take for options that a description does not mention; ours are those of Keras 3. */
 function withDefaults(object: KerasObject, { dialect }: Origin): KerasObject {
-  const [, kind] = /^(GRU|LSTM)(Cell)?$/.exec(object.className) ?? []
-  if (dialect !== 'tfjs' || kind === undefined) return object
-  const defaults = { recurrent_activation: 'hard_sigmoid', ...(kind === 'GRU' && { reset_after: false }) }
-  return { ...object, config: { ...defaults, ...object.config } }
+  const { className, config } = object
+  if (dialect === 'keras3') return object
+  if (/^(Additive)?Attention$/.test(className) && 'causal' in config) {
+    const { causal, ...others } = config
+    return { ...object, config: { use_causal_mask: causal, ...others } }
+  }
+  const [, kind] = /^(GRU|LSTM)(Cell)?$/.exec(className) ?? []
+  if (kind === undefined) return object
+  const defaults = {
+    ...(dialect === 'tfjs' && { recurrent_activation: 'hard_sigmoid' }),
+    ...(kind === 'GRU' && { reset_after: false }),
+  }
+  return { ...object, config: { ...defaults, ...config } }
 }

@@ -47,7 +47,8 @@ export async function loadKeras<Out extends Prediction = Tensor>(
 async function loadedFrom(source: Source, head: Uint8Array, model: Model<Prediction> | undefined): Promise<Model> {
   const { where } = source
   const opened = await open(source, head)
-  const origin: Origin = { where, dialect: opened.program, problems: new Unmapped(), leftOut: [] }
+  const { program, isLikely = false } = opened
+  const origin: Origin = { where, dialect: program, isLikely, problems: new Unmapped(), leftOut: [] }
   if (model !== undefined) {
     await fill(model as Model, opened.weights, origin)
     origin.problems.check(`${where} does not fit the model`)
@@ -72,6 +73,8 @@ interface Opened {
   /** Undefined if it holds weights alone. */
   readonly config: unknown
   readonly program: Dialect
+  /** Whether the file does not say it. */
+  readonly isLikely?: boolean
   readonly weights: Group
   /** Whether weights are kept by classes and numbers, not by name. */
   readonly isNumbered: boolean
@@ -90,10 +93,18 @@ async function open(source: Source, head: Uint8Array): Promise<Opened> {
   const weights = readHdf5(source, where)
   const [config] = weights.texts('model_config') ?? []
   const version = weights.texts('keras_version')?.[0]
+  if (version !== undefined && Number.parseInt(version, 10) < 2) {
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `${where} was written by Keras ${visible(version)}, whose layers have other options; load and save it with Keras 2`,
+    )
+  }
+  const isNumbers = config === undefined && weights.groups.has('layers')
   return {
     config: config === undefined ? undefined : parsed(`${where}: model_config`, config),
-    // Files of weights by numbers do not say it.
-    program: programOf(version, config === undefined && !weights.texts('layer_names') ? 'keras3' : 'keras2'),
+    program: programOf(version, isNumbers ? 'keras3' : 'keras2'),
+    // Files of weights by numbers tell the names of layers if they are of Keras 3, and not one of its first versions.
+    isLikely: isNumbers && weights.groups.get('vars')?.texts('name') === undefined,
     weights,
     isNumbered: false,
   }
@@ -125,20 +136,32 @@ export async function made(config: unknown, origin: Origin, finder: (built: Buil
 }
 
 /**
- * Finds weights by the names of layers. Those of a model within the model stand one after the other under its name, and behind them those of its layers that are
- * not trained.
+ * Finds weights by the names of layers. Those of a model within the model stand one after the other under its name: first what training changes, then the rest,
+ * such as the statistics of a normalization and the weights of layers that are not trained.
  */
 function byOwner({ entries, model }: Built, weights: Group, where: string): Finder {
-  const places = new Map<Entry, readonly SavedWeight[]>()
-  const left = new Map<string, readonly SavedWeight[]>()
-  const owned = entries.toSorted((a, b) => Number(b.layer.trainable) - Number(a.layer.trainable))
-  const last = new Map(owned.map((entry) => [entry.owner, entry]))
-  for (const entry of owned) {
-    const all = left.get(entry.owner) ?? namedWeights(weights, entry.owner, where)
-    const count = model.engine.indicesOf(entry.layer).length
-    // Whatever is too much shows.
-    places.set(entry, entry === last.get(entry.owner) ? all : all.slice(0, count))
-    left.set(entry.owner, all.slice(count))
+  const { engine } = model
+  const owned = new Map<string, { readonly entry: Entry; readonly at: number; readonly trains: boolean }[]>()
+  const found = new Map<Entry, SavedWeight[]>()
+  for (const entry of entries) {
+    const places = owned.get(entry.owner) ?? []
+    owned.set(entry.owner, places)
+    found.set(entry, [])
+    for (const [at, index] of engine.indicesOf(entry.layer).entries()) {
+      places.push({ entry, at, trains: engine.specs[index]?.trainable === true })
+    }
   }
-  return (entry) => places.get(entry) as readonly SavedWeight[]
+  for (const [owner, places] of owned) {
+    const last = places.at(-1)
+    if (last === undefined) continue
+    const saved = namedWeights(weights, owner, where)
+    const inOrder = [...places.filter(({ trains }) => trains), ...places.filter(({ trains }) => !trains)]
+    for (const [at, weight] of saved.entries()) {
+      // Whatever is too much shows.
+      const place = inOrder[at] ?? { entry: last.entry, at: found.get(last.entry)?.length ?? 0 }
+      const own = found.get(place.entry) as SavedWeight[]
+      own[place.at] = weight
+    }
+  }
+  return (entry) => (found.get(entry) as SavedWeight[]).filter((weight) => weight !== undefined)
 }

@@ -19,16 +19,7 @@ const silent = new Set([
     'moving_mean',
     'moving_variance',
   ].map((name) => `${name}_initializer`),
-  ...[
-    'renorm_momentum',
-    'unit_forget_bias',
-    'seed',
-    'implementation',
-    'unroll',
-    'use_cudnn',
-    'time_major',
-    'quantization_config',
-  ],
+  ...['renorm_momentum', 'unit_forget_bias', 'seed', 'implementation', 'unroll', 'use_cudnn', 'quantization_config'],
   ...[
     'input_length',
     'supports_masking',
@@ -52,6 +43,9 @@ const isNothing = (value: unknown): boolean =>
   value === 0 ||
   (Array.isArray(value) && value.length === 0)
 
+/** Values by which an option asks for nothing. */
+const usual: Readonly<Record<string, unknown>> = { encoding: 'utf-8', groups: 1 }
+
 /** The options of ours for those of a saved layer that are `known`; others are noted, unless they say nothing. */
 export function optionsOf(object: KerasObject, known: readonly string[], origin: Origin): Record<string, unknown> {
   const options: Record<string, unknown> = {}
@@ -67,7 +61,7 @@ export function optionsOf(object: KerasObject, known: readonly string[], origin:
       else origin.leftOut.push(`${key} of '${object.name}'`)
     } else if (key === 'rms_scaling') {
       if (!isNothing(value)) origin.leftOut.push(`${key} of '${object.name}'`)
-    } else if (!silent.has(key) && !isNothing(value) && !(key === 'encoding' && value === 'utf-8')) {
+    } else if (!silent.has(key) && !isNothing(value) && usual[key] !== value) {
       origin.problems.add(`the option ${key} of the ${object.className} '${object.name}': ${JSON.stringify(value)}`)
     }
   }

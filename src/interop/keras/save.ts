@@ -5,7 +5,7 @@ import { checkOptions, custom } from '../../options.js'
 import { pathOf } from '../../path.js'
 import { WrittenGroup, writeHdf5 } from '../hdf5/write.js'
 import { packKerasArchive } from './archive.js'
-import { type DescribedModel, type DescribedWeight, describedValues, describeModel } from './describe.js'
+import { type DescribedModel, type DescribedWeight, describeModel, readingValues } from './describe.js'
 
 /** Options of {@link toKeras}. */
 export interface ToKerasOptions {
@@ -41,25 +41,24 @@ export async function toKeras(model: Model, file: string | URL, options: ToKeras
     throw new SeqloomError('ERR_OPTION', `interop.toKeras: version 2 is for .h5 files; Keras 2 reads no other`)
   }
   const described = describeModel(model, version === 2 ? 'keras2' : 'keras3', 'interop.toKeras')
-  const values = await describedValues(model, described)
-  const bytes =
-    form === '.keras'
-      ? packKerasArchive(described.config, versions[3], writeHdf5(numberedWeights(described, values)))
-      : writeHdf5(
-          form === '.h5' ? wholeModel(described, values, versions[version]) : numberedWeights(described, values),
-        )
-  await replaceFile(path, bytes)
+  await readingValues(model, async (valuesOf) => {
+    const weights = () =>
+      writeHdf5(
+        form === '.h5' ? wholeModel(described, valuesOf, versions[version]) : numberedWeights(described, valuesOf),
+      )
+    await replaceFile(path, form === '.keras' ? packKerasArchive(described.config, versions[3], weights) : weights())
+  })
 }
 
-type Values = ReadonlyMap<DescribedWeight, Float32Array>
+type Values = (weight: DescribedWeight) => Float32Array
 
-const datasetOf = (weight: DescribedWeight, values: Values) => ({
+const datasetOf = (weight: DescribedWeight, valuesOf: Values) => ({
   shape: weight.shape,
-  data: values.get(weight) as Float32Array,
+  data: () => valuesOf(weight),
 })
 
 /** The weights of Keras 3: in groups named after classes, as variables with numbers. */
-function numberedWeights({ layers }: DescribedModel, values: Values): WrittenGroup {
+function numberedWeights({ layers }: DescribedModel, valuesOf: Values): WrittenGroup {
   const root = new WrittenGroup()
   root.at(['layers'])
   root.at(['vars'])
@@ -72,14 +71,14 @@ function numberedWeights({ layers }: DescribedModel, values: Values): WrittenGro
     }
     for (const weight of weights) {
       const { datasets } = root.at([...weight.groups, 'vars'])
-      datasets.set(String(datasets.size), datasetOf(weight, values))
+      datasets.set(String(datasets.size), datasetOf(weight, valuesOf))
     }
   }
   return root
 }
 
 /** A model with its weights by name, as all versions of Keras write it. */
-function wholeModel({ config, layers }: DescribedModel, values: Values, version: string): WrittenGroup {
+function wholeModel({ config, layers }: DescribedModel, valuesOf: Values, version: string): WrittenGroup {
   const root = new WrittenGroup()
   const all = root.at(['model_weights'])
   for (const { attributes } of [root, all]) {
@@ -100,7 +99,7 @@ function wholeModel({ config, layers }: DescribedModel, values: Values, version:
     )
     for (const weight of weights) {
       const names = weight.name.split('/')
-      group.at(names.slice(0, -1)).datasets.set(names.at(-1) as string, datasetOf(weight, values))
+      group.at(names.slice(0, -1)).datasets.set(names.at(-1) as string, datasetOf(weight, valuesOf))
     }
   }
   return root

@@ -17,6 +17,8 @@ export interface KerasObject {
 export interface Origin {
   readonly where: string
   readonly dialect: Dialect
+  /** Whether the program is only likely to be this one, since the file does not say it. */
+  readonly isLikely?: boolean
   /** What cannot be mapped. */
   readonly problems: Unmapped
   /** What was left out since it only matters in training. */
@@ -37,11 +39,27 @@ export interface Part {
 export const isModel = ({ className }: Pick<KerasObject, 'className'>): boolean =>
   ['Sequential', 'Functional', 'Model'].includes(className)
 
+/** Classes under the names that they had for a time, and what these say besides. */
+const former: ReadonlyMap<
+  unknown,
+  { readonly className: string; readonly implied?: Readonly<Record<string, unknown>> }
+> = new Map([
+  ['BatchNormalizationV1', { className: 'BatchNormalization' }],
+  ['BatchNormalizationV2', { className: 'BatchNormalization' }],
+  ['SyncBatchNormalization', { className: 'BatchNormalization' }],
+  ['UnifiedGRU', { className: 'GRU' }],
+  ['UnifiedLSTM', { className: 'LSTM' }],
+  // What they compute is what the others do by default; their weights are laid out otherwise, see `cudnn.ts`.
+  ['CuDNNGRU', { className: 'GRU', implied: { reset_after: true } }],
+  ['CuDNNLSTM', { className: 'LSTM' }],
+])
+
 /** Reads an object with a class; `ERR_FORMAT` if it is none. */
 export function kerasObject(where: string, given: unknown): KerasObject {
-  const { class_name: className, config, name } = isRecord(given) ? given : {}
+  const { class_name: saved, config, name } = isRecord(given) ? given : {}
+  const { className, implied } = former.get(saved) ?? { className: saved }
   // Sequential models of old files list their layers without a config around.
-  const options = Array.isArray(config) ? { layers: config } : config
+  const options = Array.isArray(config) ? { layers: config } : isRecord(config) ? { ...implied, ...config } : config
   if (typeof className !== 'string' || !isRecord(options)) {
     throw new SeqloomError(
       'ERR_FORMAT',

@@ -1,4 +1,5 @@
 import { countOf, inOrder, type Pieces, renew } from '../../model/newWeights.js'
+import { fromCuDNN } from './cudnn.js'
 import type { Built, Entry } from './graph.js'
 import type { Origin } from './saved.js'
 
@@ -23,7 +24,10 @@ export async function assign({ model, entries }: Built, of: Finder, origin: Orig
     .filter(({ parts }) => parts.length > 0)
     .map((entry) => {
       const own = engine.indicesOf(entry.layer).map((index) => ({ index, shape: engine.specs[index]?.shape ?? [] }))
-      const saved = of(entry)
+      const saved = fromCuDNN(
+        own.map(({ shape }) => shape),
+        of(entry),
+      )
       if (own.length !== saved.length || !own.every(({ shape }, at) => fits(shape, saved[at]?.shape ?? []))) {
         const shapes = (all: readonly { readonly shape: readonly number[] }[]) =>
           all.map(({ shape }) => `[${shape.join(', ')}]`).join(', ') || 'none'

@@ -1,7 +1,7 @@
 import type { Format, Source, StoredTensor } from '../format.js'
 import { contentsOf, directoryOf, type Member } from '../zip.js'
 import { type Place, storedTensor } from './elements.js'
-import { elementBytes, environmentOf, type Storage, type Tensor } from './objects.js'
+import { elementBytes, environmentOf, isStorage, type Storage, type Tensor } from './objects.js'
 import { Dict, PickleEnds, PickleError, unpickle } from './pickle.js'
 import { stateDictOf } from './stateDict.js'
 import { write } from './write.js'
@@ -125,9 +125,9 @@ async function pickles(source: Source) {
     const environment = {
       ...plain,
       persistent(id: unknown) {
-        const storage = plain.persistent(id) as Storage
-        known.set(storage.key, storage)
-        return storage
+        const found = plain.persistent(id)
+        if (isStorage(found)) known.set(found.key, found)
+        return found
       },
     }
     let end = 0

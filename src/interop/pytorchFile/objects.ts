@@ -1,6 +1,6 @@
 import type { SeqloomError } from '../../errors.js'
 import type { Source } from '../format.js'
-import { Dict, type Environment, type Global, PickleError } from './pickle.js'
+import { Dict, type Environment, type Global, Inert, PickleError } from './pickle.js'
 
 /** Elements that are stored apart from the pickle, under a key. */
 export interface Storage {
@@ -22,11 +22,6 @@ export class Tensor {
     readonly shape: readonly number[],
     readonly strides: readonly number[],
   ) {}
-}
-
-/** Something that says nothing about weights, such as a path, a type or a number of NumPy. */
-export class Inert {
-  constructor(readonly name: string) {}
 }
 
 /** Types of elements by PyTorch's names, as safetensors calls them. */
@@ -52,9 +47,14 @@ export const elementBytes: Readonly<Record<string, number>> = {
 const inert =
   /^(torch\.(device|strided|dtype|[a-z]*(int|float|complex|bool)[a-z0-9_]*)|(builtins|__builtin__)\.(set|frozenset|list|tuple|int|float|bool|str|unicode|bytes|bytearray|complex|slice|range|object)|_codecs\.encode|argparse\.Namespace|pathlib\.\w+|datetime\.\w+|numpy\.(_?core\.multiarray\.scalar|dtype))$/
 
+/** What makes arrays of NumPy. */
+const arrays = /^numpy\.(_?core\.(multiarray\._reconstruct|numeric\._frombuffer)|ndarray)$/
+
 /** The storage of an id; throws for anything else. */
-function storageOf(id: unknown): Storage {
+function storageOf(id: unknown): unknown {
   const [kind, type, key, , count, view] = Array.isArray(id) ? id : []
+  // Before PyTorch 1.6, the class of a module had its source beside it.
+  if (kind === 'module') return type
   if (kind !== 'storage' || !(type instanceof StorageType) || typeof key !== 'string' || !isSize(count)) {
     throw new PickleError('it refers to something that is no storage')
   }
@@ -77,7 +77,7 @@ class StorageType implements Global {
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 const isSizes = (value: unknown): value is number[] => Array.isArray(value) && value.length <= 64 && value.every(isSize)
 
-const isStorage = (value: unknown): value is Storage =>
+export const isStorage = (value: unknown): value is Storage =>
   typeof value === 'object' && value !== null && 'key' in value && 'skipped' in value
 
 function tensor(given: readonly unknown[], dtype: string | undefined): Tensor {
@@ -129,24 +129,33 @@ function dictionary([given]: readonly unknown[]): Dict {
   return made
 }
 
-/** What a file of `torch.save` may name. Anything else throws `ERR_UNSUPPORTED`, with what to do in Python. */
+const nameOf = (type: unknown): string => (type as Partial<Global> | null | undefined)?.name ?? 'an object'
+
+/**
+ * What a file of `torch.save` may name. Calling anything else throws `ERR_UNSUPPORTED`, with what to do in Python; objects of other classes are passed over.
+ */
 export function environmentOf(source: Source): Environment {
   return {
     find(name) {
-      const call = Object.hasOwn(known, name) ? known[name] : undefined
-      if (call) return { name, call }
+      const own = Object.hasOwn(known, name) ? known[name] : undefined
+      if (own) return { name, call: own }
       const [, storage] = /^torch(?:\.cuda)?\.(\w+)Storage$/.exec(name) ?? []
       if (storage !== undefined && Object.hasOwn(storages, storage)) return new StorageType(name, storages[storage])
       if (/^torch(\.storage)?\.UntypedStorage$/.test(name)) return new StorageType(name, undefined)
       if (inert.test(name)) return { name, call: () => new Inert(name) }
-      throw refused(source, name)
+      if (arrays.test(name)) return { name, call: () => new Inert(name, true) }
+      if (/^copy_?reg\._reconstructor$/.test(name)) return { name, call: ([type]) => new Inert(nameOf(type), true) }
+      const call = () => {
+        throw refused(source, name)
+      }
+      return { name, call, object: () => new Inert(name, true) }
     },
     persistent: storageOf,
   }
 }
 
 /** The error for a name that means nothing here. */
-function refused(source: Source, name: string): SeqloomError {
+export function refused(source: Source, name: string): SeqloomError {
   const [what, how] = name.startsWith('__torch__')
     ? ['a TorchScript module', 'torch.save(torch.jit.load(path).state_dict(), path)']
     : name.startsWith('numpy')

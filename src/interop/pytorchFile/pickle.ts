@@ -17,15 +17,26 @@ export class Dict {
   }
 }
 
+/** Something that says nothing about weights, such as a path, a type, an array of NumPy or an object of a class of the user's. */
+export class Inert {
+  constructor(
+    readonly name: string,
+    /** Whether weights may be in it, such as in a whole module. */
+    readonly isObject = false,
+  ) {}
+}
+
 /** A class or function by its name, and what calling it means, if it means anything. */
 export interface Global {
   readonly name: string
   call(given: readonly unknown[]): unknown
+  /** What stands for an object of the class, which is not called; if it is missing, what `call` gives. */
+  object?(): unknown
 }
 
 /** What a pickle's program is given. */
 export interface Environment {
-  /** Throws for names that are not known. */
+  /** Looks up a name; one that is not known throws when it is called. */
   find(name: string): Global
   /** What is stored apart from the pickle. */
   persistent(id: unknown): unknown
@@ -87,6 +98,7 @@ export function unpickle(given: Uint8Array, start: number, environment: Environm
     if (typeof value !== 'object' || value === null || !('call' in value)) throw wrong('it calls what is no function')
     return value as Global
   }
+  const made = (given: readonly unknown[], of: Global) => (of.object ? of.object() : of.call(given))
   const tuple = (count: number) => {
     const items = Array.from({ length: count }, pop).reverse()
     stack.push(items)
@@ -208,12 +220,13 @@ export function unpickle(given: Uint8Array, start: number, environment: Environm
         return
       case 'a': {
         const item = pop()
-        list(top()).push(item)
+        if (!(top() instanceof Inert)) list(top()).push(item)
         return
       }
       case 'e':
       case '\x90': {
         const items = popMarked()
+        if (top() instanceof Inert) return
         const into = list(top())
         for (const item of items) into.push(item)
         return
@@ -227,12 +240,12 @@ export function unpickle(given: Uint8Array, start: number, environment: Environm
       case 's': {
         const value = pop()
         const key = pop()
-        dict(top()).set(key, value)
+        if (!(top() instanceof Inert)) dict(top()).set(key, value)
         return
       }
       case 'u': {
         const items = popMarked()
-        setAll(dict(top()), items)
+        if (!(top() instanceof Inert)) setAll(dict(top()), items)
         return
       }
       case 'c':
@@ -244,20 +257,20 @@ export function unpickle(given: Uint8Array, start: number, environment: Environm
         stack.push(environment.find(`${module}.${name}`))
         return
       }
-      case 'R':
-      case '\x81': {
+      case 'R': {
         const given = list(pop())
         stack.push(global(pop()).call(given))
         return
       }
-      case '\x92': {
+      case '\x92':
         pop()
-        const given = list(pop())
-        stack.push(global(pop()).call(given))
+        stack.push(made(list(pop()), global(pop())))
         return
-      }
+      case '\x81':
+        stack.push(made(list(pop()), global(pop())))
+        return
       case 'b':
-        // Attributes of containers and tensors; classes that would need them are not known.
+        // Attributes of containers, tensors and objects: none of them matters.
         pop()
         top()
         return

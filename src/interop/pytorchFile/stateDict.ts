@@ -1,7 +1,7 @@
 import { SeqloomError, visible } from '../../errors.js'
 import type { Source } from '../format.js'
-import { Inert, Tensor } from './objects.js'
-import { Dict } from './pickle.js'
+import { refused, Tensor } from './objects.js'
+import { Dict, Inert } from './pickle.js'
 
 /** How deep in a checkpoint weights are looked for. */
 const mostLevels = 4
@@ -18,6 +18,8 @@ export function stateDictOf(source: Source, saved: unknown, key: readonly string
   const found = dictionariesOf(saved)
   const [only] = found
   if (!only) {
+    const object = objectIn(saved)
+    if (object) throw refused(source, object.name)
     const numpy = saved instanceof Dict && saved.values.some((value) => value instanceof Inert)
     throw source.malformed(
       `it holds no state dict${numpy ? ', but numbers of another kind' : ''}; in Python, torch.save(model.state_dict(), path) writes one`,
@@ -32,6 +34,18 @@ export function stateDictOf(source: Source, saved: unknown, key: readonly string
     )
   }
   return tensorsOf(only.dict)
+}
+
+/** An object of a class that is not known, in a saved object or in its dictionaries. */
+function objectIn(saved: unknown): Inert | undefined {
+  const isObject = (value: unknown): value is Inert => value instanceof Inert && value.isObject
+  let level = [saved]
+  for (let depth = 0; depth <= mostLevels && level.length > 0; depth++) {
+    const found = level.find(isObject)
+    if (found) return found
+    level = level.flatMap((value) => (value instanceof Dict ? value.values : Array.isArray(value) ? value : []))
+  }
+  return undefined
 }
 
 interface Place {

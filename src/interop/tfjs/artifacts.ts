@@ -44,6 +44,8 @@ export interface SavedSpec {
   readonly shape: readonly number[]
   readonly dtype: string
   readonly quantization?: { readonly dtype: string; readonly scale: number; readonly min: number }
+  /** Whether it is a state of the optimizer, which the model is saved with if it is asked for. */
+  readonly ofOptimizer?: true
 }
 
 /** Weights that follow each other in some files. */
@@ -116,15 +118,16 @@ function readSpecs(where: string, given: unknown): SavedSpec[] {
   if (!Array.isArray(given))
     throw new SeqloomError('ERR_FORMAT', `${where}: its weights are ${describe(given)}, not a list`)
   return given.map((spec: unknown): SavedSpec => {
-    const { name, shape, dtype, quantization } = isRecord(spec) ? spec : {}
+    const { name, shape, dtype, quantization, group } = isRecord(spec) ? spec : {}
     if (typeof name !== 'string' || typeof dtype !== 'string' || !Array.isArray(shape) || !shape.every(isSize)) {
       throw new SeqloomError('ERR_FORMAT', `${where}: a weight has no name, dtype and shape: ${describe(spec)}`)
     }
-    if (quantization === undefined) return { name, shape, dtype }
+    const about = { name, shape, dtype, ...(group === 'optimizer' && { ofOptimizer: true as const }) }
+    if (quantization === undefined) return about
     const { dtype: packed, scale = 1, min = 0 } = isRecord(quantization) ? quantization : {}
     if (typeof packed !== 'string' || !Number.isFinite(scale) || !Number.isFinite(min)) {
       throw new SeqloomError('ERR_FORMAT', `${where}: the quantization of '${name}' is ${describe(quantization)}`)
     }
-    return { name, shape, dtype, quantization: { dtype: packed, scale: scale as number, min: min as number } }
+    return { ...about, quantization: { dtype: packed, scale: scale as number, min: min as number } }
   })
 }

@@ -14,23 +14,37 @@ export const generatedBy = 'Seqloom'
 const ownName = /^group1-shard\d+of\d+-[0-9a-f]{16}\.bin$/
 
 /**
- * Writes a `model.json` and the files that it names. The files are written first, under names that tell their contents;
- * then the description takes the old one's place, and the files that only the old one names are removed: whenever the
- * process ends, the folder holds the old model or the new one. A description that is not ours and files that ours does
- * not name are never replaced or removed. `ERR_IO`, naming the folder.
+ * Writes files, one after the other, and a `model.json` that names them. The files are written first, under names that
+ * tell their contents; then the description takes the old one's place, and the files that only the old one names are
+ * removed: whenever the process ends, the folder holds the old model or the new one. A description that is not ours and
+ * files that ours does not name are never replaced or removed. `ERR_IO`, naming the folder.
  */
-export async function writeModelFolder(folder: string, description: string, files: readonly NewFile[]): Promise<void> {
+export async function writeModelFolder(
+  folder: string,
+  files: AsyncIterable<NewFile>,
+  description: (names: readonly string[]) => string,
+): Promise<void> {
   await inTurn(folder, async () => {
     try {
       // Before anything is made.
       await namedFiles(folder)
       await locked(folder, async () => {
         const before = await namedFiles(folder)
-        for (const file of files) if (!before.includes(file.name)) await checkFree(folder, file)
-        for (const { name, data } of files) await replaceFile(join(folder, name), data)
-        await replaceFile(join(folder, descriptionName), Buffer.from(description))
-        const kept = new Set(files.map(({ name }) => name))
-        for (const name of before) if (!kept.has(name)) await removeRegular(join(folder, name))
+        const names: string[] = []
+        const made: string[] = []
+        try {
+          for await (const file of files) {
+            const { name, data } = file
+            if (!before.includes(name) && !(await checkFree(folder, file))) made.push(name)
+            await replaceFile(join(folder, name), data)
+            names.push(name)
+          }
+          await replaceFile(join(folder, descriptionName), Buffer.from(description(names)))
+        } catch (error) {
+          for (const name of made) await removeRegular(join(folder, name)).catch(() => undefined)
+          throw error
+        }
+        for (const name of before) if (!names.includes(name)) await removeRegular(join(folder, name))
       })
     } catch (cause) {
       throw cannot('save to', `'${folder}'`, cause)
@@ -67,20 +81,20 @@ async function namedFiles(folder: string): Promise<string[]> {
   return paths.filter((name) => typeof name === 'string' && ownName.test(name))
 }
 
-/** `ERR_IO` if a name belongs to something with other contents. */
-async function checkFree(folder: string, { name, sha256 }: NewFile): Promise<void> {
+/** Whether a name belongs to a file with the same contents. `ERR_IO` if it belongs to something else. */
+async function checkFree(folder: string, { name, sha256 }: NewFile): Promise<boolean> {
   const path = join(folder, name)
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw error
   })
-  if (found === undefined) return
+  if (found === undefined) return false
   if (found.isFile()) {
     const file = await openRegular(path)
     try {
       const hash = createHash('sha256')
       for await (const piece of file.createReadStream({ autoClose: false })) hash.update(piece as Buffer)
-      if (hash.digest('hex') === sha256) return
+      if (hash.digest('hex') === sha256) return true
     } finally {
       await file.close()
     }

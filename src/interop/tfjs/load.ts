@@ -2,6 +2,8 @@ import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Tensor } from '../../data/tensor.js'
 import { describe, SeqloomError } from '../../errors.js'
+import { connectionsOf, isInnerModel } from '../../layers/inner.js'
+import { TimeDistributed } from '../../layers/timeDistributed.js'
 import type { Model, Prediction } from '../../model/index.js'
 import { isRecord } from '../../options.js'
 import { isPath, pathOf } from '../../path.js'
@@ -29,13 +31,43 @@ const longestDescription = 64 * 2 ** 20
  */
 export async function loadTfjs<Out extends Prediction = Tensor>(model: string | URL | TfjsSource): Promise<Model<Out>> {
   const { where, topology, weights } = await opened(model)
-  const find: Finder = ({ name }) => {
+  const named = (name: string) => {
     const own = weights.filter((weight) => weight.name.startsWith(`${name}/`))
     // Some converters put the model's name in front.
-    return own.length > 0 ? own : weights.filter((weight) => weight.name.includes(`/${name}/`))
+    return inOrder(own.length > 0 ? own : weights.filter((weight) => weight.name.includes(`/${name}/`)))
+  }
+  const find: Finder = ({ layer, name }) => {
+    const own = named(name)
+    if (own.length > 0 || !(layer instanceof TimeDistributed && isInnerModel(layer.layer))) return own
+    const inner = connectionsOf(layer.layer)
+    return inner.layers.flatMap((each) => named(inner.names.get(each) as string))
   }
   const origin: Origin = { where, dialect: 'tfjs', problems: new Unmapped(), leftOut: [] }
   return (await made(topology, origin, () => find)) as Model<Prediction> as Model<Out>
+}
+
+/** The weights of layers in their order, which files need not have: tfjs finds them by name. */
+const names = [
+  ...['kernel', 'depthwise_kernel', 'pointwise_kernel', 'recurrent_kernel', 'bias'],
+  ...['gamma', 'beta', 'moving_mean', 'moving_variance'],
+]
+
+/** The weights of one layer in the order of ours: those of each layer within it together, a forward one first. */
+function inOrder(weights: readonly TfjsWeight[]): TfjsWeight[] {
+  const parts = new Map<string, TfjsWeight[]>()
+  for (const weight of weights) {
+    const part = weight.name.slice(0, weight.name.lastIndexOf('/'))
+    const own = parts.get(part)
+    if (own) own.push(weight)
+    else parts.set(part, [weight])
+  }
+  const isBackward = (part: string) => Number(/(^|\/)backward_/.test(part))
+  return [...parts]
+    .toSorted(([a], [b]) => isBackward(a) - isBackward(b))
+    .flatMap(([part, own]) => {
+      const place = ({ name }: TfjsWeight) => names.indexOf(name.slice(part.length + 1))
+      return own.some((weight) => place(weight) < 0) ? own : own.toSorted((a, b) => place(a) - place(b))
+    })
 }
 
 interface Opened {

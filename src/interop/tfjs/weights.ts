@@ -35,8 +35,8 @@ const packings: Readonly<Record<string, readonly (keyof typeof stored)[]>> = {
  */
 export function weightsIn(where: string, specs: readonly SavedSpec[], bytes: Bytes): TfjsWeight[] {
   let offset = 0
-  const weights = specs.map((spec): TfjsWeight => {
-    const { name, shape } = spec
+  const weights = specs.flatMap((spec): TfjsWeight[] => {
+    const { name, shape, ofOptimizer = false } = spec
     const type = storedType(where, spec)
     const start = offset
     const length = shape.reduce((product, size) => product * size, stored[type].BYTES_PER_ELEMENT)
@@ -48,12 +48,15 @@ export function weightsIn(where: string, specs: readonly SavedSpec[], bytes: Byt
         `${where}: '${visible(name)}' [${shape.join(', ')}] does not fit the ${bytes.size} bytes of its group of weights`,
       )
     }
-    return {
-      name,
-      shape,
-      floats: async () => await runSliced(unpacked(spec, type, await bytes.read(start, length))),
-      pieces: piecesOf(spec, type, bytes, start),
-    }
+    if (ofOptimizer) return []
+    return [
+      {
+        name,
+        shape,
+        floats: async () => await runSliced(unpacked(spec, type, await bytes.read(start, length))),
+        pieces: piecesOf(spec, type, bytes, start),
+      },
+    ]
   })
   if (offset !== bytes.size) {
     throw new SeqloomError(

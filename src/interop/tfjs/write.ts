@@ -1,10 +1,12 @@
 import { allocated } from '../../data/allocated.js'
 import { runSliced, type Sliced } from '../../data/index.js'
 import { describe, isInstance, SeqloomError } from '../../errors.js'
-import { newFile } from '../../model/folder.js'
+import { type NewFile, newFile } from '../../model/folder.js'
 import { Model } from '../../model/model.js'
+import { countOf } from '../../model/newWeights.js'
 import { absolutePathOf } from '../../path.js'
-import { describedValues, describeModel } from '../keras/describe.js'
+import { bytesOf } from '../format.js'
+import { describeModel, readingValues } from '../keras/describe.js'
 import type { TfjsArtifacts, TfjsWeightSpec } from './artifacts.js'
 import { generatedBy, writeModelFolder } from './folder.js'
 
@@ -31,69 +33,55 @@ export async function toTfjs(model: Model, folder?: string | URL): Promise<unkno
   }
   const path = folder === undefined ? undefined : absolutePathOf('interop.toTfjs: the folder', folder)
   const described = describeModel(model as Model, 'tfjs', 'interop.toTfjs')
-  const values = await describedValues(model as Model, described)
-  const weightSpecs = [...values.keys()].map(
-    ({ name, shape }): TfjsWeightSpec => ({ name, shape: [...shape], dtype: 'float32' }),
-  )
-  const about = { format: 'layers-model', generatedBy, convertedBy: null }
-  const arrays = [...values.values()]
-  if (path === undefined) {
-    return {
-      ...about,
-      modelTopology: described.config,
-      weightSpecs,
-      weightData: (await runSliced(joined(arrays))).buffer,
+  const weights = described.layers.flatMap((layer) => layer.weights)
+  const weightSpecs = weights.map(({ name, shape }): TfjsWeightSpec => ({ name, shape: [...shape], dtype: 'float32' }))
+  const about = { format: 'layers-model', generatedBy, convertedBy: null, modelTopology: described.config }
+  const size = weights.reduce((sum, { shape }) => sum + 4 * countOf({ sizes: shape }), 0)
+  return await readingValues(model as Model, async (valuesOf) => {
+    const parts = function* () {
+      for (const weight of weights) yield bytesOf(valuesOf(weight))
     }
-  }
-  const shards = await runSliced(shardsOf(arrays))
-  const files = []
-  for (const [at, shard] of shards.entries()) {
-    files.push(await newFile(`group1-shard${at + 1}of${shards.length}.bin`, shard))
-  }
-  const text = JSON.stringify({
-    ...about,
-    modelTopology: described.config,
-    weightsManifest: [{ paths: files.map(({ name }) => name), weights: weightSpecs }],
+    if (path === undefined)
+      return { ...about, weightSpecs, weightData: (await runSliced(joined(parts(), size))).buffer }
+    await writeModelFolder(path, shardsOf(parts(), size), (paths) =>
+      JSON.stringify({ ...about, weightsManifest: [{ paths, weights: weightSpecs }] }),
+    )
+    return undefined
   })
-  await writeModelFolder(path, text, files)
-  return undefined
 }
 
-const bytesOf = (values: Float32Array): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-
-/** All elements one after the other. */
-function* joined(arrays: readonly Float32Array[]): Sliced<Uint8Array<ArrayBuffer>> {
-  const size = arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)
+/** All bytes one after the other. */
+function* joined(parts: Iterable<Uint8Array>, size: number): Sliced<Uint8Array<ArrayBuffer>> {
   const bytes = allocated('interop.toTfjs', Uint8Array, size)
   let at = 0
-  for (const values of arrays) {
-    bytes.set(bytesOf(values), at)
-    at += values.byteLength
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
     yield
   }
   return bytes
 }
 
 /** The same in files; at least one, so that there is one to name. */
-function* shardsOf(arrays: readonly Float32Array[]): Sliced<Uint8Array[]> {
-  const shards: Uint8Array[] = []
-  let pieces: Uint8Array[] = []
-  let room = shardBytes
-  const close = () => {
-    shards.push(Buffer.concat(pieces))
-    pieces = []
-    room = shardBytes
+async function* shardsOf(parts: Iterable<Uint8Array>, size: number): AsyncGenerator<NewFile> {
+  const count = Math.max(1, Math.ceil(size / shardBytes))
+  let shard = new Uint8Array(Math.min(shardBytes, size))
+  let [at, used, done] = [1, 0, 0]
+  const close = async () => {
+    const file = await newFile(`group1-shard${at++}of${count}.bin`, shard)
+    done += used
+    used = 0
+    shard = new Uint8Array(Math.min(shardBytes, size - done))
+    return file
   }
-  for (const values of arrays) {
-    for (let rest = bytesOf(values); rest.length > 0; yield) {
-      const piece = rest.subarray(0, room)
-      pieces.push(piece)
-      room -= piece.length
+  for (const part of parts) {
+    for (let rest = part; rest.length > 0; ) {
+      const piece = rest.subarray(0, shard.length - used)
+      shard.set(piece, used)
+      used += piece.length
       rest = rest.subarray(piece.length)
-      if (room === 0) close()
+      if (used === shard.length) yield await close()
     }
   }
-  if (pieces.length > 0 || shards.length === 0) close()
-  return shards
+  if (at === 1) yield await close()
 }

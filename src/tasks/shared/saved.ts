@@ -120,6 +120,11 @@ export class SavedTask {
     return data
   }
 
+  /** Whether such a file was saved with the model. */
+  has(name: string): boolean {
+    return this.#loaded.assets[name] !== undefined
+  }
+
   /** The JSON of such a file. */
   json(name: string): unknown {
     const data = this.bytes(name)

@@ -1,4 +1,4 @@
-import { traceFunction } from '../../graph/trace/function.js'
+import { type TracedFunctionOf, traceFunction } from '../../graph/trace/function.js'
 import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import { DefinedLayer } from '../../layers/defineLayer.js'
 import type { SymbolicTensor as Value } from '../../layers/layer.js'
@@ -18,6 +18,27 @@ export interface WrittenWeight {
   readonly constraint?: never
 }
 
+/** A function of inputs of these shapes as operations of ours. */
+export function tracedOf(
+  name: string,
+  inputs: readonly Value[],
+  call: Written,
+  weights: Readonly<Record<string, WrittenWeight>> = {},
+): TracedFunctionOf {
+  // Sizes that are not known are the same where they stand at the same place: batches of sequences.
+  const declared = inputs.map(({ shape }, at) => [
+    `x${at}`,
+    shape.slice(1).map((size, axis) => size ?? `size${axis + 1}`),
+  ])
+  return traceFunction(
+    name,
+    Object.fromEntries(declared),
+    weights,
+    (values: Readonly<Record<string, SymbolicValue>>, given: Readonly<Record<string, SymbolicValue>>) =>
+      call(Object.values(values), given),
+  )
+}
+
 /** A layer of ours that is a function of inputs of these shapes. */
 export function writtenLayer(
   name: string,
@@ -26,18 +47,7 @@ export function writtenLayer(
   weights: Readonly<Record<string, WrittenWeight>> = {},
   options: { readonly name?: string; readonly trainable?: boolean } = {},
 ): DefinedLayer {
-  // Sizes that are not known are the same where they stand at the same place: batches of sequences.
-  const declared = inputs.map(({ shape }, at) => [
-    `x${at}`,
-    shape.slice(1).map((size, axis) => size ?? `size${axis + 1}`),
-  ])
-  const { program, outputCount } = traceFunction(
-    name,
-    Object.fromEntries(declared),
-    weights,
-    (values: Readonly<Record<string, SymbolicValue>>, given: Readonly<Record<string, SymbolicValue>>) =>
-      call(Object.values(values), given),
-  )
+  const { program, outputCount } = tracedOf(name, inputs, call, weights)
   return new DefinedLayer(name, program, outputCount, options)
 }
 

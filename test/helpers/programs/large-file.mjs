@@ -14,6 +14,18 @@ function make() {
   ])
 }
 
+/** Many weights of 4 MB each. */
+function stack() {
+  const width = 512
+  const deep = Math.max(1, Math.round(Number(megabytes) / 8))
+  const shape = { inputShape: [null, width] }
+  return sequential(
+    Array.from({ length: deep }, (_, at) =>
+      layers.lstm({ units: width, returnSequences: true, ...(at === 0 && shape) }),
+    ),
+  )
+}
+
 const formats = {
   safetensors: { write: interop.toPyTorch, load: (file) => interop.loadPyTorch(file).then(({ model }) => model) },
   pt: { write: interop.toPyTorch, load: (file) => interop.loadPyTorch(file).then(({ model }) => model) },
@@ -35,6 +47,7 @@ const formats = {
 
 let parameters
 if (what === 'write') await formats[format].write(make(), path)
+if (what === 'stack') await formats[format].write(stack(), path)
 if (what === 'load') {
   const model = await formats[format].load(path)
   parameters = model.countParams()

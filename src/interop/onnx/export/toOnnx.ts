@@ -3,6 +3,7 @@ import { trainSpec } from '../../../model/compile.js'
 import { lower } from '../../../model/lower.js'
 import { Model } from '../../../model/model.js'
 import { outputNames } from '../../../model/topology.js'
+import { readingWeights } from '../../../model/weights.js'
 import { checkOptions, custom, flag, integer, label } from '../../../options.js'
 import { pathOf } from '../../../path.js'
 import { warn } from '../../../warn.js'
@@ -97,19 +98,20 @@ export async function toOnnx(model: Model, file?: string | URL, options: ToOnnxO
   if (!stateful && options.step !== undefined) {
     throw new SeqloomError('ERR_OPTION', `${where}: step is for models that are written with stateful`)
   }
-  const weights = await model.copyWeights()
-  const written: Written = {
-    name: model.name,
-    graph,
-    outputNames: outputNames(topology),
-    outputShapes: outputs.map(({ shape }) => shape),
-    losses,
-    shapeOf: (id) => builder.shapes.get(id) ?? [],
-    weight: (index) => weights[index]?.data as Float32Array,
-  }
-  const made = onnxModel(written, { opset, lengths, streamed })
-  if (path === undefined) return await modelBytes(where, made)
-  return await writeModel(path, made, externalData)
+  return await readingWeights<unknown>(model.engine, async (weight) => {
+    const written: Written = {
+      name: model.name,
+      graph,
+      outputNames: outputNames(topology),
+      outputShapes: outputs.map(({ shape }) => shape),
+      losses,
+      shapeOf: (id) => builder.shapes.get(id) ?? [],
+      weight,
+    }
+    const made = onnxModel(written, { opset, lengths, streamed })
+    if (path === undefined) return await modelBytes(where, made)
+    return await writeModel(path, made, externalData)
+  })
 }
 
 /**

@@ -113,7 +113,8 @@ async function graphOf(
   for (const each of proto.node) {
     const node = new Node(each)
     nodes.push(node)
-    if (!operators.has(node.op) || node.domain !== '') problems.add(`${shown(node, opset)} is not supported`)
+    if (!operators.has(node.op) || node.domain !== '')
+      problems.add(`${shown(node, opset)} is not supported${hintFor(node)}`)
     for (const name of node.inputs) if (name !== '' && !own.has(name)) outer.add(name)
     for (const [name, { t, g }] of node.attributes) {
       if (t) node.tensors.set(name, { ...(await constantOf(store, t, false)), name: node.outputs[0] ?? name })
@@ -130,6 +131,12 @@ async function graphOf(
   for (const { name = '' } of proto.output) if (!own.has(name)) outer.add(name)
   return { proto, nodes, constants, outer }
 }
+
+/** Operators that compute in whole numbers of 8 bits, with scales that depend on all rows at once. */
+const quantized = /^(DynamicQuantize|QLinear|QuantizeLinear|MatMulInteger|ConvInteger|QAttention|QGemm)/
+
+const hintFor = ({ op }: Node): string =>
+  quantized.test(op) ? ': it computes in whole numbers of 8 bits; load the file from before it was quantized' : ''
 
 interface Built {
   readonly model: Model<Prediction>
@@ -169,9 +176,13 @@ function attempts(graph: Graph, opset: number, problems: Unmapped, heading: stri
     if (!(error instanceof SeqloomError) || error.code !== 'ERR_UNSUPPORTED') throw error
     // Nothing says where the batch is: sequences may have it behind the steps.
     batches.clear()
-    for (const { name = '', type } of inputsOf(graph)) {
-      const rank = type?.tensorType?.shape?.dim.length ?? 0
-      batches.set(name, chosen.get(name) ?? (rank > 1 ? 1 : 0))
+    const infos = inputsOf(graph)
+    const [rows] = infos.map((info) => dimsOfInput(info)[1]).filter((dim) => dim !== undefined)
+    for (const info of infos) {
+      const { name = '' } = info
+      const dims = dimsOfInput(info)
+      const at = dims[1] && isSameSize(dims[1], rows) ? 1 : dims.findIndex((dim) => isSameSize(dim, rows))
+      batches.set(name, chosen.get(name) ?? (at >= 0 ? at : dims.length > 1 ? 1 : 0))
     }
     try {
       return all()
@@ -197,14 +208,15 @@ function namedBatches(graph: Graph): Map<string, number> {
   if (batches.size > 0) return batches
   // The batch is the same for all: states `[layers, batch, units]` have it where their size is the first input's.
   const [rows] = infos.map((info) => dimsOfInput(info)[0]).filter((dim) => dim !== undefined)
-  const fits = ({ dimValue = 0, dimParam = '' }: DimensionProto) =>
-    dimValue === (rows?.dimValue ?? 0) && (dimValue !== 0 || dimParam === (rows?.dimParam ?? ''))
   for (const info of infos) {
-    const at = dimsOfInput(info).findIndex(fits)
+    const at = dimsOfInput(info).findIndex((dim) => isSameSize(dim, rows))
     if (at > 0) batches.set(info.name ?? '', at)
   }
   return batches
 }
+
+const isSameSize = ({ dimValue = 0, dimParam = '' }: DimensionProto, other: DimensionProto | undefined): boolean =>
+  dimValue === (other?.dimValue ?? 0) && (dimValue !== 0 || dimParam === (other?.dimParam ?? ''))
 
 /** Notes the batch of an input, and of all others with a size of the same name. */
 function setBatch(graph: Graph, batches: Map<string, number>, name: string, axis: number): void {

@@ -105,12 +105,29 @@ export interface Rows {
   readonly plus?: Computed | Constant
 }
 
+/** A list of values. */
+export interface List {
+  readonly kind: 'list'
+  readonly items: readonly Value[]
+  /** The list that a step of a loop begins with, which it has added the items to. */
+  readonly base?: object
+}
+
+/** A list of the parts of a value along an axis, in order. */
+export interface Parts {
+  readonly kind: 'parts'
+  readonly value: Computed | Constant
+  readonly axis: number
+  /** Whether each part has the axis still, with size 1. */
+  readonly keeps: boolean
+}
+
 /** What could not be mapped, and what follows from that. */
 export interface Unknown {
   readonly kind: 'unknown'
 }
 
-export type Value = Computed | Constant | Sizes | Below | Rows | Unknown
+export type Value = Computed | Constant | Sizes | Below | Rows | List | Parts | Unknown
 
 export const unsupported = (message: string): SeqloomError => new SeqloomError('ERR_UNSUPPORTED', message)
 

@@ -3,7 +3,7 @@ import type { SymbolicValue } from '../../../../graph/trace/symbolic.js'
 import type { AnyLayer, SymbolicTensor } from '../../../../layers/layer.js'
 import { rnn } from '../../../../layers/rnn.js'
 import { type Call, dataOf, type Operator, rankOf } from '../call.js'
-import { add, type Dim, same, showDim, subtract } from '../dim.js'
+import { add, type Dim, multiply, same, showDim, subtract } from '../dim.js'
 import { arranged, met, type Operandish, sameAlong } from '../layout.js'
 import { Lowering, Scope } from '../lowering.js'
 import type { Graph } from '../node.js'
@@ -15,6 +15,7 @@ import {
   type Constant,
   dimsOf,
   known,
+  type List,
   malformed,
   type Ref,
   sizeOf,
@@ -274,11 +275,12 @@ function loop(call: Call): readonly (Value | undefined)[] {
     throw unsupported('the number of steps must follow from constants and shapes')
   const initial = call.inputs.slice(2) as Value[]
   const kept = handedOn(call.node.graph('body'))
-  // Numbers that each step counts up; those that turn out to be something else are states.
-  const counting = new Set(
+  // Numbers that each step counts up, or down; those that turn out to be something else are states.
+  const counting = new Map(
     initial.flatMap((value, at) => {
       const start = kept.has(at) ? undefined : sizesIn(value)
-      return start?.length === 1 && (value.kind === 'sizes' || (value as Constant).integer) ? [at] : []
+      const counts = start?.length === 1 && (value.kind === 'sizes' || (value as Constant).integer)
+      return counts ? [[at, countsDown(call.node.graph('body'), at) ? -1 : 1] as const] : []
     }),
   )
   for (;;) {
@@ -301,17 +303,29 @@ function handedOn({ proto, nodes }: Graph): ReadonlySet<number> {
   return new Set(carried.flatMap(({ name }, at) => (sourceOf(proto.output[1 + at]?.name) === name ? [at] : [])))
 }
 
+/** Whether a body subtracts something from a value that it carries. */
+function countsDown({ proto, nodes }: Graph, at: number): boolean {
+  const after = proto.output[1 + at]?.name
+  return nodes.some(
+    ({ op, inputs, outputs }) => op === 'Sub' && outputs[0] === after && inputs[0] === proto.input[2 + at]?.name,
+  )
+}
+
 function tried(
   call: Call,
   lowering: Lowering,
   initial: readonly Value[],
   limit: Dim | undefined,
-  counting: Set<number>,
+  counting: Map<number, number>,
   kept: ReadonlySet<number>,
 ): readonly (Value | undefined)[] | 'again' {
   const { builder } = call
+  // Lists that each step adds to: what it adds is an output of the step.
+  const lists = new Map(
+    initial.flatMap((value, at) => (!kept.has(at) && value.kind === 'list' ? [[at, emptyList(value)] as const] : [])),
+  )
   const carried = initial.flatMap((value, at) =>
-    counting.has(at) || kept.has(at) ? [] : [{ at, state: stateOf(call, `s${at}`, value) }],
+    counting.has(at) || kept.has(at) || lists.has(at) ? [] : [{ at, state: stateOf(call, `s${at}`, value) }],
   )
   builder.close(carried.map(({ state }) => state.initial))
   const step = new Step(call, 'body')
@@ -320,12 +334,16 @@ function tried(
   step.bind(1, known([1], []))
   for (const [at, value] of initial.entries()) {
     const state = carried.find((each) => each.at === at)?.state
+    const list = lists.get(at)
     if (kept.has(at)) step.bind(2 + at, value)
+    else if (list) step.bind(2 + at, list)
     else if (state) step.bind(2 + at, step.declare(state.name, state.physical, state.logical))
-    else {
-      const start = (sizesIn(value) as readonly Dim[])[0] as Dim
-      step.bind(2 + at, { kind: 'sizes', scalar: rankOf(value) === 0, items: [add(start, index)] })
-    }
+    else
+      step.bind(2 + at, {
+        kind: 'sizes',
+        scalar: rankOf(value) === 0,
+        items: [counted(value, counting.get(at), index)],
+      })
   }
   const sequences: { name: string; from: Sequence; isReversed: boolean; value: Computed }[] = []
   step.lowering.stepOf = (data, indices, axis) => {
@@ -349,21 +367,19 @@ function tried(
   const outputs = step.run()
   if (outputs === undefined) return []
   const [goesOn, ...others] = outputs as [Value, ...Value[]]
-  for (const at of [...counting]) {
-    const start = (sizesIn(initial[at] as Value) as readonly Dim[])[0] as Dim
-    const next = sizesIn(others[at] as Value)
-    if (!next || !same(next[0] as Dim, add(add(start, index), 1))) {
-      counting.delete(at)
-      return 'again'
-    }
+  for (const [at, change] of counting) {
+    const next = sizesIn(others[at] as Value)?.[0]
+    if (next !== undefined && subtract(next, counted(initial[at] as Value, change, index)) === change) continue
+    counting.delete(at)
+    return 'again'
   }
   const count = countOf(goesOn, index, limit)
-  const results = others.slice(initial.length)
+  const added = [...lists].map(([at, list]) => addedTo(list, others[at] as Value))
+  const results = [...others.slice(initial.length), ...added]
   let steps: readonly Atom[] = typeof count === 'number' ? axisOf(count) : lowering.axisNamed(count)
   const inputs = sequences.map(({ name, from, isReversed }) => {
-    const value = fitted(call, from, count)
-    const whole = { ...from, value: isReversed ? lowering.flipped(value, from.axis) : value }
-    const first = stepsFirst(call, whole)
+    const whole = { ...from, value: isReversed ? lowering.flipped(from.value, from.axis) : from.value }
+    const first = stepsFirst(call, { ...whole, value: fitted(call, whole, count) })
     steps = first.steps
     return { name, ref: first.ref }
   })
@@ -387,29 +403,50 @@ function tried(
     inputs,
     count,
   )
+  const all = made.outputs.map(({ tensor, value }) =>
+    builder.computed(tensor, [steps, ...value.physical.slice(1)], [steps, ...value.logical], value.integer),
+  )
+  const parts = all
+    .splice(all.length - added.length)
+    .map((value): Value => ({ kind: 'parts', value, axis: 0, keeps: false }))
   const last = initial.map((value, at): Value => {
     if (kept.has(at)) return value
+    if (lists.has(at)) return parts[[...lists.keys()].indexOf(at)] as Value
     const found = made.last[carried.findIndex((each) => each.at === at)]
     if (found) return builder.computed(found.tensor, found.state.physical.slice(1), found.state.logical)
     return {
       kind: 'sizes',
       scalar: rankOf(value) === 0,
-      items: [add((sizesIn(value) as readonly Dim[])[0] as Dim, count)],
+      items: [counted(value, counting.get(at), count)],
     }
   })
-  return [
-    ...last,
-    ...made.outputs.map(({ tensor, value }) =>
-      builder.computed(tensor, [steps, ...value.physical.slice(1)], [steps, ...value.logical], value.integer),
-    ),
-  ]
+  return [...last, ...all]
+}
+
+/** A number that each step changes by one, up or down, after so many of them. */
+function counted(value: Value, change: number | undefined, steps: Dim): Dim {
+  return add((sizesIn(value) as readonly Dim[])[0] as Dim, multiply(steps, change ?? 1))
+}
+
+/** The list that a step begins with, of a loop that begins with an empty one. */
+function emptyList({ items }: List): List {
+  if (items.length > 0) throw unsupported('it adds to a list that is not empty')
+  return { kind: 'list', items, base: {} }
+}
+
+/** The one value that a step adds to a list. */
+function addedTo(list: List, after: Value): Value {
+  if (after.kind !== 'list' || after.base !== list.base || after.items.length !== 1) {
+    throw unsupported('each step must add one value to a list')
+  }
+  return after.items[0] as Value
 }
 
 /** The first steps of a longer sequence. */
 function fitted(call: Call, { value, axis }: Sequence, count: Dim): Computed {
   const size = dimsOf(value)[axis] as Dim
   if (same(size, count)) return value
-  if (typeof size === 'number' && typeof count === 'number' && count < size) return cut(call, value, axis, 0, count)
+  if (typeof count === 'number' && !(typeof size === 'number' && count > size)) return cut(call, value, axis, 0, count)
   throw unsupported(`${showDim(count)} steps through a sequence of ${showDim(size)}`)
 }
 
@@ -421,12 +458,10 @@ function countOf(goesOn: Value, index: Dim, limit: Dim | undefined): Dim {
     if (limited === undefined) throw unsupported('it has no end')
     return limited
   }
-  // Whether to go on is asked with the numbers of the next step, or of this one.
-  const ahead = subtract(goesOn.left, index)
-  const count = subtract(goesOn.right, subtract(ahead, 1))
-  const isConstant = (dim: Dim) =>
-    typeof dim === 'number' || !dim.key.includes((index as Exclude<Dim, number>).key.slice(2))
-  if (!isConstant(ahead) || !isConstant(count)) throw unsupported('its condition is no count of steps')
+  // Whether to go on is asked with the numbers of the next step, or of this one. How far they are from the end, each step counts down.
+  const count = add(add(subtract(goesOn.right, goesOn.left), index), 1)
+  const isConstant = typeof count === 'number' || !count.key.includes((index as Exclude<Dim, number>).key.slice(2))
+  if (!isConstant) throw unsupported('its condition is no count of steps')
   if (limited !== undefined && !same(limited, count))
     throw unsupported(`both ${showDim(limited)} and ${showDim(count)} steps`)
   return count

@@ -251,9 +251,7 @@ function binary(op: string): Operator {
         continue
       }
       if (op === 'And' && (result.kind === 'below' || b.kind === 'below')) {
-        const other = result.kind === 'below' ? b : result
-        if (sizesIn(other)?.[0] !== 1) throw unsupported('of two conditions, one must be constant')
-        result = result.kind === 'below' ? result : b
+        result = both(result, b)
         continue
       }
       const below = sizes?.pairs.length === 1 ? compared(op, ...(sizes.pairs[0] as readonly [Dim, Dim])) : undefined
@@ -270,6 +268,14 @@ function binary(op: string): Operator {
   }
 }
 
+/** Two conditions of a loop, of which one asks for sizes: the other is constant, or asks for the same. */
+function both(a: Value, b: Value): Value {
+  if (a.kind !== 'below') return both(b, a)
+  const isSame = b.kind === 'below' && same(subtract(a.right, a.left), subtract(b.right, b.left))
+  if (isSame || sizesIn(b)?.[0] === 1) return a
+  throw unsupported('of two conditions, one must be constant, or both the same')
+}
+
 /** What is known, or asked, of two sizes of which one is below the other. */
 function compared(op: string, a: Dim, b: Dim): Value | undefined {
   if (typeof a === 'number' && typeof b === 'number') return undefined
@@ -283,6 +289,14 @@ const unary =
   (make: (call: Call) => Function): Operator =>
   (call) =>
     applied(call, [call.value(0)], make(call))
+
+/** Rounding, of which sizes are not in need: quotients of them are whole. */
+const rounding =
+  (op: string): Operator =>
+  (call) => {
+    const given = call.value(0)
+    return given.kind === 'sizes' ? given : applied(call, [given], functions[op] as Function)
+  }
 
 /** Functions of one number with parameters: as nodes and as activations of recurrent operators. */
 export const parametric: Readonly<
@@ -460,6 +474,14 @@ export const elementwiseOperators: Readonly<Record<string, Operator>> = {
   ),
   Max: binary('Max'),
   Min: binary('Min'),
+  Ceil: rounding('Ceil'),
+  Floor: rounding('Floor'),
+  Round: rounding('Round'),
+  Not: (call) => {
+    const given = call.value(0)
+    if (given.kind === 'below') return { kind: 'below', left: given.right, right: add(given.left, 1) }
+    return applied(call, [given], functions.Not as Function)
+  },
   Selu: unary(({ node }) => {
     const [a, g] = [node.float('alpha', selu.alpha), node.float('gamma', selu.gamma)]
     const { run, fold } = parametric.Elu as (typeof parametric)[string]

@@ -5,6 +5,7 @@ import { controlOperators } from './control.js'
 import { einsumOperators } from './einsum.js'
 import { elementwiseOperators } from './elementwise.js'
 import { joinOperators } from './joins.js'
+import { listOperators } from './lists.js'
 import { normalizationOperators } from './normalization.js'
 import { oneHotOperators } from './oneHot.js'
 import { paddingOperators } from './padding.js'
@@ -26,6 +27,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     ...choiceOperators,
     ...oneHotOperators,
     ...joinOperators,
+    ...listOperators,
     ...paddingOperators,
     ...productOperators,
     ...windowOperators,

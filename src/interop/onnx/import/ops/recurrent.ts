@@ -457,7 +457,7 @@ const recurrent =
   (kind: Kind): Operator =>
   (call) => {
     const { node, builder, lowering } = call
-    const x = call.computed(0)
+    const x = rowsOf(call, call.data(0))
     const layout = node.int('layout', 0)
     if (x.logical.length !== 3 || (layout !== 0 && layout !== 1))
       throw malformed(`X of ${x.logical.length} dimensions, layout ${layout}`)

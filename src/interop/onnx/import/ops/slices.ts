@@ -117,7 +117,7 @@ function fromFront(bound: Dim, size: Dim): Dim {
   return typeof size === 'number' ? Math.max(bound + size, 0) : bound > -farAway ? add(size, bound) : 0
 }
 
-function sliced(call: Call, x: Value, axis: number, from: Dim, to: Dim, step: number): Value {
+export function sliced(call: Call, x: Value, axis: number, from: Dim, to: Dim, step: number): Value {
   const size = dimsOf(x)[axis] as Dim
   const isEnd = (bound: Dim) => (typeof bound === 'number' && bound >= farAway) || same(bound, size)
   if (x.kind === 'sizes') {
@@ -191,8 +191,12 @@ function sliced(call: Call, x: Value, axis: number, from: Dim, to: Dim, step: nu
 }
 
 function gather(call: Call): Value {
-  const [x, indices] = [call.value(0), call.value(1)]
-  const axis = call.axis(call.node.int('axis', 0), rankOf(x))
+  const x = call.value(0)
+  return taken(call, x, call.value(1), call.axis(call.node.int('axis', 0), rankOf(x)))
+}
+
+/** Elements along an axis. */
+export function taken(call: Call, x: Value, indices: Value, axis: number): Value {
   if (x.kind === 'sizes') {
     const at = numbersIn(indices, 'the indices').map((index) => x.items[index < 0 ? index + x.items.length : index])
     if (at.includes(undefined)) throw malformed('an index behind the last size')
@@ -219,12 +223,14 @@ function gather(call: Call): Value {
 
 /** Elements of a constant by constant indices. */
 export function gathered(data: Constant, indices: Constant, axis: number): Constant {
-  const [x, which] = [writtenOut(data), writtenOut(indices)]
+  // Repeated indices choose repeated elements.
+  const [x, which] = [writtenOut(data), indices]
   const size = x.shape[axis] as number
   const inner = count(x.shape.slice(axis + 1))
   const outer = count(x.shape.slice(0, axis))
   const shape = [...x.shape.slice(0, axis), ...which.shape, ...x.shape.slice(axis + 1)]
-  const chosen = numbersIn(which, 'the indices').map((index) => (index < 0 ? index + size : index))
+  if (which.values === undefined) throw unsupported('the indices must be constant')
+  const chosen = Array.from(which.values, (index) => (index < 0 ? index + size : index))
   if (!chosen.every((index) => Number.isInteger(index) && index >= 0 && index < size))
     throw malformed('an index behind the end')
   return folded(
@@ -238,7 +244,7 @@ export function gathered(data: Constant, indices: Constant, axis: number): Const
         }
       }
     },
-    { integer: x.integer },
+    { integer: x.integer, dims: x.dims.toSpliced(axis, 1, ...which.dims) },
   )
 }
 

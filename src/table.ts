@@ -164,6 +164,31 @@ export const operations = {
       pooled: { type: 'flag', default: false },
     },
   },
+  crf: {
+    inputs: [1, 1],
+    weights: [3, 3],
+    outputs: [5, 5],
+    settings: {
+      nBest: { type: 'integer', least: 1, default: 1 },
+      forbidden: { type: 'list', of: { type: 'integer' }, default: [] },
+    },
+  },
+  crfLoss: {
+    inputs: [2, 3],
+    weights: [3, 3],
+    outputs: [2, 2],
+    settings: {
+      zeroInfinity: { type: 'flag', default: false },
+      names: { type: 'list', of: { type: 'text' }, default: [] },
+      forbidden: { type: 'list', of: { type: 'integer' }, default: [] },
+    },
+  },
+  ctc: {
+    inputs: [2, 3],
+    weights: [0, 0],
+    outputs: [2, 2],
+    settings: { blank: { type: 'integer', default: 0 }, zeroInfinity: { type: 'flag', default: false } },
+  },
   cumulativeSum: {
     inputs: [1, 2],
     weights: [0, 0],
@@ -389,6 +414,17 @@ export const operations = {
     outputs: [1, 1],
     shape: 'scalar',
     settings: { value: { type: 'number' } },
+  },
+  sequenceCounts: {
+    inputs: [2, 3],
+    weights: [0, 0],
+    outputs: [1, 1],
+    settings: {
+      order: { type: 'integer', optional: true, least: 1 },
+      end: { type: 'integer', optional: true },
+      ignored: { type: 'list', of: { type: 'integer' }, default: [] },
+      paired: { type: 'flag', default: false },
+    },
   },
   slice: {
     inputs: [1, 1],

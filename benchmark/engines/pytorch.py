@@ -37,6 +37,72 @@ def layer(case):
     return train
 
 
+def min_gru(projected, hidden: int):
+    z, candidate = torch.sigmoid(projected[:, :, :hidden]), projected[:, :, hidden:]
+    kept, added = 1 - z, z * candidate
+    h = torch.zeros_like(added[0])
+    outputs = []
+    for step in range(added.shape[0]):
+        h = kept[step] * h + added[step]
+        outputs.append(h)
+    return torch.stack(outputs)
+
+
+def qrnn(projected, hidden: int):
+    now, before = projected[:, :, : 3 * hidden], projected[:, :, 3 * hidden :]
+    gates = now + torch.cat((torch.zeros_like(before[:1]), before[:-1]))
+    z, f = torch.tanh(gates[:, :, :hidden]), torch.sigmoid(gates[:, :, hidden : 2 * hidden])
+    added = (1 - f) * z
+    c = torch.zeros_like(added[0])
+    states = []
+    for step in range(added.shape[0]):
+        c = f[step] * c + added[step]
+        states.append(c)
+    return torch.sigmoid(gates[:, :, 2 * hidden :]) * torch.stack(states)
+
+
+def sru(projected, state, hidden: int):
+    x, f_in = projected[:, :, :hidden], projected[:, :, hidden : 2 * hidden]
+    r_in, skip = projected[:, :, 2 * hidden : 3 * hidden], projected[:, :, 3 * hidden :]
+    v_f, v_r = state[:hidden], state[hidden:]
+    c = torch.zeros_like(x[0])
+    outputs = []
+    for step in range(x.shape[0]):
+        f, r = torch.sigmoid(f_in[step] + v_f * c), torch.sigmoid(r_in[step] + v_r * c)
+        c = f * c + (1 - f) * x[step]
+        outputs.append(r * c + (1 - r) * skip[step])
+    return torch.stack(outputs)
+
+
+def linear(case):
+    """A linear recurrence as users write it: the products first, then a loop; compiled by torch.compile, or by TorchScript before it."""
+    hidden, kind = case["hidden"], case["kind"]
+    products = nn.Linear(hidden, case["projections"] * hidden)
+    state = torch.zeros(2 * hidden, requires_grad=True)
+    loop = {"minGRU": min_gru, "qrnn": qrnn, "sru": sru}[kind]
+    if case["form"] == "compiled":
+        loop = torch.compile(loop) if hasattr(torch, "compile") else torch.jit.script(loop)
+    x = torch.rand(case["time"], case["batch"], hidden) - 0.5
+    cotangent = torch.rand(case["time"], case["batch"], hidden) - 0.5
+
+    def run():
+        return loop(products(x), state, hidden) if kind == "sru" else loop(products(x), hidden)
+
+    def infer():
+        with torch.inference_mode():
+            run()
+
+    def train():
+        x.grad = state.grad = None
+        products.zero_grad(set_to_none=True)
+        run().backward(cotangent)
+
+    if case["op"] == "infer":
+        return infer
+    x.requires_grad_()
+    return train
+
+
 class BahdanauDecoder(nn.Module):
     """A loop over steps, as decoders with attention are written. What does not depend on the state (the memory's keys and the inputs'
     part of the gates) stands before the loop."""
@@ -161,4 +227,4 @@ def stream(case):
     return step
 
 
-serve({"engine": "pytorch", "version": torch.__version__}, {"layer": layer, "decoder": decoder, "model": model, "stream": stream})
+serve({"engine": "pytorch", "version": torch.__version__}, {"layer": layer, "linear": linear, "decoder": decoder, "model": model, "stream": stream})

@@ -1,4 +1,15 @@
-import { backend, cells, input, layers, model, optimizers, sequential, tensor } from '../../dist/index.js'
+import {
+  backend,
+  cells,
+  defineCell,
+  input,
+  layers,
+  model,
+  ops,
+  optimizers,
+  sequential,
+  tensor,
+} from '../../dist/index.js'
 import { inTurn, serve, values } from './shared/serve.mjs'
 
 const makers = { lstm: layers.lstm, gru: layers.gru, rnn: layers.simpleRNN }
@@ -15,6 +26,64 @@ function layer({ kind, op, batch, time, input: features, hidden, scale = 1, trac
     [batch, time, features],
   )
   const cotangents = [tensor(values(batch * time * hidden, 2), [batch, time, hidden])]
+  return op === 'train' ? () => m.gradients(data, { cotangents }) : () => m.predictSync(data, { batchSize: batch })
+}
+
+/**
+ * Cells whose states are combined element by element. `plain` reads a state through an operation that is not element-wise,
+ * so that the steps run one by one.
+ */
+const linearCells = {
+  minGRU: (units, read) => ({
+    states: { h: units },
+    weights: { kernel: ['features', 2 * units], bias: [2 * units] },
+    step({ x, h }, w) {
+      const [gate, candidate] = x.matmul(w.kernel).add(w.bias).split(2)
+      const z = gate.sigmoid()
+      return { h: ops.sub(1, z).mul(read(h)).add(z.mul(candidate)) }
+    },
+  }),
+  qrnn: (units, read) => ({
+    states: { c: units, past: 3 * units },
+    weights: { now: ['features', 3 * units], before: ['features', 3 * units], bias: [3 * units] },
+    step({ x, c, past }, w) {
+      const [z, f, o] = x.matmul(w.now).add(read(past)).add(w.bias).split(3)
+      const forget = f.sigmoid()
+      const next = forget.mul(read(c)).add(ops.sub(1, forget).mul(z.tanh()))
+      return { c: next, past: x.matmul(w.before), output: o.sigmoid().mul(next) }
+    },
+  }),
+  sru: (units, read) => ({
+    states: { c: units },
+    weights: { kernel: ['features', 4 * units], bias: [2 * units], state: [2 * units] },
+    step({ x, c }, w) {
+      const products = x.matmul(w.kernel)
+      const [forget, reset] = products
+        .slice(units, 3 * units)
+        .add(w.bias)
+        .split(2)
+      const [ofForget, ofReset] = w.state.split(2)
+      const before = read(c)
+      const f = forget.add(ofForget.mul(before)).sigmoid()
+      const r = reset.add(ofReset.mul(before)).sigmoid()
+      const next = f.mul(before).add(ops.sub(1, f).mul(products.slice(0, units)))
+      return { c: next, output: r.mul(next).add(ops.sub(1, r).mul(products.slice(3 * units, 4 * units))) }
+    },
+  }),
+}
+
+/** A linear recurrence, as a pass over time (`fast`) or step by step (`plain`), or its products alone (`projections`). */
+function linear({ kind, form, op, batch, time, hidden, projections }) {
+  const x = input({ shape: [null, hidden] })
+  const read = form === 'plain' ? (state) => state.reshape([state.shape[1]]) : (state) => state
+  const alone = form === 'projections'
+  const one = alone
+    ? layers.dense({ units: projections * hidden })
+    : layers.rnn({ cell: defineCell(linearCells[kind](hidden, read)), returnSequences: true })
+  const m = model({ inputs: [x], outputs: [one.apply(x)] })
+  const width = alone ? projections * hidden : hidden
+  const data = tensor(values(batch * time * hidden, 1), [batch, time, hidden])
+  const cotangents = [tensor(values(batch * time * width, 2), [batch, time, width])]
   return op === 'train' ? () => m.gradients(data, { cotangents }) : () => m.predictSync(data, { batchSize: batch })
 }
 
@@ -61,4 +130,4 @@ function stream({ kind, input: features, hidden }) {
   }
 }
 
-await serve({ engine: 'seqloom', version: backend().version }, { layer, decoder, model: trainedModel, stream })
+await serve({ engine: 'seqloom', version: backend().version }, { layer, linear, decoder, model: trainedModel, stream })

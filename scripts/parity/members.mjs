@@ -54,13 +54,13 @@ export function memberRows(sq, tf, { problem, both, union, quiet, row, section, 
     loadWeights: async ({ model, api, folder }) => {
       if (api.Tensor)
         return model.loadWeights(Object.fromEntries(model.weights.map((each) => [each.name, each.read()])))
-      await model.saveWeights(join(folder, 'w'))
-      return model.loadWeights(join(folder, 'w'))
+      await model.saveWeights(join(folder, 'w.safetensors'))
+      return model.loadWeights(join(folder, 'w.safetensors'))
     },
     predict: ({ model, x }) => model.predict(x),
     predictOnBatch: ({ model, x }) => model.predictOnBatch(x),
     save: ({ model, api, folder }) => model.save(api.Tensor ? `file://${folder}/saved` : join(folder, 'saved')),
-    saveWeights: ({ model, folder }) => model.saveWeights(join(folder, 'w')),
+    saveWeights: ({ model, folder }) => model.saveWeights(join(folder, 'w.safetensors')),
     setUserDefinedMetadata: ({ model }) => model.setUserDefinedMetadata({}),
     setWeights: ({ model }) => model.setWeights(model.getWeights()),
     testOnBatch: ({ model, x, y }) => model.testOnBatch(x, y),

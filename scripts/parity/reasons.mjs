@@ -21,7 +21,6 @@ const items = [
   [/`layers\.group(ed)?QueryAttention`/i, 'use multiHeadAttention'],
   [/`layers\.einsumDense`/i, 'use dense, or matmul in defineLayer'],
   [/`layers\.reversibleEmbedding`/i, 'use an embedding and dense({ tiedTo })'],
-  [/`layers\.hashedCrossing`/i, 'join the values and use hashing'],
   [/`layers\.spectralNormalization`/i, 'it is for adversarial networks of images'],
   [/`layers\.(elu|reLU|softmax|identity)`/i, 'use activation({ activation })'],
   // Options of layers.
@@ -48,7 +47,6 @@ const items = [
     /(focal|dice|tversky|circle|GeneralizedCrossEntropy)/i,
     'it is for classes of images; write it as a function of (yTrue, yPred)',
   ],
-  [/'ctc'|losses\.ctc/i, "write it with defineCell; loss functions see each output's own row"],
   [/IoU/, 'it is for masks of images'],
   [/'r2Score'/, 'it needs all rows at once; r2Score of seqloom is a metric'],
   [/losses\.\w+` `(axis|name|dtype)`/i, 'the classes are the last dimension, and losses have no names'],
@@ -64,7 +62,7 @@ const items = [
     'fit has verbose, and resolves to the history; callbacks are objects of hooks',
   ],
   [/callbacks\.orbax/i, 'it belongs to JAX; use backupAndRestore'],
-  [/`filepath`|callbacks\.csvLogger` `separator`/, 'the option is called path or file; a comma separates values'],
+  [/`filepath`/, 'the option is called path or file'],
   [/reduceLROnPlateau` `(baseline|\w+)`/i, 'it has no such option'],
   [
     /`doubleCheckpoint`|`initialValueThreshold`|`saveWeightsOnly`/,
@@ -100,7 +98,7 @@ const items = [
   [/`tensor\.(dataToGPU|resize\w+)`/, images],
   [/`tf\.\w*(gpu|webgl|gpgpu|HalfFloat)\w*`/i, 'it is for browsers'],
   [
-    /`tf\.(GPGPUContext|MathBackend\w+|KernelBackend|DataStorage|GraphModel|InputSpec|OptimizerConstructors|Environment)`/,
+    /`tf\.(GPGPUContext|MathBackend\w+|KernelBackend|DataStorage|GraphModel|OptimizerConstructors|Environment)`/,
     backends,
   ],
   [/`tf\.(\w+)Optimizer`/, 'use tf.train.*'],

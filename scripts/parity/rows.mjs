@@ -275,7 +275,11 @@ export function rowsOf(sq, tf) {
           const canonical =
             Object.keys(keras.layers).find(
               (each) =>
-                each.toLowerCase() === name.toLowerCase().replace('pool1d', 'pooling1d').replace('avg', 'average'),
+                each.toLowerCase() ===
+                name
+                  .toLowerCase()
+                  .replace(/pool(?=\dd)/, 'pooling')
+                  .replace('avg', 'average'),
             ) ?? name
           return useLayer(end, canonical in mainLayers ? canonical : name)
         },
@@ -433,8 +437,24 @@ export function rowsOf(sq, tf) {
     'poisson',
     'cosineProximity',
   ]
+  /** Losses of sequences whose symbols have no step. */
+  const compileUnaligned = (loss, extra) => {
+    const model = sq.sequential([sq.layers.dense({ units: 3, inputShape: [null, 2] })])
+    model.compile({ optimizer: 'sgd', loss, ...extra })
+    return model.fit(
+      [
+        [
+          [1, 0],
+          [0, 1],
+        ],
+      ],
+      [[1]],
+      { epochs: 1, verbose: 0 },
+    )
+  }
   const compileWith = (end, loss, extra = {}) => {
-    const isSparse = /sparse|ctc/i.test(String(loss?.kind ?? loss))
+    if (/ctc/i.test(String(loss?.kind ?? loss))) return compileUnaligned(loss, extra)
+    const isSparse = /sparse/i.test(String(loss?.kind ?? loss))
     const { model, x, y, api } = problem(end, {
       output: /hinge/i.test(String(loss)) ? undefined : 'softmax',
       compile: { loss, ...extra },

@@ -93,8 +93,28 @@ export function sampleOf(api, owner, option) {
   return shared(api)[option]
 }
 
+/** The shape of a picture, and the options that say so. */
+const picture = [6, 5, 3]
+const ofPictures = { inputShape: picture, batchInputShape: [null, ...picture] }
+
 /** Values where the same name means something else. */
 const owned = (api) => ({
+  AveragePooling2D: ofPictures,
+  Conv2D: { ...ofPictures, loraRank: 2, loraAlpha: 2 },
+  Cropping2D: {
+    ...ofPictures,
+    cropping: [
+      [1, 0],
+      [0, 1],
+    ],
+  },
+  DepthwiseConv2D: { ...ofPictures, depthMultiplier: 2 },
+  GlobalAveragePooling2D: ofPictures,
+  GlobalMaxPooling2D: ofPictures,
+  MaxPooling2D: ofPictures,
+  SeparableConv2D: { ...ofPictures, depthMultiplier: 2 },
+  UpSampling2D: { ...ofPictures, size: [2, 1], interpolation: 'nearest' },
+  ZeroPadding2D: { ...ofPictures, padding: [1, 2] },
   AdditiveAttention: { useScale: false },
   Attention: { scoreMode: 'concat' },
   Conv1D: { loraRank: 2, loraAlpha: 2 },
@@ -196,22 +216,28 @@ export const layerSamples = (api) => ({
   Attention: [{}, [5, 3], [5, 3]],
   Average: [{}, [5, 3], [5, 3]],
   AveragePooling1D: [{ poolSize: 2 }],
+  AveragePooling2D: [{}, picture],
   Bidirectional: [{ layer: api.layers.lstm({ units: 2 }) }],
   CategoryEncoding: [{ numTokens: 4, outputMode: 'multiHot' }, 'int', [5]],
   Concatenate: [{}, [5, 3], [5, 3]],
   Conv1D: [{ filters: 2, kernelSize: 2 }],
   Conv1DTranspose: [{ filters: 2, kernelSize: 2 }],
+  Conv2D: [{ filters: 2, kernelSize: 2 }, picture],
   ConvLSTM1D: [{ filters: 2, kernelSize: 2 }, [4, 5, 3]],
   ConvLSTM2D: [{ filters: 2, kernelSize: 2 }, [4, 5, 5, 3]],
   Cropping1D: [{ cropping: 1 }],
+  Cropping2D: [{ cropping: 1 }, picture],
   Dense: [{ units: 2 }],
   DepthwiseConv1D: [{ kernelSize: 2 }],
+  DepthwiseConv2D: [{ kernelSize: 2 }, picture],
   Discretization: [{ binBoundaries: [0, 1] }],
   Dot: [{ axes: 2 }, [5, 3], [5, 3]],
   Dropout: [{ rate: 0.1 }],
   Embedding: [{ inputDim: 5, outputDim: 2 }, 'int', [5]],
   GaussianDropout: [{ rate: 0.1 }],
   GaussianNoise: [{ stddev: 0.1 }],
+  GlobalAveragePooling2D: [{}, picture],
+  GlobalMaxPooling2D: [{}, picture],
   GroupNormalization: [{ groups: 1 }],
   GRU: [{ units: 2 }],
   Hashing: [{ numBins: 4 }, 'int', [5]],
@@ -221,6 +247,7 @@ export const layerSamples = (api) => ({
   LSTM: [{ units: 2 }],
   Maximum: [{}, [5, 3], [5, 3]],
   MaxPooling1D: [{ poolSize: 2 }],
+  MaxPooling2D: [{}, picture],
   Minimum: [{}, [5, 3], [5, 3]],
   MultiHeadAttention: [{ numHeads: 2, keyDim: 2 }, [5, 3], [5, 3]],
   Multiply: [{}, [5, 3], [5, 3]],
@@ -230,6 +257,7 @@ export const layerSamples = (api) => ({
   Reshape: [{ targetShape: [3, 5] }],
   RNN: [{ cell: api.layers.lstmCell({ units: 2 }) }],
   SeparableConv1D: [{ filters: 2, kernelSize: 2 }],
+  SeparableConv2D: [{ filters: 2, kernelSize: 2 }, picture],
   SimpleRNN: [{ units: 2 }],
   SpatialDropout1D: [{ rate: 0.1 }],
   SpectralNormalization: [{ layer: api.layers.dense({ units: 2 }) }],
@@ -237,6 +265,8 @@ export const layerSamples = (api) => ({
   Subtract: [{}, [5, 3], [5, 3]],
   TextVectorization: [{ maxTokens: 8 }, 'none'],
   TimeDistributed: [{ layer: api.layers.dense({ units: 2 }) }],
+  UpSampling2D: [{}, picture],
+  ZeroPadding2D: [{}, picture],
 })
 
 /** Cells, whose layer is an RNN. */

@@ -14,6 +14,8 @@ export interface Training {
   readonly model: Model
   /** The number of the last epoch plus one. */
   readonly epochs: number
+  /** How many epochs there are from one validation to the next. */
+  readonly validationFreq: number
   /** Ends the training after this epoch, like setting `model.stopTraining`. */
   stop(): void
 }
@@ -34,10 +36,10 @@ export interface TrainingParams {
 }
 
 /**
- * Functions that are called during `fit`, in Keras's order. The training waits for all of them but `onBatchEnd`, of
- * which some are skipped when batches follow each other fast; a training whose callbacks have `onTrainBatchBegin`,
- * `onTrainBatchEnd` or `onBatchBegin` waits twice for every batch. If one throws, `fit` rejects with what it threw.
- * Numbers that `onEpochEnd` adds to its logs are part of the history.
+ * Functions that are called during `fit`, `evaluate` and `predict`, in Keras's order. The training waits for all of them
+ * but `onBatchEnd`, of which some are skipped when batches follow each other fast; a training whose callbacks have
+ * `onTrainBatchBegin`, `onTrainBatchEnd` or `onBatchBegin` waits twice for every batch. If one throws, `fit` rejects with
+ * what it threw. Numbers that `onEpochEnd` adds to its logs are part of the history.
  */
 export interface Callback {
   /** Whether logs include the norm of every layer's gradient, as with `callbacks.gradientNorms`; default false. */
@@ -74,6 +76,12 @@ export interface Callback {
   onTestBatchBegin?(batch: number, logs: Logs, training: Training): void | Promise<void>
   /** Logs: `loss` and metrics so far, `batch` and `size`. */
   onTestBatchEnd?(batch: number, logs: Logs, training: Training): void | Promise<void>
+  /** In `predict`, as the following. */
+  onPredictBegin?(logs: Logs, training: Training): void | Promise<void>
+  onPredictEnd?(logs: Logs, training: Training): void | Promise<void>
+  onPredictBatchBegin?(batch: number, logs: Logs, training: Training): void | Promise<void>
+  /** Logs: `batch` and `size`. After `training.stop()`, `predict` gives the outputs so far. */
+  onPredictBatchEnd?(batch: number, logs: Logs, training: Training): void | Promise<void>
   /** What `backupAndRestore` saves of the callback, between two awaited calls of the above. */
   getState?(): CallbackState
   /** Receives what was saved, after `onTrainBegin`, when a training is resumed. */
@@ -120,7 +128,7 @@ export interface KeptTraining extends Training {
   goOn(from: TrainingState): void
 }
 
-/** The names of the functions that `fit` calls when something happens. @internal */
+/** The names of the functions that are called when something happens. @internal */
 export type Moment = Extract<keyof Callback, `on${string}`>
 
 const moments: readonly Moment[] = [
@@ -136,35 +144,38 @@ const moments: readonly Moment[] = [
   'onTestEnd',
   'onTestBatchBegin',
   'onTestBatchEnd',
+  'onPredictBegin',
+  'onPredictEnd',
+  'onPredictBatchBegin',
+  'onPredictBatchEnd',
 ]
-/** Functions that fit never calls: those of predictions. A callback may have them for another maker's sake. */
-const uncalled: readonly string[] = ['onPredictBegin', 'onPredictEnd', 'onPredictBatchBegin', 'onPredictBatchEnd']
 const unsupported: readonly string[] = ['onYield']
 
 /**
- * Checks the callbacks given to `fit`: unknown functions are `ERR_OPTION`; those that only tfjs calls are
- * `ERR_UNSUPPORTED`.
+ * Checks the callbacks given to `fit`, `evaluate` or `predict`: unknown functions are `ERR_OPTION`; those that only tfjs
+ * calls are `ERR_UNSUPPORTED`.
  */
-export function checkCallbacks(given: unknown): Callback[] {
-  return reading('ERR_OPTION', 'fit: callbacks', () => checkEach(given))
+export function checkCallbacks(given: unknown, where = 'fit'): Callback[] {
+  return reading('ERR_OPTION', `${where}: callbacks`, () => checkEach(given, where))
 }
 
-function checkEach(given: unknown): Callback[] {
-  const list = given === undefined ? [] : Array.isArray(given) ? given : [given]
+function checkEach(given: unknown, where: string): Callback[] {
+  const list = given === undefined || given === null ? [] : Array.isArray(given) ? given : [given]
   for (const callback of list) {
     if (!isRecord(callback)) {
-      throw new SeqloomError('ERR_OPTION', `fit: a callback must be an object, not ${describe(callback)}`)
+      throw new SeqloomError('ERR_OPTION', `${where}: a callback must be an object, not ${describe(callback)}`)
     }
     for (const name in callback) {
       if (!name.startsWith('on') || callback[name] === undefined) continue
-      if (unsupported.includes(name)) throw new SeqloomError('ERR_UNSUPPORTED', `fit: callbacks have no ${name} yet`)
-      if (!moments.includes(name as Moment) && !uncalled.includes(name)) {
-        throw new SeqloomError('ERR_OPTION', `fit: callbacks have no ${name}; they have ${moments.join(', ')}`)
+      if (unsupported.includes(name))
+        throw new SeqloomError('ERR_UNSUPPORTED', `${where}: callbacks have no ${name} yet`)
+      if (!moments.includes(name as Moment)) {
+        throw new SeqloomError('ERR_OPTION', `${where}: callbacks have no ${name}; they have ${moments.join(', ')}`)
       }
     }
     for (const name of [...moments, 'getState', 'setState', 'setModel', 'setParams']) {
       if (callback[name] !== undefined && typeof callback[name] !== 'function') {
-        throw new SeqloomError('ERR_OPTION', `fit: ${name} must be a function, not ${describe(callback[name])}`)
+        throw new SeqloomError('ERR_OPTION', `${where}: ${name} must be a function, not ${describe(callback[name])}`)
       }
     }
   }

@@ -2,7 +2,7 @@ import { appendFile, readFile, stat, truncate, writeFile } from 'node:fs/promise
 import { dirname } from 'node:path'
 import { SeqloomError } from '../errors.js'
 import { makeFolder } from '../files.js'
-import { checkOptions, filePath, flag, isRecord } from '../options.js'
+import { checkOptions, custom, filePath, flag, isRecord } from '../options.js'
 import { absolutePathOf } from '../path.js'
 import type { Callback, CallbackState, Logs } from './callback.js'
 
@@ -15,12 +15,20 @@ export interface CsvLoggerOptions {
    * it.
    */
   readonly append?: boolean
+  /** The character between values: one that no number has; default `','`. */
+  readonly separator?: string
 }
+
+const separatorCheck = custom(
+  "one character that no number has, such as ',', ';' or '\\t'",
+  (value) => typeof value === 'string' && value.length === 1 && !/[\w.+\-"\r\n]/.test(value),
+)
 
 /** Writes a CSV file with one line per epoch. */
 class CsvLogger implements Callback {
   readonly #file: string
   readonly #append: boolean
+  readonly #separator: string
   /** The names of the values, once the header is written. */
   #columns: readonly string[] | undefined
   /** How many lines after the header stay. */
@@ -29,12 +37,12 @@ class CsvLogger implements Callback {
 
   constructor(options: CsvLoggerOptions) {
     checkOptions('callbacks.csvLogger', options, {
-      accepted: { file: filePath, append: flag },
+      accepted: { file: filePath, append: flag, separator: separatorCheck },
       required: ['file'],
-      refused: { separator: [','] },
     })
     this.#file = absolutePathOf('callbacks.csvLogger: file', options.file)
     this.#append = options.append ?? false
+    this.#separator = options.separator ?? ','
   }
 
   async onTrainBegin(): Promise<void> {
@@ -51,7 +59,7 @@ class CsvLogger implements Callback {
     await this.#using(async () => {
       this.#columns ??= await this.#begin(values)
       const columns = this.#columns
-      await appendFile(this.#file, `${columns.map((name) => (values as Logs)[name] ?? '').join(',')}\n`)
+      await appendFile(this.#file, `${columns.map((name) => (values as Logs)[name] ?? '').join(this.#separator)}\n`)
       if (this.#lines !== undefined) this.#lines++
     })
   }
@@ -82,7 +90,7 @@ class CsvLogger implements Callback {
   /** Writes the header, or checks the existing one. */
   async #begin(values: { readonly epoch: number }): Promise<readonly string[]> {
     const columns = Object.keys(values)
-    const header = columns.map(quoted).join(',')
+    const header = columns.map((name) => quoted(name, this.#separator)).join(this.#separator)
     const bytes = await this.#read()
     if (bytes.length === 0 || !(this.#append || this.#resumed)) {
       await makeFolder(dirname(this.#file))
@@ -113,7 +121,9 @@ class CsvLogger implements Callback {
       end = at < 0 ? bytes.length : at + 1
     }
     const later = bytes.subarray(end).toString()
-    const isOurs = areRows(later) && linesOf(later).every((line, at) => isPartOf(line, epoch + at, later))
+    const isOurs =
+      areRows(later, this.#separator) &&
+      linesOf(later).every((line, at) => isPartOf(line, epoch + at, later, this.#separator))
     if (!isOurs) {
       throw new SeqloomError(
         'ERR_DATA',
@@ -140,25 +150,31 @@ const lineFeed = 10
 /** The lines of a log, without the end of the last one. */
 const linesOf = (text: string): string[] => (text === '' ? [] : text.replace(/\r?\n$/, '').split(/\r?\n/))
 
-/** Whether a text is what this callback writes. */
+/** Whether a text is what this callback writes, with whatever separator. */
 const isLog = (text: string): boolean => {
-  const header = /^epoch,loss,(?:.*,)?seconds\r?(?:\n|$)/.exec(text)
-  return header !== null && areRows(text.slice(header[0].length))
+  const [header = ''] = linesOf(text)
+  const separator = header.charAt('epoch'.length)
+  const [epoch, loss, ...others] = separatorCheck.accepts(separator) ? header.split(separator) : []
+  if (epoch !== 'epoch' || loss !== 'loss' || others.at(-1) !== 'seconds') return false
+  const end = text.indexOf('\n')
+  return end < 0 || areRows(text.slice(end + 1), separator)
 }
 
-const number = String.raw`(?:-?\d[\d.]*(?:e[+-]?\d+)?|-?Infinity|NaN)?`
-const row = new RegExp(`^\\d+(?:,${number})*$`)
+const number = /^(?:-?\d[\d.]*(?:e[+-]?\d+)?|-?Infinity|NaN)?$/
 
 /** Whether all lines hold numbers; the last one may be cut off. */
-function areRows(text: string): boolean {
-  const lines = linesOf(text)
-  const last = text.endsWith('\n') ? undefined : lines.pop()
-  return lines.every((line) => row.test(line)) && (last === undefined || /^[-+\d.,eInfityNa]*$/.test(last))
+function areRows(text: string, separator: string): boolean {
+  const lines = linesOf(text).map((line) => line.split(separator))
+  const last = text.endsWith('\n') ? [] : (lines.pop() ?? [])
+  return (
+    lines.every(([epoch = '', ...values]) => /^\d+$/.test(epoch) && values.every((value) => number.test(value))) &&
+    last.every((part) => /^[-+\d.eInfityNa]*$/.test(part))
+  )
 }
 
 /** Whether a line of `text` belongs to an epoch, or may belong to it if it is cut off at the end. */
-function isPartOf(line: string, epoch: number, text: string): boolean {
-  const [first = ''] = line.split(',', 1)
+function isPartOf(line: string, epoch: number, text: string, separator: string): boolean {
+  const [first = ''] = line.split(separator, 1)
   return first === String(epoch) || (text.endsWith(line) && line === first && String(epoch).startsWith(first))
 }
 
@@ -168,7 +184,8 @@ function linesIn(values: unknown): number {
   return lines as number
 }
 
-const quoted = (name: string): string => (/[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name)
+const quoted = (name: string, separator: string): string =>
+  /["\r\n]/.test(name) || name.includes(separator) ? `"${name.replaceAll('"', '""')}"` : name
 
 function missing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error

@@ -61,7 +61,7 @@ class EarlyStopping implements Callback {
   }
 
   async onEpochEnd(epoch: number, logs: Logs, training: Training): Promise<void> {
-    if (epoch < this.#first) return
+    if (epoch < this.#first || !this.#monitor.isDue(logs, training)) return
     const improves = this.#monitor.improves(logs)
     this.#wait++
     if (!improves) {

@@ -59,8 +59,9 @@ export function modelCheckpoint(options: ModelCheckpointOptions): Callback {
   const contents = { unfinished: true, withoutOptimizerState: options.saveWeightsOnly ?? false }
   let epochNow = 0
   let batches = 0
-  const save = async (places: Readonly<Record<string, number>>, logs: Logs, { model }: Training): Promise<void> => {
-    if (saveBestOnly && !best.improves(logs)) return
+  const save = async (places: Readonly<Record<string, number>>, logs: Logs, training: Training): Promise<void> => {
+    if (saveBestOnly && !(best.isDue(logs, training) && best.improves(logs))) return
+    const { model } = training
     const path = filled(pattern, { ...logs, ...places })
     if (path !== pattern) await makeFolder(dirname(path))
     await saveFolder(path, { model, ...contents }, { overwrite })

@@ -1,7 +1,7 @@
 import { describe, SeqloomError } from '../errors.js'
 import { largerIsBetter } from '../metrics/metric.js'
 import { warn } from '../warn.js'
-import type { Logs } from './callback.js'
+import type { Logs, Training } from './callback.js'
 
 /**
  * Whether a smaller or a larger value is better; `auto` is `max` for accuracies, precision, recall, F1 and AUC, and
@@ -35,6 +35,11 @@ export class Monitor {
   /** Whether the best value so far is better than another by more than `minDelta`. */
   beats(value: number): boolean {
     return this.best !== null && this.best < this.#sign * value - this.#minDelta
+  }
+
+  /** Whether there is a value in this epoch: with `validationFreq`, that of a validation is not in all of them. */
+  isDue(logs: Logs, { validationFreq }: Training): boolean {
+    return !(validationFreq > 1 && this.#name.startsWith('val_') && logs.val_loss === undefined)
   }
 
   /** Whether this epoch's value is better than the best so far by more than `minDelta`. */

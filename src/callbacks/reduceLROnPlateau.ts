@@ -57,8 +57,10 @@ class ReduceLROnPlateau implements Callback {
     this.#cooling = 0
   }
 
-  onEpochEnd(_epoch: number, logs: Logs, { model }: Training): void {
+  onEpochEnd(_epoch: number, logs: Logs, training: Training): void {
+    const { model } = training
     logs.learning_rate = model.learningRate
+    if (!this.#monitor.isDue(logs, training)) return
     if (this.#cooling > 0) {
       this.#cooling--
       this.#wait = 0

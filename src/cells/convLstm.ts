@@ -47,7 +47,7 @@ export function convLSTM(options: ConvLSTMCell): Cell {
     step({ x, h, c }, w) {
       const ofInput = convolved(x.dropout(options.dropout, seeded), w.kernel, windows)
       const sum = ofInput.add(convolved(h.dropout(options.recurrentDropout, seeded), w.recurrent_kernel, ofState))
-      const [i, f, g, o] = (w.bias ? sum.add(w.bias) : sum).split(4)
+      const [i, f, g, o] = (useBias && w.bias ? sum.add(w.bias) : sum).split(4)
       const added = i.activation(recurrentActivation).mul(g.activation(activation))
       const newC = f.activation(recurrentActivation).mul(c).add(added)
       return { h: o.activation(recurrentActivation).mul(newC.activation(activation)), c: newC }

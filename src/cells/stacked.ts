@@ -21,6 +21,9 @@ export interface StackedCellsOptions<Last extends Cell = Cell> {
 
 const where = 'layers.stackedRNNCells'
 
+/** The input of a cell that is the time since the step before. */
+export const deltas = 'deltas'
+
 const cellList = custom(
   'an array of cells',
   (v) => Array.isArray(v) && v.length > 0 && Array.from(v).every((each) => each instanceof Cell),
@@ -31,9 +34,9 @@ type OutputsOf<C extends Cell> = C extends Cell<infer Outputs> ? Outputs : reado
 
 /**
  * One cell made of several: at every step, each reads the output of the previous one. It has the states of all of them,
- * in order, and the outputs of the last one; constants of the same name are shared. Weights are named `lstm/kernel`,
- * `lstm_1/kernel`. Errors: `ERR_OPTION`; `ERR_SHAPE` if an output does not fit the next cell; `ERR_UNSUPPORTED` for
- * cells with several inputs.
+ * in order, and the outputs of the last one; constants of the same name are shared, and so are the times between steps,
+ * which cells ask for by an input `deltas`. Weights are named `lstm/kernel`, `lstm_1/kernel`. Errors: `ERR_OPTION`;
+ * `ERR_SHAPE` if an output does not fit the next cell; `ERR_UNSUPPORTED` for cells with several other inputs.
  */
 export function stackedRNNCells<const Last extends Cell>(
   options: StackedCellsOptions<Last>,
@@ -48,23 +51,30 @@ export function stackedRNNCells<const Last extends Cell>(
   const constants = new Map<string, ProgramInput>()
   const weights: ProgramWeight[] = []
   const first = cells[0] as Cell
-  let output = first.program.inputs[0]?.shape as TracedShape
-  const input: ProgramInput = { name: 'x', shape: output }
+  const timed = cells.some(({ inputs }) => inputs.includes(deltas))
+  const steps: ProgramInput[] = [
+    { name: 'x', shape: first.program.inputs[first.inputs.findIndex((name) => name !== deltas)]?.shape as TracedShape },
+    ...(timed ? [{ name: deltas, shape: [batch, 1] }] : []),
+  ]
+  let output = steps[0]?.shape as TracedShape
   const bound = cells.map((cell, at) => {
-    if (cell.inputs.length !== 1) {
+    const own = cell.inputs.filter((name) => name !== deltas)
+    if (own.length !== 1) {
       throw new SeqloomError(
         'ERR_UNSUPPORTED',
-        `${where}: cell '${cell.name}' has ${cell.inputs.length} inputs instead of one`,
+        `${where}: cell '${cell.name}' has ${own.length} inputs${own.length < cell.inputs.length ? ` besides ${deltas}` : ''} instead of one`,
       )
     }
-    const [, ...others] = cell.program.inputs
-    const resolved = bind(cell.program, [output, ...others.map(({ shape }) => shape)])
+    const read = output
+    const count = cell.inputs.length
+    const given = cell.program.inputs.map(({ name, shape }, index) => (index < count && name !== deltas ? read : shape))
+    const resolved = bind(cell.program, given)
     const { program, shapes } = resolved
     cell.states.forEach((name, index) => {
-      states.push({ name: `${names[at]}_${name}`, shape: shapes[1 + index] as TracedShape })
+      states.push({ name: `${names[at]}_${name}`, shape: shapes[count + index] as TracedShape })
     })
     cell.constants.forEach((name, index) => {
-      const shape = shapes[1 + cell.states.length + index] as TracedShape
+      const shape = shapes[count + cell.states.length + index] as TracedShape
       const known = constants.get(name)
       if (known && show(known.shape) !== show(shape)) {
         throw new SeqloomError(
@@ -75,7 +85,6 @@ export function stackedRNNCells<const Last extends Cell>(
       constants.set(name, { name, shape })
     })
     weights.push(...program.weights.map((weight) => ({ ...weight, name: `${names[at]}/${weight.name}` })))
-    const read = output
     output = shapes[program.outputs[0] as number] ?? [batch]
     if (connections !== 'none' && at > 0) {
       if (show(read) !== show(output)) {
@@ -84,15 +93,15 @@ export function stackedRNNCells<const Last extends Cell>(
           `${where}: with ${connections} connections, cell '${cell.name}' must give what it reads, ${show(read)}, not ${show(output)}`,
         )
       }
-      if (connections === 'highway') weights.push(...gate(names[at] as string, output.at(-1) as Size))
+      if (connections === 'highway') weights.push(...gate(names[at] as string, output.at(-1) as Size, program.weights))
     }
     return program
   })
-  const inputs = [input, ...states, ...constants.values()]
+  const inputs = [...steps, ...states, ...constants.values()]
   const trace = new Trace(labelOf('stacked'), inputs, weights)
   const constantId = (name: string) => inputs.findIndex((each) => each.name === name)
   let x = 0
-  let nextState = 1
+  let nextState = steps.length
   let nextWeight = inputs.length
   let outputs: number[] = []
   const newStates: number[] = []
@@ -107,14 +116,15 @@ export function stackedRNNCells<const Last extends Cell>(
     const program = bound[at] as (typeof bound)[number]
     const own = cell.states.map(() => nextState++)
     const used = program.weights.map(() => nextWeight++)
-    const results = trace.inline(program, [x, ...own, ...cell.constants.map(constantId)], used)
+    const read = cell.inputs.map((name) => (name === deltas ? 1 : x))
+    const results = trace.inline(program, [...read, ...own, ...cell.constants.map(constantId)], used)
     outputs = results.slice(0, cell.outputs.length)
     newStates.push(...results.slice(cell.outputs.length))
     if (connections !== 'none' && at > 0) {
-      const [read, made] = [x, outputs[0] as number].map((id) => new SymbolicValue(trace, id)) as [
+      const [before, made] = [x, outputs[0] as number].map((id) => new SymbolicValue(trace, id)) as [
         ...[SymbolicValue, SymbolicValue],
       ]
-      outputs[0] = SymbolicValue.idIn(trace, connected(read, made), 'the output')
+      outputs[0] = SymbolicValue.idIn(trace, connected(before, made), 'the output')
     }
     x = outputs[0] as number
   })
@@ -122,7 +132,7 @@ export function stackedRNNCells<const Last extends Cell>(
   return new Cell(
     'stacked',
     {
-      inputs: ['x'],
+      inputs: steps.map(({ name }) => name),
       states: states.map(({ name }) => name),
       constants: [...constants.keys()],
       outputs: last.outputs as OutputsOf<Last>,
@@ -132,10 +142,16 @@ export function stackedRNNCells<const Last extends Cell>(
 }
 
 /** The weights of a highway's gate, which lets little through at first. */
-const gate = (name: string, size: Size): ProgramWeight[] => [
-  { name: `${name}/gate_kernel`, shape: [size, size], initializer: { kind: 'glorotUniform' } },
-  { name: `${name}/gate_bias`, shape: [size], initializer: { kind: 'constant', value: -1 } },
-]
+function gate(cell: string, size: Size, own: readonly ProgramWeight[]): ProgramWeight[] {
+  let name = 'gate'
+  // A cell may have a gate of its own.
+  while (own.some((weight) => weight.name === `${name}_kernel` || weight.name === `${name}_bias`))
+    name = `highway_${name}`
+  return [
+    { name: `${cell}/${name}_kernel`, shape: [size, size], initializer: { kind: 'glorotUniform' } },
+    { name: `${cell}/${name}_bias`, shape: [size], initializer: { kind: 'constant', value: -1 } },
+  ]
+}
 
 function uniqueNames(cells: readonly Cell[]): string[] {
   const counts = new Map<string, number>()

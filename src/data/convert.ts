@@ -164,9 +164,31 @@ function* convertTensor(
     }
   }
   const converted = reshaped(slot, { data: target, shape })
+  if (slot.filler !== undefined) return filled(slot, slot.filler, converted, given)
   if (given.lengths !== undefined) converted.lengths = checkLengths(slot.where, given.lengths, shape)
   else if (given.mask !== undefined) converted.mask = checkMask(slot.where, given.mask, shape)
   return converted
+}
+
+/** Rows of their own lengths as native code takes them, where what is after their ends says so. */
+function filled(
+  slot: Slot,
+  filler: number,
+  { data, shape }: Converted,
+  { lengths, mask }: { readonly lengths?: unknown; readonly mask?: unknown },
+): Converted {
+  if (mask !== undefined) {
+    throw new SeqloomError(
+      'ERR_DATA',
+      `${slot.where}: its rows have lengths, not a mask; give arrays of their own lengths`,
+    )
+  }
+  if (lengths === undefined) return { data, shape }
+  const [rows, longest] = shape as [number, number]
+  const ends = checkLengths(slot.where, lengths, shape)
+  const copy = data.slice()
+  for (let row = 0; row < rows; row++) copy.fill(filler, row * longest + (ends[row] as number), (row + 1) * longest)
+  return { data: copy, shape }
 }
 
 /** The slot for data of a given rank: if its last dimension is loose, with or without a last dimension of size 1. */

@@ -19,6 +19,11 @@ export interface Slot {
    * for them here.
    */
   readonly checkedNatively?: boolean
+  /**
+   * What is put after rows that are shorter than others, of slots `[rows, steps]` of whose rows each may have its own
+   * length and may be empty; undefined where lengths are given to native code.
+   */
+  readonly filler?: number
 }
 
 /** Converted data as native code takes them. */

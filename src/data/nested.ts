@@ -34,7 +34,8 @@ export function* convertNested(slot: Slot, value: ArrayLike<unknown>): Sliced<Co
     steps += length
     longest = Math.max(longest, length)
   }
-  const data = allocate(slot, steps * stepSize)
+  if (slot.filler !== undefined) longest = Math.max(longest, 1)
+  const data = allocate(slot, slot.filler === undefined ? steps * stepSize : rows * longest)
   const filler = new Filler(slot, inner, data)
   let written = 0
   for (let row = 0; row < rows; row++) {
@@ -52,7 +53,9 @@ export function* convertNested(slot: Slot, value: ArrayLike<unknown>): Sliced<Co
         yield
       }
     }
+    if (slot.filler !== undefined) filler.fill(slot.filler, longest - length)
   }
+  if (slot.filler !== undefined) return { data, shape: [rows, longest] }
   const ragged = steps !== rows * longest
   return ragged
     ? { data, shape: [rows, longest, ...inner], lengths, ragged }
@@ -78,6 +81,12 @@ class Filler {
       return
     }
     for (let step = from; step < to; step++) this.#descend(list[step], 0, [row, step])
+  }
+
+  /** Fills up a row. */
+  fill(value: number, count: number): void {
+    this.#data.fill(value, this.#offset, this.#offset + count)
+    this.#offset += count
   }
 
   #descend(value: unknown, depth: number, path: number[]): void {
@@ -117,7 +126,7 @@ function rowLength(slot: Slot, value: ArrayLike<unknown>, row: number, first: nu
     const compared = row > 0 ? `row 0 has ${first}` : `expected ${expected}`
     throw new SeqloomError('ERR_SHAPE', `${slot.where}: row ${row} has ${length} ${unit}, ${compared}`)
   }
-  if (length === 0) {
+  if (length === 0 && slot.filler === undefined) {
     throw new SeqloomError('ERR_DATA', `${slot.where}: row ${row} is empty; a row needs at least one step`)
   }
   return length

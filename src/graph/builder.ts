@@ -1,5 +1,6 @@
 import type { Constraint } from '../constraints/constraint.js'
 import { SeqloomError } from '../errors.js'
+import { type ComputedInitializer, drawnFor, isComputed } from '../initializers/computed.js'
 import type { Initializer } from '../initializers/initializer.js'
 import { Budget } from '../limits.js'
 import type { Regularizer } from '../regularizers/regularizer.js'
@@ -58,6 +59,7 @@ export class GraphBuilder {
   readonly #weightKeys: { readonly owner: object; readonly key: string }[] = []
   readonly #losses: AddedLoss[] = []
   readonly #ruled: RuledWeight[] = []
+  readonly #computed = new Map<number, ComputedInitializer>()
   readonly #statistics = new Map<number, { readonly changes: boolean; value?: Value }>()
   readonly #decided: readonly boolean[] | undefined
   /** The names of nodes, each with the number that its next namesake is tried with. */
@@ -102,7 +104,13 @@ export class GraphBuilder {
       return known
     }
     const index = this.#weights.length
-    const added = { ...weight, trainable: this.#decided?.[index] ?? weight.trainable }
+    const { initializer } = weight
+    const added = {
+      ...weight,
+      trainable: this.#decided?.[index] ?? weight.trainable,
+      initializer: drawnFor(initializer),
+    }
+    if (isComputed(initializer)) this.#computed.set(index, initializer)
     indices.set(key, index)
     if (!this.#weightNames.has(weight.name)) this.#weightNames.set(weight.name, index)
     this.#weightKeys.push({ owner, key })
@@ -159,6 +167,11 @@ export class GraphBuilder {
     return this.#weightKeys
   }
 
+  /** The weights whose first values are computed from what the engine draws. */
+  get computed(): ReadonlyMap<number, ComputedInitializer> {
+    return this.#computed
+  }
+
   /** Adds the mean of a value to the loss of training. */
   addLoss(name: string, value: Value): void {
     this.#losses.push({ name, value })
@@ -199,6 +212,11 @@ export class GraphBuilder {
       ...(stateful ? { stateful } : {}),
     })
     return values
+  }
+
+  /** The operation that makes a value; undefined for inputs. */
+  maker(value: Value): WireNode | undefined {
+    return this.#nodes.findLast(({ outputs }) => outputs.includes(value.id))
   }
 
   /** The finished graph. */

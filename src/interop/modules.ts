@@ -98,6 +98,11 @@ export function partsOf(layer: AnyLayer, shapes: Shapes): readonly Part[] | stri
         kernelOf(layer.className, shapes[0] as readonly number[]),
         ...shapes.slice(1).map((shape) => as('bias', shape)),
       ]
+    case 'CRF':
+      // As the package pytorch-crf has it.
+      return ['start_transitions', 'end_transitions', 'transitions'].map((name, index) =>
+        as(name, shapes[index] as readonly number[]),
+      )
     case 'Embedding':
     case 'RMSNormalization':
       return [as('weight', shapes[0] as readonly number[])]

@@ -75,9 +75,6 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
         'layers.bidirectional: layer must not have goBackwards; give the other direction as backwardLayer',
       )
     }
-    if (this.#forward.stateful || options.backwardLayer?.stateful) {
-      throw new SeqloomError('ERR_UNSUPPORTED', 'layers.bidirectional: its layers cannot be stateful')
-    }
     const { givenName } = this.#forward
     this.#backward =
       options.backwardLayer ?? this.#forward.reversed(givenName === undefined ? undefined : `backward_${givenName}`)
@@ -115,6 +112,11 @@ export class Bidirectional<Out extends Outputs = Outputs> extends Layer<Out> {
 
   override innerLayers(): readonly AnyLayer[] {
     return [this.#forward, this.#backward] as readonly AnyLayer[]
+  }
+
+  /** Whether one of the two directions carries its states from batch to batch. */
+  override get stateful(): boolean {
+    return this.#forward.stateful || this.#backward.stateful
   }
 
   override get returnsLastStepAlone(): boolean {

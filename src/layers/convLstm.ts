@@ -3,23 +3,17 @@ import { convLSTM } from '../cells/convLstm.js'
 import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Shape, showShape } from '../graph/shape.js'
-import {
-  type Initializer,
-  type InitializerName,
-  initializerCheck,
-  resolveInitializer,
-} from '../initializers/initializer.js'
-import { flag, integer, number, oneOf, optionalSeed } from '../options.js'
+import { resolveInitializer } from '../initializers/initializer.js'
+import { flag, integer, oneOf } from '../options.js'
 import { activationCheck, type CellActivation } from './activations.js'
-import { requireCellActivation } from './cellOptions.js'
+import { type CellOptions, cellChecks, requireCellActivation } from './cellOptions.js'
 import type { SymbolicTensor } from './layer.js'
 import { type Direction, Recurrence, type RecurrenceOptions, type WithStates } from './recurrence.js'
 import { RNN } from './rnn.js'
-import type { RuleOptions } from './weightRules.js'
 import { axisNames, eachAxis, type PerAxis, perAxis, placed, type Windows } from './windows.js'
 
 /** Options of {@link convLstm1d} and {@link convLstm2d}. */
-export interface ConvLSTMOptions extends RecurrenceOptions, RuleOptions<'kernel' | 'recurrent' | 'bias'> {
+export interface ConvLSTMOptions extends RecurrenceOptions, Omit<CellOptions, 'units'> {
   /** The size of the last dimension of the states, and of each step's output. */
   readonly filters: number
   /** The size of a window. */
@@ -32,29 +26,19 @@ export interface ConvLSTMOptions extends RecurrenceOptions, RuleOptions<'kernel'
   readonly dilationRate?: PerAxis
   /** Only the default, `'channelsLast'`, is supported. */
   readonly dataFormat?: 'channelsLast' | null
-  /** Default `'tanh'`. */
-  readonly activation?: CellActivation
   /** The activation of the gates; default `'sigmoid'`. */
   readonly recurrentActivation?: CellActivation
-  /** Whether there is a bias; default true. */
-  readonly useBias?: boolean
   /** Whether the forget gate's bias starts at one; default true. */
   readonly unitForgetBias?: boolean
-  /** Default `'glorotUniform'`. */
-  readonly kernelInitializer?: InitializerName | Initializer
-  /** Default `'orthogonal'`. */
-  readonly recurrentInitializer?: InitializerName | Initializer
-  /** Default `'zeros'`. */
-  readonly biasInitializer?: InitializerName | Initializer
-  /** The share of the input that training drops, the same at every step; from 0 to below 1, default 0. */
-  readonly dropout?: number
-  /** The same for the state. */
-  readonly recurrentDropout?: number
-  /** Makes what is dropped repeatable whatever the model's seed. */
-  readonly seed?: number | null
   /** Whether the states are carried from batch to batch; default false. */
   readonly stateful?: boolean
 }
+
+/** The activation, of which null is `'linear'`. */
+const activationOf = ({ activation }: Pick<ConvLSTMOptions, 'activation'>): CellActivation =>
+  activation === undefined ? 'tanh' : (activation ?? 'linear')
+
+const { units: _, ...sharedChecks } = cellChecks
 
 /** A convolutional LSTM over one axis or two of each step. */
 export abstract class ConvLSTM<
@@ -75,21 +59,14 @@ export abstract class ConvLSTM<
   protected constructor(where: string, axes: number, options: ConvLSTMOptions) {
     super(where, options, {
       accepted: {
+        ...sharedChecks,
         filters: integer(1),
         kernelSize: perAxis(axes),
         strides: perAxis(axes),
         padding: oneOf(['valid', 'same']),
         dilationRate: perAxis(axes),
-        activation: activationCheck,
         recurrentActivation: activationCheck,
-        useBias: flag,
         unitForgetBias: flag,
-        kernelInitializer: initializerCheck,
-        recurrentInitializer: initializerCheck,
-        biasInitializer: initializerCheck,
-        dropout: number(0, 1),
-        recurrentDropout: number(0, 1),
-        seed: optionalSeed,
         returnSequences: flag,
         returnState: flag,
         goBackwards: flag,
@@ -105,9 +82,6 @@ export abstract class ConvLSTM<
     const [strides, rates] = [options.strides ?? 1, options.dilationRate ?? 1].map((each) => eachAxis(each, axes))
     if (strides?.some((stride) => stride > 1) && rates?.some((rate) => rate > 1)) {
       throw new SeqloomError('ERR_OPTION', `${where}: strides and dilationRate cannot both be above 1`)
-    }
-    if (options.stateful && options.goBackwards) {
-      throw new SeqloomError('ERR_UNSUPPORTED', `${where}: a layer that goes backwards cannot be stateful`)
     }
     this.#axes = axes
     this.#options = options
@@ -158,7 +132,7 @@ export abstract class ConvLSTM<
       filters,
       windows: this.#windows,
       shape,
-      activation: options.activation ?? 'tanh',
+      activation: activationOf(options),
       recurrentActivation: options.recurrentActivation ?? 'sigmoid',
       useBias: options.useBias ?? true,
       kernelInitializer: resolveInitializer(kernelInitializer ?? 'glorotUniform'),
@@ -179,9 +153,8 @@ export abstract class ConvLSTM<
   }
 
   override reversed(name: string | undefined): Recurrence {
-    const { stateful, ...config } = this.config()
     return this.remade({
-      ...(config as unknown as ConvLSTMOptions),
+      ...(this.config() as unknown as ConvLSTMOptions),
       ...this.ruleConfig(),
       goBackwards: true,
       trainable: this.trainable,
@@ -198,7 +171,7 @@ export abstract class ConvLSTM<
       strides: list('stride'),
       padding: options.padding ?? 'valid',
       dilationRate: list('dilation'),
-      activation: options.activation ?? 'tanh',
+      activation: activationOf(options),
       recurrentActivation: options.recurrentActivation ?? 'sigmoid',
       useBias: options.useBias ?? true,
       unitForgetBias: options.unitForgetBias ?? true,

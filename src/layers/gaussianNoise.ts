@@ -1,46 +1,19 @@
-import type { LayerScope, Value } from '../graph/builder.js'
-import type { Shape } from '../graph/shape.js'
-import { number, optionalSeed } from '../options.js'
-import { seeded } from './dropout.js'
-import { Layer, type LayerOptions } from './layer.js'
+import { number } from '../options.js'
+import { Gaussian, type GaussianOptions } from './gaussian.js'
 
 /** Options of {@link gaussianNoise}. */
-export interface GaussianNoiseOptions extends LayerOptions {
+export interface GaussianNoiseOptions extends GaussianOptions {
   /** The standard deviation of the noise, at least 0. */
   readonly stddev: number
-  /** Makes the noise repeatable whatever the model's seed. */
-  readonly seed?: number | null
 }
 
 /** The layer that {@link gaussianNoise} makes. */
-export class GaussianNoise extends Layer {
+export class GaussianNoise extends Gaussian {
   static override readonly className = 'GaussianNoise'
   override readonly baseName = 'gaussian_noise'
-  override readonly stepwise = true
-  readonly #stddev: number
-  readonly #seed: number | undefined
 
   constructor(options: GaussianNoiseOptions) {
-    super('layers.gaussianNoise', options, {
-      accepted: { stddev: number(0), seed: optionalSeed },
-      required: ['stddev'],
-    })
-    this.#stddev = options.stddev
-    this.#seed = options.seed ?? undefined
-  }
-
-  override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
-    return [this.single(inputs, '[batch, …]', 2, 8)]
-  }
-
-  override lower(scope: LayerScope, inputs: readonly Value[]): readonly Value[] {
-    const [x] = inputs as [Value]
-    const noise = { noise: 'term', deviation: this.#stddev } as const
-    return [scope.node('dropout', [x], [], x.shape, { rate: 0, shareSteps: false, ...noise, ...seeded(this.#seed) })]
-  }
-
-  override config(): Record<string, unknown> {
-    return { stddev: this.#stddev, ...seeded(this.#seed) }
+    super('layers.gaussianNoise', options, ['stddev', number(0)], 'term', (stddev) => stddev)
   }
 }
 

@@ -100,10 +100,10 @@ export class GroupNormalization extends TracedLayer<SymbolicTensor> {
         ...(scale && { gamma: { shape: [size], initializer: gamma } }),
         ...(center && { beta: { shape: [size], initializer: beta } }),
       },
-      ({ x }: { x: SymbolicValue }, weights: { gamma?: SymbolicValue; beta?: SymbolicValue }) => {
+      ({ x }: { x: SymbolicValue }, weights: { gamma: SymbolicValue; beta: SymbolicValue }) => {
         let y = standardized(x, others, epsilon, mix)
-        if (weights.gamma) y = y.mul(spreadOver(x, weights.gamma, [axis]))
-        return weights.beta ? y.add(spreadOver(x, weights.beta, [axis])) : y
+        if (scale) y = y.mul(spreadOver(x, weights.gamma, [axis]))
+        return center ? y.add(spreadOver(x, weights.beta, [axis])) : y
       },
     )
     return program

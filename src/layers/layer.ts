@@ -479,6 +479,11 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     return false
   }
 
+  /** How many of its inputs, the first ones, are sequences of which it reads a step each at a time. */
+  sequenceCount(): number {
+    return 0
+  }
+
   /** The names of the constants that the layer takes. */
   constantNames(): readonly string[] {
     return []
@@ -556,7 +561,8 @@ interface TypedByUse {
   assumeType(dtype: ValueType): boolean
 }
 
-function asList(where: string, values: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {
+/** One value or several as a list. `ERR_OPTION` where reading them fails. */
+export function asList(where: string, values: SymbolicTensor | readonly SymbolicTensor[]): readonly SymbolicTensor[] {
   return reading('ERR_OPTION', where, () => (Array.isArray(values) ? [...values] : [values as SymbolicTensor]))
 }
 

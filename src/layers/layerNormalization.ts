@@ -98,10 +98,10 @@ export class LayerNormalization extends TracedLayer<SymbolicTensor> {
         ...(scale && { gamma: { shape: sizes, initializer: this.#gamma } }),
         ...(center && { beta: { shape: sizes, initializer: this.#beta } }),
       },
-      ({ x }: { x: SymbolicValue }, weights: { gamma?: SymbolicValue; beta?: SymbolicValue }) => {
+      ({ x }: { x: SymbolicValue }, weights: { gamma: SymbolicValue; beta: SymbolicValue }) => {
         let y = standardized(x, axes, epsilon)
-        if (weights.gamma) y = y.mul(spreadOver(x, weights.gamma, axes))
-        return weights.beta ? y.add(spreadOver(x, weights.beta, axes)) : y
+        if (scale) y = y.mul(spreadOver(x, weights.gamma, axes))
+        return center ? y.add(spreadOver(x, weights.beta, axes)) : y
       },
     )
     return program

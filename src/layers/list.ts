@@ -12,6 +12,7 @@ import { Conv1DTranspose } from './conv1dTranspose.js'
 import { Conv2D } from './conv2d.js'
 import { ConvLSTM1D } from './convLstm1d.js'
 import { ConvLSTM2D } from './convLstm2d.js'
+import { CRF } from './crf.js'
 import { Cropping1D } from './cropping1d.js'
 import { DefinedLayer } from './defineLayer.js'
 import { Dense } from './dense.js'
@@ -39,6 +40,7 @@ import { Permute } from './permute.js'
 import { GlobalAveragePooling1D, GlobalMaxPooling1D } from './pooling.js'
 import { CategoryEncoding } from './preprocessing/categoryEncoding.js'
 import { Discretization } from './preprocessing/discretization.js'
+import { HashedCrossing } from './preprocessing/hashedCrossing.js'
 import { Hashing } from './preprocessing/hashing.js'
 import { IntegerLookup } from './preprocessing/integerLookup.js'
 import { StringLookup } from './preprocessing/stringLookup.js'
@@ -88,6 +90,7 @@ export type { ConvLSTMOptions } from './convLstm.js'
 export { convLstm1d } from './convLstm1d.js'
 export { convLstm2d } from './convLstm2d.js'
 export type { ConvolutionOptions } from './convolution.js'
+export { type CRFOptions, crf, type TagOrEdge, type WithPaths } from './crf.js'
 export type { BothEnds } from './cropping1d.js'
 export { type Cropping1DOptions, cropping1d } from './cropping1d.js'
 export { type DenseOptions, dense } from './dense.js'
@@ -124,6 +127,7 @@ export { type PermuteOptions, permute } from './permute.js'
 export { globalAveragePooling1d, globalMaxPooling1d, type PoolingOptions } from './pooling.js'
 export { type CategoryEncodingOptions, categoryEncoding } from './preprocessing/categoryEncoding.js'
 export { type DiscretizationOptions, discretization } from './preprocessing/discretization.js'
+export { type HashedCrossingOptions, hashedCrossing } from './preprocessing/hashedCrossing.js'
 export { type HashingOptions, hashing } from './preprocessing/hashing.js'
 export { type IntegerLookupOptions, integerLookup } from './preprocessing/integerLookup.js'
 export type { LookupOptions } from './preprocessing/lookup.js'
@@ -168,6 +172,7 @@ const classes: readonly LayerClass[] = [
   Conv2D,
   ConvLSTM1D,
   ConvLSTM2D,
+  CRF,
   Cropping1D,
   DefinedLayer,
   Dense,
@@ -185,6 +190,7 @@ const classes: readonly LayerClass[] = [
   GaussianNoise,
   GroupNormalization,
   GRU,
+  HashedCrossing,
   Hashing,
   IntegerLookup,
   Lambda,

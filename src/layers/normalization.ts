@@ -2,7 +2,7 @@ import type { Converted } from '../data/elements.js'
 import { convertOne, runSync } from '../data/index.js'
 import type { Data } from '../data/tensor.js'
 import { isNumericArray } from '../data/tensor.js'
-import { reading, SeqloomError } from '../errors.js'
+import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Shape, showShape } from '../graph/shape.js'
 import { traceFunction } from '../graph/trace/function.js'
@@ -11,6 +11,7 @@ import type { SymbolicValue } from '../graph/trace/symbolic.js'
 import { custom, flag, isRecord } from '../options.js'
 import { axesCheck, type GivenAxes, placesOf } from './axes.js'
 import { type AnyLayer, Layer, type LayerOptions, type SymbolicTensor } from './layer.js'
+import { learn } from './preprocessing/batches.js'
 import { sizesOf, spreadOver } from './standardized.js'
 import { TracedLayer } from './traced.js'
 
@@ -124,15 +125,18 @@ export class Normalization extends TracedLayer<SymbolicTensor> {
 
   /**
    * Makes mean and variance those of data: of all rows, and of all steps that are neither padding nor masked. Takes what
-   * `fit` takes for one input, or an iterable of such batches. Before or after the layer is in a model. Errors: `ERR_STATE` if mean
-   * and variance were given, and while one of the layer's models is running; `ERR_DATA`, `ERR_SHAPE`.
+   * `fit` takes for one input, or an iterable of such batches; an asynchronous one gives a promise. Before or after the
+   * layer is in a model. Errors: `ERR_STATE` if mean and variance were given, and while one of the layer's models is
+   * running; `ERR_DATA`, `ERR_SHAPE`.
    */
-  adapt(data: Data | Iterable<Data>): void {
+  adapt(data: AsyncIterable<Data>): Promise<void>
+  adapt(data: Data | Iterable<Data>): void
+  adapt(data: unknown): void | Promise<void> {
     const what = `layer '${this.label}'.adapt`
     if (this.#given) throw new SeqloomError('ERR_STATE', `${what}: mean and variance were given as options`)
     let all: Moments | undefined
     let sizes: readonly number[] = []
-    for (const batch of reading('ERR_DATA', what, () => batchesOf(data))) {
+    const add = (batch: Data): void => {
       const converted = this.#converted(what, batch)
       const shape: Shape = [null, ...converted.shape.slice(1)]
       const { axes, sizes: own } = this.#statistics(shape)
@@ -142,6 +146,10 @@ export class Normalization extends TracedLayer<SymbolicTensor> {
       sizes = own
       all = joined(all, momentsOf(converted, axes))
     }
+    return learn(what, data, { add, end: () => this.#take(what, all, sizes) })
+  }
+
+  #take(what: string, all: Moments | undefined, sizes: readonly number[]): void {
     if (!all || all.counts.includes(0)) {
       throw new SeqloomError('ERR_DATA', `${what}: the data have ${all ? 'places without values' : 'no batches'}`)
     }
@@ -191,12 +199,6 @@ export class Normalization extends TracedLayer<SymbolicTensor> {
       return { data, shape: [...sizes] } as unknown as Data
     })
   }
-}
-
-/** A single batch, or those of an iterable. */
-function batchesOf(data: Data | Iterable<Data>): Iterable<Data> {
-  const isBatch = Array.isArray(data) || isNumericArray(data) || !isRecord(data) || !(Symbol.iterator in data)
-  return isBatch ? [data as Data] : (data as Iterable<Data>)
 }
 
 /** The number of dimensions of data. */

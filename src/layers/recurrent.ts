@@ -1,6 +1,5 @@
 import type { Cell } from '../cells/cell.js'
 import { type ZoneoutRate, zoneout, zoneoutCheck, zoneoutRates } from '../cells/zoneout.js'
-import { SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, unifyShapes } from '../graph/shape.js'
 import { type Initializer, resolveInitializer } from '../initializers/initializer.js'
@@ -101,9 +100,6 @@ export abstract class RecurrentLayer<Out extends Outputs = Outputs> extends Recu
     this.goBackwards = options.goBackwards ?? false
     this.#zeroOutputForMask = options.zeroOutputForMask ?? true
     this.#stateful = options.stateful ?? false
-    if (this.#stateful && this.goBackwards) {
-      throw new SeqloomError('ERR_UNSUPPORTED', `${where}: a layer that goes backwards cannot be stateful`)
-    }
     this.#dropout = options.dropout ?? 0
     this.#recurrentDropout = options.recurrentDropout ?? 0
     const rates = zoneoutRates(where, options.zoneout ?? 0, kind.states === 2 ? ['h', 'c'] : ['h'])

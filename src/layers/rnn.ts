@@ -1,13 +1,20 @@
 import { Cell, cellFromConfig } from '../cells/cell.js'
 import { scanBody } from '../cells/scanBody.js'
-import { stackedRNNCells } from '../cells/stacked.js'
-import { SeqloomError } from '../errors.js'
+import { deltas, stackedRNNCells } from '../cells/stacked.js'
+import { isInstance, SeqloomError } from '../errors.js'
 import type { LayerScope, Value } from '../graph/builder.js'
 import { type Dim, type Shape, showShape, unifyDim, type ValueType } from '../graph/shape.js'
 import { type Resolved, resolve } from '../graph/trace/program.js'
 import { batch, type TracedShape, wireShape } from '../graph/trace/size.js'
-import { custom, flag, integer, isRecord } from '../options.js'
-import type { Outputs, SavedOptions, SequenceSizeOptions, SymbolicTensor } from './layer.js'
+import { checkOptions, custom, flag, integer, isRecord } from '../options.js'
+import {
+  type ApplyOptions,
+  asList,
+  type Outputs,
+  type SavedOptions,
+  type SequenceSizeOptions,
+  SymbolicTensor,
+} from './layer.js'
 import { type Direction, Recurrence, type RecurrenceOptions } from './recurrence.js'
 
 /** Options of {@link rnn}. */
@@ -24,6 +31,17 @@ export interface RNNOptions<C extends Cell = Cell> extends RecurrenceOptions, Se
    * ended. Not with initial states, and not backwards. Default false.
    */
   readonly stateful?: boolean
+}
+
+/** What a layer reads whose cell asks for the times between steps. */
+export interface TimedInputs {
+  /** The sequence; an array if the cell has several inputs besides. */
+  readonly inputs: SymbolicTensor | readonly SymbolicTensor[]
+  /**
+   * The time since the step before, which is the one before it that is not masked: `[batch, time]` or `[batch, time, 1]`,
+   * in any unit. Where steps are read from the end, the layer takes the time until the step that was read before.
+   */
+  readonly deltas: SymbolicTensor
 }
 
 /** One symbolic value for each name. */
@@ -91,9 +109,6 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     this.#cell = options.cell instanceof Cell ? options.cell : stackedRNNCells({ cells: options.cell })
     this.#steps = options.steps
     this.#stateful = options.stateful ?? false
-    if (this.#stateful && options.goBackwards) {
-      throw new SeqloomError('ERR_UNSUPPORTED', 'layers.rnn: a layer that goes backwards cannot be stateful')
-    }
     if ((this.#cell.inputs.length === 0) !== (options.steps !== undefined)) {
       throw new SeqloomError(
         'ERR_OPTION',
@@ -131,8 +146,50 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     return dtype !== 'string'
   }
 
+  override sequenceCount(): number {
+    return this.#cell.inputs.length
+  }
+
   override constantNames(): readonly string[] {
     return this.#cell.constants
+  }
+
+  /**
+   * Uses the layer on symbolic values, as every layer is used. A cell with an input `deltas` of size 1 reads the time since
+   * the step before there: `apply({ inputs, deltas })`. Errors: `ERR_OPTION` where a cell does not ask for times.
+   */
+  override apply(inputs: SymbolicTensor | readonly SymbolicTensor[] | TimedInputs, options: ApplyOptions = {}): Out {
+    const timed = isRecord(inputs) && !Array.isArray(inputs) && !isInstance(inputs, SymbolicTensor)
+    return super.apply(timed ? this.#inOrder(inputs as TimedInputs) : (inputs as readonly SymbolicTensor[]), options)
+  }
+
+  /** The inputs in the cell's order. */
+  #inOrder(given: TimedInputs): readonly SymbolicTensor[] {
+    const where = `layer '${this.label}'.apply`
+    checkOptions(where, given, {
+      accepted: {
+        inputs: custom(
+          'a symbolic value or an array of them',
+          (v) => isInstance(v, SymbolicTensor) || Array.isArray(v),
+        ),
+        deltas: custom('a symbolic value', (v) => isInstance(v, SymbolicTensor)),
+      },
+      required: ['inputs', 'deltas'],
+    })
+    if (this.#deltas < 0) {
+      throw new SeqloomError(
+        'ERR_OPTION',
+        `${where}: cell '${this.#cell.name}' does not ask for times between steps: it reads ${
+          this.#cell.inputs.join(', ') || 'nothing'
+        }; a cell that does has an input ${deltas} of size 1`,
+      )
+    }
+    return [...asList(where, given.inputs)].toSpliced(this.#deltas, 0, given.deltas)
+  }
+
+  /** Which of the cell's inputs is the time since the step before; -1 if none is. */
+  get #deltas(): number {
+    return this.#cell.inputs.indexOf(deltas)
   }
 
   override outputShapes(inputs: readonly Shape[]): readonly Shape[] {
@@ -176,12 +233,16 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     })
     const asFloat = (value: Value) =>
       value.dtype === 'int32' ? scope.node('cast', [value], [], value.shape, {}, 'cast') : value
+    const floats = split.sequences.map(asFloat)
+    const sequences = floats.map((value, index) =>
+      index === this.#deltas ? elapsed(scope, value, floats.toSpliced(index, 1), direction) : value,
+    )
     const rowShapes = (ids: readonly number[]) => ids.map((id) => wireShape(shapes[id] ?? []).slice(1))
     const stored = this.returnSequences ? rowShapes(idsOut) : []
     const given = split.initial.length > 0
     const results = scope.nodes(
       'scan',
-      [...split.sequences.map(asFloat), ...split.initial.map(asFloat), ...split.constants.map(asFloat), ...masks],
+      [...sequences, ...split.initial.map(asFloat), ...split.constants.map(asFloat), ...masks],
       weights,
       [
         ...stored.map((shape): Shape => [rows, time, ...shape]),
@@ -214,6 +275,7 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
       goBackwards: true,
       zeroOutputForMask: this.#zeroOutputForMask,
       ...(this.#steps === undefined ? {} : { steps: this.#steps }),
+      stateful: this.#stateful,
       trainable,
       ...this.ruleConfig(),
       ...(name === undefined ? {} : { name }),
@@ -262,7 +324,8 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
     const split = this.#split(inputs)
     let rows: Dim = null
     let time: Dim = this.#steps ?? null
-    const perStep = split.sequences.map((shape): TracedShape => {
+    const perStep = split.sequences.map((given, index): TracedShape => {
+      const shape = index === this.#deltas && given.length === 2 ? [...given, 1] : given
       const both = shape.length < 3 ? undefined : unifyDim(time, shape[1] as Dim)
       if (both === undefined) {
         throw this.shapeError(
@@ -287,12 +350,41 @@ export class RNN<Out extends Outputs = Outputs> extends Recurrence<Out> {
 }
 
 /**
+ * The time since the step that is read before. A step says how long ago the one before it in time was: the one that is
+ * read after it where steps are read from the end, which therefore get what the step read before them says. The steps
+ * there are those of the other sequences, too.
+ */
+function elapsed(scope: LayerScope, given: Value, others: readonly Value[], { order }: Direction): Value {
+  const [rows = null, time = null] = given.shape
+  const shape: Shape = [rows, time, 1]
+  const times =
+    given.shape.length === 2 ? scope.node('reshape', [given], [], shape, { shape: shape.slice(1) }, 'deltas') : given
+  if (order === 'forward') return times
+  const inputs = [
+    { name: 'deltas', shape: [null, 1] },
+    ...others.map(({ shape: other }, index) => ({ name: `sequence ${index}`, shape: [null, ...other.slice(2)] })),
+    { name: 'before', shape: [null, 1] },
+  ]
+  const attributes = {
+    body: { inputs, weights: [], nodes: [], outputs: [inputs.length - 1, 0] },
+    sequences: inputs.length - 1,
+    stateShapes: [[1]],
+    outputs: 1,
+    order,
+    outputOrder: 'time' as const,
+    zeroOutputForMask: true,
+  }
+  return scope.nodes('scan', [times, ...others], [], [shape, [rows, 1]], attributes)[0] as Value
+}
+
+/**
  * Runs a traced cell over sequences, or for `steps` steps if it has no inputs.
  *
  * Input `[batch, time, …]`, or an array of sequences if the cell has several inputs. Output `[batch, …]` of the last
  * step, or `[batch, time, …]` with `returnSequences`; a list if the cell has several outputs. With `returnState` the
  * last states follow. Give initial states and constants to `apply`:
- * `rnn.apply(x, { initialState: [h], constants: { memory } })`. Weights have the names that the cell declares. Masked
+ * `rnn.apply(x, { initialState: [h], constants: { memory } })`. For irregular series, a cell with an input `deltas` of size
+ * 1 reads the time since the step before: `rnn.apply({ inputs: x, deltas })`. Weights have the names that the cell declares. Masked
  * steps are skipped, as by the fused layers. Errors: `ERR_OPTION`; `ERR_SHAPE`, naming the line in the cell.
  */
 export function rnn<const C extends Cell>(

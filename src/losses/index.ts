@@ -112,5 +112,33 @@ export const klDivergence = (options: LossOptions = {}): Loss => makeLoss('klDiv
 /** The mean of prediction - target · log prediction: of counts (predictions are positive). Errors: `ERR_OPTION`. */
 export const poisson = (options: LossOptions = {}): Loss => makeLoss('poisson', options)
 
+/**
+ * -log of the probability that `layers.crf`, which makes the output, gives to a row's true tags: the log of the sum of
+ * exp(score) over all sequences of tags, less the score of the true one (Lafferty et al. 2001). The mean over the rows.
+ * Targets are the tags' numbers `[batch, time]`, and sample weights `[batch]`.
+ *
+ * True tags that the layer's constraints forbid are `ERR_DATA`, naming the row; with `zeroInfinity` (default false) such
+ * rows have a loss of 0 and no gradient. Metrics compare tags: those of yes-no decisions, such as `accuracy` and `f1`;
+ * functions of your own get the predicted tags as ones among zeros, `[batch, time, tags]`. Errors: `ERR_OPTION`.
+ */
+export const crf = (options: LossOptions & { readonly zeroInfinity?: boolean } = {}): Loss => makeLoss('crf', options)
+
+/**
+ * Connectionist temporal classification (Graves et al. 2006): -log of the probability of all alignments that write a
+ * row's target, for labelling without alignment. Every step has one of the symbols; what is written is left without
+ * repetitions and then without blanks. The mean over the rows; for PyTorch's, give each row the weight 1 / its target's
+ * length.
+ *
+ * Predictions are logits `[batch, time, symbols]`, or log-probabilities, which are logits too: the output has no
+ * softmax. Targets are arrays of symbols, each of its own length and also empty; or `[batch, length]`, filled up with
+ * negative numbers or blanks. `blank` (default 0) is the symbol that writes nothing. `text.ctcDecode` reads predictions.
+ *
+ * A target that needs more steps than its row has (its length, and one more between equal neighbours) has an infinite
+ * loss: `ERR_DATA`, or with `zeroInfinity` (default false) 0 without a gradient, as in PyTorch. Errors: `ERR_OPTION`; in
+ * training `ERR_DATA`, naming the row.
+ */
+export const ctc = (options: LossOptions & { readonly blank?: number; readonly zeroInfinity?: boolean } = {}): Loss =>
+  makeLoss('ctc', options)
+
 /** Minus the cosine of the angle between target and prediction, along the last dimension. Errors: `ERR_OPTION`. */
 export const cosineSimilarity = (options: LossOptions = {}): Loss => makeLoss('cosineSimilarity', options)

@@ -2,15 +2,21 @@ import { describe, reading, SeqloomError } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
 import { custom, isCallable, isRecord, label, oneOf } from '../options.js'
 import { readSettings, type Settings } from '../settings.js'
-import { losses } from '../table.js'
+import { losses, operations } from '../table.js'
 import { type FormulaName, formulaOf, formulas } from './formulas.js'
 import { isTraced, type TracedFunction, type TracedMeasure, traceMeasure } from './traced.js'
 
 /** The losses that Rust computes. */
 export type NativeLoss = keyof typeof losses
 
+/** Losses that read how their output was made. */
+export type StructuredLoss = 'crf'
+
+/** Losses of targets that are sequences of their own lengths, whose symbols have no step. */
+export type UnalignedLoss = 'ctc'
+
 /** The kinds of losses. */
-export type LossKind = NativeLoss | FormulaName
+export type LossKind = NativeLoss | FormulaName | StructuredLoss | UnalignedLoss
 
 /** What becomes of the losses of a batch's positions. */
 export type Reduction = 'sumOverBatchSize' | 'mean' | 'meanWithSampleWeight' | 'sum'
@@ -26,6 +32,8 @@ export interface Loss {
   readonly gamma?: number
   readonly applyClassBalancing?: boolean
   readonly q?: number
+  readonly blank?: number
+  readonly zeroInfinity?: boolean
   readonly reduction?: Reduction
 }
 
@@ -48,11 +56,23 @@ const missing: Readonly<Record<string, string>> = {
   dice: 'it compares the areas of images',
   tversky: 'it compares the areas of images',
   circle: 'it compares the rows of a batch with each other',
-  ctc: 'write it with defineLayer and addLoss',
 }
 
+/** The settings of losses that read how their output was made. */
+const structured: Readonly<Record<StructuredLoss, Settings>> = {
+  crf: { zeroInfinity: operations.crfLoss.settings.zeroInfinity },
+}
+
+/** The settings of losses that are operations of their own. */
+const unaligned: Readonly<Record<UnalignedLoss, Settings>> = { ctc: operations.ctc.settings }
+
 /** The names of all losses. */
-export const lossNames: readonly string[] = [...Object.keys(losses), ...Object.keys(formulas)]
+export const lossNames: readonly string[] = [
+  ...Object.keys(losses),
+  ...Object.keys(formulas),
+  ...Object.keys(structured),
+  ...Object.keys(unaligned),
+]
 
 /** The kind that a name stands for; undefined if there is none. */
 export function lossKind(name: unknown): LossKind | undefined {
@@ -65,7 +85,12 @@ export function lossKind(name: unknown): LossKind | undefined {
 /** Makes a loss: checks the options and fills in the defaults. `ERR_OPTION` for wrong ones. */
 export function makeLoss(kind: LossKind, options: object): Loss {
   const formula = formulaOf(kind)
-  const { ignoreClass, ...settings }: Settings = formula?.settings ?? losses[kind as NativeLoss]
+  const native: Readonly<Record<NativeLoss | StructuredLoss | UnalignedLoss, Settings>> = {
+    ...losses,
+    ...structured,
+    ...unaligned,
+  }
+  const { ignoreClass, ...settings }: Settings = formula?.settings ?? native[kind as NativeLoss]
   const others = { reduction, name: label, ...formula?.others, ...(ignoreClass && { ignoreClass: classOrNull }) }
   const refused = { axis: [-1], dtype: [null, 'float32'], ignoreClass: [null] }
   const { name: _, ...made } = readSettings(`losses.${kind}`, options, settings, { others, refused })
@@ -80,7 +105,10 @@ export type AnyLoss = Loss | TracedMeasure
 
 /** Whether a loss's targets are class numbers. */
 export const hasLabels = ({ kind }: AnyLoss): boolean =>
-  kind === 'sparseCategoricalCrossentropy' || formulaOf(kind)?.labels === true
+  kind === 'sparseCategoricalCrossentropy' || kind === 'crf' || formulaOf(kind)?.labels === true
+
+/** Whether a loss's targets are sequences of their own lengths, `[batch, length]`. */
+export const isUnaligned = ({ kind }: Pick<AnyLoss, 'kind'>): boolean => Object.hasOwn(unaligned, kind)
 
 /** Whether a loss compares distributions over classes, of which one is right. */
 export const isCategorical = ({ kind }: AnyLoss): boolean => categorical.includes(kind)

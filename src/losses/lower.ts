@@ -1,8 +1,9 @@
+import { SeqloomError } from '../errors.js'
 import type { GraphBuilder, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
 import type { SettingsOf } from '../graph/wire.js'
 import { formulaOf } from './formulas.js'
-import type { AnyLoss, Loss } from './loss.js'
+import { type AnyLoss, isUnaligned, type Loss } from './loss.js'
 import { lowerMean, lowerMeasure, type TracedMeasure, traceMeasure } from './traced.js'
 
 /** What a loss reads. */
@@ -13,6 +14,8 @@ export interface LossInputs {
   readonly weights?: Value | undefined
   /** Factors of classes, for the losses of Rust. */
   readonly classWeights?: readonly number[]
+  /** The names of the tags that `layers.crf` predicts, for messages. */
+  readonly tags?: readonly string[] | undefined
 }
 
 const scalar: Shape = []
@@ -28,15 +31,46 @@ function lowerPositions(
   builder: GraphBuilder,
   name: string,
   loss: AnyLoss,
-  { prediction, target, weights, classWeights = [] }: LossInputs,
+  { prediction, target, weights, classWeights = [], tags = [] }: LossInputs,
 ): Value[] {
   const factors = weights ? [weights] : []
+  if (loss.kind === 'crf') return lowerChain(builder, name, loss, [prediction, target, ...factors], tags)
   const measure = loss.kind === 'traced' ? loss : lossMeasure(loss, prediction.shape, target.shape)
   if (measure) return lowerMeasure(builder, name, measure, [target, prediction], factors)
+  if (isUnaligned(loss)) {
+    const { kind: _, reduction: __, ...settings } = loss as Loss
+    return builder.node(
+      'ctc',
+      name,
+      [prediction, target, ...factors],
+      [],
+      [scalar, scalar],
+      settings as SettingsOf<'ctc'>,
+    )
+  }
   const { reduction: _, fromLogits = false, ...settings } = loss as Loss
   const attributes = { fromLogits, ...settings, ...(classWeights.length > 0 && { classWeights }) }
   const given = [prediction, target, ...factors]
   return builder.node('loss', name, given, [], [scalar, scalar], attributes as SettingsOf<'loss'>)
+}
+
+/** Adds the loss of `layers.crf`, which reads what the layer read, and its weights. */
+function lowerChain(
+  builder: GraphBuilder,
+  name: string,
+  { zeroInfinity = false }: Loss,
+  [prediction, ...others]: readonly Value[],
+  names: readonly string[],
+): Value[] {
+  const layer = builder.maker(prediction as Value)
+  if (layer?.op !== 'crf') {
+    throw new SeqloomError('ERR_OPTION', "compile: the loss 'crf' is of an output that layers.crf makes")
+  }
+  const [scores] = layer.inputs as [number]
+  const { forbidden } = layer.attributes as SettingsOf<'crf'>
+  const given = [{ id: scores, shape: builder.shapes.get(scores) as Shape }, ...others]
+  const attributes = { zeroInfinity, names, ...(forbidden && { forbidden }) }
+  return builder.node('crfLoss', name, given, layer.weights, [scalar, scalar], attributes)
 }
 
 /** A loss that is a formula, as its operations for an output; undefined for losses of Rust. */
@@ -68,18 +102,27 @@ function reduced(
   }
   if (reduction !== 'meanWithSampleWeight' || !weights) return [mean, count]
   const counted = lowerProduct(builder, name, weights, lowerCounted(builder, name, loss, target)) as Value
-  const [share, positions] = lowerShare(builder, name, prediction, counted) as [Value, Value]
+  const [share, positions] = lowerShare(builder, name, prediction, counted, isUnaligned(loss) ? 1 : undefined) as [
+    Value,
+    Value,
+  ]
   const all = of('multiply', share, positions)
   const least = builder.node('scalar', `${name}/least`, [], [], [scalar], { value: 1e-30 })[0] as Value
   return [of('divide', of('multiply', mean, count), of('maximum', all, least)), all]
 }
 
-/** Adds the mean of weights over valid positions of a prediction, and their number. */
-export function lowerShare(builder: GraphBuilder, name: string, prediction: Value, weights: Value): Value[] {
+/** Adds the mean of weights over valid positions of a prediction, and their number; positions are its first dimensions. */
+export function lowerShare(
+  builder: GraphBuilder,
+  name: string,
+  prediction: Value,
+  weights: Value,
+  positions = prediction.shape.length - 1,
+): Value[] {
   const ones = builder.node('elementwise', `${name}/ones`, [prediction, prediction], [], [prediction.shape], {
     kind: 'equal',
   })[0] as Value
-  return lowerMean(builder, `${name}/weights`, ones, prediction.shape.length - 1, [weights])
+  return lowerMean(builder, `${name}/weights`, ones, positions, [weights])
 }
 
 /** Adds 1 for the positions that a loss does not ignore, 0 for others; undefined where it ignores none. */

@@ -36,7 +36,9 @@ export function traceMeasure(
   const where = `${what} '${known}'`
   const trace = new Trace(where, [symbolicInput('yTrue', targets), symbolicInput('yPred', output)], [])
   const [yTrue, yPred] = [new SymbolicValue(trace, 0), new SymbolicValue(trace, 1)]
-  const id = SymbolicValue.idIn(trace, call(yTrue, yPred) as unknown, 'the result')
+  const result = SymbolicValue.idIn(trace, call(yTrue, yPred) as unknown, 'the result')
+  // One number of all rows is the loss of each of them.
+  const id = trace.shapeOf(result).length > 0 ? result : forEachRow(yPred, new SymbolicValue(trace, result), trace)
   const shape = trace.shapeOf(id)
   if (!hasBatch(shape) || shape.length > output.length) {
     throw trace.error(
@@ -46,6 +48,13 @@ export function traceMeasure(
     )
   }
   return { kind: 'traced', name: known, program: saveProgram(trace.finish([id])) }
+}
+
+/** A single number as one for each row. */
+function forEachRow(rows: SymbolicValue, value: SymbolicValue, trace: Trace): number {
+  const axes = rows.shape.map((_, axis) => axis).slice(1)
+  const one = axes.length === 0 ? rows : rows.max({ axis: axes })
+  return SymbolicValue.idIn(trace, one.less(one).add(value), 'the result')
 }
 
 /** Whether something is a traced loss or metric. */
@@ -72,6 +81,13 @@ export function lowerMeasure(
       stepwise: false,
       node: (op, inputs, _, shape, attributes) => node(op, inputs, shape, attributes),
       mask: (_, value) => node('sequenceMask', [value], value.shape.slice(0, 2)),
+      overBatch(value, kind) {
+        const [mean, count] = builder.node('meanOverSteps', `${name}/batch`, [value], [], [[], []], {}) as [
+          Value,
+          Value,
+        ]
+        return kind === 'mean' ? mean : node('elementwise', [mean, count], [], { kind: 'multiply' })
+      },
     },
     floats,
     [],

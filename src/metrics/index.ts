@@ -261,3 +261,36 @@ export const sparseCategoricalCrossentropy = (
  * without label smoothing: the number of equally likely tokens among which the model chooses on average.
  */
 export const perplexity = (options: MetricOptions = {}): Metric => makeMetric('perplexity', options)
+
+/** Options of metrics of sequences of tokens. */
+export interface TokenOptions extends MetricOptions {
+  /** The token that ends a sequence: it and what follows it are left out, of predictions and of targets. */
+  readonly endToken?: number
+  /** Tokens that are left out wherever they stand, such as that of padding. */
+  readonly ignoreTokens?: readonly number[]
+}
+
+/**
+ * How far the sequences of the largest predictions are from the targets: the least number of tokens to insert, delete or
+ * replace (Levenshtein 1966), as a share of the targets' tokens; without `normalize` (default true), the mean of the rows.
+ * For outputs `[batch, time, tokens]`; padded steps do not count. As KerasHub's `EditDistance`. Errors: `ERR_OPTION`.
+ */
+export const editDistance = (options: TokenOptions & { readonly normalize?: boolean } = {}): Metric =>
+  makeMetric('editDistance', options)
+
+/** {@link editDistance} as a share of the targets' tokens: the error rate of words or characters, whichever tokens are. */
+export const tokenErrorRate = (options: TokenOptions = {}): Metric => editDistance(namedBy('tokenErrorRate', options))
+
+/**
+ * BLEU (Papineni et al. 2002) of the sequences of the largest predictions over all rows, from 0 to 100, of n-grams up to
+ * `maxOrder` (default 4), with the brevity penalty and smoothing of `text.bleu`. For outputs `[batch, time, tokens]`; padded
+ * steps do not count. Errors: `ERR_OPTION`.
+ */
+export const bleu = (options: TokenOptions & { readonly maxOrder?: number } = {}): Metric => makeMetric('bleu', options)
+
+/**
+ * chrF (Popović 2015) of the sequences of the largest predictions over all rows, from 0 to 100: F with `beta` (default 2) of
+ * n-grams up to `maxOrder` (default 6), where tokens are characters as `text.chrF` has it. Errors: `ERR_OPTION`.
+ */
+export const chrF = (options: TokenOptions & { readonly maxOrder?: number; readonly beta?: number } = {}): Metric =>
+  makeMetric('chrF', options)

@@ -1,5 +1,6 @@
 import type { GraphBuilder, Value } from '../graph/builder.js'
 import type { Shape } from '../graph/shape.js'
+import { formulaOf } from '../losses/formulas.js'
 import { type LossInputs, lowerLoss, lowerShare } from '../losses/lower.js'
 import { lowerMeasure, type TracedMeasure, traceMeasure } from '../losses/traced.js'
 import type { MetricNode } from './node.js'
@@ -13,6 +14,12 @@ export interface LoweredMetric {
   /** Adds what is reported: means, each followed by its count, or one vector of counts. */
   values(): readonly Value[]
 }
+
+/** Whether a metric is made of operations that have gradients of their own. */
+export const isFormula = (measure: TracedMeasure | MetricNode): boolean =>
+  'kind' in measure ||
+  (measure.op === 'means' &&
+    measure.parts.some((part) => typeof part === 'function' || formulaOf(part.kind) !== undefined))
 
 /** How a metric becomes a part of a graph. */
 export function lowerMetric(
@@ -34,11 +41,12 @@ export function lowerMetric(
     case 'metric':
       return { values: () => builder.node('metric', name, given, [], [scalar, scalar], measure.attributes) }
     case 'counts':
+    case 'sequenceCounts':
       return {
         // Precision, recall and F1 of the same decisions read the same counts.
-        key: weighed + JSON.stringify(measure.attributes),
+        key: `${weighed}${measure.op} ${JSON.stringify(measure.attributes)}`,
         summary: measure.summary,
-        values: () => builder.node('counts', name, given, [], [[null]], measure.attributes),
+        values: () => builder.node(measure.op, name, given, [], [[null]], measure.attributes as never),
       }
     default: {
       const { parts } = measure

@@ -42,6 +42,9 @@ export type OwnKind =
   | 'pearsonCorrelation'
   | 'concordanceCorrelation'
   | 'perplexity'
+  | 'editDistance'
+  | 'bleu'
+  | 'chrF'
 
 /** The kinds of metrics; each loss is one. */
 export type MetricKind = OwnKind | LossKind
@@ -69,6 +72,10 @@ export interface Metric extends Omit<Loss, 'kind'> {
   readonly recall?: number
   readonly precision?: number
   readonly classAggregation?: 'uniformAverage' | 'varianceWeightedAverage'
+  readonly endToken?: number
+  readonly ignoreTokens?: readonly number[]
+  readonly normalize?: boolean
+  readonly maxOrder?: number
 }
 
 const others = {
@@ -80,6 +87,7 @@ const others = {
   logCoshError: 'logCosh',
   rmse: 'rootMeanSquaredError',
   AUC: 'auc',
+  tokenErrorRate: 'editDistance',
 } as const satisfies Readonly<Record<string, Metric['kind']>>
 
 /** Names of metrics; `accuracy` and `crossentropy` are those that fit the loss. */
@@ -103,6 +111,12 @@ const classes = {
 }
 const counted = { thresholds: oneThreshold, classId: integer(0), fromLogits: flag }
 const point = { numThresholds: integer(1), classId: integer(0), fromLogits: flag }
+
+const ofTokens = {
+  endToken: integer(0),
+  ignoreTokens: custom('an array of tokens', (v) => Array.isArray(v) && v.every((token) => integer(0).accepts(token))),
+}
+const ofNgrams = { ...ofTokens, maxOrder: integer(1, 100) }
 
 const settings: Readonly<Record<OwnKind | 'accuracy' | 'crossentropy', Readonly<Record<string, Check>>>> = {
   accuracy: { fromLogits: flag },
@@ -138,6 +152,9 @@ const settings: Readonly<Record<OwnKind | 'accuracy' | 'crossentropy', Readonly<
   pearsonCorrelation: {},
   concordanceCorrelation: {},
   perplexity: {},
+  editDistance: { ...ofTokens, normalize: flag },
+  bleu: ofNgrams,
+  chrF: { ...ofNgrams, beta: positive },
 }
 
 /** What must be given: the number that another measure has to reach. */
@@ -150,7 +167,7 @@ const required: Readonly<Record<string, readonly string[]>> = {
 
 /** Whether a larger value of the metric with this name is better. */
 export const largerIsBetter = (name: string): boolean =>
-  /(acc|accuracy|precision|recall|specificity|sensitivity|f1|auc|(r2|f1|fBeta)Score|correlation|similarity|true(Positives|Negatives))$/i.test(
+  /(acc|accuracy|precision|recall|specificity|sensitivity|f1|auc|bleu|chrF|(r2|f1|fBeta)Score|correlation|similarity|true(Positives|Negatives))$/i.test(
     name,
   )
 
@@ -184,6 +201,7 @@ const lossOptions = Object.fromEntries(
     'gamma',
     'applyClassBalancing',
     'q',
+    'zeroInfinity',
     'reduction',
   ].map((name) => [name, custom('as the loss has it', () => true)]),
 )

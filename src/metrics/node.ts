@@ -2,7 +2,17 @@ import { SeqloomError } from '../errors.js'
 import { type Shape, showShape } from '../graph/shape.js'
 import type { SettingsOf } from '../graph/wire.js'
 import { cosine, formulaOf } from '../losses/formulas.js'
-import { type AnyLoss, hasLabels, isBinary, isCategorical, type Loss, lossKind, makeLoss } from '../losses/loss.js'
+import {
+  type AnyLoss,
+  hasLabels,
+  isBinary,
+  isCategorical,
+  isUnaligned,
+  type Loss,
+  type LossKind,
+  lossKind,
+  makeLoss,
+} from '../losses/loss.js'
 import type { TracedFunction } from '../losses/traced.js'
 import { warn } from '../warn.js'
 import { curveOf, logit, thresholdsOf } from './curve.js'
@@ -13,6 +23,7 @@ import type { MetricKind, NamedMetric } from './metric.js'
 export type MetricNode =
   | { readonly op: 'metric'; readonly attributes: SettingsOf<'metric'> }
   | { readonly op: 'counts'; readonly attributes: SettingsOf<'counts'>; readonly summary: object }
+  | { readonly op: 'sequenceCounts'; readonly attributes: SettingsOf<'sequenceCounts'>; readonly summary: object }
   /** Means of losses and functions over all valid positions, and a formula of them. */
   | {
       readonly op: 'means'
@@ -20,12 +31,33 @@ export type MetricNode =
       steps(terms: readonly Steps[]): Steps
     }
 
+const ofSequences = ['editDistance', 'bleu', 'chrF'] as const
+
+type SequenceKind = (typeof ofSequences)[number]
+
+const isOfSequences = (kind: MetricKind): kind is SequenceKind => ofSequences.some((each) => each === kind)
+
+/** Counts of whole sequences, and what is reported of them. */
+function sequenceNode(metric: NamedMetric, kind: SequenceKind): MetricNode {
+  const { endToken, ignoreTokens = [], normalize = true, maxOrder, beta = 2 } = metric
+  const tokens = { ignored: [...ignoreTokens], ...(endToken === undefined ? {} : { end: endToken }) }
+  if (kind === 'editDistance') {
+    const summary = { kind: 'formula', means: 0, steps: `e0 ${normalize ? 'e1' : 'e2'} div finite` }
+    return { op: 'sequenceCounts', attributes: tokens, summary }
+  }
+  const attributes = { ...tokens, order: maxOrder ?? (kind === 'bleu' ? 4 : 6), paired: kind === 'chrF' }
+  return { op: 'sequenceCounts', attributes, summary: kind === 'bleu' ? { kind } : { kind: 'ngramF', beta } }
+}
+
 /** The most columns of which each has numbers of its own. */
 const mostColumns = 256
 
 const counts = ['falseNegatives', 'truePositives', 'trueNegatives', 'falsePositives']
 
 const byDecisions = ['precision', 'recall', 'f1', 'fBetaScore']
+
+/** What measures an output of tags. */
+const ofTags = ['sparseCategoricalAccuracy', ...byDecisions, 'matthewsCorrelation', 'crf']
 
 /**
  * What measures an output trained with a loss: `accuracy` and `crossentropy` follow the loss, or else the output's last
@@ -73,6 +105,14 @@ export function metricNode(metric: NamedMetric, loss: AnyLoss, output: Shape): M
     const steps = `e${counts.indexOf(kind)}`
     const border = [only(metric.thresholds) ?? 0.5]
     return { op: 'counts', attributes: scores(border, true), summary: { kind: 'formula', means: 0, steps } }
+  }
+  if (isOfSequences(kind)) {
+    if (!categorical || output.length !== 3) {
+      throw wrong(
+        `is of tokens, [batch, time, tokens]; the output is ${showShape(output)}, trained with the loss ${loss.kind}`,
+      )
+    }
+    return sequenceNode(metric, kind)
   }
   switch (kind) {
     case 'perplexity':
@@ -186,10 +226,19 @@ function kindFor(metric: NamedMetric, loss: AnyLoss, output: Shape): MetricKind 
       `compile: metric '${metric.name}' is e to the power of a categorical cross-entropy; the loss is ${loss.kind}`,
     )
   }
+  if (loss.kind === 'crf' && !ofTags.includes(kind)) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `compile: metric '${metric.name}' does not fit an output of tags, not of probabilities; what fits is accuracy, ${ofTags.join(', ')}`,
+    )
+  }
   const either =
-    [...byDecisions, ...counts, 'auc', 'topKAccuracy', 'matthewsCorrelation'].includes(kind) ||
+    [...byDecisions, ...counts, ...ofSequences, 'auc', 'topKAccuracy', 'matthewsCorrelation'].includes(kind) ||
     curveOf({ ...metric, kind }) !== undefined
   const measure = lossKind(kind)
+  if (isUnaligned({ kind: kind as LossKind })) {
+    throw new SeqloomError('ERR_UNSUPPORTED', `compile: metric '${metric.name}' is a loss only`)
+  }
   const readsLabels = kind === 'sparseCategoricalAccuracy' || (measure !== undefined && hasLabels({ kind: measure }))
   if (!either && readsLabels !== labels) {
     throw new SeqloomError(

@@ -33,7 +33,9 @@ export function classWeights(where: string, { trained }: TrainPlan, given: unkno
   if (trained.length === 1 && output && !isByName(given, output.name)) {
     const factors = factorsOf(`${where}: classWeight`, output, given)
     const identity = factors.join()
-    const isNative = Object.hasOwn(losses, output.loss.kind) && !output.metrics.some(({ weighted }) => weighted)
+    const { loss, metrics } = output
+    const knowsClasses = isCategorical(loss) || isBinary(loss)
+    const isNative = knowsClasses && Object.hasOwn(losses, loss.kind) && !metrics.some(({ weighted }) => weighted)
     return isNative
       ? { native: factors, identity }
       : { native: [], identity, factors: factorsByRow(trained, [factors]) }
@@ -73,13 +75,16 @@ function perOutput(where: string, trained: readonly TrainedOutput[], given: unkn
   )
 }
 
-/** The classes of an output: those of a loss that has them, or of a function of one's own. 0 where there are none. */
+/**
+ * The classes of an output: the columns, of which the largest target is the class, or two of a single column that is a
+ * decision. 0 where there are none: decisions side by side, and a single number.
+ */
 function classesOf({ loss, shape }: TrainedOutput): number {
   const columns = shape.at(-1) as number
-  if (isCategorical(loss) || loss.kind === 'categoricalHinge' || loss.kind === 'klDivergence') return columns
   const decides = isBinary(loss) || loss.kind === 'hinge' || loss.kind === 'squaredHinge'
   if (decides) return columns === 1 ? 2 : 0
-  return loss.kind === 'traced' ? Math.max(2, columns) : 0
+  if (isCategorical(loss) || columns > 1) return columns
+  return loss.kind === 'traced' ? 2 : 0
 }
 
 /** The factors of all classes of an output, in order. */
@@ -88,7 +93,7 @@ function factorsOf(what: string, output: TrainedOutput, given: unknown): readonl
   if (classes === 0) {
     throw new SeqloomError(
       'ERR_OPTION',
-      `${what} needs classes: a categorical cross-entropy, or a binary one of one value; the loss is ${output.loss.kind}`,
+      `${what} needs classes: those of a categorical cross-entropy, of one-hot targets, or of a binary loss of one value; the loss is ${output.loss.kind}`,
     )
   }
   if (output.shape.length > 3) {

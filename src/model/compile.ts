@@ -1,14 +1,16 @@
 import { projection } from '../constraints/projection.js'
 import type { Slot } from '../data/elements.js'
 import { describe, reading, requireReadable, SeqloomError } from '../errors.js'
-import type { Value } from '../graph/builder.js'
-import type { Shape } from '../graph/shape.js'
+import type { GraphBuilder, Value } from '../graph/builder.js'
+import { type Shape, showShape } from '../graph/shape.js'
 import { lowerOfWeight } from '../graph/trace/expression.js'
 import type { TrainSpec, WireInput } from '../graph/wire.js'
-import { type AnyLoss, hasLabels, type Loss, type LossName, resolveLoss } from '../losses/loss.js'
+import { CRF } from '../layers/crf.js'
+import type { SymbolicTensor } from '../layers/layer.js'
+import { type AnyLoss, hasLabels, isUnaligned, type Loss, type LossName, resolveLoss } from '../losses/loss.js'
 import { lowerCounted, lowerLoss, lowerProduct } from '../losses/lower.js'
 import { isTraced, lowerMean, type TracedFunction, type TracedMeasure, traceMeasure } from '../losses/traced.js'
-import { lowerMetric } from '../metrics/lower.js'
+import { isFormula, lowerMetric } from '../metrics/lower.js'
 import { type Metric, type MetricName, resolveMetric } from '../metrics/metric.js'
 import { type MetricNode, metricNode, plain } from '../metrics/node.js'
 import { writtenRate } from '../optimizers/optimizer.js'
@@ -67,6 +69,8 @@ export interface TrainedOutput {
   readonly loss: AnyLoss
   readonly weight: number
   readonly metrics: readonly TrainedMetric[]
+  /** The names of the tags that it is, if `layers.crf` makes it. */
+  readonly tags?: readonly string[]
 }
 
 /** A metric of an output, under its name in histories. */
@@ -126,8 +130,12 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
   const trained: TrainedOutput[] = []
   for (const [index, name] of names.entries()) {
     if (given[index] === undefined || given[index] === null) continue
-    const shape = topology.outputs[index]?.shape as Shape
+    const output = topology.outputs[index] as SymbolicTensor
+    const { shape } = output
     const loss = resolveLoss(given[index], shape)
+    const chain = chainOf(output, name, loss)
+    // What metrics compare with the targets.
+    const decided = chain ? [...shape, chain.size] : shape
     const weight = weights[index] ?? 1
     if (typeof weight !== 'number' || !Number.isFinite(weight)) {
       throw new SeqloomError(
@@ -137,7 +145,7 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
     }
     const taken = new Set<string>()
     const named = (metric: unknown, weighted: boolean): TrainedMetric => {
-      const { name: first, measure } = trainedMetric(metric, loss, shape)
+      const { name: first, measure } = trainedMetric(metric, loss, decided)
       const short = weighted && taken.has(first) ? `weighted_${first}` : first
       taken.add(short)
       return { name: names.length > 1 ? `${name}_${short}` : short, measure, weighted }
@@ -147,7 +155,7 @@ export function plan(topology: Topology, options: CompileOptions): TrainPlan {
       ...(weightedMetrics[index] ?? []).map((metric) => named(metric, true)),
     ]
     requireUnique(own.map((metric) => metric.name))
-    trained.push({ index, name, shape, loss, weight, metrics: own })
+    trained.push({ index, name, shape, loss, weight, metrics: own, ...(chain?.names && { tags: chain.names }) })
   }
   if (trained.length === 0) throw new SeqloomError('ERR_OPTION', 'compile: no output has a loss')
   const perLoss = trained.length > 1 ? trained.map(({ name }) => `${name}_loss`) : []
@@ -207,12 +215,13 @@ export function trainSpec(
   const { builder, outputs, extra: added } = lower(topology, extra, changed)
   const weights = added.slice(targets.length)
   const all = [...outputs]
-  const losses = trained.map(({ index, name, loss, weight }, at) => {
+  const losses = trained.map(({ index, name, loss, weight, tags }, at) => {
     const inputs = {
       prediction: outputs[index] as Value,
       target: added[at] as Value,
       weights: weights[at] ?? weights[0],
       classWeights,
+      tags,
     }
     const output = all.length
     all.push(...lowerLoss(builder, `${name}/loss`, loss, inputs))
@@ -238,16 +247,27 @@ export function trainSpec(
       ? losses.slice(0, trained.length).map(({ output }, at) => ({ name: `${trained[at]?.name}_loss`, output }))
       : []
   for (const [at, { index, name: output, loss, metrics: own }] of trained.entries()) {
-    const [prediction, target] = [outputs[index] as Value, added[at] as Value]
+    const [given, target] = [outputs[index] as Value, added[at] as Value]
+    const prediction = loss.kind === 'crf' ? decisions(builder, given) : given
     const factor = weights[at] ?? weights[0]
     const known = new Map<string, number>()
     if (!factor && classWeights.length === 0 && isPlain(loss)) {
       known.set(JSON.stringify(plain(loss)), losses[at]?.output as number)
     }
     const counted = own.length > 0 ? lowerCounted(builder, output, loss, target) : undefined
+    // What a metric gives, be it no number, must not get into the gradients: nothing times zero is NaN, too.
+    let apart: Value | undefined
+    const untrained = () => {
+      apart ??= builder.node('stopGradient', `${output}/measured`, [prediction], [], [prediction.shape], {})[0] as Value
+      return apart
+    }
     for (const { name, measure, weighted: isWeighted } of own) {
       const weights = lowerProduct(builder, output, isWeighted ? factor : undefined, counted)
-      const { key, summary, values } = lowerMetric(builder, name, measure, { prediction, target, weights })
+      const { key, summary, values } = lowerMetric(builder, name, measure, {
+        prediction: isFormula(measure) ? untrained() : prediction,
+        target,
+        weights,
+      })
       const first = (key === undefined ? undefined : known.get(key)) ?? all.length
       if (key !== undefined) known.set(key, first)
       metrics.push({ name, output: first, ...(summary && { summary }) })
@@ -269,6 +289,30 @@ export function trainSpec(
     ...(updates.length > 0 && { updates }),
     ...(constraints.length > 0 && { constraints }),
   }
+}
+
+/** The tags that `layers.crf` predicts as ones among zeros, as metrics compare them. */
+function decisions(builder: GraphBuilder, tags: Value): Value {
+  const id = builder.maker(tags)?.outputs[1] as number
+  return { id, shape: builder.shapes.get(id) as Shape }
+}
+
+/** The layer that makes an output of tags, if one does: a loss that does not fit it is `ERR_OPTION`. */
+function chainOf({ call, index, shape }: SymbolicTensor, name: string, { kind }: AnyLoss): CRF | undefined {
+  const { layer } = call
+  if (!(layer instanceof CRF)) {
+    if (kind !== 'crf') return undefined
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `compile: the loss of '${name}' is crf, but layers.crf does not make that output`,
+    )
+  }
+  if (kind === 'crf' && index === 0) return layer
+  const why =
+    index === 0
+      ? `are tags of layers.crf, which losses.crf() trains, not ${kind}`
+      : `of shape ${showShape(shape)} have no gradient: give the first output of layers.crf a loss, losses.crf()`
+  throw new SeqloomError('ERR_OPTION', `compile: the values of '${name}' ${why}`)
 }
 
 /** Whether a loss is the mean that a metric of the same kind would be. */
@@ -301,6 +345,12 @@ function savedMetrics(
 
 /** A metric for an output that is trained with a loss, and its own name. */
 function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): Omit<TrainedMetric, 'weighted'> {
+  if (isUnaligned(loss)) {
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `compile: metrics compare steps, but targets of the loss ${loss.kind} have none: decode predictions (text.ctcDecode) and measure with text.characterErrorRate`,
+    )
+  }
   if (isCallable(given)) {
     const targets = hasLabels(loss) ? output.slice(0, -1) : output
     const measure = traceMeasure('metric', given as TracedFunction, output, targets)
@@ -315,11 +365,13 @@ function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): Omit<Train
 
 function targetSlot({ name, shape, loss }: TrainedOutput): Slot {
   const sparse = hasLabels(loss)
+  const where = `target '${name}'`
+  if (isUnaligned(loss)) return { where, name, dtype: 'int32', shape: [null, null], looseLast: false, filler: -1 }
   return {
-    where: `target '${name}'`,
+    where,
     name,
     dtype: sparse ? 'int32' : 'float32',
-    shape: sparse ? shape.slice(0, -1) : shape,
+    shape: sparse && loss.kind !== 'crf' ? shape.slice(0, -1) : shape,
     looseLast: true,
   }
 }

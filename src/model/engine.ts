@@ -1,11 +1,12 @@
 import type { Data, Tensor } from '../data/tensor.js'
 import { callNative, SeqloomError } from '../errors.js'
 import type { GraphSpec } from '../graph/wire.js'
+import type { ComputedInitializer } from '../initializers/computed.js'
 import type { AnyLayer } from '../layers/layer.js'
 import type { Weight } from '../layers/weight.js'
 import { type CancelFlag, type NativeModel, native } from '../native/index.js'
 import { writtenRate } from '../optimizers/optimizer.js'
-import type { LearningRate } from '../optimizers/schedules.js'
+import type { LearningRate } from '../optimizers/schedule.js'
 import { isRecord } from '../options.js'
 import { cancellable, givingWay } from './cancel.js'
 import { type LossFactors, type TrainPlan, trainSpec, withOptimizer } from './compile.js'
@@ -114,6 +115,12 @@ export class Engine implements LayerUser {
     return await this.turns.queue(what, during, call, signal, givesWay)
   }
 
+  /** {@link Turns.fit} of a model that was not disposed: for a loop that waits for callbacks. */
+  async alone<T>(what: string, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    this.checkAlive(what)
+    return await this.turns.fit(what, call, signal)
+  }
+
   /** A native call that the signal cancels; later calls wait for work that outlives an abort. */
   cancellable<T>(signal: AbortSignal | undefined, call: (cancel: CancelFlag) => Promise<T>): Promise<T> {
     return cancellable(signal, call, (work) => this.turns.outlived(work))
@@ -129,7 +136,7 @@ export class Engine implements LayerUser {
 
   /** The native side with the newest weights; only call it during a turn. */
   ready(): NativeModel {
-    this.#native ??= this.#make(this.#ownedGraph().graph)
+    this.#native ??= this.#make(this.#ownedGraph().graph, this.#ownedGraph().computed)
     this.fetch()
     return this.#native
   }
@@ -308,13 +315,13 @@ export class Engine implements LayerUser {
   }
 
   /** Makes the native model; weights that other models already have are taken from them. */
-  #make(graph: GraphSpec): NativeModel {
+  #make(graph: GraphSpec, computed: ReadonlyMap<number, ComputedInitializer> = new Map()): NativeModel {
     // Wrong environment variables of the engine are refused at its first use.
     callNative(() => native.backend())
     const made = callNative(() => new native.NativeModel(JSON.stringify(graph), this.#owner.seed))
     try {
       const weights = new SharedWeights(made, this.#ownedGraph().keys, graph.weights)
-      const first = weights.firstValues(this.topology.layers, graph.weights)
+      const first = weights.firstValues(this.topology.layers, graph.weights, computed)
       if (first.size > 0) {
         callNative(() => made.setWeights(graph.weights.map((_, index) => first.get(index) ?? made.getWeight(index))))
       }

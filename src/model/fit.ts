@@ -9,6 +9,7 @@ import {
   type Moment,
   type Training,
 } from '../callbacks/callback.js'
+import { awaited, callAwaited, isAwaited, type LoopEvent, scoresOf, wantsAny } from '../callbacks/moments.js'
 import { shownProgress } from '../callbacks/shownProgress.js'
 import { fingerprint, type Staged } from '../data/index.js'
 import { AbortError, callNative, SeqloomError } from '../errors.js'
@@ -20,28 +21,6 @@ import type { TrainPlan } from './compile.js'
 import type { Engine } from './engine.js'
 import type { Model } from './model.js'
 import { defaultBatchSize, type GivenFitOptions } from './runOptions.js'
-
-/**
- * An event of the native loop: its kind (`epochBegin`, `checkpoint`, `epochEnd`, `batchEnd`, `overtaken` or one of
- * {@link awaited}), its position, and losses and metrics by name.
- */
-interface FitEvent {
-  readonly type: string
-  readonly epoch: number
-  readonly [value: string]: number | string
-}
-
-/** The events that the loop waits for only where a callback wants to know of them, and the functions that do. */
-const awaited = {
-  trainBatchBegin: ['onBatchBegin', 'onTrainBatchBegin'],
-  trainBatchEnd: ['onTrainBatchEnd'],
-  testBegin: ['onTestBegin'],
-  testBatchBegin: ['onTestBatchBegin'],
-  testBatchEnd: ['onTestBatchEnd'],
-  testEnd: ['onTestEnd'],
-} as const satisfies Record<string, readonly Moment[]>
-
-const isAwaited = (type: string): type is keyof typeof awaited => Object.hasOwn(awaited, type)
 
 /** What a training works with. */
 export interface FitRequest {
@@ -114,6 +93,7 @@ class FitLoop {
     this.#training = {
       model: request.model,
       epochs: request.options.epochs ?? 1,
+      validationFreq: request.options.validationFreq ?? 1,
       stop: () => {
         this.#stop = true
       },
@@ -186,11 +166,9 @@ class FitLoop {
     engine.fetch()
     const checkpoints = this.#callbacks.map((callback) => callback[keeper]?.checkpoints)
     const start = this.#start === undefined ? {} : { start: this.#start }
-    const wants = (...types: (keyof typeof awaited)[]) =>
-      types.some((type) => awaited[type].some((name) => this.#callbacks.some((callback) => callback[name])))
     const waits = {
-      awaitBatches: wants('trainBatchBegin', 'trainBatchEnd'),
-      awaitTests: wants('testBegin', 'testBatchBegin', 'testBatchEnd', 'testEnd'),
+      awaitBatches: wantsAny(this.#callbacks, ['trainBatchBegin', 'trainBatchEnd']),
+      awaitTests: wantsAny(this.#callbacks, ['testBegin', 'testBatchBegin', 'testBatchEnd', 'testEnd']),
     }
     const settings = JSON.stringify(Object.assign({ ...this.#settings, ...start, ...waits }, ...checkpoints))
     // The loop may be waiting for a callback.
@@ -200,7 +178,7 @@ class FitLoop {
       if (this.#stop) return
       begun = true
       this.#giveUp = () => cancel.cancel()
-      const onEvent = (event: FitEvent | undefined) => this.#receive(event)
+      const onEvent = (event: LoopEvent | undefined) => this.#receive(event)
       await native.fit([...data], validation ? [...validation] : null, settings, cancel, onEvent)
     }
     try {
@@ -243,7 +221,7 @@ class FitLoop {
     return this.#stop || this.#request.model.stopTraining
   }
 
-  #receive(event: FitEvent | undefined): void {
+  #receive(event: LoopEvent | undefined): void {
     if (event === undefined || event.type === 'overtaken') return
     if (event.type === 'batchEnd') {
       this.#batchEnd(event)
@@ -253,14 +231,14 @@ class FitLoop {
     void this.#parked(event)
   }
 
-  async #parked(event: FitEvent): Promise<void> {
+  async #parked(event: LoopEvent): Promise<void> {
     const { epoch } = event
     const { engine } = this.#request
     try {
       engine.tell(engine.trained)
       await this.#pause(momentsOf(event.type), async () => {
         if (isAwaited(event.type)) {
-          await this.#callAwaited(event, event.type)
+          await callAwaited(this.#callbacks, event, event.type, this.#logsOf(event), this.#training)
         } else if (event.type === 'epochBegin') {
           await this.#call('onEpochBegin', (callback) => callback.onEpochBegin?.(epoch, {}, this.#training))
         } else if (event.type === 'checkpoint') {
@@ -289,7 +267,7 @@ class FitLoop {
     }
   }
 
-  #batchEnd(event: FitEvent): void {
+  #batchEnd(event: LoopEvent): void {
     const [batch, batches, size] = [Number(event.batch), Number(event.batches), Number(event.size)]
     const seconds = Number(event.seconds)
     const shown = { ...this.#logsOf(event), epoch: event.epoch, batch, batches, size, seconds }
@@ -299,19 +277,6 @@ class FitLoop {
         if (result instanceof Promise) result.catch((error: unknown) => this.#fail(error))
       } catch (error) {
         this.#fail(error)
-      }
-    }
-  }
-
-  /** Calls the functions of an event that the loop waits for. */
-  async #callAwaited(event: FitEvent, type: keyof typeof awaited): Promise<void> {
-    const [batch, size] = [Number(event.batch), Number(event.size)]
-    const ofBatch = type.includes('Batch')
-    const logs = { ...this.#logsOf(event), ...(ofBatch && { batch, size }) }
-    for (const callback of this.#callbacks) {
-      for (const name of awaited[type]) {
-        const call = callback[name] as ((...given: unknown[]) => unknown) | undefined
-        await call?.apply(callback, ofBatch ? [batch, logs, this.#training] : [logs, this.#training])
       }
     }
   }
@@ -361,13 +326,8 @@ class FitLoop {
     this.#giveUp()
   }
 
-  #logsOf(event: FitEvent): Logs {
-    const logs: Record<string, number> = {}
+  #logsOf(event: LoopEvent): Logs {
     const norms = Object.keys(event).filter((name) => name.startsWith('gradient_norm/'))
-    for (const name of [...this.#names, ...norms]) {
-      const value = event[name]
-      if (typeof value === 'number') logs[name] = value
-    }
-    return logs
+    return scoresOf(event, [...this.#names, ...norms])
   }
 }

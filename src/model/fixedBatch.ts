@@ -25,5 +25,9 @@ export function checkRows(where: string, topology: Topology, rows: number, singl
   throw wrongRows(`${where}: there are ${rows} rows`, fixed)
 }
 
+/** How many batches rows make up, of which at most so many `steps` are computed. */
+export const batchesOf = (rows: number, batchSize: number, steps = Number.POSITIVE_INFINITY): number =>
+  Math.min(Math.ceil(rows / batchSize), steps)
+
 const wrongRows = (what: string, fixed: number): SeqloomError =>
   new SeqloomError('ERR_SHAPE', `${what}; the inputs of this stateful model are for batches of ${fixed} rows`)

@@ -1,4 +1,4 @@
-import { isBinary, isCategorical } from '../losses/loss.js'
+import { isBinary, isCategorical, isUnaligned } from '../losses/loss.js'
 import { warn } from '../warn.js'
 import type { TrainedOutput } from './compile.js'
 
@@ -30,6 +30,9 @@ function remedyFor(loss: TrainedOutput['loss'], known: string, columns: number):
   const categorical = isCategorical(loss)
   if (columns === 1 && (categorical || (known === 'distribution' && loss.kind !== 'traced'))) {
     return "softmax over one value is always 1, so that nothing is learned; for yes or no, use activation 'sigmoid' with binaryCrossentropy"
+  }
+  if (isUnaligned(loss) && known !== 'unknown' && known !== 'real') {
+    return 'it reads logits, of either sign; leave the activation out'
   }
   if (!(categorical || isBinary(loss))) return undefined
   const activation = categorical ? "activation 'softmax'" : "activation 'sigmoid'"

@@ -1,17 +1,22 @@
+import { checkCallbacks } from '../callbacks/callback.js'
+import type { LoopEvent } from '../callbacks/moments.js'
 import { runSliced, runSync } from '../data/index.js'
 import type { DataSet, Tensor } from '../data/tensor.js'
 import { callNative } from '../errors.js'
-import type { NativeTensor } from '../native/index.js'
+import type { CancelFlag, NativeTensor } from '../native/index.js'
 import type { Engine } from './engine.js'
-import { batchSizeFor, checkRows } from './fixedBatch.js'
+import { batchesOf, batchSizeFor, checkRows } from './fixedBatch.js'
 import { checkPrompt, type GenerateOptions, generation, portionsOf } from './generate.js'
+import type { Model } from './model.js'
 import { checkPredict, checkPredictSync, type PredictOptions, type PredictSyncOptions } from './runOptions.js'
 import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch } from './search.js'
 import { Session, type SessionOptions, sessionPlan } from './session.js'
-import { asTensor, convertInputs, inputSlots } from './slots.js'
+import { asTensor, convertInputs } from './slots.js'
+import { toldRun } from './told.js'
 
 /** {@link Model.predict}: all outputs, or those with the given indices; as an array if it is a `list`. */
 export async function predict<Out extends Tensor | Tensor[]>(
+  model: Model,
   engine: Engine,
   x: DataSet,
   options: PredictOptions,
@@ -20,21 +25,23 @@ export async function predict<Out extends Tensor | Tensor[]>(
 ): Promise<Out> {
   checkPredict(options)
   const { signal } = options
+  const steps = options.steps ?? undefined
   const batchSize = batchSizeFor('predict', engine.topology, options.batchSize)
-  return await engine.queue(
-    'predict',
-    'callbacks',
-    async () => {
-      const native = engine.ready()
-      const data = await runSliced(convertInputs(engine.topology, x), signal)
-      checkRows('predict', engine.topology, data[0]?.shape[0] ?? 0)
-      const outputs = await engine.cancellable(signal, (cancel) =>
-        native.predict(data, batchSize, cancel, wanted && [...wanted]),
-      )
-      return results(outputs, list)
-    },
-    signal,
-  )
+  const callbacks = checkCallbacks(options.callbacks, 'predict')
+  const run = async () => {
+    const native = engine.ready()
+    const data = await runSliced(convertInputs(engine.topology, x), signal)
+    const rows = data[0]?.shape[0] ?? 0
+    checkRows('predict', engine.topology, rows)
+    const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) =>
+      native.predict(data, batchSize, cancel, wanted && [...wanted], steps, onEvent)
+    const outputs = await (callbacks.length > 0
+      ? toldRun({ model, engine, callbacks, names: [], steps: batchesOf(rows, batchSize, steps), signal }, call)
+      : engine.cancellable(signal, call))
+    return results<Out>(outputs, list)
+  }
+  if (callbacks.length === 0) return await engine.queue('predict', 'callbacks', run, signal)
+  return await engine.alone('predict with callbacks', run, signal)
 }
 
 /** {@link Model.predictSync} */
@@ -50,7 +57,7 @@ export function predictSync<Out extends Tensor | Tensor[]>(
     const batchSize = batchSizeFor('predictSync', engine.topology, options.batchSize)
     const data = runSync(convertInputs(engine.topology, x))
     checkRows('predictSync', engine.topology, data[0]?.shape[0] ?? 0)
-    const outputs = callNative(() => native.predictSync(data, batchSize))
+    const outputs = callNative(() => native.predictSync(data, batchSize, options.steps ?? undefined))
     return results(outputs, list)
   })
 }
@@ -62,11 +69,11 @@ export function session<Out extends Tensor | Tensor[]>(
   list: boolean,
 ): Session<Out> {
   const native = engine.now('session', 'callbacks', () => engine.ready())
-  const { batchSize, step, slot, constants } = sessionPlan(options, inputSlots(engine.topology))
+  const { batchSize, steps, slots, constants } = sessionPlan(options, engine.topology)
   return new Session<Out>(
-    callNative(() => native.session(batchSize, step, [...constants])),
+    callNative(() => native.session(batchSize, [...steps], [...constants])),
     batchSize,
-    slot,
+    slots,
     list,
   )
 }

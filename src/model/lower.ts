@@ -1,6 +1,7 @@
 import { GraphBuilder, LayerScope, type Value } from '../graph/builder.js'
 import type { DType, Shape } from '../graph/shape.js'
 import type { GraphSpec, WireInput } from '../graph/wire.js'
+import type { ComputedInitializer } from '../initializers/computed.js'
 import { lowerCalls } from '../layers/inner.js'
 import type { SymbolicTensor } from '../layers/layer.js'
 import { Preprocessing } from '../layers/preprocessing/preprocessing.js'
@@ -46,12 +47,17 @@ export function modelGraph(topology: Topology): GraphSpec {
   return ownedGraph(topology).graph
 }
 
-/** The graph for predictions, the owners of its weights, and which of them training changes if nothing else is decided. */
+/**
+ * The graph for predictions, the owners of its weights, which of them training changes if nothing else is decided, and those whose
+ * first values are computed.
+ */
 export function ownedGraph(topology: Topology): {
   readonly graph: GraphSpec
   readonly keys: readonly WeightKey[]
   readonly trained: readonly boolean[]
+  readonly computed: ReadonlyMap<number, ComputedInitializer>
 } {
   const { builder, outputs } = lower(topology)
-  return { graph: builder.finish(outputs), keys: builder.weightKeys, trained: builder.trained }
+  const { weightKeys: keys, trained, computed } = builder
+  return { graph: builder.finish(outputs), keys, trained, computed }
 }

@@ -4,6 +4,7 @@ import type { Data, DataSet, Tensor, TensorLike } from '../data/tensor.js'
 import { reading, SeqloomError } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
 import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.js'
+import { Preprocessing } from '../layers/preprocessing/preprocessing.js'
 import type { Weight } from '../layers/weight.js'
 import type { CompileOptions } from './compile.js'
 import { type ModelConfig, rebuild } from './config.js'
@@ -39,6 +40,7 @@ import {
   train,
 } from './training.js'
 import { copyWeights, countValues, getWeights, putWeights, setWeights } from './weights.js'
+import { loadWeights, saveWeights } from './weightsFile.js'
 
 /** The most rows that are computed at once. */
 const most = 2 ** 31 - 1
@@ -238,7 +240,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   evaluate(x: DataSet, y: DataSet, options?: EvaluateOptions & { readonly returnDict?: false }): Promise<number[]>
   evaluate(x: DataSet, y: DataSet, options?: EvaluateOptions): Promise<number[] | Scores>
   evaluate(x: DataSet, y: DataSet, options: EvaluateOptions = {}): Promise<number[] | Scores> {
-    return evaluate(this.engine, x, y, options)
+    return evaluate(this as Model, this.engine, x, y, options)
   }
 
   /** Like `evaluate`, but on this thread: for so few rows that waiting would cost more. */
@@ -254,12 +256,12 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    * AbortError.
    */
   predict(x: DataSet, options: PredictOptions = {}): Promise<Out> {
-    return predict<Out>(this.engine, x, options, this.returnsList())
+    return predict<Out>(this as Model, this.engine, x, options, this.returnsList())
   }
 
   /** @internal Like `predict`, only for the outputs with these indices. */
   predictOutputs(x: DataSet, wanted: readonly number[], options: PredictOptions = {}): Promise<Tensor[]> {
-    return predict<Tensor[]>(this.engine, x, options, true, wanted)
+    return predict<Tensor[]>(this as Model, this.engine, x, options, true, wanted)
   }
 
   /** Like `predict`, but on this thread: for inputs so small that waiting would cost more. */
@@ -283,7 +285,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /** Predicts all rows at once. Errors as in `predict`. */
   async predictOnBatch(x: DataSet): Promise<Out> {
-    return await predict<Out>(this.engine, x, { batchSize: most }, this.returnsList())
+    return await predict<Out>(this as Model, this.engine, x, { batchSize: most }, this.returnsList())
   }
 
   /** Does nothing: `trainOnBatch` and `testOnBatch` report their batch alone. In Keras, metrics go on from call to call. */
@@ -379,7 +381,7 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /**
    * Runs the model one step at a time: `m.session({ batchSize: 1 })`. For a model with several inputs, such as a
    * decoder with attention, use `m.session({ constants: { source } })` with all inputs except the one that comes step
-   * by step. Errors: `ERR_UNSUPPORTED` for models that cannot stream, such as bidirectional ones; `ERR_OPTION`,
+   * by step. Sequences that a cell reads side by side come step by step together: `session.step({ x, deltas })`. Errors: `ERR_UNSUPPORTED` for models that cannot stream, such as bidirectional ones; `ERR_OPTION`,
    * `ERR_DATA` and `ERR_SHAPE` for unsuitable constants.
    */
   session(options: SessionOptions = {}): Session<Out> {
@@ -429,6 +431,24 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   }
 
   /**
+   * Writes all weights to a `.safetensors` file, which `loadWeights` of a model with the same layers reads, and other
+   * programs. The file holds the old weights or the new ones, never a part. Errors: `ERR_OPTION` for another ending,
+   * `ERR_IO`, `ERR_STATE` during `fit` except in callbacks.
+   */
+  async saveWeights(file: string | URL): Promise<void> {
+    await saveWeights(this as Model, file)
+  }
+
+  /**
+   * Gives the model the weights of a file that `saveWeights` wrote, or of the folder of a saved model: all, by their
+   * names, or none if one does not fit. How the model is compiled, and the optimizer's state, stay. Errors: `ERR_FORMAT`
+   * for a damaged file, or one of another model; `ERR_IO`, `ERR_OPTION`, `ERR_MEMORY`, `ERR_STATE` as for `setWeights`.
+   */
+  async loadWeights(from: string | URL): Promise<void> {
+    await loadWeights(this as Model, from)
+  }
+
+  /**
    * What `save` would write, as one array of bytes, for a database or the network; `loadModel` reads it. It is a tar
    * archive of the model's folder. Errors: `ERR_MEMORY`, `ERR_STATE` during `fit`.
    */
@@ -445,6 +465,10 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   clone(): this {
     return this.engine.now('clone', 'callbacks', () => {
       const copy: Model<Out> = this.remade(rebuild(JSON.parse(JSON.stringify(this.toJSON()))).topology)
+      const [own, made] = [this, copy].map((model) => model.topology().before.calls)
+      made?.forEach(({ layer }, at) => {
+        if (layer instanceof Preprocessing) layer.takeFunctions(own?.[at]?.layer as Preprocessing)
+      })
       copy.engine.takeOver(this.engine)
       return copy as this
     })

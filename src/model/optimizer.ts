@@ -1,4 +1,4 @@
-import type { LearningRate } from '../optimizers/schedules.js'
+import type { LearningRate } from '../optimizers/schedule.js'
 import type { TrainPlan } from './compile.js'
 import type { Engine } from './engine.js'
 import { learningRate, setLearningRate } from './training.js'

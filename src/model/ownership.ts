@@ -1,6 +1,7 @@
 import { callNative, SeqloomError } from '../errors.js'
 import { showShape } from '../graph/shape.js'
 import type { WireWeight } from '../graph/wire.js'
+import { type ComputedInitializer, computeFirst } from '../initializers/computed.js'
 import { type AnyLayer, Layer, type WeightHost } from '../layers/layer.js'
 import type { NativeModel } from '../native/index.js'
 import type { Turns } from './turns.js'
@@ -139,11 +140,20 @@ export class SharedWeights {
   }
 
   /**
-   * Initial values from the options of layers, for weights that no other model had before, by index. Errors:
-   * `ERR_SHAPE`, `ERR_DATA`.
+   * Initial values that are computed, or from the options of layers, for weights that no other model had before, by index.
+   * Errors: `ERR_SHAPE`, `ERR_DATA`.
    */
-  firstValues(layers: readonly AnyLayer[], weights: readonly WireWeight[]): Map<number, Float32Array> {
+  firstValues(
+    layers: readonly AnyLayer[],
+    weights: readonly WireWeight[],
+    computed: ReadonlyMap<number, ComputedInitializer>,
+  ): Map<number, Float32Array> {
     const values = new Map<number, Float32Array>()
+    for (const [index, initializer] of computed) {
+      if (this.#seen[index] === 0) continue
+      const drawn = callNative(() => this.#native.getWeight(index))
+      values.set(index, computeFirst(initializer, drawn, (weights[index] as WireWeight).shape))
+    }
     for (const layer of ownersOf(layers)) {
       if (!layer.firstWeights) continue
       const indices = indicesOf(this.#keys, layer)

@@ -33,10 +33,16 @@ export function* preprocessed({ inputs, names, before }: Topology, given: unknow
   }
   for (const {
     layer,
-    inputs: [source],
+    inputs: sources,
     outputs: [output],
   } of before.calls) {
-    const made = yield* (layer as Preprocessing).compute(readItems(source as SymbolicTensor))
+    const read = sources.map(readItems)
+    const other = read.find(({ shape }) => shape[0] !== read[0]?.shape[0])
+    if (other) {
+      const counts = read.map(({ shape }) => shape[0]).join(' and ')
+      throw new SeqloomError('ERR_SHAPE', `layer '${layer.label}': its inputs have ${counts} rows`)
+    }
+    const made = yield* (layer as Preprocessing).compute(...read)
     items.set(output as SymbolicTensor, made)
     found.set(output as SymbolicTensor, tensorOf(made))
   }

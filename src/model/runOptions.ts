@@ -10,6 +10,7 @@ import {
   isRecord,
   number,
   type OptionRules,
+  orNull,
   seed,
 } from '../options.js'
 import type { ClassWeights } from './classWeight.js'
@@ -22,6 +23,10 @@ export type Verbose = 0 | 1 | 2 | boolean | 'auto'
 export interface PredictOptions {
   /** How many rows to compute at once; default 32. */
   readonly batchSize?: number
+  /** How many batches are computed at most; default null: all. */
+  readonly steps?: number | null
+  /** One or more callbacks, which the loop waits for; the model is busy for all others meanwhile, as in `fit`. */
+  readonly callbacks?: Callback | readonly Callback[] | null
   /** Aborting it makes the call reject with an AbortError. */
   readonly signal?: AbortSignal
   /** Accepted for the sake of Keras's programs: nothing is shown. */
@@ -29,7 +34,7 @@ export interface PredictOptions {
 }
 
 /** Options of {@link Model.predictSync}. */
-export type PredictSyncOptions = Omit<PredictOptions, 'signal'>
+export type PredictSyncOptions = Omit<PredictOptions, 'signal' | 'callbacks'>
 
 /** Options of {@link Model.evaluate}. */
 export interface EvaluateOptions extends PredictOptions {
@@ -40,7 +45,7 @@ export interface EvaluateOptions extends PredictOptions {
 }
 
 /** Options of {@link Model.evaluateSync}. */
-export type EvaluateSyncOptions = Omit<EvaluateOptions, 'signal'>
+export type EvaluateSyncOptions = Omit<EvaluateOptions, 'signal' | 'callbacks'>
 
 /** The values of an evaluation by name: the loss, and every metric under its name in histories. */
 export interface Scores {
@@ -162,15 +167,16 @@ const batchSize = integer(1)
 
 const verbose = custom("0, 1, 2, true, false or 'auto'", (v) => [0, 1, 2, true, false, 'auto'].includes(v as number))
 
-const predictRules: OptionRules = {
-  accepted: { batchSize, signal: abortSignal, verbose },
-  refused: { steps: [null], callbacks: [null] },
-}
+const callbacks = custom('a callback or an array of them', () => true)
+const steps = orNull(integer(1))
+
+const predictRules: OptionRules = { accepted: { batchSize, steps, callbacks, signal: abortSignal, verbose } }
 
 const evaluateRules: OptionRules = {
-  accepted: { batchSize, signal: abortSignal, sampleWeight: anything, returnDict: flag, verbose },
-  refused: { steps: [null], callbacks: [null] },
+  accepted: { ...predictRules.accepted, sampleWeight: anything, returnDict: flag },
 }
+
+const alone = { callbacks: [null] }
 
 const fitRules: OptionRules = {
   accepted: {
@@ -191,7 +197,7 @@ const fitRules: OptionRules = {
     initialEpoch: integer(0),
     sampleWeight: anything,
     classWeight: anything,
-    callbacks: custom('a callback or an array of them', () => true),
+    callbacks,
     verbose,
     signal: abortSignal,
   },
@@ -203,7 +209,7 @@ export const checkPredict = (options: PredictOptions): void => checkOptions('pre
 
 /** Checks the options of `predictSync`. */
 export const checkPredictSync = (options: PredictSyncOptions): void =>
-  checkOptions('predictSync', options, { ...predictRules, accepted: { batchSize } })
+  checkOptions('predictSync', options, { accepted: { batchSize, steps, verbose }, refused: alone })
 
 /** Checks the options of `evaluate`. */
 export const checkEvaluate = (options: EvaluateOptions): void => checkOptions('evaluate', options, evaluateRules)
@@ -211,8 +217,8 @@ export const checkEvaluate = (options: EvaluateOptions): void => checkOptions('e
 /** Checks the options of `evaluateSync`. */
 export const checkEvaluateSync = (options: EvaluateSyncOptions): void =>
   checkOptions('evaluateSync', options, {
-    ...evaluateRules,
-    accepted: { batchSize, sampleWeight: anything, returnDict: flag, verbose },
+    accepted: { batchSize, steps, sampleWeight: anything, returnDict: flag, verbose },
+    refused: alone,
   })
 
 /** Checks the options of `testOnBatch`. */

@@ -3,6 +3,7 @@ import { convertOne, looksLikeTensor, rankOf, type Sliced, type Slot } from '../
 import type { Staged } from '../data/stage.js'
 import type { Data } from '../data/tensor.js'
 import { describe, reading, SeqloomError } from '../errors.js'
+import { isUnaligned } from '../losses/loss.js'
 import { isRecord } from '../options.js'
 import { type TrainedOutput, weightSlots } from './compile.js'
 
@@ -42,15 +43,17 @@ export function weightRanks(trained: readonly TrainedOutput[], given: unknown): 
     const values = each(trained, given)
     return values.map((value, at) => {
       const outputs = values.length === 1 ? trained : trained.slice(at, at + 1)
-      const most = Math.max(1, ...outputs.map(({ shape }) => Math.min(2, shape.length - 1)))
+      const most = Math.max(1, ...outputs.map(mostRank))
       return value === undefined ? 1 : Math.max(1, Math.min(most, rankOf(value)))
     })
   })
 }
 
+/** The most dimensions of an output's weights: rows, or rows and steps. */
+const mostRank = ({ shape, loss }: TrainedOutput): number => (isUnaligned(loss) ? 1 : Math.min(2, shape.length - 1))
+
 /** The ranks that factors of the classes of each output need. */
-export const classRanks = (trained: readonly TrainedOutput[]): number[] =>
-  trained.map(({ shape }) => Math.min(2, shape.length - 1))
+export const classRanks = (trained: readonly TrainedOutput[]): number[] => trained.map(mostRank)
 
 /** Ranks that suffice for both. */
 export function joinRanks(a: readonly number[], b: readonly number[]): readonly number[] {

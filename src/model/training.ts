@@ -1,15 +1,16 @@
-import type { History } from '../callbacks/callback.js'
+import { checkCallbacks, type History } from '../callbacks/callback.js'
+import type { LoopEvent } from '../callbacks/moments.js'
 import { runSliced, runSync } from '../data/index.js'
 import type { DataSet } from '../data/tensor.js'
 import { callNative, describe, reading, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeTensor } from '../native/index.js'
-import { anyLearningRate, type LearningRate } from '../optimizers/schedules.js'
+import { anyLearningRate, type LearningRate } from '../optimizers/schedule.js'
 import { abortSignal, checkOptions, flag } from '../options.js'
 import { classWeights } from './classWeight.js'
 import { type CompileOptions, plan, type TrainPlan } from './compile.js'
 import type { Engine } from './engine.js'
 import { checkSplit, runFit } from './fit.js'
-import { batchSizeFor, checkRows, fixedBatchSize } from './fixedBatch.js'
+import { batchesOf, batchSizeFor, checkRows, fixedBatchSize } from './fixedBatch.js'
 import { warnOfForms } from './forms.js'
 import {
   type Cotangents,
@@ -36,6 +37,7 @@ import {
 } from './runOptions.js'
 import { classRanks, joinRanks, weightRanks } from './sampleWeight.js'
 import { convertExamples, convertInputs, type Examples } from './slots.js'
+import { toldRun } from './told.js'
 
 /** {@link Model.compile}; `trained` says which weights train, by default those of trainable layers. */
 export function compile(engine: Engine, options: CompileOptions, trained?: unknown): void {
@@ -61,8 +63,7 @@ export async function train(model: Model, engine: Engine, x: DataSet, y: DataSet
     throw new SeqloomError('ERR_OPTION', 'fit: stateful layers need their rows in order, so shuffle must be false')
   }
   const compiled = engine.compiled('fit')
-  engine.checkAlive('fit')
-  return await engine.turns.fit(async () => {
+  const run = async () => {
     const native = engine.ready()
     const { signal, sampleWeight, validationData } = options
     const { trained } = compiled
@@ -85,11 +86,13 @@ export async function train(model: Model, engine: Engine, x: DataSet, y: DataSet
       validation,
       options: { ...options, ...batches },
     })
-  }, options.signal)
+  }
+  return await engine.alone('fit', run, options.signal)
 }
 
 /** {@link Model.evaluate}; one that `givesWay` lets synchronous calls in. */
 export async function evaluate(
+  model: Model,
   engine: Engine,
   x: DataSet,
   y: DataSet,
@@ -99,22 +102,27 @@ export async function evaluate(
   checkEvaluate(options)
   const compiled = engine.compiled('evaluate')
   const { signal, sampleWeight } = options
+  const steps = options.steps ?? undefined
   const batchSize = batchSizeFor('evaluate', engine.topology, options.batchSize)
-  return await engine.queue(
-    'evaluate',
-    'callbacks',
-    async () => {
-      const native = engine.ready()
-      needWeights(engine, 'evaluate', sampleWeight)
-      const data = await convert(engine, { x, y, sampleWeight }, signal)
-      checkRows('evaluate', engine.topology, data[0]?.shape[0] ?? 0)
-      const run = (cancel: CancelFlag) => native.evaluate(data, batchSize, cancel)
-      const scores = await (givesWay ? engine.givingWay(run) : engine.cancellable(signal, run))
-      return options.returnDict ? named(compiled, scores) : scores
-    },
-    signal,
-    givesWay,
-  )
+  const callbacks = checkCallbacks(options.callbacks, 'evaluate')
+  const run = async () => {
+    const native = engine.ready()
+    needWeights(engine, 'evaluate', sampleWeight)
+    const data = await convert(engine, { x, y, sampleWeight }, signal)
+    const rows = data[0]?.shape[0] ?? 0
+    checkRows('evaluate', engine.topology, rows)
+    const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) =>
+      native.evaluate(data, batchSize, cancel, steps, onEvent)
+    const names = ['loss', ...compiled.metricNames]
+    const scores = await (callbacks.length > 0
+      ? toldRun({ model, engine, callbacks, names, steps: batchesOf(rows, batchSize, steps), signal }, call)
+      : givesWay
+        ? engine.givingWay(call)
+        : engine.cancellable(signal, call))
+    return options.returnDict ? named(compiled, scores) : scores
+  }
+  if (callbacks.length === 0) return await engine.queue('evaluate', 'callbacks', run, signal, givesWay)
+  return await engine.alone('evaluate with callbacks', run, signal)
 }
 
 /** {@link Model.evaluateSync} */
@@ -128,7 +136,7 @@ export function evaluateSync(engine: Engine, x: DataSet, y: DataSet, options: Ev
     needWeights(engine, 'evaluateSync', sampleWeight)
     const data = runSync(convertExamples(engine.topology, compiled, { x, y, sampleWeight }, engine.weighted))
     checkRows('evaluateSync', engine.topology, data[0]?.shape[0] ?? 0)
-    const scores = callNative(() => native.evaluateSync(data, batchSize))
+    const scores = callNative(() => native.evaluateSync(data, batchSize, options.steps ?? undefined))
     return options.returnDict ? named(compiled, scores) : scores
   })
 }

@@ -110,9 +110,9 @@ export class Turns {
     }
   }
 
-  /** Runs `fit` when earlier calls have ended. */
-  async fit<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    this.check('fit', 'never')
+  /** Runs `fit`, or something else that waits for callbacks, when earlier calls have ended. */
+  async fit<T>(what: string, call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    this.check(what, 'never')
     this.#fitting = true
     try {
       await unlessAborted(this.#tail, signal)

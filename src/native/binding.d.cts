@@ -22,6 +22,40 @@ export declare class FileLock {
   release(): void
 }
 
+/** A search in logits, which may stop at every step to ask for scores. */
+export declare class NativeCtcSearch {
+  /**
+   * A search in logits of shape `[batch, time, symbols]`.
+   *
+   * Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_NUMERIC`, `ERR_MEMORY`.
+   */
+  constructor(logits: Float32Array, shape: number[], lengths: Uint32Array, optionsJson: string)
+  /**
+   * The prefixes that the next step needs scores for.
+   *
+   * Errors: `ERR_STATE` after the end.
+   */
+  missing(): NativePrefixes
+  /**
+   * Takes a step, with the scores of each symbol after each of those prefixes.
+   *
+   * Errors: `ERR_DATA`; `ERR_STATE` after the end.
+   */
+  step(scores: Float32Array): void
+  /**
+   * Takes all steps that are left, without scores, and ends.
+   *
+   * Errors: `ERR_MEMORY`; `ERR_STATE` after the end.
+   */
+  finish(): NativeTranscripts
+  /**
+   * [`Self::finish`] on another thread.
+   *
+   * Errors: as there, and `ABORTED`.
+   */
+  finishLater(cancel?: CancelFlag): Promise<NativeTranscripts>
+}
+
 /** A sequence that a model continues. It works only while a call of `next` waits for it. */
 export declare class NativeGenerator {
   /**
@@ -47,25 +81,27 @@ export declare class NativeModel {
    *
    * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` if the model is busy.
    */
-  predictSync(inputs: NativeTensor[], batchSize: number): Array<NativeTensor>
+  predictSync(inputs: NativeTensor[], batchSize: number, steps?: number): Array<NativeTensor>
   /**
-   * The outputs for inputs, in batches; of all outputs or of those with the given numbers.
+   * The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with the
+   * given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`.
    *
-   * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`.
+   * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`; what `onEvent` throws.
    */
-  predict(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[]): Promise<NativeTensor[]>
+  predict(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[], steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<NativeTensor[]>
   /**
-   * The total loss, then each metric, averaged over all rows. Inputs are the model's, then targets, then weights.
+   * The total loss, then each metric, averaged over all rows, or over those of the first so many `steps`, which are
+   * batches. Inputs are the model's, then targets, then weights. `onEvent` as in `predict`.
    *
    * Errors: as `predict`; `ERR_STATE` before `compile`.
    */
-  evaluate(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag): Promise<number[]>
+  evaluate(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<number[]>
   /**
    * `evaluate` on the caller's thread, for small work.
    *
    * Errors: as `evaluate`; `ERR_STATE` if the model is busy.
    */
-  evaluateSync(inputs: NativeTensor[], batchSize: number): Array<number>
+  evaluateSync(inputs: NativeTensor[], batchSize: number, steps?: number): Array<number>
   /**
    * One training step; the total loss, then each metric, before it.
    *
@@ -106,13 +142,13 @@ export declare class NativeModel {
    */
   resume(stop: boolean): void
   /**
-   * Runs the model one step at a time, with its present weights, whatever becomes of them: input `step` comes step
-   * by step, `constants` are all others, in order.
+   * Runs the model one step at a time, with its present weights, whatever becomes of them: the inputs `steps` come
+   * step by step, their features side by side, `constants` are all others, in order.
    *
    * Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants;
    * `ERR_STATE` if the model is busy.
    */
-  session(batchSize: number, step?: number, constants?: NativeTensor[]): NativeSession
+  session(batchSize: number, steps?: number[], constants?: NativeTensor[]): NativeSession
   /**
    * Goes on a sequence of tokens, with the model's present weights, whatever becomes of them. `optionsJson` says how
    * tokens are chosen.
@@ -560,6 +596,14 @@ export interface NativeHypotheses {
   alignments: Float32Array
 }
 
+/** Lists of symbols, one after the other. */
+export interface NativePrefixes {
+  /** How many symbols each has. */
+  lengths: Uint32Array
+  /** The symbols of all. */
+  labels: Int32Array
+}
+
 /** The gradient by a state after every step. */
 export interface NativeStateGradient {
   /** The path of the recurrence and the state's name: `lstm/h`. */
@@ -580,6 +624,20 @@ export interface NativeTensor {
   mask?: Uint8Array
   /** Whether `data` holds only the valid steps. */
   ragged?: boolean
+}
+
+/** Transcripts, row after row, the best one of each row first; their symbols lie one after the other. */
+export interface NativeTranscripts {
+  /** How many each row has. */
+  counts: Uint32Array
+  /** How many symbols each has. */
+  lengths: Uint32Array
+  /** The symbols of all. */
+  labels: Int32Array
+  /** The step at which each symbol begins. */
+  times: Uint32Array
+  /** What each is ordered by. */
+  scores: Float64Array
 }
 
 /**

@@ -2,7 +2,7 @@ import type { AdamaxOptions } from './rules.js'
 
 export type { LookaheadOptions, OptimizerOptions } from './optimizer.js'
 export * from './rules.js'
-export type { LearningRate, Schedule } from './schedules.js'
+export type { LearningRate, Schedule } from './schedule.js'
 export * as schedules from './schedules.js'
 
 /** Options of optimizers that keep two moments. */

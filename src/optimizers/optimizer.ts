@@ -1,7 +1,7 @@
 import { SeqloomError } from '../errors.js'
 import { type Check, checkOptions, custom, flag, integer, isRecord, number, positive } from '../options.js'
 import { readSettings, type Settings } from '../settings.js'
-import { type LearningRate, anyLearningRate as rate, type Schedule } from './schedules.js'
+import { type LearningRate, anyLearningRate as rate, type Schedule } from './schedule.js'
 
 /** Options of every optimizer; those that are null are left out. */
 export interface OptimizerOptions {

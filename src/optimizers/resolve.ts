@@ -1,6 +1,10 @@
 import { describe, SeqloomError } from '../errors.js'
 import { isRecord } from '../options.js'
-import { type Optimizer, type OptimizerKind, rules } from './rules.js'
+import type { Optimizer, OptimizerKind } from './rules.js'
+import * as functions from './rules.js'
+
+/** The functions that make optimizers, by kind. */
+export const rules = functions as unknown as Readonly<Record<OptimizerKind, (options?: object) => Optimizer>>
 
 /** Kinds whose formula became a choice: those that were saved before have PyTorch's. */
 const chosenLater: readonly unknown[] = [

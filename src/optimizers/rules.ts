@@ -341,8 +341,8 @@ export interface AdafactorOptions extends OptimizerOptions {
  * v ← β v + (1 − β) (g² + ε₁), for matrices r ← the same of the means of rows, c ← of columns, and v = r cᵀ / mean(r);
  * u = g / √v, w ← w − max(ε₂, RMS(w)) · ρ · u / max(1, RMS(u) / `clipThreshold`), where ρ = min(rate, 1 / √t)
  *
- * As in Keras, where ρ is the same with and without `relative_step`. Of weights of more dimensions, the last two are those of the matrices. It has one
- * state of the weight's size, in which means take the first places.
+ * As in Keras, where ρ is the same with and without `relative_step`. Of weights of more dimensions, the last two are those of the matrices. Of a matrix it
+ * keeps the means alone: rows + columns numbers.
  *
  * Errors: `ERR_OPTION`, `ERR_UNSUPPORTED`.
  */
@@ -485,22 +485,4 @@ export function muon(options: MuonOptions = {}): Optimizer {
     adamWeightDecay: { type: 'number', least: 0, default: 0.004 },
     epsilon: { type: 'number', above: 0, default: 1e-7 },
   })
-}
-
-/** @internal All of them by kind. */
-export const rules: Readonly<Record<OptimizerKind, (options?: object) => Optimizer>> = {
-  sgd,
-  adam,
-  adamw,
-  nadam,
-  adamax,
-  rmsprop,
-  adagrad,
-  adadelta,
-  lion,
-  radam,
-  adafactor,
-  ftrl,
-  lamb,
-  muon,
 }

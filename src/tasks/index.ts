@@ -1,6 +1,7 @@
 export type { Writing } from './decoding/units.js'
 export type * from './optionTypes.js'
 export * from './registry.js'
+export type { CellName, TaskCell } from './shared/cell.js'
 export type { LabelWeights } from './shared/classWeights.js'
 export type { ClassMeasures, ClassReport, Evaluation, MeanMeasures } from './shared/evaluation.js'
 export type { Task } from './shared/task.js'

@@ -1,14 +1,16 @@
 // Written by scripts/generate/tasks.mjs from the tables of options.
 
 import type { Callback } from '../callbacks/callback.js'
-import type { Schedule } from '../optimizers/schedules.js'
+import type { Schedule } from '../optimizers/schedule.js'
 import type { Tokenizer } from '../text/tokenizer.js'
 import type { LabelledText } from './classifier/rows.js'
 import type { Level } from './decoding/units.js'
 import type { Covariates } from './forecaster/options.js'
 import type { GeneratorEpoch, GeneratorProgress } from './generator/options.js'
+import type { TaskCell } from './shared/cell.js'
 import type { LabelWeights } from './shared/classWeights.js'
 import type { ClassifierEpoch, ClassifierProgress, TaskEpoch, TaskProgress } from './shared/training.js'
+import type { LanguageModel } from './transcriber/options.js'
 
 /** How a question answerer is built. */
 export interface QuestionAnswererOptions {
@@ -72,8 +74,11 @@ export interface CaptionerOptions {
 
 /** How a text classifier is built. */
 export interface TextClassifierOptions {
-  /** The recurrent cell; default `'lstm'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'lstm'`.
+   */
+  readonly cell?: TaskCell
   /** Whether every recurrent layer reads in both directions; default true. */
   readonly bidirectional?: boolean
   /** The number of recurrent layers; default 1. */
@@ -215,8 +220,11 @@ export interface ForecasterOptions<
    * they are; smaller values that come later are not an error. Default `'auto'`.
    */
   readonly transform?: 'auto' | 'none' | 'sqrt' | 'log' | 'log1p'
-  /** The recurrent cell; default `'gru'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'gru'`.
+   */
+  readonly cell?: TaskCell
   /** The number of recurrent layers; default 1. */
   readonly layers?: number
   /** The size of a recurrent layer's state; default 32. */
@@ -275,8 +283,11 @@ export interface TextGeneratorOptions {
   readonly tokenizer?: Tokenizer
   /** The most tokens of a vocabulary built from the training text; default 20000, for subwords 8192. */
   readonly maxVocabulary?: number
-  /** The recurrent cell; default `'lstm'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'lstm'`.
+   */
+  readonly cell?: TaskCell
   /** The number of recurrent layers; default 2. */
   readonly layers?: number
   /** The size of a recurrent layer's state; default 256. */
@@ -392,8 +403,11 @@ export interface TrainClassifierOptions<Row = LabelledText> {
 
 /** How a tagger is built. */
 export interface SequenceTaggerOptions {
-  /** The recurrent cell; default `'lstm'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'lstm'`.
+   */
+  readonly cell?: TaskCell
   /** Whether every recurrent layer reads in both directions; default true. */
   readonly bidirectional?: boolean
   /** The number of recurrent layers; default 1. */
@@ -405,6 +419,24 @@ export interface SequenceTaggerOptions {
   /** The rate of dropout after the embedding and before the classification; default 0. */
   readonly dropout?: number
   /**
+   * Whether a conditional random field learns which tag follows which, so that sequences of tags are predicted as a
+   * whole. If the tags mark entities by a scheme (BIO, IOB, BIOES, BILOU, BMES) and all training rows keep to it, so do
+   * all predictions. Default false.
+   */
+  readonly crf?: boolean
+  /** Whether a small network reads each token's characters, so that unknown tokens are not all alike; default false. */
+  readonly characters?: boolean
+  /**
+   * What else is given of every token: `features` of a row has an array under each of these names, of texts, booleans
+   * or numbers; default none.
+   */
+  readonly features?: readonly string[]
+  /**
+   * A file of pretrained word vectors, which `interop.loadWordVectors` reads, too; they are trained further. Its first
+   * 100,000 words are known besides those of the training rows, and `embedding` is as large as its vectors.
+   */
+  readonly wordVectors?: string | URL
+  /**
    * How often a token must occur in the training rows to be told apart from unknown ones; default 2, so that there are
    * unknown ones to learn from, or 1 where that would leave more than a quarter of the tokens unknown.
    */
@@ -413,13 +445,114 @@ export interface SequenceTaggerOptions {
   readonly seed?: number
 }
 
+/** How a transcriber is trained. */
+export interface TrainTranscriberOptions<Row> {
+  /** How many passes over the rows to make; default 20, or as many as 400 training steps need. */
+  readonly epochs?: number
+  /** The number of rows in a training step; rows of similar lengths go together; default 16. */
+  readonly batchSize?: number
+  /**
+   * Adam's learning rate, or a schedule of it. Gradients are clipped to a norm of 1. Default 0.003, falling to 0 on
+   * half a cosine.
+   */
+  readonly learningRate?: number | Schedule
+  /**
+   * The share of the rows, drawn at random by the seed, that is kept apart to measure on; default 0.1, or 0 where that
+   * would be fewer than 20, which are too few to tell epochs apart.
+   */
+  readonly validationSplit?: number
+  /** Rows to validate on instead. */
+  readonly validationData?: readonly Row[]
+  /**
+   * Whether the weights of the epoch with the lowest validation loss (without validation, that of training) are put
+   * back in the end; default true, but where the validation part is too small to tell epochs apart, the last epoch's
+   * weights are kept, with a warning.
+   */
+  readonly restoreBest?: boolean
+  /**
+   * A folder for a backup, every minute and when the signal aborts: the same training started again goes on from it,
+   * bit for bit. The backup is removed in the end, and nothing else that may be in the folder.
+   */
+  readonly backupDir?: string | URL
+  /**
+   * Whether to go on from a backup that is there. Otherwise the training begins anew, and its first backup replaces the
+   * one that is there. Default true.
+   */
+  readonly resume?: boolean
+  /** Stops training: `train` rejects with an AbortError, and the transcriber has the best weights so far. */
+  readonly signal?: AbortSignal
+  /** Called as batches end; quick batches may be reported together. */
+  readonly onProgress?: (progress: TaskProgress) => void
+  /** Called, and awaited, as each epoch ends. */
+  readonly onEpoch?: (epoch: TaskEpoch) => void | Promise<void>
+}
+
+/** How texts are searched for. */
+export interface TranscribeOptions {
+  /**
+   * How many prefixes are kept at each step; 1 takes the most probable token of each step; default 1, with
+   * `languageModel` 16.
+   */
+  readonly beamWidth?: number
+  /** How many texts to return per row, at most `beamWidth`; all but the best one as `alternatives`; default 1. */
+  readonly nBest?: number
+  /**
+   * What scores each token by those before: a trained text generator of characters, or a function, as for
+   * `text.ctcDecode`, of the ids of tokens.
+   */
+  readonly languageModel?: LanguageModel
+  /** The factor of these scores; default 0.5. */
+  readonly languageModelWeight?: number
+  /** What each token adds to the score, so that a language model does not prefer short texts; default 0. */
+  readonly insertionBonus?: number
+  /** The number of rows that are processed at once; default 32. */
+  readonly batchSize?: number
+  /** Stops the call, which rejects with an AbortError. */
+  readonly signal?: AbortSignal
+}
+
+/** How a transcriber is built. */
+export interface TranscriberOptions {
+  /**
+   * How many frames make one step of the model. With more, it is faster and sees longer stretches; a text must not have
+   * more tokens than there are steps; default 1.
+   */
+  readonly stackFrames?: number
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'lstm'`.
+   */
+  readonly cell?: TaskCell
+  /** Whether every recurrent layer reads in both directions; false for `stream`; default true. */
+  readonly bidirectional?: boolean
+  /** The number of recurrent layers; default 2. */
+  readonly layers?: number
+  /** The size of a recurrent layer's state, in each direction; default 96. */
+  readonly units?: number
+  /** The rate of dropout before every recurrent layer but the first, and after the last; default 0. */
+  readonly dropout?: number
+  /**
+   * How texts are cut into tokens: `'character'`, `'word'` (words and punctuation), or as a tokenizer does. Arrays are
+   * tokens already. Default `'character'`.
+   */
+  readonly tokenizer?: Level
+  /** Whether a tokenizer built from the rows lowercases texts; default false. */
+  readonly lowercase?: boolean
+  /** The most tokens of a vocabulary built from the training rows; default 20000. */
+  readonly maxVocabulary?: number
+  /** How often a token must occur in the training rows to be in the vocabulary; default 1. */
+  readonly minFrequency?: number
+  /** The seed of the initial weights, the split and the order of training; default 0. */
+  readonly seed?: number
+}
+
 /** How a translator is built. */
 export interface TranslatorOptions {
   /**
-   * The recurrent cell of the encoder and, unless it is Bahdanau's, which has its own, of the decoder; default
-   * `'lstm'`.
+   * The recurrent cell of the encoder and, unless it is Bahdanau's, which has its own, of the decoder: by its name in
+   * `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are its own; default `'lstm'`.
    */
-  readonly cell?: 'lstm' | 'gru'
+  readonly cell?: TaskCell
   /**
    * Bahdanau's attention inside of the decoder's recurrence, or Luong's after it, which takes less time a step but more
    * steps; default `'bahdanau'`.

@@ -4,6 +4,14 @@ import { Tokenizer, type TokenizerOptions } from './tokenizer.js'
 
 export { type Bleu, bleu } from './bleu.js'
 export { type ChrFOptions, chrF } from './chrF.js'
+export {
+  type CtcDecodeAsyncOptions,
+  type CtcDecodeOptions,
+  ctcDecode,
+  ctcDecodeAsync,
+  type PrefixScores,
+  type Transcript,
+} from './ctcDecode.js'
 export { characterErrorRate, editDistance, type Tokens, wordErrorRate } from './editDistance.js'
 export {
   type LanguageModelBatches,

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { describe, SeqloomError } from '../errors.js'
 import { check } from './failure.js'
 import { checkDimensions, sizeFromShape } from './shapes.js'
@@ -6,21 +7,29 @@ import type { DataType, DataValues, TensorLike } from './types.js'
 
 type Numbers = Float32Array | Int32Array | Uint8Array
 
-/** Whether a value is a typed array of numbers. */
-export const isTypedArray = (value: unknown): value is Numbers =>
-  ArrayBuffer.isView(value) && !(value instanceof DataView) && !isBigArray(value)
+/** Whether a value is a typed array of numbers; one of another realm, as of a test's, is one as well. */
+export const isTypedArray = (value: unknown): value is Numbers => types.isTypedArray(value) && !isBigArray(value)
 
-const isBigArray = (value: unknown) => value instanceof BigInt64Array || value instanceof BigUint64Array
+const isBigArray = (value: unknown) => types.isBigInt64Array(value) || types.isBigUint64Array(value)
 
 /** The dtype of values for which none was named: that of the first one. */
 export function inferDtype(values: unknown): DataType {
   let first = values
   while (Array.isArray(first)) first = first[0]
-  if (typeof first === 'string' || first instanceof String) return 'string'
+  if (typeof first === 'string' || types.isStringObject(first)) return 'string'
   if (typeof first === 'boolean') return 'bool'
-  return first instanceof Int32Array || first instanceof Uint8Array || first instanceof Uint8ClampedArray
+  return types.isInt32Array(first) || types.isUint8Array(first) || types.isUint8ClampedArray(first)
     ? 'int32'
     : 'float32'
+}
+
+/** A typed array of another realm as one of this one, of the same memory. */
+function ownArray(values: unknown): DataValues | undefined {
+  if (values instanceof Float32Array || values instanceof Int32Array) return values
+  const own = types.isFloat32Array(values) ? Float32Array : types.isInt32Array(values) ? Int32Array : undefined
+  if (own === undefined) return undefined
+  const { buffer, byteOffset, length } = values as Float32Array<ArrayBuffer>
+  return new own(buffer, byteOffset, length)
 }
 
 /** The shape of nested arrays, from the first entry of each. */
@@ -37,19 +46,17 @@ export function inferShape(values: unknown, dtype?: DataType): number[] {
 
 /** Values as a tensor stores them. Typed arrays of the right type are taken without a copy. */
 function storedValues(values: unknown, shape: readonly number[], dtype: DataType): DataValues {
-  if (
-    (dtype === 'float32' && values instanceof Float32Array) ||
-    (dtype === 'int32' && values instanceof Int32Array) ||
-    (dtype === 'bool' && values instanceof Uint8Array && values.constructor === Uint8Array)
-  )
-    return values as DataValues
+  const own = ownArray(values)
+  if ((dtype === 'float32' && own instanceof Float32Array) || (dtype === 'int32' && own instanceof Int32Array))
+    return own
+  if (dtype === 'bool' && values instanceof Uint8Array && values.constructor === Uint8Array) return values
   const target = allocateValues('tensor', dtype, sizeFromShape(shape))
   let next = 0
   const indices: number[] = []
   const at = () => indices.join('][')
   const store = (value: unknown): void => {
     if (dtype === 'string') {
-      ;(target as string[])[next++] = value instanceof Uint8Array ? new TextDecoder().decode(value) : String(value)
+      ;(target as string[])[next++] = types.isUint8Array(value) ? new TextDecoder().decode(value) : String(value)
       return
     }
     if (typeof value !== 'number') checkNumber(value)

@@ -19,7 +19,13 @@ export function dispose(container: TensorContainer | object): void {
 }
 
 /** How long a function took, in milliseconds. */
-export async function time(f: () => void): Promise<{ kernelMs: number; wallMs: number }> {
+export interface TimingInfo {
+  kernelMs: number
+  wallMs: number
+}
+
+/** Tells how long a function took. */
+export async function time(f: () => void): Promise<TimingInfo> {
   const start = performance.now()
   await f()
   const spent = performance.now() - start
@@ -97,7 +103,7 @@ const flags = new Map<string, Flag>()
 /** Flags that programs set and read; none of them changes anything here. */
 class Environment {
   get(name: string): Flag {
-    return flags.get(name) ?? false
+    return flags.get(name) ?? name === 'IS_NODE'
   }
   async getAsync(name: string): Promise<Flag> {
     return this.get(name)

@@ -1,6 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { type RNNLayer, RNN as RNNOfCells } from './layers/recurrent.js'
-import { registerClass } from './layers/registry.js'
+import {
+  type GatedCellLayerArgs,
+  type GatedRNNLayerArgs,
+  type RNNLayer,
+  RNN as RNNOfCells,
+} from './layers/recurrent.js'
+import type { Optimizer } from './train.js'
 
 export {
   BaseCallback,
@@ -19,19 +24,36 @@ export * from './core.js'
 export * as io from './io/index.js'
 export * as layers from './layers/index.js'
 export { input } from './layers/input.js'
+export { InputSpec } from './layers/inputSpec.js'
+export type { RNNLayerArgs, SimpleRNNCellLayerArgs, SimpleRNNLayerArgs } from './layers/recurrent.js'
 export { registerClass } from './layers/registry.js'
 export { type Shape, SymbolicTensor } from './layers/symbolic.js'
 export { LayerVariable } from './layers/variable.js'
-export { LayersModel } from './models/model.js'
+export { type ContainerArgs, LayersModel, type ModelEvaluateArgs, type ModelPredictArgs } from './models/model.js'
 export { loadLayersModel, models } from './models/saving.js'
-export { model, Sequential, sequential } from './models/sequential.js'
+export { model, Sequential, type SequentialArgs, sequential } from './models/sequential.js'
+export { node, type TensorBoardCallbackArgs } from './node.js'
+export * as serialization from './serialization.js'
 export type { ModelCompileArgs } from './training/compile.js'
 export type { ModelFitDatasetArgs } from './training/dataset.js'
 export type { ModelFitArgs } from './training/fit.js'
+export type { ClassWeight, ClassWeightMap } from './training/step.js'
 
 export const RNN: typeof RNNOfCells = RNNOfCells
 /** Any recurrent layer: programs say `tf.layers.lstm(…) as tf.RNN`. */
 export type RNN = RNNLayer
 
-/** Lets saved models contain classes of one's own. */
-export const serialization = { registerClass }
+// Names that programs use as types alone.
+export type GRULayerArgs = GatedRNNLayerArgs
+export type GRUCellLayerArgs = GatedCellLayerArgs
+export type LSTMLayerArgs = GatedRNNLayerArgs
+export type LSTMCellLayerArgs = GatedCellLayerArgs
+export type SGDOptimizer = Optimizer
+export type MomentumOptimizer = Optimizer
+export type AdamOptimizer = Optimizer
+export type AdamaxOptimizer = Optimizer
+export type AdadeltaOptimizer = Optimizer
+export type AdagradOptimizer = Optimizer
+export type RMSPropOptimizer = Optimizer
+/** Graph models cannot be read, so there is none. */
+export type GraphModel = never

@@ -1,13 +1,5 @@
 // What tfjs has and this entry has not. Each says what to use in its place.
-import { unsupported } from './failure.js'
-
-type Refused = (...args: unknown[]) => never
-
-const refused =
-  (name: string, instead: string): Refused =>
-  () => {
-    throw unsupported(`tf.${name}`, instead)
-  }
+import { type Refused, refused, refusedFunctions } from './refused.js'
 
 const traced =
   'Seqloom differentiates when it builds a model: train with model.fit() or model.trainOnBatch(), with a loss of your own ' +
@@ -16,8 +8,7 @@ const layer = (name: string) => `use the layer tf.layers.${name} in a model`
 const complex = 'complex numbers are not supported; compute with the real and the imaginary part'
 const images =
   'it is for sequences; decode and resize pictures with a package for images, and give their numbers to tf.tensor()'
-const flat =
-  'it is for sequences, which have one dimension to slide along: use tf.layers.conv1d, maxPooling1d or averagePooling1d in a model'
+const flat = 'use the layers of tf.layers, such as conv1d, conv2d, maxPooling1d and averagePooling2d, in a model'
 const sparse = 'use tf.gather, tf.gatherND and tf.scatterND'
 
 export const grad: Refused = refused('grad', traced)
@@ -70,18 +61,6 @@ export const registerOp: Refused = refused('registerOp', 'graph models cannot be
 export const registerKernel: Refused = refused('registerKernel', 'its engine has kernels of its own')
 export const registerGradient: Refused = refused('registerGradient', traced)
 
-/** An object whose functions, whatever their names are, are refused. */
-const refusedFunctions = (name: string, instead: string): Readonly<Record<string, Refused>> =>
-  new Proxy<Record<string, Refused>>(
-    {},
-    { get: (_, key) => (typeof key === 'string' && key !== 'then' ? refused(`${name}.${key}`, instead) : undefined) },
-  )
-
-/** What `@tensorflow/tfjs-node` adds. */
-export const node: Readonly<Record<string, Refused>> = refusedFunctions(
-  'node',
-  'use a callback of tf.callbacks or callbacks of seqloom for logs, and a package for pictures',
-)
 export const image: Readonly<Record<string, Refused>> = refusedFunctions('image', images)
 export const browser: Readonly<Record<string, Refused>> = refusedFunctions('browser', images)
 export const signal: Readonly<Record<string, Refused>> = refusedFunctions('signal', complex)

@@ -114,10 +114,40 @@ describe('classWeight', () => {
     })
   })
 
-  it('refuses losses without classes', async () => {
-    const m = classifier()
-    m.compile({ optimizer: 'sgd', loss: 'mse' })
-    const call = m.fit(x, new Float32Array(rows * 3), { classWeight })
-    await expect(call).rejects.toMatchObject({ code: 'ERR_OPTION' })
+  it.each([
+    'mse',
+    'mae',
+    'huber',
+    'categoricalHinge',
+    'klDivergence',
+    'poisson',
+    'cosineSimilarity',
+    'categoricalFocalCrossentropy',
+  ])('is for one-hot targets of %s as for those of a cross-entropy', async (loss) => {
+    const one = () => {
+      const m = classifier()
+      m.compile({ optimizer: 'sgd', loss: loss as never })
+      return m
+    }
+    const targets = [...labels].map((label) => [0, 1, 2].map((each) => Number(each === label)))
+    const sampleWeight = Float32Array.from(labels, (label) => (classWeight as Record<number, number>)[label] ?? 1)
+    const [byClass, byRow] = [one(), one()]
+    const [a] = await byClass.trainOnBatch(x, targets, { classWeight })
+    const [b] = await byRow.trainOnBatch(x, targets, { sampleWeight })
+    expect(a).toBeCloseTo(b as number, 6)
+    for (const [at, weights] of weightsOf(byClass).entries()) {
+      for (const [i, weight] of weights.entries()) expect(weight).toBeCloseTo(weightsOf(byRow)[at]?.[i] as number, 5)
+    }
+  })
+
+  it.each([
+    ['mse', 1],
+    ['binaryCrossentropy', 3],
+    ['hinge', 3],
+  ])('refuses %s of %i columns, which has no classes', async (loss, units) => {
+    const m = sequential([layers.gru({ units: 4, inputShape: [null, 2] }), layers.dense({ units })])
+    m.compile({ optimizer: 'sgd', loss: loss as never })
+    const call = m.fit(x, new Float32Array(rows * units), { classWeight: { 0: 2 } })
+    await expect(call).rejects.toMatchObject({ code: 'ERR_OPTION', message: expect.stringMatching(/needs classes/) })
   })
 })

@@ -14,23 +14,29 @@ import {
   type Tensor,
   tensor,
 } from '../../dist/index.js'
+import { waves } from '../helpers/waves.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'seqloom-convolutions-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-const floats = (shape: readonly number[], seed = 1) => {
-  const size = shape.reduce((product, each) => product * each, 1)
-  return tensor(
-    Float32Array.from({ length: size }, (_, at) => Math.sin(seed + at * 1.7)),
-    shape,
-  )
-}
 
 /** Rows of so many steps, as nested arrays. */
 const ragged = (lengths: readonly number[], width: number): number[][][] =>
   lengths.map((length, row) =>
     Array.from({ length }, (_, step) => Array.from({ length: width }, (_, at) => Math.sin(row + step * 1.3 + at))),
   )
+
+it('convolutional LSTMs work without a bias', async () => {
+  for (const [make, inputShape] of [
+    [layers.convLstm1d, [null, 4, 1]],
+    [layers.convLstm2d, [null, 4, 3, 1]],
+  ] as const) {
+    const options = { filters: 2, kernelSize: 2, inputShape, unitForgetBias: false, activation: null }
+    const [plain, without] = [true, false].map((useBias) => sequential([make({ ...options, useBias } as never)], { seed: 1 }))
+    const x = waves([2, 3, ...inputShape.slice(1)] as number[])
+    expect(without?.getWeights()).toHaveLength(2)
+    expect(await without?.predict(x)).toEqual(await plain?.predict(x))
+  }
+})
 
 const coded = (code: string, message: RegExp) =>
   expect.objectContaining({ code, message: expect.stringMatching(message) })
@@ -108,7 +114,7 @@ describe('sessions of causal convolutions', () => {
       layer() as never,
       layers.gru({ units: 2, returnSequences: true }),
     ])
-    const x = floats([1, 8, 3])
+    const x = waves([1, 8, 3])
     const whole = (await m.predict(x)) as Tensor
     using session = m.session()
     for (let step = 0; step < 8; step++) {
@@ -157,7 +163,7 @@ describe('convolutions', () => {
 
   it('tell when the steps of a batch are too few', async () => {
     const m = sequential([layers.conv1d({ filters: 4, kernelSize: 5, ...sequence })])
-    await expect(m.predict(floats([1, 3, 3]))).rejects.toMatchObject({
+    await expect(m.predict(waves([1, 3, 3]))).rejects.toMatchObject({
       code: 'ERR_SHAPE',
       message: expect.stringMatching(/do not fit/),
     })
@@ -170,11 +176,11 @@ describe('convolutions', () => {
       layers.conv1dTranspose({ filters: 5, kernelSize: 2, name: 'b' }),
       layers.depthwiseConv1d({ kernelSize: 2, depthMultiplier: 2, name: 'c' }),
     ])
-    m.setWeights(m.getWeights().map(({ shape }, at) => floats(shape, at)))
+    m.setWeights(m.getWeights().map(({ shape }, at) => waves(shape, at)))
     const before = m.getWeights()
     const path = join(folder, 'weights.pt')
     await interop.toPyTorch(m, path)
-    m.setWeights(before.map(({ shape }) => floats(shape, 9)))
+    m.setWeights(before.map(({ shape }) => waves(shape, 9)))
     await interop.loadPyTorch(path, { model: m })
     expect(m.getWeights()).toEqual(before)
     m.dispose()
@@ -208,9 +214,9 @@ describe('models for TensorFlow.js', () => {
 
   it.each(Object.keys(out))('go out and come back: %s', async (name) => {
     const m = (out[name] as () => Model)()
-    m.setWeights(m.getWeights().map(({ shape }, at) => floats(shape, at)))
+    m.setWeights(m.getWeights().map(({ shape }, at) => waves(shape, at)))
     const back = await interop.loadTfjs(await interop.toTfjs(m))
-    const given = m.inputs.map(({ shape }, at) => floats([2, ...(shape.slice(1) as number[])], at))
+    const given = m.inputs.map(({ shape }, at) => waves([2, ...(shape.slice(1) as number[])], at))
     const x = (given.length === 1 ? given[0] : given) as never
     expect(((await back.predict(x)) as Tensor).data).toEqual(((await m.predict(x)) as Tensor).data)
     back.dispose()
@@ -236,7 +242,7 @@ describe('layers.lambda', () => {
     const difference = layers.lambda({ function: ([x, y]) => x.sub(y).abs(), name: 'difference' })
     const half = layers.lambda({ function: (x) => x.mul(0.5) })
     const m = model({ inputs: [a, b], outputs: half.apply(difference.apply([a, b])) })
-    const given = [floats([1, 3, 2]), floats([1, 3, 2], 4)]
+    const given = [waves([1, 3, 2]), waves([1, 3, 2], 4)]
     const { data } = (await m.predict(given as never)) as Tensor
     for (const [at, value] of data.entries()) {
       expect(value).toBeCloseTo(Math.abs((given[0]?.data[at] as number) - (given[1]?.data[at] as number)) / 2, 6)
@@ -280,7 +286,7 @@ describe('convolutional LSTMs', () => {
     const last = layers.convLstm1d({ filters: 3, kernelSize: 3, padding: 'same' }).apply(x, { initialState: [h, c] })
     const both = layers.bidirectional({ layer: layers.convLstm1d({ filters: 2, kernelSize: 3 }) as never }).apply(x)
     const m = model({ inputs: x, outputs: [sequences, h, last, both] as never })
-    const [all, state, end, joined] = (await m.predict(floats([2, 4, 5, 2]))) as unknown as Tensor[]
+    const [all, state, end, joined] = (await m.predict(waves([2, 4, 5, 2]))) as unknown as Tensor[]
     expect([all, state, end, joined].map((each) => each?.shape)).toEqual([
       [2, 4, 5, 3],
       [2, 5, 3],
@@ -296,7 +302,7 @@ describe('convolutional LSTMs', () => {
     const stateful = sequential([layers.convLstm1d({ ...options, stateful: true })])
     const plain = sequential([layers.convLstm1d({ ...options, returnSequences: true })])
     plain.setWeights(stateful.getWeights())
-    const x = floats([1, 6, 4, 1])
+    const x = waves([1, 6, 4, 1])
     const whole = (await plain.predict(x)) as Tensor
     // Two batches of a row each.
     const halves = (await stateful.predict(tensor(x.data, [2, 3, 4, 1]), { batchSize: 1 })) as Tensor

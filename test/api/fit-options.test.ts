@@ -256,3 +256,37 @@ describe('callbacks.modelCheckpoint', () => {
     expect(weightsOf((await loadModel(path)) as Sequential)).toEqual(weightsOf(m))
   })
 })
+
+describe('callbacks that follow a validation which is not in every epoch', () => {
+  const options = { epochs: 12, validationSplit: 0.3, validationFreq: 3 }
+
+  it('wait for it, as Keras does', async () => {
+    const m = build({ learningRate: 0 })
+    const stopped = await m.fit(x, y, { ...options, callbacks: callbacks.earlyStopping({ patience: 2 }) })
+    // Validations are in epochs 3, 6, 9; the second one and the third one are no better than the first.
+    expect(stopped.epoch).toHaveLength(9)
+    const seen: number[] = []
+    const rates = build()
+    await rates.fit(x, y, {
+      ...options,
+      callbacks: [
+        callbacks.reduceLROnPlateau({ patience: 1, minDelta: 100 }),
+        { onEpochEnd: (_epoch, _logs, { model }) => void seen.push(model.learningRate) },
+      ],
+    })
+    expect(seen.map((rate) => rate.toPrecision(2))).toEqual(
+      [0.1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001, 0.001, 0.001, 0.0001].map((rate) => rate.toPrecision(2)),
+    )
+    const path = join(folder, 'checkpoint-{epoch}')
+    await build().fit(x, y, { ...options, epochs: 4, callbacks: callbacks.modelCheckpoint({ path, saveBestOnly: true }) })
+    expect(readdirSync(folder).filter((name) => name.startsWith('checkpoint-'))).toEqual(['checkpoint-3'])
+  })
+
+  it('still say what is never there', async () => {
+    const stop = callbacks.earlyStopping({ monitor: 'val_nothing' })
+    await expect(build().fit(x, y, { ...options, callbacks: stop })).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: expect.stringMatching(/val_nothing/),
+    })
+  })
+})

@@ -117,6 +117,48 @@ describe('stateful layers', () => {
     expect(weightsOf(resumed)).toEqual(weightsOf(whole))
   })
 
+  it('carry the states of both directions from batch to batch', async () => {
+    const build = (stateful: boolean, returnState = false) => {
+      const x = input({ shape: [null, 2] })
+      const ahead = layers.gru({ units: 3, stateful, returnState, name: 'ahead' } as never)
+      const both = layers.bidirectional({ layer: ahead as never, name: 'both' })
+      const states = returnState ? [input({ shape: [3] }), input({ shape: [3] })] : []
+      const made = both.apply(x, returnState ? { initialState: states } : {})
+      return functional({ inputs: [x, ...states], outputs: made, seed: 3 })
+    }
+    const carrying = build(true)
+    const given = build(false, true)
+    given.setWeights(carrying.getWeights())
+    expect(carrying.stateful).toBe(true)
+    const data = Float32Array.from({ length: 3 * 2 * 4 * 2 }, (_, at) => Math.sin(at))
+    const parts = await carrying.predict(tensor(data, [6, 4, 2]), { batchSize: 2 })
+    let states = [tensor(new Float32Array(6), [2, 3]), tensor(new Float32Array(6), [2, 3])]
+    for (let batch = 0; batch < 3; batch++) {
+      const x = tensor(data.slice(batch * 16, (batch + 1) * 16), [2, 4, 2])
+      const [y, ...next] = (await given.predict([x, ...states])) as unknown as Tensor[]
+      states = next as typeof states
+      const part = (parts as Tensor).data.subarray(batch * 12, (batch + 1) * 12)
+      for (const [at, value] of [...part].entries()) expect(value).toBeCloseTo(y?.data[at] as number, 6)
+    }
+    carrying.compile({ optimizer: 'sgd', loss: 'mse' })
+    await carrying.fit(tensor(data, [6, 4, 2]), tensor(new Float32Array(36), [6, 6]), { batchSize: 2, epochs: 2 })
+    await carrying.save(join(folder, 'both'))
+    const again = await loadModel(join(folder, 'both'))
+    expect(again.toJSON()).toEqual(carrying.toJSON())
+    expect(await again.predict(tensor(data, [6, 4, 2]), { batchSize: 2 })).toEqual(
+      await carrying.predict(tensor(data, [6, 4, 2]), { batchSize: 2 }),
+    )
+    const back = functional({
+      inputs: carrying.inputs[0] as never,
+      outputs: layers.lstm({ units: 2, stateful: true, goBackwards: true }).apply(carrying.inputs[0] as never),
+    })
+    const [first, second] = await Promise.all([
+      back.predict(tensor(data.slice(0, 32), [4, 4, 2]), { batchSize: 2 }),
+      back.predict(tensor(data.slice(16, 32), [2, 4, 2]), { batchSize: 2 }),
+    ])
+    expect((first as Tensor).data[4]).not.toBeCloseTo((second as Tensor).data[0] as number, 4)
+  })
+
   it('are saved, and stream in sessions', async () => {
     const m = languageModel()
     await m.save(join(folder, 'model'))
@@ -151,10 +193,6 @@ describe('stateful layers', () => {
       code: 'ERR_DATA',
       message: expect.stringMatching(/resetStates/),
     })
-    expect(() => layers.gru({ units: 2, stateful: true, goBackwards: true })).toThrow(code('ERR_UNSUPPORTED'))
-    expect(() => layers.bidirectional({ layer: layers.gru({ units: 2, stateful: true }) })).toThrow(
-      code('ERR_UNSUPPORTED'),
-    )
     const [a, h] = [input({ shape: [null, 2] }), input({ shape: [2] })]
     const given = functional({
       inputs: [a, h],

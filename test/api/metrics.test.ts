@@ -8,6 +8,7 @@ import {
   metrics,
   model,
   type SymbolicTensor,
+  type SymbolicValue,
   sequential,
   tensor,
 } from 'seqloom'
@@ -356,4 +357,30 @@ describe('a loss that does not fit its predictions', () => {
     const large = () => passing(3, { loss: 'categoricalCrossentropy', metrics: ['topKAccuracy'] }, 'softmax')
     expect(await warnings(large)).toEqual([expect.stringMatching(/WARN_METRIC.*always 1/)])
   })
+})
+
+it.each([
+  ['metrics', 'pearsonCorrelation'],
+  ['weightedMetrics', 'pearsonCorrelation'],
+  ['metrics', (yTrue: SymbolicValue, yPred: SymbolicValue) => yTrue.sub(yTrue).div(yPred.sub(yPred)).mean()],
+  ['metrics', 'poisson'],
+])('a metric among %s that is no number leaves the training as it is: %s', async (place, metric) => {
+  const train = async (more: object) => {
+    const m = sequential(
+      [layers.dense({ units: 4, inputShape: [2] }), layers.dense({ units: 3, activation: 'sigmoid' })],
+      { seed: 1 },
+    )
+    m.compile({ optimizer: 'adam', loss: 'binaryCrossentropy', ...more })
+    const x = [
+      [1, 2],
+      [3, 4],
+    ]
+    const y = [
+      [1, 1, 1],
+      [0, 1, 1],
+    ]
+    await m.fit(x, y, { epochs: 3 })
+    return m.getWeights().map(({ data }) => [...data])
+  }
+  expect(await train({ [place]: [metric] })).toEqual(await train({}))
 })

@@ -164,6 +164,42 @@ describe('layers.normalization', () => {
     }
   })
 
+  it.each([
+    ['groupNormalization', { groups: 2 }],
+    ['layerNormalization', {}],
+    ['layerNormalization', { axis: [1, 2] }],
+    ['batchNormalization', {}],
+  ] as const)('%s %j works without offset, without factor and without both', (name, options) => {
+    const make = (more: object) =>
+      sequential([layers[name]({ inputShape: [2, 4], ...options, ...more } as never)]).predictSync([
+        [
+          [1, 2, 3, 4],
+          [2, 3, 5, 9],
+        ],
+      ])
+    const plain = make({})
+    for (const more of [{ center: false }, { scale: false }, { center: false, scale: false }]) {
+      expect([...make(more).data]).toEqual([...plain.data].map((value) => expect.closeTo(value, 5)))
+    }
+  })
+
+  it('takes batches that come later, and nothing of them where one fails', async () => {
+    const later = async function* (batches: readonly number[][]) {
+      for (const batch of batches) {
+        await null
+        if (batch.length === 0) throw new Error('the line is dead')
+        yield batch.map((value) => [value])
+      }
+    }
+    const layer = layers.normalization({ inputShape: [1] })
+    await layer.adapt(later([[1, 2], [3], [6]]))
+    const m = sequential([layer])
+    expect(m.predictSync([[3]]).data[0]).toBe(0)
+    await expectCoded(() => layer.adapt(later([[100], []])), 'ERR_DATA', /the line is dead/)
+    expect(m.predictSync([[3]]).data[0]).toBe(0)
+    await expectCoded(() => layer.adapt(later([])), 'ERR_DATA', /no batches/)
+  })
+
   it('keeps statistics of other dimensions, or of all', () => {
     const x = tensor([0, 2, 4, 6, 8, 10, 12, 14], [2, 2, 2])
     const weightsFor = (axis: number | number[] | null) => {

@@ -13,7 +13,8 @@ import {
   sequential,
   tensor,
 } from '../../dist/index.js'
-import { type OptimizerKind, rules } from '../../src/optimizers/rules.js'
+import { rules } from '../../src/optimizers/resolve.js'
+import type { OptimizerKind } from '../../src/optimizers/rules.js'
 
 // Made by Keras and PyTorch: see make.py beside the files.
 interface Recorded {

@@ -1,6 +1,7 @@
 import { layers, optimizers, sequential, tensor } from 'seqloom'
 import { describe, expect, it } from 'vitest'
-import { type OptimizerKind, rules } from '../../src/optimizers/rules.js'
+import { rules } from '../../src/optimizers/resolve.js'
+import type { OptimizerKind } from '../../src/optimizers/rules.js'
 
 /** The weight of y = w · x after steps with x = 1 towards 0, whose gradient is 2 w, from w = 1. */
 async function trained(optimizer: optimizers.Optimizer, steps: number): Promise<number> {

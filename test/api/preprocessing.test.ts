@@ -9,6 +9,7 @@ import { caught, expectCoded } from '../helpers/errors.js'
 
 const folder = new URL('../fixtures/keras/', import.meta.url)
 const golden = JSON.parse(readFileSync(new URL('preprocessing.json', folder), 'utf8'))
+const crossings = JSON.parse(readFileSync(new URL('crossing.json', folder), 'utf8'))
 const mixedFile = gunzipSync(readFileSync(new URL('keras3-mixed.keras.gz', folder)))
 
 const words = ['output_mode', 'standardize', 'split', 'oov_method']
@@ -97,7 +98,6 @@ describe('lookups', () => {
       code: 'ERR_DATA',
       message: expect.stringContaining("'b' is not in the vocabulary"),
     })
-    await expectCoded(() => layers.textVectorization({ standardize: (() => '') as never }), ['ERR_UNSUPPORTED'])
     await expectCoded(() => layers.textVectorization({ outputMode: 'count', outputSequenceLength: 3 }), ['ERR_OPTION'])
     await expectCoded(() => layers.textVectorization().adapt([]), ['ERR_DATA'])
     await expectCoded(() => layers.categoryEncoding({ numTokens: 2 }).call([[2]]), ['ERR_DATA'])
@@ -106,6 +106,161 @@ describe('lookups', () => {
     await expectCoded(() => layers.discretization({ numBins: 3 }).call([1]), ['ERR_STATE'])
     await expectCoded(() => layers.discretization({ binBoundaries: [1] }).adapt([1]), ['ERR_STATE'])
     await expectCoded(() => layers.hashing({} as never), ['ERR_OPTION'])
+  })
+})
+
+describe('hashedCrossing', () => {
+  it.each(crossings as (Case & { shape: number[] })[])('with $options is as in Keras', (each) => {
+    const made = layers.hashedCrossing(options(each.options)).call(each.data)
+    expect(made.shape).toEqual(each.shape)
+    close(made, each.result)
+  })
+
+  it('reads several inputs of a model, which is saved with it and goes to Keras and back', async () => {
+    const [city, day] = [input({ shape: [1], dtype: 'string' }), input({ shape: [1], dtype: 'int32' })]
+    const cross = layers.hashedCrossing({ numBins: 8, name: 'cross' })
+    const y = layers.embedding({ inputDim: 8, outputDim: 2 }).apply(cross.apply([city, day]))
+    const m = model({ inputs: [city, day], outputs: layers.flatten().apply(y) })
+    const data = [['Rome', 'Oslo', 'Rome'], tensor(Int32Array.of(1, 2, 1), [3, 1])]
+    const predicted = m.predictSync(data)
+    expect(predicted.shape).toEqual([3, 2])
+    const table = m.getWeights()[0] as { data: Float32Array }
+    const bins = cross.call([
+      ['Rome', 'Oslo', 'Rome'],
+      [1, 2, 1],
+    ])
+    expect([...predicted.data]).toEqual([...bins.data].flatMap((bin) => [...table.data.subarray(2 * bin, 2 * bin + 2)]))
+    const again = await loadModel(await m.toBytes())
+    expect(again.predictSync(data)).toEqual(predicted)
+    const file = join(await mkdtemp(join(tmpdir(), 'seqloom-crossing-')), 'm.keras')
+    await interop.toKeras(m, file)
+    const back = await interop.loadKeras(file)
+    expect([...(back.predictSync(data) as typeof predicted).data]).toEqual([...predicted.data])
+    await rm(join(file, '..'), { recursive: true })
+    await expectCoded(() => m.predict([['Rome'], tensor(Int32Array.of(1, 2), [2, 1])]), 'ERR_SHAPE', /1 and 2 rows/)
+  })
+
+  it('says what is wrong', async () => {
+    const cross = layers.hashedCrossing({ numBins: 8 })
+    await expectCoded(() => layers.hashedCrossing({} as never), 'ERR_OPTION', /numBins/)
+    await expectCoded(() => layers.hashedCrossing({ numBins: 3, sparse: true } as never), 'ERR_UNSUPPORTED', /sparse/)
+    await expectCoded(() => cross.call(['a']), 'ERR_DATA', /two features/)
+    await expectCoded(() => cross.call([['a'], ['b', 'c']]), 'ERR_SHAPE', /\[1\], \[2\]/)
+    await expectCoded(() => cross.call([['a'], [1.5]]), 'ERR_DATA', /integers/)
+    await expectCoded(() => cross.apply(input({ shape: [1], dtype: 'string' })), 'ERR_SHAPE', /two inputs/)
+  })
+})
+
+describe('adapt', () => {
+  const reviews = ['a splendid film', 'dull and long', 'splendid acting', 'so dull', 'a film']
+  const batches = function* () {
+    yield reviews.slice(0, 2)
+    yield reviews[2] as string
+    yield reviews.slice(3)
+  }
+  const lines = async function* () {
+    for (const review of reviews) {
+      await null
+      yield review
+    }
+  }
+
+  it('learns the same from batches as from all at once, also where they come later', async () => {
+    for (const given of [{}, { outputMode: 'tfIdf' as const }, { maxTokens: 5, ngrams: 2 }]) {
+      const [whole, parts, later] = [1, 2, 3].map(() => layers.textVectorization(given))
+      whole?.adapt(reviews)
+      parts?.adapt(batches())
+      await later?.adapt(lines())
+      expect(parts?.getConfig().vocabulary).toEqual(whole?.getConfig().vocabulary)
+      expect(later?.getConfig()).toEqual({ ...whole?.getConfig(), name: later?.getConfig().name })
+      expect(parts?.call(reviews)).toEqual(whole?.call(reviews))
+    }
+    const lookups = [layers.integerLookup(), layers.integerLookup()]
+    lookups[0]?.adapt([[3, 3], [1]])
+    lookups[1]?.adapt(new Set([[3], [[3, 1]]]) as never)
+    expect(lookups[1]?.getVocabulary()).toEqual(lookups[0]?.getVocabulary())
+    const bins = [layers.discretization({ numBins: 3 }), layers.discretization({ numBins: 3 })]
+    bins[0]?.adapt(golden.numbers)
+    bins[1]?.adapt(new Set([golden.numbers.slice(0, 7), Float32Array.from(golden.numbers.slice(7))]))
+    expect(bins[1]?.binBoundaries).toEqual(bins[0]?.binBoundaries)
+  })
+
+  it('changes nothing where a batch fails', async () => {
+    const layer = layers.textVectorization()
+    layer.adapt(reviews)
+    const before = layer.getVocabulary()
+    const failing = function* () {
+      yield ['new words']
+      throw new Error('the disk is gone')
+    }
+    await expectCoded(() => layer.adapt(failing()), 'ERR_DATA', /the disk is gone/)
+    const wrong = async function* () {
+      yield ['new words']
+      yield [1]
+    }
+    await expectCoded(() => layer.adapt(wrong()), 'ERR_DATA', /reads texts/)
+    expect(layer.getVocabulary()).toEqual(before)
+  })
+})
+
+describe('functions of textVectorization', () => {
+  const standardize = (text: string) => text.replaceAll('ä', 'ae').toUpperCase()
+  const split = (text: string) => text.split('-')
+  const texts = ['Bär-tier', 'tier-TIER', 'haus']
+
+  it('standardize texts and split them', () => {
+    const layer = layers.textVectorization({ standardize, split })
+    layer.adapt(texts)
+    expect(layer.getVocabulary()).toEqual(['', '[UNK]', 'TIER', 'HAUS', 'BAER'])
+    expect(layer.call(['bär', 'maus-haus']).array()).toEqual([
+      [4, 0],
+      [1, 3],
+    ])
+  })
+
+  it('go with a clone, and are set again after loading', async () => {
+    const layer = layers.textVectorization({ standardize, split, name: 'cut' })
+    layer.adapt(texts)
+    const m = sequential([
+      layer,
+      layers.embedding({ inputDim: 5, outputDim: 2, maskZero: true }),
+      layers.gru({ units: 2 }),
+    ])
+    const predicted = m.predictSync(['tier-bär'])
+    expect(m.clone().predictSync(['tier-bär'])).toEqual(predicted)
+    const again = await loadModel(await m.toBytes())
+    await expectCoded(() => again.predict(['tier-bär']), 'ERR_STATE', /standardize was a function/)
+    const cut = again.getLayer('cut') as unknown as ReturnType<typeof layers.textVectorization>
+    cut.standardize = standardize
+    await expectCoded(() => again.predict(['tier-bär']), 'ERR_STATE', /split was a function/)
+    cut.split = split
+    expect(again.predictSync(['tier-bär'])).toEqual(predicted)
+    expect((await loadModel(await again.toBytes())).toJSON()).toEqual(m.toJSON())
+    await expectCoded(
+      () => interop.toKeras(m, join(tmpdir(), 'never.keras')),
+      'ERR_UNSUPPORTED',
+      /standardize is a function/,
+    )
+  })
+
+  it('are checked, with what they give', async () => {
+    await expectCoded(() => layers.textVectorization({ split: 3 } as never), 'ERR_OPTION', /split/)
+    const layer = layers.textVectorization({ vocabulary: ['a'], split: () => 'a' as never })
+    await expectCoded(() => layer.call(['a']), 'ERR_DATA', /split must give an array of texts/)
+    layer.split = () => {
+      throw new Error('no')
+    }
+    await expectCoded(() => layer.call(['a']), 'ERR_DATA', /no/)
+    layer.split = 'whitespace'
+    layer.standardize = () => 3 as never
+    await expectCoded(() => layer.call(['a']), 'ERR_DATA', /standardize must give a text/)
+    await expectCoded(
+      () => {
+        layer.standardize = 'loud' as never
+      },
+      'ERR_OPTION',
+      /standardize/,
+    )
   })
 })
 

@@ -85,6 +85,32 @@ describe('callbacks.csvLogger', () => {
     expect(readFileSync(file, 'utf8')).toBe('mine\n')
   })
 
+  it('separates values as asked, and knows its files whatever separates them', async () => {
+    const file = join(folder, 'log.csv')
+    const rows = () => readFileSync(file, 'utf8').trimEnd().split('\n')
+    const log = (separator: string, append = false) => callbacks.csvLogger({ file, separator, append })
+    const { history } = await tokenClassifier().fit(tokens, labels, { epochs: 2, callbacks: log(';') })
+    expect(rows()[0]).toBe('epoch;loss;accuracy;seconds')
+    expect(
+      rows()
+        .slice(1)
+        .map((line) => Number(line.split(';')[1])),
+    ).toEqual(history.loss)
+    const more = { epochs: 3, initialEpoch: 2 }
+    await tokenClassifier().fit(tokens, labels, { ...more, callbacks: log(';', true) })
+    expect(rows().map((line) => line.split(';')[0])).toEqual(['epoch', '1', '2', '3'])
+    await expectCoded(
+      () => tokenClassifier().fit(tokens, labels, { callbacks: log(',', true) }),
+      'ERR_DATA',
+      /epoch;loss/,
+    )
+    await tokenClassifier().fit(tokens, labels, { callbacks: log('\t') })
+    expect(rows().map((line) => line.split('\t').length)).toEqual([4, 4])
+    for (const separator of ['', ', ', '.', '1', 'e', '-', '"', '\n', 3]) {
+      await expectCoded(() => log(separator as never), 'ERR_OPTION', /separator/)
+    }
+  })
+
   describe('in a training that is resumed', () => {
     const settings = { epochs: 5, batchSize: 1, shuffle: false }
     const epochs = (file: string) => read(file).map(([epoch]) => epoch)

@@ -16,17 +16,11 @@ import {
   type Tensor,
   tensor,
 } from '../../dist/index.js'
+import { waves } from '../helpers/waves.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'seqloom-regularizers-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const floats = (shape: readonly number[], seed = 1) => {
-  const size = shape.reduce((product, each) => product * each, 1)
-  return tensor(
-    Float32Array.from({ length: size }, (_, at) => Math.sin(seed + at * 1.7)),
-    shape,
-  )
-}
 const lossOf = async (m: Model, x: never, y: never): Promise<number> =>
   ((await m.testOnBatch(x, y)) as number[])[0] as number
 const squares = (values: Iterable<number>) => [...values].reduce((sum, value) => sum + value * value, 0)
@@ -86,7 +80,7 @@ describe('regularizers', () => {
       m.compile({ optimizer: sgd(), loss: 'mse', metrics: ['mse'] })
       return m
     }
-    const [x, y] = [floats([4, 3]), floats([4, 2], 5)]
+    const [x, y] = [waves([4, 3]), waves([4, 2], 5)]
     const plain = make(null)
     const [base] = (await plain.evaluate(x, y)) as number[]
     const kernel = plain.getWeights()[0]?.data as Float32Array
@@ -122,7 +116,7 @@ describe('regularizers', () => {
   it('count in an epoch of unequal batches as the loss does', async () => {
     const m = sequential([layers.dense({ units: 1, inputShape: [2], kernelRegularizer: 'l2' })])
     m.compile({ optimizer: sgd(0), loss: 'mse' })
-    const [x, y] = [floats([5, 2]), floats([5, 1])]
+    const [x, y] = [waves([5, 2]), waves([5, 1])]
     const [whole] = (await m.evaluate(x, y, { batchSize: 5 })) as number[]
     const [parts] = (await m.evaluate(x, y, { batchSize: 2 })) as number[]
     expect(parts).toBeCloseTo(whole as number, 6)
@@ -154,7 +148,7 @@ describe('regularizers', () => {
     const rules = { kernelRegularizer: 'l2', kernelConstraint: constraints.maxNorm(0.01) } as const
     const m = sequential([layers.dense({ units: 1, inputShape: [2], trainable: false, ...rules })], { seed: 1 })
     const plain = sequential([layers.dense({ units: 1, inputShape: [2], trainable: false })], { seed: 1 })
-    const [x, y] = [floats([5, 2]), floats([5, 1])] as never[]
+    const [x, y] = [waves([5, 2]), waves([5, 1])] as never[]
     for (const each of [m, plain]) each.compile({ optimizer: sgd(), loss: 'mse' })
     expect(await lossOf(m, x as never, y as never)).toBe(await lossOf(plain, x as never, y as never))
     await m.trainOnBatch(x as never, y as never)
@@ -194,7 +188,7 @@ describe('regularizers', () => {
     const m = sequential([layers.rnn({ cell, inputShape: [null, 2] })], { seed: 2 })
     m.compile({ optimizer: sgd(), loss: 'mse' })
     const kernel = m.getWeights()[0]?.data as Float32Array
-    const [x, y] = [floats([2, 3, 2]), floats([2, 2])]
+    const [x, y] = [waves([2, 3, 2]), waves([2, 2])]
     const [loss] = (await m.evaluate(x, y)) as number[]
     const { data } = await m.predict(x)
     const mse = squares(data.map((value, at) => value - (y.data[at] as number))) / 4
@@ -230,10 +224,10 @@ describe('regularizers', () => {
 describe('constraints', () => {
   const step = async (constraint: constraints.Constraint | constraints.ConstraintName, scale: number) => {
     const m = sequential([layers.dense({ units: 2, useBias: false, inputShape: [3], kernelConstraint: constraint })])
-    m.setWeights([floats([3, 2]).data.map((value) => value * scale)].map((data) => tensor(data, [3, 2])))
+    m.setWeights([waves([3, 2]).data.map((value) => value * scale)].map((data) => tensor(data, [3, 2])))
     m.compile({ optimizer: sgd(0), loss: 'mse' })
     const before = m.getWeights()[0]?.data as Float32Array
-    await m.trainOnBatch(floats([2, 3]), floats([2, 2]))
+    await m.trainOnBatch(waves([2, 3]), waves([2, 2]))
     const after = m.getWeights()[0]?.data as Float32Array
     m.dispose()
     return { before, after }
@@ -268,7 +262,7 @@ describe('constraints', () => {
       m.compile({ optimizer: 'adam', loss: 'mse' })
       return m
     }
-    const [x, y] = [floats([8, 4, 2]), floats([8, 1])]
+    const [x, y] = [waves([8, 4, 2]), waves([8, 1])]
     const whole = make()
     await whole.fit(x, y, { epochs: 4, batchSize: 4, shuffle: false })
     const first = make()

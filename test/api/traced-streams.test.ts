@@ -47,10 +47,16 @@ describe('a stateful traced cell', () => {
     expect(build(false, true).layers.at(-1)?.config()).not.toHaveProperty('stateful')
   })
 
-  it('goes forward only', () => {
-    expect(() => layers.rnn({ cell: plain(), stateful: true, goBackwards: true })).toThrow(
-      expect.objectContaining({ code: 'ERR_UNSUPPORTED', message: expect.stringMatching(/stateful/) }),
-    )
+  it('carries its states backwards, too, where it cannot stream', async () => {
+    const build = (options: object) =>
+      sequential([layers.rnn({ cell: plain(), inputShape: [null, 2], ...options } as never)], { seed: 4 })
+    const [m, fused] = [build({ stateful: true, goBackwards: true }), build({ goBackwards: true })]
+    const parts = await m.predict(halves, { batchSize: 2 })
+    const alone = await fused.predict(halves, { batchSize: 2 })
+    const rest = parts.data.length / 2
+    expect([...parts.data.subarray(0, rest)]).toEqual([...alone.data.subarray(0, rest)])
+    expect([...parts.data.subarray(rest)]).not.toEqual([...alone.data.subarray(rest)])
+    expect(() => m.session({ batchSize: 2 })).toThrow(expect.objectContaining({ code: 'ERR_UNSUPPORTED' }))
   })
 })
 

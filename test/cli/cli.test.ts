@@ -63,6 +63,14 @@ describe('seqloom train classify, then the rest', () => {
     expect(row.accuracy).toBeGreaterThan(0.95)
   })
 
+  it('any ready-made cell is trained by its name, and loaded', async () => {
+    const args = ['train', 'classify', '--data', data, '--out', path('other-cell'), '--epochs', '3', '--cell', 'minGRU']
+    expect((await seqloom([...args, ...small])).code).toBe(0)
+    const { stdout } = await seqloom(['predict', '--model', path('other-cell'), 'a splendid film'])
+    expect(stdout).toMatch(/^good\t/)
+    expect((await seqloom(['train', 'classify', '--help'])).stdout).toMatch(/minGRU/)
+  })
+
   it('summary and info print what there is', async () => {
     expect((await seqloom(['summary', '--model', path('model')])).stdout).toMatch(
       /embedding[\s\S]*bidirectional[\s\S]*dense/,
@@ -148,7 +156,7 @@ describe('failures', () => {
     ['no model', () => seqloom(['predict', '--model', path('nothing'), 'text']), 1, /ERR_IO: .*nothing/],
     ['an unknown option', () => train(data, '--epoch', '3'), 2, /ERR_OPTION: unknown option '--epoch'.*--epochs/],
     ['a bad value', () => train(data, '--units', '0'), 2, /ERR_OPTION: .*--units.*at least 1/],
-    ['an unknown cell', () => train(data, '--cell', 'mamba'), 2, /ERR_OPTION: .*lstm, gru, simpleRNN/],
+    ['an unknown cell', () => train(data, '--cell', 'transformer'), 2, /ERR_OPTION: .*lstm, gru, simpleRNN/],
     ['a missing option', () => seqloom(['predict', 'text']), 2, /ERR_OPTION: .*--model/],
     ['an unknown command', () => seqloom(['trian']), 2, /ERR_OPTION: unknown command 'trian'/],
     [

@@ -14,6 +14,7 @@ describe('every task', () => {
       'SequenceTagger',
       'TextClassifier',
       'TextGenerator',
+      'Transcriber',
       'Translator',
     ])
   })

@@ -106,9 +106,75 @@ describe('layers are applied', () => {
     const inner = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [5] })] })
     const steps = tf.layers.timeDistributed({ layer: inner }).apply(x.reshape([8, 3, 5])) as tf.Tensor
     expect(steps.shape).toEqual([8, 3, 2])
-    expect(() => tf.layers.timeDistributed({ layer: tf.layers.lstm({ units: 2 }) }).apply(x)).toThrow(
-      'timeDistributed of a LSTM',
+    const within = tf.layers.timeDistributed({ layer: tf.layers.lstm({ units: 2 }) })
+    const each = within.apply(x) as tf.Tensor
+    expect(each.shape).toEqual([2, 3, 2])
+    const alone = tf.layers.lstm({ units: 2 })
+    alone.apply(x.slice([0, 1], [2, 1]).squeeze([1]))
+    alone.setWeights(within.getWeights())
+    const second = alone.apply(x.slice([0, 1], [2, 1]).squeeze([1])) as tf.Tensor
+    second.dataSync().forEach((value, at) => {
+      expect(each.slice([0, 1], [2, 1]).dataSync()[at]).toBeCloseTo(value, 6)
+    })
+    expect(() =>
+      tf.layers.timeDistributed({ layer: tf.layers.lstm({ units: 2 }) }).apply(tf.input({ shape: [null, 4, 5] })),
+    ).toThrow('the number of steps must be known')
+  })
+})
+
+describe('batch normalization', () => {
+  const made = () => {
+    const model = tf.sequential({
+      layers: [
+        tf.layers.dense({ units: 2, inputShape: [3], name: 'first' }),
+        tf.layers.batchNormalization({ name: 'norm' }),
+      ],
+    })
+    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' })
+    return model
+  }
+
+  it('learns two of its weights, and moves the others', async () => {
+    const model = made()
+    const norm = model.getLayer('norm')
+    const names = (all: tf.LayerVariable[]) => all.map(({ name }) => name)
+    expect(names(norm.trainableWeights)).toEqual(['norm/gamma', 'norm/beta'])
+    expect(names(norm.nonTrainableWeights)).toEqual(['norm/moving_mean', 'norm/moving_variance'])
+    expect(names(model.weights).slice(-2)).toEqual(['norm/moving_mean', 'norm/moving_variance'])
+    expect(model.getWeights(true).length).toBe(4)
+    const lines: string[] = []
+    model.summary(undefined, undefined, (line: string) => lines.push(line))
+    expect(lines.join()).toContain('Trainable params: 12')
+    expect(lines.join()).toContain('Non-trainable params: 4')
+    const x = numbers([6, 3])
+    const before = model.getLayer('first').apply(x) as tf.Tensor
+    await model.fit(x, numbers([6, 2], 1), { batchSize: 6 })
+    const [, , mean] = norm.getWeights() as [tf.Tensor, tf.Tensor, tf.Tensor]
+    expect(mean.dataSync()[0]).toBeCloseTo((tf.mean(before, 0).dataSync()[0] as number) * 0.01, 5)
+  })
+
+  it('takes its weights in the order in which it gives them, and in files', async () => {
+    const model = made()
+    const given = model.getWeights().map(({ shape }, i) => numbers(shape, i).abs())
+    model.setWeights(given)
+    expect(
+      model
+        .getLayer('norm')
+        .getWeights()
+        .map((each) => [...each.dataSync()]),
+    ).toEqual(given.slice(2).map((each) => [...each.dataSync()]))
+    const x = numbers([2, 3])
+    const expected = (model.predict(x) as tf.Tensor).arraySync()
+    let saved: tf.io.ModelArtifacts | undefined
+    await model.save(
+      tf.io.withSaveHandler(async (artifacts) => {
+        saved = artifacts
+        return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } }
+      }),
     )
+    expect(saved?.weightSpecs?.map(({ name }) => name).slice(-2)).toEqual(['norm/moving_mean', 'norm/moving_variance'])
+    const loaded = await tf.loadLayersModel(tf.io.fromMemory(saved as tf.io.ModelArtifacts))
+    expect((loaded.predict(x) as tf.Tensor).arraySync()).toEqual(expected)
   })
 })
 
@@ -181,6 +247,48 @@ describe('layers of one’s own', () => {
     expect(model.getWeights().length).toBe(2)
   })
 
+  it('apply layers to what they compute, and say where they cannot', () => {
+    class Gate extends tf.layers.Layer {
+      static override className = 'Gate'
+      readonly inner = tf.layers.dense({ units: 2, kernelInitializer: 'ones', useBias: false })
+      scale: tf.LayerVariable | undefined
+
+      constructor(readonly isTwice: boolean) {
+        super({ name: 'gate' })
+      }
+
+      override build(shape: tf.Shape): void {
+        this.scale = this.addWeight('scale', [2], 'float32', 'ones')
+        super.build(shape)
+      }
+
+      override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+        const [input] = Array.isArray(inputs) ? inputs : [inputs]
+        const doubled = this.isTwice
+          ? (input as tf.Tensor).mul((this.scale as tf.LayerVariable).read())
+          : (input as tf.Tensor)
+        const inner = this.inner.apply(doubled.mul(2)) as tf.Tensor
+        return inner.mul((this.scale as tf.LayerVariable).read())
+      }
+    }
+    const layer = new Gate(false)
+    const model = tf.sequential({ layers: [tf.layers.inputLayer({ inputShape: [2] }), layer] })
+    expect((model.predict(tf.tensor2d([[1, 2]])) as tf.Tensor).arraySync()).toEqual([[6, 6]])
+    expect(layer.weights.map(({ name }) => name)).toEqual(['gate/scale', 'gate/kernel'])
+    layer.setWeights([tf.tensor1d([1, 10]), tf.ones([2, 2])])
+    expect((model.predict(tf.tensor2d([[1, 2]])) as tf.Tensor).arraySync()).toEqual([[6, 60]])
+    expect(layer.inner.getWeights()[0]?.arraySync()).toEqual([
+      [1, 1],
+      [1, 1],
+    ])
+    expect(() => new Gate(true).apply(tf.input({ shape: [2] }))).toThrow(/both before and after a layer/)
+    const dense = tf.layers.dense({ units: 1 })
+    const scored = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [2] })] })
+    expect(() => {
+      scored.compile({ optimizer: 'sgd', loss: (_, yPred) => dense.apply(yPred) as tf.Tensor })
+    }).toThrow(/applied to a value of a loss/)
+  })
+
   it('say what cannot be recorded', () => {
     class Reads extends tf.layers.Layer {
       static override className = 'Reads'
@@ -212,9 +320,10 @@ describe('noise', () => {
 
 describe('what is not there', () => {
   it.each([
-    ['batchNormalization', 'layerNormalization'],
-    ['conv2d', 'images'],
-    ['convLstm2d', 'images'],
+    ['conv2dTranspose', 'upSampling2d'],
+    ['conv3d', 'conv2d'],
+    ['convLstm2dCell', 'convLstm2d'],
+    ['resizing', 'package for images'],
   ] as const)('%s says so', (name, instead) => {
     expect(() => (tf.layers[name] as (args: object) => unknown)({})).toThrow(instead)
   })

@@ -1,4 +1,5 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -95,6 +96,19 @@ describe('a model', () => {
     expect(await model.trainOnBatch(x, y)).toHaveLength(2)
     expect((model.predictOnBatch(x) as tf.Tensor).shape).toEqual([12, 2])
     expect(() => model.predict([[1, 2]] as never)).toThrow(/must be a tensor/)
+  })
+
+  it('has an optimizer once it is compiled, which may be exchanged', async () => {
+    const model = small()
+    expect(model.optimizer).toBeUndefined()
+    expect(model.metricsNames).toBeUndefined()
+    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError', metrics: ['mae'] })
+    expect(model.optimizer.getClassName()).toBe('SGD')
+    model.optimizer = tf.train.adam(0)
+    expect(model.metricsNames).toEqual(['loss', 'mae'])
+    const before = model.getWeights().map((each) => each.arraySync())
+    await model.fit(x, y)
+    expect(model.getWeights().map((each) => each.arraySync())).toEqual(before)
   })
 
   it('follows a learning rate that is changed', async () => {
@@ -358,6 +372,27 @@ describe('models are saved and loaded', () => {
     await model.save(`file://${join(folder, 'connected')}`)
     const loaded = await tf.loadLayersModel(`file://${join(folder, 'connected')}/model.json`)
     expect((loaded.predict(inputs) as tf.Tensor).arraySync()).toEqual(expected)
+  })
+
+  it('where a layers model is, whoever wrote it, and over nothing else', async () => {
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] })
+    const own = join(folder, 'again')
+    await model.save(`file://${own}`)
+    const text = await readFile(join(own, 'model.json'), 'utf8')
+    // As another program writes it: with files of weights that are named otherwise.
+    await rename(join(own, 'weights.bin'), join(own, 'group1-shard1of1.bin'))
+    await writeFile(join(own, 'model.json'), text.replace('weights.bin', 'group1-shard1of1.bin'))
+    await model.save(`file://${own}`)
+    await expect(tf.loadLayersModel(`file://${own}/model.json`)).resolves.toBeInstanceOf(tf.LayersModel)
+    const others = { 'model.json': '{"name":"shoes","format":"layers-model"}', 'weights.bin': 'weights of shoes' }
+    for (const [name, contents] of Object.entries(others)) {
+      const path = join(folder, `with-${name}`)
+      await mkdir(path)
+      await writeFile(join(path, name), contents)
+      await expect(model.save(`file://${path}`)).rejects.toMatchObject({ code: 'ERR_IO' })
+      expect(await readFile(join(path, name), 'utf8')).toBe(contents)
+      expect(await readdir(path)).toEqual([name])
+    }
   })
 
   it('and say what is wrong', async () => {

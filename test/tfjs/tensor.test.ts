@@ -1,3 +1,4 @@
+import { createContext, runInContext } from 'node:vm'
 import fc from 'fast-check'
 import { SeqloomError } from 'seqloom'
 import * as tf from 'seqloom/tfjs'
@@ -284,4 +285,25 @@ describe('what is not supported', () => {
       expect(run).toThrow(expect.objectContaining({ code: 'ERR_UNSUPPORTED', message: expect.stringContaining(';') }))
     })
   }
+})
+
+describe('arrays of another realm, as tests have them,', () => {
+  const context = createContext({})
+  it.each([
+    ['new Float32Array([1.5, -2])', 'float32', [1.5, -2]],
+    ['new Int32Array([3, -4])', 'int32', [3, -4]],
+    ['new Uint8Array([5, 6])', 'int32', [5, 6]],
+    ['new Float64Array([0.5, 7])', 'float32', [0.5, 7]],
+    ['[new Float32Array([1]), new Float32Array([2])]', 'float32', [1, 2]],
+    ['[[true], [false]]', 'bool', [1, 0]],
+  ] as const)('%s are tensors of the same dtype', (source, dtype, values) => {
+    const given = runInContext(source, context) as number[]
+    const made = tf.tensor(given)
+    expect(made.dtype).toBe(dtype)
+    expect([...made.dataSync()]).toEqual(values)
+    expect([...tf.add(given, 0).dataSync()]).toEqual(values)
+    expect(made.dataSync()).toBeInstanceOf(
+      dtype === 'float32' ? Float32Array : dtype === 'int32' ? Int32Array : Uint8Array,
+    )
+  })
 })

@@ -68,6 +68,66 @@ const loss = (yTrue: tf.Tensor, yPred: tf.Tensor): tf.Scalar => tf.losses.meanSq
 const initializer = tf.initializers.glorotUniform({ seed: 1 })
 const regularizer = tf.regularizers.l2({ l2: 0.01 })
 const counts: number = tf.memory().numTensors
+class Noisy extends tf.layers.Layer {
+  static override get className(): string {
+    return 'Noisy'
+  }
+  private kernel: tf.LayerVariable | null = null
+
+  constructor(private readonly config: { units: number; name?: string }) {
+    super(config)
+    this.inputSpec = [new tf.InputSpec({ ndim: 2 })]
+    this.supportsMasking = true
+  }
+
+  override build(inputShape: tf.Shape | tf.Shape[]): void {
+    const shape = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as tf.Shape
+    this.kernel = this.addWeight(
+      'kernel',
+      [shape.at(-1) as number, this.config.units],
+      'float32',
+      tf.initializers.ones(),
+    )
+    super.build(inputShape)
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor | tf.Tensor[] {
+    const [input] = Array.isArray(inputs) ? inputs : [inputs]
+    return tf.tidy(() => tf.matMul(input as tf.Tensor, (this.kernel as tf.LayerVariable).read()))
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return Object.assign(super.getConfig(), { units: this.config.units })
+  }
+}
+tf.serialization.registerClass(Noisy)
+
+class Stop extends tf.Callback {
+  override async onEpochEnd(epoch: number, logs?: tf.Logs): Promise<void> {
+    if (epoch > 3 && (logs?.val_loss ?? 0) > 1) this.model.stopTraining = true
+  }
+}
+async function train(): Promise<tf.History> {
+  const model: tf.Sequential = tf.sequential({
+    layers: [
+      tf.layers.conv2d({ filters: 2, kernelSize: [3, 3], inputShape: [8, 8, 1], activation: 'relu' }),
+      tf.layers.batchNormalization(),
+      tf.layers.maxPooling2d({ poolSize: 2 }),
+      tf.layers.flatten(),
+      new Noisy({ units: 4 }),
+    ],
+  })
+  const adam: tf.AdamOptimizer = tf.train.adam(0.001)
+  model.compile({ optimizer: adam, loss: loss, metrics: ['accuracy'] })
+  const args: tf.ModelFitArgs = { callbacks: [new Stop(), tf.node.tensorBoard('logs')], classWeight: { 0: 1, 1: 2 } }
+  const { wallMs }: tf.TimingInfo = await tf.time(() => table.square())
+  const loaded: tf.LayersModel | tf.GraphModel = await tf.loadLayersModel('file://model/model.json')
+  const config: tf.LSTMLayerArgs = { units: wallMs, returnSequences: true }
+  const steps = tf.layers
+    .bidirectional({ layer: tf.layers.lstm(config) as tf.RNN })
+    .apply(loaded.inputs) as tf.SymbolicTensor
+  return await model.fit(tf.ones([1, 8, 8, 1]), tf.ones(steps.shape as number[]), args)
+}
 tf.util.shuffle([1, 2, 3])
 tf.dispose([
   any,
@@ -106,5 +166,6 @@ export {
   regularizer,
   rows,
   standardize,
+  train,
   typed,
 }

@@ -78,7 +78,6 @@ describe('options', () => {
   it.each([
     [wrong(layers.lstm, { unitz: 3 }), 'ERR_OPTION', /layers\.lstm: .*'unitz'.*units/],
     [wrong(layers.lstm, {}), 'ERR_OPTION', /units is missing/],
-    [wrong(layers.lstm, { units: 3, stateful: true, goBackwards: true }), 'ERR_UNSUPPORTED', /stateful/],
     [wrong(layers.lstm, { units: 3, recurrentDropout: 1.1 }), 'ERR_OPTION', /recurrentDropout/],
     [wrong(layers.lstm, { units: 3, kernelRegularizer: 'l3' }), 'ERR_OPTION', /kernelRegularizer/],
     [wrong(layers.gru, { units: 3, activation: 'softmax' }), 'ERR_UNSUPPORTED', /softmax/],

@@ -68,6 +68,11 @@ pub(crate) fn integer(value: &Unknown<'_>, what: &str, least: usize) -> Outcome<
     ))
 }
 
+/// A safe integer that is at least `least`; none if the argument is left out.
+pub(crate) fn optional_integer(value: &Unknown<'_>, what: &str, least: usize) -> Outcome<Option<usize>> {
+    if is_missing(value) { Ok(None) } else { integer(value, what, least).map(Some) }
+}
+
 pub(crate) fn object<'env>(value: &Unknown<'env>, what: &str) -> Outcome<Object<'env>> {
     match value.get_type()? {
         // SAFETY: the value was found to be an object.

@@ -7,11 +7,11 @@ use crate::model::{NativeGradients, NativeModel, NativeStateGradient};
 use crate::session::NativeSession;
 use crate::tensor::{self, NativeTensor};
 use crate::{argument, cancel, fit};
-use napi::bindgen_prelude::{ClassInstance, Object, Unknown};
+use napi::bindgen_prelude::{ClassInstance, Object, ToNapiValue, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use seqloom_graph::decode::{Blueprint, Generator, SamplingOptions};
-use seqloom_graph::train::{FitOptions, Trainer};
+use seqloom_graph::train::{FitOptions, OnEvent, Trainer};
 use seqloom_graph::{HostTensor, StateGradient, TensorData};
 use std::sync::atomic::AtomicBool;
 
@@ -20,32 +20,37 @@ impl NativeModel {
     /// The outputs for inputs, in batches, on the caller's thread.
     ///
     /// Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` if the model is busy.
-    #[napi(catch_unwind, ts_args_type = "inputs: NativeTensor[], batchSize: number")]
+    #[napi(catch_unwind, ts_args_type = "inputs: NativeTensor[], batchSize: number, steps?: number")]
     pub fn predict_sync(
         &self,
         env: &Env,
         inputs: Unknown<'_>,
         batch_size: Unknown<'_>,
+        steps: Unknown<'_>,
     ) -> Result<Vec<NativeTensor>, ErrorCode> {
         guard(|| {
             let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
-            let never = AtomicBool::new(false);
-            let outputs =
-                self.shared.now_drawn(move |trainer| Ok(trainer.predict(&inputs, batch_size, &never)?))?;
+            let steps = argument::optional_integer(&steps, "steps", 1)?;
+            let outputs = self.shared.now_drawn(move |trainer| {
+                let never = AtomicBool::new(false);
+                Ok(trainer.predict_some(&inputs, batch_size, &all_outputs(trainer), steps, &never, None)?)
+            })?;
             self.shared.report(env);
             Ok(outputs.into_iter().map(NativeTensor::at_once).collect())
         })
     }
 
-    /// The outputs for inputs, in batches; of all outputs or of those with the given numbers.
+    /// The outputs for inputs, in batches, or in the first so many `steps` of these; of all outputs or of those with the
+    /// given numbers. `onEvent` is told of every batch, and the loop waits for `resume`, as in `fit`.
     ///
-    /// Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`.
+    /// Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_MEMORY`; `ERR_STATE` during `fit`; `ABORTED`; what `onEvent` throws.
     #[napi(
         catch_unwind,
-        ts_args_type = "inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[]",
+        ts_args_type = "inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, outputs?: number[], steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void",
         ts_return_type = "Promise<NativeTensor[]>"
     )]
+    #[allow(clippy::too_many_arguments, reason = "they are JavaScript's")]
     pub fn predict<'env>(
         &self,
         env: &'env Env,
@@ -53,6 +58,8 @@ impl NativeModel {
         batch_size: Unknown<'env>,
         cancel: Unknown<'env>,
         outputs: Unknown<'env>,
+        steps: Unknown<'env>,
+        on_event: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let inputs = tensor::read_list(&inputs, "inputs")?;
@@ -62,21 +69,22 @@ impl NativeModel {
             } else {
                 Some(argument::list(&outputs, "outputs", |item, what| argument::integer(&item, what, 0))?)
             };
-            self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
-                let all = || (0..trainer.graph().outputs.len()).collect();
-                let wanted = wanted.unwrap_or_else(all);
-                let outputs = trainer.predict_some(&inputs, batch_size, &wanted, cancel)?;
+            let steps = argument::optional_integer(&steps, "steps", 1)?;
+            self.told(env, &cancel, &on_event, move |trainer, cancel, on_event| {
+                let wanted = wanted.unwrap_or_else(|| all_outputs(trainer));
+                let outputs = trainer.predict_some(&inputs, batch_size, &wanted, steps, cancel, on_event)?;
                 Ok(outputs.into_iter().map(NativeTensor::from).collect::<Vec<_>>())
             })
         })
     }
 
-    /// The total loss, then each metric, averaged over all rows. Inputs are the model's, then targets, then weights.
+    /// The total loss, then each metric, averaged over all rows, or over those of the first so many `steps`, which are
+    /// batches. Inputs are the model's, then targets, then weights. `onEvent` as in `predict`.
     ///
     /// Errors: as `predict`; `ERR_STATE` before `compile`.
     #[napi(
         catch_unwind,
-        ts_args_type = "inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag",
+        ts_args_type = "inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void",
         ts_return_type = "Promise<number[]>"
     )]
     pub fn evaluate<'env>(
@@ -85,12 +93,15 @@ impl NativeModel {
         inputs: Unknown<'env>,
         batch_size: Unknown<'env>,
         cancel: Unknown<'env>,
+        steps: Unknown<'env>,
+        on_event: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
             let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
-            self.shared.later(env, cancel::read(&cancel, "cancel")?, move |trainer, cancel| {
-                Ok(trainer.evaluate(&inputs, batch_size, cancel)?)
+            let steps = argument::optional_integer(&steps, "steps", 1)?;
+            self.told(env, &cancel, &on_event, move |trainer, cancel, on_event| {
+                Ok(trainer.evaluate_some(&inputs, batch_size, steps, cancel, on_event)?)
             })
         })
     }
@@ -98,18 +109,20 @@ impl NativeModel {
     /// `evaluate` on the caller's thread, for small work.
     ///
     /// Errors: as `evaluate`; `ERR_STATE` if the model is busy.
-    #[napi(catch_unwind, ts_args_type = "inputs: NativeTensor[], batchSize: number")]
+    #[napi(catch_unwind, ts_args_type = "inputs: NativeTensor[], batchSize: number, steps?: number")]
     pub fn evaluate_sync(
         &self,
         env: &Env,
         inputs: Unknown<'_>,
         batch_size: Unknown<'_>,
+        steps: Unknown<'_>,
     ) -> Result<Vec<f64>, ErrorCode> {
         guard(|| {
             let inputs = tensor::read_list(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
+            let steps = argument::optional_integer(&steps, "steps", 1)?;
             let scores = self.shared.now_drawn(move |trainer| {
-                Ok(trainer.evaluate(&inputs, batch_size, &AtomicBool::new(false))?)
+                Ok(trainer.evaluate_some(&inputs, batch_size, steps, &AtomicBool::new(false), None)?)
             })?;
             self.shared.report(env);
             Ok(scores)
@@ -257,33 +270,36 @@ impl NativeModel {
         guard(|| self.shared.resume(argument::boolean(&stop, "stop")?))
     }
 
-    /// Runs the model one step at a time, with its present weights, whatever becomes of them: input `step` comes step
-    /// by step, `constants` are all others, in order.
+    /// Runs the model one step at a time, with its present weights, whatever becomes of them: the inputs `steps` come
+    /// step by step, their features side by side, `constants` are all others, in order.
     ///
     /// Errors: `ERR_UNSUPPORTED` for models that cannot stream; `ERR_DATA` and `ERR_SHAPE` for unsuitable constants;
     /// `ERR_STATE` if the model is busy.
     #[napi(
         catch_unwind,
-        ts_args_type = "batchSize: number, step?: number, constants?: NativeTensor[]",
+        ts_args_type = "batchSize: number, steps?: number[], constants?: NativeTensor[]",
         ts_return_type = "NativeSession"
     )]
     pub fn session<'env>(
         &self,
         env: &'env Env,
         batch_size: Unknown<'env>,
-        step: Unknown<'env>,
+        steps: Unknown<'env>,
         constants: Unknown<'env>,
     ) -> Result<ClassInstance<'env, NativeSession>, ErrorCode> {
         guard(|| {
+            let index = |value: Unknown<'env>, what: &str| argument::integer(&value, what, 0);
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
-            let step = if argument::is_missing(&step) { 0 } else { argument::integer(&step, "step", 0)? };
+            let steps =
+                if argument::is_missing(&steps) { vec![0] } else { argument::list(&steps, "steps", index)? };
             let constants = if argument::is_missing(&constants) {
                 Vec::new()
             } else {
                 tensor::read_list(&constants, "constants")?
             };
             let session = self.shared.now_drawn(move |trainer| {
-                let mut blueprint = Blueprint::new(trainer.graph(), trainer.shared_parameters(), step)?;
+                let mut blueprint =
+                    Blueprint::of_several(trainer.graph(), trainer.shared_parameters(), &steps)?;
                 Ok(blueprint.session(batch_size, &constants)?)
             })?;
             NativeSession::made(env, session)
@@ -322,7 +338,30 @@ impl NativeModel {
     }
 }
 
+/// The numbers of all outputs.
+fn all_outputs(trainer: &Trainer) -> Vec<usize> {
+    (0..trainer.graph().outputs.len()).collect()
+}
+
 impl NativeModel {
+    /// Runs `body` on another thread; where there is an `on_event`, that is told of what happens, and the loop waits for it.
+    fn told<'env, T: ToNapiValue + Send + 'static>(
+        &self,
+        env: &'env Env,
+        cancel: &Unknown<'env>,
+        on_event: &Unknown<'env>,
+        body: impl FnOnce(&mut Trainer, &AtomicBool, Option<&mut OnEvent<'_>>) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<Object<'env>> {
+        let cancel = cancel::read(cancel, "cancel")?;
+        if argument::is_missing(on_event) {
+            return self.shared.later(env, cancel, move |trainer, cancel| body(trainer, cancel, None));
+        }
+        let on_event = argument::function(on_event, "onEvent")?;
+        fit::start(env, &self.shared, &cancel, &on_event, move |trainer, cancel, handle| {
+            body(trainer, cancel, Some(handle))
+        })
+    }
+
     fn on_batch<'env>(
         &self,
         env: &'env Env,

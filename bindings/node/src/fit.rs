@@ -1,4 +1,4 @@
-//! Training: the loop on its own thread, its events on the JavaScript thread.
+//! Training, and what else goes batch by batch: the loop on its own thread, its events on the JavaScript thread.
 
 use crate::access::{FitGuard, Shared};
 use crate::error::Outcome;
@@ -85,7 +85,7 @@ fn object_of(env: &Env, event: Option<Event>) -> napi::Result<Object<'_>> {
     Ok(object)
 }
 
-/// What went wrong on the JavaScript side of a `fit`, which ends it.
+/// What went wrong on the JavaScript side of a loop, which ends it.
 #[derive(Clone)]
 struct Trouble {
     thrown: Arc<Mutex<Option<napi::Error>>>,
@@ -172,12 +172,12 @@ impl Events {
 
 /// Runs `body`, which is the loop, on another thread. `body` passes every event to the function that it gets; in
 /// JavaScript, `on_event` receives them. If `on_event` throws, the promise rejects with that.
-pub(crate) fn start<'env>(
+pub(crate) fn start<'env, T: ToNapiValue + Send + 'static>(
     env: &'env Env,
     shared: &Arc<Shared>,
     cancel: &Arc<AtomicBool>,
     on_event: &Function<'_, Unknown<'static>, Unknown<'static>>,
-    body: impl FnOnce(&mut Trainer, &AtomicBool, &mut dyn FnMut(&mut Trainer, Event) -> Control) -> Outcome<()>
+    body: impl FnOnce(&mut Trainer, &AtomicBool, &mut dyn FnMut(&mut Trainer, Event) -> Control) -> Outcome<T>
     + Send
     + 'static,
 ) -> Outcome<Object<'env>> {

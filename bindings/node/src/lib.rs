@@ -9,6 +9,7 @@ mod array;
 pub mod backend;
 pub mod cancel;
 pub mod compute;
+pub mod ctc;
 pub mod error;
 mod fit;
 pub mod generator;

@@ -179,15 +179,14 @@ fn optimizer(entry: &optim::Entry) -> String {
 
 fn optimizers() -> String {
     let all: String = optim::ENTRIES.iter().map(optimizer).collect();
-    let names = || optim::ENTRIES.iter().map(|entry| entry.name);
+    let names = optim::ENTRIES.iter().map(|entry| entry.name);
     format!(
         "{HEAD}import {{ makeOptimizer, type OptimizerOf, type OptimizerOptions }} from './optimizer.js'\n\n\
          /** The kinds of optimizers. */\nexport type OptimizerKind = {}\n\n\
          /** An optimizer as data: its kind and all its settings. */\nexport type Optimizer = OptimizerOf<OptimizerKind>\n\n\
-         {all}/** @internal All of them by kind. */\n\
-         export const rules: Readonly<Record<OptimizerKind, (options?: object) => Optimizer>> = {{ {} }}\n",
-        names().map(quoted).collect::<Vec<_>>().join(" | "),
-        names().collect::<Vec<_>>().join(", "),
+         {}\n",
+        names.map(quoted).collect::<Vec<_>>().join(" | "),
+        all.trim_end(),
     )
 }
 

@@ -19,9 +19,11 @@ fn operations(smooth: bool) -> Vec<&'static str> {
                 | "masking"
                 | "metric"
                 | "counts"
+                | "sequenceCounts"
                 | "argmax"
                 | "sample"
                 | "gather"
+                | "crf"
         ) || matches!(name, "batchNorm" | "cast" | "sequenceMask" | "stopGradient")
     };
     operation_names().filter(|name| !smooth || !kinked(name)).collect()
@@ -78,6 +80,7 @@ fn attributes(op: &str, random: &mut Random, smooth: bool) -> Value {
             let logits = kind != "meanSquaredError" && (smooth || random.below(2) == 0);
             json!({ "kind": kind, "fromLogits": logits })
         }
+        "ctc" => json!({ "blank": random.below(5), "zeroInfinity": random.below(4) > 0 }),
         "metric" => match random.below(3) {
             0 => json!({ "kind": "binaryAccuracy", "threshold": 0.5 }),
             1 => json!({ "kind": "topKAccuracy", "k": size }),
@@ -88,12 +91,19 @@ fn attributes(op: &str, random: &mut Random, smooth: bool) -> Value {
             1 => json!({ "kind": "decisions", "task": "classes", "top": 1 }),
             _ => json!({ "kind": "scores", "task": "classes", "form": "numbers" }),
         },
+        "sequenceCounts" => match random.below(3) {
+            0 => json!({ "ignored": [0] }),
+            1 => json!({ "order": size, "paired": true }),
+            _ => json!({ "order": 2, "end": 1 }),
+        },
         "elementwise" => {
             let kinds = ["neg", "sigmoid", "tanh", "softplus", "add", "subtract", "multiply"];
             let others =
                 ["abs", "sqrt", "exp", "log", "relu", "divide", "maximum", "less", "where", "identity"];
             json!({ "kind": if smooth { pick(random, &kinds) } else { pick(random, &[&kinds[..], &others].concat()) } })
         }
+        "crf" => json!({ "nBest": size, "forbidden": [random.below(9)] }),
+        "crfLoss" => json!({ "zeroInfinity": true, "forbidden": [random.below(9)] }),
         "argmax" | "softmax" => json!({ "axis": random.below(4) as i64 - 1 }),
         "cumulativeSum" => json!({ "axis": random.below(4) as i64 - 1, "reverse": random.below(2) == 0 }),
         "normalize" => json!({ "axis": random.below(4) as i64 - 1, "epsilon": 1e-2 }),
@@ -184,8 +194,8 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     let op = operations[random.below(operations.len())];
     let attributes = attributes(op, random, smooth);
     let count = match op {
-        "loss" | "metric" | "counts" | "add" | "multiply" | "subtract" | "average" | "maximum"
-        | "minimum" | "concatenate" | "matmul" | "gather" => 2,
+        "loss" | "ctc" | "metric" | "counts" | "sequenceCounts" | "crfLoss" | "add" | "multiply" | "subtract" | "average"
+        | "maximum" | "minimum" | "concatenate" | "matmul" | "gather" => 2,
         "elementwise" => match attributes["kind"].as_str() {
             Some("add" | "subtract" | "multiply" | "divide" | "maximum" | "less") => 2,
             Some("where") => 3,
@@ -199,7 +209,7 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     };
     let mut operands: Vec<usize> =
         (0..count).map(|_| values - 1 - random.below((values - TARGETS).min(6))).collect();
-    if matches!(op, "loss" | "metric" | "counts") {
+    if matches!(op, "loss" | "ctc" | "metric" | "counts" | "sequenceCounts" | "crfLoss") {
         operands[1] = random.below(TARGETS);
     }
     let units = attributes["units"].as_u64().unwrap_or(3) as usize;
@@ -211,6 +221,7 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     let weights = match op {
         "embedding" => vec![b.weight(&[4, 3])],
         "parameter" => vec![b.weight(if random.below(2) == 0 { &[3] } else { &[3, 3] })],
+        "crf" | "crfLoss" => vec![b.weight(&[3]), b.weight(&[3]), b.weight(&[3, 3])],
         "dense" => vec![b.weight(&[3, 3]), b.frozen(&[3], random.below(2) == 0)],
         "simpleRnn" | "lstm" | "gru" => {
             vec![b.weight(&[3, gates]), b.frozen(&[units, gates], random.below(5) == 0)]
@@ -224,8 +235,10 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
         _ => Vec::new(),
     };
     let outputs = match op {
+        "crf" => 5,
         "lstm" | "batchNorm" => 3,
-        "simpleRnn" | "gru" | "loss" | "metric" | "meanOverSteps" | "scan" | "cumulativeSum" | "windows" => 2,
+        "simpleRnn" | "gru" | "loss" | "ctc" | "crfLoss" | "metric" | "meanOverSteps" | "scan" | "cumulativeSum"
+        | "windows" => 2,
         _ => 1,
     };
     b.node(op, &operands, &weights, outputs, attributes);

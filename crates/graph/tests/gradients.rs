@@ -34,15 +34,21 @@ fn every_operation() {
                 let z = second(&mut b);
                 vec![b.one(op, &[x, z], &[], json!({ "axis": -1 }))]
             }
-            "loss" | "metric" | "counts" => {
+            "loss" | "metric" | "counts" | "sequenceCounts" => {
                 feeds.push(labels);
                 let t = b.int("t", json!([null, null]));
                 let (outputs, attributes) = match op {
                     "loss" => (2, json!({ "kind": "sparseCategoricalCrossentropy", "fromLogits": true })),
                     "metric" => (2, json!({ "kind": "sparseCategoricalAccuracy" })),
-                    _ => (1, json!({ "kind": "decisions", "task": "classes", "top": 1 })),
+                    "counts" => (1, json!({ "kind": "decisions", "task": "classes", "top": 1 })),
+                    _ => (1, json!({ "order": 2 })),
                 };
                 b.node(op, &[x, t], &[], outputs, attributes)
+            }
+            "ctc" => {
+                feeds.push(Feed::ints(&[1, -1, 0, 0, 2, 2, 1, -1, 3, 1, 3, 2], &[3, 4]));
+                let t = b.int("t", json!([null, null]));
+                b.node(op, &[x, t], &[], 2, json!({ "zeroInfinity": true }))
             }
             "embedding" | "cast" => {
                 feeds.push(labels);
@@ -53,6 +59,17 @@ fn every_operation() {
             }
             "activation" => vec![b.one(op, &[x], &[], json!({ "kind": "tanh" }))],
             "argmax" | "softmax" => vec![b.one(op, &[x], &[], json!({ "axis": 2 }))],
+            // The probabilities of tags have no gradient.
+            "crf" => {
+                let weights = [b.weight(&[4]), b.weight(&[4]), b.weight(&[4, 4])];
+                b.node(op, &[x], &weights, 5, json!({ "nBest": 2 }))[..1].to_vec()
+            }
+            "crfLoss" => {
+                feeds.push(labels);
+                let t = b.int("t", json!([null, null]));
+                let weights = [b.weight(&[4]), b.weight(&[4]), b.weight(&[4, 4])];
+                b.node(op, &[x, t], &weights, 2, json!({ "forbidden": [13, 21] }))
+            }
             "cumulativeSum" => b.node(op, &[x], &[], 2, json!({ "axis": 2 })),
             "dense" => vec![b.dense(x, 4, 3)],
             "dropout" => vec![b.one(op, &[x], &[], json!({ "rate": 0.4, "shareSteps": false }))],

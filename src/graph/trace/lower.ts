@@ -18,6 +18,8 @@ export interface Sink {
   ): Value
   /** The mask of a value: the number of the input, and the value. */
   mask(input: number, value: Value): Value
+  /** The mean or the sum over all rows, where there are any: in losses and metrics. */
+  overBatch?(value: Value, kind: 'mean' | 'sum'): Value
   /** Whether dropout may differ from step to step. */
   readonly stepwise: boolean
 }
@@ -53,6 +55,7 @@ export function lowerProgram(
     else if (op === 'matmul' && rows.length === 2 && hasBatch(rows)) {
       values[id] = rowsTimesMatrix(sink, operand(a), operand(b), shape, attributes)
     } else if (op === 'mask') values[id] = sink.mask(a, operand(a))
+    else if (op === 'overBatch') values[id] = reducedOverBatch(resolved, node, sink, operand(a))
     else {
       const operands = node.inputs.map(operand)
       const own = wireAttributes(resolved, node, sink)
@@ -60,6 +63,19 @@ export function lowerProgram(
     }
   })
   return program.outputs.map(operand)
+}
+
+function reducedOverBatch({ program }: Resolved, { attributes, at }: ProgramNode, sink: Sink, value: Value): Value {
+  if (sink.overBatch) return sink.overBatch(value, attributes.kind as 'mean' | 'sum')
+  throw new SeqloomError(
+    'ERR_UNSUPPORTED',
+    located(
+      program.label,
+      'overBatch',
+      at,
+      'only losses and metrics see all rows at once; elsewhere each is computed alone',
+    ),
+  )
 }
 
 /**

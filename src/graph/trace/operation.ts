@@ -1,5 +1,5 @@
 import { describe, SeqloomError } from '../../errors.js'
-import { type Check, custom, flag, integer, number, seed } from '../../options.js'
+import { type Check, custom, flag, integer, number, oneOf, seed } from '../../options.js'
 import { checkOf, type Setting } from '../../settings.js'
 import { elementwise, operations as table } from '../../table.js'
 import * as shapes from './shapes.js'
@@ -55,6 +55,7 @@ const own: Readonly<Record<string, Operation>> = {
     infer: shapes.rows,
   },
   mask: { least: 1, most: 1, attributes: {}, infer: shapes.mask },
+  overBatch: { least: 1, most: 1, attributes: { kind: oneOf(['mean', 'sum']) }, infer: shapes.overBatch },
 }
 
 /** All operations of traced functions by name. */

@@ -271,6 +271,13 @@ export function mask(inputs: Shapes): TracedShape {
   return x.slice(0, 2)
 }
 
+/** The shape of what all rows, and all their steps, are reduced to. */
+export function overBatch(inputs: Shapes): TracedShape {
+  const x = only(inputs)
+  if (!hasBatch(x) || x.length > 2) throw problem(`expected [batch] or [batch, time], got ${show(x)}`)
+  return []
+}
+
 /** The rules that the table of operations names. */
 export const rules = {
   alongAxis,

@@ -399,6 +399,19 @@ export class SymbolicValue {
     return this.#record('stopGradient', [this.#id])
   }
 
+  /**
+   * The mean of a value `[batch]` or `[batch, time]` over all rows and valid steps of the batch: one number, with which any
+   * other value can be computed. In losses and metrics alone: elsewhere, rows are independent.
+   */
+  batchMean(): SymbolicValue {
+    return this.#record('overBatch', [this.#id], { kind: 'mean' })
+  }
+
+  /** The sum, as {@link batchMean}. */
+  batchSum(): SymbolicValue {
+    return this.#record('overBatch', [this.#id], { kind: 'sum' })
+  }
+
   /** 1 for the valid steps of this sequence, 0 for padding: `[batch, time]`. In a cell, for its constants only. */
   mask(): SymbolicValue {
     return this.#record('mask', [this.#id])

@@ -46,7 +46,8 @@ export const worded: ReadonlySet<string> = new Set(['output_mode', 'standardize'
 
 /** Layers that run before the graph; they have no weights. */
 export const beforeGraph: ReadonlySet<string> = new Set([
-  ...['TextVectorization', 'StringLookup', 'IntegerLookup', 'Hashing', 'Discretization', 'CategoryEncoding'],
+  ...['TextVectorization', 'StringLookup', 'IntegerLookup', 'Hashing', 'HashedCrossing', 'Discretization'],
+  'CategoryEncoding',
 ])
 
 /** Layers whose weights stand in one group, by their class, which is ours, too. */
@@ -84,6 +85,7 @@ export const plainLayers: Readonly<Record<string, KerasClass>> = {
   GlobalAveragePooling1D: { make: layers.globalAveragePooling1d, options: ['keepdims'] },
   GlobalAveragePooling2D: { make: layers.globalAveragePooling2d, options: ['keepdims'] },
   GlobalMaxPooling1D: { make: layers.globalMaxPooling1d, options: ['keepdims'] },
+  HashedCrossing: { make: layers.hashedCrossing, options: ['num_bins', 'output_mode'], lacking: ['tfjs'] },
   Hashing: { make: layers.hashing, options: ['num_bins', 'mask_value', 'salt', 'output_mode'], lacking: ['tfjs'] },
   IntegerLookup: { make: layers.integerLookup, options: [...lookup, 'oov_method'], lacking: ['tfjs'] },
   GaussianDropout: { make: layers.gaussianDropout, options: ['rate'] },

@@ -4,6 +4,7 @@ import type { AnyLayer } from '../../layers/layer.js'
 import { Normalization } from '../../layers/normalization.js'
 import type { TimeDistributed } from '../../layers/timeDistributed.js'
 import type { Engine } from '../../model/engine.js'
+import { isRecord } from '../../options.js'
 import type { Unmapped } from '../format.js'
 import {
   type Adapt,
@@ -109,7 +110,10 @@ function configOf(
       config[key] = written
     } else if (key === 'stateful') to.leftOut.push(`stateful of ${what}`)
     else if (key === 'target_shape') config[key] = (value as (number | null)[]).map((size) => size ?? -1)
-    else if (worded.has(key)) config[key] = typeof value === 'string' ? snakeCase(value) : value
+    else if (worded.has(key)) {
+      if (isRecord(value)) to.problems.add(`${what}: ${camelCase(key)} is a function`)
+      config[key] = typeof value === 'string' ? snakeCase(value) : value
+    }
     // In Keras they are said where the layer is called.
     else if (key !== 'return_attention_scores' && key !== 'use_causal_mask') config[key] = value
   }

@@ -157,7 +157,7 @@ function typeRead(given: KerasObject | undefined, readers: readonly KerasObject[
     if (className === 'TextVectorization') return 'string'
     if (className === 'StringLookup') return config.invert === true ? 'int32' : 'string'
     if (className === 'IntegerLookup' || className === 'CategoryEncoding') return 'int32'
-    if (className === 'Hashing')
+    if (className === 'Hashing' || className === 'HashedCrossing')
       return typeof said === 'string' && said.startsWith('int') ? 'int32' : said === undefined ? 'string' : 'float32'
   }
   return 'float32'

@@ -2,6 +2,7 @@ import { SeqloomError } from '../../errors.js'
 import type { Shape, ValueType } from '../../graph/shape.js'
 import { custom, integer, number, oneOf, orNull } from '../../options.js'
 import type { LayerOptions } from '../layer.js'
+import { learn } from './batches.js'
 import { encoded, encodedShape, type OutputMode } from './encoding.js'
 import { type Items, itemsOf } from './items.js'
 import { Preprocessing, type PreprocessingData } from './preprocessing.js'
@@ -64,20 +65,34 @@ export class Discretization extends Preprocessing {
   }
 
   /**
-   * Learns boundaries so that the bins hold about equally many of the numbers. An array of arrays is one batch. Errors:
+   * Learns boundaries so that the bins hold about equally many of the numbers. An array of arrays is one batch; batches
+   * come from any other iterable, such as a generator, and from an asynchronous one, `adapt` gives a promise. Errors:
    * `ERR_DATA`; `ERR_STATE` for a layer that was given its boundaries.
    */
-  adapt(data: PreprocessingData): void {
+  adapt(data: AsyncIterable<PreprocessingData>): Promise<void>
+  adapt(data: PreprocessingData | Iterable<PreprocessingData>): void
+  adapt(data: unknown): void | Promise<void> {
     const where = `layer '${this.label}'.adapt`
-    if (this.#numBins === null) {
+    const bins = this.#numBins
+    if (bins === null) {
       throw new SeqloomError('ERR_STATE', `${where}: the layer was given binBoundaries; make it with numBins instead`)
     }
-    const items = itemsOf(where, data)
-    const numbers = Float32Array.from(this.requireNumbers(items))
-    if (numbers.length === 0) throw new SeqloomError('ERR_DATA', `${where}: there are no numbers`)
-    const summary = compressed(summarized(numbers, this.#epsilon), this.#epsilon)
-    const [quantiles] = compressed(summary, 1 / this.#numBins)
-    this.#boundaries = Array.from(quantiles).slice(0, -1)
+    const parts: ArrayLike<number>[] = []
+    return learn(where, data, {
+      add: (batch) => parts.push(this.requireNumbers(itemsOf(where, batch))),
+      end: () => {
+        const numbers = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
+        let at = 0
+        for (const part of parts) {
+          numbers.set(part, at)
+          at += part.length
+        }
+        if (numbers.length === 0) throw new SeqloomError('ERR_DATA', `${where}: there are no numbers`)
+        const summary = compressed(summarized(numbers, this.#epsilon), this.#epsilon)
+        const [quantiles] = compressed(summary, 1 / bins)
+        this.#boundaries = Array.from(quantiles).slice(0, -1)
+      },
+    })
   }
 
   override inputType(): ValueType {

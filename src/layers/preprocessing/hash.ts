@@ -151,3 +151,19 @@ export function binOf(text: string, bins: number, salt: readonly [number, number
   const hash = salt ? sipHash64(bytes, [BigInt(salt[0]), BigInt(salt[1])]) : farmHash64(bytes)
   return Number(hash % BigInt(bins))
 }
+
+/** Where TensorFlow's crosses of features begin. */
+const crossKey = 0xdecafcaffen
+const crossFactor = 0xc6a4a7935bd1e995n
+
+/** The bin of values that belong together, as TensorFlow's `sparse.cross_hashed` has it: texts by FarmHash, integers as they are. */
+export function crossed(values: readonly (string | number)[], bins: number): number {
+  const prints = values.map((value) =>
+    typeof value === 'string' ? farmHash64(Buffer.from(value, 'utf8')) : BigInt.asUintN(64, BigInt(value)),
+  )
+  const hash = prints.reduce((before, print) => {
+    const both = wrap((before ^ crossFactor ^ wrap(shiftMix(wrap(print * crossFactor)) * crossFactor)) * crossFactor)
+    return shiftMix(wrap(shiftMix(both) * crossFactor))
+  }, crossKey)
+  return Number(hash % BigInt(bins))
+}

@@ -2,6 +2,7 @@ import { describe, SeqloomError } from '../../errors.js'
 import type { Shape, ValueType } from '../../graph/shape.js'
 import { type Check, custom, flag, integer, oneOf, orNull } from '../../options.js'
 import type { LayerOptions } from '../layer.js'
+import { learn } from './batches.js'
 import { encoded, encodedShape, type OutputMode } from './encoding.js'
 import { type Items, itemsOf } from './items.js'
 import { Preprocessing, type PreprocessingData } from './preprocessing.js'
@@ -232,14 +233,23 @@ export abstract class Lookup<Token extends string | number> extends Preprocessin
 
   /**
    * Learns the vocabulary: all tokens of the data, the most frequent ones first, of equally frequent ones those that
-   * come last in the order of their characters; as many as `maxTokens` allows. For `outputMode: 'tfIdf'` each row is a document. Errors: `ERR_DATA`; `ERR_STATE` after a
-   * vocabulary was given.
+   * come last in the order of their characters; as many as `maxTokens` allows. For `outputMode: 'tfIdf'` each row is a
+   * document. Data may come in batches, from an iterable that is not an array, such as a generator; from an asynchronous
+   * one, `adapt` gives a promise. Errors: `ERR_DATA`; `ERR_STATE` after a vocabulary was given.
    */
-  adapt(data: PreprocessingData): void {
+  adapt(data: AsyncIterable<PreprocessingData>): Promise<void>
+  adapt(data: PreprocessingData | Iterable<PreprocessingData>): void
+  adapt(data: unknown): void | Promise<void> {
     const where = `layer '${this.label}'.adapt`
     if (this.#isGiven) throw new SeqloomError('ERR_STATE', `${where}: the layer was given its vocabulary`)
-    const items = itemsOf(where, data)
-    this.learn(this.documentsOf(items.shape.length === 1 ? { ...items, shape: [...items.shape, 1] } : items))
+    const counts = new Counts<Token>()
+    return learn(where, data, {
+      add: (batch) => {
+        const items = itemsOf(where, batch)
+        counts.add(this.documentsOf(items.shape.length === 1 ? { ...items, shape: [...items.shape, 1] } : items))
+      },
+      end: () => this.#learn(counts),
+    })
   }
 
   /** The tokens of each row. */
@@ -255,23 +265,15 @@ export abstract class Lookup<Token extends string | number> extends Preprocessin
   /** The items as tokens. */
   protected abstract tokensOf(items: Items): readonly Token[]
 
-  protected learn(documents: Iterable<readonly Token[]>): void {
-    const counts = new Map<Token, number>()
-    const inDocuments = new Map<Token, number>()
-    let count = 0
-    for (const tokens of documents) {
-      count += 1
-      for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1)
-      for (const token of new Set(tokens)) inDocuments.set(token, (inDocuments.get(token) ?? 0) + 1)
-    }
-    for (const token of [this.maskToken, this.oovToken]) if (token !== null) counts.delete(token)
-    if (counts.size === 0) throw new SeqloomError('ERR_DATA', `layer '${this.label}'.adapt: the data have no tokens`)
-    const sorted = [...counts].sort(([a, ofA], [b, ofB]) => ofB - ofA || later(a, b)).map(([token]) => token)
+  #learn({ ofTokens, ofDocuments, documents }: Counts<Token>): void {
+    for (const token of [this.maskToken, this.oovToken]) if (token !== null) ofTokens.delete(token)
+    if (ofTokens.size === 0) throw new SeqloomError('ERR_DATA', `layer '${this.label}'.adapt: the data have no tokens`)
+    const sorted = [...ofTokens].sort(([a, ofA], [b, ofB]) => ofB - ofA || later(a, b)).map(([token]) => token)
     const { maxTokens } = this.options
     const tokens = typeof maxTokens === 'number' ? sorted.slice(0, Math.max(maxTokens - this.#firstToken, 0)) : sorted
     const idf =
       this.outputMode === 'tfIdf'
-        ? tokens.map((token) => Math.fround(Math.log(1 + count / (1 + (inDocuments.get(token) ?? 0)))))
+        ? tokens.map((token) => Math.fround(Math.log(1 + documents / (1 + (ofDocuments.get(token) ?? 0)))))
         : undefined
     this.#take(tokens, idf && padded(idf, this.#firstToken))
   }
@@ -372,6 +374,21 @@ export abstract class Lookup<Token extends string | number> extends Preprocessin
       ...(own !== undefined && own !== null && { salt: own }),
       ...(isLearned && { vocabulary: this.getVocabulary() }),
       ...(isLearned && this.#idf && { idfWeights: Array.from(this.#idf).slice(0, this.vocabularySize()) }),
+    }
+  }
+}
+
+/** How often tokens occur, and in how many documents. */
+class Counts<Token> {
+  readonly ofTokens = new Map<Token, number>()
+  readonly ofDocuments = new Map<Token, number>()
+  documents = 0
+
+  add(documents: Iterable<readonly Token[]>): void {
+    for (const tokens of documents) {
+      this.documents++
+      for (const token of tokens) this.ofTokens.set(token, (this.ofTokens.get(token) ?? 0) + 1)
+      for (const token of new Set(tokens)) this.ofDocuments.set(token, (this.ofDocuments.get(token) ?? 0) + 1)
     }
   }
 }

@@ -12,11 +12,14 @@ export type PreprocessingData = string | number | NestedTexts | readonly unknown
 
 /** A layer that runs before the graph, on data: texts or numbers in, ids or vectors out. It has no weights, and nothing of it is trained. */
 export abstract class Preprocessing extends Layer {
-  /** What it makes of some rows. */
-  protected abstract run(items: Items): Items
+  /** What it makes of some rows of its input, or of its inputs. */
+  protected abstract run(...inputs: Items[]): Items
 
   /** Whether each row is read on its own, so that rows may be computed part by part. */
   protected readonly byRows: boolean = true
+
+  /** @internal Takes functions that no configuration holds from the layer that this one is a copy of. */
+  takeFunctions(_source: Preprocessing): void {}
 
   /** Everything is read as it comes. */
   override acceptsType(dtype: ValueType): boolean {
@@ -43,12 +46,12 @@ export abstract class Preprocessing extends Layer {
   }
 
   /** @internal What it makes of all rows, in parts between which others may run. */
-  *compute(items: Items): Sliced<Items> {
-    const rows = items.shape[0] ?? 1
-    if (rows <= rowsAtOnce || !this.byRows) return this.run(items)
+  *compute(...inputs: Items[]): Sliced<Items> {
+    const rows = inputs[0]?.shape[0] ?? 1
+    if (rows <= rowsAtOnce || !this.byRows) return this.run(...inputs)
     const parts: Items[] = []
     for (let from = 0; from < rows; from += rowsAtOnce) {
-      parts.push(this.run(rowsOf(items, from, from + rowsAtOnce)))
+      parts.push(this.run(...inputs.map((items) => rowsOf(items, from, from + rowsAtOnce))))
       yield
     }
     return joined(parts)
@@ -60,10 +63,15 @@ export abstract class Preprocessing extends Layer {
    * layer without a vocabulary.
    */
   call(data: PreprocessingData): Tensor {
+    return this.made([data])
+  }
+
+  /** What it makes of what is given for each of its inputs. */
+  protected made(given: readonly PreprocessingData[]): Tensor {
     const where = `layer '${this.label}'.call`
-    const items = reading('ERR_DATA', where, () => itemsOf(where, data))
-    const alone = items.shape.length === 0
-    const made = runSync(this.compute(alone ? { values: items.values, shape: [1] } : items))
+    const inputs = reading('ERR_DATA', where, () => given.map((data) => itemsOf(where, data)))
+    const alone = inputs.every(({ shape }) => shape.length === 0)
+    const made = runSync(this.compute(...(alone ? inputs.map(({ values }) => ({ values, shape: [1] })) : inputs)))
     const shape = alone && made.shape.length > 1 ? made.shape.slice(1) : alone && areSingle(made) ? [] : made.shape
     return resultOf({ ...made, shape })
   }

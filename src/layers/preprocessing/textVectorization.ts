@@ -1,20 +1,49 @@
-import { reading, SeqloomError } from '../../errors.js'
+import { describe, reading, SeqloomError } from '../../errors.js'
 import type { Dim, Shape, ValueType } from '../../graph/shape.js'
-import { custom, integer, oneOf, orNull } from '../../options.js'
+import { type Check, custom, integer, isCallable, isRecord, oneOf, orNull } from '../../options.js'
 import type { LayerOptions } from '../layer.js'
 import { binOf } from './hash.js'
 import { areTexts, type Items } from './items.js'
 import { Lookup } from './lookup.js'
 import { textCheck } from './stringLookup.js'
 
+/** What is done to a text before it is cut. */
+export type Standardization = 'lowerAndStripPunctuation' | 'lower' | 'stripPunctuation' | ((text: string) => string)
+
+/** How a text is cut into tokens. */
+export type Split = 'whitespace' | 'character' | ((text: string) => readonly string[])
+
+/** What a saved model has in the place of a function, which it cannot hold. */
+const unsaved = { kind: 'function' } as const
+
+type Kept<Given> = Given | null | typeof unsaved
+
+/** Names, a function, or null; and what stands for a function in a saved model. */
+const functionOr = (names: readonly string[]): Check => {
+  const named = oneOf(names)
+  const accepts = (value: unknown) => value === null || isCallable(value) || named.accepts(value)
+  return custom(`${named.expected}, a function or null`, (value) => accepts(value) || isUnsaved(value))
+}
+
+const isUnsaved = (value: unknown): value is typeof unsaved => isRecord(value) && value.kind === unsaved.kind
+
+const standardizeCheck = functionOr(['lowerAndStripPunctuation', 'lower', 'stripPunctuation'])
+const splitCheck = functionOr(['whitespace', 'character'])
+
 /** Options of {@link textVectorization}. */
 export interface TextVectorizationOptions extends LayerOptions {
   /** How large the vocabulary may become, with padding and the unknown token. */
   readonly maxTokens?: number | null
-  /** What is done to texts first, to letters of ASCII and to its punctuation alone; default `'lowerAndStripPunctuation'`. */
-  readonly standardize?: 'lowerAndStripPunctuation' | 'lower' | 'stripPunctuation' | null
-  /** How texts are cut into tokens; with null, each is one token. Default `'whitespace'`. */
-  readonly split?: 'whitespace' | 'character' | null
+  /**
+   * What is done to texts first, to letters of ASCII and to its punctuation alone; default `'lowerAndStripPunctuation'`.
+   * A function gives the text to go on with. It is not saved: set the layer's `standardize` again after loading.
+   */
+  readonly standardize?: Standardization | null
+  /**
+   * How texts are cut into tokens; with null, each is one token. Default `'whitespace'`. A function gives the tokens. It
+   * is not saved: set the layer's `split` again after loading.
+   */
+  readonly split?: Split | null
   /** Whether to make tokens of neighbouring ones: of up to so many, or of exactly these numbers, joined by spaces. */
   readonly ngrams?: number | readonly number[] | null
   /** `'int'` (default): a sequence of ids. Others: one vector for each text, as in {@link stringLookup}. */
@@ -41,20 +70,13 @@ const ngramsCheck = custom(
 export class TextVectorization extends Lookup<string> {
   static override readonly className = 'TextVectorization'
   override readonly baseName = 'text_vectorization'
-  readonly #standardize: NonNullable<TextVectorizationOptions['standardize']> | null
-  readonly #split: 'whitespace' | 'character' | null
+  #standardize: Kept<Standardization>
+  #split: Kept<Split>
   readonly #ngrams: number | readonly number[] | null
   readonly #length: number | null
 
   constructor(options: TextVectorizationOptions = {}) {
     const where = 'layers.textVectorization'
-    for (const name of ['standardize', 'split'] as const) {
-      if (typeof reading('ERR_OPTION', where, () => options?.[name]) !== 'function') continue
-      throw new SeqloomError(
-        'ERR_UNSUPPORTED',
-        `${where}: ${name} cannot be a function, which no saved model could hold; apply it to the texts first`,
-      )
-    }
     const unset = { expected: 'left out', accepts: () => false }
     super(
       where,
@@ -63,8 +85,8 @@ export class TextVectorization extends Lookup<string> {
       { maskToken: '', oovToken: '[UNK]' },
       {
         accepted: {
-          standardize: orNull(oneOf(['lowerAndStripPunctuation', 'lower', 'stripPunctuation'])),
-          split: orNull(oneOf(['whitespace', 'character'])),
+          standardize: standardizeCheck,
+          split: splitCheck,
           ngrams: ngramsCheck,
           outputMode: oneOf(['int', 'multiHot', 'count', 'tfIdf']),
           outputSequenceLength: orNull(integer(1)),
@@ -84,6 +106,47 @@ export class TextVectorization extends Lookup<string> {
         `${where}: outputSequenceLength is for outputMode 'int', not '${this.outputMode}'`,
       )
     }
+  }
+
+  /** What is done to texts first: a name, a function, or null. A loaded layer that had a function has to be given it again. */
+  get standardize(): Standardization | null {
+    return this.#given('standardize', this.#standardize)
+  }
+
+  set standardize(value: Standardization | null) {
+    this.#requireFit('standardize', standardizeCheck, value)
+    this.#standardize = value
+  }
+
+  /** How texts are cut into tokens: a name, a function, or null. A loaded layer that had a function has to be given it again. */
+  get split(): Split | null {
+    return this.#given('split', this.#split)
+  }
+
+  set split(value: Split | null) {
+    this.#requireFit('split', splitCheck, value)
+    this.#split = value
+  }
+
+  #given<Given>(name: string, value: Kept<Given>): Given | null {
+    if (!isUnsaved(value)) return value
+    throw new SeqloomError(
+      'ERR_STATE',
+      `layer '${this.label}' (${this.className}): ${name} was a function, which is not saved; set the layer's ${name} to it`,
+    )
+  }
+
+  #requireFit(name: string, check: Check, value: unknown): void {
+    if (check.accepts(value) && !isUnsaved(value)) return
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `layer '${this.label}': ${name} must be ${check.expected}, not ${describe(value)}`,
+    )
+  }
+
+  override takeFunctions(source: TextVectorization): void {
+    this.#standardize = source.#standardize
+    this.#split = source.#split
   }
 
   override inputType(): ValueType {
@@ -110,7 +173,7 @@ export class TextVectorization extends Lookup<string> {
   }
 
   /** The tokens of each text. */
-  protected override documentsOf(items: Items): string[][] {
+  protected override documentsOf(items: Items): (readonly string[])[] {
     const [rows = 1, ...rest] = items.shape
     const width = rest.reduce((product, size) => product * size, 1)
     if (width !== 1) {
@@ -124,20 +187,8 @@ export class TextVectorization extends Lookup<string> {
       .map((text) => this.#tokens(text))
   }
 
-  #tokens(text: string): string[] {
-    let standard = text
-    if (this.#standardize === 'lower' || this.#standardize === 'lowerAndStripPunctuation') {
-      standard = standard.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
-    }
-    if (this.#standardize === 'stripPunctuation' || this.#standardize === 'lowerAndStripPunctuation') {
-      standard = standard.replace(/[!"#$%&()*+,\-./:;<=>?@[\\\]^_`{|}~']/g, '')
-    }
-    const tokens =
-      this.#split === 'whitespace'
-        ? standard.split(/[ \t\n\v\f\r]+/).filter((token) => token !== '')
-        : this.#split === 'character'
-          ? Array.from(standard)
-          : [standard]
+  #tokens(text: string): readonly string[] {
+    const tokens = this.#cut(this.#standardized(text))
     if (this.#ngrams === null) return tokens
     const widths =
       typeof this.#ngrams === 'number' ? Array.from({ length: this.#ngrams }, (_, at) => at + 1) : this.#ngrams
@@ -145,6 +196,30 @@ export class TextVectorization extends Lookup<string> {
       const count = Math.max(tokens.length - width + 1, 0)
       return Array.from({ length: count }, (_, at) => tokens.slice(at, at + width).join(' '))
     })
+  }
+
+  #standardized(text: string): string {
+    const { standardize } = this
+    if (typeof standardize === 'function') {
+      const made: unknown = reading('ERR_DATA', `${this.label}: standardize`, () => standardize(text))
+      if (typeof made === 'string') return made
+      throw this.dataError(`standardize must give a text, not ${describe(made)}`)
+    }
+    const lower = standardize === 'lower' || standardize === 'lowerAndStripPunctuation'
+    const strip = standardize === 'stripPunctuation' || standardize === 'lowerAndStripPunctuation'
+    const lowered = lower ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text
+    return strip ? lowered.replace(/[!"#$%&()*+,\-./:;<=>?@[\\\]^_`{|}~']/g, '') : lowered
+  }
+
+  #cut(text: string): readonly string[] {
+    const { split } = this
+    if (typeof split === 'function') {
+      const made: unknown = reading('ERR_DATA', `${this.label}: split`, () => split(text))
+      if (Array.isArray(made) && made.every((token) => typeof token === 'string')) return made
+      throw this.dataError(`split must give an array of texts, not ${describe(made)}`)
+    }
+    if (split === 'whitespace') return text.split(/[ \t\n\v\f\r]+/).filter((token) => token !== '')
+    return split === 'character' ? Array.from(text) : [text]
   }
 
   protected override run(items: Items): Items {
@@ -178,8 +253,8 @@ export class TextVectorization extends Lookup<string> {
     const { numOovIndices, maskToken, oovToken, ...others } = super.config()
     return {
       ...others,
-      standardize: this.#standardize,
-      split: this.#split,
+      standardize: typeof this.#standardize === 'function' ? unsaved : this.#standardize,
+      split: typeof this.#split === 'function' ? unsaved : this.#split,
       ...(this.#ngrams !== null && { ngrams: this.#ngrams }),
       ...(this.#length !== null && { outputSequenceLength: this.#length }),
     }

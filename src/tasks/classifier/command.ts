@@ -1,27 +1,17 @@
 import { Option } from 'commander'
+import { accuracyView } from '../../cli/accuracyView.js'
 import * as flags from '../../cli/flags.js'
 import { oneLine, print, printJson } from '../../cli/output.js'
-import type { TaskView } from '../../cli/progress.js'
 import { showReport } from '../../cli/results.js'
 import { type FileOptions, namingOptions, readColumns, tableOptions } from '../../cli/rows.js'
 import { type Flags, taskCommand } from '../../cli/taskCommand.js'
 import { inBatches, lines, most } from '../../cli/texts.js'
 import { streamTable, type TableOptions } from '../../data/table.js'
 import { SeqloomError } from '../../errors.js'
-import { type ClassifierEpoch, type ClassifierProgress, trainClassifierOptions } from '../shared/training.js'
+import { trainClassifierOptions } from '../shared/training.js'
 import { TextClassifier } from './index.js'
 import { classifierOptions } from './options.js'
 import { saving } from './saved.js'
-
-const view: TaskView<ClassifierProgress, ClassifierEpoch> = {
-  unit: 'sequences',
-  decides: 'accuracy',
-  progress: ({ loss, accuracy }) => ({ loss, accuracy }),
-  epoch: ({ loss, accuracy, valLoss, valAccuracy }) => ({
-    ...{ loss, accuracy },
-    ...{ val_loss: valLoss, val_accuracy: valAccuracy },
-  }),
-}
 
 /** What the command line does with a text classifier. */
 export const command = taskCommand({
@@ -37,7 +27,7 @@ export const command = taskCommand({
       'Trains a text classifier on a CSV file or JSON lines and saves the model with the best validation accuracy.',
     data: 'a CSV file with a header line, or one JSON object per line (.jsonl)',
     options: [classifierOptions, trainClassifierOptions],
-    view,
+    view: accuracyView,
     create: (options) => new TextClassifier(options),
   },
   use: {

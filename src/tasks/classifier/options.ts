@@ -1,10 +1,11 @@
 import type { TextClassifierOptions } from '../optionTypes.js'
+import { anyCell, cellSentence } from '../shared/cell.js'
 import { OptionTable, option, optional, type SettingsOf } from '../shared/option.js'
 import { flag, integer, number, oneOf, seed, tokenizer } from '../shared/values.js'
 
 /** The options of `new TextClassifier`. */
 export const classifierOptions = new OptionTable('TextClassifierOptions', 'How a text classifier is built.', {
-  cell: option(oneOf('lstm', 'gru', 'simpleRNN'), 'lstm', 'The recurrent cell'),
+  cell: option(anyCell, 'lstm', cellSentence),
   bidirectional: option(flag, true, 'Whether every recurrent layer reads in both directions'),
   layers: option(integer(1, 64), 1, 'The number of recurrent layers'),
   units: option(integer(1), 64, "The size of a recurrent layer's state, in each direction"),

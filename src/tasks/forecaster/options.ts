@@ -1,6 +1,7 @@
 import { SeqloomError } from '../../errors.js'
 import { checkOptions, custom, given, isRecord } from '../../options.js'
 import type { ForecasterOptions, TrainForecasterOptions } from '../optionTypes.js'
+import { anyCell, cellSentence } from '../shared/cell.js'
 import { OptionTable, option, optional, type Values } from '../shared/option.js'
 import { backupOptions, listeners, trainingSignal } from '../shared/training.js'
 import { between, flag, integer, number, oneOf, rate, seed } from '../shared/values.js'
@@ -90,7 +91,7 @@ export const forecasterOptions = new OptionTable(
         'variable if all its training values are above 0 and a linear forecast of the last third of them is better ' +
         'with it, else the values as they are; smaller values that come later are not an error.',
     ),
-    cell: option(oneOf('lstm', 'gru', 'simpleRNN'), 'gru', 'The recurrent cell'),
+    cell: option(anyCell, 'gru', cellSentence),
     layers: option(integer(1, 64), 1, 'The number of recurrent layers'),
     units: option(integer(1), 32, "The size of a recurrent layer's state"),
     dropout: option(number(0, 1), 0, 'The rate of dropout before the output'),

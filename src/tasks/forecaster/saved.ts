@@ -2,6 +2,7 @@ import type { Tensor } from '../../data/tensor.js'
 import { SeqloomError } from '../../errors.js'
 import type { Model } from '../../model/index.js'
 import { isRecord } from '../../options.js'
+import { restoredSettings, savedSettings } from '../shared/cell.js'
 import type { Trainee } from '../shared/keepBest.js'
 import { type Saving, taskKind } from '../shared/saved.js'
 import { type Baseline, longestBack, Regressors, reachBack } from './baseline.js'
@@ -50,7 +51,7 @@ export const saving: Saving<ForecasterParts> = {
       ...(one.effects && { effects: plainRows(one.effects) }),
     }))
     const saved = {
-      ...{ settings, format, calendar, baselines: plain, calibration },
+      ...{ settings: savedSettings(settings), format, calendar, baselines: plain, calibration },
       groups: groups.map(({ group, scaling: { transforms, means, deviations, least }, track }) => ({
         group,
         scaling: { transforms, means, deviations, least },
@@ -65,7 +66,7 @@ export const saving: Saving<ForecasterParts> = {
     const damaged = (why: string) => new SeqloomError('ERR_FORMAT', `${folder}: ${forecasterFile}: ${why}`)
     if (!isRecord(read)) throw damaged('expected an object')
     try {
-      const settings = forecasterSettings(read.settings as object)
+      const settings = forecasterSettings(restoredSettings(read.settings) as object)
       const format = settings.time === undefined ? undefined : readFormat(read.format, settings)
       const calendar = read.calendar ?? []
       if (!areCalendarFeatures(calendar)) throw damaged('calendar must be a list of features')

@@ -12,6 +12,7 @@ import { defaultSplit, type Kept, keep } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
 import { byLoss, reports } from '../shared/reports.js'
+import { checkList } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import { ServedTask } from '../shared/task.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
@@ -125,6 +126,25 @@ export class TextGenerator extends ServedTask<GeneratorParts, GeneratorSettings>
       const { x, y, batchSize } = measuredBatches(tokens, evaluation.rows, evaluation.time)
       const [loss, perplexity] = await model.evaluate(x, y, { batchSize, ...options })
       return { loss: loss as number, perplexity: perplexity as number, count: y.data.length }
+    })
+  }
+
+  /**
+   * The probability of each token of the tokenizer to come next, after each text: what a transcriber takes as its language
+   * model. A text begins a line. Rejects with `ERR_STATE` before training and with `ERR_DATA`.
+   */
+  async nextProbabilities(texts: readonly string[]): Promise<Float32Array[]> {
+    return await this.use('nextProbabilities', async ({ model, tokenizer, first }, where) => {
+      checkList(where, 'texts', texts)
+      const before = tokenizer.tokenToId('\n') ?? first
+      const encoded = await tokenizer.encode(texts, { specialTokens: false })
+      const rows = encoded.map((tokens) => Int32Array.of(before, ...tokens))
+      const { data, shape } = await model.predict(rows, { batchSize: rows.length })
+      const [, time, size] = shape as [number, number, number]
+      return rows.map((row, at) => {
+        const start = (at * time + row.length - 1) * size
+        return (data as Float32Array).slice(start, start + size)
+      })
     })
   }
 

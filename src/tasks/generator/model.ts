@@ -15,11 +15,14 @@ export function generatorModel(settings: GeneratorSettings, vocabularySize: numb
       ...(tied ? {} : { embeddingsInitializer: randomNormal({ stddev: 1 }) }),
     }),
   ]
+  let width: number | null | undefined = settings.embedding
   for (let index = 0; index < settings.layers; index++) {
     if (index > 0 && settings.dropout > 0) layers.push(dropout({ rate: settings.dropout }))
-    layers.push(recurrentLayer(cell, { units, returnSequences: true, stateful: true }))
+    const layer = recurrentLayer(cell, { units, returnSequences: true, stateful: true }) as AnyLayer
+    width = layer.outputShapes([[null, null, width as number]])[0]?.at(-1)
+    layers.push(layer)
   }
-  if (tied && units !== settings.embedding) layers.push(dense({ units: settings.embedding, useBias: false }))
+  if (tied && width !== settings.embedding) layers.push(dense({ units: settings.embedding, useBias: false }))
   layers.push(dense({ units: vocabularySize, activation: 'softmax', ...(tied ? { tiedTo: 'tokens' } : {}) }))
   return sequential(layers, { seed: settings.seed })
 }

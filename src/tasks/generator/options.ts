@@ -1,6 +1,7 @@
 import { type GenerateOptions, generateChecks } from '../../model/generate.js'
 import { checkOptions, custom } from '../../options.js'
 import type { TextGeneratorOptions, TrainGeneratorOptions } from '../optionTypes.js'
+import { anyCell, cellSentence } from '../shared/cell.js'
 import { OptionTable, option, optional, type SettingsOf } from '../shared/option.js'
 import { backupOptions, listeners, maxUnknown, trainingSignal } from '../shared/training.js'
 import { flag, integer, number, oneOf, rate, seed, tokenizer } from '../shared/values.js'
@@ -17,7 +18,7 @@ export const generatorOptions = new OptionTable('TextGeneratorOptions', 'How a t
     'The most tokens of a vocabulary built from the training text',
     '20000, for subwords 8192',
   ),
-  cell: option(oneOf('lstm', 'gru', 'simpleRNN'), 'lstm', 'The recurrent cell'),
+  cell: option(anyCell, 'lstm', cellSentence),
   layers: option(integer(1, 64), 2, 'The number of recurrent layers'),
   units: option(integer(1), 256, "The size of a recurrent layer's state"),
   embedding: option(integer(1), 64, "The size of a token's vector"),

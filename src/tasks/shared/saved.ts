@@ -9,6 +9,7 @@ import {
   Sequential,
   saveFolder,
 } from '../../model/index.js'
+import { restoredSettings, savedSettings } from './cell.js'
 import type { TaskParts } from './served.js'
 
 /** A kind of task. */
@@ -72,7 +73,7 @@ export async function readTask<Parts extends TaskParts, Settings extends object 
   const parts = { ...(await read(new SavedTask(loaded))), unfinished }
   try {
     // Folders that were saved before there were settings have the defaults.
-    return { parts, settings: settings?.((metadata.settings ?? {}) as never) as Settings }
+    return { parts, settings: settings?.(restoredSettings(metadata.settings ?? {}) as never) as Settings }
   } catch (error) {
     throw new SeqloomError('ERR_FORMAT', `${folder}: its settings: ${(error as Error).message}`, { cause: error })
   }
@@ -80,7 +81,9 @@ export async function readTask<Parts extends TaskParts, Settings extends object 
 
 /** Settings without those that have their own file, such as a tokenizer. */
 function plain(settings: object): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => typeof value !== 'object'))
+  const { cell } = savedSettings(settings as { readonly cell?: unknown })
+  const others = Object.entries(settings).filter(([, value]) => typeof value !== 'object')
+  return { ...Object.fromEntries(others), ...(cell !== undefined && { cell }) }
 }
 
 /** The contents of a task's folder. */
@@ -115,6 +118,11 @@ export class SavedTask {
     const data = this.#loaded.assets[name]
     if (data === undefined) throw this.no(`its model.json names no ${name}`)
     return data
+  }
+
+  /** Whether such a file was saved with the model. */
+  has(name: string): boolean {
+    return this.#loaded.assets[name] !== undefined
   }
 
   /** The JSON of such a file. */

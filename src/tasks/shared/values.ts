@@ -1,4 +1,4 @@
-import { learningRate } from '../../optimizers/schedules.js'
+import { learningRate } from '../../optimizers/schedule.js'
 import * as checks from '../../options.js'
 import { Tokenizer } from '../../text/tokenizer.js'
 import { isFactor, type LabelWeights, labelWeights } from './classWeights.js'
@@ -63,7 +63,7 @@ export const tokenizer: Values<Tokenizer> = {
 export const rate: Values<number> = {
   ...learningRate,
   type: 'number | Schedule',
-  from: ['Schedule', '../optimizers/schedules.js'],
+  from: ['Schedule', '../optimizers/schedule.js'],
   flag: { ...numberFlag('<x>'), check: checks.positive },
 }
 
@@ -84,6 +84,9 @@ export const weights: Values<LabelWeights> = {
     check: { ...labelWeights, expected: "'balanced', or labels with factors such as spam=5" },
   },
 }
+
+/** A file to read. */
+export const file: Values<string | URL> = { ...checks.filePath, type: 'string | URL', flag: { name: '<file>' } }
 
 /** Where something lies. */
 export const folder: Values<string | URL> = { ...checks.filePath, type: 'string | URL' }

@@ -1,3 +1,13 @@
+import {
+  follows,
+  isOfScheme,
+  outside,
+  partOf,
+  type TagPart,
+  type TagScheme,
+  tagSchemes,
+  untyped,
+} from '../../layers/tagScheme.js'
 import { type ClassMeasures, type MeanMeasures, measures } from '../shared/evaluation.js'
 
 /** How well entities are found; an entity is right if its type and both ends are. */
@@ -6,28 +16,6 @@ export interface EntityReport {
   readonly entities: MeanMeasures
   /** For each type of entity; `'_'` for those without. */
   readonly entityTypes: readonly ClassMeasures[]
-}
-
-/** The parts of a scheme's tag: its position in an entity, and the entity's type. */
-interface Part {
-  readonly place: string
-  readonly type: string
-}
-
-/**
- * The position of a tag in an entity, by the letters of all schemes: BILOU's L and U and BMES's M are other names for
- * E, S and I.
- */
-const places: Readonly<Record<string, string>> = { B: 'B', I: 'I', M: 'I', E: 'E', L: 'E', S: 'S', U: 'S' }
-const untyped = '_'
-const outside: Part = { place: 'O', type: untyped }
-
-/** The part of an entity that a tag stands for; undefined for a tag of no scheme. */
-function partOf(tag: string): Part | undefined {
-  if (tag === 'O') return outside
-  const place = places[tag[0] ?? '']
-  if (place === undefined || (tag.length > 1 && tag[1] !== '-')) return undefined
-  return { place, type: tag.slice(2) || untyped }
 }
 
 /**
@@ -41,6 +29,42 @@ export function markEntities(tags: readonly string[]): boolean {
   const typed = parts.some((part) => part !== undefined && part.type !== untyped)
   const known = typed || tags.includes('O') || (tags.includes('B') && (tags.includes('I') || tags.includes('E')))
   return inside && known && parts.every((part) => part !== undefined)
+}
+
+/** Where a sequence breaks a scheme: at this token, or at the end. */
+export interface Broken {
+  readonly scheme: TagScheme
+  readonly row: number
+  readonly at: number
+}
+
+/**
+ * The scheme of tags that mark entities, if all sequences keep to it; or the first that breaks the likeliest. Undefined for
+ * tags that mark none.
+ */
+export function schemeOf(
+  names: readonly string[],
+  sequences: readonly (readonly string[])[],
+): TagScheme | Broken | undefined {
+  if (!markEntities(names)) return undefined
+  let first: Broken | undefined
+  // Of tags that fit both, BIO is likelier than IOB.
+  const schemes = ['BIO', ...tagSchemes.filter((scheme) => scheme !== 'BIO')] as readonly TagScheme[]
+  for (const scheme of schemes.filter((each) => names.every((tag) => isOfScheme(each, tag)))) {
+    const broken = brokenBy(scheme, sequences)
+    if (!broken) return scheme
+    first ??= broken
+  }
+  return first
+}
+
+function brokenBy(scheme: TagScheme, sequences: readonly (readonly string[])[]): Broken | undefined {
+  for (const [row, tags] of sequences.entries()) {
+    for (let at = 0; at <= tags.length; at++) {
+      if (!follows(scheme, tags[at - 1], tags[at])) return { scheme, row, at }
+    }
+  }
+  return undefined
 }
 
 /**
@@ -61,7 +85,7 @@ function entitiesOf(tags: readonly string[]): string[] {
 }
 
 /** Whether an entity ends between two tags of which the first is in one. */
-function ends(before: Part, part: Part): boolean {
+function ends(before: TagPart, part: TagPart): boolean {
   if (before.place === 'E' || before.place === 'S' || before.type !== part.type) return true
   return part.place === 'B' || part.place === 'S' || part.place === 'O'
 }

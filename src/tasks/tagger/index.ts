@@ -1,19 +1,13 @@
 import type { History } from '../../callbacks/callback.js'
 import { describe, SeqloomError } from '../../errors.js'
+import type { TagScheme } from '../../layers/tagScheme.js'
 import { isRecord } from '../../options.js'
+import { warn } from '../../warn.js'
 import type { PredictTextsOptions, SequenceTaggerOptions, TrainClassifierOptions } from '../optionTypes.js'
 import { weightsOf } from '../shared/classWeights.js'
 import { divide } from '../shared/division.js'
-import {
-  type ClassMeasures,
-  type ClassReport,
-  Confusion,
-  largest,
-  lossOf,
-  type MeanMeasures,
-} from '../shared/evaluation.js'
+import { type ClassMeasures, type ClassReport, Confusion, lossOf, type MeanMeasures } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
-import { labellingModel } from '../shared/labellingModel.js'
 import { Labels } from '../shared/labels.js'
 import { checkList } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
@@ -22,22 +16,29 @@ import { ServedTask } from '../shared/task.js'
 import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
 import { Vocabulary } from '../shared/vocabulary.js'
 import { defaultEpochs } from '../shared/work.js'
-import { type EntityReport, entityReport, markEntities } from './entities.js'
+import { Characters } from './characters.js'
+import { type EntityReport, entityReport, markEntities, schemeOf } from './entities.js'
+import { checkFeatures, type Feature, featuresOf, type TokenSequence } from './features.js'
+import { taggerModel } from './model.js'
 import { type TaggerSettings, taggerSettings } from './options.js'
+import { chainIn, predictions } from './predictions.js'
+import { encoded, type Reading } from './reading.js'
 import { saving, type TaggerParts } from './saved.js'
+import { pretrainedWords } from './wordVectors.js'
+
+export type { TokenFeatures, TokenSequence } from './features.js'
 
 /** Tokens, each with its tag. */
-export interface TaggedTokens {
-  readonly tokens: readonly string[]
+export interface TaggedTokens extends TokenSequence {
   readonly tags: readonly string[]
 }
 
 /** A token's tag, as predicted. */
 export interface TagPrediction {
   readonly token: string
-  /** The most probable tag. */
+  /** The most probable tag, or with a CRF that of the most probable sequence of tags. */
   readonly tag: string
-  /** Its probability. */
+  /** Its probability at this token. */
   readonly probability: number
 }
 
@@ -62,12 +63,17 @@ export interface TaggingEvaluation extends ClassReport, Partial<EntityReport> {
 
 /**
  * Learns to tag every token of a sequence: an embedding, recurrent layers in both directions over ragged batches, and a
- * softmax over the tags at every step.
+ * softmax over the tags at every step, or with `crf` a conditional random field over all of them.
  */
 export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
+  readonly #wordVectors: string | URL | undefined
+
   /** `ERR_OPTION` for options that are unknown or out of range. */
   constructor(options: SequenceTaggerOptions = {}) {
-    super(saving, taggerSettings(options))
+    // Where a file lay is not saved.
+    const { wordVectors, ...settings } = taggerSettings(options)
+    super(saving, settings)
+    this.#wordVectors = wordVectors
   }
 
   /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
@@ -78,6 +84,17 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
   /** The tags, in the order of the model's outputs; `ERR_STATE` before training. */
   get tags(): readonly string[] {
     return this.parts('tags').labels.names
+  }
+
+  /** The names of the features that are read of every token. */
+  get features(): readonly string[] {
+    return this.ready ? this.parts('features').features.map(({ name }) => name) : (this.settings.features ?? [])
+  }
+
+  /** @internal Whether a feature is of numbers; undefined before training. */
+  readsNumbers(name: string): boolean | undefined {
+    if (!this.ready) return undefined
+    return this.parts('features').features.some((feature) => feature.name === name && feature.kind === 'number')
   }
 
   /**
@@ -94,23 +111,31 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
   }
 
   /**
-   * Tags sequences of tokens. Rejects with `ERR_STATE` before training and with `ERR_DATA` for anything but tokens,
-   * naming the position.
+   * Tags sequences of tokens; a tagger with `features` takes `{ tokens, features }`. Rejects with `ERR_STATE` before
+   * training and with `ERR_DATA` for anything else, naming the position.
    */
   async predict(
-    sequences: readonly (readonly string[])[],
+    sequences: readonly (readonly string[] | TokenSequence)[],
     options: PredictTextsOptions = {},
   ): Promise<TagPrediction[][]> {
     return await this.use('predict', async (parts, where) => {
       const { names } = parts.labels
       checkList(where, 'arrays of tokens', sequences)
-      for (const [row, tokens] of sequences.entries()) checkStrings(`${where}: row ${row}`, 'tokens', tokens)
-      const { data, offsetOf } = await probabilitiesOf(where, parts, sequences, options)
-      return sequences.map((tokens, row) =>
+      const given = sequences.map((sequence: unknown, row) => {
+        const read = (isRecord(sequence) ? sequence : { tokens: sequence }) as unknown as TokenSequence
+        checkSequence(`${where}: row ${row}`, read, parts.features)
+        return read
+      })
+      const found = await predictions(
+        parts.model,
+        encoded(parts, given),
+        names.length,
+        predictionSettings(where, options),
+      )
+      return given.map(({ tokens }, row) =>
         tokens.map((token, step) => {
-          const offset = offsetOf(row, step)
-          const best = largest(data, offset, names.length)
-          return { token, tag: names[best] as string, probability: data[offset + best] as number }
+          const tag = found.tagAt(row, step)
+          return { token, tag: names[tag] as string, probability: found.probability(row, step, tag) }
         }),
       )
     })
@@ -123,25 +148,24 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
   async evaluate(rows: readonly TaggedTokens[], options: PredictTextsOptions = {}): Promise<TaggingEvaluation> {
     return await this.use('evaluate', async (parts, where) => {
       const { labels } = parts
-      checkRows(where, rows)
+      checkRows(where, rows, parts.features)
       const targets = targetsOf(where, labels, rows)
-      const tokens = rows.map((row) => row.tokens)
-      const { data, offsetOf } = await probabilitiesOf(where, parts, tokens, options)
+      const size = labels.names.length
+      const found = await predictions(parts.model, encoded(parts, rows), size, predictionSettings(where, options))
       const confusion = new Confusion(labels.names)
       const sums = { loss: 0, count: 0, whole: 0 }
       const predicted = targets.map((tags, row) => {
         let right = 0
-        const found = Array.from(tags, (tag, step) => {
-          const offset = offsetOf(row, step)
-          const best = largest(data, offset, labels.names.length)
+        const best = Array.from(tags, (tag, step) => {
+          const best = found.tagAt(row, step)
           confusion.add(tag, best)
           right += Number(best === tag)
-          sums.loss += lossOf(data[offset + tag] as number)
+          sums.loss += lossOf(found.probability(row, step, tag))
           return labels.names[best] as string
         })
         sums.count += tags.length
         sums.whole += Number(right === tags.length)
-        return [(rows[row] as TaggedTokens).tags, found] as const
+        return [(rows[row] as TaggedTokens).tags, best] as const
       })
       const { loss, count, whole } = sums
       const sequences = rows.length
@@ -160,8 +184,9 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
     known: TaggerParts | undefined,
   ): Promise<Training<TaggerParts, History>> {
     const { validationData: given, signal, batchSize } = settings
-    checkRows(where, rows)
-    if (given) checkRows(`${where}: validationData`, given)
+    const features = known?.features ?? (this.settings.features ?? []).map((name) => ({ name }))
+    checkRows(where, rows, features)
+    if (given) checkRows(`${where}: validationData`, given, features)
     throwIfAborted(signal)
     const labels = known?.labels ?? Labels.of(tagsOf([...rows, ...(given ?? [])]))
     const targets = targetsOf(where, labels, rows)
@@ -171,22 +196,38 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
     const classWeight = weightsOf(where, settings.classWeight, labels.names, each(y))
     const held = given ?? division.validation.map((row) => rows[row] as TaggedTokens)
     const heldTargets = targetsOf(`${where}: validationData`, labels, held)
-    const parts = known ?? this.#create(labels, training)
-    const encode = (some: readonly TaggedTokens[]) => some.map(({ tokens }) => parts.vocabulary.encode(tokens))
-    const validationData = held.length > 0 ? ([encode(held), heldTargets] as const) : undefined
+    const parts = known ?? (await this.#create(where, labels, training, [...rows, ...(given ?? [])], signal))
+    const validationData = held.length > 0 ? ([encoded(parts, held), heldTargets] as const) : undefined
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
-    const data = { x: encode(training), y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const
+    const loss = chainIn(parts.model) ? 'crf' : 'sparseCategoricalCrossentropy'
+    const x = encoded(parts, training)
+    const data = { x, y, validationData, rows: y.length, loss, metrics: ['accuracy'], classWeight } as const
     return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
   }
 
-  #create(labels: Labels, training: readonly TaggedTokens[]): TaggerParts {
+  async #create(
+    where: string,
+    labels: Labels,
+    training: readonly TaggedTokens[],
+    all: readonly TaggedTokens[],
+    signal: AbortSignal | undefined,
+  ): Promise<TaggerParts> {
     const tokens = training.map((row) => row.tokens)
     const { minFrequency } = this.settings
     const frequent = Vocabulary.of(tokens, minFrequency ?? 2)
     const enough = minFrequency !== undefined || knownShare(frequent, tokens) >= 0.75
-    const vocabulary = enough ? frequent : Vocabulary.of(tokens, 1)
-    const model = labellingModel(this.settings, vocabulary.size, labels.names.length, true)
-    return { model, vocabulary, labels }
+    const own = enough ? frequent : Vocabulary.of(tokens, 1)
+    const file = this.#wordVectors
+    const words = file === undefined ? undefined : await pretrainedWords(where, file, own, signal)
+    const reading: Reading = {
+      vocabulary: words?.vocabulary ?? own,
+      lowercase: words !== undefined,
+      characters: this.settings.characters ? Characters.of(tokens) : undefined,
+      features: featuresOf(this.settings.features ?? [], training),
+    }
+    const scheme = this.settings.crf ? schemeFor(where, labels.names, all) : undefined
+    const model = taggerModel(this.settings, reading, words, { names: labels.names, scheme })
+    return { ...reading, model, labels }
   }
 }
 
@@ -213,27 +254,37 @@ function targetsOf(where: string, labels: Labels, rows: readonly TaggedTokens[])
   return rows.map(({ tags }, row) => Int32Array.from(tags, (tag) => labels.indexOf(`${where}: row ${row}`, tag)))
 }
 
-async function probabilitiesOf(
-  where: string,
-  { model, vocabulary, labels }: TaggerParts,
-  sequences: readonly (readonly string[])[],
-  options: PredictTextsOptions,
-) {
-  const settings = predictionSettings(where, options)
-  const { data, shape } = await model.predict(
-    sequences.map((tokens) => vocabulary.encode(tokens)),
-    settings,
+/** The scheme of the tags, if all rows keep to it. */
+function schemeFor(where: string, names: readonly string[], rows: readonly TaggedTokens[]): TagScheme | undefined {
+  const found = schemeOf(
+    names,
+    rows.map(({ tags }) => tags),
   )
-  const [classes, steps] = [labels.names.length, shape[1] as number]
-  return { data, offsetOf: (row: number, step: number) => (row * steps + step) * classes }
+  if (typeof found !== 'object') return found
+  const { scheme, row, at } = found
+  const { tags } = rows[row] as TaggedTokens
+  const [before, after] = [tags[at - 1], tags[at]].map((tag) => (tag === undefined ? 'the end' : describe(tag)))
+  warn(
+    'WARN_TAGS',
+    `${where}: row ${row} breaks the scheme ${scheme} at token ${at} (${after} after ${at === 0 ? 'the beginning' : before}), so that any tag may follow any other`,
+  )
+  return undefined
 }
 
-function checkRows(where: string, rows: readonly TaggedTokens[]): void {
+type Known = readonly (Feature | Pick<Feature, 'name'>)[]
+
+function checkSequence(place: string, sequence: TokenSequence, features: Known): void {
+  checkStrings(place, 'tokens', sequence.tokens)
+  const names = features.map(({ name }) => name)
+  checkFeatures(place, names, sequence, features.filter((feature) => 'kind' in feature) as Feature[])
+}
+
+function checkRows(where: string, rows: readonly TaggedTokens[], features: Known): void {
   checkList(where, '{ tokens, tags }', rows)
   rows.forEach((row: unknown, index) => {
     const place = `${where}: row ${index}`
     if (!isRecord(row)) throw new SeqloomError('ERR_DATA', `${place} must be { tokens, tags }, not ${describe(row)}`)
-    checkStrings(place, 'tokens', row.tokens)
+    checkSequence(place, row as unknown as TokenSequence, features)
     checkStrings(place, 'tags', row.tags)
     const [tokens, tags] = [row.tokens as string[], row.tags as string[]]
     if (tokens.length !== tags.length) {

@@ -1,11 +1,21 @@
 import * as cells from '../../cells/index.js'
-import { attention, bidirectional, concatenate, dense, gru, lstm, rnn } from '../../layers/index.js'
+import {
+  attention,
+  bidirectional,
+  concatenate,
+  dense,
+  globalAveragePooling1d,
+  gru,
+  lstm,
+  rnn,
+} from '../../layers/index.js'
 import { input } from '../../layers/input.js'
 import type { SymbolicTensor } from '../../layers/layer.js'
 import { type Functional, model } from '../../model/index.js'
 import { tokenCount } from '../decoding/decoder.js'
 import { chosenWords, dropped, embedded, list, one } from '../decoding/layers.js'
 import type { Units } from '../decoding/units.js'
+import { tracedCell } from '../shared/cell.js'
 import type { TranslatorSettings } from './options.js'
 
 /**
@@ -28,9 +38,13 @@ export function translatorModel(settings: TranslatorSettings, sourceSize: number
     memory = dropped(sequence as SymbolicTensor, settings.dropout)
     last = states
   }
-  // Forward states, then backward ones; the decoder's initial states are made from both.
+  // Forward states, then backward ones; the decoder's initial states are made from both. The states of traced cells may
+  // mean anything, so their decoder begins with zeros, and Bahdanau's with the mean of what was read.
+  const traced = last.length === 0
   const half = last.length / 2
-  const ends = last.slice(0, half).map((state, index) => joined([state, last[half + index] as SymbolicTensor]))
+  const ends = traced
+    ? [one(globalAveragePooling1d().apply(memory))]
+    : last.slice(0, half).map((state, index) => joined([state, last[half + index] as SymbolicTensor]))
   const initialState = () => ends.map((end) => one(dense({ units, activation: 'tanh' }).apply(end)))
 
   const before = embedded(previous, targetSize, settings, 'target_embedding')
@@ -43,12 +57,14 @@ export function translatorModel(settings: TranslatorSettings, sourceSize: number
       written = read[0] as SymbolicTensor
       alignment = read[1] as SymbolicTensor
     } else {
-      written = list(recurrent(settings).apply(written, { initialState: initialState() }))[0] as SymbolicTensor
+      written = one(recurrent(settings).apply(written, traced ? {} : { initialState: initialState() }))
     }
     if (index + 1 < settings.layers) written = dropped(written, settings.dropout)
   }
   if (settings.attention === 'luong') {
-    const keys = one(dense({ units, useBias: false, name: 'attention_keys' }).apply(memory))
+    const keys = one(
+      dense({ units: written.shape.at(-1) as number, useBias: false, name: 'attention_keys' }).apply(memory),
+    )
     const read = list(attention({ returnAttentionScores: true }).apply([written, memory, keys]))
     alignment = read[1] as SymbolicTensor
     written = joined([written, read[0] as SymbolicTensor, before])
@@ -61,6 +77,8 @@ export function translatorModel(settings: TranslatorSettings, sourceSize: number
 }
 
 function recurrent({ cell, units }: TranslatorSettings) {
+  const own = tracedCell(cell, units)
+  if (own) return rnn({ cell: own, returnSequences: true })
   const options = { units, returnSequences: true, returnState: true } as const
   return cell === 'lstm' ? lstm(options) : gru(options)
 }

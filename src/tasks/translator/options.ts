@@ -1,5 +1,6 @@
 import { level } from '../decoding/options.js'
 import type { TrainDecoderOptions, TranslatorOptions, WriteOptions } from '../optionTypes.js'
+import { gatedCell } from '../shared/cell.js'
 import { OptionTable, option, type SettingsOf } from '../shared/option.js'
 import type { TaskEpoch, TaskProgress } from '../shared/training.js'
 import { flag, integer, number, oneOf, seed } from '../shared/values.js'
@@ -8,9 +9,10 @@ import type { TranslationRow } from './rows.js'
 /** The options of `new Translator`. */
 export const translatorOptions = new OptionTable('TranslatorOptions', 'How a translator is built.', {
   cell: option(
-    oneOf('lstm', 'gru'),
+    gatedCell,
     'lstm',
-    "The recurrent cell of the encoder and, unless it is Bahdanau's, which has its own, of the decoder",
+    "The recurrent cell of the encoder and, unless it is Bahdanau's, which has its own, of the decoder: by its name in " +
+      '`layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are its own',
   ),
   attention: option(
     oneOf('luong', 'bahdanau'),

@@ -2,7 +2,7 @@ import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SeqloomError } from '../../errors.js'
-import { cannot, replaceFile } from '../../files.js'
+import { cannot, isThere, replaceFile } from '../../files.js'
 import { readDescription } from '../../interop/tfjs/artifacts.js'
 import { bytesOfFiles } from '../../interop/tfjs/bytes.js'
 import { jsonOf } from '../../interop/tfjs/load.js'
@@ -22,8 +22,8 @@ export function pathOfFileUrl(url: string): string {
 }
 
 /**
- * Saves a model to a folder, as `model.json` and `weights.bin`, and loads one from its `model.json`. As in tfjs, files
- * that are there are replaced.
+ * Saves a model to a folder, as `model.json` and `weights.bin`, and loads one from its `model.json`. A layers model that
+ * is there, whoever wrote it, is replaced, as in tfjs; any other file of these names is not, which is `ERR_IO`.
  */
 export function fileSystem(path: string | string[]): IOHandler {
   const [only, ...others] = Array.isArray(path) ? path : [path]
@@ -42,6 +42,7 @@ async function saveFolder(folder: string, artifacts: ModelArtifacts): Promise<Sa
   if (modelTopology === undefined || ArrayBuffer.isView(modelTopology) || modelTopology instanceof ArrayBuffer) {
     throw new SeqloomError('ERR_UNSUPPORTED', 'fileSystem: only models described as JSON are saved')
   }
+  await checkFolder(folder)
   try {
     await mkdir(folder, { recursive: true })
     const bytes = joinedBuffer(weightData)
@@ -56,6 +57,27 @@ async function saveFolder(folder: string, artifacts: ModelArtifacts): Promise<Sa
     throw cannot('save to', `'${folder}'`, cause)
   }
   return { modelArtifactsInfo: infoOf(artifacts) }
+}
+
+/** `ERR_IO` where a file would be replaced that is no part of a layers model. */
+async function checkFolder(folder: string): Promise<void> {
+  const inTheWay = (file: string, why: string) =>
+    new SeqloomError(
+      'ERR_IO',
+      `'${join(folder, file)}' is in the way: ${why}, and is not replaced; save to another folder`,
+    )
+  let known: unknown[] = []
+  const file = join(folder, description)
+  if (await isThere(file)) {
+    const json = await jsonOf(file).catch(() => undefined)
+    const isModel = isRecord(json) && isRecord(json.modelTopology) && json.format !== 'graph-model'
+    if (!isModel) throw inTheWay(description, 'it describes no layers model')
+    const groups = Array.isArray(json.weightsManifest) ? json.weightsManifest : []
+    known = groups.flatMap((group: unknown) => (isRecord(group) && Array.isArray(group.paths) ? group.paths : []))
+  }
+  if (!known.includes(weightsFile) && (await isThere(join(folder, weightsFile)))) {
+    throw inTheWay(weightsFile, `no ${description} beside it names it`)
+  }
 }
 
 async function loadFile(path: string): Promise<ModelArtifacts> {

@@ -1,7 +1,7 @@
 import { SeqloomError } from '../../errors.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
-import { coreName } from './input.js'
+import { coreName } from './coreName.js'
 import { type ConfigDict, type Kwargs, type LayerArgs, StandardLayer, toList } from './layer.js'
 import { activationName, activationOf, initializerOf } from './options.js'
 import { type PenaltyOptions, penalties } from './penalties.js'

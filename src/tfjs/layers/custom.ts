@@ -1,15 +1,18 @@
 import type { Cell } from '../../cells/cell.js'
 import { defineCell } from '../../cells/defineCell.js'
 import { describe, SeqloomError } from '../../errors.js'
+import type { Program } from '../../graph/trace/program.js'
 import type { SymbolicValue } from '../../graph/trace/symbolic.js'
-import type { DefinedLayer } from '../../layers/defineLayer.js'
+import { DefinedLayer } from '../../layers/defineLayer.js'
 import type { SymbolicTensor as Value } from '../../layers/layer.js'
 import { unsupported } from '../failure.js'
-import type { Tensor } from '../tensor.js'
-import type { Kwargs } from './layer.js'
-import { Recorded } from './recorded.js'
+import { Tensor } from '../tensor.js'
+import { coreName } from './coreName.js'
+import type { Kwargs, Layer } from './layer.js'
+import { maskedLike, unmasked } from './masks.js'
+import { Recorded, rowsOfConstant } from './recorded.js'
 import type { LayerVariable } from './variable.js'
-import { writtenLayer } from './written.js'
+import { tracedOf } from './written.js'
 
 /** A weight that `addWeight` has declared. */
 export interface Declared {
@@ -26,21 +29,156 @@ export interface Custom {
   call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[]
 }
 
-/** A layer of ours that does what `call` does, which is called once. */
+/** Thrown where `call` applies another layer, whose outputs the part of `call` after it needs. */
+class Application {
+  constructor(
+    readonly layer: Layer,
+    readonly args: readonly Recorded[],
+    readonly kwargs: Kwargs,
+  ) {}
+}
+
+/** The `call` that is recorded: the outputs of the layers that it has applied before, and how many it has taken. */
+let recording: { readonly known: readonly (readonly SymbolicValue[])[]; taken: number } | undefined
+
+/**
+ * What a layer returns that `call` of another one applies to what it computes: its outputs, if they are known already;
+ * else the recording ends here, to be begun anew once they are.
+ */
+export function applied(layer: Layer, args: readonly unknown[], kwargs: Kwargs): Recorded[] {
+  if (recording === undefined) throw new LayerInCall(layer.name)
+  if (!args.every((each) => each instanceof Recorded && !each.meanOfRows && each.joined === 1)) {
+    throw new LayerInCall(layer.name)
+  }
+  const outputs = recording.known[recording.taken++]
+  if (outputs === undefined) throw new Application(layer, args as Recorded[], kwargs)
+  return outputs.map((each) => new Recorded(each))
+}
+
+/** Thrown where a layer is applied to a value that no layer can be applied to. */
+export class LayerInCall extends SeqloomError {
+  constructor(name: string) {
+    super(
+      'ERR_UNSUPPORTED',
+      `layer '${name}' is applied to a value of a loss, a cell or a mean over rows while that is recorded; write it with functions of tensors there, or apply the layer in tf.model`,
+    )
+  }
+}
+
+/** What `call` of a layer makes of values, and the layers that it applied on the way. */
+export interface RecordedCall {
+  readonly outputs: readonly Value[]
+  /** The layer of ours that has the declared weights, or does all that `call` does. */
+  readonly recorded: DefinedLayer | undefined
+  readonly applied: readonly Layer[]
+}
+
+/**
+ * Records `call` of a layer. Where it applies other layers, it is called again for each of them, up to the next one: what
+ * lies between them becomes a layer of ours. `before` is what has the weights if the layer was recorded before.
+ */
 export function recordCall(
-  layer: Custom,
-  name: string,
+  layer: Custom & Layer,
   declared: readonly Declared[],
   values: readonly Value[],
   kwargs: Kwargs,
-): DefinedLayer {
-  return writtenLayer(
-    layer.name,
-    values,
-    (inputs, weights) => called(layer, declared, inputs, weights, kwargs),
-    weightsOf(layer, declared),
-    { name, trainable: layer.trainable },
-  )
+  before: DefinedLayer | undefined,
+): RecordedCall {
+  // As in tfjs, functions of tensors know no masks.
+  const given = values.map(unmasked)
+  const counts: number[] = []
+  const layers: Layer[] = []
+  let weighted: DefinedLayer | undefined
+  for (;;) {
+    const part = partOf(layer, declared, given, counts, kwargs)
+    const { application, traced } = part
+    let made: readonly Value[] = []
+    if (traced) {
+      const reads = readsWeights(traced.program)
+      if (reads && weighted) {
+        throw new SeqloomError(
+          'ERR_UNSUPPORTED',
+          `layer '${layer.name}': call() uses its own weights both before and after a layer that it applies; make two layers of it`,
+        )
+      }
+      const owns = weighted === undefined && (reads || !application)
+      const program = owns ? traced.program : withoutWeights(traced.program)
+      const options = owns ? { name: coreName(layer.name), trainable: layer.trainable } : {}
+      const own = (owns ? before : undefined) ?? new DefinedLayer(layer.name, program, traced.outputCount, options)
+      if (owns) weighted = own
+      made = [own.apply(given)].flat() as Value[]
+    }
+    if (!application) {
+      return { outputs: made.map((each) => maskedLike(each, values)), recorded: weighted, applied: layers }
+    }
+    const inputs = part.sources.map((source, at) => (source < 0 ? (made[at] as Value) : (given[source] as Value)))
+    const outputs = application.layer.lowerInside(layer, inputs, application.kwargs)
+    if (!layers.includes(application.layer)) layers.push(application.layer)
+    given.push(...outputs)
+    counts.push(outputs.length)
+  }
+}
+
+/** A part of `call`: up to the next layer that it applies, or to its end. */
+function partOf(
+  layer: Custom,
+  declared: readonly Declared[],
+  given: readonly Value[],
+  counts: readonly number[],
+  kwargs: Kwargs,
+) {
+  let application: Application | undefined
+  /** Which of the given values the layer is applied to; -1 for what is computed. */
+  let sources: readonly number[] = []
+  const first = given.length - counts.reduce((sum, count) => sum + count, 0)
+  const outer = recording
+  try {
+    const traced = tracedOf(
+      layer.name,
+      given,
+      (inputs, weights) => {
+        let next = first
+        const known = counts.map((count) => {
+          next += count
+          return inputs.slice(next - count, next)
+        })
+        recording = { known, taken: 0 }
+        try {
+          return called(layer, declared, inputs.slice(0, first), weights, kwargs)
+        } catch (error) {
+          if (!(error instanceof Application)) throw error
+          application = error
+          sources = error.args.map(({ symbolic }) => inputs.indexOf(symbolic))
+          if (sources.every((source) => source >= 0)) throw error
+          return error.args.map(({ symbolic }) => symbolic)
+        }
+      },
+      weightsOf(layer, declared),
+    )
+    return { application: application as Application | undefined, sources, traced }
+  } catch (error) {
+    if (!(error instanceof Application)) throw error
+    return { application: error, sources, traced: undefined }
+  } finally {
+    recording = outer
+  }
+}
+
+/** Whether an output of a program depends on a weight. */
+function readsWeights({ inputs, weights, nodes, outputs }: Program): boolean {
+  const isWeight = (id: number) => id >= inputs.length && id < inputs.length + weights.length
+  return outputs.some(isWeight) || nodes.some((node) => node.inputs.some(isWeight))
+}
+
+/** A program that reads no weights, without them. */
+function withoutWeights({ weights, nodes, outputs, ...program }: Program): Program {
+  const idOf = (id: number) => (id < program.inputs.length ? id : id - weights.length)
+  return {
+    ...program,
+    weights: [],
+    nodes: nodes.map((node) => ({ ...node, inputs: node.inputs.map(idOf) })),
+    outputs: outputs.map(idOf),
+  }
 }
 
 /** A cell of ours that does what `call` of one's own does, which is called once. */
@@ -51,7 +189,7 @@ export function recordCell(
 ): Cell {
   const names = [cell.stateSize].flat().map((_, at) => `state${at}`)
   return defineCell({
-    name: cell.name.replaceAll('/', '.'),
+    name: coreName(cell.name),
     inputs: { x: features },
     states: Object.fromEntries(names.map((name, at) => [name, [cell.stateSize].flat()[at] as number])),
     weights: weightsOf(cell, declared),
@@ -66,13 +204,13 @@ export function recordCell(
 function weightsOf(layer: Custom, declared: readonly Declared[]) {
   return Object.fromEntries(
     declared.map(({ variable, ...how }, at) => {
-      if (variable.shape.some((size) => size === null) || variable.shape.length === 0) {
+      if (variable.shape.some((size) => size === null)) {
         throw new SeqloomError(
           'ERR_SHAPE',
-          `layer '${layer.name}': the weight '${variable.name}' must have a known shape of one dimension or more, not ${describe(variable.shape)}`,
+          `layer '${layer.name}': the weight '${variable.name}' must have a known shape, not ${describe(variable.shape)}`,
         )
       }
-      return [weightName(variable, at), { shape: variable.shape as number[], ...how }]
+      return [weightName(variable, at), { shape: coreShape(variable.shape as number[]), ...how }]
     }),
   )
 }
@@ -86,24 +224,30 @@ function called(
   kwargs: Kwargs,
 ): SymbolicValue[] {
   declared.forEach(({ variable }, at) => {
-    variable.traced = new Recorded(weights[weightName(variable, at)] as SymbolicValue)
+    const weight = weights[weightName(variable, at)] as SymbolicValue
+    const value = variable.shape.length === 0 ? weight.sum({ axis: 0 }) : weight
+    variable.traced = new Recorded(variable.trainable ? value : value.stopGradient())
   })
   try {
     // As in a model of tfjs, where inputs come in an array even if there is one.
     const result = layer.call(inputs.map((each) => new Recorded(each)) as Tensor[], { training: false, ...kwargs })
-    return [result].flat().map((each) => resultOf(layer, each))
+    return [result].flat().map((each) => resultOf(layer, each, inputs[0]))
   } finally {
     for (const { variable } of declared) variable.traced = undefined
   }
 }
 
-function resultOf(layer: Custom, given: unknown) {
+function resultOf(layer: Custom, given: unknown, input: SymbolicValue | undefined) {
   if (given instanceof Recorded && !given.meanOfRows && given.joined === 1) return given.symbolic
+  if (given instanceof Tensor && !(given instanceof Recorded) && input) return rowsOfConstant(given, input)
   throw unsupported(
     `what call() of layer '${layer.name}' returns, ${describe(given)},`,
     "return what functions of tensors made of the inputs, or write the layer with defineLayer of 'seqloom'",
   )
 }
+
+/** The shape of a weight as ours have it: a single number is a list of one. */
+export const coreShape = (shape: readonly number[]): readonly number[] => (shape.length === 0 ? [1] : shape)
 
 const weightName = ({ name }: LayerVariable, at: number): string => {
   const own = name.slice(name.lastIndexOf('/') + 1)

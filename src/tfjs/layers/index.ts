@@ -13,10 +13,23 @@ import {
   Reshape,
   SpatialDropout1D,
 } from './basic.js'
+import { BatchNormalization } from './batchNormalization.js'
+import { Cropping2D, UpSampling2D, ZeroPadding2D } from './borders.js'
+import { ConvLSTM2D } from './convLstm.js'
+import { Conv1D, Conv2D, DepthwiseConv2D, SeparableConv2D } from './convolution.js'
 import { InputLayer } from './input.js'
 import { Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply } from './merge.js'
 import { AlphaDropout, GaussianDropout, GaussianNoise } from './noise.js'
-import { AveragePooling1D, Conv1D, GlobalAveragePooling1D, GlobalMaxPooling1D, MaxPooling1D } from './pooling.js'
+import {
+  AveragePooling1D,
+  AveragePooling2D,
+  GlobalAveragePooling1D,
+  GlobalAveragePooling2D,
+  GlobalMaxPooling1D,
+  GlobalMaxPooling2D,
+  MaxPooling1D,
+  MaxPooling2D,
+} from './pooling.js'
 import { GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN, SimpleRNNCell, StackedRNNCells } from './recurrent.js'
 import { registerClass } from './registry.js'
 import { Bidirectional, TimeDistributed } from './wrappers.js'
@@ -55,6 +68,7 @@ export const reshape = factory(Reshape)
 export const repeatVector = factory(RepeatVector)
 export const permute = factory(Permute)
 export const layerNormalization = free(LayerNormalization)
+export const batchNormalization = free(BatchNormalization)
 
 export const simpleRNN = factory(SimpleRNN)
 export const simpleRNNCell = factory(SimpleRNNCell)
@@ -83,7 +97,23 @@ export const avgPool1d: typeof averagePooling1d = averagePooling1d
 export const avgPooling1d: typeof averagePooling1d = averagePooling1d
 export const maxPooling1d = free(MaxPooling1D)
 export const maxPool1d: typeof maxPooling1d = maxPooling1d
+export const globalAveragePooling2d = free(GlobalAveragePooling2D)
+export const globalMaxPooling2d = free(GlobalMaxPooling2D)
+export const globalMaxPool2d: typeof globalMaxPooling2d = globalMaxPooling2d
+export const averagePooling2d = free(AveragePooling2D)
+export const avgPool2d: typeof averagePooling2d = averagePooling2d
+export const avgPooling2d: typeof averagePooling2d = averagePooling2d
+export const maxPooling2d = free(MaxPooling2D)
+export const maxPool2d: typeof maxPooling2d = maxPooling2d
+
 export const conv1d = factory(Conv1D)
+export const conv2d = factory(Conv2D)
+export const depthwiseConv2d = factory(DepthwiseConv2D)
+export const separableConv2d = factory(SeparableConv2D)
+export const convLstm2d = factory(ConvLSTM2D)
+export const zeroPadding2d = free(ZeroPadding2D)
+export const cropping2D = factory(Cropping2D)
+export const upSampling2d = free(UpSampling2D)
 
 export const reLU = free(ReLU)
 export const leakyReLU = free(LeakyReLU)
@@ -98,33 +128,18 @@ const missing = (name: string, instead: string) => (): never => {
   throw unsupported(`tf.layers.${name}`, instead)
 }
 
-const images = 'it is for images, which recurrent networks here do not read'
+const volumes = 'it is for volumes, which are not there: convolve over two dimensions by tf.layers.conv2d'
+const pictures = 'change the pictures before, by a package for images'
 
-export const batchNormalization = missing('batchNormalization', 'use tf.layers.layerNormalization')
 export const categoryEncoding = missing('categoryEncoding', 'encode the data by tf.oneHot')
-export const conv2d = missing('conv2d', images)
-export const conv2dTranspose = missing('conv2dTranspose', images)
-export const conv3d = missing('conv3d', images)
-export const conv3dTranspose = missing('conv3dTranspose', images)
-export const separableConv2d = missing('separableConv2d', images)
-export const depthwiseConv2d = missing('depthwiseConv2d', images)
-export const convLstm2d = missing('convLstm2d', images)
-export const convLstm2dCell = missing('convLstm2dCell', images)
-export const cropping2D = missing('cropping2D', images)
-export const upSampling2d = missing('upSampling2d', images)
-export const zeroPadding2d = missing('zeroPadding2d', images)
-export const averagePooling2d = missing('averagePooling2d', images)
-export const avgPool2d = missing('avgPool2d', images)
-export const avgPooling2d = missing('avgPooling2d', images)
-export const averagePooling3d = missing('averagePooling3d', images)
-export const avgPool3d = missing('avgPool3d', images)
-export const avgPooling3d = missing('avgPooling3d', images)
-export const globalAveragePooling2d = missing('globalAveragePooling2d', images)
-export const globalMaxPooling2d = missing('globalMaxPooling2d', images)
-export const globalMaxPool2d = missing('globalMaxPool2d', images)
-export const maxPooling2d = missing('maxPooling2d', images)
-export const maxPool2d = missing('maxPool2d', images)
-export const maxPooling3d = missing('maxPooling3d', images)
-export const centerCrop = missing('centerCrop', images)
-export const resizing = missing('resizing', images)
-export const randomWidth = missing('randomWidth', images)
+export const conv2dTranspose = missing('conv2dTranspose', 'use tf.layers.upSampling2d and then tf.layers.conv2d')
+export const convLstm2dCell = missing('convLstm2dCell', 'use tf.layers.convLstm2d, which runs it')
+export const conv3d = missing('conv3d', volumes)
+export const conv3dTranspose = missing('conv3dTranspose', volumes)
+export const averagePooling3d = missing('averagePooling3d', volumes)
+export const avgPool3d = missing('avgPool3d', volumes)
+export const avgPooling3d = missing('avgPooling3d', volumes)
+export const maxPooling3d = missing('maxPooling3d', volumes)
+export const centerCrop = missing('centerCrop', pictures)
+export const resizing = missing('resizing', pictures)
+export const randomWidth = missing('randomWidth', pictures)

@@ -1,6 +1,7 @@
 import { SeqloomError } from '../../errors.js'
 import { input as coreInput } from '../../layers/input.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
+import { coreName } from './coreName.js'
 import { type ConfigDict, Layer, type LayerArgs, toList } from './layer.js'
 import { numbered } from './names.js'
 import type { Shape, SymbolicTensor } from './symbolic.js'
@@ -33,7 +34,9 @@ export class InputLayer extends Layer {
     // What the values are, numbers or tokens, follows from the first layer that reads them.
     this.connect([], [coreInput({ shape: this.batchInputShape.slice(1), name: coreName(this.name) })])
     const [output] = this.inboundNodes[0]?.outputs ?? []
-    if (output) output.shape[0] = this.batchInputShape[0] ?? null
+    if (output === undefined) return
+    output.shape[0] = this.batchInputShape[0] ?? null
+    output.dtype = this.dtype
   }
 
   override cores(): readonly AnyLayer[] {
@@ -51,9 +54,6 @@ export class InputLayer extends Layer {
     return { batchInputShape: this.batchInputShape, dtype: this.dtype, sparse: this.sparse, name: this.name }
   }
 }
-
-/** Names as ours are: without slashes, which separate the parts of a weight's name. */
-export const coreName = (name: string): string => name.replaceAll('/', '.')
 
 /** Options of `tf.input`. */
 export interface InputConfig {

@@ -1,5 +1,6 @@
 import { SeqloomError } from '../../errors.js'
 import { snakeCase } from '../../interop/keras/saved.js'
+import type { DefinedLayer } from '../../layers/defineLayer.js'
 import { input as coreInput } from '../../layers/input.js'
 import { type AnyLayer, Layer as CoreLayer, type SymbolicTensor as Value } from '../../layers/layer.js'
 import type { Engine } from '../../model/engine.js'
@@ -7,7 +8,8 @@ import { model as coreModel, type Model } from '../../model/index.js'
 import { unsupported } from '../failure.js'
 import { Tensor, TracedTensor } from '../tensor.js'
 import type { DataType, DataValues } from '../types.js'
-import { type Declared, recordCall } from './custom.js'
+import { applied, coreShape, type Declared, recordCall } from './custom.js'
+import type { InputSpec } from './inputSpec.js'
 import { numbered } from './names.js'
 import { described, givenOnly, initializerOf } from './options.js'
 import { constraintOf, regularizerOf } from './penalties.js'
@@ -51,6 +53,17 @@ export type CallHook = (inputs: Tensor | Tensor[], kwargs: Kwargs) => void
 /** What a layer can be applied to. */
 export type Inputs = Tensor | Tensor[] | SymbolicTensor | SymbolicTensor[]
 
+/** A weight of a layer: its name, its shape, the layer of ours that has it, and whether training changes it. */
+export interface WeightSpec {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly core: AnyLayer
+  readonly isLearned: boolean
+}
+
+/** The weights of batch normalization that training changes without a gradient. */
+const statistics: ReadonlySet<string> = new Set(['moving_mean', 'moving_variance'])
+
 /** One or several of a thing. */
 export const toList = <T>(given: T | readonly T[]): T[] => (Array.isArray(given) ? [...given] : [given as T])
 
@@ -82,6 +95,8 @@ export class Layer implements VariableOwner {
   built = false
   supportsMasking = false
   initialWeights: Tensor[] | null
+  /** What layers of one's own say of their inputs. */
+  inputSpec: InputSpec[] | null = null
   inboundNodes: Node[] = []
   outboundNodes: Node[] = []
   #trainable: boolean
@@ -90,7 +105,9 @@ export class Layer implements VariableOwner {
   /** What a layer of one's own has declared and recorded, and the layers that it applies. */
   readonly #declared: Declared[] = []
   readonly #inner: Layer[] = []
-  #recorded: AnyLayer | undefined
+  #recorded: DefinedLayer | undefined
+  /** The layer whose `call` applies this one. */
+  #outer: Layer | undefined
   #recordedShape: string | undefined
   #callHook: CallHook | undefined
 
@@ -118,35 +135,23 @@ export class Layer implements VariableOwner {
   lower(values: readonly Value[], kwargs: Kwargs): readonly Value[] {
     if (this.call === Layer.prototype.call) return values
     const shape = JSON.stringify(values.map((value) => value.shape))
-    if (this.#recorded === undefined || (this.#recordedShape !== shape && this.#declared.length === 0)) {
-      try {
-        this.#recorded = recordCall(this, this.name.replaceAll('/', '.'), this.#declared, values, kwargs)
-      } catch (error) {
-        if (!(error instanceof LayerInCall) || this.#declared.length > 0) throw error
-        return this.#composed(values, kwargs)
-      }
-      this.#recordedShape = shape
-    }
-    return toList(this.#recorded.apply(values)) as Value[]
+    const isKnown = this.#recordedShape === shape || this.#declared.length > 0
+    const before = isKnown ? this.#recorded : undefined
+    const { outputs, recorded, applied: inner } = recordCall(this, this.#declared, values, kwargs, before)
+    this.#recorded = recorded
+    this.#recordedShape = shape
+    for (const layer of inner) if (!this.#inner.includes(layer)) this.#inner.push(layer)
+    return outputs
   }
 
-  /** Calls a layer that only applies others, which become its own. */
-  #composed(values: readonly Value[], kwargs: Kwargs): readonly Value[] {
-    const before = inCall
-    inCall = []
-    try {
-      const inputs = values.map(
-        (value) => new SymbolicTensor([...value.shape], value.dtype, value, sourceNode(this), 0),
-      )
-      const outputs = toList<unknown>(this.call(inputs as never, kwargs))
-      for (const layer of inCall) if (!this.#inner.includes(layer)) this.#inner.push(layer)
-      return outputs.map((output) => {
-        if (output instanceof SymbolicTensor) return output.value
-        throw new LayerInCall(this.name)
-      })
-    } finally {
-      inCall = before
-    }
+  /** @internal Applies the layer to values that `call` of another one gives it. */
+  lowerInside(outer: Layer, values: readonly Value[], kwargs: Kwargs): readonly Value[] {
+    const isNew = !this.built
+    this.prepare(values.map(({ shape }) => [...shape]))
+    const outputs = this.lower(values, kwargs)
+    this.#outer ??= outer
+    if (isNew && this.initialWeights) this.setWeights(this.initialWeights)
+    return outputs
   }
 
   /** Declares a weight; layers of one's own call it in `build`. */
@@ -163,11 +168,12 @@ export class Layer implements VariableOwner {
     if (dtype !== null && dtype !== 'float32') {
       throw new SeqloomError('ERR_UNSUPPORTED', `${where} must be float32, not ${dtype}`)
     }
-    const variable = new LayerVariable(`${this.name}/${name}`, [...shape], trainable, this, this.#declared.length)
+    const isLearned = trainable ?? true
+    const variable = new LayerVariable(`${this.name}/${name}`, [...shape], isLearned, this, this.#declared.length)
     this.#declared.push({
       variable,
       initializer: initializerOf(where, initializer ?? 'zeros'),
-      ...(regularizer != null && { regularizer: regularizerOf(where, regularizer) as never }),
+      ...(isLearned && regularizer != null && { regularizer: regularizerOf(where, regularizer) as never }),
       ...(constraint != null && { constraint: constraintOf(where, constraint) as never }),
     })
     return variable
@@ -209,7 +215,7 @@ export class Layer implements VariableOwner {
     if (list.length > 0 && list.every((each) => each instanceof SymbolicTensor)) {
       return this.applyToSymbols(list, kwargs ?? {})
     }
-    if (list.some((each) => each instanceof TracedTensor)) throw new LayerInCall(this.name)
+    if (list.some((each) => each instanceof TracedTensor)) return single(applied(this, list, kwargs ?? {}))
     if (list.length > 0 && list.every((each) => each instanceof Tensor)) {
       return this.#applyToTensors(list, kwargs ?? {})
     }
@@ -228,7 +234,6 @@ export class Layer implements VariableOwner {
       kwargs,
     )
     this.built = true
-    inCall?.push(this)
     const outputs = this.connect(list, values)
     if (!wasBuilt && this.initialWeights) this.setWeights(this.initialWeights)
     return single(outputs)
@@ -276,10 +281,11 @@ export class Layer implements VariableOwner {
     return single(toList(outputs).map(tensorOf))
   }
 
-  /** @internal The engine that keeps the weights of a layer of ours. */
-  engineOf(core: AnyLayer): Engine {
+  /** @internal The engine that keeps the weights of a layer of ours; none for one that stands for others alone. */
+  engineOf(core: AnyLayer): Engine | undefined {
     const found = CoreLayer.host(core)
     if (found) return found as Engine
+    if (this.inboundNodes.length === 0 && this.#outer) return this.#outer.engineOf(core)
     const [node] = this.inboundNodes
     if (node === undefined) {
       throw new SeqloomError(
@@ -289,17 +295,21 @@ export class Layer implements VariableOwner {
     }
     const outputs = node.outputs.map(({ value }) => value)
     this.#host = coreModel({ inputs: sourcesOf(outputs), outputs }) as unknown as Model
-    return CoreLayer.host(core) as Engine
+    return CoreLayer.host(core) as Engine | undefined
   }
 
-  /** @internal The names, shapes and places of the weights. */
-  specs(): readonly { readonly name: string; readonly shape: readonly number[]; readonly core: AnyLayer }[] {
-    if (this.inboundNodes.length === 0 && this.#host === undefined) return []
+  /** @internal The names, shapes and places of the weights, and whether training changes them. */
+  specs(): readonly WeightSpec[] {
+    if (this.inboundNodes.length === 0 && this.#host === undefined && this.#outer === undefined) return []
     return this.cores().flatMap((core) => {
       const engine = this.engineOf(core)
-      return engine.indicesOf(core).map((index) => {
-        const { name, shape } = engine.specs[index] as { name: string; shape: readonly number[] }
-        return { name: name.slice(name.lastIndexOf('/') + 1), shape, core }
+      if (engine === undefined) return []
+      return engine.indicesOf(core).map((index, at) => {
+        const { name: path, shape } = engine.specs[index] as { name: string; shape: readonly number[] }
+        const name = path.slice(path.lastIndexOf('/') + 1)
+        const variable = core === this.#recorded ? this.#declared[at]?.variable : undefined
+        const isLearned = variable?.trainable ?? !(core.className === 'BatchNormalization' && statistics.has(name))
+        return { name, shape: (variable?.shape as number[]) ?? shape, core, isLearned }
       })
     })
   }
@@ -312,26 +322,35 @@ export class Layer implements VariableOwner {
   /** The layer's weights as variables. */
   get weights(): LayerVariable[] {
     const names = this.weightNames()
-    return this.specs().map(({ shape }, index) => {
-      return new LayerVariable(`${this.name}/${names[index]}`, [...shape], this.trainable, this, index)
+    return this.specs().map(({ shape, isLearned }, index) => {
+      return new LayerVariable(`${this.name}/${names[index]}`, [...shape], this.trainable && isLearned, this, index)
     })
   }
 
   get trainableWeights(): LayerVariable[] {
-    return this.trainable ? this.weights : []
+    return this.weights.filter(({ trainable }) => trainable)
   }
 
   get nonTrainableWeights(): LayerVariable[] {
-    return this.trainable ? [] : this.weights
+    return this.weights.filter(({ trainable }) => !trainable)
   }
 
-  /** Copies of the layer's weights. */
+  /** Accepts what layers of one's own set: the weights of layers that `call` applies are theirs without it. */
+  set trainableWeights(_weights: LayerVariable[]) {}
+
+  set nonTrainableWeights(_weights: LayerVariable[]) {}
+
+  /** Copies of the layer's weights. In `call` of a layer of one's own, what stands for those that it has declared. */
   getWeights(trainableOnly = false): Tensor[] {
-    if (trainableOnly && !this.trainable) return []
-    if (this.specs().length === 0) return []
-    return this.cores().flatMap((core) => {
-      this.engineOf(core)
-      return core.getWeights().map(tensorOf)
+    const traced = this.#declared.flatMap(({ variable }) => variable.traced ?? [])
+    if (traced.length > 0) return traced
+    const specs = this.specs()
+    if (specs.length === 0) return []
+    const tensors = this.cores().flatMap((core) => (this.engineOf(core) ? core.getWeights().map(tensorOf) : []))
+    return tensors.flatMap((tensor, at) => {
+      const { shape, isLearned } = specs[at] as WeightSpec
+      if (trainableOnly && !(this.trainable && isLearned)) return []
+      return shape.length === 0 ? new Tensor([], 'float32', tensor.values) : tensor
     })
   }
 
@@ -347,7 +366,11 @@ export class Layer implements VariableOwner {
     let next = 0
     for (const core of this.cores()) {
       const count = specs.filter((spec) => spec.core === core).length
-      if (count > 0) core.setWeights(weights.slice(next, next + count).map(coreTensor))
+      const own = weights.slice(next, next + count).map((tensor) => {
+        const { data, shape } = coreTensor(tensor)
+        return { data, shape: [...coreShape(shape)] }
+      })
+      if (count > 0) core.setWeights(own)
       next += count
     }
   }
@@ -445,21 +468,6 @@ export class Layer implements VariableOwner {
 }
 
 let nextId = 0
-/** The layers that are applied while the `call` of another one runs. */
-let inCall: Layer[] | undefined
-
-/** Where the input of a layer of one's own comes from, for the layers that it applies. */
-const sourceNode = (layer: Layer): Node => ({ layer, index: 0, inputs: [], outputs: [] })
-
-/** Thrown where a layer is applied while the `call` of another one is recorded. */
-export class LayerInCall extends SeqloomError {
-  constructor(name: string) {
-    super(
-      'ERR_UNSUPPORTED',
-      `layer '${name}' is applied in the call() of another layer to a value that was computed there; apply it to the layer's input, or describe both by tf.model`,
-    )
-  }
-}
 
 function inputShapeOf(args: LayerArgs): Shape | undefined {
   if (args.batchInputShape) return [...args.batchInputShape]

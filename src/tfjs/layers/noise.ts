@@ -1,6 +1,6 @@
 import * as layers from '../../layers/index.js'
 import type { AnyLayer } from '../../layers/layer.js'
-import { coreName } from './input.js'
+import { coreName } from './coreName.js'
 import { type LayerArgs, StandardLayer } from './layer.js'
 
 /** Options of `tf.layers.gaussianNoise`. */

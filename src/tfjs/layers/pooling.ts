@@ -1,289 +1,186 @@
-import { describe, SeqloomError } from '../../errors.js'
-import * as ops from '../../graph/trace/ops.js'
 import type { SymbolicValue } from '../../graph/trace/symbolic.js'
-import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
-import type { InitializerIdentifier } from './basic.js'
-import { requireGiven } from './basic.js'
-import { coreName } from './input.js'
-import { type ConfigDict, Layer, type LayerArgs, StandardLayer } from './layer.js'
-import { activationName, activationOf, initializerOf } from './options.js'
-import { type PenaltyOptions, rulesOf } from './penalties.js'
+import { type ConfigDict, Layer, type LayerArgs } from './layer.js'
+import { eachAxis, requireAxes, requireChannelsLast, type Sizes } from './sizes.js'
 import { larger, largest } from './ties.js'
-import { unmasked } from './wrappers.js'
-import { activated, written, writtenLayer } from './written.js'
+import { written } from './written.js'
 
-/** Reduces the steps; as in tfjs, padded ones count. */
-abstract class GlobalPooling1D extends Layer {
-  constructor(args: LayerArgs = {}) {
+/** Options of the pooling layers that reduce everything. */
+export interface GlobalPoolingLayerArgs extends LayerArgs {
+  dataFormat?: string
+}
+
+/** Options of the pooling layers with windows. */
+export interface PoolingLayerArgs extends LayerArgs {
+  poolSize?: Sizes
+  strides?: Sizes | null
+  padding?: 'valid' | 'same'
+  dataFormat?: string
+}
+
+/** What pooling layers have in common: as in tfjs, padded steps count. */
+abstract class Pooling extends Layer {
+  protected abstract readonly axes: number
+
+  constructor(args: GlobalPoolingLayerArgs) {
     super(args)
+    requireChannelsLast(`layer '${this.name}'`, args?.dataFormat)
   }
 
   override cores(): readonly AnyLayer[] {
     return []
   }
 
-  protected abstract pooled(x: Value): Value
+  protected abstract pooled(x: SymbolicValue): SymbolicValue
 
   override lower([x]: readonly Value[]): readonly Value[] {
-    return [this.pooled(unmasked(x as Value))]
+    requireAxes(`layer ${this.name}`, (x as Value).shape, this.axes)
+    return [written('pooling', [x as Value], ([given]) => this.pooled(given as SymbolicValue))]
   }
 }
 
-export class GlobalAveragePooling1D extends GlobalPooling1D {
+/** Reduces all places. */
+abstract class GlobalPooling extends Pooling {
+  constructor(args: GlobalPoolingLayerArgs = {}) {
+    super(args)
+  }
+
+  protected get places(): number[] {
+    return Array.from({ length: this.axes }, (_, at) => 1 + at)
+  }
+}
+
+abstract class GlobalAveragePooling extends GlobalPooling {
+  protected override pooled(x: SymbolicValue): SymbolicValue {
+    return x.mean({ axis: this.places })
+  }
+}
+
+abstract class GlobalMaxPooling extends GlobalPooling {
+  protected override pooled(x: SymbolicValue): SymbolicValue {
+    return largest(x, this.places)
+  }
+}
+
+export class GlobalAveragePooling1D extends GlobalAveragePooling {
   static override className = 'GlobalAveragePooling1D'
-
-  protected override pooled(x: Value): Value {
-    return layers.globalAveragePooling1d().apply(x) as Value
-  }
+  protected override readonly axes = 1
 }
 
-export class GlobalMaxPooling1D extends GlobalPooling1D {
+export class GlobalAveragePooling2D extends GlobalAveragePooling {
+  static override className = 'GlobalAveragePooling2D'
+  protected override readonly axes = 2
+}
+
+export class GlobalMaxPooling1D extends GlobalMaxPooling {
   static override className = 'GlobalMaxPooling1D'
-
-  protected override pooled(x: Value): Value {
-    return written('global_max_pooling1d', [x], ([steps]) => largest(steps as SymbolicValue, 1))
-  }
+  protected override readonly axes = 1
 }
 
-/** How the borders are treated. */
-type Padding = 'valid' | 'same' | 'causal'
-
-/** Options of the pooling layers with windows. */
-export interface Pooling1DLayerArgs extends LayerArgs {
-  poolSize?: number | [number]
-  strides?: number | [number]
-  padding?: 'valid' | 'same'
+export class GlobalMaxPooling2D extends GlobalMaxPooling {
+  static override className = 'GlobalMaxPooling2D'
+  protected override readonly axes = 2
 }
 
-/** How many steps a window may reach over: each is an operation of its own. */
-const longestWindow = 4096
+/** Windows of more elements than this are reduced at once: each element is an operation otherwise. */
+const mostElements = 64
 
-/** A size of windows. `ERR_OPTION` for what is none. */
-function windowSize(where: string, name: string, given: number | readonly number[]): number {
-  const size = Array.isArray(given) ? given[0] : given
-  if (Number.isInteger(size) && size > 0 && size <= longestWindow) return size
-  throw new SeqloomError(
-    'ERR_OPTION',
-    `${where}: ${name} must be an integer from 1 to ${longestWindow}, not ${describe(given)}`,
-  )
-}
-
-/** The length of a sequence, which must be known. */
-function lengthOf(where: string, x: Value): number {
-  const [, steps, ...features] = x.shape
-  if (features.length !== 1 || features[0] === null) {
-    throw new SeqloomError('ERR_SHAPE', `${where}: expected sequences [batch, time, features], got [${x.shape}]`)
-  }
-  if (typeof steps === 'number') return steps
-  throw new SeqloomError(
-    'ERR_UNSUPPORTED',
-    `${where}: the number of steps must be known, so give it in the input's shape`,
-  )
-}
-
-/** Where windows begin, and how many steps of filling there must be on both sides. */
-function windows(steps: number, size: number, stride: number, padding: Padding) {
-  const span = padding === 'valid' ? steps : Math.max(0, (Math.ceil(steps / stride) - 1) * stride + size)
-  const missing = padding === 'valid' ? 0 : padding === 'causal' ? size - 1 : Math.max(0, span - steps)
-  const before = padding === 'causal' ? missing : Math.floor(missing / 2)
-  const after = missing - before
-  const count = Math.floor((steps + missing - size) / stride) + 1
-  return { before, after, count }
-}
-
-/** Each place of the windows, for all of them: `[batch, count, features]`. */
-function places(x: SymbolicValue, size: number, stride: number, count: number, dilation = 1): SymbolicValue[] {
-  return Array.from({ length: size }, (_, at) => {
-    const from = at * dilation
-    if (stride === 1) return x.slice(from, from + count, 1)
-    return ops.concat(
-      Array.from({ length: count }, (_, index) => x.slice(from + index * stride, from + index * stride + 1, 1)),
-      1,
-    )
-  })
-}
-
-/** A sequence with steps of a value before and after it. */
-function filled(x: SymbolicValue, before: number, after: number, value: number): SymbolicValue {
-  const step = x.slice(0, 1, 1).mul(0).add(value)
-  const all = [...Array<SymbolicValue>(before).fill(step), x, ...Array<SymbolicValue>(after).fill(step)]
-  return all.length === 1 ? x : ops.concat(all, 1)
-}
-
-abstract class Pooling1D extends Layer {
-  readonly poolSize: number
-  readonly strides: number
+/** Reduces windows. */
+abstract class WindowPooling extends Pooling {
+  readonly poolSize: number[]
+  readonly strides: number[]
   readonly padding: 'valid' | 'same'
 
-  constructor(args: Pooling1DLayerArgs = {}) {
+  constructor(args: PoolingLayerArgs, axes: number) {
     super(args)
     const where = `layer '${this.name}'`
-    this.poolSize = windowSize(where, 'poolSize', args?.poolSize ?? 2)
-    this.strides = windowSize(where, 'strides', args?.strides ?? this.poolSize)
+    this.poolSize = eachAxis(where, 'poolSize', args?.poolSize ?? 2, axes)
+    this.strides = eachAxis(where, 'strides', args?.strides ?? this.poolSize, axes)
     this.padding = args?.padding ?? 'valid'
   }
 
-  override cores(): readonly AnyLayer[] {
-    return []
+  /** The places in front of the elements of each window: `[batch, rows, window, columns, window, channels]`. */
+  protected cut(x: SymbolicValue, filler: number): SymbolicValue {
+    const { poolSize, strides, padding } = this
+    return poolSize.reduce(
+      (value, size, at) => value.windows(size, { axis: 1 + 2 * at, stride: strides[at] as number, padding, filler }),
+      x,
+    )
   }
 
-  protected abstract readonly filling: number
-  protected abstract reduced(all: readonly SymbolicValue[], sizes: readonly number[]): SymbolicValue
-
-  override lower([x]: readonly Value[]): readonly Value[] {
-    const where = `layer '${this.name}'`
-    const { poolSize, strides } = this
-    const steps = lengthOf(where, x as Value)
-    const { before, after, count } = windows(steps, poolSize, strides, this.padding)
-    if (count < 1) throw new SeqloomError('ERR_SHAPE', `${where}: ${steps} steps are fewer than poolSize ${poolSize}`)
-    // How many steps of each window are not filling.
-    const sizes = Array.from({ length: count }, (_, at) => {
-      const start = at * strides - before
-      return Math.min(start + poolSize, steps) - Math.max(start, 0)
-    })
-    const pooled = written('pooling', [x as Value], ([given]) =>
-      this.reduced(
-        places(filled(given as SymbolicValue, before, after, this.filling), poolSize, strides, count),
-        sizes,
-      ),
-    )
-    return [pooled]
+  /** The axes of the windows. */
+  protected get elements(): number[] {
+    return this.poolSize.map((_, at) => 2 + 2 * at)
   }
 
   override getConfig(): ConfigDict {
-    return { ...super.getConfig(), poolSize: [this.poolSize], strides: [this.strides], padding: this.padding }
+    const { poolSize, strides, padding } = this
+    return { ...super.getConfig(), poolSize, strides, padding }
   }
 }
 
-export class MaxPooling1D extends Pooling1D {
+/** The lowest number of float32, which no maximum sees. */
+const lowest = -3.4028234663852886e38
+
+abstract class MaxPooling extends WindowPooling {
+  protected override pooled(x: SymbolicValue): SymbolicValue {
+    const cut = this.cut(x, lowest)
+    if (this.poolSize.reduce((product, size) => product * size, 1) > mostElements)
+      return cut.max({ axis: this.elements })
+    // Of equal elements of a window, the first one gets the gradient.
+    const parts = this.elements.reduce<SymbolicValue[]>(
+      (all, axis, at) =>
+        all.flatMap((value) =>
+          Array.from({ length: this.poolSize[at] as number }, (_, index) => value.slice(index, index + 1, axis)),
+        ),
+      [cut],
+    )
+    return this.elements.toReversed().reduce((value, axis) => value.squeeze(axis), parts.reduce(larger))
+  }
+}
+
+abstract class AveragePooling extends WindowPooling {
+  protected override pooled(x: SymbolicValue): SymbolicValue {
+    if (this.padding === 'valid') return this.cut(x, 0).mean({ axis: this.elements })
+    // Only elements of the input count.
+    const one = x.slice(0, 1, -1)
+    const counts = this.cut(one.less(one).add(1), 0).sum({ axis: this.elements })
+    return this.cut(x, 0).sum({ axis: this.elements }).div(counts)
+  }
+}
+
+export class MaxPooling1D extends MaxPooling {
   static override className = 'MaxPooling1D'
-  protected override readonly filling = -3.4e38
+  protected override readonly axes = 1
 
-  protected override reduced(all: readonly SymbolicValue[]): SymbolicValue {
-    return all.reduce(larger)
+  constructor(args: PoolingLayerArgs = {}) {
+    super(args, 1)
   }
 }
 
-export class AveragePooling1D extends Pooling1D {
+export class MaxPooling2D extends MaxPooling {
+  static override className = 'MaxPooling2D'
+  protected override readonly axes = 2
+
+  constructor(args: PoolingLayerArgs = {}) {
+    super(args, 2)
+  }
+}
+
+export class AveragePooling1D extends AveragePooling {
   static override className = 'AveragePooling1D'
-  protected override readonly filling = 0
+  protected override readonly axes = 1
 
-  protected override reduced(all: readonly SymbolicValue[], sizes: readonly number[]): SymbolicValue {
-    const sum = all.reduce((a, b) => a.add(b))
-    if (new Set(sizes).size === 1) return sum.div(sizes[0] as number)
-    return ops.concat(
-      sizes.map((size, at) => sum.slice(at, at + 1, 1).div(size)),
-      1,
-    )
+  constructor(args: PoolingLayerArgs = {}) {
+    super(args, 1)
   }
 }
 
-/** Options of `tf.layers.conv1d`. */
-export interface ConvLayerArgs extends LayerArgs, PenaltyOptions<'kernel' | 'bias'> {
-  filters: number
-  kernelSize: number | number[]
-  strides?: number | number[]
-  padding?: Padding
-  dataFormat?: string
-  dilationRate?: number | [number]
-  activation?: string | null
-  useBias?: boolean
-  kernelInitializer?: InitializerIdentifier
-  biasInitializer?: InitializerIdentifier
-}
+export class AveragePooling2D extends AveragePooling {
+  static override className = 'AveragePooling2D'
+  protected override readonly axes = 2
 
-/** A convolution over the steps of sequences whose number is known. */
-export class Conv1D extends StandardLayer<ConvLayerArgs> {
-  static override className = 'Conv1D'
-  readonly filters: number
-  readonly kernelSize: number
-  readonly strides: number
-  readonly padding: Padding
-  readonly dilationRate: number
-  readonly activation: string
-  readonly useBias: boolean
-  #conv: AnyLayer | undefined
-  #shape: string | undefined
-
-  constructor(args: ConvLayerArgs) {
-    super(args)
-    requireGiven(this.where, 'filters', args?.filters)
-    requireGiven(this.where, 'kernelSize', args.kernelSize)
-    this.filters = args.filters
-    this.kernelSize = windowSize(this.where, 'kernelSize', args.kernelSize)
-    this.strides = windowSize(this.where, 'strides', args.strides ?? 1)
-    this.padding = args.padding ?? 'valid'
-    this.dilationRate = windowSize(this.where, 'dilationRate', args.dilationRate ?? 1)
-    windowSize(this.where, '(kernelSize - 1) · dilationRate + 1', (this.kernelSize - 1) * this.dilationRate + 1)
-    this.activation = activationName(this.where, args.activation)
-    this.useBias = args.useBias ?? true
-    if (args.dataFormat === 'channelsFirst') {
-      throw new SeqloomError('ERR_UNSUPPORTED', `${this.where}: dataFormat must be 'channelsLast'`)
-    }
-  }
-
-  protected override make(): AnyLayer {
-    throw new SeqloomError('ERR_STATE', `${this.where} is not built`)
-  }
-
-  override cores(): readonly AnyLayer[] {
-    return this.#conv ? [this.#conv] : []
-  }
-
-  override lower([x]: readonly Value[]): readonly Value[] {
-    const { where, args, kernelSize, strides, dilationRate } = this
-    const steps = lengthOf(where, x as Value)
-    const features = x?.shape[2] as number
-    const span = (kernelSize - 1) * dilationRate + 1
-    const { before, after, count } = windows(steps, span, strides, this.padding)
-    if (count < 1) throw new SeqloomError('ERR_SHAPE', `${where}: ${steps} steps are fewer than the kernel's ${span}`)
-    const shape = `${steps},${features}`
-    if (this.#shape !== undefined && this.#shape !== shape) {
-      throw new SeqloomError(
-        'ERR_UNSUPPORTED',
-        `${where}: applied to sequences of ${shape} after ${this.#shape} (steps, features)`,
-      )
-    }
-    this.#shape = shape
-    const kernel = {
-      shape: [kernelSize, features, this.filters],
-      initializer: initializerOf(where, args.kernelInitializer ?? 'glorotNormal'),
-      ...rulesOf(where, args, 'kernel'),
-    }
-    const bias = {
-      shape: [this.filters],
-      initializer: initializerOf(where, args.biasInitializer ?? 'zeros'),
-      ...rulesOf(where, args, 'bias'),
-    }
-    this.#conv ??= writtenLayer(
-      'conv1d',
-      [x as Value],
-      ([given], weights) => {
-        const all = places(filled(given as SymbolicValue, before, after, 0), kernelSize, strides, count, dilationRate)
-        const products = all.map((each, at) =>
-          each.matmul((weights.kernel as SymbolicValue).slice(at, at + 1, 0).sum({ axis: 0 })),
-        )
-        const sum = products.reduce((a, b) => a.add(b))
-        return this.useBias ? sum.add(weights.bias as SymbolicValue) : sum
-      },
-      this.useBias ? { kernel, bias } : { kernel },
-      { name: coreName(this.name), trainable: this.trainable },
-    ) as AnyLayer
-    const value = this.#conv.apply(x as Value) as Value
-    const { fused, after: composed } = activationOf(this.activation)
-    const active =
-      fused === 'linear' ? value : (layers.activation({ activation: fused as 'relu' }).apply(value) as Value)
-    return [activated(active, composed)]
-  }
-
-  override getConfig(): ConfigDict {
-    return {
-      ...super.getConfig(),
-      kernelSize: [this.kernelSize],
-      strides: [this.strides],
-      dilationRate: [this.dilationRate],
-      activation: this.activation,
-    }
+  constructor(args: PoolingLayerArgs = {}) {
+    super(args, 2)
   }
 }

@@ -14,6 +14,8 @@ interface Standing {
   readonly meanOfRows?: boolean
   /** How many dimensions of the value are joined to the first one: programs join rows and steps to multiply matrices. */
   readonly joined?: number
+  /** Of a sum over everything: the mean over all rows of the same, and how many numbers of each row were added. */
+  readonly total?: { readonly mean: SymbolicValue; readonly perRow: number }
 }
 
 /** A tensor whose numbers are not known: functions of tensors record operations of ours on it. */
@@ -24,12 +26,15 @@ export class Recorded extends TracedTensor {
   readonly meanOfRows: boolean
   /** @internal */
   readonly joined: number
+  /** @internal */
+  readonly total: Standing['total']
 
-  constructor(symbolic: SymbolicValue, { dtype = 'float32', meanOfRows = false, joined = 1 }: Standing = {}) {
+  constructor(symbolic: SymbolicValue, { dtype = 'float32', meanOfRows = false, joined = 1, total }: Standing = {}) {
     super(meanOfRows ? [] : knownShape(symbolic, joined), dtype)
     this.symbolic = symbolic
     this.meanOfRows = meanOfRows
     this.joined = joined
+    this.total = total
   }
 
   override throwIfDisposed(): void {}
@@ -62,20 +67,29 @@ const mostGiven = 4096
 /** Numbers that are given, as a value of the rank of another one, to which they broadcast. */
 function constant(given: Tensor, beside: SymbolicValue): SymbolicValue {
   const shape = given.shape.slice(given.shape.findIndex((size) => size !== 1))
-  const { size } = given
-  if (shape.length >= beside.shape.length || size > mostGiven || beside.shape[0] !== 'batch') {
+  if (shape.length >= beside.shape.length) throw notRecorded(`a tensor [${given.shape}] that is given`)
+  return listed(given, beside).reshape([...Array<number>(beside.shape.length - 1 - shape.length).fill(1), ...shape])
+}
+
+/** Numbers that are given, the same for each row of another value: what stands for `[1, …]` is `[batch, …]`. */
+export function rowsOfConstant(given: Tensor, beside: SymbolicValue): SymbolicValue {
+  if (given.shape[0] !== 1) throw notRecorded(`a tensor [${given.shape}] that is given`)
+  return listed(given, beside).reshape(given.shape.slice(1))
+}
+
+/** Numbers that are given, in each row of another value. */
+function listed(given: Tensor, beside: SymbolicValue): SymbolicValue {
+  if (given.size > mostGiven || beside.shape[0] !== 'batch')
     throw notRecorded(`a tensor [${given.shape}] that is given`)
-  }
   let zero = beside.notEqual(beside)
   for (let axis = beside.shape.length - 1; axis > 0; axis--) zero = zero.slice(0, 1, axis)
   zero = zero.reshape([1])
   const values = [...(given.dataSync() as Float32Array)]
   const known = new Map([...new Set(values)].map((value) => [value, zero.add(value)]))
-  const flat = ops.concat(
+  return ops.concat(
     values.map((value) => known.get(value) as SymbolicValue),
     1,
   )
-  return flat.reshape([...Array<number>(beside.shape.length - 1 - shape.length).fill(1), ...shape])
 }
 
 /** An argument as an operation of ours takes it, beside another one. */
@@ -118,13 +132,24 @@ const axisIn = (given: unknown, axis: number): number =>
 /** Numbers are the same for all rows, so what is done with them can be done row by row. */
 const isMean = (args: readonly unknown[]) => args.some((each) => each instanceof Recorded && each.meanOfRows)
 
+/** A value's mean over everything but the rows, one number for each of them. */
+function eachRow(x: SymbolicValue, kind: 'mean' | 'sum' = 'mean'): SymbolicValue {
+  const axes = x.shape.map((_, axis) => axis).slice(1)
+  return axes.length === 0 ? x : x[kind]({ axis: axes })
+}
+
+/** A mean over all rows as one number, of which anything can be computed; other arguments as they are. */
+function settled<T>(given: T): T | Recorded {
+  return given instanceof Recorded && given.meanOfRows ? new Recorded(eachRow(given.symbolic).batchMean()) : given
+}
+
 const recorded = (value: SymbolicValue, dtype: DataType = 'float32', joined = 1) =>
   new Recorded(value, { dtype, joined })
 
 const unary =
   (call: (x: SymbolicValue) => SymbolicValue, isLinear = false): Recording =>
-  (x) => {
-    if (isMean([x]) && !isLinear) throw notRecorded('a function of a mean over all rows')
+  (given) => {
+    const x = isLinear ? given : settled(given)
     return new Recorded(call(joinedOf(x)), { meanOfRows: isMean([x]), joined: joinedIn([x]) })
   }
 
@@ -133,18 +158,28 @@ const binary =
     call: (a: SymbolicValue, b: Operand) => SymbolicValue,
     swapped: (a: number, b: SymbolicValue) => SymbolicValue,
     dtype: DataType = 'float32',
-    isLinear = false,
+    isLinear: Linear = never,
   ): Recording =>
-  (a, b) => {
-    const [x, y] = [operand(a, b), operand(b, a)]
-    const means = [a, b].filter((each) => isMean([each])).length
-    const numbers = [x, y].filter((each) => typeof each === 'number').length
-    if (means > 0 && !(isLinear && means + numbers === 2)) throw notRecorded('a function of a mean over all rows')
-    const value = x instanceof SymbolicValue ? call(x, y) : swapped(x, y as SymbolicValue)
-    return new Recorded(value, { dtype, meanOfRows: means > 0, joined: joinedIn([a, b]) })
+  (first, second) => {
+    const given = [operand(first, second), operand(second, first)]
+    const means = [first, second].filter((each) => isMean([each])).length
+    const numbers = given.filter((each) => typeof each === 'number').length
+    // What is linear in means can be done row by row.
+    const staysMean = means > 0 && isLinear(means, numbers)
+    const [a, b] = staysMean ? [first, second] : [settled(first), settled(second)]
+    const [x, y] = staysMean ? given : [operand(a, b), operand(b, a)]
+    const value = x instanceof SymbolicValue ? call(x, y as Operand) : swapped(x as number, y as SymbolicValue)
+    return new Recorded(value, { dtype, meanOfRows: staysMean, joined: joinedIn([a, b]) })
   }
 
-const commuting = (call: (a: SymbolicValue, b: Operand) => SymbolicValue, dtype?: DataType, isLinear?: boolean) =>
+type Linear = (means: number, numbers: number) => boolean
+const never: Linear = () => false
+/** A sum of means, or of a mean and a number. */
+const inSums: Linear = (means, numbers) => means + numbers === 2
+/** A mean times or by a number. */
+const inProducts: Linear = (means, numbers) => means === 1 && numbers === 1
+
+const commuting = (call: (a: SymbolicValue, b: Operand) => SymbolicValue, dtype?: DataType, isLinear?: Linear) =>
   binary(call, (a, b) => call(b, a), dtype, isLinear)
 
 /** The axes of a reduction; all but the batch, and whether the batch is among them. */
@@ -160,12 +195,24 @@ function axesOf(given: Recorded, axis: unknown): { readonly axes: number[]; read
   return { axes: axes.filter((each) => !isBatch(each)), hasBatch: axes.some(isBatch) }
 }
 
+const quotient = binary(
+  (a, b) => a.div(b),
+  (a, b) => ops.div(a, b),
+  'float32',
+  inProducts,
+)
+
 const reduction =
   (kind: 'sum' | 'mean' | 'max'): Recording =>
   (given, axis, keepDims = false) => {
     const x = joinedOf(given)
-    if (isMean([given]) && kind === 'mean') return given
+    if (isMean([given]) || x.shape.length === 0) return given
     const { axes, hasBatch } = axesOf(given, axis)
+    if (hasBatch && kind === 'sum' && axes.length + 1 === x.shape.length) {
+      const mean = eachRow(x, 'sum')
+      const total = { mean, perRow: productOf(x.shape.slice(1)) }
+      return new Recorded(mean.batchSum(), { total })
+    }
     if (hasBatch && kind !== 'mean') throw notRecorded(`${kind} over all rows`)
     const reduced = () => (kind === 'max' ? largest(x, axes, keepDims) : x[kind]({ axis: axes, keepDims }))
     const value = axes.length > 0 ? reduced() : x
@@ -292,20 +339,21 @@ function stepsOf(x: SymbolicValue, axis: number): SymbolicValue[] {
 
 /** Recordings of functions, by their names. */
 const functions: Readonly<Record<string, Recording>> = {
-  add: commuting((a, b) => a.add(b), 'float32', true),
+  add: commuting((a, b) => a.add(b), 'float32', inSums),
   sub: binary(
     (a, b) => a.sub(b),
     (a, b) => ops.sub(a, b),
     'float32',
-    true,
+    inSums,
   ),
-  mul: commuting((a, b) => a.mul(b), 'float32', true),
-  div: binary(
-    (a, b) => a.div(b),
-    (a, b) => ops.div(a, b),
-    'float32',
-    true,
-  ),
+  mul: commuting((a, b) => a.mul(b), 'float32', inProducts),
+  div: (a, b) => {
+    // What programs compute of the unknown number of rows is 0, and the number itself is null: they want the mean.
+    if (a instanceof Recorded && a.total && (b === 0 || b === null)) {
+      return new Recorded(b === 0 ? a.total.mean.div(a.total.perRow) : a.total.mean, { meanOfRows: true })
+    }
+    return quotient(a, settled(b))
+  },
   maximum: binary(larger, (a, b) => b.less(a).where(a, b)),
   minimum: binary(smaller, (a, b) => b.greater(a).where(a, b)),
   squaredDifference: commuting((a, b) => a.sub(b).square()),
@@ -407,8 +455,13 @@ const functions: Readonly<Record<string, Recording>> = {
   },
   moments: (x, axis, keepDims = false) => {
     const { axes, hasBatch } = axesOf(x, axis)
-    if (hasBatch) throw notRecorded('moments over all rows')
     const value = joinedOf(x)
+    if (hasBatch && axes.length + 1 === value.shape.length) {
+      const center = eachRow(value).batchMean()
+      const spread = eachRow(value.sub(center).square()).batchMean()
+      return { mean: recorded(center), variance: recorded(spread) }
+    }
+    if (hasBatch) throw notRecorded('moments over all rows')
     const center = value.mean({ axis: axes, keepDims: true })
     const variance = value.sub(center).square().mean({ axis: axes, keepDims })
     const mean = keepDims ? center : center.sum({ axis: axes })
@@ -416,11 +469,13 @@ const functions: Readonly<Record<string, Recording>> = {
   },
   norm: (x, ord = 'euclidean', axis = null, keepDims = false) => {
     const { axes, hasBatch } = axesOf(x, axis)
-    if (hasBatch || (ord !== 'euclidean' && ord !== 2 && ord !== 1)) {
+    const value = joinedOf(x)
+    const isWhole = hasBatch && axes.length + 1 === value.shape.length
+    if ((hasBatch && !isWhole) || (ord !== 'euclidean' && ord !== 2 && ord !== 1)) {
       throw notRecorded('norm over all rows, or with another order than 1, 2 and euclidean,')
     }
-    const value = joinedOf(x)
-    const sum = (ord === 1 ? value.abs() : value.square()).sum({ axis: axes, keepDims })
+    const each = ord === 1 ? value.abs() : value.square()
+    const sum = isWhole ? eachRow(each, 'sum').batchSum() : each.sum({ axis: axes, keepDims })
     return recorded(ord === 1 ? sum : sum.sqrt(), 'float32', x.joined)
   },
   argMax: (x, axis = 0) => recorded(joinedOf(x).argmax({ axis: axisIn(x, axis) }), 'int32', x.joined),

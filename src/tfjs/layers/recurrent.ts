@@ -3,8 +3,8 @@ import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import type { Tensor } from '../tensor.js'
 import { type InitializerIdentifier, requireGiven } from './basic.js'
+import { coreName } from './coreName.js'
 import { recordCell } from './custom.js'
-import { coreName } from './input.js'
 import { type ConfigDict, configured, type Inputs, type Kwargs, Layer, type LayerArgs, toList } from './layer.js'
 import { activationName, cellActivationOf, givenOnly, initializerOf } from './options.js'
 import { type PenaltyOptions, penalties } from './penalties.js'
@@ -53,7 +53,7 @@ export type SimpleRNNLayerArgs = BaseRNNLayerArgs & SimpleRNNCellLayerArgs
 export type GatedRNNLayerArgs = BaseRNNLayerArgs & GatedCellLayerArgs
 
 /** What a recurrent layer does besides its cell. */
-type Recurrence = Pick<BaseRNNLayerArgs, 'returnSequences' | 'returnState' | 'goBackwards' | 'stateful'>
+export type Recurrence = Pick<BaseRNNLayerArgs, 'returnSequences' | 'returnState' | 'goBackwards' | 'stateful'>
 
 /** The kinds of cells. */
 type Kind = 'SimpleRNN' | 'LSTM' | 'GRU'

@@ -23,7 +23,7 @@ export class SymbolicTensor {
 
   constructor(
     readonly shape: Shape,
-    readonly dtype: 'float32' | 'int32' | 'bool' | 'string' | 'complex64',
+    public dtype: 'float32' | 'int32' | 'bool' | 'string' | 'complex64',
     value: Value,
     node: Node,
     readonly tensorIndex: number,

@@ -1,9 +1,11 @@
 import { SeqloomError } from '../../errors.js'
+import * as ops from '../../graph/trace/ops.js'
+import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import type { Tensor } from '../tensor.js'
 import { Activation, Dense, Dropout, Embedding, Flatten, LayerNormalization, Masking, Reshape } from './basic.js'
-import { coreName } from './input.js'
+import { coreName } from './coreName.js'
 import {
   type ConfigDict,
   configured,
@@ -14,8 +16,10 @@ import {
   StandardLayer,
   toList,
 } from './layer.js'
+import { maskedLike } from './masks.js'
 import { RNNLayer, runCores } from './recurrent.js'
 import type { Shape } from './symbolic.js'
+import { written } from './written.js'
 
 /** How the outputs of two directions are merged. */
 export type BidirectionalMergeMode = 'sum' | 'mul' | 'concat' | 'ave' | null
@@ -173,12 +177,20 @@ function byStep(layer: Layer, values: readonly Value[], kwargs: Kwargs, name: st
   if (layer.getClassName() === 'Sequential' && inner) {
     return inner.reduce((each, next) => byStep(next, each, kwargs, name), values)
   }
-  throw new SeqloomError(
-    'ERR_UNSUPPORTED',
-    `layer '${name}': timeDistributed of a ${layer.getClassName()} is not there; it takes dense, activation, dropout, embedding, layerNormalization, flatten, reshape and tf.sequential of these`,
-  )
+  if (steps === null) {
+    throw new SeqloomError(
+      'ERR_SHAPE',
+      `layer '${name}': the number of steps must be known, since the ${layer.getClassName()} is applied to each of them; got [${x.shape}]`,
+    )
+  }
+  const made = Array.from({ length: steps }, (_, at) => {
+    const row = written('step', [x], ([all]) => (all as SymbolicValue).slice(at, at + 1, 1).squeeze(1))
+    return layer.lower([row], kwargs)[0] as Value
+  })
+  return [
+    maskedLike(
+      written('steps', made, (all) => ops.stack(all, 1)),
+      [x],
+    ),
+  ]
 }
-
-/** The same values without a mask. */
-export const unmasked = (value: Value): Value =>
-  value.shape.length < 3 ? value : (layers.reshape({ targetShape: value.shape.slice(1) }).apply(value) as Value)

@@ -1,7 +1,8 @@
-import { traceFunction } from '../../graph/trace/function.js'
+import { type TracedFunctionOf, traceFunction } from '../../graph/trace/function.js'
 import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import { DefinedLayer } from '../../layers/defineLayer.js'
 import type { SymbolicTensor as Value } from '../../layers/layer.js'
+import { maskedLike, unmasked } from './masks.js'
 import type { ComposedActivation } from './options.js'
 
 /** A function of symbolic values, and of weights if a layer declares some. */
@@ -18,6 +19,27 @@ export interface WrittenWeight {
   readonly constraint?: never
 }
 
+/** A function of inputs of these shapes as operations of ours. */
+export function tracedOf(
+  name: string,
+  inputs: readonly Value[],
+  call: Written,
+  weights: Readonly<Record<string, WrittenWeight>> = {},
+): TracedFunctionOf {
+  // Sizes that are not known are the same where they stand at the same place: batches of sequences.
+  const declared = inputs.map(({ shape }, at) => [
+    `x${at}`,
+    shape.slice(1).map((size, axis) => size ?? `size${axis + 1}`),
+  ])
+  return traceFunction(
+    name,
+    Object.fromEntries(declared),
+    weights,
+    (values: Readonly<Record<string, SymbolicValue>>, given: Readonly<Record<string, SymbolicValue>>) =>
+      call(Object.values(values), given),
+  )
+}
+
 /** A layer of ours that is a function of inputs of these shapes. */
 export function writtenLayer(
   name: string,
@@ -26,24 +48,15 @@ export function writtenLayer(
   weights: Readonly<Record<string, WrittenWeight>> = {},
   options: { readonly name?: string; readonly trainable?: boolean } = {},
 ): DefinedLayer {
-  // Sizes that are not known are the same where they stand at the same place: batches of sequences.
-  const declared = inputs.map(({ shape }, at) => [
-    `x${at}`,
-    shape.slice(1).map((size, axis) => size ?? `size${axis + 1}`),
-  ])
-  const { program, outputCount } = traceFunction(
-    name,
-    Object.fromEntries(declared),
-    weights,
-    (values: Readonly<Record<string, SymbolicValue>>, given: Readonly<Record<string, SymbolicValue>>) =>
-      call(Object.values(values), given),
-  )
+  const { program, outputCount } = tracedOf(name, inputs, call, weights)
   return new DefinedLayer(name, program, outputCount, options)
 }
 
-/** Applies a function to values of ours. */
-export const written = (name: string, values: readonly Value[], call: Written): Value =>
-  writtenLayer(name, values, call).apply(values) as Value
+/** Applies a function to values of ours, all steps of which count. */
+export function written(name: string, values: readonly Value[], call: Written): Value {
+  const plain = values.map(unmasked)
+  return maskedLike(writtenLayer(name, plain, call).apply(plain) as Value, values)
+}
 
 /** Activations that are several operations here. */
 const composed: Readonly<Record<ComposedActivation, (x: SymbolicValue) => SymbolicValue>> = {

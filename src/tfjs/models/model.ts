@@ -1,17 +1,16 @@
 import { describe, SeqloomError } from '../../errors.js'
-import { mayBeMasked } from '../../interop/keras/padding.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import { model as coreModel, type Model } from '../../model/index.js'
 import { connect, reapply } from '../../model/topology.js'
 import type { History } from '../callbacks/index.js'
 import type { IOHandler, SaveConfig, SaveResult } from '../io/types.js'
 import { InputLayer } from '../layers/input.js'
-import { type ConfigDict, Layer, single, tensorOf, toList } from '../layers/layer.js'
+import { type ConfigDict, Layer, single, tensorOf, toList, type WeightSpec } from '../layers/layer.js'
+import { unmasked } from '../layers/masks.js'
 import { numbered } from '../layers/names.js'
 import type { Shape } from '../layers/symbolic.js'
 import { SymbolicTensor } from '../layers/symbolic.js'
 import type { LayerVariable } from '../layers/variable.js'
-import { unmasked } from '../layers/wrappers.js'
 import type { NamedTensorMap, Scalar, Tensor } from '../tensor.js'
 import { Tensor as TensorClass } from '../tensor.js'
 import type { Optimizer } from '../train.js'
@@ -177,7 +176,7 @@ export class LayersModel extends Layer {
     if (this.#core) return this.#core
     this.graph
     // Losses of tfjs know no masks: padded steps count.
-    const outputs = this.#outputs.map(({ value }) => (mayBeMasked(value) ? unmasked(value) : value))
+    const outputs = this.#outputs.map(({ value }) => unmasked(value))
     this.#core = coreModel({ inputs: this.#inputs.map(({ value }) => value), outputs }) as unknown as Model
     return this.#core
   }
@@ -224,7 +223,7 @@ export class LayersModel extends Layer {
   }
 
   /** @internal */
-  override specs() {
+  override specs(): readonly WeightSpec[] {
     return this.#graph ? this.layers.flatMap((layer) => layer.specs()) : []
   }
 
@@ -244,36 +243,48 @@ export class LayersModel extends Layer {
 
   /** Copies of all weights, those that are trained first. */
   override getWeights(trainableOnly = false): Tensor[] {
-    const parts = this.#parts()
-    const wanted = trainableOnly ? parts.filter(([, isTrained]) => isTrained) : parts
-    return wanted.flatMap(([layer]) => layer.getWeights())
+    const values = new Map<Layer, Tensor[]>()
+    return this.#places().flatMap(({ layer, at, isTrained }) => {
+      if (trainableOnly && !isTrained) return []
+      const own = values.get(layer) ?? layer.getWeights()
+      values.set(layer, own)
+      return own[at] as Tensor
+    })
   }
 
   /** Replaces all weights, in the order of {@link getWeights}. */
   override setWeights(weights: Tensor[]): void {
-    const parts = this.#parts().map(([layer]) => ({ layer, count: layer.specs().length }))
-    const wanted = parts.reduce((sum, { count }) => sum + count, 0)
-    if (weights.length !== wanted) {
+    const places = this.#places()
+    if (weights.length !== places.length) {
       throw new SeqloomError(
         'ERR_SHAPE',
-        `You called setWeights(weights) on model "${this.name}" with a weight list of length ${weights.length}, but the model was expecting ${wanted} weights.`,
+        `You called setWeights(weights) on model "${this.name}" with a weight list of length ${weights.length}, but the model was expecting ${places.length} weights.`,
       )
     }
-    let next = 0
-    for (const { layer, count } of parts) {
-      if (count > 0) layer.setWeights(weights.slice(next, next + count))
-      next += count
-    }
+    const given = new Map<Layer, Tensor[]>()
+    places.forEach(({ layer, at }, index) => {
+      const own = given.get(layer) ?? []
+      given.set(layer, own)
+      own[at] = weights[index] as Tensor
+    })
+    for (const [layer, own] of given) layer.setWeights(own)
   }
 
-  /** The layers with weights, those that are trained first, in the order of `weights`. */
+  /** The layers with the weights of models within, and whether all around them are trained. */
   #parts(): (readonly [layer: Layer, isTrained: boolean])[] {
-    const all = this.layers.flatMap((layer): (readonly [Layer, boolean])[] =>
+    return this.layers.flatMap((layer): (readonly [Layer, boolean])[] =>
       layer instanceof LayersModel
         ? layer.#parts().map(([inner, isTrained]) => [inner, isTrained && this.trainable])
-        : [[layer, layer.trainable && this.trainable]],
+        : [[layer, this.trainable]],
     )
-    return [...all.filter(([, isTrained]) => isTrained), ...all.filter(([, isTrained]) => !isTrained)]
+  }
+
+  /** Where each weight is, in the order of `weights`: those that are trained first. */
+  #places() {
+    const all = this.#parts().flatMap(([layer, isTrained]) =>
+      layer.specs().map(({ isLearned }, at) => ({ layer, at, isTrained: isTrained && layer.trainable && isLearned })),
+    )
+    return [...all.filter(({ isTrained }) => isTrained), ...all.filter(({ isTrained }) => !isTrained)]
   }
 
   /** Replaces weights by their names. With `strict` false, names that are unknown or missing are left out. */
@@ -305,9 +316,11 @@ export class LayersModel extends Layer {
 
   /** @internal The weights by name. */
   namedWeights(): { readonly name: string; readonly tensor: Tensor }[] {
-    return this.#parts().flatMap(([layer]) => {
-      const values = layer.getWeights()
-      return layer.weights.map(({ name }, at) => ({ name, tensor: values[at] as Tensor }))
+    const found = new Map<Layer, { readonly values: Tensor[]; readonly variables: LayerVariable[] }>()
+    return this.#places().map(({ layer, at }) => {
+      const own = found.get(layer) ?? { values: layer.getWeights(), variables: layer.weights }
+      found.set(layer, own)
+      return { name: (own.variables[at] as LayerVariable).name, tensor: own.values[at] as Tensor }
     })
   }
 
@@ -354,14 +367,24 @@ export class LayersModel extends Layer {
     return { core: this.core }
   }
 
-  /** The optimizer that the model was compiled with. */
+  /** The optimizer that the model was compiled with; undefined before that, as in tfjs. */
   get optimizer(): Optimizer {
-    return this.#training.optimizer
+    return this.#compiled?.optimizer as Optimizer
   }
 
-  /** The names of the loss and the metrics in logs and histories. */
+  /** Goes on with another optimizer. */
+  set optimizer(optimizer: Optimizer) {
+    this.#training
+    this.compile({
+      optimizer,
+      loss: this.loss as ModelCompileArgs['loss'],
+      ...(this.metrics && { metrics: this.metrics }),
+    })
+  }
+
+  /** The names of the loss and the metrics in logs and histories; undefined for a model that was not compiled. */
   get metricsNames(): string[] {
-    return [...this.#training.metricsNames]
+    return (this.#compiled && [...this.#compiled.metricsNames]) as string[]
   }
 
   /** Trains; resolves to the history. */

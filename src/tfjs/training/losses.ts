@@ -6,7 +6,7 @@ import * as layerLosses from '../layerLosses.js'
 import { Recorded } from '../layers/recorded.js'
 import * as coreLosses from '../losses.js'
 import * as metrics from '../metrics.js'
-import type { Tensor } from '../tensor.js'
+import { Tensor } from '../tensor.js'
 
 /** A loss or a metric: from the targets and the predictions to a value for each row. */
 export type LossOrMetricFn = (yTrue: Tensor, yPred: Tensor) => Tensor
@@ -79,6 +79,8 @@ export function recordedFunction(what: 'loss' | 'metric', given: LossOrMetricFn)
   const call: TracedFunction = (yTrue, yPred) => {
     const result: unknown = given(new Recorded(yTrue), new Recorded(yPred))
     if (result instanceof Recorded) return result.symbolic
+    // A constant has no gradient.
+    if (result instanceof Tensor && result.size === 1) return yPred.less(yPred).add(result.dataSync()[0] as number)
     throw unsupported(
       `what the ${what} '${given.name || 'function'}' returns, ${describe(result)},`,
       'return what functions of tensors made of its arguments',

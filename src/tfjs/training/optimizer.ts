@@ -1,5 +1,6 @@
 import { describe, SeqloomError } from '../../errors.js'
-import { type Optimizer as CoreOptimizer, type OptimizerKind, rules } from '../../optimizers/rules.js'
+import { rules } from '../../optimizers/resolve.js'
+import type { Optimizer as CoreOptimizer, OptimizerKind } from '../../optimizers/rules.js'
 import { unsupported } from '../failure.js'
 import { Optimizer, optimizerByName } from '../train.js'
 

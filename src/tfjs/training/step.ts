@@ -6,11 +6,12 @@ import { warn } from '../../warn.js'
 import type { LayersModel } from '../models/model.js'
 import type { Rows } from './data.js'
 
+/** A factor for each class. */
+export type ClassWeight = { [classIndex: number]: number }
+/** The same for each output by name. */
+export type ClassWeightMap = { [output: string]: ClassWeight }
 /** A factor for each class; for several outputs in order or by name. */
-export type ClassWeights =
-  | { [classIndex: number]: number }
-  | { [classIndex: number]: number }[]
-  | { [output: string]: { [classIndex: number]: number } }
+export type ClassWeights = ClassWeight | ClassWeight[] | ClassWeightMap
 
 /** The models whose losses were no numbers. */
 const warned = new WeakSet<LayersModel>()
@@ -47,7 +48,7 @@ export async function testRows(
   batchSize: number,
 ): Promise<number[]> {
   const { core } = model.prepareTraining()
-  return (await evaluate(core.engine, alone(inputs), alone(targets), { batchSize }, true)) as number[]
+  return (await evaluate(core, core.engine, alone(inputs), alone(targets), { batchSize }, true)) as number[]
 }
 
 /** The same on this thread. */

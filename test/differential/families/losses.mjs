@@ -72,6 +72,36 @@ const balancing = (random) => ({
 const noTorch = { pytorch: 'PyTorch has none by this formula' }
 const noTfjs = { tfjs: 'TensorFlow.js has none' }
 
+/** Rows of their own lengths, with targets that fit them or, with `zeroInfinity`, do not. */
+const ctc = {
+  without: { keras: 'PyTorch answers for it', tfjs: 'TensorFlow.js has none' },
+  make: (random) => {
+    const [batch, time, symbols] = [random.integer(1, 4), random.integer(1, 12), random.integer(2, 6)]
+    const most = random.pick([1, 3, 7])
+    const blank = random.integer(0, symbols - 1)
+    const mask = random.mask(batch, time, random.pick(['ragged', 'full']))
+    const zeroInfinity = random.chance()
+    const rows = mask.map((steps) => {
+      const target = Array.from(
+        { length: random.integer(0, most) },
+        () => (blank + random.integer(1, symbols - 1)) % symbols,
+      )
+      const fits = () =>
+        target.length + target.filter((y, at) => y === target[at - 1]).length <= steps.filter(Boolean).length
+      while (!zeroInfinity && !fits()) target.pop()
+      return [...target, ...Array(most - target.length).fill(-1)]
+    })
+    const scale = random.pick([1, 5, 40])
+    return {
+      kind: 'loss',
+      loss: made('losses.ctc', { blank, zeroInfinity }),
+      yPred: random.tensor([batch, time, symbols], { least: -scale, most: scale }),
+      yTrue: { shape: [batch, most], dtype: 'int32', data: rows.flat() },
+      mask,
+    }
+  },
+}
+
 export default {
   family: 'losses',
   names: () => namesOf('losses'),
@@ -79,6 +109,7 @@ export default {
     sparseCategoricalCrossentropy: loss('sparseCategoricalCrossentropy', 'classes', logits),
     categoricalCrossentropy: loss('categoricalCrossentropy', 'distributions', smoothing),
     binaryCrossentropy: loss('binaryCrossentropy', 'decisions', smoothing),
+    ctc,
     meanSquaredError: loss('meanSquaredError', 'numbers'),
     meanAbsoluteError: loss('meanAbsoluteError', 'numbers'),
     huber: {
@@ -109,5 +140,6 @@ export default {
       (random) => ({ q: () => random.number(0.1, 0.9) }),
       { without: { ...noTorch, ...noTfjs } },
     ),
+    crf: 'no peer has it; compared with all paths enumerated, in test/api',
   },
 }

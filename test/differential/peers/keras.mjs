@@ -8,6 +8,7 @@ const snake = (name) => name.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase()
 const options = {
   beta1: 'beta_1',
   beta2: 'beta_2',
+  beta2Decay: 'beta_2_decay',
   clipNorm: 'clipnorm',
   clipValue: 'clipvalue',
   globalClipNorm: 'global_clipnorm',
@@ -21,11 +22,18 @@ const theirs = (description) =>
     (text) => (/^[a-z]+[A-Za-z0-9]*$/.test(text) ? snake(text) : text),
   )
 
+/** An optimizer without the choice of a formula: Keras has its own. */
+function withoutFormula(description) {
+  if (description?.options?.formula === undefined) return description
+  const { formula: _, ...options } = description.options
+  return { ...description, options }
+}
+
 /** Everything in a case that is a description, in Keras's words. */
 export function translated(given) {
   const changed = { ...given }
   for (const name of ['loss', 'metric', 'optimizer', 'schedule', 'initializer']) {
-    if (changed[name]) changed[name] = theirs(given.theirs?.[name] ?? changed[name])
+    if (changed[name]) changed[name] = theirs(withoutFormula(given.theirs?.[name] ?? changed[name]))
   }
   if (changed.training) changed.training = translated(changed.training)
   if (changed.nodes) {

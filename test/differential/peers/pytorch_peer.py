@@ -201,6 +201,14 @@ def run_optimizer(case):
     return {**answer, "last": moved()}
 
 
+def ctc(case, options, y, x):
+    """The mean over rows, whose masks are lengths."""
+    steps, symbols = [torch.tensor(lengths) for lengths in ([sum(row) for row in case["mask"]], (y >= 0).sum(1).tolist())]
+    log_p = x.log_softmax(-1).transpose(0, 1)
+    zero, blank = options["zeroInfinity"], options["blank"]
+    return F.ctc_loss(log_p, y, steps, symbols, blank=blank, reduction="none", zero_infinity=zero).mean()
+
+
 def run_loss(case):
     name, o = case["loss"]["make"].split(".")[1], case["loss"]["options"]
     y, x = tensor(case["yTrue"]), tensor(case["yPred"]).requires_grad_()
@@ -212,6 +220,7 @@ def run_loss(case):
         "meanSquaredError": lambda: F.mse_loss(x, y),
         "meanAbsoluteError": lambda: F.l1_loss(x, y),
         "huber": lambda: F.huber_loss(x, y, delta=o.get("delta", 1)),
+        "ctc": lambda: ctc(case, o, y, x),
     }[name]()
     (gradient,) = torch.autograd.grad(value, x)
     return {"value": value.item(), "gradient": plain(gradient)}

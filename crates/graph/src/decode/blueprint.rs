@@ -8,7 +8,7 @@ use crate::mode::Run;
 use crate::params::Parameters;
 use crate::run::Executor;
 use crate::tensor::{BatchData, BatchInput, BatchSequence, HostTensor, TensorData};
-use crate::transform::Streaming;
+use crate::transform::{Streaming, merge};
 use crate::values::InputSpec;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -40,6 +40,17 @@ impl Blueprint {
             constants: others.map(|(_, input)| input.clone()).collect(),
             streaming,
         })
+    }
+
+    /// The same for several inputs that come step by step: a step has their features side by side, in this order.
+    ///
+    /// # Errors
+    /// Besides, `ERR_UNSUPPORTED` for an input that is no sequence of numbers.
+    pub fn of_several(graph: &Graph, parameters: Arc<Parameters<f32>>, steps: &[usize]) -> Result<Self> {
+        match *steps {
+            [step] => Self::new(graph, parameters, step),
+            _ => Self::new(&merge(graph, steps)?, parameters, 0),
+        }
     }
 
     /// A session of `batch` sequences side by side, from the beginning; `constants` are the other inputs in order, a

@@ -2,6 +2,7 @@
 
 mod beam;
 mod blueprint;
+mod ctc;
 mod generate;
 mod head;
 mod sample;
@@ -9,6 +10,7 @@ mod search;
 mod session;
 
 pub use blueprint::Blueprint;
+pub use ctc::{CtcOptions, CtcSearch, Transcript};
 pub use generate::{Generated, Generator};
 pub use head::From;
 pub use sample::SamplingOptions;

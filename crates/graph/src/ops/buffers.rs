@@ -6,7 +6,7 @@ use seqloom_kernels::Scalar;
 use std::ops::Range;
 
 /// The most parts of the block that are written at once.
-const MAX_WRITES: usize = 12;
+const MAX_WRITES: usize = 24;
 
 /// Where the elements of a value, a gradient or a workspace are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

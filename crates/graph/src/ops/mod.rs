@@ -12,6 +12,8 @@ pub(crate) mod cast;
 pub(crate) mod concatenate;
 mod context;
 pub(crate) mod counts;
+mod crf;
+mod ctc;
 mod cumulative_sum;
 pub(crate) mod dense;
 pub(crate) mod dropout;
@@ -38,6 +40,7 @@ pub(crate) mod repeat_vector;
 pub(crate) mod reshape;
 pub(crate) mod sample;
 pub(crate) mod scalar;
+mod sequence_counts;
 mod site;
 pub(crate) mod slice;
 pub(crate) mod softmax;
@@ -73,6 +76,8 @@ pub(crate) const OPERATIONS: &[&[Entry]] = &[
     cast::OPERATIONS,
     concatenate::OPERATIONS,
     counts::OPERATIONS,
+    crf::OPERATIONS,
+    ctc::OPERATIONS,
     cumulative_sum::OPERATIONS,
     dense::OPERATIONS,
     dropout::OPERATIONS,
@@ -96,6 +101,7 @@ pub(crate) const OPERATIONS: &[&[Entry]] = &[
     reshape::OPERATIONS,
     sample::OPERATIONS,
     scalar::OPERATIONS,
+    sequence_counts::OPERATIONS,
     slice::OPERATIONS,
     softmax::OPERATIONS,
     transpose::OPERATIONS,

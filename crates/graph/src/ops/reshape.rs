@@ -35,7 +35,11 @@ pub(super) const OPERATIONS: &[Entry] = &[Entry {
 
 impl Reshape {
     pub(crate) fn new(site: &Site<'_>) -> Result<Self> {
-        let shape = Attributes::read(site.attributes())?.shape;
+        Self::to(&Attributes::read(site.attributes())?.shape)
+    }
+
+    /// Rows of this shape.
+    pub(crate) fn to(shape: &[Option<usize>]) -> Result<Self> {
         let mut open = None;
         let mut target = Shape::new(&[])?;
         let mut known = 1;

@@ -43,6 +43,11 @@ impl Slice {
         }
         Ok(Self { axis, start, end, in_body: site.in_body() })
     }
+
+    /// A part of the features of sequences.
+    pub(crate) fn of_features(start: usize, end: usize) -> Self {
+        Self { axis: 2, start, end, in_body: false }
+    }
 }
 
 impl Operation for Slice {

@@ -285,6 +285,8 @@ impl<T: Scalar> Op<T> for Windows {
                 });
             }
         });
+        // Windows of one element look back to nothing, and so leave none for later.
+        last.fill(filler);
         for (row, last) in last.chunks_exact_mut((reach * inner).max(1)).enumerate() {
             cutting.each_last(row, |at, source| copy(row, &mut last[at * inner..(at + 1) * inner], source));
         }

@@ -12,8 +12,8 @@ settings! {
     /// v ← β v + (1 − β) (g² + ε₁), for matrices r ← the same of the means of rows, c ← of columns, and v = r cᵀ / mean(r);
     /// u = g / √v, w ← w − max(ε₂, RMS(w)) · ρ · u / max(1, RMS(u) / `clipThreshold`), where ρ = min(rate, 1 / √t)
     ///
-    /// As in Keras, where ρ is the same with and without `relative_step`. Of weights of more dimensions, the last two are those of the matrices. It has one
-    /// state of the weight's size, in which means take the first places.
+    /// As in Keras, where ρ is the same with and without `relative_step`. Of weights of more dimensions, the last two are those of the matrices. Of a matrix it
+    /// keeps the means alone: rows + columns numbers.
     pub(super) struct Adafactor {
         /// The exponent of the step, below 0.
         beta2_decay: f64 = -0.8;
@@ -73,6 +73,16 @@ impl Whole for Adafactor {
         weight.len
     }
 
+    fn state_size(&self, weight: &Slot) -> usize {
+        let means = |[rows, columns]: [usize; 2]| weight.len / (rows * columns) * (rows + columns);
+        matrix(&weight.shape).map_or(weight.len, means)
+    }
+
+    fn shortened(&self, weight: &Slot, state: &[f32]) -> Vec<f32> {
+        let Some([rows, columns]) = matrix(&weight.shape) else { return state.to_vec() };
+        state.chunks_exact(rows * columns).flat_map(|matrix| &matrix[..rows + columns]).copied().collect()
+    }
+
     fn apply(&self, tensor: Tensor<'_>) {
         let len = tensor.weights.len();
         let root_mean = |values: &[f32]| (square(values) / len.max(1) as f64).sqrt();
@@ -84,7 +94,7 @@ impl Whole for Adafactor {
         }
         if let Some([rows, columns]) = matrix(&tensor.slot.shape) {
             let matrices =
-                update.chunks_exact_mut(rows * columns).zip(variance.chunks_exact_mut(rows * columns));
+                update.chunks_exact_mut(rows * columns).zip(variance.chunks_exact_mut(rows + columns));
             matrices.for_each(|(squares, means)| factor(squares, means, [rows, columns], self.beta));
         } else {
             for (u, v) in update.iter_mut().zip(variance) {

@@ -1,7 +1,7 @@
 //! One step of a rule over all weights.
 
 use super::overflow::Bound;
-use super::rule::{MAX_STATES, Rest, Rows, Rule, Span, Tensor, state_len};
+use super::rule::{MAX_STATES, Rest, Rows, Rule, Span, Tensor, own_len};
 use super::touched::Touched;
 use crate::gradients::{Gradient, Gradients};
 use crate::params::{Parameters, Slot};
@@ -91,13 +91,15 @@ pub(super) fn sweep(
         take(&mut values, slot.offset - end);
         end = slot.offset + slot.len;
         let value = take(&mut values, slot.len);
-        let [mut first, mut second, mut third] = arenas.each_mut().map(|arena| take(arena, state_len(slot)));
+        let [mut first, mut second, mut third] =
+            arenas.each_mut().map(|arena| take(arena, own_len(rule, slot)));
         if let (Some(whole), Some(gradient)) = (rule.whole(), gradients.get(weight)) {
             if slot.trainable {
                 let (dense, scratch) = scratch.split_at_mut(slot.len);
                 densify(gradient, scales[weight], dense);
                 decay(value, keep[weight]);
-                let state = [&mut first, &mut second, &mut third].map(|state| take(state, slot.len));
+                let state =
+                    [&mut first, &mut second, &mut third].map(|state| take(state, rule.state_size(slot)));
                 let [one, two, three] = state;
                 whole.apply(Tensor {
                     slot,

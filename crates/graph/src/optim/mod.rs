@@ -40,9 +40,11 @@ use means::Means;
 use norm::Norms;
 use options::{Clip, Options};
 use overflow::{Before, Bound};
-use rule::{MAX_STATES, Rest, Rule, state_len};
+use rule::{MAX_STATES, Places, Rest, Rule, own_len, state_len};
 use schedule::Schedule;
 use seqloom_kernels::AlignedVec;
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 use touched::Touched;
 
@@ -113,7 +115,7 @@ pub(crate) const ENTRIES: &[Entry] = &[
 pub struct StateTensor {
     /// The weight's name and the state's: `lstm/kernel/mean`.
     pub name: String,
-    /// The weight's dimensions.
+    /// The weight's dimensions, or a single one for a state of another size.
     pub shape: Vec<usize>,
     /// Its elements.
     pub data: Vec<f32>,
@@ -201,12 +203,14 @@ impl Optimizer {
             if excluded || !slot.trainable { 0.0 } else { decay.max(rule.weight_decay(slot)) }
         };
         let decays = slots.iter().map(decay_of).collect();
-        let len = slots
-            .iter()
-            .try_fold(0_usize, |sum, slot| sum.checked_add(state_len(slot)))
-            .ok_or_else(|| Error::memory("The state of the optimizer is too large to address"))?;
+        let own = rule.states().len();
         let mut states = Vec::new();
-        for _ in &kinds {
+        for arena in 0..kinds.len() {
+            let len = slots
+                .iter()
+                .map(|slot| if arena < own { own_len(&*rule, slot) } else { state_len(slot) })
+                .try_fold(0_usize, usize::checked_add)
+                .ok_or_else(|| Error::memory("The state of the optimizer is too large to address"))?;
             states.push(memory::aligned(len, "The state arenas of the optimizer")?);
         }
         Ok(Self {
@@ -437,7 +441,8 @@ impl Optimizer {
             },
         );
         if let Some(before) = before
-            && let Err(error) = self.bound.measure(&self.slots, parameters, &self.states, &self.kinds)
+            && let Err(error) =
+                self.bound.measure(&self.slots, parameters, &self.states, &self.kinds, &*self.rule)
         {
             before.put_back(parameters, exclusive(&mut self.states)?);
             return Err(error);
@@ -457,7 +462,7 @@ impl Optimizer {
         let decay = self.decays.iter().copied().fold(0.0, f64::max);
         if self.bound.may_overflow(gradient, rate, decay) {
             // What was known may be of before.
-            self.bound.measure(&self.slots, parameters, &self.states, &self.kinds)?;
+            self.bound.measure(&self.slots, parameters, &self.states, &self.kinds, &*self.rule)?;
         }
         Ok(self.bound.may_overflow(gradient, rate, decay))
     }
@@ -523,14 +528,15 @@ impl Optimizer {
         Ok(())
     }
 
-    /// Where state tensors lie: (name, weight, arena, first element).
-    fn tensors(&self) -> impl Iterator<Item = (String, &Slot, usize, usize)> {
-        let mut end = 0;
+    /// Where state tensors lie: (name, weight, arena, elements).
+    fn tensors(&self) -> impl Iterator<Item = (String, &Slot, usize, Range<usize>)> {
+        let mut places = Places::new(&*self.rule);
         self.slots.iter().filter(|slot| slot.trainable).flat_map(move |slot| {
-            let start = end;
-            end += state_len(slot);
+            let place = places.next(slot);
             let states = self.kinds.iter().enumerate();
-            states.map(move |(arena, (state, _))| (format!("{}/{state}", slot.name), slot, arena, start))
+            states.map(move |(arena, (state, _))| {
+                (format!("{}/{state}", slot.name), slot, arena, place.of(arena))
+            })
         })
     }
 
@@ -540,17 +546,18 @@ impl Optimizer {
     /// `ERR_MEMORY`.
     pub fn state(&self) -> Result<Vec<StateTensor>> {
         self.tensors()
-            .map(|(name, slot, arena, start)| {
+            .map(|(name, slot, arena, place)| {
                 let mut data = Vec::new();
-                data.try_reserve_exact(slot.len).map_err(|_| {
+                data.try_reserve_exact(place.len()).map_err(|_| {
                     Error::memory(format!("No memory to copy the optimizer's state '{name}'"))
                 })?;
+                let shape = if place.len() == slot.len { slot.shape.clone() } else { vec![place.len()] };
                 if self.begun {
-                    data.extend_from_slice(&self.states[arena][start..start + slot.len]);
+                    data.extend_from_slice(&self.states[arena][place]);
                 } else {
-                    data.resize(slot.len, self.kinds[arena].1);
+                    data.resize(place.len(), self.kinds[arena].1);
                 }
-                Ok(StateTensor { name, shape: slot.shape.clone(), data })
+                Ok(StateTensor { name, shape, data })
             })
             .collect()
     }
@@ -561,10 +568,7 @@ impl Optimizer {
     /// `ERR_MEMORY`.
     pub fn state_parts(&mut self) -> Result<impl Iterator<Item = (String, &[f32])>> {
         self.begin()?;
-        let part = |(name, slot, arena, start): (String, &Slot, usize, usize)| {
-            (name, &self.states[arena][start..start + slot.len])
-        };
-        Ok(self.tensors().map(part))
+        Ok(self.tensors().map(|(name, _, arena, place)| (name, &self.states[arena][place])))
     }
 
     /// Puts back what [`Self::state`] and [`Self::step_count`] gave, in any order; all or nothing.
@@ -579,29 +583,36 @@ impl Optimizer {
             }
         }
         let mut places = Vec::new();
-        for (name, slot, arena, start) in self.tensors() {
+        for (name, slot, arena, place) in self.tensors() {
             let Some(tensor) = by_name.remove(name.as_str()) else {
                 return Err(Error::format(format!("The optimizer's state '{name}' is missing")));
             };
-            if tensor.data.len() != slot.len {
+            let mut data = Cow::Borrowed(&tensor.data[..]);
+            if let Some(whole) = self.rule.whole()
+                && data.len() == slot.len
+                && data.len() > place.len()
+            {
+                data = Cow::Owned(whole.shortened(slot, &data));
+            }
+            if data.len() != place.len() {
                 return Err(Error::format(format!(
-                    "The optimizer's state '{name}' has {} elements, but the weight has {}",
-                    tensor.data.len(),
-                    slot.len
+                    "The optimizer's state '{name}' has {} elements, but there must be {}",
+                    data.len(),
+                    place.len()
                 )));
             }
             if !tensor.data.iter().all(|value| value.is_finite()) {
                 return Err(Error::format(format!("The optimizer's state '{name}' is not finite")));
             }
-            places.push((tensor, arena, start));
+            places.push((data, arena, place));
         }
         if let Some(name) = by_name.keys().next() {
             return Err(Error::format(format!("The optimizer has no state '{name}'")));
         }
         self.begin()?;
         let states = exclusive(&mut self.states)?;
-        for (tensor, arena, start) in places {
-            states[arena][start..start + tensor.data.len()].copy_from_slice(&tensor.data);
+        for (data, arena, place) in places {
+            states[arena][place].copy_from_slice(&data);
         }
         self.touched.iter_mut().for_each(Touched::forget);
         self.bound = Bound::unknown();

@@ -1,6 +1,6 @@
 //! Steps that would leave something infinite are refused before anything has changed.
 
-use super::rule::state_len;
+use super::rule::{Places, Rule};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::params::{Parameters, Slot};
@@ -49,13 +49,15 @@ impl Bound {
         parameters: &Parameters<f32>,
         states: &[AlignedVec<f32>],
         names: &[(&'static str, f32)],
+        rule: &dyn Rule,
     ) -> Result<()> {
         self.0 = AtomicU32::new(0);
-        let mut start = 0;
+        let mut places = Places::new(rule);
         for slot in slots.iter().filter(|slot| slot.trainable) {
             let weight = parameters.arena().get(slot.offset..slot.offset + slot.len).unwrap_or_default();
-            let parts =
-                states.iter().zip(names).map(|(state, &(name, _))| (name, &state[start..start + slot.len]));
+            let place = places.next(slot);
+            let parts = states.iter().zip(names).enumerate();
+            let parts = parts.map(|(arena, (state, &(name, _)))| (name, &state[place.of(arena)]));
             for (name, values) in std::iter::once(("", weight)).chain(parts) {
                 self.raise(std::iter::once(values));
                 if !self.get().is_finite() {
@@ -68,7 +70,6 @@ impl Bound {
                     )));
                 }
             }
-            start += state_len(slot);
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::gradients::RowGradient;
 use crate::params::{SLOT_ALIGNMENT, Slot};
 use seqloom_kernels::simd::{Plain, vectorised};
+use std::ops::Range;
 
 /// The most state arenas that a rule may have.
 pub(super) const MAX_STATES: usize = 3;
@@ -70,6 +71,11 @@ pub(super) trait Rule: Send + Sync + std::fmt::Debug {
         0.0
     }
 
+    /// How many elements each of its states has for a weight.
+    fn state_size(&self, weight: &Slot) -> usize {
+        weight.len
+    }
+
     /// The rule itself, if it sees weights as a whole instead of element by element.
     fn whole(&self) -> Option<&dyn Whole> {
         None
@@ -119,6 +125,16 @@ pub(super) trait Whole: Send + Sync + std::fmt::Debug {
     fn apply(&self, tensor: Tensor<'_>);
 
     /// As in [`Rule`].
+    fn state_size(&self, weight: &Slot) -> usize {
+        weight.len
+    }
+
+    /// A state that has as many elements as the weight, as earlier versions kept it, without what is no part of it.
+    fn shortened(&self, _weight: &Slot, state: &[f32]) -> Vec<f32> {
+        state.to_vec()
+    }
+
+    /// As in [`Rule`].
     fn weight_decay(&self, _weight: &Slot) -> f64 {
         0.0
     }
@@ -154,6 +170,10 @@ impl Rule for OfWhole {
 
     fn weight_decay(&self, weight: &Slot) -> f64 {
         self.0.weight_decay(weight)
+    }
+
+    fn state_size(&self, weight: &Slot) -> usize {
+        self.0.state_size(weight)
     }
 
     fn whole(&self) -> Option<&dyn Whole> {
@@ -241,7 +261,52 @@ fn stretch(entries: &[bool], value: bool) -> usize {
     entries.iter().position(|&entry| entry != value).unwrap_or(entries.len())
 }
 
-/// Elements that a weight takes in the state arenas.
+/// Elements that a weight takes in a state arena of its size.
 pub(super) fn state_len(slot: &Slot) -> usize {
     if slot.trainable { slot.len.next_multiple_of(SLOT_ALIGNMENT) } else { 0 }
+}
+
+/// Elements that a weight takes in the arenas of a rule's states.
+pub(super) fn own_len(rule: &dyn Rule, slot: &Slot) -> usize {
+    if slot.trainable { rule.state_size(slot).next_multiple_of(SLOT_ALIGNMENT) } else { 0 }
+}
+
+/// Goes from weight to weight: where the elements of each lie in the arenas.
+pub(super) struct Places<'a> {
+    rule: &'a dyn Rule,
+    own: usize,
+    others: usize,
+}
+
+/// Where the elements of one weight lie.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    states: usize,
+    own: Range<usize>,
+    others: Range<usize>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(rule: &'a dyn Rule) -> Self {
+        Self { rule, own: 0, others: 0 }
+    }
+
+    /// The place of the next trainable weight.
+    pub(super) fn next(&mut self, slot: &Slot) -> Place {
+        let (own, others) = (self.own, self.others);
+        self.own += own_len(self.rule, slot);
+        self.others += state_len(slot);
+        Place {
+            states: self.rule.states().len(),
+            own: own..own + self.rule.state_size(slot),
+            others: others..others + slot.len,
+        }
+    }
+}
+
+impl Place {
+    /// Its elements in an arena; those of the rule's states come first.
+    pub(super) fn of(&self, arena: usize) -> Range<usize> {
+        if arena < self.states { self.own.clone() } else { self.others.clone() }
+    }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::error::Code;
+use crate::params::SLOT_ALIGNMENT;
 use crate::values::WeightSpec;
 use crate::wire::GraphSpec;
 use serde_json::json;
@@ -422,4 +423,28 @@ fn wrong_options_are_refused() {
     ] {
         assert_eq!(Optimizer::from_json(json, &[]).unwrap_err().code, Code::Option, "{json}");
     }
+}
+
+#[test]
+fn adafactor_keeps_the_means_of_matrices_alone() {
+    let spec = spec(&[("w", &[3, 40, 50], true), ("b", &[50], true)]);
+    let mut parameters = Parameters::zeros(&spec).unwrap();
+    let json = r#"{"kind":"adafactor","useEma":true}"#;
+    let mut optimizer = Optimizer::from_json(json, parameters.slots()).unwrap();
+    let sizes: Vec<usize> = optimizer.state().unwrap().iter().map(|state| state.data.len()).collect();
+    assert_eq!(sizes, [3 * 90, 6000, 50, 50]);
+    assert!(optimizer.memory() < size_of::<f32>() * (3 * 90 + 6000 + 2 * 50 + 4 * SLOT_ALIGNMENT));
+    let mut gradients = Gradients::new(&spec.weights, &[false, false]).unwrap();
+    set_dense(&mut gradients, 0, &(0..6000).map(|at| (at as f32).sin()).collect::<Vec<_>>());
+    set_dense(&mut gradients, 1, &[1.0; 50]);
+    for _ in 0..3 {
+        optimizer.apply(&mut parameters, &mut gradients).unwrap();
+    }
+    // As earlier versions kept them: in the first places of each matrix.
+    let now = optimizer.state().unwrap();
+    let mut long = now.clone();
+    long[0].data = now[0].data.chunks(90).flat_map(|means| [means, &[0.0; 1910]].concat()).collect();
+    let mut restored = Optimizer::from_json(json, parameters.slots()).unwrap();
+    restored.restore(3, &long).unwrap();
+    assert_eq!(restored.state().unwrap(), now);
 }

@@ -15,6 +15,7 @@ use crate::ops::{Backward, Buffers, Frame, Place, StepOrder, ValueRef, scatter_a
 use crate::parallel::each_rows;
 use crate::tensor::StateGradient;
 use seqloom_kernels::Scalar;
+use std::ops::Range;
 
 impl<T: Scalar> Scan<T> {
     pub(super) fn run_backward(&mut self, context: &mut Backward<'_, T>) -> Result<()> {
@@ -73,9 +74,9 @@ impl<T: Scalar> Scan<T> {
 
         if steps > 0 {
             run_phase(body, scratch, &pass, frame, gradients, (Phase::Late, Scope::Rows))?;
-            for step in (0..steps).rev() {
+            for step in (0..if plan.units.is_empty() { 0 } else { steps }).rev() {
                 frame.check_cancelled()?;
-                clear(&mut frame.buffers, &pass)?;
+                clear(&mut frame.buffers, &pass, layout.summed..layout.stepwise)?;
                 run_step((body, plan), scratch, &pass, frame, gradients, Scope::Step(step))?;
             }
             let mut copied = None;
@@ -89,7 +90,15 @@ impl<T: Scalar> Scan<T> {
                     gradient.run(body, &pass, &mut frame.buffers)?;
                 }
             }
-            run_phase(body, scratch, &pass, frame, gradients, (Phase::Early, Scope::Rows))?;
+            if plan.early.is_empty() {
+                run_phase(body, scratch, &pass, frame, gradients, (Phase::Early, Scope::Rows))?;
+            } else {
+                for chunk in pass.locator.chunks(layout.chunk).rev() {
+                    frame.check_cancelled()?;
+                    clear(&mut frame.buffers, &pass, layout.stepwise..layout.chunkwise)?;
+                    run_chunk((body, plan), scratch, &pass, frame, gradients, chunk)?;
+                }
+            }
             run_phase(body, scratch, &pass, frame, gradients, (Phase::Once, Scope::Sequences))?;
         }
         frame.check_cancelled()?;
@@ -198,6 +207,27 @@ fn run_node<T: Scalar>(
     })
 }
 
+/// Runs what comes before the loop, over the steps of a chunk of time, in reverse.
+fn run_chunk<T: Scalar>(
+    (body, plan): (&mut Body<T>, &LoopPlan<T>),
+    scratch: &mut Scratch,
+    pass: &Pass<'_, T>,
+    frame: &mut Frame<'_, T>,
+    gradients: &mut Gradients<T>,
+    steps: (usize, usize),
+) -> Result<()> {
+    for unit in plan.early.iter().rev() {
+        match *unit {
+            Unit::Chain(chain) => plan.chains[chain].sweep_backward(body, pass, &mut frame.buffers, steps)?,
+            Unit::Node(index) | Unit::Product(index) => {
+                let scope = Scope::Steps(steps.0, steps.1);
+                run_node(body, scratch, pass, frame, gradients, (index, scope))?
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Runs one step of the loop in reverse.
 fn run_step<T: Scalar>(
     (body, plan): (&mut Body<T>, &mut LoopPlan<T>),
@@ -219,10 +249,10 @@ fn run_step<T: Scalar>(
     Ok(())
 }
 
-/// Clears the gradients of a single step.
-fn clear<T: Scalar>(buffers: &mut Buffers<'_, T>, pass: &Pass<'_, T>) -> Result<()> {
-    let (start, end) = (pass.layout.summed, pass.layout.stepwise);
-    let ([], [gradients]) = buffers.carve([], [pass.locator.part(Region::Backward, start, end - start)?])?;
+/// Clears the gradients of a single step or of a chunk of time.
+fn clear<T: Scalar>(buffers: &mut Buffers<'_, T>, pass: &Pass<'_, T>, part: Range<usize>) -> Result<()> {
+    let part = pass.locator.part(Region::Backward, part.start, part.len())?;
+    let ([], [gradients]) = buffers.carve([], [part])?;
     make_zero(gradients);
     Ok(())
 }

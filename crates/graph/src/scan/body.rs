@@ -1,5 +1,6 @@
 //! The checked body of a scan, and when each of its operations runs.
 
+use super::recurrences::{self, Cycle};
 use super::sizes::proven_shapes;
 use super::spec::{Counts, ScanSpec};
 use crate::error::{Error, Result};
@@ -26,6 +27,8 @@ pub(super) struct Value {
     pub(super) inner: bool,
     /// Whether the backward pass computes it again instead of keeping it.
     pub(super) recomputed: bool,
+    /// Whether only what runs in the same chunk of time uses it and its gradient.
+    pub(super) local: bool,
 }
 
 /// A slice of another value that is read in place.
@@ -51,6 +54,8 @@ pub(super) struct Body<T: Scalar> {
     /// Types and shapes for the current batch.
     pub(super) metas: Vec<Meta>,
     pub(super) counts: Counts,
+    /// The recurrences that run as passes over time, before the loop.
+    pub(super) cycles: Vec<Cycle>,
     /// The values of each step's outputs, then of the new states; no value occurs twice.
     pub(super) outputs: Vec<usize>,
     /// For each product in the loop, how many elements of its kernel's gradient are kept per sequence.
@@ -75,11 +80,18 @@ impl<T: Scalar> Body<T> {
         check(spec, &first)?;
         let original = first.nodes.len();
         let counts = spec.counts.clone();
-        let phases = plan_phases(&first.nodes, &first.values, &counts, original, &spec.body.outputs);
-        let (described, pinned) = carried(spec, &first, &phases);
+        let mut cycles = recurrences::find(&first.nodes, &first.values, &counts, &spec.body.outputs);
+        let phases =
+            plan_phases((&first.nodes, &first.values), &counts, original, &spec.body.outputs, &mut cycles);
+        let (described, pinned) = carried(spec, &first, &phases, &cycles);
         let graph = if described.nodes.len() == original { first } else { Checked::body(described)? };
         let outputs = graph.graph.outputs.clone();
-        let phases = plan_phases(&graph.nodes, &graph.values, &counts, pinned, &outputs);
+        if !cycles.is_empty() {
+            let swept = |cycle: &Cycle| cycles.iter().any(|known| known.states == cycle.states);
+            let found = recurrences::find(&graph.nodes, &graph.values, &counts, &outputs);
+            cycles = found.into_iter().filter(swept).collect();
+        }
+        let phases = plan_phases((&graph.nodes, &graph.values), &counts, pinned, &outputs, &mut cycles);
         let mut nodes = graph.nodes;
         let mut body = Self {
             proven: proven_shapes(&mut nodes, &graph.values, counts.body_inputs()),
@@ -90,12 +102,13 @@ impl<T: Scalar> Body<T> {
             views: Vec::new(),
             shared: Vec::new(),
             constants: constants(&nodes, graph.values.len()),
-            values: values(&nodes, &phases, &counts, graph.values.len()),
+            values: values(&nodes, &phases, &counts, &cycles, graph.values.len()),
             metas: graph.values.clone(),
             declared: graph.values,
             nodes,
             phases,
             counts,
+            cycles,
             outputs,
             scratch: (Vec::new(), Vec::new()),
         };
@@ -187,14 +200,19 @@ impl<T: Scalar> Body<T> {
     /// kept for all steps, they would not fit in the caches.
     fn find_recomputed(&mut self) {
         for node in &self.nodes {
-            let (Some(_), &[output]) = (node.facts.role().elementwise(), &node.outputs[..]) else { continue };
+            let (Some(kind), &[output]) = (node.facts.role().elementwise(), &node.outputs[..]) else {
+                continue;
+            };
+            // A pass over time waits for memory, not for arithmetic.
+            let swift = self.values[output].phase == Phase::Early && kind.is_swift();
             let small = |&value: &usize| {
                 self.constants[value].is_some()
                     || self.values[value].phase == Phase::Once
                     || self.values[value].recomputed
                     || is_repeated(&self.metas[value].shape, &self.metas[output].shape)
             };
-            self.values[output].recomputed = self.values[output].inner && node.inputs.iter().all(small);
+            self.values[output].recomputed =
+                self.values[output].inner && (swift || node.inputs.iter().all(small));
         }
     }
 
@@ -242,8 +260,52 @@ impl<T: Scalar> Body<T> {
                 source.gradient_tracked |= view.gradient_tracked;
             }
         }
+        self.find_local();
+    }
+
+    /// Finds values that do not outlive their chunk of time.
+    fn find_local(&mut self) {
+        if self.cycles.is_empty() {
+            return;
+        }
+        for (node, &phase) in self.nodes.iter().zip(&self.phases) {
+            for &value in &node.outputs {
+                let known = &mut self.values[value];
+                known.local = phase == Phase::Early && !known.tracked && !known.gradient_tracked;
+            }
+            for &value in node.inputs.iter().filter(|_| phase != Phase::Early) {
+                self.values[value].local = false;
+            }
+        }
+        // Views come after what they show.
+        for (value, source) in self.views.iter().enumerate().rev() {
+            if let Some(source) = *source {
+                self.values[source].local &= self.values[value].local;
+            }
+        }
+    }
+
+    /// How many rows a chunk of time has at most: at least those of a step.
+    pub(super) fn chunk(&self, batch: usize, rows: usize) -> Result<usize> {
+        let mut width = 1_usize;
+        for (value, known) in self.values.iter().enumerate() {
+            let stored = known.phase == Phase::Early && !known.inner && self.slices[value].is_none();
+            if stored && self.metas[value].batched {
+                width = width.saturating_add(self.metas[value].shape.inner(1)?);
+            }
+        }
+        Ok((CHUNK / width).max(batch).min(rows))
+    }
+
+    /// The states that passes over time make: their old and their new values.
+    pub(super) fn swept(&self) -> impl Iterator<Item = (usize, usize)> {
+        let states = self.cycles.iter().flat_map(|cycle| &cycle.states);
+        states.map(|&state| (self.counts.sequences + state, self.new_state(state)))
     }
 }
+
+/// Elements of a chunk of time: 4 MB, which stay in the shared cache.
+const CHUNK: usize = 1 << 20;
 
 /// Whether a value has a single row for several rows of the whole.
 fn is_repeated(shape: &Shape, whole: &Shape) -> bool {
@@ -299,19 +361,32 @@ fn check<T: Scalar>(spec: &ScanSpec, graph: &Checked<T>) -> Result<()> {
     Ok(())
 }
 
-/// When each node runs; nodes from `pinned` on run in the loop.
+/// When each node runs; nodes from `pinned` on run in the loop. Leaves those recurrences that can run before the loop.
 fn plan_phases<T: Scalar>(
-    nodes: &[Call<T>],
-    metas: &[Meta],
+    (nodes, metas): (&[Call<T>], &[Meta]),
     counts: &Counts,
     pinned: usize,
     outputs: &[usize],
+    cycles: &mut Vec<Cycle>,
 ) -> Vec<Phase> {
-    let sequences = std::iter::repeat_n(Phase::Early, counts.sequences);
-    let given = sequences.chain(std::iter::repeat_n(Phase::Step, counts.states)).collect();
-    let (mut phases, of_value) = phases(nodes, metas, given, pinned);
-    postpone(nodes, metas, counts, outputs, &of_value, &mut phases);
-    phases
+    loop {
+        let sequences = std::iter::repeat_n(Phase::Early, counts.sequences);
+        let states = (0..counts.states).map(|state| state_phase(cycles, state));
+        let (mut phases, of_value) = phases(nodes, metas, sequences.chain(states).collect(), pinned);
+        let before = cycles.len();
+        let early = |&state: &usize| of_value[outputs[counts.outputs + state]] == Phase::Early;
+        cycles.retain(|cycle| cycle.states.iter().all(early));
+        if cycles.len() == before {
+            postpone(nodes, metas, counts, outputs, &of_value, &mut phases);
+            return phases;
+        }
+    }
+}
+
+/// When the value of a state is there.
+fn state_phase(cycles: &[Cycle], state: usize) -> Phase {
+    let swept = cycles.iter().any(|cycle| cycle.states.contains(&state));
+    if swept { Phase::Early } else { Phase::Step }
 }
 
 /// Moves nodes after the loop if no state depends on them and they only read values of steps.
@@ -347,44 +422,88 @@ fn postpone<T: Scalar>(
     }
 }
 
-/// The body, with copies of results that the loop does not compute: states must be written in the loop, each to its own
-/// memory, and so must outputs that do not have a row for each step. Also returns the index of the first of these
-/// copies.
-fn carried<T: Scalar>(spec: &ScanSpec, graph: &Checked<T>, phases: &[Phase]) -> (Graph, usize) {
+/// The body, with copies of results that are not computed as they are needed: states must be written in the loop or by a
+/// pass over time, each to its own memory, and outputs must have a row for each step. What reads the old state of a pass
+/// otherwise than element by element reads a copy, too. Also returns the index of the first of the copies that the loop
+/// makes.
+fn carried<T: Scalar>(
+    spec: &ScanSpec,
+    graph: &Checked<T>,
+    phases: &[Phase],
+    cycles: &[Cycle],
+) -> (Graph, usize) {
     let mut body = spec.body.clone();
-    let mut of_value: Vec<Option<Phase>> = vec![None; graph.values.len()];
+    let counts = &spec.counts;
+    let copy = |name: String, from: usize, to: usize| Node {
+        name,
+        kind: "elementwise",
+        op: Arc::new(Elementwise::of(ElementwiseKind::Identity)),
+        inputs: vec![from],
+        weights: Vec::new(),
+        outputs: vec![to],
+        stateful: false,
+    };
+    let mut of_value = vec![Phase::Once; graph.values.len()];
+    let mut made = vec![false; graph.values.len()];
+    of_value[..counts.sequences].fill(Phase::Early);
+    for state in 0..counts.states {
+        of_value[counts.sequences + state] = state_phase(cycles, state);
+    }
     for (node, &phase) in graph.nodes.iter().zip(phases) {
         for &value in &node.outputs {
-            of_value[value] = Some(phase);
+            (of_value[value], made[value]) = (phase, true);
         }
     }
-    let pinned = body.nodes.len();
-    let mut used = vec![[false; 2]; graph.values.len()];
     let mut next = graph.values.len();
+    let mut shown = Vec::new();
+    for &state in cycles.iter().flat_map(|cycle| &cycle.states) {
+        let old = counts.sequences + state;
+        let mut readers = Vec::new();
+        for (index, (node, phase)) in graph.nodes.iter().zip(phases).enumerate() {
+            let by_elements = node.facts.role().elementwise().is_some() && *phase == Phase::Early;
+            if node.inputs.contains(&old) && !by_elements && *phase != Phase::Step {
+                readers.push(index);
+            }
+        }
+        for &reader in &readers {
+            let inputs = body.nodes[reader].inputs.iter_mut();
+            inputs.filter(|value| **value == old).for_each(|value| *value = next);
+        }
+        if !readers.is_empty() {
+            shown.push(copy(format!("state {state}"), old, next));
+            next += 1;
+        }
+    }
+    let mut used = vec![[false; 2]; graph.values.len()];
+    // Those of passes over time, and those of the loop.
+    let mut copies = [Vec::new(), Vec::new()];
     for (index, output) in body.outputs.iter_mut().enumerate() {
-        let state = usize::from(index >= spec.counts.outputs);
-        let own = match of_value[*output] {
-            None | Some(Phase::Once) => false,
-            Some(Phase::Step) => true,
-            Some(Phase::Early | Phase::Late) => state == 0,
-        };
-        if own && !used[*output][state] {
-            used[*output][state] = true;
+        let state = index.checked_sub(counts.outputs);
+        let swept = state.is_some_and(|state| state_phase(cycles, state) == Phase::Early);
+        let own = made[*output]
+            && match of_value[*output] {
+                Phase::Once => false,
+                Phase::Step => true,
+                Phase::Early | Phase::Late => state.is_none() || swept,
+            };
+        let kind = usize::from(state.is_some());
+        if own && !used[*output][kind] {
+            used[*output][kind] = true;
             continue;
         }
-        body.nodes.push(Node {
-            name: format!("output {index}"),
-            kind: "elementwise",
-            op: Arc::new(Elementwise::of(ElementwiseKind::Identity)),
-            inputs: vec![*output],
-            weights: Vec::new(),
-            outputs: vec![next],
-            stateful: false,
-        });
+        let in_loop = cycles.is_empty() || of_value[*output] != Phase::Early || (state.is_some() && !swept);
+        copies[usize::from(in_loop)].push(copy(format!("output {index}"), *output, next));
         *output = next;
         next += 1;
     }
-    (body, pinned)
+    let mut nodes = shown;
+    nodes.extend(std::mem::take(&mut body.nodes));
+    let [early, in_loop] = copies;
+    nodes.extend(early);
+    let pinned = nodes.len();
+    nodes.extend(in_loop);
+    let inputs = body.inputs.iter().cloned().enumerate().collect();
+    (body.assemble(inputs, nodes, &body.outputs), pinned)
 }
 
 fn constants<T: Scalar>(nodes: &[Call<T>], count: usize) -> Vec<Option<f64>> {
@@ -397,7 +516,13 @@ fn constants<T: Scalar>(nodes: &[Call<T>], count: usize) -> Vec<Option<f64>> {
     constants
 }
 
-fn values<T: Scalar>(nodes: &[Call<T>], phases: &[Phase], counts: &Counts, count: usize) -> Vec<Value> {
+fn values<T: Scalar>(
+    nodes: &[Call<T>],
+    phases: &[Phase],
+    counts: &Counts,
+    cycles: &[Cycle],
+    count: usize,
+) -> Vec<Value> {
     let value = |phase| Value {
         phase,
         wants_gradient: false,
@@ -406,10 +531,13 @@ fn values<T: Scalar>(nodes: &[Call<T>], phases: &[Phase], counts: &Counts, count
         gradient_tracked: false,
         inner: false,
         recomputed: false,
+        local: false,
     };
     let mut values = vec![value(Phase::Once); count];
     values[..counts.sequences].fill(value(Phase::Early));
-    values[counts.sequences..counts.sequences + counts.states].fill(value(Phase::Step));
+    for state in 0..counts.states {
+        values[counts.sequences + state].phase = state_phase(cycles, state);
+    }
     for (node, &phase) in nodes.iter().zip(phases) {
         for &output in &node.outputs {
             values[output].phase = phase;

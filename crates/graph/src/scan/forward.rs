@@ -76,8 +76,15 @@ impl<T: Scalar> Scan<T> {
 
         if steps > 0 {
             run_phase(body, scratch, &pass, frame, (Phase::Once, Scope::Sequences))?;
-            run_phase(body, scratch, &pass, frame, (Phase::Early, Scope::Rows))?;
-            for step in 0..steps {
+            if plan.early.is_empty() {
+                run_phase(body, scratch, &pass, frame, (Phase::Early, Scope::Rows))?;
+            } else {
+                for chunk in pass.locator.chunks(layout.chunk) {
+                    frame.check_cancelled()?;
+                    run_chunk((body, plan), scratch, &pass, frame, chunk)?;
+                }
+            }
+            for step in 0..if plan.units.is_empty() { 0 } else { steps } {
                 frame.check_cancelled()?;
                 run_step((body, plan), scratch, &pass, frame, Scope::Step(step))?;
             }
@@ -145,6 +152,25 @@ fn run_node<T: Scalar>(
         let mut context = Forward { frame, masks: &mut [] };
         node.op.forward(&mut context).map_err(|error| node.explain(error))
     })
+}
+
+/// Runs what comes before the loop over the steps of a chunk of time.
+fn run_chunk<T: Scalar>(
+    (body, plan): (&mut Body<T>, &LoopPlan<T>),
+    scratch: &mut Scratch,
+    pass: &Pass<'_, T>,
+    frame: &mut Frame<'_, T>,
+    steps: (usize, usize),
+) -> Result<()> {
+    for unit in &plan.early {
+        match *unit {
+            Unit::Chain(chain) => plan.chains[chain].sweep_forward(body, pass, &mut frame.buffers, steps)?,
+            Unit::Node(index) | Unit::Product(index) => {
+                run_node(body, scratch, pass, frame, index, Scope::Steps(steps.0, steps.1))?
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Runs one step of the loop.

@@ -3,15 +3,20 @@
 use super::body::{Body, SliceView};
 use super::layout::{Scope, with_rows};
 use super::product::LoopProduct;
+use super::recurrences::MAX_OPERANDS;
 use super::run::Pass;
 use crate::error::{Error, Result};
 use crate::ops::elementwise::{ElementwiseKind, Emitter, Extent, strides};
 use crate::ops::{Buffers, Place};
 use crate::shape::{Meta, Shape};
-use seqloom_kernels::{Chain, ChainOperands, Function, MAX_DIMS, Output, Scalar, Source, View};
+use seqloom_kernels::{
+    Chain, ChainOperands, Function, MAX_DIMS, Motion, Output, Scalar, Source, Sweep, View,
+};
 
-/// The most values from outside a chain that it reads: the buffers that it touches are borrowed all at once.
-pub(super) const MAX_OPERANDS: usize = 12;
+/// The most operations of a pass over time.
+pub(super) const MAX_SWEPT: usize = 24;
+/// The most buffers that it reads: operands, what states begin with, values and gradients of its operations.
+const SWEPT_READS: usize = 2 * MAX_OPERANDS + 2 * MAX_SWEPT;
 /// The most buffers that a chain reads: operands, values and gradients of its operations.
 const READS: usize = 3 * MAX_OPERANDS;
 /// The same, plus the weights that results are multiplied with, which lie elsewhere.
@@ -273,6 +278,98 @@ impl Fused {
         scope: Scope,
     ) -> Result<()> {
         self.run(&self.backward, (body, products), pass, buffers, scope)
+    }
+
+    /// Runs a pass over the steps of a chunk of time.
+    pub(super) fn sweep_forward<T: Scalar>(
+        &self,
+        body: &Body<T>,
+        pass: &Pass<'_, T>,
+        buffers: &mut Buffers<'_, T>,
+        steps: (usize, usize),
+    ) -> Result<()> {
+        let part = if pass.recording { &self.recording } else { &self.plain };
+        self.sweep(part, body, pass, buffers, (steps, false))
+    }
+
+    /// Runs its derivative, the last step first.
+    pub(super) fn sweep_backward<T: Scalar>(
+        &self,
+        body: &Body<T>,
+        pass: &Pass<'_, T>,
+        buffers: &mut Buffers<'_, T>,
+        steps: (usize, usize),
+    ) -> Result<()> {
+        self.sweep(&self.backward, body, pass, buffers, (steps, true))
+    }
+
+    fn sweep<T: Scalar>(
+        &self,
+        part: &FusedChain,
+        body: &Body<T>,
+        pass: &Pass<'_, T>,
+        buffers: &mut Buffers<'_, T>,
+        (steps, reversed): ((usize, usize), bool),
+    ) -> Result<()> {
+        if part.chain.steps().is_empty() {
+            return Ok(());
+        }
+        let rows = pass.locator.rows(Scope::Step(steps.0));
+        let shape = with_rows(&body.metas[self.shape], rows);
+        let mut sources = [Place::None; SWEPT_READS];
+        let mut targets = [Place::None; MAX_SWEPT];
+        let mut views = [[View::default(); SWEPT_READS]; 2];
+        let mut motions = [[Motion::default(); SWEPT_READS]; 2];
+        // What is written comes first: what is read may be among it.
+        for (written, operands) in [(true, &part.writes), (false, &part.reads)] {
+            let mut place_of = |place: Place| {
+                let known = targets.iter().position(|&known| known == place && place.is_some());
+                match known {
+                    Some(target) if written => Ok(target),
+                    Some(target) => Ok(SWEPT_READS + target),
+                    None => {
+                        let list = if written { &mut targets[..] } else { &mut sources[..] };
+                        let free = list.iter().position(|&known| known == place || known == Place::None);
+                        let free =
+                            free.ok_or_else(|| Error::native("A pass over time has too many operands"))?;
+                        list[free] = place;
+                        Ok(free)
+                    }
+                }
+            };
+            for (index, &operand) in operands.iter().enumerate() {
+                let (Operand::Value(value) | Operand::Gradient(value)) = operand else {
+                    return Err(Error::native("A pass over time has a product"));
+                };
+                let source = body.slices[value].map_or(value, |slice| slice.source);
+                let (place, mut motion, initial) = match operand {
+                    Operand::Value(_) => pass.moving(source, steps)?,
+                    _ => pass.locator.moving(&pass.layout.gradients, source, steps)?,
+                };
+                let buffer = place_of(place)?;
+                if initial.is_some() {
+                    motion.initial = Some(place_of(initial)?);
+                }
+                let side = usize::from(written);
+                motions[side][index] = motion;
+                views[side][index] = show(&shape, &body.metas, value, body.slices[value], buffer, rows);
+            }
+        }
+        let [reads, writes] = &mut views;
+        let (reads, writes) = (&mut reads[..part.reads.len()], &mut writes[..part.writes.len()]);
+        let extent = Extent::merged(&shape, reads, writes)?;
+        let (sources, mut targets) = buffers.carve(sources, targets)?;
+        let sweep = Sweep {
+            starts: pass.locator.packing.steps(),
+            steps: steps.0..steps.1,
+            reversed,
+            reads: &motions[0][..reads.len()],
+            writes: &motions[1][..writes.len()],
+        };
+        let operands =
+            ChainOperands { dims: extent.dims(), reads, writes, sources: &sources, targets: &mut targets };
+        T::sweep(&part.chain, operands, &sweep);
+        Ok(())
     }
 
     fn run<T: Scalar>(

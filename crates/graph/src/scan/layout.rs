@@ -7,7 +7,7 @@ use crate::mask::Packing;
 use crate::ops::{Operands, Place, Sizes};
 use crate::params::SLOT_ALIGNMENT;
 use crate::shape::{Meta, Shape};
-use seqloom_kernels::Scalar;
+use seqloom_kernels::{Motion, Scalar};
 
 /// Which memory a slot lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(super) enum Form {
     Sequences { width: usize },
     /// A row of `width` elements for each packed row.
     Rows { width: usize },
+    /// The same for the rows of a chunk of time.
+    Chunk { width: usize },
 }
 
 /// A part of a region.
@@ -62,6 +64,8 @@ pub(super) struct Extent {
     pub(super) batch: usize,
     /// Rows of all steps.
     pub(super) rows: usize,
+    /// The most rows of a chunk of time.
+    pub(super) chunk: usize,
 }
 
 /// The slots for one batch size, valid for any mask.
@@ -81,6 +85,10 @@ pub(super) struct ScanLayout {
     pub(super) summed: usize,
     /// The end of the gradients of a single step, which follow the summed ones.
     pub(super) stepwise: usize,
+    /// The end of those of a chunk of time, which follow.
+    pub(super) chunkwise: usize,
+    /// The most rows of a chunk of time.
+    pub(super) chunk: usize,
     /// A row of any result, in the backward region.
     pub(super) carried: usize,
     /// A copy of rows of all steps, in the backward region.
@@ -106,6 +114,7 @@ impl ScanLayout {
         recording: bool,
     ) -> Result<()> {
         (self.kept, self.forward, self.backward) = (0, 0, 0);
+        self.chunk = extent.chunk;
         self.place_values(body, extent, recording)?;
         self.stashes.clear();
         let (mut forward, mut backward) = (0, 0);
@@ -156,8 +165,10 @@ impl ScanLayout {
                 Location::Operand(counts.constant_input(value - counts.sequences - counts.states))
             } else {
                 let phase = known.phase;
-                let scratch = phase == Phase::Step && !(known.tracked || (recording && known.kept));
-                Location::Slot(if scratch {
+                let kept = known.tracked || (recording && known.kept);
+                Location::Slot(if known.local && !kept {
+                    self.chunk_slot(&meta, Region::Forward, extent)?
+                } else if phase == Phase::Step && !kept {
                     self.value_slot(&meta, Phase::Once, Region::Forward, extent)?
                 } else {
                     self.value_slot(&meta, phase, Region::Kept, extent)?
@@ -175,8 +186,9 @@ impl ScanLayout {
         if !recording {
             return Ok(());
         }
-        // First the gradients that are summed over steps, so that they are cleared in one piece.
-        for scratch in [false, true] {
+        // First the gradients that are summed over steps, then those of a single step, then those of a chunk of time, so
+        // that each are cleared in one piece.
+        for kind in 0..3 {
             for (value, known) in body.values.iter().enumerate().filter(|(_, known)| known.wants_gradient) {
                 let meta = body.metas[value];
                 let elsewhere = body.views[value].is_some() || body.shared[value].is_some();
@@ -185,18 +197,20 @@ impl ScanLayout {
                 }
                 let tracked = known.tracked || known.gradient_tracked;
                 let of_step = known.phase == Phase::Step && body.state_of(value).is_none() && !tracked;
-                if of_step != scratch {
+                if kind != (if known.local { 2 } else { usize::from(of_step) }) {
                     continue;
                 }
                 self.gradients[value] = if let Some(state) = body.state_of(value) {
                     let initial = self.value_slot(&meta, Phase::Once, Region::Backward, extent)?;
                     Location::PreviousStep { value: body.new_state(state), initial }
+                } else if known.local {
+                    Location::Slot(self.chunk_slot(&meta, Region::Backward, extent)?)
                 } else {
-                    let phase = if scratch { Phase::Once } else { known.phase };
+                    let phase = if of_step { Phase::Once } else { known.phase };
                     Location::Slot(self.value_slot(&meta, phase, Region::Backward, extent)?)
                 };
             }
-            if !scratch {
+            if kind == 0 {
                 self.kernels.clear();
                 for &width in &body.summed {
                     let len = width.checked_mul(extent.batch).ok_or_else(too_large)?;
@@ -206,6 +220,9 @@ impl ScanLayout {
                 }
                 self.summed = self.backward;
             }
+            if kind == 1 {
+                self.stepwise = self.backward;
+            }
         }
         for owners in [&body.shared, &body.views] {
             for (value, &owner) in owners.iter().enumerate() {
@@ -214,8 +231,18 @@ impl ScanLayout {
                 }
             }
         }
-        self.stepwise = self.backward;
+        self.chunkwise = self.backward;
         Ok(())
+    }
+
+    /// A slot for the rows of a chunk of time.
+    fn chunk_slot(&mut self, meta: &Meta, region: Region, extent: Extent) -> Result<Slot> {
+        if !meta.batched {
+            return self.value_slot(meta, Phase::Early, region, extent);
+        }
+        let width = meta.shape.inner(1)?;
+        let len = width.checked_mul(extent.chunk).ok_or_else(too_large)?;
+        self.take(region, len, Form::Chunk { width })
     }
 
     fn value_slot(&mut self, meta: &Meta, phase: Phase, region: Region, extent: Extent) -> Result<Slot> {
@@ -298,6 +325,8 @@ pub(super) enum Scope {
     Sequences,
     /// Those of all steps.
     Rows,
+    /// Those of some steps, from the first to before the last: a chunk of time.
+    Steps(usize, usize),
     /// Those of one step.
     Step(usize),
 }
@@ -318,6 +347,7 @@ impl Locator<'_> {
         match scope {
             Scope::Sequences => self.packing.order().len(),
             Scope::Rows => steps.last().copied().unwrap_or(0),
+            Scope::Steps(first, end) => steps[end] - steps[first],
             Scope::Step(step) => steps[step + 1] - steps[step],
         }
     }
@@ -332,23 +362,65 @@ impl Locator<'_> {
         if len == 0 { Ok(Place::None) } else { whole.part(offset, len) }
     }
 
+    /// All that a pass over time sees of a location in a chunk of time, how it moves there, and for a state what it was
+    /// before the first step.
+    pub(super) fn moving(
+        &self,
+        locations: &[Location],
+        value: usize,
+        steps: (usize, usize),
+    ) -> Result<(Place, Motion, Place)> {
+        let mut initial = Place::None;
+        let slot = match locations[value] {
+            Location::Slot(slot) => slot,
+            Location::PreviousStep { value, initial: before } => {
+                initial = self.slot(&before, Scope::Sequences)?;
+                let Location::Slot(slot @ Slot { form: Form::Rows { .. }, .. }) = locations[value] else {
+                    return Err(Error::native("A state is not kept for all steps"));
+                };
+                slot
+            }
+            Location::None | Location::Operand(_) => {
+                return Err(Error::native("A pass over time works on something that is not there"));
+            }
+        };
+        let (scope, width, first) = match slot.form {
+            Form::Whole | Form::Sequences { .. } => (Scope::Sequences, 0, 0),
+            Form::Rows { width } => (Scope::Rows, width, 0),
+            Form::Chunk { width } => (Scope::Steps(steps.0, steps.1), width, self.packing.steps()[steps.0]),
+        };
+        Ok((self.slot(&slot, scope)?, Motion { width, first, initial: None }, initial))
+    }
+
     /// The rows of a slot that a scope sees.
     pub(super) fn slot(&self, slot: &Slot, scope: Scope) -> Result<Place> {
         let (offset, len) = match (slot.form, scope) {
             (Form::Whole, _) => (0, slot.len),
             (Form::Sequences { width }, scope) => (0, self.rows(scope) * width),
             (Form::Rows { width }, Scope::Rows) => (0, self.rows(scope) * width),
-            (Form::Rows { width }, Scope::Step(step)) => {
-                (self.packing.steps()[step] * width, self.rows(scope) * width)
+            (Form::Rows { width }, Scope::Step(first) | Scope::Steps(first, _)) => {
+                (self.packing.steps()[first] * width, self.rows(scope) * width)
             }
+            (Form::Chunk { width }, Scope::Steps(..)) => (0, self.rows(scope) * width),
             (Form::Rows { .. }, Scope::Sequences) => {
                 return Err(Error::native("A value of steps was used before there were any"));
+            }
+            (Form::Chunk { .. }, _) => {
+                return Err(Error::native("A value of a chunk of time was used outside of it"));
             }
         };
         if offset + len > slot.len {
             return Err(Error::native("A value of a scan lies outside of its slot"));
         }
         self.part(slot.region, slot.offset + offset, len)
+    }
+
+    /// The chunks of time, each as its first step and the step after its last one.
+    pub(super) fn chunks(&self, most: usize) -> impl DoubleEndedIterator<Item = (usize, usize)> + use<> {
+        let steps = self.packing.steps();
+        let (count, rows) = (steps.len() - 1, steps.get(1).copied().unwrap_or(1));
+        let length = (most / rows.max(1)).max(1);
+        (0..count).step_by(length).map(move |first| (first, count.min(first + length)))
     }
 
     /// The same for any location; values of operands are the caller's to find.

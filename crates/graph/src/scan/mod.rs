@@ -10,6 +10,7 @@ mod forward;
 mod fused;
 mod layout;
 mod product;
+mod recurrences;
 mod run;
 mod sizes;
 mod spec;
@@ -60,7 +61,7 @@ impl<T: Scalar> Scan<T> {
         }
         let states = spec.body.inputs.iter().skip(spec.counts.sequences).take(spec.counts.states);
         Ok(Self {
-            plan: LoopPlan::new(&mut body),
+            plan: LoopPlan::new(&mut body)?,
             body,
             state_names: states.map(|input| input.name.clone()).collect(),
             state_gradients: Vec::new(),
@@ -174,7 +175,7 @@ impl<T: Scalar> Op<T> for Scan<T> {
         })?;
         let layout = &mut self.layouts[usize::from(operands.recording)];
         let copied = self.plan.copied(&self.body, rows);
-        let extent = Extent { batch, rows };
+        let extent = Extent { batch, rows, chunk: self.body.chunk(batch, rows)? };
         layout.plan(&mut self.body, copied, extent, operands.recording)?;
         let both = layout.kept.checked_add(layout.forward);
         Ok(if operands.recording {

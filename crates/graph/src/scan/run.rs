@@ -7,7 +7,7 @@ use crate::ops::{Buffers, Frame, Moment, Place, ValueRef, Weights};
 use crate::params::Parameters;
 use crate::shape::Meta;
 use crate::values::Dtype;
-use seqloom_kernels::Scalar;
+use seqloom_kernels::{Motion, Scalar};
 
 /// What does not change while a pass runs.
 #[derive(Clone, Copy)]
@@ -46,6 +46,14 @@ impl<T: Scalar> Pass<'_, T> {
         match self.layout.values[value] {
             Location::Operand(operand) => Ok(self.inputs[operand].place),
             _ => self.locator.place(&self.layout.values, value, scope),
+        }
+    }
+
+    /// All that a pass over time sees of a value.
+    pub(super) fn moving(&self, value: usize, steps: (usize, usize)) -> Result<(Place, Motion, Place)> {
+        match self.layout.values[value] {
+            Location::Operand(operand) => Ok((self.inputs[operand].place, Motion::default(), Place::None)),
+            _ => self.locator.moving(&self.layout.values, value, steps),
         }
     }
 
@@ -104,7 +112,8 @@ pub(super) fn with_frame<T: Scalar, R>(
         pass.locator.part(Region::Forward, pass.layout.forward_scratch, sizes.forward)?
     };
     let step = if let Scope::Step(step) = scope { Some(step) } else { None };
-    let rows = (scope != Scope::Rows).then(|| pass.locator.packing.order());
+    let by_steps = matches!(scope, Scope::Rows | Scope::Steps(..));
+    let rows = (!by_steps).then(|| pass.locator.packing.order());
     // Lent to the frame, so that the node can be borrowed.
     let weights = std::mem::take(&mut node.weights);
     let frame = Frame {

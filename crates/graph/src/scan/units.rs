@@ -1,10 +1,12 @@
-//! What the loop runs: operations, ordered so that element-wise ones form chains.
+//! What the loop runs, and what passes over time run before it: operations, ordered so that element-wise ones form
+//! chains.
 
 use super::body::{Body, SliceView, repeats};
 use super::deferred::DeferredGradient;
-use super::fused::{Fused, MAX_OPERANDS};
+use super::fused::{Fused, MAX_SWEPT};
 use super::product::LoopProduct;
-use crate::error::Result;
+use super::recurrences::MAX_OPERANDS;
+use crate::error::{Error, Result};
 use crate::ir::Phase;
 use crate::ops::Role;
 use crate::ops::elementwise::ElementwiseKind;
@@ -22,13 +24,15 @@ pub(super) enum Unit {
     Chain(usize),
 }
 
-/// The most operations in one chain.
+/// The most operations in one chain of the loop.
 const MAX_NODES: usize = 12;
 
 /// What the loop runs.
 pub(super) struct LoopPlan<T: Scalar> {
     /// In order.
     pub(super) units: Vec<Unit>,
+    /// What runs before the loop, over all steps of a chunk of time, in order; none if nothing is a recurrence there.
+    pub(super) early: Vec<Unit>,
     pub(super) chains: Vec<Fused>,
     pub(super) products: Vec<LoopProduct<T>>,
     pub(super) deferred: Vec<DeferredGradient>,
@@ -36,7 +40,7 @@ pub(super) struct LoopPlan<T: Scalar> {
 
 impl<T: Scalar> LoopPlan<T> {
     /// Orders the loop's operations and fuses what can be fused.
-    pub(super) fn new(body: &mut Body<T>) -> Self {
+    pub(super) fn new(body: &mut Body<T>) -> Result<Self> {
         body.find_slices();
         body.find_views();
         let deferred: Vec<DeferredGradient> =
@@ -45,8 +49,13 @@ impl<T: Scalar> LoopPlan<T> {
             body.deferred[gradient.node] = true;
             body.values[body.nodes[gradient.node].outputs[0]].gradient_tracked = true;
         }
-        let mut plan = Self { units: Vec::new(), chains: Vec::new(), products: Vec::new(), deferred };
-        let (groups, dots) = plan.order(body);
+        let (chains, products) = (Vec::new(), Vec::new());
+        let mut plan = Self { units: Vec::new(), early: Vec::new(), chains, products, deferred };
+        let (mut groups, mut dots) = (Vec::new(), Vec::new());
+        if !body.cycles.is_empty() {
+            plan.early = plan.order(body, Phase::Early, (&mut groups, &mut dots))?;
+        }
+        plan.units = plan.order(body, Phase::Step, (&mut groups, &mut dots))?;
         body.summed = plan.products.iter().map(|product| product.summed_width(body)).collect();
         let chain_of = body.find_inner(&groups, &plan.dot_nodes(&dots));
         body.find_shared(&chain_of);
@@ -54,7 +63,7 @@ impl<T: Scalar> LoopPlan<T> {
         let chains = groups.into_iter().zip(dots);
         let chains = chains.map(|(group, dots)| Fused::new(body, &plan.products, group, dots));
         plan.chains = chains.collect();
-        plan
+        Ok(plan)
     }
 
     /// Checks that fused operations have the same shapes for the current batch.
@@ -75,20 +84,26 @@ impl<T: Scalar> LoopPlan<T> {
         dots.iter().map(nodes).collect()
     }
 
-    /// Puts the loop's operations in order. Returns the nodes of each chain, and the products at its end.
-    fn order(&mut self, body: &mut Body<T>) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
+    /// Puts the operations of a phase in order. Adds the nodes of each chain, and the products at its end.
+    fn order(
+        &mut self,
+        body: &mut Body<T>,
+        phase: Phase,
+        (groups, dots): (&mut Vec<Vec<usize>>, &mut Vec<Vec<usize>>),
+    ) -> Result<Vec<Unit>> {
+        let mut units = Vec::new();
         let mut left: Vec<usize> = (0..body.nodes.len())
-            .filter(|&node| {
-                body.phases[node] == Phase::Step && body.slices[body.nodes[node].outputs[0]].is_none()
-            })
+            .filter(|&node| body.phases[node] == phase && body.slices[body.nodes[node].outputs[0]].is_none())
             .collect();
         let mut done = vec![true; body.values.len()];
         for &node in &left {
             body.nodes[node].outputs.iter().for_each(|&value| done[value] = false);
         }
-        let mut groups: Vec<Vec<usize>> = Vec::new();
-        let mut dots: Vec<Vec<usize>> = Vec::new();
         while !left.is_empty() {
+            // The old states of a pass are there once the new ones are.
+            for (old, new) in body.swept().filter(|_| phase == Phase::Early) {
+                done[old] = done[new];
+            }
             let before = left.len();
             let mut rest = Vec::new();
             for node in left {
@@ -99,13 +114,13 @@ impl<T: Scalar> LoopPlan<T> {
                 body.nodes[node].outputs.iter().for_each(|&value| done[value] = true);
                 match self.product(body, node) {
                     _ if body.views[body.nodes[node].outputs[0]].is_some() => {}
-                    None => self.units.push(Unit::Node(node)),
-                    Some(index) => match body.chain_for(node, &groups, &dots) {
+                    None => units.push(Unit::Node(node)),
+                    Some(index) => match body.chain_for(node, groups, dots) {
                         Some(chain) => {
                             self.products[index].fused = true;
                             dots[chain].push(index);
                         }
-                        None => self.units.push(Unit::Product(index)),
+                        None => units.push(Unit::Product(index)),
                     },
                 }
             }
@@ -113,16 +128,19 @@ impl<T: Scalar> LoopPlan<T> {
             if left.len() < before {
                 continue;
             }
-            let group = body.group(&left, &done);
+            let group = body.group(&left, &done, phase);
+            if group.is_empty() {
+                return Err(Error::native("The operations of a step have no order"));
+            }
             left.retain(|node| !group.contains(node));
             for &node in &group {
                 done[body.nodes[node].outputs[0]] = true;
             }
-            self.units.push(Unit::Chain(groups.len()));
+            units.push(Unit::Chain(groups.len()));
             groups.push(group);
             dots.push(Vec::new());
         }
-        (groups, dots)
+        Ok(units)
     }
 
     /// A product with weights of a value of the loop, as one of `products`.
@@ -160,16 +178,21 @@ impl<T: Scalar> Body<T> {
             .all(|&value| done[self.slices[value].map_or(value, |slice| slice.source)])
     }
 
-    /// Finds values of the loop that are reshaped views of others: they share the memory, and so do their gradients.
+    /// Whether the element-wise operations of a phase form chains.
+    fn is_chained(&self, phase: Phase) -> bool {
+        phase == Phase::Step || (phase == Phase::Early && !self.cycles.is_empty())
+    }
+
+    /// Finds values that are reshaped views of others: they share the memory, and so do their gradients.
     fn find_views(&mut self) {
         self.views = vec![None; self.values.len()];
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
-            if node.facts.role() != Role::View || phase != Phase::Step {
+            if node.facts.role() != Role::View || !self.is_chained(phase) {
                 continue;
             }
             let (source, value) = (node.inputs[0], node.outputs[0]);
-            let of_loop = self.values[source].phase == Phase::Step && self.state_of(source).is_none();
-            if of_loop && self.slices[source].is_none() && !self.outputs.contains(&value) {
+            let same = self.values[source].phase == phase && self.state_of(source).is_none();
+            if same && self.slices[source].is_none() && !self.outputs.contains(&value) {
                 self.views[value] = Some(source);
             }
         }
@@ -239,12 +262,15 @@ impl<T: Scalar> Body<T> {
             element_wise[value] = false;
         }
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
-            if phase != Phase::Step || node.facts.role().elementwise().is_none() {
-                node.inputs.iter().for_each(|&value| element_wise[value] = false);
+            let chain = self.is_chained(phase) && node.facts.role().elementwise().is_some();
+            for &value in node.inputs.iter().filter(|&&value| !chain || self.values[value].phase != phase) {
+                element_wise[value] = false;
             }
         }
         for (node, &phase) in self.nodes.iter().zip(&self.phases) {
-            let (Role::Slice { axis, start }, Phase::Step) = (node.facts.role(), phase) else { continue };
+            let (Role::Slice { axis, start }, true) = (node.facts.role(), self.is_chained(phase)) else {
+                continue;
+            };
             let (source, value) = (node.inputs[0], node.outputs[0]);
             if element_wise[value] && self.slices[source].is_none() {
                 let axis = crate::ops::axis_of(axis, self.metas[source].shape.rank());
@@ -253,40 +279,57 @@ impl<T: Scalar> Body<T> {
         }
     }
 
-    /// The first element-wise operation that can run, and those of the same shape that can run with it.
-    fn group(&self, left: &[usize], done: &[bool]) -> Vec<usize> {
-        let mut group: Vec<usize> = Vec::new();
-        let mut inside: Vec<usize> = Vec::new();
-        let mut operands: Vec<usize> = Vec::new();
-        for &node in left {
-            if self.nodes[node].facts.role().elementwise().is_none() {
-                continue;
+    /// The first element-wise operation that can run, and those of the same shape that can run with it. The operations
+    /// of a recurrence run together.
+    fn group(&self, left: &[usize], done: &[bool], phase: Phase) -> Vec<usize> {
+        let mut group = Vec::new();
+        let mut operands = Vec::new();
+        let most = if phase == Phase::Early { MAX_SWEPT } else { MAX_NODES };
+        loop {
+            let before = group.len();
+            for &node in left {
+                if group.len() == most {
+                    break;
+                }
+                let cycle = self.cycles.iter().find(|cycle| cycle.nodes.contains(&node));
+                let joining = cycle.map_or(std::slice::from_ref(&node), |cycle| &cycle.nodes);
+                if !group.contains(&node) && group.len() + joining.len() <= most {
+                    self.join(&mut group, &mut operands, joining, done);
+                }
             }
-            let output = self.nodes[node].outputs[0];
-            let shape = self.proven[output];
-            if group.first().is_some_and(|&first| self.proven[self.nodes[first].outputs[0]] != shape) {
-                continue;
-            }
-            let source = |value: usize| self.slices[value].map_or(value, |slice| slice.source);
-            let inputs = &self.nodes[node].inputs;
-            if !inputs.iter().all(|&value| inside.contains(&value) || done[source(value)]) {
-                continue;
-            }
-            let mut longer = operands.clone();
-            longer.extend(inputs.iter().map(|&value| source(value)).filter(|value| !inside.contains(value)));
-            longer.sort_unstable();
-            longer.dedup();
-            if longer.len() > MAX_OPERANDS {
-                continue;
-            }
-            operands = longer;
-            group.push(node);
-            inside.push(output);
-            if group.len() == MAX_NODES {
-                break;
+            // An operation that comes before the end of a recurrence may depend on it.
+            if group.len() == before || phase == Phase::Step {
+                return group;
             }
         }
-        group
+    }
+
+    /// Adds operations to a group, if they can run with it.
+    fn join(&self, group: &mut Vec<usize>, operands: &mut Vec<usize>, joining: &[usize], done: &[bool]) {
+        let output = |node: usize| self.nodes[node].outputs[0];
+        let shape = self.proven[output(joining[0])];
+        let elementwise = self.nodes[joining[0]].facts.role().elementwise().is_some();
+        if !elementwise || group.first().is_some_and(|&first| self.proven[output(first)] != shape) {
+            return;
+        }
+        let inside = |value: usize| group.iter().chain(joining).any(|&node| output(node) == value);
+        let source = |value: usize| self.slices[value].map_or(value, |slice| slice.source);
+        let with_state = |value: usize| self.swept().any(|(old, new)| old == value && inside(new));
+        let inputs = || joining.iter().flat_map(|&node| &self.nodes[node].inputs).copied();
+        if !inputs().all(|value| inside(value) || done[source(value)] || with_state(value)) {
+            return;
+        }
+        // A pass over time has a view of its own for every slice.
+        let early = self.values[output(joining[0])].phase == Phase::Early;
+        let operand = |value: usize| if early { value } else { source(value) };
+        let mut longer = operands.clone();
+        longer.extend(inputs().map(operand).filter(|&value| !inside(value)));
+        longer.sort_unstable();
+        longer.dedup();
+        if longer.len() <= MAX_OPERANDS {
+            *operands = longer;
+            group.extend(joining);
+        }
     }
 
     /// Finds the values that never leave their chain; returns the chain of each node.

@@ -105,6 +105,11 @@ impl<'a> Dataset<'a> {
         self.rows
     }
 
+    /// How many rows there are in the first batches of a size, or in all.
+    pub(super) fn first_rows(&self, batch_size: usize, batches: Option<usize>) -> usize {
+        batches.map_or(self.rows, |batches| self.rows.min(batches.saturating_mul(batch_size)))
+    }
+
     /// The lengths of a row in the tensors that have any, the last one's (the targets') first.
     pub(super) fn lengths(&self, row: usize) -> impl Iterator<Item = u32> {
         self.columns.iter().rev().filter_map(move |column| column.lengths()?.get(row).copied())

@@ -3,7 +3,7 @@
 /// Losses and metrics by name, `loss` first.
 pub type Logs = Vec<(String, f64)>;
 
-/// Something that happened in [`crate::train::Trainer::fit`].
+/// Something that happened in [`crate::train::Trainer::fit`], in an evaluation or a prediction.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// An epoch is about to start.
@@ -28,7 +28,7 @@ pub enum Event {
     },
     /// Something that the loop waits for only if it is asked to.
     Moment {
-        /// `trainBatchBegin`, `trainBatchEnd`, `testBegin`, `testBatchBegin`, `testBatchEnd` or `testEnd`.
+        /// `trainBatchBegin`, `trainBatchEnd`, `testBegin`, `testBatchBegin`, `testBatchEnd`, `testEnd`, or the latter four with `predict`.
         kind: &'static str,
         /// The epoch's number.
         epoch: usize,

@@ -43,7 +43,8 @@ impl FitPlan<'_> {
     }
 }
 
-type OnEvent<'a> = dyn FnMut(&mut Trainer, Event) -> Control + 'a;
+/// What is told of events; it may use the model.
+pub type OnEvent<'a> = dyn FnMut(&mut Trainer, Event) -> Control + 'a;
 
 impl Trainer {
     /// Trains for epochs `initial_epoch..epochs`, or from `start` of the options on. `tensors` and `validation` are
@@ -145,32 +146,10 @@ impl Trainer {
         let size = plan.options.validation_rows();
         let most = plan.options.validation_steps.map_or(rows.len(), |steps| steps.saturating_mul(size));
         let rows = rows.start..rows.end.min(rows.start.saturating_add(most));
-        let waits = plan.options.await_tests;
-        let mut tell = |trainer: &mut Self, kind, batch, size, logs| {
-            if waits {
-                on_event(trainer, Event::Moment { kind, epoch, batch, size, logs });
-            }
-        };
+        let told = plan.options.await_tests.then_some((epoch, on_event));
         self.swapped(plan.options.swap_average, |trainer| {
-            tell(trainer, "testBegin", 0, 0, Logs::new());
-            let tally = trainer.evaluate_rows(
-                data,
-                rows,
-                size,
-                plan.cancel,
-                &mut |trainer, kind, batch, size, tally| {
-                    if waits {
-                        let scores =
-                            trainer.compiled.as_ref().map(|compiled| compiled.scores.logs(tally, ""));
-                        let logs = scores.filter(|_| kind == "testBatchEnd").unwrap_or_default();
-                        tell(trainer, kind, batch, size, logs);
-                    }
-                },
-            )?;
-            let scores = &trainer.compiled_mut()?.scores;
-            let (logs, prefixed) = (scores.logs(&tally, ""), scores.logs(&tally, "val_"));
-            tell(trainer, "testEnd", 0, 0, logs);
-            Ok(prefixed)
+            let tally = trainer.evaluate_rows(data, rows, size, plan.cancel, told)?;
+            Ok(trainer.compiled_mut()?.scores.logs(&tally, "val_"))
         })
         .map_err(|error| locate(error, &format!("In the validation of epoch {}", epoch + 1)))
     }
@@ -265,7 +244,7 @@ impl Order {
 }
 
 /// The loop may have ended because of an abort.
-fn check_cancelled(cancel: &AtomicBool) -> Result<()> {
+pub(super) fn check_cancelled(cancel: &AtomicBool) -> Result<()> {
     if cancel.load(Ordering::Acquire) { Err(Error::aborted()) } else { Ok(()) }
 }
 

@@ -23,6 +23,7 @@ mod update;
 pub use batch::Batch;
 pub use dataset::Dataset;
 pub use event::{Control, Event, Logs};
+pub use fit::OnEvent;
 pub use gradients::GradientReport;
 pub use new_weights::{NewWeights, Piece};
 pub use options::FitOptions;

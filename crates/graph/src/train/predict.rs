@@ -2,6 +2,8 @@
 
 use super::batch::Batch;
 use super::dataset::Dataset;
+use super::event::{Control, Event, Logs};
+use super::fit::{OnEvent, check_cancelled};
 use super::trainer::Trainer;
 use crate::buffer::copy;
 use crate::error::{Error, Result};
@@ -22,6 +24,8 @@ struct Assembly {
     /// Which steps are valid, `[rows, time]`; empty while all are and nobody asks.
     mask: Vec<u8>,
     rows: usize,
+    /// How many rows there will be, unless the prediction is ended.
+    most: usize,
 }
 
 impl Trainer {
@@ -38,10 +42,11 @@ impl Trainer {
         cancel: &AtomicBool,
     ) -> Result<Vec<HostTensor>> {
         let all: Vec<usize> = (0..self.predictor.graph().outputs.len()).collect();
-        self.predict_some(tensors, batch_size, &all, cancel)
+        self.predict_some(tensors, batch_size, &all, None, cancel, None)
     }
 
-    /// The same for some of the outputs, by their indices; what only the others need is not computed.
+    /// The same for some of the outputs, by their indices; what only the others need is not computed. And for the rows of at most so many `steps`, which
+    /// are batches; `on_event` is told of the beginning and the end of all and of each batch, and ends the prediction after a batch.
     ///
     /// # Errors
     /// As [`Self::predict`]; `ERR_STATE` for an output that does not exist.
@@ -50,22 +55,39 @@ impl Trainer {
         tensors: &[HostTensor],
         batch_size: usize,
         wanted: &[usize],
+        steps: Option<usize>,
         cancel: &AtomicBool,
+        mut on_event: Option<&mut OnEvent<'_>>,
     ) -> Result<Vec<HostTensor>> {
         if batch_size == 0 {
             return Err(Error::option("The batch size must be at least 1"));
         }
         let data = Dataset::new(tensors, &self.predictor.graph().inputs)?;
+        let rows = data.first_rows(batch_size, steps);
         if let Some((_, carry)) = &mut self.stateful {
-            carry.check_rows(data.rows(), batch_size)?;
+            carry.check_rows(rows, batch_size)?;
             carry.reset();
         }
-        let mut outputs: Vec<Assembly> = wanted.iter().map(|_| Assembly::new()).collect();
-        self.with_batch(|trainer, batch| {
-            for start in (0..data.rows()).step_by(batch_size) {
-                let end = data.rows().min(start.saturating_add(batch_size));
+        let mut tell = |trainer: &mut Self, kind, batch, size| {
+            let Some(on_event) = &mut on_event else { return Ok(Control::Continue) };
+            // It may predict by itself.
+            let carried = trainer.stateful.as_mut().map(|(_, carry)| carry.take());
+            let logs = Logs::new();
+            let answer = on_event(trainer, Event::Moment { kind, epoch: 0, batch, size, logs });
+            if let (Some((_, carry)), Some(carried)) = (&mut trainer.stateful, carried) {
+                carry.put(carried)?;
+            }
+            check_cancelled(cancel)?;
+            Ok(answer)
+        };
+        let mut outputs: Vec<Assembly> = wanted.iter().map(|_| Assembly::new(rows)).collect();
+        tell(self, "predictBegin", 0, 0)?;
+        for (index, start) in (0..rows).step_by(batch_size).enumerate() {
+            let some = start..rows.min(start.saturating_add(batch_size));
+            tell(self, "predictBatchBegin", index, some.len())?;
+            self.with_batch(|trainer, batch| {
                 unless_cancelled(cancel, || {
-                    data.gather(start..end, batch)?;
+                    data.gather(some.clone(), batch)?;
                     let inputs = batch.inputs(&data);
                     let run = Run { cancel: Some(cancel), outputs: Some(wanted), ..Run::default() };
                     let executor = match &mut trainer.stateful {
@@ -87,17 +109,20 @@ impl Trainer {
                         output.append(executor, index, &data, batch)?;
                     }
                     Ok(())
-                })?;
+                })
+            })?;
+            if tell(self, "predictBatchEnd", index, some.len())? == Control::Stop {
+                break;
             }
-            Ok(())
-        })?;
-        Ok(outputs.into_iter().map(|output| output.finish(data.has_sequences())).collect())
+        }
+        tell(self, "predictEnd", 0, 0)?;
+        outputs.into_iter().map(|output| output.finish(data.has_sequences())).collect()
     }
 }
 
 impl Assembly {
-    fn new() -> Self {
-        Self { data: AlignedVec::new(), shape: Vec::new(), mask: Vec::new(), rows: 0 }
+    fn new(most: usize) -> Self {
+        Self { data: AlignedVec::new(), shape: Vec::new(), mask: Vec::new(), rows: 0, most }
     }
 
     fn append(
@@ -120,7 +145,7 @@ impl Assembly {
             if timed {
                 self.shape[0] = padded;
             }
-            let size = self.shape.iter().try_fold(data.rows(), |size, &dim| size.checked_mul(dim));
+            let size = self.shape.iter().try_fold(self.most, |size, &dim| size.checked_mul(dim));
             let size = size.ok_or_else(|| Error::memory("The outputs are too large to address"))?;
             self.data = memory::any(size, "The outputs")?;
         }
@@ -179,7 +204,13 @@ impl Assembly {
     }
 
     /// The tensor, with lengths, or with a mask if there are holes.
-    fn finish(self, sequences: bool) -> HostTensor {
+    fn finish(mut self, sequences: bool) -> Result<HostTensor> {
+        if self.rows < self.most {
+            let size = self.rows * self.shape.iter().product::<usize>();
+            let mut some = memory::any(size, "The outputs")?;
+            copy(&self.data[..size], &mut some);
+            self.data = some;
+        }
         let mut shape = vec![self.rows];
         shape.extend_from_slice(&self.shape);
         let time = self.shape.first().copied().unwrap_or(0);
@@ -192,7 +223,7 @@ impl Assembly {
                 None => Sequence::Mask(self.mask),
             }
         };
-        HostTensor { data: TensorData::F32(self.data.into()), shape, sequence }
+        Ok(HostTensor { data: TensorData::F32(self.data.into()), shape, sequence })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::batch::Batch;
 use super::dataset::Dataset;
+use super::event::{Control, Event};
+use super::fit::{OnEvent, check_cancelled};
 use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
@@ -66,37 +68,66 @@ impl Trainer {
         batch_size: usize,
         cancel: &AtomicBool,
     ) -> Result<Vec<f64>> {
+        self.evaluate_some(tensors, batch_size, None, cancel, None)
+    }
+
+    /// The same over at most so many `steps`, which are batches; `on_event` is told of the beginning and the end of all and of each batch, and ends the
+    /// evaluation after a batch.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn evaluate_some(
+        &mut self,
+        tensors: &[HostTensor],
+        batch_size: usize,
+        steps: Option<usize>,
+        cancel: &AtomicBool,
+        on_event: Option<&mut OnEvent<'_>>,
+    ) -> Result<Vec<f64>> {
         let data = Dataset::new(tensors, self.compiled_mut()?.inputs())?;
-        let tally = self.evaluate_rows(&data, 0..data.rows(), batch_size, cancel, &mut |_, _, _, _, _| {})?;
+        let rows = 0..data.first_rows(batch_size, steps);
+        let tally = self.evaluate_rows(&data, rows, batch_size, cancel, on_event.map(|told| (0, told)))?;
         Ok(self.compiled_mut()?.scores.values(&tally))
     }
 
-    /// Tells `on_moment` of every batch: its number and rows, and the scores so far.
+    /// Tells of what happens in an epoch: of the beginning, of every batch with its rows and the scores so far, of the end.
     pub(super) fn evaluate_rows(
         &mut self,
         data: &Dataset<'_>,
         rows: std::ops::Range<usize>,
         batch_size: usize,
         cancel: &AtomicBool,
-        on_moment: &mut dyn FnMut(&mut Self, &'static str, usize, usize, &Tally),
+        mut told: Option<(usize, &mut OnEvent<'_>)>,
     ) -> Result<Tally> {
         if batch_size == 0 {
             return Err(Error::option("The batch size must be at least 1"));
         }
         self.compiled_mut()?.carry.check_rows(rows.len(), batch_size)?;
+        let mut tell = |trainer: &mut Self, kind, batch, size, tally: Option<&Tally>| {
+            let Some((epoch, on_event)) = &mut told else { return Ok(Control::Continue) };
+            let scores = trainer.compiled.as_ref().zip(tally);
+            let logs = scores.map(|(compiled, tally)| compiled.scores.logs(tally, "")).unwrap_or_default();
+            let answer = on_event(trainer, Event::Moment { kind, epoch: *epoch, batch, size, logs });
+            check_cancelled(cancel)?;
+            Ok(answer)
+        };
         let mut tally = Tally::default();
+        tell(self, "testBegin", 0, 0, None)?;
         self.with_zero_states(|trainer| {
             for (index, start) in rows.clone().step_by(batch_size).enumerate() {
                 let some = start..rows.end.min(start.saturating_add(batch_size));
-                on_moment(trainer, "testBatchBegin", index, some.len(), &tally);
+                tell(trainer, "testBatchBegin", index, some.len(), None)?;
                 trainer.with_batch(|trainer, batch| {
                     unless_cancelled(cancel, || data.gather(some.clone(), batch))?;
                     trainer.score(&batch.inputs(data), cancel, &mut tally)
                 })?;
-                on_moment(trainer, "testBatchEnd", index, some.len(), &tally);
+                if tell(trainer, "testBatchEnd", index, some.len(), Some(&tally))? == Control::Stop {
+                    break;
+                }
             }
             Ok(())
         })?;
+        tell(self, "testEnd", 0, 0, Some(&tally))?;
         Ok(tally)
     }
 

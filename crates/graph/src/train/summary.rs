@@ -52,6 +52,14 @@ pub enum Summary {
         #[serde(default)]
         rule: i8,
     },
+    /// BLEU (Papineni et al. 2002), from 0 to 100, from how many n-grams are found, expected and both, of each order; an order without a match counts
+    /// as 1/2, 1/4, … of one, as sacreBLEU has it.
+    Bleu,
+    /// F of the means of precision and recall over the orders of n-grams that occur (chrF, Popović 2015), from 0 to 100.
+    NgramF {
+        /// How much more recall counts than precision.
+        beta: f64,
+    },
 }
 
 /// A share of decisions.
@@ -105,7 +113,11 @@ impl Summary {
         match self {
             Self::Mean => 2,
             Self::Formula { means, .. } => means.saturating_mul(2).max(1),
-            Self::Decisions { .. } | Self::Area { .. } | Self::Curve { .. } => 1,
+            Self::Decisions { .. }
+            | Self::Area { .. }
+            | Self::Curve { .. }
+            | Self::Bleu
+            | Self::NgramF { .. } => 1,
         }
     }
 
@@ -123,11 +135,45 @@ impl Summary {
                 }
             }
             Self::Area { classes } => averaged(sums, classes, area),
+            Self::Bleu => bleu(orders(sums)),
+            Self::NgramF { beta } => ngram_f(orders(sums), beta),
             Self::Curve { classes, x, y, at, rule } => averaged(sums, classes, |positives, negatives| {
                 read_off(positives, negatives, [x, y], at, rule)
             }),
         }
     }
+}
+
+/// Of each order of n-grams, how many are found, expected, and both.
+fn orders(sums: &[f64]) -> &[[f64; 3]] {
+    sums.as_chunks().0
+}
+
+fn bleu(orders: &[[f64; 3]]) -> f64 {
+    let [length, expected, _] = orders.first().copied().unwrap_or_default();
+    if orders.iter().all(|&[.., both]| both <= 0.0) {
+        return 0.0;
+    }
+    let brevity = if length >= expected { 1.0 } else { (1.0 - expected / length).exp() };
+    let mut smoothing = 1.0;
+    let precisions = orders.iter().map(|&[found, _, both]| {
+        if found > 0.0 && both <= 0.0 {
+            smoothing *= 2.0;
+            return 1.0 / (smoothing * found);
+        }
+        share(both, found)
+    });
+    100.0 * brevity * precisions.product::<f64>().powf(1.0 / orders.len() as f64)
+}
+
+fn ngram_f(orders: &[[f64; 3]], beta: f64) -> f64 {
+    let known = orders.iter().filter(|&&[found, expected, _]| found > 0.0 && expected > 0.0);
+    let sums = known.fold([0.0; 3], |[precision, recall, count], &[found, expected, both]| {
+        [precision + both / found, recall + both / expected, count + 1.0]
+    });
+    let [precision, recall] = [sums[0], sums[1]].map(|sum| share(sum, sums[2]));
+    let factor = beta * beta;
+    100.0 * share((1.0 + factor) * precision * recall, factor * precision + recall)
 }
 
 /// The mean of a measure over the classes that have it.
@@ -302,6 +348,19 @@ mod tests {
         assert_eq!(value("1 e0 e1 div sub finite", &[3.0, 4.0]), 0.25);
         assert_eq!(value("1 e0 div finite", &[0.0, 4.0]), 0.0);
         assert!(value("m0 add what", &[1.0, 1.0]).is_nan());
+    }
+
+    #[test]
+    fn n_grams() {
+        let close = |got: f64, want: f64| assert!((got - want).abs() < 1e-9, "{got} for {want}");
+        let sums = [4.0, 5.0, 3.0, 3.0, 4.0, 1.0, 2.0, 3.0, 0.0, 1.0, 2.0, 0.0];
+        let precisions: f64 = 3.0 / 4.0 * (1.0 / 3.0) * (1.0 / 4.0) * (1.0 / 4.0);
+        close(Summary::Bleu.value(&sums), 100.0 * (1.0_f64 - 5.0 / 4.0).exp() * precisions.powf(0.25));
+        close(Summary::Bleu.value(&[2.0, 2.0, 0.0]), 0.0);
+        let (precision, recall) = ((0.75 + 1.0 / 3.0) / 4.0, (0.6 + 0.25) / 4.0);
+        let f = 5.0 * precision * recall / (4.0 * precision + recall);
+        close(Summary::NgramF { beta: 2.0 }.value(&sums), 100.0 * f);
+        close(Summary::NgramF { beta: 2.0 }.value(&[0.0; 6]), 0.0);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::ir::Graph;
 /// Adds the states of stateful layers after the inputs and outputs of a graph. Returns the shapes of their rows, too.
 ///
 /// # Errors
-/// `ERR_UNSUPPORTED` for stateful layers with initial states, from the end of the sequence, or that have no states.
+/// `ERR_UNSUPPORTED` for stateful layers with initial states, or that have no states.
 pub(crate) fn carry(graph: &Graph) -> Result<(Graph, Vec<Vec<usize>>)> {
     let mut inputs: Vec<_> = graph.inputs.iter().cloned().enumerate().collect();
     let mut nodes = graph.nodes.clone();
@@ -21,9 +21,6 @@ pub(crate) fn carry(graph: &Graph) -> Result<(Graph, Vec<Vec<usize>>)> {
         let Some(recurrence) = node.op.recurrence() else {
             return refuse(&format!(" ({}) cannot be stateful", node.kind));
         };
-        if recurrence.reversed {
-            return refuse(" reads its sequence from the end, so it cannot be stateful");
-        }
         if recurrence.states.iter().any(|state| state.initial.is_some()) {
             return refuse(" has an initial state of its own, so it cannot be stateful");
         }

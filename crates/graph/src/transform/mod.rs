@@ -3,10 +3,12 @@
 mod carry;
 mod fuse;
 mod hoist;
+mod merge;
 mod states;
 mod stream;
 mod timing;
 
 pub(crate) use carry::carry;
 pub(crate) use fuse::fuse;
+pub(crate) use merge::merge;
 pub(crate) use stream::Streaming;

@@ -9,11 +9,12 @@ use super::few_rows::FewRows;
 use super::gradients::Gradients;
 use super::layout::{PanelLayout, cell_sizes, chunk_end};
 use super::pack::{PackedCell, Transposed};
-use super::share::{MemberShare, buffer_len, pieces};
+use super::row_groups::RowGroups;
+use super::share::{Share, buffer_len, pieces};
 use super::tokens::{sum_by_token, token_workspace};
 use crate::cell::check_steps;
 use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
-use crate::pool::{self, Team};
+use crate::pool::{self, Team, Turn};
 use crate::simd::{Kernel, Promised, Simd, dispatch};
 use crate::{CellBackward, CellInput, CellKind, CellSpec};
 
@@ -37,6 +38,7 @@ pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackwa
     let (sums, workspace) = io.workspace.split_at_mut(tokens);
     let (carry, products) = workspace.split_at_mut(layout.blocks * batch * layout.width);
     let backward = Backward {
+        groups: RowGroups::new(&layout, batch, io.steps.len() - 1, rows),
         layout,
         transposed,
         steps: io.steps,
@@ -103,8 +105,9 @@ struct Backward<'a> {
     carry: *mut f32,
     planes: *mut f32,
     plane: usize,
+    groups: Option<RowGroups>,
     cancel: Option<&'a AtomicBool>,
-    /// What the first member read from `cancel`, so that all members leave together.
+    /// What a member read from `cancel`; if members meet, the first one, so that all leave together.
     stop: AtomicBool,
 }
 
@@ -124,37 +127,101 @@ impl<A: Activations> Kernel for Member<'_, A> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { backward, team, activations } = self;
-        let share = MemberShare::new(&backward.layout, team);
-        // SAFETY: the share is this member's, here and below.
-        unsafe { backward.start(&share) };
-        with_buffer(buffer_len(backward.layout.width), |buffer| {
-            let mut end = backward.steps.len() - 1;
-            // Chunks are counted from the last step on; only how often `cancel` is polled depends on them.
-            let length = chunk_end(&backward.layout, backward.steps, 0);
-            while end > 0 {
-                if team.index() == 0 {
-                    let stop = backward.cancel.is_some_and(|c| c.load(Ordering::Relaxed));
-                    backward.stop.store(stop, Ordering::Relaxed);
+        with_buffer(buffer_len(backward.layout.width), |buffer| match &backward.groups {
+            Some(groups) if team.size() > 1 => {
+                let mut done = None;
+                while !backward.polls_stop() {
+                    let Some(turn) = groups.chains.next(done) else { return };
+                    // SAFETY: nobody else has the group's rows during the turn.
+                    unsafe { backward.take_turn(s, activations, groups, turn, buffer) };
+                    done = Some(turn);
                 }
-                team.barrier();
-                if backward.stop.load(Ordering::Relaxed) {
-                    return;
-                }
-                let first = end.saturating_sub(length);
-                for t in (first..end).rev() {
-                    // SAFETY: the step exists, and the later ones are done.
-                    unsafe { backward.step(s, activations, &share, team, t, buffer) };
-                    team.barrier();
-                }
-                end = first;
             }
-            // SAFETY: see above.
-            unsafe { backward.end(s, &share, buffer) };
+            _ => {
+                let share = Share::of_units(&backward.layout, backward.batch, team);
+                // SAFETY: the share is this member's.
+                unsafe { backward.run_units(s, activations, &share, team, buffer) };
+            }
         });
     }
 }
 
 impl Backward<'_> {
+    /// Whether the work is cancelled, now or before.
+    fn polls_stop(&self) -> bool {
+        if self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// A group of rows through a chunk of time, of which the first one is the last steps'.
+    ///
+    /// # Safety
+    /// The turn is the calling member's, and the buffer has [`buffer_len`].
+    #[inline(always)]
+    unsafe fn take_turn<S: Simd, A: Activations>(
+        &self,
+        s: S,
+        a: A,
+        groups: &RowGroups,
+        turn: Turn,
+        buffer: &mut [f32],
+    ) {
+        let share = Share::of_rows(&self.layout, groups.rows(turn));
+        let end = self.steps.len() - 1 - turn.link * groups.chunk;
+        // SAFETY: the share is the calling member's; the steps exist, and its later ones are done.
+        unsafe {
+            if turn.link == 0 {
+                self.start(&share);
+            }
+            for t in (end.saturating_sub(groups.chunk)..end).rev() {
+                self.step(s, a, &share, t, buffer);
+            }
+            if groups.chains.is_last(turn) {
+                self.end(s, &share, buffer);
+            }
+        }
+    }
+
+    /// All steps of a share of the units.
+    ///
+    /// # Safety
+    /// The share is the calling member's, and the buffer has [`buffer_len`].
+    #[inline(always)]
+    unsafe fn run_units<S: Simd, A: Activations>(
+        &self,
+        s: S,
+        a: A,
+        share: &Share<'_>,
+        team: &Team<'_>,
+        buffer: &mut [f32],
+    ) {
+        // SAFETY: the share is the calling member's, here and below.
+        unsafe { self.start(share) };
+        let mut end = self.steps.len() - 1;
+        // Chunks are counted from the last step on; only how often `cancel` is polled depends on them.
+        let length = chunk_end(&self.layout, self.steps, 0);
+        while end > 0 {
+            if team.index() == 0 {
+                self.polls_stop();
+            }
+            share.meet();
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let first = end.saturating_sub(length);
+            for t in (first..end).rev() {
+                // SAFETY: the step exists, and the later ones are done.
+                unsafe { self.step(s, a, share, t, buffer) };
+                share.meet();
+            }
+            end = first;
+        }
+        // SAFETY: see above.
+        unsafe { self.end(s, share, buffer) };
+    }
+
     /// Rows of step t; none after the last one.
     fn count(&self, t: usize) -> usize {
         if t + 1 < self.steps.len() { self.steps[t + 1] - self.steps[t] } else { 0 }
@@ -164,7 +231,7 @@ impl Backward<'_> {
     ///
     /// # Safety
     /// The share is the calling member's.
-    unsafe fn carried(&self, share: &MemberShare, mut visit: impl FnMut(&mut [f32], Range<usize>)) {
+    unsafe fn carried(&self, share: &Share<'_>, mut visit: impl FnMut(&mut [f32], Range<usize>)) {
         let PanelLayout { spec, width, .. } = self.layout;
         for block in share.blocks.clone() {
             for row in share.rows(self.batch) {
@@ -180,7 +247,7 @@ impl Backward<'_> {
 
     /// # Safety
     /// The share is the calling member's.
-    unsafe fn start(&self, share: &MemberShare) {
+    unsafe fn start(&self, share: &Share<'_>) {
         let dc_last = self.dc_last.filter(|_| self.layout.spec.kind() == CellKind::Lstm);
         let start = |carry: &mut [f32], place: Range<usize>| {
             carry.fill(0.0);
@@ -197,7 +264,7 @@ impl Backward<'_> {
     /// # Safety
     /// The share is the calling member's, and the buffer has [`buffer_len`].
     #[inline(always)]
-    unsafe fn end<S: Simd>(&self, s: S, share: &MemberShare, buffer: &mut [f32]) {
+    unsafe fn end<S: Simd>(&self, s: S, share: &Share<'_>, buffer: &mut [f32]) {
         let PanelLayout { spec, width, .. } = self.layout;
         if let Some(dc0) = self.dc0.filter(|_| spec.kind() == CellKind::Lstm) {
             let end = |carry: &mut [f32], place: Range<usize>| {
@@ -240,8 +307,7 @@ impl Backward<'_> {
         &self,
         s: S,
         a: A,
-        share: &MemberShare,
-        team: &Team<'_>,
+        share: &Share<'_>,
         t: usize,
         buffer: &mut [f32],
     ) {
@@ -263,7 +329,7 @@ impl Backward<'_> {
             CellKind::Gru { reset_after: true } => with!(self.state_product(t + 1), GruAfter),
             CellKind::Gru { reset_after: false } => {
                 with!(self.state_product(t + 1), GruBeforeBlend);
-                team.barrier();
+                share.meet();
                 let panels = &self.transposed.candidate;
                 with!(GateProduct { step: t, slot: 0, slots: 1, panels }, GruBeforeReset);
             }
@@ -281,7 +347,7 @@ impl Backward<'_> {
     unsafe fn products<S: Simd>(
         &self,
         s: S,
-        share: &MemberShare,
+        share: &Share<'_>,
         rows: Range<usize>,
         product: GateProduct<'_>,
         buffer: &mut [f32],

@@ -8,11 +8,12 @@ use super::few_rows::FewRows;
 use super::forward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm, Rnn};
 use super::layout::{PanelLayout, cell_sizes, chunk_end};
 use super::pack::PackedCell;
-use super::share::{MemberShare, buffer_len, pieces};
+use super::row_groups::RowGroups;
+use super::share::{Share, buffer_len, pieces};
 use super::tokens::{Tokens, token_workspace};
 use crate::cell::check_steps;
 use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
-use crate::pool::{self, Team};
+use crate::pool::{self, Team, Turn};
 use crate::simd::{Kernel, Promised, Simd, dispatch};
 use crate::{CellForward, CellKind, CellSpec};
 
@@ -32,12 +33,14 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
     let (states, rest) =
         workspace.split_at_mut(3.min(2 + usize::from(layout.resets_before())) * batch * layout.state_row());
     let (c, chunk) = rest.split_at_mut(layout.blocks * batch * layout.width);
+    let capacity = layout.chunk_capacity(rows, batch);
     let keep = io.stash.is_some();
     let (planes, plane) = match io.stash {
         Some(stash) => (stash, layout.plane(rows)),
-        None => (chunk, layout.plane(layout.chunk_capacity(rows, batch))),
+        None => (chunk, layout.plane(capacity)),
     };
     let forward = Forward {
+        groups: RowGroups::new(&layout, batch, io.steps.len() - 1, capacity),
         layout,
         packed,
         steps: io.steps,
@@ -86,8 +89,9 @@ struct Forward<'a> {
     planes: *mut f32,
     plane: usize,
     keep: bool,
+    groups: Option<RowGroups>,
     cancel: Option<&'a AtomicBool>,
-    /// What the first member read from `cancel`, so that all members leave together.
+    /// What a member read from `cancel`; if members meet, the first one, so that all leave together.
     stop: AtomicBool,
 }
 
@@ -107,41 +111,122 @@ impl<A: Activations> Kernel for Member<'_, A> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { forward, team, activations } = self;
-        let share = MemberShare::new(&forward.layout, team);
-        // SAFETY: the share is this member's, here and below.
-        unsafe { forward.start(&share) };
-        with_buffer(buffer_len(forward.layout.width), |buffer| {
-            let time = forward.steps.len() - 1;
-            let mut t = 0;
-            while t < time {
-                if team.index() == 0 {
-                    let stop = forward.cancel.is_some_and(|c| c.load(Ordering::Relaxed));
-                    forward.stop.store(stop, Ordering::Relaxed);
+        with_buffer(buffer_len(forward.layout.width), |buffer| match &forward.groups {
+            Some(groups) if team.size() > 1 => {
+                let mut done = None;
+                while !forward.polls_stop() {
+                    let Some(turn) = groups.chains.next(done) else { return };
+                    // SAFETY: nobody else has the group's rows during the turn.
+                    unsafe { forward.take_turn(s, activations, groups, turn, buffer) };
+                    done = Some(turn);
                 }
-                let end = chunk_end(&forward.layout, forward.steps, t);
-                let first = forward.steps[t];
-                let planes = if forward.keep { first } else { 0 };
-                // SAFETY: the planes have room for all rows, or for those of a chunk from their first one on.
-                unsafe { forward.project(s, &share, first..forward.steps[end], planes) };
-                team.barrier();
-                if forward.stop.load(Ordering::Relaxed) {
-                    return;
-                }
-                for t in t..end {
-                    let row = planes + forward.steps[t] - first;
-                    // SAFETY: the step's rows were projected to these planes.
-                    unsafe { forward.step(s, activations, &share, team, t, row, buffer) };
-                    team.barrier();
-                }
-                t = end;
             }
-            // SAFETY: see above.
-            unsafe { forward.end(&share) };
+            _ => {
+                let share = Share::of_units(&forward.layout, forward.batch, team);
+                // SAFETY: the share is this member's.
+                unsafe { forward.run_units(s, activations, &share, team, buffer) };
+            }
         });
     }
 }
 
 impl Forward<'_> {
+    /// Whether the work is cancelled, now or before.
+    fn polls_stop(&self) -> bool {
+        if self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// A group of rows through a chunk of time.
+    ///
+    /// # Safety
+    /// The turn is the calling member's, and the buffer has [`buffer_len`].
+    #[inline(always)]
+    unsafe fn take_turn<S: Simd, A: Activations>(
+        &self,
+        s: S,
+        a: A,
+        groups: &RowGroups,
+        turn: Turn,
+        buffer: &mut [f32],
+    ) {
+        let own = groups.rows(turn);
+        let share = Share::of_rows(&self.layout, own.clone());
+        let first = turn.link * groups.chunk;
+        let steps = first..(self.steps.len() - 1).min(first + groups.chunk);
+        let rows = |t: usize| share.rows(self.steps[t + 1] - self.steps[t]);
+        // Without a stash, each group has a part of the planes, and its rows of a step follow those of the one before.
+        let plane_row = |t: usize| match self.keep {
+            true => self.steps[t],
+            false => own.start * (groups.chunk - 1) + (t - first) * own.len(),
+        };
+        // SAFETY: the share is the calling member's, and its rows of the steps have these places in the planes.
+        unsafe {
+            if turn.link == 0 {
+                self.start(&share);
+            }
+            // A block's weights stay in the near cache from step to step.
+            for block in share.blocks.clone() {
+                for t in steps.clone().filter(|&t| !rows(t).is_empty()) {
+                    let rows = rows(t);
+                    let into = plane_row(t) + rows.start;
+                    let rows = self.steps[t] + rows.start..self.steps[t] + rows.end;
+                    self.project(s, block..block + 1, rows, into);
+                }
+            }
+            for t in steps.filter(|&t| !rows(t).is_empty()) {
+                self.step(s, a, &share, t, plane_row(t), buffer);
+            }
+            if groups.chains.is_last(turn) {
+                self.end(&share);
+            }
+        }
+    }
+
+    /// All steps of a share of the units.
+    ///
+    /// # Safety
+    /// The share is the calling member's, and the buffer has [`buffer_len`].
+    #[inline(always)]
+    unsafe fn run_units<S: Simd, A: Activations>(
+        &self,
+        s: S,
+        a: A,
+        share: &Share<'_>,
+        team: &Team<'_>,
+        buffer: &mut [f32],
+    ) {
+        // SAFETY: the share is the calling member's, here and below.
+        unsafe { self.start(share) };
+        let time = self.steps.len() - 1;
+        let mut t = 0;
+        while t < time {
+            if team.index() == 0 {
+                self.polls_stop();
+            }
+            let end = chunk_end(&self.layout, self.steps, t);
+            let first = self.steps[t];
+            let planes = if self.keep { first } else { 0 };
+            // SAFETY: the planes have room for all rows, or for those of a chunk from their first one on.
+            unsafe { self.project(s, share.blocks.clone(), first..self.steps[end], planes) };
+            share.meet();
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            for t in t..end {
+                let row = planes + self.steps[t] - first;
+                // SAFETY: the step's rows were projected to these planes.
+                unsafe { self.step(s, a, share, t, row, buffer) };
+                share.meet();
+            }
+            t = end;
+        }
+        // SAFETY: see above.
+        unsafe { self.end(share) };
+    }
+
     /// The padded state before step t (and after step t − 1).
     fn state(&self, t: usize) -> *mut f32 {
         // SAFETY: there are two states.
@@ -152,7 +237,7 @@ impl Forward<'_> {
     ///
     /// # Safety
     /// The share is the calling member's.
-    unsafe fn start(&self, share: &MemberShare) {
+    unsafe fn start(&self, share: &Share<'_>) {
         let PanelLayout { width, .. } = self.layout;
         for block in share.blocks.clone() {
             let units = self.layout.units(block);
@@ -178,7 +263,7 @@ impl Forward<'_> {
     ///
     /// # Safety
     /// The share is the calling member's.
-    unsafe fn end(&self, share: &MemberShare) {
+    unsafe fn end(&self, share: &Share<'_>) {
         let (CellKind::Lstm, Some(c_last)) = (self.layout.spec.kind(), self.c_last) else { return };
         let PanelLayout { width, .. } = self.layout;
         for block in share.blocks.clone() {
@@ -193,31 +278,26 @@ impl Forward<'_> {
         }
     }
 
-    /// Input projection of a chunk's rows, into the planes from row `into` on.
+    /// Input projection of packed rows for some blocks, into the planes from row `into` on.
     ///
     /// # Safety
-    /// The share is the calling member's, the rows are the input's, and the planes have room for them.
+    /// The rows are the input's, the planes have room for them, and nobody else uses these blocks' there.
     #[inline(always)]
-    unsafe fn project<S: Simd>(&self, s: S, share: &MemberShare, rows: Range<usize>, into: usize) {
-        let PanelLayout { spec, width, blocks } = self.layout;
-        let own = share.rows(rows.len());
-        if own.is_empty() {
-            return;
-        }
+    unsafe fn project<S: Simd>(&self, s: S, blocks: Range<usize>, rows: Range<usize>, into: usize) {
+        let PanelLayout { spec, width, blocks: all } = self.layout;
         if let Some(tokens) = &self.tokens {
-            let rows = rows.start + own.start..rows.start + own.end;
-            for block in share.blocks.clone() {
-                // SAFETY: the rows are inside the planes and belong to this share.
+            for block in blocks {
+                // SAFETY: by the caller's promise.
                 unsafe {
-                    let planes = self.planes.add(block * self.plane + (into + own.start) * width);
-                    tokens.copy(s, &self.layout, block, rows.clone(), planes, blocks * self.plane);
+                    let planes = self.planes.add(block * self.plane + into * width);
+                    tokens.copy(s, &self.layout, block, rows.clone(), planes, all * self.plane);
                 }
             }
             return;
         }
         let panel = spec.input() * width;
-        for block in share.blocks.clone() {
-            // SAFETY: the rows are inside x and the planes, and belong to this share; the panels are the block's.
+        for block in blocks {
+            // SAFETY: by the caller's promise; the panels are the block's.
             unsafe {
                 s.enter(Promised::new(Block {
                     left: Left::plain(self.x.as_ptr().add(rows.start * spec.input()), spec.input(), 1),
@@ -228,11 +308,11 @@ impl Forward<'_> {
                     },
                     out: Out {
                         pointer: self.planes.add(block * self.plane + into * width),
-                        panel: blocks * self.plane,
+                        panel: all * self.plane,
                         row: width,
                         columns: usize::MAX,
                     },
-                    rows: own.clone(),
+                    rows: 0..rows.len(),
                     panels: 0..spec.gates(),
                     depth: spec.input(),
                     accumulate: false,
@@ -251,8 +331,7 @@ impl Forward<'_> {
         &self,
         s: S,
         a: A,
-        share: &MemberShare,
-        team: &Team<'_>,
+        share: &Share<'_>,
         t: usize,
         plane_row: usize,
         buffer: &mut [f32],
@@ -282,7 +361,7 @@ impl Forward<'_> {
             CellKind::Gru { reset_after: true } => with!(product, GruAfter),
             CellKind::Gru { reset_after: false } => {
                 with!(product, GruBeforeReset);
-                team.barrier();
+                share.meet();
                 let left = self.reset();
                 let panels = &self.packed.candidate;
                 with!(RecurrentProduct { left, panels, gates: 1, descending: !descending }, GruBeforeBlend);
@@ -308,7 +387,7 @@ impl Forward<'_> {
     unsafe fn products<S: Simd>(
         &self,
         s: S,
-        share: &MemberShare,
+        share: &Share<'_>,
         rows: Range<usize>,
         product: RecurrentProduct<'_>,
         buffer: &mut [f32],

@@ -52,10 +52,15 @@ impl Gradients<'_> {
     ) {
         let spec = self.layout.spec;
         if let Some(dx) = dx {
-            let input = Input { gradients: self, dx: dx.as_mut_ptr() };
-            pool::run_if(self.rows * spec.input() * spec.gates() * spec.hidden() >= 1 << 17, |team| {
-                let rows = team.split(self.rows, 4);
-                dispatch(self.level, InputShare { input: &input, rows });
+            let parallel = self.rows * spec.input() * spec.gates() * spec.hidden() >= 1 << 17;
+            // Even blocks, several for each thread.
+            let blocks = self.rows.div_ceil(ROWS).next_multiple_of(4);
+            let block = self.rows.div_ceil(blocks) * spec.input();
+            let dx = &mut dx[..self.rows * spec.input()];
+            pool::each_block([dx], block, parallel, |start, [dx]| {
+                if !self.is_cancelled() {
+                    dispatch(self.level, Input { gradients: self, first: start / spec.input(), dx });
+                }
             });
         }
         let x = LeftRows::Rows { values: x, columns: spec.input() };
@@ -90,51 +95,33 @@ impl Gradients<'_> {
     }
 }
 
+/// dx of some rows.
 struct Input<'a> {
     gradients: &'a Gradients<'a>,
-    dx: *mut f32,
+    first: usize,
+    dx: &'a mut [f32],
 }
 
-// SAFETY: the members of a team write to disjoint rows of dx, which is borrowed exclusively.
-unsafe impl Sync for Input<'_> {}
-
-/// dx of some rows.
-struct InputShare<'a> {
-    input: &'a Input<'a>,
-    rows: std::ops::Range<usize>,
-}
-
-impl Kernel for InputShare<'_> {
+impl Kernel for Input<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Input { gradients, dx } = *self.input;
+        let Self { gradients, first, dx } = self;
         let PanelLayout { spec, width, blocks } = gradients.layout;
         let depth = spec.gates() * blocks * width;
-        for first in self.rows.clone().step_by(ROWS) {
-            if gradients.is_cancelled() {
-                return;
-            }
-            let rows = ROWS.min(self.rows.end - first);
-            // SAFETY: the rows are inside the planes and dx, and belong to this member.
-            unsafe {
-                let planes = gradients.planes.as_ptr().add(first * width);
-                s.enter(Promised::new(Block {
-                    left: Left::planes(planes, width, gradients.layout.plane(gradients.rows)),
-                    right: Right { pointer: gradients.transposed.as_ptr(), panel: depth * width, row: width },
-                    out: Out {
-                        pointer: dx.add(first * spec.input()),
-                        panel: width,
-                        row: spec.input(),
-                        columns: spec.input(),
-                    },
-                    rows: 0..rows,
-                    panels: 0..spec.input().div_ceil(width),
-                    depth,
-                    accumulate: false,
-                }));
-            }
+        // SAFETY: the rows are inside the planes, and dx is theirs.
+        unsafe {
+            let planes = gradients.planes.as_ptr().add(first * width);
+            s.enter(Promised::new(Block {
+                left: Left::planes(planes, width, gradients.layout.plane(gradients.rows)),
+                right: Right { pointer: gradients.transposed.as_ptr(), panel: depth * width, row: width },
+                out: Out { pointer: dx.as_mut_ptr(), panel: width, row: spec.input(), columns: spec.input() },
+                rows: 0..dx.len() / spec.input(),
+                panels: 0..spec.input().div_ceil(width),
+                depth,
+                accumulate: false,
+            }));
         }
     }
 }

@@ -6,8 +6,9 @@
 //! the gates, the backward step overwrites gates with their gradients, and the products that end the backward pass
 //! take the planes as their panels.
 //!
-//! The blocks (and, when they are fewer than the threads, the rows) are split among the team; a step ends with one
-//! barrier, since the next one reads the whole state.
+//! If the rows suffice, the members of the team take groups of them from a queue, each through a chunk of time after
+//! another, and never wait for one another (see `row_groups`). Otherwise the blocks are split among them, and a step ends with
+//! one barrier, since the next one reads the whole state.
 
 mod activations;
 mod backward;
@@ -19,6 +20,7 @@ mod forward_gates;
 mod gradients;
 mod layout;
 mod pack;
+mod row_groups;
 mod share;
 
 #[cfg(test)]

@@ -5,30 +5,35 @@ use std::ops::Range;
 use super::layout::PanelLayout;
 use crate::pool::{Team, split};
 
-/// When rows are split, shares are multiples of this many: fewer would make tiles too short.
-const ROW_GRANULE: usize = 4;
-
-/// A member's cell in the grid of block ranges × row ranges.
-pub(super) struct MemberShare {
+/// What a member works on: some blocks of units and some rows of the batch.
+pub(super) struct Share<'a> {
     pub(super) blocks: Range<usize>,
-    row_index: usize,
-    row_parts: usize,
+    rows: Range<usize>,
+    /// The members that work on the other blocks of these rows.
+    team: Option<&'a Team<'a>>,
 }
 
-impl MemberShare {
-    /// Splits the blocks among the members; if there are more members than blocks, splits the rows, too. Members left
-    /// over have no share.
-    pub(super) fn new(layout: &PanelLayout, team: &Team<'_>) -> Self {
-        let columns = team.size().min(layout.blocks);
-        let row_parts = team.size() / columns;
-        let (column, row_index) = (team.index() % columns, team.index() / columns);
-        let blocks = if row_index < row_parts { split(layout.blocks, 1, column, columns) } else { 0..0 };
-        Self { blocks, row_index: row_index.min(row_parts - 1), row_parts }
+impl<'a> Share<'a> {
+    /// All rows, and this member's blocks. Members left over have none.
+    pub(super) fn of_units(layout: &PanelLayout, batch: usize, team: &'a Team<'a>) -> Self {
+        Self { blocks: team.split(layout.blocks, 1), rows: 0..batch, team: Some(team) }
     }
 
-    /// Its share of `count` rows.
+    /// All blocks of some rows.
+    pub(super) fn of_rows(layout: &PanelLayout, rows: Range<usize>) -> Self {
+        Self { blocks: 0..layout.blocks, rows, team: None }
+    }
+
+    /// Those of its rows that are among the first `count` ones.
     pub(super) fn rows(&self, count: usize) -> Range<usize> {
-        split(count, ROW_GRANULE, self.row_index, self.row_parts)
+        self.rows.start.min(count)..self.rows.end.min(count)
+    }
+
+    /// Waits for the members that work on the other blocks of these rows.
+    pub(super) fn meet(&self) {
+        if let Some(team) = self.team {
+            team.barrier();
+        }
     }
 }
 

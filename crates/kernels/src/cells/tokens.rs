@@ -5,7 +5,6 @@ use std::ops::Range;
 use super::gradients::Gradients;
 use super::layout::PanelLayout;
 use super::pack::PackedCell;
-use super::share::MemberShare;
 use crate::gemm::{Block, Left, Out, Right};
 use crate::pool::{self, Team};
 use crate::simd::{Detected, Kernel, Promised, Simd, dispatch};
@@ -79,6 +78,9 @@ impl<'a> Tokens<'a> {
     }
 }
 
+/// Shares of a table's rows are multiples of this many: fewer would make tiles too short.
+const ROW_GRANULE: usize = 4;
+
 struct Projection<'a> {
     layout: &'a PanelLayout,
     packed: &'a PackedCell,
@@ -102,13 +104,12 @@ impl Kernel for ProjectionShare<'_> {
     fn run<S: Simd>(self, s: S) {
         let Projection { layout, packed, table, planes, plane } = *self.projection;
         let PanelLayout { spec, width, blocks } = *layout;
-        let share = MemberShare::new(layout, self.team);
-        let rows = share.rows(table.len() / spec.input());
+        let rows = self.team.split(table.len() / spec.input(), ROW_GRANULE);
         if rows.is_empty() {
             return;
         }
         let panel = spec.input() * width;
-        for block in share.blocks.clone() {
+        for block in 0..blocks {
             // SAFETY: the rows are inside the table and the planes, and belong to this share; the panels are the
             // block's.
             unsafe {

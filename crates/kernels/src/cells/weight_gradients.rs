@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::gradients::Gradients;
 use super::layout::PanelLayout;
 use crate::gemm::{Block, DEPTH, Left, Out, ROWS, Right, Strips, with_buffer};
-use crate::pool::{self, Team};
+use crate::pool::{self, Chains};
 use crate::simd::{Kernel, Promised, Simd, dispatch};
 
 /// The rows whose transpose is multiplied.
@@ -93,6 +93,9 @@ pub(super) struct Destination<'a> {
     pub(super) bias: Option<&'a mut [f32]>,
 }
 
+/// A part of the height has no fewer columns than this.
+const FEWEST_COLUMNS: usize = 16;
+
 /// What the members of the team share.
 struct TeamWork<'a> {
     product: &'a WeightGradient<'a>,
@@ -128,7 +131,9 @@ impl WeightGradient<'_> {
             bias: destination.bias.map_or(std::ptr::null_mut(), <[f32]>::as_mut_ptr),
         };
         let parallel = rows.saturating_mul(height).saturating_mul(columns) >= 1 << 17;
-        pool::run_if(parallel, |team| dispatch(self.gradients.level, Multiply { shared: &shared, team }));
+        let parts = Parts::new(height, panels, rows);
+        let multiply = Multiply { shared: &shared, parts: &parts };
+        pool::run_if(parallel, |_| dispatch(self.gradients.level, multiply));
         if self.gradients.is_cancelled() {
             return;
         }
@@ -168,9 +173,30 @@ impl WeightGradient<'_> {
     }
 }
 
+/// The parts of a product that the members of a team take from a queue, each over one block of rows after another.
+///
+/// Parts of the height pack each row once; parts of the panels pack it for every part. They are even, since a short last
+/// one would read everything again for little work.
+struct Parts {
+    by_height: bool,
+    count: usize,
+    chains: Chains,
+}
+
+impl Parts {
+    fn new(height: usize, panels: usize, rows: usize) -> Self {
+        let team = pool::threads().unwrap_or(1);
+        let by_height = height >= FEWEST_COLUMNS * team;
+        let most = if by_height { height / FEWEST_COLUMNS } else { panels };
+        let count = height.div_ceil(ROWS).next_multiple_of(team).min(most).clamp(1, Chains::MOST);
+        Self { by_height, count, chains: Chains::new(count, rows.div_ceil(DEPTH)) }
+    }
+}
+
+#[derive(Clone, Copy)]
 struct Multiply<'a> {
     shared: &'a TeamWork<'a>,
-    team: &'a Team<'a>,
+    parts: &'a Parts,
 }
 
 impl Kernel for Multiply<'_> {
@@ -178,36 +204,28 @@ impl Kernel for Multiply<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { shared, team } = self;
+        let Self { shared, parts } = self;
         let product = shared.product;
-        let layout = &product.gradients.layout;
-        let panels = product.slots * layout.blocks;
-        // Splitting the height packs each row once; splitting the panels packs it for every member.
-        let (height, panels) = if product.height() >= 16 * team.size() {
-            (team.split(product.height(), 1), 0..panels)
-        } else {
-            (0..product.height(), team.split(panels, 1))
-        };
-        if panels.is_empty() {
-            return;
-        }
+        let (height, panels) = (product.height(), product.slots * product.gradients.layout.blocks);
         let rows = product.gradients.rows;
         with_buffer(ROWS * DEPTH, |buffer| {
-            // Rows in the outermost loop, so that the gradients are read from memory once, then from the caches.
-            for first in (0..rows).step_by(DEPTH) {
-                if product.gradients.is_cancelled() {
-                    return;
-                }
-                // Even pieces: a short last one would read everything again for little work.
+            let mut done = None;
+            while !product.gradients.is_cancelled() {
+                let Some(turn) = parts.chains.next(done) else { return };
+                let part = |whole| pool::split(whole, 1, turn.chain, parts.count);
+                let (height, panels) =
+                    if parts.by_height { (part(height), 0..panels) } else { (0..height, part(panels)) };
+                let first = turn.link * DEPTH;
                 let pieces = height.len().div_ceil(ROWS);
                 for piece in 0..pieces {
                     let piece = pool::split(height.len(), 1, piece, pieces);
                     let piece = height.start + piece.start..height.start + piece.end;
-                    // SAFETY: the pieces and the panels are this member's.
+                    // SAFETY: the pieces and the panels are this member's during the turn.
                     unsafe {
                         shared.multiply(s, first..rows.min(first + DEPTH), piece, panels.clone(), buffer)
                     };
                 }
+                done = Some(turn);
             }
         });
     }

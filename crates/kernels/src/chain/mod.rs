@@ -5,12 +5,16 @@ mod compute;
 mod function;
 mod rectangle;
 mod run;
+mod sweep;
+#[cfg(test)]
+mod sweep_tests;
 #[cfg(test)]
 mod tests;
 
 pub use function::Function;
 pub(crate) use rectangle::{Rectangle, Split, split};
-pub(crate) use run::run;
+pub(crate) use run::{run, run_sweep};
+pub use sweep::{Motion, Sweep};
 
 /// The most dimensions that a chain iterates over.
 pub const MAX_DIMS: usize = 8;
@@ -54,7 +58,7 @@ pub struct Step {
 /// repeats; that of the last dimension is 0 or 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct View {
-    /// Which of the buffers.
+    /// Which of the buffers. A view to read may also be of one that is written: those follow the buffers to read.
     pub buffer: usize,
     /// The first element.
     pub offset: usize,
@@ -164,10 +168,23 @@ impl<T> ChainOperands<'_, '_, T> {
     pub(crate) fn check(&self, chain: &Chain) {
         assert!((1..=MAX_DIMS).contains(&self.dims.len()), "a chain over {} dimensions", self.dims.len());
         assert!(chain.reads <= self.reads.len() && chain.writes <= self.writes.len(), "a view is missing");
-        let lengths = |view: &View| self.sources.get(view.buffer).map_or(0, |data| data.len());
-        assert!(self.reads.iter().all(|view| self.fits(view, lengths(view))), "a view exceeds its buffer");
-        let lengths = |view: &View| self.targets.get(view.buffer).map_or(0, |data| data.len());
-        assert!(self.writes.iter().all(|view| self.fits(view, lengths(view))), "a view exceeds its buffer");
+        let fits = |view: &View| self.fits(view, self.length(view.buffer));
+        assert!(self.reads.iter().all(fits), "a view exceeds its buffer");
+        let fits = |view: &View| self.fits(view, self.target(view.buffer));
+        assert!(self.writes.iter().all(fits), "a view exceeds its buffer");
+    }
+
+    /// Elements of a buffer to read.
+    pub(crate) fn length(&self, buffer: usize) -> usize {
+        match buffer.checked_sub(self.sources.len()) {
+            Some(target) => self.target(target),
+            None => self.sources[buffer].len(),
+        }
+    }
+
+    /// Elements of a buffer to write.
+    pub(crate) fn target(&self, buffer: usize) -> usize {
+        self.targets.get(buffer).map_or(0, |data| data.len())
     }
 
     fn fits(&self, view: &View, length: usize) -> bool {

@@ -2,7 +2,8 @@
 
 use super::compute::{Numbers, Sum, Total, accumulate, accumulates, compute, in_vectors};
 use super::{
-    Chain, ChainOperands, Function, MAX_DIMS, NONE, Output, Rectangle, Source, Split, Step, View, split,
+    Chain, ChainOperands, Function, MAX_DIMS, NONE, Output, Rectangle, Source, Split, Step, Sweep, View,
+    split,
 };
 use crate::gemm::with_buffer;
 use crate::simd::{Detected, Kernel, Simd, dispatch};
@@ -18,27 +19,63 @@ const GRANULE: usize = 64;
 /// Runs a chain.
 pub(crate) fn run(level: Detected, chain: &Chain, operands: ChainOperands<'_, '_, f32>) {
     operands.check(chain);
-    let ChainOperands { dims, reads, writes, sources, targets } = operands;
+    let dims = operands.dims;
     if dims.contains(&0) {
         return;
     }
-    let outer = dims.len() - 1;
-    let repeats =
-        |step: &Step| matches!(step.output, Output::Store(view) if writes[view].strides[outer] == 0);
-    if dims[outer] > 1 && chain.steps().iter().any(repeats) {
-        // Of several results for one element the last one stays, which computing by runs cannot do.
-        return reference::run_chain(chain, ChainOperands { dims, reads, writes, sources, targets });
+    if repeats(chain, &operands) {
+        return reference::run_chain(chain, operands);
     }
+    let how = split(dims, operands.writes);
+    let sweep = Sweep { starts: &[0, 1], steps: 0..1, reversed: false, reads: &[], writes: &[] };
+    run_split(level, chain, operands, &sweep, how);
+}
+
+/// Runs a chain step by step; `operands` are those of the first step.
+pub(crate) fn run_sweep(
+    level: Detected,
+    chain: &Chain,
+    operands: ChainOperands<'_, '_, f32>,
+    sweep: &Sweep<'_>,
+) {
+    if sweep.steps.is_empty() || operands.dims.contains(&0) {
+        return;
+    }
+    if repeats(chain, &operands) {
+        return reference::run_sweep(chain, operands, sweep);
+    }
+    let how = sweep.check(chain, &operands);
+    run_split(level, chain, operands, sweep, how);
+}
+
+/// Whether elements receive several results, of which the last one stays: computing by runs cannot do that.
+fn repeats(chain: &Chain, operands: &ChainOperands<'_, '_, f32>) -> bool {
+    let outer = operands.dims.len() - 1;
+    let repeats =
+        |step: &Step| matches!(step.output, Output::Store(view) if operands.writes[view].strides[outer] == 0);
+    operands.dims[outer] > 1 && chain.steps().iter().any(repeats)
+}
+
+/// Runs a checked chain.
+fn run_split(
+    level: Detected,
+    chain: &Chain,
+    operands: ChainOperands<'_, '_, f32>,
+    sweep: &Sweep<'_>,
+    how: Split,
+) {
+    let ChainOperands { dims, reads, writes, sources, targets } = operands;
+    let outer = dims.len() - 1;
     let mut pointers = [std::ptr::null_mut(); BUFFERS];
     assert!(targets.len() <= BUFFERS, "too many buffers");
     assert!(chain.reads <= READS && chain.writes <= WRITES, "too many views");
     for (pointer, target) in pointers.iter_mut().zip(targets) {
         *pointer = target.as_mut_ptr();
     }
-    let job = Job { chain, dims, reads, writes, sources, targets: pointers };
-    let elements = dims.iter().fold(1_usize, |elements, &dim| elements.saturating_mul(dim));
+    let job = Job { chain, dims, reads, writes, sources, targets: pointers, sweep };
+    let elements = dims.iter().fold(sweep.steps.len(), |elements, &dim| elements.saturating_mul(dim));
     let large = elements.saturating_mul(chain.steps.len()) >= PARALLEL;
-    let how = if large { split(dims, writes) } else { Split::Nothing };
+    let how = if large { how } else { Split::Nothing };
     pool::run_if(how != Split::Nothing, |team| {
         let whole = Rectangle { rows: 0..if outer > 0 { dims[0] } else { 1 }, columns: 0..dims[outer] };
         let rectangle = match how {
@@ -65,9 +102,22 @@ struct Job<'a> {
     writes: &'a [View],
     sources: &'a [&'a [f32]],
     targets: [*mut f32; BUFFERS],
+    sweep: &'a Sweep<'a>,
 }
 
-// SAFETY: the members of a team write disjoint elements, see `split`; the buffers are borrowed for the whole region.
+impl Job<'_> {
+    /// Where a buffer to read begins.
+    #[inline(always)]
+    fn source(&self, buffer: usize) -> *const f32 {
+        match buffer.checked_sub(self.sources.len()) {
+            Some(target) => self.targets[target].cast_const(),
+            None => self.sources[buffer].as_ptr(),
+        }
+    }
+}
+
+// SAFETY: the members of a team write disjoint elements, see `split`, and read only those of them that they write, see
+// `Sweep::check`; the buffers are borrowed for the whole region.
 unsafe impl Sync for Job<'_> {}
 
 /// What one thread computes.
@@ -143,87 +193,118 @@ impl Kernel for Runs<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Self { share, registers } = self;
-        let Job { chain, dims, reads, writes, .. } = *share.job;
+        let Job { chain, dims, reads, writes, sweep, .. } = *share.job;
         let outer = dims.len() - 1;
         let spread = chain.register_count;
         assert!(registers.len() >= (spread + 4) * RUN);
         let registers = registers.as_mut_ptr();
-        // Where each view is at the beginning of a run.
+        let Rectangle { rows, columns } = &share.rectangle;
+        let per_row = dims[0] / sweep.rows(sweep.steps.start);
+        // Where each view is at the beginning of a step, and at that of a run.
+        let (mut shown, mut moved) =
+            ([std::ptr::null::<f32>(); READS], [std::ptr::null_mut::<f32>(); WRITES]);
         let (mut from, mut to) = ([std::ptr::null::<f32>(); READS], [std::ptr::null_mut::<f32>(); WRITES]);
-        let mut cursor = Cursor::new(share.rectangle.rows.start);
-        loop {
-            let mut column = share.rectangle.columns.start;
-            while column < share.rectangle.columns.end {
-                let length = RUN.min(share.rectangle.columns.end - column);
-                // SAFETY: the views were checked against their buffers.
-                unsafe {
-                    for (pointer, view) in from.iter_mut().zip(&reads[..chain.reads]) {
-                        let data = share.job.sources[view.buffer].as_ptr();
-                        *pointer = data.add(cursor.at(view, outer, column));
-                    }
-                    for (pointer, view) in to.iter_mut().zip(&writes[..chain.writes]) {
-                        *pointer = share.job.targets[view.buffer].add(cursor.at(view, outer, column));
-                    }
+        for step in sweep.order() {
+            // Rows that end are the last ones.
+            let first = per_row * sweep.rows(step);
+            let (rows, columns) = if outer == 0 {
+                (rows.clone(), columns.start..columns.end.min(first))
+            } else {
+                (rows.start..rows.end.min(first), columns.clone())
+            };
+            if rows.is_empty() || columns.is_empty() || pool::cancelled() {
+                continue;
+            }
+            // SAFETY: the views were checked against their buffers.
+            unsafe {
+                for (index, pointer) in shown[..chain.reads].iter_mut().enumerate() {
+                    let motion = sweep.reads.get(index).copied().unwrap_or_default();
+                    let (buffer, shift) = sweep.shift(&reads[index], &motion, step);
+                    *pointer = share.job.source(buffer).add(shift);
                 }
-                let place = |step: usize| match chain.steps[step].output {
-                    Output::Store(view) => to[view],
-                    _ => {
-                        debug_assert_ne!(chain.registers[step], NONE);
-                        // SAFETY: the buffer has so many registers.
-                        unsafe { registers.add(chain.registers[step] * RUN) }
+                for (index, pointer) in moved[..chain.writes].iter_mut().enumerate() {
+                    let motion = sweep.writes.get(index).copied().unwrap_or_default();
+                    let (buffer, shift) = sweep.shift(&writes[index], &motion, step);
+                    *pointer = share.job.targets[buffer].add(shift);
+                }
+            }
+            let mut cursor = Cursor::new(rows.start);
+            loop {
+                let mut column = columns.start;
+                while column < columns.end {
+                    let length = RUN.min(columns.end - column);
+                    // SAFETY: the views were checked against their buffers.
+                    unsafe {
+                        for ((pointer, view), shown) in from.iter_mut().zip(&reads[..chain.reads]).zip(shown)
+                        {
+                            *pointer = shown.add(cursor.at(view, outer, column));
+                        }
+                        for ((pointer, view), moved) in to.iter_mut().zip(&writes[..chain.writes]).zip(moved)
+                        {
+                            *pointer = moved.add(cursor.at(view, outer, column));
+                        }
                     }
-                };
-                for (index, step) in chain.steps.iter().enumerate() {
-                    let mut operands = [Numbers::at(std::ptr::null()); 3];
-                    for (slot, source) in step.sources[..step.function.arity()].iter().enumerate() {
-                        // SAFETY: the views were checked against their buffers, registers against the buffer's
-                        // length above; a step is written before it is read.
-                        operands[slot] = unsafe {
-                            let register = registers.add((spread + slot) * RUN);
-                            match *source {
-                                Source::Read(view) => {
-                                    if reads[view].strides[outer] == 0 && length > 1 {
-                                        repeat(s, register, *from[view], step.function, length)
-                                    } else {
-                                        Numbers::at(from[view])
+                    let place = |step: usize| match chain.steps[step].output {
+                        Output::Store(view) => to[view],
+                        _ => {
+                            debug_assert_ne!(chain.registers[step], NONE);
+                            // SAFETY: the buffer has so many registers.
+                            unsafe { registers.add(chain.registers[step] * RUN) }
+                        }
+                    };
+                    for (index, step) in chain.steps.iter().enumerate() {
+                        let mut operands = [Numbers::at(std::ptr::null()); 3];
+                        for (slot, source) in step.sources[..step.function.arity()].iter().enumerate() {
+                            // SAFETY: the views were checked against their buffers, registers against the buffer's
+                            // length above; a step is written before it is read.
+                            operands[slot] = unsafe {
+                                let register = registers.add((spread + slot) * RUN);
+                                match *source {
+                                    Source::Read(view) => {
+                                        if reads[view].strides[outer] == 0 && length > 1 {
+                                            repeat(s, register, *from[view], step.function, length)
+                                        } else {
+                                            Numbers::at(from[view])
+                                        }
+                                    }
+                                    Source::Step(earlier) => Numbers::at(place(earlier)),
+                                    Source::Constant(value) => {
+                                        repeat(s, register, value as f32, step.function, length)
                                     }
                                 }
-                                Source::Step(earlier) => Numbers::at(place(earlier)),
-                                Source::Constant(value) => {
-                                    repeat(s, register, value as f32, step.function, length)
-                                }
+                            };
+                        }
+                        // SAFETY: operands and targets hold `length` numbers, see above; a target may be an operand, which
+                        // every function reads before it writes. The views were checked, and no other thread writes their
+                        // elements.
+                        unsafe {
+                            let Output::Add(view) = step.output else {
+                                compute(s, step.function, operands, place(index), length);
+                                continue;
+                            };
+                            let (mut function, mut operands) = (step.function, operands);
+                            let kept = chain.registers[index] != NONE;
+                            if kept || !accumulates(function) {
+                                let target =
+                                    if kept { place(index) } else { registers.add((spread + 3) * RUN) };
+                                compute(s, function, operands, target, length);
+                                (function, operands) = (Function::Copy, [Numbers::at(target); 3]);
                             }
-                        };
-                    }
-                    // SAFETY: operands and targets hold `length` numbers, see above; a target may be an operand, which
-                    // every function reads before it writes. The views were checked, and no other thread writes their
-                    // elements.
-                    unsafe {
-                        let Output::Add(view) = step.output else {
-                            compute(s, step.function, operands, place(index), length);
-                            continue;
-                        };
-                        let (mut function, mut operands) = (step.function, operands);
-                        let kept = chain.registers[index] != NONE;
-                        if kept || !accumulates(function) {
-                            let target = if kept { place(index) } else { registers.add((spread + 3) * RUN) };
-                            compute(s, function, operands, target, length);
-                            (function, operands) = (Function::Copy, [Numbers::at(target); 3]);
-                        }
-                        if writes[view].strides[outer] == 1 {
-                            accumulate(s, function, operands, &mut Sum(to[view]), length);
-                        } else {
-                            let mut total = Total::new(s);
-                            accumulate(s, function, operands, &mut total, length);
-                            let sum = to[view];
-                            *sum += total.finish(s);
+                            if writes[view].strides[outer] == 1 {
+                                accumulate(s, function, operands, &mut Sum(to[view]), length);
+                            } else {
+                                let mut total = Total::new(s);
+                                accumulate(s, function, operands, &mut total, length);
+                                let sum = to[view];
+                                *sum += total.finish(s);
+                            }
                         }
                     }
+                    column += length;
                 }
-                column += length;
-            }
-            if !cursor.advance(dims, share.rectangle.rows.end) {
-                break;
+                if !cursor.advance(dims, rows.end) {
+                    break;
+                }
             }
         }
     }

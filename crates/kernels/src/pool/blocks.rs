@@ -1,5 +1,7 @@
 //! Work over mutable slices, cut into blocks that the team shares.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::{cancelled, run_if};
 
 /// Slices that several threads write to in disjoint blocks.
@@ -11,7 +13,7 @@ unsafe impl<T: Send, const N: usize> Sync for DisjointBlocks<T, N> {}
 /// Cuts slices of the same length (or empty ones, which stay empty) into blocks of `block` elements and calls
 /// `body(first element, blocks)` for each, on the whole team if `parallel`, else on the caller alone.
 ///
-/// Members take blocks in turn, so that no member gets a long stretch of little work. Once the work is [`cancelled`],
+/// Members take blocks from a queue, so that a member whose core is slower or busy does fewer of them. Once the work is [`cancelled`],
 /// the rest is left out.
 ///
 /// # Panics
@@ -26,12 +28,13 @@ pub fn each_block<T: Send, const N: usize>(
     assert!(slices.iter().all(|slice| slice.is_empty() || slice.len() == length), "lengths of the slices");
     let block = block.max(1);
     let shared = DisjointBlocks(slices.map(|slice| (slice.as_mut_ptr(), slice.len())));
-    run_if(parallel && length > block, |team| {
+    let next = AtomicUsize::new(0);
+    run_if(parallel && length > block, |_| {
         let shared = &shared;
-        // Only zero-sized elements can be so many that this overflows.
-        let (first, stride) = (team.index().saturating_mul(block), team.size().saturating_mul(block));
-        for start in (first..length).step_by(stride) {
-            if cancelled() {
+        loop {
+            // Only zero-sized elements can be so many that this overflows.
+            let start = next.fetch_add(1, Ordering::Relaxed).saturating_mul(block);
+            if start >= length || cancelled() {
                 return;
             }
             let part = shared.0.map(|(pointer, length)| {

@@ -7,6 +7,7 @@
 mod barrier;
 mod blocks;
 mod cancel;
+mod chains;
 mod denormals;
 mod placement;
 mod region;
@@ -17,6 +18,7 @@ use std::ops::Range;
 use barrier::Barrier;
 pub use blocks::each_block;
 pub use cancel::{cancelled, watch};
+pub(crate) use chains::{Chains, Turn};
 pub use region::run;
 pub(crate) use region::run_if;
 pub use threads::{MAX_THREADS, ThreadsError, set_threads, threads};

@@ -2,7 +2,7 @@
 
 use super::activation::{activate, derivative, derivative_from_output};
 use crate::Real;
-use crate::chain::{Chain, ChainOperands, Function, MAX_DIMS, Output, Source, View};
+use crate::chain::{Chain, ChainOperands, Function, MAX_DIMS, Motion, Output, Source, Sweep, View};
 
 /// The value of a chain's function; operands beyond its arity are ignored.
 pub fn function<T: Real>(function: Function, a: T, b: T, c: T) -> T {
@@ -62,7 +62,10 @@ pub fn run_chain<T: Real>(chain: &Chain, operands: ChainOperands<'_, '_, T>) {
                 *argument = match *source {
                     Source::Read(view) => {
                         let view = &operands.reads[view];
-                        operands.sources[view.buffer][at(view)]
+                        match view.buffer.checked_sub(operands.sources.len()) {
+                            Some(target) => operands.targets[target][at(view)],
+                            None => operands.sources[view.buffer][at(view)],
+                        }
                     }
                     Source::Step(earlier) => values[earlier],
                     Source::Constant(value) => T::from_f64(value),
@@ -95,5 +98,31 @@ pub fn run_chain<T: Real>(chain: &Chain, operands: ChainOperands<'_, '_, T>) {
             }
             index[axis] = 0;
         }
+    }
+}
+
+/// Runs a chain step by step; `operands` are those of the first step.
+///
+/// # Panics
+/// If a view is missing or exceeds its buffer.
+pub fn run_sweep<T: Real>(chain: &Chain, operands: ChainOperands<'_, '_, T>, sweep: &Sweep<'_>) {
+    if sweep.steps.is_empty() {
+        return;
+    }
+    let ChainOperands { reads, writes, sources, targets, .. } = operands;
+    let mut dims = operands.dims.to_vec();
+    let per_row = dims[0] / sweep.rows(sweep.steps.start).max(1);
+    for step in sweep.order() {
+        let moved = |views: &[View], motions: &[Motion]| -> Vec<View> {
+            let view = |(view, motion): (&View, &Motion)| {
+                let (buffer, shift) = sweep.shift(view, motion, step);
+                View { buffer, offset: view.offset + shift, ..*view }
+            };
+            views.iter().zip(motions).map(view).collect()
+        };
+        dims[0] = per_row * sweep.rows(step);
+        let (reads, writes) = (moved(reads, sweep.reads), moved(writes, sweep.writes));
+        let operands = ChainOperands { dims: &dims, reads: &reads, writes: &writes, sources, targets };
+        run_chain(chain, operands);
     }
 }

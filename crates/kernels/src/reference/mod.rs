@@ -28,7 +28,7 @@ pub use activation::{
 };
 #[cfg(feature = "double")]
 pub use cell::{PackedCell, pack_cell};
-pub use chain::{function, run_chain};
+pub use chain::{function, run_chain, run_sweep};
 #[cfg(feature = "double")]
 pub use gemm::{PackedMatrix, gemm, gemm_bias, pack_matrix};
 #[cfg(feature = "double")]

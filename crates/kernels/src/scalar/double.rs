@@ -3,7 +3,7 @@
 use super::Scalar;
 use crate::{
     Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
-    MatrixMut, OutOfMemory, reference,
+    MatrixMut, OutOfMemory, Sweep, reference,
 };
 
 impl Scalar for f64 {
@@ -86,5 +86,9 @@ impl Scalar for f64 {
 
     fn chain(chain: &Chain, operands: ChainOperands<'_, '_, Self>) {
         reference::run_chain(chain, operands);
+    }
+
+    fn sweep(chain: &Chain, operands: ChainOperands<'_, '_, Self>, sweep: &Sweep<'_>) {
+        reference::run_sweep(chain, operands, sweep);
     }
 }

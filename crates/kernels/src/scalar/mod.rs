@@ -7,7 +7,7 @@ mod single;
 
 use crate::{
     Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
-    MatrixMut, OutOfMemory,
+    MatrixMut, OutOfMemory, Sweep,
 };
 pub use real::Real;
 
@@ -89,4 +89,7 @@ pub trait Scalar: Real {
 
     /// Runs a chain of element-wise operations.
     fn chain(chain: &Chain, operands: ChainOperands<'_, '_, Self>);
+
+    /// Runs it at every step of a sweep; the dimensions are those of the first step.
+    fn sweep(chain: &Chain, operands: ChainOperands<'_, '_, Self>, sweep: &Sweep<'_>);
 }

@@ -3,7 +3,7 @@
 use super::Scalar;
 use crate::{
     Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
-    MatrixMut, OutOfMemory, cells, chain, gemm, math, simd,
+    MatrixMut, OutOfMemory, Sweep, cells, chain, gemm, math, simd,
 };
 
 impl Scalar for f32 {
@@ -84,5 +84,9 @@ impl Scalar for f32 {
 
     fn chain(chain: &Chain, operands: ChainOperands<'_, '_, Self>) {
         chain::run(simd::active(), chain, operands);
+    }
+
+    fn sweep(chain: &Chain, operands: ChainOperands<'_, '_, Self>, sweep: &Sweep<'_>) {
+        chain::run_sweep(simd::active(), chain, operands, sweep);
     }
 }

@@ -235,7 +235,11 @@ const operations: { readonly [Op in OperationName]: Write<Op> | string } = {
   },
   windows: (place, [x, earlier], settings, node) => windows(place, x, earlier, settings, node),
   counts: 'it is part of a metric',
+  ctc: 'ONNX has no loss of sequences without alignment',
   metric: 'it is part of a metric',
+  crf: 'it searches paths of tags; convert the logits before it, and decode them outside',
+  crfLoss: 'it is part of a loss',
+  sequenceCounts: 'it is part of a metric',
   sample: 'it draws random numbers, which ONNX does not define',
 }
 

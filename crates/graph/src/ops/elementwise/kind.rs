@@ -120,6 +120,11 @@ impl ElementwiseKind {
         Needs { inputs, output }
     }
 
+    /// Whether computing it takes no longer than reading it from memory.
+    pub(crate) fn is_swift(self) -> bool {
+        !matches!(self, Self::Log | Self::Softplus | Self::Gelu | Self::Mish)
+    }
+
     /// The form of its value; `itself` where it takes the same value twice.
     pub(crate) fn form(self, forms: &[Form], itself: bool) -> Form {
         use ElementwiseKind::*;

@@ -22,7 +22,7 @@ import { rowsOf } from './products.js'
 const mostChosen = 64
 
 /** The places of an axis, 0 to its size - 1, with size 1 along all others but the batch; `x` has at least one more axis. */
-function placesAlong(x: SymbolicValue, axis: number): SymbolicValue {
+function indicesAlong(x: SymbolicValue, axis: number): SymbolicValue {
   const one = x.shape.reduce<SymbolicValue>((all, _, at) => (at === 0 || at === axis ? all : all.slice(0, 1, at)), x)
   return one.notEqual(one).mul(0).add(1).cumulativeSum({ axis }).sub(1)
 }
@@ -57,7 +57,7 @@ function gatherND(call: Call): Value {
   const places = arranged(builder, indices, [builder.batch, wanted], true)
   const physical: Axes = [builder.batch, wanted, rest]
   const result = builder.record([ref, places], physical.slice(1).map(sizeOf), ([v, i]) => {
-    const all = placesAlong(v as SymbolicValue, 1).transpose([0, 2, 1])
+    const all = indicesAlong(v as SymbolicValue, 1).transpose([0, 2, 1])
     return chosen((i as SymbolicValue).expandDims(2), all).matmul(v as SymbolicValue)
   })
   const logical = [x.logical[0] as readonly Atom[], ...middle, ...x.logical.slice(2)]
@@ -90,7 +90,7 @@ function gatherElements(call: Call): Value {
   const places = arranged(builder, { ref: indices.ref, physical: to.physical }, [builder.batch, rest, wanted], true)
   const physical: Axes = [builder.batch, rest, wanted]
   const result = builder.record([ref, places], physical.slice(1).map(sizeOf), ([v, i]) => {
-    const all = placesAlong(v as SymbolicValue, 2).expandDims(1)
+    const all = indicesAlong(v as SymbolicValue, 2).expandDims(1)
     return chosen((i as SymbolicValue).expandDims(3), all)
       .matmul((v as SymbolicValue).expandDims(3))
       .squeeze(3)
@@ -100,7 +100,7 @@ function gatherElements(call: Call): Value {
 
 /** For each element how many along the last axis come before it: larger or smaller ones, of equal ones those in front. */
 function ranks(v: SymbolicValue, largest: boolean): SymbolicValue {
-  const places = placesAlong(v, 2)
+  const places = indicesAlong(v, 2)
   const [own, other] = [v.expandDims(3), v.expandDims(2)]
   const isBefore = largest ? other.greater(own) : other.less(own)
   const isEqual = other.equal(own).mul(places.expandDims(2).less(places.expandDims(3)))
@@ -136,7 +136,7 @@ export function topElements(call: Call): readonly (Value | undefined)[] {
       [ref],
       dims,
       first((v) => {
-        const [order, places] = [ranks(v, largest), placesAlong(v, 2)]
+        const [order, places] = [ranks(v, largest), indicesAlong(v, 2)]
         const what = isPlace ? places : v
         if (!all) {
           const picked = Array.from({ length: count as number }, (_, at) =>

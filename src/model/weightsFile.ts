@@ -1,0 +1,81 @@
+import { stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { fromNative, SeqloomError } from '../errors.js'
+import { cannot, makeFolder, openNamed, pieceSize, replaceFile } from '../files.js'
+import { absolutePathOf } from '../path.js'
+import { folderFiles, format, readDescription } from './folder.js'
+import type { Model } from './model.js'
+import { renew } from './newWeights.js'
+import { formatChecked, restoreWeights } from './restore.js'
+
+const ending = '.safetensors'
+
+/** The files of other programs, and what reads and writes them. */
+const others: readonly (readonly [RegExp, string])[] = [
+  [/\.(h5|hdf5|keras)$/i, 'Keras: interop.loadKeras(file, { model }), interop.toKeras(model, file)'],
+  [/\.(pt|pth|bin)$/i, 'PyTorch: interop.loadPyTorch(file, { model }), interop.toPyTorch(model, file)'],
+  [/\.json$/i, 'TensorFlow.js: interop.loadTfjs(file), interop.toTfjs(model, file)'],
+]
+
+const hint = (path: string): string => {
+  const found = others.find(([name]) => name.test(path))
+  return found ? `; for files of ${found[1]}` : ''
+}
+
+/** {@link Model.saveWeights} */
+export async function saveWeights(model: Model, file: string | URL): Promise<void> {
+  const path = absolutePathOf('saveWeights: the file', file)
+  if (!path.endsWith(ending)) {
+    throw new SeqloomError('ERR_OPTION', `saveWeights: the name of '${path}' must end in ${ending}${hint(path)}`)
+  }
+  const { engine } = model
+  const bytes = await engine.queue('saveWeights', 'callbacks', async () => {
+    return await engine
+      .ready()
+      .weightsFile({ format })
+      .catch((error: unknown) => {
+        throw fromNative(error)
+      })
+  })
+  try {
+    await makeFolder(dirname(path))
+  } catch (cause) {
+    throw cannot('write', `'${path}'`, cause)
+  }
+  await replaceFile(path, bytes)
+}
+
+/** {@link Model.loadWeights} */
+export async function loadWeights(model: Model, from: string | URL): Promise<void> {
+  const path = absolutePathOf('loadWeights: the file', from)
+  const found = await stat(path).catch((cause: unknown) => {
+    throw cannot('read', `'${path}'`, cause)
+  })
+  if (found.isDirectory()) {
+    await restoreWeights(folderFiles(path), await readDescription(path), model)
+    return
+  }
+  if (!path.endsWith(ending)) {
+    const wanted = `loadWeights: expected a file that saveWeights wrote (${ending}), or the folder of a saved model`
+    throw new SeqloomError('ERR_OPTION', `${wanted}, not '${path}'${hint(path)}`)
+  }
+  const file = await openNamed(path)
+  try {
+    const { size } = await file.stat()
+    await renew(model.engine, async (weights) => {
+      const take = (piece: Uint8Array) => formatChecked(path, () => weights.append(piece, size))
+      await take(new Uint8Array())
+      const buffer = Buffer.allocUnsafe(Math.min(pieceSize, Math.max(size, 1)))
+      for (let at = 0; at < size; ) {
+        const { bytesRead } = await file.read(buffer, 0, Math.min(pieceSize, size - at), at)
+        if (bytesRead === 0) {
+          throw new SeqloomError('ERR_FORMAT', `'${path}' has ${at} bytes, not ${size}: it was cut while it was read`)
+        }
+        await take(buffer.subarray(0, bytesRead))
+        at += bytesRead
+      }
+    })
+  } finally {
+    await file.close()
+  }
+}

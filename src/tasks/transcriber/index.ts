@@ -1,0 +1,327 @@
+import type { History } from '../../callbacks/callback.js'
+import { runSliced } from '../../data/slices.js'
+import type { Tensor, TensorLike } from '../../data/tensor.js'
+import { SeqloomError } from '../../errors.js'
+import { ctc } from '../../losses/index.js'
+import { adam } from '../../optimizers/index.js'
+import { cosineDecay } from '../../optimizers/schedules.js'
+import { ctcDecodeAsync, type PrefixScores, type Transcript } from '../../text/ctcDecode.js'
+import { characterErrorRate, wordErrorRate } from '../../text/editDistance.js'
+import { buildUnits, checkAlike, type Units, type Writing } from '../decoding/units.js'
+import type { TrainTranscriberOptions, TranscribeOptions, TranscriberOptions } from '../optionTypes.js'
+import { divide } from '../shared/division.js'
+import { throwIfAborted } from '../shared/fitTask.js'
+import { keepBest } from '../shared/keepBest.js'
+import { byLoss, reports } from '../shared/reports.js'
+import { checkList } from '../shared/rows.js'
+import type { Training } from '../shared/served.js'
+import { ServedTask } from '../shared/task.js'
+import { defaultEpochs } from '../shared/work.js'
+import { transcriberModel } from './model.js'
+import {
+  type LanguageModel,
+  type TranscriberSettings,
+  type TranscriberTraining,
+  type TranscribeSettings,
+  transcriberSettings,
+  transcriberTraining,
+  transcribeSettings,
+  usualTranscriberEpochs,
+} from './options.js'
+import { type Frames, keyOf, readFrames, readRows, type TranscriptionRow } from './rows.js'
+import { saving, type TranscriberParts } from './saved.js'
+import { scalingOf, stepCount, stepsOf } from './steps.js'
+import { TranscriptStream, unwritten } from './stream.js'
+
+export type { LanguageModel } from './options.js'
+export type { Frames, TranscriptionRow } from './rows.js'
+export type { TranscriptStream } from './stream.js'
+
+/** What a transcriber reads in frames. */
+export interface Transcription {
+  readonly text: string
+  /** The tokens of the text, and the frame at which each begins. */
+  readonly tokens: readonly { readonly token: string; readonly frame: number }[]
+  /** The natural logarithm of the text's probability, plus what a language model and insertion bonuses add. */
+  readonly score: number
+  /** With `nBest` above 1: the next best ones. */
+  readonly alternatives?: readonly Transcription[]
+}
+
+/** How well a transcriber does on frames with known texts. */
+export interface TranscriptionEvaluation {
+  /** The mean of −log of a text's probability; 0 for a text that needs more steps than there are. */
+  readonly loss: number
+  /** The characters to insert, delete or replace, as a share of those of the known texts; see `text.characterErrorRate`. */
+  readonly characterErrorRate: number
+  /** The same of words. */
+  readonly wordErrorRate: number
+  /** The share of texts that are exactly right. */
+  readonly exactMatch: number
+  /** The number of rows. */
+  readonly count: number
+}
+
+/**
+ * Learns to write what sequences of frames say, such as the features of speech or the strokes of a pen, from the texts
+ * alone: where in the frames a character is need not be known (connectionist temporal classification, Graves et al. 2006).
+ * Features are scaled to a mean of 0 and a deviation of 1.
+ *
+ * ```ts
+ * const transcriber = new tasks.Transcriber({ stackFrames: 2 })
+ * await transcriber.train([{ frames: [[0.1, 0.7], [0.3, 0.2], …], text: 'seven' }, …])
+ * const [{ text, tokens }] = await transcriber.transcribe([frames], { beamWidth: 8 })
+ * ```
+ */
+export class Transcriber extends ServedTask<TranscriberParts, TranscriberSettings> {
+  /** `ERR_OPTION` for options that are unknown or out of range. */
+  constructor(options: TranscriberOptions = {}) {
+    super(saving, transcriberSettings(options))
+  }
+
+  /** Loads what {@link save} wrote. Rejects with `ERR_IO` or `ERR_FORMAT`, naming the file. */
+  static load(directory: string | URL): Promise<Transcriber> {
+    return new Transcriber().restored(directory)
+  }
+
+  /** The tokens that it writes, by their ids in a `languageModel`'s prefixes; `ERR_STATE` before training. */
+  get tokens(): readonly string[] {
+    return tokensOf(this.parts('tokens').target)
+  }
+
+  /**
+   * Trains on frames with their texts and returns the losses of the epochs. The vocabulary is built from the training
+   * part only. A transcriber that already has a model continues from its weights and vocabulary; meanwhile a copy of its
+   * earlier state answers other calls, and a training that fails leaves it as it was.
+   *
+   * Rejects with `ERR_DATA` for bad rows, also for a text that needs more steps than its frames make (naming the row),
+   * `ERR_OPTION`, `ERR_NUMERIC`, `ERR_STATE` while another training runs, and an AbortError when the signal aborts.
+   */
+  async train(
+    rows: readonly TranscriptionRow[],
+    options: TrainTranscriberOptions<TranscriptionRow> = {},
+  ): Promise<History> {
+    const settings = transcriberTraining(this.where('train'), options)
+    return await this.learn(settings.signal, (where, known) => this.#prepare(where, rows, settings, known))
+  }
+
+  /**
+   * Writes what frames say. Rejects with `ERR_STATE` before training, with `ERR_DATA` for anything but frames with as many
+   * features as those of the training, naming the position, and with `ERR_OPTION`.
+   */
+  async transcribe(frames: readonly Frames[], options: TranscribeOptions = {}): Promise<Transcription[]> {
+    return await this.use('transcribe', async (parts, where) => {
+      const settings = transcribeSettings(where, options)
+      checkList(where, 'frames', frames)
+      const read = await runSliced(readFrames(`${where}: row`, frames, parts.scaling.mean.length), settings.signal)
+      return await this.#written(where, parts, read.rows, settings)
+    })
+  }
+
+  /**
+   * Measures on frames with known texts. Rejects with `ERR_STATE` before training and with `ERR_DATA` for bad rows, naming
+   * the row.
+   */
+  async evaluate(
+    rows: readonly TranscriptionRow[],
+    options: Omit<TranscribeOptions, 'nBest'> = {},
+  ): Promise<TranscriptionEvaluation> {
+    return await this.use('evaluate', async (parts, where) => {
+      const settings = transcribeSettings(where, options)
+      const { signal, batchSize } = settings
+      const read = await runSliced(readRows(where, rows, parts.scaling.mean.length), signal)
+      checkAlike(`${where}: row`, read.texts, parts.target)
+      const [x, y] = await this.#examples(where, parts, read.rows, read.texts, signal)
+      const [loss = Number.NaN] = await parts.model.evaluate(x, y, { batchSize, ...(signal && { signal }) })
+      const found = await this.#written(where, parts, read.rows, settings)
+      const cased = (text: string) => (this.settings.lowercase ? text.toLowerCase() : text)
+      const references = read.texts.map((text) => cased(typeof text === 'string' ? text : text.join(' ')))
+      const texts = found.map(({ text }) => text)
+      return {
+        loss,
+        characterErrorRate: characterErrorRate(texts, references),
+        wordErrorRate: wordErrorRate(texts, references),
+        exactMatch: texts.filter((text, row) => text === references[row]).length / rows.length,
+        count: rows.length,
+      }
+    })
+  }
+
+  /**
+   * Transcribes frames as they come. Rejects with `ERR_STATE` before training and with `ERR_UNSUPPORTED` for a
+   * bidirectional transcriber, which needs all frames first.
+   */
+  async stream(): Promise<TranscriptStream> {
+    return await this.use('stream', async ({ model, target, scaling }, where) => {
+      if (this.settings.bidirectional) {
+        throw new SeqloomError(
+          'ERR_UNSUPPORTED',
+          `${where}: it reads in both directions, so it needs all frames first; train one with bidirectional: false`,
+        )
+      }
+      return new TranscriptStream({ session: model.session(), target, scaling, stack: this.settings.stackFrames })
+    })
+  }
+
+  async #prepare(
+    where: string,
+    rows: readonly TranscriptionRow[],
+    settings: TranscriberTraining,
+    known: TranscriberParts | undefined,
+  ): Promise<Training<TranscriberParts, History>> {
+    const { signal, validationData } = settings
+    const { stackFrames, seed } = this.settings
+    const read = await runSliced(readRows(where, rows, known?.scaling.mean.length), signal)
+    const { features } = read
+    checkAlike(`${where}: row`, read.texts, known?.target)
+    const apart =
+      validationData && (await runSliced(readRows(`${where}: validationData`, validationData, features), signal))
+    if (apart) checkAlike(`${where}: validationData: row`, apart.texts, known?.target)
+    const keys = (some: readonly Float32Array[]) => some.map((frames) => ({ key: keyOf(frames), classes: [] }))
+    const division = divide(where, keys(read.rows), apart && keys(apart.rows), settings, seed)
+    const of = <T>(list: readonly T[], some: readonly number[]) => some.map((row) => list[row] as T)
+    const training = [...division.training].sort((a, b) => a - b)
+    const [frames, texts] = [of(read.rows, training), of(read.texts, training)]
+    const parts = known ?? (await this.#create(where, features, frames, texts, signal))
+    const [x, y] = await this.#examples(where, parts, frames, texts, signal)
+    for (const [at, ids] of y.entries()) {
+      const [steps, needed] = [stepCount(frames[at] as Float32Array, features, stackFrames), stepsFor(ids)]
+      if (needed <= steps) continue
+      const stacked = stackFrames > 1 ? ` (${stackFrames} frames each)` : ''
+      throw new SeqloomError(
+        'ERR_DATA',
+        `${where}: row ${training[at]} has a text of ${ids.length} tokens, which needs ${needed} steps, but its frames make ${steps}${stacked}`,
+      )
+    }
+    const held = apart ?? { rows: of(read.rows, division.validation), texts: of(read.texts, division.validation) }
+    const measured =
+      held.rows.length > 0
+        ? await this.#examples(`${where}: validationData`, parts, held.rows, held.texts, signal)
+        : undefined
+    throwIfAborted(signal)
+    return { parts, run: () => fitTranscriber(parts, [x, y], measured, { ...settings, ...division.kept }) }
+  }
+
+  async #create(
+    where: string,
+    features: number,
+    frames: readonly Float32Array[],
+    texts: readonly Writing[],
+    signal: AbortSignal | undefined,
+  ): Promise<TranscriberParts> {
+    const { lowercase, maxVocabulary, minFrequency, tokenizer: level } = this.settings
+    const limits = { level, lowercase, maxVocabulary, minFrequency }
+    const target = await buildUnits(`${where}: row`, texts, limits, signal)
+    const scaling = await runSliced(scalingOf(frames, features), signal)
+    return { model: transcriberModel(this.settings, features, target.size + 1), target, scaling }
+  }
+
+  /** Frames and ids of texts as the model learns from them. */
+  async #examples(
+    where: string,
+    { target, scaling }: TranscriberParts,
+    frames: readonly Float32Array[],
+    texts: readonly Writing[],
+    signal: AbortSignal | undefined,
+  ): Promise<[TensorLike, Int32Array[]]> {
+    const x = await runSliced(stepsOf(where, frames, scaling, this.settings.stackFrames), signal)
+    const y = await target.encode(`${where}: row`, texts, { maxLength: Number.MAX_SAFE_INTEGER, signal })
+    return [x, y]
+  }
+
+  async #written(
+    where: string,
+    { model, target, scaling }: TranscriberParts,
+    frames: readonly Float32Array[],
+    settings: TranscribeSettings,
+  ): Promise<Transcription[]> {
+    const { stackFrames } = this.settings
+    const { batchSize, signal, languageModel, nBest, languageModelWeight, insertionBonus, beamWidth } = settings
+    const scores = languageModel && (await scoresOf(where, languageModel, target))
+    const written = ({ labels, times, score, alternatives }: Transcript): Transcription => ({
+      text: target.decode(Int32Array.from(labels)),
+      tokens: labels.map((id, at) => ({ token: target.token(id), frame: (times[at] as number) * stackFrames })),
+      score,
+      ...(alternatives && { alternatives: alternatives.map(written) }),
+    })
+    const found: Transcription[] = []
+    for (let from = 0; from < frames.length; from += batchSize) {
+      const some = frames.slice(from, from + batchSize)
+      const x = await runSliced(stepsOf(where, some, scaling, stackFrames), signal)
+      const logits = (await model.predict(x, { batchSize, ...(signal && { signal }) })) as Tensor<Float32Array>
+      without(logits.data, target)
+      const transcripts = await ctcDecodeAsync(logits, {
+        ...{ blank: target.size, nBest, insertionBonus },
+        ...(beamWidth !== undefined && { beamWidth }),
+        ...(scores && { languageModel: scores, languageModelWeight }),
+        ...(signal && { signal }),
+      })
+      found.push(...transcripts.map(written))
+    }
+    return found
+  }
+}
+
+/** The steps that a text needs: one for each token, and one more between equal ones. */
+const stepsFor = (ids: Int32Array): number => ids.length + ids.filter((id, at) => at > 0 && id === ids[at - 1]).length
+
+/** Makes sure that what is no text, padding and unknown tokens, is never written. */
+function without(logits: Float32Array, target: Units): void {
+  const never = unwritten(target)
+  for (let at = 0; at < logits.length; at += target.size + 1) for (const id of never) logits[at + id] = -1e9
+}
+
+const tokensOf = (target: Units): string[] => Array.from({ length: target.size }, (_, id) => target.token(id))
+
+/** A language model as a function of the ids of tokens. */
+async function scoresOf(
+  where: string,
+  languageModel: LanguageModel,
+  target: Units,
+): Promise<PrefixScores<PromiseLike<readonly ArrayLike<number>[]>>> {
+  if (typeof languageModel === 'function') return async (prefixes) => await languageModel(prefixes)
+  const { tokenizer } = languageModel
+  const unknown = tokenizer.unknownId
+  const known = tokensOf(target).map((token) => tokenizer.tokenToId(token))
+  if (known.filter((id) => id !== undefined && id !== unknown).length < known.length / 2) {
+    throw new SeqloomError(
+      'ERR_OPTION',
+      `${where}: languageModel has other tokens: of the ${known.length} tokens here it knows ${known.filter((id) => id !== undefined).length}; train it on characters`,
+    )
+  }
+  return async (prefixes) => {
+    const texts = prefixes.map((labels) => target.decode(Int32Array.from(labels)))
+    const rows = await languageModel.nextProbabilities(texts)
+    // A score for the blank, which is not read, comes last.
+    return rows.map((row) => [...known.map((id) => Math.log((row[id ?? unknown ?? 0] as number) + 1e-10)), 0])
+  }
+}
+
+/** Compiles the model, trains it, and restores the kept epoch's weights, however the training ends. */
+async function fitTranscriber(
+  parts: TranscriberParts,
+  [x, y]: readonly [TensorLike, readonly Int32Array[]],
+  held: readonly [TensorLike, readonly Int32Array[]] | undefined,
+  options: TranscriberTraining & Parameters<typeof keepBest>[1],
+): Promise<History> {
+  const { model, target } = parts
+  const { batchSize, signal, epochs = defaultEpochs(usualTranscriberEpochs, y.length, batchSize) } = options
+  const settings = { ...options, epochs }
+  const decaySteps = epochs * Math.ceil(y.length / batchSize)
+  const { learningRate = cosineDecay({ initialLearningRate: 3e-3, decaySteps }) } = settings
+  model.compile({
+    optimizer: adam({ learningRate, globalClipNorm: 1 }),
+    loss: ctc({ blank: target.size, zeroInfinity: true }),
+  })
+  return await keepBest(
+    parts,
+    settings,
+    (best) => [reports(y.length, settings, best, byLoss)],
+    (callbacks) =>
+      model.fit(x, y, {
+        ...{ epochs, batchSize, callbacks, bucketByLength: true },
+        ...(held && { validationData: held }),
+        ...(signal && { signal }),
+      }),
+  )
+}

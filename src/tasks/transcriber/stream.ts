@@ -1,0 +1,104 @@
+import '../../dispose.js'
+import { runSync } from '../../data/slices.js'
+import { SeqloomError } from '../../errors.js'
+import type { Session } from '../../model/session.js'
+import type { Units } from '../decoding/units.js'
+import { type Frames, readFrames } from './rows.js'
+import { type Scaling, scaled } from './steps.js'
+
+/** What a stream needs of a transcriber. */
+export interface StreamParts {
+  readonly session: Session
+  readonly target: Units
+  readonly scaling: Scaling
+  readonly stack: number
+}
+
+/** The ids of padding and of unknown tokens. */
+export const unwritten = ({ unknownId }: Units): number[] => [0, ...(unknownId === undefined ? [] : [unknownId])]
+
+/** Transcribes frames as they come: the most probable token of each step, as with a `beamWidth` of 1. */
+export class TranscriptStream implements Disposable {
+  readonly #parts: StreamParts
+  /** Frames that do not make a step yet. */
+  #rest = new Float32Array(0)
+  #last: number
+  readonly #never: readonly number[]
+  #ids: number[] = []
+  #text = ''
+  #ended = false
+
+  /** @internal */
+  constructor(parts: StreamParts) {
+    this.#parts = parts
+    this.#last = parts.target.size
+    this.#never = unwritten(parts.target)
+  }
+
+  /** The text so far. */
+  get text(): string {
+    return this.#text
+  }
+
+  /** Takes further frames and returns what they add to the text. Errors: `ERR_DATA`; `ERR_STATE` after `end`. */
+  write(frames: Frames): string {
+    this.#check('write')
+    const { features, rows } = runSync(readFrames('TranscriptStream.write: frames', [frames], this.#features))
+    const given = rows[0] as Float32Array
+    const all = new Float32Array(this.#rest.length + given.length)
+    all.set(this.#rest)
+    all.set(given, this.#rest.length)
+    const width = features * this.#parts.stack
+    const whole = all.length - (all.length % width)
+    for (let from = 0; from < whole; from += width) this.#step(all.subarray(from, from + width))
+    this.#rest = all.slice(whole)
+    return this.#grown()
+  }
+
+  /** Reads frames that do not fill a step yet, and ends; returns what they add to the text. */
+  end(): string {
+    this.#check('end')
+    if (this.#rest.length > 0) this.#step(this.#rest)
+    this.#ended = true
+    this.dispose()
+    return this.#grown()
+  }
+
+  /** Frees the native memory at once. */
+  dispose(): void {
+    this.#ended = true
+    this.#parts.session.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  get #features(): number {
+    return this.#parts.scaling.mean.length
+  }
+
+  #check(what: string): void {
+    if (this.#ended) throw new SeqloomError('ERR_STATE', `TranscriptStream.${what}: the stream has ended`)
+  }
+
+  #step(frames: Float32Array): void {
+    const { session, scaling, stack, target } = this.#parts
+    const input = new Float32Array(this.#features * stack)
+    scaled(frames, scaling, input)
+    const { data } = session.step(input) as { data: ArrayLike<number> }
+    let best = target.size
+    for (let symbol = 0; symbol < target.size; symbol++) {
+      if (!this.#never.includes(symbol) && (data[symbol] as number) > (data[best] as number)) best = symbol
+    }
+    if (best !== this.#last && best !== target.size) this.#ids.push(best)
+    this.#last = best
+  }
+
+  /** Brings the text up to date, and returns what has been added. */
+  #grown(): string {
+    const before = this.#text
+    this.#text = this.#parts.target.decode(Int32Array.from(this.#ids))
+    return this.#text.slice(before.length)
+  }
+}

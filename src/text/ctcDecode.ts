@@ -1,0 +1,226 @@
+import { allocated } from '../data/allocated.js'
+import { convertOne, runSync } from '../data/index.js'
+import type { Data } from '../data/tensor.js'
+import { checkLengths, checkMask } from '../data/tensor.js'
+import { callNative, describe, reading, SeqloomError } from '../errors.js'
+import { cancellable } from '../model/cancel.js'
+import { type NativeCtcSearch, type NativeTranscripts, native } from '../native/index.js'
+import { abortSignal, checkOptions, custom, integer, isCallable, isRecord, number } from '../options.js'
+
+/** What a row of predictions writes. */
+export interface Transcript {
+  /** Its symbols. */
+  readonly labels: number[]
+  /**
+   * The natural logarithm of its probability, over all alignments, plus what a language model and insertion bonuses add.
+   */
+  readonly score: number
+  /** The step, from 0, at which each symbol begins in the most probable alignment. */
+  readonly times: number[]
+  /** With `nBest` above 1: the next best ones. */
+  readonly alternatives?: readonly Transcript[]
+}
+
+/**
+ * Scores of what may come next: for each prefix (symbols so far, perhaps none) one number for each symbol, usually
+ * log-probabilities. That of the blank is not read. All prefixes of a step come together.
+ */
+export type PrefixScores<Result = readonly ArrayLike<number>[]> = (prefixes: readonly (readonly number[])[]) => Result
+
+/** How {@link ctcDecode} reads predictions. */
+export interface CtcDecodeOptions<Scores = PrefixScores> {
+  /** The symbol that writes nothing; default 0. */
+  readonly blank?: number
+  /**
+   * How many prefixes are kept at each step. 1 (default) takes the most probable symbol of each step, the best path; more
+   * search for the most probable text. With `languageModel` default 16.
+   */
+  readonly beamWidth?: number
+  /** How many transcripts each row gets, the others as `alternatives`; at most `beamWidth`, default 1. */
+  readonly nBest?: number
+  /** How many leading steps of each row count; default those of the predictions. */
+  readonly lengths?: ArrayLike<number>
+  /** Scores that are added for each symbol, times `languageModelWeight` (default 0.5). */
+  readonly languageModel?: Scores
+  readonly languageModelWeight?: number
+  /** What each symbol adds to the score, so that a language model does not prefer short texts; default 0. */
+  readonly insertionBonus?: number
+}
+
+/** Options of {@link ctcDecodeAsync}. */
+export interface CtcDecodeAsyncOptions
+  extends CtcDecodeOptions<PrefixScores<readonly ArrayLike<number>[] | PromiseLike<readonly ArrayLike<number>[]>>> {
+  /** Stops the work, which rejects with an AbortError. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * What predictions of a model that was trained with `losses.ctc` write: logits or log-probabilities `[batch, time,
+ * symbols]`, such as `predict` gives. One transcript for each row. The search is a prefix beam search (Hannun et al.
+ * 2014); `score` and `times` are computed for what it found.
+ *
+ * ```ts
+ * const [{ labels, times }] = text.ctcDecode(await model.predict(x), { beamWidth: 8 })
+ * ```
+ *
+ * Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_DATA`, also for scores that are no numbers.
+ */
+export function ctcDecode(logits: Data, options: CtcDecodeOptions = {}): Transcript[] {
+  const where = 'text.ctcDecode'
+  const { search, settings, steps } = begin(where, logits, options)
+  for (let step = 0; settings.scored && step < steps.longest; step++) {
+    const prefixes = missing(search)
+    const scores = prefixes.length === 0 ? [] : options.languageModel?.(prefixes)
+    advance(where, search, settings.symbols, prefixes, scores)
+  }
+  return transcripts(
+    callNative(() => search.finish()),
+    steps,
+  )
+}
+
+/** {@link ctcDecode} on another thread; `languageModel` may return a promise. Rejects with its errors, or an AbortError. */
+export async function ctcDecodeAsync(logits: Data, options: CtcDecodeAsyncOptions = {}): Promise<Transcript[]> {
+  const where = 'text.ctcDecodeAsync'
+  const { search, settings, steps } = begin(where, logits, options)
+  const { signal } = options
+  for (let step = 0; settings.scored && step < steps.longest && !signal?.aborted; step++) {
+    const prefixes = missing(search)
+    const scores = prefixes.length === 0 ? [] : await options.languageModel?.(prefixes)
+    advance(where, search, settings.symbols, prefixes, scores)
+  }
+  return transcripts(await cancellable(signal, (cancel) => search.finishLater(cancel)), steps)
+}
+
+/** Which steps of each row count. */
+interface Steps {
+  readonly longest: number
+  /** Where masks have holes: the steps of a row that count. */
+  readonly kept?: readonly (readonly number[])[]
+}
+
+/** Checks the options and begins a search. */
+function begin(where: string, logits: Data, options: CtcDecodeAsyncOptions | CtcDecodeOptions) {
+  checkOptions(where, options, {
+    accepted: {
+      blank: integer(0),
+      beamWidth: integer(1),
+      nBest: integer(1),
+      lengths: custom('an array of integers', (value) => Array.isArray(value) || ArrayBuffer.isView(value)),
+      languageModel: custom('a function of prefixes', isCallable),
+      languageModelWeight: number(),
+      insertionBonus: number(),
+      signal: abortSignal,
+    },
+  })
+  const { blank = 0, languageModel, languageModelWeight: weight = 0.5, insertionBonus = 0, nBest = 1 } = options
+  const scored = languageModel !== undefined
+  const { beamWidth = scored ? 16 : Math.max(1, nBest) } = options
+  if (nBest > beamWidth) {
+    throw new SeqloomError('ERR_OPTION', `${where}: nBest is ${nBest}, more than beamWidth, ${beamWidth}`)
+  }
+  const { data, shape, lengths, steps } = read(where, logits, options.lengths)
+  const settings = { blank, beamWidth, nBest, scored, weight, insertionBonus }
+  const search = callNative(() => new native.NativeCtcSearch(data, shape, lengths, JSON.stringify(settings)))
+  return { search, settings: { scored, symbols: shape[2] as number }, steps }
+}
+
+/** Predictions with the lengths of their rows; where a mask has holes, without them. */
+function read(where: string, logits: Data, given: ArrayLike<number> | undefined) {
+  const slot = { where, name: 'logits', dtype: 'float32', shape: [null, null, null], looseLast: false } as const
+  const converted = runSync(convertOne(slot, logits))
+  const { shape } = converted
+  const [batch, time, symbols] = shape as [number, number, number]
+  const data = converted.ragged
+    ? padded(where, converted.data, converted.lengths as Uint32Array, shape)
+    : converted.data
+  const own = given === undefined ? converted.lengths : checkLengths(where, given, shape)
+  const mask = given === undefined && converted.mask ? checkMask(where, converted.mask, shape) : undefined
+  if (!mask) {
+    const lengths = own ?? new Uint32Array(batch).fill(time)
+    return { data: data as Float32Array, shape, lengths, steps: { longest: Math.max(...lengths) } }
+  }
+  const all = Array.from({ length: time }, (_, step) => step)
+  const kept = Array.from({ length: batch }, (_, row) => all.filter((step) => mask[row * time + step] === 1))
+  const dense = new Float32Array(data.length)
+  for (const [row, steps] of kept.entries()) {
+    for (const [at, step] of steps.entries()) {
+      const from = (row * time + step) * symbols
+      dense.set(data.subarray(from, from + symbols), (row * time + at) * symbols)
+    }
+  }
+  const lengths = Uint32Array.from(kept, (steps) => steps.length)
+  return { data: dense, shape, lengths, steps: { longest: Math.max(...lengths), kept } }
+}
+
+/** Rows of their own lengths, filled up with zeros. */
+function padded(where: string, data: ArrayLike<number>, lengths: Uint32Array, shape: readonly number[]): Float32Array {
+  const [batch, time, symbols] = shape as [number, number, number]
+  const dense = allocated(where, Float32Array, batch * time * symbols)
+  let from = 0
+  for (const [row, length] of lengths.entries()) {
+    dense.set((data as Float32Array).subarray(from, from + length * symbols), row * time * symbols)
+    from += length * symbols
+  }
+  return dense
+}
+
+/** The prefixes that the next step needs scores for. */
+function missing(search: NativeCtcSearch): number[][] {
+  const { lengths, labels } = callNative(() => search.missing())
+  let from = 0
+  return Array.from(lengths, (length) => {
+    from += length
+    return Array.from(labels.subarray(from - length, from))
+  })
+}
+
+function advance(
+  where: string,
+  search: NativeCtcSearch,
+  symbols: number,
+  prefixes: readonly (readonly number[])[],
+  given: unknown,
+): void {
+  const scores = new Float32Array(prefixes.length * symbols)
+  reading('ERR_DATA', `${where}: languageModel`, () => {
+    if (!Array.isArray(given) || given.length !== prefixes.length) {
+      const got = Array.isArray(given) ? `${given.length} lists` : describe(given)
+      throw new SeqloomError(
+        'ERR_DATA',
+        `${where}: languageModel must return an array of ${symbols} scores for each of ${prefixes.length} prefixes, got ${got}`,
+      )
+    }
+    for (const [at, list] of given.entries()) {
+      const own = isRecord(list) || Array.isArray(list) ? (list as unknown as ArrayLike<number>) : []
+      if (own.length !== symbols) {
+        throw new SeqloomError(
+          'ERR_DATA',
+          `${where}: languageModel gave ${own.length ?? 'no'} scores after prefix ${at}, but there are ${symbols} symbols`,
+        )
+      }
+      scores.set(own, at * symbols)
+    }
+  })
+  callNative(() => search.step(scores))
+}
+
+/** What was found, row by row. */
+function transcripts(found: NativeTranscripts, { kept }: Steps): Transcript[] {
+  let [first, from] = [0, 0]
+  return Array.from(found.counts, (count, row) => {
+    const all = Array.from({ length: count }, (_, at): Transcript => {
+      const length = found.lengths[first + at] as number
+      from += length
+      const times = Array.from(found.times.subarray(from - length, from))
+      return {
+        labels: Array.from(found.labels.subarray(from - length, from)),
+        score: found.scores[first + at] as number,
+        times: kept ? times.map((time) => kept[row]?.[time] as number) : times,
+      }
+    })
+    first += count
+    const [best, ...alternatives] = all as [Transcript, ...Transcript[]]
+    return alternatives.length > 0 ? { ...best, alternatives } : best
+  })
+}

@@ -1,0 +1,87 @@
+import { SeqloomError } from '../../errors.js'
+import * as layers from '../../layers/index.js'
+import type { AnyLayer } from '../../layers/layer.js'
+import { requireGiven } from './basic.js'
+import { coreName } from './coreName.js'
+import type { ConfigDict } from './layer.js'
+import { activationName, cellActivationOf, givenOnly, initializerOf } from './options.js'
+import { penalties } from './penalties.js'
+import { type BaseRNNLayerArgs, type GatedCellLayerArgs, type Recurrence, RNNLayer } from './recurrent.js'
+import { eachAxis, requireChannelsLast, type Sizes } from './sizes.js'
+
+/** Options of `tf.layers.convLstm2d`. */
+export interface ConvLSTM2DArgs extends BaseRNNLayerArgs, Omit<GatedCellLayerArgs, 'units' | 'resetAfter'> {
+  filters: number
+  kernelSize: Sizes
+  strides?: Sizes
+  padding?: 'valid' | 'same'
+  dataFormat?: string
+  dilationRate?: Sizes
+}
+
+/** An LSTM over sequences of images, whose products are convolutions. */
+export class ConvLSTM2D extends RNNLayer {
+  static override className = 'ConvLSTM2D'
+  readonly filters: number
+
+  constructor(args: ConvLSTM2DArgs) {
+    super(args)
+    const where = `layer '${this.name}'`
+    requireGiven(where, 'filters', args?.filters)
+    requireGiven(where, 'kernelSize', args.kernelSize)
+    requireChannelsLast(where, args.dataFormat)
+    if (args.unroll) {
+      throw new SeqloomError('ERR_OPTION', 'Unrolling is not possible with convolutional RNNs.')
+    }
+    this.filters = args.filters
+  }
+
+  /** The options that a layer of ours has as well. */
+  #sizes() {
+    const where = `layer '${this.name}'`
+    const args = this.args as Partial<ConvLSTM2DArgs>
+    return {
+      kernelSize: eachAxis(where, 'kernelSize', args.kernelSize, 2),
+      strides: eachAxis(where, 'strides', args.strides ?? 1, 2),
+      dilationRate: eachAxis(where, 'dilationRate', args.dilationRate ?? 1, 2),
+      padding: args.padding ?? 'valid',
+    }
+  }
+
+  override make(name: string, how: Recurrence): readonly AnyLayer[] {
+    const where = `layer '${this.name}'`
+    const args = givenOnly(this.args as ConvLSTM2DArgs)
+    const activation = (option: 'activation' | 'recurrentActivation', standard: string) =>
+      cellActivationOf(where, activationName(where, args[option] ?? standard)) as 'tanh'
+    const layer = layers.convLstm2d({
+      name: coreName(name),
+      filters: this.filters,
+      ...this.#sizes(),
+      activation: activation('activation', 'tanh'),
+      recurrentActivation: activation('recurrentActivation', 'hardSigmoid'),
+      useBias: args.useBias ?? true,
+      unitForgetBias: args.unitForgetBias ?? false,
+      kernelInitializer: initializerOf(where, args.kernelInitializer ?? 'glorotNormal'),
+      recurrentInitializer: initializerOf(where, args.recurrentInitializer ?? 'orthogonal'),
+      biasInitializer: initializerOf(where, args.biasInitializer ?? 'zeros'),
+      ...(args.dropout && { dropout: Math.max(0, args.dropout) }),
+      ...(args.recurrentDropout && { recurrentDropout: Math.max(0, args.recurrentDropout) }),
+      ...penalties(where, args, ['kernel', 'recurrent', 'bias']),
+      returnSequences: how.returnSequences ?? false,
+      returnState: how.returnState ?? false,
+      goBackwards: how.goBackwards ?? false,
+      ...(how.stateful && { stateful: true }),
+      // Padded steps repeat the last output.
+      zeroOutputForMask: false,
+    })
+    return [layer as unknown as AnyLayer]
+  }
+
+  override stateSizes(): readonly (readonly number[])[] {
+    return [[this.filters, this.filters]]
+  }
+
+  override getConfig(): ConfigDict {
+    return { ...super.getConfig(), ...this.#sizes() }
+  }
+}

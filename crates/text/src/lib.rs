@@ -8,6 +8,7 @@
 mod cut;
 mod encode;
 mod error;
+mod expressions;
 mod ids;
 mod parallel;
 mod pipeline;

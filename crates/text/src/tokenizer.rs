@@ -5,6 +5,7 @@ use tokenizers::models::ModelWrapper;
 use tokenizers::{PaddingParams, PostProcessor, Tokenizer as Inner, TruncationParams};
 
 use crate::error::{Code, Error};
+use crate::expressions;
 use crate::ids;
 use crate::parallel::guarded;
 use crate::pipeline::{Pipeline, bound_model};
@@ -31,10 +32,12 @@ impl Tokenizer {
     /// `tokenizers` library. Truncation set in the file is honoured; padding is not, since ids are ragged.
     ///
     /// # Errors
-    /// `ERR_FORMAT` for text that is not such a file, ids above 2²⁴, or a truncation that leaves no room.
+    /// `ERR_FORMAT` for text that is not such a file, ids above 2²⁴, more than 64
+    /// regular expressions, or a truncation that leaves no room.
     pub fn from_json(json: &str) -> Result<Self, Error> {
         let broken = |why: String| Error::new(Code::Format, format!("tokenizer.json: {why}"));
         ids::check(json)?;
+        expressions::check(json)?;
         let mut inner =
             guarded("tokenizer.json", || Inner::from_str(json).map_err(|error| broken(error.to_string())))
                 .map_err(|error| Error::new(Code::Format, error.message))?;

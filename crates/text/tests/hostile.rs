@@ -40,6 +40,26 @@ fn ids_that_make_a_file_huge_are_refused_in_little_time() {
 }
 
 #[test]
+fn many_regular_expressions_are_refused_in_little_time() {
+    let large = r#"{"type":"Split","pattern":{"Regex":"\\p{L}{1,20}"},"behavior":"Isolated","invert":false}"#;
+    let steps =
+        |count: usize| format!(r#"{{"type":"Sequence","pretokenizers":[{}]}}"#, vec![large; count].join(","));
+    let started = Instant::now();
+    // A key may be written in other ways, and more than once.
+    for written in [
+        file("null", &steps(357), "null", "null"),
+        file("null", &steps(357).replace("Regex", "R\\u0065gex"), "null", "null"),
+        file("null", &format!(r#"{},"pre_tokenizer":{}"#, steps(40), steps(40)), "null", "null"),
+    ] {
+        let error = Tokenizer::from_json(&written).unwrap_err();
+        assert_eq!(error.code, Code::Format);
+        assert!(error.message.contains("regular expressions; at most 64"), "{error}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(1));
+    assert!(Tokenizer::from_json(&file("null", &steps(1), "null", "null")).is_ok());
+}
+
+#[test]
 fn a_template_that_repeats_the_text_is_cut() {
     let tokenizer = Tokenizer::from_json(&file("null", "null", &template(8), CUT)).unwrap();
     let encoded = tokenizer.encode_batch(&["abababababab"], &EncodeOptions::default()).unwrap();

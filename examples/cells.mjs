@@ -1,7 +1,7 @@
 // Compares all recurrent cells, with equal numbers of weights, on five tasks with long sequences, and writes a table.
 //
 //   node examples/cells.mjs [--quick] [--cells lstm,minGRU] [--tasks adding,copying] [--seeds 3] [--scale 1]
-//                           [--minutes 10] [--weights 20000] [--results cells.json] [--table cells.md]
+//                           [--minutes 2] [--weights 20000] [--results cells.json] [--table cells.md]
 //
 // adding    750 steps of two numbers, of which the second marks two of the first: their sum (Hochreiter and Schmidhuber 1997).
 //           Right is what is within 0.1.
@@ -26,7 +26,7 @@ const { values: options } = parseArgs({
     tasks: { type: 'string' },
     seeds: { type: 'string', default: '3' },
     scale: { type: 'string', default: '1' },
-    minutes: { type: 'string', default: '10' },
+    minutes: { type: 'string', default: '2' },
     weights: { type: 'string', default: '20000' },
     results: { type: 'string' },
     table: { type: 'string' },
@@ -129,7 +129,7 @@ const mnist = (permuted) => ({
   shape: [pixels(false).length, 1],
   read: (x) => x,
   write: (y) => layers.dense({ units: 10, activation: 'softmax' }).apply(layers.lastStep().apply(y)),
-  held: () => digits('t10k', quick ? 100 : 2000, pixels(permuted)),
+  held: () => digits('t10k', quick ? 100 : 1000, pixels(permuted)),
   *batches() {
     const all = digits('train', quick ? 640 : 20_000, pixels(permuted))
     const size = this.shape[0]

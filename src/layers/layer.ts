@@ -479,7 +479,7 @@ export abstract class Layer<Out extends Outputs = SymbolicTensor> {
     return false
   }
 
-  /** How many of its inputs, the first ones, the layer reads step by step, side by side; 0 if it reads no several. */
+  /** How many of its inputs, the first ones, are sequences of which it reads a step each at a time. */
   sequenceCount(): number {
     return 0
   }

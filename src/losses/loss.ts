@@ -85,7 +85,11 @@ export function lossKind(name: unknown): LossKind | undefined {
 /** Makes a loss: checks the options and fills in the defaults. `ERR_OPTION` for wrong ones. */
 export function makeLoss(kind: LossKind, options: object): Loss {
   const formula = formulaOf(kind)
-  const native: Readonly<Record<NativeLoss | StructuredLoss | UnalignedLoss, Settings>> = { ...losses, ...structured, ...unaligned }
+  const native: Readonly<Record<NativeLoss | StructuredLoss | UnalignedLoss, Settings>> = {
+    ...losses,
+    ...structured,
+    ...unaligned,
+  }
   const { ignoreClass, ...settings }: Settings = formula?.settings ?? native[kind as NativeLoss]
   const others = { reduction, name: label, ...formula?.others, ...(ignoreClass && { ignoreClass: classOrNull }) }
   const refused = { axis: [-1], dtype: [null, 'float32'], ignoreClass: [null] }

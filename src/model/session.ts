@@ -51,16 +51,19 @@ export function sessionPlan(options: SessionOptions, topology: Topology): Sessio
  */
 function movingInputs(named: readonly string[], topology: Topology) {
   const inputs = inputSlots(topology)
-  const together = new Set(topology.calls.flatMap(({ layer, inputs: read }) => read.slice(0, layer.sequenceCount())))
-  const beside = new Set(inputs.filter((_, at) => together.has(topology.before.fed[at] as SymbolicTensor)))
+  const { fed } = topology.before
+  const read = topology.calls.flatMap(({ layer, inputs: given }) => {
+    const count = layer.sequenceCount()
+    return count > 1 ? given.slice(0, count) : []
+  })
+  const beside = inputs.filter((_, at) => read.includes(fed[at] as SymbolicTensor))
   const moving = inputs.filter(({ name }) => !named.includes(name))
-  if (
-    moving.length < 2 ||
-    !moving.some((slot) => beside.has(slot)) ||
-    moving.filter((slot) => !beside.has(slot)).length > 1
-  ) {
-    const { step, slot, others } = splitInputs('session', named, inputs)
-    return { steps: [step], slots: [slot], others }
+  // A sequence that the layer does not read as it is given, if there is one.
+  const others = moving.filter((slot) => !beside.includes(slot)).length
+  const computed = read.some((value) => !fed.includes(value))
+  if (moving.length < 2 || moving.length === others || others > (computed ? 1 : 0)) {
+    const { step, slot, others: constants } = splitInputs('session', named, inputs)
+    return { steps: [step], slots: [slot], others: constants }
   }
   // Checks the names of the constants.
   splitInputs('session', [...named, ...moving.slice(1).map(({ name }) => name)], inputs)

@@ -518,8 +518,11 @@ export interface TranscriberOptions {
    * more tokens than there are steps; default 1.
    */
   readonly stackFrames?: number
-  /** The recurrent cell; default `'lstm'`. */
-  readonly cell?: 'lstm' | 'gru' | 'simpleRNN'
+  /**
+   * The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are
+   * its own; default `'lstm'`.
+   */
+  readonly cell?: TaskCell
   /** Whether every recurrent layer reads in both directions; false for `stream`; default true. */
   readonly bidirectional?: boolean
   /** The number of recurrent layers; default 2. */

@@ -314,7 +314,8 @@ describe('toOnnx', () => {
     ]
     expect(Object.keys(byLayer).sort()).toEqual(
       Object.keys(layers)
-        .filter((name) => ![...cellFactories, ...encoders].includes(name))
+        // A CRF searches paths, which ONNX has no operation for: see crf.test.ts.
+        .filter((name) => ![...cellFactories, ...encoders, 'crf'].includes(name))
         .sort(),
     )
     expect(Object.keys(byCell).sort()).toEqual(Object.keys(cells).sort())

@@ -135,7 +135,8 @@ describe('metrics are those of Keras', () => {
 })
 
 describe('a model with each loss', () => {
-  it.each(Object.keys(losses))('%s is the same after saving', async (kind) => {
+  // That of layers.crf is in crf.test.ts.
+  it.each(Object.keys(losses).filter((kind) => kind !== 'crf'))('%s is the same after saving', async (kind) => {
     const loss = (losses[kind as keyof typeof losses] as Maker)({})
     const labels = /^sparse|Generalized/.test(kind)
     const m = passing([null, 3], { loss, metrics: [loss], weightedMetrics: [loss] })

@@ -73,7 +73,9 @@ function prepare({ cell, paper, features = 3, more = [] }: Case, returnState = f
   const widths = [features, ...more.map((make) => make(0, 0).length)]
   const inputs = widths.map((width) => input({ shape: [null, width] }))
   const layer = layers.rnn({ cell: cell(), returnSequences: true, returnState, name: 'cell' } as never)
-  const m = model({ inputs, outputs: layer.apply(inputs) as never, seed: 5 })
+  // Where there are several inputs, the last one is the time between steps.
+  const given = more.length > 0 ? { inputs: inputs.slice(0, -1), deltas: inputs.at(-1) as (typeof inputs)[0] } : inputs
+  const m = model({ inputs, outputs: layer.apply(given) as never, seed: 5 })
   const weights = Object.values(m.namedWeights()).map(({ data, shape }, at) => ({
     data: Float32Array.from(data, (value, i) => value + 0.25 * wave(i + 7 * at)),
     shape: [...shape],

@@ -1,6 +1,6 @@
 import type { History } from '../../callbacks/callback.js'
 import { runSliced } from '../../data/slices.js'
-import type { TensorLike } from '../../data/tensor.js'
+import type { Tensor, TensorLike } from '../../data/tensor.js'
 import { SeqloomError } from '../../errors.js'
 import { ctc } from '../../losses/index.js'
 import { adam } from '../../optimizers/index.js'
@@ -31,7 +31,7 @@ import {
 import { type Frames, keyOf, readFrames, readRows, type TranscriptionRow } from './rows.js'
 import { saving, type TranscriberParts } from './saved.js'
 import { scalingOf, stepCount, stepsOf } from './steps.js'
-import { TranscriptStream } from './stream.js'
+import { TranscriptStream, unwritten } from './stream.js'
 
 export type { LanguageModel } from './options.js'
 export type { Frames, TranscriptionRow } from './rows.js'
@@ -248,8 +248,9 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
     for (let from = 0; from < frames.length; from += batchSize) {
       const some = frames.slice(from, from + batchSize)
       const x = await runSliced(stepsOf(where, some, scaling, stackFrames), signal)
-      const logits = await model.predict(x, { batchSize, ...(signal && { signal }) })
-      const transcripts = await ctcDecodeAsync(logits as TensorLike, {
+      const logits = (await model.predict(x, { batchSize, ...(signal && { signal }) })) as Tensor<Float32Array>
+      without(logits.data, target)
+      const transcripts = await ctcDecodeAsync(logits, {
         ...{ blank: target.size, nBest, insertionBonus },
         ...(beamWidth !== undefined && { beamWidth }),
         ...(scores && { languageModel: scores, languageModelWeight }),
@@ -263,6 +264,12 @@ export class Transcriber extends ServedTask<TranscriberParts, TranscriberSetting
 
 /** The steps that a text needs: one for each token, and one more between equal ones. */
 const stepsFor = (ids: Int32Array): number => ids.length + ids.filter((id, at) => at > 0 && id === ids[at - 1]).length
+
+/** Makes sure that what is no text, padding and unknown tokens, is never written. */
+function without(logits: Float32Array, target: Units): void {
+  const never = unwritten(target)
+  for (let at = 0; at < logits.length; at += target.size + 1) for (const id of never) logits[at + id] = -1e9
+}
 
 const tokensOf = (target: Units): string[] => Array.from({ length: target.size }, (_, id) => target.token(id))
 

@@ -31,7 +31,7 @@ export const saving: Saving<TranscriberParts, TranscriberSettings> = {
     }
     if (!(model instanceof Functional)) throw saved.no('its model is not functional')
     const [input] = model.topology().inputs
-    const { stackFrames } = transcriberSettings((metadata.settings ?? {}) as never)
+    const { stackFrames = 1 } = (metadata.settings ?? {}) as Partial<TranscriberSettings>
     if (input?.shape.length !== 3 || input.shape[2] !== mean.length * stackFrames) {
       throw saved.no(`its model does not read ${stackFrames} frames of ${mean.length} features at each step`)
     }

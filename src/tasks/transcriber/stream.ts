@@ -14,12 +14,16 @@ export interface StreamParts {
   readonly stack: number
 }
 
+/** The ids of padding and of unknown tokens. */
+export const unwritten = ({ unknownId }: Units): number[] => [0, ...(unknownId === undefined ? [] : [unknownId])]
+
 /** Transcribes frames as they come: the most probable token of each step, as with a `beamWidth` of 1. */
 export class TranscriptStream implements Disposable {
   readonly #parts: StreamParts
   /** Frames that do not make a step yet. */
   #rest = new Float32Array(0)
   #last: number
+  readonly #never: readonly number[]
   #ids: number[] = []
   #text = ''
   #ended = false
@@ -28,6 +32,7 @@ export class TranscriptStream implements Disposable {
   constructor(parts: StreamParts) {
     this.#parts = parts
     this.#last = parts.target.size
+    this.#never = unwritten(parts.target)
   }
 
   /** The text so far. */
@@ -82,9 +87,9 @@ export class TranscriptStream implements Disposable {
     const input = new Float32Array(this.#features * stack)
     scaled(frames, scaling, input)
     const { data } = session.step(input) as { data: ArrayLike<number> }
-    let best = 0
-    for (let symbol = 1; symbol < data.length; symbol++) {
-      if ((data[symbol] as number) > (data[best] as number)) best = symbol
+    let best = target.size
+    for (let symbol = 0; symbol < target.size; symbol++) {
+      if (!this.#never.includes(symbol) && (data[symbol] as number) > (data[best] as number)) best = symbol
     }
     if (best !== this.#last && best !== target.size) this.#ids.push(best)
     this.#last = best

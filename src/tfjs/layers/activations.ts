@@ -4,6 +4,7 @@ import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import type { InitializerIdentifier } from './basic.js'
 import { coreName } from './coreName.js'
 import { type ConfigDict, Layer, type LayerArgs, StandardLayer, toList } from './layer.js'
+import { maskedLike, unmasked } from './masks.js'
 import { initializerOf } from './options.js'
 import { type PenaltyOptions, rulesOf } from './penalties.js'
 import { written, writtenLayer } from './written.js'
@@ -116,7 +117,8 @@ export class PReLU extends StandardLayer<PReLULayerArgs> {
       { alpha },
       { name: coreName(this.name), trainable: this.trainable },
     ) as AnyLayer
-    return toList(this.#written.apply(x as Value)) as Value[]
+    const made = toList(this.#written.apply(unmasked(x as Value))) as Value[]
+    return made.map((value) => maskedLike(value, [x as Value]))
   }
 }
 

@@ -1,13 +1,11 @@
-import { mayBeMasked } from '../../interop/keras/padding.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import type { InitializerIdentifier } from './basic.js'
 import { coreName } from './coreName.js'
 import { type ConfigDict, type Kwargs, type LayerArgs, StandardLayer } from './layer.js'
-import { unmasked } from './masks.js'
+import { maskedLike, unmasked } from './masks.js'
 import { initializerOf } from './options.js'
 import { type PenaltyOptions, penalties } from './penalties.js'
-import { written } from './written.js'
 
 /** Options of `tf.layers.batchNormalization`. */
 export interface BatchNormalizationLayerArgs extends LayerArgs, PenaltyOptions<'beta' | 'gamma'> {
@@ -55,13 +53,8 @@ export class BatchNormalization extends StandardLayer<BatchNormalizationLayerArg
   }
 
   override lower([x]: readonly Value[], kwargs: Kwargs): readonly Value[] {
-    const given = x as Value
-    const made = super.lower([unmasked(given)], kwargs)
-    if (!mayBeMasked(given)) return made
     // Padded steps count in the statistics, and what follows skips them still.
-    return [
-      written('masked', [made[0] as Value, given], ([y, masked]) => y?.add(masked?.less(masked) as never) as never),
-    ]
+    return super.lower([unmasked(x as Value)], kwargs).map((value) => maskedLike(value, [x as Value]))
   }
 
   override getConfig(): ConfigDict {

@@ -4,7 +4,7 @@ import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import { type InitializerIdentifier, requireGiven } from './basic.js'
 import { coreName } from './coreName.js'
 import { type ConfigDict, type Kwargs, type LayerArgs, StandardLayer } from './layer.js'
-import { unmasked } from './masks.js'
+import { maskedLike, unmasked } from './masks.js'
 import { activationName, activationOf, initializerOf } from './options.js'
 import { type PenaltyOptions, penalties, rulesOf } from './penalties.js'
 import { eachAxis, requireAxes, requireChannelsLast, type Sizes } from './sizes.js'
@@ -64,7 +64,8 @@ abstract class Windowed<Args extends BaseConvLayerArgs> extends StandardLayer<Ar
   override lower([x]: readonly Value[], kwargs: Kwargs): readonly Value[] {
     requireAxes(`layer ${this.name}`, (x as Value).shape, this.axes)
     const { after } = activationOf(this.activation)
-    return this.convolved(unmasked(x as Value), kwargs).map((value) => activated(value, after))
+    const made = this.convolved(unmasked(x as Value), kwargs).map((value) => activated(value, after))
+    return made.map((value) => maskedLike(value, [x as Value]))
   }
 
   protected convolved(x: Value, kwargs: Kwargs): readonly Value[] {

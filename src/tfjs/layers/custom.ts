@@ -9,6 +9,7 @@ import { unsupported } from '../failure.js'
 import { Tensor } from '../tensor.js'
 import { coreName } from './coreName.js'
 import type { Kwargs, Layer } from './layer.js'
+import { maskedLike, unmasked } from './masks.js'
 import { Recorded, rowsOfConstant } from './recorded.js'
 import type { LayerVariable } from './variable.js'
 import { tracedOf } from './written.js'
@@ -83,7 +84,8 @@ export function recordCall(
   kwargs: Kwargs,
   before: DefinedLayer | undefined,
 ): RecordedCall {
-  const given = [...values]
+  // As in tfjs, functions of tensors know no masks.
+  const given = values.map(unmasked)
   const counts: number[] = []
   const layers: Layer[] = []
   let weighted: DefinedLayer | undefined
@@ -106,7 +108,9 @@ export function recordCall(
       if (owns) weighted = own
       made = [own.apply(given)].flat() as Value[]
     }
-    if (!application) return { outputs: made, recorded: weighted, applied: layers }
+    if (!application) {
+      return { outputs: made.map((each) => maskedLike(each, values)), recorded: weighted, applied: layers }
+    }
     const inputs = part.sources.map((source, at) => (source < 0 ? (made[at] as Value) : (given[source] as Value)))
     const outputs = application.layer.lowerInside(layer, inputs, application.kwargs)
     if (!layers.includes(application.layer)) layers.push(application.layer)

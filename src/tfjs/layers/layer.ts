@@ -136,8 +136,7 @@ export class Layer implements VariableOwner {
     if (this.call === Layer.prototype.call) return values
     const shape = JSON.stringify(values.map((value) => value.shape))
     const isKnown = this.#recordedShape === shape || this.#declared.length > 0
-    if (this.#recorded && isKnown && this.#inner.length === 0) return toList(this.#recorded.apply(values)) as Value[]
-    const before = this.#declared.length > 0 ? this.#recorded : undefined
+    const before = isKnown ? this.#recorded : undefined
     const { outputs, recorded, applied: inner } = recordCall(this, this.#declared, values, kwargs, before)
     this.#recorded = recorded
     this.#recordedShape = shape

@@ -1,7 +1,6 @@
 import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import type { AnyLayer, SymbolicTensor as Value } from '../../layers/layer.js'
 import { type ConfigDict, Layer, type LayerArgs } from './layer.js'
-import { unmasked } from './masks.js'
 import { eachAxis, requireAxes, requireChannelsLast, type Sizes } from './sizes.js'
 import { larger, largest } from './ties.js'
 import { written } from './written.js'
@@ -36,7 +35,7 @@ abstract class Pooling extends Layer {
 
   override lower([x]: readonly Value[]): readonly Value[] {
     requireAxes(`layer ${this.name}`, (x as Value).shape, this.axes)
-    return [written('pooling', [unmasked(x as Value)], ([given]) => this.pooled(given as SymbolicValue))]
+    return [written('pooling', [x as Value], ([given]) => this.pooled(given as SymbolicValue))]
   }
 }
 

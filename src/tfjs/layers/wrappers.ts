@@ -16,6 +16,7 @@ import {
   StandardLayer,
   toList,
 } from './layer.js'
+import { maskedLike } from './masks.js'
 import { RNNLayer, runCores } from './recurrent.js'
 import type { Shape } from './symbolic.js'
 import { written } from './written.js'
@@ -186,5 +187,10 @@ function byStep(layer: Layer, values: readonly Value[], kwargs: Kwargs, name: st
     const row = written('step', [x], ([all]) => (all as SymbolicValue).slice(at, at + 1, 1).squeeze(1))
     return layer.lower([row], kwargs)[0] as Value
   })
-  return [written('steps', made, (all) => ops.stack(all, 1))]
+  return [
+    maskedLike(
+      written('steps', made, (all) => ops.stack(all, 1)),
+      [x],
+    ),
+  ]
 }

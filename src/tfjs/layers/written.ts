@@ -2,6 +2,7 @@ import { type TracedFunctionOf, traceFunction } from '../../graph/trace/function
 import type { SymbolicValue } from '../../graph/trace/symbolic.js'
 import { DefinedLayer } from '../../layers/defineLayer.js'
 import type { SymbolicTensor as Value } from '../../layers/layer.js'
+import { maskedLike, unmasked } from './masks.js'
 import type { ComposedActivation } from './options.js'
 
 /** A function of symbolic values, and of weights if a layer declares some. */
@@ -51,9 +52,11 @@ export function writtenLayer(
   return new DefinedLayer(name, program, outputCount, options)
 }
 
-/** Applies a function to values of ours. */
-export const written = (name: string, values: readonly Value[], call: Written): Value =>
-  writtenLayer(name, values, call).apply(values) as Value
+/** Applies a function to values of ours, all steps of which count. */
+export function written(name: string, values: readonly Value[], call: Written): Value {
+  const plain = values.map(unmasked)
+  return maskedLike(writtenLayer(name, plain, call).apply(plain) as Value, values)
+}
 
 /** Activations that are several operations here. */
 const composed: Readonly<Record<ComposedActivation, (x: SymbolicValue) => SymbolicValue>> = {

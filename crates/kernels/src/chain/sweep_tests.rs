@@ -120,7 +120,8 @@ fn sweeps_match_the_reference_at_every_level() {
                     let got = recurrence(rows, width, &dims, Some(level));
                     for (part, (got, expected)) in got.iter().zip(&expected).enumerate() {
                         for (got, expected) in got.iter().zip(expected) {
-                            let bound = if part == 4 { 1e-3 } else { 1e-5 };
+                            // The last part sums up to 200,000 numbers.
+                            let bound = if part == 4 { 1e-3 * (1.0 + expected.abs()) } else { 1e-5 };
                             assert!(
                                 (got - expected).abs() <= bound,
                                 "{level} {rows:?} {width}: {got} {expected}"

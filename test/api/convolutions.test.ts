@@ -31,7 +31,9 @@ it('convolutional LSTMs work without a bias', async () => {
     [layers.convLstm2d, [null, 4, 3, 1]],
   ] as const) {
     const options = { filters: 2, kernelSize: 2, inputShape, unitForgetBias: false, activation: null }
-    const [plain, without] = [true, false].map((useBias) => sequential([make({ ...options, useBias } as never)], { seed: 1 }))
+    const [plain, without] = [true, false].map((useBias) =>
+      sequential([make({ ...options, useBias } as never)], { seed: 1 }),
+    )
     const x = waves([2, 3, ...inputShape.slice(1)] as number[])
     expect(without?.getWeights()).toHaveLength(2)
     expect(await without?.predict(x)).toEqual(await plain?.predict(x))

@@ -1,5 +1,16 @@
 import { readFileSync } from 'node:fs'
-import { backend, configure, layers, loadModel, losses, type Model, sequential, type Tensor, tensor, text } from 'seqloom'
+import {
+  backend,
+  configure,
+  layers,
+  loadModel,
+  losses,
+  type Model,
+  sequential,
+  type Tensor,
+  tensor,
+  text,
+} from 'seqloom'
 import { describe, expect, it } from 'vitest'
 import { expectCoded } from '../helpers/errors.js'
 
@@ -99,7 +110,15 @@ describe('losses.ctc', () => {
     const [share] = await by.evaluate(logitsOf(each), each.targets, { sampleWeight: weights })
     expect(share).toBeCloseTo(mean(weighted) / mean(weights), 4)
     await expectCoded(
-      () => m.evaluate(logitsOf(each), each.targets, { sampleWeight: [[1, 2], [1, 2], [1, 2], [1, 2]] as never }),
+      () =>
+        m.evaluate(logitsOf(each), each.targets, {
+          sampleWeight: [
+            [1, 2],
+            [1, 2],
+            [1, 2],
+            [1, 2],
+          ] as never,
+        }),
       ['ERR_SHAPE', 'ERR_DATA'],
     )
   })

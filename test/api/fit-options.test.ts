@@ -278,7 +278,11 @@ describe('callbacks that follow a validation which is not in every epoch', () =>
       [0.1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001, 0.001, 0.001, 0.0001].map((rate) => rate.toPrecision(2)),
     )
     const path = join(folder, 'checkpoint-{epoch}')
-    await build().fit(x, y, { ...options, epochs: 4, callbacks: callbacks.modelCheckpoint({ path, saveBestOnly: true }) })
+    await build().fit(x, y, {
+      ...options,
+      epochs: 4,
+      callbacks: callbacks.modelCheckpoint({ path, saveBestOnly: true }),
+    })
     expect(readdirSync(folder).filter((name) => name.startsWith('checkpoint-'))).toEqual(['checkpoint-3'])
   })
 

@@ -68,7 +68,6 @@ const items = [
     /`doubleCheckpoint`|`initialValueThreshold`|`saveWeightsOnly`/,
     'the whole model is saved, by replacing the folder at once',
   ],
-  [/hook `on(Predict|Test)/, 'callbacks are those of fit'],
   [/hook `onTrainBatch/, 'it is called onBatchEnd'],
   // Training.
   [/`classWeight`/, 'it needs classes: the loss of this row has none'],
@@ -76,7 +75,6 @@ const items = [
     /compile `(weightedMetrics|stepsPerExecution|autoScaleLoss)`|`weightedMetrics`/,
     'metrics take no weights; a step is one native call',
   ],
-  [/(evaluate|predict) `(callbacks|steps)`/, 'give it the rows that it is to read'],
   [/`validationSplit: null`/, 'leave it out'],
   [/`validationFreq`/, 'validation ends every epoch'],
   // Methods of models and layers.

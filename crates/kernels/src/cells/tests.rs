@@ -405,7 +405,7 @@ proptest! {
         kind in prop::sample::select(&KINDS[..]),
         input in 1usize..40,
         hidden in 1usize..70,
-        mut counts in prop::collection::vec(0usize..30, 1..8),
+        mut counts in prop::collection::vec(0usize..50, 1..8),
         initial: bool,
         bias: bool,
         vocabulary in 0usize..9,

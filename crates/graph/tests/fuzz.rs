@@ -194,8 +194,8 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     let op = operations[random.below(operations.len())];
     let attributes = attributes(op, random, smooth);
     let count = match op {
-        "loss" | "ctc" | "metric" | "counts" | "sequenceCounts" | "crfLoss" | "add" | "multiply" | "subtract" | "average"
-        | "maximum" | "minimum" | "concatenate" | "matmul" | "gather" => 2,
+        "loss" | "ctc" | "metric" | "counts" | "sequenceCounts" | "crfLoss" | "add" | "multiply"
+        | "subtract" | "average" | "maximum" | "minimum" | "concatenate" | "matmul" | "gather" => 2,
         "elementwise" => match attributes["kind"].as_str() {
             Some("add" | "subtract" | "multiply" | "divide" | "maximum" | "less") => 2,
             Some("where") => 3,
@@ -237,8 +237,8 @@ fn arbitrary_node(b: &mut Builder, random: &mut Random, values: usize, smooth: b
     let outputs = match op {
         "crf" => 5,
         "lstm" | "batchNorm" => 3,
-        "simpleRnn" | "gru" | "loss" | "ctc" | "crfLoss" | "metric" | "meanOverSteps" | "scan" | "cumulativeSum"
-        | "windows" => 2,
+        "simpleRnn" | "gru" | "loss" | "ctc" | "crfLoss" | "metric" | "meanOverSteps" | "scan"
+        | "cumulativeSum" | "windows" => 2,
         _ => 1,
     };
     b.node(op, &operands, &weights, outputs, attributes);

@@ -1,6 +1,6 @@
 import type { Converted } from '../data/elements.js'
 import { describe, reading, SeqloomError } from '../errors.js'
-import { hasLabels, isBinary, isCategorical } from '../losses/loss.js'
+import { hasLabels, isBinary, isCategorical, isUnaligned } from '../losses/loss.js'
 import { isRecord } from '../options.js'
 import { losses } from '../table.js'
 import type { TrainedOutput, TrainPlan } from './compile.js'
@@ -77,9 +77,10 @@ function perOutput(where: string, trained: readonly TrainedOutput[], given: unkn
 
 /**
  * The classes of an output: the columns, of which the largest target is the class, or two of a single column that is a
- * decision. 0 where there are none: decisions side by side, and a single number.
+ * decision. 0 where there are none: decisions side by side, a single number, and losses of whole sequences.
  */
 function classesOf({ loss, shape }: TrainedOutput): number {
+  if (isUnaligned(loss) || loss.kind === 'crf') return 0
   const columns = shape.at(-1) as number
   const decides = isBinary(loss) || loss.kind === 'hinge' || loss.kind === 'squaredHinge'
   if (decides) return columns === 1 ? 2 : 0

@@ -325,6 +325,16 @@ describe('what does not fit', () => {
     await expectCoded(() => ready.evaluate(x, [[0, 1, 2, 3], ...y.slice(1)]), 'ERR_DATA', /row 0, step 3 is 3/)
     await expectCoded(() => ready.evaluate(x, y, { sampleWeight: y }), ['ERR_SHAPE', 'ERR_DATA'], /sampleWeight/)
     await expectCoded(() => ready.fit(x, y, { classWeight: { 0: 2 } }), 'ERR_OPTION', /classWeight/)
+    const fixed = sequential([layers.crf({ tags: 2, inputShape: [3, 2] })])
+    fixed.compile({ optimizer: 'sgd', loss: losses.crf() })
+    const three = [
+      [
+        [0, 1],
+        [1, 0],
+        [0, 1],
+      ],
+    ]
+    await expectCoded(() => fixed.fit(three, [[0, 1, 1]], { classWeight: { 0: 2 } }), 'ERR_OPTION', /classWeight/)
     await expectCoded(() => interop.toOnnx(m, join(tmpdir(), 'seqloom-crf.onnx')), 'ERR_UNSUPPORTED', /crf/)
     await expectCoded(() => interop.toKeras(m, join(tmpdir(), 'seqloom-crf.keras')), 'ERR_UNSUPPORTED', /crf/i)
   })

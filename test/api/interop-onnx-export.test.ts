@@ -311,6 +311,7 @@ describe('toOnnx', () => {
       'stringLookup',
       'integerLookup',
       'textVectorization',
+      'hashedCrossing',
     ]
     expect(Object.keys(byLayer).sort()).toEqual(
       Object.keys(layers)
@@ -656,6 +657,17 @@ describe('toOnnx of the tasks', () => {
       const task = new tasks.Captioner({ ...size, units: 6, patchSize: 4, annotationSize: 4 })
       await task.train(
         texts.map((caption, row) => ({ image: image(row), caption })),
+        quick,
+      )
+      return task
+    },
+    async Transcriber() {
+      const task = new tasks.Transcriber({ units: 5, layers: 1, seed: 1 })
+      await task.train(
+        texts.map((text, row) => ({
+          frames: Array.from({ length: 40 }, (_, t) => [Math.sin((row + 1) * t), Math.cos(t)]),
+          text,
+        })),
         quick,
       )
       return task

@@ -50,11 +50,14 @@ function reader(ending, corpus, alter) {
   }
 }
 
+/** Whether a file is in the newer form. */
+const isZip = (bytes) => bytes.subarray(0, 2).toString('latin1') === 'PK'
+
 const another = (random, entries) => random.of(entries).bytes
 
 export const pytorch = reader(
   '.pt',
-  () => [...fixtures('pytorch', /\.pth?$/)].filter(([name]) => !name.startsWith('old')),
+  () => [...fixtures('pytorch', /\.pth?$/)].filter(([, bytes]) => isZip(bytes)),
   (random, { bytes }, entries) =>
     random.below(4) === 0
       ? alterBytes(random, bytes, another(random, entries))
@@ -68,7 +71,7 @@ export const pytorch = reader(
 
 export const pytorchOld = reader(
   undefined,
-  () => fixtures('pytorch', /^old.*\.pt$/),
+  () => [...fixtures('pytorch', /\.pth?$/)].filter(([, bytes]) => !isZip(bytes)),
   (random, { bytes }, entries) =>
     random.below(4) === 0 ? alterBytes(random, bytes, another(random, entries)) : alterPickles(random, bytes),
 )

@@ -14,7 +14,9 @@ describe('an editor', () => {
       ...['seed', 'tokenizer', 'tokens', 'units'],
     ])
     expect(options.get('units')).toBe("The size of a recurrent layer's state, in each direction; default 64.")
-    expect(options.get('cell')).toBe("The recurrent cell; default `'lstm'`.")
+    expect(options.get('cell')).toBe(
+      "The recurrent cell: by its name in `layers` or `cells`, or what `cells.*` or `defineCell` makes, whose sizes are\nits own; default `'lstm'`.",
+    )
   })
 
   it.each(['Captioner', 'Forecaster', 'QuestionAnswerer', 'SequenceTagger', 'TextGenerator', 'Translator'])(

@@ -129,7 +129,6 @@ describe('a file that torch.save did not write', () => {
         [0x80, 4],
         '}(',
         text('a'),
-        text('b'),
         text(name.split('\n')[0] ?? ''),
         text(name.split('\n')[1] ?? ''),
         '\x93)\x81u.',

@@ -15,7 +15,7 @@ use super::tokens::{sum_by_token, token_workspace};
 use crate::cell::check_steps;
 use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
 use crate::pool::{self, Team, Turn};
-use crate::simd::{Kernel, Promised, Simd, dispatch};
+use crate::simd::{Kernel, Promised, RawKernel, Simd, dispatch};
 use crate::{CellBackward, CellInput, CellKind, CellSpec};
 
 /// Back-propagates through a whole sequence.
@@ -176,7 +176,8 @@ impl Backward<'_> {
                 self.start(&share);
             }
             for t in (end.saturating_sub(groups.chunk)..end).rev() {
-                self.step(s, a, &share, t, buffer);
+                let step = Step { backward: self, activations: a, share: &share, t, buffer };
+                s.enter(Promised::new(step));
             }
             if groups.chains.is_last(turn) {
                 self.end(s, &share, buffer);
@@ -212,8 +213,9 @@ impl Backward<'_> {
             }
             let first = end.saturating_sub(length);
             for t in (first..end).rev() {
+                let step = Step { backward: self, activations: a, share, t, buffer };
                 // SAFETY: the step exists, and the later ones are done.
-                unsafe { self.step(s, a, share, t, buffer) };
+                s.enter(unsafe { Promised::new(step) });
                 share.meet();
             }
             end = first;
@@ -467,6 +469,26 @@ impl Backward<'_> {
                 carry: self.carry.add((block * self.batch + rows.start) * width),
             }
         }
+    }
+}
+
+/// One step of a share, as a function of its own that both ways through the steps call.
+///
+/// It promises what [`Backward::step`] asks for.
+struct Step<'a, A> {
+    backward: &'a Backward<'a>,
+    activations: A,
+    share: &'a Share<'a>,
+    t: usize,
+    buffer: &'a mut [f32],
+}
+
+impl<A: Activations> RawKernel for Step<'_, A> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { backward, activations, share, t, buffer } = self;
+        // SAFETY: promised.
+        unsafe { backward.step(s, activations, share, t, buffer) };
     }
 }
 

@@ -14,7 +14,7 @@ use super::tokens::{Tokens, token_workspace};
 use crate::cell::check_steps;
 use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
 use crate::pool::{self, Team, Turn};
-use crate::simd::{Kernel, Promised, Simd, dispatch};
+use crate::simd::{Kernel, Promised, RawKernel, Simd, dispatch};
 use crate::{CellForward, CellKind, CellSpec};
 
 /// Runs a whole sequence.
@@ -177,7 +177,9 @@ impl Forward<'_> {
                 }
             }
             for t in steps.filter(|&t| !rows(t).is_empty()) {
-                self.step(s, a, &share, t, plane_row(t), buffer);
+                let step =
+                    Step { forward: self, activations: a, share: &share, t, plane_row: plane_row(t), buffer };
+                s.enter(Promised::new(step));
             }
             if groups.chains.is_last(turn) {
                 self.end(&share);
@@ -217,8 +219,9 @@ impl Forward<'_> {
             }
             for t in t..end {
                 let row = planes + self.steps[t] - first;
+                let step = Step { forward: self, activations: a, share, t, plane_row: row, buffer };
                 // SAFETY: the step's rows were projected to these planes.
-                unsafe { self.step(s, a, share, t, row, buffer) };
+                s.enter(unsafe { Promised::new(step) });
                 share.meet();
             }
             t = end;
@@ -498,6 +501,27 @@ impl Forward<'_> {
                 keep: self.keep,
             }
         }
+    }
+}
+
+/// One step of a share, as a function of its own that both ways through the steps call.
+///
+/// It promises what [`Forward::step`] asks for.
+struct Step<'a, A> {
+    forward: &'a Forward<'a>,
+    activations: A,
+    share: &'a Share<'a>,
+    t: usize,
+    plane_row: usize,
+    buffer: &'a mut [f32],
+}
+
+impl<A: Activations> RawKernel for Step<'_, A> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self { forward, activations, share, t, plane_row, buffer } = self;
+        // SAFETY: promised.
+        unsafe { forward.step(s, activations, share, t, plane_row, buffer) };
     }
 }
 

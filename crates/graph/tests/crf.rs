@@ -203,7 +203,7 @@ fn loss_and_gradients() {
         let weights: Vec<f64> = (0..rows).map(|row| 0.5 + row as f64).collect();
         let valid = (0..rows).filter(|&row| !case.steps(row).is_empty()).count();
         let mut mean = 0.0;
-        let mut expected = vec![vec![0.0; tags], vec![0.0; tags], vec![0.0; tags * tags]];
+        let mut expected = [vec![0.0; tags], vec![0.0; tags], vec![0.0; tags * tags]];
         let mut dx = vec![0.0; rows * time * tags];
         for (row, truth) in truths.iter().enumerate() {
             let steps = case.steps(row);

@@ -11,6 +11,7 @@ import {
   metrics,
   type Sequential,
   sequential,
+  type Tensor,
   tensor,
   text,
 } from 'seqloom'

@@ -250,7 +250,7 @@ describe('layers.normalization', () => {
     const layer = layers.normalization({ inputShape: [null, 3] })
     await expectCoded(() => layer.adapt([[[1, 2]]]), ['ERR_SHAPE', 'ERR_DATA'], /adapt/)
     await expectCoded(() => layer.adapt([]), 'ERR_DATA', /no rows/)
-    await expectCoded(() => layer.adapt(new Set()), 'ERR_DATA', /no batches/)
+    await expectCoded(() => layer.adapt(new Set<number[][]>()), 'ERR_DATA', /no batches/)
     await expectCoded(() => layers.normalization().apply(input({ shape: [3, null] })), 'ERR_SHAPE', /must be known/)
   })
 })

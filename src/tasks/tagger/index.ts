@@ -24,7 +24,6 @@ import { type TaggerSettings, taggerSettings } from './options.js'
 import { chainIn, predictions } from './predictions.js'
 import { encoded, type Reading } from './reading.js'
 import { saving, type TaggerParts } from './saved.js'
-import { pretrainedWords } from './wordVectors.js'
 
 export type { TokenFeatures, TokenSequence } from './features.js'
 
@@ -218,7 +217,9 @@ export class SequenceTagger extends ServedTask<TaggerParts, TaggerSettings> {
     const enough = minFrequency !== undefined || knownShare(frequent, tokens) >= 0.75
     const own = enough ? frequent : Vocabulary.of(tokens, 1)
     const file = this.#wordVectors
-    const words = file === undefined ? undefined : await pretrainedWords(where, file, own, signal)
+    // The reader of files is loaded when one is read.
+    const read = file === undefined ? undefined : await import('./wordVectors.js')
+    const words = await read?.pretrainedWords(where, file as string | URL, own, signal)
     const reading: Reading = {
       vocabulary: words?.vocabulary ?? own,
       lowercase: words !== undefined,

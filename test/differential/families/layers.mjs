@@ -238,6 +238,7 @@ const cases = {
   categoryEncoding: preprocessing,
   discretization: preprocessing,
   hashing: preprocessing,
+  hashedCrossing: preprocessing,
   integerLookup: preprocessing,
   stringLookup: preprocessing,
   textVectorization: preprocessing,

@@ -149,6 +149,10 @@ export default {
     auc: 'by bins of logits, finer than the 200 thresholds of Keras; compared with exact areas in test/api/metrics.test.ts',
     meanSquaredError: metric('meanSquaredError', 'numbers'),
     meanAbsoluteError: metric('meanAbsoluteError', 'numbers'),
+    editDistance: 'of whole sequences, which no peer measures; compared with text.editDistance in test/api',
+    tokenErrorRate: 'another name of editDistance',
+    bleu: 'no peer has it; compared with text.bleu, which has values of sacreBLEU, in test/api',
+    chrF: 'no peer has it; compared with text.chrF, which has values of sacreBLEU, in test/api',
     perplexity: 'e to the power of the cross-entropy, which is compared; Keras has none outside of KerasHub',
   },
 }

@@ -1,7 +1,7 @@
 //! `crf` and `crfLoss`: a linear-chain conditional random field (Lafferty et al. 2001) over the tags of a sequence.
 //!
-//! The score of a path of tags y over the valid steps of a row is start[y₁] + Σ emission[t, yₜ] + Σ transition[yₜ₋₁, yₜ] +
-//! end[yₙ]; its probability is exp(score) by the sum of that over all paths. Masked steps are left out: what comes
+//! The score of a path of tags y over the valid steps of a row is
+//! `start[y₁] + Σ emission[t, yₜ] + Σ transition[yₜ₋₁, yₜ] + end[yₙ]`; its probability is exp(score) by the sum of that over all paths. Masked steps are left out: what comes
 //! before is followed by what comes after. Everything is computed in double precision.
 
 mod best;

@@ -138,7 +138,7 @@ describe('stateful layers', () => {
       const x = tensor(data.slice(batch * 16, (batch + 1) * 16), [2, 4, 2])
       const [y, ...next] = (await given.predict([x, ...states])) as unknown as Tensor[]
       states = next as typeof states
-      const part = (parts as Tensor).data.subarray(batch * 12, (batch + 1) * 12)
+      const part = (parts as unknown as Tensor).data.subarray(batch * 12, (batch + 1) * 12)
       for (const [at, value] of [...part].entries()) expect(value).toBeCloseTo(y?.data[at] as number, 6)
     }
     carrying.compile({ optimizer: 'sgd', loss: 'mse' })

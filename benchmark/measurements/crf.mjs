@@ -10,7 +10,7 @@ const { values } = parseArgs({
   options: { threads: { type: 'string', default: '1' }, rounds: { type: 'string', default: '9' } },
 })
 process.env.SEQLOOM_THREADS = values.threads
-const { layers, losses, sequential, tensor } = await import('seqloom')
+const { layers, losses, sequential, tensor } = await import('../../dist/index.js')
 
 const passes = 10
 const sizes = [

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { configure, layers, losses, sequential, tensor } from 'seqloom'
+import { configure, layers, losses, sequential, tensor } from '../../dist/index.js'
 import { median } from '../lib/statistics.mjs'
 
 const defaults = { rows: 32, time: 200, symbols: 64, labels: 30, threads: 2, rounds: 15 }

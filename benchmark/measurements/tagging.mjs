@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { tasks } from 'seqloom'
+import { tasks } from '../../dist/index.js'
 
 const { values } = parseArgs({
   options: {

@@ -64,6 +64,12 @@ pub fn ctc<T: Real>(mut row: CtcRow<'_, T>, scratch: &mut CtcScratch) -> Result<
         .unwrap_or(f64::NAN))
 }
 
+/// The logarithm of a sum of two numbers that are given as logarithms.
+pub fn log_add(a: f64, b: f64) -> f64 {
+    let (low, high) = if a < b { (a, b) } else { (b, a) };
+    if low == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
+}
+
 /// How sums of products are computed.
 trait Domain {
     const ZERO: f64;
@@ -143,8 +149,7 @@ impl Domain for Logarithms {
     const ZERO: f64 = f64::NEG_INFINITY;
     const ONE: f64 = 0.0;
     fn add(a: f64, b: f64) -> f64 {
-        let (low, high) = if a < b { (a, b) } else { (b, a) };
-        if low == Self::ZERO { high } else { high + (low - high).exp().ln_1p() }
+        log_add(a, b)
     }
     fn multiply(a: f64, b: f64) -> f64 {
         a + b

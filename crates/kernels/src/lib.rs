@@ -29,7 +29,7 @@ pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
 pub use cell::{CellBackward, CellForward, CellKind, CellSizes, CellSpec, CellWeights, SpecError};
 pub use cells::PackedCell;
 pub use chain::{Chain, ChainOperands, Function, MAX_DIMS, Motion, Output, Source, Step, Sweep, View};
-pub use ctc::{CtcRow, CtcScratch, ctc, ctc_steps};
+pub use ctc::{CtcRow, CtcScratch, ctc, ctc_steps, log_add};
 pub use gemm::PackedMatrix;
 pub use input::CellInput;
 pub use matrix::{Matrix, MatrixMut};

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::parallel::each_rows;
-use seqloom_kernels::{CtcRow, CtcScratch, Scalar, ctc, ctc_steps};
+use seqloom_kernels::{CtcRow, CtcScratch, Scalar, ctc, ctc_steps, log_add};
 use serde::Deserialize;
 
 /// How transcripts are searched for.
@@ -94,11 +94,6 @@ impl Path {
     fn score(&self) -> f64 {
         self.total() + self.added
     }
-}
-
-fn log_add(a: f64, b: f64) -> f64 {
-    let (low, high) = if a < b { (a, b) } else { (b, a) };
-    if low == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
 }
 
 fn log_softmax(logits: &[f32]) -> Vec<f64> {

@@ -2,7 +2,7 @@
 //! these, are right for all rows.
 
 use super::loss::{Positions, Targets, check_target, check_weights, integer_targets};
-use super::metric::{largest, largest_target};
+use super::metric::{class_of, largest};
 use super::{Backward, Entry, Forward, Op, Operation, Place, Site, Streamed, TimeAxes, made};
 use crate::error::{Error, Result};
 use crate::memory;
@@ -265,10 +265,7 @@ impl<T: Scalar> Op<T> for Counts {
                 self.count(row, due, weight, &mut logits, &mut counts);
                 continue;
             }
-            let class = match integers {
-                Some(_) => targets.class(position, columns, &positions)?,
-                None => largest_target(targets.part(span)),
-            };
+            let class = class_of(targets, position, columns, &positions)?;
             self.count(row, |other| other == class, weight, &mut logits, &mut counts);
         }
         for (output, &count) in output.iter_mut().zip(&counts) {

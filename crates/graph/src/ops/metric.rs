@@ -127,8 +127,21 @@ impl<V: Copy + PartialOrd> Plain for Largest<'_, V> {
     }
 }
 
-/// The same for targets of either type.
-pub(super) fn largest_target<T: Scalar>(targets: Targets<'_, T>) -> usize {
+/// The class of a position: its label, or where the largest of its targets is. A label that is no class is `ERR_DATA`.
+pub(super) fn class_of<T: Scalar>(
+    targets: Targets<'_, T>,
+    position: usize,
+    classes: usize,
+    positions: &Positions<'_>,
+) -> Result<usize> {
+    match targets {
+        Targets::Ints(_) => targets.class(position, classes, positions),
+        Targets::Floats(values) => Ok(largest(&values[position * classes..][..classes])),
+    }
+}
+
+/// The index of the largest of targets of either type.
+fn largest_target<T: Scalar>(targets: Targets<'_, T>) -> usize {
     match targets {
         Targets::Floats(values) => largest(values),
         Targets::Ints(values) => largest(values),

@@ -2,7 +2,7 @@
 //! these, are right for all rows.
 
 use super::loss::{Positions, Targets, check_target, check_weights, integer_targets};
-use super::metric::{largest, largest_target};
+use super::metric::{class_of, largest};
 use super::{Backward, Entry, Forward, Op, Operation, Place, Site, Streamed, TimeAxes, made};
 use crate::error::{Error, Result};
 use crate::memory;
@@ -186,12 +186,8 @@ impl<T: Scalar> Op<T> for SequenceCounts {
             expected.begin(steps + 1)?;
             while let Some(position) = valid.next_if(|&position| positions.row(position) == row) {
                 let span = position * columns..(position + 1) * columns;
-                found.take(largest(&x[span.clone()]), self);
-                let token = match integers {
-                    Some(_) => targets.class(position, columns, &positions)?,
-                    None => largest_target(targets.part(span)),
-                };
-                expected.take(token, self);
+                found.take(largest(&x[span]), self);
+                expected.take(class_of(targets, position, columns, &positions)?, self);
             }
             self.count(&mut found, &mut expected, positions.weight(weights, first), &mut counts);
         }

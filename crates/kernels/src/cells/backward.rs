@@ -1,21 +1,21 @@
 //! The backward pass: first the steps in reverse, then the products over all rows.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::activations::{Activations, General, Standard, is_standard};
+use super::activations::Activations;
 use super::backward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm, Rnn};
 use super::few_rows::FewRows;
 use super::gradients::Gradients;
 use super::layout::{PanelLayout, cell_sizes, chunk_end};
 use super::pack::{PackedCell, Transposed};
+use super::pass::{self, Pass, Step, Stop};
 use super::row_groups::RowGroups;
-use super::share::{Share, buffer_len, pieces};
+use super::share::{Share, pieces};
 use super::tokens::{sum_by_token, token_workspace};
 use crate::cell::check_steps;
-use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
-use crate::pool::{self, Team, Turn};
-use crate::simd::{Kernel, Promised, RawKernel, Simd, dispatch};
+use crate::gemm::{Block, FEW_ROWS, Left, Out, Right};
+use crate::pool::{Team, Turn};
+use crate::simd::{Promised, Simd};
 use crate::{CellBackward, CellInput, CellKind, CellSpec};
 
 /// Back-propagates through a whole sequence.
@@ -53,17 +53,10 @@ pub(crate) fn cell_backward(spec: &CellSpec, packed: &PackedCell, io: CellBackwa
         carry: carry.as_mut_ptr(),
         planes: io.stash.as_mut_ptr(),
         plane: layout.plane(rows),
-        cancel: io.cancel,
-        stop: AtomicBool::new(false),
+        stop: Stop::new(io.cancel),
     };
-    pool::run_if(layout.is_parallel(batch), |team| {
-        if is_standard(spec) {
-            dispatch(packed.level, Member { backward: &backward, team, activations: Standard });
-        } else {
-            dispatch(packed.level, Member { backward: &backward, team, activations: General::new(spec) });
-        }
-    });
-    if backward.stop.load(Ordering::Relaxed) {
+    pass::run(&backward, spec, packed.level);
+    if backward.stop.is_set() {
         return;
     }
     let gradients = Gradients {
@@ -106,59 +99,33 @@ struct Backward<'a> {
     planes: *mut f32,
     plane: usize,
     groups: Option<RowGroups>,
-    cancel: Option<&'a AtomicBool>,
-    /// What a member read from `cancel`; if members meet, the first one, so that all leave together.
-    stop: AtomicBool,
+    stop: Stop<'a>,
 }
 
 // SAFETY: the pointers come from exclusively borrowed slices that outlive the region. Members write only to the
 // rows and blocks of their share, and read what other members wrote only after a barrier.
 unsafe impl Sync for Backward<'_> {}
 
-struct Member<'a, A> {
-    backward: &'a Backward<'a>,
-    team: &'a Team<'a>,
-    activations: A,
-}
+impl Pass for Backward<'_> {
+    /// The step.
+    type Place = usize;
 
-impl<A: Activations> Kernel for Member<'_, A> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { backward, team, activations } = self;
-        with_buffer(buffer_len(backward.layout.width), |buffer| match &backward.groups {
-            Some(groups) if team.size() > 1 => {
-                let mut done = None;
-                while !backward.polls_stop() {
-                    let Some(turn) = groups.chains.next(done) else { return };
-                    // SAFETY: nobody else has the group's rows during the turn.
-                    unsafe { backward.take_turn(s, activations, groups, turn, buffer) };
-                    done = Some(turn);
-                }
-            }
-            _ => {
-                let share = Share::of_units(&backward.layout, backward.batch, team);
-                // SAFETY: the share is this member's.
-                unsafe { backward.run_units(s, activations, &share, team, buffer) };
-            }
-        });
-    }
-}
-
-impl Backward<'_> {
-    /// Whether the work is cancelled, now or before.
-    fn polls_stop(&self) -> bool {
-        if self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-        self.stop.load(Ordering::Relaxed)
+    fn layout(&self) -> &PanelLayout {
+        &self.layout
     }
 
-    /// A group of rows through a chunk of time, of which the first one is the last steps'.
-    ///
-    /// # Safety
-    /// The turn is the calling member's, and the buffer has [`buffer_len`].
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn groups(&self) -> Option<&RowGroups> {
+        self.groups.as_ref()
+    }
+
+    fn stop(&self) -> &Stop<'_> {
+        &self.stop
+    }
+
     #[inline(always)]
     unsafe fn take_turn<S: Simd, A: Activations>(
         &self,
@@ -176,7 +143,7 @@ impl Backward<'_> {
                 self.start(&share);
             }
             for t in (end.saturating_sub(groups.chunk)..end).rev() {
-                let step = Step { backward: self, activations: a, share: &share, t, buffer };
+                let step = Step { pass: self, activations: a, share: &share, place: t, buffer };
                 s.enter(Promised::new(step));
             }
             if groups.chains.is_last(turn) {
@@ -185,10 +152,6 @@ impl Backward<'_> {
         }
     }
 
-    /// All steps of a share of the units.
-    ///
-    /// # Safety
-    /// The share is the calling member's, and the buffer has [`buffer_len`].
     #[inline(always)]
     unsafe fn run_units<S: Simd, A: Activations>(
         &self,
@@ -205,15 +168,15 @@ impl Backward<'_> {
         let length = chunk_end(&self.layout, self.steps, 0);
         while end > 0 {
             if team.index() == 0 {
-                self.polls_stop();
+                self.stop.poll();
             }
             share.meet();
-            if self.stop.load(Ordering::Relaxed) {
+            if self.stop.is_set() {
                 return;
             }
             let first = end.saturating_sub(length);
             for t in (first..end).rev() {
-                let step = Step { backward: self, activations: a, share, t, buffer };
+                let step = Step { pass: self, activations: a, share, place: t, buffer };
                 // SAFETY: the step exists, and the later ones are done.
                 s.enter(unsafe { Promised::new(step) });
                 share.meet();
@@ -224,6 +187,42 @@ impl Backward<'_> {
         unsafe { self.end(s, share, buffer) };
     }
 
+    #[inline(always)]
+    unsafe fn step<S: Simd, A: Activations>(
+        &self,
+        s: S,
+        a: A,
+        share: &Share<'_>,
+        t: usize,
+        buffer: &mut [f32],
+    ) {
+        let rows = share.rows(self.count(t));
+        macro_rules! with {
+            ($product:expr, $gates:ident) => {{
+                let expect = |block| self.prefetch(s, t, rows.clone(), block);
+                let gates = |rows: Range<usize>, block: usize, product: *const f32| {
+                    // SAFETY: the rows and the block are of this share, and its product is in the buffer.
+                    s.enter(unsafe { Promised::new($gates(a, self.gates(t, rows, block, product))) });
+                };
+                // SAFETY: by the caller's promise; the rows are the share's.
+                unsafe { self.products(s, share, rows.clone(), $product, buffer, expect, gates) }
+            }};
+        }
+        match self.layout.spec.kind() {
+            CellKind::Rnn => with!(self.state_product(t + 1), Rnn),
+            CellKind::Lstm => with!(self.state_product(t + 1), Lstm),
+            CellKind::Gru { reset_after: true } => with!(self.state_product(t + 1), GruAfter),
+            CellKind::Gru { reset_after: false } => {
+                with!(self.state_product(t + 1), GruBeforeBlend);
+                share.meet();
+                let panels = &self.transposed.candidate;
+                with!(GateProduct { step: t, slot: 0, slots: 1, panels }, GruBeforeReset);
+            }
+        }
+    }
+}
+
+impl Backward<'_> {
     /// Rows of step t; none after the last one.
     fn count(&self, t: usize) -> usize {
         if t + 1 < self.steps.len() { self.steps[t + 1] - self.steps[t] } else { 0 }
@@ -300,42 +299,6 @@ impl Backward<'_> {
     fn state_product(&self, t: usize) -> GateProduct<'_> {
         let (slot, slots) = self.layout.recurrent_slots();
         GateProduct { step: t, slot, slots, panels: &self.transposed.recurrent }
-    }
-
-    /// # Safety
-    /// The share is the calling member's, the step exists, and the buffer has [`buffer_len`].
-    #[inline(always)]
-    unsafe fn step<S: Simd, A: Activations>(
-        &self,
-        s: S,
-        a: A,
-        share: &Share<'_>,
-        t: usize,
-        buffer: &mut [f32],
-    ) {
-        let rows = share.rows(self.count(t));
-        macro_rules! with {
-            ($product:expr, $gates:ident) => {{
-                let expect = |block| self.prefetch(s, t, rows.clone(), block);
-                let gates = |rows: Range<usize>, block: usize, product: *const f32| {
-                    // SAFETY: the rows and the block are of this share, and its product is in the buffer.
-                    s.enter(unsafe { Promised::new($gates(a, self.gates(t, rows, block, product))) });
-                };
-                // SAFETY: by the caller's promise; the rows are the share's.
-                unsafe { self.products(s, share, rows.clone(), $product, buffer, expect, gates) }
-            }};
-        }
-        match self.layout.spec.kind() {
-            CellKind::Rnn => with!(self.state_product(t + 1), Rnn),
-            CellKind::Lstm => with!(self.state_product(t + 1), Lstm),
-            CellKind::Gru { reset_after: true } => with!(self.state_product(t + 1), GruAfter),
-            CellKind::Gru { reset_after: false } => {
-                with!(self.state_product(t + 1), GruBeforeBlend);
-                share.meet();
-                let panels = &self.transposed.candidate;
-                with!(GateProduct { step: t, slot: 0, slots: 1, panels }, GruBeforeReset);
-            }
-        }
     }
 
     /// Computes a product block by block into the buffer, and calls `gates` with each block's rows and its product.
@@ -469,26 +432,6 @@ impl Backward<'_> {
                 carry: self.carry.add((block * self.batch + rows.start) * width),
             }
         }
-    }
-}
-
-/// One step of a share, as a function of its own that both ways through the steps call.
-///
-/// It promises what [`Backward::step`] asks for.
-struct Step<'a, A> {
-    backward: &'a Backward<'a>,
-    activations: A,
-    share: &'a Share<'a>,
-    t: usize,
-    buffer: &'a mut [f32],
-}
-
-impl<A: Activations> RawKernel for Step<'_, A> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self, s: S) {
-        let Self { backward, activations, share, t, buffer } = self;
-        // SAFETY: promised.
-        unsafe { backward.step(s, activations, share, t, buffer) };
     }
 }
 

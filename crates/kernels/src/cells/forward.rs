@@ -1,20 +1,20 @@
 //! The forward pass.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::activations::{Activations, General, Standard, is_standard};
+use super::activations::Activations;
 use super::few_rows::FewRows;
 use super::forward_gates::{Gates, GruAfter, GruBeforeBlend, GruBeforeReset, Lstm, Rnn};
 use super::layout::{PanelLayout, cell_sizes, chunk_end};
 use super::pack::PackedCell;
+use super::pass::{self, Pass, Step, Stop};
 use super::row_groups::RowGroups;
-use super::share::{Share, buffer_len, pieces};
+use super::share::{Share, pieces};
 use super::tokens::{Tokens, token_workspace};
 use crate::cell::check_steps;
-use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, with_buffer};
-use crate::pool::{self, Team, Turn};
-use crate::simd::{Kernel, Promised, RawKernel, Simd, dispatch};
+use crate::gemm::{Block, FEW_ROWS, Left, Out, Right};
+use crate::pool::{Team, Turn};
+use crate::simd::{Promised, Simd};
 use crate::{CellForward, CellKind, CellSpec};
 
 /// Runs a whole sequence.
@@ -56,17 +56,9 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
         planes: planes.as_mut_ptr(),
         plane,
         keep,
-        cancel: io.cancel,
-        stop: AtomicBool::new(false),
+        stop: Stop::new(io.cancel),
     };
-    pool::run_if(layout.is_parallel(batch), |team| {
-        if is_standard(&packed.spec) {
-            dispatch(packed.level, Member { forward: &forward, team, activations: Standard });
-        } else {
-            let activations = General::new(&packed.spec);
-            dispatch(packed.level, Member { forward: &forward, team, activations });
-        }
-    });
+    pass::run(&forward, spec, packed.level);
 }
 
 /// Everything the members of the team share.
@@ -90,59 +82,38 @@ struct Forward<'a> {
     plane: usize,
     keep: bool,
     groups: Option<RowGroups>,
-    cancel: Option<&'a AtomicBool>,
-    /// What a member read from `cancel`; if members meet, the first one, so that all leave together.
-    stop: AtomicBool,
+    stop: Stop<'a>,
 }
 
 // SAFETY: the pointers come from exclusively borrowed slices that outlive the region. Members write only to the
 // rows and blocks of their share, and read what other members wrote only after a barrier.
 unsafe impl Sync for Forward<'_> {}
 
-struct Member<'a, A> {
-    forward: &'a Forward<'a>,
-    team: &'a Team<'a>,
-    activations: A,
+/// A step, and the row of the planes at which its gates' ones begin.
+struct Place {
+    t: usize,
+    plane_row: usize,
 }
 
-impl<A: Activations> Kernel for Member<'_, A> {
-    type Output = ();
+impl Pass for Forward<'_> {
+    type Place = Place;
 
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { forward, team, activations } = self;
-        with_buffer(buffer_len(forward.layout.width), |buffer| match &forward.groups {
-            Some(groups) if team.size() > 1 => {
-                let mut done = None;
-                while !forward.polls_stop() {
-                    let Some(turn) = groups.chains.next(done) else { return };
-                    // SAFETY: nobody else has the group's rows during the turn.
-                    unsafe { forward.take_turn(s, activations, groups, turn, buffer) };
-                    done = Some(turn);
-                }
-            }
-            _ => {
-                let share = Share::of_units(&forward.layout, forward.batch, team);
-                // SAFETY: the share is this member's.
-                unsafe { forward.run_units(s, activations, &share, team, buffer) };
-            }
-        });
-    }
-}
-
-impl Forward<'_> {
-    /// Whether the work is cancelled, now or before.
-    fn polls_stop(&self) -> bool {
-        if self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-        self.stop.load(Ordering::Relaxed)
+    fn layout(&self) -> &PanelLayout {
+        &self.layout
     }
 
-    /// A group of rows through a chunk of time.
-    ///
-    /// # Safety
-    /// The turn is the calling member's, and the buffer has [`buffer_len`].
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn groups(&self) -> Option<&RowGroups> {
+        self.groups.as_ref()
+    }
+
+    fn stop(&self) -> &Stop<'_> {
+        &self.stop
+    }
+
     #[inline(always)]
     unsafe fn take_turn<S: Simd, A: Activations>(
         &self,
@@ -177,8 +148,8 @@ impl Forward<'_> {
                 }
             }
             for t in steps.filter(|&t| !rows(t).is_empty()) {
-                let step =
-                    Step { forward: self, activations: a, share: &share, t, plane_row: plane_row(t), buffer };
+                let place = Place { t, plane_row: plane_row(t) };
+                let step = Step { pass: self, activations: a, share: &share, place, buffer };
                 s.enter(Promised::new(step));
             }
             if groups.chains.is_last(turn) {
@@ -187,10 +158,6 @@ impl Forward<'_> {
         }
     }
 
-    /// All steps of a share of the units.
-    ///
-    /// # Safety
-    /// The share is the calling member's, and the buffer has [`buffer_len`].
     #[inline(always)]
     unsafe fn run_units<S: Simd, A: Activations>(
         &self,
@@ -206,7 +173,7 @@ impl Forward<'_> {
         let mut t = 0;
         while t < time {
             if team.index() == 0 {
-                self.polls_stop();
+                self.stop.poll();
             }
             let end = chunk_end(&self.layout, self.steps, t);
             let first = self.steps[t];
@@ -214,12 +181,12 @@ impl Forward<'_> {
             // SAFETY: the planes have room for all rows, or for those of a chunk from their first one on.
             unsafe { self.project(s, share.blocks.clone(), first..self.steps[end], planes) };
             share.meet();
-            if self.stop.load(Ordering::Relaxed) {
+            if self.stop.is_set() {
                 return;
             }
             for t in t..end {
-                let row = planes + self.steps[t] - first;
-                let step = Step { forward: self, activations: a, share, t, plane_row: row, buffer };
+                let place = Place { t, plane_row: planes + self.steps[t] - first };
+                let step = Step { pass: self, activations: a, share, place, buffer };
                 // SAFETY: the step's rows were projected to these planes.
                 s.enter(unsafe { Promised::new(step) });
                 share.meet();
@@ -230,6 +197,50 @@ impl Forward<'_> {
         unsafe { self.end(share) };
     }
 
+    #[inline(always)]
+    unsafe fn step<S: Simd, A: Activations>(
+        &self,
+        s: S,
+        a: A,
+        share: &Share<'_>,
+        Place { t, plane_row }: Place,
+        buffer: &mut [f32],
+    ) {
+        let rows = share.rows(self.steps[t + 1] - self.steps[t]);
+        let (_, gates) = self.layout.recurrent_slots();
+        let descending = t % 2 == 1;
+        let product =
+            RecurrentProduct { left: self.state(t), panels: &self.packed.recurrent, gates, descending };
+        macro_rules! with {
+            ($product:expr, $gates:ident) => {{
+                let expect = |block| self.prefetch(s, t, plane_row, rows.clone(), block);
+                let gates = |rows: Range<usize>, block: usize, product: *const f32, gate: usize| {
+                    // SAFETY: the rows and the block are of this share, and its product is in the buffer.
+                    s.enter(unsafe {
+                        let gates = self.gates(t, plane_row, rows, block, product, gate);
+                        Promised::new($gates(a, gates))
+                    });
+                };
+                // SAFETY: by the caller's promise; the rows are the share's.
+                unsafe { self.products(s, share, rows.clone(), $product, buffer, expect, gates) }
+            }};
+        }
+        match self.layout.spec.kind() {
+            CellKind::Rnn => with!(product, Rnn),
+            CellKind::Lstm => with!(product, Lstm),
+            CellKind::Gru { reset_after: true } => with!(product, GruAfter),
+            CellKind::Gru { reset_after: false } => {
+                with!(product, GruBeforeReset);
+                share.meet();
+                let left = self.reset();
+                let panels = &self.packed.candidate;
+                with!(RecurrentProduct { left, panels, gates: 1, descending: !descending }, GruBeforeBlend);
+            }
+        }
+    }
+}
+
+impl Forward<'_> {
     /// The padded state before step t (and after step t − 1).
     fn state(&self, t: usize) -> *mut f32 {
         // SAFETY: there are two states.
@@ -320,54 +331,6 @@ impl Forward<'_> {
                     depth: spec.input(),
                     accumulate: false,
                 }));
-            }
-        }
-    }
-
-    /// One step of this share; its gates' planes start at row `plane_row`.
-    ///
-    /// # Safety
-    /// The share is the calling member's, the step exists, the planes hold its rows, and the buffer has [`buffer_len`].
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments, reason = "a step's place has this many coordinates")]
-    unsafe fn step<S: Simd, A: Activations>(
-        &self,
-        s: S,
-        a: A,
-        share: &Share<'_>,
-        t: usize,
-        plane_row: usize,
-        buffer: &mut [f32],
-    ) {
-        let rows = share.rows(self.steps[t + 1] - self.steps[t]);
-        let (_, gates) = self.layout.recurrent_slots();
-        let descending = t % 2 == 1;
-        let product =
-            RecurrentProduct { left: self.state(t), panels: &self.packed.recurrent, gates, descending };
-        macro_rules! with {
-            ($product:expr, $gates:ident) => {{
-                let expect = |block| self.prefetch(s, t, plane_row, rows.clone(), block);
-                let gates = |rows: Range<usize>, block: usize, product: *const f32, gate: usize| {
-                    // SAFETY: the rows and the block are of this share, and its product is in the buffer.
-                    s.enter(unsafe {
-                        let gates = self.gates(t, plane_row, rows, block, product, gate);
-                        Promised::new($gates(a, gates))
-                    });
-                };
-                // SAFETY: by the caller's promise; the rows are the share's.
-                unsafe { self.products(s, share, rows.clone(), $product, buffer, expect, gates) }
-            }};
-        }
-        match self.layout.spec.kind() {
-            CellKind::Rnn => with!(product, Rnn),
-            CellKind::Lstm => with!(product, Lstm),
-            CellKind::Gru { reset_after: true } => with!(product, GruAfter),
-            CellKind::Gru { reset_after: false } => {
-                with!(product, GruBeforeReset);
-                share.meet();
-                let left = self.reset();
-                let panels = &self.packed.candidate;
-                with!(RecurrentProduct { left, panels, gates: 1, descending: !descending }, GruBeforeBlend);
             }
         }
     }
@@ -501,27 +464,6 @@ impl Forward<'_> {
                 keep: self.keep,
             }
         }
-    }
-}
-
-/// One step of a share, as a function of its own that both ways through the steps call.
-///
-/// It promises what [`Forward::step`] asks for.
-struct Step<'a, A> {
-    forward: &'a Forward<'a>,
-    activations: A,
-    share: &'a Share<'a>,
-    t: usize,
-    plane_row: usize,
-    buffer: &'a mut [f32],
-}
-
-impl<A: Activations> RawKernel for Step<'_, A> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self, s: S) {
-        let Self { forward, activations, share, t, plane_row, buffer } = self;
-        // SAFETY: promised.
-        unsafe { forward.step(s, activations, share, t, plane_row, buffer) };
     }
 }
 

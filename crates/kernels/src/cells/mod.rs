@@ -20,6 +20,7 @@ mod forward_gates;
 mod gradients;
 mod layout;
 mod pack;
+mod pass;
 mod row_groups;
 mod share;
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::gradients::Gradients;
 use super::layout::PanelLayout;
 use crate::gemm::{Block, DEPTH, Left, Out, ROWS, Right, Strips, with_buffer};
-use crate::pool::{self, Chains};
+use crate::pool::{self, Chains, Turn};
 use crate::simd::{Kernel, Promised, Simd, dispatch};
 
 /// The rows whose transpose is multiplied.
@@ -209,9 +209,7 @@ impl Kernel for Multiply<'_> {
         let (height, panels) = (product.height(), product.slots * product.gradients.layout.blocks);
         let rows = product.gradients.rows;
         with_buffer(ROWS * DEPTH, |buffer| {
-            let mut done = None;
-            while !product.gradients.is_cancelled() {
-                let Some(turn) = parts.chains.next(done) else { return };
+            let take = |turn: Turn| {
                 let part = |whole| pool::split(whole, 1, turn.chain, parts.count);
                 let (height, panels) =
                     if parts.by_height { (part(height), 0..panels) } else { (0..height, part(panels)) };
@@ -225,8 +223,8 @@ impl Kernel for Multiply<'_> {
                         shared.multiply(s, first..rows.min(first + DEPTH), piece, panels.clone(), buffer)
                     };
                 }
-                done = Some(turn);
-            }
+            };
+            parts.chains.work(|| product.gradients.is_cancelled(), take);
         });
     }
 }

@@ -37,9 +37,20 @@ impl Chains {
         Self { count, length, progress: Mutex::new([Progress::default(); Self::MOST]) }
     }
 
+    /// Takes turns until none is left for the calling member, or until `stop` holds.
+    #[inline(always)]
+    pub(crate) fn work(&self, stop: impl Fn() -> bool, mut take: impl FnMut(Turn)) {
+        let mut done = None;
+        while !stop() {
+            let Some(turn) = self.next(done) else { return };
+            take(turn);
+            done = Some(turn);
+        }
+    }
+
     /// The next turn for a member that has done another one; `None` if there is none left for it. The chain that is
     /// least far comes first. What earlier turns at a chain wrote is visible in the later ones.
-    pub(crate) fn next(&self, done: Option<Turn>) -> Option<Turn> {
+    fn next(&self, done: Option<Turn>) -> Option<Turn> {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Turn { chain, link }) = done {
             progress[chain] = Progress { done: link + 1, taken: false };
@@ -70,12 +81,11 @@ mod tests {
             let chains = Chains::new(count, length);
             let links = Mutex::new(vec![Vec::new(); count]);
             run(|_| {
-                let mut done = None;
-                while let Some(turn) = chains.next(done) {
+                let take = |turn: Turn| {
                     links.lock().unwrap()[turn.chain].push(turn.link);
                     assert_eq!(chains.is_last(turn), turn.link + 1 == length);
-                    done = Some(turn);
-                }
+                };
+                chains.work(|| false, take);
             });
             let all: Vec<_> = (0..length).collect();
             assert!(links.into_inner().unwrap().iter().all(|links| *links == all));
@@ -87,12 +97,8 @@ mod tests {
         let chains = Chains::new(3, 2);
         let held = chains.next(None).unwrap();
         assert_eq!(held, Turn { chain: 0, link: 0 });
-        let mut done = None;
         let mut turns = Vec::new();
-        while let Some(turn) = chains.next(done) {
-            turns.push((turn.chain, turn.link));
-            done = Some(turn);
-        }
+        chains.work(|| false, |turn| turns.push((turn.chain, turn.link)));
         assert_eq!(turns, [(1, 0), (2, 0), (1, 1), (2, 1)]);
         assert_eq!(chains.next(Some(held)), Some(Turn { chain: 0, link: 1 }));
     }

@@ -8,6 +8,17 @@ import { SeqloomError } from './errors.js'
 /** How many bytes are read, written or hashed before the event loop gets a turn. */
 export const pieceSize = 1 << 20
 
+/** The first `size` bytes of a file, piece by piece in the same memory; it ends sooner where the file does. */
+export async function* piecesOf(file: FileHandle, size: number): AsyncGenerator<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(Math.min(pieceSize, size))
+  for (let at = 0; at < size; ) {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(pieceSize, size - at), at)
+    if (bytesRead === 0) return
+    yield buffer.subarray(0, bytesRead)
+    at += bytesRead
+  }
+}
+
 // Missing on Windows. Without O_NONBLOCK, opening a named pipe waits for a writer.
 const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants> & { O_RDONLY: number }
 

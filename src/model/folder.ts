@@ -4,7 +4,7 @@ import { extname, join } from 'node:path'
 import { allocated } from '../data/allocated.js'
 import { runSliced, type Sliced } from '../data/slices.js'
 import { callNative, describe, SeqloomError } from '../errors.js'
-import { cannot, openRegular, pieceSize } from '../files.js'
+import { cannot, openRegular, pieceSize, piecesOf } from '../files.js'
 import { checkDepth } from '../limits.js'
 import { native, type StagedArray } from '../native/index.js'
 import { isRecord } from '../options.js'
@@ -241,15 +241,13 @@ async function copyFile(path: string, entry: FileEntry, room: Room): Promise<voi
     requireSize(path, size, entry)
     const take = room(size)
     const hash = createHash('sha256')
-    const buffer = Buffer.allocUnsafe(Math.min(pieceSize, size))
-    for (let from = 0; from < size; ) {
-      const { bytesRead } = await file.read(buffer, 0, Math.min(pieceSize, size - from), from)
-      if (bytesRead === 0) requireSize(path, from, entry)
-      const piece = buffer.subarray(0, bytesRead)
+    let read = 0
+    for await (const piece of piecesOf(file, size)) {
       hash.update(piece)
       take(piece)
-      from += bytesRead
+      read += piece.length
     }
+    requireSize(path, read, entry)
     requireHash(path, hash.digest('hex'), entry)
   } finally {
     await file.close()

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fromNative, SeqloomError } from '../errors.js'
-import { cannot, makeFolder, openNamed, pieceSize, replaceFile } from '../files.js'
+import { cannot, makeFolder, openNamed, piecesOf, replaceFile } from '../files.js'
 import { absolutePathOf } from '../path.js'
 import { folderFiles, format, readDescription } from './folder.js'
 import type { Model } from './model.js'
@@ -65,14 +65,13 @@ export async function loadWeights(model: Model, from: string | URL): Promise<voi
     await renew(model.engine, async (weights) => {
       const take = (piece: Uint8Array) => formatChecked(path, () => weights.append(piece, size))
       await take(new Uint8Array())
-      const buffer = Buffer.allocUnsafe(Math.min(pieceSize, Math.max(size, 1)))
-      for (let at = 0; at < size; ) {
-        const { bytesRead } = await file.read(buffer, 0, Math.min(pieceSize, size - at), at)
-        if (bytesRead === 0) {
-          throw new SeqloomError('ERR_FORMAT', `'${path}' has ${at} bytes, not ${size}: it was cut while it was read`)
-        }
-        await take(buffer.subarray(0, bytesRead))
-        at += bytesRead
+      let read = 0
+      for await (const piece of piecesOf(file, size)) {
+        await take(piece)
+        read += piece.length
+      }
+      if (read < size) {
+        throw new SeqloomError('ERR_FORMAT', `'${path}' has ${read} bytes, not ${size}: it was cut while it was read`)
       }
     })
   } finally {

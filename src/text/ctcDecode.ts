@@ -138,7 +138,7 @@ function read(where: string, logits: Data, given: ArrayLike<number> | undefined)
   const mask = given === undefined && converted.mask ? checkMask(where, converted.mask, shape) : undefined
   if (!mask) {
     const lengths = own ?? new Uint32Array(batch).fill(time)
-    return { data: data as Float32Array, shape, lengths, steps: { longest: Math.max(...lengths) } }
+    return { data: data as Float32Array, shape, lengths, steps: { longest: longestOf(lengths) } }
   }
   const all = Array.from({ length: time }, (_, step) => step)
   const kept = Array.from({ length: batch }, (_, row) => all.filter((step) => mask[row * time + step] === 1))
@@ -150,8 +150,10 @@ function read(where: string, logits: Data, given: ArrayLike<number> | undefined)
     }
   }
   const lengths = Uint32Array.from(kept, (steps) => steps.length)
-  return { data: dense, shape, lengths, steps: { longest: Math.max(...lengths), kept } }
+  return { data: dense, shape, lengths, steps: { longest: longestOf(lengths), kept } }
 }
+
+const longestOf = (lengths: Uint32Array): number => lengths.reduce((most, length) => Math.max(most, length), 0)
 
 /** Rows of their own lengths, filled up with zeros. */
 function padded(where: string, data: ArrayLike<number>, lengths: Uint32Array, shape: readonly number[]): Float32Array {

@@ -4,7 +4,16 @@ import { custom } from '../../options.js'
 import { Tokenizer } from '../../text/tokenizer.js'
 import type { TrainDecoderOptions, WriteOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf, type Values } from '../shared/option.js'
-import { backupOptions, listeners, maxUnknown, rowsLike, trainingSignal, usualEpochs } from '../shared/training.js'
+import {
+  backupOptions,
+  listeners,
+  maxUnknown,
+  passes,
+  restoreLeastLoss,
+  rowsLike,
+  trainingSignal,
+  usualEpochs,
+} from '../shared/training.js'
 import { flag, integer, number, rate, rows, share, signal } from '../shared/values.js'
 import type { Level } from './units.js'
 
@@ -30,11 +39,7 @@ export const trainDecoderOptions = new OptionTable(
   'TrainDecoderOptions<Row>',
   'How a translator or a captioner is trained. Backups cannot be combined with scheduled sampling.',
   {
-    epochs: optional(
-      integer(1),
-      'How many passes over the rows to make',
-      `${usualEpochs}, or as many as 400 training steps need`,
-    ),
+    epochs: passes(usualEpochs),
     batchSize: option(integer(1), 64, 'The number of rows in a training step; rows of similar lengths go together'),
     learningRate: optional(
       rate,
@@ -56,13 +61,7 @@ export const trainDecoderOptions = new OptionTable(
       '0.1, or 0 where that would be fewer than 20, which are too few to tell epochs apart',
     ),
     validationData: optional(rows, 'Rows to validate on instead'),
-    restoreBest: optional(
-      flag,
-      'Whether the weights of the epoch with the lowest validation loss (without validation, that of training) ' +
-        'are put back in the end',
-      "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
-        'with a warning',
-    ),
+    restoreBest: restoreLeastLoss,
     ...backupOptions,
     maxUnknown: maxUnknown('rows'),
     signal: trainingSignal('task'),

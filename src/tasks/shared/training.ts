@@ -97,16 +97,25 @@ export const listeners = (progress: string, epoch: string, from: string) => ({
   ),
 })
 
+/** The option of how many passes a training makes, of which `usual` are as many as any data need. */
+export const passes = (usual: number) =>
+  optional(integer(1), 'How many passes over the rows to make', `${usual}, or as many as 400 training steps need`)
+
+/** The option of putting the weights with the lowest loss back. */
+export const restoreLeastLoss = optional(
+  flag,
+  'Whether the weights of the epoch with the lowest validation loss (without validation, that of training) ' +
+    'are put back in the end',
+  "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
+    'with a warning',
+)
+
 /** The options of `train` of a classifier, a tagger and a question answerer. */
 export const trainClassifierOptions = new OptionTable(
   'TrainClassifierOptions<Row = LabelledText>',
   'How a classifier, a tagger or a question answerer is trained.',
   {
-    epochs: optional(
-      integer(1),
-      'How many passes over the rows to make',
-      `${usualEpochs}, or as many as 400 training steps need`,
-    ),
+    epochs: passes(usualEpochs),
     batchSize: option(integer(1), 32, 'The number of rows in a training step'),
     learningRate: option(rate, 1e-3, "Adam's learning rate, or a schedule of it"),
     validationSplit: optional(

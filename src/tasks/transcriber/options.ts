@@ -5,7 +5,7 @@ import { level } from '../decoding/options.js'
 import type { TextGenerator } from '../generator/index.js'
 import type { TrainTranscriberOptions, TranscribeOptions, TranscriberOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf, type Values } from '../shared/option.js'
-import { backupOptions, listeners, rowsLike, trainingSignal } from '../shared/training.js'
+import { backupOptions, listeners, passes, restoreLeastLoss, rowsLike, trainingSignal } from '../shared/training.js'
 import { flag, integer, number, rate, rows, signal } from '../shared/values.js'
 import type { TranscriptionRow } from './rows.js'
 
@@ -59,11 +59,7 @@ export const trainTranscriberOptions = new OptionTable(
   'TrainTranscriberOptions<Row>',
   'How a transcriber is trained.',
   {
-    epochs: optional(
-      integer(1),
-      'How many passes over the rows to make',
-      `${usualTranscriberEpochs}, or as many as 400 training steps need`,
-    ),
+    epochs: passes(usualTranscriberEpochs),
     batchSize: option(integer(1), 16, 'The number of rows in a training step; rows of similar lengths go together'),
     learningRate: optional(
       rate,
@@ -76,13 +72,7 @@ export const trainTranscriberOptions = new OptionTable(
       '0.1, or 0 where that would be fewer than 20, which are too few to tell epochs apart',
     ),
     validationData: optional(rows, 'Rows to validate on instead'),
-    restoreBest: optional(
-      flag,
-      'Whether the weights of the epoch with the lowest validation loss (without validation, that of training) ' +
-        'are put back in the end',
-      "true, but where the validation part is too small to tell epochs apart, the last epoch's weights are kept, " +
-        'with a warning',
-    ),
+    restoreBest: restoreLeastLoss,
     ...backupOptions,
     signal: trainingSignal('transcriber'),
     ...listeners('TaskProgress', 'TaskEpoch', './shared/training.js'),

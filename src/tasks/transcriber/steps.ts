@@ -42,7 +42,7 @@ export function* stepsOf(
 ): Sliced<TensorLike> {
   const features = mean.length
   const lengths = Uint32Array.from(rows, (row) => stepCount(row, features, stack))
-  const time = Math.max(...lengths)
+  const time = lengths.reduce((most, length) => Math.max(most, length), 0)
   const width = features * stack
   const data = allocated(where, Float32Array, rows.length * time * width)
   for (const [index, row] of rows.entries()) {

@@ -2,11 +2,16 @@ import { SeqloomError } from '../../errors.js'
 import * as layers from '../../layers/index.js'
 import type { AnyLayer } from '../../layers/layer.js'
 import { requireGiven } from './basic.js'
-import { coreName } from './coreName.js'
 import type { ConfigDict } from './layer.js'
-import { activationName, cellActivationOf, givenOnly, initializerOf } from './options.js'
-import { penalties } from './penalties.js'
-import { type BaseRNNLayerArgs, type GatedCellLayerArgs, type Recurrence, RNNLayer } from './recurrent.js'
+import { givenOnly } from './options.js'
+import {
+  type BaseRNNLayerArgs,
+  cellActivation,
+  type GatedCellLayerArgs,
+  type Recurrence,
+  RNNLayer,
+  recurrentOptions,
+} from './recurrent.js'
 import { eachAxis, requireChannelsLast, type Sizes } from './sizes.js'
 
 /** Options of `tf.layers.convLstm2d`. */
@@ -51,28 +56,12 @@ export class ConvLSTM2D extends RNNLayer {
   override make(name: string, how: Recurrence): readonly AnyLayer[] {
     const where = `layer '${this.name}'`
     const args = givenOnly(this.args as ConvLSTM2DArgs)
-    const activation = (option: 'activation' | 'recurrentActivation', standard: string) =>
-      cellActivationOf(where, activationName(where, args[option] ?? standard)) as 'tanh'
     const layer = layers.convLstm2d({
-      name: coreName(name),
+      ...(recurrentOptions(where, name, args, how) as object),
       filters: this.filters,
       ...this.#sizes(),
-      activation: activation('activation', 'tanh'),
-      recurrentActivation: activation('recurrentActivation', 'hardSigmoid'),
-      useBias: args.useBias ?? true,
+      recurrentActivation: cellActivation(where, args, 'recurrentActivation', 'hardSigmoid') as 'tanh',
       unitForgetBias: args.unitForgetBias ?? false,
-      kernelInitializer: initializerOf(where, args.kernelInitializer ?? 'glorotNormal'),
-      recurrentInitializer: initializerOf(where, args.recurrentInitializer ?? 'orthogonal'),
-      biasInitializer: initializerOf(where, args.biasInitializer ?? 'zeros'),
-      ...(args.dropout && { dropout: Math.max(0, args.dropout) }),
-      ...(args.recurrentDropout && { recurrentDropout: Math.max(0, args.recurrentDropout) }),
-      ...penalties(where, args, ['kernel', 'recurrent', 'bias']),
-      returnSequences: how.returnSequences ?? false,
-      returnState: how.returnState ?? false,
-      goBackwards: how.goBackwards ?? false,
-      ...(how.stateful && { stateful: true }),
-      // Padded steps repeat the last output.
-      zeroOutputForMask: false,
     })
     return [layer as unknown as AnyLayer]
   }

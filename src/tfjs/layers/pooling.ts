@@ -90,9 +90,11 @@ abstract class WindowPooling extends Pooling {
   readonly poolSize: number[]
   readonly strides: number[]
   readonly padding: 'valid' | 'same'
+  protected override readonly axes: number
 
   constructor(args: PoolingLayerArgs, axes: number) {
     super(args)
+    this.axes = axes
     const where = `layer '${this.name}'`
     this.poolSize = eachAxis(where, 'poolSize', args?.poolSize ?? 2, axes)
     this.strides = eachAxis(where, 'strides', args?.strides ?? this.poolSize, axes)
@@ -151,7 +153,6 @@ abstract class AveragePooling extends WindowPooling {
 
 export class MaxPooling1D extends MaxPooling {
   static override className = 'MaxPooling1D'
-  protected override readonly axes = 1
 
   constructor(args: PoolingLayerArgs = {}) {
     super(args, 1)
@@ -160,7 +161,6 @@ export class MaxPooling1D extends MaxPooling {
 
 export class MaxPooling2D extends MaxPooling {
   static override className = 'MaxPooling2D'
-  protected override readonly axes = 2
 
   constructor(args: PoolingLayerArgs = {}) {
     super(args, 2)
@@ -169,7 +169,6 @@ export class MaxPooling2D extends MaxPooling {
 
 export class AveragePooling1D extends AveragePooling {
   static override className = 'AveragePooling1D'
-  protected override readonly axes = 1
 
   constructor(args: PoolingLayerArgs = {}) {
     super(args, 1)
@@ -178,7 +177,6 @@ export class AveragePooling1D extends AveragePooling {
 
 export class AveragePooling2D extends AveragePooling {
   static override className = 'AveragePooling2D'
-  protected override readonly axes = 2
 
   constructor(args: PoolingLayerArgs = {}) {
     super(args, 2)

@@ -72,27 +72,28 @@ const standard = (kind: Kind): ConfigDict => ({
   ...(kind === 'GRU' && { resetAfter: false }),
 })
 
-/** A recurrent layer of ours for a cell's options. */
-function coreOf(kind: Kind, where: string, name: string, args: Partial<GatedCellLayerArgs>, how: Recurrence): AnyLayer {
-  requireGiven(where, 'units', args.units)
-  if (args.dropoutFunc !== undefined) {
-    throw new SeqloomError(
-      'ERR_UNSUPPORTED',
-      `${where}: dropoutFunc is not there; write the cell with defineCell of 'seqloom'`,
-    )
-  }
-  if (kind === 'GRU' && args.resetAfter) {
-    throw new SeqloomError('ERR_UNSUPPORTED', `${where}: GRUCell does not support reset_after parameter set to true.`)
-  }
-  const activation = (option: 'activation' | 'recurrentActivation', standard: string) => {
-    const given = args[option]
-    return cellActivationOf(where, given === undefined ? standard : activationName(where, given))
-  }
+/** A cell's activation, or the one that tfjs has where none is given. */
+export function cellActivation(
+  where: string,
+  args: Partial<GatedCellLayerArgs>,
+  option: 'activation' | 'recurrentActivation',
+  standard: string,
+) {
+  const given = args[option]
+  return cellActivationOf(where, given === undefined ? standard : activationName(where, given))
+}
+
+/** What the recurrent layers of ours are given alike, with tfjs's defaults. */
+export function recurrentOptions(
+  where: string,
+  name: string,
+  args: Omit<Partial<GatedCellLayerArgs>, 'units'>,
+  how: Recurrence,
+) {
   const { dropout, recurrentDropout } = args
-  const options = {
+  return {
     name: coreName(name),
-    units: args.units,
-    activation: activation('activation', 'tanh'),
+    activation: cellActivation(where, args, 'activation', 'tanh'),
     useBias: args.useBias ?? true,
     kernelInitializer: initializerOf(where, args.kernelInitializer ?? 'glorotNormal'),
     recurrentInitializer: initializerOf(where, args.recurrentInitializer ?? 'orthogonal'),
@@ -106,7 +107,27 @@ function coreOf(kind: Kind, where: string, name: string, args: Partial<GatedCell
     ...(how.stateful && { stateful: true }),
     // Padded steps repeat the last output.
     zeroOutputForMask: false,
-    ...(kind !== 'SimpleRNN' && { recurrentActivation: activation('recurrentActivation', 'hardSigmoid') }),
+  }
+}
+
+/** A recurrent layer of ours for a cell's options. */
+function coreOf(kind: Kind, where: string, name: string, args: Partial<GatedCellLayerArgs>, how: Recurrence): AnyLayer {
+  requireGiven(where, 'units', args.units)
+  if (args.dropoutFunc !== undefined) {
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      `${where}: dropoutFunc is not there; write the cell with defineCell of 'seqloom'`,
+    )
+  }
+  if (kind === 'GRU' && args.resetAfter) {
+    throw new SeqloomError('ERR_UNSUPPORTED', `${where}: GRUCell does not support reset_after parameter set to true.`)
+  }
+  const options = {
+    ...recurrentOptions(where, name, args, how),
+    units: args.units,
+    ...(kind !== 'SimpleRNN' && {
+      recurrentActivation: cellActivation(where, args, 'recurrentActivation', 'hardSigmoid'),
+    }),
     ...(kind === 'LSTM' && { unitForgetBias: args.unitForgetBias ?? false }),
     ...(kind === 'GRU' && { resetAfter: false }),
   }

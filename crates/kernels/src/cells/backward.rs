@@ -263,7 +263,7 @@ impl Backward<'_> {
     /// The gradients of the initial states.
     ///
     /// # Safety
-    /// The share is the calling member's, and the buffer has [`buffer_len`].
+    /// The share is the calling member's, and the buffer has [`super::share::buffer_len`].
     #[inline(always)]
     unsafe fn end<S: Simd>(&self, s: S, share: &Share<'_>, buffer: &mut [f32]) {
         let PanelLayout { spec, width, .. } = self.layout;
@@ -306,7 +306,7 @@ impl Backward<'_> {
     ///
     /// # Safety
     /// The rows are the share's, which is the calling member's, the product is of the cell's weights and a step or the
-    /// end, and the buffer has [`buffer_len`].
+    /// end, and the buffer has [`super::share::buffer_len`].
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "a product, and what is done before and after it")]
     unsafe fn products<S: Simd>(

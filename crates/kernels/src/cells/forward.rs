@@ -347,7 +347,7 @@ impl Forward<'_> {
     ///
     /// # Safety
     /// The rows are the share's, which is the calling member's, the product is of the cell's weights and states, and
-    /// the buffer has [`buffer_len`].
+    /// the buffer has [`super::share::buffer_len`].
     #[inline(always)]
     #[allow(clippy::too_many_arguments, reason = "a product, and what is done before and after it")]
     unsafe fn products<S: Simd>(

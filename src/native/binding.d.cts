@@ -56,6 +56,31 @@ export declare class NativeCtcSearch {
   finishLater(cancel?: CancelFlag): Promise<NativeTranscripts>
 }
 
+/** A queue of rows on their way to `fit` or `evaluate`. */
+export declare class NativeFeed {
+  /**
+   * A queue in which at most so many portions wait.
+   *
+   * Errors: `ERR_OPTION`.
+   */
+  constructor(most: number)
+  /**
+   * Adds rows, `batchSize` of them a batch; `place` is the pass over their source, and how many batches and rows of
+   * it came before; `skip` batches are left out. Resolves once there is room for more.
+   *
+   * Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_MEMORY`.
+   */
+  push(tensors: NativeTensor[], batchSize: number, place: readonly [pass: number, batches: number, rows: number], skip: number): Promise<void>
+  /**
+   * Says that the pass is over. Resolves once there is room for more.
+   *
+   * Errors: `ERR_MEMORY`.
+   */
+  end(): Promise<void>
+  /** Drops what waits; a `closed` feed takes nothing any more, and the loop that reads it is aborted. */
+  clear(closed: boolean): void
+}
+
 /** A sequence that a model continues. It works only while a call of `next` waits for it. */
 export declare class NativeGenerator {
   /**
@@ -95,7 +120,7 @@ export declare class NativeModel {
    *
    * Errors: as `predict`; `ERR_STATE` before `compile`.
    */
-  evaluate(inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<number[]>
+  evaluate(inputs: NativeTensor[] | NativeFeed, batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<number[]>
   /**
    * `evaluate` on the caller's thread, for small work.
    *
@@ -128,7 +153,7 @@ export declare class NativeModel {
    *
    * Errors: as `trainOnBatch`; `ERR_OPTION` for wrong options; what `onEvent` throws.
    */
-  fit(data: NativeTensor[], validation: NativeTensor[] | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<void>
+  fit(data: NativeTensor[] | NativeFeed, validation: NativeTensor[] | NativeFeed | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void): Promise<void>
   /**
    * How far the training is that runs or was the last to, as text for the option `start` of `fit`.
    *

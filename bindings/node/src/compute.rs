@@ -2,6 +2,7 @@
 
 use crate::array::Elements;
 use crate::error::{ErrorCode, Outcome, guard};
+use crate::feed::Given;
 use crate::generator::NativeGenerator;
 use crate::model::{NativeGradients, NativeModel, NativeStateGradient};
 use crate::session::NativeSession;
@@ -84,7 +85,7 @@ impl NativeModel {
     /// Errors: as `predict`; `ERR_STATE` before `compile`.
     #[napi(
         catch_unwind,
-        ts_args_type = "inputs: NativeTensor[], batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void",
+        ts_args_type = "inputs: NativeTensor[] | NativeFeed, batchSize: number, cancel?: CancelFlag, steps?: number, onEvent?: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void",
         ts_return_type = "Promise<number[]>"
     )]
     pub fn evaluate<'env>(
@@ -97,11 +98,11 @@ impl NativeModel {
         on_event: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
-            let inputs = tensor::read_list(&inputs, "inputs")?;
+            let inputs = Given::read(&inputs, "inputs")?;
             let batch_size = argument::integer(&batch_size, "batchSize", 1)?;
             let steps = argument::optional_integer(&steps, "steps", 1)?;
             self.told(env, &cancel, &on_event, move |trainer, cancel, on_event| {
-                Ok(trainer.evaluate_some(&inputs, batch_size, steps, cancel, on_event)?)
+                Ok(trainer.evaluate_some(inputs.source(), batch_size, steps, cancel, on_event)?)
             })
         })
     }
@@ -226,7 +227,7 @@ impl NativeModel {
     /// Errors: as `trainOnBatch`; `ERR_OPTION` for wrong options; what `onEvent` throws.
     #[napi(
         catch_unwind,
-        ts_args_type = "data: NativeTensor[], validation: NativeTensor[] | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void",
+        ts_args_type = "data: NativeTensor[] | NativeFeed, validation: NativeTensor[] | NativeFeed | null, optionsJson: string, cancel: CancelFlag | undefined, onEvent: (event: { readonly type: string, readonly epoch: number, readonly [value: string]: number | string }) => void",
         ts_return_type = "Promise<void>"
     )]
     pub fn fit<'env>(
@@ -239,17 +240,18 @@ impl NativeModel {
         on_event: Unknown<'env>,
     ) -> Result<Object<'env>, ErrorCode> {
         guard(|| {
-            let data = tensor::read_list(&data, "data")?;
+            let data = Given::read(&data, "data")?;
             let validation = if argument::is_missing(&validation) {
                 None
             } else {
-                Some(tensor::read_list(&validation, "validation")?)
+                Some(Given::read(&validation, "validation")?)
             };
             let options = FitOptions::from_json(&argument::string(&options_json, "optionsJson")?)?;
             let cancel = cancel::read(&cancel, "cancel")?;
             let on_event = argument::function(&on_event, "onEvent")?;
             fit::start(env, &self.shared, &cancel, &on_event, move |trainer, cancel, handle| {
-                Ok(trainer.fit(&data, validation.as_deref(), &options, cancel, handle)?)
+                let validation = validation.as_ref().map(Given::source);
+                Ok(trainer.fit(data.source(), validation, &options, cancel, handle)?)
             })
         })
     }

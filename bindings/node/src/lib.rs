@@ -11,6 +11,7 @@ pub mod cancel;
 pub mod compute;
 pub mod ctc;
 pub mod error;
+mod feed;
 mod fit;
 pub mod generator;
 mod heap;

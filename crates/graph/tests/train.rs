@@ -162,7 +162,7 @@ fn callbacks_use_and_stop_the_model() {
     let mut epochs = 0;
     let run = options(json!({ "epochs": 10, "batchSize": 16, "shuffle": false }));
     trainer
-        .fit(&tensors, Some(&tensors), &run, &RUNNING, &mut |trainer, event| match event {
+        .fit(&tensors, Some((&tensors).into()), &run, &RUNNING, &mut |trainer, event| match event {
             Event::EpochEnd { .. } => {
                 epochs += 1;
                 let scores = trainer.evaluate(&tensors, 16, &RUNNING).unwrap();

@@ -13,6 +13,8 @@ pub struct Batch {
     parts: Vec<Gathered>,
     /// The index of each row in the data set.
     numbers: Vec<usize>,
+    /// Rows before the data set's own.
+    first: usize,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +52,11 @@ impl Batch {
 
     /// The index in the data set of a row of the batch.
     pub(super) fn number(&self, row: usize) -> Option<usize> {
-        self.numbers.get(row).copied()
+        self.numbers.get(row).map(|number| number.saturating_add(self.first))
     }
 
     /// The batch as inputs of a graph; `data` are those that it was gathered from.
-    pub fn inputs<'a>(&'a self, data: &Dataset<'a>) -> Vec<BatchInput<'a, f32>> {
+    pub fn inputs<'a>(&'a self, data: &'a Dataset<'_>) -> Vec<BatchInput<'a, f32>> {
         self.parts
             .iter()
             .zip(data.columns())
@@ -80,11 +82,13 @@ impl Batch {
         &mut self,
         columns: &[Column<'_>],
         available: usize,
+        first: usize,
         rows: impl Iterator<Item = usize> + Clone,
     ) -> Result<()> {
         if let Some(row) = rows.clone().find(|&row| row >= available) {
             return Err(Error::native(format!("Row {row} is not among the {available} rows")));
         }
+        self.first = first;
         self.numbers.clear();
         reserve(&mut self.numbers, rows.clone().count())?;
         self.numbers.extend(rows.clone());
@@ -125,7 +129,7 @@ impl Gathered {
         count: usize,
         rows: impl Iterator<Item = usize> + Clone,
     ) -> Result<()> {
-        let tensor = column.tensor;
+        let tensor = &*column.tensor;
         self.shape.clear();
         self.shape.push(count);
         self.shape.extend_from_slice(&tensor.shape[1..]);

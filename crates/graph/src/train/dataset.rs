@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::params::element_count;
 use crate::tensor::{HostTensor, Sequence};
 use crate::values::InputSpec;
+use std::borrow::Cow;
 
 /// Tensors with the same rows, one for each input of a graph.
 ///
@@ -14,12 +15,14 @@ use crate::values::InputSpec;
 pub struct Dataset<'a> {
     columns: Vec<Column<'a>>,
     rows: usize,
+    /// Rows that came before these, for messages.
+    first: usize,
 }
 
 /// One tensor of a data set.
 #[derive(Debug)]
 pub(super) struct Column<'a> {
-    pub(super) tensor: &'a HostTensor,
+    pub(super) tensor: Cow<'a, HostTensor>,
     /// Elements of a row, or of one step of it if there are lengths.
     pub(super) width: usize,
     /// The first step of each row of concatenated steps.
@@ -50,6 +53,18 @@ impl<'a> Dataset<'a> {
     /// `ERR_DATA` for a wrong number of tensors, no rows, or rows that differ in number or are empty; `ERR_SHAPE` if a
     /// tensor's parts contradict each other.
     pub fn new(tensors: &'a [HostTensor], inputs: &[InputSpec]) -> Result<Self> {
+        Self::of(tensors.iter().map(Cow::Borrowed), inputs)
+    }
+
+    /// The same with tensors of its own.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn owned(tensors: Vec<HostTensor>, inputs: &[InputSpec]) -> Result<Self> {
+        Self::of(tensors.into_iter().map(Cow::Owned), inputs)
+    }
+
+    fn of(tensors: impl ExactSizeIterator<Item = Cow<'a, HostTensor>>, inputs: &[InputSpec]) -> Result<Self> {
         if tensors.len() != inputs.len() {
             let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
             return Err(Error::data(format!(
@@ -61,9 +76,9 @@ impl<'a> Dataset<'a> {
         }
         let mut columns = Vec::with_capacity(tensors.len());
         let mut rows: Option<usize> = None;
-        for (tensor, input) in tensors.iter().zip(inputs) {
-            let column = check(tensor, &input.name)?;
+        for (tensor, input) in tensors.zip(inputs) {
             let count = tensor.shape.first().copied().unwrap_or(0);
+            let column = check(tensor, &input.name)?;
             if count == 0 {
                 return Err(Error::data(format!("The data of '{}' has no rows", input.name)));
             }
@@ -90,7 +105,13 @@ impl<'a> Dataset<'a> {
             })
             .collect();
         columns.iter_mut().zip(trims).for_each(|(column, trims)| column.trims = trims);
-        Ok(Self { columns, rows: rows.unwrap_or(0) })
+        Ok(Self { columns, rows: rows.unwrap_or(0), first: 0 })
+    }
+
+    /// The same rows, named in messages as those after so many others.
+    #[must_use]
+    pub(super) fn after(self, first: usize) -> Self {
+        Self { first, ..self }
     }
 
     /// The same rows, with batches that keep the whole padded time.
@@ -125,7 +146,7 @@ impl<'a> Dataset<'a> {
     /// # Errors
     /// `ERR_MEMORY`; `ERR_NATIVE` for an index out of range.
     pub fn gather(&self, rows: impl Iterator<Item = usize> + Clone, batch: &mut Batch) -> Result<()> {
-        batch.fill(&self.columns, self.rows, rows)
+        batch.fill(&self.columns, self.rows, self.first, rows)
     }
 
     /// The padded time of the tensors whose batches may be shorter, for a batch of `time` steps.
@@ -144,7 +165,13 @@ impl<'a> Dataset<'a> {
 }
 
 /// Checks one tensor's sizes against each other.
-fn check<'a>(tensor: &'a HostTensor, name: &str) -> Result<Column<'a>> {
+fn check<'a>(tensor: Cow<'a, HostTensor>, name: &str) -> Result<Column<'a>> {
+    let (width, starts) = layout(&tensor, name)?;
+    Ok(Column { tensor, width, starts, trims: false })
+}
+
+/// The elements of a row, or of one step of it if there are lengths; and where rows of concatenated steps begin.
+fn layout(tensor: &HostTensor, name: &str) -> Result<(usize, Vec<usize>)> {
     let shape = &tensor.shape;
     let wrong = |what: String| Err(Error::shape(format!("The data of '{name}': {what}")));
     let too_large = || Error::shape(format!("The data of '{name}' is too large to address: shape {shape:?}"));
@@ -197,5 +224,5 @@ fn check<'a>(tensor: &'a HostTensor, name: &str) -> Result<Column<'a>> {
     if expected != Some(tensor.data.len()) {
         return wrong(format!("{} elements do not make the shape {shape:?}", tensor.data.len()));
     }
-    Ok(Column { tensor, width, starts, trims: false })
+    Ok((width, starts))
 }

@@ -2,44 +2,70 @@
 
 use super::dataset::Dataset;
 use super::event::{Control, Event, Logs};
+use super::feed::{Cursor, Feed};
 use super::norms::LayerNorms;
 use super::options::FitOptions;
 use super::order;
 use super::progress::Progress;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
+use crate::memory;
 use crate::parallel::unless_cancelled;
 use crate::tensor::HostTensor;
+use crate::values::InputSpec;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// What one call of [`Trainer::fit`] works on.
 struct FitPlan<'a> {
-    data: &'a Dataset<'a>,
-    /// Rows to train on.
-    rows: usize,
-    /// Rows to validate on, and of which data.
-    validation: Option<(&'a Dataset<'a>, Range<usize>)>,
+    data: Trained<'a>,
+    validation: Option<Walk<'a>>,
+    inputs: &'a [InputSpec],
     options: &'a FitOptions,
     cancel: &'a AtomicBool,
 }
 
+/// What there is to go through.
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'a> {
+    /// Rows in memory: model inputs, then targets, then sample weights if the training graph has them.
+    Rows(&'a [HostTensor]),
+    /// The same piece by piece.
+    Feed(&'a Feed),
+}
+
+impl<'a, T: AsRef<[HostTensor]> + ?Sized> From<&'a T> for Source<'a> {
+    fn from(tensors: &'a T) -> Self {
+        Self::Rows(tensors.as_ref())
+    }
+}
+
+/// What is trained on.
+enum Trained<'a> {
+    /// The first so many rows.
+    Rows(&'a Dataset<'a>, usize),
+    Feed(&'a Feed),
+}
+
+/// What an evaluation goes through, in order.
+#[derive(Clone)]
+pub(super) enum Walk<'a> {
+    Rows(&'a Dataset<'a>, Range<usize>),
+    /// At most so many batches, which have the sizes that they come in.
+    Feed(&'a Feed, Option<usize>),
+}
+
 impl FitPlan<'_> {
-    /// Batches of all rows.
-    fn pass(&self) -> usize {
-        self.rows.div_ceil(self.options.batch_size)
-    }
-
-    /// Batches of an epoch.
-    fn batches(&self) -> usize {
-        self.options.steps_per_epoch.filter(|_| self.rows > 0).unwrap_or_else(|| self.pass())
-    }
-
-    /// The pass over all rows that a batch of an epoch belongs to, and its number there.
-    fn place(&self, epoch: usize, batch: usize) -> (usize, usize) {
-        let before = epoch.saturating_mul(self.batches()).saturating_add(batch);
-        (before / self.pass(), before % self.pass())
+    /// Batches of an epoch, if that is known before its end.
+    fn batches(&self) -> Option<usize> {
+        match self.data {
+            Trained::Rows(_, rows) => {
+                let pass = rows.div_ceil(self.options.batch_size);
+                Some(self.options.steps_per_epoch.filter(|_| rows > 0).unwrap_or(pass))
+            }
+            Trained::Feed(_) => self.options.steps_per_epoch,
+        }
     }
 }
 
@@ -47,9 +73,9 @@ impl FitPlan<'_> {
 pub type OnEvent<'a> = dyn FnMut(&mut Trainer, Event) -> Control + 'a;
 
 impl Trainer {
-    /// Trains for epochs `initial_epoch..epochs`, or from `start` of the options on. `tensors` and `validation` are
-    /// model inputs, then targets, then sample weights if the training graph has them; `validation` takes precedence
-    /// over the split of the options.
+    /// Trains for epochs `initial_epoch..epochs`, or from `start` of the options on. `validation` takes precedence over
+    /// the split of the options. Where rows come from a feed, so do their order and the sizes of batches; whoever fills
+    /// it begins where the training does. An epoch then ends with a pass of the feed, or after `steps_per_epoch`.
     ///
     /// `on_event` is called at the beginning and the end of epochs, after every batch and at checkpoints, and may use
     /// the model.
@@ -61,33 +87,47 @@ impl Trainer {
     /// `ERR_STATE` before compiling; `ERR_DATA`, `ERR_SHAPE` and `ERR_OPTION` for unsuitable data and options;
     /// `ERR_NUMERIC` for a loss or gradient that is not finite, naming epoch, batch and step; `ERR_MEMORY`; `ABORTED`
     /// once `cancel` is set. The unfinished step is discarded: weights and optimizer are those of the previous step.
-    pub fn fit(
+    pub fn fit<'a>(
         &mut self,
-        tensors: &[HostTensor],
-        validation: Option<&[HostTensor]>,
+        data: impl Into<Source<'a>>,
+        validation: Option<Source<'a>>,
         options: &FitOptions,
         cancel: &AtomicBool,
         on_event: &mut OnEvent<'_>,
     ) -> Result<()> {
         options.check_counts()?;
         let inputs = self.compiled_mut()?.inputs().to_vec();
-        let data = Dataset::new(tensors, &inputs)?;
-        let separate = validation.map(|tensors| Dataset::new(tensors, &inputs)).transpose()?;
-        let (rows, validation) = match &separate {
-            Some(separate) => (data.rows(), Some((separate, 0..separate.rows()))),
-            None if options.validation_split == 0.0 => (data.rows(), None),
-            None => {
-                let rows = split(data.rows(), options.validation_split)?;
-                (rows, Some((&data, rows..data.rows())))
+        let whole = |source| match source {
+            Source::Rows(tensors) => Dataset::new(tensors, &inputs).map(Some),
+            Source::Feed(_) => Ok(None),
+        };
+        let data = data.into();
+        let all = whole(data)?;
+        let separate = validation.map(whole).transpose()?.flatten();
+        let mut trained = match (data, &all) {
+            (Source::Feed(feed), _) => Trained::Feed(feed),
+            (Source::Rows(_), Some(all)) => Trained::Rows(all, all.rows()),
+            (Source::Rows(_), None) => return Err(Error::native("The rows were not read")),
+        };
+        let validation = match (validation, &separate, &all) {
+            (Some(Source::Feed(feed)), ..) => Some(Walk::Feed(feed, options.validation_steps)),
+            (_, Some(separate), _) => Some(Walk::Rows(separate, 0..separate.rows())),
+            (None, _, Some(all)) if options.validation_split > 0.0 => {
+                let rows = split(all.rows(), options.validation_split)?;
+                trained = Trained::Rows(all, rows);
+                Some(Walk::Rows(all, rows..all.rows()))
             }
+            _ => None,
         };
         let carry = &self.compiled_mut()?.carry;
-        carry.check_rows(rows, options.batch_size)?;
-        if let Some((_, rows)) = &validation {
+        if let Trained::Rows(_, rows) = trained {
+            carry.check_rows(rows, options.batch_size)?;
+        }
+        if let Some(Walk::Rows(_, rows)) = &validation {
             carry.check_rows(rows.len(), options.validation_rows())?;
         }
         let start = options.start.clone().unwrap_or_else(|| Progress::epoch(options.initial_epoch));
-        let plan = FitPlan { data: &data, rows, validation, options, cancel };
+        let plan = FitPlan { data: trained, validation, inputs: &inputs, options, cancel };
         start.check(plan.batches(), self.compiled_mut()?.scores.len())?;
         if start.swapped {
             self.swap_average()?;
@@ -99,7 +139,7 @@ impl Trainer {
     }
 
     fn epochs(&mut self, plan: &FitPlan<'_>, on_event: &mut OnEvent<'_>) -> Result<()> {
-        let mut order = Order::default();
+        let mut order = Order::of(plan);
         let mut saved = Instant::now();
         for epoch in self.progress.epoch..plan.options.epochs {
             let stopped = on_event(self, Event::EpochBegin { epoch }) == Control::Stop;
@@ -112,11 +152,13 @@ impl Trainer {
             }
             let started = Instant::now();
             let (mut logs, stopped) = self.epoch(plan, epoch, &mut order, &mut saved, on_event)?;
+            let place = self.progress.place;
             check_cancelled(plan.cancel)?;
             if (epoch + 1).is_multiple_of(plan.options.validation_freq) {
                 logs.extend(self.validate(plan, epoch, on_event)?);
             }
             self.progress = Progress::epoch(epoch + 1);
+            self.progress.place = place;
             let end = Event::EpochEnd { epoch, seconds: started.elapsed().as_secs_f64(), logs };
             let ended = self.swapped(plan.options.swap_on_epoch, |trainer| Ok(on_event(trainer, end)))?;
             check_cancelled(plan.cancel)?;
@@ -142,13 +184,19 @@ impl Trainer {
 
     /// The logs of the validation after an epoch, if there is one.
     fn validate(&mut self, plan: &FitPlan<'_>, epoch: usize, on_event: &mut OnEvent<'_>) -> Result<Logs> {
-        let Some((data, rows)) = &plan.validation else { return Ok(Logs::new()) };
         let size = plan.options.validation_rows();
-        let most = plan.options.validation_steps.map_or(rows.len(), |steps| steps.saturating_mul(size));
-        let rows = rows.start..rows.end.min(rows.start.saturating_add(most));
+        let walk = match plan.validation.clone() {
+            None => return Ok(Logs::new()),
+            Some(Walk::Rows(data, rows)) => {
+                let most =
+                    plan.options.validation_steps.map_or(rows.len(), |steps| steps.saturating_mul(size));
+                Walk::Rows(data, rows.start..rows.end.min(rows.start.saturating_add(most)))
+            }
+            Some(feed) => feed,
+        };
         let told = plan.options.await_tests.then_some((epoch, on_event));
         self.swapped(plan.options.swap_average, |trainer| {
-            let tally = trainer.evaluate_rows(data, rows, size, plan.cancel, told)?;
+            let tally = trainer.evaluate_over(walk, size, plan.cancel, told)?;
             Ok(trainer.compiled_mut()?.scores.logs(&tally, "val_"))
         })
         .map_err(|error| locate(error, &format!("In the validation of epoch {}", epoch + 1)))
@@ -159,7 +207,7 @@ impl Trainer {
         &mut self,
         plan: &FitPlan<'_>,
         epoch: usize,
-        order: &mut Order,
+        order: &mut Order<'_>,
         saved: &mut Instant,
         on_event: &mut OnEvent<'_>,
     ) -> Result<(Logs, bool)> {
@@ -168,21 +216,25 @@ impl Trainer {
         let mut tally = self.progress.tally();
         let mut norms = plan.options.gradient_norms.then(LayerNorms::default);
         let mut stopped = false;
-        for index in self.progress.batch..batches {
-            let rows = order.rows(plan, epoch, index)?;
+        let mut index = self.progress.batch;
+        while batches.is_none_or(|batches| index < batches) {
+            let Some((data, rows, place)) = order.next(plan, epoch, index)? else { break };
             let moment = |kind, logs| Event::Moment { kind, epoch, batch: index, size: rows.len(), logs };
             if plan.options.await_batches {
                 on_event(self, moment("trainBatchBegin", Logs::new()));
                 check_cancelled(plan.cancel)?;
             }
             self.with_batch(|trainer, batch| {
-                unless_cancelled(plan.cancel, || plan.data.gather(rows.iter().copied(), batch))?;
-                trainer.train_step(&batch.inputs(plan.data), plan.cancel, &mut tally)
+                unless_cancelled(plan.cancel, || data.gather(rows.iter().copied(), batch))?;
+                trainer.train_step(&batch.inputs(data), plan.cancel, &mut tally)
             })
             .map_err(|error| {
-                locate(error, &format!("In epoch {}, batch {} of {batches}", epoch + 1, index + 1))
+                let of = batches.map_or_else(String::new, |batches| format!(" of {batches}"));
+                locate(error, &format!("In epoch {}, batch {}{of}", epoch + 1, index + 1))
             })?;
             self.progress.advance(&tally);
+            let size = rows.len();
+            self.progress.place = place;
             let compiled = self.compiled_mut()?;
             let mut logs = compiled.scores.logs(&tally, "");
             logs.extend(norms.iter_mut().flat_map(|norms| norms.add(&compiled.optimizer)));
@@ -194,12 +246,13 @@ impl Trainer {
             let event = Event::BatchEnd {
                 epoch,
                 batch: index,
-                batches,
-                size: rows.len(),
+                batches: batches.unwrap_or(0),
+                size,
                 logs,
                 seconds: started.elapsed().as_secs_f64(),
             };
             stopped |= on_event(self, event) == Control::Stop;
+            index += 1;
             if stopped {
                 break;
             }
@@ -223,23 +276,55 @@ impl Trainer {
     }
 }
 
+/// The next batch: data, rows of it, and the place in a feed.
+type Next<'a> = (&'a Dataset<'a>, &'a [usize], Option<(u64, u64)>);
+
 /// The order in which the rows are gone through.
-#[derive(Debug, Default)]
-struct Order {
-    rows: Vec<usize>,
-    /// In which pass over them.
-    pass: Option<usize>,
+enum Order<'a> {
+    /// That of rows in memory.
+    Rows {
+        data: &'a Dataset<'a>,
+        order: Vec<usize>,
+        /// In which pass over them.
+        pass: Option<usize>,
+    },
+    /// That in which they come, and the rows of the batch.
+    Feed(Cursor<'a>, Vec<usize>),
 }
 
-impl Order {
-    /// The rows of a batch.
-    fn rows(&mut self, plan: &FitPlan<'_>, epoch: usize, batch: usize) -> Result<&[usize]> {
-        let (pass, at) = plan.place(epoch, batch);
-        if self.pass != Some(pass) {
-            order::fill(&mut self.rows, plan.rows, plan.data, plan.options, pass)?;
-            self.pass = Some(pass);
+impl<'a> Order<'a> {
+    fn of(plan: &FitPlan<'a>) -> Self {
+        match plan.data {
+            Trained::Rows(data, _) => Self::Rows { data, order: Vec::new(), pass: None },
+            Trained::Feed(feed) => Self::Feed(Cursor::new(feed, plan.inputs), Vec::new()),
         }
-        Ok(self.rows.chunks(plan.options.batch_size).nth(at).unwrap_or_default())
+    }
+
+    /// A batch, as rows of data; none if the epoch ended before it. And, of a feed, the pass over its source and how
+    /// many batches of it are done after this one.
+    fn next(&mut self, plan: &FitPlan<'_>, epoch: usize, batch: usize) -> Result<Option<Next<'_>>> {
+        match self {
+            Self::Feed(cursor, rows) => {
+                let Some((data, range, place)) = cursor.next(plan.cancel)? else { return Ok(None) };
+                memory::refill(rows, range.len(), 0, "The rows of a batch")?;
+                rows.iter_mut().zip(range).for_each(|(row, number)| *row = number);
+                Ok(Some((data, rows, Some(place))))
+            }
+            Self::Rows { data, order, pass } => {
+                let rows = match plan.data {
+                    Trained::Rows(_, rows) => rows,
+                    Trained::Feed(_) => 0,
+                };
+                let batches = rows.div_ceil(plan.options.batch_size).max(1);
+                let before = epoch.saturating_mul(plan.batches().unwrap_or(batches)).saturating_add(batch);
+                if *pass != Some(before / batches) {
+                    order::fill(order, rows, data, plan.options, before / batches)?;
+                    *pass = Some(before / batches);
+                }
+                let batch = order.chunks(plan.options.batch_size).nth(before % batches);
+                Ok(batch.map(|rows| (*data, rows.as_ref(), None)))
+            }
+        }
     }
 }
 

@@ -16,6 +16,9 @@ pub struct Progress {
     pub(super) swapped: bool,
     /// Bits of the sums of every loss and metric.
     sums: Vec<Vec<u64>>,
+    /// Of rows that come from a feed: the pass over the source, and how many of its batches are done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) place: Option<(u64, u64)>,
 }
 
 impl Progress {
@@ -40,9 +43,11 @@ impl Progress {
         Tally { sums: self.sums.iter().map(numbers).collect() }
     }
 
-    /// Checks that it belongs to a training with these numbers of batches per epoch and of losses and metrics.
-    pub(super) fn check(&self, batches: usize, scores: usize) -> Result<()> {
-        if self.batch > batches || self.sums.len() != if self.batch == 0 { 0 } else { scores } {
+    /// Checks that it belongs to a training with these numbers of batches per epoch, if it is known, and of losses and metrics.
+    pub(super) fn check(&self, batches: Option<usize>, scores: usize) -> Result<()> {
+        if batches.is_some_and(|batches| self.batch > batches)
+            || self.sums.len() != if self.batch == 0 { 0 } else { scores }
+        {
             return Err(Error::format(
                 "The progress to go on from is of a training with other data, losses or metrics",
             ));

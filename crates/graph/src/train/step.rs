@@ -3,7 +3,8 @@
 use super::batch::Batch;
 use super::dataset::Dataset;
 use super::event::{Control, Event};
-use super::fit::{OnEvent, check_cancelled};
+use super::feed::Cursor;
+use super::fit::{OnEvent, Source, Walk, check_cancelled};
 use super::tally::Tally;
 use super::trainer::Trainer;
 use crate::error::{Code, Error, Result};
@@ -11,6 +12,7 @@ use crate::mode::{Record, Run};
 use crate::parallel::unless_cancelled;
 use crate::params::Parameters;
 use crate::tensor::{BatchInput, HostTensor};
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 impl Trainer {
@@ -71,30 +73,35 @@ impl Trainer {
         self.evaluate_some(tensors, batch_size, None, cancel, None)
     }
 
-    /// The same over at most so many `steps`, which are batches; `on_event` is told of the beginning and the end of all and of each batch, and ends the
-    /// evaluation after a batch.
+    /// The same over at most so many `steps`, which are batches; those of a feed have the sizes that they come in.
+    /// `on_event` is told of the beginning and the end of all and of each batch, and ends the evaluation after a batch.
     ///
     /// # Errors
     /// As [`Self::evaluate`].
-    pub fn evaluate_some(
+    pub fn evaluate_some<'a>(
         &mut self,
-        tensors: &[HostTensor],
+        data: impl Into<Source<'a>>,
         batch_size: usize,
         steps: Option<usize>,
         cancel: &AtomicBool,
         on_event: Option<&mut OnEvent<'_>>,
     ) -> Result<Vec<f64>> {
-        let data = Dataset::new(tensors, self.compiled_mut()?.inputs())?;
-        let rows = 0..data.first_rows(batch_size, steps);
-        let tally = self.evaluate_rows(&data, rows, batch_size, cancel, on_event.map(|told| (0, told)))?;
+        let told = on_event.map(|told| (0, told));
+        let tally = match data.into() {
+            Source::Rows(tensors) => {
+                let data = Dataset::new(tensors, self.compiled_mut()?.inputs())?;
+                let rows = 0..data.first_rows(batch_size, steps);
+                self.evaluate_over(Walk::Rows(&data, rows), batch_size, cancel, told)?
+            }
+            Source::Feed(feed) => self.evaluate_over(Walk::Feed(feed, steps), batch_size, cancel, told)?,
+        };
         Ok(self.compiled_mut()?.scores.values(&tally))
     }
 
     /// Tells of what happens in an epoch: of the beginning, of every batch with its rows and the scores so far, of the end.
-    pub(super) fn evaluate_rows(
+    pub(super) fn evaluate_over(
         &mut self,
-        data: &Dataset<'_>,
-        rows: std::ops::Range<usize>,
+        mut walk: Walk<'_>,
         batch_size: usize,
         cancel: &AtomicBool,
         mut told: Option<(usize, &mut OnEvent<'_>)>,
@@ -102,7 +109,10 @@ impl Trainer {
         if batch_size == 0 {
             return Err(Error::option("The batch size must be at least 1"));
         }
-        self.compiled_mut()?.carry.check_rows(rows.len(), batch_size)?;
+        if let Walk::Rows(_, rows) = &walk {
+            self.compiled_mut()?.carry.check_rows(rows.len(), batch_size)?;
+        }
+        let inputs = self.compiled_mut()?.inputs().to_vec();
         let mut tell = |trainer: &mut Self, kind, batch, size, tally: Option<&Tally>| {
             let Some((epoch, on_event)) = &mut told else { return Ok(Control::Continue) };
             let scores = trainer.compiled.as_ref().zip(tally);
@@ -114,15 +124,33 @@ impl Trainer {
         let mut tally = Tally::default();
         tell(self, "testBegin", 0, 0, None)?;
         self.with_zero_states(|trainer| {
-            for (index, start) in rows.clone().step_by(batch_size).enumerate() {
-                let some = start..rows.end.min(start.saturating_add(batch_size));
-                tell(trainer, "testBatchBegin", index, some.len(), None)?;
+            let mut one = |trainer: &mut Self, data: &Dataset<'_>, rows: Range<usize>, index| {
+                tell(trainer, "testBatchBegin", index, rows.len(), None)?;
                 trainer.with_batch(|trainer, batch| {
-                    unless_cancelled(cancel, || data.gather(some.clone(), batch))?;
+                    unless_cancelled(cancel, || data.gather(rows.clone(), batch))?;
                     trainer.score(&batch.inputs(data), cancel, &mut tally)
                 })?;
-                if tell(trainer, "testBatchEnd", index, some.len(), Some(&tally))? == Control::Stop {
-                    break;
+                tell(trainer, "testBatchEnd", index, rows.len(), Some(&tally))
+            };
+            match &mut walk {
+                Walk::Rows(data, rows) => {
+                    for (index, start) in rows.clone().step_by(batch_size).enumerate() {
+                        let some = start..rows.end.min(start.saturating_add(batch_size));
+                        if one(trainer, data, some, index)? == Control::Stop {
+                            break;
+                        }
+                    }
+                }
+                Walk::Feed(feed, steps) => {
+                    let mut cursor = Cursor::new(feed, &inputs);
+                    let mut index = 0;
+                    while steps.is_none_or(|steps| index < steps) {
+                        let Some((data, rows, _)) = cursor.next(cancel)? else { break };
+                        if one(trainer, data, rows, index)? == Control::Stop {
+                            break;
+                        }
+                        index += 1;
+                    }
                 }
             }
             Ok(())

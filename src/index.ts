@@ -5,6 +5,7 @@ export type { Cell } from './cells/cell.js'
 export { defineCell } from './cells/defineCell.js'
 export * as cells from './cells/index.js'
 export * as constraints from './constraints/index.js'
+export * as data from './data/streams.js'
 export type {
   Data,
   DataSet,

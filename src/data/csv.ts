@@ -1,6 +1,6 @@
 import { describe, SeqloomError, visible } from '../errors.js'
 import { type CsvForm, type CsvRecord, csvRecords, firstRecord, lineEnds } from './csvRecords.js'
-import { streamText } from './textFile.js'
+import { streamText, uncompressed } from './textFile.js'
 
 /** How a table is read from a file. */
 export interface TableOptions {
@@ -56,16 +56,42 @@ export async function* streamCsv<Column extends string>(
   options: TableOptions = {},
   found: Found = { lines: [] },
 ): AsyncGenerator<Record<Column, string>> {
+  for await (const { rows, lines, delimiter } of csvBlocks(path, columns, options)) {
+    found.delimiter = delimiter
+    for (const [at, row] of rows.entries()) {
+      found.lines.push(lines[at] as number)
+      yield row
+    }
+  }
+}
+
+/** Some rows of a file, and the lines on which they begin. */
+export interface Block<Column extends string> {
+  readonly rows: Record<Column, string>[]
+  readonly lines: number[]
+  /** The character between columns. */
+  readonly delimiter: string
+}
+
+/** {@link streamCsv} several rows at a time, without columns all of them; the first block has no rows. */
+export async function* csvBlocks<Column extends string>(
+  path: string,
+  wanted: readonly Column[] | undefined,
+  options: TableOptions = {},
+): AsyncGenerator<Block<Column>> {
   const pieces = streamText(path, options)
   try {
-    const { head, lead, header } = await readHeader(path, pieces, columns, options)
+    const { head, lead, header } = await readHeader(path, pieces, wanted ?? [], options)
     const { delimiter, names } = header
+    const columns = wanted ?? (names as readonly Column[])
     checkColumns(path, head, header, columns)
-    found.delimiter = delimiter
+    yield { rows: [], lines: [], delimiter }
     const places = columns.map((column) => names.indexOf(column))
     const records = recordsFrom(path, { head, lead }, pieces, delimiter)
     let isHeader = true
     for await (const batch of records) {
+      const rows: Record<Column, string>[] = []
+      const lines: number[] = []
       for (const { fields, line, blank } of batch) {
         if (isHeader) {
           isHeader = false
@@ -73,13 +99,14 @@ export async function* streamCsv<Column extends string>(
         }
         if (blank && names.length > 1) continue
         if (fields.length !== names.length) throw uneven(path, fields.length, line, header)
-        found.lines.push(line)
         const row = {} as Record<Column, string>
         columns.forEach((column, index) => {
           row[column] = fields[places[index] as number] as string
         })
-        yield row
+        rows.push(row)
+        lines.push(line)
       }
+      yield { rows, lines, delimiter }
     }
   } finally {
     await pieces.return(undefined)
@@ -107,7 +134,7 @@ interface Header {
 
 const formOf = (path: string, delimiter: string): CsvForm => ({ delimiter, quote: !isTabbed(path) })
 
-const isTabbed = (path: string) => path.toLowerCase().endsWith('.tsv')
+const isTabbed = (path: string) => uncompressed(path).endsWith('.tsv')
 
 /** The part of a file that was read ahead, and how much of it precedes the header line. */
 interface Ahead {

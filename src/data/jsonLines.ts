@@ -43,7 +43,7 @@ export async function readJsonLines<Name extends string>(
 }
 
 /** The lines of a file, with any line ends. */
-async function* streamLines(path: string, options: TextOptions): AsyncGenerator<string> {
+export async function* streamLines(path: string, options: TextOptions): AsyncGenerator<string> {
   const lines = new Lines()
   let count = 0
   for await (const piece of streamText(path, options)) {
@@ -88,13 +88,8 @@ export class Lines {
   }
 }
 
-function parsed<Name extends string>(
-  place: string,
-  text: string,
-  names: readonly Name[],
-  plainValues: boolean,
-  lists: boolean,
-): Record<Name, string> {
+/** The object that a line holds; `ERR_DATA`, naming the place, for anything else. */
+export function objectIn(place: string, text: string): Record<string, unknown> {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -103,6 +98,17 @@ function parsed<Name extends string>(
     throw new SeqloomError('ERR_DATA', `${place} is no JSON: ${(cause as Error).message}${array}`, { cause })
   }
   if (!isRecord(value)) throw new SeqloomError('ERR_DATA', `${place} must be a JSON object, not ${describe(value)}`)
+  return value
+}
+
+function parsed<Name extends string>(
+  place: string,
+  text: string,
+  names: readonly Name[],
+  plainValues: boolean,
+  lists: boolean,
+): Record<Name, string> {
+  const value = objectIn(place, text)
   const row = {} as Record<Name, string>
   for (const name of names) {
     const field = Object.hasOwn(value, name) ? value[name] : undefined

@@ -1,6 +1,7 @@
 import { SeqloomError } from '../errors.js'
 import { type Found, readCsv, streamCsv, type TableOptions } from './csv.js'
 import { readJsonLines, streamJsonLines } from './jsonLines.js'
+import { uncompressed } from './textFile.js'
 
 export type { TableOptions } from './csv.js'
 
@@ -10,7 +11,7 @@ export interface Table<Column extends string> extends Found {
   readonly rows: readonly Record<Column, string>[]
 }
 
-const isJson = (path: string) => /\.(jsonl|ndjson)$/i.test(path)
+const isJson = (path: string) => /\.(jsonl|ndjson)$/.test(uncompressed(path))
 
 /**
  * Reads all rows of a CSV, tab-separated (`.tsv`) or JSON lines (`.jsonl`, `.ndjson`) file; see `readCsv` and

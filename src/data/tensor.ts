@@ -45,6 +45,16 @@ export type Texts = string | readonly Texts[]
 /** The inputs or targets of a model: several in the model's order or by name, or a single one by itself. */
 export type DataSet = Data | Texts | readonly (Data | Texts)[] | { readonly [name: string]: Data | Texts }
 
+/**
+ * Rows or batches one after another: `{ x, y }`, `[x, y]` or with a third part `sampleWeight`; for predictions `{ x }` or
+ * the inputs alone. A `Dataset`, any other iterable or async iterable but arrays, or a web stream. Elements are batches
+ * if their inputs have as many dimensions as the model's with the batch, rows if they have one less.
+ */
+export type Streamed =
+  | AsyncIterable<unknown>
+  | (Iterable<unknown> & { readonly length?: never })
+  | ReadableStream<unknown>
+
 /** What `tensor` takes besides data and shape. */
 export interface TensorOptions {
   /** How many leading steps of each row count (right padding); from 1 to the number of steps. */

@@ -1,6 +1,9 @@
 import { addAbortSignal } from 'node:stream'
 import { AbortError, SeqloomError, visible } from '../errors.js'
 import { openNamed } from '../files.js'
+import { decompressed } from './compressed.js'
+
+export { uncompressed } from './compressed.js'
 
 /** Byte order marks: bytes at the beginning of a file that tell its encoding. */
 const marks = [
@@ -150,10 +153,9 @@ export interface TextOptions {
 export async function* streamText(path: string, { encoding, signal }: TextOptions = {}): AsyncGenerator<string> {
   const decoding = new TextDecoding(path, encoding)
   try {
-    const file = await openNamed(path)
-    const stream = file.createReadStream()
+    const stream = path === standardInput ? process.stdin : (await openNamed(path)).createReadStream()
     if (signal) addAbortSignal(signal, stream)
-    for await (const bytes of stream as AsyncIterable<Buffer>) yield decoding.push(bytes)
+    for await (const bytes of decompressed(path, stream)) yield decoding.push(bytes)
   } catch (error) {
     if (signal?.aborted) throw new AbortError(signal)
     if (error instanceof SeqloomError) throw error
@@ -161,6 +163,9 @@ export async function* streamText(path: string, { encoding, signal }: TextOption
   }
   yield decoding.end()
 }
+
+/** What names standard input instead of a file. */
+export const standardInput = '-'
 
 /** Reads a whole text file; see {@link streamText}. */
 export async function readText(path: string, options: TextOptions = {}): Promise<string> {

@@ -11,7 +11,7 @@ import {
 } from '../callbacks/callback.js'
 import { awaited, callAwaited, isAwaited, type LoopEvent, scoresOf, wantsAny } from '../callbacks/moments.js'
 import { shownProgress } from '../callbacks/shownProgress.js'
-import { fingerprint, type Staged } from '../data/index.js'
+import type { Staged } from '../data/index.js'
 import { AbortError, callNative, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeModel } from '../native/index.js'
 import { warn } from '../warn.js'
@@ -19,8 +19,12 @@ import { unlessAborted } from './cancel.js'
 import { classWeights } from './classWeight.js'
 import type { TrainPlan } from './compile.js'
 import type { Engine } from './engine.js'
+import { Feeder } from './feeder.js'
 import type { Model } from './model.js'
 import { defaultBatchSize, type GivenFitOptions } from './runOptions.js'
+
+/** Rows in memory, or what reads them while the loop runs. */
+export type Supply = readonly Staged[] | Feeder
 
 /** What a training works with. */
 export interface FitRequest {
@@ -28,9 +32,11 @@ export interface FitRequest {
   readonly engine: Engine
   readonly native: NativeModel
   readonly plan: TrainPlan
-  readonly data: readonly Staged[]
-  readonly validation: readonly Staged[] | undefined
+  readonly data: Supply
+  readonly validation: Supply | undefined
   readonly options: GivenFitOptions
+  /** Tells the data from others. */
+  readonly identity: string
 }
 
 /** Checks that a validation split leaves rows on both sides. */
@@ -43,16 +49,26 @@ export function checkSplit(rows: number, split: number): void {
   }
 }
 
+/** Where a training is, as its progress says. */
+interface Position {
+  readonly epoch: number
+  readonly batch: number
+  /** Of a stream: the pass over it, and how many of its batches are done. */
+  readonly place?: readonly [pass: number, batches: number]
+}
+
+const given = (supply: Supply) => (supply instanceof Feeder ? supply.feed : [...supply])
+
 const levelOf = ({ verbose = 0 }: GivenFitOptions): number => (verbose === 'auto' ? 1 : Number(verbose))
 
 /** Runs the native training loop and the callbacks around it. */
 export async function runFit(request: FitRequest): Promise<History> {
-  const given = checkCallbacks(request.options.callbacks)
+  const callbacks = checkCallbacks(request.options.callbacks)
   const verbose = levelOf(request.options)
-  if (verbose === 0) return await new FitLoop(request, given).run()
+  if (verbose === 0) return await new FitLoop(request, callbacks).run()
   const { callback, close } = await shownProgress(verbose === 1 ? 1 : 2)
   try {
-    return await new FitLoop(request, [...given, callback]).run()
+    return await new FitLoop(request, [...callbacks, callback]).run()
   } finally {
     close()
   }
@@ -70,8 +86,10 @@ class FitLoop {
   readonly #callbacks: readonly Callback[]
   #history: History = { history: {}, epoch: [] }
   readonly #settings: Readonly<Record<string, number | boolean>>
-  /** Batches of an epoch. */
-  readonly #steps: number
+  /** Batches of an epoch; 0 while that is not known. */
+  #steps: number
+  /** Where a training that goes on was. */
+  #resumed: Position = { epoch: 0, batch: 0 }
   readonly #training: Training
   readonly #kept: KeptTraining
   readonly #names: readonly string[]
@@ -81,6 +99,10 @@ class FitLoop {
   #recorded: ReadonlySet<string> = new Set()
   #stop = false
   #ended = false
+  /** Whether rows are being read. */
+  #reading = false
+  /** Batches of the epoch so far. */
+  #done = 0
   /** Where the native loop starts, if not at the beginning. */
   #start: string | undefined
   #giveUp: () => void = () => undefined
@@ -118,7 +140,7 @@ class FitLoop {
       ...(swaps.some(({ swapOnEpoch }) => swapOnEpoch) && { swapOnEpoch: true }),
       gradientNorms: callbacks.some((callback) => callback.gradientNorms),
     }
-    const rows = (tensors: readonly Staged[] | undefined) => tensors?.[0]?.shape[0] ?? 0
+    const rows = (supply: Supply | undefined) => (supply instanceof Feeder ? 0 : (supply?.[0]?.shape[0] ?? 0))
     const trained = options.validationSplit ? Math.floor(rows(data) * (1 - options.validationSplit)) : rows(data)
     this.#steps = options.stepsPerEpoch ?? Math.ceil(trained / batchSize)
     const { epochs: _, ...identity } = this.#settings
@@ -129,7 +151,7 @@ class FitLoop {
         ...identity,
         rows: rows(data),
         validationRows: rows(validation),
-        data: fingerprint([...data, ...(validation ?? [])]),
+        data: request.identity,
         classWeight: classWeights('fit', request.plan, options.classWeight).identity,
       },
       state: () => ({
@@ -139,6 +161,7 @@ class FitLoop {
       }),
       goOn: ({ progress, stopped, history }) => {
         this.#start = progress
+        this.#resumed = JSON.parse(progress) as Position
         this.#stop = stopped
         this.#history = history
         this.#last = Object.fromEntries(
@@ -179,7 +202,7 @@ class FitLoop {
       begun = true
       this.#giveUp = () => cancel.cancel()
       const onEvent = (event: LoopEvent | undefined) => this.#receive(event)
-      await native.fit([...data], validation ? [...validation] : null, settings, cancel, onEvent)
+      await native.fit(given(data), validation ? given(validation) : null, settings, cancel, onEvent)
     }
     try {
       await engine.cancellable(options.signal, training)
@@ -190,6 +213,7 @@ class FitLoop {
       if (!this.#failure && !this.#ends(error)) throw error
     } finally {
       this.#ended = true
+      for (const supply of [data, validation]) if (supply instanceof Feeder) supply.close()
       options.signal?.removeEventListener('abort', wake)
     }
     engine.tell(engine.trained)
@@ -227,7 +251,10 @@ class FitLoop {
       this.#batchEnd(event)
       return
     }
-    if (event.type === 'epochEnd') this.#record(event.epoch, this.#logsOf(event))
+    if (event.type === 'epochEnd') {
+      this.#record(event.epoch, this.#logsOf(event))
+      if (this.#steps === 0) this.#steps = this.#done
+    }
     void this.#parked(event)
   }
 
@@ -250,7 +277,10 @@ class FitLoop {
           await this.#keep('epochEnd')
         }
       })
-      if (event.type === 'epochBegin' && !this.#over) engine.giveRates(this.#steps)
+      if (event.type === 'epochBegin' && !this.#over) {
+        engine.giveRates(this.#steps)
+        await this.#read(epoch)
+      }
       if (!this.#over) engine.fetch()
     } catch (error) {
       if (!this.#over) this.#fail(error)
@@ -267,10 +297,29 @@ class FitLoop {
     }
   }
 
+  /** Lets the rows of an epoch be read. */
+  async #read(epoch: number): Promise<void> {
+    const { data, validation, options } = this.#request
+    const fail = (error: unknown) => this.#fail(error)
+    const { batch, place, epoch: first } = this.#resumed
+    if (data instanceof Feeder) {
+      if (options.stepsPerEpoch === undefined) data.start(epoch, epoch === first ? batch : 0, false, fail)
+      else if (!this.#reading) data.start(place?.[0] ?? 0, place?.[1] ?? 0, true, fail)
+    }
+    this.#reading = true
+    if (validation instanceof Feeder && (epoch + 1) % (options.validationFreq ?? 1) === 0) {
+      await validation.stop()
+      validation.start(0, 0, false, fail)
+    }
+  }
+
   #batchEnd(event: LoopEvent): void {
-    const [batch, batches, size] = [Number(event.batch), Number(event.batches), Number(event.size)]
+    const [batch, size] = [Number(event.batch), Number(event.size)]
+    this.#done = batch + 1
+    // How many there are in a stream is known after its first end.
+    const batches = Number(event.batches) || this.#steps || undefined
     const seconds = Number(event.seconds)
-    const shown = { ...this.#logsOf(event), epoch: event.epoch, batch, batches, size, seconds }
+    const shown = { ...this.#logsOf(event), epoch: event.epoch, batch, size, seconds, ...(batches && { batches }) }
     for (const callback of this.#callbacks) {
       try {
         const result = callback.onBatchEnd?.(batch, shown, this.#training)

@@ -1,14 +1,23 @@
 import { checkCallbacks } from '../callbacks/callback.js'
 import type { LoopEvent } from '../callbacks/moments.js'
+import { concatenated } from '../data/concatenated.js'
 import { runSliced, runSync } from '../data/index.js'
-import type { DataSet, Tensor } from '../data/tensor.js'
-import { callNative } from '../errors.js'
+import { isStreamed } from '../data/sources.js'
+import type { DataSet, Streamed, Tensor } from '../data/tensor.js'
+import { callNative, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeTensor } from '../native/index.js'
 import type { Engine } from './engine.js'
+import { type BatchParts, Feeder } from './feeder.js'
 import { batchesOf, batchSizeFor, checkRows } from './fixedBatch.js'
 import { checkPrompt, type GenerateOptions, generation, portionsOf } from './generate.js'
 import type { Model } from './model.js'
-import { checkPredict, checkPredictSync, type PredictOptions, type PredictSyncOptions } from './runOptions.js'
+import {
+  checkPredict,
+  checkPredictSync,
+  defaultBatchSize,
+  type PredictOptions,
+  type PredictSyncOptions,
+} from './runOptions.js'
 import { type BeamSearchOptions, checkBeamSearch, type Hypothesis, runBeamSearch } from './search.js'
 import { Session, type SessionOptions, sessionPlan } from './session.js'
 import { asTensor, convertInputs } from './slots.js'
@@ -18,12 +27,13 @@ import { toldRun } from './told.js'
 export async function predict<Out extends Tensor | Tensor[]>(
   model: Model,
   engine: Engine,
-  x: DataSet,
+  x: DataSet | Streamed,
   options: PredictOptions,
   list: boolean,
   wanted?: readonly number[],
 ): Promise<Out> {
   checkPredict(options)
+  if (isStreamed(x)) return await predictStreamed<Out>(model, engine, x, options, list, wanted)
   const { signal } = options
   const steps = options.steps ?? undefined
   const batchSize = batchSizeFor('predict', engine.topology, options.batchSize)
@@ -42,6 +52,44 @@ export async function predict<Out extends Tensor | Tensor[]>(
   }
   if (callbacks.length === 0) return await engine.queue('predict', 'callbacks', run, signal)
   return await engine.alone('predict with callbacks', run, signal)
+}
+
+/** {@link Model.predict} of rows that come one after another: piece by piece. */
+async function predictStreamed<Out extends Tensor | Tensor[]>(
+  model: Model,
+  engine: Engine,
+  source: Streamed,
+  options: PredictOptions,
+  list: boolean,
+  wanted?: readonly number[],
+): Promise<Out> {
+  const { signal, steps, batchSize } = options
+  if (model.stateful) {
+    throw new SeqloomError('ERR_UNSUPPORTED', 'predict: a stateful model takes its rows at once, not one after another')
+  }
+  if (checkCallbacks(options.callbacks, 'predict').length > 0 || steps != null) {
+    throw new SeqloomError(
+      'ERR_UNSUPPORTED',
+      'predict: of a stream, take(n) gives the first rows; there are no callbacks',
+    )
+  }
+  const convert = async ({ x }: BatchParts) => await runSliced(convertInputs(engine.topology, x as DataSet), signal)
+  const reading = { where: 'predict', inputs: engine.topology.inputs, batchSize, convert, signal }
+  const feeder = await Feeder.of(source, reading, false, defaultBatchSize)
+  if (feeder.endless) throw new SeqloomError('ERR_OPTION', 'predict: the data never end; take(n) gives the first rows')
+  try {
+    const pieces: Tensor[][] = []
+    for await (const tensors of feeder.pieces()) {
+      const rows = batchSize ?? defaultBatchSize
+      const call = (cancel: CancelFlag) => engine.ready().predict(tensors, rows, cancel, wanted && [...wanted])
+      const outputs = await engine.queue('predict', 'callbacks', () => engine.cancellable(signal, call), signal)
+      pieces.push(outputs.map(asTensor))
+    }
+    const tensors = (pieces[0] ?? []).map((_, at) => concatenated(pieces.map((piece) => piece[at] as Tensor)))
+    return (list ? tensors : tensors[0]) as Out
+  } finally {
+    feeder.close()
+  }
 }
 
 /** {@link Model.predictSync} */

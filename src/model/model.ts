@@ -1,6 +1,7 @@
 import '../dispose.js'
 import type { History } from '../callbacks/callback.js'
-import type { Data, DataSet, Tensor, TensorLike } from '../data/tensor.js'
+import { isStreamed } from '../data/sources.js'
+import type { Data, DataSet, Streamed, Tensor, TensorLike } from '../data/tensor.js'
 import { reading, SeqloomError } from '../errors.js'
 import type { Shape } from '../graph/shape.js'
 import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.js'
@@ -227,8 +228,21 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
    * another `fit`, `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_NUMERIC` when the loss becomes NaN or infinite (the
    * weights stay those of the step before), an AbortError, or what a callback throws.
    */
-  async fit(x: DataSet, y: DataSet, options: FitOptions = {}): Promise<History> {
-    this.#history = await train(this as Model, this.engine, x, y, options)
+  fit(x: DataSet, y: DataSet, options?: FitOptions): Promise<History>
+  /**
+   * The same with rows or batches that come one after another, from data of any size: they are read, a little ahead, while
+   * the loop works on earlier ones. An epoch is one pass, or `stepsPerEpoch` batches. Further errors: `ERR_DATA` for rows
+   * of other shapes, naming them, and for streams that end too early; what the source throws.
+   *
+   * ```ts
+   * const rows = data.csv('logs/*.csv.gz', { x: ['a', 'b'], y: 'label', classes: ['no', 'yes'] })
+   * await m.fit(rows.shuffle(10_000, { seed: 1 }), { batchSize: 64, validationData: data.csv('test.csv', …) })
+   * ```
+   */
+  fit(data: Streamed, options?: FitOptions): Promise<History>
+  async fit(x: DataSet | Streamed, y?: DataSet | FitOptions, options?: FitOptions): Promise<History> {
+    const [target, settings] = targetAndOptions('fit', x, y, options)
+    this.#history = await train(this as Model, this.engine, x, target, settings ?? {})
     return this.#history
   }
 
@@ -239,8 +253,15 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   evaluate(x: DataSet, y: DataSet, options: EvaluateOptions & { readonly returnDict: true }): Promise<Scores>
   evaluate(x: DataSet, y: DataSet, options?: EvaluateOptions & { readonly returnDict?: false }): Promise<number[]>
   evaluate(x: DataSet, y: DataSet, options?: EvaluateOptions): Promise<number[] | Scores>
-  evaluate(x: DataSet, y: DataSet, options: EvaluateOptions = {}): Promise<number[] | Scores> {
-    return evaluate(this as Model, this.engine, x, y, options)
+  evaluate(data: Streamed, options: EvaluateOptions & { readonly returnDict: true }): Promise<Scores>
+  evaluate(data: Streamed, options?: EvaluateOptions & { readonly returnDict?: false }): Promise<number[]>
+  async evaluate(
+    x: DataSet | Streamed,
+    y?: DataSet | EvaluateOptions,
+    options?: EvaluateOptions,
+  ): Promise<number[] | Scores> {
+    const [target, settings] = targetAndOptions('evaluate', x, y, options)
+    return await evaluate(this as Model, this.engine, x, target, settings ?? {})
   }
 
   /** Like `evaluate`, but on this thread: for so few rows that waiting would cost more. */
@@ -253,9 +274,9 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
 
   /**
    * The outputs for inputs. Errors: `ERR_DATA`, `ERR_SHAPE`, `ERR_OPTION`, `ERR_MEMORY`, `ERR_STATE` during `fit`, an
-   * AbortError.
+   * AbortError. Rows or batches may come one after another, too; the outputs are all held in memory.
    */
-  predict(x: DataSet, options: PredictOptions = {}): Promise<Out> {
+  predict(x: DataSet | Streamed, options: PredictOptions = {}): Promise<Out> {
     return predict<Out>(this as Model, this.engine, x, options, this.returnsList())
   }
 
@@ -486,6 +507,21 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   [Symbol.dispose](): void {
     this.dispose()
   }
+}
+
+/** Targets and options: a stream brings its own targets. */
+function targetAndOptions<Options>(
+  where: string,
+  x: unknown,
+  y: DataSet | Options | undefined,
+  options: Options | undefined,
+): [target: DataSet | undefined, options: Options | undefined] {
+  if (!isStreamed(x)) return [y as DataSet, options]
+  if (options === undefined) return [undefined, y as Options | undefined]
+  throw new SeqloomError(
+    'ERR_OPTION',
+    `${where}: the rows of a stream bring their own targets: give options alone after it`,
+  )
 }
 
 const singleOf = <T>(values: readonly T[]): T | readonly T[] => (values.length === 1 ? (values[0] as T) : values)

@@ -1,5 +1,6 @@
 import { type Callback, checkCallbacks } from '../callbacks/callback.js'
-import type { DataSet } from '../data/tensor.js'
+import { isStreamed } from '../data/sources.js'
+import type { DataSet, Streamed } from '../data/tensor.js'
 import { reading, SeqloomError } from '../errors.js'
 import {
   abortSignal,
@@ -80,8 +81,11 @@ export interface FitOptions {
    * default 0.
    */
   readonly validationSplit?: number
-  /** Inputs and targets, optionally with sample weights, that are evaluated after each epoch. */
-  readonly validationData?: readonly [x: DataSet, y: DataSet, sampleWeight?: SampleWeight] | null
+  /**
+   * Inputs and targets, optionally with sample weights, that are evaluated after each epoch; or rows or batches one
+   * after another, gone through from the beginning each time.
+   */
+  readonly validationData?: readonly [x: DataSet, y: DataSet, sampleWeight?: SampleWeight] | Streamed | null
   /** How many rows the evaluation computes at once; default `batchSize`. */
   readonly validationBatchSize?: number | null
   /**
@@ -184,8 +188,8 @@ const fitRules: OptionRules = {
     batchSize,
     validationSplit: number(0, 1),
     validationData: custom(
-      '[x, y] or [x, y, sampleWeight]',
-      (v) => Array.isArray(v) && (v.length === 2 || v.length === 3),
+      '[x, y], [x, y, sampleWeight] or a data set',
+      (v) => (Array.isArray(v) && (v.length === 2 || v.length === 3)) || isStreamed(v),
     ),
     validationBatchSize: batchSize,
     stepsPerEpoch: integer(1),

@@ -1,15 +1,17 @@
 import { checkCallbacks, type History } from '../callbacks/callback.js'
 import type { LoopEvent } from '../callbacks/moments.js'
-import { runSliced, runSync } from '../data/index.js'
-import type { DataSet } from '../data/tensor.js'
+import { fingerprint, runSliced, runSync } from '../data/index.js'
+import { isStreamed } from '../data/sources.js'
+import type { DataSet, Streamed } from '../data/tensor.js'
 import { callNative, describe, reading, SeqloomError } from '../errors.js'
 import type { CancelFlag, NativeTensor } from '../native/index.js'
 import { anyLearningRate, type LearningRate } from '../optimizers/schedule.js'
 import { abortSignal, checkOptions, flag } from '../options.js'
-import { classWeights } from './classWeight.js'
+import { type ClassFactors, classWeights } from './classWeight.js'
 import { type CompileOptions, plan, type TrainPlan } from './compile.js'
 import type { Engine } from './engine.js'
-import { checkSplit, runFit } from './fit.js'
+import { type BatchParts, Feeder } from './feeder.js'
+import { checkSplit, runFit, type Supply } from './fit.js'
 import { batchesOf, batchSizeFor, checkRows, fixedBatchSize } from './fixedBatch.js'
 import { warnOfForms } from './forms.js'
 import {
@@ -27,6 +29,7 @@ import {
   checkFit,
   checkTestBatch,
   checkTrainBatch,
+  defaultBatchSize,
   type EvaluateOptions,
   type EvaluateSyncOptions,
   type FitOptions,
@@ -35,7 +38,7 @@ import {
   type Scores,
   type TrainBatchOptions,
 } from './runOptions.js'
-import { classRanks, joinRanks, weightRanks } from './sampleWeight.js'
+import { classRanks, joinRanks, type SampleWeight, weightRanks } from './sampleWeight.js'
 import { convertExamples, convertInputs, type Examples } from './slots.js'
 import { toldRun } from './told.js'
 
@@ -56,9 +59,17 @@ export function compile(engine: Engine, options: CompileOptions, trained?: unkno
 }
 
 /** {@link Model.fit} */
-export async function train(model: Model, engine: Engine, x: DataSet, y: DataSet, given: FitOptions): Promise<History> {
+export async function train(
+  model: Model,
+  engine: Engine,
+  x: Streamed | DataSet,
+  y: DataSet | undefined,
+  given: FitOptions,
+): Promise<History> {
   const options = givenFit(given)
   checkFit(options)
+  const streamed = isStreamed(x)
+  if (streamed) checkStreamed(options, compiledRate(engine))
   if (options.shuffle && model.layers.some(({ stateful }) => stateful)) {
     throw new SeqloomError('ERR_OPTION', 'fit: stateful layers need their rows in order, so shuffle must be false')
   }
@@ -67,25 +78,42 @@ export async function train(model: Model, engine: Engine, x: DataSet, y: DataSet
     const native = engine.ready()
     const { signal, sampleWeight, validationData } = options
     const { trained } = compiled
-    const classWeight = classWeights('fit', compiled, options.classWeight)
-    const ranks = joinRanks(weightRanks(trained, sampleWeight), weightRanks(trained, validationData?.[2]))
-    engine.need(classWeight.factors ? joinRanks(ranks, classRanks(trained)) : ranks, classWeight.native)
-    const classFactors = classWeight.factors?.(options.validationSplit ?? 0)
-    const data = await convert(engine, { x, y, sampleWeight, classFactors, searched: true }, signal)
-    checkSplit(data[0]?.shape[0] ?? 0, options.validationSplit ?? 0)
-    const validation = validationData && (await convert(engine, validationExamples(validationData), signal))
-    const batches = fixedBatchSize(engine.topology) !== undefined && {
-      batchSize: batchSizeFor('fit', engine.topology, options.batchSize),
+    const feeders: Feeder[] = []
+    const feed = async (source: Streamed, batchSize: number | undefined, factors?: ClassFactors) => {
+      const feeder = await feederOf(engine, 'fit', source, batchSize, { signal, classFactors: factors })
+      feeders.push(feeder)
+      return feeder
     }
-    return await runFit({
-      model,
-      engine,
-      native,
-      plan: compiled,
-      data,
-      validation,
-      options: { ...options, ...batches },
-    })
+    const classWeight = classWeights('fit', compiled, options.classWeight)
+    const classFactors = classWeight.factors?.(options.validationSplit ?? 0)
+    const fed = streamed ? await feed(x, options.batchSize, classFactors) : undefined
+    const { batchSize, validationBatchSize = batchSize } = options
+    const fedValidation = isStreamed(validationData) ? await feed(validationData, validationBatchSize) : undefined
+    const validated = fedValidation ? undefined : (validationData as GivenValidation | undefined)
+    try {
+      const weights = [sampleWeight ?? fed?.firstWeight, validated?.[2] ?? fedValidation?.firstWeight]
+      const ranks = joinRanks(weightRanks(trained, weights[0]), weightRanks(trained, weights[1]))
+      engine.need(classWeight.factors ? joinRanks(ranks, classRanks(trained)) : ranks, classWeight.native)
+      const data =
+        fed ??
+        (await convert(
+          engine,
+          { x: x as DataSet, y: y as DataSet, sampleWeight, classFactors, searched: true },
+          signal,
+        ))
+      if (!(data instanceof Feeder)) checkSplit(data[0]?.shape[0] ?? 0, options.validationSplit ?? 0)
+      const validation = fedValidation ?? (validated && (await convert(engine, validationExamples(validated), signal)))
+      const batches = fixedBatchSize(engine.topology) !== undefined && {
+        batchSize: batchSizeFor('fit', engine.topology, options.batchSize),
+      }
+      if (fed?.endless && options.stepsPerEpoch === undefined) throw endless('fit', 'stepsPerEpoch')
+      if (fedValidation?.endless && options.validationSteps === undefined) throw endless('fit', 'validationSteps')
+      const identity = await identityOf([data, ...(validation ? [validation] : [])])
+      const request = { model, engine, native, plan: compiled, data, validation, identity }
+      return await runFit({ ...request, options: { ...options, ...batches } })
+    } finally {
+      for (const feeder of feeders) feeder.close()
+    }
   }
   return await engine.alone('fit', run, options.signal)
 }
@@ -94,12 +122,13 @@ export async function train(model: Model, engine: Engine, x: DataSet, y: DataSet
 export async function evaluate(
   model: Model,
   engine: Engine,
-  x: DataSet,
-  y: DataSet,
+  x: Streamed | DataSet,
+  y: DataSet | undefined,
   options: EvaluateOptions,
   givesWay = false,
 ): Promise<number[] | Scores> {
   checkEvaluate(options)
+  if (isStreamed(x)) return await evaluateStreamed(model, engine, x, options)
   const compiled = engine.compiled('evaluate')
   const { signal, sampleWeight } = options
   const steps = options.steps ?? undefined
@@ -108,7 +137,7 @@ export async function evaluate(
   const run = async () => {
     const native = engine.ready()
     needWeights(engine, 'evaluate', sampleWeight)
-    const data = await convert(engine, { x, y, sampleWeight }, signal)
+    const data = await convert(engine, { x, y: y as DataSet, sampleWeight }, signal)
     const rows = data[0]?.shape[0] ?? 0
     checkRows('evaluate', engine.topology, rows)
     const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) =>
@@ -124,6 +153,101 @@ export async function evaluate(
   if (callbacks.length === 0) return await engine.queue('evaluate', 'callbacks', run, signal, givesWay)
   return await engine.alone('evaluate with callbacks', run, signal)
 }
+
+/** {@link Model.evaluate} of rows that come one after another. */
+async function evaluateStreamed(
+  model: Model,
+  engine: Engine,
+  source: Streamed,
+  options: EvaluateOptions,
+): Promise<number[] | Scores> {
+  const compiled = engine.compiled('evaluate')
+  const { signal } = options
+  const steps = options.steps ?? undefined
+  if (options.sampleWeight !== undefined) throw inRows('evaluate', 'sampleWeight')
+  const callbacks = checkCallbacks(options.callbacks, 'evaluate')
+  const run = async () => {
+    const native = engine.ready()
+    const feeder = await feederOf(engine, 'evaluate', source, options.batchSize, { signal })
+    try {
+      if (feeder.endless && steps === undefined) throw endless('evaluate', 'steps')
+      needWeights(engine, 'evaluate', feeder.firstWeight)
+      let failure: { readonly error: unknown } | undefined
+      const call = (cancel: CancelFlag, onEvent?: (event: LoopEvent) => void) => {
+        feeder.start(0, 0, false, (error) => {
+          failure = { error }
+          cancel.cancel()
+        })
+        return native.evaluate(feeder.feed, 1, cancel, steps, onEvent)
+      }
+      const names = ['loss', ...compiled.metricNames]
+      const told = { model, engine, callbacks, names, steps: steps ?? 0, signal }
+      try {
+        const scores = await (callbacks.length > 0 ? toldRun(told, call) : engine.cancellable(signal, call))
+        return options.returnDict ? named(compiled, scores) : scores
+      } catch (error) {
+        throw failure ? failure.error : error
+      }
+    } finally {
+      feeder.close()
+    }
+  }
+  if (callbacks.length === 0) return await engine.queue('evaluate', 'callbacks', run, signal)
+  return await engine.alone('evaluate with callbacks', run, signal)
+}
+
+/** What reads rows or batches for a training or an evaluation. */
+async function feederOf(
+  engine: Engine,
+  where: string,
+  source: Streamed,
+  batchSize: number | undefined,
+  {
+    signal,
+    classFactors,
+  }: { readonly signal?: AbortSignal | undefined; readonly classFactors?: ClassFactors | undefined },
+): Promise<Feeder> {
+  const convertBatch = ({ x, y, sampleWeight }: BatchParts) =>
+    convert(engine, { x, y, sampleWeight, ...(classFactors && { classFactors }), searched: true } as Examples, signal)
+  const { topology } = engine
+  const fixed = fixedBatchSize(topology)
+  const reading = { where, inputs: topology.inputs, batchSize, convert: convertBatch, signal }
+  return await Feeder.of(source, reading, true, fixed ?? defaultBatchSize)
+}
+
+/** What tells the data of a training from others. */
+async function identityOf(supplies: readonly Supply[]): Promise<string> {
+  if (!supplies.some((supply) => supply instanceof Feeder))
+    return fingerprint((supplies as readonly NativeTensor[][]).flat())
+  const each: string[] = []
+  for (const supply of supplies) each.push(supply instanceof Feeder ? await supply.identity() : fingerprint(supply))
+  return each.join()
+}
+
+/** Refuses what does not go with rows that come one after another. */
+function checkStreamed(options: GivenFitOptions, ratesAreListed: boolean): void {
+  const { stepsPerEpoch, shuffle, bucketByLength, validationSplit = 0, sampleWeight } = options
+  if (sampleWeight !== undefined) throw inRows('fit', 'sampleWeight')
+  const wrong = (message: string) => new SeqloomError('ERR_OPTION', `fit: ${message}`)
+  if (shuffle) throw wrong('a stream is shuffled by its own .shuffle(buffer, { seed }), so shuffle must be left out')
+  if (bucketByLength)
+    throw wrong('rows of a stream are sorted by .batch(size, { bucketByLength: true }), not by bucketByLength')
+  if (validationSplit > 0) throw wrong('a stream cannot be split; give other data as validationData')
+  if (ratesAreListed && stepsPerEpoch === undefined) {
+    throw wrong(
+      'a learning rate that is a function needs stepsPerEpoch, as the length of a stream is not known; or use a schedule',
+    )
+  }
+}
+
+/** Whether the learning rate is a function of the user's. */
+const compiledRate = (engine: Engine): boolean => typeof engine.compiled('fit').optimizer.learningRate === 'function'
+
+const inRows = (where: string, what: string): SeqloomError =>
+  new SeqloomError('ERR_OPTION', `${where}: the rows of a stream bring their own ${what}: { x, y, ${what} }`)
+
+const endless = (where: string, option: string): SeqloomError =>
+  new SeqloomError('ERR_OPTION', `${where}: the data never end, so ${option} is needed`)
 
 /** {@link Model.evaluateSync} */
 export function evaluateSync(engine: Engine, x: DataSet, y: DataSet, options: EvaluateSyncOptions): number[] | Scores {
@@ -258,7 +382,9 @@ const named = ({ metricNames }: TrainPlan, [loss = Number.NaN, ...metrics]: read
   ...Object.fromEntries(metricNames.map((name, index) => [name, metrics[index] as number])),
 })
 
-function validationExamples(given: NonNullable<GivenFitOptions['validationData']>): Examples {
+type GivenValidation = readonly [x: DataSet, y: DataSet, sampleWeight?: SampleWeight]
+
+function validationExamples(given: GivenValidation): Examples {
   const [x, y, sampleWeight] = reading('ERR_DATA', 'fit: validationData', () => [...given])
   return { x, y, sampleWeight, searched: true } as Examples
 }

@@ -8,6 +8,7 @@ export type {
   NamedState,
   NamedTensor,
   NativeCtcSearch,
+  NativeFeed,
   NativeGenerator,
   NativeGradients,
   NativeHypotheses,

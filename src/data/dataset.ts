@@ -1,0 +1,420 @@
+import { SeqloomError } from '../errors.js'
+import { checkOptions, custom, flag, integer, seed as seedRule } from '../options.js'
+import { type BucketOptions, bucketed } from './buckets.js'
+import { type Random, randomOf } from './random.js'
+import { stacked } from './stacked.js'
+
+/** Where going through a data set begins. */
+export interface Start {
+  /** The how-manieth time it is gone through, from 0; what is shuffled has another order each time. */
+  readonly pass: number
+  /** How many elements to leave out. */
+  readonly skip: number
+}
+
+/** Elements, several at a time: a turn of the event loop for each would take longer than most work on them. */
+export type Blocks<T> = AsyncIterable<readonly T[]>
+
+/** How a data set is gone through. */
+interface Way<T> {
+  /** All elements of a pass. */
+  readonly all: (pass: number) => Blocks<T>
+  /** The same from an element on, where that is possible without going through those before. */
+  readonly from?: ((start: Start) => Blocks<T>) | undefined
+  /** Whether it never ends. */
+  readonly endless?: boolean
+  /** Whether it can be gone through only once, as a stream. */
+  readonly once?: boolean
+  /** Whether elements are batches, not rows. */
+  readonly batched?: boolean
+  /** Names it in messages. */
+  readonly name: string
+}
+
+/** Options of {@link Dataset.batch}. */
+export interface BatchedOptions extends BucketOptions {
+  /** Whether to leave out the last batch if it has fewer rows; default false. */
+  readonly dropRemainder?: boolean
+}
+
+const blockSize = 256
+
+/**
+ * Rows or batches one after another, read when they are needed, as often as they are needed; `for await` goes through
+ * them. Made by the functions of `data`. Methods give new data sets and read nothing.
+ *
+ * Each time a model goes through it is a pass: a shuffled data set has another order in each, determined by its seed and
+ * the number of the pass.
+ */
+export class Dataset<T> implements AsyncIterable<T> {
+  readonly #way: Way<T>
+
+  /** @internal */
+  constructor(way: Way<T>) {
+    this.#way = way
+  }
+
+  /** @internal Whether it never ends. */
+  get endless(): boolean {
+    return this.#way.endless ?? false
+  }
+
+  /** @internal Whether it can be gone through only once. */
+  get once(): boolean {
+    return this.#way.once ?? false
+  }
+
+  /** @internal Whether elements are batches by construction. */
+  get batched(): boolean {
+    return this.#way.batched ?? false
+  }
+
+  /** @internal What it is called in messages. */
+  get name(): string {
+    return this.#way.name
+  }
+
+  /** @internal The elements from a place on. */
+  open(start: Start): Blocks<T> {
+    const { all, from } = this.#way
+    if (from) return from(start)
+    return start.skip === 0 ? all(start.pass) : left(all(start.pass), start.skip)
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, void> {
+    for await (const block of this.open({ pass: 0, skip: 0 })) yield* block
+  }
+
+  /** What a function makes of each element and its number, from 0; it may return a promise. */
+  map<U>(change: (element: T, index: number) => U | Promise<U>): Dataset<U> {
+    asFunction('map', change)
+    return this.#next<U>({
+      all: (pass) => mapped(this.open({ pass, skip: 0 }), change, 0),
+      from: (start) => mapped(this.open(start), change, start.skip),
+      batched: this.batched,
+    })
+  }
+
+  /** The elements for which a function returns true, or a promise of it. */
+  filter(keep: (element: T) => boolean | Promise<boolean>): Dataset<T> {
+    asFunction('filter', keep)
+    const child = this
+    return this.#next<T>({
+      async *all(pass) {
+        for await (const block of child.open({ pass, skip: 0 })) {
+          const kept: T[] = []
+          for (const element of block) if (await settled(keep(element))) kept.push(element)
+          yield kept
+        }
+      },
+      batched: this.batched,
+    })
+  }
+
+  /**
+   * Arrays of `size` consecutive elements, each beginning `stride` elements after the one before; default stride 1.
+   * What is left at the end makes no window.
+   */
+  window(size: number, options: { readonly stride?: number } = {}): Dataset<T[]> {
+    checkCount('window', size)
+    checkOptions('window', options, { accepted: { stride: integer(1) } })
+    const { stride = 1 } = options
+    return this.#next<T[]>({
+      all: (pass) => windows(this.open({ pass, skip: 0 }), size, stride),
+      from: ({ pass, skip }) => windows(this.open({ pass, skip: skip * stride }), size, stride),
+    })
+  }
+
+  /**
+   * Batches of `size` elements: of rows `{ x, y }` or `[x, y]` one such object or array, whose parts are arrays; of
+   * other elements an array. With `bucketByLength`, as many elements as make up `buffer` batches are sorted by length,
+   * so that there is little padding, and their batches come in an order determined by `seed`.
+   */
+  batch(size: number, options: BatchedOptions = {}): Dataset<unknown> {
+    checkCount('batch', size)
+    checkOptions('batch', options, {
+      accepted: { dropRemainder: flag, bucketByLength: flagOrFunction, buffer: integer(1), seed: seedRule },
+    })
+    const { dropRemainder = false, bucketByLength = false } = options
+    const cut = (rows: Blocks<T>) => batches(rows, size, dropRemainder)
+    return this.#next<unknown>({
+      all: (pass) => {
+        const rows = this.open({ pass, skip: 0 })
+        return bucketByLength === false ? cut(rows) : cut(bucketed(rows, size, options, pass))
+      },
+      from: bucketByLength === false ? ({ pass, skip }) => cut(this.open({ pass, skip: skip * size })) : undefined,
+      batched: true,
+    })
+  }
+
+  /**
+   * The elements in a random order: each is drawn from the next `buffer` ones. The larger the buffer, the better the
+   * order and the more memory it takes. `seed` and the number of the pass determine it; default 0.
+   */
+  shuffle(buffer: number, options: { readonly seed?: number } = {}): Dataset<T> {
+    checkCount('shuffle', buffer)
+    checkOptions('shuffle', options, { accepted: { seed: seedRule } })
+    const { seed = 0 } = options
+    return this.#next<T>({
+      all: (pass) => shuffled(this.open({ pass, skip: 0 }), buffer, randomOf(seed, pass)),
+      batched: this.batched,
+    })
+  }
+
+  /** The first `count` elements. */
+  take(count: number): Dataset<T> {
+    checkCount('take', count)
+    const from = ({ pass, skip }: Start) => first(this.open({ pass, skip }), Math.max(0, count - skip))
+    return this.#next<T>({ all: (pass) => from({ pass, skip: 0 }), from, endless: false, batched: this.batched })
+  }
+
+  /** All but the first `count` elements. */
+  skip(count: number): Dataset<T> {
+    checkCount('skip', count, 0)
+    const from = ({ pass, skip }: Start) => this.open({ pass, skip: skip + count })
+    return this.#next<T>({ all: (pass) => from({ pass, skip: 0 }), from, batched: this.batched })
+  }
+
+  /** These elements, then those of others. */
+  concat(...others: readonly Dataset<T>[]): Dataset<T> {
+    const all = [this, ...others]
+    if (!all.every((each) => each instanceof Dataset)) {
+      throw new SeqloomError('ERR_OPTION', 'concat: expected data sets')
+    }
+    return this.#next<T>({
+      async *all(pass) {
+        for (const each of all) yield* each.open({ pass, skip: 0 })
+      },
+      endless: all.some(({ endless }) => endless),
+      once: all.some(({ once }) => once),
+      batched: this.batched,
+    })
+  }
+
+  /** The elements `count` times, or without end; each time is a pass of its own. */
+  repeat(count?: number): Dataset<T> {
+    if (count !== undefined) checkCount('repeat', count)
+    const child = this
+    return this.#next<T>({
+      async *all(pass) {
+        for (let time = 0; count === undefined || time < count; time++) {
+          let empty = true
+          for await (const block of child.open({ pass: pass * (count ?? 0) + time, skip: 0 })) {
+            if (block.length > 0) empty = false
+            yield block
+          }
+          if (empty) return
+        }
+      },
+      endless: count === undefined,
+      batched: this.batched,
+    })
+  }
+
+  /** Keeps all elements in memory once they have been gone through, for later passes, which all have the same order. */
+  cache(): Dataset<T> {
+    const child = this
+    let kept: readonly T[] | undefined
+    return this.#next<T>({
+      async *all() {
+        if (kept) {
+          yield* sliced(kept, 0)
+          return
+        }
+        const collected: T[] = []
+        for await (const block of child.open({ pass: 0, skip: 0 })) {
+          for (const element of block) collected.push(element)
+          yield block
+        }
+        kept = collected
+      },
+      once: false,
+      batched: this.batched,
+    })
+  }
+
+  /** Reads up to `count` blocks of elements ahead while earlier ones are worked on; default 2. */
+  prefetch(count = 2): Dataset<T> {
+    checkCount('prefetch', count)
+    return this.#next<T>({
+      all: (pass) => ahead(this.open({ pass, skip: 0 }), count),
+      from: (start) => ahead(this.open(start), count),
+      batched: this.batched,
+    })
+  }
+
+  /**
+   * The different values that a function gives for the elements, sorted: class names, say, found in one pass.
+   * `ERR_DATA` for more than `most`; default a million.
+   */
+  async unique<V extends string | number>(value: (element: T) => V, most = 1_000_000): Promise<V[]> {
+    asFunction('unique', value)
+    const found = new Set<V>()
+    for await (const element of this) {
+      found.add(value(element))
+      if (found.size > most) throw new SeqloomError('ERR_DATA', `unique: there are more than ${most} different values`)
+    }
+    return [...found].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  }
+
+  #next<U>(way: Omit<Way<U>, 'name'>): Dataset<U> {
+    const { endless, once, name } = this
+    return new Dataset<U>({ endless, once, name, ...way })
+  }
+}
+
+/** Elements of an array in blocks, from one on. */
+export async function* sliced<T>(elements: readonly T[], skip: number): AsyncGenerator<readonly T[]> {
+  for (let at = skip; at < elements.length; at += blockSize) yield elements.slice(at, at + blockSize)
+}
+
+/** Elements that come one by one, in blocks: what is there at once, or at most so many. */
+export async function* blocksOf<T>(elements: AsyncIterable<T> | Iterable<T>): AsyncGenerator<readonly T[]> {
+  if (Symbol.asyncIterator in elements) {
+    for await (const element of elements) yield [element]
+    return
+  }
+  let block: T[] = []
+  for (const element of elements) {
+    block.push(element)
+    if (block.length < blockSize) continue
+    yield block
+    block = []
+  }
+  yield block
+}
+
+const flagOrFunction = custom('true, false or a function', (v) => typeof v === 'boolean' || typeof v === 'function')
+
+function checkCount(what: string, value: unknown, least = 1): void {
+  if (integer(least).accepts(value)) return
+  throw new SeqloomError('ERR_OPTION', `${what}: expected ${integer(least).expected}, not ${String(value)}`)
+}
+
+function asFunction(what: string, value: unknown): void {
+  if (typeof value !== 'function') throw new SeqloomError('ERR_OPTION', `${what}: expected a function`)
+}
+
+/** Waits only for promises. */
+const settled = <V>(value: V | Promise<V>): V | Promise<V> => value
+
+async function* left<T>(blocks: Blocks<T>, skip: number): AsyncGenerator<readonly T[]> {
+  let rest = skip
+  for await (const block of blocks) {
+    if (rest >= block.length) rest -= block.length
+    else {
+      yield rest === 0 ? block : block.slice(rest)
+      rest = 0
+    }
+  }
+}
+
+async function* first<T>(blocks: Blocks<T>, count: number): AsyncGenerator<readonly T[]> {
+  let rest = count
+  if (rest === 0) return
+  for await (const block of blocks) {
+    yield block.length <= rest ? block : block.slice(0, rest)
+    rest -= block.length
+    if (rest <= 0) return
+  }
+}
+
+async function* mapped<T, U>(
+  blocks: Blocks<T>,
+  change: (element: T, index: number) => U | Promise<U>,
+  from: number,
+): AsyncGenerator<readonly U[]> {
+  let index = from
+  for await (const block of blocks) {
+    const changed: U[] = []
+    for (const element of block) {
+      const value = change(element, index++)
+      changed.push(value instanceof Promise ? await value : value)
+    }
+    yield changed
+  }
+}
+
+async function* windows<T>(blocks: Blocks<T>, size: number, stride: number): AsyncGenerator<readonly T[][]> {
+  let kept: T[] = []
+  let gap = 0
+  for await (const block of blocks) {
+    for (const element of block) kept.push(element)
+    if (gap > 0) {
+      const dropped = Math.min(gap, kept.length)
+      kept = kept.slice(dropped)
+      gap -= dropped
+    }
+    const made: T[][] = []
+    let at = 0
+    for (; at + size <= kept.length; at += stride) made.push(kept.slice(at, at + size))
+    gap += Math.max(0, at - kept.length)
+    kept = kept.slice(at)
+    yield made
+  }
+}
+
+async function* batches<T>(
+  blocks: Blocks<T>,
+  size: number,
+  dropRemainder: boolean,
+): AsyncGenerator<readonly unknown[]> {
+  let rows: T[] = []
+  for await (const block of blocks) {
+    const made: unknown[] = []
+    for (const row of block) {
+      rows.push(row)
+      if (rows.length < size) continue
+      made.push(stacked(rows))
+      rows = []
+    }
+    if (made.length > 0) yield made
+  }
+  if (rows.length > 0 && !dropRemainder) yield [stacked(rows)]
+}
+
+async function* shuffled<T>(blocks: Blocks<T>, size: number, random: Random): AsyncGenerator<readonly T[]> {
+  const buffer: T[] = []
+  for await (const block of blocks) {
+    const drawn: T[] = []
+    for (const element of block) {
+      if (buffer.length < size) {
+        buffer.push(element)
+        continue
+      }
+      const at = random(size)
+      drawn.push(buffer[at] as T)
+      buffer[at] = element
+    }
+    yield drawn
+  }
+  for (let last = buffer.length - 1; last > 0; last--) {
+    const at = random(last + 1)
+    const taken = buffer[at] as T
+    buffer[at] = buffer[last] as T
+    buffer[last] = taken
+  }
+  yield* sliced(buffer, 0)
+}
+
+async function* ahead<T>(blocks: Blocks<T>, count: number): AsyncGenerator<readonly T[]> {
+  const iterator = blocks[Symbol.asyncIterator]()
+  const waiting: Promise<IteratorResult<readonly T[]>>[] = []
+  const ask = () => {
+    const next = iterator.next()
+    // Who takes it sees the error.
+    next.catch(() => undefined)
+    waiting.push(next)
+  }
+  try {
+    while (waiting.length < count) ask()
+    for (;;) {
+      const next = await (waiting.shift() as Promise<IteratorResult<readonly T[]>>)
+      if (next.done) return
+      ask()
+      yield next.value
+    }
+  } finally {
+    await iterator.return?.()
+  }
+}

@@ -1,0 +1,67 @@
+import { SeqloomError } from '../errors.js'
+import { openNamed } from '../files.js'
+import type { TableRow } from './columns.js'
+
+/** Rows of a file, and the number of the first, from 0. */
+export interface NumberedRows {
+  readonly rows: readonly TableRow[]
+  readonly first: number
+}
+
+const rowsAtOnce = 4096
+
+/** The rows of a Parquet file from one on; if it has no more than these, one block without rows says how many it has. */
+export async function* parquetBlocks(
+  path: string,
+  columns: readonly string[] | undefined,
+  skip: number,
+): AsyncGenerator<NumberedRows> {
+  const [{ parquetMetadataAsync, parquetReadObjects, parquetSchema }, { compressors }] = await Promise.all([
+    import('hyparquet'),
+    import('hyparquet-compressors'),
+  ])
+  const opened = await openNamed(path)
+  try {
+    const { size } = await opened.stat()
+    const file = {
+      byteLength: size,
+      slice: async (start: number, end = size): Promise<ArrayBuffer> => {
+        const buffer = new ArrayBuffer(Math.max(0, end - start))
+        const { bytesRead } = await opened.read(new Uint8Array(buffer), 0, buffer.byteLength, start)
+        return bytesRead === buffer.byteLength ? buffer : buffer.slice(0, bytesRead)
+      },
+    }
+    const metadata = await parquetMetadataAsync(file)
+    const names = parquetSchema(metadata).children.map(({ element }) => element.name)
+    const missing = columns?.find((column) => !names.includes(column))
+    if (missing !== undefined) {
+      throw new SeqloomError('ERR_DATA', `${path} has no column '${missing}'; its columns are ${names.join(', ')}`)
+    }
+    const total = Number(metadata.num_rows)
+    if (skip >= total) {
+      yield { rows: [], first: total }
+      return
+    }
+    // A row group is decompressed as a whole whatever is read of it, so that each is read in few pieces.
+    let group = 0
+    for (const { num_rows } of metadata.row_groups) {
+      const end = group + Number(num_rows)
+      const step = Math.max(rowsAtOnce, Math.ceil((end - group) / 8))
+      for (let at = Math.max(group, skip); at < end; at += step) {
+        const [rowStart, rowEnd] = [at, Math.min(end, at + step)]
+        const selected = columns ? { columns: [...columns] } : {}
+        const rows = await parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd, ...selected })
+        yield { rows, first: at }
+      }
+      group = end
+    }
+    if (skip > 0) yield { rows: [], first: skip }
+  } catch (error) {
+    if (error instanceof SeqloomError) throw error
+    throw new SeqloomError('ERR_DATA', `${path} cannot be read as Parquet: ${(error as Error).message}`, {
+      cause: error,
+    })
+  } finally {
+    await opened.close()
+  }
+}

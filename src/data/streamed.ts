@@ -1,0 +1,2 @@
+export type { Dataset } from './dataset.js'
+export { from, isStreamed } from './sources.js'

@@ -1,0 +1,347 @@
+import type { Dataset } from '../data/dataset.js'
+import { fingerprint, looksLikeTensor, rankOf } from '../data/index.js'
+import { from as datasetOf } from '../data/sources.js'
+import { isNamed, stacked } from '../data/stacked.js'
+import { callNative, describe, SeqloomError } from '../errors.js'
+import type { SymbolicTensor } from '../layers/layer.js'
+import { type NativeFeed, type NativeTensor, native } from '../native/index.js'
+import { unlessAborted } from './cancel.js'
+import type { SampleWeight } from './sampleWeight.js'
+
+/** The inputs, targets and weights of a batch, as they were given. */
+export interface BatchParts {
+  readonly x: unknown
+  readonly y?: unknown
+  readonly sampleWeight?: unknown
+}
+
+/** How batches become tensors. */
+export interface Reading {
+  /** Names the call in messages. */
+  readonly where: string
+  /** The model's inputs. */
+  readonly inputs: readonly SymbolicTensor[]
+  /** Rows of a batch, where rows come; undefined if none was given. */
+  readonly batchSize: number | undefined
+  readonly convert: (parts: BatchParts) => Promise<NativeTensor[]>
+  /** Ends waiting for rows with an `AbortError`. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** How many pieces wait for the loop, besides the one that it works on. */
+const waiting = 2
+/** About how many numbers a piece of rows holds, and how many batches at most. */
+const pieceElements = 1 << 17
+const pieceBatches = 16
+
+/** The parts of a row or a batch: `{ x, y, sampleWeight }`, `[x, y]` or `[x, y, sampleWeight]`, or `x` alone. */
+export function partsOf(where: string, element: unknown, needsTarget: boolean): BatchParts {
+  if (isNamed(element) && 'x' in element) {
+    const unknown = Object.keys(element).find((name) => !['x', 'y', 'sampleWeight'].includes(name))
+    if (unknown !== undefined) {
+      throw new SeqloomError('ERR_DATA', `${where}: a row has x, y and sampleWeight, not ${describe(unknown)}`)
+    }
+    if (needsTarget && element.y === undefined) throw new SeqloomError('ERR_DATA', `${where}: the rows have no y`)
+    return element as unknown as BatchParts
+  }
+  if (needsTarget) {
+    if (Array.isArray(element) && (element.length === 2 || element.length === 3)) {
+      return { x: element[0], y: element[1], ...(element.length === 3 && { sampleWeight: element[2] }) }
+    }
+    throw new SeqloomError(
+      'ERR_DATA',
+      `${where}: expected rows or batches { x, y } or [x, y], got ${describe(element)}`,
+    )
+  }
+  return { x: element }
+}
+
+/** Elements of a pass, as many as are asked for at a time. */
+class Elements {
+  readonly #iterator: AsyncIterator<readonly unknown[]>
+  #ready: unknown[] = []
+  #at = 0
+  #ended = false
+
+  readonly #signal: AbortSignal | undefined
+
+  constructor(source: Dataset<unknown>, pass: number, skip: number, signal: AbortSignal | undefined) {
+    this.#signal = signal
+    this.#iterator = source.open({ pass, skip })[Symbol.asyncIterator]()
+  }
+
+  /** The next elements; fewer at the end. */
+  async take(count: number): Promise<unknown[]> {
+    while (!this.#ended && this.#ready.length - this.#at < count) {
+      const next = await unlessAborted(this.#iterator.next(), this.#signal)
+      if (next.done) this.#ended = true
+      else {
+        if (this.#at > 0) this.#ready = this.#ready.slice(this.#at)
+        this.#at = 0
+        for (const element of next.value) this.#ready.push(element)
+      }
+    }
+    const taken = this.#ready.slice(this.#at, this.#at + count)
+    this.#at += taken.length
+    return taken
+  }
+
+  /** Puts elements back. */
+  back(elements: readonly unknown[]): void {
+    this.#ready = [...elements, ...this.#ready.slice(this.#at)]
+    this.#at = 0
+  }
+
+  /** Tells the source that no more is needed. One that is waiting for something is not waited for. */
+  async close(): Promise<void> {
+    const closed = Promise.resolve(this.#iterator.return?.()).catch(() => undefined)
+    await (this.#signal?.aborted ? undefined : closed)
+  }
+}
+
+/** Reads rows or batches of a data set and hands them to a loop that works on earlier ones meanwhile. */
+export class Feeder {
+  readonly feed: NativeFeed = callNative(() => new native.NativeFeed(waiting))
+  /** The parts of the first element. */
+  readonly first: BatchParts
+  readonly #source: Dataset<unknown>
+  readonly #reading: Reading
+  readonly #needsTarget: boolean
+  /** Rows of a batch; none if elements are batches. */
+  readonly #rows: number | undefined
+  /** Batches of a piece. */
+  readonly #batches: number
+  #peeked: Elements | undefined
+  #closed = false
+  #running: Promise<void> = Promise.resolve()
+
+  private constructor(
+    source: Dataset<unknown>,
+    reading: Reading,
+    peeked: Elements,
+    first: unknown,
+    needsTarget: boolean,
+    defaultRows: number,
+  ) {
+    const { where, inputs, batchSize } = reading
+    this.#source = source
+    this.#reading = reading
+    this.#peeked = peeked
+    this.#needsTarget = needsTarget
+    this.first = partsOf(where, first, needsTarget)
+    const isBatch = source.batched || givesBatches(this.first.x, inputs)
+    if (isBatch && batchSize !== undefined) {
+      throw new SeqloomError('ERR_OPTION', `${where}: the data come in batches, so batchSize must be left out`)
+    }
+    this.#rows = isBatch ? undefined : (batchSize ?? defaultRows)
+    const size = isBatch ? 0 : sizeOf(this.first) * (batchSize ?? defaultRows)
+    this.#batches = isBatch ? 1 : Math.max(1, Math.min(pieceBatches, Math.floor(pieceElements / size)))
+  }
+
+  /** Begins to read: sees whether rows or batches come. `ERR_DATA` if nothing does. */
+  static async of(given: unknown, reading: Reading, needsTarget: boolean, defaultRows: number): Promise<Feeder> {
+    const source = datasetOf(given as never) as Dataset<unknown>
+    const peeked = new Elements(source, 0, 0, reading.signal)
+    const [first, ...none] = await peeked.take(1)
+    if (first === undefined && none.length === 0) {
+      throw new SeqloomError('ERR_DATA', `${reading.where}: there are no rows in ${source.name}`)
+    }
+    peeked.back([first])
+    return new Feeder(source, reading, peeked, first, needsTarget, defaultRows)
+  }
+
+  /** The weights of the first row, as those of a batch. */
+  get firstWeight(): SampleWeight | undefined {
+    const { sampleWeight } = this.first
+    if (sampleWeight === undefined) return undefined
+    return (this.#rows === undefined ? sampleWeight : together([sampleWeight], 1)) as SampleWeight
+  }
+
+  /** Whether the data never end. */
+  get endless(): boolean {
+    return this.#source.endless
+  }
+
+  /** Whether the data can be gone through only once. */
+  get once(): boolean {
+    return this.#source.once
+  }
+
+  /** What tells these data from others: a hash of the first batch. */
+  async identity(): Promise<string> {
+    const elements = this.#peeked as Elements
+    const taken = await elements.take(this.#rows ?? 1)
+    elements.back(taken)
+    return fingerprint(await this.#convert(taken, 0))
+  }
+
+  /**
+   * Hands over one pass from a batch on, or passes without end; errors reach `fail`. Nothing else may be running.
+   */
+  start(pass: number, skip: number, endless: boolean, fail: (error: unknown) => void): void {
+    this.#running = this.#run(pass, skip, endless).catch((error: unknown) => {
+      if (!this.#closed) fail(error)
+    })
+  }
+
+  /** Drops what was read ahead and ends reading; another pass may begin afterwards. */
+  async stop(): Promise<void> {
+    this.#closed = true
+    callNative(() => this.feed.clear(false))
+    await this.#running
+    callNative(() => this.feed.clear(false))
+    this.#closed = false
+  }
+
+  /** Ends reading for good, without waiting for what is being read. */
+  close(): void {
+    this.#closed = true
+    callNative(() => this.feed.clear(true))
+    void this.#peeked?.close().catch(() => undefined)
+  }
+
+  /** The pieces of one pass, as tensors. */
+  async *pieces(): AsyncGenerator<NativeTensor[]> {
+    const elements = await this.#open(0, 0)
+    try {
+      for (let rows = 0; ; ) {
+        const taken = await elements.take((this.#rows ?? 1) * this.#batches)
+        if (taken.length === 0) return
+        const tensors = await this.#convert(taken, rows)
+        rows += tensors[0]?.shape[0] ?? 0
+        yield tensors
+      }
+    } finally {
+      await elements.close()
+    }
+  }
+
+  async #open(pass: number, skip: number): Promise<Elements> {
+    const peeked = this.#peeked
+    this.#peeked = undefined
+    if (peeked && (this.once || (pass === 0 && skip === 0))) {
+      // A stream that was restarted is gone through up to where the training was.
+      for (let left = skip; left > 0; ) {
+        const { length } = await peeked.take(Math.min(left, 1024))
+        if (length === 0) break
+        left -= length
+      }
+      return peeked
+    }
+    await peeked?.close()
+    return new Elements(this.#source, pass, skip, this.#reading.signal)
+  }
+
+  async #run(from: number, done: number, endless: boolean): Promise<void> {
+    let skip = done
+    for (let pass = from; !this.#closed; pass++) {
+      // Pieces begin at the same rows as if nothing had been left out: what is computed of them then has the same bits.
+      const aligned = skip - (skip % this.#batches)
+      const each = this.#rows ?? 1
+      const elements = await this.#open(pass, aligned * each)
+      try {
+        let [batches, rows, some] = [aligned, aligned * each, aligned > 0]
+        while (!this.#closed) {
+          const taken = await elements.take(each * this.#batches)
+          if (taken.length === 0) break
+          some = true
+          const tensors = await this.#convert(taken, rows)
+          const count = tensors[0]?.shape[0] ?? 0
+          const left = Math.min(skip - batches, Math.ceil(count / (this.#rows ?? count)))
+          const place = [pass, batches, rows] as const
+          if (this.#closed) return
+          await callNative(() => this.feed.push(tensors, this.#rows ?? count, place, Math.max(0, left)))
+          batches += this.#rows === undefined ? 1 : Math.ceil(count / this.#rows)
+          rows += count
+        }
+        if (!some) {
+          throw new SeqloomError('ERR_DATA', `${this.#reading.where}: there are no rows in ${this.#source.name}`)
+        }
+      } finally {
+        await elements.close()
+      }
+      if (this.#closed) return
+      if (!endless) {
+        await callNative(() => this.feed.end())
+        return
+      }
+      if (this.once) {
+        throw new SeqloomError(
+          'ERR_DATA',
+          `${this.#reading.where}: ${this.#source.name} ended before all of stepsPerEpoch times epochs; give fewer of them, or data that can be gone through again`,
+        )
+      }
+      skip = 0
+    }
+  }
+
+  async #convert(taken: readonly unknown[], before: number): Promise<NativeTensor[]> {
+    const { where, convert } = this.#reading
+    try {
+      const each = taken.map((element) => partsOf(where, element, this.#needsTarget))
+      for (const [at, parts] of each.entries()) {
+        if ((parts.sampleWeight === undefined) === (this.first.sampleWeight === undefined)) continue
+        throw new SeqloomError(
+          'ERR_DATA',
+          `row ${at} ${parts.sampleWeight === undefined ? 'has no' : 'has a'} sampleWeight, unlike the first row`,
+        )
+      }
+      if (this.#rows === undefined) return await convert(each[0] as BatchParts)
+      const x = together(
+        each.map((parts) => parts.x),
+        this.#reading.inputs.length,
+      )
+      const y = each.map((parts) => parts.y)
+      const weights = each.map((parts) => parts.sampleWeight)
+      return await convert({
+        x,
+        ...(this.first.y !== undefined && { y: together(y, isNamed(y[0]) ? 2 : 1) }),
+        ...(this.first.sampleWeight !== undefined && { sampleWeight: together(weights, 1) }),
+      })
+    } catch (error) {
+      if (!(error instanceof SeqloomError)) throw error
+      // Rows are counted from the beginning of the pass.
+      const message = error.message.replace(/\brow (\d+)\b/g, (_, row: string) => `row ${Number(row) + before}`)
+      const place =
+        message === error.message && !message.includes(this.#source.name)
+          ? `, rows ${before} to ${before + taken.length - 1}`
+          : ''
+      throw new SeqloomError(error.code, `${this.#source.name}${place}: ${message}`, { cause: error })
+    }
+  }
+}
+
+/** The inputs of rows, side by side for each of several inputs. */
+function together(rows: readonly unknown[], inputs: number): unknown {
+  if (isNamed(rows[0])) return stacked(rows)
+  if (inputs === 1) return rows
+  return Array.from({ length: inputs }, (_, at) => rows.map((row) => (row as readonly unknown[])[at]))
+}
+
+/** Whether the first element's inputs are those of a batch: they have one more dimension than those of a row. */
+function givesBatches(x: unknown, inputs: readonly SymbolicTensor[]): boolean {
+  const [value, input] = [firstOf(x, inputs.length), inputs[0] as SymbolicTensor]
+  if (looksLikeTensor(value)) return true
+  const { shape } = input
+  const isText = typeof leafOf(value) === 'string'
+  return rankOf(value) >= shape.length - Number(isText && shape.length > 1 && shape.at(-1) === 1)
+}
+
+const firstOf = (x: unknown, inputs: number): unknown =>
+  isNamed(x) && !looksLikeTensor(x) ? Object.values(x)[0] : inputs > 1 && Array.isArray(x) ? x[0] : x
+
+function leafOf(value: unknown): unknown {
+  let leaf = value
+  for (let depth = 0; depth < 10 && Array.isArray(leaf); depth++) leaf = leaf[0]
+  return leaf
+}
+
+/** About how many numbers a row holds. */
+function sizeOf({ x }: BatchParts): number {
+  const count = (value: unknown): number => {
+    if (isNamed(value)) return Object.values(value).reduce<number>((sum, each) => sum + count(each), 0)
+    if (Array.isArray(value)) return value.length * Math.max(1, count(value[0]))
+    return ArrayBuffer.isView(value) ? (value as Float32Array).length : 1
+  }
+  return Math.max(1, count(x))
+}

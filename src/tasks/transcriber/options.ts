@@ -1,5 +1,5 @@
 import { isCallable, isRecord } from '../../options.js'
-import type { PrefixScores } from '../../text/ctcDecode.js'
+import type { PrefixScores } from '../../text/transcripts.js'
 import { classifierOptions } from '../classifier/options.js'
 import { level } from '../decoding/options.js'
 import type { TextGenerator } from '../generator/index.js'

@@ -65,6 +65,8 @@ function sourcesOf(value: SymbolicTensor): ReadonlySet<SymbolicTensor> {
 /** How a search is made. */
 export interface TransducerSearchSettings {
   readonly blank: number
+  /** Symbols that are never written. */
+  readonly exclude: ArrayLike<number>
   readonly start: number
   readonly beamWidth: number
   readonly nBest: number
@@ -78,18 +80,23 @@ export interface TransducerSearchSettings {
 export function transducerSearch(
   where: string,
   { predictor, joint }: TransducerNetworks,
-  settings: TransducerSearchSettings,
+  { exclude, ...settings }: TransducerSearchSettings,
   rows: number,
 ): NativeTransducerSearch {
-  const [kernel, bias] = joint.getWeights().map(({ data }) => data as Float32Array)
+  const [kernel, bias = new Float32Array(joint.units)] = joint.getWeights().map(({ data }) => data as Float32Array)
+  for (const symbol of Array.from(exclude)) {
+    if (symbol === settings.blank || symbol >= joint.units) {
+      const why = symbol === settings.blank ? 'is the blank' : `is not one of the ${joint.units} symbols`
+      throw new SeqloomError('ERR_OPTION', `${where}: exclude: ${symbol} ${why}`)
+    }
+    bias[symbol] = -1e9
+  }
   const { engine } = predictor
   const native = engine.now(where, 'callbacks', () => engine.ready())
   const options = JSON.stringify({ ...settings, activation: joint.activation })
   const session = callNative(() => native.session(1, [0], []))
   try {
-    return callNative(() =>
-      session.transduce(kernel as Float32Array, bias ?? new Float32Array(joint.units), options, rows),
-    )
+    return callNative(() => session.transduce(kernel as Float32Array, bias, options, rows))
   } finally {
     session.free()
   }

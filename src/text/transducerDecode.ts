@@ -1,6 +1,7 @@
 import type { DataSet, Tensor } from '../data/tensor.js'
 import { callNative, SeqloomError } from '../errors.js'
 import { cancellable } from '../model/cancel.js'
+import { tokenList } from '../model/head.js'
 import type { Model, Prediction } from '../model/model.js'
 
 import { type TransducerSearchSettings, transducerNetworks, transducerSearch } from '../model/transducer.js'
@@ -16,6 +17,8 @@ export interface TransducerStreamOptions {
   readonly start?: number
   /** The most symbols that one step writes; default 10. */
   readonly maxSymbols?: number
+  /** Symbols that are never written, such as padding; default none. */
+  readonly exclude?: readonly number[] | Int32Array
 }
 
 /** Options of {@link transducerDecode}. */
@@ -41,7 +44,7 @@ export interface TransducerDecodeOptions extends TransducerStreamOptions {
   readonly signal?: AbortSignal
 }
 
-const streamChecks = { blank: integer(0), start: integer(0), maxSymbols: integer(1) }
+const streamChecks = { blank: integer(0), start: integer(0), maxSymbols: integer(1), exclude: tokenList }
 
 /**
  * What an RNN transducer writes: a model that ends in `layers.transducerJoint`, trained with `losses.transducer`. `x` is
@@ -117,8 +120,13 @@ export function transducerStream(model: Model<Prediction>, options: TransducerSt
 }
 
 /** The settings of a greedy search. */
-function greedy({ blank = 0, start = blank, maxSymbols = 10 }: TransducerStreamOptions): TransducerSearchSettings {
-  return { blank, start, beamWidth: 1, nBest: 1, maxSymbols, scored: false, weight: 0, insertionBonus: 0 }
+function greedy({
+  blank = 0,
+  start = blank,
+  maxSymbols = 10,
+  exclude = [],
+}: TransducerStreamOptions): TransducerSearchSettings {
+  return { exclude, blank, start, beamWidth: 1, nBest: 1, maxSymbols, scored: false, weight: 0, insertionBonus: 0 }
 }
 
 /** The values of valid steps, which come first; where masks have holes, with the steps that they were. */

@@ -17,6 +17,8 @@ import { expectCoded } from '../helpers/errors.js'
 import { type Joint, randomNumbers, transducerLoss } from '../helpers/transducer.js'
 
 const width = 4
+/** How many random cases are compared; `SEQLOOM_CASES=2000` takes as many more seconds. */
+const cases = Number(process.env.SEQLOOM_CASES ?? 40)
 
 /** A model whose joint network reads its inputs. */
 function joining(units: number, options: Parameters<typeof losses.transducer>[0] = {}): Model<Tensor> {
@@ -61,7 +63,7 @@ const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0
 describe('losses.transducer', () => {
   it('gives the losses and gradients of the equations', async () => {
     const next = randomNumbers(7)
-    for (let index = 0; index < 40; index++) {
+    for (let index = 0; index < cases; index++) {
       const units = 2 + (index % 5)
       const blank = index % units
       const m = joining(units, { blank })

@@ -6,7 +6,7 @@ import { callNative, SeqloomError } from '../errors.js'
 import { cancellable } from '../model/cancel.js'
 import { native } from '../native/index.js'
 import { abortSignal, checkOptions, custom, integer, isCallable, number } from '../options.js'
-import { missing, type PrefixScores, scoresOf, type Transcript, transcripts } from './transcripts.js'
+import { missing, type PrefixScores, scoresOf, type Transcript, transcripts, withoutHoles } from './transcripts.js'
 
 /** How {@link ctcDecode} reads predictions. */
 export interface CtcDecodeOptions<Scores = PrefixScores> {
@@ -114,17 +114,8 @@ function read(where: string, logits: Data, given: ArrayLike<number> | undefined)
     const lengths = own ?? new Uint32Array(batch).fill(time)
     return { data: data as Float32Array, shape, lengths, steps: { longest: longestOf(lengths) } }
   }
-  const all = Array.from({ length: time }, (_, step) => step)
-  const kept = Array.from({ length: batch }, (_, row) => all.filter((step) => mask[row * time + step] === 1))
-  const dense = new Float32Array(data.length)
-  for (const [row, steps] of kept.entries()) {
-    for (const [at, step] of steps.entries()) {
-      const from = (row * time + step) * symbols
-      dense.set(data.subarray(from, from + symbols), (row * time + at) * symbols)
-    }
-  }
-  const lengths = Uint32Array.from(kept, (steps) => steps.length)
-  return { data: dense, shape, lengths, steps: { longest: longestOf(lengths), kept } }
+  const { kept, ...packed } = withoutHoles(data as Float32Array, [batch, time, symbols], mask)
+  return { ...packed, shape, steps: { longest: longestOf(packed.lengths), kept } }
 }
 
 const longestOf = (lengths: Uint32Array): number => lengths.reduce((most, length) => Math.max(most, length), 0)

@@ -84,3 +84,21 @@ export function transcripts(found: NativeTranscripts, kept?: readonly (readonly 
     return alternatives.length > 0 ? { ...best, alternatives } : best
   })
 }
+
+/** The valid steps of `[batch, time, width]` at the beginning of each row, how many they are, and which steps they were. */
+export function withoutHoles(
+  data: Float32Array,
+  [batch, time, width]: readonly [number, number, number],
+  mask: ArrayLike<unknown>,
+): { readonly data: Float32Array; readonly lengths: Uint32Array; readonly kept: readonly (readonly number[])[] } {
+  const all = Array.from({ length: time }, (_, step) => step)
+  const kept = Array.from({ length: batch }, (_, row) => all.filter((step) => mask[row * time + step]))
+  const packed = new Float32Array(data.length)
+  for (const [row, steps] of kept.entries()) {
+    for (const [at, step] of steps.entries()) {
+      const from = (row * time + step) * width
+      packed.set(data.subarray(from, from + width), (row * time + at) * width)
+    }
+  }
+  return { data: packed, lengths: Uint32Array.from(kept, (steps) => steps.length), kept }
+}

@@ -6,7 +6,7 @@ import type { Model, Prediction } from '../model/model.js'
 
 import { type TransducerSearchSettings, transducerNetworks, transducerSearch } from '../model/transducer.js'
 import { abortSignal, checkOptions, custom, integer, isCallable, number } from '../options.js'
-import { missing, type PrefixScores, scoresOf, type Transcript, transcripts } from './transcripts.js'
+import { missing, type PrefixScores, scoresOf, type Transcript, transcripts, withoutHoles } from './transcripts.js'
 import { TransducerStream } from './transducerStream.js'
 
 /** Options of {@link transducerStream}. */
@@ -129,26 +129,24 @@ function greedy({
   return { exclude, blank, start, beamWidth: 1, nBest: 1, maxSymbols, scored: false, weight: 0, insertionBonus: 0 }
 }
 
+/** The encoder's values of valid steps. */
+interface Encoded {
+  readonly data: Float32Array
+  readonly shape: number[]
+  readonly lengths: Uint32Array
+  readonly kept?: readonly (readonly number[])[]
+}
+
 /** The values of valid steps, which come first; where masks have holes, with the steps that they were. */
-function valid({ data, shape, lengths, mask }: Tensor) {
+function valid({ data, shape, lengths, mask }: Tensor): Encoded {
   const [batch, time, width] = shape as [number, number, number]
-  const dims = [batch, time, width]
+  const dims = [batch, time, width] as const
   if (!mask) {
     return {
       data: data as Float32Array,
-      shape: dims,
+      shape: [...dims],
       lengths: Uint32Array.from(lengths ?? new Array(batch).fill(time)),
     }
   }
-  const kept = Array.from({ length: batch }, (_, row) =>
-    Array.from({ length: time }, (_, step) => step).filter((step) => mask[row * time + step]),
-  )
-  const dense = new Float32Array(data.length)
-  for (const [row, steps] of kept.entries()) {
-    for (const [at, step] of steps.entries()) {
-      const from = (row * time + step) * width
-      dense.set((data as Float32Array).subarray(from, from + width), (row * time + at) * width)
-    }
-  }
-  return { data: dense, shape: dims, lengths: Uint32Array.from(kept, (steps) => steps.length), kept }
+  return { shape: [...dims], ...withoutHoles(data as Float32Array, dims, mask) }
 }

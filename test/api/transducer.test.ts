@@ -1,7 +1,10 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   backend,
   configure,
   input,
+  interop,
   layers,
   loadModel,
   losses,
@@ -243,6 +246,11 @@ describe('losses.transducer', () => {
     expectCoded(() => layers.transducerJoint({ units: 3 }).apply([f, g]), 'ERR_SHAPE', /same width/)
     expectCoded(() => layers.transducerJoint({ units: 3 }).apply(f as never), 'ERR_SHAPE', /encoder.*predictor/)
     expectCoded(() => m.session(), ['ERR_UNSUPPORTED', 'ERR_OPTION'])
+    await expectCoded(
+      () => interop.toOnnx(m, join(tmpdir(), 'joint.onnx')),
+      'ERR_UNSUPPORTED',
+      /joint.*encoder and the predictor/s,
+    )
   })
 
   it('trains a model to write what it reads, also after saving, at once and in a stream', async () => {

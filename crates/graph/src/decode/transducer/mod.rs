@@ -2,56 +2,18 @@
 //! one after another (time-synchronous decoding of Saon, Tüske and Audhkhasi 2020), with a bound on the symbols of a step.
 
 mod network;
+mod options;
 mod row;
 
-use super::ctc::Transcript;
+use super::ctc::{Transcript, check_scores};
 use super::session::Session;
 use crate::error::{Error, Result};
 use crate::parallel::each_rows;
 use network::Network;
 pub use network::TransducerJoint;
+pub use options::TransducerOptions;
 use row::Row;
 use seqloom_kernels::pool;
-use serde::Deserialize;
-
-/// How transcripts are searched for.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct TransducerOptions {
-    /// The symbol that writes nothing.
-    pub blank: usize,
-    /// What the predictor reads first.
-    pub start: i32,
-    /// How many prefixes are kept at each step; 1 takes the most probable symbol of each place, unless there are scores
-    /// or a bonus.
-    pub beam_width: usize,
-    /// How many transcripts of each row are given.
-    pub n_best: usize,
-    /// The most symbols that one step writes.
-    pub max_symbols: usize,
-    /// Whether scores are asked for, and their factor.
-    pub scored: bool,
-    /// See above.
-    pub weight: f64,
-    /// What each symbol adds to the score.
-    pub insertion_bonus: f64,
-    /// The activation of the joint network.
-    pub activation: String,
-}
-
-impl TransducerOptions {
-    /// Reads options.
-    ///
-    /// # Errors
-    /// `ERR_OPTION`.
-    pub fn from_json(text: &str) -> Result<Self> {
-        serde_json::from_str(text).map_err(|error| Error::option(format!("transducerDecode: {error}")))
-    }
-
-    fn is_greedy(&self) -> bool {
-        self.beam_width == 1 && !self.scored && self.insertion_bonus == 0.0
-    }
-}
 
 /// A search that takes steps of an encoder as they come, and can stop before every symbol to ask for the scores of what
 /// may come next.
@@ -136,20 +98,7 @@ impl TransducerSearch {
     /// `ERR_DATA` for another number of scores, or NaN; `ERR_NUMERIC`; `ERR_MEMORY`.
     pub fn step(&mut self, scores: &[f32]) -> Result<()> {
         let (wanted, symbols) = (self.wanted(), self.network.symbols());
-        if wanted.len().checked_mul(symbols) != Some(scores.len()) {
-            let expected = wanted.len();
-            return Err(Error::data(format!(
-                "transducerDecode: expected {symbols} scores for each of {expected} prefixes, got {}",
-                scores.len()
-            )));
-        }
-        if let Some(at) = scores.iter().position(|score| score.is_nan() || *score == f32::INFINITY) {
-            let (prefix, symbol) = (at / symbols, at % symbols);
-            return Err(Error::data(format!(
-                "transducerDecode: the score of symbol {symbol} after prefix {prefix} is {}, but must be a number or -Infinity",
-                scores[at]
-            )));
-        }
+        check_scores("transducerDecode", wanted.len(), symbols, scores)?;
         for ((row, node), scores) in wanted.into_iter().zip(scores.chunks_exact(symbols)) {
             self.rows[row].score(node, scores);
         }
@@ -157,8 +106,8 @@ impl TransducerSearch {
         rows.iter_mut().for_each(Row::begin);
         network.predict(rows)?;
         network.join(rows, logits, statistics)?;
-        let mut parts: Vec<(&mut Row, &[f32], &[[f32; 2]])> = Vec::with_capacity(rows.len());
         let (mut all, mut norms) = (logits.as_slice(), statistics.as_slice());
+        let mut parts = Vec::with_capacity(rows.len());
         for row in rows.iter_mut() {
             let (own, rest) = all.split_at(row.going.len() * symbols);
             let (norm, others) = norms.split_at(row.going.len());

@@ -1,7 +1,7 @@
 //! The predictor and the joint network of a search, for many prefixes at once.
 
 use super::super::session::Session;
-use super::TransducerOptions;
+use super::options::TransducerOptions;
 use super::row::Row;
 use crate::error::{Error, Result};
 use crate::memory;

@@ -1,7 +1,7 @@
 //! The search of one row.
 
 use super::super::ctc::Transcript;
-use super::TransducerOptions;
+use super::options::TransducerOptions;
 use crate::error::Result;
 use crate::memory;
 use seqloom_kernels::log_add;

@@ -167,7 +167,7 @@ impl<T: Scalar> Op<T> for TransducerLoss {
             [frame.outputs[0].place, frame.outputs[1].place, frame.stash, frame.workspace],
         )?;
         let Self { joint, plan, cells, sums, blank, .. } = self;
-        let plan = &*plan;
+        let (plan, sums) = (&*plan, &*sums);
         let (hidden, rest) = workspace.split_at_mut(size * joint.width);
         let (logits, rest) = rest.split_at_mut(size * joint.symbols);
         let (statistics, rest) = rest.split_at_mut(size * 2);
@@ -194,7 +194,7 @@ impl<T: Scalar> Op<T> for TransducerLoss {
                 }
                 let kept = || sums.lock().unwrap_or_else(PoisonError::into_inner);
                 let mut own = kept().pop().unwrap_or_default();
-                let row = TransducerRow { blanks: &mut **blanks, labels: &mut **labels, steps: *steps };
+                let row = TransducerRow { blanks, labels, steps: *steps };
                 *loss = transducer(row, &mut own);
                 kept().push(own);
             }

@@ -348,7 +348,7 @@ function trainedMetric(given: unknown, loss: AnyLoss, output: Shape): Omit<Train
   if (isUnaligned(loss)) {
     throw new SeqloomError(
       'ERR_UNSUPPORTED',
-      `compile: metrics compare steps, but targets of the loss ${loss.kind} have none: decode predictions (text.ctcDecode) and measure with text.characterErrorRate`,
+      `compile: metrics compare steps, but targets of the loss ${loss.kind} have none: decode (text.${loss.kind}Decode) and measure with text.characterErrorRate`,
     )
   }
   if (isCallable(given)) {

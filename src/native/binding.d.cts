@@ -376,6 +376,13 @@ export declare class NativeSession {
    * Errors: `ERR_SHAPE` if they do not fit.
    */
   setState(state: Float32Array[]): void
+  /**
+   * A search for `rows` rows with this session, from its beginning, as the predictor of an RNN transducer; the weights
+   * are those of the joint network.
+   *
+   * Errors: `ERR_OPTION`, `ERR_SHAPE`, `ERR_MEMORY`.
+   */
+  transduce(kernel: Float32Array, bias: Float32Array, optionsJson: string, rows: number): NativeTransducerSearch
   /** Frees the memory at once; every later call is `ERR_STATE`. */
   free(): void
 }
@@ -434,6 +441,48 @@ export declare class NativeTokenizer {
   unknownId(): number | null
   /** The number of ids to which texts are truncated, `null` if they are not. */
   maxLength(): number | null
+}
+
+/** A search that takes the encoder's values as they come, and may stop before every symbol to ask for scores. */
+export declare class NativeTransducerSearch {
+  /**
+   * Takes further values of the encoder, `[rows, time, width]`, of which the first steps of each row count.
+   *
+   * Errors: `ERR_SHAPE`, `ERR_NUMERIC`, `ERR_MEMORY`; `ERR_STATE` after the end.
+   */
+  feed(encoded: Float32Array, shape: number[], lengths: Uint32Array): void
+  /**
+   * Whether all that came is done.
+   *
+   * Errors: `ERR_STATE` after the end.
+   */
+  done(): boolean
+  /**
+   * The prefixes that the next symbols need scores for.
+   *
+   * Errors: `ERR_STATE` after the end.
+   */
+  missing(): NativePrefixes
+  /**
+   * Writes symbols, with the scores of each symbol after each of those prefixes.
+   *
+   * Errors: `ERR_DATA`, `ERR_NUMERIC`, `ERR_MEMORY`; `ERR_STATE` after the end.
+   */
+  step(scores: Float32Array): void
+  /**
+   * What a greedy search has written since the last call.
+   *
+   * Errors: `ERR_NUMERIC`, `ERR_MEMORY`; `ERR_STATE` for a beam, and after the end.
+   */
+  written(): NativeTranscripts
+  /**
+   * Goes through what is left, without scores, and ends; on another thread.
+   *
+   * Errors: `ERR_NUMERIC`, `ERR_MEMORY`, `ABORTED`; `ERR_STATE` after the end.
+   */
+  finishLater(cancel?: CancelFlag): Promise<NativeTranscripts>
+  /** Frees the memory at once; every later call is `ERR_STATE`. */
+  free(): void
 }
 
 /** The elements of a tensor, handed over in pieces; can replace a typed array in a `NativeTensor`, once. */

@@ -17,6 +17,7 @@ export type {
   NativeTensor,
   NativeTokenizer,
   NativeTranscripts,
+  NativeTransducerSearch,
   StagedArray,
   StagedTexts,
   VocabularyEntry,

@@ -514,8 +514,13 @@ export interface TranscribeOptions {
 /** How a transcriber is built. */
 export interface TranscriberOptions {
   /**
-   * How many frames make one step of the model. With more, it is faster and sees longer stretches; a text must not have
-   * more tokens than there are steps; default 1.
+   * How tokens are written. With connectionist temporal classification each step decides for itself, which is fast; an
+   * RNN transducer also reads the tokens so far, and may write several at a step; default `'ctc'`.
+   */
+  readonly method?: 'ctc' | 'transducer'
+  /**
+   * How many frames make one step of the model. With more, it is faster and sees longer stretches; with `ctc` a text
+   * must not have more tokens than there are steps; default 1.
    */
   readonly stackFrames?: number
   /**

@@ -23,6 +23,7 @@ pub mod reference;
 mod scalar;
 mod scatter;
 pub mod simd;
+mod transducer;
 
 pub use activation::Activation;
 pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
@@ -35,6 +36,7 @@ pub use input::CellInput;
 pub use matrix::{Matrix, MatrixMut};
 pub use scalar::{Real, Scalar};
 pub use scatter::{Placement, first_not_finite, scatter};
+pub use transducer::{TransducerRow, transducer};
 
 #[cfg(test)]
 mod tests {

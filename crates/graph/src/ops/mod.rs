@@ -46,7 +46,9 @@ pub(crate) mod slice;
 pub(crate) mod softmax;
 mod stream;
 pub(crate) mod thin;
+mod transducer;
 pub(crate) mod transpose;
+mod unaligned;
 mod windows;
 
 pub(crate) use activation::expect_float;
@@ -104,6 +106,7 @@ pub(crate) const OPERATIONS: &[&[Entry]] = &[
     sequence_counts::OPERATIONS,
     slice::OPERATIONS,
     softmax::OPERATIONS,
+    transducer::OPERATIONS,
     transpose::OPERATIONS,
     windows::OPERATIONS,
 ];

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 
-use crate::{Activation, CellInput};
+use crate::{Activation, CellInput, Int8Matrix};
 
 /// The recurrence of a fused cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -161,6 +161,30 @@ impl<T> CellWeights<'_, T> {
     pub(crate) fn check(&self, spec: &CellSpec) {
         assert_eq!(self.kernel.len(), spec.kernel_len(), "length of the input kernel");
         assert_eq!(self.recurrent.len(), spec.recurrent_len(), "length of the recurrent kernel");
+        assert!(self.bias.is_none_or(|b| b.len() == spec.bias_len()), "length of the bias");
+    }
+}
+
+/// A cell's weights in the same layout, the matrices as integers with a scale for each column.
+#[derive(Debug, Clone, Copy)]
+pub struct Int8CellWeights<'a, T> {
+    /// Input kernel.
+    pub kernel: Int8Matrix<'a>,
+    /// Recurrent kernel.
+    pub recurrent: Int8Matrix<'a>,
+    /// Bias; `None` is zero.
+    pub bias: Option<&'a [T]>,
+}
+
+impl<T> Int8CellWeights<'_, T> {
+    /// # Panics
+    /// If the weights are not of the sizes that the cell needs.
+    pub(crate) fn check(&self, spec: &CellSpec) {
+        let columns = spec.gates() * spec.hidden;
+        for (matrix, rows) in [(&self.kernel, spec.input), (&self.recurrent, spec.hidden)] {
+            matrix.check();
+            assert!(matrix.rows == rows && matrix.columns == columns, "sizes of the kernels");
+        }
         assert!(self.bias.is_none_or(|b| b.len() == spec.bias_len()), "length of the bias");
     }
 }

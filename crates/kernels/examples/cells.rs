@@ -8,8 +8,8 @@
 use std::time::Instant;
 
 use seqloom_kernels::{
-    Activation, AlignedVec, CellBackward, CellForward, CellInput, CellKind, CellSpec, CellWeights,
-    Int8CellWeights, Int8Matrix, OutOfMemory, Scalar, pool, quantize, simd,
+    Activation, AlignedVec, CellBackward, CellForward, CellInput, CellKind, CellMatrix, CellSpec,
+    CellWeights, Int8CellWeights, Int8Matrix, OutOfMemory, Scalar, pool, quantize, simd,
 };
 
 /// Batch, time, and units, which are as many as the inputs.
@@ -121,8 +121,8 @@ impl Bench {
         }
         let mut int8 = None;
         let quantized = Int8CellWeights {
-            kernel: matrix(&kernel, size),
-            recurrent: matrix(&recurrent, size),
+            kernel: CellMatrix::Int8(matrix(&kernel, size)),
+            recurrent: CellMatrix::Int8(matrix(&recurrent, size)),
             bias: weights.bias,
         };
         f32::pack_int8_cell(&spec, quantized, &mut int8)?;

@@ -165,13 +165,34 @@ impl<T> CellWeights<'_, T> {
     }
 }
 
-/// A cell's weights in the same layout, the matrices as integers with a scale for each column.
+/// A matrix of a cell whose weights are integers, or some of them.
+#[derive(Debug, Clone, Copy)]
+pub enum CellMatrix<'a, T> {
+    /// Floats, as in [`CellWeights`].
+    Float(&'a [T]),
+    /// Integers with a scale for each column.
+    Int8(Int8Matrix<'a>),
+}
+
+impl<T> CellMatrix<'_, T> {
+    fn is(&self, rows: usize, columns: usize) -> bool {
+        match self {
+            Self::Float(values) => values.len() == rows * columns,
+            Self::Int8(matrix) => {
+                matrix.check();
+                matrix.rows == rows && matrix.columns == columns
+            }
+        }
+    }
+}
+
+/// A cell's weights in the layout of [`CellWeights`], for inference.
 #[derive(Debug, Clone, Copy)]
 pub struct Int8CellWeights<'a, T> {
     /// Input kernel.
-    pub kernel: Int8Matrix<'a>,
+    pub kernel: CellMatrix<'a, T>,
     /// Recurrent kernel.
-    pub recurrent: Int8Matrix<'a>,
+    pub recurrent: CellMatrix<'a, T>,
     /// Bias; `None` is zero.
     pub bias: Option<&'a [T]>,
 }
@@ -181,10 +202,8 @@ impl<T> Int8CellWeights<'_, T> {
     /// If the weights are not of the sizes that the cell needs.
     pub(crate) fn check(&self, spec: &CellSpec) {
         let columns = spec.gates() * spec.hidden;
-        for (matrix, rows) in [(&self.kernel, spec.input), (&self.recurrent, spec.hidden)] {
-            matrix.check();
-            assert!(matrix.rows == rows && matrix.columns == columns, "sizes of the kernels");
-        }
+        assert!(self.kernel.is(spec.input, columns), "size of the input kernel");
+        assert!(self.recurrent.is(spec.hidden, columns), "size of the recurrent kernel");
         assert!(self.bias.is_none_or(|b| b.len() == spec.bias_len()), "length of the bias");
     }
 }

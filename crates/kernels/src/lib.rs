@@ -28,7 +28,8 @@ pub mod simd;
 pub use activation::Activation;
 pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
 pub use cell::{
-    CellBackward, CellForward, CellKind, CellSizes, CellSpec, CellWeights, Int8CellWeights, SpecError,
+    CellBackward, CellForward, CellKind, CellMatrix, CellSizes, CellSpec, CellWeights, Int8CellWeights,
+    SpecError,
 };
 pub use cells::PackedCell;
 pub use chain::{Chain, ChainOperands, Function, MAX_DIMS, Motion, Output, Source, Step, Sweep, View};

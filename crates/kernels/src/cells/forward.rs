@@ -27,7 +27,8 @@ pub(crate) fn cell_forward(spec: &CellSpec, packed: &PackedCell, io: CellForward
     let (rows, batch) = check_steps(io.steps);
     let tokens =
         token_workspace(packed.level, spec, vocabulary).expect("the size of a projected table overflows");
-    let quantized = packed.int8.as_ref().map_or(Some(0), |_| int8_workspace(spec, rows));
+    let int8_input = packed.int8.as_ref().and_then(|int8| Some((int8.unit, int8.input.as_ref()?)));
+    let quantized = int8_input.map_or(Some(0), |_| int8_workspace(spec, rows));
     let quantized = quantized.expect("the size of the quantized input overflows");
     assert!(
         packed.int8.is_none() || (io.stash.is_none() && vocabulary == 0),
@@ -235,7 +236,7 @@ impl Pass for Forward<'_> {
         let product = RecurrentProduct {
             left: self.state(t),
             panels: &self.packed.recurrent,
-            int8: int8.map(|int8| (int8.unit, &int8.recurrent)),
+            int8: int8.and_then(|int8| Some((int8.unit, int8.recurrent.as_ref()?))),
             gates,
             descending,
         };
@@ -339,11 +340,12 @@ impl Forward<'_> {
             }
             return;
         }
-        if let (Some(int8), Some(x)) = (&self.packed.int8, self.quantized) {
+        let int8 = self.packed.int8.as_ref().and_then(|int8| Some((int8.unit, int8.input.as_ref()?)));
+        if let (Some((unit, panels)), Some(x)) = (int8, self.quantized) {
             for block in blocks {
                 let product = int8::Product {
                     left: x.from(rows.start),
-                    right: &int8.input,
+                    right: panels,
                     out: Out {
                         // SAFETY: the block and the row are inside the planes.
                         pointer: unsafe { self.planes.add(block * self.plane + into * width) },
@@ -357,7 +359,7 @@ impl Forward<'_> {
                     descending: false,
                 };
                 // SAFETY: by the caller's promise.
-                unsafe { int8::dispatch(int8.unit, product) };
+                unsafe { int8::dispatch(unit, product) };
             }
             return;
         }

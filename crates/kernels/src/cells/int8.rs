@@ -1,17 +1,17 @@
 //! Weights as integers: their panels, and the input quantized.
 
 use super::layout::PanelLayout;
-use super::pack::{PackedCell, pack_bias};
+use super::pack::{PackedCell, pack_bias, pack_input, pack_recurrent};
 use crate::int8::{Panels, QuantizeRows, Quantized, Unit, best, dispatch, quantized_words};
 use crate::simd::Detected;
-use crate::{CellSpec, Int8CellWeights, OutOfMemory, pool};
+use crate::{CellMatrix, CellSpec, Int8CellWeights, OutOfMemory, pool};
 
-/// The panels of a cell with int8 weights, in the order of those of floats.
+/// The int8 panels of a cell, in the order of those of floats; none for matrices that are floats.
 #[derive(Debug)]
 pub(super) struct Int8Cell {
     pub(super) unit: Unit,
-    pub(super) input: Panels,
-    pub(super) recurrent: Panels,
+    pub(super) input: Option<Panels>,
+    pub(super) recurrent: Option<Panels>,
     /// Reset-before GRU.
     pub(super) candidate: Option<Panels>,
 }
@@ -45,15 +45,24 @@ pub(super) fn pack_for(
             start..start + layout.units(block)
         })
     };
-    let (first, slots) = layout.recurrent_slots();
-    let int8 = Int8Cell {
-        unit,
-        input: pack(weights.kernel, 0, spec.gates())?,
-        recurrent: pack(weights.recurrent, first, slots)?,
-        candidate: if layout.resets_before() { Some(pack(weights.recurrent, 0, 1)?) } else { None },
-    };
-    let mut packed = PackedCell { int8: Some(int8), ..PackedCell::empty(spec, level) };
+    let mut packed = PackedCell::empty(spec, level);
+    let mut int8 = Int8Cell { unit, input: None, recurrent: None, candidate: None };
+    match weights.kernel {
+        CellMatrix::Float(kernel) => pack_input(&layout, kernel, &mut packed)?,
+        CellMatrix::Int8(kernel) => int8.input = Some(pack(kernel, 0, spec.gates())?),
+    }
+    match weights.recurrent {
+        CellMatrix::Float(recurrent) => pack_recurrent(&layout, recurrent, &mut packed)?,
+        CellMatrix::Int8(recurrent) => {
+            let (first, slots) = layout.recurrent_slots();
+            int8.recurrent = Some(pack(recurrent, first, slots)?);
+            if layout.resets_before() {
+                int8.candidate = Some(pack(recurrent, 0, 1)?);
+            }
+        }
+    }
     pack_bias(&layout, weights.bias, &mut packed.bias)?;
+    packed.int8 = Some(int8);
     *into = Some(packed);
     Ok(())
 }

@@ -4,8 +4,8 @@ use crate::int8::{Int8Matrix, available};
 use crate::reference::{activate, gemm_int8};
 use crate::tests::{levels, noise, serial};
 use crate::{
-    Activation, CellForward, CellInput, CellKind, CellSpec, Int8CellWeights, Matrix, MatrixMut, pool,
-    quantize,
+    Activation, CellForward, CellInput, CellKind, CellMatrix, CellSpec, Int8CellWeights, Matrix, MatrixMut,
+    pool, quantize,
 };
 
 const KINDS: [CellKind; 4] = [
@@ -39,6 +39,11 @@ fn columns(seed: u64, rows: usize, columns: usize) -> (Vec<i8>, Vec<f32>) {
     (values, scales)
 }
 
+fn int8<'a>(matrix: CellMatrix<'a, f32>) -> Int8Matrix<'a> {
+    let CellMatrix::Int8(matrix) = matrix else { panic!("no integers") };
+    matrix
+}
+
 impl Problem {
     fn new(kind: CellKind, input: usize, hidden: usize, counts: &[usize]) -> Self {
         let spec = CellSpec::new(kind, input, hidden, Activation::Tanh, Activation::Sigmoid).unwrap();
@@ -61,8 +66,11 @@ impl Problem {
         let columns = self.spec.gates() * self.spec.hidden();
         let matrix = |(values, scales), rows| Int8Matrix { values, scales, rows, columns, transposed: false };
         Int8CellWeights {
-            kernel: matrix((&self.kernel.0[..], &self.kernel.1[..]), self.spec.input()),
-            recurrent: matrix((&self.recurrent.0[..], &self.recurrent.1[..]), self.spec.hidden()),
+            kernel: CellMatrix::Int8(matrix((&self.kernel.0[..], &self.kernel.1[..]), self.spec.input())),
+            recurrent: CellMatrix::Int8(matrix(
+                (&self.recurrent.0[..], &self.recurrent.1[..]),
+                self.spec.hidden(),
+            )),
             bias: Some(&self.bias),
         }
     }
@@ -104,9 +112,10 @@ impl Problem {
         let (mut y, mut c_last) = (Vec::new(), self.c0.clone());
         for step in self.steps.windows(2) {
             let count = step[1] - step[0];
-            let from_x = product(&self.x[step[0] * spec.input()..step[1] * spec.input()], weights.kernel);
+            let from_x =
+                product(&self.x[step[0] * spec.input()..step[1] * spec.input()], int8(weights.kernel));
             h.truncate(count * n);
-            let from_h = product(&h, weights.recurrent);
+            let from_h = product(&h, int8(weights.recurrent));
             let at = |row: usize, gate: usize, unit: usize| (row * gates + gate) * n + unit;
             let x_side = |row, gate, unit| from_x[at(row, gate, unit)] + self.bias[gate * n + unit];
             let sum = |row, gate, unit| x_side(row, gate, unit) + from_h[at(row, gate, unit)];
@@ -131,7 +140,7 @@ impl Problem {
                     };
                     let gate = |i: usize, gate| sigmoid(sum(i / n, gate, i % n) + more(gate, i % n));
                     let reset: Vec<f32> = (0..count * n).map(|i| gate(i, 1) * h[i]).collect();
-                    let before = product(&reset, weights.recurrent);
+                    let before = product(&reset, int8(weights.recurrent));
                     for (i, next) in next.iter_mut().enumerate() {
                         let (row, unit) = (i / n, i % n);
                         let side = if reset_after {

@@ -102,33 +102,54 @@ fn pack_forward(
     weights: &CellWeights<'_, f32>,
     packed: &mut PackedCell,
 ) -> Result<(), OutOfMemory> {
-    let PanelLayout { spec, width, blocks } = *layout;
+    pack_input(layout, weights.kernel, packed)?;
+    pack_recurrent(layout, weights.recurrent, packed)?;
+    pack_bias(layout, weights.bias, &mut packed.bias)
+}
+
+/// A panel: all rows of the matrix by the units of one block in one gate.
+fn fill_panel(layout: &PanelLayout, matrix: &[f32], (block, slot): (usize, usize), into: &mut [f32]) {
+    let PanelLayout { spec, width, .. } = *layout;
+    let (first, units) = (layout.gate(slot) * spec.hidden() + block * width, layout.units(block));
     let columns = spec.gates() * spec.hidden();
-    // A panel: all rows of the matrix by the units of one block in one gate.
-    let panel = |matrix: &[f32], block: usize, slot: usize, into: &mut [f32]| {
-        let (first, units) = (layout.gate(slot) * spec.hidden() + block * width, layout.units(block));
-        for (row, into) in matrix.chunks_exact(columns).zip(into.chunks_exact_mut(width)) {
-            into[..units].copy_from_slice(&row[first..first + units]);
-            into[units..].fill(0.0);
-        }
-    };
+    for (row, into) in matrix.chunks_exact(columns).zip(into.chunks_exact_mut(width)) {
+        into[..units].copy_from_slice(&row[first..first + units]);
+        into[units..].fill(0.0);
+    }
+}
+
+pub(super) fn pack_input(
+    layout: &PanelLayout,
+    kernel: &[f32],
+    packed: &mut PackedCell,
+) -> Result<(), OutOfMemory> {
+    let PanelLayout { spec, width, blocks } = *layout;
     let slots = spec.gates();
     packed.input.try_grow(blocks * slots * spec.input() * width)?;
     fill_panels(&mut packed.input, blocks * slots, spec.input() * width, |i, into| {
-        panel(weights.kernel, i / slots, i % slots, into);
+        fill_panel(layout, kernel, (i / slots, i % slots), into);
     });
+    Ok(())
+}
+
+pub(super) fn pack_recurrent(
+    layout: &PanelLayout,
+    recurrent: &[f32],
+    packed: &mut PackedCell,
+) -> Result<(), OutOfMemory> {
+    let PanelLayout { spec, width, blocks } = *layout;
     let (first, slots) = layout.recurrent_slots();
     packed.recurrent.try_grow(blocks * slots * spec.hidden() * width)?;
     fill_panels(&mut packed.recurrent, blocks * slots, spec.hidden() * width, |i, into| {
-        panel(weights.recurrent, i / slots, first + i % slots, into);
+        fill_panel(layout, recurrent, (i / slots, first + i % slots), into);
     });
     if layout.resets_before() {
         packed.candidate.try_grow(blocks * spec.hidden() * width)?;
         fill_panels(&mut packed.candidate, blocks, spec.hidden() * width, |block, into| {
-            panel(weights.recurrent, block, 0, into);
+            fill_panel(layout, recurrent, (block, 0), into);
         });
     }
-    pack_bias(layout, weights.bias, &mut packed.bias)
+    Ok(())
 }
 
 pub(super) fn pack_bias(

@@ -18,13 +18,6 @@ pub struct Int8Packed {
     columns: usize,
 }
 
-impl Int8Packed {
-    /// Bytes that are kept.
-    pub fn bytes(&self) -> usize {
-        self.panels.bytes()
-    }
-}
-
 /// Packs a right matrix.
 pub(crate) fn pack(level: Detected, matrix: Int8Matrix<'_>) -> Result<Int8Packed, OutOfMemory> {
     pack_for(best(level), lanes(level), matrix)

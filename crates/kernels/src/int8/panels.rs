@@ -107,9 +107,4 @@ impl Panels {
     pub(super) const fn width(&self) -> usize {
         self.width
     }
-
-    /// Bytes that are kept.
-    pub(crate) fn bytes(&self) -> usize {
-        self.data.len() + size_of_val(&self.scales[..]) + size_of_val(&self.excess[..])
-    }
 }

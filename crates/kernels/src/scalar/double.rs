@@ -2,8 +2,8 @@
 
 use super::Scalar;
 use crate::{
-    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands,
-    Int8CellWeights, Int8Matrix, Matrix, MatrixMut, OutOfMemory, Sweep, reference,
+    Activation, CellBackward, CellForward, CellMatrix, CellSizes, CellSpec, CellWeights, Chain,
+    ChainOperands, Int8CellWeights, Int8Matrix, Matrix, MatrixMut, OutOfMemory, Sweep, reference,
 };
 
 impl Scalar for f64 {
@@ -27,7 +27,10 @@ impl Scalar for f64 {
         into: &mut Option<Self::PackedCell>,
     ) -> Result<(), OutOfMemory> {
         weights.check(spec);
-        let [kernel, recurrent] = [weights.kernel, weights.recurrent].map(reference::dequantized);
+        let [kernel, recurrent] = [weights.kernel, weights.recurrent].map(|matrix| match matrix {
+            CellMatrix::Float(values) => values.to_vec(),
+            CellMatrix::Int8(matrix) => reference::dequantized(matrix),
+        });
         let weights = CellWeights { kernel: &kernel, recurrent: &recurrent, bias: weights.bias };
         *into = Some(reference::pack_cell(spec, weights));
         Ok(())
@@ -76,10 +79,6 @@ impl Scalar for f64 {
 
     fn gemm_int8(a: Matrix<'_, Self>, b: &Self::PackedInt8, c: MatrixMut<'_, Self>, accumulate: bool) {
         reference::gemm(a, b.matrix(), c, accumulate);
-    }
-
-    fn int8_bytes(packed: &Self::PackedInt8) -> usize {
-        size_of_val(packed.matrix().data)
     }
 
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {

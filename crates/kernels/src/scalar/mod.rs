@@ -88,9 +88,6 @@ pub trait Scalar: Real {
     /// c = a·b, or c += a·b if `accumulate`, with the rows of `a`, which is row-major, quantized to int8.
     fn gemm_int8(a: Matrix<'_, Self>, b: &Self::PackedInt8, c: MatrixMut<'_, Self>, accumulate: bool);
 
-    /// Bytes that a packed int8 matrix keeps.
-    fn int8_bytes(packed: &Self::PackedInt8) -> usize;
-
     /// y = f(x), element by element.
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]);
 

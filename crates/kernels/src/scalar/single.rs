@@ -72,10 +72,6 @@ impl Scalar for f32 {
         int8::gemm(a, b, c, accumulate);
     }
 
-    fn int8_bytes(packed: &Self::PackedInt8) -> usize {
-        packed.bytes()
-    }
-
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {
         math::activation(simd::active(), kind, x, y);
     }

@@ -3,6 +3,7 @@ import { backend } from '../engine.js'
 import { nonNegative } from './arguments.js'
 import { modelFormats } from './convert/formats.js'
 import { type ConvertFlags, convert } from './convert/index.js'
+import { type QuantizeFlags, quantize } from './quantize.js'
 import { type EvaluateFlags, evaluate } from './evaluate.js'
 import { noteFlags } from './flagNames.js'
 import * as flags from './flags.js'
@@ -64,6 +65,19 @@ export function program(): Command {
       flags.json('one JSON object'),
       flags.threads(),
     ).action((from: string, to: string, given: ConvertFlags) => convert(from, to, given)),
+  )
+  seqloom.addCommand(
+    withOptions(
+      command('quantize')
+        .description(
+          'Writes a saved model of any kind with int8 weights: a quarter of the size, and faster, for predictions alone.',
+        )
+        .argument('<from>', 'the folder of a saved model')
+        .argument('<to>', 'the folder to write'),
+      new Option('--force', 'replace the model that is there').default(false),
+      flags.json('one JSON object'),
+      flags.threads(),
+    ).action((from: string, to: string, given: QuantizeFlags) => quantize(from, to, given)),
   )
   seqloom.addCommand(
     withOptions(

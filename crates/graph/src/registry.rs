@@ -31,7 +31,7 @@ pub(crate) fn read(spec: GraphSpec) -> Result<Graph> {
         // Operations say which of their weights may be int8; those that are, then, are made with that knowledge.
         let channels = int8_channels(&read_nodes(nodes.clone(), &weights, false)?, weights.len());
         for (weight, channels) in weights.iter_mut().zip(channels) {
-            weight.int8 = channels;
+            (weight.int8, weight.trainable) = (channels, false);
         }
     }
     let nodes = read_nodes(nodes, &weights, false)?;

@@ -36,7 +36,9 @@ pub use chain::{Chain, ChainOperands, Function, MAX_DIMS, Motion, Output, Source
 pub use ctc::{CtcRow, CtcScratch, ctc, ctc_steps, log_add};
 pub use gemm::PackedMatrix;
 pub use input::CellInput;
-pub use int8::{Int8Matrix, Int8Packed, MAX_DEPTH as INT8_MAX_DEPTH, quantize};
+pub use int8::{
+    Int8Matrix, Int8Packed, MAX_DEPTH as INT8_MAX_DEPTH, instructions as int8_instructions, quantize,
+};
 pub use matrix::{Matrix, MatrixMut};
 pub use scalar::{Real, Scalar};
 pub use scatter::{Placement, first_not_finite, scatter};

@@ -102,11 +102,12 @@ pub(crate) fn int8_channels(nodes: &[Node], weights: usize) -> Vec<Option<Channe
     let mut found: Vec<Option<Channels>> = vec![None; weights];
     let mut refused = vec![false; weights];
     for node in nodes {
-        let able: HashMap<usize, Channels> = node.op.int8().into_iter().collect();
+        let able: HashMap<usize, Option<Channels>> = node.op.int8().into_iter().collect();
         for (place, &weight) in node.weights.iter().enumerate() {
             match (able.get(&place).copied(), found[weight]) {
-                (Some(channels), None) => found[weight] = Some(channels),
-                (Some(channels), Some(other)) if channels == other => {}
+                (Some(None), _) => {}
+                (Some(channels), None) => found[weight] = channels,
+                (Some(Some(channels)), Some(other)) if channels == other => {}
                 _ => refused[weight] = true,
             }
         }

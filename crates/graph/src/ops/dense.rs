@@ -79,12 +79,12 @@ impl Operation for Dense {
         stream::rows(inputs)
     }
 
-    fn int8(&self) -> Vec<(usize, Channels)> {
+    fn int8(&self) -> Vec<(usize, Option<Channels>)> {
         // A single unit is a sum of products over rows, which takes no time.
         if self.units == 1 || !suits_int8(self.inputs) {
             return Vec::new();
         }
-        vec![(0, if self.transposed { Channels::Rows } else { Channels::Columns })]
+        vec![(0, Some(if self.transposed { Channels::Rows } else { Channels::Columns }))]
     }
 
     fn role(&self) -> Role {
@@ -171,7 +171,7 @@ impl Operation for Int8Dense {
         self.0.stream(inputs)
     }
 
-    fn int8(&self) -> Vec<(usize, Channels)> {
+    fn int8(&self) -> Vec<(usize, Option<Channels>)> {
         self.0.int8()
     }
 

@@ -62,8 +62,8 @@ impl Operation for Embedding {
         stream::elements(inputs)
     }
 
-    fn int8(&self) -> Vec<(usize, Channels)> {
-        if self.width < LEAST_WIDTH { Vec::new() } else { vec![(0, Channels::Rows)] }
+    fn int8(&self) -> Vec<(usize, Option<Channels>)> {
+        if self.width < LEAST_WIDTH { Vec::new() } else { vec![(0, Some(Channels::Rows))] }
     }
 
     fn role(&self) -> Role {

@@ -31,8 +31,9 @@ pub(crate) trait Operation: Debug + Send + Sync {
         false
     }
 
-    /// Which of its weights, by their place in its list, it can use as int8, and how.
-    fn int8(&self) -> Vec<(usize, Channels)> {
+    /// Which of its weights, by their place in its list, it can use as int8, and how they must be stored then, if that
+    /// matters.
+    fn int8(&self) -> Vec<(usize, Option<Channels>)> {
         Vec::new()
     }
 

@@ -215,11 +215,11 @@ impl Operation for ScanSpec {
         fits.then(|| recurrent_axes(self.counts.outputs, self.counts.states))
     }
 
-    fn int8(&self) -> Vec<(usize, Channels)> {
+    fn int8(&self) -> Vec<(usize, Option<Channels>)> {
         int8_channels(&self.body.nodes, self.weights.len())
             .into_iter()
             .enumerate()
-            .filter_map(|(place, channels)| Some((place, channels?)))
+            .filter_map(|(place, channels)| Some((place, Some(channels?))))
             .collect()
     }
 

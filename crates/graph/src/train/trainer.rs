@@ -149,11 +149,6 @@ impl Trainer {
     /// # Errors
     /// As [`Self::compile`].
     pub fn prepare(&mut self, train_spec: TrainSpec, optimizer: &str) -> Result<()> {
-        if self.graph().weights.iter().any(|weight| weight.int8.is_some()) {
-            return Err(Error::unsupported(
-                "A model with int8 weights is for inference: integers cannot be trained",
-            ));
-        }
         let TrainSpec { graph, losses, metrics, updates, constraints } = train_spec.checked()?;
         let slots = self.parameters.slots();
         let same = graph.weights.len() == slots.len()
@@ -162,10 +157,12 @@ impl Trainer {
                 .iter()
                 .zip(slots)
                 .all(|(weight, slot)| weight.name == slot.name && weight.shape == slot.shape);
-        if !same {
+        let graph = registry::read(graph)?;
+        let stored = |weight: &WeightSpec| weight.int8;
+        if !same || !graph.weights.iter().map(stored).eq(self.graph().weights.iter().map(stored)) {
             return Err(Error::shape("The weights of the training graph are not those of the model"));
         }
-        let (graph, carry) = Carry::new(&registry::read(graph)?)?;
+        let (graph, carry) = Carry::new(&graph)?;
         let executor = Executor::for_training(graph)?;
         let mut slots = slots.to_vec();
         for (slot, weight) in slots.iter_mut().zip(&executor.graph().weights) {
@@ -367,6 +364,16 @@ impl Trainer {
     /// from.
     pub fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// `ERR_UNSUPPORTED` if weights are int8: such a model predicts and is measured.
+    pub(super) fn expect_trainable(&self) -> Result<()> {
+        if self.graph().weights.iter().any(|weight| weight.int8.is_some()) {
+            return Err(Error::unsupported(
+                "The model has int8 weights, which cannot be trained; train the model that was quantized",
+            ));
+        }
+        Ok(())
     }
 
     pub(super) fn compiled_mut(&mut self) -> Result<&mut Compiled> {

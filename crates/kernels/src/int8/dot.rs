@@ -132,6 +132,25 @@ pub(crate) unsafe fn dispatch<K: DotKernel>(unit: Unit, kernel: K) {
 }
 
 impl Unit {
+    /// Its name: that of its level, or of the extension that multiplies integers.
+    pub(crate) fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Plain => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::AvxVnni => "avx-vnni",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Vnni => "avx512-vnni",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => "neon",
+            #[cfg(target_arch = "aarch64")]
+            Kind::NeonDot => "neon-dotprod",
+        }
+    }
+
     /// What is added to every number of a row when it is stored.
     pub(crate) fn offset(self) -> u8 {
         match self.0 {

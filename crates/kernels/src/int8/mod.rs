@@ -30,6 +30,12 @@ pub(crate) use panels::Panels;
 pub(crate) use product::Product;
 pub(crate) use rows::{QuantizeRows, Quantized, quantized_words};
 
+/// The instructions that products with int8 weights use: `scalar`, `avx2`, `avx-vnni`, `avx512`, `avx512-vnni`, `neon` or
+/// `neon-dotprod`.
+pub fn instructions() -> &'static str {
+    best(crate::simd::active()).name()
+}
+
 /// The largest magnitude of a quantized number.
 pub(crate) const LARGEST: f32 = 127.0;
 

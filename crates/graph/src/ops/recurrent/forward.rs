@@ -3,7 +3,7 @@
 use super::layout::{ForwardLayout, fault};
 use super::order::{StepOrder, gather, look_up, look_up_int8};
 use super::{Recurrent, WEIGHTS};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory;
 use crate::ops::{Forward, Place};
 use seqloom_kernels::{CellForward, CellInput, Scalar};
@@ -13,6 +13,9 @@ impl<T: Scalar> Recurrent<T> {
         let Forward { frame, masks } = context;
         let recording = frame.stash != Place::None;
         if self.int8.contains(&true) {
+            if recording {
+                return Err(Error::unsupported("int8 weights serve inference: they have no gradient"));
+            }
             self.pack_int8(&frame.weights)?;
         } else {
             self.pack(frame.weights.params, WEIGHTS.map(|index| frame.weights.get(index)), recording)?;

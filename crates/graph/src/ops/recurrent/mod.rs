@@ -173,9 +173,12 @@ impl Operation for Description {
         })
     }
 
-    fn int8(&self) -> Vec<(usize, Channels)> {
+    fn int8(&self) -> Vec<(usize, Option<Channels>)> {
         let depths = [self.cell.input(), self.cell.hidden()].into_iter().enumerate();
-        depths.filter(|&(_, depth)| suits_int8(depth)).map(|(place, _)| (place, Channels::Columns)).collect()
+        depths
+            .filter(|&(_, depth)| suits_int8(depth))
+            .map(|(place, _)| (place, Some(Channels::Columns)))
+            .collect()
     }
 
     fn role(&self) -> Role {

@@ -91,14 +91,18 @@ export class Engine implements LayerUser {
 
   /** Of a quantized model, which weights are int8, in order. */
   get int8(): readonly boolean[] | undefined {
-    if (this.#owner.quantization === undefined) return undefined
-    this.#int8 ??= this.now('summary', 'callbacks', () => callNative(() => this.ready().int8Weights()))
+    if (this.quantized && !this.#native) this.now('summary', 'callbacks', () => this.ready())
     return this.#int8
+  }
+
+  /** Whether weights are stored as int8. */
+  get quantized(): boolean {
+    return this.#owner.quantization !== undefined
   }
 
   /** `ERR_UNSUPPORTED` for a model whose weights cannot be trained. */
   checkTrainable(what: string): void {
-    if (this.#owner.quantization === undefined) return
+    if (!this.quantized) return
     throw new SeqloomError(
       'ERR_UNSUPPORTED',
       `${what}: the model was made by quantize, and its int8 weights cannot be trained; train the model that it was made of, then quantize that`,
@@ -310,12 +314,11 @@ export class Engine implements LayerUser {
     const engine = source.ready()
     const copy = this.#make(undrawn(this.#ownedGraph().graph))
     try {
-      const { quantization } = this.#owner
       // Without a state of the optimizer, the order does not matter; integers have none.
       const compile = () => source.#plan && this.#compile(copy, source.#plan, source.#factors, source.#trained)
-      if (quantization === undefined) compile()
+      if (!this.quantized) compile()
       callNative(() => copy.takeOver(engine))
-      if (quantization !== undefined) compile()
+      if (this.quantized) compile()
       if (typeof source.#plan?.optimizer.learningRate === 'number') {
         callNative(() => copy.setLearningRate(engine.learningRate()))
       }
@@ -359,6 +362,7 @@ export class Engine implements LayerUser {
         callNative(() => made.setWeights(graph.weights.map((_, index) => first.get(index) ?? made.getWeight(index))))
       }
       this.#weights = weights
+      if (this.quantized) this.#int8 = callNative(() => made.int8Weights())
     } catch (error) {
       made.free()
       throw error
@@ -368,7 +372,7 @@ export class Engine implements LayerUser {
 
   #compile(engine: NativeModel, made: TrainPlan, factors: LossFactors, trained?: readonly boolean[]): void {
     const whole = trainSpec(this.topology, made, factors, trained)
-    const spec = this.#owner.quantization ? { ...whole, graph: { ...whole.graph, int8: true } } : whole
+    const spec = this.quantized ? { ...whole, graph: { ...whole.graph, int8: true } } : whole
     callNative(() => engine.compile(JSON.stringify(spec), JSON.stringify(made.saved.optimizer)))
     this.#factors = factors
     const updated = new Set(spec.updates?.map(({ weight }) => weight))

@@ -6,6 +6,7 @@ import type { Shape } from '../graph/shape.js'
 import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.js'
 import { Preprocessing } from '../layers/preprocessing/preprocessing.js'
 import type { Weight } from '../layers/weight.js'
+import { checkOptions, oneOf } from '../options.js'
 import type { CompileOptions } from './compile.js'
 import { type ModelConfig, type Quantization, rebuild } from './config.js'
 import { Engine } from './engine.js'
@@ -23,7 +24,6 @@ import type {
   Scores,
   TrainBatchOptions,
 } from './runOptions.js'
-import { checkOptions, oneOf } from '../options.js'
 import { saveBytes, saveFolder } from './save.js'
 import type { BeamSearchOptions, Hypothesis } from './search.js'
 import type { Session, SessionOptions } from './session.js'

@@ -2,7 +2,9 @@
 // News, characters of Tiny Shakespeare (embedding 64, two LSTM layers of 256), and a translator of short sentences to French.
 // `node benchmark/measurements/quantized-quality.mjs [--only news|shakespeare|translator] [--epochs N] [--json FILE]`; the data is in a
 // folder named by SEQLOOM_SHARED, as for the other measurements.
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { strFromU8, unzipSync } from 'fflate'
 import { layers, optimizers, sequential, tasks, text } from '../../dist/index.js'
 import { sharedData } from '../lib/engines.mjs'
@@ -19,10 +21,16 @@ async function add(name, measure, [full, small], digits, models) {
   console.log(lines.at(-1).join('  '))
 }
 
-/** The size of a model without what training keeps. */
+/** The size of a model's file of weights. */
 async function weightsOf(model) {
-  const { length } = await model.clone().toBytes()
-  return length
+  const folder = mkdtempSync(join(tmpdir(), 'seqloom-quantized-'))
+  try {
+    const file = join(folder, 'weights.safetensors')
+    await model.saveWeights(file)
+    return statSync(file).size
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }
 
 async function news() {

@@ -278,3 +278,55 @@ impl<T: Scalar> Parameters<T> {
         &mut self.arena
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::GraphSpec;
+
+    /// A tied table, a kernel that a product uses, one that nothing can use as int8, and a bias.
+    const GRAPH: &str = r#"{ "version": 1, "int8": true,
+        "inputs": [{ "name": "x", "dtype": "int32", "shape": [null, null] }],
+        "weights": [
+            { "name": "table", "shape": [50, 40], "trainable": true, "initializer": { "kind": "glorotUniform" } },
+            { "name": "kernel", "shape": [40, 40], "trainable": true, "initializer": { "kind": "glorotUniform" } },
+            { "name": "bias", "shape": [40], "trainable": true, "initializer": { "kind": "ones" } },
+            { "name": "square", "shape": [40, 40], "trainable": true, "initializer": { "kind": "ones" } }
+        ],
+        "nodes": [
+            { "name": "e", "op": "embedding", "inputs": [0], "weights": [0], "outputs": [1], "attributes": { "maskZero": false } },
+            { "name": "d", "op": "dense", "inputs": [1], "weights": [1, 2], "outputs": [2] },
+            { "name": "s", "op": "dense", "inputs": [2], "weights": [3], "outputs": [3] },
+            { "name": "t", "op": "dense", "inputs": [3], "weights": [3], "outputs": [4], "attributes": { "transposed": true } },
+            { "name": "o", "op": "dense", "inputs": [4], "weights": [0], "outputs": [5], "attributes": { "transposed": true } }
+        ],
+        "outputs": [5] }"#;
+
+    #[test]
+    fn weights_are_int8_as_all_their_operations_agree_and_give_the_same_integers_again() {
+        let graph = crate::registry::read(GraphSpec::from_json(GRAPH).unwrap()).unwrap();
+        let channels: Vec<_> = graph.weights.iter().map(|weight| weight.int8).collect();
+        // The last weight would need a scale for each row and for each column.
+        assert_eq!(channels, [Some(Channels::Rows), Some(Channels::Columns), None, None]);
+        assert!(graph.weights.iter().all(|weight| !weight.trainable));
+        let mut parameters = Parameters::<f32>::zeros(&graph).unwrap();
+        for (index, len) in [(0, 2000), (1, 1600)] {
+            let values: Vec<f32> =
+                (0..len).map(|i| ((i * 37 % 101) as f32 - 50.0) * (1.0 + i as f32 / 99.0)).collect();
+            parameters.set(index, &values).unwrap();
+            assert!(parameters.get(index).is_none() && parameters.get_mut(index).is_none());
+            let stored = |parameters: &Parameters<f32>| {
+                parameters.int8(index).map(|(integers, scales)| (integers.to_vec(), scales.to_vec())).unwrap()
+            };
+            let first = stored(&parameters);
+            let read = parameters.values(index).unwrap().unwrap().into_owned();
+            let rough = |(a, b): (&f32, &f32)| (a - b).abs() <= 0.51 * 50.0 * 22.0 / 127.0;
+            assert!(values.iter().zip(&read).all(rough));
+            parameters.set(index, &read).unwrap();
+            assert_eq!(stored(&parameters), first);
+        }
+        assert_eq!(parameters.bytes(), 4 * (48 + 1600) + 2000 + 1600 + 4 * (50 + 40));
+        assert_eq!(parameters.values(3).unwrap().unwrap().len(), 1600);
+        assert!(parameters.values(4).unwrap().is_none());
+    }
+}

@@ -85,7 +85,7 @@ async function translator() {
   const model = new tasks.Translator({ units: 128, embedding: 96, seed: 1 })
   await model.train(training, { epochs, validationData: held.slice(0, 200) })
   const small = await model.quantize()
-  const scores = [await model.evaluate(held), await small.evaluate(held)].map(({ bleu }) => bleu)
+  const scores = [await model.evaluate(held), await small.evaluate(held)].map(({ bleu }) => bleu.score)
   await add('English to French, attention', 'BLEU', scores, 2, [model.model, small.model])
 }
 

@@ -1,9 +1,9 @@
 //! Products of rows of floats with an int8 matrix.
 
-use super::dot::{Unit, best, dispatch};
 use super::panels::Panels;
 use super::product::Product;
 use super::rows::{QuantizeRows, Quantized, quantized_words};
+use super::unit::{Unit, best, dispatch};
 use super::{GROUP, Int8Matrix};
 use crate::gemm::{Out, with_buffer};
 use crate::simd::{Detected, lanes};

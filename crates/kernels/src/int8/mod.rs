@@ -20,15 +20,16 @@ mod product;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod unit;
 
-#[cfg(test)]
-pub(crate) use dot::available;
-pub(crate) use dot::{Unit, best, dispatch};
 pub use matrix::Int8Packed;
 pub(crate) use matrix::{gemm, pack, rows_of_piece};
 pub(crate) use panels::Panels;
 pub(crate) use product::Product;
 pub(crate) use rows::{QuantizeRows, Quantized, quantized_words};
+#[cfg(test)]
+pub(crate) use unit::available;
+pub(crate) use unit::{Unit, best, dispatch};
 
 /// The instructions that products with int8 weights use: `scalar`, `avx2`, `avx-vnni`, `avx512`, `avx512-vnni`, `neon` or
 /// `neon-dotprod`.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::dot::Unit;
+use super::unit::Unit;
 use super::{GROUP, Int8Matrix};
 use crate::{AlignedVec, OutOfMemory, pool};
 

@@ -1,5 +1,5 @@
-use super::dot::{Unit, available};
 use super::matrix::{gemm, pack_for};
+use super::unit::{Unit, available};
 use super::*;
 use crate::simd::lanes;
 use crate::tests::{levels, noise, serial};

@@ -42,6 +42,8 @@ for (const name of [
   'linear',
   'neighbours',
   'busy',
+  'quantized',
+  'quantized-quality',
   'agnews',
 ]) {
   measure(`measurements/${name}.mjs`, [], [['--json', `${name}.json`]])

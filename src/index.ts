@@ -48,6 +48,7 @@ export type {
   Prediction,
   PredictOptions,
   PredictSyncOptions,
+  QuantizeOptions,
   Scores,
   Sequential,
   SequentialOptions,

@@ -86,7 +86,7 @@ const items = [
     /`model\.(trainStep|testStep|predictStep|make\w+Function|compute\w*|statelessCall|statelessComputeLoss|compiledLoss|compiledMetrics)`/,
     'training is one native call; use fit, trainOnBatch or gradients',
   ],
-  [/`(model|layer)\.(quantiz|getQuantization)/, 'weights are float32'],
+  [/`(model\.quantized|layer\.quantiz|(model|layer)\.getQuantization)/, 'a whole model is quantized: model.quantize'],
   [/`model\.(toJson|fromConfig|getConfig|export)`/, 'use toJSON, modelFromJSON and interop.toOnnx'],
   [
     /`model\.(buildNodeConversionMap|checkNumSamples|checkShape|findLayer|getDedupedMetricsNames|parseWeights)`/,

@@ -8,6 +8,7 @@ import { noteFlags } from './flagNames.js'
 import * as flags from './flags.js'
 import { info } from './info.js'
 import { shown } from './output.js'
+import { type QuantizeFlags, quantize } from './quantize.js'
 import { summary } from './summary.js'
 import type { AnyTaskCommand, Flags } from './taskCommand.js'
 import { taskCommands, usedBy } from './tasks.js'
@@ -64,6 +65,19 @@ export function program(): Command {
       flags.json('one JSON object'),
       flags.threads(),
     ).action((from: string, to: string, given: ConvertFlags) => convert(from, to, given)),
+  )
+  seqloom.addCommand(
+    withOptions(
+      command('quantize')
+        .description(
+          'Writes a saved model of any kind with int8 weights: a quarter of the size, and faster, for predictions alone.',
+        )
+        .argument('<from>', 'the folder of a saved model')
+        .argument('<to>', 'the folder to write'),
+      new Option('--force', 'replace the model that is there').default(false),
+      flags.json('one JSON object'),
+      flags.threads(),
+    ).action((from: string, to: string, given: QuantizeFlags) => quantize(from, to, given)),
   )
   seqloom.addCommand(
     withOptions(

@@ -41,6 +41,8 @@ export interface GraphSpec {
   readonly version: 1
   readonly inputs: readonly WireInput[]
   readonly weights: readonly WireWeight[]
+  /** Whether weights are int8 where all operations that use them can compute with such; none is trained then. */
+  readonly int8?: true
   readonly nodes: readonly WireNode[]
   readonly outputs: readonly number[]
 }

@@ -57,6 +57,7 @@ export function compile(engine: Engine, options: CompileOptions, trained?: unkno
 
 /** {@link Model.fit} */
 export async function train(model: Model, engine: Engine, x: DataSet, y: DataSet, given: FitOptions): Promise<History> {
+  engine.checkTrainable('fit')
   const options = givenFit(given)
   checkFit(options)
   if (options.shuffle && model.layers.some(({ stateful }) => stateful)) {
@@ -151,6 +152,7 @@ export async function onBatch(
   givesWay = false,
 ): Promise<number[]> {
   const trains = what === 'trainOnBatch'
+  if (trains) engine.checkTrainable(what)
   if (trains) checkTrainBatch(options)
   else checkTestBatch(options)
   const compiled = engine.compiled(what)
@@ -197,6 +199,7 @@ export async function gradients(
   target: DataSet | Cotangents,
   options: GradientOptions,
 ): Promise<Gradients> {
+  engine.checkTrainable('gradients')
   checkOptions('gradients', options, { accepted: { states: flag, signal: abortSignal } })
   const { states = false, signal } = options
   const cotangents = isCotangents(target) ? target.cotangents : undefined

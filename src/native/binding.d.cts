@@ -178,11 +178,17 @@ export declare class NativeModel {
    */
   outputForms(): Array<string>
   /**
-   * A copy of weight `index`.
+   * A copy of weight `index`; of one that is int8, the numbers that its integers stand for.
    *
    * Errors: `ERR_OPTION` if there is no such weight.
    */
   getWeight(index: number): Float32Array
+  /**
+   * Whether each weight is stored as int8.
+   *
+   * Errors: `ERR_STATE` if the model is busy.
+   */
+  int8Weights(): Array<boolean>
   /**
    * Replaces all weights, or none if one does not fit.
    *
@@ -203,7 +209,7 @@ export declare class NativeModel {
   putWeights(weights: Array<Float32Array | StagedArray>): Promise<void>
   /**
    * Takes over the weights of a model of the same layers and, where both are compiled, the optimizer's state,
-   * without copying any.
+   * without copying any. Weights that are int8 here and not there are quantized.
    *
    * Errors: `ERR_SHAPE` and `ERR_FORMAT` if they do not fit; `ERR_STATE` if one of the models is busy.
    */
@@ -284,7 +290,8 @@ export declare class NativeModel {
    */
   takeWeights(weights: NativeNewWeights): Promise<undefined>
   /**
-   * The weights as the bytes of a safetensors file.
+   * The weights as the bytes of a safetensors file. A weight that is int8 is two tensors: its integers, I8, and its
+   * scales, F32, under its name and `_scale`.
    *
    * Errors: `ERR_STATE`, `ERR_MEMORY`.
    */
@@ -538,6 +545,8 @@ export interface Backend {
   simd: string
   /** Every instruction set that this machine offers. */
   simdAvailable: Array<string>
+  /** The instructions that multiply int8 weights: one of the above, or its extension for that, such as `avx512-vnni`. */
+  int8: string
   /** Threads of the compute pool, the caller included. */
   threads: number
   /** Version of the addon, equal to that of the npm package. */

@@ -14,6 +14,7 @@ mod chain;
 mod ctc;
 mod gemm;
 mod input;
+mod int8;
 mod math;
 mod matrix;
 mod pages;
@@ -27,12 +28,18 @@ mod transducer;
 
 pub use activation::Activation;
 pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
-pub use cell::{CellBackward, CellForward, CellKind, CellSizes, CellSpec, CellWeights, SpecError};
+pub use cell::{
+    CellBackward, CellForward, CellKind, CellMatrix, CellSizes, CellSpec, CellWeights, Int8CellWeights,
+    SpecError,
+};
 pub use cells::PackedCell;
 pub use chain::{Chain, ChainOperands, Function, MAX_DIMS, Motion, Output, Source, Step, Sweep, View};
 pub use ctc::{CtcRow, CtcScratch, ctc, ctc_steps, log_add};
 pub use gemm::PackedMatrix;
 pub use input::CellInput;
+pub use int8::{
+    Int8Matrix, Int8Packed, MAX_DEPTH as INT8_MAX_DEPTH, instructions as int8_instructions, quantize,
+};
 pub use matrix::{Matrix, MatrixMut};
 pub use scalar::{Real, Scalar};
 pub use scatter::{Placement, first_not_finite, scatter};

@@ -10,7 +10,7 @@ import type { TaskParts } from './served.js'
 /** What is trained. */
 export interface Trainee extends TaskParts {
   /** @internal */
-  readonly model: Pick<Model, 'compile' | 'fit' | 'copyWeights' | 'putWeights' | 'clone' | 'dispose' | 'summary'>
+  readonly model: Pick<Model, 'compile' | 'fit' | 'copyWeights' | 'putWeights'> & TaskParts['model']
 }
 
 /** What is done with the weights of a training's epochs. */

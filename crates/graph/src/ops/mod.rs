@@ -21,8 +21,9 @@ pub(crate) mod elementwise;
 pub(crate) mod embedding;
 mod entry;
 pub(crate) mod gather;
+pub(crate) mod int8;
 pub(crate) mod last_step;
-pub(crate) mod layer_norm;
+mod layer_norm;
 pub(crate) mod loss;
 pub(crate) mod masking;
 pub(crate) mod matmul;
@@ -57,6 +58,7 @@ pub(crate) use buffers::{Buffers, Place};
 pub(crate) use context::{Backward, Forward, Frame, Moment, ValueRef, Weights, check_cancelled};
 pub(crate) use dense::add_rows;
 pub(crate) use entry::{Entry, made};
+pub(crate) use int8::{Int8Product, suits_int8};
 pub(crate) use operation::{
     Absorbed, ActivationKind, Described, Operation, Recurrence, Role, State, instantiate,
 };
@@ -244,4 +246,6 @@ pub(crate) struct Lookup {
     pub(crate) weight: usize,
     /// Its number of rows.
     pub(crate) vocabulary: usize,
+    /// Whether it is int8.
+    pub(crate) int8: bool,
 }

@@ -14,9 +14,10 @@ fn spec(weights: &[(&str, &[usize], bool)]) -> GraphSpec {
             shape: shape.to_vec(),
             trainable,
             initializer: serde_json::from_value(json!({"kind": "zeros"})).unwrap(),
+            int8: None,
         })
         .collect();
-    GraphSpec { version: 1, inputs: vec![], weights, nodes: vec![], outputs: vec![] }
+    GraphSpec { version: 1, inputs: vec![], weights, int8: false, nodes: vec![], outputs: vec![] }
 }
 
 fn set_dense(gradients: &mut Gradients<f32>, weight: usize, values: &[f32]) {

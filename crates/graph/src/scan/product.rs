@@ -7,7 +7,7 @@ use super::run::Pass;
 use crate::error::{Error, Result};
 use crate::gradients::Gradients;
 use crate::ir::Phase;
-use crate::ops::{Buffers, Place, Role, add_rows, thin};
+use crate::ops::{Buffers, Int8Product, Place, Role, add_rows, thin};
 use crate::params::Parameters;
 use seqloom_kernels::{Matrix, MatrixMut, Scalar};
 
@@ -20,6 +20,8 @@ pub(super) struct LoopProduct<T: Scalar> {
     packed: [Option<T::PackedMatrix>; 2],
     /// The version of the parameters that each was packed from.
     versions: [Option<u64>; 2],
+    /// The kernel instead, if it is int8.
+    int8: Int8Product<T>,
     /// Whether it is computed in the chain that makes its input; the kernel is a vector then.
     pub(super) fused: bool,
 }
@@ -34,6 +36,7 @@ impl<T: Scalar> LoopProduct<T> {
             units,
             packed: [None, None],
             versions: [None; 2],
+            int8: Int8Product::default(),
             fused: false,
         })
     }
@@ -107,6 +110,16 @@ impl<T: Scalar> LoopProduct<T> {
         scope: Scope,
     ) -> Result<()> {
         let node = &body.nodes[self.node];
+        let weight = node.weights.first().copied().filter(|&weight| pass.params.int8(weight).is_some());
+        if weight.is_some() {
+            self.start(body, pass, buffers, scope)?;
+            let (x, y) = (pass.value(node.inputs[0], scope)?, pass.value(node.outputs[0], scope)?);
+            let ([x], [y]) = buffers.carve([x], [y])?;
+            let rows = y.len() / self.units;
+            let (x, y) = (Matrix::new(x, rows, self.inputs), MatrixMut::new(y, rows, self.units));
+            T::gemm_int8(x, self.int8.of(pass.params, weight)?, y, node.weights.len() > 1);
+            return Ok(());
+        }
         let kernel = self.kernel(body, pass.params);
         if !self.is_thin() {
             self.pack(pass.params, kernel, false)?;

@@ -12,6 +12,7 @@ use crate::form::Form;
 use crate::gradients::Gradients;
 use crate::init;
 use crate::ir::Graph;
+use crate::memory;
 use crate::optim::{KeptStates, Optimizer, StateTensor};
 use crate::parallel::unless_cancelled;
 use crate::params::{Parameters, Slot};
@@ -112,11 +113,22 @@ impl Trainer {
     /// `ERR_MEMORY`; `ABORTED` once `cancel` is set: the rest is drawn the next time.
     pub fn draw(&mut self, cancel: &AtomicBool) -> Result<()> {
         for (index, weight) in self.predictor.graph().weights.iter().enumerate().skip(self.drawn) {
-            let Some(values) = Parameters::exclusive(&mut self.parameters)?.get_mut(index) else { continue };
+            let parameters = Parameters::exclusive(&mut self.parameters)?;
+            let mut drawn = Vec::new();
+            let values = match (weight.int8, parameters.slots().get(index)) {
+                (Some(_), Some(slot)) => {
+                    memory::refill(&mut drawn, slot.len, 0.0, "The first values of an int8 weight")?;
+                    &mut drawn[..]
+                }
+                _ => parameters.get_mut(index).unwrap_or_default(),
+            };
             unless_cancelled(cancel, || {
                 init::fill(&weight.initializer, &weight.shape, self.seed, index, values)
             })
             .map_err(|error| within(error, weight))?;
+            if weight.int8.is_some() {
+                parameters.set(index, &drawn)?;
+            }
             self.drawn = index + 1;
         }
         Ok(())
@@ -145,10 +157,12 @@ impl Trainer {
                 .iter()
                 .zip(slots)
                 .all(|(weight, slot)| weight.name == slot.name && weight.shape == slot.shape);
-        if !same {
+        let graph = registry::read(graph)?;
+        let stored = |weight: &WeightSpec| weight.int8;
+        if !same || !graph.weights.iter().map(stored).eq(self.graph().weights.iter().map(stored)) {
             return Err(Error::shape("The weights of the training graph are not those of the model"));
         }
-        let (graph, carry) = Carry::new(&registry::read(graph)?)?;
+        let (graph, carry) = Carry::new(&graph)?;
         let executor = Executor::for_training(graph)?;
         let mut slots = slots.to_vec();
         for (slot, weight) in slots.iter_mut().zip(&executor.graph().weights) {
@@ -205,6 +219,7 @@ impl Trainer {
     /// # Errors
     /// `ERR_SHAPE` for the weights of other layers; `ERR_FORMAT` for the state of another optimizer.
     pub fn take_over(&mut self, Snapshot { parameters, training }: Snapshot) -> Result<()> {
+        let parameters = self.converted(parameters)?;
         self.check_places(&parameters)?;
         if let (Some(compiled), Some((optimizer, carried))) = (&mut self.compiled, training) {
             compiled.optimizer.take_over(optimizer)?;
@@ -212,6 +227,23 @@ impl Trainer {
         }
         self.replace(parameters);
         Ok(())
+    }
+
+    /// Weights of a model with the same layers as this one stores them: what is int8 here and was not there is quantized.
+    fn converted(&self, parameters: Arc<Parameters<f32>>) -> Result<Arc<Parameters<f32>>> {
+        let stored = |slot: &Slot| slot.int8.clone();
+        let (from, to) = (parameters.slots(), self.parameters.slots());
+        let same_layers = from.iter().map(|slot| &slot.shape).eq(to.iter().map(|slot| &slot.shape));
+        if !same_layers || from.iter().map(stored).eq(to.iter().map(stored)) {
+            return Ok(parameters);
+        }
+        let mut made = Parameters::zeros(self.graph())?;
+        for index in 0..to.len() {
+            if let Some(values) = parameters.values(index)? {
+                made.set(index, &values)?;
+            }
+        }
+        Ok(Arc::new(made))
     }
 
     /// Replaces all weights, or none.
@@ -251,7 +283,7 @@ impl Trainer {
 
     /// Checks that weights have the sizes and places of the model's.
     pub(super) fn check_places(&self, parameters: &Parameters<f32>) -> Result<()> {
-        let place = |slot: &Slot| (slot.offset, slot.len);
+        let place = |slot: &Slot| (slot.offset, slot.len, slot.int8.clone());
         if parameters.slots().iter().map(place).eq(self.parameters.slots().iter().map(place)) {
             return Ok(());
         }
@@ -334,13 +366,23 @@ impl Trainer {
         &self.progress
     }
 
+    /// `ERR_UNSUPPORTED` if weights are int8: such a model predicts and is measured.
+    pub(super) fn expect_trainable(&self) -> Result<()> {
+        if self.graph().weights.iter().any(|weight| weight.int8.is_some()) {
+            return Err(Error::unsupported(
+                "The model has int8 weights, which cannot be trained; train the model that was quantized",
+            ));
+        }
+        Ok(())
+    }
+
     pub(super) fn compiled_mut(&mut self) -> Result<&mut Compiled> {
         self.compiled.as_mut().ok_or_else(not_compiled)
     }
 
     /// Bytes held by the model.
     pub fn memory(&self) -> usize {
-        let weights = size_of_val(self.parameters.arena());
+        let weights = self.parameters.bytes();
         let compiled = self.compiled.as_ref().map_or(0, |compiled| {
             compiled.executor.memory() + size_of_val(compiled.gradients.arena()) + compiled.optimizer.memory()
         });

@@ -10,7 +10,7 @@ use super::layout::{PanelLayout, cell_sizes, chunk_end};
 use super::pack::{PackedCell, Transposed};
 use super::pass::{self, Pass, Step, Stop};
 use super::row_groups::RowGroups;
-use super::share::{Share, pieces};
+use super::share::{BUFFER_ROWS, Share, pieces};
 use super::tokens::{sum_by_token, token_workspace};
 use crate::cell::check_steps;
 use crate::gemm::{Block, FEW_ROWS, Left, Out, Right};
@@ -349,7 +349,7 @@ impl Backward<'_> {
             return;
         }
         for block in share.blocks.clone() {
-            for rows in pieces(rows.clone()) {
+            for rows in pieces(rows.clone(), BUFFER_ROWS) {
                 let panel = rows.len() * width;
                 let present = present(&rows);
                 if present < rows.len() {

@@ -5,6 +5,7 @@
 
 mod activation;
 mod chain;
+mod int8;
 
 #[cfg(feature = "double")]
 mod cell;
@@ -31,6 +32,7 @@ pub use cell::{PackedCell, pack_cell};
 pub use chain::{function, run_chain, run_sweep};
 #[cfg(feature = "double")]
 pub use gemm::{PackedMatrix, gemm, gemm_bias, pack_matrix};
+pub use int8::{dequantized, gemm_int8};
 #[cfg(feature = "double")]
 pub use sequence::{cell_backward, cell_forward, cell_sizes};
 #[cfg(feature = "double")]

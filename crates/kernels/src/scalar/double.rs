@@ -2,13 +2,14 @@
 
 use super::Scalar;
 use crate::{
-    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
-    MatrixMut, OutOfMemory, Sweep, reference,
+    Activation, CellBackward, CellForward, CellMatrix, CellSizes, CellSpec, CellWeights, Chain,
+    ChainOperands, Int8CellWeights, Int8Matrix, Matrix, MatrixMut, OutOfMemory, Sweep, reference,
 };
 
 impl Scalar for f64 {
     type PackedCell = reference::PackedCell;
     type PackedMatrix = reference::PackedMatrix<Self>;
+    type PackedInt8 = reference::PackedMatrix<Self>;
 
     fn pack_cell(
         spec: &CellSpec,
@@ -18,6 +19,25 @@ impl Scalar for f64 {
     ) -> Result<(), OutOfMemory> {
         *into = Some(reference::pack_cell(spec, weights));
         Ok(())
+    }
+
+    fn pack_int8_cell(
+        spec: &CellSpec,
+        weights: Int8CellWeights<'_, Self>,
+        into: &mut Option<Self::PackedCell>,
+    ) -> Result<(), OutOfMemory> {
+        weights.check(spec);
+        let [kernel, recurrent] = [weights.kernel, weights.recurrent].map(|matrix| match matrix {
+            CellMatrix::Float(values) => values.to_vec(),
+            CellMatrix::Int8(matrix) => reference::dequantized(matrix),
+        });
+        let weights = CellWeights { kernel: &kernel, recurrent: &recurrent, bias: weights.bias };
+        *into = Some(reference::pack_cell(spec, weights));
+        Ok(())
+    }
+
+    fn int8_workspace(_spec: &CellSpec, _rows: usize) -> Option<usize> {
+        Some(0)
     }
 
     fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes> {
@@ -50,6 +70,14 @@ impl Scalar for f64 {
     }
 
     fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool) {
+        reference::gemm(a, b.matrix(), c, accumulate);
+    }
+
+    fn pack_int8(b: Int8Matrix<'_>) -> Result<Self::PackedInt8, OutOfMemory> {
+        Ok(reference::pack_matrix(Matrix::new(&reference::dequantized(b), b.rows, b.columns)))
+    }
+
+    fn gemm_int8(a: Matrix<'_, Self>, b: &Self::PackedInt8, c: MatrixMut<'_, Self>, accumulate: bool) {
         reference::gemm(a, b.matrix(), c, accumulate);
     }
 

@@ -6,8 +6,8 @@ mod real;
 mod single;
 
 use crate::{
-    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
-    MatrixMut, OutOfMemory, Sweep,
+    Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands,
+    Int8CellWeights, Int8Matrix, Matrix, MatrixMut, OutOfMemory, Sweep,
 };
 pub use real::Real;
 
@@ -19,6 +19,8 @@ pub trait Scalar: Real {
     type PackedCell: Send + Sync;
     /// A right matrix in the layout that [`Scalar::gemm_packed`] reads.
     type PackedMatrix: Send + Sync;
+    /// An int8 right matrix in the layout that [`Scalar::gemm_int8`] reads.
+    type PackedInt8: Send + Sync;
 
     /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack.
     ///
@@ -30,6 +32,21 @@ pub trait Scalar: Real {
         backward: bool,
         into: &mut Option<Self::PackedCell>,
     ) -> Result<(), OutOfMemory>;
+
+    /// Packs a cell's int8 weights, for the forward pass alone. A cell whose weights are those quantizes its input and,
+    /// at every step, its state; gates and states stay as they are.
+    ///
+    /// # Errors
+    /// As [`Scalar::pack_cell`].
+    fn pack_int8_cell(
+        spec: &CellSpec,
+        weights: Int8CellWeights<'_, Self>,
+        into: &mut Option<Self::PackedCell>,
+    ) -> Result<(), OutOfMemory>;
+
+    /// Elements of scratch that the forward pass over `rows` packed rows needs besides [`Scalar::cell_sizes`] if its
+    /// weights are int8; `None` if the size overflows.
+    fn int8_workspace(spec: &CellSpec, rows: usize) -> Option<usize>;
 
     /// The buffers that calls over `rows` packed rows of `batch` sequences need; `None` if a size overflows.
     fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes>;
@@ -61,6 +78,15 @@ pub trait Scalar: Real {
 
     /// Like [`Scalar::gemm`], bit for bit, with a packed right matrix and a row-major left one.
     fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool);
+
+    /// Packs an int8 right matrix.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the buffer cannot be allocated.
+    fn pack_int8(b: Int8Matrix<'_>) -> Result<Self::PackedInt8, OutOfMemory>;
+
+    /// c = a·b, or c += a·b if `accumulate`, with the rows of `a`, which is row-major, quantized to int8.
+    fn gemm_int8(a: Matrix<'_, Self>, b: &Self::PackedInt8, c: MatrixMut<'_, Self>, accumulate: bool);
 
     /// y = f(x), element by element.
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]);

@@ -1,5 +1,6 @@
 //! What an optimizer is to the loop that applies it.
 
+use super::apply::decay;
 use crate::error::Result;
 use crate::gradients::RowGradient;
 use crate::params::{SLOT_ALIGNMENT, Slot};
@@ -32,19 +33,21 @@ pub(super) struct Rows<'a> {
     /// Gradients of rows of the table; those that are not listed have a gradient of zero.
     pub(super) list: &'a RowGradient<f32>,
     pub(super) scale: f32,
+    /// What the decay of weights leaves of those that change.
+    pub(super) keep: f32,
     pub(super) rest: Rest,
     /// Which rows of the table have had a gradient; read where only those change.
     pub(super) touched: &'a [bool],
 }
 
-/// Which elements a gradient of zero changes nothing of, neither the weight nor its states.
+/// Which elements stay as they are without a gradient, the weight and its states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rest {
     /// None: weights decay.
     None,
     /// Those whose states all have their first value still.
     Untouched,
-    /// All.
+    /// All: a gradient of zero changes nothing, or nothing is to change.
     All,
 }
 
@@ -213,7 +216,7 @@ impl<R: Rule + ?Sized> Plain for UpdateRows<'_, R> {
     #[inline(always)]
     fn run(self) {
         let Self { rule, rows } = self;
-        let Rows { first, weights, state: [one, two, three], list, scale, rest, touched } = rows;
+        let Rows { first, weights, state: [one, two, three], list, scale, keep, rest, touched } = rows;
         let width = list.width;
         let end = first + weights.len() / width;
         let mut next = list.rows.partition_point(|&listed| listed < first);
@@ -238,6 +241,7 @@ impl<R: Rule + ?Sized> Plain for UpdateRows<'_, R> {
                 let part = start..start + gradient.len();
                 start = part.end;
                 let weights = &mut weights[part.clone()];
+                decay(weights, keep);
                 // States that the rule does not have are empty.
                 let state = [&mut *one, &mut *two, &mut *three]
                     .map(|all| all.get_mut(part.clone()).unwrap_or_default());

@@ -155,6 +155,14 @@ impl Trainer {
             slot.trainable = weight.trainable;
         }
         let optimizer = Optimizer::from_json(optimizer, &slots)?;
+        if optimizer.is_sparse()
+            && let Some(table) = executor.dense_table()
+        {
+            return Err(Error::unsupported(format!(
+                "A sparse optimizer needs tables that are only looked up, but '{}' is also used as a whole: by a regularizer, a constraint or a layer that shares it. Leave that out, or sparse",
+                table.name
+            )));
+        }
         // A step clears them first. Here they are not touched: this may be JavaScript's thread.
         let gradients = executor.uncleared_gradients()?;
         let mut scores = Scores::new(&losses, &metrics);

@@ -25,7 +25,7 @@ function start(vocabulary, kind, sparse) {
     // The ids repeat after 16 batches, and spread over the vocabulary.
     const seed = step++ % 16
     const ids = Int32Array.from({ length: batch * time }, (_, i) => ((i + seed * batch * time) * 2654435761) % vocabulary)
-    const x = tensor(ids, [batch, time], { dtype: 'int32' })
+    const x = tensor(ids, [batch, time])
     const begin = performance.now()
     await m.trainOnBatch(x, y)
     return performance.now() - begin

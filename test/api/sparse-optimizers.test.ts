@@ -22,7 +22,7 @@ function build(optimizer: Optimizer, options: object = {}): Sequential {
   return m
 }
 
-const batch = (step: number) => tensor(Int32Array.of(step, step + 1, step + 5, 2, 2, step + 9), [2, 3], { dtype: 'int32' })
+const batch = (step: number) => tensor(Int32Array.of(step, step + 1, step + 5, 2, 2, step + 9), [2, 3])
 const y = Float32Array.of(0.5, -1)
 const table = (m: Sequential) => m.getWeights()[0]?.data as Float32Array
 

@@ -15,6 +15,8 @@ pub struct Backend {
     pub simd: String,
     /// Every instruction set that this machine offers.
     pub simd_available: Vec<String>,
+    /// Whether products of bfloat16 can be computed: `compile({ precision: 'bfloat16' })`.
+    pub bfloat16: bool,
     /// Threads of the compute pool, the caller included.
     pub threads: u32,
     /// Version of the addon, equal to that of the npm package.
@@ -39,6 +41,7 @@ pub fn backend() -> Result<Backend, ErrorCode> {
         Ok(Backend {
             simd: level.to_string(),
             simd_available: simd::available().iter().map(ToString::to_string).collect(),
+            bfloat16: simd::bfloat16().is_ok(),
             threads: u32::try_from(threads).unwrap_or(u32::MAX),
             version: addon_version().to_owned(),
         })

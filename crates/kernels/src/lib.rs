@@ -8,6 +8,7 @@
 
 mod activation;
 mod aligned;
+mod bfloat16;
 mod cell;
 mod cells;
 mod chain;
@@ -26,6 +27,7 @@ pub mod simd;
 
 pub use activation::Activation;
 pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
+pub use bfloat16::Precision;
 pub use cell::{CellBackward, CellForward, CellKind, CellSizes, CellSpec, CellWeights, SpecError};
 pub use cells::PackedCell;
 pub use chain::{Chain, ChainOperands, Function, MAX_DIMS, Motion, Output, Source, Step, Sweep, View};

@@ -94,7 +94,9 @@ fn flag(fields: &mut Map<String, Value>, name: &str) -> Result<bool> {
     match fields.remove(name) {
         None | Some(Value::Null) => Ok(false),
         Some(Value::Bool(value)) => Ok(value),
-        Some(other) => Err(Error::option(format!("the optimizer's {name} must be true or false, not {other}"))),
+        Some(other) => {
+            Err(Error::option(format!("the optimizer's {name} must be true or false, not {other}")))
+        }
     }
 }
 

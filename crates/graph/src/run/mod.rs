@@ -20,7 +20,7 @@ use crate::tensor::{StateGradient, TensorView};
 use crate::transform::fuse;
 use crate::values::WeightSpec;
 use crate::wire::GraphSpec;
-use seqloom_kernels::{AlignedVec, Scalar};
+use seqloom_kernels::{AlignedVec, Precision, Scalar, simd};
 
 /// How far the current batch has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +136,18 @@ impl<T: Scalar> Executor<T> {
     /// As [`Self::gradients`].
     pub(crate) fn uncleared_gradients(&self) -> Result<Gradients<T>> {
         Gradients::any(&self.checked.graph.weights, &self.checked.row_gradients)
+    }
+
+    /// Computes products with weights in a precision from now on.
+    ///
+    /// # Errors
+    /// `ERR_UNSUPPORTED` with the reason where this machine cannot.
+    pub fn set_precision(&mut self, precision: Precision) -> Result<()> {
+        if precision == Precision::Bfloat16 {
+            simd::bfloat16().map_err(|error| Error::unsupported(error.to_string()))?;
+        }
+        self.checked.nodes.iter_mut().for_each(|node| node.op.set_precision(precision));
+        Ok(())
     }
 
     /// A trainable weight whose rows are looked up, but whose gradient is not a list of rows.

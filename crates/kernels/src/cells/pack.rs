@@ -1,14 +1,17 @@
 //! Weights in panels.
 
 use super::layout::PanelLayout;
-use crate::simd::Detected;
-use crate::{AlignedVec, CellKind, CellSpec, CellWeights, OutOfMemory, pool};
+use crate::gemm::pair_rows;
+use crate::simd::{Detected, Pairs};
+use crate::{AlignedVec, CellKind, CellSpec, CellWeights, OutOfMemory, Precision, pool};
 
 /// A cell's weights in the panels that the kernels of one instruction set read.
 #[derive(Debug)]
 pub struct PackedCell {
     pub(super) spec: CellSpec,
     pub(super) level: Detected,
+    /// Whether the panels are pairs of bfloat16; they lie where those of float32 would.
+    pub(super) pairs: Option<Pairs>,
     /// For each block and each input slot a panel [input, width].
     pub(super) input: AlignedVec<f32>,
     /// For each block and each recurrent slot a panel [hidden, width].
@@ -55,18 +58,21 @@ fn fill_panels(
     });
 }
 
-/// Packs a cell's weights, reusing the buffers of an earlier pack of the same size.
+/// Packs a cell's weights, reusing the buffers of an earlier pack of the same size. They stay float32 where there are no
+/// products of bfloat16.
 pub(crate) fn pack_cell(
     level: Detected,
     spec: &CellSpec,
     weights: CellWeights<'_, f32>,
     backward: bool,
+    precision: Precision,
     into: &mut Option<PackedCell>,
 ) -> Result<(), OutOfMemory> {
     weights.check(spec);
     let mut packed = into.take().filter(|p| p.level == level).unwrap_or_else(|| PackedCell {
         spec: *spec,
         level,
+        pairs: None,
         input: AlignedVec::new(),
         recurrent: AlignedVec::new(),
         candidate: AlignedVec::new(),
@@ -74,11 +80,13 @@ pub(crate) fn pack_cell(
         backward: None,
     });
     packed.spec = *spec;
+    packed.pairs = Pairs::new(level).filter(|_| precision == Precision::Bfloat16);
+    let is_paired = packed.pairs.is_some();
     let layout = PanelLayout::new(spec, level);
     pack_forward(&layout, &weights, &mut packed)?;
     if backward {
         let transposed = packed.backward.get_or_insert_default();
-        pack_backward(&layout, &weights, transposed)?;
+        pack_backward(&layout, &weights, is_paired, transposed)?;
     } else {
         packed.backward = None;
     }
@@ -92,6 +100,7 @@ fn pack_forward(
     packed: &mut PackedCell,
 ) -> Result<(), OutOfMemory> {
     let PanelLayout { spec, width, blocks } = *layout;
+    let is_paired = packed.pairs.is_some();
     let columns = spec.gates() * spec.hidden();
     // A panel: all rows of the matrix by the units of one block in one gate.
     let panel = |matrix: &[f32], block: usize, slot: usize, into: &mut [f32]| {
@@ -99,6 +108,9 @@ fn pack_forward(
         for (row, into) in matrix.chunks_exact(columns).zip(into.chunks_exact_mut(width)) {
             into[..units].copy_from_slice(&row[first..first + units]);
             into[units..].fill(0.0);
+        }
+        if is_paired {
+            pair_rows(into, width);
         }
     };
     let slots = spec.gates();
@@ -138,6 +150,7 @@ fn pack_forward(
 fn pack_backward(
     layout: &PanelLayout,
     weights: &CellWeights<'_, f32>,
+    is_paired: bool,
     transposed: &mut Transposed,
 ) -> Result<(), OutOfMemory> {
     let PanelLayout { spec, width, blocks } = *layout;
@@ -157,6 +170,9 @@ fn pack_backward(
                         *into = value;
                     }
                 }
+            }
+            if is_paired {
+                pair_rows(into, width);
             }
         });
         Ok(())

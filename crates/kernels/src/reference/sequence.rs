@@ -116,7 +116,7 @@ pub fn cell_backward(spec: &CellSpec, cell: &PackedCell, io: CellBackward<'_, f6
             }
         }
         if let Some(dx) = &mut dx {
-            for (source, d) in sources.into_iter().zip(back.input.dot(&cell.kernel.t()).rows()) {
+            for (source, d) in sources.into_iter().zip(cell.times(&back.input, &cell.kernel.t()).rows()) {
                 let mut dx = dx.row_mut(source);
                 dx += &d;
             }

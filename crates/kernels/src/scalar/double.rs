@@ -3,20 +3,21 @@
 use super::Scalar;
 use crate::{
     Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
-    MatrixMut, OutOfMemory, Sweep, reference,
+    MatrixMut, OutOfMemory, Precision, Sweep, reference,
 };
 
 impl Scalar for f64 {
     type PackedCell = reference::PackedCell;
-    type PackedMatrix = reference::PackedMatrix<Self>;
+    type PackedMatrix = reference::PackedMatrix;
 
     fn pack_cell(
         spec: &CellSpec,
         weights: CellWeights<'_, Self>,
         _backward: bool,
+        precision: Precision,
         into: &mut Option<Self::PackedCell>,
     ) -> Result<(), OutOfMemory> {
-        *into = Some(reference::pack_cell(spec, weights));
+        *into = Some(reference::pack_cell(spec, weights, precision));
         Ok(())
     }
 
@@ -44,13 +45,17 @@ impl Scalar for f64 {
         reference::gemm_bias(a, b, bias, c);
     }
 
-    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory> {
-        *into = Some(reference::pack_matrix(b));
+    fn pack_matrix(
+        b: Matrix<'_, Self>,
+        precision: Precision,
+        into: &mut Option<Self::PackedMatrix>,
+    ) -> Result<(), OutOfMemory> {
+        *into = Some(reference::pack_matrix(b, precision));
         Ok(())
     }
 
     fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool) {
-        reference::gemm(a, b.matrix(), c, accumulate);
+        reference::gemm_packed(a, b, c, accumulate);
     }
 
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {

@@ -7,7 +7,7 @@ mod single;
 
 use crate::{
     Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
-    MatrixMut, OutOfMemory, Sweep,
+    MatrixMut, OutOfMemory, Precision, Sweep,
 };
 pub use real::Real;
 
@@ -20,7 +20,8 @@ pub trait Scalar: Real {
     /// A right matrix in the layout that [`Scalar::gemm_packed`] reads.
     type PackedMatrix: Send + Sync;
 
-    /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack.
+    /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack. The precision is that of the
+    /// products with weights, where [`crate::simd::bfloat16`] allows it; those that give the weights' gradients are of float32.
     ///
     /// # Errors
     /// [`OutOfMemory`] if a buffer cannot be allocated; `into` may then be empty.
@@ -28,6 +29,7 @@ pub trait Scalar: Real {
         spec: &CellSpec,
         weights: CellWeights<'_, Self>,
         backward: bool,
+        precision: Precision,
         into: &mut Option<Self::PackedCell>,
     ) -> Result<(), OutOfMemory>;
 
@@ -53,13 +55,18 @@ pub trait Scalar: Real {
     /// c = a·b + bias, the bias being added to every row.
     fn gemm_bias(a: Matrix<'_, Self>, b: Matrix<'_, Self>, bias: &[Self], c: MatrixMut<'_, Self>);
 
-    /// Packs a right matrix, reusing the buffer of an earlier pack.
+    /// Packs a right matrix, reusing the buffer of an earlier pack. The precision is that of its products, where
+    /// [`crate::simd::bfloat16`] allows it.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the buffer cannot be allocated; `into` may then be empty.
-    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory>;
+    fn pack_matrix(
+        b: Matrix<'_, Self>,
+        precision: Precision,
+        into: &mut Option<Self::PackedMatrix>,
+    ) -> Result<(), OutOfMemory>;
 
-    /// Like [`Scalar::gemm`], bit for bit, with a packed right matrix and a row-major left one.
+    /// Like [`Scalar::gemm`], bit for bit in float32, with a packed right matrix and a row-major left one.
     fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool);
 
     /// y = f(x), element by element.

@@ -3,7 +3,7 @@
 use super::Scalar;
 use crate::{
     Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands, Matrix,
-    MatrixMut, OutOfMemory, Sweep, cells, chain, gemm, math, simd,
+    MatrixMut, OutOfMemory, Precision, Sweep, cells, chain, gemm, math, simd,
 };
 
 impl Scalar for f32 {
@@ -14,9 +14,10 @@ impl Scalar for f32 {
         spec: &CellSpec,
         weights: CellWeights<'_, Self>,
         backward: bool,
+        precision: Precision,
         into: &mut Option<Self::PackedCell>,
     ) -> Result<(), OutOfMemory> {
-        cells::pack_cell(simd::active(), spec, weights, backward, into)
+        cells::pack_cell(simd::active(), spec, weights, backward, precision, into)
     }
 
     fn cell_sizes(spec: &CellSpec, rows: usize, batch: usize) -> Option<CellSizes> {
@@ -43,8 +44,12 @@ impl Scalar for f32 {
         gemm::gemm_bias(simd::active(), a, b, bias, c);
     }
 
-    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory> {
-        gemm::pack_matrix(simd::active(), b, into)
+    fn pack_matrix(
+        b: Matrix<'_, Self>,
+        precision: Precision,
+        into: &mut Option<Self::PackedMatrix>,
+    ) -> Result<(), OutOfMemory> {
+        gemm::pack_matrix(simd::active(), b, precision, into)
     }
 
     fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool) {

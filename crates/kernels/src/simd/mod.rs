@@ -11,12 +11,15 @@ mod avx512;
 mod level;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod pairs;
 mod plain;
 mod scalar;
 mod vector;
 
 pub(crate) use level::{Detected, active};
 pub use level::{Level, SelectError, available, level};
+pub(crate) use pairs::Pairs;
+pub use pairs::{NoBfloat16, bfloat16};
 pub use plain::{Plain, vectorised};
 pub(crate) use vector::{Kernel, Promised, ROUNDER, RawKernel, Simd};
 
@@ -29,7 +32,7 @@ pub(crate) fn dispatch<K: Kernel>(level: Detected, kernel: K) -> K::Output {
         Level::Avx2 => unsafe { avx2::Avx2::new() }.enter(kernel),
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { avx512::Avx512::new() }.enter(kernel),
+        Level::Avx512 => unsafe { avx512::Avx512::<false>::new() }.enter(kernel),
         // SAFETY: as above.
         #[cfg(target_arch = "aarch64")]
         Level::Neon => unsafe { neon::Neon::new() }.enter(kernel),

@@ -1,7 +1,7 @@
 // The time of a training step by the size of the vocabulary, with lazy updates of the table (sparse: true) and with exact ones,
 // in turns: batch 32, 50 steps, embeddings of 256, an LSTM of 64.
 import { performance } from 'node:perf_hooks'
-import { layers, optimizers, sequential, tensor } from 'seqloom'
+import { layers, optimizers, sequential, tensor } from '../../dist/index.js'
 import { readOptions } from '../lib/options.mjs'
 import { median } from '../lib/statistics.mjs'
 import { publish } from '../lib/table.mjs'
@@ -24,7 +24,10 @@ function start(vocabulary, kind, sparse) {
   return async () => {
     // The ids repeat after 16 batches, and spread over the vocabulary.
     const seed = step++ % 16
-    const ids = Int32Array.from({ length: batch * time }, (_, i) => ((i + seed * batch * time) * 2654435761) % vocabulary)
+    const ids = Int32Array.from(
+      { length: batch * time },
+      (_, i) => ((i + seed * batch * time) * 2654435761) % vocabulary,
+    )
     const x = tensor(ids, [batch, time])
     const begin = performance.now()
     await m.trainOnBatch(x, y)

@@ -489,6 +489,8 @@ export interface Backend {
   simd: string
   /** Every instruction set that this machine offers. */
   simdAvailable: Array<string>
+  /** Whether products of bfloat16 can be computed: `compile({ precision: 'bfloat16' })`. */
+  bfloat16: boolean
   /** Threads of the compute pool, the caller included. */
   threads: number
   /** Version of the addon, equal to that of the npm package. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { constraints, layers, loadModel, type Optimizer, optimizers, regularizers, type Sequential, sequential, tensor } from 'seqloom'
+import { constraints, layers, loadModel, optimizers, regularizers, type Sequential, sequential, tensor } from 'seqloom'
 import { afterAll, describe, expect, it } from 'vitest'
 
 const folder = mkdtempSync(join(tmpdir(), 'seqloom-sparse-'))
@@ -9,7 +9,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const [vocabulary, width] = [30, 4]
 
-function build(optimizer: Optimizer, options: object = {}): Sequential {
+function build(optimizer: ReturnType<typeof optimizers.adam>, options: object = {}): Sequential {
   const m = sequential(
     [
       layers.embedding({ inputDim: vocabulary, outputDim: width, inputShape: [3], name: 'words', ...options }),
@@ -65,14 +65,22 @@ describe('sparse: true', () => {
 
   it('leaves unused rows as they are with decay, clipping and accumulated gradients', async () => {
     const m = build(
-      optimizers.adamw({ sparse: true, weightDecay: 0.5, globalClipNorm: 0.1, gradientAccumulationSteps: 2, learningRate: 0.1 }),
+      optimizers.adamw({
+        sparse: true,
+        weightDecay: 0.5,
+        globalClipNorm: 0.1,
+        gradientAccumulationSteps: 2,
+        learningRate: 0.1,
+      }),
     )
     const before = table(m).slice()
     for (let step = 0; step < 4; step++) await m.trainOnBatch(batch(step), y)
     const used = new Set([0, 1, 2, 3].flatMap((step) => [...(batch(step).data as Int32Array)]))
     for (let row = 0; row < vocabulary; row++) {
       const here = [row * width, (row + 1) * width] as const
-      const same = table(m).slice(...here).every((value, i) => value === before[here[0] + i])
+      const same = table(m)
+        .slice(...here)
+        .every((value, i) => value === before[here[0] + i])
       expect(same, `row ${row}`).toBe(!used.has(row))
     }
   })

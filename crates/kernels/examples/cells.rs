@@ -46,7 +46,8 @@ struct Choice {
 
 impl Choice {
     fn from_arguments(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut choice = Self { cells: Vec::new(), shapes: Vec::new(), rounds: 20, precisions: vec![Precision::Float32] };
+        let mut choice =
+            Self { cells: Vec::new(), shapes: Vec::new(), rounds: 20, precisions: vec![Precision::Float32] };
         for argument in arguments {
             let numbers: Result<Vec<usize>, _> = argument.split(',').map(str::parse).collect();
             match numbers.as_deref() {

@@ -1,7 +1,7 @@
 //! One step of a rule over all weights.
 
 use super::overflow::Bound;
-use super::rule::{MAX_STATES, Rest, Rows, Rule, Span, Tensor, own_len};
+use super::rule::{MAX_STATES, Rest, Rows, Rule, Span, Tensor, decay, own_len};
 use super::touched::Touched;
 use crate::gradients::{Gradient, Gradients};
 use crate::params::{Parameters, Slot};
@@ -52,12 +52,6 @@ impl Prepared<'_> {
             1.0 => self.rule.rest(),
             _ => Rest::None,
         }
-    }
-}
-
-pub(super) fn decay(weights: &mut [f32], keep: f32) {
-    if keep != 1.0 {
-        weights.iter_mut().for_each(|weight| *weight *= keep);
     }
 }
 

@@ -1,6 +1,5 @@
 //! What an optimizer is to the loop that applies it.
 
-use super::apply::decay;
 use crate::error::Result;
 use crate::gradients::RowGradient;
 use crate::params::{SLOT_ALIGNMENT, Slot};
@@ -185,6 +184,14 @@ impl Rule for OfWhole {
 
     fn check(&mut self) -> Result<()> {
         self.0.check()
+    }
+}
+
+/// Shrinks weights to a share of them.
+#[inline(always)]
+pub(super) fn decay(weights: &mut [f32], keep: f32) {
+    if keep != 1.0 {
+        weights.iter_mut().for_each(|weight| *weight *= keep);
     }
 }
 

@@ -8,8 +8,8 @@
 use std::mem::MaybeUninit;
 
 use super::block::{Block, Left, Right};
+use super::strips::Strips;
 use super::{DEPTH, ROWS};
-use crate::bfloat16::round_to_bits;
 use crate::simd::{Pairs, Promised, RawKernel, Simd};
 
 /// Numbers of K in a block.
@@ -18,7 +18,7 @@ const NUMBERS: usize = 2 * DEPTH;
 /// Runs a block, with right panels of pairs if there is a proof that these can be multiplied.
 ///
 /// # Safety
-/// The block's promise. With pairs, its right panels have been through [`pair_rows`]; the left operand's columns lie side
+/// The block's promise. With pairs, its right panels have been through [`super::pair_rows`]; the left operand's columns lie side
 /// by side, over all K or in segments of an even number of them that divides [`DEPTH`].
 #[inline(always)]
 pub(crate) unsafe fn multiply<S: Simd>(s: S, pairs: Option<Pairs>, block: Block) {
@@ -39,15 +39,61 @@ pub(super) unsafe fn multiply_pairs(pairs: Pairs, block: Block) {
     pairs.enter(unsafe { Promised::new(PairBlock(block)) });
 }
 
-/// Makes pairs of a panel's rows of `width` numbers, in its first half; an odd last one is paired with zeros.
-pub(crate) fn pair_rows(panel: &mut [f32], width: usize) {
-    let rows = panel.len() / width;
-    for pair in 0..rows.div_ceil(2) {
-        // What is written was read before.
-        for lane in 0..width {
-            let first = round_to_bits(panel[2 * pair * width + lane]);
-            let second = panel.get((2 * pair + 1) * width + lane).copied().map_or(0, round_to_bits);
-            panel[pair * width + lane] = f32::from_bits(u32::from(second) << 16 | u32::from(first));
+/// Runs a block of at most [`DEPTH`] whose left operand, [`super::Strips`] of float32, becomes pairs where it lies; those of the
+/// right one are made panel by panel.
+///
+/// # Safety
+/// The block's promise; nobody else uses the strips, which `strips` are.
+pub(crate) unsafe fn multiply_strips(pairs: Pairs, strips: &mut Strips<'_>, block: Block) {
+    strips.pair();
+    // SAFETY: by the caller's promise.
+    pairs.enter(unsafe { Promised::new(StripBlock(block)) });
+}
+
+/// What [`multiply_strips`] runs.
+struct StripBlock(Block);
+
+/// Words of a panel.
+const PANEL: usize = DEPTH / 2 * 32;
+
+impl RawKernel for StripBlock {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self, s: S) {
+        let Self(block) = self;
+        let width = 2 * S::LANES;
+        let depth = block.depth.div_ceil(2);
+        assert!(depth * width <= PANEL);
+        let mut words = [const { MaybeUninit::<f32>::uninit() }; PANEL];
+        let words = words.as_mut_ptr().cast::<f32>();
+        for panel in block.panels.clone() {
+            // SAFETY: by the block's promise; the words have room for a panel of this depth.
+            unsafe {
+                let from = block.right.pointer.add(panel * block.right.panel);
+                for pair in 0..depth {
+                    let row = from.add(2 * pair * block.right.row);
+                    for lane in [0, S::LANES] {
+                        let first = s.load(row.add(lane));
+                        let second = if 2 * pair + 1 < block.depth {
+                            s.load(row.add(block.right.row + lane))
+                        } else {
+                            s.splat(0.0)
+                        };
+                        s.store(words.add(pair * width + lane), s.zip_pairs(first, second));
+                    }
+                }
+                let mut out = block.out;
+                out.pointer = out.pointer.add(panel * out.panel);
+                let slab = Block {
+                    left: block.left,
+                    right: Right { pointer: words, panel: 0, row: width },
+                    out,
+                    rows: block.rows.clone(),
+                    panels: 0..1,
+                    depth,
+                    accumulate: block.accumulate,
+                };
+                slab.slab::<S, true>(s, block.rows.clone(), 0, depth);
+            }
         }
     }
 }

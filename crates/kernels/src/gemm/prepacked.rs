@@ -1,8 +1,8 @@
 //! Products with a right matrix that is packed once and used many times.
 
 use super::block::{Block, Left, Out, Right};
-use super::pack::pack_columns;
-use super::pairs::{multiply_pairs, pair_rows};
+use super::pack::{pack_columns, pair_rows};
+use super::pairs::multiply_pairs;
 use crate::simd::{Detected, Pairs, Promised, dispatch, lanes};
 use crate::{AlignedVec, Matrix, MatrixMut, OutOfMemory, Precision, pool};
 

@@ -26,7 +26,7 @@ pub struct PackedCell {
     pub(super) bias: Array2<f64>,
 }
 
-/// Copies a cell's weights. In bfloat16, both factors of products with them are rounded.
+/// Copies a cell's weights. In bfloat16, both factors of all matrix products are rounded, and what is summed for the bias's gradient.
 ///
 /// # Panics
 /// If a slice's length contradicts the cell.
@@ -47,12 +47,17 @@ pub fn pack_cell(spec: &CellSpec, weights: CellWeights<'_, f64>, precision: Prec
 }
 
 impl PackedCell {
-    /// The product with weights.
-    pub(super) fn times(&self, left: &ArrayRef2<f64>, weights: &ArrayRef2<f64>) -> Array2<f64> {
+    /// What a factor is in the cell's precision.
+    pub(super) fn factor(&self, matrix: &ArrayRef2<f64>) -> Array2<f64> {
         match self.precision {
-            Precision::Float32 => left.dot(weights),
-            Precision::Bfloat16 => left.mapv(rounded).dot(&weights.mapv(rounded)),
+            Precision::Float32 => matrix.to_owned(),
+            Precision::Bfloat16 => matrix.mapv(rounded),
         }
+    }
+
+    /// A product in the cell's precision.
+    pub(super) fn times(&self, left: &ArrayRef2<f64>, right: &ArrayRef2<f64>) -> Array2<f64> {
+        self.factor(left).dot(&self.factor(right))
     }
 
     /// φ(z)
@@ -98,7 +103,7 @@ impl Back {
     /// Of gates that are functions of x·W + h·U + b, whose gradient is `d`.
     pub(super) fn through(cell: &PackedCell, h: &View<'_>, d: Array2<f64>) -> Self {
         Self {
-            d_recurrent: h.t().dot(&d),
+            d_recurrent: cell.times(&h.t(), &d),
             dh: cell.times(&d, &cell.recurrent.t()),
             recurrent: d.clone(),
             input: d,

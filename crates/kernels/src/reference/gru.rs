@@ -55,7 +55,12 @@ pub(super) fn backward_reset_before(cell: &PackedCell, h: &View<'_>, kept: &View
     let dr = &ds * h * cell.sigma_slope(&r);
     let gates = concatenate![Axis(1), dz, dr, dg];
     Back {
-        d_recurrent: concatenate![Axis(1), h.t().dot(&dz), h.t().dot(&dr), s.t().dot(&dg)],
+        d_recurrent: concatenate![
+            Axis(1),
+            cell.times(&h.t(), &dz),
+            cell.times(&h.t(), &dr),
+            cell.times(&s.t(), &dg)
+        ],
         dh: dh * &z + ds * r + cell.times(&dz, &uz.t()) + cell.times(&dr, &ur.t()),
         recurrent: gates.clone(),
         input: gates,

@@ -21,7 +21,7 @@ pub trait Scalar: Real {
     type PackedMatrix: Send + Sync;
 
     /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack. The precision is that of the
-    /// products with weights, where [`crate::simd::bfloat16`] allows it; those that give the weights' gradients are of float32.
+    /// factors of all products, where [`crate::simd::bfloat16`] allows it; sums, states and gates are of the type itself.
     ///
     /// # Errors
     /// [`OutOfMemory`] if a buffer cannot be allocated; `into` may then be empty.

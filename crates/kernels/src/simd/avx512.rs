@@ -56,6 +56,25 @@ impl<const PAIRS: bool> Simd for Avx512<PAIRS> {
     }
 
     #[inline(always)]
+    fn zip_pairs(self, first: __m512, second: __m512) -> __m512 {
+        // Numbers i and 16 + i side by side.
+        const ORDER: [u16; 32] = {
+            let mut order = [0; 32];
+            let mut i = 0;
+            while i < 32 {
+                order[i] = (i / 2 + i % 2 * 16) as u16;
+                i += 1;
+            }
+            order
+        };
+        let pairs = self.to_pairs(first, second);
+        with_features!({
+            let order = _mm512_loadu_si512(ORDER.as_ptr().cast());
+            _mm512_castsi512_ps(_mm512_permutexvar_epi16(order, _mm512_castps_si512(pairs)))
+        })
+    }
+
+    #[inline(always)]
     fn mul_add_pairs(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         assert!(PAIRS);
         // SAFETY: as above.

@@ -82,6 +82,11 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         let _ = (first, second);
         unreachable!("an instruction set without bfloat16")
     }
+    /// Words of a lane of `first` and the same of `second`, rounded as by [`Self::to_pairs`]. Only for [`super::Pairs`].
+    fn zip_pairs(self, first: Self::Vector, second: Self::Vector) -> Self::Vector {
+        let _ = (first, second);
+        unreachable!("an instruction set without bfloat16")
+    }
     /// c + both products of the pairs of bfloat16 in each lane of `a` and `b`. Only for [`super::Pairs`].
     fn mul_add_pairs(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
         let _ = (a, b, c);

@@ -93,8 +93,8 @@ pub(crate) fn gemm_packed(a: Matrix<'_, f32>, b: &PackedMatrix, mut c: MatrixMut
         }
         let Operands { left, right, out } = *operands;
         let block = Block { left, right, out, rows, panels, depth: b.depth, accumulate };
-        // SAFETY: the views were checked, and the rows and panels are this member's alone.
         match b.pairs {
+            // SAFETY: the views were checked, and the rows and panels are this member's alone.
             None => dispatch(b.level, unsafe { Promised::new(block) }),
             // SAFETY: as above; the panels were paired.
             Some(pairs) => unsafe { multiply_pairs(pairs, block) },

@@ -60,4 +60,9 @@ export interface TrainSpec {
   readonly updates?: readonly { readonly weight: number; readonly output: number }[]
   /** Outputs, of weights alone, that replace weights after every step. */
   readonly constraints?: readonly { readonly weight: number; readonly output: number }[]
+  /** What products with weights are computed in, by default float32. */
+  readonly precision?: Precision
 }
+
+/** What the factors of products are. */
+export type Precision = 'float32' | 'bfloat16'

@@ -547,6 +547,8 @@ export interface Backend {
   simdAvailable: Array<string>
   /** The instructions that multiply int8 weights: one of the above, or its extension for that, such as `avx512-vnni`. */
   int8: string
+  /** Whether products of bfloat16 can be computed: `compile({ precision: 'bfloat16' })`. */
+  bfloat16: boolean
   /** Threads of the compute pool, the caller included. */
   threads: number
   /** Version of the addon, equal to that of the npm package. */

@@ -47,8 +47,8 @@ export function runExample(name: string, args: readonly string[] = []): Promise<
 }
 
 /** Runs the text of a module, which may import the package by its name. */
-export function runSource(source: string): Promise<ProcessResult> {
-  return run(['--input-type=module', '--eval', source])
+export function runSource(source: string, options: RunOptions = {}): Promise<ProcessResult> {
+  return run(['--input-type=module', '--eval', source], options)
 }
 
 /** Runs a program of `test/helpers/programs` in a process of its own and reads the JSON that it prints. */

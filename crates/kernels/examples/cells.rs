@@ -2,14 +2,15 @@
 //!
 //! Prints for each cell and shape the best and the median time of a forward pass (inference, also with int8 weights) and of a training step
 //! (forward, then backward with the gradient of the input), with the share of what the FMA units can do at most.
-//! Arguments choose, in any order: cells by name, shapes as `batch,time,size`, and the number of rounds.
+//! Arguments choose, in any order: cells by name, shapes as `batch,time,size`, the number of rounds, and `bfloat16`, which measures products
+//! of bfloat16 in turn with those of float32.
 #![allow(clippy::print_stdout, reason = "a program that prints what it measures")]
 
 use std::time::Instant;
 
 use seqloom_kernels::{
     Activation, AlignedVec, CellBackward, CellForward, CellInput, CellKind, CellMatrix, CellSpec,
-    CellWeights, Int8CellWeights, Int8Matrix, OutOfMemory, Scalar, pool, quantize, simd,
+    CellWeights, Int8CellWeights, Int8Matrix, OutOfMemory, Precision, Scalar, pool, quantize, simd,
 };
 
 /// Batch, time, and units, which are as many as the inputs.
@@ -40,16 +41,22 @@ struct Choice {
     cells: Vec<(&'static str, CellKind)>,
     shapes: Vec<Shape>,
     rounds: usize,
+    precisions: Vec<Precision>,
 }
 
 impl Choice {
     fn from_arguments(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut choice = Self { cells: Vec::new(), shapes: Vec::new(), rounds: 20 };
+        let mut choice =
+            Self { cells: Vec::new(), shapes: Vec::new(), rounds: 20, precisions: vec![Precision::Float32] };
         for argument in arguments {
             let numbers: Result<Vec<usize>, _> = argument.split(',').map(str::parse).collect();
             match numbers.as_deref() {
                 Ok(&[rounds]) => choice.rounds = rounds.max(1),
                 Ok(&[batch, time, size]) => choice.shapes.push((batch, time, size)),
+                _ if argument == "bfloat16" => {
+                    simd::bfloat16().map_err(|error| error.to_string())?;
+                    choice.precisions.push(Precision::Bfloat16);
+                }
                 _ => match CELLS.into_iter().find(|(name, _)| *name == argument) {
                     Some(cell) => choice.cells.push(cell),
                     None => return Err(format!("{argument} is no cell, no shape and no number of rounds")),
@@ -68,6 +75,7 @@ impl Choice {
 
 struct Bench {
     name: &'static str,
+    precision: Precision,
     spec: CellSpec,
     steps: Vec<usize>,
     packed: <f32 as Scalar>::PackedCell,
@@ -96,6 +104,7 @@ impl Bench {
         name: &'static str,
         kind: CellKind,
         (batch, time, size): Shape,
+        precision: Precision,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let spec = CellSpec::new(kind, size, size, Activation::Tanh, Activation::Sigmoid)?;
         let scale = 1.0 / (size as f32).sqrt();
@@ -105,7 +114,7 @@ impl Bench {
             bias: Some(&filled(spec.bias_len(), scale)?),
         };
         let mut packed = None;
-        f32::pack_cell(&spec, weights, true, &mut packed)?;
+        f32::pack_cell(&spec, weights, true, precision, &mut packed)?;
         let integers = |numbers: &[f32], rows: usize| {
             let columns = numbers.len() / rows;
             let mut values = vec![0; numbers.len()];
@@ -132,6 +141,7 @@ impl Bench {
         let workspace = (sizes.forward_workspace + more).max(sizes.backward_workspace);
         Ok(Self {
             name,
+            precision,
             spec,
             steps: (0..=time).map(|t| t * batch).collect(),
             packed: packed.ok_or("not packed")?,
@@ -198,7 +208,7 @@ impl Bench {
     }
 
     fn report(&self, (batch, time, size): Shape, peak: f64) {
-        print!("{:5} {batch:3} x {time:3} x {size:4}", self.name);
+        print!("{:5} {batch:3} x {time:3} x {size:4} {:?}", self.name, self.precision);
         let flops = 2.0 * (batch * time * self.spec.gates() * size * 2 * size) as f64;
         for (i, (what, work)) in
             [("infer", flops), ("int8", flops), ("forward", flops), ("train", 3.0 * flops)]
@@ -223,11 +233,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} level, {threads} threads: best (median), share of {peak} GFLOP/s", simd::level()?);
     for &shape in &choice.shapes {
         for &(name, kind) in &choice.cells {
-            let mut bench = Bench::new(name, kind, shape)?;
+            let benches = choice.precisions.iter().map(|&precision| Bench::new(name, kind, shape, precision));
+            let mut benches = benches.collect::<Result<Vec<_>, _>>()?;
             for _ in 0..choice.rounds {
-                bench.round();
+                benches.iter_mut().for_each(Bench::round);
             }
-            bench.report(shape, peak);
+            benches.iter().for_each(|bench| bench.report(shape, peak));
         }
     }
     Ok(())

@@ -8,6 +8,7 @@
 
 mod activation;
 mod aligned;
+mod bfloat16;
 mod cell;
 mod cells;
 mod chain;
@@ -28,6 +29,7 @@ mod transducer;
 
 pub use activation::Activation;
 pub use aligned::{AlignedVec, OutOfMemory, Zeroable};
+pub use bfloat16::Precision;
 pub use cell::{
     CellBackward, CellForward, CellKind, CellMatrix, CellSizes, CellSpec, CellWeights, Int8CellWeights,
     SpecError,

@@ -70,7 +70,7 @@ use crate::error::Result;
 use crate::form::{Form, Known};
 use crate::shape::Meta;
 use crate::tensor::StateGradient;
-use seqloom_kernels::Scalar;
+use seqloom_kernels::{Precision, Scalar};
 
 /// All operations but those that hold a graph of their own.
 pub(crate) const OPERATIONS: &[&[Entry]] = &[
@@ -219,6 +219,9 @@ pub(crate) trait Op<T: Scalar>: Send {
     fn take_state_gradients(&mut self) -> Vec<StateGradient<T>> {
         Vec::new()
     }
+
+    /// Computes its products with weights in a precision from now on, if it has any for which that pays.
+    fn set_precision(&mut self, _precision: Precision) {}
 
     /// Bytes that it keeps between runs, such as packed weights.
     fn memory(&self) -> usize {

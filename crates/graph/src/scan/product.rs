@@ -9,13 +9,14 @@ use crate::gradients::Gradients;
 use crate::ir::Phase;
 use crate::ops::{Buffers, Int8Product, Place, Role, add_rows, thin};
 use crate::params::Parameters;
-use seqloom_kernels::{Matrix, MatrixMut, Scalar};
+use seqloom_kernels::{Matrix, MatrixMut, Precision, Scalar};
 
 /// x·kernel + bias in the loop.
 pub(super) struct LoopProduct<T: Scalar> {
     pub(super) node: usize,
     inputs: usize,
     units: usize,
+    precision: Precision,
     /// The kernel, and its transpose for the backward pass.
     packed: [Option<T::PackedMatrix>; 2],
     /// The version of the parameters that each was packed from.
@@ -34,11 +35,19 @@ impl<T: Scalar> LoopProduct<T> {
             node,
             inputs,
             units,
+            precision: Precision::default(),
             packed: [None, None],
             versions: [None; 2],
             int8: Int8Product::default(),
             fused: false,
         })
+    }
+
+    /// Computes it in a precision from now on.
+    pub(super) fn set_precision(&mut self, precision: Precision) {
+        if precision != self.precision {
+            (self.precision, self.versions) = (precision, [None; 2]);
+        }
     }
 
     /// Whether the kernel is a vector.
@@ -92,7 +101,7 @@ impl<T: Scalar> LoopProduct<T> {
         self.versions[index] = None;
         let kernel = Matrix::new(kernel, self.inputs, self.units);
         let kernel = if transposed { kernel.transposed() } else { kernel };
-        T::pack_matrix(kernel, &mut self.packed[index])
+        T::pack_matrix(kernel, self.precision, &mut self.packed[index])
             .map_err(|error| Error::memory(format!("the packed weights do not fit: {error}")))?;
         self.versions[index] = Some(params.version());
         Ok(())

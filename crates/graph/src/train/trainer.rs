@@ -149,7 +149,7 @@ impl Trainer {
     /// # Errors
     /// As [`Self::compile`].
     pub fn prepare(&mut self, train_spec: TrainSpec, optimizer: &str) -> Result<()> {
-        let TrainSpec { graph, losses, metrics, updates, constraints } = train_spec.checked()?;
+        let TrainSpec { graph, losses, metrics, updates, constraints, precision } = train_spec.checked()?;
         let slots = self.parameters.slots();
         let same = graph.weights.len() == slots.len()
             && graph
@@ -163,18 +163,31 @@ impl Trainer {
             return Err(Error::shape("The weights of the training graph are not those of the model"));
         }
         let (graph, carry) = Carry::new(&graph)?;
-        let executor = Executor::for_training(graph)?;
+        let mut executor = Executor::for_training(graph)?;
+        executor.set_precision(precision.into())?;
         let mut slots = slots.to_vec();
         for (slot, weight) in slots.iter_mut().zip(&executor.graph().weights) {
             slot.trainable = weight.trainable;
         }
         let optimizer = Optimizer::from_json(optimizer, &slots)?;
+        if optimizer.is_sparse()
+            && let Some(table) = executor.dense_table()
+        {
+            return Err(Error::unsupported(format!(
+                "A sparse optimizer needs tables that are only looked up, but '{}' is also used as a whole: by a regularizer, a constraint or a layer that shares it. Leave that out, or sparse",
+                table.name
+            )));
+        }
         // A step clears them first. Here they are not touched: this may be JavaScript's thread.
         let gradients = executor.uncleared_gradients()?;
         let mut scores = Scores::new(&losses, &metrics);
         let updates = Updates::new(updates);
         scores.outputs.extend(carry.state_outputs().chain(updates.outputs()));
         let constraints = Constraints::new(constraints);
+        self.predictor.set_precision(precision.into())?;
+        if let Some((stateful, _)) = &mut self.stateful {
+            stateful.set_precision(precision.into())?;
+        }
         self.compiled =
             Some(Compiled { executor, carry, gradients, optimizer, scores, updates, constraints });
         Ok(())

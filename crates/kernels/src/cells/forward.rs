@@ -13,7 +13,7 @@ use super::row_groups::RowGroups;
 use super::share::{BUFFER_ROWS, Share, buffer_len, pieces};
 use super::tokens::{Tokens, token_workspace};
 use crate::cell::check_steps;
-use crate::gemm::{Block, FEW_ROWS, Left, Out, Right};
+use crate::gemm::{Block, FEW_ROWS, Left, Out, Right, multiply};
 use crate::int8::rows_of_piece;
 use crate::pool::{Team, Turn};
 use crate::simd::{Promised, Simd};
@@ -367,24 +367,28 @@ impl Forward<'_> {
         for block in blocks {
             // SAFETY: by the caller's promise; the panels are the block's.
             unsafe {
-                s.enter(Promised::new(Block {
-                    left: Left::plain(self.x.as_ptr().add(rows.start * spec.input()), spec.input(), 1),
-                    right: Right {
-                        pointer: self.packed.input.as_ptr().add(block * spec.gates() * panel),
-                        panel,
-                        row: width,
+                multiply(
+                    s,
+                    self.packed.pairs,
+                    Block {
+                        left: Left::plain(self.x.as_ptr().add(rows.start * spec.input()), spec.input(), 1),
+                        right: Right {
+                            pointer: self.packed.input.as_ptr().add(block * spec.gates() * panel),
+                            panel,
+                            row: width,
+                        },
+                        out: Out {
+                            pointer: self.planes.add(block * self.plane + into * width),
+                            panel: all * self.plane,
+                            row: width,
+                            columns: usize::MAX,
+                        },
+                        rows: 0..rows.len(),
+                        panels: 0..spec.gates(),
+                        depth: spec.input(),
+                        accumulate: false,
                     },
-                    out: Out {
-                        pointer: self.planes.add(block * self.plane + into * width),
-                        panel: all * self.plane,
-                        row: width,
-                        columns: usize::MAX,
-                    },
-                    rows: 0..rows.len(),
-                    panels: 0..spec.gates(),
-                    depth: spec.input(),
-                    accumulate: false,
-                }));
+                );
             }
         }
     }
@@ -423,7 +427,7 @@ impl Forward<'_> {
         let state_row = self.layout.state_row();
         // SAFETY: a share's rows are inside the state.
         let left = |row: usize| Left::plain(unsafe { product.left.add(row * state_row) }, state_row, 1);
-        if (1..=FEW_ROWS).contains(&rows.len()) {
+        if (1..=FEW_ROWS).contains(&rows.len()) && self.packed.pairs.is_none() {
             let few = FewRows {
                 left: left(rows.start),
                 panels: product.panels,
@@ -449,24 +453,28 @@ impl Forward<'_> {
                 // SAFETY: the rows are inside the state, the panels are the block's, and the buffer holds four gates
                 // of the most rows.
                 unsafe {
-                    s.enter(Promised::new(Block {
-                        left: left(rows.start),
-                        right: Right {
-                            pointer: product.panels.as_ptr().add(block * product.gates * panel),
-                            panel,
-                            row: width,
+                    multiply(
+                        s,
+                        self.packed.pairs,
+                        Block {
+                            left: left(rows.start),
+                            right: Right {
+                                pointer: product.panels.as_ptr().add(block * product.gates * panel),
+                                panel,
+                                row: width,
+                            },
+                            out: Out {
+                                pointer: buffer.as_mut_ptr(),
+                                panel: gate,
+                                row: width,
+                                columns: usize::MAX,
+                            },
+                            rows: 0..rows.len(),
+                            panels: 0..product.gates,
+                            depth: spec.hidden(),
+                            accumulate: false,
                         },
-                        out: Out {
-                            pointer: buffer.as_mut_ptr(),
-                            panel: gate,
-                            row: width,
-                            columns: usize::MAX,
-                        },
-                        rows: 0..rows.len(),
-                        panels: 0..product.gates,
-                        depth: spec.hidden(),
-                        accumulate: false,
-                    }));
+                    );
                 }
                 gates(rows, block, buffer.as_ptr(), gate);
             }

@@ -3,21 +3,22 @@
 use super::Scalar;
 use crate::{
     Activation, CellBackward, CellForward, CellMatrix, CellSizes, CellSpec, CellWeights, Chain,
-    ChainOperands, Int8CellWeights, Int8Matrix, Matrix, MatrixMut, OutOfMemory, Sweep, reference,
+    ChainOperands, Int8CellWeights, Int8Matrix, Matrix, MatrixMut, OutOfMemory, Precision, Sweep, reference,
 };
 
 impl Scalar for f64 {
     type PackedCell = reference::PackedCell;
-    type PackedMatrix = reference::PackedMatrix<Self>;
-    type PackedInt8 = reference::PackedMatrix<Self>;
+    type PackedMatrix = reference::PackedMatrix;
+    type PackedInt8 = reference::PackedMatrix;
 
     fn pack_cell(
         spec: &CellSpec,
         weights: CellWeights<'_, Self>,
         _backward: bool,
+        precision: Precision,
         into: &mut Option<Self::PackedCell>,
     ) -> Result<(), OutOfMemory> {
-        *into = Some(reference::pack_cell(spec, weights));
+        *into = Some(reference::pack_cell(spec, weights, precision));
         Ok(())
     }
 
@@ -32,7 +33,7 @@ impl Scalar for f64 {
             CellMatrix::Int8(matrix) => reference::dequantized(matrix),
         });
         let weights = CellWeights { kernel: &kernel, recurrent: &recurrent, bias: weights.bias };
-        *into = Some(reference::pack_cell(spec, weights));
+        *into = Some(reference::pack_cell(spec, weights, Precision::Float32));
         Ok(())
     }
 
@@ -64,21 +65,26 @@ impl Scalar for f64 {
         reference::gemm_bias(a, b, bias, c);
     }
 
-    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory> {
-        *into = Some(reference::pack_matrix(b));
+    fn pack_matrix(
+        b: Matrix<'_, Self>,
+        precision: Precision,
+        into: &mut Option<Self::PackedMatrix>,
+    ) -> Result<(), OutOfMemory> {
+        *into = Some(reference::pack_matrix(b, precision));
         Ok(())
     }
 
     fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool) {
-        reference::gemm(a, b.matrix(), c, accumulate);
+        reference::gemm_packed(a, b, c, accumulate);
     }
 
     fn pack_int8(b: Int8Matrix<'_>) -> Result<Self::PackedInt8, OutOfMemory> {
-        Ok(reference::pack_matrix(Matrix::new(&reference::dequantized(b), b.rows, b.columns)))
+        let matrix = reference::dequantized(b);
+        Ok(reference::pack_matrix(Matrix::new(&matrix, b.rows, b.columns), Precision::Float32))
     }
 
     fn gemm_int8(a: Matrix<'_, Self>, b: &Self::PackedInt8, c: MatrixMut<'_, Self>, accumulate: bool) {
-        reference::gemm(a, b.matrix(), c, accumulate);
+        reference::gemm_packed(a, b, c, accumulate);
     }
 
     fn activation(kind: Activation, x: &[Self], y: &mut [Self]) {

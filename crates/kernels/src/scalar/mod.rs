@@ -7,7 +7,7 @@ mod single;
 
 use crate::{
     Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands,
-    Int8CellWeights, Int8Matrix, Matrix, MatrixMut, OutOfMemory, Sweep,
+    Int8CellWeights, Int8Matrix, Matrix, MatrixMut, OutOfMemory, Precision, Sweep,
 };
 pub use real::Real;
 
@@ -22,7 +22,8 @@ pub trait Scalar: Real {
     /// An int8 right matrix in the layout that [`Scalar::gemm_int8`] reads.
     type PackedInt8: Send + Sync;
 
-    /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack.
+    /// Packs a cell's weights, for the forward pass alone or for both, reusing the buffers of an earlier pack. The precision is that of the
+    /// factors of all products, where [`crate::simd::bfloat16`] allows it; sums, states and gates are of the type itself.
     ///
     /// # Errors
     /// [`OutOfMemory`] if a buffer cannot be allocated; `into` may then be empty.
@@ -30,6 +31,7 @@ pub trait Scalar: Real {
         spec: &CellSpec,
         weights: CellWeights<'_, Self>,
         backward: bool,
+        precision: Precision,
         into: &mut Option<Self::PackedCell>,
     ) -> Result<(), OutOfMemory>;
 
@@ -70,13 +72,18 @@ pub trait Scalar: Real {
     /// c = a·b + bias, the bias being added to every row.
     fn gemm_bias(a: Matrix<'_, Self>, b: Matrix<'_, Self>, bias: &[Self], c: MatrixMut<'_, Self>);
 
-    /// Packs a right matrix, reusing the buffer of an earlier pack.
+    /// Packs a right matrix, reusing the buffer of an earlier pack. The precision is that of its products, where
+    /// [`crate::simd::bfloat16`] allows it.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the buffer cannot be allocated; `into` may then be empty.
-    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory>;
+    fn pack_matrix(
+        b: Matrix<'_, Self>,
+        precision: Precision,
+        into: &mut Option<Self::PackedMatrix>,
+    ) -> Result<(), OutOfMemory>;
 
-    /// Like [`Scalar::gemm`], bit for bit, with a packed right matrix and a row-major left one.
+    /// Like [`Scalar::gemm`], bit for bit in float32, with a packed right matrix and a row-major left one.
     fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool);
 
     /// Packs an int8 right matrix.

@@ -3,7 +3,8 @@
 use super::Scalar;
 use crate::{
     Activation, CellBackward, CellForward, CellSizes, CellSpec, CellWeights, Chain, ChainOperands,
-    Int8CellWeights, Int8Matrix, Matrix, MatrixMut, OutOfMemory, Sweep, cells, chain, gemm, int8, math, simd,
+    Int8CellWeights, Int8Matrix, Matrix, MatrixMut, OutOfMemory, Precision, Sweep, cells, chain, gemm, int8,
+    math, simd,
 };
 
 impl Scalar for f32 {
@@ -15,9 +16,10 @@ impl Scalar for f32 {
         spec: &CellSpec,
         weights: CellWeights<'_, Self>,
         backward: bool,
+        precision: Precision,
         into: &mut Option<Self::PackedCell>,
     ) -> Result<(), OutOfMemory> {
-        cells::pack_cell(simd::active(), spec, weights, backward, into)
+        cells::pack_cell(simd::active(), spec, weights, backward, precision, into)
     }
 
     fn pack_int8_cell(
@@ -56,8 +58,12 @@ impl Scalar for f32 {
         gemm::gemm_bias(simd::active(), a, b, bias, c);
     }
 
-    fn pack_matrix(b: Matrix<'_, Self>, into: &mut Option<Self::PackedMatrix>) -> Result<(), OutOfMemory> {
-        gemm::pack_matrix(simd::active(), b, into)
+    fn pack_matrix(
+        b: Matrix<'_, Self>,
+        precision: Precision,
+        into: &mut Option<Self::PackedMatrix>,
+    ) -> Result<(), OutOfMemory> {
+        gemm::pack_matrix(simd::active(), b, precision, into)
     }
 
     fn gemm_packed(a: Matrix<'_, Self>, b: &Self::PackedMatrix, c: MatrixMut<'_, Self>, accumulate: bool) {

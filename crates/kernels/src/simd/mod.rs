@@ -11,6 +11,7 @@ mod avx512;
 mod level;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod pairs;
 mod plain;
 mod scalar;
 mod vector;
@@ -23,6 +24,8 @@ pub(crate) use level::{Detected, active};
 pub use level::{Level, SelectError, available, level};
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;
+pub(crate) use pairs::Pairs;
+pub use pairs::{NoBfloat16, bfloat16};
 pub use plain::{Plain, vectorised};
 pub(crate) use scalar::Scalar;
 pub(crate) use vector::{Kernel, Promised, ROUNDER, RawKernel, Simd};
@@ -36,7 +39,7 @@ pub(crate) fn dispatch<K: Kernel>(level: Detected, kernel: K) -> K::Output {
         Level::Avx2 => unsafe { Avx2::new() }.enter(kernel),
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { Avx512::new() }.enter(kernel),
+        Level::Avx512 => unsafe { Avx512::<false>::new() }.enter(kernel),
         // SAFETY: as above.
         #[cfg(target_arch = "aarch64")]
         Level::Neon => unsafe { Neon::new() }.enter(kernel),

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::memory;
 use crate::ops::activation::elementwise;
 use crate::tensor::BatchData;
-use seqloom_kernels::{Activation, Matrix, MatrixMut, Scalar};
+use seqloom_kernels::{Activation, Matrix, MatrixMut, Precision, Scalar};
 
 /// The weights of the joint network: logits = activation(encoder + predictor)·kernel + bias.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ impl Network {
             )));
         }
         let mut packed = None;
-        f32::pack_matrix(Matrix::new(&kernel, width, symbols), &mut packed)
+        f32::pack_matrix(Matrix::new(&kernel, width, symbols), Precision::Float32, &mut packed)
             .map_err(|error| Error::memory(format!("transducerDecode: {error}")))?;
         let packed = packed.ok_or_else(|| Error::native("A matrix was not packed"))?;
         Ok(Self {

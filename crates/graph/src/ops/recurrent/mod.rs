@@ -22,7 +22,9 @@ use crate::tensor::StateGradient;
 use crate::values::Channels;
 use layout::{BackwardLayout, ForwardLayout, InputPlan, fault};
 pub(crate) use order::{StepOrder, gather, scatter_add};
-use seqloom_kernels::{Activation, CellKind, CellMatrix, CellSpec, CellWeights, Int8CellWeights, Scalar};
+use seqloom_kernels::{
+    Activation, CellKind, CellMatrix, CellSpec, CellWeights, Int8CellWeights, Precision, Scalar,
+};
 use std::sync::Arc;
 
 names! {
@@ -82,6 +84,7 @@ pub(super) struct Recurrent<T: Scalar> {
     lookup: Option<Lookup>,
     /// The token of each packed row, from the last forward pass with a lookup.
     ids: Vec<u32>,
+    precision: Precision,
     packed: Option<T::PackedCell>,
     /// The parameter version that `packed` was made from, and whether it serves the backward pass.
     packed_for: Option<(u64, bool)>,
@@ -215,6 +218,7 @@ impl<T: Scalar> Recurrent<T> {
             int8: description.int8,
             lookup: None,
             ids: Vec::new(),
+            precision: Precision::default(),
             packed: None,
             packed_for: None,
             states: None,
@@ -273,7 +277,7 @@ impl<T: Scalar> Recurrent<T> {
         self.packed_for = None;
         let [kernel, recurrent, bias] = weights;
         let weights = CellWeights { kernel, recurrent, bias: self.has_bias.then_some(bias) };
-        T::pack_cell(&self.cell, weights, backward, &mut self.packed)
+        T::pack_cell(&self.cell, weights, backward, self.precision, &mut self.packed)
             .map_err(|error| Error::memory(format!("the packed weights do not fit: {error}")))?;
         self.packed_for = Some((version, backward));
         Ok(())
@@ -281,6 +285,12 @@ impl<T: Scalar> Recurrent<T> {
 }
 
 impl<T: Scalar> Op<T> for Recurrent<T> {
+    fn set_precision(&mut self, precision: Precision) {
+        if precision != self.precision {
+            (self.precision, self.packed_for) = (precision, None);
+        }
+    }
+
     fn infer(&mut self, inputs: &[Meta], outputs: &mut [Meta]) -> Result<()> {
         for meta in inputs {
             expect_float(meta)?;

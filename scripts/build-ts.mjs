@@ -59,6 +59,16 @@ const bundled = await modules.write({
 await modules.close()
 writeFileSync(join(target, 'esm', 'THIRD-PARTY-LICENSES.txt'), packageLicences(bundled.output))
 
+// The page of the dashboard: files that are sent to browsers as they are.
+const page = await rolldown({ input: { page: join(root, 'page', 'main.ts') }, platform: 'browser' })
+const dashboard = join(target, 'dashboard')
+const sent = await page.write({ dir: dashboard, format: 'esm', entryFileNames: '[name].js', minify: true })
+await page.close()
+const styles = [join(root, 'node_modules', 'uplot', 'dist', 'uPlot.min.css'), join(root, 'page', 'page.css')]
+writeFileSync(join(dashboard, 'page.css'), styles.map((path) => readFileSync(path, 'utf8')).join('\n'))
+copyFileSync(join(root, 'page', 'index.html'), join(dashboard, 'index.html'))
+writeFileSync(join(dashboard, 'THIRD-PARTY-LICENSES.txt'), packageLicences(sent.output))
+
 // Tools that trace which files a program needs follow these names to the engines; nothing runs them.
 const platforms = targets.map((target) => `require('${name}-${target}')`)
 writeFileSync(join(target, 'native', 'platforms.js'), `module.exports = () => [${platforms.join(', ')}]\n`)

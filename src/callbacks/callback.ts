@@ -2,6 +2,7 @@ import type { TensorLike } from '../data/tensor.js'
 import { describe, reading, SeqloomError } from '../errors.js'
 import type { Model } from '../model/model.js'
 import { isRecord } from '../options.js'
+import type { LookOptions } from '../record/looks.js'
 
 /** Values by name: `loss`, the metrics, both with `val_`, and whatever else the event has. */
 export interface Logs {
@@ -34,6 +35,12 @@ export interface TrainingParams {
   readonly steps: number
   readonly verbose: number
 }
+
+/** @internal The key of what a callback does last. */
+export const closing: unique symbol = Symbol('closing')
+
+/** @internal The key of what a callback does with the pictures of a task. */
+export const showing: unique symbol = Symbol('showing')
 
 /**
  * Functions that are called during `fit`, `evaluate` and `predict`, in Keras's order. The training waits for all of them
@@ -88,6 +95,15 @@ export interface Callback {
   setState?(state: CallbackState): void
   /** @internal Keeps the training for later, as `backupAndRestore` does. */
   readonly [keeper]?: Keeper
+  /** @internal Called last of all, however a training ends, and awaited. */
+  [closing]?(ending: Ending): void | Promise<void>
+  /** @internal Receives what a task can show of its model between two epochs. */
+  [showing]?(looks: LookOptions): void
+}
+
+/** How a training ended: with what it rejects, if it does. */
+export interface Ending {
+  readonly failure?: { readonly error: unknown }
 }
 
 /** @internal The key of a callback's {@link Keeper}. */

@@ -1,6 +1,8 @@
 import {
   type Callback,
   checkCallbacks,
+  closing,
+  type Ending,
   type History,
   type KeptMoment,
   type KeptTraining,
@@ -49,12 +51,15 @@ const levelOf = ({ verbose = 0 }: GivenFitOptions): number => (verbose === 'auto
 export async function runFit(request: FitRequest): Promise<History> {
   const given = checkCallbacks(request.options.callbacks)
   const verbose = levelOf(request.options)
-  if (verbose === 0) return await new FitLoop(request, given).run()
-  const { callback, close } = await shownProgress(verbose === 1 ? 1 : 2)
+  const callbacks = verbose === 0 ? given : [...given, await shownProgress(verbose === 1 ? 1 : 2)]
+  let ending: Ending = {}
   try {
-    return await new FitLoop(request, [...given, callback]).run()
+    return await new FitLoop(request, callbacks).run()
+  } catch (error) {
+    ending = { failure: { error } }
+    throw error
   } finally {
-    close()
+    for (const callback of callbacks) await callback[closing]?.(ending)
   }
 }
 

@@ -4,8 +4,10 @@ import type { Data, Tensor } from '../../data/tensor.js'
 import type { Functional } from '../../model/index.js'
 import { adam } from '../../optimizers/index.js'
 import { cosineDecay } from '../../optimizers/schedules.js'
+import type { LookOptions } from '../../record/looks.js'
 import type { Kept } from '../shared/division.js'
 import { keepBest, type Trainee } from '../shared/keepBest.js'
+import { gradientLooks } from '../shared/looks.js'
 import { byLoss, type Measure, reports } from '../shared/reports.js'
 import { usualEpochs } from '../shared/training.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
@@ -127,6 +129,7 @@ export async function trainDecoder(
   held: DecoderData | undefined,
   options: DecoderTraining & Kept,
   seed: number,
+  looks: LookOptions = {},
 ): Promise<History> {
   const { model } = parts
   const { batchSize, epochs = defaultEpochs(usualEpochs, data.words.length, batchSize) } = options
@@ -140,8 +143,8 @@ export async function trainDecoder(
   })
   return await keepBest(
     parts,
-    settings,
-    (best) => [reports(data.words.length, settings, best, byLoss, tokenLoss), settings.callbacks].flat(),
+    { ...settings, looks: { ...gradientLooks({ ...data.inputs, previous: data.previous }, data.words), ...looks } },
+    (best) => [reports(data.words.length, settings, best, byLoss, tokenLoss)],
     (callbacks) => runEpochs(model, data, held, { ...settings, callbacks }, seed),
   )
 }

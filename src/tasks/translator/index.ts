@@ -1,6 +1,7 @@
 import type { History } from '../../callbacks/callback.js'
 import type { Tensor } from '../../data/tensor.js'
 import { describe, SeqloomError } from '../../errors.js'
+import type { LookOptions } from '../../record/looks.js'
 import { isOfUnspacedScript } from '../../text/words.js'
 import {
   checkUnknownWritten,
@@ -154,7 +155,9 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
       tellUnknownWritten(where, parts.target, 'the targets', held)
     }
     throwIfAborted(signal)
-    return { parts, run: () => trainDecoder(parts, data, held, { ...settings, ...division.kept }, seed) }
+    const shown = (validation[0] ?? training[0])?.source
+    const looks = shown === undefined ? {} : looksOf(where, parts, shown)
+    return { parts, run: () => trainDecoder(parts, data, held, { ...settings, ...division.kept }, seed, looks) }
   }
 
   async #create(training: readonly TranslationRow[], signal: AbortSignal | undefined): Promise<TranslatorParts> {
@@ -175,6 +178,22 @@ export class Translator extends ServedTask<TranslatorParts, TranslatorSettings> 
     )
     const model = translatorModel(settings, source.size, written.target)
     return { model, source, maxLength, ...written }
+  }
+}
+
+/** What there is to see of a translator: how it translates a text, and what it attends to. */
+function looksOf(where: string, parts: TranslatorParts, source: Writing): LookOptions {
+  const translation = async () => (await translated(where, parts, [source], { beamWidth: 1, alignments: true }))[0]
+  return {
+    attention: async () => {
+      const { alignment } = (await translation()) as Translation
+      const { source: columns, target: rows, weights } = alignment as Alignment
+      return { rows, columns, weights }
+    },
+    samples: async () => {
+      const prompt = typeof source === 'string' ? source : source.join(' ')
+      return { prompt, text: (await translation())?.text ?? '' }
+    },
   }
 }
 

@@ -72,3 +72,10 @@ export function ofNumber(number: number): string {
   const colours = dark ? onDark : onLight
   return colours[number % colours.length] as string
 }
+
+/** A piece of a line of a chart, for a text that names it. */
+export function swatch(number: number, dashed = false): HTMLElement {
+  const made = make('span', { class: dashed ? 'swatch dashed' : 'swatch' })
+  made.style.setProperty('--own', ofNumber(number))
+  return made
+}

@@ -9,6 +9,8 @@ export interface HeatData {
   readonly axes: readonly [row: string, column: string]
   /** Whether there are values below 0, which have a colour of their own. */
   readonly signed?: boolean
+  /** Whether the values are written into the cells, where there is room. */
+  readonly written?: boolean
 }
 
 const font = 12
@@ -50,7 +52,7 @@ export class HeatMap {
     this.#canvas.style.height = `${height}px`
     context.scale(scale, scale)
     context.font = `${font}px system-ui, sans-serif`
-    const { rows, columns, values, signed = false } = data
+    const { rows, columns, values, signed = false, written = false } = data
     const widest = Math.max(...rows.map((text) => context.measureText(text).width), 0)
     const tallest = Math.max(...columns.map((text) => context.measureText(text).width), 0)
     const left = Math.min(widest + 8, width / 3)
@@ -73,8 +75,18 @@ export class HeatMap {
         )
       }
     }
-    context.fillStyle = colour('text')
     context.textBaseline = 'middle'
+    context.textAlign = 'center'
+    for (const [i, row] of written && cell[1] > font ? values.entries() : []) {
+      for (const [j, value] of row.entries()) {
+        const text = short(value)
+        if (context.measureText(text).width > cell[0]) continue
+        context.fillStyle = colour(value / most > 0.55 ? 'ground' : 'text')
+        context.fillText(text, left + (j + 0.5) * cell[0], top + (i + 0.5) * cell[1])
+      }
+    }
+    context.textAlign = 'start'
+    context.fillStyle = colour('text')
     const every = (size: number) => Math.max(1, Math.ceil((font + 2) / size))
     for (let i = 0; i < rows.length; i += every(cell[1])) {
       context.fillText(fitting(context, rows[i] as string, left - 6), 2, top + (i + 0.5) * cell[1])

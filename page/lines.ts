@@ -1,5 +1,5 @@
 import uPlot from 'uplot'
-import { colour, make, ofNumber, setText, short } from './dom.js'
+import { colour, make, ofNumber, short, swatch } from './dom.js'
 import type { Point } from './store.js'
 
 /** A line of a chart. */
@@ -77,7 +77,7 @@ export class LineChart {
         scales: { x: { time: false }, y: this.#log ? { distr: 3 } : {} },
         axes: [
           axis,
-          { ...axis, size: 62, values: (_, splits) => splits.map((value) => (value === null ? '' : short(value))) },
+          { ...axis, size: 70, values: (_, splits) => splits.map(tick) },
         ],
         series: [
           {},
@@ -121,16 +121,23 @@ export class LineChart {
   #say(): void {
     const xs = this.#data[0] ?? []
     const at = this.#at >= 0 && this.#at < xs.length ? this.#at : xs.length - 1
-    const values = this.#lines.flatMap(({ label }, index) => {
+    const values = this.#lines.flatMap(({ label, number, dashed }, index) => {
       const own = this.#data[index + 1]
       // Lines have values at other places, too.
       let place = at
       while (place > 0 && (own?.[place] ?? undefined) === undefined && this.#at < 0) place--
       const value = own?.[place]
-      return typeof value === 'number' ? [`${label} ${short(value)}`] : []
+      return typeof value === 'number' ? [{ text: `${label} ${short(value)}`, number, dashed }] : []
     })
-    const text = xs.length === 0 ? 'No values yet.' : `Epoch ${short(xs[at] as number)}: ${values.join(', ')}`
-    setText(this.#readout, text)
+    const place = `Epoch ${short(xs[at] as number)}:`
+    const text = xs.length === 0 ? 'No values yet.' : `${place} ${values.map((each) => each.text).join(', ')}`
+    if (this.#readout.title !== text) {
+      this.#readout.title = text
+      const parts = values.map(({ text, number, dashed }) =>
+        make('span', { class: 'value' }, swatch(number, dashed), text),
+      )
+      this.#readout.replaceChildren(...(xs.length === 0 ? [text] : [place, ...parts]))
+    }
     const state = { min: xs[0] ?? 0, max: xs.at(-1) ?? 0, now: xs[at] ?? 0, text }
     for (const [name, value] of Object.entries(state)) this.#plot.setAttribute(`aria-value${name}`, String(value))
   }
@@ -159,3 +166,11 @@ export class LineChart {
     this.#numbers.replaceChildren(this.#numbers.firstElementChild as Element, scroll)
   }
 }
+
+/** A number at an axis. */
+const tick = (value: number | null): string =>
+  value === null
+    ? ''
+    : value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e7)
+      ? value.toExponential(0)
+      : String(Number(value.toPrecision(6)))

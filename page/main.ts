@@ -1,5 +1,5 @@
 import type { ListedRun, RunEvent } from '../src/record/event.js'
-import { byId, duration, make, ofNumber, setText, short } from './dom.js'
+import { byId, duration, make, ofNumber, setText, short, swatch } from './dom.js'
 import { type Line, LineChart } from './lines.js'
 import { Pictures } from './pictures.js'
 import { norm, Run } from './store.js'
@@ -102,12 +102,11 @@ function render(): void {
     chart.element.remove()
     charts.delete(name)
   }
-  for (const name of wanted) {
+  for (const [at, name] of wanted.entries()) {
     const chart = charts.get(name) ?? new LineChart(name)
-    if (!charts.has(name)) {
-      charts.set(name, chart)
-      byId('curves').append(chart.element)
-    }
+    charts.set(name, chart)
+    const before = byId('curves').children[at]
+    if (before !== chart.element) byId('curves').insertBefore(chart.element, before ?? null)
     const lines = visible.flatMap((run) => linesOf(run, name))
     const several = visible.length > 1
     chart.show(
@@ -116,7 +115,7 @@ function render(): void {
           ? line
           : {
               ...line,
-              label: line.dashed ? 'validation' : name === 'loss' || names.includes(name) ? 'training' : 'value',
+              label: line.dashed ? 'validation' : names.includes(name) ? 'training' : 'value',
             },
       ),
       log.checked && name.includes('loss'),
@@ -160,8 +159,7 @@ function renderRuns(lost: boolean): void {
     const run = runOf(name)
     const last = [...run.ended.values()].at(-1)?.values ?? {}
     const [, , state, epoch, loss, validation, rate, left] = row.cells
-    const swatch = row.querySelector<HTMLElement>('.swatch')
-    if (swatch) swatch.style.background = ofNumber(run.number)
+    row.querySelector<HTMLElement>('.swatch')?.style.setProperty('--own', ofNumber(run.number))
     const texts: readonly (readonly [Element | undefined, string])[] = [
       [
         state,
@@ -195,7 +193,7 @@ function rowOf(name: string): HTMLTableRowElement {
     load(name)
     draw()
   })
-  const label = make('label', {}, box, make('span', { class: 'swatch' }), name)
+  const label = make('label', {}, box, swatch(runOf(name).number), name)
   const cells = Array.from({ length: 6 }, () => make('td'))
   return make('tr', {}, make('td', {}, label), make('td', {}, radio), ...cells)
 }

@@ -130,7 +130,7 @@ export class Pictures {
     this.#confusion.element.hidden = !confusion
     if (confusion) {
       const { labels, counts } = confusion
-      this.#confusion.show({ rows: labels, columns: labels, values: counts, axes: ['is', 'taken for'] })
+      this.#confusion.show({ rows: labels, columns: labels, values: counts, axes: ['is', 'taken for'], written: true })
     }
     const attention = upTo(run.attention, epoch)
     this.#attention.element.hidden = !attention

@@ -3,6 +3,7 @@ import { describe, reading, SeqloomError } from '../errors.js'
 import type { Model } from '../model/model.js'
 import { isRecord } from '../options.js'
 import type { LookOptions } from '../record/looks.js'
+import type { PlotOptions } from '../record/plot.js'
 
 /** Values by name: `loss`, the metrics, both with `val_`, and whatever else the event has. */
 export interface Logs {
@@ -131,7 +132,7 @@ export interface TrainingState {
   readonly progress: string
   /** Whether a callback has ended the training. */
   readonly stopped: boolean
-  readonly history: History
+  readonly history: HistoryValues
 }
 
 /** A training as a {@link Keeper} sees it. */
@@ -198,10 +199,18 @@ function checkEach(given: unknown, where: string): Callback[] {
   return list
 }
 
-/** What `fit` resolves to. */
-export interface History {
+/** The values of the epochs of a training. */
+export interface HistoryValues {
   /** One number per epoch for `loss`, every metric, and both with `val_`. */
   readonly history: Record<string, number[]>
   /** The numbers of the epochs. */
   readonly epoch: number[]
+}
+
+/** What `fit` resolves to. In a notebook of Deno it shows itself as its plot. */
+export interface History extends HistoryValues {
+  /**
+   * A picture (SVG) of the losses and metrics by epoch: `writeFileSync('run.svg', history.plot())`. Errors: `ERR_OPTION`.
+   */
+  plot(options?: PlotOptions): string
 }

@@ -11,6 +11,7 @@ import {
   type Moment,
   type Training,
 } from '../callbacks/callback.js'
+import { TrainingHistory } from '../callbacks/history.js'
 import { awaited, callAwaited, isAwaited, type LoopEvent, scoresOf, wantsAny } from '../callbacks/moments.js'
 import { shownProgress } from '../callbacks/shownProgress.js'
 import { fingerprint, type Staged } from '../data/index.js'
@@ -73,7 +74,7 @@ function momentsOf(type: string): readonly Moment[] {
 class FitLoop {
   readonly #request: FitRequest
   readonly #callbacks: readonly Callback[]
-  #history: History = { history: {}, epoch: [] }
+  #history: History = new TrainingHistory()
   readonly #settings: Readonly<Record<string, number | boolean>>
   /** Batches of an epoch. */
   readonly #steps: number
@@ -145,7 +146,7 @@ class FitLoop {
       goOn: ({ progress, stopped, history }) => {
         this.#start = progress
         this.#stop = stopped
-        this.#history = history
+        this.#history = new TrainingHistory(history)
         this.#last = Object.fromEntries(
           Object.entries(history.history).map(([name, values]) => [name, values.at(-1) ?? Number.NaN]),
         )

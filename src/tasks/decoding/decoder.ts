@@ -1,4 +1,5 @@
 import type { History } from '../../callbacks/callback.js'
+import { TrainingHistory } from '../../callbacks/history.js'
 import { runSliced, type Sliced } from '../../data/slices.js'
 import type { Data, Tensor } from '../../data/tensor.js'
 import type { Functional } from '../../model/index.js'
@@ -163,7 +164,7 @@ async function runEpochs(
     ...(signal && { signal }),
   }
   if (scheduledSampling === 0) return await model.fit({ ...inputs, previous }, words, { ...options, epochs })
-  const whole: History = { history: {}, epoch: [] }
+  const whole = new TrainingHistory()
   for (let epoch = 0; epoch < epochs && !(epoch > 0 && model.stopTraining); epoch++) {
     const share = epochs === 1 ? scheduledSampling : (scheduledSampling * epoch) / (epochs - 1)
     let read = previous

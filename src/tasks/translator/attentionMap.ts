@@ -1,4 +1,4 @@
-import { escaped, round, svg } from '../shared/svg.js'
+import { escaped, round, svg } from '../../svg.js'
 import type { Alignment } from './index.js'
 
 const [cell, font] = [28, 13]

@@ -75,10 +75,7 @@ export class LineChart {
         legend: { show: false },
         cursor: { drag: { x: false, y: false } },
         scales: { x: { time: false }, y: this.#log ? { distr: 3 } : {} },
-        axes: [
-          axis,
-          { ...axis, size: 70, values: (_, splits) => splits.map(tick) },
-        ],
+        axes: [axis, { ...axis, size: 70, values: (_, splits) => splits.map(tick) }],
         series: [
           {},
           ...this.#lines.map(({ label, number, dashed, points }) => ({

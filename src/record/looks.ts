@@ -78,9 +78,9 @@ export class Looks {
     return found
   }
 
-  /** Frees what was made to look; not while the model is in `fit`. */
+  /** Lets go of what was made to look. */
   close(): void {
-    this.#part?.model.dispose()
+    // Freed by the garbage collector: layers of a model in `fit` cannot be disposed.
     this.#part = undefined
   }
 

@@ -13,6 +13,7 @@ export type { MonitorMode } from './monitor.js'
 export { type FitProgress, progress } from './progress.js'
 export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from './reduceLROnPlateau.js'
 export { swapEmaWeights } from './swapEmaWeights.js'
+export { type TensorBoardOptions, tensorBoard } from './tensorBoard.js'
 export { terminateOnNaN } from './terminateOnNaN.js'
 
 /**

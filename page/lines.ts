@@ -27,6 +27,8 @@ export class LineChart {
   #data: uPlot.AlignedData = [[]]
   #at = -1
   #log = false
+  /** What the readout says, and in which colours. */
+  #said = ''
 
   constructor(title: string) {
     this.#title = title
@@ -128,8 +130,9 @@ export class LineChart {
     })
     const place = `Epoch ${short(xs[at] as number)}:`
     const text = xs.length === 0 ? 'No values yet.' : `${place} ${values.map((each) => each.text).join(', ')}`
-    if (this.#readout.title !== text) {
-      this.#readout.title = text
+    const key = values.map(({ number }) => ofNumber(number)).join() + text
+    if (this.#said !== key) {
+      this.#said = key
       const parts = values.map(({ text, number, dashed }) =>
         make('span', { class: 'value' }, swatch(number, dashed), text),
       )

@@ -1,9 +1,11 @@
 import { Command, Option } from 'commander'
 import { backend } from '../engine.js'
 import { nonNegative, port } from './arguments.js'
+import { completion, shellArgument } from './completion.js'
 import { modelFormats } from './convert/formats.js'
 import { type ConvertFlags, convert } from './convert/index.js'
 import { type DashboardFlags, dashboard } from './dashboard.js'
+import { doctor } from './doctor.js'
 import { type EvaluateFlags, evaluate } from './evaluate.js'
 import { noteFlags } from './flagNames.js'
 import * as flags from './flags.js'
@@ -82,6 +84,20 @@ export function program(): Command {
       command('info').description('Prints the version, the processor and how the engine runs on it.'),
       flags.json('one JSON object'),
     ).action(info),
+  )
+  seqloom.addCommand(
+    withOptions(
+      command('doctor').description(
+        'Says what runs here, how fast that is against what is expected of the processor, and what to do.',
+      ),
+      flags.json('one JSON object'),
+    ).action(doctor),
+  )
+  seqloom.addCommand(
+    command('completion')
+      .description('Prints a script that completes commands, flags and files in a shell.')
+      .addArgument(shellArgument())
+      .action((shell) => completion(seqloom, shell)),
   )
   return seqloom
 }

@@ -92,7 +92,7 @@ describe('callbacks.tensorBoard', () => {
       ['attention', [96, 64]],
       ['confusion', [64, 64]],
     ] as const) {
-      const [width, height, png] = train.images?.[tag]?.[0]?.[1] as [string, string, string]
+      const [width, height, png] = (train.images?.[tag]?.[0]?.[1] ?? []) as [string, string, string]
       expect([Number(width), Number(height)], tag).toEqual(shape)
       expect(PNG.sync.read(Buffer.from(png, 'latin1'))).toMatchObject({ width: shape[0], height: shape[1] })
     }

@@ -1,6 +1,7 @@
 import type { History } from '../../callbacks/callback.js'
 import type { Tensor } from '../../data/tensor.js'
 import { describe, SeqloomError } from '../../errors.js'
+import { displayed, showing } from '../../record/display.js'
 import type { LookOptions } from '../../record/looks.js'
 import { isOfUnspacedScript } from '../../text/words.js'
 import {
@@ -18,6 +19,7 @@ import { type DecoderTraining, decoderTraining, type WriteSettings, writeSetting
 import { scores, type TranslationEvaluation } from '../decoding/scores.js'
 import { buildUnits, checkAlike, type Units, type Writing } from '../decoding/units.js'
 import type { TranslatorOptions } from '../optionTypes.js'
+import { attentionMap } from '../shared/attentionMap.js'
 import { divide } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { checkNotEmpty } from '../shared/rows.js'
@@ -234,7 +236,8 @@ async function translated(
     const weights = tokens.map((_, step) => Array.from(data.slice(step * width, step * width + read.length)))
     copyUnknown(tokens, unknown[row] as ReadonlyMap<number, string>, weights)
     if (!settings.alignments) return {}
-    return { alignment: { source: Array.from(read, (id) => source.token(id)), target: tokens, weights } }
+    const alignment = { source: Array.from(read, (id) => source.token(id)), target: tokens, weights }
+    return { alignment: showing(alignment, (map) => displayed(attentionMap(map), tokens.join(' '))) }
   }
   const asked = { ...settings, alignments: settings.alignments || copies }
   const found = rows.length > 0 ? await write(parts, { source: ids }, asked, show) : []

@@ -9,8 +9,8 @@ import type { Callback, Logs } from './callback.js'
 
 /** Options of {@link tensorBoard}. */
 export interface TensorBoardOptions extends ObserverOptions {
-  /** The folder of the run; TensorBoard compares the folders that lie beside each other. */
-  readonly logDir: string | URL
+  /** The folder of the run; TensorBoard compares folders below the one that it is given. Default `'logs'`. */
+  readonly logDir?: string | URL
   /**
    * When losses and metrics are written: after every epoch, or also after every so many batches (`'batch'`: 1), of which
    * quick ones may be skipped. Default `'epoch'`.
@@ -37,8 +37,8 @@ class TensorBoard extends Observer {
         }),
         ...observerChecks,
       },
-      required: ['logDir'],
       refused: {
+        histogramFreq: [],
         writeGraph: [false],
         writeImages: [false],
         writeStepsPerSecond: [false],
@@ -47,7 +47,7 @@ class TensorBoard extends Observer {
         embeddingsMetadata: [null],
       },
     })
-    const { logDir, updateFreq = 'epoch', ...observed } = options
+    const { logDir = 'logs', updateFreq = 'epoch', ...observed } = options
     super(observed)
     this.#folder = absolutePathOf('callbacks.tensorBoard: logDir', logDir)
     this.#every = updateFreq === 'batch' ? 1 : updateFreq === 'epoch' ? Number.POSITIVE_INFINITY : updateFreq
@@ -138,6 +138,6 @@ class TensorBoard extends Observer {
  * // tensorboard --logdir logs
  * ```
  */
-export function tensorBoard(options: TensorBoardOptions): Callback {
+export function tensorBoard(options: TensorBoardOptions = {}): Callback {
   return new TensorBoard(options)
 }

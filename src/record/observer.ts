@@ -70,7 +70,7 @@ export abstract class Observer implements Callback {
   /** Ends the notes of the run, if there are any, and waits until they are written. */
   protected abstract close(end: EndEvent | undefined): Promise<void>
 
-  /** What a task can show by itself; the user's own options win. */
+  /** @internal What a task can show by itself; the user's own options win. */
   [showing](looks: LookOptions): void {
     this.#offered = looks
   }
@@ -115,6 +115,7 @@ export abstract class Observer implements Callback {
     if (this.#freq === 'auto' && this.#open && this.#epoch > this.#looked) await this.#look(model, this.#epoch)
   }
 
+  /** @internal */
   async [closing](ending: Ending): Promise<void> {
     await this.#work
     this.#looks.close()

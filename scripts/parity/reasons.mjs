@@ -56,7 +56,7 @@ const items = [
   [/`lossScaleFactor`/, 'weights are float32, whose gradients need no scale'],
   [/optimizers\.muon` `(muon|exclude|adam|rmsRate|nsSteps)/i, 'it has one form'],
   [/`optimizers\.adam\(0\.01\)`/, 'options are an object: optimizers.adam({ learningRate: 0.01 })'],
-  [/callbacks\.(tensorBoard|remoteMonitor)/i, 'log from onEpochEnd, or use csvLogger'],
+  [/callbacks\.remoteMonitor/i, 'log from onEpochEnd, or use csvLogger'],
   [
     /callbacks\.(progbarLogger|history|lambdaCallback)/i,
     'fit has verbose, and resolves to the history; callbacks are objects of hooks',

@@ -1,6 +1,8 @@
 import {
   type Callback,
   checkCallbacks,
+  closing,
+  type Ending,
   type History,
   type KeptMoment,
   type KeptTraining,
@@ -9,6 +11,7 @@ import {
   type Moment,
   type Training,
 } from '../callbacks/callback.js'
+import { TrainingHistory } from '../callbacks/history.js'
 import { awaited, callAwaited, isAwaited, type LoopEvent, scoresOf, wantsAny } from '../callbacks/moments.js'
 import { shownProgress } from '../callbacks/shownProgress.js'
 import { fingerprint, type Staged } from '../data/index.js'
@@ -49,12 +52,15 @@ const levelOf = ({ verbose = 0 }: GivenFitOptions): number => (verbose === 'auto
 export async function runFit(request: FitRequest): Promise<History> {
   const given = checkCallbacks(request.options.callbacks)
   const verbose = levelOf(request.options)
-  if (verbose === 0) return await new FitLoop(request, given).run()
-  const { callback, close } = await shownProgress(verbose === 1 ? 1 : 2)
+  const callbacks = verbose === 0 ? given : [...given, await shownProgress(verbose === 1 ? 1 : 2)]
+  let ending: Ending = {}
   try {
-    return await new FitLoop(request, [...given, callback]).run()
+    return await new FitLoop(request, callbacks).run()
+  } catch (error) {
+    ending = { failure: { error } }
+    throw error
   } finally {
-    close()
+    for (const callback of callbacks) await callback[closing]?.(ending)
   }
 }
 
@@ -68,7 +74,7 @@ function momentsOf(type: string): readonly Moment[] {
 class FitLoop {
   readonly #request: FitRequest
   readonly #callbacks: readonly Callback[]
-  #history: History = { history: {}, epoch: [] }
+  #history: History = new TrainingHistory()
   readonly #settings: Readonly<Record<string, number | boolean>>
   /** Batches of an epoch. */
   readonly #steps: number
@@ -140,7 +146,7 @@ class FitLoop {
       goOn: ({ progress, stopped, history }) => {
         this.#start = progress
         this.#stop = stopped
-        this.#history = history
+        this.#history = new TrainingHistory(history)
         this.#last = Object.fromEntries(
           Object.entries(history.history).map(([name, values]) => [name, values.at(-1) ?? Number.NaN]),
         )

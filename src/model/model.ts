@@ -7,6 +7,7 @@ import type { AnyLayer, Layer, Outputs, SymbolicTensor } from '../layers/layer.j
 import { Preprocessing } from '../layers/preprocessing/preprocessing.js'
 import type { Weight } from '../layers/weight.js'
 import { checkOptions, oneOf } from '../options.js'
+import { type Displayed, displayed, jupyterDisplay, pictureOf } from '../record/display.js'
 import type { CompileOptions } from './compile.js'
 import { type ModelConfig, type Quantization, rebuild } from './config.js'
 import { Engine } from './engine.js'
@@ -394,6 +395,12 @@ export abstract class Model<Out extends Prediction = Prediction> implements Disp
   /** A table of the layers, their output shapes and numbers of parameters. */
   summary(): string {
     return summarize(this.name, this.topology(), this.engine.int8)
+  }
+
+  /** @internal What a notebook shows: the summary. */
+  [jupyterDisplay](): Displayed {
+    const summary = this.summary()
+    return displayed(pictureOf(summary), summary)
   }
 
   /**

@@ -267,7 +267,7 @@ async function expectSteps(m: Model, step: string | undefined): Promise<void> {
   const options = { stateful: true, ...(step === undefined ? {} : { step }) } as const
   const file = await OnnxFile.open(await interop.toOnnx(m, undefined, options))
   const inputs = madeUp(m, { rows: 2, time: 3, tokens: 3 })
-  const names = m.inputs.map(({ call }) => call.layer.label)
+  const names = m.inputs.map(({ call }) => call.layer.name)
   const moving = step === undefined ? 0 : names.indexOf(step)
   const fixed = inputs.flatMap((each, index) => (index === moving ? [] : [[names[index] as string, each] as const]))
   let kept: Record<string, never> = {}

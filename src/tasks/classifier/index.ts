@@ -9,6 +9,7 @@ import { type Evaluation, evaluation, largest } from '../shared/evaluation.js'
 import { fitTask, throwIfAborted } from '../shared/fitTask.js'
 import { labellingModel } from '../shared/labellingModel.js'
 import { Labels } from '../shared/labels.js'
+import { classifierLooks } from '../shared/looks.js'
 import { checkNotEmpty } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
 import type { SplitRow } from '../shared/split.js'
@@ -134,7 +135,10 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
     throwIfAborted(signal)
     const epochs = settings.epochs ?? defaultEpochs(usualEpochs, y.length, batchSize)
     const data = { x, y, validationData, rows: y.length, metrics: ['accuracy'], classWeight } as const
-    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept }) }
+    const looks = validationData
+      ? classifierLooks(heldIds, heldTargets, labels.names, parts.tokenizer)
+      : classifierLooks(x, y, labels.names, parts.tokenizer)
+    return { parts, run: () => fitTask(parts, data, { ...settings, epochs, ...division.kept, looks }) }
   }
 
   async #create(labels: Labels, training: readonly LabelledText[], signal?: AbortSignal): Promise<ClassifierParts> {

@@ -15,6 +15,7 @@ import type { TrainTranscriberOptions, TranscribeOptions, TranscriberOptions } f
 import { divide } from '../shared/division.js'
 import { throwIfAborted } from '../shared/fitTask.js'
 import { keepBest } from '../shared/keepBest.js'
+import { gradientLooks } from '../shared/looks.js'
 import { byLoss, reports } from '../shared/reports.js'
 import { checkList } from '../shared/rows.js'
 import type { Training } from '../shared/served.js'
@@ -334,7 +335,7 @@ async function fitTranscriber(
   })
   return await keepBest(
     parts,
-    settings,
+    { ...settings, looks: gradientLooks(x, y) },
     (best) => [reports(y.length, settings, best, byLoss)],
     (callbacks) =>
       model.fit(x, y, {

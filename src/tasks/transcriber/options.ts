@@ -5,7 +5,15 @@ import { level } from '../decoding/options.js'
 import type { TextGenerator } from '../generator/index.js'
 import type { TrainTranscriberOptions, TranscribeOptions, TranscriberOptions } from '../optionTypes.js'
 import { OptionTable, option, optional, type SettingsOf, type Values } from '../shared/option.js'
-import { backupOptions, listeners, passes, restoreLeastLoss, rowsLike, trainingSignal } from '../shared/training.js'
+import {
+  backupOptions,
+  furtherCallbacks,
+  listeners,
+  passes,
+  restoreLeastLoss,
+  rowsLike,
+  trainingSignal,
+} from '../shared/training.js'
 import { flag, integer, number, oneOf, rate, rows, signal } from '../shared/values.js'
 import type { TranscriptionRow } from './rows.js'
 
@@ -81,6 +89,7 @@ export const trainTranscriberOptions = new OptionTable(
     restoreBest: restoreLeastLoss,
     ...backupOptions,
     signal: trainingSignal('transcriber'),
+    callbacks: furtherCallbacks,
     ...listeners('TaskProgress', 'TaskEpoch', './shared/training.js'),
   },
 )

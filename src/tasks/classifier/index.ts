@@ -17,10 +17,12 @@ import { ServedTask } from '../shared/task.js'
 import { predictionSettings, type TrainingSettings, trainingSettings, usualEpochs } from '../shared/training.js'
 import { checkUnknown, tellUnknown } from '../shared/unknown.js'
 import { defaultEpochs } from '../shared/work.js'
+import { type ExplainOptions, type Explanation, explained } from './explain.js'
 import { type ClassifierSettings, classifierSettings } from './options.js'
 import { checkRows, type LabelledText } from './rows.js'
 import { type ClassifierParts, saving } from './saved.js'
 
+export type { ExplainOptions, Explanation } from './explain.js'
 export type { LabelledText } from './rows.js'
 
 /** A text's label, as predicted. */
@@ -93,6 +95,15 @@ export class TextClassifier extends ServedTask<ClassifierParts, ClassifierSettin
         }
       })
     })
+  }
+
+  /**
+   * What in each text speaks for a label, or against it: for every token that the model reads, its part of the label's probability
+   * (`inspect.saliency`). Rejects with `ERR_STATE` before training, `ERR_DATA` for anything but texts, naming the position, and
+   * `ERR_OPTION` for a label that was not learned.
+   */
+  async explain(texts: readonly string[], options: ExplainOptions = {}): Promise<Explanation[]> {
+    return await this.use('explain', async (parts, where) => await explained(where, parts, texts, options))
   }
 
   /**

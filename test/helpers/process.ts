@@ -42,8 +42,12 @@ export function runCli(args: readonly string[], options: RunOptions = {}): Promi
 }
 
 /** Runs a program of `examples`. */
-export function runExample(name: string, args: readonly string[] = []): Promise<ProcessResult> {
-  return run([`${projectRoot}examples/${name}`, ...args])
+export function runExample(
+  name: string,
+  args: readonly string[] = [],
+  options: RunOptions = {},
+): Promise<ProcessResult> {
+  return run([`${projectRoot}examples/${name}`, ...args], options)
 }
 
 /** Runs the text of a module, which may import the package by its name. */
